@@ -1,0 +1,271 @@
+// The contracts between rooms: what a caller guarantees and what an implementer must do.
+import type { Line, Position, Target } from './ledger.ts'
+
+/** Why an entry left, as operators read it in counters, tombstones and the audit. */
+export type Reason =
+  | 'ttl_expired'
+  | 'manual'
+  | 'data_changed'
+  | 'capacity_limit'
+  | 'not_admitted'
+  | 'error_threshold'
+  | 'tag_based'
+  | 'pattern_based'
+  | 'cleared'
+  | 'epoch_changed'
+  | 'replaced'
+  | 'memory_pressure'
+
+/**
+ * Who sees what a tier holds: this process, every process of this host, or all.
+ * A tier that is not shared must be told what peers invalidate.
+ */
+export type Scope = 'process' | 'host' | 'shared'
+
+/** A cached value with all that is needed to judge it. Times are epoch milliseconds, `Infinity` means never. */
+export interface Entry<V = unknown> {
+  readonly value: V
+  readonly createdAt: number
+  /** Until when it may be returned as fresh. */
+  readonly freshUntil: number
+  /** Until when it may be returned as stale; never before `freshUntil`. */
+  readonly staleUntil: number
+  readonly tags: readonly string[]
+  /** The ledger's position when the work that made the value began. */
+  readonly asOf: Position
+}
+
+/** Time is a part that is passed in. Millisecond values. */
+export interface Clock {
+  /** Wall time, epoch milliseconds. */
+  now(): number
+  /** Monotonic time, milliseconds; never steps back. */
+  monotonic(): number
+  /** Wall time of the last tick, at most some 25 ms old while the event loop runs; costs a field read. */
+  readonly coarse: number
+  /** Runs `fn` once after `ms`; the handle cancels. Never keeps the process alive. */
+  after(ms: number, fn: () => void): () => void
+}
+
+/**
+ * One key space of the in-process tier: synchronous, slot-based, so that a hit allocates nothing.
+ * A slot is valid only until the next call that changes the space.
+ */
+export interface Near {
+  readonly size: number
+  /** The key's slot, or -1. Changes nothing, counts nothing. */
+  find(key: string): number
+  /** Tells the eviction policy that the slot was read. */
+  hit(slot: number): void
+  /** The value; a copy where freezing cannot protect it (Map, Set, Date, Buffer). */
+  value(slot: number): unknown
+  freshUntil(slot: number): number
+  staleUntil(slot: number): number
+  createdAt(slot: number): number
+  tags(slot: number): readonly string[]
+  /** The ledger number at which the entry was last known to be valid. */
+  asOf(slot: number): number
+  /** The entry was judged valid at this later number: remember it, so that the next hit is one comparison. */
+  reaffirm(slot: number, seq: number): void
+  /** The estimated bytes the entry weighs, key and bookkeeping included. */
+  weight(slot: number): number
+  /** How often the entry was read since it was stored, at least approximately (it may saturate). */
+  hits(slot: number): number
+  /** Changes the deadlines of a held entry; the value stays. */
+  retime(slot: number, freshUntil: number, staleUntil: number): void
+  /** Stores an isolated copy. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
+  set(key: string, entry: NearEntry): boolean
+  /** Removes the key; `false` when it was not there. */
+  drop(key: string, reason: Reason): boolean
+  clear(reason: Reason): void
+  keys(): IterableIterator<string>
+}
+
+/** What a near tier stores. `cost` is the measured load time in milliseconds, for cost-aware eviction. */
+export interface NearEntry {
+  readonly value: unknown
+  readonly createdAt: number
+  readonly freshUntil: number
+  readonly staleUntil: number
+  readonly tags: readonly string[]
+  readonly asOf: number
+  readonly cost?: number
+  /** The caller owns the value and nobody else will ever change it (decoded from bytes a moment ago): freeze it, do not clone. */
+  readonly owned?: boolean
+}
+
+/** The in-process tier: several spaces (one a namespace) within one budget. */
+export interface NearStore {
+  space(name: string): Near
+  readonly entries: number
+  readonly bytes: number
+  readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
+  readonly policy: string
+  /** Entries that left, by reason. */
+  readonly evictions: Readonly<Partial<Record<Reason, number>>>
+  /** Called for each entry that leaves; undefined while nobody listens. */
+  onLeave: ((space: string, key: string, reason: Reason) => void) | undefined
+  close(): void
+}
+
+/**
+ * Decides who leaves. Knows slots, key hashes (unsigned 32 bit) and weights; never values.
+ * The store calls `add` after it put an entry in a slot, then `victim` while it is over budget.
+ */
+export interface Eviction {
+  readonly name: string
+  /**
+   * When present, the store itself bumps `marks[slot]` (saturating at `markLimit`) on a hit and does not call `hit`:
+   * the cheapest hit there is. May be replaced by a larger array in `grow`.
+   */
+  readonly marks?: Uint8Array
+  readonly markLimit?: number
+  hit(slot: number): void
+  /** A new entry is in `slot`. `cost` is its load time in milliseconds, 0 when unknown. */
+  add(slot: number, hash: number, weight: number, cost: number): void
+  /** The entry in `slot` got another weight; counts as a use. */
+  reweigh(slot: number, weight: number): void
+  /** The entry left for another reason than `victim` (deleted, expired). */
+  remove(slot: number): void
+  /** Chooses, forgets and returns the slot that must leave; the newest may be chosen (not admitted). -1 when empty. */
+  victim(): number
+  /** Slots 0 .. slots-1 may be used from now on. */
+  grow(slots: number): void
+  /** The budget in weight units (entries, or bytes) changed. */
+  resize(capacity: number): void
+  clear(): void
+}
+
+/** Makes a policy for a budget in weight units; `unit` says what a weight counts. */
+export type EvictionFactory = (options: {
+  readonly capacity: number
+  readonly unit: 'entries' | 'bytes'
+  readonly seed?: number
+}) => Eviction
+
+/** An entry as a far tier holds it: bytes, and what the tier itself must know. */
+export interface Stored {
+  readonly asOf: Position
+  readonly body: Uint8Array
+  /** Epoch milliseconds after which the tier may forget it; `Infinity` for never. */
+  readonly expiresAt: number
+}
+
+export interface TierItem extends Stored {
+  readonly key: string
+}
+
+/**
+ * A tier outside the process's heap. Keys are storage keys: already prefixed with their namespace, well-formed UTF-16, at most 512 characters
+ * unless the engine has shortened them. Values are opaque bytes. The batch is the only path.
+ *
+ * Obligations: `read` answers in the order of the keys, `undefined` for absent or expired or unreadable entries, and never throws for
+ * a bad entry; every call settles; a failure rejects with a `MillpondError` of code `TIER_FAILED`; nothing blocks the event loop.
+ */
+export interface Tier {
+  /** As shown to operators: `redis`, `sqlite`. */
+  readonly name: string
+  readonly scope: Scope
+  /** Survives a restart of the process. */
+  readonly durable: boolean
+  read(keys: readonly string[]): Promise<(Stored | undefined)[]>
+  write(items: readonly TierItem[]): Promise<void>
+  /** Resolves with how many were there. */
+  drop(keys: readonly string[]): Promise<number>
+  /** Removes every key that begins with the prefix. Resolves with how many there were, where the tier can tell. */
+  clear(prefix: string): Promise<number>
+  /** Keys that begin with the prefix, in small steps; absent where the tier cannot list. */
+  scan?(prefix: string): AsyncIterable<readonly string[]>
+  /** Entry count and bytes, where the tier can tell cheaply. */
+  usage?(): Promise<{ entries?: number; bytes?: number }>
+  /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
+  readonly ledger?: LedgerStore
+  close(): Promise<void>
+}
+
+/** What an advance does beside moving the number, in the same step where the ledger's own tier holds the entries. */
+export interface Change {
+  readonly targets: readonly Target[]
+  readonly mode: 'delete' | 'expire'
+  readonly reason: Reason
+  /** Receipt id, shown in logs and `explain`. */
+  readonly id: string
+  /** Storage keys to drop in the same step. */
+  readonly drop: readonly string[]
+  /** Entries to write in the same step; they get the new position. */
+  readonly write: readonly Omit<TierItem, 'asOf'>[]
+}
+
+export interface Advanced {
+  readonly position: Position
+  /** How many of `drop` were there. */
+  readonly dropped: number
+}
+
+/** Everything in force: what a process that has no position yet must know. */
+export interface Snapshot {
+  readonly kind: 'snapshot'
+  readonly position: Position
+  /** Entries below it are void, whatever else is known. */
+  readonly floor: number
+  readonly lines: readonly Line[]
+}
+
+/** Everything after the asked position, without a gap. */
+export interface Tail {
+  readonly kind: 'tail'
+  readonly position: Position
+  readonly floor: number
+  readonly lines: readonly Line[]
+}
+
+export type LeaseAnswer = { readonly granted: true } | { readonly granted: false; readonly leftMs: number }
+
+/**
+ * The ledger's record of a namespace. One step each; every step names the epoch it believes in.
+ * Rejects with `LEDGER_UNREACHABLE` when the store does not answer in time.
+ */
+export interface LedgerStore {
+  readonly scope: Scope
+  /**
+   * Lines after `from`, or a snapshot when `from` is absent, of another epoch, or older than the log reaches.
+   * Creates the record when there is none. The answer is at least as new as the moment the question was sent.
+   */
+  pull(namespace: string, from?: Position): Promise<Snapshot | Tail>
+  /** Moves the number, logs the line, drops and writes: one step, all or nothing. */
+  advance(namespace: string, change: Change): Promise<Advanced>
+  /**
+   * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key has not moved since;
+   * with `lease`, only while that lease still holds. Answers per item.
+   */
+  commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]>
+  /** One load over all processes: grants the key's lease to `id`, or says how long the holder has left. A holder may ask again (renew). */
+  lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer>
+  release(namespace: string, key: string, id: string): Promise<void>
+  /** Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns how to stop. */
+  follow?(namespace: string, wake: () => void): () => void
+}
+
+export interface CommitItem extends TierItem {
+  /** The key as the ledger's targets name it (not the storage key). */
+  readonly target: string
+  /** Id of the lease under which it was loaded. */
+  readonly lease?: string
+}
+
+/** Entry to bytes and back. `decode` returns undefined for bytes it cannot trust (corrupt, foreign, older): a miss, never an exception. */
+export interface Codec {
+  encode(entry: EncodedParts): Uint8Array
+  decode(bytes: Uint8Array): EncodedParts | undefined
+}
+
+/** What the body of a stored entry carries. */
+export interface EncodedParts {
+  /** The full key, checked on decode so that a record moved to another key is a miss. */
+  readonly key: string
+  readonly value: unknown
+  readonly createdAt: number
+  readonly freshUntil: number
+  readonly staleUntil: number
+  readonly tags: readonly string[]
+}

@@ -1,0 +1,45 @@
+// The one error class: what failed, the value, the remedy.
+
+export type ErrorCode =
+  | 'OPTION_INVALID'
+  | 'KEY_INVALID'
+  | 'TAG_INVALID'
+  | 'PATTERN_INVALID'
+  | 'DURATION_INVALID'
+  | 'VALUE_UNSUPPORTED'
+  | 'VALUE_TOO_LARGE'
+  | 'LOAD_TIMEOUT'
+  | 'LOAD_CYCLE'
+  | 'TIER_FAILED'
+  | 'LEDGER_UNREACHABLE'
+  | 'CLOSED'
+  | 'SCHEMA_NEWER'
+  | 'ABORTED'
+
+/** Every error that Millpond itself raises. `code` is stable; the message shows the value and the remedy. */
+export class MillpondError extends Error {
+  readonly code: ErrorCode
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(`[millpond] ${message}`, options)
+    this.name = 'MillpondError'
+    this.code = code
+  }
+}
+
+const MAX_SHOWN = 80
+
+/** A value as an error message shows it: short, one line, never a secret's whole. */
+export function show(value: unknown): string {
+  let text: string
+  try {
+    text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : typeof value === 'object' && value !== null ? describe(value) : String(value)
+  } catch {
+    text = typeof value
+  }
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}… (${text.length} characters)` : text
+}
+
+function describe(value: object): string {
+  const json = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
+  return json === undefined ? (value.constructor?.name ?? 'object') : json
+}
