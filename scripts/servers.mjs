@@ -1,0 +1,240 @@
+// Brings the servers that tests talk to: from PATH, else from Debian's packages into .cache/servers; needs no root and starts nothing.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const cache = join(root, '.cache', 'servers')
+const record = join(root, '.cache', 'servers.json')
+
+/**
+ * What can be brought. `packages` are Debian's; those that carry the program come first, `versions` is what tests are written for.
+ * @type {Record<string, { program: string, packages: string[], folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string }>}
+ */
+export const wanted = {
+  redis: {
+    program: 'redis-server',
+    packages: ['redis-server', 'redis-tools'],
+    versions: /v=([7-9]|\d\d)\./,
+    suites: 'the Redis tier, ledger, bus and failover',
+    install: 'apt-get install redis-server, or brew install redis',
+  },
+  postgres: {
+    program: 'postgres',
+    packages: ['postgresql-15', 'postgresql-client-15'],
+    folders: () => versioned('/usr/lib/postgresql', 'bin'),
+    others: ['initdb'],
+    versions: /\) (1[4-9]|\d\d)\b/,
+    suites: 'everything on PostgreSQL',
+    install: 'apt-get install postgresql-15, or brew install postgresql@15',
+  },
+  memcached: {
+    program: 'memcached',
+    packages: ['memcached'],
+    versions: /1\.[6-9]/,
+    suites: 'the Memcached tier',
+    install: 'apt-get install memcached, or brew install memcached',
+  },
+  promtool: {
+    program: 'promtool',
+    packages: ['prometheus'],
+    versions: /version/,
+    suites: 'the check of the Prometheus text',
+    install: 'apt-get install prometheus, or brew install prometheus',
+  },
+}
+
+/**
+ * Finds or fetches every server and writes down where it is.
+ * @param {{ say?: (line: string) => void, fetch?: boolean }} [options]
+ * @returns {Record<string, { path: string, version: string, libraries?: string }>} what is there; a server that is missing has no entry
+ */
+export function bringServers({ say = console.log, fetch = true } = {}) {
+  const known = recorded()
+  /** @type {Record<string, { path: string, version: string, libraries?: string }>} */
+  const found = {}
+  for (const [name, server] of Object.entries(wanted)) {
+    const before = known[name]
+    const ready = (before && probe(server, before.path, before.libraries)) ?? onPath(server) ?? unpacked(name, server)
+    if (ready) found[name] = ready
+    else if (fetch && debian()) {
+      say(`servers: fetching ${server.program} (${server.packages.join(', ')})`)
+      try {
+        download(name, server)
+      } catch (error) {
+        say(`servers: ${server.program} could not be fetched: ${firstLine(error)}`)
+      }
+      const fetched = unpacked(name, server)
+      if (fetched) found[name] = fetched
+    }
+  }
+  mkdirSync(dirname(record), { recursive: true })
+  const draft = `${record}.${process.pid}`
+  writeFileSync(draft, `${JSON.stringify(found, null, 2)}\n`)
+  renameSync(draft, record)
+  return found
+}
+
+/** The last written record, without looking again. */
+export function recorded() {
+  try {
+    return JSON.parse(readFileSync(record, 'utf8'))
+  } catch {
+    return {}
+  }
+}
+
+/** @param {Record<string, unknown>} found */
+export const missing = (found) => Object.entries(wanted).filter(([name]) => !found[name])
+
+/** @param {(typeof wanted)[string]} server */
+function onPath(server) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...(server.folders?.() ?? []), '/usr/sbin', '/usr/local/sbin']
+  for (const folder of folders.filter(Boolean)) {
+    const found = probe(server, join(folder, server.program))
+    if (found) return found
+  }
+}
+
+/** @param {string} name @param {(typeof wanted)[string]} server */
+function unpacked(name, server) {
+  const place = join(cache, name)
+  const path = findProgram(place, server.program)
+  return path === undefined ? undefined : probe(server, path, libraryFolders(place).join(':') || undefined)
+}
+
+/** What the program says of itself; undefined when it does not run or is too old. @param {(typeof wanted)[string]} server @param {string} path @param {string} [libraries] */
+function probe(server, path, libraries) {
+  if (!existsSync(path)) return
+  if (server.others?.some((other) => !existsSync(join(dirname(path), other)))) return
+  const run = spawnSync(path, ['--version'], { encoding: 'utf8', env: withLibraries(libraries), timeout: 10_000 })
+  const version = `${run.stdout ?? ''}${run.stderr ?? ''}`.split('\n')[0] ?? ''
+  if (run.status !== 0 || !server.versions.test(version)) return
+  return { path, version, ...(libraries === undefined ? {} : { libraries }) }
+}
+
+/** @param {string} [libraries] */
+const withLibraries = (libraries) =>
+  libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') }
+
+const debian = () => process.platform === 'linux' && runs('apt-get') && runs('dpkg')
+/** @param {string} program */
+const runs = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
+
+/**
+ * Downloads the packages, then those of the libraries that the program still misses, and puts the whole in place by one rename,
+ * so that two runs at a time or a run cut short leave nothing half done.
+ * @param {string} name @param {(typeof wanted)[string]} server
+ */
+function download(name, server) {
+  mkdirSync(cache, { recursive: true })
+  const draft = mkdtempSync(join(cache, `.${name}-`))
+  try {
+    const place = join(draft, 'root')
+    fetchAndUnpack(server.packages, draft, place)
+    const path = findProgram(place, server.program)
+    if (path === undefined) throw new Error(`no ${server.program} in ${server.packages.join(', ')}`)
+    for (let round = 0; round < 4; round += 1) {
+      const lacking = missingLibraries(path, libraryFolders(place))
+      if (lacking.length === 0) break
+      const owners = dependencies(server.packages).filter((one) => lacking.some((library) => ownsLibrary(one, library)))
+      if (owners.length === 0) throw new Error(`${server.program} needs ${lacking.join(', ')}`)
+      fetchAndUnpack(owners, draft, place)
+    }
+    const target = join(cache, name)
+    rmSync(target, { recursive: true, force: true })
+    renameSync(place, target)
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+/** @param {string[]} packages @param {string} draft @param {string} place */
+function fetchAndUnpack(packages, draft, place) {
+  const files = join(draft, `files-${readdirSync(draft).length}`)
+  mkdirSync(files)
+  try {
+    aptGet(['download', ...packages], files)
+  } catch (error) {
+    // No lists yet, or lists so old that their files are gone: fresh ones of our own, the system's stay as they are.
+    if (existsSync(join(cache, '.lists', 'fresh'))) throw error
+    mkdirSync(join(cache, '.lists', 'partial'), { recursive: true })
+    mkdirSync(join(cache, '.archives', 'partial'), { recursive: true })
+    writeFileSync(join(cache, '.lists', 'fresh'), '')
+    aptGet(['update', '-q'], files)
+    aptGet(['download', ...packages], files)
+  }
+  mkdirSync(place, { recursive: true })
+  for (const file of readdirSync(files).filter((one) => one.endsWith('.deb'))) execFileSync('dpkg', ['-x', join(files, file), place], { stdio: 'pipe' })
+}
+
+/** @param {string[]} args @param {string} cwd */
+const aptGet = (args, cwd) => execFileSync('apt-get', [...args, ...ownLists()], { cwd, stdio: 'pipe', timeout: 240_000 })
+const ownLists = () => [
+  ...['-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=2', '-o', 'Debug::NoLocking=1'],
+  ...(existsSync(join(cache, '.lists', 'fresh')) ? ['-o', `Dir::State::lists=${join(cache, '.lists')}`, '-o', `Dir::Cache=${join(cache, '.archives')}`] : []),
+]
+
+/** Shared libraries that neither the system nor the folders have. @param {string} path @param {string[]} folders */
+function missingLibraries(path, folders) {
+  const listed = spawnSync('ldd', [path], { encoding: 'utf8', env: withLibraries(folders.join(':') || undefined) })
+  return [...(listed.stdout ?? '').matchAll(/^\s*(\S+) => not found/gm)].map((match) => match[1] ?? '')
+}
+
+/** Library packages that the packages need, directly and once removed. @param {string[]} packages */
+function dependencies(packages) {
+  const args = ['depends', '--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances']
+  const text = execFileSync('apt-cache', [...args, ...ownLists(), ...packages], { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'ignore'] })
+  return [...new Set([...text.matchAll(/Depends: (lib[^\s<>:]+)/g)].map((match) => match[1] ?? ''))]
+}
+
+/** Debian names a library's package after its soname: libevent-2.1.so.7 is in libevent-2.1-7. @param {string} owner @param {string} library */
+export function ownsLibrary(owner, library) {
+  const match = /^(.+)\.so\.(\d+)/.exec(library)
+  if (!match) return false
+  const stem = (match[1] ?? '').toLowerCase().replaceAll('_', '-')
+  const plain = owner.replace(/t64$/, '')
+  return plain === `${stem}${match[2]}` || plain === `${stem}-${match[2]}` || plain === `${stem.replace(/-([\d.]+)$/, '$1')}-${match[2]}` || (ODD[stem] ?? []).includes(plain)
+}
+
+/** Packages that carry libraries of other names. @type {Record<string, string[]>} */
+const ODD = { liblber: ['libldap-2.5-0', 'libldap2'], 'liblber-2.5': ['libldap-2.5-0'], libicuuc: ['libicu72', 'libicu76'], libicui18n: ['libicu72', 'libicu76'], libicudata: ['libicu72', 'libicu76'], libcrypto: ['libssl3'] }
+
+/** @param {string} place */
+function libraryFolders(place) {
+  const folders = ['usr/lib', 'lib'].flatMap((one) => {
+    const folder = join(place, one)
+    return [folder, ...list(folder).filter((name) => name.endsWith('-gnu') || name.includes('-linux-')).map((name) => join(folder, name))]
+  })
+  return folders.filter((folder) => list(folder).some((name) => name.includes('.so')))
+}
+
+/** @param {string} place @param {string} program */
+function findProgram(place, program) {
+  const folders = ['usr/bin', 'usr/sbin', 'bin'].map((folder) => join(place, folder))
+  return [...versioned(join(place, 'usr/lib/postgresql'), 'bin'), ...folders].map((folder) => join(folder, program)).find((path) => existsSync(path))
+}
+
+/** @param {string} folder @param {string} inside */
+const versioned = (folder, inside) =>
+  list(folder)
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => join(folder, version, inside))
+/** @param {string} folder */
+const list = (folder) => (existsSync(folder) ? readdirSync(folder) : [])
+/** @param {unknown} error */
+const firstLine = (error) => {
+  const { stderr, message } = /** @type {{ stderr?: Buffer, message?: string }} */ (error)
+  const lines = `${stderr ?? ''}\n${message ?? error}`.split('\n').filter(Boolean)
+  return lines.find((line) => line.startsWith('E:')) ?? lines[0] ?? 'unknown'
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const found = bringServers()
+  for (const [name, { path, version }] of Object.entries(found)) {
+    console.log(`servers: ${name} ${relative(root, path).startsWith('..') ? path : relative(root, path)} (${version})`)
+  }
+  for (const [, { program, suites, install }] of missing(found)) console.log(`servers: no ${program}, so ${suites} cannot be tested. To have it: ${install}`)
+  process.exitCode = process.env.CI && missing(found).length > 0 ? 1 : 0
+}
