@@ -2,9 +2,15 @@
 import type { EvictionFactory } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { lru } from './lru.ts'
+import { s3Fifo } from './s3-fifo.ts'
+import { sieve } from './sieve.ts'
+import { wTinyLfu } from './w-tinylfu.ts'
 
 const policies: ReadonlyMap<string, EvictionFactory> = new Map<string, EvictionFactory>([
   ['lru', lru],
+  ['sieve', sieve],
+  ['s3-fifo', s3Fifo],
+  ['w-tinylfu', wTinyLfu],
 ])
 
 /** The policy of that name; throws `OPTION_INVALID` for a name that does not exist. */
@@ -14,4 +20,4 @@ export function policyByName(name: string): EvictionFactory {
   throw new MillpondError('OPTION_INVALID', `policy is ${show(name)}; use one of ${[...policies.keys()].join(', ')}`)
 }
 
-export { lru }
+export { lru, s3Fifo, sieve, wTinyLfu }
