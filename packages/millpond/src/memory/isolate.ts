@@ -1,0 +1,213 @@
+// Keeps what is cached apart from what callers hold: a value is cloned and frozen on its way in; what freezing cannot protect is copied on each hit.
+import { MillpondError } from '../core/errors.ts'
+import { locateRefusal } from './refusal.ts'
+
+/** Deeper values are refused, so that no walk overflows the stack. */
+export const MAX_DEPTH = 500
+
+/** What is kept of a value. `live`: parts of it (Map, Set, Date, bytes) must be copied on each hit. */
+export interface Isolated {
+  readonly value: unknown
+  readonly live: boolean
+}
+
+/** Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good values do not pay for it. */
+const REFUSED = Symbol('refused')
+
+/** What a walk knows: the objects it is inside of, and whether it met a live part. */
+interface Walk {
+  readonly inside: object[]
+  live: boolean
+}
+
+/**
+ * A frozen clone of the value; primitives as they are.
+ * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept.
+ */
+export function isolate(value: unknown): Isolated {
+  const walk: Walk = { inside: [], live: false }
+  try {
+    return { value: keep(value, walk), live: walk.live }
+  } catch (error) {
+    if (error !== REFUSED && !(error instanceof RangeError)) throw error
+    const { path, what } = locateRefusal(value)
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      `${path} is ${what} and cannot be cached: cache plain data (objects, arrays, strings, numbers, bigint, booleans, null, Date, Map, Set, bytes)`,
+    )
+  }
+}
+
+/** Freezes a value that nobody else holds, without a clone. The value must be one that `isolate` accepts. */
+export function freezeOwned(value: unknown): Isolated {
+  return { value, live: freezeDeep(value) }
+}
+
+/** The value with its live parts copied; parts that are frozen through and through are shared. */
+export function copyLive(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return copyArray(value)
+  if (isPlain(value)) return copyObject(value as Record<string, unknown>)
+  return copySpecial(value, copyLive)
+}
+
+function copyArray(list: readonly unknown[]): readonly unknown[] {
+  let copy: unknown[] | undefined
+  for (let i = 0; i < list.length; i++) {
+    const item = list[i]
+    const kept = copyLive(item)
+    if (kept === item) continue
+    copy ??= list.slice()
+    copy[i] = kept
+  }
+  return copy === undefined ? list : Object.freeze(copy)
+}
+
+function copyObject(object: Record<string, unknown>): Record<string, unknown> {
+  let copy: Record<string, unknown> | undefined
+  for (const name of Object.keys(object)) {
+    const item = object[name]
+    const kept = copyLive(item)
+    if (kept === item) continue
+    copy ??= spread(object)
+    copy[name] = kept
+  }
+  return copy === undefined ? object : Object.freeze(copy)
+}
+
+function keep(value: unknown, walk: Walk): unknown {
+  switch (typeof value) {
+    case 'object':
+      return value === null ? null : keepObject(value, walk)
+    case 'function':
+    case 'symbol':
+      throw REFUSED
+    default:
+      return value
+  }
+}
+
+function keepObject(value: object, walk: Walk): object {
+  const { inside } = walk
+  if (inside.length >= MAX_DEPTH || inside.includes(value)) throw REFUSED
+  inside.push(value)
+  const kept = keepParts(value, walk)
+  inside.pop()
+  return kept
+}
+
+function keepParts(value: object, walk: Walk): object {
+  if (Array.isArray(value)) return keepArray(value, walk)
+  if (isPlain(value)) return keepPlain(value as Record<string, unknown>, walk)
+  walk.live = true
+  return copySpecial(value, (part) => keep(part, walk))
+}
+
+function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
+  if (Object.getPrototypeOf(list) !== Array.prototype && !isForeign(list, 'Array')) throw REFUSED
+  // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once more below.
+  if (Object.keys(list).length !== list.length) throw REFUSED
+  const copy = Array.from(list)
+  for (let i = 0; i < copy.length; i++) {
+    const item = copy[i]
+    if (item === undefined && !(i in list)) throw REFUSED
+    if (typeof item === 'object' || typeof item === 'function' || typeof item === 'symbol') copy[i] = keep(item, walk)
+  }
+  return Object.freeze(copy)
+}
+
+function keepPlain(object: Record<string, unknown>, walk: Walk): object {
+  if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
+  const copy = spread(object)
+  for (const name of Object.keys(copy)) {
+    const item = copy[name]
+    if (typeof item === 'object' || typeof item === 'function' || typeof item === 'symbol') copy[name] = keep(item, walk)
+  }
+  return Object.freeze(copy)
+}
+
+/** A spread keeps the hidden class of the original: smaller and faster than a copy that is built property by property. */
+function spread(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.getPrototypeOf(object) === null ? { __proto__: null, ...object } : { ...object }
+}
+
+function copySpecial(value: object, part: (value: unknown) => unknown): object {
+  if (value instanceof Date && isExactly(value, Date)) return new Date(value.getTime())
+  if (value instanceof Map && isExactly(value, Map)) {
+    const copy = new Map<unknown, unknown>()
+    for (const [key, item] of value) copy.set(part(key), part(item))
+    return copy
+  }
+  if (value instanceof Set && isExactly(value, Set)) {
+    const copy = new Set<unknown>()
+    for (const item of value) copy.add(part(item))
+    return copy
+  }
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return copyBytes(value as TypedArray)
+  if (value instanceof ArrayBuffer && isExactly(value, ArrayBuffer)) return value.slice(0)
+  throw REFUSED
+}
+
+type TypedArray = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array
+
+function copyBytes(bytes: TypedArray): TypedArray {
+  if (Buffer.isBuffer(bytes)) return Buffer.from(bytes)
+  const type = bytes.constructor as new (source: TypedArray) => TypedArray
+  if (!isTypedArrayType(type)) throw REFUSED
+  return new type(bytes)
+}
+
+const TYPED_ARRAYS: ReadonlySet<unknown> = new Set([
+  Uint8Array,
+  Uint8ClampedArray,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+])
+
+function isTypedArrayType(type: unknown): boolean {
+  return TYPED_ARRAYS.has(type)
+}
+
+/** Own class, no named properties on top: a subclass or a decorated object would lose something. */
+function isExactly(value: object, type: { readonly prototype: object }): boolean {
+  return Object.getPrototypeOf(value) === type.prototype && Object.keys(value).length === 0
+}
+
+/** `{}`, also without a prototype, also from another realm. Class instances are not: their methods would be lost in another tier. */
+export function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null || isForeign(value, 'Object')
+}
+
+function isForeign(value: object, name: 'Object' | 'Array'): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (typeof prototype !== 'object' || prototype === null) return false
+  const parent: unknown = Object.getPrototypeOf(prototype)
+  const root = name === 'Object' ? parent === null : parent !== null && Object.getPrototypeOf(parent) === null
+  return root && Object.hasOwn(prototype, 'constructor') && (prototype.constructor as { name?: unknown }).name === name
+}
+
+function freezeDeep(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (!Array.isArray(value) && !isPlain(value)) {
+    if (value instanceof Map) for (const [key, item] of value) freezeBoth(key, item)
+    if (value instanceof Set) for (const item of value) freezeDeep(item)
+    return true
+  }
+  let live = false
+  for (const item of Array.isArray(value) ? value : Object.values(value)) live = freezeDeep(item) || live
+  Object.freeze(value)
+  return live
+}
+
+function freezeBoth(key: unknown, item: unknown): void {
+  freezeDeep(key)
+  freezeDeep(item)
+}

@@ -1,0 +1,102 @@
+// The memory tier's options: checked once, at construction.
+import type { EvictionFactory } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { policyByName } from './policies/index.ts'
+
+export type PolicyName = 'lru' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
+
+export interface MemoryOptions {
+  /**
+   * The most entries held, over all namespaces. A whole number from 1, or `Infinity` for no such limit.
+   * Default: 1000, or no limit where `maxBytes` is given.
+   */
+  readonly maxEntries?: number
+  /** The most bytes held (keys, values, bookkeeping; estimated): a number, or `'128mb'` (b, kb, mb, gb; powers of 1024). Default: no limit. */
+  readonly maxBytes?: number | string
+  /** Who leaves when the tier is full. Default: `adaptive`. */
+  readonly policy?: PolicyName | EvictionFactory
+  /**
+   * The share of the heap's limit beyond which the tier gives memory back (0.5 to 0.98), until there is room again; `false` never.
+   * Default: 0.85.
+   */
+  readonly pressure?: number | false
+  /** How long this tier keeps an entry, as a share of the entry's TTL: above 0, up to 1. Default: 1. */
+  readonly ttlFactor?: number
+  /** `false`: configured, but not used. Default: true. */
+  readonly enabled?: boolean
+}
+
+export interface MemorySettings {
+  readonly maxEntries: number
+  readonly maxBytes: number
+  readonly policy: EvictionFactory
+  readonly pressure: number | false
+  readonly ttlFactor: number
+  readonly enabled: boolean
+}
+
+const DEFAULT_ENTRIES = 1000
+const DEFAULT_POLICY: PolicyName = 'lru'
+const DEFAULT_PRESSURE = 0.85
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ['b', 1],
+  ['kb', 2 ** 10],
+  ['mb', 2 ** 20],
+  ['gb', 2 ** 30],
+])
+const KNOWN: ReadonlySet<string> = new Set(['maxEntries', 'maxBytes', 'policy', 'pressure', 'ttlFactor', 'enabled'])
+
+/** @throws MillpondError `OPTION_INVALID`, showing the value and the remedy. */
+export function resolveMemoryOptions(options: MemoryOptions): MemorySettings {
+  if (typeof options !== 'object' || options === null) throw invalid('', options, 'give an object such as { maxEntries: 1000 }')
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw invalid('', name, `no such option; use one of ${[...KNOWN].join(', ')}`)
+  }
+  const maxBytes = options.maxBytes === undefined ? Infinity : parseBytes(options.maxBytes)
+  return Object.freeze({
+    maxEntries: resolveEntries(options.maxEntries, maxBytes),
+    maxBytes,
+    policy: resolvePolicy(options.policy ?? DEFAULT_POLICY),
+    pressure: resolvePressure(options.pressure ?? DEFAULT_PRESSURE),
+    ttlFactor: resolveFactor(options.ttlFactor ?? 1),
+    enabled: resolveFlag(options.enabled ?? true),
+  })
+}
+
+function resolveEntries(value: number | undefined, maxBytes: number): number {
+  if (value === undefined) return maxBytes === Infinity ? DEFAULT_ENTRIES : Infinity
+  if (value === Infinity || (Number.isSafeInteger(value) && value >= 1)) return value
+  throw invalid('maxEntries', value, 'give a whole number from 1, or Infinity for no limit')
+}
+
+function parseBytes(value: unknown): number {
+  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)$/i.exec(value) : null
+  const bytes = match === null ? value : Math.floor(Number(match[1]) * (UNITS.get((match[2] as string).toLowerCase()) ?? 1))
+  if (typeof bytes === 'number' && (bytes === Infinity || (Number.isSafeInteger(bytes) && bytes >= 1))) return bytes
+  throw invalid('maxBytes', value, "give bytes from 1, or a size such as '128mb'")
+}
+
+function resolvePolicy(policy: unknown): EvictionFactory {
+  if (typeof policy === 'function') return policy as EvictionFactory
+  if (typeof policy === 'string') return policyByName(policy)
+  throw invalid('policy', policy, "give a policy's name such as 'lru', or an eviction factory")
+}
+
+function resolvePressure(value: unknown): number | false {
+  if (value === false || (typeof value === 'number' && value >= 0.5 && value <= 0.98)) return value
+  throw invalid('pressure', value, 'give a share of the heap limit from 0.5 to 0.98, or false')
+}
+
+function resolveFactor(value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value <= 1) return value
+  throw invalid('ttlFactor', value, 'give a number above 0, up to 1')
+}
+
+function resolveFlag(value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw invalid('enabled', value, 'give true or false')
+}
+
+function invalid(name: string, value: unknown, remedy: string): MillpondError {
+  return new MillpondError('OPTION_INVALID', `memory(): ${name === '' ? '' : `${name} is `}${show(value)}: ${remedy}`)
+}

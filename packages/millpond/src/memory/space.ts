@@ -1,0 +1,120 @@
+// One key space of the store: the synchronous face that the engine reads from.
+import type { Eviction, Near, NearEntry, Reason } from '../core/contracts.ts'
+import { copyLive } from './isolate.ts'
+import { KeyIndex } from './key-index.ts'
+import type { Slots } from './slots.ts'
+
+/** What a space asks of the store that it belongs to. */
+export interface SpaceOwner {
+  readonly slots: Slots
+  readonly eviction: Eviction
+  readonly hits: Uint8Array
+  readonly hitLimit: number
+  store(space: Space, key: string, entry: NearEntry): boolean
+  remove(slot: number, reason: Reason): void
+  retime(slot: number, freshUntil: number, staleUntil: number): void
+  weight(slot: number): number
+  clearSpace(space: Space, reason: Reason): void
+}
+
+export class Space implements Near {
+  readonly name: string
+  /** The store's number for it; also in the column of each entry. */
+  readonly id: number
+  readonly index: KeyIndex
+  readonly #owner: SpaceOwner
+  readonly #slots: Slots
+  /** The store writes what each hit must know straight into here: one field less to follow. */
+  marks: Uint8Array
+  readonly #markLimit: number
+  readonly #policy: Eviction | null
+
+  constructor(name: string, id: number, owner: SpaceOwner) {
+    this.name = name
+    this.id = id
+    this.#owner = owner
+    this.#slots = owner.slots
+    this.index = new KeyIndex(owner.slots)
+    this.marks = owner.hits
+    this.#markLimit = owner.hitLimit
+    this.#policy = owner.eviction.marks === undefined ? owner.eviction : null
+  }
+
+  get size(): number {
+    return this.index.size
+  }
+
+  find(key: string): number {
+    return this.index.find(key)
+  }
+
+  hit(slot: number): void {
+    const mark = this.marks[slot] as number
+    if (mark < this.#markLimit) this.marks[slot] = mark + 1
+    if (this.#policy !== null) this.#policy.hit(slot)
+  }
+
+  value(slot: number): unknown {
+    const value = this.#slots.value(slot)
+    return this.#slots.isLive(slot) ? copyLive(value) : value
+  }
+
+  freshUntil(slot: number): number {
+    return this.#slots.freshUntil.get(slot)
+  }
+
+  staleUntil(slot: number): number {
+    return this.#slots.deadAt(slot)
+  }
+
+  createdAt(slot: number): number {
+    return this.#slots.createdAt.get(slot)
+  }
+
+  tags(slot: number): readonly string[] {
+    return this.#slots.tags(slot)
+  }
+
+  asOf(slot: number): number {
+    return this.#slots.asOf(slot)
+  }
+
+  reaffirm(slot: number, seq: number): void {
+    this.#slots.setAsOf(slot, seq)
+  }
+
+  weight(slot: number): number {
+    return this.#owner.weight(slot)
+  }
+
+  hits(slot: number): number {
+    return this.marks[slot] as number
+  }
+
+  retime(slot: number, freshUntil: number, staleUntil: number): void {
+    this.#owner.retime(slot, freshUntil, staleUntil)
+  }
+
+  set(key: string, entry: NearEntry): boolean {
+    return this.#owner.store(this, key, entry)
+  }
+
+  drop(key: string, reason: Reason): boolean {
+    const slot = this.index.find(key)
+    if (slot < 0) return false
+    this.#owner.remove(slot, reason)
+    return true
+  }
+
+  clear(reason: Reason): void {
+    this.#owner.clearSpace(this, reason)
+  }
+
+  /** Entries that stay while the iteration runs are all met, once; those that come meanwhile may be. */
+  *keys(): IterableIterator<string> {
+    const slots = this.#slots
+    for (let slot = 0; slot < slots.end; slot++) {
+      if (slots.holds(slot) && slots.space(slot) === this.id) yield slots.key(slot)
+    }
+  }
+}

@@ -1,0 +1,201 @@
+// The in-process tier: several key spaces within one budget of entries and bytes, under one eviction policy.
+import type { Clock, Eviction, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
+import { Expiry } from './expiry.ts'
+import { hashKey } from './hash.ts'
+import { freezeOwned, isolate, type Isolated } from './isolate.ts'
+import type { MemorySettings } from './options.ts'
+import { Slots } from './slots.ts'
+import { Space, type SpaceOwner } from './space.ts'
+import { weigh, weighsAtOnce } from './weigh.ts'
+
+/** Slots that an index cell can name while it still has some bits of the hash. */
+const MOST_SLOTS = 2 ** 27
+/** No entry weighs less; tells how many slots a budget of bytes can need. */
+const LEAST_WEIGHT = 80
+const MOST_SPACES = 65_535
+const HIT_LIMIT = 255
+
+export class MemoryStore implements NearStore, SpaceOwner {
+  readonly slots: Slots
+  readonly eviction: Eviction
+  readonly policy: string
+  /** Reads per slot, saturating: the policy's own marks where it has some. */
+  hits: Uint8Array
+  readonly hitLimit: number
+  bytes = 0
+  onLeave: ((space: string, key: string, reason: Reason) => void) | undefined
+  readonly evictions: Partial<Record<Reason, number>> = {}
+  readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
+  readonly #clock: Clock
+  readonly #expiry: Expiry
+  readonly #spaces: Space[] = []
+  readonly #byName = new Map<string, Space>()
+  readonly #countsBytes: boolean
+  #maxEntries: number
+  #maxBytes: number
+  #policyCapacity: number
+  #closed = false
+
+  constructor(settings: MemorySettings, clock: Clock) {
+    const { maxEntries, maxBytes } = settings
+    this.limits = { maxEntries, maxBytes }
+    this.#maxEntries = Math.min(maxEntries, MOST_SLOTS - 1)
+    this.#maxBytes = maxBytes
+    this.#clock = clock
+    this.#countsBytes = maxEntries === Infinity && maxBytes !== Infinity
+    this.#policyCapacity = this.#countsBytes ? maxBytes : this.#maxEntries
+    this.eviction = settings.policy({ capacity: this.#policyCapacity, unit: this.#countsBytes ? 'bytes' : 'entries' })
+    this.slots = new Slots(Math.min(this.#maxEntries, Math.ceil(maxBytes / LEAST_WEIGHT)) + 1, clock.coarse)
+    this.policy = this.eviction.name
+    this.hits = this.eviction.marks ?? new Uint8Array(0)
+    this.hitLimit = this.eviction.marks === undefined ? HIT_LIMIT : (this.eviction.markLimit ?? HIT_LIMIT)
+    this.#expiry = new Expiry(this.slots, clock, (slot) => this.remove(slot, 'ttl_expired'))
+  }
+
+  get entries(): number {
+    return this.slots.used
+  }
+
+  space(name: string): Near {
+    const known = this.#byName.get(name)
+    if (known !== undefined) return known
+    if (this.#spaces.length > MOST_SPACES) throw new RangeError(`a memory tier holds at most ${MOST_SPACES} namespaces`)
+    const space = new Space(name, this.#spaces.length, this)
+    this.#spaces.push(space)
+    this.#byName.set(name, space)
+    return space
+  }
+
+  store(space: Space, key: string, entry: NearEntry): boolean {
+    const { value, live } = isolated(entry)
+    if (this.#closed) return false
+    const weight = weigh(key, value)
+    const hash = hashKey(key)
+    const held = space.index.locate(key, hash)
+    if (weight > this.#maxBytes) {
+      if (held >= 0) this.remove(held, 'replaced')
+      return false
+    }
+    const slot = held >= 0 ? held : this.#place(space, key, hash)
+    const policyWeight = this.#countsBytes ? weight : 1
+    this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
+    this.#write(slot, value, live, weight, entry)
+    if (held >= 0) this.eviction.reweigh(slot, policyWeight)
+    else this.eviction.add(slot, hash >>> 0, policyWeight, entry.cost ?? 0)
+    return this.#isOver() ? this.#evict(slot) : true
+  }
+
+  #place(space: Space, key: string, hash: number): number {
+    const slots = this.slots
+    let slot = slots.take()
+    if (slot < 0) {
+      this.#grow()
+      slot = slots.take()
+    }
+    slots.pairs[2 * slot] = key
+    slots.hashes[slot] = hash
+    slots.setSpace(slot, space.id)
+    space.index.insert(slot, hash)
+    this.hits[slot] = 0
+    return slot
+  }
+
+  #write(slot: number, value: unknown, live: boolean, weight: number, entry: NearEntry): void {
+    const slots = this.slots
+    const now = this.#clock.coarse
+    slots.pairs[2 * slot + 1] = value
+    slots.setLive(slot, live)
+    slots.setWeight(slot, weighsAtOnce(value) ? 0 : weight)
+    slots.createdAt.set(slot, entry.createdAt, now)
+    slots.setTimes(slot, entry.freshUntil, entry.staleUntil, now)
+    slots.setAsOf(slot, entry.asOf)
+    slots.setTags(slot, entry.tags)
+    this.#expiry.watch(slot, entry.staleUntil)
+  }
+
+  #grow(): void {
+    const slots = this.slots
+    slots.grow()
+    this.eviction.grow(slots.capacity)
+    this.#expiry.grow(slots.capacity)
+    const marks = this.eviction.marks
+    if (marks === undefined) {
+      const hits = new Uint8Array(slots.capacity)
+      hits.set(this.hits)
+      this.hits = hits
+    } else this.hits = marks
+    for (const space of this.#spaces) space.marks = this.hits
+  }
+
+  #isOver(): boolean {
+    return this.slots.used > this.#maxEntries || this.bytes > this.#maxBytes
+  }
+
+  /** Makes room; `false` when the entry that just came had to leave again. */
+  #evict(newest: number): boolean {
+    let stays = true
+    const now = this.#clock.coarse
+    while (this.#isOver()) {
+      if (this.#expiry.reclaim(now)) continue
+      const slot = this.eviction.victim()
+      if (slot < 0) break
+      if (slot === newest) stays = false
+      this.#forget(slot, slot === newest ? 'not_admitted' : 'capacity_limit')
+    }
+    return stays
+  }
+
+  weight(slot: number): number {
+    const weight = this.slots.weight(slot)
+    return weight !== 0 ? weight : weigh(this.slots.key(slot), this.slots.value(slot))
+  }
+
+  retime(slot: number, freshUntil: number, staleUntil: number): void {
+    this.slots.setTimes(slot, freshUntil, staleUntil, this.#clock.coarse)
+    this.#expiry.watch(slot, staleUntil)
+  }
+
+  remove(slot: number, reason: Reason): void {
+    this.eviction.remove(slot)
+    this.#forget(slot, reason)
+  }
+
+  /** The policy knows already. */
+  #forget(slot: number, reason: Reason): void {
+    const slots = this.slots
+    const space = this.#spaces[slots.space(slot)] as Space
+    const key = slots.key(slot)
+    this.bytes -= this.weight(slot)
+    space.index.remove(slot, slots.hashes[slot] as number)
+    slots.release(slot, this.#clock.coarse)
+    this.evictions[reason] = (this.evictions[reason] ?? 0) + 1
+    if (this.onLeave !== undefined) this.onLeave(space.name, key, reason)
+  }
+
+  clearSpace(space: Space, reason: Reason): void {
+    const { slots } = this
+    for (let slot = 0; slot < slots.end && space.size > 0; slot++) {
+      if (slots.holds(slot) && slots.space(slot) === space.id) this.remove(slot, reason)
+    }
+    space.index.clear()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.onLeave = undefined
+    this.#expiry.close()
+    for (const space of this.#spaces) this.clearSpace(space, 'cleared')
+  }
+}
+
+const plain: { value: unknown; live: boolean } = { value: undefined, live: false }
+
+/** Primitives need nothing; they share one answer, which is read at once. */
+function isolated(entry: NearEntry): Isolated {
+  const { value } = entry
+  if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {
+    plain.value = value
+    return plain
+  }
+  return entry.owned === true ? freezeOwned(value) : isolate(value)
+}

@@ -1,0 +1,91 @@
+// What an entry takes of the heap, estimated from V8's object layouts (64 bit, no pointer compression).
+
+/** Columns, index and policy, at their usual fill. */
+const ENTRY = 64
+const WORD = 8
+const STRING = 16
+const NUMBER = 16
+const OBJECT = 24
+const ARRAY = 32 + 16
+const DATE = 112
+/** The view, its buffer, and what the allocator adds. */
+const BYTES = 256
+const COLLECTION = 32 + 40
+/** Longer strings are looked at in as many places as this, to tell one byte a character from two. */
+const SAMPLES = 256
+
+/** Bytes of an entry: key, value, bookkeeping. Constant time for primitives; else the value is walked. */
+export function weigh(key: string, value: unknown): number {
+  return ENTRY + weighString(key) + weighValue(value)
+}
+
+/** Whether `weigh` is cheap and always answers the same for this value, so that the answer need not be kept. */
+export function weighsAtOnce(value: unknown): boolean {
+  return typeof value !== 'object' || value === null
+}
+
+function weighValue(value: unknown): number {
+  switch (typeof value) {
+    case 'string':
+      return weighString(value)
+    case 'number':
+      return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? 0 : NUMBER
+    case 'bigint':
+      return weighBigint(value)
+    case 'object':
+      return value === null ? 0 : weighObject(value)
+    default:
+      return 0
+  }
+}
+
+function weighObject(value: object): number {
+  if (Array.isArray(value)) {
+    let sum = ARRAY
+    for (const item of value) sum += WORD + weighValue(item)
+    return sum
+  }
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return BYTES + value.byteLength
+  if (value instanceof Map) return weighMap(value)
+  if (value instanceof Set) return weighSet(value)
+  if (value instanceof Date) return DATE
+  let sum = OBJECT
+  for (const name of Object.keys(value)) sum += WORD + weighValue((value as Record<string, unknown>)[name])
+  return sum
+}
+
+function weighMap(map: ReadonlyMap<unknown, unknown>): number {
+  let sum = COLLECTION + tableCells(map.size) * 3.5 * WORD
+  for (const [key, item] of map) sum += weighValue(key) + weighValue(item)
+  return sum
+}
+
+function weighSet(set: ReadonlySet<unknown>): number {
+  let sum = COLLECTION + tableCells(set.size) * 2.5 * WORD
+  for (const item of set) sum += weighValue(item)
+  return sum
+}
+
+/** Hash tables have room for a power of two, four at least. */
+function tableCells(size: number): number {
+  return Math.max(4, 2 ** Math.ceil(Math.log2(Math.max(1, size))))
+}
+
+function weighString(text: string): number {
+  const bytes = isWide(text) ? 2 * text.length : text.length
+  return STRING + Math.ceil(bytes / WORD) * WORD
+}
+
+/** Two bytes a character as soon as one of them is beyond Latin-1. */
+function isWide(text: string): boolean {
+  const length = text.length
+  const step = length <= SAMPLES ? 1 : length / SAMPLES
+  for (let at = 0; at < length; at += step) if (text.charCodeAt(at) > 0xff) return true
+  return false
+}
+
+function weighBigint(value: bigint): number {
+  if (value === 0n) return STRING
+  const digits = BigInt.asIntN(64, value) === value ? 16 : value.toString(16).length
+  return STRING + Math.ceil(digits / 16) * WORD
+}
