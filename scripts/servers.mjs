@@ -88,13 +88,14 @@ export function recorded() {
 /** @param {Record<string, unknown>} found */
 export const missing = (found) => Object.entries(wanted).filter(([name]) => !found[name])
 
-/** @param {(typeof wanted)[string]} server */
+/** @param {(typeof wanted)[string]} server @returns {ReturnType<typeof probe>} */
 function onPath(server) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...(server.folders?.() ?? []), '/usr/sbin', '/usr/local/sbin']
   for (const folder of folders.filter(Boolean)) {
     const found = probe(server, join(folder, server.program))
     if (found) return found
   }
+  return undefined
 }
 
 /** @param {string} name @param {(typeof wanted)[string]} server */
@@ -106,17 +107,19 @@ function unpacked(name, server) {
 
 /** What the program says of itself; undefined when it does not run or is too old. @param {(typeof wanted)[string]} server @param {string} path @param {string} [libraries] */
 function probe(server, path, libraries) {
-  if (!existsSync(path)) return
-  if (server.others?.some((other) => !existsSync(join(dirname(path), other)))) return
+  if (!existsSync(path)) return undefined
+  if (server.others?.some((other) => !existsSync(join(dirname(path), other)))) return undefined
   const run = spawnSync(path, ['--version'], { encoding: 'utf8', env: withLibraries(libraries), timeout: 10_000 })
   const version = `${run.stdout ?? ''}${run.stderr ?? ''}`.split('\n')[0] ?? ''
-  if (run.status !== 0 || !server.versions.test(version)) return
+  if (run.status !== 0 || !server.versions.test(version)) return undefined
   return { path, version, ...(libraries === undefined ? {} : { libraries }) }
 }
 
 /** @param {string} [libraries] */
 const withLibraries = (libraries) =>
-  libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') }
+  libraries === undefined
+    ? process.env
+    : { ...process.env, LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':') }
 
 const debian = () => process.platform === 'linux' && runs('apt-get') && runs('dpkg')
 /** @param {string} program */
@@ -166,14 +169,17 @@ function fetchAndUnpack(packages, draft, place) {
     aptGet(['download', ...packages], files)
   }
   mkdirSync(place, { recursive: true })
-  for (const file of readdirSync(files).filter((one) => one.endsWith('.deb'))) execFileSync('dpkg', ['-x', join(files, file), place], { stdio: 'pipe' })
+  for (const file of readdirSync(files).filter((one) => one.endsWith('.deb')))
+    execFileSync('dpkg', ['-x', join(files, file), place], { stdio: 'pipe' })
 }
 
 /** @param {string[]} args @param {string} cwd */
 const aptGet = (args, cwd) => execFileSync('apt-get', [...args, ...ownLists()], { cwd, stdio: 'pipe', timeout: 240_000 })
 const ownLists = () => [
   ...['-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=2', '-o', 'Debug::NoLocking=1'],
-  ...(existsSync(join(cache, '.lists', 'fresh')) ? ['-o', `Dir::State::lists=${join(cache, '.lists')}`, '-o', `Dir::Cache=${join(cache, '.archives')}`] : []),
+  ...(existsSync(join(cache, '.lists', 'fresh'))
+    ? ['-o', `Dir::State::lists=${join(cache, '.lists')}`, '-o', `Dir::Cache=${join(cache, '.archives')}`]
+    : []),
 ]
 
 /** Shared libraries that neither the system nor the folders have. @param {string} path @param {string[]} folders */
@@ -184,8 +190,21 @@ function missingLibraries(path, folders) {
 
 /** Library packages that the packages need, directly and once removed. @param {string[]} packages */
 function dependencies(packages) {
-  const args = ['depends', '--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances']
-  const text = execFileSync('apt-cache', [...args, ...ownLists(), ...packages], { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'ignore'] })
+  const args = [
+    'depends',
+    '--recurse',
+    '--no-recommends',
+    '--no-suggests',
+    '--no-conflicts',
+    '--no-breaks',
+    '--no-replaces',
+    '--no-enhances',
+  ]
+  const text = execFileSync('apt-cache', [...args, ...ownLists(), ...packages], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   return [...new Set([...text.matchAll(/Depends: (lib[^\s<>:]+)/g)].map((match) => match[1] ?? ''))]
 }
 
@@ -195,17 +214,34 @@ export function ownsLibrary(owner, library) {
   if (!match) return false
   const stem = (match[1] ?? '').toLowerCase().replaceAll('_', '-')
   const plain = owner.replace(/t64$/, '')
-  return plain === `${stem}${match[2]}` || plain === `${stem}-${match[2]}` || plain === `${stem.replace(/-([\d.]+)$/, '$1')}-${match[2]}` || (ODD[stem] ?? []).includes(plain)
+  return (
+    plain === `${stem}${match[2]}` ||
+    plain === `${stem}-${match[2]}` ||
+    plain === `${stem.replace(/-([\d.]+)$/, '$1')}-${match[2]}` ||
+    (ODD[stem] ?? []).includes(plain)
+  )
 }
 
 /** Packages that carry libraries of other names. @type {Record<string, string[]>} */
-const ODD = { liblber: ['libldap-2.5-0', 'libldap2'], 'liblber-2.5': ['libldap-2.5-0'], libicuuc: ['libicu72', 'libicu76'], libicui18n: ['libicu72', 'libicu76'], libicudata: ['libicu72', 'libicu76'], libcrypto: ['libssl3'] }
+const ODD = {
+  liblber: ['libldap-2.5-0', 'libldap2'],
+  'liblber-2.5': ['libldap-2.5-0'],
+  libicuuc: ['libicu72', 'libicu76'],
+  libicui18n: ['libicu72', 'libicu76'],
+  libicudata: ['libicu72', 'libicu76'],
+  libcrypto: ['libssl3'],
+}
 
 /** @param {string} place */
 function libraryFolders(place) {
   const folders = ['usr/lib', 'lib'].flatMap((one) => {
     const folder = join(place, one)
-    return [folder, ...list(folder).filter((name) => name.endsWith('-gnu') || name.includes('-linux-')).map((name) => join(folder, name))]
+    return [
+      folder,
+      ...list(folder)
+        .filter((name) => name.endsWith('-gnu') || name.includes('-linux-'))
+        .map((name) => join(folder, name)),
+    ]
   })
   return folders.filter((folder) => list(folder).some((name) => name.includes('.so')))
 }
@@ -213,7 +249,9 @@ function libraryFolders(place) {
 /** @param {string} place @param {string} program */
 function findProgram(place, program) {
   const folders = ['usr/bin', 'usr/sbin', 'bin'].map((folder) => join(place, folder))
-  return [...versioned(join(place, 'usr/lib/postgresql'), 'bin'), ...folders].map((folder) => join(folder, program)).find((path) => existsSync(path))
+  return [...versioned(join(place, 'usr/lib/postgresql'), 'bin'), ...folders]
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path))
 }
 
 /** @param {string} folder @param {string} inside */
@@ -235,6 +273,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   for (const [name, { path, version }] of Object.entries(found)) {
     console.log(`servers: ${name} ${relative(root, path).startsWith('..') ? path : relative(root, path)} (${version})`)
   }
-  for (const [, { program, suites, install }] of missing(found)) console.log(`servers: no ${program}, so ${suites} cannot be tested. To have it: ${install}`)
+  for (const [, { program, suites, install }] of missing(found))
+    console.log(`servers: no ${program}, so ${suites} cannot be tested. To have it: ${install}`)
   process.exitCode = process.env.CI && missing(found).length > 0 ? 1 : 0
 }

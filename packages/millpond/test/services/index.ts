@@ -1,0 +1,12 @@
+// Real servers for tests, on free loopback ports, gone with the test process.
+export { type Certificate, selfSigned } from './certificate.ts'
+export { describeWith } from './describe-with.ts'
+export { freePort } from './free-port.ts'
+export { startMemcached } from './memcached.ts'
+export { type PostgresService, startPostgres } from './postgres.ts'
+export { isHere, promtool, type ServerName } from './program.ts'
+export { type RedisService, type RedisServiceOptions, startRedis } from './redis.ts'
+export { type ClusterGroup, startCluster } from './redis-cluster.ts'
+export { type SentinelGroup, startSentinel } from './redis-sentinel.ts'
+export type { Service } from './service.ts'
+export { until } from './until.ts'

@@ -1,0 +1,30 @@
+// Where the servers are, as scripts/servers.mjs found or fetched them.
+import { recorded, wanted } from '../../../../scripts/servers.mjs'
+
+export type ServerName = 'redis' | 'postgres' | 'memcached' | 'promtool'
+
+export interface Program {
+  readonly path: string
+  /** To be set as the environment of the child. */
+  readonly env: NodeJS.ProcessEnv
+}
+
+export const isHere = (name: ServerName): boolean => recorded()[name] !== undefined
+
+/** What a person needs to know when it is not here. */
+export const remedy = (name: ServerName): string =>
+  `no ${wanted[name]?.program} here; to have it: ${wanted[name]?.install}; then node scripts/servers.mjs`
+
+/** Throws when the server is not here. */
+export function program(name: ServerName): Program {
+  const found = recorded()[name]
+  if (!found) throw new Error(remedy(name))
+  const libraries = [found.libraries, process.env['LD_LIBRARY_PATH']].filter(Boolean).join(':')
+  return {
+    path: found.path,
+    env: { ...process.env, LC_ALL: 'C', TZ: 'UTC', ...(found.libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
+  }
+}
+
+/** Path of promtool, and the environment to run it with. */
+export const promtool = (): Program => program('promtool')

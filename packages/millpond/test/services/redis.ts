@@ -1,0 +1,115 @@
+// A Redis server for tests.
+import { randomBytes } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { type Certificate, selfSigned } from './certificate.ts'
+import { program } from './program.ts'
+import { launch, type Service } from './service.ts'
+
+export interface RedisService extends Service {
+  /** One command on a connection of its own, as a user who may do everything. */
+  command(...words: (string | number | Buffer)[]): Promise<unknown>
+  /** A user who may do everything; the same as `url` without `acl`. */
+  readonly adminUrl: string
+  /** The authority to trust, with `tls`: PEM. */
+  readonly ca: string | undefined
+}
+
+export interface RedisServiceOptions {
+  /** More of the command line: `['--maxmemory', '1mb']`. */
+  readonly args?: readonly string[]
+  /** Speaks TLS only; `url` begins with `rediss:`. */
+  readonly tls?: boolean
+  /** The user of `url`, with what it may do: `~shop:* +get +set`. The default user is off then. */
+  readonly acl?: { readonly user: string; readonly password: string; readonly rules: string }
+}
+
+const DATA = ['dump.rdb', 'appendonlydir']
+
+/**
+ * Starts a server that persists nothing by itself: after `kill`, `restart` finds what the last SAVE (or `--appendonly yes`) left;
+ * `restart` of a running server saves first, so nothing is lost.
+ */
+export async function startRedis({ args = [], tls = false, acl }: RedisServiceOptions = {}): Promise<RedisService> {
+  const certificate = tls ? selfSigned() : undefined
+  const adminPassword = randomBytes(12).toString('hex')
+  const url = (port: number, user?: string, password?: string): string =>
+    `${tls ? 'rediss' : 'redis'}://${user === undefined ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password ?? '')}@`}127.0.0.1:${port}`
+  const adminUrl = (port: number): string => (acl ? url(port, 'admin', adminPassword) : url(port))
+  const command = (port: number, words: readonly (string | number | Buffer)[]): Promise<unknown> => ask(adminUrl(port), words, certificate)
+
+  const service = await launch({
+    name: 'redis',
+    program: program('redis'),
+    url: (port) => (acl ? url(port, acl.user, acl.password) : url(port)),
+    prepare: (folder) => {
+      if (certificate) {
+        writeFileSync(join(folder, 'cert.pem'), certificate.cert)
+        writeFileSync(join(folder, 'key.pem'), certificate.key)
+      }
+      const users = acl
+        ? ['user default off', `user admin on >${adminPassword} ~* &* +@all`, `user ${acl.user} on >${acl.password} ${acl.rules}`]
+        : []
+      writeFileSync(join(folder, 'redis.conf'), [...users, ''].join('\n'))
+    },
+    args: (port, folder) => [
+      join(folder, 'redis.conf'),
+      ...(tls ? ['--port', '0', '--tls-port', String(port), ...tlsArgs(folder)] : ['--port', String(port)]),
+      ...[
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        folder,
+        '--save',
+        '',
+        '--appendonly',
+        'no',
+        '--daemonize',
+        'no',
+        '--repl-diskless-sync-delay',
+        '0',
+      ],
+      ...args,
+    ],
+    ready: async (port) => (await command(port, ['PING'])) === 'PONG',
+    keep: async (port) => {
+      await command(port, ['SAVE'])
+    },
+    wipe: (folder) => {
+      for (const name of DATA) rmSync(join(folder, name), { recursive: true, force: true })
+    },
+  })
+  return Object.assign(service, {
+    command: (...words: (string | number | Buffer)[]) => command(service.port, words),
+    adminUrl: adminUrl(service.port),
+    ca: certificate?.cert,
+  })
+}
+
+const tlsArgs = (folder: string): string[] => [
+  ...['--tls-cert-file', join(folder, 'cert.pem'), '--tls-key-file', join(folder, 'key.pem')],
+  ...['--tls-ca-cert-file', join(folder, 'cert.pem'), '--tls-auth-clients', 'no', '--tls-replication', 'yes'],
+]
+
+/** One command on a connection of its own. */
+export async function ask(url: string, words: readonly (string | number | Buffer)[], certificate?: Certificate): Promise<unknown> {
+  const [name, ...rest] = words
+  const client = new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    connectTimeout: 2_000,
+    commandTimeout: 5_000,
+    ...(certificate ? { tls: { ca: certificate.cert } } : {}),
+  })
+  // The rejection of connect or call tells the same.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return await client.call(String(name), rest)
+  } finally {
+    client.disconnect()
+  }
+}
