@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cache = join(root, '.cache', 'servers')
+const lists = join(cache, '.apt')
 const record = join(root, '.cache', 'servers.json')
 
 /**
@@ -69,6 +70,7 @@ export function bringServers({ say = console.log, fetch = true } = {}) {
       if (fetched) found[name] = fetched
     }
   }
+  rmSync(lists, { recursive: true, force: true })
   mkdirSync(dirname(record), { recursive: true })
   const draft = `${record}.${process.pid}`
   writeFileSync(draft, `${JSON.stringify(found, null, 2)}\n`)
@@ -139,10 +141,11 @@ function download(name, server) {
     const path = findProgram(place, server.program)
     if (path === undefined) throw new Error(`no ${server.program} in ${server.packages.join(', ')}`)
     for (let round = 0; round < 4; round += 1) {
-      const lacking = missingLibraries(path, libraryFolders(place))
+      const programs = [server.program, ...(server.others ?? [])].map((one) => join(dirname(path), one))
+      const lacking = [...new Set(programs.flatMap((one) => missingLibraries(one, libraryFolders(place))))]
       if (lacking.length === 0) break
       const owners = dependencies(server.packages).filter((one) => lacking.some((library) => ownsLibrary(one, library)))
-      if (owners.length === 0) throw new Error(`${server.program} needs ${lacking.join(', ')}`)
+      if (owners.length === 0) throw new Error(`${server.program} needs ${lacking.join(', ')}, in no package known here`)
       fetchAndUnpack(owners, draft, place)
     }
     const target = join(cache, name)
@@ -161,10 +164,9 @@ function fetchAndUnpack(packages, draft, place) {
     aptGet(['download', ...packages], files)
   } catch (error) {
     // No lists yet, or lists so old that their files are gone: fresh ones of our own, the system's stay as they are.
-    if (existsSync(join(cache, '.lists', 'fresh'))) throw error
-    mkdirSync(join(cache, '.lists', 'partial'), { recursive: true })
-    mkdirSync(join(cache, '.archives', 'partial'), { recursive: true })
-    writeFileSync(join(cache, '.lists', 'fresh'), '')
+    if (existsSync(lists)) throw error
+    mkdirSync(join(lists, 'lists', 'partial'), { recursive: true })
+    mkdirSync(join(lists, 'archives', 'partial'), { recursive: true })
     aptGet(['update', '-q'], files)
     aptGet(['download', ...packages], files)
   }
@@ -177,9 +179,7 @@ function fetchAndUnpack(packages, draft, place) {
 const aptGet = (args, cwd) => execFileSync('apt-get', [...args, ...ownLists()], { cwd, stdio: 'pipe', timeout: 240_000 })
 const ownLists = () => [
   ...['-o', 'APT::Sandbox::User=', '-o', 'Acquire::Retries=2', '-o', 'Debug::NoLocking=1'],
-  ...(existsSync(join(cache, '.lists', 'fresh'))
-    ? ['-o', `Dir::State::lists=${join(cache, '.lists')}`, '-o', `Dir::Cache=${join(cache, '.archives')}`]
-    : []),
+  ...(existsSync(lists) ? ['-o', `Dir::State::lists=${join(lists, 'lists')}`, '-o', `Dir::Cache=${join(lists, 'archives')}`] : []),
 ]
 
 /** Shared libraries that neither the system nor the folders have. @param {string} path @param {string[]} folders */
@@ -210,26 +210,21 @@ function dependencies(packages) {
 
 /** Debian names a library's package after its soname: libevent-2.1.so.7 is in libevent-2.1-7. @param {string} owner @param {string} library */
 export function ownsLibrary(owner, library) {
-  const match = /^(.+)\.so\.(\d+)/.exec(library)
-  if (!match) return false
-  const stem = (match[1] ?? '').toLowerCase().replaceAll('_', '-')
-  const plain = owner.replace(/t64$/, '')
-  return (
-    plain === `${stem}${match[2]}` ||
-    plain === `${stem}-${match[2]}` ||
-    plain === `${stem.replace(/-([\d.]+)$/, '$1')}-${match[2]}` ||
-    (ODD[stem] ?? []).includes(plain)
-  )
+  const [, name = '', number = ''] = /^(.+)\.so\.(\d+)/.exec(library) ?? []
+  const stem = name.toLowerCase().replaceAll('_', '-')
+  const usual = [`${stem}${number}`, `${stem}-${number}`, stem, ...(ODD[stem]?.(number) ?? [])]
+  return stem !== '' && usual.includes(owner.replace(/t64$/, ''))
 }
 
-/** Packages that carry libraries of other names. @type {Record<string, string[]>} */
+/** Libraries that live in a package of another name. @type {Record<string, (number: string) => string[]>} */
 const ODD = {
-  liblber: ['libldap-2.5-0', 'libldap2'],
-  'liblber-2.5': ['libldap-2.5-0'],
-  libicuuc: ['libicu72', 'libicu76'],
-  libicui18n: ['libicu72', 'libicu76'],
-  libicudata: ['libicu72', 'libicu76'],
-  libcrypto: ['libssl3'],
+  libcrypto: (number) => [`libssl${number}`],
+  liblber: (number) => [`libldap${number}`],
+  'liblber-2.5': (number) => [`libldap-2.5-${number}`],
+  libpam: (number) => [`libpam${number}g`],
+  libicuuc: (number) => [`libicu${number}`],
+  libicui18n: (number) => [`libicu${number}`],
+  libicudata: (number) => [`libicu${number}`],
 }
 
 /** @param {string} place */
