@@ -43,8 +43,8 @@ export interface Clock {
   monotonic(): number
   /** Wall time of the last tick, at most some 25 ms old while the event loop runs; costs a field read. */
   readonly coarse: number
-  /** Runs `fn` once after `ms`; the handle cancels. Never keeps the process alive. */
-  after(ms: number, fn: () => void): () => void
+  /** Runs `fn` once after `ms`; the handle cancels. Keeps the process alive only with `hold`: somebody awaits what it brings. */
+  after(ms: number, fn: () => void, hold?: boolean): () => void
 }
 
 /**
@@ -244,6 +244,11 @@ export interface LedgerStore {
   release(namespace: string, key: string, id: string): Promise<void>
   /** Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns how to stop. */
   follow?(namespace: string, wake: () => void): () => void
+  /**
+   * Says that entries of this ledger also lie in tiers beside its own that outlive a process (files, Memcached, SQLite beside Redis):
+   * a key target that is forgotten must then raise the floor. Called before the first use; remembered with the record.
+   */
+  coverOtherTiers?(): void
 }
 
 export interface CommitItem extends TierItem {

@@ -1,0 +1,54 @@
+// How the published suites talk to a test runner: vitest, node:test, mocha and jest fit as they are.
+
+/** `describe` and `it` of any runner whose `it` has a `skip`. */
+export interface Runner {
+  readonly describe: (name: string, body: () => void) => unknown
+  readonly it: RunnerIt
+}
+
+export interface RunnerIt {
+  (name: string, body: () => Promise<void>): unknown
+  skip(name: string, body: () => Promise<void>): unknown
+}
+
+/** One obligation of a contract. `id` is stable: skips name it. */
+export interface Case<S> {
+  readonly id: string
+  readonly title: string
+  readonly run: (subject: S) => Promise<void>
+}
+
+/**
+ * Registers every case. A case is left out only by an entry `id -> reason` in `skips`, and the reason is printed with it;
+ * an unknown id throws, so that a skip cannot outlive its case.
+ */
+export function register<S>(
+  runner: Runner,
+  name: string,
+  subject: S,
+  cases: readonly Case<S>[],
+  skips: Readonly<Record<string, string>>,
+): void {
+  const known = new Set(cases.map((one) => one.id))
+  for (const [id, reason] of Object.entries(skips)) {
+    if (!known.has(id)) throw new Error(`${name}: skip of the unknown case "${id}"; known are ${[...known].join(', ')}`)
+    if (reason.trim() === '') throw new Error(`${name}: the skip of "${id}" needs a reason`)
+  }
+  runner.describe(name, () => {
+    for (const one of cases) {
+      const reason = skips[one.id]
+      const title = `${one.id}: ${one.title}`
+      if (reason === undefined) runner.it(title, () => one.run(subject))
+      else runner.it.skip(`${title} (skipped: ${reason})`, () => one.run(subject))
+    }
+  })
+}
+
+/** Asks again until `check` holds; fails with `what` after `ms`. For effects that have a deadline and no event. */
+export async function until(what: string, check: () => Promise<boolean> | boolean, ms = 2000): Promise<void> {
+  const end = performance.now() + ms
+  while (!(await check())) {
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}

@@ -1,0 +1,407 @@
+// The conformance suite of tiers: what `Tier` promises, for every implementation alike.
+import assert from 'node:assert/strict'
+import type { Stored, Tier, TierItem } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import { type Case, type Runner, register, until } from './runner.ts'
+
+/** The tier under test. */
+export interface TierSubject {
+  readonly name: string
+  /** A new tier on an empty store. Called once a case; the case closes what it opened. */
+  readonly open: () => Promise<Tier>
+  /** Another tier on the store of `open`'s last answer, as a second process would have it. Needed unless `peer` and `durable` are skipped. */
+  readonly again?: () => Promise<Tier>
+  /** Cases that this tier cannot pass, each with the reason. */
+  readonly skips?: Readonly<Record<string, string>>
+}
+
+/** Runs the suite: `describeTier({ describe, it }, { name: 'redis', open })`. */
+export function describeTier(runner: Runner, subject: TierSubject): void {
+  register(runner, `${subject.name} keeps the Tier contract`, subject, tierCases, subject.skips ?? {})
+}
+
+/** Keys that careless stores confuse, refuse or damage. All well-formed, none longer than 512 characters. */
+export const oddKeys: readonly string[] = [
+  'a',
+  'A',
+  'a ',
+  ' a',
+  'a:b',
+  'a/b',
+  'a\\b',
+  'a*',
+  'a?',
+  'a[b]',
+  'a]',
+  '^a$',
+  'a%',
+  'a_',
+  "a'b",
+  'a"b',
+  'a;--',
+  '{a}',
+  '}a{',
+  '__proto__',
+  'constructor',
+  'toString',
+  'null',
+  'undefined',
+  '0',
+  '00',
+  '-0',
+  '1e3',
+  'é',
+  'e\u0301',
+  'ß',
+  'SS',
+  'ſ',
+  'İ',
+  'i̇',
+  '\u0000',
+  'a\u0000',
+  'a\u0000b',
+  'a\nb',
+  'a\r\nb',
+  'a\tb',
+  '\u200b',
+  '\ufeff',
+  '\uffff',
+  '😀',
+  '👨‍👩‍👧',
+  '\u{10ffff}',
+  'x'.repeat(512),
+  `${'x'.repeat(511)}y`,
+]
+
+const epoch = 'e0'
+
+/** An item whose body is all its own. */
+export function item(key: string, body: Uint8Array | string = `body of ${key}`, expiresAt = Number.POSITIVE_INFINITY, seq = 0): TierItem {
+  return { key, body: typeof body === 'string' ? new TextEncoder().encode(body) : body, expiresAt, asOf: { epoch, seq } }
+}
+
+function text(stored: Stored | undefined): string | undefined {
+  return stored === undefined ? undefined : new TextDecoder().decode(stored.body)
+}
+
+async function using(subject: TierSubject, body: (tier: Tier) => Promise<void>): Promise<void> {
+  const tier = await subject.open()
+  try {
+    await body(tier)
+  } finally {
+    await tier.close()
+  }
+}
+
+async function again(subject: TierSubject): Promise<Tier> {
+  assert.ok(subject.again, 'the subject has no again(): give one, or skip the case with a reason')
+  return subject.again()
+}
+
+async function readOne(tier: Tier, key: string): Promise<Stored | undefined> {
+  const answer = await tier.read([key])
+  assert.equal(answer.length, 1)
+  return answer[0]
+}
+
+async function listed(tier: Tier, prefix: string): Promise<string[]> {
+  assert.ok(tier.scan, 'the tier has no scan(): implement it, or skip the case with a reason')
+  const keys = new Set<string>()
+  for await (const step of tier.scan(prefix)) for (const key of step) keys.add(key)
+  return [...keys].sort()
+}
+
+const failed = (error: unknown): boolean => error instanceof MillpondError && (error.code === 'CLOSED' || error.code === 'TIER_FAILED')
+
+/** Every obligation, in the order of a first implementation. */
+export const tierCases: readonly Case<TierSubject>[] = [
+  {
+    id: 'absent',
+    title: 'a key that was never written reads as undefined',
+    run: (subject) =>
+      using(subject, async (tier) => assert.deepEqual(await tier.read(['nothing', 'nothing/else']), [undefined, undefined])),
+  },
+  {
+    id: 'round-trip',
+    title: 'G20: every byte, the position and the deadline come back as they were',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+        const expiresAt = Date.now() + 3_600_000
+        await tier.write([
+          { key: 'bytes', body: bytes, expiresAt, asOf: { epoch: 'another-epoch', seq: 4_503_599_627_370_495 } },
+          { key: 'empty', body: new Uint8Array(0), expiresAt: Number.POSITIVE_INFINITY, asOf: { epoch, seq: 0 } },
+        ])
+        const [full, empty] = await tier.read(['bytes', 'empty'])
+        assert.ok(full && empty)
+        assert.deepEqual(Uint8Array.from(full.body), bytes)
+        assert.deepEqual(full.asOf, { epoch: 'another-epoch', seq: 4_503_599_627_370_495 })
+        assert.equal(full.expiresAt, expiresAt)
+        assert.equal(empty.body.length, 0)
+        assert.equal(empty.expiresAt, Number.POSITIVE_INFINITY)
+      }),
+  },
+  {
+    id: 'view',
+    title: 'a body that is a window into a larger buffer is stored as that window',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const whole = Uint8Array.from([1, 2, 3, 4, 5, 6])
+        await tier.write([item('window', whole.subarray(2, 4))])
+        assert.deepEqual(Uint8Array.from((await readOne(tier, 'window'))?.body ?? []), Uint8Array.from([3, 4]))
+      }),
+  },
+  {
+    id: 'isolated',
+    title: 'G20: changing given or returned bytes changes nothing that is stored',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const given = new TextEncoder().encode('original')
+        await tier.write([item('own', given)])
+        given.fill(0)
+        const first = await readOne(tier, 'own')
+        assert.equal(text(first), 'original')
+        first?.body.fill(0)
+        assert.equal(text(await readOne(tier, 'own')), 'original')
+      }),
+  },
+  {
+    id: 'replace',
+    title: 'a later write replaces body, position and deadline',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k', 'a long first body', Date.now() + 60_000, 1)])
+        await tier.write([item('k', 'second', Number.POSITIVE_INFINITY, 2)])
+        const stored = await readOne(tier, 'k')
+        assert.equal(text(stored), 'second')
+        assert.equal(stored?.asOf.seq, 2)
+        assert.equal(stored?.expiresAt, Number.POSITIVE_INFINITY)
+      }),
+  },
+  {
+    id: 'order',
+    title: 'answers stand in the order of the keys, repeated keys included',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('a'), item('b'), item('c')])
+        const answers = await tier.read(['c', 'gone', 'a', 'c', 'b'])
+        assert.deepEqual(answers.map(text), ['body of c', undefined, 'body of a', 'body of c', 'body of b'])
+      }),
+  },
+  {
+    id: 'odd-keys',
+    title: 'G10: keys that look alike or look dangerous stay apart',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write(oddKeys.map((key, index) => item(key, `value ${index}`)))
+        assert.deepEqual(
+          (await tier.read(oddKeys)).map(text),
+          oddKeys.map((_, index) => `value ${index}`),
+        )
+        assert.equal(await tier.drop(['a\u0000']), 1)
+        assert.equal(text(await readOne(tier, 'a\u0000b')), `value ${oddKeys.indexOf('a\u0000b')}`)
+        assert.equal(text(await readOne(tier, 'a')), 'value 0')
+      }),
+  },
+  {
+    id: 'expiry',
+    title: 'G21: an entry is gone once its deadline has passed',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const expiresAt = Date.now() + 150
+        await tier.write([item('short', 'short', expiresAt), item('long', 'long', Date.now() + 60_000)])
+        const before = await readOne(tier, 'short')
+        if (Date.now() < expiresAt - 50) assert.equal(text(before), 'short')
+        await until('the entry to expire', async () => (await readOne(tier, 'short')) === undefined, 3000)
+        assert.ok(Date.now() >= expiresAt - 5, 'expired early')
+        assert.equal(text(await readOne(tier, 'long')), 'long')
+      }),
+  },
+  {
+    id: 'expired-write',
+    title: 'a write that is already past its deadline stores nothing and still replaces',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k', 'old')])
+        await tier.write([item('k', 'late', Date.now() - 1000), item('n', 'late', 0)])
+        assert.deepEqual(await tier.read(['k', 'n']), [undefined, undefined])
+      }),
+  },
+  {
+    id: 'drop',
+    title: 'drop removes the named keys alone and tells how many were there',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('a'), item('b'), item('c')])
+        assert.equal(await tier.drop(['a', 'nothing', 'b']), 2)
+        assert.equal(await tier.drop(['a']), 0)
+        assert.deepEqual((await tier.read(['a', 'b', 'c'])).map(text), [undefined, undefined, 'body of c'])
+      }),
+  },
+  {
+    id: 'clear',
+    title: 'G23: clear removes what begins with the prefix, taken literally, and nothing else',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const inside = ['p*/a', 'p*/b', 'p*/', 'p*/\u{10ffff}', 'p*/\u0000']
+        const outside = ['p/a', 'px/a', 'p*', 'P*/a', 'q', 'xp*/a']
+        await tier.write([...inside, ...outside].map((key) => item(key)))
+        await tier.clear('p*/')
+        assert.deepEqual(
+          (await tier.read(inside)).map(text),
+          inside.map(() => undefined),
+        )
+        assert.deepEqual(
+          (await tier.read(outside)).map(text),
+          outside.map((key) => `body of ${key}`),
+        )
+        await tier.clear('')
+        assert.deepEqual(
+          (await tier.read(outside)).map(text),
+          outside.map(() => undefined),
+        )
+      }),
+  },
+  {
+    id: 'clear-counts',
+    title: 'clear tells how many it removed, many more than one step holds',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const keys = Array.from({ length: 2500 }, (_, index) => `many/${index}`)
+        await tier.write(keys.map((key) => item(key, 'x')))
+        await tier.write([item('other')])
+        assert.equal(await tier.clear('many/'), 2500)
+        assert.equal(text(await readOne(tier, 'other')), 'body of other')
+      }),
+  },
+  {
+    id: 'scan',
+    title: 'scan names every key under the prefix, taken literally',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const many = Array.from({ length: 1500 }, (_, index) => `s/${index}`)
+        const odd = oddKeys.map((key) => `odd/${key}`).filter((key) => key.length <= 512)
+        await tier.write([...many, ...odd, 'glob*x/1', 'glob/1'].map((key) => item(key, 'x')))
+        assert.deepEqual(await listed(tier, 's/'), [...many].sort())
+        assert.deepEqual(await listed(tier, 'odd/'), [...odd].sort())
+        assert.deepEqual(await listed(tier, 'glob*'), ['glob*x/1'])
+        assert.deepEqual(await listed(tier, 'nowhere/'), [])
+      }),
+  },
+  {
+    id: 'batch',
+    title: 'batches of none, one and a thousand',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        assert.deepEqual(await tier.read([]), [])
+        await tier.write([])
+        assert.equal(await tier.drop([]), 0)
+        const keys = Array.from({ length: 1000 }, (_, index) => `batch/${index}`)
+        await tier.write(keys.map((key) => item(key)))
+        assert.deepEqual(
+          (await tier.read(keys)).map(text),
+          keys.map((key) => `body of ${key}`),
+        )
+        assert.equal(await tier.drop(keys), 1000)
+      }),
+  },
+  {
+    id: 'same-key-twice',
+    title: 'in one batch the last write of a key wins',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k', 'first'), item('k', 'last')])
+        assert.equal(text(await readOne(tier, 'k')), 'last')
+      }),
+  },
+  {
+    id: 'large',
+    title: 'a body of one mebibyte',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const body = Uint8Array.from({ length: 1_048_576 }, (_, index) => (index * 31) & 255)
+        await tier.write([item('large', body)])
+        assert.ok(Buffer.from((await readOne(tier, 'large'))?.body ?? []).equals(body))
+      }),
+  },
+  {
+    id: 'concurrent',
+    title: 'many calls at once settle, each with its own answer',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const keys = Array.from({ length: 200 }, (_, index) => `c/${index}`)
+        await Promise.all(keys.map((key) => tier.write([item(key)])))
+        const answers = await Promise.all(keys.map((key) => readOne(tier, key)))
+        assert.deepEqual(
+          answers.map(text),
+          keys.map((key) => `body of ${key}`),
+        )
+        const dropped = await Promise.all(keys.map((key) => tier.drop([key])))
+        assert.equal(
+          dropped.reduce((sum, one) => sum + one, 0),
+          200,
+        )
+      }),
+  },
+  {
+    id: 'usage',
+    title: 'usage counts what is there, where the tier can tell',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        assert.ok(tier.usage, 'the tier has no usage(): implement it, or skip the case with a reason')
+        const before = await tier.usage()
+        await tier.write([item('u/1', 'x'.repeat(1000)), item('u/2', 'x'.repeat(1000))])
+        await tier.write([item('u/2', 'x'.repeat(1000))])
+        const after = await tier.usage()
+        if (before.entries !== undefined) assert.equal((after.entries ?? 0) - before.entries, 2)
+        if (before.bytes !== undefined) assert.ok((after.bytes ?? 0) - before.bytes >= 2000)
+      }),
+  },
+  {
+    id: 'peer',
+    title: 'a second process on the same store sees writes and drops',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        assert.notEqual(tier.scope, 'process', 'a tier of one process has no peer: skip the case with that reason')
+        const peer = await again(subject)
+        try {
+          await tier.write([item('shared', 'one')])
+          assert.equal(text(await readOne(peer, 'shared')), 'one')
+          assert.equal(await peer.drop(['shared']), 1)
+          assert.equal(await readOne(tier, 'shared'), undefined)
+        } finally {
+          await peer.close()
+        }
+      }),
+  },
+  {
+    id: 'durable',
+    title: 'what was written is there after closing and opening again',
+    run: async (subject) => {
+      const tier = await subject.open()
+      assert.ok(tier.durable, 'the tier is not durable: skip the case with that reason')
+      await tier.write([item('kept', 'kept')])
+      await tier.close()
+      const later = await again(subject)
+      try {
+        assert.equal(text(await readOne(later, 'kept')), 'kept')
+      } finally {
+        await later.close()
+      }
+    },
+  },
+  {
+    id: 'closed',
+    title: 'after close every call rejects with a typed error, and close may be called twice',
+    run: async (subject) => {
+      const tier = await subject.open()
+      await tier.write([item('k')])
+      await tier.close()
+      await tier.close()
+      await assert.rejects(tier.read(['k']), failed)
+      await assert.rejects(tier.write([item('k')]), failed)
+      await assert.rejects(tier.drop(['k']), failed)
+      await assert.rejects(tier.clear(''), failed)
+    },
+  },
+]

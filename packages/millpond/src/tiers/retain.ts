@@ -1,0 +1,51 @@
+// How much of a ledger's history a store keeps, and what is given up when it keeps less.
+//
+// Three kinds of history, three rules. Log lines serve processes that follow: they are kept for the window, and whoever asks for older ones
+// gets a snapshot instead. Key targets serve loads that are under way: the step that recorded them also dropped the entry from the ledger's own
+// tier, so once every load of that time is over nothing old can come back through `commit`, and the record may go; a commit from before that
+// (the commit floor) is refused. Tags and patterns name entries that nobody has dropped: forgetting one means voiding everything as old as
+// it (the floor). Where copies lie in tiers beside the ledger's own (files, Memcached, SQLite beside Redis), the step could not drop them, and
+// forgetting a key target must raise the floor too: `externalTiers`.
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkNames } from '../core/options.ts'
+
+export interface RetainOptions {
+  /** How many key targets, how many tags and patterns, and how many log lines a namespace keeps. Default 100,000, least 8. */
+  readonly targets?: number
+  /** How long log lines and key targets are kept, and so how old a load may be when it commits. Default `'120s'`. */
+  readonly window?: Duration
+  /**
+   * Entries of this ledger also lie in tiers beside its own that outlive a process. Default `false`; a cache that puts such tiers
+   * together says so itself (`LedgerStore.coverOtherTiers`).
+   */
+  readonly externalTiers?: boolean
+}
+
+export interface Retain {
+  readonly targets: number
+  readonly windowMs: number
+  readonly externalTiers: boolean
+}
+
+const NAMES = new Set(['targets', 'window', 'externalTiers'])
+
+/** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`. */
+export function resolveRetain(options: RetainOptions | undefined, where: string): Retain {
+  const given = options ?? {}
+  checkNames(given, NAMES, `${where} retain option`)
+  const targets = given.targets ?? 100_000
+  if (!Number.isSafeInteger(targets) || targets < 8) {
+    throw new MillpondError('OPTION_INVALID', `${where} retain.targets: ${show(targets)} is no count: give a whole number of at least 8`)
+  }
+  const externalTiers = given.externalTiers ?? false
+  if (typeof externalTiers !== 'boolean') {
+    throw new MillpondError('OPTION_INVALID', `${where} retain.externalTiers: ${show(externalTiers)} is neither true nor false`)
+  }
+  return { targets, windowMs: parseDuration(given.window ?? 120_000, `${where} retain.window`), externalTiers }
+}
+
+/** More pattern targets than this become a clear: they are matched one by one on reads. */
+export const MAX_PATTERNS = 64
+/** A follower that is further behind than this gets a snapshot: cheaper than so many lines, in one step. */
+export const MAX_TAIL = 5000

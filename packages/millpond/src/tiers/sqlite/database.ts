@@ -1,0 +1,143 @@
+// Runs steps on the cache file: one step is one transaction, tried again without blocking while other processes hold the lock,
+// and again on the new file when the old one was replaced or set aside beneath us.
+
+import { resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { classify, type SqliteDriver } from './driver.ts'
+import { type CacheFile, IN_MEMORY, identify, openFile, setAside } from './file.ts'
+import type { SqliteSettings } from './options.ts'
+
+export type Step<T> = (file: CacheFile) => T
+
+export class Database {
+  readonly settings: SqliteSettings
+  readonly #driver: SqliteDriver
+  #file: CacheFile | undefined
+  #closed = false
+
+  /** Opens at once, so that a wrong path or a newer schema throws where the option stands; a lock held by others is waited for later. */
+  constructor(driver: SqliteDriver, settings: SqliteSettings) {
+    this.#driver = driver
+    this.settings = settings
+    try {
+      this.#file = openFile(driver, settings)
+    } catch (error) {
+      if (classify(error) !== 'busy') throw error
+    }
+  }
+
+  get inMemory(): boolean {
+    return this.settings.path === IN_MEMORY
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  /** Reads that need not see one moment: no transaction around them. */
+  look<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
+    return this.#attempt(what, code, step)
+  }
+
+  /** Several reads that see one moment. */
+  read<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
+    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN', step))
+  }
+
+  /** All or nothing, and alone: nobody else writes meanwhile. */
+  write<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
+    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN IMMEDIATE', step))
+  }
+
+  /** A write now or never: for care that can wait. Throws what SQLite throws. */
+  tryWrite<T>(step: Step<T>): T | undefined {
+    const file = this.#file
+    return this.#closed || file === undefined || !file.isCurrent ? undefined : transaction(file, 'BEGIN IMMEDIATE', step)
+  }
+
+  /** One statement outside of any transaction. Throws what SQLite throws. */
+  peek<T>(step: Step<T>): T | undefined {
+    return this.#closed || this.#file === undefined ? undefined : step(this.#file)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#file?.close()
+    this.#file = undefined
+  }
+
+  async #attempt<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
+    const end = performance.now() + this.settings.deadlineMs
+    for (let repairs = 0, rounds = 0; ; rounds++) {
+      if (this.#closed) throw new MillpondError('CLOSED', `[sqlite] ${what}: the tier is closed`)
+      try {
+        const file = this.#current()
+        const answer = step(file)
+        // Asked afterwards too: a step on a file that nobody else sees any more has not happened.
+        if (file.isCurrent) return answer
+      } catch (error) {
+        const failure = classify(error)
+        if (failure === 'corrupt' && repairs++ < 3) this.#replace(error)
+        else if (failure !== 'busy' && this.#file?.isCurrent !== false) throw failed(code, what, error)
+        else if (performance.now() >= end)
+          throw failed(code, `${what}: other processes held the lock for ${this.settings.deadlineMs} ms`, error)
+      }
+      if (rounds > 10_000) throw failed(code, `${what}: the file is being replaced over and over`, undefined)
+      // Random, and longer with each round: so that many waiting processes do not come back together.
+      await pause(Math.random() * Math.min(20, 1 + rounds * 2))
+    }
+  }
+
+  #current(): CacheFile {
+    if (this.#file !== undefined && !this.#file.isCurrent) {
+      this.#file.close()
+      this.#file = undefined
+      this.settings.warn({
+        kind: 'replaced',
+        message: `the cache file ${this.settings.path} was replaced by somebody: the new one is used, with new epochs`,
+      })
+    }
+    this.#file ??= openFile(this.#driver, this.settings)
+    return this.#file
+  }
+
+  /** The open file gave garbage: set it aside, unless another process has done so already. */
+  #replace(cause: unknown): void {
+    const file = this.#file
+    if (file === undefined) return
+    const wasCurrent = file.isCurrent
+    file.close()
+    this.#file = undefined
+    if (this.inMemory || !wasCurrent) return
+    const path = resolve(this.settings.path)
+    setAside(this.settings, path, identify(path), cause)
+  }
+}
+
+function transaction<T>(file: CacheFile, begin: string, step: Step<T>): T {
+  file.sql(begin).run()
+  try {
+    const answer = step(file)
+    file.sql('COMMIT').run()
+    return answer
+  } catch (error) {
+    rollback(file)
+    throw error
+  }
+}
+
+/** Some failures (a full disk) have rolled back already, and then there is nothing to roll back. */
+function rollback(file: CacheFile): void {
+  try {
+    file.sql('ROLLBACK').run()
+  } catch (error) {
+    if (classify(error) === 'corrupt') throw error
+  }
+}
+
+function failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
+  if (cause instanceof MillpondError && cause.code === 'CLOSED') return cause
+  const why = cause instanceof Error ? `: ${cause.message}` : ''
+  return new MillpondError(code, `[sqlite] ${what}${why}`, { cause })
+}

@@ -1,0 +1,90 @@
+// The few verbs that Millpond needs of an embedded SQLite, over libsql, Node's own module, or one handed in.
+import { createRequire } from 'node:module'
+import { MillpondError, show } from '../../core/errors.ts'
+
+export type SqlValue = string | number | Uint8Array | null
+
+/** A prepared statement as libsql, better-sqlite3 and node:sqlite all have it. */
+export interface SqliteStatement {
+  run(...values: SqlValue[]): { readonly changes: number | bigint }
+  get(...values: SqlValue[]): unknown
+  all(...values: SqlValue[]): unknown[]
+}
+
+export interface SqliteHandle {
+  exec(sql: string): unknown
+  prepare(sql: string): SqliteStatement
+  close(): unknown
+}
+
+/** The class that better-sqlite3 and libsql export, and `DatabaseSync` of node:sqlite. */
+export type SqliteClass = new (path: string) => SqliteHandle
+
+export interface SqliteDriver {
+  readonly name: string
+  open(path: string): SqliteHandle
+}
+
+const load = createRequire(import.meta.url)
+
+/**
+ * The driver by name, the first one installed, or the class handed in.
+ * @throws MillpondError `OPTION_INVALID` when it is not installed.
+ */
+export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined): SqliteDriver {
+  if (typeof driver === 'function') return { name: driver.name, open: (path) => new driver(path) }
+  const found =
+    driver === 'libsql' ? libsql() : driver === 'node' ? builtIn() : driver === undefined ? (libsql() ?? builtIn()) : unknownDriver(driver)
+  if (found !== undefined) return found
+  const missing =
+    driver === 'node'
+      ? 'this Node has no node:sqlite'
+      : driver === 'libsql'
+        ? 'libsql is not installed'
+        : 'neither libsql nor node:sqlite is there'
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `sqlite driver: ${missing} (Node ${process.versions.node}): run "npm install libsql", or pass better-sqlite3's class as "driver"`,
+  )
+}
+
+function unknownDriver(driver: unknown): never {
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `sqlite driver: ${show(driver)} is not known: use 'libsql', 'node', or pass better-sqlite3's class`,
+  )
+}
+
+function libsql(): SqliteDriver | undefined {
+  const found: SqliteClass | undefined = installed('libsql')
+  return found && { name: 'libsql', open: (path) => new found(path) }
+}
+
+function builtIn(): SqliteDriver | undefined {
+  const found: { readonly DatabaseSync: SqliteClass } | undefined = installed('node:sqlite')
+  return found && { name: 'node', open: (path) => new found.DatabaseSync(path) }
+}
+
+/** Trusts the module's own shape: it is one that this file names. */
+function installed<T>(name: string): T | undefined {
+  try {
+    return load(name)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_UNKNOWN_BUILTIN_MODULE'))
+      return undefined
+    throw error
+  }
+}
+
+/** What a failed call means for the caller. */
+export type Failure = 'busy' | 'corrupt' | 'other'
+
+/** Reads the codes of all three drivers: `SQLITE_BUSY` by name, or the numbers that node:sqlite gives. */
+export function classify(error: unknown): Failure {
+  if (!(error instanceof Error)) return 'other'
+  const named = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const numbered = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : -1
+  if (/^SQLITE_(BUSY|LOCKED)/.test(named) || numbered === 5 || numbered === 6) return 'busy'
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(named) || numbered === 11 || numbered === 26) return 'corrupt'
+  return 'other'
+}

@@ -1,0 +1,98 @@
+// The verbs of the tier on its table.
+import type { Stored, TierItem } from '../../core/contracts.ts'
+import type { CacheFile } from './file.ts'
+import { bytesIn, column, numberIn, textIn } from './row.ts'
+
+export interface Bounds {
+  readonly maxEntries: number
+  readonly maxBytes: number
+}
+
+/** Beyond what a Date can say: never. */
+const LAST_INSTANT = 8.64e15
+const encoder = new TextEncoder()
+
+/** The entry, unless it is absent, expired or cannot be read. */
+export function readEntry(file: CacheFile, key: string, now: number): Stored | undefined {
+  const row = file.sql('SELECT epoch, seq, expires, body FROM entry WHERE key = ?').get(key)
+  if (row === undefined || row === null) return undefined
+  try {
+    const expiresAt = column(row, 'expires') === null ? Number.POSITIVE_INFINITY : numberIn(row, 'expires')
+    return expiresAt <= now
+      ? undefined
+      : { asOf: { epoch: textIn(row, 'epoch'), seq: numberIn(row, 'seq') }, expiresAt, body: bytesIn(row, 'body') }
+  } catch (error) {
+    // A row whose columns hold other types was not written by us.
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+}
+
+/** Stores or replaces. What has expired already, or is larger than the whole tier may be, only replaces. */
+export function writeEntry(file: CacheFile, item: TierItem, now: number, bounds: Bounds): void {
+  const { key, body, expiresAt, asOf } = item
+  if (expiresAt <= now || encoder.encode(key).length + body.length > bounds.maxBytes) {
+    file.sql('DELETE FROM entry WHERE key = ?').run(key)
+    return
+  }
+  const expires = expiresAt > LAST_INSTANT ? null : Math.ceil(expiresAt)
+  file
+    .sql('INSERT OR REPLACE INTO entry (key, epoch, seq, expires, body) VALUES (?, ?, ?, ?, ?)')
+    .run(key, asOf.epoch, asOf.seq, expires, body)
+}
+
+export function dropEntry(file: CacheFile, key: string): number {
+  return Number(file.sql('DELETE FROM entry WHERE key = ?').run(key).changes)
+}
+
+/** Brings the table back within its bounds: expired rows first, then the oldest. */
+export function enforceBounds(file: CacheFile, bounds: Bounds, now: number): void {
+  for (let step = 16; ; step *= 2) {
+    const total = file.sql('SELECT entries, bytes FROM total').get()
+    const entries = numberIn(total, 'entries')
+    const bytes = numberIn(total, 'bytes')
+    const surplus = entries - bounds.maxEntries
+    if (entries === 0 || (surplus <= 0 && bytes <= bounds.maxBytes)) return
+    if (sweepExpired(file, now, step) > 0) continue
+    const share = bytes > bounds.maxBytes ? Math.ceil((entries * (bytes - bounds.maxBytes)) / bytes) : 0
+    // Rows differ in size: at most `step` at a time, so that no more leave than must.
+    const leaving = Math.max(1, surplus, Math.min(share, step))
+    file.sql('DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)').run(leaving)
+  }
+}
+
+/** Deletes up to `limit` expired rows; tells how many there were. */
+export function sweepExpired(file: CacheFile, now: number, limit: number): number {
+  const sql = 'DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE expires <= ? ORDER BY expires LIMIT ?)'
+  return Number(file.sql(sql).run(now, limit).changes)
+}
+
+/** Deletes up to `limit` keys under the prefix. */
+export function clearSome(file: CacheFile, prefix: string, limit: number): number {
+  const { from, below } = range(prefix)
+  const sql = `DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) LIMIT ?)`
+  return Number(file.sql(sql).run(from, below, limit).changes)
+}
+
+/** Up to `limit` keys under the prefix, after the key `after`, in the order of their bytes. Expired rows are passed over. */
+export function listSome(file: CacheFile, prefix: string, after: string | undefined, limit: number, now: number): string[] {
+  const { from, below } = range(prefix)
+  // Keys are read as bytes: a driver may cut text at a NUL.
+  const sql = `SELECT CAST(key AS BLOB) AS key FROM entry WHERE key ${after === undefined ? '>=' : '>'} CAST(? AS TEXT) AND key < CAST(? AS TEXT)
+    AND (expires IS NULL OR expires > ?) ORDER BY key LIMIT ?`
+  const start = after === undefined ? from : encoder.encode(after)
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  return file
+    .sql(sql)
+    .all(start, below, now, limit)
+    .map((row) => decoder.decode(bytesIn(row, 'key')))
+}
+
+/** Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the prefix. */
+function range(prefix: string): { from: Uint8Array; below: Uint8Array } {
+  const from = encoder.encode(prefix)
+  const below = new Uint8Array(from.length + 1)
+  below.set(from)
+  below[from.length] = 0xff
+  return { from, below }
+}

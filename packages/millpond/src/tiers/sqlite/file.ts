@@ -1,0 +1,180 @@
+// One open cache file: opening, checking whose it is, setting a corrupt one aside, and knowing whether it is still the file at its path.
+import { randomBytes } from 'node:crypto'
+import { accessSync, constants, existsSync, renameSync, type Stats, statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+import { MillpondError, show } from '../../core/errors.ts'
+import { classify, type SqliteDriver, type SqliteHandle, type SqliteStatement } from './driver.ts'
+import type { SqliteSettings } from './options.ts'
+import { numberIn, textIn } from './row.ts'
+import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+
+export const IN_MEMORY = ':memory:'
+
+/** An open file with its prepared statements. */
+export class CacheFile {
+  readonly #handle: SqliteHandle
+  readonly #path: string
+  readonly #identity: string
+  readonly #statements = new Map<string, SqliteStatement>()
+
+  constructor(handle: SqliteHandle, path: string, identity: string) {
+    this.#handle = handle
+    this.#path = path
+    this.#identity = identity
+  }
+
+  /** Prepared once. */
+  sql(text: string): SqliteStatement {
+    let statement = this.#statements.get(text)
+    if (statement === undefined) {
+      statement = this.#handle.prepare(text)
+      this.#statements.set(text, statement)
+    }
+    return statement
+  }
+
+  /** Is this still the file that others find at the path? One `stat`. */
+  get isCurrent(): boolean {
+    return this.#path === IN_MEMORY || identify(this.#path) === this.#identity
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#handle.close()
+  }
+}
+
+/**
+ * Opens the file, creates or checks its tables, and begins new epochs when the file is not the one it was (restored, copied, moved).
+ * A corrupt file is set aside under another name and replaced.
+ * @throws MillpondError `OPTION_INVALID` (cannot be written, another program's), `SCHEMA_NEWER`. Errors of SQLite itself pass, `SQLITE_BUSY` too.
+ */
+export function openFile(driver: SqliteDriver, settings: SqliteSettings): CacheFile {
+  const { path } = settings
+  if (path === IN_MEMORY) return prepare(driver.open(path), settings, IN_MEMORY)
+  const full = resolve(path)
+  checkWritable(full, path)
+  for (let attempt = 0; ; attempt++) {
+    const before = identify(full)
+    let handle: SqliteHandle | undefined
+    try {
+      handle = driver.open(full)
+      // Reads the header, and creates the file where there was none.
+      checkOwner(handle, path)
+      const after = identify(full)
+      if (after === undefined || (before !== undefined && after !== before))
+        throw new Error(`${full} was replaced while it was being opened`)
+      return prepare(handle, { ...settings, path: full }, after)
+    } catch (error) {
+      handle?.close()
+      if (attempt < 3 && classify(error) === 'corrupt') {
+        setAside(settings, full, before, error)
+        continue
+      }
+      if (handle === undefined)
+        throw new MillpondError(
+          'OPTION_INVALID',
+          `sqlite path: ${show(path)} cannot be opened: choose a file in a folder that can be written`,
+          { cause: error },
+        )
+      throw error
+    }
+  }
+}
+
+/** Renames a corrupt file and what belongs to it, unless somebody has replaced it already. */
+export function setAside(settings: SqliteSettings, path: string, identity: string | undefined, cause: unknown): void {
+  if (identify(path) !== identity) return
+  const aside = `${path}.corrupt-${new Date().toISOString().replace(/[:.]/g, '-')}-${randomBytes(2).toString('hex')}`
+  for (const suffix of ['-wal', '-shm', '']) {
+    try {
+      renameSync(path + suffix, aside + suffix)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    }
+  }
+  settings.warn({
+    kind: 'corrupt',
+    message: `the cache file ${show(path)} was corrupt: it is kept as ${show(aside)} and a new one takes its place`,
+    cause,
+  })
+}
+
+/** What makes a file this file and not a copy of it. */
+export function identify(path: string): string | undefined {
+  const stats: Stats | undefined = statSync(path, { throwIfNoEntry: false })
+  return stats && `${stats.ino}:${stats.birthtimeMs}`
+}
+
+function checkWritable(full: string, path: string): void {
+  const folder = dirname(full)
+  const fail = (what: string, remedy: string, cause?: unknown): never => {
+    throw new MillpondError('OPTION_INVALID', `sqlite path: ${show(path)} cannot be written: ${what}; ${remedy}`, { cause })
+  }
+  const stats = statSync(folder, { throwIfNoEntry: false })
+  if (stats === undefined) fail(`the folder ${show(folder)} does not exist`, 'create it or choose another path')
+  if (stats?.isDirectory() === false) fail(`${show(folder)} is no folder`, 'choose another path')
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    fail(`the folder ${show(folder)} may not be written by this user`, 'change its permissions or choose another path', error)
+  }
+  if (!existsSync(full)) return
+  if (!statSync(full).isFile()) fail(`${show(basename(full))} is no file`, 'choose another path')
+  try {
+    accessSync(full, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    fail('the file may not be read and written by this user', 'change its permissions or choose another path', error)
+  }
+}
+
+/** Reads only: a file that is refused is left as it was. */
+function checkOwner(handle: SqliteHandle, path: string): void {
+  const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
+  const owner = numberIn(handle.prepare('PRAGMA application_id').get(), 'application_id')
+  const tables = numberIn(handle.prepare('SELECT count(*) AS tables FROM sqlite_master').get(), 'tables')
+  if (owner !== APPLICATION_ID && tables > 0) {
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `sqlite path: ${show(path)} is the database of another program: give the cache a file of its own`,
+    )
+  }
+  if (owner === APPLICATION_ID && version > SCHEMA_VERSION) {
+    throw new MillpondError(
+      'SCHEMA_NEWER',
+      `sqlite path: ${show(path)} has schema version ${version}, this Millpond knows ${SCHEMA_VERSION}: update Millpond, or choose another file`,
+    )
+  }
+}
+
+function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: string): CacheFile {
+  handle.exec(`PRAGMA busy_timeout = ${settings.busyMs}`)
+  // Both are kept in the file; the size limit lets the log shrink again after a burst.
+  if (settings.path !== IN_MEMORY) handle.exec('PRAGMA journal_mode = WAL')
+  handle.exec(
+    `PRAGMA synchronous = ${settings.synchronous}; PRAGMA journal_size_limit = 16777216; PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY`,
+  )
+  const file = new CacheFile(handle, settings.path, identity)
+  const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
+  if (version === SCHEMA_VERSION && storedIdentity(file) === identity) return file
+  handle.exec('BEGIN IMMEDIATE')
+  try {
+    handle.exec(SCHEMA)
+    handle.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
+    if (storedIdentity(file) !== identity) {
+      // A file that was restored or copied tells an older story: without a ledger record, the next question begins a new epoch.
+      handle.exec('DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease')
+      handle.prepare('INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)').run('identity', identity)
+    }
+    handle.exec('COMMIT')
+  } catch (error) {
+    handle.exec('ROLLBACK')
+    throw error
+  }
+  return file
+}
+
+function storedIdentity(file: CacheFile): string | undefined {
+  const row = file.sql("SELECT value FROM mark WHERE name = 'identity'").get()
+  return row === undefined ? undefined : textIn(row, 'value')
+}

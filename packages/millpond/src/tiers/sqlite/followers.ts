@@ -1,0 +1,77 @@
+// Who wants to know that a namespace has moved: told at once of this process's own steps, and within 20 ms of others'.
+//
+// SQLite has no notification between processes. Its `data_version` costs about as much as a statement to read and changes with every commit of another connection,
+// so it is asked first and the ledger's number only after it moved.
+import type { Database } from './database.ts'
+import { numberIn } from './row.ts'
+
+const POLL_MS = 20
+
+interface Followed {
+  readonly wakes: Set<() => void>
+  seq: number
+}
+
+export class Followers {
+  readonly #database: Database
+  readonly #namespaces = new Map<string, Followed>()
+  #timer: ReturnType<typeof setInterval> | undefined
+  #version = -1
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  add(namespace: string, wake: () => void): () => void {
+    const followed = this.#namespaces.get(namespace) ?? { wakes: new Set(), seq: this.#seqOf(namespace) }
+    // Each call is a follower of its own, also with the same function.
+    const own = (): void => wake()
+    followed.wakes.add(own)
+    this.#namespaces.set(namespace, followed)
+    if (!this.#database.inMemory) this.#timer ??= setInterval(() => this.#look(), POLL_MS).unref()
+    return () => {
+      followed.wakes.delete(own)
+      if (followed.wakes.size === 0 && this.#namespaces.get(namespace) === followed) this.#namespaces.delete(namespace)
+      if (this.#namespaces.size === 0) this.close()
+    }
+  }
+
+  /** This process moved the namespace itself. */
+  moved(namespace: string, seq: number): void {
+    const followed = this.#namespaces.get(namespace)
+    if (followed === undefined) return
+    followed.seq = seq
+    for (const wake of followed.wakes) wake()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #look(): void {
+    const version = this.#peek('PRAGMA data_version', 'data_version')
+    if (version === this.#version && version !== -1) return
+    this.#version = version
+    for (const [namespace, followed] of this.#namespaces) {
+      const seq = this.#seqOf(namespace)
+      if (seq === followed.seq) continue
+      followed.seq = seq
+      for (const wake of followed.wakes) wake()
+    }
+  }
+
+  #seqOf(namespace: string): number {
+    return this.#peek('SELECT seq FROM ledger WHERE ns = ?', 'seq', namespace)
+  }
+
+  /** -1 where there is nothing to read or reading fails: a hint may fail, `pull` tells. */
+  #peek(sql: string, name: string, ...values: string[]): number {
+    try {
+      const row = this.#database.peek((file) => file.sql(sql).get(...values))
+      return row === undefined || row === null ? -1 : numberIn(row, name)
+    } catch {
+      return -1
+    }
+  }
+}

@@ -1,0 +1,166 @@
+// The SQLite tier: an embedded cache file for one host, shared by its processes, with the ledger in the same transactions.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import type { LedgerStore, Scope, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import { Database } from './database.ts'
+import { loadDriver } from './driver.ts'
+import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
+import { Followers } from './followers.ts'
+import { SqliteLedger } from './ledger.ts'
+import { resolveSqlite, type SqliteOptions, type SqliteSettings } from './options.ts'
+import { numberIn } from './row.ts'
+
+export type { RetainOptions } from '../retain.ts'
+export type { SqliteClass, SqliteDriver, SqliteHandle, SqliteStatement } from './driver.ts'
+export type { SqliteOptions, TierWarning } from './options.ts'
+
+export interface SqliteTier extends Tier {
+  readonly name: 'sqlite'
+  readonly path: string
+  /** `libsql`, `node`, or the name of the class handed in. */
+  readonly driver: string
+  readonly ledger: LedgerStore
+  usage(): Promise<{ entries: number; bytes: number }>
+  scan(prefix: string): AsyncIterable<readonly string[]>
+}
+
+const FAILED = 'TIER_FAILED'
+/** Keys handled before others get the event loop: some milliseconds. */
+const STEP = 256
+const SWEEP = 200
+
+/**
+ * A tier in a SQLite file (WAL), for one host: network file systems do not keep its locks.
+ *
+ * The file is opened here, so that a wrong path throws here. Defaults: 1 GiB, the oldest leave first; expired rows are swept each second.
+ * An acknowledged step survives a kill of the process; a power loss only with `synchronous: 'full'`.
+ *
+ * @throws MillpondError `OPTION_INVALID` (option, path, driver), `DURATION_INVALID`, `SCHEMA_NEWER` (the file was written by a later Millpond).
+ */
+export function sqlite(options: SqliteOptions): SqliteTier {
+  const settings = resolveSqlite(options)
+  const driver = loadDriver(options.driver)
+  return new SqliteFileTier(new Database(driver, settings), settings, driver.name)
+}
+
+class SqliteFileTier implements SqliteTier {
+  readonly name = 'sqlite'
+  readonly scope: Scope
+  readonly durable: boolean
+  readonly path: string
+  readonly driver: string
+  readonly ledger: SqliteLedger
+  readonly #database: Database
+  readonly #followers: Followers
+  readonly #bounds: Bounds
+  readonly #sweepMs: number
+  readonly #warn: SqliteSettings['warn']
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(database: Database, settings: SqliteSettings, driver: string) {
+    this.scope = database.inMemory ? 'process' : 'host'
+    this.durable = !database.inMemory
+    this.path = settings.path
+    this.driver = driver
+    this.#database = database
+    this.#bounds = settings
+    this.#sweepMs = settings.sweepMs
+    this.#warn = settings.warn
+    this.#followers = new Followers(database)
+    this.ledger = new SqliteLedger(database, this.#followers, () => this.#sweepLater(this.#sweepMs))
+  }
+
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const answers: (Stored | undefined)[] = []
+    for (const some of inSteps(keys)) {
+      if (answers.length > 0) await yieldToOthers()
+      const now = Date.now()
+      const step = await this.#database.look('read', FAILED, (file) => some.map((key) => readEntry(file, key, now)))
+      for (const one of step) answers.push(one)
+    }
+    return answers
+  }
+
+  async write(items: readonly TierItem[]): Promise<void> {
+    for (const some of inSteps(items)) {
+      await this.#database.write('write', FAILED, (file) => {
+        const now = Date.now()
+        for (const item of some) writeEntry(file, item, now, this.#bounds)
+        enforceBounds(file, this.#bounds, now)
+      })
+      this.#sweepLater(this.#sweepMs)
+    }
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    let dropped = 0
+    for (const some of inSteps(keys)) {
+      dropped += await this.#database.write('drop', FAILED, (file) => some.reduce((sum, key) => sum + dropEntry(file, key), 0))
+    }
+    return dropped
+  }
+
+  async clear(prefix: string): Promise<number> {
+    let removed = 0
+    for (;;) {
+      const step = await this.#database.write('clear', FAILED, (file) => clearSome(file, prefix, STEP))
+      removed += step
+      if (step < STEP) return removed
+      await yieldToOthers()
+    }
+  }
+
+  async *scan(prefix: string): AsyncGenerator<readonly string[]> {
+    for (let after: string | undefined; ; ) {
+      const from = after
+      const keys = await this.#database.look('scan', FAILED, (file) => listSome(file, prefix, from, STEP, Date.now()))
+      if (keys.length > 0) yield keys
+      if (keys.length < STEP) return
+      after = keys.at(-1)
+      await yieldToOthers()
+    }
+  }
+
+  /** Expired rows count until they are swept. */
+  usage(): Promise<{ entries: number; bytes: number }> {
+    return this.#database.look('usage', FAILED, (file) => {
+      const total = file.sql('SELECT entries, bytes FROM total').get()
+      return { entries: numberIn(total, 'entries'), bytes: numberIn(total, 'bytes') }
+    })
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#followers.close()
+    this.#database.close()
+  }
+
+  /** The first write starts the sweeping; it never keeps the process alive. */
+  #sweepLater(ms: number): void {
+    if (this.#timer !== undefined || this.#database.isClosed || this.#sweepMs === Number.POSITIVE_INFINITY) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#sweepLater(this.#sweep() ? 20 : this.#sweepMs)
+    }, ms).unref()
+  }
+
+  /** One small step; tells whether there is more. Waits for nobody: the next round comes anyway. */
+  #sweep(): boolean {
+    try {
+      const swept = this.#database.tryWrite((file) => {
+        const now = Date.now()
+        file.sql('DELETE FROM lease WHERE until <= ?').run(now)
+        return sweepExpired(file, now, SWEEP)
+      })
+      return swept === SWEEP
+    } catch (cause) {
+      this.#warn({ kind: 'sweep', message: 'expired rows of the cache file could not be swept now; the next round tries again', cause })
+      return false
+    }
+  }
+}
+
+/** An empty batch is one empty step, so that a closed tier still says so. */
+function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
+  if (items.length <= STEP) yield items
+  else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)
+}

@@ -1,0 +1,178 @@
+// The ledger's rows: the record of a namespace, its targets in force, its log. Every function runs inside a transaction of its caller.
+import { randomBytes } from 'node:crypto'
+import type { Change } from '../../core/contracts.ts'
+import type { Line, Target } from '../../core/ledger.ts'
+import { MAX_PATTERNS, type Retain } from '../retain.ts'
+import type { CacheFile } from './file.ts'
+import { column, numberIn, textIn } from './row.ts'
+
+export interface LedgerRecord {
+  readonly epoch: string
+  readonly seq: number
+  readonly floor: number
+  readonly commitFloor: number
+  readonly external: boolean
+}
+
+export function findRecord(file: CacheFile, ns: string): LedgerRecord | undefined {
+  const row = file.sql('SELECT epoch, seq, floor, commit_floor, external FROM ledger WHERE ns = ?').get(ns)
+  if (row === undefined || row === null) return undefined
+  return {
+    epoch: textIn(row, 'epoch'),
+    seq: numberIn(row, 'seq'),
+    floor: numberIn(row, 'floor'),
+    commitFloor: numberIn(row, 'commit_floor'),
+    external: numberIn(row, 'external') === 1,
+  }
+}
+
+export function saveRecord(file: CacheFile, ns: string, record: LedgerRecord): void {
+  const sql = 'INSERT OR REPLACE INTO ledger (ns, epoch, seq, floor, commit_floor, external) VALUES (?, ?, ?, ?, ?, ?)'
+  file.sql(sql).run(ns, record.epoch, record.seq, record.floor, record.commitFloor, record.external ? 1 : 0)
+}
+
+/** The record, or the beginning of a new epoch: random, so that no two histories share a name. Not saved. */
+export function recordOf(file: CacheFile, ns: string, external: boolean): LedgerRecord {
+  const record = findRecord(file, ns)
+  if (record === undefined) return newEpoch(file, ns, external)
+  // Key targets may have been forgotten without a floor while nobody needed one.
+  return external && !record.external ? { ...record, external, floor: Math.max(record.floor, record.commitFloor) } : record
+}
+
+export function newEpoch(file: CacheFile, ns: string, external: boolean): LedgerRecord {
+  forget(file, ns)
+  return { epoch: randomBytes(9).toString('base64url'), seq: 0, floor: 0, commitFloor: 0, external }
+}
+
+function forget(file: CacheFile, ns: string): void {
+  file.sql('DELETE FROM ledger_target WHERE ns = ?').run(ns)
+  file.sql('DELETE FROM ledger_line WHERE ns = ?').run(ns)
+}
+
+/** Writes the line and what it puts in force; answers the record after it. */
+export function recordChange(file: CacheFile, ns: string, before: LedgerRecord, change: Change, retain: Retain, now: number): LedgerRecord {
+  const seq = before.seq + 1
+  const line = collapse(file, ns, change)
+  let record: LedgerRecord = { ...before, seq }
+  if (line.mode === 'delete' && line.targets.some((target) => target.kind === 'all')) {
+    // Everything older is void: older targets have nothing left to say, and whoever follows needs this line alone.
+    forget(file, ns)
+    record = { ...record, floor: seq }
+  }
+  const upsert = file.sql('INSERT OR REPLACE INTO ledger_target (ns, kind, name, mode, seq, reason, receipt) VALUES (?, ?, ?, ?, ?, ?, ?)')
+  for (const target of line.targets) upsert.run(ns, target.kind, nameOf(target), line.mode, seq, change.reason, change.id)
+  file
+    .sql('INSERT INTO ledger_line (ns, seq, at, mode, reason, receipt, targets) VALUES (?, ?, ?, ?, ?, ?, ?)')
+    .run(ns, seq, now, line.mode, change.reason, change.id, JSON.stringify(line.targets.map((target) => [target.kind, nameOf(target)])))
+  return prune(file, ns, record, retain, now)
+}
+
+/** Patterns are matched one by one on each read: too many become one clear. */
+function collapse(file: CacheFile, ns: string, change: Change): Pick<Change, 'targets' | 'mode'> {
+  const patterns = new Set(change.targets.flatMap((target) => (target.kind === 'pattern' ? [target.pattern] : [])))
+  if (patterns.size === 0) return change
+  const rows = file.sql("SELECT DISTINCT name FROM ledger_target WHERE ns = ? AND kind = 'pattern'").all(ns)
+  for (const row of rows) patterns.add(textIn(row, 'name'))
+  return patterns.size > MAX_PATTERNS ? { mode: 'delete', targets: [...change.targets, { kind: 'all' }] } : change
+}
+
+/** A little with each step, so that no step is long. */
+function prune(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, now: number): LedgerRecord {
+  let pruned = pruneLog(file, ns, record, retain, now)
+  const every = Math.max(1, Math.min(256, Math.floor(retain.targets / 16)))
+  if (record.seq % every === 0) {
+    pruned = pruneTargets(file, ns, pruned, retain, ["'key'"])
+    pruned = pruneTargets(file, ns, pruned, retain, ["'tag'", "'pattern'"])
+  }
+  return pruned
+}
+
+/** Lines beyond the window or the count leave, and with them the key targets of their time. */
+function pruneLog(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, now: number): LedgerRecord {
+  const rows = file.sql('SELECT seq, at FROM ledger_line WHERE ns = ? ORDER BY seq LIMIT 4').all(ns)
+  let upTo = 0
+  for (const row of rows) {
+    const seq = numberIn(row, 'seq')
+    if (seq >= record.seq || (numberIn(row, 'at') > now - retain.windowMs && seq > record.seq - retain.targets)) break
+    upTo = seq
+  }
+  if (upTo === 0) return record
+  file.sql('DELETE FROM ledger_line WHERE ns = ? AND seq <= ?').run(ns, upTo)
+  if (record.external) return record
+  file.sql("DELETE FROM ledger_target WHERE ns = ? AND kind = 'key' AND seq <= ?").run(ns, upTo)
+  return { ...record, commitFloor: Math.max(record.commitFloor, upTo) }
+}
+
+/** Over the count, the oldest tenth leaves; the floor says so for all that it stood for. */
+function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, kinds: readonly string[]): LedgerRecord {
+  const among = `ns = ? AND kind IN (${kinds.join(', ')})`
+  const count = numberIn(file.sql(`SELECT count(*) AS count FROM ledger_target WHERE ${among}`).get(ns), 'count')
+  if (count <= retain.targets) return record
+  const leaving = count - Math.floor(retain.targets * 0.9)
+  const row = file.sql(`SELECT seq FROM ledger_target WHERE ${among} ORDER BY seq LIMIT 1 OFFSET ?`).get(ns, leaving - 1)
+  const upTo = Math.min(numberIn(row, 'seq'), record.seq)
+  file.sql(`DELETE FROM ledger_target WHERE ${among} AND seq <= ?`).run(ns, upTo)
+  return kinds[0] === "'key'" && !record.external
+    ? { ...record, commitFloor: Math.max(record.commitFloor, upTo) }
+    : { ...record, floor: Math.max(record.floor, upTo) }
+}
+
+/** Every target still in force, as lines in the order of their numbers. */
+export function linesInForce(file: CacheFile, ns: string, floor: number): Line[] {
+  const rows = file
+    .sql('SELECT kind, name, mode, seq, reason, receipt FROM ledger_target WHERE ns = ? AND seq >= ? ORDER BY seq, mode')
+    .all(ns, floor)
+  const lines: (Line & { readonly targets: Target[] })[] = []
+  for (const row of rows) {
+    const seq = numberIn(row, 'seq')
+    const mode = modeIn(row)
+    const target = targetOf(textIn(row, 'kind'), textIn(row, 'name'))
+    const last = lines.at(-1)
+    if (last?.seq === seq && last.mode === mode) last.targets.push(target)
+    else lines.push({ seq, mode, reason: textIn(row, 'reason'), id: textIn(row, 'receipt'), targets: [target] })
+  }
+  return lines
+}
+
+/** The log after `seq`; undefined when it does not reach back so far. */
+export function linesAfter(file: CacheFile, ns: string, after: number, last: number): Line[] | undefined {
+  if (after === last) return []
+  const rows = file.sql('SELECT seq, mode, reason, receipt, targets FROM ledger_line WHERE ns = ? AND seq > ? ORDER BY seq').all(ns, after)
+  if (rows.length !== last - after) return undefined
+  return rows.map((row) => ({
+    seq: numberIn(row, 'seq'),
+    mode: modeIn(row),
+    reason: textIn(row, 'reason'),
+    id: textIn(row, 'receipt'),
+    targets: parseTargets(textIn(row, 'targets')),
+  }))
+}
+
+/** The last number of the key's own target, or of a clear in either mode. */
+export function lastMove(file: CacheFile, ns: string, key: string): number {
+  const sql = "SELECT max(seq) AS seq FROM ledger_target WHERE ns = ? AND ((kind = 'key' AND name = ?) OR (kind = 'all' AND name = ''))"
+  const row = file.sql(sql).get(ns, key)
+  return column(row, 'seq') === null ? 0 : numberIn(row, 'seq')
+}
+
+function nameOf(target: Target): string {
+  return target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.kind === 'pattern' ? target.pattern : ''
+}
+
+function targetOf(kind: string, name: string): Target {
+  if (kind === 'key') return { kind, key: name }
+  if (kind === 'tag') return { kind, tag: name }
+  if (kind === 'pattern') return { kind, pattern: name }
+  // What is not understood (a later version's kind) concerns everything: it can only forget too much.
+  return { kind: 'all' }
+}
+
+function modeIn(row: unknown): 'delete' | 'expire' {
+  return textIn(row, 'mode') === 'expire' ? 'expire' : 'delete'
+}
+
+function parseTargets(text: string): Target[] {
+  const parsed: unknown = JSON.parse(text)
+  if (!Array.isArray(parsed)) return [{ kind: 'all' }]
+  return parsed.map((pair: unknown) => (Array.isArray(pair) ? targetOf(String(pair[0]), String(pair[1])) : { kind: 'all' }))
+}

@@ -1,0 +1,154 @@
+// The ledger in a cache file: its record is advanced in the transaction that drops the rows, and shared by all processes of that file.
+import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerStore, Scope, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Position } from '../../core/ledger.ts'
+import { MAX_TAIL } from '../retain.ts'
+import type { Database } from './database.ts'
+import { dropEntry, enforceBounds, writeEntry } from './entries.ts'
+import type { CacheFile } from './file.ts'
+import type { Followers } from './followers.ts'
+import {
+  findRecord,
+  type LedgerRecord,
+  lastMove,
+  linesAfter,
+  linesInForce,
+  newEpoch,
+  recordChange,
+  recordOf,
+  saveRecord,
+} from './ledger-rows.ts'
+import { numberIn, textIn } from './row.ts'
+
+const FAILED = 'LEDGER_UNREACHABLE'
+
+export class SqliteLedger implements LedgerStore {
+  readonly scope: Scope
+  readonly #database: Database
+  readonly #followers: Followers
+  readonly #onWrite: () => void
+  #external: boolean
+
+  constructor(database: Database, followers: Followers, onWrite: () => void) {
+    this.scope = database.inMemory ? 'process' : 'host'
+    this.#database = database
+    this.#followers = followers
+    this.#onWrite = onWrite
+    this.#external = database.settings.retain.externalTiers
+  }
+
+  coverOtherTiers(): void {
+    this.#external = true
+  }
+
+  async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
+    const known = await this.#database.read(`pull ${namespace}`, FAILED, (file) => {
+      const record = findRecord(file, namespace)
+      if (record === undefined || this.#mustChange(record, from)) return undefined
+      return answer(file, namespace, record, from)
+    })
+    if (known !== undefined) return known
+    return this.#database.write(`pull ${namespace}`, FAILED, (file) => {
+      const found = recordOf(file, namespace, this.#external)
+      // Somebody has seen a later number than the record holds: it was rolled back, so what it says cannot be continued.
+      const record = isAhead(found, from) ? newEpoch(file, namespace, this.#external) : found
+      saveRecord(file, namespace, record)
+      return answer(file, namespace, record, from)
+    })
+  }
+
+  async advance(namespace: string, change: Change): Promise<Advanced> {
+    const { retain, maxEntries, maxBytes } = this.#database.settings
+    const advanced = await this.#database.write(`advance ${namespace}`, FAILED, (file) => {
+      const now = Date.now()
+      const record = recordChange(file, namespace, recordOf(file, namespace, this.#external), change, retain, now)
+      saveRecord(file, namespace, record)
+      let dropped = 0
+      for (const key of change.drop) dropped += dropEntry(file, key)
+      const position = { epoch: record.epoch, seq: record.seq }
+      for (const item of change.write) writeEntry(file, { ...item, asOf: position }, now, { maxEntries, maxBytes })
+      if (change.write.length > 0) enforceBounds(file, { maxEntries, maxBytes }, now)
+      return { position, dropped }
+    })
+    this.#onWrite()
+    this.#followers.moved(namespace, advanced.position.seq)
+    return advanced
+  }
+
+  async commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]> {
+    if (items.length === 0) return []
+    const { maxEntries, maxBytes } = this.#database.settings
+    const stored = await this.#database.write(`commit ${namespace}`, FAILED, (file) => {
+      const now = Date.now()
+      const record = findRecord(file, namespace)
+      const verdicts = items.map((item) => {
+        if (record === undefined || !mayCommit(file, namespace, record, item, now)) return false
+        writeEntry(file, item, now, { maxEntries, maxBytes })
+        return true
+      })
+      if (verdicts.includes(true)) enforceBounds(file, { maxEntries, maxBytes }, now)
+      return verdicts
+    })
+    this.#onWrite()
+    return stored
+  }
+
+  async lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
+    const what = `lease ${namespace}`
+    // Most who ask are refused, and being refused needs no lock.
+    const refused = await this.#database.look(what, FAILED, (file) => heldByOther(file, namespace, key, id, Date.now()))
+    if (refused !== undefined) return refused
+    return this.#database.write<LeaseAnswer>(what, FAILED, (file) => {
+      const now = Date.now()
+      const held = heldByOther(file, namespace, key, id, now)
+      if (held !== undefined) return held
+      file
+        .sql('INSERT OR REPLACE INTO lease (ns, key, id, until) VALUES (?, ?, ?, ?)')
+        .run(namespace, key, id, now + Math.max(1, Math.ceil(ms)))
+      return { granted: true }
+    })
+  }
+
+  async release(namespace: string, key: string, id: string): Promise<void> {
+    await this.#database.write(`release ${namespace}`, FAILED, (file) => {
+      file.sql('DELETE FROM lease WHERE ns = ? AND key = ? AND id = ?').run(namespace, key, id)
+    })
+  }
+
+  follow(namespace: string, wake: () => void): () => void {
+    return this.#followers.add(namespace, wake)
+  }
+
+  #mustChange(record: LedgerRecord, from: Position | undefined): boolean {
+    return isAhead(record, from) || (this.#external && !record.external)
+  }
+}
+
+function isAhead(record: LedgerRecord, from: Position | undefined): boolean {
+  return from !== undefined && from.epoch === record.epoch && from.seq > record.seq
+}
+
+function answer(file: CacheFile, ns: string, record: LedgerRecord, from: Position | undefined): Snapshot | Tail {
+  const { floor } = record
+  const position = { epoch: record.epoch, seq: record.seq }
+  if (from !== undefined && from.epoch === record.epoch && record.seq - from.seq <= MAX_TAIL) {
+    const lines = linesAfter(file, ns, from.seq, record.seq)
+    if (lines !== undefined) return { kind: 'tail', position, floor, lines }
+  }
+  return { kind: 'snapshot', position, floor, lines: linesInForce(file, ns, floor) }
+}
+
+function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: CommitItem, now: number): boolean {
+  const { epoch, seq } = item.asOf
+  if (epoch !== record.epoch || seq > record.seq || seq < record.floor || seq < record.commitFloor) return false
+  if (lastMove(file, ns, item.target) > seq) return false
+  if (item.lease === undefined) return true
+  const row = file.sql('SELECT id, until FROM lease WHERE ns = ? AND key = ?').get(ns, item.target)
+  return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
+}
+
+function heldByOther(file: CacheFile, ns: string, key: string, id: string, now: number): LeaseAnswer | undefined {
+  const row = file.sql('SELECT id, until FROM lease WHERE ns = ? AND key = ?').get(ns, key)
+  if (row === undefined || row === null || textIn(row, 'id') === id) return undefined
+  const leftMs = numberIn(row, 'until') - now
+  return leftMs > 0 ? { granted: false, leftMs } : undefined
+}

@@ -1,0 +1,41 @@
+// The tables of a cache file, and the marks by which a file is known as ours.
+
+/** Stored in the file's header, so that another program's database is never taken for a cache. "MLPD". */
+export const APPLICATION_ID = 0x4d4c5044
+/** Raised when the tables change; files of a higher version are refused, never guessed at. */
+export const SCHEMA_VERSION = 1
+
+/**
+ * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in one read, bounds that
+ * hold within the writing transaction. The ledger's tables belong to the same file so that an advance and its drops are one transaction.
+ */
+export const SCHEMA = `
+CREATE TABLE IF NOT EXISTS entry (
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, epoch TEXT NOT NULL, seq INTEGER NOT NULL, expires INTEGER, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entry_expires ON entry (expires) WHERE expires IS NOT NULL;
+CREATE TABLE IF NOT EXISTS total (id INTEGER PRIMARY KEY CHECK (id = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT OR IGNORE INTO total VALUES (1, 0, 0);
+CREATE TRIGGER IF NOT EXISTS entry_added AFTER INSERT ON entry BEGIN
+  UPDATE total SET entries = entries + 1, bytes = bytes + length(CAST(new.key AS BLOB)) + length(new.body) WHERE id = 1;
+END;
+CREATE TRIGGER IF NOT EXISTS entry_left AFTER DELETE ON entry BEGIN
+  UPDATE total SET entries = entries - 1, bytes = bytes - length(CAST(old.key AS BLOB)) - length(old.body) WHERE id = 1;
+END;
+CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger (
+  ns TEXT PRIMARY KEY, epoch TEXT NOT NULL, seq INTEGER NOT NULL, floor INTEGER NOT NULL, commit_floor INTEGER NOT NULL, external INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger_target (
+  ns TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, mode TEXT NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, receipt TEXT NOT NULL,
+  PRIMARY KEY (ns, kind, name, mode)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ledger_target_seq ON ledger_target (ns, kind, seq);
+CREATE TABLE IF NOT EXISTS ledger_line (
+  ns TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, mode TEXT NOT NULL, reason TEXT NOT NULL, receipt TEXT NOT NULL, targets TEXT NOT NULL,
+  PRIMARY KEY (ns, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lease (
+  ns TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (ns, key)
+) WITHOUT ROWID;
+`

@@ -1,0 +1,14 @@
+// A folder of its own for each test file, removed at the end.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+
+let next = 0
+
+/** Call at the top of a test file; the answer names a new file in the folder with each call. */
+export function temporaryFolder(): (name?: string) => string {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-tiers-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  return (name = `cache-${next++}.db`) => join(folder, name)
+}
