@@ -1,5 +1,7 @@
 // The SQLite tier against the published suites, on a file and in memory.
+import Database from 'libsql'
 import { describe, it } from 'vitest'
+import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type SqliteOptions, sqlite } from '../../src/tiers/sqlite/index.ts'
 import { temporaryFolder } from './folder.ts'
@@ -12,6 +14,9 @@ const onFile = (options?: Partial<SqliteOptions>) => async () => {
   return sqlite({ path, ...options })
 }
 const again = async () => sqlite({ path })
+const tuned = ({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<SqliteOptions> => ({
+  retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) },
+})
 
 describeTier({ describe, it }, { name: 'sqlite (file)', open: onFile(), again })
 describeTier(
@@ -20,5 +25,33 @@ describeTier(
     name: 'sqlite (memory)',
     open: async () => sqlite({ path: ':memory:' }),
     skips: { peer: 'a database in memory belongs to one process', durable: 'a database in memory ends with its process' },
+  },
+)
+
+describeLedger(
+  { describe, it },
+  {
+    name: 'sqlite (file)',
+    open: async (tuning) => onFile(tuned(tuning))(),
+    again: async (tuning) => sqlite({ path, ...tuned(tuning) }),
+    loseRecord: async (namespace) => {
+      const handle = new Database(path)
+      handle.exec('PRAGMA busy_timeout = 1000')
+      handle.prepare('DELETE FROM ledger WHERE ns = ?').run(namespace)
+      handle.close()
+    },
+  },
+)
+describeLedger(
+  { describe, it },
+  {
+    name: 'sqlite (memory)',
+    open: async (tuning) => sqlite({ path: ':memory:', ...tuned(tuning) }),
+    skips: {
+      peers: 'a database in memory belongs to one process',
+      'peer-commit': 'a database in memory belongs to one process',
+      follow: 'a database in memory belongs to one process',
+      'record-lost': 'nobody but the process itself reaches a database in memory',
+    },
   },
 )

@@ -1,0 +1,17 @@
+// The conformance suite of ledger stores: what `LedgerStore` promises, for every implementation alike.
+import { basicCases } from './ledger-basics.ts'
+import { historyCases } from './ledger-history.ts'
+import { peerCases } from './ledger-peers.ts'
+import { leaseCases, stepCases } from './ledger-steps.ts'
+import type { LedgerSubject } from './ledger-subject.ts'
+import { type Case, type Runner, register } from './runner.ts'
+
+export type { LedgerSubject, LedgerTier, LedgerTuning } from './ledger-subject.ts'
+
+/** Runs the suite: `describeLedger({ describe, it }, { name: 'sqlite', open })`. */
+export function describeLedger(runner: Runner, subject: LedgerSubject): void {
+  register(runner, `${subject.name} keeps the LedgerStore contract`, subject, ledgerCases, subject.skips ?? {})
+}
+
+/** Every obligation, in the order of a first implementation. */
+export const ledgerCases: readonly Case<LedgerSubject>[] = [...basicCases, ...stepCases, ...leaseCases, ...peerCases, ...historyCases]
