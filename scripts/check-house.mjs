@@ -1,0 +1,110 @@
+// The repository speaks of itself alone: no path of a machine and no registry host in tracked files, and a lock file that is whole.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { root } from './prepare.mjs'
+
+/** Names that a checkout may lie under and that say nothing about a machine. */
+const PLAIN = [
+  '',
+  'app',
+  'build',
+  'builds',
+  'code',
+  'data',
+  'home',
+  'mnt',
+  'opt',
+  'repo',
+  'root',
+  'src',
+  'srv',
+  'tmp',
+  'usr',
+  'var',
+  'Users',
+  'workspace',
+]
+
+/** Paths that only one machine has. @param {string} checkout @param {string} home */
+export function machinePaths(checkout, home) {
+  const project = checkout.replace(/[\\/]+$/, '')
+  const parent = dirname(project)
+  const own = [project, parent, home].filter((path) =>
+    path
+      .split(sep)
+      .filter(Boolean)
+      .some((part) => !PLAIN.includes(part)),
+  )
+  // Written in parts, so that this file does not find itself.
+  const general = ['home', 'Users'].map((folder) => `/${folder}/[\\w.-]+/`).concat(`/${'root'}/`, `/${'tmp'}/`)
+  return [...new Set(own)]
+    .map((path) => new RegExp(`(?<![\\w.~-])${escaped(path)}(?![\\w-])`))
+    .concat(general.map((path) => new RegExp(`(?<![\\w.~*$}-])${path}`)))
+}
+
+/** @param {string} text @param {readonly RegExp[]} patterns @returns {string[]} the lines that say too much, as `12: what` */
+export function telltales(text, patterns) {
+  return text.split('\n').flatMap((line, index) => {
+    const found = patterns.map((pattern) => pattern.exec(line)?.[0]).find((one) => one !== undefined)
+    return found === undefined ? [] : [`${index + 1}: ${found}`]
+  })
+}
+
+/**
+ * Faults of a lock file: addresses of a registry, and optional packages of other platforms left out (`npm ci` refuses such a file).
+ * @param {{ packages: Record<string, { version?: string, resolved?: string, optionalDependencies?: Record<string, string> }> }} lock
+ */
+export function lockFaults({ packages }) {
+  const addresses = Object.entries(packages).flatMap(([path, { resolved }]) =>
+    resolved?.includes('://') ? [`${path} names ${new URL(resolved).host}`] : [],
+  )
+  const holes = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).flatMap((name) => (isLocked(packages, path, name) ? [] : [`${path} lacks its optional ${name}`])),
+  )
+  return [...addresses, ...holes]
+}
+
+/** Looks for the name where Node would, from the inside out. @param {Record<string, unknown>} packages @param {string} from @param {string} name @returns {boolean} */
+function isLocked(packages, from, name) {
+  if (`${from === '' ? '' : `${from}/`}node_modules/${name}` in packages) return true
+  if (from === '') return false
+  const cut = from.lastIndexOf('/node_modules/')
+  return isLocked(packages, cut < 0 ? '' : from.slice(0, cut), name)
+}
+
+/** Hosts that npm is set to use here; the public registry's own may be named. */
+function registryHosts() {
+  const { stdout } = spawnSync('npm', ['config', 'get', 'registry'], { cwd: root, encoding: 'utf8' })
+  const host = URL.canParse(stdout?.trim() ?? '') ? new URL(stdout.trim()).host : ''
+  return host === '' || host === 'registry.npmjs.org' ? [] : [new RegExp(escaped(host))]
+}
+
+/** @param {string} text */
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+function check() {
+  const listed = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
+  const files = listed.status === 0 ? listed.stdout.split('\0').filter(Boolean) : []
+  if (files.length === 0) console.log('house: no git here, so only the lock file is checked')
+  const patterns = [...machinePaths(root, homedir()), ...registryHosts()]
+  const faults = files.flatMap((file) => telltales(read(file), patterns).map((line) => `${file}:${line}`))
+  faults.push(...lockFaults(JSON.parse(read('package-lock.json'))).map((fault) => `package-lock.json: ${fault}`))
+  for (const fault of faults) console.error(`house: ${fault}`)
+  return faults.length === 0
+}
+
+/** @param {string} file */
+function read(file) {
+  try {
+    const bytes = readFileSync(join(root, file))
+    return bytes.subarray(0, 8_000).includes(0) ? '' : bytes.toString()
+  } catch {
+    // Removed, and not yet committed.
+    return ''
+  }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) process.exitCode = check() ? 0 : 1

@@ -1,0 +1,92 @@
+// What every command needs first: the right Node, the packages of the lock file, the built output. Plain Node, no dependency.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+const LOWEST = [20, 19]
+
+/** Ends the process with one clear line when Node is too old. */
+export function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const [lowestMajor = 0, lowestMinor = 0] = LOWEST
+  if (major > lowestMajor || (major === lowestMajor && minor >= lowestMinor)) return
+  fail(`Millpond needs Node ${LOWEST.join('.')} or newer, and this is Node ${process.versions.node}. Get one at https://nodejs.org`)
+}
+
+/** `npm ci`, unless what is installed is what the lock file asks for. */
+export function install() {
+  if (isInstalled()) return
+  step('installing packages (npm ci)', () => npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']))
+}
+
+/** npm notes at the end of each install what it installed; packages for other platforms are asked for, but not there. */
+function isInstalled() {
+  const asked = packages('package-lock.json')
+  const there = packages(join('node_modules', '.package-lock.json'))
+  if (!asked || !there) return false
+  const same = (/** @type {string} */ path) => there[path]?.version === asked[path]?.version
+  return (
+    Object.keys(asked).every((path) => !path.includes('node_modules/') || (path in there ? same(path) : asked[path]?.optional === true)) &&
+    Object.keys(there).every((path) => path in asked)
+  )
+}
+
+/** @param {string} file @returns {Record<string, { version?: string, optional?: boolean }> | undefined} */
+function packages(file) {
+  const path = join(root, file)
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
+}
+
+/** Compiles what changed. @param {string[]} [projects] folders with a tsconfig.json; all when absent */
+export function build(projects = references()) {
+  // The compiler trusts its notes and would not see that the output was removed.
+  for (const project of references()) {
+    if (!existsSync(join(root, project, 'dist'))) rmSync(join(root, project, 'tsconfig.tsbuildinfo'), { force: true })
+  }
+  step('building (tsc -b)', () => run(process.execPath, [tool('typescript', 'tsc'), '-b', ...projects]))
+}
+
+/** @returns {string[]} */
+const references = () =>
+  JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8')).references.map((/** @type {{ path: string }} */ { path }) => path)
+
+/** The script behind a package's command, run by this very Node: works where `npx` and shells do not. @param {string} name @param {string} [command] */
+export function tool(name, command = name) {
+  const folder = join(root, 'node_modules', name)
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return join(folder, typeof bin === 'string' ? bin : bin[command])
+}
+
+/**
+ * Runs a command to its end with its output shown; false when it failed.
+ * @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} [env]
+ */
+export function run(command, args, env = process.env) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env })
+  if (error) console.error(`millpond: ${command} could not be run: ${error.message}`)
+  return status === 0
+}
+
+/** @param {string[]} args */
+export function npm(args) {
+  // npm names itself to the scripts it runs; started by hand, it is on PATH.
+  const cli = process.env.npm_execpath
+  return cli?.endsWith('.js') ? run(process.execPath, [cli, ...args]) : run('npm', args)
+}
+
+/** @param {string} what @param {() => boolean} work */
+function step(what, work) {
+  const begin = performance.now()
+  console.log(`millpond: ${what} ...`)
+  if (!work()) fail(`${what} failed, see above`)
+  console.log(`millpond: ${what}: ${((performance.now() - begin) / 1000).toFixed(1)} s`)
+}
+
+/** @param {string} message @returns {never} */
+function fail(message) {
+  console.error(`millpond: ${message}`)
+  process.exit(1)
+}

@@ -1,0 +1,33 @@
+// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`: installs and builds what is missing, then runs the program
+// in this very process, so that signals, exit code, arguments and environment are the program's own.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { build, checkNode, install, root } from './prepare.mjs'
+
+/** @type {Record<string, { project: string, entry: string }>} */
+const programs = {
+  serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js' },
+  load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js' },
+  bench: { project: 'bench', entry: 'bench/dist/main.js' },
+  'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js' },
+}
+
+const [name = 'serve', ...args] = process.argv.slice(2)
+const program = programs[name]
+if (!program) {
+  console.error(`millpond: no program ${JSON.stringify(name)}; there are ${Object.keys(programs).join(', ')}`)
+  process.exit(2)
+}
+
+checkNode()
+install()
+build([program.project])
+
+const path = join(root, program.entry)
+if (!existsSync(path)) {
+  console.error(`millpond: ${program.entry} is not there after the build`)
+  process.exit(1)
+}
+process.argv = [process.execPath, path, ...args]
+await import(pathToFileURL(path).href)

@@ -1,0 +1,99 @@
+// `npm test`: everything that must hold, cheapest first; stops at the first stage that fails and ends with one line of sums.
+// `--static` (npm run check) leaves out the tests; other arguments go to Vitest.
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { build, checkNode, install, npm, root, run, tool } from './prepare.mjs'
+import { bringServers, missing } from './servers.mjs'
+
+const args = process.argv.slice(2)
+const onlyStatic = args.includes('--static')
+const filters = args.filter((one) => one !== '--static')
+const report = join(root, '.cache', 'vitest.json')
+const sums = { passed: 0, failed: 0, skipped: 0 }
+
+/** @param {string} name @param {string} [command] */
+const node =
+  (name, command) =>
+  (/** @type {string[]} */ ...rest) =>
+    run(process.execPath, [tool(name, command), ...rest])
+
+/** @type {[string, () => boolean][]} */
+const stages = [
+  ['format and lint (biome)', () => node('@biomejs/biome', 'biome')('check', '--error-on-warnings', '.')],
+  ['types of tests and scripts (tsc)', () => node('typescript', 'tsc')('-p', 'tsconfig.test.json')],
+  [
+    'doors between rooms (dependency-cruiser)',
+    () => node('dependency-cruiser', 'depcruise')('--config', '.dependency-cruiser.mjs', ...sources()),
+  ],
+  ['nothing unused (knip)', () => node('knip')('--no-progress')],
+  ['the package as users get it (publint, attw)', checkPackage],
+  ['no machine in the files (house)', () => run(process.execPath, [join(root, 'scripts', 'check-house.mjs')])],
+]
+
+checkNode()
+install()
+if (!onlyStatic) servers()
+build()
+for (const [name, work] of stages) stage(name, work)
+if (!onlyStatic) tests()
+finish()
+
+/** @param {string} name @param {() => boolean} work */
+function stage(name, work) {
+  const begin = performance.now()
+  console.log(`\nmillpond: ${name}`)
+  const well = work()
+  console.log(`millpond: ${name}: ${well ? 'passed' : 'FAILED'}, ${((performance.now() - begin) / 1000).toFixed(1)} s`)
+  if (well) sums.passed += 1
+  else {
+    sums.failed += 1
+    console.error(`millpond: stopped at "${name}"; what comes after it was not run`)
+    finish()
+  }
+}
+
+function servers() {
+  const lacking = missing(bringServers())
+  for (const [, { program, suites, install: how }] of lacking)
+    console.log(`millpond: no ${program}, so ${suites} cannot be tested. To have it: ${how}`)
+  if (process.env.CI && lacking.length > 0) stage('servers for the tests', () => false)
+}
+
+function sources() {
+  return ['packages', 'apps', 'bench'].filter((folder) => existsSync(join(root, folder)))
+}
+
+function checkPackage() {
+  const folder = join(root, '.cache', 'pack')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  if (!npm(['pack', '--workspace', 'packages/millpond', '--pack-destination', folder, '--silent'])) return false
+  const { version } = JSON.parse(readFileSync(join(root, 'packages', 'millpond', 'package.json'), 'utf8'))
+  const tarball = join(folder, `millpond-${version}.tgz`)
+  return node('publint')('run', tarball, '--strict') && node('@arethetypeswrong/cli', 'attw')(tarball, '--profile', 'esm-only')
+}
+
+function tests() {
+  console.log('\nmillpond: tests (vitest)')
+  rmSync(report, { force: true })
+  const well = node('vitest')('run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters)
+  if (!existsSync(report)) {
+    console.error('millpond: vitest ended without a report')
+    sums.failed += 1
+    return
+  }
+  /** @type {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: unknown[] }[] }} */
+  const result = JSON.parse(readFileSync(report, 'utf8'))
+  const unloaded = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
+  sums.passed += result.numPassedTests
+  sums.failed += result.numFailedTests + unloaded
+  sums.skipped += result.numPendingTests + result.numTodoTests
+  // An error outside of every test fails the run, and so do the sums.
+  if (!well && result.numFailedTests + unloaded === 0) sums.failed += 1
+}
+
+/** @returns {never} */
+function finish() {
+  console.log(`\n${sums.passed} passed, ${sums.failed} failed${sums.skipped > 0 ? `, ${sums.skipped} skipped` : ''}`)
+  process.exit(sums.failed > 0 ? 1 : 0)
+}
