@@ -1,0 +1,32 @@
+// Durations: a number is milliseconds, a string carries its unit. Parsed once, when options are resolved.
+import { MillpondError, show } from './errors.ts'
+
+/** Milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'1.5m'`, `'12h'`, `'7d'`. */
+export type Duration = number | string
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
+
+/** The longest finite duration: 100 years. Longer ones must say `Infinity`. */
+export const MAX_DURATION_MS = 3_155_760_000_000
+
+/**
+ * Milliseconds of a duration. 0 is allowed and means "not at all"; `Infinity` means "for ever".
+ * @throws MillpondError `DURATION_INVALID` for negative numbers, NaN, strings of another form, and finite times over 100 years.
+ */
+export function parseDuration(value: unknown, name: string): number {
+  const ms = typeof value === 'string' ? parseText(value) : value
+  if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
+    throw new MillpondError('DURATION_INVALID', `${name}: ${show(value)} is no duration: give milliseconds (300_000) or a number with a unit ('5m', '250ms', '12h')`)
+  }
+  if (ms > MAX_DURATION_MS && ms !== Number.POSITIVE_INFINITY) {
+    throw new MillpondError('DURATION_INVALID', `${name}: ${show(value)} is over 100 years: give a shorter time, or Infinity for an entry that never expires`)
+  }
+  return ms
+}
+
+function parseText(text: string): number {
+  const match = FORM.exec(text)
+  const unit = match === null ? undefined : UNITS[match[2] ?? '']
+  return match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit
+}

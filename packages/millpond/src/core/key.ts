@@ -1,0 +1,89 @@
+// Keys: strings or tuples, encoded so that no two different keys meet.
+//
+// A plain string is its own encoding, so that a hit costs nothing. A tuple is written as a canonical JSON array (`["user",7]`).
+// A plain string that begins with `[` or `\` would look like one, so it gets a `\` in front. Tags and names use the same rule of well-formedness.
+import { MillpondError, show } from './errors.ts'
+
+export type KeyPart = string | number | boolean | bigint | null
+/** `'user:7'` or `['user', 7]`. `['user', 7]` and `['user', '7']` are different keys. */
+export type Key = string | readonly KeyPart[]
+
+/** The longest key, in UTF-16 units. Longer ones belong behind a hash of the caller's choice. */
+export const MAX_KEY_LENGTH = 65_536
+const BRACKET = 91
+const BACKSLASH = 92
+
+/** The encoding of a key without judging it: all that a memory hit needs. */
+export function encodeKey(key: Key): string {
+  if (typeof key !== 'string') return encodeTuple(key)
+  const first = key.charCodeAt(0)
+  return first === BRACKET || first === BACKSLASH ? `\\${key}` : key
+}
+
+/**
+ * Refuses what must not reach a tier.
+ * @throws MillpondError `KEY_INVALID` for empty keys, lone surrogates, and keys over `MAX_KEY_LENGTH`.
+ */
+export function checkKey(encoded: string): void {
+  if (encoded.length === 0) throw new MillpondError('KEY_INVALID', 'the key is empty: give at least one character')
+  if (encoded.length > MAX_KEY_LENGTH) {
+    throw new MillpondError('KEY_INVALID', `the key has ${encoded.length} characters: keys have at most ${MAX_KEY_LENGTH}; hash long parameters (buildKey does)`)
+  }
+  if (!encoded.isWellFormed()) throw new MillpondError('KEY_INVALID', `the key ${show(encoded)} has a lone surrogate: tiers that store UTF-8 could not tell it from others; encode it first`)
+}
+
+/** The key as its owner wrote it. */
+export function decodeKey(encoded: string): Key {
+  const first = encoded.charCodeAt(0)
+  if (first === BACKSLASH) return encoded.slice(1)
+  if (first !== BRACKET) return encoded
+  return (JSON.parse(encoded) as unknown[]).map(reviveTuplePart)
+}
+
+function encodeTuple(parts: readonly KeyPart[]): string {
+  if (!Array.isArray(parts) || parts.length === 0) {
+    throw new MillpondError('KEY_INVALID', `${show(parts)} is no key: give a string or a tuple such as ['user', 7]`)
+  }
+  return `[${parts.map(encodePart).join(',')}]`
+}
+
+function encodePart(part: unknown): string {
+  if (typeof part === 'string') {
+    if (!part.isWellFormed()) throw new MillpondError('KEY_INVALID', `the key part ${show(part)} has a lone surrogate: encode it first`)
+    return JSON.stringify(part)
+  }
+  if (typeof part === 'bigint') return `{"n":"${part}"}`
+  if (part === null || typeof part === 'boolean') return String(part)
+  if (typeof part === 'number' && Number.isFinite(part)) return Object.is(part, -0) ? '0' : String(part)
+  throw new MillpondError('KEY_INVALID', `the key part ${show(part)} is not allowed: use strings, finite numbers, booleans, bigints or null`)
+}
+
+function reviveTuplePart(part: unknown): KeyPart {
+  if (typeof part === 'object' && part !== null && 'n' in part) return BigInt(String(part.n))
+  return part as KeyPart
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
+
+/** A cache's or namespace's name: it becomes part of storage keys and metric labels. */
+export function checkName(name: unknown, what: string): string {
+  if (typeof name === 'string' && NAME.test(name)) return name
+  throw new MillpondError('OPTION_INVALID', `${what}: ${show(name)} is no name: use 1 to 128 letters, digits, '_', '.' or '-', beginning with a letter or digit`)
+}
+
+/** The longest tag, in UTF-16 units. */
+export const MAX_TAG_LENGTH = 1024
+/** The most tags one entry carries. */
+export const MAX_TAGS = 128
+
+/** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, no strings, or not well-formed. */
+export function checkTags(tags: readonly unknown[]): readonly string[] {
+  if (!Array.isArray(tags)) throw new MillpondError('TAG_INVALID', `tags: ${show(tags)} is no list: give an array of strings`)
+  if (tags.length > MAX_TAGS) throw new MillpondError('TAG_INVALID', `${tags.length} tags: at most ${MAX_TAGS} are allowed; use a broader tag`)
+  for (const tag of tags) {
+    if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || !tag.isWellFormed()) {
+      throw new MillpondError('TAG_INVALID', `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters`)
+    }
+  }
+  return tags as readonly string[]
+}

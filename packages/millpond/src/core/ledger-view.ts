@@ -1,0 +1,156 @@
+// A process's copy of one namespace's ledger, and the rule that decides which entries are valid. Pure: no time, no I/O.
+//
+// An entry carries one number: the position when its load began. It is valid while its epoch is current, its number is not below
+// the floor, and no target that concerns it has a higher number. Nothing here compares clocks, so clocks cannot make it wrong.
+//
+// Two numbers describe the copy. `last`: every line up to it has been applied. `head`: the highest position known to have been reached;
+// it runs ahead of `last` when this process's own advance returned before the lines of others that came first were read. A load may start
+// "as of" `head` (what happened before is in the source), but an entry may only be reaffirmed at `last` (lines between may still concern it).
+import type { Line, Position, Target } from './ledger.ts'
+
+/** `stale`: may be returned where stale values are permitted. */
+export type Judgement = 'valid' | 'stale' | 'void'
+
+export interface ViewOptions {
+  /** How many key and tag targets of each mode are kept before the floor rises. Default 100,000. */
+  readonly maxTargets?: number
+  /**
+   * Key targets beyond `maxTargets` are forgotten without raising the floor. Safe where the ledger's step also drops the entry and every
+   * other tier belongs to this process: then a key target only matters to work that is under way.
+   */
+  readonly quietKeys?: boolean
+  /** Compiles a pattern target to a linear-time test over keys. */
+  readonly compile: (pattern: string) => (key: string) => boolean
+}
+
+interface PatternTarget {
+  readonly pattern: string
+  readonly seq: number
+  readonly expires: boolean
+  readonly matches: (key: string) => boolean
+}
+
+/** More patterns than this become a floor: everything older is void. */
+export const MAX_PATTERNS = 64
+
+export class LedgerView {
+  epoch: string
+  last = 0
+  head = 0
+  floor = 0
+  readonly #keys = new Map<string, number>()
+  readonly #tags = new Map<string, number>()
+  readonly #staleKeys = new Map<string, number>()
+  readonly #staleTags = new Map<string, number>()
+  #patterns: PatternTarget[] = []
+  #staleFloor = 0
+  readonly #maxTargets: number
+  readonly #quietKeys: boolean
+  readonly #compile: ViewOptions['compile']
+
+  constructor(epoch: string, options: ViewOptions) {
+    this.epoch = epoch
+    this.#maxTargets = options.maxTargets ?? 100_000
+    this.#quietKeys = options.quietKeys ?? false
+    this.#compile = options.compile
+  }
+
+  get position(): Position {
+    return { epoch: this.epoch, seq: this.head }
+  }
+
+  /** Forgets everything and starts from a snapshot's position; its lines are applied by the caller. */
+  restart(position: Position, floor: number): void {
+    this.epoch = position.epoch
+    this.last = position.seq
+    this.head = position.seq
+    this.floor = floor
+    this.#staleFloor = 0
+    for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags]) targets.clear()
+    this.#patterns = []
+  }
+
+  /** Records a line's targets. Lines may come early (own advances) and twice; both are harmless. */
+  apply(line: Line): void {
+    for (const target of line.targets) this.#record(target, line.seq, line.mode === 'expire')
+    if (line.seq > this.head) this.head = line.seq
+    if (line.seq === this.last + 1) this.last = line.seq
+  }
+
+  /** All lines up to `seq` have been applied, and the floor is at least `floor`. */
+  reach(seq: number, floor: number): void {
+    if (seq > this.last) this.last = seq
+    if (seq > this.head) this.head = seq
+    if (floor > this.floor) this.floor = floor
+  }
+
+  /** May an entry of this key, with these tags, loaded as of `seq`, be believed? */
+  judge(key: string, tags: readonly string[], seq: number): Judgement {
+    if (seq >= this.head) return 'valid'
+    if (this.concerning(key, tags) > seq) return 'void'
+    return this.#staleConcerning(key, tags) > seq ? 'stale' : 'valid'
+  }
+
+  /** As `judge`, for an entry that names its epoch. */
+  judgeAt(key: string, tags: readonly string[], asOf: Position): Judgement {
+    return asOf.epoch === this.epoch ? this.judge(key, tags, asOf.seq) : 'void'
+  }
+
+  /** The number of the last invalidation (not expiry) that concerns an entry; the floor when none is known. */
+  concerning(key: string, tags: readonly string[]): number {
+    let seq = Math.max(this.floor, this.#keys.get(key) ?? 0)
+    for (const tag of tags) seq = Math.max(seq, this.#tags.get(tag) ?? 0)
+    return newestMatch(this.#patterns, key, false, seq)
+  }
+
+  #staleConcerning(key: string, tags: readonly string[]): number {
+    let seq = Math.max(this.#staleFloor, this.#staleKeys.get(key) ?? 0)
+    if (this.#staleTags.size > 0) for (const tag of tags) seq = Math.max(seq, this.#staleTags.get(tag) ?? 0)
+    return newestMatch(this.#patterns, key, true, seq)
+  }
+
+  #record(target: Target, seq: number, expires: boolean): void {
+    if (target.kind === 'key') this.#put(expires ? this.#staleKeys : this.#keys, target.key, seq)
+    else if (target.kind === 'tag') this.#put(expires ? this.#staleTags : this.#tags, target.tag, seq)
+    else if (target.kind === 'pattern') this.#putPattern(target.pattern, seq, expires)
+    else if (expires) this.#staleFloor = Math.max(this.#staleFloor, seq)
+    else this.#raise(seq)
+  }
+
+  #put(targets: Map<string, number>, name: string, seq: number): void {
+    const known = targets.get(name)
+    if (known !== undefined && known >= seq) return
+    targets.delete(name)
+    targets.set(name, seq)
+    if (targets.size > this.#maxTargets) {
+      const [oldest] = targets
+      if (oldest === undefined) return
+      targets.delete(oldest[0])
+      if (!(this.#quietKeys && targets === this.#keys)) this.floor = Math.max(this.floor, oldest[1])
+    }
+  }
+
+  #putPattern(pattern: string, seq: number, expires: boolean): void {
+    if (this.#patterns.some((known) => known.pattern === pattern && known.seq === seq)) return
+    this.#patterns.push({ pattern, seq, expires, matches: this.#compile(pattern) })
+    if (this.#patterns.length > MAX_PATTERNS) {
+      const oldest = this.#patterns.shift()
+      if (oldest !== undefined) this.floor = Math.max(this.floor, oldest.seq)
+    }
+  }
+
+  /** Everything up to `seq` is void, so older targets have nothing left to say. */
+  #raise(seq: number): void {
+    this.floor = Math.max(this.floor, seq)
+    for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags]) {
+      for (const [name, at] of targets) if (at <= this.floor) targets.delete(name)
+    }
+    this.#patterns = this.#patterns.filter((pattern) => pattern.seq > this.floor)
+  }
+}
+
+function newestMatch(patterns: readonly PatternTarget[], key: string, expires: boolean, atLeast: number): number {
+  let seq = atLeast
+  for (const pattern of patterns) if (pattern.expires === expires && pattern.seq > seq && pattern.matches(key)) seq = pattern.seq
+  return seq
+}

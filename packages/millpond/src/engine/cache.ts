@@ -1,0 +1,332 @@
+// The public face of a cache: verbs that translate keys and options, and hand over to the journeys.
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { EventName, Listener } from '../core/events.ts'
+import { checkPattern } from '../core/glob.ts'
+import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
+import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import { forget, type Receipt } from './forget.ts'
+import type { BatchLoader, LoadContext } from './load.ts'
+import { countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers, refresh } from './read.ts'
+import type { Found, Space } from './space.ts'
+import { type CacheInfo, describeSpace } from './stats.ts'
+import { expire, touch, write } from './write.ts'
+
+/** Loads one value. `undefined` means "do not store"; `null` is a value. An error passes to every caller that waits, unchanged. */
+export type Loader<T> = (context: LoadContext) => Promise<T> | T
+
+/** What a look at an entry found. Times are milliseconds. */
+export type EntryView<T> =
+  | {
+      readonly kind: 'hit' | 'stale'
+      readonly value: T
+      /** `memory`, or a far tier's name. */
+      readonly tier: string
+      readonly ageMs: number
+      /** Time left until it is no longer fresh; 0 when stale. */
+      readonly ttlMs: number
+      readonly createdAt: number
+      readonly tags: readonly string[]
+    }
+  | { readonly kind: 'miss' }
+
+export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
+  /** The key of an id. Default: the id itself. */
+  readonly key?: (id: Id) => Key
+  /** Loads what is missing; returns one value per id, in their order, or a Map from id to value. */
+  readonly load: (missing: readonly Id[], context: { readonly signal: AbortSignal }) => Promise<readonly (T | undefined)[] | ReadonlyMap<Id, T>>
+}
+
+/** What a cache needs from the place where the parts are put together. */
+export interface CacheParts {
+  readonly space: Space
+  /** Opens (or returns) the cache of a namespace. */
+  readonly open: (namespace: string) => Cache
+  readonly info: () => CacheInfo
+  readonly close: () => Promise<void>
+}
+
+export class Cache {
+  readonly #space: Space
+  readonly #parts: CacheParts
+  readonly #isStrong: boolean
+  readonly #refreshAhead: number
+
+  /** Made by `createCache`. */
+  constructor(parts: CacheParts) {
+    this.#parts = parts
+    this.#space = parts.space
+    this.#isStrong = parts.space.policy.consistency === 'strong'
+    this.#refreshAhead = parts.space.policy.refreshAhead
+  }
+
+  /** `default`, or the namespace's name. */
+  get name(): string {
+    return this.#space.name
+  }
+
+  /** Memory only, at once: the fresh value, or `undefined`. Never waits, never loads. */
+  peek<T = unknown>(key: Key): T | undefined {
+    const encoded = encodeKey(key)
+    const slot = freshSlot(this.#space, encoded)
+    return slot < 0 ? undefined : (hitValue(this.#space, slot, encoded) as T)
+  }
+
+  /** The fresh value from the nearest tier that has it, or `undefined`. */
+  async get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
+    const encoded = encodeKey(key)
+    if (!this.#isStrong && options === undefined) {
+      const slot = freshSlot(this.#space, encoded)
+      if (slot >= 0) return hitValue(this.#space, slot, encoded) as T
+    }
+    const found = (await this.#read([encoded], options)).get(encoded)
+    return found === undefined || !this.#isFresh(found) ? undefined : (found.value as T)
+  }
+
+  /** As `get`, with what is known about the entry; stale entries are shown as such. */
+  async getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<EntryView<T>> {
+    const encoded = encodeKey(key)
+    const found = (await this.#read([encoded], options)).get(encoded)
+    if (found === undefined) return { kind: 'miss' }
+    const now = this.#space.clock.now()
+    const { tier, createdAt, tags } = found
+    const isFresh = this.#isFresh(found)
+    if (!isFresh) countStale(this.#space, found)
+    return {
+      kind: isFresh ? 'hit' : 'stale',
+      value: found.value as T,
+      tier,
+      createdAt,
+      tags,
+      ageMs: Math.max(0, now - createdAt),
+      ttlMs: Math.max(0, found.freshUntil - now),
+    }
+  }
+
+  /** The fresh values that are there, in the order of the keys; `undefined` for the others. One round trip per tier. */
+  async getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
+    const encoded = keys.map(encodeKey)
+    const found = await this.#read(encoded, options)
+    return encoded.map((key) => {
+      const entry = found.get(key)
+      return entry === undefined || !this.#isFresh(entry) ? undefined : (entry.value as T)
+    })
+  }
+
+  /** Is there a fresh entry in some tier? */
+  async has(key: Key, options?: ReadOptions): Promise<boolean> {
+    return (await this.getEntry(key, options)).kind === 'hit'
+  }
+
+  /**
+   * The value, loaded once where it is missing, however many callers wait, in this process and in all that share a ledger.
+   * @throws what the loader throws; `LOAD_TIMEOUT`, `LOAD_CYCLE`, `ABORTED`, and `OPTION_INVALID` for options that do not exist.
+   */
+  async getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T> {
+    const encoded = encodeKey(key)
+    if (!this.#isStrong && options?.consistency !== 'strong') {
+      const slot = freshSlot(this.#space, encoded)
+      if (slot >= 0) {
+        if (this.#refreshAhead > 0 || options?.refreshAhead !== undefined) this.#refreshEarly(encoded, slot, loader, options)
+        return hitValue(this.#space, slot, encoded) as T
+      }
+    }
+    return this.#load(encoded, loader, options)
+  }
+
+  /** `getOrSet` for many ids, with one call of `load` for all that are missing. Values come in the order of the ids. */
+  async getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]> {
+    this.#checkOpen()
+    const { key = (id: Id): Key => id, load, ...rest } = options
+    const policy = resolvePolicy(rest, this.#space.policy)
+    const byKey = new Map<string, Id>()
+    const keys = ids.map((id) => {
+      const encoded = encodeKey(key(id))
+      checkKey(encoded)
+      byKey.set(encoded, id)
+      return encoded
+    })
+    const batch: BatchLoader = async (flights, signal) => {
+      const missing = flights.map((flight) => byKey.get(flight.key) as Id)
+      const loaded = await load(missing, { signal })
+      return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
+    }
+    const landings = await this.#timed(readThroughMany(this.#space, keys, batch, policy, rest.signal))
+    return landings.map((landing) => landing.read() as T | undefined)
+  }
+
+  /** Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the documented bound. */
+  async set(key: Key, value: unknown, options?: EntryOptions): Promise<void> {
+    await this.setMany([[key, value]], options)
+  }
+
+  /** Stores many values with one step of the ledger and one round trip per tier. */
+  async setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void> {
+    this.#checkOpen()
+    const items = [...entries].map(([key, value]) => {
+      if (value === undefined) throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
+      return { key: this.#key(key), value }
+    })
+    if (items.length === 0) return
+    const started = this.#space.clock.monotonic()
+    await write(this.#space, items, resolvePolicy(options, this.#space.policy))
+    this.#space.latency.set.record(this.#space.clock.monotonic() - started)
+  }
+
+  /** Removes a key from every tier of every process. */
+  async delete(key: Key): Promise<Receipt> {
+    return this.deleteMany([key])
+  }
+
+  /** Removes many keys with one step of the ledger. */
+  async deleteMany(keys: readonly Key[]): Promise<Receipt> {
+    this.#checkOpen()
+    const encoded = keys.map((key) => this.#key(key))
+    this.#space.counters.deletes += encoded.length
+    const receipt = await forget(this.#space, { keys: encoded })
+    if (this.#space.events.has('delete')) for (const key of encoded) this.#space.events.emit('delete', { key })
+    return receipt
+  }
+
+  /** Makes a key stale everywhere: it may still be returned where stale values are permitted. */
+  async expire(key: Key): Promise<Receipt> {
+    this.#checkOpen()
+    return expire(this.#space, this.#key(key), 'manual')
+  }
+
+  /** Gives a fresh entry a new time to live from now. `false`: there was none. */
+  async touch(key: Key, ttl?: Duration): Promise<boolean> {
+    this.#checkOpen()
+    const policy = resolvePolicy(ttl === undefined ? undefined : { ttl: parseDuration(ttl, 'ttl') }, this.#space.policy)
+    return touch(this.#space, this.#key(key), policy)
+  }
+
+  /**
+   * Outdates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry and for a million.
+   * `expire` leaves them to be returned where stale values are permitted.
+   */
+  async invalidateTags(tags: readonly string[], options: { readonly mode?: 'delete' | 'expire' } = {}): Promise<Receipt> {
+    this.#checkOpen()
+    return forget(this.#space, { tags: checkTags(tags), mode: checkMode(options.mode), reason: 'tag_based' })
+  }
+
+  /** Outdates every entry whose key matches the glob (`user:*`). */
+  async invalidatePattern(pattern: string): Promise<Receipt> {
+    this.#checkOpen()
+    return forget(this.#space, { patterns: [checkPattern(pattern)], reason: 'pattern_based' })
+  }
+
+  /** Removes everything of this namespace, in every tier of every process. */
+  async clear(): Promise<Receipt> {
+    this.#checkOpen()
+    return forget(this.#space, { all: true, reason: 'cleared' })
+  }
+
+  /** A cache of its own within the same tiers and budget: own keys, own tags, own ledger. */
+  namespace(name: string): Cache {
+    this.#checkOpen()
+    return this.#parts.open(checkName(name, 'namespace'))
+  }
+
+  /** Listens; returns how to stop. A listener that throws disturbs nobody. */
+  on<E extends EventName>(event: E, listener: Listener<E>): () => void {
+    return this.#space.events.on(event, listener)
+  }
+
+  /** What this namespace has counted. */
+  stats(): ReturnType<typeof describeSpace> {
+    return describeSpace(this.#space)
+  }
+
+  /** The whole cache in one object: its configuration, tiers, health and figures. */
+  info(): CacheInfo {
+    return this.#parts.info()
+  }
+
+  /** Waits for what runs behind: commits, promotions, refreshes. */
+  async flush(): Promise<void> {
+    while (this.#space.background.size > 0) await Promise.allSettled([...this.#space.background])
+  }
+
+  /** Waits for what runs behind, then closes the tiers. Later calls reject with `CLOSED`. Closing twice is harmless. */
+  async close(): Promise<void> {
+    await this.#parts.close()
+  }
+
+  async #load<T>(encoded: string, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
+    this.#checkOpen()
+    checkKey(encoded)
+    const policy = resolvePolicy(options, this.#space.policy)
+    return (await this.#timed(readThrough(this.#space, encoded, single(loader), policy, options?.signal))) as T
+  }
+
+  async #read(keys: readonly string[], options: ReadOptions | undefined): Promise<Map<string, Found>> {
+    this.#checkOpen()
+    const consistency = consistencyOf(options, this.#space.policy.consistency)
+    if (consistency !== 'strong') {
+      const here = this.#readMemory(keys)
+      if (here !== undefined) return here
+    }
+    for (const key of keys) checkKey(key)
+    return this.#timed(readTiers(this.#space, keys, consistency))
+  }
+
+  /** All keys from memory, or nothing. */
+  #readMemory(keys: readonly string[]): Map<string, Found> | undefined {
+    const slots = keys.map((key) => freshSlot(this.#space, key))
+    if (slots.some((slot) => slot < 0)) return undefined
+    const found = new Map<string, Found>()
+    for (const key of keys) {
+      const entry = inMemory(this.#space, key, this.#space.near?.find(key) ?? -1)
+      if (entry !== undefined) found.set(key, entry)
+    }
+    return found
+  }
+
+  #refreshEarly<T>(key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
+    const { near, clock } = this.#space
+    if (near === undefined) return
+    const policy = resolvePolicy(options, this.#space.policy)
+    const createdAt = near.createdAt(slot)
+    const dueAt = createdAt + policy.refreshAhead * (near.freshUntil(slot) - createdAt)
+    if (policy.refreshAhead > 0 && clock.coarse >= dueAt) refresh(this.#space, key, single(loader), policy, true)
+  }
+
+  async #timed<T>(work: Promise<T>): Promise<T> {
+    const started = this.#space.clock.monotonic()
+    try {
+      return await work
+    } finally {
+      this.#space.latency.get.record(this.#space.clock.monotonic() - started)
+    }
+  }
+
+  #isFresh(found: Found): boolean {
+    return found.freshUntil > this.#space.clock.now()
+  }
+
+  #key(key: Key): string {
+    const encoded = encodeKey(key)
+    checkKey(encoded)
+    return encoded
+  }
+
+  #checkOpen(): void {
+    if (this.#space.closed) throw new MillpondError('CLOSED', 'the cache is closed: create another one, or close later')
+  }
+}
+
+const single =
+  <T>(loader: Loader<T>): BatchLoader =>
+  async ([context]) =>
+    context === undefined ? [] : [await loader(context)]
+
+function consistencyOf(options: ReadOptions | undefined, fallback: Consistency): Consistency {
+  return options === undefined ? fallback : resolvePolicy(options, { ...DEFAULT_POLICY, consistency: fallback }).consistency
+}
+
+function checkMode(mode: unknown): 'delete' | 'expire' {
+  if (mode === undefined) return 'delete'
+  if (mode === 'delete' || mode === 'expire') return mode
+  throw new MillpondError('OPTION_INVALID', `mode: ${show(mode)} is not known: use 'delete' or 'expire'`)
+}

@@ -1,0 +1,49 @@
+// What a space counts. Plain fields: an increment is all that a hit pays.
+
+/** Why a read found nothing; `unknown` where it cannot be told. */
+export type MissCause = 'cold' | 'expired' | 'invalidated' | 'evicted' | 'tier_error' | 'breaker_open' | 'ledger_unreachable' | 'unknown'
+
+export class Counters {
+  memoryHits = 0
+  memoryStale = 0
+  memoryMisses = 0
+  memoryInvalidated = 0
+  memoryExpired = 0
+  /** Reads that ended with a value, from any tier, stale ones included. */
+  hits = 0
+  stale = 0
+  misses = 0
+  loads = 0
+  loadErrors = 0
+  loadJoins = 0
+  refreshes = 0
+  sets = 0
+  deletes = 0
+  invalidations = 0
+  leaseWaits = 0
+  readonly tiers = new Map<string, TierCounters>()
+  readonly missesByCause = new Map<MissCause, number>()
+  readonly invalidationsByReason = new Map<string, number>()
+
+  tier(name: string): TierCounters {
+    const known = this.tiers.get(name)
+    if (known !== undefined) return known
+    const fresh: TierCounters = { hits: 0, misses: 0, writes: 0, drops: 0, refused: 0 }
+    this.tiers.set(name, fresh)
+    return fresh
+  }
+
+  miss(cause: MissCause): void {
+    this.misses++
+    this.missesByCause.set(cause, (this.missesByCause.get(cause) ?? 0) + 1)
+  }
+}
+
+export interface TierCounters {
+  hits: number
+  misses: number
+  writes: number
+  drops: number
+  /** Entries found but not believed: invalidated, corrupt, or of another epoch. */
+  refused: number
+}

@@ -1,0 +1,127 @@
+// How an invalidation travels: the ledger advances and logs in one step, the tiers drop, flights are outdated, memory forgets.
+import { randomUUID } from 'node:crypto'
+import type { Reason } from '../core/contracts.ts'
+import type { Position, Target } from '../core/ledger.ts'
+import type { Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
+
+export interface ForgetRequest {
+  readonly keys?: readonly string[]
+  readonly tags?: readonly string[]
+  readonly patterns?: readonly string[]
+  readonly all?: boolean
+  /** `expire`: entries become stale instead of void. Default `delete`. */
+  readonly mode?: 'delete' | 'expire'
+  /** Recorded and counted. Default `manual`. */
+  readonly reason?: Reason
+}
+
+/** What an invalidation came to. */
+export interface Receipt {
+  readonly id: string
+  readonly reason: Reason
+  readonly mode: 'delete' | 'expire'
+  readonly targets: readonly Target[]
+  /** The ledger's position after it: a read that has seen this position has seen the invalidation. */
+  readonly position: Position
+  /** Entries removed at once; entries outdated by tag, pattern or clear are found and dropped when they are next touched, and not counted here. */
+  readonly removed: number
+  /** Whether `removed` is the whole effect. */
+  readonly isExact: boolean
+  readonly tiers: readonly TierReceipt[]
+  readonly ms: number
+}
+
+export interface TierReceipt {
+  readonly name: string
+  /** `false`: the tier did not answer; what it holds is not believed. */
+  readonly ok: boolean
+  readonly removed: number
+}
+
+/** @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and sent as soon as the ledger answers. */
+export async function forget(space: Space, request: ForgetRequest): Promise<Receipt> {
+  const started = space.clock.monotonic()
+  const { keys = [], mode = 'delete', reason = 'manual' } = request
+  const targets = targetsOf(request)
+  const id = randomUUID()
+  space.counters.invalidations++
+  space.counters.invalidationsByReason.set(reason, (space.counters.invalidationsByReason.get(reason) ?? 0) + 1)
+  const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.prefix, key))
+  const inMemory = countInMemory(space, keys)
+  let position: Position
+  let dropped = 0
+  if (space.far.length === 0) ({ position } = forgetNear(space, keys, targets, mode, reason, id))
+  else {
+    try {
+      ;({ position, dropped } = await space.ledger.advance({ targets, mode, reason, id, drop, write: [] }))
+    } catch (error) {
+      applyInProcess(space, request)
+      throw error
+    }
+  }
+  const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
+  space.events.emit('invalidate', { id, reason, targets: targets.length })
+  const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
+  const isExact = mode === 'delete' && targets.every((target) => target.kind === 'key') && tiers.every((tier) => tier.ok)
+  return { id, reason, mode, targets, position, removed, isExact, tiers, ms: space.clock.monotonic() - started }
+}
+
+function targetsOf(request: ForgetRequest): Target[] {
+  if (request.all === true) return [{ kind: 'all' }]
+  return [
+    ...(request.keys ?? []).map((key): Target => ({ kind: 'key', key })),
+    ...(request.tags ?? []).map((tag): Target => ({ kind: 'tag', tag })),
+    ...(request.patterns ?? []).map((pattern): Target => ({ kind: 'pattern', pattern })),
+  ]
+}
+
+function countInMemory(space: Space, keys: readonly string[]): number {
+  let count = 0
+  for (const key of keys) if ((space.near?.find(key) ?? -1) >= 0) count++
+  return count
+}
+
+/** Memory alone: keys are dropped here and now and need no number; tags, patterns and `clear` take one. */
+function forgetNear(space: Space, keys: readonly string[], targets: readonly Target[], mode: 'delete' | 'expire', reason: Reason, id: string): { position: Position } {
+  const numbered = targets.filter((target) => target.kind !== 'key')
+  if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, reason, id)
+  for (const key of keys) forgetKey(space, key, mode, reason)
+  return { position: space.ledger.view.position }
+}
+
+function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason: Reason): void {
+  space.flights.outdate(key)
+  const { near } = space
+  if (near === undefined) return
+  if (mode === 'delete') near.drop(key, reason)
+  else {
+    const slot = near.find(key)
+    if (slot >= 0) near.retime(slot, Math.min(near.freshUntil(slot), space.clock.now()), near.staleUntil(slot))
+  }
+}
+
+/** The ledger could not be told: this process forgets all the same, and believes no copy until the ledger answers. */
+function applyInProcess(space: Space, request: ForgetRequest): void {
+  for (const key of request.keys ?? []) forgetKey(space, key, request.mode ?? 'delete', request.reason ?? 'manual')
+  if (request.all === true) space.near?.clear('cleared')
+  if (request.all === true || request.tags !== undefined || request.patterns !== undefined) space.flights.outdateAll()
+}
+
+async function dropFar(space: Space, drop: readonly string[], droppedByLedger: number, all: boolean): Promise<TierReceipt[]> {
+  return Promise.all(
+    space.far
+      .filter((far) => far.enabled)
+      .map(async (far): Promise<TierReceipt> => {
+        const name = far.guarded.name
+        if (!all && (drop.length === 0 || far.holdsLedger)) {
+          if (far.holdsLedger) space.counters.tier(name).drops += droppedByLedger
+          return { name, ok: true, removed: far.holdsLedger ? droppedByLedger : 0 }
+        }
+        const attempt = all ? await far.guarded.clear(space.prefix) : await far.guarded.drop(drop)
+        if (!attempt.ok) return { name, ok: false, removed: 0 }
+        space.counters.tier(name).drops += attempt.value
+        return { name, ok: true, removed: attempt.value }
+      }),
+  )
+}

@@ -1,0 +1,268 @@
+// One namespace's ledger as the engine uses it: the local view, the store behind it, and whether the view may be trusted now.
+//
+// Trust is a question with an answer: every 100 ms the store is asked for what came after our position. Until 400 ms after the moment a
+// question was *sent* that has been answered, memory may be believed. What the store pushes (`follow`) only makes the next question come sooner.
+// Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
+import { randomBytes } from 'node:crypto'
+import type { Advanced, Change, Clock, LedgerStore, Snapshot, Tail } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import type { Line, Target } from '../core/ledger.ts'
+import { LedgerView } from '../core/ledger-view.ts'
+import { withDeadline } from '../wrap/deadline.ts'
+
+export interface LedgerOptions {
+  readonly namespace: string
+  readonly store: LedgerStore | undefined
+  readonly clock: Clock
+  readonly compile: (pattern: string) => (key: string) => boolean
+  /** Some tier is neither in this process nor the ledger's own. */
+  readonly externalTiers: boolean
+  /** How long after a question memory may be believed, in milliseconds. */
+  readonly trustMs: number
+  /** The longest a question or a step may take, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** What the space does when the ledger moves. */
+export interface LedgerHandlers {
+  /** Lines were applied to the view, in order. */
+  applied(lines: readonly Line[]): void
+  /** The history was lost: everything held in this process is void. */
+  lost(why: 'epoch' | 'gap'): void
+  /** The store stopped or began to answer. */
+  reachable(up: boolean, error?: unknown): void
+}
+
+const ASK_EVERY_MS = 100
+/** After this long without a read nobody asks; the next read asks first. */
+const IDLE_MS = 2000
+const MAX_PENDING_TARGETS = 1000
+
+export class Ledger {
+  readonly view: LedgerView
+  readonly #options: LedgerOptions
+  readonly #handlers: LedgerHandlers
+  #askedMonotonic = Number.NEGATIVE_INFINITY
+  #askedWall = Number.NEGATIVE_INFINITY
+  #usedAt = 0
+  #used = false
+  #up = true
+  #closed = false
+  #started = false
+  #question: Promise<boolean> | undefined
+  #next: Promise<boolean> | undefined
+  #cancelTimer: (() => void) | undefined
+  #unfollow: (() => void) | undefined
+  #pending: Change[] = []
+  #sending = false
+
+  constructor(options: LedgerOptions, handlers: LedgerHandlers) {
+    this.#options = options
+    this.#handlers = handlers
+    this.view = new LedgerView(randomBytes(9).toString('base64url'), { compile: options.compile, quietKeys: !options.externalTiers })
+    this.#started = options.store === undefined
+  }
+
+  /** The ledger lives in this process alone: nothing to ask, always trusted. */
+  get isLocal(): boolean {
+    return this.#options.store === undefined
+  }
+
+  get isUp(): boolean {
+    return this.#up
+  }
+
+  /** Invalidations that have not reached the store yet. */
+  get pending(): number {
+    return this.#pending.length
+  }
+
+  /** May memory be believed now? Reads two clocks, on purpose. */
+  trusted(): boolean {
+    const { store, clock, trustMs } = this.#options
+    if (store === undefined) return true
+    this.#used = true
+    if (this.#pending.length > 0 || clock.monotonic() - this.#askedMonotonic >= trustMs) return false
+    return clock.now() - this.#askedWall < trustMs
+  }
+
+  /**
+   * Makes the view trustworthy: at once where it is, else by asking. `false`: the store does not answer.
+   * While it is known to be down the answer is immediate; the timer keeps asking.
+   */
+  async ensure(): Promise<boolean> {
+    if (this.trusted()) return true
+    if (!this.#up) return false
+    await (this.#question ?? this.#ask())
+    return this.trusted()
+  }
+
+  /** Asks a question that is sent from now on, whatever is known: for strong reads. */
+  async refresh(): Promise<boolean> {
+    if (this.#options.store === undefined) return true
+    this.#used = true
+    if (this.#question === undefined) return this.#ask()
+    this.#next ??= this.#question.then(() => {
+      this.#next = undefined
+      return this.#ask()
+    })
+    return this.#next
+  }
+
+  /**
+   * Moves the number. Applied to the view before this returns.
+   * @throws MillpondError `LEDGER_UNREACHABLE`; the targets are kept, and applied before memory is trusted again.
+   */
+  async advance(change: Change): Promise<Advanced> {
+    const { store, namespace } = this.#options
+    if (store === undefined) return this.#advanceLocally(change)
+    try {
+      const advanced = await this.#withTimeout(store.advance(namespace, change), 'advance')
+      if (!this.#applyOwn(change, advanced)) await this.refresh()
+      return advanced
+    } catch (error) {
+      this.#keep(change)
+      this.#markDown(error)
+      throw new MillpondError('LEDGER_UNREACHABLE', `${namespace}: the invalidation has not reached the shared ledger: it applies in this process now and is sent when the ledger answers`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** Moves a local ledger's number: synchronous, so that nothing can come between. */
+  advanceNow(targets: readonly Target[], mode: 'delete' | 'expire', reason: string, id: string): Advanced {
+    const line: Line = { seq: this.view.head + 1, targets, mode, reason, id }
+    this.view.apply(line)
+    this.#handlers.applied([line])
+    return { position: this.view.position, dropped: 0 }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#cancelTimer?.()
+    this.#unfollow?.()
+  }
+
+  #advanceLocally(change: Change): Advanced {
+    return this.advanceNow(change.targets, change.mode, change.reason, change.id)
+  }
+
+  /** `false`: the store has begun another epoch, so nothing is believed until a question is answered. */
+  #applyOwn(change: Change, advanced: Advanced): boolean {
+    const { position } = advanced
+    if (position.epoch !== this.view.epoch) {
+      this.#askedMonotonic = Number.NEGATIVE_INFINITY
+      return false
+    }
+    const line: Line = { seq: position.seq, targets: change.targets, mode: change.mode, reason: change.reason, id: change.id }
+    this.view.apply(line)
+    this.#handlers.applied([line])
+    if (this.view.last < position.seq) void this.refresh()
+    return true
+  }
+
+  #ask(): Promise<boolean> {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#question = this.#askStore().finally(() => {
+      this.#question = undefined
+      this.#schedule()
+    })
+    return this.#question
+  }
+
+  async #askStore(): Promise<boolean> {
+    const { store, namespace, clock } = this.#options
+    if (store === undefined || this.#closed) return store === undefined
+    try {
+      if (this.#pending.length > 0) await this.#sendPending(store)
+      const sentMonotonic = clock.monotonic()
+      const sentWall = clock.now()
+      const from = this.#started ? { epoch: this.view.epoch, seq: this.view.last } : undefined
+      const answer = await this.#withTimeout(store.pull(namespace, from), 'pull')
+      this.#apply(answer)
+      this.#askedMonotonic = sentMonotonic
+      this.#askedWall = sentWall
+      this.#markUp(store)
+      return true
+    } catch (error) {
+      this.#markDown(error)
+      return false
+    }
+  }
+
+  #apply(answer: Snapshot | Tail): void {
+    const { position, floor, lines } = answer
+    if (answer.kind === 'snapshot') {
+      const why = position.epoch === this.view.epoch ? 'gap' : 'epoch'
+      this.view.restart(position, floor)
+      for (const line of lines) this.view.apply(line)
+      if (this.#started) this.#handlers.lost(why)
+      this.#started = true
+      return
+    }
+    for (const line of lines) this.view.apply(line)
+    this.view.reach(position.seq, floor)
+    if (lines.length > 0) this.#handlers.applied(lines)
+  }
+
+  async #sendPending(store: LedgerStore): Promise<void> {
+    this.#sending = true
+    try {
+      for (let change = this.#pending[0]; change !== undefined; change = this.#pending[0]) {
+        const advanced = await this.#withTimeout(store.advance(this.#options.namespace, change), 'advance')
+        this.#pending.shift()
+        this.#applyOwn(change, advanced)
+      }
+    } finally {
+      this.#sending = false
+    }
+  }
+
+  #keep(change: Change): void {
+    const last = this.#pending.length > (this.#sending ? 1 : 0) ? this.#pending.at(-1) : undefined
+    if (last !== undefined && last.mode === change.mode && last.targets.length + change.targets.length <= MAX_PENDING_TARGETS) {
+      const merged: Change = { ...last, targets: [...last.targets, ...change.targets], drop: [...last.drop, ...change.drop], write: [] }
+      this.#pending[this.#pending.length - 1] = merged
+    } else {
+      this.#pending.push({ ...change, write: [] })
+    }
+  }
+
+  #markUp(store: LedgerStore): void {
+    this.#unfollow ??= store.follow?.(this.#options.namespace, () => void this.#wake())
+    if (this.#up) return
+    this.#up = true
+    this.#handlers.reachable(true)
+  }
+
+  #markDown(error: unknown): void {
+    if (!this.#up) return
+    this.#up = false
+    this.#schedule()
+    this.#handlers.reachable(false, error)
+  }
+
+  async #wake(): Promise<void> {
+    if (!this.#closed) await this.refresh()
+  }
+
+  /** Asks again in 100 ms while somebody reads, while invalidations wait, or while the store is down. */
+  #schedule(): void {
+    if (this.#closed || this.#cancelTimer !== undefined || this.#question !== undefined || this.#options.store === undefined) return
+    const now = this.#options.clock.monotonic()
+    if (this.#used) {
+      this.#used = false
+      this.#usedAt = now
+    }
+    if (this.#up && this.#pending.length === 0 && now - this.#usedAt > IDLE_MS) return
+    this.#cancelTimer = this.#options.clock.after(ASK_EVERY_MS, () => {
+      this.#cancelTimer = undefined
+      void this.#ask()
+    })
+  }
+
+  #withTimeout<T>(work: Promise<T>, verb: string): Promise<T> {
+    return withDeadline(work, this.#options.timeoutMs, this.#options.clock, `ledger ${this.#options.namespace}: ${verb}`)
+  }
+}

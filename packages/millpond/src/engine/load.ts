@@ -1,0 +1,349 @@
+// Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
+import { randomBytes } from 'node:crypto'
+import { MillpondError, show } from '../core/errors.ts'
+import { type LoadPolicy, timesOf } from '../core/options.ts'
+import { commitFar, readFar, storeNear } from './far.ts'
+import { abortable, currentFlight, Flight, insideFlight, type Landing, waitFrom } from './flights.ts'
+import { type Found, inBackground, type Space } from './space.ts'
+
+/** What a loader is given. */
+export interface LoadContext {
+  /** The encoded key. */
+  readonly key: string
+  /** Fires at the hard timeout, and when nobody waits any more. */
+  readonly signal: AbortSignal
+  /** Tags that only the loaded value tells. */
+  addTags(...tags: string[]): void
+  /** Another time to live for this value, in milliseconds. */
+  setTtl(ms: number): void
+}
+
+/** Loads the values of several flights at once, in their order; `undefined` means "do not store". */
+export type BatchLoader = (flights: readonly LoadContext[], signal: AbortSignal) => Promise<readonly unknown[]>
+
+const LEASE_MS = 2000
+const RENEW_MS = 600
+const LEASE_POLL_MS = [4, 8, 16, 25] as const
+/** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
+const PROVISIONAL_MS = 400
+/** After a failed load, a stale value is good for this long before the loader is asked again. */
+const RETRY_STALE_MS = 1000
+
+interface Cargo {
+  readonly flight: Flight
+  readonly context: LoadContext & { ttlMs: number | undefined }
+  resolve(landing: Landing): void
+  reject(error: unknown): void
+}
+
+/** Opens a flight for each key and loads them together; each flight lands by itself. */
+export function takeOff(space: Space, keys: readonly string[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean, isBackground: boolean): Flight[] {
+  const cargos = keys.map((key) => openCargo(space, key, policy, isBackground))
+  const done = fly(space, cargos, loader, policy, isReachable)
+  done.catch((error: unknown) => {
+    for (const cargo of cargos) cargo.reject(error)
+  })
+  return cargos.map((cargo) => cargo.flight)
+}
+
+function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: boolean): Cargo {
+  const flight = new Flight(key, space.ledger.view.position, space.clock.monotonic())
+  flight.isBackground = isBackground
+  for (const tag of policy.tags) flight.tags.add(tag)
+  const { promise, resolve, reject } = withResolvers<Landing>()
+  promise.catch(() => {}) // joiners see the error; a flight that nobody joined any more must not crash the process
+  flight.landing = promise
+  space.flights.loads.set(key, flight)
+  const context: Cargo['context'] = {
+    key,
+    signal: flight.controller.signal,
+    ttlMs: undefined,
+    addTags: (...tags) => {
+      for (const tag of tags) flight.tags.add(tag)
+    },
+    setTtl: (ms) => {
+      context.ttlMs = ms
+    },
+  }
+  return { flight, context, resolve, reject }
+}
+
+async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Promise<void> {
+  const started = space.clock.monotonic()
+  let waiting = isReachable ? await landFromTiers(space, cargos, policy, space.readBudgetMs) : cargos
+  if (waiting.length === 0) return
+  const leases = isReachable ? await leaseAll(space, waiting, policy, started + space.readBudgetMs) : NO_LEASES
+  waiting = waiting.filter((cargo) => !leases.landed.has(cargo))
+  const stopRenewing = renew(space, leases)
+  try {
+    if (waiting.length > 0) await landFromLoader(space, waiting, loader, policy, leases)
+  } finally {
+    stopRenewing()
+    for (const cargo of cargos) if (space.flights.loads.get(cargo.flight.key) === cargo.flight) closeFlight(space, cargo.flight)
+  }
+}
+
+/** While the ledger does not answer, the ended flight stays joinable for a moment, so that a stampede stays one load. */
+function closeFlight(space: Space, flight: Flight): void {
+  const remove = (): void => {
+    if (space.flights.loads.get(flight.key) === flight) space.flights.loads.delete(flight.key)
+  }
+  const left = PROVISIONAL_MS - (space.clock.monotonic() - flight.startedAt)
+  if (flight.isProvisional && left > 0) space.clock.after(left, remove)
+  else remove()
+}
+
+/** Lands the flights whose entry some tier has; returns the others. */
+async function landFromTiers(space: Space, cargos: readonly Cargo[], policy: LoadPolicy, budgetMs: number): Promise<readonly Cargo[]> {
+  if (space.far.length === 0) return cargos
+  const { found } = await readFar(
+    space,
+    cargos.map((cargo) => cargo.flight.key),
+    budgetMs,
+  )
+  const now = space.clock.now()
+  return cargos.filter((cargo) => {
+    const entry = found.get(cargo.flight.key)
+    const servesStale = !cargo.flight.isBackground && policy.staleForMs > 0
+    const until = entry === undefined ? 0 : servesStale ? Math.min(entry.staleUntil, entry.freshUntil + policy.staleForMs) : entry.freshUntil
+    if (entry === undefined || until <= now || cargo.flight.isOutdated) {
+      cargo.flight.fallback = entry
+      return true
+    }
+    if (space.flights.loads.get(cargo.flight.key) === cargo.flight) space.flights.loads.delete(cargo.flight.key)
+    cargo.resolve(landingOf(space, entry))
+    return false
+  })
+}
+
+/** What the caller gets: the copy in memory where there is one, else a copy of its own. */
+function landingOf(space: Space, found: Found): Landing {
+  const { near } = space
+  const slot = near?.find(found.key) ?? -1
+  if (near !== undefined && slot >= 0 && near.asOf(slot) === found.asOf.seq && near.createdAt(slot) === found.createdAt) {
+    const value = near.value(slot)
+    const isShared = value === near.value(slot)
+    if (isShared) return { found, read: () => value }
+  }
+  const isolated = space.isolate(found.value)
+  return { found, read: () => isolated.read() }
+}
+
+interface Leases {
+  readonly ids: ReadonlyMap<Cargo, string>
+  readonly landed: ReadonlySet<Cargo>
+}
+const NO_LEASES: Leases = { ids: new Map(), landed: new Set() }
+
+/** Takes each key's lease; where another process holds it, waits for that process's entry, at most as long as the lease lasts. */
+async function leaseAll(space: Space, cargos: readonly Cargo[], policy: LoadPolicy, budgetEnds: number): Promise<Leases> {
+  const store = space.far.find((far) => far.holdsLedger && far.enabled)?.guarded.tier.ledger
+  if (store === undefined || space.clock.monotonic() >= budgetEnds) return NO_LEASES
+  const ids = new Map<Cargo, string>()
+  const landed = new Set<Cargo>()
+  await Promise.all(
+    cargos.map(async (cargo) => {
+      const id = randomBytes(9).toString('base64url')
+      for (let turn = 0; !cargo.flight.isOutdated; turn++) {
+        const answer = await store.lease(space.prefix, cargo.flight.key, id, LEASE_MS).catch(() => undefined)
+        if (answer === undefined) return
+        if (answer.granted) {
+          ids.set(cargo, id)
+          // The entry may have come between our read and the lease.
+          if (turn > 0 && (await landFromTiers(space, [cargo], policy, space.readBudgetMs)).length === 0) landed.add(cargo)
+          return
+        }
+        space.counters.leaseWaits++
+        await pause(space, Math.min(answer.leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
+        if ((await landFromTiers(space, [cargo], policy, space.readBudgetMs)).length === 0) {
+          landed.add(cargo)
+          return
+        }
+      }
+    }),
+  )
+  for (const cargo of landed) releaseLease(space, cargo, ids.get(cargo))
+  return { ids, landed }
+}
+
+function releaseLease(space: Space, cargo: Cargo, id: string | undefined): void {
+  const store = space.far.find((far) => far.holdsLedger)?.guarded.tier.ledger
+  if (id !== undefined && store !== undefined) inBackground(space, 'lease release', store.release(space.prefix, cargo.flight.key, id))
+}
+
+/** Keeps the leases while the load runs. */
+function renew(space: Space, leases: Leases): () => void {
+  const store = space.far.find((far) => far.holdsLedger)?.guarded.tier.ledger
+  if (store === undefined || leases.ids.size === 0) return () => {}
+  let cancel = (): void => {}
+  const again = (): void => {
+    cancel = space.clock.after(RENEW_MS, () => {
+      for (const [cargo, id] of leases.ids) store.lease(space.prefix, cargo.flight.key, id, LEASE_MS).catch(() => {}) // a lost lease shows at commit
+      again()
+    })
+  }
+  again()
+  return () => cancel()
+}
+
+async function landFromLoader(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, leases: Leases): Promise<void> {
+  const began = space.clock.monotonic()
+  let values: readonly unknown[]
+  space.counters.loads += cargos.length
+  try {
+    values = await runLoader(space, cargos, loader, policy)
+    if (!Array.isArray(values) || values.length !== cargos.length) {
+      throw new MillpondError('VALUE_UNSUPPORTED', `the loader of ${cargos.length} keys returned ${show(values)}: return an array with one value per key, in their order`)
+    }
+  } catch (error) {
+    space.counters.loadErrors += cargos.length
+    for (const cargo of cargos) {
+      releaseLease(space, cargo, leases.ids.get(cargo))
+      rejectOrFallBack(space, cargo, policy, error)
+    }
+    return
+  }
+  const ms = space.clock.monotonic() - began
+  space.latency.load.record(ms)
+  const isTrusted = space.ledger.isLocal || (await space.ledger.ensure())
+  cargos.forEach((cargo, index) => {
+    if (space.events.has('load')) space.events.emit('load', { key: cargo.flight.key, ms })
+    try {
+      land(space, cargo, values[index], policy, isTrusted, ms, leases.ids.get(cargo))
+    } catch (error) {
+      releaseLease(space, cargo, leases.ids.get(cargo))
+      cargo.reject(error)
+    }
+  })
+}
+
+function land(space: Space, cargo: Cargo, value: unknown, policy: LoadPolicy, isTrusted: boolean, cost: number, lease: string | undefined): void {
+  const { flight } = cargo
+  const isNegative = value === undefined || value === null
+  const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (cargo.context.ttlMs ?? policy.ttlMs)
+  const isolated = space.isolate(value)
+  const times = timesOf(policy, ttlMs, space.clock.now(), space.random())
+  const found: Found = { key: flight.key, value: isolated.stored, ...times, tags: [...flight.tags], asOf: flight.asOf, tier: 'loader' }
+  const landing: Landing = { found, read: () => isolated.read() }
+  const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
+  if (mayStore && !isTrusted) flight.isProvisional = true
+  else if (mayStore && !flight.isOutdated && space.ledger.view.judgeAt(flight.key, found.tags, flight.asOf) === 'valid') {
+    storeNear(space, flight.key, found, flight.asOf, true, cost)
+    if (space.far.length > 0) {
+      inBackground(
+        space,
+        'commit of a loaded entry',
+        commitFar(space, flight.key, found, flight.asOf, lease).finally(() => releaseLease(space, cargo, lease)),
+      )
+      cargo.resolve(landing)
+      return
+    }
+  }
+  releaseLease(space, cargo, lease)
+  cargo.resolve(landing)
+}
+
+/** A failed load returns what is stale, where that is permitted and was not invalidated; else its error, unchanged. */
+function rejectOrFallBack(space: Space, cargo: Cargo, policy: LoadPolicy, error: unknown): void {
+  const { flight } = cargo
+  if (space.events.has('loadError')) space.events.emit('loadError', { key: flight.key, error })
+  const stale = staleInMemory(space, flight.key, policy.staleIfErrorMs) ?? staleFallback(space, flight, policy)
+  if (stale !== undefined && !flight.isOutdated) {
+    const slot = space.near?.find(flight.key) ?? -1
+    if (slot >= 0) space.near?.retime(slot, Math.min(space.clock.now() + RETRY_STALE_MS, stale.staleUntil), stale.staleUntil)
+    cargo.resolve(landingOf(space, { ...stale, isStale: true }))
+    return
+  }
+  if (policy.errorMs > 0 && !flight.isOutdated) space.flights.remember(flight.key, error, space.clock.monotonic() + policy.errorMs)
+  cargo.reject(error)
+}
+
+function staleFallback(space: Space, flight: Flight, policy: LoadPolicy): Found | undefined {
+  const entry = flight.fallback
+  if (entry === undefined || entry.freshUntil + policy.staleIfErrorMs <= space.clock.now()) return undefined
+  return space.ledger.view.judgeAt(flight.key, entry.tags, entry.asOf) === 'void' ? undefined : entry
+}
+
+/** An expired entry that was not invalidated and is at most `ms` past its freshness. */
+export function staleInMemory(space: Space, key: string, ms: number): Found | undefined {
+  const { near, ledger } = space
+  if (near === undefined || ms <= 0 || !ledger.trusted()) return undefined
+  const slot = near.find(key)
+  const now = space.clock.now()
+  if (slot < 0 || near.staleUntil(slot) <= now || near.freshUntil(slot) + ms <= now) return undefined
+  const tags = near.tags(slot)
+  if (ledger.view.judge(key, tags, near.asOf(slot)) === 'void') return undefined
+  return {
+    key,
+    value: near.value(slot),
+    createdAt: near.createdAt(slot),
+    freshUntil: near.freshUntil(slot),
+    staleUntil: near.staleUntil(slot),
+    tags,
+    asOf: { epoch: ledger.view.epoch, seq: near.asOf(slot) },
+    tier: 'memory',
+    isStale: true,
+  }
+}
+
+async function runLoader(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy): Promise<readonly unknown[]> {
+  const first = cargos[0]
+  if (first === undefined) return []
+  const signal = cargos.length === 1 ? first.flight.controller.signal : allAborted(cargos)
+  const work = insideFlight(first.flight, async () =>
+    loader(
+      cargos.map((cargo) => cargo.context),
+      signal,
+    ),
+  )
+  const gaveUp = abortable(work, signal)
+  if (policy.hardMs === Number.POSITIVE_INFINITY) return gaveUp
+  return withHardTimeout(space, cargos, gaveUp, policy.hardMs)
+}
+
+/** A batch is given up when the waiters of all its keys have left. */
+function allAborted(cargos: readonly Cargo[]): AbortSignal {
+  const all = new AbortController()
+  let left = cargos.length
+  for (const { flight } of cargos) {
+    flight.controller.signal.addEventListener('abort', () => {
+      left--
+      if (left === 0) all.abort(flight.controller.signal.reason)
+    })
+  }
+  return all.signal
+}
+
+function withHardTimeout<T>(space: Space, cargos: readonly Cargo[], work: Promise<T>, ms: number): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (): void => {
+      const error = new MillpondError('LOAD_TIMEOUT', `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`)
+      reject(error)
+      for (const { flight } of cargos) flight.controller.abort(error)
+    }
+    const cancel = space.clock.after(ms, giveUp, true)
+    work.then(resolve, reject).finally(cancel)
+  })
+}
+
+/** Joins a flight, noting who waits for whom. */
+export async function joinFlight(flight: Flight, signal: AbortSignal | undefined): Promise<Landing> {
+  const end = waitFrom(currentFlight(), flight)
+  try {
+    return await flight.join(signal)
+  } finally {
+    end()
+  }
+}
+
+const pause = (space: Space, ms: number): Promise<void> => new Promise((resolve) => space.clock.after(Math.max(1, ms), resolve, true))
+
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}

@@ -1,0 +1,96 @@
+// Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
+import type { LedgerStore, NearStore } from '../core/contracts.ts'
+import type { Line, Target } from '../core/ledger.ts'
+import { Counters } from './counters.ts'
+import { Flights } from './flights.ts'
+import { Ledger } from './ledger.ts'
+import type { Space } from './space.ts'
+import { storagePrefix } from './storage-key.ts'
+
+/** What all namespaces of a cache share. */
+export interface SpaceParts extends Omit<Space, 'name' | 'prefix' | 'near' | 'ledger' | 'flights' | 'counters' | 'promotions' | 'background' | 'closed'> {
+  readonly cacheName: string
+  readonly nearStore: NearStore | undefined
+  readonly ledgerStore: LedgerStore | undefined
+  readonly compile: (pattern: string) => (key: string) => boolean
+  readonly externalTiers: boolean
+  readonly trustMs: number
+  readonly ledgerTimeoutMs: number
+}
+
+export function openSpace(parts: SpaceParts, namespace: string): Space {
+  const prefix = storagePrefix(parts.cacheName, namespace)
+  const ledger = new Ledger(
+    {
+      namespace: prefix,
+      store: parts.ledgerStore,
+      clock: parts.clock,
+      compile: parts.compile,
+      externalTiers: parts.externalTiers,
+      trustMs: parts.trustMs,
+      timeoutMs: parts.ledgerTimeoutMs,
+    },
+    {
+      applied: (lines) => {
+        for (const line of lines) for (const target of line.targets) applyInMemory(space, line, target)
+      },
+      lost: (why) => {
+        space.flights.outdateAll()
+        space.near?.clear('epoch_changed')
+        space.events.emit('ledger', { state: why, epoch: space.ledger.view.epoch })
+      },
+      reachable: (up, error) => {
+        space.events.emit('ledger', { state: up ? 'up' : 'down', epoch: space.ledger.view.epoch })
+        if (!up) space.events.emit('warning', { message: `${prefix} the shared ledger does not answer: memory is not believed until it does`, error })
+      },
+    },
+  )
+  const space: Space = {
+    name: namespace,
+    prefix,
+    near: parts.nearStore?.space(namespace),
+    nearKeep: parts.nearKeep,
+    far: parts.far,
+    ledger,
+    flights: new Flights(),
+    codec: parts.codec,
+    clock: parts.clock,
+    events: parts.events,
+    counters: new Counters(),
+    latency: parts.latency,
+    policy: parts.policy,
+    readBudgetMs: parts.readBudgetMs,
+    isolate: parts.isolate,
+    random: parts.random,
+    promotions: new Map(),
+    background: new Set(),
+    closed: false,
+  }
+  return space
+}
+
+/** Keys are forgotten at once; tags and patterns are judged when an entry is next touched. */
+function applyInMemory(space: Space, line: Line, target: Target): void {
+  const { near, flights } = space
+  if (target.kind === 'all' && line.mode === 'delete') {
+    flights.outdateWhere((flight) => flight.asOf.seq < line.seq)
+    if (near !== undefined) dropOlder(space, line.seq)
+  }
+  if (target.kind !== 'key') return
+  flights.outdateBefore(target.key, line.seq)
+  const slot = near?.find(target.key) ?? -1
+  if (near === undefined || slot < 0 || near.asOf(slot) >= line.seq) return
+  if (line.mode === 'delete') near.drop(target.key, 'data_changed')
+  else near.retime(slot, Math.min(near.freshUntil(slot), space.clock.now()), near.staleUntil(slot))
+}
+
+/** A clear that comes late must not take what was stored after it. */
+function dropOlder(space: Space, seq: number): void {
+  const { near } = space
+  if (near === undefined) return
+  if (seq >= space.ledger.view.head) {
+    near.clear('cleared')
+    return
+  }
+  for (const key of [...near.keys()]) if (near.asOf(near.find(key)) < seq) near.drop(key, 'cleared')
+}

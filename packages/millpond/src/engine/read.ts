@@ -1,0 +1,215 @@
+// How a read travels: memory, then a flight over the far tiers, then the loader.
+import type { Consistency, LoadPolicy } from '../core/options.ts'
+import { readFar } from './far.ts'
+import { currentFlight, type Flight, type Landing } from './flights.ts'
+import { type BatchLoader, joinFlight, staleInMemory, takeOff } from './load.ts'
+import { type Found, inBackground, type Space } from './space.ts'
+
+/**
+ * The slot of an entry that memory may serve as fresh, or -1. This is the hit path: one look-up, two comparisons, no allocation.
+ * An entry the ledger has moved past is judged once and then remembered as valid up to the line that was applied last.
+ */
+export function freshSlot(space: Space, key: string): number {
+  const { near, ledger } = space
+  if (near === undefined) return -1
+  const slot = near.find(key)
+  if (slot < 0) return -1
+  if (near.freshUntil(slot) <= space.clock.coarse) return -1
+  if (near.asOf(slot) < ledger.view.head && !reaffirm(space, key, slot)) return -1
+  return ledger.isLocal || ledger.trusted() ? slot : -1
+}
+
+function reaffirm(space: Space, key: string, slot: number): boolean {
+  const { near, ledger } = space
+  if (near === undefined) return false
+  const { view } = ledger
+  const judgement = view.judge(key, near.tags(slot), near.asOf(slot))
+  if (judgement === 'void') {
+    space.counters.memoryInvalidated++
+    near.drop(key, 'data_changed')
+    return false
+  }
+  if (judgement === 'stale') {
+    near.retime(slot, Math.min(near.freshUntil(slot), space.clock.now()), near.staleUntil(slot))
+    return false
+  }
+  if (view.last > near.asOf(slot)) near.reaffirm(slot, view.last)
+  return true
+}
+
+/** Counts a memory hit and returns its value. */
+export function hitValue(space: Space, slot: number, key: string): unknown {
+  const { near, counters } = space
+  if (near === undefined) return undefined
+  counters.memoryHits++
+  near.hit(slot)
+  if (space.events.has('hit')) space.events.emit('hit', { key, tier: 'memory' })
+  return near.value(slot)
+}
+
+/** Makes the view as new as the call demands. `false`: the ledger does not answer, so no copy may be believed. */
+export function makeReady(space: Space, consistency: Consistency): Promise<boolean> {
+  return consistency === 'strong' ? space.ledger.refresh() : space.ledger.ensure()
+}
+
+/** Reads through: a value from the nearest tier that has it, else from the loader. */
+export async function readThrough(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<unknown> {
+  const [landing] = await readThroughMany(space, [key], loader, policy, signal)
+  return landing?.read()
+}
+
+/**
+ * The batch path, and the only one: `landings[i]` belongs to `keys[i]`. One batch loads what no flight is loading yet.
+ * Rejects with the first loader's error.
+ */
+export async function readThroughMany(space: Space, keys: readonly string[], loader: BatchLoader, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing[]> {
+  const isReachable = await makeReady(space, policy.consistency)
+  const joinedAt = space.ledger.view.head
+  const landings = new Map<string, Landing | Promise<Landing>>()
+  const absent: string[] = []
+  for (const key of keys) {
+    if (landings.has(key) || absent.includes(key)) continue
+    const here = fromMemory(space, key, loader, policy, isReachable) ?? fromFlight(space, key, joinedAt, policy, signal)
+    if (here === undefined) absent.push(key)
+    else landings.set(key, here)
+  }
+  if (absent.length > 0) {
+    for (const flight of takeOff(space, absent, loader, policy, isReachable, false)) landings.set(flight.key, awaitLanding(space, flight, policy, signal))
+  }
+  const settled = await Promise.all(keys.map((key) => landings.get(key)))
+  return Promise.all(settled.map((landing, index) => confirm(space, keys[index] ?? '', landing, joinedAt, loader, policy, signal)))
+}
+
+function fromMemory(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Landing | undefined {
+  const slot = freshSlot(space, key)
+  if (slot >= 0) {
+    const value = hitValue(space, slot, key)
+    return { found: undefined, read: () => value }
+  }
+  const failure = space.flights.failure(key, space.clock.monotonic())
+  if (failure !== undefined) throw failure.error
+  const stale = staleInMemory(space, key, policy.staleForMs)
+  if (stale === undefined) return undefined
+  refresh(space, key, loader, policy, isReachable)
+  countStale(space, stale)
+  return { found: stale, read: () => stale.value }
+}
+
+export function countStale(space: Space, stale: Found): void {
+  space.counters.stale++
+  if (space.events.has('stale')) space.events.emit('stale', { key: stale.key, tier: stale.tier })
+}
+
+/** Refreshes a key behind a caller who has been served; one refresh at a time. */
+export function refresh(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): void {
+  if (space.flights.loads.has(key)) return
+  const [flight] = takeOff(space, [key], loader, policy, isReachable, true)
+  if (flight === undefined) return
+  space.counters.refreshes++
+  inBackground(space, `refresh of ${key}`, flight.landing)
+}
+
+function fromFlight(space: Space, key: string, joinedAt: number, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> | undefined {
+  const flight = space.flights.loads.get(key)
+  if (flight === undefined || flight.isOutdated || movedSince(space, flight, joinedAt)) return undefined
+  space.counters.loadJoins++
+  return awaitLanding(space, flight, policy, signal)
+}
+
+/** Has something that concerns the flight moved between its start and now? Then its result would be older than what this caller may see. */
+const movedSince = (space: Space, flight: Flight, now: number): boolean =>
+  flight.asOf.epoch !== space.ledger.view.epoch || (flight.asOf.seq < now && space.ledger.view.concerning(flight.key, [...flight.tags]) > flight.asOf.seq)
+
+/** Waits for a flight; with a stale value at hand, no longer than the soft timeout. */
+async function awaitLanding(space: Space, flight: Flight, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> {
+  const stale = policy.softMs === Number.POSITIVE_INFINITY ? undefined : staleInMemory(space, flight.key, policy.staleIfErrorMs)
+  if (stale === undefined) return joinFlight(flight, signal)
+  const joined = joinFlight(flight, signal)
+  const soft = softTimeout(space, policy.softMs)
+  const first = await Promise.race([joined, soft.reached])
+  soft.cancel()
+  if (first !== undefined) return first
+  flight.isBackground = true
+  inBackground(space, `slow load of ${flight.key}`, joined)
+  if (space.ledger.view.judge(flight.key, stale.tags, stale.asOf.seq) === 'void') return joined
+  countStale(space, stale)
+  return { found: stale, read: () => stale.value }
+}
+
+function softTimeout(space: Space, ms: number): { reached: Promise<undefined>; cancel: () => void } {
+  let cancel = (): void => {}
+  const reached = new Promise<undefined>((resolve) => {
+    cancel = space.clock.after(ms, () => resolve(undefined), true)
+  })
+  return { reached, cancel: () => cancel() }
+}
+
+/** A joined flight whose tags became known only at its end may turn out to be older than the caller's own invalidations: then load again. */
+function confirm(
+  space: Space,
+  key: string,
+  landing: Landing | undefined,
+  joinedAt: number,
+  loader: BatchLoader,
+  policy: LoadPolicy,
+  signal: AbortSignal | undefined,
+): Landing | Promise<Landing> {
+  const found = landing?.found
+  if (landing === undefined || found === undefined || found.isStale === true) return landing ?? NOTHING
+  const { view } = space.ledger
+  if (found.asOf.epoch !== view.epoch || found.asOf.seq >= joinedAt) return landing
+  const moved = view.concerning(key, found.tags)
+  if (moved <= found.asOf.seq || moved > joinedAt) return landing
+  return readThroughMany(space, [key], loader, policy, signal).then(([again]) => again ?? NOTHING)
+}
+
+const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
+
+/** Reads without a loader: what the tiers hold for each key, fresh or stale. Memory's own fresh entries are left to the caller. */
+export async function readTiers(space: Space, keys: readonly string[], consistency: Consistency): Promise<Map<string, Found>> {
+  const isReachable = await makeReady(space, consistency)
+  const found = new Map<string, Found>()
+  const wanted: string[] = []
+  for (const key of keys) {
+    const slot = freshSlot(space, key)
+    const here = slot >= 0 ? inMemory(space, key, slot) : await provisional(space, key, isReachable)
+    if (here === undefined) wanted.push(key)
+    else found.set(key, here)
+  }
+  if (!isReachable) for (const _ of wanted) space.counters.miss('ledger_unreachable')
+  else if (wanted.length > 0) await readWanted(space, wanted, found)
+  return found
+}
+
+async function readWanted(space: Space, wanted: readonly string[], found: Map<string, Found>): Promise<void> {
+  const far = await readFar(space, wanted, space.readBudgetMs)
+  for (const key of wanted) {
+    const entry = far.found.get(key) ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
+    if (entry !== undefined) found.set(key, entry)
+    if (entry === undefined || entry.freshUntil <= space.clock.now()) {
+      space.counters.miss(far.refused.has(key) ? 'invalidated' : far.isPartial ? 'tier_error' : entry === undefined ? 'cold' : 'expired')
+    }
+  }
+}
+
+export function inMemory(space: Space, key: string, slot: number): Found | undefined {
+  const { near, ledger } = space
+  if (near === undefined) return undefined
+  return {
+    key,
+    value: hitValue(space, slot, key),
+    createdAt: near.createdAt(slot),
+    freshUntil: near.freshUntil(slot),
+    staleUntil: near.staleUntil(slot),
+    tags: near.tags(slot),
+    asOf: { epoch: ledger.view.epoch, seq: near.asOf(slot) },
+    tier: 'memory',
+  }
+}
+
+/** What was loaded a moment ago while the ledger did not answer. */
+async function provisional(space: Space, key: string, isReachable: boolean): Promise<Found | undefined> {
+  const flight = isReachable ? undefined : space.flights.loads.get(key)
+  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight === currentFlight()) return undefined
+  return (await flight.landing).found
+}

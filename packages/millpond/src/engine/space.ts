@@ -1,0 +1,99 @@
+// A space is one namespace at work: its part of memory, its far tiers, its ledger, its flights, its counters.
+import type { Clock, Codec, Entry, Near } from '../core/contracts.ts'
+import type { Events } from '../core/events.ts'
+import type { LoadPolicy } from '../core/options.ts'
+import type { GuardedTier } from '../wrap/guard.ts'
+import type { Counters } from './counters.ts'
+import type { Flights } from './flights.ts'
+import type { Ledger } from './ledger.ts'
+import type { LatencyView } from './stats.ts'
+
+/** A far tier with what the engine must know to use it. */
+export interface FarTier {
+  readonly guarded: GuardedTier
+  /** How long the tier keeps an entry, as a multiple of its fresh time, or absolutely. Never how long the entry is fresh. */
+  readonly keep: Keep
+  /** Copy an entry up after this many reads found here. */
+  readonly promoteAfter: number
+  /** The ledger lives here: writes and drops ride on its steps. */
+  readonly holdsLedger: boolean
+  readonly latency: Recorder
+  enabled: boolean
+  errors: number
+}
+
+export interface Keep {
+  readonly factor: number
+  readonly ttlMs: number
+}
+
+export interface Space {
+  readonly name: string
+  /** What storage keys begin with. */
+  readonly prefix: string
+  readonly near: Near | undefined
+  readonly nearKeep: Keep
+  readonly far: readonly FarTier[]
+  readonly ledger: Ledger
+  readonly flights: Flights
+  readonly codec: Codec
+  readonly clock: Clock
+  readonly events: Events
+  readonly counters: Counters
+  readonly latency: Latency
+  readonly policy: LoadPolicy
+  /** All far tiers together may take this long before the loader is called, in milliseconds. */
+  readonly readBudgetMs: number
+  /** A copy that nobody else can change, frozen where freezing protects. Throws `VALUE_UNSUPPORTED`. */
+  readonly isolate: (value: unknown) => Isolated
+  readonly random: () => number
+  readonly promotions: Map<string, number>
+  /** Work that was acknowledged before it ended (sweeps, refreshes): `flush` waits for it. */
+  readonly background: Set<Promise<unknown>>
+  closed: boolean
+}
+
+/** Where durations are recorded, in milliseconds. */
+export interface Latency {
+  readonly get: Recorder
+  readonly set: Recorder
+  readonly load: Recorder
+}
+
+export interface Recorder {
+  record(ms: number): void
+  view(): LatencyView
+}
+
+/** A value that was isolated once and can be handed out many times. */
+export interface Isolated {
+  /** What to store. */
+  readonly stored: unknown
+  /** What to hand out; a fresh copy each time where freezing cannot protect. */
+  read(): unknown
+}
+
+/** What a read found, before it is shown to the caller. */
+export interface Found extends Entry {
+  readonly key: string
+  /** `memory`, a far tier's name, or `loader`. */
+  readonly tier: string
+  /** Past its freshness, and returned because stale values are permitted. */
+  readonly isStale?: boolean
+}
+
+/** When the tier may forget an entry. */
+export function keepUntil(keep: Keep, times: { freshUntil: number; staleUntil: number }, now: number): number {
+  const left = times.freshUntil - now
+  const byFactor = keep.factor === 1 ? times.staleUntil : now + Math.max(left, 0) * keep.factor
+  return Math.min(Math.max(byFactor, keep.factor > 1 ? times.staleUntil : 0), now + keep.ttlMs)
+}
+
+/** Runs work that nobody awaits; its failure is an event. */
+export function inBackground(space: Space, what: string, work: Promise<unknown>): void {
+  const tracked: Promise<unknown> = work
+    .catch((error: unknown) => space.events.emit('warning', { message: `${what} failed`, error }))
+    .finally(() => space.background.delete(tracked))
+  space.background.add(tracked)
+}
+

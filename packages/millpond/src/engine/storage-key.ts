@@ -1,0 +1,16 @@
+// Keys as far tiers see them: `{cache}:{namespace}:{key}`, at most 512 characters.
+import { createHash } from 'node:crypto'
+
+const MAX_LENGTH = 512
+const KEPT = 200
+
+/** What all storage keys of a namespace begin with. Names cannot contain `:` or `/`, so no prefix begins another. */
+export function storagePrefix(cache: string, namespace: string): string {
+  return `${cache}:${namespace}:`
+}
+
+/** A long key keeps its beginning and gets a hash; the whole key is stored in the entry and compared on read. */
+export function storageKey(prefix: string, key: string): string {
+  if (prefix.length + key.length <= MAX_LENGTH) return prefix + key
+  return `${prefix}${key.slice(0, KEPT).toWellFormed()}#${createHash('sha256').update(key).digest('base64url')}`
+}

@@ -1,0 +1,114 @@
+// How a write travels: the ledger moves and logs "forget key", the far tiers get the value, and memory last.
+import { randomUUID } from 'node:crypto'
+import type { Change, Reason } from '../core/contracts.ts'
+import { type LoadPolicy, timesOf } from '../core/options.ts'
+import { commitFar, readFar, storeNear } from './far.ts'
+import { forget, type Receipt } from './forget.ts'
+import { type Found, keepUntil, type Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
+
+export interface WriteItem {
+  readonly key: string
+  readonly value: unknown
+}
+
+/**
+ * Stores values. Ack means: every other copy of the keys is void, and this process sees the new ones.
+ * @throws MillpondError `VALUE_UNSUPPORTED` before anything is changed; `LEDGER_UNREACHABLE` when the shared tier does not answer: nothing is stored,
+ * and the keys are void in this process at once, elsewhere as soon as it answers.
+ */
+export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
+  const now = space.clock.now()
+  const entries = items.map((item) => entryOf(space, item, policy, now))
+  space.counters.sets += entries.length
+  if (policy.ttlMs === 0) {
+    await forget(space, { keys: entries.map((entry) => entry.key), reason: 'replaced' })
+    return
+  }
+  if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
+  else await writeFar(space, entries, now)
+  if (space.events.has('set')) for (const entry of entries) space.events.emit('set', { key: entry.key })
+}
+
+function entryOf(space: Space, item: WriteItem, policy: LoadPolicy, now: number): Found {
+  const value = space.isolate(item.value).stored
+  return { key: item.key, value, ...timesOf(policy, policy.ttlMs, now, space.random()), tags: policy.tags, asOf: space.ledger.view.position, tier: 'memory' }
+}
+
+/** Memory alone: one step, nothing can come between. */
+function writeNear(space: Space, entry: Found): void {
+  space.flights.outdate(entry.key)
+  storeNear(space, entry.key, entry, entry.asOf, true)
+}
+
+async function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
+  const bodies = entries.map((entry) => space.codec.encode(entry))
+  const itemsFor = (keep: { factor: number; ttlMs: number }): Change['write'] =>
+    entries.map((entry, index) => ({ key: storageKey(space.prefix, entry.key), body: bodies[index] ?? new Uint8Array(), expiresAt: keepUntil(keep, entry, now) }))
+  const holder = space.far.find((far) => far.holdsLedger && far.enabled)
+  const change: Change = {
+    targets: entries.map((entry) => ({ kind: 'key', key: entry.key })),
+    mode: 'delete',
+    reason: 'replaced',
+    id: randomUUID(),
+    drop: [],
+    write: holder === undefined ? [] : itemsFor(holder.keep),
+  }
+  try {
+    const { position } = await space.ledger.advance(change)
+    if (holder !== undefined) space.counters.tier(holder.guarded.name).writes += entries.length
+    await Promise.all(
+      space.far
+        .filter((far) => far.enabled && far !== holder)
+        .map(async (far) => {
+          const written = await far.guarded.write(itemsFor(far.keep).map((item) => ({ ...item, asOf: position })))
+          if (written.ok) space.counters.tier(far.guarded.name).writes += entries.length
+        }),
+    )
+    for (const entry of entries) {
+      space.flights.outdateBefore(entry.key, position.seq)
+      storeNear(space, entry.key, entry, position, true)
+    }
+  } catch (error) {
+    for (const entry of entries) {
+      space.flights.outdate(entry.key)
+      space.near?.drop(entry.key, 'replaced')
+    }
+    throw error
+  }
+}
+
+/** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value and position stay. */
+export async function touch(space: Space, key: string, policy: LoadPolicy): Promise<boolean> {
+  const entry = await heldEntry(space, key)
+  if (entry === undefined || entry.freshUntil <= space.clock.now()) return false
+  const times = timesOf(policy, policy.ttlMs, space.clock.now(), space.random())
+  await rewrite(space, { ...entry, freshUntil: times.freshUntil, staleUntil: times.staleUntil })
+  return true
+}
+
+/** Makes an entry stale here and in every process, without removing it. */
+export async function expire(space: Space, key: string, reason: Reason): Promise<Receipt> {
+  const entry = space.far.length === 0 ? undefined : await heldEntry(space, key)
+  if (entry !== undefined) await rewrite(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.clock.now()) })
+  return forget(space, { keys: [key], mode: 'expire', reason })
+}
+
+/** The entry as the far tiers hold it, or, where there are none, as memory does. */
+async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
+  await space.ledger.ensure()
+  const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.readBudgetMs)).found.get(key)
+  if (far !== undefined) return far
+  const { near } = space
+  const slot = near?.find(key) ?? -1
+  if (near === undefined || slot < 0) return undefined
+  const asOf = { epoch: space.ledger.view.epoch, seq: near.asOf(slot) }
+  return { key, value: near.value(slot), createdAt: near.createdAt(slot), freshUntil: near.freshUntil(slot), staleUntil: near.staleUntil(slot), tags: near.tags(slot), asOf, tier: 'memory' }
+}
+
+/** Stores an entry again at its own position: refused wherever something moved since. */
+async function rewrite(space: Space, entry: Found): Promise<void> {
+  const slot = space.near?.find(entry.key) ?? -1
+  if (slot >= 0) space.near?.retime(slot, entry.freshUntil, entry.staleUntil)
+  if (space.far.length > 0) await commitFar(space, entry.key, entry, entry.asOf, undefined)
+}
