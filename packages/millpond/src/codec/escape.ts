@@ -1,0 +1,214 @@
+// Turns a value that JSON alone would change into JSON data that says what it was, or refuses it and names the path.
+//
+// The escape form is an object with the single key "$". Its value is a word (`{"$":"NaN"}`) or a list of a type and what it holds
+// (`{"$":["Date",0]}`, `{"$":["Map","k1",1,"k2",2]}`). A user's object that has a key "$" is itself wrapped: `{"$":["Object",{"$":1}]}`;
+// so the form can never be taken for data nor data for the form. `revive.ts` is the way back.
+import { types } from 'node:util'
+import { MillpondError } from '../core/errors.ts'
+import type { CodecLimits } from './limits.ts'
+import { renderPath, type Step } from './path.ts'
+
+export const MARK = '$'
+
+/** The JSON data that stands for `value`. Throws `VALUE_UNSUPPORTED` with the path, or `VALUE_TOO_LARGE`. */
+export function escapeValue(value: unknown, limits: CodecLimits): unknown {
+  if (value === undefined) {
+    throw new MillpondError('VALUE_UNSUPPORTED', 'value is undefined, which means "nothing to store": use null to keep a "there is none"')
+  }
+  return new Walk(limits).value(value)
+}
+
+class Walk {
+  readonly #limits: CodecLimits
+  readonly #steps: Step[] = []
+  readonly #above: object[] = []
+  #items = 0
+
+  constructor(limits: CodecLimits) {
+    this.#limits = limits
+  }
+
+  value(value: unknown): unknown {
+    switch (typeof value) {
+      case 'string':
+      case 'boolean':
+        return value
+      case 'number':
+        return escapeNumber(value)
+      case 'undefined':
+        return { [MARK]: 'undefined' }
+      case 'bigint':
+        // Hexadecimal, because decimal digits cost more than linear time.
+        return { [MARK]: ['BigInt', value < 0n ? `-${(-value).toString(16)}` : value.toString(16)] }
+      case 'object':
+        return value === null ? null : (this.#leaf(value) ?? this.#container(value))
+      default:
+        return this.#refuse(`is a ${typeof value}`, 'store what it returns or stands for, or leave the field out')
+    }
+  }
+
+  /** Objects that hold bytes or a time, nothing else. */
+  #leaf(value: object): unknown {
+    if (types.isDate(value)) {
+      this.#mustBe(value, 2, 'Date')
+      const time = value.getTime()
+      return { [MARK]: ['Date', Number.isNaN(time) ? null : time] }
+    }
+    if (ArrayBuffer.isView(value)) return this.#view(value)
+    if (types.isArrayBuffer(value)) {
+      this.#mustBe(value, 2, 'ArrayBuffer')
+      return { [MARK]: ['ArrayBuffer', Buffer.from(value).toString('base64')] }
+    }
+    return undefined
+  }
+
+  // Named properties on a view are not looked for: listing them would list every index.
+  #view(value: ArrayBufferView): unknown {
+    const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
+    if (Object.getPrototypeOf(value) === Buffer.prototype) return { [MARK]: ['Buffer', base64] }
+    const isTyped = types.isTypedArray(value)
+    if (inheritance(value) !== (isTyped ? 3 : 2)) this.#instance(value)
+    return { [MARK]: [isTyped ? value[Symbol.toStringTag] : 'DataView', base64] }
+  }
+
+  #container(value: object): unknown {
+    if (this.#above.includes(value)) this.#refuse('leads back to itself', 'store an id instead of the reference')
+    if (this.#above.length === this.#limits.maxDepth) {
+      this.#refuse(`is nested deeper than ${this.#limits.maxDepth} levels`, 'flatten the value, or raise limits.maxDepth of the codec')
+    }
+    this.#above.push(value)
+    const escaped = this.#inside(value)
+    this.#above.pop()
+    return escaped
+  }
+
+  #inside(value: object): unknown {
+    if (Array.isArray(value)) return this.#array(value)
+    if (types.isMap(value)) return this.#map(value)
+    if (types.isSet(value)) return this.#set(value)
+    return this.#object(value)
+  }
+
+  #array(value: unknown[]): unknown {
+    if (inheritance(value) !== 2) this.#instance(value)
+    this.#count(value.length)
+    const list: unknown[] = []
+    for (let i = 0; i < value.length; i++) {
+      if (!Object.hasOwn(value, i)) this.#at(i, () => this.#refuse('is a hole in an array', 'write undefined or null there'))
+      list.push(this.#at(i, () => this.value(value[i])))
+    }
+    if (Object.keys(value).length !== value.length) {
+      const extra = Object.keys(value)[value.length] ?? ''
+      this.#at(extra, () => this.#refuse('is a named property of an array', 'store an object that holds the array beside it'))
+    }
+    this.#noHiddenFields(value)
+    return list
+  }
+
+  #map(value: Map<unknown, unknown>): unknown {
+    this.#mustBe(value, 2, 'Map')
+    this.#count(value.size * 2)
+    const list: unknown[] = ['Map']
+    let i = 0
+    for (const [key, item] of value) {
+      list.push(this.#at({ note: `key of entry ${i}` }, () => this.value(key)))
+      list.push(this.#at({ note: `entry ${i}` }, () => this.value(item)))
+      i++
+    }
+    return { [MARK]: list }
+  }
+
+  #set(value: Set<unknown>): unknown {
+    this.#mustBe(value, 2, 'Set')
+    this.#count(value.size)
+    const list: unknown[] = ['Set']
+    let i = 0
+    for (const item of value) {
+      list.push(this.#at({ note: `member ${i}` }, () => this.value(item)))
+      i++
+    }
+    return { [MARK]: list }
+  }
+
+  #object(value: object): unknown {
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (!isPlainPrototype(prototype) || Symbol.toStringTag in value || types.isArgumentsObject(value)) this.#instance(value)
+    this.#noHiddenFields(value)
+    const names = Object.keys(value)
+    this.#count(names.length)
+    // No prototype: a field named __proto__ or toJSON is a field here like any other.
+    const fields: Record<string, unknown> = Object.create(null)
+    for (const name of names) fields[name] = this.#at(name, () => this.value((value as Record<string, unknown>)[name]))
+    if (prototype === null) return { [MARK]: ['null', fields] }
+    return names.includes(MARK) ? { [MARK]: ['Object', fields] } : fields
+  }
+
+  #noHiddenFields(value: object): void {
+    for (const symbol of Object.getOwnPropertySymbols(value)) {
+      if (Object.prototype.propertyIsEnumerable.call(value, symbol)) {
+        this.#at({ note: String(symbol) }, () => this.#refuse('is a field named by a symbol', 'use a string as its name, or leave the field out'))
+      }
+    }
+    if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
+      this.#at('toJSON', () => this.#refuse('is a function', 'store what it returns: toJSON is never called'))
+    }
+  }
+
+  #at<T>(step: Step, walk: () => T): T {
+    this.#steps.push(step)
+    const result = walk()
+    this.#steps.pop()
+    return result
+  }
+
+  #count(items: number): void {
+    this.#items += items || 1
+    if (this.#items > this.#limits.maxItems) {
+      throw new MillpondError(
+        'VALUE_TOO_LARGE',
+        `value holds more than ${this.#limits.maxItems} items (counted up to ${renderPath(this.#steps)}): store less, or raise limits.maxItems of the codec`,
+      )
+    }
+  }
+
+  /** A built-in of its own kind: no subclass, no fields added to it. */
+  #mustBe(value: object, depth: number, kind: string): void {
+    if (inheritance(value) !== depth) this.#instance(value)
+    const [extra] = Object.keys(value)
+    if (extra !== undefined) this.#at(extra, () => this.#refuse(`is a field added to a ${kind}`, `store an object that holds the ${kind} beside it`))
+    this.#noHiddenSymbols(value)
+  }
+
+  #noHiddenSymbols(value: object): void {
+    const [symbol] = Object.getOwnPropertySymbols(value)
+    if (symbol !== undefined) this.#at({ note: String(symbol) }, () => this.#refuse('is a field named by a symbol', 'leave the field out'))
+  }
+
+  #instance(value: object): never {
+    const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name
+    const kind = typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'class without a name'
+    return this.#refuse(`is an instance of ${kind}`, 'store plain data and build the instance after reading')
+  }
+
+  #refuse(fact: string, remedy: string): never {
+    throw new MillpondError('VALUE_UNSUPPORTED', `${renderPath(this.#steps)} ${fact}, which a cache cannot keep: ${remedy}`)
+  }
+}
+
+function escapeNumber(value: number): unknown {
+  if (Object.is(value, -0)) return { [MARK]: '-0' }
+  return Number.isFinite(value) ? value : { [MARK]: String(value) }
+}
+
+/** How many prototypes stand above a value. Tells a built-in from a subclass of it, in every realm. */
+function inheritance(value: object): number {
+  let depth = 0
+  for (let up: unknown = Object.getPrototypeOf(value); up !== null; up = Object.getPrototypeOf(up)) depth++
+  return depth
+}
+
+/** `Object.prototype` of this or another realm (a vm context), or none. */
+function isPlainPrototype(prototype: unknown): boolean {
+  if (prototype === null || prototype === Object.prototype) return true
+  return typeof prototype === 'object' && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf')
+}

@@ -1,0 +1,95 @@
+// What a stored body may at most be: checked before a value is written and before bytes from a shared tier are parsed.
+import { MillpondError, show } from '../core/errors.ts'
+
+/** Bounds that hold for writing and for reading. A value beyond them is refused on `set`; bytes beyond them are a miss. */
+export interface CodecLimits {
+  /** Bytes of one stored body, envelope included. Default 16 MiB. */
+  readonly maxBytes: number
+  /** Containers inside one another; a flat object is 1. Default 200. */
+  readonly maxDepth: number
+  /** Array elements, object fields, Map keys and values, Set members of one value together; an empty container counts 1. Default 100,000. */
+  readonly maxItems: number
+}
+
+// 100,000 distinct keys take V8 up to some 0.1 s to parse, 200 levels are far from the end of the stack.
+const DEFAULTS: CodecLimits = { maxBytes: 16 * 1024 * 1024, maxDepth: 200, maxItems: 100_000 }
+
+// Deeper values would come near the end of the stack in a caller that is deep itself.
+const DEEPEST = 1000
+
+/** Fills in the defaults. Throws `OPTION_INVALID` for an unknown name or a bound that is not a positive integer. */
+export function resolveLimits(given: Partial<CodecLimits> = {}): CodecLimits {
+  const limits: CodecLimits = Object.freeze({ ...DEFAULTS, ...given })
+  for (const [name, bound] of Object.entries(limits)) {
+    if (!Object.hasOwn(DEFAULTS, name)) {
+      throw new MillpondError('OPTION_INVALID', `codec limits have no option ${show(name)}: use maxBytes, maxDepth, maxItems`)
+    }
+    if (!Number.isSafeInteger(bound) || bound < 1) {
+      throw new MillpondError('OPTION_INVALID', `codec limit ${name} is ${show(bound)}: give a positive integer`)
+    }
+  }
+  if (limits.maxDepth > DEEPEST) {
+    throw new MillpondError('OPTION_INVALID', `codec limit maxDepth is ${limits.maxDepth}: at most ${DEEPEST}, deeper values endanger the stack`)
+  }
+  return limits
+}
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const BACKSLASH = 0x5c
+// `[` and `{` differ in one bit, and so do `]` and `}`.
+const BRACKET_BIT = 0x20
+const OPEN = 0x7b
+const CLOSE = 0x7d
+
+/** Which bound a JSON text in `bytes[from, to)` breaks, if any. One pass over the bytes, whether they are valid JSON or not. */
+export function excessOf(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  { maxDepth, maxItems }: Pick<CodecLimits, 'maxDepth' | 'maxItems'>,
+): 'too_deep' | 'too_many' | undefined {
+  let depth = 0
+  let items = 0
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at]!
+    if (byte === QUOTE) {
+      at = endOfString(bytes, at + 1, to)
+    } else if (byte === COMMA) {
+      items++
+    } else if ((byte | BRACKET_BIT) === OPEN) {
+      items++
+      if (++depth > maxDepth) return 'too_deep'
+    } else if ((byte | BRACKET_BIT) === CLOSE) {
+      depth--
+    }
+  }
+  return items > maxItems ? 'too_many' : undefined
+}
+
+function endOfString(bytes: Uint8Array, from: number, to: number): number {
+  let at = from
+  while (at < to && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
+  return at
+}
+
+/** Whether a JSON text has so few opening brackets that it cannot nest deeper than `maxDepth`. Cheap; `false` means "look closer". */
+export function surelyShallow(text: string, maxDepth: number): boolean {
+  let left = maxDepth
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
+      if (--left < 0) return false
+    }
+  }
+  return true
+}
+
+/** Whether a parsed JSON value nests no deeper than `levels`. */
+export function valueWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (levels === 0) return false
+  for (const item of Array.isArray(value) ? value : Object.values(value)) {
+    if (typeof item === 'object' && item !== null && !valueWithin(item, levels - 1)) return false
+  }
+  return true
+}

@@ -1,0 +1,123 @@
+// The way back from the escape form (`escape.ts`) to the value. The input is parsed JSON from a shared tier, so it is not trusted.
+import { MARK } from './escape.ts'
+
+/** Thrown for data that no encoder of ours wrote; `decode` makes a miss of it. */
+export class Unbelievable extends Error {
+  readonly rejection: 'malformed' | 'too_deep'
+  constructor(rejection: 'malformed' | 'too_deep', message: string) {
+    super(message)
+    this.rejection = rejection
+  }
+}
+
+/** Rebuilds a value, changing the given data in place. Throws `Unbelievable`. Knows a closed list of types: nothing is constructed by name. */
+export function revive(data: unknown, levels: number): unknown {
+  if (typeof data !== 'object' || data === null) return data
+  if (Object.hasOwn(data, MARK)) return reviveMarked(data as Record<string, unknown>, levels)
+  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  return Array.isArray(data) ? reviveList(data, 0, levels - 1) : reviveFields(data as Record<string, unknown>, levels - 1)
+}
+
+function reviveList(list: unknown[], from: number, levels: number): unknown[] {
+  for (let i = from; i < list.length; i++) {
+    const item = list[i]
+    if (typeof item === 'object' && item !== null) list[i] = revive(item, levels)
+  }
+  return list
+}
+
+function reviveFields(fields: Record<string, unknown>, levels: number): Record<string, unknown> {
+  for (const name of Object.keys(fields)) {
+    const item = fields[name]
+    // The field exists as its own data property, `__proto__` too: assigning changes it and reaches no setter.
+    if (typeof item === 'object' && item !== null) fields[name] = revive(item, levels)
+  }
+  return fields
+}
+
+const WORDS: ReadonlyMap<unknown, unknown> = new Map<unknown, unknown>([
+  ['undefined', undefined],
+  ['NaN', Number.NaN],
+  ['Infinity', Number.POSITIVE_INFINITY],
+  ['-Infinity', Number.NEGATIVE_INFINITY],
+  ['-0', -0],
+])
+
+function reviveMarked(data: Record<string, unknown>, levels: number): unknown {
+  const mark = data[MARK]
+  if (Object.keys(data).length !== 1) throw new Unbelievable('malformed', 'a mark beside other fields')
+  if (WORDS.has(mark)) return WORDS.get(mark)
+  if (!Array.isArray(mark)) throw new Unbelievable('malformed', 'an unknown mark')
+  const kind: unknown = mark[0]
+  if (kind === 'Map' || kind === 'Set') {
+    if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+    const list = reviveList(mark, 1, levels - 1)
+    return kind === 'Map' ? toMap(list) : toSet(list)
+  }
+  if (mark.length !== 2) throw new Unbelievable('malformed', 'a mark of the wrong length')
+  return kind === 'Object' || kind === 'null' ? reviveWrapped(kind, mark[1], levels) : reviveLeaf(kind, mark[1])
+}
+
+function reviveWrapped(kind: 'Object' | 'null', fields: unknown, levels: number): unknown {
+  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) throw new Unbelievable('malformed', 'fields expected')
+  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  const revived = reviveFields(fields as Record<string, unknown>, levels - 1)
+  if (kind === 'Object') return revived
+  const bare: Record<string, unknown> = Object.create(null)
+  for (const name of Object.keys(revived)) bare[name] = revived[name]
+  return bare
+}
+
+function toMap(list: unknown[]): Map<unknown, unknown> {
+  if (list.length % 2 === 0) throw new Unbelievable('malformed', 'a key without a value')
+  const map = new Map<unknown, unknown>()
+  for (let i = 1; i < list.length; i += 2) map.set(list[i], list[i + 1])
+  return map
+}
+
+function toSet(list: unknown[]): Set<unknown> {
+  const set = new Set<unknown>()
+  for (let i = 1; i < list.length; i++) set.add(list[i])
+  return set
+}
+
+type View = new (buffer: ArrayBuffer) => ArrayBufferView
+
+const VIEWS: ReadonlyMap<unknown, { readonly make: View; readonly unit: number }> = new Map(
+  [
+    Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
+    // Newer Node only.
+    ...('Float16Array' in globalThis ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array] : []),
+  ].map((make) => [make.name, { make, unit: make.BYTES_PER_ELEMENT }]),
+)
+
+const HEX = /^-?[0-9a-f]+$/
+const LAST_TIME = 8.64e15
+
+function reviveLeaf(kind: unknown, content: unknown): unknown {
+  if (kind === 'Date') {
+    if (content === null) return new Date(Number.NaN)
+    if (!Number.isInteger(content) || Math.abs(Number(content)) > LAST_TIME) throw new Unbelievable('malformed', 'no time')
+    return new Date(Number(content))
+  }
+  if (typeof content !== 'string') throw new Unbelievable('malformed', 'text expected')
+  if (kind === 'BigInt') {
+    if (!HEX.test(content)) throw new Unbelievable('malformed', 'no number')
+    return content.startsWith('-') ? -BigInt(`0x${content.slice(1)}`) : BigInt(`0x${content}`)
+  }
+  if (kind === 'Buffer') return fromBase64(content)
+  const bytes = fromBase64(content)
+  if (kind === 'ArrayBuffer') return bytes.buffer
+  if (kind === 'DataView') return new DataView(bytes.buffer)
+  const view = VIEWS.get(kind)
+  if (view === undefined || bytes.length % view.unit !== 0) throw new Unbelievable('malformed', 'an unknown type')
+  return new view.make(bytes.buffer)
+}
+
+/** Into memory of its own: a slice of Node's pool would keep 8 KB alive for it. */
+function fromBase64(text: string): Buffer<ArrayBuffer> {
+  const length = Buffer.byteLength(text, 'base64')
+  const bytes = Buffer.from(new ArrayBuffer(length))
+  if (bytes.write(text, 'base64') !== length) throw new Unbelievable('malformed', 'no base64')
+  return bytes
+}

@@ -1,0 +1,93 @@
+// Selective serialisation: keep only named fields of an object, or leave named fields out.
+import { MillpondError, show } from '../core/errors.ts'
+
+/** A field: its name, `'owner.email'` for a field of a field, or `['a.b', 'c']` where a name itself has a dot. */
+export type Field = string | readonly string[]
+
+export type Selection = { readonly pick: readonly Field[]; readonly omit?: undefined } | { readonly omit: readonly Field[]; readonly pick?: undefined }
+
+interface Wanted extends Map<string, Wanted | true> {}
+
+/**
+ * A pure function that copies a value with only the picked, or without the omitted, fields: `select({ omit: ['password', 'owner.email'] })`.
+ * A list is taken element by element, at every level. What is not an object (or is one by nature: Date, Map, a class's instance) passes as it is.
+ * Throws `OPTION_INVALID` when both or none of `pick` and `omit` are given, for an empty list, an empty name, or anything else than names.
+ */
+export function select(selection: Selection): (value: unknown) => unknown {
+  const { pick, omit } = selection
+  if ((pick === undefined) === (omit === undefined)) {
+    throw new MillpondError('OPTION_INVALID', `fields to keep are ${show(selection)}: give either pick or omit`)
+  }
+  const wanted = plan(pick ?? omit ?? [])
+  return pick === undefined ? (value) => without(value, wanted) : (value) => only(value, wanted)
+}
+
+function plan(fields: readonly Field[]): Wanted {
+  if (!Array.isArray(fields) || fields.length === 0) {
+    throw new MillpondError('OPTION_INVALID', `fields are ${show(fields)}: give a list of at least one field name`)
+  }
+  const wanted: Wanted = new Map()
+  for (const field of fields) {
+    const path: unknown = typeof field === 'string' ? field.split('.') : field
+    if (!isPath(path)) throw new MillpondError('OPTION_INVALID', `a field is ${show(field)}: give a name such as 'email' or 'owner.email'`)
+    place(wanted, path)
+  }
+  return wanted
+}
+
+function isPath(path: unknown): path is readonly string[] {
+  return Array.isArray(path) && path.length > 0 && path.every((name) => typeof name === 'string' && name !== '')
+}
+
+/** A whole field outranks parts of it, in whatever order they are named. */
+function place(wanted: Wanted, path: readonly string[]): void {
+  let level = wanted
+  for (const [i, name] of path.entries()) {
+    const below = level.get(name)
+    if (below === true) return
+    if (i === path.length - 1) {
+      level.set(name, true)
+      return
+    }
+    const next: Wanted = below ?? new Map()
+    level.set(name, next)
+    level = next
+  }
+}
+
+function only(value: unknown, wanted: Wanted): unknown {
+  if (Array.isArray(value)) return value.map((item) => only(item, wanted))
+  if (!isRecord(value)) return value
+  const kept = emptyLike(value)
+  for (const [name, below] of wanted) {
+    if (Object.hasOwn(value, name)) define(kept, name, below === true ? value[name] : only(value[name], below))
+  }
+  return kept
+}
+
+function without(value: unknown, wanted: Wanted): unknown {
+  if (Array.isArray(value)) return value.map((item) => without(item, wanted))
+  if (!isRecord(value)) return value
+  const kept = emptyLike(value)
+  for (const name of Object.keys(value)) {
+    const below = wanted.get(name)
+    if (below !== true) define(kept, name, below === undefined ? value[name] : without(value[name], below))
+  }
+  return kept
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
+function emptyLike(value: object): Record<string, unknown> {
+  return Object.getPrototypeOf(value) === null ? Object.create(null) : {}
+}
+
+/** Assignment, but `__proto__` is a field like any other. */
+function define(target: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__') Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+  else target[name] = value
+}
