@@ -1,0 +1,84 @@
+// What the house checks say, and that they can say no.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { lockFaults, machinePaths, telltales } from '../check-house.mjs'
+import { root } from '../prepare.mjs'
+import { ownsLibrary } from '../servers.mjs'
+
+describe('telltales', () => {
+  // Put together here, so that the check of the files does not find this one.
+  const path = (...parts: string[]): string => ['', ...parts].join('/')
+  const patterns = machinePaths(path('srv', 'ada', 'millpond'), path('home', 'ada'))
+
+  test.each([
+    ['the checkout', `see ${path('srv', 'ada', 'millpond', 'README.md')}`],
+    ['its neighbour', `data in ${path('srv', 'ada', 'traces')}`],
+    ['the own home', `"${path('home', 'ada')}"`],
+    ['another home', path('home', 'bob', 'x')],
+    ['a home on a Mac', path('Users', 'bob', 'x')],
+    ['the home of root', path('root', '.npmrc')],
+    ['the folder for temporary files', `writeFile('${path('tmp', 'x')}')`],
+  ])('are found: %s', (_, line) => {
+    expect(telltales(`fine\n${line}`, patterns)).toEqual([expect.stringMatching(/^2: /)])
+  })
+
+  test.each(['GET /users/42/', 'a/home/page/', './tmp/x', `https://example.org${path('tmp', 'x')}`, '/work/', '/srv/www'])(
+    'are not seen in %s',
+    (line) => {
+      expect(telltales(line, patterns)).toEqual([])
+    },
+  )
+
+  test('a checkout in a folder of a plain name accuses nobody', () => {
+    expect(telltales('COPY . /app\nimport x from "/src/x"', machinePaths('/app', '/root'))).toEqual([])
+  })
+})
+
+describe('lockFaults', () => {
+  const lock = (packages: Parameters<typeof lockFaults>[0]['packages']): string[] => lockFaults({ packages })
+
+  test('finds the address of a registry', () => {
+    expect(lock({ 'node_modules/a': { version: '1.0.0', resolved: 'https://npm.example.org/a.tgz' } })).toEqual([
+      'node_modules/a names npm.example.org',
+    ])
+    expect(lock({ 'node_modules/a': { version: '1.0.0', resolved: 'packages/a' } })).toEqual([])
+  })
+
+  test('finds an optional package that was left out, wherever Node would look for it', () => {
+    const a = { version: '1.0.0', optionalDependencies: { b: '1.0.0' } }
+    expect(lock({ 'node_modules/x/node_modules/a': a })).toEqual(['node_modules/x/node_modules/a lacks its optional b'])
+    expect(lock({ 'node_modules/x/node_modules/a': a, 'node_modules/b': {} })).toEqual([])
+    expect(lock({ 'node_modules/x/node_modules/a': a, 'node_modules/x/node_modules/b': {} })).toEqual([])
+    expect(lock({ 'node_modules/x/node_modules/a': a, 'node_modules/x/node_modules/a/node_modules/b': {} })).toEqual([])
+    expect(lock({ 'node_modules/x/node_modules/a': a, 'node_modules/y/node_modules/b': {} })).toHaveLength(1)
+  })
+
+  test('finds none in ours', () => {
+    expect(lockFaults(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')))).toEqual([])
+  })
+})
+
+describe('ownsLibrary', () => {
+  test.each([
+    ['libevent-2.1-7', 'libevent-2.1.so.7'],
+    ['liblzf1', 'liblzf.so.1'],
+    ['libssl3', 'libcrypto.so.3'],
+    ['libssl3t64', 'libssl.so.3'],
+    ['libxml2', 'libxml2.so.2'],
+    ['libicu72', 'libicui18n.so.72'],
+    ['libsasl2-2', 'libsasl2.so.2'],
+    ['libgssapi-krb5-2', 'libgssapi_krb5.so.2'],
+  ])('%s has %s', (owner, library) => {
+    expect(ownsLibrary(owner, library)).toBe(true)
+  })
+
+  test.each([
+    ['libssl1.1', 'libssl.so.3'],
+    ['libevent-core-2.1-7', 'libevent-2.1.so.7'],
+    ['libc6', 'libcap.so.2'],
+    ['libx', ''],
+  ])('%s does not have %s', (owner, library) => {
+    expect(ownsLibrary(owner, library)).toBe(false)
+  })
+})
