@@ -120,7 +120,13 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   function accept(client: Socket): void {
     const target = connect({ host: options.to.host ?? '127.0.0.1', port: options.to.port, noDelay: true, allowHalfOpen: true })
     const counter = countCommands((name) => counts.commands.set(name, (counts.commands.get(name) ?? 0) + 1))
-    const connection: Connection = { id: ++ids, counter, lanes: [lane('up', client, target), lane('down', target, client)], bytesUp: 0, bytesDown: 0 }
+    const connection: Connection = {
+      id: ++ids,
+      counter,
+      lanes: [lane('up', client, target), lane('down', target, client)],
+      bytesUp: 0,
+      bytesDown: 0,
+    }
     open.add(connection)
     counts.connections += 1
     client.setNoDelay(true)

@@ -283,7 +283,8 @@ describe('fault proxy', () => {
 })
 
 describe('command counter', () => {
-  const pipeline = '*1\r\n$4\r\nping\r\n*3\r\n$3\r\nSET\r\n$5\r\na\r\n*9\r\n$2\r\n\r\n\r\nINFO server\r\n*2\r\n$7\r\nEVALSHA\r\n$0\r\n\r\n*2\r\n$3\r\nget\r\n$1\r\nk\r\n'
+  const pipeline =
+    '*1\r\n$4\r\nping\r\n*3\r\n$3\r\nSET\r\n$5\r\na\r\n*9\r\n$2\r\n\r\n\r\nINFO server\r\n*2\r\n$7\r\nEVALSHA\r\n$0\r\n\r\n*2\r\n$3\r\nget\r\n$1\r\nk\r\n'
 
   test('counts by name, whole and byte by byte', () => {
     const expected = { PING: 1, SET: 1, INFO: 1, EVALSHA: 1, GET: 1 }

@@ -1,0 +1,246 @@
+// Judges the history of one key: what each read had to show, and what it showed.
+import { countBelow, groupBy } from './group.ts'
+import type { Operation } from './history.ts'
+
+export type Rule =
+  | 'stale'
+  | 'stale-own'
+  | 'lost-write'
+  | 'stale-refused'
+  | 'backward'
+  | 'future'
+  | 'phantom'
+  | 'foreign'
+  | 'diverged'
+  | 'double-load'
+  | 'hang'
+  | 'untyped-error'
+  | 'failed-read'
+
+export interface Violation {
+  readonly rule: Rule
+  /** What GUARANTEES.md calls it. */
+  readonly guarantee: string
+  readonly key?: string
+  /** One sentence for people. */
+  readonly what: string
+  readonly operation?: Operation
+  /** The change that the operation should have shown. */
+  readonly because?: Operation
+}
+
+/** From `at` on a read must show at least `version`. */
+export interface Bound {
+  readonly at: number
+  readonly version: number
+  readonly by: Operation
+}
+
+export interface KeyHistory {
+  readonly key: string
+  /** Commit times in the order of the versions, and the versions. */
+  readonly commitTimes: readonly number[]
+  readonly versions: readonly number[]
+  /** Acked changes, and those that were refused with an error or kept in an outbox. */
+  readonly acked: readonly Bound[]
+  readonly refused: readonly Bound[]
+  readonly reads: readonly Operation[]
+}
+
+export interface KeyJudgement {
+  readonly boundMs: number
+  readonly convergeMs: number
+  /** Instants from which convergence is judged, ascending. */
+  readonly quiets: readonly number[]
+  starved(process: string, from: number, to: number): boolean
+  report(violation: Violation): void
+  /** It looks like a violation of a time bound, but the process was starved. */
+  suspect(): void
+  /** Another process showed an old value this long after the ack. */
+  staleFor(ms: number): void
+  /** A step back that no acked change forbids. */
+  unackedStepBack(): void
+  /** A read that convergence was judged by. */
+  converged(): void
+}
+
+/** Bounds in time order with the highest version so far. */
+interface Timeline {
+  readonly bounds: readonly Bound[]
+  readonly floors: readonly number[]
+  /** How many lie strictly before the cursor's instant. Instants only grow. */
+  passed: number
+}
+
+function timeline(bounds: readonly Bound[]): Timeline {
+  const sorted = [...bounds].sort((a, b) => a.at - b.at)
+  let floor = Number.NEGATIVE_INFINITY
+  const floors = sorted.map((bound) => {
+    floor = Math.max(floor, bound.version)
+    return floor
+  })
+  return { bounds: sorted, floors, passed: 0 }
+}
+
+function pass(line: Timeline, instant: number, each?: (bound: Bound) => void): number {
+  for (let bound = line.bounds[line.passed]; bound !== undefined && bound.at < instant; bound = line.bounds[line.passed]) {
+    each?.(bound)
+    line.passed += 1
+  }
+  return line.floors[line.passed - 1] ?? Number.NEGATIVE_INFINITY
+}
+
+/** The first bound that asks for more than the version. */
+function firstAbove(line: Timeline, version: number): Bound | undefined {
+  return line.bounds[countBelow(line.floors, version, true)]
+}
+
+interface ProcessView {
+  readonly acked: Timeline
+  readonly refused: Timeline
+  readonly byEnd: readonly Operation[]
+  ended: number
+  seen: number
+}
+
+/** Sweeps the reads of a key in the order in which they began. */
+export function judgeKey(history: KeyHistory, judgement: KeyJudgement): void {
+  const all = timeline(history.acked)
+  const late = timeline(history.acked)
+  const ackedVersions: number[] = []
+  const reads = history.reads.filter((read) => read.acked && read.version !== undefined).sort((a, b) => a.start - b.start)
+  const views = viewsOf(history, reads)
+  for (const read of reads) {
+    const view = views.get(read.process)
+    const version = read.version
+    if (view === undefined || version === undefined) continue
+    const newest = pass(all, read.start, (bound) => insert(ackedVersions, bound.version))
+    const settled = pass(late, read.start - judgement.boundMs)
+    if (!judgeOrigin(history, read, version, judgement)) continue
+    const stale = judgeStale(history.key, read, version, { view, settled, all, judgement })
+    if (!stale && version < newest) {
+      const since = firstAbove(all, version)
+      if (since !== undefined && since.by.process !== read.process) judgement.staleFor(read.start - since.at)
+    }
+    judgeOrder(history.key, read, version, { view, ackedVersions, stale, judgement })
+    judgeConvergence(history, read, version, judgement)
+  }
+}
+
+function viewsOf(history: KeyHistory, reads: readonly Operation[]): Map<string, ProcessView> {
+  const acked = groupBy(history.acked, (bound) => bound.by.process)
+  const refused = groupBy(history.refused, (bound) => bound.by.process)
+  const views = new Map<string, ProcessView>()
+  for (const [process, own] of groupBy(reads, (read) => read.process)) {
+    views.set(process, {
+      acked: timeline(acked.get(process) ?? []),
+      refused: timeline(refused.get(process) ?? []),
+      byEnd: [...own].sort((a, b) => a.end - b.end),
+      ended: 0,
+      seen: Number.NEGATIVE_INFINITY,
+    })
+  }
+  return views
+}
+
+/** The value was made for this key, and before it was shown. */
+function judgeOrigin(history: KeyHistory, read: Operation, version: number, judgement: KeyJudgement): boolean {
+  const { key } = history
+  const blame = (rule: Rule, what: string) => judgement.report({ rule, guarantee: 'G10', key, what, operation: read })
+  if (read.of !== undefined && read.of !== key) {
+    blame('foreign', `a read of ${key} returned a value of ${read.of}`)
+    return false
+  }
+  if (version === 0) return true
+  const at = countBelow(history.versions, version)
+  const committed = history.versions[at] === version ? history.commitTimes[at] : undefined
+  if (committed === undefined) {
+    blame('phantom', `version ${version} was returned but never written`)
+    return false
+  }
+  if (committed > read.end) {
+    blame('future', `version ${version} was returned ${ms(committed - read.end)} before it was written`)
+    return false
+  }
+  return true
+}
+
+interface StaleContext {
+  readonly view: ProcessView
+  readonly settled: number
+  readonly all: Timeline
+  readonly judgement: KeyJudgement
+}
+
+function judgeStale(key: string, read: Operation, version: number, { view, settled, all, judgement }: StaleContext): boolean {
+  const own = pass(view.acked, read.start) > version ? firstAbove(view.acked, version) : undefined
+  const refused = pass(view.refused, read.start) > version ? firstAbove(view.refused, version) : undefined
+  const because = own ?? refused
+  const late = settled > version ? firstAbove(all, version) : undefined
+  if (because !== undefined) {
+    const rule: Rule = own === undefined ? 'stale-refused' : because.by.op === 'set' ? 'lost-write' : 'stale-own'
+    const after = `${ms(read.start - because.at)} after its own ${because.by.op} ${own === undefined ? 'was refused' : 'acked'}`
+    const what = `version ${version} was read ${after}, ${because.version} was due`
+    judgement.report({ rule, guarantee: own === undefined ? 'G5' : 'G2', key, what, operation: read, because: because.by })
+    return true
+  }
+  if (late === undefined) return false
+  if (judgement.starved(read.process, read.start - judgement.boundMs, read.start)) {
+    judgement.suspect()
+    return true
+  }
+  const what = `version ${version} was read ${ms(read.start - late.at)} after another process's ${late.by.op} acked, ${late.version} was due`
+  judgement.report({ rule: 'stale', guarantee: 'G1 G3', key, what, operation: read, because: late.by })
+  return true
+}
+
+interface OrderContext {
+  readonly view: ProcessView
+  readonly ackedVersions: readonly number[]
+  /** Already judged stale: one finding is enough. */
+  readonly stale: boolean
+  readonly judgement: KeyJudgement
+}
+
+/** G7: having shown an acked change, a process never steps back behind it. */
+function judgeOrder(key: string, read: Operation, version: number, { view, ackedVersions, stale, judgement }: OrderContext): void {
+  for (let done = view.byEnd[view.ended]; done !== undefined && done.end < read.start; done = view.byEnd[view.ended]) {
+    view.seen = Math.max(view.seen, done.version ?? Number.NEGATIVE_INFINITY)
+    view.ended += 1
+  }
+  if (stale || view.seen <= version) return
+  const floor = ackedVersions[countBelow(ackedVersions, view.seen, true) - 1]
+  if (floor === undefined || floor <= version) {
+    judgement.unackedStepBack()
+    return
+  }
+  const what = `version ${version} was read after ${view.seen} had been, and ${floor} had been acked`
+  judgement.report({ rule: 'backward', guarantee: 'G7', key, what, operation: read })
+}
+
+function judgeConvergence(history: KeyHistory, read: Operation, version: number, judgement: KeyJudgement): void {
+  const quiet = judgement.quiets[countBelow(judgement.quiets, read.start - judgement.convergeMs, true) - 1]
+  if (quiet === undefined) return
+  const before = countBelow(history.commitTimes, quiet, true)
+  if (countBelow(history.commitTimes, read.end, true) !== before) return
+  judgement.converged()
+  const latest = history.versions[before - 1] ?? 0
+  if (version === latest) return
+  if (judgement.starved(read.process, quiet, read.start)) {
+    judgement.suspect()
+    return
+  }
+  const what = `version ${version} was read ${ms(read.start - quiet)} after everything was quiet, ${latest} is the latest`
+  judgement.report({ rule: 'diverged', guarantee: 'G9', key: history.key, what, operation: read })
+}
+
+/** Keeps the list sorted; versions come almost in order, so that the end is nearly always the place. */
+function insert(sorted: number[], version: number): void {
+  const last = sorted.at(-1)
+  if (last === undefined || last <= version) sorted.push(version)
+  else sorted.splice(countBelow(sorted, version), 0, version)
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`
+}

@@ -1,0 +1,92 @@
+// The words of a history: what several processes did to one cache, and when, on one clock.
+
+/** Milliseconds on a clock that all processes of the host share and that never steps: compare freely, across processes too. */
+export function historyTime(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
+
+export type ReadOp = 'get' | 'getOrSet' | 'peek'
+export type ChangeOp = 'set' | 'delete' | 'invalidateTags' | 'clear'
+
+/** One finished operation on the cache; a pending one is written when its record closes. */
+export interface Operation {
+  readonly kind: 'op'
+  /** A process's life: one that was killed and started again has another name. */
+  readonly process: string
+  readonly lane: number
+  readonly op: ReadOp | ChangeOp
+  readonly key?: string
+  readonly tag?: string
+  /** Reads: the version that came back, absent for a miss. `set`: the version that was stored. */
+  readonly version?: number
+  /** Reads: the key that the value itself names. */
+  readonly of?: string
+  readonly start: number
+  readonly end: number
+  /** It resolved, and for a change: its receipt says that it was applied. */
+  readonly acked: boolean
+  /** It had neither resolved nor rejected when the record closed, at `end`. */
+  readonly pending?: true
+  readonly error?: { readonly name: string; readonly code?: string; readonly message?: string }
+}
+
+/** The truth store committed a version of a key. Versions count 1, 2, 3, ... per key. */
+export interface Commit {
+  readonly kind: 'commit'
+  readonly key: string
+  readonly version: number
+  readonly at: number
+}
+
+/** A loader ran. */
+export interface Load {
+  readonly kind: 'load'
+  readonly process: string
+  readonly key: string
+  readonly start: number
+  readonly end: number
+}
+
+/** How late the process's event loop was at worst between two instants. */
+export interface Lag {
+  readonly kind: 'lag'
+  readonly process: string
+  readonly start: number
+  readonly end: number
+  readonly lagMs: number
+}
+
+/** The process was stopped by somebody else (SIGSTOP): its lag in this time is the fault under test, not starvation. */
+export interface Freeze {
+  readonly kind: 'freeze'
+  readonly process: string
+  readonly start: number
+  readonly end: number
+}
+
+/** Which keys a tag stands on; must precede what uses it. */
+export interface TagPlan {
+  readonly kind: 'tag'
+  readonly tag: string
+  readonly keys: readonly string[]
+}
+
+/** The last fault is over and every change has been acked: convergence is judged from here. */
+export interface Quiet {
+  readonly kind: 'quiet'
+  readonly at: number
+}
+
+/** A fault was in force. For the reader; the rules hold under faults as they do without. */
+export interface FaultSpan {
+  readonly kind: 'fault'
+  readonly name: string
+  readonly start: number
+  readonly end: number
+}
+
+export type HistoryLine = Operation | Commit | Load | Lag | Freeze | TagPlan | Quiet | FaultSpan
+
+export function isRead(operation: Operation): boolean {
+  return operation.op === 'get' || operation.op === 'getOrSet' || operation.op === 'peek'
+}
