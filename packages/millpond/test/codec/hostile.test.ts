@@ -1,0 +1,137 @@
+// Bytes from a shared tier are hostile: whatever they are, decode answers undefined and a reason, soon.
+import { readdirSync, readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { jsonCodec, type Rejection } from '../../src/codec/index.ts'
+import { anyValue } from './arbitrary.ts'
+import { forge } from './forge.ts'
+import { assertSame } from './same.ts'
+
+const corpus = new URL('corpus/', import.meta.url)
+const parts = { key: 'v1:user:7', createdAt: 1_700_000_000_000, freshUntil: 1_700_000_300_000, staleUntil: Number.POSITIVE_INFINITY, tags: ['tag'] }
+
+function outcome(bytes: Uint8Array): { decoded: unknown; reasons: Rejection[] } {
+  const reasons: Rejection[] = []
+  const decoded = jsonCodec({ onReject: (reason) => reasons.push(reason) }).decode(bytes)
+  return { decoded, reasons }
+}
+
+/** The reason is the file's name up to the first hyphen. */
+function readCorpus(): { name: string; reason: string; bytes: Buffer }[] {
+  return readdirSync(corpus).map((name) => {
+    const lines = readFileSync(new URL(name, corpus), 'utf8').split('\n')
+    const hex = lines.filter((line) => !line.startsWith('#')).join('')
+    return { name, reason: name.slice(0, name.indexOf('-')), bytes: Buffer.from(hex, 'hex') }
+  })
+}
+
+const files = readCorpus()
+
+describe('G22 corrupt, foreign and older bytes', () => {
+  it('the corpus is there and only grows', () => {
+    expect(files.length).toBeGreaterThanOrEqual(51)
+  })
+
+  it.each(files.filter(({ reason }) => reason !== 'good'))('$name', ({ bytes, reason }) => {
+    expect(outcome(bytes)).toEqual({ decoded: undefined, reasons: [reason] })
+  })
+
+  it.each([
+    ['good-plain.hex', { a: 1 }],
+    ['good-escaped.hex', { at: new Date(5), no: undefined, m: new Map([['k', -255n]]), d: { $: 1 } }],
+    ['good-buffer.hex', Buffer.from([0, 255])],
+  ])('what version 1 wrote is read, and written the same: %s', (name, value) => {
+    const bytes = files.find((file) => file.name === name)?.bytes ?? Buffer.alloc(0)
+    assertSame(outcome(bytes).decoded, { key: parts.key, value, createdAt: parts.createdAt, freshUntil: parts.freshUntil, staleUntil: parts.staleUntil, tags: ['tag'] })
+    expect(bytes.equals(jsonCodec().encode({ ...parts, value }))).toBe(true)
+  })
+
+  it('every flip of a byte and every cut is a miss', () => {
+    fc.assert(
+      fc.property(anyValue, fc.integer({ min: 1, max: 255 }), (value, mask) => {
+        const codec = jsonCodec()
+        const bytes = Buffer.from(codec.encode({ ...parts, value }))
+        // All places of a short body, some hundred of a long one.
+        const step = Math.ceil(bytes.length / 300)
+        for (let at = 0; at < bytes.length; at += step) {
+          bytes[at] = bytes[at]! ^ mask
+          if (codec.decode(bytes) !== undefined) throw new Error(`a flip of ${mask} at ${at} is believed`)
+          bytes[at] = bytes[at]! ^ mask
+          if (codec.decode(bytes.subarray(0, at)) !== undefined) throw new Error(`a cut at ${at} is believed`)
+        }
+        if (codec.decode(bytes) === undefined) throw new Error('the whole is not believed')
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it('random bytes, bare and behind a right checksum', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat({ max: 1 }), (bytes, kind) => {
+        expect(outcome(bytes).decoded).toBeUndefined()
+        expect(() => outcome(forge({ kind, value: bytes }))).not.toThrow()
+      }),
+    )
+  })
+})
+
+describe('G26 hostile bytes behind a right checksum', () => {
+  it('any JSON in the escape form revives or is a miss, and pollutes nothing', () => {
+    const marks = fc.constantFrom('$', '__proto__', 'constructor', 'a', 'Date', 'Map', 'Object', 'null', 'Buffer', 'NaN')
+    const json = fc.jsonValue().chain((value) => fc.tuple(marks, marks, fc.constant(value)))
+    fc.assert(
+      fc.property(json, ([field, kind, value]) => {
+        const forged = forge({ kind: 1, value: `{"${field}":["${kind}",${JSON.stringify(value)}]}` })
+        outcome(forged)
+        expect(Object.keys(Object.prototype)).toEqual([])
+        expect(({} as { a?: unknown }).a).toBeUndefined()
+      }),
+    )
+  })
+
+  it.each([
+    ['a body over the limit', Buffer.alloc(17 * 1024 * 1024, 0x4d), 'too_large'],
+    ['16 MB of opening brackets', forge({ value: '['.repeat(15_000_000) }), 'too_deep'],
+    ['16 MB of opening braces, escaped', forge({ kind: 1, value: '{"$":'.repeat(3_000_000) }), 'too_deep'],
+    ['millions of empty lists', forge({ value: `[${'[],'.repeat(4_000_000)}1]` }), 'too_many'],
+    ['millions of numbers', forge({ value: `[${'1,'.repeat(7_000_000)}1]` }), 'too_many'],
+    ['a million fields', forge({ value: `{${Array.from({ length: 1_000_000 }, (_, i) => `"${i}x":1`).join()}}` }), 'too_many'],
+    ['a million marks', forge({ kind: 1, value: `[${'{"$":"NaN"},'.repeat(1_000_000)}1]` }), 'too_many'],
+    ['commas in one long text', forge({ value: `"${','.repeat(15_000_000)}` }), 'malformed'],
+    ['quotes only', forge({ value: '"'.repeat(15_000_000) }), 'malformed'],
+    ['an endless key', forge({ meta: `["${'k'.repeat(1_000_000)}"]` }), 'too_large'],
+    ['a deep list in little', forge({ value: '['.repeat(60_000) + ']'.repeat(60_000) }), 'too_deep'],
+    ['a long BigInt', forge({ kind: 1, value: `{"$":["BigInt","${'g'.repeat(10_000_000)}"]}` }), 'malformed'],
+  ])('%s is a miss within 100 ms of CPU', (_, bytes, reason) => {
+    const codec = jsonCodec()
+    const before = process.cpuUsage()
+    const decoded = codec.decode(bytes)
+    const { user, system } = process.cpuUsage(before)
+    expect(decoded).toBeUndefined()
+    expect(outcome(bytes).reasons).toEqual([reason])
+    expect((user + system) / 1000).toBeLessThan(100)
+  })
+
+  it.each([
+    ['a text of 15 MB', forge({ value: JSON.stringify('\u2028"'.repeat(2_500_000)) })],
+    ['a number of 15 million digits', forge({ value: '9'.repeat(15_000_000) })],
+    ['a BigInt of 60 million bits', forge({ kind: 1, value: `{"$":["BigInt","${'f'.repeat(15_000_000)}"]}` })],
+    ['15 MB of base64', forge({ kind: 1, value: `{"$":["Buffer","${'AAAA'.repeat(3_500_000)}"]}` })],
+    ['distinct fields up to the limit', forge({ value: `{${Array.from({ length: 99_000 }, (_, i) => `"${i}x":1`).join()}}` })],
+    ['distinct shapes up to the limit', forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `{"${i}x":1}`).join()}]` })],
+  ])('%s is read or refused without an exception and in bounded time', (_, bytes) => {
+    const codec = jsonCodec()
+    const before = process.cpuUsage()
+    codec.decode(bytes)
+    const { user, system } = process.cpuUsage(before)
+    // The goal is 100 ms; machines that run the tests are shared and slow.
+    expect((user + system) / 1000).toBeLessThan(300)
+  })
+
+  it('limits that are set are kept', () => {
+    const tight = jsonCodec({ limits: { maxItems: 3, maxDepth: 2 } })
+    expect(tight.decode(forge({ value: '[1,2,3,4]' }))).toBeUndefined()
+    expect(tight.decode(forge({ value: '[[[]]]' }))).toBeUndefined()
+    expect(tight.decode(forge({ value: '[1,[2]]' }))?.value).toEqual([1, [2]])
+  })
+})
