@@ -1,0 +1,84 @@
+// Forgetting: after a write exactly what it touched, on demand an organisation, a user, a kind, a layer, everything.
+import type { Database } from '../db/database.ts'
+import { scope } from '../db/versions.ts'
+import { type Changed, commit, forgetNotes, pendingNotes } from '../writes/commit.ts'
+import type { Writer } from '../db/database.ts'
+import { type KindName, groupTag } from './kinds.ts'
+import type { Layer } from './layer.ts'
+
+/** The answer to a write. */
+export interface Written<T> {
+  readonly data: T
+  readonly versions: Readonly<Record<string, number>>
+  readonly write: number
+  /** `pending`: committed, but the cache's shared tier could not be told yet; it will be, and this process already knows. */
+  readonly invalidation: 'done' | 'pending' | 'off'
+}
+
+export interface Forgotten {
+  readonly tags: readonly string[]
+  readonly ms: number
+}
+
+export interface Invalidation {
+  /** Runs a write and forgets what it touched before it answers. */
+  write<T>(work: (tx: Writer) => Promise<Changed<T>>): Promise<Written<T>>
+  invalidateOrganizationCaches(id: number): Promise<Forgotten>
+  invalidateUserRelatedCaches(userId: number): Promise<Forgotten>
+  invalidateKinds(kinds: readonly KindName[], organizationId: number | null): Promise<Forgotten>
+  invalidateLayer(name: Layer['name']): Promise<Forgotten>
+  /** Applies the notes of writes whose invalidation was never acknowledged. Resolves with how many there were. */
+  settlePending(): Promise<number>
+}
+
+export interface InvalidationOptions {
+  readonly db: Database
+  /** From the data upwards: the strategic cache forgets before the responses that are made from it. */
+  readonly layers: readonly [strategic: Layer, response: Layer]
+  /** False: writes invalidate nothing, answers are as old as their TTL. */
+  readonly isEnabled: boolean
+}
+
+export function createInvalidation({ db, layers, isEnabled }: InvalidationOptions): Invalidation {
+  const forget = async (tags: readonly string[]): Promise<Forgotten> => {
+    const from = performance.now()
+    for (const layer of layers) await layer.cache?.invalidateTags(tags)
+    return { tags, ms: performance.now() - from }
+  }
+  const settlePending = async () => {
+    const notes = await pendingNotes(db)
+    if (notes.length === 0) return 0
+    await forget([...new Set(notes.flatMap((note) => note.tags))])
+    await forgetNotes(
+      db,
+      notes.map((note) => note.id),
+    )
+    return notes.length
+  }
+  return {
+    write: async (work) => {
+      const { data, touched, versions, write, noteId } = await commit(db, work)
+      if (!isEnabled) {
+        await forgetNotes(db, [noteId])
+        return { data, versions, write, invalidation: 'off' }
+      }
+      try {
+        if (touched.length > 0) await forget(touched)
+        await forgetNotes(db, [noteId])
+        return { data, versions, write, invalidation: 'done' }
+      } catch {
+        // The write is committed and its note is kept: a job settles it as soon as the shared tier answers.
+        return { data, versions, write, invalidation: 'pending' }
+      }
+    },
+    invalidateOrganizationCaches: (id) => forget([groupTag.organization(id)]),
+    invalidateUserRelatedCaches: (userId) => forget([scope.user(userId)]),
+    invalidateKinds: (kinds, id) => forget(kinds.map((kind) => (id === null ? groupTag.kind(kind) : groupTag.both(kind, id)))),
+    invalidateLayer: async (name) => {
+      const from = performance.now()
+      await layers.find((layer) => layer.name === name)?.cache?.clear()
+      return { tags: [], ms: performance.now() - from }
+    },
+    settlePending,
+  }
+}

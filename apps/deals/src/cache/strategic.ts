@@ -1,0 +1,43 @@
+// The strategic cache: what is expensive to compute, kept as data. Responses are made from it.
+import type { Answers, AnalyticsType } from '../queries/answers.ts'
+import type { SearchQuestion } from '../queries/search.ts'
+import type { Period } from '../queries/window.ts'
+import { type Layer, type Question, question } from './layer.ts'
+
+/** The keys, as `v1:org:data:123` or `v1:deal_stats:123:30`. */
+export const asked = {
+  organization: (id: number) => question('organization', ['org', 'data'], id, id),
+  roles: (id: number) => question('roles', ['org', 'roles'], id, id),
+  permissions: (userId: number, id: number) => question('permissions', ['user_perms'], id, userId, id),
+  dashboard: (userId: number, id: number) => question('dashboard', ['dashboard'], id, userId, id),
+  statistics: (id: number, days: Period) => question('deal_statistics', ['deal_stats'], id, id, days),
+  analytics: (id: number | null, days: Period, type: AnalyticsType) => question('analytics', ['deal_analytics'], id, id ?? 'all', days, type),
+  performance: (id: number) => question('performance', ['performance'], id, id),
+  overview: (id: number) => question('overview', ['overview'], id, id),
+  search: (id: number, { text, stage, page }: SearchQuestion) => question('search', ['search'], id, id, text, stage ?? '', page),
+}
+
+/** The same questions as `Answers`, answered from the cache where it knows. */
+export function createStrategicCache(layer: Layer, answers: Answers) {
+  const get = layer.fetch
+  return {
+    getOrganizationData: (id: number) => get(asked.organization(id), () => answers.organization(id)),
+    getOrganizationRoles: (id: number) => get(asked.roles(id), () => answers.roles(id)),
+    getUserPermissions: (userId: number, id: number) => get(asked.permissions(userId, id), () => answers.permissions(userId, id)),
+    getUserDashboard: (userId: number, id: number) => get(asked.dashboard(userId, id), () => answers.dashboard(userId, id)),
+    getDealStatistics: (id: number, days: Period) => get(asked.statistics(id, days), () => answers.statistics(id, days)),
+    getDealAnalytics: (id: number | null, days: Period, type: AnalyticsType) => get(asked.analytics(id, days, type), () => answers.analytics(id, days, type)),
+    getPerformanceMetrics: (id: number) => get(asked.performance(id), () => answers.performance(id)),
+    getOverview: (id: number) => get(asked.overview(id), () => answers.overview(id)),
+    searchDeals: (id: number, search: SearchQuestion) => get(asked.search(id, search), () => answers.search(id, search)),
+    /** Computes the analytics that dashboards open with anew, so that nobody waits for them. */
+    collectAnalytics: (id: number) => layer.renew(asked.analytics(id, 30, 'overview'), () => answers.analytics(id, 30, 'overview')),
+  }
+}
+
+export type StrategicCache = ReturnType<typeof createStrategicCache>
+
+/** The response's own key for the same question: `v1:api_response:deal_stats:123:30`. */
+export function asResponse(strategic: Question): Question {
+  return { ...strategic, key: strategic.key.replace(/^v1:/, 'v1:api_response:') }
+}

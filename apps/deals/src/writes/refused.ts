@@ -1,0 +1,10 @@
+// A write that the data does not allow.
+
+export class Refused extends Error {
+  readonly status: 403 | 404 | 422
+  constructor(status: 403 | 404 | 422, detail: string) {
+    super(detail)
+    this.name = 'Refused'
+    this.status = status
+  }
+}
