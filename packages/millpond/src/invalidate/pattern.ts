@@ -1,0 +1,172 @@
+// Patterns over keys: a glob (`user:*`), or a regular expression (a text that begins with `^`, or a RegExp). Linear time, bounded work.
+//
+// Work is bounded three ways: the text's length (core/glob), the compiled program's size, and program size times key length.
+// A key over the last bound counts as a match: forgetting too much is safe, blocking the event loop or keeping what was to go is not.
+import { MillpondError, show } from '../core/errors.ts'
+import { checkPattern, globMatcher } from '../core/glob.ts'
+import { type LinearRegex, type RegexEngine, re2 } from './regex-engine.ts'
+
+export interface CompiledPattern {
+  /** The canonical text: a glob, or a regular expression that begins with `^`. Compiles to the same pattern in every process. */
+  readonly source: string
+  /** Over the encoded key. */
+  matches(key: string): boolean
+}
+
+/** The largest compiled regular expression, in instructions. */
+export const MAX_PROGRAM_SIZE = 1000
+/** Instructions times characters that one test may cost; some 20 ms on a slow machine at worst. */
+export const MAX_STEPS = 100_000
+/** The most Unicode classes (`\p{L}`) in one expression: each is a table of hundreds of ranges. */
+export const MAX_UNICODE_CLASSES = 16
+/** The largest count in a repetition: `{250}`. */
+export const MAX_REPEAT = 250
+
+const NO_MATTER = 'dgimsu'
+
+export function isRegexSource(pattern: string): boolean {
+  return pattern.charCodeAt(0) === 94
+}
+
+/**
+ * Compiles a glob (`*` any run, `?` one character, `\` the next one plain) or a regular expression. A regular expression matches when it is found
+ * in the key: `^user:1` matches `user:10`, `^user:1$` does not.
+ * @throws MillpondError `PATTERN_INVALID` for what is empty, too long, too large, not well-formed or not linear; `OPTION_INVALID` when a regular
+ * expression is given and re2js is not installed.
+ */
+export function compilePattern(pattern: string | RegExp, engine?: RegexEngine): CompiledPattern {
+  const source = pattern instanceof RegExp ? sourceOf(pattern, engine ?? re2()) : checkPattern(pattern)
+  if (!isRegexSource(source)) return { source, matches: globMatcher(source) }
+  return { source, matches: regexMatcher(source, compileRegex(source, engine ?? re2(), pattern)) }
+}
+
+/** The canonical text of a pattern, checked. */
+export function patternSource(pattern: string | RegExp, engine?: RegexEngine): string {
+  return compilePattern(pattern, engine).source
+}
+
+export interface PatternCompilerOptions {
+  /** Default: re2js, loaded with the first regular expression. */
+  readonly engine?: RegexEngine
+  /** Told once per pattern that this process cannot compile. */
+  readonly warn?: (message: string, error: unknown) => void
+}
+
+/**
+ * A compiler for lines of the ledger, which other processes wrote: it never throws. A pattern that this process cannot run (re2js missing here, or
+ * a forged line) matches every key.
+ */
+export function patternCompiler(options: PatternCompilerOptions = {}): (pattern: string) => (key: string) => boolean {
+  return (pattern) => {
+    try {
+      return compilePattern(pattern, options.engine).matches
+    } catch (error) {
+      options.warn?.(`the pattern ${show(pattern)} cannot be run here: every key counts as matched`, error)
+      return () => true
+    }
+  }
+}
+
+function regexMatcher(source: string, regex: LinearRegex): (key: string) => boolean {
+  const prefix = literalPrefix(source)
+  const longest = Math.floor(MAX_STEPS / Math.max(1, regex.size))
+  return (key) => key.startsWith(prefix) && (key.length > longest || regex.test(key))
+}
+
+function compileRegex(source: string, engine: RegexEngine, given: string | RegExp): LinearRegex {
+  const fault = faultOf(source)
+  if (fault !== undefined) throw refused(given, fault)
+  let regex: LinearRegex
+  try {
+    regex = engine.compile(source)
+  } catch (cause) {
+    throw refused(given, cause instanceof Error ? cause.message : 'it cannot be compiled', cause)
+  }
+  if (regex.size > MAX_PROGRAM_SIZE) throw refused(given, `it compiles to ${regex.size} instructions, ${MAX_PROGRAM_SIZE} are allowed`)
+  return regex
+}
+
+function sourceOf(pattern: RegExp, engine: RegexEngine): string {
+  for (const flag of pattern.flags)
+    if (!NO_MATTER.includes(flag)) throw refused(pattern, `the flag ${flag} cannot be run in linear time here`)
+  const fault = foreignSyntax(pattern.source)
+  if (fault !== undefined) throw refused(pattern, fault)
+  let translated: string
+  try {
+    translated = engine.translate(pattern)
+  } catch (cause) {
+    throw refused(pattern, cause instanceof Error ? cause.message : 'it cannot be translated', cause)
+  }
+  // A RegExp is looked for anywhere in the key; the canonical text says so by its beginning.
+  return checkPattern(isRegexSource(translated) ? translated : `^(?s:.*?)(?:${translated})`)
+}
+
+/** What a RegExp may say that RE2 would read as something else without an error. */
+function foreignSyntax(source: string): string | undefined {
+  for (let i = 0; i < source.length; i++) {
+    const two = source.slice(i, i + 2)
+    if (two === '\\k' || (two[0] === '\\' && two >= '\\1' && two <= '\\9')) return 'backreferences cannot be run in linear time'
+    if (two[0] === '\\' && 'AQEzCa'.includes(two[1] ?? ' ')) return `${two} means something else in RE2: leave out the backslash`
+    if (two === '[[' || two === '{,') return `${two} means something else in RE2: put a backslash before the second character`
+    if (two[0] === '\\') i++
+  }
+  return undefined
+}
+
+/** What would make compiling costly, found without compiling. */
+function faultOf(source: string): string | undefined {
+  let classes = 0
+  for (let i = 0; i < source.length; i++) {
+    const char = source[i]
+    if (char === '\\') {
+      i++
+      const kind = source[i]
+      if ((kind === 'p' || kind === 'P') && ++classes > MAX_UNICODE_CLASSES)
+        return `it has more than ${MAX_UNICODE_CLASSES} Unicode classes`
+    } else if (char === '{') {
+      const count = largestCount(source, i + 1)
+      if (count > MAX_REPEAT) return `it repeats ${count} times, ${MAX_REPEAT} are allowed`
+    }
+  }
+  return undefined
+}
+
+function largestCount(source: string, from: number): number {
+  let largest = 0
+  let count = 0
+  for (let i = from; i < source.length; i++) {
+    const digit = source.charCodeAt(i) - 48
+    if (digit >= 0 && digit <= 9) count = count * 10 + digit
+    else if (source[i] === ',') count = 0
+    else return source[i] === '}' ? largest : 0
+    largest = Math.max(largest, count)
+  }
+  return 0
+}
+
+const META = '\\^$.|?*+()[]{}'
+
+/** Characters with which every match of `^...` begins; the empty text where that is not plain to see. Spares most keys the engine. */
+export function literalPrefix(source: string): string {
+  if (source.includes('|')) return ''
+  let end = 1
+  while (end < source.length && !META.includes(source[end] ?? '')) end++
+  const next = source[end]
+  // A repetition takes the character before it away, which may be half of a surrogate pair.
+  if (next === '?' || next === '*' || next === '{') {
+    end--
+    if (end > 1 && isLowSurrogate(source.charCodeAt(end))) end--
+  }
+  return source.slice(1, Math.max(1, end))
+}
+
+const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff
+
+function refused(pattern: string | RegExp, why: string, cause?: unknown): MillpondError {
+  const shown = pattern instanceof RegExp ? show(String(pattern)) : show(pattern)
+  return new MillpondError(
+    'PATTERN_INVALID',
+    `the pattern ${shown} is refused: ${why}; use a glob such as 'user:*', or an expression without lookaround, backreferences and large repetitions`,
+    ...(cause === undefined ? [] : [{ cause }]),
+  )
+}
