@@ -1,6 +1,6 @@
-// A seeded hash of strings that no outsider can aim at.
+// Hashes of strings: a seeded one of the whole key that no outsider can aim at, and a quick one of its end.
 //
-// Two multilinear hashes with random multipliers, 16 bits from the top of each (Lemire and Kaser, "Strongly universal string hashing is
+// The seeded hash: two multilinear hashes with random multipliers, 16 bits from the top of each (Lemire and Kaser, "Strongly universal string hashing is
 // fast", The Computer Journal 2014). Whoever does not know the multipliers finds two keys that collide with a chance of 2^-32, whatever
 // the keys look like. Keys longer than a block are chained: the hash of what came before enters the next block as two more characters.
 
@@ -50,4 +50,30 @@ function multiply(unit: number, at: number): number {
 function scatter(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
   return mixed ^ (mixed >>> 13)
+}
+
+/** Characters that the quickest hash reads. */
+export const SHORT_TAIL = 8
+
+/** A hash of the last `tail` characters (8 or more) and the length. Not safe against chosen keys: its user must bound what collisions cost. */
+export function hashTail(key: string, tail: number): number {
+  const last = key.length
+  if (tail !== SHORT_TAIL || last < SHORT_TAIL) return hashTailSlowly(key, tail)
+  let sum = Math.imul(last, 0x2545f491)
+  sum = (sum + Math.imul(key.charCodeAt(last - 1), 0x5bd1e995)) | 0
+  sum = (sum + Math.imul(key.charCodeAt(last - 2), 0x1b873593)) | 0
+  sum = (sum + Math.imul(key.charCodeAt(last - 3), 0x6c62272f)) | 0
+  sum = (sum + Math.imul(key.charCodeAt(last - 4), 0x4cf5ad43)) | 0
+  sum = (sum + Math.imul(key.charCodeAt(last - 5), 0x38495ab5)) | 0
+  sum = (sum + Math.imul(key.charCodeAt(last - 6), 0x7ed558cd)) | 0
+  sum = (sum + Math.imul(key.charCodeAt(last - 7), 0x52dce729)) | 0
+  sum = (sum + Math.imul(key.charCodeAt(last - 8), 0x165667b1)) | 0
+  return sum ^ (sum >>> 15)
+}
+
+function hashTailSlowly(key: string, tail: number): number {
+  const last = key.length
+  let sum = last
+  for (let i = Math.max(0, last - tail); i < last; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
+  return sum ^ (sum >>> 15)
 }

@@ -1,97 +1,98 @@
-// From key to slot: open addressing with linear probing over one typed array (Knuth, TAOCP 3, 6.4, algorithms L and R).
-import { hashKey } from './hash.ts'
+// From key to slot, with a quick hash for the usual keys and a safe one for the others.
+//
+// Reading a whole key to hash it costs more than all the rest of a hit, and V8's own cached hash cannot be seen from JavaScript. So a key
+// is first looked for by its last few characters, whose hash costs next to nothing; equality is decided by comparing the keys, as always.
+// Keys that share those characters soon find no place within the bounded reach of that table; they go to a second table, by the seeded hash
+// of the whole key. So a lookup is a bounded number of steps plus one that nobody can aim at, whatever keys come. When many had to go, the
+// index learns to look at more characters: at once while it is small, when it grows anyway later.
+import { hashKey, hashTail, SHORT_TAIL } from './hash.ts'
+import { ProbeTable } from './probe-table.ts'
 import type { Slots } from './slots.ts'
 
-const NONE = -1
-const FIRST_CELLS = 64
-/** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
-const MOST_FULL = 0.75
+/** How many of a key's last characters are looked at, by level; after them only the whole key will do. */
+const TAILS = [SHORT_TAIL, 24]
+/** An index up to this size may be rebuilt at any time: some 3 ms. */
+const SMALL = 1 << 15
 
-/**
- * One key space's index. A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe
- * rarely touches a key that is not the one asked for.
- */
+/** The keys of one space. */
 export class KeyIndex {
-  size = 0
   readonly #slots: Slots
-  readonly #slotMask: number
-  #cells = new Int32Array(FIRST_CELLS)
-  #cellMask = FIRST_CELLS - 1
+  readonly #near: ProbeTable
+  readonly #far: ProbeTable
+  #level = 0
+  #tail = SHORT_TAIL
 
   constructor(slots: Slots) {
     this.#slots = slots
-    this.#slotMask = 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
+    this.#near = new ProbeTable(slots, true)
+    this.#far = new ProbeTable(slots, false)
+  }
+
+  get size(): number {
+    return this.#near.size + this.#far.size
   }
 
   /** The key's slot, or -1. */
   find(key: string): number {
-    return this.locate(key, hashKey(key))
+    const slot = this.#near.find(key, hashTail(key, this.#tail))
+    return slot >= 0 || this.#far.size === 0 ? slot : this.#far.find(key, hashKey(key))
   }
 
-  locate(key: string, hash: number): number {
-    const cells = this.#cells
-    const cellMask = this.#cellMask
-    const slotMask = this.#slotMask
-    const pairs = this.#slots.pairs
-    for (let at = hash & cellMask; ; at = (at + 1) & cellMask) {
-      const cell = cells[at] as number
-      if (cell === 0) return NONE
-      if (((cell ^ hash) & ~slotMask) !== 0) continue
-      const slot = (cell & slotMask) - 1
-      if (pairs[2 * slot] === key) return slot
+  /** The slot holds its key already, and the index does not have it. */
+  insert(slot: number): void {
+    if (this.#near.isFull) this.#grow()
+    this.#place(slot, hashTail(this.#slots.key(slot), this.#tail))
+    if (this.#isMisled() && this.size <= SMALL) this.#relearn()
+  }
+
+  #place(slot: number, hash: number): void {
+    if (this.#level < TAILS.length && this.#near.insert(slot, hash)) return
+    const far = this.#far
+    if (far.isFull) {
+      const { hashes } = this.#slots
+      for (const moved of far.drain(far.cells * 2)) far.insert(moved, hashes[moved] as number)
     }
+    far.insert(slot, hashKey(this.#slots.key(slot)))
   }
 
-  /** The key is not there yet. */
-  insert(slot: number, hash: number): void {
-    if (this.size >= this.#cells.length * MOST_FULL) this.#grow()
-    this.#put(slot, hash)
-    this.size++
-  }
-
-  #put(slot: number, hash: number): void {
-    const cells = this.#cells
-    const mask = this.#cellMask
-    let at = hash & mask
-    while (cells[at] !== 0) at = (at + 1) & mask
-    cells[at] = (hash & ~this.#slotMask) | (slot + 1)
-  }
-
-  remove(slot: number, hash: number): void {
-    const cells = this.#cells
-    const mask = this.#cellMask
-    const slotMask = this.#slotMask
-    let hole = hash & mask
-    while (((cells[hole] as number) & slotMask) !== slot + 1) hole = (hole + 1) & mask
-    // Move back whoever would no longer be found beyond the hole, instead of leaving a mark that probes must step over for ever.
-    const hashes = this.#slots.hashes
-    for (let at = (hole + 1) & mask; ; at = (at + 1) & mask) {
-      const cell = cells[at] as number
-      if (cell === 0) break
-      const home = (hashes[(cell & slotMask) - 1] as number) & mask
-      if (((at - home) & mask) < ((at - hole) & mask)) continue
-      cells[hole] = cell
-      hole = at
-    }
-    cells[hole] = 0
-    this.size--
+  /** The slot must still hold its key. */
+  remove(slot: number): void {
+    const hash = this.#slots.hashes[slot] as number
+    if (!this.#near.remove(slot, hash)) this.#far.remove(slot, hash)
   }
 
   #grow(): void {
-    const old = this.#cells
-    this.#cells = new Int32Array(old.length * 2)
-    this.#cellMask = this.#cells.length - 1
-    const hashes = this.#slots.hashes
-    for (const cell of old) {
-      if (cell === 0) continue
-      const slot = (cell & this.#slotMask) - 1
-      this.#put(slot, hashes[slot] as number)
+    if (this.#isMisled()) {
+      this.#relearn()
+      return
     }
+    const near = this.#near
+    const { hashes } = this.#slots
+    for (const slot of near.drain(near.cells * 2)) this.#place(slot, hashes[slot] as number)
+  }
+
+  /** More than an eighth of the keys strayed: their tails do not tell them apart. */
+  #isMisled(): boolean {
+    return this.#far.size > 16 + (this.#near.size >>> 3) && this.#level < TAILS.length
+  }
+
+  #relearn(): void {
+    this.#level++
+    this.#tail = TAILS[this.#level] ?? SHORT_TAIL
+    const strays = [...this.#far.drain(this.#far.cells)]
+    const near = this.#near
+    let cells = near.cells
+    while (cells < (near.size + strays.length) * 2) cells *= 2
+    for (const slot of near.drain(cells)) this.#place(slot, this.#hash(slot))
+    for (const slot of strays) this.#place(slot, this.#hash(slot))
+  }
+
+  #hash(slot: number): number {
+    return hashTail(this.#slots.key(slot), this.#tail)
   }
 
   clear(): void {
-    this.#cells = new Int32Array(FIRST_CELLS)
-    this.#cellMask = FIRST_CELLS - 1
-    this.size = 0
+    this.#near.clear()
+    this.#far.clear()
   }
 }

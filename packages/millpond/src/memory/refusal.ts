@@ -17,7 +17,8 @@ export function locateRefusal(value: unknown): Refusal {
 }
 
 function search(value: unknown, path: string, inside: readonly object[]): Refusal | undefined {
-  if (typeof value === 'function') return refuse(path, value.prototype === undefined || value.name === '' ? 'a function' : `the function ${value.name}`)
+  if (typeof value === 'function')
+    return refuse(path, value.prototype === undefined || value.name === '' ? 'a function' : `the function ${value.name}`)
   if (typeof value === 'symbol') return refuse(path, 'a symbol')
   if (typeof value !== 'object' || value === null) return undefined
   if (inside.includes(value)) return refuse(path, 'part of a cycle (it contains itself)')

@@ -2,7 +2,7 @@
 import type { Clock, Eviction, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
 import { Expiry } from './expiry.ts'
 import { hashKey } from './hash.ts'
-import { freezeOwned, isolate, type Isolated } from './isolate.ts'
+import { freezeOwned, type Isolated, isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
 import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
@@ -70,22 +70,21 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const { value, live } = isolated(entry)
     if (this.#closed) return false
     const weight = weigh(key, value)
-    const hash = hashKey(key)
-    const held = space.index.locate(key, hash)
+    const held = space.index.find(key)
     if (weight > this.#maxBytes) {
       if (held >= 0) this.remove(held, 'replaced')
       return false
     }
-    const slot = held >= 0 ? held : this.#place(space, key, hash)
+    const slot = held >= 0 ? held : this.#place(space, key)
     const policyWeight = this.#countsBytes ? weight : 1
     this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
     this.#write(slot, value, live, weight, entry)
     if (held >= 0) this.eviction.reweigh(slot, policyWeight)
-    else this.eviction.add(slot, hash >>> 0, policyWeight, entry.cost ?? 0)
+    else this.eviction.add(slot, hashKey(key) >>> 0, policyWeight, entry.cost ?? 0)
     return this.#isOver() ? this.#evict(slot) : true
   }
 
-  #place(space: Space, key: string, hash: number): number {
+  #place(space: Space, key: string): number {
     const slots = this.slots
     let slot = slots.take()
     if (slot < 0) {
@@ -93,9 +92,8 @@ export class MemoryStore implements NearStore, SpaceOwner {
       slot = slots.take()
     }
     slots.pairs[2 * slot] = key
-    slots.hashes[slot] = hash
     slots.setSpace(slot, space.id)
-    space.index.insert(slot, hash)
+    space.index.insert(slot)
     this.hits[slot] = 0
     return slot
   }
@@ -166,7 +164,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const space = this.#spaces[slots.space(slot)] as Space
     const key = slots.key(slot)
     this.bytes -= this.weight(slot)
-    space.index.remove(slot, slots.hashes[slot] as number)
+    space.index.remove(slot)
     slots.release(slot, this.#clock.coarse)
     this.evictions[reason] = (this.evictions[reason] ?? 0) + 1
     if (this.onLeave !== undefined) this.onLeave(space.name, key, reason)

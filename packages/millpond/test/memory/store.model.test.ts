@@ -6,7 +6,21 @@ import { createMemoryStore, type MemoryOptions } from '../../src/memory/index.ts
 import { fakeClock } from '../../src/testing/clock.ts'
 
 const SPACES = ['', 'users', 'orders']
-const KEYS = ['a', 'b', '__proto__', 'constructor', 'hasOwnProperty', 'ü', '\ud800', 'x'.repeat(70), 'x'.repeat(71), '', '0', 'a\0', ...Array.from({ length: 40 }, (_, i) => `k${i}`)]
+const KEYS = [
+  'a',
+  'b',
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'ü',
+  '\ud800',
+  'x'.repeat(70),
+  'x'.repeat(71),
+  '',
+  '0',
+  'a\0',
+  ...Array.from({ length: 40 }, (_, i) => `k${i}`),
+]
 
 type Step =
   | { kind: 'set'; space: number; key: string; value: unknown; ttl: number; stale: number; tags: string[] }
@@ -18,11 +32,27 @@ type Step =
 const space = fc.nat(SPACES.length - 1)
 const key = fc.constantFrom(...KEYS)
 const ttl = fc.oneof(fc.constant(Infinity), fc.integer({ min: 0, max: 3_000 }), fc.constant(90 * 86_400_000))
-const value = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.constant(null), fc.array(fc.string({ maxLength: 9 }), { maxLength: 9 }), fc.constant(new Date(7)), fc.constant({ a: { b: [1] } }))
+const value = fc.oneof(
+  fc.string(),
+  fc.integer(),
+  fc.double(),
+  fc.constant(null),
+  fc.array(fc.string({ maxLength: 9 }), { maxLength: 9 }),
+  fc.constant(new Date(7)),
+  fc.constant({ a: { b: [1] } }),
+)
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 10,
-    arbitrary: fc.record({ kind: fc.constant('set' as const), space, key, value, ttl, stale: fc.oneof(fc.constant(0), fc.nat(2_000), fc.constant(Infinity)), tags: fc.uniqueArray(fc.constantFrom('t1', 't2', 't3')) }),
+    arbitrary: fc.record({
+      kind: fc.constant('set' as const),
+      space,
+      key,
+      value,
+      ttl,
+      stale: fc.oneof(fc.constant(0), fc.nat(2_000), fc.constant(Infinity)),
+      tags: fc.uniqueArray(fc.constantFrom('t1', 't2', 't3')),
+    }),
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('get' as const, 'drop' as const), space, key }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('retime' as const), space, key, ttl }) },
@@ -34,7 +64,7 @@ const configurations: Record<string, MemoryOptions> = {
   'one entry': { maxEntries: 1 },
   'few entries, lru': { maxEntries: 7, policy: 'lru' },
   'all fit': { maxEntries: 1_000 },
-  'bytes': { maxBytes: 2_000 },
+  bytes: { maxBytes: 2_000 },
   'bytes and entries': { maxBytes: 2_500, maxEntries: 12 },
   'no limit': { maxEntries: Infinity },
 }
@@ -49,7 +79,8 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
     const held = model[SPACES.indexOf(name)]?.get(left)
     expect(held, `${left} left as ${reason}`).toBeDefined()
     if (reason === 'ttl_expired') expect(held?.staleUntil).toBeLessThanOrEqual(clock.now())
-    if (reason === 'capacity_limit') expect(Math.max(store.entries + 1 - store.limits.maxEntries, store.bytes - store.limits.maxBytes)).toBeGreaterThan(-3_000)
+    if (reason === 'capacity_limit')
+      expect(Math.max(store.entries + 1 - store.limits.maxEntries, store.bytes - store.limits.maxBytes)).toBeGreaterThan(-3_000)
     model[SPACES.indexOf(name)]?.delete(left)
   }
   for (const one of steps) {
@@ -61,7 +92,14 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
       if (near === undefined || known === undefined) throw new Error('no such space')
       if (one.kind === 'set') {
         const now = clock.now()
-        const entry: NearEntry = { value: one.value, createdAt: now, freshUntil: now + one.ttl, staleUntil: now + one.ttl + one.stale, tags: one.tags, asOf: seq++ }
+        const entry: NearEntry = {
+          value: one.value,
+          createdAt: now,
+          freshUntil: now + one.ttl,
+          staleUntil: now + one.ttl + one.stale,
+          tags: one.tags,
+          asOf: seq++,
+        }
         known.set(one.key, entry)
         const stored = near.set(one.key, entry)
         expect(near.find(one.key) >= 0).toBe(stored)

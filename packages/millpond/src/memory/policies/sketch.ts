@@ -1,34 +1,44 @@
 // How often a key was asked for lately: 4-bit counters behind a doorkeeper, halved as they age.
 //
 // TinyLFU (Einziger, Friedman, Manes, ACM Transactions on Storage 2017): a count-min sketch whose counters are halved after each sample
-// of some ten requests per entry, so that it follows the traffic; a Bloom filter at the door keeps keys that come once out of the
-// counters. The four counters of a key share one 64-byte block, hence one cache line.
-import { powerOfTwo } from './arrays.ts'
-
+// of requests, so that it follows the traffic; a Bloom filter at the door keeps keys that come once out of the counters. The four
+// counters of a key share one 64-byte block, hence one cache line.
 const BLOCK_WORDS = 16
-const SAMPLE_PER_ENTRY = 10
-/** The most a key can count: 15 in the counters and 1 at the door. */
-export const MAX_FREQUENCY = 16
+const WORDS_PER_DOOR_WORD = 2
 
-/** 5 to 10 bytes per entry. */
+export interface SketchOptions {
+  /** 32-bit words of eight counters for each entry. */
+  readonly wordsPerEntry: number
+  /** Words that are granted in any case: precision is cheap while the cache is small. */
+  readonly leastWords: number
+  /** Requests for each entry until all counts are halved. */
+  readonly samplePerEntry: number
+  /** Requests until then in any case. */
+  readonly leastSample: number
+}
+
+/** Counts up to 16. 6 bytes per entry and word of `wordsPerEntry`. */
 export class FrequencySketch {
+  readonly #options: SketchOptions
   #words = new Uint32Array(0)
   #door = new Uint32Array(0)
-  #blockMask = 0
-  #doorMask = 0
+  #blocks = 0
   #sample = 0
   #seen = 0
 
-  /** Makes room for the statistics of so many entries; what was counted is kept. */
+  constructor(options: SketchOptions) {
+    this.#options = options
+  }
+
+  /** Makes room for the statistics of so many entries; what was counted is kept. Never shrinks. */
   grow(entries: number): void {
-    const size = Math.max(BLOCK_WORDS, powerOfTwo(entries))
-    if (size > this.#words.length) {
-      this.#words = repeated(this.#words, size)
-      this.#blockMask = size / BLOCK_WORDS - 1
-      this.#door = repeated(this.#door, size / 4)
-      this.#doorMask = size / 4 - 1
-    }
-    this.#sample = Math.max(SAMPLE_PER_ENTRY * entries, 64)
+    const { wordsPerEntry, leastWords, samplePerEntry, leastSample } = this.#options
+    const blocks = Math.ceil(Math.max(entries * wordsPerEntry, leastWords, 1) / BLOCK_WORDS)
+    this.#sample = Math.max(entries * samplePerEntry, leastSample)
+    if (blocks <= this.#blocks) return
+    this.#words = stretched(this.#words, blocks, BLOCK_WORDS)
+    this.#door = stretched(this.#door, blocks, BLOCK_WORDS / WORDS_PER_DOOR_WORD)
+    this.#blocks = blocks
   }
 
   clear(): void {
@@ -39,46 +49,50 @@ export class FrequencySketch {
 
   /** Counts one request. Halves everything when the sample is full. */
   count(hash: number): void {
-    if (this.#words.length === 0) return
-    if (this.#atDoor(hash, true)) this.#increment(hash)
+    if (this.#blocks === 0) return
+    const block = this.#block(hash)
+    const rest = spread(hash)
+    if (this.#entersDoor(block, rest)) this.#increment(block, rest)
     if (++this.#seen >= this.#sample) this.#age()
   }
 
-  /** The estimated count, 0 .. MAX_FREQUENCY; never below the true count of the sample while counters are not halved. */
+  /** The estimated count; before the next halving never below the true one, up to 16. */
   frequency(hash: number): number {
-    if (this.#words.length === 0) return 0
-    const block = (hash & this.#blockMask) * BLOCK_WORDS
+    if (this.#blocks === 0) return 0
+    const block = this.#block(hash)
     const rest = spread(hash)
     let least = 15
     for (let row = 0; row < 4; row++) {
-      const bits = rest >>> (row * 8)
-      const word = this.#words[block + row * 4 + (bits & 3)] ?? 0
+      const bits = rest >>> (row * 5)
+      const word = this.#words[block * BLOCK_WORDS + row * 4 + (bits & 3)] ?? 0
       const counter = (word >>> (bits & 0x1c)) & 15
       if (counter < least) least = counter
     }
-    return this.#atDoor(hash, false) ? least + 1 : least
+    const bits = doorBits(rest)
+    return ((this.#door[doorWord(block, rest)] ?? 0) & bits) === bits ? least + 1 : least
   }
 
-  #increment(hash: number): void {
-    const block = (hash & this.#blockMask) * BLOCK_WORDS
-    const rest = spread(hash)
+  #block(hash: number): number {
+    return Math.floor((hash / 0x1_0000_0000) * this.#blocks)
+  }
+
+  #increment(block: number, rest: number): void {
     for (let row = 0; row < 4; row++) {
-      const bits = rest >>> (row * 8)
-      const at = block + row * 4 + (bits & 3)
+      const bits = rest >>> (row * 5)
+      const at = block * BLOCK_WORDS + row * 4 + (bits & 3)
       const word = this.#words[at] ?? 0
       const shift = bits & 0x1c
       if (((word >>> shift) & 15) < 15) this.#words[at] = word + (1 << shift)
     }
   }
 
-  /** Whether the key has passed the door; with `enter`, it has from now on. Both bits of a key lie in one word. */
-  #atDoor(hash: number, enter: boolean): boolean {
-    const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-    const at = (mixed >>> 10) & this.#doorMask
-    const bits = (1 << (mixed & 31)) | (1 << ((mixed >>> 5) & 31))
+  /** Whether the key has passed the door before. */
+  #entersDoor(block: number, rest: number): boolean {
+    const at = doorWord(block, rest)
+    const bits = doorBits(rest)
     const word = this.#door[at] ?? 0
     if ((word & bits) === bits) return true
-    if (enter) this.#door[at] = word | bits
+    this.#door[at] = word | bits
     return false
   }
 
@@ -89,15 +103,29 @@ export class FrequencySketch {
   }
 }
 
-/** Other bits of the same hash: which counters of its block a key has. */
+/** Bits that do not follow from the block's number: 20 choose the counters, 12 the place at the door. */
 function spread(hash: number): number {
-  const mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
-  return mixed ^ (mixed >>> 15)
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b)
+  return mixed ^ (mixed >>> 16)
 }
 
-/** A table of twice the size answers as before when both halves hold the old content: an index only gains a bit. */
-function repeated(old: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
-  const grown = new Uint32Array(length)
-  for (let at = 0; old.length > 0 && at < length; at += old.length) grown.set(old, at)
+function doorWord(block: number, rest: number): number {
+  return block * (BLOCK_WORDS / WORDS_PER_DOOR_WORD) + (rest >>> 29)
+}
+
+/** Two bits of one word. */
+function doorBits(rest: number): number {
+  return (1 << ((rest >>> 20) & 31)) | (1 << ((rest >>> 24) & 31))
+}
+
+/** A block's place is proportional to the hash: each new block answers as before when it begins as the old one that covered its hashes. */
+function stretched(old: Uint32Array<ArrayBuffer>, blocks: number, width: number): Uint32Array<ArrayBuffer> {
+  const grown = new Uint32Array(blocks * width)
+  const before = old.length / width
+  for (let block = 0; before > 0 && block < blocks; block++) {
+    const from = Math.floor((block / blocks) * before) * width
+    grown.set(old.subarray(from, from + width), block * width)
+  }
   return grown
 }

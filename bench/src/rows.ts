@@ -1,0 +1,149 @@
+// The loops that are timed. One process runs one library only, so that every call site here sees one kind of object, as in a service.
+import { randomFrom, shuffledDraws, zipfDraws } from './numbers.ts'
+import type { Subject, SubjectType } from './subjects.ts'
+import { TTL_MS } from './subjects.ts'
+
+export const ROWS = [
+  'hit prebuilt',
+  'hit fresh',
+  'miss fresh',
+  'set + evict',
+  'zipf 90/10',
+  'hit prebuilt, TTL',
+  'hit fresh, TTL',
+  'set + evict, TTL',
+] as const
+export type Row = (typeof ROWS)[number]
+
+export interface Sample {
+  readonly row: Row
+  /** CPU nanoseconds an operation, user and system, of the whole process: the garbage collector's threads count. */
+  readonly ns: number
+}
+
+const BATCHES = 5
+/** Below this a batch is too short for the resolution of `process.cpuUsage`. */
+const BATCH_MS = 60
+const DRAWS = 1 << 20
+
+/** 20 characters for any index below ten million, one byte each. */
+function keyOf(index: number): string {
+  return `user:profile:${1_000_000 + index}`
+}
+
+/** One flat string, as it comes out of a parser, and not a rope of two. */
+function flatKey(index: number): string {
+  return JSON.parse(`"${keyOf(index)}"`)
+}
+
+/** Every row of one library at one size. Throws when a loop did not see what it should have. */
+export function runRows(type: SubjectType, capacity: number, rows: readonly Row[]): Sample[] {
+  const samples: Sample[] = []
+  for (const ttl of [false, true]) {
+    const wanted = rows.filter((row) => row.endsWith(', TTL') === ttl)
+    if (wanted.length === 0 || (ttl && !type.ttl)) continue
+    samples.push(...runWith(type, capacity, ttl, wanted))
+  }
+  return samples
+}
+
+function runWith(type: SubjectType, capacity: number, ttl: boolean, rows: readonly Row[]): Sample[] {
+  const subject = type.make(capacity, ttl ? TTL_MS : undefined)
+  const random = randomFrom(capacity + 7)
+  const draws = shuffledDraws(capacity, Math.max(DRAWS, capacity), random)
+  const keys = Array.from({ length: capacity }, (_, i) => flatKey(i))
+  const values = Array.from({ length: 1024 }, (_, i) => `value ${i}`)
+  let held = fill(subject, keys, values)
+  const samples: Sample[] = []
+  let next = 2_000_000
+  for (const row of rows) {
+    if (row.startsWith('hit')) {
+      const fresh = row.startsWith('hit fresh')
+      samples.push({
+        row,
+        ns: measure(draws.length, (count) =>
+          expectHits(fresh ? hitFresh(subject, draws, count) : hitPrebuilt(subject, keys, draws, count), count, held),
+        ),
+      })
+    } else if (row === 'miss fresh') {
+      samples.push({ row, ns: measure(draws.length, (count) => expectHits(miss(subject, draws, count), 0, 0)) })
+    } else if (row === 'zipf 90/10') {
+      const zipf = zipfDraws(2 * capacity, DRAWS, 0.99, random)
+      samples.push({ row, ns: measure(zipf.length, (count) => mixed(subject, zipf, count, values)) })
+    } else {
+      const run = (count: number): void => {
+        for (let i = 0; i < count; i++) subject.set(keyOf(next + i), values[i & 1023])
+        next += count
+        if (next > 8_000_000) next = 2_000_000 + 2 * capacity
+      }
+      samples.push({ row, ns: measure(draws.length, run) })
+    }
+    if (!row.startsWith('hit') && row !== 'miss fresh') held = fill(subject, keys, values)
+  }
+  subject.close?.()
+  return samples
+}
+
+/** Puts every key in, twice where the policy did not admit all at once, and counts what is held. */
+function fill(subject: Subject, keys: readonly string[], values: readonly string[]): number {
+  for (let i = 0; i < keys.length; i++) subject.set(keys[i] as string, values[i & 1023])
+  let held = 0
+  for (const key of keys) if (subject.get(key) != null) held++
+  return held / keys.length
+}
+
+function expectHits(hits: number, wanted: number, held: number): void {
+  if (wanted === 0 ? hits !== 0 : hits < wanted * held * 0.98) throw new Error(`${hits} hits where ${wanted} were expected`)
+}
+
+function hitPrebuilt(subject: Subject, keys: readonly string[], draws: Uint32Array, count: number): number {
+  let hits = 0
+  for (let i = 0; i < count; i++) if (subject.get(keys[draws[i] as number] as string) != null) hits++
+  return hits
+}
+
+function hitFresh(subject: Subject, draws: Uint32Array, count: number): number {
+  let hits = 0
+  for (let i = 0; i < count; i++) if (subject.get(keyOf(draws[i] as number)) != null) hits++
+  return hits
+}
+
+function miss(subject: Subject, draws: Uint32Array, count: number): number {
+  let hits = 0
+  for (let i = 0; i < count; i++) if (subject.get(`user:profile:${9_000_000 + (draws[i] as number)}`) != null) hits++
+  return hits
+}
+
+/** Reads through: a miss is stored. Every tenth operation is a write. */
+function mixed(subject: Subject, draws: Uint32Array, count: number, values: readonly string[]): void {
+  for (let i = 0; i < count; i++) {
+    const key = keyOf(draws[i] as number)
+    if (i % 10 === 9 || subject.get(key) == null) subject.set(key, values[i & 1023])
+  }
+}
+
+/** The median over some batches, after as long a time of warming up. */
+function measure(most: number, run: (count: number) => void): number {
+  let count = Math.min(most, 10_000)
+  let ns = 0
+  // Finds how many operations fill a batch, and lets the compiler finish meanwhile.
+  for (let warm = 0; warm < BATCH_MS * 1e6 * 2; warm += ns * count) {
+    ns = timed(count, run)
+    if (ns * count < (BATCH_MS / 4) * 1e6) count = Math.min(most, count * 2)
+  }
+  const batch = Math.min(most, Math.ceil((BATCH_MS * 1e6) / ns))
+  const rounds = Math.ceil((BATCH_MS * 1e6) / (ns * batch))
+  const results = Array.from({ length: BATCHES }, () => {
+    let sum = 0
+    for (let i = 0; i < rounds; i++) sum += timed(batch, run)
+    return sum / rounds
+  })
+  return results.sort((a, b) => a - b)[BATCHES >> 1] as number
+}
+
+function timed(count: number, run: (count: number) => void): number {
+  const before = process.cpuUsage()
+  run(count)
+  const { user, system } = process.cpuUsage(before)
+  return Math.max(1, (user + system) * 1000) / count
+}

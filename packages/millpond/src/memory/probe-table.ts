@@ -1,0 +1,121 @@
+// Open addressing with linear probing over one typed array (Knuth, TAOCP 3, 6.4, algorithms L and R), with or without a bounded reach.
+import type { Slots } from './slots.ts'
+
+const NONE = -1
+const FIRST_CELLS = 64
+/** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
+const MOST_FULL = 0.75
+/** A bounded table looks at so many cells, and at so many keys with one hash. */
+const MOST_STEPS = 24
+const MOST_TWINS = 2
+
+/**
+ * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe rarely touches a key
+ * that is not the one asked for. Bounded: a key that finds no place within reach is refused, so that no choice of keys makes a step longer.
+ */
+export class ProbeTable {
+  size = 0
+  readonly #slots: Slots
+  readonly #slotMask: number
+  readonly #mostSteps: number
+  readonly #mostTwins: number
+  #cells = new Int32Array(FIRST_CELLS)
+  #mask = FIRST_CELLS - 1
+
+  constructor(slots: Slots, bounded: boolean) {
+    this.#slots = slots
+    this.#slotMask = 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
+    this.#mostSteps = bounded ? MOST_STEPS : 0x7fffffff
+    this.#mostTwins = bounded ? MOST_TWINS : 0x7fffffff
+  }
+
+  get isFull(): boolean {
+    return this.size >= this.#cells.length * MOST_FULL
+  }
+
+  get cells(): number {
+    return this.#cells.length
+  }
+
+  /** The key's slot, or -1. */
+  find(key: string, hash: number): number {
+    const cells = this.#cells
+    const mask = this.#mask
+    const slotMask = this.#slotMask
+    const pairs = this.#slots.pairs
+    let at = hash & mask
+    for (let steps = this.#mostSteps, twins = this.#mostTwins; steps >= 0; steps--) {
+      const cell = cells[at] as number
+      if (cell === 0) return NONE
+      if (((cell ^ hash) & ~slotMask) === 0) {
+        const slot = (cell & slotMask) - 1
+        if (pairs[2 * slot] === key) return slot
+        if (--twins < 0) return NONE
+      }
+      at = (at + 1) & mask
+    }
+    return NONE
+  }
+
+  /** `false`: no place within reach. The key must not be there yet, the table not full. */
+  insert(slot: number, hash: number): boolean {
+    const cells = this.#cells
+    const slotMask = this.#slotMask
+    let at = hash & this.#mask
+    for (let steps = this.#mostSteps, twins = this.#mostTwins; steps >= 0; steps--) {
+      const cell = cells[at] as number
+      if (cell === 0) {
+        cells[at] = (hash & ~slotMask) | (slot + 1)
+        this.#slots.hashes[slot] = hash
+        this.size++
+        return true
+      }
+      if (((cell ^ hash) & ~slotMask) === 0 && --twins < 0) return false
+      at = (at + 1) & this.#mask
+    }
+    return false
+  }
+
+  /** `false`: the slot is not in this table. */
+  remove(slot: number, hash: number): boolean {
+    const cells = this.#cells
+    const mask = this.#mask
+    const slotMask = this.#slotMask
+    let hole = hash & mask
+    for (let steps = this.#mostSteps; ((cells[hole] as number) & slotMask) !== slot + 1; steps--) {
+      if (steps < 0 || cells[hole] === 0) return false
+      hole = (hole + 1) & mask
+    }
+    // Move back whoever would no longer be found beyond the hole, instead of leaving a mark that probes must step over for ever.
+    // A key only ever moves towards its place and past nobody, so what was within reach stays within reach.
+    const hashes = this.#slots.hashes
+    let at = (hole + 1) & mask
+    for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
+      const distance = (at - hole) & mask
+      if (distance > this.#mostSteps) break
+      if (((at - (hashes[(cell & slotMask) - 1] as number)) & mask) >= distance) {
+        cells[hole] = cell
+        hole = at
+      }
+      at = (at + 1) & mask
+    }
+    cells[hole] = 0
+    this.size--
+    return true
+  }
+
+  /** Empties the table, and hands over the slots that were in it. */
+  *drain(cells: number): IterableIterator<number> {
+    const old = this.#cells
+    this.#cells = new Int32Array(cells)
+    this.#mask = cells - 1
+    this.size = 0
+    for (const cell of old) if (cell !== 0) yield (cell & this.#slotMask) - 1
+  }
+
+  clear(): void {
+    this.#cells = new Int32Array(FIRST_CELLS)
+    this.#mask = FIRST_CELLS - 1
+    this.size = 0
+  }
+}
