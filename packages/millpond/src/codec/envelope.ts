@@ -58,11 +58,17 @@ export function pack(kind: Kind, parts: EncodedParts, value: string | Uint8Array
 
 function packMeta({ key, tags, createdAt, freshUntil, staleUntil }: EncodedParts): string {
   if (!Number.isFinite(createdAt) || Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) {
-    throw new MillpondError('OPTION_INVALID', `the times of entry ${show(key)} are ${createdAt}, ${freshUntil}, ${staleUntil}: give epoch milliseconds`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `the times of entry ${show(key)} are ${createdAt}, ${freshUntil}, ${staleUntil}: give epoch milliseconds`,
+    )
   }
   const meta = tags.length === 0 ? `[${JSON.stringify(key)}]` : JSON.stringify([key, ...tags])
   if (meta.length * 3 > MAX_META && Buffer.byteLength(meta) > MAX_META) {
-    throw new MillpondError('VALUE_TOO_LARGE', `key and ${tags.length} tags of entry ${show(key)} need more than ${MAX_META} bytes: use fewer or shorter tags`)
+    throw new MillpondError(
+      'VALUE_TOO_LARGE',
+      `key and ${tags.length} tags of entry ${show(key)} need more than ${MAX_META} bytes: use fewer or shorter tags`,
+    )
   }
   return meta
 }

@@ -94,12 +94,18 @@ class Walk {
     this.#count(value.length)
     const list: unknown[] = []
     for (let i = 0; i < value.length; i++) {
-      if (!Object.hasOwn(value, i)) this.#at(i, () => this.#refuse('is a hole in an array', 'write undefined or null there'))
-      list.push(this.#at(i, () => this.value(value[i])))
+      const item = value[i]
+      this.#steps.push(i)
+      if (item === undefined && !Object.hasOwn(value, i)) this.#refuse('is a hole in an array', 'write undefined or null there')
+      list.push(this.value(item))
+      this.#steps.pop()
     }
     if (Object.keys(value).length !== value.length) {
-      const extra = Object.keys(value)[value.length] ?? ''
-      this.#at(extra, () => this.#refuse('is a named property of an array', 'store an object that holds the array beside it'))
+      this.#refuseAt(
+        Object.keys(value)[value.length] ?? '',
+        'is a named property of an array',
+        'store an object that holds the array beside it',
+      )
     }
     this.#noHiddenFields(value)
     return list
@@ -111,9 +117,12 @@ class Walk {
     const list: unknown[] = ['Map']
     let i = 0
     for (const [key, item] of value) {
-      list.push(this.#at({ note: `key of entry ${i}` }, () => this.value(key)))
-      list.push(this.#at({ note: `entry ${i}` }, () => this.value(item)))
-      i++
+      this.#steps.push({ note: 'key of entry', index: i })
+      list.push(this.value(key))
+      this.#steps.pop()
+      this.#steps.push({ note: 'entry', index: i++ })
+      list.push(this.value(item))
+      this.#steps.pop()
     }
     return { [MARK]: list }
   }
@@ -124,8 +133,9 @@ class Walk {
     const list: unknown[] = ['Set']
     let i = 0
     for (const item of value) {
-      list.push(this.#at({ note: `member ${i}` }, () => this.value(item)))
-      i++
+      this.#steps.push({ note: 'member', index: i++ })
+      list.push(this.value(item))
+      this.#steps.pop()
     }
     return { [MARK]: list }
   }
@@ -138,27 +148,24 @@ class Walk {
     this.#count(names.length)
     // No prototype: a field named __proto__ or toJSON is a field here like any other.
     const fields: Record<string, unknown> = Object.create(null)
-    for (const name of names) fields[name] = this.#at(name, () => this.value((value as Record<string, unknown>)[name]))
+    for (const name of names) {
+      this.#steps.push(name)
+      fields[name] = this.value((value as Record<string, unknown>)[name])
+      this.#steps.pop()
+    }
     if (prototype === null) return { [MARK]: ['null', fields] }
     return names.includes(MARK) ? { [MARK]: ['Object', fields] } : fields
   }
 
-  #noHiddenFields(value: object): void {
+  #noHiddenFields(value: object, mayHaveHook = true): void {
     for (const symbol of Object.getOwnPropertySymbols(value)) {
       if (Object.prototype.propertyIsEnumerable.call(value, symbol)) {
-        this.#at({ note: String(symbol) }, () => this.#refuse('is a field named by a symbol', 'use a string as its name, or leave the field out'))
+        this.#refuseAt({ note: String(symbol) }, 'is a field named by a symbol', 'use a string as its name, or leave the field out')
       }
     }
-    if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-      this.#at('toJSON', () => this.#refuse('is a function', 'store what it returns: toJSON is never called'))
+    if (mayHaveHook && typeof (value as { toJSON?: unknown }).toJSON === 'function') {
+      this.#refuseAt('toJSON', 'is a function', 'store what it returns: toJSON is never called')
     }
-  }
-
-  #at<T>(step: Step, walk: () => T): T {
-    this.#steps.push(step)
-    const result = walk()
-    this.#steps.pop()
-    return result
   }
 
   #count(items: number): void {
@@ -175,19 +182,19 @@ class Walk {
   #mustBe(value: object, depth: number, kind: string): void {
     if (inheritance(value) !== depth) this.#instance(value)
     const [extra] = Object.keys(value)
-    if (extra !== undefined) this.#at(extra, () => this.#refuse(`is a field added to a ${kind}`, `store an object that holds the ${kind} beside it`))
-    this.#noHiddenSymbols(value)
-  }
-
-  #noHiddenSymbols(value: object): void {
-    const [symbol] = Object.getOwnPropertySymbols(value)
-    if (symbol !== undefined) this.#at({ note: String(symbol) }, () => this.#refuse('is a field named by a symbol', 'leave the field out'))
+    if (extra !== undefined) this.#refuseAt(extra, `is a field added to a ${kind}`, `store an object that holds the ${kind} beside it`)
+    this.#noHiddenFields(value, false)
   }
 
   #instance(value: object): never {
     const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name
     const kind = typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'class without a name'
     return this.#refuse(`is an instance of ${kind}`, 'store plain data and build the instance after reading')
+  }
+
+  #refuseAt(step: Step, fact: string, remedy: string): never {
+    this.#steps.push(step)
+    return this.#refuse(fact, remedy)
   }
 
   #refuse(fact: string, remedy: string): never {

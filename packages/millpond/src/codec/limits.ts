@@ -29,7 +29,10 @@ export function resolveLimits(given: Partial<CodecLimits> = {}): CodecLimits {
     }
   }
   if (limits.maxDepth > DEEPEST) {
-    throw new MillpondError('OPTION_INVALID', `codec limit maxDepth is ${limits.maxDepth}: at most ${DEEPEST}, deeper values endanger the stack`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `codec limit maxDepth is ${limits.maxDepth}: at most ${DEEPEST}, deeper values endanger the stack`,
+    )
   }
   return limits
 }

@@ -85,7 +85,17 @@ type View = new (buffer: ArrayBuffer) => ArrayBufferView
 
 const VIEWS: ReadonlyMap<unknown, { readonly make: View; readonly unit: number }> = new Map(
   [
-    Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array,
+    Int8Array,
+    Uint8Array,
+    Uint8ClampedArray,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
     // Newer Node only.
     ...('Float16Array' in globalThis ? [(globalThis as unknown as { Float16Array: Float32ArrayConstructor }).Float16Array] : []),
   ].map((make) => [make.name, { make, unit: make.BYTES_PER_ELEMENT }]),

@@ -4,7 +4,9 @@ import { MillpondError, show } from '../core/errors.ts'
 /** A field: its name, `'owner.email'` for a field of a field, or `['a.b', 'c']` where a name itself has a dot. */
 export type Field = string | readonly string[]
 
-export type Selection = { readonly pick: readonly Field[]; readonly omit?: undefined } | { readonly omit: readonly Field[]; readonly pick?: undefined }
+export type Selection =
+  | { readonly pick: readonly Field[]; readonly omit?: undefined }
+  | { readonly omit: readonly Field[]; readonly pick?: undefined }
 
 interface Wanted extends Map<string, Wanted | true> {}
 

@@ -37,6 +37,7 @@ const tree = fc.letrec<{ value: unknown }>((tie) => ({
 export const anyValue: fc.Arbitrary<unknown> = tree.value.filter((value) => value !== undefined)
 
 function objectOf(target: object, fields: [string, unknown][]): object {
-  for (const [field, value] of fields) Object.defineProperty(target, field, Object.getOwnPropertyDescriptor(protoField(value), '__proto__') ?? {})
+  for (const [field, value] of fields)
+    Object.defineProperty(target, field, Object.getOwnPropertyDescriptor(protoField(value), '__proto__') ?? {})
   return target
 }

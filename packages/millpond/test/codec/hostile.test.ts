@@ -8,7 +8,13 @@ import { forge } from './forge.ts'
 import { assertSame } from './same.ts'
 
 const corpus = new URL('corpus/', import.meta.url)
-const parts = { key: 'v1:user:7', createdAt: 1_700_000_000_000, freshUntil: 1_700_000_300_000, staleUntil: Number.POSITIVE_INFINITY, tags: ['tag'] }
+const parts = {
+  key: 'v1:user:7',
+  createdAt: 1_700_000_000_000,
+  freshUntil: 1_700_000_300_000,
+  staleUntil: Number.POSITIVE_INFINITY,
+  tags: ['tag'],
+}
 
 function outcome(bytes: Uint8Array): { decoded: unknown; reasons: Rejection[] } {
   const reasons: Rejection[] = []
@@ -42,7 +48,14 @@ describe('G22 corrupt, foreign and older bytes', () => {
     ['good-buffer.hex', Buffer.from([0, 255])],
   ])('what version 1 wrote is read, and written the same: %s', (name, value) => {
     const bytes = files.find((file) => file.name === name)?.bytes ?? Buffer.alloc(0)
-    assertSame(outcome(bytes).decoded, { key: parts.key, value, createdAt: parts.createdAt, freshUntil: parts.freshUntil, staleUntil: parts.staleUntil, tags: ['tag'] })
+    assertSame(outcome(bytes).decoded, {
+      key: parts.key,
+      value,
+      createdAt: parts.createdAt,
+      freshUntil: parts.freshUntil,
+      staleUntil: parts.staleUntil,
+      tags: ['tag'],
+    })
     expect(bytes.equals(jsonCodec().encode({ ...parts, value }))).toBe(true)
   })
 

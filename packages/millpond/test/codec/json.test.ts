@@ -12,7 +12,14 @@ import { kept, refused } from './values.ts'
 const codec = jsonCodec()
 
 function partsOf(value: unknown): EncodedParts {
-  return { key: 'v1:user:7', value, createdAt: 1_700_000_000_000, freshUntil: 1_700_000_300_000, staleUntil: Number.POSITIVE_INFINITY, tags: [] }
+  return {
+    key: 'v1:user:7',
+    value,
+    createdAt: 1_700_000_000_000,
+    freshUntil: 1_700_000_300_000,
+    staleUntil: Number.POSITIVE_INFINITY,
+    tags: [],
+  }
 }
 
 describe('G20 what is kept', () => {
@@ -32,15 +39,22 @@ describe('G20 what is kept', () => {
 
   it('key, tags and times, with lone surrogates and without end', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.array(fc.string({ unit: 'binary' })), fc.double({ noNaN: true }), (key, tags, until) => {
-        const parts = { key: `${key}\ud800`, value: 1, createdAt: 12.5, freshUntil: until, staleUntil: until, tags }
-        assertSame(codec.decode(codec.encode(parts)), parts)
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.array(fc.string({ unit: 'binary' })),
+        fc.double({ noNaN: true }),
+        (key, tags, until) => {
+          const parts = { key: `${key}\ud800`, value: 1, createdAt: 12.5, freshUntil: until, staleUntil: until, tags }
+          assertSame(codec.decode(codec.encode(parts)), parts)
+        },
+      ),
     )
   })
 
   it('plain objects, arrays, Maps and Dates of another realm become those of this one', () => {
-    const foreign: unknown = vm.runInNewContext('({ list: [1, { a: 2 }], at: new Date(3), map: new Map([[1, new Set([2])]]), bytes: new Uint8Array([4]) })')
+    const foreign: unknown = vm.runInNewContext(
+      '({ list: [1, { a: 2 }], at: new Date(3), map: new Map([[1, new Set([2])]]), bytes: new Uint8Array([4]) })',
+    )
     const own = { list: [1, { a: 2 }], at: new Date(3), map: new Map([[1, new Set([2])]]), bytes: Uint8Array.from([4]) }
     assertSame(codec.decode(codec.encode(partsOf(foreign)))?.value, own)
   })
@@ -105,7 +119,15 @@ describe('limits on the way in', () => {
     ['bytes', { maxBytes: 200 }, 'x'.repeat(200), 'VALUE_TOO_LARGE'],
     ['bytes of a Buffer', { maxBytes: 200 }, Buffer.alloc(200), 'VALUE_TOO_LARGE'],
     ['items', { maxItems: 3 }, [1, [2, 3]], 'VALUE_TOO_LARGE'],
-    ['items of a Map', { maxItems: 3 }, new Map([[1, 2], [3, 4]]), 'VALUE_TOO_LARGE'],
+    [
+      'items of a Map',
+      { maxItems: 3 },
+      new Map([
+        [1, 2],
+        [3, 4],
+      ]),
+      'VALUE_TOO_LARGE',
+    ],
     ['depth', { maxDepth: 2 }, [[[]]], 'VALUE_UNSUPPORTED'],
     ['depth of Sets', { maxDepth: 2 }, new Set([new Set([new Set()])]), 'VALUE_UNSUPPORTED'],
   ] as const)('%s', (_, limits, value, code) => {
@@ -114,7 +136,14 @@ describe('limits on the way in', () => {
 
   it('what may be written may be read: at the limit exactly', () => {
     const tight = jsonCodec({ limits: { maxItems: 8, maxDepth: 3 } })
-    for (const value of [[1, [2, { a: 3 }], 4, 5, 6], new Map<unknown, unknown>([[1, new Date(0)], [2, [3n, -0, '', null]]]), { a: { $: 1 }, b: Object.create(null), c: [[], undefined] }]) {
+    for (const value of [
+      [1, [2, { a: 3 }], 4, 5, 6],
+      new Map<unknown, unknown>([
+        [1, new Date(0)],
+        [2, [3n, -0, '', null]],
+      ]),
+      { a: { $: 1 }, b: Object.create(null), c: [[], undefined] },
+    ]) {
       assertSame(tight.decode(tight.encode(partsOf(value)))?.value, value)
     }
   })
@@ -126,7 +155,15 @@ describe('limits on the way in', () => {
   })
 
   it('endless depth is an error, not an overflow', () => {
-    const endless = { get again(): unknown { return { get again() { return endless } } } }
+    const endless = {
+      get again(): unknown {
+        return {
+          get again() {
+            return endless
+          },
+        }
+      },
+    }
     expect(thrown(() => codec.encode(partsOf(endless))).code).toBe('VALUE_UNSUPPORTED')
   })
 
@@ -135,9 +172,12 @@ describe('limits on the way in', () => {
     expect(thrown(() => codec.encode({ ...partsOf(1), tags })).code).toBe('VALUE_TOO_LARGE')
   })
 
-  it.each([{ maxBytes: 0 }, { maxDepth: 1.5 }, { maxItems: Number.NaN }, { maxDepth: 5000 }, { maxbytes: 1 }])('garbage as a limit: %o', (limits) => {
-    expect(thrown(() => jsonCodec({ limits })).code).toBe('OPTION_INVALID')
-  })
+  it.each([{ maxBytes: 0 }, { maxDepth: 1.5 }, { maxItems: Number.NaN }, { maxDepth: 5000 }, { maxbytes: 1 }])(
+    'garbage as a limit: %o',
+    (limits) => {
+      expect(thrown(() => jsonCodec({ limits })).code).toBe('OPTION_INVALID')
+    },
+  )
 })
 
 function thrown(run: () => unknown): MillpondError {

@@ -21,7 +21,9 @@ describe('D2 select', () => {
   })
 
   it('takes lists element by element, at every level', () => {
-    assertSame(select({ pick: ['rows.id'] })({ rows: [{ id: 1, x: 1 }, null, [{ id: 2, x: 2 }]], x: 1 }), { rows: [{ id: 1 }, null, [{ id: 2 }]] })
+    assertSame(select({ pick: ['rows.id'] })({ rows: [{ id: 1, x: 1 }, null, [{ id: 2, x: 2 }]], x: 1 }), {
+      rows: [{ id: 1 }, null, [{ id: 2 }]],
+    })
   })
 
   it('a whole field outranks its parts, in either order', () => {
@@ -47,7 +49,15 @@ describe('D2 select', () => {
     assertSame(before, user())
   })
 
-  it.each([[{}], [{ pick: ['a'], omit: ['b'] }], [{ pick: [] }], [{ omit: [''] }], [{ pick: ['a..b'] }], [{ pick: [1] }], [{ pick: 'id' }]])('refuses %o', (selection) => {
+  it.each([
+    [{}],
+    [{ pick: ['a'], omit: ['b'] }],
+    [{ pick: [] }],
+    [{ omit: [''] }],
+    [{ pick: ['a..b'] }],
+    [{ pick: [1] }],
+    [{ pick: 'id' }],
+  ])('refuses %o', (selection) => {
     expect(() => Reflect.apply(select, undefined, [selection])).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })
 })

@@ -41,7 +41,16 @@ export const kept: readonly Kept[] = [
   { name: 'a Date before 1970', make: () => new Date(-1) },
   { name: 'an invalid Date', make: () => new Date(Number.NaN) },
   { name: 'an empty Map', make: () => new Map() },
-  { name: 'a Map', make: () => new Map<unknown, unknown>([['a', 1], [1, 'a'], [Number.NaN, undefined], [null, new Map([[{ k: 1 }, new Set([1])]])]]) },
+  {
+    name: 'a Map',
+    make: () =>
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [1, 'a'],
+        [Number.NaN, undefined],
+        [null, new Map([[{ k: 1 }, new Set([1])]])],
+      ]),
+  },
   { name: 'an empty Set', make: () => new Set() },
   { name: 'a Set', make: () => new Set<unknown>(['a', 1, undefined, -1n, new Date(5)]) },
   { name: 'an empty Buffer', make: () => Buffer.alloc(0) },
@@ -74,13 +83,23 @@ export const kept: readonly Kept[] = [
   { name: 'an object without prototype', make: () => Object.assign(Object.create(null), { a: 1, b: new Date(2) }) },
   { name: 'an empty object without prototype', make: () => Object.create(null) },
   { name: 'data that looks escaped', make: () => ({ $: 'NaN' }) },
-  { name: 'data that looks escaped, beside a Date', make: () => [{ $: ['Date', 0] }, new Date(0), { $: { $: 'undefined' } }, { $: 1, b: 2 }] },
+  {
+    name: 'data that looks escaped, beside a Date',
+    make: () => [{ $: ['Date', 0] }, new Date(0), { $: { $: 'undefined' } }, { $: 1, b: 2 }],
+  },
   { name: 'data that looks like a wrapped object', make: () => [{ $: ['Object', { $: ['null', {}] }] }, undefined] },
   { name: 'one object in two places', make: () => ((shared) => ({ a: shared, b: shared }))({ at: new Date(3) }) },
   { name: 'a deep value', make: () => nest(100, { at: new Date(4) }) },
   {
     name: 'a row of a service',
-    make: () => ({ id: 7, owner: { email: 'a@b.c', tags: ['x', 'y'] }, closedAt: undefined, createdAt: new Date(6), amount: 12.5, parts: new Map([['a', [1, 2]]]) }),
+    make: () => ({
+      id: 7,
+      owner: { email: 'a@b.c', tags: ['x', 'y'] },
+      closedAt: undefined,
+      createdAt: new Date(6),
+      amount: 12.5,
+      parts: new Map([['a', [1, 2]]]),
+    }),
   },
 ]
 
@@ -136,7 +155,11 @@ export const refused: readonly Refused[] = [
   { name: 'a field added to a Date', make: () => ({ d: Object.assign(new Date(0), { zone: 'UTC' }) }), path: 'value.d.zone' },
   { name: 'a field added to a Map', make: () => ({ m: Object.assign(new Map(), { zone: 'UTC' }) }), path: 'value.m.zone' },
   { name: 'a toJSON function', make: () => ({ a: { toJSON: () => 1 } }), path: 'value.a.toJSON' },
-  { name: 'a hidden toJSON function', make: () => ({ a: Object.defineProperty({}, 'toJSON', { value: () => 1 }) }), path: 'value.a.toJSON' },
+  {
+    name: 'a hidden toJSON function',
+    make: () => ({ a: Object.defineProperty({}, 'toJSON', { value: () => 1 }) }),
+    path: 'value.a.toJSON',
+  },
   { name: 'a cycle', make: cycle, path: 'value.a.b.back' },
   { name: 'a function in a Map', make: () => ({ m: new Map([['k', () => 1]]) }), path: 'value.m' },
   { name: 'a function as a key of a Map', make: () => ({ m: new Map([[() => 1, 1]]) }), path: 'value.m' },
