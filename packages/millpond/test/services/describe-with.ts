@@ -8,7 +8,7 @@ import { isHere, remedy, type ServerName } from './program.ts'
  */
 export function describeWith(server: ServerName, title: string, body: () => void): void {
   if (isHere(server)) describe(title, body)
-  else if (process.env['CI'])
+  else if (process.env.CI)
     describe(title, () => {
       test(`has its ${server}`, () => {
         throw new Error(remedy(server))

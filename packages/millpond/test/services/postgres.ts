@@ -115,7 +115,7 @@ function reachable(server: Program, identity: Identity | undefined): Program {
   guard('folder', to)
   cpSync(from, to, { recursive: true, verbatimSymlinks: true })
   chownSync(to, identity.uid, identity.gid)
-  const libraries = server.env['LD_LIBRARY_PATH']?.replaceAll(from, to)
+  const libraries = server.env.LD_LIBRARY_PATH?.replaceAll(from, to)
   const copy = {
     path: server.path.replace(from, to),
     env: { ...server.env, ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },

@@ -19,7 +19,7 @@ export const remedy = (name: ServerName): string =>
 export function program(name: ServerName): Program {
   const found = recorded()[name]
   if (!found) throw new Error(remedy(name))
-  const libraries = [found.libraries, process.env['LD_LIBRARY_PATH']].filter(Boolean).join(':')
+  const libraries = [found.libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':')
   return {
     path: found.path,
     env: { ...process.env, LC_ALL: 'C', TZ: 'UTC', ...(found.libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
