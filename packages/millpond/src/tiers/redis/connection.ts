@@ -1,0 +1,333 @@
+// The connection to one Redis: known to be up or down at every moment, with our own deadline on each exchange, whatever the client does.
+//
+// "Up" means that the server on this very connection has told its run id: every script carries it, so a server that was replaced
+// behind the same address cannot be taken for the old one. A wire belongs to one connection; when that ends, the wire is dead,
+// and nothing that was begun on it continues on the next.
+import { createRequire } from 'node:module'
+import type { Redis, RedisOptions } from 'ioredis'
+import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import type { RedisSettings } from './options.ts'
+
+export type Argument = string | number | Buffer
+
+/** One live connection. When it has ended, its calls reject. */
+export interface Wire {
+  /** The server's run id. */
+  readonly serverId: string
+  call(command: string, args: Argument[]): Promise<unknown>
+  /** Several commands in one round trip; rejects with the first error. */
+  callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]>
+}
+
+/** What the tier needs of a connection: Sentinel and Cluster are further implementations. */
+export interface Connection {
+  /** Runs one exchange within the deadline. Rejects at once while the server is known to be down. */
+  exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>): Promise<T>
+  /** Calls `wake` for each message of the channel, and when messages may have been missed. */
+  subscribe(channel: string, wake: () => void): () => void
+  close(): Promise<void>
+}
+
+/** How long a connection may be silent after a missed deadline before it is given up for a new one. */
+const SILENT_MS = 1000
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 2000
+
+const load = createRequire(import.meta.url)
+
+/** @throws MillpondError `OPTION_INVALID` when ioredis is not installed. */
+export function loadClient(): typeof Redis {
+  try {
+    const found: { readonly Redis: typeof Redis } = load('ioredis')
+    return found.Redis
+  } catch (cause) {
+    throw new MillpondError('OPTION_INVALID', 'redis: the package ioredis is not installed: run "npm install ioredis"', { cause })
+  }
+}
+
+export class NodeConnection implements Connection {
+  readonly #settings: RedisSettings
+  readonly #Client: typeof Redis
+  #client: Redis | undefined
+  #wire: LiveWire | undefined
+  /** Why there is no wire; undefined before the first attempt has ended. */
+  #down: unknown
+  #hasTried = false
+  #attempts = 0
+  #closed = false
+  #silence: ReturnType<typeof setTimeout> | undefined
+  readonly #waiting = new Set<(wire: LiveWire | undefined) => void>()
+  readonly #running = new Set<Promise<unknown>>()
+  readonly #subscriptions: Subscriptions
+
+  /** Connects with the first exchange, not before. */
+  constructor(settings: RedisSettings, client: typeof Redis) {
+    this.#settings = settings
+    this.#Client = client
+    this.#subscriptions = new Subscriptions(() => this.#create())
+  }
+
+  async exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new MillpondError('CLOSED', `[redis] ${what}: the tier is closed`)
+    if (this.#client === undefined) this.#connect()
+    // The first attempt is waited for; later ones are not: whoever asks while the server is down is told so.
+    if (this.#wire === undefined && this.#hasTried) throw this.#failed(code, what, this.#down)
+    if (this.#wire?.isSilent) throw this.#failed(code, what, new Error(`no answer for ${Math.round(this.#wire.silentMs)} ms`))
+    const work = this.#wire === undefined ? this.#firstWire().then(talk) : talk(this.#wire)
+    const answer = this.#inTime(what, code, work)
+    this.#running.add(answer)
+    try {
+      return await answer
+    } finally {
+      this.#running.delete(answer)
+    }
+  }
+
+  subscribe(channel: string, wake: () => void): () => void {
+    return this.#subscriptions.add(channel, wake)
+  }
+
+  /** Lets what is under way end; each of these has its deadline. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#subscriptions.close()
+    await Promise.allSettled(this.#running)
+    clearTimeout(this.#silence)
+    this.#lose(new MillpondError('CLOSED', '[redis] the tier is closed'))
+    this.#client?.disconnect()
+    this.#client = undefined
+  }
+
+  #inTime<T>(what: string, code: ErrorCode, work: Promise<T>): Promise<T> {
+    const { commandMs } = this.#settings
+    return new Promise<T>((resolve, reject) => {
+      const expire = (): void => {
+        reject(this.#failed(code, what, new Error(`no answer within ${commandMs} ms`)))
+        this.#suspect()
+      }
+      // After a pause of this process timers run before sockets are read: the answer may be here already.
+      const timer = setTimeout(() => setImmediate(expire), commandMs)
+      work.then(
+        (answer) => {
+          clearTimeout(timer)
+          resolve(answer)
+        },
+        (error: unknown) => {
+          clearTimeout(timer)
+          if (isReadOnly(error)) this.#client?.disconnect(true)
+          reject(this.#failed(code, what, error))
+        },
+      )
+    })
+  }
+
+  #firstWire(): Promise<LiveWire> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add((wire) => (wire === undefined ? reject(this.#down) : resolve(wire)))
+    })
+  }
+
+  #connect(): void {
+    const client = this.#create()
+    this.#client = client
+    client.on('error', (error) => {
+      this.#down = error
+    })
+    client.on('close', () => this.#lose(this.#down ?? new Error('the connection was closed')))
+    client.on('ready', () => void this.#greet(client))
+    // The events tell the same as the rejection.
+    client.connect().catch(() => {})
+  }
+
+  /** Nothing is sent on a new connection before the database is chosen, the run id known and the data loaded. */
+  async #greet(client: Redis): Promise<void> {
+    const timer = setTimeout(() => client.disconnect(true), this.#settings.connectMs)
+    try {
+      const { db } = this.#settings
+      const [, info] = await Promise.all([db === 0 ? undefined : client.select(db), client.info('server'), client.ping()])
+      const serverId = /^run_id:(\S+)/m.exec(info)?.[1]
+      if (serverId === undefined) throw new Error('INFO server names no run_id')
+      this.#wire = new LiveWire(client, serverId)
+      this.#down = undefined
+      this.#hasTried = true
+      this.#attempts = 0
+      this.#release(this.#wire)
+    } catch (error) {
+      this.#down = error
+      client.disconnect(true)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #lose(why: unknown): void {
+    this.#down = why
+    this.#hasTried = true
+    if (this.#wire !== undefined) this.#wire.isAlive = false
+    this.#wire = undefined
+    this.#release(undefined)
+  }
+
+  #release(wire: LiveWire | undefined): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const go of waiting) go(wire)
+  }
+
+  /** A deadline was missed. While nothing at all comes back, nobody else waits; after a while the connection is given up. */
+  #suspect(): void {
+    const wire = this.#wire
+    if (wire === undefined || !wire.suspect(this.#settings.commandMs)) return
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => {
+      if (wire.isAlive && wire.isSilent) this.#client?.disconnect(true)
+    }, SILENT_MS).unref()
+  }
+
+  #create(): Redis {
+    const { address, template, connectMs, commandMs } = this.#settings
+    const options = {
+      lazyConnect: true,
+      // Ours to choose, because a failing SELECT would be passed over and the commands go to database 0.
+      db: 0,
+      keyPrefix: '',
+      protocol: 2,
+      connectTimeout: connectMs,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      enableAutoPipelining: false,
+      maxRetriesPerRequest: 0,
+      disableClientInfo: true,
+      keepAlive: 10_000,
+      retryStrategy: () => (this.#closed ? null : this.#nextDelay()),
+      sentinelCommandTimeout: commandMs,
+    } satisfies RedisOptions
+    const client = template === undefined ? new this.#Client({ ...address, ...options }) : template.duplicate(options)
+    // Without a listener the client writes to the console.
+    client.on('error', () => {})
+    return client
+  }
+
+  /** Grows until a server has been greeted: one that accepts and then refuses is no reason to hurry. */
+  #nextDelay(): number {
+    const delay = Math.min(FIRST_RETRY_MS * 2 ** Math.min(this.#attempts, 10), LAST_RETRY_MS)
+    this.#attempts++
+    return Math.round(delay * (0.75 + Math.random() / 2))
+  }
+
+  #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
+    if (this.#closed) return new MillpondError('CLOSED', `[redis] ${what}: the tier is closed`)
+    return new MillpondError(code, `[redis] ${what}: ${cause instanceof Error ? cause.message : 'there is no connection'}`, { cause })
+  }
+}
+
+class LiveWire implements Wire {
+  readonly serverId: string
+  isAlive = true
+  isSilent = false
+  readonly #client: Redis
+  #heardAt = performance.now()
+
+  constructor(client: Redis, serverId: string) {
+    this.#client = client
+    this.serverId = serverId
+  }
+
+  get silentMs(): number {
+    return performance.now() - this.#heardAt
+  }
+
+  call(command: string, args: Argument[]): Promise<unknown> {
+    if (!this.isAlive) return Promise.reject(new Error('the connection was lost meanwhile'))
+    return this.#heard(this.#client.callBuffer(command, args))
+  }
+
+  async callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
+    if (!this.isAlive) throw new Error('the connection was lost meanwhile')
+    const answers = await this.#heard(this.#client.pipeline(commands.map((command) => [...command])).exec())
+    return (answers ?? []).map(([error, answer]) => {
+      if (error) throw error
+      return answer
+    })
+  }
+
+  /** Tells whether the server has been silent for as long as one deadline. */
+  suspect(ms: number): boolean {
+    if (!this.isSilent) this.isSilent = this.silentMs >= ms
+    return this.isSilent
+  }
+
+  async #heard<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } finally {
+      this.#heardAt = performance.now()
+      this.isSilent = false
+    }
+  }
+}
+
+/** The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its failures are nobody's. */
+class Subscriptions {
+  readonly #create: () => Redis
+  readonly #channels = new Map<string, Set<() => void>>()
+  #client: Redis | undefined
+
+  constructor(create: () => Redis) {
+    this.#create = create
+  }
+
+  add(channel: string, wake: () => void): () => void {
+    const own = (): void => wake()
+    const wakes = this.#channels.get(channel)
+    if (wakes !== undefined) wakes.add(own)
+    else {
+      this.#channels.set(channel, new Set([own]))
+      this.#listen(channel)
+    }
+    return () => {
+      const left = this.#channels.get(channel)
+      if (!left?.delete(own) || left.size > 0) return
+      this.#channels.delete(channel)
+      if (this.#channels.size === 0) this.close()
+      else if (this.#client?.status === 'ready') this.#client.unsubscribe(channel).catch(() => {})
+    }
+  }
+
+  close(): void {
+    this.#channels.clear()
+    this.#client?.disconnect()
+    this.#client = undefined
+  }
+
+  #listen(channel: string): void {
+    if (this.#client?.status === 'ready') return void this.#subscribe(this.#client, [channel])
+    if (this.#client !== undefined) return
+    const client = this.#create()
+    this.#client = client
+    client.on('message', (from) => this.#wake(from))
+    client.on('ready', () => void this.#subscribe(client, [...this.#channels.keys()]))
+    client.connect().catch(() => {})
+  }
+
+  /** Once it stands, everybody is woken: something may have come before. */
+  async #subscribe(client: Redis, channels: string[]): Promise<void> {
+    try {
+      if (channels.length > 0) await client.subscribe(...channels)
+      for (const channel of channels) this.#wake(channel)
+    } catch {
+      if (this.#client === client) client.disconnect(true)
+    }
+  }
+
+  #wake(channel: string): void {
+    for (const wake of this.#channels.get(channel) ?? []) wake()
+  }
+}
+
+/** A demoted master answers so: the next connection may find the new one. */
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && /^(READONLY|MASTERDOWN)/.test(error.message)
+}

@@ -1,0 +1,124 @@
+// The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
+import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import { type Connection, loadClient, NodeConnection } from './connection.ts'
+import { RedisLedger } from './ledger.ts'
+import { Names } from './names.ts'
+import { type RedisTierOptions, resolveRedis } from './options.ts'
+import { restore, store, timeToLive } from './stored.ts'
+
+export type { RetainOptions } from '../retain.ts'
+export type { RedisTierOptions } from './options.ts'
+
+export interface RedisTier extends Tier {
+  readonly name: 'redis'
+  readonly ledger: LedgerStore
+  scan(prefix: string): AsyncIterable<readonly string[]>
+}
+
+const FAILED = 'TIER_FAILED'
+/** Keys in one command; a batch above it takes more round trips, so that the server serves others between. */
+const STEP = 2000
+const SCAN_STEP = '1000'
+
+/**
+ * A tier on one Redis or Valkey server (6.2 or later), through ioredis.
+ *
+ * Connects with the first command, not before. A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls
+ * reject at once, and the connection comes back by itself. Whether the server keeps its data over a restart is its own setting.
+ *
+ * @throws MillpondError `OPTION_INVALID` (option, URL, ioredis not installed), `DURATION_INVALID`.
+ */
+export function redis(options: RedisTierOptions = {}): RedisTier {
+  const settings = resolveRedis(options)
+  const connection = new NodeConnection(settings, loadClient())
+  const names = new Names(settings.keyPrefix)
+  return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain))
+}
+
+class SharedTier implements RedisTier {
+  readonly name = 'redis'
+  readonly scope = 'shared'
+  readonly durable = true
+  readonly ledger: RedisLedger
+  readonly #connection: Connection
+  readonly #names: Names
+
+  constructor(connection: Connection, names: Names, ledger: RedisLedger) {
+    this.#connection = connection
+    this.#names = names
+    this.ledger = ledger
+  }
+
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const answers: (Stored | undefined)[] = []
+    for (const some of inSteps(keys)) {
+      const names = some.map((key) => this.#names.entry(key))
+      const reply = await this.#connection.exchange('read', FAILED, async (wire) => (names.length === 0 ? [] : wire.call('MGET', names)))
+      const now = Date.now()
+      for (let index = 0; index < some.length; index++) answers.push(restore(Array.isArray(reply) ? reply[index] : undefined, now))
+    }
+    return answers
+  }
+
+  async write(items: readonly TierItem[]): Promise<void> {
+    for (const some of inSteps(items)) {
+      const now = Date.now()
+      const commands = some.map(({ key, body, expiresAt, asOf }): [string, ...(string | Buffer)[]] => {
+        const name = this.#names.entry(key)
+        const ms = timeToLive(expiresAt, now)
+        if (ms === '0') return ['unlink', name]
+        const bytes = store(asOf, body, expiresAt)
+        return ms === '' ? ['set', name, bytes] : ['set', name, bytes, 'PX', ms]
+      })
+      await this.#connection.exchange('write', FAILED, async (wire) => (commands.length === 0 ? [] : wire.callAll(commands)))
+    }
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    let dropped = 0
+    for (const some of inSteps(keys)) dropped += await this.#unlink(some.map((key) => this.#names.entry(key)))
+    return dropped
+  }
+
+  /** By SCAN: the server is never held up, and what is written meanwhile may stay (the ledger voids it). */
+  async clear(prefix: string): Promise<number> {
+    let removed = 0
+    for await (const names of this.#scanNames('clear', prefix)) removed += await this.#unlink(names)
+    return removed
+  }
+
+  /** A key that is there all the while comes at least once; SCAN may name one twice. */
+  async *scan(prefix: string): AsyncGenerator<readonly string[]> {
+    for await (const names of this.#scanNames('scan', prefix)) {
+      const keys = names.flatMap((name) => this.#names.keyOf(name.toString()) ?? [])
+      if (keys.length > 0) yield keys
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+
+  async *#scanNames(what: string, prefix: string): AsyncGenerator<Buffer[]> {
+    const match = this.#names.match(prefix)
+    let cursor = '0'
+    do {
+      const from = cursor
+      const reply = await this.#connection.exchange(what, FAILED, (wire) => wire.call('SCAN', [from, 'MATCH', match, 'COUNT', SCAN_STEP]))
+      if (!Array.isArray(reply)) throw new TypeError('SCAN answered no list')
+      cursor = String(reply[0])
+      const names: unknown = reply[1]
+      if (Array.isArray(names) && names.length > 0) yield names.filter((name) => Buffer.isBuffer(name))
+    } while (cursor !== '0')
+  }
+
+  async #unlink(names: (string | Buffer)[]): Promise<number> {
+    return Number(await this.#connection.exchange('drop', FAILED, async (wire) => (names.length === 0 ? 0 : wire.call('UNLINK', names))))
+  }
+}
+
+/** An empty batch is one empty step, so that a closed tier still says so. */
+function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
+  if (items.length <= STEP) yield items
+  else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)
+}

@@ -1,0 +1,114 @@
+// The ledger on Redis: one hash a namespace, every step one script, followed by publish and subscribe.
+import { randomBytes } from 'node:crypto'
+import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Position } from '../../core/ledger.ts'
+import { MAX_TAIL, type Retain } from '../retain.ts'
+import type { Argument, Connection, Wire } from './connection.ts'
+import { lineText, metaOf, readAnswer, targetText } from './lines.ts'
+import type { Names } from './names.ts'
+import { ADVANCE, COMMIT, LEASE, PULL, RELEASE, type Script } from './scripts.ts'
+import { store, tailOf, timeToLive } from './stored.ts'
+
+const FAILED = 'LEDGER_UNREACHABLE'
+
+export class RedisLedger implements LedgerStore {
+  readonly scope = 'shared'
+  readonly #connection: Connection
+  readonly #names: Names
+  readonly #retain: Retain
+  #external: boolean
+
+  constructor(connection: Connection, names: Names, retain: Retain) {
+    this.#connection = connection
+    this.#names = names
+    this.#retain = retain
+    this.#external = retain.externalTiers
+  }
+
+  coverOtherTiers(): void {
+    this.#external = true
+  }
+
+  pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
+    return this.#connection.exchange(`pull ${namespace}`, FAILED, async (wire) => {
+      const args = [...this.#common(wire), from?.epoch ?? '', from?.seq ?? 0, MAX_TAIL]
+      return readAnswer(await run(wire, PULL, [this.#names.record(namespace)], args))
+    })
+  }
+
+  advance(namespace: string, change: Change): Promise<Advanced> {
+    const { drop, write, targets } = change
+    const keys = [this.#names.record(namespace)]
+    for (const key of drop) keys.push(this.#names.entry(key))
+    for (const item of write) keys.push(this.#names.entry(item.key))
+    const texts = targets.map(targetText)
+    const now = Date.now()
+    return this.#connection.exchange(`advance ${namespace}`, FAILED, async (wire) => {
+      const args: Argument[] = [
+        ...this.#common(wire),
+        this.#retain.windowMs === Number.POSITIVE_INFINITY ? 1e15 : this.#retain.windowMs,
+        this.#retain.targets,
+        this.#names.channel(namespace),
+        change.mode === 'delete' ? 'd' : 'x',
+        lineText(change, texts),
+        targets.some((target) => target.kind === 'pattern') ? lineText({ ...change, mode: 'delete' }, [...texts, 'a']) : '',
+        metaOf(change),
+        drop.length,
+        texts.length,
+      ]
+      for (const text of texts) args.push(text)
+      for (const item of write) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
+      const [epoch, seq, dropped] = list(await run(wire, ADVANCE, keys, args))
+      return { position: { epoch: String(epoch), seq: Number(seq) }, dropped: Number(dropped) }
+    })
+  }
+
+  async commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]> {
+    if (items.length === 0) return []
+    const keys = [this.#names.record(namespace)]
+    for (const item of items) keys.push(this.#names.entry(item.key), this.#names.lease(namespace, item.target))
+    const now = Date.now()
+    return this.#connection.exchange(`commit ${namespace}`, FAILED, async (wire) => {
+      const args: Argument[] = this.#common(wire)
+      for (const { asOf, target, lease, expiresAt, body } of items) {
+        args.push(asOf.epoch, asOf.seq, target, lease ?? '', timeToLive(expiresAt, now), store(asOf, body, expiresAt))
+      }
+      return list(await run(wire, COMMIT, keys, args)).map((verdict) => verdict === 1)
+    })
+  }
+
+  lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
+    return this.#connection.exchange<LeaseAnswer>(`lease ${namespace}`, FAILED, async (wire) => {
+      const left = Number(await run(wire, LEASE, [this.#names.lease(namespace, key)], [id, Math.max(1, Math.ceil(ms))]))
+      return left < 0 ? { granted: true } : { granted: false, leftMs: left }
+    })
+  }
+
+  async release(namespace: string, key: string, id: string): Promise<void> {
+    await this.#connection.exchange(`release ${namespace}`, FAILED, (wire) => run(wire, RELEASE, [this.#names.lease(namespace, key)], [id]))
+  }
+
+  follow(namespace: string, wake: () => void): () => void {
+    return this.#connection.subscribe(this.#names.channel(namespace), wake)
+  }
+
+  /** A new epoch's name goes along with every step: scripts have no randomness of their own. */
+  #common(wire: Wire): Argument[] {
+    return [wire.serverId, randomBytes(9).toString('base64url'), this.#external ? '1' : '0']
+  }
+}
+
+/** By its hash; with its text when the server does not know it yet. */
+async function run(wire: Wire, script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  try {
+    return await wire.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return wire.call('EVAL', [script.text, keys.length, ...keys, ...args])
+  }
+}
+
+function list(reply: unknown): unknown[] {
+  if (Array.isArray(reply)) return reply
+  throw new Error('the script answered no list')
+}

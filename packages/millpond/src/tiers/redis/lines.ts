@@ -1,0 +1,84 @@
+// Lines and targets as the record holds them, and back. What cannot be read concerns everything: it can only forget too much.
+import type { Change, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Line, Target } from '../../core/ledger.ts'
+
+/** Kind letter and name. */
+export function targetText(target: Target): string {
+  if (target.kind === 'key') return `k${target.key}`
+  if (target.kind === 'tag') return `t${target.tag}`
+  return target.kind === 'pattern' ? `p${target.pattern}` : 'a'
+}
+
+export function lineText(change: Change, targets: readonly string[]): string {
+  return JSON.stringify({ t: targets, m: change.mode === 'delete' ? 'd' : 'x', r: change.reason, i: change.id })
+}
+
+/** Reason and receipt, kept with each target. */
+export function metaOf(change: Change): string {
+  return JSON.stringify([change.reason, change.id])
+}
+
+/** @throws Error when the reply is not the script's. */
+export function readAnswer(reply: unknown): Snapshot | Tail {
+  if (!Array.isArray(reply)) throw new Error('the script answered no list')
+  const [kind, epoch, number, lowest, ...rest] = reply.map(String)
+  const seq = Number(number)
+  const floor = Number(lowest)
+  if (epoch === undefined || !Number.isSafeInteger(seq) || !Number.isSafeInteger(floor)) throw new Error('the script answered no position')
+  const position = { epoch, seq }
+  if (kind === 'tail') return { kind, position, floor, lines: rest.map((text, index) => readLine(text, seq - rest.length + 1 + index)) }
+  return { kind: 'snapshot', position, floor, lines: readTargets(rest, floor) }
+}
+
+function readLine(text: string, seq: number): Line {
+  const content = parse(text.slice(text.indexOf(' ') + 1))
+  const targets = field(content, 't')
+  return {
+    seq,
+    targets: Array.isArray(targets) ? targets.map((target) => readTarget(String(target))) : [{ kind: 'all' }],
+    mode: field(content, 'm') === 'x' ? 'expire' : 'delete',
+    reason: String(field(content, 'r') ?? 'manual'),
+    id: String(field(content, 'i') ?? ''),
+  }
+}
+
+/** Pairs of field and value, in no order: grouped by number and mode. What the floor covers is left out. */
+function readTargets(pairs: readonly string[], floor: number): Line[] {
+  const lines = new Map<string, Line & { readonly targets: Target[] }>()
+  for (let index = 0; index + 1 < pairs.length; index += 2) {
+    const name = pairs[index] ?? ''
+    const value = pairs[index + 1] ?? ''
+    const bar = value.indexOf('|')
+    const seq = Number(value.slice(0, bar))
+    if (seq < floor) continue
+    const mode = name[1] === 'x' ? 'expire' : 'delete'
+    const known = lines.get(`${mode} ${seq}`)
+    const target = readTarget(name.slice(2))
+    if (known !== undefined) known.targets.push(target)
+    else {
+      const meta = parse(value.slice(bar + 1))
+      const [reason, id] = Array.isArray(meta) ? meta : []
+      lines.set(`${mode} ${seq}`, { seq, mode, targets: [target], reason: String(reason ?? 'manual'), id: String(id ?? '') })
+    }
+  }
+  return [...lines.values()].sort((a, b) => a.seq - b.seq)
+}
+
+function readTarget(text: string): Target {
+  const name = text.slice(1)
+  if (text[0] === 'k') return { kind: 'key', key: name }
+  if (text[0] === 't') return { kind: 'tag', tag: name }
+  return text[0] === 'p' ? { kind: 'pattern', pattern: name } : { kind: 'all' }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function field(content: unknown, name: string): unknown {
+  return typeof content === 'object' && content !== null ? Reflect.get(content, name) : undefined
+}

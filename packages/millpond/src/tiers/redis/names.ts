@@ -1,0 +1,41 @@
+// The names of keys and channels. A kind letter keeps entries, records and leases apart, whatever the storage keys are.
+
+/** The braces are a hash tag: in a cluster a namespace's record and leases share a slot. What would end the tag early is encoded. */
+function slot(namespace: string): string {
+  return `{${namespace.replace(/[%{}]/g, encodeURIComponent)}}`
+}
+
+export class Names {
+  readonly #prefix: string
+
+  constructor(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  entry(key: string): string {
+    return `${this.#prefix}e:${key}`
+  }
+
+  /** The storage key of an entry's name, or undefined for other names. */
+  keyOf(name: string): string | undefined {
+    const head = this.entry('')
+    return name.startsWith(head) ? name.slice(head.length) : undefined
+  }
+
+  record(namespace: string): string {
+    return `${this.#prefix}l:${slot(namespace)}`
+  }
+
+  lease(namespace: string, key: string): string {
+    return `${this.#prefix}k:${slot(namespace)}:${key}`
+  }
+
+  channel(namespace: string): string {
+    return `${this.#prefix}c:${slot(namespace)}`
+  }
+
+  /** A MATCH pattern for entries under the prefix, taken literally. */
+  match(prefix: string): string {
+    return `${this.entry(prefix).replace(/[\\*?[\]^]/g, '\\$&')}*`
+  }
+}

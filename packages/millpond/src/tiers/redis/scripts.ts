@@ -1,0 +1,225 @@
+// The ledger's steps as Lua, so that each is one step on the server.
+//
+// The record of a namespace is one hash, so that it is lost as a whole or not at all:
+//   e epoch   s number   f floor   c commit floor   id run id of the server that wrote it   x 1: other tiers hold copies too
+//   o oldest line   nk key targets   nt tags and patterns   np patterns   w where the sweep of old targets stands, '' when it rests
+//   l:<number>                 "<milliseconds> <line as JSON>"
+//   t<d|x><k|t|p|a><name>      "<number>|<reason and receipt as JSON>": a target in force; d deleted, x expired
+// Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
+// old dump) is void, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys `prune` reads.
+import { createHash } from 'node:crypto'
+import { MAX_PATTERNS } from '../retain.ts'
+
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+function script(body: string): Script {
+  const text = PRELUDE + body
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+/** KEYS[1] the record; ARGV: run id, an epoch in case a new one begins, 1 when other tiers hold copies. */
+const PRELUDE = `
+local L = KEYS[1]
+local function num(n) return string.format('%.0f', n) end
+local function begin()
+  redis.call('UNLINK', L)
+  redis.call('HSET', L, 'e', ARGV[2], 's', 0, 'f', 0, 'c', 0, 'id', ARGV[1], 'x', ARGV[3], 'o', 1, 'nk', 0, 'nt', 0, 'np', 0, 'w', '')
+  return { e = ARGV[2], s = 0, f = 0, c = 0, x = ARGV[3], o = 1, nk = 0, nt = 0, np = 0, w = '' }
+end
+local function find()
+  local r = redis.call('HMGET', L, 'e', 's', 'f', 'c', 'id', 'x', 'o', 'nk', 'nt', 'np', 'w')
+  if not r[1] or r[5] ~= ARGV[1] then return nil end
+  local R = { e = r[1], s = tonumber(r[2]), f = tonumber(r[3]), c = tonumber(r[4]), x = r[6], o = tonumber(r[7]),
+    nk = tonumber(r[8]), nt = tonumber(r[9]), np = tonumber(r[10]), w = r[11] }
+  if R.x == '0' and ARGV[3] == '1' then
+    R.x = '1'
+    if R.c > R.f then R.f = R.c end
+    redis.call('HSET', L, 'x', '1', 'f', num(R.f))
+  end
+  return R
+end
+local function seqOf(value) return value and tonumber(string.match(value, '^%d+')) or 0 end
+`
+
+/** ARGV after the prelude's: epoch and number that are known ('' for none), longest tail. Answers kind, epoch, number, floor, then what it holds. */
+export const PULL = script(`
+local R = find()
+local from = tonumber(ARGV[5])
+if not R or (ARGV[4] == R.e and from > R.s) then R = begin() end
+if ARGV[4] == R.e and from >= R.o - 1 and R.s - from <= tonumber(ARGV[6]) then
+  local out = { 'tail', R.e, num(R.s), num(R.f) }
+  local whole = true
+  for first = from + 1, R.s, 1000 do
+    local fields = {}
+    for seq = first, math.min(first + 999, R.s) do fields[#fields + 1] = 'l:' .. num(seq) end
+    for _, line in ipairs(redis.call('HMGET', L, unpack(fields))) do
+      if not line then whole = false break end
+      out[#out + 1] = line
+    end
+  end
+  if whole then return out end
+end
+local out = { 'snapshot', R.e, num(R.s), num(R.f) }
+local all = redis.call('HGETALL', L)
+for i = 1, #all, 2 do
+  if string.sub(all[i], 1, 1) == 't' then
+    out[#out + 1] = all[i]
+    out[#out + 1] = all[i + 1]
+  end
+end
+return out
+`)
+
+/**
+ * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
+ * reason and receipt, how many drops, how many targets, targets, then milliseconds to live ('' for ever, '0' for gone) and body of each write.
+ */
+export const ADVANCE = script(`
+local R = find() or begin()
+local window, most, mode, line, meta = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7], ARGV[8], ARGV[10]
+local drops, count = tonumber(ARGV[11]), tonumber(ARGV[12])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+R.s = R.s + 1
+
+local targets, cleared, patterns = {}, false, 0
+for i = 1, count do
+  local target = ARGV[12 + i]
+  targets[i] = target
+  local kind = string.sub(target, 1, 1)
+  if kind == 'a' then cleared = true end
+  if kind == 'p' and redis.call('HEXISTS', L, 't' .. mode .. target) == 0 then patterns = patterns + 1 end
+end
+if patterns > 0 and R.np + patterns > ${MAX_PATTERNS} then
+  mode, line, cleared = 'd', ARGV[9], true
+  targets[#targets + 1] = 'a'
+end
+if cleared and mode == 'd' then
+  local keep = R
+  redis.call('UNLINK', L)
+  R = { e = keep.e, s = keep.s, f = keep.s, c = keep.c, x = keep.x, o = keep.s, nk = 0, nt = 0, np = 0, w = '' }
+  redis.call('HSET', L, 'e', R.e, 'id', ARGV[1], 'x', R.x)
+end
+local value = num(R.s) .. '|' .. meta
+for _, target in ipairs(targets) do
+  if redis.call('HSET', L, 't' .. mode .. target, value) == 1 then
+    local kind = string.sub(target, 1, 1)
+    if kind == 'k' then R.nk = R.nk + 1 else R.nt = R.nt + 1 end
+    if kind == 'p' then R.np = R.np + 1 end
+  end
+end
+redis.call('HSET', L, 'l:' .. num(R.s), num(now) .. ' ' .. line)
+
+local function forget(field)
+  if redis.call('HDEL', L, field) == 0 then return end
+  local kind = string.sub(field, 3, 3)
+  if kind == 'k' then R.nk = R.nk - 1 else R.nt = R.nt - 1 end
+  if kind == 'p' then R.np = R.np - 1 end
+end
+for _ = 1, 4 do
+  if R.o >= R.s then break end
+  local field = 'l:' .. num(R.o)
+  local old = redis.call('HGET', L, field)
+  if old then
+    if tonumber(string.match(old, '^%d+')) > now - window and R.o > R.s - most then break end
+    redis.call('HDEL', L, field)
+    if R.x == '0' then
+      local ok, content = pcall(cjson.decode, string.match(old, '^%d+ (.*)$'))
+      if ok and type(content) == 'table' and type(content.t) == 'table' then
+        for _, target in ipairs(content.t) do
+          if type(target) == 'string' and string.sub(target, 1, 1) == 'k' then
+            for _, its in ipairs({ 'td' .. target, 'tx' .. target }) do
+              if seqOf(redis.call('HGET', L, its)) == R.o then forget(its) end
+            end
+          end
+        end
+      end
+      R.c = R.o
+    end
+  end
+  R.o = R.o + 1
+end
+
+local function raised(low) return math.min(R.s, low + math.max(1, math.ceil((R.s - low) / 8))) end
+if R.w == '' and (R.nk > most or R.nt > most) then
+  if R.nk > most and R.x == '0' then R.c = raised(math.max(R.c, R.f)) end
+  if R.nt > most or R.x ~= '0' then R.f = raised(R.f) end
+  R.w = '0'
+end
+if R.w ~= '' then
+  local step = redis.call('HSCAN', L, R.w, 'COUNT', 100)
+  R.w = step[1] == '0' and '' or step[1]
+  for i = 1, #step[2], 2 do
+    local field = step[2][i]
+    if string.sub(field, 1, 1) == 't' then
+      local seq = seqOf(step[2][i + 1])
+      if seq <= R.f or (seq <= R.c and R.x == '0' and string.sub(field, 3, 3) == 'k') then forget(field) end
+    end
+  end
+end
+redis.call('HSET', L, 's', num(R.s), 'f', num(R.f), 'c', num(R.c), 'o', num(R.o), 'nk', num(R.nk), 'nt', num(R.nt), 'np', num(R.np), 'w', R.w)
+
+local dropped = 0
+for first = 2, drops + 1, 1000 do
+  dropped = dropped + redis.call('UNLINK', unpack(KEYS, first, math.min(first + 999, drops + 1)))
+end
+local at = 12 + count
+for i = drops + 2, #KEYS do
+  local ms, body = ARGV[at + 1], R.e .. ':' .. num(R.s) .. ':' .. ARGV[at + 2]
+  if ms == '' then redis.call('SET', KEYS[i], body)
+  elseif ms == '0' then redis.call('UNLINK', KEYS[i])
+  else redis.call('SET', KEYS[i], body, 'PX', ms) end
+  at = at + 2
+end
+if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], num(R.s)) end
+return { R.e, num(R.s), dropped }
+`)
+
+/** KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key target, lease, milliseconds to live, stored form. */
+export const COMMIT = script(`
+local R = find()
+local out = {}
+for item = 1, (#KEYS - 1) / 2 do
+  local at = 3 + (item - 1) * 6
+  local seq = tonumber(ARGV[at + 2])
+  local ok = R and ARGV[at + 1] == R.e and seq <= R.s and seq >= R.f and seq >= R.c
+  if ok then
+    local name = ARGV[at + 3]
+    for _, value in ipairs({ redis.call('HGET', L, 'tdk' .. name), redis.call('HGET', L, 'txk' .. name), redis.call('HGET', L, 'tda'), redis.call('HGET', L, 'txa') }) do
+      if seqOf(value) > seq then ok = false end
+    end
+  end
+  if ok and ARGV[at + 4] ~= '' then ok = redis.call('GET', KEYS[item * 2 + 1]) == ARGV[at + 4] end
+  if ok then
+    local ms = ARGV[at + 5]
+    if ms == '' then redis.call('SET', KEYS[item * 2], ARGV[at + 6])
+    elseif ms == '0' then redis.call('UNLINK', KEYS[item * 2])
+    else redis.call('SET', KEYS[item * 2], ARGV[at + 6], 'PX', ms) end
+  end
+  out[item] = ok and 1 or 0
+end
+return out
+`)
+
+/** KEYS: the lease. ARGV: id, milliseconds. Answers -1 when granted, else how long the holder has left. */
+export const LEASE: Script = plain(`
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return -1 end
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  return -1
+end
+return math.max(0, redis.call('PTTL', KEYS[1]))
+`)
+
+/** KEYS: the lease. ARGV: id. */
+export const RELEASE: Script = plain(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end
+return 0
+`)
+
+function plain(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}

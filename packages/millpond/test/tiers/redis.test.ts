@@ -1,0 +1,40 @@
+// The Redis tier against the published suites, on a real server.
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
+import { describeTier } from '../../src/testing/tier.ts'
+import { type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
+import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+
+describeWith('redis', 'the redis tier', () => {
+  let server: RedisService
+  let keyPrefix = ''
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+
+  const again = async (tuning?: LedgerTuning) => redis({ url: server.url, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+  const open = async (tuning?: LedgerTuning) => {
+    keyPrefix = `test-${randomBytes(4).toString('hex')}:`
+    return again(tuning)
+  }
+
+  describeTier(
+    { describe, it },
+    {
+      name: 'redis',
+      open: () => open(),
+      again: () => again(),
+      skips: { usage: 'a server cannot tell the entries of one cache from others without a scan' },
+    },
+  )
+  describeLedger(
+    { describe, it },
+    { name: 'redis', open, again, loseRecord: async (namespace) => void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`)) },
+  )
+})
+
+function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {
+  return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
+}
