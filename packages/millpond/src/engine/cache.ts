@@ -6,8 +6,8 @@ import { checkPattern } from '../core/glob.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import { forget, type Receipt } from './forget.ts'
-import type { BatchLoader, LoadContext } from './load.ts'
-import { countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers, refresh } from './read.ts'
+import { type BatchLoader, type LoadContext, refreshBehind } from './load.ts'
+import { countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
 import type { Found, Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
 import { expire, touch, write } from './write.ts'
@@ -289,7 +289,7 @@ export class Cache {
     const policy = resolvePolicy(options, this.#space.policy)
     const createdAt = near.createdAt(slot)
     const dueAt = createdAt + policy.refreshAhead * (near.freshUntil(slot) - createdAt)
-    if (policy.refreshAhead > 0 && clock.coarse >= dueAt) refresh(this.#space, key, single(loader), policy, true)
+    if (policy.refreshAhead > 0 && clock.coarse >= dueAt) refreshBehind(this.#space, key, single(loader), policy, true)
   }
 
   async #timed<T>(work: Promise<T>): Promise<T> {

@@ -30,6 +30,8 @@ export class Flight {
   isProvisional = false
   /** What some tier still had, expired, when the flight passed by. */
   fallback: Found | undefined
+  /** Called once when the flight is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
+  onOutdated: (() => void) | undefined
   waiters = 0
   landing: Promise<Landing> = Promise.resolve(NOTHING)
 
@@ -39,6 +41,13 @@ export class Flight {
     this.startedAt = startedAt
   }
 
+  /** Later reads must not join it, and its result is not stored. */
+  outdate(): void {
+    if (this.isOutdated) return
+    this.isOutdated = true
+    this.onOutdated?.()
+  }
+
   /** Waits for the landing; the caller's own signal rejects the caller alone. The loader's signal fires when the last waiter has left. */
   async join(signal: AbortSignal | undefined): Promise<Landing> {
     this.waiters++
@@ -46,7 +55,7 @@ export class Flight {
       return await (signal === undefined ? this.landing : abortable(this.landing, signal))
     } catch (error) {
       if (signal?.aborted && this.waiters === 1 && !this.isBackground) {
-        this.isOutdated = true
+        this.outdate()
         this.controller.abort(error)
       }
       throw error
@@ -76,7 +85,6 @@ const MAX_FAILURES = 10_000
 /** The flights of one space, by key. */
 export class Flights {
   readonly loads = new Map<string, Flight>()
-  readonly reads = new Map<string, Flight>()
   readonly #failures = new Map<string, { readonly error: unknown; readonly until: number }>()
 
   /** Keeps a loader's error until a moment on the monotonic clock. */
@@ -96,31 +104,31 @@ export class Flights {
   outdate(key: string): void {
     this.#failures.delete(key)
     outdateIn(this.loads, key)
-    outdateIn(this.reads, key)
   }
 
   /** Outdates the key's flights that began before the ledger reached `seq`. */
   outdateBefore(key: string, seq: number): void {
-    for (const flights of [this.loads, this.reads]) {
-      const flight = flights.get(key)
-      if (flight !== undefined && flight.asOf.seq < seq) outdateIn(flights, key)
-    }
+    this.#failures.delete(key)
+    const flight = this.loads.get(key)
+    if (flight !== undefined && flight.asOf.seq < seq) outdateIn(this.loads, key)
   }
 
   outdateAll(): void {
-    for (const flights of [this.loads, this.reads]) for (const key of [...flights.keys()]) outdateIn(flights, key)
+    this.#failures.clear()
+    for (const key of [...this.loads.keys()]) outdateIn(this.loads, key)
   }
 
   outdateWhere(concerns: (flight: Flight) => boolean): void {
-    for (const flights of [this.loads, this.reads]) for (const [key, flight] of [...flights]) if (concerns(flight)) outdateIn(flights, key)
+    this.#failures.clear()
+    for (const [key, flight] of [...this.loads]) if (concerns(flight)) outdateIn(this.loads, key)
   }
 }
 
 function outdateIn(flights: Map<string, Flight>, key: string): void {
   const flight = flights.get(key)
   if (flight === undefined) return
-  flight.isOutdated = true
   flights.delete(key)
+  flight.outdate()
 }
 
 // Which flight a piece of code runs in. The storage is switched off whenever no loader runs: on Node 20 an enabled one makes every await slower.

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { MillpondError, show } from '../core/errors.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
+import type { MissCause } from './counters.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
 import { abortable, currentFlight, Flight, insideFlight, type Landing, waitFrom } from './flights.ts'
 import { type Found, inBackground, type Space } from './space.ts'
@@ -31,6 +32,8 @@ const RETRY_STALE_MS = 1000
 
 interface Cargo {
   readonly flight: Flight
+  /** Why the key has to be loaded. */
+  cause: MissCause
   readonly context: LoadContext & { ttlMs: number | undefined }
   resolve(landing: Landing): void
   reject(error: unknown): void
@@ -53,6 +56,7 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
   const { promise, resolve, reject } = withResolvers<Landing>()
   promise.catch(() => {}) // joiners see the error; a flight that nobody joined any more must not crash the process
   flight.landing = promise
+  space.flights.outdate(key)
   space.flights.loads.set(key, flight)
   const context: Cargo['context'] = {
     key,
@@ -65,14 +69,21 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
       context.ttlMs = ms
     },
   }
-  return { flight, context, resolve, reject }
+  return { flight, context, cause: causeInMemory(space, key), resolve, reject }
+}
+
+function causeInMemory(space: Space, key: string): MissCause {
+  const slot = space.near?.find(key) ?? -1
+  return slot >= 0 && (space.near?.freshUntil(slot) ?? 0) <= space.clock.now() ? 'expired' : 'cold'
 }
 
 async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Promise<void> {
   const started = space.clock.monotonic()
-  let waiting = isReachable ? await landFromTiers(space, cargos, policy, space.readBudgetMs) : cargos
+  const lookup: Lookup = (some) => landFromTiers(space, some, loader, policy)
+  if (!isReachable) for (const cargo of cargos) cargo.cause = 'ledger_unreachable'
+  let waiting = isReachable ? await lookup(cargos) : cargos
   if (waiting.length === 0) return
-  const leases = isReachable ? await leaseAll(space, waiting, policy, started + space.readBudgetMs) : NO_LEASES
+  const leases = isReachable ? await leaseAll(space, waiting, lookup, started + space.readBudgetMs) : NO_LEASES
   waiting = waiting.filter((cargo) => !leases.landed.has(cargo))
   const stopRenewing = renew(space, leases)
   try {
@@ -94,12 +105,14 @@ function closeFlight(space: Space, flight: Flight): void {
 }
 
 /** Lands the flights whose entry some tier has; returns the others. */
-async function landFromTiers(space: Space, cargos: readonly Cargo[], policy: LoadPolicy, budgetMs: number): Promise<readonly Cargo[]> {
+type Lookup = (cargos: readonly Cargo[]) => Promise<readonly Cargo[]>
+
+async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy): Promise<readonly Cargo[]> {
   if (space.far.length === 0) return cargos
-  const { found } = await readFar(
+  const { found, refused, isPartial } = await readFar(
     space,
     cargos.map((cargo) => cargo.flight.key),
-    budgetMs,
+    space.readBudgetMs,
   )
   const now = space.clock.now()
   return cargos.filter((cargo) => {
@@ -108,12 +121,23 @@ async function landFromTiers(space: Space, cargos: readonly Cargo[], policy: Loa
     const until = entry === undefined ? 0 : servesStale ? Math.min(entry.staleUntil, entry.freshUntil + policy.staleForMs) : entry.freshUntil
     if (entry === undefined || until <= now || cargo.flight.isOutdated) {
       cargo.flight.fallback = entry
+      cargo.cause = refused.has(cargo.flight.key) ? 'invalidated' : isPartial ? 'tier_error' : entry === undefined ? cargo.cause : 'expired'
       return true
     }
     if (space.flights.loads.get(cargo.flight.key) === cargo.flight) space.flights.loads.delete(cargo.flight.key)
     cargo.resolve(landingOf(space, entry))
+    if (entry.freshUntil <= now) refreshBehind(space, cargo.flight.key, loader, policy, true)
     return false
   })
+}
+
+/** Refreshes a key behind a caller who has been served; one refresh at a time. */
+export function refreshBehind(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): void {
+  if (space.flights.loads.has(key)) return
+  const [flight] = takeOff(space, [key], loader, policy, isReachable, true)
+  if (flight === undefined) return
+  space.counters.refreshes++
+  inBackground(space, `refresh of ${key}`, flight.landing)
 }
 
 /** What the caller gets: the copy in memory where there is one, else a copy of its own. */
@@ -136,7 +160,7 @@ interface Leases {
 const NO_LEASES: Leases = { ids: new Map(), landed: new Set() }
 
 /** Takes each key's lease; where another process holds it, waits for that process's entry, at most as long as the lease lasts. */
-async function leaseAll(space: Space, cargos: readonly Cargo[], policy: LoadPolicy, budgetEnds: number): Promise<Leases> {
+async function leaseAll(space: Space, cargos: readonly Cargo[], lookup: Lookup, budgetEnds: number): Promise<Leases> {
   const store = space.far.find((far) => far.holdsLedger && far.enabled)?.guarded.tier.ledger
   if (store === undefined || space.clock.monotonic() >= budgetEnds) return NO_LEASES
   const ids = new Map<Cargo, string>()
@@ -149,13 +173,15 @@ async function leaseAll(space: Space, cargos: readonly Cargo[], policy: LoadPoli
         if (answer === undefined) return
         if (answer.granted) {
           ids.set(cargo, id)
+          cargo.flight.onOutdated = () => releaseLease(space, cargo, id)
+          if (cargo.flight.isOutdated) cargo.flight.onOutdated()
           // The entry may have come between our read and the lease.
-          if (turn > 0 && (await landFromTiers(space, [cargo], policy, space.readBudgetMs)).length === 0) landed.add(cargo)
+          if (turn > 0 && (await lookup([cargo])).length === 0) landed.add(cargo)
           return
         }
         space.counters.leaseWaits++
         await pause(space, Math.min(answer.leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
-        if ((await landFromTiers(space, [cargo], policy, space.readBudgetMs)).length === 0) {
+        if ((await lookup([cargo])).length === 0) {
           landed.add(cargo)
           return
         }
@@ -190,6 +216,11 @@ async function landFromLoader(space: Space, cargos: readonly Cargo[], loader: Ba
   const began = space.clock.monotonic()
   let values: readonly unknown[]
   space.counters.loads += cargos.length
+  for (const { flight, cause } of cargos) {
+    if (flight.isBackground) continue
+    space.counters.miss(cause)
+    if (space.events.has('miss')) space.events.emit('miss', { key: flight.key, cause })
+  }
   try {
     values = await runLoader(space, cargos, loader, policy)
     if (!Array.isArray(values) || values.length !== cargos.length) {

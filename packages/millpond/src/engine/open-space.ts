@@ -69,14 +69,15 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
   return space
 }
 
-/** Keys are forgotten at once; tags and patterns are judged when an entry is next touched. */
+/** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns are judged when an entry is next touched. */
 function applyInMemory(space: Space, line: Line, target: Target): void {
   const { near, flights } = space
-  if (target.kind === 'all' && line.mode === 'delete') {
-    flights.outdateWhere((flight) => flight.asOf.seq < line.seq)
-    if (near !== undefined) dropOlder(space, line.seq)
+  if (target.kind !== 'key') {
+    const { view } = space.ledger
+    flights.outdateWhere((flight) => flight.asOf.seq < line.seq && view.judge(flight.key, [...flight.tags], flight.asOf.seq) !== 'valid')
+    if (target.kind === 'all' && line.mode === 'delete') dropOlder(space, line.seq)
+    return
   }
-  if (target.kind !== 'key') return
   flights.outdateBefore(target.key, line.seq)
   const slot = near?.find(target.key) ?? -1
   if (near === undefined || slot < 0 || near.asOf(slot) >= line.seq) return

@@ -2,7 +2,7 @@
 import type { Consistency, LoadPolicy } from '../core/options.ts'
 import { readFar } from './far.ts'
 import { currentFlight, type Flight, type Landing } from './flights.ts'
-import { type BatchLoader, joinFlight, staleInMemory, takeOff } from './load.ts'
+import { type BatchLoader, joinFlight, refreshBehind, staleInMemory, takeOff } from './load.ts'
 import { type Found, inBackground, type Space } from './space.ts'
 
 /**
@@ -90,7 +90,7 @@ function fromMemory(space: Space, key: string, loader: BatchLoader, policy: Load
   if (failure !== undefined) throw failure.error
   const stale = staleInMemory(space, key, policy.staleForMs)
   if (stale === undefined) return undefined
-  refresh(space, key, loader, policy, isReachable)
+  refreshBehind(space, key, loader, policy, isReachable)
   countStale(space, stale)
   return { found: stale, read: () => stale.value }
 }
@@ -98,15 +98,6 @@ function fromMemory(space: Space, key: string, loader: BatchLoader, policy: Load
 export function countStale(space: Space, stale: Found): void {
   space.counters.stale++
   if (space.events.has('stale')) space.events.emit('stale', { key: stale.key, tier: stale.tier })
-}
-
-/** Refreshes a key behind a caller who has been served; one refresh at a time. */
-export function refresh(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): void {
-  if (space.flights.loads.has(key)) return
-  const [flight] = takeOff(space, [key], loader, policy, isReachable, true)
-  if (flight === undefined) return
-  space.counters.refreshes++
-  inBackground(space, `refresh of ${key}`, flight.landing)
 }
 
 function fromFlight(space: Space, key: string, joinedAt: number, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> | undefined {

@@ -1,0 +1,65 @@
+// Every arrangement of tiers that the engine's tests run on: one suite, many caches.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Cache, type CacheOptions, createCache, memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterEach, describe } from 'vitest'
+
+type Tiers = NonNullable<CacheOptions['tiers']>
+
+const opened: Cache[] = []
+const folders: string[] = []
+
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-engine-'))
+  folders.push(folder)
+  return folder
+}
+
+/** Closes what the tests opened, also when they failed. */
+export function closeAfterEach(): void {
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((cache) => cache.close()))
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+  })
+}
+
+export function open(options: CacheOptions = {}): Cache {
+  const cache = createCache(options)
+  opened.push(cache)
+  return cache
+}
+
+export const setups: Readonly<Record<string, () => Tiers>> = {
+  'memory alone': () => [memory()],
+  'memory and SQLite': () => [memory(), sqlite({ path: join(newFolder(), 'cache.db') })],
+  'SQLite alone': () => [sqlite({ path: join(newFolder(), 'cache.db') })],
+  'two SQLite files under memory': () => [memory(), sqlite({ path: join(newFolder(), 'a.db') }), sqlite({ path: join(newFolder(), 'b.db') })],
+}
+
+/** Runs the suite once for each arrangement. */
+export function onEverySetup(name: string, suite: (cache: (options?: Omit<CacheOptions, 'tiers'>) => Cache) => void): void {
+  for (const [label, tiers] of Object.entries(setups)) {
+    describe(`${name}: ${label}`, () => {
+      closeAfterEach()
+      suite((options = {}) => open({ ...options, tiers: tiers() }))
+    })
+  }
+}
+
+/** A promise that the test settles by hand. */
+export function gate<T = void>(): { promise: Promise<T>; open: (value: T) => void; fail: (error: unknown) => void } {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, open: resolve, fail: reject }
+}
+
+/** Waits until a condition holds, by turns of the event loop, not by time. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+}

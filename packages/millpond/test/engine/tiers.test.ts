@@ -1,0 +1,130 @@
+// T1, T2, T9, T10: several tiers as one cache.
+import { join } from 'node:path'
+import { memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { describe, expect, it } from 'vitest'
+import type { Tier } from '../../src/core/contracts.ts'
+import { MillpondError } from '../../src/core/errors.ts'
+import { closeAfterEach, newFolder, open, until } from './setups.ts'
+
+/** A tier whose calls are counted and can be made to fail: for what the engine does around a tier, not for what a server does. */
+function spied(tier: Tier): Tier & { calls: string[]; isDown: boolean } {
+  const calls: string[] = []
+  const through = <T>(verb: string, call: () => Promise<T>): Promise<T> => {
+    calls.push(verb)
+    return spy.isDown ? Promise.reject(new MillpondError('TIER_FAILED', `${tier.name} is down`)) : call()
+  }
+  const spy = {
+    ...{ name: tier.name, scope: tier.scope, durable: tier.durable },
+    calls,
+    isDown: false,
+    read: (keys: readonly string[]) => through(`read ${keys.length}`, () => tier.read(keys)),
+    write: (items: Parameters<Tier['write']>[0]) => through(`write ${items.length}`, () => tier.write(items)),
+    drop: (keys: readonly string[]) => through(`drop ${keys.length}`, () => tier.drop(keys)),
+    clear: (prefix: string) => through('clear', () => tier.clear(prefix)),
+    close: () => tier.close(),
+  }
+  return spy
+}
+
+const file = (): ReturnType<typeof sqlite> => sqlite({ path: join(newFolder(), 'cache.db') })
+
+describe('tiers', () => {
+  closeAfterEach()
+
+  it('T2: a hit below is copied up with the time it has left', async () => {
+    const middle = spied(file())
+    const bottom = file()
+    const cache = open({ tiers: [memory({ maxEntries: 2 }), middle, bottom], defaults: { ttl: '1m' } })
+    await cache.set('k', 'v')
+    const stored = await middle.read(['cache:default:k'])
+    expect(stored[0]?.expiresAt).toBeLessThanOrEqual(Date.now() + 60_000)
+    await middle.drop(['cache:default:k'])
+    await cache.setMany([['a', 1], ['b', 2], ['c', 3], ['d', 4]])
+    for (const key of ['a', 'b', 'c', 'd']) await cache.get(key)
+    const entry = await cache.getEntry('k')
+    expect(entry).toMatchObject({ kind: 'hit', value: 'v' })
+    await cache.flush()
+    expect((await middle.read(['cache:default:k']))[0]?.expiresAt).toBe(stored[0]?.expiresAt)
+  })
+
+  it('T2: promotion after N reads', async () => {
+    const bottom = file()
+    const cache = open({ tiers: [memory(), { use: bottom, promoteAfter: 3 }] })
+    const other = open({ tiers: [memory(), bottom] })
+    await other.set('k', 'v')
+    expect([await cache.get('k'), cache.peek('k')]).toEqual(['v', undefined])
+    expect([await cache.get('k'), cache.peek('k')]).toEqual(['v', undefined])
+    expect([await cache.get('k'), cache.peek('k')]).toEqual(['v', 'v'])
+  })
+
+  it('T1: a TTL factor changes how long a tier keeps an entry, never how long it is fresh', async () => {
+    const middle = spied(file())
+    const cache = open({ tiers: [{ use: memory(), ttl: 1000 }, { use: middle, ttlFactor: 0.1 }, { use: file(), ttlFactor: 10 }], defaults: { ttl: '100s' } })
+    await cache.set('k', 'v')
+    const left = ((await middle.read(['cache:default:k']))[0]?.expiresAt ?? 0) - Date.now()
+    expect(left).toBeGreaterThan(9000)
+    expect(left).toBeLessThanOrEqual(10_000)
+    const entry = await cache.getEntry('k')
+    expect(entry.kind === 'hit' && entry.ttlMs).toBeLessThanOrEqual(1000)
+  })
+
+  it('T10: one round trip per tier for many keys', async () => {
+    const middle = spied(file())
+    const cache = open({ tiers: [memory({ maxEntries: 1 }), middle, file()] })
+    await cache.setMany(Array.from({ length: 50 }, (_, i) => [`k${i}`, i] as const))
+    middle.calls.length = 0
+    expect(await cache.getMany(Array.from({ length: 50 }, (_, i) => `k${i}`))).toEqual(Array.from({ length: 50 }, (_, i) => i))
+    expect(middle.calls.filter((call) => call.startsWith('read'))).toHaveLength(1)
+    await cache.deleteMany(['k1', 'k2'])
+    expect(middle.calls.filter((call) => call.startsWith('drop'))).toEqual(['drop 2'])
+  })
+
+  it('T9 R1: a tier that is down is skipped, its breaker opens, and it is used again when it is back; what it missed is not believed', async () => {
+    const middle = spied(file())
+    const cache = open({ tiers: [{ use: middle, breaker: { threshold: 2, openMs: 20 } }, file()] })
+    const states: string[] = []
+    cache.on('breaker', ({ state }) => states.push(state))
+    await cache.set('k', 'old')
+    middle.isDown = true
+    await cache.set('k', 'new')
+    expect(await cache.get('k')).toBe('new')
+    await cache.get('k')
+    await cache.get('k')
+    expect(states[0]).toBe('open')
+    const errors = cache.stats().tiers.find((tier) => tier.name === 'sqlite')?.errors ?? 0
+    expect(errors).toBeGreaterThanOrEqual(2)
+    middle.isDown = false
+    await until(() => {
+      void cache.get('x')
+      return states.at(-1) === 'closed'
+    })
+    expect(await cache.get('k')).toBe('new')
+  })
+
+  it('T1: a tier that is switched off is not touched', async () => {
+    const middle = spied(file())
+    const cache = open({ tiers: [memory(), { use: middle, enabled: false }, file()] })
+    await cache.set('k', 'v')
+    await cache.get('other')
+    expect(middle.calls).toEqual([])
+    expect(cache.info().cacheLevels).toMatchObject([{ name: 'memory' }, { name: 'sqlite', enabled: false }, { name: 'sqlite', enabled: true }])
+  })
+
+  it('a durable tier without a ledger beneath is refused with the remedy', () => {
+    expect(() => open({ tiers: [memory(), spied(file())] })).toThrow(/keep the ledger/)
+  })
+
+  it('D4 T12: info shows configuration, metrics, tiers, breakers and health in one object', async () => {
+    const cache = open({ name: 'shop', tiers: [memory(), file()] })
+    await cache.getOrSet('k', () => 1)
+    await cache.getOrSet('k', () => 1)
+    expect(cache.info()).toMatchObject({
+      name: 'shop',
+      config: { ttlMs: 300_000, tiers: ['memory', 'sqlite'], ledger: 'sqlite' },
+      metrics: { hitRate: 0.5, l1HitRate: 0.5 },
+      circuitBreaker: { sqlite: 'closed' },
+      health: 'ok',
+    })
+  })
+})
