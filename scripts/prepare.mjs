@@ -6,14 +6,13 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-const LOWEST = [20, 19]
+const LOWEST = { major: 20, minor: 19 }
 
 /** Ends the process with one clear line when Node is too old. */
-export function checkNode() {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  const [lowestMajor = 0, lowestMinor = 0] = LOWEST
-  if (major > lowestMajor || (major === lowestMajor && minor >= lowestMinor)) return
-  fail(`Millpond needs Node ${LOWEST.join('.')} or newer, and this is Node ${process.versions.node}. Get one at https://nodejs.org`)
+export function checkNode(version = process.versions.node) {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (major > LOWEST.major || (major === LOWEST.major && minor >= LOWEST.minor)) return
+  fail(`Millpond needs Node ${LOWEST.major}.${LOWEST.minor} or newer, and this is Node ${version}. Get one at https://nodejs.org`)
 }
 
 /** `npm ci`, unless what is installed is what the lock file asks for. */

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, checkNode, install, npm, root, run, tool } from './prepare.mjs'
 import { bringServers, missing } from './servers.mjs'
+import { closingLine, countTests } from './sums.mjs'
 
 const args = process.argv.slice(2)
 const onlyStatic = args.includes('--static')
@@ -82,18 +83,14 @@ function tests() {
     sums.failed += 1
     return
   }
-  /** @type {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: unknown[] }[] }} */
-  const result = JSON.parse(readFileSync(report, 'utf8'))
-  const unloaded = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
-  sums.passed += result.numPassedTests
-  sums.failed += result.numFailedTests + unloaded
-  sums.skipped += result.numPendingTests + result.numTodoTests
-  // An error outside of every test fails the run, and so do the sums.
-  if (!well && result.numFailedTests + unloaded === 0) sums.failed += 1
+  const counted = countTests(JSON.parse(readFileSync(report, 'utf8')), well)
+  sums.passed += counted.passed
+  sums.failed += counted.failed
+  sums.skipped += counted.skipped
 }
 
 /** @returns {never} */
 function finish() {
-  console.log(`\n${sums.passed} passed, ${sums.failed} failed${sums.skipped > 0 ? `, ${sums.skipped} skipped` : ''}`)
+  console.log(`\n${closingLine(sums)}`)
   process.exit(sums.failed > 0 ? 1 : 0)
 }

@@ -1,0 +1,21 @@
+// What a test run adds up to, from Vitest's JSON report, and the one line that ends `npm test`.
+
+/** @typedef {{ passed: number, failed: number, skipped: number }} Sums */
+/** @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: unknown[] }[] }} Report */
+
+/**
+ * A file that could not be loaded counts as one failed test, and so does a run that failed for another reason than a test.
+ * @param {Report} report @param {boolean} well whether Vitest ended with 0 @returns {Sums}
+ */
+export function countTests(report, well) {
+  const unloaded = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
+  const failed = report.numFailedTests + unloaded
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && !well ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+  }
+}
+
+/** @param {Sums} sums */
+export const closingLine = ({ passed, failed, skipped }) => `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
