@@ -56,7 +56,7 @@ export const subjects: readonly SubjectType[] = [
     note: 'the memory tier alone, with every check that the engine makes on a hit',
     make(capacity, ttlMs) {
       const clock = benchClock()
-      const store = createMemoryStore({ maxEntries: capacity }, { clock })
+      const store = createMemoryStore({ maxEntries: capacity, policy: (process.env['MILLPOND_POLICY'] ?? 'lru') as 'lru' }, { clock })
       const near = store.space('')
       const none: readonly string[] = []
       const seq = 0

@@ -42,7 +42,7 @@ export class KeyIndex {
   insert(slot: number): void {
     if (this.#near.isFull) this.#grow()
     this.#place(slot, hashTail(this.#slots.key(slot), this.#tail))
-    if (this.#isMisled() && this.size <= SMALL) this.#relearn()
+    if (this.#isMisled() && this.size <= SMALL) this.#grow()
   }
 
   #place(slot: number, hash: number): void {
@@ -63,12 +63,10 @@ export class KeyIndex {
 
   #grow(): void {
     if (this.#isMisled()) {
-      this.#relearn()
-      return
-    }
-    const near = this.#near
-    const { hashes } = this.#slots
-    for (const slot of near.drain(near.cells * 2)) this.#place(slot, hashes[slot] as number)
+      this.#level++
+      this.#tail = TAILS[this.#level] ?? SHORT_TAIL
+      this.#resettle(true)
+    } else this.#resettle(false)
   }
 
   /** More than an eighth of the keys strayed: their tails do not tell them apart. */
@@ -76,14 +74,14 @@ export class KeyIndex {
     return this.#far.size > 16 + (this.#near.size >>> 3) && this.#level < TAILS.length
   }
 
-  #relearn(): void {
-    this.#level++
-    this.#tail = TAILS[this.#level] ?? SHORT_TAIL
-    const strays = [...this.#far.drain(this.#far.cells)]
+  /** Everybody gets a new place in a table that has room for all; strays may come home. */
+  #resettle(rehash: boolean): void {
     const near = this.#near
-    let cells = near.cells
+    const { hashes } = this.#slots
+    const strays = [...this.#far.drain(this.#far.cells)]
+    let cells = near.cells * 2
     while (cells < (near.size + strays.length) * 2) cells *= 2
-    for (const slot of near.drain(cells)) this.#place(slot, this.#hash(slot))
+    for (const slot of near.drain(cells)) this.#place(slot, rehash ? this.#hash(slot) : (hashes[slot] as number))
     for (const slot of strays) this.#place(slot, this.#hash(slot))
   }
 

@@ -6,7 +6,7 @@ const FIRST_CELLS = 64
 /** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
 const MOST_FULL = 0.75
 /** A bounded table looks at so many cells, and at so many keys with one hash. */
-const MOST_STEPS = 24
+const MOST_STEPS = 64
 const MOST_TWINS = 2
 
 /**

@@ -6,6 +6,8 @@ const FIRST_SLOTS = 64
 /** Up to here the columns double; after it they grow by half, so that little is reserved in vain. */
 const DOUBLE_UNTIL = 65_536
 const NONE = -1
+/** Half a megabyte and more does not fit the column of weights. */
+const HEAVY = 0xffff
 
 /** Struct of arrays. 28 bytes an entry, 32 with a TTL, beside the index and the policy. */
 export class Slots {
@@ -21,7 +23,9 @@ export class Slots {
   /** False while no entry may be served stale: then `freshUntil` says both. */
   #staleApart = false
   #asOf: Uint32Array | Float64Array = new Uint32Array(0)
-  #weights = new Uint32Array(0)
+  /** In words of 8 bytes; `HEAVY`: see `#heavy`. */
+  #weights = new Uint16Array(0)
+  readonly #heavy = new Map<number, number>()
   #spaces = new Uint16Array(0)
   #live = new Uint8Array(0)
   #tags: (readonly string[] | undefined)[] | undefined
@@ -58,6 +62,7 @@ export class Slots {
     this.freshUntil.set(slot, Infinity, now)
     if (this.#staleApart) this.#staleUntil.set(slot, Infinity, now)
     if (this.#tags !== undefined) this.#tags[slot] = undefined
+    if (this.#heavy.size > 0) this.#heavy.delete(slot)
     this.hashes[slot] = this.#free
     this.#free = slot
     this.used--
@@ -79,7 +84,7 @@ export class Slots {
       asOf.set(this.#asOf)
       this.#asOf = asOf
     }
-    if (this.#weights.length > 0) this.#weights = grownInto(this.#weights, new Uint32Array(slots))
+    this.#weights = grownInto(this.#weights, new Uint16Array(slots))
     if (this.#spaces.length > 0) this.#spaces = grownInto(this.#spaces, new Uint16Array(slots))
     if (this.#live.length > 0) this.#live = grownInto(this.#live, new Uint8Array(slots))
     if (this.#tags !== undefined) this.#tags = grownList(this.#tags, slots) as (readonly string[] | undefined)[]
@@ -129,17 +134,19 @@ export class Slots {
     this.#asOf[slot] = seq
   }
 
-  /** The stored weight; 0 where it was never stored because it follows from key and value at once. */
+  /** Bytes, a multiple of 8. */
   weight(slot: number): number {
-    return slot < this.#weights.length ? (this.#weights[slot] as number) : 0
+    const words = this.#weights[slot] as number
+    return words === HEAVY ? (this.#heavy.get(slot) as number) : words * 8
   }
 
   setWeight(slot: number, weight: number): void {
-    if (this.#weights.length === 0) {
-      if (weight === 0) return
-      this.#weights = new Uint32Array(this.capacity)
+    const words = weight / 8
+    if (words < HEAVY) this.#weights[slot] = words
+    else {
+      this.#weights[slot] = HEAVY
+      this.#heavy.set(slot, weight)
     }
-    this.#weights[slot] = Math.min(weight, 0xffffffff)
   }
 
   space(slot: number): number {

@@ -6,7 +6,7 @@ import { freezeOwned, type Isolated, isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
 import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
-import { weigh, weighsAtOnce } from './weigh.ts'
+import { weigh } from './weigh.ts'
 
 /** Slots that an index cell can name while it still has some bits of the hash. */
 const MOST_SLOTS = 2 ** 27
@@ -24,7 +24,6 @@ export class MemoryStore implements NearStore, SpaceOwner {
   readonly hitLimit: number
   bytes = 0
   onLeave: ((space: string, key: string, reason: Reason) => void) | undefined
-  readonly evictions: Partial<Record<Reason, number>> = {}
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
   readonly #clock: Clock
   readonly #expiry: Expiry
@@ -34,6 +33,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #maxEntries: number
   #maxBytes: number
   #policyCapacity: number
+  /** Entries that left, by reason; the most frequent one as a field, since each set of a full store counts it. */
+  readonly #left: Partial<Record<Reason, number>> = {}
+  #pushedOut = 0
   #closed = false
 
   constructor(settings: MemorySettings, clock: Clock) {
@@ -54,6 +56,10 @@ export class MemoryStore implements NearStore, SpaceOwner {
 
   get entries(): number {
     return this.slots.used
+  }
+
+  get evictions(): Readonly<Partial<Record<Reason, number>>> {
+    return this.#pushedOut === 0 ? { ...this.#left } : { ...this.#left, capacity_limit: this.#pushedOut }
   }
 
   space(name: string): Near {
@@ -103,7 +109,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const now = this.#clock.coarse
     slots.pairs[2 * slot + 1] = value
     slots.setLive(slot, live)
-    slots.setWeight(slot, weighsAtOnce(value) ? 0 : weight)
+    slots.setWeight(slot, weight)
     slots.createdAt.set(slot, entry.createdAt, now)
     slots.setTimes(slot, entry.freshUntil, entry.staleUntil, now)
     slots.setAsOf(slot, entry.asOf)
@@ -144,8 +150,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 
   weight(slot: number): number {
-    const weight = this.slots.weight(slot)
-    return weight !== 0 ? weight : weigh(this.slots.key(slot), this.slots.value(slot))
+    return this.slots.weight(slot)
   }
 
   retime(slot: number, freshUntil: number, staleUntil: number): void {
@@ -163,10 +168,11 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const slots = this.slots
     const space = this.#spaces[slots.space(slot)] as Space
     const key = slots.key(slot)
-    this.bytes -= this.weight(slot)
+    this.bytes -= slots.weight(slot)
     space.index.remove(slot)
     slots.release(slot, this.#clock.coarse)
-    this.evictions[reason] = (this.evictions[reason] ?? 0) + 1
+    if (reason === 'capacity_limit') this.#pushedOut++
+    else this.#left[reason] = (this.#left[reason] ?? 0) + 1
     if (this.onLeave !== undefined) this.onLeave(space.name, key, reason)
   }
 
