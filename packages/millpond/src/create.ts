@@ -79,13 +79,15 @@ export function createCache(options: CacheOptions = {}): Cache {
   const holder = ledgerHolder(farUses)
   const far = farUses.map((use) => farTier(use, use === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
+  const externalTiers = farUses.length > 1
+  if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
   const parts: SpaceParts = {
     cacheName: name,
     nearStore,
     nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
     far,
     ledgerStore: holder?.use.ledger,
-    externalTiers: farUses.length > 1,
+    externalTiers,
     compile: globMatcher,
     trustMs: maxStaleMs,
     ledgerTimeoutMs: COMMAND_MS,

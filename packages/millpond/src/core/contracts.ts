@@ -192,14 +192,21 @@ export interface Change {
   readonly id: string
   /** Storage keys to drop in the same step. */
   readonly drop: readonly string[]
-  /** Entries to write in the same step; they get the new position. */
+  /** Entries to write in the same step; they get the new position. The i-th belongs to the i-th target, a key. */
   readonly write: readonly Omit<TierItem, 'asOf'>[]
+  /**
+   * Write an entry only if its key has not moved since this position (drop it otherwise; the number moves in any case). A command that was given
+   * up may still arrive late: it must not lie over what others wrote meanwhile.
+   */
+  readonly unmovedSince?: Position
 }
 
 export interface Advanced {
   readonly position: Position
   /** How many of `drop` were there. */
   readonly dropped: number
+  /** With `unmovedSince`: whether each of `write` was stored. */
+  readonly stored?: readonly boolean[]
 }
 
 /** Everything in force: what a process that has no position yet must know. */

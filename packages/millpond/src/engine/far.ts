@@ -73,8 +73,10 @@ function believe(space: Space, far: FarTier, key: string, stored: Stored): Found
   if (parts.staleUntil <= now) return undefined
   const judgement = space.ledger.view.judgeAt(key, parts.tags, stored.asOf)
   if (judgement === 'void') return undefined
-  const freshUntil = judgement === 'stale' ? Math.min(parts.freshUntil, now) : parts.freshUntil
-  return { ...parts, freshUntil, asOf: stored.asOf, tier: far.guarded.name }
+  if (judgement === 'stale') return { ...parts, freshUntil: Math.min(parts.freshUntil, now), asOf: stored.asOf, tier: far.guarded.name }
+  // Judged valid by every line up to `last`, so that is what it is valid as of.
+  const asOf = { epoch: stored.asOf.epoch, seq: Math.max(stored.asOf.seq, space.ledger.view.last) }
+  return { ...parts, asOf, tier: far.guarded.name }
 }
 
 /** Copies an entry to memory and to the tiers above the one that had it, once it was read often enough there. */

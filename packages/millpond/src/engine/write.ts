@@ -1,10 +1,11 @@
 // How a write travels: the ledger moves and logs "forget key", the far tiers get the value, and memory last.
 import { randomUUID } from 'node:crypto'
 import type { Change, Reason } from '../core/contracts.ts'
+import type { Position, Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
 import { forget, type Receipt } from './forget.ts'
-import { type Found, keepUntil, type Space } from './space.ts'
+import { type Found, type Keep, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 export interface WriteItem {
@@ -41,40 +42,51 @@ function writeNear(space: Space, entry: Found): void {
   storeNear(space, entry.key, entry, entry.asOf, true)
 }
 
+/** A write that met another one is tried again at once, from the position that it has just been told. */
+const MAX_TRIES = 3
+
 async function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
   const bodies = entries.map((entry) => space.codec.encode(entry))
-  const itemsFor = (keep: { factor: number; ttlMs: number }): Change['write'] =>
+  const itemsFor = (keep: Keep): Change['write'] =>
     entries.map((entry, index) => ({ key: storageKey(space.prefix, entry.key), body: bodies[index] ?? new Uint8Array(), expiresAt: keepUntil(keep, entry, now) }))
-  const holder = space.far.find((far) => far.holdsLedger && far.enabled)
-  const change: Change = {
-    targets: entries.map((entry) => ({ kind: 'key', key: entry.key })),
-    mode: 'delete',
-    reason: 'replaced',
-    id: randomUUID(),
-    drop: [],
-    write: holder === undefined ? [] : itemsFor(holder.keep),
-  }
   try {
-    const { position } = await space.ledger.advance(change)
-    if (holder !== undefined) space.counters.tier(holder.guarded.name).writes += entries.length
+    const { position, stored } = await advanceAndWrite(space, entries, itemsFor)
     await Promise.all(
       space.far
-        .filter((far) => far.enabled && far !== holder)
+        .filter((far) => far.enabled && !far.holdsLedger)
         .map(async (far) => {
-          const written = await far.guarded.write(itemsFor(far.keep).map((item) => ({ ...item, asOf: position })))
-          if (written.ok) space.counters.tier(far.guarded.name).writes += entries.length
+          const items = itemsFor(far.keep).filter((_, index) => stored[index] !== false)
+          const written = await far.guarded.write(items.map((item) => ({ ...item, asOf: position })))
+          if (written.ok) space.counters.tier(far.guarded.name).writes += items.length
         }),
     )
-    for (const entry of entries) {
+    entries.forEach((entry, index) => {
       space.flights.outdateBefore(entry.key, position.seq)
-      storeNear(space, entry.key, entry, position, true)
-    }
+      if (stored[index] !== false) storeNear(space, entry.key, entry, position, true)
+    })
   } catch (error) {
     for (const entry of entries) {
       space.flights.outdate(entry.key)
       space.near?.drop(entry.key, 'replaced')
     }
     throw error
+  }
+}
+
+/** One step of the ledger that voids the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
+async function advanceAndWrite(space: Space, entries: readonly Found[], itemsFor: (keep: Keep) => Change['write']): Promise<{ position: Position; stored: readonly boolean[] }> {
+  const holder = space.far.find((far) => far.holdsLedger && far.enabled)
+  const targets = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
+  let unmovedSince = space.ledger.view.position
+  for (let turn = 1; ; turn++) {
+    const write = holder === undefined ? [] : itemsFor(holder.keep)
+    const { position, stored = [] } = await space.ledger.advance({ targets, mode: 'delete', reason: 'replaced', id: randomUUID(), drop: [], write, unmovedSince })
+    if (turn < MAX_TRIES && stored.includes(false)) {
+      unmovedSince = position
+      continue
+    }
+    if (holder !== undefined) space.counters.tier(holder.guarded.name).writes += entries.length
+    return { position, stored }
   }
 }
 

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cache, type CacheOptions, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { afterEach, describe } from 'vitest'
+import { redis } from 'millpond/tiers/redis'
+import { afterAll, afterEach, beforeAll, describe } from 'vitest'
+import { describeWith, type RedisService, startRedis } from '../services/index.ts'
 
 type Tiers = NonNullable<CacheOptions['tiers']>
 
@@ -38,12 +40,29 @@ export const setups: Readonly<Record<string, () => Tiers>> = {
   'two SQLite files under memory': () => [memory(), sqlite({ path: join(newFolder(), 'a.db') }), sqlite({ path: join(newFolder(), 'b.db') })],
 }
 
+const withRedis: Readonly<Record<string, (url: string) => Tiers>> = {
+  'memory and Redis': (url) => [memory(), redis({ url })],
+  'memory, Redis and SQLite': (url) => [memory(), redis({ url }), sqlite({ path: join(newFolder(), 'cache.db') })],
+}
+
 /** Runs the suite once for each arrangement. */
 export function onEverySetup(name: string, suite: (cache: (options?: Omit<CacheOptions, 'tiers'>) => Cache) => void): void {
   for (const [label, tiers] of Object.entries(setups)) {
     describe(`${name}: ${label}`, () => {
       closeAfterEach()
       suite((options = {}) => open({ ...options, tiers: tiers() }))
+    })
+  }
+  for (const [label, tiers] of Object.entries(withRedis)) {
+    describeWith('redis', `${name}: ${label}`, () => {
+      let server: RedisService
+      let count = 0
+      beforeAll(async () => {
+        server = await startRedis()
+      })
+      afterAll(() => server.stop())
+      closeAfterEach()
+      suite((options = {}) => open({ name: `cache${count++}`, ...options, tiers: tiers(server.url) }))
     })
   }
 }
