@@ -13,6 +13,7 @@
 //      checksum        uint32, CRC-32 of all before it
 import { crc32 } from 'node:zlib'
 import { MillpondError, show } from '../core/errors.ts'
+import { excessOf } from './limits.ts'
 import type { EncodedParts } from '../core/contracts.ts'
 
 export const KIND = { json: 0, escaped: 1, buffer: 2, bytes: 3 } as const
@@ -26,7 +27,11 @@ const HEADER = 36
 const CHECKSUM = 4
 const MAGIC_0 = 0x4d
 const MAGIC_1 = 0x50
-const MAX_META = 128 * 1024
+// The longest key there is, and tags.
+const MAX_META = 1024 * 1024
+const META_BOUNDS = { maxDepth: 1, maxItems: 10_000 }
+// Less than this breaks no bound that matters.
+const SHORT_META = 4096
 
 export function pack(kind: Kind, parts: EncodedParts, value: string | Uint8Array, maxBytes: number): Uint8Array {
   const meta = packMeta(parts)
@@ -64,10 +69,10 @@ function packMeta({ key, tags, createdAt, freshUntil, staleUntil }: EncodedParts
     )
   }
   const meta = tags.length === 0 ? `[${JSON.stringify(key)}]` : JSON.stringify([key, ...tags])
-  if (meta.length * 3 > MAX_META && Buffer.byteLength(meta) > MAX_META) {
+  if (tags.length >= META_BOUNDS.maxItems || (meta.length * 3 > MAX_META && Buffer.byteLength(meta) > MAX_META)) {
     throw new MillpondError(
       'VALUE_TOO_LARGE',
-      `key and ${tags.length} tags of entry ${show(key)} need more than ${MAX_META} bytes: use fewer or shorter tags`,
+      `the key and ${tags.length} tags of entry ${show(key)} need more than ${MAX_META} bytes, or the tags are ${META_BOUNDS.maxItems} or more: use fewer or shorter tags`,
     )
   }
   return meta
@@ -97,6 +102,7 @@ export function unpack(bytes: Uint8Array, maxBytes: number): Unpacked | Rejectio
 
 function unpackMeta(body: Buffer, from: number, to: number): Unpacked | Rejection {
   if (from - HEADER > MAX_META) return 'too_large'
+  if (from - HEADER > SHORT_META && excessOf(body, HEADER, from, META_BOUNDS) !== undefined) return 'too_many'
   const createdAt = body.readDoubleLE(4)
   const freshUntil = body.readDoubleLE(12)
   const staleUntil = body.readDoubleLE(20)

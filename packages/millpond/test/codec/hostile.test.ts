@@ -112,7 +112,9 @@ describe('G26 hostile bytes behind a right checksum', () => {
     ['a million marks', forge({ kind: 1, value: `[${'{"$":"NaN"},'.repeat(1_000_000)}1]` }), 'too_many'],
     ['commas in one long text', forge({ value: `"${','.repeat(15_000_000)}` }), 'malformed'],
     ['quotes only', forge({ value: '"'.repeat(15_000_000) }), 'malformed'],
-    ['an endless key', forge({ meta: `["${'k'.repeat(1_000_000)}"]` }), 'too_large'],
+    ['an endless key', forge({ meta: `["${'k'.repeat(2_000_000)}"]` }), 'too_large'],
+    ['too many tags', forge({ meta: `["k"${',""'.repeat(300_000)}]` }), 'too_many'],
+    ['lists for a key', forge({ meta: '['.repeat(900_000) }), 'too_many'],
     ['a deep list in little', forge({ value: '['.repeat(60_000) + ']'.repeat(60_000) }), 'too_deep'],
     ['a long BigInt', forge({ kind: 1, value: `{"$":["BigInt","${'g'.repeat(10_000_000)}"]}` }), 'malformed'],
   ])('%s is a miss within 100 ms of CPU', (_, bytes, reason) => {

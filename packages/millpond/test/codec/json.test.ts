@@ -167,6 +167,13 @@ describe('limits on the way in', () => {
     expect(thrown(() => codec.encode(partsOf(endless))).code).toBe('VALUE_UNSUPPORTED')
   })
 
+  it('the longest key there is, of any characters', () => {
+    for (const char of ['k', '中', '\u0001']) {
+      const parts = { ...partsOf(1), key: char.repeat(65_536) }
+      assertSame(codec.decode(codec.encode(parts)), parts)
+    }
+  })
+
   it('tags that are too many', () => {
     const tags = Array.from({ length: 20_000 }, (_, i) => `tag-number-${i}`)
     expect(thrown(() => codec.encode({ ...partsOf(1), tags })).code).toBe('VALUE_TOO_LARGE')

@@ -1,0 +1,62 @@
+// What a cache tells about itself when asked: plain snapshots, counted since the start.
+
+/** Durations in milliseconds. Percentiles are at most 3.2 % off; all are 0 while `count` is. */
+export interface LatencyStats {
+  readonly count: number
+  readonly avgMs: number
+  readonly p50Ms: number
+  readonly p95Ms: number
+  readonly p99Ms: number
+  /** How many were below each of `LATENCY_BOUNDS_MS`; only in snapshots for an exporter. */
+  readonly buckets?: readonly number[]
+}
+
+export type BreakerState = 'closed' | 'open' | 'half-open'
+
+export interface TierStats {
+  readonly name: string
+  readonly hits: number
+  readonly misses: number
+  readonly errors: number
+  /** Entries written. */
+  readonly sets: number
+  /** Entries dropped by invalidation or delete. */
+  readonly drops: number
+  /** Found but not believed: invalidated, corrupt, of another key or epoch. */
+  readonly refused?: number
+  readonly entries?: number
+  readonly bytes?: number
+  readonly breaker: BreakerState
+  readonly latency: LatencyStats
+}
+
+export interface CacheStats {
+  /** The cache, with its namespace where it has several: `shop`, `shop/reports`. */
+  readonly cache: string
+  /** Reads answered with a value from any tier, stale ones included. */
+  readonly hits: number
+  readonly misses: number
+  /** Of `hits`, those past their freshness. */
+  readonly stale: number
+  readonly loads: number
+  readonly loadErrors: number
+  /** Calls that waited for a load under way. */
+  readonly loadJoins?: number
+  readonly refreshes?: number
+  readonly sets: number
+  readonly deletes: number
+  /** hits / (hits + misses), 0 to 1; 0 before the first read. */
+  readonly hitRate: number
+  readonly tiers: readonly TierStats[]
+  /** Entries that left memory, by reason. */
+  readonly evictions: Readonly<Record<string, number>>
+  readonly missesByCause: Readonly<Record<string, number>>
+  readonly invalidationsByReason?: Readonly<Record<string, number>>
+  readonly latency: { readonly get: LatencyStats; readonly set: LatencyStats; readonly load: LatencyStats }
+}
+
+/** hits / (hits + misses), 0 before the first read. */
+export function hitRate(hits: number, misses: number): number {
+  const reads = hits + misses
+  return reads === 0 ? 0 : hits / reads
+}
