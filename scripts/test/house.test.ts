@@ -23,7 +23,7 @@ describe('telltales', () => {
     expect(telltales(`fine\n${line}`, patterns)).toEqual([expect.stringMatching(/^2: /)])
   })
 
-  test.each(['GET /users/42/', 'a/home/page/', './tmp/x', `https://example.org${path('tmp', 'x')}`, '/work/', '/srv/www'])(
+  test.each(['GET /users/42/', 'a/home/page/', './tmp/x', `https://example.org${path('tmp', 'x')}`, '/srv/www'])(
     'are not seen in %s',
     (line) => {
       expect(telltales(line, patterns)).toEqual([])
