@@ -1,3 +1,21 @@
 // What a running cache tells: histograms, metrics as Prometheus text, key patterns and hot keys, log lines.
+export { cacheCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
+export { createLog, LEVELS, type Level, type Log, type LogEntry, type LogFields, type LogOptions, logLine } from './log.ts'
+export { METRICS, type MetricDefinition, type MetricKind } from './definitions.ts'
 export { createHistogram, type Histogram, LATENCY_BOUNDS_MS } from './histogram.ts'
+export { type HotKey, HotKeys } from './hot-keys.ts'
+export { keyPattern } from './key-pattern.ts'
+export { createKeyStatistics, type KeyStatistics, type KeyStatisticsOptions, memoryByPattern, type PatternMemory, type PatternStats } from './key-statistics.ts'
+export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus.ts'
+export {
+  type Collector,
+  createRegistry,
+  type Emit,
+  type Family,
+  type Gauge,
+  type Labels,
+  type Registry,
+  type RegistryOptions,
+  type Sample,
+} from './registry.ts'
 export { type BreakerState, type CacheStats, hitRate, type LatencyStats, type TierStats } from './stats.ts'

@@ -1,0 +1,133 @@
+// Statistics by key pattern and the hottest keys, in bounded memory, from a sample of the reads.
+import { MillpondError, show } from '../core/errors.ts'
+import { type HotKey, HotKeys } from './hot-keys.ts'
+import { keyPattern } from './key-pattern.ts'
+
+export interface KeyStatisticsOptions {
+  /** One of how many reads is looked at; counts are multiplied by it. Default 16. 1 looks at all. */
+  readonly sampleEvery?: number
+  /** Patterns told apart; further ones count as `(other)`. Default 200. */
+  readonly maxPatterns?: number
+  /** Keys tracked for `hotKeys`. Default 256. */
+  readonly trackedKeys?: number
+  /** Any 32-bit number; decides which reads are looked at. */
+  readonly seed?: number
+}
+
+export interface PatternStats {
+  readonly pattern: string
+  /** Estimates where only a sample is looked at. */
+  readonly hits: number
+  readonly misses: number
+  readonly hitRate: number
+}
+
+export interface PatternMemory {
+  readonly pattern: string
+  readonly entries: number
+  readonly bytes: number
+  /** Of all bytes, 0 to 1. */
+  readonly share: number
+}
+
+export interface KeyStatistics {
+  /** A read and whether it was answered. All but every n-th call return at once. */
+  record(key: string, isHit: boolean): void
+  /** Most read first. */
+  patterns(): PatternStats[]
+  /** Hottest first; 20 unless told. */
+  hotKeys(limit?: number): HotKey[]
+  reset(): void
+}
+
+export const OTHER = '(other)'
+const DEFAULTS = { sampleEvery: 16, maxPatterns: 200, trackedKeys: 256, seed: 0x9e3779b9 }
+
+export function createKeyStatistics(options: KeyStatisticsOptions = {}): KeyStatistics {
+  const resolved = { ...DEFAULTS, ...options }
+  for (const name of ['sampleEvery', 'maxPatterns', 'trackedKeys'] as const) {
+    if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
+      throw new MillpondError('OPTION_INVALID', `${name} is ${show(resolved[name])}: give a positive integer`)
+    }
+  }
+  return new Sampled(resolved)
+}
+
+class Sampled implements KeyStatistics {
+  readonly #every: number
+  readonly #maxPatterns: number
+  readonly #hot: HotKeys
+  readonly #patterns = new Map<string, { hits: number; misses: number }>()
+  #random: number
+  #skip: number
+
+  constructor({ sampleEvery, maxPatterns, trackedKeys, seed }: Required<KeyStatisticsOptions>) {
+    this.#every = sampleEvery
+    this.#maxPatterns = maxPatterns
+    this.#hot = new HotKeys(trackedKeys)
+    this.#random = seed | 0 || 1
+    this.#skip = 0
+    this.#next()
+  }
+
+  record(key: string, isHit: boolean): void {
+    if (--this.#skip > 0) return
+    this.#next()
+    this.#hot.add(key, this.#every)
+    const counts = this.#counts(keyPattern(key))
+    if (isHit) counts.hits += this.#every
+    else counts.misses += this.#every
+  }
+
+  patterns(): PatternStats[] {
+    return [...this.#patterns]
+      .map(([pattern, { hits, misses }]) => ({ pattern, hits, misses, hitRate: hits / (hits + misses) }))
+      .sort((a, b) => b.hits + b.misses - a.hits - a.misses)
+  }
+
+  hotKeys(limit = 20): HotKey[] {
+    return this.#hot.top(limit)
+  }
+
+  reset(): void {
+    this.#patterns.clear()
+    this.#hot.clear()
+  }
+
+  #counts(pattern: string): { hits: number; misses: number } {
+    const name = this.#patterns.has(pattern) || this.#patterns.size < this.#maxPatterns ? pattern : OTHER
+    const known = this.#patterns.get(name)
+    if (known !== undefined) return known
+    const fresh = { hits: 0, misses: 0 }
+    this.#patterns.set(name, fresh)
+    return fresh
+  }
+
+  /** The next gap is uniform from 1 to 2n - 1, so that traffic with a rhythm is not seen always at the same beat (xorshift, Marsaglia 2003). */
+  #next(): void {
+    let x = this.#random
+    x ^= x << 13
+    x ^= x >>> 17
+    x ^= x << 5
+    this.#random = x
+    this.#skip = 1 + ((x >>> 0) % (2 * this.#every - 1))
+  }
+}
+
+/** Entries and bytes by key pattern, largest first. At most `maxPatterns` and `(other)`. Walks all entries: for a report, not for each request. */
+export function memoryByPattern(entries: Iterable<{ readonly key: string; readonly bytes: number }>, maxPatterns = 200): PatternMemory[] {
+  const sums = new Map<string, { entries: number; bytes: number }>()
+  let total = 0
+  for (const { key, bytes } of entries) {
+    const pattern = keyPattern(key)
+    const name = sums.has(pattern) || sums.size < maxPatterns ? pattern : OTHER
+    const sum = sums.get(name) ?? { entries: 0, bytes: 0 }
+    sum.entries++
+    sum.bytes += bytes
+    total += bytes
+    sums.set(name, sum)
+  }
+  return [...sums]
+    .map(([pattern, sum]) => ({ pattern, ...sum, share: total === 0 ? 0 : sum.bytes / total }))
+    .sort((a, b) => b.bytes - a.bytes)
+}

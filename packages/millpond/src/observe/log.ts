@@ -1,0 +1,110 @@
+// Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes them as they are.
+import { MillpondError, show } from '../core/errors.ts'
+
+export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type Level = (typeof LEVELS)[number]
+
+/** Further facts. Nested objects stay objects; a bigint becomes text; an error becomes `error.type`, `error.message`, `error.code`, `error.stack_trace`. */
+export type LogFields = Readonly<Record<string, unknown>>
+
+export interface Log {
+  readonly level: Level
+  debug(event: string, message: string, fields?: LogFields): void
+  info(event: string, message: string, fields?: LogFields): void
+  warn(event: string, message: string, fields?: LogFields): void
+  error(event: string, message: string, fields?: LogFields): void
+}
+
+export interface LogOptions {
+  /** Takes one line, with its newline. Default: standard output. */
+  readonly write?: (line: string) => void
+  /** `service.name`. Default `millpond`. */
+  readonly service?: string
+  /** The lowest level that is written. Default `info`. */
+  readonly level?: Level
+  /** Epoch milliseconds. Default: the system's clock. */
+  readonly now?: () => number
+}
+
+export interface LogEntry {
+  readonly at: number
+  readonly level: Level
+  readonly service: string
+  /** What happened, in a word: `tier.error`. Becomes `event.action`. */
+  readonly event: string
+  readonly message: string
+  readonly fields?: LogFields
+}
+
+/** Throws `OPTION_INVALID` for an unknown level. */
+export function createLog(options: LogOptions = {}): Log {
+  const { write = (line) => void process.stdout.write(line), service = 'millpond', level = 'info', now = Date.now } = options
+  const lowest = LEVELS.indexOf(level)
+  if (lowest === -1) throw new MillpondError('OPTION_INVALID', `the log level is ${show(level)}: use ${LEVELS.join(', ')}`)
+  const at = (own: Level) => (event: string, message: string, fields?: LogFields) => {
+    if (LEVELS.indexOf(own) < lowest) return
+    write(logLine({ at: now(), level: own, service, event, message, ...(fields === undefined ? {} : { fields }) }))
+  }
+  return { level, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+// A line beyond it is cut by most shippers, and then is no JSON any more.
+const MAX_LINE = 16_000
+const MAX_TEXT = 2_000
+
+/** One line of JSON with its newline. Never throws, whatever the fields are; a line that would be too long keeps only its head. */
+export function logLine({ at, level, service, event, message, fields }: LogEntry): string {
+  const head = {
+    '@timestamp': timestamp(at),
+    'log.level': level,
+    message: cut(message),
+    'service.name': service,
+    'event.action': event,
+    'event.dataset': `${service}.cache`,
+    'ecs.version': '8.11.0',
+  }
+  const line = JSON.stringify(head)
+  const rest = fieldsText(fields ?? {}, head)
+  const whole = rest === '{}' ? line : `${line.slice(0, -1)},${rest.slice(1)}`
+  return `${whole.length <= MAX_LINE ? whole : `${line.slice(0, -1)},"labels":{"fields_dropped":"too_long"}}`}\n`
+}
+
+function timestamp(at: number): string {
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString()
+}
+
+function fieldsText(fields: LogFields, head: object): string {
+  try {
+    return JSON.stringify(flatten(fields, head), (_, value: unknown) => plainer(value))
+  } catch (error) {
+    // A cycle, a getter that throws: the line still says what happened, and that its fields could not be told.
+    return JSON.stringify({ labels: { fields_dropped: cut(String(error)) } })
+  }
+}
+
+/** Errors are spread over the schema's own fields; nothing overwrites the head. */
+function flatten(fields: LogFields, head: object): Record<string, unknown> {
+  const flat: Record<string, unknown> = Object.create(null)
+  for (const [name, value] of Object.entries(fields)) {
+    if (value instanceof Error && name === 'error') Object.assign(flat, errorFields(value))
+    else if (!Object.hasOwn(head, name)) flat[name] = value
+  }
+  return flat
+}
+
+function errorFields(error: Error): Record<string, unknown> {
+  const code: unknown = 'code' in error ? error.code : undefined
+  return { 'error.type': error.name, 'error.message': cut(error.message), 'error.code': code, 'error.stack_trace': cut(error.stack ?? '') }
+}
+
+function plainer(value: unknown): unknown {
+  if (typeof value === 'string') return cut(value)
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
+  return value instanceof Error ? errorFields(value) : value
+}
+
+function cut(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
+}

@@ -1,0 +1,206 @@
+// The registry: who has numbers registers a collector or takes a counter; an exporter gathers all families at once.
+import { MillpondError, show } from '../core/errors.ts'
+import { METRICS, type MetricDefinition } from './definitions.ts'
+import { createHistogram, type Histogram } from './histogram.ts'
+import type { LatencyStats } from './stats.ts'
+
+export type Labels<Label extends string = string> = Readonly<Record<Label, string>>
+
+export interface Sample {
+  readonly labels: Labels
+  /** A number for counters and gauges, durations with `buckets` for histograms. */
+  readonly value: number | LatencyStats
+}
+
+export interface Family {
+  readonly definition: MetricDefinition
+  readonly samples: readonly Sample[]
+}
+
+/** Gives one sample; a wrong set of labels or a missing value is a programmer's error and throws at the next gathering. */
+export type Emit = <Label extends string>(definition: MetricDefinition<Label>, labels: Labels<Label>, value: number | LatencyStats) => void
+
+/** Called when an exporter asks; reads numbers that are kept elsewhere. Costs nothing until then. */
+export type Collector = (emit: Emit) => void
+
+/** A number of its own. Hold on to it: finding it by its labels costs more than counting. */
+export interface Gauge {
+  value: number
+}
+
+export interface Registry {
+  /** Numbers read when asked. Returns how to stop. */
+  collect(collector: Collector): () => void
+  /** The counter or gauge of these labels, made at 0 on the first call. */
+  number<Label extends string>(definition: MetricDefinition<Label>, labels: Labels<Label>): Gauge
+  /** The histogram of these labels, empty at first. */
+  histogram<Label extends string>(definition: MetricDefinition<Label>, labels: Labels<Label>): Histogram
+  /** All families in the order of their names. */
+  gather(): Family[]
+}
+
+export interface RegistryOptions {
+  /** Series of one metric. Those beyond are left out and counted in `millpond_dropped_series`. Default 1,000. */
+  readonly maxSeries?: number
+  /** Called when a collector throws; the other families are still given. Without it, `gather` throws. */
+  readonly onError?: (error: unknown) => void
+}
+
+const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
+const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/
+const RESERVED = /^__|^(?:le|quantile)$/
+
+export function createRegistry(options: RegistryOptions = {}): Registry {
+  const { maxSeries = 1000, onError } = options
+  if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
+    throw new MillpondError('OPTION_INVALID', `maxSeries is ${show(maxSeries)}: give a positive integer`)
+  }
+  return new Families(maxSeries, onError)
+}
+
+interface Kept {
+  readonly definition: MetricDefinition
+  readonly series: Map<string, { readonly labels: Labels; readonly holder: Gauge | Histogram }>
+  dropped: number
+}
+
+class Families implements Registry {
+  readonly #maxSeries: number
+  readonly #onError: ((error: unknown) => void) | undefined
+  readonly #kept = new Map<string, Kept>()
+  readonly #collectors = new Set<Collector>()
+
+  constructor(maxSeries: number, onError: ((error: unknown) => void) | undefined) {
+    this.#maxSeries = maxSeries
+    this.#onError = onError
+  }
+
+  collect(collector: Collector): () => void {
+    this.#collectors.add(collector)
+    return () => this.#collectors.delete(collector)
+  }
+
+  number(definition: MetricDefinition, labels: Labels): Gauge {
+    if (definition.kind === 'histogram') throw wrongKind(definition, 'a histogram')
+    return this.#holder(definition, labels, () => ({ value: 0 })) as Gauge
+  }
+
+  histogram(definition: MetricDefinition, labels: Labels): Histogram {
+    if (definition.kind !== 'histogram') throw wrongKind(definition, `a ${definition.kind}`)
+    return this.#holder(definition, labels, createHistogram) as Histogram
+  }
+
+  gather(): Family[] {
+    const gathering = new Gathering(this.#maxSeries)
+    for (const { definition, series, dropped } of this.#kept.values()) {
+      for (const { labels, holder } of series.values()) gathering.add(definition, labels, valueOf(holder))
+      gathering.drop(definition, dropped)
+    }
+    for (const collector of this.#collectors) {
+      try {
+        collector((definition, labels, value) => gathering.add(definition, labels, value))
+      } catch (error) {
+        if (this.#onError === undefined) throw error
+        this.#onError(error)
+      }
+    }
+    return gathering.families()
+  }
+
+  #holder(definition: MetricDefinition, labels: Labels, make: () => Gauge | Histogram): Gauge | Histogram {
+    checkDefinition(definition)
+    const kept = this.#kept.get(definition.name) ?? { definition, series: new Map(), dropped: 0 }
+    this.#kept.set(definition.name, kept)
+    const id = seriesId(definition, labels)
+    const known = kept.series.get(id)
+    if (known !== undefined) return known.holder
+    const holder = make()
+    // Beyond the limit the caller still gets something to count on; nobody will see it.
+    if (kept.series.size < this.#maxSeries) kept.series.set(id, { labels: { ...labels }, holder })
+    else kept.dropped++
+    return holder
+  }
+}
+
+class Gathering {
+  readonly #maxSeries: number
+  readonly #families = new Map<string, { definition: MetricDefinition; samples: Map<string, Sample>; dropped: number }>()
+
+  constructor(maxSeries: number) {
+    this.#maxSeries = maxSeries
+  }
+
+  add(definition: MetricDefinition, labels: Labels, value: number | LatencyStats): void {
+    if ((definition.kind === 'histogram') !== (typeof value === 'object')) {
+      throw new MillpondError('OPTION_INVALID', `the value of metric ${definition.name} is ${show(value)}: histograms take durations, all others numbers`)
+    }
+    const family = this.#family(definition)
+    const id = seriesId(definition, labels)
+    if (family.samples.size < this.#maxSeries || family.samples.has(id)) family.samples.set(id, { labels, value })
+    else family.dropped++
+  }
+
+  drop(definition: MetricDefinition, count: number): void {
+    this.#family(definition).dropped += count
+  }
+
+  families(): Family[] {
+    for (const [name, { dropped }] of [...this.#families]) if (dropped > 0) this.add(METRICS.droppedSeries, { metric: name }, dropped)
+    return [...this.#families.values()]
+      .sort((a, b) => (a.definition.name < b.definition.name ? -1 : 1))
+      .map(({ definition, samples }) => ({ definition, samples: [...samples.values()] }))
+  }
+
+  #family(definition: MetricDefinition) {
+    const known = this.#families.get(definition.name)
+    if (known !== undefined) {
+      if (known.definition.kind !== definition.kind) throw wrongKind(definition, `a ${known.definition.kind}`)
+      return known
+    }
+    checkDefinition(definition)
+    const fresh = { definition, samples: new Map<string, Sample>(), dropped: 0 }
+    this.#families.set(definition.name, fresh)
+    return fresh
+  }
+}
+
+function valueOf(holder: Gauge | Histogram): number | LatencyStats {
+  return 'value' in holder ? holder.value : holder.view({ buckets: true })
+}
+
+function seriesId({ name, labels: names }: MetricDefinition, labels: Labels): string {
+  if (Object.keys(labels).length !== names.length) throw wrongLabels(name, names, labels)
+  return JSON.stringify(
+    names.map((label) => {
+      const value = labels[label]
+      if (typeof value !== 'string') throw wrongLabels(name, names, labels)
+      return value
+    }),
+  )
+}
+
+const checked = new WeakSet<MetricDefinition>()
+
+function checkDefinition(definition: MetricDefinition): void {
+  if (checked.has(definition)) return
+  const { name, kind, labels } = definition
+  if (!NAME.test(name)) throw new MillpondError('OPTION_INVALID', `a metric is named ${show(name)}: use letters, digits, _ and :`)
+  if ((kind === 'counter') !== name.endsWith('_total')) {
+    throw new MillpondError('OPTION_INVALID', `the ${kind} ${show(name)} has the wrong name: counters end in _total, and nothing else does`)
+  }
+  for (const label of labels) {
+    if (!LABEL.test(label) || RESERVED.test(label)) {
+      throw new MillpondError('OPTION_INVALID', `metric ${name} has a label ${show(label)}: use letters, digits and _, but not le, quantile or __`)
+    }
+  }
+  checked.add(definition)
+}
+
+function wrongKind(definition: MetricDefinition, what: string): MillpondError {
+  return new MillpondError('OPTION_INVALID', `metric ${definition.name} is ${what} and cannot be another kind of metric`)
+}
+
+function wrongLabels(name: string, names: readonly string[], labels: Labels): MillpondError {
+  return new MillpondError('OPTION_INVALID', `metric ${name} got the labels ${show(labels)}: give each of ${names.join(', ') || 'none'} as a string`)
+}
+
