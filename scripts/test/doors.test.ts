@@ -12,9 +12,17 @@ const src = 'packages/millpond/src'
 
 /** A small house in order: every import that the doors allow, once. */
 const inOrder: Record<string, string> = {
-  'packages/millpond/package.json': '{ "name": "millpond", "type": "module", "peerDependencies": { "ioredis": "*" } }',
+  'packages/millpond/package.json': JSON.stringify({
+    name: 'millpond',
+    type: 'module',
+    peerDependencies: { ioredis: '*' },
+    peerDependenciesMeta: { ioredis: { optional: true } },
+    devDependencies: { ioredis: '1.0.0', hammer: '1.0.0' },
+  }),
   'packages/control/package.json': '{ "name": "control", "type": "module" }',
   'node_modules/ioredis/package.json': '{ "name": "ioredis", "main": "index.js" }',
+  'node_modules/hammer/package.json': '{ "name": "hammer", "main": "index.js" }',
+  'node_modules/hammer/index.js': 'export const hammer = 1',
   'node_modules/ioredis/index.js': 'export const Redis = 1',
   [`${src}/core/entry.ts`]: 'export const entry = 1',
   'packages/millpond/test/engine/some.ts': 'export const some = 1',
@@ -52,6 +60,7 @@ const planted: [rule: string, file: string, text: string][] = [
   ['sources-import-no-tests', `${src}/engine/bad-4.ts`, "import '../../test/engine/some.ts'"],
   ['no-circles', `${src}/core/entry.ts`, "import './key.ts'\nexport const entry = 1"],
   ['declared-packages-only', 'packages/control/src/bad.ts', "import 'ioredis'"],
+  ['declared-packages-only', `${src}/tiers/redis/bad-tool.ts`, "import 'hammer'"],
   ['everything-resolves', `${src}/engine/bad-5.ts`, "import './nowhere.ts'"],
 ]
 
