@@ -1,6 +1,6 @@
 // Patterns over keys: a glob (`user:*`), or a regular expression (a text that begins with `^`, or a RegExp). Linear time, bounded work.
 //
-// Work is bounded three ways: the text's length (core/glob), the compiled program's size, and program size times key length.
+// Work is bounded three ways: the pattern's length (core/glob), the compiled program's size, and pattern or program size times key length.
 // A key over the last bound counts as a match: forgetting too much is safe, blocking the event loop or keeping what was to go is not.
 import { MillpondError, show } from '../core/errors.ts'
 import { checkPattern, globMatcher } from '../core/glob.ts'
@@ -17,6 +17,8 @@ export interface CompiledPattern {
 export const MAX_PROGRAM_SIZE = 1000
 /** Instructions times characters that one test may cost; some 20 ms on a slow machine at worst. */
 export const MAX_STEPS = 100_000
+/** Glob characters times key characters that one test may cost; some 20 ms. */
+export const MAX_GLOB_STEPS = 4_000_000
 /** The most Unicode classes (`\p{L}`) in one expression: each is a table of hundreds of ranges. */
 export const MAX_UNICODE_CLASSES = 16
 /** The largest count in a repetition: `{250}`. */
@@ -36,7 +38,7 @@ export function isRegexSource(pattern: string): boolean {
  */
 export function compilePattern(pattern: string | RegExp, engine?: RegexEngine): CompiledPattern {
   const source = pattern instanceof RegExp ? sourceOf(pattern, engine ?? re2()) : checkPattern(pattern)
-  if (!isRegexSource(source)) return { source, matches: globMatcher(source) }
+  if (!isRegexSource(source)) return { source, matches: boundedGlob(source) }
   return { source, matches: regexMatcher(source, compileRegex(source, engine ?? re2(), pattern)) }
 }
 
@@ -65,6 +67,12 @@ export function patternCompiler(options: PatternCompilerOptions = {}): (pattern:
       return () => true
     }
   }
+}
+
+function boundedGlob(source: string): (key: string) => boolean {
+  const test = globMatcher(source)
+  const longest = Math.floor(MAX_GLOB_STEPS / source.length)
+  return (key) => key.length > longest || test(key)
 }
 
 function regexMatcher(source: string, regex: LinearRegex): (key: string) => boolean {

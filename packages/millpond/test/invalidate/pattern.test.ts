@@ -179,6 +179,8 @@ describe('compilePattern', () => {
     const { matches } = compilePattern('^[ab]{250}$')
     expect(matches('a'.repeat(300))).toBe(false)
     expect(matches('a'.repeat(MAX_STEPS))).toBe(true)
+    expect(compilePattern(`*${'a'.repeat(250)}b`).matches('a'.repeat(65_000))).toBe(true)
+    expect(compilePattern('user:*b').matches('user:'.padEnd(65_000, 'a'))).toBe(false)
     expect(compilePattern('^user:[ab]*c').matches('x'.repeat(65_000))).toBe(false)
   })
 })

@@ -1,0 +1,199 @@
+// Several criteria in one call, checked and resolved to what the engine forgets.
+//
+// Targets add up: what is named by a key, a tag, a pattern or a model goes. A time narrows: with `olderThan` or `createdBefore` only entries made
+// before it go; a time alone concerns every entry. Nothing named is an error and never "all".
+import type { Reason } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
+import { checkNames } from '../core/options.ts'
+import type { ModelId } from './model-tags.ts'
+import { type CompiledPattern, compilePattern } from './pattern.ts'
+import type { RegexEngine } from './regex-engine.ts'
+import { type CascadePlan, Relations } from './relations.ts'
+
+export interface Criteria {
+  readonly key?: Key
+  readonly keys?: readonly Key[]
+  readonly tag?: string
+  readonly tags?: readonly string[]
+  /** A glob (`user:*`), a text that begins with `^` (a regular expression), or a RegExp. Over encoded keys. */
+  readonly pattern?: string | RegExp
+  readonly patterns?: readonly (string | RegExp)[]
+  /** With what is declared to go along. */
+  readonly model?: string
+  /** A row of `model`; absent: the whole model. */
+  readonly id?: ModelId
+  /** Only entries stored longer ago than this. */
+  readonly olderThan?: Duration
+  /** Only entries stored before this instant: epoch milliseconds, a Date, or an ISO text with a zone. Later than now means now. */
+  readonly createdBefore?: number | Date | string
+  /** Everything of the namespace. */
+  readonly all?: boolean
+}
+
+export interface CriteriaParts {
+  /** Epoch milliseconds. */
+  readonly now: number
+  readonly relations?: Relations
+  readonly engine?: RegexEngine
+}
+
+/** Criteria as the engine needs them. Lists hold each target once. */
+export interface Resolved {
+  /** Encoded keys. */
+  readonly keys: readonly string[]
+  readonly tags: readonly string[]
+  /** Canonical texts. */
+  readonly patterns: readonly string[]
+  readonly all: boolean
+  /** Epoch milliseconds: only entries created before it. A ledger line cannot say this: find the entries (`selects`) and forget their keys. */
+  readonly createdBefore: number | undefined
+  readonly reason: Reason
+  /** Lists were given, and all of them were empty: nothing is to be done. */
+  readonly isEmpty: boolean
+  /** What the model's relations came to. */
+  readonly cascade: CascadePlan | undefined
+  /** Would this entry go? For dry runs and for criteria with a time. */
+  selects(entry: { readonly key: string; readonly tags: readonly string[]; readonly createdAt: number }): boolean
+}
+
+/** The most keys one call may name. */
+export const MAX_KEYS = 10_000
+/** The most patterns one call may name: the ledger keeps 64 in force. */
+export const MAX_PATTERNS = 16
+
+const NAMES = new Set(['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'model', 'id', 'olderThan', 'createdBefore', 'all'])
+const NO_RELATIONS = new Relations()
+
+/**
+ * @throws MillpondError `OPTION_INVALID` for unknown or no criteria, an id without a model, too many keys or patterns, a time that is none;
+ * `KEY_INVALID`, `TAG_INVALID`, `PATTERN_INVALID`, `DURATION_INVALID` for what a criterion holds.
+ */
+export function resolveCriteria(criteria: Criteria, parts: CriteriaParts): Resolved {
+  checkNames(criteria, NAMES, 'criterion')
+  if (Object.values(criteria).every((value) => value === undefined || value === false)) {
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'no criteria: name keys, tags, a pattern, a model or a time, or say { all: true } to forget everything',
+    )
+  }
+  const all = checkAll(criteria.all)
+  const keys = keysOf(criteria)
+  const cascade = cascadeOf(criteria, parts.relations ?? NO_RELATIONS)
+  const tags = [...new Set([...checkTags(listOf(criteria.tag, criteria.tags, 'tags', 'TAG_INVALID')), ...(cascade?.tags ?? [])])]
+  const patterns = patternsOf(criteria, parts.engine)
+  const createdBefore = timeOf(criteria, parts.now)
+  const isTargetless = keys.size + tags.length + patterns.length === 0
+  const isTimeAlone = createdBefore !== undefined && !hasLists(criteria)
+  return {
+    keys: [...keys],
+    tags,
+    patterns: patterns.map((pattern) => pattern.source),
+    all: all || isTimeAlone,
+    createdBefore,
+    reason: reasonOf(criteria, all, createdBefore),
+    isEmpty: isTargetless && !all && !isTimeAlone,
+    cascade,
+    selects: selector(all || isTimeAlone, keys, new Set(tags), patterns, createdBefore),
+  }
+}
+
+function selector(
+  all: boolean,
+  keys: ReadonlySet<string>,
+  tags: ReadonlySet<string>,
+  patterns: readonly CompiledPattern[],
+  before: number | undefined,
+): Resolved['selects'] {
+  return (entry) =>
+    (before === undefined || entry.createdAt < before) &&
+    (all || keys.has(entry.key) || entry.tags.some((tag) => tags.has(tag)) || patterns.some((pattern) => pattern.matches(entry.key)))
+}
+
+function keysOf(criteria: Criteria): Set<string> {
+  const keys = new Set<string>()
+  for (const key of listOf(criteria.key, criteria.keys, 'keys', 'KEY_INVALID')) {
+    if (typeof key !== 'string' && !Array.isArray(key))
+      throw new MillpondError('KEY_INVALID', `${show(key)} is no key: give a string or a tuple such as ['user', 7]`)
+    const encoded = encodeKey(key)
+    checkKey(encoded)
+    keys.add(encoded)
+  }
+  if (keys.size > MAX_KEYS)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `keys: ${keys.size} are too many for one call, ${MAX_KEYS} are allowed: use a tag, or several calls`,
+    )
+  return keys
+}
+
+function patternsOf(criteria: Criteria, engine: RegexEngine | undefined): CompiledPattern[] {
+  const given = listOf(criteria.pattern, criteria.patterns, 'patterns', 'PATTERN_INVALID')
+  if (given.length > MAX_PATTERNS)
+    throw new MillpondError('OPTION_INVALID', `patterns: ${given.length} are too many for one call, ${MAX_PATTERNS} are allowed: use a tag`)
+  const bySource = new Map<string, CompiledPattern>()
+  for (const pattern of given) {
+    const compiled = compilePattern(pattern, engine)
+    bySource.set(compiled.source, compiled)
+  }
+  return [...bySource.values()]
+}
+
+function cascadeOf({ model, id }: Criteria, relations: Relations): CascadePlan | undefined {
+  if (model !== undefined) return relations.plan(model, id)
+  if (id === undefined) return undefined
+  throw new MillpondError('OPTION_INVALID', `id: ${show(id)} stands alone: name its model too`)
+}
+
+function timeOf({ olderThan, createdBefore }: Criteria, now: number): number | undefined {
+  const times: number[] = []
+  if (olderThan !== undefined) times.push(now - parseDuration(olderThan, 'olderThan'))
+  if (createdBefore !== undefined) times.push(parseInstant(createdBefore, 'createdBefore'))
+  // Both must hold; and an entry that is stored later than now cannot be known now.
+  return times.length === 0 ? undefined : Math.min(now, ...times)
+}
+
+const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/
+
+/**
+ * Epoch milliseconds of an instant: a number, a Date, or an ISO text with a zone (`2026-01-31T12:00:00Z`).
+ * @throws MillpondError `OPTION_INVALID`: a text without a zone would mean another instant on another machine.
+ */
+export function parseInstant(value: unknown, name: string): number {
+  const at =
+    value instanceof Date ? value.getTime() : typeof value === 'string' && value.length <= 40 && ISO.test(value) ? Date.parse(value) : value
+  if (typeof at === 'number' && Number.isFinite(at) && Math.abs(at) <= 8.64e15) return at
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${name}: ${show(value)} is no instant: give epoch milliseconds, a Date, or '2026-01-31T12:00:00Z'`,
+  )
+}
+
+function listOf<T>(
+  one: T | undefined,
+  many: readonly T[] | undefined,
+  name: string,
+  code: 'KEY_INVALID' | 'TAG_INVALID' | 'PATTERN_INVALID',
+): readonly T[] {
+  if (many !== undefined && !Array.isArray(many)) throw new MillpondError(code, `${name}: ${show(many)} is no list: give an array`)
+  return [...(one === undefined ? [] : [one]), ...(many ?? [])]
+}
+
+function checkAll(all: unknown): boolean {
+  if (all === undefined || typeof all === 'boolean') return all ?? false
+  throw new MillpondError('OPTION_INVALID', `all: ${show(all)} is no boolean`)
+}
+
+const LISTS = ['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'model'] as const
+
+const hasLists = (criteria: Criteria): boolean => LISTS.some((name) => criteria[name] !== undefined)
+
+function reasonOf(criteria: Criteria, all: boolean, createdBefore: number | undefined): Reason {
+  const has = (...names: readonly (typeof LISTS)[number][]): boolean => names.some((name) => criteria[name] !== undefined)
+  if (all) return createdBefore === undefined ? 'cleared' : 'manual'
+  if (has('model')) return 'data_changed'
+  if (has('key', 'keys')) return 'manual'
+  if (has('tag', 'tags')) return 'tag_based'
+  return has('pattern', 'patterns') ? 'pattern_based' : 'manual'
+}

@@ -1,0 +1,102 @@
+// The breadth-first walk over rows and models: each met once, and never more than the budget.
+
+/** One row or model that goes, and why. */
+export interface CascadeStep {
+  readonly model: string
+  /** Absent: the whole model. */
+  readonly id?: string
+  /** The model whose relation led here; absent for the change itself. */
+  readonly by?: string
+  readonly depth: number
+}
+
+/** A step with whether its own relations are followed. */
+export interface Met {
+  readonly step: CascadeStep
+  readonly follows: boolean
+}
+
+export interface WalkLimits {
+  readonly maxDepth: number
+  readonly maxTargets: number
+}
+
+const WHOLE = ''
+
+export class Walk {
+  readonly #limits: WalkLimits
+  /** By model, then by row; the whole model under the empty text, alone. In the order they were met. */
+  readonly #met = new Map<string, Map<string, Met>>()
+  readonly #queue: Met[] = []
+  readonly #widened = new Set<string>()
+  #count = 0
+  #at = 0
+
+  constructor(limits: WalkLimits) {
+    this.#limits = limits
+  }
+
+  reach(step: CascadeStep, follows: boolean): void {
+    const rows = this.#met.get(step.model) ?? new Map<string, Met>()
+    this.#met.set(step.model, rows)
+    const known = rows.get(WHOLE) ?? rows.get(step.id ?? WHOLE)
+    if (known !== undefined) {
+      // Met where relations were not followed, and now where they are: it has to be looked at again.
+      if (follows && !known.follows) this.#put(rows, { step: known.step, follows })
+      return
+    }
+    // Rows may lead to rows for ever (a tree's parents); whole models cannot.
+    const isEndless = step.id !== undefined && step.depth > this.#limits.maxDepth
+    if (step.id === undefined || isEndless) this.#makeWhole(rows, { step, follows }, isEndless)
+    else this.#put(rows, { step, follows })
+    this.#fit()
+  }
+
+  next(): Met | undefined {
+    for (;;) {
+      const met = this.#queue[this.#at++]
+      // A row whose model went whole in the meantime has nothing to add.
+      if (met === undefined || this.#met.get(met.step.model)?.get(met.step.id ?? WHOLE) === met) return met
+    }
+  }
+
+  all(): Met[] {
+    return [...this.#met.values()].flatMap((rows) => [...rows.values()])
+  }
+
+  widened(): string[] {
+    return [...this.#widened]
+  }
+
+  #fit(): void {
+    while (this.#count > this.#limits.maxTargets) {
+      const widest = this.#widest()
+      const [first] = widest?.values() ?? []
+      if (widest === undefined || first === undefined) return
+      this.#makeWhole(widest, first, true)
+    }
+  }
+
+  #makeWhole(rows: Map<string, Met>, { step, follows }: Met, isWidened: boolean): void {
+    const followed = follows || [...rows.values()].some((met) => met.follows)
+    this.#count -= rows.size
+    rows.clear()
+    if (isWidened) this.#widened.add(step.model)
+    const { id: _, ...model } = step
+    this.#put(rows, { step: model, follows: followed })
+  }
+
+  #put(rows: Map<string, Met>, met: Met): void {
+    const name = met.step.id ?? WHOLE
+    if (!rows.has(name)) this.#count++
+    rows.set(name, met)
+    this.#queue.push(met)
+  }
+
+  /** The model with the most rows, the first met among equals; none when every model has at most one. */
+  #widest(): Map<string, Met> | undefined {
+    let widest: Map<string, Met> | undefined
+    for (const rows of this.#met.values()) if (rows.size > Math.max(1, widest?.size ?? 0)) widest = rows
+    return widest
+  }
+}
