@@ -15,10 +15,9 @@ export function checkNode(version = process.versions.node) {
   fail(`Millpond needs Node ${LOWEST.major}.${LOWEST.minor} or newer, and this is Node ${version}. Get one at https://nodejs.org`)
 }
 
-/** `npm ci`, unless what is installed is what the lock file asks for. */
+/** `npm ci`, unless what is installed is what the lock file asks for; false when it failed. */
 export function install() {
-  if (isInstalled()) return
-  step('installing packages (npm ci)', () => npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']))
+  return isInstalled() || step('installing packages (npm ci)', () => npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']))
 }
 
 /** npm notes at the end of each install what it installed; packages for other platforms are asked for, but not there. */
@@ -39,13 +38,13 @@ function packages(file) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
 }
 
-/** Compiles what changed. @param {string[]} [projects] folders with a tsconfig.json; all when absent */
+/** Compiles what changed; false when it failed. @param {string[]} [projects] folders with a tsconfig.json; all when absent */
 export function build(projects = references()) {
   // The compiler trusts its notes and would not see that the output was removed.
   for (const project of references()) {
     if (!existsSync(join(root, project, 'dist'))) rmSync(join(root, project, 'tsconfig.tsbuildinfo'), { force: true })
   }
-  step('building (tsc -b)', () => run(process.execPath, [tool('typescript', 'tsc'), '-b', ...projects]))
+  return step('building (tsc -b)', () => run(process.execPath, [tool('typescript', 'tsc'), '-b', ...projects]))
 }
 
 /** @returns {string[]} */
@@ -80,8 +79,10 @@ export function npm(args) {
 function step(what, work) {
   const begin = performance.now()
   console.log(`millpond: ${what} ...`)
-  if (!work()) fail(`${what} failed, see above`)
-  console.log(`millpond: ${what}: ${((performance.now() - begin) / 1000).toFixed(1)} s`)
+  const well = work()
+  if (well) console.log(`millpond: ${what}: ${((performance.now() - begin) / 1000).toFixed(1)} s`)
+  else console.error(`millpond: ${what} failed, see above`)
+  return well
 }
 
 /** @param {string} message @returns {never} */

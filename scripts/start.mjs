@@ -21,8 +21,7 @@ if (!program) {
 }
 
 checkNode()
-install()
-build([program.project])
+if (!install() || !build([program.project])) process.exit(1)
 
 const path = join(root, program.entry)
 if (!existsSync(path)) {

@@ -32,9 +32,9 @@ const stages = [
 ]
 
 checkNode()
-install()
+stage('packages (npm ci)', install)
 if (!onlyStatic) servers()
-build()
+stage('build (tsc)', () => build())
 for (const [name, work] of stages) stage(name, work)
 if (!onlyStatic) tests()
 finish()
