@@ -61,10 +61,21 @@ export class Database {
     return this.#closed || this.#file === undefined ? undefined : step(this.#file)
   }
 
+  /** Brings the log into the file where nobody else is at work: libsql holds a closed file open until its statements are collected. */
   close(): void {
+    if (this.#file?.isCurrent && !this.inMemory) {
+      try {
+        this.#file.sql('PRAGMA wal_checkpoint(TRUNCATE)').get()
+      } catch (cause) {
+        this.settings.warn({
+          kind: 'close',
+          message: 'the log of the cache file stays beside it; whoever opens it next continues from it',
+          cause,
+        })
+      }
+    }
     this.#closed = true
-    this.#file?.close()
-    this.#file = undefined
+    this.#forget()
   }
 
   async #attempt<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
@@ -77,11 +88,13 @@ export class Database {
         // Asked afterwards too: a step on a file that nobody else sees any more has not happened.
         if (file.isCurrent) return answer
       } catch (error) {
-        const failure = classify(error)
+        const failure = error instanceof LockHeld ? 'busy' : classify(error)
         if (failure === 'corrupt' && repairs++ < 3) this.#replace(error)
         else if (failure !== 'busy' && this.#file?.isCurrent !== false) throw failed(code, what, error)
         else if (performance.now() >= end)
           throw failed(code, `${what}: other processes held the lock for ${this.settings.deadlineMs} ms`, error)
+        // A statement that met a lock may be stuck half way: its handle goes, and it with it.
+        else if (failure === 'busy' && !(error instanceof LockHeld)) this.#forget()
       }
       if (rounds > 10_000) throw failed(code, `${what}: the file is being replaced over and over`, undefined)
       // Random, and longer with each round: so that many waiting processes do not come back together.
@@ -91,8 +104,7 @@ export class Database {
 
   #current(): CacheFile {
     if (this.#file !== undefined && !this.#file.isCurrent) {
-      this.#file.close()
-      this.#file = undefined
+      this.#forget()
       this.settings.warn({
         kind: 'replaced',
         message: `the cache file ${this.settings.path} was replaced by somebody: the new one is used, with new epochs`,
@@ -102,24 +114,36 @@ export class Database {
     return this.#file
   }
 
+  #forget(): void {
+    this.#file?.close()
+    this.#file = undefined
+  }
+
   /** The open file gave garbage: set it aside, unless another process has done so already. */
   #replace(cause: unknown): void {
     const file = this.#file
     if (file === undefined) return
     const wasCurrent = file.isCurrent
-    file.close()
-    this.#file = undefined
+    this.#forget()
     if (this.inMemory || !wasCurrent) return
     const path = resolve(this.settings.path)
     setAside(this.settings, path, identify(path), cause)
   }
 }
 
-function transaction<T>(file: CacheFile, begin: string, step: Step<T>): T {
-  file.sql(begin).run()
+/** Somebody else writes: nothing was begun, and nothing needs to be cleaned up. */
+class LockHeld extends Error {}
+
+function transaction<T>(file: CacheFile, begin: 'BEGIN' | 'BEGIN IMMEDIATE', step: Step<T>): T {
+  try {
+    // Not prepared: libsql leaves a prepared statement that met a lock half way, and no transaction could be committed beside it.
+    file.exec(begin)
+  } catch (cause) {
+    throw classify(cause) === 'busy' ? new LockHeld('database is locked', { cause }) : cause
+  }
   try {
     const answer = step(file)
-    file.sql('COMMIT').run()
+    file.exec('COMMIT')
     return answer
   } catch (error) {
     rollback(file)
@@ -130,7 +154,7 @@ function transaction<T>(file: CacheFile, begin: string, step: Step<T>): T {
 /** Some failures (a full disk) have rolled back already, and then there is nothing to roll back. */
 function rollback(file: CacheFile): void {
   try {
-    file.sql('ROLLBACK').run()
+    file.exec('ROLLBACK')
   } catch (error) {
     if (classify(error) === 'corrupt') throw error
   }

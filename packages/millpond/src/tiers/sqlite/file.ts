@@ -33,6 +33,11 @@ export class CacheFile {
     return statement
   }
 
+  /** Run and forgotten. */
+  exec(text: string): void {
+    this.#handle.exec(text)
+  }
+
   /** Is this still the file that others find at the path? One `stat`. */
   get isCurrent(): boolean {
     return this.#path === IN_MEMORY || identify(this.#path) === this.#identity

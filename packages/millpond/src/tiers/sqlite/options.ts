@@ -7,7 +7,7 @@ import type { SqliteClass } from './driver.ts'
 
 /** Something an operator should know and no caller must fail for. */
 export interface TierWarning {
-  readonly kind: 'corrupt' | 'replaced' | 'sweep'
+  readonly kind: 'corrupt' | 'replaced' | 'sweep' | 'close'
   readonly message: string
   readonly cause?: unknown
 }
@@ -19,7 +19,7 @@ export interface SqliteOptions {
   readonly maxEntries?: number
   /** Most bytes of keys and bodies; the oldest entries leave first. Default 1 GiB. */
   readonly maxBytes?: number
-  /** How long one call may wait inside SQLite for another process's lock, blocking this one: 0 to 20 ms. Default 5 ms. */
+  /** How long one call may wait inside SQLite for another process's lock, blocking this one: 0 to 20 ms. Default 2 ms. */
   readonly busyTimeout?: Duration
   /** How long a call keeps trying, without blocking, while other processes hold the lock. Default `'2s'`. */
   readonly deadline?: Duration
@@ -69,7 +69,7 @@ export function resolveSqlite(options: SqliteOptions): SqliteSettings {
       `sqlite path: ${show(options.path)} is no file name: give one such as './cache.db', or ':memory:'`,
     )
   }
-  const busyMs = parseDuration(options.busyTimeout ?? 5, 'sqlite busyTimeout')
+  const busyMs = parseDuration(options.busyTimeout ?? 2, 'sqlite busyTimeout')
   if (busyMs > MAX_BUSY_MS) {
     throw new MillpondError(
       'OPTION_INVALID',
