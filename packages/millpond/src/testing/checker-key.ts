@@ -7,6 +7,7 @@ export type Rule =
   | 'stale-own'
   | 'lost-write'
   | 'stale-refused'
+  | 'stale-strong'
   | 'backward'
   | 'future'
   | 'phantom'
@@ -117,7 +118,7 @@ export function judgeKey(history: KeyHistory, judgement: KeyJudgement): void {
     const newest = pass(all, read.start, (bound) => insert(ackedVersions, bound.version))
     const settled = pass(late, read.start - judgement.boundMs)
     if (!judgeOrigin(history, read, version, judgement)) continue
-    const stale = judgeStale(history.key, read, version, { view, settled, all, judgement })
+    const stale = judgeStale(history.key, read, version, { view, newest, settled, all, judgement })
     if (!stale && version < newest) {
       const since = firstAbove(all, version)
       if (since !== undefined && since.by.process !== read.process) judgement.staleFor(read.start - since.at)
@@ -167,21 +168,28 @@ function judgeOrigin(history: KeyHistory, read: Operation, version: number, judg
 
 interface StaleContext {
   readonly view: ProcessView
+  readonly newest: number
   readonly settled: number
   readonly all: Timeline
   readonly judgement: KeyJudgement
 }
 
-function judgeStale(key: string, read: Operation, version: number, { view, settled, all, judgement }: StaleContext): boolean {
+function judgeStale(key: string, read: Operation, version: number, { view, newest, settled, all, judgement }: StaleContext): boolean {
   const own = pass(view.acked, read.start) > version ? firstAbove(view.acked, version) : undefined
   const refused = pass(view.refused, read.start) > version ? firstAbove(view.refused, version) : undefined
   const because = own ?? refused
+  const strong = read.strong === true && newest > version ? firstAbove(all, version) : undefined
   const late = settled > version ? firstAbove(all, version) : undefined
   if (because !== undefined) {
     const rule: Rule = own === undefined ? 'stale-refused' : because.by.op === 'set' ? 'lost-write' : 'stale-own'
     const after = `${ms(read.start - because.at)} after its own ${because.by.op} ${own === undefined ? 'was refused' : 'acked'}`
     const what = `version ${version} was read ${after}, ${because.version} was due`
     judgement.report({ rule, guarantee: own === undefined ? 'G5' : 'G2', key, what, operation: read, because: because.by })
+    return true
+  }
+  if (strong !== undefined) {
+    const what = `version ${version} was read strongly ${ms(read.start - strong.at)} after a ${strong.by.op} acked, ${strong.version} was due`
+    judgement.report({ rule: 'stale-strong', guarantee: 'T13', key, what, operation: read, because: strong.by })
     return true
   }
   if (late === undefined) return false

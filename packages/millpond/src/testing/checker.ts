@@ -221,7 +221,10 @@ function spread(values: number[]): Verdict['staleMs'] {
   return { count: values.length, median: at(0.5), p99: at(0.99), max: values.at(-1) ?? 0 }
 }
 
-/** The lines that a violation is understood by: its key's, from shortly before the change it should have shown to its own end. */
+/**
+ * The lines that a violation is understood by: its key's, from shortly before the change it should have shown to its own end,
+ * without what other processes read.
+ */
 export function focusHistory(lines: Iterable<HistoryLine>, violation: Violation, aroundMs = 50): HistoryLine[] {
   const { operation, because, key } = violation
   if (operation === undefined) return []
@@ -237,7 +240,20 @@ export function focusHistory(lines: Iterable<HistoryLine>, violation: Violation,
     const end = 'at' in line ? line.at : line.end
     if (end < from || start > to || line.kind === 'lag') continue
     const ofKey = !('key' in line) || line.key === key
-    if (ofKey) picked.push({ at: start, line })
+    // What other processes read does not explain what this one did.
+    const ofOthers = line.kind === 'op' && isRead(line) && line.process !== operation.process
+    if (ofKey && !ofOthers) picked.push({ at: start, line })
   }
-  return picked.sort((a, b) => a.at - b.at).map((item) => item.line)
+  return thin(
+    picked.sort((a, b) => a.at - b.at).map((item) => item.line),
+    operation,
+  )
+}
+
+/** Of a run of reads that showed the same, the first and the last say everything. */
+function thin(lines: readonly HistoryLine[], keep: Operation): HistoryLine[] {
+  const reads = lines.filter((line): line is Operation => line.kind === 'op' && isRead(line))
+  const same = (a: Operation | undefined, b: Operation) => a?.version === b.version && a?.acked === b.acked
+  const dull = new Set(reads.filter((read, at) => read !== keep && same(reads[at - 1], read) && same(reads[at + 1], read)))
+  return lines.filter((line) => line.kind !== 'op' || !dull.has(line))
 }

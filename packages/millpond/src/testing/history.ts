@@ -17,6 +17,8 @@ export interface Operation {
   readonly op: ReadOp | ChangeOp
   readonly key?: string
   readonly tag?: string
+  /** A read that asked for strong consistency: it must show what any process had acked before it began. */
+  readonly strong?: true
   /** Reads: the version that came back, absent for a miss. `set`: the version that was stored. */
   readonly version?: number
   /** Reads: the key that the value itself names. */

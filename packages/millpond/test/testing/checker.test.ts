@@ -62,6 +62,10 @@ describe('what a change obliges reads to show', () => {
     expect(found([...lines, read('a', 1, 120, { key: 'm', of: 'm' })])).toEqual({ 'stale-own': 1 })
     expect(found([...lines, read('a', 1, 120, { key: 'n', of: 'n' })])).toEqual({})
   })
+  test('T13: a strong read shows what any process had acked before it', () => {
+    expect(found([...changed(), read('b', 1, 111.001, { strong: true })])).toEqual({ 'stale-strong': 1 })
+    expect(found([...changed(), read('b', 1, 110.5, { strong: true })])).toEqual({})
+  })
   test('a clear binds every key', () => {
     const { key: _, ...clear } = op({ op: 'clear', start: 110 })
     expect(found([commit(1, 0), commit(2, 100), clear, read('a', 1, 120)])).toEqual({ 'stale-own': 1 })

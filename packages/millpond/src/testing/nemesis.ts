@@ -1,0 +1,141 @@
+// The faults that histories are recorded under: one blow at a time against a server, the links to it, or the processes that use it.
+import type { Fault, FaultProxy } from './fault-proxy.ts'
+import type { HistoryLine } from './history.ts'
+import { historyTime } from './history.ts'
+import type { Random } from './random.ts'
+
+/** A server that can be hurt: what the project's own test services offer. */
+export interface Patient {
+  /** SIGSTOP and SIGCONT. */
+  pause(): void
+  resume(): void
+  /** SIGKILL. */
+  kill(): Promise<void>
+  restart(options?: { empty?: boolean }): Promise<void>
+  /** Makes what it holds now the state that a later restart finds. */
+  save(): Promise<void>
+}
+
+/** A process that takes part in a history. */
+export interface Participant {
+  /** The name of its present life. */
+  readonly name: string
+  readonly pid: number
+  /** SIGKILL, and a new life under a new name. */
+  replace(): Promise<void>
+}
+
+export interface Battlefield {
+  readonly random: Random
+  readonly participants: readonly Participant[]
+  /** One per participant, in their order; empty where there is no server. */
+  readonly links: readonly FaultProxy[]
+  readonly server?: Patient
+  /** Holds the shared file's write lock while `hold` runs, where the shared tier is a file. */
+  readonly lockFile?: (ms: number) => Promise<void>
+  readonly sleep: (ms: number) => Promise<void>
+  /** Takes the lines that say what was done. */
+  readonly note: (line: HistoryLine) => void
+}
+
+export const FAULTS = [
+  'server-paused',
+  'server-emptied',
+  'server-rewound',
+  'link-cut',
+  'link-half-open',
+  'link-slow',
+  'process-stopped',
+  'process-killed',
+] as const
+
+/** Beyond the eight of every plan: nothing at all, bytes that change, a file that somebody else locks. */
+export const OTHER_FAULTS = ['none', 'link-corrupt', 'file-locked'] as const
+
+export type FaultName = (typeof FAULTS)[number] | (typeof OTHER_FAULTS)[number]
+
+/** Strikes once and heals. Resolves when everything works again. */
+export async function strike(name: FaultName, field: Battlefield): Promise<void> {
+  const start = historyTime()
+  await BLOWS[name](field)
+  field.note({ kind: 'fault', name, start, end: historyTime() })
+}
+
+const BLOWS: Record<FaultName, (field: Battlefield) => Promise<void>> = {
+  none: (field) => field.sleep(500),
+  'server-paused': async (field) => {
+    const server = serverOf(field)
+    server.pause()
+    await field.sleep(between(field, 200, 2500)).finally(() => server.resume())
+  },
+  'server-emptied': async (field) => {
+    const server = serverOf(field)
+    await server.kill()
+    await field.sleep(between(field, 0, 800))
+    await server.restart({ empty: true })
+  },
+  'server-rewound': async (field) => {
+    const server = serverOf(field)
+    await server.save()
+    await field.sleep(between(field, 300, 900))
+    await server.kill()
+    await field.sleep(between(field, 0, 800))
+    await server.restart()
+  },
+  'link-cut': (field) =>
+    faultyLinks(field, field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }])),
+  'link-half-open': (field) =>
+    faultyLinks(field, { kind: 'half-open', dead: field.random.pick(['up', 'down']), lost: field.random.chance(0.3) }),
+  'link-slow': (field) =>
+    faultyLinks(field, {
+      kind: 'delay',
+      ms: field.random.pick([20, 60, 130, 240, 400]),
+      ...(field.random.chance(0.5) ? { jitterMs: 150 } : {}),
+      ...(field.random.chance(0.5) ? { direction: field.random.pick(['up', 'down']) } : {}),
+    }),
+  'link-corrupt': (field) =>
+    faultyLinks(
+      field,
+      field.random.chance(0.5) ? { kind: 'corrupt', rate: 0.0005 } : { kind: 'cut', afterBytes: field.random.below(2000) },
+    ),
+  'process-stopped': async (field) => {
+    const victim = field.random.pick(field.participants)
+    const { name, pid } = victim
+    const start = historyTime()
+    process.kill(pid, 'SIGSTOP')
+    await field.sleep(between(field, 150, 2500)).finally(() => process.kill(pid, 'SIGCONT'))
+    field.note({ kind: 'freeze', process: name, start, end: historyTime() })
+  },
+  'process-killed': async (field) => {
+    await field.random.pick(field.participants).replace()
+  },
+  'file-locked': async (field) => {
+    if (field.lockFile === undefined) throw new Error('there is no file to lock')
+    await field.lockFile(between(field, 50, 1500))
+  },
+}
+
+/** On one link or all of them; on every connection, or on those that follow the log alone. */
+async function faultyLinks(field: Battlefield, fault: Fault): Promise<void> {
+  const links = field.random.chance(0.6) ? [field.random.pick(field.links)] : field.links
+  const busOnly = fault.kind !== 'refuse' && field.random.chance(0.3)
+  const where = busOnly ? ({ commands }: { commands: ReadonlyMap<string, number> }) => isFollower(commands) : () => true
+  await Promise.all(links.map((link) => link.set(fault, where)))
+  await field.sleep(between(field, 200, 2500))
+  await Promise.all(links.map((link) => link.heal()))
+}
+
+const FOLLOWING = ['SUBSCRIBE', 'SSUBSCRIBE', 'PSUBSCRIBE', 'XREAD']
+
+function isFollower(commands: ReadonlyMap<string, number>): boolean {
+  return FOLLOWING.some((command) => commands.has(command))
+}
+
+function between({ random }: Battlefield, from: number, to: number): number {
+  return from + random.below(to - from)
+}
+
+function serverOf({ server }: Battlefield): Patient {
+  if (server === undefined) throw new Error('there is no server to hurt')
+  return server
+}

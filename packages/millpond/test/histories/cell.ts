@@ -1,0 +1,149 @@
+// Records a history of one cell with real processes on a real shared tier, and judges it.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { checkHistory, focusHistory, type Limits, type Verdict } from '../../src/testing/checker.ts'
+import { type HistoryLine, historyTime } from '../../src/testing/history.ts'
+import { type Participant, strike } from '../../src/testing/nemesis.ts'
+import { seededRandom } from '../../src/testing/random.ts'
+import { type Cell, KEYS, nameCell, TAGS } from './plan.ts'
+import { openSharedTier, type SharedTierUnderTest } from './shared-tier.ts'
+import { openTruth } from './truth.ts'
+import { startWorker, type WorkerProcess } from './worker-process.ts'
+
+export interface CellResult {
+  readonly cell: Cell
+  readonly verdict: Verdict
+  /** What no line can tell: a crash, a lane that never ended, a process that did not close. */
+  readonly troubles: readonly string[]
+  /** Where the history was kept, when something was found. */
+  readonly keptAt: string | undefined
+}
+
+const DRAIN_MS = 25_000
+const CLOSE_MS = 10_000
+const CONVERGE_MS = 2000
+
+/** `compiled` is what `compile` answered; `limits` go to the checker. */
+export async function runCell(cell: Cell, compiled: string, limits: Limits = {}): Promise<CellResult> {
+  const truth = openTruth()
+  const troubles: string[] = []
+  const lines: HistoryLine[] = [...TAGS].map(([tag, keys]) => ({ kind: 'tag', tag, keys }))
+  const shared = await openSharedTier(cell, compiled)
+  const workers: WorkerProcess[] = []
+  try {
+    const optionsOf = (worker: number) => (process: string) => ({
+      process,
+      cell,
+      at: shared.at(worker),
+      file: join(shared.folder, `${process}.jsonl`),
+    })
+    const onCrash = (process: string, detail: string) => void troubles.push(`${process} crashed: ${detail}`)
+    for (let id = 0; id < cell.processes; id++)
+      workers.push(await startWorker(`p${id}`, { compiled, truth, optionsOf: optionsOf(id), onCrash }))
+    await fight(cell, workers, shared, lines)
+    await calmDown(workers, truth.takeOrphans, lines)
+    const ends = await Promise.allSettled(workers.map((worker) => worker.close(CLOSE_MS)))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  } catch (error) {
+    troubles.push(error instanceof Error ? error.message : String(error))
+  } finally {
+    await Promise.all(workers.map((worker) => worker.kill()))
+    lines.push(...truth.lines, ...readHistories(shared.folder))
+    await shared.close()
+  }
+  const verdict = checkHistory(lines, limits)
+  const expected = cell.processes * KEYS.length
+  if (troubles.length === 0 && verdict.counts.converged < expected)
+    troubles.push(`only ${verdict.counts.converged} reads could be judged for convergence`)
+  return {
+    cell,
+    verdict,
+    troubles,
+    keptAt:
+      verdict.outcome === 'violated' || troubles.length > 0
+        ? keep(join(compiled, '../../../../found'), { cell, verdict, troubles, lines })
+        : undefined,
+  }
+}
+
+/** Blow after blow, with a calm of a few hundred milliseconds before each. */
+async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: SharedTierUnderTest, lines: HistoryLine[]): Promise<void> {
+  const random = seededRandom(cell.seed)
+  const until = historyTime() + cell.ms
+  const participants: Participant[] = [...workers]
+  const { links, server, lockFile } = shared
+  const field = {
+    random,
+    participants,
+    links,
+    ...(server === undefined ? {} : { server }),
+    ...(lockFile === undefined ? {} : { lockFile }),
+    sleep,
+    note: (line: HistoryLine) => void lines.push(line),
+  }
+  for (let calm = 400; historyTime() < until; calm = 250 + random.below(900)) {
+    await sleep(calm)
+    await strike(cell.fault, field)
+  }
+}
+
+/** Everything that was begun is acked, then two seconds of quiet, then everybody reads everything. */
+async function calmDown(workers: readonly WorkerProcess[], takeOrphans: () => string[], lines: HistoryLine[]): Promise<void> {
+  await Promise.all(workers.map((worker) => worker.order({ order: 'drain' }, 'drained', DRAIN_MS)))
+  const orphans = takeOrphans()
+  if (orphans.length > 0) await workers[0]?.order({ order: 'repair', keys: orphans }, 'repaired', DRAIN_MS)
+  lines.push({ kind: 'quiet', at: historyTime() })
+  await sleep(CONVERGE_MS + 20)
+  await Promise.all(workers.map((worker) => worker.order({ order: 'final' }, 'finished', DRAIN_MS)))
+}
+
+function readHistories(folder: string): HistoryLine[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.jsonl'))
+    .flatMap((name) => {
+      const texts = readFileSync(join(folder, name), 'utf8').split('\n')
+      // A kill may have cut the last line.
+      const last = texts.pop()
+      const lines = texts.map((text): HistoryLine => JSON.parse(text))
+      return last === undefined || last === '' ? lines : [...lines, ...tryParse(last)]
+    })
+}
+
+function tryParse(text: string): HistoryLine[] {
+  try {
+    return [JSON.parse(text)]
+  } catch {
+    return []
+  }
+}
+
+interface Found {
+  readonly cell: Cell
+  readonly verdict: Verdict
+  readonly troubles: readonly string[]
+  readonly lines: readonly HistoryLine[]
+}
+
+/** Keeps the whole history, and the few lines that each kind of finding is understood by. */
+function keep(folder: string, { cell, verdict, troubles, lines }: Found): string {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, `${nameCell(cell).replaceAll(' ', '-')}.jsonl`)
+  writeFileSync(path, lines.map((line) => JSON.stringify(line)).join('\n'))
+  const firsts = [...new Map([...verdict.violations].reverse().map((one) => [one.rule, one])).values()]
+  const report = [
+    JSON.stringify(cell),
+    JSON.stringify({ ...verdict, violations: undefined }),
+    ...troubles,
+    ...firsts.flatMap((one) => [
+      '',
+      `${one.rule} ${one.guarantee}: ${one.what}`,
+      ...focusHistory(lines, one, 700).map((line) => JSON.stringify(line)),
+    ]),
+  ]
+  writeFileSync(path.replace('.jsonl', '.txt'), `${report.join('\n')}\n`)
+  return path
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,110 @@
+// Compiles the library and its tests to plain JavaScript for child processes, which run on any Node without a loader.
+// A patch changes the copy, never the source: that is how defects are planted.
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import ts from 'typescript'
+
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
+const CACHE = join(PACKAGE, '.cache', 'histories')
+const FOLDERS = ['src', 'test/histories', 'test/services']
+const KEEP_MS = 3_600_000
+
+/**
+ * @typedef {object} Patch
+ * @property {string} file Path within the package, `src/engine/read.ts`.
+ * @property {string} find Must be there exactly once.
+ * @property {string} replace
+ */
+
+/**
+ * Answers the folder of the copy of this package. Made once per content and patches; `find` that does not match exactly once throws.
+ * @param {readonly Patch[]} [patches]
+ * @returns {string}
+ */
+export function compile(patches = []) {
+  const sources = FOLDERS.flatMap((folder) => listSources(join(PACKAGE, folder)))
+  const texts = new Map(sources.map((path) => [relative(PACKAGE, path), readFileSync(path, 'utf8')]))
+  for (const patch of patches) applyPatch(texts, patch)
+  const hash = createHash('sha256')
+  for (const [path, text] of texts) hash.update(path).update('\0').update(text).update('\0')
+  const target = join(CACHE, hash.digest('hex').slice(0, 16))
+  const copy = join(target, 'packages/millpond')
+  if (existsSync(target)) {
+    utimesSync(target, new Date(), new Date())
+    return copy
+  }
+  mkdirSync(CACHE, { recursive: true })
+  forgetOld()
+  const draft = mkdtempSync(join(CACHE, 'draft-'))
+  writeFileSync(join(draft, 'package.json'), '{ "type": "module" }\n')
+  // What knows its own place in the repository stays where it is.
+  mkdirSync(join(draft, 'scripts'))
+  const servers = pathToFileURL(join(PACKAGE, '../../scripts/servers.mjs')).href
+  writeFileSync(join(draft, 'scripts/servers.mjs'), `export * from ${JSON.stringify(servers)}\n`)
+  for (const [path, text] of texts) {
+    const out = join(draft, 'packages/millpond', path.replace(/\.ts$/, '.js'))
+    mkdirSync(dirname(out), { recursive: true })
+    writeFileSync(out, path.endsWith('.ts') ? toJavaScript(path, text) : text)
+  }
+  try {
+    renameSync(draft, target)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    // Somebody else was as quick.
+    if (!existsSync(target)) throw error
+  }
+  return copy
+}
+
+/** @param {string} folder @returns {string[]} */
+function listSources(folder) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(ts|mjs|lua|sql)$/.test(entry.name) && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+}
+
+/** @param {Map<string, string>} texts @param {Patch} patch */
+function applyPatch(texts, { file, find, replace }) {
+  const text = texts.get(file)
+  if (text === undefined) throw new Error(`there is no ${file} to patch`)
+  const matches = text.split(find).length - 1
+  if (matches !== 1) throw new Error(`the patch of ${file} must match once and matches ${matches} times: ${find}`)
+  texts.set(
+    file,
+    text.replace(find, () => replace),
+  )
+}
+
+/** @param {string} path @param {string} text */
+function toJavaScript(path, text) {
+  return ts.transpileModule(text, {
+    fileName: path,
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.ESNext,
+      verbatimModuleSyntax: true,
+      rewriteRelativeImportExtensions: true,
+    },
+  }).outputText
+}
+
+function forgetOld() {
+  for (const name of readdirSync(CACHE)) {
+    const path = join(CACHE, name)
+    if (Date.now() - statSync(path).mtimeMs > KEEP_MS) rmSync(path, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,63 @@
+// What a history is recorded under: a cell of fault x write policy x scope over one shared tier, drawn by seed.
+import { FAULTS, type FaultName } from '../../src/testing/nemesis.ts'
+import { seededRandom } from '../../src/testing/random.ts'
+
+/** After the source has committed: delete the key, set the new value, or invalidate a tag. */
+export type Policy = 'delete' | 'set' | 'tags'
+/** What one write concerns: a key, or all keys of a tag in one transaction. */
+export type WriteScope = 'key' | 'tag'
+export type SharedTier = 'redis' | 'sqlite' | 'none'
+
+export interface Cell {
+  readonly seed: number
+  readonly shared: SharedTier
+  readonly fault: FaultName
+  readonly policy: Policy
+  readonly scope: WriteScope
+  readonly processes: number
+  readonly lanes: number
+  /** How long the faults and the load go on, milliseconds. */
+  readonly ms: number
+  /** 1 is the usual load; smaller is calmer. */
+  readonly rate: number
+}
+
+export const POLICIES: readonly Policy[] = ['delete', 'set', 'tags']
+export const SCOPES: readonly WriteScope[] = ['key', 'tag']
+
+export const KEYS = ['k0', 'k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'k7'] as const
+/** Written often, now and then, seldom: an invalidation that is lost shows only while no other follows. */
+export const WRITE_WEIGHTS = [8, 8, 3, 3, 1, 1, 1, 1] as const
+/** Each tag stands on two neighbours. */
+export const TAGS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['t0', ['k0', 'k1']],
+  ['t1', ['k2', 'k3']],
+  ['t2', ['k4', 'k5']],
+  ['t3', ['k6', 'k7']],
+])
+
+export function tagOf(key: string): string {
+  for (const [tag, keys] of TAGS) if (keys.includes(key)) return tag
+  throw new Error(`${key} has no tag`)
+}
+
+const SETTINGS = { processes: 3, lanes: 3, ms: 6000, rate: 1 } as const
+
+/** Every cell of faults x policies x scopes, shuffled by the seed: any prefix is a fair draw. */
+export function drawCells(shared: SharedTier, seed: number, faults: readonly FaultName[] = FAULTS, settings: Partial<Cell> = {}): Cell[] {
+  const random = seededRandom(seed)
+  const cells = faults.flatMap((fault) => POLICIES.flatMap((policy) => SCOPES.map((scope) => ({ fault, policy, scope }))))
+  for (let at = cells.length - 1; at > 0; at--) {
+    const other = random.below(at + 1)
+    const here = cells[at]
+    const there = cells[other]
+    if (here === undefined || there === undefined) continue
+    cells[at] = there
+    cells[other] = here
+  }
+  return cells.map((cell) => ({ ...SETTINGS, ...settings, ...cell, shared, seed: random.below(2 ** 31) }))
+}
+
+export function nameCell({ shared, fault, policy, scope, seed }: Cell): string {
+  return `${shared} ${fault} ${policy} ${scope} seed ${seed}`
+}

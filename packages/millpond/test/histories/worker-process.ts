@@ -1,0 +1,114 @@
+// A worker as its supervisor sees it: a forked process with a present life, killed and born again under another name.
+import { type ChildProcess, fork } from 'node:child_process'
+import { join } from 'node:path'
+import type { FromSupervisor, FromWorker, Told, WorkerOptions } from './messages.ts'
+import type { Truth } from './truth.ts'
+
+export interface WorkerProcess {
+  /** The name of its present life. */
+  readonly name: string
+  readonly pid: number
+  /** Gives an order and waits for what the worker tells when it has been carried out. */
+  order(order: Extract<FromSupervisor, { order: string }>, until: Told, withinMs: number): Promise<void>
+  /** SIGKILL, and a new life. */
+  replace(): Promise<void>
+  /** Closes the cache; resolves when the process has ended by itself. Rejects when it does not. */
+  close(withinMs: number): Promise<void>
+  /** Ends it, whatever it does. */
+  kill(): Promise<void>
+}
+
+export interface WorkerParts {
+  readonly compiled: string
+  readonly truth: Truth
+  readonly optionsOf: (process: string) => WorkerOptions
+  readonly onCrash: (process: string, detail: string) => void
+}
+
+/** Starts a worker; resolves when it works. */
+export async function startWorker(id: string, parts: WorkerParts): Promise<WorkerProcess> {
+  let life = 0
+  let child: ChildProcess
+  let name = ''
+  let waiters: { told: Told; resolve: () => void; reject: (error: Error) => void }[] = []
+
+  function hear(message: FromWorker, from: ChildProcess, process: string): void {
+    if ('ask' in message) {
+      const answer = parts.truth.ask(process, message)
+      // The channel of a process that was just killed is closed: nobody waits there.
+      if (from.connected) from.send({ id: message.id, answer }, () => undefined)
+    } else if (message.tell === 'crashed') parts.onCrash(process, message.detail ?? '')
+    else {
+      for (const waiter of waiters.filter(({ told }) => told === message.tell)) waiter.resolve()
+      waiters = waiters.filter(({ told }) => told !== message.tell)
+    }
+  }
+
+  function wait(told: Told, withinMs: number): Promise<void> {
+    const who = name
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${who} was not ${told} within ${withinMs} ms`)), withinMs)
+      const settle = (fn: (error: Error) => void) => (error?: Error) => {
+        clearTimeout(timer)
+        fn(error ?? new Error())
+      }
+      waiters.push({ told, resolve: settle(() => resolve()), reject: settle(reject) })
+    })
+  }
+
+  async function live(): Promise<void> {
+    life += 1
+    const process = `${id}.${life}`
+    name = process
+    const born = fork(join(parts.compiled, 'test/histories/worker.js'), [JSON.stringify(parts.optionsOf(process))], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [],
+    })
+    child = born
+    born.on('message', (message: FromWorker) => hear(message, born, process))
+    born.once('exit', (code, signal) => {
+      parts.truth.died(process)
+      if (name === process) for (const waiter of waiters.splice(0)) waiter.reject(new Error(`${process} ended with ${code ?? signal}`))
+    })
+    await wait('ready', 20_000)
+  }
+
+  async function kill(): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  await live()
+  return {
+    get name() {
+      return name
+    },
+    get pid() {
+      return child.pid ?? -1
+    },
+    order(order, until, withinMs) {
+      const done = wait(until, withinMs)
+      child.send(order)
+      return done
+    },
+    async replace() {
+      await kill()
+      await live()
+    },
+    async close(withinMs) {
+      const gone = new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`${name} did not end within ${withinMs} ms after close`)), withinMs)
+        child.once('exit', (code, signal) => {
+          clearTimeout(timer)
+          if (code === 0) resolve()
+          else reject(new Error(`${name} ended with ${code ?? signal} after close`))
+        })
+      })
+      child.send({ order: 'close' })
+      await gone
+    },
+    kill,
+  }
+}

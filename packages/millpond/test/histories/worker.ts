@@ -1,0 +1,70 @@
+// A process of a history: a cache, its lanes, and a file of lines.
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { Tier } from '../../src/core/contracts.ts'
+import { createCache, memory } from '../../src/index.ts'
+import { recordHistory } from '../../src/testing/history-recorder.ts'
+import { startLanes } from './lanes.ts'
+import type { Ask, FromSupervisor, FromWorker, WorkerOptions } from './messages.ts'
+
+const options: WorkerOptions = JSON.parse(process.argv[2] ?? '{}')
+const file = openSync(options.file, 'a')
+const recorder = recordHistory({
+  process: options.process,
+  write: (lines) => writeSync(file, `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`),
+})
+
+function crash(what: string): (error: unknown) => void {
+  return (error) => say({ tell: 'crashed', detail: `${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` })
+}
+process.on('unhandledRejection', crash('unhandled rejection'))
+process.on('uncaughtException', crash('uncaught exception'))
+// A supervisor that is gone needs nothing any more.
+process.on('disconnect', () => process.exit(1))
+
+function say(message: FromWorker): void {
+  process.send?.(message)
+}
+
+const waiting = new Map<number, (answer: readonly number[] | undefined) => void>()
+let questions = 0
+
+function ask(question: Ask): Promise<readonly number[] | undefined> {
+  const id = ++questions
+  return new Promise((resolve) => {
+    waiting.set(id, resolve)
+    say({ ...question, id })
+  })
+}
+
+async function openTier(): Promise<Tier[]> {
+  const { shared } = options.cell
+  if (shared === 'sqlite') return [(await import('../../src/tiers/sqlite/index.ts')).sqlite({ path: options.at })]
+  if (shared === 'redis') return [(await import('../../src/tiers/redis/index.ts')).redis({ url: options.at })]
+  return []
+}
+
+const cache = createCache({ name: 'history', tiers: [memory({ maxEntries: 1000 }), ...(await openTier())] })
+const seed = options.cell.seed + [...options.process].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7)
+const lanes = startLanes({ cell: options.cell, cache, recorder, ask }, seed)
+
+const ORDERS = {
+  drain: () => lanes.drain().then(() => say({ tell: 'drained' })),
+  repair: (keys: readonly string[]) => lanes.repair(keys).then(() => say({ tell: 'repaired' })),
+  final: () => lanes.readAll().then(() => say({ tell: 'finished' })),
+  close: async () => {
+    await cache.close()
+    recorder.close()
+    closeSync(file)
+    process.disconnect()
+    process.removeAllListeners('disconnect')
+  },
+}
+
+process.on('message', (message: FromSupervisor) => {
+  if ('id' in message) {
+    waiting.get(message.id)?.(message.answer)
+    waiting.delete(message.id)
+  } else if (message.order === 'repair') void ORDERS.repair(message.keys)
+  else void ORDERS[message.order]()
+})
+say({ tell: 'ready' })
