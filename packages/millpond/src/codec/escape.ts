@@ -15,6 +15,12 @@ export function escapeValue(value: unknown, limits: CodecLimits): unknown {
   if (value === undefined) {
     throw new MillpondError('VALUE_UNSUPPORTED', 'value is undefined, which means "nothing to store": use null to keep a "there is none"')
   }
+  if ('toJSON' in Array.prototype) {
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      'Object.prototype or Array.prototype has a toJSON, which would change every value: remove it',
+    )
+  }
   return new Walk(limits).value(value)
 }
 
@@ -107,7 +113,7 @@ class Walk {
         'store an object that holds the array beside it',
       )
     }
-    this.#noHiddenFields(value)
+    this.#noSymbols(value)
     return list
   }
 
@@ -143,7 +149,7 @@ class Walk {
   #object(value: object): unknown {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (!isPlainPrototype(prototype) || Symbol.toStringTag in value || types.isArgumentsObject(value)) this.#instance(value)
-    this.#noHiddenFields(value)
+    this.#noSymbols(value)
     const names = Object.keys(value)
     this.#count(names.length)
     // No prototype: a field named __proto__ or toJSON is a field here like any other.
@@ -157,14 +163,11 @@ class Walk {
     return names.includes(MARK) ? { [MARK]: ['Object', fields] } : fields
   }
 
-  #noHiddenFields(value: object, mayHaveHook = true): void {
+  #noSymbols(value: object): void {
     for (const symbol of Object.getOwnPropertySymbols(value)) {
       if (Object.prototype.propertyIsEnumerable.call(value, symbol)) {
         this.#refuseAt({ note: String(symbol) }, 'is a field named by a symbol', 'use a string as its name, or leave the field out')
       }
-    }
-    if (mayHaveHook && typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-      this.#refuseAt('toJSON', 'is a function', 'store what it returns: toJSON is never called')
     }
   }
 
@@ -183,7 +186,7 @@ class Walk {
     if (inheritance(value) !== depth) this.#instance(value)
     const [extra] = Object.keys(value)
     if (extra !== undefined) this.#refuseAt(extra, `is a field added to a ${kind}`, `store an object that holds the ${kind} beside it`)
-    this.#noHiddenFields(value, false)
+    this.#noSymbols(value)
   }
 
   #instance(value: object): never {

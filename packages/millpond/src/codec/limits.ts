@@ -5,14 +5,14 @@ import { MillpondError, show } from '../core/errors.ts'
 export interface CodecLimits {
   /** Bytes of one stored body, envelope included. Default 16 MiB. */
   readonly maxBytes: number
-  /** Containers inside one another; a flat object is 1. Default 200. */
+  /** Containers inside one another; a flat object is 1. Default 500, as in the memory tier; at most 1,000. */
   readonly maxDepth: number
   /** Array elements, object fields, Map keys and values, Set members of one value together; an empty container counts 1. Default 100,000. */
   readonly maxItems: number
 }
 
-// 100,000 distinct keys take V8 up to some 0.1 s to parse, 200 levels are far from the end of the stack.
-const DEFAULTS: CodecLimits = { maxBytes: 16 * 1024 * 1024, maxDepth: 200, maxItems: 100_000 }
+// 100,000 distinct keys take V8 up to some 0.1 s to parse, 500 levels are far from the end of the stack.
+const DEFAULTS: CodecLimits = { maxBytes: 16 * 1024 * 1024, maxDepth: 500, maxItems: 100_000 }
 
 // Deeper values would come near the end of the stack in a caller that is deep itself.
 const DEEPEST = 1000

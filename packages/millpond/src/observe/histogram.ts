@@ -75,9 +75,8 @@ class LogLinear implements Histogram {
   percentile(q: number): number {
     if (this.#count === 0) return 0
     const rank = Math.max(1, Math.ceil(Math.min(1, Math.max(0, q)) * this.#count))
-    let seen = 0
     let index = 0
-    while (index < SIZE - 1 && (seen += this.#counts[index]!) < rank) index++
+    for (let seen = this.#counts[0]!; seen < rank && index < SIZE - 1; seen += this.#counts[index]!) index++
     return Math.min(this.#max, Math.max(this.#min, (lowerBound(index) + lowerBound(index + 1)) / 2))
   }
 

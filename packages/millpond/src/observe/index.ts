@@ -5,7 +5,14 @@ export { METRICS, type MetricDefinition, type MetricKind } from './definitions.t
 export { createHistogram, type Histogram, LATENCY_BOUNDS_MS } from './histogram.ts'
 export { type HotKey, HotKeys } from './hot-keys.ts'
 export { keyPattern } from './key-pattern.ts'
-export { createKeyStatistics, type KeyStatistics, type KeyStatisticsOptions, memoryByPattern, type PatternMemory, type PatternStats } from './key-statistics.ts'
+export {
+  createKeyStatistics,
+  type KeyStatistics,
+  type KeyStatisticsOptions,
+  memoryByPattern,
+  type PatternMemory,
+  type PatternStats,
+} from './key-statistics.ts'
 export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus.ts'
 export {
   type Collector,

@@ -38,13 +38,8 @@ function labelText(names: readonly string[], labels: Labels, le?: string): strin
   return parts.length === 0 ? '' : `{${parts.join(',')}}`
 }
 
-// Longer values are of no use to anybody and would let one key fill the answer.
-const MAX_LABEL = 200
-
-/** Lone surrogates have no UTF-8 form, so they become U+FFFD here, where the text is made. */
 function escapeLabel(value: string): string {
-  const short = value.length > MAX_LABEL ? `${value.slice(0, MAX_LABEL)}…` : value
-  return short.toWellFormed().replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))
+  return value.replace(/[\\"\n]/g, (char) => (char === '\n' ? '\\n' : `\\${char}`))
 }
 
 function escapeHelp(help: string): string {

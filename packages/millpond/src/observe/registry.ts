@@ -93,7 +93,7 @@ class Families implements Registry {
   gather(): Family[] {
     const gathering = new Gathering(this.#maxSeries)
     for (const { definition, series, dropped } of this.#kept.values()) {
-      for (const { labels, holder } of series.values()) gathering.add(definition, labels, valueOf(holder))
+      for (const { labels, holder } of series.values()) gathering.add(definition, labels, reading(holder))
       gathering.drop(definition, dropped)
     }
     for (const collector of this.#collectors) {
@@ -111,12 +111,13 @@ class Families implements Registry {
     checkDefinition(definition)
     const kept = this.#kept.get(definition.name) ?? { definition, series: new Map(), dropped: 0 }
     this.#kept.set(definition.name, kept)
-    const id = seriesId(definition, labels)
+    const own = ownLabels(definition, labels)
+    const id = JSON.stringify(own)
     const known = kept.series.get(id)
     if (known !== undefined) return known.holder
     const holder = make()
     // Beyond the limit the caller still gets something to count on; nobody will see it.
-    if (kept.series.size < this.#maxSeries) kept.series.set(id, { labels: { ...labels }, holder })
+    if (kept.series.size < this.#maxSeries) kept.series.set(id, { labels: own, holder })
     else kept.dropped++
     return holder
   }
@@ -132,11 +133,15 @@ class Gathering {
 
   add(definition: MetricDefinition, labels: Labels, value: number | LatencyStats): void {
     if ((definition.kind === 'histogram') !== (typeof value === 'object')) {
-      throw new MillpondError('OPTION_INVALID', `the value of metric ${definition.name} is ${show(value)}: histograms take durations, all others numbers`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `the value of metric ${definition.name} is ${show(value)}: histograms take durations, all others numbers`,
+      )
     }
     const family = this.#family(definition)
-    const id = seriesId(definition, labels)
-    if (family.samples.size < this.#maxSeries || family.samples.has(id)) family.samples.set(id, { labels, value })
+    const own = ownLabels(definition, labels)
+    const id = JSON.stringify(own)
+    if (family.samples.size < this.#maxSeries || family.samples.has(id)) family.samples.set(id, { labels: own, value })
     else family.dropped++
   }
 
@@ -164,19 +169,31 @@ class Gathering {
   }
 }
 
-function valueOf(holder: Gauge | Histogram): number | LatencyStats {
+function reading(holder: Gauge | Histogram): number | LatencyStats {
   return 'value' in holder ? holder.value : holder.view({ buckets: true })
 }
 
-function seriesId({ name, labels: names }: MetricDefinition, labels: Labels): string {
+/** A copy in the order of the definition, of values that can be shown. */
+function ownLabels({ name, labels: names }: MetricDefinition, labels: Labels): Labels {
   if (Object.keys(labels).length !== names.length) throw wrongLabels(name, names, labels)
-  return JSON.stringify(
-    names.map((label) => {
-      const value = labels[label]
-      if (typeof value !== 'string') throw wrongLabels(name, names, labels)
-      return value
-    }),
-  )
+  const own: Record<string, string> = {}
+  for (const label of names) {
+    const value = labels[label]
+    if (typeof value !== 'string') throw wrongLabels(name, names, labels)
+    own[label] = shown(value)
+  }
+  return own
+}
+
+// Longer values are of no use to anybody and would let one key fill the answer.
+const MAX_LABEL = 200
+
+/** Well-formed, because the text will be UTF-8; a value that is cut carries a hash (FNV-1a) of the whole, or two could become one. */
+function shown(value: string): string {
+  if (value.length <= MAX_LABEL) return value.toWellFormed()
+  let hash = 0x811c9dc5
+  for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ value.charCodeAt(i), 0x01000193)
+  return `${value.slice(0, MAX_LABEL - 10)}…${(hash >>> 0).toString(16)}`.toWellFormed()
 }
 
 const checked = new WeakSet<MetricDefinition>()
@@ -190,7 +207,10 @@ function checkDefinition(definition: MetricDefinition): void {
   }
   for (const label of labels) {
     if (!LABEL.test(label) || RESERVED.test(label)) {
-      throw new MillpondError('OPTION_INVALID', `metric ${name} has a label ${show(label)}: use letters, digits and _, but not le, quantile or __`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `metric ${name} has a label ${show(label)}: use letters, digits and _, but not le, quantile or __`,
+      )
     }
   }
   checked.add(definition)
@@ -201,6 +221,8 @@ function wrongKind(definition: MetricDefinition, what: string): MillpondError {
 }
 
 function wrongLabels(name: string, names: readonly string[], labels: Labels): MillpondError {
-  return new MillpondError('OPTION_INVALID', `metric ${name} got the labels ${show(labels)}: give each of ${names.join(', ') || 'none'} as a string`)
+  return new MillpondError(
+    'OPTION_INVALID',
+    `metric ${name} got the labels ${show(labels)}: give each of ${names.join(', ') || 'none'} as a string`,
+  )
 }
-

@@ -68,6 +68,21 @@ describe('G20 what is kept', () => {
     assertSame(codec.decode(codec.encode(partsOf(value)))?.value, { full: 'a b' })
   })
 
+  it('hidden fields are left out, and a hidden toJSON is not called', () => {
+    const value = Object.defineProperty({ a: 1 }, 'toJSON', { value: () => 'surprise' })
+    assertSame(codec.decode(codec.encode(partsOf([value])))?.value, [{ a: 1 }])
+  })
+
+  it.each([Object.prototype, Array.prototype])('a toJSON that all lists inherit is refused, not called', (prototype) => {
+    Object.defineProperty(prototype, 'toJSON', { value: () => 'surprise', configurable: true })
+    try {
+      for (const value of [[1], { list: [1] }, new Map()])
+        expect(thrown(() => codec.encode(partsOf(value))).message).toContain('has a toJSON')
+    } finally {
+      Reflect.deleteProperty(prototype, 'toJSON')
+    }
+  })
+
   it('a __proto__ field pollutes nothing', () => {
     const text = '{"__proto__":{"polluted":true},"at":0}'
     const value: { at: unknown } = JSON.parse(text)
@@ -83,7 +98,7 @@ describe('G20 what is kept', () => {
     const decoded = codec.decode(encoded)
     encoded.fill(0)
     assertSame(decoded?.value, Buffer.from('abc'))
-    expect((decoded?.value as Buffer).buffer.byteLength).toBe(3)
+    expect(decoded?.value).toHaveProperty('buffer.byteLength', 3)
   })
 
   it('reads a body that is a Uint8Array inside a larger buffer', () => {

@@ -118,8 +118,9 @@ class Table extends Map {}
 class Moment extends Date {}
 
 function cycle(): object {
-  const value: Record<string, unknown> = { a: { b: {} } }
-  ;(value['a'] as Record<string, unknown>)['b'] = { back: value }
+  const inner: Record<string, unknown> = {}
+  const value = { a: { b: inner } }
+  inner.back = value
   return value
 }
 
@@ -155,11 +156,6 @@ export const refused: readonly Refused[] = [
   { name: 'a field added to a Date', make: () => ({ d: Object.assign(new Date(0), { zone: 'UTC' }) }), path: 'value.d.zone' },
   { name: 'a field added to a Map', make: () => ({ m: Object.assign(new Map(), { zone: 'UTC' }) }), path: 'value.m.zone' },
   { name: 'a toJSON function', make: () => ({ a: { toJSON: () => 1 } }), path: 'value.a.toJSON' },
-  {
-    name: 'a hidden toJSON function',
-    make: () => ({ a: Object.defineProperty({}, 'toJSON', { value: () => 1 }) }),
-    path: 'value.a.toJSON',
-  },
   { name: 'a cycle', make: cycle, path: 'value.a.b.back' },
   { name: 'a function in a Map', make: () => ({ m: new Map([['k', () => 1]]) }), path: 'value.m' },
   { name: 'a function as a key of a Map', make: () => ({ m: new Map([[() => 1, 1]]) }), path: 'value.m' },

@@ -38,15 +38,19 @@ describe('M3 structured log', () => {
 
   it('is one line of JSON for any fields', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.dictionary(fc.string(), fc.anything({ withBigInt: true, withDate: true, withMap: true })), (message, fields) => {
-        parsed(logLine({ ...head, message, fields }))
-      }),
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.dictionary(fc.string(), fc.anything({ withBigInt: true, withDate: true, withMap: true })),
+        (message, fields) => {
+          parsed(logLine({ ...head, message, fields }))
+        },
+      ),
     )
   })
 
   it('cycles, getters that throw, and endless texts cost the fields, not the line', () => {
     const cycle: Record<string, unknown> = {}
-    cycle['self'] = cycle
+    cycle.self = cycle
     const throwing = {
       get a(): never {
         throw new Error('no')
@@ -54,7 +58,7 @@ describe('M3 structured log', () => {
     }
     for (const fields of [cycle, { throwing }, { list: Array.from({ length: 100_000 }, () => 'x') }]) {
       const line = logLine({ ...head, fields })
-      expect(parsed(line)['labels']).toHaveProperty('fields_dropped')
+      expect(parsed(line).labels).toHaveProperty('fields_dropped')
       expect(line.length).toBeLessThan(20_000)
     }
     expect(logLine({ ...head, message: 'x'.repeat(1_000_000) }).length).toBeLessThan(20_000)
