@@ -115,8 +115,9 @@ export interface NearStore {
 export interface Eviction {
   readonly name: string
   /**
-   * When present, the store itself bumps `marks[slot]` (saturating at `markLimit`) on a hit and does not call `hit`:
-   * the cheapest hit there is. May be replaced by a larger array in `grow`.
+   * When present, the store itself bumps `marks[slot]` on a hit while it is below `markLimit` and does not call `hit`: the cheapest hit there is.
+   * `markLimit` is a power of two less one; the reads are `marks[slot] & markLimit`. A mark above it is the policy's sign that it wants to
+   * know: then the store calls `hit` and leaves the mark alone. May be replaced by a larger array in `grow`.
    */
   readonly marks?: Uint8Array
   readonly markLimit?: number

@@ -51,6 +51,7 @@ export class Space implements Near {
   hit(slot: number): void {
     const mark = this.marks[slot] as number
     if (mark < this.#markLimit) this.marks[slot] = mark + 1
+    else if (mark > this.#markLimit) this.#owner.eviction.hit(slot)
     if (this.#policy !== null) this.#policy.hit(slot)
   }
 
@@ -88,7 +89,7 @@ export class Space implements Near {
   }
 
   hits(slot: number): number {
-    return this.marks[slot] as number
+    return (this.marks[slot] as number) & this.#markLimit
   }
 
   retime(slot: number, freshUntil: number, staleUntil: number): void {

@@ -91,7 +91,11 @@ class WTinyLfu implements Eviction {
     const wanted = this.#frequency(candidate)
     let lost = this.#frequency(oldest)
     let room = this.#areas.weight(oldest)
-    for (let slot = this.#areas.newer(oldest); lost < wanted && slot !== NONE && room < this.#areas.weight(candidate); slot = this.#areas.newer(slot)) {
+    for (
+      let slot = this.#areas.newer(oldest);
+      lost < wanted && slot !== NONE && room < this.#areas.weight(candidate);
+      slot = this.#areas.newer(slot)
+    ) {
       lost += this.#frequency(slot)
       room += this.#areas.weight(slot)
     }

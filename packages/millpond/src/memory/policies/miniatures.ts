@@ -1,0 +1,173 @@
+// Small caches of hashes that each try another window on the same sample of the traffic: the best one is what the cache should do.
+//
+// Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC 2017): a cache scaled
+// down with the share of keys it watches misses like the whole one. The choice between rivals on a sample is as old as set dueling
+// (Qureshi et al., ISCA 2007). All rivals see the same requests, so their difference is far less noisy than their hit ratios.
+import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
+import { HashDirectory } from './hash-directory.ts'
+
+/** Reads that a miniature's mark counts. */
+const READS = 3
+
+export interface MiniatureOptions {
+  readonly rivals: readonly ClockWindowOptions[]
+  /** The most entries that a miniature holds. */
+  readonly most: number
+  /** Requests until the next judgement, for each entry of a miniature. */
+  readonly roundPerEntry: number
+  /** What is left of the tallies after each judgement. */
+  readonly memory: number
+  /** Advantage in parts of all requests that a rival must have. */
+  readonly margin: number
+  /** ... and in standard deviations of the difference. */
+  readonly sigmas: number
+}
+
+export class Miniatures {
+  readonly #options: MiniatureOptions
+  readonly #caches: ClockWindow[]
+  readonly #directory: HashDirectory
+  /** A bit for each rival that holds the entry. */
+  readonly #holders: Uint8Array
+  readonly #hits: Float64Array
+  /** Requests where the rival and the champion differed. */
+  readonly #apart: Float64Array
+  #requests = 0
+  #sinceJudged = 0
+  /** Keys whose mixed hash is below it are watched: half as many with each step. */
+  #halvings = 0
+  #capacity = Number.POSITIVE_INFINITY
+  champion: number
+  /** The entry of the request at hand: it keeps its id even while no rival holds it. */
+  #asked = -1
+
+  constructor(options: MiniatureOptions, champion: number) {
+    const { rivals, most } = options
+    const slots = most * (rivals.length + 1)
+    this.#options = options
+    this.champion = champion
+    this.#directory = new HashDirectory(slots)
+    this.#holders = new Uint8Array(slots)
+    this.#hits = new Float64Array(rivals.length)
+    this.#apart = new Float64Array(rivals.length)
+    this.#caches = rivals.map((rival) => new ClockWindow((slot) => this.#directory.hashes[slot] ?? 0, rival))
+    for (const cache of this.#caches) cache.grow(slots)
+  }
+
+  watches(hash: number): boolean {
+    return this.#halvings === 0 || Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> (32 - this.#halvings) === 0
+  }
+
+  /** Tells how many entries the whole cache holds, and whether it is full. */
+  fit(entries: number, full: boolean): void {
+    const before = this.#halvings
+    while (entries / 2 ** this.#halvings > this.#options.most) this.#halvings++
+    while (this.#halvings > 0 && entries / 2 ** this.#halvings < this.#options.most / 4) this.#halvings--
+    if (this.#halvings > before) this.#dropUnwatched()
+    this.#capacity = full ? Math.max(1, Math.round(entries / 2 ** this.#halvings)) : Number.POSITIVE_INFINITY
+  }
+
+  /** A request for a watched key, in the whole cache a hit or a miss. True when the champion changed. */
+  request(hash: number): boolean {
+    const id = this.#idOf(hash)
+    this.#asked = id
+    const held = this.#holders[id] ?? 0
+    const wasHit = (held >>> this.champion) & 1
+    for (let rival = 0; rival < this.#caches.length; rival++) {
+      const isHit = (held >>> rival) & 1
+      if (isHit !== wasHit) this.#apart[rival] = (this.#apart[rival] ?? 0) + 1
+      if (isHit === 1) this.#hit(rival, id)
+      else this.#miss(rival, id, hash)
+    }
+    this.#asked = -1
+    if (this.#holders[id] === 0) this.#directory.delete(id)
+    this.#requests++
+    return ++this.#sinceJudged >= this.#options.roundPerEntry * Math.min(this.#capacity, this.#options.most) && this.#judge()
+  }
+
+  #idOf(hash: number): number {
+    const found = this.#directory.find(hash)
+    if (found >= 0) return found
+    const id = this.#directory.insert(hash)
+    if (id >= 0) {
+      this.#holders[id] = 0
+      return id
+    }
+    this.#makeRoom()
+    return this.#idOf(hash)
+  }
+
+  /** Only before the whole cache is full, or when the sample is larger than it should be. */
+  #makeRoom(): void {
+    for (let rival = 0; rival < this.#caches.length; rival++) this.#evict(rival)
+  }
+
+  #hit(rival: number, id: number): void {
+    this.#hits[rival] = (this.#hits[rival] ?? 0) + 1
+    const marks = this.#caches[rival]?.marks
+    if (marks !== undefined && (marks[id] ?? 0) < READS) marks[id] = (marks[id] ?? 0) + 1
+  }
+
+  #miss(rival: number, id: number, hash: number): void {
+    const cache = this.#caches[rival]
+    if (cache === undefined) return
+    this.#holders[id] = (this.#holders[id] ?? 0) | (1 << rival)
+    cache.marks[id] = 0
+    cache.add(id, hash)
+    while (cache.size > this.#capacity) this.#evict(rival)
+  }
+
+  #evict(rival: number): void {
+    const victim = this.#caches[rival]?.victim() ?? -1
+    if (victim >= 0) this.#leave(rival, victim)
+  }
+
+  #leave(rival: number, id: number): void {
+    const held = (this.#holders[id] ?? 0) & ~(1 << rival)
+    this.#holders[id] = held
+    if (held === 0 && id !== this.#asked) this.#directory.delete(id)
+  }
+
+  #dropUnwatched(): void {
+    for (let id = 0; id < this.#holders.length; id++) {
+      const held = this.#holders[id] ?? 0
+      if (held === 0 || this.watches(this.#directory.hashes[id] ?? 0)) continue
+      for (let rival = 0; rival < this.#caches.length; rival++) if ((held >>> rival) & 1) this.#caches[rival]?.remove(id)
+      this.#holders[id] = 0
+      this.#directory.delete(id)
+    }
+  }
+
+  #judge(): boolean {
+    const before = this.champion
+    if (this.#capacity !== Number.POSITIVE_INFINITY) this.champion = this.#best()
+    const { memory } = this.#options
+    this.#sinceJudged = 0
+    this.#requests *= memory
+    for (let rival = 0; rival < this.#hits.length; rival++) {
+      this.#hits[rival] = (this.#hits[rival] ?? 0) * memory
+      this.#apart[rival] = this.champion === before ? (this.#apart[rival] ?? 0) * memory : 0
+    }
+    return this.champion !== before
+  }
+
+  #best(): number {
+    const { margin, sigmas } = this.#options
+    const own = this.#hits[this.champion] ?? 0
+    let best = this.champion
+    let most = 0
+    for (let rival = 0; rival < this.#hits.length; rival++) {
+      const ahead = (this.#hits[rival] ?? 0) - own
+      if (ahead <= most || ahead < margin * this.#requests + sigmas * Math.sqrt(this.#apart[rival] ?? 0)) continue
+      best = rival
+      most = ahead
+    }
+    return best
+  }
+
+  clear(): void {
+    this.#directory.clear()
+    this.#holders.fill(0)
+    for (const cache of this.#caches) cache.clear()
+  }
+}
