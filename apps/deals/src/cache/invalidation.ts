@@ -1,8 +1,7 @@
 // Forgetting: after a write exactly what it touched, on demand an organisation, a user, a kind, a layer, everything.
-import type { Database } from '../db/database.ts'
+import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
 import { type Changed, commit, forgetNotes, pendingNotes } from '../writes/commit.ts'
-import type { Writer } from '../db/database.ts'
 import { type KindName, groupTag } from './kinds.ts'
 import type { Layer } from './layer.ts'
 
@@ -25,8 +24,8 @@ export interface Invalidation {
   write<T>(work: (tx: Writer) => Promise<Changed<T>>): Promise<Written<T>>
   invalidateOrganizationCaches(id: number): Promise<Forgotten>
   invalidateUserRelatedCaches(userId: number): Promise<Forgotten>
-  invalidateKinds(kinds: readonly KindName[], organizationId: number | null): Promise<Forgotten>
-  invalidateLayer(name: Layer['name']): Promise<Forgotten>
+  /** Kinds of one organisation, or of all (null). `layer` `response` leaves the strategic cache as it is; else both forget. */
+  invalidateKinds(kinds: readonly KindName[], organizationId: number | null, layer?: Layer['name']): Promise<Forgotten>
   /** Applies the notes of writes whose invalidation was never acknowledged. Resolves with how many there were. */
   settlePending(): Promise<number>
 }
@@ -40,9 +39,9 @@ export interface InvalidationOptions {
 }
 
 export function createInvalidation({ db, layers, isEnabled }: InvalidationOptions): Invalidation {
-  const forget = async (tags: readonly string[]): Promise<Forgotten> => {
+  const forget = async (tags: readonly string[], only?: Layer['name']): Promise<Forgotten> => {
     const from = performance.now()
-    for (const layer of layers) await layer.cache?.invalidateTags(tags)
+    for (const layer of layers) if (only === undefined || layer.name === only) await layer.cache?.invalidateTags(tags)
     return { tags, ms: performance.now() - from }
   }
   const settlePending = async () => {
@@ -73,12 +72,11 @@ export function createInvalidation({ db, layers, isEnabled }: InvalidationOption
     },
     invalidateOrganizationCaches: (id) => forget([groupTag.organization(id)]),
     invalidateUserRelatedCaches: (userId) => forget([scope.user(userId)]),
-    invalidateKinds: (kinds, id) => forget(kinds.map((kind) => (id === null ? groupTag.kind(kind) : groupTag.both(kind, id)))),
-    invalidateLayer: async (name) => {
-      const from = performance.now()
-      await layers.find((layer) => layer.name === name)?.cache?.clear()
-      return { tags: [], ms: performance.now() - from }
-    },
+    invalidateKinds: (kinds, id, layer) =>
+      forget(
+        kinds.map((kind) => (id === null ? groupTag.kind(kind) : groupTag.both(kind, id))),
+        layer === 'response' ? layer : undefined,
+      ),
     settlePending,
   }
 }

@@ -1,7 +1,10 @@
 // The kinds of answers: how long each is kept, and what an HTTP cache is told.
 
+const MINUTE = 60_000
+
 export interface Kind {
-  readonly ttl: string
+  /** Milliseconds; null: the default of the settings. */
+  readonly ttlMs: number | null
   /** The exact `Cache-Control` of its answers. */
   readonly cacheControl: string
   /** When it is warmed, among the others of an organisation. */
@@ -9,15 +12,15 @@ export interface Kind {
 }
 
 export const KINDS = {
-  organization: { ttl: '1h', cacheControl: 'max-age=3600, public, immutable', priority: 'high' },
-  permissions: { ttl: '30m', cacheControl: 'max-age=1800, private', priority: 'high' },
-  roles: { ttl: '1h', cacheControl: 'max-age=3600, public', priority: 'medium' },
-  deal_statistics: { ttl: '15m', cacheControl: 'max-age=900, private', priority: 'medium' },
-  dashboard: { ttl: '10m', cacheControl: 'max-age=600, private', priority: 'medium' },
-  overview: { ttl: '10m', cacheControl: 'max-age=600, private', priority: 'low' },
-  analytics: { ttl: '15m', cacheControl: 'max-age=900, private', priority: 'low' },
-  performance: { ttl: '5m', cacheControl: 'max-age=300, private', priority: 'low' },
-  search: { ttl: '3m', cacheControl: 'max-age=180, private', priority: 'low' },
+  organization: { ttlMs: 60 * MINUTE, cacheControl: 'max-age=3600, public, immutable', priority: 'high' },
+  permissions: { ttlMs: 30 * MINUTE, cacheControl: 'max-age=1800, private', priority: 'high' },
+  roles: { ttlMs: 60 * MINUTE, cacheControl: 'max-age=3600, public', priority: 'medium' },
+  deal_statistics: { ttlMs: 15 * MINUTE, cacheControl: 'max-age=900, private', priority: 'medium' },
+  dashboard: { ttlMs: 10 * MINUTE, cacheControl: 'max-age=600, private', priority: 'medium' },
+  overview: { ttlMs: 10 * MINUTE, cacheControl: 'max-age=600, private', priority: 'low' },
+  analytics: { ttlMs: 15 * MINUTE, cacheControl: 'max-age=900, private', priority: 'low' },
+  performance: { ttlMs: null, cacheControl: 'max-age=300, private', priority: 'low' },
+  search: { ttlMs: 3 * MINUTE, cacheControl: 'max-age=180, private', priority: 'low' },
 } as const satisfies Record<string, Kind>
 
 export type KindName = keyof typeof KINDS

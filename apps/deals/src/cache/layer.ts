@@ -15,6 +15,8 @@ export interface Outcome {
 
 export interface Fetched<T> {
   readonly value: T
+  /** How long such an answer is kept. */
+  readonly ttlMs: number
   readonly outcome: Outcome
 }
 
@@ -41,7 +43,7 @@ export interface Layer {
 }
 
 /** Told of every answer of a layer. */
-export type Observe = (layer: LayerName, kind: KindName, outcome: Outcome, ms: number) => void
+export type Observe = (layer: LayerName, asked: Question, outcome: Outcome, ms: number) => void
 
 /** `question('organization', 'org:data', 7)` has the key `v1:org:data:7`. */
 export function question(kind: KindName, prefix: readonly [string, string?], organizationId: number | null, ...parameters: (string | number)[]): Question {
@@ -50,7 +52,17 @@ export function question(kind: KindName, prefix: readonly [string, string?], org
   return { kind, organizationId, key: buildKey({ prefix: String(first), identifier: identifier ?? 'all', parameters: others }) }
 }
 
-export function createLayer(name: LayerName, cache: Cache | undefined, observe: Observe): Layer {
+export interface LayerOptions {
+  readonly name: LayerName
+  /** Undefined: off. */
+  readonly cache: Cache | undefined
+  /** Milliseconds, for kinds without a time of their own. */
+  readonly defaultTtlMs: number
+  readonly observe: Observe
+}
+
+export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions): Layer {
+  const ttlOf = (kind: KindName) => KINDS[kind].ttlMs ?? defaultTtlMs
   if (!cache) {
     const bypass: Outcome = { result: 'bypass' }
     return {
@@ -59,8 +71,8 @@ export function createLayer(name: LayerName, cache: Cache | undefined, observe: 
       fetch: async (asked, load) => {
         const from = performance.now()
         const value = await load()
-        observe(name, asked.kind, bypass, performance.now() - from)
-        return { value, outcome: bypass }
+        observe(name, asked, bypass, performance.now() - from)
+        return { value, outcome: bypass, ttlMs: 0 }
       },
       renew: (_, load) => load(),
     }
@@ -68,6 +80,7 @@ export function createLayer(name: LayerName, cache: Cache | undefined, observe: 
   const lower = followLowerHits(cache)
   const loading = new Set<string>()
   const fetchAbsent = async <T extends Held>(asked: Question, load: () => Promise<T>): Promise<Fetched<T>> => {
+    const ttlMs = ttlOf(asked.kind)
     const isFirst = !loading.has(asked.key)
     let isLoaded = false
     if (isFirst) loading.add(asked.key)
@@ -80,10 +93,11 @@ export function createLayer(name: LayerName, cache: Cache | undefined, observe: 
           context.addTags(...Object.keys(loaded.versions))
           return loaded
         },
-        { ttl: KINDS[asked.kind].ttl, tags: groupTags(asked) },
+        { ttl: ttlMs, tags: groupTags(asked) },
       )
       const tier = lower.take(asked.key)
-      return { value, outcome: isLoaded ? { result: 'miss' } : isFirst ? { result: 'hit', tier: tier ?? 'memory' } : { result: 'collapsed' } }
+      const outcome: Outcome = isLoaded ? { result: 'miss' } : isFirst ? { result: 'hit', tier: tier ?? 'memory' } : { result: 'collapsed' }
+      return { value, outcome, ttlMs }
     } finally {
       if (isFirst) loading.delete(asked.key)
     }
@@ -94,8 +108,8 @@ export function createLayer(name: LayerName, cache: Cache | undefined, observe: 
     fetch: async <T extends Held>(asked: Question, load: () => Promise<T>) => {
       const from = performance.now()
       const near = cache.peek<T>(asked.key)
-      const fetched: Fetched<T> = near === undefined ? await fetchAbsent(asked, load) : { value: near, outcome: IN_MEMORY }
-      observe(name, asked.kind, fetched.outcome, performance.now() - from)
+      const fetched: Fetched<T> = near === undefined ? await fetchAbsent(asked, load) : { value: near, outcome: IN_MEMORY, ttlMs: ttlOf(asked.kind) }
+      observe(name, asked, fetched.outcome, performance.now() - from)
       return fetched
     },
     // Deleting first and loading after is safe beside writes; storing a value that was read before would not be.

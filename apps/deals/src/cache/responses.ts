@@ -22,6 +22,7 @@ export interface Body {
 export interface Response {
   readonly kind: KindName
   readonly body: Body
+  readonly ttlMs: number
   readonly outcome: Outcome
   /** What the layer below said, where it was asked. */
   readonly below: Outcome | undefined
@@ -30,12 +31,12 @@ export interface Response {
 export function createResponses(layer: Layer, strategic: StrategicCache) {
   const respond = async <T>(question: Question, read: () => Promise<Fetched<Reading<T>>>, shape: (data: T) => object | null): Promise<Response> => {
     let below: Outcome | undefined
-    const { value, outcome } = await layer.fetch(asResponse(question), async () => {
+    const { value, outcome, ttlMs } = await layer.fetch(asResponse(question), async () => {
       const fetched = await read()
       below = fetched.outcome
       return makeBody(fetched.value, shape)
     })
-    return { kind: question.kind, body: value, outcome, below }
+    return { kind: question.kind, body: value, ttlMs, outcome, below }
   }
   const asItIs = <T extends object | null>(data: T) => data
   return {

@@ -12,18 +12,24 @@ export interface Warmed {
   readonly ms: number
 }
 
+export interface WarmOptions {
+  /** Default: all. */
+  readonly kinds?: readonly KindName[]
+  /** `response` (the default) warms the strategic cache too, because responses are made from it. */
+  readonly layer?: 'strategic' | 'response'
+}
+
 export interface Warming {
-  warmOrganizationCache(id: number, kinds?: readonly KindName[]): Promise<Warmed>
+  warmOrganizationCache(id: number, options?: WarmOptions): Promise<Warmed>
   /** Every organisation, kind by kind in the order of priority. */
-  warmAllOrganizations(kinds?: readonly KindName[]): Promise<Warmed>
+  warmAllOrganizations(options?: WarmOptions): Promise<Warmed>
   /** Stops what is running after the answer at hand. */
   stop(): void
 }
 
-export interface WarmingOptions {
+export interface WarmingParts {
   readonly db: Database
   readonly strategic: StrategicCache
-  /** Bodies are warmed too when given. */
   readonly responses: Responses
 }
 
@@ -33,42 +39,19 @@ type Task = () => Promise<unknown>
 const SHARE = 0.5
 const PRIORITIES = ['high', 'medium', 'low'] as const
 
-export function createWarming({ db, strategic, responses }: WarmingOptions): Warming {
+export function createWarming({ db, strategic, responses }: WarmingParts): Warming {
   let isStopped = false
 
-  const tasksOf = async (id: number, kind: KindName): Promise<Task[]> => {
-    switch (kind) {
-      case 'organization':
-        return [() => responses.organization(id)]
-      case 'roles':
-        return [() => responses.roles(id)]
-      case 'permissions':
-        return (await members(db, id)).map((userId) => () => strategic.getUserPermissions(userId, id))
-      case 'deal_statistics':
-        return PERIODS.map((days) => () => responses.statistics(id, days))
-      case 'dashboard':
-        return (await members(db, id)).map((userId) => () => responses.dashboard(userId, id))
-      case 'overview':
-        return [() => responses.overview(id)]
-      case 'analytics':
-        return [() => responses.analytics(id, 30, 'overview')]
-      case 'performance':
-        return [() => responses.performance(id)]
-      case 'search':
-        return [() => responses.search(id, { text: '', stage: null, page: 1 })]
-    }
-  }
-
-  const run = async (organizations: readonly number[], kinds: readonly KindName[]): Promise<Warmed> => {
+  const run = async (organizations: readonly number[], { kinds = KIND_NAMES, layer = 'response' }: WarmOptions): Promise<Warmed> => {
     const from = performance.now()
+    const doors = layer === 'response' ? responses : strategicDoors(strategic)
     let warmed = 0
     let failed = 0
-    for (const kind of kinds) {
+    for (const kind of byPriority(kinds)) {
       for (const id of organizations) {
-        for (const task of await tasksOf(id, kind)) {
+        for (const task of await tasksOf(db, doors, id, kind)) {
           if (isStopped) return { organizations: organizations.length, warmed, failed, ms: performance.now() - from }
-          const isWarm = await rested(task)
-          if (isWarm) warmed++
+          if (await rested(task)) warmed++
           else failed++
         }
       }
@@ -77,17 +60,54 @@ export function createWarming({ db, strategic, responses }: WarmingOptions): War
   }
 
   return {
-    warmOrganizationCache: (id, kinds = KIND_NAMES) => run([id], byPriority(kinds)),
-    warmAllOrganizations: async (kinds = KIND_NAMES) => {
+    warmOrganizationCache: (id, options = {}) => run([id], options),
+    warmAllOrganizations: async (options = {}) => {
       const rows = await db.kysely.selectFrom('organizations').select('id').orderBy('id').execute()
       return run(
         rows.map((row) => row.id),
-        byPriority(kinds),
+        options,
       )
     },
     stop: () => {
       isStopped = true
     },
+  }
+}
+
+/** The same questions at either layer. */
+type Doors = { readonly [K in keyof Responses]: (...asked: Parameters<Responses[K]>) => Promise<unknown> }
+
+function strategicDoors(strategic: StrategicCache): Doors {
+  return {
+    organization: strategic.getOrganizationData,
+    roles: strategic.getOrganizationRoles,
+    permissions: strategic.getUserPermissions,
+    dashboard: strategic.getUserDashboard,
+    statistics: strategic.getDealStatistics,
+    analytics: strategic.getDealAnalytics,
+    performance: strategic.getPerformanceMetrics,
+    overview: strategic.getOverview,
+    search: strategic.searchDeals,
+  }
+}
+
+async function tasksOf(db: Database, doors: Doors, id: number, kind: KindName): Promise<Task[]> {
+  switch (kind) {
+    case 'permissions':
+      return (await members(db, id)).map((userId) => () => doors.permissions(userId, id))
+    case 'dashboard':
+      return (await members(db, id)).map((userId) => () => doors.dashboard(userId, id))
+    case 'deal_statistics':
+      return PERIODS.map((days) => () => doors.statistics(id, days))
+    case 'analytics':
+      return [() => doors.analytics(id, 30, 'overview')]
+    case 'search':
+      return [() => doors.search(id, { text: '', stage: null, page: 1 })]
+    case 'organization':
+    case 'roles':
+    case 'overview':
+    case 'performance':
+      return [() => doors[kind](id)]
   }
 }
 

@@ -19,16 +19,21 @@ export async function updateUser(tx: Writer, userId: number, { name, is_active, 
   return { data: { id: userId }, touched: await userScopes(tx, userId) }
 }
 
-/** Makes the user a member with this role, or gives a member another role. */
-export async function assignRole(
-  tx: Writer,
-  organizationId: number,
-  userId: number,
-  roleId: number,
-  today: number,
-): Promise<Changed<{ user_id: number; role_id: number }>> {
-  const user = await tx.selectFrom('users').select('id').where('id', '=', userId).executeTakeFirst()
-  if (!user) throw new Refused(404, `there is no user ${userId}`)
+export interface Assignment {
+  readonly organizationId: number
+  readonly userId: number
+  readonly roleId: number
+  /** Whether somebody who is not a member yet may join: only those who run the service may look at other organisations' users. */
+  readonly mayJoin: boolean
+  readonly today: number
+}
+
+/** Gives a member another role, or lets a user join with it. */
+export async function assignRole(tx: Writer, assignment: Assignment): Promise<Changed<{ user_id: number; role_id: number }>> {
+  const { organizationId, userId, roleId, mayJoin, today } = assignment
+  const member = await tx.selectFrom('memberships').select('user_id').where('user_id', '=', userId).where('organization_id', '=', organizationId).executeTakeFirst()
+  const user = mayJoin ? await tx.selectFrom('users').select('id').where('id', '=', userId).executeTakeFirst() : undefined
+  if (!member && !user) throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
   const role = await tx.selectFrom('roles').select('id').where('id', '=', roleId).where('organization_id', '=', organizationId).executeTakeFirst()
   if (!role) throw new Refused(422, `role_id ${roleId} is not a role of organisation ${organizationId}`)
   await tx

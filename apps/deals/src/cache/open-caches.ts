@@ -1,0 +1,57 @@
+// The tiers of the service: memory, Redis when it is asked for, a SQLite file; and the two layers upon them.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Cache, MillpondError, createCache, memory } from 'millpond'
+import { redis } from 'millpond/tiers/redis'
+import { sqlite } from 'millpond/tiers/sqlite'
+import type { CacheSettings } from '../settings.ts'
+import { StartError } from '../start-error.ts'
+
+export interface Caches {
+  /** Undefined: off. */
+  readonly cache: Cache | undefined
+  readonly strategic: Cache | undefined
+  readonly response: Cache | undefined
+  /** Redis was asked for and does not answer now. */
+  isRedisMissing(): boolean
+  close(): Promise<void>
+}
+
+const MEMORY = '128mb'
+const NO_CACHES: Caches = { cache: undefined, strategic: undefined, response: undefined, isRedisMissing: () => false, close: async () => undefined }
+
+/** @throws StartError when a tier's option or file cannot be used. A Redis that does not answer is no error. */
+export async function openCaches(settings: CacheSettings, folder: string, dataset: string, say: (line: string) => void): Promise<Caches> {
+  if (!settings.isOn) return NO_CACHES
+  const { redisUrl } = settings
+  const cache = startOrExplain(() => {
+    mkdirSync(folder, { recursive: true })
+    return createCache({
+      name: `${settings.keyPrefix}-${dataset}`,
+      tiers: [
+        memory({ maxBytes: MEMORY }),
+        ...(redisUrl === undefined ? [] : [redis({ url: redisUrl })]),
+        sqlite({ path: join(folder, 'cache.sqlite'), onWarning: ({ message }) => say(`cache: ${message}`) }),
+      ],
+      defaults: { ttl: settings.defaultTtlMs, jitter: 0.05 },
+    })
+  })
+  cache.on('warning', ({ message }) => say(`cache: ${message}`))
+  cache.on('breaker', ({ tier, state }) => say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'left out until it answers again' : 'tried again'}`))
+  const strategic = cache.namespace('strategic')
+  const response = cache.namespace('response')
+  const isRedisMissing = () => redisUrl !== undefined && !response.stats().ledger.isUp
+  await response.get('v1:first:look').catch(() => undefined)
+  if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
+  return { cache, strategic, response, isRedisMissing, close: () => cache.close() }
+}
+
+function startOrExplain<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof MillpondError) throw new StartError(error.message.replace('[millpond] ', ''), { cause: error })
+    if (error instanceof Error && 'code' in error) throw new StartError(`cannot use the folder for the cache file (${error.message}): choose a writable one with --dir`, { cause: error })
+    throw error
+  }
+}

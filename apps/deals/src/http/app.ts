@@ -1,0 +1,57 @@
+// The HTTP face of the service: routes, one optional trailing slash, problem documents for everything that goes wrong.
+import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { Refused } from '../writes/refused.ts'
+import { type ManagementParts, managementRoutes } from './management-routes.ts'
+import { type PageParts, pageRoutes } from './page-routes.ts'
+import { Problem, problemResponse } from './problem.ts'
+import { readRoutes } from './read-routes.ts'
+import { type WriteParts, writeRoutes } from './write-routes.ts'
+
+const MAX_BODY_BYTES = 65_536
+
+export type AppParts = WriteParts &
+  ManagementParts &
+  PageParts & {
+    readonly onError: (error: unknown) => void
+    /** Told of every answer: its route (never its path, which has ids), its status and its milliseconds. */
+    readonly onAnswer: (route: string, status: number, ms: number) => void
+  }
+
+export function createApp(parts: AppParts) {
+  const app = new Hono<{ Bindings: HttpBindings }>({ strict: false })
+  app.use(async (c, next) => {
+    const from = performance.now()
+    await next()
+    parts.onAnswer(c.req.routePath === '*' || c.req.routePath === '/*' ? 'other' : `${c.req.method} ${c.req.routePath}`, c.res.status, performance.now() - from)
+  })
+  app.use('/api/*', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problemResponse(new Problem(413, `the body has more than ${MAX_BODY_BYTES} bytes`)) }))
+  app.route('/', readRoutes(parts.access, parts.responses))
+  app.route('/', writeRoutes(parts))
+  app.route('/', managementRoutes(parts))
+  app.route('/', pageRoutes(parts))
+  app.notFound((c) => problemResponse(notFound(app, c.req.method, c.req.path)))
+  app.onError((error) => {
+    if (error instanceof Problem) return problemResponse(error)
+    if (error instanceof Refused) return problemResponse(new Problem(error.status, error.message))
+    parts.onError(error)
+    return problemResponse(new Problem(500, 'something went wrong here; the service has noted it'))
+  })
+  return app
+}
+
+/** A known path with another method says which ones there are. */
+function notFound(app: Hono<{ Bindings: HttpBindings }>, method: string, path: string): Problem {
+  const plain = path.replace(/\/$/, '')
+  const methods = app.routes.filter((route) => route.method !== 'ALL' && matches(route.path, plain)).map((route) => route.method)
+  if (methods.length === 0) return new Problem(404, `there is nothing at ${path}`)
+  const allow = [...new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)].join(', ')
+  return new Problem(405, `${method} is not offered at ${path}: use ${allow}`, { headers: { Allow: allow } })
+}
+
+function matches(pattern: string, path: string): boolean {
+  const wanted = pattern.replace(/\/$/, '').split('/')
+  const given = path.split('/')
+  return wanted.length === given.length && wanted.every((part, index) => part.startsWith(':') || part === given[index])
+}

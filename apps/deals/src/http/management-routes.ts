@@ -1,0 +1,80 @@
+// What operators use: the state of the cache, its analytics and metrics, warming and invalidation.
+import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import type { Invalidation } from '../cache/invalidation.ts'
+import { KIND_NAMES, type KindName } from '../cache/kinds.ts'
+import type { Responses } from '../cache/responses.ts'
+import type { Warming } from '../cache/warming.ts'
+import type { Observation } from '../observation.ts'
+import type { Access, Ctx, Granted } from './access.ts'
+import { cacheRequest } from './bodies.ts'
+import { readBody } from './parse.ts'
+import { Problem, unprocessable } from './problem.ts'
+
+export interface ManagementParts {
+  readonly access: Access
+  readonly responses: Responses
+  readonly invalidation: Invalidation
+  readonly warming: Warming
+  readonly observation: Observation
+}
+
+interface Scope {
+  readonly kinds: readonly KindName[]
+  readonly layer: 'strategic' | 'response' | undefined
+  /** Null: every organisation. */
+  readonly organizationId: number | null
+  readonly userId: number | undefined
+}
+
+export function managementRoutes({ access, invalidation, warming, observation }: ManagementParts) {
+  const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
+
+  /** An administrator acts on the own organisation; those who run the service on any, and by default on all. */
+  const readScope = async (c: Ctx, granted: Granted): Promise<Scope> => {
+    const { cache_type: type, organization_id: named, user_id: userId } = await readBody(c, cacheRequest)
+    const { is_staff: isStaff } = granted.access
+    if (!isStaff && named !== undefined && named !== granted.organizationId) throw new Problem(403, `you do not run organisation ${named}`)
+    const kinds = KIND_NAMES.filter((kind) => type === kind || type === 'all' || type === 'strategic' || type === 'response')
+    const layer = type === 'strategic' || type === 'response' ? type : undefined
+    return { kinds, layer, organizationId: named ?? (isStaff ? null : granted.organizationId), userId }
+  }
+
+  routes.post('/api/cache-management/warm-cache', async (c) => {
+    const granted = await access.here(c, 'cache.manage')
+    const { kinds, layer, organizationId, userId } = await readScope(c, granted)
+    if (userId !== undefined) throw unprocessable([{ at: '/user_id', detail: 'warming is by organisation: leave it out' }])
+    const options = { kinds, layer: layer ?? 'response' }
+    const done = organizationId === null ? await warming.warmAllOrganizations(options) : await warming.warmOrganizationCache(organizationId, options)
+    return c.json({ organizations: done.organizations, warmed: done.warmed, failed: done.failed, duration_ms: Math.round(done.ms) })
+  })
+
+  routes.post('/api/cache-management/invalidate-cache', async (c) => {
+    const granted = await access.here(c, 'cache.manage')
+    const { kinds, layer, organizationId, userId } = await readScope(c, granted)
+    if (userId !== undefined) {
+      const isMember = await access.isMember(userId, granted.organizationId)
+      if (!isMember && !granted.access.is_staff) throw new Problem(403, `user ${userId} is not a member of your organisation`)
+      return c.json(shown(await invalidation.invalidateUserRelatedCaches(userId)))
+    }
+    return c.json(shown(await invalidation.invalidateKinds(kinds, organizationId, layer)))
+  })
+
+  routes.get('/api/cache-management/cache-status', async (c) => {
+    await access.here(c)
+    return c.json(observation.status(), 200, { 'Cache-Control': 'no-store' })
+  })
+  routes.get('/api/dashboard/cache-analytics', async (c) => {
+    const granted = await access.here(c, 'cache.view')
+    return c.json(await observation.analytics(granted.access.is_staff ? null : granted.organizationId), 200, { 'Cache-Control': 'no-store' })
+  })
+  routes.get('/api/dashboard/metrics/prometheus', async (c) => {
+    await access.here(c, 'cache.view')
+    return c.body(await observation.prometheus(), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8', 'Cache-Control': 'no-store' })
+  })
+  return routes
+}
+
+function shown({ tags, ms }: { readonly tags: readonly string[]; readonly ms: number }) {
+  return { tags, duration_ms: Math.round(ms * 10) / 10 }
+}

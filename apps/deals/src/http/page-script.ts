@@ -1,0 +1,110 @@
+// What moves on the front page: the figures, every two seconds, and the answer beneath a link that was followed.
+
+export const PAGE_SCRIPT = `
+const at = (id) => document.getElementById(id)
+const percent = (share) => share === null ? '–' : (100 * share).toFixed(share > 0.995 || share === 0 ? 0 : 1) + ' %'
+const time = (ms) => ms >= 100 ? Math.round(ms) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)
+const colour = (index, name) => name === 'loaded' ? 'c9' : 'c' + Math.min(index, 2)
+
+function parts(live) {
+  const layer = live.layers.find((each) => each.name === 'response')
+  if (!live.cache || layer.hit_rate === null) return []
+  const tiers = live.cache.tiers.map((name) => [name, layer.by_tier[name] ?? 0])
+  return [...tiers, ['loaded', Math.max(0, 1 - layer.hit_rate)]]
+}
+
+function draw(live) {
+  const layer = live.layers.find((each) => each.name === 'response')
+  at('rate').textContent = live.cache ? percent(layer.hit_rate) : 'off'
+  const has = live.requests.count > 0
+  at('p50').innerHTML = has ? time(live.requests.p50_ms) + ' <small>ms</small>' : '–'
+  at('p95').innerHTML = has ? time(live.requests.p95_ms) + ' <small>ms</small>' : '–'
+  at('requests').textContent = live.requests.count.toLocaleString('en')
+  at('queries').textContent = live.database_queries.toLocaleString('en') + ' database queries'
+  const shares = parts(live)
+  at('bar').replaceChildren(...shares.map(([name, share], index) => {
+    const piece = at('bar').querySelector('[data-name="' + name + '"]') ?? document.createElement('i')
+    piece.dataset.name = name
+    piece.className = colour(index, name)
+    requestAnimationFrame(() => { piece.style.width = 100 * share + '%' })
+    return piece
+  }))
+  at('key').replaceChildren(...shares.map(([name, share], index) => {
+    const item = document.createElement('li')
+    const dot = document.createElement('i')
+    const value = document.createElement('b')
+    dot.className = colour(index, name)
+    value.textContent = percent(share)
+    item.append(dot, name === 'loaded' ? 'computed anew ' : 'from ' + name + ' ', value)
+    return item
+  }))
+  at('none').hidden = shares.length > 0
+  at('state').textContent = live.cache?.is_redis_missing ? 'Redis does not answer; it will be used when it comes' : live.cache && live.cache.health !== 'ok' ? 'a tier is failing' : ''
+}
+
+async function poll() {
+  try {
+    const answer = await fetch('/api/live/')
+    draw(await answer.json())
+  } catch {
+    at('state').textContent = 'the service does not answer'
+  }
+}
+
+const told = (status) => {
+  const last = (status ?? '').split(', ').at(-1)
+  const tier = /detail=(\\w+)/.exec(last)?.[1]
+  if (!status) return 'not cached'
+  if (last.includes('; hit')) return 'from ' + (tier ?? 'the cache')
+  if (last.includes('collapsed')) return 'shared with another request'
+  if (last.includes('bypass')) return 'computed; the cache is off'
+  return 'computed, and now cached'
+}
+
+async function show(link) {
+  const item = link.parentElement
+  let panel = item.querySelector('.answer')
+  if (!panel) {
+    panel = document.createElement('div')
+    panel.className = 'answer'
+    item.append(panel)
+  }
+  link.setAttribute('aria-expanded', 'true')
+  const from = performance.now()
+  const headers = link.dataset.token ? { Authorization: 'Bearer ' + link.dataset.token } : {}
+  const answer = await fetch(link.dataset.path, { headers, cache: 'no-store' })
+  const text = await answer.text()
+  const took = performance.now() - from
+  const line = document.createElement('p')
+  const origin = document.createElement('span')
+  const again = document.createElement('button')
+  const body = document.createElement('pre')
+  origin.className = 'from'
+  origin.textContent = told(answer.headers.get('cache-status'))
+  again.className = 'again'
+  again.textContent = 'ask again'
+  again.onclick = () => show(link)
+  line.append(again, answer.status + ', ' + time(took) + ' ms, ', origin)
+  body.textContent = pretty(text)
+  const status = answer.headers.get('cache-status')
+  const note = document.createElement('p')
+  note.className = 'small'
+  note.textContent = status ? 'Cache-Status: ' + status : ''
+  panel.replaceChildren(line, note, body)
+  poll()
+}
+
+function pretty(text) {
+  try { return JSON.stringify(JSON.parse(text), null, 2) } catch { return text }
+}
+
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a[data-path]')
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return
+  event.preventDefault()
+  const panel = link.parentElement.querySelector('.answer')
+  if (panel) { panel.remove(); link.removeAttribute('aria-expanded') } else show(link)
+})
+poll()
+setInterval(() => { if (!document.hidden) poll() }, 2000)
+`

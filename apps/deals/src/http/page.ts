@@ -1,0 +1,128 @@
+// The front page: what runs, on which tiers, how well, and a link to everything that can be asked.
+import { PAGE_SCRIPT } from './page-script.ts'
+import { PAGE_STYLE } from './page-style.ts'
+
+export interface PageFacts {
+  readonly organization: { readonly id: number; readonly name: string }
+  readonly counts: { readonly organizations: number; readonly users: number; readonly deals: number }
+  readonly database: 'sqlite' | 'postgres'
+  readonly tiers: readonly string[]
+  readonly today: string
+  readonly url: string
+  /** Tokens; absent for a visitor who could not use them. Never the administrator's. */
+  readonly viewer: string | undefined
+  readonly manager: string | undefined
+}
+
+interface Entry {
+  readonly title: string
+  readonly path: string
+  readonly as: 'anyone' | 'viewer' | 'manager'
+}
+
+const NAMES: Readonly<Record<string, string>> = { memory: 'memory', sqlite: 'a SQLite file', redis: 'Redis', postgres: 'PostgreSQL' }
+
+export function renderPage(facts: PageFacts, nonce: string): string {
+  const { organization, counts, tiers } = facts
+  const figure = new Intl.NumberFormat('en')
+  const database = facts.database === 'sqlite' ? 'SQLite' : 'PostgreSQL'
+  const path = tiers.length === 0 ? 'The cache is off' : `Answers come from ${tiers.map((tier) => NAMES[tier] ?? tier).join(', then ')}, and only then from the data`
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Deals, cached by Millpond</title>
+<link rel="icon" href="data:,">
+<style nonce="${nonce}">${PAGE_STYLE}</style>
+<main>
+<h1>Deals</h1>
+<p class="lead"><b>${figure.format(counts.deals)} deals</b> of <b>${figure.format(counts.organizations)} organisations</b> and ${figure.format(counts.users)} users in ${database}, up to ${facts.today}. ${path}.</p>
+
+<div class="sheet">
+<dl class="figures">
+<div class="figure"><dt>From the cache</dt><dd id="rate">–</dd></div>
+<div class="figure"><dt>Half answered within</dt><dd id="p50">–</dd></div>
+<div class="figure"><dt>95 % within</dt><dd id="p95">–</dd></div>
+<div class="figure"><dt>Answers</dt><dd id="requests">–</dd></div>
+</dl>
+<div class="tiers">
+<div class="head"><h2>Where answers came from</h2><span class="small" id="queries"></span></div>
+<div class="bar" id="bar"></div>
+<ul class="key" id="key"></ul>
+<p class="small" id="none">Nothing was asked yet. Follow a link below, twice.</p>
+<p class="small warn" id="state" role="status"></p>
+</div>
+</div>
+
+${sections(facts)
+  .map(([title, note, entries]) => `<section><div class="head"><h2>${title}</h2><span class="small">${note}</span></div><ul class="links">${entries.map((entry) => link(entry, facts)).join('')}</ul></section>`)
+  .join('\n')}
+
+${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the machine that runs the service.</p>' : ''}
+<footer>
+<p>The same from a terminal; send it twice and look at <code>Cache-Status</code>. Writes and cache management need the administrator’s token, which only the terminal shows.</p>
+<pre>${escape(curlLine(facts.url, organization.id, facts.viewer ?? 'TOKEN'))}</pre>
+</footer>
+</main>
+<script nonce="${nonce}">${PAGE_SCRIPT}</script>
+</html>
+`
+}
+
+/** A line to paste in a terminal. */
+export function curlLine(url: string, organizationId: number, token: string): string {
+  return `curl -i -H 'Authorization: Bearer ${token}' '${url}/api/cached/organizations/${organizationId}/statistics/?days=30'`
+}
+
+function sections({ organization: { id, name } }: PageFacts): [string, string, Entry[]][] {
+  const analytics = '/api/cached/analytics/deal-analytics/'
+  return [
+    [
+      escape(name),
+      'one of the organisations',
+      [
+        { title: 'Organisation', path: `/api/cached/organizations/${id}/info/`, as: 'anyone' },
+        { title: 'Roles and what they may do', path: `/api/cached/organizations/${id}/roles/`, as: 'anyone' },
+        ...[7, 30, 90, 365].map((days): Entry => ({ title: `Statistics over ${days} days`, path: `/api/cached/organizations/${id}/statistics/?days=${days}`, as: 'viewer' })),
+      ],
+    ],
+    [
+      'Users',
+      'as the viewer',
+      [
+        { title: 'Dashboard', path: '/api/cached/users/dashboard/', as: 'viewer' },
+        { title: 'Permissions', path: '/api/cached/users/permissions/', as: 'viewer' },
+        { title: 'Search', path: '/api/cached/search/?q=pilot&stage=won', as: 'viewer' },
+      ],
+    ],
+    [
+      'Analytics',
+      'of the last 30 days',
+      [
+        ...['overview', 'trends', 'sources', 'payments', 'pipeline'].map((type): Entry => ({ title: `Deals: ${type}`, path: `${analytics}?days=30&type=${type}`, as: 'viewer' })),
+        { title: 'Sales performance', path: '/api/cached/analytics/performance-metrics/', as: 'viewer' },
+        { title: 'Overview', path: '/api/dashboard/overview-advanced/', as: 'viewer' },
+      ],
+    ],
+    [
+      'Cache',
+      'how it works',
+      [
+        { title: 'State of the tiers', path: '/api/cache-management/cache-status/', as: 'viewer' },
+        { title: 'Hit rates, latencies, hot keys', path: '/api/dashboard/cache-analytics/', as: 'manager' },
+        { title: 'Metrics for Prometheus', path: '/api/dashboard/metrics/prometheus/', as: 'manager' },
+      ],
+    ],
+  ]
+}
+
+function link({ title, path, as }: Entry, { viewer, manager }: PageFacts): string {
+  const token = as === 'viewer' ? viewer : as === 'manager' ? manager : undefined
+  const href = token === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}access_token=${token}`
+  const data = token === undefined ? '' : ` data-token="${escape(token)}"`
+  return `<li><a href="${escape(href)}" data-path="${escape(path)}"${data}><strong>${escape(title)}</strong><code>${escape(path)}</code><span class="who">${as}</span></a></li>`
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+}

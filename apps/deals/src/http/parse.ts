@@ -1,0 +1,69 @@
+// Parameters and bodies: malformed is 400, readable but not allowed is 422.
+import { z } from 'zod'
+import { ANALYTICS_TYPES, type AnalyticsType } from '../queries/answers.ts'
+import type { SearchQuestion } from '../queries/search.ts'
+import { PERIODS, type Period } from '../queries/window.ts'
+import { STAGES } from '../db/schema.ts'
+import type { Ctx } from './access.ts'
+import { malformed, Problem, unprocessable } from './problem.ts'
+
+const MAX_ID = 2_147_483_647
+const MAX_SEARCH = 100
+const MAX_PAGE = 10_000
+const DEFAULT_PERIOD: Period = 30
+
+export function readId(at: string, text: string): number {
+  const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0
+  if (id === 0 || id > MAX_ID) throw malformed(at, `${JSON.stringify(text)} is no id: give a whole number from 1`)
+  return id
+}
+
+export function readPeriod(text: string | undefined): Period {
+  if (text === undefined) return DEFAULT_PERIOD
+  const period = PERIODS.find((each) => each === readWhole('days', text))
+  if (period === undefined) throw unprocessable([{ at: 'days', detail: `${text} is not offered: give ${PERIODS.join(', ')}` }])
+  return period
+}
+
+export function readAnalyticsType(text = 'overview'): AnalyticsType {
+  const type = ANALYTICS_TYPES.find((each) => each === text)
+  if (type === undefined) throw unprocessable([{ at: 'type', detail: `${JSON.stringify(text)} is not offered: give ${ANALYTICS_TYPES.join(', ')}` }])
+  return type
+}
+
+/** The words in one form, so that one search is one cache entry. */
+export function readSearch(c: Ctx): SearchQuestion {
+  const given = c.req.query('q') ?? ''
+  const stage = c.req.query('stage') ?? null
+  const page = readWhole('page', c.req.query('page') ?? '1')
+  const text = given.toLowerCase().trim().replace(/\s+/gu, ' ')
+  const faults = [
+    ...(text.length > MAX_SEARCH ? [{ at: 'q', detail: `${text.length} characters: give at most ${MAX_SEARCH}` }] : []),
+    ...(text.includes('\0') || !text.isWellFormed() ? [{ at: 'q', detail: 'holds characters that no deal can have' }] : []),
+    ...(stage !== null && !STAGES.some((each) => each === stage) ? [{ at: 'stage', detail: `${JSON.stringify(stage)} is not a stage: give ${STAGES.join(', ')}` }] : []),
+    ...(page < 1 || page > MAX_PAGE ? [{ at: 'page', detail: `give a number from 1 to ${MAX_PAGE}` }] : []),
+  ]
+  if (faults.length > 0) throw unprocessable(faults)
+  return { text, stage, page }
+}
+
+function readWhole(at: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw malformed(at, `${JSON.stringify(text)} is no whole number`)
+  return Number(text)
+}
+
+/** The JSON body, checked. @throws Problem 400, 415, 422 */
+export async function readBody<S extends z.ZodType>(c: Ctx, schema: S): Promise<z.infer<S>> {
+  if (!/^application\/(.+\+)?json *(;|$)/i.test(c.req.header('content-type') ?? '')) {
+    throw new Problem(415, 'send the body as JSON, with Content-Type: application/json')
+  }
+  let given: unknown
+  try {
+    given = JSON.parse(await c.req.text())
+  } catch {
+    throw malformed('', 'the body is no JSON')
+  }
+  const checked = schema.safeParse(given)
+  if (checked.success) return checked.data
+  throw unprocessable(checked.error.issues.map((issue) => ({ at: `/${issue.path.join('/')}`, detail: issue.message })))
+}

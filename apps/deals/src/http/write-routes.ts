@@ -1,0 +1,141 @@
+// Writes: each checks the permission, commits, and answers once the cache has forgotten what it touched.
+import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import type { Invalidation, Written } from '../cache/invalidation.ts'
+import type { Database } from '../db/database.ts'
+import { addActivity, createDeal, deleteDeal, updateDeal } from '../writes/deals.ts'
+import { assignRole, removeMember, updateOrganization, updateUser } from '../writes/people.ts'
+import { Refused } from '../writes/refused.ts'
+import { createRole, deleteRole, updateRole } from '../writes/roles.ts'
+import type { Access, Ctx, Granted, Permission } from './access.ts'
+import { assignment, dealChange, newActivity, newDeal, newRole, organizationChange, profileChange, roleChange, userChange } from './bodies.ts'
+import { readBody, readId } from './parse.ts'
+import { Problem } from './problem.ts'
+import { dataVersion } from './send.ts'
+
+export interface WriteParts {
+  readonly access: Access
+  readonly invalidation: Invalidation
+  readonly db: Database
+  readonly today: number
+}
+
+export function writeRoutes(parts: WriteParts) {
+  const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
+  addDealRoutes(routes, parts)
+  addPeopleRoutes(routes, parts)
+  addRoleRoutes(routes, parts)
+  return routes
+}
+
+type Routes = Hono<{ Bindings: HttpBindings }>
+
+function addDealRoutes(routes: Routes, { access, invalidation, db, today }: WriteParts): void {
+  /** A deal of an organisation that the caller does not belong to is as good as absent. */
+  const ofDeal = async (c: Ctx): Promise<Granted & { dealId: number }> => {
+    access.caller(c)
+    const dealId = readId('id', c.req.param('id') ?? '')
+    const deal = await db.kysely.selectFrom('deals').select('organization_id').where('id', '=', dealId).executeTakeFirst()
+    const absent = new Problem(404, `there is no deal ${dealId}`)
+    if (!deal) throw absent
+    const granted = await access.in(c, deal.organization_id, 'deals.edit').catch((error: unknown) => {
+      throw error instanceof Problem && error.message.includes('not a member') ? absent : error
+    })
+    return { ...granted, dealId }
+  }
+  routes.post('/api/deals', async (c) => {
+    const { organizationId: home } = access.caller(c)
+    const { organization_id: named, ...deal } = await readBody(c, newDeal)
+    const { caller, organizationId } = await access.in(c, named ?? home, 'deals.edit')
+    return written(await invalidation.write((tx) => createDeal(tx, organizationId, { ...deal, owner_id: deal.owner_id ?? caller.userId }, today)), 201)
+  })
+  routes.patch('/api/deals/:id', async (c) => {
+    const { dealId } = await ofDeal(c)
+    const change = await readBody(c, dealChange)
+    return written(await invalidation.write((tx) => updateDeal(tx, dealId, defined(change), today)))
+  })
+  routes.delete('/api/deals/:id', async (c) => {
+    const { dealId } = await ofDeal(c)
+    return written(await invalidation.write((tx) => deleteDeal(tx, dealId)))
+  })
+  routes.post('/api/deals/:id/activities', async (c) => {
+    const { dealId, caller } = await ofDeal(c)
+    const activity = await readBody(c, newActivity)
+    return written(await invalidation.write((tx) => addActivity(tx, dealId, caller.userId, activity, today)), 201)
+  })
+}
+
+function addPeopleRoutes(routes: Routes, { access, invalidation, today }: WriteParts): void {
+  routes.patch('/api/users/me', async (c) => {
+    const { caller } = await access.here(c)
+    const change = await readBody(c, profileChange)
+    return written(await invalidation.write((tx) => updateUser(tx, caller.userId, defined(change))))
+  })
+  routes.patch('/api/organizations/:id', async (c) => {
+    const { organizationId } = await inOrganization(access, c, 'organization.edit')
+    const change = await readBody(c, organizationChange)
+    return written(await invalidation.write((tx) => updateOrganization(tx, organizationId, defined(change))))
+  })
+  routes.patch('/api/organizations/:id/users/:user', async (c) => {
+    const { organizationId, access: own } = await inOrganization(access, c, 'members.edit')
+    const userId = readId('user', c.req.param('user'))
+    const change = await readBody(c, userChange)
+    return written(
+      await invalidation.write(async (tx) => {
+        const rows = await tx.selectFrom('memberships').select('organization_id').where('user_id', '=', userId).execute()
+        if (!rows.some((row) => row.organization_id === organizationId)) throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
+        if (rows.length > 1 && !own.is_staff) throw new Refused(403, `user ${userId} belongs to other organisations too: only those who run the service may change the account`)
+        return updateUser(tx, userId, defined(change))
+      }),
+    )
+  })
+  routes.put('/api/organizations/:id/members/:user', async (c) => {
+    const { organizationId, access: own } = await inOrganization(access, c, 'members.edit')
+    const userId = readId('user', c.req.param('user'))
+    const { role_id: roleId } = await readBody(c, assignment)
+    return written(await invalidation.write((tx) => assignRole(tx, { organizationId, userId, roleId, today, mayJoin: own.is_staff })))
+  })
+  routes.delete('/api/organizations/:id/members/:user', async (c) => {
+    const { organizationId } = await inOrganization(access, c, 'members.edit')
+    const userId = readId('user', c.req.param('user'))
+    return written(await invalidation.write((tx) => removeMember(tx, organizationId, userId)))
+  })
+}
+
+function addRoleRoutes(routes: Routes, { access, invalidation }: WriteParts): void {
+  routes.post('/api/organizations/:id/roles', async (c) => {
+    const { organizationId } = await inOrganization(access, c, 'roles.edit')
+    const role = await readBody(c, newRole)
+    return written(await invalidation.write((tx) => createRole(tx, organizationId, role)), 201)
+  })
+  routes.patch('/api/organizations/:id/roles/:role', async (c) => {
+    const { organizationId } = await inOrganization(access, c, 'roles.edit')
+    const roleId = readId('role', c.req.param('role'))
+    const change = await readBody(c, roleChange)
+    return written(await invalidation.write((tx) => updateRole(tx, organizationId, roleId, defined(change))))
+  })
+  routes.delete('/api/organizations/:id/roles/:role', async (c) => {
+    const { organizationId } = await inOrganization(access, c, 'roles.edit')
+    const roleId = readId('role', c.req.param('role'))
+    return written(await invalidation.write((tx) => deleteRole(tx, organizationId, roleId)))
+  })
+}
+
+async function inOrganization(access: Access, c: Ctx, permission: Permission): Promise<Granted> {
+  access.caller(c)
+  return access.in(c, readId('id', c.req.param('id') ?? ''), permission)
+}
+
+function written<T extends object>({ data, versions, write, invalidation }: Written<T>, status: 200 | 201 = 200): Response {
+  return new Response(JSON.stringify({ ...data, version: versions, write, invalidation }), {
+    status,
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Data-Version': dataVersion(versions) },
+  })
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }
+
+/** Without the names that were not given. */
+function defined<T extends object>(change: T): Partial<Defined<T>> {
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<Defined<T>> // only undefined values are left out
+}

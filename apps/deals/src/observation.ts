@@ -1,0 +1,209 @@
+// What the service has seen since its start: requests, answers by kind and tier, latencies, hot keys, database queries.
+import type { Cache } from 'millpond'
+import { type Histogram, createHistogram } from 'millpond/observe'
+import { KIND_NAMES, type KindName } from './cache/kinds.ts'
+import type { LayerName, Observe, Outcome } from './cache/layer.ts'
+import type { Database } from './db/database.ts'
+import { createHotKeys } from './hot-keys.ts'
+import { prometheusText } from './prometheus.ts'
+
+export interface Tally {
+  hits: number
+  misses: number
+  collapsed: number
+  bypassed: number
+  /** Hits by tier. */
+  readonly byTier: Map<string, number>
+  readonly latency: Histogram
+}
+
+export interface RouteTally {
+  readonly byStatus: Map<number, number>
+  readonly latency: Histogram
+}
+
+export interface Sources {
+  readonly db: Database
+  /** Undefined: off. */
+  readonly cache: Cache | undefined
+  readonly strategic: Cache | undefined
+  readonly response: Cache | undefined
+  readonly startedAt: number
+  /** Redis was asked for and does not answer. */
+  readonly isRedisMissing: () => boolean
+}
+
+export interface Counts {
+  readonly layers: ReadonlyMap<LayerName, ReadonlyMap<KindName, Tally>>
+  readonly routes: ReadonlyMap<string, RouteTally>
+  readonly requests: RouteTally
+}
+
+export interface Observation {
+  readonly observe: Observe
+  readonly onAnswer: (route: string, status: number, ms: number) => void
+  /** The figures of the front page and of the load driver: numbers, no names of anybody's data. */
+  live(): ReturnType<typeof describeLive>
+  status(): object
+  /** Hot keys are shown of one organisation, or of all (null). */
+  analytics(organizationId: number | null): object
+  prometheus(): string
+  hotOrganizations(limit: number): number[]
+}
+
+export interface ObservationOptions {
+  readonly sources: () => Sources
+  /** False: keys are not followed. */
+  readonly isMonitoring: boolean
+}
+
+export function createObservation({ sources, isMonitoring }: ObservationOptions): Observation {
+  const hot = createHotKeys()
+  const routes = new Map<string, RouteTally>()
+  const seen: Counts = {
+    layers: new Map([
+      ['strategic', tallies()],
+      ['response', tallies()],
+    ]),
+    routes,
+    requests: newRoute(),
+  }
+  return {
+    observe: (layer, asked, outcome, ms) => {
+      const tally = seen.layers.get(layer)?.get(asked.kind)
+      if (tally) count(tally, outcome, ms)
+      if (isMonitoring && layer === 'response') hot.count(asked.key, asked.organizationId)
+    },
+    onAnswer: (route, status, ms) => {
+      const tally = routes.get(route) ?? newRoute()
+      routes.set(route, tally)
+      for (const each of [tally, seen.requests]) {
+        each.byStatus.set(status, (each.byStatus.get(status) ?? 0) + 1)
+        each.latency.record(ms)
+      }
+    },
+    live: () => describeLive(seen, sources()),
+    status: () => describeStatus(sources()),
+    analytics: (organizationId) => describeAnalytics(seen, sources(), isMonitoring ? hot.top(organizationId, 20) : []),
+    prometheus: () => prometheusText(seen, sources()),
+    hotOrganizations: (limit) => hot.organizations(limit),
+  }
+}
+
+function tallies(): Map<KindName, Tally> {
+  return new Map(KIND_NAMES.map((kind) => [kind, { hits: 0, misses: 0, collapsed: 0, bypassed: 0, byTier: new Map(), latency: createHistogram() }]))
+}
+
+function newRoute(): RouteTally {
+  return { byStatus: new Map(), latency: createHistogram() }
+}
+
+function count(tally: Tally, { result, tier = 'memory' }: Outcome, ms: number): void {
+  tally.latency.record(ms)
+  if (result === 'hit') {
+    tally.hits++
+    tally.byTier.set(tier, (tally.byTier.get(tier) ?? 0) + 1)
+  } else if (result === 'miss') tally.misses++
+  else if (result === 'collapsed') tally.collapsed++
+  else tally.bypassed++
+}
+
+/** Share of answers from the cache; null before the first. A collapsed wait is no hit. */
+export function hitRateOf(tallies: Iterable<Tally>): number | null {
+  let hits = 0
+  let all = 0
+  for (const tally of tallies) {
+    hits += tally.hits
+    all += tally.hits + tally.misses + tally.collapsed
+  }
+  return all === 0 ? null : round(hits / all)
+}
+
+export function tierShares(tallies: Iterable<Tally>): Record<string, number> {
+  const byTier = new Map<string, number>()
+  let all = 0
+  for (const tally of tallies) {
+    all += tally.hits + tally.misses + tally.collapsed
+    for (const [tier, hits] of tally.byTier) byTier.set(tier, (byTier.get(tier) ?? 0) + hits)
+  }
+  return Object.fromEntries([...byTier].map(([tier, hits]) => [tier, round(hits / Math.max(1, all))]))
+}
+
+const round = (value: number) => Math.round(value * 10_000) / 10_000
+const ms = (value: number) => Math.round(value * 1000) / 1000
+
+function latencyOf(histogram: Histogram) {
+  const { count: requests, avgMs, p50Ms, p95Ms, p99Ms } = histogram.view()
+  return { count: requests, avg_ms: ms(avgMs), p50_ms: ms(p50Ms), p95_ms: ms(p95Ms), p99_ms: ms(p99Ms) }
+}
+
+function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing }: Sources) {
+  const info = cache?.info()
+  const layers = [...counts.layers].map(([name, kinds]) => ({ name, hit_rate: hitRateOf(kinds.values()), by_tier: tierShares(kinds.values()) }))
+  const cpu = process.cpuUsage()
+  return {
+    uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
+    database: db.engine,
+    cache: info ? { tiers: info.config.tiers, health: info.health, ledger: info.config.ledger, breakers: info.circuitBreaker, is_redis_missing: isRedisMissing() } : null,
+    layers,
+    requests: latencyOf(counts.requests.latency),
+    database_queries: db.queries(),
+    memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, heap_bytes: process.memoryUsage.rss() },
+    cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
+  }
+}
+
+function describeStatus({ db, cache, isRedisMissing }: Sources): object {
+  const info = cache?.info()
+  if (!info) return { cache: 'off', database: db.engine }
+  return {
+    cache: isRedisMissing() ? 'waiting for redis' : info.health,
+    name: info.name,
+    database: db.engine,
+    config: { ttl_seconds: info.config.ttlMs / 1000, tiers: info.config.tiers, ledger: info.config.ledger },
+    levels: info.cacheLevels.map(({ level, name, scope, enabled }) => ({ level, name, scope, is_enabled: enabled, breaker: info.circuitBreaker[name] ?? null })),
+    hit_rate: round(info.metrics.hitRate),
+    memory: info.memory ? { entries: info.memory.entries, bytes: info.memory.bytes, policy: info.memory.policy } : null,
+  }
+}
+
+function describeAnalytics(counts: Counts, { db, strategic, response, cache }: Sources, hot: readonly object[]): object {
+  const spaces = [strategic, response].flatMap((space) => (space ? [space.stats()] : []))
+  const info = cache?.info()
+  return {
+    layers: [...counts.layers].map(([name, kinds]) => ({
+      layer: name,
+      hit_rate: hitRateOf(kinds.values()),
+      by_tier: tierShares(kinds.values()),
+      caches: [...kinds].map(([kind, tally]) => ({
+        cache: kind,
+        hits: tally.hits,
+        misses: tally.misses,
+        collapsed: tally.collapsed,
+        bypassed: tally.bypassed,
+        hit_rate: hitRateOf([tally]),
+        by_tier: tierShares([tally]),
+        latency: latencyOf(tally.latency),
+      })),
+    })),
+    tiers: spaces.flatMap((space) =>
+      space.tiers.map((tier) => ({
+        layer: space.namespace,
+        tier: tier.name,
+        hits: tier.hits,
+        misses: tier.misses,
+        refused: tier.refused,
+        errors: tier.errors,
+        breaker: tier.breaker,
+        latency: { avg_ms: ms(tier.latency.avgMs), p50_ms: ms(tier.latency.p50Ms), p95_ms: ms(tier.latency.p95Ms), p99_ms: ms(tier.latency.p99Ms) },
+      })),
+    ),
+    misses_by_cause: Object.fromEntries(spaces.map((space) => [space.namespace, space.missesByCause])),
+    invalidations: Object.fromEntries(spaces.map((space) => [space.namespace, space.invalidations])),
+    memory: { cache: info?.memory ?? null, process_bytes: process.memoryUsage.rss() },
+    requests: latencyOf(counts.requests.latency),
+    routes: [...counts.routes].map(([route, tally]) => ({ route, ...latencyOf(tally.latency) })),
+    database: { engine: db.engine, queries: db.queries() },
+    hot_keys: hot,
+  }
+}

@@ -1,0 +1,122 @@
+// Puts the service together: data, caches, routes, jobs, server.
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { type ServerType, createAdaptorServer } from '@hono/node-server'
+import { createInvalidation } from './cache/invalidation.ts'
+import { createLayer } from './cache/layer.ts'
+import { openCaches } from './cache/open-caches.ts'
+import { createResponses } from './cache/responses.ts'
+import { createStrategicCache } from './cache/strategic.ts'
+import { createWarming } from './cache/warming.ts'
+import { prepareData } from './data/prepare.ts'
+import type { Database } from './db/database.ts'
+import { isoDay } from './db/days.ts'
+import { type Demo, chooseDemo } from './demo.ts'
+import { createAccess } from './http/access.ts'
+import { createApp } from './http/app.ts'
+import { createTokens } from './http/tokens.ts'
+import { type Jobs, startJobs } from './jobs.ts'
+import { createObservation } from './observation.ts'
+import { createAnswers } from './queries/answers.ts'
+import type { Settings } from './settings.ts'
+import { StartError } from './start-error.ts'
+
+export interface Service {
+  readonly url: string
+  readonly demo: Demo
+  /** The tiers in use, fastest first; none when the cache is off. */
+  readonly tiers: readonly string[]
+  readonly database: string
+  /** Stops taking requests, finishes those under way, stores what is being stored. */
+  close(): Promise<void>
+}
+
+const DRAIN_MS = 5_000
+
+/** @throws StartError with one line for the person who starts it. */
+export async function startService(settings: Settings, say: (line: string) => void): Promise<Service> {
+  await checkPort(settings)
+  const { db, dataset, today } = await prepareData(settings, say)
+  const opened: { close(): Promise<void> }[] = [db]
+  try {
+    const caches = await openCaches(settings.cache, settings.folder, dataset, say)
+    opened.unshift(caches)
+    const startedAt = Date.now()
+    const observation = createObservation({ isMonitoring: settings.cache.isMonitoring, sources: () => ({ ...caches, db, startedAt }) })
+    const layer = (name: 'strategic' | 'response') =>
+      createLayer({ name, cache: caches[name], defaultTtlMs: settings.cache.defaultTtlMs, observe: observation.observe })
+    const layers = [layer('strategic'), layer('response')] as const
+    const strategic = createStrategicCache(layers[0], createAnswers(db, today))
+    const responses = createResponses(layers[1], strategic)
+    const invalidation = createInvalidation({ db, layers, isEnabled: settings.cache.isInvalidating })
+    const warming = createWarming({ db, strategic, responses })
+    const tokens = createTokens(settings.tokenSecret)
+    const demo = await chooseDemo(db, tokens)
+    const tiers = caches.cache?.info().config.tiers ?? []
+    const facts = { ...demo, counts: await countAll(db), database: db.engine, tiers, today: isoDay(today), url: '' }
+    const parts = { access: createAccess(tokens, strategic), invalidation, db, today, responses, warming, observation }
+    // What a process that was killed left undone comes before the first answer.
+    await invalidation.settlePending().catch(() => undefined)
+    const server = await listen(settings, (url) =>
+      createApp({
+        ...parts,
+        facts: { ...facts, url },
+        onAnswer: (route, status, ms) => {
+          if (!route.endsWith('/api/live') && route !== 'GET /') observation.onAnswer(route, status, ms)
+        },
+        onError: (error) => say(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+      }),
+    )
+    const jobs = startJobs({ warming, invalidation, strategic, observation, say, warmEveryMs: settings.cache.isOn && settings.cache.isWarming ? settings.cache.warmEveryMs : undefined })
+    return { url: server.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
+  } catch (error) {
+    for (const each of opened) await each.close()
+    throw error
+  }
+}
+
+async function closeAll(server: ServerType, jobs: Jobs, opened: readonly { close(): Promise<void> }[]): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  if ('closeIdleConnections' in server) server.closeIdleConnections()
+  const force = setTimeout(() => 'closeAllConnections' in server && server.closeAllConnections(), DRAIN_MS)
+  await closed
+  clearTimeout(force)
+  await jobs.stop()
+  for (const each of opened) await each.close()
+}
+
+/** Fails before the data is filled, not after. */
+function checkPort({ host, port }: Settings): Promise<void> {
+  if (port === 0) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
+    probe.listen(port, host, () => probe.close(() => resolve()))
+  })
+}
+
+function listen({ host, port }: Settings, makeApp: (url: string) => ReturnType<typeof createApp>): Promise<{ server: ServerType; url: string }> {
+  return new Promise((resolve, reject) => {
+    let app: ReturnType<typeof createApp> | undefined
+    const server = createAdaptorServer({ fetch: (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }) })
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
+    server.listen(port, host, () => {
+      const address = server.address() as AddressInfo // listening on TCP, so neither null nor a pipe's name
+      const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
+      app = makeApp(url)
+      resolve({ server, url })
+    })
+  })
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): StartError {
+  if (error.code === 'EADDRINUSE') return new StartError(`port ${port} on ${host} is taken: stop what uses it, or choose another with PORT=8081 or --port 8081`)
+  if (error.code === 'EACCES') return new StartError(`port ${port} needs special rights: choose one above 1023 with PORT or --port`)
+  return new StartError(`cannot listen on ${host}:${port} (${error.message}): choose another with --host or --port`)
+}
+
+async function countAll(db: Database) {
+  const count = async (table: 'organizations' | 'users' | 'deals') =>
+    (await db.kysely.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('rows')).executeTakeFirstOrThrow()).rows
+  return { organizations: await count('organizations'), users: await count('users'), deals: await count('deals') }
+}

@@ -1,0 +1,192 @@
+// Options of the command line and of the environment, checked before anything is opened or made.
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from './data/generate.ts'
+import { parseIsoDay } from './db/days.ts'
+import { StartError } from './start-error.ts'
+
+export interface Settings {
+  readonly host: string
+  readonly port: number
+  /** The folder of the database, the cache file and reports. */
+  readonly folder: string
+  /** PostgreSQL; undefined: a SQLite file in the folder. */
+  readonly databaseUrl: string | undefined
+  /** The folder of a sales pipeline to import; undefined: generate. */
+  readonly data: string | undefined
+  /** Undefined: the default sizes, or what is there. */
+  readonly sizes: Sizes | undefined
+  /** Fill again although there is data. */
+  readonly isReset: boolean
+  /** "Now" for statistics, as a day number; undefined: the newest date in the data. */
+  readonly asOf: number | undefined
+  readonly cache: CacheSettings
+  readonly tokenSecret: string | undefined
+}
+
+export interface CacheSettings {
+  readonly isOn: boolean
+  readonly redisUrl: string | undefined
+  readonly keyPrefix: string
+  readonly defaultTtlMs: number
+  readonly isInvalidating: boolean
+  readonly isMonitoring: boolean
+  readonly isWarming: boolean
+  readonly warmEveryMs: number
+}
+
+export const HELP = `Usage: npm start -- [options]
+
+  --port N             port to listen on (8080; also PORT)
+  --host NAME          address to listen on (127.0.0.1)
+  --dir FOLDER         where the database and the cache file live (.data)
+  --data FOLDER        import a sales pipeline (accounts, products, sales_teams, sales_pipeline .csv)
+  --organizations N    size of the generated data (200)
+  --users N            (2000)
+  --deals N            (50000)
+  --seed N             (1)
+  --reset              fill the database again
+  --as-of YYYY-MM-DD   "now" for statistics (the newest date in the data)
+  --cache on|off       (on)
+  --help
+
+Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB; CACHE_DEFAULT_TIMEOUT (300, seconds),
+CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
+CACHE_MONITORING_ENABLED (true).`
+
+const OPTIONS = {
+  port: { type: 'string' },
+  host: { type: 'string' },
+  dir: { type: 'string' },
+  data: { type: 'string' },
+  organizations: { type: 'string' },
+  users: { type: 'string' },
+  deals: { type: 'string' },
+  seed: { type: 'string' },
+  reset: { type: 'boolean' },
+  'as-of': { type: 'string' },
+  cache: { type: 'string' },
+  help: { type: 'boolean' },
+} as const
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Undefined when help was asked for. @throws StartError naming the option, its value and the remedy. */
+export function readSettings(args: readonly string[], env: Environment): Settings | undefined {
+  const given = parseOptions(args)
+  if (given.help) return undefined
+  const folder = resolve(given.dir ?? '.data')
+  return {
+    host: given.host ?? '127.0.0.1',
+    port: whole(given.port !== undefined ? '--port' : 'PORT', given.port ?? text(env.PORT) ?? '8080', 0, 65_535),
+    folder,
+    databaseUrl: readDatabase(text(env.DATABASE_URL)),
+    data: given.data === undefined ? undefined : resolve(given.data),
+    sizes: readSizes(given),
+    isReset: given.reset ?? false,
+    asOf: readDay(given['as-of']),
+    cache: readCache(given.cache, env),
+    tokenSecret: readSecret(text(env.DEALS_TOKEN_SECRET)),
+  }
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values
+  } catch (error) {
+    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    throw new StartError(`${line.replace(/\. To specify.*$/, '')}; --help shows the options`)
+  }
+}
+
+function readSizes(given: ReturnType<typeof parseOptions>): Sizes | undefined {
+  const names = ['organizations', 'users', 'deals', 'seed'] as const
+  if (names.every((name) => given[name] === undefined)) return undefined
+  if (given.data !== undefined) throw new StartError('--data brings its own data: leave out --organizations, --users, --deals and --seed')
+  const size = (name: (typeof names)[number], least: number, most: number) => {
+    const value = given[name]
+    return value === undefined ? DEFAULT_SIZES[name] : whole(`--${name}`, value, least, most)
+  }
+  const organizations = size('organizations', 1, 100_000)
+  const users = given.users === undefined ? Math.max(DEFAULT_SIZES.users, organizations * LEAST_USERS) : size('users', 1, 1_000_000)
+  if (users < organizations * LEAST_USERS) {
+    throw new StartError(`--users ${users} is too few for ${organizations} organisations: each has at least ${LEAST_USERS}, give ${organizations * LEAST_USERS} or more`)
+  }
+  return { organizations, users, deals: size('deals', 0, 10_000_000), seed: size('seed', 0, 4_294_967_295) }
+}
+
+function readDatabase(url: string | undefined): string | undefined {
+  if (url === undefined || /^postgres(ql)?:$/.test(protocolOf(url))) return url
+  throw new StartError(`DATABASE_URL ${JSON.stringify(hidden(url))} is not understood: give postgres://user:password@host:5432/name, or leave it out for SQLite`)
+}
+
+function readCache(cache: string | undefined, env: Environment): CacheSettings {
+  if (cache !== undefined && cache !== 'on' && cache !== 'off') throw new StartError(`--cache ${JSON.stringify(cache)} is not understood: give on or off`)
+  return {
+    isOn: cache !== 'off',
+    redisUrl: readRedis(env),
+    keyPrefix: readPrefix(text(env.CACHE_KEY_PREFIX) ?? 'deals'),
+    defaultTtlMs: whole('CACHE_DEFAULT_TIMEOUT', text(env.CACHE_DEFAULT_TIMEOUT) ?? '300', 1, 31_536_000) * 1000,
+    isInvalidating: flag('CACHE_INVALIDATION_ENABLED', env),
+    isMonitoring: flag('CACHE_MONITORING_ENABLED', env),
+    isWarming: flag('CACHE_WARMING_ENABLED', env),
+    warmEveryMs: whole('CACHE_WARMING_INTERVAL', text(env.CACHE_WARMING_INTERVAL) ?? '300', 1, 86_400) * 1000,
+  }
+}
+
+function readRedis(env: Environment): string | undefined {
+  const url = text(env.REDIS_URL)
+  const host = text(env.REDIS_HOST)
+  if (url === undefined) {
+    if (host === undefined) return undefined
+    return `redis://${host}:${whole('REDIS_PORT', text(env.REDIS_PORT) ?? '6379', 1, 65_535)}/${whole('REDIS_DB', text(env.REDIS_DB) ?? '0', 0, 65_535)}`
+  }
+  if (!/^(rediss?|valkeys?):$/.test(protocolOf(url))) {
+    throw new StartError(`REDIS_URL ${JSON.stringify(hidden(url))} is not understood: give redis://user:password@host:6379/0, or leave it out`)
+  }
+  return url
+}
+
+function readPrefix(prefix: string): string {
+  if (/^[\w-]{1,40}$/.test(prefix)) return prefix
+  throw new StartError(`CACHE_KEY_PREFIX ${JSON.stringify(prefix)} is not allowed: use letters, digits, - and _, at most 40`)
+}
+
+function readDay(day: string | undefined): number | undefined {
+  if (day === undefined) return undefined
+  const number = parseIsoDay(day)
+  if (number === undefined) throw new StartError(`--as-of ${JSON.stringify(day)} is no date: give it as 2025-12-31`)
+  return number
+}
+
+function readSecret(secret: string | undefined): string | undefined {
+  if (secret === undefined || secret.length >= 32) return secret
+  throw new StartError(`DEALS_TOKEN_SECRET has ${secret.length} characters: give at least 32, or leave it out for a random one`)
+}
+
+function flag(name: string, env: Environment): boolean {
+  const value = (text(env[name]) ?? 'true').toLowerCase()
+  if (['true', '1', 'yes', 'on'].includes(value)) return true
+  if (['false', '0', 'no', 'off'].includes(value)) return false
+  throw new StartError(`${name} ${JSON.stringify(value)} is not understood: give true or false`)
+}
+
+function whole(name: string, value: string, least: number, most: number): number {
+  const number = /^\d{1,12}$/.test(value) ? Number(value) : Number.NaN
+  if (number >= least && number <= most) return number
+  throw new StartError(`${name} ${JSON.stringify(value)} is not allowed: give a whole number from ${least} to ${most}`)
+}
+
+/** An empty variable counts as none. */
+function text(value: string | undefined): string | undefined {
+  return value === undefined || value.trim() === '' ? undefined : value.trim()
+}
+
+function protocolOf(url: string): string {
+  return URL.canParse(url) && new URL(url).hostname !== '' ? new URL(url).protocol : ''
+}
+
+/** Without what may be a password. */
+function hidden(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//***@')
+}
