@@ -1,0 +1,217 @@
+// The Prometheus text, judged by promtool and by a reader of our own.
+import { spawnSync } from 'node:child_process'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  cacheCollector,
+  type CacheStats,
+  createHistogram,
+  createKeyStatistics,
+  createRegistry,
+  hitRate,
+  keyCollector,
+  METRICS,
+  type MetricDefinition,
+  processCollector,
+  prometheusText,
+  type Registry,
+} from '../../src/observe/index.ts'
+import { isHere, promtool, remedy } from '../services/program.ts'
+
+function latency(...values: number[]) {
+  const histogram = createHistogram()
+  for (const value of values) histogram.record(value)
+  return histogram.view({ buckets: true })
+}
+
+const stats: CacheStats = {
+  cache: 'shop',
+  hits: 90,
+  misses: 10,
+  stale: 3,
+  loads: 10,
+  loadErrors: 1,
+  sets: 4,
+  deletes: 2,
+  hitRate: hitRate(90, 10),
+  tiers: [
+    {
+      name: 'memory',
+      hits: 80,
+      misses: 20,
+      errors: 0,
+      sets: 100,
+      drops: 1,
+      entries: 50,
+      bytes: 4096,
+      breaker: 'closed',
+      latency: latency(),
+    },
+    { name: 'redis', hits: 10, misses: 10, errors: 2, sets: 14, drops: 1, breaker: 'half-open', latency: latency(0.5, 2, 300) },
+  ],
+  evictions: { capacity_limit: 7, ttl_expired: 1 },
+  missesByCause: { cold: 8, expired: 2 },
+  invalidationsByReason: { tag_based: 1 },
+  latency: { get: latency(0.1, 0.2), set: latency(1), load: latency(20, 40, 900) },
+}
+
+function full(): Registry {
+  const registry = createRegistry()
+  const keys = createKeyStatistics({ sampleEvery: 1 })
+  keys.record('user:1', true)
+  keys.record('we"ird\\\n:1', false)
+  registry.collect(cacheCollector(() => [stats, { ...stats, cache: 'we"ird \\ \n {cache="x"} \ud800 é' }]))
+  registry.collect(processCollector())
+  registry.collect(keyCollector('shop', keys))
+  return registry
+}
+
+describe('M3 Prometheus text', () => {
+  it.skipIf(!isHere('promtool'))(`promtool accepts it${isHere('promtool') ? '' : `: ${remedy('promtool')}`}`, () => {
+    const { path, env } = promtool()
+    const { status, stdout, stderr } = spawnSync(path, ['check', 'metrics'], { env, input: prometheusText(full()), encoding: 'utf8' })
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' })
+  })
+
+  it('says what the caches say', () => {
+    const lines = prometheusText(full()).split('\n')
+    for (const line of [
+      '# TYPE millpond_hits_total counter',
+      'millpond_hits_total{cache="shop",tier="memory"} 80',
+      'millpond_misses_total{cache="shop",tier="redis"} 10',
+      'millpond_miss_causes_total{cache="shop",cause="cold"} 8',
+      'millpond_evictions_total{cache="shop",reason="capacity_limit"} 7',
+      'millpond_hit_ratio{cache="shop"} 0.9',
+      'millpond_tier_bytes{cache="shop",tier="memory"} 4096',
+      'millpond_breaker_state{cache="shop",tier="redis",state="half-open"} 1',
+      'millpond_breaker_state{cache="shop",tier="redis",state="closed"} 0',
+      '# TYPE millpond_tier_duration_seconds histogram',
+      'millpond_tier_duration_seconds_bucket{cache="shop",tier="redis",le="0.001"} 1',
+      'millpond_tier_duration_seconds_bucket{cache="shop",tier="redis",le="0.256"} 2',
+      'millpond_tier_duration_seconds_bucket{cache="shop",tier="redis",le="+Inf"} 3',
+      'millpond_tier_duration_seconds_count{cache="shop",tier="redis"} 3',
+      'millpond_key_pattern_hits_total{cache="shop",pattern="user:*"} 1',
+    ]) {
+      expect(lines).toContain(line)
+    }
+  })
+
+  it('every metric of the list is given by some collector', () => {
+    const given = new Set(
+      full()
+        .gather()
+        .map(({ definition }) => definition.name),
+    )
+    const missing = Object.values(METRICS).filter(({ name }) => !given.has(name))
+    expect(missing).toEqual([METRICS.droppedSeries])
+  })
+
+  it('any label value comes back as it was, cut at 200 characters', () => {
+    const definition: MetricDefinition<'cache'> = { name: 'x', kind: 'gauge', help: 'h', labels: ['cache'] }
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 190 }), fc.string({ unit: 'binary' }), (cache, help) => {
+        const registry = createRegistry()
+        registry.number({ ...definition, help }, { cache }).value = 1
+        const lines = prometheusText(registry).split('\n')
+        expect(lines).toHaveLength(4)
+        expect(lines[2]?.endsWith('} 1')).toBe(true)
+        const quoted = lines[2]?.slice('x{cache="'.length, -'"} 1'.length) ?? ''
+        expect(quoted.replace(/\\(.)/g, (_, char: string) => (char === 'n' ? '\n' : char))).toBe(cache.toWellFormed())
+      }),
+    )
+  })
+
+  it('long label values are cut and stay apart: one series twice would fail the whole scrape', () => {
+    const definition: MetricDefinition<'cache'> = { name: 'x', kind: 'gauge', help: 'h', labels: ['cache'] }
+    const registry = createRegistry()
+    for (const end of ['a', 'b', 'b', '\ud800', '\ud801'])
+      registry.number(definition, { cache: `${'x'.repeat(1_000_000)}${end}` }).value = 1
+    for (const cache of ['\ud800', '\ud801']) registry.number(definition, { cache }).value = 1
+    const series = prometheusText(registry).split('\n').slice(2, -1)
+    expect(new Set(series).size).toBe(series.length)
+    expect(series.length).toBeGreaterThanOrEqual(4)
+    expect(series.join().length).toBeLessThan(1500)
+  })
+
+  it('writes special numbers as Prometheus reads them', () => {
+    const definition: MetricDefinition<'n'> = { name: 'x', kind: 'gauge', help: 'h', labels: ['n'] }
+    const registry = createRegistry()
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e-7, 1e21]) {
+      registry.number(definition, { n: String(value) }).value = value
+    }
+    expect(prometheusText(registry)).toContain(
+      'x{n="NaN"} NaN\nx{n="Infinity"} +Inf\nx{n="-Infinity"} -Inf\nx{n="1e-7"} 1e-7\nx{n="1e+21"} 1e+21\n',
+    )
+  })
+})
+
+describe('M3 registry', () => {
+  const counter: MetricDefinition<'k'> = { name: 'c_total', kind: 'counter', help: 'h', labels: ['k'] }
+
+  it('gives the same number for the same labels, in whatever order', () => {
+    const registry = createRegistry()
+    const two: MetricDefinition<'a' | 'b'> = { name: 'g', kind: 'gauge', help: 'h', labels: ['a', 'b'] }
+    registry.number(two, { a: '1', b: '2' }).value = 5
+    registry.number(two, { b: '2', a: '1' }).value += 1
+    expect(registry.gather()).toEqual([{ definition: two, samples: [{ labels: { a: '1', b: '2' }, value: 6 }] }])
+  })
+
+  it('limits the series of a metric and says how many it left out', () => {
+    const registry = createRegistry({ maxSeries: 3 })
+    registry.collect((emit) => {
+      for (let i = 0; i < 10; i++) emit(counter, { k: `${i}` }, i)
+    })
+    for (let i = 0; i < 5; i++) registry.number({ ...counter, name: 'd_total' }, { k: `${i}` }).value++
+    const families = registry.gather()
+    expect(families.map(({ definition, samples }) => [definition.name, samples.length])).toEqual([
+      ['c_total', 3],
+      ['d_total', 3],
+      ['millpond_dropped_series', 2],
+    ])
+    expect(prometheusText(registry)).toContain('millpond_dropped_series{metric="c_total"} 7\n')
+  })
+
+  it('a collector that throws is told, and the rest is given', () => {
+    const errors: unknown[] = []
+    const registry = createRegistry({ onError: (error) => errors.push(error) })
+    registry.collect(() => {
+      throw new Error('down')
+    })
+    const stop = registry.collect((emit) => emit(counter, { k: 'a' }, 1))
+    expect(registry.gather()).toHaveLength(1)
+    expect(errors).toEqual([new Error('down')])
+    stop()
+    expect(registry.gather()).toHaveLength(0)
+  })
+
+  it.each([
+    ['a name with a hyphen', { ...counter, name: 'a-b_total' }, { k: 'a' }],
+    ['a counter without _total', { ...counter, name: 'a' }, { k: 'a' }],
+    ['a gauge with _total', { ...counter, kind: 'gauge' }, { k: 'a' }],
+    ['a reserved label', { ...counter, labels: ['le'] }, { le: 'a' }],
+    ['a missing label', counter, {}],
+    ['a label too many', counter, { k: 'a', b: 'b' }],
+    ['a label that is a number', counter, { k: 1 }],
+    ['a number of a histogram', { ...counter, name: 'h', kind: 'histogram' }, { k: 'a' }],
+  ])('refuses %s', (_, definition, labels) => {
+    const registry = createRegistry()
+    expect(() => Reflect.apply(registry.number, registry, [definition, labels])).toThrowError(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    )
+  })
+
+  it('refuses one name for two kinds', () => {
+    const registry = createRegistry()
+    registry.collect((emit) => {
+      emit({ ...counter, name: 'x', kind: 'gauge' }, { k: 'a' }, 1)
+      emit({ ...counter, name: 'x', kind: 'histogram' }, { k: 'a' }, latency(1))
+    })
+    expect(() => registry.gather()).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+
+  it('holds histograms of its own', () => {
+    const registry = createRegistry()
+    registry.histogram(METRICS.operation, { cache: 'a', operation: 'get' }).record(3)
+    expect(prometheusText(registry)).toContain('millpond_operation_duration_seconds_bucket{cache="a",operation="get",le="0.004"} 1\n')
+  })
+})
