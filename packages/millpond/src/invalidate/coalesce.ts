@@ -1,0 +1,102 @@
+// "At most every N seconds" per target, with a trailing call: the first call runs at once, the calls of the following window share one at its end.
+import type { Clock } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+
+export interface CoalesceOptions<T, R> {
+  /** The window of a target. */
+  readonly every: Duration
+  readonly clock: Clock
+  /** Does the work; given what the last call of the window asked for. */
+  readonly run: (target: string, request: T) => Promise<R>
+  /** How many targets may be in their window at once; a call beyond runs at once. Default 10,000. */
+  readonly maxTargets?: number
+}
+
+interface Window<T, R> {
+  /** What waits for the window's end. */
+  next: { request: T; readonly promise: Promise<R>; settle(work: Promise<R>): void } | undefined
+  cancel: () => void
+}
+
+export class Coalesce<T, R> {
+  readonly #options: CoalesceOptions<T, R>
+  readonly #everyMs: number
+  readonly #maxTargets: number
+  readonly #windows = new Map<string, Window<T, R>>()
+  readonly #running = new Set<Promise<unknown>>()
+
+  /** @throws MillpondError `DURATION_INVALID`, `OPTION_INVALID`. */
+  constructor(options: CoalesceOptions<T, R>) {
+    this.#options = options
+    this.#everyMs = parseDuration(options.every, 'every')
+    this.#maxTargets = options.maxTargets ?? 10_000
+    if (!Number.isSafeInteger(this.#maxTargets) || this.#maxTargets < 1) {
+      throw new MillpondError('OPTION_INVALID', `maxTargets: ${show(options.maxTargets)} is not allowed: give a whole number from 1`)
+    }
+  }
+
+  /** Targets within their window. */
+  get size(): number {
+    return this.#windows.size
+  }
+
+  /**
+   * Resolves (or rejects) with the run that answers this call. Every run starts after the calls that it answers, so its ack is theirs.
+   */
+  call(target: string, request: T): Promise<R> {
+    const window = this.#windows.get(target)
+    if (window === undefined) {
+      if (this.#everyMs > 0 && this.#windows.size < this.#maxTargets) this.#open(target)
+      return this.#run(target, request)
+    }
+    window.next ??= waiting<T, R>(request)
+    window.next.request = request
+    return window.next.promise
+  }
+
+  /** Runs at once what waits, and waits for all that runs. For a shutdown: nothing that was asked for is lost. Never rejects. */
+  async flush(): Promise<void> {
+    for (const [target, window] of [...this.#windows]) {
+      window.cancel()
+      this.#windows.delete(target)
+      if (window.next !== undefined) window.next.settle(this.#run(target, window.next.request))
+    }
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running])
+  }
+
+  #open(target: string): void {
+    const window: Window<T, R> = { next: undefined, cancel: () => undefined }
+    // Somebody may wait for what the window's end brings, so the process must live to see it.
+    window.cancel = this.#options.clock.after(this.#everyMs, () => this.#end(target, window), true)
+    this.#windows.set(target, window)
+  }
+
+  #end(target: string, window: Window<T, R>): void {
+    this.#windows.delete(target)
+    if (window.next === undefined) return
+    this.#open(target)
+    window.next.settle(this.#run(target, window.next.request))
+  }
+
+  #run(target: string, request: T): Promise<R> {
+    const work = this.#start(target, request)
+    this.#running.add(work)
+    const done = (): void => void this.#running.delete(work)
+    work.then(done, done)
+    return work
+  }
+
+  /** A `run` that throws at once rejects like one that throws later. */
+  async #start(target: string, request: T): Promise<R> {
+    return this.#options.run(target, request)
+  }
+}
+
+function waiting<T, R>(request: T): NonNullable<Window<T, R>['next']> {
+  let settle: (work: Promise<R>) => void = () => undefined
+  const promise = new Promise<R>((resolve) => {
+    settle = resolve
+  })
+  return { request, promise, settle }
+}

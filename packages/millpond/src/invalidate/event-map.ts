@@ -1,0 +1,62 @@
+// Application events mapped to criteria: `{ 'user.renamed': (event) => ({ model: 'User', id: event.id }) }`.
+import { MillpondError, show } from '../core/errors.ts'
+import type { Criteria } from './criteria.ts'
+
+/** What an event invalidates; `undefined`: nothing this time. */
+export type EventRule<P> = (payload: P) => Criteria | undefined
+
+export interface EventMapOptions<M, R> {
+  readonly events: { readonly [E in keyof M]: EventRule<M[E]> }
+  readonly invalidate: (criteria: Criteria) => Promise<R>
+  /** Told what went wrong with events from an attached emitter, which nobody awaits. */
+  readonly onError: (event: string, error: unknown) => void
+}
+
+/** The part of an emitter that is used: Node's EventEmitter, mitt and many others. */
+export interface Emitter {
+  on(event: string, listener: (payload: never) => void): unknown
+  off(event: string, listener: (payload: never) => void): unknown
+}
+
+export class EventMap<M extends object, R> {
+  readonly #options: EventMapOptions<M, R>
+  readonly #rules: Map<string, EventRule<never>>
+
+  /** @throws MillpondError `OPTION_INVALID` for a rule that is no function. */
+  constructor(options: EventMapOptions<M, R>) {
+    this.#options = options
+    this.#rules = new Map(Object.entries<EventRule<never>>(options.events))
+    for (const [event, rule] of this.#rules) {
+      if (typeof rule !== 'function')
+        throw new MillpondError('OPTION_INVALID', `events.${event}: ${show(rule)} is no function from the event to criteria`)
+    }
+  }
+
+  /** Resolves when the event's invalidation is acknowledged; with `undefined` when its rule names nothing. @throws `OPTION_INVALID` for an event without a rule. */
+  async emit<E extends keyof M & string>(event: E, payload: M[E]): Promise<R | undefined> {
+    const rule = this.#options.events[event]
+    if (!this.#rules.has(event))
+      throw new MillpondError('OPTION_INVALID', `no rule for the event ${show(event)}: there are ${[...this.#rules.keys()].join(', ')}`)
+    const criteria = rule(payload)
+    return criteria === undefined ? undefined : this.#options.invalidate(criteria)
+  }
+
+  /** Listens to every event that has a rule; returns how to stop. Failures go to `onError`: an emitter awaits nobody. */
+  attach(emitter: Emitter): () => void {
+    const stops = [...this.#rules].map(([event, rule]) => {
+      const listener = (payload: never): void => {
+        this.#handle(rule, payload).catch((error: unknown) => this.#options.onError(event, error))
+      }
+      emitter.on(event, listener)
+      return () => emitter.off(event, listener)
+    })
+    return () => {
+      for (const stop of stops.splice(0)) stop()
+    }
+  }
+
+  async #handle(rule: EventRule<never>, payload: never): Promise<void> {
+    const criteria = rule(payload)
+    if (criteria !== undefined) await this.#options.invalidate(criteria)
+  }
+}

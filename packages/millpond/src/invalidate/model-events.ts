@@ -1,0 +1,144 @@
+// Changes of models, as an ORM or the application reports them: invalidated after the commit, never before, and not at all after a rollback.
+//
+// Before the commit other transactions still read the old rows: an invalidation then would be answered by a load of the old value.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkModel, idText, type ModelId } from './model-tags.ts'
+import type { CascadePlan, ChangeKind, Relations } from './relations.ts'
+
+export interface ModelEventsOptions<R> {
+  readonly relations: Relations
+  /** Invalidates the tags of one or many changes, in one step. */
+  readonly invalidate: (plan: CascadePlan) => Promise<R>
+  /** How many rows of one transaction are remembered one by one; with more, their models go whole. Default 1000. */
+  readonly maxRows?: number
+}
+
+/** What one transaction changed. Belongs to one caller; not for use after `commit` or `rollback`. */
+export interface TransactionChanges<R> {
+  modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): void
+  /** Invalidates all of it in one step. `undefined`: there was nothing. Call it after the database committed. */
+  commit(): Promise<R | undefined>
+  /** Forgets all of it. */
+  rollback(): void
+}
+
+interface Scope {
+  readonly changes: Changes
+  isOpen: boolean
+}
+
+export class ModelEvents<R> {
+  readonly #options: ModelEventsOptions<R>
+  readonly #maxRows: number
+  readonly #scopes = new AsyncLocalStorage<Scope>()
+
+  /** @throws MillpondError `OPTION_INVALID`. */
+  constructor(options: ModelEventsOptions<R>) {
+    this.#options = options
+    this.#maxRows = options.maxRows ?? 1000
+    if (!Number.isSafeInteger(this.#maxRows) || this.#maxRows < 1) {
+      throw new MillpondError('OPTION_INVALID', `maxRows: ${show(options.maxRows)} is not allowed: give a whole number from 1`)
+    }
+  }
+
+  /**
+   * A committed change, or, within `during`, one that waits for its commit. Without an id any rows of the model may have changed.
+   * Resolves when it is invalidated; with `undefined` when it waits, or when the model's rule does not react to it.
+   */
+  async modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<R | undefined> {
+    const scope = this.#scopes.getStore()
+    const changes = scope?.isOpen === true ? scope.changes : new Changes(this.#maxRows)
+    if (this.#options.relations.reactsTo(model, kind)) changes.add(model, id)
+    return scope?.isOpen === true ? undefined : this.#flush(changes)
+  }
+
+  /** Collects by hand: for ORMs that say themselves when they commit. */
+  transaction(): TransactionChanges<R> {
+    const changes = new Changes(this.#maxRows)
+    let state: 'open' | 'committed' | 'rolled back' = 'open'
+    const check = (): void => {
+      if (state !== 'open') throw new MillpondError('CLOSED', `this transaction is ${state} already: begin another one`)
+    }
+    return {
+      modelChanged: (model, id, kind) => {
+        check()
+        if (this.#options.relations.reactsTo(model, kind)) changes.add(model, id)
+      },
+      commit: async () => {
+        check()
+        state = 'committed'
+        return this.#flush(changes)
+      },
+      rollback: () => {
+        check()
+        state = 'rolled back'
+      },
+    }
+  }
+
+  /**
+   * Runs a transaction: what changes inside, however deep, waits until `work` resolved, which must mean that it committed. A rejection passes
+   * unchanged and drops what was collected. Within another `during` it is a savepoint: its changes join the outer ones.
+   * Changes that are reported after the end (forgotten promises) count at once. When the invalidation itself fails, `during` rejects with its
+   * error although the work has committed.
+   */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const outer = this.#scopes.getStore()
+    const scope: Scope = { changes: new Changes(this.#maxRows), isOpen: true }
+    let result: T
+    try {
+      result = await this.#scopes.run(scope, work)
+    } finally {
+      scope.isOpen = false
+    }
+    if (outer?.isOpen === true) outer.changes.join(scope.changes)
+    else await this.#flush(scope.changes)
+    return result
+  }
+
+  async #flush(changes: Changes): Promise<R | undefined> {
+    const all = changes.list()
+    return all.length === 0 ? undefined : this.#options.invalidate(this.#options.relations.planAll(all))
+  }
+}
+
+/** Rows by model; the whole model once its rows are too many or not known. */
+class Changes {
+  readonly #maxRows: number
+  readonly #models = new Map<string, Set<string> | 'whole'>()
+  #rows = 0
+
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows
+  }
+
+  add(model: string, id: ModelId | undefined): void {
+    checkModel(model)
+    const known = this.#models.get(model)
+    if (known === 'whole') return
+    if (id === undefined) this.#widen(model)
+    else {
+      idText(id)
+      const rows = known ?? new Set<string>()
+      if (known === undefined) this.#models.set(model, rows)
+      if (!rows.has(String(id))) this.#rows++
+      rows.add(String(id))
+      if (this.#rows > this.#maxRows) for (const name of [...this.#models.keys()]) this.#widen(name)
+    }
+  }
+
+  join(other: Changes): void {
+    for (const { model, id } of other.list()) this.add(model, id)
+  }
+
+  list(): { readonly model: string; readonly id?: string }[] {
+    return [...this.#models].flatMap(([model, rows]) => (rows === 'whole' ? [{ model }] : [...rows].map((id) => ({ model, id }))))
+  }
+
+  #widen(model: string): void {
+    const rows = this.#models.get(model)
+    if (rows instanceof Set) this.#rows -= rows.size
+    this.#models.set(model, 'whole')
+  }
+}

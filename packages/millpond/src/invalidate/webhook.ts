@@ -1,0 +1,190 @@
+// Incoming webhooks that invalidate: signed, in time, once. Answers are JSON; refusals are problem details (RFC 9457).
+import type { Clock } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { Criteria } from './criteria.ts'
+import { memoryNonces, type NonceStore } from './nonces.ts'
+import { criteriaOf } from './webhook-body.ts'
+import { bytesOf, isWebhookId, secretBytes, verifySignature, type WebhookSecret } from './webhook-signature.ts'
+
+export interface WebhookOptions<R> {
+  /** One secret, or several while they are exchanged. */
+  readonly secret: WebhookSecret | readonly WebhookSecret[]
+  /** Invalidates; its acknowledgement is what the sender is told. */
+  readonly invalidate: (criteria: Criteria) => Promise<R>
+  readonly clock: Clock
+  /** How far the timestamp may be from now, either way. Default `'5m'`. */
+  readonly window?: Duration
+  /** The largest body, in bytes. Default 65,536. */
+  readonly maxBytes?: number
+  /** Default: in this process, 10,000 messages. */
+  readonly nonces?: NonceStore
+  /** What of the receipt the sender is shown. Default: nothing of it. */
+  readonly show?: (receipt: R) => unknown
+  /** Told of failures that are not the sender's. */
+  readonly onError?: (error: unknown) => void
+}
+
+export interface WebhookAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  /** JSON. */
+  readonly body: string
+}
+
+/** Header values by name, in any case, as Node and most frameworks have them; or a `Headers`. */
+export type WebhookHeaders = Readonly<Record<string, string | readonly string[] | undefined>> | Headers
+
+export interface Webhook {
+  /** For anything that speaks fetch: Hono, Next, Deno, `createServerAdapter`. POST only. */
+  fetch(request: Request): Promise<Response>
+  /** For the rest: headers and the raw body, before any parser touched it. */
+  handle(headers: WebhookHeaders, body: string | Uint8Array): Promise<WebhookAnswer>
+}
+
+/**
+ * A handler of signed webhooks (Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`). The body is JSON:
+ * `{ "keys": [], "tags": [], "pattern": "user:*", "model": "User", "id": 7, "older_than_seconds": 60, "created_before": "2026-01-31T12:00:00Z" }`.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` for what the options hold.
+ */
+export function webhook<R>(options: WebhookOptions<R>): Webhook {
+  const settings = resolve(options)
+  const handle = async (headers: WebhookHeaders, body: string | Uint8Array): Promise<WebhookAnswer> => {
+    try {
+      return await receive(settings, reader(headers), bytesOf(body))
+    } catch (error) {
+      return failed(settings, error)
+    }
+  }
+  return {
+    handle,
+    async fetch(request) {
+      if (request.method !== 'POST') return respond(problem(405, 'method-not-allowed', 'Webhooks are sent by POST.', { allow: 'POST' }))
+      const body = await readBody(request, settings.maxBytes).catch(() => 'broken' as const)
+      if (body === 'broken') return respond(problem(400, 'body-broken', 'The body could not be read to its end.'))
+      if (body === 'too large') return respond(tooLarge(settings))
+      return respond(await handle(request.headers, body))
+    },
+  }
+}
+
+interface Settings<R> extends Required<Omit<WebhookOptions<R>, 'secret' | 'window'>> {
+  readonly secrets: readonly Uint8Array[]
+  readonly windowMs: number
+}
+
+type Read = (name: string) => string
+
+async function receive<R>(settings: Settings<R>, header: Read, body: Uint8Array): Promise<WebhookAnswer> {
+  if (body.length > settings.maxBytes) return tooLarge(settings)
+  const id = header('webhook-id')
+  const timestamp = header('webhook-timestamp')
+  const sentAt = /^\d{1,12}$/.test(timestamp) ? Number(timestamp) * 1000 : Number.NaN
+  // One answer for everything that is wrong with a signature: which part failed is nobody's business.
+  if (
+    !isWebhookId(id) ||
+    Number.isNaN(sentAt) ||
+    !verifySignature(settings.secrets, id, timestamp, body, header('webhook-signature').slice(0, 2000))
+  ) {
+    return problem(401, 'signature-invalid', 'The signature is missing or wrong: sign "id.timestamp.body" with the shared secret.')
+  }
+  const now = settings.clock.now()
+  if (Math.abs(now - sentAt) > settings.windowMs) {
+    return problem(
+      401,
+      'timestamp-outside-window',
+      `The message was signed more than ${settings.windowMs / 1000} s from now: sign it anew, and check the clocks.`,
+    )
+  }
+  const criteria = criteriaOf(body)
+  if (typeof criteria === 'string') return problem(400, 'body-invalid', criteria)
+  return once(settings, id, sentAt + settings.windowMs, now, criteria)
+}
+
+async function once<R>(settings: Settings<R>, id: string, until: number, now: number, criteria: Criteria): Promise<WebhookAnswer> {
+  const claim = await settings.nonces.claim(id, until + 1, now)
+  if (claim === 'repeated') return problem(409, 'message-repeated', `The message ${show(id)} was received before; it counts once.`)
+  if (claim === 'full') return problem(503, 'busy', 'Too many messages within the window: send it again later.', { 'retry-after': '30' })
+  try {
+    const receipt = await settings.invalidate(criteria)
+    return answer(200, 'application/json', { status: 'invalidated', receipt: settings.show(receipt) })
+  } catch (error) {
+    await settings.nonces.release(id)
+    throw error
+  }
+}
+
+const SENDERS_FAULTS: ReadonlySet<string> = new Set(['OPTION_INVALID', 'KEY_INVALID', 'TAG_INVALID', 'PATTERN_INVALID', 'DURATION_INVALID'])
+
+function failed<R>(settings: Settings<R>, error: unknown): WebhookAnswer {
+  if (error instanceof MillpondError && SENDERS_FAULTS.has(error.code))
+    return problem(422, 'criteria-refused', error.message, {}, { code: error.code })
+  settings.onError(error)
+  return problem(503, 'not-applied', 'The invalidation could not be acknowledged: send the message again.', { 'retry-after': '1' })
+}
+
+function resolve<R>(options: WebhookOptions<R>): Settings<R> {
+  const { secret, window, maxBytes = 65_536 } = options
+  const secrets = (typeof secret === 'string' || secret instanceof Uint8Array ? [secret] : secret).map(secretBytes)
+  if (secrets.length === 0) throw new MillpondError('OPTION_INVALID', 'webhook secret: the list is empty: give at least one')
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1)
+    throw new MillpondError('OPTION_INVALID', `maxBytes: ${show(maxBytes)} is not allowed: give a whole number from 1`)
+  const windowMs = parseDuration(window ?? '5m', 'window')
+  if (!Number.isFinite(windowMs))
+    throw new MillpondError('OPTION_INVALID', 'window: Infinity would accept every repetition: give a time such as "5m"')
+  return {
+    secrets,
+    windowMs,
+    maxBytes,
+    invalidate: options.invalidate,
+    clock: options.clock,
+    nonces: options.nonces ?? memoryNonces(),
+    show: options.show ?? (() => undefined),
+    onError: options.onError ?? (() => undefined),
+  }
+}
+
+function reader(headers: WebhookHeaders): Read {
+  if (headers instanceof Headers) return (name) => headers.get(name) ?? ''
+  const byName = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  return (name) => {
+    const value = byName.get(name)
+    return typeof value === 'string' ? value : ''
+  }
+}
+
+/** Stops reading as soon as the body is known to be too large, whatever its headers say. */
+async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | 'too large'> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return 'too large'
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length
+    if (size > maxBytes) return 'too large'
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+const tooLarge = (settings: { readonly maxBytes: number }): WebhookAnswer =>
+  problem(413, 'body-too-large', `The body may have ${settings.maxBytes} bytes.`)
+
+function problem(
+  status: number,
+  type: string,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+  more: object = {},
+): WebhookAnswer {
+  const title = type.replaceAll('-', ' ')
+  const made = answer(status, 'application/problem+json', { type: `urn:millpond:problem:${type}`, title, status, detail, ...more })
+  return { ...made, headers: { ...made.headers, ...headers } }
+}
+
+const answer = (status: number, type: string, body: object): WebhookAnswer => ({
+  status,
+  headers: { 'content-type': type, 'cache-control': 'no-store' },
+  body: JSON.stringify(body),
+})
+
+const respond = ({ status, headers, body }: WebhookAnswer): Response => new Response(body, { status, headers })
