@@ -193,6 +193,8 @@ export class NodeConnection implements Connection {
       keyPrefix: '',
       protocol: 2,
       connectTimeout: connectMs,
+      // How long a closed connection waits for the other side to close too, which a dead one never does.
+      disconnectTimeout: 100,
       enableOfflineQueue: false,
       enableReadyCheck: false,
       autoResendUnfulfilledCommands: false,
