@@ -10,11 +10,12 @@ import { checkName } from './core/key.ts'
 import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from './core/options.ts'
 import { Cache } from './engine/cache.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
-import type { FarTier, Isolated, Keep } from './engine/space.ts'
+import type { FarTier, Isolated, Keep, Space } from './engine/space.ts'
 import { type CacheInfo, describeSpace } from './engine/stats.ts'
+import { Tombstones } from './engine/tombstones.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { copyLive, isolate } from './memory/isolate.ts'
-import { recorder } from './engine/recorder.ts'
+import { createHistogram } from './observe/index.ts'
 import type { BreakerOptions } from './wrap/breaker.ts'
 import { guardTier } from './wrap/guard.ts'
 
@@ -79,6 +80,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const holder = ledgerHolder(farUses)
   const far = farUses.map((use) => farTier(use, use === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
+  const tombstones = new Tombstones()
   const externalTiers = farUses.length > 1
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
   const parts: SpaceParts = {
@@ -95,17 +97,24 @@ export function createCache(options: CacheOptions = {}): Cache {
     codec: options.codec ?? jsonCodec(),
     clock,
     events,
-    latency: { get: recorder(), set: recorder(), load: recorder() },
     policy: resolvePolicy(options.defaults, DEFAULT_POLICY),
     isolate: isolated,
+    tombstones,
     random: options.random ?? Math.random,
   }
   return assemble(name, parts, farUses, holder, nearStore)
 }
 
 function assemble(name: string, parts: SpaceParts, farUses: readonly FarUse[], holder: FarUse | undefined, nearStore: NearStore | undefined): Cache {
-  const caches = new Map<string, { cache: Cache; space: ReturnType<typeof openSpace> }>()
+  const caches = new Map<string, { cache: Cache; space: Space }>()
   let closing: Promise<void> | undefined
+  if (nearStore !== undefined) {
+    nearStore.onLeave = (namespace, key, reason) => {
+      parts.tombstones.bury(namespace, key, reason, parts.clock.coarse)
+      const left = caches.get(namespace)?.space.counters.left
+      if (left !== undefined) left[reason] = (left[reason] ?? 0) + 1
+    }
+  }
   const open = (namespace: string): Cache => {
     const known = caches.get(namespace)
     if (known !== undefined) return known.cache
@@ -114,7 +123,10 @@ function assemble(name: string, parts: SpaceParts, farUses: readonly FarUse[], h
     caches.set(namespace, { cache, space })
     return cache
   }
-  const info = (): CacheInfo => describeCache(name, parts, [...caches.values()].map(({ space }) => describeSpace(space)), holder, nearStore)
+  const info = (): CacheInfo => {
+    const spaces = [...caches.values()].map(({ space }) => space)
+    return describeCache(name, parts, spaces, holder, nearStore)
+  }
   const close = (): Promise<void> => {
     closing ??= closeAll([...caches.values()].map(({ cache, space }) => ({ cache, space })), farUses, nearStore)
     return closing
@@ -122,7 +134,7 @@ function assemble(name: string, parts: SpaceParts, farUses: readonly FarUse[], h
   return open(DEFAULT_NAMESPACE)
 }
 
-async function closeAll(open: readonly { cache: Cache; space: ReturnType<typeof openSpace> }[], farUses: readonly FarUse[], nearStore: NearStore | undefined): Promise<void> {
+async function closeAll(open: readonly { cache: Cache; space: Space }[], farUses: readonly FarUse[], nearStore: NearStore | undefined): Promise<void> {
   for (const { space } of open) space.closed = true
   await Promise.all(open.map(({ cache }) => cache.flush()))
   for (const { space } of open) space.ledger.close()
@@ -185,7 +197,7 @@ function keepOf(use: Pick<TierUse, 'ttlFactor' | 'ttl'>, factor: number): Keep {
 function farTier(use: FarUse, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
   const promoteAfter = use.promoteAfter ?? 1
   if (!Number.isSafeInteger(promoteAfter) || promoteAfter < 1) throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(promoteAfter)} is not allowed: give a whole number from 1`)
-  const latency = recorder()
+  const latency = createHistogram()
   const guarded = guardTier(
     use.use,
     { timeoutMs: use.timeout === undefined ? COMMAND_MS : parseDuration(use.timeout, 'timeout'), ...(use.breaker === undefined ? {} : { breaker: use.breaker }) },
@@ -209,7 +221,8 @@ function isolated(given: unknown): Isolated {
   return { stored: value, read: live ? () => copyLive(value) : () => value }
 }
 
-function describeCache(name: string, parts: SpaceParts, namespaces: CacheInfo['namespaces'], holder: FarUse | undefined, nearStore: NearStore | undefined): CacheInfo {
+function describeCache(name: string, parts: SpaceParts, spaces: readonly Space[], holder: FarUse | undefined, nearStore: NearStore | undefined): CacheInfo {
+  const namespaces = spaces.map(describeSpace)
   const levels = [
     ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process', enabled: true }]),
     ...parts.far.map((far) => ({ name: far.guarded.name, scope: far.guarded.tier.scope as string, enabled: far.enabled })),
@@ -217,7 +230,8 @@ function describeCache(name: string, parts: SpaceParts, namespaces: CacheInfo['n
   const hits = sum(namespaces.map((space) => space.hits))
   const misses = sum(namespaces.map((space) => space.misses))
   const memoryHits = sum(namespaces.map((space) => space.tiers.find((tier) => tier.name === 'memory')?.hits ?? 0))
-  const get = parts.latency.get.view()
+  const get = createHistogram()
+  for (const space of spaces) get.merge(space.latency.get)
   return {
     name,
     config: {
@@ -231,8 +245,8 @@ function describeCache(name: string, parts: SpaceParts, namespaces: CacheInfo['n
     metrics: {
       hitRate: hits + misses === 0 ? 0 : hits / (hits + misses),
       l1HitRate: hits + misses === 0 ? 0 : memoryHits / (hits + misses),
-      avgGetTimeMs: get.avgMs,
-      p95GetTimeMs: get.p95Ms,
+      avgGetTimeMs: get.view().avgMs,
+      p95GetTimeMs: get.percentile(0.95),
       totalOperations: sum(namespaces.map((space) => space.hits + space.misses + space.sets + space.deletes)),
     },
     memory:

@@ -23,6 +23,13 @@ export interface ViewOptions {
   readonly compile: (pattern: string) => (key: string) => boolean
 }
 
+/** The target that an entry fell to. `clear` also stands for targets that were pruned by raising the floor. */
+export interface Blame {
+  readonly kind: 'key' | 'tag' | 'pattern' | 'clear'
+  readonly name: string
+  readonly seq: number
+}
+
 interface PatternTarget {
   readonly pattern: string
   readonly seq: number
@@ -101,6 +108,17 @@ export class LedgerView {
     let seq = Math.max(this.floor, this.#keys.get(key) ?? 0)
     for (const tag of tags) seq = Math.max(seq, this.#tags.get(tag) ?? 0)
     return newestMatch(this.#patterns, key, false, seq)
+  }
+
+  /** Which target voids (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for the hit path. */
+  blame(key: string, tags: readonly string[], seq: number): Blame | undefined {
+    const suspects: Blame[] = [
+      { kind: 'key', name: key, seq: Math.max(this.#keys.get(key) ?? 0, this.#staleKeys.get(key) ?? 0) },
+      ...tags.map((tag): Blame => ({ kind: 'tag', name: tag, seq: Math.max(this.#tags.get(tag) ?? 0, this.#staleTags.get(tag) ?? 0) })),
+      ...this.#patterns.filter((pattern) => pattern.matches(key)).map(({ pattern, seq: at }): Blame => ({ kind: 'pattern', name: pattern, seq: at })),
+      { kind: 'clear', name: '', seq: Math.max(this.floor, this.#staleFloor) },
+    ]
+    return suspects.filter((suspect) => suspect.seq > seq).sort((a, b) => b.seq - a.seq)[0]
   }
 
   #staleConcerning(key: string, tags: readonly string[]): number {

@@ -5,6 +5,7 @@ import type { EventName, Listener } from '../core/events.ts'
 import { checkPattern } from '../core/glob.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import { type Explanation, explain } from './explain.ts'
 import { forget, type Receipt } from './forget.ts'
 import { type BatchLoader, type LoadContext, refreshBehind } from './load.ts'
 import { countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
@@ -231,6 +232,12 @@ export class Cache {
   /** Listens; returns how to stop. A listener that throws disturbs nobody. */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
     return this.#space.events.on(event, listener)
+  }
+
+  /** Why a key hits or misses, tier by tier. Changes nothing. */
+  async explain(key: Key): Promise<Explanation> {
+    this.#checkOpen()
+    return explain(this.#space, this.#key(key))
   }
 
   /** What this namespace has counted. */

@@ -1,16 +1,13 @@
 // What a space counts. Plain fields: an increment is all that a hit pays.
+import type { Reason } from '../core/contracts.ts'
 
 /** Why a read found nothing; `unknown` where it cannot be told. */
 export type MissCause = 'cold' | 'expired' | 'invalidated' | 'evicted' | 'tier_error' | 'breaker_open' | 'ledger_unreachable' | 'unknown'
 
 export class Counters {
   memoryHits = 0
-  memoryStale = 0
-  memoryMisses = 0
+  /** Entries that memory held and the ledger had moved past. */
   memoryInvalidated = 0
-  memoryExpired = 0
-  /** Reads that ended with a value, from any tier, stale ones included. */
-  hits = 0
   stale = 0
   misses = 0
   loads = 0
@@ -22,6 +19,8 @@ export class Counters {
   invalidations = 0
   leaseWaits = 0
   readonly tiers = new Map<string, TierCounters>()
+  /** Entries that left memory, by reason. */
+  readonly left: Partial<Record<Reason, number>> = {}
   readonly missesByCause = new Map<MissCause, number>()
   readonly invalidationsByReason = new Map<string, number>()
 

@@ -1,15 +1,16 @@
 // Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
 import type { LedgerStore, NearStore } from '../core/contracts.ts'
 import type { Line, Target } from '../core/ledger.ts'
+import { createHistogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
 import { Flights } from './flights.ts'
 import { Ledger } from './ledger.ts'
 import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
+import { LineHistory } from './tombstones.ts'
 
 /** What all namespaces of a cache share. */
-export interface SpaceParts extends Omit<Space, 'name' | 'prefix' | 'near' | 'ledger' | 'flights' | 'counters' | 'promotions' | 'background' | 'closed'> {
-  readonly cacheName: string
+export interface SpaceParts extends Omit<Space, 'name' | 'prefix' | 'near' | 'ledger' | 'flights' | 'counters' | 'latency' | 'promotions' | 'history' | 'background' | 'closed'> {
   readonly nearStore: NearStore | undefined
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
@@ -32,7 +33,10 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     },
     {
       applied: (lines) => {
-        for (const line of lines) for (const target of line.targets) applyInMemory(space, line, target)
+        for (const line of lines) {
+          space.history.add(line, space.clock.now())
+          for (const target of line.targets) applyInMemory(space, line, target)
+        }
       },
       lost: (why) => {
         space.flights.outdateAll()
@@ -46,6 +50,7 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     },
   )
   const space: Space = {
+    cacheName: parts.cacheName,
     name: namespace,
     prefix,
     near: parts.nearStore?.space(namespace),
@@ -57,12 +62,14 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     clock: parts.clock,
     events: parts.events,
     counters: new Counters(),
-    latency: parts.latency,
+    latency: { get: createHistogram(), set: createHistogram(), load: createHistogram() },
     policy: parts.policy,
     readBudgetMs: parts.readBudgetMs,
     isolate: parts.isolate,
     random: parts.random,
     promotions: new Map(),
+    tombstones: parts.tombstones,
+    history: new LineHistory(),
     background: new Set(),
     closed: false,
   }

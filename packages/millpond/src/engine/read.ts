@@ -19,6 +19,8 @@ export function freshSlot(space: Space, key: string): number {
   return ledger.isLocal || ledger.trusted() ? slot : -1
 }
 
+const REASONS = { key: 'data_changed', tag: 'tag_based', pattern: 'pattern_based', clear: 'cleared' } as const
+
 function reaffirm(space: Space, key: string, slot: number): boolean {
   const { near, ledger } = space
   if (near === undefined) return false
@@ -26,7 +28,7 @@ function reaffirm(space: Space, key: string, slot: number): boolean {
   const judgement = view.judge(key, near.tags(slot), near.asOf(slot))
   if (judgement === 'void') {
     space.counters.memoryInvalidated++
-    near.drop(key, 'data_changed')
+    near.drop(key, REASONS[view.blame(key, near.tags(slot), near.asOf(slot))?.kind ?? 'clear'])
     return false
   }
   if (judgement === 'stale') {

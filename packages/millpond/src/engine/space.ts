@@ -2,11 +2,12 @@
 import type { Clock, Codec, Entry, Near } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import type { Histogram } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Counters } from './counters.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
-import type { LatencyView } from './stats.ts'
+import type { LineHistory, Tombstones } from './tombstones.ts'
 
 /** A far tier with what the engine must know to use it. */
 export interface FarTier {
@@ -17,7 +18,7 @@ export interface FarTier {
   readonly promoteAfter: number
   /** The ledger lives here: writes and drops ride on its steps. */
   readonly holdsLedger: boolean
-  readonly latency: Recorder
+  readonly latency: Histogram
   enabled: boolean
   errors: number
 }
@@ -28,6 +29,7 @@ export interface Keep {
 }
 
 export interface Space {
+  readonly cacheName: string
   readonly name: string
   /** What storage keys begin with. */
   readonly prefix: string
@@ -48,21 +50,19 @@ export interface Space {
   readonly isolate: (value: unknown) => Isolated
   readonly random: () => number
   readonly promotions: Map<string, number>
+  /** What left memory, and the ledger's last lines: for `explain`. */
+  readonly tombstones: Tombstones
+  readonly history: LineHistory
   /** Work that was acknowledged before it ended (sweeps, refreshes): `flush` waits for it. */
   readonly background: Set<Promise<unknown>>
   closed: boolean
 }
 
-/** Where durations are recorded, in milliseconds. */
+/** Where durations are recorded. */
 export interface Latency {
-  readonly get: Recorder
-  readonly set: Recorder
-  readonly load: Recorder
-}
-
-export interface Recorder {
-  record(ms: number): void
-  view(): LatencyView
+  readonly get: Histogram
+  readonly set: Histogram
+  readonly load: Histogram
 }
 
 /** A value that was isolated once and can be handed out many times. */

@@ -1,51 +1,17 @@
 // What a cache tells about itself: plain snapshots, made when asked.
-import type { MissCause } from './counters.ts'
-import type { Space } from './space.ts'
+import { type CacheStats, hitRate, type LatencyStats, type TierStats } from '../observe/index.ts'
+import type { FarTier, Space } from './space.ts'
 
-export interface LatencyView {
-  readonly count: number
-  readonly avgMs: number
-  readonly p50Ms: number
-  readonly p95Ms: number
-  readonly p99Ms: number
-}
-
-export interface TierStats {
-  readonly name: string
-  readonly enabled: boolean
-  readonly hits: number
-  readonly misses: number
-  readonly errors: number
-  readonly writes: number
-  readonly drops: number
-  /** Entries found but not believed: invalidated, corrupt, of another key or epoch. */
-  readonly refused: number
-  readonly breaker: 'closed' | 'open' | 'half-open'
-  readonly latency: LatencyView
-}
-
-export interface SpaceStats {
+/** What a namespace has counted, with the state of its ledger. */
+export interface SpaceStats extends CacheStats {
   readonly namespace: string
-  /** Reads answered with a value from a tier, stale ones included. */
-  readonly hits: number
-  readonly misses: number
-  readonly stale: number
-  /** hits / (hits + misses), 0 to 1; 0 before the first read. */
-  readonly hitRate: number
-  readonly loads: number
-  readonly loadErrors: number
-  /** Calls that waited for a load under way instead of starting one. */
+  /** Entries in this process's memory. */
+  readonly entries: number
   readonly loadJoins: number
   readonly refreshes: number
+  /** Times a load waited for another process that was loading the same key. */
   readonly leaseWaits: number
-  readonly sets: number
-  readonly deletes: number
   readonly invalidations: number
-  readonly invalidationsByReason: Readonly<Record<string, number>>
-  readonly missesByCause: Readonly<Partial<Record<MissCause, number>>>
-  readonly entries: number
-  readonly tiers: readonly TierStats[]
-  readonly latency: { readonly get: LatencyView; readonly set: LatencyView; readonly load: LatencyView }
   readonly ledger: { readonly epoch: string; readonly position: number; readonly isUp: boolean; readonly isLocal: boolean; readonly pending: number }
 }
 
@@ -68,33 +34,29 @@ export interface CacheInfo {
 }
 
 export function describeSpace(space: Space): SpaceStats {
-  const { counters, ledger, near } = space
+  const { counters, ledger, near, latency } = space
   const farHits = [...counters.tiers.values()].reduce((sum, tier) => sum + tier.hits, 0)
   const hits = counters.memoryHits + counters.stale + farHits
-  const total = hits + counters.misses
-  const memory: TierStats[] =
-    near === undefined
-      ? []
-      : [
-          {
-            name: 'memory',
-            enabled: true,
-            hits: counters.memoryHits,
-            misses: total - counters.memoryHits,
-            errors: 0,
-            writes: 0,
-            drops: 0,
-            refused: counters.memoryInvalidated,
-            breaker: 'closed',
-            latency: NO_LATENCY,
-          },
-        ]
+  const reads = hits + counters.misses
+  const memory: TierStats = {
+    name: 'memory',
+    hits: counters.memoryHits,
+    misses: reads - counters.memoryHits,
+    errors: 0,
+    sets: counters.sets + counters.loads,
+    drops: counters.deletes,
+    refused: counters.memoryInvalidated,
+    entries: near?.size ?? 0,
+    breaker: 'closed',
+    latency: NO_LATENCY,
+  }
   return {
+    cache: space.name === 'default' ? space.cacheName : `${space.cacheName}/${space.name}`,
     namespace: space.name,
     hits,
     misses: counters.misses,
     stale: counters.stale,
-    hitRate: total === 0 ? 0 : hits / total,
+    hitRate: hitRate(hits, counters.misses),
     loads: counters.loads,
     loadErrors: counters.loadErrors,
     loadJoins: counters.loadJoins,
@@ -105,17 +67,19 @@ export function describeSpace(space: Space): SpaceStats {
     invalidations: counters.invalidations,
     invalidationsByReason: Object.fromEntries(counters.invalidationsByReason),
     missesByCause: Object.fromEntries(counters.missesByCause),
+    evictions: { ...counters.left },
     entries: near?.size ?? 0,
-    tiers: [...memory, ...space.far.map((far) => farStats(space, far))],
-    latency: { get: space.latency.get.view(), set: space.latency.set.view(), load: space.latency.load.view() },
+    tiers: [...(near === undefined ? [] : [memory]), ...space.far.map((far) => farStats(space, far))],
+    latency: { get: latency.get.view(WITH_BUCKETS), set: latency.set.view(WITH_BUCKETS), load: latency.load.view(WITH_BUCKETS) },
     ledger: { epoch: ledger.view.epoch, position: ledger.view.head, isUp: ledger.isUp, isLocal: ledger.isLocal, pending: ledger.pending },
   }
 }
 
-function farStats(space: Space, far: Space['far'][number]): TierStats {
+function farStats(space: Space, far: FarTier): TierStats {
   const name = far.guarded.name
   const { hits, misses, writes, drops, refused } = space.counters.tier(name)
-  return { name, enabled: far.enabled, hits, misses, errors: far.errors, writes, drops, refused, breaker: far.guarded.state, latency: far.latency.view() }
+  return { name, hits, misses, errors: far.errors, sets: writes, drops, refused, breaker: far.guarded.state, latency: far.latency.view(WITH_BUCKETS) }
 }
 
-const NO_LATENCY: LatencyView = Object.freeze({ count: 0, avgMs: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 })
+const WITH_BUCKETS = { buckets: true } as const
+const NO_LATENCY: LatencyStats = Object.freeze({ count: 0, avgMs: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 })

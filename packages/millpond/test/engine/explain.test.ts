@@ -1,0 +1,83 @@
+// explain: the named cause of every miss, and "unknown" where it is not known.
+import { join } from 'node:path'
+import { memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { describe, expect, it } from 'vitest'
+import { fakeClock } from '../../src/testing/clock.ts'
+import { closeAfterEach, newFolder, open } from './setups.ts'
+
+describe('explain', () => {
+  closeAfterEach()
+  const two = () => [memory(), sqlite({ path: join(newFolder(), 'cache.db') })]
+
+  it('a hit: where from, how old, how big, how often', async () => {
+    const cache = open({ tiers: two() })
+    await cache.set('k', { a: 1 }, { tags: ['t'] })
+    cache.peek('k')
+    expect(await cache.explain('k')).toMatchObject({
+      verdict: 'hit',
+      from: 'memory',
+      tiers: [
+        { tier: 'memory', scope: 'process', state: 'fresh', tags: ['t'], hits: 1 },
+        { tier: 'sqlite', scope: 'host', state: 'fresh', bytes: expect.any(Number) },
+      ],
+    })
+  })
+
+  it('changes nothing', async () => {
+    const cache = open({ tiers: two() })
+    await cache.set('k', 1)
+    const before = JSON.stringify(cache.stats().tiers)
+    await cache.explain('k')
+    await cache.explain('none')
+    expect(JSON.stringify(cache.stats().tiers.map((tier) => ({ ...tier, latency: 0 })))).toBe(JSON.stringify(JSON.parse(before).map((tier: object) => ({ ...tier, latency: 0 }))))
+  })
+
+  it('cold, in memory alone', async () => {
+    expect(await open().explain('k')).toMatchObject({ verdict: 'miss', cause: 'cold', tiers: [{ state: 'absent', cause: 'cold' }] })
+  })
+
+  it('unknown, where a tier that others share has nothing', async () => {
+    const cache = open({ tiers: two() })
+    expect((await cache.explain('k')).tiers[1]).toMatchObject({ state: 'absent', cause: 'unknown' })
+  })
+
+  it.each([
+    ['delete', 'invalidated_by_key', undefined],
+    ['invalidateTags', 'invalidated_by_tag', 'sqlite'],
+    ['invalidatePattern', 'invalidated_by_pattern', 'sqlite'],
+    ['clear', 'invalidated_by_clear', undefined],
+  ])('%s is named, with its receipt', async (verb, cause, tierWithReceipt) => {
+    for (const tiers of [two(), [memory()]]) {
+      const cache = open({ tiers })
+      await cache.set('k', 1, { tags: ['t'] })
+      const receipt = await { delete: () => cache.delete('k'), invalidateTags: () => cache.invalidateTags(['t']), invalidatePattern: () => cache.invalidatePattern('k*'), clear: () => cache.clear() }[verb]?.()
+      const explained = await cache.explain('k')
+      expect(explained).toMatchObject({ verdict: 'miss', cause })
+      if (tiers.length > 1 && tierWithReceipt !== undefined) expect(explained.tiers.find((tier) => tier.tier === tierWithReceipt)).toMatchObject({ receipt: receipt?.id })
+      await cache.get('k')
+      expect(await cache.explain('k')).toMatchObject({ verdict: 'miss', cause })
+    }
+  })
+
+  it('expired, evicted', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock, tiers: [memory({ maxEntries: 2, policy: 'lru' })] })
+    await cache.set('short', 1, { ttl: 1000 })
+    await clock.run(1001)
+    expect(await cache.explain('short')).toMatchObject({ verdict: 'miss', cause: 'expired' })
+    for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
+    expect(await cache.explain('a')).toMatchObject({ verdict: 'miss', cause: 'evicted' })
+  })
+
+  it('a tier that fails, one that is switched off', async () => {
+    const broken = sqlite({ path: join(newFolder(), 'broken.db') })
+    const cache = open({ tiers: [memory(), { use: sqlite({ path: join(newFolder(), 'off.db') }), enabled: false }, broken] })
+    await broken.close()
+    const explained = await cache.explain('k')
+    expect(explained.verdict).toBe('miss')
+    expect(explained.tiers[1]).toMatchObject({ state: 'unavailable', cause: 'switched_off' })
+    expect(explained.tiers[2]).toMatchObject({ state: 'unavailable', cause: 'tier_error' })
+    expect(explained.ledger.isUp).toBe(false)
+  })
+})
