@@ -1,6 +1,6 @@
 // The memory tier: what `memory()` gives to `createCache`.
 import type { Clock, NearStore } from '../core/contracts.ts'
-import { type MemoryOptions, type MemorySettings, resolveMemoryOptions } from './options.ts'
+import { type MemoryOptions, resolveMemoryOptions } from './options.ts'
 import { MemoryStore } from './store.ts'
 
 export type { MemoryOptions, PolicyName } from './options.ts'
@@ -39,4 +39,12 @@ export function createMemoryStore(options: MemoryOptions, { clock }: { readonly 
   return new MemoryStore(resolveMemoryOptions(options), clock)
 }
 
-export type { MemorySettings }
+export {
+  hottestKeys,
+  readSnapshot,
+  type SnapshotEntry,
+  type SnapshotMeta,
+  type SnapshotRead,
+  type SnapshotWritten,
+  writeSnapshot,
+} from './snapshot.ts'

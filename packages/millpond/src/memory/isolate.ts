@@ -64,15 +64,8 @@ function copyArray(list: readonly unknown[]): readonly unknown[] {
 }
 
 function copyObject(object: Record<string, unknown>): Record<string, unknown> {
-  let copy: Record<string, unknown> | undefined
-  for (const name of Object.keys(object)) {
-    const item = object[name]
-    const kept = copyLive(item)
-    if (kept === item) continue
-    copy ??= spread(object)
-    copy[name] = kept
-  }
-  return copy === undefined ? object : Object.freeze(copy)
+  for (const item of Object.values(object)) if (copyLive(item) !== item) return rebuilt(object, copyLive)
+  return object
 }
 
 function keep(value: unknown, walk: Walk): unknown {
@@ -118,17 +111,28 @@ function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
 
 function keepPlain(object: Record<string, unknown>, walk: Walk): object {
   if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
-  const copy = spread(object)
-  for (const name of Object.keys(copy)) {
-    const item = copy[name]
-    if (typeof item === 'object' || typeof item === 'function' || typeof item === 'symbol') copy[name] = keep(item, walk)
-  }
-  return Object.freeze(copy)
+  return rebuilt(object, (part) => keep(part, walk))
 }
 
-/** A spread keeps the hidden class of the original: smaller and faster than a copy that is built property by property. */
-function spread(object: Record<string, unknown>): Record<string, unknown> {
-  return Object.getPrototypeOf(object) === null ? { __proto__: null, ...object } : { ...object }
+/** V8 turns an object into a slow table when it gets more properties than this one by one. */
+const MOST_ONE_BY_ONE = 16
+
+/**
+ * A frozen object with the same names, its values passed through `part`. Not by a spread: a frozen spread has a hidden class of its own for
+ * each object, which costs 250 bytes and makes every reader slow.
+ */
+function rebuilt(object: Record<string, unknown>, part: (value: unknown) => unknown): Record<string, unknown> {
+  const names = Object.keys(object)
+  if (Object.getPrototypeOf(object) !== null && names.length <= MOST_ONE_BY_ONE && !names.includes('__proto__')) {
+    const copy: Record<string, unknown> = {}
+    for (const name of names) {
+      const item = object[name]
+      copy[name] = typeof item === 'string' || typeof item === 'number' ? item : part(item)
+    }
+    return Object.freeze(copy)
+  }
+  const copy = Object.fromEntries(names.map((name) => [name, part(object[name])]))
+  return Object.freeze(Object.getPrototypeOf(object) === null ? Object.setPrototypeOf(copy, null) : copy)
 }
 
 function copySpecial(value: object, part: (value: unknown) => unknown): object {

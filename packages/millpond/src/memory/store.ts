@@ -4,6 +4,7 @@ import { Expiry } from './expiry.ts'
 import { hashKey } from './hash.ts'
 import { freezeOwned, type Isolated, isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
+import { type Heap, Pressure } from './pressure.ts'
 import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
 import { weigh } from './weigh.ts'
@@ -30,6 +31,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
   readonly #spaces: Space[] = []
   readonly #byName = new Map<string, Space>()
   readonly #countsBytes: boolean
+  readonly #pressure: Pressure | undefined
+  /** The limits in force: what was configured, or less while the heap is short. */
+  readonly #mostEntries: number
   #maxEntries: number
   #maxBytes: number
   #policyCapacity: number
@@ -38,10 +42,12 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #pushedOut = 0
   #closed = false
 
-  constructor(settings: MemorySettings, clock: Clock) {
+  /** `heap` is for tests. */
+  constructor(settings: MemorySettings, clock: Clock, heap?: () => Heap) {
     const { maxEntries, maxBytes } = settings
     this.limits = { maxEntries, maxBytes }
-    this.#maxEntries = Math.min(maxEntries, MOST_SLOTS - 1)
+    this.#mostEntries = Math.min(maxEntries, MOST_SLOTS - 1)
+    this.#maxEntries = this.#mostEntries
     this.#maxBytes = maxBytes
     this.#clock = clock
     this.#countsBytes = maxEntries === Infinity && maxBytes !== Infinity
@@ -52,6 +58,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.hits = this.eviction.marks ?? new Uint8Array(0)
     this.hitLimit = this.eviction.marks === undefined ? HIT_LIMIT : (this.eviction.markLimit ?? HIT_LIMIT)
     this.#expiry = new Expiry(this.slots, clock, (slot) => this.remove(slot, 'ttl_expired'))
+    this.#pressure = settings.pressure === false ? undefined : new Pressure(settings.pressure, clock, () => this.#heed(), heap)
   }
 
   get entries(): number {
@@ -76,6 +83,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const { value, live } = isolated(entry)
     if (this.#closed) return false
     const weight = weigh(key, value)
+    if (this.#pressure?.wrote(weight) === true) this.#heed()
     const held = space.index.find(key)
     if (weight > this.#maxBytes) {
       if (held >= 0) this.remove(held, 'replaced')
@@ -149,6 +157,30 @@ export class MemoryStore implements NearStore, SpaceOwner {
     return stays
   }
 
+  /** Fits the limits to the room that the heap has. */
+  #heed(): void {
+    const pressure = this.#pressure
+    if (pressure === undefined || this.#closed) return
+    const factor = pressure.verdict()
+    if (factor < 1) {
+      this.#maxEntries = Math.max(1, Math.floor(this.slots.used * factor))
+      this.#maxBytes = Math.max(1, Math.floor(this.bytes * factor))
+      this.#squeeze()
+    } else if (factor > 1) {
+      this.#maxEntries = Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor))
+      this.#maxBytes = Math.min(this.limits.maxBytes, Math.ceil(this.#maxBytes * factor))
+    }
+    if (this.#maxEntries < this.#mostEntries || pressure.isWorthWatching(this.bytes)) pressure.watch()
+  }
+
+  #squeeze(): void {
+    while (this.#isOver()) {
+      const slot = this.eviction.victim()
+      if (slot < 0) return
+      this.#forget(slot, 'memory_pressure')
+    }
+  }
+
   weight(slot: number): number {
     return this.slots.weight(slot)
   }
@@ -188,6 +220,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#closed = true
     this.onLeave = undefined
     this.#expiry.close()
+    this.#pressure?.rest()
     for (const space of this.#spaces) this.clearSpace(space, 'cleared')
   }
 }

@@ -5,7 +5,9 @@ const ENTRY = 64
 const WORD = 8
 const STRING = 16
 const NUMBER = 16
-const OBJECT = 24
+/** With room for four properties; more are in an array of their own, which grows by three. */
+const OBJECT = 56
+const IN_OBJECT = 4
 const ARRAY = 32 + 16
 const DATE = 112
 /** The view, its buffer, and what the allocator adds. */
@@ -44,8 +46,9 @@ function weighObject(value: object): number {
   if (value instanceof Map) return weighMap(value)
   if (value instanceof Set) return weighSet(value)
   if (value instanceof Date) return DATE
-  let sum = OBJECT
-  for (const name of Object.keys(value)) sum += WORD + weighValue((value as Record<string, unknown>)[name])
+  const items = Object.values(value)
+  let sum = OBJECT + (items.length > IN_OBJECT ? 2 * WORD + Math.ceil((items.length - IN_OBJECT) / 3) * 3 * WORD : 0)
+  for (const item of items) sum += weighValue(item)
   return sum
 }
 

@@ -1,0 +1,93 @@
+// Gives memory back when the heap nears its limit, and takes it again when there is room.
+import { getHeapStatistics } from 'node:v8'
+import type { Clock } from '../core/contracts.ts'
+
+/** Bytes the heap uses, garbage included, and the most it may use. */
+export interface Heap {
+  readonly used: number
+  readonly limit: number
+}
+
+const CHECK_MS = 1000
+/** Written bytes between two looks at the heap, as a share of its limit: a loop that never yields is noticed too. */
+const CHECK_SHARE = 1 / 64
+const SHRINK = 0.85
+const GROW = 1.25
+/** Room must be this much wider than what made the tier shrink, before it grows again. */
+const SLACK = 0.1
+
+/** V8 counts its young generation into the limit, but the process ends when the old one is full. */
+const YOUNG = 48 * 2 ** 20
+
+export function readHeap(): Heap {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
+  return { used, limit: Math.max(limit - YOUNG, limit / 2) }
+}
+
+/**
+ * Shrinks the budget by a seventh of what is held each time the heap is found beyond `share` of its limit, but not again before a collection was seen
+ * (what was given back shows only then) or a second has passed. Grows it by a quarter each second in which there is room.
+ */
+export class Pressure {
+  readonly #share: number
+  readonly #heap: () => Heap
+  readonly #clock: Clock
+  readonly #onTime: () => void
+  #limit = Infinity
+  #written = 0
+  #checkAfter = 0
+  #lowest = Infinity
+  #shrunkAt = -Infinity
+  #cancel: (() => void) | undefined
+
+  /** `onTime` is called each second while watched; it asks for a verdict. */
+  constructor(share: number, clock: Clock, onTime: () => void, heap: () => Heap = readHeap) {
+    this.#share = share
+    this.#clock = clock
+    this.#onTime = onTime
+    this.#heap = heap
+  }
+
+  /** Looks every second from now on, until `rest`. */
+  watch(): void {
+    this.#cancel ??= this.#clock.after(CHECK_MS, () => {
+      this.#cancel = undefined
+      this.#onTime()
+    })
+  }
+
+  rest(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  /** Who holds less than a 32nd of the heap's limit has nothing to give that would help. */
+  isWorthWatching(bytes: number): boolean {
+    return bytes > this.#limit / 32
+  }
+
+  /** Counts what was written; `true` when it is time to ask for a verdict. */
+  wrote(bytes: number): boolean {
+    this.#written += bytes
+    return this.#written >= this.#checkAfter
+  }
+
+  /** By what the budget must be multiplied; 1 to leave it. */
+  verdict(): number {
+    const { used, limit } = this.#heap()
+    const now = this.#clock.monotonic()
+    this.#written = 0
+    this.#limit = limit
+    this.#checkAfter = limit * CHECK_SHARE
+    const collected = used < this.#lowest
+    this.#lowest = Math.min(this.#lowest, used)
+    const waited = now - this.#shrunkAt >= CHECK_MS
+    if (used > limit * this.#share) {
+      if (!collected && !waited) return 1
+      this.#shrunkAt = now
+      this.#lowest = used
+      return SHRINK
+    }
+    return used < limit * (this.#share - SLACK) && waited ? GROW : 1
+  }
+}

@@ -1,0 +1,151 @@
+// What is cached stays apart from what callers hold, and what cannot be kept is refused by its path.
+import { isDeepStrictEqual } from 'node:util'
+import { runInNewContext } from 'node:vm'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MillpondError } from '../../src/core/errors.ts'
+import { copyLive, freezeOwned, isolate } from '../../src/memory/isolate.ts'
+
+/** Every object within, so that a test can look for shared ones. */
+function objectsIn(value: unknown, found = new Set<object>()): Set<object> {
+  if (typeof value !== 'object' || value === null || found.has(value)) return found
+  found.add(value)
+  if (value instanceof Map) for (const [key, item] of value) for (const part of [key, item]) objectsIn(part, found)
+  else if (value instanceof Set) for (const item of value) objectsIn(item, found)
+  else if (!ArrayBuffer.isView(value)) for (const item of Object.values(value)) objectsIn(item, found)
+  return found
+}
+
+function isLivePart(value: object): boolean {
+  return value instanceof Date || value instanceof Map || value instanceof Set || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+}
+
+const { tree } = fc.letrec((tie) => ({
+  tree: fc.oneof({ depthSize: 'small', withCrossShrink: true }, tie('leaf'), tie('list'), tie('object'), tie('map'), tie('set')),
+  leaf: fc.oneof(
+    fc.string(),
+    fc.double(),
+    fc.bigInt(),
+    fc.boolean(),
+    fc.constantFrom<unknown>(null, undefined, -0, Number.NaN, '\ud800'),
+    fc.date({ noInvalidDate: false }),
+    fc.uint8Array({ maxLength: 5 }),
+    fc.uint8Array({ maxLength: 5 }).map((bytes) => Buffer.from(bytes)),
+    fc.float64Array({ maxLength: 3 }),
+    fc.uint8Array({ maxLength: 3 }).map((bytes) => bytes.slice().buffer),
+  ),
+  list: fc.array(tie('tree'), { maxLength: 4 }),
+  object: fc.dictionary(fc.oneof(fc.string({ maxLength: 4 }), fc.constantFrom('__proto__', 'constructor', 'toString')), tie('tree'), {
+    maxKeys: 4,
+    noNullPrototype: false,
+  }),
+  map: fc.array(fc.tuple(fc.string({ maxLength: 3 }), tie('tree')), { maxLength: 3 }).map((entries) => new Map(entries)),
+  set: fc.array(tie('tree'), { maxLength: 3 }).map((items) => new Set(items)),
+}))
+
+describe('isolate', () => {
+  test('G20: whatever plain data goes in comes out deep equal, and shares no object with what was given', () => {
+    fc.assert(
+      fc.property(tree, (value) => {
+        const given = objectsIn(value)
+        const kept = isolate(value)
+        expect(isDeepStrictEqual(kept.value, value)).toBe(true)
+        for (const object of objectsIn(kept.value)) expect(given.has(object)).toBe(false)
+        for (const object of given) if (Object.keys(object).length > 0 && !isLivePart(object)) expect(Object.isFrozen(object)).toBe(false)
+        for (const object of objectsIn(kept.value)) if (!isLivePart(object)) expect(Object.isFrozen(object)).toBe(true)
+        expect(kept.live).toBe([...given].some(isLivePart))
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  test('G20: what freezing cannot protect is another object on each hit; what it can is the same one', () => {
+    fc.assert(
+      fc.property(tree, (value) => {
+        const { value: kept } = isolate(value)
+        const mine = objectsIn(kept)
+        const copy = copyLive(kept)
+        expect(isDeepStrictEqual(copy, value)).toBe(true)
+        for (const object of objectsIn(copy)) if (isLivePart(object)) expect(mine.has(object)).toBe(false)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  test('an owned value is frozen in place, and tells whether it has live parts', () => {
+    const owned = { a: [{ b: 1 }] }
+    expect(freezeOwned(owned)).toEqual({ value: owned, live: false })
+    expect(Object.isFrozen(owned.a[0])).toBe(true)
+    expect(freezeOwned({ a: [new Map([['k', { c: 1 }]])] }).live).toBe(true)
+  })
+
+  test('the hidden class of records survives, so that reading them stays fast and small', () => {
+    const many: Record<string, number> = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`field${i}`, i]))
+    expect(Object.keys(isolate(many).value as object)).toEqual(Object.keys(many))
+  })
+
+  test('plain objects of another realm are plain objects', () => {
+    const { value } = isolate(runInNewContext('({ a: [1, { b: 2 }] })'))
+    expect(value).toEqual({ a: [1, { b: 2 }] })
+  })
+
+  test('own properties named __proto__ stay data', () => {
+    const value = JSON.parse('{"__proto__": {"polluted": true}, "a": 1}')
+    const kept = isolate(value).value as Record<string, unknown>
+    expect(Object.keys(kept)).toEqual(['__proto__', 'a'])
+    expect(Object.getPrototypeOf(kept)).toBe(Object.prototype)
+    expect(kept['polluted']).toBeUndefined()
+  })
+
+  class User {
+    readonly name = 'ann'
+  }
+  const cyclic: Record<string, unknown> = { list: [] }
+  ;(cyclic['list'] as unknown[]).push({ up: cyclic })
+  const named = Object.assign([1], { extra: 1 })
+  const sparse = [1, 2, 3]
+  delete sparse[1]
+  const refused: [string, unknown, string][] = [
+    ['a function', { items: [1, 2, 3, { fn: () => 1 }] }, 'value.items[3].fn'],
+    ['a symbol', Symbol('s'), 'value'],
+    ['a symbol as a name', { a: { [Symbol('s')]: 1 } }, 'value.a[Symbol(s)]'],
+    ['a class instance', [new User()], 'value[0]'],
+    ['an error', { problem: new Error('x') }, 'value.problem'],
+    ['a regular expression', { 'a-b': /x/ }, 'value["a-b"]'],
+    ['a promise', { later: Promise.resolve(1) }, 'value.later'],
+    ['a weak map', new WeakMap(), 'value'],
+    ['a cycle', cyclic, 'value.list[0].up'],
+    ['a sparse array', { sparse }, 'value.sparse[1]'],
+    ['a named property of an array', { named }, 'value.named.extra'],
+    ['a hole that a named property would hide', { a: Object.assign([1, 2, 3].slice(0, 2), { x: 1 }) }, 'value.a.x'],
+    ['a function in a map', new Map([['a', [() => 1]]]), 'value.values()[0][0]'],
+    ['a class instance in a set', new Set([1, new User()]), 'value.keys()[1]'],
+    ['a data view', { view: new DataView(new ArrayBuffer(2)) }, 'value.view'],
+    ['a subclass of Map', new (class Registry extends Map {})(), 'value'],
+    ['a boxed string', { boxed: Object('x') }, 'value.boxed'],
+  ]
+  for (const [what, value, path] of refused) {
+    test(`G20: refuses ${what} and says where`, () => {
+      let error: unknown
+      try {
+        isolate(value)
+      } catch (thrown) {
+        error = thrown
+      }
+      expect(error).toBeInstanceOf(MillpondError)
+      expect((error as MillpondError).code).toBe('VALUE_UNSUPPORTED')
+      expect((error as MillpondError).message).toContain(`${path} is `)
+    })
+  }
+
+  test('G20: refuses what is nested too deep, and does not run into the stack', () => {
+    let deep: unknown = 1
+    for (let i = 0; i < 100_000; i++) deep = [deep]
+    expect(() => isolate(deep)).toThrow(/nested deeper than 500 levels/)
+  })
+
+  test('a value that is used twice is no cycle', () => {
+    const shared = { a: 1 }
+    expect(isolate({ x: shared, y: [shared, shared] }).value).toEqual({ x: { a: 1 }, y: [{ a: 1 }, { a: 1 }] })
+  })
+})

@@ -1,0 +1,244 @@
+// The store by example: expiry, budgets, isolation, pressure, options.
+import { describe, expect, test } from 'vitest'
+import type { NearEntry, Reason } from '../../src/core/contracts.ts'
+import { createMemoryStore, type MemoryOptions, memory } from '../../src/memory/index.ts'
+import { resolveMemoryOptions } from '../../src/memory/options.ts'
+import { MemoryStore } from '../../src/memory/store.ts'
+import { fakeClock } from '../../src/testing/clock.ts'
+
+function entry(value: unknown, times: Partial<NearEntry> = {}): NearEntry {
+  return { value, createdAt: 0, freshUntil: Infinity, staleUntil: times.freshUntil ?? Infinity, tags: [], asOf: 0, ...times }
+}
+
+function open(options: MemoryOptions = {}) {
+  const clock = fakeClock()
+  const store = createMemoryStore(options, { clock })
+  const left: string[] = []
+  store.onLeave = (_space, key, reason) => left.push(`${key} ${reason}`)
+  return { clock, store, near: store.space(''), left }
+}
+
+describe('expiry', () => {
+  test('T3: what is over leaves by itself, in steps, and the timer rests afterwards', () => {
+    const { clock, store, near } = open({ maxEntries: 50_000 })
+    expect(clock.pending).toBe(0)
+    for (let i = 0; i < 50_000; i++) near.set(`k${i}`, entry(i, { freshUntil: clock.now() + 1000 + (i % 500) }))
+    expect(clock.pending).toBe(1)
+    clock.advance(3_000)
+    expect(store.entries).toBe(0)
+    expect(store.bytes).toBe(0)
+    expect(store.evictions).toEqual({ ttl_expired: 50_000 })
+    expect(clock.pending).toBe(0)
+  })
+
+  test('T3: no timer for entries without a deadline', () => {
+    const { clock, near } = open()
+    near.set('a', entry(1))
+    expect(clock.pending).toBe(0)
+  })
+
+  test('T3: the dead leave before the living when room is needed', () => {
+    const { clock, near, left } = open({ maxEntries: 100, policy: 'lru' })
+    for (let i = 0; i < 50; i++) near.set(`old${i}`, entry(i))
+    for (let i = 0; i < 50; i++) near.set(`brief${i}`, entry(i, { freshUntil: clock.now() + 10 }))
+    clock.stall(20)
+    clock.advance(0)
+    for (let i = 0; i < 50; i++) near.set(`new${i}`, entry(i))
+    expect(left.filter((line) => line.endsWith('capacity_limit'))).toEqual([])
+    for (let i = 0; i < 50; i++) expect(near.find(`old${i}`)).toBeGreaterThanOrEqual(0)
+  })
+
+  test('an entry that may be served stale stays until it may not', () => {
+    const { clock, near } = open()
+    near.set('a', entry(1, { freshUntil: clock.now() + 100, staleUntil: clock.now() + 5_000 }))
+    near.set('b', entry(1, { freshUntil: clock.now() + 100, staleUntil: Infinity }))
+    clock.advance(4_000)
+    expect(near.staleUntil(near.find('a'))).toBe(clock.now() + 1_000)
+    clock.advance(2_000)
+    expect(near.find('a')).toBe(-1)
+    expect(near.staleUntil(near.find('b'))).toBe(Infinity)
+  })
+
+  test('a longer deadline by retime keeps the entry, a shorter one takes it', () => {
+    const { clock, near } = open()
+    for (const key of ['a', 'b']) near.set(key, entry(1, { freshUntil: clock.now() + 10_000 }))
+    near.retime(near.find('a'), clock.now() + 60_000, clock.now() + 60_000)
+    near.retime(near.find('b'), clock.now() + 1_000, clock.now() + 1_000)
+    clock.advance(2_000)
+    expect([near.find('a') >= 0, near.find('b')]).toEqual([true, -1])
+    clock.advance(20_000)
+    expect(near.find('a')).toBeGreaterThanOrEqual(0)
+  })
+
+  test('G21: deadlines far beyond the four-byte range are kept to the millisecond, for years', () => {
+    const { clock, near } = open()
+    const day = 86_400_000
+    for (let year = 0; year < 3; year++) {
+      for (const days of [1, 20, 24, 25, 49, 50, 365, 36_500]) {
+        const until = clock.now() + days * day
+        near.set(`${days}`, entry(1, { freshUntil: until, createdAt: clock.now() - days * day }))
+        const slot = near.find(`${days}`)
+        expect([near.freshUntil(slot), near.createdAt(slot)]).toEqual([until, clock.now() - days * day])
+      }
+      for (let i = 0; i < 12; i++) {
+        clock.advance(30 * day)
+        const until = clock.now() + 5_000
+        near.set('short', entry(1, { freshUntil: until, createdAt: clock.now() }))
+        expect(near.freshUntil(near.find('short'))).toBe(until)
+        expect(near.createdAt(near.find('short'))).toBe(clock.now())
+      }
+    }
+  })
+})
+
+describe('budgets', () => {
+  test('T3: an entry over the whole budget is refused, and takes with it what was there', () => {
+    const { near, left } = open({ maxBytes: 1_000 })
+    near.set('a', entry('small'))
+    expect(near.set('a', entry('x'.repeat(2_000)))).toBe(false)
+    expect(near.find('a')).toBe(-1)
+    expect(left).toEqual(['a replaced'])
+  })
+
+  test('several spaces share one budget and never see each other', () => {
+    const { store } = open({ maxEntries: 10, policy: 'lru' })
+    const a = store.space('a')
+    const b = store.space('b')
+    for (let i = 0; i < 8; i++) a.set(`k${i}`, entry(`a${i}`))
+    for (let i = 0; i < 8; i++) b.set(`k${i}`, entry(`b${i}`))
+    expect(store.entries).toBe(10)
+    expect([a.size, b.size]).toEqual([2, 8])
+    for (const key of b.keys()) expect(b.value(b.find(key))).toBe(key.replace('k', 'b'))
+    a.clear('cleared')
+    expect([store.entries, b.size]).toEqual([8, 8])
+    expect(store.space('a')).toBe(a)
+  })
+
+  test('heavy entries weigh what they weigh', () => {
+    const { store, near } = open({ maxEntries: 10 })
+    near.set('heavy', entry('x'.repeat(3_000_000)))
+    near.set('light', entry('x'))
+    expect(near.weight(near.find('heavy'))).toBeGreaterThan(3_000_000)
+    near.drop('heavy', 'manual')
+    expect(store.bytes).toBe(near.weight(near.find('light')))
+  })
+
+  test('a closed store holds nothing and takes nothing', () => {
+    const { clock, store, near } = open()
+    near.set('a', entry(1, { freshUntil: clock.now() + 5 }))
+    store.close()
+    expect([store.entries, near.find('a'), near.set('b', entry(1)), clock.pending]).toEqual([0, -1, false, 0])
+  })
+})
+
+describe('isolation', () => {
+  test('G20: neither what was given nor what is returned changes the cache', () => {
+    const { near } = open()
+    const given = { list: [1], when: new Date(5), bytes: Buffer.from('ab') }
+    near.set('a', entry(given))
+    given.list.push(2)
+    given.bytes[0] = 0
+    const read = () => near.value(near.find('a')) as typeof given
+    expect(read()).toEqual({ list: [1], when: new Date(5), bytes: Buffer.from('ab') })
+    read().when.setTime(9)
+    read().bytes[0] = 0
+    expect(() => read().list.push(3)).toThrow(TypeError)
+    expect(read()).toEqual({ list: [1], when: new Date(5), bytes: Buffer.from('ab') })
+    expect(Object.isFrozen(given)).toBe(false)
+  })
+
+  test('plain data is the same object on each hit', () => {
+    const { near } = open()
+    near.set('a', entry({ deep: [{ x: 1 }] }))
+    expect(near.value(near.find('a'))).toBe(near.value(near.find('a')))
+  })
+
+  test('a refused value changes nothing', () => {
+    const { store, near } = open()
+    near.set('a', entry('kept'))
+    expect(() => near.set('a', entry({ fn: () => 1 }))).toThrow(/value\.fn is a function/)
+    expect([near.value(near.find('a')), store.entries]).toEqual(['kept', 1])
+  })
+})
+
+describe('hits', () => {
+  test('are counted per entry, from its store on', () => {
+    for (const policy of ['lru', 'sieve', 's3-fifo', 'w-tinylfu'] as const) {
+      const { near } = open({ policy })
+      near.set('a', entry(1))
+      near.set('b', entry(1))
+      for (let i = 0; i < 3; i++) near.hit(near.find('a'))
+      expect(near.hits(near.find('a')), policy).toBeGreaterThan(near.hits(near.find('b')))
+    }
+  })
+})
+
+describe('memory pressure', () => {
+  function pressed() {
+    const clock = fakeClock()
+    const heap = { used: 100, limit: 1_000 }
+    const store = new MemoryStore(resolveMemoryOptions({ maxEntries: 1_000, policy: 'lru' }), clock, () => heap)
+    const left = new Map<Reason, number>()
+    store.onLeave = (_space, _key, reason) => left.set(reason, (left.get(reason) ?? 0) + 1)
+    const near = store.space('')
+    for (let i = 0; i < 1_000; i++) near.set(`k${i}`, entry(i))
+    return { clock, heap, store, near, left }
+  }
+
+  test('shrinks while the heap is short, also when nobody writes, and grows back when there is room', () => {
+    const { clock, heap, store, near, left } = pressed()
+    heap.used = 900
+    clock.advance(1_000)
+    expect(store.entries).toBe(850)
+    expect(left.get('memory_pressure')).toBe(150)
+    heap.used = 800
+    clock.advance(5_000)
+    expect(store.entries).toBe(850)
+    for (let i = 0; i < 300; i++) near.set(`more${i}`, entry(i))
+    expect(store.entries).toBe(850)
+    heap.used = 500
+    clock.advance(2_000)
+    for (let i = 0; i < 300; i++) near.set(`again${i}`, entry(i))
+    expect(store.entries).toBe(1_000)
+  })
+
+  test('does not shrink twice for the same garbage', () => {
+    const { clock, heap, store, near } = pressed()
+    heap.used = 900
+    clock.advance(1_000)
+    const after = store.entries
+    for (let i = 0; i < 100; i++) near.set('k999', entry(i))
+    expect(store.entries).toBe(after)
+  })
+})
+
+describe('options', () => {
+  test('T1: defaults to 1,000 entries; a limit of bytes alone is one', () => {
+    expect(memory().limits).toEqual({ maxEntries: 1_000, maxBytes: Infinity })
+    expect(memory({ maxBytes: '1.5mb' }).limits).toEqual({ maxEntries: Infinity, maxBytes: 1_572_864 })
+    expect(memory({ maxEntries: Infinity }).limits.maxEntries).toBe(Infinity)
+  })
+
+  const wrong: [object, RegExp][] = [
+    [{ maxEntries: 0 }, /maxEntries is 0: give a whole number from 1/],
+    [{ maxEntries: 1.5 }, /maxEntries is 1\.5/],
+    [{ maxEntries: -3 }, /maxEntries is -3/],
+    [{ maxEntries: Number.NaN }, /maxEntries is NaN/],
+    [{ maxEntries: '100' }, /maxEntries is "100"/],
+    [{ maxBytes: '128 megs' }, /maxBytes is "128 megs": give bytes from 1, or a size such as '128mb'/],
+    [{ maxBytes: '-1mb' }, /maxBytes/],
+    [{ maxBytes: 0 }, /maxBytes is 0/],
+    [{ policy: 'mru' }, /policy is "mru"; use one of/],
+    [{ policy: 7 }, /policy is 7/],
+    [{ pressure: 1 }, /pressure is 1: give a share of the heap limit from 0\.5 to 0\.98, or false/],
+    [{ ttlFactor: 0 }, /ttlFactor is 0/],
+    [{ enabled: 'yes' }, /enabled is "yes"/],
+    [{ maxSize: 5 }, /"maxSize": no such option; use one of maxEntries/],
+  ]
+  for (const [options, message] of wrong) {
+    test(`refuses ${JSON.stringify(options)} with the value and the remedy`, () => {
+      expect(() => memory(options)).toThrow(message)
+      expect(() => memory(options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    })
+  }
+})

@@ -1,0 +1,57 @@
+// Fills a store with one kind of load and prints what the store counted beside what the heap grew by.
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const [folder, load] = process.argv.slice(2)
+const { createMemoryStore } = await import(pathToFileURL(join(folder, 'memory/index.mjs')).href)
+
+const text = (length, i, unit = 'x') => JSON.parse(JSON.stringify(`${i} ${unit.repeat(length)}`))
+const record = (i) =>
+  JSON.parse(
+    JSON.stringify({
+      id: i,
+      name: text(12, i),
+      email: `${i}@example.org`,
+      score: i / 7,
+      active: i % 2 === 0,
+      address: { street: text(14, i), city: 'x', zip: i },
+    }),
+  )
+const loads = {
+  strings: (i) => text(i % 200, i),
+  numbers: (i) => (i % 2 === 0 ? i : i / 3),
+  records: record,
+  wide: (i) => text(i % 100, i, '\u6f22'),
+  lists: (i) => Array.from({ length: i % 20 }, (_, j) => ({ j, name: text(j, i) })),
+  collections: (i) =>
+    i % 3 === 0
+      ? new Map([
+          ['a', i],
+          ['b', text(9, i)],
+        ])
+      : i % 3 === 1
+        ? new Set([i, i + 1, i + 2])
+        : Buffer.alloc(i % 900),
+}
+const kinds = Object.values(loads)
+const make = load === 'mixed' ? (i) => kinds[i % kinds.length](i) : loads[load]
+const COUNT = load === 'numbers' ? 200_000 : 60_000
+
+async function inUse() {
+  for (let i = 0; i < 4; i++) {
+    globalThis.gc()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+const clock = { now: () => 1e12, monotonic: () => 0, coarse: 1e12, after: () => () => {} }
+const before = await inUse()
+const store = createMemoryStore({ maxEntries: COUNT, pressure: false }, { clock })
+const near = store.space('')
+for (let i = 0; i < COUNT; i++) {
+  near.set(text(6, i, 'k'), { value: make(i), createdAt: 1e12, freshUntil: 1e12 + 60_000, staleUntil: 1e12 + 60_000, tags: [], asOf: 1 })
+}
+const grew = (await inUse()) - before
+process.stdout.write(JSON.stringify({ counted: store.bytes, grew, entries: near.size }))

@@ -1,0 +1,42 @@
+// Weights against the heap: a child process fills a store and compares what it counted with what the heap grew by.
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compileMemory } from './compiled.ts'
+
+const run = promisify(execFile)
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millpond-memory-'))
+  compileMemory(folder)
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function child(script: string, flags: readonly string[], ...args: string[]): Promise<Record<string, number>> {
+  const path = fileURLToPath(new URL(script, import.meta.url))
+  const { stdout } = await run(process.execPath, [...flags, path, folder, ...args], { maxBuffer: 1e7 })
+  return JSON.parse(stdout)
+}
+
+describe('weights', () => {
+  for (const load of ['mixed', 'strings', 'records', 'wide', 'lists', 'collections', 'numbers']) {
+    test(`T3: bytes are within 20 % of the heap's growth: ${load}`, async () => {
+      const { counted, grew } = await child('./weigh-child.mjs', ['--expose-gc'], load)
+      const ratio = (counted ?? 0) / (grew ?? 1)
+      expect(ratio, `${counted} counted, ${grew} grown`).toBeGreaterThan(0.8)
+      expect(ratio, `${counted} counted, ${grew} grown`).toBeLessThan(1.2)
+    })
+  }
+})
+
+describe('memory pressure', () => {
+  test('a store without any limit does not end the process when its heap is small', async () => {
+    const { entries, pushedOut } = await child('./pressure-child.mjs', ['--max-old-space-size=96'])
+    expect(pushedOut).toBeGreaterThan(0)
+    expect(entries).toBeGreaterThan(20_000)
+  })
+})
