@@ -25,7 +25,7 @@ const ROOMS = [
  * @type {Record<string, string[]>}
  */
 export const PAIRS = {
-  engine: ['wrap'],
+  engine: ['wrap', 'observe'],
 }
 
 /** Rooms that may use other people's code, as an optional peer or handed in by the user. */
