@@ -3,7 +3,7 @@ import { MillpondError, show } from '../core/errors.ts'
 
 /** Bounds that hold for writing and for reading. A value beyond them is refused on `set`; bytes beyond them are a miss. */
 export interface CodecLimits {
-  /** Bytes of one stored body, envelope included. Default 16 MiB. */
+  /** Bytes of one stored body, envelope included. Default 8 MiB. */
   readonly maxBytes: number
   /** Containers inside one another; a flat object is 1. Default 500, as in the memory tier; at most 1,000. */
   readonly maxDepth: number
@@ -11,8 +11,8 @@ export interface CodecLimits {
   readonly maxItems: number
 }
 
-// 100,000 distinct keys take V8 up to some 0.1 s to parse, 500 levels are far from the end of the stack.
-const DEFAULTS: CodecLimits = { maxBytes: 16 * 1024 * 1024, maxDepth: 500, maxItems: 100_000 }
+// Parsing takes V8 up to some 0.1 s for 100,000 distinct keys or 8 MB of digits; 500 levels are far from the end of the stack.
+const DEFAULTS: CodecLimits = { maxBytes: 8 * 1024 * 1024, maxDepth: 500, maxItems: 100_000 }
 
 // Deeper values would come near the end of the stack in a caller that is deep itself.
 const DEEPEST = 1000

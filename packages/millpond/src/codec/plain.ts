@@ -40,6 +40,7 @@ function plainArray(value: unknown[], levels: number, budget: Budget): boolean {
   if (budget.left < 0 || Object.getPrototypeOf(value) !== Array.prototype || Object.keys(value).length !== length) return false
   for (let i = 0; i < length; i++) {
     const item = value[i]
+    if (typeof item === 'string') continue
     if (typeof item === 'object' && item !== null ? !plain(item, levels, budget) : !isPlainScalar(item)) return false
   }
   return true
@@ -52,6 +53,7 @@ function plainObject(value: Record<string, unknown>, levels: number, budget: Bud
   for (const name in value) {
     fields++
     const item = value[name]
+    if (typeof item === 'string') continue
     if (typeof item === 'object' && item !== null ? !plain(item, levels, budget) : !isPlainScalar(item)) return false
   }
   budget.left -= fields || 1

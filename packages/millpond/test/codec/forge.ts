@@ -22,7 +22,7 @@ export function forge({ kind = 0, version = 1, meta = '["k"]', value = '1', time
   return seal(Buffer.concat([head, metaBytes, valueBytes]))
 }
 
-export function seal(body: Buffer): Buffer {
+function seal(body: Buffer): Buffer {
   const sum = Buffer.alloc(4)
   sum.writeUInt32LE(crc32(body))
   return Buffer.concat([body, sum])

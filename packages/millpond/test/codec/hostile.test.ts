@@ -103,20 +103,20 @@ describe('G26 hostile bytes behind a right checksum', () => {
   })
 
   it.each([
-    ['a body over the limit', Buffer.alloc(17 * 1024 * 1024, 0x4d), 'too_large'],
-    ['16 MB of opening brackets', forge({ value: '['.repeat(15_000_000) }), 'too_deep'],
-    ['16 MB of opening braces, escaped', forge({ kind: 1, value: '{"$":'.repeat(3_000_000) }), 'too_deep'],
-    ['millions of empty lists', forge({ value: `[${'[],'.repeat(4_000_000)}1]` }), 'too_many'],
-    ['millions of numbers', forge({ value: `[${'1,'.repeat(7_000_000)}1]` }), 'too_many'],
-    ['a million fields', forge({ value: `{${Array.from({ length: 1_000_000 }, (_, i) => `"${i}x":1`).join()}}` }), 'too_many'],
-    ['a million marks', forge({ kind: 1, value: `[${'{"$":"NaN"},'.repeat(1_000_000)}1]` }), 'too_many'],
-    ['commas in one long text', forge({ value: `"${','.repeat(15_000_000)}` }), 'malformed'],
-    ['quotes only', forge({ value: '"'.repeat(15_000_000) }), 'malformed'],
+    ['a body over the limit', Buffer.alloc(9 * 1024 * 1024, 0x4d), 'too_large'],
+    ['8 MB of opening brackets', forge({ value: '['.repeat(8_000_000) }), 'too_deep'],
+    ['8 MB of opening braces, escaped', forge({ kind: 1, value: '{"$":'.repeat(1_600_000) }), 'too_deep'],
+    ['millions of empty lists', forge({ value: `[${'[],'.repeat(2_600_000)}1]` }), 'too_many'],
+    ['millions of numbers', forge({ value: `[${'1,'.repeat(4_000_000)}1]` }), 'too_many'],
+    ['600,000 fields', forge({ value: `{${Array.from({ length: 600_000 }, (_, i) => `"${i}x":1`).join()}}` }), 'too_many'],
+    ['600,000 marks', forge({ kind: 1, value: `[${'{"$":"NaN"},'.repeat(600_000)}1]` }), 'too_many'],
+    ['commas in one long text', forge({ value: `"${','.repeat(8_000_000)}` }), 'malformed'],
+    ['quotes only', forge({ value: '"'.repeat(8_000_000) }), 'malformed'],
     ['an endless key', forge({ meta: `["${'k'.repeat(2_000_000)}"]` }), 'too_large'],
     ['too many tags', forge({ meta: `["k"${',""'.repeat(300_000)}]` }), 'too_many'],
     ['lists for a key', forge({ meta: '['.repeat(900_000) }), 'too_many'],
     ['a deep list in little', forge({ value: '['.repeat(60_000) + ']'.repeat(60_000) }), 'too_deep'],
-    ['a long BigInt', forge({ kind: 1, value: `{"$":["BigInt","${'g'.repeat(10_000_000)}"]}` }), 'malformed'],
+    ['a long BigInt', forge({ kind: 1, value: `{"$":["BigInt","${'g'.repeat(8_000_000)}"]}` }), 'malformed'],
   ])('%s is a miss within 100 ms of CPU', (_, bytes, reason) => {
     const codec = jsonCodec()
     const before = process.cpuUsage()
@@ -128,17 +128,19 @@ describe('G26 hostile bytes behind a right checksum', () => {
   })
 
   it.each([
-    ['a text of 15 MB', forge({ value: JSON.stringify('\u2028"'.repeat(2_500_000)) })],
-    ['a number of 15 million digits', forge({ value: '9'.repeat(15_000_000) })],
-    ['a BigInt of 60 million bits', forge({ kind: 1, value: `{"$":["BigInt","${'f'.repeat(15_000_000)}"]}` })],
-    ['15 MB of base64', forge({ kind: 1, value: `{"$":["Buffer","${'AAAA'.repeat(3_500_000)}"]}` })],
+    ['a text of 8 MB', forge({ value: JSON.stringify('\u2028"'.repeat(1_600_000)) })],
+    ['a number of 8 million digits', forge({ value: '9'.repeat(8_000_000) })],
+    ['a BigInt of 32 million bits', forge({ kind: 1, value: `{"$":["BigInt","${'f'.repeat(8_000_000)}"]}` })],
+    ['8 MB of base64', forge({ kind: 1, value: `{"$":["Buffer","${'AAAA'.repeat(2_000_000)}"]}` })],
+    ['long fractions', forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `0.${'123456789'.repeat(17)}${i}`).join()}]` })],
     ['distinct fields up to the limit', forge({ value: `{${Array.from({ length: 99_000 }, (_, i) => `"${i}x":1`).join()}}` })],
     ['distinct shapes up to the limit', forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `{"${i}x":1}`).join()}]` })],
-  ])('%s is read or refused without an exception and in bounded time', (_, bytes) => {
+  ])('%s is read in bounded time', (_, bytes) => {
     const codec = jsonCodec()
     const before = process.cpuUsage()
-    codec.decode(bytes)
+    const decoded = codec.decode(bytes)
     const { user, system } = process.cpuUsage(before)
+    expect(decoded).toBeDefined()
     // The goal is 100 ms; machines that run the tests are shared and slow.
     expect((user + system) / 1000).toBeLessThan(300)
   })

@@ -12,7 +12,7 @@ function at(value: unknown): string {
 }
 
 /** Where two values first differ. */
-export function difference(a: unknown, b: unknown, path: string): string | undefined {
+function difference(a: unknown, b: unknown, path: string): string | undefined {
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b) ? undefined : path
   if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return `${path} (prototype)`
   if (a instanceof Date && b instanceof Date) return Object.is(a.getTime(), b.getTime()) ? undefined : path
