@@ -55,6 +55,12 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
             )
           assert.ok(answer.floor < 400, 'the newest must stay believable')
           assert.equal(believed(answer, [tag('untouched')], 400), true)
+          const below = commitItem('k', { ...answer.position, seq: answer.floor - 1 })
+          assert.deepEqual(
+            await ledger.commit('ns', [below, commitItem('k', answer.position)]),
+            [false, true],
+            'a load from below the floor was stored',
+          )
         },
         { targets: 32 },
       ),
