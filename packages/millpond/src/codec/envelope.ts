@@ -12,9 +12,9 @@
 //      value
 //      checksum        uint32, CRC-32 of all before it
 import { crc32 } from 'node:zlib'
+import type { EncodedParts } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { excessOf } from './limits.ts'
-import type { EncodedParts } from '../core/contracts.ts'
 
 export const KIND = { json: 0, escaped: 1, buffer: 2, bytes: 3 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]

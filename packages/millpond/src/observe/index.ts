@@ -1,6 +1,5 @@
 // What a running cache tells: histograms, metrics as Prometheus text, key patterns and hot keys, log lines.
 export { cacheCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
-export { createLog, LEVELS, type Level, type Log, type LogEntry, type LogFields, type LogOptions, logLine } from './log.ts'
 export { METRICS, type MetricDefinition, type MetricKind } from './definitions.ts'
 export { createHistogram, type Histogram, LATENCY_BOUNDS_MS } from './histogram.ts'
 export { type HotKey, HotKeys } from './hot-keys.ts'
@@ -13,6 +12,8 @@ export {
   type PatternMemory,
   type PatternStats,
 } from './key-statistics.ts'
+export { createLog, LEVELS, type Level, type Log, type LogEntry, type LogFields, type LogOptions, logLine } from './log.ts'
+export { createMonitor, type KeyReport, type MemoryUsage, type Monitor, type MonitorOptions } from './monitor.ts'
 export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus.ts'
 export {
   type Collector,

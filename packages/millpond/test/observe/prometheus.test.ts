@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  cacheCollector,
   type CacheStats,
+  cacheCollector,
   createHistogram,
   createKeyStatistics,
   createRegistry,

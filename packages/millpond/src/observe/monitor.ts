@@ -1,0 +1,73 @@
+// One object that answers an operator's questions about the caches of a process.
+import { MillpondError, show } from '../core/errors.ts'
+import { cacheCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
+import type { HotKey } from './hot-keys.ts'
+import { type KeyStatistics, memoryByPattern, type PatternMemory, type PatternStats } from './key-statistics.ts'
+import { prometheusText } from './prometheus.ts'
+import { createRegistry, type Registry } from './registry.ts'
+import type { CacheStats } from './stats.ts'
+
+export interface MonitorOptions {
+  /** Snapshots of all caches, taken when asked. */
+  readonly caches: () => Iterable<CacheStats>
+  /** Key statistics by cache, where they are kept. */
+  readonly keys?: Readonly<Record<string, KeyStatistics>>
+  /** What memory holds, for `analyzeMemoryUsage`. */
+  readonly entries?: () => Iterable<{ readonly key: string; readonly bytes: number }>
+  /** Where further metrics of the application are. Default: a registry of its own. */
+  readonly registry?: Registry
+}
+
+export interface MemoryUsage {
+  readonly process: ProcessStats
+  readonly entries: number
+  readonly bytes: number
+  /** Largest first. */
+  readonly patterns: readonly PatternMemory[]
+}
+
+export interface KeyReport {
+  readonly cache: string
+  readonly patterns: readonly PatternStats[]
+  readonly hotKeys: readonly HotKey[]
+}
+
+export interface Monitor {
+  readonly registry: Registry
+  /** Bytes and entries by key pattern, and the memory of the process. Walks all entries: for a report, not for each request. */
+  analyzeMemoryUsage(): MemoryUsage
+  /** Hits and misses by key pattern and the hottest keys, of each cache that keeps them. */
+  keyStatistics(options?: { readonly hotKeys?: number }): KeyReport[]
+  /** `prometheus`: the text of a scrape. `json`: caches and process as JSON. Throws `OPTION_INVALID` for another format. */
+  exportMetrics(format: 'prometheus' | 'json'): string
+  /** Takes this monitor's metrics out of the registry. */
+  close(): void
+}
+
+export function createMonitor({ caches, keys = {}, entries, registry = createRegistry() }: MonitorOptions): Monitor {
+  const stops = [cacheCollector(caches), processCollector(), ...Object.entries(keys).map(([cache, of]) => keyCollector(cache, of))].map(
+    (collector) => registry.collect(collector),
+  )
+  return {
+    registry,
+    analyzeMemoryUsage: () => {
+      const patterns = memoryByPattern(entries?.() ?? [])
+      return {
+        process: processStats(),
+        entries: patterns.reduce((sum, pattern) => sum + pattern.entries, 0),
+        bytes: patterns.reduce((sum, pattern) => sum + pattern.bytes, 0),
+        patterns,
+      }
+    },
+    keyStatistics: ({ hotKeys } = {}) =>
+      Object.entries(keys).map(([cache, of]) => ({ cache, patterns: of.patterns(), hotKeys: of.hotKeys(hotKeys) })),
+    exportMetrics: (format) => {
+      if (format === 'prometheus') return prometheusText(registry)
+      if (format === 'json') return JSON.stringify({ caches: [...caches()], process: processStats() })
+      throw new MillpondError('OPTION_INVALID', `metrics cannot be exported as ${show(format)}: use 'prometheus' or 'json'`)
+    },
+    close: () => {
+      for (const stop of stops) stop()
+    },
+  }
+}
