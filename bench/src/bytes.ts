@@ -17,7 +17,10 @@ export async function bytesPerEntry(type: SubjectType, capacity: number): Promis
 async function growth(type: SubjectType, keys: readonly string[], ttlMs: number | undefined): Promise<number> {
   const before = await inUse()
   const subject = type.make(keys.length, ttlMs)
-  for (const key of keys) subject.set(key, key)
+  for (const key of keys) {
+    const stored = subject.set(key, key)
+    if (stored instanceof Promise) await stored
+  }
   const after = await inUse()
   let held = 0
   for (const key of keys) if (subject.get(key) != null) held++

@@ -1,14 +1,17 @@
 // A process of its own for one library at one size: prints its samples as JSON and ends.
+import { runAwaited } from './awaited.ts'
 import { bytesPerEntry } from './bytes.ts'
 import { ROWS, type Row, runRows } from './rows.ts'
 import { subjectByName } from './subjects.ts'
 
 const [task, name, size, ...rows] = process.argv.slice(2)
-const subject = subjectByName(name ?? '')
 const capacity = Number(size)
-const answer =
-  task === 'bytes'
-    ? await bytesPerEntry(subject, capacity)
+process.stdout.write(JSON.stringify(await answer()), () => process.exit(0))
+
+function answer(): Promise<unknown> {
+  if (task === 'awaited') return runAwaited(name ?? '')
+  const subject = subjectByName(name ?? '')
+  return task === 'bytes'
+    ? bytesPerEntry(subject, capacity)
     : runRows(subject, capacity, rows.length === 0 ? ROWS : ROWS.filter((row: Row) => rows.includes(row)))
-process.stdout.write(JSON.stringify(answer))
-process.exit(0)
+}

@@ -3,6 +3,7 @@ import { SieveCache } from '@neophi/sieve-cache'
 import { CacheableMemory } from 'cacheable'
 import { createLRU } from 'lru.min'
 import { LRUCache } from 'lru-cache'
+import { createCache, memory } from 'millpond'
 import { createMemoryStore } from 'millpond/memory'
 import { LRUMap } from 'mnemonist'
 import QuickLRU from 'quick-lru'
@@ -24,6 +25,8 @@ export interface SubjectType {
   readonly name: string
   /** Ours are compared with the others, never with each other. */
   readonly ours?: true
+  /** Only these rows; a library whose `set` is asynchronous has no place in the others. */
+  readonly rows?: 'reads'
   /** Knows deadlines. */
   readonly ttl: boolean
   /** What must be known to judge its figures. */
@@ -50,13 +53,24 @@ export const subjects: readonly SubjectType[] = [
     },
   },
   {
+    name: 'millpond',
+    ours: true,
+    ttl: true,
+    rows: 'reads',
+    note: 'cache.peek(key) of createCache({ tiers: [memory({ maxEntries })] })',
+    make(capacity, ttlMs) {
+      const cache = createCache({ tiers: [memory({ maxEntries: capacity })], defaults: { ttl: ttlMs ?? Infinity } })
+      return { get: (key) => cache.peek(key), set: (key, value) => cache.set(key, value) }
+    },
+  },
+  {
     name: 'millpond store',
     ours: true,
     ttl: true,
     note: 'the memory tier alone, with every check that the engine makes on a hit',
     make(capacity, ttlMs) {
       const clock = benchClock()
-      const store = createMemoryStore({ maxEntries: capacity, policy: (process.env['MILLPOND_POLICY'] ?? 'lru') as 'lru' }, { clock })
+      const store = createMemoryStore({ maxEntries: capacity }, { clock })
       const near = store.space('')
       const none: readonly string[] = []
       const seq = 0

@@ -36,7 +36,7 @@ export interface MemorySettings {
 }
 
 const DEFAULT_ENTRIES = 1000
-const DEFAULT_POLICY: PolicyName = 'lru'
+const DEFAULT_POLICY: PolicyName = 'adaptive'
 const DEFAULT_PRESSURE = 0.85
 const UNITS: ReadonlyMap<string, number> = new Map([
   ['b', 1],

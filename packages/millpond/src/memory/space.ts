@@ -27,7 +27,9 @@ export class Space implements Near {
   /** The store writes what each hit must know straight into here: one field less to follow. */
   marks: Uint8Array
   readonly #markLimit: number
-  readonly #policy: Eviction | null
+  readonly #policy: Eviction
+  /** The policy reads the marks; it is told of a hit only where a mark lies above the limit: that is how it watches a slot. */
+  readonly #marked: boolean
 
   constructor(name: string, id: number, owner: SpaceOwner) {
     this.name = name
@@ -37,7 +39,8 @@ export class Space implements Near {
     this.index = new KeyIndex(owner.slots)
     this.marks = owner.hits
     this.#markLimit = owner.hitLimit
-    this.#policy = owner.eviction.marks === undefined ? owner.eviction : null
+    this.#policy = owner.eviction
+    this.#marked = owner.eviction.marks !== undefined
   }
 
   get size(): number {
@@ -51,8 +54,8 @@ export class Space implements Near {
   hit(slot: number): void {
     const mark = this.marks[slot] as number
     if (mark < this.#markLimit) this.marks[slot] = mark + 1
-    else if (mark > this.#markLimit) this.#owner.eviction.hit(slot)
-    if (this.#policy !== null) this.#policy.hit(slot)
+    else if (mark > this.#markLimit) this.#policy.hit(slot)
+    if (!this.#marked) this.#policy.hit(slot)
   }
 
   value(slot: number): unknown {

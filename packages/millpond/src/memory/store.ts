@@ -31,6 +31,8 @@ export class MemoryStore implements NearStore, SpaceOwner {
   readonly #spaces: Space[] = []
   readonly #byName = new Map<string, Space>()
   readonly #countsBytes: boolean
+  /** The policy has no marks: the store counts for `hits` alone. */
+  readonly #countsHits: boolean
   readonly #pressure: Pressure | undefined
   /** The limits in force: what was configured, or less while the heap is short. */
   readonly #mostEntries: number
@@ -57,6 +59,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.policy = this.eviction.name
     this.hits = this.eviction.marks ?? new Uint8Array(0)
     this.hitLimit = this.eviction.marks === undefined ? HIT_LIMIT : (this.eviction.markLimit ?? HIT_LIMIT)
+    this.#countsHits = this.eviction.marks === undefined
     this.#expiry = new Expiry(this.slots, clock, (slot) => this.remove(slot, 'ttl_expired'))
     this.#pressure = settings.pressure === false ? undefined : new Pressure(settings.pressure, clock, () => this.#heed(), heap)
   }
@@ -108,7 +111,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     slots.pairs[2 * slot] = key
     slots.setSpace(slot, space.id)
     space.index.insert(slot)
-    this.hits[slot] = 0
+    if (this.#countsHits) this.hits[slot] = 0
     return slot
   }
 

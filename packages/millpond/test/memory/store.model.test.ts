@@ -63,6 +63,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const configurations: Record<string, MemoryOptions> = {
   'one entry': { maxEntries: 1 },
   'few entries, lru': { maxEntries: 7, policy: 'lru' },
+  'few entries, sieve': { maxEntries: 7, policy: 'sieve' },
+  'few entries, s3-fifo': { maxEntries: 7, policy: 's3-fifo' },
+  'few entries, w-tinylfu': { maxEntries: 7, policy: 'w-tinylfu' },
+  'few entries, adaptive': { maxEntries: 7, policy: 'adaptive' },
   'all fit': { maxEntries: 1_000 },
   bytes: { maxBytes: 2_000 },
   'bytes and entries': { maxBytes: 2_500, maxEntries: 12 },

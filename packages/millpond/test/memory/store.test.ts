@@ -163,7 +163,7 @@ describe('isolation', () => {
 
 describe('hits', () => {
   test('are counted per entry, from its store on', () => {
-    for (const policy of ['lru', 'sieve', 's3-fifo', 'w-tinylfu'] as const) {
+    for (const policy of ['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive'] as const) {
       const { near } = open({ policy })
       near.set('a', entry(1))
       near.set('b', entry(1))

@@ -1,0 +1,150 @@
+// Awaited reads through: what a service writes, `await cache.getOrSet(key, loader)`, when the value is there.
+import { BentoCache, bentostore } from 'bentocache'
+import { memoryDriver } from 'bentocache/drivers/memory'
+import { createCache as createCacheManager } from 'cache-manager'
+import { Cacheable } from 'cacheable'
+import Keyv from 'keyv'
+import { LRUCache } from 'lru-cache'
+import { createCache, memory } from 'millpond'
+import { TTL_MS } from './subjects.ts'
+
+export const AWAITED_ROWS = ['getOrSet hit prebuilt', 'getOrSet hit fresh', 'getOrSet hit, object', 'set'] as const
+export type AwaitedRow = (typeof AWAITED_ROWS)[number]
+
+interface AwaitedSubject {
+  getOrSet(key: string, load: () => Promise<unknown>): Promise<unknown>
+  set(key: string, value: unknown): Promise<unknown>
+}
+
+interface AwaitedType {
+  readonly name: string
+  readonly note?: string
+  make(): AwaitedSubject
+}
+
+const CAPACITY = 1_000
+/** Long enough for the clock of `process.cpuUsage`; a slow library does fewer rounds, not shorter ones. */
+const BATCH_MS = 80
+const BATCHES = 5
+
+export const awaitedTypes: readonly AwaitedType[] = [
+  {
+    name: 'Map behind async',
+    note: 'no TTL, no limit, no single flight',
+    make() {
+      const map = new Map<string, unknown>()
+      return {
+        async getOrSet(key, load) {
+          const held = map.get(key)
+          if (held !== undefined) return held
+          const value = await load()
+          map.set(key, value)
+          return value
+        },
+        async set(key, value) {
+          map.set(key, value)
+        },
+      }
+    },
+  },
+  {
+    name: 'millpond',
+    make() {
+      const cache = createCache({ tiers: [memory({ maxEntries: CAPACITY })], defaults: { ttl: TTL_MS } })
+      return { getOrSet: (key, load) => cache.getOrSet(key, load), set: (key, value) => cache.set(key, value) }
+    },
+  },
+  {
+    name: 'lru-cache fetch',
+    note: 'the loader is fixed at construction',
+    make() {
+      const cache = new LRUCache<string, object>({ max: CAPACITY, ttl: TTL_MS, fetchMethod: async (key) => ({ key }) })
+      return {
+        getOrSet: (key) => cache.fetch(key),
+        async set(key, value) {
+          cache.set(key, value as object)
+        },
+      }
+    },
+  },
+  {
+    name: 'cache-manager wrap',
+    make() {
+      const cache = createCacheManager({ ttl: TTL_MS })
+      return { getOrSet: (key, load) => cache.wrap(key, load), set: (key, value) => cache.set(key, value) }
+    },
+  },
+  {
+    name: 'cacheable getOrSet',
+    make() {
+      const cache = new Cacheable({ ttl: TTL_MS })
+      return { getOrSet: (key, load) => cache.getOrSet(key, load), set: (key, value) => cache.set(key, value) }
+    },
+  },
+  {
+    name: 'bentocache getOrSet',
+    make() {
+      const cache = new BentoCache({
+        default: 'memory',
+        ttl: TTL_MS,
+        stores: { memory: bentostore().useL1Layer(memoryDriver({ maxItems: CAPACITY })) },
+      })
+      return { getOrSet: (key, load) => cache.getOrSet({ key, factory: load }), set: (key, value) => cache.set({ key, value }) }
+    },
+  },
+  {
+    name: 'keyv get',
+    note: 'no getOrSet: get, and set on a miss',
+    make() {
+      const cache = new Keyv({ ttl: TTL_MS })
+      return {
+        async getOrSet(key, load) {
+          const held = await cache.get(key)
+          if (held !== undefined) return held
+          const value = await load()
+          await cache.set(key, value)
+          return value
+        },
+        set: (key, value) => cache.set(key, value),
+      }
+    },
+  },
+]
+
+/** Nanoseconds of CPU an operation, per row. */
+export async function runAwaited(name: string): Promise<{ row: AwaitedRow; ns: number }[]> {
+  const type = awaitedTypes.find((one) => one.name === name)
+  if (type === undefined) throw new Error(`no awaited subject ${name}`)
+  const subject = type.make()
+  const keys = Array.from({ length: CAPACITY }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
+  for (const [i, key] of keys.entries()) await subject.set(key, `value ${i}`)
+  const load = (): Promise<unknown> => Promise.reject(new Error('a hit was expected'))
+  const samples: { row: AwaitedRow; ns: number }[] = [
+    { row: 'getOrSet hit prebuilt', ns: await measure((i) => subject.getOrSet(keys[i % CAPACITY] as string, load)) },
+    { row: 'getOrSet hit fresh', ns: await measure((i) => subject.getOrSet(`user:profile:${1_000_000 + (i % CAPACITY)}`, load)) },
+    { row: 'set', ns: await measure((i) => subject.set(keys[i % CAPACITY] as string, 'another value')) },
+  ]
+  for (const [i, key] of keys.entries())
+    await subject.set(key, { id: i, name: `name ${i}`, roles: ['viewer', 'manager'], address: { city: 'x', zip: i } })
+  samples.push({ row: 'getOrSet hit, object', ns: await measure((i) => subject.getOrSet(keys[i % CAPACITY] as string, load)) })
+  return samples
+}
+
+async function measure(run: (i: number) => Promise<unknown>): Promise<number> {
+  let count = 1_000
+  let ns = 0
+  for (let warm = 0; warm < BATCH_MS * 2e6; warm += ns * count) {
+    ns = await timed(count, run)
+    if (ns * count < BATCH_MS * 5e5) count *= 2
+  }
+  const results: number[] = []
+  for (let i = 0; i < BATCHES; i++) results.push(await timed(Math.ceil((BATCH_MS * 1e6) / ns), run))
+  return results.sort((a, b) => a - b)[BATCHES >> 1] as number
+}
+
+async function timed(count: number, run: (i: number) => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage()
+  for (let i = 0; i < count; i++) await run(i)
+  const { user, system } = process.cpuUsage(before)
+  return Math.max(1, (user + system) * 1000) / count
+}
