@@ -4,6 +4,7 @@
 const MAX_READ = 256
 const SEPARATORS = /([:/|,\s?&=#[\]"]+)/
 const VERSION = /^v\d{1,3}$/i
+const DIGIT = /\d/
 const NUMBER = /^[+-]?\d+$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const HEX = /^(?=.*\d)[0-9a-f]{8,}$/i
@@ -29,10 +30,12 @@ export function keyPattern(key: string): string {
 
 /** An e-mail address is one id, dots and all; elsewhere a dot separates. */
 function partPattern(part: string): string {
-  return part.includes('@') ? '*' : part.split('.').map(wordPattern).join('.')
+  if (part.includes('@')) return '*'
+  return part.includes('.') ? part.split('.').map(wordPattern).join('.') : wordPattern(part)
 }
 
 function wordPattern(word: string): string {
-  if (word === '' || VERSION.test(word)) return word
-  return word.length > LONGEST_WORD || IDS.some((id) => id.test(word)) ? '*' : word.replace(COUNTED, '$1*')
+  if (word.length > LONGEST_WORD) return '*'
+  if (!DIGIT.test(word) || VERSION.test(word)) return word
+  return IDS.some((id) => id.test(word)) ? '*' : word.replace(COUNTED, '$1*')
 }

@@ -4,7 +4,7 @@ import { type HotKey, HotKeys } from './hot-keys.ts'
 import { keyPattern } from './key-pattern.ts'
 
 export interface KeyStatisticsOptions {
-  /** One of how many reads is looked at; counts are multiplied by it. Default 16. 1 looks at all. */
+  /** One of how many reads is looked at; counts are multiplied by it. Default 64. 1 looks at all. */
   readonly sampleEvery?: number
   /** Patterns told apart; further ones count as `(other)`. Default 200. */
   readonly maxPatterns?: number
@@ -41,7 +41,7 @@ export interface KeyStatistics {
 }
 
 export const OTHER = '(other)'
-const DEFAULTS = { sampleEvery: 16, maxPatterns: 200, trackedKeys: 256, seed: 0x9e3779b9 }
+const DEFAULTS = { sampleEvery: 64, maxPatterns: 200, trackedKeys: 256, seed: 0x9e3779b9 }
 
 export function createKeyStatistics(options: KeyStatisticsOptions = {}): KeyStatistics {
   const resolved = { ...DEFAULTS, ...options }
