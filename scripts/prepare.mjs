@@ -17,7 +17,9 @@ export function checkNode(version = process.versions.node) {
 
 /** `npm ci`, unless what is installed is what the lock file asks for; false when it failed. */
 export function install() {
-  return isInstalled() || step('installing packages (npm ci)', () => npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']))
+  return (
+    isInstalled() || step('installing packages (npm ci)', () => npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']))
+  )
 }
 
 /** npm notes at the end of each install what it installed; packages for other platforms are asked for, but not there. */

@@ -28,5 +28,17 @@ if (!existsSync(path)) {
   console.error(`millpond: ${program.entry} is not there after the build`)
   process.exit(1)
 }
+if (process.env.npm_lifecycle_event) endWithParent()
 process.argv = [process.execPath, path, ...args]
 await import(pathToFileURL(path).href)
+
+/** npm passes SIGTERM on to its shell, and the shell dies of it without a word to us. */
+function endWithParent() {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    process.kill(process.pid, 'SIGTERM')
+  }, 200)
+  timer.unref()
+}

@@ -122,6 +122,20 @@ describe('npm start', () => {
     expect([code, out]).toEqual([7, expect.stringMatching(/drained\n$/)])
   })
 
+  test('drains the program when npm was told to end, whose shell passes nothing on', async () => {
+    const command = `${JSON.stringify(process.execPath)} scripts/start.mjs serve --serve; true`
+    const env = environment({ npm_lifecycle_event: 'start' })
+    const shell = spawn('sh', ['-c', command], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+    let out = ''
+    shell.stdout.on('data', (data) => {
+      out += data
+      if (String(data).includes('serving')) shell.kill('SIGTERM')
+    })
+    // Closed once the program, too, has let go of it.
+    await new Promise((resolve) => shell.once('close', resolve))
+    expect(out).toMatch(/drained\n$/)
+  })
+
   test.each([
     ['18.20.4', false],
     ['20.18.9', false],
