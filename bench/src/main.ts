@@ -1,0 +1,112 @@
+// `npm run bench`: ours beside the peers, in one run, in turn, ratios first. `--gate` compares with the committed baseline instead.
+import { availableParallelism, cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { AWAITED_ROWS, awaitedTypes } from './awaited.ts'
+import { type BytesAnswer, measureInTurn } from './children.ts'
+import { gate, saveBaseline } from './gate.ts'
+import { goalLines } from './goals.ts'
+import { type Results, ratioTable } from './results.ts'
+import { ROWS, type Row } from './rows.ts'
+import { subjects } from './subjects.ts'
+import { printTable } from './table.ts'
+
+const HELP = `usage: npm run bench -- [options]
+  --quick         two sizes, three rounds (some minutes)
+  --sizes 1000,100000,1000000
+  --rounds N      how often each library has its turn (default 5)
+  --only a,b      these libraries beside ours, the Map and lru-cache
+  --rows a,b      these workloads: ${ROWS.join(', ')}
+  --json          print the figures as JSON, nothing else
+  --gate          compare ours with bench/baseline.json; exit code 1 on a real loss
+  --save          measure as the gate does and write bench/baseline.json`
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    sizes: { type: 'string' },
+    rounds: { type: 'string' },
+    only: { type: 'string' },
+    rows: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    gate: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+if (values.help) console.log(HELP)
+else if (values.save) await saveBaseline(progress)
+else if (values.gate) process.exitCode = (await gate(progress)) ? 0 : 1
+else await bench()
+
+async function bench(): Promise<void> {
+  const sizes = numbers(values.sizes ?? (values.quick ? '1000,100000' : '1000,100000,1000000'), '--sizes')
+  const [rounds = 0] = numbers(values.rounds ?? (values.quick ? '3' : '5'), '--rounds')
+  const rows = chosen(values.rows, ROWS, '--rows')
+  const always = subjects.filter((subject) => subject.ours === true || subject.name === 'lru-cache' || subject.name.startsWith('Map'))
+  const names =
+    values.only === undefined
+      ? subjects.map((subject) => subject.name)
+      : [
+          ...always.map((subject) => subject.name),
+          ...chosen(
+            values.only,
+            subjects.map((subject) => subject.name),
+            '--only',
+          ),
+        ]
+  const results = await measureInTurn(
+    { sizes, rounds, rows, names: [...new Set(names)], awaited: awaitedTypes.map((type) => type.name), bytesAt: Math.max(...sizes) },
+    progress,
+  )
+  if (values.json)
+    console.log(
+      JSON.stringify({ at: new Date().toISOString(), node: process.version, cpu: cpus()[0]?.model, ...results.toJSON() }, null, 2),
+    )
+  else print(results, sizes, rows)
+}
+
+function print(results: Results, sizes: readonly number[], rows: readonly Row[]): void {
+  console.log(
+    `\nNode ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown'}, ${new Date().toISOString().slice(0, 10)}`,
+  )
+  console.log(
+    'Cells: cost over lru-cache in the same round (less is better), median and half the spread between quarters; CPU ns an operation.',
+  )
+  console.log('Keys of 20 characters; fresh: built for each call, as services do (the building counts, for all alike).')
+  for (const size of sizes) {
+    console.log(`\n## ${size.toLocaleString('en')} entries\n`)
+    printTable(ratioTable(results, `${size}`, rows, 'lru-cache'))
+  }
+  console.log('\n## Awaited, 1,000 entries with a TTL; over cache-manager\n')
+  printTable(ratioTable(results, 'awaited', AWAITED_ROWS, 'cache-manager wrap'))
+  console.log('\n## Bytes an entry beside key and value\n')
+  printTable([['library', 'entries', 'without TTL', 'with TTL'], ...results.bytes.map(bytesRow)])
+  console.log('\n## Notes\n')
+  for (const { name, note } of [...subjects, ...awaitedTypes]) if (note !== undefined) console.log(`- ${name}: ${note}`)
+  console.log('\n## Goals\n')
+  printTable([['goal', 'wanted', 'measured', ''], ...goalLines(results)])
+}
+
+function bytesRow({ name, size, plain, ttl }: BytesAnswer): string[] {
+  return [name, size.toLocaleString('en'), plain.toFixed(1), ttl?.toFixed(1) ?? '']
+}
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+function numbers(text: string, flag: string): number[] {
+  const parsed = text.split(',').map(Number)
+  if (parsed.every((n) => Number.isSafeInteger(n) && n > 0)) return parsed
+  console.error(`bench: ${flag} is ${JSON.stringify(text)}: give whole numbers from 1, with commas between them`)
+  process.exit(2)
+}
+
+function chosen<T extends string>(text: string | undefined, known: readonly T[], flag: string): T[] {
+  if (text === undefined) return [...known]
+  const found = text.split(',').map((name) => known.find((one) => one === name.trim()))
+  if (found.every((one) => one !== undefined)) return found
+  console.error(`bench: ${flag} is ${JSON.stringify(text)}: there are ${known.join(', ')}`)
+  process.exit(2)
+}
