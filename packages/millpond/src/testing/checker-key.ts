@@ -96,26 +96,34 @@ function firstAbove(line: Timeline, version: number): Bound | undefined {
   return line.bounds[countBelow(line.floors, version, true)]
 }
 
+interface Seen {
+  readonly at: number
+  readonly version: number
+  /** The latest acked change that it shows: acked before it ended. */
+  readonly floor: number
+}
+
 interface ProcessView {
   readonly acked: Timeline
   readonly refused: Timeline
-  readonly byEnd: readonly Operation[]
-  ended: number
-  seen: number
+  /** Its reads in the order in which they ended. */
+  readonly seen: readonly Seen[]
+  passed: number
+  newest: number
+  floor: number
 }
 
 /** Sweeps the reads of a key in the order in which they began. */
 export function judgeKey(history: KeyHistory, judgement: KeyJudgement): void {
   const all = timeline(history.acked)
   const late = timeline(history.acked)
-  const ackedVersions: number[] = []
   const reads = history.reads.filter((read) => read.acked && read.version !== undefined).sort((a, b) => a.start - b.start)
   const views = viewsOf(history, reads)
   for (const read of reads) {
     const view = views.get(read.process)
     const version = read.version
     if (view === undefined || version === undefined) continue
-    const newest = pass(all, read.start, (bound) => insert(ackedVersions, bound.version))
+    const newest = pass(all, read.start)
     const settled = pass(late, read.start - judgement.boundMs)
     if (!judgeOrigin(history, read, version, judgement)) continue
     const stale = judgeStale(history.key, read, version, { view, newest, settled, all, judgement })
@@ -123,7 +131,7 @@ export function judgeKey(history: KeyHistory, judgement: KeyJudgement): void {
       const since = firstAbove(all, version)
       if (since !== undefined && since.by.process !== read.process) judgement.staleFor(read.start - since.at)
     }
-    judgeOrder(history.key, read, version, { view, ackedVersions, stale, judgement })
+    judgeOrder(history.key, read, version, { view, stale, judgement })
     judgeConvergence(history, read, version, judgement)
   }
 }
@@ -131,17 +139,31 @@ export function judgeKey(history: KeyHistory, judgement: KeyJudgement): void {
 function viewsOf(history: KeyHistory, reads: readonly Operation[]): Map<string, ProcessView> {
   const acked = groupBy(history.acked, (bound) => bound.by.process)
   const refused = groupBy(history.refused, (bound) => bound.by.process)
+  const seen = groupBy(seenInOrder(history, reads), ({ process }) => process)
   const views = new Map<string, ProcessView>()
-  for (const [process, own] of groupBy(reads, (read) => read.process)) {
+  for (const process of new Set(reads.map((read) => read.process))) {
     views.set(process, {
       acked: timeline(acked.get(process) ?? []),
       refused: timeline(refused.get(process) ?? []),
-      byEnd: [...own].sort((a, b) => a.end - b.end),
-      ended: 0,
-      seen: Number.NEGATIVE_INFINITY,
+      seen: seen.get(process) ?? [],
+      passed: 0,
+      newest: Number.NEGATIVE_INFINITY,
+      floor: Number.NEGATIVE_INFINITY,
     })
   }
   return views
+}
+
+/** What each read showed, and which acked change that reflects. */
+function seenInOrder(history: KeyHistory, reads: readonly Operation[]): (Seen & { readonly process: string })[] {
+  const acks = timeline(history.acked)
+  const versions: number[] = []
+  return [...reads]
+    .sort((a, b) => a.end - b.end)
+    .map(({ process, end, version = 0 }) => {
+      pass(acks, end, (bound) => insert(versions, bound.version))
+      return { process, at: end, version, floor: versions[countBelow(versions, version, true) - 1] ?? Number.NEGATIVE_INFINITY }
+    })
 }
 
 /** The value was made for this key, and before it was shown. */
@@ -204,25 +226,24 @@ function judgeStale(key: string, read: Operation, version: number, { view, newes
 
 interface OrderContext {
   readonly view: ProcessView
-  readonly ackedVersions: readonly number[]
   /** Already judged stale: one finding is enough. */
   readonly stale: boolean
   readonly judgement: KeyJudgement
 }
 
 /** G7: having shown an acked change, a process never steps back behind it. */
-function judgeOrder(key: string, read: Operation, version: number, { view, ackedVersions, stale, judgement }: OrderContext): void {
-  for (let done = view.byEnd[view.ended]; done !== undefined && done.end < read.start; done = view.byEnd[view.ended]) {
-    view.seen = Math.max(view.seen, done.version ?? Number.NEGATIVE_INFINITY)
-    view.ended += 1
+function judgeOrder(key: string, read: Operation, version: number, { view, stale, judgement }: OrderContext): void {
+  for (let done = view.seen[view.passed]; done !== undefined && done.at < read.start; done = view.seen[view.passed]) {
+    view.newest = Math.max(view.newest, done.version)
+    view.floor = Math.max(view.floor, done.floor)
+    view.passed += 1
   }
-  if (stale || view.seen <= version) return
-  const floor = ackedVersions[countBelow(ackedVersions, view.seen, true) - 1]
-  if (floor === undefined || floor <= version) {
+  if (stale || view.newest <= version) return
+  if (view.floor <= version) {
     judgement.unackedStepBack()
     return
   }
-  const what = `version ${version} was read after ${view.seen} had been, and ${floor} had been acked`
+  const what = `version ${version} was read after ${view.newest} had been, when ${view.floor} had been acked`
   judgement.report({ rule: 'backward', guarantee: 'G7', key, what, operation: read })
 }
 

@@ -29,6 +29,8 @@ export interface Limits {
   readonly codes?: readonly string[]
   /** Codes that a read may be refused with: those that the caller asked for. A failing tier is none. */
   readonly readCodes?: readonly string[]
+  /** Judge by these rules alone. Default: all. */
+  readonly rules?: readonly Rule[]
   /** Findings that are kept whole; all are counted. Default 100. */
   readonly keep?: number
 }
@@ -80,6 +82,7 @@ export function checkHistory(lines: Iterable<HistoryLine>, limits: Limits = {}):
   const found: Partial<Record<Rule, number>> = {}
   const keep = limits.keep ?? 100
   const report = (violation: Violation) => {
+    if (limits.rules?.includes(violation.rule) === false) return
     found[violation.rule] = (found[violation.rule] ?? 0) + 1
     if (violations.length < keep) violations.push(violation)
   }

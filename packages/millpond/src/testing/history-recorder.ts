@@ -75,7 +75,7 @@ export function recordHistory({ process, write }: RecorderOptions): HistoryRecor
         end({ end: at, acked: true, ...(value === undefined ? {} : { version: value.version, of: value.key }) })
         return value
       } catch (error) {
-        end({ end: historyTime(), acked: false, error: describe(error) })
+        end({ end: historyTime(), acked: false, error: describeError(error) })
         return undefined
       }
     },
@@ -91,7 +91,7 @@ export function recordHistory({ process, write }: RecorderOptions): HistoryRecor
         end({ end: historyTime(), acked })
         return acked
       } catch (error) {
-        end({ end: historyTime(), acked: false, error: describe(error) })
+        end({ end: historyTime(), acked: false, error: describeError(error) })
         return false
       }
     },
@@ -139,7 +139,8 @@ function sampleLag(process: string, tell: (line: HistoryLine) => void): () => vo
   }
 }
 
-function describe(error: unknown): NonNullable<Operation['error']> {
+/** An error as a history line holds it. */
+export function describeError(error: unknown): NonNullable<Operation['error']> {
   if (!(error instanceof Error)) return { name: typeof error, message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   return { name: error.name, message: error.message.slice(0, 200), ...(code === undefined ? {} : { code }) }

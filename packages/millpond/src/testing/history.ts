@@ -83,6 +83,8 @@ export interface Quiet {
 export interface FaultSpan {
   readonly kind: 'fault'
   readonly name: string
+  /** How exactly. */
+  readonly how?: string
   readonly start: number
   readonly end: number
 }

@@ -49,19 +49,23 @@ export const FAULTS = [
   'process-killed',
 ] as const
 
-/** Beyond the eight of every plan: nothing at all, bytes that change, a file that somebody else locks. */
-export const OTHER_FAULTS = ['none', 'link-corrupt', 'file-locked'] as const
+/**
+ * Beyond the eight of every plan: nothing at all; connections that end in the middle of a word; bytes that change on the way, which
+ * TCP's checksum or TLS keep from happening, and by which only values may be judged; a file that somebody else locks.
+ */
+export const OTHER_FAULTS = ['none', 'link-torn', 'link-garbled', 'file-locked'] as const
 
 export type FaultName = (typeof FAULTS)[number] | (typeof OTHER_FAULTS)[number]
 
 /** Strikes once and heals. Resolves when everything works again. */
 export async function strike(name: FaultName, field: Battlefield): Promise<void> {
   const start = historyTime()
-  await BLOWS[name](field)
-  field.note({ kind: 'fault', name, start, end: historyTime() })
+  const how = await BLOWS[name](field)
+  field.note({ kind: 'fault', name, ...(typeof how === 'string' ? { how } : {}), start, end: historyTime() })
 }
 
-const BLOWS: Record<FaultName, (field: Battlefield) => Promise<void>> = {
+/** Resolves with how exactly it struck, where that was drawn. */
+const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
   none: (field) => field.sleep(500),
   'server-paused': async (field) => {
     const server = serverOf(field)
@@ -93,11 +97,9 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<void>> = {
       ...(field.random.chance(0.5) ? { jitterMs: 150 } : {}),
       ...(field.random.chance(0.5) ? { direction: field.random.pick(['up', 'down']) } : {}),
     }),
-  'link-corrupt': (field) =>
-    faultyLinks(
-      field,
-      field.random.chance(0.5) ? { kind: 'corrupt', rate: 0.0005 } : { kind: 'cut', afterBytes: field.random.below(2000) },
-    ),
+  'link-torn': (field) =>
+    faultyLinks(field, { kind: 'cut', afterBytes: field.random.below(2000), direction: field.random.pick(['up', 'down']) }),
+  'link-garbled': (field) => faultyLinks(field, { kind: 'corrupt', rate: field.random.pick([0.00005, 0.0005, 0.005]) }),
   'process-stopped': async (field) => {
     const victim = field.random.pick(field.participants)
     const { name, pid } = victim
@@ -116,13 +118,16 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<void>> = {
 }
 
 /** On one link or all of them; on every connection, or on those that follow the log alone. */
-async function faultyLinks(field: Battlefield, fault: Fault): Promise<void> {
-  const links = field.random.chance(0.6) ? [field.random.pick(field.links)] : field.links
+async function faultyLinks(field: Battlefield, fault: Fault): Promise<string> {
+  const one = field.random.chance(0.6) ? field.random.below(field.links.length) : undefined
+  const links = one === undefined ? field.links : field.links.slice(one, one + 1)
   const busOnly = fault.kind !== 'refuse' && field.random.chance(0.3)
   const where = busOnly ? ({ commands }: { commands: ReadonlyMap<string, number> }) => isFollower(commands) : () => true
   await Promise.all(links.map((link) => link.set(fault, where)))
   await field.sleep(between(field, 200, 2500))
   await Promise.all(links.map((link) => link.heal()))
+  const whose = one === undefined ? 'all links' : `the link of ${field.participants[one]?.name}`
+  return `${JSON.stringify(fault)} on ${busOnly ? 'the following connections of ' : ''}${whose}`
 }
 
 const FOLLOWING = ['SUBSCRIBE', 'SSUBSCRIBE', 'PSUBSCRIBE', 'XREAD']

@@ -98,6 +98,9 @@ describe('order, origin and ends', () => {
     const verdict = checkHistory([commit(1, 0), commit(2, 100), read('b', 2, 120), read('b', 1, 130)])
     expect([verdict.outcome, verdict.counts.unackedStepsBack]).toEqual(['clean', 1])
   })
+  test('G7: what was shown before its change acked is no promise', () => {
+    expect(found([commit(1, 0), commit(2, 100), read('b', 2, 105), op({ op: 'delete', start: 110 }), read('b', 1, 130)])).toEqual({})
+  })
   test('G7: reads that overlap have no order', () => {
     expect(found([...changed(), read('b', 2, 120, { end: 131 }), read('b', 1, 130)])).toEqual({})
   })

@@ -1,0 +1,168 @@
+// The ledger in its plainest form: one object, no I/O, nothing clever. What real stores must agree with.
+import type { Advanced, Change, CommitItem, LeaseAnswer, Snapshot, Stored, Tail } from '../core/contracts.ts'
+import type { Line, Position, Target } from '../core/ledger.ts'
+
+export interface LedgerRecordOptions {
+  /** How many key targets, how many tags and patterns, and how many lines are kept. Default 100,000. */
+  readonly targets?: number
+  /** How long lines and key targets are kept, milliseconds. Default 120000. */
+  readonly windowMs?: number
+  /** Entries also lie in tiers that an advance does not drop from. Default false. */
+  readonly externalTiers?: boolean
+}
+
+interface InForce {
+  readonly target: Target
+  readonly seq: number
+  readonly mode: 'delete' | 'expire'
+  readonly reason: string
+  readonly id: string
+}
+
+const MAX_PATTERNS = 64
+
+/** One namespace's record, in one epoch. Every method is one step. Entries live in the map that is handed in. */
+export class LedgerRecord {
+  readonly epoch: string
+  #seq = 0
+  #floor = 0
+  #commitFloor = 0
+  #external: boolean
+  #targets: InForce[] = []
+  #log: { readonly line: Line; readonly at: number }[] = []
+  readonly #leases = new Map<string, { readonly id: string; readonly until: number }>()
+  readonly #entries: Map<string, Stored>
+  readonly #options: LedgerRecordOptions
+
+  constructor(epoch: string, entries: Map<string, Stored>, options: LedgerRecordOptions = {}) {
+    this.epoch = epoch
+    this.#entries = entries
+    this.#options = options
+    this.#external = options.externalTiers ?? false
+  }
+
+  get position(): Position {
+    return { epoch: this.epoch, seq: this.#seq }
+  }
+
+  /** Key targets may have been forgotten without a floor while nobody needed one. */
+  coverOtherTiers(): void {
+    if (this.#external) return
+    this.#external = true
+    this.#floor = Math.max(this.#floor, this.#commitFloor)
+  }
+
+  pull(from?: Position): Snapshot | Tail {
+    const { position } = this
+    const floor = this.#floor
+    if (from !== undefined && from.epoch === this.epoch && from.seq <= this.#seq) {
+      const lines = this.#log.filter(({ line }) => line.seq > from.seq).map(({ line }) => line)
+      if (lines.length === this.#seq - from.seq) return { kind: 'tail', position, floor, lines }
+    }
+    const inForce = this.#targets.filter((one) => one.seq >= floor).sort((a, b) => a.seq - b.seq)
+    return { kind: 'snapshot', position, floor, lines: inForce.map(({ target, ...line }) => ({ ...line, targets: [target] })) }
+  }
+
+  advance(change: Change, now: number): Advanced {
+    const stored = change.write.map((_, index) => this.#mayWrite(change, index))
+    this.#seq += 1
+    const seq = this.#seq
+    const line = this.#collapse(change)
+    if (line.mode === 'delete' && line.targets.some(({ kind }) => kind === 'all')) {
+      this.#targets = []
+      this.#log = []
+      this.#floor = seq
+    }
+    for (const target of line.targets) this.#put({ target, seq, mode: line.mode, reason: change.reason, id: change.id })
+    this.#log.push({ line: { seq, targets: line.targets, mode: line.mode, reason: change.reason, id: change.id }, at: now })
+    this.#prune(now)
+    const { position } = this
+    const dropped = change.drop.filter((key) => this.#entries.delete(key)).length
+    change.write.forEach((item, index) => {
+      if (stored[index]) this.#entries.set(item.key, { body: item.body, expiresAt: item.expiresAt, asOf: position })
+      else this.#entries.delete(item.key)
+    })
+    return change.unmovedSince === undefined ? { position, dropped } : { position, dropped, stored }
+  }
+
+  commit(items: readonly CommitItem[], now: number): boolean[] {
+    return items.map(({ key, target, lease, asOf, body, expiresAt }) => {
+      const held = this.#leases.get(target)
+      const isCurrent = asOf.epoch === this.epoch && asOf.seq <= this.#seq && asOf.seq >= Math.max(this.#floor, this.#commitFloor)
+      if (!isCurrent || this.#lastMove(target) > asOf.seq) return false
+      if (lease !== undefined && (held?.id !== lease || held.until <= now)) return false
+      this.#entries.set(key, { body, expiresAt, asOf })
+      return true
+    })
+  }
+
+  lease(key: string, id: string, ms: number, now: number): LeaseAnswer {
+    const held = this.#leases.get(key)
+    if (held !== undefined && held.id !== id && held.until > now) return { granted: false, leftMs: held.until - now }
+    this.#leases.set(key, { id, until: now + ms })
+    return { granted: true }
+  }
+
+  release(key: string, id: string): void {
+    if (this.#leases.get(key)?.id === id) this.#leases.delete(key)
+  }
+
+  #mayWrite({ targets, unmovedSince }: Change, index: number): boolean {
+    const target = targets[index]
+    if (unmovedSince === undefined || target?.kind !== 'key') return true
+    const { epoch, seq } = unmovedSince
+    return epoch === this.epoch && seq >= Math.max(this.#floor, this.#commitFloor) && this.#lastMove(target.key) <= seq
+  }
+
+  #put(next: InForce): void {
+    const name = nameOf(next.target)
+    this.#targets = this.#targets.filter((one) => one.mode !== next.mode || nameOf(one.target) !== name)
+    this.#targets.push(next)
+  }
+
+  #lastMove(key: string): number {
+    const concerning = this.#targets.filter(({ target }) => target.kind === 'all' || (target.kind === 'key' && target.key === key))
+    return Math.max(0, ...concerning.map(({ seq }) => seq))
+  }
+
+  /** Patterns are matched one by one: too many become a clear. */
+  #collapse({ targets, mode }: Change): Pick<Change, 'targets' | 'mode'> {
+    const patterns = [...this.#targets.map(({ target }) => target), ...targets].filter(({ kind }) => kind === 'pattern')
+    const isNew = targets.some(({ kind }) => kind === 'pattern')
+    return isNew && new Set(patterns.map(nameOf)).size > MAX_PATTERNS
+      ? { mode: 'delete', targets: [...targets, { kind: 'all' }] }
+      : { targets, mode }
+  }
+
+  #prune(now: number): void {
+    const { targets: limit = 100_000, windowMs = 120_000 } = this.#options
+    while (this.#log.length > 1) {
+      const first = this.#log[0]
+      if (first === undefined || (this.#log.length <= limit && first.at > now - windowMs)) break
+      this.#log.shift()
+      if (!this.#external) this.#forgetKeys(first.line.seq)
+    }
+    const isKey = ({ target }: InForce) => target.kind === 'key'
+    for (const keys of [true, false]) {
+      const kept = this.#targets.filter((one) => isKey(one) === keys).sort((a, b) => a.seq - b.seq)
+      const last = kept[kept.length - limit - 1]
+      if (last === undefined) continue
+      if (keys && !this.#external) this.#forgetKeys(last.seq)
+      else {
+        this.#targets = this.#targets.filter((one) => isKey(one) !== keys || one.seq > last.seq)
+        this.#floor = Math.max(this.#floor, last.seq)
+      }
+    }
+  }
+
+  /** The steps that recorded them dropped the entries, so only a load from before could bring one back: it is refused. */
+  #forgetKeys(upTo: number): void {
+    this.#targets = this.#targets.filter(({ target, seq }) => target.kind !== 'key' || seq > upTo)
+    this.#commitFloor = Math.max(this.#commitFloor, upTo)
+  }
+}
+
+function nameOf(target: Target): string {
+  const name = target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.kind === 'pattern' ? target.pattern : ''
+  return `${target.kind} ${name}`
+}

@@ -1,0 +1,147 @@
+// A shared tier with its ledger that exists only in memory, can lose everything or go back in time, and is reached over links that can fail.
+import { randomBytes } from 'node:crypto'
+import type { LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import { LedgerRecord, type LedgerRecordOptions } from './simulator-ledger.ts'
+
+export interface SimulatedServerOptions extends LedgerRecordOptions {
+  /** Milliseconds, for leases and expiry. Default: the system's clock. */
+  readonly now?: () => number
+  /** Who sees it. Default `shared`. */
+  readonly scope?: Scope
+}
+
+/** How calls travel: `send` before the server acts, `back` before the caller hears of it. Both may reject or never resolve. */
+export interface Journey {
+  send(what: string): Promise<void>
+  back(what: string): Promise<void>
+  /** A hint on its way to a follower. */
+  push(what: string): Promise<void>
+}
+
+export interface SimulatedServer {
+  /** A tier over a link. Many may exist at a time, as processes have them. */
+  connect(journey?: Journey): Tier & { readonly ledger: LedgerStore }
+  /** Remembers everything as it is now. */
+  save(): void
+  /** Killed and started again: a new identity, empty or with what was saved. */
+  restart(how: 'empty' | 'saved'): void
+  /** Destroys one namespace's record, or all, as an eviction would. */
+  loseRecord(namespace?: string): void
+  /** Entries as they are stored. */
+  readonly entries: ReadonlyMap<string, Stored>
+}
+
+const AT_ONCE: Journey = { send: async () => {}, back: async () => {}, push: async () => {} }
+
+export function simulatedServer(options: SimulatedServerOptions = {}): SimulatedServer {
+  const now = options.now ?? Date.now
+  const entries = new Map<string, Stored>()
+  const records = new Map<string, LedgerRecord>()
+  const followers = new Map<string, Set<() => void>>()
+  let saved: readonly (readonly [string, Stored])[] = []
+  let external = options.externalTiers ?? false
+
+  /** A record of this life of the server, or the beginning of a new epoch. */
+  function recordOf(namespace: string): LedgerRecord {
+    const known = records.get(namespace)
+    if (external) known?.coverOtherTiers()
+    return known ?? begin(namespace)
+  }
+
+  function begin(namespace: string): LedgerRecord {
+    const record = new LedgerRecord(randomBytes(9).toString('base64url'), entries, { ...options, externalTiers: external })
+    records.set(namespace, record)
+    return record
+  }
+
+  function readOne(key: string): Stored | undefined {
+    const stored = entries.get(key)
+    if (stored === undefined || stored.expiresAt > now()) return stored
+    entries.delete(key)
+    return undefined
+  }
+
+  function dropAll(keys: readonly string[]): number {
+    return keys.filter((key) => entries.delete(key)).length
+  }
+
+  function connect(journey: Journey = AT_ONCE): Tier & { readonly ledger: LedgerStore } {
+    async function call<T>(what: string, act: () => T): Promise<T> {
+      await journey.send(what)
+      const result = act()
+      await journey.back(what)
+      return result
+    }
+    const scope = options.scope ?? 'shared'
+    const ledger: LedgerStore = {
+      scope,
+      pull: (namespace, from) =>
+        call('pull', () => {
+          const record = recordOf(namespace)
+          const isAhead = from !== undefined && from.epoch === record.epoch && from.seq > record.position.seq
+          return (isAhead ? begin(namespace) : record).pull(from)
+        }),
+      advance: (namespace, change) =>
+        call(`advance ${change.targets.map((target) => Object.values(target).join(' ')).join(', ')}`, () => {
+          const advanced = recordOf(namespace).advance(change, now())
+          for (const wake of followers.get(namespace) ?? []) wake()
+          return advanced
+        }),
+      commit: (namespace, items) =>
+        call(`commit ${items.map((item) => item.target).join(', ')}`, () => recordOf(namespace).commit(items, now())),
+      lease: (namespace, key, id, ms) => call(`lease ${key}`, () => recordOf(namespace).lease(key, id, ms, now())),
+      release: (namespace, key, id) => call(`release ${key}`, () => recordOf(namespace).release(key, id)),
+      follow(namespace, wake) {
+        const list = followers.get(namespace) ?? new Set()
+        followers.set(namespace, list)
+        const told = (): void => void journey.push('wake').then(wake, () => undefined)
+        list.add(told)
+        return () => list.delete(told)
+      },
+      coverOtherTiers() {
+        external = true
+      },
+    }
+    return {
+      name: 'simulated',
+      scope,
+      durable: true,
+      ledger,
+      read: (keys) => call('read', () => keys.map(readOne)),
+      write: (items) =>
+        call('write', () => {
+          for (const { key, body, expiresAt, asOf } of items) entries.set(key, { body, expiresAt, asOf })
+        }),
+      drop: (keys) => call('drop', () => dropAll(keys)),
+      clear: (prefix) => call('clear', () => dropAll([...entries.keys()].filter((key) => key.startsWith(prefix)))),
+      async *scan(prefix) {
+        yield await call('scan', () => [...entries.keys()].filter((key) => key.startsWith(prefix)))
+      },
+      close: async () => {},
+    }
+  }
+
+  return {
+    connect,
+    entries,
+    save() {
+      saved = [...entries]
+    },
+    restart(how) {
+      entries.clear()
+      records.clear()
+      if (how === 'saved') for (const [key, stored] of saved) entries.set(key, stored)
+    },
+    loseRecord(namespace) {
+      if (namespace === undefined) records.clear()
+      else records.delete(namespace)
+    },
+  }
+}
+
+/** What a call over a broken link ends with. */
+export function unreachable(what: string): MillpondError {
+  const code = ['read', 'write', 'drop', 'clear', 'scan'].includes(what) ? 'TIER_FAILED' : 'LEDGER_UNREACHABLE'
+  return new MillpondError(code, `simulated: ${what}: the link is down`)
+}

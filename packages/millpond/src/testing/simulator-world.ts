@@ -1,0 +1,305 @@
+// The simulated world: lives of processes, the links between them and the shared tier, the truth, and the passing of time.
+import { type FakeClock, fakeClock } from './clock.ts'
+import type { ChangeOp, HistoryLine, Operation, ReadOp } from './history.ts'
+import { describeError, type Versioned } from './history-recorder.ts'
+import {
+  describeStep,
+  type LaneStep,
+  type SimulatedCache,
+  type Simulation,
+  type SimulationParts,
+  type WorldStep,
+} from './simulator-program.ts'
+import { type Journey, type SimulatedServer, simulatedServer, unreachable } from './simulator-server.ts'
+import { type Choose, openSteps, type Steps } from './simulator-steps.ts'
+
+/** Every key carries it. */
+const TAG = 'all-of-them'
+const TTL_MS = 3_600_000
+const RETRY_MS = 60
+const MAX_SIMULATED_MS = 60_000
+
+/** One life of a process. */
+interface Life {
+  readonly name: string
+  readonly cache: SimulatedCache
+  readonly clock: FakeClock
+  readonly died: Promise<'died'>
+  readonly kill: () => void
+}
+
+const DIED = 'died'
+
+export class World {
+  readonly steps: Steps = openSteps()
+  readonly #lines: HistoryLine[] = []
+  readonly #pending = new Set<Omit<Operation, 'end' | 'acked'>>()
+  readonly #server: SimulatedServer
+  readonly #parts: SimulationParts
+  readonly #keys: readonly string[]
+  readonly #lives: Life[] = []
+  readonly #links: { how: 'held' | 'reset' | undefined; healed: () => void; heal: Promise<void> }[] = []
+  readonly #frozen = new Set<number>()
+  readonly #versions = new Map<string, number>()
+  readonly #locks = new Map<string, string>()
+  readonly #untold = new Map<string, Set<string>>()
+  #ms = 1000
+  #instant = 0
+  #births = 0
+
+  constructor(program: Simulation, parts: SimulationParts) {
+    this.#parts = parts
+    this.#server = simulatedServer({ now: () => this.#ms, ...(program.targets === undefined ? {} : { targets: program.targets }) })
+    this.#keys = [...new Set(program.lanes.flatMap(({ steps }) => steps.map(({ key }) => key)))]
+    this.#lines.push({ kind: 'tag', tag: TAG, keys: this.#keys })
+    for (let process = 0; process < program.processes; process++) {
+      this.#links.push({ how: undefined, healed: () => {}, heal: Promise.resolve() })
+      this.#lives.push(this.#bear(process))
+    }
+  }
+
+  async driveTo(work: Promise<unknown>, choose: Choose): Promise<boolean> {
+    let done = false
+    const end = work.then(() => {
+      done = true
+    })
+    const until = this.#ms + MAX_SIMULATED_MS
+    await this.steps.drive(
+      choose,
+      () => done,
+      () => {
+        this.#pass(10)
+        return this.#ms < until
+      },
+    )
+    if (done) await end
+    return done
+  }
+
+  async runLane(process: number, lane: number, steps: readonly LaneStep[]): Promise<void> {
+    for (const step of steps) {
+      const life = this.#life(process)
+      await Promise.race([this.steps.step(life.name, `${step.do} ${step.key}`).then(() => this.#act(life, lane, step)), life.died])
+    }
+  }
+
+  async runWorld(events: readonly WorldStep[]): Promise<void> {
+    for (const event of events) {
+      await this.steps.step('world', describeStep(event))
+      await this.#happen(event)
+    }
+  }
+
+  /** Heals, repairs what died untold, waits, and reads everything everywhere. */
+  async calmDown(): Promise<void> {
+    for (const process of this.#links.keys()) this.#heal(process)
+    const orphans = [...this.#untold.values()].flatMap((keys) => [...keys])
+    const first = this.#life(0)
+    for (const key of new Set(orphans))
+      await this.#untilAcked(first, () => this.#change(first, 0, 'delete', { key }, () => first.cache.delete(key)))
+    this.#lines.push({ kind: 'quiet', at: this.#now() })
+    for (let passed = 0; passed <= 2000; passed += 50) {
+      this.#pass(50)
+      await this.steps.step('world', 'quiet')
+    }
+    for (const life of this.#lives) for (const key of this.#keys) await this.#act(life, 0, { do: 'getOrSet', key })
+    await Promise.all(this.#lives.map(({ cache }) => cache.close()))
+  }
+
+  /** What still pends is written as pending. */
+  finish(): HistoryLine[] {
+    const end = this.#now()
+    for (const draft of this.#pending) this.#lines.push({ ...draft, end, acked: false, pending: true })
+    return this.#lines
+  }
+
+  #life(process: number): Life {
+    const life = this.#lives[process]
+    if (life === undefined) throw new RangeError(`there is no process ${process}`)
+    return life
+  }
+
+  /** Strictly later than any instant before. */
+  #now(): number {
+    this.#instant += 1
+    return this.#ms + this.#instant * 1e-7
+  }
+
+  #bear(process: number): Life {
+    const name = `p${process}.${++this.#births}`
+    const clock = fakeClock({ now: 1_700_000_000_000 + this.#ms, monotonic: this.#ms })
+    const tier = this.#server.connect(this.#journey(process, name))
+    let kill = (): void => {}
+    const died = new Promise<'died'>((resolve) => {
+      kill = () => resolve(DIED)
+    })
+    const { open, wrapTier, wrapClock } = this.#parts
+    const cache = open({
+      tier: wrapTier === undefined ? tier : wrapTier(tier, clock),
+      clock: wrapClock === undefined ? clock : wrapClock(clock),
+    })
+    return { name, cache, clock, died, kill }
+  }
+
+  /** There and back are a step each; a link that is cut holds or fails what travels. */
+  #journey(process: number, name: string): Journey {
+    const pass = async (owner: string, label: string, what: string): Promise<void> => {
+      await this.steps.step(owner, label)
+      for (let link = this.#links[process]; link?.how !== undefined; link = this.#links[process]) {
+        if (link.how === 'reset') throw unreachable(what)
+        await link.heal
+        await this.steps.step(owner, `${label}, at last`)
+      }
+    }
+    return {
+      send: (what) => pass(`net ${name}`, `> ${what}`, what),
+      back: (what) => pass(name, `< ${what}`, what),
+      push: (what) => pass(name, `< ${what}`, what),
+    }
+  }
+
+  async #act(life: Life, lane: number, step: LaneStep): Promise<void> {
+    const { cache } = life
+    if (step.do === 'write') return this.#write(life, lane, step)
+    const { key } = step
+    if (step.do === 'forget') return void (await this.#change(life, lane, 'delete', { key }, () => cache.delete(key)))
+    if (step.do === 'peek') return this.#read(life, lane, 'peek', key, async () => cache.peek(key))
+    if (step.do === 'get') return this.#read(life, lane, 'get', key, () => cache.get(key))
+    const options = { tags: [TAG], ttl: TTL_MS, ...(step.do === 'strong' ? { consistency: 'strong' as const } : {}) }
+    return this.#read(life, lane, 'getOrSet', key, () => cache.getOrSet(key, () => this.#load(life, key), options), step.do === 'strong')
+  }
+
+  async #load(life: Life, key: string): Promise<Versioned> {
+    const start = this.#now()
+    await this.steps.step(life.name, `load ${key}`)
+    const version = this.#versions.get(key) ?? 0
+    await this.steps.step(life.name, `loaded ${key} ${version}`)
+    this.#lines.push({ kind: 'load', process: life.name, key, start, end: this.#now() })
+    return { key, version }
+  }
+
+  async #write(life: Life, lane: number, { key, tell }: LaneStep & { readonly do: 'write' }): Promise<void> {
+    const { cache } = life
+    if (tell === 'set' && this.#locks.has(key)) return
+    const version = (this.#versions.get(key) ?? 0) + 1
+    this.#versions.set(key, version)
+    this.#lines.push({ kind: 'commit', key, version, at: this.#now() })
+    if (tell === 'set') this.#locks.set(key, life.name)
+    const untold = this.#untold.get(life.name) ?? new Set()
+    this.#untold.set(life.name, untold.add(key))
+    await this.steps.step(life.name, `committed ${key} ${version}`)
+    await this.#untilAcked(life, (tries) => {
+      if (tell === 'set' && tries === 0) {
+        return this.#change(life, lane, 'set', { key, version }, () => cache.set(key, { key, version }, { tags: [TAG], ttl: TTL_MS }))
+      }
+      if (tell === 'tag') return this.#change(life, lane, 'invalidateTags', { tag: TAG }, () => cache.invalidateTags([TAG]))
+      if (tell === 'clear') return this.#change(life, lane, 'clear', {}, () => cache.clear())
+      return this.#change(life, lane, 'delete', { key }, () => cache.delete(key))
+    })
+    untold.delete(key)
+    if (tell === 'set') this.#locks.delete(key)
+  }
+
+  async #untilAcked(life: Life, attempt: (tries: number) => Promise<boolean>): Promise<void> {
+    for (let tries = 0; !(await attempt(tries)); tries++) {
+      const waited = new Promise<void>((resolve) => life.clock.after(RETRY_MS, resolve))
+      await waited
+    }
+  }
+
+  async #read(life: Life, lane: number, op: ReadOp, key: string, work: () => Promise<unknown>, strong = false): Promise<void> {
+    await this.#record({ kind: 'op', process: life.name, lane, op, key, ...(strong ? { strong } : {}), start: this.#now() }, async () => {
+      const value = await work()
+      return isVersioned(value) ? { acked: true, version: value.version, of: value.key } : { acked: true }
+    })
+  }
+
+  async #change(life: Life, lane: number, op: ChangeOp, about: Partial<Operation>, work: () => Promise<unknown>): Promise<boolean> {
+    return this.#record({ kind: 'op', process: life.name, lane, op, ...about, start: this.#now() }, async () => {
+      const receipt = await work()
+      return { acked: !(typeof receipt === 'object' && receipt !== null && 'applied' in receipt && receipt.applied === false) }
+    })
+  }
+
+  async #record(
+    draft: Omit<Operation, 'end' | 'acked'>,
+    work: () => Promise<Pick<Operation, 'acked'> & Partial<Operation>>,
+  ): Promise<boolean> {
+    this.#pending.add(draft)
+    const ending = await work().catch((error: unknown) => ({ acked: false, error: describeError(error) }))
+    if (!this.#pending.delete(draft)) return false
+    this.#lines.push({ ...draft, ...ending, end: this.#now() })
+    return ending.acked
+  }
+
+  async #happen(event: WorldStep): Promise<void> {
+    if (event.world === 'pass') this.#pass(event.ms)
+    else if (event.world === 'save') this.#server.save()
+    else if (event.world === 'restart') this.#disturb(() => this.#server.restart(event.how))
+    else if (event.world === 'lose-record') this.#disturb(() => this.#server.loseRecord())
+    else if (event.world === 'heal') this.#heal(event.process)
+    else if (event.world === 'kill') this.#kill(event.process)
+    else if (event.world === 'freeze') await this.#freeze(event.process, event.ms)
+    else this.#cut(event.process, event.how)
+  }
+
+  /** Another life of the server outdates flights: two loads at a time are no fault then. */
+  #disturb(work: () => void): void {
+    work()
+    this.#lines.push({ kind: 'fault', name: 'server', start: this.#ms, end: this.#ms })
+  }
+
+  #pass(ms: number): void {
+    this.#ms += ms
+    for (const [process, { clock }] of this.#lives.entries()) {
+      if (this.#frozen.has(process)) clock.stall(ms)
+      else clock.advance(ms)
+    }
+  }
+
+  #cut(process: number, how: 'held' | 'reset'): void {
+    this.#heal(process)
+    const link = this.#links[process]
+    if (link === undefined) return
+    link.how = how
+    link.heal = new Promise((resolve) => {
+      link.healed = resolve
+    })
+  }
+
+  #heal(process: number): void {
+    const link = this.#links[process]
+    if (link === undefined) return
+    link.how = undefined
+    link.healed()
+  }
+
+  async #freeze(process: number, ms: number): Promise<void> {
+    const { name, clock } = this.#life(process)
+    const start = this.#now()
+    this.#frozen.add(process)
+    this.steps.stop(name)
+    for (let passed = 0; passed < ms; passed += 50) {
+      this.#pass(Math.min(50, ms - passed))
+      await this.steps.step('world', 'time passes')
+    }
+    this.#lines.push({ kind: 'freeze', process: name, start, end: this.#now() })
+    this.#frozen.delete(process)
+    this.steps.go(name)
+    // What comes first when it goes on, timers or what was under way, is anybody's guess.
+    void this.steps.step(name, 'timers').then(() => clock.advance(0))
+  }
+
+  #kill(process: number): void {
+    const life = this.#life(process)
+    this.steps.drop(life.name)
+    for (const draft of this.#pending) if (draft.process === life.name) this.#pending.delete(draft)
+    for (const [key, holder] of this.#locks) if (holder === life.name) this.#locks.delete(key)
+    life.kill()
+    this.#lives[process] = this.#bear(process)
+  }
+}
+
+function isVersioned(value: unknown): value is Versioned {
+  return typeof value === 'object' && value !== null && 'key' in value && 'version' in value
+}

@@ -1,0 +1,34 @@
+/*
+ * Several caches in one process over one simulated shared tier, with every overtaking chosen from outside.
+ *
+ * Each call to the shared tier is two steps (there and back), each operation and each event of the world one more; which of
+ * the waiting steps happens next is asked of `choose`. The same choices give the same history, so that a failing one can be
+ * shrunk and kept. Time is simulated: it passes where the program says so, and when nothing else can happen.
+ */
+import { checkHistory, type Verdict } from './checker.ts'
+import type { HistoryLine } from './history.ts'
+import type { Simulation, SimulationParts } from './simulator-program.ts'
+import { inOrder } from './simulator-steps.ts'
+import { World } from './simulator-world.ts'
+
+export type { LaneStep, SimulatedCache, Simulation, SimulationParts, WorldStep } from './simulator-program.ts'
+
+export interface SimulationResult {
+  readonly verdict: Verdict
+  readonly lines: readonly HistoryLine[]
+  readonly trace: readonly string[]
+  /** It ended by itself: no lane waits for ever. */
+  readonly ended: boolean
+}
+
+/** Runs a program to its end, heals everything, waits two seconds, reads everything in every process, and judges. */
+export async function simulate(program: Simulation, parts: SimulationParts): Promise<SimulationResult> {
+  const world = new World(program, parts)
+  const choose = parts.choose ?? inOrder
+  const lanes = program.lanes.map((lane, index) => world.runLane(lane.process, index, lane.steps))
+  const events = world.runWorld(program.world)
+  const ended = await world.driveTo(Promise.all([...lanes, events]), choose)
+  const settled = ended && (await world.driveTo(world.calmDown(), inOrder))
+  const lines = world.finish()
+  return { verdict: checkHistory(lines), lines, trace: world.steps.trace, ended: settled }
+}

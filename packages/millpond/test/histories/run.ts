@@ -1,0 +1,88 @@
+// Runs cell after cell, and says what came of them.
+import type { Limits } from '../../src/testing/checker.ts'
+import { FAULTS, type FaultName } from '../../src/testing/nemesis.ts'
+import { type CellResult, runCell } from './cell.ts'
+import { type Cell, drawCells, nameCell, type SharedTier } from './plan.ts'
+
+/** What a file on one host can suffer: it has no server and no link. */
+const FILE_FAULTS: readonly FaultName[] = ['none', 'file-locked', 'process-stopped', 'process-killed']
+/** Beside the eight: the network that changes bytes, and plain days. */
+const SERVER_FAULTS: readonly FaultName[] = [...FAULTS, 'link-torn', 'link-garbled', 'none']
+
+const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = { redis: SERVER_FAULTS, sqlite: FILE_FAULTS, none: ['none', 'process-stopped'] }
+/** Of seven cells. */
+const TURNS: readonly SharedTier[] = ['redis', 'redis', 'sqlite', 'redis', 'redis', 'redis', 'none']
+
+/** An endless draw: each tier's cells all come once before one comes again. */
+export function* draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}): Generator<Cell> {
+  const stacks = new Map<SharedTier, Cell[]>()
+  const rounds = new Map<SharedTier, number>()
+  for (let turn = 0; ; turn++) {
+    const shared = TURNS[turn % TURNS.length] ?? 'redis'
+    if (!tiers.includes(shared)) continue
+    const stack = stacks.get(shared) ?? []
+    stacks.set(shared, stack)
+    if (stack.length === 0) {
+      const round = rounds.get(shared) ?? 0
+      rounds.set(shared, round + 1)
+      stack.push(
+        ...drawCells(shared, seed + round * 104_729, FAULTS_OF[shared], shared === 'none' ? { ...settings, processes: 1 } : settings),
+      )
+    }
+    const cell = stack.pop()
+    if (cell !== undefined) yield cell
+  }
+}
+
+/** Garbled numbers of the ledger can make anything look fresh; values must still be the key's own, and nothing may hang or crash. */
+const GARBLED: Limits = { rules: ['foreign', 'future', 'phantom', 'hang', 'untyped-error', 'failed-read'] }
+
+/** A starved run counts as not run: it is tried once more under half the load. */
+export async function runFairly(cell: Cell, compiled: string): Promise<CellResult> {
+  const limits = cell.fault === 'link-garbled' ? GARBLED : {}
+  const result = await runCell(cell, compiled, limits)
+  if (result.verdict.outcome !== 'starved' || result.troubles.length > 0) return result
+  return runCell({ ...cell, rate: cell.rate / 2 }, compiled, limits)
+}
+
+export interface Tally {
+  clean: number
+  violated: number
+  starved: number
+  reads: number
+  acked: number
+  readonly stale: { median: number; max: number }[]
+}
+
+export function newTally(): Tally {
+  return { clean: 0, violated: 0, starved: 0, reads: 0, acked: 0, stale: [] }
+}
+
+export function isGood({ verdict, troubles }: CellResult): boolean {
+  return verdict.outcome !== 'violated' && troubles.length === 0
+}
+
+export function count(tally: Tally, result: CellResult): void {
+  const { verdict } = result
+  if (!isGood(result)) tally.violated += 1
+  else if (verdict.outcome === 'starved') tally.starved += 1
+  else tally.clean += 1
+  tally.reads += verdict.counts.reads
+  tally.acked += verdict.counts.acked
+  if (verdict.staleMs.count > 0) tally.stale.push(verdict.staleMs)
+}
+
+/** One line for people; for a finding, the first few and where the history was kept. */
+export function tell(result: CellResult): string {
+  const { cell, verdict, troubles, keptAt } = result
+  const { counts, staleMs } = verdict
+  const outcome = isGood(result) ? verdict.outcome : 'VIOLATED'
+  const figures = `${counts.reads} reads, ${counts.acked} acks, stale in others ${staleMs.median.toFixed(1)} ms median ${staleMs.max.toFixed(0)} ms at most`
+  const suspects = counts.suspects > 0 ? `, ${counts.suspects} not judged for lag` : ''
+  const lines = [`${outcome.padEnd(8)} ${nameCell(cell)}: ${figures}${suspects}`]
+  for (const violation of verdict.violations.slice(0, 5))
+    lines.push(`         ${violation.rule} ${violation.guarantee} ${violation.key ?? ''}: ${violation.what}`)
+  for (const trouble of troubles) lines.push(`         ${trouble}`)
+  if (keptAt !== undefined) lines.push(`         kept at ${keptAt}`)
+  return lines.join('\n')
+}

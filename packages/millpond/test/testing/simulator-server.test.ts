@@ -1,0 +1,18 @@
+// The simulated server keeps the contracts that real stores keep: it is their reference.
+import { describe, it } from 'vitest'
+import { describeLedger } from '../../src/testing/ledger.ts'
+import { type SimulatedServer, type SimulatedServerOptions, simulatedServer } from '../../src/testing/simulator-server.ts'
+import { describeTier } from '../../src/testing/tier.ts'
+
+let server: SimulatedServer = simulatedServer()
+const open = async (options: SimulatedServerOptions = {}) => {
+  server = simulatedServer(options)
+  return server.connect()
+}
+
+describeLedger(
+  { describe, it },
+  { name: 'simulated', open, again: async () => server.connect(), loseRecord: async (namespace) => server.loseRecord(namespace) },
+)
+
+describeTier({ describe, it }, { name: 'simulated', open, again: async () => server.connect() })

@@ -1,0 +1,91 @@
+// `npm run histories -- --minutes N --seed S`: records histories of several processes under faults, cell after cell, and judges each.
+// Every cell of faults x write policies x scopes comes once before one comes again; the seed draws the order and everything within.
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { compile } from '../packages/millpond/test/histories/compile.mjs'
+
+const USAGE = `npm run histories -- [--minutes N] [--seed S] [--tier redis,sqlite,none] [--fault NAME] [--ms LENGTH]
+
+  --minutes  how long to go on; a cell takes 10 to 15 seconds. Default 10.
+  --seed     draws cells and everything within them. Default: by the time of day, and printed.
+  --tier     what the processes share. Default: all three, where a Redis server is here.
+  --fault    only this fault.
+  --ms       how long the faults of a cell last, milliseconds. Default 6000.`
+
+/** @param {string} message @returns {never} */
+function refuse(message) {
+  console.error(`histories: ${message}\n\n${USAGE}`)
+  process.exit(2)
+}
+
+/** @param {string} name @param {string | undefined} text @param {number} fallback */
+function number(name, text, fallback) {
+  const value = text === undefined ? fallback : Number(text)
+  if (!Number.isFinite(value) || value < 0) refuse(`--${name}: ${JSON.stringify(text)} is no number`)
+  return value
+}
+
+function options() {
+  try {
+    return parseArgs({
+      options: {
+        minutes: { type: 'string' },
+        seed: { type: 'string' },
+        tier: { type: 'string' },
+        fault: { type: 'string' },
+        ms: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+const given = options()
+if (given.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
+const minutes = number('minutes', given.minutes, 10)
+const seed = Math.floor(number('seed', given.seed, Date.now() % 1_000_000))
+const ms = number('ms', given.ms, 6000)
+
+const compiled = compile()
+/** @type {typeof import('../packages/millpond/test/histories/run.ts')} */
+const { count, draw, isGood, newTally, runFairly, tell } = await import(`${compiled}/test/histories/run.js`)
+/** @type {typeof import('../packages/millpond/test/services/index.ts')} */
+const { isHere } = await import(`${compiled}/test/services/index.js`)
+
+const known = /** @type {const} */ (['redis', 'sqlite', 'none'])
+const asked = given.tier === undefined ? known : known.filter((name) => given.tier?.split(',').includes(name))
+if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is none of ${known.join(', ')}`)
+const tiers = asked.filter((name) => name !== 'redis' || isHere('redis'))
+if (tiers.length < asked.length) console.log('histories: no redis-server here, so Redis is left out')
+if (tiers.length === 0) refuse('nothing left to run')
+
+const tally = newTally()
+let stopping = false
+process.on('SIGINT', () => {
+  stopping = true
+  console.log('\nhistories: this cell is the last')
+})
+console.log(`histories: seed ${seed}, ${minutes} minutes, ${tiers.join(', ')}`)
+const until = performance.now() + minutes * 60_000
+for (const cell of draw(seed, tiers, { ms })) {
+  if (stopping || performance.now() >= until) break
+  if (given.fault !== undefined && cell.fault !== given.fault) continue
+  const result = await runFairly(cell, compiled)
+  count(tally, result)
+  console.log(tell(result))
+  if (!isGood(result)) process.exitCode = 1
+}
+const medians = tally.stale.map((one) => one.median).sort((a, b) => a - b)
+console.log(
+  `histories: ${tally.clean} clean, ${tally.violated} violated, ${tally.starved} starved (count as not run); ${tally.reads} reads, ${tally.acked} acks`,
+)
+console.log(
+  `histories: staleness seen by other processes after an ack, median of medians ${(medians[Math.floor(medians.length / 2)] ?? 0).toFixed(1)} ms`,
+)
+if (process.exitCode === 1 && existsSync(compiled)) console.log(`histories: again with --seed ${seed}`)
+process.exit()
