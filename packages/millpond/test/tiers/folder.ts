@@ -1,8 +1,9 @@
-// A folder of its own for each test file, removed at the end.
+// A folder of its own for each test file, removed at the end; and cache files seen without Millpond.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
+import { loadDriver, type SqliteHandle } from '../../src/tiers/sqlite/driver.ts'
 
 let next = 0
 
@@ -11,4 +12,9 @@ export function temporaryFolder(): (name?: string) => string {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-tiers-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return (name = `cache-${next++}.db`) => join(folder, name)
+}
+
+/** The file as another program sees it, through the same library: two SQLite libraries in one process would break each other's locks. */
+export function openRaw(path: string): SqliteHandle {
+  return loadDriver(undefined).open(path)
 }

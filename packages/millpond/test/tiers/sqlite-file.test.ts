@@ -21,7 +21,7 @@ import { MillpondError } from '../../src/core/errors.ts'
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type SqliteOptions, sqlite, type TierWarning } from '../../src/tiers/sqlite/index.ts'
-import { temporaryFolder } from './folder.ts'
+import { openRaw, temporaryFolder } from './folder.ts'
 
 const file = temporaryFolder()
 const nothing = { targets: [], mode: 'delete', reason: 'manual', id: 'r', drop: [], write: [] } as const
@@ -104,7 +104,7 @@ describe('options that are wrong throw where they stand, show the value and the 
 describe('files of others', () => {
   test("another program's database is refused and left as it was", () => {
     const path = file()
-    const theirs = new Database(path)
+    const theirs = openRaw(path)
     theirs.exec('CREATE TABLE orders (id INTEGER)')
     theirs.close()
     const before = readFileSync(path)
@@ -118,7 +118,7 @@ describe('files of others', () => {
   test('a newer schema is refused and left as it was', async () => {
     const path = file()
     await sqlite({ path }).close()
-    const later = new Database(path)
+    const later = openRaw(path)
     later.exec('PRAGMA user_version = 99')
     later.close()
     const before = readFileSync(path)
@@ -203,7 +203,7 @@ describe('G22: corruption', () => {
   test('a row that is not ours reads as nothing', async () => {
     const path = file()
     const tier = sqlite({ path })
-    const handle = new Database(path)
+    const handle = openRaw(path)
     handle.exec("PRAGMA busy_timeout = 1000; INSERT INTO entry (key, epoch, seq, expires, body) VALUES ('odd', 5, 'x', 'never', 'text')")
     handle.close()
     await tier.write([item('fine')])
@@ -271,7 +271,7 @@ describe("another process's lock", () => {
     const path = file()
     const tier = sqlite({ path })
     await tier.write([item('k')])
-    const other = new Database(path)
+    const other = openRaw(path)
     other.exec('BEGIN IMMEDIATE')
     let done = false
     let turns = 0
@@ -295,7 +295,7 @@ describe("another process's lock", () => {
     const path = file()
     const tier = sqlite({ path, deadline: 60 })
     const { position } = await tier.ledger.pull('ns')
-    const other = new Database(path)
+    const other = openRaw(path)
     other.exec('BEGIN IMMEDIATE')
     await expect(tier.write([item('k')])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringContaining('lock for 60 ms') })
     await expect(tier.ledger.advance('ns', nothing)).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
@@ -308,7 +308,7 @@ describe("another process's lock", () => {
 
   test('held while the tier is made, it is waited for by the first call', async () => {
     const path = file()
-    const other = new Database(path)
+    const other = openRaw(path)
     other.exec('PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE')
     const tier = sqlite({ path, busyTimeout: 0 })
     const writing = tier.write([item('k')])
@@ -350,7 +350,7 @@ describe('bounds', () => {
             expect(bytes).toBeLessThanOrEqual(maxBytes)
             if (kind !== 'drop') expect((await tier.read([name]))[0]?.body.length).toBe(size + name.length <= maxBytes ? size : undefined)
           }
-          const handle = new Database(path)
+          const handle = openRaw(path)
           const counted = handle
             .prepare('SELECT count(*) AS entries, coalesce(sum(length(CAST(key AS BLOB)) + length(body)), 0) AS bytes FROM entry')
             .get()

@@ -1,10 +1,9 @@
 // Several processes on one cache file, some of them killed.
-import Database from 'libsql'
 import { afterEach, describe, expect, test } from 'vitest'
 import { seededRandom } from '../../src/testing/random.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
 import { startWorker, type Worker } from './child.ts'
-import { temporaryFolder } from './folder.ts'
+import { openRaw, temporaryFolder } from './folder.ts'
 
 const file = temporaryFolder()
 const workers: Worker[] = []
@@ -22,7 +21,7 @@ function start(...args: Parameters<typeof startWorker>): Worker {
 
 /** Whether SQLite itself finds the file in order. */
 function integrity(path: string): unknown {
-  const handle = new Database(path)
+  const handle = openRaw(path)
   try {
     return handle.prepare('PRAGMA integrity_check').get()
   } finally {
@@ -49,7 +48,7 @@ describe('many processes on one file', () => {
     const path = file()
     const random = seededRandom(20_261_121)
     let acknowledged = 0
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 6; round++) {
       const two = [start(path, 'churn', `${round}a`), start(path, 'churn', `${round}b`)]
       await Promise.all(two.map((worker) => worker.reach(10 + random.below(60))))
       for (const worker of two) worker.kill()
@@ -74,6 +73,6 @@ describe('many processes on one file', () => {
       await tier.close()
       expect(integrity(path)).toMatchObject({ integrity_check: 'ok' })
     }
-    expect(acknowledged).toBeGreaterThan(240)
-  })
+    expect(acknowledged).toBeGreaterThan(120)
+  }, 60_000)
 })

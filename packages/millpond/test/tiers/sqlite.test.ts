@@ -1,10 +1,9 @@
 // The SQLite tier against the published suites, on a file and in memory.
-import Database from 'libsql'
 import { describe, it } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type SqliteOptions, sqlite } from '../../src/tiers/sqlite/index.ts'
-import { temporaryFolder } from './folder.ts'
+import { openRaw, temporaryFolder } from './folder.ts'
 
 const file = temporaryFolder()
 let path = ''
@@ -35,7 +34,7 @@ describeLedger(
     open: async (tuning) => onFile(tuned(tuning))(),
     again: async (tuning) => sqlite({ path, ...tuned(tuning) }),
     loseRecord: async (namespace) => {
-      const handle = new Database(path)
+      const handle = openRaw(path)
       handle.exec('PRAGMA busy_timeout = 1000')
       handle.prepare('DELETE FROM ledger WHERE ns = ?').run(namespace)
       handle.close()

@@ -69,30 +69,23 @@ export function sweepExpired(file: CacheFile, now: number, limit: number): numbe
 
 /** Deletes up to `limit` keys under the prefix. */
 export function clearSome(file: CacheFile, prefix: string, limit: number): number {
-  const { from, below } = range(prefix)
-  const sql = `DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE key >= CAST(? AS TEXT) AND key < CAST(? AS TEXT) LIMIT ?)`
-  return Number(file.sql(sql).run(from, below, limit).changes)
+  const sql = `DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE key >= ? AND key < CAST(? AS TEXT) LIMIT ?)`
+  return Number(file.sql(sql).run(prefix, above(prefix), limit).changes)
 }
 
 /** Up to `limit` keys under the prefix, after the key `after`, in the order of their bytes. Expired rows are passed over. */
 export function listSome(file: CacheFile, prefix: string, after: string | undefined, limit: number, now: number): string[] {
-  const { from, below } = range(prefix)
   // Keys are read as bytes: a driver may cut text at a NUL.
-  const sql = `SELECT CAST(key AS BLOB) AS key FROM entry WHERE key ${after === undefined ? '>=' : '>'} CAST(? AS TEXT) AND key < CAST(? AS TEXT)
+  const sql = `SELECT CAST(key AS BLOB) AS key FROM entry WHERE key ${after === undefined ? '>=' : '>'} ? AND key < CAST(? AS TEXT)
     AND (expires IS NULL OR expires > ?) ORDER BY key LIMIT ?`
-  const start = after === undefined ? from : encoder.encode(after)
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   return file
     .sql(sql)
-    .all(start, below, now, limit)
+    .all(after ?? prefix, above(prefix), now, limit)
     .map((row) => decoder.decode(bytesIn(row, 'key')))
 }
 
 /** Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the prefix. */
-function range(prefix: string): { from: Uint8Array; below: Uint8Array } {
-  const from = encoder.encode(prefix)
-  const below = new Uint8Array(from.length + 1)
-  below.set(from)
-  below[from.length] = 0xff
-  return { from, below }
+function above(prefix: string): Uint8Array {
+  return Buffer.concat([encoder.encode(prefix), Uint8Array.of(0xff)])
 }
