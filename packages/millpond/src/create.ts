@@ -1,18 +1,21 @@
 // Puts the parts together: the only place that knows them all.
+import { randomUUID } from 'node:crypto'
 import { jsonCodec } from './codec/index.ts'
 import { systemClock } from './core/clock.ts'
-import type { Clock, Codec, NearStore, Tier } from './core/contracts.ts'
+import type { Clock, Codec, NearStore, Outbox, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
-import { globMatcher } from './core/glob.ts'
 import { checkName } from './core/key.ts'
 import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from './core/options.ts'
 import { Cache } from './engine/cache.ts'
+import type { Dependencies } from './engine/dependencies.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import type { FarTier, Isolated, Keep, Space } from './engine/space.ts'
 import { type CacheInfo, describeSpace } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
+import { patternCompiler } from './invalidate/pattern.ts'
+import { type ModelRules, Relations } from './invalidate/relations.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { copyLive, isolate } from './memory/isolate.ts'
 import { createHistogram } from './observe/index.ts'
@@ -47,13 +50,25 @@ export interface CacheOptions {
    * within 500 ms. A longer time serves local copies through an outage, at the price of that much staleness.
    */
   readonly maxStale?: Duration
+  /** Declared relations: what else goes when a model changes. */
+  readonly models?: ModelRules
+  /**
+   * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes.
+   * Each write and delete then names one more target. Default `off`.
+   */
+  readonly dependencies?: Dependencies
+  /**
+   * Keeps invalidations while the ledger cannot be reached: they then resolve with `isApplied: false` instead of rejecting, survive a crash, and are
+   * applied before memory is believed again.
+   */
+  readonly outbox?: Outbox
   /** For tests. */
   readonly clock?: Clock
   /** For tests: numbers from 0 to 1. */
   readonly random?: () => number
 }
 
-const OPTION_NAMES = new Set(['name', 'tiers', 'defaults', 'codec', 'maxStale', 'clock', 'random'])
+const OPTION_NAMES = new Set(['name', 'tiers', 'defaults', 'codec', 'maxStale', 'models', 'dependencies', 'outbox', 'clock', 'random'])
 const USE_NAMES = new Set(['use', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
@@ -90,7 +105,11 @@ export function createCache(options: CacheOptions = {}): Cache {
     far,
     ledgerStore: holder?.use.ledger,
     externalTiers,
-    compile: globMatcher,
+    compile: patternCompiler(),
+    relations: new Relations(options.models),
+    dependencies: checkDependencies(options.dependencies),
+    outbox: options.outbox,
+    nodeId: randomUUID(),
     trustMs: maxStaleMs,
     ledgerTimeoutMs: COMMAND_MS,
     readBudgetMs: READ_BUDGET_MS,
@@ -128,18 +147,18 @@ function assemble(name: string, parts: SpaceParts, farUses: readonly FarUse[], h
     return describeCache(name, parts, spaces, holder, nearStore)
   }
   const close = (): Promise<void> => {
-    closing ??= closeAll([...caches.values()].map(({ cache, space }) => ({ cache, space })), farUses, nearStore)
+    closing ??= closeAll([...caches.values()].map(({ cache, space }) => ({ cache, space })), farUses, nearStore, parts.outbox)
     return closing
   }
   return open(DEFAULT_NAMESPACE)
 }
 
-async function closeAll(open: readonly { cache: Cache; space: Space }[], farUses: readonly FarUse[], nearStore: NearStore | undefined): Promise<void> {
+async function closeAll(open: readonly { cache: Cache; space: Space }[], farUses: readonly FarUse[], nearStore: NearStore | undefined, outbox: Outbox | undefined): Promise<void> {
   for (const { space } of open) space.closed = true
   await Promise.all(open.map(({ cache }) => cache.flush()))
   for (const { space } of open) space.ledger.close()
   nearStore?.close()
-  await Promise.all(farUses.map(({ use }) => use.close()))
+  await Promise.all([...farUses.map(({ use }) => use.close()), outbox?.close()])
 }
 
 interface MemoryUse extends TierUse {
@@ -184,6 +203,12 @@ function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
     'OPTION_INVALID',
     `tiers: ${show(beyond.use.name)} reaches further than any tier that can keep the ledger: without one, nobody can tell which of its entries are valid; add redis, or sqlite for one host`,
   )
+}
+
+function checkDependencies(value: unknown): Dependencies {
+  if (value === undefined) return 'off'
+  if (value === 'off' || value === 'declared' || value === 'tracked') return value
+  throw new MillpondError('OPTION_INVALID', `dependencies: ${show(value)} is not known: use 'off', 'declared' or 'tracked'`)
 }
 
 function keepOf(use: Pick<TierUse, 'ttlFactor' | 'ttl'>, factor: number): Keep {

@@ -16,7 +16,7 @@ import type { EncodedParts } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { excessOf } from './limits.ts'
 
-export const KIND = { json: 0, escaped: 1, buffer: 2, bytes: 3 } as const
+export const KIND = { json: 0, escaped: 1, buffer: 2, bytes: 3, absent: 4 } as const
 export type Kind = (typeof KIND)[keyof typeof KIND]
 
 /** Why bytes were not believed. */

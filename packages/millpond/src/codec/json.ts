@@ -21,12 +21,12 @@ const ESCAPED_ITEMS = 4
 const ESCAPED_LEVELS = 3
 
 /**
- * Keeps: null, booleans, numbers (NaN, infinities, -0), bigint, strings (lone surrogates too), `undefined` inside arrays and objects, Date
+ * Keeps: null, booleans, numbers (NaN, infinities, -0), bigint, strings (lone surrogates too), `undefined`, Date
  * (invalid too), Map, Set, Buffer, typed arrays, ArrayBuffer, DataView, arrays, plain objects with or without prototype, a field named
  * `__proto__`. A value that occurs twice is stored twice. A getter is read once and its result kept; hidden (non-enumerable) fields are not kept.
  *
  * Refuses with `VALUE_UNSUPPORTED` and the path: functions, symbols, fields named by symbols, instances of classes, errors, promises,
- * regular expressions, holes in arrays, named properties of arrays, cycles, `toJSON` functions, `undefined` as the whole value.
+ * regular expressions, holes in arrays, named properties of arrays, cycles, `toJSON` functions.
  * Beyond its limits: `VALUE_TOO_LARGE`, or `VALUE_UNSUPPORTED` for depth.
  *
  * `decode` answers `undefined` for bytes that are corrupt, cut, foreign, of another version or beyond the limits. It builds nothing but
@@ -48,6 +48,7 @@ export function jsonCodec(options: JsonCodecOptions = {}): Codec {
 
 function encode(parts: EncodedParts, limits: CodecLimits): Uint8Array {
   const { value } = parts
+  if (value === undefined) return pack(KIND.absent, parts, '', limits.maxBytes)
   if (value instanceof Uint8Array) {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Buffer.prototype) return pack(KIND.buffer, parts, value, limits.maxBytes)
@@ -87,6 +88,8 @@ function decodeValue({ kind, body, from, to }: Unpacked, limits: CodecLimits): D
       return { value: Buffer.from(copy(body, from, to)) }
     case KIND.bytes:
       return { value: new Uint8Array(copy(body, from, to)) }
+    case KIND.absent:
+      return from === to ? { value: undefined } : { rejected: 'malformed' }
     default:
       return { rejected: 'malformed' }
   }

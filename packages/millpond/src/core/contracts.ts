@@ -252,12 +252,37 @@ export interface LedgerStore {
   release(namespace: string, key: string, id: string): Promise<void>
   /** Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns how to stop. */
   follow?(namespace: string, wake: () => void): () => void
+  /** This process has applied every line up to the position. Kept for some seconds; a process that ended leaves by silence. */
+  report?(namespace: string, id: string, position: Position): Promise<void>
+  /** The processes that reported in the last 3 seconds, of the current epoch. */
+  nodes?(namespace: string): Promise<readonly LedgerNode[]>
   /**
    * Says that entries of this ledger also lie in tiers beside its own that outlive a process (files, Memcached, SQLite beside Redis):
    * a key target that is forgotten must then raise the floor. Called before the first use; remembered with the record.
    */
   coverOtherTiers?(): void
 }
+
+/** A process that uses the ledger, as it last reported. */
+export interface LedgerNode {
+  readonly id: string
+  /** Every line up to it is applied there. */
+  readonly seq: number
+  /** Since its last report, in milliseconds, by the store's own clock. */
+  readonly ageMs: number
+}
+
+/** Invalidations that could not reach the ledger, kept over a crash of the process. Every call settles. */
+export interface Outbox {
+  add(namespace: string, change: OutboxChange): Promise<string>
+  /** What is kept for a namespace, oldest first. */
+  list(namespace: string): Promise<readonly { readonly id: string; readonly change: OutboxChange }[]>
+  remove(ids: readonly string[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** What an outbox keeps of a change: what to forget, never a value. */
+export type OutboxChange = Pick<Change, 'targets' | 'mode' | 'reason' | 'id' | 'drop'>
 
 export interface CommitItem extends TierItem {
   /** The key as the ledger's targets name it (not the storage key). */

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'LOAD_CYCLE'
   | 'TIER_FAILED'
   | 'LEDGER_UNREACHABLE'
+  | 'JOB_STORE_FAILED'
   | 'CLOSED'
   | 'SCHEMA_NEWER'
   | 'ABORTED'

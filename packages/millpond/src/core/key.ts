@@ -73,6 +73,8 @@ export function checkName(name: unknown, what: string): string {
 
 /** The longest tag, in UTF-16 units. */
 export const MAX_TAG_LENGTH = 1024
+/** What the engine's own tags begin with. */
+const RESERVED = '\u0001'
 /** The most tags one entry carries. */
 export const MAX_TAGS = 128
 
@@ -81,8 +83,8 @@ export function checkTags(tags: readonly unknown[]): readonly string[] {
   if (!Array.isArray(tags)) throw new MillpondError('TAG_INVALID', `tags: ${show(tags)} is no list: give an array of strings`)
   if (tags.length > MAX_TAGS) throw new MillpondError('TAG_INVALID', `${tags.length} tags: at most ${MAX_TAGS} are allowed; use a broader tag`)
   for (const tag of tags) {
-    if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || !tag.isWellFormed()) {
-      throw new MillpondError('TAG_INVALID', `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters`)
+    if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || tag[0] === RESERVED || !tag.isWellFormed()) {
+      throw new MillpondError('TAG_INVALID', `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001`)
     }
   }
   return tags as readonly string[]

@@ -1,7 +1,7 @@
 // The options of entries, reads and loads, resolved once into plain numbers.
 import { type Duration, parseDuration } from './duration.ts'
 import { MillpondError, show } from './errors.ts'
-import { checkTags } from './key.ts'
+import { checkKey, checkTags, encodeKey, type Key } from './key.ts'
 
 /**
  * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always count at once).
@@ -20,10 +20,14 @@ export interface EntryOptions {
   readonly jitter?: number
   /** What the entry belongs to: `invalidateTags` removes it. */
   readonly tags?: readonly string[]
+  /** Keys that the value was computed from: when one of them changes, this entry goes too. Needs `dependencies` on the cache. */
+  readonly dependsOn?: readonly Key[]
 }
 
 export interface ReadOptions {
   readonly consistency?: Consistency
+  /** A token of `cache.token()`, from any process: this read sees nothing older than what its maker had seen. What cannot be read counts as none. */
+  readonly after?: string
   /** Rejects this caller with `ABORTED`; the load goes on while others wait for it. */
   readonly signal?: AbortSignal
 }
@@ -56,6 +60,8 @@ export interface LoadPolicy {
   readonly negativeMs: number
   readonly errorMs: number
   readonly consistency: Consistency
+  /** Encoded keys. */
+  readonly dependsOn: readonly string[]
 }
 
 const NO_TAGS: readonly string[] = Object.freeze([])
@@ -72,9 +78,10 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   negativeMs: -1,
   errorMs: 0,
   consistency: 'eventual',
+  dependsOn: NO_TAGS,
 })
 
-const NAMES = new Set(['ttl', 'staleFor', 'staleIfError', 'jitter', 'tags', 'consistency', 'signal', 'timeout', 'refreshAhead', 'negativeTtl', 'errorTtl'])
+const NAMES = new Set(['ttl', 'staleFor', 'staleIfError', 'jitter', 'tags', 'dependsOn', 'consistency', 'after', 'signal', 'timeout', 'refreshAhead', 'negativeTtl', 'errorTtl'])
 
 /**
  * The policy of a call: what it says, else the defaults.
@@ -83,7 +90,7 @@ const NAMES = new Set(['ttl', 'staleFor', 'staleIfError', 'jitter', 'tags', 'con
 export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPolicy): LoadPolicy {
   if (options === undefined) return defaults
   checkNames(options, NAMES, 'option')
-  const { ttl, staleFor, staleIfError, jitter, tags, timeout, refreshAhead, negativeTtl, errorTtl, consistency } = options
+  const { ttl, staleFor, staleIfError, jitter, tags, timeout, refreshAhead, negativeTtl, errorTtl, consistency, dependsOn } = options
   return {
     ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl, 'ttl'),
     staleForMs: staleFor === undefined ? defaults.staleForMs : parseDuration(staleFor, 'staleFor'),
@@ -96,6 +103,7 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
     negativeMs: negativeTtl === undefined ? defaults.negativeMs : parseDuration(negativeTtl, 'negativeTtl'),
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
     consistency: consistency === undefined ? defaults.consistency : checkConsistency(consistency),
+    dependsOn: dependsOn === undefined ? defaults.dependsOn : checkDependencies(dependsOn),
   }
 }
 
@@ -110,6 +118,15 @@ export function checkNames(options: object, names: ReadonlySet<string>, what: st
 function checkShare(value: unknown, name: string): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value
   throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is no share: give a number from 0 to 1`)
+}
+
+function checkDependencies(keys: unknown): readonly string[] {
+  if (!Array.isArray(keys)) throw new MillpondError('OPTION_INVALID', `dependsOn: ${show(keys)} is no list: give an array of keys`)
+  return keys.map((key: Key) => {
+    const encoded = encodeKey(key)
+    checkKey(encoded)
+    return encoded
+  })
 }
 
 function checkConsistency(value: unknown): Consistency {

@@ -2,13 +2,15 @@
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
-import { checkPattern } from '../core/glob.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import { type Explanation, explain } from './explain.ts'
 import { forget, type Receipt } from './forget.ts'
 import { type BatchLoader, type LoadContext, refreshBehind } from './load.ts'
-import { countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
+import { type Call, countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
+import type { Criteria } from '../invalidate/criteria.ts'
+import { encodeToken } from '../invalidate/token.ts'
+import { type DryRun, type InvalidateOptions, invalidate } from './invalidate.ts'
 import type { Found, Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
 import { expire, touch, write } from './write.ts'
@@ -125,7 +127,7 @@ export class Cache {
    */
   async getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T> {
     const encoded = encodeKey(key)
-    if (!this.#isStrong && options?.consistency !== 'strong') {
+    if (!this.#isStrong && (options === undefined || (options.consistency !== 'strong' && options.after === undefined))) {
       const slot = freshSlot(this.#space, encoded)
       if (slot >= 0) {
         if (this.#refreshAhead > 0 || options?.refreshAhead !== undefined) this.#refreshEarly(encoded, slot, loader, options)
@@ -152,7 +154,7 @@ export class Cache {
       const loaded = await load(missing, { signal })
       return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
     }
-    const landings = await this.#timed(readThroughMany(this.#space, keys, batch, policy, rest.signal))
+    const landings = await this.#timed(readThroughMany(this.#space, keys, batch, policy, rest))
     return landings.map((landing) => landing.read() as T | undefined)
   }
 
@@ -206,15 +208,33 @@ export class Cache {
    * Outdates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry and for a million.
    * `expire` leaves them to be returned where stale values are permitted.
    */
-  async invalidateTags(tags: readonly string[], options: { readonly mode?: 'delete' | 'expire' } = {}): Promise<Receipt> {
-    this.#checkOpen()
-    return forget(this.#space, { tags: checkTags(tags), mode: checkMode(options.mode), reason: 'tag_based' })
+  invalidateTags(tags: readonly string[], options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
+  invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<Receipt>
+  async invalidateTags(tags: readonly string[], options: InvalidateOptions = {}): Promise<Receipt | DryRun> {
+    return this.#invalidate({ tags: checkTags(tags) }, options)
   }
 
-  /** Outdates every entry whose key matches the glob (`user:*`). */
-  async invalidatePattern(pattern: string): Promise<Receipt> {
-    this.#checkOpen()
-    return forget(this.#space, { patterns: [checkPattern(pattern)], reason: 'pattern_based' })
+  /** Outdates every entry whose key matches: a glob (`user:*`), a text that begins with `^` (a linear-time regular expression), or a RegExp. */
+  invalidatePattern(pattern: string | RegExp, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
+  invalidatePattern(pattern: string | RegExp, options?: InvalidateOptions): Promise<Receipt>
+  async invalidatePattern(pattern: string | RegExp, options: InvalidateOptions = {}): Promise<Receipt | DryRun> {
+    return this.#invalidate({ pattern }, options)
+  }
+
+  /** Several criteria in one step and one receipt: keys, tags, patterns, a model with or without an id, by time. Declared relations go along. */
+  invalidate(criteria: Criteria, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
+  invalidate(criteria: Criteria, options?: InvalidateOptions): Promise<Receipt>
+  async invalidate(criteria: Criteria, options: InvalidateOptions = {}): Promise<Receipt | DryRun> {
+    return this.#invalidate(criteria, options)
+  }
+
+  /**
+   * What this process has seen of the namespace's history, as a text to hand on (a cookie, a header, a message): a read `after` it, in any
+   * process, sees nothing older. Take it when a write or an invalidation has been acknowledged.
+   */
+  token(): string {
+    const { prefix, ledger } = this.#space
+    return encodeToken(new Map([[prefix, ledger.view.position]]))
   }
 
   /** Removes everything of this namespace, in every tier of every process. */
@@ -260,22 +280,27 @@ export class Cache {
     await this.#parts.close()
   }
 
+  async #invalidate(criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {
+    this.#checkOpen()
+    return invalidate(this.#space, criteria, options)
+  }
+
   async #load<T>(encoded: string, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
     this.#checkOpen()
     checkKey(encoded)
     const policy = resolvePolicy(options, this.#space.policy)
-    return (await this.#timed(readThrough(this.#space, encoded, single(loader), policy, options?.signal))) as T
+    return (await this.#timed(readThrough(this.#space, encoded, single(loader), policy, options ?? NO_CALL))) as T
   }
 
   async #read(keys: readonly string[], options: ReadOptions | undefined): Promise<Map<string, Found>> {
     this.#checkOpen()
     const consistency = consistencyOf(options, this.#space.policy.consistency)
-    if (consistency !== 'strong') {
+    if (consistency !== 'strong' && options?.after === undefined) {
       const here = this.#readMemory(keys)
       if (here !== undefined) return here
     }
     for (const key of keys) checkKey(key)
-    return this.#timed(readTiers(this.#space, keys, consistency))
+    return this.#timed(readTiers(this.#space, keys, { consistency, after: options?.after }))
   }
 
   /** All keys from memory, or nothing. */
@@ -323,6 +348,8 @@ export class Cache {
   }
 }
 
+const NO_CALL: Call = Object.freeze({})
+
 const single =
   <T>(loader: Loader<T>): BatchLoader =>
   async ([context]) =>
@@ -330,10 +357,4 @@ const single =
 
 function consistencyOf(options: ReadOptions | undefined, fallback: Consistency): Consistency {
   return options === undefined ? fallback : resolvePolicy(options, { ...DEFAULT_POLICY, consistency: fallback }).consistency
-}
-
-function checkMode(mode: unknown): 'delete' | 'expire' {
-  if (mode === undefined) return 'delete'
-  if (mode === 'delete' || mode === 'expire') return mode
-  throw new MillpondError('OPTION_INVALID', `mode: ${show(mode)} is not known: use 'delete' or 'expire'`)
 }

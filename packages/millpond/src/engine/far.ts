@@ -83,12 +83,20 @@ function believe(space: Space, far: FarTier, key: string, stored: Stored): Found
 function promote(space: Space, depth: number, entry: Found, key: string, stored: Stored): void {
   const far = space.far[depth]
   if (far === undefined || !isDue(space, far, key)) return
-  storeNear(space, key, entry, entry.asOf, true)
+  if (!holdsValid(space, key)) storeNear(space, key, entry, entry.asOf, true)
   const now = space.clock.now()
   for (const above of space.far.slice(0, depth)) {
     if (!above.enabled) continue
     inBackground(space, `promotion to ${above.guarded.name}`, commitTo(space, above, key, entry.asOf, stored.body, keepUntil(above.keep, entry, now), undefined))
   }
+}
+
+/** What memory holds and may serve came later in this process than the read whose answer is here now: going back would break monotonic reads. */
+function holdsValid(space: Space, key: string): boolean {
+  const { near, ledger } = space
+  const slot = near?.find(key) ?? -1
+  if (near === undefined || slot < 0 || near.freshUntil(slot) <= space.clock.now()) return false
+  return ledger.view.judge(key, near.tags(slot), near.asOf(slot)) === 'valid'
 }
 
 function isDue(space: Space, far: FarTier, key: string): boolean {
@@ -103,12 +111,18 @@ function isDue(space: Space, far: FarTier, key: string): boolean {
   return false
 }
 
-/** Puts an entry into memory unless the ledger has moved past it or something newer is there. Returns the slot, or -1. */
+/**
+ * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can tell which of the two is
+ * newer, so that neither stays. Returns the slot, or -1.
+ */
 export function storeNear(space: Space, key: string, entry: Omit<Found, 'asOf' | 'tier'>, asOf: Position, owned: boolean, cost = 0): number {
   const { near, ledger } = space
   if (near === undefined || ledger.view.judgeAt(key, entry.tags, asOf) === 'void') return -1
   const held = near.find(key)
-  if (held >= 0 && near.asOf(held) > asOf.seq) return -1
+  if (held >= 0 && near.asOf(held) > asOf.seq) {
+    near.drop(key, 'replaced')
+    return -1
+  }
   const until = keepUntil(space.nearKeep, entry, space.clock.now())
   const stored = near.set(key, {
     value: entry.value,

@@ -14,6 +14,8 @@ export interface Landing {
 const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
 
 export class Flight {
+  /** The space it belongs to. */
+  readonly owner: object
   readonly key: string
   readonly asOf: Position
   /** Monotonic milliseconds. */
@@ -35,7 +37,8 @@ export class Flight {
   waiters = 0
   landing: Promise<Landing> = Promise.resolve(NOTHING)
 
-  constructor(key: string, asOf: Position, startedAt: number) {
+  constructor(owner: object, key: string, asOf: Position, startedAt: number) {
+    this.owner = owner
     this.key = key
     this.asOf = asOf
     this.startedAt = startedAt

@@ -1,7 +1,10 @@
 // How an invalidation travels: the ledger advances and logs in one step, the tiers drop, flights are outdated, memory forgets.
 import { randomUUID } from 'node:crypto'
-import type { Reason } from '../core/contracts.ts'
+import type { Change, Reason } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
 import type { Position, Target } from '../core/ledger.ts'
+import { dependencyTag, isDependencyTarget } from './dependencies.ts'
+import type { Outcome } from './ledger.ts'
 import type { Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -29,7 +32,11 @@ export interface Receipt {
   /** Whether `removed` is the whole effect. */
   readonly isExact: boolean
   readonly tiers: readonly TierReceipt[]
+  /** `false`: the ledger did not answer; kept in the outbox, in force in this process, not yet elsewhere. */
+  readonly isApplied: boolean
   readonly ms: number
+  /** Waits until every live process has applied it. Resolves with the ids of those that have not within the time (default 1 s). */
+  acked(options?: { readonly timeout?: Duration }): Promise<readonly string[]>
 }
 
 export interface TierReceipt {
@@ -43,34 +50,38 @@ export interface TierReceipt {
 export async function forget(space: Space, request: ForgetRequest): Promise<Receipt> {
   const started = space.clock.monotonic()
   const { keys = [], mode = 'delete', reason = 'manual' } = request
-  const targets = targetsOf(request)
+  const targets = targetsOf(space, request)
   const id = randomUUID()
   space.counters.invalidations++
   space.counters.invalidationsByReason.set(reason, (space.counters.invalidationsByReason.get(reason) ?? 0) + 1)
   const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.prefix, key))
   const inMemory = countInMemory(space, keys)
-  let position: Position
-  let dropped = 0
-  if (space.far.length === 0) ({ position } = forgetNear(space, keys, targets, mode, reason, id))
-  else {
-    try {
-      ;({ position, dropped } = await space.ledger.advance({ targets, mode, reason, id, drop, write: [] }))
-    } catch (error) {
-      applyInProcess(space, request)
-      throw error
-    }
-  }
+  const { position, dropped, isApplied } =
+    space.far.length === 0 ? forgetNear(space, keys, targets, mode, reason, id) : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   space.events.emit('invalidate', { id, reason, targets: targets.length })
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
-  const isExact = mode === 'delete' && targets.every((target) => target.kind === 'key') && tiers.every((tier) => tier.ok)
-  return { id, reason, mode, targets, position, removed, isExact, tiers, ms: space.clock.monotonic() - started }
+  const isExact = mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
+  const acked: Receipt['acked'] = (options) => space.ledger.acked(position, parseDuration(options?.timeout ?? 1000, 'timeout'))
+  return { id, reason, mode, targets, position, removed, isExact, tiers, isApplied, ms: space.clock.monotonic() - started, acked }
 }
 
-function targetsOf(request: ForgetRequest): Target[] {
+async function forgetFar(space: Space, request: ForgetRequest, change: Change): Promise<Outcome> {
+  try {
+    const outcome = await space.ledger.advance(change, true)
+    if (!outcome.isApplied) applyInProcess(space, request)
+    return outcome
+  } catch (error) {
+    applyInProcess(space, request)
+    throw error
+  }
+}
+
+function targetsOf(space: Space, request: ForgetRequest): Target[] {
   if (request.all === true) return [{ kind: 'all' }]
   return [
     ...(request.keys ?? []).map((key): Target => ({ kind: 'key', key })),
+    ...(space.dependencies === 'off' ? [] : (request.keys ?? []).map((key): Target => ({ kind: 'tag', tag: dependencyTag(key) }))),
     ...(request.tags ?? []).map((tag): Target => ({ kind: 'tag', tag })),
     ...(request.patterns ?? []).map((pattern): Target => ({ kind: 'pattern', pattern })),
   ]
@@ -83,11 +94,11 @@ function countInMemory(space: Space, keys: readonly string[]): number {
 }
 
 /** Memory alone: keys are dropped here and now and need no number; tags, patterns and `clear` take one. */
-function forgetNear(space: Space, keys: readonly string[], targets: readonly Target[], mode: 'delete' | 'expire', reason: Reason, id: string): { position: Position } {
+function forgetNear(space: Space, keys: readonly string[], targets: readonly Target[], mode: 'delete' | 'expire', reason: Reason, id: string): Outcome {
   const numbered = targets.filter((target) => target.kind !== 'key')
   if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, reason, id)
   for (const key of keys) forgetKey(space, key, mode, reason)
-  return { position: space.ledger.view.position }
+  return { position: space.ledger.view.position, dropped: 0, isApplied: true }
 }
 
 function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason: Reason): void {
@@ -97,7 +108,7 @@ function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason:
   if (mode === 'delete') near.drop(key, reason)
   else {
     const slot = near.find(key)
-    if (slot >= 0) near.retime(slot, Math.min(near.freshUntil(slot), space.clock.now()), near.staleUntil(slot))
+    if (slot >= 0) near.retime(slot, Math.min(near.freshUntil(slot), space.clock.coarse), near.staleUntil(slot))
   }
 }
 

@@ -4,9 +4,9 @@
 // question was *sent* that has been answered, memory may be believed. What the store pushes (`follow`) only makes the next question come sooner.
 // Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
 import { randomBytes } from 'node:crypto'
-import type { Advanced, Change, Clock, LedgerStore, Snapshot, Tail } from '../core/contracts.ts'
+import type { Advanced, Change, Clock, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import type { Line, Target } from '../core/ledger.ts'
+import type { Line, Position, Target } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
 import { withDeadline } from '../wrap/deadline.ts'
 
@@ -21,6 +21,15 @@ export interface LedgerOptions {
   readonly trustMs: number
   /** The longest a question or a step may take, in milliseconds. */
   readonly timeoutMs: number
+  /** Keeps invalidations that could not reach the store over a crash of the process. */
+  readonly outbox: Outbox | undefined
+  /** This process, as others see it. */
+  readonly nodeId: string
+}
+
+/** `isApplied: false`: kept in the outbox, and applied before memory is believed again. */
+export interface Outcome extends Advanced {
+  readonly isApplied: boolean
 }
 
 /** What the space does when the ledger moves. */
@@ -37,6 +46,14 @@ const ASK_EVERY_MS = 100
 /** After this long without a read nobody asks; the next read asks first. */
 const IDLE_MS = 2000
 const MAX_PENDING_TARGETS = 1000
+const REPORT_EVERY_MS = 1000
+const ACK_POLL_MS = 10
+
+interface Pending {
+  change: Change
+  /** Its records in the outbox. */
+  readonly kept: string[]
+}
 
 export class Ledger {
   readonly view: LedgerView
@@ -53,8 +70,11 @@ export class Ledger {
   #next: Promise<boolean> | undefined
   #cancelTimer: (() => void) | undefined
   #unfollow: (() => void) | undefined
-  #pending: Change[] = []
+  #pending: Pending[] = []
   #sending = false
+  #isOutboxRead = false
+  #reportedAt = Number.NEGATIVE_INFINITY
+  #reported = -1
 
   constructor(options: LedgerOptions, handlers: LedgerHandlers) {
     this.#options = options
@@ -111,18 +131,25 @@ export class Ledger {
 
   /**
    * Moves the number. Applied to the view before this returns.
-   * @throws MillpondError `LEDGER_UNREACHABLE`; the targets are kept, and applied before memory is trusted again.
+   * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; the targets are kept in this process, and
+   * applied before memory is trusted again.
    */
-  async advance(change: Change): Promise<Advanced> {
-    const { store, namespace } = this.#options
-    if (store === undefined) return this.#advanceLocally(change)
+  async advance(change: Change, isDurable = false): Promise<Outcome> {
+    const { store, namespace, outbox } = this.#options
+    if (store === undefined) return { ...this.#advanceLocally(change), isApplied: true }
     try {
       const advanced = await this.#withTimeout(store.advance(namespace, change), 'advance')
       if (!this.#applyOwn(change, advanced)) await this.refresh()
-      return advanced
+      return { ...advanced, isApplied: true }
     } catch (error) {
-      this.#keep(change)
+      const kept = this.#keep(change)
       this.#markDown(error)
+      if (outbox !== undefined) {
+        const record = await outbox.add(namespace, change)
+        if (this.#pending.some((pending) => pending.kept === kept)) kept.push(record)
+        else await outbox.remove([record]) // the ledger came back meanwhile, and has it
+        if (isDurable) return { position: this.view.position, dropped: 0, isApplied: false }
+      }
       throw new MillpondError('LEDGER_UNREACHABLE', `${namespace}: the invalidation has not reached the shared ledger: it applies in this process now and is sent when the ledger answers`, {
         cause: error,
       })
@@ -175,6 +202,7 @@ export class Ledger {
     const { store, namespace, clock } = this.#options
     if (store === undefined || this.#closed) return store === undefined
     try {
+      await this.#readOutbox()
       if (this.#pending.length > 0) await this.#sendPending(store)
       const sentMonotonic = clock.monotonic()
       const sentWall = clock.now()
@@ -184,6 +212,7 @@ export class Ledger {
       this.#askedMonotonic = sentMonotonic
       this.#askedWall = sentWall
       this.#markUp(store)
+      this.#report(store)
       return true
     } catch (error) {
       this.#markDown(error)
@@ -209,24 +238,71 @@ export class Ledger {
   async #sendPending(store: LedgerStore): Promise<void> {
     this.#sending = true
     try {
-      for (let change = this.#pending[0]; change !== undefined; change = this.#pending[0]) {
-        const advanced = await this.#withTimeout(store.advance(this.#options.namespace, change), 'advance')
+      for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
+        const advanced = await this.#withTimeout(store.advance(this.#options.namespace, next.change), 'advance')
         this.#pending.shift()
-        this.#applyOwn(change, advanced)
+        this.#applyOwn(next.change, advanced)
+        if (next.kept.length > 0) await this.#options.outbox?.remove(next.kept)
       }
     } finally {
       this.#sending = false
     }
   }
 
-  #keep(change: Change): void {
+  /** What another run of this process, or a neighbour, could not send. Read once, before anything is believed. */
+  async #readOutbox(): Promise<void> {
+    const { outbox, namespace } = this.#options
+    if (outbox === undefined || this.#isOutboxRead) return
+    for (const { id, change } of await outbox.list(namespace)) this.#pending.push({ change: { ...change, write: [] }, kept: [id] })
+    this.#isOutboxRead = true
+  }
+
+  /** Merges what waits; returns where its records in the outbox are noted. */
+  #keep(change: Change): string[] {
     const last = this.#pending.length > (this.#sending ? 1 : 0) ? this.#pending.at(-1) : undefined
-    if (last !== undefined && last.mode === change.mode && last.targets.length + change.targets.length <= MAX_PENDING_TARGETS) {
-      const merged: Change = { ...last, targets: [...last.targets, ...change.targets], drop: [...last.drop, ...change.drop], write: [] }
-      this.#pending[this.#pending.length - 1] = merged
-    } else {
-      this.#pending.push({ ...change, write: [] })
+    if (last !== undefined && last.change.mode === change.mode && last.change.targets.length + change.targets.length <= MAX_PENDING_TARGETS) {
+      const { targets, drop } = last.change
+      last.change = { ...last.change, targets: [...targets, ...change.targets], drop: [...drop, ...change.drop] }
+      return last.kept
     }
+    const { unmovedSince: _, ...rest } = change
+    const pending: Pending = { change: { ...rest, write: [] }, kept: [] }
+    this.#pending.push(pending)
+    return pending.kept
+  }
+
+  /** Tells the store how far this process is, for those who wait for an invalidation to be applied everywhere. */
+  #report(store: LedgerStore): void {
+    const { clock, namespace, nodeId } = this.#options
+    if (store.report === undefined || (this.view.last === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)) return
+    this.#reported = this.view.last
+    this.#reportedAt = clock.monotonic()
+    store.report(namespace, nodeId, { epoch: this.view.epoch, seq: this.view.last }).catch(() => {
+      this.#reportedAt = Number.NEGATIVE_INFINITY // said again with the next question
+    })
+  }
+
+  /**
+   * Waits until every process that uses the ledger has applied the position.
+   * @returns the ids of those that have not within `timeoutMs`; a process that ends meanwhile is no longer waited for.
+   */
+  async acked(position: Position, timeoutMs: number): Promise<readonly string[]> {
+    const { store, namespace, clock } = this.#options
+    if (store?.nodes === undefined) return []
+    const until = clock.monotonic() + timeoutMs
+    for (;;) {
+      await this.refresh()
+      const nodes = await store.nodes(namespace)
+      const behind = nodes.filter((node) => node.seq < position.seq).map((node) => node.id)
+      if (behind.length === 0 || clock.monotonic() >= until || this.view.epoch !== position.epoch) return behind
+      await new Promise<void>((resolve) => clock.after(ACK_POLL_MS, resolve, true))
+    }
+  }
+
+  /** Waits until the view has reached a position that somebody else has seen. `false`: the store does not answer. */
+  async reach(position: Position): Promise<boolean> {
+    if (position.epoch === this.view.epoch && position.seq <= this.view.last && this.trusted()) return true
+    return this.refresh()
   }
 
   #markUp(store: LedgerStore): void {

@@ -1,8 +1,10 @@
 // Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
 import { randomBytes } from 'node:crypto'
 import { MillpondError, show } from '../core/errors.ts'
+import { checkTags } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import type { MissCause } from './counters.ts'
+import { tagsWithDependencies } from './dependencies.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
 import { abortable, currentFlight, Flight, insideFlight, type Landing, waitFrom } from './flights.ts'
 import { type Found, inBackground, type Space } from './space.ts'
@@ -50,7 +52,7 @@ export function takeOff(space: Space, keys: readonly string[], loader: BatchLoad
 }
 
 function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: boolean): Cargo {
-  const flight = new Flight(key, space.ledger.view.position, space.clock.monotonic())
+  const flight = new Flight(space, key, space.ledger.view.position, space.clock.monotonic())
   flight.isBackground = isBackground
   for (const tag of policy.tags) flight.tags.add(tag)
   const { promise, resolve, reject } = withResolvers<Landing>()
@@ -63,7 +65,7 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
     signal: flight.controller.signal,
     ttlMs: undefined,
     addTags: (...tags) => {
-      for (const tag of tags) flight.tags.add(tag)
+      for (const tag of checkTags(tags)) flight.tags.add(tag)
     },
     setTtl: (ms) => {
       context.ttlMs = ms
@@ -79,6 +81,10 @@ function causeInMemory(space: Space, key: string): MissCause {
 
 async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Promise<void> {
   const started = space.clock.monotonic()
+  if (policy.dependsOn.length > 0) {
+    const tags = await tagsWithDependencies(space, policy)
+    for (const { flight } of cargos) for (const tag of tags) flight.tags.add(tag)
+  }
   const lookup: Lookup = (some) => landFromTiers(space, some, loader, policy)
   if (!isReachable) for (const cargo of cargos) cargo.cause = 'ledger_unreachable'
   let waiting = isReachable ? await lookup(cargos) : cargos

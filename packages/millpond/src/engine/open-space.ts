@@ -1,5 +1,5 @@
 // Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
-import type { LedgerStore, NearStore } from '../core/contracts.ts'
+import type { LedgerStore, NearStore, Outbox } from '../core/contracts.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { createHistogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
@@ -17,6 +17,8 @@ export interface SpaceParts extends Omit<Space, 'name' | 'prefix' | 'near' | 'le
   readonly externalTiers: boolean
   readonly trustMs: number
   readonly ledgerTimeoutMs: number
+  readonly outbox: Outbox | undefined
+  readonly nodeId: string
 }
 
 export function openSpace(parts: SpaceParts, namespace: string): Space {
@@ -30,6 +32,8 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
       externalTiers: parts.externalTiers,
       trustMs: parts.trustMs,
       timeoutMs: parts.ledgerTimeoutMs,
+      outbox: parts.outbox,
+      nodeId: parts.nodeId,
     },
     {
       applied: (lines) => {
@@ -64,6 +68,8 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     counters: new Counters(),
     latency: { get: createHistogram(), set: createHistogram(), load: createHistogram() },
     policy: parts.policy,
+    dependencies: parts.dependencies,
+    relations: parts.relations,
     readBudgetMs: parts.readBudgetMs,
     isolate: parts.isolate,
     random: parts.random,
@@ -89,7 +95,7 @@ function applyInMemory(space: Space, line: Line, target: Target): void {
   const slot = near?.find(target.key) ?? -1
   if (near === undefined || slot < 0 || near.asOf(slot) >= line.seq) return
   if (line.mode === 'delete') near.drop(target.key, 'data_changed')
-  else near.retime(slot, Math.min(near.freshUntil(slot), space.clock.now()), near.staleUntil(slot))
+  else near.retime(slot, Math.min(near.freshUntil(slot), space.clock.coarse), near.staleUntil(slot))
 }
 
 /** A clear that comes late must not take what was stored after it. */

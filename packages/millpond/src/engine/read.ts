@@ -1,5 +1,7 @@
 // How a read travels: memory, then a flight over the far tiers, then the loader.
 import type { Consistency, LoadPolicy } from '../core/options.ts'
+import { decodeToken } from '../invalidate/token.ts'
+import { noteRead } from './dependencies.ts'
 import { readFar } from './far.ts'
 import { currentFlight, type Flight, type Landing } from './flights.ts'
 import { type BatchLoader, joinFlight, refreshBehind, staleInMemory, takeOff } from './load.ts'
@@ -32,7 +34,7 @@ function reaffirm(space: Space, key: string, slot: number): boolean {
     return false
   }
   if (judgement === 'stale') {
-    near.retime(slot, Math.min(near.freshUntil(slot), space.clock.now()), near.staleUntil(slot))
+    near.retime(slot, Math.min(near.freshUntil(slot), space.clock.coarse), near.staleUntil(slot))
     return false
   }
   if (view.last > near.asOf(slot)) near.reaffirm(slot, view.last)
@@ -45,18 +47,34 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
   if (near === undefined) return undefined
   counters.memoryHits++
   near.hit(slot)
+  if (space.dependencies === 'tracked') noteRead(space, key, near.tags(slot))
   if (space.events.has('hit')) space.events.emit('hit', { key, tier: 'memory' })
   return near.value(slot)
 }
 
+/** How new a read must be. */
+export interface Demand {
+  readonly consistency: Consistency
+  /** What the reader has seen elsewhere: `cache.token()`. */
+  readonly after?: string | undefined
+}
+
 /** Makes the view as new as the call demands. `false`: the ledger does not answer, so no copy may be believed. */
-export function makeReady(space: Space, consistency: Consistency): Promise<boolean> {
-  return consistency === 'strong' ? space.ledger.refresh() : space.ledger.ensure()
+export async function makeReady(space: Space, { consistency, after }: Demand): Promise<boolean> {
+  if (consistency === 'strong') return space.ledger.refresh()
+  const seen = after === undefined ? undefined : decodeToken(after)?.get(space.prefix)
+  return seen === undefined ? space.ledger.ensure() : space.ledger.reach(seen)
+}
+
+/** What belongs to one call, beside its policy. */
+export interface Call {
+  readonly signal?: AbortSignal | undefined
+  readonly after?: string | undefined
 }
 
 /** Reads through: a value from the nearest tier that has it, else from the loader. */
-export async function readThrough(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<unknown> {
-  const [landing] = await readThroughMany(space, [key], loader, policy, signal)
+export async function readThrough(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<unknown> {
+  const [landing] = await readThroughMany(space, [key], loader, policy, call)
   return landing?.read()
 }
 
@@ -64,14 +82,18 @@ export async function readThrough(space: Space, key: string, loader: BatchLoader
  * The batch path, and the only one: `landings[i]` belongs to `keys[i]`. One batch loads what no flight is loading yet.
  * Rejects with the first loader's error.
  */
-export async function readThroughMany(space: Space, keys: readonly string[], loader: BatchLoader, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing[]> {
-  const isReachable = await makeReady(space, policy.consistency)
+export async function readThroughMany(space: Space, keys: readonly string[], loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<Landing[]> {
+  const { signal } = call
+  const began = space.clock.monotonic()
+  const isReachable = await makeReady(space, { consistency: policy.consistency, after: call.after })
   const joinedAt = space.ledger.view.head
+  // Nobody can say what has moved: who must see the latest joins only loads that began after the call.
+  const notBefore = !isReachable && (policy.consistency === 'strong' || call.after !== undefined) ? began : Number.NEGATIVE_INFINITY
   const landings = new Map<string, Landing | Promise<Landing>>()
   const absent: string[] = []
   for (const key of keys) {
     if (landings.has(key) || absent.includes(key)) continue
-    const here = fromMemory(space, key, loader, policy, isReachable) ?? fromFlight(space, key, joinedAt, policy, signal)
+    const here = fromMemory(space, key, loader, policy, isReachable) ?? fromFlight(space, key, joinedAt, notBefore, policy, signal)
     if (here === undefined) absent.push(key)
     else landings.set(key, here)
   }
@@ -79,7 +101,8 @@ export async function readThroughMany(space: Space, keys: readonly string[], loa
     for (const flight of takeOff(space, absent, loader, policy, isReachable, false)) landings.set(flight.key, awaitLanding(space, flight, policy, signal))
   }
   const settled = await Promise.all(keys.map((key) => landings.get(key)))
-  return Promise.all(settled.map((landing, index) => confirm(space, keys[index] ?? '', landing, joinedAt, loader, policy, signal)))
+  if (space.dependencies === 'tracked') keys.forEach((key, index) => noteRead(space, key, settled[index]?.found?.tags))
+  return Promise.all(settled.map((landing, index) => confirm(space, keys[index] ?? '', landing, joinedAt, loader, policy, call)))
 }
 
 function fromMemory(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Landing | undefined {
@@ -102,9 +125,9 @@ export function countStale(space: Space, stale: Found): void {
   if (space.events.has('stale')) space.events.emit('stale', { key: stale.key, tier: stale.tier })
 }
 
-function fromFlight(space: Space, key: string, joinedAt: number, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> | undefined {
+function fromFlight(space: Space, key: string, joinedAt: number, notBefore: number, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> | undefined {
   const flight = space.flights.loads.get(key)
-  if (flight === undefined || flight.isOutdated || movedSince(space, flight, joinedAt)) return undefined
+  if (flight === undefined || flight.isOutdated || flight.startedAt < notBefore || movedSince(space, flight, joinedAt)) return undefined
   space.counters.loadJoins++
   return awaitLanding(space, flight, policy, signal)
 }
@@ -145,7 +168,7 @@ function confirm(
   joinedAt: number,
   loader: BatchLoader,
   policy: LoadPolicy,
-  signal: AbortSignal | undefined,
+  call: Call,
 ): Landing | Promise<Landing> {
   const found = landing?.found
   if (landing === undefined || found === undefined || found.isStale === true) return landing ?? NOTHING
@@ -153,14 +176,14 @@ function confirm(
   if (found.asOf.epoch !== view.epoch || found.asOf.seq >= joinedAt) return landing
   const moved = view.concerning(key, found.tags)
   if (moved <= found.asOf.seq || moved > joinedAt) return landing
-  return readThroughMany(space, [key], loader, policy, signal).then(([again]) => again ?? NOTHING)
+  return readThroughMany(space, [key], loader, policy, call).then(([again]) => again ?? NOTHING)
 }
 
 const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
 
 /** Reads without a loader: what the tiers hold for each key, fresh or stale. Memory's own fresh entries are left to the caller. */
-export async function readTiers(space: Space, keys: readonly string[], consistency: Consistency): Promise<Map<string, Found>> {
-  const isReachable = await makeReady(space, consistency)
+export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<Map<string, Found>> {
+  const isReachable = await makeReady(space, demand)
   const found = new Map<string, Found>()
   const wanted: string[] = []
   for (const key of keys) {
@@ -171,6 +194,7 @@ export async function readTiers(space: Space, keys: readonly string[], consisten
   }
   if (!isReachable) for (const _ of wanted) space.counters.miss('ledger_unreachable')
   else if (wanted.length > 0) await readWanted(space, wanted, found)
+  if (space.dependencies === 'tracked') for (const key of wanted) noteRead(space, key, found.get(key)?.tags ?? [])
   return found
 }
 

@@ -2,9 +2,11 @@
 import type { Clock, Codec, Entry, Near } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import type { Relations } from '../invalidate/relations.ts'
 import type { Histogram } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Counters } from './counters.ts'
+import type { Dependencies } from './dependencies.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { LineHistory, Tombstones } from './tombstones.ts'
@@ -44,6 +46,8 @@ export interface Space {
   readonly counters: Counters
   readonly latency: Latency
   readonly policy: LoadPolicy
+  readonly dependencies: Dependencies
+  readonly relations: Relations
   /** All far tiers together may take this long before the loader is called, in milliseconds. */
   readonly readBudgetMs: number
   /** A copy that nobody else can change, frozen where freezing protects. Throws `VALUE_UNSUPPORTED`. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Change, Reason } from '../core/contracts.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
+import { dependencyTag, tagsWithDependencies } from './dependencies.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
 import { forget, type Receipt } from './forget.ts'
 import { type Found, type Keep, keepUntil, type Space } from './space.ts'
@@ -20,7 +21,8 @@ export interface WriteItem {
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
   const now = space.clock.now()
-  const entries = items.map((item) => entryOf(space, item, policy, now))
+  const tags = await tagsWithDependencies(space, policy)
+  const entries = items.map((item) => entryOf(space, item, policy, tags, now))
   space.counters.sets += entries.length
   if (policy.ttlMs === 0) {
     await forget(space, { keys: entries.map((entry) => entry.key), reason: 'replaced' })
@@ -31,15 +33,19 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
   if (space.events.has('set')) for (const entry of entries) space.events.emit('set', { key: entry.key })
 }
 
-function entryOf(space: Space, item: WriteItem, policy: LoadPolicy, now: number): Found {
+function entryOf(space: Space, item: WriteItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
   const value = space.isolate(item.value).stored
-  return { key: item.key, value, ...timesOf(policy, policy.ttlMs, now, space.random()), tags: policy.tags, asOf: space.ledger.view.position, tier: 'memory' }
+  return { key: item.key, value, ...timesOf(policy, policy.ttlMs, now, space.random()), tags, asOf: space.ledger.view.position, tier: 'memory' }
 }
 
 /** Memory alone: one step, nothing can come between. */
 function writeNear(space: Space, entry: Found): void {
   space.flights.outdate(entry.key)
-  storeNear(space, entry.key, entry, entry.asOf, true)
+  if (space.dependencies === 'off') storeNear(space, entry.key, entry, entry.asOf, true)
+  else {
+    const { position } = space.ledger.advanceNow([{ kind: 'tag', tag: dependencyTag(entry.key) }], 'delete', 'replaced', randomUUID())
+    storeNear(space, entry.key, entry, position, true)
+  }
 }
 
 /** A write that met another one is tried again at once, from the position that it has just been told. */
@@ -76,7 +82,9 @@ async function writeFar(space: Space, entries: readonly Found[], now: number): P
 /** One step of the ledger that voids the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
 async function advanceAndWrite(space: Space, entries: readonly Found[], itemsFor: (keep: Keep) => Change['write']): Promise<{ position: Position; stored: readonly boolean[] }> {
   const holder = space.far.find((far) => far.holdsLedger && far.enabled)
-  const targets = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
+  const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
+  const dependents = space.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
+  const targets = [...keys, ...dependents]
   let unmovedSince = space.ledger.view.position
   for (let turn = 1; ; turn++) {
     const write = holder === undefined ? [] : itemsFor(holder.keep)
@@ -102,7 +110,7 @@ export async function touch(space: Space, key: string, policy: LoadPolicy): Prom
 /** Makes an entry stale here and in every process, without removing it. */
 export async function expire(space: Space, key: string, reason: Reason): Promise<Receipt> {
   const entry = space.far.length === 0 ? undefined : await heldEntry(space, key)
-  if (entry !== undefined) await rewrite(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.clock.now()) })
+  if (entry !== undefined) await rewrite(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.clock.coarse) })
   return forget(space, { keys: [key], mode: 'expire', reason })
 }
 

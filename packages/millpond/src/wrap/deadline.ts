@@ -6,7 +6,8 @@ import { MillpondError } from '../core/errors.ts'
 export function withDeadline<T>(work: Promise<T>, ms: number, clock: Clock, what: string): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const late = (): void => reject(new MillpondError('TIER_FAILED', `${what} did not answer within ${Math.round(ms)} ms`))
-    const cancel = clock.after(ms, late, true)
+    // After a pause of this process timers run before sockets are read: the answer may be here already.
+    const cancel = clock.after(ms, () => setImmediate(late), true)
     work.then(
       (value) => {
         cancel()

@@ -19,6 +19,7 @@ export function protoField(value: unknown): object {
 }
 
 export const kept: readonly Kept[] = [
+  { name: 'undefined', make: () => undefined },
   { name: 'null', make: () => null },
   { name: 'true', make: () => true },
   { name: 'false', make: () => false },
@@ -131,7 +132,6 @@ function hole(): unknown[] {
 }
 
 export const refused: readonly Refused[] = [
-  { name: 'undefined as the whole value', make: () => undefined, path: 'value' },
   { name: 'a function', make: () => () => 1, path: 'value' },
   { name: 'a function inside', make: () => ({ items: [0, 1, 2, { fn: () => 1 }] }), path: 'value.items[3].fn' },
   { name: 'a symbol', make: () => ({ s: Symbol('s') }), path: 'value.s' },

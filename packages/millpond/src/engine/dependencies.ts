@@ -1,0 +1,51 @@
+// Dependencies between entries: an entry that was computed from others carries a tag for each of them, and inherits theirs.
+//
+// A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
+// an invalidation never has to walk a graph. The tags begin with a control character that tags of users may not begin with.
+import { MillpondError } from '../core/errors.ts'
+import type { Target } from '../core/ledger.ts'
+import type { LoadPolicy } from '../core/options.ts'
+import { readFar } from './far.ts'
+import { currentFlight } from './flights.ts'
+import type { Space } from './space.ts'
+
+/** `off`; `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes through this cache. */
+export type Dependencies = 'off' | 'declared' | 'tracked'
+
+const MARK = '\u0001'
+
+export const dependencyTag = (key: string): string => `${MARK}${key}`
+
+export const isDependencyTarget = (target: Target): boolean => target.kind === 'tag' && target.tag.startsWith(MARK)
+
+/**
+ * The tags of an entry: its own, and those that its declared dependencies bring. Answers at once where there are none.
+ * @throws MillpondError `OPTION_INVALID` where the cache keeps no dependencies.
+ */
+export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly string[] | Promise<readonly string[]> {
+  if (policy.dependsOn.length === 0) return policy.tags
+  if (space.dependencies === 'off') {
+    throw new MillpondError('OPTION_INVALID', "dependsOn: this cache keeps no dependencies: create it with { dependencies: 'declared' }")
+  }
+  return lookUp(space, policy)
+}
+
+async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string[]> {
+  const elsewhere = policy.dependsOn.filter((key) => (space.near?.find(key) ?? -1) < 0)
+  const { found } = await readFar(space, elsewhere, space.readBudgetMs)
+  return [...new Set([...policy.tags, ...policy.dependsOn.flatMap((key) => [...inherited(space, key), ...(found.get(key)?.tags ?? [])])])]
+}
+
+/** A read inside a loader: what it found is what the loaded entry depends on. */
+export function noteRead(space: Space, key: string, tags: readonly string[] | undefined): void {
+  const flight = currentFlight()
+  if (flight === undefined || flight.owner !== space) return
+  for (const tag of tags ?? inherited(space, key)) flight.tags.add(tag)
+  flight.tags.add(dependencyTag(key))
+}
+
+function inherited(space: Space, key: string): readonly string[] {
+  const slot = space.near?.find(key) ?? -1
+  const tags = slot < 0 ? [] : (space.near?.tags(slot) ?? [])
+  return [dependencyTag(key), ...tags]
+}

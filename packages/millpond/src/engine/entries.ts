@@ -1,0 +1,56 @@
+// Walking the valid entries of a namespace, over all tiers, each key once.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import type { FarTier, Space } from './space.ts'
+
+export interface ScannedEntry {
+  readonly key: string
+  readonly tags: readonly string[]
+  readonly createdAt: number
+}
+
+/** Entries of memory handled before others get the event loop. */
+const STEP = 1000
+
+/** Memory first, then every far tier that can be listed. Entries that come or go meanwhile may be missed. */
+export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
+  const seen = new Set<string>()
+  for await (const entry of scanNear(space)) {
+    seen.add(entry.key)
+    yield entry
+  }
+  for (const far of space.far) {
+    if (!far.enabled) continue
+    for await (const entry of scanFar(space, far)) {
+      if (seen.has(entry.key)) continue
+      seen.add(entry.key)
+      yield entry
+    }
+  }
+}
+
+async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
+  const { near, ledger } = space
+  if (near === undefined) return
+  let count = 0
+  for (const key of [...near.keys()]) {
+    if (++count % STEP === 0) await yieldToOthers()
+    const slot = near.find(key)
+    if (slot < 0 || near.staleUntil(slot) <= space.clock.now()) continue
+    const tags = near.tags(slot)
+    if (ledger.view.judge(key, tags, near.asOf(slot)) !== 'void') yield { key, tags, createdAt: near.createdAt(slot) }
+  }
+}
+
+async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry> {
+  const { tier } = far.guarded
+  if (tier.scan === undefined) return
+  for await (const keys of tier.scan(space.prefix)) {
+    const answer = await far.guarded.read(keys)
+    if (!answer.ok) return
+    for (const stored of answer.value) {
+      const parts = stored === undefined ? undefined : space.codec.decode(stored.body)
+      if (stored === undefined || parts === undefined || parts.staleUntil <= space.clock.now()) continue
+      if (space.ledger.view.judgeAt(parts.key, parts.tags, stored.asOf) !== 'void') yield parts
+    }
+  }
+}

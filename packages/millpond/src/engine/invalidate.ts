@@ -1,0 +1,76 @@
+// Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are found.
+import { MillpondError, show } from '../core/errors.ts'
+import { checkNames } from '../core/options.ts'
+import { type Criteria, type Resolved, resolveCriteria } from '../invalidate/criteria.ts'
+import { scanEntries } from './entries.ts'
+import { forget, type Receipt } from './forget.ts'
+import type { Space } from './space.ts'
+
+export interface InvalidateOptions {
+  /** `expire`: entries become stale, and may be returned where stale values are permitted. Default `delete`. */
+  readonly mode?: 'delete' | 'expire'
+  /** Changes nothing, and tells what would go. Reads every entry of the namespace that this process can list. */
+  readonly dryRun?: boolean
+}
+
+/** What an invalidation would do. */
+export interface DryRun {
+  readonly wouldRemove: number
+  /** `false`: some tier cannot be listed, or the walk was cut off; there may be more. */
+  readonly isExact: boolean
+  /** Some of the keys, at most 100. */
+  readonly keys: readonly string[]
+  readonly tags: readonly string[]
+  readonly patterns: readonly string[]
+  /** Models that relations bring along, where a model was named. */
+  readonly cascade: Resolved['cascade']
+}
+
+const NAMES = new Set(['mode', 'dryRun'])
+const MAX_SHOWN = 100
+/** Keys that are forgotten in one step of the ledger. */
+const BATCH = 1000
+
+/** @throws MillpondError for malformed criteria (see `resolveCriteria`), and what `forget` throws. */
+export async function invalidate(space: Space, criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {
+  checkNames(options, NAMES, 'option')
+  const mode = checkMode(options.mode)
+  const resolved = resolveCriteria(criteria, { now: space.clock.now(), relations: space.relations })
+  if (options.dryRun === true) return tryOut(space, resolved)
+  const { keys, tags, patterns, all, reason } = resolved
+  if (resolved.createdBefore === undefined) return forget(space, { keys, tags, patterns, all, mode, reason })
+  return forgetFound(space, resolved, mode)
+}
+
+/** A time is nothing that a line of the ledger can say: the entries are looked for, and their keys forgotten. */
+async function forgetFound(space: Space, resolved: Resolved, mode: 'delete' | 'expire'): Promise<Receipt> {
+  const found: string[] = []
+  for await (const entry of scanEntries(space)) if (resolved.selects(entry)) found.push(entry.key)
+  let receipt = await forget(space, { keys: found.slice(0, BATCH), mode, reason: resolved.reason })
+  let { removed } = receipt
+  for (let from = BATCH; from < found.length; from += BATCH) {
+    receipt = await forget(space, { keys: found.slice(from, from + BATCH), mode, reason: resolved.reason })
+    removed += receipt.removed
+  }
+  return { ...receipt, removed, isExact: false }
+}
+
+async function tryOut(space: Space, resolved: Resolved): Promise<DryRun> {
+  const keys: string[] = []
+  let wouldRemove = 0
+  if (!resolved.isEmpty) {
+    for await (const entry of scanEntries(space)) {
+      if (!resolved.selects(entry)) continue
+      wouldRemove++
+      if (keys.length < MAX_SHOWN) keys.push(entry.key)
+    }
+  }
+  const isExact = space.far.every((far) => !far.enabled || (far.guarded.state === 'closed' && far.guarded.tier.scan !== undefined))
+  return { wouldRemove, isExact, keys, tags: resolved.tags, patterns: resolved.patterns, cascade: resolved.cascade }
+}
+
+function checkMode(mode: unknown): 'delete' | 'expire' {
+  if (mode === undefined) return 'delete'
+  if (mode === 'delete' || mode === 'expire') return mode
+  throw new MillpondError('OPTION_INVALID', `mode: ${show(mode)} is not known: use 'delete' or 'expire'`)
+}
