@@ -1,4 +1,5 @@
 // The doors between rooms (ARCHITECTURE.md), as rules. Type-only imports count: a room that needs another's types knows the other.
+// @ts-check
 
 const LIBRARY = '^packages/millpond/src'
 const ROOMS = [
@@ -25,7 +26,7 @@ const ROOMS = [
  * @type {Record<string, string[]>}
  */
 export const PAIRS = {
-  engine: ['wrap', 'observe'],
+  engine: ['invalidate', 'observe', 'wrap'],
 }
 
 /** Rooms that may use other people's code, as an optional peer or handed in by the user. */

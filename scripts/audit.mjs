@@ -1,4 +1,5 @@
 // `npm run audit`: known weaknesses in what is installed. Fails on a high or critical one that users get; says so where the registry answers no audits.
+// @ts-check
 import { spawnSync } from 'node:child_process'
 import { root } from './prepare.mjs'
 

@@ -1,4 +1,5 @@
 // The repository speaks of itself alone: no path of a machine and no registry host in tracked files, and a lock file that is whole.
+// @ts-check
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'

@@ -1,4 +1,5 @@
 // `npm run histories -- --minutes N --seed S`: records histories of several processes under faults, cell after cell, and judges each.
+// @ts-check
 // Every cell of faults x write policies x scopes comes once before one comes again; the seed draws the order and everything within.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'

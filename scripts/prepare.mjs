@@ -1,4 +1,5 @@
 // What every command needs first: the right Node, the packages of the lock file, the built output. Plain Node, no dependency.
+// @ts-check
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

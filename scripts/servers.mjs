@@ -1,4 +1,5 @@
 // Brings the servers that tests talk to: from PATH, else from Debian's packages into .cache/servers; needs no root and starts nothing.
+// @ts-check
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'

@@ -1,5 +1,6 @@
 // `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`: installs and builds what is missing, then runs the program
 // in this very process, so that signals, exit code, arguments and environment are the program's own.
+// @ts-check
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'

@@ -1,4 +1,5 @@
 // What a test run adds up to, from Vitest's JSON report, and the one line that ends `npm test`.
+// @ts-check
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Sums */
 /** @typedef {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, numTodoTests: number, testResults: { status: string, assertionResults: unknown[] }[] }} Report */

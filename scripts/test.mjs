@@ -1,5 +1,6 @@
 // `npm test`: everything that must hold, cheapest first; stops at the first stage that fails and ends with one line of sums.
 // `--static` (npm run check) leaves out the tests; other arguments go to Vitest.
+// @ts-check
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, checkNode, install, npm, root, run, tool } from './prepare.mjs'

@@ -1,4 +1,5 @@
 // Before any test: the servers are found or fetched, once, whoever started the tests.
+// @ts-check
 import { bringServers, missing, wanted } from './servers.mjs'
 
 export default function setup() {
