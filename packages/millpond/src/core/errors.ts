@@ -33,7 +33,14 @@ const MAX_SHOWN = 80
 export function show(value: unknown): string {
   let text: string
   try {
-    text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'bigint' ? `${value}n` : typeof value === 'object' && value !== null ? describe(value) : String(value)
+    text =
+      typeof value === 'string'
+        ? JSON.stringify(value)
+        : typeof value === 'bigint'
+          ? `${value}n`
+          : typeof value === 'object' && value !== null
+            ? describe(value)
+            : String(value)
   } catch {
     text = typeof value
   }

@@ -14,18 +14,18 @@ export interface EventMapOptions<M, R> {
 
 /** The part of an emitter that is used: Node's EventEmitter, mitt and many others. */
 export interface Emitter {
-  on(event: string, listener: (payload: never) => void): unknown
-  off(event: string, listener: (payload: never) => void): unknown
+  on(event: string, listener: (payload: unknown) => void): unknown
+  off(event: string, listener: (payload: unknown) => void): unknown
 }
 
 export class EventMap<M extends object, R> {
   readonly #options: EventMapOptions<M, R>
-  readonly #rules: Map<string, EventRule<never>>
+  readonly #rules: Map<string, (payload: unknown) => Criteria | undefined>
 
   /** @throws MillpondError `OPTION_INVALID` for a rule that is no function. */
   constructor(options: EventMapOptions<M, R>) {
     this.#options = options
-    this.#rules = new Map(Object.entries<EventRule<never>>(options.events))
+    this.#rules = new Map(Object.entries(options.events))
     for (const [event, rule] of this.#rules) {
       if (typeof rule !== 'function')
         throw new MillpondError('OPTION_INVALID', `events.${event}: ${show(rule)} is no function from the event to criteria`)
@@ -44,7 +44,7 @@ export class EventMap<M extends object, R> {
   /** Listens to every event that has a rule; returns how to stop. Failures go to `onError`: an emitter awaits nobody. */
   attach(emitter: Emitter): () => void {
     const stops = [...this.#rules].map(([event, rule]) => {
-      const listener = (payload: never): void => {
+      const listener = (payload: unknown): void => {
         this.#handle(rule, payload).catch((error: unknown) => this.#options.onError(event, error))
       }
       emitter.on(event, listener)
@@ -55,7 +55,7 @@ export class EventMap<M extends object, R> {
     }
   }
 
-  async #handle(rule: EventRule<never>, payload: never): Promise<void> {
+  async #handle(rule: (payload: unknown) => Criteria | undefined, payload: unknown): Promise<void> {
     const criteria = rule(payload)
     if (criteria !== undefined) await this.#options.invalidate(criteria)
   }

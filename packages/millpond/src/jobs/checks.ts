@@ -1,0 +1,67 @@
+// What all job tables refuse and how they fail.
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkName } from '../core/key.ts'
+import { DEFAULT_RETENTION, type JobRetention, LISTED, type ListOptions, MAX_LISTED } from './contract.ts'
+
+export interface RetentionOptions {
+  /** How long a done job's id is remembered. Default `'1h'`. */
+  readonly keepDone?: Duration
+  /** How long a failed job can be looked at. Default `'7d'`. */
+  readonly keepFailed?: Duration
+}
+
+export interface QueueOptions extends RetentionOptions {
+  /** Jobs of another queue are never seen. Default `jobs`. */
+  readonly queue?: string
+}
+
+const MAX_KEEP_MS = 3_155_760_000_000
+
+export function resolveRetention(options: RetentionOptions): JobRetention {
+  const keep = (value: Duration | undefined, name: string, fallback: number): number =>
+    value === undefined ? fallback : Math.min(MAX_KEEP_MS, Math.ceil(parseDuration(value, name)))
+  return {
+    keepDoneMs: keep(options.keepDone, 'keepDone', DEFAULT_RETENTION.keepDoneMs),
+    keepFailedMs: keep(options.keepFailed, 'keepFailed', DEFAULT_RETENTION.keepFailedMs),
+  }
+}
+
+export const queueName = (options: QueueOptions): string => checkName(options.queue ?? 'jobs', 'queue')
+
+/** @throws MillpondError `OPTION_INVALID`. */
+export function resolveList({
+  states,
+  kind,
+  limit = 100,
+  offset = 0,
+}: ListOptions = {}): Required<Omit<ListOptions, 'kind'>> & { readonly kind: string | undefined } {
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw new MillpondError('OPTION_INVALID', `limit: ${show(limit)} is not allowed: give a whole number from 1`)
+  if (!Number.isSafeInteger(offset) || offset < 0)
+    throw new MillpondError('OPTION_INVALID', `offset: ${show(offset)} is not allowed: give a whole number from 0`)
+  if (states?.every((state) => LISTED.includes(state)) === false)
+    throw new MillpondError('OPTION_INVALID', `states: ${show(states)} is not allowed: there are ${LISTED.join(', ')}`)
+  return { states: states ?? LISTED, kind, limit: Math.min(limit, MAX_LISTED), offset }
+}
+
+const VISIBLE = /^[\x21-\x7e]{1,200}$/
+
+/** An id or a kind. */
+export function checkJobWord(word: unknown, what: string): string {
+  if (typeof word === 'string' && VISIBLE.test(word)) return word
+  throw new MillpondError('OPTION_INVALID', `job ${what}: ${show(word)} is not allowed: use 1 to 200 visible ASCII characters`)
+}
+
+/** An error as the table keeps it: short, and text that every store can hold. */
+export function errorText(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return text.slice(0, 1000).toWellFormed().replaceAll('\u0000', '\ufffd')
+}
+
+export function storeFailed(store: string, what: string, cause: unknown): MillpondError {
+  if (cause instanceof MillpondError) return cause
+  return new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    cause,
+  })
+}

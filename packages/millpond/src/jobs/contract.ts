@@ -1,0 +1,87 @@
+// The contract between the runner and a job table: leases, so that of all processes one runs a job at a time.
+
+/** `waiting` for its time or its next try; `running` under a lease; `done`; `failed` for good. */
+export type JobState = 'waiting' | 'running' | 'done' | 'failed'
+
+/** A job as the table holds it. Times are epoch milliseconds of the store's clock (the server's, where there is one). */
+export interface Job {
+  readonly id: string
+  /** Which handler runs it. */
+  readonly kind: string
+  /** JSON. */
+  readonly payload: string
+  readonly state: JobState
+  /** When it was to run first. */
+  readonly dueAt: number
+  readonly createdAt: number
+  /** How often it was claimed. */
+  readonly attempts: number
+  /** When it may be claimed: its time, its next try, or the end of the lease it runs under. */
+  readonly readyAt: number
+  /** What the last try failed with. */
+  readonly error?: string
+}
+
+export interface NewJob {
+  readonly id: string
+  readonly kind: string
+  readonly payload: string
+  /** Counted by the store's clock, so that a process whose clock is wrong is not. */
+  readonly due: { readonly inMs: number } | { readonly at: number }
+}
+
+export interface Claimed {
+  readonly jobs: readonly Job[]
+  /** Milliseconds until the next job of these kinds may be claimed, 0 when there are more now; `undefined`: none waits. */
+  readonly nextInMs: number | undefined
+}
+
+/** The states that can be listed; a done job is found by its id alone. */
+export type ListedState = Exclude<JobState, 'done'>
+
+export interface ListOptions {
+  /** Default: all three. */
+  readonly states?: readonly ListedState[]
+  readonly kind?: string
+  /** Default 100, at most 1000. */
+  readonly limit?: number
+  readonly offset?: number
+}
+
+/**
+ * Every step is atomic over all processes that share the store. Ids and kinds are 1 to 200 visible ASCII characters, checked by the caller.
+ * Rejects with `JOB_STORE_FAILED` when the store does not answer, `CLOSED` after `close`.
+ */
+export interface JobStore {
+  /** As shown to operators: `memory`, `redis`. */
+  readonly name: string
+  /** `false`: there is a job of this id already, in whatever state; it stays as it is. */
+  add(job: NewJob): Promise<boolean>
+  /** Done jobs are remembered for the store's `keepDoneMs`, failed ones for `keepFailedMs`. */
+  get(id: string): Promise<Job | undefined>
+  /** By `dueAt`, then by id. */
+  list(options?: ListOptions): Promise<Job[]>
+  /** Removes a job that waits or has failed. `false`: there is none, it runs, or it is done. */
+  cancel(id: string): Promise<boolean>
+  /** Takes up to `limit` jobs whose time has come, the longest due first, under a lease of this name; counts an attempt of each. */
+  claim(kinds: readonly string[], limit: number, lease: string, leaseMs: number): Promise<Claimed>
+  /** Prolongs the lease from now. `false`: it is another's by now, or the job is gone. */
+  renew(id: string, lease: string, leaseMs: number): Promise<boolean>
+  /** `false` as for `renew`. */
+  complete(id: string, lease: string): Promise<boolean>
+  /** The try failed: again in `retryInMs`, or, without it, never. `false` as for `renew`. */
+  fail(id: string, lease: string, error: string, retryInMs: number | undefined): Promise<boolean>
+  /** Ends the use of the store; a client that was handed in stays open. */
+  close(): Promise<void>
+}
+
+export interface JobRetention {
+  /** How long a done job's id is remembered, so that adding it again does not run it again. Default one hour. */
+  readonly keepDoneMs: number
+  /** How long a failed job can be looked at. Default seven days. */
+  readonly keepFailedMs: number
+}
+
+export const DEFAULT_RETENTION: JobRetention = Object.freeze({ keepDoneMs: 3_600_000, keepFailedMs: 604_800_000 })
+export const MAX_LISTED = 1000
+export const LISTED: readonly ListedState[] = Object.freeze(['waiting', 'running', 'failed'])

@@ -1,0 +1,9 @@
+// Jobs: a leased table, four places to keep it, and the runner.
+export type { QueueOptions, RetentionOptions } from './checks.ts'
+export type { Claimed, Job, JobState, JobStore, ListedState, ListOptions, NewJob } from './contract.ts'
+export { createJobs, Jobs, type JobsOptions, MAX_PAYLOAD, type WhenOptions } from './jobs.ts'
+export { type MemoryJobsOptions, memoryJobs } from './memory.ts'
+export { type PostgresJobsOptions, type PostgresJobsPool, postgresJobs, postgresJobsSchema } from './postgres.ts'
+export { type RedisJobsClient, type RedisJobsOptions, redisJobs } from './redis.ts'
+export type { JobContext, JobHandler } from './run-job.ts'
+export { type SqliteJobsDatabase, type SqliteJobsOptions, sqliteJobs } from './sqlite.ts'

@@ -1,0 +1,115 @@
+// The job table of one process: for tests, and where jobs need not survive it.
+import { systemClock } from '../core/clock.ts'
+import type { Clock } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import { type RetentionOptions, resolveList, resolveRetention } from './checks.ts'
+import type { Claimed, Job, JobStore, ListOptions, NewJob } from './contract.ts'
+
+export interface MemoryJobsOptions extends RetentionOptions {
+  /** Default: the machine's. */
+  readonly clock?: Clock
+}
+
+interface Row {
+  job: Job
+  lease: string
+  /** When a done or failed job is forgotten. */
+  expiresAt: number
+}
+
+export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
+  const clock = options.clock ?? systemClock()
+  const { keepDoneMs, keepFailedMs } = resolveRetention(options)
+  const rows = new Map<string, Row>()
+  let isClosed = false
+
+  const open = (): void => {
+    if (isClosed) throw new MillpondError('CLOSED', '[memory] jobs: the store is closed')
+  }
+  const live = (id: string): Row | undefined => {
+    const row = rows.get(id)
+    if (row === undefined || row.expiresAt > clock.now()) return row
+    rows.delete(id)
+    return undefined
+  }
+  const leased = (id: string, lease: string): Row | undefined => {
+    open()
+    const row = live(id)
+    return row?.job.state === 'running' && row.lease === lease ? row : undefined
+  }
+  const put = (row: Row, change: Partial<Job>, expiresAt = Number.POSITIVE_INFINITY): true => {
+    row.job = { ...row.job, ...change }
+    row.expiresAt = expiresAt
+    return true
+  }
+  const prune = (): void => {
+    for (const id of [...rows.keys()]) live(id)
+  }
+
+  return {
+    name: 'memory',
+    async add({ id, kind, payload, due }: NewJob) {
+      open()
+      if (live(id) !== undefined) return false
+      const now = clock.now()
+      const dueAt = 'at' in due ? due.at : now + due.inMs
+      const job: Job = { id, kind, payload, state: 'waiting', dueAt, createdAt: now, attempts: 0, readyAt: dueAt }
+      rows.set(id, { job, lease: '', expiresAt: Number.POSITIVE_INFINITY })
+      return true
+    },
+    async get(id) {
+      open()
+      return live(id)?.job
+    },
+    async list(given?: ListOptions) {
+      open()
+      const { states, kind, limit, offset } = resolveList(given)
+      prune()
+      return [...rows.values()]
+        .map((row) => row.job)
+        .filter((job) => states.some((state) => state === job.state) && (kind === undefined || job.kind === kind))
+        .sort((a, b) => a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1))
+        .slice(offset, offset + limit)
+    },
+    async cancel(id) {
+      open()
+      const state = live(id)?.job.state
+      return (state === 'waiting' || state === 'failed') && rows.delete(id)
+    },
+    async claim(kinds, limit, lease, leaseMs): Promise<Claimed> {
+      open()
+      prune()
+      const now = clock.now()
+      const ready = [...rows.values()]
+        .filter(({ job }) => kinds.includes(job.kind) && (job.state === 'waiting' || job.state === 'running'))
+        .sort((a, b) => a.job.readyAt - b.job.readyAt || (a.job.id < b.job.id ? -1 : 1))
+      const taken = ready.filter(({ job }) => job.readyAt <= now).slice(0, limit)
+      const next = ready.find((row) => !taken.includes(row))
+      for (const row of taken) {
+        row.lease = lease
+        put(row, { state: 'running', attempts: row.job.attempts + 1, readyAt: now + leaseMs })
+      }
+      return { jobs: taken.map((row) => row.job), nextInMs: next === undefined ? undefined : Math.max(0, next.job.readyAt - now) }
+    },
+    async renew(id, lease, leaseMs) {
+      const row = leased(id, lease)
+      return row !== undefined && put(row, { readyAt: clock.now() + leaseMs })
+    },
+    async complete(id, lease) {
+      const row = leased(id, lease)
+      return row !== undefined && put(row, { state: 'done' }, clock.now() + keepDoneMs)
+    },
+    async fail(id, lease, error, retryInMs) {
+      const row = leased(id, lease)
+      if (row === undefined) return false
+      const now = clock.now()
+      return retryInMs === undefined
+        ? put(row, { state: 'failed', error }, now + keepFailedMs)
+        : put(row, { state: 'waiting', error, readyAt: now + retryInMs })
+    },
+    async close() {
+      isClosed = true
+      rows.clear()
+    },
+  }
+}

@@ -1,0 +1,117 @@
+// The job table in Redis or Valkey. What exists only here is as durable as the server: switch its persistence on.
+import { createHash } from 'node:crypto'
+import { MillpondError } from '../core/errors.ts'
+import { checkName } from '../core/key.ts'
+import { type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
+import type { Claimed, Job, JobStore, ListOptions, NewJob } from './contract.ts'
+import { SCRIPTS } from './redis-scripts.ts'
+import { stateOf } from './sql-row.ts'
+
+/** What is used of an ioredis client (Redis or Cluster): arbitrary commands. */
+export interface RedisJobsClient {
+  call(command: string, args: (string | number)[]): Promise<unknown>
+}
+
+export interface RedisJobsOptions extends QueueOptions {
+  /** It stays open after `close`. */
+  readonly client: RedisJobsClient
+  /** What keys begin with. Default `millpond`. */
+  readonly prefix?: string
+}
+
+type Script = keyof typeof SCRIPTS
+const PAGE = 200
+
+/** Keys: `{<prefix>:jobs:<queue>}:*`, all in one slot. Commands: EVALSHA, EVAL and those within. */
+export function redisJobs(options: RedisJobsOptions): JobStore {
+  const { client } = options
+  const base = `{${checkName(options.prefix ?? 'millpond', 'prefix')}:jobs:${queueName(options)}}`
+  const { keepDoneMs, keepFailedMs } = resolveRetention(options)
+  let isClosed = false
+
+  const step = async (name: Script, ...args: (string | number)[]): Promise<unknown> => {
+    if (isClosed) throw new MillpondError('CLOSED', '[redis] jobs: the store is closed')
+    try {
+      return await run(client, SCRIPTS[name], base, args)
+    } catch (error) {
+      throw storeFailed('redis', name, error)
+    }
+  }
+  const changed = async (name: Script, ...args: (string | number)[]): Promise<boolean> => (await step(name, ...args)) === 1
+
+  return {
+    name: 'redis',
+    add: ({ id, kind, payload, due }: NewJob) =>
+      changed('add', id, kind, payload, 'at' in due ? 'at' : 'in', 'at' in due ? Math.floor(due.at) : Math.ceil(due.inMs)),
+    async get(id) {
+      return jobOf(await step('get', id))
+    },
+    async list(given?: ListOptions) {
+      const { states, kind, limit, offset } = resolveList(given)
+      const found: Job[] = []
+      for (let at = 0; found.length < offset + limit; ) {
+        const page = listOf(await step('page', at, at + PAGE - 1))
+        const jobs = page.map(jobOf)
+        found.push(
+          ...jobs
+            .filter((job) => job !== undefined)
+            .filter((job) => states.some((state) => state === job.state) && (kind === undefined || job.kind === kind)),
+        )
+        at += jobs.filter((job) => job !== undefined).length
+        if (page.length < PAGE) break
+      }
+      return found.slice(offset, offset + limit)
+    },
+    cancel: (id) => changed('cancel', id),
+    async claim(kinds, limit, lease, leaseMs): Promise<Claimed> {
+      if (kinds.length === 0) return { jobs: [], nextInMs: undefined }
+      const [left, jobs] = listOf(await step('claim', limit, lease, Math.ceil(leaseMs), ...kinds))
+      return {
+        jobs: listOf(jobs)
+          .map(jobOf)
+          .filter((job) => job !== undefined),
+        nextInMs: left === '' || left === undefined ? undefined : Number(left),
+      }
+    },
+    renew: (id, lease, leaseMs) => changed('renew', id, lease, Math.ceil(leaseMs)),
+    complete: (id, lease) => changed('complete', id, lease, keepDoneMs),
+    fail: (id, lease, error, retryInMs) =>
+      changed('fail', id, lease, error, retryInMs === undefined ? '' : Math.ceil(retryInMs), keepFailedMs),
+    async close() {
+      isClosed = true
+    },
+  }
+}
+
+const hashes = new Map<string, string>()
+
+async function run(client: RedisJobsClient, script: string, base: string, args: (string | number)[]): Promise<unknown> {
+  const hash = hashes.get(script) ?? createHash('sha1').update(script).digest('hex')
+  hashes.set(script, hash)
+  try {
+    return await client.call('EVALSHA', [hash, 1, base, ...args])
+  } catch (error) {
+    // A restarted server, or one that was never asked.
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return client.call('EVAL', [script, 1, base, ...args])
+  }
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : [])
+
+function jobOf(value: unknown): Job | undefined {
+  if (!Array.isArray(value)) return undefined
+  const [id, kind, payload, state, due, created, attempts, ready, error] = value.map(String)
+  if (id === undefined || kind === undefined || payload === undefined) return undefined
+  return {
+    id,
+    kind,
+    payload,
+    state: stateOf(state),
+    dueAt: Number(due),
+    createdAt: Number(created),
+    attempts: Number(attempts),
+    readyAt: Number(ready),
+    ...(error === undefined || error === '' ? {} : { error }),
+  }
+}

@@ -1,0 +1,119 @@
+// One try of one job: the handler, the renewal of its lease meanwhile, and what becomes of it.
+import type { Clock } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { errorText } from './checks.ts'
+import type { Job, JobStore } from './contract.ts'
+
+export interface JobContext {
+  readonly id: string
+  /** From 1. Above 1 an earlier try failed, or its process died on the way. */
+  readonly attempt: number
+  /** Fires when the lease is lost, the time is over, or the process stops: somebody else may run the job from then on. */
+  readonly signal: AbortSignal
+}
+
+/** Resolves when the job is done; a rejection is tried again. `payload` is what was added, through JSON. */
+export type JobHandler = (payload: unknown, context: JobContext) => Promise<unknown> | unknown
+
+export interface RunJobOptions {
+  readonly handler: JobHandler | undefined
+  readonly store: JobStore
+  readonly clock: Clock
+  readonly lease: string
+  readonly leaseMs: number
+  /** Monotonic time when the lease was asked for. */
+  readonly leasedAt: number
+  readonly timeoutMs: number
+  readonly controller: AbortController
+  /** When to try again after a failure; `undefined`: never. */
+  readonly retryInMs: number | undefined
+  /** It was tried as often as it may, and every process died of it. */
+  readonly isSpent: boolean
+  readonly report: (error: unknown) => void
+}
+
+/** Never rejects. */
+export async function runJob(job: Job, options: RunJobOptions): Promise<void> {
+  const { controller, clock, report } = options
+  const stopRenewing = renewing(job, options)
+  const stopTimeout = clock.after(options.timeoutMs, () => {
+    controller.abort(new MillpondError('ABORTED', `the job ${show(job.id)} took longer than ${options.timeoutMs} ms`))
+  })
+  let failure: { readonly error: unknown } | undefined
+  try {
+    await untilAborted(attempt(job, options), controller.signal)
+  } catch (error) {
+    failure = { error }
+    report(error)
+  }
+  stopTimeout()
+  stopRenewing()
+  try {
+    await settle(job, options, failure)
+  } catch (error) {
+    // The lease runs out, and the job is run again.
+    report(error)
+  }
+}
+
+async function attempt(job: Job, { handler, isSpent, controller }: RunJobOptions): Promise<void> {
+  if (isSpent)
+    throw new MillpondError(
+      'ABORTED',
+      `the job ${show(job.id)} was begun ${job.attempts - 1} times and never ended: its process died, or lost its lease`,
+    )
+  if (handler === undefined) throw new MillpondError('OPTION_INVALID', `no handler for jobs of the kind ${show(job.kind)}`)
+  await handler(JSON.parse(job.payload), { id: job.id, attempt: job.attempts, signal: controller.signal })
+}
+
+/** A handler that does not listen to its signal must not hold its place. */
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+async function settle(
+  job: Job,
+  { store, lease, retryInMs, report }: RunJobOptions,
+  failure: { readonly error: unknown } | undefined,
+): Promise<void> {
+  const isOurs =
+    failure === undefined ? await store.complete(job.id, lease) : await store.fail(job.id, lease, errorText(failure.error), retryInMs)
+  if (!isOurs && failure === undefined) report(lost(job))
+}
+
+/** Asks for more time at each third of the lease. A store that is silent until the lease is over has lost it for us. */
+function renewing(job: Job, { store, clock, lease, leaseMs, leasedAt, controller, report }: RunJobOptions): () => void {
+  let isOver = false
+  let renewedAt = leasedAt
+  let cancel = clock.after(leaseMs / 3, () => void renew())
+  const renew = async (): Promise<void> => {
+    const askedAt = clock.monotonic()
+    try {
+      if (!(await store.renew(job.id, lease, leaseMs))) return lose()
+      renewedAt = askedAt
+    } catch (error) {
+      if (!isOver) report(error)
+    }
+    if (isOver) return
+    if (clock.monotonic() - renewedAt >= leaseMs) lose()
+    else cancel = clock.after(leaseMs / 3, () => void renew())
+  }
+  const lose = (): void => {
+    if (!isOver) controller.abort(lost(job))
+  }
+  return () => {
+    isOver = true
+    cancel()
+  }
+}
+
+const lost = (job: Job): MillpondError =>
+  new MillpondError(
+    'ABORTED',
+    `the lease of the job ${show(job.id)} was lost while it ran: another process may run it again; give it a longer lease`,
+  )

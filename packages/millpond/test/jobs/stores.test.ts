@@ -1,0 +1,155 @@
+// The job tables against their suite: memory, SQLite files, real Redis and PostgreSQL.
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import Database from 'libsql'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { memoryJobs } from '../../src/jobs/memory.ts'
+import { postgresJobs, postgresJobsSchema } from '../../src/jobs/postgres.ts'
+import { redisJobs } from '../../src/jobs/redis.ts'
+import { sqliteJobs } from '../../src/jobs/sqlite.ts'
+import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis } from '../services/index.ts'
+import { describeJobStore } from './store-suite.ts'
+
+const queue = (): string => `q-${randomUUID()}`
+
+describeJobStore({
+  name: 'memory',
+  open: async (options) => {
+    const store = memoryJobs(options)
+    return { store, again: async () => store, elsewhere: async () => memoryJobs() }
+  },
+})
+
+describe('sqlite', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-jobs-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  describeJobStore({
+    name: 'sqlite',
+    open: async (options) => {
+      const path = join(folder, `${randomUUID()}.db`)
+      const on = (name: string) => sqliteJobs({ database: new Database(path), queue: name, ...options })
+      return { store: on('a'), again: async () => on('a'), elsewhere: async () => on('b') }
+    },
+  })
+
+  it('a lock held by another process is waited for without blocking, and fails in the end', async () => {
+    const path = join(folder, 'locked.db')
+    const store = sqliteJobs({ database: new Database(path) })
+    await store.add({ id: 'a', kind: 'k', payload: '1', due: { inMs: 0 } })
+    const holder = new Database(path)
+    holder.exec('BEGIN IMMEDIATE')
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    const waiting = store.cancel('a')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    holder.exec('COMMIT')
+    expect([await waiting, turns > 10]).toEqual([true, true])
+    clearInterval(timer)
+  })
+})
+
+describeWith('redis', 'redis', () => {
+  let server: RedisService
+  const clients: Redis[] = []
+  const connect = (): Redis => {
+    const client = new Redis(server.url, { maxRetriesPerRequest: 1 })
+    client.on('error', () => undefined)
+    clients.push(client)
+    return client
+  }
+  beforeAll(async () => {
+    // Least privilege: what the documentation tells operators to grant.
+    const rules =
+      '~{millpond:jobs:*}:* ~{millpond:jobs:*} -@all +evalsha +eval +time +exists +hset +hmget +hdel +hincrby +zadd +zrem +zrange +zrangebyscore +del +pexpire +info +ping'
+    server = await startRedis({ acl: { user: 'jobs', password: 'pass', rules } })
+  })
+  afterAll(async () => {
+    for (const client of clients) client.disconnect()
+    await server?.stop()
+  })
+  describeJobStore({
+    name: 'redis (least privilege)',
+    open: async (options) => {
+      const name = queue()
+      const on = (which: string) => redisJobs({ client: connect(), queue: which, ...options })
+      return { store: on(name), again: async () => on(name), elsewhere: async () => on(queue()) }
+    },
+  })
+
+  it('survives a restart of the server that forgets its scripts; an unreachable server is a typed error', async () => {
+    const store = redisJobs({ client: connect(), queue: 'restarted' })
+    await store.add({ id: 'a', kind: 'k', payload: '1', due: { inMs: 0 } })
+    await server.restart()
+    expect((await redisJobs({ client: connect(), queue: 'restarted' }).get('a'))?.state).toBe('waiting')
+    await server.kill()
+    const dead = redisJobs({
+      client: new Redis(server.url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null }).on('error', () => undefined),
+      queue: 'x',
+    })
+    await expect(dead.get('a')).rejects.toMatchObject({ code: 'JOB_STORE_FAILED' })
+    await server.restart({ empty: true })
+  })
+
+  it('lists more than a page, and sweeps what has expired out of the list', async () => {
+    const store = redisJobs({ client: connect(), queue: queue(), keepFailed: '20ms' })
+    await Promise.all(
+      Array.from({ length: 450 }, (_, i) =>
+        store.add({ id: `j${String(i).padStart(3, '0')}`, kind: i < 250 ? 'a' : 'b', payload: '1', due: { at: i } }),
+      ),
+    )
+    const { jobs } = await store.claim(['a'], 250, 'l', 60_000)
+    await Promise.all(jobs.map((job) => store.fail(job.id, 'l', 'x', undefined)))
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    const listed = await store.list({ limit: 1000 })
+    expect([listed.length, listed[0]?.id, listed.at(-1)?.id]).toEqual([200, 'j250', 'j449'])
+    expect((await store.list({ offset: 195, limit: 10 })).map((job) => job.id)).toEqual(['j445', 'j446', 'j447', 'j448', 'j449'])
+  })
+})
+
+describeWith('postgres', 'postgres', () => {
+  let server: PostgresService
+  let pool: pg.Pool
+  beforeAll(async () => {
+    server = await startPostgres()
+    pool = new pg.Pool({ connectionString: server.url, max: 8 })
+    pool.on('error', () => undefined)
+  })
+  afterAll(async () => {
+    await pool?.end()
+    await server?.stop()
+  })
+  describeJobStore({
+    name: 'postgres',
+    open: async (options) => {
+      const name = queue()
+      const on = (which: string) => postgresJobs({ pool, queue: which, ...options })
+      return { store: on(name), again: async () => on(name), elsewhere: async () => on(queue()) }
+    },
+  })
+
+  it('many processes may start at once on an empty database', async () => {
+    const stores = Array.from({ length: 8 }, () => postgresJobs({ pool, table: 'public.fresh_jobs' }))
+    expect(await Promise.all(stores.map((store) => store.list()))).toEqual(stores.map(() => []))
+  })
+
+  it('works for a user who may not make tables, once somebody has', async () => {
+    await pool.query(
+      `${postgresJobsSchema('limited_jobs')} CREATE ROLE limited LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON limited_jobs TO limited`,
+    )
+    const limited = new pg.Pool({ connectionString: server.url.replace('postgres@', 'limited@'), max: 2 })
+    const refused = postgresJobs({ pool: limited, table: 'other_jobs' })
+    await expect(refused.list()).rejects.toMatchObject({ code: 'JOB_STORE_FAILED' })
+    const store = postgresJobs({ pool: limited, table: 'limited_jobs', install: false })
+    expect(await store.add({ id: 'a', kind: 'k', payload: '1', due: { inMs: 0 } })).toBe(true)
+    expect((await store.claim(['k'], 1, 'l', 1000)).jobs).toHaveLength(1)
+    await limited.end()
+  })
+
+  it('refuses table names that are more than a name', () => {
+    for (const table of ['a; DROP TABLE b', 'A', '', 'a.b.c', '"x"']) expect(() => postgresJobs({ pool, table })).toThrow(/table/)
+  })
+})
