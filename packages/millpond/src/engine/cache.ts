@@ -163,7 +163,7 @@ export class Cache {
     await this.setMany([[key, value]], options)
   }
 
-  /** Stores many values with one step of the ledger and one round trip per tier. */
+  /** Stores many values; each 500 take one step of the ledger and one round trip per tier. */
   async setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void> {
     this.#checkOpen()
     const items = [...entries].map(([key, value]) => {

@@ -9,6 +9,9 @@ import { forget, type Receipt } from './forget.ts'
 import { type Found, type Keep, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
+/** Entries that one step of the ledger takes: more would hold up everybody else on a shared server. */
+const MAX_STEP = 500
+
 export interface WriteItem {
   readonly key: string
   readonly value: unknown
@@ -29,7 +32,7 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
     return
   }
   if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
-  else await writeFar(space, entries, now)
+  else for (let from = 0; from < entries.length; from += MAX_STEP) await writeFar(space, entries.slice(from, from + MAX_STEP), now)
   if (space.events.has('set')) for (const entry of entries) space.events.emit('set', { key: entry.key })
 }
 

@@ -1,0 +1,66 @@
+// What an operation costs the shared server: counted by the server itself.
+import { memory } from 'millpond'
+import { redis } from 'millpond/tiers/redis'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { closeAfterEach, open } from './setups.ts'
+
+/** Commands that only the watch over the ledger sends, ten times a second. */
+describeWith('redis', 'cost', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  closeAfterEach()
+
+  /** Calls by command name since the last reset; commands that run inside a script are not counted apart. */
+  const commands = async (): Promise<Map<string, number>> => {
+    const text = String(await server.command('INFO', 'commandstats'))
+    return new Map([...text.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(([, name, calls]) => [name ?? '', Number(calls)]))
+  }
+  const scripts = async (): Promise<number> => {
+    const counted = await commands()
+    return (counted.get('evalsha') ?? 0) + (counted.get('eval') ?? 0)
+  }
+  const reset = (): Promise<unknown> => server.command('CONFIG', 'RESETSTAT')
+
+  it('no command on a tagged memory hit', async () => {
+    const cache = open({ name: 'hit', tiers: [memory(), redis({ url: server.url })] })
+    await cache.set('k', 'v', { tags: ['a', 'b', 'c'] })
+    await cache.get('k')
+    await reset()
+    const before = performance.now()
+    for (let i = 0; i < 10_000; i++) expect(await cache.get('k')).toBe('v')
+    const questions = Math.ceil((performance.now() - before) / 100) + 1
+    const counted = await commands()
+    expect(counted.get('get') ?? 0).toBe(0)
+    expect(counted.get('mget') ?? 0).toBe(0)
+    expect(await scripts()).toBeLessThanOrEqual(questions)
+  })
+
+  it('invalidateTags over 100,000 keys: at most 3 commands, and a time that does not depend on their number', async () => {
+    const cache = open({ name: 'tags', tiers: [memory({ maxEntries: 200_000 }), redis({ url: server.url })] })
+    for (let from = 0; from < 100_000; from += 5000) {
+      await cache.setMany(Array.from({ length: 5000 }, (_, i) => [`k${from + i}`, i] as const), { tags: ['many'] })
+    }
+    await cache.invalidateTags(['warm up'])
+    const times: number[] = []
+    for (let round = 0; round < 9; round++) times.push((await cache.invalidateTags(['many'])).ms)
+    await reset()
+    await cache.invalidateTags(['many'])
+    expect(await scripts()).toBeLessThanOrEqual(3)
+    expect(times.sort((a, b) => a - b)[4]).toBeLessThan(5)
+    expect(cache.peek('k77')).toBeUndefined()
+    expect(await cache.get('k99999')).toBeUndefined()
+  })
+
+  it('getMany of 100 is one round trip, a miss is one read and one step per lease and commit', async () => {
+    const cache = open({ name: 'many', tiers: [memory({ maxEntries: 1 }), redis({ url: server.url })] })
+    await cache.setMany(Array.from({ length: 100 }, (_, i) => [`k${i}`, i] as const))
+    await reset()
+    expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`)))[99]).toBe(99)
+    const counted = await commands()
+    expect((counted.get('mget') ?? 0) + (counted.get('get') ?? 0)).toBe(1)
+  })
+})

@@ -1,0 +1,112 @@
+// G3, G11 and acks over real processes that share a file or a server.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describeWith, type RedisService, startRedis, until } from '../services/index.ts'
+import { closeAfterEach, newFolder } from './setups.ts'
+
+const SCRIPT = fileURLToPath(new URL('./process.mjs', import.meta.url))
+const BUILT = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+
+interface Peer {
+  readonly process: ChildProcess
+  call(verb: string, given?: object): Promise<unknown>
+}
+
+const peers: Peer[] = []
+
+function startPeer(options: object): Peer {
+  const child = spawn(process.execPath, [SCRIPT, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const waiting = new Map<number, (answer: { value?: unknown; error?: string }) => void>()
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const answer = JSON.parse(line)
+    waiting.get(answer.id)?.(answer)
+  })
+  let count = 0
+  const peer: Peer = {
+    process: child,
+    call: (verb, given = {}) =>
+      new Promise((resolve, reject) => {
+        const id = count++
+        waiting.set(id, ({ value, error }) => (error === undefined ? resolve(value) : reject(new Error(error))))
+        child.stdin.write(`${JSON.stringify({ id, verb, ...given })}\n`)
+      }),
+  }
+  peers.push(peer)
+  return peer
+}
+
+function suite(tierOf: () => object): void {
+  let name = ''
+  let count = 0
+  const start = (processes: number, defaults: object = {}): Peer[] => {
+    name = `processes${count++}`
+    const tier = tierOf()
+    return Array.from({ length: processes }, () => startPeer({ tier, name, defaults }))
+  }
+  const total = async (all: Peer[]): Promise<number> => (await Promise.all(all.map((peer) => peer.call('loads')))).reduce<number>((sum, loads) => sum + Number(loads), 0)
+  const warmUp = (all: Peer[]): Promise<unknown> => Promise.all(all.map((peer) => peer.call('get', { key: 'nothing' })))
+
+  it('G11: 200 concurrent cold calls over 4 processes are 1 load', async () => {
+    const all = start(4)
+    await warmUp(all)
+    await Promise.all(all.map((peer) => peer.call('stampede', { key: 'cold', callers: 50, ms: 100 })))
+    expect(await total(all)).toBe(1)
+  })
+
+  it('G11: a hot key with a TTL of 1 s over 6 s and 4 processes: at most 7 loads', async () => {
+    const all = start(4, { ttl: '1s' })
+    await warmUp(all)
+    await Promise.all(all.map((peer) => peer.call('hammer', { key: 'hot', forMs: 6000, ms: 20 })))
+    expect(await total(all)).toBeLessThanOrEqual(7)
+  })
+
+  it('G11: a holder that is killed delays the others by at most its lease', async () => {
+    const [holder, other] = start(2) as [Peer, Peer]
+    await warmUp([holder, other])
+    holder.call('stampede', { key: 'k', callers: 1, ms: 60_000 }).catch(() => {})
+    await until('the holder loads', async () => (await holder.call('loads')) === 1)
+    holder.process.kill('SIGKILL')
+    const started = performance.now()
+    await other.call('stampede', { key: 'k', callers: 1, ms: 1 })
+    expect(performance.now() - started).toBeLessThan(2000 + 500)
+  })
+
+  it('a process that is killed right after an acked invalidation: nobody finds the old value, also not after a restart', async () => {
+    const [first, second] = start(2) as [Peer, Peer]
+    await first.call('set', { key: 'k', value: 'old', tags: ['t'] })
+    expect(await second.call('get', { key: 'k' })).toBe('old')
+    expect(await first.call('invalidateTags', { tags: ['t'] })).toBe(true)
+    first.process.kill('SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(await second.call('get', { key: 'k' })).toBeNull()
+    expect(await startPeer({ tier: tierOf(), name, defaults: {} }).call('get', { key: 'k' })).toBeNull()
+  })
+}
+
+if (!existsSync(BUILT)) throw new Error('these tests run the built library: npm run build first')
+
+afterEach(async () => {
+  for (const peer of peers.splice(0)) peer.process.kill('SIGKILL')
+})
+
+describe('processes on one SQLite file', () => {
+  closeAfterEach()
+  let path = ''
+  suite(() => {
+    if (path === '' || !existsSync(path)) path = join(newFolder(), 'shared.db')
+    return { sqlite: path }
+  })
+})
+
+describeWith('redis', 'processes on one Redis', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  suite(() => ({ redis: server.url }))
+})
