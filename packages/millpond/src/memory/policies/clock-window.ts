@@ -12,15 +12,22 @@ import { Ghosts } from './ghosts.ts'
 import { FrequencySketch, type SketchOptions } from './sketch.ts'
 import { SlotQueue } from './slot-queue.ts'
 import { SlotSet } from './slot-set.ts'
+import { Worth } from './worth.ts'
 
 const NONE = -1
 /** A mark's bits that count reads. */
 const COUNT = 3
+/** How many unread entries are compared where values differ: few enough to be cheap, and 8 found most of what 16 find. */
+const SAMPLE = 8
+/** The frequency of a key that the sketch does not know: large entries shall not enter for nothing. */
+const NEVER_SEEN = 0.5
 
 export interface ClockWindowOptions {
   readonly share: number
   readonly ghostShare: number
   readonly sketch: SketchOptions
+  /** Weights differ. */
+  readonly weighed: boolean
 }
 
 /** Reads the hash of a slot. */
@@ -37,6 +44,9 @@ export class ClockWindow {
   readonly #inMain = new SlotSet()
   readonly #sketch: FrequencySketch
   readonly #ghosts = new Ghosts()
+  readonly #worth: Worth
+  #windowWeight = 0
+  #mainWeight = 0
   #windowCount = 0
   #mainCount = 0
   #hand = 0
@@ -47,14 +57,16 @@ export class ClockWindow {
     this.share = options.share
     this.#ghostShare = options.ghostShare
     this.#sketch = new FrequencySketch(options.sketch)
+    this.#worth = new Worth(options.weighed)
   }
 
   get size(): number {
     return this.#windowCount + this.#mainCount
   }
 
-  add(slot: number, hash: number): void {
+  add(slot: number, hash: number, weight: number, cost: number): void {
     if (this.#hasRoom) this.#spill()
+    this.#worth.set(slot, weight, cost)
     this.#hasRoom = true
     this.#sketch.count(hash)
     if (this.share === 0 || this.#ghosts.take(hash)) this.#enterMain(slot)
@@ -63,50 +75,85 @@ export class ClockWindow {
 
   /** While nobody has to leave, what the window holds too much needs no contest. */
   #spill(): void {
-    if (this.#windowCount <= this.#windowTarget()) return
+    if (!this.#windowIsOver()) return
     const slot = this.#oldestInWindow()
     if (slot !== NONE) this.#enterMain(slot)
   }
 
   remove(slot: number): void {
-    if (this.#inWindow.has(slot)) {
-      this.#inWindow.delete(slot)
-      this.#windowCount--
-    } else if (this.#inMain.has(slot)) {
-      this.#inMain.delete(slot)
-      this.#mainCount--
-    }
+    if (this.#inWindow.has(slot)) this.#leaveWindow(slot)
+    else if (this.#inMain.has(slot)) this.#leaveMain(slot)
+  }
+
+  reweigh(slot: number, weight: number): void {
+    const before = this.#worth.weight(slot)
+    this.#worth.setWeight(slot, weight)
+    const change = this.#worth.weight(slot) - before
+    if (this.#inWindow.has(slot)) this.#windowWeight += change
+    else if (this.#inMain.has(slot)) this.#mainWeight += change
   }
 
   victim(): number {
     this.#hasRoom = false
-    while (this.#windowCount > this.#windowTarget() || this.#mainCount === 0) {
+    while (this.#windowIsOver() || this.#mainCount === 0) {
       const candidate = this.#oldestInWindow()
-      if (candidate === NONE) return this.#mainCount === 0 ? NONE : this.#evictMain(this.#atHand())
+      if (candidate === NONE) return this.#mainCount === 0 ? NONE : this.#evictMain(this.#leastWorth())
       if (this.#wasRead(candidate)) this.#enterWindow(candidate)
       else return this.#contest(candidate)
     }
-    return this.#evictMain(this.#atHand())
+    return this.#evictMain(this.#leastWorth())
   }
 
-  /** The window's oldest against the entry at the hand; on a tie what is there stays, so that a loop is not churned. */
+  /** The window's oldest against the main area's choice. */
   #contest(candidate: number): number {
     if (this.#mainCount === 0) return candidate
-    const defender = this.#atHand()
-    const hash = this.#hashOf(candidate)
-    if (this.#sketch.frequency(hash) > this.#sketch.frequency(this.#hashOf(defender))) {
+    const defender = this.#leastWorth()
+    if (this.#isWorthMore(candidate, defender)) {
       this.#enterMain(candidate)
       return this.#evictMain(defender)
     }
-    this.#ghosts.put(hash)
+    this.#ghosts.put(this.#hashOf(candidate))
     return candidate
   }
 
+  /**
+   * A tie keeps what is there. So does a lead of one between keys that are known well: the candidate's count has its latest request in it,
+   * the defender's not yet, and on a loop longer than the cache that alone would turn everything over.
+   */
+  #isWorthMore(candidate: number, defender: number): boolean {
+    const attack = this.#sketch.frequency(this.#hashOf(candidate))
+    const defence = this.#sketch.frequency(this.#hashOf(defender))
+    const needed = defence < 2 ? defence : defence + 1
+    if (!this.#worth.isTold) return attack > needed
+    return attack * this.#worth.factor(candidate) > Math.max(needed, NEVER_SEEN) * this.#worth.factor(defender)
+  }
+
   #evictMain(slot: number): number {
-    this.#inMain.delete(slot)
-    this.#mainCount--
+    this.#leaveMain(slot)
     this.#hand = slot + 1
     return slot
+  }
+
+  /** Who should leave the main area: the one at the hand, or the least valuable of the next few where values differ. The hand stays. */
+  #leastWorth(): number {
+    const first = this.#atHand()
+    if (this.share === 0 || !this.#worth.isTold) return first
+    let least = first
+    let value = this.#value(first)
+    for (let i = 1; i < SAMPLE; i++) {
+      this.#hand++
+      const slot = this.#atHand()
+      const its = this.#value(slot)
+      if (its >= value) continue
+      least = slot
+      value = its
+    }
+    this.#hand = first
+    return least
+  }
+
+  #value(slot: number): number {
+    return (this.#sketch.frequency(this.#hashOf(slot)) + NEVER_SEEN) * this.#worth.factor(slot)
   }
 
   /** The first entry of the main area from the hand on that was not read; those passed over are counted and lose one read. */
@@ -116,7 +163,7 @@ export class ClockWindow {
       const mark = this.marks[slot] ?? 0
       this.#hand = slot
       if ((mark & COUNT) === 0) return slot
-      this.marks[slot] = mark - 1
+      this.marks[slot] = mark - (this.share === 0 ? mark & COUNT : 1)
       this.#sketch.count(this.#hashOf(slot))
       this.#hand = slot + 1
     }
@@ -138,8 +185,7 @@ export class ClockWindow {
       const slot = this.#queue.shift()
       if (slot === NONE) return NONE
       if (!this.#inWindow.has(slot)) continue
-      this.#inWindow.delete(slot)
-      this.#windowCount--
+      this.#leaveWindow(slot)
       return slot
     }
   }
@@ -149,15 +195,31 @@ export class ClockWindow {
     this.#queue.push(slot)
     this.#inWindow.add(slot)
     this.#windowCount++
+    this.#windowWeight += this.#worth.weight(slot)
+  }
+
+  #leaveWindow(slot: number): void {
+    this.#inWindow.delete(slot)
+    this.#windowCount--
+    this.#windowWeight -= this.#worth.weight(slot)
   }
 
   #enterMain(slot: number): void {
     this.#inMain.add(slot)
     this.#mainCount++
+    this.#mainWeight += this.#worth.weight(slot)
   }
 
-  #windowTarget(): number {
-    return this.share === 0 ? 0 : Math.max(1, Math.floor(this.size * this.share))
+  #leaveMain(slot: number): void {
+    this.#inMain.delete(slot)
+    this.#mainCount--
+    this.#mainWeight -= this.#worth.weight(slot)
+  }
+
+  /** More than its share; one entry is always granted unless the share is 0. */
+  #windowIsOver(): boolean {
+    if (this.#windowCount <= 1) return this.share === 0 && this.#windowCount === 1
+    return this.#windowWeight > (this.#windowWeight + this.#mainWeight) * this.share
   }
 
   grow(slots: number): void {
@@ -166,6 +228,7 @@ export class ClockWindow {
     this.#inMain.grow(slots)
     this.#sketch.grow(slots)
     this.#ghosts.resize(slots * this.#ghostShare)
+    this.#worth.grow(slots)
   }
 
   clear(): void {
@@ -176,6 +239,8 @@ export class ClockWindow {
     this.#ghosts.clear()
     this.#windowCount = 0
     this.#mainCount = 0
+    this.#windowWeight = 0
+    this.#mainWeight = 0
     this.#hand = 0
     this.#hasRoom = true
   }

@@ -9,22 +9,18 @@ import { HashDirectory } from './hash-directory.ts'
 /** Reads that a miniature's mark counts. */
 const READS = 3
 
-export interface MiniatureOptions {
-  readonly rivals: readonly ClockWindowOptions[]
-  /** The most entries that a miniature holds. */
-  readonly most: number
-  /** Requests until the next judgement, for each entry of a miniature. */
-  readonly roundPerEntry: number
-  /** What is left of the tallies after each judgement. */
-  readonly memory: number
-  /** Advantage in parts of all requests that a rival must have. */
-  readonly margin: number
-  /** ... and in standard deviations of the difference. */
-  readonly sigmas: number
-}
+/** The most entries that a miniature holds. */
+const MOST = 64
+/** Requests until the next judgement, for each entry of a miniature. */
+const ROUND_PER_ENTRY = 8
+/** What is left of the tallies after each judgement: traffic of some ten rounds ago no longer counts. */
+const MEMORY = 0.75
+/** The lead that a rival must have, in parts of all requests ... */
+const MARGIN = 0.005
+/** ... and in standard deviations of the difference. */
+const SIGMAS = 1
 
 export class Miniatures {
-  readonly #options: MiniatureOptions
   readonly #caches: ClockWindow[]
   readonly #directory: HashDirectory
   /** A bit for each rival that holds the entry. */
@@ -41,10 +37,8 @@ export class Miniatures {
   /** The entry of the request at hand: it keeps its id even while no rival holds it. */
   #asked = -1
 
-  constructor(options: MiniatureOptions, champion: number) {
-    const { rivals, most } = options
-    const slots = most * (rivals.length + 1)
-    this.#options = options
+  constructor(rivals: readonly ClockWindowOptions[], champion: number) {
+    const slots = MOST * (rivals.length + 1)
     this.champion = champion
     this.#directory = new HashDirectory(slots)
     this.#holders = new Uint8Array(slots)
@@ -61,8 +55,8 @@ export class Miniatures {
   /** Tells how many entries the whole cache holds, and whether it is full. */
   fit(entries: number, full: boolean): void {
     const before = this.#halvings
-    while (entries / 2 ** this.#halvings > this.#options.most) this.#halvings++
-    while (this.#halvings > 0 && entries / 2 ** this.#halvings < this.#options.most / 4) this.#halvings--
+    while (entries / 2 ** this.#halvings > MOST) this.#halvings++
+    while (this.#halvings > 0 && entries / 2 ** this.#halvings < MOST / 4) this.#halvings--
     if (this.#halvings > before) this.#dropUnwatched()
     this.#capacity = full ? Math.max(1, Math.round(entries / 2 ** this.#halvings)) : Number.POSITIVE_INFINITY
   }
@@ -82,7 +76,7 @@ export class Miniatures {
     this.#asked = -1
     if (this.#holders[id] === 0) this.#directory.delete(id)
     this.#requests++
-    return ++this.#sinceJudged >= this.#options.roundPerEntry * Math.min(this.#capacity, this.#options.most) && this.#judge()
+    return ++this.#sinceJudged >= ROUND_PER_ENTRY * Math.min(this.#capacity, MOST) && this.#judge()
   }
 
   #idOf(hash: number): number {
@@ -113,7 +107,7 @@ export class Miniatures {
     if (cache === undefined) return
     this.#holders[id] = (this.#holders[id] ?? 0) | (1 << rival)
     cache.marks[id] = 0
-    cache.add(id, hash)
+    cache.add(id, hash, 1, 0)
     while (cache.size > this.#capacity) this.#evict(rival)
   }
 
@@ -141,24 +135,22 @@ export class Miniatures {
   #judge(): boolean {
     const before = this.champion
     if (this.#capacity !== Number.POSITIVE_INFINITY) this.champion = this.#best()
-    const { memory } = this.#options
     this.#sinceJudged = 0
-    this.#requests *= memory
+    this.#requests *= MEMORY
     for (let rival = 0; rival < this.#hits.length; rival++) {
-      this.#hits[rival] = (this.#hits[rival] ?? 0) * memory
-      this.#apart[rival] = this.champion === before ? (this.#apart[rival] ?? 0) * memory : 0
+      this.#hits[rival] = (this.#hits[rival] ?? 0) * MEMORY
+      this.#apart[rival] = this.champion === before ? (this.#apart[rival] ?? 0) * MEMORY : 0
     }
     return this.champion !== before
   }
 
   #best(): number {
-    const { margin, sigmas } = this.#options
     const own = this.#hits[this.champion] ?? 0
     let best = this.champion
     let most = 0
     for (let rival = 0; rival < this.#hits.length; rival++) {
       const ahead = (this.#hits[rival] ?? 0) - own
-      if (ahead <= most || ahead < margin * this.#requests + sigmas * Math.sqrt(this.#apart[rival] ?? 0)) continue
+      if (ahead <= most || ahead < MARGIN * this.#requests + SIGMAS * Math.sqrt(this.#apart[rival] ?? 0)) continue
       best = rival
       most = ahead
     }

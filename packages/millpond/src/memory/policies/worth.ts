@@ -1,0 +1,76 @@
+// What an entry weighs and what it costs to load again, a byte each: logarithms are precise enough to choose by.
+//
+// Greedy-Dual-Size-Frequency (Cherkasova, 1998) and the size-aware TinyLFU of Einziger, Eytan, Friedman and Manes (ACM Transactions on
+// Storage 2022) rank by frequency x cost / size: the load time that a byte saves.
+import { grownBytes } from './arrays.ts'
+
+/** Steps per doubling: an eighth of an octave is 9 %. */
+const WEIGHT_STEPS = 8
+const COST_STEPS = 4
+/** The code of a cost of one millisecond; 0 means unknown. */
+const ONE_MS = 128
+/** One slow load shall not outweigh all that is read often: costs count up to this many steps from the usual. */
+const COST_REACH = 4 * COST_STEPS
+const LEARNING = 1 / 64
+
+const WEIGHTS = Float64Array.from({ length: 256 }, (_, code) => 2 ** (code / WEIGHT_STEPS))
+const COSTS = Float64Array.from({ length: 2 * COST_REACH + 1 }, (_, step) => 2 ** ((step - COST_REACH) / COST_STEPS))
+
+/** 1 byte per slot when weights count, 1 more once load times are known. */
+export class Worth {
+  readonly #weighed: boolean
+  #slots = 0
+  #weights = new Uint8Array(0)
+  #costs = new Uint8Array(0)
+  /** The code of the usual cost: the running mean of the logarithms. */
+  #usual = ONE_MS
+
+  constructor(weighed: boolean) {
+    this.#weighed = weighed
+  }
+
+  /** False while all entries are worth the same but for their frequency. */
+  get isTold(): boolean {
+    return this.#weighed || this.#costs.length > 0
+  }
+
+  grow(slots: number): void {
+    this.#slots = slots
+    if (this.#weighed) this.#weights = grownBytes(this.#weights, slots)
+    if (this.#costs.length > 0) this.#costs = grownBytes(this.#costs, slots)
+  }
+
+  set(slot: number, weight: number, cost: number): void {
+    this.setWeight(slot, weight)
+    if (this.#costs.length === 0) {
+      if (cost <= 0) return
+      this.#costs = new Uint8Array(this.#slots)
+    }
+    this.#costs[slot] = this.#costCode(cost)
+  }
+
+  setWeight(slot: number, weight: number): void {
+    if (this.#weighed) this.#weights[slot] = Math.min(255, Math.round(Math.log2(Math.max(1, weight)) * WEIGHT_STEPS))
+  }
+
+  #costCode(cost: number): number {
+    if (!(cost > 0)) return 0
+    const code = Math.min(255, Math.max(1, Math.round(Math.log2(cost) * COST_STEPS) + ONE_MS))
+    this.#usual += (code - this.#usual) * LEARNING
+    return code
+  }
+
+  /** What the slot weighs, to 5 %: the same number each time, so that sums stay true. */
+  weight(slot: number): number {
+    return this.#weighed ? (WEIGHTS[this.#weights[slot] ?? 0] ?? 1) : 1
+  }
+
+  /** Cost over weight, as a factor on the frequency. Unknown costs count as the usual one. */
+  factor(slot: number): number {
+    const code = this.#costs.length > 0 ? (this.#costs[slot] ?? 0) : 0
+    if (code === 0) return 1 / this.weight(slot)
+    const steps = Math.round(code - this.#usual)
+    const within = Math.min(COST_REACH, Math.max(-COST_REACH, steps))
+    return (COSTS[within + COST_REACH] ?? 1) / this.weight(slot)
+  }
+}
