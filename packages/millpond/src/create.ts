@@ -12,6 +12,7 @@ import { Cache } from './engine/cache.ts'
 import type { Dependencies } from './engine/dependencies.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import type { FarTier, Isolated, Keep, Space } from './engine/space.ts'
+import { type Plugin, withPlugins } from './engine/plugins.ts'
 import { type CacheInfo, describeSpace } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
@@ -62,13 +63,15 @@ export interface CacheOptions {
    * applied before memory is believed again.
    */
   readonly outbox?: Outbox
+  /** Run around each awaited operation, the first one outermost. */
+  readonly plugins?: readonly Plugin[]
   /** For tests. */
   readonly clock?: Clock
   /** For tests: numbers from 0 to 1. */
   readonly random?: () => number
 }
 
-const OPTION_NAMES = new Set(['name', 'tiers', 'defaults', 'codec', 'maxStale', 'models', 'dependencies', 'outbox', 'clock', 'random'])
+const OPTION_NAMES = new Set(['name', 'tiers', 'defaults', 'codec', 'maxStale', 'models', 'dependencies', 'outbox', 'plugins', 'clock', 'random'])
 const USE_NAMES = new Set(['use', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
@@ -121,7 +124,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     tombstones,
     random: options.random ?? Math.random,
   }
-  return assemble(name, parts, farUses, holder, nearStore)
+  return withPlugins(assemble(name, parts, farUses, holder, nearStore), options.plugins ?? [])
 }
 
 function assemble(name: string, parts: SpaceParts, farUses: readonly FarUse[], holder: FarUse | undefined, nearStore: NearStore | undefined): Cache {

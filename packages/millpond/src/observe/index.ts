@@ -14,6 +14,7 @@ export {
 } from './key-statistics.ts'
 export { createLog, LEVELS, type Level, type Log, type LogEntry, type LogFields, type LogOptions, logLine } from './log.ts'
 export { createMonitor, type KeyReport, type MemoryUsage, type Monitor, type MonitorOptions } from './monitor.ts'
+export { hitRatioPlugin, timingPlugin } from './plugins.ts'
 export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus.ts'
 export {
   type Collector,

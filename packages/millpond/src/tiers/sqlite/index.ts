@@ -12,6 +12,7 @@ import { numberIn } from './row.ts'
 export type { RetainOptions } from '../retain.ts'
 export type { SqliteClass, SqliteDriver, SqliteHandle, SqliteStatement } from './driver.ts'
 export type { SqliteOptions, TierWarning } from './options.ts'
+export { type SqliteOutboxOptions, sqliteOutbox } from './outbox.ts'
 
 export interface SqliteTier extends Tier {
   readonly name: 'sqlite'

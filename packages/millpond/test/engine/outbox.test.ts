@@ -1,0 +1,56 @@
+// G5: invalidations that could not reach the ledger are kept, say so, survive a kill, and are applied before memory is believed.
+import { join } from 'node:path'
+import { memory } from 'millpond'
+import { redis } from 'millpond/tiers/redis'
+import { sqliteOutbox } from 'millpond/tiers/sqlite'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith, type RedisService, startRedis, until } from '../services/index.ts'
+import { closeAfterEach, newFolder, open } from './setups.ts'
+
+describeWith('redis', 'outbox', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  closeAfterEach()
+
+  it('an ack that is honest: kept, not yet applied; applied when the ledger answers, also by another process', async () => {
+    const path = join(newFolder(), 'outbox.db')
+    const tiers = () => [memory(), redis({ url: server.url })]
+    const here = open({ name: 'box', tiers: tiers(), outbox: sqliteOutbox({ path }) })
+    const there = open({ name: 'box', tiers: tiers() })
+    await here.set('k', 'old', { tags: ['t'] })
+    await here.set('k2', 'old', { tags: ['t'] })
+    expect(await there.get('k')).toBe('old')
+    await server.pause()
+    const receipt = await here.invalidateTags(['t'])
+    expect(receipt.isApplied).toBe(false)
+    expect(await here.get('k')).toBeUndefined()
+    await expect(here.set('k', 'new')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    const kept = sqliteOutbox({ path })
+    expect(await kept.list('box:default:')).toHaveLength(2)
+    await server.resume()
+    await until('the ledger is back', async () => here.info().health === 'ok')
+    expect(await here.get('k2')).toBeUndefined()
+    expect(await kept.list('box:default:')).toHaveLength(0)
+    await until('the other heard of it', async () => (await there.get('k')) === undefined && (await there.get('k2')) === undefined)
+    await kept.close()
+  })
+
+  it('what a killed process kept is applied by the next one before it believes anything', async () => {
+    const path = join(newFolder(), 'outbox.db')
+    const first = open({ name: 'left', tiers: [memory(), redis({ url: server.url })] })
+    await first.set('k', 'old', { tags: ['t'] })
+    const box = sqliteOutbox({ path })
+    await box.add('left:default:', { targets: [{ kind: 'tag', tag: 't' }], mode: 'delete', reason: 'tag_based', id: 'lost', drop: [] })
+    await box.close()
+    const next = open({ name: 'left', tiers: [memory(), redis({ url: server.url })], outbox: sqliteOutbox({ path }) })
+    expect(await next.get('k')).toBeUndefined()
+  })
+
+  it('a file that is no outbox is refused and left alone', () => {
+    expect(() => sqliteOutbox({ path: join(newFolder(), 'no', 'such', 'folder.db') })).toThrow(/cannot be used/)
+    expect(() => sqliteOutbox({ path: '' })).toThrow(/is no path/)
+  })
+})
