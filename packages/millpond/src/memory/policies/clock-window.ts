@@ -19,6 +19,8 @@ const NONE = -1
 const COUNT = 3
 /** How many unread entries are compared where values differ: few enough to be cheap, and 8 found most of what 16 find. */
 const SAMPLE = 8
+/** Entries of usual weight that the window may hold too many before it is made to shrink. */
+const SLACK = 3
 /** The frequency of a key that the sketch does not know: large entries shall not enter for nothing. */
 const NEVER_SEEN = 0.5
 
@@ -95,6 +97,7 @@ export class ClockWindow {
 
   victim(): number {
     this.#hasRoom = false
+    if (this.#windowIsFarOver()) this.#spill()
     while (this.#windowIsOver() || this.#mainCount === 0) {
       const candidate = this.#oldestInWindow()
       if (candidate === NONE) return this.#mainCount === 0 ? NONE : this.#evictMain(this.#leastWorth())
@@ -220,6 +223,12 @@ export class ClockWindow {
   #windowIsOver(): boolean {
     if (this.#windowCount <= 1) return this.share === 0 && this.#windowCount === 1
     return this.#windowWeight > (this.#windowWeight + this.#mainWeight) * this.share
+  }
+
+  /** The share was made smaller. A contest for each newcomer keeps the window as it is; one more entry must go each time until it fits. */
+  #windowIsFarOver(): boolean {
+    const total = this.#windowWeight + this.#mainWeight
+    return this.#windowWeight - total * this.share > (SLACK * total) / this.size
   }
 
   grow(slots: number): void {
