@@ -120,7 +120,20 @@ describe('compilePattern', () => {
         '^\\C{2',
         '^**',
       ],
-      ...[/a(?=b)/, /a(?!b)/, /(?<=a)b/, /(?<!a)b/, /(a)\1/, /(?<n>a)\k<n>/, /a/y, /[[:alpha:]]/, /Qa/, /a{,3}/, /a/v, /a{1000}/],
+      ...[
+        /a(?=b)/,
+        /a(?!b)/,
+        /(?<=a)b/,
+        /(?<!a)b/,
+        /(a)\1/,
+        /(?<n>a)\k<n>/,
+        /a/y,
+        /[[:alpha:]]/,
+        ...['\\Qa', '\\Aa', 'a\\z'].map((source) => new RegExp(source)),
+        /a{,3}/,
+        ...['v'].map((flags) => new RegExp('a', flags)),
+        /a{1000}/,
+      ],
     ]
     for (const pattern of refused)
       expect([String(pattern).slice(0, 40), code(() => compilePattern(pattern))]).toEqual([String(pattern).slice(0, 40), 'PATTERN_INVALID'])

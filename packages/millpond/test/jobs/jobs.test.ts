@@ -280,7 +280,10 @@ describe('Jobs', () => {
     const { jobs } = setup(
       {
         lease: '30s',
-        work: (_, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve((abortedAt = clock.monotonic())))),
+        work: async (_, { signal }) => {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+          abortedAt = clock.monotonic()
+        },
       },
       { clock, store },
     )

@@ -1,0 +1,242 @@
+// Follows the change notifications of PostgreSQL and turns them into changes of models.
+//
+// Notifications are not stored: whoever was not connected has missed them. After each (re)connection the follower therefore reports every table as
+// changed as a whole, before it reports single changes again.
+import type { Clock } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import { CHANNEL, checkChannel, fullName, type PostgresChangesSql } from './postgres-triggers.ts'
+import type { ChangeKind } from './relations.ts'
+
+/** A connected client of pg, of its own: `const client = new pg.Client(url); await client.connect()`. */
+export interface ListenClient {
+  query(text: string): Promise<unknown>
+  on(event: string, listener: (...args: never[]) => void): unknown
+  end(): Promise<void>
+}
+
+/** A change as it was notified; without an id any rows of the model may have changed. */
+export interface TableChange {
+  readonly model: string
+  readonly id?: string
+  readonly kind: ChangeKind
+}
+
+export interface FollowOptions extends PostgresChangesSql {
+  /** Makes and connects a client. Called again after each loss. */
+  readonly connect: () => Promise<ListenClient>
+  readonly clock: Clock
+  /** Given what changed, in the order of commits, one batch at a time. A rejection is told to `onError`, and the batch counts as missed. */
+  readonly changed: (changes: readonly TableChange[]) => Promise<unknown>
+  readonly onError?: (error: unknown) => void
+  /** How long to wait before connecting again: from the first number, doubled, to the second, in milliseconds. Default [100, 10,000]. */
+  readonly reconnectMs?: readonly [number, number]
+  /** How often the connection is asked whether it lives, and how long it may take, in milliseconds: a half-open one tells nothing. Default 5,000. */
+  readonly checkMs?: number
+}
+
+export interface ChangesFollower {
+  /** Resolves when the first connection listens, and everything before it has been reported. */
+  readonly ready: Promise<void>
+  /** Whether it listens now; while it does not, changes are missed and will be reported as a whole. */
+  readonly isListening: boolean
+  /** How often it had to begin anew. */
+  readonly gaps: number
+  close(): Promise<void>
+}
+
+/** More changes than this in one batch become whole models. */
+const MAX_BATCH = 1000
+
+/** Follows the notifications until `close`. Never throws: failures go to `onError`, and it connects again. */
+export function followPostgresChanges(options: FollowOptions): ChangesFollower {
+  return new Follower(options)
+}
+
+class Follower implements ChangesFollower {
+  readonly ready: Promise<void>
+  isListening = false
+  gaps = -1
+  readonly #options: FollowOptions
+  readonly #channel: string
+  readonly #models: ReadonlyMap<string, string>
+  #client: ListenClient | undefined
+  #pending: TableChange[] = []
+  #reporting: Promise<void> = Promise.resolve()
+  #isReporting = false
+  #isClosed = false
+  #failures = 0
+  #cancelTimer: () => void = () => undefined
+  #resolveReady: () => void = () => undefined
+
+  constructor(options: FollowOptions) {
+    this.#options = options
+    this.#channel = checkChannel(options.channel ?? CHANNEL)
+    this.#models = new Map(options.tables.map(({ table, model }) => [fullName(table), model ?? table]))
+    this.ready = new Promise((resolve) => {
+      this.#resolveReady = resolve
+    })
+    void this.#connect()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelTimer()
+    this.isListening = false
+    const client = this.#client
+    this.#client = undefined
+    this.#resolveReady()
+    if (client !== undefined) await this.#end(client)
+    await this.#reporting
+  }
+
+  async #connect(): Promise<void> {
+    let client: ListenClient | undefined
+    try {
+      client = await this.#options.connect()
+      const connected = client
+      if (this.#isClosed) return await this.#end(connected)
+      this.#client = connected
+      connected.on('notification', (message: { channel?: unknown; payload?: unknown }) => this.#heard(connected, message))
+      connected.on('error', (error: unknown) => this.#lost(connected, error))
+      connected.on('end', () => this.#lost(connected, undefined))
+      await this.#inTime(connected.query(`LISTEN "${this.#channel}"`))
+      if (this.#client !== connected) return
+      // From here on nothing is missed; what came before may have been.
+      this.gaps++
+      this.#report(this.#everything())
+      await this.#reporting
+      if (this.#client !== connected) return
+      this.isListening = true
+      this.#failures = 0
+      this.#resolveReady()
+      this.#checkLater(connected)
+    } catch (error) {
+      if (client === undefined) this.#retry(error)
+      else this.#lost(client, error)
+    }
+  }
+
+  #heard(client: ListenClient, message: { channel?: unknown; payload?: unknown }): void {
+    if (client !== this.#client || message.channel !== this.#channel) return
+    this.#report(this.#changesOf(message.payload))
+  }
+
+  /** A notification that cannot be read, or names a table that is not watched here, can only invalidate. */
+  #changesOf(payload: unknown): readonly TableChange[] {
+    const message = parse(payload)
+    if (message === undefined) return this.#everything()
+    const model = this.#models.get(message.table)
+    if (model === undefined) return []
+    const kind: ChangeKind = message.operation === 'DELETE' || message.operation === 'TRUNCATE' ? 'delete' : 'save'
+    return message.keys === undefined
+      ? [
+          { model, kind: 'delete' },
+          { model, kind: 'save' },
+        ]
+      : message.keys.map((id) => ({ model, id, kind }))
+  }
+
+  #everything(): TableChange[] {
+    return [...this.#models.values()].flatMap((model): TableChange[] => [
+      { model, kind: 'delete' },
+      { model, kind: 'save' },
+    ])
+  }
+
+  /** One batch at a time: what is heard meanwhile goes together. */
+  #report(changes: readonly TableChange[]): void {
+    if (changes.length === 0) return
+    this.#pending.push(...changes)
+    if (this.#pending.length > MAX_BATCH) this.#pending = this.#everything()
+    if (this.#isReporting) return
+    this.#isReporting = true
+    this.#reporting = this.#drain().finally(() => {
+      this.#isReporting = false
+    })
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const batch = this.#pending
+      this.#pending = []
+      try {
+        await this.#options.changed(batch)
+      } catch (error) {
+        this.#options.onError?.(error)
+        // Not applied: everything of these tables has to go once it can, and a new connection begins with that.
+        this.#pending = []
+        if (this.#client !== undefined) this.#lost(this.#client, undefined)
+      }
+    }
+  }
+
+  #checkLater(client: ListenClient): void {
+    const { clock, checkMs = 5000 } = this.#options
+    this.#cancelTimer = clock.after(checkMs, () => {
+      this.#inTime(client.query('SELECT 1')).then(
+        () => {
+          if (client === this.#client) this.#checkLater(client)
+        },
+        (error: unknown) => this.#lost(client, error),
+      )
+    })
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    const { clock, checkMs = 5000 } = this.#options
+    return new Promise<T>((resolve, reject) => {
+      const cancel = clock.after(checkMs, () =>
+        reject(new MillpondError('TIER_FAILED', `[postgres] the connection did not answer within ${checkMs} ms`)),
+      )
+      work.then(resolve, reject).finally(cancel)
+    })
+  }
+
+  #lost(client: ListenClient, error: unknown): void {
+    if (client !== this.#client) return
+    this.#client = undefined
+    this.isListening = false
+    void this.#end(client)
+    this.#retry(error)
+  }
+
+  #retry(error: unknown): void {
+    if (this.#isClosed) return
+    if (error !== undefined) this.#options.onError?.(error)
+    const [first, longest] = this.#options.reconnectMs ?? [100, 10_000]
+    this.#cancelTimer()
+    this.#cancelTimer = this.#options.clock.after(
+      Math.min(longest, first * 2 ** Math.min(this.#failures++, 20)),
+      () => void this.#connect(),
+    )
+  }
+
+  /** A connection that is broken already may fail to end. */
+  async #end(client: ListenClient): Promise<void> {
+    client.on('error', () => undefined)
+    try {
+      await this.#inTime(client.end())
+    } catch (error) {
+      if (!this.#isClosed) this.#options.onError?.(error)
+    }
+  }
+}
+
+interface Message {
+  readonly operation: string
+  readonly table: string
+  readonly keys: readonly string[] | undefined
+}
+
+function parse(payload: unknown): Message | undefined {
+  try {
+    const value: unknown = typeof payload === 'string' ? JSON.parse(payload) : undefined
+    if (typeof value !== 'object' || value === null || !('o' in value) || !('t' in value)) return undefined
+    if (typeof value.o !== 'string' || typeof value.t !== 'string') return undefined
+    const keys = 'k' in value ? value.k : undefined
+    const isList = Array.isArray(keys) && keys.every((key) => typeof key === 'string' && key.length > 0)
+    return { operation: value.o, table: value.t, keys: isList ? keys : undefined }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,109 @@
+// Scheduled invalidation: criteria that are stored with a job and applied when its time has come, in one of all processes.
+//
+// Criteria are checked when they are scheduled and resolved when they are applied: relations and `olderThan` are judged then.
+import { checkName, decodeKey, encodeKey } from '../core/key.ts'
+import { type Criteria, parseInstant, resolveCriteria } from './criteria.ts'
+import { patternSource } from './pattern.ts'
+import type { Relations } from './relations.ts'
+
+/** The part of the jobs' runner that is used. */
+export interface JobQueue {
+  add(
+    kind: string,
+    payload: unknown,
+    when: { readonly in?: number | string; readonly at?: number | Date; readonly id?: string },
+  ): Promise<string>
+}
+
+export interface ScheduleOptions {
+  readonly jobs: JobQueue
+  /** Whose entries. Part of the job, since one queue serves all namespaces. */
+  readonly namespace: string
+  readonly criteria: Criteria
+  readonly mode?: 'delete' | 'expire'
+  readonly relations?: Relations
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+/** One of both. A time that has passed means at once. */
+export interface ScheduleTime {
+  readonly in?: number | string
+  readonly at?: number | Date
+  /** Scheduling the same id again changes nothing. Default: random. */
+  readonly id?: string
+}
+
+/** The kind of the jobs: what `handlers` name. */
+export const INVALIDATION_JOB = 'millpond.invalidate'
+
+/**
+ * Resolves with the job's id once it is stored.
+ * @throws MillpondError as `resolveCriteria` does, before anything is stored; `VALUE_TOO_LARGE` for criteria over 64 KB.
+ */
+export async function scheduleInvalidation(
+  { jobs, namespace, criteria, mode, relations, now }: ScheduleOptions,
+  when: ScheduleTime,
+): Promise<string> {
+  resolveCriteria(criteria, { now, ...(relations === undefined ? {} : { relations }) })
+  return jobs.add(
+    INVALIDATION_JOB,
+    { namespace: checkName(namespace, 'namespace'), criteria: toPlain(criteria), ...(mode === undefined ? {} : { mode }) },
+    when,
+  )
+}
+
+/** What a due job asks for. */
+export interface DueInvalidation {
+  readonly namespace: string
+  readonly criteria: Criteria
+  readonly mode: 'delete' | 'expire'
+  /** The job's id: the same each time the job is tried. */
+  readonly id: string
+}
+
+/**
+ * The handler to register: `handlers: { [INVALIDATION_JOB]: invalidationHandler((due) => cache.namespace(due.namespace).invalidate(due.criteria)) }`.
+ * An invalidation that happens twice is harmless.
+ */
+export function invalidationHandler(
+  invalidate: (due: DueInvalidation) => Promise<unknown>,
+): (payload: unknown, context: { readonly id: string }) => Promise<void> {
+  return async (payload, { id }) => {
+    const { namespace, criteria, mode } = readPayload(payload)
+    await invalidate({ namespace, criteria, mode, id })
+  }
+}
+
+interface Plain extends Omit<Criteria, 'key' | 'keys' | 'pattern' | 'patterns'> {
+  /** Encoded: tuples hold bigints, which JSON does not. */
+  readonly keys?: readonly string[]
+  readonly patterns?: readonly string[]
+}
+
+function toPlain({ key, keys, pattern, patterns, id, createdBefore, ...rest }: Criteria): Plain {
+  const allKeys = [...(key === undefined ? [] : [key]), ...(keys ?? [])].map(encodeKey)
+  const allPatterns = [...(pattern === undefined ? [] : [pattern]), ...(patterns ?? [])].map((one) => patternSource(one))
+  return {
+    ...rest,
+    ...(key === undefined && keys === undefined ? {} : { keys: allKeys }),
+    ...(pattern === undefined && patterns === undefined ? {} : { patterns: allPatterns }),
+    ...(id === undefined ? {} : { id: typeof id === 'bigint' ? String(id) : id }),
+    ...(createdBefore === undefined ? {} : { createdBefore: parseInstant(createdBefore, 'createdBefore') }),
+  }
+}
+
+function readPayload(payload: unknown): Omit<DueInvalidation, 'id'> {
+  const { namespace, criteria, mode } = fieldsOf(payload)
+  const { keys, ...rest } = fieldsOf(criteria)
+  return {
+    namespace: checkName(namespace, 'namespace'),
+    // Whatever stands in the table is judged again when it is applied.
+    criteria: { ...rest, ...(Array.isArray(keys) ? { keys: keys.map((key) => decodeKey(String(key))) } : {}) },
+    mode: mode === 'expire' ? 'expire' : 'delete',
+  }
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
