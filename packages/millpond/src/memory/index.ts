@@ -39,6 +39,8 @@ export function createMemoryStore(options: MemoryOptions, { clock }: { readonly 
   return new MemoryStore(resolveMemoryOptions(options), clock)
 }
 
+export type { Eviction, EvictionFactory } from '../core/contracts.ts'
+export { policyByName } from './policies/index.ts'
 export {
   hottestKeys,
   readSnapshot,

@@ -1,0 +1,78 @@
+// `npm run bench:hit-ratio -- DIR`: how well each policy hits on recorded traffic, beside the clairvoyant optimum.
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { drawCurves } from './hit-ratio/curves.ts'
+import { type Cell, COLUMNS, mean, measure, worstAgainstLru } from './hit-ratio/measure.ts'
+import { traceFiles } from './hit-ratio/trace.ts'
+import { formatTable } from './table.ts'
+
+const HELP = `usage: npm run bench:hit-ratio -- DIR [options]
+  DIR             a folder of traces NAME.gz, or one file: gzip text, a request per line, "key" or "key size time"
+  --only a,b      these traces
+  --parts 0.5,1,2,5,10   sizes in percent of a trace's unique keys
+  --entries 1000,5000    sizes in entries instead
+  --brief         a line per trace: the mean over the sizes
+  --json          print the cells as JSON, nothing else
+  --svg FILE      draw the miss-ratio curves`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: 'string' },
+    parts: { type: 'string', default: '0.5,1,2,5,10' },
+    entries: { type: 'string' },
+    brief: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    svg: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+const [folder] = positionals
+if (values.help) console.log(HELP)
+else if (folder === undefined) {
+  console.error(HELP)
+  process.exitCode = 2
+} else bench(folder)
+
+function bench(path: string): void {
+  const wanted = values.only?.split(',')
+  const files = traceFiles(path).filter(({ name }) => wanted === undefined || wanted.includes(name))
+  if (files.length === 0) {
+    console.error(`no trace *.gz in ${path}${wanted === undefined ? '' : ` named ${wanted.join(' or ')}`}`)
+    process.exitCode = 1
+    return
+  }
+  const cells = files.flatMap((file) => {
+    process.stderr.write(`${file.name} ...\n`)
+    const trace = file.read()
+    if (values.entries !== undefined) return numbers(values.entries).map((entries) => measure(trace, entries))
+    return numbers(values.parts).map((percent) => measure(trace, Math.max(1, Math.round((trace.unique * percent) / 100)), percent / 100))
+  })
+  if (values.svg !== undefined) writeFileSync(values.svg, drawCurves(cells))
+  console.log(values.json ? JSON.stringify(cells, null, 2) : report(cells))
+}
+
+function numbers(list: string): number[] {
+  const parsed = list.split(',').map(Number)
+  if (parsed.some((number) => !(number > 0))) throw new RangeError(`sizes must be positive numbers with commas between, not ${list}`)
+  return parsed
+}
+
+function report(cells: readonly Cell[]): string {
+  const head = [values.brief ? 'hit ratio in %, mean over the sizes' : 'hit ratio in %, trace @ entries', ...COLUMNS]
+  const body = values.brief
+    ? [...new Set(cells.map((cell) => cell.trace))].map((trace) =>
+        means(
+          trace,
+          cells.filter((cell) => cell.trace === trace),
+        ),
+      )
+    : cells.map((cell) => [`${cell.trace} @ ${cell.entries}`, ...COLUMNS.map((column) => cell.ratios[column].toFixed(1))])
+  const worst = COLUMNS.map((column) => (column === 'lru' || column === 'optimum' ? '' : worstAgainstLru(cells, column).points.toFixed(1)))
+  return formatTable([head, ...body, means('**mean of all**', cells), ['furthest below LRU in one cell, points', ...worst]])
+}
+
+function means(label: string, cells: readonly Cell[]): string[] {
+  return [label, ...COLUMNS.map((column) => mean(cells, column).toFixed(1))]
+}
