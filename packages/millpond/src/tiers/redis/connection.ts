@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module'
 import type { Redis, RedisOptions } from 'ioredis'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { Deadlines } from './deadlines.ts'
 import type { RedisSettings } from './options.ts'
 
 export type Argument = string | number | Buffer
@@ -57,30 +58,44 @@ export class NodeConnection implements Connection {
   #closed = false
   #silence: ReturnType<typeof setTimeout> | undefined
   readonly #waiting = new Set<(wire: LiveWire | undefined) => void>()
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #deadlines: Deadlines
   readonly #subscriptions: Subscriptions
 
   /** Connects with the first exchange, not before. */
   constructor(settings: RedisSettings, client: typeof Redis) {
     this.#settings = settings
     this.#Client = client
+    this.#deadlines = new Deadlines(settings.commandMs)
     this.#subscriptions = new Subscriptions(() => this.#create())
   }
 
-  async exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new MillpondError('CLOSED', `[redis] ${what}: the tier is closed`)
+  exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(this.#failed(code, what, undefined))
     if (this.#client === undefined) this.#connect()
+    const wire = this.#wire
     // The first attempt is waited for; later ones are not: whoever asks while the server is down is told so.
-    if (this.#wire === undefined && this.#hasTried) throw this.#failed(code, what, this.#down)
-    if (this.#wire?.isSilent) throw this.#failed(code, what, new Error(`no answer for ${Math.round(this.#wire.silentMs)} ms`))
-    const work = this.#wire === undefined ? this.#firstWire().then(talk) : talk(this.#wire)
-    const answer = this.#inTime(what, code, work)
-    this.#running.add(answer)
-    try {
-      return await answer
-    } finally {
-      this.#running.delete(answer)
-    }
+    if (wire === undefined && this.#hasTried) return Promise.reject(this.#failed(code, what, this.#down))
+    if (wire?.isSilent) return Promise.reject(this.#failed(code, what, new Error(`no answer for ${Math.round(wire.silentMs)} ms`)))
+    return new Promise((resolve, reject) => {
+      const deadline = this.#deadlines.begin(() => {
+        reject(this.#failed(code, what, new Error(`no answer within ${this.#settings.commandMs} ms`)))
+        this.#suspect()
+      })
+      const work = wire === undefined ? this.#firstWire().then(talk) : talk(wire)
+      work.then(
+        (answer) => {
+          this.#deadlines.end(deadline)
+          this.#wire?.hear()
+          resolve(answer)
+        },
+        (error: unknown) => {
+          this.#deadlines.end(deadline)
+          this.#wire?.hear()
+          if (isReadOnly(error)) this.#client?.disconnect(true)
+          reject(this.#failed(code, what, error))
+        },
+      )
+    })
   }
 
   subscribe(channel: string, wake: () => void): () => void {
@@ -91,34 +106,11 @@ export class NodeConnection implements Connection {
   async close(): Promise<void> {
     this.#closed = true
     this.#subscriptions.close()
-    await Promise.allSettled(this.#running)
+    await this.#deadlines.idle()
     clearTimeout(this.#silence)
     this.#lose(new MillpondError('CLOSED', '[redis] the tier is closed'))
     this.#client?.disconnect()
     this.#client = undefined
-  }
-
-  #inTime<T>(what: string, code: ErrorCode, work: Promise<T>): Promise<T> {
-    const { commandMs } = this.#settings
-    return new Promise<T>((resolve, reject) => {
-      const expire = (): void => {
-        reject(this.#failed(code, what, new Error(`no answer within ${commandMs} ms`)))
-        this.#suspect()
-      }
-      // After a pause of this process timers run before sockets are read: the answer may be here already.
-      const timer = setTimeout(() => setImmediate(expire), commandMs)
-      work.then(
-        (answer) => {
-          clearTimeout(timer)
-          resolve(answer)
-        },
-        (error: unknown) => {
-          clearTimeout(timer)
-          if (isReadOnly(error)) this.#client?.disconnect(true)
-          reject(this.#failed(code, what, error))
-        },
-      )
-    })
   }
 
   #firstWire(): Promise<LiveWire> {
@@ -243,12 +235,15 @@ class LiveWire implements Wire {
 
   call(command: string, args: Argument[]): Promise<unknown> {
     if (!this.isAlive) return Promise.reject(new Error('the connection was lost meanwhile'))
-    return this.#heard(this.#client.callBuffer(command, args))
+    return this.#client.callBuffer(command, args)
   }
 
   async callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
     if (!this.isAlive) throw new Error('the connection was lost meanwhile')
-    const answers = await this.#heard(this.#client.pipeline(commands.map((command) => [...command])).exec())
+    const [first] = commands
+    // A pipeline of one costs three times a command.
+    if (commands.length < 2) return first === undefined ? [] : [await this.#client.callBuffer(first[0], first.slice(1))]
+    const answers = await this.#client.pipeline(commands.map((command) => [...command])).exec()
     return (answers ?? []).map(([error, answer]) => {
       if (error) throw error
       return answer
@@ -261,13 +256,10 @@ class LiveWire implements Wire {
     return this.isSilent
   }
 
-  async #heard<T>(answer: Promise<T>): Promise<T> {
-    try {
-      return await answer
-    } finally {
-      this.#heardAt = performance.now()
-      this.isSilent = false
-    }
+  /** Something came back. */
+  hear(): void {
+    this.#heardAt = performance.now()
+    this.isSilent = false
   }
 }
 

@@ -18,6 +18,8 @@ export interface RedisTier extends Tier {
 const FAILED = 'TIER_FAILED'
 /** Keys in one command; a batch above it takes more round trips, so that the server serves others between. */
 const STEP = 2000
+/** An empty batch asks nobody. */
+const NOTHING = Promise.resolve(undefined)
 const SCAN_STEP = '1000'
 
 /**
@@ -53,7 +55,7 @@ class SharedTier implements RedisTier {
     const answers: (Stored | undefined)[] = []
     for (const some of inSteps(keys)) {
       const names = some.map((key) => this.#names.entry(key))
-      const reply = await this.#connection.exchange('read', FAILED, async (wire) => (names.length === 0 ? [] : wire.call('MGET', names)))
+      const reply = await this.#connection.exchange('read', FAILED, (wire) => (names.length === 0 ? NOTHING : wire.call('MGET', names)))
       const now = Date.now()
       for (let index = 0; index < some.length; index++) answers.push(restore(Array.isArray(reply) ? reply[index] : undefined, now))
     }
@@ -70,7 +72,7 @@ class SharedTier implements RedisTier {
         const bytes = store(asOf, body, expiresAt)
         return ms === '' ? ['set', name, bytes] : ['set', name, bytes, 'PX', ms]
       })
-      await this.#connection.exchange('write', FAILED, async (wire) => (commands.length === 0 ? [] : wire.callAll(commands)))
+      await this.#connection.exchange('write', FAILED, (wire) => wire.callAll(commands))
     }
   }
 
@@ -113,7 +115,8 @@ class SharedTier implements RedisTier {
   }
 
   async #unlink(names: (string | Buffer)[]): Promise<number> {
-    return Number(await this.#connection.exchange('drop', FAILED, async (wire) => (names.length === 0 ? 0 : wire.call('UNLINK', names))))
+    const reply = await this.#connection.exchange('drop', FAILED, (wire) => (names.length === 0 ? NOTHING : wire.call('UNLINK', names)))
+    return Number(reply ?? 0)
   }
 }
 

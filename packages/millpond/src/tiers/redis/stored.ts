@@ -4,9 +4,10 @@ import type { Position } from '../../core/ledger.ts'
 
 /** Beyond what a Date can say: never. */
 const LAST_INSTANT = 8.64e15
-const LONGEST_HEAD = 120
-const HEAD = /^([\w-]{1,64}):(\d{1,16}):(\d{1,16})?$/
+const LONGEST_EPOCH = 64
+const EPOCH = /^[\w-]+$/
 const NEWLINE = 10
+const COLON = 58
 
 /** The deadline and the body: what a script completes with a position. An absent deadline is never. */
 export function tailOf(body: Uint8Array, expiresAt: number): Buffer {
@@ -27,14 +28,33 @@ export function store(asOf: Position, body: Uint8Array, expiresAt: number): Buff
 
 /** Undefined for bytes that are not ours or damaged, and for what has expired. */
 export function restore(bytes: unknown, now: number): Stored | undefined {
-  if (!(bytes instanceof Uint8Array)) return undefined
-  const end = bytes.subarray(0, LONGEST_HEAD).indexOf(NEWLINE)
-  if (end < 0) return undefined
-  const match = HEAD.exec(Buffer.from(bytes.buffer, bytes.byteOffset, end).toString('latin1'))
-  const [, epoch, seq, deadline] = match ?? []
-  if (epoch === undefined || seq === undefined) return undefined
-  const expiresAt = deadline === undefined ? Number.POSITIVE_INFINITY : Number(deadline)
-  return expiresAt <= now ? undefined : { asOf: { epoch, seq: Number(seq) }, expiresAt, body: bytes.subarray(end + 1) }
+  if (!Buffer.isBuffer(bytes)) return undefined
+  const epochEnd = bytes.indexOf(COLON)
+  if (epochEnd < 1 || epochEnd > LONGEST_EPOCH) return undefined
+  const seqEnd = digitsEnd(bytes, epochEnd + 1)
+  if (seqEnd === epochEnd + 1 || bytes[seqEnd] !== COLON) return undefined
+  const headEnd = digitsEnd(bytes, seqEnd + 1)
+  if (bytes[headEnd] !== NEWLINE) return undefined
+  const expiresAt = headEnd === seqEnd + 1 ? Number.POSITIVE_INFINITY : numberAt(bytes, seqEnd + 1, headEnd)
+  if (expiresAt <= now) return undefined
+  const epoch = bytes.toString('latin1', 0, epochEnd)
+  if (!EPOCH.test(epoch)) return undefined
+  return { asOf: { epoch, seq: numberAt(bytes, epochEnd + 1, seqEnd) }, expiresAt, body: bytes.subarray(headEnd + 1) }
+}
+
+/** At most 16: what a number can hold exactly. */
+function digitsEnd(bytes: Buffer, start: number): number {
+  let at = start
+  while (at < start + 16 && isDigit(bytes[at])) at++
+  return at
+}
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 48 && byte <= 57
+
+function numberAt(bytes: Buffer, start: number, end: number): number {
+  let number = 0
+  for (let at = start; at < end; at++) number = number * 10 + (bytes[at] ?? 48) - 48
+  return number
 }
 
 /** Milliseconds to live as the scripts take them: '' for ever, '0' for gone already. */

@@ -8,6 +8,9 @@ import { classify, type SqliteDriver } from './driver.ts'
 import { type CacheFile, IN_MEMORY, identify, openFile, setAside } from './file.ts'
 import type { SqliteSettings } from './options.ts'
 
+/** Reads of entries take a file for the current one for so long after it was. */
+const RECHECK_MS = 20
+
 export type Step<T> = (file: CacheFile) => T
 
 export class Database {
@@ -15,6 +18,7 @@ export class Database {
   readonly #driver: SqliteDriver
   #file: CacheFile | undefined
   #closed = false
+  #checkedAt = Number.NEGATIVE_INFINITY
 
   /** Opens at once, so that a wrong path or a newer schema throws where the option stands; a lock held by others is waited for later. */
   constructor(driver: SqliteDriver, settings: SqliteSettings) {
@@ -35,9 +39,12 @@ export class Database {
     return this.#closed
   }
 
-  /** Reads that need not see one moment: no transaction around them. */
+  /**
+   * Reads that need not see one moment: no transaction around them, and no `stat`, which costs as much as a read, within 20 ms of the last.
+   * What comes from a file that was replaced a moment ago is an old entry at worst, and the ledger judges those.
+   */
   look<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
-    return this.#attempt(what, code, step)
+    return this.#attempt(what, code, step, RECHECK_MS)
   }
 
   /** Several reads that see one moment. */
@@ -78,15 +85,15 @@ export class Database {
     this.#forget()
   }
 
-  async #attempt<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
+  async #attempt<T>(what: string, code: ErrorCode, step: Step<T>, recheckMs = 0): Promise<T> {
     const end = performance.now() + this.settings.deadlineMs
     for (let repairs = 0, rounds = 0; ; rounds++) {
       if (this.#closed) throw new MillpondError('CLOSED', `[sqlite] ${what}: the tier is closed`)
       try {
-        const file = this.#current()
+        const file = this.#current(recheckMs)
         const answer = step(file)
         // Asked afterwards too: a step on a file that nobody else sees any more has not happened.
-        if (file.isCurrent) return answer
+        if (this.#isCurrent(file, recheckMs)) return answer
       } catch (error) {
         const failure = error instanceof LockHeld ? 'busy' : classify(error)
         if (failure === 'corrupt' && repairs++ < 3) this.#replace(error)
@@ -102,8 +109,16 @@ export class Database {
     }
   }
 
-  #current(): CacheFile {
-    if (this.#file !== undefined && !this.#file.isCurrent) {
+  #isCurrent(file: CacheFile, recheckMs: number): boolean {
+    const now = performance.now()
+    if (now - this.#checkedAt < recheckMs) return true
+    if (!file.isCurrent) return false
+    this.#checkedAt = now
+    return true
+  }
+
+  #current(recheckMs: number): CacheFile {
+    if (this.#file !== undefined && !this.#isCurrent(this.#file, recheckMs)) {
       this.#forget()
       this.settings.warn({
         kind: 'replaced',
@@ -115,6 +130,7 @@ export class Database {
   }
 
   #forget(): void {
+    this.#checkedAt = Number.NEGATIVE_INFINITY
     this.#file?.close()
     this.#file = undefined
   }

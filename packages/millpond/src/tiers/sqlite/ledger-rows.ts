@@ -148,10 +148,11 @@ export function linesAfter(file: CacheFile, ns: string, after: number, last: num
   }))
 }
 
-/** The last number of the key's own target, or of a clear in either mode. */
-export function lastMove(file: CacheFile, ns: string, key: string): number {
-  const sql = "SELECT max(seq) AS seq FROM ledger_target WHERE ns = ? AND ((kind = 'key' AND name = ?) OR (kind = 'all' AND name = ''))"
-  const row = file.sql(sql).get(ns, key)
+/** The last number of the target, in either mode; 0 when it never moved. */
+export function lastMove(file: CacheFile, ns: string, target: Target): number {
+  // The sum keeps SQLite from walking the index by number instead of looking up the name.
+  const sql = 'SELECT max(seq + 0) AS seq FROM ledger_target WHERE ns = ? AND kind = ? AND name = ?'
+  const row = file.sql(sql).get(ns, target.kind, nameOf(target))
   return column(row, 'seq') === null ? 0 : numberIn(row, 'seq')
 }
 

@@ -80,8 +80,9 @@ export class SqliteLedger implements LedgerStore {
     const stored = await this.#database.write(`commit ${namespace}`, FAILED, (file) => {
       const now = Date.now()
       const record = findRecord(file, namespace)
+      const cleared = lastMove(file, namespace, { kind: 'all' })
       const verdicts = items.map((item) => {
-        if (record === undefined || !mayCommit(file, namespace, record, item, now)) return false
+        if (record === undefined || item.asOf.seq < cleared || !mayCommit(file, namespace, record, item, now)) return false
         writeEntry(file, item, now, { maxEntries, maxBytes })
         return true
       })
@@ -140,7 +141,7 @@ function answer(file: CacheFile, ns: string, record: LedgerRecord, from: Positio
 function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: CommitItem, now: number): boolean {
   const { epoch, seq } = item.asOf
   if (epoch !== record.epoch || seq > record.seq || seq < record.floor || seq < record.commitFloor) return false
-  if (lastMove(file, ns, item.target) > seq) return false
+  if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq) return false
   if (item.lease === undefined) return true
   const row = file.sql('SELECT id, until FROM lease WHERE ns = ? AND key = ?').get(ns, item.target)
   return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
