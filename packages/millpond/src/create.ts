@@ -7,12 +7,11 @@ import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
-import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from './core/options.ts'
+import { checkNames, DEFAULT_POLICY, type Dependencies, type LoadOptions, resolvePolicy } from './core/options.ts'
 import { Cache } from './engine/cache.ts'
-import type { Dependencies } from './engine/dependencies.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
-import type { FarTier, Isolated, Keep, Space } from './engine/space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
+import type { FarTier, Isolated, Keep, Space } from './engine/space.ts'
 import { type CacheInfo, describeSpace } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
@@ -71,7 +70,19 @@ export interface CacheOptions {
   readonly random?: () => number
 }
 
-const OPTION_NAMES = new Set(['name', 'tiers', 'defaults', 'codec', 'maxStale', 'models', 'dependencies', 'outbox', 'plugins', 'clock', 'random'])
+const OPTION_NAMES = new Set([
+  'name',
+  'tiers',
+  'defaults',
+  'codec',
+  'maxStale',
+  'models',
+  'dependencies',
+  'outbox',
+  'plugins',
+  'clock',
+  'random',
+])
 const USE_NAMES = new Set(['use', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
@@ -127,7 +138,13 @@ export function createCache(options: CacheOptions = {}): Cache {
   return withPlugins(assemble(name, parts, farUses, holder, nearStore), options.plugins ?? [])
 }
 
-function assemble(name: string, parts: SpaceParts, farUses: readonly FarUse[], holder: FarUse | undefined, nearStore: NearStore | undefined): Cache {
+function assemble(
+  name: string,
+  parts: SpaceParts,
+  farUses: readonly FarUse[],
+  holder: FarUse | undefined,
+  nearStore: NearStore | undefined,
+): Cache {
   const caches = new Map<string, { cache: Cache; space: Space }>()
   let closing: Promise<void> | undefined
   if (nearStore !== undefined) {
@@ -150,13 +167,23 @@ function assemble(name: string, parts: SpaceParts, farUses: readonly FarUse[], h
     return describeCache(name, parts, spaces, holder, nearStore)
   }
   const close = (): Promise<void> => {
-    closing ??= closeAll([...caches.values()].map(({ cache, space }) => ({ cache, space })), farUses, nearStore, parts.outbox)
+    closing ??= closeAll(
+      [...caches.values()].map(({ cache, space }) => ({ cache, space })),
+      farUses,
+      nearStore,
+      parts.outbox,
+    )
     return closing
   }
   return open(DEFAULT_NAMESPACE)
 }
 
-async function closeAll(open: readonly { cache: Cache; space: Space }[], farUses: readonly FarUse[], nearStore: NearStore | undefined, outbox: Outbox | undefined): Promise<void> {
+async function closeAll(
+  open: readonly { cache: Cache; space: Space }[],
+  farUses: readonly FarUse[],
+  nearStore: NearStore | undefined,
+  outbox: Outbox | undefined,
+): Promise<void> {
   for (const { space } of open) space.closed = true
   await Promise.all(open.map(({ cache }) => cache.flush()))
   for (const { space } of open) space.ledger.close()
@@ -182,14 +209,18 @@ function asUse(given: unknown, index: number): TierUse {
       if (isTier(given.use)) return { ...given, use: given.use }
     } else if (isTier(given)) return { use: given }
   }
-  throw new MillpondError('OPTION_INVALID', `tiers[${index}]: ${show(given)} is no tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `tiers[${index}]: ${show(given)} is no tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`,
+  )
 }
 
 const isTier = (given: unknown): given is MemoryTier | Tier =>
   typeof given === 'object' && given !== null && ('createStore' in given || ('read' in given && 'write' in given && 'drop' in given))
 
 function checkOrder(uses: readonly TierUse[]): void {
-  if (uses.length === 0) throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
+  if (uses.length === 0)
+    throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
   const at = uses.findLastIndex(isMemoryUse)
   if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
 }
@@ -199,8 +230,13 @@ function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
   const used = uses.filter((use) => use.enabled !== false)
   const reach = { process: 0, host: 1, shared: 2 } as const
   const holders = used.filter((use) => use.use.ledger !== undefined)
-  const best = holders.reduce<FarUse | undefined>((held, use) => (held === undefined || reach[use.use.scope] >= reach[held.use.scope] ? use : held), undefined)
-  const beyond = used.find((use) => reach[use.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) || (best === undefined && use.use.durable))
+  const best = holders.reduce<FarUse | undefined>(
+    (held, use) => (held === undefined || reach[use.use.scope] >= reach[held.use.scope] ? use : held),
+    undefined,
+  )
+  const beyond = used.find(
+    (use) => reach[use.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) || (best === undefined && use.use.durable),
+  )
   if (beyond === undefined) return best
   throw new MillpondError(
     'OPTION_INVALID',
@@ -224,11 +260,15 @@ function keepOf(use: Pick<TierUse, 'ttlFactor' | 'ttl'>, factor: number): Keep {
 
 function farTier(use: FarUse, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
   const promoteAfter = use.promoteAfter ?? 1
-  if (!Number.isSafeInteger(promoteAfter) || promoteAfter < 1) throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(promoteAfter)} is not allowed: give a whole number from 1`)
+  if (!Number.isSafeInteger(promoteAfter) || promoteAfter < 1)
+    throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(promoteAfter)} is not allowed: give a whole number from 1`)
   const latency = createHistogram()
   const guarded = guardTier(
     use.use,
-    { timeoutMs: use.timeout === undefined ? COMMAND_MS : parseDuration(use.timeout, 'timeout'), ...(use.breaker === undefined ? {} : { breaker: use.breaker }) },
+    {
+      timeoutMs: use.timeout === undefined ? COMMAND_MS : parseDuration(use.timeout, 'timeout'),
+      ...(use.breaker === undefined ? {} : { breaker: use.breaker }),
+    },
     clock,
     {
       onError: (tier, verb, error) => {
@@ -249,7 +289,13 @@ function isolated(given: unknown): Isolated {
   return { stored: value, read: live ? () => copyLive(value) : () => value }
 }
 
-function describeCache(name: string, parts: SpaceParts, spaces: readonly Space[], holder: FarUse | undefined, nearStore: NearStore | undefined): CacheInfo {
+function describeCache(
+  name: string,
+  parts: SpaceParts,
+  spaces: readonly Space[],
+  holder: FarUse | undefined,
+  nearStore: NearStore | undefined,
+): CacheInfo {
   const namespaces = spaces.map(describeSpace)
   const levels = [
     ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process', enabled: true }]),

@@ -12,7 +12,9 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
  */
 export async function fromEnvironment(env: Environment = process.env): Promise<CacheOptions> {
-  const tiers: NonNullable<CacheOptions['tiers']>[number][] = [memory(env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 })]
+  const tiers: NonNullable<CacheOptions['tiers']>[number][] = [
+    memory(env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }),
+  ]
   const redisUrl = redisUrlOf(env)
   if (redisUrl !== undefined) tiers.push((await import('./tiers/redis/index.ts')).redis({ url: redisUrl }))
   if (env.CACHE_SQLITE_PATH !== undefined) tiers.push((await import('./tiers/sqlite/index.ts')).sqlite({ path: env.CACHE_SQLITE_PATH }))

@@ -1,6 +1,7 @@
 // Plain functions over one default cache, for small programs: memory alone, 1,000 entries, five minutes, unless `useCache` says otherwise.
-import type { EntryOptions } from './core/options.ts'
+
 import type { Key } from './core/key.ts'
+import type { EntryOptions } from './core/options.ts'
 import { createCache } from './create.ts'
 import type { Cache } from './engine/cache.ts'
 

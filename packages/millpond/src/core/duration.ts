@@ -17,10 +17,16 @@ export const MAX_DURATION_MS = 3_155_760_000_000
 export function parseDuration(value: unknown, name: string): number {
   const ms = typeof value === 'string' ? parseText(value) : value
   if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
-    throw new MillpondError('DURATION_INVALID', `${name}: ${show(value)} is no duration: give milliseconds (300_000) or a number with a unit ('5m', '250ms', '12h')`)
+    throw new MillpondError(
+      'DURATION_INVALID',
+      `${name}: ${show(value)} is no duration: give milliseconds (300_000) or a number with a unit ('5m', '250ms', '12h')`,
+    )
   }
   if (ms > MAX_DURATION_MS && ms !== Number.POSITIVE_INFINITY) {
-    throw new MillpondError('DURATION_INVALID', `${name}: ${show(value)} is over 100 years: give a shorter time, or Infinity for an entry that never expires`)
+    throw new MillpondError(
+      'DURATION_INVALID',
+      `${name}: ${show(value)} is over 100 years: give a shorter time, or Infinity for an entry that never expires`,
+    )
   }
   return ms
 }

@@ -7,7 +7,10 @@ export const MAX_PATTERN_LENGTH = 512
 /** @throws MillpondError `PATTERN_INVALID` for patterns that are empty, too long, or not well-formed. */
 export function checkPattern(pattern: unknown): string {
   if (typeof pattern === 'string' && pattern.length > 0 && pattern.length <= MAX_PATTERN_LENGTH && pattern.isWellFormed()) return pattern
-  throw new MillpondError('PATTERN_INVALID', `the pattern ${show(pattern)} is not allowed: use 1 to ${MAX_PATTERN_LENGTH} well-formed characters, such as 'user:*'`)
+  throw new MillpondError(
+    'PATTERN_INVALID',
+    `the pattern ${show(pattern)} is not allowed: use 1 to ${MAX_PATTERN_LENGTH} well-formed characters, such as 'user:*'`,
+  )
 }
 
 /**

@@ -27,9 +27,16 @@ export function encodeKey(key: Key): string {
 export function checkKey(encoded: string): void {
   if (encoded.length === 0) throw new MillpondError('KEY_INVALID', 'the key is empty: give at least one character')
   if (encoded.length > MAX_KEY_LENGTH) {
-    throw new MillpondError('KEY_INVALID', `the key has ${encoded.length} characters: keys have at most ${MAX_KEY_LENGTH}; hash long parameters (buildKey does)`)
+    throw new MillpondError(
+      'KEY_INVALID',
+      `the key has ${encoded.length} characters: keys have at most ${MAX_KEY_LENGTH}; hash long parameters (buildKey does)`,
+    )
   }
-  if (!encoded.isWellFormed()) throw new MillpondError('KEY_INVALID', `the key ${show(encoded)} has a lone surrogate: tiers that store UTF-8 could not tell it from others; encode it first`)
+  if (!encoded.isWellFormed())
+    throw new MillpondError(
+      'KEY_INVALID',
+      `the key ${show(encoded)} has a lone surrogate: tiers that store UTF-8 could not tell it from others; encode it first`,
+    )
 }
 
 /** The key as its owner wrote it. */
@@ -55,7 +62,10 @@ function encodePart(part: unknown): string {
   if (typeof part === 'bigint') return `{"n":"${part}"}`
   if (part === null || typeof part === 'boolean') return String(part)
   if (typeof part === 'number' && Number.isFinite(part)) return Object.is(part, -0) ? '0' : String(part)
-  throw new MillpondError('KEY_INVALID', `the key part ${show(part)} is not allowed: use strings, finite numbers, booleans, bigints or null`)
+  throw new MillpondError(
+    'KEY_INVALID',
+    `the key part ${show(part)} is not allowed: use strings, finite numbers, booleans, bigints or null`,
+  )
 }
 
 function reviveTuplePart(part: unknown): KeyPart {
@@ -68,7 +78,10 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 /** A cache's or namespace's name: it becomes part of storage keys and metric labels. */
 export function checkName(name: unknown, what: string): string {
   if (typeof name === 'string' && NAME.test(name)) return name
-  throw new MillpondError('OPTION_INVALID', `${what}: ${show(name)} is no name: use 1 to 128 letters, digits, '_', '.' or '-', beginning with a letter or digit`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${what}: ${show(name)} is no name: use 1 to 128 letters, digits, '_', '.' or '-', beginning with a letter or digit`,
+  )
 }
 
 /** The longest tag, in UTF-16 units. */
@@ -81,10 +94,14 @@ export const MAX_TAGS = 128
 /** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, no strings, or not well-formed. */
 export function checkTags(tags: readonly unknown[]): readonly string[] {
   if (!Array.isArray(tags)) throw new MillpondError('TAG_INVALID', `tags: ${show(tags)} is no list: give an array of strings`)
-  if (tags.length > MAX_TAGS) throw new MillpondError('TAG_INVALID', `${tags.length} tags: at most ${MAX_TAGS} are allowed; use a broader tag`)
+  if (tags.length > MAX_TAGS)
+    throw new MillpondError('TAG_INVALID', `${tags.length} tags: at most ${MAX_TAGS} are allowed; use a broader tag`)
   for (const tag of tags) {
     if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || tag[0] === RESERVED || !tag.isWellFormed()) {
-      throw new MillpondError('TAG_INVALID', `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001`)
+      throw new MillpondError(
+        'TAG_INVALID',
+        `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001`,
+      )
     }
   }
   return tags as readonly string[]

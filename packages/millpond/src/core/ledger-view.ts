@@ -115,7 +115,9 @@ export class LedgerView {
     const suspects: Blame[] = [
       { kind: 'key', name: key, seq: Math.max(this.#keys.get(key) ?? 0, this.#staleKeys.get(key) ?? 0) },
       ...tags.map((tag): Blame => ({ kind: 'tag', name: tag, seq: Math.max(this.#tags.get(tag) ?? 0, this.#staleTags.get(tag) ?? 0) })),
-      ...this.#patterns.filter((pattern) => pattern.matches(key)).map(({ pattern, seq: at }): Blame => ({ kind: 'pattern', name: pattern, seq: at })),
+      ...this.#patterns
+        .filter((pattern) => pattern.matches(key))
+        .map(({ pattern, seq: at }): Blame => ({ kind: 'pattern', name: pattern, seq: at })),
       { kind: 'clear', name: '', seq: Math.max(this.floor, this.#staleFloor) },
     ]
     return suspects.filter((suspect) => suspect.seq > seq).sort((a, b) => b.seq - a.seq)[0]

@@ -9,6 +9,9 @@ import { checkKey, checkTags, encodeKey, type Key } from './key.ts'
  */
 export type Consistency = 'eventual' | 'read-your-writes' | 'strong'
 
+/** Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes. */
+export type Dependencies = 'off' | 'declared' | 'tracked'
+
 export interface EntryOptions {
   /** How long the entry is fresh. Default `'5m'`. 0 stores nothing; `Infinity` never expires. */
   readonly ttl?: Duration
@@ -81,7 +84,21 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   dependsOn: NO_TAGS,
 })
 
-const NAMES = new Set(['ttl', 'staleFor', 'staleIfError', 'jitter', 'tags', 'dependsOn', 'consistency', 'after', 'signal', 'timeout', 'refreshAhead', 'negativeTtl', 'errorTtl'])
+const NAMES = new Set([
+  'ttl',
+  'staleFor',
+  'staleIfError',
+  'jitter',
+  'tags',
+  'dependsOn',
+  'consistency',
+  'after',
+  'signal',
+  'timeout',
+  'refreshAhead',
+  'negativeTtl',
+  'errorTtl',
+])
 
 /**
  * The policy of a call: what it says, else the defaults.

@@ -4,14 +4,15 @@ import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
-import { type Explanation, explain } from './explain.ts'
-import { forget, type Receipt } from './forget.ts'
-import { type BatchLoader, type LoadContext, refreshBehind } from './load.ts'
-import { type Call, countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import { encodeToken } from '../invalidate/token.ts'
+import { type Explanation, explain } from './explain.ts'
+import { forget, type Receipt } from './forget.ts'
+import type { Found } from './found.ts'
 import { type DryRun, type InvalidateOptions, invalidate } from './invalidate.ts'
-import type { Found, Space } from './space.ts'
+import { type BatchLoader, type LoadContext, refreshBehind } from './load.ts'
+import { type Call, countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
+import type { Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
 import { expire, touch, write } from './write.ts'
 
@@ -37,7 +38,10 @@ export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   /** The key of an id. Default: the id itself. */
   readonly key?: (id: Id) => Key
   /** Loads what is missing; returns one value per id, in their order, or a Map from id to value. */
-  readonly load: (missing: readonly Id[], context: { readonly signal: AbortSignal }) => Promise<readonly (T | undefined)[] | ReadonlyMap<Id, T>>
+  readonly load: (
+    missing: readonly Id[],
+    context: { readonly signal: AbortSignal },
+  ) => Promise<readonly (T | undefined)[] | ReadonlyMap<Id, T>>
 }
 
 /** What a cache needs from the place where the parts are put together. */
@@ -167,7 +171,8 @@ export class Cache {
   async setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void> {
     this.#checkOpen()
     const items = [...entries].map(([key, value]) => {
-      if (value === undefined) throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
+      if (value === undefined)
+        throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
       return { key: this.#key(key), value }
     })
     if (items.length === 0) return

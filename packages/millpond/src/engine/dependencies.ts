@@ -9,9 +9,6 @@ import { readFar } from './far.ts'
 import { currentFlight } from './flights.ts'
 import type { Space } from './space.ts'
 
-/** `off`; `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes through this cache. */
-export type Dependencies = 'off' | 'declared' | 'tracked'
-
 const MARK = '\u0001'
 
 export const dependencyTag = (key: string): string => `${MARK}${key}`

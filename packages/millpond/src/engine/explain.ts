@@ -116,7 +116,14 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const bytes = stored.body.byteLength
   if (parts === undefined || parts.key !== key) return { ...about, state: 'void', cause: 'unreadable', bytes, asOf: stored.asOf }
   const now = space.clock.now()
-  const held = { ...about, bytes, asOf: stored.asOf, tags: parts.tags, ageMs: Math.max(0, now - parts.createdAt), ttlMs: Math.max(0, parts.freshUntil - now) }
+  const held = {
+    ...about,
+    bytes,
+    asOf: stored.asOf,
+    tags: parts.tags,
+    ageMs: Math.max(0, now - parts.createdAt),
+    ttlMs: Math.max(0, parts.freshUntil - now),
+  }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
   if (stored.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'void', cause: 'epoch_changed' }
   return { ...held, ...judged(space, key, parts.tags, stored.asOf.seq, parts.freshUntil, parts.staleUntil) }
@@ -146,7 +153,10 @@ function judged(space: Space, key: string, tags: readonly string[], seq: number,
 function whyGone(space: Space, key: string, knowsAll: boolean): Pick<TierExplanation, 'cause' | 'receipt' | 'detail'> {
   const line = space.history.findKey(key)
   const grave = space.tombstones.find(space.name, key)
-  if (line !== undefined && (grave === undefined || line.at >= grave.at - 1 || grave.reason === 'data_changed' || grave.reason === 'manual')) {
+  if (
+    line !== undefined &&
+    (grave === undefined || line.at >= grave.at - 1 || grave.reason === 'data_changed' || grave.reason === 'manual')
+  ) {
     return { cause: 'invalidated_by_key', receipt: line.line.id, detail: line.line.reason }
   }
   if (grave === undefined) return { cause: knowsAll ? 'cold' : 'unknown' }

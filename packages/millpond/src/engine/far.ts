@@ -1,7 +1,8 @@
 // Reading from and writing to the far tiers: fastest first, the batch is the only path, nothing is believed that the ledger does not confirm.
 import type { CommitItem, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
-import { type FarTier, type Found, inBackground, keepUntil, type Space } from './space.ts'
+import type { Found } from './found.ts'
+import { type FarTier, inBackground, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** The most keys whose promotion is counted at a time. */
@@ -42,7 +43,14 @@ export async function readFar(space: Space, keys: readonly string[], budgetMs: n
 
 const isFresh = (space: Space, found: Found | undefined): boolean => found !== undefined && found.freshUntil > space.clock.now()
 
-function takeIn(space: Space, depth: number, keys: readonly string[], answers: readonly (Stored | undefined)[], found: Map<string, Found>, refused: Set<string>): void {
+function takeIn(
+  space: Space,
+  depth: number,
+  keys: readonly string[],
+  answers: readonly (Stored | undefined)[],
+  found: Map<string, Found>,
+  refused: Set<string>,
+): void {
   const far = space.far[depth]
   if (far === undefined) return
   const counters = space.counters.tier(far.guarded.name)
@@ -87,7 +95,11 @@ function promote(space: Space, depth: number, entry: Found, key: string, stored:
   const now = space.clock.now()
   for (const above of space.far.slice(0, depth)) {
     if (!above.enabled) continue
-    inBackground(space, `promotion to ${above.guarded.name}`, commitTo(space, above, key, entry.asOf, stored.body, keepUntil(above.keep, entry, now), undefined))
+    inBackground(
+      space,
+      `promotion to ${above.guarded.name}`,
+      commitTo(space, above, key, entry.asOf, stored.body, keepUntil(above.keep, entry, now), undefined),
+    )
   }
 }
 
@@ -115,7 +127,14 @@ function isDue(space: Space, far: FarTier, key: string): boolean {
  * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can tell which of the two is
  * newer, so that neither stays. Returns the slot, or -1.
  */
-export function storeNear(space: Space, key: string, entry: Omit<Found, 'asOf' | 'tier'>, asOf: Position, owned: boolean, cost = 0): number {
+export function storeNear(
+  space: Space,
+  key: string,
+  entry: Omit<Found, 'asOf' | 'tier'>,
+  asOf: Position,
+  owned: boolean,
+  cost = 0,
+): number {
   const { near, ledger } = space
   if (near === undefined || ledger.view.judgeAt(key, entry.tags, asOf) === 'void') return -1
   const held = near.find(key)
@@ -138,17 +157,45 @@ export function storeNear(space: Space, key: string, entry: Omit<Found, 'asOf' |
 }
 
 /** Stores a loaded entry in every far tier, conditionally where the ledger lives. */
-export async function commitFar(space: Space, key: string, entry: Omit<Found, 'asOf' | 'tier'>, asOf: Position, lease: string | undefined): Promise<void> {
-  const body = space.codec.encode({ key, value: entry.value, createdAt: entry.createdAt, freshUntil: entry.freshUntil, staleUntil: entry.staleUntil, tags: entry.tags })
+export async function commitFar(
+  space: Space,
+  key: string,
+  entry: Omit<Found, 'asOf' | 'tier'>,
+  asOf: Position,
+  lease: string | undefined,
+): Promise<void> {
+  const body = space.codec.encode({
+    key,
+    value: entry.value,
+    createdAt: entry.createdAt,
+    freshUntil: entry.freshUntil,
+    staleUntil: entry.staleUntil,
+    tags: entry.tags,
+  })
   const now = space.clock.now()
   await Promise.all(
     space.far.filter((far) => far.enabled).map((far) => commitTo(space, far, key, asOf, body, keepUntil(far.keep, entry, now), lease)),
   )
 }
 
-async function commitTo(space: Space, far: FarTier, key: string, asOf: Position, body: Uint8Array, expiresAt: number, lease: string | undefined): Promise<void> {
+async function commitTo(
+  space: Space,
+  far: FarTier,
+  key: string,
+  asOf: Position,
+  body: Uint8Array,
+  expiresAt: number,
+  lease: string | undefined,
+): Promise<void> {
   if (far.guarded.state === 'open') return
-  const item: CommitItem = { key: storageKey(space.prefix, key), target: key, asOf, body, expiresAt, ...(lease === undefined ? {} : { lease }) }
+  const item: CommitItem = {
+    key: storageKey(space.prefix, key),
+    target: key,
+    asOf,
+    body,
+    expiresAt,
+    ...(lease === undefined ? {} : { lease }),
+  }
   const store = far.holdsLedger ? far.guarded.tier.ledger : undefined
   if (store === undefined) {
     const written = await far.guarded.write([item])

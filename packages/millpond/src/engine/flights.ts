@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
-import type { Found } from './space.ts'
+import type { Found } from './found.ts'
 
 /** What a flight came to; `found` is undefined when there is nothing. */
 export interface Landing {
@@ -159,7 +159,10 @@ export const currentFlight = (): Flight | undefined => (running === 0 ? undefine
 export function waitFrom(waiter: Flight | undefined, target: Flight): () => void {
   if (waiter === undefined) return () => {}
   if (reaches(target, waiter, new Set())) {
-    throw new MillpondError('LOAD_CYCLE', `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the part they share by another key`)
+    throw new MillpondError(
+      'LOAD_CYCLE',
+      `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the part they share by another key`,
+    )
   }
   waiter.waitsFor.add(target)
   return () => waiter.waitsFor.delete(target)

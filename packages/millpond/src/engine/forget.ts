@@ -57,11 +57,14 @@ export async function forget(space: Space, request: ForgetRequest): Promise<Rece
   const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.prefix, key))
   const inMemory = countInMemory(space, keys)
   const { position, dropped, isApplied } =
-    space.far.length === 0 ? forgetNear(space, keys, targets, mode, reason, id) : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
+    space.far.length === 0
+      ? forgetNear(space, keys, targets, mode, reason, id)
+      : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   space.events.emit('invalidate', { id, reason, targets: targets.length })
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
-  const isExact = mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
+  const isExact =
+    mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
   const acked: Receipt['acked'] = (options) => space.ledger.acked(position, parseDuration(options?.timeout ?? 1000, 'timeout'))
   return { id, reason, mode, targets, position, removed, isExact, tiers, isApplied, ms: space.clock.monotonic() - started, acked }
 }
@@ -94,7 +97,14 @@ function countInMemory(space: Space, keys: readonly string[]): number {
 }
 
 /** Memory alone: keys are dropped here and now and need no number; tags, patterns and `clear` take one. */
-function forgetNear(space: Space, keys: readonly string[], targets: readonly Target[], mode: 'delete' | 'expire', reason: Reason, id: string): Outcome {
+function forgetNear(
+  space: Space,
+  keys: readonly string[],
+  targets: readonly Target[],
+  mode: 'delete' | 'expire',
+  reason: Reason,
+  id: string,
+): Outcome {
   const numbered = targets.filter((target) => target.kind !== 'key')
   if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, reason, id)
   for (const key of keys) forgetKey(space, key, mode, reason)

@@ -30,22 +30,22 @@ export function buildKey(parts: KeyParts): string {
 function encode(part: string | number, shown: string): string {
   const text = String(part)
   if (text === '') throw new MillpondError('KEY_INVALID', `a key part is empty in ${shown}: every part needs at least one character`)
-  return escape(text)
+  return percentEncode(text)
 }
 
 function encodeParameters(parameters: KeyParts['parameters']): string {
   if (parameters === undefined) return ''
-  if (isPositional(parameters)) return parameters.map((value) => escape(String(value))).join(':')
+  if (isPositional(parameters)) return parameters.map((value) => percentEncode(String(value))).join(':')
   return Object.keys(parameters)
     .filter((name) => parameters[name] !== undefined)
     .sort()
-    .map((name) => `${escape(name)}=${escape(String(parameters[name]))}`)
+    .map((name) => `${percentEncode(name)}=${percentEncode(String(parameters[name]))}`)
     .join(':')
 }
 
 const isPositional = (parameters: object): parameters is readonly ParameterValue[] => Array.isArray(parameters)
 
-const escape = (text: string): string => text.replace(/[%:=]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
+const percentEncode = (text: string): string => text.replace(/[%:=]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
 /** 144 bits of SHA-256 in base64url: nobody can make two parameter lists meet on purpose. */
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 24)

@@ -150,9 +150,13 @@ export class Ledger {
         else await outbox.remove([record]) // the ledger came back meanwhile, and has it
         if (isDurable) return { position: this.view.position, dropped: 0, isApplied: false }
       }
-      throw new MillpondError('LEDGER_UNREACHABLE', `${namespace}: the invalidation has not reached the shared ledger: it applies in this process now and is sent when the ledger answers`, {
-        cause: error,
-      })
+      throw new MillpondError(
+        'LEDGER_UNREACHABLE',
+        `${namespace}: the invalidation has not reached the shared ledger: it applies in this process now and is sent when the ledger answers`,
+        {
+          cause: error,
+        },
+      )
     }
   }
 
@@ -260,7 +264,11 @@ export class Ledger {
   /** Merges what waits; returns where its records in the outbox are noted. */
   #keep(change: Change): string[] {
     const last = this.#pending.length > (this.#sending ? 1 : 0) ? this.#pending.at(-1) : undefined
-    if (last !== undefined && last.change.mode === change.mode && last.change.targets.length + change.targets.length <= MAX_PENDING_TARGETS) {
+    if (
+      last !== undefined &&
+      last.change.mode === change.mode &&
+      last.change.targets.length + change.targets.length <= MAX_PENDING_TARGETS
+    ) {
       const { targets, drop } = last.change
       last.change = { ...last.change, targets: [...targets, ...change.targets], drop: [...drop, ...change.drop] }
       return last.kept

@@ -7,7 +7,8 @@ import type { MissCause } from './counters.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
 import { abortable, currentFlight, Flight, insideFlight, type Landing, waitFrom } from './flights.ts'
-import { type Found, inBackground, type Space } from './space.ts'
+import type { Found } from './found.ts'
+import { inBackground, type Space } from './space.ts'
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -42,7 +43,14 @@ interface Cargo {
 }
 
 /** Opens a flight for each key and loads them together; each flight lands by itself. */
-export function takeOff(space: Space, keys: readonly string[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean, isBackground: boolean): Flight[] {
+export function takeOff(
+  space: Space,
+  keys: readonly string[],
+  loader: BatchLoader,
+  policy: LoadPolicy,
+  isReachable: boolean,
+  isBackground: boolean,
+): Flight[] {
   const cargos = keys.map((key) => openCargo(space, key, policy, isBackground))
   const done = fly(space, cargos, loader, policy, isReachable)
   done.catch((error: unknown) => {
@@ -124,7 +132,8 @@ async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: Bat
   return cargos.filter((cargo) => {
     const entry = found.get(cargo.flight.key)
     const servesStale = !cargo.flight.isBackground && policy.staleForMs > 0
-    const until = entry === undefined ? 0 : servesStale ? Math.min(entry.staleUntil, entry.freshUntil + policy.staleForMs) : entry.freshUntil
+    const until =
+      entry === undefined ? 0 : servesStale ? Math.min(entry.staleUntil, entry.freshUntil + policy.staleForMs) : entry.freshUntil
     if (entry === undefined || until <= now || cargo.flight.isOutdated) {
       cargo.flight.fallback = entry
       cargo.cause = refused.has(cargo.flight.key) ? 'invalidated' : isPartial ? 'tier_error' : entry === undefined ? cargo.cause : 'expired'
@@ -218,7 +227,13 @@ function renew(space: Space, leases: Leases): () => void {
   return () => cancel()
 }
 
-async function landFromLoader(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, leases: Leases): Promise<void> {
+async function landFromLoader(
+  space: Space,
+  cargos: readonly Cargo[],
+  loader: BatchLoader,
+  policy: LoadPolicy,
+  leases: Leases,
+): Promise<void> {
   const began = space.clock.monotonic()
   let values: readonly unknown[]
   space.counters.loads += cargos.length
@@ -230,7 +245,10 @@ async function landFromLoader(space: Space, cargos: readonly Cargo[], loader: Ba
   try {
     values = await runLoader(space, cargos, loader, policy)
     if (!Array.isArray(values) || values.length !== cargos.length) {
-      throw new MillpondError('VALUE_UNSUPPORTED', `the loader of ${cargos.length} keys returned ${show(values)}: return an array with one value per key, in their order`)
+      throw new MillpondError(
+        'VALUE_UNSUPPORTED',
+        `the loader of ${cargos.length} keys returned ${show(values)}: return an array with one value per key, in their order`,
+      )
     }
   } catch (error) {
     space.counters.loadErrors += cargos.length
@@ -254,7 +272,15 @@ async function landFromLoader(space: Space, cargos: readonly Cargo[], loader: Ba
   })
 }
 
-function land(space: Space, cargo: Cargo, value: unknown, policy: LoadPolicy, isTrusted: boolean, cost: number, lease: string | undefined): void {
+function land(
+  space: Space,
+  cargo: Cargo,
+  value: unknown,
+  policy: LoadPolicy,
+  isTrusted: boolean,
+  cost: number,
+  lease: string | undefined,
+): void {
   const { flight } = cargo
   const isNegative = value === undefined || value === null
   const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (cargo.context.ttlMs ?? policy.ttlMs)
@@ -354,7 +380,10 @@ function allAborted(cargos: readonly Cargo[]): AbortSignal {
 function withHardTimeout<T>(space: Space, cargos: readonly Cargo[], work: Promise<T>, ms: number): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const giveUp = (): void => {
-      const error = new MillpondError('LOAD_TIMEOUT', `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`)
+      const error = new MillpondError(
+        'LOAD_TIMEOUT',
+        `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
+      )
       reject(error)
       for (const { flight } of cargos) flight.controller.abort(error)
     }

@@ -10,7 +10,11 @@ import { storagePrefix } from './storage-key.ts'
 import { LineHistory } from './tombstones.ts'
 
 /** What all namespaces of a cache share. */
-export interface SpaceParts extends Omit<Space, 'name' | 'prefix' | 'near' | 'ledger' | 'flights' | 'counters' | 'latency' | 'promotions' | 'history' | 'background' | 'closed'> {
+export interface SpaceParts
+  extends Omit<
+    Space,
+    'name' | 'prefix' | 'near' | 'ledger' | 'flights' | 'counters' | 'latency' | 'promotions' | 'history' | 'background' | 'closed'
+  > {
   readonly nearStore: NearStore | undefined
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
@@ -49,7 +53,11 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
       },
       reachable: (up, error) => {
         space.events.emit('ledger', { state: up ? 'up' : 'down', epoch: space.ledger.view.epoch })
-        if (!up) space.events.emit('warning', { message: `${prefix} the shared ledger does not answer: memory is not believed until it does`, error })
+        if (!up)
+          space.events.emit('warning', {
+            message: `${prefix} the shared ledger does not answer: memory is not believed until it does`,
+            error,
+          })
       },
     },
   )

@@ -33,7 +33,8 @@ export function withPlugins(cache: Cache, plugins: readonly Plugin[]): Cache {
       if (typeof name !== 'string' || !VERBS.has(name)) return value.bind(target)
       const known = wrapped.get(name)
       if (known !== undefined) return known
-      const around = (...args: unknown[]): Promise<unknown> => run(plugins, { verb: name, args, cache: target.name }, () => value.apply(target, args))
+      const around = (...args: unknown[]): Promise<unknown> =>
+        run(plugins, { verb: name, args, cache: target.name }, () => value.apply(target, args))
       wrapped.set(name, around)
       return around
     },

@@ -4,8 +4,9 @@ import { decodeToken } from '../invalidate/token.ts'
 import { noteRead } from './dependencies.ts'
 import { readFar } from './far.ts'
 import { currentFlight, type Flight, type Landing } from './flights.ts'
+import type { Found } from './found.ts'
 import { type BatchLoader, joinFlight, refreshBehind, staleInMemory, takeOff } from './load.ts'
-import { type Found, inBackground, type Space } from './space.ts'
+import { inBackground, type Space } from './space.ts'
 
 /**
  * The slot of an entry that memory may serve as fresh, or -1. This is the hit path: one look-up, two comparisons, no allocation.
@@ -82,7 +83,13 @@ export async function readThrough(space: Space, key: string, loader: BatchLoader
  * The batch path, and the only one: `landings[i]` belongs to `keys[i]`. One batch loads what no flight is loading yet.
  * Rejects with the first loader's error.
  */
-export async function readThroughMany(space: Space, keys: readonly string[], loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<Landing[]> {
+export async function readThroughMany(
+  space: Space,
+  keys: readonly string[],
+  loader: BatchLoader,
+  policy: LoadPolicy,
+  call: Call,
+): Promise<Landing[]> {
   const { signal } = call
   const began = space.clock.monotonic()
   const isReachable = await makeReady(space, { consistency: policy.consistency, after: call.after })
@@ -98,7 +105,8 @@ export async function readThroughMany(space: Space, keys: readonly string[], loa
     else landings.set(key, here)
   }
   if (absent.length > 0) {
-    for (const flight of takeOff(space, absent, loader, policy, isReachable, false)) landings.set(flight.key, awaitLanding(space, flight, policy, signal))
+    for (const flight of takeOff(space, absent, loader, policy, isReachable, false))
+      landings.set(flight.key, awaitLanding(space, flight, policy, signal))
   }
   const settled = await Promise.all(keys.map((key) => landings.get(key)))
   if (space.dependencies === 'tracked') keys.forEach((key, index) => noteRead(space, key, settled[index]?.found?.tags))
@@ -125,7 +133,14 @@ export function countStale(space: Space, stale: Found): void {
   if (space.events.has('stale')) space.events.emit('stale', { key: stale.key, tier: stale.tier })
 }
 
-function fromFlight(space: Space, key: string, joinedAt: number, notBefore: number, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> | undefined {
+function fromFlight(
+  space: Space,
+  key: string,
+  joinedAt: number,
+  notBefore: number,
+  policy: LoadPolicy,
+  signal: AbortSignal | undefined,
+): Promise<Landing> | undefined {
   const flight = space.flights.loads.get(key)
   if (flight === undefined || flight.isOutdated || flight.startedAt < notBefore || movedSince(space, flight, joinedAt)) return undefined
   space.counters.loadJoins++
@@ -134,7 +149,8 @@ function fromFlight(space: Space, key: string, joinedAt: number, notBefore: numb
 
 /** Has something that concerns the flight moved between its start and now? Then its result would be older than what this caller may see. */
 const movedSince = (space: Space, flight: Flight, now: number): boolean =>
-  flight.asOf.epoch !== space.ledger.view.epoch || (flight.asOf.seq < now && space.ledger.view.concerning(flight.key, [...flight.tags]) > flight.asOf.seq)
+  flight.asOf.epoch !== space.ledger.view.epoch ||
+  (flight.asOf.seq < now && space.ledger.view.concerning(flight.key, [...flight.tags]) > flight.asOf.seq)
 
 /** Waits for a flight; with a stale value at hand, no longer than the soft timeout. */
 async function awaitLanding(space: Space, flight: Flight, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> {

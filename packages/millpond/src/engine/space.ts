@@ -1,12 +1,11 @@
 // A space is one namespace at work: its part of memory, its far tiers, its ledger, its flights, its counters.
-import type { Clock, Codec, Entry, Near } from '../core/contracts.ts'
+import type { Clock, Codec, Near } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
-import type { LoadPolicy } from '../core/options.ts'
+import type { Dependencies, LoadPolicy } from '../core/options.ts'
 import type { Relations } from '../invalidate/relations.ts'
 import type { Histogram } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Counters } from './counters.ts'
-import type { Dependencies } from './dependencies.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { LineHistory, Tombstones } from './tombstones.ts'
@@ -77,15 +76,6 @@ export interface Isolated {
   read(): unknown
 }
 
-/** What a read found, before it is shown to the caller. */
-export interface Found extends Entry {
-  readonly key: string
-  /** `memory`, a far tier's name, or `loader`. */
-  readonly tier: string
-  /** Past its freshness, and returned because stale values are permitted. */
-  readonly isStale?: boolean
-}
-
 /** When the tier may forget an entry. */
 export function keepUntil(keep: Keep, times: { freshUntil: number; staleUntil: number }, now: number): number {
   const left = times.freshUntil - now
@@ -100,4 +90,3 @@ export function inBackground(space: Space, what: string, work: Promise<unknown>)
     .finally(() => space.background.delete(tracked))
   space.background.add(tracked)
 }
-

@@ -12,12 +12,24 @@ export interface SpaceStats extends CacheStats {
   /** Times a load waited for another process that was loading the same key. */
   readonly leaseWaits: number
   readonly invalidations: number
-  readonly ledger: { readonly epoch: string; readonly position: number; readonly isUp: boolean; readonly isLocal: boolean; readonly pending: number }
+  readonly ledger: {
+    readonly epoch: string
+    readonly position: number
+    readonly isUp: boolean
+    readonly isLocal: boolean
+    readonly pending: number
+  }
 }
 
 export interface CacheInfo {
   readonly name: string
-  readonly config: { readonly ttlMs: number; readonly staleForMs: number; readonly tiers: readonly string[]; readonly ledger: string; readonly consistency: string }
+  readonly config: {
+    readonly ttlMs: number
+    readonly staleForMs: number
+    readonly tiers: readonly string[]
+    readonly ledger: string
+    readonly consistency: string
+  }
   readonly cacheLevels: readonly { readonly level: number; readonly name: string; readonly scope: string; readonly enabled: boolean }[]
   readonly metrics: {
     readonly hitRate: number
@@ -26,7 +38,16 @@ export interface CacheInfo {
     readonly p95GetTimeMs: number
     readonly totalOperations: number
   }
-  readonly memory: { readonly entries: number; readonly bytes: number; readonly maxEntries: number; readonly maxBytes: number; readonly policy: string; readonly evictions: Readonly<Record<string, number>> } | undefined
+  readonly memory:
+    | {
+        readonly entries: number
+        readonly bytes: number
+        readonly maxEntries: number
+        readonly maxBytes: number
+        readonly policy: string
+        readonly evictions: Readonly<Record<string, number>>
+      }
+    | undefined
   readonly circuitBreaker: Readonly<Record<string, string>>
   readonly health: 'ok' | 'degraded'
   readonly warmingSchedule: readonly string[]
@@ -78,7 +99,17 @@ export function describeSpace(space: Space): SpaceStats {
 function farStats(space: Space, far: FarTier): TierStats {
   const name = far.guarded.name
   const { hits, misses, writes, drops, refused } = space.counters.tier(name)
-  return { name, hits, misses, errors: far.errors, sets: writes, drops, refused, breaker: far.guarded.state, latency: far.latency.view(WITH_BUCKETS) }
+  return {
+    name,
+    hits,
+    misses,
+    errors: far.errors,
+    sets: writes,
+    drops,
+    refused,
+    breaker: far.guarded.state,
+    latency: far.latency.view(WITH_BUCKETS),
+  }
 }
 
 const WITH_BUCKETS = { buckets: true } as const

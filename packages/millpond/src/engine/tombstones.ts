@@ -41,7 +41,8 @@ export class Tombstones {
     for (let back = 1; back <= this.#keys.length; back++) {
       const index = (this.#next - back + GRAVES) % GRAVES
       const reason = this.#reasons[index]
-      if (this.#keys[index] === key && this.#spaces[index] === space && reason !== undefined) return { key, reason, at: this.#times[index] ?? 0 }
+      if (this.#keys[index] === key && this.#spaces[index] === space && reason !== undefined)
+        return { key, reason, at: this.#times[index] ?? 0 }
     }
     return undefined
   }

@@ -6,7 +6,8 @@ import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { dependencyTag, tagsWithDependencies } from './dependencies.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
 import { forget, type Receipt } from './forget.ts'
-import { type Found, type Keep, keepUntil, type Space } from './space.ts'
+import type { Found } from './found.ts'
+import { type Keep, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** Entries that one step of the ledger takes: more would hold up everybody else on a shared server. */
@@ -38,7 +39,14 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
 
 function entryOf(space: Space, item: WriteItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
   const value = space.isolate(item.value).stored
-  return { key: item.key, value, ...timesOf(policy, policy.ttlMs, now, space.random()), tags, asOf: space.ledger.view.position, tier: 'memory' }
+  return {
+    key: item.key,
+    value,
+    ...timesOf(policy, policy.ttlMs, now, space.random()),
+    tags,
+    asOf: space.ledger.view.position,
+    tier: 'memory',
+  }
 }
 
 /** Memory alone: one step, nothing can come between. */
@@ -57,7 +65,11 @@ const MAX_TRIES = 3
 async function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
   const bodies = entries.map((entry) => space.codec.encode(entry))
   const itemsFor = (keep: Keep): Change['write'] =>
-    entries.map((entry, index) => ({ key: storageKey(space.prefix, entry.key), body: bodies[index] ?? new Uint8Array(), expiresAt: keepUntil(keep, entry, now) }))
+    entries.map((entry, index) => ({
+      key: storageKey(space.prefix, entry.key),
+      body: bodies[index] ?? new Uint8Array(),
+      expiresAt: keepUntil(keep, entry, now),
+    }))
   try {
     const { position, stored } = await advanceAndWrite(space, entries, itemsFor)
     await Promise.all(
@@ -83,7 +95,11 @@ async function writeFar(space: Space, entries: readonly Found[], now: number): P
 }
 
 /** One step of the ledger that voids the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
-async function advanceAndWrite(space: Space, entries: readonly Found[], itemsFor: (keep: Keep) => Change['write']): Promise<{ position: Position; stored: readonly boolean[] }> {
+async function advanceAndWrite(
+  space: Space,
+  entries: readonly Found[],
+  itemsFor: (keep: Keep) => Change['write'],
+): Promise<{ position: Position; stored: readonly boolean[] }> {
   const holder = space.far.find((far) => far.holdsLedger && far.enabled)
   const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
   const dependents = space.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
@@ -91,7 +107,15 @@ async function advanceAndWrite(space: Space, entries: readonly Found[], itemsFor
   let unmovedSince = space.ledger.view.position
   for (let turn = 1; ; turn++) {
     const write = holder === undefined ? [] : itemsFor(holder.keep)
-    const { position, stored = [] } = await space.ledger.advance({ targets, mode: 'delete', reason: 'replaced', id: randomUUID(), drop: [], write, unmovedSince })
+    const { position, stored = [] } = await space.ledger.advance({
+      targets,
+      mode: 'delete',
+      reason: 'replaced',
+      id: randomUUID(),
+      drop: [],
+      write,
+      unmovedSince,
+    })
     if (turn < MAX_TRIES && stored.includes(false)) {
       unmovedSince = position
       continue
@@ -126,7 +150,16 @@ async function heldEntry(space: Space, key: string): Promise<Found | undefined> 
   const slot = near?.find(key) ?? -1
   if (near === undefined || slot < 0) return undefined
   const asOf = { epoch: space.ledger.view.epoch, seq: near.asOf(slot) }
-  return { key, value: near.value(slot), createdAt: near.createdAt(slot), freshUntil: near.freshUntil(slot), staleUntil: near.staleUntil(slot), tags: near.tags(slot), asOf, tier: 'memory' }
+  return {
+    key,
+    value: near.value(slot),
+    createdAt: near.createdAt(slot),
+    freshUntil: near.freshUntil(slot),
+    staleUntil: near.staleUntil(slot),
+    tags: near.tags(slot),
+    asOf,
+    tier: 'memory',
+  }
 }
 
 /** Stores an entry again at its own position: refused wherever something moved since. */

@@ -60,7 +60,11 @@ export class Breaker {
    * @throws MillpondError `TIER_FAILED` at once while the breaker is open.
    */
   async protect<T>(fn: () => Promise<T>): Promise<T> {
-    if (!this.allows()) throw new MillpondError('TIER_FAILED', `the breaker is ${this.#state}: the last ${this.#failures} calls failed; it tries again within ${this.#openMs} ms`)
+    if (!this.allows())
+      throw new MillpondError(
+        'TIER_FAILED',
+        `the breaker is ${this.#state}: the last ${this.#failures} calls failed; it tries again within ${this.#openMs} ms`,
+      )
     try {
       const result = await fn()
       this.succeeded()

@@ -42,7 +42,10 @@ describeWith('redis', 'cost', () => {
   it('invalidateTags over 100,000 keys: at most 3 commands, and a time that does not depend on their number', async () => {
     const cache = open({ name: 'tags', tiers: [memory({ maxEntries: 200_000 }), redis({ url: server.url })] })
     for (let from = 0; from < 100_000; from += 5000) {
-      await cache.setMany(Array.from({ length: 5000 }, (_, i) => [`k${from + i}`, i] as const), { tags: ['many'] })
+      await cache.setMany(
+        Array.from({ length: 5000 }, (_, i) => [`k${from + i}`, i] as const),
+        { tags: ['many'] },
+      )
     }
     await cache.invalidateTags(['warm up'])
     const times: number[] = []

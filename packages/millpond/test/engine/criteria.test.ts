@@ -1,17 +1,22 @@
 // I1-I3: several criteria in one call, relations, dependencies between entries, dry runs; T13: read-your-writes tokens.
+
+import { join } from 'node:path'
 import { createCache, memory, modelTags } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import { describeWith, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, newFolder, onEverySetup, open } from './setups.ts'
 
 onEverySetup('criteria', (create) => {
   it('I1: regular expressions run, in text and as RegExp', async () => {
     const cache = create()
-    await cache.setMany([['user:1', 1], ['user:22', 2], ['deal:1', 3]])
+    await cache.setMany([
+      ['user:1', 1],
+      ['user:22', 2],
+      ['deal:1', 3],
+    ])
     await cache.invalidatePattern('^user:\\d$')
     expect(await cache.getMany(['user:1', 'user:22', 'deal:1'])).toEqual([undefined, 2, 3])
     await cache.invalidatePattern(/user:\d+/)
@@ -33,7 +38,14 @@ onEverySetup('criteria', (create) => {
     expect(await cache.get('key')).toBe(1)
     const receipt = await cache.invalidate(criteria)
     expect(receipt).toMatchObject({ isApplied: true, mode: 'delete' })
-    expect(await cache.getMany(['key', 'tagged', 'report:1', 'user', 'profile', 'other user'])).toEqual([undefined, undefined, undefined, undefined, undefined, 1])
+    expect(await cache.getMany(['key', 'tagged', 'report:1', 'user', 'profile', 'other user'])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      1,
+    ])
   })
 
   it('hostile patterns and tags are refused or defined, and block nobody (G27)', async () => {
@@ -45,7 +57,8 @@ onEverySetup('criteria', (create) => {
       await cache.get('a'.repeat(60_000))
     }
     expect(performance.now() - started).toBeLessThan(2000)
-    for (const bad of ['', 'x'.repeat(1_000_000), '\ud800', '^(?=a)', '^[']) await expect(cache.invalidatePattern(bad)).rejects.toMatchObject({ code: 'PATTERN_INVALID' })
+    for (const bad of ['', 'x'.repeat(1_000_000), '\ud800', '^(?=a)', '^['])
+      await expect(cache.invalidatePattern(bad)).rejects.toMatchObject({ code: 'PATTERN_INVALID' })
     await expect(cache.invalidate({})).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     await expect(cache.invalidate({ tagz: ['t'] } as object)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     await expect(cache.invalidate({ id: 7 })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
@@ -92,7 +105,10 @@ describe('criteria', () => {
   })
 
   it('dependsOn on a cache that keeps none is an error with its remedy', async () => {
-    await expect(open().set('k', 1, { dependsOn: ['a'] })).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringContaining('dependencies') })
+    await expect(open().set('k', 1, { dependsOn: ['a'] })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringContaining('dependencies'),
+    })
     expect(() => createCache({ dependencies: 'yes' as 'off' })).toThrow(/dependencies: "yes"/)
   })
 })
@@ -106,7 +122,10 @@ describeWith('redis', 'read-your-writes tokens', () => {
   closeAfterEach()
 
   it('T13: a read that carries a token sees nothing older, on any node, at once', async () => {
-    const [a, b] = [open({ name: 'ryw', tiers: [memory(), redis({ url: server.url })] }), open({ name: 'ryw', tiers: [memory(), redis({ url: server.url })] })]
+    const [a, b] = [
+      open({ name: 'ryw', tiers: [memory(), redis({ url: server.url })] }),
+      open({ name: 'ryw', tiers: [memory(), redis({ url: server.url })] }),
+    ]
     for (let i = 0; i < 200; i++) {
       await b.get('k')
       await a.set('k', i)
@@ -117,7 +136,10 @@ describeWith('redis', 'read-your-writes tokens', () => {
   })
 
   it('T13: a strong read sees every acked write at once', async () => {
-    const [a, b] = [open({ name: 'strong', tiers: [memory(), redis({ url: server.url })] }), open({ name: 'strong', tiers: [memory(), redis({ url: server.url })], defaults: { consistency: 'strong' } })]
+    const [a, b] = [
+      open({ name: 'strong', tiers: [memory(), redis({ url: server.url })] }),
+      open({ name: 'strong', tiers: [memory(), redis({ url: server.url })], defaults: { consistency: 'strong' } }),
+    ]
     for (let i = 0; i < 200; i++) {
       await a.set('k', i)
       expect(await b.getOrSet('k', () => -1)).toBe(i)

@@ -1,10 +1,17 @@
 // explain: the named cause of every miss, and "unknown" where it is not known.
 import { join } from 'node:path'
-import { memory } from 'millpond'
+import { type Cache, memory, type Receipt } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
+
+const forgets: Readonly<Record<string, (cache: Cache) => Promise<Receipt>>> = {
+  delete: (cache) => cache.delete('k'),
+  invalidateTags: (cache) => cache.invalidateTags(['t']),
+  invalidatePattern: (cache) => cache.invalidatePattern('k*'),
+  clear: (cache) => cache.clear(),
+}
 
 describe('explain', () => {
   closeAfterEach()
@@ -30,7 +37,9 @@ describe('explain', () => {
     const before = JSON.stringify(cache.stats().tiers)
     await cache.explain('k')
     await cache.explain('none')
-    expect(JSON.stringify(cache.stats().tiers.map((tier) => ({ ...tier, latency: 0 })))).toBe(JSON.stringify(JSON.parse(before).map((tier: object) => ({ ...tier, latency: 0 }))))
+    expect(JSON.stringify(cache.stats().tiers.map((tier) => ({ ...tier, latency: 0 })))).toBe(
+      JSON.stringify(JSON.parse(before).map((tier: object) => ({ ...tier, latency: 0 }))),
+    )
   })
 
   it('cold, in memory alone', async () => {
@@ -51,10 +60,11 @@ describe('explain', () => {
     for (const tiers of [two(), [memory()]]) {
       const cache = open({ tiers })
       await cache.set('k', 1, { tags: ['t'] })
-      const receipt = await { delete: () => cache.delete('k'), invalidateTags: () => cache.invalidateTags(['t']), invalidatePattern: () => cache.invalidatePattern('k*'), clear: () => cache.clear() }[verb]?.()
+      const receipt = await forgets[verb]?.(cache)
       const explained = await cache.explain('k')
       expect(explained).toMatchObject({ verdict: 'miss', cause })
-      if (tiers.length > 1 && tierWithReceipt !== undefined) expect(explained.tiers.find((tier) => tier.tier === tierWithReceipt)).toMatchObject({ receipt: receipt?.id })
+      if (tiers.length > 1 && tierWithReceipt !== undefined)
+        expect(explained.tiers.find((tier) => tier.tier === tierWithReceipt)).toMatchObject({ receipt: receipt?.id })
       await cache.get('k')
       expect(await cache.explain('k')).toMatchObject({ verdict: 'miss', cause })
     }

@@ -6,7 +6,29 @@ import { closeAfterEach, onEverySetup, open } from './setups.ts'
 onEverySetup('input', (create) => {
   it('G10: keys that look alike are different keys', async () => {
     const cache = create()
-    const keys: Key[] = ['user:7', ['user', 7], ['user', '7'], ['user:7'], '["user",7]', '\\["user",7]', '__proto__', 'constructor', 'é', 'e\u0301', ['n', 1n], ['n', 1], ['n', '1'], ['n', null], ['n', 'null'], ['n', true], ' ', 'a b', '\n', '*', '{}']
+    const keys: Key[] = [
+      'user:7',
+      ['user', 7],
+      ['user', '7'],
+      ['user:7'],
+      '["user",7]',
+      '\\["user",7]',
+      '__proto__',
+      'constructor',
+      'é',
+      'e\u0301',
+      ['n', 1n],
+      ['n', 1],
+      ['n', '1'],
+      ['n', null],
+      ['n', 'null'],
+      ['n', true],
+      ' ',
+      'a b',
+      '\n',
+      '*',
+      '{}',
+    ]
     for (const [index, key] of keys.entries()) await cache.set(key, index)
     expect(await cache.getMany(keys)).toEqual(keys.map((_, index) => index))
     await cache.flush()
@@ -24,15 +46,19 @@ onEverySetup('input', (create) => {
     expect(() => cache.namespace('a:b')).toThrow(/OPTION_INVALID|no name/)
   })
 
-  it.each([['', 'empty'], ['\ud800', 'surrogate'], ['x'.repeat(70_000), '70000'], [[], 'no key'], [['a', Number.NaN], 'NaN'], [['a', {}], 'not allowed']] as [unknown, string][])(
-    'refuses the key %j',
-    async (key, shown) => {
-      const cache = create()
-      await expect(cache.set(key as Key, 1)).rejects.toMatchObject({ code: 'KEY_INVALID', message: expect.stringContaining(shown) })
-      await expect(cache.getOrSet(key as Key, () => 1)).rejects.toMatchObject({ code: 'KEY_INVALID' })
-      await expect(cache.delete(key as Key)).rejects.toMatchObject({ code: 'KEY_INVALID' })
-    },
-  )
+  it.each([
+    ['', 'empty'],
+    ['\ud800', 'surrogate'],
+    ['x'.repeat(70_000), '70000'],
+    [[], 'no key'],
+    [['a', Number.NaN], 'NaN'],
+    [['a', {}], 'not allowed'],
+  ] as [unknown, string][])('refuses the key %j', async (key, shown) => {
+    const cache = create()
+    await expect(cache.set(key as Key, 1)).rejects.toMatchObject({ code: 'KEY_INVALID', message: expect.stringContaining(shown) })
+    await expect(cache.getOrSet(key as Key, () => 1)).rejects.toMatchObject({ code: 'KEY_INVALID' })
+    await expect(cache.delete(key as Key)).rejects.toMatchObject({ code: 'KEY_INVALID' })
+  })
 
   it('a key of 60,000 characters works, and so do keys that share its beginning', async () => {
     const cache = create()
@@ -54,9 +80,13 @@ onEverySetup('input', (create) => {
     await cache.set('ever', 1, { ttl: Number.POSITIVE_INFINITY })
     expect(await cache.getEntry('ever')).toMatchObject({ kind: 'hit', ttlMs: Number.POSITIVE_INFINITY })
     await cache.set('default', 1)
-    expect((await cache.getEntry('default')) as { ttlMs: number }).toMatchObject({ ttlMs: expect.toSatisfy((ms: number) => ms > 299_000 && ms <= 300_000) })
+    expect((await cache.getEntry('default')) as { ttlMs: number }).toMatchObject({
+      ttlMs: expect.toSatisfy((ms: number) => ms > 299_000 && ms <= 300_000),
+    })
     await cache.set('text', 1, { ttl: '1.5m' })
-    expect((await cache.getEntry('text')) as { ttlMs: number }).toMatchObject({ ttlMs: expect.toSatisfy((ms: number) => ms > 89_000 && ms <= 90_000) })
+    expect((await cache.getEntry('text')) as { ttlMs: number }).toMatchObject({
+      ttlMs: expect.toSatisfy((ms: number) => ms > 89_000 && ms <= 90_000),
+    })
   })
 
   it.each([-1, Number.NaN, 2 ** 53, 'soon', '5', '', null, {}, true])('G21: refuses the ttl %j', async (ttl) => {
@@ -86,7 +116,10 @@ onEverySetup('input', (create) => {
   it('G20: refuses what it cannot keep, naming the path, and keeps the old value', async () => {
     const cache = create()
     await cache.set('k', 'old')
-    await expect(cache.set('k', { items: [1, { fn() {} }] })).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED', message: expect.stringContaining('value.items[1].fn') })
+    await expect(cache.set('k', { items: [1, { fn() {} }] })).rejects.toMatchObject({
+      code: 'VALUE_UNSUPPORTED',
+      message: expect.stringContaining('value.items[1].fn'),
+    })
     expect(await cache.get('k')).toBe('old')
     await expect(cache.set('k', undefined)).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
     await expect(cache.getOrSet('new', () => Symbol('s'))).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
@@ -94,12 +127,24 @@ onEverySetup('input', (create) => {
 
   it('G20: every tier returns the same value, and nobody can change what is cached', async () => {
     const cache = create()
-    const value = { when: new Date(5), map: new Map([['a', new Set([1n])]]), bytes: Buffer.from('hi'), list: [undefined, -0, Number.NaN], nested: { deep: [1] } }
+    const value = {
+      when: new Date(5),
+      map: new Map([['a', new Set([1n])]]),
+      bytes: Buffer.from('hi'),
+      list: [undefined, -0, Number.NaN],
+      nested: { deep: [1] },
+    }
     await cache.set('k', value)
     value.nested.deep.push(2)
     value.map.clear()
     expect(Object.isFrozen(value)).toBe(false)
-    const expected = { when: new Date(5), map: new Map([['a', new Set([1n])]]), bytes: Buffer.from('hi'), list: [undefined, -0, Number.NaN], nested: { deep: [1] } }
+    const expected = {
+      when: new Date(5),
+      map: new Map([['a', new Set([1n])]]),
+      bytes: Buffer.from('hi'),
+      list: [undefined, -0, Number.NaN],
+      nested: { deep: [1] },
+    }
     for (let round = 0; round < 3; round++) {
       const read = await cache.get<typeof expected>('k')
       expect(read).toEqual(expected)
@@ -118,7 +163,10 @@ onEverySetup('input', (create) => {
 
   it('options that do not exist are named', async () => {
     const cache = create()
-    await expect(cache.set('k', 1, { tll: 5 } as object)).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringContaining('"tll"') })
+    await expect(cache.set('k', 1, { tll: 5 } as object)).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringContaining('"tll"'),
+    })
     await expect(cache.getOrSet('k', () => 1, { jitter: 2 })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     await expect(cache.get('k', { consistency: 'maybe' as 'strong' })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })

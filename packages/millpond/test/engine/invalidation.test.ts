@@ -18,7 +18,14 @@ onEverySetup('invalidation', (create) => {
       const cache = create()
       const old = gate<string>()
       let started = false
-      const first = cache.getOrSet('k', () => ((started = true), old.promise), { tags: ['t'] })
+      const first = cache.getOrSet(
+        'k',
+        () => {
+          started = true
+          return old.promise
+        },
+        { tags: ['t'] },
+      )
       await until(() => started)
       await forget(cache)
       const expected = name === 'set' ? 'set' : 'new'

@@ -1,6 +1,15 @@
 // G11-G13: one load per key, errors to all who wait, nothing hangs.
+import type { LoadContext } from 'millpond'
 import { expect, it, vi } from 'vitest'
 import { gate, onEverySetup, until } from './setups.ts'
+
+/** A loader that never returns; tells when it was called. */
+const hangs =
+  (called: (context: LoadContext) => void) =>
+  (context: LoadContext): Promise<string> => {
+    called(context)
+    return new Promise(() => {})
+  }
 
 onEverySetup('loading', (create) => {
   it('G11: 200 callers of a cold key are one load', async () => {
@@ -44,7 +53,13 @@ onEverySetup('loading', (create) => {
   it('G13: a loader that hangs meets the hard timeout, its signal fires, and the key is free', async () => {
     const cache = create()
     let signal: AbortSignal | undefined
-    const hung = cache.getOrSet('k', (context) => ((signal = context.signal), new Promise(() => {})), { timeout: { hard: 30 } })
+    const hung = cache.getOrSet(
+      'k',
+      hangs((context) => {
+        signal = context.signal
+      }),
+      { timeout: { hard: 30 } },
+    )
     await expect(hung).rejects.toMatchObject({ code: 'LOAD_TIMEOUT' })
     expect(signal?.aborted).toBe(true)
     expect(await cache.getOrSet('k', () => 'v')).toBe('v')
@@ -53,7 +68,13 @@ onEverySetup('loading', (create) => {
   it('G13: delete frees a key whose loader hangs', async () => {
     const cache = create()
     let started = false
-    const hung = cache.getOrSet('k', () => ((started = true), new Promise(() => {})), { timeout: { hard: 200 } })
+    const hung = cache.getOrSet(
+      'k',
+      hangs(() => {
+        started = true
+      }),
+      { timeout: { hard: 200 } },
+    )
     hung.catch(() => {})
     await until(() => started)
     await cache.delete('k')
@@ -66,7 +87,10 @@ onEverySetup('loading', (create) => {
     const slow = gate<string>()
     const leaving = new AbortController()
     let loaderSignal: AbortSignal | undefined
-    const load = (context: { signal: AbortSignal }) => ((loaderSignal = context.signal), slow.promise)
+    const load = (context: { signal: AbortSignal }) => {
+      loaderSignal = context.signal
+      return slow.promise
+    }
     const leaver = cache.getOrSet('k', load, { signal: leaving.signal })
     const stayer = cache.getOrSet('k', load)
     await until(() => loaderSignal !== undefined)
@@ -81,7 +105,15 @@ onEverySetup('loading', (create) => {
     const cache = create()
     const leaving = new AbortController()
     let loaderSignal: AbortSignal | undefined
-    const leaver = cache.getOrSet('k', (context) => ((loaderSignal = context.signal), new Promise<string>(() => {})), { signal: leaving.signal })
+    const leaver = cache.getOrSet(
+      'k',
+      hangs((context) => {
+        loaderSignal = context.signal
+      }),
+      {
+        signal: leaving.signal,
+      },
+    )
     await until(() => loaderSignal !== undefined)
     leaving.abort()
     await expect(leaver).rejects.toMatchObject({ code: 'ABORTED' })
@@ -144,7 +176,10 @@ onEverySetup('loading', (create) => {
     await cache.set('b', 'B')
     const slow = gate<string>()
     let started = false
-    const under = cache.getOrSet('c', () => ((started = true), slow.promise))
+    const under = cache.getOrSet('c', () => {
+      started = true
+      return slow.promise
+    })
     await until(() => started)
     const load = vi.fn(async (missing: readonly string[]) => missing.map((id) => id.toUpperCase()))
     const many = cache.getOrSetMany(['a', 'b', 'c', 'd', 'a'], { load })
@@ -157,7 +192,10 @@ onEverySetup('loading', (create) => {
 
   it('getOrSetMany takes a Map, a key function, and refuses a wrong count', async () => {
     const cache = create()
-    expect(await cache.getOrSetMany([1n, 2n].map(String), { key: (id) => ['n', id], load: async () => new Map([['2', 'two']]) })).toEqual([undefined, 'two'])
+    expect(await cache.getOrSetMany([1n, 2n].map(String), { key: (id) => ['n', id], load: async () => new Map([['2', 'two']]) })).toEqual([
+      undefined,
+      'two',
+    ])
     expect(await cache.get(['n', '2'])).toBe('two')
     await expect(cache.getOrSetMany(['x', 'y'], { load: async () => ['only one'] })).rejects.toMatchObject({ code: 'VALUE_UNSUPPORTED' })
   })

@@ -16,7 +16,8 @@ const load = (ms) => async () => {
 
 const verbs = {
   /** Many callers at once. */
-  stampede: async ({ key, callers, ms }) => new Set(await Promise.all(Array.from({ length: callers }, () => cache.getOrSet(key, load(ms))))).size,
+  stampede: async ({ key, callers, ms }) =>
+    new Set(await Promise.all(Array.from({ length: callers }, () => cache.getOrSet(key, load(ms))))).size,
   /** One caller after the other, for a while. */
   hammer: async ({ key, forMs, ms }) => {
     const until = Date.now() + forMs

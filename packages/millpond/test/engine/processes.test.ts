@@ -47,7 +47,8 @@ function suite(tierOf: () => object): void {
     const tier = tierOf()
     return Array.from({ length: processes }, () => startPeer({ tier, name, defaults }))
   }
-  const total = async (all: Peer[]): Promise<number> => (await Promise.all(all.map((peer) => peer.call('loads')))).reduce<number>((sum, loads) => sum + Number(loads), 0)
+  const total = async (all: Peer[]): Promise<number> =>
+    (await Promise.all(all.map((peer) => peer.call('loads')))).reduce<number>((sum, loads) => sum + Number(loads), 0)
   const warmUp = (all: Peer[]): Promise<unknown> => Promise.all(all.map((peer) => peer.call('get', { key: 'nothing' })))
 
   it('G11: 200 concurrent cold calls over 4 processes are 1 load', async () => {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cache, type CacheOptions, createCache, memory } from 'millpond'
-import { sqlite } from 'millpond/tiers/sqlite'
 import { redis } from 'millpond/tiers/redis'
+import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import { describeWith, type RedisService, startRedis } from '../services/index.ts'
 
@@ -37,7 +37,11 @@ export const setups: Readonly<Record<string, () => Tiers>> = {
   'memory alone': () => [memory()],
   'memory and SQLite': () => [memory(), sqlite({ path: join(newFolder(), 'cache.db') })],
   'SQLite alone': () => [sqlite({ path: join(newFolder(), 'cache.db') })],
-  'two SQLite files under memory': () => [memory(), sqlite({ path: join(newFolder(), 'a.db') }), sqlite({ path: join(newFolder(), 'b.db') })],
+  'two SQLite files under memory': () => [
+    memory(),
+    sqlite({ path: join(newFolder(), 'a.db') }),
+    sqlite({ path: join(newFolder(), 'b.db') }),
+  ],
 }
 
 const withRedis: Readonly<Record<string, (url: string) => Tiers>> = {

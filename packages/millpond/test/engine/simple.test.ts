@@ -1,9 +1,10 @@
 // T12, T14: plain functions, plug-ins, settings from the environment.
+
+import { join } from 'node:path'
 import { createCache } from 'millpond'
 import { fromEnvironment } from 'millpond/environment'
 import { hitRatioPlugin, timingPlugin } from 'millpond/observe'
 import { cacheClear, cacheDelete, cacheGet, cacheSet, defaultCache, useCache } from 'millpond/simple'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
@@ -34,7 +35,13 @@ describe('small programs', () => {
     const seen: string[] = []
     const timing = timingPlugin()
     const ratio = hitRatioPlugin()
-    const trace = (name: string) => ({ name, around: async (operation: { verb: string }, next: () => Promise<unknown>) => (seen.push(`${name} ${operation.verb}`), next()) })
+    const trace = (name: string) => ({
+      name,
+      around: async (operation: { verb: string }, next: () => Promise<unknown>) => {
+        seen.push(`${name} ${operation.verb}`)
+        return next()
+      },
+    })
     const cache = open({ plugins: [trace('outer'), trace('inner'), timing, ratio] })
     await cache.set('k', 1)
     await cache.get('k')
@@ -47,10 +54,19 @@ describe('small programs', () => {
 
   it('T14: settings by environment', async () => {
     const path = join(newFolder(), 'env.db')
-    const cache = open(await fromEnvironment({ CACHE_DEFAULT_TIMEOUT: '60', CACHE_KEY_PREFIX: 'shop', CACHE_SQLITE_PATH: path, CACHE_MAX_SIZE_MB: '8' }))
-    expect(cache.info()).toMatchObject({ name: 'shop', config: { ttlMs: 60_000, tiers: ['memory', 'sqlite'] }, memory: { maxBytes: 8 * 2 ** 20 } })
+    const cache = open(
+      await fromEnvironment({ CACHE_DEFAULT_TIMEOUT: '60', CACHE_KEY_PREFIX: 'shop', CACHE_SQLITE_PATH: path, CACHE_MAX_SIZE_MB: '8' }),
+    )
+    expect(cache.info()).toMatchObject({
+      name: 'shop',
+      config: { ttlMs: 60_000, tiers: ['memory', 'sqlite'] },
+      memory: { maxBytes: 8 * 2 ** 20 },
+    })
     expect((await fromEnvironment({ REDIS_HOST: '127.0.0.1', REDIS_PORT: '1', REDIS_DB: '2' })).tiers).toHaveLength(2)
-    await expect(fromEnvironment({ CACHE_DEFAULT_TIMEOUT: 'soon' })).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringContaining('CACHE_DEFAULT_TIMEOUT: "soon"') })
+    await expect(fromEnvironment({ CACHE_DEFAULT_TIMEOUT: 'soon' })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringContaining('CACHE_DEFAULT_TIMEOUT: "soon"'),
+    })
     await expect(fromEnvironment({ REDIS_URL: 'nonsense' })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 })

@@ -137,7 +137,15 @@ describe('freshness', () => {
     const cache = open({ clock, tiers: [memory()], defaults: { ttl: 1000 } })
     await cache.set('k', 'v', { tags: ['a', 'b'] })
     await clock.run(300)
-    expect(await cache.getEntry('k')).toEqual({ kind: 'hit', value: 'v', tier: 'memory', ageMs: 300, ttlMs: 700, createdAt: clock.now() - 300, tags: ['a', 'b'] })
+    expect(await cache.getEntry('k')).toEqual({
+      kind: 'hit',
+      value: 'v',
+      tier: 'memory',
+      ageMs: 300,
+      ttlMs: 700,
+      createdAt: clock.now() - 300,
+      tags: ['a', 'b'],
+    })
     expect(await cache.getEntry('none')).toEqual({ kind: 'miss' })
     expect(await cache.has('k')).toBe(true)
     expect(await cache.has('none')).toBe(false)

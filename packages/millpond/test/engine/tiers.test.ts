@@ -40,7 +40,12 @@ describe('tiers', () => {
     const stored = await middle.read(['cache:default:k'])
     expect(stored[0]?.expiresAt).toBeLessThanOrEqual(Date.now() + 60_000)
     await middle.drop(['cache:default:k'])
-    await cache.setMany([['a', 1], ['b', 2], ['c', 3], ['d', 4]])
+    await cache.setMany([
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+      ['d', 4],
+    ])
     for (const key of ['a', 'b', 'c', 'd']) await cache.get(key)
     const entry = await cache.getEntry('k')
     expect(entry).toMatchObject({ kind: 'hit', value: 'v' })
@@ -60,7 +65,14 @@ describe('tiers', () => {
 
   it('T1: a TTL factor changes how long a tier keeps an entry, never how long it is fresh', async () => {
     const middle = spied(file())
-    const cache = open({ tiers: [{ use: memory(), ttl: 1000 }, { use: middle, ttlFactor: 0.1 }, { use: file(), ttlFactor: 10 }], defaults: { ttl: '100s' } })
+    const cache = open({
+      tiers: [
+        { use: memory(), ttl: 1000 },
+        { use: middle, ttlFactor: 0.1 },
+        { use: file(), ttlFactor: 10 },
+      ],
+      defaults: { ttl: '100s' },
+    })
     await cache.set('k', 'v')
     const left = ((await middle.read(['cache:default:k']))[0]?.expiresAt ?? 0) - Date.now()
     expect(left).toBeGreaterThan(9000)
@@ -108,7 +120,11 @@ describe('tiers', () => {
     await cache.set('k', 'v')
     await cache.get('other')
     expect(middle.calls).toEqual([])
-    expect(cache.info().cacheLevels).toMatchObject([{ name: 'memory' }, { name: 'sqlite', enabled: false }, { name: 'sqlite', enabled: true }])
+    expect(cache.info().cacheLevels).toMatchObject([
+      { name: 'memory' },
+      { name: 'sqlite', enabled: false },
+      { name: 'sqlite', enabled: true },
+    ])
   })
 
   it('a durable tier without a ledger beneath is refused with the remedy', () => {
