@@ -14,7 +14,7 @@ export const PAGE_STYLE = `
 }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.55 ui-sans-serif, system-ui, -apple-system, "Segoe UI", sans-serif }
-main { max-width: 62rem; margin: 0 auto; padding: clamp(1.5rem, 5vw, 4rem) clamp(1rem, 4vw, 2rem) 4rem }
+main { max-width: 66rem; margin: 0 auto; padding: clamp(1.5rem, 5vw, 4rem) clamp(1rem, 4vw, 2rem) 4rem }
 h1 { font-size: clamp(1.9rem, 5vw, 2.7rem); line-height: 1.1; letter-spacing: -.025em; font-weight: 640; margin: 0 }
 h2 { font-size: .95rem; font-weight: 600; margin: 0 }
 p { margin: 0 }
@@ -35,7 +35,8 @@ dl { margin: 0 }
 .key b { color: var(--ink); font-weight: 560; font-variant-numeric: tabular-nums }
 .key i { display: inline-block; width: .62rem; height: .62rem; border-radius: 3px; margin-right: .45rem }
 .c0 { background: var(--deep) } .c1 { background: var(--mid) } .c2 { background: var(--pale) } .c9 { background: var(--loaded) }
-section { margin-top: 2.6rem }
+section { margin-top: 2.6rem; break-inside: avoid }
+.columns { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 1.75rem; align-items: start }
 .head { display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; flex-wrap: wrap }
 .links { list-style: none; margin: .8rem 0 0; padding: 0; background: var(--sheet); border: 1px solid var(--line); border-radius: 14px; overflow: hidden }
 .links > li + li { border-top: 1px solid var(--line) }
@@ -43,7 +44,7 @@ section { margin-top: 2.6rem }
 .links a:hover, .links a[aria-expanded=true] { background: var(--wash) }
 .links a:focus-visible { outline: 2px solid var(--deep); outline-offset: -3px; border-radius: 10px }
 .links strong { font-weight: 530 }
-.links code { grid-column: 1; color: var(--soft); overflow-wrap: anywhere }
+.links code { grid-column: 1; color: var(--soft); overflow-wrap: break-word }
 .who { grid-row: 1 / 3; grid-column: 2; align-self: center; color: var(--soft); font-size: .84rem }
 code, pre { font: .84rem/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
 .answer { padding: .2rem 1.5rem 1.2rem; background: var(--wash) }
@@ -53,6 +54,7 @@ pre { margin: .8rem 0 0; padding: .9rem 1rem; max-height: 21rem; overflow: auto;
 .note { margin-top: 1rem; color: var(--soft); font-size: .9rem } .warn { color: var(--warn) }
 footer { margin-top: 3rem; color: var(--soft); font-size: .88rem }
 footer pre { background: var(--sheet) }
+@media (max-width: 56rem) { .columns { grid-template-columns: minmax(0, 1fr) } }
 @media (max-width: 46rem) {
   .figures { grid-template-columns: 1fr 1fr }
   .figure { padding: 1rem 1.1rem .9rem } .figure:nth-child(odd) { border-left: 0 } .figure:nth-child(n+3) { border-top: 1px solid var(--line) }

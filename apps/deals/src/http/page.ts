@@ -43,7 +43,7 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 <div class="figure"><dt>From the cache</dt><dd id="rate">–</dd></div>
 <div class="figure"><dt>Half answered within</dt><dd id="p50">–</dd></div>
 <div class="figure"><dt>95 % within</dt><dd id="p95">–</dd></div>
-<div class="figure"><dt>Answers</dt><dd id="requests">–</dd></div>
+<div class="figure"><dt>Requests</dt><dd id="requests">–</dd></div>
 </dl>
 <div class="tiers">
 <div class="head"><h2>Where answers came from</h2><span class="small" id="queries"></span></div>
@@ -54,9 +54,11 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 </div>
 </div>
 
-${sections(facts)
-  .map(([title, note, entries]) => `<section><div class="head"><h2>${title}</h2><span class="small">${note}</span></div><ul class="links">${entries.map((entry) => link(entry, facts)).join('')}</ul></section>`)
+<div class="columns">
+${columns(facts)
+  .map((column) => `<div>${column.map((section) => renderSection(section, facts)).join('\n')}</div>`)
   .join('\n')}
+</div>
 
 ${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the machine that runs the service.</p>' : ''}
 <footer>
@@ -74,53 +76,78 @@ export function curlLine(url: string, organizationId: number, token: string): st
   return `curl -i -H 'Authorization: Bearer ${token}' '${url}/api/cached/organizations/${organizationId}/statistics/?days=30'`
 }
 
-function sections({ organization: { id, name } }: PageFacts): [string, string, Entry[]][] {
-  const analytics = '/api/cached/analytics/deal-analytics/'
+interface Section {
+  readonly title: string
+  readonly note: string
+  readonly entries: readonly Entry[]
+}
+
+function columns({ organization: { id, name } }: PageFacts): readonly (readonly Section[])[] {
+  const organization = `/api/cached/organizations/${id}`
+  const analytics = '/api/cached/analytics/deal-analytics/?days=30&type='
+  const asViewer = (title: string, path: string): Entry => ({ title, path, as: 'viewer' })
   return [
     [
-      escape(name),
-      'one of the organisations',
-      [
-        { title: 'Organisation', path: `/api/cached/organizations/${id}/info/`, as: 'anyone' },
-        { title: 'Roles and what they may do', path: `/api/cached/organizations/${id}/roles/`, as: 'anyone' },
-        ...[7, 30, 90, 365].map((days): Entry => ({ title: `Statistics over ${days} days`, path: `/api/cached/organizations/${id}/statistics/?days=${days}`, as: 'viewer' })),
-      ],
+      {
+        title: name,
+        note: 'one of the organisations',
+        entries: [
+          { title: 'Organisation', path: `${organization}/info/`, as: 'anyone' },
+          { title: 'Roles and what they may do', path: `${organization}/roles/`, as: 'anyone' },
+          ...[7, 30, 90, 365].map((days) => asViewer(`Statistics over ${days} days`, `${organization}/statistics/?days=${days}`)),
+        ],
+      },
+      {
+        title: 'A user',
+        note: 'with the viewer’s token',
+        entries: [
+          asViewer('Dashboard', '/api/cached/users/dashboard/'),
+          asViewer('Permissions', '/api/cached/users/permissions/'),
+          asViewer('Search', '/api/cached/search/?q=pilot&stage=won'),
+        ],
+      },
     ],
     [
-      'Users',
-      'as the viewer',
-      [
-        { title: 'Dashboard', path: '/api/cached/users/dashboard/', as: 'viewer' },
-        { title: 'Permissions', path: '/api/cached/users/permissions/', as: 'viewer' },
-        { title: 'Search', path: '/api/cached/search/?q=pilot&stage=won', as: 'viewer' },
-      ],
-    ],
-    [
-      'Analytics',
-      'of the last 30 days',
-      [
-        ...['overview', 'trends', 'sources', 'payments', 'pipeline'].map((type): Entry => ({ title: `Deals: ${type}`, path: `${analytics}?days=30&type=${type}`, as: 'viewer' })),
-        { title: 'Sales performance', path: '/api/cached/analytics/performance-metrics/', as: 'viewer' },
-        { title: 'Overview', path: '/api/dashboard/overview-advanced/', as: 'viewer' },
-      ],
-    ],
-    [
-      'Cache',
-      'how it works',
-      [
-        { title: 'State of the tiers', path: '/api/cache-management/cache-status/', as: 'viewer' },
-        { title: 'Hit rates, latencies, hot keys', path: '/api/dashboard/cache-analytics/', as: 'manager' },
-        { title: 'Metrics for Prometheus', path: '/api/dashboard/metrics/prometheus/', as: 'manager' },
-      ],
+      {
+        title: 'Analytics',
+        note: 'of the last 30 days',
+        entries: [
+          asViewer('Overview', '/api/dashboard/overview-advanced/'),
+          ...['overview', 'trends', 'sources', 'payments', 'pipeline'].map((type) => asViewer(`Deals: ${type}`, analytics + type)),
+        ],
+      },
+      {
+        title: 'People and the cache',
+        note: 'performance of both',
+        entries: [
+          asViewer('Sales performance', '/api/cached/analytics/performance-metrics/'),
+          { title: 'Hit rates, latencies, hot keys', path: '/api/dashboard/cache-analytics/', as: 'manager' },
+          { title: 'Metrics for Prometheus', path: '/api/dashboard/metrics/prometheus/', as: 'manager' },
+          asViewer('State of the tiers', '/api/cache-management/cache-status/'),
+        ],
+      },
     ],
   ]
+}
+
+function renderSection({ title, note, entries }: Section, facts: PageFacts): string {
+  const links = entries.map((entry) => link(entry, facts)).join('')
+  return `<section><div class="head"><h2>${escape(title)}</h2><span class="small">${note}</span></div><ul class="links">${links}</ul></section>`
 }
 
 function link({ title, path, as }: Entry, { viewer, manager }: PageFacts): string {
   const token = as === 'viewer' ? viewer : as === 'manager' ? manager : undefined
   const href = token === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}access_token=${token}`
   const data = token === undefined ? '' : ` data-token="${escape(token)}"`
-  return `<li><a href="${escape(href)}" data-path="${escape(path)}"${data}><strong>${escape(title)}</strong><code>${escape(path)}</code><span class="who">${as}</span></a></li>`
+  return `<li><a href="${escape(href)}" data-path="${escape(path)}"${data}><strong>${escape(title)}</strong><code>${breakable(path)}</code><span class="who">${as}</span></a></li>`
+}
+
+/** A path that may be broken after its marks, not inside its words. */
+function breakable(path: string): string {
+  return path
+    .split(/(?<=[/?&])/)
+    .map(escape)
+    .join('<wbr>')
 }
 
 function escape(text: string): string {
