@@ -73,6 +73,7 @@ export class Ledger {
   #pending: Pending[] = []
   #sending = false
   #isOutboxRead = false
+  #generation = 0
   #reportedAt = Number.NEGATIVE_INFINITY
   #reported = -1
 
@@ -139,7 +140,7 @@ export class Ledger {
     if (store === undefined) return { ...this.#advanceLocally(change), isApplied: true }
     try {
       const advanced = await this.#withTimeout(store.advance(namespace, change), 'advance')
-      if (!this.#applyOwn(change, advanced)) await this.refresh()
+      this.#applyOwn(change, advanced)
       return { ...advanced, isApplied: true }
     } catch (error) {
       const kept = this.#keep(change)
@@ -178,18 +179,26 @@ export class Ledger {
     return this.advanceNow(change.targets, change.mode, change.reason, change.id)
   }
 
-  /** `false`: the store has begun another epoch, so nothing is believed until a question is answered. */
-  #applyOwn(change: Change, advanced: Advanced): boolean {
+  #applyOwn(change: Change, advanced: Advanced): void {
     const { position } = advanced
     if (position.epoch !== this.view.epoch) {
-      this.#askedMonotonic = Number.NEGATIVE_INFINITY
-      return false
+      this.#beginEpoch(position)
+      return
     }
     const line: Line = { seq: position.seq, targets: change.targets, mode: change.mode, reason: change.reason, id: change.id }
     this.view.apply(line)
     this.#handlers.applied([line])
     if (this.view.last < position.seq) void this.refresh()
-    return true
+  }
+
+  /** Our own step was answered in an epoch that we did not know: all we hold is void, and answers to questions sent before count for nothing. */
+  #beginEpoch(position: Position): void {
+    this.#generation++
+    this.#askedMonotonic = Number.NEGATIVE_INFINITY
+    this.view.restart(position, position.seq)
+    if (this.#started) this.#handlers.lost('epoch')
+    this.#started = true
+    void this.refresh()
   }
 
   #ask(): Promise<boolean> {
@@ -210,8 +219,10 @@ export class Ledger {
       if (this.#pending.length > 0) await this.#sendPending(store)
       const sentMonotonic = clock.monotonic()
       const sentWall = clock.now()
+      const generation = this.#generation
       const from = this.#started ? { epoch: this.view.epoch, seq: this.view.last } : undefined
       const answer = await this.#withTimeout(store.pull(namespace, from), 'pull')
+      if (generation !== this.#generation) return false
       this.#apply(answer)
       this.#askedMonotonic = sentMonotonic
       this.#askedWall = sentWall
