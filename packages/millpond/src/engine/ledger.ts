@@ -140,7 +140,7 @@ export class Ledger {
     if (store === undefined) return { ...this.#advanceLocally(change), isApplied: true }
     try {
       const advanced = await this.#withTimeout(store.advance(namespace, change), 'advance')
-      this.#applyOwn(change, advanced)
+      if (!this.#applyOwn(change, advanced)) await this.refresh()
       return { ...advanced, isApplied: true }
     } catch (error) {
       const kept = this.#keep(change)
@@ -179,16 +179,18 @@ export class Ledger {
     return this.advanceNow(change.targets, change.mode, change.reason, change.id)
   }
 
-  #applyOwn(change: Change, advanced: Advanced): void {
+  /** `false`: a new epoch began, and memory is not believed before the next answer. */
+  #applyOwn(change: Change, advanced: Advanced): boolean {
     const { position } = advanced
     if (position.epoch !== this.view.epoch) {
       this.#beginEpoch(position)
-      return
+      return false
     }
     const line: Line = { seq: position.seq, targets: change.targets, mode: change.mode, reason: change.reason, id: change.id }
     this.view.apply(line)
     this.#handlers.applied([line])
     if (this.view.last < position.seq) void this.refresh()
+    return true
   }
 
   /** Our own step was answered in an epoch that we did not know: all we hold is void, and answers to questions sent before count for nothing. */
@@ -198,7 +200,6 @@ export class Ledger {
     this.view.restart(position, position.seq)
     if (this.#started) this.#handlers.lost('epoch')
     this.#started = true
-    void this.refresh()
   }
 
   #ask(): Promise<boolean> {
@@ -256,7 +257,7 @@ export class Ledger {
       for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
         const advanced = await this.#withTimeout(store.advance(this.#options.namespace, next.change), 'advance')
         this.#pending.shift()
-        this.#applyOwn(next.change, advanced)
+        this.#applyOwn(next.change, advanced) // what comes next is the question itself
         if (next.kept.length > 0) await this.#options.outbox?.remove(next.kept)
       }
     } finally {
