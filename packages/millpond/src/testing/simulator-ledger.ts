@@ -41,6 +41,18 @@ export class LedgerRecord {
     this.#external = options.externalTiers ?? false
   }
 
+  /** The same record at this moment, over another map of entries. */
+  copy(entries: Map<string, Stored>): LedgerRecord {
+    const copy = new LedgerRecord(this.epoch, entries, this.#options)
+    copy.#seq = this.#seq
+    copy.#floor = this.#floor
+    copy.#commitFloor = this.#commitFloor
+    copy.#external = this.#external
+    copy.#targets = [...this.#targets]
+    copy.#log = [...this.#log]
+    return copy
+  }
+
   get position(): Position {
     return { epoch: this.epoch, seq: this.#seq }
   }

@@ -17,14 +17,21 @@ export interface SimulatedCache {
 }
 
 export type LaneStep =
-  | { readonly do: 'get' | 'getOrSet' | 'peek' | 'strong'; readonly key: string }
+  | { readonly do: 'get' | 'peek' | 'strong'; readonly key: string }
+  /** Its loader, when it runs, waits so many milliseconds between reading the truth and returning. Default 0. */
+  | { readonly do: 'getOrSet'; readonly key: string; readonly slowMs?: number }
   /** The truth commits, then the cache is told in this way until it acks. */
   | { readonly do: 'write'; readonly key: string; readonly tell: 'delete' | 'set' | 'tag' | 'clear' }
   /** An invalidation without a write. */
   | { readonly do: 'forget'; readonly key: string }
+  /** As long as a timer of the process takes; what follows runs in the timer's own turn. */
+  | { readonly do: 'wait'; readonly ms: number }
 
 export type WorldStep =
+  /** Time jumps ahead of everything that is under way. */
   | { readonly world: 'pass'; readonly ms: number }
+  /** As long as it takes until so much time has passed by itself: time passes when nothing else can happen. */
+  | { readonly world: 'wait'; readonly ms: number }
   | { readonly world: 'save' }
   | { readonly world: 'restart'; readonly how: 'empty' | 'saved' }
   | { readonly world: 'lose-record' }
@@ -43,6 +50,8 @@ export interface Simulation {
   readonly processes: number
   /** The ledger's memory: small numbers make it forget soon. Default 100,000. */
   readonly targets?: number
+  /** `record` plants a defect: an epoch that comes back with old data. */
+  readonly epochOf?: 'server' | 'record'
 }
 
 export interface SimulationParts {

@@ -9,6 +9,8 @@ export interface SimulatedServerOptions extends LedgerRecordOptions {
   readonly now?: () => number
   /** Who sees it. Default `shared`. */
   readonly scope?: Scope
+  /** What an epoch belongs to. `record`, a defect: it comes back with old data. Default `server`. */
+  readonly epochOf?: 'server' | 'record'
 }
 
 /** How calls travel: `send` before the server acts, `back` before the caller hears of it. Both may reject or never resolve. */
@@ -40,6 +42,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
   const records = new Map<string, LedgerRecord>()
   const followers = new Map<string, Set<() => void>>()
   let saved: readonly (readonly [string, Stored])[] = []
+  let savedRecords: readonly (readonly [string, LedgerRecord])[] = []
   let external = options.externalTiers ?? false
 
   /** A record of this life of the server, or the beginning of a new epoch. */
@@ -127,11 +130,14 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
     entries,
     save() {
       saved = [...entries]
+      savedRecords = [...records].map(([namespace, record]) => [namespace, record.copy(entries)])
     },
     restart(how) {
       entries.clear()
       records.clear()
-      if (how === 'saved') for (const [key, stored] of saved) entries.set(key, stored)
+      if (how === 'empty') return
+      for (const [key, stored] of saved) entries.set(key, stored)
+      if (options.epochOf === 'record') for (const [namespace, record] of savedRecords) records.set(namespace, record.copy(entries))
     },
     loseRecord(namespace) {
       if (namespace === undefined) records.clear()

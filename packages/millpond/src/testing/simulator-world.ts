@@ -41,16 +41,19 @@ export class World {
   readonly #links: { how: 'held' | 'reset' | undefined; healed: () => void; heal: Promise<void> }[] = []
   readonly #frozen = new Set<number>()
   readonly #versions = new Map<string, number>()
-  readonly #locks = new Map<string, string>()
+  /** Who is between commit and ack. A `set` writes alone: two values at a time would be the application's race, not the cache's. */
+  readonly #writers: { readonly life: string; readonly key: string; readonly alone: boolean }[] = []
   readonly #untold = new Map<string, Set<string>>()
+  readonly #clock = fakeClock()
   #ms = 1000
   #instant = 0
   #births = 0
 
   constructor(program: Simulation, parts: SimulationParts) {
     this.#parts = parts
-    this.#server = simulatedServer({ now: () => this.#ms, ...(program.targets === undefined ? {} : { targets: program.targets }) })
-    this.#keys = [...new Set(program.lanes.flatMap(({ steps }) => steps.map(({ key }) => key)))]
+    const { targets, epochOf = 'server' } = program
+    this.#server = simulatedServer({ now: () => this.#ms, epochOf, ...(targets === undefined ? {} : { targets }) })
+    this.#keys = [...new Set(program.lanes.flatMap(({ steps }) => steps.flatMap((step) => (step.do === 'wait' ? [] : [step.key]))))]
     this.#lines.push({ kind: 'tag', tag: TAG, keys: this.#keys })
     for (let process = 0; process < program.processes; process++) {
       this.#links.push({ how: undefined, healed: () => {}, heal: Promise.resolve() })
@@ -77,9 +80,12 @@ export class World {
   }
 
   async runLane(process: number, lane: number, steps: readonly LaneStep[]): Promise<void> {
+    let isAwake = false
     for (const step of steps) {
       const life = this.#life(process)
-      await Promise.race([this.steps.step(life.name, `${step.do} ${step.key}`).then(() => this.#act(life, lane, step)), life.died])
+      const turn = isAwake ? Promise.resolve() : this.steps.step(life.name, Object.values(step).join(' '))
+      isAwake = step.do === 'wait'
+      if ((await Promise.race([turn.then(() => this.#act(life, lane, step)), life.died])) === DIED) isAwake = false
     }
   }
 
@@ -88,11 +94,12 @@ export class World {
       await this.steps.step('world', describeStep(event))
       await this.#happen(event)
     }
+    await this.steps.step('world', 'heals')
+    for (const process of this.#links.keys()) this.#heal(process)
   }
 
-  /** Heals, repairs what died untold, waits, and reads everything everywhere. */
+  /** Repairs what died untold, waits, and reads everything everywhere. */
   async calmDown(): Promise<void> {
-    for (const process of this.#links.keys()) this.#heal(process)
     const orphans = [...this.#untold.values()].flatMap((keys) => [...keys])
     const first = this.#life(0)
     for (const key of new Set(orphans))
@@ -159,20 +166,30 @@ export class World {
   }
 
   async #act(life: Life, lane: number, step: LaneStep): Promise<void> {
-    const { cache } = life
+    const { cache, clock } = life
+    if (step.do === 'wait') return new Promise((resolve) => clock.after(step.ms, resolve))
     if (step.do === 'write') return this.#write(life, lane, step)
     const { key } = step
     if (step.do === 'forget') return void (await this.#change(life, lane, 'delete', { key }, () => cache.delete(key)))
     if (step.do === 'peek') return this.#read(life, lane, 'peek', key, async () => cache.peek(key))
     if (step.do === 'get') return this.#read(life, lane, 'get', key, () => cache.get(key))
     const options = { tags: [TAG], ttl: TTL_MS, ...(step.do === 'strong' ? { consistency: 'strong' as const } : {}) }
-    return this.#read(life, lane, 'getOrSet', key, () => cache.getOrSet(key, () => this.#load(life, key), options), step.do === 'strong')
+    const slowMs = step.do === 'getOrSet' ? (step.slowMs ?? 0) : 0
+    return this.#read(
+      life,
+      lane,
+      'getOrSet',
+      key,
+      () => cache.getOrSet(key, () => this.#load(life, key, slowMs), options),
+      step.do === 'strong',
+    )
   }
 
-  async #load(life: Life, key: string): Promise<Versioned> {
+  async #load(life: Life, key: string, slowMs: number): Promise<Versioned> {
     const start = this.#now()
     await this.steps.step(life.name, `load ${key}`)
     const version = this.#versions.get(key) ?? 0
+    if (slowMs > 0) await new Promise<void>((resolve) => life.clock.after(slowMs, resolve))
     await this.steps.step(life.name, `loaded ${key} ${version}`)
     this.#lines.push({ kind: 'load', process: life.name, key, start, end: this.#now() })
     return { key, version }
@@ -180,11 +197,13 @@ export class World {
 
   async #write(life: Life, lane: number, { key, tell }: LaneStep & { readonly do: 'write' }): Promise<void> {
     const { cache } = life
-    if (tell === 'set' && this.#locks.has(key)) return
+    const alone = tell === 'set'
+    if (this.#writers.some((one) => one.key === key && (alone || one.alone))) return
+    const writer = { life: life.name, key, alone }
+    this.#writers.push(writer)
     const version = (this.#versions.get(key) ?? 0) + 1
     this.#versions.set(key, version)
     this.#lines.push({ kind: 'commit', key, version, at: this.#now() })
-    if (tell === 'set') this.#locks.set(key, life.name)
     const untold = this.#untold.get(life.name) ?? new Set()
     this.#untold.set(life.name, untold.add(key))
     await this.steps.step(life.name, `committed ${key} ${version}`)
@@ -197,7 +216,7 @@ export class World {
       return this.#change(life, lane, 'delete', { key }, () => cache.delete(key))
     })
     untold.delete(key)
-    if (tell === 'set') this.#locks.delete(key)
+    this.#writers.splice(this.#writers.indexOf(writer), 1)
   }
 
   async #untilAcked(life: Life, attempt: (tries: number) => Promise<boolean>): Promise<void> {
@@ -234,6 +253,7 @@ export class World {
 
   async #happen(event: WorldStep): Promise<void> {
     if (event.world === 'pass') this.#pass(event.ms)
+    else if (event.world === 'wait') await new Promise<void>((resolve) => this.#clock.after(event.ms, resolve))
     else if (event.world === 'save') this.#server.save()
     else if (event.world === 'restart') this.#disturb(() => this.#server.restart(event.how))
     else if (event.world === 'lose-record') this.#disturb(() => this.#server.loseRecord())
@@ -251,6 +271,7 @@ export class World {
 
   #pass(ms: number): void {
     this.#ms += ms
+    this.#clock.advance(ms)
     for (const [process, { clock }] of this.#lives.entries()) {
       if (this.#frozen.has(process)) clock.stall(ms)
       else clock.advance(ms)
@@ -287,14 +308,14 @@ export class World {
     this.#frozen.delete(process)
     this.steps.go(name)
     // What comes first when it goes on, timers or what was under way, is anybody's guess.
-    void this.steps.step(name, 'timers').then(() => clock.advance(0))
+    void this.steps.step(name, 'timers').then(() => clock.run(0))
   }
 
   #kill(process: number): void {
     const life = this.#life(process)
     this.steps.drop(life.name)
     for (const draft of this.#pending) if (draft.process === life.name) this.#pending.delete(draft)
-    for (const [key, holder] of this.#locks) if (holder === life.name) this.#locks.delete(key)
+    for (const writer of this.#writers.filter((one) => one.life === life.name)) this.#writers.splice(this.#writers.indexOf(writer), 1)
     life.kill()
     this.#lives[process] = this.#bear(process)
   }

@@ -89,9 +89,14 @@ function applyPatch(texts, { file, find, replace }) {
   )
 }
 
+/** @type {Map<string, string>} */
+const known = new Map()
+
 /** @param {string} path @param {string} text */
 function toJavaScript(path, text) {
-  return ts.transpileModule(text, {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const after = ts.transpileModule(text, {
     fileName: path,
     compilerOptions: {
       target: ts.ScriptTarget.ES2023,
@@ -100,6 +105,8 @@ function toJavaScript(path, text) {
       rewriteRelativeImportExtensions: true,
     },
   }).outputText
+  known.set(text, after)
+  return after
 }
 
 function forgetOld() {

@@ -1,0 +1,199 @@
+// Deliberate defects of the engine and its stores, each with a program in which it must be found. The list only grows.
+import type { Clock, LedgerStore, Tier } from '../../src/core/contracts.ts'
+import type { FakeClock } from '../../src/testing/clock.ts'
+import type { LaneStep, Simulation, SimulationParts, WorldStep } from '../../src/testing/simulator.ts'
+
+export interface Defect {
+  readonly name: string
+  readonly program: Simulation
+  /** Changes to a copy of the source. */
+  readonly patches?: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
+  /** Changes to what the engine stands on. */
+  readonly wrapTier?: NonNullable<SimulationParts['wrapTier']>
+  readonly wrapClock?: NonNullable<SimulationParts['wrapClock']>
+}
+
+const load = { do: 'getOrSet', key: 'a' } as const
+const forgetOther: LaneStep = { do: 'forget', key: 'b' }
+const write = (tell: 'delete' | 'set' | 'tag' | 'clear'): LaneStep => ({ do: 'write', key: 'a', tell })
+const wait = (ms: number): LaneStep => ({ do: 'wait', ms })
+const pass = (ms: number): WorldStep => ({ world: 'pass', ms })
+const calm = (ms: number): WorldStep => ({ world: 'wait', ms })
+
+function over(lanes: readonly (readonly [number, ...LaneStep[]])[], world: readonly WorldStep[] = [], targets?: number): Simulation {
+  return {
+    processes: 2,
+    lanes: lanes.map(([process, ...steps]) => ({ process, steps })),
+    world,
+    ...(targets === undefined ? {} : { targets }),
+  }
+}
+
+/** Two loads everywhere, a write in one process, half a second, and loads everywhere. */
+const plain = (tell: 'delete' | 'set' | 'tag' | 'clear'): Simulation =>
+  over(
+    [
+      [0, load, write(tell), load, load],
+      [1, load, load, load, load],
+    ],
+    [pass(300), pass(300)],
+  )
+
+/** Everything as it is, but for some methods of the ledger. */
+function withLedger(change: (ledger: LedgerStore, tier: Tier, clock: FakeClock) => Partial<LedgerStore>): NonNullable<Defect['wrapTier']> {
+  return (tier, clock) => ({ ...tier, ledger: { ...tier.ledger, ...change(tier.ledger, tier, clock) } })
+}
+
+/** What a process believes the time to be: noted by a timer, so that after a stop it is old until the timer has run. */
+function cachedClock(clock: FakeClock): Clock {
+  let noted = { now: clock.now(), monotonic: clock.monotonic() }
+  const note = (): void => {
+    noted = { now: clock.now(), monotonic: clock.monotonic() }
+    clock.after(10, note)
+  }
+  note()
+  return {
+    now: () => noted.now,
+    monotonic: () => noted.monotonic,
+    get coarse() {
+      return noted.now
+    },
+    after: (ms, fn) => clock.after(ms, fn),
+  }
+}
+
+const VIEW = 'src/core/ledger-view.ts'
+const LEDGER = 'src/engine/ledger.ts'
+
+export const defects: readonly Defect[] = [
+  {
+    name: 'no ledger check',
+    program: plain('tag'),
+    patches: [{ file: VIEW, find: "if (seq >= this.head) return 'valid'", replace: "return 'valid'" }],
+  },
+  {
+    name: 'no trust limit',
+    program: over(
+      [
+        [0, wait(400), write('delete'), load],
+        [1, load, wait(300), load, wait(700), load],
+      ],
+      [calm(200), { world: 'cut', process: 1, how: 'held' }, calm(1500)],
+    ),
+    patches: [
+      {
+        file: LEDGER,
+        find: 'clock.monotonic() - this.#askedMonotonic >= trustMs',
+        replace: 'this.#askedMonotonic === Number.NEGATIVE_INFINITY',
+      },
+      { file: LEDGER, find: 'return clock.now() - this.#askedWall < trustMs', replace: 'return true' },
+    ],
+  },
+  {
+    name: 'cached clock for trust',
+    program: over(
+      [
+        [0, wait(300), write('delete'), load],
+        [1, load, wait(100), load, wait(23), load, wait(3), load, wait(3), load, wait(3), load, wait(3), load],
+      ],
+      [calm(120), { world: 'freeze', process: 1, ms: 900 }],
+    ),
+    wrapClock: cachedClock,
+  },
+  {
+    name: 'stored epoch only',
+    program: {
+      ...over(
+        [
+          [0, load, wait(40), forgetOther, forgetOther, wait(300), write('delete'), forgetOther, forgetOther],
+          [1, load, wait(80), load, wait(1200), load],
+        ],
+        [
+          calm(20),
+          { world: 'save' },
+          calm(100),
+          { world: 'restart', how: 'saved' },
+          { world: 'kill', process: 0 },
+          { world: 'freeze', process: 1, ms: 900 },
+        ],
+      ),
+      epochOf: 'record',
+    },
+  },
+  {
+    name: 'no flush on a gap',
+    program: over(
+      [
+        [0, load, wait(100), write('tag'), forgetOther, forgetOther, forgetOther, forgetOther],
+        [1, load, wait(1100), load],
+      ],
+      [calm(50), { world: 'freeze', process: 1, ms: 900 }],
+      2,
+    ),
+    wrapTier: withLedger((ledger) => ({
+      async pull(namespace, from) {
+        const answer = await ledger.pull(namespace, from)
+        return answer.kind === 'tail' || from?.epoch !== answer.position.epoch ? answer : { ...answer, kind: 'tail', floor: 0, lines: [] }
+      },
+    })),
+  },
+  {
+    name: 'joins an old flight',
+    program: over([
+      [0, { ...load, slowMs: 200 }],
+      [0, wait(50), write('delete'), load],
+    ]),
+    patches: [
+      { file: 'src/engine/flights.ts', find: '  flights.delete(key)\n  flight.outdate()\n', replace: '' },
+      { file: 'src/engine/read.ts', find: '|| movedSince(space, flight, joinedAt)) return undefined', replace: ') return undefined' },
+      { file: 'src/engine/read.ts', find: 'if (moved <= found.asOf.seq || moved > joinedAt) return landing', replace: 'return landing' },
+    ],
+  },
+  {
+    name: 'advance and log apart',
+    program: plain('delete'),
+    wrapTier: withLedger((ledger, tier, clock) => ({
+      async advance(namespace, change) {
+        const { position } = await ledger.pull(namespace)
+        const dropped = await tier.drop(change.drop)
+        clock.after(2000, () => void ledger.advance(namespace, { ...change, drop: [], write: [] }))
+        return { position: { ...position, seq: position.seq + 1 }, dropped }
+      },
+    })),
+  },
+  {
+    name: 'floor not compared',
+    program: plain('clear'),
+    patches: [{ file: VIEW, find: 'Math.max(this.floor, this.#keys.get(key) ?? 0)', replace: 'this.#keys.get(key) ?? 0' }],
+  },
+  {
+    name: 'commits whatever comes',
+    program: plain('delete'),
+    wrapTier: withLedger((_, tier) => ({
+      async commit(_namespace, items) {
+        await tier.write(items)
+        return items.map(() => true)
+      },
+    })),
+  },
+  {
+    name: 'a late set lies over a newer one',
+    program: over(
+      [
+        [0, wait(10), write('set')],
+        [1, load, wait(150), write('set'), wait(400), load, load],
+      ],
+      [
+        calm(5),
+        { world: 'cut', process: 0, how: 'held' },
+        calm(50),
+        { world: 'kill', process: 0 },
+        calm(300),
+        { world: 'heal', process: 0 },
+      ],
+    ),
+    wrapTier: withLedger((ledger) => ({
+      advance: (namespace, { unmovedSince: _, ...change }) => ledger.advance(namespace, change),
+    })),
+  },
+]

@@ -1,0 +1,52 @@
+// Small programs, every schedule: nothing that happens rarely may be missed because it is rare.
+import { describe, expect, test } from 'vitest'
+import { createCache, memory } from '../../src/index.ts'
+import type { LaneStep, Simulation, SimulationParts, WorldStep } from '../../src/testing/simulator.ts'
+import { explore } from './explore.ts'
+
+const open: SimulationParts['open'] = ({ tier, clock }) => createCache({ name: 'sim', tiers: [memory(), tier], clock, random: () => 0.5 })
+
+const load: LaneStep = { do: 'getOrSet', key: 'a' }
+const write = (tell: 'delete' | 'set' | 'tag' | 'clear'): LaneStep => ({ do: 'write', key: 'a', tell })
+
+function twoProcesses(first: LaneStep[], second: LaneStep[], world: WorldStep[] = []): Simulation {
+  return {
+    processes: 2,
+    lanes: [
+      { process: 0, steps: first },
+      { process: 1, steps: second },
+    ],
+    world,
+  }
+}
+
+const oneProcess = (first: LaneStep[], second: LaneStep[]): Simulation => ({
+  processes: 1,
+  lanes: [
+    { process: 0, steps: first },
+    { process: 0, steps: second },
+  ],
+  world: [],
+})
+
+async function holds(program: Simulation, departures = 2): Promise<number> {
+  const { schedules, found } = await explore(program, { open }, departures)
+  const story = found && [
+    ...found.result.verdict.violations.map(({ rule, what }) => `${rule}: ${what}`),
+    JSON.stringify(found.departures),
+    ...found.result.trace,
+  ]
+  expect(story, story?.join('\n')).toBeUndefined()
+  return schedules
+}
+
+describe('exhaustive schedules, at most two departures from oldest first', { timeout: 120_000 }, () => {
+  for (const tell of ['delete', 'set', 'tag', 'clear'] as const) {
+    test(`G1 G2: one process, a load against a write that tells by ${tell}`, async () => {
+      expect(await holds(oneProcess([load, load], [write(tell), load]))).toBeGreaterThan(100)
+    })
+    test(`G1 G3 G7: two processes, a load against a write that tells by ${tell}`, async () => {
+      expect(await holds(twoProcesses([load, load], [write(tell), load]))).toBeGreaterThan(100)
+    })
+  }
+})
