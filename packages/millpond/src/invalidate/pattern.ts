@@ -3,7 +3,7 @@
 // Work is bounded three ways: the pattern's length (core/glob), the compiled program's size, and pattern or program size times key length.
 // A key over the last bound counts as a match: forgetting too much is safe, blocking the event loop or keeping what was to go is not.
 import { MillpondError, show } from '../core/errors.ts'
-import { checkPattern, globMatcher } from '../core/glob.ts'
+import { checkPattern, globMatcher, MAX_PATTERN_LENGTH } from '../core/glob.ts'
 import { type LinearRegex, type RegexEngine, re2 } from './regex-engine.ts'
 
 export interface CompiledPattern {
@@ -14,15 +14,18 @@ export interface CompiledPattern {
 }
 
 /** The largest compiled regular expression, in instructions. */
-export const MAX_PROGRAM_SIZE = 1000
-/** Instructions times characters that one test may cost; some 20 ms on a slow machine at worst. */
-export const MAX_STEPS = 100_000
+export const MAX_PROGRAM_SIZE = 200
+/**
+ * Instructions times characters that one test may cost. A key is judged exactly up to 125 characters by the largest program, up to 500 by one of
+ * 50 instructions (a UUID); 64 expressions of the worst kind over the worst key take some 50 ms together.
+ */
+export const MAX_STEPS = 25_000
 /** Glob characters times key characters that one test may cost; some 20 ms. */
 export const MAX_GLOB_STEPS = 4_000_000
 /** The most Unicode classes (`\p{L}`) in one expression: each is a table of hundreds of ranges. */
 export const MAX_UNICODE_CLASSES = 16
-/** The largest count in a repetition: `{250}`. */
-export const MAX_REPEAT = 250
+/** The largest count in a repetition: `{100}`. */
+export const MAX_REPEAT = 100
 
 const NO_MATTER = 'dgimsu'
 
@@ -97,7 +100,9 @@ function compileRegex(source: string, engine: RegexEngine, given: string | RegEx
 function sourceOf(pattern: RegExp, engine: RegexEngine): string {
   for (const flag of pattern.flags)
     if (!NO_MATTER.includes(flag)) throw refused(pattern, `the flag ${flag} cannot be run in linear time here`)
-  const fault = foreignSyntax(pattern.source)
+  const { source } = pattern
+  const fault =
+    source.length > MAX_PATTERN_LENGTH ? `it has ${source.length} characters, ${MAX_PATTERN_LENGTH} are allowed` : foreignSyntax(source)
   if (fault !== undefined) throw refused(pattern, fault)
   let translated: string
   try {

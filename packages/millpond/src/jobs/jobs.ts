@@ -81,7 +81,9 @@ export class Jobs {
     const id = when.id === undefined ? randomUUID() : checkJobWord(when.id, 'id')
     const due = dueOf(when)
     await this.#options.store.add({ id, kind, payload: payloadText(kind, payload), due })
-    this.#nudge()
+    const inMs = 'inMs' in due ? due.inMs : due.at - this.#options.clock.now()
+    // What is due later is seen by the next look at the table.
+    if (inMs < this.#pollMs) this.#nudge()
     return id
   }
 

@@ -37,9 +37,10 @@ export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
     const row = live(id)
     return row?.job.state === 'running' && row.lease === lease ? row : undefined
   }
-  const put = (row: Row, change: Partial<Job>, expiresAt = Number.POSITIVE_INFINITY): true => {
+  const put = (row: Row, change: Partial<Job>, expiresAt = Number.POSITIVE_INFINITY, lease = row.lease): true => {
     row.job = { ...row.job, ...change }
     row.expiresAt = expiresAt
+    row.lease = lease
     return true
   }
   const prune = (): void => {
@@ -78,18 +79,22 @@ export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
     },
     async claim(kinds, limit, lease, leaseMs): Promise<Claimed> {
       open()
-      prune()
       const now = clock.now()
-      const ready = [...rows.values()]
-        .filter(({ job }) => kinds.includes(job.kind) && (job.state === 'waiting' || job.state === 'running'))
-        .sort((a, b) => a.job.readyAt - b.job.readyAt || (a.job.id < b.job.id ? -1 : 1))
-      const taken = ready.filter(({ job }) => job.readyAt <= now).slice(0, limit)
-      const next = ready.find((row) => !taken.includes(row))
-      for (const row of taken) {
-        row.lease = lease
-        put(row, { state: 'running', attempts: row.job.attempts + 1, readyAt: now + leaseMs })
+      const ready: Row[] = []
+      let nextAt = Number.POSITIVE_INFINITY
+      for (const [id, row] of rows) {
+        const { job } = row
+        if (row.expiresAt <= now) rows.delete(id)
+        else if (!kinds.includes(job.kind) || job.state === 'done' || job.state === 'failed') continue
+        else if (job.readyAt <= now) ready.push(row)
+        else nextAt = Math.min(nextAt, job.readyAt)
       }
-      return { jobs: taken.map((row) => row.job), nextInMs: next === undefined ? undefined : Math.max(0, next.job.readyAt - now) }
+      ready.sort((a, b) => a.job.readyAt - b.job.readyAt || (a.job.id < b.job.id ? -1 : 1))
+      const taken = ready.slice(0, limit)
+      for (const row of taken)
+        put(row, { state: 'running', attempts: row.job.attempts + 1, readyAt: now + leaseMs }, Number.POSITIVE_INFINITY, lease)
+      const nextInMs = ready.length > taken.length ? 0 : Math.min(nextAt - now, taken.length > 0 ? leaseMs : Number.POSITIVE_INFINITY)
+      return { jobs: taken.map((row) => row.job), nextInMs: nextInMs === Number.POSITIVE_INFINITY ? undefined : nextInMs }
     },
     async renew(id, lease, leaseMs) {
       const row = leased(id, lease)

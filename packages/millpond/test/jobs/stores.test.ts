@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import Database from 'libsql'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ import { memoryJobs } from '../../src/jobs/memory.ts'
 import { postgresJobs, postgresJobsSchema } from '../../src/jobs/postgres.ts'
 import { redisJobs } from '../../src/jobs/redis.ts'
 import { sqliteJobs } from '../../src/jobs/sqlite.ts'
-import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis } from '../services/index.ts'
+import { describeWith, type PostgresService, type RedisService, startCluster, startPostgres, startRedis } from '../services/index.ts'
 import { describeJobStore } from './store-suite.ts'
 
 const queue = (): string => `q-${randomUUID()}`
@@ -107,6 +107,25 @@ describeWith('redis', 'redis', () => {
     const listed = await store.list({ limit: 1000 })
     expect([listed.length, listed[0]?.id, listed.at(-1)?.id]).toEqual([200, 'j250', 'j449'])
     expect((await store.list({ offset: 195, limit: 10 })).map((job) => job.id)).toEqual(['j445', 'j446', 'j447', 'j448', 'j449'])
+  })
+})
+
+describeWith('redis', 'redis cluster', () => {
+  it('all keys of a queue lie in one slot, wherever that is', async () => {
+    const group = await startCluster()
+    const cluster = new Cluster(group.nodes.map(({ port }) => ({ host: '127.0.0.1', port })))
+    cluster.on('error', () => undefined)
+    try {
+      for (let i = 0; i < 6; i++) {
+        const store = redisJobs({ client: cluster, queue: `queue-${i}` })
+        expect(await store.add({ id: 'a', kind: 'k', payload: '1', due: { inMs: 0 } })).toBe(true)
+        expect((await store.claim(['k', 'other'], 1, 'l', 1000)).jobs).toHaveLength(1)
+        expect([(await store.list()).length, await store.complete('a', 'l'), (await store.get('a'))?.state]).toEqual([1, true, 'done'])
+      }
+    } finally {
+      cluster.disconnect()
+      await group.stop()
+    }
   })
 })
 
