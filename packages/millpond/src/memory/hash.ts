@@ -55,19 +55,14 @@ function scatter(hash: number): number {
 /** Characters that the quickest hash reads. */
 export const SHORT_TAIL = 8
 
+const tailMultipliers = Int32Array.of(0x5bd1e995, 0x1b873593, 0x6c62272f, 0x4cf5ad43, 0x38495ab5, 0x7ed558cd, 0x52dce729, 0x165667b1)
+
 /** A hash of the last `tail` characters (8 or more) and the length. Not safe against chosen keys: its user must bound what collisions cost. */
 export function hashTail(key: string, tail: number): number {
   const last = key.length
   if (tail !== SHORT_TAIL || last < SHORT_TAIL) return hashTailSlowly(key, tail)
-  let sum = Math.imul(last, 0x2545f491)
-  sum = (sum + Math.imul(key.charCodeAt(last - 1), 0x5bd1e995)) | 0
-  sum = (sum + Math.imul(key.charCodeAt(last - 2), 0x1b873593)) | 0
-  sum = (sum + Math.imul(key.charCodeAt(last - 3), 0x6c62272f)) | 0
-  sum = (sum + Math.imul(key.charCodeAt(last - 4), 0x4cf5ad43)) | 0
-  sum = (sum + Math.imul(key.charCodeAt(last - 5), 0x38495ab5)) | 0
-  sum = (sum + Math.imul(key.charCodeAt(last - 6), 0x7ed558cd)) | 0
-  sum = (sum + Math.imul(key.charCodeAt(last - 7), 0x52dce729)) | 0
-  sum = (sum + Math.imul(key.charCodeAt(last - 8), 0x165667b1)) | 0
+  let sum = last
+  for (let i = 1; i <= SHORT_TAIL; i++) sum = (sum + Math.imul(key.charCodeAt(last - i), tailMultipliers[i - 1] as number)) | 0
   return sum ^ (sum >>> 15)
 }
 

@@ -17,37 +17,48 @@ const SMALL = 1 << 15
 /** The keys of one space. */
 export class KeyIndex {
   readonly #slots: Slots
-  readonly #near: ProbeTable
-  readonly #far: ProbeTable
+  readonly near: ProbeTable
+  readonly far: ProbeTable
   #level = 0
-  #tail = SHORT_TAIL
+  tail = SHORT_TAIL
 
   constructor(slots: Slots) {
     this.#slots = slots
-    this.#near = new ProbeTable(slots, true)
-    this.#far = new ProbeTable(slots, false)
+    this.near = new ProbeTable(slots, true)
+    this.far = new ProbeTable(slots, false)
   }
 
   get size(): number {
-    return this.#near.size + this.#far.size
+    return this.near.size + this.far.size
+  }
+
+  /** What `locate` and `insert` want to know of a key; good until the next `insert`. */
+  hash(key: string): number {
+    return hashTail(key, this.tail)
   }
 
   /** The key's slot, or -1. */
   find(key: string): number {
-    const slot = this.#near.find(key, hashTail(key, this.#tail))
-    return slot >= 0 || this.#far.size === 0 ? slot : this.#far.find(key, hashKey(key))
+    return this.locate(key, hashTail(key, this.tail))
+  }
+
+  locate(key: string, hash: number): number {
+    const slot = this.near.find(key, hash)
+    return slot >= 0 || this.far.size === 0 ? slot : this.far.find(key, hashKey(key))
   }
 
   /** The slot holds its key already, and the index does not have it. */
-  insert(slot: number): void {
-    if (this.#near.isFull) this.#grow()
-    this.#place(slot, hashTail(this.#slots.key(slot), this.#tail))
+  insert(slot: number, hash: number): void {
+    if (this.near.isFull) {
+      this.#grow()
+      this.#place(slot, this.#hash(slot))
+    } else this.#place(slot, hash)
     if (this.#isMisled() && this.size <= SMALL) this.#grow()
   }
 
   #place(slot: number, hash: number): void {
-    if (this.#level < TAILS.length && this.#near.insert(slot, hash)) return
-    const far = this.#far
+    if (this.#level < TAILS.length && this.near.insert(slot, hash)) return
+    const far = this.far
     if (far.isFull) {
       const { hashes } = this.#slots
       for (const moved of far.drain(far.cells * 2)) far.insert(moved, hashes[moved] as number)
@@ -58,27 +69,27 @@ export class KeyIndex {
   /** The slot must still hold its key. */
   remove(slot: number): void {
     const hash = this.#slots.hashes[slot] as number
-    if (!this.#near.remove(slot, hash)) this.#far.remove(slot, hash)
+    if (!this.near.remove(slot, hash)) this.far.remove(slot, hash)
   }
 
   #grow(): void {
     if (this.#isMisled()) {
       this.#level++
-      this.#tail = TAILS[this.#level] ?? SHORT_TAIL
+      this.tail = TAILS[this.#level] ?? SHORT_TAIL
       this.#resettle(true)
     } else this.#resettle(false)
   }
 
   /** More than an eighth of the keys strayed: their tails do not tell them apart. */
   #isMisled(): boolean {
-    return this.#far.size > 16 + (this.#near.size >>> 3) && this.#level < TAILS.length
+    return this.far.size > 16 + (this.near.size >>> 3) && this.#level < TAILS.length
   }
 
   /** Everybody gets a new place in a table that has room for all; strays may come home. */
   #resettle(rehash: boolean): void {
-    const near = this.#near
+    const near = this.near
     const { hashes } = this.#slots
-    const strays = [...this.#far.drain(this.#far.cells)]
+    const strays = [...this.far.drain(this.far.cells)]
     let cells = near.cells * 2
     while (cells < (near.size + strays.length) * 2) cells *= 2
     for (const slot of near.drain(cells)) this.#place(slot, rehash ? this.#hash(slot) : (hashes[slot] as number))
@@ -86,11 +97,11 @@ export class KeyIndex {
   }
 
   #hash(slot: number): number {
-    return hashTail(this.#slots.key(slot), this.#tail)
+    return hashTail(this.#slots.key(slot), this.tail)
   }
 
   clear(): void {
-    this.#near.clear()
-    this.#far.clear()
+    this.near.clear()
+    this.far.clear()
   }
 }

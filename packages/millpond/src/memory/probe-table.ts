@@ -5,9 +5,9 @@ const NONE = -1
 const FIRST_CELLS = 64
 /** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
 const MOST_FULL = 0.75
-/** A bounded table looks at so many cells, and at so many keys with one hash. */
-const MOST_STEPS = 64
-const MOST_TWINS = 2
+/** How far a bounded table looks: so many cells, fewer by `TWIN` for each key of the same hash that was not the one. */
+const REACH = 64
+const TWIN = 21
 
 /**
  * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe rarely touches a key
@@ -17,16 +17,14 @@ export class ProbeTable {
   size = 0
   readonly #slots: Slots
   readonly #slotMask: number
-  readonly #mostSteps: number
-  readonly #mostTwins: number
+  readonly #reach: number
   #cells = new Int32Array(FIRST_CELLS)
   #mask = FIRST_CELLS - 1
 
   constructor(slots: Slots, bounded: boolean) {
     this.#slots = slots
     this.#slotMask = 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
-    this.#mostSteps = bounded ? MOST_STEPS : 0x7fffffff
-    this.#mostTwins = bounded ? MOST_TWINS : 0x7fffffff
+    this.#reach = bounded ? REACH : 0x3fffffff
   }
 
   get isFull(): boolean {
@@ -44,13 +42,13 @@ export class ProbeTable {
     const slotMask = this.#slotMask
     const pairs = this.#slots.pairs
     let at = hash & mask
-    for (let steps = this.#mostSteps, twins = this.#mostTwins; steps >= 0; steps--) {
+    for (let reach = this.#reach; reach >= 0; reach--) {
       const cell = cells[at] as number
-      if (cell === 0) return NONE
+      if (cell === 0) break
       if (((cell ^ hash) & ~slotMask) === 0) {
         const slot = (cell & slotMask) - 1
         if (pairs[2 * slot] === key) return slot
-        if (--twins < 0) return NONE
+        reach -= TWIN
       }
       at = (at + 1) & mask
     }
@@ -62,7 +60,7 @@ export class ProbeTable {
     const cells = this.#cells
     const slotMask = this.#slotMask
     let at = hash & this.#mask
-    for (let steps = this.#mostSteps, twins = this.#mostTwins; steps >= 0; steps--) {
+    for (let reach = this.#reach; reach >= 0; reach--) {
       const cell = cells[at] as number
       if (cell === 0) {
         cells[at] = (hash & ~slotMask) | (slot + 1)
@@ -70,7 +68,7 @@ export class ProbeTable {
         this.size++
         return true
       }
-      if (((cell ^ hash) & ~slotMask) === 0 && --twins < 0) return false
+      if (((cell ^ hash) & ~slotMask) === 0) reach -= TWIN
       at = (at + 1) & this.#mask
     }
     return false
@@ -82,7 +80,7 @@ export class ProbeTable {
     const mask = this.#mask
     const slotMask = this.#slotMask
     let hole = hash & mask
-    for (let steps = this.#mostSteps; ((cells[hole] as number) & slotMask) !== slot + 1; steps--) {
+    for (let steps = this.#reach; ((cells[hole] as number) & slotMask) !== slot + 1; steps--) {
       if (steps < 0 || cells[hole] === 0) return false
       hole = (hole + 1) & mask
     }
@@ -92,7 +90,7 @@ export class ProbeTable {
     let at = (hole + 1) & mask
     for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
       const distance = (at - hole) & mask
-      if (distance > this.#mostSteps) break
+      if (distance > this.#reach) break
       if (((at - (hashes[(cell & slotMask) - 1] as number)) & mask) >= distance) {
         cells[hole] = cell
         hole = at

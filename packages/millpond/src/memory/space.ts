@@ -1,5 +1,6 @@
 // One key space of the store: the synchronous face that the engine reads from.
 import type { Eviction, Near, NearEntry, Reason } from '../core/contracts.ts'
+import { hashTail } from './hash.ts'
 import { copyLive } from './isolate.ts'
 import { KeyIndex } from './key-index.ts'
 import type { Slots } from './slots.ts'
@@ -48,7 +49,9 @@ export class Space implements Near {
   }
 
   find(key: string): number {
-    return this.index.find(key)
+    const { near, far, tail } = this.index
+    const slot = near.find(key, hashTail(key, tail))
+    return slot >= 0 || far.size === 0 ? slot : this.index.find(key)
   }
 
   hit(slot: number): void {

@@ -87,12 +87,13 @@ export class MemoryStore implements NearStore, SpaceOwner {
     if (this.#closed) return false
     const weight = weigh(key, value)
     if (this.#pressure?.wrote(weight) === true) this.#heed()
-    const held = space.index.find(key)
+    const hash = space.index.hash(key)
+    const held = space.index.locate(key, hash)
     if (weight > this.#maxBytes) {
       if (held >= 0) this.remove(held, 'replaced')
       return false
     }
-    const slot = held >= 0 ? held : this.#place(space, key)
+    const slot = held >= 0 ? held : this.#place(space, key, hash)
     const policyWeight = this.#countsBytes ? weight : 1
     this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
     this.#write(slot, value, live, weight, entry)
@@ -101,7 +102,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     return this.#isOver() ? this.#evict(slot) : true
   }
 
-  #place(space: Space, key: string): number {
+  #place(space: Space, key: string, hash: number): number {
     const slots = this.slots
     let slot = slots.take()
     if (slot < 0) {
@@ -110,7 +111,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     }
     slots.pairs[2 * slot] = key
     slots.setSpace(slot, space.id)
-    space.index.insert(slot)
+    space.index.insert(slot, hash)
     if (this.#countsHits) this.hits[slot] = 0
     return slot
   }
@@ -202,7 +203,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #forget(slot: number, reason: Reason): void {
     const slots = this.slots
     const space = this.#spaces[slots.space(slot)] as Space
-    const key = slots.key(slot)
+    const key = this.onLeave === undefined ? '' : slots.key(slot)
     this.bytes -= slots.weight(slot)
     space.index.remove(slot)
     slots.release(slot, this.#clock.coarse)

@@ -14,7 +14,8 @@ const DATE = 112
 const BYTES = 256
 const COLLECTION = 32 + 40
 /** Longer strings are looked at in as many places as this, to tell one byte a character from two. */
-const SAMPLES = 16
+const SAMPLE_BITS = 3
+const SAMPLES = 1 << SAMPLE_BITS
 
 /** Bytes of an entry, a multiple of 8: key, value, bookkeeping. Constant time for primitives; else the value is walked. */
 export function weigh(key: string, value: unknown): number {
@@ -71,13 +72,13 @@ function tableCells(size: number): number {
 
 function weighString(text: string): number {
   const bytes = isWide(text) ? 2 * text.length : text.length
-  return STRING + Math.ceil(bytes / WORD) * WORD
+  return STRING + ((bytes + 7) & ~7)
 }
 
 /** Two bytes a character as soon as one of them is beyond Latin-1. */
 function isWide(text: string): boolean {
   const length = text.length
-  const step = length <= SAMPLES ? 1 : (length / SAMPLES) | 0
+  const step = length <= SAMPLES ? 1 : (length >>> SAMPLE_BITS) + 1
   for (let at = length - 1; at >= 0; at -= step) if (text.charCodeAt(at) > 0xff) return true
   return false
 }

@@ -15,7 +15,7 @@ function indexed(keys: readonly string[]): { index: KeyIndex; slots: Slots; slot
       slot = slots.take()
     }
     slots.pairs[2 * slot] = key
-    index.insert(slot)
+    index.insert(slot, index.hash(key))
     slotOf.set(key, slot)
   }
   return { index, slots, slotOf }
