@@ -4,8 +4,8 @@
 // guard. The hill climber of "Adaptive Software Cache Management" (Einziger et al., Middleware 2018) needs a period of several cache
 // sizes for each small step and is misled by noise; miniatures (see there) compare all sizes at once on the same requests.
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
-import { grownWords } from './arrays.ts'
-import { ClockWindow, type ClockWindowOptions, type HashOf } from './clock-window.ts'
+import { grownHashes } from './arrays.ts'
+import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
 import { Miniatures } from './miniatures.ts'
 
 /** Set in the mark of a watched entry: the store sees a mark above the limit and reports the hit. */
@@ -22,7 +22,6 @@ const TOLERANCE = 1 / 8
 class Adaptive implements Eviction {
   readonly name = 'adaptive'
   readonly markLimit = COUNT
-  #hashes = new Uint32Array(0)
   readonly #areas: ClockWindow
   readonly #miniatures: Miniatures
   /** The size that the miniatures were fitted to. */
@@ -31,8 +30,7 @@ class Adaptive implements Eviction {
   #isFull = false
 
   constructor(weighed: boolean) {
-    const hashOf: HashOf = (slot) => this.#hashes[slot] ?? 0
-    this.#areas = new ClockWindow(hashOf, { ...rival(SHARES[FIRST] ?? 0, 4096), ghostShare: GHOST_SHARE, weighed })
+    this.#areas = new ClockWindow(new Int32Array(0), { ...rival(SHARES[FIRST] ?? 0, 4096), ghostShare: GHOST_SHARE, weighed })
     this.#miniatures = new Miniatures(
       SHARES.map((share) => rival(share, 256)),
       FIRST,
@@ -46,17 +44,18 @@ class Adaptive implements Eviction {
   hit(slot: number): void {
     const mark = this.marks[slot] ?? 0
     if ((mark & COUNT) < COUNT) this.marks[slot] = mark + 1
-    if (mark >= WATCHED) this.#observe(this.#hashes[slot] ?? 0)
+    if (mark >= WATCHED) this.#observe(this.#areas.hashes[slot] ?? 0)
   }
 
   #observe(hash: number): void {
     if (this.#miniatures.watches(hash) && this.#miniatures.request(hash)) this.#areas.share = SHARES[this.#miniatures.champion] ?? 0
   }
 
-  add(slot: number, hash: number, weight: number, cost: number): void {
-    this.#hashes[slot] = hash
+  add(slot: number, unsigned: number, weight: number, cost: number): void {
+    const hash = unsigned | 0
+    this.#areas.hashes[slot] = hash
     this.marks[slot] = this.#miniatures.watches(hash) ? WATCHED : 0
-    this.#areas.add(slot, hash, weight, cost)
+    this.#areas.add(slot, weight, cost)
     if (!this.#isFull) this.#fit()
     this.#observe(hash)
   }
@@ -86,7 +85,7 @@ class Adaptive implements Eviction {
   }
 
   grow(slots: number): void {
-    this.#hashes = grownWords(this.#hashes, slots)
+    this.#areas.hashes = grownHashes(this.#areas.hashes, slots)
     this.#areas.grow(slots)
   }
 

@@ -14,9 +14,9 @@ export function grownWords(old: Uint32Array<ArrayBuffer>, length: number): Uint3
   return grown
 }
 
-export function grownFloats(old: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
+export function grownHashes(old: Int32Array, length: number): Int32Array {
   if (length <= old.length) return old
-  const grown = new Float64Array(length)
+  const grown = new Int32Array(length)
   grown.set(old)
   return grown
 }

@@ -32,15 +32,13 @@ export interface ClockWindowOptions {
   readonly weighed: boolean
 }
 
-/** Reads the hash of a slot. */
-export type HashOf = (slot: number) => number
-
 export class ClockWindow {
   marks = new Uint8Array(0)
+  /** The hash of each slot as a signed number, so that V8 keeps it unboxed; the owner fills it before `add`. */
+  hashes: Int32Array
   /** The window's part of all weight, 0 .. 1; may change at any time, entries follow as others leave. */
   share: number
   readonly #ghostShare: number
-  readonly #hashOf: HashOf
   readonly #queue = new SlotQueue()
   readonly #inWindow = new SlotSet()
   readonly #inMain = new SlotSet()
@@ -53,9 +51,13 @@ export class ClockWindow {
   #mainCount = 0
   #hand = 0
   #hasRoom = true
+  /** What is known of the entry that defended the main area last. */
+  #defender = NONE
+  #defenderCount = 0
+  #defendedAt = 0
 
-  constructor(hashOf: HashOf, options: ClockWindowOptions) {
-    this.#hashOf = hashOf
+  constructor(hashes: Int32Array, options: ClockWindowOptions) {
+    this.hashes = hashes
     this.share = options.share
     this.#ghostShare = options.ghostShare
     this.#sketch = new FrequencySketch(options.sketch)
@@ -66,7 +68,8 @@ export class ClockWindow {
     return this.#windowCount + this.#mainCount
   }
 
-  add(slot: number, hash: number, weight: number, cost: number): void {
+  add(slot: number, weight: number, cost: number): void {
+    const hash = this.#hash(slot)
     if (this.#hasRoom) this.#spill()
     this.#worth.set(slot, weight, cost)
     this.#hasRoom = true
@@ -115,7 +118,7 @@ export class ClockWindow {
       this.#enterMain(candidate)
       return this.#evictMain(defender)
     }
-    this.#ghosts.put(this.#hashOf(candidate))
+    this.#ghosts.put(this.#hash(candidate))
     return candidate
   }
 
@@ -124,11 +127,22 @@ export class ClockWindow {
    * the defender's not yet, and on a loop longer than the cache that alone would turn everything over.
    */
   #isWorthMore(candidate: number, defender: number): boolean {
-    const attack = this.#sketch.frequency(this.#hashOf(candidate))
-    const defence = this.#sketch.frequency(this.#hashOf(defender))
+    const attack = this.#sketch.frequency(this.#hash(candidate))
+    const defence = this.#defence(defender)
     const needed = defence < 2 ? defence : defence + 1
     if (!this.#worth.isTold) return attack > needed
     return attack * this.#worth.factor(candidate) > Math.max(needed, NEVER_SEEN) * this.#worth.factor(defender)
+  }
+
+  /** The frequency of the entry that stands for the main area. It stays the same from contest to contest, as long as the hand rests. */
+  #defence(slot: number): number {
+    const { halvings } = this.#sketch
+    if (slot !== this.#defender || halvings !== this.#defendedAt) {
+      this.#defender = slot
+      this.#defendedAt = halvings
+      this.#defenderCount = this.#sketch.frequency(this.#hash(slot))
+    }
+    return this.#defenderCount
   }
 
   #evictMain(slot: number): number {
@@ -155,8 +169,12 @@ export class ClockWindow {
     return least
   }
 
+  #hash(slot: number): number {
+    return this.hashes[slot] ?? 0
+  }
+
   #value(slot: number): number {
-    return (this.#sketch.frequency(this.#hashOf(slot)) + NEVER_SEEN) * this.#worth.factor(slot)
+    return (this.#sketch.frequency(this.#hash(slot)) + NEVER_SEEN) * this.#worth.factor(slot)
   }
 
   /** The first entry of the main area from the hand on that was not read; those passed over are counted and lose one read. */
@@ -166,8 +184,9 @@ export class ClockWindow {
       const mark = this.marks[slot] ?? 0
       this.#hand = slot
       if ((mark & COUNT) === 0) return slot
+      if (slot === this.#defender) this.#defender = NONE
       this.marks[slot] = mark - (this.share === 0 ? mark & COUNT : 1)
-      this.#sketch.count(this.#hashOf(slot))
+      this.#sketch.count(this.#hash(slot))
       this.#hand = slot + 1
     }
   }
@@ -177,7 +196,7 @@ export class ClockWindow {
     const reads = mark & COUNT
     if (reads === 0) return false
     this.marks[slot] = mark - reads
-    const hash = this.#hashOf(slot)
+    const hash = this.#hash(slot)
     for (let i = 0; i < reads; i++) this.#sketch.count(hash)
     return true
   }
@@ -215,6 +234,7 @@ export class ClockWindow {
 
   #leaveMain(slot: number): void {
     this.#inMain.delete(slot)
+    if (slot === this.#defender) this.#defender = NONE
     this.#mainCount--
     this.#mainWeight -= this.#worth.weight(slot)
   }
@@ -252,5 +272,6 @@ export class ClockWindow {
     this.#mainWeight = 0
     this.#hand = 0
     this.#hasRoom = true
+    this.#defender = NONE
   }
 }

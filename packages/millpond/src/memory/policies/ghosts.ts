@@ -14,6 +14,8 @@ const ROOM = 4 / 3
 export class Ghosts {
   #cells = new Uint16Array(0)
   #buckets = 0
+  /** Buckets per step of a hash. */
+  #scale = 0
   #step = 1
   #inStep = 0
   #now = 0
@@ -24,6 +26,7 @@ export class Ghosts {
     const buckets = Math.max(1, Math.ceil((reach * ROOM) / WAYS))
     if (buckets === this.#buckets) return
     this.#buckets = buckets
+    this.#scale = buckets / 0x1_0000_0000
     this.#cells = new Uint16Array(buckets * WAYS)
   }
 
@@ -39,10 +42,10 @@ export class Ghosts {
     let oldest = -1
     for (let i = first; i < first + WAYS; i++) {
       const age = this.#age(this.#cells[i] ?? 0)
-      if (age > oldest) {
-        oldest = age
-        at = i
-      }
+      if (age <= oldest) continue
+      at = i
+      if (age > REACH_STEPS) break
+      oldest = age
     }
     this.#cells[at] = (fingerprint(hash) << AGE_BITS) | this.#now
   }
@@ -62,7 +65,7 @@ export class Ghosts {
   }
 
   #bucket(hash: number): number {
-    return Math.floor((hash / 0x1_0000_0000) * this.#buckets) * WAYS
+    return (((hash >>> 0) * this.#scale) | 0) * WAYS
   }
 
   /** In steps; an empty cell is older than all. */
@@ -79,5 +82,6 @@ export class Ghosts {
 
 /** 1 .. 2047: never the empty cell's 0. */
 function fingerprint(hash: number): number {
-  return ((hash & 0x7ff) % 0x7ff) + 1
+  const bits = hash & 0x7ff
+  return bits === 0 ? 1 : bits
 }

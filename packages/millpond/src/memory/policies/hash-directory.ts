@@ -5,7 +5,7 @@ const FREE = -1
 
 /** Holds at most `most` hashes, each with an id in 0 .. most-1. */
 export class HashDirectory {
-  readonly hashes: Uint32Array
+  readonly hashes: Int32Array
   readonly #cells: Int32Array
   readonly #mask: number
   readonly #free: Int32Array
@@ -13,7 +13,7 @@ export class HashDirectory {
 
   constructor(most: number) {
     const cells = powerOfTwo(most * 2)
-    this.hashes = new Uint32Array(most)
+    this.hashes = new Int32Array(most)
     this.#cells = new Int32Array(cells).fill(FREE)
     this.#mask = cells - 1
     this.#free = Int32Array.from({ length: most }, (_, i) => most - 1 - i)

@@ -44,7 +44,7 @@ export class Miniatures {
     this.#holders = new Uint8Array(slots)
     this.#hits = new Float64Array(rivals.length)
     this.#apart = new Float64Array(rivals.length)
-    this.#caches = rivals.map((rival) => new ClockWindow((slot) => this.#directory.hashes[slot] ?? 0, rival))
+    this.#caches = rivals.map((rival) => new ClockWindow(this.#directory.hashes, rival))
     for (const cache of this.#caches) cache.grow(slots)
   }
 
@@ -71,7 +71,7 @@ export class Miniatures {
       const isHit = (held >>> rival) & 1
       if (isHit !== wasHit) this.#apart[rival] = (this.#apart[rival] ?? 0) + 1
       if (isHit === 1) this.#hit(rival, id)
-      else this.#miss(rival, id, hash)
+      else this.#miss(rival, id)
     }
     this.#asked = -1
     if (this.#holders[id] === 0) this.#directory.delete(id)
@@ -102,12 +102,12 @@ export class Miniatures {
     if (marks !== undefined && (marks[id] ?? 0) < READS) marks[id] = (marks[id] ?? 0) + 1
   }
 
-  #miss(rival: number, id: number, hash: number): void {
+  #miss(rival: number, id: number): void {
     const cache = this.#caches[rival]
     if (cache === undefined) return
     this.#holders[id] = (this.#holders[id] ?? 0) | (1 << rival)
     cache.marks[id] = 0
-    cache.add(id, hash, 1, 0)
+    cache.add(id, 1, 0)
     while (cache.size > this.#capacity) this.#evict(rival)
   }
 

@@ -20,11 +20,15 @@ export interface SketchOptions {
 /** Counts up to 16. 6 bytes per entry and word of `wordsPerEntry`. */
 export class FrequencySketch {
   readonly #options: SketchOptions
-  #words = new Uint32Array(0)
-  #door = new Uint32Array(0)
+  #words = new Int32Array(0)
+  #door = new Int32Array(0)
   #blocks = 0
+  /** Blocks per step of a hash. */
+  #scale = 0
   #sample = 0
   #seen = 0
+  /** How often everything was halved. */
+  halvings = 0
 
   constructor(options: SketchOptions) {
     this.#options = options
@@ -39,6 +43,7 @@ export class FrequencySketch {
     this.#words = stretched(this.#words, blocks, BLOCK_WORDS)
     this.#door = stretched(this.#door, blocks, BLOCK_WORDS / WORDS_PER_DOOR_WORD)
     this.#blocks = blocks
+    this.#scale = blocks / 0x1_0000_0000
   }
 
   clear(): void {
@@ -47,43 +52,42 @@ export class FrequencySketch {
     this.#seen = 0
   }
 
-  /** Counts one request. Halves everything when the sample is full. */
+  /** Counts one request. Halves everything when the sample is full. Only the 32 bits of a hash count, not its sign. */
   count(hash: number): void {
     if (this.#blocks === 0) return
-    const block = this.#block(hash)
+    const block = ((hash >>> 0) * this.#scale) | 0
     const rest = spread(hash)
-    if (this.#entersDoor(block, rest)) this.#increment(block, rest)
+    if (this.#entersDoor(block, rest)) {
+      const first = block * BLOCK_WORDS
+      this.#increment(first + (rest & 3), rest & 0x1c)
+      this.#increment(first + 4 + ((rest >>> 5) & 3), (rest >>> 5) & 0x1c)
+      this.#increment(first + 8 + ((rest >>> 10) & 3), (rest >>> 10) & 0x1c)
+      this.#increment(first + 12 + ((rest >>> 15) & 3), (rest >>> 15) & 0x1c)
+    }
     if (++this.#seen >= this.#sample) this.#age()
+  }
+
+  #increment(at: number, shift: number): void {
+    const word = this.#words[at] ?? 0
+    if (((word >>> shift) & 15) < 15) this.#words[at] = (word + (1 << shift)) | 0
   }
 
   /** The estimated count; before the next halving never below the true one, up to 16. */
   frequency(hash: number): number {
     if (this.#blocks === 0) return 0
-    const block = this.#block(hash)
+    const block = ((hash >>> 0) * this.#scale) | 0
     const rest = spread(hash)
-    let least = 15
-    for (let row = 0; row < 4; row++) {
-      const bits = rest >>> (row * 5)
-      const word = this.#words[block * BLOCK_WORDS + row * 4 + (bits & 3)] ?? 0
-      const counter = (word >>> (bits & 0x1c)) & 15
-      if (counter < least) least = counter
-    }
+    const first = block * BLOCK_WORDS
+    const words = this.#words
+    const a = ((words[first + (rest & 3)] ?? 0) >>> (rest & 0x1c)) & 15
+    const b = ((words[first + 4 + ((rest >>> 5) & 3)] ?? 0) >>> ((rest >>> 5) & 0x1c)) & 15
+    const c = ((words[first + 8 + ((rest >>> 10) & 3)] ?? 0) >>> ((rest >>> 10) & 0x1c)) & 15
+    const d = ((words[first + 12 + ((rest >>> 15) & 3)] ?? 0) >>> ((rest >>> 15) & 0x1c)) & 15
     const bits = doorBits(rest)
-    return ((this.#door[doorWord(block, rest)] ?? 0) & bits) === bits ? least + 1 : least
-  }
-
-  #block(hash: number): number {
-    return Math.floor((hash / 0x1_0000_0000) * this.#blocks)
-  }
-
-  #increment(block: number, rest: number): void {
-    for (let row = 0; row < 4; row++) {
-      const bits = rest >>> (row * 5)
-      const at = block * BLOCK_WORDS + row * 4 + (bits & 3)
-      const word = this.#words[at] ?? 0
-      const shift = bits & 0x1c
-      if (((word >>> shift) & 15) < 15) this.#words[at] = word + (1 << shift)
-    }
+    const door = ((this.#door[doorWord(block, rest)] ?? 0) & bits) === bits ? 1 : 0
+    const ab = a < b ? a : b
+    const cd = c < d ? c : d
+    return (ab < cd ? ab : cd) + door
   }
 
   /** Whether the key has passed the door before. */
@@ -100,6 +104,7 @@ export class FrequencySketch {
     for (let i = 0; i < this.#words.length; i++) this.#words[i] = ((this.#words[i] ?? 0) >>> 1) & 0x77777777
     this.#door.fill(0)
     this.#seen >>>= 1
+    this.halvings++
   }
 }
 
@@ -120,8 +125,8 @@ function doorBits(rest: number): number {
 }
 
 /** A block's place is proportional to the hash: each new block answers as before when it begins as the old one that covered its hashes. */
-function stretched(old: Uint32Array<ArrayBuffer>, blocks: number, width: number): Uint32Array<ArrayBuffer> {
-  const grown = new Uint32Array(blocks * width)
+function stretched(old: Int32Array<ArrayBuffer>, blocks: number, width: number): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(blocks * width)
   const before = old.length / width
   for (let block = 0; before > 0 && block < blocks; block++) {
     const from = Math.floor((block / blocks) * before) * width
