@@ -1,7 +1,9 @@
 // Cases about numbers, lines and snapshots. Part of the ledger suite.
 import assert from 'node:assert/strict'
+import type { Target } from '../core/ledger.ts'
 import { all, change, commitItem, isSnapshot, isTail, key, type LedgerSubject, numberOf, pattern, tag, using } from './ledger-subject.ts'
 import type { Case } from './runner.ts'
+import { oddKeys } from './tier.ts'
 
 export const basicCases: readonly Case<LedgerSubject>[] = [
   {
@@ -131,6 +133,28 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
             answer.lines.map((line) => line.seq).sort((a, b) => a - b),
           )
         }
+      }),
+  },
+  {
+    id: 'odd-names',
+    title: 'G10: keys, tags and patterns that look alike or look dangerous stay apart, in snapshots and in commits',
+    run: (subject) =>
+      using(subject, async (_tier, ledger) => {
+        const { position } = await ledger.pull('ns')
+        const targets = oddKeys.flatMap((name, index): Target[] =>
+          index < 20 ? [key(name), tag(name), pattern(name)] : [key(name), tag(name)],
+        )
+        for (const target of targets) await ledger.advance('ns', change([target]))
+        const answer = await ledger.pull('ns')
+        assert.deepEqual(
+          targets.map((target) => numberOf(answer, target)),
+          targets.map((_, index) => index + 1),
+        )
+        const verdicts = await ledger.commit(
+          'ns',
+          oddKeys.map((name) => commitItem(name, position)),
+        )
+        assert.deepEqual(new Set(verdicts), new Set([false]))
       }),
   },
   {

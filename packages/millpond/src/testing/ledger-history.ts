@@ -170,6 +170,36 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
       }),
   },
   {
+    id: 'large-snapshot',
+    title: 'G6: a snapshot of 15,000 targets is whole, also while the namespace moves on',
+    run: (subject) =>
+      using(subject, async (_tier, ledger) => {
+        const truth = new Map<string, number>()
+        const start = (await ledger.pull('ns')).position
+        async function move(names: readonly string[]): Promise<void> {
+          const { position } = await ledger.advance('ns', change(names.map(tag)))
+          for (const name of names) truth.set(name, position.seq)
+        }
+        for (let step = 0; step < 30; step++) await move(Array.from({ length: 500 }, (_, index) => `t${step * 500 + index}`))
+        const asked = [ledger.pull('ns'), ledger.pull('ns', { epoch: 'of-another-time', seq: 1 })]
+        for (let step = 0; step < 20; step++) await move([`t${step * 700}`, `new${step}`])
+        const early = await Promise.all(asked)
+        const late = await ledger.pull('ns')
+        for (const answer of [...early, late]) {
+          assert.equal(answer.kind, 'snapshot')
+          const held = new Map<string, number>()
+          for (const line of answer.lines)
+            for (const one of line.targets) if (one.kind === 'tag') held.set(one.tag, Math.max(line.seq, held.get(one.tag) ?? 0))
+          for (const [name, seq] of truth) {
+            if (seq > answer.position.seq) continue
+            assert.equal(held.get(name), seq, `${name} at ${seq} in a snapshot of ${answer.position.seq}`)
+          }
+        }
+        assert.equal(late.position.seq, 50)
+        assert.equal((await ledger.pull('ns', { ...start, seq: 49 })).kind, 'tail')
+      }),
+  },
+  {
     id: 'model',
     title: 'G1: over seeded histories no reader, fresh or following, believes what a plain record of everything does not',
     run: async (subject) => {

@@ -2,26 +2,31 @@
 import { randomBytes } from 'node:crypto'
 import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
+import { type Page, PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL, type Retain } from '../retain.ts'
 import type { Argument, Connection, Wire } from './connection.ts'
-import { lineText, metaOf, readAnswer, targetText } from './lines.ts'
+import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
-import { ADVANCE, COMMIT, LEASE, PULL, RELEASE, type Script } from './scripts.ts'
+import { ADVANCE, COMMIT, LEASE, PAGE, PULL, RELEASE, type Script } from './scripts.ts'
 import { store, tailOf, timeToLive } from './stored.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
+/** Targets gathered in one step of the server: a few milliseconds. */
+const MAX_AT_ONCE = 5000
 
 export class RedisLedger implements LedgerStore {
   readonly scope = 'shared'
   readonly #connection: Connection
   readonly #names: Names
   readonly #retain: Retain
+  readonly #pages: PagedSnapshots
   #external: boolean
 
   constructor(connection: Connection, names: Names, retain: Retain) {
     this.#connection = connection
     this.#names = names
     this.#retain = retain
+    this.#pages = new PagedSnapshots((namespace, after) => this.#page(namespace, after))
     this.#external = retain.externalTiers
   }
 
@@ -29,11 +34,10 @@ export class RedisLedger implements LedgerStore {
     this.#external = true
   }
 
-  pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
-    return this.#connection.exchange(`pull ${namespace}`, FAILED, async (wire) => {
-      const args = [...this.#common(wire), from?.epoch ?? '', from?.seq ?? 0, MAX_TAIL]
-      return readAnswer(await run(wire, PULL, [this.#names.record(namespace)], args))
-    })
+  async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
+    const reply = await this.#ask(namespace, from)
+    if (reply.kind !== 'large') return reply
+    return this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position))
   }
 
   advance(namespace: string, change: Change): Promise<Advanced> {
@@ -52,7 +56,6 @@ export class RedisLedger implements LedgerStore {
         change.mode === 'delete' ? 'd' : 'x',
         lineText(change, texts),
         targets.some((target) => target.kind === 'pattern') ? lineText({ ...change, mode: 'delete' }, [...texts, 'a']) : '',
-        metaOf(change),
         drop.length,
         texts.length,
       ]
@@ -90,6 +93,22 @@ export class RedisLedger implements LedgerStore {
 
   follow(namespace: string, wake: () => void): () => void {
     return this.#connection.subscribe(this.#names.channel(namespace), wake)
+  }
+
+  #ask(namespace: string, from: Position | undefined): Promise<PullReply> {
+    return this.#connection.exchange(`pull ${namespace}`, FAILED, async (wire) => {
+      const args = [...this.#common(wire), from?.epoch ?? '', from?.seq ?? 0, MAX_TAIL, MAX_AT_ONCE]
+      return readReply(await run(wire, PULL, [this.#names.record(namespace)], args))
+    })
+  }
+
+  async #page(namespace: string, after = '0'): Promise<Page> {
+    const args = [after, MAX_AT_ONCE]
+    const reply = await this.#connection.exchange(`pull ${namespace}`, FAILED, (wire) =>
+      run(wire, PAGE, [this.#names.record(namespace)], args),
+    )
+    const [next, targets] = list(reply).map(String)
+    return { lines: linesOf(readPairs(targets), 0), next: next === '0' ? undefined : next }
   }
 
   /** A new epoch's name goes along with every step: scripts have no randomness of their own. */

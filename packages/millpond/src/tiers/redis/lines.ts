@@ -1,6 +1,7 @@
 // Lines and targets as the record holds them, and back. What cannot be read concerns everything: it can only forget too much.
-import type { Change, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Change } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
+import type { PullReply } from '../paged-snapshots.ts'
 
 /** Kind letter and name. */
 export function targetText(target: Target): string {
@@ -13,21 +14,24 @@ export function lineText(change: Change, targets: readonly string[]): string {
   return JSON.stringify({ t: targets, m: change.mode === 'delete' ? 'd' : 'x', r: change.reason, i: change.id })
 }
 
-/** Reason and receipt, kept with each target. */
-export function metaOf(change: Change): string {
-  return JSON.stringify([change.reason, change.id])
-}
-
 /** @throws Error when the reply is not the script's. */
-export function readAnswer(reply: unknown): Snapshot | Tail {
+export function readReply(reply: unknown): PullReply {
   if (!Array.isArray(reply)) throw new Error('the script answered no list')
   const [kind, epoch, number, lowest, ...rest] = reply.map(String)
   const seq = Number(number)
   const floor = Number(lowest)
   if (epoch === undefined || !Number.isSafeInteger(seq) || !Number.isSafeInteger(floor)) throw new Error('the script answered no position')
   const position = { epoch, seq }
+  if (kind === 'large') return { kind, position }
   if (kind === 'tail') return { kind, position, floor, lines: rest.map((text, index) => readLine(text, seq - rest.length + 1 + index)) }
-  return { kind: 'snapshot', position, floor, lines: readTargets(rest, floor) }
+  return { kind: 'snapshot', position, floor, lines: linesOf(readPairs(rest[0]), floor) }
+}
+
+/** Field and value in turn. @throws Error when it is not the script's. */
+export function readPairs(text: unknown): string[] {
+  const pairs = parse(String(text))
+  if (!Array.isArray(pairs)) throw new Error('the script answered no targets')
+  return pairs.map(String)
 }
 
 function readLine(text: string, seq: number): Line {
@@ -42,24 +46,21 @@ function readLine(text: string, seq: number): Line {
   }
 }
 
-/** Pairs of field and value, in no order: grouped by number and mode. What the floor covers is left out. */
-function readTargets(pairs: readonly string[], floor: number): Line[] {
+/**
+ * Targets as lines, grouped by number and mode, in the order of their numbers. What the floor covers is left out.
+ * Why and by whom is known while the log holds the line, and not kept with each target.
+ */
+export function linesOf(pairs: readonly string[], floor: number): Line[] {
   const lines = new Map<string, Line & { readonly targets: Target[] }>()
   for (let index = 0; index + 1 < pairs.length; index += 2) {
     const name = pairs[index] ?? ''
-    const value = pairs[index + 1] ?? ''
-    const bar = value.indexOf('|')
-    const seq = Number(value.slice(0, bar))
+    const seq = Number(pairs[index + 1])
     if (seq < floor) continue
     const mode = name[1] === 'x' ? 'expire' : 'delete'
-    const known = lines.get(`${mode} ${seq}`)
     const target = readTarget(name.slice(2))
+    const known = lines.get(`${mode} ${seq}`)
     if (known !== undefined) known.targets.push(target)
-    else {
-      const meta = parse(value.slice(bar + 1))
-      const [reason, id] = Array.isArray(meta) ? meta : []
-      lines.set(`${mode} ${seq}`, { seq, mode, targets: [target], reason: String(reason ?? 'manual'), id: String(id ?? '') })
-    }
+    else lines.set(`${mode} ${seq}`, { seq, mode, targets: [target], reason: 'unknown', id: '' })
   }
   return [...lines.values()].sort((a, b) => a.seq - b.seq)
 }

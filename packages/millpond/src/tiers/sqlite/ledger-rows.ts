@@ -2,9 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Change } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
+import type { Page } from '../paged-snapshots.ts'
 import { MAX_PATTERNS, type Retain } from '../retain.ts'
 import type { CacheFile } from './file.ts'
-import { column, numberIn, textIn } from './row.ts'
+import { bytesIn, column, numberIn, textIn } from './row.ts'
 
 export interface LedgerRecord {
   readonly epoch: string
@@ -71,8 +72,8 @@ export function recordChange(file: CacheFile, ns: string, before: LedgerRecord, 
 function collapse(file: CacheFile, ns: string, change: Change): Pick<Change, 'targets' | 'mode'> {
   const patterns = new Set(change.targets.flatMap((target) => (target.kind === 'pattern' ? [target.pattern] : [])))
   if (patterns.size === 0) return change
-  const rows = file.sql("SELECT DISTINCT name FROM ledger_target WHERE ns = ? AND kind = 'pattern'").all(ns)
-  for (const row of rows) patterns.add(textIn(row, 'name'))
+  const rows = file.sql(`SELECT ${NAME} FROM ledger_target WHERE ns = ? AND kind = 'pattern'`).all(ns)
+  for (const row of rows) patterns.add(nameIn(row))
   return patterns.size > MAX_PATTERNS ? { mode: 'delete', targets: [...change.targets, { kind: 'all' }] } : change
 }
 
@@ -117,21 +118,50 @@ function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain:
     : { ...record, floor: Math.max(record.floor, upTo) }
 }
 
-/** Every target still in force, as lines in the order of their numbers. */
-export function linesInForce(file: CacheFile, ns: string, floor: number): Line[] {
-  const rows = file
-    .sql('SELECT kind, name, mode, seq, reason, receipt FROM ledger_target WHERE ns = ? AND seq >= ? ORDER BY seq, mode')
-    .all(ns, floor)
-  const lines: (Line & { readonly targets: Target[] })[] = []
+/** Read as bytes: libsql cuts text at a NUL. */
+const NAME = 'CAST(name AS BLOB) AS name'
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+function nameIn(row: unknown): string {
+  return decoder.decode(bytesIn(row, 'name'))
+}
+
+/** More than so many targets are read in pages, with the event loop's turns between. */
+const MAX_AT_ONCE = 2000
+
+/** Every target still in force, as lines in the order of their numbers; undefined when there are too many for one step. */
+export function linesInForce(file: CacheFile, ns: string, floor: number): Line[] | undefined {
+  const sql = `SELECT kind, ${NAME}, mode, seq, reason, receipt FROM ledger_target WHERE ns = ? AND seq >= ? LIMIT ?`
+  const rows = file.sql(sql).all(ns, floor, MAX_AT_ONCE + 1)
+  return rows.length > MAX_AT_ONCE ? undefined : linesOf(rows)
+}
+
+/** A page of targets in the order of their names. */
+export function pageInForce(file: CacheFile, ns: string, after: string | undefined): Page {
+  const sql = `SELECT kind, ${NAME}, mode, seq, reason, receipt FROM ledger_target WHERE ns = ? AND (kind, name, mode) > (?, ?, ?) ORDER BY kind, name, mode LIMIT ?`
+  const [kind = '', name = '', mode = ''] = after === undefined ? [] : parseCursor(after)
+  const rows = file.sql(sql).all(ns, kind, name, mode, MAX_AT_ONCE)
+  const last = rows.at(-1)
+  const next = rows.length < MAX_AT_ONCE ? undefined : JSON.stringify([textIn(last, 'kind'), nameIn(last), textIn(last, 'mode')])
+  return { lines: linesOf(rows), next }
+}
+
+function parseCursor(text: string): string[] {
+  const parsed: unknown = JSON.parse(text)
+  return Array.isArray(parsed) ? parsed.map(String) : []
+}
+
+function linesOf(rows: readonly unknown[]): Line[] {
+  const lines = new Map<string, Line & { readonly targets: Target[] }>()
   for (const row of rows) {
     const seq = numberIn(row, 'seq')
     const mode = modeIn(row)
-    const target = targetOf(textIn(row, 'kind'), textIn(row, 'name'))
-    const last = lines.at(-1)
-    if (last?.seq === seq && last.mode === mode) last.targets.push(target)
-    else lines.push({ seq, mode, reason: textIn(row, 'reason'), id: textIn(row, 'receipt'), targets: [target] })
+    const target = targetOf(textIn(row, 'kind'), nameIn(row))
+    const known = lines.get(`${mode} ${seq}`)
+    if (known !== undefined) known.targets.push(target)
+    else lines.set(`${mode} ${seq}`, { seq, mode, reason: textIn(row, 'reason'), id: textIn(row, 'receipt'), targets: [target] })
   }
-  return lines
+  return [...lines.values()].sort((a, b) => a.seq - b.seq)
 }
 
 /** The log after `seq`; undefined when it does not reach back so far. */

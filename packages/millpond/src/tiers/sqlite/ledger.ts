@@ -1,6 +1,8 @@
 // The ledger in a cache file: its record is advanced in the transaction that drops the rows, and shared by all processes of that file.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerStore, Scope, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
+import { PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL } from '../retain.ts'
 import type { Database } from './database.ts'
 import { dropEntry, enforceBounds, writeEntry } from './entries.ts'
@@ -13,6 +15,7 @@ import {
   linesAfter,
   linesInForce,
   newEpoch,
+  pageInForce,
   recordChange,
   recordOf,
   saveRecord,
@@ -26,6 +29,7 @@ export class SqliteLedger implements LedgerStore {
   readonly #database: Database
   readonly #followers: Followers
   readonly #onWrite: () => void
+  readonly #pages: PagedSnapshots
   #external: boolean
 
   constructor(database: Database, followers: Followers, onWrite: () => void) {
@@ -33,6 +37,10 @@ export class SqliteLedger implements LedgerStore {
     this.#database = database
     this.#followers = followers
     this.#onWrite = onWrite
+    this.#pages = new PagedSnapshots(async (namespace, after) => {
+      await yieldToOthers()
+      return database.look(`pull ${namespace}`, FAILED, (file) => pageInForce(file, namespace, after))
+    })
     this.#external = database.settings.retain.externalTiers
   }
 
@@ -41,6 +49,11 @@ export class SqliteLedger implements LedgerStore {
   }
 
   async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
+    const reply = await this.#ask(namespace, from)
+    return reply.kind === 'large' ? this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position)) : reply
+  }
+
+  async #ask(namespace: string, from: Position | undefined): Promise<PullReply> {
     const known = await this.#database.read(`pull ${namespace}`, FAILED, (file) => {
       const record = findRecord(file, namespace)
       if (record === undefined || this.#mustChange(record, from)) return undefined
@@ -128,14 +141,15 @@ function isAhead(record: LedgerRecord, from: Position | undefined): boolean {
   return from !== undefined && from.epoch === record.epoch && from.seq > record.seq
 }
 
-function answer(file: CacheFile, ns: string, record: LedgerRecord, from: Position | undefined): Snapshot | Tail {
+function answer(file: CacheFile, ns: string, record: LedgerRecord, from: Position | undefined): PullReply {
   const { floor } = record
   const position = { epoch: record.epoch, seq: record.seq }
   if (from !== undefined && from.epoch === record.epoch && record.seq - from.seq <= MAX_TAIL) {
     const lines = linesAfter(file, ns, from.seq, record.seq)
     if (lines !== undefined) return { kind: 'tail', position, floor, lines }
   }
-  return { kind: 'snapshot', position, floor, lines: linesInForce(file, ns, floor) }
+  const lines = linesInForce(file, ns, floor)
+  return lines === undefined ? { kind: 'large', position } : { kind: 'snapshot', position, floor, lines }
 }
 
 function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: CommitItem, now: number): boolean {

@@ -1,0 +1,79 @@
+// Snapshots of records too large for one step: the targets are gathered page by page while the namespace moves on, and what moved meanwhile
+// is added from the log.
+//
+// A target that is in force from the first page to the last is on some page. One that moves meanwhile has a line in the log; one that is forgotten
+// meanwhile has raised the floor. So pages and a tail from the position before the first page are together what a snapshot of the tail's position
+// would be. The pages serve whoever asks next too: only the tail must be as new as the question.
+import type { Snapshot, Tail } from '../core/contracts.ts'
+import type { Line, Position } from '../core/ledger.ts'
+
+/** What a store answers at once. `large`: a snapshot of more targets than one step may gather. */
+export type PullReply = Snapshot | Tail | { readonly kind: 'large'; readonly position: Position }
+
+export interface Page {
+  readonly lines: readonly Line[]
+  /** Undefined after the last page. */
+  readonly next: string | undefined
+}
+
+export type ReadPage = (namespace: string, after: string | undefined) => Promise<Page>
+
+interface Gathered {
+  readonly from: Position
+  readonly lines: Promise<Line[]>
+  readonly begunAt: number
+}
+
+const KEEP_MS = 10_000
+const MAX_TRIES = 3
+
+export class PagedSnapshots {
+  readonly #readPage: ReadPage
+  readonly #gathered = new Map<string, Gathered>()
+
+  constructor(readPage: ReadPage) {
+    this.#readPage = readPage
+  }
+
+  /** `ask` answers from the log, or that the log does not reach back. */
+  async pull(namespace: string, position: Position, ask: (from: Position) => Promise<PullReply>): Promise<Snapshot> {
+    let current = position
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const { from, lines } = this.#gather(namespace, current)
+      const gathered = await lines
+      const reply = await ask(from)
+      if (reply.kind === 'snapshot') return reply
+      if (reply.kind === 'tail') {
+        const older = gathered.filter((line) => line.seq <= from.seq && line.seq >= reply.floor)
+        return { kind: 'snapshot', position: reply.position, floor: reply.floor, lines: [...older, ...reply.lines] }
+      }
+      this.#gathered.delete(namespace)
+      current = reply.position
+    }
+    throw new Error(`the log of ${namespace} moves on faster than its targets can be read`)
+  }
+
+  /** Pages of this epoch that were begun a moment ago, or new ones. */
+  #gather(namespace: string, position: Position): Gathered {
+    const known = this.#gathered.get(namespace)
+    if (known !== undefined && known.from.epoch === position.epoch && performance.now() - known.begunAt < KEEP_MS) return known
+    const gathered: Gathered = { from: position, lines: this.#readPages(namespace), begunAt: performance.now() }
+    this.#gathered.set(namespace, gathered)
+    const forget = (): void => {
+      if (this.#gathered.get(namespace) === gathered) this.#gathered.delete(namespace)
+    }
+    gathered.lines.then(() => setTimeout(forget, KEEP_MS).unref(), forget)
+    return gathered
+  }
+
+  async #readPages(namespace: string): Promise<Line[]> {
+    const all: Line[] = []
+    let after: string | undefined
+    do {
+      const page = await this.#readPage(namespace, after)
+      for (const line of page.lines) all.push(line)
+      after = page.next
+    } while (after !== undefined)
+    return all.sort((a, b) => a.seq - b.seq)
+  }
+}
