@@ -11,32 +11,27 @@ import { checkNames, DEFAULT_POLICY, type Dependencies, type LoadOptions, resolv
 import { Cache } from './engine/cache.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
-import type { FarTier, Isolated, Keep, Space } from './engine/space.ts'
-import { type CacheInfo, describeSpace } from './engine/stats.ts'
+import type { Isolated, Space } from './engine/space.ts'
+import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
 import { type ModelRules, Relations } from './invalidate/relations.ts'
+import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
+import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { copyLive, isolate } from './memory/isolate.ts'
-import { createHistogram } from './observe/index.ts'
-import type { BreakerOptions } from './wrap/breaker.ts'
-import { guardTier } from './wrap/guard.ts'
-
-/** A tier with settings of its own. */
-export interface TierUse {
-  readonly use: MemoryTier | Tier
-  /** How long the tier keeps an entry, as a multiple of the entry's TTL. Default 1. Never changes how long an entry is fresh. */
-  readonly ttlFactor?: number
-  /** The longest the tier keeps an entry. Default: no limit. */
-  readonly ttl?: Duration
-  /** Copy an entry to the tiers above after this many reads found here. Default 1. */
-  readonly promoteAfter?: number
-  /** `false`: configured, but not used. Default true. */
-  readonly enabled?: boolean
-  /** The longest a single command may take. Default 250 ms. */
-  readonly timeout?: Duration
-  readonly breaker?: BreakerOptions
-}
+import {
+  asUse,
+  COMMAND_MS,
+  checkOrder,
+  type FarUse,
+  farTier,
+  isFarUse,
+  isMemoryUse,
+  keepOf,
+  ledgerHolder,
+  type TierUse,
+} from './tier-uses.ts'
 
 export interface CacheOptions {
   /** Part of every storage key and metric. Default `cache`. */
@@ -62,6 +57,11 @@ export interface CacheOptions {
    * applied before memory is believed again.
    */
   readonly outbox?: Outbox
+  /**
+   * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or `redisJobs` of `millpond/jobs`
+   * survive a restart, and are picked up by any process of this cache. The store stays the caller's to close.
+   */
+  readonly jobs?: JobStore
   /** Run around each awaited operation, the first one outermost. */
   readonly plugins?: readonly Plugin[]
   /** For tests. */
@@ -79,14 +79,13 @@ const OPTION_NAMES = new Set([
   'models',
   'dependencies',
   'outbox',
+  'jobs',
   'plugins',
   'clock',
   'random',
 ])
-const USE_NAMES = new Set(['use', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
-const COMMAND_MS = 250
 const DEFAULT_NAMESPACE = 'default'
 
 /**
@@ -135,7 +134,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     tombstones,
     random: options.random ?? Math.random,
   }
-  return withPlugins(assemble(name, parts, farUses, holder, nearStore), options.plugins ?? [])
+  return withPlugins(assemble(name, parts, farUses, holder, nearStore, options.jobs), options.plugins ?? [])
 }
 
 function assemble(
@@ -144,9 +143,12 @@ function assemble(
   farUses: readonly FarUse[],
   holder: FarUse | undefined,
   nearStore: NearStore | undefined,
+  jobStore: JobStore | undefined,
 ): Cache {
   const caches = new Map<string, { cache: Cache; space: Space }>()
   let closing: Promise<void> | undefined
+  let running: Jobs | undefined
+  const jobKind = `${INVALIDATION_JOB}.${name}`
   if (nearStore !== undefined) {
     nearStore.onLeave = (namespace, key, reason) => {
       parts.tombstones.bury(namespace, key, reason, parts.clock.coarse)
@@ -154,133 +156,53 @@ function assemble(
       if (left !== undefined) left[reason] = (left[reason] ?? 0) + 1
     }
   }
+  const jobs = (): Jobs => {
+    running ??= invalidationJobs(jobKind, parts, jobStore ?? memoryJobs({ clock: parts.clock }), open)
+    return running
+  }
   const open = (namespace: string): Cache => {
     const known = caches.get(namespace)
     if (known !== undefined) return known.cache
     const space = openSpace(parts, namespace)
-    const cache = new Cache({ space, open, info, close })
+    const cache = new Cache({ space, open, info, close, jobs, jobKind })
     caches.set(namespace, { cache, space })
     return cache
   }
   const info = (): CacheInfo => {
     const spaces = [...caches.values()].map(({ space }) => space)
-    return describeCache(name, parts, spaces, holder, nearStore)
+    return describeCache(name, spaces, holder?.use.name ?? 'memory', nearStore)
   }
   const close = (): Promise<void> => {
-    closing ??= closeAll(
-      [...caches.values()].map(({ cache, space }) => ({ cache, space })),
-      farUses,
-      nearStore,
-      parts.outbox,
-    )
+    closing ??= closeAll(parts, [...caches.values()], farUses, nearStore, running)
     return closing
   }
+  // What a former run has left in a lasting store is due without anybody asking.
+  if (jobStore !== undefined) jobs()
   return open(DEFAULT_NAMESPACE)
 }
 
+function invalidationJobs(kind: string, parts: SpaceParts, store: JobStore, open: (namespace: string) => Cache): Jobs {
+  const handler = invalidationHandler((due) => open(due.namespace).invalidate(due.criteria, { mode: due.mode }))
+  const onError = (error: unknown): void =>
+    parts.events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
+  const jobs = createJobs({ store, clock: parts.clock, handlers: { [kind]: handler }, onError })
+  jobs.start()
+  return jobs
+}
+
 async function closeAll(
+  parts: SpaceParts,
   open: readonly { cache: Cache; space: Space }[],
   farUses: readonly FarUse[],
   nearStore: NearStore | undefined,
-  outbox: Outbox | undefined,
+  jobs: Jobs | undefined,
 ): Promise<void> {
+  await jobs?.stop()
   for (const { space } of open) space.closed = true
   await Promise.all(open.map(({ cache }) => cache.flush()))
   for (const { space } of open) space.ledger.close()
   nearStore?.close()
-  await Promise.all([...farUses.map(({ use }) => use.close()), outbox?.close()])
-}
-
-interface MemoryUse extends TierUse {
-  readonly use: MemoryTier
-}
-interface FarUse extends TierUse {
-  readonly use: Tier
-}
-
-const isMemory = (use: MemoryTier | Tier): use is MemoryTier => 'kind' in use && use.kind === 'memory'
-const isMemoryUse = (use: TierUse): use is MemoryUse => isMemory(use.use)
-const isFarUse = (use: TierUse): use is FarUse => !isMemory(use.use)
-
-function asUse(given: unknown, index: number): TierUse {
-  if (typeof given === 'object' && given !== null) {
-    if ('use' in given) {
-      checkNames(given, USE_NAMES, `option of tiers[${index}]`)
-      if (isTier(given.use)) return { ...given, use: given.use }
-    } else if (isTier(given)) return { use: given }
-  }
-  throw new MillpondError(
-    'OPTION_INVALID',
-    `tiers[${index}]: ${show(given)} is no tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`,
-  )
-}
-
-const isTier = (given: unknown): given is MemoryTier | Tier =>
-  typeof given === 'object' && given !== null && ('createStore' in given || ('read' in given && 'write' in given && 'drop' in given))
-
-function checkOrder(uses: readonly TierUse[]): void {
-  if (uses.length === 0)
-    throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
-  const at = uses.findLastIndex(isMemoryUse)
-  if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
-}
-
-/** The ledger lives where it reaches furthest; among equals, deepest. */
-function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
-  const used = uses.filter((use) => use.enabled !== false)
-  const reach = { process: 0, host: 1, shared: 2 } as const
-  const holders = used.filter((use) => use.use.ledger !== undefined)
-  const best = holders.reduce<FarUse | undefined>(
-    (held, use) => (held === undefined || reach[use.use.scope] >= reach[held.use.scope] ? use : held),
-    undefined,
-  )
-  const beyond = used.find(
-    (use) => reach[use.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) || (best === undefined && use.use.durable),
-  )
-  if (beyond === undefined) return best
-  throw new MillpondError(
-    'OPTION_INVALID',
-    `tiers: ${show(beyond.use.name)} reaches further than any tier that can keep the ledger: without one, nobody can tell which of its entries are valid; add redis, or sqlite for one host`,
-  )
-}
-
-function checkDependencies(value: unknown): Dependencies {
-  if (value === undefined) return 'off'
-  if (value === 'off' || value === 'declared' || value === 'tracked') return value
-  throw new MillpondError('OPTION_INVALID', `dependencies: ${show(value)} is not known: use 'off', 'declared' or 'tracked'`)
-}
-
-function keepOf(use: Pick<TierUse, 'ttlFactor' | 'ttl'>, factor: number): Keep {
-  const value = use.ttlFactor ?? factor
-  if (typeof value !== 'number' || !(value > 0) || value > 1000) {
-    throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)
-  }
-  return { factor: value, ttlMs: use.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(use.ttl, 'ttl') }
-}
-
-function farTier(use: FarUse, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
-  const promoteAfter = use.promoteAfter ?? 1
-  if (!Number.isSafeInteger(promoteAfter) || promoteAfter < 1)
-    throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(promoteAfter)} is not allowed: give a whole number from 1`)
-  const latency = createHistogram()
-  const guarded = guardTier(
-    use.use,
-    {
-      timeoutMs: use.timeout === undefined ? COMMAND_MS : parseDuration(use.timeout, 'timeout'),
-      ...(use.breaker === undefined ? {} : { breaker: use.breaker }),
-    },
-    clock,
-    {
-      onError: (tier, verb, error) => {
-        far.errors++
-        events.emit('tierError', { tier, verb, error })
-      },
-      onState: (tier, state) => events.emit('breaker', { tier, state }),
-      onTimed: (_tier, _verb, ms) => latency.record(ms),
-    },
-  )
-  const far: FarTier = { guarded, keep: keepOf(use, 1), promoteAfter, holdsLedger, latency, enabled: use.enabled !== false, errors: 0 }
-  return far
+  await Promise.all([...farUses.map(({ use }) => use.close()), parts.outbox?.close()])
 }
 
 /** One frozen copy, handed out as it is, or copied again where freezing cannot protect it. */
@@ -289,55 +211,8 @@ function isolated(given: unknown): Isolated {
   return { stored: value, read: live ? () => copyLive(value) : () => value }
 }
 
-function describeCache(
-  name: string,
-  parts: SpaceParts,
-  spaces: readonly Space[],
-  holder: FarUse | undefined,
-  nearStore: NearStore | undefined,
-): CacheInfo {
-  const namespaces = spaces.map(describeSpace)
-  const levels = [
-    ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process', enabled: true }]),
-    ...parts.far.map((far) => ({ name: far.guarded.name, scope: far.guarded.tier.scope as string, enabled: far.enabled })),
-  ]
-  const hits = sum(namespaces.map((space) => space.hits))
-  const misses = sum(namespaces.map((space) => space.misses))
-  const memoryHits = sum(namespaces.map((space) => space.tiers.find((tier) => tier.name === 'memory')?.hits ?? 0))
-  const get = createHistogram()
-  for (const space of spaces) get.merge(space.latency.get)
-  return {
-    name,
-    config: {
-      ttlMs: parts.policy.ttlMs,
-      staleForMs: parts.policy.staleForMs,
-      tiers: levels.map((level) => level.name),
-      ledger: holder?.use.name ?? 'memory',
-      consistency: parts.policy.consistency,
-    },
-    cacheLevels: levels.map((level, index) => ({ level: index + 1, ...level })),
-    metrics: {
-      hitRate: hits + misses === 0 ? 0 : hits / (hits + misses),
-      l1HitRate: hits + misses === 0 ? 0 : memoryHits / (hits + misses),
-      avgGetTimeMs: get.view().avgMs,
-      p95GetTimeMs: get.percentile(0.95),
-      totalOperations: sum(namespaces.map((space) => space.hits + space.misses + space.sets + space.deletes)),
-    },
-    memory:
-      nearStore === undefined
-        ? undefined
-        : {
-            entries: nearStore.entries,
-            bytes: nearStore.bytes,
-            ...nearStore.limits,
-            policy: nearStore.policy,
-            evictions: { ...nearStore.evictions },
-          },
-    circuitBreaker: Object.fromEntries(parts.far.map((far) => [far.guarded.name, far.guarded.state])),
-    health: parts.far.every((far) => far.guarded.state === 'closed') && namespaces.every((space) => space.ledger.isUp) ? 'ok' : 'degraded',
-    warmingSchedule: [],
-    namespaces,
-  }
+function checkDependencies(value: unknown): Dependencies {
+  if (value === undefined) return 'off'
+  if (value === 'off' || value === 'declared' || value === 'tracked') return value
+  throw new MillpondError('OPTION_INVALID', `dependencies: ${show(value)} is not known: use 'off', 'declared' or 'tracked'`)
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

@@ -5,7 +5,12 @@ import type { EventName, Listener } from '../core/events.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
+import { ModelEvents } from '../invalidate/model-events.ts'
+import type { ModelId } from '../invalidate/model-tags.ts'
+import type { ChangeKind } from '../invalidate/relations.ts'
+import { type ScheduleTime, scheduleInvalidation } from '../invalidate/schedule.ts'
 import { encodeToken } from '../invalidate/token.ts'
+import type { Jobs } from '../jobs/index.ts'
 import { type Explanation, explain } from './explain.ts'
 import { forget, type Receipt } from './forget.ts'
 import type { Found } from './found.ts'
@@ -50,6 +55,10 @@ export interface CacheParts {
   /** Opens (or returns) the cache of a namespace. */
   readonly open: (namespace: string) => Cache
   readonly info: () => CacheInfo
+  /** The cache's jobs; started with the first call. */
+  readonly jobs: () => Jobs
+  /** The kind of this cache's jobs: several caches may share a table. */
+  readonly jobKind: string
   readonly close: () => Promise<void>
 }
 
@@ -58,6 +67,7 @@ export class Cache {
   readonly #parts: CacheParts
   readonly #isStrong: boolean
   readonly #refreshAhead: number
+  #changes: ModelEvents<Receipt> | undefined
 
   /** Made by `createCache`. */
   constructor(parts: CacheParts) {
@@ -231,6 +241,51 @@ export class Cache {
   invalidate(criteria: Criteria, options?: InvalidateOptions): Promise<Receipt>
   async invalidate(criteria: Criteria, options: InvalidateOptions = {}): Promise<Receipt | DryRun> {
     return this.#invalidate(criteria, options)
+  }
+
+  /**
+   * Invalidates later: after a time, or at an instant (one that has passed means at once). Resolves with the job's id once the job is stored.
+   * Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.
+   */
+  async schedule(criteria: Criteria, when: ScheduleTime & { readonly mode?: 'delete' | 'expire' }): Promise<string> {
+    this.#checkOpen()
+    const { name: namespace, relations, clock } = this.#space
+    const { mode, ...time } = when
+    return scheduleInvalidation(
+      {
+        jobs: this.#parts.jobs(),
+        kind: this.#parts.jobKind,
+        namespace,
+        criteria,
+        relations,
+        now: clock.now(),
+        ...(mode === undefined ? {} : { mode }),
+      },
+      time,
+    )
+  }
+
+  /** Scheduled invalidations of the whole cache: list, cancel. */
+  get jobs(): Pick<Jobs, 'list' | 'get' | 'cancel'> {
+    return this.#parts.jobs()
+  }
+
+  /**
+   * A row (or, without an id, any row) of a model has changed, and the change is committed: what carries the model's tags (`modelTags`) goes, with its
+   * declared relations. Within `cache.changes.during(work)` it waits for the end of the work.
+   */
+  modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<Receipt | undefined> {
+    this.#checkOpen()
+    return this.changes.modelChanged(model, id, kind)
+  }
+
+  /** Changes of models, collected until their transaction has committed. */
+  get changes(): ModelEvents<Receipt> {
+    this.#changes ??= new ModelEvents({
+      relations: this.#space.relations,
+      invalidate: (plan) => forget(this.#space, { tags: plan.tags, reason: 'data_changed' }),
+    })
+    return this.#changes
   }
 
   /**

@@ -1,5 +1,7 @@
 // What a cache tells about itself: plain snapshots, made when asked.
-import { type CacheStats, hitRate, type LatencyStats, type TierStats } from '../observe/index.ts'
+import type { NearStore } from '../core/contracts.ts'
+import { DEFAULT_POLICY } from '../core/options.ts'
+import { type CacheStats, createHistogram, hitRate, type LatencyStats, type TierStats } from '../observe/index.ts'
 import type { FarTier, Space } from './space.ts'
 
 /** What a namespace has counted, with the state of its ledger. */
@@ -114,3 +116,53 @@ function farStats(space: Space, far: FarTier): TierStats {
 
 const WITH_BUCKETS = { buckets: true } as const
 const NO_LATENCY: LatencyStats = Object.freeze({ count: 0, avgMs: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 })
+
+/** The whole cache in one object. */
+export function describeCache(name: string, spaces: readonly Space[], ledger: string, nearStore: NearStore | undefined): CacheInfo {
+  const namespaces = spaces.map(describeSpace)
+  const far = spaces[0]?.far ?? []
+  const policy = spaces[0]?.policy ?? DEFAULT_POLICY
+  const levels = [
+    ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process', enabled: true }]),
+    ...far.map(({ guarded, enabled }) => ({ name: guarded.name, scope: guarded.tier.scope as string, enabled })),
+  ]
+  const hits = sum(namespaces.map((space) => space.hits))
+  const misses = sum(namespaces.map((space) => space.misses))
+  const memoryHits = sum(namespaces.map((space) => space.tiers.find((tier) => tier.name === 'memory')?.hits ?? 0))
+  const get = createHistogram()
+  for (const space of spaces) get.merge(space.latency.get)
+  return {
+    name,
+    config: {
+      ttlMs: policy.ttlMs,
+      staleForMs: policy.staleForMs,
+      tiers: levels.map((level) => level.name),
+      ledger: ledger,
+      consistency: policy.consistency,
+    },
+    cacheLevels: levels.map((level, index) => ({ level: index + 1, ...level })),
+    metrics: {
+      hitRate: hitRate(hits, misses),
+      l1HitRate: hitRate(memoryHits, hits + misses - memoryHits),
+      avgGetTimeMs: get.view().avgMs,
+      p95GetTimeMs: get.percentile(0.95),
+      totalOperations: sum(namespaces.map((space) => space.hits + space.misses + space.sets + space.deletes)),
+    },
+    memory:
+      nearStore === undefined
+        ? undefined
+        : {
+            entries: nearStore.entries,
+            bytes: nearStore.bytes,
+            ...nearStore.limits,
+            policy: nearStore.policy,
+            evictions: { ...nearStore.evictions },
+          },
+    circuitBreaker: Object.fromEntries(far.map(({ guarded }) => [guarded.name, guarded.state])),
+    health: far.every(({ guarded }) => guarded.state === 'closed') && namespaces.every((space) => space.ledger.isUp) ? 'ok' : 'degraded',
+    warmingSchedule: [],
+    namespaces,
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

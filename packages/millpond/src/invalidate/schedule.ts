@@ -24,6 +24,8 @@ export interface ScheduleOptions {
   readonly relations?: Relations
   /** Epoch milliseconds. */
   readonly now: number
+  /** The kind of the job, where several caches share a table. Default `INVALIDATION_JOB`. */
+  readonly kind?: string
 }
 
 /** One of both. A time that has passed means at once. */
@@ -42,12 +44,12 @@ export const INVALIDATION_JOB = 'millpond.invalidate'
  * @throws MillpondError as `resolveCriteria` does, before anything is stored; `VALUE_TOO_LARGE` for criteria over 64 KB.
  */
 export async function scheduleInvalidation(
-  { jobs, namespace, criteria, mode, relations, now }: ScheduleOptions,
+  { jobs, namespace, criteria, mode, relations, now, kind = INVALIDATION_JOB }: ScheduleOptions,
   when: ScheduleTime,
 ): Promise<string> {
   resolveCriteria(criteria, { now, ...(relations === undefined ? {} : { relations }) })
   return jobs.add(
-    INVALIDATION_JOB,
+    kind,
     { namespace: checkName(namespace, 'namespace'), criteria: toPlain(criteria), ...(mode === undefined ? {} : { mode }) },
     when,
   )

@@ -1,0 +1,117 @@
+// The tiers that a cache is given: checked, put in order, and one of them chosen to keep the ledger.
+import type { Clock, Tier } from './core/contracts.ts'
+import { type Duration, parseDuration } from './core/duration.ts'
+import { MillpondError, show } from './core/errors.ts'
+import type { Events } from './core/events.ts'
+import { checkNames } from './core/options.ts'
+import type { FarTier, Keep } from './engine/space.ts'
+import type { MemoryTier } from './memory/index.ts'
+import { createHistogram } from './observe/index.ts'
+import type { BreakerOptions } from './wrap/breaker.ts'
+import { guardTier } from './wrap/guard.ts'
+
+/** A tier with settings of its own. */
+export interface TierUse {
+  readonly use: MemoryTier | Tier
+  /** How long the tier keeps an entry, as a multiple of the entry's TTL. Default 1. Never changes how long an entry is fresh. */
+  readonly ttlFactor?: number
+  /** The longest the tier keeps an entry. Default: no limit. */
+  readonly ttl?: Duration
+  /** Copy an entry to the tiers above after this many reads found here. Default 1. */
+  readonly promoteAfter?: number
+  /** `false`: configured, but not used. Default true. */
+  readonly enabled?: boolean
+  /** The longest a single command may take. Default 250 ms. */
+  readonly timeout?: Duration
+  readonly breaker?: BreakerOptions
+}
+
+const USE_NAMES = new Set(['use', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
+/** The longest that a command to a far tier, or a step of the ledger, may take. */
+export const COMMAND_MS = 250
+
+export interface MemoryUse extends TierUse {
+  readonly use: MemoryTier
+}
+export interface FarUse extends TierUse {
+  readonly use: Tier
+}
+
+const isMemory = (use: MemoryTier | Tier): use is MemoryTier => 'kind' in use && use.kind === 'memory'
+export const isMemoryUse = (use: TierUse): use is MemoryUse => isMemory(use.use)
+export const isFarUse = (use: TierUse): use is FarUse => !isMemory(use.use)
+
+export function asUse(given: unknown, index: number): TierUse {
+  if (typeof given === 'object' && given !== null) {
+    if ('use' in given) {
+      checkNames(given, USE_NAMES, `option of tiers[${index}]`)
+      if (isTier(given.use)) return { ...given, use: given.use }
+    } else if (isTier(given)) return { use: given }
+  }
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `tiers[${index}]: ${show(given)} is no tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`,
+  )
+}
+
+const isTier = (given: unknown): given is MemoryTier | Tier =>
+  typeof given === 'object' && given !== null && ('createStore' in given || ('read' in given && 'write' in given && 'drop' in given))
+
+export function checkOrder(uses: readonly TierUse[]): void {
+  if (uses.length === 0)
+    throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
+  const at = uses.findLastIndex(isMemoryUse)
+  if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
+}
+
+/** The ledger lives where it reaches furthest; among equals, deepest. */
+export function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
+  const used = uses.filter((use) => use.enabled !== false)
+  const reach = { process: 0, host: 1, shared: 2 } as const
+  const holders = used.filter((use) => use.use.ledger !== undefined)
+  const best = holders.reduce<FarUse | undefined>(
+    (held, use) => (held === undefined || reach[use.use.scope] >= reach[held.use.scope] ? use : held),
+    undefined,
+  )
+  const beyond = used.find(
+    (use) => reach[use.use.scope] > (best === undefined ? 0 : reach[best.use.scope]) || (best === undefined && use.use.durable),
+  )
+  if (beyond === undefined) return best
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `tiers: ${show(beyond.use.name)} reaches further than any tier that can keep the ledger: without one, nobody can tell which of its entries are valid; add redis, or sqlite for one host`,
+  )
+}
+
+export function keepOf(use: Pick<TierUse, 'ttlFactor' | 'ttl'>, factor: number): Keep {
+  const value = use.ttlFactor ?? factor
+  if (typeof value !== 'number' || !(value > 0) || value > 1000) {
+    throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)
+  }
+  return { factor: value, ttlMs: use.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(use.ttl, 'ttl') }
+}
+
+export function farTier(use: FarUse, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
+  const promoteAfter = use.promoteAfter ?? 1
+  if (!Number.isSafeInteger(promoteAfter) || promoteAfter < 1)
+    throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(promoteAfter)} is not allowed: give a whole number from 1`)
+  const latency = createHistogram()
+  const guarded = guardTier(
+    use.use,
+    {
+      timeoutMs: use.timeout === undefined ? COMMAND_MS : parseDuration(use.timeout, 'timeout'),
+      ...(use.breaker === undefined ? {} : { breaker: use.breaker }),
+    },
+    clock,
+    {
+      onError: (tier, verb, error) => {
+        far.errors++
+        events.emit('tierError', { tier, verb, error })
+      },
+      onState: (tier, state) => events.emit('breaker', { tier, state }),
+      onTimed: (_tier, _verb, ms) => latency.record(ms),
+    },
+  )
+  const far: FarTier = { guarded, keep: keepOf(use, 1), promoteAfter, holdsLedger, latency, enabled: use.enabled !== false, errors: 0 }
+  return far
+}
