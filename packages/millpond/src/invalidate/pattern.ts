@@ -35,7 +35,8 @@ export function isRegexSource(pattern: string): boolean {
 
 /**
  * Compiles a glob (`*` any run, `?` one character, `\` the next one plain) or a regular expression. A regular expression matches when it is found
- * in the key: `^user:1` matches `user:10`, `^user:1$` does not.
+ * in the key: `^user:1` matches `user:10`, `^user:1$` does not. It means what RE2 means by it, also when it came as a RegExp: `\s` is white space of
+ * ASCII, lines end at `\n` alone, case is folded as Unicode does.
  * @throws MillpondError `PATTERN_INVALID` for what is empty, too long, too large, not well-formed or not linear; `OPTION_INVALID` when a regular
  * expression is given and re2js is not installed.
  */

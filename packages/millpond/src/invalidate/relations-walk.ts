@@ -52,6 +52,10 @@ export class Walk {
     this.#fit()
   }
 
+  isWhole(model: string): boolean {
+    return this.#met.get(model)?.has(WHOLE) ?? false
+  }
+
   next(): Met | undefined {
     for (;;) {
       const met = this.#queue[this.#at++]

@@ -145,16 +145,18 @@ export class Relations {
 }
 
 function reachRows(walk: Walk, edge: Edge, from: CascadeStep, follows: boolean): void {
-  for (const id of rowsOf(edge, from))
-    walk.reach({ model: edge.model, ...(id === undefined ? {} : { id }), by: from.model, depth: from.depth + 1 }, follows)
+  for (const id of rowsOf(edge, from)) {
+    walk.reach({ model: edge.model, ...(id === undefined ? {} : { id: idText(id) }), by: from.model, depth: from.depth + 1 }, follows)
+    // A million ids add nothing to a model that goes whole.
+    if (walk.isWhole(edge.model)) return
+  }
 }
 
-function rowsOf(edge: Edge, step: CascadeStep): readonly (string | undefined)[] {
-  if (step.id === undefined || edge.id === undefined) return [undefined]
-  if (edge.id === 'same') return [step.id]
-  const ids = edge.id(unescaped(step.id))
-  if (ids === undefined) return [undefined]
-  return (Array.isArray(ids) ? ids : [ids]).map(idText)
+function rowsOf(edge: Edge, { id }: CascadeStep): readonly (ModelId | undefined)[] {
+  if (id === undefined || edge.id === undefined) return [undefined]
+  if (edge.id === 'same') return [unescaped(id)]
+  const ids = edge.id(unescaped(id)) ?? undefined
+  return typeof ids === 'object' ? ids : [ids]
 }
 
 const unescaped = (text: string): string => (text.startsWith('\\') ? text.slice(1) : text)

@@ -163,7 +163,8 @@ export class Jobs {
     try {
       const { jobs, nextInMs } = await store.claim(this.#kinds, room, lease, this.#leaseMs)
       for (const job of jobs) this.#run(job, lease, askedAt)
-      return Math.min(this.#pollMs, nextInMs ?? this.#pollMs)
+      // What is due and could not be taken is held by somebody for a moment.
+      return Math.min(this.#pollMs, Math.max(nextInMs ?? this.#pollMs, jobs.length === 0 ? 5 : 0))
     } catch (error) {
       onError?.(error, undefined)
       return this.#pollMs
