@@ -6,7 +6,7 @@ import { leaseCases, stepCases } from './ledger-steps.ts'
 import type { LedgerSubject } from './ledger-subject.ts'
 import { type Case, type Runner, register } from './runner.ts'
 
-export type { LedgerSubject, LedgerTier, LedgerTuning } from './ledger-subject.ts'
+export type { LedgerSubject, LedgerTuning } from './ledger-subject.ts'
 
 /** Runs the suite: `describeLedger({ describe, it }, { name: 'sqlite', open })`. */
 export function describeLedger(runner: Runner, subject: LedgerSubject): void {

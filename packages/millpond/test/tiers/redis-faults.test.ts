@@ -1,4 +1,5 @@
 // The Redis tier when the server is slow, frozen, killed, emptied, restarted or refuses.
+import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import { change, commitItem, tag } from '../../src/testing/ledger-subject.ts'
@@ -368,7 +369,7 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
         (error: Error) => error,
       )
       expect(refused.message).toMatch(/WRONGPASS/)
-      expect(refused.message).not.toMatch(/guess|w\/rd/)
+      expect(inspect(refused, { depth: 9, showHidden: true })).not.toMatch(/guess|w\/rd/)
     } finally {
       await Promise.all([tier, untrusting, wrong].map((one) => one.close()))
       await server.stop()

@@ -72,6 +72,14 @@ describe('other options', () => {
     expect(error.message).toMatch(message)
   })
 
+  test('what a client has options of its own for', async () => {
+    const { Redis } = await import('ioredis')
+    const client = new Redis({ lazyConnect: true })
+    expect(refusal({ client, url: 'redis://a' }).message).toMatch(/client: is given beside url/)
+    expect(refusal({ client, password: 'secret' }).message).toMatch(/password: is given beside client/)
+    client.disconnect()
+  })
+
   test('durations', () => {
     expect(refusal({ commandTimeout: 'soon' }).code).toBe('DURATION_INVALID')
   })

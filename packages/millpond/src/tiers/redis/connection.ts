@@ -213,7 +213,9 @@ export class NodeConnection implements Connection {
 
   #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
     if (this.#closed) return new MillpondError('CLOSED', `[redis] ${what}: the tier is closed`)
-    return new MillpondError(code, `[redis] ${what}: ${cause instanceof Error ? cause.message : 'there is no connection'}`, { cause })
+    return new MillpondError(code, `[redis] ${what}: ${cause instanceof Error ? cause.message : 'there is no connection'}`, {
+      cause: withoutCommand(cause),
+    })
   }
 }
 
@@ -319,6 +321,12 @@ class Subscriptions {
   #wake(channel: string): void {
     for (const wake of this.#channels.get(channel) ?? []) wake()
   }
+}
+
+/** The client hangs the failed command on its errors, and so passwords (AUTH) and values would reach logs. */
+function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error) Reflect.deleteProperty(error, 'command')
+  return error
 }
 
 /** A demoted master answers so: the next connection may find the new one. */

@@ -28,6 +28,9 @@ const SCAN_STEP = '1000'
  * Connects with the first command, not before. A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls
  * reject at once, and the connection comes back by itself. Whether the server keeps its data over a restart is its own setting.
  *
+ * A least-privilege user for the key prefix `shop:` needs `~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget
+ * +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe`.
+ *
  * @throws MillpondError `OPTION_INVALID` (option, URL, ioredis not installed), `DURATION_INVALID`.
  */
 export function redis(options: RedisTierOptions = {}): RedisTier {

@@ -87,6 +87,9 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   if (client !== undefined && (options.url !== undefined || named.length > 0)) {
     throw new MillpondError('OPTION_INVALID', 'redis client: is given beside url, host or path: use one or the other')
   }
+  const own = (['username', 'password', 'tls'] as const).find((name) => client !== undefined && options[name] !== undefined)
+  if (own !== undefined)
+    throw new MillpondError('OPTION_INVALID', `redis ${own}: is given beside client, whose options count: set it there`)
   if (typeof keyPrefix !== 'string') {
     throw new MillpondError('OPTION_INVALID', `redis keyPrefix: ${show(keyPrefix)} is no text`)
   }
