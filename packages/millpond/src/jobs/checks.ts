@@ -11,6 +11,11 @@ export interface RetentionOptions {
   readonly keepFailed?: Duration
 }
 
+export interface ServerOptions extends QueueOptions {
+  /** The longest a step may take. Default `'10s'`. */
+  readonly timeout?: Duration
+}
+
 export interface QueueOptions extends RetentionOptions {
   /** Jobs of another queue are never seen. Default `jobs`. */
   readonly queue?: string
@@ -26,6 +31,9 @@ export function resolveRetention(options: RetentionOptions): JobRetention {
     keepFailedMs: keep(options.keepFailed, 'keepFailed', DEFAULT_RETENTION.keepFailedMs),
   }
 }
+
+export const stepMs = (options: ServerOptions): number =>
+  Math.min(2 ** 31 - 1, options.timeout === undefined ? STEP_MS : parseDuration(options.timeout, 'timeout'))
 
 export const queueName = (options: QueueOptions): string => checkName(options.queue ?? 'jobs', 'queue')
 
@@ -57,6 +65,19 @@ export function checkJobWord(word: unknown, what: string): string {
 export function errorText(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   return text.slice(0, 1000).toWellFormed().replaceAll('\u0000', '\ufffd')
+}
+
+/** How long a server may take for a step, in milliseconds. A frozen one must not hold its callers for ever. */
+const STEP_MS = 10_000
+
+/** The work's answer, or `JOB_STORE_FAILED` when it takes too long. What comes later is ignored. */
+export function inTime<T>(store: string, what: string, ms: number, work: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const late = (): void => reject(new MillpondError('JOB_STORE_FAILED', `[${store}] job ${what}: no answer within ${ms} ms`))
+    const timer = setTimeout(late, ms)
+    timer.unref()
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }
 
 export function storeFailed(store: string, what: string, cause: unknown): MillpondError {

@@ -1,6 +1,6 @@
 // The job table in PostgreSQL: rows are claimed with FOR UPDATE SKIP LOCKED, times are the server's.
 import { MillpondError, show } from '../core/errors.ts'
-import { type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
+import { inTime, queueName, resolveList, resolveRetention, type ServerOptions, stepMs, storeFailed } from './checks.ts'
 import type { Claimed, JobStore, ListOptions, NewJob } from './contract.ts'
 import { JOB_COLUMNS, jobOf } from './sql-row.ts'
 
@@ -9,7 +9,7 @@ export interface PostgresJobsPool {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
 }
 
-export interface PostgresJobsOptions extends QueueOptions {
+export interface PostgresJobsOptions extends ServerOptions {
   /** It stays open after `close`. */
   readonly pool: PostgresJobsPool
   /** Default `millpond_jobs`; `schema.table` is possible. */
@@ -44,21 +44,25 @@ export function postgresJobs(options: PostgresJobsOptions): JobStore {
   const queue = queueName(options)
   const { keepDoneMs, keepFailedMs } = resolveRetention(options)
   let installed: Promise<unknown> | undefined = options.install === false ? Promise.resolve() : undefined
+  const timeoutMs = stepMs(options)
   let isClosed = false
 
   const step = async (what: string, sql: string, values: unknown[]): Promise<{ rows: unknown[]; count: number }> => {
     if (isClosed) throw new MillpondError('CLOSED', '[postgres] jobs: the store is closed')
     try {
-      installed ??= install(pool, table)
-      await installed.catch((error: unknown) => {
-        installed = undefined
-        throw error
-      })
-      const { rows, rowCount } = await pool.query(sql, values)
+      const { rows, rowCount } = await inTime('postgres', what, timeoutMs, run(sql, values))
       return { rows, count: rowCount ?? 0 }
     } catch (error) {
       throw storeFailed('postgres', what, error)
     }
+  }
+  const run = async (sql: string, values: unknown[]): ReturnType<PostgresJobsPool['query']> => {
+    installed ??= install(pool, table).catch((error: unknown) => {
+      installed = undefined
+      throw error
+    })
+    await installed
+    return pool.query(sql, values)
   }
   const changed = async (what: string, sql: string, ...values: unknown[]): Promise<boolean> => (await step(what, sql, values)).count > 0
   const leasedBy = "queue = $1 AND id = $2 AND lease = $3 AND state = 'running'"

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { MillpondError } from '../core/errors.ts'
 import { checkName } from '../core/key.ts'
-import { type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
+import { inTime, queueName, resolveList, resolveRetention, type ServerOptions, stepMs, storeFailed } from './checks.ts'
 import type { Claimed, Job, JobStore, ListOptions, NewJob } from './contract.ts'
 import { SCRIPTS } from './redis-scripts.ts'
 import { stateOf } from './sql-row.ts'
@@ -12,7 +12,7 @@ export interface RedisJobsClient {
   call(command: string, args: (string | number)[]): Promise<unknown>
 }
 
-export interface RedisJobsOptions extends QueueOptions {
+export interface RedisJobsOptions extends ServerOptions {
   /** It stays open after `close`. */
   readonly client: RedisJobsClient
   /** What keys begin with. Default `millpond`. */
@@ -27,12 +27,13 @@ export function redisJobs(options: RedisJobsOptions): JobStore {
   const { client } = options
   const base = `{${checkName(options.prefix ?? 'millpond', 'prefix')}:jobs:${queueName(options)}}`
   const { keepDoneMs, keepFailedMs } = resolveRetention(options)
+  const timeoutMs = stepMs(options)
   let isClosed = false
 
   const step = async (name: Script, ...args: (string | number)[]): Promise<unknown> => {
     if (isClosed) throw new MillpondError('CLOSED', '[redis] jobs: the store is closed')
     try {
-      return await run(client, SCRIPTS[name], base, args)
+      return await inTime('redis', name, timeoutMs, run(client, SCRIPTS[name], base, args))
     } catch (error) {
       throw storeFailed('redis', name, error)
     }

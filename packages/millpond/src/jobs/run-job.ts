@@ -89,26 +89,27 @@ async function settle(
 /** Asks for more time at each third of the lease. A store that is silent until the lease is over has lost it for us. */
 function renewing(job: Job, { store, clock, lease, leaseMs, leasedAt, controller, report }: RunJobOptions): () => void {
   let isOver = false
-  let renewedAt = leasedAt
-  let cancel = clock.after(leaseMs / 3, () => void renew())
+  const lose = (): void => {
+    if (!isOver) controller.abort(lost(job))
+  }
+  const expiry = (from: number): (() => void) => clock.after(Math.max(0, from + leaseMs - clock.monotonic()), lose)
   const renew = async (): Promise<void> => {
     const askedAt = clock.monotonic()
     try {
       if (!(await store.renew(job.id, lease, leaseMs))) return lose()
-      renewedAt = askedAt
+      cancelExpiry()
+      if (!isOver) cancelExpiry = expiry(askedAt)
     } catch (error) {
       if (!isOver) report(error)
     }
-    if (isOver) return
-    if (clock.monotonic() - renewedAt >= leaseMs) lose()
-    else cancel = clock.after(leaseMs / 3, () => void renew())
+    if (!isOver) cancelRenewal = clock.after(leaseMs / 3, () => void renew())
   }
-  const lose = (): void => {
-    if (!isOver) controller.abort(lost(job))
-  }
+  let cancelRenewal = clock.after(leaseMs / 3, () => void renew())
+  let cancelExpiry = expiry(leasedAt)
   return () => {
     isOver = true
-    cancel()
+    cancelRenewal()
+    cancelExpiry()
   }
 }
 

@@ -294,6 +294,27 @@ describe('Jobs', () => {
     expect([abortedAt - startedAt]).toEqual([30_000])
   })
 
+  it('a renewal that never answers stops the handler when the lease is over', async () => {
+    const clock = fakeClock()
+    const store: JobStore = { ...memoryJobs({ clock }), renew: () => new Promise<boolean>(() => undefined) }
+    const startedAt = clock.monotonic()
+    let abortedAt = 0
+    const { jobs } = setup(
+      {
+        lease: '30s',
+        work: async (_, { signal }) => {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+          abortedAt = clock.monotonic()
+        },
+      },
+      { clock, store },
+    )
+    jobs.start()
+    await jobs.add('work', 1)
+    await clock.run(30_000)
+    expect(abortedAt - startedAt).toBe(30_000)
+  })
+
   it('refuses what cannot be run', async () => {
     const { jobs } = setup()
     const wrong: [() => Promise<unknown>, string][] = [

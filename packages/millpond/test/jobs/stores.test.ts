@@ -94,6 +94,20 @@ describeWith('redis', 'redis', () => {
     await server.restart({ empty: true })
   })
 
+  it('a frozen server is a typed error in time', async () => {
+    const store = redisJobs({ client: connect(), queue: 'frozen', timeout: 100 })
+    await store.list()
+    server.pause()
+    try {
+      await expect(store.get('a')).rejects.toMatchObject({
+        code: 'JOB_STORE_FAILED',
+        message: expect.stringContaining('no answer within 100 ms'),
+      })
+    } finally {
+      server.resume()
+    }
+  })
+
   it('lists more than a page, and sweeps what has expired out of the list', async () => {
     const store = redisJobs({ client: connect(), queue: queue(), keepFailed: '20ms' })
     await Promise.all(
@@ -166,6 +180,20 @@ describeWith('postgres', 'postgres', () => {
     expect(await store.add({ id: 'a', kind: 'k', payload: '1', due: { inMs: 0 } })).toBe(true)
     expect((await store.claim(['k'], 1, 'l', 1000)).jobs).toHaveLength(1)
     await limited.end()
+  })
+
+  it('a frozen server is a typed error in time', async () => {
+    const store = postgresJobs({ pool, timeout: 100 })
+    await store.list()
+    server.pause()
+    try {
+      await expect(store.get('a')).rejects.toMatchObject({
+        code: 'JOB_STORE_FAILED',
+        message: expect.stringContaining('no answer within 100 ms'),
+      })
+    } finally {
+      server.resume()
+    }
   })
 
   it('refuses table names that are more than a name', () => {
