@@ -13,19 +13,24 @@ import type { Slots } from './slots.ts'
 const TAILS = [SHORT_TAIL, 24]
 /** An index up to this size may be rebuilt at any time: some 3 ms. */
 const SMALL = 1 << 15
+/** A space with less than this part of all slots is collected from its own cells. */
+const FEW = 8
+const NONE = -1
 
 /** The keys of one space. */
 export class KeyIndex {
   readonly #slots: Slots
+  readonly #space: number
   readonly near: ProbeTable
   readonly far: ProbeTable
   #level = 0
   tail = SHORT_TAIL
 
-  constructor(slots: Slots) {
+  constructor(slots: Slots, space: number) {
     this.#slots = slots
-    this.near = new ProbeTable(slots, true)
-    this.far = new ProbeTable(slots, false)
+    this.#space = space
+    this.near = new ProbeTable(slots, true, (key) => hashTail(key, this.tail))
+    this.far = new ProbeTable(slots, false, hashKey)
   }
 
   get size(): number {
@@ -50,34 +55,22 @@ export class KeyIndex {
   /** The slot holds its key already, and the index does not have it. */
   insert(slot: number, hash: number): void {
     if (this.near.isFull) {
-      this.#grow()
+      this.#grow(slot)
       this.#place(slot, this.#hash(slot))
     } else this.#place(slot, hash)
-    if (this.#isMisled() && this.size <= SMALL) this.#grow()
+    if (this.#isMisled() && this.size <= SMALL) this.#grow(NONE)
   }
 
   #place(slot: number, hash: number): void {
     if (this.#level < TAILS.length && this.near.insert(slot, hash)) return
     const far = this.far
-    if (far.isFull) {
-      const { hashes } = this.#slots
-      for (const moved of far.drain(far.cells * 2)) far.insert(moved, hashes[moved] as number)
-    }
+    if (far.isFull) for (const moved of far.drain(far.cells * 2)) far.insert(moved, hashKey(this.#slots.key(moved)))
     far.insert(slot, hashKey(this.#slots.key(slot)))
   }
 
   /** The slot must still hold its key. */
   remove(slot: number): void {
-    const hash = this.#slots.hashes[slot] as number
-    if (!this.near.remove(slot, hash)) this.far.remove(slot, hash)
-  }
-
-  #grow(): void {
-    if (this.#isMisled()) {
-      this.#level++
-      this.tail = TAILS[this.#level] ?? SHORT_TAIL
-      this.#resettle(true)
-    } else this.#resettle(false)
+    if (!this.near.remove(slot)) this.far.remove(slot)
   }
 
   /** More than an eighth of the keys strayed: their tails do not tell them apart. */
@@ -85,15 +78,28 @@ export class KeyIndex {
     return this.far.size > 16 + (this.near.size >>> 3) && this.#level < TAILS.length
   }
 
-  /** Everybody gets a new place in a table that has room for all; strays may come home. */
-  #resettle(rehash: boolean): void {
-    const near = this.near
-    const { hashes } = this.#slots
-    const strays = [...this.far.drain(this.far.cells)]
+  /** Everybody but `newcomer` gets a new place in tables that have room for all; strays may come home. */
+  #grow(newcomer: number): void {
+    if (this.#isMisled()) {
+      this.#level++
+      this.tail = TAILS[this.#level] ?? SHORT_TAIL
+    }
+    const { near, far } = this
+    const slots = this.#slots
+    const count = this.size
     let cells = near.cells * 2
-    while (cells < (near.size + strays.length) * 2) cells *= 2
-    for (const slot of near.drain(cells)) this.#place(slot, rehash ? this.#hash(slot) : (hashes[slot] as number))
-    for (const slot of strays) this.#place(slot, this.#hash(slot))
+    while (cells < count * 2) cells *= 2
+    if (count * FEW < slots.end) {
+      const all = [...near.drain(cells), ...far.drain(far.cells)]
+      for (const slot of all) this.#place(slot, this.#hash(slot))
+      return
+    }
+    // Slots in their order: keys that came one after the other lie side by side in memory, and reading them is what costs.
+    near.reset(cells)
+    far.reset(far.cells)
+    for (let slot = 0; slot < slots.end; slot++) {
+      if (slot !== newcomer && slots.holds(slot) && slots.space(slot) === this.#space) this.#place(slot, this.#hash(slot))
+    }
   }
 
   #hash(slot: number): number {

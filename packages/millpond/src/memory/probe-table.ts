@@ -9,6 +9,9 @@ const MOST_FULL = 0.75
 const REACH = 64
 const TWIN = 21
 
+/** What a table knows of each slot in place of its hash: how far from home it settled. From here on it must be looked up. */
+const FAR_AWAY = 255
+
 /**
  * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe rarely touches a key
  * that is not the one asked for. Bounded: a key that finds no place within reach is refused, so that no choice of keys makes a step longer.
@@ -18,13 +21,16 @@ export class ProbeTable {
   readonly #slots: Slots
   readonly #slotMask: number
   readonly #reach: number
+  readonly #hash: (key: string) => number
   #cells = new Int32Array(FIRST_CELLS)
   #mask = FIRST_CELLS - 1
 
-  constructor(slots: Slots, bounded: boolean) {
+  /** `hash`: the one that `find` and `insert` are called with. */
+  constructor(slots: Slots, bounded: boolean, hash: (key: string) => number) {
     this.#slots = slots
     this.#slotMask = 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
     this.#reach = bounded ? REACH : 0x3fffffff
+    this.#hash = hash
   }
 
   get isFull(): boolean {
@@ -59,40 +65,43 @@ export class ProbeTable {
   insert(slot: number, hash: number): boolean {
     const cells = this.#cells
     const slotMask = this.#slotMask
-    let at = hash & this.#mask
+    const mask = this.#mask
+    let at = hash & mask
     for (let reach = this.#reach; reach >= 0; reach--) {
       const cell = cells[at] as number
       if (cell === 0) {
         cells[at] = (hash & ~slotMask) | (slot + 1)
-        this.#slots.hashes[slot] = hash
+        this.#settled(slot, (at - hash) & mask)
         this.size++
         return true
       }
       if (((cell ^ hash) & ~slotMask) === 0) reach -= TWIN
-      at = (at + 1) & this.#mask
+      at = (at + 1) & mask
     }
     return false
   }
 
-  /** `false`: the slot is not in this table. */
-  remove(slot: number, hash: number): boolean {
+  /** The slot must still hold its key. `false`: it is not in this table. */
+  remove(slot: number): boolean {
     const cells = this.#cells
     const mask = this.#mask
     const slotMask = this.#slotMask
-    let hole = hash & mask
+    let hole = this.#hash(this.#slots.key(slot)) & mask
     for (let steps = this.#reach; ((cells[hole] as number) & slotMask) !== slot + 1; steps--) {
       if (steps < 0 || cells[hole] === 0) return false
       hole = (hole + 1) & mask
     }
     // Move back whoever would no longer be found beyond the hole, instead of leaving a mark that probes must step over for ever.
     // A key only ever moves towards its place and past nobody, so what was within reach stays within reach.
-    const hashes = this.#slots.hashes
     let at = (hole + 1) & mask
     for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
       const distance = (at - hole) & mask
       if (distance > this.#reach) break
-      if (((at - (hashes[(cell & slotMask) - 1] as number)) & mask) >= distance) {
+      const moved = (cell & slotMask) - 1
+      const displacement = this.#displacement(moved, at)
+      if (displacement >= distance) {
         cells[hole] = cell
+        this.#settled(moved, displacement - distance)
         hole = at
       }
       at = (at + 1) & mask
@@ -102,18 +111,29 @@ export class ProbeTable {
     return true
   }
 
+  #settled(slot: number, displacement: number): void {
+    this.#slots.displacements[slot] = displacement < FAR_AWAY ? displacement : FAR_AWAY
+  }
+
+  #displacement(slot: number, at: number): number {
+    const known = this.#slots.displacements[slot] as number
+    return known < FAR_AWAY ? known : (at - this.#hash(this.#slots.key(slot))) & this.#mask
+  }
+
   /** Empties the table, and hands over the slots that were in it. */
   *drain(cells: number): IterableIterator<number> {
     const old = this.#cells
-    this.#cells = new Int32Array(cells)
-    this.#mask = cells - 1
-    this.size = 0
+    this.reset(cells)
     for (const cell of old) if (cell !== 0) yield (cell & this.#slotMask) - 1
   }
 
-  clear(): void {
-    this.#cells = new Int32Array(FIRST_CELLS)
-    this.#mask = FIRST_CELLS - 1
+  reset(cells: number): void {
+    this.#cells = new Int32Array(cells)
+    this.#mask = cells - 1
     this.size = 0
+  }
+
+  clear(): void {
+    this.reset(FIRST_CELLS)
   }
 }

@@ -37,7 +37,7 @@ export class Space implements Near {
     this.id = id
     this.#owner = owner
     this.#slots = owner.slots
-    this.index = new KeyIndex(owner.slots)
+    this.index = new KeyIndex(owner.slots, id)
     this.marks = owner.hits
     this.#markLimit = owner.hitLimit
     this.#policy = owner.eviction
