@@ -1,0 +1,276 @@
+// The conformance suite of eviction policies: what `Eviction` promises, for every implementation alike.
+import assert from 'node:assert/strict'
+import type { Eviction, EvictionFactory } from '../core/contracts.ts'
+import { seededRandom } from './random.ts'
+import { type Case, type Runner, register } from './runner.ts'
+
+/** The policy under test. */
+export interface EvictionSubject {
+  readonly name: string
+  readonly factory: EvictionFactory
+  /** Cases that this policy cannot pass, each with the reason. */
+  readonly skips?: Readonly<Record<string, string>>
+}
+
+/** Runs the suite: `describeEviction({ describe, it }, { name: 'lru', factory })`. */
+export function describeEviction(runner: Runner, subject: EvictionSubject): void {
+  register(runner, `${subject.name} keeps the Eviction contract`, subject, evictionCases, subject.skips ?? {})
+}
+
+/**
+ * What a store does around a policy, and nothing else: slots, marks, weights. Every answer of the policy is checked against what is held.
+ * Also of use for simulations.
+ */
+export class EvictionDriver {
+  readonly policy: Eviction
+  readonly held = new Map<number, { readonly hash: number; weight: number }>()
+  readonly #free: number[] = []
+  #slots = 0
+  #fresh = 0
+
+  constructor(policy: Eviction, slots = 4) {
+    this.policy = policy
+    this.grow(slots)
+  }
+
+  get weight(): number {
+    let sum = 0
+    for (const entry of this.held.values()) sum += entry.weight
+    return sum
+  }
+
+  grow(slots: number): void {
+    this.#slots = slots
+    this.policy.grow(slots)
+    const { marks, markLimit } = this.policy
+    if (marks === undefined) return
+    assert.ok(marks.length >= slots, `${marks.length} marks for ${slots} slots`)
+    assert.ok(
+      markLimit !== undefined && markLimit > 0 && (markLimit & (markLimit + 1)) === 0,
+      `markLimit ${markLimit} is no power of two less one`,
+    )
+  }
+
+  /** Stores an entry in a slot, the one that was left last if there is one, and returns it. */
+  add(hash: number, weight = 1, cost = 0): number {
+    const slot = this.#free.pop() ?? this.#fresh++
+    if (slot >= this.#slots) this.grow(this.#slots * 2)
+    const { marks } = this.policy
+    if (marks !== undefined) marks[slot] = 0
+    this.policy.add(slot, hash >>> 0, weight, cost)
+    this.held.set(slot, { hash, weight })
+    return slot
+  }
+
+  hit(slot: number): void {
+    const { marks, markLimit = 0 } = this.policy
+    const mark = marks?.[slot]
+    if (marks === undefined || mark === undefined || mark > markLimit) this.policy.hit(slot)
+    else if (mark < markLimit) marks[slot] = mark + 1
+  }
+
+  reweigh(slot: number, weight: number): void {
+    const entry = this.held.get(slot)
+    if (entry !== undefined) entry.weight = weight
+    this.policy.reweigh(slot, weight)
+  }
+
+  remove(slot: number): void {
+    this.policy.remove(slot)
+    this.#leave(slot)
+  }
+
+  /** The slot that left, or -1. Throws when the policy names one that is not held, or none while some are. */
+  victim(): number {
+    const slot = this.policy.victim()
+    if (this.held.size === 0) assert.equal(slot, -1, 'an empty policy has no victim')
+    else assert.ok(this.held.has(slot), `slot ${slot} is not held; held are ${[...this.held.keys()].slice(0, 10).join(', ')}`)
+    if (slot >= 0) this.#leave(slot)
+    return slot
+  }
+
+  clear(): void {
+    this.policy.clear()
+    this.held.clear()
+    this.#free.length = 0
+    this.#fresh = 0
+  }
+
+  #leave(slot: number): void {
+    this.held.delete(slot)
+    this.#free.push(slot)
+  }
+}
+
+const CAPACITY = 50
+
+function driver({ factory }: EvictionSubject, unit: 'entries' | 'bytes' = 'entries', capacity = CAPACITY): EvictionDriver {
+  return new EvictionDriver(factory({ capacity, unit, seed: 1 }))
+}
+
+function scatter(key: number): number {
+  return Math.imul(key + 1, 0x9e3779b1) >>> 0
+}
+
+function fill(held: EvictionDriver, entries: number): void {
+  for (let key = 0; key < entries; key++) held.add(scatter(key))
+}
+
+function drain(held: EvictionDriver): number[] {
+  const order: number[] = []
+  for (let slot = held.victim(); slot >= 0; slot = held.victim()) order.push(slot)
+  return order
+}
+
+/** Random operations of a store that never holds more than `capacity`; the driver checks each answer. Returns the victims. */
+function churn(held: EvictionDriver, seed: number, capacity: number, weigh: () => number): number[] {
+  const random = seededRandom(seed)
+  const victims: number[] = []
+  for (let step = 0; step < 4000; step++) {
+    const slots = [...held.held.keys()]
+    const dice = random.next()
+    if (slots.length === 0 || dice < 0.45) held.add(scatter(random.below(300)), weigh(), random.chance(0.2) ? random.below(500) : 0)
+    else if (dice < 0.85) held.hit(random.pick(slots))
+    else if (dice < 0.92) held.remove(random.pick(slots))
+    else held.reweigh(random.pick(slots), weigh())
+    while (held.weight > capacity) victims.push(held.victim())
+  }
+  return victims
+}
+
+export const evictionCases: readonly Case<EvictionSubject>[] = [
+  {
+    id: 'empty',
+    title: 'nothing held, nobody leaves',
+    run: async (subject) => {
+      const held = driver(subject)
+      assert.equal(held.victim(), -1)
+      held.remove(held.add(scatter(1)))
+      assert.equal(held.victim(), -1)
+    },
+  },
+  {
+    id: 'drain',
+    title: 'everybody leaves once, then nobody',
+    run: async (subject) => {
+      const held = driver(subject)
+      fill(held, CAPACITY)
+      const order = drain(held)
+      assert.deepEqual(
+        [...order].sort((a, b) => a - b),
+        Array.from({ length: CAPACITY }, (_, slot) => slot),
+      )
+    },
+  },
+  {
+    id: 'churn',
+    title: 'whatever comes, only those who are held leave, and nobody is forgotten',
+    run: async (subject) => {
+      for (const capacity of [1, 2, 3, CAPACITY]) {
+        const held = driver(subject, 'entries', capacity)
+        churn(held, capacity, capacity, () => 1)
+        const left = held.held.size
+        assert.equal(drain(held).length, left)
+      }
+    },
+  },
+  {
+    id: 'bytes',
+    title: 'the same with weights that differ and change',
+    run: async (subject) => {
+      const random = seededRandom(7)
+      const held = driver(subject, 'bytes', 20_000)
+      churn(held, 8, 20_000, () => 1 + random.below(3000))
+      const left = held.held.size
+      assert.ok(left > 0)
+      assert.equal(drain(held).length, left)
+    },
+  },
+  {
+    id: 'reads',
+    title: 'an entry that is read after each arrival outlives ten times as many strangers as fit',
+    run: async (subject) => {
+      const held = driver(subject)
+      const favourite = held.add(scatter(1_000_000))
+      held.hit(favourite)
+      for (let key = 0; key < CAPACITY * 10; key++) {
+        held.add(scatter(key))
+        held.hit(favourite)
+        if (held.held.size > CAPACITY) assert.notEqual(held.victim(), favourite, `after ${key} strangers`)
+      }
+    },
+  },
+  {
+    id: 'use',
+    title: 'to be written again is a use',
+    run: async (subject) => {
+      const held = driver(subject)
+      const favourite = held.add(scatter(1_000_000))
+      for (let key = 0; key < CAPACITY * 10; key++) {
+        held.add(scatter(key))
+        held.reweigh(favourite, 1)
+        if (held.held.size > CAPACITY) assert.notEqual(held.victim(), favourite, `after ${key} strangers`)
+      }
+    },
+  },
+  {
+    id: 'grow',
+    title: 'growth forgets nobody, and new slots count',
+    run: async (subject) => {
+      const held = driver(subject, 'entries', 2000)
+      for (let key = 0; key < 2000; key++) {
+        const slot = held.add(scatter(key))
+        if (key % 3 === 0) held.hit(slot)
+      }
+      assert.equal(drain(held).length, 2000)
+    },
+  },
+  {
+    id: 'resize',
+    title: 'another budget keeps everybody until somebody must leave',
+    run: async (subject) => {
+      const held = driver(subject)
+      fill(held, CAPACITY)
+      held.policy.resize(10)
+      assert.equal(held.held.size, CAPACITY)
+      while (held.held.size > 10) held.victim()
+      held.policy.resize(200)
+      fill(held, 190)
+      assert.equal(drain(held).length, 200)
+    },
+  },
+  {
+    id: 'clear',
+    title: 'clear forgets everybody, and work goes on',
+    run: async (subject) => {
+      const held = driver(subject)
+      churn(held, 3, CAPACITY, () => 1)
+      held.clear()
+      assert.equal(held.policy.victim(), -1)
+      fill(held, CAPACITY)
+      assert.equal(drain(held).length, CAPACITY)
+    },
+  },
+  {
+    id: 'repeatable',
+    title: 'the same requests with the same seed choose the same victims',
+    run: async (subject) => {
+      const victims = [1, 2].map(() => churn(driver(subject), 5, CAPACITY, () => 1))
+      assert.ok((victims[0] ?? []).length > 100)
+      assert.deepEqual(victims[0], victims[1])
+    },
+  },
+  {
+    id: 'one-hash',
+    title: 'keys that all have one hash are still told apart',
+    run: async (subject) => {
+      const held = driver(subject)
+      for (let key = 0; key < CAPACITY * 20; key++) {
+        const slot = held.add(42)
+        if (key % 2 === 0) held.hit(slot)
+        if (held.held.size > CAPACITY) held.victim()
+      }
+      assert.equal(drain(held).length, CAPACITY)
+    },
+  },
+]
