@@ -10,6 +10,8 @@ export interface Bytes {
 
 export async function bytesPerEntry(type: SubjectType, capacity: number): Promise<Bytes> {
   const keys = Array.from({ length: capacity }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
+  // Compiled code is no entry: it is made before the first measure.
+  await growth(type, keys.slice(0, 2_000), undefined)
   const plain = await growth(type, keys, undefined)
   return type.ttl ? { plain, ttl: await growth(type, keys, TTL_MS) } : { plain }
 }

@@ -72,3 +72,11 @@ function hashTailSlowly(key: string, tail: number): number {
   for (let i = Math.max(0, last - tail); i < last; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
   return sum ^ (sum >>> 15)
 }
+
+/** Makes the hash of a whole key out of that of its tail, for eviction policies: seeded, good, but without the proof that `hashKey` has. */
+export function hashWhole(key: string, tail: number, tailHash: number): number {
+  const rest = key.length - tail
+  let sum = tailHash
+  for (let i = 0; i < rest; i++) sum = (sum + Math.imul(key.charCodeAt(i), multipliers[i & (BLOCK - 1)] as number)) | 0
+  return scatter(sum)
+}

@@ -1,7 +1,7 @@
 // The in-process tier: several key spaces within one budget of entries and bytes, under one eviction policy.
 import type { Clock, Eviction, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
 import { Expiry } from './expiry.ts'
-import { hashKey } from './hash.ts'
+import { hashWhole } from './hash.ts'
 import { freezeOwned, type Isolated, isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
 import { type Heap, Pressure } from './pressure.ts'
@@ -98,7 +98,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
     this.#write(slot, value, live, weight, entry)
     if (held >= 0) this.eviction.reweigh(slot, policyWeight)
-    else this.eviction.add(slot, hashKey(key) >>> 0, policyWeight, entry.cost ?? 0)
+    else this.eviction.add(slot, hashWhole(key, space.index.tail, hash) >>> 0, policyWeight, entry.cost ?? 0)
     return this.#isOver() ? this.#evict(slot) : true
   }
 
