@@ -5,7 +5,7 @@ import { KIND_NAMES, type KindName } from './cache/kinds.ts'
 import type { LayerName, Observe, Outcome } from './cache/layer.ts'
 import type { Database } from './db/database.ts'
 import { createHotKeys } from './hot-keys.ts'
-import { prometheusText } from './prometheus.ts'
+import { createExporter } from './prometheus.ts'
 
 export interface Tally {
   hits: number
@@ -68,6 +68,7 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
     routes,
     requests: newRoute(),
   }
+  const exporter = createExporter(seen, sources)
   return {
     observe: (layer, asked, outcome, ms) => {
       const tally = seen.layers.get(layer)?.get(asked.kind)
@@ -85,7 +86,7 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
     live: () => describeLive(seen, sources()),
     status: () => describeStatus(sources()),
     analytics: (organizationId) => describeAnalytics(seen, sources(), isMonitoring ? hot.top(organizationId, 20) : []),
-    prometheus: () => prometheusText(seen, sources()),
+    prometheus: () => exporter.text(),
     hotOrganizations: (limit) => hot.organizations(limit),
   }
 }
@@ -148,7 +149,7 @@ function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing }: 
     layers,
     requests: latencyOf(counts.requests.latency),
     database_queries: db.queries(),
-    memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, heap_bytes: process.memoryUsage.rss() },
+    memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, process_bytes: process.memoryUsage.rss() },
     cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
   }
 }

@@ -33,6 +33,8 @@ export interface CacheSettings {
   readonly isMonitoring: boolean
   readonly isWarming: boolean
   readonly warmEveryMs: number
+  /** Scopes that begin so are not invalidated: a fault for the load run to find. */
+  readonly plantedFault: string | undefined
 }
 
 export const HELP = `Usage: npm start -- [options]
@@ -130,6 +132,7 @@ function readCache(cache: string | undefined, env: Environment): CacheSettings {
     isInvalidating: flag('CACHE_INVALIDATION_ENABLED', env),
     isMonitoring: flag('CACHE_MONITORING_ENABLED', env),
     isWarming: flag('CACHE_WARMING_ENABLED', env),
+    plantedFault: text(env.DEALS_PLANTED_FAULT),
     warmEveryMs: whole('CACHE_WARMING_INTERVAL', text(env.CACHE_WARMING_INTERVAL) ?? '300', 1, 86_400) * 1000,
   }
 }

@@ -7,7 +7,7 @@ import type { Settings } from '../settings.ts'
 import { StartError } from '../start-error.ts'
 import { type Import, readCrm } from './crm.ts'
 import { type Fill, fill } from './fill.ts'
-import { DEFAULT_SIZES, generate } from './generate.ts'
+import { DEFAULT_SIZES, type Sizes, generate } from './generate.ts'
 import { summarise, writeReport } from './report.ts'
 
 export interface Prepared {
@@ -34,7 +34,7 @@ interface Source extends Fill {
 export async function prepareData(settings: Settings, say: Say): Promise<Prepared> {
   const source = readSource(settings)
   const db = await openDatabase(
-    settings.databaseUrl === undefined ? { engine: 'sqlite', path: join(settings.folder, fileName(source)) } : { engine: 'postgres', url: settings.databaseUrl },
+    settings.databaseUrl === undefined ? { engine: 'sqlite', path: join(settings.folder, source.isAsked ? sqliteFile(source.source) : 'deals.sqlite') } : { engine: 'postgres', url: settings.databaseUrl },
   )
   try {
     const found = (await readMeta(db)).get('source')
@@ -53,11 +53,10 @@ export async function prepareData(settings: Settings, say: Say): Promise<Prepare
 
 function readSource({ data, sizes = DEFAULT_SIZES }: Settings): Source {
   if (data === undefined) {
-    const { organizations, users, deals, seed } = sizes
     return {
-      source: `generated ${organizations} organisations, ${users} users, ${deals} deals, seed ${seed}`,
+      source: sourceName(sizes),
       produce: (add) => generate(sizes, add),
-      deals,
+      deals: sizes.deals,
       imported: undefined,
       isAsked: sizes !== DEFAULT_SIZES,
     }
@@ -75,9 +74,14 @@ function readSource({ data, sizes = DEFAULT_SIZES }: Settings): Source {
   }
 }
 
-/** Each kind of data has a file of its own, so that trying one does not cost the other. */
-function fileName({ source, isAsked }: Source): string {
-  return isAsked ? `deals-${createHash('sha256').update(source).digest('hex').slice(0, 8)}.sqlite` : 'deals.sqlite'
+/** What identifies generated data. */
+export function sourceName({ organizations, users, deals, seed }: Sizes): string {
+  return `generated ${organizations} organisations, ${users} users, ${deals} deals, seed ${seed}`
+}
+
+/** Each kind of data that somebody asks for has a file of its own, so that trying one does not cost the other. */
+export function sqliteFile(source: string): string {
+  return `deals-${createHash('sha256').update(source).digest('hex').slice(0, 8)}.sqlite`
 }
 
 async function fillFrom(db: Database, source: Source, { folder }: Settings, say: Say): Promise<void> {

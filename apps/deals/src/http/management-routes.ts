@@ -1,6 +1,7 @@
 // What operators use: the state of the cache, its analytics and metrics, warming and invalidation.
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
+import { PROMETHEUS_CONTENT_TYPE } from 'millpond/observe'
 import type { Invalidation } from '../cache/invalidation.ts'
 import { KIND_NAMES, type KindName } from '../cache/kinds.ts'
 import type { Responses } from '../cache/responses.ts'
@@ -66,11 +67,11 @@ export function managementRoutes({ access, invalidation, warming, observation }:
   })
   routes.get('/api/dashboard/cache-analytics', async (c) => {
     const granted = await access.here(c, 'cache.view')
-    return c.json(await observation.analytics(granted.access.is_staff ? null : granted.organizationId), 200, { 'Cache-Control': 'no-store' })
+    return c.json(observation.analytics(granted.access.is_staff ? null : granted.organizationId), 200, { 'Cache-Control': 'no-store' })
   })
   routes.get('/api/dashboard/metrics/prometheus', async (c) => {
     await access.here(c, 'cache.view')
-    return c.body(await observation.prometheus(), 200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8', 'Cache-Control': 'no-store' })
+    return c.body(observation.prometheus(), 200, { 'Content-Type': PROMETHEUS_CONTENT_TYPE, 'Cache-Control': 'no-store' })
   })
   return routes
 }

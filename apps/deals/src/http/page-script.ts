@@ -4,6 +4,7 @@ export const PAGE_SCRIPT = `
 const at = (id) => document.getElementById(id)
 const percent = (share) => share === null ? '–' : (100 * share).toFixed(share > 0.995 || share === 0 ? 0 : 1) + ' %'
 const time = (ms) => ms >= 100 ? Math.round(ms) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)
+const names = { sqlite: 'SQLite', redis: 'Redis' }
 const colour = (index, name) => name === 'loaded' ? 'c9' : 'c' + Math.min(index, 2)
 
 function parts(live) {
@@ -35,7 +36,7 @@ function draw(live) {
     const value = document.createElement('b')
     dot.className = colour(index, name)
     value.textContent = percent(share)
-    item.append(dot, name === 'loaded' ? 'computed anew ' : 'from ' + name + ' ', value)
+    item.append(dot, name === 'loaded' ? 'computed anew ' : 'from ' + (names[name] ?? name) + ' ', value)
     return item
   }))
   at('none').hidden = shares.length > 0
@@ -55,7 +56,7 @@ const told = (status) => {
   const last = (status ?? '').split(', ').at(-1)
   const tier = /detail=(\\w+)/.exec(last)?.[1]
   if (!status) return 'not cached'
-  if (last.includes('; hit')) return 'from ' + (tier ?? 'the cache')
+  if (last.includes('; hit')) return 'from ' + (names[tier] ?? tier ?? 'the cache')
   if (last.includes('collapsed')) return 'shared with another request'
   if (last.includes('bypass')) return 'computed; the cache is off'
   return 'computed, and now cached'

@@ -44,8 +44,8 @@ section { margin-top: 2.6rem; break-inside: avoid }
 .links a:hover, .links a[aria-expanded=true] { background: var(--wash) }
 .links a:focus-visible { outline: 2px solid var(--deep); outline-offset: -3px; border-radius: 10px }
 .links strong { font-weight: 530 }
-.links code { grid-column: 1; color: var(--soft); overflow-wrap: break-word }
-.who { grid-row: 1 / 3; grid-column: 2; align-self: center; color: var(--soft); font-size: .84rem }
+.links code { grid-column: 1 / 3; color: var(--soft); overflow-wrap: break-word }
+.who { grid-row: 1; grid-column: 2; align-self: baseline; color: var(--soft); font-size: .84rem }
 code, pre { font: .84rem/1.6 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
 .answer { padding: .2rem 1.5rem 1.2rem; background: var(--wash) }
 .answer p { font-size: .92rem } .answer .from { color: var(--deep); font-weight: 560 }

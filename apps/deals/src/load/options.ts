@@ -1,0 +1,72 @@
+// Options of `npm run load`.
+import { parseArgs } from 'node:util'
+import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from '../data/generate.ts'
+import { StartError } from '../start-error.ts'
+
+export interface LoadOptions {
+  readonly seconds: number
+  /** Requests per second, all sessions together, on average. */
+  readonly rate: number
+  readonly seed: number
+  readonly sizes: Sizes
+  /** Start with an empty cache and do not warm it. */
+  readonly isCold: boolean
+  readonly isJson: boolean
+  /** Proof of the checker: scopes that begin with this are not invalidated, and the run must fail. */
+  readonly plant: string | undefined
+}
+
+export const LOAD_HELP = `Usage: npm run load -- [options]
+
+  --seconds N          how long sessions keep coming (60)
+  --rate N             requests per second on average (50)
+  --seed N             of data and sessions (1)
+  --organizations N    size of the generated data (200)
+  --users N            (2000)
+  --deals N            (50000)
+  --cold               start with an empty cache, without warming
+  --plant SCOPE        leave out invalidations of scopes that begin so ("owner:"): the run must fail
+  --json               the figures as JSON
+  --help
+
+With REDIS_URL the cached run uses Redis as its middle tier.`
+
+/** Undefined when help was asked for. @throws StartError */
+export function readLoadOptions(args: readonly string[]): LoadOptions | undefined {
+  const given = parse(args)
+  if (given.help) return undefined
+  const whole = (name: 'seconds' | 'rate' | 'seed' | 'organizations' | 'users' | 'deals', fallback: number, least: number, most: number) => {
+    const text = given[name]
+    const number = text === undefined ? fallback : /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+    if (number >= least && number <= most) return number
+    throw new StartError(`--${name} ${JSON.stringify(text)} is not allowed: give a whole number from ${least} to ${most}`)
+  }
+  const organizations = whole('organizations', DEFAULT_SIZES.organizations, 1, 100_000)
+  const seed = whole('seed', 1, 0, 4_294_967_295)
+  return {
+    seconds: whole('seconds', 60, 1, 86_400),
+    rate: whole('rate', 50, 1, 10_000),
+    seed,
+    sizes: {
+      organizations,
+      users: whole('users', Math.max(DEFAULT_SIZES.users, organizations * LEAST_USERS), organizations * LEAST_USERS, 1_000_000),
+      deals: whole('deals', DEFAULT_SIZES.deals, 1, 10_000_000),
+      seed,
+    },
+    isCold: given.cold ?? false,
+    isJson: given.json ?? false,
+    plant: given.plant,
+  }
+}
+
+function parse(args: readonly string[]) {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  const options = { seconds: text, rate: text, seed: text, organizations: text, users: text, deals: text, plant: text, cold: flag, json: flag, help: flag }
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
+  } catch (error) {
+    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    throw new StartError(`${line.replace(/\. To specify.*$/, '')}; --help shows the options`)
+  }
+}

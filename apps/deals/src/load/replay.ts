@@ -1,0 +1,41 @@
+// Repeats the writes, one by one, on a service without a cache, and asks it what the cached one was asked.
+import type { Tokens } from '../http/tokens.ts'
+import { type Group, describe } from './check.ts'
+import type { Client } from './client.ts'
+import { type Write, hashOf, positionOf, readVersions } from './drive.ts'
+
+export interface Replayed {
+  /** Uncached answers that were compared. */
+  readonly compared: number
+  readonly differences: readonly string[]
+}
+
+/** @throws when the writes do not have the effect that they had. */
+export async function replay(client: Client, tokens: Tokens, writes: readonly Write[], groups: readonly Group[]): Promise<Replayed> {
+  const due = new Map<number, Group[]>()
+  for (const group of groups) for (const position of group.positions) due.set(position, [...(due.get(position) ?? []), group])
+  const differences: string[] = []
+  let compared = 0
+  const compareAt = async (position: number) => {
+    for (const { example, hashes } of due.get(position) ?? []) {
+      const reply = await client.ask('GET', example.step.path, tokens.issue(example.step.as))
+      compared++
+      const hash = hashOf(reply.body)
+      if (hashes.size > 1 || !hashes.has(hash)) {
+        differences.push(`wrong: ${describe(example)} at ${named(example.versions)} is not what the database says after write ${position}, at ${named(readVersions(reply.dataVersion))}`)
+      }
+    }
+  }
+  await compareAt(0)
+  for (const write of writes.toSorted((a, b) => a.position - b.position)) {
+    const reply = await client.ask(write.step.method, write.step.path, tokens.issue(write.step.as), write.step.body)
+    const position = reply.status < 400 ? positionOf(reply.body) : 0
+    if (position !== write.position) throw new Error(`the repeated writes went another way: write ${write.position} (${write.step.method} ${write.step.path}) answered ${reply.status} ${reply.body}`)
+    await compareAt(position)
+  }
+  return { compared, differences }
+}
+
+function named(versions: ReadonlyMap<string, number>): string {
+  return [...versions].map(([scope, version]) => `${scope}=${version}`).join(' ')
+}

@@ -1,0 +1,84 @@
+// A service of its own process, so that its processor time is its own; stopped by its id.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Sizes } from '../data/generate.ts'
+import type { Observation } from '../observation.ts'
+
+export type Live = ReturnType<Observation['live']>
+
+export interface ServiceProcess {
+  readonly url: string
+  live(): Promise<Live>
+  /** Resolves when a line holds the text; at once when one did. */
+  said(text: string): Promise<void>
+  /** Errors that it noted, each with where it happened. */
+  errors(): string[]
+  stop(): Promise<void>
+}
+
+export interface ServiceProcessOptions {
+  readonly folder: string
+  readonly sizes: Sizes
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url))
+
+export async function startServiceProcess({ folder, sizes, args, env }: ServiceProcessOptions): Promise<ServiceProcess> {
+  const { organizations, users, deals, seed } = sizes
+  const shape = ['--organizations', organizations, '--users', users, '--deals', deals, '--seed', seed].map(String)
+  const child = spawn(process.execPath, [MAIN, '--port', '0', '--dir', folder, ...shape, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, DATABASE_URL: '', ...env },
+  })
+  const output = follow(child)
+  await output.said('Ctrl-C stops it')
+  const url = /ready: (http\S+)\//.exec(output.text())?.[1]
+  if (url === undefined) throw new Error(`the service did not say where it is:\n${output.text()}`)
+  return {
+    url,
+    said: output.said,
+    errors: () => [...output.text().matchAll(/^error: .+(?:\n {4}at .+)?/gm)].map(([line]) => line),
+    live: async () => (await (await fetch(`${url}/api/live/`)).json()) as Live, // our own service's own type
+    stop: async () => {
+      if (child.exitCode !== null) return
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      await gone
+    },
+  }
+}
+
+function follow(child: ChildProcess): { text(): string; said(text: string): Promise<void> } {
+  let text = ''
+  const waiting = new Set<() => void>()
+  let isGone = false
+  const tell = () => {
+    for (const look of waiting) look()
+  }
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      tell()
+    })
+  }
+  child.once('exit', () => {
+    isGone = true
+    tell()
+  })
+  return {
+    text: () => text,
+    said: (wanted) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (!text.includes(wanted) && !isGone) return
+          waiting.delete(look)
+          if (text.includes(wanted)) resolve()
+          else reject(new Error(`the service ended before it said ${JSON.stringify(wanted)}:\n${text}`))
+        }
+        waiting.add(look)
+        look()
+      }),
+  }
+}
