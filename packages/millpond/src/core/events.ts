@@ -22,6 +22,8 @@ export type Listener<E extends EventName> = (detail: CacheEvents[E]) => void
 /** A listener that throws is reported through `warning`, once, and never disturbs the cache. */
 export class Events {
   readonly #listeners: { [E in EventName]?: Listener<E>[] } = {}
+  /** Somebody listens to `hit`: a field of its own, since every hit asks. */
+  hearsHits = false
 
   has(event: EventName): boolean {
     return this.#listeners[event] !== undefined
@@ -52,5 +54,6 @@ export class Events {
   #put<E extends EventName>(event: E, listeners: Listener<E>[] | undefined): void {
     const map: { [K in EventName]?: Listener<K>[] | undefined } = this.#listeners
     Object.assign(map, { [event]: listeners })
+    this.hearsHits = this.has('hit')
   }
 }

@@ -57,6 +57,8 @@ interface Pending {
 
 export class Ledger {
   readonly view: LedgerView
+  /** The ledger lives in this process alone: nothing to ask, always trusted. */
+  readonly isLocal: boolean
   readonly #options: LedgerOptions
   readonly #handlers: LedgerHandlers
   #askedMonotonic = Number.NEGATIVE_INFINITY
@@ -81,12 +83,8 @@ export class Ledger {
     this.#options = options
     this.#handlers = handlers
     this.view = new LedgerView(randomBytes(9).toString('base64url'), { compile: options.compile, quietKeys: !options.externalTiers })
-    this.#started = options.store === undefined
-  }
-
-  /** The ledger lives in this process alone: nothing to ask, always trusted. */
-  get isLocal(): boolean {
-    return this.#options.store === undefined
+    this.isLocal = options.store === undefined
+    this.#started = this.isLocal
   }
 
   get isUp(): boolean {

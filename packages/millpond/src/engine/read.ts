@@ -49,7 +49,7 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
   counters.memoryHits++
   near.hit(slot)
   if (space.dependencies === 'tracked') noteRead(space, key, near.tags(slot))
-  if (space.events.has('hit')) space.events.emit('hit', { key, tier: 'memory' })
+  if (space.events.hearsHits) space.events.emit('hit', { key, tier: 'memory' })
   return near.value(slot)
 }
 

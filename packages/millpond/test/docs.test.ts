@@ -1,0 +1,36 @@
+// The examples of the README and the guide that are marked to run: each is run as a program of its own, against the built library.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const pages = ['README.md', ...readdirSync(join(root, 'docs/guide')).map((name) => `docs/guide/${name}`)]
+// Inside the project, so that `millpond` is found as a user's program would find it.
+mkdirSync(join(root, '.cache'), { recursive: true })
+const folder = mkdtempSync(join(root, '.cache', 'examples-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Fails the program on a failing `console.assert`, which by itself only prints. */
+const STRICT = 'console.assert = (ok, ...rest) => { if (!ok) { console.error("assertion failed", ...rest); process.exitCode = 1 } }\n'
+
+describe.each(pages)('%s', (page) => {
+  const examples = [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts run\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
+
+  it.each(examples.map((code, index) => [index + 1, code] as const))('example %i runs', (index, code) => {
+    const file = join(folder, `${page.replaceAll('/', '-')}-${index}.mjs`)
+    const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } })
+    writeFileSync(file, STRICT + outputText)
+    const run = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 20_000 })
+    expect(run.stderr).toBe('')
+    expect(run.status).toBe(0)
+  })
+
+  it('names only files that exist', () => {
+    const text = readFileSync(join(root, page), 'utf8')
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => join(root, page, '..', match[1] ?? ''))
+    for (const link of links) expect(() => readFileSync(link)).not.toThrow()
+  })
+})
