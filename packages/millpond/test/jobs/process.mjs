@@ -1,9 +1,9 @@
-// One process that runs jobs from a SQLite file and writes what it ran: `process.mjs <compiled folder> <database> <name>`.
+// One process that runs jobs from a SQLite file and writes what it ran: `process.mjs <compiled folder> <database> <name> <lease ms>`.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const [, , folder = '', path = '', name = ''] = process.argv
+const [, , folder = '', path = '', name = '', lease = ''] = process.argv
 const from = (/** @type {string} */ file) => import(pathToFileURL(join(folder, file)).href)
 const { createJobs, sqliteJobs } = await from('src/jobs/index.js')
 const { systemClock } = await from('src/core/clock.js')
@@ -12,7 +12,7 @@ const Database = createRequire(import.meta.url)('libsql')
 const jobs = createJobs({
   store: sqliteJobs({ database: new Database(path) }),
   clock: systemClock(),
-  lease: 400,
+  lease: Number(lease),
   poll: 20,
   handlers: {
     /** @param {{ ms: number }} payload @param {{ id: string, attempt: number }} context */

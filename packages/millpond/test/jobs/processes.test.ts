@@ -32,8 +32,8 @@ afterEach(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function start(path: string, name: string, lines: Line[]): ChildProcess {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('./process.mjs', import.meta.url)), compiled, path, name], {
+function start(path: string, name: string, leaseMs: number, lines: Line[]): ChildProcess {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./process.mjs', import.meta.url)), compiled, path, name, String(leaseMs)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   children.add(child)
@@ -45,7 +45,7 @@ it('I4: three processes run each of 60 jobs once', async () => {
   const path = join(folder, 'once.db')
   const jobs = createJobs({ store: sqliteJobs({ database: new Database(path) }), clock: systemClock(), handlers: {} })
   const lines: Line[] = []
-  for (const name of ['one', 'two', 'three']) start(path, name, lines)
+  for (const name of ['one', 'two', 'three']) start(path, name, 10_000, lines)
   for (let i = 0; i < 60; i++) await jobs.add('work', { ms: 5 }, { id: `job-${i}`, in: i * 10 })
   await until('all jobs have ended', () => lines.filter(({ event }) => event === 'end').length >= 60)
   await until('the table is empty', async () => (await jobs.list()).length === 0)
@@ -56,15 +56,15 @@ it('I4: three processes run each of 60 jobs once', async () => {
 it('I4: a job survives the process that added it and the one that ran it', async () => {
   const path = join(folder, 'killed.db')
   const database = new Database(path)
-  await createJobs({ store: sqliteJobs({ database }), clock: systemClock(), handlers: {} }).add('work', { ms: 1500 }, { id: 'survivor' })
+  await createJobs({ store: sqliteJobs({ database }), clock: systemClock(), handlers: {} }).add('work', { ms: 3000 }, { id: 'survivor' })
   database.close()
   const lines: Line[] = []
-  const first = start(path, 'first', lines)
+  const first = start(path, 'first', 1000, lines)
   await until('the first process has begun', () => lines.some(({ event }) => event === 'begin'))
   first.kill('SIGKILL')
-  start(path, 'second', lines)
+  start(path, 'second', 1000, lines)
   await until('the second process has ended it', () => lines.some(({ event }) => event === 'end'))
-  // 1.5 s of work under a lease of 0.4 s: it was renewed.
+  // 3 s of work under a lease of 1 s: it was renewed.
   expect(lines).toEqual([
     { name: 'first', event: 'begin', id: 'survivor', attempt: 1 },
     { name: 'second', event: 'begin', id: 'survivor', attempt: 2 },

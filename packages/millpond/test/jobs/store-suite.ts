@@ -89,9 +89,10 @@ export function describeJobStore({ name, open }: StoreSubject): void {
     it('tells how long until the next one, so that nobody has to ask often', async () => {
       const { store } = await open()
       expect((await take(store)).nextInMs).toBeUndefined()
-      await store.add(job('a', { inMs: 80 }))
-      const { jobs, nextInMs } = await take(store)
-      expect([jobs, (nextInMs ?? 0) > 0 && (nextInMs ?? 0) <= 80]).toEqual([[], true])
+      await store.add(job('b', { inMs: MINUTE }))
+      const { jobs, nextInMs = 0 } = await take(store)
+      expect([jobs, nextInMs > 0 && nextInMs <= MINUTE]).toEqual([[], true])
+      await store.add(job('a', { inMs: 50 }))
       await until('it is due', async () => (await take(store)).jobs.length === 1)
     })
 
@@ -112,8 +113,9 @@ export function describeJobStore({ name, open }: StoreSubject): void {
       const { store, again } = await open()
       const other = await again()
       await store.add(job('a'))
-      await take(store, 1, 'first', 60)
+      await take(store, 1, 'first')
       expect((await take(other, 1, 'second')).jobs).toEqual([])
+      await store.renew('a', 'first', 1)
       const taken = await until('the lease ends', async () => (await take(other, 1, 'second')).jobs[0])
       expect([taken.id, taken.attempts]).toEqual(['a', 2])
       expect([await store.renew('a', 'first', MINUTE), await store.complete('a', 'first'), await store.fail('a', 'first', 'x', 0)]).toEqual(
@@ -129,7 +131,7 @@ export function describeJobStore({ name, open }: StoreSubject): void {
     it('a renewed lease holds; an ended one that nobody took may still complete', async () => {
       const { store } = await open()
       await store.add(job('a'))
-      await take(store, 1, 'l1', 50)
+      await take(store, 1, 'l1', 10_000)
       expect(await store.renew('a', 'l1', MINUTE)).toBe(true)
       const before = (await store.get('a'))?.readyAt ?? 0
       expect(before - Date.now()).toBeGreaterThan(MINUTE / 2)

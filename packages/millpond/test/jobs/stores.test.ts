@@ -47,7 +47,7 @@ describe('sqlite', () => {
     const waiting = store.cancel('a')
     await new Promise((resolve) => setTimeout(resolve, 100))
     holder.exec('COMMIT')
-    expect([await waiting, turns > 10]).toEqual([true, true])
+    expect([await waiting, turns > 3]).toEqual([true, true])
     clearInterval(timer)
   })
 })
