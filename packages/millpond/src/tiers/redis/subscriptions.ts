@@ -1,0 +1,59 @@
+// The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its failures are nobody's.
+import type { Redis } from 'ioredis'
+
+export class Subscriptions {
+  readonly #create: () => Redis
+  readonly #channels = new Map<string, Set<() => void>>()
+  #client: Redis | undefined
+
+  constructor(create: () => Redis) {
+    this.#create = create
+  }
+
+  add(channel: string, wake: () => void): () => void {
+    const own = (): void => wake()
+    const wakes = this.#channels.get(channel)
+    if (wakes !== undefined) wakes.add(own)
+    else {
+      this.#channels.set(channel, new Set([own]))
+      this.#listen(channel)
+    }
+    return () => {
+      const left = this.#channels.get(channel)
+      if (!left?.delete(own) || left.size > 0) return
+      this.#channels.delete(channel)
+      if (this.#channels.size === 0) this.close()
+      else if (this.#client?.status === 'ready') this.#client.unsubscribe(channel).catch(() => {})
+    }
+  }
+
+  close(): void {
+    this.#channels.clear()
+    this.#client?.disconnect()
+    this.#client = undefined
+  }
+
+  #listen(channel: string): void {
+    if (this.#client?.status === 'ready') return void this.#subscribe(this.#client, [channel])
+    if (this.#client !== undefined) return
+    const client = this.#create()
+    this.#client = client
+    client.on('message', (from) => this.#wake(from))
+    client.on('ready', () => void this.#subscribe(client, [...this.#channels.keys()]))
+    client.connect().catch(() => {})
+  }
+
+  /** Once it stands, everybody is woken: something may have come before. */
+  async #subscribe(client: Redis, channels: string[]): Promise<void> {
+    try {
+      if (channels.length > 0) await client.subscribe(...channels)
+      for (const channel of channels) this.#wake(channel)
+    } catch {
+      if (this.#client === client) client.disconnect(true)
+    }
+  }
+
+  #wake(channel: string): void {
+    for (const wake of this.#channels.get(channel) ?? []) wake()
+  }
+}
