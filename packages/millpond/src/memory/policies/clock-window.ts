@@ -86,8 +86,10 @@ export class ClockWindow {
   }
 
   remove(slot: number): void {
-    if (this.#inWindow.has(slot)) this.#leaveWindow(slot)
-    else if (this.#inMain.has(slot)) this.#leaveMain(slot)
+    if (this.#inWindow.has(slot)) {
+      this.#queue.drop(slot)
+      this.#leaveWindow(slot)
+    } else if (this.#inMain.has(slot)) this.#leaveMain(slot)
   }
 
   reweigh(slot: number, weight: number): void {
@@ -203,17 +205,12 @@ export class ClockWindow {
 
   /** Takes the oldest out of the window; it belongs nowhere until it enters somewhere or leaves. */
   #oldestInWindow(): number {
-    for (;;) {
-      const slot = this.#queue.shift()
-      if (slot === NONE) return NONE
-      if (!this.#inWindow.has(slot)) continue
-      this.#leaveWindow(slot)
-      return slot
-    }
+    const slot = this.#queue.shift()
+    if (slot !== NONE) this.#leaveWindow(slot)
+    return slot
   }
 
   #enterWindow(slot: number): void {
-    if (this.#queue.isFull) this.#queue.compact((queued) => this.#inWindow.has(queued))
     this.#queue.push(slot)
     this.#inWindow.add(slot)
     this.#windowCount++

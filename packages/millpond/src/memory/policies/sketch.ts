@@ -34,7 +34,7 @@ export class FrequencySketch {
     this.#options = options
   }
 
-  /** Makes room for the statistics of so many entries; what was counted is kept. Never shrinks. */
+  /** Makes room for the statistics of so many entries. What was counted is kept: all when the table doubles, else most. Never shrinks. */
   grow(entries: number): void {
     const { wordsPerEntry, leastWords, samplePerEntry, leastSample } = this.#options
     const blocks = Math.ceil(Math.max(entries * wordsPerEntry, leastWords, 1) / BLOCK_WORDS)

@@ -1,50 +1,71 @@
 // A first-in first-out queue of slots in a ring: 4 bytes per queued slot, nothing for the others.
 const FIRST_LENGTH = 16
 
-/** Slots that left in between stay in the ring as dead letters; the owner says on `grow` which ones still count. */
+/** A slot is in the queue once at most. One that leaves out of turn stays in the ring as a dead letter until its turn comes. */
 export class SlotQueue {
   #ring = new Int32Array(FIRST_LENGTH)
   #head = 0
-  #length = 0
+  #letters = 0
+  /** How many dead letters a slot has: they all lie before its living one. */
+  readonly #dead = new Map<number, number>()
+  #deadLetters = 0
 
   get length(): number {
-    return this.#length
-  }
-
-  /** Whether `push` needs `compact` first. */
-  get isFull(): boolean {
-    return this.#length === this.#ring.length
+    return this.#letters - this.#deadLetters
   }
 
   push(slot: number): void {
-    this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] = slot
-    this.#length++
+    if (this.#letters === this.#ring.length) this.#make(this.#deadLetters * 2 > this.#letters ? this.#ring.length : this.#ring.length * 2)
+    this.#ring[(this.#head + this.#letters) & (this.#ring.length - 1)] = slot
+    this.#letters++
   }
 
   /** The oldest, or -1. */
   shift(): number {
-    if (this.#length === 0) return -1
-    const slot = this.#ring[this.#head] ?? -1
-    this.#head = (this.#head + 1) & (this.#ring.length - 1)
-    this.#length--
-    return slot
+    while (this.#letters > 0) {
+      const slot = this.#ring[this.#head] ?? -1
+      this.#head = (this.#head + 1) & (this.#ring.length - 1)
+      this.#letters--
+      if (this.#deadLetters === 0 || !this.#buries(slot)) return slot
+    }
+    return -1
   }
 
-  /** Drops the dead letters, and doubles the ring when that freed less than half of it: O(1) per push in the mean. */
-  compact(lives: (slot: number) => boolean): void {
-    const kept: number[] = []
-    for (let i = 0; i < this.#length; i++) {
-      const slot = this.#ring[(this.#head + i) & (this.#ring.length - 1)] ?? -1
-      if (lives(slot)) kept.push(slot)
+  /** A slot of the queue leaves out of turn. */
+  drop(slot: number): void {
+    const last = (this.#head + this.#letters - 1) & (this.#ring.length - 1)
+    if (this.#ring[last] === slot) {
+      this.#letters--
+      return
     }
-    if (kept.length * 2 > this.#ring.length) this.#ring = new Int32Array(this.#ring.length * 2)
-    this.#ring.set(kept)
+    this.#dead.set(slot, (this.#dead.get(slot) ?? 0) + 1)
+    this.#deadLetters++
+  }
+
+  /** Whether this letter of the slot is a dead one; then it is forgotten. */
+  #buries(slot: number): boolean {
+    const dead = this.#dead.get(slot)
+    if (dead === undefined) return false
+    if (dead === 1) this.#dead.delete(slot)
+    else this.#dead.set(slot, dead - 1)
+    this.#deadLetters--
+    return true
+  }
+
+  /** A new ring, of the living only: O(1) per push in the mean. */
+  #make(length: number): void {
+    const ring = new Int32Array(length)
+    let kept = 0
+    for (let slot = this.shift(); slot >= 0; slot = this.shift()) ring[kept++] = slot
+    this.#ring = ring
     this.#head = 0
-    this.#length = kept.length
+    this.#letters = kept
   }
 
   clear(): void {
     this.#head = 0
-    this.#length = 0
+    this.#letters = 0
+    this.#dead.clear()
+    this.#deadLetters = 0
   }
 }
