@@ -1,0 +1,259 @@
+// The ledger's steps as functions on the server, so that each is one statement, one transaction and one round trip.
+//
+// A namespace has one lock: `advance` and `begin` hold it alone, `commit` shares it. It is an advisory lock, held to the end of the transaction:
+// fair in its order, where row locks let a stream of sharers pass a waiting writer, and without a write. The record's row is updated under it,
+// so that numbers are given in the order of commits, without gaps; a sequence gives them in the order of asking.
+// Every statement of a function sees what was committed when the lock came, because each takes its own snapshot; that needs READ COMMITTED,
+// and the functions refuse anything else. `pull` is STABLE, which makes all its reads see the one moment of the calling statement.
+import { MAX_PATTERNS } from '../retain.ts'
+
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+
+/** @param s the schema's name, quoted. */
+export function functions(s: string): string {
+  const identity = `(SELECT m.id || '/' || extract(epoch FROM pg_postmaster_start_time()) || '/' || d.oid || '/' || pg_relation_filenode('${s}.ledger')
+    FROM ${s}.server m, pg_catalog.pg_database d WHERE d.datname = current_database())`
+  return `
+CREATE OR REPLACE FUNCTION ${s}.open_record(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_ahead_of text, p_ahead bigint)
+RETURNS ${s}.ledger LANGUAGE plpgsql AS $$
+DECLARE
+  r ${s}.ledger;
+  v_me text;
+BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    RAISE EXCEPTION 'millpond needs READ COMMITTED, not %: set default_transaction_isolation for this role', current_setting('transaction_isolation');
+  END IF;
+  PERFORM pg_advisory_xact_lock(p_lock);
+  v_me := ${identity};
+  IF v_me IS NULL THEN
+    INSERT INTO ${s}.server (id) VALUES (p_fresh) ON CONFLICT DO NOTHING;
+    v_me := ${identity};
+  END IF;
+  SELECT * INTO r FROM ${s}.ledger WHERE ns = p_ns;
+  IF r.epoch IS NULL OR r.server <> v_me OR (r.epoch = p_ahead_of AND r.seq < p_ahead) THEN
+    INSERT INTO ${s}.ledger (ns, epoch, seq, floor, commit_floor, oldest, external, server) VALUES (p_ns, p_fresh, 0, 0, 0, 1, p_external, v_me)
+    ON CONFLICT (ns) DO UPDATE SET epoch = excluded.epoch, seq = 0, floor = 0, commit_floor = 0, oldest = 1, external = excluded.external, server = excluded.server
+    RETURNING * INTO r;
+  ELSIF p_external AND NOT r.external THEN
+    UPDATE ${s}.ledger SET external = true, floor = greatest(floor, commit_floor) WHERE ns = p_ns RETURNING * INTO r;
+  END IF;
+  RETURN r;
+END $$;
+
+CREATE OR REPLACE FUNCTION ${s}.pull(p_ns bytea, p_epoch text, p_seq bigint, p_external boolean, p_most bigint)
+RETURNS TABLE (o_kind text, o_epoch text, o_seq bigint, o_floor bigint, o_lines text) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  r ${s}.ledger;
+  v_count bigint;
+BEGIN
+  SELECT * INTO r FROM ${s}.ledger WHERE ns = p_ns;
+  -- Nothing is answered where the record must change first: see begin.
+  IF r.epoch IS NULL OR r.server IS DISTINCT FROM ${identity} OR (p_external AND NOT r.external) OR (r.epoch = p_epoch AND r.seq < p_seq) THEN RETURN; END IF;
+  o_epoch := r.epoch; o_seq := r.seq; o_floor := r.floor;
+  IF r.epoch = p_epoch AND p_seq >= r.oldest - 1 AND r.seq - p_seq <= p_most THEN
+    o_kind := 'tail';
+    SELECT count(*), coalesce(string_agg(l.line, ',' ORDER BY l.seq), '') INTO v_count, o_lines FROM ${s}.line l WHERE l.epoch = r.epoch AND l.seq > p_seq;
+    IF v_count = r.seq - p_seq THEN
+      RETURN NEXT;
+      RETURN;
+    END IF;
+  END IF;
+  o_kind := 'snapshot';
+  SELECT coalesce(string_agg('[' || t.seq || ',"' || t.mode || '","' || t.kind || '","' || encode(t.name, 'hex') || '",' || t.meta || ']', ',' ORDER BY t.seq), '')
+    INTO o_lines FROM ${s}.target t WHERE t.epoch = r.epoch AND t.seq >= r.floor;
+  RETURN NEXT;
+END $$;
+
+CREATE OR REPLACE FUNCTION ${s}.put(p_epochs text[], p_seqs bigint[], p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[],
+  p_allowed boolean[], p_bodies bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  -- In the order of keys, as everywhere: two who lock the same rows must not wait for each other. A length of -1 is gone already.
+  IF -1 = ANY (p_lengths) OR false = ANY (p_allowed) THEN
+    WITH gone AS (
+      SELECT e.key FROM ${s}.entry e WHERE e.key IN (
+        SELECT u.key FROM unnest(p_keys, p_lengths, p_allowed) AS u (key, length, allowed) WHERE u.length < 0 OR NOT u.allowed
+      ) ORDER BY e.key FOR UPDATE
+    ) DELETE FROM ${s}.entry e USING gone WHERE e.key = gone.key;
+  END IF;
+  INSERT INTO ${s}.entry AS e (key, epoch, seq, expires, body)
+  SELECT w.key, w.epoch, w.seq, w.expires, substring(p_bodies FROM w.start FOR w.length) FROM (
+    SELECT DISTINCT ON (u.key) * FROM unnest(p_epochs, p_seqs, p_keys, p_starts, p_lengths, p_expires, p_allowed)
+      WITH ORDINALITY AS u (epoch, seq, key, start, length, expires, allowed, ord)
+    WHERE u.allowed ORDER BY u.key, u.ord DESC
+  ) AS w WHERE w.length >= 0 ORDER BY w.key
+  ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, expires = excluded.expires, body = excluded.body;
+END $$;
+
+CREATE OR REPLACE FUNCTION ${s}.advance(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_window bigint, p_most bigint, p_mode text,
+  p_kinds text[], p_names bytea[], p_meta text, p_line text, p_line_clear text, p_since_epoch text, p_since bigint, p_drop bytea[],
+  p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea, p_channel text, p_message text)
+RETURNS TABLE (o_epoch text, o_seq bigint, o_dropped bigint, o_stored text) LANGUAGE plpgsql AS $$
+DECLARE
+  r ${s}.ledger := ${s}.open_record(p_lock, p_ns, p_fresh, p_external, NULL, NULL);
+  v_now bigint := ${NOW};
+  v_clears boolean := p_mode = 'd' AND 'a' = ANY (p_kinds);
+  v_allowed boolean[] := array_fill(true, ARRAY[cardinality(p_keys)]);
+  v_all bigint;
+  v_up_to bigint;
+  v_count bigint;
+  v_among text[];
+BEGIN
+  IF p_since_epoch IS NOT NULL AND cardinality(p_keys) > 0 THEN
+    SELECT max(t.seq) INTO v_all FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'a';
+    SELECT array_agg(u.kind IS DISTINCT FROM 'k' OR (
+        r.epoch = p_since_epoch AND p_since >= greatest(r.floor, r.commit_floor, v_all)
+        AND NOT EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.name = u.name AND t.seq > p_since)
+      ) ORDER BY u.ord) INTO v_allowed
+    FROM unnest(p_keys, p_kinds, p_names) WITH ORDINALITY AS u (key, kind, name, ord) WHERE u.key IS NOT NULL;
+    o_stored := array_to_string(v_allowed::integer[], '');
+  END IF;
+
+  r.seq := r.seq + 1;
+  IF 'p' = ANY (p_kinds) THEN
+    -- Patterns are matched one by one on each read: too many become a clear.
+    SELECT count(*) INTO v_count FROM (
+      SELECT t.name FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'p' AND t.seq > r.floor
+      UNION SELECT u.name FROM unnest(p_kinds, p_names) AS u (kind, name) WHERE u.kind = 'p'
+    ) AS patterns;
+    IF v_count > ${MAX_PATTERNS} THEN
+      v_clears := true; p_mode := 'd'; p_line := p_line_clear; p_kinds := p_kinds || 'a'::text; p_names := p_names || ''::bytea;
+    END IF;
+  END IF;
+  IF v_clears THEN r.floor := r.seq; END IF;
+  INSERT INTO ${s}.target AS t (epoch, kind, name, mode, seq, meta)
+  SELECT DISTINCT r.epoch, u.kind, u.name, p_mode, r.seq, p_meta FROM unnest(p_kinds, p_names) AS u (kind, name)
+  ON CONFLICT (epoch, kind, name, mode) DO UPDATE SET seq = excluded.seq, meta = excluded.meta;
+  INSERT INTO ${s}.line (epoch, seq, at, line) VALUES (r.epoch, r.seq, v_now, p_line);
+
+  -- Lines beyond the window or the count leave, a few with each step, and with them the key targets of their time.
+  SELECT max(o.seq) INTO v_up_to FROM (
+    SELECT l.seq, l.at FROM ${s}.line l WHERE l.epoch = r.epoch AND l.seq >= r.oldest AND l.seq < r.seq ORDER BY l.seq LIMIT 4
+  ) AS o WHERE o.at <= v_now - p_window OR o.seq <= r.seq - p_most;
+  IF v_up_to IS NOT NULL THEN
+    DELETE FROM ${s}.line l WHERE l.epoch = r.epoch AND l.seq >= r.oldest AND l.seq <= v_up_to;
+    r.oldest := v_up_to + 1;
+    IF NOT r.external THEN
+      DELETE FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.seq > r.commit_floor AND t.seq <= v_up_to;
+      r.commit_floor := greatest(r.commit_floor, v_up_to);
+    END IF;
+  END IF;
+  -- Targets over the count: the oldest leave, and a floor says so for all that they stood for.
+  IF r.seq % greatest(1, least(256, p_most / 16)) = 0 THEN
+    DELETE FROM ${s}.target d WHERE d.ctid = ANY (ARRAY(
+      SELECT t.ctid FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY ('{t,p,a}') AND t.seq < r.floor LIMIT 1000
+    ));
+    FOREACH v_among SLICE 1 IN ARRAY '{{k,k,k},{t,p,a}}'::text[] LOOP
+      SELECT count(*) INTO v_count FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY (v_among);
+      CONTINUE WHEN v_count <= p_most;
+      SELECT t.seq INTO v_up_to FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY (v_among) ORDER BY t.seq
+        OFFSET v_count - p_most * 95 / 100 - 1 LIMIT 1;
+      DELETE FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY (v_among) AND t.seq <= v_up_to;
+      IF v_among[1] = 'k' AND NOT r.external THEN r.commit_floor := greatest(r.commit_floor, v_up_to);
+      ELSE r.floor := greatest(r.floor, v_up_to); END IF;
+    END LOOP;
+  END IF;
+  UPDATE ${s}.ledger SET seq = r.seq, floor = r.floor, commit_floor = r.commit_floor, oldest = r.oldest WHERE ns = p_ns AND epoch = r.epoch;
+  IF NOT FOUND THEN RAISE EXCEPTION 'millpond: the record of this namespace was removed meanwhile'; END IF;
+
+  o_dropped := 0;
+  IF cardinality(p_drop) > 0 THEN
+    WITH gone AS (SELECT e.key FROM ${s}.entry e WHERE e.key = ANY (p_drop) ORDER BY e.key FOR UPDATE)
+    DELETE FROM ${s}.entry e USING gone WHERE e.key = gone.key;
+    GET DIAGNOSTICS o_dropped = ROW_COUNT;
+  END IF;
+  IF cardinality(p_keys) > 0 THEN
+    PERFORM ${s}.put(array_fill(r.epoch, ARRAY[cardinality(p_keys)]), array_fill(r.seq, ARRAY[cardinality(p_keys)]), p_keys, p_starts, p_lengths,
+      p_expires, v_allowed, p_bodies);
+  END IF;
+  IF p_channel IS NOT NULL THEN PERFORM pg_notify(p_channel, p_message); END IF;
+  o_epoch := r.epoch; o_seq := r.seq;
+  RETURN NEXT;
+END $$;
+
+CREATE OR REPLACE FUNCTION ${s}.commit(p_lock bigint, p_ns bytea, p_epochs text[], p_seqs bigint[], p_targets bytea[], p_leases text[], p_keys bytea[],
+  p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  r ${s}.ledger;
+  v_now bigint;
+  v_all bigint;
+  v_allowed boolean[];
+BEGIN
+  IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+    RAISE EXCEPTION 'millpond needs READ COMMITTED, not %: set default_transaction_isolation for this role', current_setting('transaction_isolation');
+  END IF;
+  PERFORM pg_advisory_xact_lock_shared(p_lock);
+  v_now := ${NOW};
+  SELECT * INTO r FROM ${s}.ledger WHERE ns = p_ns;
+  IF r.epoch IS NULL OR r.server IS DISTINCT FROM ${identity} THEN RETURN repeat('0', cardinality(p_keys)); END IF;
+  SELECT max(t.seq) INTO v_all FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'a';
+  SELECT array_agg(
+      u.epoch = r.epoch AND u.seq <= r.seq AND u.seq >= greatest(r.floor, r.commit_floor, v_all)
+      AND NOT EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.name = u.target AND t.seq > u.seq)
+      AND (u.lease IS NULL OR EXISTS (SELECT FROM ${s}.lease h WHERE h.ns = p_ns AND h.key = u.target AND h.id = u.lease AND h.until > v_now))
+      ORDER BY u.ord) INTO v_allowed
+  FROM unnest(p_epochs, p_seqs, p_targets, p_leases) WITH ORDINALITY AS u (epoch, seq, target, lease, ord);
+  -- A refused item leaves what is stored.
+  IF true = ANY (v_allowed) THEN
+    PERFORM ${s}.put(array_agg(u.epoch), array_agg(u.seq), array_agg(u.key), array_agg(u.start), array_agg(u.length), array_agg(u.expires),
+      array_agg(true), p_bodies)
+    FROM (
+      SELECT * FROM unnest(p_epochs, p_seqs, p_keys, p_starts, p_lengths, p_expires, v_allowed)
+        WITH ORDINALITY AS i (epoch, seq, key, start, length, expires, allowed, ord) WHERE i.allowed ORDER BY i.ord
+    ) AS u;
+  END IF;
+  RETURN array_to_string(v_allowed::integer[], '');
+END $$;
+
+CREATE OR REPLACE FUNCTION ${s}.lease(p_ns bytea, p_key bytea, p_id text, p_ms bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  v_now bigint := ${NOW};
+  v_left bigint;
+BEGIN
+  -- Answers -1 when granted, else how long the holder has left. Most who ask are refused, and being refused writes nothing.
+  LOOP
+    SELECT h.until - v_now INTO v_left FROM ${s}.lease h WHERE h.ns = p_ns AND h.key = p_key AND h.id <> p_id AND h.until > v_now;
+    IF FOUND THEN RETURN v_left; END IF;
+    INSERT INTO ${s}.lease AS h (ns, key, id, until) VALUES (p_ns, p_key, p_id, v_now + p_ms)
+    ON CONFLICT (ns, key) DO UPDATE SET id = excluded.id, until = excluded.until WHERE h.id = excluded.id OR h.until <= v_now;
+    IF FOUND THEN RETURN -1; END IF;
+  END LOOP;
+END $$;
+
+CREATE OR REPLACE FUNCTION ${s}.sweep(p_lock bigint, p_limit integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  v_now bigint := ${NOW};
+  v_most integer;
+  v_swept integer;
+  v_old text[];
+BEGIN
+  -- One process at a time; the others have nothing to do.
+  IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN 0; END IF;
+  DELETE FROM ${s}.entry d WHERE d.ctid = ANY (ARRAY(
+    SELECT e.ctid FROM ${s}.entry e WHERE e.expires <= v_now ORDER BY e.expires LIMIT p_limit FOR UPDATE SKIP LOCKED
+  ));
+  GET DIAGNOSTICS v_most = ROW_COUNT;
+  DELETE FROM ${s}.lease h WHERE h.until <= v_now;
+  DELETE FROM ${s}.node n WHERE n.at <= v_now - 10000;
+  -- Histories that no record names any more.
+  WITH RECURSIVE named AS (
+    (SELECT t.epoch FROM ${s}.target t ORDER BY t.epoch LIMIT 1)
+    UNION ALL SELECT (SELECT t.epoch FROM ${s}.target t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL
+  ) SELECT array_agg(n.epoch) INTO v_old FROM named n WHERE n.epoch IS NOT NULL AND n.epoch NOT IN (SELECT l.epoch FROM ${s}.ledger l);
+  IF v_old IS NOT NULL THEN
+    DELETE FROM ${s}.target d WHERE d.ctid = ANY (ARRAY(SELECT t.ctid FROM ${s}.target t WHERE t.epoch = ANY (v_old) LIMIT p_limit));
+    GET DIAGNOSTICS v_swept = ROW_COUNT;
+    v_most := greatest(v_most, v_swept);
+  END IF;
+  WITH RECURSIVE named AS (
+    (SELECT t.epoch FROM ${s}.line t ORDER BY t.epoch LIMIT 1)
+    UNION ALL SELECT (SELECT t.epoch FROM ${s}.line t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL
+  ) SELECT array_agg(n.epoch) INTO v_old FROM named n WHERE n.epoch IS NOT NULL AND n.epoch NOT IN (SELECT l.epoch FROM ${s}.ledger l);
+  IF v_old IS NOT NULL THEN
+    DELETE FROM ${s}.line d WHERE d.ctid = ANY (ARRAY(SELECT t.ctid FROM ${s}.line t WHERE t.epoch = ANY (v_old) LIMIT p_limit));
+    GET DIAGNOSTICS v_swept = ROW_COUNT;
+    v_most := greatest(v_most, v_swept);
+  END IF;
+  RETURN v_most;
+END $$;
+`
+}

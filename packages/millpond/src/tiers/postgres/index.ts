@@ -1,0 +1,209 @@
+// The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
+import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import { type Answer, Database, type Row, type Statement, statement } from './database.ts'
+import { Followers } from './followers.ts'
+import { PostgresLedger } from './ledger.ts'
+import { type PostgresTierOptions, resolvePostgres } from './options.ts'
+import { access } from './pool.ts'
+import { above, bytesAt, bytesOf, numberAt, pack, textAt } from './rows.ts'
+import { lockKey } from './schema.ts'
+
+export type { RetainOptions } from '../retain.ts'
+export type { PostgresTierOptions } from './options.ts'
+export type { PostgresClient, PostgresPool, PostgresQuery } from './pool.ts'
+export { type PostgresSchemaOptions, postgresGrants, postgresSchema } from './schema.ts'
+
+export interface PostgresTier extends Tier {
+  readonly name: 'postgres'
+  readonly ledger: LedgerStore
+  scan(prefix: string): AsyncIterable<readonly string[]>
+  usage(): Promise<{ bytes: number }>
+}
+
+const FAILED = 'TIER_FAILED'
+/** Keys in one statement; a batch above it takes more, so that no transaction is long. */
+const STEP = 1000
+/** The most bytes of bodies in one statement, beyond its first item. */
+const STEP_BYTES = 8_388_608
+const SWEEP = 500
+const NEXT_SWEEP_MS = 20
+
+/**
+ * A tier in a PostgreSQL database (13 or later), through pg.
+ *
+ * Connects with the first command, not before, and makes its schema then (see `postgresSchema` and `postgresGrants` for a role that may not). A command takes
+ * at most `commandTimeout` (250 ms); while the server is known to be down calls reject at once, and connections come back by themselves. With
+ * each restart, crash, fail-over and restored backup of the server the ledger begins new epochs. Asynchronous commits (`ALTER ROLE ... SET
+ * synchronous_commit = off`) are therefore safe, and make invalidations much cheaper.
+ *
+ * @throws MillpondError `OPTION_INVALID` (option, URL, pg not installed), `DURATION_INVALID`. Calls reject with `SCHEMA_NEWER` where a later Millpond has been.
+ */
+export function postgres(options: PostgresTierOptions): PostgresTier {
+  const settings = resolvePostgres(options)
+  const connections = access(settings)
+  const channel = `millpond_${settings.schema}`
+  const followers = new Followers(channel, settings.notify ? connections.listener : undefined)
+  return new SharedTier(new Database(settings, connections), followers, settings.notify ? channel : null)
+}
+
+class SharedTier implements PostgresTier {
+  readonly name = 'postgres'
+  readonly scope = 'shared'
+  readonly durable = true
+  readonly ledger: PostgresLedger
+  readonly #database: Database
+  readonly #followers: Followers
+  readonly #statements: ReturnType<typeof statementsOf>
+  readonly #sweepLock: string
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(database: Database, followers: Followers, channel: string | null) {
+    const { schema, sweepMs } = database.settings
+    this.#database = database
+    this.#followers = followers
+    this.#statements = statementsOf(`"${schema}"`)
+    this.#sweepLock = lockKey(schema, 'sweep')
+    this.ledger = new PostgresLedger(database, followers, channel, () => this.#sweepLater(sweepMs))
+  }
+
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const answers: (Stored | undefined)[] = []
+    for (const some of inSteps(keys)) {
+      const bytes = some.map(bytesOf)
+      const { rows } = await this.#run('read', this.#statements.read, [bytes, Date.now()])
+      const found = new Map<string, Stored>()
+      for (const row of rows) found.set(textAt(row, 0), storedOf(row))
+      for (const key of bytes) answers.push(found.size === 0 ? undefined : found.get(key.toString('hex')))
+      // A key that is named twice has two answers, which must not share their bytes.
+      if (found.size < some.length) separate(answers, answers.length - some.length)
+    }
+    return answers
+  }
+
+  async write(items: readonly TierItem[]): Promise<void> {
+    for (const some of inSteps(items, (item) => item.body.length)) {
+      const { keys, starts, lengths, expires, bodies } = pack(some, Date.now())
+      const epochs = some.map((item) => item.asOf.epoch)
+      const seqs = some.map((item) => item.asOf.seq)
+      const allowed = some.map(() => true)
+      await this.#run('write', this.#statements.write, [epochs, seqs, keys, starts, lengths, expires, allowed, bodies])
+      this.#sweepLater(this.#database.settings.sweepMs)
+    }
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    let dropped = 0
+    for (const some of inSteps(keys)) dropped += (await this.#run('drop', this.#statements.drop, [some.map(bytesOf)])).count
+    return dropped
+  }
+
+  /** In small steps; what is written meanwhile may stay (the ledger voids it). */
+  async clear(prefix: string): Promise<number> {
+    const end = above(prefix)
+    let removed = 0
+    for (let from = bytesOf(prefix); ; ) {
+      const { rows } = await this.#run('clear', this.#statements.clear, [from, end, STEP])
+      const count = numberAt(rows[0], 0)
+      removed += count
+      if (count < STEP) return removed
+      from = bytesAt(rows[0], 1)
+    }
+  }
+
+  async *scan(prefix: string): AsyncGenerator<readonly string[]> {
+    const end = above(prefix)
+    for (let from = bytesOf(prefix), isFirst = true; ; isFirst = false) {
+      const { rows } = await this.#run('scan', this.#statements.scan, [from, end, isFirst, Date.now(), STEP])
+      if (rows.length > 0) yield rows.map((row) => bytesAt(row, 0).toString('utf8'))
+      if (rows.length < STEP) return
+      from = bytesAt(rows.at(-1), 0)
+    }
+  }
+
+  /** Bytes on the server's disk, indexes and rows not yet swept included. */
+  async usage(): Promise<{ bytes: number }> {
+    return { bytes: numberAt((await this.#run('usage', this.#statements.usage, [])).rows[0], 0) }
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#followers.close()
+    await this.#database.close()
+  }
+
+  #run(what: string, one: Statement, values: unknown[]): Promise<Answer> {
+    return this.#database.run(what, FAILED, one, values)
+  }
+
+  /** The first write starts the sweeping; it never keeps the process alive. */
+  #sweepLater(ms: number): void {
+    if (this.#timer !== undefined || this.#database.isClosed || ms === Number.POSITIVE_INFINITY) return
+    this.#timer = setTimeout(() => void this.#sweep(), ms * (0.75 + Math.random() / 2)).unref()
+  }
+
+  /** One small step. Where it fails, reads and writes fail too and say so; the next round comes anyway. */
+  async #sweep(): Promise<void> {
+    const swept = await this.#run('sweep', this.#statements.sweep, [this.#sweepLock, SWEEP]).then(
+      ({ rows }) => numberAt(rows[0], 0),
+      () => 0,
+    )
+    this.#timer = undefined
+    this.#sweepLater(swept >= SWEEP ? NEXT_SWEEP_MS : this.#database.settings.sweepMs)
+  }
+}
+
+function statementsOf(s: string) {
+  return {
+    read: statement(`SELECT encode(key, 'hex'), epoch, seq, expires, encode(body, 'hex') FROM ${s}.entry
+      WHERE key = ANY ($1::bytea[]) AND (expires IS NULL OR expires > $2::bigint)`),
+    write: statement(
+      `SELECT ${s}.put($1::text[], $2::bigint[], $3::bytea[], $4::integer[], $5::integer[], $6::bigint[], $7::boolean[], $8::bytea)`,
+    ),
+    drop: statement(`WITH gone AS (SELECT key FROM ${s}.entry WHERE key = ANY ($1::bytea[]) ORDER BY key FOR UPDATE)
+      DELETE FROM ${s}.entry e USING gone WHERE e.key = gone.key`),
+    clear: statement(`WITH gone AS (
+        DELETE FROM ${s}.entry WHERE key IN (
+          SELECT key FROM ${s}.entry WHERE key >= $1::bytea AND key < $2::bytea ORDER BY key LIMIT $3::integer FOR UPDATE
+        ) RETURNING key
+      ) SELECT count(*), (SELECT encode(key, 'hex') FROM gone ORDER BY key DESC LIMIT 1) FROM gone`),
+    scan: statement(`SELECT encode(key, 'hex') FROM ${s}.entry WHERE key >= $1::bytea AND key < $2::bytea AND ($3::boolean OR key <> $1::bytea)
+      AND (expires IS NULL OR expires > $4::bigint) ORDER BY key LIMIT $5::integer`),
+    usage: statement(`SELECT pg_total_relation_size('${s}.entry')`),
+    sweep: statement(`SELECT ${s}.sweep($1::bigint, $2::integer)`),
+  }
+}
+
+function storedOf(row: Row): Stored {
+  const expires = row[3]
+  return {
+    asOf: { epoch: textAt(row, 1), seq: numberAt(row, 2) },
+    expiresAt: typeof expires === 'string' ? Number(expires) : Number.POSITIVE_INFINITY,
+    body: bytesAt(row, 4),
+  }
+}
+
+function separate(answers: (Stored | undefined)[], from: number): void {
+  const seen = new Set<Stored>()
+  for (let index = from; index < answers.length; index++) {
+    const stored = answers[index]
+    if (stored === undefined) continue
+    if (seen.has(stored)) answers[index] = { ...stored, body: Uint8Array.from(stored.body) }
+    else seen.add(stored)
+  }
+}
+
+/** An empty batch is one empty step, so that a closed tier still says so. */
+function* inSteps<T>(items: readonly T[], bytesIn: (item: T) => number = () => 0): Generator<readonly T[]> {
+  let step: T[] = []
+  let bytes = 0
+  for (const item of items) {
+    if (step.length === STEP || (step.length > 0 && bytes + bytesIn(item) > STEP_BYTES)) {
+      yield step
+      step = []
+      bytes = 0
+    }
+    step.push(item)
+    bytes += bytesIn(item)
+  }
+  if (step.length > 0 || items.length === 0) yield step
+}

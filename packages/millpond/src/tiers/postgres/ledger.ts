@@ -1,0 +1,180 @@
+// The ledger on PostgreSQL: one row a namespace, every step one statement, followed by LISTEN and NOTIFY.
+import { randomBytes } from 'node:crypto'
+import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Position, Target } from '../../core/ledger.ts'
+import { MAX_TAIL } from '../retain.ts'
+import { type Answer, type Database, type Statement, statement } from './database.ts'
+import { type Followers, messageOf } from './followers.ts'
+import { kindOf, lineText, metaOf, nameBytes, readAnswer } from './lines.ts'
+import { bytesOf, numberAt, pack, textAt } from './rows.ts'
+import { lockKey } from './schema.ts'
+
+const FAILED = 'LEDGER_UNREACHABLE'
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
+const NODE_MS = 3000
+/** Longer than any window, and a number that the server takes. */
+const ALWAYS_MS = 1e15
+const ALL: Target = { kind: 'all' }
+
+export class PostgresLedger implements LedgerStore {
+  readonly scope = 'shared'
+  readonly #database: Database
+  readonly #followers: Followers
+  readonly #channel: string | null
+  readonly #onWrite: () => void
+  readonly #locks = new Map<string, string>()
+  readonly #statements: ReturnType<typeof statementsOf>
+  #external: boolean
+
+  constructor(database: Database, followers: Followers, channel: string | null, onWrite: () => void) {
+    this.#database = database
+    this.#followers = followers
+    this.#channel = channel
+    this.#onWrite = onWrite
+    this.#statements = statementsOf(`"${database.settings.schema}"`)
+    this.#external = database.settings.retain.externalTiers
+  }
+
+  coverOtherTiers(): void {
+    this.#external = true
+  }
+
+  async pull(namespace: string, from?: Position): Promise<Snapshot | Tail> {
+    const what = `pull ${namespace}`
+    const ns = bytesOf(namespace)
+    const asked = [from?.epoch ?? null, from?.seq ?? 0]
+    for (let tries = 0; tries < 3; tries++) {
+      const { rows } = await this.#run(what, this.#statements.pull, [ns, ...asked, this.#external, MAX_TAIL])
+      if (rows[0] !== undefined) return readAnswer(rows[0])
+      // There is no record, or it is another server's, or somebody has seen a later number than it holds: a new epoch begins.
+      await this.#run(what, this.#statements.begin, [this.#lock(namespace), ns, newEpoch(), this.#external, ...asked])
+    }
+    // Only when others destroy the record as often as it is made.
+    return readAnswer((await this.#run(what, this.#statements.pull, [ns, null, 0, this.#external, MAX_TAIL])).rows[0] ?? [])
+  }
+
+  async advance(namespace: string, change: Change): Promise<Advanced> {
+    const { retain } = this.#database.settings
+    const { targets, drop, write, unmovedSince } = change
+    const { keys, starts, lengths, expires, bodies } = pack(write, Date.now())
+    const mayClear = targets.some((target) => target.kind === 'pattern')
+    const { rows } = await this.#run(`advance ${namespace}`, this.#statements.advance, [
+      this.#lock(namespace),
+      bytesOf(namespace),
+      newEpoch(),
+      this.#external,
+      retain.windowMs === Number.POSITIVE_INFINITY ? ALWAYS_MS : Math.ceil(retain.windowMs),
+      retain.targets,
+      change.mode === 'delete' ? 'd' : 'x',
+      targets.map(kindOf),
+      targets.map(nameBytes),
+      metaOf(change),
+      lineText(change, targets),
+      mayClear ? lineText({ ...change, mode: 'delete' }, [...targets, ALL]) : null,
+      unmovedSince?.epoch ?? null,
+      unmovedSince?.seq ?? null,
+      drop.map(bytesOf),
+      keys,
+      starts,
+      lengths,
+      expires,
+      bodies,
+      this.#channel,
+      messageOf(namespace),
+    ])
+    if (write.length > 0) this.#onWrite()
+    const [row] = rows
+    const position = { epoch: textAt(row, 0), seq: numberAt(row, 1) }
+    const advanced = { position, dropped: numberAt(row, 2) }
+    return unmovedSince === undefined ? advanced : { ...advanced, stored: verdicts(row?.[3] ?? '') }
+  }
+
+  async commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]> {
+    if (items.length === 0) return []
+    const { keys, starts, lengths, expires, bodies } = pack(items, Date.now())
+    const { rows } = await this.#run(`commit ${namespace}`, this.#statements.commit, [
+      this.#lock(namespace),
+      bytesOf(namespace),
+      items.map((item) => item.asOf.epoch),
+      items.map((item) => item.asOf.seq),
+      items.map((item) => bytesOf(item.target)),
+      items.map((item) => item.lease ?? null),
+      keys,
+      starts,
+      lengths,
+      expires,
+      bodies,
+    ])
+    this.#onWrite()
+    return verdicts(textAt(rows[0], 0))
+  }
+
+  async lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
+    const values = [bytesOf(namespace), bytesOf(key), id, Math.max(1, Math.ceil(ms))]
+    const { rows } = await this.#run(`lease ${namespace}`, this.#statements.lease, values)
+    const left = numberAt(rows[0], 0)
+    return left < 0 ? { granted: true } : { granted: false, leftMs: left }
+  }
+
+  async release(namespace: string, key: string, id: string): Promise<void> {
+    await this.#run(`release ${namespace}`, this.#statements.release, [bytesOf(namespace), bytesOf(key), id])
+  }
+
+  follow(namespace: string, wake: () => void): () => void {
+    return this.#followers.add(namespace, wake)
+  }
+
+  /** Of an epoch that has ended nobody asks any more, and the sweep removes it. */
+  async report(namespace: string, id: string, position: Position): Promise<void> {
+    await this.#run(`report ${namespace}`, this.#statements.report, [position.epoch, id, position.seq])
+  }
+
+  async nodes(namespace: string): Promise<readonly LedgerNode[]> {
+    const { rows } = await this.#run(`nodes ${namespace}`, this.#statements.nodes, [bytesOf(namespace), NODE_MS])
+    return rows.map((row) => ({ id: textAt(row, 0), seq: numberAt(row, 1), ageMs: Math.max(0, numberAt(row, 2)) }))
+  }
+
+  #run(what: string, statement: Statement, values: unknown[]): Promise<Answer> {
+    return this.#database.run(what, FAILED, statement, values)
+  }
+
+  #lock(namespace: string): string {
+    const known = this.#locks.get(namespace)
+    if (known !== undefined) return known
+    const lock = lockKey(this.#database.settings.schema, 'ledger', namespace)
+    this.#locks.set(namespace, lock)
+    return lock
+  }
+}
+
+function statementsOf(s: string) {
+  const call = (name: string, types: string): string =>
+    `${s}.${name}(${types
+      .split(' ')
+      .map((type, index) => `$${index + 1}::${type}`)
+      .join(', ')})`
+  const packed = 'bytea[] integer[] integer[] bigint[] bytea'
+  return {
+    pull: statement(`SELECT * FROM ${call('pull', 'bytea text bigint boolean bigint')}`),
+    begin: statement(`SELECT (${call('open_record', 'bigint bytea text boolean text bigint')}).epoch`),
+    advance: statement(
+      `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text`)}`,
+    ),
+    commit: statement(`SELECT ${call('commit', `bigint bytea text[] bigint[] bytea[] text[] ${packed}`)}`),
+    lease: statement(`SELECT ${call('lease', 'bytea bytea text bigint')}`),
+    release: statement(`DELETE FROM ${s}.lease WHERE ns = $1::bytea AND key = $2::bytea AND id = $3::text`),
+    report: statement(`INSERT INTO ${s}.node (epoch, id, seq, at) VALUES ($1::text, $2::text, $3::bigint, ${NOW})
+      ON CONFLICT (epoch, id) DO UPDATE SET seq = excluded.seq, at = excluded.at`),
+    nodes: statement(`SELECT n.id, n.seq, ${NOW} - n.at FROM ${s}.ledger l JOIN ${s}.node n ON n.epoch = l.epoch
+      WHERE l.ns = $1::bytea AND n.at > ${NOW} - $2::bigint ORDER BY n.id`),
+  }
+}
+
+/** Random, so that no two histories share a name; used only where an epoch begins. */
+function newEpoch(): string {
+  return randomBytes(9).toString('base64url')
+}
+
+function verdicts(text: string): boolean[] {
+  return [...text].map((one) => one === '1')
+}

@@ -1,0 +1,81 @@
+// Lines and targets as the tables hold them, and back. What cannot be read concerns everything: it can only forget too much.
+import type { Change, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Line, Target } from '../../core/ledger.ts'
+import type { Row } from './database.ts'
+import { bytesOf, numberAt, textAt } from './rows.ts'
+
+const LETTERS = { key: 'k', tag: 't', pattern: 'p', all: 'a' } as const
+
+export function kindOf(target: Target): string {
+  return LETTERS[target.kind]
+}
+
+export function nameOf(target: Target): string {
+  if (target.kind === 'key') return target.key
+  if (target.kind === 'tag') return target.tag
+  return target.kind === 'pattern' ? target.pattern : ''
+}
+
+export function nameBytes(target: Target): Buffer {
+  return bytesOf(nameOf(target))
+}
+
+export function lineText({ mode, reason, id }: Change, targets: readonly Target[]): string {
+  return JSON.stringify({ t: targets.map((target) => kindOf(target) + nameOf(target)), m: mode === 'delete' ? 'd' : 'x', r: reason, i: id })
+}
+
+/** Reason and receipt, kept with each target. */
+export function metaOf({ reason, id }: Change): string {
+  return JSON.stringify([reason, id])
+}
+
+/** Columns: kind, epoch, number, floor, and a list in JSON without its brackets. */
+export function readAnswer(row: Row): Snapshot | Tail {
+  const position = { epoch: textAt(row, 1), seq: numberAt(row, 2) }
+  const floor = numberAt(row, 3)
+  const content: unknown = JSON.parse(`[${textAt(row, 4)}]`)
+  const items: unknown[] = Array.isArray(content) ? content : []
+  if (row[0] === 'tail') {
+    return { kind: 'tail', position, floor, lines: items.map((item, index) => readLine(item, position.seq - items.length + 1 + index)) }
+  }
+  return { kind: 'snapshot', position, floor, lines: readTargets(items) }
+}
+
+function readLine(item: unknown, seq: number): Line {
+  const targets = field(item, 't')
+  return {
+    seq,
+    targets: Array.isArray(targets) ? targets.map((text) => targetOf(String(text).slice(0, 1), String(text).slice(1))) : [{ kind: 'all' }],
+    mode: field(item, 'm') === 'x' ? 'expire' : 'delete',
+    reason: String(field(item, 'r') ?? 'manual'),
+    id: String(field(item, 'i') ?? ''),
+  }
+}
+
+/** [number, mode, kind, name in hexadecimal digits, [reason, receipt]], in the order of numbers: grouped by number and mode. */
+function readTargets(items: readonly unknown[]): Line[] {
+  const lines = new Map<string, Line & { readonly targets: Target[] }>()
+  for (const item of items) {
+    const [seq, letter, kind, name, meta]: unknown[] = Array.isArray(item) ? item : []
+    const mode = letter === 'x' ? 'expire' : 'delete'
+    const target = targetOf(String(kind), Buffer.from(String(name), 'hex').toString('utf8'))
+    const known = lines.get(`${seq} ${mode}`)
+    if (known !== undefined) {
+      known.targets.push(target)
+      continue
+    }
+    const [reason, id]: unknown[] = Array.isArray(meta) ? meta : []
+    lines.set(`${seq} ${mode}`, { seq: Number(seq), mode, targets: [target], reason: String(reason ?? 'manual'), id: String(id ?? '') })
+  }
+  return [...lines.values()]
+}
+
+function targetOf(kind: string, name: string): Target {
+  if (kind === 'k') return { kind: 'key', key: name }
+  if (kind === 't') return { kind: 'tag', tag: name }
+  return kind === 'p' ? { kind: 'pattern', pattern: name } : { kind: 'all' }
+}
+
+function field(content: unknown, name: string): unknown {
+  return typeof content === 'object' && content !== null ? Reflect.get(content, name) : undefined
+}

@@ -1,0 +1,146 @@
+// The options of the PostgreSQL tier, checked once. Secrets never reach a message.
+import type { ConnectionOptions } from 'node:tls'
+import { type Duration, parseDuration } from '../../core/duration.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import { checkNames } from '../../core/options.ts'
+import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
+import type { PostgresPool } from './pool.ts'
+import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
+
+export interface PostgresTierOptions extends PostgresSchemaOptions {
+  /** `postgres://user:password@host:5432/database`, with the parameters that pg understands (`sslmode`, `application_name`). */
+  readonly url?: string
+  /** Your own pg pool instead of `url`; it stays open after `close`. Give it a `connectionTimeoutMillis` and a few connections to spare. */
+  readonly pool?: PostgresPool
+  /** `true`, or the options of `tls.connect`. Default: as `url` says. */
+  readonly tls?: boolean | ConnectionOptions
+  /** Most connections of our own pool, beside the one that listens. Default 4. */
+  readonly poolSize?: number
+  /** `false`: schema and grants are there already (`postgresSchema`, `postgresGrants`), and this role may not make them. Default `true`. */
+  readonly install?: boolean
+  /** `false`: no LISTEN and NOTIFY; other processes then learn of a move when they next ask, within 100 ms. Default `true`. */
+  readonly notify?: boolean
+  /** `false`: no prepared statements, for poolers that cannot keep them. Default `true`. */
+  readonly prepare?: boolean
+  /** The longest a command may take before it is given up. Default 250 ms. */
+  readonly commandTimeout?: Duration
+  /** The longest that opening a connection may take. Default `'1s'`. */
+  readonly connectTimeout?: Duration
+  /** How often one of the processes sweeps expired rows, a few hundred at a time. Default `'1s'`; `Infinity` for never. */
+  readonly sweepEvery?: Duration
+  readonly retain?: RetainOptions
+}
+
+export interface PostgresSettings {
+  readonly url: string | undefined
+  readonly pool: PostgresPool | undefined
+  readonly tls: boolean | ConnectionOptions | undefined
+  readonly poolSize: number
+  readonly schema: string
+  readonly unlogged: boolean
+  readonly install: boolean
+  readonly notify: boolean
+  readonly prepare: boolean
+  readonly commandMs: number
+  readonly connectMs: number
+  readonly sweepMs: number
+  readonly retain: Retain
+}
+
+const NAMES = new Set([
+  'url',
+  'pool',
+  'tls',
+  'poolSize',
+  'schema',
+  'unlogged',
+  'install',
+  'notify',
+  'prepare',
+  'commandTimeout',
+  'connectTimeout',
+  'sweepEvery',
+  'retain',
+])
+const FORM = 'postgres://user:password@host:5432/database'
+const LONGEST_MS = 3_600_000
+
+/** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
+export function resolvePostgres(options: PostgresTierOptions): PostgresSettings {
+  checkNames(options, NAMES, 'postgres option')
+  const { url, pool } = options
+  if ((url === undefined) === (pool === undefined)) {
+    throw new MillpondError(
+      'OPTION_INVALID',
+      url === undefined
+        ? `postgres: where is the server? Give url (${FORM}) or pool`
+        : 'postgres pool: is given beside url: use one or the other',
+    )
+  }
+  if (url !== undefined) checkUrl(url)
+  if (pool !== undefined) checkPool(pool, options)
+  return {
+    url,
+    pool,
+    tls: checkTls(options.tls),
+    poolSize: checkSize(options.poolSize ?? 4),
+    schema: checkSchema(options.schema ?? 'millpond'),
+    unlogged: flag(options.unlogged ?? false, 'unlogged'),
+    install: flag(options.install ?? true, 'install'),
+    notify: flag(options.notify ?? true, 'notify'),
+    prepare: flag(options.prepare ?? true, 'prepare'),
+    commandMs: deadline(options.commandTimeout ?? 250, 'commandTimeout'),
+    connectMs: deadline(options.connectTimeout ?? 1000, 'connectTimeout'),
+    sweepMs: sweep(options.sweepEvery ?? 1000),
+    retain: resolveRetain(options.retain, 'postgres'),
+  }
+}
+
+function checkUrl(url: unknown): void {
+  const protocol = typeof url === 'string' && URL.canParse(url) ? new URL(url).protocol : undefined
+  if (protocol === 'postgres:' || protocol === 'postgresql:') return
+  const why = protocol === undefined ? 'is no URL' : `begins with ${show(protocol)}, not postgres:`
+  throw new MillpondError('OPTION_INVALID', `postgres url: ${show(withoutSecrets(url))} ${why}: give one such as ${FORM}`)
+}
+
+/** For messages: everything between the scheme and the last `@` may be a secret, and so may a parameter. */
+function withoutSecrets(url: unknown): unknown {
+  return typeof url === 'string' ? url.replace(/^([^:/]*:?\/*).*@/s, '$1***@').replace(/\?.*$/s, '?***') : url
+}
+
+function checkPool(pool: PostgresPool, options: PostgresTierOptions): void {
+  if (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function' || typeof pool.on !== 'function') {
+    throw new MillpondError('OPTION_INVALID', `postgres pool: a ${typeof pool} is no pool of pg: pass new pg.Pool(...), or use url`)
+  }
+  for (const name of ['tls', 'poolSize'] as const) {
+    if (options[name] === undefined) continue
+    throw new MillpondError('OPTION_INVALID', `postgres ${name}: is given beside pool, which has its own: set it there, or use url`)
+  }
+}
+
+function checkTls(tls: unknown): PostgresSettings['tls'] {
+  if (tls === undefined || typeof tls === 'boolean' || (typeof tls === 'object' && tls !== null)) return tls
+  throw new MillpondError('OPTION_INVALID', `postgres tls: ${show(tls)} is neither true nor the options of tls.connect`)
+}
+
+function checkSize(size: number): number {
+  if (Number.isInteger(size) && size >= 1 && size <= 100) return size
+  throw new MillpondError('OPTION_INVALID', `postgres poolSize: ${show(size)} is no size: give a whole number from 1 to 100`)
+}
+
+function flag(value: unknown, name: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw new MillpondError('OPTION_INVALID', `postgres ${name}: ${show(value)} is neither true nor false`)
+}
+
+function deadline(value: Duration, name: string): number {
+  const ms = parseDuration(value, `postgres ${name}`)
+  if (ms >= 1 && ms <= LONGEST_MS) return ms
+  throw new MillpondError('OPTION_INVALID', `postgres ${name}: ${show(value)} is no deadline: give 1 ms to 1 h`)
+}
+
+function sweep(value: Duration): number {
+  const ms = parseDuration(value, 'postgres sweepEvery')
+  if (ms === Number.POSITIVE_INFINITY || (ms >= 10 && ms <= 86_400_000)) return ms
+  throw new MillpondError('OPTION_INVALID', `postgres sweepEvery: ${show(value)} is no interval: give 10 ms to 24 h, or Infinity for never`)
+}

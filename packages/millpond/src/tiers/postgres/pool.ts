@@ -1,0 +1,89 @@
+// What is used of pg: a pool and its clients, ours or the user's.
+
+import type { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
+import { MillpondError } from '../../core/errors.ts'
+import type { PostgresSettings } from './options.ts'
+
+/** What is used of pg's Pool. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** What is used of a client that a pool lends. */
+export interface PostgresClient {
+  query(config: PostgresQuery): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>
+  /** With `true` the connection is closed instead of used again. */
+  release(destroy?: boolean): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** `types` makes every column text, whatever parsers the program has set for others. */
+export interface PostgresQuery {
+  readonly text: string
+  readonly name?: string
+  readonly values?: unknown[]
+  readonly rowMode: 'array'
+  readonly types: { getTypeParser(): (text: string) => string }
+}
+
+/** What is used of a client of our own. */
+export interface Listening extends EventEmitter {
+  connect(): Promise<void>
+  query(text: string): Promise<unknown>
+  end(): Promise<void>
+  unref?(): void
+}
+
+interface Pg {
+  readonly Pool: new (options: object) => PostgresPool & { end(): Promise<void> }
+  readonly Client: new (options: object) => Listening
+}
+
+export interface Access {
+  readonly pool: PostgresPool
+  /** Ends the pool where it is ours. */
+  readonly end: () => Promise<void>
+  /** A new client outside of the pool; absent where the user's pool cannot tell how. */
+  readonly listener: (() => Listening) | undefined
+  /** Sessions of our own may be set up as we need them. */
+  readonly isOwn: boolean
+}
+
+const load = createRequire(import.meta.url)
+
+/** @throws MillpondError `OPTION_INVALID` when pg is not installed. */
+function loadPg(): Pg {
+  try {
+    const pg: Pg = load('pg')
+    return pg
+  } catch (cause) {
+    throw new MillpondError('OPTION_INVALID', 'postgres: the package pg is not installed: run "npm install pg"', { cause })
+  }
+}
+
+/** Connects nothing yet. */
+export function access(settings: PostgresSettings): Access {
+  const { pool, url, tls, poolSize, connectMs } = settings
+  if (pool !== undefined) return { pool, end: async () => {}, listener: listenerOf(pool), isOwn: false }
+  const pg = loadPg()
+  const options = {
+    connectionString: url,
+    ...(tls !== undefined && { ssl: tls }),
+    connectionTimeoutMillis: connectMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  }
+  const own = new pg.Pool({ ...options, max: poolSize, allowExitOnIdle: true })
+  return { pool: own, end: () => own.end(), listener: () => new pg.Client(options), isOwn: true }
+}
+
+/** A pool of pg knows its class of clients and their options. */
+function listenerOf(pool: PostgresPool): Access['listener'] {
+  const Client: unknown = Reflect.get(pool, 'Client')
+  const options: unknown = Reflect.get(pool, 'options')
+  if (typeof Client !== 'function' || typeof options !== 'object' || options === null) return undefined
+  return () => Reflect.construct(Client, [options])
+}

@@ -1,0 +1,109 @@
+// The tables and functions of the PostgreSQL tier, in a schema of their own, and what a role needs to use them.
+//
+// Names, keys and namespaces are bytea: text in PostgreSQL cannot hold a NUL and may sort by a locale. What belongs to one history (targets, lines,
+// nodes) is keyed by its epoch, so that a new epoch costs one row however long the old history was; the sweep removes what no record names.
+//
+// `server` is the mark of a life: an unlogged row. A crash of the server, a promoted replica and a physical backup all come up without it, and
+// without it no record is believed. Together with the start of the server, the database and the file of the ledger's table it is the identity
+// that a record is bound to. So a restart, a fail-over (whose last commits may be lost), a restored dump and a copied database each begin new
+// epochs, also where commits are asynchronous. The system identifier would add nothing: a replica has its master's.
+import { createHash } from 'node:crypto'
+import { MillpondError, show } from '../../core/errors.ts'
+import { functions } from './functions.ts'
+
+/** Raised when tables or functions change; a database of a higher version is refused, never guessed at. */
+export const SCHEMA_VERSION = 1
+
+const NAME = /^[a-z_][a-z0-9_]{0,40}$/
+
+/** @throws MillpondError `OPTION_INVALID`. */
+export function checkSchema(schema: unknown): string {
+  if (typeof schema === 'string' && NAME.test(schema) && !schema.startsWith('pg_')) return schema
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `postgres schema: ${show(schema)} is not allowed: use up to 41 lower-case letters, digits and '_', not beginning with 'pg_' or a digit`,
+  )
+}
+
+export interface PostgresSchemaOptions {
+  /** Default `millpond`. */
+  readonly schema?: string
+  /** Entries are kept out of the write-ahead log: cheaper writes, no copies on replicas, empty after a crash. Default `false`. */
+  readonly unlogged?: boolean
+}
+
+/**
+ * The statements that make schema, tables and functions; harmless when they are there. One transaction.
+ * For those who install by a migration and set `install: false`.
+ * @throws MillpondError `OPTION_INVALID`.
+ */
+export function postgresSchema(options: PostgresSchemaOptions = {}): string {
+  const name = checkSchema(options.schema ?? 'millpond')
+  const s = `"${name}"`
+  const unlogged = options.unlogged ? 'UNLOGGED ' : ''
+  return `
+BEGIN;
+SET LOCAL statement_timeout = '30s';
+SET LOCAL client_min_messages = 'warning';
+SELECT pg_advisory_xact_lock(${lockKey(name, 'install')});
+DO $$ BEGIN
+  IF to_regnamespace('${s}') IS NULL THEN CREATE SCHEMA ${s}; END IF;
+END $$;
+CREATE TABLE IF NOT EXISTS ${s}.meta (one boolean PRIMARY KEY DEFAULT true CHECK (one), version integer NOT NULL);
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.server (one boolean PRIMARY KEY DEFAULT true CHECK (one), id text NOT NULL);
+CREATE ${unlogged}TABLE IF NOT EXISTS ${s}.entry (
+  key bytea PRIMARY KEY, epoch text COLLATE "C" NOT NULL, seq bigint NOT NULL, expires bigint, body bytea NOT NULL
+);
+ALTER TABLE ${s}.entry ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE INDEX IF NOT EXISTS entry_expires ON ${s}.entry (expires) WHERE expires IS NOT NULL;
+CREATE TABLE IF NOT EXISTS ${s}.ledger (
+  ns bytea PRIMARY KEY, epoch text COLLATE "C" NOT NULL, seq bigint NOT NULL, floor bigint NOT NULL, commit_floor bigint NOT NULL,
+  oldest bigint NOT NULL, external boolean NOT NULL, server text NOT NULL
+) WITH (fillfactor = 20);
+CREATE TABLE IF NOT EXISTS ${s}.target (
+  epoch text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, name bytea NOT NULL, mode text COLLATE "C" NOT NULL,
+  seq bigint NOT NULL, meta text NOT NULL, PRIMARY KEY (epoch, kind, name, mode)
+);
+CREATE INDEX IF NOT EXISTS target_seq ON ${s}.target (epoch, kind, seq);
+CREATE TABLE IF NOT EXISTS ${s}.line (
+  epoch text COLLATE "C" NOT NULL, seq bigint NOT NULL, at bigint NOT NULL, line text NOT NULL, PRIMARY KEY (epoch, seq)
+);
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.lease (ns bytea NOT NULL, key bytea NOT NULL, id text NOT NULL, until bigint NOT NULL, PRIMARY KEY (ns, key));
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.node (
+  epoch text COLLATE "C" NOT NULL, id text NOT NULL, seq bigint NOT NULL, at bigint NOT NULL, PRIMARY KEY (epoch, id)
+);
+${functions(s)}
+INSERT INTO ${s}.meta (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT (one) DO UPDATE SET version = greatest(meta.version, excluded.version);
+COMMIT;
+`
+}
+
+/**
+ * What a role that did not make the schema needs: the least with which the tier works. Run it as the owner of the schema.
+ * @throws MillpondError `OPTION_INVALID`.
+ */
+export function postgresGrants(options: { readonly role: string; readonly schema?: string }): string {
+  const s = `"${checkSchema(options.schema ?? 'millpond')}"`
+  const { role } = options
+  if (typeof role !== 'string' || role === '' || role.includes('\u0000')) {
+    throw new MillpondError('OPTION_INVALID', `postgres role: ${show(role)} is no role name`)
+  }
+  const quoted = `"${role.replaceAll('"', '""')}"`
+  return `
+GRANT USAGE ON SCHEMA ${s} TO ${quoted};
+GRANT SELECT ON ${s}.meta TO ${quoted};
+GRANT SELECT, INSERT ON ${s}.server TO ${quoted};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.target, ${s}.line, ${s}.lease, ${s}.node TO ${quoted};
+GRANT SELECT, INSERT, UPDATE ON ${s}.ledger TO ${quoted};
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${s} TO ${quoted};
+`
+}
+
+/** A number for an advisory lock, which no other program's is likely to be. */
+export function lockKey(schema: string, what: string, name = ''): string {
+  return createHash('sha256')
+    .update(JSON.stringify(['millpond', schema, what, name]))
+    .digest()
+    .readBigInt64BE()
+    .toString()
+}
