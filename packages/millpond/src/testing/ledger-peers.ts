@@ -95,4 +95,38 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
         assert.notEqual(answer.position.epoch, position.epoch)
       }),
   },
+  {
+    id: 'nodes',
+    title: 'which process has applied which position; who falls silent leaves',
+    run: (subject) =>
+      using(subject, async (_tier, ledger) => {
+        if (ledger.report === undefined || ledger.nodes === undefined) return 'the store keeps no reports'
+        const { position } = await ledger.pull('ns')
+        const of = async (namespace: string) => ((await ledger.nodes?.(namespace)) ?? []).map(({ id, seq }) => ({ id, seq }))
+        assert.deepEqual(await of('ns'), [])
+        await Promise.all([ledger.report('ns', 'one', position), ledger.report('ns', 'two', { ...position, seq: 3 })])
+        await ledger.report('ns', 'one', { ...position, seq: 2 })
+        await ledger.report('ns', 'of another time', { epoch: 'of-another-time', seq: 9 })
+        await ledger.report('other', 'elsewhere', (await ledger.pull('other')).position)
+        const nodes = [...(await ledger.nodes('ns'))].sort((a, b) => a.seq - b.seq)
+        assert.deepEqual(
+          nodes.map(({ id, seq }) => ({ id, seq })),
+          [
+            { id: 'one', seq: 2 },
+            { id: 'two', seq: 3 },
+          ],
+        )
+        for (const { ageMs } of nodes) assert.ok(ageMs >= 0 && ageMs < 3000, `ageMs ${ageMs}`)
+        assert.deepEqual(await of('other'), [{ id: 'elsewhere', seq: 0 }])
+        await until(
+          'the silent process to leave',
+          async () => {
+            await ledger.report?.('ns', 'one', { ...position, seq: 2 })
+            return (await of('ns')).length === 1
+          },
+          4500,
+        )
+        assert.deepEqual(await of('ns'), [{ id: 'one', seq: 2 }])
+      }),
+  },
 ]

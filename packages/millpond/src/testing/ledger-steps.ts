@@ -1,6 +1,6 @@
 // Cases about steps that are all or nothing: advance with its drops and writes, commit, lease. Part of the ledger suite.
 import assert from 'node:assert/strict'
-import { bodies, change, commitItem, isTail, key, type LedgerSubject, using } from './ledger-subject.ts'
+import { all, bodies, change, commitItem, isTail, key, type LedgerSubject, tag, using } from './ledger-subject.ts'
 import { type Case, until } from './runner.ts'
 
 export const stepCases: readonly Case<LedgerSubject>[] = [
@@ -53,6 +53,44 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         await ledger.commit('ns', [commitItem('a', position)])
         await ledger.advance('ns', change([key('a')], { write: [{ key: 'a', body: new Uint8Array(3), expiresAt: Date.now() - 5 }] }))
         assert.deepEqual(await bodies(tier, ['a']), [undefined])
+      }),
+  },
+  {
+    id: 'unmoved',
+    title: 'G7: a write that arrives late is not stored over what others wrote since its position; the number moves in any case',
+    run: (subject) =>
+      using(subject, async (tier, ledger) => {
+        const write = (name: string, body: string) => ({
+          key: name,
+          body: new TextEncoder().encode(body),
+          expiresAt: Number.POSITIVE_INFINITY,
+        })
+        const { position: before } = await ledger.pull('ns')
+        await ledger.advance('ns', change([key('moved')], { write: [write('moved', 'by another')] }))
+        const targets = [key('still'), key('moved'), tag('t')]
+        const late = change(targets, { write: [write('still', 'late'), write('moved', 'late')], unmovedSince: before })
+        const advanced = await ledger.advance('ns', late)
+        if (advanced.stored === undefined) return 'the store takes no notice of unmovedSince'
+        assert.deepEqual(advanced.stored, [true, false])
+        assert.equal(advanced.position.seq, 2)
+        assert.deepEqual(await bodies(tier, ['still', 'moved']), ['late', undefined], 'what is not stored is dropped')
+        // Own moves count like others': from the position that the step has answered it may be tried again.
+        const again = await ledger.advance('ns', { ...late, unmovedSince: advanced.position })
+        assert.deepEqual(again.stored, [true, true])
+        assert.deepEqual(await bodies(tier, ['still', 'moved']), ['late', 'late'])
+        const [first] = await tier.read(['moved'])
+        assert.deepEqual(first?.asOf, again.position)
+        const foreign = await ledger.advance('ns', { ...late, unmovedSince: { epoch: 'of-another-time', seq: 99 } })
+        assert.deepEqual(foreign.stored, [false, false])
+        await ledger.advance('ns', change([all]))
+        assert.deepEqual((await ledger.advance('ns', { ...late, unmovedSince: foreign.position })).stored, [false, false])
+        await ledger.advance('ns', change([all], { mode: 'expire' }))
+        const { position } = await ledger.pull('ns')
+        assert.deepEqual((await ledger.advance('ns', { ...late, unmovedSince: { ...position, seq: position.seq - 1 } })).stored, [
+          false,
+          false,
+        ])
+        assert.equal((await ledger.advance('ns', change([key('k')], { write: [write('k', 'plain')] }))).stored, undefined)
       }),
   },
   {

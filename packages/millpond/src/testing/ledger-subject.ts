@@ -52,14 +52,14 @@ export function numberOf(answer: { readonly lines: readonly Line[] }, target: Ta
   return Math.max(0, ...answer.lines.filter((line) => line.targets.some((one) => JSON.stringify(one) === wanted)).map((line) => line.seq))
 }
 
-export async function using(
+export async function using<T>(
   subject: LedgerSubject,
-  body: (tier: LedgerTier, ledger: LedgerStore) => Promise<void>,
+  body: (tier: LedgerTier, ledger: LedgerStore) => Promise<T>,
   tuning?: LedgerTuning,
-): Promise<void> {
+): Promise<T> {
   const tier = await subject.open(tuning)
   try {
-    await body(tier, tier.ledger)
+    return await body(tier, tier.ledger)
   } finally {
     await tier.close()
   }

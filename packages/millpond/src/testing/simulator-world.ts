@@ -236,7 +236,7 @@ export class World {
   async #change(life: Life, lane: number, op: ChangeOp, about: Partial<Operation>, work: () => Promise<unknown>): Promise<boolean> {
     return this.#record({ kind: 'op', process: life.name, lane, op, ...about, start: this.#now() }, async () => {
       const receipt = await work()
-      return { acked: !(typeof receipt === 'object' && receipt !== null && 'applied' in receipt && receipt.applied === false) }
+      return { acked: !(typeof receipt === 'object' && receipt !== null && 'isApplied' in receipt && receipt.isApplied === false) }
     })
   }
 

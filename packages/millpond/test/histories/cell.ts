@@ -36,6 +36,7 @@ export async function runCell(cell: Cell, compiled: string, limits: Limits = {})
       cell,
       at: shared.at(worker),
       file: join(shared.folder, `${process}.jsonl`),
+      ...(hasOutbox(cell) ? { outbox: join(shared.folder, `outbox-${worker}.db`) } : {}),
     })
     const onCrash = (process: string, detail: string) => void troubles.push(`${process} crashed: ${detail}`)
     for (let id = 0; id < cell.processes; id++)
@@ -64,6 +65,11 @@ export async function runCell(cell: Cell, compiled: string, limits: Limits = {})
         ? keep(join(compiled, '../../../../found'), { cell, verdict, troubles, lines })
         : undefined,
   }
+}
+
+/** Every other cell keeps what it could not tell; the others are refused. */
+function hasOutbox({ shared, seed }: Cell): boolean {
+  return shared !== 'none' && seed % 2 === 1
 }
 
 /** Blow after blow, with a calm of a few hundred milliseconds before each. */

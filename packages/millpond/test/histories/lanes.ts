@@ -1,5 +1,5 @@
 // What the lanes of a worker do: mostly read, sometimes write to the truth and then tell the cache.
-import type { Cache, LoadContext, LoadOptions } from '../../src/index.ts'
+import type { Cache, LoadContext, LoadOptions, Receipt } from '../../src/index.ts'
 import type { HistoryRecorder, Versioned } from '../../src/testing/history-recorder.ts'
 import { type Random, seededRandom } from '../../src/testing/random.ts'
 import type { Ask } from './messages.ts'
@@ -54,7 +54,7 @@ async function runLane(parts: LaneParts, lane: number, random: Random, isDrainin
     if (random.chance(0.06)) await write(parts, lane, random)
     else if (random.chance(0.02)) await forgetSomething(parts, lane, random)
     else {
-      for (let count = 1 + random.below(6); count > 0; count--) {
+      for (let count = 1 + random.below(12); count > 0; count--) {
         const key = pickKey(random)
         if (random.chance(0.1)) await Promise.all([read(parts, lane, key, random), read(parts, lane, key, random)])
         else await read(parts, lane, key, random)
@@ -142,9 +142,9 @@ function tell(
   return recorder.change(lane, 'delete', { keys }, work, isApplied)
 }
 
-/** A receipt that says `applied: false` is no ack. */
-function isApplied(receipt: object): boolean {
-  return !('applied' in receipt) || receipt.applied !== false
+/** What is only kept in the outbox is no ack. */
+function isApplied(receipt: Receipt): boolean {
+  return receipt.isApplied
 }
 
 async function untilAcked(attempt: (tries: number) => Promise<boolean>, random?: Random): Promise<void> {

@@ -3,6 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import type { Tier } from '../../src/core/contracts.ts'
 import { createCache, memory } from '../../src/index.ts'
 import { recordHistory } from '../../src/testing/history-recorder.ts'
+import { sqliteOutbox } from '../../src/tiers/sqlite/outbox.ts'
 import { startLanes } from './lanes.ts'
 import type { Ask, FromSupervisor, FromWorker, WorkerOptions } from './messages.ts'
 
@@ -43,7 +44,12 @@ async function openTier(): Promise<Tier[]> {
   return []
 }
 
-const cache = createCache({ name: 'history', tiers: [memory({ maxEntries: 1000 }), ...(await openTier())] })
+const outbox = options.outbox === undefined ? undefined : sqliteOutbox({ path: options.outbox })
+const cache = createCache({
+  name: 'history',
+  tiers: [memory({ maxEntries: 1000 }), ...(await openTier())],
+  ...(outbox === undefined ? {} : { outbox }),
+})
 const seed = options.cell.seed + [...options.process].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7)
 const lanes = startLanes({ cell: options.cell, cache, recorder, ask }, seed)
 
