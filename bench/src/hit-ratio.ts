@@ -1,9 +1,11 @@
 // `npm run bench:hit-ratio -- DIR`: how well each policy hits on recorded traffic, beside the clairvoyant optimum.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { policyByName } from 'millpond/memory'
 import { drawCurves } from './hit-ratio/curves.ts'
-import { type Cell, COLUMNS, mean, measure, worstAgainstLru } from './hit-ratio/measure.ts'
-import { traceFiles } from './hit-ratio/trace.ts'
+import { type Cell, COLUMNS, mean, measure, POLICIES, worstAgainstLru } from './hit-ratio/measure.ts'
+import { playSized, uniqueBytes } from './hit-ratio/sized.ts'
+import { type Trace, traceFiles } from './hit-ratio/trace.ts'
 import { formatTable } from './table.ts'
 
 const HELP = `usage: npm run bench:hit-ratio -- DIR [options]
@@ -11,6 +13,7 @@ const HELP = `usage: npm run bench:hit-ratio -- DIR [options]
   --only a,b      these traces
   --parts 0.5,1,2,5,10   sizes in percent of a trace's unique keys
   --entries 1000,5000    sizes in entries instead
+  --bytes         a budget in parts of the unique bytes, for the traces that tell sizes: hits / bytes hit
   --brief         a line per trace: the mean over the sizes
   --json          print the cells as JSON, nothing else
   --svg FILE      draw the miss-ratio curves`
@@ -21,6 +24,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     parts: { type: 'string', default: '0.5,1,2,5,10' },
     entries: { type: 'string' },
+    bytes: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     svg: { type: 'string' },
@@ -43,6 +47,10 @@ function bench(path: string): void {
     process.exitCode = 1
     return
   }
+  if (values.bytes) {
+    console.log(formatTable([['hits / bytes hit in %, trace @ MB', ...POLICIES], ...files.flatMap((file) => sizedLines(file.read()))]))
+    return
+  }
   const cells = files.flatMap((file) => {
     process.stderr.write(`${file.name} ...\n`)
     const trace = file.read()
@@ -51,6 +59,19 @@ function bench(path: string): void {
   })
   if (values.svg !== undefined) writeFileSync(values.svg, drawCurves(cells))
   console.log(values.json ? JSON.stringify(cells, null, 2) : report(cells))
+}
+
+function sizedLines(trace: Trace): string[][] {
+  if (trace.sizes === undefined) return []
+  const total = uniqueBytes(trace)
+  return numbers(values.parts).map((percent) => {
+    const capacity = Math.max(1, Math.round((total * percent) / 100))
+    const ratios = POLICIES.map((name) => playSized(policyByName(name), trace, capacity))
+    return [
+      `${trace.name} @ ${(capacity / 1e6).toPrecision(3)}`,
+      ...ratios.map(({ hits, bytes }) => `${hits.toFixed(1)} / ${bytes.toFixed(1)}`),
+    ]
+  })
 }
 
 function numbers(list: string): number[] {

@@ -36,7 +36,7 @@ export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: numbe
 }
 
 /** Scatters the numbers of keys over 32 bits (the finaliser of MurmurHash3, public domain, Austin Appleby). */
-function hashOf(key: number): number {
+export function hashOf(key: number): number {
   let hash = Math.imul(key ^ (key >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0

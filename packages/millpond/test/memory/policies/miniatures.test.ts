@@ -1,0 +1,186 @@
+// What the adaptive policy steers by, and the small parts it is made of.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Ghosts } from '../../../src/memory/policies/ghosts.ts'
+import { HashDirectory } from '../../../src/memory/policies/hash-directory.ts'
+import { Miniatures } from '../../../src/memory/policies/miniatures.ts'
+import { SlotQueue } from '../../../src/memory/policies/slot-queue.ts'
+import { SlotSet } from '../../../src/memory/policies/slot-set.ts'
+import { Worth } from '../../../src/memory/policies/worth.ts'
+
+const sketch = { wordsPerEntry: 0.5, leastWords: 256, samplePerEntry: 32, leastSample: 4096 }
+const SHARES = [0, 0.02, 0.35]
+const scatter = (key: number): number => Math.imul(key ^ (key >>> 15), 0x2c1b3c6d) ^ Math.imul(key, 0x9e3779b1)
+
+function miniatures(entries: number, champion: number): Miniatures {
+  const made = new Miniatures(
+    SHARES.map((share) => ({ share, ghostShare: 0.5, sketch, weighed: false })),
+    champion,
+  )
+  made.fit(entries, true)
+  return made
+}
+
+function feed(made: Miniatures, keys: Iterable<number>): void {
+  for (const key of keys) if (made.watches(scatter(key))) made.request(scatter(key))
+}
+
+function* loop(requests: number, length: number): Generator<number> {
+  for (let at = 0; at < requests; at++) yield at % length
+}
+
+/** Every key comes twice, half a cache apart, and never again. */
+function* onward(requests: number, gap: number): Generator<number> {
+  for (let at = 0; at < requests; at += 2) {
+    yield 1_000_000 + at / 2
+    if (at / 2 >= gap) yield 1_000_000 + at / 2 - gap
+  }
+}
+
+describe('miniatures', () => {
+  for (const entries of [50, 20_000]) {
+    it(`find the small window on a loop and the clock where work moves on, and change their mind: ${entries} entries`, () => {
+      const made = miniatures(entries, 2)
+      feed(made, loop(entries * 60, entries * 2))
+      expect(SHARES[made.champion]).toBe(0.02)
+      feed(made, onward(entries * 60, entries / 2))
+      expect(SHARES[made.champion]).toBe(0)
+      feed(made, loop(entries * 60, entries * 2))
+      expect(SHARES[made.champion]).toBe(0.02)
+    })
+  }
+
+  it('watch all keys of a small cache, and a fixed number however large the cache is', () => {
+    const watched = (entries: number): number => {
+      const made = miniatures(entries, 0)
+      let count = 0
+      for (let key = 0; key < entries; key++) if (made.watches(scatter(key))) count++
+      return count
+    }
+    expect(watched(64)).toBe(64)
+    for (const entries of [1000, 100_000, 1_000_000]) {
+      expect(watched(entries)).toBeGreaterThan(16)
+      expect(watched(entries)).toBeLessThan(100)
+    }
+  })
+
+  it('stay with their champion while nobody is clearly better', () => {
+    const made = miniatures(1000, 1)
+    feed(
+      made,
+      (function* () {
+        for (let key = 0; key < 300_000; key++) yield key
+      })(),
+    )
+    expect(made.champion).toBe(1)
+  })
+
+  it('survive every change of size, and clear', () => {
+    const size = fc.record({ entries: fc.integer({ min: 1, max: 5000 }), full: fc.boolean(), clear: fc.boolean() })
+    fc.assert(
+      fc.property(fc.array(size, { minLength: 1, maxLength: 12 }), (sizes) => {
+        const made = miniatures(10, 0)
+        let next = 0
+        for (const { entries, full, clear } of sizes) {
+          if (clear) made.clear()
+          made.fit(entries, full)
+          for (let n = 0; n < 3000; n++) {
+            const hash = scatter(n % 3 === 0 ? next++ : n % 200)
+            if (made.watches(hash)) made.request(hash)
+          }
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+})
+
+describe('small parts', () => {
+  it('a directory answers as a Map does', () => {
+    const step = fc.record({ hash: fc.integer({ min: -20, max: 20 }), isRemoval: fc.boolean() })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 300 }), (list) => {
+        const directory = new HashDirectory(16)
+        const map = new Map<number, number>()
+        for (const { hash, isRemoval } of list) {
+          const id = map.get(hash)
+          expect(directory.find(hash)).toBe(id ?? -1)
+          if (id !== undefined && isRemoval) {
+            directory.delete(id)
+            map.delete(hash)
+          } else if (id === undefined) {
+            const given = directory.insert(hash)
+            expect(given === -1).toBe(map.size === 16)
+            if (given >= 0) map.set(hash, given)
+          }
+          expect(new Set(map.values()).size).toBe(map.size)
+        }
+      }),
+    )
+  })
+
+  it('a queue of slots answers as a list does', () => {
+    const step = fc.record({ slot: fc.integer({ min: 0, max: 40 }), action: fc.constantFrom('push', 'push', 'shift', 'drop', 'drop') })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 500 }), (list) => {
+        const queue = new SlotQueue()
+        const model: number[] = []
+        for (const { slot, action } of list) {
+          const at = model.indexOf(slot)
+          if (action === 'shift') expect(queue.shift()).toBe(model.shift() ?? -1)
+          else if (action === 'push' && at < 0) {
+            queue.push(slot)
+            model.push(slot)
+          } else if (action === 'drop' && at >= 0) {
+            queue.drop(slot)
+            model.splice(at, 1)
+          }
+          expect(queue.length).toBe(model.length)
+        }
+        for (const slot of model) expect(queue.shift()).toBe(slot)
+      }),
+    )
+  })
+
+  it('a set of slots finds the next member, going round', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 0, max: 199 })), fc.integer({ min: 0, max: 230 }), (members, from) => {
+        const set = new SlotSet()
+        set.grow(200)
+        for (const slot of members) set.add(slot)
+        const sorted = [...members].sort((a, b) => a - b)
+        expect(set.nextFrom(from)).toBe(sorted.find((slot) => slot >= from) ?? sorted[0] ?? -1)
+      }),
+    )
+  })
+
+  it('ghosts remember about as many as they should, and take each once', () => {
+    const ghosts = new Ghosts()
+    ghosts.resize(1000)
+    for (let key = 0; key < 5000; key++) ghosts.put(scatter(key))
+    const found = (from: number, to: number): number => {
+      let count = 0
+      for (let key = from; key < to; key++) if (ghosts.take(scatter(key))) count++
+      return count
+    }
+    expect(found(100_000, 110_000)).toBeLessThan(10)
+    expect(found(4500, 5000)).toBeGreaterThan(450)
+    expect(found(0, 3000)).toBeLessThan(60)
+    // Two keys in a bucket may share a fingerprint.
+    expect(found(4500, 5000)).toBeLessThan(5)
+  })
+
+  it('what an entry weighs is kept to 5 %, and unknown costs count as the usual one', () => {
+    const worth = new Worth(true)
+    worth.grow(4)
+    for (const weight of [1, 7, 100, 1500, 65_536, 3_000_000_000]) {
+      worth.set(0, weight, 0)
+      expect(Math.abs(worth.weight(0) / weight - 1)).toBeLessThan(0.05)
+    }
+    for (let i = 0; i < 1000; i++) worth.set(1, 100, 20)
+    worth.set(2, 100, 160)
+    worth.set(3, 100, 0)
+    expect(worth.factor(3)).toBe(worth.factor(1))
+    expect(worth.factor(2) / worth.factor(1)).toBeCloseTo(8, 5)
+  })
+})
