@@ -127,6 +127,7 @@ export const peerCases: readonly Case<LedgerSubject>[] = [
           4500,
         )
         assert.deepEqual(await of('ns'), [{ id: 'one', seq: 2 }])
+        return undefined
       }),
   },
 ]

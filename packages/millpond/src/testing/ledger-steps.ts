@@ -91,6 +91,7 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
           false,
         ])
         assert.equal((await ledger.advance('ns', change([key('k')], { write: [write('k', 'plain')] }))).stored, undefined)
+        return undefined
       }),
   },
   {

@@ -52,8 +52,8 @@ export function register<S>(
 
 /** vitest and node:test let a running test say so; with others it passes. */
 function skipIn(context: unknown, reason: string): void {
-  if (typeof context !== 'object' || context === null || !('skip' in context) || typeof context.skip !== 'function') return
-  context.skip(reason)
+  const skip: unknown = context instanceof Object ? Reflect.get(context, 'skip') : undefined
+  if (typeof skip === 'function') skip.call(context, reason)
 }
 
 /** Asks again until `check` holds; fails with `what` after `ms`. For effects that have a deadline and no event. */
