@@ -8,8 +8,8 @@ export interface ScannedEntry {
   readonly createdAt: number
 }
 
-/** Entries of memory handled before others get the event loop. */
-const STEP = 1000
+/** How long the walk holds the event loop, in milliseconds, what is done with the entries included. */
+const HOLD_MS = 5
 
 /** Memory first, then every far tier that can be listed. Entries that come or go meanwhile may be missed. */
 export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
@@ -31,9 +31,12 @@ export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
 async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
   const { near, ledger } = space
   if (near === undefined) return
-  let count = 0
+  let since = space.clock.monotonic()
   for (const key of [...near.keys()]) {
-    if (++count % STEP === 0) await yieldToOthers()
+    if (space.clock.monotonic() - since > HOLD_MS) {
+      await yieldToOthers()
+      since = space.clock.monotonic()
+    }
     const slot = near.find(key)
     if (slot < 0 || near.staleUntil(slot) <= space.clock.now()) continue
     const tags = near.tags(slot)
@@ -47,7 +50,12 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
   for await (const keys of tier.scan(space.prefix)) {
     const answer = await far.guarded.read(keys)
     if (!answer.ok) return
+    let since = space.clock.monotonic()
     for (const stored of answer.value) {
+      if (space.clock.monotonic() - since > HOLD_MS) {
+        await yieldToOthers()
+        since = space.clock.monotonic()
+      }
       const parts = stored === undefined ? undefined : space.codec.decode(stored.body)
       if (stored === undefined || parts === undefined || parts.staleUntil <= space.clock.now()) continue
       if (space.ledger.view.judgeAt(parts.key, parts.tags, stored.asOf) !== 'void') yield parts

@@ -139,7 +139,7 @@ export function storeNear(
   if (near === undefined || ledger.view.judgeAt(key, entry.tags, asOf) === 'void') return -1
   const held = near.find(key)
   if (held >= 0 && near.asOf(held) > asOf.seq) {
-    near.drop(key, 'replaced')
+    if (!ledger.isLocal) near.drop(key, 'replaced')
     return -1
   }
   const until = keepUntil(space.nearKeep, entry, space.clock.now())

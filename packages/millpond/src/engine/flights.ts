@@ -1,5 +1,6 @@
 // Flights: at most one load per key and process. A change outdates the flight of its key: later reads do not join it, and its result is not stored.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
@@ -20,6 +21,8 @@ export class Flight {
   readonly asOf: Position
   /** Monotonic milliseconds. */
   readonly startedAt: number
+  /** Epoch milliseconds. */
+  readonly startedWall: number
   readonly controller = new AbortController()
   /** Flights that this one's loader is waiting for. */
   readonly waitsFor = new Set<Flight>()
@@ -37,11 +40,17 @@ export class Flight {
   waiters = 0
   landing: Promise<Landing> = Promise.resolve(NOTHING)
 
-  constructor(owner: object, key: string, asOf: Position, startedAt: number) {
+  constructor(owner: object, key: string, asOf: Position, clock: Pick<Clock, 'monotonic' | 'now'>) {
     this.owner = owner
     this.key = key
     this.asOf = asOf
-    this.startedAt = startedAt
+    this.startedAt = clock.monotonic()
+    this.startedWall = clock.now()
+  }
+
+  /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
+  age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
+    return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.startedWall)
   }
 
   /** Later reads must not join it, and its result is not stored. */

@@ -57,9 +57,11 @@ export async function forget(space: Space, request: ForgetRequest): Promise<Rece
   const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.prefix, key))
   const inMemory = countInMemory(space, keys)
   const { position, dropped, isApplied } =
-    space.far.length === 0
-      ? forgetNear(space, keys, targets, mode, reason, id)
-      : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
+    targets.length === 0
+      ? { position: space.ledger.view.position, dropped: 0, isApplied: true }
+      : space.far.length === 0
+        ? forgetNear(space, keys, targets, mode, reason, id)
+        : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   space.events.emit('invalidate', { id, reason, targets: targets.length })
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))

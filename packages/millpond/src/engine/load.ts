@@ -29,7 +29,7 @@ const LEASE_MS = 2000
 const RENEW_MS = 600
 const LEASE_POLL_MS = [4, 8, 16, 25] as const
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
-const PROVISIONAL_MS = 400
+export const PROVISIONAL_MS = 400
 /** After a failed load, a stale value is good for this long before the loader is asked again. */
 const RETRY_STALE_MS = 1000
 
@@ -60,7 +60,7 @@ export function takeOff(
 }
 
 function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: boolean): Cargo {
-  const flight = new Flight(space, key, space.ledger.view.position, space.clock.monotonic())
+  const flight = new Flight(space, key, space.ledger.view.position, space.clock)
   flight.isBackground = isBackground
   for (const tag of policy.tags) flight.tags.add(tag)
   const { promise, resolve, reject } = withResolvers<Landing>()
@@ -113,7 +113,7 @@ function closeFlight(space: Space, flight: Flight): void {
   const remove = (): void => {
     if (space.flights.loads.get(flight.key) === flight) space.flights.loads.delete(flight.key)
   }
-  const left = PROVISIONAL_MS - (space.clock.monotonic() - flight.startedAt)
+  const left = PROVISIONAL_MS - flight.age(space.clock)
   if (flight.isProvisional && left > 0) space.clock.after(left, remove)
   else remove()
 }
@@ -293,15 +293,14 @@ function land(
   else if (mayStore && !flight.isOutdated && space.ledger.view.judgeAt(flight.key, found.tags, flight.asOf) === 'valid') {
     storeNear(space, flight.key, found, flight.asOf, true, cost)
     if (space.far.length > 0) {
-      inBackground(
-        space,
-        'commit of a loaded entry',
-        commitFar(space, flight.key, found, flight.asOf, lease).finally(() => releaseLease(space, cargo, lease)),
-      )
-      cargo.resolve(landing)
-      return
+      const committed = commitFar(space, flight.key, found, flight.asOf, lease).finally(() => releaseLease(space, cargo, lease))
+      inBackground(space, 'commit of a loaded entry', committed)
     }
+    cargo.resolve(landing)
+    return
   }
+  // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
+  if (!space.ledger.isLocal) space.near?.drop(flight.key, 'replaced')
   releaseLease(space, cargo, lease)
   cargo.resolve(landing)
 }

@@ -3,9 +3,9 @@ import type { Consistency, LoadPolicy } from '../core/options.ts'
 import { decodeToken } from '../invalidate/token.ts'
 import { noteRead } from './dependencies.ts'
 import { readFar } from './far.ts'
-import { currentFlight, type Flight, type Landing } from './flights.ts'
+import { currentFlight, type Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
-import { type BatchLoader, joinFlight, refreshBehind, staleInMemory, takeOff } from './load.ts'
+import { type BatchLoader, joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
 import { inBackground, type Space } from './space.ts'
 
 /**
@@ -95,12 +95,16 @@ export async function readThroughMany(
   const isReachable = await makeReady(space, { consistency: policy.consistency, after: call.after })
   const joinedAt = space.ledger.view.head
   // Nobody can say what has moved: who must see the latest joins only loads that began after the call.
-  const notBefore = !isReachable && (policy.consistency === 'strong' || call.after !== undefined) ? began : Number.NEGATIVE_INFINITY
+  const isBlind = !isReachable && (policy.consistency === 'strong' || call.after !== undefined)
+  const gate: Gate = { joinedAt, notBefore: isBlind ? began : Number.NEGATIVE_INFINITY, isReachable }
+  const again = (key: string): Promise<Landing> =>
+    readThroughMany(space, [key], loader, policy, call).then(([landing]) => landing ?? NOTHING)
   const landings = new Map<string, Landing | Promise<Landing>>()
   const absent: string[] = []
   for (const key of keys) {
     if (landings.has(key) || absent.includes(key)) continue
-    const here = fromMemory(space, key, loader, policy, isReachable) ?? fromFlight(space, key, joinedAt, notBefore, policy, signal)
+    const here =
+      (isBlind ? undefined : fromMemory(space, key, loader, policy, isReachable)) ?? fromFlight(space, key, gate, policy, signal, again)
     if (here === undefined) absent.push(key)
     else landings.set(key, here)
   }
@@ -133,16 +137,32 @@ export function countStale(space: Space, stale: Found): void {
   if (space.events.has('stale')) space.events.emit('stale', { key: stale.key, tier: stale.tier })
 }
 
+/** Which flights a call may join. */
+interface Gate {
+  /** The ledger's number when the call began. */
+  readonly joinedAt: number
+  /** Monotonic milliseconds: no flight that began earlier. */
+  readonly notBefore: number
+  readonly isReachable: boolean
+}
+
 function fromFlight(
   space: Space,
   key: string,
-  joinedAt: number,
-  notBefore: number,
+  gate: Gate,
   policy: LoadPolicy,
   signal: AbortSignal | undefined,
+  again: (key: string) => Promise<Landing>,
 ): Promise<Landing> | undefined {
   const flight = space.flights.loads.get(key)
-  if (flight === undefined || flight.isOutdated || flight.startedAt < notBefore || movedSince(space, flight, joinedAt)) return undefined
+  if (flight === undefined || flight.isOutdated || flight.startedAt < gate.notBefore || movedSince(space, flight, gate.joinedAt))
+    return undefined
+  if (!gate.isReachable && flight.age(space.clock) >= PROVISIONAL_MS) {
+    // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
+    if (flight.isProvisional) return undefined
+    const end = waitFrom(currentFlight(), flight)
+    return flight.landing.then(end, end).then(() => again(key))
+  }
   space.counters.loadJoins++
   return awaitLanding(space, flight, policy, signal)
 }
@@ -200,11 +220,12 @@ const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined
 /** Reads without a loader: what the tiers hold for each key, fresh or stale. Memory's own fresh entries are left to the caller. */
 export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<Map<string, Found>> {
   const isReachable = await makeReady(space, demand)
+  const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
   const found = new Map<string, Found>()
   const wanted: string[] = []
   for (const key of keys) {
-    const slot = freshSlot(space, key)
-    const here = slot >= 0 ? inMemory(space, key, slot) : await provisional(space, key, isReachable)
+    const slot = isBlind ? -1 : freshSlot(space, key)
+    const here = slot >= 0 ? inMemory(space, key, slot) : await provisional(space, key, isReachable || isBlind)
     if (here === undefined) wanted.push(key)
     else found.set(key, here)
   }
@@ -243,6 +264,6 @@ export function inMemory(space: Space, key: string, slot: number): Found | undef
 /** What was loaded a moment ago while the ledger did not answer. */
 async function provisional(space: Space, key: string, isReachable: boolean): Promise<Found | undefined> {
   const flight = isReachable ? undefined : space.flights.loads.get(key)
-  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight === currentFlight()) return undefined
+  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.age(space.clock) >= PROVISIONAL_MS) return undefined
   return (await flight.landing).found
 }
