@@ -1,9 +1,7 @@
 // Keeps what is cached apart from what callers hold: a value is cloned and frozen on its way in; what freezing cannot protect is copied on each hit.
 import { MillpondError } from '../core/errors.ts'
+import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 import { locateRefusal } from './refusal.ts'
-
-/** Deeper values are refused, so that no walk overflows the stack. */
-export const MAX_DEPTH = 500
 
 /** What is kept of a value. `live`: parts of it (Map, Set, Date, bytes) must be copied on each hit. */
 export interface Isolated {
@@ -97,7 +95,7 @@ function keepParts(value: object, walk: Walk): object {
 }
 
 function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
-  if (Object.getPrototypeOf(list) !== Array.prototype && !isForeign(list, 'Array')) throw REFUSED
+  if (!isArrayItself(list)) throw REFUSED
   // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once more below.
   if (Object.keys(list).length !== list.length) throw REFUSED
   const copy = Array.from(list)
@@ -182,20 +180,6 @@ function isTypedArrayType(type: unknown): boolean {
 /** Own class, no named properties on top: a subclass or a decorated object would lose something. */
 function isExactly(value: object, type: { readonly prototype: object }): boolean {
   return Object.getPrototypeOf(value) === type.prototype && Object.keys(value).length === 0
-}
-
-/** `{}`, also without a prototype, also from another realm. Class instances are not: their methods would be lost in another tier. */
-export function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null || isForeign(value, 'Object')
-}
-
-function isForeign(value: object, name: 'Object' | 'Array'): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (typeof prototype !== 'object' || prototype === null) return false
-  const parent: unknown = Object.getPrototypeOf(prototype)
-  const root = name === 'Object' ? parent === null : parent !== null && Object.getPrototypeOf(parent) === null
-  return root && Object.hasOwn(prototype, 'constructor') && (prototype.constructor as { name?: unknown }).name === name
 }
 
 function freezeDeep(value: unknown): boolean {

@@ -1,5 +1,5 @@
 // Says where in a value the part is that cannot be cached. Slow and thorough: runs only when a value was refused.
-import { isPlain, MAX_DEPTH } from './isolate.ts'
+import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 
 export interface Refusal {
   /** As JavaScript would write it: `value.items[3].fn`. */
@@ -72,11 +72,6 @@ function accepted(value: object): boolean {
 function isBuiltIn(value: object): boolean {
   const type: unknown = value.constructor
   return typeof type === 'function' && Reflect.get(globalThis, type.name) === type
-}
-
-function isArrayItself(list: readonly unknown[]): boolean {
-  const prototype: unknown = Object.getPrototypeOf(list)
-  return prototype === Array.prototype || (Array.isArray(prototype) && list.constructor.name === 'Array')
 }
 
 function describeInstance(value: object): string {

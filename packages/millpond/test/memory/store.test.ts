@@ -91,6 +91,40 @@ describe('expiry', () => {
   })
 })
 
+describe('times over the years', () => {
+  test('G21: four bytes are enough for short deadlines, however long the process runs', () => {
+    const { clock, near } = open()
+    const day = 86_400_000
+    const expected = new Map<string, NearEntry>()
+    for (let step = 0; step < 200; step++) {
+      const now = clock.now()
+      for (const [key, days] of [
+        [`long${step}`, 20],
+        [`brief${step}`, 0.01],
+      ] as const) {
+        const set = entry(1, { freshUntil: now + days * day, staleUntil: now + days * day + 7, createdAt: now })
+        near.set(key, set)
+        expected.set(key, set)
+      }
+      clock.advance(3 * day + step)
+      for (const [key, { freshUntil, staleUntil, createdAt }] of expected) {
+        const slot = near.find(key)
+        expect(slot >= 0, key).toBe(staleUntil > clock.now())
+        if (slot < 0) expected.delete(key)
+        else expect([near.freshUntil(slot), near.staleUntil(slot), near.createdAt(slot)]).toEqual([freshUntil, staleUntil, createdAt])
+      }
+    }
+  })
+
+  test('heavy entries leave nothing behind', () => {
+    const { near, store } = open({ maxEntries: 2, policy: 'lru' })
+    for (let i = 0; i < 50; i++) near.set(`k${i}`, entry(i % 3 === 0 ? 'x'.repeat(600_000 + i) : 'light'))
+    let sum = 0
+    for (const key of near.keys()) sum += near.weight(near.find(key))
+    expect(store.bytes).toBe(sum)
+  })
+})
+
 describe('budgets', () => {
   test('T3: an entry over the whole budget is refused, and takes with it what was there', () => {
     const { near, left } = open({ maxBytes: 1_000 })
