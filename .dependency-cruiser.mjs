@@ -26,7 +26,7 @@ const ROOMS = [
  * @type {Record<string, string[]>}
  */
 export const PAIRS = {
-  engine: ['invalidate', 'jobs', 'observe', 'wrap'],
+  engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
 }
 
 /** Rooms that may use other people's code, as an optional peer or handed in by the user. */

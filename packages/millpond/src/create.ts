@@ -11,6 +11,7 @@ import { checkNames, DEFAULT_POLICY, type Dependencies, type LoadOptions, resolv
 import { Cache } from './engine/cache.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
+import { keepWarm, type RestartOptions, type Restored, type Warmth } from './engine/restart.ts'
 import type { Isolated, Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
@@ -62,6 +63,11 @@ export interface CacheOptions {
    * survive a restart, and are picked up by any process of this cache. The store stays the caller's to close.
    */
   readonly jobs?: JobStore
+  /**
+   * Keeps the hottest entries over a restart in a file: written on close and every `every` (default `'1m'`), restored when the cache is created, as far as
+   * the ledger says that they are still valid. `maxEntries`: default 10,000. `await cache.ready()` waits for the restore.
+   */
+  readonly restart?: { readonly path: string; readonly every?: Duration; readonly maxEntries?: number }
   /** Run around each awaited operation, the first one outermost. */
   readonly plugins?: readonly Plugin[]
   /** For tests. */
@@ -80,10 +86,12 @@ const OPTION_NAMES = new Set([
   'dependencies',
   'outbox',
   'jobs',
+  'restart',
   'plugins',
   'clock',
   'random',
 ])
+const RESTART_NAMES = new Set(['path', 'every', 'maxEntries'])
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
 const DEFAULT_NAMESPACE = 'default'
@@ -109,7 +117,8 @@ export function createCache(options: CacheOptions = {}): Cache {
   const far = farUses.map((use) => farTier(use, use === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
   const tombstones = new Tombstones()
-  const externalTiers = farUses.length > 1
+  // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
+  const externalTiers = farUses.length > 1 || options.restart !== undefined
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
   const parts: SpaceParts = {
     cacheName: name,
@@ -134,7 +143,10 @@ export function createCache(options: CacheOptions = {}): Cache {
     tombstones,
     random: options.random ?? Math.random,
   }
-  return withPlugins(assemble(name, parts, farUses, holder, nearStore, options.jobs), options.plugins ?? [])
+  return withPlugins(
+    assemble(name, parts, farUses, holder, nearStore, options.jobs, restartOptions(options.restart)),
+    options.plugins ?? [],
+  )
 }
 
 function assemble(
@@ -144,6 +156,7 @@ function assemble(
   holder: FarUse | undefined,
   nearStore: NearStore | undefined,
   jobStore: JobStore | undefined,
+  restart: RestartOptions | undefined,
 ): Cache {
   const caches = new Map<string, { cache: Cache; space: Space }>()
   let closing: Promise<void> | undefined
@@ -156,6 +169,13 @@ function assemble(
       if (left !== undefined) left[reason] = (left[reason] ?? 0) + 1
     }
   }
+  let restarting: Warmth | undefined
+  const ready = async (): Promise<Restored> => (await restarting?.restored) ?? { restored: 0, refused: 0 }
+  const spaceOf = (namespace: string): Space => {
+    const known = caches.get(namespace)
+    if (known === undefined) throw new MillpondError('CLOSED', `the namespace ${show(namespace)} is not open`)
+    return known.space
+  }
   const jobs = (): Jobs => {
     running ??= invalidationJobs(jobKind, parts, jobStore ?? memoryJobs({ clock: parts.clock }), open)
     return running
@@ -164,7 +184,7 @@ function assemble(
     const known = caches.get(namespace)
     if (known !== undefined) return known.cache
     const space = openSpace(parts, namespace)
-    const cache = new Cache({ space, open, info, close, jobs, jobKind })
+    const cache = new Cache({ space, open, info, close, jobs, jobKind, ready })
     caches.set(namespace, { cache, space })
     return cache
   }
@@ -173,12 +193,21 @@ function assemble(
     return describeCache(name, spaces, holder?.use.name ?? 'memory', nearStore)
   }
   const close = (): Promise<void> => {
-    closing ??= closeAll(parts, [...caches.values()], farUses, nearStore, running)
+    closing ??= closeAll(parts, [...caches.values()], farUses, nearStore, running, restarting)
     return closing
   }
   // What a former run has left in a lasting store is due without anybody asking.
   if (jobStore !== undefined) jobs()
-  return open(DEFAULT_NAMESPACE)
+  const first = open(DEFAULT_NAMESPACE)
+  if (restart !== undefined) {
+    restarting = keepWarm(
+      parts,
+      restart,
+      (namespace) => spaceOf(open(namespace).name),
+      () => [...caches.values()].map(({ space }) => space),
+    )
+  }
+  return first
 }
 
 function invalidationJobs(kind: string, parts: SpaceParts, store: JobStore, open: (namespace: string) => Cache): Jobs {
@@ -190,14 +219,27 @@ function invalidationJobs(kind: string, parts: SpaceParts, store: JobStore, open
   return jobs
 }
 
+function restartOptions(given: CacheOptions['restart']): RestartOptions | undefined {
+  if (given === undefined) return undefined
+  checkNames(given, RESTART_NAMES, 'option of restart')
+  const { path, every = '1m', maxEntries = 10_000 } = given
+  if (typeof path !== 'string' || path === '')
+    throw new MillpondError('OPTION_INVALID', `restart.path: ${show(path)} is no path: name a file in a folder that exists`)
+  if (!Number.isSafeInteger(maxEntries) || maxEntries < 1)
+    throw new MillpondError('OPTION_INVALID', `restart.maxEntries: ${show(maxEntries)} is not allowed: give a whole number from 1`)
+  return { path, maxEntries, everyMs: parseDuration(every, 'restart.every') }
+}
+
 async function closeAll(
   parts: SpaceParts,
   open: readonly { cache: Cache; space: Space }[],
   farUses: readonly FarUse[],
   nearStore: NearStore | undefined,
   jobs: Jobs | undefined,
+  restarting: Warmth | undefined,
 ): Promise<void> {
   await jobs?.stop()
+  await restarting?.stop()
   for (const { space } of open) space.closed = true
   await Promise.all(open.map(({ cache }) => cache.flush()))
   for (const { space } of open) space.ledger.close()

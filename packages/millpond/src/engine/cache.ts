@@ -17,6 +17,7 @@ import type { Found } from './found.ts'
 import { type DryRun, type InvalidateOptions, invalidate } from './invalidate.ts'
 import { type BatchLoader, type LoadContext, refreshBehind } from './load.ts'
 import { type Call, countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
+import type { Restored } from './restart.ts'
 import type { Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
 import { expire, touch, write } from './write.ts'
@@ -60,6 +61,7 @@ export interface CacheParts {
   /** The kind of this cache's jobs: several caches may share a table. */
   readonly jobKind: string
   readonly close: () => Promise<void>
+  readonly ready: () => Promise<Restored>
 }
 
 export class Cache {
@@ -328,6 +330,11 @@ export class Cache {
   /** The whole cache in one object: its configuration, tiers, health and figures. */
   info(): CacheInfo {
     return this.#parts.info()
+  }
+
+  /** Waits until a warm restart has brought back what it may; at once where there is none. */
+  ready(): Promise<Restored> {
+    return this.#parts.ready()
   }
 
   /** Waits for what runs behind: commits, promotions, refreshes. */
