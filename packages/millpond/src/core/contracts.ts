@@ -109,7 +109,7 @@ export interface NearStore {
 }
 
 /**
- * Decides who leaves. Knows slots, key hashes (unsigned 32 bit) and weights; never values.
+ * Decides who leaves. Knows slots, key hashes (32 bits, signed or not) and weights; never values.
  * The store calls `add` after it put an entry in a slot, then `victim` while it is over budget.
  */
 export interface Eviction {

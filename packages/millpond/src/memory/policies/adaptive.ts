@@ -42,22 +42,27 @@ class Adaptive implements Eviction {
   }
 
   hit(slot: number): void {
-    const mark = this.marks[slot] ?? 0
-    if ((mark & COUNT) < COUNT) this.marks[slot] = mark + 1
-    if (mark >= WATCHED) this.#observe(this.#areas.hashes[slot] ?? 0)
+    const { marks, hashes } = this.#areas
+    const mark = marks[slot] ?? 0
+    if ((mark & COUNT) < COUNT) marks[slot] = mark + 1
+    if (mark < WATCHED) return
+    const hash = hashes[slot] ?? 0
+    // Fewer keys are watched than when the entry came, if the cache has grown since.
+    if (this.#miniatures.watches(hash)) this.#observe(hash)
   }
 
   #observe(hash: number): void {
-    if (this.#miniatures.watches(hash) && this.#miniatures.request(hash)) this.#areas.share = SHARES[this.#miniatures.champion] ?? 0
+    if (this.#miniatures.request(hash)) this.#areas.share = SHARES[this.#miniatures.champion] ?? 0
   }
 
-  add(slot: number, unsigned: number, weight: number, cost: number): void {
-    const hash = unsigned | 0
-    this.#areas.hashes[slot] = hash
-    this.marks[slot] = this.#miniatures.watches(hash) ? WATCHED : 0
+  add(slot: number, hash: number, weight: number, cost: number): void {
+    const { marks, hashes } = this.#areas
+    const isWatched = this.#miniatures.watches(hash)
+    hashes[slot] = hash
+    marks[slot] = isWatched ? WATCHED : 0
     this.#areas.add(slot, weight, cost)
     if (!this.#isFull) this.#fit()
-    this.#observe(hash)
+    if (isWatched) this.#observe(hash | 0)
   }
 
   reweigh(slot: number, weight: number): void {

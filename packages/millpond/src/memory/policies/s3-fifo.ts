@@ -1,6 +1,6 @@
 // S3-FIFO: a small queue that lets one-hit wonders pass, a main queue, a ghost queue (Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023).
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
-import { grownBytes, grownWords } from './arrays.ts'
+import { grownBytes, grownHashes } from './arrays.ts'
 import { Ghosts } from './ghosts.ts'
 import { Segments } from './segments.ts'
 
@@ -15,7 +15,7 @@ class S3Fifo implements Eviction {
   readonly name = 's3-fifo'
   readonly markLimit = 3
   marks = new Uint8Array(0)
-  #hashes = new Uint32Array(0)
+  #hashes: Int32Array = new Int32Array(0)
   #capacity: number
   readonly #weighed: boolean
   readonly #queues: Segments
@@ -87,7 +87,7 @@ class S3Fifo implements Eviction {
     this.#slots = slots
     this.#queues.grow(slots)
     this.marks = grownBytes(this.marks, slots)
-    this.#hashes = grownWords(this.#hashes, slots)
+    this.#hashes = grownHashes(this.#hashes, slots)
     this.#resizeGhosts()
   }
 

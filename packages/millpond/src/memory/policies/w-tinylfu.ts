@@ -5,7 +5,7 @@
 // Sizes: Einziger, Eytan, Friedman, Manes, "Lightweight Robust Size Aware Cache Management" (ACM Transactions on Storage 2022),
 // aggregated victims: an entry must be asked for more often than all those together that must leave for it.
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
-import { grownWords } from './arrays.ts'
+import { grownHashes } from './arrays.ts'
 import { Climber } from './climber.ts'
 import { Segments } from './segments.ts'
 import { FrequencySketch } from './sketch.ts'
@@ -18,7 +18,7 @@ const PROTECTED_SHARE = 0.8
 
 class WTinyLfu implements Eviction {
   readonly name = 'w-tinylfu'
-  #hashes = new Uint32Array(0)
+  #hashes: Int32Array = new Int32Array(0)
   #slots = 0
   #capacity: number
   readonly #weighed: boolean
@@ -120,7 +120,7 @@ class WTinyLfu implements Eviction {
     if (slots <= this.#slots) return
     this.#slots = slots
     this.#areas.grow(slots)
-    this.#hashes = grownWords(this.#hashes, slots)
+    this.#hashes = grownHashes(this.#hashes, slots)
     this.#resample()
   }
 
