@@ -1,18 +1,20 @@
 // The ledger on Redis: one hash a namespace, every step one script, followed by publish and subscribe.
 import { randomBytes } from 'node:crypto'
-import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { type Page, PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL, type Retain } from '../retain.ts'
 import type { Argument, Connection, Wire } from './connection.ts'
 import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
-import { ADVANCE, COMMIT, LEASE, PAGE, PULL, RELEASE, type Script } from './scripts.ts'
+import { ADVANCE, COMMIT, LEASE, NODES, PAGE, PULL, RELEASE, REPORT, type Script } from './scripts.ts'
 import { store, tailOf, timeToLive } from './stored.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** Targets gathered in one step of the server: a few milliseconds. */
 const MAX_AT_ONCE = 5000
+/** After so long a silence a process counts as ended. */
+const NODE_MS = 3000
 
 export class RedisLedger implements LedgerStore {
   readonly scope = 'shared'
@@ -41,7 +43,7 @@ export class RedisLedger implements LedgerStore {
   }
 
   advance(namespace: string, change: Change): Promise<Advanced> {
-    const { drop, write, targets } = change
+    const { drop, write, targets, unmovedSince } = change
     const keys = [this.#names.record(namespace)]
     for (const key of drop) keys.push(this.#names.entry(key))
     for (const item of write) keys.push(this.#names.entry(item.key))
@@ -56,13 +58,16 @@ export class RedisLedger implements LedgerStore {
         change.mode === 'delete' ? 'd' : 'x',
         lineText(change, texts),
         targets.some((target) => target.kind === 'pattern') ? lineText({ ...change, mode: 'delete' }, [...texts, 'a']) : '',
+        unmovedSince?.epoch ?? '',
+        unmovedSince?.seq ?? 0,
         drop.length,
         texts.length,
       ]
       for (const text of texts) args.push(text)
       for (const item of write) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
-      const [epoch, seq, dropped] = list(await run(wire, ADVANCE, keys, args))
-      return { position: { epoch: String(epoch), seq: Number(seq) }, dropped: Number(dropped) }
+      const [epoch, seq, dropped, allowed] = list(await run(wire, ADVANCE, keys, args))
+      const advanced = { position: { epoch: String(epoch), seq: Number(seq) }, dropped: Number(dropped) }
+      return unmovedSince === undefined ? advanced : { ...advanced, stored: list(allowed).map((verdict) => verdict === 1) }
     })
   }
 
@@ -93,6 +98,23 @@ export class RedisLedger implements LedgerStore {
 
   follow(namespace: string, wake: () => void): () => void {
     return this.#connection.subscribe(this.#names.channel(namespace), wake)
+  }
+
+  async report(namespace: string, id: string, { epoch, seq }: Position): Promise<void> {
+    await this.#connection.exchange(`report ${namespace}`, FAILED, (wire) =>
+      run(wire, REPORT, [this.#names.nodes(namespace)], [id, epoch, seq, NODE_MS]),
+    )
+  }
+
+  async nodes(namespace: string): Promise<readonly LedgerNode[]> {
+    const keys = [this.#names.record(namespace), this.#names.nodes(namespace)]
+    const reply = await this.#connection.exchange(`nodes ${namespace}`, FAILED, (wire) => run(wire, NODES, keys, [wire.serverId, NODE_MS]))
+    const texts = list(reply)
+    const nodes: LedgerNode[] = []
+    for (let at = 0; at + 2 < texts.length; at += 3) {
+      nodes.push({ id: String(texts[at]), seq: Number(texts[at + 1]), ageMs: Number(texts[at + 2]) })
+    }
+    return nodes
   }
 
   #ask(namespace: string, from: Position | undefined): Promise<PullReply> {

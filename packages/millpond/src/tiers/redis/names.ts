@@ -30,6 +30,10 @@ export class Names {
     return `${this.#prefix}k:${slot(namespace)}:${key}`
   }
 
+  nodes(namespace: string): string {
+    return `${this.#prefix}n:${slot(namespace)}`
+  }
+
   channel(namespace: string): string {
     return `${this.#prefix}c:${slot(namespace)}`
   }

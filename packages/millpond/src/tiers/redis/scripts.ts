@@ -34,6 +34,13 @@ local function targetsIn(fields)
 end
 `
 
+const MILLISECONDS = `
+local function milliseconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+`
+
 /** KEYS[1] the record; ARGV: run id, an epoch in case a new one begins, 1 when other tiers hold copies. */
 const PRELUDE = `
 local L = KEYS[1]
@@ -56,7 +63,7 @@ local function find()
   return R
 end
 local function seqOf(value) return value and tonumber(value) or 0 end
-${TARGETS_IN}`
+${MILLISECONDS}${TARGETS_IN}`
 
 /**
  * ARGV after the prelude's: epoch and number that are known ('' for none), longest tail, most targets at once.
@@ -91,19 +98,33 @@ return { step[1], targetsIn(step[2]) }
 
 /**
  * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
- * how many drops, how many targets, targets, then milliseconds to live ('' for ever, '0' for gone) and body of each write.
+ * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, targets,
+ * then milliseconds to live ('' for ever, '0' for gone) and body of each write. Answers epoch, number, drops, and for each write 1 where it was stored.
  */
 export const ADVANCE = script(`
 local R = find() or begin()
 local window, most, mode, line = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7], ARGV[8]
-local drops, count = tonumber(ARGV[10]), tonumber(ARGV[11])
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local since, drops, count = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local now = milliseconds()
+
+-- Judged before this step records its own numbers.
+local allowed = {}
+local known = ARGV[10] == R.e and since <= R.s and since >= R.f and since >= R.c
+  and seqOf(redis.call('HGET', L, 'tda')) <= since and seqOf(redis.call('HGET', L, 'txa')) <= since
+for i = 1, #KEYS - drops - 1 do
+  local target = i <= count and ARGV[13 + i] or ''
+  if ARGV[10] == '' or string.sub(target, 1, 1) ~= 'k' then allowed[i] = 1
+  elseif not known then allowed[i] = 0
+  else
+    local moved = redis.call('HMGET', L, 'td' .. target, 'tx' .. target)
+    allowed[i] = seqOf(moved[1]) <= since and seqOf(moved[2]) <= since and 1 or 0
+  end
+end
 R.s = R.s + 1
 
 local targets, cleared, patterns = {}, false, 0
 for i = 1, count do
-  local target = ARGV[11 + i]
+  local target = ARGV[13 + i]
   targets[i] = target
   local kind = string.sub(target, 1, 1)
   if kind == 'a' then cleared = true end
@@ -182,16 +203,16 @@ local dropped = 0
 for first = 2, drops + 1, 1000 do
   dropped = dropped + redis.call('UNLINK', unpack(KEYS, first, math.min(first + 999, drops + 1)))
 end
-local at = 11 + count
+local at = 13 + count
 for i = drops + 2, #KEYS do
   local ms, body = ARGV[at + 1], R.e .. ':' .. num(R.s) .. ':' .. ARGV[at + 2]
-  if ms == '' then redis.call('SET', KEYS[i], body)
-  elseif ms == '0' then redis.call('UNLINK', KEYS[i])
+  if ms == '0' or allowed[i - drops - 1] == 0 then redis.call('UNLINK', KEYS[i])
+  elseif ms == '' then redis.call('SET', KEYS[i], body)
   else redis.call('SET', KEYS[i], body, 'PX', ms) end
   at = at + 2
 end
 if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], num(R.s)) end
-return { R.e, num(R.s), dropped }
+return { R.e, num(R.s), dropped, allowed }
 `)
 
 /** KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key target, lease, milliseconds to live, stored form. */
@@ -234,6 +255,42 @@ return math.max(0, redis.call('PTTL', KEYS[1]))
 export const RELEASE: Script = plain(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end
 return 0
+`)
+
+/**
+ * KEYS: the nodes, a hash of "<number> <milliseconds> <epoch>" by id. ARGV: id, epoch, number, after how many milliseconds of silence a node is gone.
+ * A node that comes clears away those that are gone: so the hash holds what was live when the last one came, and itself goes when all are silent.
+ */
+export const REPORT: Script = plain(`${MILLISECONDS}
+local now = milliseconds()
+local came = redis.call('HSET', KEYS[1], ARGV[1], string.format('%s %.0f %s', ARGV[3], now, ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if came == 0 then return 0 end
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local at = tonumber(string.match(all[i + 1], '^%d+ (%d+)'))
+  if not at or now - at > tonumber(ARGV[4]) then redis.call('HDEL', KEYS[1], all[i]) end
+end
+return 1
+`)
+
+/** KEYS: the record, the nodes. ARGV: run id, as in REPORT. Answers id, number and milliseconds of silence of each node of the current epoch, in turn. */
+export const NODES: Script = plain(`${MILLISECONDS}
+local r = redis.call('HMGET', KEYS[1], 'e', 'id')
+local out = {}
+if not r[1] or r[2] ~= ARGV[1] then return out end
+local now = milliseconds()
+local all = redis.call('HGETALL', KEYS[2])
+for i = 1, #all, 2 do
+  local seq, at, epoch = string.match(all[i + 1], '^(%d+) (%d+) (.*)$')
+  local age = at and math.max(0, now - tonumber(at))
+  if age and age <= tonumber(ARGV[2]) and epoch == r[1] then
+    out[#out + 1] = all[i]
+    out[#out + 1] = seq
+    out[#out + 1] = age
+  end
+end
+return out
 `)
 
 function plain(text: string): Script {

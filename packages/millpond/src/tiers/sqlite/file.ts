@@ -168,7 +168,7 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
     handle.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
     if (storedIdentity(file) !== identity) {
       // A file that was restored or copied tells an older story: without a ledger record, the next question begins a new epoch.
-      handle.exec('DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease')
+      handle.exec('DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease; DELETE FROM node')
       handle.prepare('INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)').run('identity', identity)
     }
     handle.exec('COMMIT')

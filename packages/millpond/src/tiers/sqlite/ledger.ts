@@ -1,6 +1,6 @@
 // The ledger in a cache file: its record is advanced in the transaction that drops the rows, and shared by all processes of that file.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerStore, Scope, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Scope, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL } from '../retain.ts'
@@ -23,6 +23,8 @@ import {
 import { numberIn, textIn } from './row.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
+/** After so long a silence a process counts as ended. */
+const NODE_MS = 3000
 
 export class SqliteLedger implements LedgerStore {
   readonly scope: Scope
@@ -73,14 +75,20 @@ export class SqliteLedger implements LedgerStore {
     const { retain, maxEntries, maxBytes } = this.#database.settings
     const advanced = await this.#database.write(`advance ${namespace}`, FAILED, (file) => {
       const now = Date.now()
-      const record = recordChange(file, namespace, recordOf(file, namespace, this.#external), change, retain, now)
+      const before = recordOf(file, namespace, this.#external)
+      // Judged before this step records its own numbers.
+      const stored = mayWrite(file, namespace, before, change)
+      const record = recordChange(file, namespace, before, change, retain, now)
       saveRecord(file, namespace, record)
       let dropped = 0
       for (const key of change.drop) dropped += dropEntry(file, key)
       const position = { epoch: record.epoch, seq: record.seq }
-      for (const item of change.write) writeEntry(file, { ...item, asOf: position }, now, { maxEntries, maxBytes })
+      change.write.forEach((item, index) => {
+        if (stored[index] === false) dropEntry(file, item.key)
+        else writeEntry(file, { ...item, asOf: position }, now, { maxEntries, maxBytes })
+      })
       if (change.write.length > 0) enforceBounds(file, { maxEntries, maxBytes }, now)
-      return { position, dropped }
+      return change.unmovedSince === undefined ? { position, dropped } : { position, dropped, stored }
     })
     this.#onWrite()
     this.#followers.moved(namespace, advanced.position.seq)
@@ -132,6 +140,23 @@ export class SqliteLedger implements LedgerStore {
     return this.#followers.add(namespace, wake)
   }
 
+  async report(namespace: string, id: string, { epoch, seq }: Position): Promise<void> {
+    await this.#database.write(`report ${namespace}`, FAILED, (file) => {
+      const now = Date.now()
+      file.sql('INSERT OR REPLACE INTO node (ns, id, epoch, seq, at) VALUES (?, ?, ?, ?, ?)').run(namespace, id, epoch, seq, now)
+      file.sql('DELETE FROM node WHERE ns = ? AND at < ?').run(namespace, now - NODE_MS)
+    })
+  }
+
+  nodes(namespace: string): Promise<readonly LedgerNode[]> {
+    const sql = 'SELECT id, node.seq AS seq, at FROM node JOIN ledger USING (ns, epoch) WHERE ns = ? AND at >= ?'
+    return this.#database.look(`nodes ${namespace}`, FAILED, (file) => {
+      const now = Date.now()
+      const rows = file.sql(sql).all(namespace, now - NODE_MS)
+      return rows.map((row) => ({ id: textIn(row, 'id'), seq: numberIn(row, 'seq'), ageMs: Math.max(0, now - numberIn(row, 'at')) }))
+    })
+  }
+
   #mustChange(record: LedgerRecord, from: Position | undefined): boolean {
     return isAhead(record, from) || (this.#external && !record.external)
   }
@@ -159,6 +184,18 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   if (item.lease === undefined) return true
   const row = file.sql('SELECT id, until FROM lease WHERE ns = ? AND key = ?').get(ns, item.target)
   return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
+}
+
+/** For each entry to write, whether its key has not moved since the position that the change names; all may where it names none. */
+function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, write, unmovedSince }: Change): boolean[] {
+  if (unmovedSince === undefined) return write.map(() => true)
+  const { epoch, seq } = unmovedSince
+  const isKnown = epoch === record.epoch && seq <= record.seq && seq >= record.floor && seq >= record.commitFloor
+  const mayAny = isKnown && lastMove(file, ns, { kind: 'all' }) <= seq
+  return write.map((_, index) => {
+    const target = targets[index]
+    return target?.kind === 'key' ? mayAny && lastMove(file, ns, target) <= seq : true
+  })
 }
 
 function heldByOther(file: CacheFile, ns: string, key: string, id: string, now: number): LeaseAnswer | undefined {

@@ -3,7 +3,7 @@
 /** Stored in the file's header, so that another program's database is never taken for a cache. "MLPD". */
 export const APPLICATION_ID = 0x4d4c5044
 /** Raised when the tables change; files of a higher version are refused, never guessed at. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in one read, bounds that
@@ -37,5 +37,8 @@ CREATE TABLE IF NOT EXISTS ledger_line (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lease (
   ns TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (ns, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS node (
+  ns TEXT NOT NULL, id TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (ns, id)
 ) WITHOUT ROWID;
 `
