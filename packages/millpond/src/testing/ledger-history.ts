@@ -92,6 +92,33 @@ export const historyCases: readonly Case<LedgerSubject>[] = [
       ),
   },
   {
+    id: 'unmoved-pruned',
+    title: 'G9: a write from before what the ledger remembers counts as late',
+    run: (subject) =>
+      using(
+        subject,
+        async (tier, ledger) => {
+          const start = (await ledger.pull('ns')).position
+          const late = (seq: number) =>
+            change([key('k1'), key('untouched')], {
+              write: ['k1', 'untouched'].map((name) => ({ key: name, body: new Uint8Array(1), expiresAt: Number.POSITIVE_INFINITY })),
+              unmovedSince: { ...start, seq },
+            })
+          for (let step = 1; step <= 400; step++) await ledger.advance('ns', change([key(`k${step}`)]))
+          const { stored } = await ledger.advance('ns', late(0))
+          if (stored === undefined) return 'the store takes no notice of unmovedSince'
+          assert.deepEqual(stored, [false, false])
+          assert.deepEqual(await bodies(tier, ['k1', 'untouched']), [undefined, undefined])
+          for (let step = 1; step <= 400; step++) await ledger.advance('ns', change([tag(`t${step}`)]))
+          const { floor, position } = await ledger.pull('ns')
+          assert.deepEqual((await ledger.advance('ns', late(floor - 1))).stored, [false, false])
+          assert.deepEqual((await ledger.advance('ns', late(position.seq + 1))).stored, [true, true])
+          return undefined
+        },
+        { targets: 32 },
+      ),
+  },
+  {
     id: 'window',
     title: 'loads older than the window are refused, younger ones are stored',
     run: (subject) =>

@@ -95,6 +95,43 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
       }),
   },
   {
+    id: 'unmoved-twice',
+    title: 'G9: a step that is delivered again does not lie over a newer write; an expiry counts as a move; neighbours are left alone',
+    run: (subject) =>
+      using(subject, async (tier, ledger) => {
+        const write = (name: string, body: string) => ({
+          key: name,
+          body: new TextEncoder().encode(body),
+          expiresAt: Number.POSITIVE_INFINITY,
+        })
+        const { position } = await ledger.pull('ns')
+        await ledger.commit('ns', [commitItem('bystander', position)])
+        const step = change([key('a')], { write: [write('a', 'first')], unmovedSince: position })
+        const first = await ledger.advance('ns', step)
+        if (first.stored === undefined) return 'the store takes no notice of unmovedSince'
+        assert.deepEqual(first.stored, [true])
+        const newer = await ledger.advance('ns', change([key('a')], { write: [write('a', 'newer')], unmovedSince: first.position }))
+        assert.deepEqual(newer.stored, [true])
+        const twice = await ledger.advance('ns', step)
+        assert.deepEqual(twice.stored, [false])
+        assert.equal(twice.position.seq, newer.position.seq + 1)
+        assert.deepEqual(await bodies(tier, ['a', 'bystander']), [undefined, 'loaded bystander'])
+        const expired = await ledger.advance('ns', change([key('b')], { mode: 'expire' }))
+        const before = { ...position, seq: expired.position.seq - 1 }
+        const mixed = await ledger.advance(
+          'ns',
+          change([key('b'), key('bystander'), key('a')], {
+            drop: ['nothing'],
+            write: [write('b', 'late'), write('bystander', 'late'), write('a', 'late')],
+            unmovedSince: before,
+          }),
+        )
+        assert.deepEqual(mixed.stored, [false, true, true])
+        assert.deepEqual(await bodies(tier, ['b', 'bystander', 'a']), [undefined, 'late', 'late'])
+        return undefined
+      }),
+  },
+  {
     id: 'large-step',
     title: 'thousands of targets and drops are one number',
     run: (subject) =>
