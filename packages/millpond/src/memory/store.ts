@@ -149,16 +149,15 @@ export class MemoryStore implements NearStore, SpaceOwner {
 
   /** Makes room; `false` when the entry that just came had to leave again. */
   #evict(newest: number): boolean {
-    let stays = true
     const now = this.#clock.coarse
+    if (this.bytes > this.#maxBytes && !this.#countsBytes) this.#fit(this.slots.used)
     while (this.#isOver()) {
       if (this.#expiry.reclaim(now)) continue
       const slot = this.eviction.victim()
       if (slot < 0) break
-      if (slot === newest) stays = false
       this.#forget(slot, slot === newest ? 'not_admitted' : 'capacity_limit')
     }
-    return stays
+    return this.slots.holds(newest)
   }
 
   /** Fits the limits to the room that the heap has. */
@@ -174,7 +173,15 @@ export class MemoryStore implements NearStore, SpaceOwner {
       this.#maxEntries = Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor))
       this.#maxBytes = Math.min(this.limits.maxBytes, Math.ceil(this.#maxBytes * factor))
     }
+    this.#fit(this.#countsBytes ? this.#maxBytes : this.#maxEntries)
     if (this.#maxEntries < this.#mostEntries || pressure.isWorthWatching(this.bytes)) pressure.watch()
+  }
+
+  /** Tells the policy how much it really has: the heap, or the other of two limits, may allow less than it was made for. */
+  #fit(capacity: number): void {
+    if (Math.abs(capacity - this.#policyCapacity) <= this.#policyCapacity / 8) return
+    this.#policyCapacity = capacity
+    this.eviction.resize(capacity)
   }
 
   #squeeze(): void {

@@ -165,6 +165,16 @@ describe('budgets', () => {
   })
 })
 
+describe('an entry that is over before it is stored', () => {
+  test('G21: is not kept where room is short, and `set` says so', () => {
+    const { clock, near } = open({ maxEntries: 1 })
+    near.set('a', entry(1))
+    const stored = near.set('b', entry(2, { freshUntil: clock.now() }))
+    expect([stored, near.find('b')]).toEqual([false, -1])
+    expect(near.find('a')).toBeGreaterThanOrEqual(0)
+  })
+})
+
 describe('isolation', () => {
   test('G20: neither what was given nor what is returned changes the cache', () => {
     const { near } = open()
