@@ -66,6 +66,7 @@ function takeIn(
       return
     }
     counters.hits++
+    if (space.events.hearsHits) space.events.emit('hit', { key, tier: far.guarded.name })
     const known = found.get(key)
     if (known !== undefined && known.freshUntil >= entry.freshUntil) return
     found.set(key, entry)
