@@ -1,6 +1,7 @@
 // The people whose tokens are shown at the start: one of each role in the organisation with the most deals.
-import type { Database } from './db/database.ts'
+
 import { NO_ACCOUNT } from './data/crm-values.ts'
+import type { Database } from './db/database.ts'
 import type { Tokens } from './http/tokens.ts'
 
 export interface Demo {

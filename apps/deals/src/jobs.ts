@@ -49,7 +49,9 @@ export function startJobs({ warming, invalidation, strategic, observation, warmE
   every('settle invalidations', SETTLE_EVERY_MS, () => invalidation.settlePending())
   if (warmEveryMs !== undefined) {
     every('warm all organisations', WARM_ALL_EVERY_MS, () => warmAll(warming, say), true)
-    every('warm critical paths', warmEveryMs, () => warming.warmAllOrganizations({ kinds: ['organization', 'permissions'], layer: 'strategic' }))
+    every('warm critical paths', warmEveryMs, () =>
+      warming.warmAllOrganizations({ kinds: ['organization', 'permissions'], layer: 'strategic' }),
+    )
     every('collect analytics', COLLECT_EVERY_MS, async () => {
       for (const id of observation.hotOrganizations(COLLECTED)) await strategic.collectAnalytics(id)
     })
@@ -65,5 +67,7 @@ export function startJobs({ warming, invalidation, strategic, observation, warmE
 
 async function warmAll(warming: Warming, say: (line: string) => void): Promise<void> {
   const { organizations, warmed, failed, ms } = await warming.warmAllOrganizations()
-  say(`warming: ${warmed.toLocaleString('en')} answers of ${organizations} organisations in ${(ms / 1000).toFixed(1)} s${failed > 0 ? `, ${failed} failed` : ''}`)
+  say(
+    `warming: ${warmed.toLocaleString('en')} answers of ${organizations} organisations in ${(ms / 1000).toFixed(1)} s${failed > 0 ? `, ${failed} failed` : ''}`,
+  )
 }

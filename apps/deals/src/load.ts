@@ -12,7 +12,15 @@ try {
     const outcome = await runLoad(options, say)
     const { sessions, compared, violations } = outcome
     if (options.isJson) {
-      console.log(JSON.stringify({ sessions, with_cache: figuresOf(outcome.cached, true), without_cache: figuresOf(outcome.uncached, false), compared, violations }))
+      console.log(
+        JSON.stringify({
+          sessions,
+          with_cache: figuresOf(outcome.cached, true),
+          without_cache: figuresOf(outcome.uncached, false),
+          compared,
+          violations,
+        }),
+      )
     } else console.log(`\n${reportText(outcome)}`)
     if (violations.length > 0) process.exitCode = 1
   }

@@ -1,6 +1,6 @@
 // What the service has seen since its start: requests, answers by kind and tier, latencies, hot keys, database queries.
 import type { Cache } from 'millpond'
-import { type Histogram, createHistogram } from 'millpond/observe'
+import { createHistogram, type Histogram } from 'millpond/observe'
 import { KIND_NAMES, type KindName } from './cache/kinds.ts'
 import type { LayerName, Observe, Outcome } from './cache/layer.ts'
 import type { Database } from './db/database.ts'
@@ -92,7 +92,9 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
 }
 
 function tallies(): Map<KindName, Tally> {
-  return new Map(KIND_NAMES.map((kind) => [kind, { hits: 0, misses: 0, collapsed: 0, bypassed: 0, byTier: new Map(), latency: createHistogram() }]))
+  return new Map(
+    KIND_NAMES.map((kind) => [kind, { hits: 0, misses: 0, collapsed: 0, bypassed: 0, byTier: new Map(), latency: createHistogram() }]),
+  )
 }
 
 function newRoute(): RouteTally {
@@ -140,12 +142,24 @@ function latencyOf(histogram: Histogram) {
 
 function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing }: Sources) {
   const info = cache?.info()
-  const layers = [...counts.layers].map(([name, kinds]) => ({ name, hit_rate: hitRateOf(kinds.values()), by_tier: tierShares(kinds.values()) }))
+  const layers = [...counts.layers].map(([name, kinds]) => ({
+    name,
+    hit_rate: hitRateOf(kinds.values()),
+    by_tier: tierShares(kinds.values()),
+  }))
   const cpu = process.cpuUsage()
   return {
     uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
     database: db.engine,
-    cache: info ? { tiers: info.config.tiers, health: info.health, ledger: info.config.ledger, breakers: info.circuitBreaker, is_redis_missing: isRedisMissing() } : null,
+    cache: info
+      ? {
+          tiers: info.config.tiers,
+          health: info.health,
+          ledger: info.config.ledger,
+          breakers: info.circuitBreaker,
+          is_redis_missing: isRedisMissing(),
+        }
+      : null,
     layers,
     requests: latencyOf(counts.requests.latency),
     database_queries: db.queries(),
@@ -162,7 +176,13 @@ function describeStatus({ db, cache, isRedisMissing }: Sources): object {
     name: info.name,
     database: db.engine,
     config: { ttl_seconds: info.config.ttlMs / 1000, tiers: info.config.tiers, ledger: info.config.ledger },
-    levels: info.cacheLevels.map(({ level, name, scope, enabled }) => ({ level, name, scope, is_enabled: enabled, breaker: info.circuitBreaker[name] ?? null })),
+    levels: info.cacheLevels.map(({ level, name, scope, enabled }) => ({
+      level,
+      name,
+      scope,
+      is_enabled: enabled,
+      breaker: info.circuitBreaker[name] ?? null,
+    })),
     hit_rate: round(info.metrics.hitRate),
     memory: info.memory ? { entries: info.memory.entries, bytes: info.memory.bytes, policy: info.memory.policy } : null,
   }
@@ -196,7 +216,12 @@ function describeAnalytics(counts: Counts, { db, strategic, response, cache }: S
         refused: tier.refused,
         errors: tier.errors,
         breaker: tier.breaker,
-        latency: { avg_ms: ms(tier.latency.avgMs), p50_ms: ms(tier.latency.p50Ms), p95_ms: ms(tier.latency.p95Ms), p99_ms: ms(tier.latency.p99Ms) },
+        latency: {
+          avg_ms: ms(tier.latency.avgMs),
+          p50_ms: ms(tier.latency.p50Ms),
+          p95_ms: ms(tier.latency.p95Ms),
+          p99_ms: ms(tier.latency.p99Ms),
+        },
       })),
     ),
     misses_by_cause: Object.fromEntries(spaces.map((space) => [space.namespace, space.missesByCause])),

@@ -2,7 +2,12 @@
 import { createMonitor, createRegistry, type MetricDefinition } from 'millpond/observe'
 import type { Counts, Sources } from './observation.ts'
 
-function metric<const Label extends string>(kind: MetricDefinition['kind'], name: string, labels: readonly Label[], help: string): MetricDefinition<Label> {
+function metric<const Label extends string>(
+  kind: MetricDefinition['kind'],
+  name: string,
+  labels: readonly Label[],
+  help: string,
+): MetricDefinition<Label> {
   return { name, kind, help, labels }
 }
 

@@ -1,17 +1,17 @@
 // Puts the service together: data, caches, routes, jobs, server.
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import { type ServerType, createAdaptorServer } from '@hono/node-server'
+import { createAdaptorServer, type ServerType } from '@hono/node-server'
 import { createInvalidation } from './cache/invalidation.ts'
-import { createLayer } from './cache/layer.ts'
-import { openCaches } from './cache/open-caches.ts'
+import { createLayer, type Layer, type Observe } from './cache/layer.ts'
+import { type Caches, openCaches } from './cache/open-caches.ts'
 import { createResponses } from './cache/responses.ts'
 import { createStrategicCache } from './cache/strategic.ts'
 import { createWarming } from './cache/warming.ts'
 import { prepareData } from './data/prepare.ts'
 import type { Database } from './db/database.ts'
 import { isoDay } from './db/days.ts'
-import { type Demo, chooseDemo } from './demo.ts'
+import { chooseDemo, type Demo } from './demo.ts'
 import { createAccess } from './http/access.ts'
 import { createApp } from './http/app.ts'
 import { createTokens } from './http/tokens.ts'
@@ -43,13 +43,20 @@ export async function startService(settings: Settings, say: (line: string) => vo
     opened.unshift(caches)
     const startedAt = Date.now()
     const observation = createObservation({ isMonitoring: settings.cache.isMonitoring, sources: () => ({ ...caches, db, startedAt }) })
-    const layer = (name: 'strategic' | 'response') =>
-      createLayer({ name, cache: caches[name], defaultTtlMs: settings.cache.defaultTtlMs, observe: observation.observe })
-    const layers = [layer('strategic'), layer('response')] as const
-    const strategic = createStrategicCache(layers[0], createAnswers(db, today))
-    const responses = createResponses(layers[1], strategic)
-    const invalidation = createInvalidation({ db, layers, isEnabled: settings.cache.isInvalidating, plantedFault: settings.cache.plantedFault })
-    const warming = createWarming({ db, strategic, responses })
+    const answers = createAnswers(db, today)
+    const observed = layersOver(caches, settings.cache.defaultTtlMs, observation.observe)
+    const strategic = createStrategicCache(observed[0], answers)
+    const responses = createResponses(observed[1], strategic)
+    const invalidation = createInvalidation({
+      db,
+      layers: observed,
+      isEnabled: settings.cache.isInvalidating,
+      plantedFault: settings.cache.plantedFault,
+    })
+    // Warming is not traffic: it goes through the same caches and is not counted.
+    const unseen = layersOver(caches, settings.cache.defaultTtlMs, () => undefined)
+    const unseenStrategic = createStrategicCache(unseen[0], answers)
+    const warming = createWarming({ db, strategic: unseenStrategic, responses: createResponses(unseen[1], unseenStrategic) })
     const tokens = createTokens(settings.tokenSecret)
     const demo = await chooseDemo(db, tokens)
     const tiers = caches.cache?.info().config.tiers ?? []
@@ -67,12 +74,24 @@ export async function startService(settings: Settings, say: (line: string) => vo
         onError: (error) => say(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
       }),
     )
-    const jobs = startJobs({ warming, invalidation, strategic, observation, say, warmEveryMs: settings.cache.isOn && settings.cache.isWarming ? settings.cache.warmEveryMs : undefined })
+    const jobs = startJobs({
+      warming,
+      invalidation,
+      strategic: unseenStrategic,
+      observation,
+      say,
+      warmEveryMs: settings.cache.isOn && settings.cache.isWarming ? settings.cache.warmEveryMs : undefined,
+    })
     return { url: server.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
   } catch (error) {
     for (const each of opened) await each.close()
     throw error
   }
+}
+
+function layersOver(caches: Caches, defaultTtlMs: number, observe: Observe): readonly [Layer, Layer] {
+  const layer = (name: 'strategic' | 'response') => createLayer({ name, cache: caches[name], defaultTtlMs, observe })
+  return [layer('strategic'), layer('response')]
 }
 
 async function closeAll(server: ServerType, jobs: Jobs, opened: readonly { close(): Promise<void> }[]): Promise<void> {
@@ -95,7 +114,10 @@ function checkPort({ host, port }: Settings): Promise<void> {
   })
 }
 
-function listen({ host, port }: Settings, makeApp: (url: string) => ReturnType<typeof createApp>): Promise<{ server: ServerType; url: string }> {
+function listen(
+  { host, port }: Settings,
+  makeApp: (url: string) => ReturnType<typeof createApp>,
+): Promise<{ server: ServerType; url: string }> {
   return new Promise((resolve, reject) => {
     let app: ReturnType<typeof createApp> | undefined
     const server = createAdaptorServer({ fetch: (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }) })
@@ -110,13 +132,19 @@ function listen({ host, port }: Settings, makeApp: (url: string) => ReturnType<t
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): StartError {
-  if (error.code === 'EADDRINUSE') return new StartError(`port ${port} on ${host} is taken: stop what uses it, or choose another with PORT=8081 or --port 8081`)
+  if (error.code === 'EADDRINUSE')
+    return new StartError(`port ${port} on ${host} is taken: stop what uses it, or choose another with PORT=8081 or --port 8081`)
   if (error.code === 'EACCES') return new StartError(`port ${port} needs special rights: choose one above 1023 with PORT or --port`)
   return new StartError(`cannot listen on ${host}:${port} (${error.message}): choose another with --host or --port`)
 }
 
 async function countAll(db: Database) {
   const count = async (table: 'organizations' | 'users' | 'deals') =>
-    (await db.kysely.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('rows')).executeTakeFirstOrThrow()).rows
+    (
+      await db.kysely
+        .selectFrom(table)
+        .select((eb) => eb.fn.countAll<number>().as('rows'))
+        .executeTakeFirstOrThrow()
+    ).rows
   return { organizations: await count('organizations'), users: await count('users'), deals: await count('deals') }
 }

@@ -112,18 +112,23 @@ function readSizes(given: ReturnType<typeof parseOptions>): Sizes | undefined {
   const organizations = size('organizations', 1, 100_000)
   const users = given.users === undefined ? Math.max(DEFAULT_SIZES.users, organizations * LEAST_USERS) : size('users', 1, 1_000_000)
   if (users < organizations * LEAST_USERS) {
-    throw new StartError(`--users ${users} is too few for ${organizations} organisations: each has at least ${LEAST_USERS}, give ${organizations * LEAST_USERS} or more`)
+    throw new StartError(
+      `--users ${users} is too few for ${organizations} organisations: each has at least ${LEAST_USERS}, give ${organizations * LEAST_USERS} or more`,
+    )
   }
   return { organizations, users, deals: size('deals', 0, 10_000_000), seed: size('seed', 0, 4_294_967_295) }
 }
 
 function readDatabase(url: string | undefined): string | undefined {
   if (url === undefined || /^postgres(ql)?:$/.test(protocolOf(url))) return url
-  throw new StartError(`DATABASE_URL ${JSON.stringify(hidden(url))} is not understood: give postgres://user:password@host:5432/name, or leave it out for SQLite`)
+  throw new StartError(
+    `DATABASE_URL ${JSON.stringify(hidden(url))} is not understood: give postgres://user:password@host:5432/name, or leave it out for SQLite`,
+  )
 }
 
 function readCache(cache: string | undefined, env: Environment): CacheSettings {
-  if (cache !== undefined && cache !== 'on' && cache !== 'off') throw new StartError(`--cache ${JSON.stringify(cache)} is not understood: give on or off`)
+  if (cache !== undefined && cache !== 'on' && cache !== 'off')
+    throw new StartError(`--cache ${JSON.stringify(cache)} is not understood: give on or off`)
   return {
     isOn: cache !== 'off',
     redisUrl: readRedis(env),
@@ -145,7 +150,9 @@ function readRedis(env: Environment): string | undefined {
     return `redis://${host}:${whole('REDIS_PORT', text(env.REDIS_PORT) ?? '6379', 1, 65_535)}/${whole('REDIS_DB', text(env.REDIS_DB) ?? '0', 0, 65_535)}`
   }
   if (!/^(rediss?|valkeys?):$/.test(protocolOf(url))) {
-    throw new StartError(`REDIS_URL ${JSON.stringify(hidden(url))} is not understood: give redis://user:password@host:6379/0, or leave it out`)
+    throw new StartError(
+      `REDIS_URL ${JSON.stringify(hidden(url))} is not understood: give redis://user:password@host:6379/0, or leave it out`,
+    )
   }
   return url
 }

@@ -2,7 +2,7 @@
 import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
 import { type Changed, commit, forgetNotes, pendingNotes } from '../writes/commit.ts'
-import { type KindName, groupTag } from './kinds.ts'
+import { groupTag, type KindName } from './kinds.ts'
 import type { Layer } from './layer.ts'
 
 /** The answer to a write. */
@@ -41,9 +41,15 @@ export interface InvalidationOptions {
 }
 
 export function createInvalidation({ db, layers, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
+  /** A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being told. */
   const forget = async (tags: readonly string[], only?: Layer['name']): Promise<Forgotten> => {
     const from = performance.now()
-    for (const layer of layers) if (only === undefined || layer.name === only) await layer.cache?.invalidateTags(tags)
+    const failures: unknown[] = []
+    for (const layer of layers) {
+      if (only !== undefined && layer.name !== only) continue
+      await layer.cache?.invalidateTags(tags).catch((error: unknown) => failures.push(error))
+    }
+    if (failures.length > 0) throw failures[0]
     return { tags, ms: performance.now() - from }
   }
   const settlePending = async () => {

@@ -1,7 +1,7 @@
 // One of the two layers: a cache namespace that answers through itself, and tells where the answer came from.
-import { type Cache, buildKey } from 'millpond'
+import { buildKey, type Cache } from 'millpond'
 import type { Versions } from '../db/versions.ts'
-import { KINDS, type KindName, groupTag } from './kinds.ts'
+import { groupTag, KINDS, type KindName } from './kinds.ts'
 
 export type LayerName = 'strategic' | 'response'
 
@@ -46,7 +46,12 @@ export interface Layer {
 export type Observe = (layer: LayerName, asked: Question, outcome: Outcome, ms: number) => void
 
 /** `question('organization', 'org:data', 7)` has the key `v1:org:data:7`. */
-export function question(kind: KindName, prefix: readonly [string, string?], organizationId: number | null, ...parameters: (string | number)[]): Question {
+export function question(
+  kind: KindName,
+  prefix: readonly [string, string?],
+  organizationId: number | null,
+  ...parameters: (string | number)[]
+): Question {
   const [first, ...rest] = [...prefix, ...parameters].filter((part) => part !== undefined)
   const [identifier, ...others] = rest
   return { kind, organizationId, key: buildKey({ prefix: String(first), identifier: identifier ?? 'all', parameters: others }) }
@@ -108,7 +113,8 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
     fetch: async <T extends Held>(asked: Question, load: () => Promise<T>) => {
       const from = performance.now()
       const near = cache.peek<T>(asked.key)
-      const fetched: Fetched<T> = near === undefined ? await fetchAbsent(asked, load) : { value: near, outcome: IN_MEMORY, ttlMs: ttlOf(asked.kind) }
+      const fetched: Fetched<T> =
+        near === undefined ? await fetchAbsent(asked, load) : { value: near, outcome: IN_MEMORY, ttlMs: ttlOf(asked.kind) }
       observe(name, asked, fetched.outcome, performance.now() - from)
       return fetched
     },
@@ -123,7 +129,9 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
 const IN_MEMORY: Outcome = { result: 'hit', tier: 'memory' }
 
 function groupTags({ kind, organizationId }: Question): string[] {
-  return organizationId === null ? [groupTag.kind(kind)] : [groupTag.kind(kind), groupTag.organization(organizationId), groupTag.both(kind, organizationId)]
+  return organizationId === null
+    ? [groupTag.kind(kind)]
+    : [groupTag.kind(kind), groupTag.organization(organizationId), groupTag.both(kind, organizationId)]
 }
 
 /** Remembers which lower tier answered for a key, until the answer is taken. */

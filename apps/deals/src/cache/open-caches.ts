@@ -1,7 +1,7 @@
 // The tiers of the service: memory, Redis when it is asked for, a SQLite file; and the two layers upon them.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Cache, MillpondError, createCache, memory } from 'millpond'
+import { type Cache, createCache, MillpondError, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import type { CacheSettings } from '../settings.ts'
@@ -18,7 +18,13 @@ export interface Caches {
 }
 
 const MEMORY = '128mb'
-const NO_CACHES: Caches = { cache: undefined, strategic: undefined, response: undefined, isRedisMissing: () => false, close: async () => undefined }
+const NO_CACHES: Caches = {
+  cache: undefined,
+  strategic: undefined,
+  response: undefined,
+  isRedisMissing: () => false,
+  close: async () => undefined,
+}
 
 /** @throws StartError when a tier's option or file cannot be used. A Redis that does not answer is no error. */
 export async function openCaches(settings: CacheSettings, folder: string, dataset: string, say: (line: string) => void): Promise<Caches> {
@@ -37,7 +43,9 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
     })
   })
   cache.on('warning', ({ message }) => say(`cache: ${message}`))
-  cache.on('breaker', ({ tier, state }) => say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'left out until it answers again' : 'tried again'}`))
+  cache.on('breaker', ({ tier, state }) =>
+    say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'left out until it answers again' : 'tried again'}`),
+  )
   const strategic = cache.namespace('strategic')
   const response = cache.namespace('response')
   const isRedisMissing = () => redisUrl !== undefined && !response.stats().ledger.isUp
@@ -51,7 +59,10 @@ function startOrExplain<T>(make: () => T): T {
     return make()
   } catch (error) {
     if (error instanceof MillpondError) throw new StartError(error.message.replace('[millpond] ', ''), { cause: error })
-    if (error instanceof Error && 'code' in error) throw new StartError(`cannot use the folder for the cache file (${error.message}): choose a writable one with --dir`, { cause: error })
+    if (error instanceof Error && 'code' in error)
+      throw new StartError(`cannot use the folder for the cache file (${error.message}): choose a writable one with --dir`, {
+        cause: error,
+      })
     throw error
   }
 }

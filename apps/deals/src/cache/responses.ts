@@ -6,7 +6,7 @@ import type { SearchQuestion } from '../queries/search.ts'
 import type { Period } from '../queries/window.ts'
 import type { KindName } from './kinds.ts'
 import type { Fetched, Layer, Outcome, Question } from './layer.ts'
-import { type StrategicCache, asResponse, asked } from './strategic.ts'
+import { asked, asResponse, type StrategicCache } from './strategic.ts'
 
 /** A body that is ready to be sent. */
 export interface Body {
@@ -29,7 +29,11 @@ export interface Response {
 }
 
 export function createResponses(layer: Layer, strategic: StrategicCache) {
-  const respond = async <T>(question: Question, read: () => Promise<Fetched<Reading<T>>>, shape: (data: T) => object | null): Promise<Response> => {
+  const respond = async <T>(
+    question: Question,
+    read: () => Promise<Fetched<Reading<T>>>,
+    shape: (data: T) => object | null,
+  ): Promise<Response> => {
     let below: Outcome | undefined
     const { value, outcome, ttlMs } = await layer.fetch(asResponse(question), async () => {
       const fetched = await read()
@@ -41,13 +45,24 @@ export function createResponses(layer: Layer, strategic: StrategicCache) {
   const asItIs = <T extends object | null>(data: T) => data
   return {
     organization: (id: number) => respond(asked.organization(id), () => strategic.getOrganizationData(id), asItIs),
-    roles: (id: number) => respond(asked.roles(id), () => strategic.getOrganizationRoles(id), (roles) => ({ organization_id: id, roles })),
-    permissions: (userId: number, id: number) => respond(asked.permissions(userId, id), () => strategic.getUserPermissions(userId, id), asItIs),
+    roles: (id: number) =>
+      respond(
+        asked.roles(id),
+        () => strategic.getOrganizationRoles(id),
+        (roles) => ({ organization_id: id, roles }),
+      ),
+    permissions: (userId: number, id: number) =>
+      respond(asked.permissions(userId, id), () => strategic.getUserPermissions(userId, id), asItIs),
     dashboard: (userId: number, id: number) => respond(asked.dashboard(userId, id), () => strategic.getUserDashboard(userId, id), asItIs),
     statistics: (id: number, days: Period) => respond(asked.statistics(id, days), () => strategic.getDealStatistics(id, days), asItIs),
     analytics: (id: number | null, days: Period, type: AnalyticsType) =>
       respond(asked.analytics(id, days, type), () => strategic.getDealAnalytics(id, days, type), asItIs),
-    performance: (id: number) => respond(asked.performance(id), () => strategic.getPerformanceMetrics(id), (data) => ({ organization_id: id, ...data })),
+    performance: (id: number) =>
+      respond(
+        asked.performance(id),
+        () => strategic.getPerformanceMetrics(id),
+        (data) => ({ organization_id: id, ...data }),
+      ),
     overview: (id: number) => respond(asked.overview(id), () => strategic.getOverview(id), asItIs),
     search: (id: number, search: SearchQuestion) => respond(asked.search(id, search), () => strategic.searchDeals(id, search), asItIs),
   }
@@ -58,6 +73,9 @@ export type Responses = ReturnType<typeof createResponses>
 function makeBody<T>({ data, versions, changedAt }: Reading<T>, shape: (data: T) => object | null): Body {
   const shaped = shape(data)
   const text = shaped === null ? null : JSON.stringify({ ...shaped, version: versions })
-  const etag = `"${createHash('sha256').update(text ?? '').digest('base64url').slice(0, 22)}"`
+  const etag = `"${createHash('sha256')
+    .update(text ?? '')
+    .digest('base64url')
+    .slice(0, 22)}"`
   return { text, etag, versions, changedAt, storedAt: Date.now() }
 }

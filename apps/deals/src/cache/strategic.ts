@@ -1,5 +1,5 @@
 // The strategic cache: what is expensive to compute, kept as data. Responses are made from it.
-import type { Answers, AnalyticsType } from '../queries/answers.ts'
+import type { AnalyticsType, Answers } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
 import type { Period } from '../queries/window.ts'
 import { type Layer, type Question, question } from './layer.ts'
@@ -11,7 +11,8 @@ export const asked = {
   permissions: (userId: number, id: number) => question('permissions', ['user_perms'], id, userId, id),
   dashboard: (userId: number, id: number) => question('dashboard', ['dashboard'], id, userId, id),
   statistics: (id: number, days: Period) => question('deal_statistics', ['deal_stats'], id, id, days),
-  analytics: (id: number | null, days: Period, type: AnalyticsType) => question('analytics', ['deal_analytics'], id, id ?? 'all', days, type),
+  analytics: (id: number | null, days: Period, type: AnalyticsType) =>
+    question('analytics', ['deal_analytics'], id, id ?? 'all', days, type),
   performance: (id: number) => question('performance', ['performance'], id, id),
   overview: (id: number) => question('overview', ['overview'], id, id),
   search: (id: number, { text, stage, page }: SearchQuestion) => question('search', ['search'], id, id, text, stage ?? '', page),
@@ -26,7 +27,8 @@ export function createStrategicCache(layer: Layer, answers: Answers) {
     getUserPermissions: (userId: number, id: number) => get(asked.permissions(userId, id), () => answers.permissions(userId, id)),
     getUserDashboard: (userId: number, id: number) => get(asked.dashboard(userId, id), () => answers.dashboard(userId, id)),
     getDealStatistics: (id: number, days: Period) => get(asked.statistics(id, days), () => answers.statistics(id, days)),
-    getDealAnalytics: (id: number | null, days: Period, type: AnalyticsType) => get(asked.analytics(id, days, type), () => answers.analytics(id, days, type)),
+    getDealAnalytics: (id: number | null, days: Period, type: AnalyticsType) =>
+      get(asked.analytics(id, days, type), () => answers.analytics(id, days, type)),
     getPerformanceMetrics: (id: number) => get(asked.performance(id), () => answers.performance(id)),
     getOverview: (id: number) => get(asked.overview(id), () => answers.overview(id)),
     searchDeals: (id: number, search: SearchQuestion) => get(asked.search(id, search), () => answers.search(id, search)),

@@ -1,7 +1,7 @@
 // Warming: the answers of an organisation that its users open first, by priority, one at a time and with rests.
 import type { Database } from '../db/database.ts'
 import { PERIODS } from '../queries/window.ts'
-import { KINDS, KIND_NAMES, type KindName } from './kinds.ts'
+import { KIND_NAMES, KINDS, type KindName } from './kinds.ts'
 import type { Responses } from './responses.ts'
 import type { StrategicCache } from './strategic.ts'
 
@@ -100,7 +100,7 @@ async function tasksOf(db: Database, doors: Doors, id: number, kind: KindName): 
     case 'deal_statistics':
       return PERIODS.map((days) => () => doors.statistics(id, days))
     case 'analytics':
-      return [() => doors.analytics(id, 30, 'overview')]
+      return PERIODS.map((days) => () => doors.analytics(id, days, 'overview'))
     case 'search':
       return [() => doors.search(id, { text: '', stage: null, page: 1 })]
     case 'organization':
@@ -128,6 +128,11 @@ function byPriority(kinds: readonly KindName[]): KindName[] {
 }
 
 async function members(db: Database, organizationId: number): Promise<number[]> {
-  const rows = await db.kysely.selectFrom('memberships').select('user_id').where('organization_id', '=', organizationId).orderBy('user_id').execute()
+  const rows = await db.kysely
+    .selectFrom('memberships')
+    .select('user_id')
+    .where('organization_id', '=', organizationId)
+    .orderBy('user_id')
+    .execute()
   return rows.map((row) => row.user_id)
 }

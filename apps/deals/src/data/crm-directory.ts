@@ -1,6 +1,6 @@
 // Who and what the pipeline refers to: accounts, products, agents with their managers and offices.
 import { type Finding, type Note, readLines } from './crm-file.ts'
-import { NO_ACCOUNT, loose, readCents, readWhole, spell } from './crm-values.ts'
+import { loose, NO_ACCOUNT, readCents, readWhole, spell } from './crm-values.ts'
 
 export interface Account {
   readonly name: string
@@ -34,7 +34,9 @@ const ACCOUNT_COLUMNS = ['account', 'sector', 'year_established', 'revenue', 'em
 const MILLION = 1_000_000
 
 export function readDirectory(folder: string, findings: Finding[]): Directory {
-  const products = new Map(readLines(folder, 'products.csv', ['product'], findings).map((line) => [loose(line.get('product')), line.get('product')]))
+  const products = new Map(
+    readLines(folder, 'products.csv', ['product'], findings).map((line) => [loose(line.get('product')), line.get('product')]),
+  )
   const accounts = readAccounts(folder, findings)
   const agents = readAgents(folder, findings)
   return {
@@ -48,7 +50,8 @@ export function readDirectory(folder: string, findings: Finding[]): Directory {
         return NO_ACCOUNT
       }
       const known = accounts.get(loose(given))
-      if (known && known.name !== given) note('repaired', 'account spelt differently', `${JSON.stringify(given)} is ${JSON.stringify(known.name)}`)
+      if (known && known.name !== given)
+        note('repaired', 'account spelt differently', `${JSON.stringify(given)} is ${JSON.stringify(known.name)}`)
       if (known) return known.name
       note('repaired', 'account not in accounts.csv', `${JSON.stringify(given)} becomes an organisation of its own`)
       accounts.set(loose(given), { name: given, ...UNKNOWN })
@@ -74,12 +77,14 @@ function readAccounts(folder: string, findings: Finding[]): Map<string, Account>
     }
     const spelt = (column: 'sector' | 'office_location') => {
       const right = spell(line.get(column))
-      if (right !== line.get(column)) line.note('repaired', 'misspelt', `${column} ${JSON.stringify(line.get(column))} is ${JSON.stringify(right)}`)
+      if (right !== line.get(column))
+        line.note('repaired', 'misspelt', `${column} ${JSON.stringify(line.get(column))} is ${JSON.stringify(right)}`)
       return right
     }
     const figure = (column: 'year_established' | 'employees' | 'revenue', read: (text: string) => number | undefined) => {
       const value = read(line.get(column))
-      if (value === undefined) line.note('noted', 'account figure unreadable or empty', `${column} ${JSON.stringify(line.get(column))}: not known`)
+      if (value === undefined)
+        line.note('noted', 'account figure unreadable or empty', `${column} ${JSON.stringify(line.get(column))}: not known`)
       return value ?? null
     }
     accounts.set(loose(name), {

@@ -26,16 +26,26 @@ export interface Line<C extends string> {
 /** Reads a file. A missing file or column ends the start; a line with the wrong number of fields is refused. */
 export function readLines<C extends string>(folder: string, file: string, columns: readonly C[], findings: Finding[]): Line<C>[] {
   const path = join(folder, file)
-  if (!existsSync(path)) throw new StartError(`--data ${folder}: there is no ${file} in this folder; choose the folder with accounts, products, sales_teams and sales_pipeline`)
+  if (!existsSync(path))
+    throw new StartError(
+      `--data ${folder}: there is no ${file} in this folder; choose the folder with accounts, products, sales_teams and sales_pipeline`,
+    )
   const [header, ...records] = parseCsv(readFileSync(path, 'utf8'))
   const names = header?.fields.map((name) => name.trim().toLowerCase()) ?? []
   const missing = columns.filter((column) => !names.includes(column))
-  if (missing.length > 0) throw new StartError(`${path}: the column ${missing.join(', ')} is missing from ${JSON.stringify(names.join(','))}; correct the first line`)
+  if (missing.length > 0)
+    throw new StartError(
+      `${path}: the column ${missing.join(', ')} is missing from ${JSON.stringify(names.join(','))}; correct the first line`,
+    )
   const lines: Line<C>[] = []
   for (const record of records) {
     const note: Note = (outcome, fault, detail) => findings.push({ file, line: record.line, outcome, fault, detail })
     if (record.fields.length !== names.length) {
-      note('refused', 'wrong number of fields', `${record.fields.length} fields, ${names.length} expected: ${JSON.stringify(record.fields.join(','))}`)
+      note(
+        'refused',
+        'wrong number of fields',
+        `${record.fields.length} fields, ${names.length} expected: ${JSON.stringify(record.fields.join(','))}`,
+      )
       continue
     }
     const values = new Map(names.map((name, index) => [name, (record.fields[index] ?? '').trim()]))

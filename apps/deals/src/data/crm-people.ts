@@ -1,7 +1,7 @@
 // Turns accounts, agents and offices into organisations, users, teams, roles and memberships.
 import type { Account, Directory } from './crm-directory.ts'
 import { loose } from './crm-values.ts'
-import { type RoleIds, type RoleName, addPermissions, addRoles } from './roles.ts'
+import { addPermissions, addRoles, type RoleIds, type RoleName } from './roles.ts'
 import type { AddRow } from './rows.ts'
 
 export interface Named {
@@ -22,9 +22,14 @@ const DEMO = { viewer: 'Demo Viewer', administrator: 'Demo Administrator' } as c
 export function addEveryone(add: AddRow, directory: Directory, deals: readonly Named[], firstDay: number): (deal: Named) => Place {
   const organizations = numbered([...directory.accounts.values()].map(({ name }) => name))
   const agents = [...directory.agents.values()]
-  const users = numbered([...agents.flatMap(({ name, manager }) => (manager === '' ? [name] : [name, manager])), DEMO.viewer, DEMO.administrator])
+  const users = numbered([
+    ...agents.flatMap(({ name, manager }) => (manager === '' ? [name] : [name, manager])),
+    DEMO.viewer,
+    DEMO.administrator,
+  ])
   const offices = [...new Set(agents.map(({ office }) => office).filter((office) => office !== ''))].sort()
-  const teamId = (organizationId: number, office: string) => (office === '' ? null : (organizationId - 1) * offices.length + offices.indexOf(office) + 1)
+  const teamId = (organizationId: number, office: string) =>
+    office === '' ? null : (organizationId - 1) * offices.length + offices.indexOf(office) + 1
   addPermissions(add)
   addOrganizations(add, [...directory.accounts.values()], organizations)
   for (const [name, id] of users) addUser(add, id, name, directory, firstDay)
@@ -40,7 +45,13 @@ export function addEveryone(add: AddRow, directory: Directory, deals: readonly N
     const pair = `${organizationId} ${userId}`
     if (userId === undefined || roleId === undefined || joined.has(pair)) return
     joined.add(pair)
-    add('memberships', { user_id: userId, organization_id: organizationId, role_id: roleId, team_id: teamId(organizationId, office), joined_day: firstDay })
+    add('memberships', {
+      user_id: userId,
+      organization_id: organizationId,
+      role_id: roleId,
+      team_id: teamId(organizationId, office),
+      joined_day: firstDay,
+    })
   }
   for (const organizationId of organizations.values()) {
     join(organizationId, DEMO.viewer, 'viewer', '')
@@ -85,7 +96,14 @@ function addOrganizations(add: AddRow, accounts: readonly Account[], ids: Readon
 function addUser(add: AddRow, id: number, name: string, directory: Directory, joinedDay: number): void {
   const agent = directory.agents.get(loose(name))
   const isDemo = name === DEMO.viewer || name === DEMO.administrator
-  add('users', { id, name, email: `user${id}@example.test`, is_active: 1, is_staff: name === DEMO.administrator ? 1 : 0, joined_day: joinedDay })
+  add('users', {
+    id,
+    name,
+    email: `user${id}@example.test`,
+    is_active: 1,
+    is_staff: name === DEMO.administrator ? 1 : 0,
+    joined_day: joinedDay,
+  })
   add('profiles', {
     user_id: id,
     title: isDemo ? 'Demonstration' : agent ? 'Sales agent' : 'Sales manager',

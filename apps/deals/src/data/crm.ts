@@ -2,8 +2,8 @@
 // the teams. Every fault is repaired or reported with its line; nothing is dropped in silence.
 import { parseIsoDay } from '../db/days.ts'
 import type { Stage } from '../db/schema.ts'
-import { type Finding, readLines } from './crm-file.ts'
 import { type Directory, readDirectory } from './crm-directory.ts'
+import { type Finding, readLines } from './crm-file.ts'
 import { addEveryone } from './crm-people.ts'
 import { loose, quarterOf, readCents, readDay } from './crm-values.ts'
 import { type AddRow, searchText } from './rows.ts'
@@ -94,7 +94,11 @@ function readDates(line: PipelineLine, stage: Stage): { opened: number | null; c
   if (opened === undefined || closed === undefined) {
     line.note('refused', 'unreadable date', `engage_date ${JSON.stringify(texts.opened)}, close_date ${JSON.stringify(texts.closed)}`)
   } else if (isFinal && (opened === null || closed === null)) {
-    line.note('refused', 'closed without dates', `stage ${stage}, engage_date ${JSON.stringify(texts.opened)}, close_date ${JSON.stringify(texts.closed)}`)
+    line.note(
+      'refused',
+      'closed without dates',
+      `stage ${stage}, engage_date ${JSON.stringify(texts.opened)}, close_date ${JSON.stringify(texts.closed)}`,
+    )
   } else if (opened !== null && closed !== null && closed < opened) {
     line.note('refused', 'closed before it was engaged', `engage_date ${texts.opened}, close_date ${texts.closed}`)
   } else {
@@ -122,11 +126,20 @@ function checkDerived(folder: string, findings: Finding[]): void {
     return // the derived columns may be absent; the others were checked before
   }
   for (const line of lines) {
-    for (const [quarter, date] of [['engage_quarter', 'engage_date'], ['close_quarter', 'close_date']] as const) {
+    for (const [quarter, date] of [
+      ['engage_quarter', 'engage_date'],
+      ['close_quarter', 'close_date'],
+    ] as const) {
       const day = readDay(line.get(date))
       const expected = day === undefined ? '' : quarterOf(day)
       if (line.get(quarter) !== expected) {
-        findings.push({ file: PIPELINE, line: line.at, outcome: 'repaired', fault: 'quarter contradicts its date', detail: `${quarter} ${JSON.stringify(line.get(quarter))}, ${date} ${JSON.stringify(line.get(date))}: the date is believed` })
+        findings.push({
+          file: PIPELINE,
+          line: line.at,
+          outcome: 'repaired',
+          fault: 'quarter contradicts its date',
+          detail: `${quarter} ${JSON.stringify(line.get(quarter))}, ${date} ${JSON.stringify(line.get(date))}: the date is believed`,
+        })
       }
     }
   }
@@ -155,7 +168,10 @@ function* produce(add: AddRow, directory: Directory, opportunities: readonly Opp
       search_text: searchText(text),
     })
     // The two dates of the pipeline are the only activity that it knows.
-    const events = [['engaged', deal.opened], [deal.stage, deal.closed]] as const
+    const events = [
+      ['engaged', deal.opened],
+      [deal.stage, deal.closed],
+    ] as const
     for (const [kind, day] of events) {
       if (day !== null) add('activities', { id: ++activity, deal_id: id, user_id: ownerId, kind, day, minutes: 0 })
     }

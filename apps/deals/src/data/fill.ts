@@ -77,7 +77,9 @@ async function empty(tx: Writer): Promise<void> {
 
 async function resetSequences(tx: Writer): Promise<void> {
   for (const table of WITH_SEQUENCE) {
-    await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce((select max(id) from ${sql.table(table)}), 0) + 1, false)`.execute(tx)
+    await sql`select setval(pg_get_serial_sequence(${table}, 'id'), coalesce((select max(id) from ${sql.table(table)}), 0) + 1, false)`.execute(
+      tx,
+    )
   }
 }
 

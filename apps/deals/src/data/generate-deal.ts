@@ -112,7 +112,12 @@ function addActivities(add: AddRow, random: Random, ids: DealIds, span: Span): v
   }
 }
 
-function addPayments(add: AddRow, random: Random, ids: DealIds, deal: { readonly id: number; readonly amount: number; readonly closed: number }): void {
+function addPayments(
+  add: AddRow,
+  random: Random,
+  ids: DealIds,
+  deal: { readonly id: number; readonly amount: number; readonly closed: number },
+): void {
   const count = deal.amount > 500_000 ? random.whole(2, 4) : 1
   const part = Math.floor(deal.amount / count)
   for (let step = 0; step < count; step++) {

@@ -1,8 +1,8 @@
 // The deterministic generator: organisations of very different size, three years of seasonal deals.
 import { addDeal, type DealIds } from './generate-deal.ts'
 import { HISTORY_DAYS, LAST_DAY, type Member } from './history.ts'
-import { type Random, createRandom, share } from './random.ts'
-import { type RoleIds, addPermissions, addRoles } from './roles.ts'
+import { createRandom, type Random, share } from './random.ts'
+import { addPermissions, addRoles, type RoleIds } from './roles.ts'
 import type { AddRow } from './rows.ts'
 import { COMPANY_FIRST, COMPANY_LAST, FIRST_NAMES, LAST_NAMES, LOCATIONS, SECTORS, TEAMS, TITLES } from './vocabulary.ts'
 
@@ -87,7 +87,8 @@ function addMember(add: AddRow, random: Random, { userId, organizationId, roles,
     location: random.pick(LOCATIONS),
     phone: `+00 555 ${String(random.whole(0, 999_999)).padStart(6, '0')}`,
   })
-  const role = position === 0 ? roles.administrator : position === 1 ? roles.manager : position === 2 ? roles.viewer : laterRole(random, roles)
+  const role =
+    position === 0 ? roles.administrator : position === 1 ? roles.manager : position === 2 ? roles.viewer : laterRole(random, roles)
   add('memberships', { user_id: userId, organization_id: organizationId, role_id: role, team_id: teamId, joined_day: joined })
   return { userId, teamId }
 }

@@ -7,7 +7,7 @@ import type { Settings } from '../settings.ts'
 import { StartError } from '../start-error.ts'
 import { type Import, readCrm } from './crm.ts'
 import { type Fill, fill } from './fill.ts'
-import { DEFAULT_SIZES, type Sizes, generate } from './generate.ts'
+import { DEFAULT_SIZES, generate, type Sizes } from './generate.ts'
 import { summarise, writeReport } from './report.ts'
 
 export interface Prepared {
@@ -34,12 +34,16 @@ interface Source extends Fill {
 export async function prepareData(settings: Settings, say: Say): Promise<Prepared> {
   const source = readSource(settings)
   const db = await openDatabase(
-    settings.databaseUrl === undefined ? { engine: 'sqlite', path: join(settings.folder, source.isAsked ? sqliteFile(source.source) : 'deals.sqlite') } : { engine: 'postgres', url: settings.databaseUrl },
+    settings.databaseUrl === undefined
+      ? { engine: 'sqlite', path: join(settings.folder, source.isAsked ? sqliteFile(source.source) : 'deals.sqlite') }
+      : { engine: 'postgres', url: settings.databaseUrl },
   )
   try {
     const found = (await readMeta(db)).get('source')
     if (found !== undefined && found !== source.source && source.isAsked && !settings.isReset) {
-      throw new StartError(`${db.location} holds other data (${found}): add --reset to replace it with ${source.source}, or choose another database`)
+      throw new StartError(
+        `${db.location} holds other data (${found}): add --reset to replace it with ${source.source}, or choose another database`,
+      )
     }
     if (found === undefined || settings.isReset) await fillFrom(db, source, settings, say)
     else say(`data: kept what is in ${db.location}`)
@@ -105,7 +109,9 @@ function reportImport({ findings, lines }: Import, deals: number, folder: string
   mkdirSync(folder, { recursive: true })
   const path = join(folder, 'import-report.txt')
   writeReport(path, findings)
-  say(`import: ${lines.toLocaleString('en')} lines of the pipeline, ${deals.toLocaleString('en')} imported, ${(lines - deals).toLocaleString('en')} refused`)
+  say(
+    `import: ${lines.toLocaleString('en')} lines of the pipeline, ${deals.toLocaleString('en')} imported, ${(lines - deals).toLocaleString('en')} refused`,
+  )
   for (const line of summarise(findings)) say(`import:   ${line}`)
   say(`import: every finding with its line is in ${path}`)
 }
@@ -114,4 +120,3 @@ async function readMeta(db: Database): Promise<Map<string, string>> {
   const rows = await db.kysely.selectFrom('meta').selectAll().execute()
   return new Map(rows.map((row) => [row.key, row.value]))
 }
-

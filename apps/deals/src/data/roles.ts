@@ -1,6 +1,7 @@
 // Permissions and the roles that every organisation starts with.
-import { PERMISSIONS, ROLES } from './vocabulary.ts'
+
 import type { AddRow } from './rows.ts'
+import { PERMISSIONS, ROLES } from './vocabulary.ts'
 
 export type RoleName = (typeof ROLES)[number][0]
 export type RoleIds = Readonly<Record<RoleName, number>>

@@ -12,7 +12,13 @@ const texts = (...names: string[]): Column[] => names.map((name) => ({ name, typ
 const money = (name: string): Column => ({ name, type: 'bigint' })
 
 export const TABLES = {
-  organizations: [...integers('id'), ...texts('name', 'sector', 'location'), ...integers('founded_year', 'employees'), money('revenue_cents'), ...integers('parent_id')],
+  organizations: [
+    ...integers('id'),
+    ...texts('name', 'sector', 'location'),
+    ...integers('founded_year', 'employees'),
+    money('revenue_cents'),
+    ...integers('parent_id'),
+  ],
   teams: [...integers('id', 'organization_id'), ...texts('name')],
   users: [...integers('id'), ...texts('name', 'email'), ...integers('is_active', 'is_staff', 'joined_day')],
   profiles: [...integers('user_id'), ...texts('title', 'location', 'phone')],
@@ -21,8 +27,13 @@ export const TABLES = {
   role_permissions: integers('role_id', 'permission_id'),
   memberships: integers('user_id', 'organization_id', 'role_id', 'team_id', 'joined_day'),
   deals: [
-    ...integers('id'), ...texts('reference'), ...integers('organization_id', 'owner_id', 'team_id'), ...texts('title', 'product', 'stage', 'source'),
-    money('amount_cents'), ...integers('opened_day', 'closed_day'), ...texts('search_text'),
+    ...integers('id'),
+    ...texts('reference'),
+    ...integers('organization_id', 'owner_id', 'team_id'),
+    ...texts('title', 'product', 'stage', 'source'),
+    money('amount_cents'),
+    ...integers('opened_day', 'closed_day'),
+    ...texts('search_text'),
   ],
   milestones: [...integers('id', 'deal_id'), ...texts('name'), ...integers('due_day', 'completed_day')],
   activities: [...integers('id', 'deal_id', 'user_id'), ...texts('kind'), ...integers('day', 'minutes')],

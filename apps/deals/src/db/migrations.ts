@@ -1,8 +1,8 @@
 // Schema changes in order. A step is never edited once released; `meta.schema_version` counts those applied.
-import { type Kysely, type Transaction, sql } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { StartError } from '../start-error.ts'
 import type { Engine } from './database.ts'
 import type { Schema } from './schema.ts'
-import { StartError } from '../start-error.ts'
 
 type Step = (tx: Transaction<Schema>, engine: Engine) => Promise<void>
 

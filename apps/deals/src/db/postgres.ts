@@ -11,7 +11,11 @@ const CONNECT_MS = 5_000
 /** Sums and counts arrive as text; every figure of this schema is a whole number below 2^53. */
 const types = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === INT8 || oid === NUMERIC ? Number : format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text'),
+    oid === INT8 || oid === NUMERIC
+      ? Number
+      : format === 'binary'
+        ? pg.types.getTypeParser(oid, 'binary')
+        : pg.types.getTypeParser(oid, 'text'),
 }
 
 export async function postgresDialect(url: string): Promise<{ dialect: Dialect; location: string }> {

@@ -25,6 +25,8 @@ function open(path: string): InstanceType<typeof Sqlite> {
   } catch (error) {
     database?.close()
     const reason = error instanceof Error ? error.message : String(error)
-    throw new StartError(`cannot open the database ${path} (${reason}): choose a writable folder with --dir, or remove the file`, { cause: error })
+    throw new StartError(`cannot open the database ${path} (${reason}): choose a writable folder with --dir, or remove the file`, {
+      cause: error,
+    })
   }
 }

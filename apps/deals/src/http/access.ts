@@ -43,7 +43,10 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
     const token = tokenOf(c)
     const known = token === undefined ? undefined : tokens.read(token)
     if (known && isFromLoopback(c.env.incoming)) return known
-    const detail = token === undefined ? 'this needs a token: send Authorization: Bearer <token>' : 'the token is not one of this start, or is not used from this machine'
+    const detail =
+      token === undefined
+        ? 'this needs a token: send Authorization: Bearer <token>'
+        : 'the token is not one of this start, or is not used from this machine'
     throw new Problem(401, detail, { headers: { 'WWW-Authenticate': token === undefined ? 'Bearer' : 'Bearer error="invalid_token"' } })
   }
   const within = async (c: Ctx, organizationId: number, permission?: Permission): Promise<Granted> => {
@@ -51,7 +54,9 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
     const access = (await strategic.getUserPermissions(who.userId, organizationId)).value.data
     if (!access) {
       const exists = (await strategic.getOrganizationData(organizationId)).value.data !== null
-      throw exists ? new Problem(403, `you are not a member of organisation ${organizationId}`) : new Problem(404, `there is no organisation ${organizationId}`)
+      throw exists
+        ? new Problem(403, `you are not a member of organisation ${organizationId}`)
+        : new Problem(404, `there is no organisation ${organizationId}`)
     }
     if (!access.is_active) throw new Problem(403, 'your account is not active')
     if (permission && !access.permissions.includes(permission)) {

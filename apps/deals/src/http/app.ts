@@ -24,14 +24,24 @@ export function createApp(parts: AppParts) {
   app.use(async (c, next) => {
     const from = performance.now()
     await next()
-    parts.onAnswer(c.req.routePath === '*' || c.req.routePath === '/*' ? 'other' : `${c.req.method} ${c.req.routePath}`, c.res.status, performance.now() - from)
+    parts.onAnswer(
+      c.req.routePath === '*' || c.req.routePath === '/*' ? 'other' : `${c.req.method} ${c.req.routePath}`,
+      c.res.status,
+      performance.now() - from,
+    )
   })
-  app.use('/api/*', bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => problemResponse(new Problem(413, `the body has more than ${MAX_BODY_BYTES} bytes`)) }))
+  app.use(
+    '/api/*',
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => problemResponse(new Problem(413, `the body has more than ${MAX_BODY_BYTES} bytes`)),
+    }),
+  )
   app.route('/', readRoutes(parts.access, parts.responses))
   app.route('/', writeRoutes(parts))
   app.route('/', managementRoutes(parts))
   app.route('/', pageRoutes(parts))
-  app.notFound((c) => problemResponse(notFound(app, c.req.method, c.req.path)))
+  app.notFound((c) => problemResponse(notFound(app, c.req.method, new URL(c.req.url).pathname)))
   app.onError((error) => {
     if (error instanceof Problem) return problemResponse(error)
     if (error instanceof Refused) return problemResponse(new Problem(error.status, error.message))

@@ -54,7 +54,11 @@ const role = {
   permissions: z.array(words(60)).max(50),
 }
 export const roleChange = someOf(role)
-export const newRole = z.strictObject({ ...role, inherits_from: role.inherits_from.default(null), permissions: role.permissions.default([]) })
+export const newRole = z.strictObject({
+  ...role,
+  inherits_from: role.inherits_from.default(null),
+  permissions: role.permissions.default([]),
+})
 
 /** `all`, one of the two layers, or one kind. */
 export const cacheRequest = z.strictObject({

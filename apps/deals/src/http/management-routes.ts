@@ -46,7 +46,8 @@ export function managementRoutes({ access, invalidation, warming, observation }:
     const { kinds, layer, organizationId, userId } = await readScope(c, granted)
     if (userId !== undefined) throw unprocessable([{ at: '/user_id', detail: 'warming is by organisation: leave it out' }])
     const options = { kinds, layer: layer ?? 'response' }
-    const done = organizationId === null ? await warming.warmAllOrganizations(options) : await warming.warmOrganizationCache(organizationId, options)
+    const done =
+      organizationId === null ? await warming.warmAllOrganizations(options) : await warming.warmOrganizationCache(organizationId, options)
     return c.json({ organizations: done.organizations, warmed: done.warmed, failed: done.failed, duration_ms: Math.round(done.ms) })
   })
 

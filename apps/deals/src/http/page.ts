@@ -26,7 +26,10 @@ export function renderPage(facts: PageFacts, nonce: string): string {
   const { organization, counts, tiers } = facts
   const figure = new Intl.NumberFormat('en')
   const database = facts.database === 'sqlite' ? 'SQLite' : 'PostgreSQL'
-  const path = tiers.length === 0 ? 'The cache is off' : `Answers come from ${tiers.map((tier) => NAMES[tier] ?? tier).join(', then ')}, and only then from the data`
+  const path =
+    tiers.length === 0
+      ? 'The cache is off'
+      : `Answers come from ${tiers.map((tier) => NAMES[tier] ?? tier).join(', then ')}, and only then from the data`
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -63,7 +66,7 @@ ${columns(facts)
 ${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the machine that runs the service.</p>' : ''}
 <footer>
 <p>The same from a terminal; send it twice and look at <code>Cache-Status</code>. Writes and cache management need the administrator’s token, which only the terminal shows.</p>
-<pre>${escape(curlLine(facts.url, organization.id, facts.viewer ?? 'TOKEN'))}</pre>
+<pre>${escaped(curlLine(facts.url, organization.id, facts.viewer ?? 'TOKEN'))}</pre>
 </footer>
 </main>
 <script nonce="${nonce}">${PAGE_SCRIPT}</script>
@@ -132,24 +135,24 @@ function columns({ organization: { id, name } }: PageFacts): readonly (readonly 
 
 function renderSection({ title, note, entries }: Section, facts: PageFacts): string {
   const links = entries.map((entry) => link(entry, facts)).join('')
-  return `<section><div class="head"><h2>${escape(title)}</h2><span class="small">${note}</span></div><ul class="links">${links}</ul></section>`
+  return `<section><div class="head"><h2>${escaped(title)}</h2><span class="small">${note}</span></div><ul class="links">${links}</ul></section>`
 }
 
 function link({ title, path, as }: Entry, { viewer, manager }: PageFacts): string {
   const token = as === 'viewer' ? viewer : as === 'manager' ? manager : undefined
   const href = token === undefined ? path : `${path}${path.includes('?') ? '&' : '?'}access_token=${token}`
-  const data = token === undefined ? '' : ` data-token="${escape(token)}"`
-  return `<li><a href="${escape(href)}" data-path="${escape(path)}"${data}><strong>${escape(title)}</strong><code>${breakable(path)}</code><span class="who">${as}</span></a></li>`
+  const data = token === undefined ? '' : ` data-token="${escaped(token)}"`
+  return `<li><a href="${escaped(href)}" data-path="${escaped(path)}"${data}><strong>${escaped(title)}</strong><code>${breakable(path)}</code><span class="who">${as}</span></a></li>`
 }
 
 /** A path that may be broken after its marks, not inside its words. */
 function breakable(path: string): string {
   return path
     .split(/(?<=[/?&])/)
-    .map(escape)
+    .map(escaped)
     .join('<wbr>')
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }

@@ -1,9 +1,9 @@
 // Parameters and bodies: malformed is 400, readable but not allowed is 422.
-import { z } from 'zod'
+import type { z } from 'zod'
+import { STAGES } from '../db/schema.ts'
 import { ANALYTICS_TYPES, type AnalyticsType } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
 import { PERIODS, type Period } from '../queries/window.ts'
-import { STAGES } from '../db/schema.ts'
 import type { Ctx } from './access.ts'
 import { malformed, Problem, unprocessable } from './problem.ts'
 
@@ -27,7 +27,8 @@ export function readPeriod(text: string | undefined): Period {
 
 export function readAnalyticsType(text = 'overview'): AnalyticsType {
   const type = ANALYTICS_TYPES.find((each) => each === text)
-  if (type === undefined) throw unprocessable([{ at: 'type', detail: `${JSON.stringify(text)} is not offered: give ${ANALYTICS_TYPES.join(', ')}` }])
+  if (type === undefined)
+    throw unprocessable([{ at: 'type', detail: `${JSON.stringify(text)} is not offered: give ${ANALYTICS_TYPES.join(', ')}` }])
   return type
 }
 
@@ -40,7 +41,9 @@ export function readSearch(c: Ctx): SearchQuestion {
   const faults = [
     ...(text.length > MAX_SEARCH ? [{ at: 'q', detail: `${text.length} characters: give at most ${MAX_SEARCH}` }] : []),
     ...(text.includes('\0') || !text.isWellFormed() ? [{ at: 'q', detail: 'holds characters that no deal can have' }] : []),
-    ...(stage !== null && !STAGES.some((each) => each === stage) ? [{ at: 'stage', detail: `${JSON.stringify(stage)} is not a stage: give ${STAGES.join(', ')}` }] : []),
+    ...(stage !== null && !STAGES.some((each) => each === stage)
+      ? [{ at: 'stage', detail: `${JSON.stringify(stage)} is not a stage: give ${STAGES.join(', ')}` }]
+      : []),
     ...(page < 1 || page > MAX_PAGE ? [{ at: 'page', detail: `give a number from 1 to ${MAX_PAGE}` }] : []),
   ]
   if (faults.length > 0) throw unprocessable(faults)

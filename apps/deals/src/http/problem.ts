@@ -13,7 +13,11 @@ export class Problem extends Error {
   readonly faults: readonly Fault[]
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(status: number, detail: string, more: { readonly faults?: readonly Fault[]; readonly headers?: Readonly<Record<string, string>> } = {}) {
+  constructor(
+    status: number,
+    detail: string,
+    more: { readonly faults?: readonly Fault[]; readonly headers?: Readonly<Record<string, string>> } = {},
+  ) {
     super(detail)
     this.name = 'Problem'
     this.status = status
@@ -23,8 +27,17 @@ export class Problem extends Error {
 }
 
 export function problemResponse({ status, message, faults, headers }: Problem): Response {
-  const document = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail: message, ...(faults.length > 0 ? { errors: faults } : {}) }
-  return new Response(JSON.stringify(document), { status, headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers } })
+  const document = {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail: message,
+    ...(faults.length > 0 ? { errors: faults } : {}),
+  }
+  return new Response(JSON.stringify(document), {
+    status,
+    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers },
+  })
 }
 
 /** Malformed: cannot be read as what it should be. */

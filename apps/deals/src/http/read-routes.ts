@@ -1,6 +1,7 @@
 // The cached answers: organisations, users, analytics, search, overview.
-import { Hono } from 'hono'
+
 import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
 import type { Responses } from '../cache/responses.ts'
 import type { Access } from './access.ts'
 import { readAnalyticsType, readId, readPeriod, readSearch } from './parse.ts'
@@ -41,7 +42,11 @@ export function readRoutes(access: Access, responses: Responses) {
     const granted = isForAll ? await access.in(c, caller.organizationId, 'analytics.view') : await access.here(c, 'analytics.view')
     if (isForAll && !granted.access.is_staff) throw new Problem(403, 'totals over all organisations are for those who run the service')
     const id = isForAll ? null : granted.organizationId
-    return send(c, await responses.analytics(id, readPeriod(c.req.query('days')), readAnalyticsType(c.req.query('type'))), 'there are no such analytics')
+    return send(
+      c,
+      await responses.analytics(id, readPeriod(c.req.query('days')), readAnalyticsType(c.req.query('type'))),
+      'there are no such analytics',
+    )
   })
   routes.get('/api/cached/analytics/performance-metrics', async (c) => {
     const { organizationId } = await access.here(c, 'analytics.view')

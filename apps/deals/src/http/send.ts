@@ -1,8 +1,9 @@
 // Sends a cached answer: validators, 304, Age, Cache-Status (RFC 9211), and the versions of what it shows.
-import type { Versions } from '../db/versions.ts'
+
 import { KINDS } from '../cache/kinds.ts'
 import type { Outcome } from '../cache/layer.ts'
 import type { Response as Answer } from '../cache/responses.ts'
+import type { Versions } from '../db/versions.ts'
 import type { Ctx } from './access.ts'
 import { Problem } from './problem.ts'
 
@@ -29,7 +30,8 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
 /** RFC 9110, 13.2.2: `If-None-Match` decides when it is there; the date only when it is not. */
 function isUnchanged(c: Ctx, etag: string, lastModified: string | null): boolean {
   const noneMatch = c.req.header('if-none-match')
-  if (noneMatch !== undefined) return noneMatch.trim() === '*' || noneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)
+  if (noneMatch !== undefined)
+    return noneMatch.trim() === '*' || noneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)
   const since = c.req.header('if-modified-since')
   return since !== undefined && lastModified !== null && Date.parse(lastModified) <= Date.parse(since)
 }

@@ -24,7 +24,9 @@ export function createTokens(secret: string | undefined): Tokens {
       if (!match) return undefined
       const [, userId = '', organizationId = '', signature = ''] = match
       const expected = Buffer.from(sign(`${userId}.${organizationId}`))
-      return timingSafeEqual(expected, Buffer.from(signature)) ? { userId: Number(userId), organizationId: Number(organizationId) } : undefined
+      return timingSafeEqual(expected, Buffer.from(signature))
+        ? { userId: Number(userId), organizationId: Number(organizationId) }
+        : undefined
     },
   }
 }

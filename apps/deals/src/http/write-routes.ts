@@ -8,7 +8,17 @@ import { assignRole, removeMember, updateOrganization, updateUser } from '../wri
 import { Refused } from '../writes/refused.ts'
 import { createRole, deleteRole, updateRole } from '../writes/roles.ts'
 import type { Access, Ctx, Granted, Permission } from './access.ts'
-import { assignment, dealChange, newActivity, newDeal, newRole, organizationChange, profileChange, roleChange, userChange } from './bodies.ts'
+import {
+  assignment,
+  dealChange,
+  newActivity,
+  newDeal,
+  newRole,
+  organizationChange,
+  profileChange,
+  roleChange,
+  userChange,
+} from './bodies.ts'
 import { readBody, readId } from './parse.ts'
 import { Problem } from './problem.ts'
 import { dataVersion } from './send.ts'
@@ -47,7 +57,10 @@ function addDealRoutes(routes: Routes, { access, invalidation, db, today }: Writ
     const { organizationId: home } = access.caller(c)
     const { organization_id: named, ...deal } = await readBody(c, newDeal)
     const { caller, organizationId } = await access.in(c, named ?? home, 'deals.edit')
-    return written(await invalidation.write((tx) => createDeal(tx, organizationId, { ...deal, owner_id: deal.owner_id ?? caller.userId }, today)), 201)
+    return written(
+      await invalidation.write((tx) => createDeal(tx, organizationId, { ...deal, owner_id: deal.owner_id ?? caller.userId }, today)),
+      201,
+    )
   })
   routes.patch('/api/deals/:id', async (c) => {
     const { dealId } = await ofDeal(c)
@@ -83,8 +96,10 @@ function addPeopleRoutes(routes: Routes, { access, invalidation, today }: WriteP
     return written(
       await invalidation.write(async (tx) => {
         const rows = await tx.selectFrom('memberships').select('organization_id').where('user_id', '=', userId).execute()
-        if (!rows.some((row) => row.organization_id === organizationId)) throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
-        if (rows.length > 1 && !own.is_staff) throw new Refused(403, `user ${userId} belongs to other organisations too: only those who run the service may change the account`)
+        if (!rows.some((row) => row.organization_id === organizationId))
+          throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
+        if (rows.length > 1 && !own.is_staff)
+          throw new Refused(403, `user ${userId} belongs to other organisations too: only those who run the service may change the account`)
         return updateUser(tx, userId, defined(change))
       }),
     )

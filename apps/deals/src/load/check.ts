@@ -15,9 +15,13 @@ export function findStale({ answers, writes }: Course): string[] {
   const history = historyOf(writes)
   return answers.flatMap((answer) =>
     [...answer.versions].flatMap(([scope, version]) => {
-      const late = (history.get(scope) ?? []).find((write) => write.endedAt <= answer.startedAt && (write.versions.get(scope) ?? 0) > version)
+      const late = (history.get(scope) ?? []).find(
+        (write) => write.endedAt <= answer.startedAt && (write.versions.get(scope) ?? 0) > version,
+      )
       return late
-        ? [`stale: ${describe(answer)} shows ${scope} at ${version}, but write ${late.position} (${late.step.method} ${late.step.path}) had acknowledged ${late.versions.get(scope)} ${(answer.startedAt - late.endedAt).toFixed(1)} ms before`]
+        ? [
+            `stale: ${describe(answer)} shows ${scope} at ${version}, but write ${late.position} (${late.step.method} ${late.step.path}) had acknowledged ${late.versions.get(scope)} ${(answer.startedAt - late.endedAt).toFixed(1)} ms before`,
+          ]
         : []
     }),
   )
@@ -55,7 +59,10 @@ function historyOf(writes: readonly Write[]): Map<string, Write[]> {
 
 /** The write that brought the last of the scopes to its version; 0 when none was ever moved. */
 function reachedAt(versions: Versions, history: ReadonlyMap<string, readonly Write[]>): number {
-  return Math.max(0, ...[...versions].map(([scope, version]) => history.get(scope)?.find((write) => write.versions.get(scope) === version)?.position ?? 0))
+  return Math.max(
+    0,
+    ...[...versions].map(([scope, version]) => history.get(scope)?.find((write) => write.versions.get(scope) === version)?.position ?? 0),
+  )
 }
 
 function lastAcknowledged(byEnd: readonly Write[], at: number): number {

@@ -23,24 +23,32 @@ export function createClient(url: string): Client {
       new Promise((resolve, reject) => {
         const text = body === undefined ? undefined : JSON.stringify(body)
         const startedAt = performance.now()
-        const asked = request(new URL(path, url), { method, agent, headers: { authorization: `Bearer ${token}`, ...(text === undefined ? {} : { 'content-type': 'application/json' }) } }, (answer) => {
-          let received = ''
-          answer.setEncoding('utf8')
-          answer.on('data', (chunk: string) => {
-            received += chunk
-          })
-          answer.on('error', reject)
-          answer.on('end', () =>
-            resolve({
-              status: answer.statusCode ?? 0,
-              dataVersion: String(answer.headers['data-version'] ?? ''),
-              cacheStatus: String(answer.headers['cache-status'] ?? ''),
-              body: received,
-              startedAt,
-              endedAt: performance.now(),
-            }),
-          )
-        })
+        const asked = request(
+          new URL(path, url),
+          {
+            method,
+            agent,
+            headers: { authorization: `Bearer ${token}`, ...(text === undefined ? {} : { 'content-type': 'application/json' }) },
+          },
+          (answer) => {
+            let received = ''
+            answer.setEncoding('utf8')
+            answer.on('data', (chunk: string) => {
+              received += chunk
+            })
+            answer.on('error', reject)
+            answer.on('end', () =>
+              resolve({
+                status: answer.statusCode ?? 0,
+                dataVersion: String(answer.headers['data-version'] ?? ''),
+                cacheStatus: String(answer.headers['cache-status'] ?? ''),
+                body: received,
+                startedAt,
+                endedAt: performance.now(),
+              }),
+            )
+          },
+        )
         asked.on('error', reject)
         asked.end(text)
       }),

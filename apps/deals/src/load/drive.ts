@@ -1,6 +1,7 @@
 // Plays the sessions of a plan against a service and notes every answer.
-import { setTimeout as sleep } from 'node:timers/promises'
+
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Tokens } from '../http/tokens.ts'
 import type { Client, Reply } from './client.ts'
 import type { Session, Step } from './plan.ts'

@@ -35,7 +35,12 @@ With REDIS_URL the cached run uses Redis as its middle tier.`
 export function readLoadOptions(args: readonly string[]): LoadOptions | undefined {
   const given = parse(args)
   if (given.help) return undefined
-  const whole = (name: 'seconds' | 'rate' | 'seed' | 'organizations' | 'users' | 'deals', fallback: number, least: number, most: number) => {
+  const whole = (
+    name: 'seconds' | 'rate' | 'seed' | 'organizations' | 'users' | 'deals',
+    fallback: number,
+    least: number,
+    most: number,
+  ) => {
     const text = given[name]
     const number = text === undefined ? fallback : /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
     if (number >= least && number <= most) return number
@@ -62,7 +67,18 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
-  const options = { seconds: text, rate: text, seed: text, organizations: text, users: text, deals: text, plant: text, cold: flag, json: flag, help: flag }
+  const options = {
+    seconds: text,
+    rate: text,
+    seed: text,
+    organizations: text,
+    users: text,
+    deals: text,
+    plant: text,
+    cold: flag,
+    json: flag,
+    help: flag,
+  }
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
   } catch (error) {

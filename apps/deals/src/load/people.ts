@@ -30,7 +30,12 @@ export async function readCompanies(db: Database): Promise<Company[]> {
     .select(['memberships.user_id as userId', 'memberships.organization_id as organizationId', 'roles.name as role'])
     .execute()
   const roles = await db.kysely.selectFrom('roles').orderBy('id').select(['id', 'name', 'organization_id']).execute()
-  const deals = await db.kysely.selectFrom('deals').where('stage', 'in', OPEN_STAGES).orderBy('id').select(['id', 'organization_id']).execute()
+  const deals = await db.kysely
+    .selectFrom('deals')
+    .where('stage', 'in', OPEN_STAGES)
+    .orderBy('id')
+    .select(['id', 'organization_id'])
+    .execute()
   const membersOf = grouped(members, (row) => row.organizationId)
   const rolesOf = grouped(roles, (row) => row.organization_id)
   const dealsOf = grouped(deals, (row) => row.organization_id)

@@ -1,5 +1,5 @@
 // The plan of a run: who comes when and asks what. Made from the seed alone, so that two runs are asked the same.
-import { type Random, createRandom } from '../data/random.ts'
+import { createRandom, type Random } from '../data/random.ts'
 import { STAGES } from '../db/schema.ts'
 import type { Company, Person } from './people.ts'
 
@@ -85,7 +85,9 @@ function look(random: Random, { id }: Company): string {
 }
 
 function change(random: Random, company: Company, visitor: Person): Step {
-  const editor = company.editors.some((each) => each.userId === visitor.userId) ? visitor : random.pick(company.editors.length > 0 ? company.editors : [visitor])
+  const editor = company.editors.some((each) => each.userId === visitor.userId)
+    ? visitor
+    : random.pick(company.editors.length > 0 ? company.editors : [visitor])
   const thinkMs = think(random)
   const deal = company.openDeals.length === 0 ? undefined : random.pick(company.openDeals)
   const kind = random.weighted([55, 15, 15, 9, 6])
@@ -94,15 +96,32 @@ function change(random: Random, company: Company, visitor: Person): Step {
     return { method: 'PATCH', path: `/api/deals/${deal}/`, as: editor, body, thinkMs }
   }
   if (deal !== undefined && kind === 2) {
-    return { method: 'POST', path: `/api/deals/${deal}/activities/`, as: editor, body: { kind: 'call', minutes: random.whole(1, 60) }, thinkMs }
+    return {
+      method: 'POST',
+      path: `/api/deals/${deal}/activities/`,
+      as: editor,
+      body: { kind: 'call', minutes: random.whole(1, 60) },
+      thinkMs,
+    }
   }
   const { administrator } = company
   if (administrator && kind === 4) {
     const role = company.roles.find((each) => each.name === 'viewer')
     const permissions = ['dashboard.view', 'deals.view', 'analytics.view', ...(random.chance(0.5) ? ['cache.view'] : [])]
-    return { method: 'PATCH', path: `/api/organizations/${company.id}/roles/${role?.id ?? 0}/`, as: administrator, body: { permissions }, thinkMs }
+    return {
+      method: 'PATCH',
+      path: `/api/organizations/${company.id}/roles/${role?.id ?? 0}/`,
+      as: administrator,
+      body: { permissions },
+      thinkMs,
+    }
   }
   if (kind === 3) return { method: 'PATCH', path: '/api/users/me/', as: visitor, body: { title: `Desk ${random.whole(1, 500)}` }, thinkMs }
-  const body = { title: `Call-off ${random.whole(1, 9_999)}`, product: 'Weir Analytics', source: 'referral', amount_cents: random.whole(10, 90_000) * 100 }
+  const body = {
+    title: `Call-off ${random.whole(1, 9_999)}`,
+    product: 'Weir Analytics',
+    source: 'referral',
+    amount_cents: random.whole(10, 90_000) * 100,
+  }
   return { method: 'POST', path: '/api/deals/', as: editor, body, thinkMs }
 }

@@ -1,8 +1,8 @@
 // Repeats the writes, one by one, on a service without a cache, and asks it what the cached one was asked.
 import type { Tokens } from '../http/tokens.ts'
-import { type Group, describe } from './check.ts'
+import { describe, type Group } from './check.ts'
 import type { Client } from './client.ts'
-import { type Write, hashOf, positionOf, readVersions } from './drive.ts'
+import { hashOf, positionOf, readVersions, type Write } from './drive.ts'
 
 export interface Replayed {
   /** Uncached answers that were compared. */
@@ -22,7 +22,9 @@ export async function replay(client: Client, tokens: Tokens, writes: readonly Wr
       compared++
       const hash = hashOf(reply.body)
       if (hashes.size > 1 || !hashes.has(hash)) {
-        differences.push(`wrong: ${describe(example)} at ${named(example.versions)} is not what the database says after write ${position}, at ${named(readVersions(reply.dataVersion))}`)
+        differences.push(
+          `wrong: ${describe(example)} at ${named(example.versions)} is not what the database says after write ${position}, at ${named(readVersions(reply.dataVersion))}`,
+        )
       }
     }
   }
@@ -30,7 +32,10 @@ export async function replay(client: Client, tokens: Tokens, writes: readonly Wr
   for (const write of writes.toSorted((a, b) => a.position - b.position)) {
     const reply = await client.ask(write.step.method, write.step.path, tokens.issue(write.step.as), write.step.body)
     const position = reply.status < 400 ? positionOf(reply.body) : 0
-    if (position !== write.position) throw new Error(`the repeated writes went another way: write ${write.position} (${write.step.method} ${write.step.path}) answered ${reply.status} ${reply.body}`)
+    if (position !== write.position)
+      throw new Error(
+        `the repeated writes went another way: write ${write.position} (${write.step.method} ${write.step.path}) answered ${reply.status} ${reply.body}`,
+      )
     await compareAt(position)
   }
   return { compared, differences }

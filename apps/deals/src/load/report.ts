@@ -54,7 +54,12 @@ export function reportText(outcome: Outcome): string {
 }
 
 function measuredRows(cached: Figures, uncached: Figures): string[][] {
-  const row = (name: string, of: (figures: Figures) => number, show: (value: number) => string) => [name, show(of(cached)), show(of(uncached)), percent(1 - of(cached) / of(uncached))]
+  const row = (name: string, of: (figures: Figures) => number, show: (value: number) => string) => [
+    name,
+    show(of(cached)),
+    show(of(uncached)),
+    percent(1 - of(cached) / of(uncached)),
+  ]
   const perRequest = (total: (figures: Figures) => number) => (figures: Figures) => total(figures) / figures.requests
   return [
     ['hit rate', percent(cached.hitRate ?? 0), '-', ''],
@@ -64,9 +69,21 @@ function measuredRows(cached: Figures, uncached: Figures): string[][] {
     row('p99', (figures) => figures.p99Ms, ms),
     row('mean', (figures) => figures.meanMs, ms),
     row('database queries', (figures) => figures.queries, whole),
-    row('  per request', perRequest((figures) => figures.queries), (value) => value.toFixed(2)),
-    row('processor time', (figures) => figures.cpuMs, (value) => `${(value / 1000).toFixed(2)} s`),
-    row('  per request', perRequest((figures) => figures.cpuMs), ms),
+    row(
+      '  per request',
+      perRequest((figures) => figures.queries),
+      (value) => value.toFixed(2),
+    ),
+    row(
+      'processor time',
+      (figures) => figures.cpuMs,
+      (value) => `${(value / 1000).toFixed(2)} s`,
+    ),
+    row(
+      '  per request',
+      perRequest((figures) => figures.cpuMs),
+      ms,
+    ),
   ]
 }
 
@@ -86,13 +103,22 @@ const SHOWN = 20
 
 function verdict({ violations, compared, cached }: Outcome): string[] {
   const answers = cached.course.answers.length
-  if (violations.length === 0) return [`correct: all ${answers} cached answers are what the database said (${compared} states asked again without a cache)`]
-  return [`NOT CORRECT: ${violations.length} of ${answers} answers`, ...violations.slice(0, SHOWN), ...(violations.length > SHOWN ? [`... and ${violations.length - SHOWN} more`] : [])]
+  if (violations.length === 0)
+    return [`correct: all ${answers} cached answers are what the database said (${compared} states asked again without a cache)`]
+  return [
+    `NOT CORRECT: ${violations.length} of ${answers} answers`,
+    ...violations.slice(0, SHOWN),
+    ...(violations.length > SHOWN ? [`... and ${violations.length - SHOWN} more`] : []),
+  ]
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)))
-  const line = (cells: readonly string[]) => cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   ').trimEnd()
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('   ')
+      .trimEnd()
   return [line(head), widths.map((width) => '-'.repeat(width)).join('   '), ...rows.map(line)]
 }
 

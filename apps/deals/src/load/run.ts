@@ -7,13 +7,13 @@ import { fill } from '../data/fill.ts'
 import { generate } from '../data/generate.ts'
 import { sourceName, sqliteFile } from '../data/prepare.ts'
 import { openDatabase } from '../db/database.ts'
-import { type Tokens, createTokens } from '../http/tokens.ts'
+import { createTokens, type Tokens } from '../http/tokens.ts'
 import { findStale, groupAnswers } from './check.ts'
 import { createClient } from './client.ts'
 import { type Course, drive } from './drive.ts'
 import type { LoadOptions } from './options.ts'
 import { type Company, readCompanies } from './people.ts'
-import { type Session, makePlan } from './plan.ts'
+import { makePlan, type Session } from './plan.ts'
 import { replay } from './replay.ts'
 import { type Live, startServiceProcess } from './service-process.ts'
 
@@ -48,7 +48,12 @@ export async function runLoad(options: LoadOptions, say: Say): Promise<Outcome> 
     const sessions = makePlan({ companies, ...options })
     const requests = sessions.reduce((sum, session) => sum + session.steps.length, 0)
     say(`plan: ${sessions.length} sessions, ${requests} requests over ${options.seconds} s, seed ${options.seed}`)
-    const cached = await measure('with', ['--cache', 'on'], sessions, options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant })
+    const cached = await measure(
+      'with',
+      ['--cache', 'on'],
+      sessions,
+      options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
+    )
     const uncached = await measure('without', ['--cache', 'off'], sessions)
     say('checking every answer against the database, write by write')
     const { compared, differences } = await verify(root, options, secret, tokens, cached.course)
@@ -77,7 +82,15 @@ interface Start {
   readonly env: Record<string, string>
 }
 
-async function measured(root: string, name: string, { sizes, isCold }: LoadOptions, start: Start, tokens: Tokens, sessions: readonly Session[], say: Say): Promise<Measured> {
+async function measured(
+  root: string,
+  name: string,
+  { sizes, isCold }: LoadOptions,
+  start: Start,
+  tokens: Tokens,
+  sessions: readonly Session[],
+  say: Say,
+): Promise<Measured> {
   const folder = join(root, name)
   cpSync(join(root, 'data'), folder, { recursive: true })
   const isWarmed = !isCold && !start.args.includes('off')
@@ -93,7 +106,12 @@ async function measured(root: string, name: string, { sizes, isCold }: LoadOptio
     const course = await drive(client, tokens, sessions)
     const after = await service.live()
     for (const error of new Set(service.errors())) say(`${name} the cache: ${error}`)
-    return { course, queries: after.database_queries - before.database_queries, cpuMs: after.cpu_ms - before.cpu_ms, byTier: tiersOf(course, after) }
+    return {
+      course,
+      queries: after.database_queries - before.database_queries,
+      cpuMs: after.cpu_ms - before.cpu_ms,
+      byTier: tiersOf(course, after),
+    }
   } finally {
     client.close()
     await service.stop()

@@ -6,9 +6,9 @@ import { dealTotals, payments, pipeline, sources, trend } from './deals.ts'
 import { memberStatistics, organizationInfo, organizationRoles, readOrganization } from './organizations.ts'
 import { performanceMetrics } from './performance.ts'
 import { type SearchQuestion, searchDeals } from './search.ts'
+import { topDeals } from './top-deals.ts'
 import { openMilestones, recentActivity, userDashboard, userPermissions } from './users.ts'
 import { type Period, windowOf } from './window.ts'
-import { topDeals } from './top-deals.ts'
 
 export const ANALYTICS_TYPES = ['overview', 'trends', 'sources', 'payments', 'pipeline'] as const
 export type AnalyticsType = (typeof ANALYTICS_TYPES)[number]
@@ -30,7 +30,8 @@ export function createAnswers(db: Database, today: number) {
     analytics: (id: number | null, days: Period, type: AnalyticsType) => analytics(db, id, days, type, today),
     performance: (id: number) =>
       readAt(db, [scope.deals(id), scope.activity(id), scope.members(id)], (tx) => performanceMetrics(tx, id, today)),
-    search: (id: number, question: SearchQuestion) => readAt(db, [scope.deals(id), scope.members(id)], (tx) => searchDeals(tx, id, question)),
+    search: (id: number, question: SearchQuestion) =>
+      readAt(db, [scope.deals(id), scope.members(id)], (tx) => searchDeals(tx, id, question)),
     overview: (id: number) => overview(db, id, today),
   }
 }
@@ -60,7 +61,8 @@ function analytics(db: Database, id: number | null, days: Period, type: Analytic
   return readAt(db, [id === null ? scope.allDeals() : scope.deals(id)], async (tx): Promise<Record<string, unknown>> => {
     if (type === 'trends') return { ...head, trend: await trend(tx, id, window) }
     if (type === 'sources') return { ...head, sources: await sources(tx, id, window), sources_before: await sources(tx, id, window.before) }
-    if (type === 'payments') return { ...head, payments: await payments(tx, id, window), payments_before: await payments(tx, id, window.before) }
+    if (type === 'payments')
+      return { ...head, payments: await payments(tx, id, window), payments_before: await payments(tx, id, window.before) }
     if (type === 'pipeline') return { ...head, pipeline: await pipeline(tx, id) }
     return {
       ...head,

@@ -1,9 +1,9 @@
 // Aggregates over deals: totals of a window, trend, sources, pipeline, payments. `organizationId` null means all.
-import { type ExpressionBuilder, type SqlBool, type Expression, sql } from 'kysely'
-import { isoDay } from '../db/days.ts'
+import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
 import type { Reader } from '../db/database.ts'
-import { OPEN_STAGES, STAGES, type Schema } from '../db/schema.ts'
-import { type Days, type Window, mean, ratio } from './window.ts'
+import { isoDay } from '../db/days.ts'
+import { OPEN_STAGES, type Schema, STAGES } from '../db/schema.ts'
+import { type Days, mean, ratio, type Window } from './window.ts'
 
 type DealBuilder = ExpressionBuilder<Schema, 'deals'>
 
@@ -25,7 +25,10 @@ export async function dealTotals(tx: Reader, organizationId: number | null, { fr
         count(closedAs('won')).as('won'),
         count(closedAs('lost')).as('lost'),
         eb.fn.sum<number | null>('amount_cents').filterWhere(closedAs('won')).as('won_cents'),
-        eb.fn.sum<number | null>(eb('closed_day', '-', eb.ref('opened_day'))).filterWhere(closedAs('won')).as('won_cycle_days'),
+        eb.fn
+          .sum<number | null>(eb('closed_day', '-', eb.ref('opened_day')))
+          .filterWhere(closedAs('won'))
+          .as('won_cycle_days'),
       ]
     })
     .executeTakeFirstOrThrow()
@@ -57,13 +60,20 @@ export async function pipeline(tx: Reader, organizationId: number | null) {
   const byStage = new Map(rows.map((row) => [row.stage, row]))
   return STAGES.map((stage) => {
     const row = byStage.get(stage)
-    return { stage, is_open: OPEN_STAGES.includes(stage), deals: row?.deals ?? 0, value_cents: row?.value_cents ?? 0, without_value: row?.without_value ?? 0 }
+    return {
+      stage,
+      is_open: OPEN_STAGES.includes(stage),
+      deals: row?.deals ?? 0,
+      value_cents: row?.value_cents ?? 0,
+      without_value: row?.without_value ?? 0,
+    }
   })
 }
 
 /** Opened, won and lost per step of the window. */
 export async function trend(tx: Reader, organizationId: number | null, window: Window) {
-  const point = (column: 'opened_day' | 'closed_day') => sql<number>`(${sql.ref(`deals.${column}`)} - ${sql.lit(window.from)}) / ${sql.lit(window.step)}`
+  const point = (column: 'opened_day' | 'closed_day') =>
+    sql<number>`(${sql.ref(`deals.${column}`)} - ${sql.lit(window.from)}) / ${sql.lit(window.step)}`
   const opened = await tx
     .selectFrom('deals')
     .where(of(organizationId))
@@ -149,7 +159,9 @@ export async function payments(tx: Reader, organizationId: number | null, { from
       const sofar = groups.get(row[key]) ?? { count: 0, amount_cents: 0 }
       groups.set(row[key], { count: sofar.count + row.count, amount_cents: sofar.amount_cents + row.amount })
     }
-    return [...groups].map(([name, group]) => ({ [key]: name, ...group })).sort((a, b) => b.amount_cents - a.amount_cents || b.count - a.count)
+    return [...groups]
+      .map(([name, group]) => ({ [key]: name, ...group }))
+      .sort((a, b) => b.amount_cents - a.amount_cents || b.count - a.count)
   }
   const paid = rows.filter((row) => row.status === 'paid')
   return {

@@ -42,7 +42,11 @@ export async function organizationRoles(tx: Reader, organizationId: number) {
     .selectFrom('lineage')
     .innerJoin('role_permissions', 'role_permissions.role_id', 'lineage.ancestor_id')
     .innerJoin('permissions', 'permissions.id', 'role_permissions.permission_id')
-    .select(['lineage.role_id', 'permissions.code', sql<number>`case when lineage.role_id = lineage.ancestor_id then 1 else 0 end`.as('is_own')])
+    .select([
+      'lineage.role_id',
+      'permissions.code',
+      sql<number>`case when lineage.role_id = lineage.ancestor_id then 1 else 0 end`.as('is_own'),
+    ])
     .execute()
   const names = new Map(roles.map((role) => [role.id, role.name]))
   return roles

@@ -38,7 +38,11 @@ async function perOwner(tx: Reader, organizationId: number, from: number, to: nu
         .innerJoin('deals', 'deals.id', 'activities.deal_id')
         .where('deals.organization_id', '=', organizationId)
         .groupBy('activities.deal_id')
-        .select((eb) => ['activities.deal_id', eb.fn.countAll<number>().as('touches'), eb.fn.sum<number>('activities.minutes').as('minutes')]),
+        .select((eb) => [
+          'activities.deal_id',
+          eb.fn.countAll<number>().as('touches'),
+          eb.fn.sum<number>('activities.minutes').as('minutes'),
+        ]),
     )
     .selectFrom('deals')
     .innerJoin('users', 'users.id', 'deals.owner_id')

@@ -1,6 +1,7 @@
 // What a user may do in an organisation, and the user's own dashboard.
-import { isoDay, isoDayOrNull } from '../db/days.ts'
+
 import type { Reader } from '../db/database.ts'
+import { isoDay, isoDayOrNull } from '../db/days.ts'
 import { OPEN_STAGES } from '../db/schema.ts'
 import { organizationRoles } from './organizations.ts'
 
@@ -16,11 +17,24 @@ export async function userPermissions(tx: Reader, userId: number, organizationId
     .leftJoin('teams', 'teams.id', 'memberships.team_id')
     .where('memberships.user_id', '=', userId)
     .where('memberships.organization_id', '=', organizationId)
-    .select(['users.is_active', 'users.is_staff', 'roles.id as role_id', 'roles.name as role', 'roles.level', 'teams.name as team', 'memberships.joined_day'])
+    .select([
+      'users.is_active',
+      'users.is_staff',
+      'roles.id as role_id',
+      'roles.name as role',
+      'roles.level',
+      'teams.name as team',
+      'memberships.joined_day',
+    ])
     .executeTakeFirst()
   if (!member) return null
   const role = (await organizationRoles(tx, organizationId)).find((each) => each.id === member.role_id)
-  const memberships = await tx.selectFrom('memberships').where('user_id', '=', userId).orderBy('organization_id').select(['organization_id', 'role_id']).execute()
+  const memberships = await tx
+    .selectFrom('memberships')
+    .where('user_id', '=', userId)
+    .orderBy('organization_id')
+    .select(['organization_id', 'role_id'])
+    .execute()
   return {
     user_id: userId,
     organization_id: organizationId,
@@ -59,7 +73,11 @@ export async function userDashboard(tx: Reader, userId: number, organizationId: 
     user: { ...user, role: access?.role ?? null, team: access?.team ?? null, is_active: access?.is_active ?? false },
     organization_id: organizationId,
     today: isoDay(today),
-    deals: Object.fromEntries(own.map((row) => [row.stage, { deals: row.deals, value_cents: row.value_cents ?? 0 }]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1))),
+    deals: Object.fromEntries(
+      own
+        .map((row) => [row.stage, { deals: row.deals, value_cents: row.value_cents ?? 0 }])
+        .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+    ),
     milestones,
     recent_activity: await recentActivity(tx, organizationId, userId),
     quick_actions: quickActions(access?.permissions ?? []),
@@ -95,14 +113,27 @@ export async function recentActivity(tx: Reader, organizationId: number, ownerId
     .orderBy('activities.day', 'desc')
     .orderBy('activities.id', 'desc')
     .limit(SHOWN)
-    .select(['activities.id', 'activities.kind', 'activities.day', 'activities.minutes', 'deals.id as deal_id', 'deals.title', 'users.name as by'])
+    .select([
+      'activities.id',
+      'activities.kind',
+      'activities.day',
+      'activities.minutes',
+      'deals.id as deal_id',
+      'deals.title',
+      'users.name as by',
+    ])
     .execute()
   return rows.map(({ day, ...row }) => ({ ...row, day: isoDayOrNull(day) }))
 }
 
 const ACTIONS = [
   { permission: 'deals.edit', label: 'Add a deal', method: 'POST', path: '/api/deals/' },
-  { permission: 'analytics.view', label: 'See the last 30 days', method: 'GET', path: '/api/cached/analytics/deal-analytics/?days=30&type=overview' },
+  {
+    permission: 'analytics.view',
+    label: 'See the last 30 days',
+    method: 'GET',
+    path: '/api/cached/analytics/deal-analytics/?days=30&type=overview',
+  },
   { permission: 'deals.view', label: 'Search deals', method: 'GET', path: '/api/cached/search/?q=' },
   { permission: 'cache.manage', label: 'Warm the cache', method: 'POST', path: '/api/cache-management/warm-cache/' },
 ] as const

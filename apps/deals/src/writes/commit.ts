@@ -1,6 +1,6 @@
 // The journey of a write: lock, change, move the versions of what was touched, note what the cache must forget, commit.
 import type { Database, Writer } from '../db/database.ts'
-import { type Versions, lockVersions, move } from '../db/versions.ts'
+import { lockVersions, move, type Versions } from '../db/versions.ts'
 
 /** What a write did. */
 export interface Changed<T> {
@@ -26,7 +26,11 @@ export async function commit<T>(db: Database, work: (tx: Writer) => Promise<Chan
     const write = await lockVersions(tx, at)
     const { data, touched } = await work(tx)
     const versions = touched.length > 0 ? await move(tx, touched, at) : {}
-    if (touched.length > 0) await tx.insertInto('pending_invalidations').values({ id: noteId, tags: JSON.stringify(touched) }).execute()
+    if (touched.length > 0)
+      await tx
+        .insertInto('pending_invalidations')
+        .values({ id: noteId, tags: JSON.stringify(touched) })
+        .execute()
     return { data, touched, versions, write, noteId }
   })
 }

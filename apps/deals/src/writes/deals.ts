@@ -20,16 +20,33 @@ export type DealChange = Partial<NewDeal>
 const isFinal = (stage: string) => stage === 'won' || stage === 'lost'
 
 /** Adds a deal that is opened today. */
-export async function createDeal(tx: Writer, organizationId: number, deal: NewDeal, today: number): Promise<Changed<{ id: number; reference: string }>> {
+export async function createDeal(
+  tx: Writer,
+  organizationId: number,
+  deal: NewDeal,
+  today: number,
+): Promise<Changed<{ id: number; reference: string }>> {
   const teamId = await teamOf(tx, organizationId, deal.owner_id)
-  const last = await tx.selectFrom('deals').select((eb) => eb.fn.max('id').as('id')).executeTakeFirst()
+  const last = await tx
+    .selectFrom('deals')
+    .select((eb) => eb.fn.max('id').as('id'))
+    .executeTakeFirst()
   // Writers wait for each other, so the highest id plus one is free; it also makes a replay of the writes exact.
   const id = (last?.id ?? 0) + 1
   const reference = `N-${String(id).padStart(6, '0')}`
   const closed = isFinal(deal.stage) ? today : null
   await tx
     .insertInto('deals')
-    .values({ ...deal, id, reference, organization_id: organizationId, team_id: teamId, opened_day: today, closed_day: closed, search_text: searchText({ ...deal, reference }) })
+    .values({
+      ...deal,
+      id,
+      reference,
+      organization_id: organizationId,
+      team_id: teamId,
+      opened_day: today,
+      closed_day: closed,
+      search_text: searchText({ ...deal, reference }),
+    })
     .execute()
   return { data: { id, reference }, touched: dealScopes(organizationId, [deal.owner_id]) }
 }
@@ -62,11 +79,23 @@ export interface NewActivity {
 }
 
 /** Logs what `userId` did for a deal today. */
-export async function addActivity(tx: Writer, dealId: number, userId: number, activity: NewActivity, today: number): Promise<Changed<{ id: number }>> {
+export async function addActivity(
+  tx: Writer,
+  dealId: number,
+  userId: number,
+  activity: NewActivity,
+  today: number,
+): Promise<Changed<{ id: number }>> {
   const deal = await findDeal(tx, dealId)
-  const last = await tx.selectFrom('activities').select((eb) => eb.fn.max('id').as('id')).executeTakeFirst()
+  const last = await tx
+    .selectFrom('activities')
+    .select((eb) => eb.fn.max('id').as('id'))
+    .executeTakeFirst()
   const id = (last?.id ?? 0) + 1
-  await tx.insertInto('activities').values({ ...activity, id, deal_id: dealId, user_id: userId, day: today }).execute()
+  await tx
+    .insertInto('activities')
+    .values({ ...activity, id, deal_id: dealId, user_id: userId, day: today })
+    .execute()
   return { data: { id }, touched: activityScopes(deal.organization_id, deal.owner_id) }
 }
 
@@ -77,7 +106,12 @@ async function findDeal(tx: Writer, id: number) {
 }
 
 async function teamOf(tx: Writer, organizationId: number, userId: number): Promise<number | null> {
-  const member = await tx.selectFrom('memberships').select('team_id').where('organization_id', '=', organizationId).where('user_id', '=', userId).executeTakeFirst()
+  const member = await tx
+    .selectFrom('memberships')
+    .select('team_id')
+    .where('organization_id', '=', organizationId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst()
   if (!member) throw new Refused(422, `owner_id ${userId} is not a member of organisation ${organizationId}`)
   return member.team_id
 }

@@ -11,7 +11,11 @@ export interface UserChange {
   readonly is_active?: boolean
 }
 
-export async function updateUser(tx: Writer, userId: number, { name, is_active, title, location }: UserChange): Promise<Changed<{ id: number }>> {
+export async function updateUser(
+  tx: Writer,
+  userId: number,
+  { name, is_active, title, location }: UserChange,
+): Promise<Changed<{ id: number }>> {
   const columns = { ...(name === undefined ? {} : { name }), ...(is_active === undefined ? {} : { is_active: is_active ? 1 : 0 }) }
   const profile = { ...(title === undefined ? {} : { title }), ...(location === undefined ? {} : { location }) }
   if (Object.keys(columns).length > 0) await tx.updateTable('users').set(columns).where('id', '=', userId).execute()
@@ -31,10 +35,20 @@ export interface Assignment {
 /** Gives a member another role, or lets a user join with it. */
 export async function assignRole(tx: Writer, assignment: Assignment): Promise<Changed<{ user_id: number; role_id: number }>> {
   const { organizationId, userId, roleId, mayJoin, today } = assignment
-  const member = await tx.selectFrom('memberships').select('user_id').where('user_id', '=', userId).where('organization_id', '=', organizationId).executeTakeFirst()
+  const member = await tx
+    .selectFrom('memberships')
+    .select('user_id')
+    .where('user_id', '=', userId)
+    .where('organization_id', '=', organizationId)
+    .executeTakeFirst()
   const user = mayJoin ? await tx.selectFrom('users').select('id').where('id', '=', userId).executeTakeFirst() : undefined
   if (!member && !user) throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
-  const role = await tx.selectFrom('roles').select('id').where('id', '=', roleId).where('organization_id', '=', organizationId).executeTakeFirst()
+  const role = await tx
+    .selectFrom('roles')
+    .select('id')
+    .where('id', '=', roleId)
+    .where('organization_id', '=', organizationId)
+    .executeTakeFirst()
   if (!role) throw new Refused(422, `role_id ${roleId} is not a role of organisation ${organizationId}`)
   await tx
     .insertInto('memberships')
@@ -46,7 +60,12 @@ export async function assignRole(tx: Writer, assignment: Assignment): Promise<Ch
 
 /** Ends a membership. Deals stay with their owner until they are given to somebody else. */
 export async function removeMember(tx: Writer, organizationId: number, userId: number): Promise<Changed<{ user_id: number }>> {
-  const gone = await tx.deleteFrom('memberships').where('organization_id', '=', organizationId).where('user_id', '=', userId).returning('user_id').execute()
+  const gone = await tx
+    .deleteFrom('memberships')
+    .where('organization_id', '=', organizationId)
+    .where('user_id', '=', userId)
+    .returning('user_id')
+    .execute()
   if (gone.length === 0) throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
   return { data: { user_id: userId }, touched: membershipScopes(organizationId, userId) }
 }

@@ -23,9 +23,15 @@ export interface NewRole extends RoleChange {
 export async function createRole(tx: Writer, organizationId: number, role: NewRole): Promise<Changed<{ id: number }>> {
   await refuseTakenName(tx, organizationId, role.name, null)
   const parent = await parentId(tx, organizationId, role.inherits_from ?? null)
-  const last = await tx.selectFrom('roles').select((eb) => eb.fn.max('id').as('id')).executeTakeFirst()
+  const last = await tx
+    .selectFrom('roles')
+    .select((eb) => eb.fn.max('id').as('id'))
+    .executeTakeFirst()
   const id = (last?.id ?? 0) + 1
-  await tx.insertInto('roles').values({ id, organization_id: organizationId, name: role.name, description: role.description, level: role.level, parent_id: parent }).execute()
+  await tx
+    .insertInto('roles')
+    .values({ id, organization_id: organizationId, name: role.name, description: role.description, level: role.level, parent_id: parent })
+    .execute()
   await grant(tx, id, role.permissions ?? [])
   return { data: { id }, touched: roleScopes(organizationId) }
 }
@@ -57,19 +63,35 @@ export async function deleteRole(tx: Writer, organizationId: number, id: number)
 }
 
 async function findRole(tx: Writer, organizationId: number, id: number) {
-  const role = await tx.selectFrom('roles').selectAll().where('id', '=', id).where('organization_id', '=', organizationId).executeTakeFirst()
+  const role = await tx
+    .selectFrom('roles')
+    .selectAll()
+    .where('id', '=', id)
+    .where('organization_id', '=', organizationId)
+    .executeTakeFirst()
   if (!role) throw new Refused(404, `organisation ${organizationId} has no role ${id}`)
   return role
 }
 
 async function refuseTakenName(tx: Writer, organizationId: number, name: string, except: number | null): Promise<void> {
-  const taken = await tx.selectFrom('roles').select('id').where('organization_id', '=', organizationId).where('name', '=', name).executeTakeFirst()
-  if (taken && taken.id !== except) throw new Refused(422, `organisation ${organizationId} already has a role named ${JSON.stringify(name)}`)
+  const taken = await tx
+    .selectFrom('roles')
+    .select('id')
+    .where('organization_id', '=', organizationId)
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (taken && taken.id !== except)
+    throw new Refused(422, `organisation ${organizationId} already has a role named ${JSON.stringify(name)}`)
 }
 
 async function parentId(tx: Writer, organizationId: number, name: string | null): Promise<number | null> {
   if (name === null) return null
-  const parent = await tx.selectFrom('roles').select('id').where('organization_id', '=', organizationId).where('name', '=', name).executeTakeFirst()
+  const parent = await tx
+    .selectFrom('roles')
+    .select('id')
+    .where('organization_id', '=', organizationId)
+    .where('name', '=', name)
+    .executeTakeFirst()
   if (!parent) throw new Refused(422, `inherits_from: organisation ${organizationId} has no role named ${JSON.stringify(name)}`)
   return parent.id
 }
@@ -79,7 +101,11 @@ async function refuseCycle(tx: Writer, id: number, parent: number): Promise<void
   for (let at: number | null = parent; at !== null && !seen.has(at); ) {
     if (at === id) throw new Refused(422, 'inherits_from: a role cannot inherit from itself, directly or through others')
     seen.add(at)
-    const above: { parent_id: number | null } | undefined = await tx.selectFrom('roles').select('parent_id').where('id', '=', at).executeTakeFirst()
+    const above: { parent_id: number | null } | undefined = await tx
+      .selectFrom('roles')
+      .select('parent_id')
+      .where('id', '=', at)
+      .executeTakeFirst()
     at = above?.parent_id ?? null
   }
 }
@@ -89,5 +115,8 @@ async function grant(tx: Writer, roleId: number, codes: readonly string[]): Prom
   const known = await tx.selectFrom('permissions').selectAll().where('code', 'in', codes).execute()
   const unknown = codes.filter((code) => !known.some((permission) => permission.code === code))
   if (unknown.length > 0) throw new Refused(422, `permissions: ${unknown.join(', ')} is not a permission`)
-  await tx.insertInto('role_permissions').values(known.map((permission) => ({ role_id: roleId, permission_id: permission.id }))).execute()
+  await tx
+    .insertInto('role_permissions')
+    .values(known.map((permission) => ({ role_id: roleId, permission_id: permission.id })))
+    .execute()
 }

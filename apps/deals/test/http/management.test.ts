@@ -1,0 +1,135 @@
+// Management: administrators only, the own organisation only; what monitors read (C2, X3, M3).
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describeWith, promtool } from '../../../../packages/millpond/test/services/index.ts'
+import { type Cast, castOf, withDatabase } from '../people.ts'
+import { isHit, type Subject, startSubject } from '../service-under-test.ts'
+
+let subject: Subject
+let one: Cast
+let two: Cast
+
+beforeAll(async () => {
+  subject = await startSubject()
+  ;[one, two] = await withDatabase({ engine: 'sqlite', path: subject.service.database }, async (db) => [
+    await castOf(db, 1),
+    await castOf(db, 2),
+  ])
+})
+afterAll(() => subject.stop())
+
+const WARM = '/api/cache-management/warm-cache/'
+const FORGET = '/api/cache-management/invalidate-cache/'
+
+describe('C2', () => {
+  test('viewers and managers get 403 for warming and invalidating, nobody 401; the state is for every member', async () => {
+    for (const path of [WARM, FORGET]) {
+      expect((await subject.send('POST', path, undefined, { cache_type: 'all' })).status).toBe(401)
+      expect((await subject.send('POST', path, one.viewer, { cache_type: 'all' })).status).toBe(403)
+      expect((await subject.send('POST', path, one.manager, { cache_type: 'all' })).status).toBe(403)
+    }
+    expect((await subject.get('/api/cache-management/cache-status/')).status).toBe(401)
+    expect((await subject.get('/api/cache-management/cache-status/', one.viewer)).json).toMatchObject({
+      cache: 'ok',
+      config: { tiers: ['memory', 'sqlite'] },
+    })
+  })
+
+  test('warming fills what is asked for: the first reader finds it', async () => {
+    expect((await subject.send('POST', FORGET, one.administrator, { cache_type: 'all' })).status).toBe(200)
+    const warmed = await subject.send('POST', WARM, two.administrator, { cache_type: 'deal_statistics' })
+    expect(warmed.json).toMatchObject({ organizations: 1, warmed: 4, failed: 0 })
+    expect(isHit(await subject.get('/api/cached/organizations/2/statistics/?days=90', two.viewer))).toBe(true)
+    expect(isHit(await subject.get('/api/cached/organizations/1/statistics/?days=90', one.viewer))).toBe(false)
+    const all = await subject.send('POST', WARM, one.administrator, { cache_type: 'all' })
+    expect(all.json).toMatchObject({ organizations: 4, failed: 0 })
+    expect(isHit(await subject.get('/api/cached/users/dashboard/', two.manager))).toBe(true)
+  })
+
+  test('an administrator invalidates the own organisation, one kind, one layer, one user', async () => {
+    const own = '/api/cached/organizations/2/statistics/?days=30'
+    const other = '/api/cached/organizations/1/statistics/?days=30'
+    const fill = async () => {
+      for (const path of ['/api/cached/users/permissions/', own]) await subject.get(path, two.viewer)
+      await subject.get(other, one.viewer)
+    }
+    await fill()
+    expect((await subject.send('POST', FORGET, two.administrator, { cache_type: 'deal_statistics' })).status).toBe(200)
+    expect(isHit(await subject.get(own, two.viewer))).toBe(false)
+    expect(isHit(await subject.get('/api/cached/users/permissions/', two.viewer))).toBe(true)
+    expect(isHit(await subject.get(other, one.viewer))).toBe(true)
+
+    await fill()
+    expect((await subject.send('POST', FORGET, two.administrator, { cache_type: 'response' })).status).toBe(200)
+    const remade = await subject.get(own, two.viewer)
+    expect(remade.headers.get('cache-status')).toBe('deals-strategic; hit; detail=memory, deals-response; fwd=uri-miss; stored')
+
+    await fill()
+    expect((await subject.send('POST', FORGET, two.administrator, { cache_type: 'all', user_id: two.viewer.userId })).status).toBe(200)
+    expect(isHit(await subject.get('/api/cached/users/permissions/', two.viewer))).toBe(false)
+    expect(isHit(await subject.get(own, two.viewer))).toBe(true)
+  })
+
+  test('an administrator of one organisation cannot touch another', async () => {
+    for (const path of [WARM, FORGET])
+      expect((await subject.send('POST', path, two.administrator, { organization_id: 1 })).status).toBe(403)
+    expect((await subject.send('POST', FORGET, two.administrator, { user_id: one.viewer.userId })).status).toBe(403)
+    expect((await subject.send('POST', WARM, one.administrator, { cache_type: 'everything' })).status).toBe(422)
+  })
+})
+
+test('X3 cache-analytics tells hit rates by layer, cache and tier, latencies, memory and why there were misses', async () => {
+  for (let time = 0; time < 3; time++) await subject.get('/api/cached/users/permissions/', two.manager)
+  const analytics = (await subject.get('/api/dashboard/cache-analytics/', two.manager)).json
+  const response = analytics.layers.find((layer: { layer: string }) => layer.layer === 'response')
+  const permissions = response.caches.find((each: { cache: string }) => each.cache === 'permissions')
+  expect(permissions.hits).toBeGreaterThan(1)
+  expect(permissions.hit_rate).toBeCloseTo(permissions.hits / (permissions.hits + permissions.misses + permissions.collapsed), 3)
+  expect(permissions.latency).toMatchObject({ p50_ms: expect.any(Number), p95_ms: expect.any(Number), p99_ms: expect.any(Number) })
+  expect(analytics.memory.cache.bytes).toBeGreaterThan(0)
+  expect(analytics.misses_by_cause.response.cold).toBeGreaterThan(0)
+  expect(analytics.tiers.map((tier: { layer: string; tier: string }) => `${tier.layer} ${tier.tier}`)).toContain('response sqlite')
+})
+
+test('G23 hot keys are those of the own organisation; who runs the service sees all', async () => {
+  for (let time = 0; time < 5; time++) {
+    await subject.get('/api/cached/organizations/1/statistics/?days=7', one.viewer)
+    await subject.get('/api/cached/organizations/2/statistics/?days=7', two.viewer)
+  }
+  const keys = async (as: typeof one.viewer) =>
+    (await subject.get('/api/dashboard/cache-analytics/', as)).json.hot_keys.map((hot: { key: string }) => hot.key) as string[]
+  expect(await keys(two.manager)).toContain('v1:api_response:deal_stats:2:7')
+  expect((await keys(two.manager)).some((key) => key.includes(':1:'))).toBe(false)
+  expect(await keys(one.administrator)).toContain('v1:api_response:deal_stats:2:7')
+})
+
+describeWith('promtool', 'X3 metrics as Prometheus text', () => {
+  test('promtool accepts them', async () => {
+    for (let time = 0; time < 2; time++) await subject.get('/api/cached/organizations/1/info/')
+    const reply = await subject.get('/api/dashboard/metrics/prometheus/', one.manager)
+    expect(reply.status).toBe(200)
+    expect(reply.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
+    expect(reply.text).toMatch(/^deals_cache_hits_total\{layer="response",kind="organization",tier="memory"\} [1-9]/m)
+    const { path, env } = promtool()
+    execFileSync(path, ['check', 'metrics'], { input: reply.text, env })
+  })
+})
+
+test('the front page shows the viewer’s and the manager’s token, never the administrator’s', async () => {
+  const page = await subject.get('/')
+  const { viewer, manager, administrator } = subject.service.demo
+  expect(page.text).toContain(viewer)
+  expect(page.text).toContain(manager)
+  expect(page.text).not.toContain(administrator)
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+  const elsewhere = await subject.get('/', undefined, { 'x-forwarded-for': '203.0.113.9' })
+  expect(elsewhere.text).not.toContain(viewer)
+  const paths = [...page.text.matchAll(/data-path="([^"]+)"(?: data-token="([^"]+)")?/g)]
+  expect(paths.length).toBeGreaterThan(15)
+  for (const [, path = '', token] of paths) {
+    const answer = await fetch(subject.service.url + path.replaceAll('&#38;', '&'), {
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+    })
+    expect([path, answer.status]).toEqual([path, 200])
+  }
+})

@@ -1,0 +1,33 @@
+// The load run as a whole: right as it is, and it fails when one invalidation is missing.
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+
+const LOAD = fileURLToPath(new URL('../../dist/load.js', import.meta.url))
+const TINY = ['--seconds', '4', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '300', '--cold']
+
+function run(args: readonly string[]): Promise<{ code: number; out: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [LOAD, ...args], { env: { PATH: process.env.PATH }, maxBuffer: 1e8 }, (error, out, err) =>
+      resolve({ code: error ? Number(error.code) : 0, out: out + err }),
+    )
+  })
+}
+
+describe.runIf(existsSync(LOAD))('npm run load', () => {
+  test('prints the table beside the promises, and finds every answer right', { timeout: 120_000 }, async () => {
+    const { code, out } = await run(TINY)
+    expect(out).toMatch(/hit rate +\d/)
+    expect(out).toMatch(/95 % hit rate +\d+\.\d % +(not )?kept/)
+    expect(out).toMatch(/correct: all \d+ cached answers are what the database said/)
+    expect(code).toBe(0)
+  })
+
+  test('a planted missing invalidation makes it fail', { timeout: 120_000 }, async () => {
+    const { code, out } = await run([...TINY, '--plant', 'org:'])
+    expect(out).toMatch(/NOT CORRECT: \d+ of \d+ answers/)
+    expect(out).toMatch(/stale: GET .* but write \d+ .* had acknowledged/)
+    expect(code).toBe(1)
+  })
+})

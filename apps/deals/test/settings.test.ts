@@ -1,0 +1,73 @@
+// Wrong options: one clear line with the value and the remedy, before anything is opened or made.
+import { describe, expect, test } from 'vitest'
+import { readLoadOptions } from '../src/load/options.ts'
+import { readSettings } from '../src/settings.ts'
+import { StartError } from '../src/start-error.ts'
+
+const refusal = (args: readonly string[], env: Record<string, string> = {}): string => {
+  try {
+    readSettings(args, env)
+  } catch (error) {
+    if (error instanceof StartError) return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+test.each([
+  [['--colour', 'red'], {}, /'--colour'.*--help/],
+  [['extra'], {}, /'extra'.*--help/],
+  [['--port', 'http'], {}, /--port "http" .* 0 to 65535/],
+  [[], { PORT: '70000' }, /PORT "70000"/],
+  [['--deals=-5'], {}, /--deals "-5" .* from 0/],
+  [['--deals', '-5'], {}, /--deals.*ambiguous/],
+  [['--organizations', '10', '--users', '5'], {}, /--users 5 is too few for 10 organisations/],
+  [['--data', '/x', '--deals', '5'], {}, /--data brings its own data/],
+  [['--as-of', '2017-02-30'], {}, /--as-of "2017-02-30" is no date/],
+  [['--cache', 'maybe'], {}, /--cache "maybe".*on or off/],
+  [[], { REDIS_URL: 'localhost:6379' }, /REDIS_URL "localhost:6379".*redis:\/\//],
+  [[], { REDIS_URL: 'http://x' }, /REDIS_URL "http:\/\/x"/],
+  [[], { DATABASE_URL: 'mysql://u:secret@h/db' }, /DATABASE_URL "mysql:\/\/\*\*\*@h\/db".*postgres/],
+  [[], { CACHE_DEFAULT_TIMEOUT: 'soon' }, /CACHE_DEFAULT_TIMEOUT "soon".*whole number/],
+  [[], { CACHE_WARMING_ENABLED: 'perhaps' }, /CACHE_WARMING_ENABLED "perhaps".*true or false/],
+  [[], { CACHE_KEY_PREFIX: 'a:b' }, /CACHE_KEY_PREFIX "a:b"/],
+  [[], { DEALS_TOKEN_SECRET: 'short' }, /at least 32/],
+])('%j %j is refused in one line', (args, env, message) => {
+  const line = refusal(args, env)
+  expect(line).toMatch(message)
+  expect(line).not.toContain('\n')
+  expect(line).not.toContain('secret@')
+})
+
+describe('T14 settings by environment', () => {
+  test('redis by URL, or by host, port and database', () => {
+    const redis = (env: Record<string, string>) => readSettings([], env)?.cache.redisUrl
+    expect(redis({})).toBeUndefined()
+    expect(redis({ REDIS_URL: '' })).toBeUndefined()
+    expect(redis({ REDIS_HOST: 'cache.internal' })).toBe('redis://cache.internal:6379/0')
+    expect(redis({ REDIS_HOST: 'h', REDIS_PORT: '6380', REDIS_DB: '2' })).toBe('redis://h:6380/2')
+    expect(redis({ REDIS_URL: 'rediss://u:p@h:1/3', REDIS_HOST: 'other' })).toBe('rediss://u:p@h:1/3')
+  })
+
+  test('seconds become milliseconds, switches switch', () => {
+    const env = { CACHE_DEFAULT_TIMEOUT: '60', CACHE_WARMING_INTERVAL: '30', CACHE_WARMING_ENABLED: 'no', CACHE_INVALIDATION_ENABLED: '0' }
+    expect(readSettings([], env)?.cache).toMatchObject({
+      defaultTtlMs: 60_000,
+      warmEveryMs: 30_000,
+      isWarming: false,
+      isInvalidating: false,
+      isMonitoring: true,
+    })
+  })
+
+  test('the command line wins over PORT', () => {
+    expect(readSettings([], { PORT: '9000' })?.port).toBe(9000)
+    expect(readSettings(['--port', '9001'], { PORT: '9000' })?.port).toBe(9001)
+  })
+})
+
+test('the load run refuses wrong options in the same way', () => {
+  expect(() => readLoadOptions(['--rate', 'fast'])).toThrow(/--rate "fast".*whole number/)
+  expect(() => readLoadOptions(['--speed', '1'])).toThrow(StartError)
+  expect(readLoadOptions(['--help'])).toBeUndefined()
+})
