@@ -105,8 +105,8 @@ export class World {
     for (const key of new Set(orphans))
       await this.#untilAcked(first, () => this.#change(first, 0, 'delete', { key }, () => first.cache.delete(key)))
     this.#lines.push({ kind: 'quiet', at: this.#now() })
-    for (let passed = 0; passed <= 2000; passed += 50) {
-      this.#pass(50)
+    for (let passed = 0; passed <= 2000; passed += 100) {
+      this.#pass(100)
       await this.steps.step('world', 'quiet')
     }
     for (const life of this.#lives) for (const key of this.#keys) await this.#act(life, 0, { do: 'getOrSet', key })

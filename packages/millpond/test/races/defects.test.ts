@@ -6,13 +6,12 @@ import { type SimulationParts, simulate } from '../../src/testing/simulator.ts'
 import { compile } from '../histories/compile.mjs'
 import { type Defect, defects } from './defects.ts'
 import { explore } from './explore.ts'
-
-type Library = typeof import('../../src/index.ts')
+import { type Library, open, opener } from './open.ts'
 
 async function partsOf(patches: Defect['patches'] = []): Promise<Pick<SimulationParts, 'open'>> {
   const folder = compile(patches)
-  const { createCache, memory }: Library = await import(/* @vite-ignore */ pathToFileURL(`${folder}/src/index.js`).href)
-  return { open: ({ tier, clock }) => createCache({ name: 'sim', tiers: [memory(), tier], clock, random: () => 0.5 }) }
+  const library: Library = await import(/* @vite-ignore */ pathToFileURL(`${folder}/src/index.js`).href)
+  return { open: opener(library) }
 }
 
 /** First what is near to "oldest first", then anything. */
@@ -42,7 +41,7 @@ describe('the same programs without the defect are clean', { timeout: 120_000 },
   for (const { name, program } of defects) {
     test(name, async () => {
       const { epochOf: _, ...sound } = program
-      expect(await hunt(sound, await partsOf(), 60)).toBeUndefined()
+      expect(await hunt(sound, { open }, 60)).toBeUndefined()
     })
   }
 })

@@ -17,7 +17,7 @@ const load = { do: 'getOrSet', key: 'a' } as const
 const forgetOther: LaneStep = { do: 'forget', key: 'b' }
 const write = (tell: 'delete' | 'set' | 'tag' | 'clear'): LaneStep => ({ do: 'write', key: 'a', tell })
 const wait = (ms: number): LaneStep => ({ do: 'wait', ms })
-const pass = (ms: number): WorldStep => ({ world: 'pass', ms })
+
 const calm = (ms: number): WorldStep => ({ world: 'wait', ms })
 
 function over(lanes: readonly (readonly [number, ...LaneStep[]])[], world: readonly WorldStep[] = [], targets?: number): Simulation {
@@ -29,19 +29,22 @@ function over(lanes: readonly (readonly [number, ...LaneStep[]])[], world: reado
   }
 }
 
-/** Two loads everywhere, a write in one process, half a second, and loads everywhere. */
+/** Everybody holds the key; a write in one process; reads at once and almost a second later. */
 const plain = (tell: 'delete' | 'set' | 'tag' | 'clear'): Simulation =>
-  over(
-    [
-      [0, load, write(tell), load, load],
-      [1, load, load, load, load],
-    ],
-    [pass(300), pass(300)],
-  )
+  over([
+    [0, load, wait(100), write(tell), load, load],
+    [1, load, wait(100), load, wait(800), load, load],
+  ])
 
 /** Everything as it is, but for some methods of the ledger. */
 function withLedger(change: (ledger: LedgerStore, tier: Tier, clock: FakeClock) => Partial<LedgerStore>): NonNullable<Defect['wrapTier']> {
   return (tier, clock) => ({ ...tier, ledger: { ...tier.ledger, ...change(tier.ledger, tier, clock) } })
+}
+
+/** Removing everything takes its time: what is still there meanwhile must not be believed. */
+function slowSweep(tier: Tier, clock: FakeClock): Tier {
+  const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve))
+  return { ...tier, clear: (prefix) => pause(50).then(() => tier.clear(prefix)) }
 }
 
 /** What a process believes the time to be: noted by a timer, so that after a stop it is old until the timer has run. */
@@ -145,30 +148,46 @@ export const defects: readonly Defect[] = [
     ]),
     patches: [
       { file: 'src/engine/flights.ts', find: '  flights.delete(key)\n  flight.outdate()\n', replace: '' },
-      { file: 'src/engine/read.ts', find: '|| movedSince(space, flight, joinedAt)) return undefined', replace: ') return undefined' },
+      { file: 'src/engine/read.ts', find: 'movedSince(space, flight, gate.joinedAt)', replace: 'false' },
       { file: 'src/engine/read.ts', find: 'if (moved <= found.asOf.seq || moved > joinedAt) return landing', replace: 'return landing' },
     ],
   },
   {
     name: 'advance and log apart',
     program: plain('delete'),
-    wrapTier: withLedger((ledger, tier, clock) => ({
+    wrapTier: withLedger((ledger, _, clock) => ({
       async advance(namespace, change) {
-        const { position } = await ledger.pull(namespace)
-        const dropped = await tier.drop(change.drop)
         clock.after(2000, () => void ledger.advance(namespace, { ...change, drop: [], write: [] }))
-        return { position: { ...position, seq: position.seq + 1 }, dropped }
+        return ledger.advance(namespace, { ...change, targets: [] })
       },
     })),
   },
   {
     name: 'floor not compared',
-    program: plain('clear'),
+    program: over([
+      [0, load, wait(100), write('clear'), load],
+      [1, load, wait(120), load, wait(800), load],
+    ]),
+    wrapTier: slowSweep,
     patches: [{ file: VIEW, find: 'Math.max(this.floor, this.#keys.get(key) ?? 0)', replace: 'this.#keys.get(key) ?? 0' }],
   },
   {
     name: 'commits whatever comes',
-    program: plain('delete'),
+    program: over(
+      [
+        [0, wait(330), write('delete'), ...['b', 'c', 'd', 'e'].map((key): LaneStep => ({ do: 'forget', key })), wait(900), load],
+        [1, { ...load, slowMs: 300 }],
+      ],
+      [
+        calm(290),
+        { world: 'cut', process: 1, how: 'held' },
+        calm(200),
+        { world: 'heal', process: 1 },
+        calm(400),
+        { world: 'kill', process: 0 },
+      ],
+      2,
+    ),
     wrapTier: withLedger((_, tier) => ({
       async commit(_namespace, items) {
         await tier.write(items)

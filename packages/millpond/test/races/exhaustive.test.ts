@@ -1,10 +1,8 @@
 // Small programs, every schedule: nothing that happens rarely may be missed because it is rare.
 import { describe, expect, test } from 'vitest'
-import { createCache, memory } from '../../src/index.ts'
-import type { LaneStep, Simulation, SimulationParts, WorldStep } from '../../src/testing/simulator.ts'
+import type { LaneStep, Simulation, WorldStep } from '../../src/testing/simulator.ts'
 import { explore } from './explore.ts'
-
-const open: SimulationParts['open'] = ({ tier, clock }) => createCache({ name: 'sim', tiers: [memory(), tier], clock, random: () => 0.5 })
+import { open } from './open.ts'
 
 const load: LaneStep = { do: 'getOrSet', key: 'a' }
 const write = (tell: 'delete' | 'set' | 'tag' | 'clear'): LaneStep => ({ do: 'write', key: 'a', tell })
@@ -29,8 +27,11 @@ const oneProcess = (first: LaneStep[], second: LaneStep[]): Simulation => ({
   world: [],
 })
 
-async function holds(program: Simulation, departures = 2): Promise<number> {
-  const { schedules, found } = await explore(program, { open }, departures)
+/** `MILLPOND_RACES` above 1 looks one departure further. */
+const FURTHER = Number(process.env.MILLPOND_RACES ?? 1) > 1 ? 1 : 0
+
+async function holds(program: Simulation, departures: number): Promise<number> {
+  const { schedules, found } = await explore(program, { open }, departures + FURTHER)
   const story = found && [
     ...found.result.verdict.violations.map(({ rule, what }) => `${rule}: ${what}`),
     JSON.stringify(found.departures),
@@ -40,13 +41,13 @@ async function holds(program: Simulation, departures = 2): Promise<number> {
   return schedules
 }
 
-describe('exhaustive schedules, at most two departures from oldest first', { timeout: 120_000 }, () => {
+describe('every schedule of small programs within a few departures from oldest first', { timeout: 600_000 }, () => {
   for (const tell of ['delete', 'set', 'tag', 'clear'] as const) {
     test(`G1 G2: one process, a load against a write that tells by ${tell}`, async () => {
-      expect(await holds(oneProcess([load, load], [write(tell), load]))).toBeGreaterThan(100)
+      expect(await holds(oneProcess([load], [write(tell), load]), 2)).toBeGreaterThan(100)
     })
     test(`G1 G3 G7: two processes, a load against a write that tells by ${tell}`, async () => {
-      expect(await holds(twoProcesses([load, load], [write(tell), load]))).toBeGreaterThan(100)
+      expect(await holds(twoProcesses([load, load], [write(tell), load]), 1)).toBeGreaterThan(30)
     })
   }
 })

@@ -1,11 +1,9 @@
 // Random programs under random schedules over a simulated shared tier: no interleaving may break a guarantee.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createCache, memory } from '../../src/index.ts'
-import { type SimulationParts, simulate } from '../../src/testing/simulator.ts'
+import { simulate } from '../../src/testing/simulator.ts'
+import { open } from './open.ts'
 import { follow, type Race, type RaceOptions, races } from './programs.ts'
-
-const open: SimulationParts['open'] = ({ tier, clock }) => createCache({ name: 'sim', tiers: [memory(), tier], clock, random: () => 0.5 })
 
 async function run({ program, choices }: Race): Promise<void> {
   const { ended, verdict, trace } = await simulate(program, { open, choose: follow(choices) })
