@@ -1,4 +1,4 @@
-// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`: installs and builds what is missing, then runs the program
+// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:consistency`: installs and builds what is missing, then runs the program
 // in this very process, so that signals, exit code, arguments and environment are the program's own.
 // @ts-check
 import { existsSync } from 'node:fs'
@@ -12,6 +12,7 @@ const programs = {
   load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js' },
   bench: { project: 'bench', entry: 'bench/dist/main.js' },
   'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js' },
+  consistency: { project: 'bench', entry: 'bench/dist/consistency.js' },
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)

@@ -1,0 +1,110 @@
+// `npm run bench:consistency`: ours beside bentocache, cacheable and cache-manager where loads, invalidations, processes and faults meet.
+import { readFileSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { contestants } from './consistency/contestants.ts'
+import { measureCpu } from './consistency/cpu.ts'
+import type { Cell, Field, Measure } from './consistency/field.ts'
+import { measureLoads } from './consistency/loads.ts'
+import { startMember } from './consistency/member.ts'
+import { measureMemory } from './consistency/memory.ts'
+import { measureMixed } from './consistency/mixed.ts'
+import { measureRaces } from './consistency/races.ts'
+import { type RedisServer, startRedisServer } from './consistency/redis-server.ts'
+import { measureSpread } from './consistency/spread.ts'
+import { asJson, comparisonTable, markdown, type Results } from './consistency/table.ts'
+import { measureTags } from './consistency/tags.ts'
+
+const PARTS: Readonly<Record<string, Measure>> = {
+  races: measureRaces,
+  mixed: measureMixed,
+  loads: measureLoads,
+  spread: measureSpread,
+  tags: measureTags,
+  memory: measureMemory,
+  cpu: measureCpu,
+}
+
+const HELP = `usage: npm run bench:consistency -- [options]
+  --quick         few tries, short loads: to see that it works (under two minutes)
+  --only a,b      these contestants beside ours: ${contestants.map((one) => one.name).join(', ')}
+  --parts a,b     these measurements: ${Object.keys(PARTS).join(', ')}
+  --json          print the figures as JSON, nothing else
+  --markdown      print the table with date, machine and setups, nothing else`
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    parts: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+if (values.help) {
+  console.log(HELP)
+} else {
+  // An exit by a signal would leave the server behind.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    process.once(signal, () => process.exit(code))
+  const redis = await startRedisServer()
+  try {
+    const results = await compare({ redis, start: startMember, quick: values.quick })
+    console.log(values.json ? asJson(results) : values.markdown ? markdown(results) : comparisonTable(results))
+  } finally {
+    await redis.close()
+  }
+  // A library may leave a timer behind.
+  process.exit()
+}
+
+/** Part after part; within a part each contestant has its turn, so that what the machine does meanwhile hits all alike. */
+async function compare(field: Field): Promise<Results> {
+  const takers = contestants.filter((one) => one.name === 'millpond' || picked(values.only, one.name))
+  const cells = new Map<string, Cell[]>(takers.map((one) => [one.name, []]))
+  for (const [part, measure] of Object.entries(PARTS)) {
+    if (!picked(values.parts, part)) continue
+    for (const contestant of takers) {
+      try {
+        const found = await measure(field, contestant)
+        cells.get(contestant.name)?.push(...found)
+        for (const { row, text } of found) console.error(`${part}: ${contestant.name}: ${row}: ${text}`)
+      } catch (error) {
+        // One that fails leaves its cells empty; the others are still worth having.
+        console.error(`${part}: ${contestant.name}:`, error)
+        process.exitCode = 1
+      }
+    }
+  }
+  const versions = new Map(takers.map((one) => [one.name, `${versionOf(one.name)}: ${one.setup}`]))
+  return { about: { date: new Date().toISOString().slice(0, 10), machine: machine(field.redis), versions, quick: field.quick }, cells }
+}
+
+function picked(list: string | undefined, name: string): boolean {
+  return list === undefined || list.split(',').includes(name)
+}
+
+function machine(redis: RedisServer): string {
+  const cores = availableParallelism()
+  return `${cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.versions.node}, Redis ${redis.version}`
+}
+
+/** From the package itself: what is compared is what is installed. */
+function versionOf(name: string): string {
+  let folder = new URL('.', import.meta.resolve(name))
+  for (let up = 0; up < 5; up++, folder = new URL('..', folder)) {
+    try {
+      const manifest: { name?: string; version?: string } = JSON.parse(readFileSync(fileURLToPath(new URL('package.json', folder)), 'utf8'))
+      if (manifest.name === name && manifest.version !== undefined) return manifest.version
+    } catch {
+      // Not this folder.
+    }
+  }
+  return 'unknown'
+}

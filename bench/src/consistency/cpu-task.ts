@@ -1,0 +1,52 @@
+// Client CPU of reads that memory cannot answer and Redis can.
+import { surely } from './surely.ts'
+import type { TaskParts } from './tasks.ts'
+
+export interface CpuArgs {
+  readonly what: 'get' | 'getMany'
+  /** Distinct keys: far more than memory holds, so that each read goes to the server. */
+  readonly keys: number
+  readonly reads: number
+  /** Reads under way at a time. */
+  readonly atOnce: number
+}
+
+const BATCH = 100
+const VALUE = {
+  id: 1,
+  name: 'a product',
+  tags: ['one', 'two', 'three'],
+  lines: Array.from({ length: 24 }, (_, n) => ({ n, text: 'some words of a line', price: n * 1.25, sold: n % 2 === 0 })),
+}
+
+/** Answers microseconds of CPU per read (`get`) or per batch of 100 (`getMany`), user and system together. */
+export async function cpuPerRead({ subject }: TaskParts, { what, keys, reads, atOnce }: CpuArgs): Promise<number> {
+  const names = Array.from({ length: keys }, (_, at) => `cpu:${at}`)
+  await inLanes(keys, 16, (at) => surely(() => subject.set(names[at] ?? '', { ...VALUE, id: at })))
+  let missing = 0
+  const one = what === 'get' ? (at: number) => readOne(names[at % keys] ?? '') : (at: number) => readMany(at)
+  await inLanes(Math.ceil(reads / 4), atOnce, one)
+  const before = process.cpuUsage()
+  await inLanes(reads, atOnce, one)
+  const { user, system } = process.cpuUsage(before)
+  if (missing > reads / 100) throw new Error(`${missing} of ${reads} reads found nothing`)
+  return (user + system) / reads
+
+  async function readOne(key: string): Promise<void> {
+    if ((await subject.get(key)) === undefined) missing += 1
+  }
+
+  async function readMany(at: number): Promise<void> {
+    const start = (at * BATCH) % keys
+    const values = await subject.getMany(names.slice(start, start + BATCH))
+    if (values.length !== BATCH || values.includes(undefined)) missing += 1
+  }
+}
+
+async function inLanes(count: number, atOnce: number, work: (at: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < count) await work(next++)
+  }
+  await Promise.all(Array.from({ length: atOnce }, lane))
+}

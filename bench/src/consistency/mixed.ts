@@ -1,0 +1,94 @@
+// A mixed load over three processes, judged by the project's own checker: without a fault, with Redis stopped, with connections cut.
+import { checkHistory, type FaultProxy, type HistoryLine, historyTime, startFaultProxy, type Verdict } from 'millpond/testing'
+import type { Contestant } from './contestant.ts'
+import { type Cell, type Field, sleep, withMembers } from './field.ts'
+import { openTruth } from './truth.ts'
+
+const PROCESSES = 3
+const LANES = 3
+const KEYS = Array.from({ length: 8 }, (_, at) => `k${at}`)
+const CONVERGE_MS = 2000
+/** What a library is judged by here; its errors are its own affair and no staleness. */
+const RULES = ['stale', 'stale-own', 'stale-refused', 'lost-write', 'backward', 'phantom', 'foreign', 'future', 'diverged', 'hang'] as const
+
+const FAULTS = {
+  none: 'no fault',
+  stopped: 'Redis stopped twice for 1 s',
+  cut: 'connections of one process cut twice for 1 s',
+} as const
+type FaultName = keyof typeof FAULTS
+
+export const mixedRows = Object.values(FAULTS).flatMap((fault) => rowsOf(fault))
+
+function rowsOf(fault: string): string[] {
+  return [
+    `mixed load, ${fault}: stale own reads`,
+    `mixed load, ${fault}: stale elsewhere > 500 ms after the ack`,
+    `mixed load, ${fault}: steps back / phantoms`,
+    `mixed load, ${fault}: still old 2 s after the end`,
+  ]
+}
+
+export async function measureMixed(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
+  const cells: Cell[] = []
+  for (const fault of Object.keys(FAULTS) as FaultName[]) {
+    const verdict = await runHistory(field, contestant.name, fault)
+    const { found, counts } = verdict
+    const of = ` of ${counts.judged}`
+    const phantoms = (found.phantom ?? 0) + (found.foreign ?? 0) + (found.future ?? 0)
+    const texts = [
+      `${(found['stale-own'] ?? 0) + (found['stale-refused'] ?? 0) + (found['lost-write'] ?? 0)}${of}`,
+      `${found.stale ?? 0}${of}`,
+      `${found.backward ?? 0} / ${phantoms}`,
+      `${found.diverged ?? 0} of ${counts.converged}`,
+    ]
+    const figures = { found, counts, staleMs: verdict.staleMs, starvedShare: verdict.starvedShare, outcome: verdict.outcome }
+    rowsOf(FAULTS[fault]).forEach((row, at) => {
+      const note = found.hang === undefined || at > 0 ? '' : ` (${found.hang} hung)`
+      cells.push({ row, text: `${texts[at] ?? ''}${note}`, figures })
+    })
+  }
+  return cells
+}
+
+/** Exported for whoever wants to look at one history. */
+export async function runHistory(field: Field, contestant: string, fault: FaultName, keep?: HistoryLine[]): Promise<Verdict> {
+  const truth = openTruth()
+  const lines: HistoryLine[] = keep ?? []
+  const proxies = await Promise.all(Array.from({ length: PROCESSES }, () => startFaultProxy({ to: { port: field.redis.port } })))
+  const ms = field.quick ? 2500 : 8000
+  try {
+    await withMembers(field, contestant, PROCESSES, { answer: truth.ask, urlOf: (at) => proxies[at]?.url() ?? '' }, async (members) => {
+      const running = Promise.all(members.map((member, seed) => member.run('runMixed', { keys: KEYS, lanes: LANES, ms, seed: seed + 1 })))
+      for (const [blow, proxy] of [proxies[0], proxies[1]].entries()) {
+        await sleep(ms * (blow === 0 ? 0.2 : 0.3))
+        if (fault === 'none') continue
+        const start = historyTime()
+        await strike(field, fault, blow, proxy)
+        lines.push({ kind: 'fault', name: fault, start, end: historyTime() })
+      }
+      await running
+      lines.push({ kind: 'quiet', at: historyTime() })
+      await sleep(CONVERGE_MS + 20)
+      const records = await Promise.all(members.map((member) => member.run('finishMixed', { keys: KEYS })))
+      for (const record of records) lines.push(...record)
+    })
+  } finally {
+    await Promise.all(proxies.map((proxy) => proxy.close()))
+  }
+  lines.push(...truth.lines)
+  return checkHistory(lines, { rules: RULES })
+}
+
+async function strike(field: Field, fault: FaultName, blow: number, proxy: FaultProxy | undefined): Promise<void> {
+  const ms = field.quick ? 300 : 1000
+  if (fault === 'stopped') {
+    field.redis.pause()
+    await sleep(ms).finally(() => field.redis.resume())
+    return
+  }
+  // First a refusal that is noticed at once, then a silence that is not.
+  await proxy?.set(blow === 0 ? { kind: 'refuse' } : { kind: 'drop', lost: true })
+  await sleep(ms)
+  await proxy?.heal()
+}

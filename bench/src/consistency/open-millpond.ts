@@ -1,0 +1,20 @@
+// Ours: memory over Redis; the tier brings ledger and bus.
+import { createCache, memory } from 'millpond'
+import { redis } from 'millpond/tiers/redis'
+import type { Subject, SubjectOptions } from './contestant.ts'
+
+export async function openMillpond({ url, ttlMs, maxEntries }: SubjectOptions): Promise<Subject> {
+  const cache = createCache({ name: 'contest', tiers: [memory({ maxEntries }), redis({ url })], defaults: { ttl: ttlMs } })
+  return {
+    getOrSet: (key, load, { ttlMs: ttl, tags } = {}) => {
+      if (ttl === undefined && tags === undefined) return cache.getOrSet(key, load)
+      return cache.getOrSet(key, load, { ...(ttl === undefined ? {} : { ttl }), ...(tags === undefined ? {} : { tags }) })
+    },
+    get: (key) => cache.get(key),
+    getMany: (keys) => cache.getMany(keys),
+    set: (key, value, tags) => cache.set(key, value, tags === undefined ? {} : { tags }),
+    delete: async (key) => (await cache.delete(key)).isApplied,
+    invalidateTag: async (tag) => (await cache.invalidateTags([tag])).isApplied,
+    close: () => cache.close(),
+  }
+}

@@ -1,0 +1,35 @@
+// How long another process shows the old value after an ack.
+import { historyTime, type Versioned } from 'millpond/testing'
+import type { TaskParts } from './tasks.ts'
+
+const READS_BETWEEN_BREATHS = 10
+
+/** Commits the next version and tells the cache; answers when that was acked. This process has read the key before. */
+export async function bump({ subject, ask }: TaskParts, { key }: { key: string }): Promise<number> {
+  await subject.getOrSet(key, () => load(key, ask))
+  await ask({ commit: key })
+  await subject.delete(key)
+  return historyTime()
+}
+
+/** Reads without a pause until a version shows; answers when the last read that showed an older one ended, 0 when it never showed. */
+export async function watchFor(
+  { subject, ask }: TaskParts,
+  { key, version, withinMs }: { key: string; version: number; withinMs: number },
+): Promise<{ lastOld: number; shown: boolean }> {
+  let lastOld = 0
+  const until = performance.now() + withinMs
+  while (performance.now() < until) {
+    for (let read = 0; read < READS_BETWEEN_BREATHS; read++) {
+      const value = await subject.getOrSet(key, () => load(key, ask))
+      if ((value?.version ?? 0) >= version) return { lastOld, shown: true }
+      lastOld = historyTime()
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return { lastOld, shown: false }
+}
+
+async function load(key: string, ask: TaskParts['ask']): Promise<Versioned> {
+  return { key, version: await ask({ read: key }) }
+}
