@@ -1,0 +1,128 @@
+// Two caches over memory and one PostgreSQL, as two processes have them.
+import { randomBytes } from 'node:crypto'
+import { createCache, memory } from 'millpond'
+import { postgres } from 'millpond/tiers/postgres'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { describeWith, type PostgresService, startPostgres, until } from '../services/index.ts'
+
+type Cache = ReturnType<typeof createCache>
+
+describeWith('postgres', 'two caches over memory and PostgreSQL', () => {
+  let server: PostgresService
+  let schema = ''
+  let one: Cache
+  let two: Cache
+
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.stop())
+  beforeEach(async () => {
+    schema = `cache_${randomBytes(4).toString('hex')}`
+    one = open()
+    two = open()
+    // The first use makes the schema, which may take longer than a command.
+    await until('both to reach the ledger', async () => {
+      await one.set('warm', 1)
+      return (await two.get('warm')) === 1
+    })
+  })
+  afterEach(async () => {
+    server.resume()
+    await Promise.all([one.close(), two.close()])
+  })
+
+  function open(): Cache {
+    return createCache({ name: 'shop', tiers: [memory(), postgres({ url: server.url, schema })] })
+  }
+
+  test('G1, G3, I7: what one invalidates leaves the memory of the other within 500 ms', async () => {
+    const waits: number[] = []
+    for (let round = 0; round < 20; round++) {
+      const key = `user:${round}`
+      await one.set(key, 'old', { tags: ['users'] })
+      await until('the other to hold it in memory', async () => (await two.get(key)) === 'old' && two.peek(key) === 'old')
+      if (round % 2) await one.delete(key)
+      else await one.invalidateTags(['users'])
+      const acked = performance.now()
+      await until('the other to forget', () => two.peek(key) === undefined)
+      waits.push(performance.now() - acked)
+      expect(await two.getOrSet(key, () => 'new')).toBe('new')
+    }
+    expect(Math.max(...waits)).toBeLessThan(500)
+    // Without the notification it would be the next question: 50 ms on average.
+    expect(waits.sort((a, b) => a - b)[10]).toBeLessThan(40)
+  })
+
+  test('G11: 50 cold calls over both are one load', async () => {
+    let loads = 0
+    const load = async (): Promise<number> => {
+      loads++
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      return 42
+    }
+    const values = await Promise.all(Array.from({ length: 50 }, (_, index) => (index % 2 ? one : two).getOrSet('cold', load)))
+    expect(new Set(values)).toEqual(new Set([42]))
+    expect(loads).toBe(1)
+  })
+
+  test('G2: what one writes the other reads, without its loader', async () => {
+    await one.set('k', { price: 1 }, { ttl: '1m' })
+    expect(await two.get('k')).toEqual({ price: 1 })
+    await two.set('k', { price: 2 })
+    expect(await two.get('k')).toEqual({ price: 2 })
+    await until('the other to see it', async () => JSON.stringify(await one.get('k')) === '{"price":2}', 500)
+  })
+
+  test('G6, T9: a restart of the server: nobody fails meanwhile, nothing old is believed, and it works again', async () => {
+    await one.set('k', 'before')
+    await server.restart()
+    let loads = 0
+    const load = () => `after ${++loads}`
+    expect(await one.getOrSet('k', load)).toMatch(/^(before|after \d+)$/)
+    await until('an invalidation to reach the ledger', () => one.delete('k').then(() => true), 10_000)
+    expect(await one.getOrSet('k', load)).toMatch(/^after/)
+    await until('both to share again', async () => {
+      await one.set('shared', 'yes')
+      return (await two.get('shared')) === 'yes'
+    })
+    expect(await two.get('k')).not.toBe('before')
+  })
+
+  test('T9: a server that comes back empty gets its schema again', async () => {
+    await one.set('k', 'before')
+    await server.restart({ empty: true })
+    await until(
+      'both to share again',
+      async () => {
+        await one.set('shared', 'yes').catch(() => {})
+        return (await two.get('shared')) === 'yes'
+      },
+      10_000,
+    )
+    expect(await two.get('k')).not.toBe('before')
+  })
+
+  test('G5, G14: a frozen server: reads come from the loader in some 300 ms, an invalidation rejects, and all is well afterwards', async () => {
+    await one.set('k', 'stored')
+    server.pause()
+    const first = performance.now()
+    expect(await two.getOrSet('other', () => 'loaded')).toBe('loaded')
+    expect(performance.now() - first).toBeLessThan(400)
+    const next = performance.now()
+    for (let round = 0; round < 10; round++) expect(await two.getOrSet(`cold ${round}`, () => round)).toBe(round)
+    expect((performance.now() - next) / 10).toBeLessThan(50)
+    await expect(one.delete('k')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    expect(await one.getOrSet('k', () => 'loaded')).toBe('loaded')
+    server.resume()
+    await until('what was invalidated to be gone everywhere', async () => (await two.getOrSet('k', () => 'loaded')) === 'loaded', 10_000)
+    await until(
+      'both to share again',
+      async () => {
+        await one.set('shared', 'yes').catch(() => {})
+        return (await two.get('shared')) === 'yes'
+      },
+      10_000,
+    )
+  })
+})
