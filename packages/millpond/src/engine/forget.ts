@@ -35,7 +35,10 @@ export interface Receipt {
   /** `false`: the ledger did not answer; kept in the outbox, in force in this process, not yet elsewhere. */
   readonly isApplied: boolean
   readonly ms: number
-  /** Waits until every live process has applied it. Resolves with the ids of those that have not within the time (default 1 s). */
+  /**
+   * Waits until every live process has applied it. Resolves with the ids of those that have not within the time (default 1 s).
+   * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has; `DURATION_INVALID`.
+   */
   acked(options?: { readonly timeout?: Duration }): Promise<readonly string[]>
 }
 
@@ -67,7 +70,8 @@ export async function forget(space: Space, request: ForgetRequest): Promise<Rece
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
     mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
-  const acked: Receipt['acked'] = (options) => space.ledger.acked(position, parseDuration(options?.timeout ?? 1000, 'timeout'))
+  const acked: Receipt['acked'] = async (options) =>
+    space.ledger.acked(isApplied ? position : undefined, parseDuration(options?.timeout ?? 1000, 'timeout'))
   return { id, reason, mode, targets, position, removed, isExact, tiers, isApplied, ms: space.clock.monotonic() - started, acked }
 }
 

@@ -301,19 +301,36 @@ export class Ledger {
   }
 
   /**
-   * Waits until every process that uses the ledger has applied the position.
+   * Waits until every process that uses the ledger has applied the position; without one, until what waits here was sent and is applied.
    * @returns the ids of those that have not within `timeoutMs`; a process that ends meanwhile is no longer waited for.
+   * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has.
    */
-  async acked(position: Position, timeoutMs: number): Promise<readonly string[]> {
-    const { store, namespace, clock } = this.#options
+  async acked(sent: Position | undefined, timeoutMs: number): Promise<readonly string[]> {
+    const { store, namespace, clock, trustMs } = this.#options
     if (store?.nodes === undefined) return []
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve, true))
     const until = clock.monotonic() + timeoutMs
-    for (;;) {
-      await this.refresh()
-      const nodes = await store.nodes(namespace)
-      const behind = nodes.filter((node) => node.seq < position.seq).map((node) => node.id)
-      if (behind.length === 0 || clock.monotonic() >= until || this.view.epoch !== position.epoch) return behind
-      await new Promise<void>((resolve) => clock.after(ACK_POLL_MS, resolve, true))
+    for (let position = sent; ; await pause(ACK_POLL_MS)) {
+      const isUp = await this.refresh()
+      if (isUp && this.#pending.length === 0) position ??= { epoch: this.view.epoch, seq: this.view.last }
+      const isOver = clock.monotonic() >= until
+      if (isUp && position !== undefined) {
+        if (this.view.epoch !== position.epoch) {
+          await pause(trustMs) // who has not heard of the new epoch by then believes nothing that it holds
+          return []
+        }
+        const { seq } = position
+        const nodes = await store.nodes(namespace).catch((error: unknown) => {
+          if (isOver) throw error
+        })
+        const behind = nodes?.filter((node) => node.seq < seq).map((node) => node.id)
+        if (behind !== undefined && (behind.length === 0 || isOver)) return behind
+      } else if (isOver) {
+        throw new MillpondError(
+          'LEDGER_UNREACHABLE',
+          `${namespace}: the shared ledger does not answer, so it is not known who has applied this`,
+        )
+      }
     }
   }
 
