@@ -29,6 +29,9 @@ const verbs = {
   get: ({ key }) => cache.get(key),
   set: ({ key, value, tags }) => cache.set(key, value, tags === undefined ? {} : { tags }),
   invalidateTags: async ({ tags }) => (await cache.invalidateTags(tags)).isApplied,
+  acked: async ({ key, timeout }) => (await cache.delete(key)).acked({ timeout }),
+  /** Stops between two turns, so never inside a transaction; goes on with SIGCONT. */
+  stop: async () => process.kill(process.pid, 'SIGSTOP'),
   loads: async () => loads,
   close: () => cache.close(),
 }

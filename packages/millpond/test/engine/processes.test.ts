@@ -1,43 +1,10 @@
 // G3, G11 and acks over real processes that share a file or a server.
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeWith, type RedisService, startRedis, until } from '../services/index.ts'
+import { killAfterEach, type Peer, startPeer } from './peers.ts'
 import { closeAfterEach, newFolder } from './setups.ts'
-
-const SCRIPT = fileURLToPath(new URL('./process.mjs', import.meta.url))
-const BUILT = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
-
-interface Peer {
-  readonly process: ChildProcess
-  call(verb: string, given?: object): Promise<unknown>
-}
-
-const peers: Peer[] = []
-
-function startPeer(options: object): Peer {
-  const child = spawn(process.execPath, [SCRIPT, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const waiting = new Map<number, (answer: { value?: unknown; error?: string }) => void>()
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const answer = JSON.parse(line)
-    waiting.get(answer.id)?.(answer)
-  })
-  let count = 0
-  const peer: Peer = {
-    process: child,
-    call: (verb, given = {}) =>
-      new Promise((resolve, reject) => {
-        const id = count++
-        waiting.set(id, ({ value, error }) => (error === undefined ? resolve(value) : reject(new Error(error))))
-        child.stdin.write(`${JSON.stringify({ id, verb, ...given })}\n`)
-      }),
-  }
-  peers.push(peer)
-  return peer
-}
 
 function suite(tierOf: () => object): void {
   let name = ''
@@ -88,11 +55,7 @@ function suite(tierOf: () => object): void {
   })
 }
 
-if (!existsSync(BUILT)) throw new Error('these tests run the built library: npm run build first')
-
-afterEach(async () => {
-  for (const peer of peers.splice(0)) peer.process.kill('SIGKILL')
-})
+killAfterEach()
 
 describe('processes on one SQLite file', () => {
   closeAfterEach()
