@@ -57,11 +57,11 @@ class Adaptive implements Eviction {
 
   add(slot: number, hash: number, weight: number, cost: number): void {
     const { marks, hashes } = this.#areas
-    const isWatched = this.#miniatures.watches(hash)
     hashes[slot] = hash
-    marks[slot] = isWatched ? WATCHED : 0
     this.#areas.add(slot, weight, cost)
     if (!this.#isFull) this.#fit()
+    const isWatched = this.#miniatures.watches(hash)
+    marks[slot] = isWatched ? WATCHED : 0
     if (isWatched) this.#observe(hash | 0)
   }
 
