@@ -1,43 +1,10 @@
 // What the service has seen since its start: requests, answers by kind and tier, latencies, hot keys, database queries.
-import type { Cache } from 'millpond'
 import { createHistogram, type Histogram } from 'millpond/observe'
 import { KIND_NAMES, type KindName } from './cache/kinds.ts'
-import type { LayerName, Observe, Outcome } from './cache/layer.ts'
-import type { Database } from './db/database.ts'
+import type { Observe, Outcome } from './cache/layer.ts'
+import type { Counts, RouteTally, Sources, Tally } from './counts.ts'
 import { createHotKeys } from './hot-keys.ts'
 import { createExporter } from './prometheus.ts'
-
-export interface Tally {
-  hits: number
-  misses: number
-  collapsed: number
-  bypassed: number
-  /** Hits by tier. */
-  readonly byTier: Map<string, number>
-  readonly latency: Histogram
-}
-
-export interface RouteTally {
-  readonly byStatus: Map<number, number>
-  readonly latency: Histogram
-}
-
-export interface Sources {
-  readonly db: Database
-  /** Undefined: off. */
-  readonly cache: Cache | undefined
-  readonly strategic: Cache | undefined
-  readonly response: Cache | undefined
-  readonly startedAt: number
-  /** Redis was asked for and does not answer. */
-  readonly isRedisMissing: () => boolean
-}
-
-export interface Counts {
-  readonly layers: ReadonlyMap<LayerName, ReadonlyMap<KindName, Tally>>
-  readonly routes: ReadonlyMap<string, RouteTally>
-  readonly requests: RouteTally
-}
 
 export interface Observation {
   readonly observe: Observe

@@ -1,6 +1,6 @@
 // The service's own metrics beside the library's, as Prometheus text.
 import { createMonitor, createRegistry, type MetricDefinition } from 'millpond/observe'
-import type { Counts, Sources } from './observation.ts'
+import type { Counts, Sources } from './counts.ts'
 
 function metric<const Label extends string>(
   kind: MetricDefinition['kind'],

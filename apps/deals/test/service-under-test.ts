@@ -1,10 +1,8 @@
 // A real service on a free loopback port with a small database of its own, and a client that speaks to it.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createTokens } from '../src/http/tokens.ts'
 import { type Service, startService } from '../src/service.ts'
 import { readSettings } from '../src/settings.ts'
+import { makeFolder } from './temporary-folder.ts'
 
 const SECRET = 'a secret that only the tests of this run know'
 
@@ -84,12 +82,6 @@ export async function startSubject({ args = SMALL, env = {}, folder = makeFolder
       ),
     stop: () => service.close(),
   }
-}
-
-export function makeFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'deals-test-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }
 
 /** What the response layer said, without the layer below. */

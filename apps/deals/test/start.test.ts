@@ -8,7 +8,8 @@ import Sqlite from 'libsql'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openDatabase } from '../src/db/database.ts'
 import { SCHEMA_VERSION } from '../src/db/migrations.ts'
-import { makeFolder, SMALL, startSubject } from './service-under-test.ts'
+import { SMALL, startSubject } from './service-under-test.ts'
+import { makeFolder } from './temporary-folder.ts'
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))

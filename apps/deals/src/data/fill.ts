@@ -1,6 +1,7 @@
 // Fills an empty database fast: rows travel as one JSON parameter per batch, in one transaction.
 import { CompiledQuery, sql } from 'kysely'
-import type { Database, Engine, Writer } from '../db/database.ts'
+import type { Database, Writer } from '../db/database.ts'
+import type { Engine } from '../db/engine.ts'
 import { type AddRow, type Column, TABLES, type TableName } from './rows.ts'
 
 const BATCH = 4_000

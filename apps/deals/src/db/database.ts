@@ -1,11 +1,11 @@
 // The data: SQLite by default, PostgreSQL by a URL, behind one query builder that counts what it asks.
 import { Kysely, type KyselyConfig, type Transaction } from 'kysely'
+import type { Engine } from './engine.ts'
 import { migrate } from './migrations.ts'
 import { postgresDialect } from './postgres.ts'
 import type { Schema } from './schema.ts'
 import { sqliteDialect } from './sqlite.ts'
 
-export type Engine = 'sqlite' | 'postgres'
 export type Reader = Kysely<Schema> | Transaction<Schema>
 export type Writer = Transaction<Schema>
 

@@ -1,7 +1,7 @@
 // Schema changes in order. A step is never edited once released; `meta.schema_version` counts those applied.
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { StartError } from '../start-error.ts'
-import type { Engine } from './database.ts'
+import type { Engine } from './engine.ts'
 import type { Schema } from './schema.ts'
 
 type Step = (tx: Transaction<Schema>, engine: Engine) => Promise<void>

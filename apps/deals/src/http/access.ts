@@ -1,14 +1,11 @@
 // Who asks, and may they? Decided before any cached answer but the two public ones.
-import type { HttpBindings } from '@hono/node-server'
-import type { Context } from 'hono'
 import type { StrategicCache } from '../cache/strategic.ts'
 import type { UserPermissions } from '../queries/users.ts'
+import type { Ctx } from './context.ts'
 import { isFromLoopback } from './loopback.ts'
 import { readId } from './parse.ts'
 import { Problem } from './problem.ts'
 import type { Caller, Tokens } from './tokens.ts'
-
-export type Ctx = Context<{ Bindings: HttpBindings }>
 
 export type Permission =
   | 'dashboard.view'

@@ -4,7 +4,7 @@ import { STAGES } from '../db/schema.ts'
 import { ANALYTICS_TYPES, type AnalyticsType } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
 import { PERIODS, type Period } from '../queries/window.ts'
-import type { Ctx } from './access.ts'
+import type { Ctx } from './context.ts'
 import { malformed, Problem, unprocessable } from './problem.ts'
 
 const MAX_ID = 2_147_483_647

@@ -4,7 +4,7 @@ import { KINDS } from '../cache/kinds.ts'
 import type { Outcome } from '../cache/layer.ts'
 import type { Response as Answer } from '../cache/responses.ts'
 import type { Versions } from '../db/versions.ts'
-import type { Ctx } from './access.ts'
+import type { Ctx } from './context.ts'
 import { Problem } from './problem.ts'
 
 export function send(c: Ctx, answer: Answer, missing: string): Response {

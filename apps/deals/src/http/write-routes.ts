@@ -7,7 +7,7 @@ import { addActivity, createDeal, deleteDeal, updateDeal } from '../writes/deals
 import { assignRole, removeMember, updateOrganization, updateUser } from '../writes/people.ts'
 import { Refused } from '../writes/refused.ts'
 import { createRole, deleteRole, updateRole } from '../writes/roles.ts'
-import type { Access, Ctx, Granted, Permission } from './access.ts'
+import type { Access, Granted, Permission } from './access.ts'
 import {
   assignment,
   dealChange,
@@ -19,6 +19,7 @@ import {
   roleChange,
   userChange,
 } from './bodies.ts'
+import type { Ctx } from './context.ts'
 import { readBody, readId } from './parse.ts'
 import { Problem } from './problem.ts'
 import { dataVersion } from './send.ts'

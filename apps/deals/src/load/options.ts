@@ -7,6 +7,8 @@ export interface LoadOptions {
   readonly seconds: number
   /** Requests per second, all sessions together, on average. */
   readonly rate: number
+  /** Milliseconds that a user thinks between two requests, on average. */
+  readonly thinkMs: number
   readonly seed: number
   readonly sizes: Sizes
   /** Start with an empty cache and do not warm it. */
@@ -20,6 +22,7 @@ export const LOAD_HELP = `Usage: npm run load -- [options]
 
   --seconds N          how long sessions keep coming (60)
   --rate N             requests per second on average (50)
+  --think N            milliseconds between a user's requests (700)
   --seed N             of data and sessions (1)
   --organizations N    size of the generated data (200)
   --users N            (2000)
@@ -36,7 +39,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
   const given = parse(args)
   if (given.help) return undefined
   const whole = (
-    name: 'seconds' | 'rate' | 'seed' | 'organizations' | 'users' | 'deals',
+    name: 'seconds' | 'rate' | 'think' | 'seed' | 'organizations' | 'users' | 'deals',
     fallback: number,
     least: number,
     most: number,
@@ -51,6 +54,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
   return {
     seconds: whole('seconds', 60, 1, 86_400),
     rate: whole('rate', 50, 1, 10_000),
+    thinkMs: whole('think', 700, 0, 60_000),
     seed,
     sizes: {
       organizations,
@@ -70,6 +74,7 @@ function parse(args: readonly string[]) {
   const options = {
     seconds: text,
     rate: text,
+    think: text,
     seed: text,
     organizations: text,
     users: text,

@@ -23,14 +23,14 @@ export interface PlanOptions {
   readonly seconds: number
   readonly rate: number
   readonly seed: number
+  readonly thinkMs: number
 }
 
 const WRITES = 0.02
 const MEAN_STEPS = 12
-const THINK_MS = 700
 const WORDS = ['pilot', 'rollout', 'renewal', 'weir', 'mill', 'sluice', 'harbour', 'migration', 'enterprise', 'upgrade'] as const
 
-export function makePlan({ companies, seconds, rate, seed }: PlanOptions): Session[] {
+export function makePlan({ companies, seconds, rate, seed, thinkMs }: PlanOptions): Session[] {
   const random = createRandom(seed ^ 0x5eed)
   // Zipf with exponent 1: the second organisation is asked half as often as the first.
   const popularity = companies.map((_, rank) => 1 / (rank + 1))
@@ -38,14 +38,15 @@ export function makePlan({ companies, seconds, rate, seed }: PlanOptions): Sessi
   const meanGapMs = (1000 * MEAN_STEPS) / rate
   for (let startMs = 0; startMs < seconds * 1000; startMs += -Math.log(1 - random.next()) * meanGapMs) {
     const company = companies[random.weighted(popularity)]
-    if (company) sessions.push({ startMs, steps: visit(random, company) })
+    if (company) sessions.push({ startMs, steps: visit(random, company, thinkMs) })
   }
   return sessions
 }
 
-function visit(random: Random, company: Company): Step[] {
+function visit(random: Random, company: Company, meanThinkMs: number): Step[] {
+  const think = () => Math.round(meanThinkMs * (0.4 + 1.2 * random.next()))
   const as = random.pick(company.members)
-  const get = (path: string, thinkMs = think(random)): Step => ({ method: 'GET', path, as, thinkMs })
+  const get = (path: string, thinkMs = think()): Step => ({ method: 'GET', path, as, thinkMs })
   const steps = [
     get(`/api/cached/organizations/${company.id}/info/`, 0),
     get('/api/cached/users/permissions/', 0),
@@ -54,14 +55,10 @@ function visit(random: Random, company: Company): Step[] {
   const more = MEAN_STEPS - 3 + random.whole(-4, 4)
   for (let count = 0; count < more; count++) {
     // Opening a visit never writes, so the rest does a little more often.
-    if (random.chance((WRITES * MEAN_STEPS) / (MEAN_STEPS - 3))) steps.push(change(random, company, as))
+    if (random.chance((WRITES * MEAN_STEPS) / (MEAN_STEPS - 3))) steps.push(change(random, company, as, think()))
     else steps.push(get(look(random, company)))
   }
   return steps
-}
-
-function think(random: Random): number {
-  return Math.round(THINK_MS * (0.4 + 1.2 * random.next()))
 }
 
 function look(random: Random, { id }: Company): string {
@@ -84,11 +81,10 @@ function look(random: Random, { id }: Company): string {
   }
 }
 
-function change(random: Random, company: Company, visitor: Person): Step {
+function change(random: Random, company: Company, visitor: Person, thinkMs: number): Step {
   const editor = company.editors.some((each) => each.userId === visitor.userId)
     ? visitor
     : random.pick(company.editors.length > 0 ? company.editors : [visitor])
-  const thinkMs = think(random)
   const deal = company.openDeals.length === 0 ? undefined : random.pick(company.openDeals)
   const kind = random.weighted([55, 15, 15, 9, 6])
   if (deal !== undefined && kind === 0) {

@@ -1,7 +1,7 @@
 // A small sales pipeline with the faults of a real one, and some worse.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../temporary-folder.ts'
 
 const ACCOUNTS = [
   'account,sector,year_established,revenue,employees,office_location,subsidiary_of',
@@ -37,8 +37,7 @@ export type CrmFile = 'accounts.csv' | 'products.csv' | 'sales_teams.csv' | 'sal
 
 /** Writes the folder; files can be replaced, or left out with null. Removed with the process. */
 export function writeCrm(replaced: Partial<Record<CrmFile, string | null>> = {}): string {
-  const folder = mkdtempSync(join(tmpdir(), 'deals-crm-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const folder = makeFolder()
   const files: Record<CrmFile, string> = {
     'accounts.csv': ACCOUNTS.join('\r\n'),
     'products.csv': `\uFEFF${PRODUCTS.join('\r\n')}\r\n`,

@@ -13,6 +13,7 @@ const day = (text) => {
   return text === '' ? null : Math.round(Date.parse(`20${y}-${m}-${d}T00:00:00Z`) / 86400000)
 }
 const seen = new Set()
+/** @type {{ account: string, stage: string, opened: number | null, closed: number | null, cents: number | null }[]} */
 const deals = []
 for (const line of lines) {
   const [id = '', , , account = '', stage = '', engaged = '', closed = '', value = ''] = line.replace('\r', '').split(',')

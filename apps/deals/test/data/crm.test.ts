@@ -7,7 +7,8 @@ import { describe, expect, test } from 'vitest'
 import { readCrm } from '../../src/data/crm.ts'
 import { summarise } from '../../src/data/report.ts'
 import { withDatabase } from '../people.ts'
-import { makeFolder, startSubject } from '../service-under-test.ts'
+import { startSubject } from '../service-under-test.ts'
+import { makeFolder } from '../temporary-folder.ts'
 import { writeCrm } from './crm-files.ts'
 
 const REAL = fileURLToPath(new URL('../../../../../shared/data/crm', import.meta.url))

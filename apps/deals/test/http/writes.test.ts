@@ -154,7 +154,7 @@ test('a changed name is shown wherever it is shown', async () => {
 
 describe('refused writes', () => {
   test.each([
-    ['without a sign-in', 'POST', '/api/deals/', () => undefined, {}, 401],
+    ['without a sign-in', 'POST', '/api/deals/', (): Member | undefined => undefined, {}, 401],
     ['as a viewer', 'POST', '/api/deals/', () => one.viewer, { title: 'x', product: 'y' }, 403],
     ['in another organisation', 'POST', '/api/deals/', () => two.manager, { title: 'x', product: 'y', organization_id: 1 }, 403],
     ['with an unknown name', 'POST', '/api/deals/', () => one.manager, { title: 'x', product: 'y', amount: 5 }, 422],

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
 const LOAD = fileURLToPath(new URL('../../dist/load.js', import.meta.url))
-const TINY = ['--seconds', '4', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '300', '--cold']
+const TINY = ['--seconds', '4', '--think', '60', '--rate', '60', '--organizations', '3', '--users', '12', '--deals', '300', '--cold']
 
 function run(args: readonly string[]): Promise<{ code: number; out: string }> {
   return new Promise((resolve) => {

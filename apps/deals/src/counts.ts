@@ -1,0 +1,38 @@
+// What is counted, and what the figures are read from.
+import type { Cache } from 'millpond'
+import type { Histogram } from 'millpond/observe'
+import type { KindName } from './cache/kinds.ts'
+import type { LayerName } from './cache/layer.ts'
+import type { Database } from './db/database.ts'
+
+export interface Tally {
+  hits: number
+  misses: number
+  collapsed: number
+  bypassed: number
+  /** Hits by tier. */
+  readonly byTier: Map<string, number>
+  readonly latency: Histogram
+}
+
+export interface RouteTally {
+  readonly byStatus: Map<number, number>
+  readonly latency: Histogram
+}
+
+export interface Sources {
+  readonly db: Database
+  /** Undefined: off. */
+  readonly cache: Cache | undefined
+  readonly strategic: Cache | undefined
+  readonly response: Cache | undefined
+  readonly startedAt: number
+  /** Redis was asked for and does not answer. */
+  readonly isRedisMissing: () => boolean
+}
+
+export interface Counts {
+  readonly layers: ReadonlyMap<LayerName, ReadonlyMap<KindName, Tally>>
+  readonly routes: ReadonlyMap<string, RouteTally>
+  readonly requests: RouteTally
+}

@@ -1,0 +1,3 @@
+// The two databases that the service runs on.
+
+export type Engine = 'sqlite' | 'postgres'
