@@ -1,8 +1,9 @@
 // The Redis tier when the server is slow, frozen, killed, emptied, restarted or refuses.
+import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
-import { change, commitItem, tag } from '../../src/testing/ledger-subject.ts'
+import { change, commitItem, key, pattern, tag } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
@@ -331,8 +332,13 @@ describeWith('redis', 'the redis tier under faults', () => {
 
 describeWith('redis', 'the redis tier behind TLS and a least-privilege user', () => {
   /** As the guide tells operators. */
-  const RULES =
-    '~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe'
+  const guide = readFileSync(new URL('../../../../docs/guide/operations.md', import.meta.url), 'utf8')
+  const RULES = /^ACL SETUSER shop on >\S+ (.*)$/m.exec(guide)?.[1] ?? ''
+
+  test("S6: the option's own description names the same rules as the guide", () => {
+    const source = readFileSync(new URL('../../src/tiers/redis/index.ts', import.meta.url), 'utf8')
+    expect(source.replace(/\n \* /g, ' ')).toContain(`\`${RULES}\``)
+  })
 
   test('S6: every journey works, and a stranger gets nothing', async () => {
     const server = await startRedis({ tls: true, acl: { user: 'shop', password: 'p@ss:w/rd', rules: RULES } })
@@ -340,8 +346,16 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
     const tier = open({ url: server.url, tls: { ca: server.ca ?? '' } })
     const untrusting = open({ url: server.url })
     const wrong = open({ url: server.url.replace('p%40ss', 'guess'), tls: { ca: server.ca ?? '' } })
+    const busy = open({ url: server.url, tls: { ca: server.ca ?? '' }, db: 1, retain: { targets: 16 } })
     try {
       const { position } = await tier.ledger.pull('ns')
+      const late = { write: [{ key: 'a', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }], unmovedSince: position }
+      expect((await tier.ledger.advance('a', change([key('a')], late))).stored).toEqual([false])
+      await tier.ledger.report?.('ns', 'me', position)
+      expect(await tier.ledger.nodes?.('ns')).toMatchObject([{ id: 'me', seq: 0 }])
+      for (let step = 0; step < 100; step++)
+        await busy.ledger.advance('busy', change([key(`k${step}`), tag(`t${step}`), pattern(`p${step % 9}*`)]))
+      expect((await busy.ledger.pull('busy')).kind).toBe('snapshot')
       await tier.ledger.advance(
         'ns',
         change([tag('t')], { drop: ['x'], write: [{ key: 'k', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }] }),
@@ -355,13 +369,19 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
       await tier.write([item('w'), item('gone', 'x', 1)])
       let woken = 0
       const stop = tier.ledger.follow?.('ns', () => woken++)
+      const stopOther = tier.ledger.follow?.('other', () => {})
       await until('the subscription to stand', () => woken > 0)
       stop?.()
+      stopOther?.()
       const seen: string[] = []
       for await (const keys of tier.scan('')) seen.push(...keys)
       expect(seen.sort()).toEqual(['k', 'l', 'w'])
+      expect((await tier.read(['k', 'gone'])).map((stored) => stored?.body.toString())).toEqual(['v', undefined])
       expect(await tier.drop(['w'])).toBe(1)
       expect(await tier.clear('')).toBe(2)
+      const used = [...String(await server.command('INFO', 'commandstats')).matchAll(/^cmdstat_(\w+)/gm)].map((match) => match[1])
+      const granted = [...RULES.matchAll(/\+(\w+)/g)].map((match) => match[1])
+      expect(granted.filter((command) => !used.includes(command))).toEqual([])
 
       await expect(untrusting.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringMatching(/certificate/) })
       const refused: Error = await wrong.read(['k']).then(
@@ -371,7 +391,7 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
       expect(refused.message).toMatch(/WRONGPASS/)
       expect(inspect(refused, { depth: 9, showHidden: true })).not.toMatch(/guess|w\/rd/)
     } finally {
-      await Promise.all([tier, untrusting, wrong].map((one) => one.close()))
+      await Promise.all([tier, untrusting, wrong, busy].map((one) => one.close()))
       await server.stop()
     }
   })
