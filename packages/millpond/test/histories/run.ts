@@ -13,21 +13,25 @@ const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = { redis: SERVER_FAUL
 /** Of seven cells. */
 const TURNS: readonly SharedTier[] = ['redis', 'redis', 'sqlite', 'redis', 'redis', 'redis', 'none']
 
-/** An endless draw: each tier's cells all come once before one comes again. */
-export function* draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}): Generator<Cell> {
+/** Which faults what is shared can suffer. */
+export function faultsOf(shared: SharedTier): readonly FaultName[] {
+  return FAULTS_OF[shared]
+}
+
+/** An endless draw: each tier's cells all come once before one comes again. `only` leaves out every other fault; some tier must know it. */
+export function* draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}, only?: FaultName): Generator<Cell> {
   const stacks = new Map<SharedTier, Cell[]>()
   const rounds = new Map<SharedTier, number>()
   for (let turn = 0; ; turn++) {
     const shared = TURNS[turn % TURNS.length] ?? 'redis'
-    if (!tiers.includes(shared)) continue
+    const faults = FAULTS_OF[shared].filter((fault) => only === undefined || fault === only)
+    if (!tiers.includes(shared) || faults.length === 0) continue
     const stack = stacks.get(shared) ?? []
     stacks.set(shared, stack)
     if (stack.length === 0) {
       const round = rounds.get(shared) ?? 0
       rounds.set(shared, round + 1)
-      stack.push(
-        ...drawCells(shared, seed + round * 104_729, FAULTS_OF[shared], shared === 'none' ? { ...settings, processes: 1 } : settings),
-      )
+      stack.push(...drawCells(shared, seed + round * 104_729, faults, shared === 'none' ? { ...settings, processes: 1 } : settings))
     }
     const cell = stack.pop()
     if (cell !== undefined) yield cell

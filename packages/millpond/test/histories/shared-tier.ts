@@ -58,7 +58,7 @@ async function openRedis(cell: Cell, folder: string, forget: () => void): Promis
 
 /** Another process holds the file's write lock for a while. */
 function lockFile(compiled: string, path: string, ms: number): Promise<void> {
-  const child = fork(join(compiled, 'test/histories/locker.js'), [path, String(ms)], { stdio: 'inherit', execArgv: [] })
+  const child = fork(join(compiled, 'test/histories/lock-worker.js'), [path, String(ms)], { stdio: 'inherit', execArgv: [] })
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the locker ended with ${code}`))))
   })
