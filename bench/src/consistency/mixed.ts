@@ -8,17 +8,17 @@ const PROCESSES = 3
 const LANES = 3
 const KEYS = Array.from({ length: 8 }, (_, at) => `k${at}`)
 const CONVERGE_MS = 2000
+/** From this share on the checker itself calls a clean run not run. */
+const STARVED = 0.1
 /** What a library is judged by here; its errors are its own affair and no staleness. */
 const RULES = ['stale', 'stale-own', 'stale-refused', 'lost-write', 'backward', 'phantom', 'foreign', 'future', 'diverged', 'hang'] as const
 
 const FAULTS = {
   none: 'no fault',
   stopped: 'Redis stopped twice for 1 s',
-  cut: 'connections of one process cut twice for 1 s',
+  cut: 'connections of one process cut for 1 s, then of another',
 } as const
 type FaultName = keyof typeof FAULTS
-
-export const mixedRows = Object.values(FAULTS).flatMap((fault) => rowsOf(fault))
 
 function rowsOf(fault: string): string[] {
   return [
@@ -44,17 +44,22 @@ export async function measureMixed(field: Field, contestant: Contestant): Promis
     ]
     const figures = { found, counts, staleMs: verdict.staleMs, starvedShare: verdict.starvedShare, outcome: verdict.outcome }
     rowsOf(FAULTS[fault]).forEach((row, at) => {
-      const note = found.hang === undefined || at > 0 ? '' : ` (${found.hang} hung)`
+      const note = at > 0 ? '' : noteOn(verdict)
       cells.push({ row, text: `${texts[at] ?? ''}${note}`, figures })
     })
   }
   return cells
 }
 
-/** Exported for whoever wants to look at one history. */
-export async function runHistory(field: Field, contestant: string, fault: FaultName, keep?: HistoryLine[]): Promise<Verdict> {
+/** What must stand beside the figures: calls that never ended, and a machine too busy for time bounds to be judged. */
+function noteOn({ found, starvedShare }: Verdict): string {
+  const hung = found.hang === undefined ? '' : ` (${found.hang} hung)`
+  return starvedShare > STARVED ? `${hung} (${Math.round(starvedShare * 100)} % of the time starved)` : hung
+}
+
+async function runHistory(field: Field, contestant: string, fault: FaultName): Promise<Verdict> {
   const truth = openTruth()
-  const lines: HistoryLine[] = keep ?? []
+  const lines: HistoryLine[] = []
   const proxies = await Promise.all(Array.from({ length: PROCESSES }, () => startFaultProxy({ to: { port: field.redis.port } })))
   const ms = field.quick ? 2500 : 8000
   try {
