@@ -1,6 +1,7 @@
 // The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
-import { type Connection, loadClient, NodeConnection } from './connection.ts'
+import { type Connection, loadClient } from './connection.ts'
+import { NodeConnection } from './connection-node.ts'
 import { RedisLedger } from './ledger.ts'
 import { Names } from './names.ts'
 import { type RedisTierOptions, resolveRedis } from './options.ts'

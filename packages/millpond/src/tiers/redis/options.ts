@@ -5,6 +5,9 @@ import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { checkNames } from '../../core/options.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
+import { type Address, byName, hostList, parseUrl, type RedisHost } from './addresses.ts'
+
+export type { Address, RedisHost } from './addresses.ts'
 
 export interface RedisTierOptions {
   /** `redis://user:password@host:6379/0`, `rediss://` for TLS; `valkey://` and `valkeys://` mean the same. */
@@ -15,6 +18,14 @@ export interface RedisTierOptions {
   readonly port?: number
   /** A Unix socket instead of host and port. */
   readonly path?: string
+  /** The sentinels of a group, instead of one server: the master that they name is used, and followed. Port 26379 by default. */
+  readonly sentinels?: readonly RedisHost[]
+  /** What the sentinels call the master. Needed with `sentinels`. */
+  readonly name?: string
+  readonly sentinelUsername?: string
+  readonly sentinelPassword?: string
+  /** TLS to the sentinels; `tls` is for the servers that they name. Default off. */
+  readonly sentinelTls?: boolean | ConnectionOptions
   /** Default 0. */
   readonly db?: number
   readonly username?: string
@@ -32,16 +43,6 @@ export interface RedisTierOptions {
   readonly retain?: RetainOptions
 }
 
-/** Where to connect and as whom, in the words of ioredis. */
-export interface Address {
-  readonly host?: string
-  readonly port?: number
-  readonly path?: string
-  readonly username?: string
-  readonly password?: string
-  readonly tls?: ConnectionOptions
-}
-
 export interface RedisSettings {
   readonly address: Address
   readonly template: Redis | undefined
@@ -57,6 +58,11 @@ const NAMES = new Set([
   'host',
   'port',
   'path',
+  'sentinels',
+  'name',
+  'sentinelUsername',
+  'sentinelPassword',
+  'sentinelTls',
   'db',
   'username',
   'password',
@@ -67,35 +73,27 @@ const NAMES = new Set([
   'connectTimeout',
   'retain',
 ])
-const ADDRESS = ['host', 'port', 'path'] as const
-const FORM = 'redis://user:password@host:6379/0'
+/** Ways to say where the servers are: one of them. */
+const WAYS = ['url', 'client', 'sentinels', 'host', 'port', 'path'] as const
+const SECRETS = ['username', 'password', 'sentinelUsername', 'sentinelPassword'] as const
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolveRedis(options: RedisTierOptions): RedisSettings {
   checkNames(options, NAMES, 'redis option')
   const { client, keyPrefix = 'millpond:' } = options
-  const named = ADDRESS.filter((name) => options[name] !== undefined)
-  if (options.url !== undefined && named.length > 0) {
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `redis ${named[0]}: ${show(options[named[0] ?? 'host'])} is given beside url: use one or the other`,
-    )
+  checkWay(options)
+  if (client !== undefined) checkClient(options, client)
+  for (const secret of SECRETS) {
+    if (options[secret] !== undefined && typeof options[secret] !== 'string')
+      throw new MillpondError('OPTION_INVALID', `redis ${secret}: a ${typeof options[secret]} is no text`)
   }
-  if (client !== undefined && typeof client.duplicate !== 'function') {
-    throw new MillpondError('OPTION_INVALID', `redis client: ${show(typeof client)} is no ioredis client: pass new Redis(...), or use url`)
-  }
-  if (client !== undefined && (options.url !== undefined || named.length > 0)) {
-    throw new MillpondError('OPTION_INVALID', 'redis client: is given beside url, host or path: use one or the other')
-  }
-  const own = (['username', 'password', 'tls'] as const).find((name) => client !== undefined && options[name] !== undefined)
-  if (own !== undefined)
-    throw new MillpondError('OPTION_INVALID', `redis ${own}: is given beside client, whose options count: set it there`)
   if (typeof keyPrefix !== 'string') {
     throw new MillpondError('OPTION_INVALID', `redis keyPrefix: ${show(keyPrefix)} is no text`)
   }
   const fromUrl = options.url === undefined ? undefined : parseUrl(options.url)
+  const group = sentinelGroup(options)
   return {
-    address: { ...(fromUrl?.address ?? byName(options)), ...credentials(options), ...tls(options.tls) },
+    address: { ...(fromUrl?.address ?? group ?? byName(options)), ...credentials(options), ...tls(options.tls) },
     template: client,
     db: checkDb(options.db ?? fromUrl?.db ?? client?.options.db ?? 0),
     keyPrefix,
@@ -105,71 +103,56 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   }
 }
 
-function parseUrl(text: string): { address: Address; db: number | undefined } {
-  const wrong = (why: string): never => {
-    throw new MillpondError('OPTION_INVALID', `redis url: ${show(withoutSecrets(text))} ${why}: give one such as ${FORM}`)
+function checkWay(options: RedisTierOptions): void {
+  const [way, other] = WAYS.filter((name) => options[name] !== undefined)
+  // Host and port go together; with a path they mean nothing.
+  if (way === undefined || other === undefined || way === 'host' || way === 'port') return
+  const shown = other === 'client' ? '' : `${show(options[other])} `
+  throw new MillpondError('OPTION_INVALID', `redis ${other}: ${shown}is given beside ${way}: use one or the other`)
+}
+
+function checkClient(options: RedisTierOptions, client: Redis): void {
+  if (typeof client?.duplicate !== 'function') {
+    throw new MillpondError('OPTION_INVALID', `redis client: ${show(typeof client)} is no ioredis client: pass new Redis(...), or use url`)
   }
-  if (typeof text !== 'string' || !URL.canParse(text)) return wrong('is no URL')
-  const url = new URL(text)
-  const scheme = /^(redis|valkey)(s?):$/.exec(url.protocol)
-  if (scheme === null) return wrong(`begins with ${show(url.protocol)}, not redis: or rediss:`)
-  if (url.hostname === '') return wrong('names no host')
-  if (url.search !== '' || url.hash !== '') return wrong('has parts after "?" or "#", which are not understood')
-  const path = url.pathname === '' || url.pathname === '/' ? undefined : url.pathname.slice(1)
-  if (path !== undefined && !/^\d{1,5}$/.test(path)) return wrong(`names the database ${show(path)}, which is no number`)
-  const decode = (part: string, name: string): string => {
-    try {
-      return decodeURIComponent(part)
-    } catch {
-      return wrong(`has a ${name} that is not percent-encoded`)
-    }
+  if (client.isCluster) {
+    throw new MillpondError('OPTION_INVALID', 'redis client: is an ioredis Cluster, which sends commands again by itself: pass new Redis(...)')
   }
+  const own = (['username', 'password', 'tls'] as const).find((name) => options[name] !== undefined)
+  if (own === undefined) return
+  throw new MillpondError('OPTION_INVALID', `redis ${own}: is given beside client, whose options count: set it there`)
+}
+
+function sentinelGroup(options: RedisTierOptions): Address | undefined {
+  const { sentinels, name, sentinelUsername, sentinelPassword, sentinelTls } = options
+  if (sentinels === undefined) {
+    const odd = (['name', 'sentinelUsername', 'sentinelPassword', 'sentinelTls'] as const).find((one) => options[one] !== undefined)
+    if (odd === undefined) return undefined
+    throw new MillpondError('OPTION_INVALID', `redis ${odd}: means nothing without sentinels: give sentinels: [{ host, port }]`)
+  }
+  const hosts = hostList(sentinels, 'sentinels', 26_379)
+  if (typeof name !== 'string' || name === '') {
+    throw new MillpondError('OPTION_INVALID', `redis name: ${show(name)} is not what sentinels call a master: give one such as 'mymaster'`)
+  }
+  const { tls: sentinelTLS } = tls(sentinelTls, 'sentinelTls')
   return {
-    address: {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? 6379 : Number(url.port),
-      ...(url.username && { username: decode(url.username, 'user name') }),
-      ...(url.password && { password: decode(url.password, 'password') }),
-      ...(scheme[2] === 's' && { tls: {} }),
-    },
-    db: path === undefined ? undefined : Number(path),
+    sentinels: hosts,
+    name,
+    ...(sentinelUsername && { sentinelUsername }),
+    ...(sentinelPassword && { sentinelPassword }),
+    ...(sentinelTLS && { sentinelTLS }),
+    enableTLSForSentinelMode: options.tls !== undefined && options.tls !== false,
   }
 }
 
-/** For messages: everything between the scheme and the last `@` may be a secret. */
-function withoutSecrets(text: unknown): unknown {
-  return typeof text === 'string' ? text.replace(/^([^:/]*:?\/*).*@/s, '$1***@') : text
+function credentials({ username, password }: RedisTierOptions): Address {
+  return { ...(username && { username }), ...(password && { password }) }
 }
 
-function byName(options: RedisTierOptions): Address {
-  const { host = '127.0.0.1', port = 6379, path } = options
-  if (path !== undefined) {
-    if (typeof path !== 'string' || path === '')
-      throw new MillpondError('OPTION_INVALID', `redis path: ${show(path)} is no file name of a socket`)
-    return { path }
-  }
-  if (typeof host !== 'string' || host === '' || /[\s/@]/.test(host)) {
-    throw new MillpondError('OPTION_INVALID', `redis host: ${show(host)} is no host name: give one such as 'cache.internal', or use url`)
-  }
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new MillpondError('OPTION_INVALID', `redis port: ${show(port)} is no port: give a whole number from 1 to 65535`)
-  }
-  return { host, port }
-}
-
-function credentials(options: RedisTierOptions): Address {
-  for (const name of ['username', 'password'] as const) {
-    const value = options[name]
-    if (value !== undefined && typeof value !== 'string')
-      throw new MillpondError('OPTION_INVALID', `redis ${name}: a ${typeof value} is no text`)
-  }
-  return { ...(options.username && { username: options.username }), ...(options.password && { password: options.password }) }
-}
-
-function tls(option: boolean | ConnectionOptions | undefined): Address {
+function tls(option: boolean | ConnectionOptions | undefined, name = 'tls'): { tls?: ConnectionOptions } {
   if (option === undefined || option === false) return {}
   if (option !== true && (typeof option !== 'object' || option === null)) {
-    throw new MillpondError('OPTION_INVALID', `redis tls: ${show(option)} is neither true nor the options of tls.connect`)
+    throw new MillpondError('OPTION_INVALID', `redis ${name}: ${show(option)} is neither true nor the options of tls.connect`)
   }
   return { tls: option === true ? {} : option }
 }

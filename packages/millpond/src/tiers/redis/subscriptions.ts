@@ -27,6 +27,11 @@ export class Subscriptions {
     }
   }
 
+  /** The server is the wrong one now. */
+  reconnect(): void {
+    this.#client?.disconnect(true)
+  }
+
   close(): void {
     this.#channels.clear()
     this.#client?.disconnect()

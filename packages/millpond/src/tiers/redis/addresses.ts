@@ -1,0 +1,101 @@
+// Where servers are: URLs, names and lists, checked. Secrets never reach a message.
+import type { ConnectionOptions } from 'node:tls'
+import { MillpondError, show } from '../../core/errors.ts'
+
+/** A server of a list. */
+export interface RedisHost {
+  readonly host: string
+  /** Default 6379, of a sentinel 26379. */
+  readonly port?: number
+}
+
+/** Where to connect and as whom, in the words of ioredis. */
+export interface Address {
+  readonly host?: string
+  readonly port?: number
+  readonly path?: string
+  readonly username?: string
+  readonly password?: string
+  readonly tls?: ConnectionOptions
+  readonly sentinels?: { host: string; port: number }[]
+  readonly name?: string
+  readonly sentinelUsername?: string
+  readonly sentinelPassword?: string
+  readonly sentinelTLS?: ConnectionOptions
+  readonly enableTLSForSentinelMode?: boolean
+}
+
+const FORM = 'redis://user:password@host:6379/0'
+
+export function parseUrl(text: string): { address: Address; db: number | undefined } {
+  const wrong = (why: string): never => {
+    throw new MillpondError('OPTION_INVALID', `redis url: ${show(withoutSecrets(text))} ${why}: give one such as ${FORM}`)
+  }
+  if (typeof text !== 'string' || !URL.canParse(text)) return wrong('is no URL')
+  const url = new URL(text)
+  const scheme = /^(redis|valkey)(s?):$/.exec(url.protocol)
+  if (scheme === null) return wrong(`begins with ${show(url.protocol)}, not redis: or rediss:`)
+  if (url.hostname === '') return wrong('names no host')
+  if (url.search !== '' || url.hash !== '') return wrong('has parts after "?" or "#", which are not understood')
+  const path = url.pathname === '' || url.pathname === '/' ? undefined : url.pathname.slice(1)
+  if (path !== undefined && !/^\d{1,5}$/.test(path)) return wrong(`names the database ${show(path)}, which is no number`)
+  const decode = (part: string, name: string): string => {
+    try {
+      return decodeURIComponent(part)
+    } catch {
+      return wrong(`has a ${name} that is not percent-encoded`)
+    }
+  }
+  return {
+    address: {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 6379 : Number(url.port),
+      ...(url.username && { username: decode(url.username, 'user name') }),
+      ...(url.password && { password: decode(url.password, 'password') }),
+      ...(scheme[2] === 's' && { tls: {} }),
+    },
+    db: path === undefined ? undefined : Number(path),
+  }
+}
+
+/** For messages: everything between the scheme and the last `@` may be a secret. */
+function withoutSecrets(text: unknown): unknown {
+  return typeof text === 'string' ? text.replace(/^([^:/]*:?\/*).*@/s, '$1***@') : text
+}
+
+export function byName(options: { readonly host?: string; readonly port?: number; readonly path?: string }): Address {
+  const { host = '127.0.0.1', port = 6379, path } = options
+  if (path !== undefined) {
+    if (typeof path !== 'string' || path === '')
+      throw new MillpondError('OPTION_INVALID', `redis path: ${show(path)} is no file name of a socket`)
+    return { path }
+  }
+  return { host: checkHost(host, 'host'), port: checkPort(port, 'port') }
+}
+
+/** @throws MillpondError `OPTION_INVALID` for anything but a list of at least one host. */
+export function hostList(list: unknown, option: string, defaultPort: number): { host: string; port: number }[] {
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(list)} is no list of servers: give one such as [{ host, port }]`)
+  }
+  return list.map((one: unknown, index) => {
+    const where = `${option}[${index}]`
+    if (typeof one !== 'object' || one === null) {
+      throw new MillpondError('OPTION_INVALID', `redis ${where}: ${show(one)} is no server: give { host, port }`)
+    }
+    const { host, port = defaultPort, ...rest }: { host?: unknown; port?: unknown } = one
+    const [odd] = Object.keys(rest)
+    if (odd !== undefined) throw new MillpondError('OPTION_INVALID', `redis ${where}: ${show(odd)} is not known: give { host, port }`)
+    return { host: checkHost(host, `${where}.host`), port: checkPort(port, `${where}.port`) }
+  })
+}
+
+function checkHost(host: unknown, option: string): string {
+  if (typeof host === 'string' && host !== '' && !/[\s/@]/.test(host)) return host
+  throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(host)} is no host name: give one such as 'cache.internal', or use url`)
+}
+
+function checkPort(port: unknown, option: string): number {
+  if (typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535) return port
+  throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(port)} is no port: give a whole number from 1 to 65535`)
+}

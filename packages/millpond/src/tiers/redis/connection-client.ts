@@ -1,0 +1,63 @@
+// The client library, told to do what the connection needs and nothing of its own accord.
+import type { Redis, RedisOptions } from 'ioredis'
+import type { Address, RedisSettings } from './options.ts'
+
+/** Between attempts to connect, in milliseconds: grows from the first to the last. */
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 2000
+/** A group that elects a new master is worth asking more often. */
+const LAST_ELECTION_MS = 500
+
+/**
+ * A client that connects when told and comes back after `retry` milliseconds (`null`: never); it queues nothing and sends nothing twice.
+ * The caller chooses the database: a failing SELECT would be passed over, and the commands go to database 0.
+ */
+export function createClient(settings: RedisSettings, Client: typeof Redis, retry: () => number | null): Redis {
+  const { address, template, connectMs, commandMs } = settings
+  const options = {
+    lazyConnect: true,
+    db: 0,
+    keyPrefix: '',
+    protocol: 2,
+    connectTimeout: connectMs,
+    // How long a closed connection waits for the other side to close too, which a dead one never does.
+    disconnectTimeout: 100,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    enableAutoPipelining: false,
+    maxRetriesPerRequest: 0,
+    disableClientInfo: true,
+    keepAlive: 10_000,
+    retryStrategy: retry,
+    role: 'master',
+    sentinelCommandTimeout: commandMs,
+    sentinelRetryStrategy: (attempt) => retryDelay(attempt, true),
+    // Ours (`SentinelWatch`): the client's own would write to the console.
+    failoverDetector: false,
+  } satisfies RedisOptions
+  const client = template === undefined ? new Client({ ...address, ...options }) : template.duplicate(options)
+  // Without a listener the client writes to the console.
+  client.on('error', () => {})
+  return client
+}
+
+export function retryDelay(attempts: number, isElection: boolean): number {
+  const delay = Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempts, 10), isElection ? LAST_ELECTION_MS : LAST_RETRY_MS)
+  return Math.round(delay * (0.75 + Math.random() / 2))
+}
+
+/** What the sentinels are asked with, where the settings name any. */
+export function sentinelsOf({ address, template }: RedisSettings): Address | undefined {
+  if (address.sentinels !== undefined) return address
+  const { sentinels, name, sentinelUsername, sentinelPassword, sentinelTLS } = template?.options ?? {}
+  if (!sentinels || !name) return undefined
+  return {
+    sentinels: sentinels.map(({ host = '127.0.0.1', port = 26_379 }) => ({ host, port })),
+    name,
+    ...(sentinelUsername && { sentinelUsername }),
+    ...(sentinelPassword && { sentinelPassword }),
+    ...(sentinelTLS && { sentinelTLS }),
+  }
+}

@@ -1,0 +1,185 @@
+// The connection to one Redis: known to be up or down at every moment, with our own deadline on each exchange, whatever the client does.
+//
+// "Up" means that the server on this very connection has told its run id: every script carries it, so a server that was replaced
+// behind the same address cannot be taken for the old one. A wire belongs to one connection; when that ends, the wire is dead,
+// and nothing that was begun on it continues on the next.
+import type { Redis } from 'ioredis'
+import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type Connection, closed, failed, type Wire } from './connection.ts'
+import { createClient, retryDelay, sentinelsOf } from './connection-client.ts'
+import { SentinelWatch } from './connection-sentinel.ts'
+import { LiveWire } from './connection-wire.ts'
+import { Deadlines } from './deadlines.ts'
+import type { RedisSettings } from './options.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+/** How long a connection may be silent after a missed deadline before it is given up for a new one. */
+const SILENT_MS = 1000
+
+export class NodeConnection implements Connection {
+  readonly #settings: RedisSettings
+  readonly #Client: typeof Redis
+  #client: Redis | undefined
+  #wire: LiveWire | undefined
+  /** Why there is no wire; undefined before the first attempt has ended. */
+  #down: unknown
+  #hasTried = false
+  #attempts = 0
+  #closed = false
+  #silence: ReturnType<typeof setTimeout> | undefined
+  readonly #waiting = new Set<(wire: LiveWire | undefined) => void>()
+  readonly #deadlines: Deadlines
+  readonly #subscriptions: Subscriptions
+  /** Where Sentinel names the master. */
+  readonly #watch: SentinelWatch | undefined
+
+  /** Connects with the first exchange, not before. */
+  constructor(settings: RedisSettings, client: typeof Redis) {
+    this.#settings = settings
+    this.#Client = client
+    this.#deadlines = new Deadlines(settings.commandMs)
+    this.#subscriptions = new Subscriptions(() => this.#create())
+    const group = sentinelsOf(settings)
+    this.#watch = group && new SentinelWatch(group, client, settings.connectMs, () => this.#moveOn())
+  }
+
+  exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(this.#failed(code, what, undefined))
+    if (this.#client === undefined) this.#connect()
+    const wire = this.#wire
+    // The first attempt is waited for; later ones are not: whoever asks while the server is down is told so.
+    if (wire === undefined && this.#hasTried) return Promise.reject(this.#failed(code, what, this.#down))
+    if (wire?.isSilent) return Promise.reject(this.#failed(code, what, new Error(`no answer for ${Math.round(wire.silentMs)} ms`)))
+    return new Promise((resolve, reject) => {
+      const deadline = this.#deadlines.begin(() => {
+        reject(this.#failed(code, what, new Error(`no answer within ${this.#settings.commandMs} ms`)))
+        this.#suspect()
+      })
+      const work = wire === undefined ? this.#firstWire().then(talk) : talk(wire)
+      work.then(
+        (answer) => {
+          this.#deadlines.end(deadline)
+          this.#wire?.hear()
+          resolve(answer)
+        },
+        (error: unknown) => {
+          this.#deadlines.end(deadline)
+          this.#wire?.hear()
+          if (isReadOnly(error)) this.#client?.disconnect(true)
+          reject(this.#failed(code, what, error))
+        },
+      )
+    })
+  }
+
+  subscribe(channel: string, wake: () => void): () => void {
+    return this.#subscriptions.add(channel, wake)
+  }
+
+  /** Lets what is under way end; each of these has its deadline. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#subscriptions.close()
+    this.#watch?.close()
+    await this.#deadlines.idle()
+    clearTimeout(this.#silence)
+    this.#lose(new MillpondError('CLOSED', '[redis] the tier is closed'))
+    this.#client?.disconnect()
+    this.#client = undefined
+  }
+
+  #firstWire(): Promise<LiveWire> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add((wire) => (wire === undefined ? reject(this.#down) : resolve(wire)))
+    })
+  }
+
+  #connect(): void {
+    const client = this.#create()
+    this.#client = client
+    client.on('error', (error) => {
+      this.#down = error
+      // While no sentinel answers there is no connection that could close.
+      if (this.#watch !== undefined && this.#wire === undefined) this.#lose(error)
+    })
+    client.on('close', () => this.#lose(this.#down ?? new Error('the connection was closed')))
+    client.on('ready', () => void this.#greet(client))
+    this.#watch?.start()
+    // The events tell the same as the rejection.
+    client.connect().catch(() => {})
+  }
+
+  /** Nothing is sent on a new connection before the database is chosen, the run id known and the data loaded. */
+  async #greet(client: Redis): Promise<void> {
+    const timer = setTimeout(() => client.disconnect(true), this.#settings.connectMs)
+    try {
+      const { db } = this.#settings
+      const [, info, role] = await Promise.all([
+        db === 0 ? undefined : client.select(db),
+        client.info('server'),
+        this.#watch && client.info('replication'),
+        client.ping(),
+      ])
+      if (role !== undefined && !role.includes('role:master')) throw new Error('the sentinels named a server that is no master')
+      const serverId = /^run_id:(\S+)/m.exec(info)?.[1]
+      if (serverId === undefined) throw new Error('INFO server names no run_id')
+      this.#wire = new LiveWire(client, serverId)
+      this.#down = undefined
+      this.#hasTried = true
+      this.#attempts = 0
+      this.#release(this.#wire)
+    } catch (error) {
+      this.#down = error
+      client.disconnect(true)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #lose(why: unknown): void {
+    this.#down = why
+    this.#hasTried = true
+    if (this.#wire !== undefined) this.#wire.isAlive = false
+    this.#wire = undefined
+    this.#release(undefined)
+  }
+
+  #release(wire: LiveWire | undefined): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const go of waiting) go(wire)
+  }
+
+  /** A deadline was missed. While nothing at all comes back, nobody else waits; after a while the connection is given up. */
+  #suspect(): void {
+    const wire = this.#wire
+    if (wire === undefined || !wire.suspect(this.#settings.commandMs)) return
+    clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => {
+      if (wire.isAlive && wire.isSilent) this.#client?.disconnect(true)
+    }, SILENT_MS).unref()
+  }
+
+  /** Grows until a server has been greeted: one that accepts and then refuses is no reason to hurry. */
+  #create(): Redis {
+    return createClient(this.#settings, this.#Client, () => (this.#closed ? null : retryDelay(this.#attempts++, this.#watch !== undefined)))
+  }
+
+  /** The sentinels named another master. */
+  #moveOn(): void {
+    if (this.#wire === undefined) return
+    this.#lose(new Error('the sentinels named another master'))
+    this.#attempts = 0
+    this.#client?.disconnect(true)
+    this.#subscriptions.reconnect()
+  }
+
+  #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
+    return this.#closed ? closed(what) : failed(code, what, cause)
+  }
+}
+
+/** A demoted master answers so: the next connection may find the new one. */
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && /^(READONLY|MASTERDOWN)/.test(error.message)
+}

@@ -1,0 +1,67 @@
+// Listens to what the sentinels announce: a new master is known at once, also while the old one still answers as if it were one.
+//
+// A master that the sentinels have demoted closes its connections when it hears of it; until then (it was frozen, or on the wrong side of
+// a cut) it may go on for seconds. Whoever can reach a sentinel leaves it now. Only a hint: the connection asks the sentinels itself.
+import type { Redis } from 'ioredis'
+import type { Address } from './options.ts'
+
+const CHANNEL = '+switch-master'
+const RETRY_MS = 1000
+
+export class SentinelWatch {
+  readonly #group: Address
+  readonly #Client: typeof Redis
+  readonly #connectMs: number
+  readonly #moved: () => void
+  readonly #clients: Redis[] = []
+  #last = ''
+
+  constructor(group: Address, client: typeof Redis, connectMs: number, moved: () => void) {
+    this.#group = group
+    this.#Client = client
+    this.#connectMs = connectMs
+    this.#moved = moved
+  }
+
+  /** Does nothing when it runs already. */
+  start(): void {
+    if (this.#clients.length > 0) return
+    for (const { host, port } of this.#group.sentinels ?? []) {
+      const { sentinelUsername, sentinelPassword, sentinelTLS } = this.#group
+      const client = new this.#Client({
+        host,
+        port,
+        ...(sentinelUsername && { username: sentinelUsername }),
+        ...(sentinelPassword && { password: sentinelPassword }),
+        ...(sentinelTLS && { tls: sentinelTLS }),
+        lazyConnect: true,
+        protocol: 2,
+        connectTimeout: this.#connectMs,
+        disconnectTimeout: 100,
+        enableOfflineQueue: false,
+        enableReadyCheck: false,
+        autoResubscribe: false,
+        maxRetriesPerRequest: 0,
+        disableClientInfo: true,
+        keepAlive: 10_000,
+        retryStrategy: () => RETRY_MS,
+      })
+      client.on('error', () => {})
+      client.on('message', (_channel, text) => this.#hear(text))
+      client.on('ready', () => client.subscribe(CHANNEL).catch(() => client.disconnect(true)))
+      client.connect().catch(() => {})
+      this.#clients.push(client)
+    }
+  }
+
+  close(): void {
+    for (const client of this.#clients.splice(0)) client.disconnect()
+  }
+
+  /** `<name> <old host> <old port> <new host> <new port>`: every sentinel says the same, and once is enough. */
+  #hear(text: string): void {
+    if (text === this.#last || !text.startsWith(`${this.#group.name} `)) return
+    this.#last = text
+    this.#moved()
+  }
+}

@@ -1,0 +1,54 @@
+// One live connection, as exchanges see it.
+import type { Redis } from 'ioredis'
+import type { Argument, Wire } from './connection.ts'
+
+export class LiveWire implements Wire {
+  readonly serverId: string
+  isAlive = true
+  isSilent = false
+  readonly #client: Redis
+  #heardAt = performance.now()
+
+  constructor(client: Redis, serverId: string) {
+    this.#client = client
+    this.serverId = serverId
+  }
+
+  get silentMs(): number {
+    return performance.now() - this.#heardAt
+  }
+
+  call(command: string, args: Argument[]): Promise<unknown> {
+    if (!this.isAlive) return Promise.reject(new Error('the connection was lost meanwhile'))
+    return this.#client.callBuffer(command, args)
+  }
+
+  async callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
+    const answers = await this.settleAll(commands)
+    for (const answer of answers) if (answer instanceof Error) throw answer
+    return answers
+  }
+
+  async settleAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
+    if (!this.isAlive) throw new Error('the connection was lost meanwhile')
+    const [first] = commands
+    // A pipeline of one costs three times a command.
+    if (commands.length < 2) return first === undefined ? [] : [await this.#client.callBuffer(first[0], first.slice(1)).catch(asAnswer)]
+    const answers = await this.#client.pipeline(commands.map((command) => ['callBuffer', ...command])).exec()
+    return (answers ?? []).map(([error, answer]) => error ?? answer)
+  }
+
+  /** Tells whether the server has been silent for as long as one deadline. */
+  suspect(ms: number): boolean {
+    if (!this.isSilent) this.isSilent = this.silentMs >= ms
+    return this.isSilent
+  }
+
+  /** Something came back. */
+  hear(): void {
+    this.#heardAt = performance.now()
+    this.isSilent = false
+  }
+}
+
+const asAnswer = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

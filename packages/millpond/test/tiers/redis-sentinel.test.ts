@@ -1,0 +1,220 @@
+// The Redis tier that follows a Sentinel group: the published suites through it, and failovers of a real group.
+import { randomBytes } from 'node:crypto'
+import { createCache, memory } from 'millpond'
+import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
+import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
+import { change, commitItem, tag } from '../../src/testing/ledger-subject.ts'
+import { until } from '../../src/testing/runner.ts'
+import { describeTier, item } from '../../src/testing/tier.ts'
+import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
+import { describeWith, freePort, type RedisService, type SentinelGroup, startSentinel } from '../services/index.ts'
+
+/** A failover takes a few seconds: the master must be silent, the sentinels agree, the replica begin. */
+const ELECTION_MS = 30_000
+
+describeWith('redis', 'the redis tier through sentinels', () => {
+  let group: SentinelGroup
+  let keyPrefix = ''
+  beforeAll(async () => {
+    group = await startSentinel({ replicas: 1 })
+  }, 60_000)
+  afterAll(() => group.stop())
+
+  const again = async (tuning?: LedgerTuning) =>
+    redis({ sentinels: group.addresses, name: group.name, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+  const open = async (tuning?: LedgerTuning) => {
+    keyPrefix = `test-${randomBytes(4).toString('hex')}:`
+    return again(tuning)
+  }
+
+  describeTier(
+    { describe, it },
+    {
+      name: 'redis through sentinels',
+      open: () => open(),
+      again: () => again(),
+      skips: { usage: 'a server cannot tell the entries of one cache from others without a scan' },
+    },
+  )
+  describeLedger(
+    { describe, it },
+    {
+      name: 'redis through sentinels',
+      open,
+      again,
+      loseRecord: async (namespace) => void (await group.servers[0]?.command('DEL', `${keyPrefix}l:{${namespace}}`)),
+    },
+  )
+})
+
+describeWith('redis', 'the redis tier and the failover of a sentinel group', () => {
+  let group: SentinelGroup
+  const closing: { close(): Promise<unknown> }[] = []
+
+  beforeAll(async () => {
+    group = await startSentinel({ replicas: 2 })
+  }, 60_000)
+  afterEach(async () => {
+    await Promise.all(closing.splice(0).map((one) => one.close()))
+  })
+  afterAll(() => group.stop())
+
+  function open(options: RedisTierOptions = {}): RedisTier {
+    const tier = redis({ sentinels: group.addresses, name: group.name, ...options })
+    closing.push(tier)
+    return tier
+  }
+
+  const masterNow = async (): Promise<RedisService> => {
+    let found: RedisService | undefined
+    await until('a master that all sentinels name', async () => (found = await group.master()) !== undefined, ELECTION_MS)
+    if (found === undefined) throw new Error('the sentinels name no master')
+    return found
+  }
+  const follows = async (master: RedisService): Promise<boolean> => {
+    if ((await masterNow()) === master) return false
+    // Whoever is told to follow cuts its clients off.
+    const info = await master.command('INFO', 'replication').catch(() => '')
+    return String(info).includes('master_link_status:up')
+  }
+
+  /** Through the namespace's ledger: resolves when a step has been taken, and how long the longest refusal took. */
+  async function waitForLedger(tier: RedisTier, namespace: string): Promise<{ epoch: string; longestMs: number }> {
+    let epoch = ''
+    let longestMs = 0
+    const tried = async (): Promise<boolean> => {
+      const began = performance.now()
+      try {
+        epoch = (await tier.ledger.pull(namespace)).position.epoch
+        return true
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+        longestMs = Math.max(longestMs, performance.now() - began)
+        return false
+      }
+    }
+    await until('the ledger to answer', tried, ELECTION_MS)
+    return { epoch, longestMs }
+  }
+
+  test('G6: a frozen master is replaced: calls fail fast meanwhile, the epoch is new, old loads are refused', async () => {
+    const tier = open()
+    const { position } = await tier.ledger.pull('ns')
+    const { position: moved } = await tier.ledger.advance('ns', change([tag('t')]))
+    await tier.write([item('k')])
+    const old = await masterNow()
+    old.pause()
+    try {
+      await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
+      await until('the sentinels to elect', async () => (await masterNow()) !== old, ELECTION_MS)
+      const { epoch, longestMs } = await waitForLedger(tier, 'ns')
+      expect(epoch).not.toBe(position.epoch)
+      expect(longestMs).toBeLessThan(1000)
+      expect(await tier.ledger.commit('ns', [commitItem('late', moved)])).toEqual([false])
+      await tier.write([item('new')])
+      expect((await tier.read(['new']))[0]).toBeDefined()
+      expect((await tier.ledger.advance('ns', change([tag('t')]))).position).toEqual({ epoch, seq: 1 })
+    } finally {
+      old.resume()
+    }
+    await until('the old master to follow', () => follows(old), ELECTION_MS)
+    // Its return moves nobody.
+    const { position: after } = await tier.ledger.pull('ns')
+    expect(after.seq).toBe(1)
+  }, 90_000)
+
+  test('G1, G3: nothing stale after an ack on the new master, in either process; writes work again', async () => {
+    const open = () => {
+      const cache = createCache({
+        name: 'failover',
+        tiers: [memory(), redis({ sentinels: group.addresses, name: group.name })],
+        defaults: { ttl: '5m' },
+      })
+      closing.push(cache)
+      return cache
+    }
+    const [one, two] = [open(), open()]
+    let truth = 1
+    const load = async (): Promise<number> => truth
+    for (const cache of [one, two]) expect(await cache.getOrSet('k', load, { tags: ['t'] })).toBe(1)
+    const old = await masterNow()
+    await old.kill()
+    await until('the sentinels to elect', async () => (await masterNow()) !== old, ELECTION_MS)
+    truth = 2
+    await until(
+      'an invalidation to be acknowledged',
+      () =>
+        one.invalidateTags(['t']).then(
+          ({ isApplied }) => isApplied,
+          () => false,
+        ),
+      ELECTION_MS,
+    )
+    const ackedAt = performance.now()
+    expect(await one.getOrSet('k', load, { tags: ['t'] })).toBe(2)
+    const late: number[] = []
+    await until('all reads of the other process', async () => {
+      const began = performance.now() - ackedAt
+      const value = await two.getOrSet('k', load, { tags: ['t'] })
+      if (began > 500 && value !== 2) late.push(began)
+      return began > 1500
+    })
+    expect(late).toEqual([])
+    await one.set('written', 'after')
+    await until('the other process to see the write', async () => (await two.get('written')) === 'after')
+    await old.restart()
+    await until('the old master to follow', () => follows(old), ELECTION_MS)
+  }, 90_000)
+
+  test('a demoted master is left at once, also one that was frozen and still believes in itself', async () => {
+    const tier = open({ commandTimeout: 100 })
+    const before = (await tier.ledger.pull('ns')).position
+    const old = await masterNow()
+    old.pause()
+    await until('the sentinels to elect', async () => (await masterNow()) !== old, ELECTION_MS)
+    old.resume()
+    const { epoch } = await waitForLedger(tier, 'ns')
+    expect(epoch).not.toBe(before.epoch)
+    const { position } = await tier.ledger.advance('ns', change([tag('t')]))
+    expect(position).toEqual({ epoch, seq: 1 })
+    await until('the old master to follow', () => follows(old), ELECTION_MS)
+    expect((await tier.ledger.pull('ns')).position).toEqual(position)
+  }, 90_000)
+
+  test('I7: followers are woken by the new master', async () => {
+    const tier = open()
+    const other = open()
+    let woken = 0
+    const stop = tier.ledger.follow?.('ns', () => woken++)
+    await until('the subscription to stand', () => woken > 0)
+    await (await masterNow()).command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await until('the subscription to stand again', async () => {
+      const before = woken
+      await other.ledger.advance('ns', change([tag('t')])).catch(() => undefined)
+      await new Promise((resolve) => setImmediate(resolve))
+      return woken > before + 1 || woken > 3
+    })
+    stop?.()
+  }, 30_000)
+
+  test('sentinels that are not there: typed failures, at once after the first; one of several is enough', async () => {
+    const nobody = { host: '127.0.0.1', port: await freePort() }
+    const lost = open({ sentinels: [nobody] })
+    await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringMatching(/sentinel/i) })
+    const began = performance.now()
+    for (let round = 0; round < 20; round++) await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
+    expect(performance.now() - began).toBeLessThan(200)
+    const found = open({ sentinels: [nobody, ...group.addresses.slice(0, 1)] })
+    await found.write([item('k')])
+    expect((await found.read(['k']))[0]).toBeDefined()
+  }, 30_000)
+
+  test('a name that the sentinels do not know is a failure that says so', async () => {
+    const tier = open({ name: 'of-somebody-else' })
+    await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
+  })
+})
+
+function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {
+  return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
+}
