@@ -57,8 +57,7 @@ const tasks: Tasks = {
       const loader = slowLoader(loadMs)
       const loading = subject.getOrSet(key, loader.load, options)
       await loader.begun
-      if (byTag) await subject.invalidateTag?.(tag)
-      else await subject.delete(key)
+      await surely(async () => (byTag ? subject.invalidateTag?.(tag) : subject.delete(key)))
       await loading
       const read = await subject.getOrSet(key, async () => NEW, options)
       if (read?.version !== NEW.version) stale += 1
@@ -76,8 +75,8 @@ const tasks: Tasks = {
     loading = []
   },
   async forget({ subject }, { keys, tag }) {
-    if (tag === undefined) await Promise.all(keys.map((key) => subject.delete(key)))
-    else await subject.invalidateTag?.(tag)
+    if (tag === undefined) await Promise.all(keys.map((key) => surely(() => subject.delete(key))))
+    else await surely(async () => subject.invalidateTag?.(tag))
   },
   async countOld({ subject }, { keys, tag }) {
     const read = await Promise.all(keys.map((key) => subject.getOrSet(key, async () => NEW, tagged(tag))))
@@ -125,7 +124,7 @@ const tasks: Tasks = {
     return { ms: performance.now() - start }
   },
   async hit({ subject }, { key, tags, reads }) {
-    if ((await subject.get(key)) === undefined) await subject.set(key, NEW, tags)
+    if ((await subject.get(key)) === undefined) await surely(() => subject.set(key, NEW, tags))
     for (let read = 0; read < reads; read++) {
       if ((await subject.get(key)) === undefined) throw new Error('that was no hit')
     }
