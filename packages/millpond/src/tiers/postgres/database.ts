@@ -151,7 +151,7 @@ export class Database {
     client.on('error', () => {})
     if (!this.#access.isOwn) return client
     const { commandMs, connectMs } = this.settings
-    const sql = `SET statement_timeout = ${Math.ceil(commandMs)}; SET default_transaction_isolation = 'read committed'`
+    const sql = `SET statement_timeout = ${Math.ceil(commandMs)}; SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan`
     return this.#ask(client, sql, connectMs).then(
       () => client,
       (error: unknown) => {

@@ -9,6 +9,9 @@ import { MAX_PATTERNS } from '../retain.ts'
 
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 
+/** Every statement has one good plan, by index: no planning each time, and none that was made while a table was small. */
+const PLANS = 'SET plan_cache_mode = force_generic_plan SET enable_seqscan = off'
+
 /** @param s the schema's name, quoted. */
 export function functions(s: string): string {
   const identity = `(SELECT m.id || '/' || extract(epoch FROM pg_postmaster_start_time()) || '/' || d.oid || '/' || pg_relation_filenode('${s}.ledger')
@@ -40,8 +43,8 @@ BEGIN
   RETURN r;
 END $$;
 
-CREATE OR REPLACE FUNCTION ${s}.pull(p_ns bytea, p_epoch text, p_seq bigint, p_external boolean, p_most bigint)
-RETURNS TABLE (o_kind text, o_epoch text, o_seq bigint, o_floor bigint, o_lines text) LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION ${s}.pull(p_ns bytea, p_epoch text, p_seq bigint, p_external boolean, p_tail bigint, p_snapshot bigint)
+RETURNS TABLE (o_kind text, o_epoch text, o_seq bigint, o_floor bigint, o_lines text) LANGUAGE plpgsql STABLE ${PLANS} AS $$
 DECLARE
   r ${s}.ledger;
   v_count bigint;
@@ -50,7 +53,7 @@ BEGIN
   -- Nothing is answered where the record must change first: see begin.
   IF r.epoch IS NULL OR r.server IS DISTINCT FROM ${identity} OR (p_external AND NOT r.external) OR (r.epoch = p_epoch AND r.seq < p_seq) THEN RETURN; END IF;
   o_epoch := r.epoch; o_seq := r.seq; o_floor := r.floor;
-  IF r.epoch = p_epoch AND p_seq >= r.oldest - 1 AND r.seq - p_seq <= p_most THEN
+  IF r.epoch = p_epoch AND p_seq >= r.oldest - 1 AND r.seq - p_seq <= p_tail THEN
     o_kind := 'tail';
     SELECT count(*), coalesce(string_agg(l.line, ',' ORDER BY l.seq), '') INTO v_count, o_lines FROM ${s}.line l WHERE l.epoch = r.epoch AND l.seq > p_seq;
     IF v_count = r.seq - p_seq THEN
@@ -59,13 +62,18 @@ BEGIN
     END IF;
   END IF;
   o_kind := 'snapshot';
-  SELECT coalesce(string_agg('[' || t.seq || ',"' || t.mode || '","' || t.kind || '","' || encode(t.name, 'hex') || '",' || t.meta || ']', ',' ORDER BY t.seq), '')
-    INTO o_lines FROM ${s}.target t WHERE t.epoch = r.epoch AND t.seq >= r.floor;
+  -- More than a question may take to answer: the newest, and a floor for this reader alone that stands for the rest.
+  SELECT t.seq INTO v_count FROM ${s}.target t WHERE t.epoch = r.epoch AND t.seq > r.floor ORDER BY t.seq DESC OFFSET p_snapshot LIMIT 1;
+  o_floor := greatest(r.floor, v_count);
+  SELECT coalesce(string_agg('[' || g.seq || ',"' || g.mode || '",' || g.meta || ',"' || g.names || '"]', ',' ORDER BY g.seq), '') INTO o_lines FROM (
+    SELECT t.seq, t.mode, t.meta, string_agg(t.kind || encode(t.name, 'hex'), ' ') AS names FROM ${s}.target t
+    WHERE t.epoch = r.epoch AND t.seq >= r.floor AND (v_count IS NULL OR t.seq > v_count) GROUP BY t.seq, t.mode, t.meta
+  ) AS g;
   RETURN NEXT;
 END $$;
 
 CREATE OR REPLACE FUNCTION ${s}.put(p_epochs text[], p_seqs bigint[], p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[],
-  p_allowed boolean[], p_bodies bytea) RETURNS void LANGUAGE plpgsql AS $$
+  p_allowed boolean[], p_bodies bytea) RETURNS void LANGUAGE plpgsql ${PLANS} AS $$
 BEGIN
   -- In the order of keys, as everywhere: two who lock the same rows must not wait for each other. A length of -1 is gone already.
   IF -1 = ANY (p_lengths) OR false = ANY (p_allowed) THEN
@@ -87,7 +95,7 @@ END $$;
 CREATE OR REPLACE FUNCTION ${s}.advance(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_window bigint, p_most bigint, p_mode text,
   p_kinds text[], p_names bytea[], p_meta text, p_line text, p_line_clear text, p_since_epoch text, p_since bigint, p_drop bytea[],
   p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea, p_channel text, p_message text)
-RETURNS TABLE (o_epoch text, o_seq bigint, o_dropped bigint, o_stored text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (o_epoch text, o_seq bigint, o_dropped bigint, o_stored text) LANGUAGE plpgsql ${PLANS} AS $$
 DECLARE
   r ${s}.ledger := ${s}.open_record(p_lock, p_ns, p_fresh, p_external, NULL, NULL);
   v_now bigint := ${NOW};
@@ -171,7 +179,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION ${s}.commit(p_lock bigint, p_ns bytea, p_epochs text[], p_seqs bigint[], p_targets bytea[], p_leases text[], p_keys bytea[],
-  p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea) RETURNS text LANGUAGE plpgsql AS $$
+  p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea) RETURNS text LANGUAGE plpgsql ${PLANS} AS $$
 DECLARE
   r ${s}.ledger;
   v_now bigint;

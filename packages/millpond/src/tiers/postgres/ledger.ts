@@ -12,6 +12,8 @@ import { lockKey } from './schema.ts'
 const FAILED = 'LEDGER_UNREACHABLE'
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
 const NODE_MS = 3000
+/** The most targets of a snapshot: a process that comes new must have its answer within one deadline. */
+const MAX_SNAPSHOT = 20_000
 /** Longer than any window, and a number that the server takes. */
 const ALWAYS_MS = 1e15
 const ALL: Target = { kind: 'all' }
@@ -44,13 +46,13 @@ export class PostgresLedger implements LedgerStore {
     const ns = bytesOf(namespace)
     const asked = [from?.epoch ?? null, from?.seq ?? 0]
     for (let tries = 0; tries < 3; tries++) {
-      const { rows } = await this.#run(what, this.#statements.pull, [ns, ...asked, this.#external, MAX_TAIL])
+      const { rows } = await this.#run(what, this.#statements.pull, [ns, ...asked, this.#external, MAX_TAIL, MAX_SNAPSHOT])
       if (rows[0] !== undefined) return readAnswer(rows[0])
       // There is no record, or it is another server's, or somebody has seen a later number than it holds: a new epoch begins.
       await this.#run(what, this.#statements.begin, [this.#lock(namespace), ns, newEpoch(), this.#external, ...asked])
     }
     // Only when others destroy the record as often as it is made.
-    return readAnswer((await this.#run(what, this.#statements.pull, [ns, null, 0, this.#external, MAX_TAIL])).rows[0] ?? [])
+    return readAnswer((await this.#run(what, this.#statements.pull, [ns, null, 0, this.#external, MAX_TAIL, MAX_SNAPSHOT])).rows[0] ?? [])
   }
 
   async advance(namespace: string, change: Change): Promise<Advanced> {
@@ -155,7 +157,7 @@ function statementsOf(s: string) {
       .join(', ')})`
   const packed = 'bytea[] integer[] integer[] bigint[] bytea'
   return {
-    pull: statement(`SELECT * FROM ${call('pull', 'bytea text bigint boolean bigint')}`),
+    pull: statement(`SELECT * FROM ${call('pull', 'bytea text bigint boolean bigint bigint')}`),
     begin: statement(`SELECT (${call('open_record', 'bigint bytea text boolean text bigint')}).epoch`),
     advance: statement(
       `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text`)}`,

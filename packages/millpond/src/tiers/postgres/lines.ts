@@ -38,7 +38,7 @@ export function readAnswer(row: Row): Snapshot | Tail {
   if (row[0] === 'tail') {
     return { kind: 'tail', position, floor, lines: items.map((item, index) => readLine(item, position.seq - items.length + 1 + index)) }
   }
-  return { kind: 'snapshot', position, floor, lines: readTargets(items) }
+  return { kind: 'snapshot', position, floor, lines: items.map(readTargets) }
 }
 
 function readLine(item: unknown, seq: number): Line {
@@ -52,22 +52,14 @@ function readLine(item: unknown, seq: number): Line {
   }
 }
 
-/** [number, mode, kind, name in hexadecimal digits, [reason, receipt]], in the order of numbers: grouped by number and mode. */
-function readTargets(items: readonly unknown[]): Line[] {
-  const lines = new Map<string, Line & { readonly targets: Target[] }>()
-  for (const item of items) {
-    const [seq, letter, kind, name, meta]: unknown[] = Array.isArray(item) ? item : []
-    const mode = letter === 'x' ? 'expire' : 'delete'
-    const target = targetOf(String(kind), Buffer.from(String(name), 'hex').toString('utf8'))
-    const known = lines.get(`${seq} ${mode}`)
-    if (known !== undefined) {
-      known.targets.push(target)
-      continue
-    }
-    const [reason, id]: unknown[] = Array.isArray(meta) ? meta : []
-    lines.set(`${seq} ${mode}`, { seq: Number(seq), mode, targets: [target], reason: String(reason ?? 'manual'), id: String(id ?? '') })
-  }
-  return [...lines.values()]
+/** [number, mode, [reason, receipt], kinds and names in hexadecimal digits, a space between], in the order of numbers. */
+function readTargets(item: unknown): Line {
+  const [seq, mode, meta, names]: unknown[] = Array.isArray(item) ? item : []
+  const [reason, id]: unknown[] = Array.isArray(meta) ? meta : []
+  const targets = String(names)
+    .split(' ')
+    .map((text) => targetOf(text.slice(0, 1), Buffer.from(text.slice(1), 'hex').toString('utf8')))
+  return { seq: Number(seq), mode: mode === 'x' ? 'expire' : 'delete', targets, reason: String(reason ?? 'manual'), id: String(id ?? '') }
 }
 
 function targetOf(kind: string, name: string): Target {

@@ -4,7 +4,7 @@ import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { checkNames } from '../../core/options.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
-import type { PostgresPool } from './pool.ts'
+import type { Address, PostgresPool } from './pool.ts'
 import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
 
 export interface PostgresTierOptions extends PostgresSchemaOptions {
@@ -31,18 +31,13 @@ export interface PostgresTierOptions extends PostgresSchemaOptions {
   readonly retain?: RetainOptions
 }
 
-export interface PostgresSettings {
-  readonly url: string | undefined
-  readonly pool: PostgresPool | undefined
-  readonly tls: boolean | ConnectionOptions | undefined
-  readonly poolSize: number
+export interface PostgresSettings extends Address {
   readonly schema: string
   readonly unlogged: boolean
   readonly install: boolean
   readonly notify: boolean
   readonly prepare: boolean
   readonly commandMs: number
-  readonly connectMs: number
   readonly sweepMs: number
   readonly retain: Retain
 }

@@ -2,8 +2,8 @@
 
 import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
+import type { ConnectionOptions } from 'node:tls'
 import { MillpondError } from '../../core/errors.ts'
-import type { PostgresSettings } from './options.ts'
 
 /** What is used of pg's Pool. */
 export interface PostgresPool {
@@ -42,6 +42,15 @@ interface Pg {
   readonly Client: new (options: object) => Listening
 }
 
+/** Where to connect, and how. */
+export interface Address {
+  readonly url: string | undefined
+  readonly pool: PostgresPool | undefined
+  readonly tls: boolean | ConnectionOptions | undefined
+  readonly poolSize: number
+  readonly connectMs: number
+}
+
 export interface Access {
   readonly pool: PostgresPool
   /** Ends the pool where it is ours. */
@@ -65,8 +74,7 @@ function loadPg(): Pg {
 }
 
 /** Connects nothing yet. */
-export function access(settings: PostgresSettings): Access {
-  const { pool, url, tls, poolSize, connectMs } = settings
+export function access({ pool, url, tls, poolSize, connectMs }: Address): Access {
   if (pool !== undefined) return { pool, end: async () => {}, listener: listenerOf(pool), isOwn: false }
   const pg = loadPg()
   const options = {
