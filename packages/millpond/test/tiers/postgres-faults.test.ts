@@ -460,6 +460,22 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     })
   })
 
+  test('G8: of more targets than one answer may hold the newest come, and a floor stands for the rest', async () => {
+    const tier = await opened({ commandTimeout: 10_000 })
+    const names = (step: number) => Array.from({ length: 6000 }, (_, index) => tag(`t${step}/${index}`))
+    for (let step = 1; step <= 5; step++) await tier.ledger.advance('ns', change(names(step)))
+    const snapshot = await tier.ledger.pull('ns')
+    expect(snapshot.lines.map((line) => [line.seq, line.targets.length])).toEqual([
+      [3, 6000],
+      [4, 6000],
+      [5, 6000],
+    ])
+    // An entry of number 1, whose tag moved with number 2, is below the floor; one of number 2 is judged by the lines.
+    expect(snapshot.floor).toBe(2)
+    expect(await tier.ledger.commit('ns', [commitItem('k', { ...snapshot.position, seq: 0 })])).toEqual([true])
+    expect(await tier.ledger.pull('ns', { ...snapshot.position, seq: 4 })).toMatchObject({ kind: 'tail', floor: 0 })
+  })
+
   describe('sweeping', () => {
     test('expired rows, ended leases and histories that nobody names leave the tables', async () => {
       const tier = await opened({ sweepEvery: 10, commandTimeout: 5000 })

@@ -20,7 +20,7 @@ export interface PostgresTierOptions extends PostgresSchemaOptions {
   readonly install?: boolean
   /** `false`: no LISTEN and NOTIFY; other processes then learn of a move when they next ask, within 100 ms. Default `true`. */
   readonly notify?: boolean
-  /** `false`: no prepared statements, for poolers that cannot keep them. Default `true`. */
+  /** `false`: no prepared statements. PgBouncer in transaction mode needs that and `notify: false`. Default `true`. */
   readonly prepare?: boolean
   /** The longest a command may take before it is given up. Default 250 ms. */
   readonly commandTimeout?: Duration
