@@ -40,3 +40,8 @@ async function inUse(): Promise<number> {
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
+
+export interface BytesAnswer extends Bytes {
+  readonly name: string
+  readonly size: number
+}

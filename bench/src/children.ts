@@ -17,11 +17,6 @@ export interface Plan {
   readonly bytesAt: number
 }
 
-export interface BytesAnswer extends Bytes {
-  readonly name: string
-  readonly size: number
-}
-
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
 const run = promisify(execFile)
 

@@ -1,5 +1,5 @@
 // What was measured: nanoseconds per library, workload and round; and the ratios within each round.
-import type { BytesAnswer } from './children.ts'
+import type { BytesAnswer } from './bytes.ts'
 import { type Spread, spread } from './numbers.ts'
 
 export class Results {

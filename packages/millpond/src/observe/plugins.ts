@@ -7,7 +7,11 @@ interface Operation {
 }
 
 /** Times each verb. `report()` gives a latency view per verb. */
-export function timingPlugin(): { readonly name: 'timing'; around<T>(operation: Operation, next: () => Promise<T>): Promise<T>; report(): Record<string, LatencyStats> } {
+export function timingPlugin(): {
+  readonly name: 'timing'
+  around<T>(operation: Operation, next: () => Promise<T>): Promise<T>
+  report(): Record<string, LatencyStats>
+} {
   const histograms = new Map<string, Histogram>()
   return {
     name: 'timing',
@@ -16,8 +20,8 @@ export function timingPlugin(): { readonly name: 'timing'; around<T>(operation: 
       try {
         return await next()
       } finally {
-        let histogram = histograms.get(operation.verb)
-        if (histogram === undefined) histograms.set(operation.verb, (histogram = createHistogram()))
+        const histogram = histograms.get(operation.verb) ?? createHistogram()
+        histograms.set(operation.verb, histogram)
         histogram.record(performance.now() - started)
       }
     },
@@ -26,7 +30,11 @@ export function timingPlugin(): { readonly name: 'timing'; around<T>(operation: 
 }
 
 /** Counts `get` calls that found a value. `report()` gives hits, misses and their ratio. */
-export function hitRatioPlugin(): { readonly name: 'hitRatio'; around<T>(operation: Operation, next: () => Promise<T>): Promise<T>; report(): { hits: number; misses: number; hitRate: number } } {
+export function hitRatioPlugin(): {
+  readonly name: 'hitRatio'
+  around<T>(operation: Operation, next: () => Promise<T>): Promise<T>
+  report(): { hits: number; misses: number; hitRate: number }
+} {
   let hits = 0
   let misses = 0
   return {
