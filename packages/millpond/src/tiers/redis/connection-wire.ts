@@ -7,6 +7,7 @@ export class LiveWire implements Wire {
   isAlive = true
   isSilent = false
   readonly #client: Redis
+  #isGathering = false
   #heardAt = performance.now()
 
   constructor(client: Redis, serverId: string) {
@@ -20,7 +21,20 @@ export class LiveWire implements Wire {
 
   call(command: string, args: Argument[]): Promise<unknown> {
     if (!this.isAlive) return Promise.reject(new Error('the connection was lost meanwhile'))
+    this.#gather()
     return this.#client.callBuffer(command, args)
+  }
+
+  /** What is said within one turn goes out as one write: a write for each command costs more than all the rest of it. */
+  #gather(): void {
+    if (this.#isGathering) return
+    const { stream } = this.#client
+    this.#isGathering = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#isGathering = false
+      stream.uncork()
+    })
   }
 
   async callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
