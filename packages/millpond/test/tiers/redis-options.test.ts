@@ -72,6 +72,47 @@ describe('other options', () => {
     expect(error.message).toMatch(message)
   })
 
+  const one = [{ host: 'a' }]
+  test.each([
+    [{ sentinels: [], name: 'm' }, /sentinels: \[\] is no list of servers: give one such as/],
+    [{ sentinels: one }, /name: undefined .* such as 'mymaster'/],
+    [{ sentinels: one, name: '' }, /name: "" /],
+    [{ name: 'm' }, /name: means nothing without sentinels/],
+    [{ sentinelPassword: 'secret' }, /sentinelPassword: means nothing without sentinels/],
+    [{ sentinels: [{ host: 'a', port: 0 }], name: 'm' }, /sentinels\[0\]\.port: 0 is no port: give a whole number from 1 to 65535/],
+    [{ sentinels: [{ host: 'a b' }], name: 'm' }, /sentinels\[0\]\.host: "a b"/],
+    [{ sentinels: one, name: 'm', host: 'b' }, /host: "b" is given beside sentinels/],
+    [{ sentinels: one, name: 'm', cluster: one }, /cluster: .* is given beside sentinels/],
+    [{ cluster: [] }, /cluster: \[\] is no list of servers/],
+    [{ cluster: one, url: 'redis://a' }, /cluster: .* is given beside url: use one or the other/],
+    [{ cluster: one, port: 6379 }, /port: 6379 is given beside cluster/],
+    [{ cluster: [...one, { host: 'a', port: 65_536 }] }, /cluster\[1\]\.port: 65536/],
+    [{ cluster: one, db: 1 }, /db: 1 is not there in a cluster/],
+  ] as const)('%j', (options, message) => {
+    const error = refusal(options)
+    expect(error.code).toBe('OPTION_INVALID')
+    expect(error.message).toMatch(message)
+    expect(error.message).not.toContain('secret')
+  })
+
+  test('lists of other kinds, as plain JavaScript may pass them', () => {
+    const options = (given: object): RedisTierOptions => given
+    expect(refusal(options({ cluster: 'localhost:6379' })).message).toContain('cluster: "localhost:6379" is no list of servers')
+    expect(refusal(options({ cluster: ['localhost:6379'] })).message).toContain('cluster[0]: "localhost:6379" is no server')
+    expect(refusal(options({ cluster: [{ hots: 'a' }] })).message).toContain('"hots" is not known')
+    expect(refusal(options({ cluster: [{}] })).message).toContain('cluster[0].host: undefined')
+    expect(refusal(options({ sentinels: one, name: 'm', sentinelTls: 'yes' })).message).toContain('sentinelTls: "yes"')
+    expect(refusal(options({ sentinels: one, name: 'm', sentinelPassword: 12_345 })).message).not.toContain('12345')
+  })
+
+  test('a client that is a Cluster sends commands again by itself', async () => {
+    const { Cluster } = await import('ioredis')
+    const client = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })
+    const options = (given: object): RedisTierOptions => given
+    expect(refusal(options({ client })).message).toMatch(/client: is an ioredis Cluster/)
+    client.disconnect()
+  })
+
   test('what a client has options of its own for', async () => {
     const { Redis } = await import('ioredis')
     const client = new Redis({ lazyConnect: true })

@@ -67,7 +67,11 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
 
   const masterNow = async (): Promise<RedisService> => {
     let found: RedisService | undefined
-    await until('a master that all sentinels name', async () => (found = await group.master()) !== undefined, ELECTION_MS)
+    const ask = async (): Promise<boolean> => {
+      found = await group.master()
+      return found !== undefined
+    }
+    await until('a master that all sentinels name', ask, ELECTION_MS)
     if (found === undefined) throw new Error('the sentinels name no master')
     return found
   }

@@ -72,6 +72,11 @@ export class NodeConnection implements Connection {
     })
   }
 
+  /** Known to be there. */
+  get isUp(): boolean {
+    return this.#wire !== undefined && !this.#wire.isSilent
+  }
+
   subscribe(channel: string, wake: () => void): () => void {
     return this.#subscriptions.add(channel, wake)
   }

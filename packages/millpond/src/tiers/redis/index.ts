@@ -1,10 +1,13 @@
 // The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
 import { type Connection, loadClient } from './connection.ts'
+import { ClusterConnection } from './connection-cluster.ts'
 import { NodeConnection } from './connection-node.ts'
 import { RedisLedger } from './ledger.ts'
 import { Names } from './names.ts'
 import { type RedisTierOptions, resolveRedis } from './options.ts'
+import { scanNames } from './scan.ts'
+import { SpreadEntries } from './spread.ts'
 import { restore, store, timeToLive } from './stored.ts'
 
 export type { RetainOptions } from '../retain.ts'
@@ -21,7 +24,6 @@ const FAILED = 'TIER_FAILED'
 const STEP = 2000
 /** An empty batch asks nobody. */
 const NOTHING = Promise.resolve(undefined)
-const SCAN_STEP = '1000'
 
 /**
  * A tier on one Redis or Valkey server (6.2 or later), through ioredis.
@@ -36,8 +38,14 @@ const SCAN_STEP = '1000'
  */
 export function redis(options: RedisTierOptions = {}): RedisTier {
   const settings = resolveRedis(options)
-  const connection = new NodeConnection(settings, loadClient())
   const names = new Names(settings.keyPrefix)
+  const Client = loadClient()
+  if (settings.cluster !== undefined) {
+    const connection = new ClusterConnection(settings, settings.cluster, Client)
+    const entries = new SpreadEntries(connection, names)
+    return new SpreadTier(connection, entries, new RedisLedger(connection, names, settings.retain, entries))
+  }
+  const connection = new NodeConnection(settings, Client)
   return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain))
 }
 
@@ -89,13 +97,12 @@ class SharedTier implements RedisTier {
   /** By SCAN: the server is never held up, and what is written meanwhile may stay (the ledger voids it). */
   async clear(prefix: string): Promise<number> {
     let removed = 0
-    for await (const names of this.#scanNames('clear', prefix)) removed += await this.#unlink(names)
+    for await (const names of scanNames(this.#connection, 'clear', this.#names.match(prefix))) removed += await this.#unlink(names)
     return removed
   }
 
-  /** A key that is there all the while comes at least once; SCAN may name one twice. */
   async *scan(prefix: string): AsyncGenerator<readonly string[]> {
-    for await (const names of this.#scanNames('scan', prefix)) {
+    for await (const names of scanNames(this.#connection, 'scan', this.#names.match(prefix))) {
       const keys = names.flatMap((name) => this.#names.keyOf(name.toString()) ?? [])
       if (keys.length > 0) yield keys
     }
@@ -105,22 +112,53 @@ class SharedTier implements RedisTier {
     return this.#connection.close()
   }
 
-  async *#scanNames(what: string, prefix: string): AsyncGenerator<Buffer[]> {
-    const match = this.#names.match(prefix)
-    let cursor = '0'
-    do {
-      const from = cursor
-      const reply = await this.#connection.exchange(what, FAILED, (wire) => wire.call('SCAN', [from, 'MATCH', match, 'COUNT', SCAN_STEP]))
-      if (!Array.isArray(reply)) throw new TypeError('SCAN answered no list')
-      cursor = String(reply[0])
-      const names: unknown = reply[1]
-      if (Array.isArray(names) && names.length > 0) yield names.filter((name) => Buffer.isBuffer(name))
-    } while (cursor !== '0')
-  }
-
   async #unlink(names: (string | Buffer)[]): Promise<number> {
     const reply = await this.#connection.exchange('drop', FAILED, (wire) => (names.length === 0 ? NOTHING : wire.call('UNLINK', names)))
     return Number(reply ?? 0)
+  }
+}
+
+/** In a cluster. */
+class SpreadTier implements RedisTier {
+  readonly name = 'redis'
+  readonly scope = 'shared'
+  readonly durable = true
+  readonly ledger: RedisLedger
+  readonly #connection: Connection
+  readonly #entries: SpreadEntries
+
+  constructor(connection: Connection, entries: SpreadEntries, ledger: RedisLedger) {
+    this.#connection = connection
+    this.#entries = entries
+    this.ledger = ledger
+  }
+
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const answers: (Stored | undefined)[] = []
+    for (const some of inSteps(keys)) for (const answer of await this.#entries.read(some)) answers.push(answer)
+    return answers
+  }
+
+  async write(items: readonly TierItem[]): Promise<void> {
+    for (const some of inSteps(items)) await this.#entries.write(some)
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    let dropped = 0
+    for (const some of inSteps(keys)) dropped += await this.#entries.drop(some)
+    return dropped
+  }
+
+  clear(prefix: string): Promise<number> {
+    return this.#entries.clear(prefix)
+  }
+
+  scan(prefix: string): AsyncGenerator<readonly string[]> {
+    return this.#entries.scan(prefix)
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
   }
 }
 

@@ -7,7 +7,8 @@ import { MAX_TAIL, type Retain } from '../retain.ts'
 import type { Argument, Connection, Wire } from './connection.ts'
 import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
-import { ADVANCE, COMMIT, LEASE, NODES, PAGE, PULL, RELEASE, REPORT, type Script } from './scripts.ts'
+import { ADVANCE, COMMIT, JUDGE, LEASE, NODES, PAGE, PULL, RELEASE, REPORT, type Script } from './scripts.ts'
+import type { SpreadEntries } from './spread.ts'
 import { store, tailOf, timeToLive } from './stored.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
@@ -22,14 +23,18 @@ export class RedisLedger implements LedgerStore {
   readonly #names: Names
   readonly #retain: Retain
   readonly #pages: PagedSnapshots
+  /** In a cluster: the entries lie apart from the record, and change after it. */
+  readonly #entries: SpreadEntries | undefined
   #external: boolean
 
-  constructor(connection: Connection, names: Names, retain: Retain) {
+  constructor(connection: Connection, names: Names, retain: Retain, entries?: SpreadEntries) {
     this.#connection = connection
     this.#names = names
     this.#retain = retain
     this.#pages = new PagedSnapshots((namespace, after) => this.#page(namespace, after))
-    this.#external = retain.externalTiers
+    this.#entries = entries
+    // No step drops the entries of a cluster for certain: they count as copies in another tier.
+    this.#external = retain.externalTiers || entries !== undefined
   }
 
   coverOtherTiers(): void {
@@ -42,14 +47,27 @@ export class RedisLedger implements LedgerStore {
     return this.#pages.pull(namespace, reply.position, (position) => this.#ask(namespace, position))
   }
 
-  advance(namespace: string, change: Change): Promise<Advanced> {
+  async advance(namespace: string, change: Change): Promise<Advanced> {
+    if (this.#entries === undefined) return this.#advance(namespace, change)
+    const { drop, write, unmovedSince } = change
+    const advanced = await this.#advance(namespace, { ...change, drop: [] })
+    const isAllowed = (index: number): boolean => advanced.stored?.[index] ?? true
+    // What may not be written is dropped, as a single server does.
+    const items = write.map((item, index) => ({ ...item, asOf: advanced.position, ...(!isAllowed(index) && { expiresAt: 0 }) }))
+    const { dropped, stored } = await this.#entries.settle(`advance ${namespace}`, FAILED, drop, items)
+    return { ...advanced, dropped, ...(unmovedSince && { stored: stored.map((was, index) => was && isAllowed(index)) }) }
+  }
+
+  #advance(namespace: string, change: Change): Promise<Advanced> {
     const { drop, write, targets, unmovedSince } = change
-    const keys = [this.#names.record(namespace)]
+    const bodies = this.#entries === undefined ? write : []
+    const record = this.#names.record(namespace)
+    const keys = [record]
     for (const key of drop) keys.push(this.#names.entry(key))
-    for (const item of write) keys.push(this.#names.entry(item.key))
+    for (const item of bodies) keys.push(this.#names.entry(item.key))
     const texts = targets.map(targetText)
     const now = Date.now()
-    return this.#connection.exchange(`advance ${namespace}`, FAILED, async (wire) => {
+    const talk = async (wire: Wire): Promise<Advanced> => {
       const args: Argument[] = [
         ...this.#common(wire),
         this.#retain.windowMs === Number.POSITIVE_INFINITY ? 1e15 : this.#retain.windowMs,
@@ -62,17 +80,20 @@ export class RedisLedger implements LedgerStore {
         unmovedSince?.seq ?? 0,
         drop.length,
         texts.length,
+        write.length,
       ]
       for (const text of texts) args.push(text)
-      for (const item of write) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
+      for (const item of bodies) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
       const [epoch, seq, dropped, allowed] = list(await run(wire, ADVANCE, keys, args))
       const advanced = { position: { epoch: String(epoch), seq: Number(seq) }, dropped: Number(dropped) }
       return unmovedSince === undefined ? advanced : { ...advanced, stored: list(allowed).map((verdict) => verdict === 1) }
-    })
+    }
+    return this.#connection.exchange(`advance ${namespace}`, FAILED, talk, record)
   }
 
   async commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]> {
     if (items.length === 0) return []
+    if (this.#entries !== undefined) return this.#commitApart(namespace, items, this.#entries)
     const keys = [this.#names.record(namespace)]
     for (const item of items) keys.push(this.#names.entry(item.key), this.#names.lease(namespace, item.target))
     const now = Date.now()
@@ -85,15 +106,33 @@ export class RedisLedger implements LedgerStore {
     })
   }
 
+  /** The verdict is the ledger's. An entry whose server does not answer is valid and not there, like one that was evicted. */
+  async #commitApart(namespace: string, items: readonly CommitItem[], entries: SpreadEntries): Promise<boolean[]> {
+    const record = this.#names.record(namespace)
+    const keys = [record, ...items.map(({ target }) => this.#names.lease(namespace, target))]
+    const talk = async (wire: Wire): Promise<boolean[]> => {
+      const args: Argument[] = this.#common(wire)
+      for (const { asOf, target, lease } of items) args.push(asOf.epoch, asOf.seq, target, lease ?? '')
+      return list(await run(wire, JUDGE, keys, args)).map((verdict) => verdict === 1)
+    }
+    const verdicts = await this.#connection.exchange(`commit ${namespace}`, FAILED, talk, record)
+    const good = items.filter((_, index) => verdicts[index])
+    await entries.settle(`commit ${namespace}`, FAILED, [], good)
+    return verdicts
+  }
+
   lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
-    return this.#connection.exchange<LeaseAnswer>(`lease ${namespace}`, FAILED, async (wire) => {
-      const left = Number(await run(wire, LEASE, [this.#names.lease(namespace, key)], [id, Math.max(1, Math.ceil(ms))]))
+    const name = this.#names.lease(namespace, key)
+    const talk = async (wire: Wire): Promise<LeaseAnswer> => {
+      const left = Number(await run(wire, LEASE, [name], [id, Math.max(1, Math.ceil(ms))]))
       return left < 0 ? { granted: true } : { granted: false, leftMs: left }
-    })
+    }
+    return this.#connection.exchange(`lease ${namespace}`, FAILED, talk, name)
   }
 
   async release(namespace: string, key: string, id: string): Promise<void> {
-    await this.#connection.exchange(`release ${namespace}`, FAILED, (wire) => run(wire, RELEASE, [this.#names.lease(namespace, key)], [id]))
+    const name = this.#names.lease(namespace, key)
+    await this.#connection.exchange(`release ${namespace}`, FAILED, (wire) => run(wire, RELEASE, [name], [id]), name)
   }
 
   follow(namespace: string, wake: () => void): () => void {
@@ -101,14 +140,15 @@ export class RedisLedger implements LedgerStore {
   }
 
   async report(namespace: string, id: string, { epoch, seq }: Position): Promise<void> {
-    await this.#connection.exchange(`report ${namespace}`, FAILED, (wire) =>
-      run(wire, REPORT, [this.#names.nodes(namespace)], [id, epoch, seq, NODE_MS]),
-    )
+    const name = this.#names.nodes(namespace)
+    const talk = (wire: Wire): Promise<unknown> => run(wire, REPORT, [name], [id, epoch, seq, NODE_MS])
+    await this.#connection.exchange(`report ${namespace}`, FAILED, talk, name)
   }
 
   async nodes(namespace: string): Promise<readonly LedgerNode[]> {
     const keys = [this.#names.record(namespace), this.#names.nodes(namespace)]
-    const reply = await this.#connection.exchange(`nodes ${namespace}`, FAILED, (wire) => run(wire, NODES, keys, [wire.serverId, NODE_MS]))
+    const talk = (wire: Wire): Promise<unknown> => run(wire, NODES, keys, [wire.serverId, NODE_MS])
+    const reply = await this.#connection.exchange(`nodes ${namespace}`, FAILED, talk, keys[0])
     const texts = list(reply)
     const nodes: LedgerNode[] = []
     for (let at = 0; at + 2 < texts.length; at += 3) {
@@ -118,17 +158,18 @@ export class RedisLedger implements LedgerStore {
   }
 
   #ask(namespace: string, from: Position | undefined): Promise<PullReply> {
-    return this.#connection.exchange(`pull ${namespace}`, FAILED, async (wire) => {
+    const record = this.#names.record(namespace)
+    const talk = async (wire: Wire): Promise<PullReply> => {
       const args = [...this.#common(wire), from?.epoch ?? '', from?.seq ?? 0, MAX_TAIL, MAX_AT_ONCE]
-      return readReply(await run(wire, PULL, [this.#names.record(namespace)], args))
-    })
+      return readReply(await run(wire, PULL, [record], args))
+    }
+    return this.#connection.exchange(`pull ${namespace}`, FAILED, talk, record)
   }
 
   async #page(namespace: string, after = '0'): Promise<Page> {
     const args = [after, MAX_AT_ONCE]
-    const reply = await this.#connection.exchange(`pull ${namespace}`, FAILED, (wire) =>
-      run(wire, PAGE, [this.#names.record(namespace)], args),
-    )
+    const record = this.#names.record(namespace)
+    const reply = await this.#connection.exchange(`pull ${namespace}`, FAILED, (wire) => run(wire, PAGE, [record], args), record)
     const [next, targets] = list(reply).map(String)
     return { lines: linesOf(readPairs(targets), 0), next: next === '0' ? undefined : next }
   }

@@ -2,7 +2,8 @@
 
 /** The braces are a hash tag: in a cluster a namespace's record and leases share a slot. What would end the tag early is encoded. */
 function slot(namespace: string): string {
-  return `{${namespace.replace(/[%{}]/g, encodeURIComponent)}}`
+  // An empty tag would be none.
+  return `{${namespace.replace(/[%{}]/g, encodeURIComponent) || '%'}}`
 }
 
 export class Names {

@@ -26,7 +26,9 @@ export interface RedisTierOptions {
   readonly sentinelPassword?: string
   /** TLS to the sentinels; `tls` is for the servers that they name. Default off. */
   readonly sentinelTls?: boolean | ConnectionOptions
-  /** Default 0. */
+  /** Some servers of a Redis Cluster, instead of one server: the others are found through them. */
+  readonly cluster?: readonly RedisHost[]
+  /** Default 0, the only one of a cluster. */
   readonly db?: number
   readonly username?: string
   readonly password?: string
@@ -46,6 +48,8 @@ export interface RedisTierOptions {
 export interface RedisSettings {
   readonly address: Address
   readonly template: Redis | undefined
+  /** Where to ask for the servers of a cluster. */
+  readonly cluster: readonly { readonly host: string; readonly port: number }[] | undefined
   readonly db: number
   readonly keyPrefix: string
   readonly commandMs: number
@@ -63,6 +67,7 @@ const NAMES = new Set([
   'sentinelUsername',
   'sentinelPassword',
   'sentinelTls',
+  'cluster',
   'db',
   'username',
   'password',
@@ -74,7 +79,7 @@ const NAMES = new Set([
   'retain',
 ])
 /** Ways to say where the servers are: one of them. */
-const WAYS = ['url', 'client', 'sentinels', 'host', 'port', 'path'] as const
+const WAYS = ['url', 'client', 'sentinels', 'cluster', 'host', 'port', 'path'] as const
 const SECRETS = ['username', 'password', 'sentinelUsername', 'sentinelPassword'] as const
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
@@ -92,10 +97,16 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   }
   const fromUrl = options.url === undefined ? undefined : parseUrl(options.url)
   const group = sentinelGroup(options)
+  const cluster = options.cluster === undefined ? undefined : hostList(options.cluster, 'cluster', 6379)
+  const db = checkDb(options.db ?? fromUrl?.db ?? client?.options.db ?? 0)
+  if (cluster !== undefined && db !== 0) {
+    throw new MillpondError('OPTION_INVALID', `redis db: ${db} is not there in a cluster, which has database 0 alone: use keyPrefix`)
+  }
   return {
     address: { ...(fromUrl?.address ?? group ?? byName(options)), ...credentials(options), ...tls(options.tls) },
     template: client,
-    db: checkDb(options.db ?? fromUrl?.db ?? client?.options.db ?? 0),
+    cluster,
+    db,
     keyPrefix,
     commandMs: positive(options.commandTimeout ?? 250, 'commandTimeout'),
     connectMs: positive(options.connectTimeout ?? 1000, 'connectTimeout'),
@@ -116,7 +127,10 @@ function checkClient(options: RedisTierOptions, client: Redis): void {
     throw new MillpondError('OPTION_INVALID', `redis client: ${show(typeof client)} is no ioredis client: pass new Redis(...), or use url`)
   }
   if (client.isCluster) {
-    throw new MillpondError('OPTION_INVALID', 'redis client: is an ioredis Cluster, which sends commands again by itself: pass new Redis(...)')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'redis client: is an ioredis Cluster, which sends commands again by itself: pass new Redis(...)',
+    )
   }
   const own = (['username', 'password', 'tls'] as const).find((name) => options[name] !== undefined)
   if (own === undefined) return

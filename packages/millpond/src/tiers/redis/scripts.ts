@@ -98,8 +98,9 @@ return { step[1], targetsIn(step[2]) }
 
 /**
  * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
- * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, targets,
+ * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, targets,
  * then milliseconds to live ('' for ever, '0' for gone) and body of each write. Answers epoch, number, drops, and for each write 1 where it was stored.
+ * In a cluster the entries lie elsewhere: there is no key but the record, nothing is dropped or written here, and writes are only judged.
  */
 export const ADVANCE = script(`
 local R = find() or begin()
@@ -111,8 +112,8 @@ local now = milliseconds()
 local allowed = {}
 local known = ARGV[10] == R.e and since <= R.s and since >= R.f and since >= R.c
   and seqOf(redis.call('HGET', L, 'tda')) <= since and seqOf(redis.call('HGET', L, 'txa')) <= since
-for i = 1, #KEYS - drops - 1 do
-  local target = i <= count and ARGV[13 + i] or ''
+for i = 1, tonumber(ARGV[14]) do
+  local target = i <= count and ARGV[14 + i] or ''
   if ARGV[10] == '' or string.sub(target, 1, 1) ~= 'k' then allowed[i] = 1
   elseif not known then allowed[i] = 0
   else
@@ -124,7 +125,7 @@ R.s = R.s + 1
 
 local targets, cleared, patterns = {}, false, 0
 for i = 1, count do
-  local target = ARGV[13 + i]
+  local target = ARGV[14 + i]
   targets[i] = target
   local kind = string.sub(target, 1, 1)
   if kind == 'a' then cleared = true end
@@ -203,7 +204,7 @@ local dropped = 0
 for first = 2, drops + 1, 1000 do
   dropped = dropped + redis.call('UNLINK', unpack(KEYS, first, math.min(first + 999, drops + 1)))
 end
-local at = 13 + count
+local at = 14 + count
 for i = drops + 2, #KEYS do
   local ms, body = ARGV[at + 1], R.e .. ':' .. num(R.s) .. ':' .. ARGV[at + 2]
   if ms == '0' or allowed[i - drops - 1] == 0 then redis.call('UNLINK', KEYS[i])
@@ -215,21 +216,25 @@ if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], num(R.s)) end
 return { R.e, num(R.s), dropped, allowed }
 `)
 
+/** Whether an item of COMMIT may be stored: its epoch, number, key target and lease, and the lease's key. */
+const MAY_COMMIT = `
+local function mayCommit(R, epoch, number, name, lease, leaseKey)
+  local seq = tonumber(number)
+  if not R or epoch ~= R.e or seq > R.s or seq < R.f or seq < R.c then return false end
+  for _, value in ipairs({ redis.call('HGET', L, 'tdk' .. name), redis.call('HGET', L, 'txk' .. name), redis.call('HGET', L, 'tda'), redis.call('HGET', L, 'txa') }) do
+    if seqOf(value) > seq then return false end
+  end
+  return lease == '' or redis.call('GET', leaseKey) == lease
+end
+`
+
 /** KEYS after the record: entry and lease of each item. ARGV after the prelude's, for each item: epoch, number, key target, lease, milliseconds to live, stored form. */
-export const COMMIT = script(`
+export const COMMIT = script(`${MAY_COMMIT}
 local R = find()
 local out = {}
 for item = 1, (#KEYS - 1) / 2 do
   local at = 3 + (item - 1) * 6
-  local seq = tonumber(ARGV[at + 2])
-  local ok = R and ARGV[at + 1] == R.e and seq <= R.s and seq >= R.f and seq >= R.c
-  if ok then
-    local name = ARGV[at + 3]
-    for _, value in ipairs({ redis.call('HGET', L, 'tdk' .. name), redis.call('HGET', L, 'txk' .. name), redis.call('HGET', L, 'tda'), redis.call('HGET', L, 'txa') }) do
-      if seqOf(value) > seq then ok = false end
-    end
-  end
-  if ok and ARGV[at + 4] ~= '' then ok = redis.call('GET', KEYS[item * 2 + 1]) == ARGV[at + 4] end
+  local ok = mayCommit(R, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], KEYS[item * 2 + 1])
   if ok then
     local ms = ARGV[at + 5]
     if ms == '' then redis.call('SET', KEYS[item * 2], ARGV[at + 6])
@@ -239,6 +244,33 @@ for item = 1, (#KEYS - 1) / 2 do
   out[item] = ok and 1 or 0
 end
 return out
+`)
+
+/** COMMIT where the entries lie elsewhere: judges only. KEYS after the record: the lease of each item. ARGV for each item: epoch, number, key target, lease. */
+export const JUDGE = script(`${MAY_COMMIT}
+local R = find()
+local out = {}
+for item = 1, #KEYS - 1 do
+  local at = 3 + (item - 1) * 4
+  out[item] = mayCommit(R, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], KEYS[item + 1]) and 1 or 0
+end
+return out
+`)
+
+/**
+ * KEYS: an entry that lies apart from the record. ARGV: epoch, number, milliseconds to live, stored form. A write may arrive late: it never lies over
+ * an entry of a later number. Numbers of two epochs cannot be compared, and readers believe only one of them. Answers 1 where it was stored.
+ */
+export const PUT: Script = plain(`
+local old = redis.pcall('GETRANGE', KEYS[1], 0, 99)
+if type(old) == 'string' then
+  local epoch, seq = string.match(old, '^([%w_-]+):(%d+):')
+  if epoch == ARGV[1] and tonumber(seq) > tonumber(ARGV[2]) then return 0 end
+end
+if ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[4])
+elseif ARGV[3] == '0' then redis.call('UNLINK', KEYS[1])
+else redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3]) end
+return 1
 `)
 
 /** KEYS: the lease. ARGV: id, milliseconds. Answers -1 when granted, else how long the holder has left. */

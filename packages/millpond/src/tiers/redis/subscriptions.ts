@@ -32,6 +32,14 @@ export class Subscriptions {
     this.#client?.disconnect(true)
   }
 
+  /** The client has ended and does not come back: another takes its place. */
+  replace(client: Redis): void {
+    if (this.#client !== client) return
+    this.#client = undefined
+    const [channel] = this.#channels.keys()
+    if (channel !== undefined) this.#listen(channel)
+  }
+
   close(): void {
     this.#channels.clear()
     this.#client?.disconnect()

@@ -1,0 +1,17 @@
+// Names in a server, step by step.
+import type { Connection } from './connection.ts'
+
+const SCAN_STEP = '1000'
+
+/** By SCAN: the server is never held up; a name that is there all the while comes at least once, and may come twice. */
+export async function* scanNames(server: Connection, what: string, match: string): AsyncGenerator<Buffer[]> {
+  let cursor = '0'
+  do {
+    const from = cursor
+    const reply = await server.exchange(what, 'TIER_FAILED', (wire) => wire.call('SCAN', [from, 'MATCH', match, 'COUNT', SCAN_STEP]))
+    if (!Array.isArray(reply)) throw new TypeError('SCAN answered no list')
+    cursor = String(reply[0])
+    const names: unknown = reply[1]
+    if (Array.isArray(names) && names.length > 0) yield names.filter((name) => Buffer.isBuffer(name))
+  } while (cursor !== '0')
+}

@@ -1,0 +1,105 @@
+// Entries in a cluster: each on the server of its own slot, apart from the ledger's record.
+//
+// The ledger has spoken before anything is dropped or written here, and readers judge by it: a drop or a write that fails or comes late leaves an entry
+// that nobody believes, because the ledger keeps its key targets (as for tiers beside its own). What must not happen is that a late
+// write lies over a later one: so every write names its number, and the server compares.
+
+import type { Stored, TierItem } from '../../core/contracts.ts'
+import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { type ClusterConnection, type KeyCommand, scriptCommand } from './connection-cluster.ts'
+import type { Names } from './names.ts'
+import { scanNames } from './scan.ts'
+import { PUT } from './scripts.ts'
+import { restore, store, timeToLive } from './stored.ts'
+
+const FAILED = 'TIER_FAILED'
+
+export class SpreadEntries {
+  readonly #connection: ClusterConnection
+  readonly #names: Names
+
+  constructor(connection: ClusterConnection, names: Names) {
+    this.#connection = connection
+    this.#names = names
+  }
+
+  /** What a server did not answer counts as absent, unless none did. */
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const commands = keys.map((key): KeyCommand => {
+      const name = this.#names.entry(key)
+      // A key of another type is no error to MGET.
+      return { key: name, words: ['MGET', name] }
+    })
+    const replies = await this.#connection.each('read', FAILED, commands)
+    const now = Date.now()
+    return replies.map((reply) => restore(Array.isArray(reply) ? reply[0] : undefined, now))
+  }
+
+  async write(items: readonly TierItem[]): Promise<void> {
+    await this.#all('write', FAILED, this.#puts(items))
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    return this.#unlink(keys.map((key) => this.#names.entry(key)))
+  }
+
+  async clear(prefix: string): Promise<number> {
+    let removed = 0
+    for await (const names of this.#scan('clear', prefix)) removed += await this.#unlink(names.map(String))
+    return removed
+  }
+
+  async *scan(prefix: string): AsyncGenerator<readonly string[]> {
+    for await (const names of this.#scan('scan', prefix)) {
+      const keys = names.flatMap((name) => this.#names.keyOf(name.toString()) ?? [])
+      if (keys.length > 0) yield keys
+    }
+  }
+
+  /**
+   * After the ledger has moved: drops, then writes, as far as the servers answer.
+   */
+  async settle(
+    what: string,
+    code: ErrorCode,
+    drop: readonly string[],
+    write: readonly TierItem[],
+  ): Promise<{ readonly dropped: number; readonly stored: readonly boolean[] }> {
+    const commands = [...drop.map((key) => unlink(this.#names.entry(key))), ...this.#puts(write)]
+    if (commands.length === 0) return { dropped: 0, stored: [] }
+    const replies = await this.#connection.each(what, code, commands).catch((error: unknown) => {
+      if (error instanceof MillpondError) return commands.map(() => error)
+      throw error
+    })
+    const counts = replies.map((reply) => (reply instanceof Error ? 0 : Number(reply)))
+    return {
+      dropped: counts.slice(0, drop.length).reduce((sum, one) => sum + one, 0),
+      stored: counts.slice(drop.length).map((count) => count === 1),
+    }
+  }
+
+  #puts(items: readonly TierItem[]): KeyCommand[] {
+    const now = Date.now()
+    return items.map(({ key, body, expiresAt, asOf }) =>
+      scriptCommand(PUT, this.#names.entry(key), [asOf.epoch, asOf.seq, timeToLive(expiresAt, now), store(asOf, body, expiresAt)]),
+    )
+  }
+
+  async #unlink(names: readonly string[]): Promise<number> {
+    const replies = await this.#all('drop', FAILED, names.map(unlink))
+    return replies.reduce<number>((sum, reply) => sum + Number(reply), 0)
+  }
+
+  async #all(what: string, code: ErrorCode, commands: readonly KeyCommand[]): Promise<unknown[]> {
+    const replies = await this.#connection.each(what, code, commands)
+    for (const reply of replies) if (reply instanceof Error) throw reply
+    return replies
+  }
+
+  async *#scan(what: string, prefix: string): AsyncGenerator<Buffer[]> {
+    const match = this.#names.match(prefix)
+    for (const master of await this.#connection.masters(what, FAILED)) yield* scanNames(master, what, match)
+  }
+}
+
+const unlink = (name: string): KeyCommand => ({ key: name, words: ['UNLINK', name] })

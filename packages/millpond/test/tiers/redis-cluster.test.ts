@@ -1,0 +1,134 @@
+// The Redis tier on a real cluster: the published suites, and what is particular to it.
+import { randomBytes } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
+import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
+import { change, key } from '../../src/testing/ledger-subject.ts'
+import { until } from '../../src/testing/runner.ts'
+import { describeTier, item, oddKeys } from '../../src/testing/tier.ts'
+import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
+import { slotOf } from '../../src/tiers/redis/slots.ts'
+import { type ClusterGroup, describeWith, freePort, type RedisService, startCluster } from '../services/index.ts'
+
+describeWith('redis', 'the redis tier on a cluster', () => {
+  let cluster: ClusterGroup
+  let keyPrefix = ''
+  const closing: { close(): Promise<unknown> }[] = []
+
+  beforeAll(async () => {
+    cluster = await startCluster({ nodeTimeoutMs: 2000 })
+  }, 90_000)
+  afterEach(async () => {
+    await Promise.all(closing.splice(0).map((one) => one.close()))
+  })
+  afterAll(() => cluster.stop())
+
+  const again = async (tuning?: LedgerTuning) =>
+    redis({ cluster: cluster.addresses.slice(0, 2), keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+  const open = async (tuning?: LedgerTuning) => {
+    keyPrefix = `test-${randomBytes(4).toString('hex')}:`
+    return again(tuning)
+  }
+  const tierOf = (options: RedisTierOptions = {}): RedisTier => {
+    const tier = redis({ cluster: cluster.addresses, keyPrefix: `test-${randomBytes(4).toString('hex')}:`, ...options })
+    closing.push(tier)
+    return tier
+  }
+  const ownerOf = async (name: string): Promise<RedisService> => {
+    const owner = await cluster.ownerOf(name)
+    if (owner === undefined) throw new Error(`nobody owns ${name}`)
+    return owner
+  }
+
+  describeTier(
+    { describe, it },
+    {
+      name: 'redis on a cluster',
+      open: () => open(),
+      again: () => again(),
+      skips: { usage: 'a server cannot tell the entries of one cache from others without a scan' },
+    },
+  )
+  describeLedger(
+    { describe, it },
+    {
+      name: 'redis on a cluster',
+      open,
+      again,
+      loseRecord: async (namespace) => {
+        const name = `${keyPrefix}l:{${namespace}}`
+        await (await ownerOf(name)).command('DEL', name)
+      },
+      skips: {
+        'keys-pruned':
+          'entries lie apart from the record, so that no step drops them for certain: key targets are kept, and the floor rises instead (case external)',
+        'external-later': 'entries always count as copies beside the record',
+      },
+    },
+  )
+
+  test('G1: a write that comes late does not lie over a later one; another epoch does not stand in the way', async () => {
+    const tier = tierOf()
+    const stored = async () => {
+      const [one] = await tier.read(['k'])
+      return one && [new TextDecoder().decode(one.body), one.asOf.epoch, one.asOf.seq]
+    }
+    await tier.write([item('k', 'nine', Number.POSITIVE_INFINITY, 9)])
+    await tier.write([item('k', 'late', Number.POSITIVE_INFINITY, 8)])
+    expect(await stored()).toEqual(['nine', 'e0', 9])
+    await tier.write([item('k', 'late', 0, 8)])
+    expect(await stored()).toEqual(['nine', 'e0', 9])
+    await tier.write([{ ...item('k', 'same'), asOf: { epoch: 'e0', seq: 9 } }])
+    expect(await stored()).toEqual(['same', 'e0', 9])
+    await tier.write([{ ...item('k', 'reborn'), asOf: { epoch: 'e1', seq: 1 } }])
+    expect(await stored()).toEqual(['reborn', 'e1', 1])
+    await tier.write([{ ...item('k', 'gone', 0), asOf: { epoch: 'e1', seq: 2 } }])
+    expect(await stored()).toBeUndefined()
+  })
+
+  test('G22: a key of another type reads as nothing, and is replaced by a write', async () => {
+    const tier = tierOf({ keyPrefix: 'odd:' })
+    await (await ownerOf('odd:e:k')).command('HSET', 'odd:e:k', 'a', 'b')
+    expect(await tier.read(['k'])).toEqual([undefined])
+    await tier.write([item('k')])
+    expect((await tier.read(['k']))[0]).toBeDefined()
+  })
+
+  test('I7: a follower is woken by a step that another server took', async () => {
+    const tier = tierOf({ keyPrefix: 'wake:' })
+    const other = tierOf({ keyPrefix: 'wake:' })
+    for (const namespace of ['a', 'b', 'c', 'd']) {
+      let woken = 0
+      const stop = tier.ledger.follow?.(namespace, () => woken++)
+      await until('the follower to be woken', async () => {
+        await other.ledger.advance(namespace, change([key('k')]))
+        return woken > 1
+      })
+      stop?.()
+    }
+  })
+
+  test('servers that are not there: typed failures, at once after the first; one of several is enough', async () => {
+    const nobody = { host: '127.0.0.1', port: await freePort() }
+    const lost = tierOf({ cluster: [nobody] })
+    await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringContaining('ECONNREFUSED') })
+    const began = performance.now()
+    for (let round = 0; round < 20; round++) {
+      await expect(lost.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
+      await expect(lost.ledger.pull('ns')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    }
+    expect(performance.now() - began).toBeLessThan(250)
+    const found = tierOf({ cluster: [nobody, ...cluster.addresses.slice(0, 1)] })
+    await found.write([item('k')])
+    expect((await found.read(['k']))[0]).toBeDefined()
+  })
+
+  test('a name has the slot that the servers say', async () => {
+    const [node] = cluster.nodes
+    const names = [...oddKeys.slice(0, 30), 'a{b}c', 'a{}c', '{a', 'a}', '{a}{b}', '{{a}}', 'x{a b}y', 'é{é}', '{%}']
+    for (const name of names) expect([name, slotOf(name)]).toEqual([name, await node?.command('CLUSTER', 'KEYSLOT', name)])
+  })
+})
+
+function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {
+  return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
+}
