@@ -115,6 +115,37 @@ describe('files of others', () => {
     expect(beside(path)).toEqual([basename(path)])
   })
 
+  test('a file of an older schema gets what is new, and keeps what it holds', async () => {
+    const path = file()
+    const before = sqlite({ path })
+    const { position } = await before.ledger.advance('ns', nothing)
+    await before.write([item('k', 'kept')])
+    await before.close()
+    const older = openRaw(path)
+    older.exec('DROP TABLE node; PRAGMA user_version = 1')
+    older.close()
+    const tier = sqlite({ path })
+    expect(await text(tier, 'k')).toBe('kept')
+    expect((await tier.ledger.pull('ns', position)).position).toEqual(position)
+    await tier.ledger.report?.('ns', 'me', position)
+    expect(await tier.ledger.nodes?.('ns')).toMatchObject([{ id: 'me', seq: 1 }])
+    await tier.close()
+  })
+
+  test('G24: a write that was prepared in a history which the file has lost counts as late', async () => {
+    const tier = sqlite({ path: file() })
+    const { position } = await tier.ledger.pull('ns')
+    const { stored } = await tier.ledger.advance('ns', {
+      ...nothing,
+      targets: [{ kind: 'key', key: 'k' }],
+      write: [item('k', 'late')],
+      unmovedSince: { ...position, seq: 7 },
+    })
+    expect(stored).toEqual([false])
+    expect(await text(tier, 'k')).toBeUndefined()
+    await tier.close()
+  })
+
   test('a newer schema is refused and left as it was', async () => {
     const path = file()
     await sqlite({ path }).close()
@@ -124,7 +155,7 @@ describe('files of others', () => {
     const before = readFileSync(path)
     const error = refusal({ path })
     expect(error.code).toBe('SCHEMA_NEWER')
-    expect(error.message).toMatch(/schema version 99, this Millpond knows 1: update Millpond/)
+    expect(error.message).toMatch(/schema version 99, this Millpond knows 2: update Millpond/)
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
