@@ -317,6 +317,8 @@ export class World {
     for (const draft of this.#pending) if (draft.process === life.name) this.#pending.delete(draft)
     for (const writer of this.#writers.filter((one) => one.life === life.name)) this.#writers.splice(this.#writers.indexOf(writer), 1)
     life.kill()
+    // What it had under way may still take effect, and nobody is left to say so.
+    this.#lines.push({ kind: 'fault', name: 'killed', start: this.#ms, end: this.#ms })
     this.#lives[process] = this.#bear(process)
   }
 }

@@ -23,8 +23,13 @@ const DRAIN_MS = 25_000
 const CLOSE_MS = 10_000
 const CONVERGE_MS = 2000
 
-/** `compiled` is what `compile` answered; `limits` go to the checker. */
-export async function runCell(cell: Cell, compiled: string, limits: Limits = {}): Promise<CellResult> {
+/** `compiled` is what `compile` answered; `limits` go to the checker; a history with findings is kept, where they are not looked for. */
+export async function runCell(
+  cell: Cell,
+  compiled: string,
+  limits: Limits = {},
+  findings: 'keep' | 'forget' = 'keep',
+): Promise<CellResult> {
   const truth = openTruth()
   const troubles: string[] = []
   const lines: HistoryLine[] = [...TAGS].map(([tag, keys]) => ({ kind: 'tag', tag, keys }))
@@ -34,6 +39,7 @@ export async function runCell(cell: Cell, compiled: string, limits: Limits = {})
     const optionsOf = (worker: number) => (process: string) => ({
       process,
       cell,
+      readsOnly: cell.processes > 2 && worker === cell.processes - 1,
       at: shared.at(worker),
       file: join(shared.folder, `${process}.jsonl`),
       ...(hasOutbox(cell) ? { outbox: join(shared.folder, `outbox-${worker}.db`) } : {}),
@@ -56,15 +62,9 @@ export async function runCell(cell: Cell, compiled: string, limits: Limits = {})
   const expected = cell.processes * KEYS.length
   if (troubles.length === 0 && verdict.counts.converged < expected)
     troubles.push(`only ${verdict.counts.converged} reads could be judged for convergence`)
-  return {
-    cell,
-    verdict,
-    troubles,
-    keptAt:
-      verdict.outcome === 'violated' || troubles.length > 0
-        ? keep(join(compiled, '../../../../found'), { cell, verdict, troubles, lines })
-        : undefined,
-  }
+  const isFound = verdict.outcome === 'violated' || troubles.length > 0
+  const keptAt = isFound && findings === 'keep' ? keep(join(compiled, '../../../../found'), { cell, verdict, troubles, lines }) : undefined
+  return { cell, verdict, troubles, keptAt }
 }
 
 /** Every other cell keeps what it could not tell; the others are refused. */

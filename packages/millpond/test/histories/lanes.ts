@@ -7,6 +7,8 @@ import { type Cell, KEYS, TAGS, tagOf, WRITE_WEIGHTS } from './plan.ts'
 
 export interface LaneParts {
   readonly cell: Cell
+  /** It only reads: what it does not know it can only have been told. */
+  readonly readsOnly: boolean
   readonly cache: Cache
   readonly recorder: HistoryRecorder
   readonly ask: (question: Ask) => Promise<readonly number[] | undefined>
@@ -51,8 +53,8 @@ export function startLanes(parts: LaneParts, seed: number): Lanes {
 async function runLane(parts: LaneParts, lane: number, random: Random, isDraining: () => boolean): Promise<void> {
   const { rate } = parts.cell
   while (!isDraining()) {
-    if (random.chance(0.06)) await write(parts, lane, random)
-    else if (random.chance(0.02)) await forgetSomething(parts, lane, random)
+    if (!parts.readsOnly && random.chance(0.09)) await write(parts, lane, random)
+    else if (!parts.readsOnly && random.chance(0.03)) await forgetSomething(parts, lane, random)
     else {
       for (let count = 1 + random.below(12); count > 0; count--) {
         const key = pickKey(random)

@@ -4,6 +4,7 @@ import type { Cell } from './plan.ts'
 export interface WorkerOptions {
   readonly process: string
   readonly cell: Cell
+  readonly readsOnly: boolean
   /** The shared tier: a URL or a path. */
   readonly at: string
   /** Where the history goes. */

@@ -51,7 +51,7 @@ const cache = createCache({
   ...(outbox === undefined ? {} : { outbox }),
 })
 const seed = options.cell.seed + [...options.process].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7)
-const lanes = startLanes({ cell: options.cell, cache, recorder, ask }, seed)
+const lanes = startLanes({ cell: options.cell, readsOnly: options.readsOnly, cache, recorder, ask }, seed)
 
 const ORDERS = {
   drain: () => lanes.drain().then(() => say({ tell: 'drained' })),

@@ -1,0 +1,65 @@
+// The recorder and the checker together, on real processes: they are believed only while they find what is planted.
+import { describe, expect, test } from 'vitest'
+import type { FaultName } from '../../src/testing/nemesis.ts'
+import { defects } from '../races/defects.ts'
+import { describeWith } from '../services/index.ts'
+import { runCell } from './cell.ts'
+import { compile } from './compile.mjs'
+import { type Cell, drawCells, type Policy, type SharedTier } from './plan.ts'
+
+interface Planted {
+  readonly patches: NonNullable<Parameters<typeof compile>[0]>
+  readonly fault: FaultName
+  readonly policy: Policy
+}
+
+function patchesOf(name: string): Planted['patches'] {
+  const patches = defects.find((defect) => defect.name === name)?.patches
+  if (patches === undefined) throw new Error(`no patches are kept for ${name}`)
+  return patches
+}
+
+const CLOCK = 'src/core/clock.ts'
+const cachedClock: Planted['patches'] = [
+  {
+    file: CLOCK,
+    find: 'let reading = 0',
+    replace:
+      'let noted = [Date.now(), performance.now()] as const\n  setInterval(() => { noted = [Date.now(), performance.now()] }, 25).unref()\n  let reading = 0',
+  },
+  { file: CLOCK, find: 'now: () => Date.now()', replace: 'now: () => noted[0]' },
+  { file: CLOCK, find: 'monotonic: () => performance.now()', replace: 'monotonic: () => noted[1]' },
+]
+
+/** Timing decides how soon a defect shows: a few cells are allowed. */
+const CELLS = 4
+
+async function isFound({ patches, fault, policy }: Planted, shared: SharedTier): Promise<boolean> {
+  const compiled = compile(patches)
+  const cells: Cell[] = drawCells(shared, 1, [fault], { ms: 5000 }).filter((cell) => cell.policy === policy)
+  for (let turn = 0; turn < CELLS; turn++) {
+    const cell = cells[turn % cells.length]
+    if (cell === undefined) break
+    const { verdict } = await runCell({ ...cell, seed: cell.seed + turn }, compiled, {}, 'forget')
+    if (verdict.violations.some(({ rule }) => rule.startsWith('stale'))) return true
+  }
+  return false
+}
+
+describe('planted in processes over one file', () => {
+  test('no ledger check', { timeout: 180_000 }, async () => {
+    const planted = { patches: patchesOf('no ledger check'), fault: 'none', policy: 'tags' } as const
+    expect(await isFound(planted, 'sqlite')).toBe(true)
+  })
+})
+
+describeWith('redis', 'planted in processes over Redis', () => {
+  test('no trust limit, links cut', { timeout: 180_000 }, async () => {
+    const planted = { patches: patchesOf('no trust limit'), fault: 'link-cut', policy: 'delete' } as const
+    expect(await isFound(planted, 'redis')).toBe(true)
+  })
+  test('cached clock for trust, processes stopped', { timeout: 180_000 }, async () => {
+    const planted = { patches: cachedClock, fault: 'process-stopped', policy: 'delete' } as const
+    expect(await isFound(planted, 'redis')).toBe(true)
+  })
+})
