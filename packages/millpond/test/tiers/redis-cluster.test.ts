@@ -1,13 +1,14 @@
 // The Redis tier on a real cluster: the published suites, and what is particular to it.
 import { randomBytes } from 'node:crypto'
+import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
-import { change, key } from '../../src/testing/ledger-subject.ts'
+import { change, commitItem, key } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
 import { describeTier, item, oddKeys } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
-import { type ClusterGroup, describeWith, freePort, type RedisService, startCluster } from '../services/index.ts'
+import { type ClusterGroup, describeWith, freePort, type RedisService, startCluster, startRedis } from '../services/index.ts'
 
 describeWith('redis', 'the redis tier on a cluster', () => {
   let cluster: ClusterGroup
@@ -126,6 +127,63 @@ describeWith('redis', 'the redis tier on a cluster', () => {
     const [node] = cluster.nodes
     const names = [...oddKeys.slice(0, 30), 'a{b}c', 'a{}c', '{a', 'a}', '{a}{b}', '{{a}}', 'x{a b}y', 'é{é}', '{%}']
     for (const name of names) expect([name, slotOf(name)]).toEqual([name, await node?.command('CLUSTER', 'KEYSLOT', name)])
+  })
+})
+
+describeWith('redis', 'the redis tier on a cluster behind TLS and a least-privilege user', () => {
+  /** As the guide tells operators: those of a single server, and what a cluster needs. */
+  const RULES =
+    '~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe +cluster|slots +asking +getrange'
+
+  test('S6: every journey works, and a stranger gets nothing', async () => {
+    const bus = await freePort()
+    const server = await startRedis({
+      tls: true,
+      acl: { user: 'shop', password: 'p@ss:w/rd', rules: RULES },
+      args: ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--tls-cluster', 'yes'],
+    })
+    const address = [{ host: server.host, port: server.port }]
+    const open = (options: RedisTierOptions): RedisTier =>
+      redis({ cluster: address, username: 'shop', password: 'p@ss:w/rd', keyPrefix: 'shop:', commandTimeout: 2000, ...options })
+    const trusting = { tls: { ca: server.ca ?? '' } }
+    const tier = open(trusting)
+    const untrusting = open({ tls: true })
+    const wrong = open({ ...trusting, password: 'guess' })
+    try {
+      await server.command('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383)
+      await until('the cluster to be well', async () => String(await server.command('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+      const { position } = await tier.ledger.pull('ns')
+      const write = [{ key: 'k', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }]
+      await tier.ledger.advance('ns', change([key('k')], { drop: ['x'], write }))
+      expect(await tier.ledger.commit('ns', [{ ...commitItem('l', position), lease: 'none' }])).toEqual([false])
+      expect(await tier.ledger.lease('ns', 'l', 'me', 1000)).toEqual({ granted: true })
+      expect((await tier.ledger.lease('ns', 'l', 'you', 1000)).granted).toBe(false)
+      expect(await tier.ledger.commit('ns', [{ ...commitItem('l', position), lease: 'me' }])).toEqual([true])
+      await tier.ledger.release('ns', 'l', 'me')
+      await tier.ledger.report?.('ns', 'me', position)
+      expect((await tier.ledger.nodes?.('ns'))?.map(({ id }) => id)).toEqual(['me'])
+      await tier.write([item('w'), item('gone', 'x', 1)])
+      let woken = 0
+      const stop = tier.ledger.follow?.('ns', () => woken++)
+      await until('the subscription to stand', () => woken > 0)
+      stop?.()
+      const seen: string[] = []
+      for await (const keys of tier.scan('')) seen.push(...keys)
+      expect(seen.sort()).toEqual(['k', 'l', 'w'])
+      expect(await tier.drop(['w'])).toBe(1)
+      expect(await tier.clear('')).toBe(2)
+
+      await expect(untrusting.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED', message: expect.stringMatching(/certificate/) })
+      const refused: Error = await wrong.read(['k']).then(
+        () => expect.fail('a wrong password was accepted'),
+        (error: Error) => error,
+      )
+      expect(refused.message).toMatch(/WRONGPASS/)
+      expect(inspect(refused, { depth: 9, showHidden: true })).not.toMatch(/guess|w\/rd/)
+    } finally {
+      await Promise.all([tier, untrusting, wrong].map((one) => one.close()))
+      await server.stop()
+    }
   })
 })
 

@@ -6,81 +6,63 @@
 // and the other servers are asked for the map until somebody serves them again.
 import type { Redis } from 'ioredis'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
-import { type Argument, type Connection, closed, failed, type Wire } from './connection.ts'
+import { ClusterNodes } from './cluster-nodes.ts'
+import { type Connection, closed, failed, messageOf, type Wire } from './connection.ts'
 import { createClient, retryDelay } from './connection-client.ts'
-import { NodeConnection } from './connection-node.ts'
+import type { NodeConnection } from './connection-node.ts'
 import { Deadlines } from './deadlines.ts'
+import { AskingWire, byServer, type KeyCommand, linesFor, type Place } from './key-commands.ts'
 import type { RedisSettings } from './options.ts'
-import type { Script } from './scripts.ts'
-import { addressOf, readSlots, redirectionOf, type ServerName, type SlotMap, slotOf } from './slots.ts'
+import { addressOf, redirectionOf, type ServerName, slotOf } from './slots.ts'
 import { Subscriptions } from './subscriptions.ts'
-
-/** A command for the server that holds `key`. With a script it is that script on that key. */
-export interface KeyCommand {
-  readonly key: string
-  readonly words: readonly [string, ...Argument[]]
-  /** Sent instead of the words where the server does not know the script of EVALSHA. */
-  readonly otherwise?: readonly [string, ...Argument[]]
-}
-
-/** The command that runs a script on one key. */
-export function scriptCommand(script: Script, key: string, args: readonly Argument[]): KeyCommand {
-  return { key, words: ['EVALSHA', script.sha, 1, key, ...args], otherwise: ['EVAL', script.text, 1, key, ...args] }
-}
 
 const MAX_REDIRECTIONS = 16
 /** Keys in motion between two servers: asked again after so long. */
 const TRY_AGAIN_MS = 20
-/** How old the map may get while all is well, and how often it is asked for in trouble. */
-const MAP_MS = 5000
-const TROUBLE_MS = 100
-/** Servers asked for the map at a time. */
-const ASKED_AT_ONCE = 3
 
 export class ClusterConnection implements Connection {
   readonly #settings: RedisSettings
   readonly #Client: typeof Redis
-  readonly #seeds: readonly ServerName[]
-  readonly #nodes = new Map<ServerName, NodeConnection>()
+  readonly #nodes: ClusterNodes
   readonly #deadlines: Deadlines
   readonly #subscriptions: Subscriptions
-  #map: SlotMap | undefined
-  /** Why there is no map; undefined before the first attempt has ended. */
-  #down: unknown
-  #asking: Promise<void> | undefined
-  #askedAt = Number.NEGATIVE_INFINITY
   #turn = 0
   #heardFrom: ServerName | undefined
   #closed = false
 
   /** Connects with the first exchange, not before. */
-  constructor(settings: RedisSettings, seeds: readonly { readonly host: string; readonly port: number }[], client: typeof Redis) {
+  constructor(settings: RedisSettings, client: typeof Redis) {
     this.#settings = settings
     this.#Client = client
-    this.#seeds = seeds.map(({ host, port }) => `${host}:${port}`)
     this.#deadlines = new Deadlines(settings.commandMs)
     this.#subscriptions = new Subscriptions(() => this.#listener())
+    this.#nodes = new ClusterNodes(settings, client, ({ masters }) => {
+      if (this.#heardFrom !== undefined && !masters.has(this.#heardFrom)) this.#subscriptions.reconnect()
+    })
   }
 
   exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>, key = ''): Promise<T> {
     return this.#within(what, code, async (isOver) => {
-      await this.#ready()
-      let server = this.#ownerOf(slotOf(key))
+      await this.#nodes.ready()
+      let server = this.#nodes.ownerOf(slotOf(key))
       let asking = false
       for (let tries = 0; ; tries++) {
         const isAsking = asking
         try {
-          return await this.#node(server).exchange(what, code, (wire) => talk(isAsking ? new AskingWire(wire) : wire))
+          return await this.#nodes.node(server).exchange(what, code, (wire) => {
+            inTime(isOver)
+            return talk(isAsking ? new AskingWire(wire) : wire)
+          })
         } catch (error) {
           const move = redirectionOf(messageOf(error), addressOf(server).host)
           const isBusy = messageOf(error).startsWith('TRYAGAIN')
           if (isOver() || tries >= MAX_REDIRECTIONS || (move === undefined && !isBusy)) {
-            this.#trouble()
+            this.#nodes.trouble()
             throw this.#asOwn(what, code, error)
           }
           if (move === undefined) await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS))
           else {
-            this.#follow(move)
+            this.#nodes.follow(move)
             server = move.server
             asking = move.kind === 'ask'
           }
@@ -96,7 +78,8 @@ export class ClusterConnection implements Connection {
    */
   async each(what: string, code: ErrorCode, commands: readonly KeyCommand[]): Promise<unknown[]> {
     const answers: unknown[] = new Array(commands.length).fill(undefined)
-    if (commands.length === 0 && !this.#closed) return answers
+    if (this.#closed) throw closed(what)
+    if (commands.length === 0) return answers
     const open = new Set(commands.keys())
     let expired: MillpondError | undefined
     try {
@@ -115,8 +98,8 @@ export class ClusterConnection implements Connection {
   /** A connection to each master. */
   async masters(what: string, code: ErrorCode): Promise<readonly NodeConnection[]> {
     return this.#within(what, code, async () => {
-      await this.#ready()
-      return [...(this.#map?.masters ?? [])].map((server) => this.#node(server))
+      await this.#nodes.ready()
+      return this.#nodes.servers.map((server) => this.#nodes.node(server))
     })
   }
 
@@ -128,7 +111,7 @@ export class ClusterConnection implements Connection {
     this.#closed = true
     this.#subscriptions.close()
     await this.#deadlines.idle()
-    await Promise.all([...this.#nodes.values()].map((node) => node.close()))
+    await this.#nodes.close()
   }
 
   async #send(
@@ -139,24 +122,29 @@ export class ClusterConnection implements Connection {
     open: Set<number>,
     isOver: () => boolean,
   ): Promise<void> {
-    await this.#ready()
+    await this.#nodes.ready()
     let places = new Map<number, Place>()
     for (const [index, { key }] of commands.entries()) {
-      const server = this.#map?.owners[slotOf(key)]
-      if (server !== undefined) places.set(index, { server, isAsking: false, isKnown: true })
-      else this.#settle(answers, open, index, failed(code, what, new Error(`nobody serves the slot ${slotOf(key)}`)))
+      try {
+        places.set(index, { server: this.#nodes.ownerOf(slotOf(key)), isAsking: false, isKnown: true })
+      } catch (error) {
+        this.#settle(answers, open, index, failed(code, what, error))
+      }
     }
     for (let tries = 0; places.size > 0 && tries <= MAX_REDIRECTIONS && !isOver(); tries++) {
       const again = new Map<number, Place>()
       await Promise.all(
         [...byServer(places)].map(async ([server, indexes]) => {
-          const batch = indexes.flatMap((index) => linesOf(commands[index], places.get(index)))
+          const batch = indexes.flatMap((index) => linesFor(commands[index], places.get(index)))
           let replies: unknown[]
           try {
-            const all = await this.#node(server).exchange(what, code, (wire) => wire.settleAll(batch))
+            const all = await this.#nodes.node(server).exchange(what, code, (wire) => {
+              inTime(isOver)
+              return wire.settleAll(batch)
+            })
             replies = all.filter((_, at) => batch[at]?.[0] !== 'ASKING')
           } catch (error) {
-            this.#trouble()
+            this.#nodes.trouble()
             for (const index of indexes) this.#settle(answers, open, index, this.#asOwn(what, code, error))
             return
           }
@@ -182,10 +170,10 @@ export class ClusterConnection implements Connection {
     if (reply.message.startsWith('NOSCRIPT') && place.isKnown && command?.otherwise !== undefined) return { ...place, isKnown: false }
     const move = redirectionOf(reply.message, addressOf(place.server).host)
     if (move === undefined) {
-      if (/^(CLUSTERDOWN|READONLY|MASTERDOWN)/.test(reply.message)) this.#trouble()
+      if (/^(CLUSTERDOWN|READONLY|MASTERDOWN)/.test(reply.message)) this.#nodes.trouble()
       return undefined
     }
-    this.#follow(move)
+    this.#nodes.follow(move)
     return { server: move.server, isAsking: move.kind === 'ask', isKnown: place.isKnown }
   }
 
@@ -195,7 +183,7 @@ export class ClusterConnection implements Connection {
       let over = false
       const deadline = this.#deadlines.begin(() => {
         over = true
-        this.#trouble()
+        this.#nodes.trouble()
         reject(failed(code, what, new Error(`no answer within ${this.#settings.commandMs} ms`)))
       })
       work(() => over)
@@ -204,102 +192,15 @@ export class ClusterConnection implements Connection {
     })
   }
 
-  #node(server: ServerName): NodeConnection {
-    const known = this.#nodes.get(server)
-    if (known !== undefined) return known
-    if (this.#closed) throw closed('connect')
-    const { address } = this.#settings
-    const node = new NodeConnection({ ...this.#settings, address: { ...address, ...addressOf(server) } }, this.#Client)
-    this.#nodes.set(server, node)
-    return node
-  }
-
-  /** The first map is waited for; later ones are not. */
-  async #ready(): Promise<void> {
-    if (this.#map === undefined) {
-      const asked = this.#refresh()
-      if (this.#down !== undefined) throw this.#down
-      await asked
-      if (this.#map === undefined) throw this.#down ?? new Error('no server of the list answered')
-    } else if (performance.now() - this.#askedAt > MAP_MS) void this.#refresh()
-  }
-
-  #ownerOf(slot: number): ServerName {
-    const server = this.#map?.owners[slot]
-    if (server !== undefined) return server
-    this.#trouble()
-    throw new Error(`nobody serves the slot ${slot}`)
-  }
-
   /** A server that left the cluster was closed, the tier was not. */
   #asOwn(what: string, code: ErrorCode, error: unknown): unknown {
     const isLeft = error instanceof MillpondError && error.code === 'CLOSED' && !this.#closed
     return isLeft ? failed(code, what, new Error('the server left the cluster')) : error
   }
 
-  #follow({ kind, slot, server }: { readonly kind: 'moved' | 'ask'; readonly slot: number; readonly server: ServerName }): void {
-    if (kind === 'ask') return
-    if (this.#map !== undefined) this.#map.owners[slot] = server
-    this.#trouble()
-  }
-
-  #trouble(): void {
-    void this.#refresh()
-  }
-
-  #refresh(): Promise<void> {
-    if (this.#closed || performance.now() - this.#askedAt < TROUBLE_MS) return this.#asking ?? Promise.resolve()
-    if (this.#asking !== undefined) return this.#asking
-    this.#askedAt = performance.now()
-    this.#asking = this.#ask().finally(() => {
-      this.#asking = undefined
-    })
-    return this.#asking
-  }
-
-  /** Those that are up first, each time another of them; a few at a time, and the first answer counts. */
-  async #ask(): Promise<void> {
-    const known = [...new Set([...(this.#map?.masters ?? []), ...this.#seeds, ...(this.#map?.replicas ?? [])])]
-    const up = rotated(
-      known.filter((server) => this.#nodes.get(server)?.isUp),
-      this.#turn++,
-    )
-    const others = known.filter((server) => !up.includes(server))
-    const order = [...up, ...others]
-    let why: unknown
-    for (let at = 0; at < order.length && !this.#closed; at += ASKED_AT_ONCE) {
-      try {
-        this.#adopt(await Promise.any(order.slice(at, at + ASKED_AT_ONCE).map((server) => this.#askOne(server))))
-        return
-      } catch (error) {
-        why = reasonOf(error instanceof AggregateError ? error.errors[0] : error)
-      }
-    }
-    this.#down = why ?? new Error('no server of the list answered')
-  }
-
-  async #askOne(server: ServerName): Promise<SlotMap> {
-    const reply = await this.#node(server).exchange('read the slots', 'TIER_FAILED', (wire) => wire.call('CLUSTER', ['SLOTS']))
-    const map = readSlots(reply, addressOf(server).host)
-    if (map === undefined)
-      throw failed('TIER_FAILED', 'read the slots', new Error(`${server} serves no slots: it belongs to no cluster yet`))
-    return map
-  }
-
-  #adopt(map: SlotMap): void {
-    this.#map = map
-    this.#down = undefined
-    for (const [server, node] of this.#nodes) {
-      if (map.masters.has(server)) continue
-      this.#nodes.delete(server)
-      void node.close()
-    }
-    if (this.#heardFrom !== undefined && !map.masters.has(this.#heardFrom)) this.#subscriptions.reconnect()
-  }
-
   /** Any server passes on what is published on another; each attempt tries the next. */
   #listener(): Redis {
-    const servers = [...(this.#map?.masters ?? this.#seeds)]
+    const { servers } = this.#nodes
     const server = servers[this.#turn++ % servers.length] ?? ''
     this.#heardFrom = server
     const client = createClient(
@@ -314,67 +215,7 @@ export class ClusterConnection implements Connection {
   }
 }
 
-interface Place {
-  readonly server: ServerName
-  readonly isAsking: boolean
-  readonly isKnown: boolean
-}
-
-function byServer(places: ReadonlyMap<number, Place>): Map<ServerName, number[]> {
-  const groups = new Map<ServerName, number[]>()
-  for (const index of [...places.keys()].sort((a, b) => a - b)) {
-    const server = places.get(index)?.server ?? ''
-    const group = groups.get(server)
-    if (group !== undefined) group.push(index)
-    else groups.set(server, [index])
-  }
-  return groups
-}
-
-function linesOf(command: KeyCommand | undefined, place: Place | undefined): (readonly [string, ...Argument[]])[] {
-  if (command === undefined) return []
-  const words = place?.isKnown === false ? (command.otherwise ?? command.words) : command.words
-  return place?.isAsking ? [['ASKING'], words] : [words]
-}
-
-function rotated<T>(items: readonly T[], by: number): T[] {
-  const start = items.length === 0 ? 0 : by % items.length
-  return [...items.slice(start), ...items.slice(0, start)]
-}
-
-/** What the server or the socket itself said. */
-function messageOf(error: unknown): string {
-  const cause = reasonOf(error)
-  return cause instanceof Error ? cause.message : ''
-}
-
-function reasonOf(error: unknown): unknown {
-  return error instanceof MillpondError ? (error.cause ?? new Error(error.message)) : error
-}
-
-/** Says before each command that the server may serve a slot that is only on its way to it. */
-class AskingWire implements Wire {
-  readonly serverId: string
-  readonly #wire: Wire
-
-  constructor(wire: Wire) {
-    this.serverId = wire.serverId
-    this.#wire = wire
-  }
-
-  async call(command: string, args: Argument[]): Promise<unknown> {
-    const [answer] = await this.callAll([[command, ...args]])
-    return answer
-  }
-
-  async callAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
-    const answers = await this.settleAll(commands)
-    for (const answer of answers) if (answer instanceof Error) throw answer
-    return answers
-  }
-
-  async settleAll(commands: readonly (readonly [string, ...Argument[]])[]): Promise<unknown[]> {
-    const answers = await this.#wire.settleAll(commands.flatMap((command): (readonly [string, ...Argument[]])[] => [['ASKING'], command]))
-    return answers.filter((_, at) => at % 2 === 1)
-  }
+/** Whoever asked has been told that it failed: so it is not sent. */
+function inTime(isOver: () => boolean): void {
+  if (isOver()) throw new Error('the connection came too late')
 }

@@ -51,11 +51,20 @@ export class NodeConnection implements Connection {
     if (wire === undefined && this.#hasTried) return Promise.reject(this.#failed(code, what, this.#down))
     if (wire?.isSilent) return Promise.reject(this.#failed(code, what, new Error(`no answer for ${Math.round(wire.silentMs)} ms`)))
     return new Promise((resolve, reject) => {
+      let isOver = false
       const deadline = this.#deadlines.begin(() => {
+        isOver = true
         reject(this.#failed(code, what, new Error(`no answer within ${this.#settings.commandMs} ms`)))
         this.#suspect()
       })
-      const work = wire === undefined ? this.#firstWire().then(talk) : talk(wire)
+      const work =
+        wire === undefined
+          ? this.#firstWire().then((first) => {
+              // Whoever asked has been told that it failed: so it is not sent.
+              if (isOver) throw new Error('the connection came too late')
+              return talk(first)
+            })
+          : talk(wire)
       work.then(
         (answer) => {
           this.#deadlines.end(deadline)

@@ -55,3 +55,13 @@ function withoutCommand(error: unknown): unknown {
   if (error instanceof Error) Reflect.deleteProperty(error, 'command')
   return error
 }
+
+/** What the server or the socket itself said. */
+export function messageOf(error: unknown): string {
+  const cause = reasonOf(error)
+  return cause instanceof Error ? cause.message : ''
+}
+
+export function reasonOf(error: unknown): unknown {
+  return error instanceof MillpondError ? (error.cause ?? new Error(error.message)) : error
+}

@@ -11,7 +11,7 @@ import { SpreadEntries } from './spread.ts'
 import { restore, store, timeToLive } from './stored.ts'
 
 export type { RetainOptions } from '../retain.ts'
-export type { RedisTierOptions } from './options.ts'
+export type { RedisHost, RedisTierOptions } from './options.ts'
 
 export interface RedisTier extends Tier {
   readonly name: 'redis'
@@ -41,7 +41,7 @@ export function redis(options: RedisTierOptions = {}): RedisTier {
   const names = new Names(settings.keyPrefix)
   const Client = loadClient()
   if (settings.cluster !== undefined) {
-    const connection = new ClusterConnection(settings, settings.cluster, Client)
+    const connection = new ClusterConnection(settings, Client)
     const entries = new SpreadEntries(connection, names)
     return new SpreadTier(connection, entries, new RedisLedger(connection, names, settings.retain, entries))
   }

@@ -6,7 +6,8 @@
 
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
-import { type ClusterConnection, type KeyCommand, scriptCommand } from './connection-cluster.ts'
+import type { ClusterConnection } from './connection-cluster.ts'
+import { type KeyCommand, scriptCommand } from './key-commands.ts'
 import type { Names } from './names.ts'
 import { scanNames } from './scan.ts'
 import { PUT } from './scripts.ts'
