@@ -240,7 +240,11 @@ async function closeAll(
 ): Promise<void> {
   await jobs?.stop()
   await restarting?.stop()
-  for (const { space } of open) space.closed = true
+  for (const { space } of open) {
+    await space.delays.flush()
+    for (const windows of space.coalescing.values()) await windows.flush()
+    space.closed = true
+  }
   await Promise.all(open.map(({ cache }) => cache.flush()))
   for (const { space } of open) space.ledger.close()
   nearStore?.close()

@@ -153,12 +153,9 @@ function judged(space: Space, key: string, tags: readonly string[], seq: number,
 function whyGone(space: Space, key: string, knowsAll: boolean): Pick<TierExplanation, 'cause' | 'receipt' | 'detail'> {
   const line = space.history.findKey(key)
   const grave = space.tombstones.find(space.name, key)
-  if (
-    line !== undefined &&
-    (grave === undefined || line.at >= grave.at - 1 || grave.reason === 'data_changed' || grave.reason === 'manual')
-  ) {
-    return { cause: 'invalidated_by_key', receipt: line.line.id, detail: line.line.reason }
-  }
+  // A set is a line too, but it takes nothing away.
+  const isForgotten = line !== undefined && line.line.reason !== 'replaced' && (grave === undefined || line.at >= grave.at)
+  if (isForgotten) return { cause: 'invalidated_by_key', receipt: line.line.id, detail: line.line.reason }
   if (grave === undefined) return { cause: knowsAll ? 'cold' : 'unknown' }
   const cause = CAUSES[grave.reason]
   return { cause: cause ?? 'unknown', detail: grave.reason }

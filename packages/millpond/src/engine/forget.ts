@@ -1,10 +1,11 @@
 // How an invalidation travels: the ledger advances and logs in one step, the tiers drop, flights are outdated, memory forgets.
 import { randomUUID } from 'node:crypto'
 import type { Change, Reason } from '../core/contracts.ts'
-import { type Duration, parseDuration } from '../core/duration.ts'
-import type { Position, Target } from '../core/ledger.ts'
+import { parseDuration } from '../core/duration.ts'
+import type { Target } from '../core/ledger.ts'
 import { dependencyTag, isDependencyTarget } from './dependencies.ts'
 import type { Outcome } from './ledger.ts'
+import type { Receipt, TierReceipt } from './receipt.ts'
 import type { Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -17,36 +18,6 @@ export interface ForgetRequest {
   readonly mode?: 'delete' | 'expire'
   /** Recorded and counted. Default `manual`. */
   readonly reason?: Reason
-}
-
-/** What an invalidation came to. */
-export interface Receipt {
-  readonly id: string
-  readonly reason: Reason
-  readonly mode: 'delete' | 'expire'
-  readonly targets: readonly Target[]
-  /** The ledger's position after it: a read that has seen this position has seen the invalidation. */
-  readonly position: Position
-  /** Entries removed at once; entries outdated by tag, pattern or clear are found and dropped when they are next touched, and not counted here. */
-  readonly removed: number
-  /** Whether `removed` is the whole effect. */
-  readonly isExact: boolean
-  readonly tiers: readonly TierReceipt[]
-  /** `false`: the ledger did not answer; kept in the outbox, in force in this process, not yet elsewhere. */
-  readonly isApplied: boolean
-  readonly ms: number
-  /**
-   * Waits until every live process has applied it. Resolves with the ids of those that have not within the time (default 1 s).
-   * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has; `DURATION_INVALID`.
-   */
-  acked(options?: { readonly timeout?: Duration }): Promise<readonly string[]>
-}
-
-export interface TierReceipt {
-  readonly name: string
-  /** `false`: the tier did not answer; what it holds is not believed. */
-  readonly ok: boolean
-  readonly removed: number
 }
 
 /** @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and sent as soon as the ledger answers. */

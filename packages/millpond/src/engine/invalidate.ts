@@ -1,9 +1,12 @@
 // Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are found.
+import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkNames } from '../core/options.ts'
+import { Coalesce } from '../invalidate/coalesce.ts'
 import { type Criteria, type Resolved, resolveCriteria } from '../invalidate/criteria.ts'
 import { scanEntries } from './entries.ts'
-import { forget, type Receipt } from './forget.ts'
+import { forget } from './forget.ts'
+import type { DryRun, Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
 
 export interface InvalidateOptions {
@@ -11,22 +14,13 @@ export interface InvalidateOptions {
   readonly mode?: 'delete' | 'expire'
   /** Changes nothing, and tells what would go. Reads every entry of the namespace that this process can list. */
   readonly dryRun?: boolean
+  /** Resolves when it has happened, after this time in this process (at once when the cache is closed before). For what must outlive the process: `schedule`. */
+  readonly delay?: Duration
+  /** The first call happens at once; the calls of the following window with the same criteria share one at its end. */
+  readonly atMostEvery?: Duration
 }
 
-/** What an invalidation would do. */
-export interface DryRun {
-  readonly wouldRemove: number
-  /** `false`: some tier cannot be listed, or the walk was cut off; there may be more. */
-  readonly isExact: boolean
-  /** Some of the keys, at most 100. */
-  readonly keys: readonly string[]
-  readonly tags: readonly string[]
-  readonly patterns: readonly string[]
-  /** Models that relations bring along, where a model was named. */
-  readonly cascade: Resolved['cascade']
-}
-
-const NAMES = new Set(['mode', 'dryRun'])
+const NAMES = new Set(['mode', 'dryRun', 'delay', 'atMostEvery'])
 const MAX_SHOWN = 100
 /** Keys that are forgotten in one step of the ledger. */
 const BATCH = 1000
@@ -37,9 +31,38 @@ export async function invalidate(space: Space, criteria: Criteria, options: Inva
   const mode = checkMode(options.mode)
   const resolved = resolveCriteria(criteria, { now: space.clock.now(), relations: space.relations })
   if (options.dryRun === true) return tryOut(space, resolved)
+  const { delay, atMostEvery, ...now } = options
+  // Resolved anew when it happens: what is old by then may be young now.
+  if (delay !== undefined)
+    return later(space, delay, () => invalidate(space, criteria, { ...now, ...(atMostEvery === undefined ? {} : { atMostEvery }) }))
+  if (atMostEvery !== undefined)
+    return coalesced(
+      space,
+      atMostEvery,
+      JSON.stringify([mode, resolved.keys, resolved.tags, resolved.patterns, resolved.all, criteria.olderThan]),
+      () => invalidate(space, criteria, now),
+    )
   const { keys, tags, patterns, all, reason } = resolved
   if (resolved.createdBefore === undefined) return forget(space, { keys, tags, patterns, all, mode, reason })
   return forgetFound(space, resolved, mode)
+}
+
+type Work = () => Promise<Receipt | DryRun>
+
+async function later(space: Space, delay: Duration, work: Work): Promise<Receipt | DryRun> {
+  const done = await space.delays.start(delay, work).done
+  if (done === undefined) throw new MillpondError('CLOSED', 'the delayed invalidation was cancelled')
+  return done
+}
+
+function coalesced(space: Space, every: Duration, target: string, work: Work): Promise<Receipt | DryRun> {
+  const key = String(parseDuration(every, 'atMostEvery'))
+  let windows = space.coalescing.get(key)
+  if (windows === undefined) {
+    windows = new Coalesce({ every, clock: space.clock, run: (_, latest: Work) => latest() })
+    space.coalescing.set(key, windows)
+  }
+  return windows.call(target, work)
 }
 
 /** A time is nothing that a line of the ledger can say: the entries are looked for, and their keys forgotten. */

@@ -134,7 +134,7 @@ async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: Bat
     const servesStale = !cargo.flight.isBackground && policy.staleForMs > 0
     const until =
       entry === undefined ? 0 : servesStale ? Math.min(entry.staleUntil, entry.freshUntil + policy.staleForMs) : entry.freshUntil
-    if (entry === undefined || until <= now || cargo.flight.isOutdated) {
+    if (entry === undefined || until <= now) {
       cargo.flight.fallback = entry
       cargo.cause = refused.has(cargo.flight.key) ? 'invalidated' : isPartial ? 'tier_error' : entry === undefined ? cargo.cause : 'expired'
       return true
@@ -190,8 +190,8 @@ async function leaseAll(space: Space, cargos: readonly Cargo[], lookup: Lookup, 
           ids.set(cargo, id)
           cargo.flight.onOutdated = () => releaseLease(space, cargo, id)
           if (cargo.flight.isOutdated) cargo.flight.onOutdated()
-          // The entry may have come between our read and the lease.
-          if (turn > 0 && (await lookup([cargo])).length === 0) landed.add(cargo)
+          // The entry may have come between our read and the lease: the holder before us commits first, then releases.
+          if ((await lookup([cargo])).length === 0) landed.add(cargo)
           return
         }
         space.counters.leaseWaits++

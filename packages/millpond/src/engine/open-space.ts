@@ -1,6 +1,7 @@
 // Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
 import type { LedgerStore, NearStore, Outbox } from '../core/contracts.ts'
 import type { Line, Target } from '../core/ledger.ts'
+import { Delays } from '../invalidate/delay.ts'
 import { createHistogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
 import { Flights } from './flights.ts'
@@ -13,7 +14,19 @@ import { LineHistory } from './tombstones.ts'
 export interface SpaceParts
   extends Omit<
     Space,
-    'name' | 'prefix' | 'near' | 'ledger' | 'flights' | 'counters' | 'latency' | 'promotions' | 'history' | 'background' | 'closed'
+    | 'name'
+    | 'prefix'
+    | 'near'
+    | 'ledger'
+    | 'flights'
+    | 'counters'
+    | 'delays'
+    | 'coalescing'
+    | 'latency'
+    | 'promotions'
+    | 'history'
+    | 'background'
+    | 'closed'
   > {
   readonly nearStore: NearStore | undefined
   readonly ledgerStore: LedgerStore | undefined
@@ -82,6 +95,8 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     isolate: parts.isolate,
     random: parts.random,
     promotions: new Map(),
+    delays: new Delays(parts.clock),
+    coalescing: new Map(),
     tombstones: parts.tombstones,
     history: new LineHistory(),
     background: new Set(),

@@ -2,12 +2,15 @@
 import type { Clock, Codec, Near } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { Dependencies, LoadPolicy } from '../core/options.ts'
+import type { Coalesce } from '../invalidate/coalesce.ts'
+import type { Delays } from '../invalidate/delay.ts'
 import type { Relations } from '../invalidate/relations.ts'
 import type { Histogram } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Counters } from './counters.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
+import type { DryRun, Receipt } from './receipt.ts'
 import type { LineHistory, Tombstones } from './tombstones.ts'
 
 /** A far tier with what the engine must know to use it. */
@@ -56,6 +59,10 @@ export interface Space {
   /** What left memory, and the ledger's last lines: for `explain`. */
   readonly tombstones: Tombstones
   readonly history: LineHistory
+  /** Invalidations that were put off. */
+  readonly delays: Delays
+  /** Windows of "at most every", by their length. */
+  readonly coalescing: Map<string, Coalesce<() => Promise<Receipt | DryRun>, Receipt | DryRun>>
   /** Work that was acknowledged before it ended (sweeps, refreshes): `flush` waits for it. */
   readonly background: Set<Promise<unknown>>
   closed: boolean

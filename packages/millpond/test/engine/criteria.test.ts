@@ -146,3 +146,33 @@ describeWith('redis', 'read-your-writes tokens', () => {
     }
   })
 })
+
+describe('invalidation put off', () => {
+  closeAfterEach()
+
+  it('delay: resolves when it has happened; closing does not lose it', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock })
+    await cache.set('k', 1, { tags: ['t'], ttl: '1h' })
+    const later = cache.invalidateTags(['t'], { delay: '5s' })
+    await clock.run(4000)
+    expect(cache.peek('k')).toBe(1)
+    await clock.run(2000)
+    expect((await later).isApplied).toBe(true)
+    expect(cache.peek('k')).toBeUndefined()
+    const pending = cache.invalidateTags(['t'], { delay: '5m' })
+    await cache.close()
+    expect((await pending).isApplied).toBe(true)
+  })
+
+  it('atMostEvery: the first at once, the rest of the window as one', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock })
+    const calls = Array.from({ length: 10 }, () => cache.invalidateTags(['t'], { atMostEvery: '1s' }))
+    await calls[0]
+    await clock.run(1100)
+    await Promise.all(calls)
+    expect(cache.stats().invalidations).toBe(2)
+    await expect(cache.invalidateTags(['t'], { atMostEvery: 'soon' })).rejects.toMatchObject({ code: 'DURATION_INVALID' })
+  })
+})
