@@ -1,5 +1,8 @@
 // The Redis tier that follows a Sentinel group: the published suites through it, and failovers of a real group.
 import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { createCache, memory } from 'millpond'
 import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
@@ -7,7 +10,10 @@ import { change, commitItem, tag } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
 import { describeTier, item } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
-import { describeWith, freePort, type RedisService, type SentinelGroup, startSentinel } from '../services/index.ts'
+import { describeWith, freePort, type RedisService, type SentinelGroup, startRedis, startSentinel } from '../services/index.ts'
+import { program } from '../services/program.ts'
+import { ask } from '../services/redis.ts'
+import { launch } from '../services/service.ts'
 
 /** A failover takes a few seconds: the master must be silent, the sentinels agree, the replica begin. */
 const ELECTION_MS = 30_000
@@ -217,6 +223,98 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
     const tier = open({ name: 'of-somebody-else' })
     await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'TIER_FAILED' })
   })
+})
+
+describeWith('redis', 'the redis tier through a sentinel, both behind TLS and passwords', () => {
+  test('S6: the master is found and used; without the right certificate or password nothing is', async () => {
+    const rules =
+      '~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe'
+    const server = await startRedis({ tls: true, acl: { user: 'shop', password: 'p@ss:w/rd', rules } })
+    const files = ['cert', 'key', 'ca-cert'].map(
+      (name) => `tls-${name}-file ${join(server.folder, name === 'key' ? 'key.pem' : 'cert.pem')}`,
+    )
+    const sentinel = await launch({
+      name: 'sentinel',
+      program: program('redis'),
+      url: (port) => `rediss://:s3ntinel@127.0.0.1:${port}`,
+      prepare: (folder, port) => {
+        const admin = new URL(server.adminUrl).password
+        const lines = [
+          'port 0',
+          `tls-port ${port}`,
+          ...files,
+          'tls-auth-clients no',
+          'tls-replication yes',
+          'bind 127.0.0.1',
+          'requirepass s3ntinel',
+        ]
+        lines.push(
+          `sentinel monitor shop 127.0.0.1 ${server.port} 1`,
+          'sentinel auth-user shop admin',
+          `sentinel auth-pass shop ${admin}`,
+          '',
+        )
+        writeFileSync(join(folder, 'sentinel.conf'), lines.join('\n'))
+      },
+      args: (_, folder) => [join(folder, 'sentinel.conf'), '--sentinel'],
+      ready: async (port) => (await ask(`rediss://:s3ntinel@127.0.0.1:${port}`, ['PING'], { cert: server.ca ?? '', key: '' })) === 'PONG',
+    })
+    const trust = { ca: server.ca ?? '' }
+    const right: RedisTierOptions = {
+      sentinels: [{ host: sentinel.host, port: sentinel.port }],
+      name: 'shop',
+      sentinelPassword: 's3ntinel',
+      sentinelTls: trust,
+      username: 'shop',
+      password: 'p@ss:w/rd',
+      tls: trust,
+      keyPrefix: 'shop:',
+      commandTimeout: 2000,
+    }
+    const tiers = [
+      right,
+      { ...right, tls: true },
+      { ...right, sentinelTls: true },
+      { ...right, sentinelPassword: 'guess' },
+      { ...right, password: 'guess' },
+    ].map(redis)
+    try {
+      const [tier, ...others] = tiers
+      if (tier === undefined) throw new Error('no tier')
+      await tier.ledger.advance('ns', change([tag('t')]))
+      await tier.write([item('k')])
+      expect((await tier.read(['k']))[0]).toBeDefined()
+      const refusal = (other: RedisTier): Promise<string> =>
+        other.read(['k']).then(
+          () => 'accepted',
+          (error: Error) => {
+            expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/guess|s3ntinel|w\/rd/)
+            return error.message
+          },
+        )
+      const messages = await Promise.all(
+        others.map(async (other) => {
+          let message = ''
+          // Which of two connections fails first, and with it whether the reason is known yet, is chance.
+          await until('a reason', async () => {
+            message = await refusal(other)
+            return !message.includes('Connection is closed')
+          })
+          return message
+        }),
+      )
+      expect(messages).toEqual([
+        expect.stringMatching(/certificate/),
+        expect.stringMatching(/sentinel.*certificate/),
+        expect.stringMatching(/sentinel.*(WRONGPASS|NOAUTH)/),
+        expect.stringMatching(/WRONGPASS/),
+      ])
+    } finally {
+      await Promise.all(tiers.map((one) => one.close()))
+      await sentinel.stop()
+      await server.stop()
+    }
+  }, 30_000)
 })
 
 function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {

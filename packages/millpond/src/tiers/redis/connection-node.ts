@@ -114,7 +114,7 @@ export class NodeConnection implements Connection {
     client.on('error', (error) => {
       this.#down = error
       // While no sentinel answers there is no connection that could close.
-      if (this.#watch !== undefined && this.#wire === undefined) this.#lose(error)
+      if (this.#watch !== undefined && this.#wire === undefined) this.#lose(this.#watch.explain(error))
     })
     client.on('close', () => this.#lose(this.#down ?? new Error('the connection was closed')))
     client.on('ready', () => void this.#greet(client))

@@ -15,6 +15,7 @@ export class SentinelWatch {
   readonly #moved: () => void
   readonly #clients: Redis[] = []
   #last = ''
+  #trouble: Error | undefined
 
   constructor(group: Address, client: typeof Redis, connectMs: number, moved: () => void) {
     this.#group = group
@@ -46,12 +47,20 @@ export class SentinelWatch {
         keepAlive: 10_000,
         retryStrategy: () => RETRY_MS,
       })
-      client.on('error', () => {})
+      client.on('error', (error) => {
+        this.#trouble = error
+      })
       client.on('message', (_channel, text) => this.#hear(text))
       client.on('ready', () => client.subscribe(CHANNEL).catch(() => client.disconnect(true)))
       client.connect().catch(() => {})
       this.#clients.push(client)
     }
+  }
+
+  /** The client says of a refused certificate no more than that the connection was closed. */
+  explain(error: unknown): unknown {
+    if (this.#trouble === undefined || !(error instanceof Error) || !error.message.includes('Connection is closed')) return error
+    return new Error(`no sentinel could be asked: ${this.#trouble.message}`, { cause: this.#trouble })
   }
 
   close(): void {

@@ -26,13 +26,16 @@ const STEP = 2000
 const NOTHING = Promise.resolve(undefined)
 
 /**
- * A tier on one Redis or Valkey server (6.2 or later), through ioredis.
+ * A tier on one Redis or Valkey server (6.2 or later), on the master that Sentinel names (`sentinels`, `name`), or on a Cluster (`cluster`), through ioredis.
+ *
+ * A promoted replica is a new epoch: memory is dropped and loads under way are not stored. In a cluster an invalidation and a write are two steps, the ledger's
+ * record first: its master decides, and an entry that the second step did not reach is not believed.
  *
  * Connects with the first command, not before. A command takes at most `commandTimeout` (250 ms); while the server is known to be down calls
  * reject at once, and the connection comes back by itself. Whether the server keeps its data over a restart is its own setting.
  *
  * A least-privilege user for the key prefix `shop:` needs `~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget
- * +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe`.
+ * +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe`; in a cluster also `+cluster|slots +asking +getrange`.
  *
  * @throws MillpondError `OPTION_INVALID` (option, URL, ioredis not installed), `DURATION_INVALID`.
  */
