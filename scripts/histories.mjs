@@ -54,7 +54,7 @@ const ms = number('ms', given.ms, 6000)
 
 const compiled = compile()
 /** @type {typeof import('../packages/millpond/test/histories/run.ts')} */
-const { count, draw, faultsOf, isGood, newTally, runFairly, tell } = await import(`${compiled}/test/histories/run.js`)
+const { count, draw, isGood, newTally, runFairly, tell } = await import(`${compiled}/test/histories/run.js`)
 /** @type {typeof import('../packages/millpond/test/services/index.ts')} */
 const { isHere } = await import(`${compiled}/test/services/index.js`)
 
@@ -65,9 +65,14 @@ const tiers = asked.filter((name) => name !== 'redis' || isHere('redis'))
 if (tiers.length < asked.length) console.log('histories: no redis-server here, so Redis is left out')
 if (tiers.length === 0) refuse('nothing left to run')
 
-const faults = new Set(tiers.flatMap((tier) => [...faultsOf(tier)]))
-const only = [...faults].find((fault) => fault === given.fault)
-if (given.fault !== undefined && only === undefined) refuse(`--fault: ${JSON.stringify(given.fault)} is none of ${[...faults].join(', ')}`)
+function drawCells() {
+  try {
+    return draw(seed, tiers, { ms }, given.fault)
+  } catch (error) {
+    return refuse(`--fault: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+const cells = drawCells()
 
 const tally = newTally()
 let stopping = false
@@ -77,7 +82,7 @@ process.on('SIGINT', () => {
 })
 console.log(`histories: seed ${seed}, ${minutes} minutes, ${tiers.join(', ')}`)
 const until = performance.now() + minutes * 60_000
-for (const cell of draw(seed, tiers, { ms }, only)) {
+for (const cell of cells) {
   if (stopping || performance.now() >= until) break
   const result = await runFairly(cell, compiled)
   count(tally, result)

@@ -38,6 +38,12 @@ describe('G1 to G9: histories in memory alone', () => record('none'))
 describe('G1 to G9: histories over one SQLite file', () => record('sqlite'))
 describeWith('redis', 'G1 to G9: histories over Redis', () => record('redis'))
 
+test('together at least 100,000 reads', (context) => {
+  const planned = CELLS.none + CELLS.sqlite + CELLS.redis
+  if (tally.clean < planned) context.skip(`only ${tally.clean} of ${planned} histories were run and clean`)
+  expect(tally.reads).toBeGreaterThan(100_000)
+})
+
 afterAll(() => {
   const { clean, violated, starved, reads, acked } = tally
   console.log(

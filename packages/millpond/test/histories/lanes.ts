@@ -56,7 +56,7 @@ async function runLane(parts: LaneParts, lane: number, random: Random, isDrainin
     if (!parts.readsOnly && random.chance(0.09)) await write(parts, lane, random)
     else if (!parts.readsOnly && random.chance(0.03)) await forgetSomething(parts, lane, random)
     else {
-      for (let count = 1 + random.below(12); count > 0; count--) {
+      for (let count = 1 + random.below(16); count > 0; count--) {
         const key = pickKey(random)
         if (random.chance(0.1)) await Promise.all([read(parts, lane, key, random), read(parts, lane, key, random)])
         else await read(parts, lane, key, random)

@@ -13,13 +13,19 @@ const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = { redis: SERVER_FAUL
 /** Of seven cells. */
 const TURNS: readonly SharedTier[] = ['redis', 'redis', 'sqlite', 'redis', 'redis', 'redis', 'none']
 
-/** Which faults what is shared can suffer. */
-export function faultsOf(shared: SharedTier): readonly FaultName[] {
-  return FAULTS_OF[shared]
+/**
+ * An endless draw: each tier's cells all come once before one comes again. `only` leaves out every other fault.
+ * Throws a `RangeError` when none of the tiers can suffer it.
+ */
+export function draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}, only?: string): Generator<Cell> {
+  const faults = [...new Set(tiers.flatMap((tier) => FAULTS_OF[tier]))]
+  if (!faults.some((fault) => only === undefined || fault === only)) {
+    throw new RangeError(`${JSON.stringify(only)} is none of the faults of ${tiers.join(', ')}: ${faults.join(', ')}`)
+  }
+  return cellsOf(seed, tiers, settings, only)
 }
 
-/** An endless draw: each tier's cells all come once before one comes again. `only` leaves out every other fault; some tier must know it. */
-export function* draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}, only?: FaultName): Generator<Cell> {
+function* cellsOf(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell>, only: string | undefined): Generator<Cell> {
   const stacks = new Map<SharedTier, Cell[]>()
   const rounds = new Map<SharedTier, number>()
   for (let turn = 0; ; turn++) {
