@@ -91,7 +91,7 @@ export class LedgerRecord {
     const { position } = this
     const dropped = change.drop.filter((key) => this.#entries.delete(key)).length
     change.write.forEach((item, index) => {
-      if (stored[index]) this.#entries.set(item.key, { body: item.body, expiresAt: item.expiresAt, asOf: position })
+      if (stored[index]) this.#entries.set(item.key, { body: item.body.slice(), expiresAt: item.expiresAt, asOf: position })
       else this.#entries.delete(item.key)
     })
     return change.unmovedSince === undefined ? { position, dropped } : { position, dropped, stored }
@@ -103,7 +103,7 @@ export class LedgerRecord {
       const isCurrent = asOf.epoch === this.epoch && asOf.seq <= this.#seq && asOf.seq >= Math.max(this.#floor, this.#commitFloor)
       if (!isCurrent || this.#lastMove(target) > asOf.seq) return false
       if (lease !== undefined && (held?.id !== lease || held.until <= now)) return false
-      this.#entries.set(key, { body, expiresAt, asOf })
+      this.#entries.set(key, { body: body.slice(), expiresAt, asOf })
       return true
     })
   }

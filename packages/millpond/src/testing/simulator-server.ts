@@ -60,7 +60,8 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
 
   function readOne(key: string): Stored | undefined {
     const stored = entries.get(key)
-    if (stored === undefined || stored.expiresAt > now()) return stored
+    // Nobody's change to the bytes may change what is stored.
+    if (stored === undefined || stored.expiresAt > now()) return stored && { ...stored, body: stored.body.slice() }
     entries.delete(key)
     return undefined
   }
@@ -70,7 +71,9 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
   }
 
   function connect(journey: Journey = AT_ONCE): Tier & { readonly ledger: LedgerStore } {
+    let closed = false
     async function call<T>(what: string, act: () => T): Promise<T> {
+      if (closed) throw unreachable(what)
       await journey.send(what)
       const result = act()
       await journey.back(what)
@@ -114,14 +117,18 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
       read: (keys) => call('read', () => keys.map(readOne)),
       write: (items) =>
         call('write', () => {
-          for (const { key, body, expiresAt, asOf } of items) entries.set(key, { body, expiresAt, asOf })
+          for (const { key, body, expiresAt, asOf } of items) entries.set(key, { body: body.slice(), expiresAt, asOf })
         }),
       drop: (keys) => call('drop', () => dropAll(keys)),
       clear: (prefix) => call('clear', () => dropAll([...entries.keys()].filter((key) => key.startsWith(prefix)))),
       async *scan(prefix) {
         yield await call('scan', () => [...entries.keys()].filter((key) => key.startsWith(prefix)))
       },
-      close: async () => {},
+      usage: () =>
+        call('usage', () => ({ entries: entries.size, bytes: [...entries.values()].reduce((sum, { body }) => sum + body.length, 0) })),
+      async close() {
+        closed = true
+      },
     }
   }
 
@@ -148,6 +155,6 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
 
 /** What a call over a broken link ends with. */
 export function unreachable(what: string): MillpondError {
-  const code = ['read', 'write', 'drop', 'clear', 'scan'].includes(what) ? 'TIER_FAILED' : 'LEDGER_UNREACHABLE'
+  const code = ['read', 'write', 'drop', 'clear', 'scan', 'usage'].includes(what) ? 'TIER_FAILED' : 'LEDGER_UNREACHABLE'
   return new MillpondError(code, `simulated: ${what}: the link is down`)
 }

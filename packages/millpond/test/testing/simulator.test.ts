@@ -32,7 +32,6 @@ const program: Simulation = {
 describe('simulator', () => {
   test('runs a program to its end and judges it', async () => {
     const result = await simulate(program, { open })
-    console.log(result.trace.join('\n'), result.lines.length)
     expect(result.ended).toBe(true)
     expect(result.verdict).toMatchObject({ outcome: 'clean', counts: { reads: 7, changes: 1, acked: 1, converged: 2 } })
   })
