@@ -54,14 +54,18 @@ export class ClusterNodes {
     return node
   }
 
-  /** The first map is waited for; later ones are not. */
-  async ready(): Promise<void> {
-    if (this.#map === undefined) {
-      const asked = this.#refresh()
-      if (this.#down !== undefined) throw this.#down
-      await asked
-      if (this.#map === undefined) throw this.#down ?? new Error('no server of the list answered')
-    } else if (performance.now() - this.#askedAt > MAP_MS) void this.#refresh()
+  /** The first map is waited for; later ones are not: then there is nothing to wait for. */
+  ready(): Promise<void> | undefined {
+    if (this.#map === undefined) return this.#firstMap()
+    if (performance.now() - this.#askedAt > MAP_MS) void this.#refresh()
+    return undefined
+  }
+
+  async #firstMap(): Promise<void> {
+    const asked = this.#refresh()
+    if (this.#down !== undefined) throw this.#down
+    await asked
+    if (this.#map === undefined) throw this.#down ?? new Error('no server of the list answered')
   }
 
   /** @throws Error where nobody serves the slot. */

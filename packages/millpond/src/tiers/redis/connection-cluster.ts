@@ -11,7 +11,7 @@ import { type Connection, closed, failed, messageOf, type Wire } from './connect
 import { createClient, retryDelay } from './connection-client.ts'
 import type { NodeConnection } from './connection-node.ts'
 import { Deadlines } from './deadlines.ts'
-import { AskingWire, byServer, type KeyCommand, linesFor, type Place } from './key-commands.ts'
+import { AskingWire, byServer, type KeyCommand, linesFor, type Place, runOne } from './key-commands.ts'
 import type { RedisSettings } from './options.ts'
 import { addressOf, redirectionOf, type ServerName, slotOf } from './slots.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -43,7 +43,8 @@ export class ClusterConnection implements Connection {
 
   exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>, key = ''): Promise<T> {
     return this.#within(what, code, async (isOver) => {
-      await this.#nodes.ready()
+      const wait = this.#nodes.ready()
+      if (wait !== undefined) await wait
       let server = this.#nodes.ownerOf(slotOf(key))
       let asking = false
       for (let tries = 0; ; tries++) {
@@ -79,7 +80,9 @@ export class ClusterConnection implements Connection {
   async each(what: string, code: ErrorCode, commands: readonly KeyCommand[]): Promise<unknown[]> {
     const answers: unknown[] = new Array(commands.length).fill(undefined)
     if (this.#closed) throw closed(what)
-    if (commands.length === 0) return answers
+    const [first] = commands
+    if (first === undefined) return answers
+    if (commands.length === 1) return [await this.exchange(what, code, (wire) => runOne(wire, first), first.key)]
     const open = new Set(commands.keys())
     let expired: MillpondError | undefined
     try {
@@ -89,8 +92,7 @@ export class ClusterConnection implements Connection {
       expired = error
     }
     for (const index of open) answers[index] = expired ?? failed(code, what, new Error('sent from one server to the next too often'))
-    const [first] = answers
-    if (first instanceof MillpondError && answers.every((answer) => answer instanceof MillpondError)) throw first
+    if (answers.every((answer) => answer instanceof MillpondError)) throw answers[0]
     // What comes late changes nothing that was answered.
     return [...answers]
   }

@@ -16,6 +16,16 @@ export function scriptCommand(script: Script, key: string, args: readonly Argume
   return { key, words: ['EVALSHA', script.sha, 1, key, ...args], otherwise: ['EVAL', script.text, 1, key, ...args] }
 }
 
+export async function runOne(wire: Wire, { words: [command, ...args], otherwise }: KeyCommand): Promise<unknown> {
+  try {
+    return await wire.call(command, args)
+  } catch (error) {
+    if (otherwise === undefined || !(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    const [instead, ...all] = otherwise
+    return wire.call(instead, all)
+  }
+}
+
 /** Where a command goes next. */
 export interface Place {
   readonly server: ServerName
