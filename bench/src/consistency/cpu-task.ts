@@ -1,6 +1,6 @@
 // Client CPU of reads that memory cannot answer and Redis can.
 import { surely } from './surely.ts'
-import type { TaskParts } from './tasks.ts'
+import type { TaskParts } from './task-parts.ts'
 
 export interface CpuArgs {
   readonly what: 'get' | 'getMany'

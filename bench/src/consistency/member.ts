@@ -3,7 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { SubjectOptions } from './contestant.ts'
 import { contestantByName } from './contestants.ts'
-import { type ArgsOf, type ResultOf, runTask, type TaskName, type TaskParts } from './tasks.ts'
+import type { TaskParts } from './task-parts.ts'
+import { type ArgsOf, type ResultOf, runTask, type TaskName } from './tasks.ts'
 
 export interface Member {
   readonly name: string

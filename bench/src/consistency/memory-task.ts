@@ -1,7 +1,7 @@
 // What entries cost in a process, beside the caller's own strings: heap and buffers after a full collection.
 import { randomBytes } from 'node:crypto'
 import { surely } from './surely.ts'
-import type { TaskParts } from './tasks.ts'
+import type { TaskParts } from './task-parts.ts'
 
 export interface MemoryArgs {
   readonly count: number

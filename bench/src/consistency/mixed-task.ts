@@ -1,7 +1,7 @@
 // One process of a mixed load: lanes that mostly read, and sometimes write to the truth and then tell the cache. Recorded line by line.
 import { type HistoryLine, type HistoryRecorder, recordHistory, type Versioned } from 'millpond/testing'
 import { randomFrom } from '../numbers.ts'
-import type { TaskParts } from './tasks.ts'
+import type { TaskParts } from './task-parts.ts'
 
 export interface MixedArgs {
   readonly keys: readonly string[]

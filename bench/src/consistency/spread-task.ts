@@ -1,7 +1,7 @@
 // How long another process shows the old value after an ack.
 import { historyTime, type Versioned } from 'millpond/testing'
 import { surely } from './surely.ts'
-import type { TaskParts } from './tasks.ts'
+import type { TaskParts } from './task-parts.ts'
 
 const READS_BETWEEN_BREATHS = 10
 

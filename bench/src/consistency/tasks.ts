@@ -1,23 +1,11 @@
 // What a process of the comparison can be told to do.
 import type { Versioned } from 'millpond/testing'
-import type { Subject, SubjectOptions } from './contestant.ts'
 import { cpuPerRead } from './cpu-task.ts'
 import { bytesOfEntries } from './memory-task.ts'
 import { finishMixed, runMixed } from './mixed-task.ts'
 import { bump, watchFor } from './spread-task.ts'
 import { surely } from './surely.ts'
-
-/** The truth that all processes share, outside of the cache. */
-export type Question = { readonly read: string } | { readonly commit: string }
-
-export interface TaskParts {
-  /** The name of the process. */
-  readonly name: string
-  readonly subject: Subject
-  readonly options: SubjectOptions
-  /** Answers the version of a key. */
-  readonly ask: (question: Question) => Promise<number>
-}
+import type { TaskParts } from './task-parts.ts'
 
 export interface Tasks {
   raceAlone(parts: TaskParts, args: { tries: number; byTag: boolean; loadMs: number }): Promise<number>

@@ -1,6 +1,6 @@
 // The truth behind the caches: orders the writes of each key.
 import { type HistoryLine, historyTime } from 'millpond/testing'
-import type { Question } from './tasks.ts'
+import type { Question } from './task-parts.ts'
 
 export interface Truth {
   /** Commits, as lines of a history. */

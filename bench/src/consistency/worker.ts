@@ -2,7 +2,8 @@
 import { contestantByName } from './contestants.ts'
 import type { FromWorker, ToWorker } from './member.ts'
 import { openBare } from './open-bare.ts'
-import { runTask, type TaskParts } from './tasks.ts'
+import type { TaskParts } from './task-parts.ts'
+import { runTask } from './tasks.ts'
 
 const [name = '', contestant = '', text = '{}'] = process.argv.slice(2)
 const options = JSON.parse(text)

@@ -157,7 +157,7 @@ function fromFlight(
   const flight = space.flights.loads.get(key)
   if (flight === undefined || flight.isOutdated || flight.startedAt < gate.notBefore || movedSince(space, flight, gate.joinedAt))
     return undefined
-  if (!gate.isReachable && flight.age(space.clock) >= PROVISIONAL_MS) {
+  if (flight.startedAt < gate.notBefore || (!gate.isReachable && flight.age(space.clock) >= PROVISIONAL_MS)) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
     if (flight.isProvisional) return undefined
     const end = waitFrom(currentFlight(), flight)

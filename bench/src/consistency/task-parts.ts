@@ -1,0 +1,14 @@
+// What every task is given.
+import type { Subject, SubjectOptions } from './contestant.ts'
+
+/** The truth that all processes share, outside of the cache. */
+export type Question = { readonly read: string } | { readonly commit: string }
+
+export interface TaskParts {
+  /** The name of the process. */
+  readonly name: string
+  readonly subject: Subject
+  readonly options: SubjectOptions
+  /** Answers the version of a key. */
+  readonly ask: (question: Question) => Promise<number>
+}
