@@ -272,6 +272,27 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     await cluster.healthy()
   }, 90_000)
 
+  test('closing while a master is frozen ends within the deadline', async () => {
+    fresh()
+    const tier = open()
+    await tier.write([item('k')])
+    const owner = await ownerOf(`${keyPrefix}e:k`)
+    owner.pause()
+    try {
+      const reading = tier.read(['k'])
+      reading.catch(() => {})
+      const began = performance.now()
+      await tier.close()
+      expect(performance.now() - began).toBeLessThan(1000)
+      await expect(reading).rejects.toMatchObject({ code: expect.stringMatching(/^(TIER_FAILED|CLOSED)$/) })
+      for (const keys of [['k'], ['k', 'l'], []]) await expect(tier.read(keys)).rejects.toMatchObject({ code: 'CLOSED' })
+      await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ code: 'CLOSED' })
+    } finally {
+      owner.resume()
+    }
+    await cluster.healthy()
+  }, 60_000)
+
   test('a server whose entries are gone for now: batches are answered in part, drops and writes say so', async () => {
     fresh()
     const tier = open()

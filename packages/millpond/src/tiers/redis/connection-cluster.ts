@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
 import { ClusterNodes } from './cluster-nodes.ts'
 import { type Connection, closed, failed, messageOf, type Wire } from './connection.ts'
-import { createClient, retryDelay } from './connection-client.ts'
+import { createClient } from './connection-client.ts'
 import type { NodeConnection } from './connection-node.ts'
 import { Deadlines } from './deadlines.ts'
 import { AskingWire, byServer, type KeyCommand, linesFor, type Place, runOne } from './key-commands.ts'
@@ -205,15 +205,7 @@ export class ClusterConnection implements Connection {
     const { servers } = this.#nodes
     const server = servers[this.#turn++ % servers.length] ?? ''
     this.#heardFrom = server
-    const client = createClient(
-      { ...this.#settings, address: { ...this.#settings.address, ...addressOf(server) } },
-      this.#Client,
-      () => null,
-    )
-    client.on('end', () => {
-      if (!this.#closed) setTimeout(() => this.#subscriptions.replace(client), retryDelay(2, true)).unref()
-    })
-    return client
+    return createClient({ ...this.#settings, address: { ...this.#settings.address, ...addressOf(server) } }, this.#Client, () => null)
   }
 }
 

@@ -118,6 +118,10 @@ export class NodeConnection implements Connection {
     })
     client.on('close', () => this.#lose(this.#down ?? new Error('the connection was closed')))
     client.on('ready', () => void this.#greet(client))
+    // Told to stop while it asks the sentinels, the client does not come back by itself.
+    client.on('end', () => {
+      if (!this.#closed) setTimeout(() => client.connect().catch(() => {}), this.#nextDelay()).unref()
+    })
     this.#watch?.start()
     // The events tell the same as the rejection.
     client.connect().catch(() => {})
@@ -174,18 +178,22 @@ export class NodeConnection implements Connection {
     }, SILENT_MS).unref()
   }
 
-  /** Grows until a server has been greeted: one that accepts and then refuses is no reason to hurry. */
   #create(): Redis {
-    return createClient(this.#settings, this.#Client, () => (this.#closed ? null : retryDelay(this.#attempts++, this.#watch !== undefined)))
+    return createClient(this.#settings, this.#Client, () => (this.#closed ? null : this.#nextDelay()))
+  }
+
+  /** Grows until a server has been greeted: one that accepts and then refuses is no reason to hurry. */
+  #nextDelay(): number {
+    return retryDelay(this.#attempts++, this.#watch !== undefined)
   }
 
   /** The sentinels named another master. */
   #moveOn(): void {
-    if (this.#wire === undefined) return
-    this.#lose(new Error('the sentinels named another master'))
-    this.#attempts = 0
-    this.#client?.disconnect(true)
     this.#subscriptions.reconnect()
+    this.#attempts = 0
+    if (this.#wire !== undefined) this.#lose(new Error('the sentinels named another master'))
+    // Also one that is being greeted. One that still asks the sentinels will be told.
+    if (this.#client?.status === 'ready' || this.#client?.status === 'connect') this.#client.disconnect(true)
   }
 
   #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {

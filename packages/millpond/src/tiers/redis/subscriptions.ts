@@ -1,6 +1,8 @@
 // The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its failures are nobody's.
 import type { Redis } from 'ioredis'
 
+const REPLACE_MS = 200
+
 export class Subscriptions {
   readonly #create: () => Redis
   readonly #channels = new Map<string, Set<() => void>>()
@@ -29,15 +31,8 @@ export class Subscriptions {
 
   /** The server is the wrong one now. */
   reconnect(): void {
-    this.#client?.disconnect(true)
-  }
-
-  /** The client has ended and does not come back: another takes its place. */
-  replace(client: Redis): void {
-    if (this.#client !== client) return
-    this.#client = undefined
-    const [channel] = this.#channels.keys()
-    if (channel !== undefined) this.#listen(channel)
+    // One that is still asking for a server will be told of the new one; told to stop there, the client would never come back.
+    if (this.#client?.status === 'ready' || this.#client?.status === 'connect') this.#client.disconnect(true)
   }
 
   close(): void {
@@ -53,7 +48,16 @@ export class Subscriptions {
     this.#client = client
     client.on('message', (from) => this.#wake(from))
     client.on('ready', () => void this.#subscribe(client, [...this.#channels.keys()]))
+    client.on('end', () => setTimeout(() => this.#replace(client), REPLACE_MS).unref())
     client.connect().catch(() => {})
+  }
+
+  /** The client has ended and does not come back: another takes its place. */
+  #replace(client: Redis): void {
+    if (this.#client !== client) return
+    this.#client = undefined
+    const [channel] = this.#channels.keys()
+    if (channel !== undefined) this.#listen(channel)
   }
 
   /** Once it stands, everybody is woken: something may have come before. */
