@@ -155,8 +155,7 @@ function fromFlight(
   again: (key: string) => Promise<Landing>,
 ): Promise<Landing> | undefined {
   const flight = space.flights.loads.get(key)
-  if (flight === undefined || flight.isOutdated || flight.startedAt < gate.notBefore || movedSince(space, flight, gate.joinedAt))
-    return undefined
+  if (flight === undefined || flight.isOutdated || movedSince(space, flight, gate.joinedAt)) return undefined
   if (flight.startedAt < gate.notBefore || (!gate.isReachable && flight.age(space.clock) >= PROVISIONAL_MS)) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
     if (flight.isProvisional) return undefined
