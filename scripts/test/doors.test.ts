@@ -42,7 +42,7 @@ const planted: [rule: string, file: string, text: string][] = [
   ['core-imports-nothing', `${src}/core/bad-node.ts`, "import 'node:fs'"],
   ['core-imports-nothing', `${src}/core/bad-room.ts`, "import '../memory/store.ts'"],
   ['core-imports-nothing', `${src}/core/bad-type.ts`, "import type { store } from '../memory/store.ts'\nexport type Store = typeof store"],
-  ['engine-imports-core-only', `${src}/engine/bad-1.ts`, "import '../memory/store.ts'"],
+  ['engine-imports-core-only', `${src}/engine/bad-1.ts`, "import '../tiers/redis/index.ts'"],
   ['memory-imports-core-only', `${src}/memory/bad.ts`, "import '../engine/read.ts'"],
   ['memory-imports-core-only', `${src}/memory/bad-front.ts`, "import '../index.ts'"],
   ['tiers-imports-core-only', `${src}/tiers/redis/bad.ts`, "import '../../engine/read.ts'"],
