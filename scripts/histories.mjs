@@ -5,11 +5,11 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { compile } from '../packages/millpond/test/histories/compile.mjs'
 
-const USAGE = `npm run histories -- [--minutes N] [--seed S] [--tier redis,sqlite,none] [--fault NAME] [--ms LENGTH]
+const USAGE = `npm run histories -- [--minutes N] [--seed S] [--tier redis,postgres,...] [--fault NAME] [--ms LENGTH]
 
-  --minutes  how long to go on; a cell takes 10 to 15 seconds. Default 10.
+  --minutes  how long to go on; a cell takes 10 to 30 seconds. Default 10.
   --seed     draws cells and everything within them. Default: by the time of day, and printed.
-  --tier     what the processes share. Default: all three, where a Redis server is here.
+  --tier     what the processes share: redis, sentinel, cluster, postgres, sqlite, none. Default: all whose servers are here.
   --fault    only this fault.
   --ms       how long the faults of a cell last, milliseconds. Default 6000.`
 
@@ -58,16 +58,21 @@ const { count, draw, isGood, newTally, runFairly, tell } = await import(`${compi
 /** @type {typeof import('../packages/millpond/test/services/index.ts')} */
 const { isHere } = await import(`${compiled}/test/services/index.js`)
 
-const known = /** @type {const} */ (['redis', 'sqlite', 'none'])
+const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'sqlite', 'none'])
 const asked = given.tier === undefined ? known : known.filter((name) => given.tier?.split(',').includes(name))
 if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is none of ${known.join(', ')}`)
-const tiers = asked.filter((name) => name !== 'redis' || isHere('redis'))
-if (tiers.length < asked.length) console.log('histories: no redis-server here, so Redis is left out')
+/** @param {typeof known[number]} name */
+function canRun(name) {
+  if (name === 'sqlite' || name === 'none') return true
+  return isHere(name === 'postgres' ? 'postgres' : 'redis')
+}
+const tiers = asked.filter(canRun)
+if (tiers.length < asked.length) console.log(`histories: no server here, so left out: ${asked.filter((name) => !canRun(name)).join(', ')}`)
 if (tiers.length === 0) refuse('nothing left to run')
 
 function drawCells() {
   try {
-    return draw(seed, tiers, { ms }, given.fault)
+    return draw(seed, tiers, { ms }, 'long', given.fault)
   } catch (error) {
     return refuse(`--fault: ${error instanceof Error ? error.message : String(error)}`)
   }

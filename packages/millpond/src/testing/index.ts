@@ -33,7 +33,7 @@ export {
   type Versioned,
 } from './history-recorder.ts'
 export { describeLedger, type LedgerSubject } from './ledger.ts'
-export { type Battlefield, FAULTS, type FaultName, type Participant, type Patient, strike } from './nemesis.ts'
+export { type Battlefield, FAULTS, type FaultName, type Participant, type Patient, type PatientGroup, strike } from './nemesis.ts'
 export { type Random, seededRandom } from './random.ts'
 export type { Runner, RunnerIt } from './runner.ts'
 export {

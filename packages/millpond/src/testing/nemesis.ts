@@ -14,6 +14,16 @@ export interface Patient {
   restart(options?: { empty?: boolean }): Promise<void>
   /** Makes what it holds now the state that a later restart finds. */
   save(): Promise<void>
+  /** One command of Redis, by a user who may do everything. Needed by the faults that are answers of the server. */
+  command?(...words: (string | number)[]): Promise<unknown>
+}
+
+/** Servers of which one takes another's place: a Sentinel group, a cluster. Each resolves once the group says that it is well. */
+export interface PatientGroup {
+  /** The master of the ledger's record is killed or frozen until another one was promoted, and comes back as its replica. */
+  failOver(how: 'killed' | 'frozen'): Promise<void>
+  /** The slot of the ledger's record moves to another master, which takes about `ms` beside the moving itself. */
+  migrate?(ms: number): Promise<void>
 }
 
 /** A process that takes part in a history. */
@@ -31,6 +41,7 @@ export interface Battlefield {
   /** One per participant, in their order; empty where there is no server. */
   readonly links: readonly FaultProxy[]
   readonly server?: Patient
+  readonly group?: PatientGroup
   /** Holds the shared file's write lock while `hold` runs, where the shared tier is a file. */
   readonly lockFile?: (ms: number) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
@@ -55,7 +66,17 @@ export const FAULTS = [
  */
 export const OTHER_FAULTS = ['none', 'link-torn', 'link-garbled', 'file-locked'] as const
 
-export type FaultName = (typeof FAULTS)[number] | (typeof OTHER_FAULTS)[number]
+/** A Redis server that answers -OOM to what writes; -READONLY, as a replica of nobody; -LOADING, where it holds enough to load for long. */
+export const ANSWER_FAULTS = ['server-full', 'server-readonly', 'server-loading'] as const
+
+/** A server restarted with all it had; what groups of servers go through. */
+export const GROUP_FAULTS = ['server-restarted', 'master-killed', 'master-frozen', 'slot-migrated'] as const
+
+export type FaultName =
+  | (typeof FAULTS)[number]
+  | (typeof OTHER_FAULTS)[number]
+  | (typeof ANSWER_FAULTS)[number]
+  | (typeof GROUP_FAULTS)[number]
 
 /** Strikes once and heals. Resolves when everything works again. */
 export async function strike(name: FaultName, field: Battlefield): Promise<void> {
@@ -85,6 +106,26 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
     await server.kill()
     await field.sleep(between(field, 0, 800))
     await server.restart()
+  },
+  'server-restarted': (field) => serverOf(field).restart(),
+  'server-full': async (field) => {
+    const command = commandOf(field)
+    await command('CONFIG', 'SET', 'maxmemory', 1)
+    await field.sleep(between(field, 200, 2500)).finally(() => command('CONFIG', 'SET', 'maxmemory', 0))
+  },
+  'server-readonly': async (field) => {
+    const command = commandOf(field)
+    // Port 1 of this host: nobody is there, so its data stay.
+    await command('REPLICAOF', '127.0.0.1', 1)
+    await field.sleep(between(field, 200, 2500)).finally(() => command('REPLICAOF', 'NO', 'ONE'))
+  },
+  'server-loading': (field) => serverOf(field).restart(),
+  'master-killed': (field) => groupOf(field).failOver('killed'),
+  'master-frozen': (field) => groupOf(field).failOver('frozen'),
+  'slot-migrated': async (field) => {
+    const { migrate } = groupOf(field)
+    if (migrate === undefined) throw new Error('there are no slots to migrate')
+    await migrate(between(field, 0, 1000))
   },
   'link-cut': (field) =>
     faultyLinks(field, field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }])),
@@ -138,6 +179,17 @@ function isFollower(commands: ReadonlyMap<string, number>): boolean {
 
 function between({ random }: Battlefield, from: number, to: number): number {
   return from + random.below(to - from)
+}
+
+function groupOf({ group }: Battlefield): PatientGroup {
+  if (group === undefined) throw new Error('there is no group of servers to hurt')
+  return group
+}
+
+function commandOf(field: Battlefield): NonNullable<Patient['command']> {
+  const { command } = serverOf(field)
+  if (command === undefined) throw new Error('the server takes no commands')
+  return command
 }
 
 function serverOf({ server }: Battlefield): Patient {

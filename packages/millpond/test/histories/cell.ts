@@ -77,12 +77,13 @@ async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: Shar
   const random = seededRandom(cell.seed)
   const until = historyTime() + cell.ms
   const participants: Participant[] = [...workers]
-  const { links, server, lockFile } = shared
+  const { links, server, group, lockFile } = shared
   const field = {
     random,
     participants,
     links,
     ...(server === undefined ? {} : { server }),
+    ...(group === undefined ? {} : { group }),
     ...(lockFile === undefined ? {} : { lockFile }),
     sleep,
     note: (line: HistoryLine) => void lines.push(line),

@@ -5,7 +5,7 @@ export interface WorkerOptions {
   readonly process: string
   readonly cell: Cell
   readonly readsOnly: boolean
-  /** The shared tier: a URL or a path. */
+  /** The shared tier: its options as JSON, or the path of a file. */
   readonly at: string
   /** Where the history goes. */
   readonly file: string

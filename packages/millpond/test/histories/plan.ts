@@ -6,7 +6,7 @@ import { seededRandom } from '../../src/testing/random.ts'
 export type Policy = 'delete' | 'set' | 'tags'
 /** What one write concerns: a key, or all keys of a tag in one transaction. */
 export type WriteScope = 'key' | 'tag'
-export type SharedTier = 'redis' | 'sqlite' | 'none'
+export type SharedTier = 'redis' | 'sqlite' | 'none' | 'sentinel' | 'cluster' | 'postgres'
 
 export interface Cell {
   readonly seed: number

@@ -1,12 +1,13 @@
-// The shared tier of a cell: a real Redis behind one fault proxy per process, a SQLite file, or nothing.
+// The shared tier of a cell: a real Redis or PostgreSQL behind one fault proxy per process, a group of Redis servers, a SQLite file, or nothing.
 import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
-import type { Patient } from '../../src/testing/nemesis.ts'
-import { startRedis } from '../services/index.ts'
+import type { Patient, PatientGroup } from '../../src/testing/nemesis.ts'
+import { startCluster, startPostgres, startRedis, startSentinel } from '../services/index.ts'
 import type { Cell } from './plan.ts'
+import { clusterPatient, sentinelPatient } from './server-groups.ts'
 
 export interface SharedTierUnderTest {
   readonly folder: string
@@ -14,6 +15,7 @@ export interface SharedTierUnderTest {
   at(worker: number): string
   readonly links: readonly FaultProxy[]
   readonly server?: Patient
+  readonly group?: PatientGroup
   readonly lockFile?: (ms: number) => Promise<void>
   close(): Promise<void>
 }
@@ -22,6 +24,9 @@ export async function openSharedTier(cell: Cell, compiled: string): Promise<Shar
   const folder = mkdtempSync(join(tmpdir(), 'millpond-history-'))
   const forget = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   if (cell.shared === 'redis') return openRedis(cell, folder, forget)
+  if (cell.shared === 'postgres') return openPostgres(cell, folder, forget)
+  if (cell.shared === 'sentinel') return openSentinel(folder, forget)
+  if (cell.shared === 'cluster') return openCluster(folder, forget)
   const path = join(folder, 'shared.db')
   return {
     folder,
@@ -33,13 +38,12 @@ export async function openSharedTier(cell: Cell, compiled: string): Promise<Shar
 }
 
 async function openRedis(cell: Cell, folder: string, forget: () => void): Promise<SharedTierUnderTest> {
-  const redis = await startRedis()
-  const links = await Promise.all(
-    Array.from({ length: cell.processes }, (_, worker) => startFaultProxy({ to: { port: redis.port }, seed: cell.seed + worker })),
-  )
+  const redis = await startRedis(cell.fault === 'server-loading' ? { args: SLOW_LOADING } : {})
+  if (cell.fault === 'server-loading') await redis.command('EVAL', FILL, 0)
+  const links = await linksTo(redis.port, cell)
   return {
     folder,
-    at: (worker) => links[worker]?.url() ?? redis.url,
+    at: (worker) => JSON.stringify({ url: links[worker]?.url() ?? redis.url }),
     links,
     server: {
       pause: () => redis.pause(),
@@ -47,6 +51,7 @@ async function openRedis(cell: Cell, folder: string, forget: () => void): Promis
       kill: () => redis.kill(),
       restart: (options) => redis.restart(options),
       save: async () => void (await redis.command('SAVE')),
+      command: redis.command,
     },
     async close() {
       await Promise.all(links.map((link) => link.close()))
@@ -54,6 +59,48 @@ async function openRedis(cell: Cell, folder: string, forget: () => void): Promis
       forget()
     },
   }
+}
+
+/** About a second of loading, during which the server answers -LOADING. */
+const SLOW_LOADING = ['--key-load-delay', '2500', '--loading-process-events-interval-bytes', '1024', '--rdbcompression', 'no']
+const FILL = "for i = 1, 400 do redis.call('SET', 'filler:' .. i, string.rep('x', 2000)) end"
+
+function linksTo(port: number, cell: Cell): Promise<FaultProxy[]> {
+  return Promise.all(Array.from({ length: cell.processes }, (_, worker) => startFaultProxy({ to: { port }, seed: cell.seed + worker })))
+}
+
+async function openPostgres(cell: Cell, folder: string, forget: () => void): Promise<SharedTierUnderTest> {
+  const server = await startPostgres()
+  const links = await linksTo(server.port, cell)
+  return {
+    folder,
+    at: (worker) => JSON.stringify({ url: server.url.replace(String(server.port), String(links[worker]?.port ?? server.port)) }),
+    links,
+    server: {
+      pause: () => server.pause(),
+      resume: () => server.resume(),
+      kill: () => server.kill(),
+      restart: (options) => server.restart(options),
+      save: async () => void (await server.query('checkpoint')),
+    },
+    async close() {
+      await Promise.all(links.map((link) => link.close()))
+      await server.stop()
+      forget()
+    },
+  }
+}
+
+async function openSentinel(folder: string, forget: () => void): Promise<SharedTierUnderTest> {
+  const servers = await startSentinel()
+  const at = JSON.stringify({ sentinels: servers.addresses, name: servers.name })
+  return { folder, at: () => at, links: [], group: sentinelPatient(servers), close: () => servers.stop().finally(forget) }
+}
+
+async function openCluster(folder: string, forget: () => void): Promise<SharedTierUnderTest> {
+  const servers = await startCluster()
+  const at = JSON.stringify({ cluster: servers.addresses })
+  return { folder, at: () => at, links: [], group: clusterPatient(servers), close: () => servers.stop().finally(forget) }
 }
 
 /** Another process holds the file's write lock for a while. */

@@ -40,8 +40,9 @@ function ask(question: Ask): Promise<readonly number[] | undefined> {
 async function openTier(): Promise<Tier[]> {
   const { shared } = options.cell
   if (shared === 'sqlite') return [(await import('../../src/tiers/sqlite/index.ts')).sqlite({ path: options.at })]
-  if (shared === 'redis') return [(await import('../../src/tiers/redis/index.ts')).redis({ url: options.at })]
-  return []
+  if (shared === 'postgres') return [(await import('../../src/tiers/postgres/index.ts')).postgres(JSON.parse(options.at))]
+  if (shared === 'none') return []
+  return [(await import('../../src/tiers/redis/index.ts')).redis(JSON.parse(options.at))]
 }
 
 const outbox = options.outbox === undefined ? undefined : sqliteOutbox({ path: options.outbox })

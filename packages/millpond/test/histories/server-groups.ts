@@ -1,0 +1,100 @@
+// Groups of Redis servers as patients: a Sentinel group and a cluster, in which another server takes the place of the one that is hurt.
+import type { PatientGroup } from '../../src/testing/nemesis.ts'
+import { type ClusterGroup, type RedisService, type SentinelGroup, until } from '../services/index.ts'
+
+/** A demoted master that was frozen is told so by the sentinels about ten seconds later. */
+const PATIENCE_MS = 45_000
+
+export function sentinelPatient(servers: SentinelGroup): PatientGroup {
+  return {
+    async failOver(how) {
+      const old = await until('a master', () => servers.master(), PATIENCE_MS)
+      if (how === 'killed') await old.kill()
+      else old.pause()
+      const next = await anotherThan(old, () => servers.master()).finally(() => how === 'frozen' && old.resume())
+      await until('its promotion', async () => (await replicationOf(next)).includes('role:master'), PATIENCE_MS)
+      if (how === 'killed') {
+        await old.restart()
+        // By itself it would be told in about ten seconds; nobody is sent to it meanwhile.
+        await old.command('REPLICAOF', next.host, next.port)
+      }
+      const others = servers.servers.length - 1
+      await until('all replicas', async () => (await replicationOf(next)).match(/state=online/g)?.length === others, PATIENCE_MS)
+    },
+  }
+}
+
+export function clusterPatient(cluster: ClusterGroup): PatientGroup {
+  const ownerOf = (key: string) => until('an owner of the record', () => cluster.ownerOf(key), PATIENCE_MS)
+  return {
+    async failOver(how) {
+      const record = await findRecord(cluster)
+      const old = await ownerOf(record)
+      if (how === 'killed') await old.kill()
+      else old.pause()
+      await anotherThan(old, () => cluster.ownerOf(record)).finally(() => how === 'frozen' && old.resume())
+      await cluster.healthy(PATIENCE_MS)
+      if (how === 'killed') await old.restart()
+      await until('the old master as a replica', async () => (await replicationOf(old)).includes('master_link_status:up'), PATIENCE_MS)
+      await cluster.healthy(PATIENCE_MS)
+    },
+    async migrate(ms) {
+      const record = await findRecord(cluster)
+      const from = await ownerOf(record)
+      const masters = await mastersOf(cluster)
+      const to = masters.find((node) => node !== from)
+      if (to === undefined) throw new Error('there is no other master')
+      await moveSlot(Number(await from.command('CLUSTER', 'KEYSLOT', record)), from, to, masters, ms)
+      await cluster.healthy(PATIENCE_MS)
+    },
+  }
+}
+
+/** As `redis-cli --cluster reshard` does it; half of `ms` before the keys move, half after. */
+async function moveSlot(slot: number, from: RedisService, to: RedisService, masters: readonly RedisService[], ms: number): Promise<void> {
+  const [source, target] = await Promise.all([from, to].map(async (node) => String(await node.command('CLUSTER', 'MYID'))))
+  await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', source ?? '')
+  await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', target ?? '')
+  await sleep(ms / 2)
+  for (;;) {
+    const keys = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 100)
+    if (!Array.isArray(keys) || keys.length === 0) break
+    await from.command('MIGRATE', to.host, to.port, '', 0, 5000, 'REPLACE', 'KEYS', ...keys.map(String))
+  }
+  await sleep(ms / 2)
+  const rest = masters.filter((node) => node !== from && node !== to)
+  for (const node of [to, from, ...rest]) await node.command('CLUSTER', 'SETSLOT', slot, 'NODE', target ?? '')
+}
+
+async function mastersOf({ nodes }: ClusterGroup): Promise<RedisService[]> {
+  const texts = await Promise.all(nodes.map(replicationOf))
+  return nodes.filter((_, index) => texts[index]?.includes('role:master'))
+}
+
+/** The name of the ledger's record, which the first question of a process makes. */
+function findRecord({ nodes }: ClusterGroup): Promise<string> {
+  return until('a record', async () => {
+    const found = await Promise.all(nodes.map((node) => node.command('KEYS', 'millpond:l:*')))
+    const [record] = found.flat()
+    return typeof record === 'string' && record
+  })
+}
+
+function anotherThan(old: RedisService, now: () => Promise<RedisService | undefined>): Promise<RedisService> {
+  return until(
+    'another master',
+    async () => {
+      const next = await now()
+      return next !== old && next
+    },
+    PATIENCE_MS,
+  )
+}
+
+async function replicationOf(node: RedisService): Promise<string> {
+  return String(await node.command('INFO', 'replication'))
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
