@@ -197,9 +197,15 @@ export interface Change {
   readonly write: readonly Omit<TierItem, 'asOf'>[]
   /**
    * Write an entry only if its key has not moved since this position (drop it otherwise; the number moves in any case). A command that was given
-   * up may still arrive late: it must not lie over what others wrote meanwhile.
+   * up may still arrive late: it must not lie over what others wrote meanwhile. A pattern counts as a move of every key, whatever it matches;
+   * a position that the record has not reached counts as moved.
    */
   readonly unmovedSince?: Position
+  /**
+   * With `unmovedSince`: the i-th list holds the tags of the i-th of `write`, which must not have moved either. A late entry would get a newer
+   * number than the tag's invalidation, and so outlive it.
+   */
+  readonly watch?: readonly (readonly string[])[]
 }
 
 export interface Advanced {

@@ -283,7 +283,7 @@ export class Ledger {
       last.change = { ...last.change, targets: [...targets, ...change.targets], drop: [...drop, ...change.drop] }
       return last.kept
     }
-    const { unmovedSince: _, ...rest } = change
+    const { unmovedSince: _, watch: _tags, ...rest } = change
     const pending: Pending = { change: { ...rest, write: [] }, kept: [] }
     this.#pending.push(pending)
     return pending.kept

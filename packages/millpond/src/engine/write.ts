@@ -105,6 +105,7 @@ async function advanceAndWrite(
   const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
   const dependents = space.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
   const targets = [...keys, ...dependents]
+  const watch = entries.map((entry) => entry.tags)
   let unmovedSince = space.ledger.view.position
   for (let turn = 1; ; turn++) {
     const write = holder === undefined ? [] : itemsFor(holder.keep)
@@ -116,6 +117,7 @@ async function advanceAndWrite(
       drop: [],
       write,
       unmovedSince,
+      watch,
     })
     if (turn < MAX_TRIES && stored.includes(false)) {
       unmovedSince = position

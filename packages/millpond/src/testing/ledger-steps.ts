@@ -1,6 +1,7 @@
 // Cases about steps that are all or nothing: advance with its drops and writes, commit, lease. Part of the ledger suite.
 import assert from 'node:assert/strict'
-import { all, bodies, change, commitItem, isTail, key, type LedgerSubject, tag, using } from './ledger-subject.ts'
+import type { Position, Target } from '../core/ledger.ts'
+import { all, bodies, change, commitItem, isTail, key, type LedgerSubject, pattern, tag, using } from './ledger-subject.ts'
 import { type Case, until } from './runner.ts'
 
 export const stepCases: readonly Case<LedgerSubject>[] = [
@@ -128,6 +129,55 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         )
         assert.deepEqual(mixed.stored, [false, true, true])
         assert.deepEqual(await bodies(tier, ['b', 'bystander', 'a']), [undefined, 'late', 'late'])
+        return undefined
+      }),
+  },
+  {
+    id: 'unmoved-tags',
+    title: 'G8: a write that arrives late is not stored when one of its tags has moved since its position; other tags do not matter',
+    run: (subject) =>
+      using(subject, async (tier, ledger) => {
+        const write = ['a', 'b', 'c'].map((name) => ({ key: name, body: new Uint8Array(1), expiresAt: Number.POSITIVE_INFINITY }))
+        const watch = [['one', 'two'], [], ['other', 'two']]
+        const { position: before } = await ledger.pull('ns')
+        const step = (unmovedSince: Position, own: readonly Target[] = []) =>
+          change([key('a'), key('b'), key('c'), ...own], { write, watch, unmovedSince })
+        await ledger.advance('ns', change([tag('not borne'), tag('oneness')]))
+        const first = await ledger.advance('ns', step(before))
+        if (first.stored === undefined) return 'the store takes no notice of unmovedSince'
+        assert.deepEqual(first.stored, [true, true, true])
+        const deleted = await ledger.advance('ns', change([tag('one')]))
+        const second = await ledger.advance('ns', step(first.position))
+        assert.deepEqual(second.stored, [false, true, true], 'an invalidated tag')
+        assert.deepEqual(await bodies(tier, ['a', 'b', 'c']), [undefined, '\0', '\0'], 'what is not stored is dropped')
+        assert.equal(second.position.seq, deleted.position.seq + 1)
+        await ledger.advance('ns', change([tag('two')], { mode: 'expire' }))
+        const third = await ledger.advance('ns', step(second.position, [tag('other')]))
+        assert.deepEqual(third.stored, [false, true, false], 'an expired tag')
+        // What the step itself moves is no other's move, and from the position that it has answered it may be tried again.
+        assert.deepEqual((await ledger.advance('ns', step(third.position, [tag('other')]))).stored, [true, true, true])
+        return undefined
+      }),
+  },
+  {
+    id: 'unmoved-pattern',
+    title: 'G8: a write that arrives late is not stored when a pattern has moved since its position, nor from a position not yet reached',
+    run: (subject) =>
+      using(subject, async (tier, ledger) => {
+        const write = [{ key: 'a', body: new Uint8Array(1), expiresAt: Number.POSITIVE_INFINITY }]
+        const step = (unmovedSince: Position) => change([key('a')], { write, watch: [['one']], unmovedSince })
+        let { position } = await ledger.pull('ns')
+        for (const mode of ['delete', 'expire'] as const) {
+          await ledger.advance('ns', change([pattern('a*')], { mode }))
+          const late = await ledger.advance('ns', step(position))
+          if (late.stored === undefined) return 'the store takes no notice of unmovedSince'
+          assert.deepEqual(late.stored, [false], mode)
+          assert.deepEqual(await bodies(tier, ['a']), [undefined])
+          const again = await ledger.advance('ns', step(late.position))
+          assert.deepEqual(again.stored, [true], mode)
+          position = again.position
+        }
+        assert.deepEqual((await ledger.advance('ns', step({ ...position, seq: position.seq + 1 }))).stored, [false])
         return undefined
       }),
   },

@@ -119,11 +119,16 @@ export class LedgerRecord {
     if (this.#leases.get(key)?.id === id) this.#leases.delete(key)
   }
 
-  #mayWrite({ targets, unmovedSince }: Change, index: number): boolean {
+  #mayWrite({ targets, unmovedSince, watch }: Change, index: number): boolean {
     const target = targets[index]
     if (unmovedSince === undefined || target?.kind !== 'key') return true
     const { epoch, seq } = unmovedSince
-    return epoch === this.epoch && seq >= Math.max(this.#floor, this.#commitFloor) && this.#lastMove(target.key) <= seq
+    const isKnown = epoch === this.epoch && seq <= this.#seq && seq >= Math.max(this.#floor, this.#commitFloor)
+    if (!isKnown || this.#lastMove(target.key) > seq) return false
+    const tags = watch?.[index] ?? []
+    const hasMoved = (one: InForce) =>
+      one.seq > seq && (one.target.kind === 'pattern' || (one.target.kind === 'tag' && tags.includes(one.target.tag)))
+    return !this.#targets.some(hasMoved)
   }
 
   #put(next: InForce): void {

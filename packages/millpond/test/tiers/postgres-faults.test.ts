@@ -331,8 +331,20 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const tier = open()
       await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'SCHEMA_NEWER', message: expect.stringContaining('version 99') })
       await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ code: 'SCHEMA_NEWER' })
-      await server.query(`UPDATE ${schema}.meta SET version = 1`)
+      await server.query(`UPDATE ${schema}.meta SET version = 2`)
       await until('the tier to answer', () => answers(tier), 10_000)
+    })
+
+    test('an older schema is brought up to date, and named where that is not allowed', async () => {
+      await (await opened()).close()
+      await server.query(`DROP FUNCTION ${schema}.advance`)
+      await server.query(`UPDATE ${schema}.meta SET version = 1`)
+      await expect(open({ install: false }).read(['k'])).rejects.toMatchObject({
+        code: 'TIER_FAILED',
+        message: expect.stringContaining(`the schema "${schema}" has version 1, this Millpond needs 2: run postgresSchema()`),
+      })
+      const tier = await opened()
+      expect((await tier.ledger.advance('ns', change([key('k')]))).position.seq).toBeGreaterThan(0)
     })
 
     test('a schema that is not there and may not be made is said so', async () => {

@@ -193,9 +193,13 @@ export class Database {
       const [state] = await this.#ask(client, "SELECT current_setting('transaction_read_only')", connectMs)
       if (state?.[0] === 'on') throw new Error('the server is read-only: a standby, or a master that was demoted')
       let version = await this.#version(client)
-      if (version === undefined && install) version = await this.#install(client)
+      if ((version === undefined || version < SCHEMA_VERSION) && install) version = await this.#install(client)
       if (version === undefined)
         throw new Error(`the schema "${this.settings.schema}" is not there: run postgresSchema() as its owner, or set install: true`)
+      if (version < SCHEMA_VERSION)
+        throw new Error(
+          `the schema "${this.settings.schema}" has version ${version}, this Millpond needs ${SCHEMA_VERSION}: run postgresSchema() as its owner`,
+        )
       if (version > SCHEMA_VERSION) {
         throw new MillpondError(
           'SCHEMA_NEWER',

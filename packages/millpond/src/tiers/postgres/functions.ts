@@ -94,7 +94,8 @@ END $$;
 
 CREATE OR REPLACE FUNCTION ${s}.advance(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_window bigint, p_most bigint, p_mode text,
   p_kinds text[], p_names bytea[], p_meta text, p_line text, p_line_clear text, p_since_epoch text, p_since bigint, p_drop bytea[],
-  p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea, p_channel text, p_message text)
+  p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea, p_channel text, p_message text,
+  p_watchers integer[], p_watch bytea[])
 RETURNS TABLE (o_epoch text, o_seq bigint, o_dropped bigint, o_stored text) LANGUAGE plpgsql ${PLANS} AS $$
 DECLARE
   r ${s}.ledger := ${s}.open_record(p_lock, p_ns, p_fresh, p_external, NULL, NULL);
@@ -102,15 +103,20 @@ DECLARE
   v_clears boolean := p_mode = 'd' AND 'a' = ANY (p_kinds);
   v_allowed boolean[] := array_fill(true, ARRAY[cardinality(p_keys)]);
   v_all bigint;
+  v_moved bigint[];
   v_up_to bigint;
   v_count bigint;
   v_among text[];
 BEGIN
   IF p_since_epoch IS NOT NULL AND cardinality(p_keys) > 0 THEN
-    SELECT max(t.seq) INTO v_all FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'a';
+    SELECT array_agg(w.item) INTO v_moved FROM unnest(p_watchers, p_watch) AS w (item, name)
+    WHERE EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 't' AND t.name = w.name AND t.seq > p_since);
+    -- A pattern counts as a move of every key. p_watch holds tags; p_watchers, for each, which of the items bears it.
+    SELECT max(t.seq) INTO v_all FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY ('{a,p}');
     SELECT array_agg(u.kind IS DISTINCT FROM 'k' OR (
-        r.epoch = p_since_epoch AND p_since >= greatest(r.floor, r.commit_floor, v_all)
+        r.epoch = p_since_epoch AND p_since <= r.seq AND p_since >= greatest(r.floor, r.commit_floor, v_all)
         AND NOT EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.name = u.name AND t.seq > p_since)
+        AND NOT coalesce(u.ord = ANY (v_moved), false)
       ) ORDER BY u.ord) INTO v_allowed
     FROM unnest(p_keys, p_kinds, p_names) WITH ORDINALITY AS u (key, kind, name, ord) WHERE u.key IS NOT NULL;
     o_stored := array_to_string(v_allowed::integer[], '');

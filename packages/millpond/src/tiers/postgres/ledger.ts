@@ -57,8 +57,10 @@ export class PostgresLedger implements LedgerStore {
 
   async advance(namespace: string, change: Change): Promise<Advanced> {
     const { retain } = this.#database.settings
-    const { targets, drop, write, unmovedSince } = change
+    const { targets, drop, write, unmovedSince, watch = [] } = change
     const { keys, starts, lengths, expires, bodies } = pack(write, Date.now())
+    // Items are counted from 1.
+    const watched = watch.flatMap((tags, index) => tags.map((tag) => [index + 1, tag] as const))
     const mayClear = targets.some((target) => target.kind === 'pattern')
     const { rows } = await this.#run(`advance ${namespace}`, this.#statements.advance, [
       this.#lock(namespace),
@@ -83,6 +85,8 @@ export class PostgresLedger implements LedgerStore {
       bodies,
       this.#channel,
       messageOf(namespace),
+      watched.map(([item]) => item),
+      watched.map(([, tag]) => bytesOf(tag)),
     ])
     if (write.length > 0) this.#onWrite()
     const [row] = rows
@@ -160,7 +164,7 @@ function statementsOf(s: string) {
     pull: statement(`SELECT * FROM ${call('pull', 'bytea text bigint boolean bigint bigint')}`),
     begin: statement(`SELECT (${call('open_record', 'bigint bytea text boolean text bigint')}).epoch`),
     advance: statement(
-      `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text`)}`,
+      `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[]`)}`,
     ),
     commit: statement(`SELECT ${call('commit', `bigint bytea text[] bigint[] bytea[] text[] ${packed}`)}`),
     lease: statement(`SELECT ${call('lease', 'bytea bytea text bigint')}`),

@@ -59,7 +59,7 @@ export class RedisLedger implements LedgerStore {
   }
 
   #advance(namespace: string, change: Change): Promise<Advanced> {
-    const { drop, write, targets, unmovedSince } = change
+    const { drop, write, targets, unmovedSince, watch } = change
     const bodies = this.#entries === undefined ? write : []
     const record = this.#names.record(namespace)
     const keys = [record]
@@ -84,6 +84,7 @@ export class RedisLedger implements LedgerStore {
       ]
       for (const text of texts) args.push(text)
       for (const item of bodies) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
+      for (const tags of watch ?? []) args.push(tags.length, ...tags)
       const [epoch, seq, dropped, allowed] = list(await run(wire, ADVANCE, keys, args))
       const advanced = { position: { epoch: String(epoch), seq: Number(seq) }, dropped: Number(dropped) }
       return unmovedSince === undefined ? advanced : { ...advanced, stored: list(allowed).map((verdict) => verdict === 1) }

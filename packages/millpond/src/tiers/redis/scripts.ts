@@ -2,7 +2,7 @@
 //
 // The record of a namespace is one hash, so that it is lost as a whole or not at all:
 //   e epoch   s number   f floor   c commit floor   id run id of the server that wrote it   x 1: other tiers hold copies too
-//   o oldest line   nk key targets   nt tags and patterns   np patterns   w where the sweep of old targets stands, '' when it rests
+//   o oldest line   nk key targets   nt tags and patterns   np patterns   p the last pattern's number, if any   w where the sweep of old targets stands, '' when it rests
 //   l:<number>                 "<milliseconds> <line as JSON>"
 //   t<d|x><k|t|p|a><name>      "<number>": a target in force; d deleted, x expired
 // Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
@@ -99,8 +99,8 @@ return { step[1], targetsIn(step[2]) }
 /**
  * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
  * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, targets,
- * then milliseconds to live ('' for ever, '0' for gone) and body of each write. Answers epoch, number, drops, and for each write 1 where it was stored.
- * In a cluster the entries lie elsewhere: there is no key but the record, nothing is dropped or written here, and writes are only judged.
+ * then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, drops, and for each write 1 where it was stored.
+ * In a cluster the entries lie elsewhere: there is no key but the record, nothing is dropped or written here, and writes, without their bodies, are only judged.
  */
 export const ADVANCE = script(`
 local R = find() or begin()
@@ -112,6 +112,16 @@ local now = milliseconds()
 local allowed = {}
 local known = ARGV[10] == R.e and since <= R.s and since >= R.f and since >= R.c
   and seqOf(redis.call('HGET', L, 'tda')) <= since and seqOf(redis.call('HGET', L, 'txa')) <= since
+  and seqOf(redis.call('HGET', L, 'p')) <= since
+local movedTags = {}
+local function hasMoved(tag)
+  if movedTags[tag] == nil then
+    local at = redis.call('HMGET', L, 'tdt' .. tag, 'txt' .. tag)
+    movedTags[tag] = seqOf(at[1]) > since or seqOf(at[2]) > since
+  end
+  return movedTags[tag]
+end
+local watched = 14 + count + 2 * (#KEYS - 1 - drops)
 for i = 1, tonumber(ARGV[14]) do
   local target = i <= count and ARGV[14 + i] or ''
   if ARGV[10] == '' or string.sub(target, 1, 1) ~= 'k' then allowed[i] = 1
@@ -120,6 +130,11 @@ for i = 1, tonumber(ARGV[14]) do
     local moved = redis.call('HMGET', L, 'td' .. target, 'tx' .. target)
     allowed[i] = seqOf(moved[1]) <= since and seqOf(moved[2]) <= since and 1 or 0
   end
+  local tags = tonumber(ARGV[watched + 1] or '0')
+  for at = watched + 2, watched + 1 + tags do
+    if allowed[i] == 1 and ARGV[10] ~= '' and string.sub(target, 1, 1) == 'k' and hasMoved(ARGV[at]) then allowed[i] = 0 end
+  end
+  watched = watched + 1 + tags
 end
 R.s = R.s + 1
 
@@ -148,6 +163,7 @@ for _, target in ipairs(targets) do
     if kind == 'k' then R.nk = R.nk + 1 else R.nt = R.nt + 1 end
     if kind == 'p' then R.np = R.np + 1 end
   end
+  if string.sub(target, 1, 1) == 'p' then redis.call('HSET', L, 'p', value) end
 end
 redis.call('HSET', L, 'l:' .. num(R.s), num(now) .. ' ' .. line)
 

@@ -186,6 +186,12 @@ export function lastMove(file: CacheFile, ns: string, target: Target): number {
   return column(row, 'seq') === null ? 0 : numberIn(row, 'seq')
 }
 
+/** The last number of any pattern, in either mode; 0 when there is none. */
+export function lastPattern(file: CacheFile, ns: string): number {
+  const row = file.sql("SELECT max(seq + 0) AS seq FROM ledger_target WHERE ns = ? AND kind = 'pattern'").get(ns)
+  return column(row, 'seq') === null ? 0 : numberIn(row, 'seq')
+}
+
 function nameOf(target: Target): string {
   return target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.kind === 'pattern' ? target.pattern : ''
 }

@@ -12,6 +12,7 @@ import {
   findRecord,
   type LedgerRecord,
   lastMove,
+  lastPattern,
   linesAfter,
   linesInForce,
   newEpoch,
@@ -186,15 +187,18 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
 }
 
-/** For each entry to write, whether its key has not moved since the position that the change names; all may where it names none. */
-function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, write, unmovedSince }: Change): boolean[] {
+/** For each entry to write, whether neither its key nor a tag has moved since the position that the change names; all may where it names none. */
+function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, write, unmovedSince, watch }: Change): boolean[] {
   if (unmovedSince === undefined) return write.map(() => true)
   const { epoch, seq } = unmovedSince
   const isKnown = epoch === record.epoch && seq <= record.seq && seq >= record.floor && seq >= record.commitFloor
-  const mayAny = isKnown && lastMove(file, ns, { kind: 'all' }) <= seq
+  const mayAny = isKnown && lastMove(file, ns, { kind: 'all' }) <= seq && lastPattern(file, ns) <= seq
+  const moved = new Set<string>()
+  if (mayAny) for (const tag of new Set(watch?.flat())) if (lastMove(file, ns, { kind: 'tag', tag }) > seq) moved.add(tag)
   return write.map((_, index) => {
     const target = targets[index]
-    return target?.kind === 'key' ? mayAny && lastMove(file, ns, target) <= seq : true
+    if (target?.kind !== 'key') return true
+    return mayAny && lastMove(file, ns, target) <= seq && !watch?.[index]?.some((tag) => moved.has(tag))
   })
 }
 
