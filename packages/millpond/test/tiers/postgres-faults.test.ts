@@ -199,9 +199,10 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       for (let round = 0; round < 10; round++) await tier.ledger.advance('other', change([tag('t')]))
       await expect(stuck).rejects.toMatchObject(UNREACHABLE)
       expect(await answers(tier)).toBe(true)
-      await blocker.query('ROLLBACK')
+      // The server gives up too, while the lock is still held.
       const waiting = () => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
       await until('nobody to wait for a lock', async () => (await waiting()).length === 0)
+      await blocker.query('ROLLBACK')
       expect((await tier.ledger.advance('ns', change([tag('t')]))).position.seq).toBe(2)
     })
   })
