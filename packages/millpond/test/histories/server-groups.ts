@@ -1,6 +1,7 @@
 // Groups of Redis servers as patients: a Sentinel group and a cluster, in which another server takes the place of the one that is hurt.
 import type { PatientGroup } from '../../src/testing/nemesis.ts'
-import { type ClusterGroup, type RedisService, type SentinelGroup, until } from '../services/index.ts'
+import { type ClusterGroup, type RedisService, type SentinelGroup, type Service, until } from '../services/index.ts'
+import { ask } from '../services/redis.ts'
 
 /** A demoted master that was frozen is told so by the sentinels about ten seconds later. */
 const PATIENCE_MS = 45_000
@@ -20,8 +21,30 @@ export function sentinelPatient(servers: SentinelGroup): PatientGroup {
       }
       const others = servers.servers.length - 1
       await until('all replicas', async () => (await replicationOf(next)).match(/state=online/g)?.length === others, PATIENCE_MS)
+      // The sentinel that leads names the new master before it has done with the old one, and cannot lead again until then.
+      const isWell = async () =>
+        (await Promise.all(servers.sentinels.map((one) => seesWell(one, servers.name, next, others)))).every(Boolean)
+      await until('sentinels that see all well', isWell, PATIENCE_MS)
     },
   }
+}
+
+/** It knows the master under its new address, and nobody as down, unreachable or under way to another role. */
+async function seesWell({ url }: Service, name: string, master: RedisService, others: number): Promise<boolean> {
+  const known = fieldsOf(await ask(url, ['SENTINEL', 'MASTER', name]))
+  const replicas = await ask(url, ['SENTINEL', 'REPLICAS', name])
+  const flags = Array.isArray(replicas) ? replicas.map((one) => fieldsOf(one).get('flags')) : []
+  return (
+    known.get('port') === String(master.port) &&
+    known.get('flags') === 'master' &&
+    flags.length === others &&
+    flags.every((text) => text === 'slave')
+  )
+}
+
+function fieldsOf(reply: unknown): Map<string, string> {
+  const words = Array.isArray(reply) ? reply.map(String) : []
+  return new Map(words.flatMap((word, at) => (at % 2 === 0 ? [[word, words[at + 1] ?? '']] : [])))
 }
 
 export function clusterPatient(cluster: ClusterGroup): PatientGroup {
