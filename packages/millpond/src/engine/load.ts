@@ -95,13 +95,17 @@ async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, 
   }
   const lookup: Lookup = (some) => landFromTiers(space, some, loader, policy)
   if (!isReachable) for (const cargo of cargos) cargo.cause = 'ledger_unreachable'
+  const holder = space.far.find((far) => far.holdsLedger && far.enabled)
+  const failures = holder?.errors ?? 0
   let waiting = isReachable ? await lookup(cargos) : cargos
   if (waiting.length === 0) return
-  const leases = isReachable ? await leaseAll(space, waiting, lookup, started + space.readBudgetMs) : NO_LEASES
+  // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
+  const isAnswering = isReachable && (holder?.errors ?? 0) === failures
+  const leases = isAnswering ? await leaseAll(space, waiting, lookup, started + space.readBudgetMs) : NO_LEASES
   waiting = waiting.filter((cargo) => !leases.landed.has(cargo))
   const stopRenewing = renew(space, leases)
   try {
-    if (waiting.length > 0) await landFromLoader(space, waiting, loader, policy, leases)
+    if (waiting.length > 0) await landFromLoader(space, waiting, loader, policy, leases, isAnswering)
   } finally {
     stopRenewing()
     for (const cargo of cargos) if (space.flights.loads.get(cargo.flight.key) === cargo.flight) closeFlight(space, cargo.flight)
@@ -233,6 +237,7 @@ async function landFromLoader(
   loader: BatchLoader,
   policy: LoadPolicy,
   leases: Leases,
+  isAnswering: boolean,
 ): Promise<void> {
   const began = space.clock.monotonic()
   let values: readonly unknown[]
@@ -260,7 +265,7 @@ async function landFromLoader(
   }
   const ms = space.clock.monotonic() - began
   space.latency.load.record(ms)
-  const isTrusted = space.ledger.isLocal || (await space.ledger.ensure())
+  const isTrusted = isAnswering || space.ledger.isLocal ? await space.ledger.ensure() : space.ledger.trusted()
   cargos.forEach((cargo, index) => {
     if (space.events.has('load')) space.events.emit('load', { key: cargo.flight.key, ms })
     try {

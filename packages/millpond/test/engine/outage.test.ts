@@ -64,6 +64,20 @@ describeWith('redis', 'outage of the shared tier', () => {
     expect(await cache.getOrSet('warm', () => 'again')).toBe('warm')
   })
 
+  it('G14: also the first read after it stopped, while the ledger is still trusted', async () => {
+    const cache = cacheOn(server.url)
+    await cache.getOrSet('warm', () => 'warm')
+    await server.pause()
+    try {
+      const started = performance.now()
+      expect(await cache.getOrSet('cold', () => 'v')).toBe('v')
+      expect(performance.now() - started).toBeLessThan(300 + 100)
+    } finally {
+      await server.resume()
+    }
+    await until('the ledger is back', async () => cache.info().health === 'ok')
+  })
+
   it('G4: memory is not believed longer than B without an answer', async () => {
     const cache = cacheOn(server.url)
     await cache.set('k', 'v')
