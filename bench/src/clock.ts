@@ -1,22 +1,35 @@
 // A clock for the bare store: the coarse field costs what it costs in the engine.
 import type { Clock } from 'millpond'
 
-export function benchClock(): Clock {
-  let coarse = Date.now()
-  const timer = setInterval(() => {
-    coarse = Date.now()
-  }, 25)
-  timer.unref()
-  return {
-    now: () => Date.now(),
-    monotonic: () => performance.now(),
-    get coarse() {
-      return coarse
-    },
-    after(ms, fn) {
-      const handle = setTimeout(fn, ms)
-      handle.unref()
-      return () => clearTimeout(handle)
-    },
+class BenchClock implements Clock {
+  #coarse = Date.now()
+
+  constructor() {
+    const timer = setInterval(() => {
+      this.#coarse = Date.now()
+    }, 25)
+    timer.unref()
   }
+
+  get coarse(): number {
+    return this.#coarse
+  }
+
+  now(): number {
+    return Date.now()
+  }
+
+  monotonic(): number {
+    return performance.now()
+  }
+
+  after(ms: number, fn: () => void): () => void {
+    const handle = setTimeout(fn, ms)
+    handle.unref()
+    return () => clearTimeout(handle)
+  }
+}
+
+export function benchClock(): Clock {
+  return new BenchClock()
 }

@@ -6,33 +6,41 @@ const TICK_MS = 10
 
 /** One clock for the process: its coarse reading is taken at most every 10 ms, and its timer runs only while it is read. */
 export function systemClock(): Clock {
-  let reading = 0
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const forget = (): void => {
-    reading = 0
+  return new SystemClock()
+}
+
+/** A class, because V8 inlines a getter of a prototype, and not one of an object literal: `coarse` is part of every hit. */
+class SystemClock implements Clock {
+  /** 0: the next reader takes a new one. */
+  #reading = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  get coarse(): number {
+    return this.#reading === 0 ? this.#read() : this.#reading
   }
-  const arm = (): void => {
-    if (timer === undefined) {
-      timer = setTimeout(forget, TICK_MS)
-      timer.unref()
-    } else {
-      timer.refresh()
-    }
+
+  #read(): number {
+    this.#reading = Date.now()
+    if (this.#timer === undefined) {
+      this.#timer = setTimeout(() => {
+        this.#reading = 0
+      }, TICK_MS)
+      this.#timer.unref()
+    } else this.#timer.refresh()
+    return this.#reading
   }
-  return {
-    now: () => Date.now(),
-    monotonic: () => performance.now(),
-    get coarse() {
-      if (reading === 0) {
-        reading = Date.now()
-        arm()
-      }
-      return reading
-    },
-    after(ms, fn, hold = false) {
-      const handle = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
-      if (!hold) handle.unref()
-      return () => clearTimeout(handle)
-    },
+
+  now(): number {
+    return Date.now()
+  }
+
+  monotonic(): number {
+    return performance.now()
+  }
+
+  after(ms: number, fn: () => void, hold = false): () => void {
+    const handle = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
+    if (!hold) handle.unref()
+    return () => clearTimeout(handle)
   }
 }
