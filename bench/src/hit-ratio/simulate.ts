@@ -6,7 +6,8 @@ import type { Trace } from './trace.ts'
 export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: number, seed = 0x9e3779b9): number {
   const { keys, unique } = trace
   const policy = factory({ capacity, unit: 'entries', seed })
-  policy.grow(capacity + 1)
+  const hashes = new Int32Array(capacity + 1)
+  policy.grow(capacity + 1, hashes)
   const { marks } = policy
   const limit = policy.markLimit ?? 0
   const slotOf = new Int32Array(unique).fill(-1)
@@ -25,7 +26,9 @@ export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: numbe
     }
     slotOf[key] = free
     keyIn[free] = key
-    policy.add(free, hashOf(key ^ seed), 1, 0)
+    const hash = hashOf(key ^ seed)
+    hashes[free] = hash
+    policy.add(free, hash, 1, 0)
     if (held < capacity) free = ++held
     else {
       free = policy.victim()
@@ -39,5 +42,5 @@ export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: numbe
 export function hashOf(key: number): number {
   let hash = Math.imul(key ^ (key >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return hash ^ (hash >>> 16)
 }

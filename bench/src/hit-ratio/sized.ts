@@ -35,15 +35,18 @@ export function playSized(
   const weights: number[] = []
   const free: number[] = []
   const sums = { held: 0, hits: 0, hitBytes: 0, bytes: 0, hitCost: 0, cost: 0 }
-  let slots = 64
-  policy.grow(slots)
+  let hashes = new Int32Array(64)
+  policy.grow(hashes.length, hashes)
 
   function take(key: number): number {
     const slot = free.pop() ?? keyIn.length
-    if (slot >= slots) {
-      slots *= 2
-      policy.grow(slots)
+    if (slot >= hashes.length) {
+      const grown = new Int32Array(hashes.length * 2)
+      grown.set(hashes)
+      hashes = grown
+      policy.grow(hashes.length, hashes)
     }
+    hashes[slot] = hashOf(key)
     slotOf[key] = slot
     keyIn[slot] = key
     return slot
@@ -74,7 +77,7 @@ export function playSized(
       const taken = take(key)
       weights[taken] = size
       sums.held += size
-      policy.add(taken, hashOf(key), size, cost)
+      policy.add(taken, hashes[taken] as number, size, cost)
     }
     while (sums.held > capacity) {
       const victim = policy.victim()

@@ -122,7 +122,7 @@ export interface Eviction {
   readonly marks?: Uint8Array
   readonly markLimit?: number
   hit(slot: number): void
-  /** A new entry is in `slot`. `cost` is its load time in milliseconds, 0 when unknown. */
+  /** A new entry is in `slot`; `hash`, signed, is in the column of hashes too. `cost` is its load time in milliseconds, 0 when unknown. */
   add(slot: number, hash: number, weight: number, cost: number): void
   /** The entry in `slot` got another weight; counts as a use. */
   reweigh(slot: number, weight: number): void
@@ -130,8 +130,8 @@ export interface Eviction {
   remove(slot: number): void
   /** Chooses, forgets and returns the slot that must leave; the newest may be chosen (not admitted). -1 when empty. */
   victim(): number
-  /** Slots 0 .. slots-1 may be used from now on. */
-  grow(slots: number): void
+  /** Slots 0 .. slots-1 may be used from now on. `hashes` is the store's own column: what each slot's entry is known by, as `add` was told. */
+  grow(slots: number, hashes: Int32Array): void
   /** The budget in weight units (entries, or bytes) changed. */
   resize(capacity: number): void
   clear(): void

@@ -52,31 +52,49 @@ function scatter(hash: number): number {
   return mixed ^ (mixed >>> 13)
 }
 
-/** Characters that the quickest hash reads. */
-export const SHORT_TAIL = 8
+/** Characters that the quickest hash reads, and the next quickest. */
+export const SHORT_TAIL = 4
+export const LONG_TAIL = 8
+/** In place of a number of characters: the seeded hash of them all. */
+export const WHOLE = Infinity
 
-const tailMultipliers = Int32Array.of(0x5bd1e995, 0x1b873593, 0x6c62272f, 0x4cf5ad43, 0x38495ab5, 0x7ed558cd, 0x52dce729, 0x165667b1)
-
-/** A hash of the last `tail` characters (8 or more) and the length. Not safe against chosen keys: its user must bound what collisions cost. */
+/** A hash of the last `tail` characters and the length. But for `WHOLE` not safe against chosen keys: its user must bound what collisions cost. */
 export function hashTail(key: string, tail: number): number {
-  const last = key.length
-  if (tail !== SHORT_TAIL || last < SHORT_TAIL) return hashTailSlowly(key, tail)
-  let sum = last
-  for (let i = 1; i <= SHORT_TAIL; i++) sum = (sum + Math.imul(key.charCodeAt(last - i), tailMultipliers[i - 1] as number)) | 0
-  return sum ^ (sum >>> 15)
+  const end = key.length
+  if (tail > LONG_TAIL || end < tail) return hashTailSlowly(key, tail)
+  const last = fourBefore(key, end) ^ end
+  return scatter(tail === SHORT_TAIL ? last : (Math.imul(fourBefore(key, end - 4), 0x5bd1e995) + last) | 0)
+}
+
+/** Four characters as one number: exact for Latin-1, mixed beyond. Spelt out, since a loop would cost as much again on the way of every hit. */
+function fourBefore(key: string, end: number): number {
+  return key.charCodeAt(end - 1) ^ (key.charCodeAt(end - 2) << 8) ^ (key.charCodeAt(end - 3) << 16) ^ (key.charCodeAt(end - 4) << 24)
 }
 
 function hashTailSlowly(key: string, tail: number): number {
-  const last = key.length
-  let sum = last
-  for (let i = Math.max(0, last - tail); i < last; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
+  if (tail === WHOLE) return hashKey(key)
+  const end = key.length
+  let sum = end
+  for (let i = Math.max(0, end - tail); i < end; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
   return sum ^ (sum >>> 15)
 }
 
-/** Makes the hash of a whole key out of that of its tail, for eviction policies: seeded, good, but without the proof that `hashKey` has. */
-export function hashWhole(key: string, tail: number, tailHash: number): number {
-  const rest = key.length - tail
-  let sum = tailHash
-  for (let i = 0; i < rest; i++) sum = (sum + Math.imul(key.charCodeAt(i), multipliers[i & (BLOCK - 1)] as number)) | 0
-  return scatter(sum)
+/** Odd, and far from one that would leave low bits where they are. */
+const factor = ((multipliers[0] as number) & ~7) | 5
+
+/**
+ * A hash of the whole key, for whom a rare collision only costs quality: a polynomial at a random point, without the proof that `hashKey`
+ * has. Negative when some character is beyond Latin-1, so that the key takes two bytes a character: one reading of the key tells both.
+ */
+export function hashAndWidth(key: string): number {
+  const length = key.length
+  let sum = length
+  let units = 0
+  for (let i = 0; i < length; i++) {
+    const unit = key.charCodeAt(i)
+    units |= unit
+    sum = (Math.imul(sum, factor) + unit) | 0
+  }
+  const hash = scatter(sum)
+  return units > 0xff ? hash | 0x8000_0000 : hash & 0x7fff_ffff
 }

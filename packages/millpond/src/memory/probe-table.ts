@@ -1,16 +1,15 @@
 // Open addressing with linear probing over one typed array (Knuth, TAOCP 3, 6.4, algorithms L and R), with or without a bounded reach.
+import { hashKey } from './hash.ts'
 import type { Slots } from './slots.ts'
 
 const NONE = -1
-const FIRST_CELLS = 64
+export const FIRST_CELLS = 64
 /** Grows beyond this share of cells in use: probes stay short, a cell costs 4 bytes. */
 const MOST_FULL = 0.75
 /** How far a bounded table looks: so many cells, fewer by `TWIN` for each key of the same hash that was not the one. */
 const REACH = 64
-const TWIN = 21
-
-/** What a table knows of each slot in place of its hash: how far from home it settled. From here on it must be looked up. */
-const FAR_AWAY = 255
+const TWIN = 32
+const EVERYWHERE = 0x3fffffff
 
 /**
  * A cell is 0 when empty, else the slot plus one in its low bits and the hash's high bits above them, so that a probe rarely touches a key
@@ -18,23 +17,25 @@ const FAR_AWAY = 255
  */
 export class ProbeTable {
   size = 0
+  /** `slots.hashes` ends in bits of this table's hash, enough of them: no key must be read to say where it belongs. Else `hashKey` is the hash. */
+  readonly #isKnown: boolean
   readonly #slots: Slots
   readonly #slotMask: number
   readonly #reach: number
-  readonly #hash: (key: string) => number
   #cells = new Int32Array(FIRST_CELLS)
   #mask = FIRST_CELLS - 1
+  #most = FIRST_CELLS * MOST_FULL
 
-  /** `hash`: the one that `find` and `insert` are called with. */
-  constructor(slots: Slots, bounded: boolean, hash: (key: string) => number) {
+  /** Bounded: with a hash that others can aim at, whose end is in the hash column. Else by `hashKey`. */
+  constructor(slots: Slots, isBounded: boolean) {
     this.#slots = slots
+    this.#isKnown = isBounded
     this.#slotMask = 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
-    this.#reach = bounded ? REACH : 0x3fffffff
-    this.#hash = hash
+    this.#reach = isBounded ? REACH : EVERYWHERE
   }
 
   get isFull(): boolean {
-    return this.size >= this.#cells.length * MOST_FULL
+    return this.size >= this.#most
   }
 
   get cells(): number {
@@ -71,7 +72,6 @@ export class ProbeTable {
       const cell = cells[at] as number
       if (cell === 0) {
         cells[at] = (hash & ~slotMask) | (slot + 1)
-        this.#settled(slot, (at - hash) & mask)
         this.size++
         return true
       }
@@ -81,12 +81,12 @@ export class ProbeTable {
     return false
   }
 
-  /** The slot must still hold its key. `false`: it is not in this table. */
+  /** `false`: it is not in this table. */
   remove(slot: number): boolean {
     const cells = this.#cells
     const mask = this.#mask
     const slotMask = this.#slotMask
-    let hole = this.#hash(this.#slots.key(slot)) & mask
+    let hole = this.#home(slot)
     for (let steps = this.#reach; ((cells[hole] as number) & slotMask) !== slot + 1; steps--) {
       if (steps < 0 || cells[hole] === 0) return false
       hole = (hole + 1) & mask
@@ -97,11 +97,8 @@ export class ProbeTable {
     for (let cell = cells[at] as number; cell !== 0; cell = cells[at] as number) {
       const distance = (at - hole) & mask
       if (distance > this.#reach) break
-      const moved = (cell & slotMask) - 1
-      const displacement = this.#displacement(moved, at)
-      if (displacement >= distance) {
+      if (((at - this.#home((cell & slotMask) - 1)) & mask) >= distance) {
         cells[hole] = cell
-        this.#settled(moved, displacement - distance)
         hole = at
       }
       at = (at + 1) & mask
@@ -111,25 +108,27 @@ export class ProbeTable {
     return true
   }
 
-  #settled(slot: number, displacement: number): void {
-    this.#slots.displacements[slot] = displacement < FAR_AWAY ? displacement : FAR_AWAY
+  /** Where probing for the slot's key begins. The slot must still hold it. */
+  #home(slot: number): number {
+    return (this.#isKnown ? (this.#slots.hashes[slot] as number) : hashKey(this.#slots.key(slot))) & this.#mask
   }
 
-  #displacement(slot: number, at: number): number {
-    const known = this.#slots.displacements[slot] as number
-    return known < FAR_AWAY ? known : (at - this.#hash(this.#slots.key(slot))) & this.#mask
-  }
-
-  /** Empties the table, and hands over the slots that were in it. */
-  *drain(cells: number): IterableIterator<number> {
+  /** Empties the table; calls back for each slot that was in it, with what is known of its hash: all bits that `insert` looks at. */
+  rebuild(cells: number, place: (slot: number, hash: number) => void): void {
     const old = this.#cells
+    const slotMask = this.#slotMask
     this.reset(cells)
-    for (const cell of old) if (cell !== 0) yield (cell & this.#slotMask) - 1
+    for (const cell of old) {
+      if (cell === 0) continue
+      const slot = (cell & slotMask) - 1
+      place(slot, (cell & ~slotMask) | ((this.#slots.hashes[slot] as number) & slotMask))
+    }
   }
 
   reset(cells: number): void {
     this.#cells = new Int32Array(cells)
     this.#mask = cells - 1
+    this.#most = cells * MOST_FULL
     this.size = 0
   }
 

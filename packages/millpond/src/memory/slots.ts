@@ -9,15 +9,15 @@ const NONE = -1
 /** Half a megabyte and more does not fit the column of weights. */
 const HEAVY = 0xffff
 
-/** Struct of arrays. 23 bytes an entry, 27 with a TTL, beside the index and the policy. */
+/** Struct of arrays. 26 bytes an entry, 30 with a TTL, beside the index and the policy. */
 export class Slots {
   /** Slots in the columns; grows up to `most`. */
   capacity = 0
   readonly most: number
   /** Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. */
   pairs: unknown[] = []
-  /** For the index alone: how far from its place a key settled. */
-  displacements = new Uint8Array(0)
+  /** What index and policy know an entry by; filled by the index. */
+  hashes = new Int32Array(0)
   readonly createdAt: Stamps
   readonly freshUntil: Stamps
   readonly #staleUntil: Stamps
@@ -56,11 +56,11 @@ export class Slots {
   }
 
   /** Forgets the entry; the slot may be taken again. */
-  release(slot: number, now: number): void {
+  release(slot: number): void {
     this.pairs[2 * slot] = undefined
-    this.createdAt.set(slot, Infinity, now)
-    this.freshUntil.set(slot, Infinity, now)
-    if (this.#staleApart) this.#staleUntil.set(slot, Infinity, now)
+    this.createdAt.unset(slot)
+    this.freshUntil.unset(slot)
+    if (this.#staleApart) this.#staleUntil.unset(slot)
     if (this.#tags !== undefined) this.#tags[slot] = undefined
     if (this.#heavy.size > 0) this.#heavy.delete(slot)
     // A free slot has no key, and the next free one for a value.
@@ -76,7 +76,7 @@ export class Slots {
     const slots = wished > this.most * 0.8 ? this.most : wished
     this.capacity = slots
     this.pairs = grownList(this.pairs, 2 * slots)
-    this.displacements = grownInto(this.displacements, new Uint8Array(slots))
+    this.hashes = grownInto(this.hashes, new Int32Array(slots))
     this.createdAt.grow(slots)
     this.freshUntil.grow(slots)
     this.#staleUntil.grow(slots)
@@ -188,7 +188,7 @@ export class Slots {
   }
 }
 
-function grownInto<T extends Uint16Array | Uint8Array>(old: T, grown: T): T {
+function grownInto<T extends Int32Array | Uint16Array | Uint8Array>(old: T, grown: T): T {
   grown.set(old)
   return grown
 }

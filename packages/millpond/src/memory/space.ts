@@ -37,7 +37,7 @@ export class Space implements Near {
     this.id = id
     this.#owner = owner
     this.#slots = owner.slots
-    this.index = new KeyIndex(owner.slots, id)
+    this.index = new KeyIndex(owner.slots)
     this.marks = owner.hits
     this.#markLimit = owner.hitLimit
     this.#policy = owner.eviction
@@ -50,8 +50,9 @@ export class Space implements Near {
 
   find(key: string): number {
     const { near, far, tail } = this.index
-    const slot = near.find(key, hashTail(key, tail))
-    return slot >= 0 || far.size === 0 ? slot : this.index.find(key)
+    const hash = hashTail(key, tail)
+    const slot = near.find(key, hash)
+    return slot >= 0 || far.size === 0 ? slot : this.index.findFar(key, hash)
   }
 
   hit(slot: number): void {

@@ -31,10 +31,22 @@ export class Stamps {
   }
 
   set(slot: number, time: number, now: number): void {
-    if (this.#wide !== null) this.#wide[slot] = Math.floor(time)
-    else if (time === Infinity) {
-      if (this.#narrow.length > 0) this.#narrow[slot] = NEVER
-    } else this.#setNarrow(slot, Math.floor(time), now)
+    const offset = time - this.#base
+    // The column rounds down by itself. It is empty while no time is known, and when times are wide.
+    if (offset >= 0 && offset <= LAST && slot < this.#narrow.length) this.#narrow[slot] = offset
+    else this.#setSlowly(slot, time, now)
+  }
+
+  #setSlowly(slot: number, time: number, now: number): void {
+    if (time === Infinity) this.unset(slot)
+    else if (this.#wide !== null) this.#wide[slot] = Math.floor(time)
+    else this.#setNarrow(slot, Math.floor(time), now)
+  }
+
+  /** Back to `Infinity`. */
+  unset(slot: number): void {
+    if (this.#wide !== null) this.#wide[slot] = Infinity
+    else if (this.#narrow.length > 0) this.#narrow[slot] = NEVER
   }
 
   #setNarrow(slot: number, time: number, now: number): void {

@@ -1,7 +1,7 @@
 // The in-process tier: several key spaces within one budget of entries and bytes, under one eviction policy.
 import type { Clock, Eviction, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
 import { Expiry } from './expiry.ts'
-import { hashWhole } from './hash.ts'
+import { hashAndWidth } from './hash.ts'
 import { freezeOwned, type Isolated, isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
 import { type Heap, Pressure } from './pressure.ts'
@@ -85,7 +85,8 @@ export class MemoryStore implements NearStore, SpaceOwner {
   store(space: Space, key: string, entry: NearEntry): boolean {
     const { value, live } = isolated(entry)
     if (this.#closed) return false
-    const weight = weigh(key, value)
+    const whole = hashAndWidth(key)
+    const weight = weigh(key.length, whole < 0, value)
     if (this.#pressure?.wrote(weight) === true) this.#heed()
     const hash = space.index.hash(key)
     const held = space.index.locate(key, hash)
@@ -93,16 +94,16 @@ export class MemoryStore implements NearStore, SpaceOwner {
       if (held >= 0) this.remove(held, 'replaced')
       return false
     }
-    const slot = held >= 0 ? held : this.#place(space, key, hash)
+    const slot = held >= 0 ? held : this.#place(space, key, hash, whole)
     const policyWeight = this.#countsBytes ? weight : 1
     this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
     this.#write(slot, value, live, weight, entry)
     if (held >= 0) this.eviction.reweigh(slot, policyWeight)
-    else this.eviction.add(slot, hashWhole(key, space.index.tail, hash) >>> 0, policyWeight, entry.cost ?? 0)
+    else this.eviction.add(slot, this.slots.hashes[slot] as number, policyWeight, entry.cost ?? 0)
     return this.#isOver() ? this.#evict(slot) : true
   }
 
-  #place(space: Space, key: string, hash: number): number {
+  #place(space: Space, key: string, hash: number, whole: number): number {
     const slots = this.slots
     let slot = slots.take()
     if (slot < 0) {
@@ -111,7 +112,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     }
     slots.pairs[2 * slot] = key
     slots.setSpace(slot, space.id)
-    space.index.insert(slot, hash)
+    space.index.insert(slot, hash, whole)
     if (this.#countsHits) this.hits[slot] = 0
     return slot
   }
@@ -132,7 +133,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #grow(): void {
     const slots = this.slots
     slots.grow()
-    this.eviction.grow(slots.capacity)
+    this.eviction.grow(slots.capacity, slots.hashes)
     this.#expiry.grow(slots.capacity)
     const marks = this.eviction.marks
     if (marks === undefined) {
@@ -213,7 +214,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const key = this.onLeave === undefined ? '' : slots.key(slot)
     this.bytes -= slots.weight(slot)
     space.index.remove(slot)
-    slots.release(slot, this.#clock.coarse)
+    slots.release(slot)
     if (reason === 'capacity_limit') this.#pushedOut++
     else this.#left[reason] = (this.#left[reason] ?? 0) + 1
     if (this.onLeave !== undefined) this.onLeave(space.name, key, reason)

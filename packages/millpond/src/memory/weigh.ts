@@ -18,8 +18,8 @@ const SAMPLE_BITS = 3
 const SAMPLES = 1 << SAMPLE_BITS
 
 /** Bytes of an entry, a multiple of 8: key, value, bookkeeping. Constant time for primitives; else the value is walked. */
-export function weigh(key: string, value: unknown): number {
-  return ENTRY + weighString(key) + (typeof value === 'string' ? weighString(value) : weighValue(value))
+export function weigh(keyLength: number, isKeyWide: boolean, value: unknown): number {
+  return ENTRY + stringBytes(keyLength, isKeyWide) + weighValue(value)
 }
 
 function weighValue(value: unknown): number {
@@ -71,8 +71,11 @@ function tableCells(size: number): number {
 }
 
 function weighString(text: string): number {
-  const bytes = isWide(text) ? 2 * text.length : text.length
-  return STRING + ((bytes + 7) & ~7)
+  return stringBytes(text.length, isWide(text))
+}
+
+function stringBytes(length: number, isWide: boolean): number {
+  return STRING + (((isWide ? 2 * length : length) + 7) & ~7)
 }
 
 /** Two bytes a character as soon as one of them is beyond Latin-1. */

@@ -26,6 +26,7 @@ export class EvictionDriver {
   readonly held = new Map<number, { readonly hash: number; weight: number }>()
   readonly #free: number[] = []
   #slots = 0
+  #hashes = new Int32Array(0)
   #fresh = 0
 
   constructor(policy: Eviction, slots = 4) {
@@ -41,7 +42,10 @@ export class EvictionDriver {
 
   grow(slots: number): void {
     this.#slots = slots
-    this.policy.grow(slots)
+    const hashes = new Int32Array(slots)
+    hashes.set(this.#hashes)
+    this.#hashes = hashes
+    this.policy.grow(slots, hashes)
     const { marks, markLimit } = this.policy
     if (marks === undefined) return
     assert.ok(marks.length >= slots, `${marks.length} marks for ${slots} slots`)
@@ -57,7 +61,8 @@ export class EvictionDriver {
     if (slot >= this.#slots) this.grow(this.#slots * 2)
     const { marks } = this.policy
     if (marks !== undefined) marks[slot] = 0
-    this.policy.add(slot, hash >>> 0, weight, cost)
+    this.#hashes[slot] = hash
+    this.policy.add(slot, hash | 0, weight, cost)
     this.held.set(slot, { hash, weight })
     return slot
   }

@@ -1,12 +1,12 @@
 // The index under keys that were chosen to hurt it.
 import { describe, expect, test } from 'vitest'
-import { hashKey, hashTail, SHORT_TAIL } from '../../src/memory/hash.ts'
+import { hashAndWidth, hashKey, hashTail, SHORT_TAIL } from '../../src/memory/hash.ts'
 import { KeyIndex } from '../../src/memory/key-index.ts'
 import { Slots } from '../../src/memory/slots.ts'
 
 function indexed(keys: readonly string[]): { index: KeyIndex; slots: Slots; slotOf: Map<string, number> } {
   const slots = new Slots(keys.length + 1, 0)
-  const index = new KeyIndex(slots, 0)
+  const index = new KeyIndex(slots)
   const slotOf = new Map<string, number>()
   for (const key of keys) {
     let slot = slots.take()
@@ -15,7 +15,7 @@ function indexed(keys: readonly string[]): { index: KeyIndex; slots: Slots; slot
       slot = slots.take()
     }
     slots.pairs[2 * slot] = key
-    index.insert(slot, index.hash(key))
+    index.insert(slot, index.hash(key), hashAndWidth(key))
     slotOf.set(key, slot)
   }
   return { index, slots, slotOf }
@@ -69,11 +69,30 @@ describe('the index', () => {
       for (const [key, slot] of slotOf) {
         index.remove(slot)
         expect(index.find(key)).toBe(-1)
-        slots.release(slot, 0)
+        slots.release(slot)
       }
       expect(index.size).toBe(0)
     })
   }
+
+  test('forgets entries by their hashes through every growth and every change of level', () => {
+    const letters = Array.from({ length: 70_000 }, (_, i) => Math.imul(i, 0x9e3779b1).toString(36).padStart(8, '-'))
+    for (const keys of [letters, numbered, sameEnd, [...numbered.slice(0, 9_000), ...sameEnd.slice(0, 9_000)]]) {
+      const { index, slots, slotOf } = indexed(keys)
+      for (const [key, slot] of slotOf) {
+        index.remove(slot)
+        if (index.find(key) !== -1) expect.fail(`${key} is still found`)
+        slots.release(slot)
+      }
+      expect(index.size).toBe(0)
+    }
+  })
+
+  test('keys with one end are known by different hashes', () => {
+    const { slots, slotOf } = indexed(sameLongEnd)
+    const hashes = new Set([...slotOf.values()].map((slot) => slots.hashes[slot]))
+    expect(hashes.size).toBeGreaterThan(COUNT * 0.99)
+  })
 
   test('stays flat under floods: no family of keys costs many times what plain ones do', () => {
     const plain = cost(indexed(numbered).index, numbered)

@@ -4,7 +4,6 @@
 // guard. The hill climber of "Adaptive Software Cache Management" (Einziger et al., Middleware 2018) needs a period of several cache
 // sizes for each small step and is misled by noise; miniatures (see there) compare all sizes at once on the same requests.
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
-import { grownHashes } from './arrays.ts'
 import { ClockWindow, type ClockWindowOptions } from './clock-window.ts'
 import { Miniatures } from './miniatures.ts'
 
@@ -43,26 +42,25 @@ class Adaptive implements Eviction {
 
   hit(slot: number): void {
     const { marks, hashes } = this.#areas
-    const mark = marks[slot] ?? 0
+    const mark = marks[slot] as number
     if ((mark & COUNT) < COUNT) marks[slot] = mark + 1
     if (mark < WATCHED) return
-    const hash = hashes[slot] ?? 0
+    const hash = hashes[slot] as number
     // Fewer keys are watched than when the entry came, if the cache has grown since.
     if (this.#miniatures.watches(hash)) this.#observe(hash)
   }
 
   #observe(hash: number): void {
-    if (this.#miniatures.request(hash)) this.#areas.share = SHARES[this.#miniatures.champion] ?? 0
+    if (this.#miniatures.request(hash)) this.#areas.share = SHARES[this.#miniatures.champion] as number
   }
 
   add(slot: number, hash: number, weight: number, cost: number): void {
-    const { marks, hashes } = this.#areas
-    hashes[slot] = hash
+    const { marks } = this.#areas
     this.#areas.add(slot, weight, cost)
     if (!this.#isFull) this.#fit()
     const isWatched = this.#miniatures.watches(hash)
     marks[slot] = isWatched ? WATCHED : 0
-    if (isWatched) this.#observe(hash | 0)
+    if (isWatched) this.#observe(hash)
   }
 
   reweigh(slot: number, weight: number): void {
@@ -89,8 +87,8 @@ class Adaptive implements Eviction {
     this.#miniatures.fit(size, this.#isFull)
   }
 
-  grow(slots: number): void {
-    this.#areas.hashes = grownHashes(this.#areas.hashes, slots)
+  grow(slots: number, hashes: Int32Array): void {
+    this.#areas.hashes = hashes
     this.#areas.grow(slots)
   }
 
@@ -112,5 +110,5 @@ function rival(share: number, leastWords: number): ClockWindowOptions {
   return { share, ghostShare: share === 0 ? 0 : GHOST_SHARE, sketch, weighed: false }
 }
 
-/** Admission and eviction that follow the traffic; sizes and load times count where they are known. About 10 bytes per entry, 11 or 12 with them. */
+/** Admission and eviction that follow the traffic; sizes and load times count where they are known. About 6 bytes per entry, 7 or 8 with them. */
 export const adaptive: EvictionFactory = ({ unit }) => new Adaptive(unit === 'bytes')

@@ -14,13 +14,6 @@ export function grownWords(old: Uint32Array<ArrayBuffer>, length: number): Uint3
   return grown
 }
 
-export function grownHashes(old: Int32Array, length: number): Int32Array {
-  if (length <= old.length) return old
-  const grown = new Int32Array(length)
-  grown.set(old)
-  return grown
-}
-
 /** The smallest power of two that is not below `n`, at least 1. */
 export function powerOfTwo(n: number): number {
   return n <= 1 ? 1 : 2 ** Math.ceil(Math.log2(n))

@@ -34,13 +34,12 @@ export interface ClockWindowOptions {
 
 export class ClockWindow {
   marks = new Uint8Array(0)
-  /** The hash of each slot as a signed number, so that V8 keeps it unboxed; the owner fills it before `add`. */
+  /** The hash of each slot; the owner fills it before `add`. */
   hashes: Int32Array
   /** The window's part of all weight, 0 .. 1; may change at any time, entries follow as others leave. */
   share: number
   readonly #ghostShare: number
   readonly #queue = new SlotQueue()
-  readonly #inWindow = new SlotSet()
   readonly #inMain = new SlotSet()
   readonly #sketch: FrequencySketch
   readonly #ghosts = new Ghosts()
@@ -69,10 +68,10 @@ export class ClockWindow {
   }
 
   add(slot: number, weight: number, cost: number): void {
-    const hash = this.#hash(slot)
-    if (this.#hasRoom) this.#spill()
-    this.#worth.set(slot, weight, cost)
+    const hash = this.hashes[slot] as number
+    if (this.#hasRoom && this.#windowExcess() > 0) this.#spill()
     this.#hasRoom = true
+    if (cost > 0 || this.#worth.isTold) this.#worth.set(slot, weight, cost)
     this.#sketch.count(hash)
     if (this.share === 0 || this.#ghosts.take(hash)) this.#enterMain(slot)
     else this.#enterWindow(slot)
@@ -80,34 +79,36 @@ export class ClockWindow {
 
   /** While nobody has to leave, what the window holds too much needs no contest. */
   #spill(): void {
-    if (!this.#windowIsOver()) return
     const slot = this.#oldestInWindow()
     if (slot !== NONE) this.#enterMain(slot)
   }
 
   remove(slot: number): void {
-    if (this.#inWindow.has(slot)) {
+    if (this.#inMain.has(slot)) this.#leaveMain(slot)
+    else {
       this.#queue.drop(slot)
       this.#leaveWindow(slot)
-    } else if (this.#inMain.has(slot)) this.#leaveMain(slot)
+    }
   }
 
   reweigh(slot: number, weight: number): void {
     const before = this.#worth.weight(slot)
     this.#worth.setWeight(slot, weight)
     const change = this.#worth.weight(slot) - before
-    if (this.#inWindow.has(slot)) this.#windowWeight += change
-    else if (this.#inMain.has(slot)) this.#mainWeight += change
+    if (this.#inMain.has(slot)) this.#mainWeight += change
+    else this.#windowWeight += change
   }
 
   victim(): number {
     this.#hasRoom = false
-    if (this.#windowIsFarOver()) this.#spill()
-    while (this.#windowIsOver() || this.#mainCount === 0) {
+    // The share was made smaller. A contest for each newcomer keeps the window as it is; one more entry must go each time until it fits.
+    if (this.#windowExcess() * this.size > SLACK * (this.#windowWeight + this.#mainWeight)) this.#spill()
+    while (this.#windowExcess() > 0 || this.#mainCount === 0) {
       const candidate = this.#oldestInWindow()
       if (candidate === NONE) return this.#mainCount === 0 ? NONE : this.#evictMain(this.#leastWorth())
-      if (this.#wasRead(candidate)) this.#enterWindow(candidate)
-      else return this.#contest(candidate)
+      if (((this.marks[candidate] as number) & COUNT) === 0) return this.#contest(candidate)
+      this.#countReads(candidate)
+      this.#enterWindow(candidate)
     }
     return this.#evictMain(this.#leastWorth())
   }
@@ -120,7 +121,7 @@ export class ClockWindow {
       this.#enterMain(candidate)
       return this.#evictMain(defender)
     }
-    this.#ghosts.put(this.#hash(candidate))
+    this.#ghosts.put(this.hashes[candidate] as number)
     return candidate
   }
 
@@ -129,7 +130,7 @@ export class ClockWindow {
    * the defender's not yet, and on a loop longer than the cache that alone would turn everything over.
    */
   #isWorthMore(candidate: number, defender: number): boolean {
-    const attack = this.#sketch.frequency(this.#hash(candidate))
+    const attack = this.#sketch.frequency(this.hashes[candidate] as number)
     const defence = this.#defence(defender)
     const needed = defence < 2 ? defence : defence + 1
     if (!this.#worth.isTold) return attack > needed
@@ -142,7 +143,7 @@ export class ClockWindow {
     if (slot !== this.#defender || halvings !== this.#defendedAt) {
       this.#defender = slot
       this.#defendedAt = halvings
-      this.#defenderCount = this.#sketch.frequency(this.#hash(slot))
+      this.#defenderCount = this.#sketch.frequency(this.hashes[slot] as number)
     }
     return this.#defenderCount
   }
@@ -155,7 +156,7 @@ export class ClockWindow {
 
   /** Who should leave the main area: the one at the hand, or the least valuable of the next few where values differ. The hand stays. */
   #leastWorth(): number {
-    const first = this.#atHand()
+    const first = this.#hand === this.#defender && ((this.marks[this.#hand] as number) & COUNT) === 0 ? this.#hand : this.#atHand()
     if (this.share === 0 || !this.#worth.isTold) return first
     let least = first
     let value = this.#value(first)
@@ -171,36 +172,29 @@ export class ClockWindow {
     return least
   }
 
-  #hash(slot: number): number {
-    return this.hashes[slot] ?? 0
-  }
-
   #value(slot: number): number {
-    return (this.#sketch.frequency(this.#hash(slot)) + NEVER_SEEN) * this.#worth.factor(slot)
+    return (this.#sketch.frequency(this.hashes[slot] as number) + NEVER_SEEN) * this.#worth.factor(slot)
   }
 
   /** The first entry of the main area from the hand on that was not read; those passed over are counted and lose one read. */
   #atHand(): number {
     for (;;) {
       const slot = this.#inMain.nextFrom(this.#hand)
-      const mark = this.marks[slot] ?? 0
+      const mark = this.marks[slot] as number
       this.#hand = slot
       if ((mark & COUNT) === 0) return slot
       if (slot === this.#defender) this.#defender = NONE
       this.marks[slot] = mark - (this.share === 0 ? mark & COUNT : 1)
-      this.#sketch.count(this.#hash(slot))
+      this.#sketch.count(this.hashes[slot] as number)
       this.#hand = slot + 1
     }
   }
 
-  #wasRead(slot: number): boolean {
-    const mark = this.marks[slot] ?? 0
-    const reads = mark & COUNT
-    if (reads === 0) return false
-    this.marks[slot] = mark - reads
-    const hash = this.#hash(slot)
-    for (let i = 0; i < reads; i++) this.#sketch.count(hash)
-    return true
+  #countReads(slot: number): void {
+    const mark = this.marks[slot] as number
+    const hash = this.hashes[slot] as number
+    this.marks[slot] = mark & ~COUNT
+    for (let reads = mark & COUNT; reads > 0; reads--) this.#sketch.count(hash)
   }
 
   /** Takes the oldest out of the window; it belongs nowhere until it enters somewhere or leaves. */
@@ -212,13 +206,11 @@ export class ClockWindow {
 
   #enterWindow(slot: number): void {
     this.#queue.push(slot)
-    this.#inWindow.add(slot)
     this.#windowCount++
     this.#windowWeight += this.#worth.weight(slot)
   }
 
   #leaveWindow(slot: number): void {
-    this.#inWindow.delete(slot)
     this.#windowCount--
     this.#windowWeight -= this.#worth.weight(slot)
   }
@@ -236,21 +228,14 @@ export class ClockWindow {
     this.#mainWeight -= this.#worth.weight(slot)
   }
 
-  /** More than its share; one entry is always granted unless the share is 0. */
-  #windowIsOver(): boolean {
-    if (this.#windowCount <= 1) return this.share === 0 && this.#windowCount === 1
-    return this.#windowWeight > (this.#windowWeight + this.#mainWeight) * this.share
-  }
-
-  /** The share was made smaller. A contest for each newcomer keeps the window as it is; one more entry must go each time until it fits. */
-  #windowIsFarOver(): boolean {
-    const total = this.#windowWeight + this.#mainWeight
-    return this.#windowWeight - total * this.share > (SLACK * total) / this.size
+  /** What the window weighs more than its share; one entry is always granted unless the share is 0. */
+  #windowExcess(): number {
+    if (this.#windowCount === 1) return this.share === 0 ? 1 : 0
+    return this.#windowWeight - (this.#windowWeight + this.#mainWeight) * this.share
   }
 
   grow(slots: number): void {
     this.marks = grownBytes(this.marks, slots)
-    this.#inWindow.grow(slots)
     this.#inMain.grow(slots)
     this.#sketch.grow(slots)
     this.#ghosts.resize(slots * this.#ghostShare)
@@ -259,7 +244,6 @@ export class ClockWindow {
 
   clear(): void {
     this.#queue.clear()
-    this.#inWindow.clear()
     this.#inMain.clear()
     this.#sketch.clear()
     this.#ghosts.clear()

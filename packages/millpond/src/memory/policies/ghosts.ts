@@ -3,10 +3,14 @@
 // Each bucket is a first-in first-out queue of its own, the newest first. As hashes spread evenly over the buckets, a fingerprint falls out
 // of its bucket after about `reach` puts into the table: no time needs to be kept, and a put is a fixed number of moves.
 const WAYS = 8
+/** Two fingerprints a word: a bucket moves on in four steps. */
+const WORDS = WAYS / 2
+const LOW_BITS = 0x0001_0001
+const HIGH_BITS = 0x8000_8000 | 0
 
 /** Remembers about the last `reach` hashes that were put. False finds: 1 in 8,000. 2 bytes per remembered hash. */
 export class Ghosts {
-  #prints = new Uint16Array(0)
+  #words = new Int32Array(0)
   #buckets = 0
   /** Buckets per step of a hash. */
   #scale = 0
@@ -17,37 +21,45 @@ export class Ghosts {
     if (buckets === this.#buckets) return
     this.#buckets = buckets
     this.#scale = buckets / 0x1_0000_0000
-    this.#prints = new Uint16Array(buckets * WAYS)
+    this.#words = new Int32Array(buckets * WORDS)
   }
 
   clear(): void {
-    this.#prints.fill(0)
+    this.#words.fill(0)
   }
 
   put(hash: number): void {
     if (this.#buckets === 0) return
-    const prints = this.#prints
-    const first = this.#bucket(hash)
-    for (let at = first + WAYS - 1; at > first; at--) prints[at] = prints[at - 1] ?? 0
-    prints[first] = fingerprint(hash)
+    const words = this.#words
+    const at = this.#bucket(hash)
+    const first = words[at] as number
+    const second = words[at + 1] as number
+    const third = words[at + 2] as number
+    words[at + 3] = ((words[at + 3] as number) << 16) | (third >>> 16)
+    words[at + 2] = (third << 16) | (second >>> 16)
+    words[at + 1] = (second << 16) | (first >>> 16)
+    words[at] = (first << 16) | fingerprint(hash)
   }
 
   /** Whether the hash was remembered; it is forgotten by the question. */
   take(hash: number): boolean {
     if (this.#buckets === 0) return false
-    const prints = this.#prints
-    const print = fingerprint(hash)
+    const words = this.#words
+    const both = Math.imul(fingerprint(hash), LOW_BITS)
     const first = this.#bucket(hash)
-    for (let at = first; at < first + WAYS; at++) {
-      if (prints[at] !== print) continue
-      prints[at] = 0
+    for (let at = first; at < first + WORDS; at++) {
+      const word = words[at] as number
+      // A half that is equal becomes 0, and only with a half of 0 does the subtraction borrow into a high bit that was not set.
+      const apart = word ^ both
+      if (((apart - LOW_BITS) & ~apart & HIGH_BITS) === 0) continue
+      words[at] = (apart & 0xffff) === 0 ? word & ~0xffff : word & 0xffff
       return true
     }
     return false
   }
 
   #bucket(hash: number): number {
-    return (((hash >>> 0) * this.#scale) | 0) * WAYS
+    return (((hash >>> 0) * this.#scale) | 0) * WORDS
   }
 }
 

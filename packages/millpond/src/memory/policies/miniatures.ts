@@ -25,6 +25,9 @@ export class Miniatures {
   readonly #directory: HashDirectory
   /** A bit for each rival that holds the entry. */
   readonly #holders: Uint8Array
+  /** All bits of `#holders`. */
+  readonly #everybody: number
+  /** Requests that the rival held and some other did not. */
   readonly #hits: Float64Array
   /** Requests where the rival and the champion differed. */
   readonly #apart: Float64Array
@@ -40,6 +43,7 @@ export class Miniatures {
   constructor(rivals: readonly ClockWindowOptions[], champion: number) {
     const slots = MOST * (rivals.length + 1)
     this.champion = champion
+    this.#everybody = (1 << rivals.length) - 1
     this.#directory = new HashDirectory(slots)
     this.#holders = new Uint8Array(slots)
     this.#hits = new Float64Array(rivals.length)
@@ -64,8 +68,16 @@ export class Miniatures {
   /** A request for a watched key, in the whole cache a hit or a miss. True when the champion changed. */
   request(hash: number): boolean {
     const id = this.#idOf(hash)
+    const held = this.#holders[id] as number
+    // What all rivals hold tells none of them apart.
+    if (held === this.#everybody) for (const { marks } of this.#caches) markRead(marks, id)
+    else this.#ask(id, held)
+    this.#requests++
+    return ++this.#sinceJudged >= ROUND_PER_ENTRY * Math.min(this.#capacity, MOST) && this.#judge()
+  }
+
+  #ask(id: number, held: number): void {
     this.#asked = id
-    const held = this.#holders[id] ?? 0
     const wasHit = (held >>> this.champion) & 1
     for (let rival = 0; rival < this.#caches.length; rival++) {
       const isHit = (held >>> rival) & 1
@@ -75,8 +87,6 @@ export class Miniatures {
     }
     this.#asked = -1
     if (this.#holders[id] === 0) this.#directory.delete(id)
-    this.#requests++
-    return ++this.#sinceJudged >= ROUND_PER_ENTRY * Math.min(this.#capacity, MOST) && this.#judge()
   }
 
   #idOf(hash: number): number {
@@ -98,8 +108,7 @@ export class Miniatures {
 
   #hit(rival: number, id: number): void {
     this.#hits[rival] = (this.#hits[rival] ?? 0) + 1
-    const marks = this.#caches[rival]?.marks
-    if (marks !== undefined && (marks[id] ?? 0) < READS) marks[id] = (marks[id] ?? 0) + 1
+    markRead((this.#caches[rival] as ClockWindow).marks, id)
   }
 
   #miss(rival: number, id: number): void {
@@ -162,4 +171,9 @@ export class Miniatures {
     this.#holders.fill(0)
     for (const cache of this.#caches) cache.clear()
   }
+}
+
+function markRead(marks: Uint8Array, id: number): void {
+  const mark = marks[id] as number
+  if (mark < READS) marks[id] = mark + 1
 }

@@ -57,18 +57,19 @@ export class FrequencySketch {
     if (this.#blocks === 0) return
     const block = ((hash >>> 0) * this.#scale) | 0
     const rest = spread(hash)
-    if (this.#entersDoor(block, rest)) {
-      const first = block * BLOCK_WORDS
-      this.#increment(first + (rest & 3), rest & 0x1c)
-      this.#increment(first + 4 + ((rest >>> 5) & 3), (rest >>> 5) & 0x1c)
-      this.#increment(first + 8 + ((rest >>> 10) & 3), (rest >>> 10) & 0x1c)
-      this.#increment(first + 12 + ((rest >>> 15) & 3), (rest >>> 15) & 0x1c)
-    }
+    if (this.#entersDoor(block, rest)) this.#bump(block * BLOCK_WORDS, rest)
     if (++this.#seen >= this.#sample) this.#age()
   }
 
+  #bump(first: number, rest: number): void {
+    this.#increment(first + (rest & 3), rest & 0x1c)
+    this.#increment(first + 4 + ((rest >>> 5) & 3), (rest >>> 5) & 0x1c)
+    this.#increment(first + 8 + ((rest >>> 10) & 3), (rest >>> 10) & 0x1c)
+    this.#increment(first + 12 + ((rest >>> 15) & 3), (rest >>> 15) & 0x1c)
+  }
+
   #increment(at: number, shift: number): void {
-    const word = this.#words[at] ?? 0
+    const word = this.#words[at] as number
     if (((word >>> shift) & 15) < 15) this.#words[at] = (word + (1 << shift)) | 0
   }
 
@@ -79,12 +80,14 @@ export class FrequencySketch {
     const rest = spread(hash)
     const first = block * BLOCK_WORDS
     const words = this.#words
-    const a = ((words[first + (rest & 3)] ?? 0) >>> (rest & 0x1c)) & 15
-    const b = ((words[first + 4 + ((rest >>> 5) & 3)] ?? 0) >>> ((rest >>> 5) & 0x1c)) & 15
-    const c = ((words[first + 8 + ((rest >>> 10) & 3)] ?? 0) >>> ((rest >>> 10) & 0x1c)) & 15
-    const d = ((words[first + 12 + ((rest >>> 15) & 3)] ?? 0) >>> ((rest >>> 15) & 0x1c)) & 15
     const bits = doorBits(rest)
-    const door = ((this.#door[doorWord(block, rest)] ?? 0) & bits) === bits ? 1 : 0
+    const door = ((this.#door[doorWord(block, rest)] as number) & bits) === bits ? 1 : 0
+    const a = ((words[first + (rest & 3)] as number) >>> (rest & 0x1c)) & 15
+    // Most keys come once: their first counter says it all.
+    if (a === 0) return door
+    const b = ((words[first + 4 + ((rest >>> 5) & 3)] as number) >>> ((rest >>> 5) & 0x1c)) & 15
+    const c = ((words[first + 8 + ((rest >>> 10) & 3)] as number) >>> ((rest >>> 10) & 0x1c)) & 15
+    const d = ((words[first + 12 + ((rest >>> 15) & 3)] as number) >>> ((rest >>> 15) & 0x1c)) & 15
     const ab = a < b ? a : b
     const cd = c < d ? c : d
     return (ab < cd ? ab : cd) + door
@@ -94,7 +97,7 @@ export class FrequencySketch {
   #entersDoor(block: number, rest: number): boolean {
     const at = doorWord(block, rest)
     const bits = doorBits(rest)
-    const word = this.#door[at] ?? 0
+    const word = this.#door[at] as number
     if ((word & bits) === bits) return true
     this.#door[at] = word | bits
     return false
