@@ -8,7 +8,7 @@ export type PolicyName = 'lru' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
 export interface MemoryOptions {
   /**
    * The most entries held, over all namespaces. A whole number from 1, or `Infinity` for no such limit.
-   * Default: 1000, or no limit where `maxBytes` is given.
+   * Default: 1000, or no limit where `maxBytes` is given. With both limits, the one that is reached decides what an entry is worth.
    */
   readonly maxEntries?: number
   /** The most bytes held (keys, values, bookkeeping; estimated): a number, or `'128mb'` (b, kb, mb, gb; powers of 1024). Default: no limit. */

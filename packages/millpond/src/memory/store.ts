@@ -31,6 +31,11 @@ export class MemoryStore implements NearStore, SpaceOwner {
   readonly #spaces: Space[] = []
   readonly #byName = new Map<string, Space>()
   readonly #countsBytes: boolean
+  /**
+   * What each entry weighs for the policy beside its bytes, where both limits are set: its part of the other budget, in bytes. So what
+   * runs out counts: among small entries each is nearly equal, among large ones sizes decide.
+   */
+  readonly #charge: number
   /** The policy has no marks: the store counts for `hits` alone. */
   readonly #countsHits: boolean
   readonly #pressure: Pressure | undefined
@@ -52,7 +57,8 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#maxEntries = this.#mostEntries
     this.#maxBytes = maxBytes
     this.#clock = clock
-    this.#countsBytes = maxEntries === Infinity && maxBytes !== Infinity
+    this.#countsBytes = maxBytes !== Infinity
+    this.#charge = this.#countsBytes && maxEntries !== Infinity ? Math.ceil(maxBytes / maxEntries) : 0
     this.#policyCapacity = this.#countsBytes ? maxBytes : this.#maxEntries
     this.eviction = settings.policy({ capacity: this.#policyCapacity, unit: this.#countsBytes ? 'bytes' : 'entries' })
     this.slots = new Slots(Math.min(this.#maxEntries, Math.ceil(maxBytes / LEAST_WEIGHT)) + 1, clock.coarse)
@@ -95,7 +101,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
       return false
     }
     const slot = held >= 0 ? held : this.#place(space, key, hash, whole)
-    const policyWeight = this.#countsBytes ? weight : 1
+    const policyWeight = this.#countsBytes ? weight + this.#charge : 1
     this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
     this.#write(slot, value, live, weight, entry)
     if (held >= 0) this.eviction.reweigh(slot, policyWeight)
@@ -151,7 +157,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   /** Makes room; `false` when the entry that just came had to leave again. */
   #evict(newest: number): boolean {
     const now = this.#clock.coarse
-    if (this.bytes > this.#maxBytes && !this.#countsBytes) this.#fit(this.slots.used)
+    if (this.#charge > 0) this.#fit(this.bytes + this.slots.used * this.#charge)
     while (this.#isOver()) {
       if (this.#expiry.reclaim(now)) continue
       const slot = this.eviction.victim()
@@ -174,11 +180,11 @@ export class MemoryStore implements NearStore, SpaceOwner {
       this.#maxEntries = Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor))
       this.#maxBytes = Math.min(this.limits.maxBytes, Math.ceil(this.#maxBytes * factor))
     }
-    this.#fit(this.#countsBytes ? this.#maxBytes : this.#maxEntries)
+    if (this.#charge === 0) this.#fit(this.#countsBytes ? this.#maxBytes : this.#maxEntries)
     if (this.#maxEntries < this.#mostEntries || pressure.isWorthWatching(this.bytes)) pressure.watch()
   }
 
-  /** Tells the policy how much it really has: the heap, or the other of two limits, may allow less than it was made for. */
+  /** Tells the policy how much it really has: the heap may allow less than it was made for, and of two limits one is reached first. */
   #fit(capacity: number): void {
     if (Math.abs(capacity - this.#policyCapacity) <= this.#policyCapacity / 8) return
     this.#policyCapacity = capacity

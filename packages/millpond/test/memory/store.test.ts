@@ -5,6 +5,7 @@ import { createMemoryStore, type MemoryOptions, memory } from '../../src/memory/
 import { resolveMemoryOptions } from '../../src/memory/options.ts'
 import { MemoryStore } from '../../src/memory/store.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 
 function entry(value: unknown, times: Partial<NearEntry> = {}): NearEntry {
   return { value, createdAt: 0, freshUntil: Infinity, staleUntil: times.freshUntil ?? Infinity, tags: [], asOf: 0, ...times }
@@ -132,6 +133,28 @@ describe('budgets', () => {
     expect(near.set('a', entry('x'.repeat(2_000)))).toBe(false)
     expect(near.find('a')).toBe(-1)
     expect(left).toEqual(['a replaced'])
+  })
+
+  test('T3: of two limits, the one that is reached decides what an entry is worth', () => {
+    function hits(options: MemoryOptions): number {
+      const { near } = open(options)
+      const random = seededRandom(7)
+      let hits = 0
+      for (let i = 0; i < 40_000; i++) {
+        const number = Math.floor(2_000 * random.next() ** 3)
+        const slot = near.find(`${number}`)
+        if (slot < 0) near.set(`${number}`, entry('x'.repeat(number % 2 === 0 ? 10 : 4_000)))
+        else {
+          near.hit(slot)
+          hits++
+        }
+      }
+      return hits
+    }
+    const byBytes = hits({ maxBytes: 200_000 })
+    const byEntries = hits({ maxEntries: 200 })
+    expect(hits({ maxBytes: 200_000, maxEntries: 100_000 }) / byBytes).toBeCloseTo(1, 1)
+    expect(hits({ maxBytes: 1e9, maxEntries: 200 }) / byEntries).toBeCloseTo(1, 1)
   })
 
   test('several spaces share one budget and never see each other', () => {
