@@ -24,6 +24,8 @@ export interface Sample {
 const BATCHES = 5
 /** Below this a batch is too short for the resolution of `process.cpuUsage`. */
 const BATCH_MS = 60
+/** Until V8's last compiler has done its work, which it does beside the loop: much code takes it longer. A service runs for days. */
+const WARM_MS = 500
 const DRAWS = 1 << 20
 
 /** 20 characters for any index below ten million, one byte each. */
@@ -129,12 +131,12 @@ function mixed(subject: Subject, draws: Uint32Array, count: number, values: read
   }
 }
 
-/** The median over some batches, after as long a time of warming up. */
+/** The median over some batches, after a time of warming up. */
 function measure(most: number, run: (count: number) => void): number {
   let count = Math.min(most, 10_000)
   let ns = 0
-  // Finds how many operations fill a batch, and lets the compiler finish meanwhile.
-  for (let warm = 0; warm < BATCH_MS * 1e6 * 2; warm += ns * count) {
+  // Finds how many operations fill a batch meanwhile.
+  for (let warm = 0; warm < WARM_MS * 1e6; warm += ns * count) {
     ns = timed(count, run)
     if (ns * count < (BATCH_MS / 4) * 1e6) count = Math.min(most, count * 2)
   }

@@ -58,12 +58,13 @@ export const LONG_TAIL = 8
 /** In place of a number of characters: the seeded hash of them all. */
 export const WHOLE = Infinity
 
-/** A hash of the last `tail` characters and the length. But for `WHOLE` not safe against chosen keys: its user must bound what collisions cost. */
+/**
+ * A hash of the last `tail` characters and the length. But for `WHOLE` not safe against chosen keys: its user must bound what collisions cost.
+ * Small, so that V8 makes it a part of every caller.
+ */
 export function hashTail(key: string, tail: number): number {
   const end = key.length
-  if (tail > LONG_TAIL || end < tail) return hashTailSlowly(key, tail)
-  const last = fourBefore(key, end) ^ end
-  return scatter(tail === SHORT_TAIL ? last : (Math.imul(fourBefore(key, end - 4), 0x5bd1e995) + last) | 0)
+  return tail === SHORT_TAIL && end >= SHORT_TAIL ? scatter(fourBefore(key, end) ^ end) : hashLongerTail(key, tail)
 }
 
 /** Four characters as one number: exact for Latin-1, mixed beyond. Spelt out, since a loop would cost as much again on the way of every hit. */
@@ -71,9 +72,12 @@ function fourBefore(key: string, end: number): number {
   return key.charCodeAt(end - 1) ^ (key.charCodeAt(end - 2) << 8) ^ (key.charCodeAt(end - 3) << 16) ^ (key.charCodeAt(end - 4) << 24)
 }
 
-function hashTailSlowly(key: string, tail: number): number {
-  if (tail === WHOLE) return hashKey(key)
+function hashLongerTail(key: string, tail: number): number {
   const end = key.length
+  if (tail === LONG_TAIL && end >= LONG_TAIL) {
+    return scatter((Math.imul(fourBefore(key, end - 4), 0x5bd1e995) + (fourBefore(key, end) ^ end)) | 0)
+  }
+  if (tail === WHOLE) return hashKey(key)
   let sum = end
   for (let i = Math.max(0, end - tail); i < end; i++) sum = Math.imul(sum ^ key.charCodeAt(i), 0x5bd1e995) ^ (sum >>> 13)
   return sum ^ (sum >>> 15)
