@@ -1,6 +1,7 @@
 // A process of its own for one library at one size: prints its samples as JSON and ends.
 import { runAwaited } from './awaited.ts'
 import { bytesPerEntry } from './bytes.ts'
+import { runIsolated } from './isolated.ts'
 import { ROWS, type Row, runRows } from './rows.ts'
 import { subjectByName } from './subjects.ts'
 
@@ -10,6 +11,7 @@ process.stdout.write(JSON.stringify(await answer()), () => process.exit(0))
 
 function answer(): Promise<unknown> {
   if (task === 'awaited') return runAwaited(name ?? '')
+  if (task === 'isolated') return runIsolated(name ?? '')
   const subject = subjectByName(name ?? '')
   return task === 'bytes'
     ? bytesPerEntry(subject, capacity)

@@ -13,6 +13,8 @@ export interface Plan {
   readonly names: readonly string[]
   /** Names of the awaited subjects; empty for none. */
   readonly awaited: readonly string[]
+  /** Names of the subjects that isolate; empty for none. */
+  readonly isolated: readonly string[]
   /** Entries for the measure of bytes; 0 for none. */
   readonly bytesAt: number
 }
@@ -32,8 +34,9 @@ export async function measureInTurn(plan: Plan, progress: (line: string) => void
         for (const { row, ns } of samples) results.add(round, `${size}`, name, row, ns)
       }
     }
-    for (const name of plan.awaited)
-      for (const { row, ns } of await child<Sample[]>(['awaited', name])) results.add(round, 'awaited', name, row, ns)
+    for (const group of ['awaited', 'isolated'] as const)
+      for (const name of plan[group])
+        for (const { row, ns } of await child<Sample[]>([group, name])) results.add(round, group, name, row, ns)
   }
   if (plan.bytesAt > 0) {
     progress('bytes')

@@ -6,6 +6,7 @@ import type { BytesAnswer } from './bytes.ts'
 import { measureInTurn } from './children.ts'
 import { gate, saveBaseline } from './gate.ts'
 import { goalLines } from './goals.ts'
+import { ISOLATED_OVER, ISOLATED_ROWS, isolatedTypes } from './isolated.ts'
 import { type Results, ratioTable } from './results.ts'
 import { ROWS, type Row } from './rows.ts'
 import { subjects } from './subjects.ts'
@@ -57,7 +58,15 @@ async function bench(): Promise<void> {
           ),
         ]
   const results = await measureInTurn(
-    { sizes, rounds, rows, names: [...new Set(names)], awaited: awaitedTypes.map((type) => type.name), bytesAt: Math.max(...sizes) },
+    {
+      sizes,
+      rounds,
+      rows,
+      names: [...new Set(names)],
+      awaited: awaitedTypes.map((type) => type.name),
+      isolated: isolatedTypes.map((type) => type.name),
+      bytesAt: Math.max(...sizes),
+    },
     progress,
   )
   if (values.json)
@@ -81,10 +90,12 @@ function print(results: Results, sizes: readonly number[], rows: readonly Row[])
   }
   console.log('\n## Awaited, 1,000 entries with a TTL; over cache-manager\n')
   printTable(ratioTable(results, 'awaited', AWAITED_ROWS, 'cache-manager wrap'))
+  console.log(`\n## Objects that nobody else can change, 1,000 entries; over ${ISOLATED_OVER}\n`)
+  printTable(ratioTable(results, 'isolated', ISOLATED_ROWS, ISOLATED_OVER))
   console.log('\n## Bytes an entry beside key and value\n')
   printTable([['library', 'entries', 'without TTL', 'with TTL'], ...results.bytes.map(bytesRow)])
   console.log('\n## Notes\n')
-  for (const { name, note } of [...subjects, ...awaitedTypes]) if (note !== undefined) console.log(`- ${name}: ${note}`)
+  for (const { name, note } of [...subjects, ...awaitedTypes, ...isolatedTypes]) if (note !== undefined) console.log(`- ${name}: ${note}`)
   console.log('\n## Goals\n')
   printTable([['goal', 'wanted', 'measured', ''], ...goalLines(results)])
 }

@@ -3,7 +3,7 @@ import type { BytesAnswer } from './bytes.ts'
 import { type Spread, spread } from './numbers.ts'
 
 export class Results {
-  /** group (size or `awaited`) -> library -> row -> round -> ns. */
+  /** group (size, `awaited` or `isolated`) -> library -> row -> round -> ns. */
   readonly #ns = new Map<string, Map<string, Map<string, number[]>>>()
   readonly bytes: BytesAnswer[] = []
 

@@ -131,8 +131,8 @@ function mixed(subject: Subject, draws: Uint32Array, count: number, values: read
   }
 }
 
-/** The median over some batches, after a time of warming up. */
-function measure(most: number, run: (count: number) => void): number {
+/** Nanoseconds of CPU an operation: the median over some batches, after a time of warming up. */
+export function measure(most: number, run: (count: number) => void): number {
   let count = Math.min(most, 10_000)
   let ns = 0
   // Finds how many operations fill a batch meanwhile.

@@ -1,0 +1,92 @@
+// Objects that neither the giver nor a reader can change behind the cache's back: what each library asks for that.
+import { CacheableMemory } from 'cacheable'
+import { LRUCache } from 'lru-cache'
+import { createCache, memory } from 'millpond'
+import { measureAwaited } from './awaited.ts'
+import { measure } from './rows.ts'
+
+export const ISOLATED_ROWS = ['hit, object', 'set, object'] as const
+export const ISOLATED_OVER = 'lru-cache, structuredClone'
+
+interface IsolatedType {
+  readonly name: string
+  readonly note: string
+  make(): { get(key: string): unknown; set(key: string, value: object): unknown }
+}
+
+const CAPACITY = 1_000
+
+export const isolatedTypes: readonly IsolatedType[] = [
+  {
+    name: 'millpond, isolated',
+    note: 'cloned and frozen once, by set; all hits share the frozen copy',
+    make() {
+      const cache = createCache({ tiers: [memory({ maxEntries: CAPACITY })] })
+      return { get: (key) => cache.peek(key), set: (key, value) => cache.set(key, value) }
+    },
+  },
+  {
+    name: ISOLATED_OVER,
+    note: 'cloned by hand on set and on each hit',
+    make() {
+      const cache = new LRUCache<string, object>({ max: CAPACITY })
+      return { get: (key) => structuredClone(cache.get(key)), set: (key, value) => cache.set(key, structuredClone(value)) }
+    },
+  },
+  {
+    name: 'lru-cache, JSON',
+    note: 'holds JSON text, parsed on each hit; plain JSON values only',
+    make() {
+      const cache = new LRUCache<string, string>({ max: CAPACITY })
+      return { get: (key) => JSON.parse(cache.get(key) ?? 'null'), set: (key, value) => cache.set(key, JSON.stringify(value)) }
+    },
+  },
+  {
+    name: 'CacheableMemory, useClone',
+    note: 'its default: clones on set and on each hit',
+    make() {
+      const cache = new CacheableMemory({ lruSize: CAPACITY, useClone: true })
+      return { get: (key) => cache.get(key), set: (key, value) => cache.set(key, value) }
+    },
+  },
+]
+
+/** Some 300 bytes as JSON, two levels deep: a row with its relations. */
+function record(i: number): object {
+  return {
+    id: i,
+    name: `name ${i}`,
+    mail: `name${i}@example.com`,
+    isActive: i % 2 === 0,
+    balance: i * 1.25,
+    roles: ['viewer', 'manager'],
+    address: { street: `${i} Mill Lane`, city: 'Ashford', zip: `${10_000 + i}` },
+    orders: [
+      { id: 3 * i, total: 12.5, items: 3 },
+      { id: 3 * i + 1, total: 99.9, items: 1 },
+    ],
+  }
+}
+
+/** Each `set` is awaited, for all alike: ours is asynchronous. */
+export async function runIsolated(name: string): Promise<{ row: (typeof ISOLATED_ROWS)[number]; ns: number }[]> {
+  const type = isolatedTypes.find((one) => one.name === name)
+  if (type === undefined) throw new Error(`no isolated subject ${name}`)
+  const subject = type.make()
+  const keys = Array.from({ length: CAPACITY }, (_, i): string => JSON.parse(`"user:profile:${1_000_000 + i}"`))
+  const records = keys.map((_, i) => record(i))
+  for (const [i, key] of keys.entries()) await subject.set(key, records[i] as object)
+  for (const [i, key] of keys.entries()) expectApart(name, subject.get(key), records[i])
+  const hit = measure(1 << 20, (count) => {
+    for (let i = 0; i < count; i++) if (subject.get(keys[i % CAPACITY] as string) == null) throw new Error(`${name} missed`)
+  })
+  const set = await measureAwaited(async (i) => subject.set(keys[i % CAPACITY] as string, records[i % CAPACITY] as object))
+  return [
+    { row: 'hit, object', ns: hit },
+    { row: 'set, object', ns: set },
+  ]
+}
+
+function expectApart(name: string, held: unknown, given: unknown): void {
+  if (held === given || JSON.stringify(held) !== JSON.stringify(given)) throw new Error(`${name} does not isolate`)
+}
