@@ -8,7 +8,7 @@ import type { Advanced, Change, Clock, LedgerStore, Outbox, Snapshot, Tail } fro
 import { MillpondError } from '../core/errors.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
-import { withDeadline } from '../wrap/deadline.ts'
+import { Deadlines } from '../wrap/deadlines.ts'
 
 export interface LedgerOptions {
   readonly namespace: string
@@ -61,6 +61,7 @@ export class Ledger {
   readonly isLocal: boolean
   readonly #options: LedgerOptions
   readonly #handlers: LedgerHandlers
+  readonly #deadlines: Deadlines
   #askedMonotonic = Number.NEGATIVE_INFINITY
   #askedWall = Number.NEGATIVE_INFINITY
   #usedAt = 0
@@ -82,6 +83,7 @@ export class Ledger {
   constructor(options: LedgerOptions, handlers: LedgerHandlers) {
     this.#options = options
     this.#handlers = handlers
+    this.#deadlines = new Deadlines(options.clock)
     this.view = new LedgerView(randomBytes(9).toString('base64url'), { compile: options.compile, quietKeys: !options.externalTiers })
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
@@ -374,6 +376,6 @@ export class Ledger {
   }
 
   #withTimeout<T>(work: Promise<T>, verb: string): Promise<T> {
-    return withDeadline(work, this.#options.timeoutMs, this.#options.clock, `ledger ${this.#options.namespace}: ${verb}`)
+    return this.#deadlines.hold(work, this.#options.timeoutMs, () => `ledger ${this.#options.namespace}: ${verb}`)
   }
 }

@@ -1,7 +1,7 @@
 // A tier behind its breaker and deadline. Reads of a tier that is down answer as if it were empty; the failure becomes an event, never an error.
 import type { Clock, Stored, Tier, TierItem } from '../core/contracts.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
-import { withDeadline } from './deadline.ts'
+import { Deadlines } from './deadlines.ts'
 
 export interface GuardOptions {
   readonly breaker?: BreakerOptions
@@ -36,13 +36,14 @@ const CLEAR_FACTOR = 120
 
 export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, events: GuardEvents): GuardedTier {
   const timeoutMs = options.timeoutMs ?? 250
+  const deadlines = new Deadlines(clock)
   const breaker = new Breaker(options.breaker ?? {}, clock, (state) => events.onState(tier.name, state))
 
   async function attempt<T>(verb: Verb, ms: number, call: () => Promise<T>): Promise<Attempt<T>> {
     if (ms <= 0 || !breaker.allows()) return SKIPPED
     const started = clock.monotonic()
     try {
-      const value = await withDeadline(call(), ms, clock, `${tier.name}: ${verb}`)
+      const value = await deadlines.hold(call(), ms, () => `${tier.name}: ${verb}`)
       breaker.succeeded()
       events.onTimed(tier.name, verb, clock.monotonic() - started)
       return { ok: true, value }

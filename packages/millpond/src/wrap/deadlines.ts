@@ -1,0 +1,77 @@
+// Deadlines of many calls on one timer: a timer for each of them would cost more than the rest of the waiting.
+import type { Clock } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+
+interface Running {
+  /** Monotonic milliseconds. */
+  readonly dueAt: number
+  readonly expire: () => void
+}
+
+export class Deadlines {
+  readonly #clock: Clock
+  readonly #running = new Set<Running>()
+  /** When the timer rings, on the monotonic clock. */
+  #ringsAt = Number.POSITIVE_INFINITY
+  #cancel = (): void => {}
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. The late result is dropped, its late error swallowed by design. */
+  hold<T>(work: Promise<T>, ms: number, what: () => string): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const running: Running = {
+        dueAt: this.#clock.monotonic() + ms,
+        expire: () => reject(new MillpondError('TIER_FAILED', `${what()} did not answer within ${Math.round(ms)} ms`)),
+      }
+      this.#running.add(running)
+      if (running.dueAt < this.#ringsAt) this.#ringAt(running.dueAt, ms)
+      work.then(
+        (value) => {
+          this.#end(running)
+          resolve(value)
+        },
+        (error: unknown) => {
+          this.#end(running)
+          reject(error)
+        },
+      )
+    })
+  }
+
+  /** The timer keeps the process alive, so it must not outlive the last call. */
+  #end(running: Running): void {
+    this.#running.delete(running)
+    if (this.#running.size === 0) this.#rest()
+  }
+
+  #rest(): void {
+    this.#cancel()
+    this.#ringsAt = Number.POSITIVE_INFINITY
+  }
+
+  /** After a pause of this process timers run before sockets are read: the answers may be here already, so they are read first. */
+  #ringAt(at: number, ms: number): void {
+    this.#cancel()
+    this.#ringsAt = at
+    this.#cancel = this.#clock.after(ms, () => setImmediate(() => this.#expire(at)), true)
+  }
+
+  #expire(rungAt: number): void {
+    // Set anew meanwhile, for others.
+    if (this.#ringsAt !== rungAt) return
+    this.#rest()
+    const now = this.#clock.monotonic()
+    let next = Number.POSITIVE_INFINITY
+    for (const running of this.#running) {
+      if (running.dueAt > now) next = Math.min(next, running.dueAt)
+      else {
+        this.#running.delete(running)
+        running.expire()
+      }
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#ringAt(next, Math.ceil(next - now))
+  }
+}
