@@ -36,11 +36,6 @@ export function isolate(value: unknown): Isolated {
   }
 }
 
-/** Freezes a value that nobody else holds, without a clone. The value must be one that `isolate` accepts. */
-export function freezeOwned(value: unknown): Isolated {
-  return { value, live: freezeDeep(value) }
-}
-
 /** The value with its live parts copied; parts that are frozen through and through are shared. */
 export function copyLive(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
@@ -180,22 +175,4 @@ function isTypedArrayType(type: unknown): boolean {
 /** Own class, no named properties on top: a subclass or a decorated object would lose something. */
 function isExactly(value: object, type: { readonly prototype: object }): boolean {
   return Object.getPrototypeOf(value) === type.prototype && Object.keys(value).length === 0
-}
-
-function freezeDeep(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  if (!Array.isArray(value) && !isPlain(value)) {
-    if (value instanceof Map) for (const [key, item] of value) freezeBoth(key, item)
-    if (value instanceof Set) for (const item of value) freezeDeep(item)
-    return true
-  }
-  let live = false
-  for (const item of Array.isArray(value) ? value : Object.values(value)) live = freezeDeep(item) || live
-  Object.freeze(value)
-  return live
-}
-
-function freezeBoth(key: unknown, item: unknown): void {
-  freezeDeep(key)
-  freezeDeep(item)
 }

@@ -2,12 +2,13 @@
 import type { Clock, Eviction, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
 import { Expiry } from './expiry.ts'
 import { hashAndWidth } from './hash.ts'
-import { freezeOwned, type Isolated, isolate } from './isolate.ts'
+import { isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
+import { type Owned, own } from './own.ts'
 import { type Heap, Pressure } from './pressure.ts'
 import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
-import { weigh } from './weigh.ts'
+import { weighKey, weighValue } from './weigh.ts'
 
 /** Slots that an index cell can name while it still has some bits of the hash. */
 const MOST_SLOTS = 2 ** 27
@@ -89,10 +90,10 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 
   store(space: Space, key: string, entry: NearEntry): boolean {
-    const { value, live } = isolated(entry)
+    const { value, live, bytes } = isolated(entry)
     if (this.#closed) return false
     const whole = hashAndWidth(key)
-    const weight = weigh(key.length, whole < 0, value)
+    const weight = weighKey(key.length, whole < 0) + bytes
     if (this.#pressure?.wrote(weight) === true) this.#heed()
     const hash = space.index.hash(key)
     const held = space.index.locate(key, hash)
@@ -243,14 +244,17 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 }
 
-const plain: { value: unknown; live: boolean } = { value: undefined, live: false }
+const plain: { value: unknown; live: boolean; bytes: number } = { value: undefined, live: false, bytes: 0 }
 
 /** Primitives need nothing; they share one answer, which is read at once. */
-function isolated(entry: NearEntry): Isolated {
+function isolated(entry: NearEntry): Owned {
   const { value } = entry
   if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {
     plain.value = value
+    plain.bytes = weighValue(value)
     return plain
   }
-  return entry.owned === true ? freezeOwned(value) : isolate(value)
+  if (entry.owned === true) return own(value)
+  const clone = isolate(value)
+  return { ...clone, bytes: weighValue(clone.value) }
 }

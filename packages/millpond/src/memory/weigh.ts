@@ -17,17 +17,18 @@ const COLLECTION = 32 + 40
 const SAMPLE_BITS = 3
 const SAMPLES = 1 << SAMPLE_BITS
 
-/** Bytes of an entry, a multiple of 8: key, value, bookkeeping. Constant time for primitives; else the value is walked. */
-export function weigh(keyLength: number, isKeyWide: boolean, value: unknown): number {
-  return ENTRY + stringBytes(keyLength, isKeyWide) + weighValue(value)
+/** Bytes of an entry beside its value: key and bookkeeping. With `weighValue` a multiple of 8. */
+export function weighKey(length: number, isWide: boolean): number {
+  return ENTRY + stringBytes(length, isWide)
 }
 
-function weighValue(value: unknown): number {
+/** Bytes of a value, nothing where it fits into the word that leads to it. Constant time for primitives; else the value is walked. */
+export function weighValue(value: unknown): number {
   switch (typeof value) {
     case 'string':
       return weighString(value)
     case 'number':
-      return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? 0 : NUMBER
+      return (value | 0) === value ? 0 : NUMBER
     case 'bigint':
       return weighBigint(value)
     case 'object':
@@ -39,8 +40,8 @@ function weighValue(value: unknown): number {
 
 function weighObject(value: object): number {
   if (Array.isArray(value)) {
-    let sum = ARRAY
-    for (const item of value) sum += WORD + weighValue(item)
+    let sum = weighList(value.length)
+    for (const item of value) sum += weighValue(item)
     return sum
   }
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return BYTES + Math.ceil(value.byteLength / WORD) * WORD
@@ -48,9 +49,19 @@ function weighObject(value: object): number {
   if (value instanceof Set) return weighSet(value)
   if (value instanceof Date) return DATE
   const items = Object.values(value)
-  let sum = OBJECT + (items.length > IN_OBJECT ? 2 * WORD + Math.ceil((items.length - IN_OBJECT) / 3) * 3 * WORD : 0)
+  let sum = weighFields(items.length)
   for (const item of items) sum += weighValue(item)
   return sum
+}
+
+/** An array without what its items hold. */
+export function weighList(length: number): number {
+  return ARRAY + length * WORD
+}
+
+/** A plain object without what its fields hold. */
+export function weighFields(count: number): number {
+  return count <= IN_OBJECT ? OBJECT : OBJECT + 2 * WORD + Math.ceil((count - IN_OBJECT) / 3) * 3 * WORD
 }
 
 function weighMap(map: ReadonlyMap<unknown, unknown>): number {
