@@ -99,14 +99,14 @@ export class Cache {
       const slot = freshSlot(this.#space, encoded)
       if (slot >= 0) return hitValue(this.#space, slot, encoded) as T
     }
-    const found = (await this.#read([encoded], options)).get(encoded)
+    const [found] = await this.#read([encoded], options)
     return found === undefined || !this.#isFresh(found) ? undefined : (found.value as T)
   }
 
   /** As `get`, with what is known about the entry; stale entries are shown as such. */
   async getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<EntryView<T>> {
     const encoded = encodeKey(key)
-    const found = (await this.#read([encoded], options)).get(encoded)
+    const [found] = await this.#read([encoded], options)
     if (found === undefined) return { kind: 'miss' }
     const now = this.#space.clock.now()
     const { tier, createdAt, tags } = found
@@ -125,12 +125,9 @@ export class Cache {
 
   /** The fresh values that are there, in the order of the keys; `undefined` for the others. One round trip per tier. */
   async getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
-    const encoded = keys.map(encodeKey)
-    const found = await this.#read(encoded, options)
-    return encoded.map((key) => {
-      const entry = found.get(key)
-      return entry === undefined || !this.#isFresh(entry) ? undefined : (entry.value as T)
-    })
+    const found = await this.#read(keys.map(encodeKey), options)
+    const now = this.#space.clock.now()
+    return found.map((entry) => (entry === undefined || entry.freshUntil <= now ? undefined : (entry.value as T)))
   }
 
   /** Is there a fresh entry in some tier? */
@@ -360,7 +357,7 @@ export class Cache {
     return (await this.#timed(readThrough(this.#space, encoded, single(loader), policy, options ?? NO_CALL))) as T
   }
 
-  async #read(keys: readonly string[], options: ReadOptions | undefined): Promise<Map<string, Found>> {
+  async #read(keys: readonly string[], options: ReadOptions | undefined): Promise<readonly (Found | undefined)[]> {
     this.#checkOpen()
     const consistency = consistencyOf(options, this.#space.policy.consistency)
     if (consistency !== 'strong' && options?.after === undefined) {
@@ -372,15 +369,9 @@ export class Cache {
   }
 
   /** All keys from memory, or nothing. */
-  #readMemory(keys: readonly string[]): Map<string, Found> | undefined {
-    const slots = keys.map((key) => freshSlot(this.#space, key))
-    if (slots.some((slot) => slot < 0)) return undefined
-    const found = new Map<string, Found>()
-    for (const key of keys) {
-      const entry = inMemory(this.#space, key, this.#space.near?.find(key) ?? -1)
-      if (entry !== undefined) found.set(key, entry)
-    }
-    return found
+  #readMemory(keys: readonly string[]): (Found | undefined)[] | undefined {
+    for (const key of keys) if (freshSlot(this.#space, key) < 0) return undefined
+    return keys.map((key) => inMemory(this.#space, key, this.#space.near?.find(key) ?? -1))
   }
 
   #refreshEarly<T>(key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {

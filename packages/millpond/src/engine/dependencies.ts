@@ -30,7 +30,13 @@ export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly
 async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string[]> {
   const elsewhere = policy.dependsOn.filter((key) => (space.near?.find(key) ?? -1) < 0)
   const { found } = await readFar(space, elsewhere, space.readBudgetMs)
-  return [...new Set([...policy.tags, ...policy.dependsOn.flatMap((key) => [...inherited(space, key), ...(found.get(key)?.tags ?? [])])])]
+  return [
+    ...new Set([
+      ...policy.tags,
+      ...policy.dependsOn.flatMap((key) => inherited(space, key)),
+      ...found.flatMap((entry) => entry?.tags ?? []),
+    ]),
+  ]
 }
 
 /** A read inside a loader: what it found is what the loaded entry depends on. */

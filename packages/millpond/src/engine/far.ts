@@ -1,5 +1,5 @@
 // Reading from and writing to the far tiers: fastest first, the batch is the only path, nothing is believed that the ledger does not confirm.
-import type { CommitItem, Stored } from '../core/contracts.ts'
+import type { CommitItem, Near, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
 import { type FarTier, inBackground, keepUntil, type Space } from './space.ts'
@@ -8,108 +8,116 @@ import { storageKey } from './storage-key.ts'
 /** The most keys whose promotion is counted at a time. */
 const MAX_PROMOTIONS = 10_000
 
+/** What the tiers hold for some keys, in the order of the keys. */
 export interface FarResult {
-  /** Valid entries, fresh or stale, by key. */
-  readonly found: Map<string, Found>
-  /** Keys for which an entry was there that must not be believed. */
-  readonly refused: Set<string>
+  readonly keys: readonly string[]
+  /** The valid entry, fresh or stale. */
+  readonly found: (Found | undefined)[]
+  /** An entry was there that must not be believed. */
+  readonly refused: boolean[]
   /** Some tier failed or was skipped. */
-  readonly isPartial: boolean
+  isPartial: boolean
 }
 
 /** Asks one tier after the other for what is still missing, within the budget; promotes what it finds. */
 export async function readFar(space: Space, keys: readonly string[], budgetMs: number): Promise<FarResult> {
-  const found = new Map<string, Found>()
-  const refused = new Set<string>()
+  const result: FarResult = { keys, found: keys.map(() => undefined), refused: keys.map(() => false), isPartial: false }
   const until = space.clock.monotonic() + budgetMs
-  let wanted = keys
-  let isPartial = false
+  let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]
     if (far === undefined || !far.enabled) continue
-    const answer = await far.guarded.read(
-      wanted.map((key) => storageKey(space.prefix, key)),
-      until - space.clock.monotonic(),
-    )
-    if (!answer.ok) {
-      isPartial = true
-      continue
-    }
-    takeIn(space, depth, wanted, answer.value, found, refused)
-    wanted = wanted.filter((key) => !isFresh(space, found.get(key)))
+    const names = wanted.map((at) => storageKey(space.prefix, keys[at] ?? ''))
+    const answer = await far.guarded.read(names, until - space.clock.monotonic())
+    if (answer.ok) wanted = takeIn(space, depth, wanted, answer.value, result)
+    else result.isPartial = true
   }
-  return { found, refused, isPartial }
+  return result
 }
 
-const isFresh = (space: Space, found: Found | undefined): boolean => found !== undefined && found.freshUntil > space.clock.now()
-
+/** Believes or refuses what one tier answered; returns what is to be asked of the next. One reading of the clock serves all of it. */
 function takeIn(
   space: Space,
   depth: number,
-  keys: readonly string[],
+  wanted: readonly number[],
   answers: readonly (Stored | undefined)[],
-  found: Map<string, Found>,
-  refused: Set<string>,
-): void {
+  { keys, found, refused }: FarResult,
+): number[] {
   const far = space.far[depth]
-  if (far === undefined) return
+  if (far === undefined) return []
   const counters = space.counters.tier(far.guarded.name)
-  keys.forEach((key, index) => {
+  const now = space.clock.now()
+  const missing: number[] = []
+  for (let index = 0; index < wanted.length; index++) {
+    const at = wanted[index] ?? 0
+    const key = keys[at] ?? ''
     const stored = answers[index]
-    const entry = stored === undefined ? undefined : believe(space, far, key, stored)
-    if (entry === undefined) {
+    const known = found[at]
+    const entry = stored === undefined ? undefined : believe(space, far, key, stored, now)
+    if (stored === undefined || entry === undefined) {
       counters.misses++
       if (stored !== undefined) {
         counters.refused++
-        refused.add(key)
+        refused[at] = true
       }
-      return
+      missing.push(at)
+      continue
     }
     counters.hits++
     if (space.events.hearsHits) space.events.emit('hit', { key, tier: far.guarded.name })
-    const known = found.get(key)
-    if (known !== undefined && known.freshUntil >= entry.freshUntil) return
-    found.set(key, entry)
-    if (stored !== undefined) promote(space, depth, entry, key, stored)
-  })
+    if (known === undefined || known.freshUntil < entry.freshUntil) found[at] = promote(space, depth, entry, stored, now)
+    if (entry.freshUntil <= now) missing.push(at)
+  }
+  return missing
 }
 
 /** Decodes and judges: an entry of another key, epoch or time, or one that was invalidated, is a miss. */
-function believe(space: Space, far: FarTier, key: string, stored: Stored): Found | undefined {
+function believe(space: Space, far: FarTier, key: string, stored: Stored, now: number): Found | undefined {
   const parts = space.codec.decode(stored.body)
-  if (parts === undefined || parts.key !== key) return undefined
-  const now = space.clock.now()
-  if (parts.staleUntil <= now) return undefined
-  const judgement = space.ledger.view.judgeAt(key, parts.tags, stored.asOf)
+  if (parts === undefined || parts.key !== key || parts.staleUntil <= now) return undefined
+  const { value, createdAt, freshUntil, staleUntil, tags } = parts
+  const { view } = space.ledger
+  const judgement = view.judgeAt(key, tags, stored.asOf)
   if (judgement === 'void') return undefined
-  if (judgement === 'stale') return { ...parts, freshUntil: Math.min(parts.freshUntil, now), asOf: stored.asOf, tier: far.guarded.name }
+  const tier = far.guarded.name
+  if (judgement === 'stale')
+    return { key, value, createdAt, freshUntil: Math.min(freshUntil, now), staleUntil, tags, asOf: stored.asOf, tier }
   // Judged valid by every line up to `last`, so that is what it is valid as of.
-  const asOf = { epoch: stored.asOf.epoch, seq: Math.max(stored.asOf.seq, space.ledger.view.last) }
-  return { ...parts, asOf, tier: far.guarded.name }
+  const asOf = stored.asOf.seq >= view.last ? stored.asOf : { epoch: stored.asOf.epoch, seq: view.last }
+  return { key, value, createdAt, freshUntil, staleUntil, tags, asOf, tier }
 }
 
-/** Copies an entry to memory and to the tiers above the one that had it, once it was read often enough there. */
-function promote(space: Space, depth: number, entry: Found, key: string, stored: Stored): void {
+/**
+ * Copies an entry that has just been believed to memory and to the tiers above the one that had it, once it was read often enough there.
+ * Returns the entry as it may be handed out.
+ */
+function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): Found {
   const far = space.far[depth]
-  if (far === undefined || !isDue(space, far, key)) return
-  if (!holdsValid(space, key)) storeNear(space, key, entry, entry.asOf, true)
-  const now = space.clock.now()
-  for (const above of space.far.slice(0, depth)) {
-    if (!above.enabled) continue
+  if (far === undefined || !isDue(space, far, entry.key)) return entry
+  for (let above = 0; above < depth; above++) {
+    const to = space.far[above]
+    if (to === undefined || !to.enabled) continue
     inBackground(
       space,
-      `promotion to ${above.guarded.name}`,
-      commitTo(space, above, key, entry.asOf, stored.body, keepUntil(above.keep, entry, now), undefined),
+      `promotion to ${to.guarded.name}`,
+      commitTo(space, to, entry.key, entry.asOf, stored.body, keepUntil(to.keep, entry, now), undefined),
     )
   }
+  return space.near === undefined ? entry : promoteNear(space, space.near, entry, now)
 }
 
-/** What memory holds and may serve came later in this process than the read whose answer is here now: going back would break monotonic reads. */
-function holdsValid(space: Space, key: string): boolean {
-  const { near, ledger } = space
-  const slot = near?.find(key) ?? -1
-  if (near === undefined || slot < 0 || near.freshUntil(slot) <= space.clock.now()) return false
-  return ledger.view.judge(key, near.tags(slot), near.asOf(slot)) === 'valid'
+/**
+ * What memory holds and may serve came later in this process than the read whose answer is here now: going back would break monotonic reads.
+ */
+function promoteNear(space: Space, near: Near, entry: Found, now: number): Found {
+  const { key, value } = entry
+  const { view } = space.ledger
+  const held = near.find(key)
+  if (held >= 0 && near.freshUntil(held) > now && view.judge(key, near.tags(held), near.asOf(held)) === 'valid') return entry
+  if (!putNear(space, near, held, entry, entry.asOf.seq, 0, now) || typeof value !== 'object') return entry
+  // Memory holds this very object now: where freezing cannot protect it, the caller gets a copy.
+  const handed = near.value(near.find(key))
+  return handed === value ? entry : { ...entry, value: handed }
 }
 
 function isDue(space: Space, far: FarTier, key: string): boolean {
@@ -124,37 +132,33 @@ function isDue(space: Space, far: FarTier, key: string): boolean {
   return false
 }
 
-/**
- * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can tell which of the two is
- * newer, so that neither stays. Returns the slot, or -1.
- */
-export function storeNear(
-  space: Space,
-  key: string,
-  entry: Omit<Found, 'asOf' | 'tier'>,
-  asOf: Position,
-  owned: boolean,
-  cost = 0,
-): number {
+/** An entry with a value that nobody else will ever change. */
+type Owned = Omit<Found, 'asOf' | 'tier'>
+
+/** Puts an entry into memory unless the ledger has moved past it. Answers whether it is there. */
+export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0): boolean {
   const { near, ledger } = space
-  if (near === undefined || ledger.view.judgeAt(key, entry.tags, asOf) === 'void') return -1
-  const held = near.find(key)
-  if (held >= 0 && near.asOf(held) > asOf.seq) {
-    if (!ledger.isLocal) near.drop(key, 'replaced')
-    return -1
+  if (near === undefined || ledger.view.judgeAt(entry.key, entry.tags, asOf) === 'void') return false
+  return putNear(space, near, near.find(entry.key), entry, asOf.seq, cost, space.clock.now())
+}
+
+/** Where memory holds an entry of a later position, nobody can tell which of the two is newer, so that neither stays. */
+function putNear(space: Space, near: Near, held: number, entry: Owned, asOf: number, cost: number, now: number): boolean {
+  if (held >= 0 && near.asOf(held) > asOf) {
+    if (!space.ledger.isLocal) near.drop(entry.key, 'replaced')
+    return false
   }
-  const until = keepUntil(space.nearKeep, entry, space.clock.now())
-  const stored = near.set(key, {
+  const until = keepUntil(space.nearKeep, entry, now)
+  return near.set(entry.key, {
     value: entry.value,
     createdAt: entry.createdAt,
     freshUntil: Math.min(entry.freshUntil, until),
     staleUntil: Math.min(entry.staleUntil, until),
     tags: entry.tags,
-    asOf: asOf.seq,
+    asOf,
     cost,
-    owned,
+    owned: true,
   })
-  return stored ? near.find(key) : -1
 }
 
 /** Stores a loaded entry in every far tier, conditionally where the ledger lives. */

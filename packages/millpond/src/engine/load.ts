@@ -133,14 +133,14 @@ async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: Bat
     space.readBudgetMs,
   )
   const now = space.clock.now()
-  return cargos.filter((cargo) => {
-    const entry = found.get(cargo.flight.key)
+  return cargos.filter((cargo, at) => {
+    const entry = found[at]
     const servesStale = !cargo.flight.isBackground && policy.staleForMs > 0
     const until =
       entry === undefined ? 0 : servesStale ? Math.min(entry.staleUntil, entry.freshUntil + policy.staleForMs) : entry.freshUntil
     if (entry === undefined || until <= now) {
       cargo.flight.fallback = entry
-      cargo.cause = refused.has(cargo.flight.key) ? 'invalidated' : isPartial ? 'tier_error' : entry === undefined ? cargo.cause : 'expired'
+      cargo.cause = refused[at] ? 'invalidated' : isPartial ? 'tier_error' : entry === undefined ? cargo.cause : 'expired'
       return true
     }
     if (space.flights.loads.get(cargo.flight.key) === cargo.flight) space.flights.loads.delete(cargo.flight.key)
@@ -296,7 +296,7 @@ function land(
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
   if (mayStore && !isTrusted) flight.isProvisional = true
   else if (mayStore && !flight.isOutdated && space.ledger.view.judgeAt(flight.key, found.tags, flight.asOf) === 'valid') {
-    storeNear(space, flight.key, found, flight.asOf, true, cost)
+    storeNear(space, found, flight.asOf, cost)
     if (space.far.length > 0) {
       const committed = commitFar(space, flight.key, found, flight.asOf, lease).finally(() => releaseLease(space, cargo, lease))
       inBackground(space, 'commit of a loaded entry', committed)

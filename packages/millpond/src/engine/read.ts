@@ -216,31 +216,34 @@ function confirm(
 
 const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
 
-/** Reads without a loader: what the tiers hold for each key, fresh or stale. Memory's own fresh entries are left to the caller. */
-export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<Map<string, Found>> {
+/** Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. */
+export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<(Found | undefined)[]> {
   const isReachable = await makeReady(space, demand)
   const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
-  const found = new Map<string, Found>()
-  const wanted: string[] = []
-  for (const key of keys) {
+  const found: (Found | undefined)[] = []
+  const wanted: number[] = []
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at] ?? ''
     const slot = isBlind ? -1 : freshSlot(space, key)
-    const here = slot >= 0 ? inMemory(space, key, slot) : await provisional(space, key, isReachable || isBlind)
-    if (here === undefined) wanted.push(key)
-    else found.set(key, here)
+    const here = slot >= 0 ? inMemory(space, key, slot) : isReachable || isBlind ? undefined : await provisional(space, key)
+    found.push(here)
+    if (here === undefined) wanted.push(at)
   }
   if (!isReachable) for (const _ of wanted) space.counters.miss('ledger_unreachable')
-  else if (wanted.length > 0) await readWanted(space, wanted, found)
-  if (space.dependencies === 'tracked') for (const key of wanted) noteRead(space, key, found.get(key)?.tags ?? [])
+  else if (wanted.length > 0) await readWanted(space, keys, wanted, found)
+  if (space.dependencies === 'tracked') for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [])
   return found
 }
 
-async function readWanted(space: Space, wanted: readonly string[], found: Map<string, Found>): Promise<void> {
-  const far = await readFar(space, wanted, space.readBudgetMs)
-  for (const key of wanted) {
-    const entry = far.found.get(key) ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
-    if (entry !== undefined) found.set(key, entry)
-    if (entry === undefined || entry.freshUntil <= space.clock.now()) {
-      space.counters.miss(far.refused.has(key) ? 'invalidated' : far.isPartial ? 'tier_error' : entry === undefined ? 'cold' : 'expired')
+async function readWanted(space: Space, keys: readonly string[], wanted: readonly number[], found: (Found | undefined)[]): Promise<void> {
+  const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
+  const far = await readFar(space, asked, space.readBudgetMs)
+  const now = space.clock.now()
+  for (let index = 0; index < asked.length; index++) {
+    const entry = far.found[index] ?? staleInMemory(space, asked[index] ?? '', Number.POSITIVE_INFINITY)
+    found[wanted[index] ?? 0] = entry
+    if (entry === undefined || entry.freshUntil <= now) {
+      space.counters.miss(far.refused[index] ? 'invalidated' : far.isPartial ? 'tier_error' : entry === undefined ? 'cold' : 'expired')
     }
   }
 }
@@ -261,8 +264,8 @@ export function inMemory(space: Space, key: string, slot: number): Found | undef
 }
 
 /** What was loaded a moment ago while the ledger did not answer. */
-async function provisional(space: Space, key: string, isReachable: boolean): Promise<Found | undefined> {
-  const flight = isReachable ? undefined : space.flights.loads.get(key)
+async function provisional(space: Space, key: string): Promise<Found | undefined> {
+  const flight = space.flights.loads.get(key)
   if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.age(space.clock) >= PROVISIONAL_MS) return undefined
   return (await flight.landing).found
 }

@@ -134,5 +134,5 @@ function restore(space: Space, entry: SnapshotEntry): boolean {
   const { near, ledger, clock } = space
   if (near === undefined || entry.staleUntil <= clock.now() || near.find(entry.key) >= 0) return false
   const asOf = ledger.isLocal ? ledger.view.position : entry.asOf
-  return storeNear(space, entry.key, entry, asOf, true) >= 0
+  return storeNear(space, entry, asOf)
 }

@@ -53,10 +53,10 @@ function entryOf(space: Space, item: WriteItem, policy: LoadPolicy, tags: readon
 /** Memory alone: one step, nothing can come between. */
 function writeNear(space: Space, entry: Found): void {
   space.flights.outdate(entry.key)
-  if (space.dependencies === 'off') storeNear(space, entry.key, entry, entry.asOf, true)
+  if (space.dependencies === 'off') storeNear(space, entry, entry.asOf)
   else {
     const { position } = space.ledger.advanceNow([{ kind: 'tag', tag: dependencyTag(entry.key) }], 'delete', 'replaced', randomUUID())
-    storeNear(space, entry.key, entry, position, true)
+    storeNear(space, entry, position)
   }
 }
 
@@ -84,7 +84,7 @@ async function writeFar(space: Space, entries: readonly Found[], now: number): P
     )
     entries.forEach((entry, index) => {
       space.flights.outdateBefore(entry.key, position.seq)
-      if (stored[index] !== false) storeNear(space, entry.key, entry, position, true)
+      if (stored[index] !== false) storeNear(space, entry, position)
     })
   } catch (error) {
     for (const entry of entries) {
@@ -147,7 +147,7 @@ export async function expire(space: Space, key: string, reason: Reason): Promise
 /** The entry as the far tiers hold it, or, where there are none, as memory does. */
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
-  const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.readBudgetMs)).found.get(key)
+  const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.readBudgetMs)).found[0]
   if (far !== undefined) return far
   const { near } = space
   const slot = near?.find(key) ?? -1

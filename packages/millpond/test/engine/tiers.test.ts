@@ -53,6 +53,26 @@ describe('tiers', () => {
     expect((await middle.read(['cache:default:k']))[0]?.expiresAt).toBe(stored[0]?.expiresAt)
   })
 
+  it('G20: what a tier below held is not shared with memory where freezing cannot protect it', async () => {
+    const path = join(newFolder(), 'cache.db')
+    const writer = open({ tiers: [sqlite({ path })] })
+    const cache = open({ tiers: [memory(), sqlite({ path })] })
+    const value = { at: new Date(0), seen: new Set([1]) }
+    await writer.setMany([
+      ['one', value],
+      ['many', value],
+      ['view', value],
+    ])
+    const view = await cache.getEntry<typeof value>('view')
+    const first = [await cache.get<typeof value>('one'), ...(await cache.getMany<typeof value>(['many'])), 'value' in view && view.value]
+    for (const held of first) {
+      if (!held) throw new Error('nothing was found below')
+      held.at.setTime(1)
+      held.seen.add(2)
+    }
+    for (const key of ['one', 'many', 'view']) expect(cache.peek(key)).toEqual(value)
+  })
+
   it('T2: promotion after N reads', async () => {
     const bottom = file()
     const cache = open({ tiers: [memory(), { use: bottom, promoteAfter: 3 }] })
