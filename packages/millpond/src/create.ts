@@ -12,7 +12,7 @@ import { Cache } from './engine/cache.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
 import { keepWarm, type RestartOptions, type Restored, type Warmth } from './engine/restart.ts'
-import type { Isolated, Space } from './engine/space.ts'
+import type { Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
@@ -21,6 +21,7 @@ import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
 import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { copyLive, isolate } from './memory/isolate.ts'
+import { own } from './memory/own.ts'
 import {
   asUse,
   COMMAND_MS,
@@ -139,7 +140,9 @@ export function createCache(options: CacheOptions = {}): Cache {
     clock,
     events,
     policy: resolvePolicy(options.defaults, DEFAULT_POLICY),
-    isolate: isolated,
+    isolate,
+    own,
+    copy: copyLive,
     tombstones,
     random: options.random ?? Math.random,
   }
@@ -249,12 +252,6 @@ async function closeAll(
   for (const { space } of open) space.ledger.close()
   nearStore?.close()
   await Promise.all([...farUses.map(({ use }) => use.close()), parts.outbox?.close()])
-}
-
-/** One frozen copy, handed out as it is, or copied again where freezing cannot protect it. */
-function isolated(given: unknown): Isolated {
-  const { value, live } = isolate(given)
-  return { stored: value, read: live ? () => copyLive(value) : () => value }
 }
 
 function checkDependencies(value: unknown): Dependencies {

@@ -73,7 +73,7 @@ export interface Near {
   hits(slot: number): number
   /** Changes the deadlines of a held entry; the value stays. */
   retime(slot: number, freshUntil: number, staleUntil: number): void
-  /** Stores an isolated copy. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
+  /** Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
   set(key: string, entry: NearEntry): boolean
   /** Removes the key; `false` when it was not there. */
   drop(key: string, reason: Reason): boolean
@@ -90,8 +90,17 @@ export interface NearEntry {
   readonly tags: readonly string[]
   readonly asOf: number
   readonly cost?: number
-  /** The caller owns the value and nobody else will ever change it (decoded from bytes a moment ago): freeze it, do not clone. */
-  readonly owned?: boolean
+  /** The value is isolated already. */
+  readonly isolated?: Isolated | undefined
+}
+
+/** A value that nobody can change any more: frozen, but for what freezing cannot protect. */
+export interface Isolated {
+  readonly value: unknown
+  /** Parts of it (Map, Set, Date, bytes) are not protected: each reader gets copies of them. */
+  readonly live: boolean
+  /** What it takes of the heap, estimated. */
+  readonly bytes: number
 }
 
 /** The in-process tier: several spaces (one a namespace) within one budget. */

@@ -2,7 +2,7 @@
 import type { CommitItem, Near, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
-import { type FarTier, inBackground, keepUntil, type Space } from './space.ts'
+import { type FarTier, handOut, inBackground, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** The most keys whose promotion is counted at a time. */
@@ -65,7 +65,10 @@ function takeIn(
     }
     counters.hits++
     if (space.events.hearsHits) space.events.emit('hit', { key, tier: far.guarded.name })
-    if (known === undefined || known.freshUntil < entry.freshUntil) found[at] = promote(space, depth, entry, stored, now)
+    if (known === undefined || known.freshUntil < entry.freshUntil) {
+      found[at] = entry
+      promote(space, depth, entry, stored, now)
+    }
     if (entry.freshUntil <= now) missing.push(at)
   }
   return missing
@@ -75,25 +78,31 @@ function takeIn(
 function believe(space: Space, far: FarTier, key: string, stored: Stored, now: number): Found | undefined {
   const parts = space.codec.decode(stored.body)
   if (parts === undefined || parts.key !== key || parts.staleUntil <= now) return undefined
-  const { value, createdAt, freshUntil, staleUntil, tags } = parts
   const { view } = space.ledger
-  const judgement = view.judgeAt(key, tags, stored.asOf)
+  const judgement = view.judgeAt(key, parts.tags, stored.asOf)
   if (judgement === 'void') return undefined
-  const tier = far.guarded.name
-  if (judgement === 'stale')
-    return { key, value, createdAt, freshUntil: Math.min(freshUntil, now), staleUntil, tags, asOf: stored.asOf, tier }
-  // Judged valid by every line up to `last`, so that is what it is valid as of.
-  const asOf = stored.asOf.seq >= view.last ? stored.asOf : { epoch: stored.asOf.epoch, seq: view.last }
-  return { key, value, createdAt, freshUntil, staleUntil, tags, asOf, tier }
+  const isStale = judgement === 'stale'
+  // Where there is no memory to share it with, the value is the caller's own as it is.
+  const isolated = space.near === undefined ? undefined : space.own(parts.value)
+  return {
+    key,
+    value: isolated === undefined ? parts.value : handOut(space, isolated),
+    createdAt: parts.createdAt,
+    freshUntil: isStale ? Math.min(parts.freshUntil, now) : parts.freshUntil,
+    staleUntil: parts.staleUntil,
+    tags: parts.tags,
+    // Judged valid by every line up to `last`, so that is what it is valid as of.
+    asOf: isStale || stored.asOf.seq >= view.last ? stored.asOf : { epoch: stored.asOf.epoch, seq: view.last },
+    tier: far.guarded.name,
+    isolated,
+  }
 }
 
-/**
- * Copies an entry that has just been believed to memory and to the tiers above the one that had it, once it was read often enough there.
- * Returns the entry as it may be handed out.
- */
-function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): Found {
+/** Copies an entry that has just been believed to memory and to the tiers above the one that had it, once it was read often enough there. */
+function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): void {
   const far = space.far[depth]
-  if (far === undefined || !isDue(space, far, entry.key)) return entry
+  if (far === undefined || !isDue(space, far, entry.key)) return
+  if (space.near !== undefined) promoteNear(space, space.near, entry, now)
   for (let above = 0; above < depth; above++) {
     const to = space.far[above]
     if (to === undefined || !to.enabled) continue
@@ -103,21 +112,17 @@ function promote(space: Space, depth: number, entry: Found, stored: Stored, now:
       commitTo(space, to, entry.key, entry.asOf, stored.body, keepUntil(to.keep, entry, now), undefined),
     )
   }
-  return space.near === undefined ? entry : promoteNear(space, space.near, entry, now)
 }
 
 /**
  * What memory holds and may serve came later in this process than the read whose answer is here now: going back would break monotonic reads.
  */
-function promoteNear(space: Space, near: Near, entry: Found, now: number): Found {
-  const { key, value } = entry
+function promoteNear(space: Space, near: Near, entry: Found, now: number): void {
+  const { key } = entry
   const { view } = space.ledger
   const held = near.find(key)
-  if (held >= 0 && near.freshUntil(held) > now && view.judge(key, near.tags(held), near.asOf(held)) === 'valid') return entry
-  if (!putNear(space, near, held, entry, entry.asOf.seq, 0, now) || typeof value !== 'object') return entry
-  // Memory holds this very object now: where freezing cannot protect it, the caller gets a copy.
-  const handed = near.value(near.find(key))
-  return handed === value ? entry : { ...entry, value: handed }
+  if (held >= 0 && near.freshUntil(held) > now && view.judge(key, near.tags(held), near.asOf(held)) === 'valid') return
+  putNear(space, near, held, entry, entry.asOf.seq, 0, now)
 }
 
 function isDue(space: Space, far: FarTier, key: string): boolean {
@@ -149,15 +154,16 @@ function putNear(space: Space, near: Near, held: number, entry: Owned, asOf: num
     return false
   }
   const until = keepUntil(space.nearKeep, entry, now)
+  const isolated = entry.isolated ?? space.own(entry.value)
   return near.set(entry.key, {
-    value: entry.value,
+    value: isolated.value,
+    isolated,
     createdAt: entry.createdAt,
     freshUntil: Math.min(entry.freshUntil, until),
     staleUntil: Math.min(entry.staleUntil, until),
     tags: entry.tags,
     asOf,
     cost,
-    owned: true,
   })
 }
 

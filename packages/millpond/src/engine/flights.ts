@@ -12,7 +12,7 @@ export interface Landing {
   read(): unknown
 }
 
-const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
+const LANDED_EMPTY: Promise<Landing> = Promise.resolve({ found: undefined, read: () => undefined })
 
 export class Flight {
   /** The space it belongs to. */
@@ -23,9 +23,8 @@ export class Flight {
   readonly startedAt: number
   /** Epoch milliseconds. */
   readonly startedWall: number
-  readonly controller = new AbortController()
   /** Flights that this one's loader is waiting for. */
-  readonly waitsFor = new Set<Flight>()
+  waitsFor: Set<Flight> | undefined
   /** The tags known so far. */
   readonly tags = new Set<string>()
   isOutdated = false
@@ -38,7 +37,9 @@ export class Flight {
   /** Called once when the flight is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
   onOutdated: (() => void) | undefined
   waiters = 0
-  landing: Promise<Landing> = Promise.resolve(NOTHING)
+  landing: Promise<Landing> = LANDED_EMPTY
+  /** Made when somebody asks for its signal: most flights land before they come to a loader. */
+  #controller: AbortController | undefined
 
   constructor(owner: object, key: string, asOf: Position, clock: Pick<Clock, 'monotonic' | 'now'>) {
     this.owner = owner
@@ -51,6 +52,17 @@ export class Flight {
   /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
   age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
     return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.startedWall)
+  }
+
+  /** The loader's: fires at the hard timeout, and when the last waiter has left. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+
+  abort(reason: unknown): void {
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
   }
 
   /** Later reads must not join it, and its result is not stored. */
@@ -68,7 +80,7 @@ export class Flight {
     } catch (error) {
       if (signal?.aborted && this.waiters === 1 && !this.isBackground) {
         this.outdate()
-        this.controller.abort(error)
+        this.abort(error)
       }
       throw error
     } finally {
@@ -173,14 +185,15 @@ export function waitFrom(waiter: Flight | undefined, target: Flight): () => void
       `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the part they share by another key`,
     )
   }
-  waiter.waitsFor.add(target)
-  return () => waiter.waitsFor.delete(target)
+  const waitsFor = (waiter.waitsFor ??= new Set())
+  waitsFor.add(target)
+  return () => waitsFor.delete(target)
 }
 
 function reaches(from: Flight, to: Flight, seen: Set<Flight>): boolean {
   if (from === to) return true
   if (seen.has(from)) return false
   seen.add(from)
-  for (const next of from.waitsFor) if (reaches(next, to, seen)) return true
+  for (const next of from.waitsFor ?? []) if (reaches(next, to, seen)) return true
   return false
 }

@@ -8,7 +8,7 @@ import { tagsWithDependencies } from './dependencies.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
 import { abortable, currentFlight, Flight, insideFlight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
-import { inBackground, type Space } from './space.ts'
+import { handOut, inBackground, type Space } from './space.ts'
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -70,7 +70,9 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
   space.flights.loads.set(key, flight)
   const context: Cargo['context'] = {
     key,
-    signal: flight.controller.signal,
+    get signal() {
+      return flight.signal
+    },
     ttlMs: undefined,
     addTags: (...tags) => {
       for (const tag of checkTags(tags)) flight.tags.add(tag)
@@ -159,17 +161,10 @@ export function refreshBehind(space: Space, key: string, loader: BatchLoader, po
   inBackground(space, `refresh of ${key}`, flight.landing)
 }
 
-/** What the caller gets: the copy in memory where there is one, else a copy of its own. */
+/** What the callers get, however many: a value that came from a tier is nobody else's. */
 function landingOf(space: Space, found: Found): Landing {
-  const { near } = space
-  const slot = near?.find(found.key) ?? -1
-  if (near !== undefined && slot >= 0 && near.asOf(slot) === found.asOf.seq && near.createdAt(slot) === found.createdAt) {
-    const value = near.value(slot)
-    const isShared = value === near.value(slot)
-    if (isShared) return { found, read: () => value }
-  }
-  const isolated = space.isolate(found.value)
-  return { found, read: () => isolated.read() }
+  const isolated = found.isolated ?? space.own(found.value)
+  return { found, read: () => handOut(space, isolated) }
 }
 
 interface Leases {
@@ -291,8 +286,16 @@ function land(
   const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (cargo.context.ttlMs ?? policy.ttlMs)
   const isolated = space.isolate(value)
   const times = timesOf(policy, ttlMs, space.clock.now(), space.random())
-  const found: Found = { key: flight.key, value: isolated.stored, ...times, tags: [...flight.tags], asOf: flight.asOf, tier: 'loader' }
-  const landing: Landing = { found, read: () => isolated.read() }
+  const found: Found = {
+    key: flight.key,
+    value: isolated.value,
+    isolated,
+    ...times,
+    tags: [...flight.tags],
+    asOf: flight.asOf,
+    tier: 'loader',
+  }
+  const landing = landingOf(space, found)
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
   if (mayStore && !isTrusted) flight.isProvisional = true
   else if (mayStore && !flight.isOutdated && space.ledger.view.judgeAt(flight.key, found.tags, flight.asOf) === 'valid') {
@@ -356,7 +359,7 @@ export function staleInMemory(space: Space, key: string, ms: number): Found | un
 async function runLoader(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy): Promise<readonly unknown[]> {
   const first = cargos[0]
   if (first === undefined) return []
-  const signal = cargos.length === 1 ? first.flight.controller.signal : allAborted(cargos)
+  const signal = cargos.length === 1 ? first.flight.signal : allAborted(cargos)
   const work = insideFlight(first.flight, async () =>
     loader(
       cargos.map((cargo) => cargo.context),
@@ -373,9 +376,9 @@ function allAborted(cargos: readonly Cargo[]): AbortSignal {
   const all = new AbortController()
   let left = cargos.length
   for (const { flight } of cargos) {
-    flight.controller.signal.addEventListener('abort', () => {
+    flight.signal.addEventListener('abort', () => {
       left--
-      if (left === 0) all.abort(flight.controller.signal.reason)
+      if (left === 0) all.abort(flight.signal.reason)
     })
   }
   return all.signal
@@ -389,7 +392,7 @@ function withHardTimeout<T>(space: Space, cargos: readonly Cargo[], work: Promis
         `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
       )
       reject(error)
-      for (const { flight } of cargos) flight.controller.abort(error)
+      for (const { flight } of cargos) flight.abort(error)
     }
     const cancel = space.clock.after(ms, giveUp, true)
     work.then(resolve, reject).finally(cancel)

@@ -93,6 +93,8 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     relations: parts.relations,
     readBudgetMs: parts.readBudgetMs,
     isolate: parts.isolate,
+    own: parts.own,
+    copy: parts.copy,
     random: parts.random,
     promotions: new Map(),
     delays: new Delays(parts.clock),

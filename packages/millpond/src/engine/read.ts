@@ -75,12 +75,31 @@ export interface Call {
 
 /** Reads through: a value from the nearest tier that has it, else from the loader. */
 export async function readThrough(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<unknown> {
-  const [landing] = await readThroughMany(space, [key], loader, policy, call)
-  return landing?.read()
+  return (await land(space, key, loader, policy, call)).read()
+}
+
+/** One key needs none of the lists that a batch does. */
+async function land(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<Landing> {
+  const gate = await openGate(space, policy, call)
+  const again: Again = () => land(space, key, loader, policy, call)
+  const here = fromMemory(space, key, loader, policy, gate) ?? fromFlight(space, key, gate, policy, call.signal, again)
+  const landing = await (here ?? awaitNew(space, takeOff(space, [key], loader, policy, gate.isReachable, false), policy, call.signal))
+  if (space.dependencies === 'tracked') noteRead(space, key, landing.found?.tags)
+  return confirm(space, key, landing, gate.joinedAt, again)
+}
+
+/** For a caller that another flight or memory cannot serve. */
+function awaitNew(
+  space: Space,
+  [flight]: readonly Flight[],
+  policy: LoadPolicy,
+  signal: AbortSignal | undefined,
+): Landing | Promise<Landing> {
+  return flight === undefined ? NOTHING : awaitLanding(space, flight, policy, signal)
 }
 
 /**
- * The batch path, and the only one: `landings[i]` belongs to `keys[i]`. One batch loads what no flight is loading yet.
+ * Many keys: `landings[i]` belongs to `keys[i]`. One batch loads what no flight is loading yet.
  * Rejects with the first loader's error.
  */
 export async function readThroughMany(
@@ -90,44 +109,66 @@ export async function readThroughMany(
   policy: LoadPolicy,
   call: Call,
 ): Promise<Landing[]> {
-  const { signal } = call
-  const began = space.clock.monotonic()
-  const isReachable = await makeReady(space, { consistency: policy.consistency, after: call.after })
-  const joinedAt = space.ledger.view.head
-  // Nobody can say what has moved: who must see the latest joins only loads that began after the call.
-  const isBlind = !isReachable && (policy.consistency === 'strong' || call.after !== undefined)
-  const gate: Gate = { joinedAt, notBefore: isBlind ? began : Number.NEGATIVE_INFINITY, isReachable }
-  const again = (key: string): Promise<Landing> =>
-    readThroughMany(space, [key], loader, policy, call).then(([landing]) => landing ?? NOTHING)
+  const gate = await openGate(space, policy, call)
+  const again: Again = (key) => land(space, key, loader, policy, call)
   const landings = new Map<string, Landing | Promise<Landing>>()
   const absent: string[] = []
   for (const key of keys) {
-    if (landings.has(key) || absent.includes(key)) continue
-    const here =
-      (isBlind ? undefined : fromMemory(space, key, loader, policy, isReachable)) ?? fromFlight(space, key, gate, policy, signal, again)
+    if (landings.has(key)) continue
+    const here = fromMemory(space, key, loader, policy, gate) ?? fromFlight(space, key, gate, policy, call.signal, again)
     if (here === undefined) absent.push(key)
-    else landings.set(key, here)
+    landings.set(key, here ?? NOTHING)
   }
   if (absent.length > 0) {
-    for (const flight of takeOff(space, absent, loader, policy, isReachable, false))
-      landings.set(flight.key, awaitLanding(space, flight, policy, signal))
+    for (const flight of takeOff(space, absent, loader, policy, gate.isReachable, false))
+      landings.set(flight.key, awaitLanding(space, flight, policy, call.signal))
   }
-  const settled = await Promise.all(keys.map((key) => landings.get(key)))
+  const settled = await Promise.all(keys.map((key) => landings.get(key) ?? NOTHING))
   if (space.dependencies === 'tracked') keys.forEach((key, index) => noteRead(space, key, settled[index]?.found?.tags))
-  return Promise.all(settled.map((landing, index) => confirm(space, keys[index] ?? '', landing, joinedAt, loader, policy, call)))
+  return Promise.all(settled.map((landing, index) => confirm(space, keys[index] ?? '', landing, gate.joinedAt, again)))
 }
 
-function fromMemory(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Landing | undefined {
+/** Reads a key anew: what was joined turned out to be too old. */
+type Again = (key: string) => Promise<Landing>
+
+/** What a call may be given. */
+interface Gate {
+  /** The ledger's number when the call began. */
+  readonly joinedAt: number
+  /** Monotonic milliseconds: no flight that began earlier. */
+  readonly notBefore: number
+  readonly isReachable: boolean
+  /** Nobody can say what has moved, and the caller must see the latest. */
+  readonly isBlind: boolean
+}
+
+async function openGate(space: Space, { consistency }: LoadPolicy, { after }: Call): Promise<Gate> {
+  const began = space.clock.monotonic()
+  const isReachable = await makeReady(space, { consistency, after })
+  // Who must see the latest joins only loads that began after the call.
+  const isBlind = !isReachable && (consistency === 'strong' || after !== undefined)
+  return { joinedAt: space.ledger.view.head, notBefore: isBlind ? began : Number.NEGATIVE_INFINITY, isReachable, isBlind }
+}
+
+/** Never throws: in a batch, others may have been joined already. */
+function fromMemory(
+  space: Space,
+  key: string,
+  loader: BatchLoader,
+  policy: LoadPolicy,
+  gate: Gate,
+): Landing | Promise<Landing> | undefined {
+  if (gate.isBlind) return undefined
   const slot = freshSlot(space, key)
   if (slot >= 0) {
     const value = hitValue(space, slot, key)
     return { found: undefined, read: () => value }
   }
   const failure = space.flights.failure(key, space.clock.monotonic())
-  if (failure !== undefined) throw failure.error
+  if (failure !== undefined) return Promise.reject(failure.error)
   const stale = staleInMemory(space, key, policy.staleForMs)
   if (stale === undefined) return undefined
-  refreshBehind(space, key, loader, policy, isReachable)
+  refreshBehind(space, key, loader, policy, gate.isReachable)
   countStale(space, stale)
   return { found: stale, read: () => stale.value }
 }
@@ -137,33 +178,28 @@ export function countStale(space: Space, stale: Found): void {
   if (space.events.has('stale')) space.events.emit('stale', { key: stale.key, tier: stale.tier })
 }
 
-/** Which flights a call may join. */
-interface Gate {
-  /** The ledger's number when the call began. */
-  readonly joinedAt: number
-  /** Monotonic milliseconds: no flight that began earlier. */
-  readonly notBefore: number
-  readonly isReachable: boolean
-}
-
 function fromFlight(
   space: Space,
   key: string,
   gate: Gate,
   policy: LoadPolicy,
   signal: AbortSignal | undefined,
-  again: (key: string) => Promise<Landing>,
+  again: Again,
 ): Promise<Landing> | undefined {
   const flight = space.flights.loads.get(key)
   if (flight === undefined || flight.isOutdated || movedSince(space, flight, gate.joinedAt)) return undefined
   if (flight.startedAt < gate.notBefore || (!gate.isReachable && flight.age(space.clock) >= PROVISIONAL_MS)) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
-    if (flight.isProvisional) return undefined
-    const end = waitFrom(currentFlight(), flight)
-    return flight.landing.then(end, end).then(() => again(key))
+    return flight.isProvisional ? undefined : afterIts(flight, again)
   }
   space.counters.loadJoins++
   return awaitLanding(space, flight, policy, signal)
+}
+
+async function afterIts(flight: Flight, again: Again): Promise<Landing> {
+  const end = waitFrom(currentFlight(), flight)
+  await flight.landing.then(end, end)
+  return again(flight.key)
 }
 
 /** Has something that concerns the flight moved between its start and now? Then its result would be older than what this caller may see. */
@@ -171,11 +207,14 @@ const movedSince = (space: Space, flight: Flight, now: number): boolean =>
   flight.asOf.epoch !== space.ledger.view.epoch ||
   (flight.asOf.seq < now && space.ledger.view.concerning(flight.key, [...flight.tags]) > flight.asOf.seq)
 
-/** Waits for a flight; with a stale value at hand, no longer than the soft timeout. */
-async function awaitLanding(space: Space, flight: Flight, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> {
+/** Waits for a flight; with a stale value at hand, no longer than the soft timeout. Begins to wait at once, and never throws. */
+function awaitLanding(space: Space, flight: Flight, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> {
   const stale = policy.softMs === Number.POSITIVE_INFINITY ? undefined : staleInMemory(space, flight.key, policy.staleIfErrorMs)
-  if (stale === undefined) return joinFlight(flight, signal)
   const joined = joinFlight(flight, signal)
+  return stale === undefined ? joined : landingOr(space, flight, stale, policy, joined)
+}
+
+async function landingOr(space: Space, flight: Flight, stale: Found, policy: LoadPolicy, joined: Promise<Landing>): Promise<Landing> {
   const soft = softTimeout(space, policy.softMs)
   const first = await Promise.race([joined, soft.reached])
   soft.cancel()
@@ -196,22 +235,14 @@ function softTimeout(space: Space, ms: number): { reached: Promise<undefined>; c
 }
 
 /** A joined flight whose tags became known only at its end may turn out to be older than the caller's own invalidations: then load again. */
-function confirm(
-  space: Space,
-  key: string,
-  landing: Landing | undefined,
-  joinedAt: number,
-  loader: BatchLoader,
-  policy: LoadPolicy,
-  call: Call,
-): Landing | Promise<Landing> {
-  const found = landing?.found
-  if (landing === undefined || found === undefined || found.isStale === true) return landing ?? NOTHING
+function confirm(space: Space, key: string, landing: Landing, joinedAt: number, again: Again): Landing | Promise<Landing> {
+  const { found } = landing
+  if (found === undefined || found.isStale === true) return landing
   const { view } = space.ledger
   if (found.asOf.epoch !== view.epoch || found.asOf.seq >= joinedAt) return landing
   const moved = view.concerning(key, found.tags)
   if (moved <= found.asOf.seq || moved > joinedAt) return landing
-  return readThroughMany(space, [key], loader, policy, call).then(([again]) => again ?? NOTHING)
+  return again(key)
 }
 
 const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
@@ -267,5 +298,6 @@ export function inMemory(space: Space, key: string, slot: number): Found | undef
 async function provisional(space: Space, key: string): Promise<Found | undefined> {
   const flight = space.flights.loads.get(key)
   if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.age(space.clock) >= PROVISIONAL_MS) return undefined
-  return (await flight.landing).found
+  const { found, read } = await flight.landing
+  return found === undefined ? undefined : { ...found, value: read() }
 }

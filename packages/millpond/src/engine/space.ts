@@ -1,5 +1,5 @@
 // A space is one namespace at work: its part of memory, its far tiers, its ledger, its flights, its counters.
-import type { Clock, Codec, Near } from '../core/contracts.ts'
+import type { Clock, Codec, Isolated, Near } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { Dependencies, LoadPolicy } from '../core/options.ts'
 import type { Coalesce } from '../invalidate/coalesce.ts'
@@ -52,8 +52,12 @@ export interface Space {
   readonly relations: Relations
   /** All far tiers together may take this long before the loader is called, in milliseconds. */
   readonly readBudgetMs: number
-  /** A copy that nobody else can change, frozen where freezing protects. Throws `VALUE_UNSUPPORTED`. */
+  /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED`. */
   readonly isolate: (value: unknown) => Isolated
+  /** The same without a copy, for a value that nobody else holds. */
+  readonly own: (value: unknown) => Isolated
+  /** The value with its live parts copied. */
+  readonly copy: (value: unknown) => unknown
   readonly random: () => number
   readonly promotions: Map<string, number>
   /** What left memory, and the ledger's last lines: for `explain`. */
@@ -75,12 +79,9 @@ export interface Latency {
   readonly load: Histogram
 }
 
-/** A value that was isolated once and can be handed out many times. */
-export interface Isolated {
-  /** What to store. */
-  readonly stored: unknown
-  /** What to hand out; a fresh copy each time where freezing cannot protect. */
-  read(): unknown
+/** What a reader gets of a value that was isolated once: a fresh copy each time where freezing cannot protect. */
+export function handOut(space: Space, { value, live }: Isolated): unknown {
+  return live ? space.copy(value) : value
 }
 
 /** When the tier may forget an entry. */

@@ -39,10 +39,11 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
 }
 
 function entryOf(space: Space, item: WriteItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
-  const value = space.isolate(item.value).stored
+  const isolated = space.isolate(item.value)
   return {
     key: item.key,
-    value,
+    value: isolated.value,
+    isolated,
     ...timesOf(policy, policy.ttlMs, now, space.random()),
     tags,
     asOf: space.ledger.view.position,

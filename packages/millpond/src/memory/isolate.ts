@@ -1,13 +1,9 @@
 // Keeps what is cached apart from what callers hold: a value is cloned and frozen on its way in; what freezing cannot protect is copied on each hit.
+import type { Isolated } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 import { locateRefusal } from './refusal.ts'
-
-/** What is kept of a value. `live`: parts of it (Map, Set, Date, bytes) must be copied on each hit. */
-export interface Isolated {
-  readonly value: unknown
-  readonly live: boolean
-}
+import { weighValue } from './weigh.ts'
 
 /** Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good values do not pay for it. */
 const REFUSED = Symbol('refused')
@@ -25,7 +21,8 @@ interface Walk {
 export function isolate(value: unknown): Isolated {
   const walk: Walk = { inside: [], live: false }
   try {
-    return { value: keep(value, walk), live: walk.live }
+    const kept = keep(value, walk)
+    return { value: kept, live: walk.live, bytes: weighValue(kept) }
   } catch (error) {
     if (error !== REFUSED && !(error instanceof RangeError)) throw error
     const { path, what } = locateRefusal(value)

@@ -1,15 +1,10 @@
 // Takes over a value that nobody else holds: it is frozen as it is, without a clone, and weighed on the same walk.
-import type { Isolated } from './isolate.ts'
+import type { Isolated } from '../core/contracts.ts'
 import { isPlain } from './plain.ts'
 import { weighFields, weighList, weighValue } from './weigh.ts'
 
-export interface Owned extends Isolated {
-  /** What the value takes of the heap. */
-  readonly bytes: number
-}
-
 /** The value must be one that `isolate` accepts. */
-export function own(value: unknown): Owned {
+export function own(value: unknown): Isolated {
   const walk: Walk = { live: false }
   const bytes = isObject(value) ? ownObject(value, walk) : weighValue(value)
   return { value, live: walk.live, bytes }

@@ -1,10 +1,9 @@
 // The in-process tier: several key spaces within one budget of entries and bytes, under one eviction policy.
-import type { Clock, Eviction, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
+import type { Clock, Eviction, Isolated, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
 import { Expiry } from './expiry.ts'
 import { hashAndWidth } from './hash.ts'
 import { isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
-import { type Owned, own } from './own.ts'
 import { type Heap, Pressure } from './pressure.ts'
 import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
@@ -247,14 +246,12 @@ export class MemoryStore implements NearStore, SpaceOwner {
 const plain: { value: unknown; live: boolean; bytes: number } = { value: undefined, live: false, bytes: 0 }
 
 /** Primitives need nothing; they share one answer, which is read at once. */
-function isolated(entry: NearEntry): Owned {
+function isolated(entry: NearEntry): Isolated {
   const { value } = entry
   if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {
     plain.value = value
     plain.bytes = weighValue(value)
     return plain
   }
-  if (entry.owned === true) return own(value)
-  const clone = isolate(value)
-  return { ...clone, bytes: weighValue(clone.value) }
+  return entry.isolated ?? isolate(value)
 }
