@@ -1,4 +1,5 @@
 // Deadlines of many calls on one timer: a timer for each of them would cost more than the rest of the waiting.
+import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 
@@ -10,7 +11,7 @@ interface Running {
 
 export class Deadlines {
   readonly #clock: Clock
-  readonly #running = new Set<Running>()
+  readonly #running = new Chain<Running>()
   /** When the timer rings, on the monotonic clock. */
   #ringsAt = Number.POSITIVE_INFINITY
   #cancel = (): void => {}
@@ -22,12 +23,12 @@ export class Deadlines {
   /** Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. The late result is dropped, its late error swallowed by design. */
   hold<T>(work: Promise<T>, ms: number, what: () => string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const running: Running = {
-        dueAt: this.#clock.monotonic() + ms,
+      const dueAt = this.#clock.monotonic() + ms
+      const running = this.#running.add({
+        dueAt,
         expire: () => reject(new MillpondError('TIER_FAILED', `${what()} did not answer within ${Math.round(ms)} ms`)),
-      }
-      this.#running.add(running)
-      if (running.dueAt < this.#ringsAt) this.#ringAt(running.dueAt, ms)
+      })
+      if (dueAt < this.#ringsAt) this.#ringAt(dueAt, ms)
       work.then(
         (value) => {
           this.#end(running)
@@ -42,9 +43,9 @@ export class Deadlines {
   }
 
   /** The timer keeps the process alive, so it must not outlive the last call. */
-  #end(running: Running): void {
-    this.#running.delete(running)
-    if (this.#running.size === 0) this.#rest()
+  #end(running: Link<Running>): void {
+    this.#running.remove(running)
+    if (this.#running.isEmpty) this.#rest()
   }
 
   #rest(): void {
@@ -66,10 +67,12 @@ export class Deadlines {
     const now = this.#clock.monotonic()
     let next = Number.POSITIVE_INFINITY
     for (const running of this.#running) {
-      if (running.dueAt > now) next = Math.min(next, running.dueAt)
+      const { item } = running
+      if (item === undefined) continue
+      if (item.dueAt > now) next = Math.min(next, item.dueAt)
       else {
-        this.#running.delete(running)
-        running.expire()
+        this.#running.remove(running)
+        item.expire()
       }
     }
     if (next !== Number.POSITIVE_INFINITY) this.#ringAt(next, Math.ceil(next - now))

@@ -1,14 +1,17 @@
 // Deadlines of many exchanges that all have the same length, on one timer: the first begun is the first due.
+import { Chain, type Link } from '../../core/chain.ts'
 
-export interface Deadline {
+interface Running {
   readonly dueAt: number
   readonly expire: () => void
 }
 
+export type Deadline = Link<Running>
+
 export class Deadlines {
   readonly #ms: number
   /** In the order of their beginning, which is the order of their ends. */
-  readonly #running = new Set<Deadline>()
+  readonly #running = new Chain<Running>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #idle: (() => void) | undefined
 
@@ -17,20 +20,18 @@ export class Deadlines {
   }
 
   begin(expire: () => void): Deadline {
-    const deadline = { dueAt: performance.now() + this.#ms, expire }
-    this.#running.add(deadline)
     if (this.#timer === undefined) this.#arm(this.#ms)
-    return deadline
+    return this.#running.add({ dueAt: performance.now() + this.#ms, expire })
   }
 
   end(deadline: Deadline): void {
-    this.#running.delete(deadline)
-    if (this.#running.size === 0) this.#idle?.()
+    this.#running.remove(deadline)
+    if (this.#running.isEmpty) this.#idle?.()
   }
 
   /** Resolves when none is running. */
   idle(): Promise<void> {
-    if (this.#running.size === 0) return Promise.resolve()
+    if (this.#running.isEmpty) return Promise.resolve()
     return new Promise((resolve) => {
       this.#idle = resolve
     })
@@ -45,12 +46,14 @@ export class Deadlines {
     this.#timer = undefined
     const now = performance.now()
     for (const deadline of this.#running) {
-      if (deadline.dueAt > now) {
-        this.#arm(Math.ceil(deadline.dueAt - now))
+      const { item } = deadline
+      if (item === undefined) continue
+      if (item.dueAt > now) {
+        this.#arm(Math.ceil(item.dueAt - now))
         return
       }
       this.end(deadline)
-      deadline.expire()
+      item.expire()
     }
   }
 }
