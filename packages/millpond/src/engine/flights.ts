@@ -125,6 +125,15 @@ export class Flights {
     return undefined
   }
 
+  /**
+   * Nobody joins it any more. What it brought goes too: the map's old tables may hold the flight for long, as a Set's would (`core/chain.ts`).
+   */
+  end(flight: Flight): void {
+    if (this.loads.get(flight.key) === flight) this.loads.delete(flight.key)
+    flight.landing = LANDED_EMPTY
+    flight.fallback = undefined
+  }
+
   outdate(key: string): void {
     this.#failures.delete(key)
     outdateIn(this.loads, key)

@@ -116,12 +116,9 @@ async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, 
 
 /** While the ledger does not answer, the ended flight stays joinable for a moment, so that a stampede stays one load. */
 function closeFlight(space: Space, flight: Flight): void {
-  const remove = (): void => {
-    if (space.flights.loads.get(flight.key) === flight) space.flights.loads.delete(flight.key)
-  }
   const left = PROVISIONAL_MS - flight.age(space.clock)
-  if (flight.isProvisional && left > 0) space.clock.after(left, remove)
-  else remove()
+  if (flight.isProvisional && left > 0) space.clock.after(left, () => space.flights.end(flight))
+  else space.flights.end(flight)
 }
 
 /** Lands the flights whose entry some tier has; returns the others. */
@@ -145,7 +142,7 @@ async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: Bat
       cargo.cause = refused[at] ? 'invalidated' : isPartial ? 'tier_error' : entry === undefined ? cargo.cause : 'expired'
       return true
     }
-    if (space.flights.loads.get(cargo.flight.key) === cargo.flight) space.flights.loads.delete(cargo.flight.key)
+    space.flights.end(cargo.flight)
     cargo.resolve(landingOf(space, entry))
     if (entry.freshUntil <= now) refreshBehind(space, cargo.flight.key, loader, policy, true)
     return false
