@@ -25,6 +25,8 @@ export type Rejection = 'too_large' | 'foreign' | 'version' | 'truncated' | 'che
 const VERSION = 1
 const HEADER = 36
 const CHECKSUM = 4
+// The CRC-32 of any bytes that are followed by their own CRC-32, low byte first.
+const RESIDUE = 0x2144df1c
 const MAGIC_0 = 0x4d
 const MAGIC_1 = 0x50
 // The longest key there is, and tags.
@@ -96,7 +98,7 @@ export function unpack(bytes: Uint8Array, maxBytes: number): Unpacked | Rejectio
   const from = HEADER + body.readUInt32LE(28)
   const to = from + body.readUInt32LE(32)
   if (to + CHECKSUM !== length) return 'truncated'
-  if (crc32(body.subarray(0, to)) !== body.readUInt32LE(to)) return 'checksum'
+  if (crc32(body) !== RESIDUE) return 'checksum'
   return unpackMeta(body, from, to)
 }
 
@@ -107,11 +109,17 @@ function unpackMeta(body: Buffer, from: number, to: number): Unpacked | Rejectio
   const freshUntil = body.readDoubleLE(12)
   const staleUntil = body.readDoubleLE(20)
   if (!Number.isFinite(createdAt) || Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return 'malformed'
-  const meta = parse(body.toString('utf8', HEADER, from))
-  if (!Array.isArray(meta) || !meta.every((part) => typeof part === 'string')) return 'malformed'
-  const [key, ...tags] = meta
+  const tags = parse(body.toString('utf8', HEADER, from))
+  if (!isTexts(tags)) return 'malformed'
+  const key = tags.shift()
   if (key === undefined) return 'malformed'
   return { kind: body[3] ?? -1, key, tags, createdAt, freshUntil, staleUntil, body, from, to }
+}
+
+function isTexts(meta: unknown): meta is string[] {
+  if (!Array.isArray(meta)) return false
+  for (const part of meta) if (typeof part !== 'string') return false
+  return true
 }
 
 /** `undefined`, which no JSON text means, for a text that is not JSON. */

@@ -76,15 +76,22 @@ function endOfString(bytes: Uint8Array, from: number, to: number): number {
   return at
 }
 
+// What an object takes at least around the level inside it: `{"":` and `}`.
+const OBJECT_LEVEL = 6
+
 /** Whether a JSON text has so few opening brackets that it cannot nest deeper than `maxDepth`. Cheap; `false` means "look closer". */
 export function surelyShallow(text: string, maxDepth: number): boolean {
-  let left = maxDepth
-  for (const bracket of ['{', '[']) {
-    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
-      if (--left < 0) return false
-    }
-  }
-  return true
+  const arrays = occurrences(text, '[', maxDepth)
+  // Most texts are too short for so many objects inside one another, and these need not be counted.
+  if (arrays + Math.ceil(text.length / OBJECT_LEVEL) <= maxDepth) return true
+  return arrays + occurrences(text, '{', maxDepth - arrays) <= maxDepth
+}
+
+/** Counted up to one more than `most`. */
+function occurrences(text: string, bracket: string, most: number): number {
+  let count = 0
+  for (let at = text.indexOf(bracket); at !== -1 && count <= most; at = text.indexOf(bracket, at + 1)) count++
+  return count
 }
 
 /** Whether a parsed JSON value nests no deeper than `levels`. */

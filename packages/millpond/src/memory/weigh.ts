@@ -14,7 +14,7 @@ const DATE = 112
 const BYTES = 256
 const COLLECTION = 32 + 40
 /** Longer strings are looked at in as many places as this, to tell one byte a character from two. */
-const SAMPLE_BITS = 3
+const SAMPLE_BITS = 2
 const SAMPLES = 1 << SAMPLE_BITS
 
 /** Bytes of an entry beside its value: key and bookkeeping. With `weighValue` a multiple of 8. */

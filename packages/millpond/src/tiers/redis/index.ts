@@ -67,14 +67,17 @@ class SharedTier implements RedisTier {
   }
 
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    if (keys.length <= STEP) return this.#readStep(keys)
     const answers: (Stored | undefined)[] = []
-    for (const some of inSteps(keys)) {
-      const names = some.map((key) => this.#names.entry(key))
-      const reply = await this.#connection.exchange('read', FAILED, (wire) => (names.length === 0 ? NOTHING : wire.call('MGET', names)))
-      const now = Date.now()
-      for (let index = 0; index < some.length; index++) answers.push(restore(Array.isArray(reply) ? reply[index] : undefined, now))
-    }
+    for (const some of inSteps(keys)) for (const answer of await this.#readStep(some)) answers.push(answer)
     return answers
+  }
+
+  async #readStep(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const names = keys.map((key) => this.#names.entry(key))
+    const reply = await this.#connection.exchange('read', FAILED, (wire) => (names.length === 0 ? NOTHING : wire.call('MGET', names)))
+    const now = Date.now()
+    return names.map((_, index) => restore(Array.isArray(reply) ? reply[index] : undefined, now))
   }
 
   async write(items: readonly TierItem[]): Promise<void> {
