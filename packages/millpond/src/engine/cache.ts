@@ -15,10 +15,11 @@ import { type Explanation, explain } from './explain.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { type InvalidateOptions, invalidate } from './invalidate.ts'
-import { type BatchLoader, type LoadContext, refreshBehind } from './load.ts'
+import { refreshBehind } from './load.ts'
 import { type Call, countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Restored } from './restart.ts'
+import type { BatchLoader, LoadContext } from './run-loader.ts'
 import type { Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
 import { expire, touch, write } from './write.ts'
@@ -365,7 +366,13 @@ export class Cache {
       if (here !== undefined) return here
     }
     for (const key of keys) checkKey(key)
-    return this.#timed(readTiers(this.#space, keys, { consistency, after: options?.after }))
+    const { clock, latency } = this.#space
+    const started = clock.monotonic()
+    try {
+      return await readTiers(this.#space, keys, { consistency, after: options?.after })
+    } finally {
+      latency.get.record(clock.monotonic() - started)
+    }
   }
 
   /** All keys from memory, or nothing. */

@@ -194,7 +194,8 @@ export function waitFrom(waiter: Flight | undefined, target: Flight): () => void
       `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the part they share by another key`,
     )
   }
-  const waitsFor = (waiter.waitsFor ??= new Set())
+  const waitsFor = waiter.waitsFor ?? new Set()
+  waiter.waitsFor = waitsFor
   waitsFor.add(target)
   return () => waitsFor.delete(target)
 }

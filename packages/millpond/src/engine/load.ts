@@ -1,40 +1,22 @@
 // Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
-import { randomBytes } from 'node:crypto'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import type { MissCause } from './counters.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { commitFar, readFar, storeNear } from './far.ts'
-import { abortable, currentFlight, Flight, insideFlight, type Landing, waitFrom } from './flights.ts'
+import { currentFlight, Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
+import { type Leases, leaseAll, NO_LEASES, releaseLease, renewLeases } from './leases.ts'
+import { type BatchLoader, type LoadContext, type Loading, runLoader } from './run-loader.ts'
 import { handOut, inBackground, type Space } from './space.ts'
 
-/** What a loader is given. */
-export interface LoadContext {
-  /** The encoded key. */
-  readonly key: string
-  /** Fires at the hard timeout, and when nobody waits any more. */
-  readonly signal: AbortSignal
-  /** Tags that only the loaded value tells. */
-  addTags(...tags: string[]): void
-  /** Another time to live for this value, in milliseconds. */
-  setTtl(ms: number): void
-}
-
-/** Loads the values of several flights at once, in their order; `undefined` means "do not store". */
-export type BatchLoader = (flights: readonly LoadContext[], signal: AbortSignal) => Promise<readonly unknown[]>
-
-const LEASE_MS = 2000
-const RENEW_MS = 600
-const LEASE_POLL_MS = [4, 8, 16, 25] as const
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
 export const PROVISIONAL_MS = 400
 /** After a failed load, a stale value is good for this long before the loader is asked again. */
 const RETRY_STALE_MS = 1000
 
-interface Cargo {
-  readonly flight: Flight
+interface Cargo extends Loading {
   /** Why the key has to be loaded. */
   cause: MissCause
   readonly context: LoadContext & { ttlMs: number | undefined }
@@ -56,7 +38,7 @@ export function takeOff(
   done.catch((error: unknown) => {
     for (const cargo of cargos) cargo.reject(error)
   })
-  return cargos.map((cargo) => cargo.flight)
+  return cargos.map(({ flight }) => flight)
 }
 
 function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: boolean): Cargo {
@@ -95,7 +77,8 @@ async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, 
     const tags = await tagsWithDependencies(space, policy)
     for (const { flight } of cargos) for (const tag of tags) flight.tags.add(tag)
   }
-  const lookup: Lookup = (some) => landFromTiers(space, some, loader, policy)
+  const lookup = (some: readonly Cargo[]): Promise<readonly Cargo[]> => landFromTiers(space, some, loader, policy)
+  const tryLanding = async (cargo: Cargo): Promise<boolean> => (await lookup([cargo])).length === 0
   if (!isReachable) for (const cargo of cargos) cargo.cause = 'ledger_unreachable'
   const holder = space.far.find((far) => far.holdsLedger && far.enabled)
   const failures = holder?.errors ?? 0
@@ -103,9 +86,9 @@ async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, 
   if (waiting.length === 0) return
   // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
   const isAnswering = isReachable && (holder?.errors ?? 0) === failures
-  const leases = isAnswering ? await leaseAll(space, waiting, lookup, started + space.readBudgetMs) : NO_LEASES
-  waiting = waiting.filter((cargo) => !leases.landed.has(cargo))
-  const stopRenewing = renew(space, leases)
+  const leases = isAnswering ? await leaseAll(space, waiting, tryLanding, started + space.readBudgetMs) : NO_LEASES
+  waiting = waiting.filter(({ flight }) => !leases.landed.has(flight))
+  const stopRenewing = renewLeases(space, leases)
   try {
     if (waiting.length > 0) await landFromLoader(space, waiting, loader, policy, leases, isAnswering)
   } finally {
@@ -122,8 +105,6 @@ function closeFlight(space: Space, flight: Flight): void {
 }
 
 /** Lands the flights whose entry some tier has; returns the others. */
-type Lookup = (cargos: readonly Cargo[]) => Promise<readonly Cargo[]>
-
 async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy): Promise<readonly Cargo[]> {
   if (space.far.length === 0) return cargos
   const { found, refused, isPartial } = await readFar(
@@ -164,65 +145,6 @@ function landingOf(space: Space, found: Found): Landing {
   return { found, read: () => handOut(space, isolated) }
 }
 
-interface Leases {
-  readonly ids: ReadonlyMap<Cargo, string>
-  readonly landed: ReadonlySet<Cargo>
-}
-const NO_LEASES: Leases = { ids: new Map(), landed: new Set() }
-
-/** Takes each key's lease; where another process holds it, waits for that process's entry, at most as long as the lease lasts. */
-async function leaseAll(space: Space, cargos: readonly Cargo[], lookup: Lookup, budgetEnds: number): Promise<Leases> {
-  const store = space.far.find((far) => far.holdsLedger && far.enabled)?.guarded.tier.ledger
-  if (store === undefined || space.clock.monotonic() >= budgetEnds) return NO_LEASES
-  const ids = new Map<Cargo, string>()
-  const landed = new Set<Cargo>()
-  await Promise.all(
-    cargos.map(async (cargo) => {
-      const id = randomBytes(9).toString('base64url')
-      for (let turn = 0; !cargo.flight.isOutdated; turn++) {
-        const answer = await store.lease(space.prefix, cargo.flight.key, id, LEASE_MS).catch(() => undefined)
-        if (answer === undefined) return
-        if (answer.granted) {
-          ids.set(cargo, id)
-          cargo.flight.onOutdated = () => releaseLease(space, cargo, id)
-          if (cargo.flight.isOutdated) cargo.flight.onOutdated()
-          // The entry may have come between our read and the lease: the holder before us commits first, then releases.
-          if ((await lookup([cargo])).length === 0) landed.add(cargo)
-          return
-        }
-        space.counters.leaseWaits++
-        await pause(space, Math.min(answer.leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
-        if ((await lookup([cargo])).length === 0) {
-          landed.add(cargo)
-          return
-        }
-      }
-    }),
-  )
-  for (const cargo of landed) releaseLease(space, cargo, ids.get(cargo))
-  return { ids, landed }
-}
-
-function releaseLease(space: Space, cargo: Cargo, id: string | undefined): void {
-  const store = space.far.find((far) => far.holdsLedger)?.guarded.tier.ledger
-  if (id !== undefined && store !== undefined) inBackground(space, 'lease release', store.release(space.prefix, cargo.flight.key, id))
-}
-
-/** Keeps the leases while the load runs. */
-function renew(space: Space, leases: Leases): () => void {
-  const store = space.far.find((far) => far.holdsLedger)?.guarded.tier.ledger
-  if (store === undefined || leases.ids.size === 0) return () => {}
-  let cancel = (): void => {}
-  const again = (): void => {
-    cancel = space.clock.after(RENEW_MS, () => {
-      for (const [cargo, id] of leases.ids) store.lease(space.prefix, cargo.flight.key, id, LEASE_MS).catch(() => {}) // a lost lease shows at commit
-      again()
-    })
-  }
-  again()
-  return () => cancel()
-}
-
 async function landFromLoader(
   space: Space,
   cargos: readonly Cargo[],
@@ -250,7 +172,7 @@ async function landFromLoader(
   } catch (error) {
     space.counters.loadErrors += cargos.length
     for (const cargo of cargos) {
-      releaseLease(space, cargo, leases.ids.get(cargo))
+      releaseLease(space, cargo.flight, leases.ids.get(cargo.flight))
       rejectOrFallBack(space, cargo, policy, error)
     }
     return
@@ -261,9 +183,9 @@ async function landFromLoader(
   cargos.forEach((cargo, index) => {
     if (space.events.has('load')) space.events.emit('load', { key: cargo.flight.key, ms })
     try {
-      land(space, cargo, values[index], policy, isTrusted, ms, leases.ids.get(cargo))
+      land(space, cargo, values[index], policy, isTrusted, ms, leases.ids.get(cargo.flight))
     } catch (error) {
-      releaseLease(space, cargo, leases.ids.get(cargo))
+      releaseLease(space, cargo.flight, leases.ids.get(cargo.flight))
       cargo.reject(error)
     }
   })
@@ -298,7 +220,7 @@ function land(
   else if (mayStore && !flight.isOutdated && space.ledger.view.judgeAt(flight.key, found.tags, flight.asOf) === 'valid') {
     storeNear(space, found, flight.asOf, cost)
     if (space.far.length > 0) {
-      const committed = commitFar(space, flight.key, found, flight.asOf, lease).finally(() => releaseLease(space, cargo, lease))
+      const committed = commitFar(space, flight.key, found, flight.asOf, lease).finally(() => releaseLease(space, flight, lease))
       inBackground(space, 'commit of a loaded entry', committed)
     }
     cargo.resolve(landing)
@@ -306,7 +228,7 @@ function land(
   }
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
   if (!space.ledger.isLocal) space.near?.drop(flight.key, 'replaced')
-  releaseLease(space, cargo, lease)
+  releaseLease(space, flight, lease)
   cargo.resolve(landing)
 }
 
@@ -353,49 +275,6 @@ export function staleInMemory(space: Space, key: string, ms: number): Found | un
   }
 }
 
-async function runLoader(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy): Promise<readonly unknown[]> {
-  const first = cargos[0]
-  if (first === undefined) return []
-  const signal = cargos.length === 1 ? first.flight.signal : allAborted(cargos)
-  const work = insideFlight(first.flight, async () =>
-    loader(
-      cargos.map((cargo) => cargo.context),
-      signal,
-    ),
-  )
-  const gaveUp = abortable(work, signal)
-  if (policy.hardMs === Number.POSITIVE_INFINITY) return gaveUp
-  return withHardTimeout(space, cargos, gaveUp, policy.hardMs)
-}
-
-/** A batch is given up when the waiters of all its keys have left. */
-function allAborted(cargos: readonly Cargo[]): AbortSignal {
-  const all = new AbortController()
-  let left = cargos.length
-  for (const { flight } of cargos) {
-    flight.signal.addEventListener('abort', () => {
-      left--
-      if (left === 0) all.abort(flight.signal.reason)
-    })
-  }
-  return all.signal
-}
-
-function withHardTimeout<T>(space: Space, cargos: readonly Cargo[], work: Promise<T>, ms: number): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const giveUp = (): void => {
-      const error = new MillpondError(
-        'LOAD_TIMEOUT',
-        `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
-      )
-      reject(error)
-      for (const { flight } of cargos) flight.abort(error)
-    }
-    const cancel = space.clock.after(ms, giveUp, true)
-    work.then(resolve, reject).finally(cancel)
-  })
-}
-
 /** Joins a flight, noting who waits for whom. */
 export async function joinFlight(flight: Flight, signal: AbortSignal | undefined): Promise<Landing> {
   const end = waitFrom(currentFlight(), flight)
@@ -405,8 +284,6 @@ export async function joinFlight(flight: Flight, signal: AbortSignal | undefined
     end()
   }
 }
-
-const pause = (space: Space, ms: number): Promise<void> => new Promise((resolve) => space.clock.after(Math.max(1, ms), resolve, true))
 
 function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
   let resolve: (value: T) => void = () => {}

@@ -5,7 +5,8 @@ import { noteRead } from './dependencies.ts'
 import { readFar } from './far.ts'
 import { currentFlight, type Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
-import { type BatchLoader, joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
+import { joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
+import type { BatchLoader } from './run-loader.ts'
 import { inBackground, type Space } from './space.ts'
 
 /**
@@ -60,11 +61,12 @@ export interface Demand {
   readonly after?: string | undefined
 }
 
-/** Makes the view as new as the call demands. `false`: the ledger does not answer, so no copy may be believed. */
-export async function makeReady(space: Space, { consistency, after }: Demand): Promise<boolean> {
+/** Makes the view as new as the call demands, at once where it is. `false`: the ledger does not answer, so no copy may be believed. */
+export function makeReady(space: Space, { consistency, after }: Demand): true | Promise<boolean> {
   if (consistency === 'strong') return space.ledger.refresh()
   const seen = after === undefined ? undefined : decodeToken(after)?.get(space.prefix)
-  return seen === undefined ? space.ledger.ensure() : space.ledger.reach(seen)
+  if (seen !== undefined) return space.ledger.reach(seen)
+  return space.ledger.trusted() || space.ledger.ensure()
 }
 
 /** What belongs to one call, beside its policy. */
@@ -144,7 +146,8 @@ interface Gate {
 
 async function openGate(space: Space, { consistency }: LoadPolicy, { after }: Call): Promise<Gate> {
   const began = space.clock.monotonic()
-  const isReachable = await makeReady(space, { consistency, after })
+  const ready = makeReady(space, { consistency, after })
+  const isReachable = ready === true || (await ready)
   // Who must see the latest joins only loads that began after the call.
   const isBlind = !isReachable && (consistency === 'strong' || after !== undefined)
   return { joinedAt: space.ledger.view.head, notBefore: isBlind ? began : Number.NEGATIVE_INFINITY, isReachable, isBlind }
@@ -249,7 +252,8 @@ const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined
 
 /** Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. */
 export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<(Found | undefined)[]> {
-  const isReachable = await makeReady(space, demand)
+  const ready = makeReady(space, demand)
+  const isReachable = ready === true || (await ready)
   const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
   const found: (Found | undefined)[] = []
   const wanted: number[] = []

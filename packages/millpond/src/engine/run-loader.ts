@@ -1,0 +1,75 @@
+// Running a loader: inside its flight, until it answers, its hard timeout is over, or nobody waits any more.
+import { MillpondError, show } from '../core/errors.ts'
+import type { LoadPolicy } from '../core/options.ts'
+import { abortable, type Flight, insideFlight } from './flights.ts'
+import type { Space } from './space.ts'
+
+/** What a loader is given. */
+export interface LoadContext {
+  /** The encoded key. */
+  readonly key: string
+  /** Fires at the hard timeout, and when nobody waits any more. */
+  readonly signal: AbortSignal
+  /** Tags that only the loaded value tells. */
+  addTags(...tags: string[]): void
+  /** Another time to live for this value, in milliseconds. */
+  setTtl(ms: number): void
+}
+
+/** Loads the values of several flights at once, in their order; `undefined` means "do not store". */
+export type BatchLoader = (flights: readonly LoadContext[], signal: AbortSignal) => Promise<readonly unknown[]>
+
+/** A flight that needs its loader, and what that is given. */
+export interface Loading {
+  readonly flight: Flight
+  readonly context: LoadContext
+}
+
+/** The values of the flights, in their order. */
+export async function runLoader(
+  space: Space,
+  cargos: readonly Loading[],
+  loader: BatchLoader,
+  policy: LoadPolicy,
+): Promise<readonly unknown[]> {
+  const first = cargos[0]
+  if (first === undefined) return []
+  const signal = cargos.length === 1 ? first.flight.signal : allAborted(cargos)
+  const work = insideFlight(first.flight, async () =>
+    loader(
+      cargos.map(({ context }) => context),
+      signal,
+    ),
+  )
+  const gaveUp = abortable(work, signal)
+  if (policy.hardMs === Number.POSITIVE_INFINITY) return gaveUp
+  return withHardTimeout(space, cargos, gaveUp, policy.hardMs)
+}
+
+/** A batch is given up when the waiters of all its keys have left. */
+function allAborted(cargos: readonly Loading[]): AbortSignal {
+  const all = new AbortController()
+  let left = cargos.length
+  for (const { flight } of cargos) {
+    flight.signal.addEventListener('abort', () => {
+      left--
+      if (left === 0) all.abort(flight.signal.reason)
+    })
+  }
+  return all.signal
+}
+
+function withHardTimeout<T>(space: Space, cargos: readonly Loading[], work: Promise<T>, ms: number): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const giveUp = (): void => {
+      const error = new MillpondError(
+        'LOAD_TIMEOUT',
+        `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
+      )
+      reject(error)
+      for (const { flight } of cargos) flight.abort(error)
+    }
+    const cancel = space.clock.after(ms, giveUp, true)
+    work.then(resolve, reject).finally(cancel)
+  })
+}
