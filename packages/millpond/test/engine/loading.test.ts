@@ -41,6 +41,26 @@ onEverySetup('loading', (create) => {
     expect(load).toHaveBeenCalledTimes(2)
   })
 
+  it('G14: a batch that a remembered error ends leaves no rejection that nobody handles', async () => {
+    const cache = create({ defaults: { errorTtl: '1m' } })
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    try {
+      await expect(cache.getOrSet('known', () => Promise.reject(new Error('remembered')))).rejects.toThrow('remembered')
+      const end = gate<string>()
+      const load = vi.fn(() => end.promise)
+      const slow = cache.getOrSet('slow', load)
+      await until(() => load.mock.calls.length > 0)
+      await expect(cache.getOrSetMany(['slow', 'known'], { load: (ids) => Promise.resolve(ids) })).rejects.toThrow('remembered')
+      end.fail(new Error('late'))
+      await expect(slow).rejects.toThrow('late')
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(unhandled).not.toHaveBeenCalled()
+    } finally {
+      process.off('unhandledRejection', unhandled)
+    }
+  })
+
   it('G12: a loader that throws synchronously is an error like any other', async () => {
     const cache = create()
     await expect(
