@@ -82,7 +82,9 @@ export async function readThrough(space: Space, key: string, loader: BatchLoader
 
 /** One key needs none of the lists that a batch does. */
 async function land(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<Landing> {
-  const gate = await openGate(space, policy, call)
+  const began = space.clock.monotonic()
+  const ready = makeReady(space, { consistency: policy.consistency, after: call.after })
+  const gate = openGate(space, policy, call, began, ready === true || (await ready))
   const again: Again = () => land(space, key, loader, policy, call)
   const here = fromMemory(space, key, loader, policy, gate) ?? fromFlight(space, key, gate, policy, call.signal, again)
   const landing = await (here ?? awaitNew(space, takeOff(space, [key], loader, policy, gate.isReachable, false), policy, call.signal))
@@ -111,7 +113,9 @@ export async function readThroughMany(
   policy: LoadPolicy,
   call: Call,
 ): Promise<Landing[]> {
-  const gate = await openGate(space, policy, call)
+  const began = space.clock.monotonic()
+  const ready = makeReady(space, { consistency: policy.consistency, after: call.after })
+  const gate = openGate(space, policy, call, began, ready === true || (await ready))
   const again: Again = (key) => land(space, key, loader, policy, call)
   const landings = new Map<string, Landing | Promise<Landing>>()
   const absent: string[] = []
@@ -144,10 +148,7 @@ interface Gate {
   readonly isBlind: boolean
 }
 
-async function openGate(space: Space, { consistency }: LoadPolicy, { after }: Call): Promise<Gate> {
-  const began = space.clock.monotonic()
-  const ready = makeReady(space, { consistency, after })
-  const isReachable = ready === true || (await ready)
+function openGate(space: Space, { consistency }: LoadPolicy, { after }: Call, began: number, isReachable: boolean): Gate {
   // Who must see the latest joins only loads that began after the call.
   const isBlind = !isReachable && (consistency === 'strong' || after !== undefined)
   return { joinedAt: space.ledger.view.head, notBefore: isBlind ? began : Number.NEGATIVE_INFINITY, isReachable, isBlind }
