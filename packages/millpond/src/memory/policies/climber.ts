@@ -26,9 +26,12 @@ export class Climber {
     this.#sample = Math.max(SAMPLE_PER_ENTRY * entries, 64)
   }
 
-  request(hit: boolean): void {
+  /** Counts one request; `true` when the share has just moved. */
+  request(hit: boolean): boolean {
     if (hit) this.#hits++
-    if (++this.#requests >= this.#sample) this.#climb()
+    if (++this.#requests < this.#sample) return false
+    this.#climb()
+    return true
   }
 
   #climb(): void {

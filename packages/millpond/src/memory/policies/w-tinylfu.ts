@@ -35,7 +35,7 @@ class WTinyLfu implements Eviction {
 
   hit(slot: number): void {
     this.#use(slot)
-    this.#climber.request(true)
+    if (this.#climber.request(true)) this.#shrinkWindow()
   }
 
   #use(slot: number): void {
@@ -50,7 +50,7 @@ class WTinyLfu implements Eviction {
     this.#hasRoom = true
     this.#sketch.count(hash)
     this.#areas.add(WINDOW, slot, weight)
-    this.#climber.request(false)
+    if (this.#climber.request(false)) this.#shrinkWindow()
   }
 
   reweigh(slot: number, weight: number): void {
@@ -108,6 +108,15 @@ class WTinyLfu implements Eviction {
   #demote(): void {
     const limit = (this.#capacity - this.#windowTarget()) * PROTECTED_SHARE
     while (this.#areas.total(PROTECTED) > limit) this.#areas.move(PROBATION, this.#areas.back(PROTECTED))
+  }
+
+  /**
+   * What a smaller window has no room for moves to the main area without a contest, at once. By contests alone a window never shrinks
+   * where each candidate loses: a miss brings one and takes one, and the climber would be told nothing of its step.
+   */
+  #shrinkWindow(): void {
+    const target = this.#windowTarget()
+    while (this.#areas.total(WINDOW) > target) this.#areas.move(PROBATION, this.#areas.back(WINDOW))
   }
 
   #windowTarget(): number {

@@ -166,6 +166,7 @@ export function wTinyLfuModel(capacity: number, entriesOfSketch: number): Model 
     previous += change
     requests = 0
     hits = 0
+    while (window.length > windowSize()) probation.unshift(window.pop() as string)
   }
 
   function shelter(key: string): void {
