@@ -36,6 +36,16 @@ const plain = (tell: 'delete' | 'set' | 'tag' | 'clear'): Simulation =>
     [1, load, wait(100), load, wait(800), load, load],
   ])
 
+/** A set is on its way when its process dies, and arrives when another process has written the key and told it in this way. */
+const lateSet = (tell: 'set' | 'tag'): Simulation =>
+  over(
+    [
+      [0, load, wait(10), write('set')],
+      [1, load, wait(150), write(tell), wait(400), load, load],
+    ],
+    [calm(5), { world: 'cut', process: 0, how: 'held' }, calm(50), { world: 'kill', process: 0 }, calm(300), { world: 'heal', process: 0 }],
+  )
+
 /** Everything as it is, but for some methods of the ledger. */
 function withLedger(change: (ledger: LedgerStore, tier: Tier, clock: FakeClock) => Partial<LedgerStore>): NonNullable<Defect['wrapTier']> {
   return (tier, clock) => ({ ...tier, ledger: { ...tier.ledger, ...change(tier.ledger, tier, clock) } })
@@ -197,22 +207,14 @@ export const defects: readonly Defect[] = [
   },
   {
     name: 'a late set lies over a newer one',
-    program: over(
-      [
-        [0, wait(10), write('set')],
-        [1, load, wait(150), write('set'), wait(400), load, load],
-      ],
-      [
-        calm(5),
-        { world: 'cut', process: 0, how: 'held' },
-        calm(50),
-        { world: 'kill', process: 0 },
-        calm(300),
-        { world: 'heal', process: 0 },
-      ],
-    ),
+    program: lateSet('set'),
     wrapTier: withLedger((ledger) => ({
       advance: (namespace, { unmovedSince: _, ...change }) => ledger.advance(namespace, change),
     })),
+  },
+  {
+    name: 'a late tagged set is stored',
+    program: lateSet('tag'),
+    patches: [{ file: 'src/engine/write.ts', find: '      watch,\n', replace: '' }],
   },
 ]
