@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { policyByName } from 'millpond/memory'
+import { judgeColumns, measureReferences } from './hit-ratio/columns.ts'
 import { drawCurves } from './hit-ratio/curves.ts'
 import { type Cell, COLUMNS, mean, measure, POLICIES, worstAgainstLru } from './hit-ratio/measure.ts'
 import { playSized, uniqueBytes } from './hit-ratio/sized.ts'
@@ -14,6 +15,7 @@ const HELP = `usage: npm run bench:hit-ratio -- DIR [options]
   --parts 0.5,1,2,5,10   sizes in percent of a trace's unique keys
   --entries 1000,5000    sizes in entries instead
   --bytes         a budget in parts of the unique bytes, for the traces that tell sizes: hits / bytes hit
+  --columns       whether each known policy hits as often as its reference does; exit code 1 when one does not
   --brief         a line per trace: the mean over the sizes
   --json          print the cells as JSON, nothing else
   --svg FILE      draw the miss-ratio curves`
@@ -25,6 +27,7 @@ const { values, positionals } = parseArgs({
     parts: { type: 'string', default: '0.5,1,2,5,10' },
     entries: { type: 'string' },
     bytes: { type: 'boolean', default: false },
+    columns: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     svg: { type: 'string' },
@@ -47,6 +50,10 @@ function bench(path: string): void {
     process.exitCode = 1
     return
   }
+  if (values.columns) {
+    compare(files)
+    return
+  }
   if (values.bytes) {
     console.log(formatTable([['hits / bytes hit in %, trace @ MB', ...POLICIES], ...files.flatMap((file) => sizedLines(file.read()))]))
     return
@@ -59,6 +66,26 @@ function bench(path: string): void {
   })
   if (values.svg !== undefined) writeFileSync(values.svg, drawCurves(cells))
   console.log(values.json ? JSON.stringify(cells, null, 2) : report(cells))
+}
+
+function compare(files: ReturnType<typeof traceFiles>): void {
+  const { cells, missing } = measureReferences(files)
+  if (missing.length > 0) {
+    console.error(`--columns needs ${missing.map((name) => `${name}.gz`).join(', ')} too`)
+    process.exitCode = 1
+    return
+  }
+  const judgements = judgeColumns(cells)
+  const head = ['mean hit ratio in %', 'own', 'reference', 'verdict', 'apart']
+  const body = judgements.map(({ policy, own, reference, complaints }) => [
+    policy,
+    own.toFixed(1),
+    reference.toFixed(1),
+    complaints.length === 0 ? 'pass' : 'FAIL',
+    complaints.join('; '),
+  ])
+  console.log(formatTable([head, ...body]))
+  if (judgements.some(({ complaints }) => complaints.length > 0)) process.exitCode = 1
 }
 
 function sizedLines(trace: Trace): string[][] {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { type Judgement, judgeColumns, measureReferences, REFERENCES } from '../../src/hit-ratio/columns.ts'
 import { drawCurves } from '../../src/hit-ratio/curves.ts'
 import { measure } from '../../src/hit-ratio/measure.ts'
 import { optimum } from '../../src/hit-ratio/optimum.ts'
@@ -67,5 +68,34 @@ describe('the hit-ratio bench', () => {
     expect(svg).toContain('a &#60;b&#62; &#38; &#34;c&#34;')
     expect(svg.match(/<path d="M[\d.]+ [\d.]+L/g)).toHaveLength(6)
     expect(svg).not.toMatch(/NaN|Infinity|undefined/)
+  })
+})
+
+describe('the columns of the known policies', () => {
+  /** Cells as the references have them, but for one policy, which is so many points off in the first. */
+  const cellsWith = (policy: Judgement['policy'], points: number) =>
+    REFERENCES.map(({ ratios }, at) => ({
+      ratios: { adaptive: 0, optimum: 100, ...ratios, ...(at === 0 && { [policy]: ratios[policy] + points }) },
+    }))
+  const failing = (policy: Judgement['policy'], points: number): string[] =>
+    judgeColumns(cellsWith(policy, points))
+      .filter(({ complaints }) => complaints.length > 0)
+      .map((one) => one.policy)
+
+  it.each(['lru', 'sieve', 's3-fifo'] as const)('%s may be half a point off in a cell, on either side', (policy) => {
+    for (const points of [-0.4, 0, 0.4]) expect(failing(policy, points)).toEqual([])
+    for (const points of [-0.6, 0.6, Number.NaN]) expect(failing(policy, points)).toEqual([policy])
+  })
+
+  it('w-tinylfu may be above in the mean, and not below', () => {
+    for (const points of [0, 0.1, 10]) expect(failing('w-tinylfu', points)).toEqual([])
+    for (const points of [-0.1, Number.NaN]) expect(failing('w-tinylfu', points)).toEqual(['w-tinylfu'])
+  })
+
+  it('a missing trace is told, and nothing is measured', () => {
+    const loop = { name: 'loop', read: () => asTrace('loop', [1, 2, 3]) }
+    const { cells, missing } = measureReferences([loop])
+    expect(cells).toEqual([])
+    expect(missing).toEqual(['oltp', 'orm-night', 'web07', 'scarab-recs', 'p3'])
   })
 })
