@@ -2,6 +2,7 @@
 import { type FakeClock, fakeClock } from './clock.ts'
 import type { ChangeOp, HistoryLine, Operation, ReadOp } from './history.ts'
 import { describeError, type Versioned } from './history-recorder.ts'
+import { Links } from './simulator-links.ts'
 import {
   describeStep,
   type LaneStep,
@@ -10,7 +11,7 @@ import {
   type SimulationParts,
   type WorldStep,
 } from './simulator-program.ts'
-import { type Journey, type SimulatedServer, simulatedServer, unreachable } from './simulator-server.ts'
+import { type SimulatedServer, simulatedServer } from './simulator-server.ts'
 import { type Choose, openSteps, type Steps } from './simulator-steps.ts'
 
 /** Every key carries it. */
@@ -38,7 +39,7 @@ export class World {
   readonly #parts: SimulationParts
   readonly #keys: readonly string[]
   readonly #lives: Life[] = []
-  readonly #links: { how: 'held' | 'reset' | undefined; healed: () => void; heal: Promise<void> }[] = []
+  readonly #links: Links
   readonly #frozen = new Set<number>()
   readonly #versions = new Map<string, number>()
   /** Who is between commit and ack. A `set` writes alone: two values at a time would be the application's race, not the cache's. */
@@ -51,12 +52,12 @@ export class World {
 
   constructor(program: Simulation, parts: SimulationParts) {
     this.#parts = parts
+    this.#links = new Links(program.processes, this.steps)
     const { targets, epochOf = 'server' } = program
     this.#server = simulatedServer({ now: () => this.#ms, epochOf, ...(targets === undefined ? {} : { targets }) })
     this.#keys = [...new Set(program.lanes.flatMap(({ steps }) => steps.flatMap((step) => (step.do === 'wait' ? [] : [step.key]))))]
     this.#lines.push({ kind: 'tag', tag: TAG, keys: this.#keys })
     for (let process = 0; process < program.processes; process++) {
-      this.#links.push({ how: undefined, healed: () => {}, heal: Promise.resolve() })
       this.#lives.push(this.#bear(process))
     }
   }
@@ -95,7 +96,7 @@ export class World {
       await this.#happen(event)
     }
     await this.steps.step('world', 'heals')
-    for (const process of this.#links.keys()) this.#heal(process)
+    this.#links.healAll()
   }
 
   /** Repairs what died untold, waits, and reads everything everywhere. */
@@ -135,7 +136,7 @@ export class World {
   #bear(process: number): Life {
     const name = `p${process}.${++this.#births}`
     const clock = fakeClock({ now: 1_700_000_000_000 + this.#ms, monotonic: this.#ms })
-    const tier = this.#server.connect(this.#journey(process, name))
+    const tier = this.#server.connect(this.#links.journey(process, name))
     let kill = (): void => {}
     const died = new Promise<'died'>((resolve) => {
       kill = () => resolve(DIED)
@@ -146,23 +147,6 @@ export class World {
       clock: wrapClock === undefined ? clock : wrapClock(clock),
     })
     return { name, cache, clock, died, kill }
-  }
-
-  /** There and back are a step each; a link that is cut holds or fails what travels. */
-  #journey(process: number, name: string): Journey {
-    const pass = async (owner: string, label: string, what: string): Promise<void> => {
-      await this.steps.step(owner, label)
-      for (let link = this.#links[process]; link?.how !== undefined; link = this.#links[process]) {
-        if (link.how === 'reset') throw unreachable(what)
-        await link.heal
-        await this.steps.step(owner, `${label}, at last`)
-      }
-    }
-    return {
-      send: (what) => pass(`net ${name}`, `> ${what}`, what),
-      back: (what) => pass(name, `< ${what}`, what),
-      push: (what) => pass(name, `< ${what}`, what),
-    }
   }
 
   async #act(life: Life, lane: number, step: LaneStep): Promise<void> {
@@ -257,10 +241,10 @@ export class World {
     else if (event.world === 'save') this.#server.save()
     else if (event.world === 'restart') this.#disturb(() => this.#server.restart(event.how))
     else if (event.world === 'lose-record') this.#disturb(() => this.#server.loseRecord())
-    else if (event.world === 'heal') this.#heal(event.process)
+    else if (event.world === 'heal') this.#links.heal(event.process)
     else if (event.world === 'kill') this.#kill(event.process)
     else if (event.world === 'freeze') await this.#freeze(event.process, event.ms)
-    else this.#cut(event.process, event.how)
+    else this.#links.cut(event.process, event.how)
   }
 
   /** Another life of the server outdates flights: two loads at a time are no fault then. */
@@ -276,23 +260,6 @@ export class World {
       if (this.#frozen.has(process)) clock.stall(ms)
       else clock.advance(ms)
     }
-  }
-
-  #cut(process: number, how: 'held' | 'reset'): void {
-    this.#heal(process)
-    const link = this.#links[process]
-    if (link === undefined) return
-    link.how = how
-    link.heal = new Promise((resolve) => {
-      link.healed = resolve
-    })
-  }
-
-  #heal(process: number): void {
-    const link = this.#links[process]
-    if (link === undefined) return
-    link.how = undefined
-    link.healed()
   }
 
   async #freeze(process: number, ms: number): Promise<void> {

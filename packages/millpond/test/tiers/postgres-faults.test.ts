@@ -8,9 +8,7 @@ import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type PostgresTier, type PostgresTierOptions, postgres } from '../../src/tiers/postgres/index.ts'
 import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
-
-const FAILED = { code: 'TIER_FAILED' }
-const UNREACHABLE = { code: 'LEDGER_UNREACHABLE' }
+import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
 
 describeWith('postgres', 'the postgres tier under faults', () => {
   let server: PostgresService
@@ -53,15 +51,6 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     closing.push(() => own.end())
     return own
   }
-  const text = async (tier: PostgresTier, key: string): Promise<string | undefined> => {
-    const [stored] = await tier.read([key])
-    return stored && new TextDecoder().decode(stored.body)
-  }
-  const answers = (tier: PostgresTier): Promise<boolean> =>
-    tier.read(['k']).then(
-      () => true,
-      () => false,
-    )
 
   describe('round trips', () => {
     test('constructing connects nothing', async () => {

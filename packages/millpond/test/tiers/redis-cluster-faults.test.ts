@@ -8,10 +8,9 @@ import { item } from '../../src/testing/tier.ts'
 import { type RedisTier, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
 import { type ClusterGroup, describeWith, type RedisService, startCluster } from '../services/index.ts'
+import { FAILED, UNREACHABLE } from './faults.ts'
 
 const ELECTION_MS = 40_000
-const FAILED = { code: 'TIER_FAILED' }
-const UNREACHABLE = { code: 'LEDGER_UNREACHABLE' }
 
 describeWith('redis', 'the redis tier on a cluster under faults', () => {
   let cluster: ClusterGroup

@@ -8,9 +8,7 @@ import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, freePort, type RedisService, startRedis } from '../services/index.ts'
-
-const FAILED = { code: 'TIER_FAILED' }
-const UNREACHABLE = { code: 'LEDGER_UNREACHABLE' }
+import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
 
 describeWith('redis', 'the redis tier under faults', () => {
   let server: RedisService
@@ -38,16 +36,6 @@ describeWith('redis', 'the redis tier under faults', () => {
     tiers.push(tier)
     return tier
   }
-
-  const text = async (tier: RedisTier, key: string): Promise<string | undefined> => {
-    const [stored] = await tier.read([key])
-    return stored && new TextDecoder().decode(stored.body)
-  }
-  const answers = (tier: RedisTier): Promise<boolean> =>
-    tier.read(['k']).then(
-      () => true,
-      () => false,
-    )
 
   describe('round trips', () => {
     test('constructing connects nothing', async () => {
