@@ -1,7 +1,7 @@
 // S3-FIFO: a small queue that lets one-hit wonders pass, a main queue, a ghost queue (Yang, Zhang, Qiu, Yue, Rashmi, SOSP 2023).
 import type { Eviction, EvictionFactory } from '../../core/contracts.ts'
 import { grownBytes } from './arrays.ts'
-import { Ghosts } from './ghosts.ts'
+import { GhostQueue } from './ghost-queue.ts'
 import { Segments } from './segments.ts'
 
 const SMALL = 0
@@ -19,7 +19,7 @@ class S3Fifo implements Eviction {
   #capacity: number
   readonly #weighed: boolean
   readonly #queues: Segments
-  readonly #ghosts = new Ghosts()
+  readonly #ghosts = new GhostQueue()
   #slots = 0
 
   constructor(capacity: number, weighed: boolean) {
@@ -107,5 +107,5 @@ class S3Fifo implements Eviction {
   }
 }
 
-/** Entries must be read twice in a tenth of the cache to reach the rest. About 13 bytes per entry, 17 when weights count. */
+/** Entries must be read twice in a tenth of the cache to reach the rest. About 24 bytes per entry, 28 when weights count. */
 export const s3Fifo: EvictionFactory = ({ capacity, unit }) => new S3Fifo(capacity, unit === 'bytes')

@@ -1,6 +1,7 @@
 // What the adaptive policy steers by, and the small parts it is made of.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { GhostQueue } from '../../../src/memory/policies/ghost-queue.ts'
 import { Ghosts } from '../../../src/memory/policies/ghosts.ts'
 import { HashDirectory } from '../../../src/memory/policies/hash-directory.ts'
 import { Miniatures } from '../../../src/memory/policies/miniatures.ts'
@@ -150,6 +151,27 @@ describe('small parts', () => {
         for (const slot of members) set.add(slot)
         const sorted = [...members].sort((a, b) => a - b)
         expect(set.nextFrom(from)).toBe(sorted.find((slot) => slot >= from) ?? sorted[0] ?? -1)
+      }),
+    )
+  })
+
+  it('a ghost queue remembers exactly the last hashes, and takes each once', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 12 }), fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 30 }))), (places, steps) => {
+        const queue = new GhostQueue()
+        queue.resize(places)
+        let row: number[] = []
+        for (const [isPut, key] of steps) {
+          const isHeld = row.includes(key)
+          if (!isPut) {
+            expect(queue.take(scatter(key))).toBe(isHeld)
+            // An empty place ages like the others.
+            row = row.map((held) => (held === key ? -1 : held))
+          } else if (!isHeld) {
+            queue.put(scatter(key))
+            row = [key, ...row].slice(0, places)
+          }
+        }
       }),
     )
   })
