@@ -23,12 +23,12 @@ const CLOCK = 'src/core/clock.ts'
 const cachedClock: Planted['patches'] = [
   {
     file: CLOCK,
-    find: 'let reading = 0',
+    find: 'const TICK_MS = 10',
     replace:
-      'let noted = [Date.now(), performance.now()] as const\n  setInterval(() => { noted = [Date.now(), performance.now()] }, 25).unref()\n  let reading = 0',
+      'const TICK_MS = 10\nlet noted = [Date.now(), performance.now()] as const\nsetInterval(() => { noted = [Date.now(), performance.now()] }, 25).unref()',
   },
-  { file: CLOCK, find: 'now: () => Date.now()', replace: 'now: () => noted[0]' },
-  { file: CLOCK, find: 'monotonic: () => performance.now()', replace: 'monotonic: () => noted[1]' },
+  { file: CLOCK, find: 'now(): number {\n    return Date.now()', replace: 'now(): number {\n    return noted[0]' },
+  { file: CLOCK, find: 'return performance.now()', replace: 'return noted[1]' },
 ]
 
 /** Timing decides how soon a defect shows: a few cells are allowed. */
