@@ -5,7 +5,7 @@ import type { Trace } from './trace.ts'
 /** Hits in percent of all requests, at most `capacity` entries. Each miss stores the key, as a cache in front of a source does. */
 export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: number, seed = 0x9e3779b9): number {
   const { keys, unique } = trace
-  const policy = factory({ capacity, unit: 'entries', seed })
+  const policy = factory({ capacity, unit: 'entries' })
   const hashes = new Int32Array(capacity + 1)
   policy.grow(capacity + 1, hashes)
   const { marks } = policy

@@ -28,7 +28,7 @@ export function playSized(
   capacity: number,
   costOf: (key: number) => number = () => 0,
 ): SizedResult {
-  const policy = factory({ capacity, unit: 'bytes', seed: 1 })
+  const policy = factory({ capacity, unit: 'bytes' })
   const limit = policy.markLimit ?? 0
   const slotOf = new Int32Array(trace.unique).fill(-1)
   const keyIn: number[] = []
@@ -57,7 +57,7 @@ export function playSized(
     if (weights[slot] !== size) {
       sums.held += size - (weights[slot] ?? 0)
       weights[slot] = size
-      policy.reweigh(slot, size)
+      policy.reweigh(slot, size, 0)
     } else if (policy.marks === undefined || mark === undefined || mark > limit) policy.hit(slot)
     else if (mark < limit) policy.marks[slot] = mark + 1
   }

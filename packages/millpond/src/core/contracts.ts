@@ -133,13 +133,16 @@ export interface Eviction {
   hit(slot: number): void
   /** A new entry is in `slot`; `hash`, signed, is in the column of hashes too. `cost` is its load time in milliseconds, 0 when unknown. */
   add(slot: number, hash: number, weight: number, cost: number): void
-  /** The entry in `slot` got another weight; counts as a use. */
-  reweigh(slot: number, weight: number): void
+  /** The entry in `slot` was stored anew, with another weight and load time perhaps (0: unknown); counts as a use. */
+  reweigh(slot: number, weight: number, cost: number): void
   /** The entry left for another reason than `victim` (deleted, expired). */
   remove(slot: number): void
   /** Chooses, forgets and returns the slot that must leave; the newest may be chosen (not admitted). -1 when empty. */
   victim(): number
-  /** Slots 0 .. slots-1 may be used from now on. `hashes` is the store's own column: what each slot's entry is known by, as `add` was told. */
+  /**
+   * Slots 0 .. slots-1 may be used from now on. `hashes` is the store's own column: what each slot's entry is known by. It says what `add` was
+   * told until the index learns to look at more of the keys; who compares hashes of entries should read them there.
+   */
   grow(slots: number, hashes: Int32Array): void
   /** The budget in weight units (entries, or bytes) changed. */
   resize(capacity: number): void
@@ -147,11 +150,7 @@ export interface Eviction {
 }
 
 /** Makes a policy for a budget in weight units; `unit` says what a weight counts. */
-export type EvictionFactory = (options: {
-  readonly capacity: number
-  readonly unit: 'entries' | 'bytes'
-  readonly seed?: number
-}) => Eviction
+export type EvictionFactory = (options: { readonly capacity: number; readonly unit: 'entries' | 'bytes' }) => Eviction
 
 /** An entry as a far tier holds it: bytes, and what the tier itself must know. */
 export interface Stored {

@@ -2,7 +2,8 @@
 //
 // The seeded hash: two multilinear hashes with random multipliers, 16 bits from the top of each (Lemire and Kaser, "Strongly universal string hashing is
 // fast", The Computer Journal 2014). Whoever does not know the multipliers finds two keys that collide with a chance of 2^-32, whatever
-// the keys look like. Keys longer than a block are chained: the hash of what came before enters the next block as two more characters.
+// the keys look like. Keys longer than a block are chained, each block adding that chance once more: the hash of what came before enters the
+// next block as two more characters.
 
 const BLOCK = 64
 /** Multipliers per block: one a character, three more for the length and the chain. */
@@ -87,8 +88,9 @@ function hashLongerTail(key: string, tail: number): number {
 const factor = ((multipliers[0] as number) & ~7) | 5
 
 /**
- * A hash of the whole key, for whom a rare collision only costs quality: a polynomial at a random point, without the proof that `hashKey`
- * has. Negative when some character is beyond Latin-1, so that the key takes two bytes a character: one reading of the key tells both.
+ * A hash of the whole key, for whom a collision only costs quality: a polynomial at a random point. Who wants to can find keys that collide
+ * whatever the point. Its lowest bit says instead whether some character is beyond Latin-1, so that the key takes two bytes a character:
+ * one reading of the key tells both.
  */
 export function hashAndWidth(key: string): number {
   const length = key.length
@@ -99,6 +101,5 @@ export function hashAndWidth(key: string): number {
     units |= unit
     sum = (Math.imul(sum, factor) + unit) | 0
   }
-  const hash = scatter(sum)
-  return units > 0xff ? hash | 0x8000_0000 : hash & 0x7fff_ffff
+  return (scatter(sum) & ~1) | (units > 0xff ? 1 : 0)
 }

@@ -6,8 +6,8 @@
 // of the whole key. So a lookup is a bounded number of steps plus one that nobody can aim at, whatever keys come. When many had to go, the
 // index learns to look at more characters: at once while it is small, when it grows anyway later.
 //
-// Each entry's hash column ends in bits of this index's hash and begins with bits of one of the whole key: the first say where the entry
-// is without a look at its key, the others tell keys with one end apart for the eviction policy, which knows entries by this number.
+// Each entry's hash column ends in bits of the hash by which it was placed and begins with bits of one of the whole key: the first say where
+// the entry is without a look at its key, the others tell keys with one end apart for the eviction policy, which knows entries by this number.
 import { hashKey, hashTail, LONG_TAIL, SHORT_TAIL, WHOLE } from './hash.ts'
 import { FIRST_CELLS, ProbeTable } from './probe-table.ts'
 import type { Slots } from './slots.ts'
@@ -17,28 +17,28 @@ const TAILS = [SHORT_TAIL, LONG_TAIL, 24, WHOLE]
 /** Bits of the hash column that are the index's own, at the first level (small indexes, where ends often meet) and beyond; more only for more cells. */
 const FIRST_BITS = 16
 const USUAL_BITS = 22
-/** An index up to this size may be rebuilt at any time: some 3 ms. */
+/** An index up to this size may be rebuilt at any time: some 3 ms while its keys are of usual length. */
 const SMALL = 1 << 15
 
 /** The keys of one space. */
 export class KeyIndex {
   readonly #slots: Slots
-  readonly near: ProbeTable
-  readonly far: ProbeTable
+  readonly usual: ProbeTable
+  readonly strays: ProbeTable
   #level = 0
   /** Of how many last characters `hash` tells. */
   tail = SHORT_TAIL
-  /** Mask of the low bits of the hash column that are this index's: more than it has cells. */
+  /** Mask of the low bits of the hash column that are this index's, at least as many as its tables have cells. */
   #own = 2 ** FIRST_BITS - 1
 
   constructor(slots: Slots) {
     this.#slots = slots
-    this.near = new ProbeTable(slots, true)
-    this.far = new ProbeTable(slots, false)
+    this.usual = new ProbeTable(slots, true, this.#own)
+    this.strays = new ProbeTable(slots, false, this.#own)
   }
 
   get size(): number {
-    return this.near.size + this.far.size
+    return this.usual.size + this.strays.size
   }
 
   /** What `locate` and `insert` want to know of a key; good until the next `insert`. */
@@ -46,75 +46,88 @@ export class KeyIndex {
     return hashTail(key, this.tail)
   }
 
-  /** The key's slot, or -1. */
+  /** The key's slot, or -1. The hit path has the same steps spelt out (`Space.find`): V8 makes them a part of every caller only there. */
   find(key: string): number {
     return this.locate(key, hashTail(key, this.tail))
   }
 
   locate(key: string, hash: number): number {
-    const slot = this.near.find(key, hash)
-    return slot >= 0 || this.far.size === 0 ? slot : this.findFar(key, hash)
+    const slot = this.usual.find(key, hash)
+    return slot >= 0 || this.strays.size === 0 ? slot : this.findStray(key, hash)
   }
 
-  /** Among the strays. */
-  findFar(key: string, hash: number): number {
-    return this.far.find(key, this.tail === WHOLE ? hash : hashKey(key))
+  findStray(key: string, hash: number): number {
+    return this.strays.find(key, this.tail === WHOLE ? hash : hashKey(key))
   }
 
   /** The slot holds its key already, and the index does not have it. `whole`: the key's `hashAndWidth`. Fills the hash column. */
   insert(slot: number, hash: number, whole: number): void {
-    const { near, far } = this
-    this.#slots.hashes[slot] = (whole & ~this.#own) | (hash & this.#own)
-    if (near.isFull || (far.isFull && this.#isMisled())) {
+    const { usual, strays } = this
+    this.#slots.hashes[slot] = whole
+    if (usual.isFull || (strays.isFull && this.#isMisled())) {
       this.#grow()
-      this.#place(slot, this.#rehash(slot))
+      this.#place(slot, hashTail(this.#slots.key(slot), this.tail))
     } else this.#place(slot, hash)
-    if (far.size > 0 && this.#isMisled() && this.size <= SMALL) this.#grow()
+    if (strays.size > 0 && this.#isMisled() && this.size <= SMALL) this.#grow()
   }
 
   #place(slot: number, hash: number): void {
-    if (this.tail === WHOLE || !this.near.insert(slot, hash)) this.#placeFar(slot)
+    if (this.tail !== WHOLE && this.usual.insert(slot, hash)) this.#note(slot, hash)
+    else this.#placeStray(slot, this.tail === WHOLE ? hash : hashKey(this.#slots.key(slot)))
   }
 
-  #placeFar(slot: number): void {
-    const { far } = this
-    if (far.isFull) far.rebuild(far.cells * 2, (moved) => far.insert(moved, hashKey(this.#slots.key(moved))))
-    far.insert(slot, hashKey(this.#slots.key(slot)))
+  #placeStray(slot: number, hash: number): void {
+    const { strays } = this
+    if (strays.isFull) {
+      const cells = strays.cells * 2
+      const isKnown = cells <= strays.known
+      strays.rebuild(cells, (moved, its) => strays.insert(moved, isKnown ? its : hashKey(this.#slots.key(moved))))
+    }
+    strays.insert(slot, hash)
+    this.#note(slot, hash)
+  }
+
+  /** The low bits of the column are those of the table in which the entry lies. */
+  #note(slot: number, hash: number): void {
+    const { hashes } = this.#slots
+    hashes[slot] = ((hashes[slot] as number) & ~this.#own) | (hash & this.#own)
   }
 
   /** The slot must still hold its key. */
   remove(slot: number): void {
-    if (!this.near.remove(slot)) this.far.remove(slot)
+    if (!this.usual.remove(slot)) this.strays.remove(slot)
   }
 
   /** More than an eighth of the keys strayed: their tails do not tell them apart. */
   #isMisled(): boolean {
-    return this.far.size > 16 + (this.near.size >>> 3) && this.tail !== WHOLE
+    return this.strays.size > 16 + (this.usual.size >>> 3) && this.tail !== WHOLE
   }
 
   /** Tables with room for all; strays may come home. Keys are read only where more must be known of them than before. */
   #grow(): void {
-    const { near, far } = this
+    const { usual, strays } = this
     const own = this.#own
     const tail = this.tail
     if (this.#isMisled()) this.tail = TAILS[++this.#level] ?? WHOLE
-    const cells = this.tail === WHOLE ? FIRST_CELLS : roomFor(this.size, near.cells)
+    const cells = this.tail === WHOLE ? FIRST_CELLS : roomFor(this.size, usual.cells)
     this.#own = roomFor(cells, this.#level === 0 ? 2 ** FIRST_BITS : 2 ** USUAL_BITS) - 1
     const isKnown = own === this.#own && tail === this.tail
-    near.rebuild(cells, (slot, hash) => this.#place(slot, isKnown ? hash : this.#rehash(slot)))
-    far.rebuild(far.cells, (slot) => this.#place(slot, this.#rehash(slot)))
+    const anew = (slot: number): void => this.#place(slot, hashTail(this.#slots.key(slot), this.tail))
+    usual.rebuild(cells, isKnown ? (slot, hash) => this.#place(slot, hash) : anew)
+    strays.rebuild(strays.cells, anew)
+    usual.known = this.#own
+    strays.known = this.#own
   }
 
-  #rehash(slot: number): number {
-    const { hashes } = this.#slots
-    const hash = hashTail(this.#slots.key(slot), this.tail)
-    hashes[slot] = ((hashes[slot] as number) & ~this.#own) | (hash & this.#own)
-    return hash
-  }
-
+  /** What was learnt of keys that are gone is forgotten with them. */
   clear(): void {
-    this.near.clear()
-    this.far.clear()
+    this.usual.clear()
+    this.strays.clear()
+    this.#level = 0
+    this.tail = SHORT_TAIL
+    this.#own = 2 ** FIRST_BITS - 1
+    this.usual.known = this.#own
+    this.strays.known = this.#own
   }
 }
 

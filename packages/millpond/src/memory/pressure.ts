@@ -66,6 +66,11 @@ export class Pressure {
     return bytes > this.#limit / 32
   }
 
+  /** No heap could hold so much: a limit up there limits nothing. */
+  isBeyond(bytes: number): boolean {
+    return bytes > this.#limit
+  }
+
   /** Counts what was written; `true` when it is time to ask for a verdict. */
   wrote(bytes: number): boolean {
     this.#written += bytes

@@ -17,8 +17,8 @@ const EVERYWHERE = 0x3fffffff
  */
 export class ProbeTable {
   size = 0
-  /** `slots.hashes` ends in bits of this table's hash, enough of them: no key must be read to say where it belongs. Else `hashKey` is the hash. */
-  readonly #isKnown: boolean
+  /** Mask of the low bits of `slots.hashes` that are this table's hash of the entries in it. */
+  known: number
   readonly #slots: Slots
   readonly #slotMask: number
   readonly #reach: number
@@ -26,10 +26,10 @@ export class ProbeTable {
   #mask = FIRST_CELLS - 1
   #most = FIRST_CELLS * MOST_FULL
 
-  /** Bounded: with a hash that others can aim at, whose end is in the hash column. Else by `hashKey`. */
-  constructor(slots: Slots, isBounded: boolean) {
+  /** Bounded: for a hash that others can aim at. Else the hash is `hashKey`. */
+  constructor(slots: Slots, isBounded: boolean, known: number) {
     this.#slots = slots
-    this.#isKnown = isBounded
+    this.known = known
     this.#slotMask = 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
     this.#reach = isBounded ? REACH : EVERYWHERE
   }
@@ -108,12 +108,13 @@ export class ProbeTable {
     return true
   }
 
-  /** Where probing for the slot's key begins. The slot must still hold it. */
+  /** Where probing for the slot's key begins. No key is read, but in a table of millions of strays. */
   #home(slot: number): number {
-    return (this.#isKnown ? (this.#slots.hashes[slot] as number) : hashKey(this.#slots.key(slot))) & this.#mask
+    const mask = this.#mask
+    return (mask <= this.known ? (this.#slots.hashes[slot] as number) : hashKey(this.#slots.key(slot))) & mask
   }
 
-  /** Empties the table; calls back for each slot that was in it, with what is known of its hash: all bits that `insert` looks at. */
+  /** Empties the table; calls back for each slot that was in it, with what is known of its hash: all that `insert` looks at, up to `known` cells. */
   rebuild(cells: number, place: (slot: number, hash: number) => void): void {
     const old = this.#cells
     const slotMask = this.#slotMask

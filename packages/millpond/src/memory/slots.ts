@@ -9,14 +9,14 @@ const NONE = -1
 /** Half a megabyte and more does not fit the column of weights. */
 const HEAVY = 0xffff
 
-/** Struct of arrays. 26 bytes an entry, 30 with a TTL, beside the index and the policy. */
+/** Struct of arrays. 26 bytes an entry, 30 with a TTL, 34 where the ledger moves, beside the index and the policy. */
 export class Slots {
   /** Slots in the columns; grows up to `most`. */
   capacity = 0
   readonly most: number
   /** Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. */
   pairs: unknown[] = []
-  /** What index and policy know an entry by; filled by the index. */
+  /** What index and policy know an entry by; filled by the index, which may change it when it learns to look at more characters. */
   hashes = new Int32Array(0)
   readonly createdAt: Stamps
   readonly freshUntil: Stamps

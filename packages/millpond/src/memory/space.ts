@@ -49,10 +49,10 @@ export class Space implements Near {
   }
 
   find(key: string): number {
-    const { near, far, tail } = this.index
+    const { usual, strays, tail } = this.index
     const hash = hashTail(key, tail)
-    const slot = near.find(key, hash)
-    return slot >= 0 || far.size === 0 ? slot : this.index.findFar(key, hash)
+    const slot = usual.find(key, hash)
+    return slot >= 0 || strays.size === 0 ? slot : this.index.findStray(key, hash)
   }
 
   hit(slot: number): void {

@@ -1,5 +1,6 @@
 // The in-process tier: several key spaces within one budget of entries and bytes, under one eviction policy.
 import type { Clock, Eviction, Isolated, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
 import { Expiry } from './expiry.ts'
 import { hashAndWidth } from './hash.ts'
 import { isolate } from './isolate.ts'
@@ -13,7 +14,7 @@ import { weighKey, weighValue } from './weigh.ts'
 const MOST_SLOTS = 2 ** 27
 /** No entry weighs less; tells how many slots a budget of bytes can need. */
 const LEAST_WEIGHT = 80
-const MOST_SPACES = 65_535
+const MOST_SPACES = 65_536
 const HIT_LIMIT = 255
 
 export class MemoryStore implements NearStore, SpaceOwner {
@@ -47,6 +48,8 @@ export class MemoryStore implements NearStore, SpaceOwner {
   /** Entries that left, by reason; the most frequent one as a field, since each set of a full store counts it. */
   readonly #left: Partial<Record<Reason, number>> = {}
   #pushedOut = 0
+  /** Its index is empty already: entries leave the rest one by one. */
+  #clearing: Space | undefined
   #closed = false
 
   /** `heap` is for tests. */
@@ -81,7 +84,13 @@ export class MemoryStore implements NearStore, SpaceOwner {
   space(name: string): Near {
     const known = this.#byName.get(name)
     if (known !== undefined) return known
-    if (this.#spaces.length > MOST_SPACES) throw new RangeError(`a memory tier holds at most ${MOST_SPACES} namespaces`)
+    if (this.#spaces.length === MOST_SPACES) {
+      const remedy = 'tell tenants apart by a part of the key, or give each group of namespaces a cache of its own'
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `the namespace ${show(name)} is one more than the ${MOST_SPACES} of a memory tier: ${remedy}`,
+      )
+    }
     const space = new Space(name, this.#spaces.length, this)
     this.#spaces.push(space)
     this.#byName.set(name, space)
@@ -92,7 +101,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const { value, live, bytes } = isolated(entry)
     if (this.#closed) return false
     const whole = hashAndWidth(key)
-    const weight = weighKey(key.length, whole < 0) + bytes
+    const weight = weighKey(key.length, (whole & 1) === 1) + bytes
     if (this.#pressure?.wrote(weight) === true) this.#heed()
     const hash = space.index.hash(key)
     const held = space.index.locate(key, hash)
@@ -104,7 +113,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const policyWeight = this.#countsBytes ? weight + this.#charge : 1
     this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
     this.#write(slot, value, live, weight, entry)
-    if (held >= 0) this.eviction.reweigh(slot, policyWeight)
+    if (held >= 0) this.eviction.reweigh(slot, policyWeight, entry.cost ?? 0)
     else this.eviction.add(slot, this.slots.hashes[slot] as number, policyWeight, entry.cost ?? 0)
     return this.#isOver() ? this.#evict(slot) : true
   }
@@ -172,16 +181,19 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const pressure = this.#pressure
     if (pressure === undefined || this.#closed) return
     const factor = pressure.verdict()
-    if (factor < 1) {
+    // Who holds next to nothing helps nobody by giving it.
+    if (factor < 1 && pressure.isWorthWatching(this.bytes)) {
       this.#maxEntries = Math.max(1, Math.floor(this.slots.used * factor))
       this.#maxBytes = Math.max(1, Math.floor(this.bytes * factor))
       this.#squeeze()
     } else if (factor > 1) {
       this.#maxEntries = Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor))
-      this.#maxBytes = Math.min(this.limits.maxBytes, Math.ceil(this.#maxBytes * factor))
+      const maxBytes = Math.ceil(this.#maxBytes * factor)
+      this.#maxBytes = pressure.isBeyond(maxBytes) ? this.limits.maxBytes : Math.min(this.limits.maxBytes, maxBytes)
     }
     if (this.#charge === 0) this.#fit(this.#countsBytes ? this.#maxBytes : this.#maxEntries)
-    if (this.#maxEntries < this.#mostEntries || pressure.isWorthWatching(this.bytes)) pressure.watch()
+    const isReduced = this.#maxEntries < this.#mostEntries || this.#maxBytes < this.limits.maxBytes
+    if (isReduced || pressure.isWorthWatching(this.bytes)) pressure.watch()
   }
 
   /** Tells the policy how much it really has: the heap may allow less than it was made for, and of two limits one is reached first. */
@@ -192,7 +204,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 
   #squeeze(): void {
+    const now = this.#clock.coarse
     while (this.#isOver()) {
+      if (this.#expiry.reclaim(now)) continue
       const slot = this.eviction.victim()
       if (slot < 0) return
       this.#forget(slot, 'memory_pressure')
@@ -219,7 +233,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const space = this.#spaces[slots.space(slot)] as Space
     const key = this.onLeave === undefined ? '' : slots.key(slot)
     this.bytes -= slots.weight(slot)
-    space.index.remove(slot)
+    if (this.#clearing !== space) space.index.remove(slot)
     slots.release(slot)
     if (reason === 'capacity_limit') this.#pushedOut++
     else this.#left[reason] = (this.#left[reason] ?? 0) + 1
@@ -228,10 +242,18 @@ export class MemoryStore implements NearStore, SpaceOwner {
 
   clearSpace(space: Space, reason: Reason): void {
     const { slots } = this
-    for (let slot = 0; slot < slots.end && space.size > 0; slot++) {
-      if (slots.holds(slot) && slots.space(slot) === space.id) this.remove(slot, reason)
-    }
+    const isAlone = space.size === slots.used
+    let left = space.size
     space.index.clear()
+    if (isAlone) this.eviction.clear()
+    this.#clearing = space
+    for (let slot = 0; left > 0; slot++) {
+      if (!slots.holds(slot) || slots.space(slot) !== space.id) continue
+      left--
+      if (!isAlone) this.eviction.remove(slot)
+      this.#forget(slot, reason)
+    }
+    this.#clearing = undefined
   }
 
   close(): void {

@@ -74,10 +74,10 @@ export class EvictionDriver {
     else if (mark < markLimit) marks[slot] = mark + 1
   }
 
-  reweigh(slot: number, weight: number): void {
+  reweigh(slot: number, weight: number, cost = 0): void {
     const entry = this.held.get(slot)
     if (entry !== undefined) entry.weight = weight
-    this.policy.reweigh(slot, weight)
+    this.policy.reweigh(slot, weight, cost)
   }
 
   remove(slot: number): void {
@@ -110,7 +110,7 @@ export class EvictionDriver {
 const CAPACITY = 50
 
 function driver({ factory }: EvictionSubject, unit: 'entries' | 'bytes' = 'entries', capacity = CAPACITY): EvictionDriver {
-  return new EvictionDriver(factory({ capacity, unit, seed: 1 }))
+  return new EvictionDriver(factory({ capacity, unit }))
 }
 
 function scatter(key: number): number {

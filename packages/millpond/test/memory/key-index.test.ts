@@ -1,6 +1,6 @@
 // The index under keys that were chosen to hurt it.
 import { describe, expect, test } from 'vitest'
-import { hashAndWidth, hashKey, hashTail, SHORT_TAIL } from '../../src/memory/hash.ts'
+import { hashAndWidth, hashKey, hashTail, SHORT_TAIL, WHOLE } from '../../src/memory/hash.ts'
 import { KeyIndex } from '../../src/memory/key-index.ts'
 import { Slots } from '../../src/memory/slots.ts'
 
@@ -88,16 +88,55 @@ describe('the index', () => {
     }
   })
 
-  test('keys with one end are known by different hashes', () => {
-    const { slots, slotOf } = indexed(sameLongEnd)
-    const hashes = new Set([...slotOf.values()].map((slot) => slots.hashes[slot]))
-    expect(hashes.size).toBeGreaterThan(COUNT * 0.99)
+  for (const [name, keys] of Object.entries({
+    'numbered keys': numbered,
+    'keys with one end': sameEnd,
+    'keys with one long end': sameLongEnd,
+  })) {
+    test(`${name} are known by hashes of 32 even bits`, () => {
+      const { slots, slotOf } = indexed(keys)
+      const hashes = [...slotOf.values()].map((slot) => slots.hashes[slot] as number)
+      expect(new Set(hashes).size).toBeGreaterThan(COUNT * 0.99)
+      for (let bit = 0; bit < 32; bit++) {
+        const ones = hashes.filter((hash) => ((hash >>> bit) & 1) === 1).length
+        expect(ones / COUNT, `bit ${bit}`).toBeCloseTo(0.5, 1)
+      }
+    })
+  }
+
+  test('an index that was cleared has forgotten what was special about its keys', () => {
+    const { index } = indexed(sameLongEnd)
+    expect(index.tail).toBe(WHOLE)
+    index.clear()
+    expect(index.tail).toBe(SHORT_TAIL)
   })
 
   test('stays flat under floods: no family of keys costs many times what plain ones do', () => {
     const plain = cost(indexed(numbered).index, numbered)
     for (const [name, keys] of Object.entries(families)) {
       expect(cost(indexed(keys).index, keys), `${name}, over ${plain.toFixed(0)} ns for plain keys`).toBeLessThan(plain * 6 + 100)
+    }
+  })
+
+  test('stays flat where every key comes and goes', () => {
+    const churn = (keys: readonly string[]): number => {
+      const { index, slots, slotOf } = indexed(keys)
+      let best = Infinity
+      for (let round = 0; round < 5; round++) {
+        const before = process.cpuUsage()
+        for (const [key, slot] of slotOf) {
+          index.remove(slot)
+          index.find(key)
+          index.insert(slot, index.hash(key), slots.hashes[slot] as number)
+        }
+        const { user, system } = process.cpuUsage(before)
+        best = Math.min(best, ((user + system) * 1000) / keys.length)
+      }
+      return best
+    }
+    const plain = churn(numbered)
+    for (const [name, keys] of Object.entries(families)) {
+      expect(churn(keys), `${name}, over ${plain.toFixed(0)} ns for plain keys`).toBeLessThan(plain * 6 + 200)
     }
   })
 

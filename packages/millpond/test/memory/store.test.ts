@@ -241,14 +241,14 @@ describe('hits', () => {
 })
 
 describe('memory pressure', () => {
-  function pressed() {
+  function pressed(times: (i: number) => Partial<NearEntry> = () => ({})) {
     const clock = fakeClock()
     const heap = { used: 100, limit: 1_000 }
     const store = new MemoryStore(resolveMemoryOptions({ maxEntries: 1_000, policy: 'lru' }), clock, () => heap)
     const left = new Map<Reason, number>()
     store.onLeave = (_space, _key, reason) => left.set(reason, (left.get(reason) ?? 0) + 1)
     const near = store.space('')
-    for (let i = 0; i < 1_000; i++) near.set(`k${i}`, entry(i))
+    for (let i = 0; i < 1_000; i++) near.set(`k${i}`, entry(i, times(i)))
     return { clock, heap, store, near, left }
   }
 
@@ -267,6 +267,34 @@ describe('memory pressure', () => {
     clock.advance(2_000)
     for (let i = 0; i < 300; i++) near.set(`again${i}`, entry(i))
     expect(store.entries).toBe(1_000)
+  })
+
+  test('gives nothing while it holds next to nothing', () => {
+    const store = new MemoryStore(resolveMemoryOptions({ maxEntries: 1_000 }), fakeClock(), () => ({ used: 0.95e9, limit: 1e9 }))
+    const near = store.space('')
+    for (let i = 0; i < 1_000; i++) near.set(`${i}`, entry(i))
+    expect(store.entries).toBe(1_000)
+    store.close()
+  })
+
+  test('has all its room again once the heap has, for heavier values too', () => {
+    const { clock, heap, store, near } = pressed()
+    heap.used = 900
+    clock.advance(1_000)
+    heap.used = 100
+    clock.advance(60_000)
+    for (let i = 0; i < 1_000; i++) near.set(`heavy${i}`, entry('x'.repeat(2_000)))
+    expect(store.entries).toBe(1_000)
+    expect(near.set('heaviest', entry('x'.repeat(1_000_000)))).toBe(true)
+  })
+
+  test('gives the dead first', () => {
+    const { clock, heap, near, left } = pressed((i) => (i % 10 === 0 ? { freshUntil: 100 } : {}))
+    clock.advance(100)
+    heap.used = 900
+    near.set('one more', entry(1))
+    expect(left.get('ttl_expired')).toBe(100)
+    expect(left.get('memory_pressure')).toBe(50)
   })
 
   test('does not shrink twice for the same garbage', () => {

@@ -63,8 +63,8 @@ class Adaptive implements Eviction {
     if (isWatched) this.#observe(hash)
   }
 
-  reweigh(slot: number, weight: number): void {
-    this.#areas.reweigh(slot, weight)
+  reweigh(slot: number, weight: number, cost: number): void {
+    this.#areas.reweigh(slot, weight, cost)
     this.hit(slot)
   }
 

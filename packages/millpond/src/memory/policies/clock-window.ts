@@ -91,9 +91,10 @@ export class ClockWindow {
     }
   }
 
-  reweigh(slot: number, weight: number): void {
+  reweigh(slot: number, weight: number, cost: number): void {
     const before = this.#worth.weight(slot)
-    this.#worth.setWeight(slot, weight)
+    if (cost > 0) this.#worth.set(slot, weight, cost)
+    else this.#worth.setWeight(slot, weight)
     const change = this.#worth.weight(slot) - before
     if (this.#inMain.has(slot)) this.#mainWeight += change
     else this.#windowWeight += change

@@ -45,10 +45,6 @@ export class Segments {
     return this.#lists.back(list)
   }
 
-  front(list: number): number {
-    return this.#lists.front(list)
-  }
-
   newer(slot: number): number {
     return this.#lists.newer(slot)
   }

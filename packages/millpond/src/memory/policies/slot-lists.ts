@@ -44,15 +44,6 @@ export class SlotLists {
     this.#next[list] = at
   }
 
-  pushBack(list: number, slot: number): void {
-    const at = slot + this.#lists
-    const last = this.#prev[list] ?? list
-    this.#prev[at] = last
-    this.#next[at] = list
-    this.#next[last] = at
-    this.#prev[list] = at
-  }
-
   unlink(slot: number): void {
     const at = slot + this.#lists
     const next = this.#next[at] ?? 0

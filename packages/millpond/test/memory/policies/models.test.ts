@@ -97,7 +97,7 @@ function fixedWindow(share: number): Eviction {
       areas.hashes[slot] = hash
       areas.add(slot, weight, cost)
     },
-    reweigh: (slot, weight) => areas.reweigh(slot, weight),
+    reweigh: (slot, weight, cost) => areas.reweigh(slot, weight, cost),
     remove: (slot) => areas.remove(slot),
     victim: () => areas.victim(),
     grow: (slots) => areas.grow(slots),

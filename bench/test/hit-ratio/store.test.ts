@@ -1,0 +1,50 @@
+// What the tables say of a policy alone, the store must reach with real keys: there the hashes come from its index.
+import { createMemoryStore, policyByName } from 'millpond/memory'
+import { describe, expect, it } from 'vitest'
+import { benchClock } from '../../src/clock.ts'
+import { hitRatio } from '../../src/hit-ratio/simulate.ts'
+import type { Trace } from '../../src/hit-ratio/trace.ts'
+import { asTrace, loop, phases, recency, scans, zipf } from './traffic.ts'
+
+const families: Readonly<Record<string, (key: number) => string>> = {
+  'numbered keys': (key) => `user:profile:${1_000_000 + key}`,
+  'keys with one end': (key) => `user:${1_000_000 + key}:profile`,
+  'keys with one long end': (key) => `${key.toString(36)}:${'profile'.repeat(5)}`,
+}
+const traffic = [
+  asTrace('zipf', zipf(150_000, 40_000, 0.9, 1)),
+  asTrace('scan + zipf', scans(150_000, 5_000, 2_000, 4_000, 2)),
+  asTrace('phases', phases(recency(80_000, 400, 2, 5), loop(80_000, 1_500), zipf(80_000, 10_000, 0.9, 6))),
+]
+
+function throughStore(trace: Trace, maxEntries: number, keyOf: (key: number) => string): number {
+  const store = createMemoryStore({ maxEntries, policy: 'adaptive' }, { clock: benchClock() })
+  const near = store.space('')
+  const entry = { value: 1, createdAt: 0, freshUntil: Infinity, staleUntil: Infinity, tags: [], asOf: 0 }
+  let hits = 0
+  for (const number of trace.keys) {
+    const key = keyOf(number)
+    const slot = near.find(key)
+    if (slot < 0) near.set(key, entry)
+    else {
+      near.hit(slot)
+      hits++
+    }
+  }
+  store.close()
+  return (hits / trace.keys.length) * 100
+}
+
+describe('the store hits as often as its policy', () => {
+  for (const trace of traffic) {
+    for (const size of [500, 4_000]) {
+      it(`${trace.name} @ ${size}`, () => {
+        const alone = hitRatio(policyByName('adaptive'), trace, size)
+        for (const [name, keyOf] of Object.entries(families)) {
+          // Which keys the miniatures watch depends on the hashes: some tenths of a point either way.
+          expect(Math.abs(throughStore(trace, size, keyOf) - alone), name).toBeLessThan(1.5)
+        }
+      })
+    }
+  }
+})
