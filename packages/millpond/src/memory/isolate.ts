@@ -3,26 +3,27 @@ import type { Isolated } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 import { locateRefusal } from './refusal.ts'
-import { weighValue } from './weigh.ts'
+import { weighFields, weighList, weighPrimitive, weighShell } from './weigh.ts'
 
 /** Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good values do not pay for it. */
 const REFUSED = Symbol('refused')
 
-/** What a walk knows: the objects it is inside of, and whether it met a live part. */
+/** What a walk knows: the objects it is inside of, whether it met a live part, and what all of them weigh so far. */
 interface Walk {
   readonly inside: object[]
   live: boolean
+  bytes: number
 }
 
 /**
- * A frozen clone of the value; primitives as they are.
+ * A frozen clone of the value; primitives as they are. Cloned, frozen and weighed on one walk.
  * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept.
  */
 export function isolate(value: unknown): Isolated {
-  const walk: Walk = { inside: [], live: false }
+  const walk: Walk = { inside: [], live: false, bytes: 0 }
   try {
     const kept = keep(value, walk)
-    return { value: kept, live: walk.live, bytes: weighValue(kept) }
+    return { value: kept, live: walk.live, bytes: walk.bytes }
   } catch (error) {
     if (error !== REFUSED && !(error instanceof RangeError)) throw error
     const { path, what } = locateRefusal(value)
@@ -59,20 +60,17 @@ function copyObject(object: Record<string, unknown>): Record<string, unknown> {
 }
 
 function keep(value: unknown, walk: Walk): unknown {
-  switch (typeof value) {
-    case 'object':
-      return value === null ? null : keepObject(value, walk)
-    case 'function':
-    case 'symbol':
-      throw REFUSED
-    default:
-      return value
-  }
+  if (typeof value === 'object' && value !== null) return keepObject(value, walk)
+  if (typeof value === 'function' || typeof value === 'symbol') throw REFUSED
+  walk.bytes += weighPrimitive(value)
+  return value
 }
 
 function keepObject(value: object, walk: Walk): object {
   const { inside } = walk
-  if (inside.length >= MAX_DEPTH || inside.includes(value)) throw REFUSED
+  const depth = inside.length
+  if (depth >= MAX_DEPTH) throw REFUSED
+  for (let at = 0; at < depth; at++) if (inside[at] === value) throw REFUSED
   inside.push(value)
   const kept = keepParts(value, walk)
   inside.pop()
@@ -83,7 +81,9 @@ function keepParts(value: object, walk: Walk): object {
   if (Array.isArray(value)) return keepArray(value, walk)
   if (isPlain(value)) return keepPlain(value as Record<string, unknown>, walk)
   walk.live = true
-  return copySpecial(value, (part) => keep(part, walk))
+  const copy = copySpecial(value, (part) => keep(part, walk))
+  walk.bytes += weighShell(copy)
+  return copy
 }
 
 function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
@@ -91,34 +91,48 @@ function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
   // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once more below.
   if (Object.keys(list).length !== list.length) throw REFUSED
   const copy = Array.from(list)
+  walk.bytes += weighList(copy.length)
   for (let i = 0; i < copy.length; i++) {
     const item = copy[i]
     if (item === undefined && !(i in list)) throw REFUSED
-    if (typeof item === 'object' || typeof item === 'function' || typeof item === 'symbol') copy[i] = keep(item, walk)
+    const kept = keep(item, walk)
+    if (kept !== item) copy[i] = kept
   }
   return Object.freeze(copy)
-}
-
-function keepPlain(object: Record<string, unknown>, walk: Walk): object {
-  if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
-  return rebuilt(object, (part) => keep(part, walk))
 }
 
 /** V8 turns an object into a slow table when it gets more properties than this one by one. */
 const MOST_ONE_BY_ONE = 16
 
 /**
- * A frozen object with the same names, its values passed through `part`. Not by a spread: a frozen spread has a hidden class of its own for
- * each object, which costs 250 bytes and makes every reader slow.
+ * Name by name, not by a spread: a frozen spread has a hidden class of its own for each object, which costs 250 bytes and makes every reader slow.
  */
+function keepPlain(object: Record<string, unknown>, walk: Walk): object {
+  if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
+  const names = Object.keys(object)
+  walk.bytes += weighFields(names.length)
+  if (names.length > MOST_ONE_BY_ONE || Object.getPrototypeOf(object) === null) return rebuilt(object, (part) => keep(part, walk))
+  const copy: Record<string, unknown> = {}
+  for (const name in object) {
+    if (isOwn.call(object, name)) put(copy, name, keep(object[name], walk))
+  }
+  return Object.freeze(copy)
+}
+
+/** To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an imported one. */
+const isOwn = Object.prototype.hasOwnProperty
+
+function put(object: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== '__proto__') object[name] = value
+  else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
+}
+
+/** A frozen object with the same names and prototype, its values passed through `part`. */
 function rebuilt(object: Record<string, unknown>, part: (value: unknown) => unknown): Record<string, unknown> {
   const names = Object.keys(object)
-  if (Object.getPrototypeOf(object) !== null && names.length <= MOST_ONE_BY_ONE && !names.includes('__proto__')) {
+  if (Object.getPrototypeOf(object) !== null && names.length <= MOST_ONE_BY_ONE) {
     const copy: Record<string, unknown> = {}
-    for (const name of names) {
-      const item = object[name]
-      copy[name] = typeof item === 'string' || typeof item === 'number' ? item : part(item)
-    }
+    for (const name of names) put(copy, name, part(object[name]))
     return Object.freeze(copy)
   }
   const copy = Object.fromEntries(names.map((name) => [name, part(object[name])]))

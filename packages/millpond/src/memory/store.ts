@@ -8,7 +8,7 @@ import type { MemorySettings } from './options.ts'
 import { type Heap, Pressure } from './pressure.ts'
 import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
-import { weighKey, weighValue } from './weigh.ts'
+import { weighKey, weighPrimitive } from './weigh.ts'
 
 /** Slots that an index cell can name while it still has some bits of the hash. */
 const MOST_SLOTS = 2 ** 27
@@ -272,7 +272,7 @@ function isolated(entry: NearEntry): Isolated {
   const { value } = entry
   if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {
     plain.value = value
-    plain.bytes = weighValue(value)
+    plain.bytes = weighPrimitive(value)
     return plain
   }
   return entry.isolated ?? isolate(value)

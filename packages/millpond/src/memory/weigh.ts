@@ -17,13 +17,13 @@ const COLLECTION = 32 + 40
 const SAMPLE_BITS = 2
 const SAMPLES = 1 << SAMPLE_BITS
 
-/** Bytes of an entry beside its value: key and bookkeeping. With `weighValue` a multiple of 8. */
+/** Bytes of an entry beside its value: key and bookkeeping. With its value's weight a multiple of 8. */
 export function weighKey(length: number, isWide: boolean): number {
   return ENTRY + stringBytes(length, isWide)
 }
 
-/** Bytes of a value, nothing where it fits into the word that leads to it. Constant time for primitives; else the value is walked. */
-export function weighValue(value: unknown): number {
+/** Bytes of a primitive, nothing where it fits into the word that leads to it. Constant time. */
+export function weighPrimitive(value: unknown): number {
   switch (typeof value) {
     case 'string':
       return weighString(value)
@@ -31,27 +31,9 @@ export function weighValue(value: unknown): number {
       return (value | 0) === value ? 0 : NUMBER
     case 'bigint':
       return weighBigint(value)
-    case 'object':
-      return value === null ? 0 : weighObject(value)
     default:
       return 0
   }
-}
-
-function weighObject(value: object): number {
-  if (Array.isArray(value)) {
-    let sum = weighList(value.length)
-    for (const item of value) sum += weighValue(item)
-    return sum
-  }
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return BYTES + Math.ceil(value.byteLength / WORD) * WORD
-  if (value instanceof Map) return weighMap(value)
-  if (value instanceof Set) return weighSet(value)
-  if (value instanceof Date) return DATE
-  const items = Object.values(value)
-  let sum = weighFields(items.length)
-  for (const item of items) sum += weighValue(item)
-  return sum
 }
 
 /** An array without what its items hold. */
@@ -64,16 +46,12 @@ export function weighFields(count: number): number {
   return count <= IN_OBJECT ? OBJECT : OBJECT + 2 * WORD + Math.ceil((count - IN_OBJECT) / 3) * 3 * WORD
 }
 
-function weighMap(map: ReadonlyMap<unknown, unknown>): number {
-  let sum = COLLECTION + tableCells(map.size) * 3.5 * WORD
-  for (const [key, item] of map) sum += weighValue(key) + weighValue(item)
-  return sum
-}
-
-function weighSet(set: ReadonlySet<unknown>): number {
-  let sum = COLLECTION + tableCells(set.size) * 2.5 * WORD
-  for (const item of set) sum += weighValue(item)
-  return sum
+/** What is neither a list nor a plain object, without what its items hold. */
+export function weighShell(value: object): number {
+  if (value instanceof Map) return COLLECTION + tableCells(value.size) * 3.5 * WORD
+  if (value instanceof Set) return COLLECTION + tableCells(value.size) * 2.5 * WORD
+  if (value instanceof Date) return DATE
+  return BYTES + Math.ceil((value as ArrayBuffer | ArrayBufferView).byteLength / WORD) * WORD
 }
 
 /** Hash tables have room for a power of two, four at least. */
