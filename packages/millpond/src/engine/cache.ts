@@ -22,7 +22,7 @@ import type { Restored } from './restart.ts'
 import type { BatchLoader, LoadContext } from './run-loader.ts'
 import type { Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
-import { expire, touch, write } from './write.ts'
+import { expire, touch, type WriteItem, write, writeAtOnce } from './write.ts'
 
 /** Loads one value. `undefined` means "do not store"; `null` is a value. An error passes to every caller that waits, unchanged. */
 export type Loader<T> = (context: LoadContext) => Promise<T> | T
@@ -175,17 +175,18 @@ export class Cache {
 
   /** Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the documented bound. */
   async set(key: Key, value: unknown, options?: EntryOptions): Promise<void> {
-    await this.setMany([[key, value]], options)
+    this.#checkOpen()
+    const item = this.#item(key, value)
+    const policy = resolvePolicy(options, this.#space.policy)
+    const started = this.#space.clock.monotonic()
+    if (!writeAtOnce(this.#space, item, policy)) await write(this.#space, [item], policy)
+    this.#space.latency.set.record(this.#space.clock.monotonic() - started)
   }
 
   /** Stores many values; each 500 take one step of the ledger and one round trip per tier. */
   async setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void> {
     this.#checkOpen()
-    const items = [...entries].map(([key, value]) => {
-      if (value === undefined)
-        throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
-      return { key: this.#key(key), value }
-    })
+    const items = [...entries].map(([key, value]) => this.#item(key, value))
     if (items.length === 0) return
     const started = this.#space.clock.monotonic()
     await write(this.#space, items, resolvePolicy(options, this.#space.policy))
@@ -401,6 +402,12 @@ export class Cache {
 
   #isFresh(found: Found): boolean {
     return found.freshUntil > this.#space.clock.now()
+  }
+
+  #item(key: Key, value: unknown): WriteItem {
+    if (value === undefined)
+      throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
+    return { key: this.#key(key), value }
   }
 
   #key(key: Key): string {

@@ -1,6 +1,6 @@
 // How a write travels: the ledger moves and logs "forget key", the far tiers get the value, and memory last.
 import { randomUUID } from 'node:crypto'
-import type { Change, Reason } from '../core/contracts.ts'
+import type { Change, Isolated, Reason } from '../core/contracts.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { dependencyTag, tagsWithDependencies } from './dependencies.ts'
@@ -26,8 +26,9 @@ export interface WriteItem {
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
   const now = space.clock.now()
+  const kept = items.map((item) => isolateItem(space, item))
   const tags = await tagsWithDependencies(space, policy)
-  const entries = items.map((item) => entryOf(space, item, policy, tags, now))
+  const entries = kept.map((item) => entryOf(space, item, policy, tags, now))
   space.counters.sets += entries.length
   if (policy.ttlMs === 0) {
     await forget(space, { keys: entries.map((entry) => entry.key), reason: 'replaced' })
@@ -38,13 +39,35 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
   if (space.events.has('set')) for (const entry of entries) space.events.emit('set', { key: entry.key })
 }
 
-function entryOf(space: Space, item: WriteItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
-  const isolated = space.isolate(item.value)
+/** Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for `write`. */
+export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): boolean {
+  if (space.far.length > 0 || policy.dependsOn.length > 0 || policy.ttlMs === 0) return false
+  const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.clock.now())
+  space.counters.sets++
+  writeNear(space, entry)
+  if (space.events.has('set')) space.events.emit('set', { key: entry.key })
+  return true
+}
+
+interface KeptItem {
+  readonly key: string
+  readonly isolated: Isolated
+}
+
+/** Comes before whatever is waited for: the caller may change the object as soon as `set` has returned its promise. */
+function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
+  return { key, isolated: space.isolate(value) }
+}
+
+function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
+  const { createdAt, freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.random())
   return {
-    key: item.key,
+    key,
     value: isolated.value,
     isolated,
-    ...timesOf(policy, policy.ttlMs, now, space.random()),
+    createdAt,
+    freshUntil,
+    staleUntil,
     tags,
     asOf: space.ledger.view.position,
     tier: 'memory',

@@ -161,6 +161,19 @@ onEverySetup('input', (create) => {
     expect(Object.isFrozen(loaded.list)).toBe(true)
   })
 
+  it('G20: what is stored is what was given when set was called, not what became of it until the ack', async () => {
+    const cache = create({ dependencies: 'declared' })
+    for (const options of [{}, { dependsOn: ['elsewhere'] }]) {
+      const one = { a: 1 }
+      const many = { a: 1 }
+      const acks = [cache.set('one', one, options), cache.setMany([['many', many]], options)]
+      one.a = 2
+      many.a = 2
+      await Promise.all(acks)
+      expect(await cache.getMany(['one', 'many'])).toEqual([{ a: 1 }, { a: 1 }])
+    }
+  })
+
   it('options that do not exist are named', async () => {
     const cache = create()
     await expect(cache.set('k', 1, { tll: 5 } as object)).rejects.toMatchObject({
