@@ -32,6 +32,13 @@ const MAGIC_1 = 0x50
 // The longest key there is, and tags.
 const MAX_META = 1024 * 1024
 const META_BOUNDS = { maxDepth: 1, maxItems: 10_000 }
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN = 0x5b
+const CLOSE = 0x5d
+// JSON escapes what is below.
+const FIRST_PLAIN = 0x20
+const LAST_ASCII = 0x7f
 // Less than this breaks no bound that matters.
 const SHORT_META = 4096
 
@@ -109,11 +116,23 @@ function unpackMeta(body: Buffer, from: number, to: number): Unpacked | Rejectio
   const freshUntil = body.readDoubleLE(12)
   const staleUntil = body.readDoubleLE(20)
   if (!Number.isFinite(createdAt) || Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return 'malformed'
-  const tags = parse(body.toString('utf8', HEADER, from))
+  const tags = simpleMeta(body, HEADER, from) ?? parse(body.toString('utf8', HEADER, from))
   if (!isTexts(tags)) return 'malformed'
   const key = tags.shift()
   if (key === undefined) return 'malformed'
   return { kind: body[3] ?? -1, key, tags, createdAt, freshUntil, staleUntil, body, from, to }
+}
+
+/** `["key"]` in plain ASCII, without tags or escapes: what most entries say, and not worth a parser. */
+function simpleMeta(body: Buffer, from: number, to: number): string[] | undefined {
+  const start = from + 2
+  const end = to - 2
+  if (end < start || body[from] !== OPEN || body[start - 1] !== QUOTE || body[end] !== QUOTE || body[end + 1] !== CLOSE) return undefined
+  for (let at = start; at < end; at++) {
+    const byte = body[at]!
+    if (byte < FIRST_PLAIN || byte > LAST_ASCII || byte === QUOTE || byte === BACKSLASH) return undefined
+  }
+  return [body.toString('latin1', start, end)]
 }
 
 function isTexts(meta: unknown): meta is string[] {

@@ -2,7 +2,7 @@
 import type { Consistency, LoadPolicy } from '../core/options.ts'
 import { decodeToken } from '../invalidate/token.ts'
 import { noteRead } from './dependencies.ts'
-import { readFar } from './far.ts'
+import { type FarResult, readFar } from './far.ts'
 import { currentFlight, type Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
 import { joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
@@ -266,17 +266,19 @@ export async function readTiers(space: Space, keys: readonly string[], demand: D
     if (here === undefined) wanted.push(at)
   }
   if (!isReachable) for (const _ of wanted) space.counters.miss('ledger_unreachable')
-  else if (wanted.length > 0) await readWanted(space, keys, wanted, found)
+  else if (wanted.length > 0) {
+    const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
+    takeOver(space, wanted, await readFar(space, asked, space.readBudgetMs), found)
+  }
   if (space.dependencies === 'tracked') for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [])
   return found
 }
 
-async function readWanted(space: Space, keys: readonly string[], wanted: readonly number[], found: (Found | undefined)[]): Promise<void> {
-  const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
-  const far = await readFar(space, asked, space.readBudgetMs)
+/** Puts what the far tiers answered in the places of the keys that were wanted of them. */
+function takeOver(space: Space, wanted: readonly number[], far: FarResult, found: (Found | undefined)[]): void {
   const now = space.clock.now()
-  for (let index = 0; index < asked.length; index++) {
-    const entry = far.found[index] ?? staleInMemory(space, asked[index] ?? '', Number.POSITIVE_INFINITY)
+  for (let index = 0; index < wanted.length; index++) {
+    const entry = far.found[index] ?? staleInMemory(space, far.keys[index] ?? '', Number.POSITIVE_INFINITY)
     found[wanted[index] ?? 0] = entry
     if (entry === undefined || entry.freshUntil <= now) {
       space.counters.miss(far.refused[index] ? 'invalidated' : far.isPartial ? 'tier_error' : entry === undefined ? 'cold' : 'expired')

@@ -66,8 +66,12 @@ class SharedTier implements RedisTier {
     this.ledger = ledger
   }
 
-  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
-    if (keys.length <= STEP) return this.#readStep(keys)
+  /** One step is its own promise: a promise around it would cost two more turns. */
+  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    return keys.length <= STEP ? this.#readStep(keys) : this.#readSteps(keys)
+  }
+
+  async #readSteps(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const answers: (Stored | undefined)[] = []
     for (const some of inSteps(keys)) for (const answer of await this.#readStep(some)) answers.push(answer)
     return answers
