@@ -1,5 +1,5 @@
 // The default codec: lossless, JSON for what JSON can say, an escape form for the rest.
-import type { Codec, EncodedParts } from '../core/contracts.ts'
+import type { Codec, DecodedParts, EncodedParts } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { KIND, pack, parse, type Rejection, type Unpacked, unpack } from './envelope.ts'
 import { escapeValue } from './escape.ts'
@@ -68,15 +68,16 @@ function stringify(value: unknown, key: string): string {
   }
 }
 
-function decode(bytes: Uint8Array, limits: CodecLimits): EncodedParts | Rejection {
+function decode(bytes: Uint8Array, limits: CodecLimits): DecodedParts | Rejection {
   const unpacked = unpack(bytes, limits.maxBytes)
   if (typeof unpacked === 'string') return unpacked
   const { key, tags, createdAt, freshUntil, staleUntil } = unpacked
   const answer = decodeValue(unpacked, limits)
-  return 'rejected' in answer ? answer.rejected : { key, value: answer.value, createdAt, freshUntil, staleUntil, tags }
+  if ('rejected' in answer) return answer.rejected
+  return { key, value: answer.value, createdAt, freshUntil, staleUntil, tags, isNarrow: answer.isNarrow === true }
 }
 
-type Decoded = { readonly value: unknown } | { readonly rejected: Rejection }
+type Decoded = { readonly value: unknown; readonly isNarrow?: boolean } | { readonly rejected: Rejection }
 
 function decodeValue({ kind, body, from, to }: Unpacked, limits: CodecLimits): Decoded {
   switch (kind) {
@@ -110,8 +111,11 @@ function decodeJson(body: Buffer, from: number, to: number, limits: CodecLimits)
   const value = parse(text)
   if (value === undefined) return { rejected: 'malformed' }
   if (isSmall && !surelyShallow(text, limits.maxDepth) && !valueWithin(value, limits.maxDepth)) return { rejected: 'too_deep' }
-  return { value }
+  return { value, isNarrow: isNarrow(text, to - from) }
 }
+
+/** As many bytes as characters are ASCII; what an escape stands for may be wider. */
+const isNarrow = (text: string, bytes: number): boolean => text.length === bytes && !text.includes('\\u')
 
 function decodeEscaped(body: Buffer, from: number, to: number, { maxDepth, maxItems }: CodecLimits): Decoded {
   const raw = { maxDepth: maxDepth * ESCAPED_LEVELS, maxItems: (maxItems + 1) * ESCAPED_ITEMS }

@@ -308,7 +308,13 @@ export interface CommitItem extends TierItem {
 /** Entry to bytes and back. `decode` returns undefined for bytes it cannot trust (corrupt, foreign, older): a miss, never an exception. */
 export interface Codec {
   encode(entry: EncodedParts): Uint8Array
-  decode(bytes: Uint8Array): EncodedParts | undefined
+  decode(bytes: Uint8Array): DecodedParts | undefined
+}
+
+/** What the body of a stored entry said. */
+export interface DecodedParts extends EncodedParts {
+  /** Every string of the value takes one byte a character: the codec saw it in passing, memory would have to look for it. */
+  readonly isNarrow?: boolean
 }
 
 /** What the body of a stored entry carries. */

@@ -83,7 +83,7 @@ function believe(space: Space, far: FarTier, key: string, stored: Stored, now: n
   if (judgement === 'void') return undefined
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
-  const isolated = space.near === undefined ? undefined : space.own(parts.value)
+  const isolated = space.near === undefined ? undefined : space.own(parts.value, parts.isNarrow)
   return {
     key,
     value: isolated === undefined ? parts.value : handOut(space, isolated),

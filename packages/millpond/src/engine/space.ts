@@ -54,8 +54,8 @@ export interface Space {
   readonly readBudgetMs: number
   /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED`. */
   readonly isolate: (value: unknown) => Isolated
-  /** The same without a copy, for a value that nobody else holds. */
-  readonly own: (value: unknown) => Isolated
+  /** The same without a copy, for a value that nobody else holds; `isNarrow` as the codec said. */
+  readonly own: (value: unknown, isNarrow?: boolean) => Isolated
   /** The value with its live parts copied. */
   readonly copy: (value: unknown) => unknown
   readonly random: () => number

@@ -1,11 +1,11 @@
 // Takes over a value that nobody else holds: it is frozen as it is, without a clone, and weighed on the same walk.
 import type { Isolated } from '../core/contracts.ts'
 import { isPlain } from './plain.ts'
-import { weighFields, weighList, weighPrimitive, weighShell } from './weigh.ts'
+import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell } from './weigh.ts'
 
-/** The value must be one that `isolate` accepts. */
-export function own(value: unknown): Isolated {
-  const walk: Walk = { live: false }
+/** The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte a character, so that none is looked at. */
+export function own(value: unknown, isNarrow = false): Isolated {
+  const walk: Walk = { live: false, isNarrow }
   const bytes = ownPart(value, walk)
   return { value, live: walk.live, bytes }
 }
@@ -13,14 +13,16 @@ export function own(value: unknown): Isolated {
 /** To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an imported one. */
 const isOwn = Object.prototype.hasOwnProperty
 
-/** Whether the walk met a part that freezing cannot protect. */
 interface Walk {
+  /** It met a part that freezing cannot protect. */
   live: boolean
+  readonly isNarrow: boolean
 }
 
 /** Returns what it weighs, as all below. */
 function ownPart(value: unknown, walk: Walk): number {
-  return typeof value === 'object' && value !== null ? ownObject(value, walk) : weighPrimitive(value)
+  if (typeof value === 'object' && value !== null) return ownObject(value, walk)
+  return walk.isNarrow && typeof value === 'string' ? weighNarrow(value.length) : weighPrimitive(value)
 }
 
 function ownObject(value: object, walk: Walk): number {

@@ -63,6 +63,11 @@ function weighString(text: string): number {
   return stringBytes(text.length, isWide(text))
 }
 
+/** A string of one byte a character. */
+export function weighNarrow(length: number): number {
+  return stringBytes(length, false)
+}
+
 function stringBytes(length: number, isWide: boolean): number {
   return STRING + (((isWide ? 2 * length : length) + 7) & ~7)
 }

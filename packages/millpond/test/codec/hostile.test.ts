@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { jsonCodec, type Rejection } from '../../src/codec/index.ts'
+import type { DecodedParts } from '../../src/core/contracts.ts'
 import { anyValue } from './arbitrary.ts'
 import { forge } from './forge.ts'
-import { assertSame } from './same.ts'
+import { assertEntry } from './same.ts'
 
 const corpus = new URL('corpus/', import.meta.url)
 const parts = {
@@ -16,7 +17,7 @@ const parts = {
   tags: ['tag'],
 }
 
-function outcome(bytes: Uint8Array): { decoded: unknown; reasons: Rejection[] } {
+function outcome(bytes: Uint8Array): { decoded: DecodedParts | undefined; reasons: Rejection[] } {
   const reasons: Rejection[] = []
   const decoded = jsonCodec({ onReject: (reason) => reasons.push(reason) }).decode(bytes)
   return { decoded, reasons }
@@ -48,7 +49,7 @@ describe('G22 corrupt, foreign and older bytes', () => {
     ['good-buffer.hex', Buffer.from([0, 255])],
   ])('what version 1 wrote is read, and written the same: %s', (name, value) => {
     const bytes = files.find((file) => file.name === name)?.bytes ?? Buffer.alloc(0)
-    assertSame(outcome(bytes).decoded, {
+    assertEntry(outcome(bytes).decoded, {
       key: parts.key,
       value,
       createdAt: parts.createdAt,

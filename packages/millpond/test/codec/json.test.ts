@@ -6,7 +6,7 @@ import { jsonCodec } from '../../src/codec/index.ts'
 import type { EncodedParts } from '../../src/core/contracts.ts'
 import { MillpondError } from '../../src/core/errors.ts'
 import { anyValue } from './arbitrary.ts'
-import { assertSame } from './same.ts'
+import { assertEntry, assertSame } from './same.ts'
 import { kept, refused } from './values.ts'
 
 const codec = jsonCodec()
@@ -22,10 +22,14 @@ function partsOf(value: unknown): EncodedParts {
   }
 }
 
+const isWide = (value: unknown): boolean =>
+  typeof value === 'string'
+    ? Array.from({ length: value.length }, (_, at) => value.charCodeAt(at)).some((code) => code > 0xff)
+    : typeof value === 'object' && value !== null && Object.values(value).some(isWide)
+
 describe('G20 what is kept', () => {
   it.each(kept)('$name', ({ make }) => {
-    const decoded = codec.decode(codec.encode(partsOf(make())))
-    assertSame(decoded, partsOf(make()))
+    assertEntry(codec.decode(codec.encode(partsOf(make()))), partsOf(make()))
   })
 
   it('any nesting of the kinds', () => {
@@ -45,10 +49,32 @@ describe('G20 what is kept', () => {
         fc.double({ noNaN: true }),
         (key, tags, until) => {
           const parts = { key: `${key}\ud800`, value: 1, createdAt: 12.5, freshUntil: until, staleUntil: until, tags }
-          assertSame(codec.decode(codec.encode(parts)), parts)
+          assertEntry(codec.decode(codec.encode(parts)), parts)
         },
       ),
     )
+  })
+
+  it('keys of ASCII, which are read without a parser where nothing in them is escaped', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary-ascii' }), fc.array(fc.string({ unit: 'binary-ascii' }), { maxLength: 1 }), (key, tags) => {
+        const parts = { ...partsOf(1), key, tags }
+        assertEntry(codec.decode(codec.encode(parts)), parts)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('T3: a value is called narrow where it is ASCII, and never where a string of it is wide', () => {
+    const unit = fc.oneof(fc.string({ unit: 'binary', maxLength: 1 }), fc.constantFrom('é', '中', '\ud800', '\n', '\u0001', 'a'))
+    fc.assert(
+      fc.property(fc.jsonValue({ stringUnit: unit }), (value) => {
+        if (codec.decode(codec.encode(partsOf(value)))?.isNarrow === true) expect(isWide(value)).toBe(false)
+      }),
+      { numRuns: 400 },
+    )
+    expect(codec.decode(codec.encode(partsOf({ a: ['plain "text"\n'] })))?.isNarrow).toBe(true)
+    expect(codec.decode(codec.encode(partsOf({ a: ['\ud800'] })))?.isNarrow).toBe(false)
   })
 
   it('plain objects, arrays, Maps and Dates of another realm become those of this one', () => {
@@ -105,7 +131,7 @@ describe('G20 what is kept', () => {
     const encoded = codec.encode(partsOf({ a: 'é' }))
     const room = new Uint8Array(encoded.length + 10)
     room.set(encoded, 5)
-    assertSame(codec.decode(room.subarray(5, 5 + encoded.length)), partsOf({ a: 'é' }))
+    assertEntry(codec.decode(room.subarray(5, 5 + encoded.length)), partsOf({ a: 'é' }))
   })
 })
 
@@ -185,7 +211,7 @@ describe('limits on the way in', () => {
   it('the longest key there is, of any characters', () => {
     for (const char of ['k', '中', '\u0001']) {
       const parts = { ...partsOf(1), key: char.repeat(65_536) }
-      assertSame(codec.decode(codec.encode(parts)), parts)
+      assertEntry(codec.decode(codec.encode(parts)), parts)
     }
   })
 

@@ -1,10 +1,18 @@
 // The strictest equality a cache can owe: kinds, prototypes, order, -0, NaN, invalid Dates. (Node 20's assert holds two invalid Dates for unequal.)
 import assert from 'node:assert/strict'
+import type { DecodedParts, EncodedParts } from '../../src/core/contracts.ts'
 
 /** Throws with a diff and the path unless the two values cannot be told apart but by identity. */
 export function assertSame(actual: unknown, expected: unknown): void {
   const path = difference(actual, expected, 'value')
   if (path !== undefined) assert.fail(`${at(actual)} differs from ${at(expected)} at ${path}`)
+}
+
+/** The same for an entry, whatever the codec remarks on its width. */
+export function assertEntry(actual: DecodedParts | undefined, expected: EncodedParts): void {
+  if (actual === undefined) assert.fail('the entry is not believed')
+  const { isNarrow: _, ...parts } = actual
+  assertSame(parts, expected)
 }
 
 function at(value: unknown): string {

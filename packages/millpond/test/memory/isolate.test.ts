@@ -92,6 +92,16 @@ describe('isolate', () => {
     )
   })
 
+  test('T3: of narrow strings it weighs the same whether it looks at them or is told', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ stringUnit: 'binary-ascii' }), (value) => {
+        const { bytes } = isolate(value)
+        expect(own(value, true).bytes).toBe(bytes)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
   test('what an object inherits from a polluted Object.prototype is neither frozen nor cloned', () => {
     const shared = { changes: 1 }
     Object.defineProperty(Object.prototype, 'polluted', { value: shared, enumerable: true, configurable: true })
