@@ -105,15 +105,21 @@ export interface Isolated {
 
 /** The in-process tier: several spaces (one a namespace) within one budget. */
 export interface NearStore {
+  /** The space of that name, made on first use; the same one ever after. */
   space(name: string): Near
+  /** Entries held, over all spaces. */
   readonly entries: number
+  /** What they weigh together, in estimated bytes: keys, values and bookkeeping. */
   readonly bytes: number
+  /** What was configured, `Infinity` for no such limit; less may be in force while the heap is short. */
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
+  /** The name of the eviction policy. */
   readonly policy: string
   /** Entries that left, by reason. */
   readonly evictions: Readonly<Partial<Record<Reason, number>>>
   /** Called for each entry that leaves; undefined while nobody listens. */
   onLeave: ((space: string, key: string, reason: Reason) => void) | undefined
+  /** Lets go of all entries and timers; what is set afterwards is refused. */
   close(): void
 }
 
@@ -122,6 +128,7 @@ export interface NearStore {
  * The store calls `add` after it put an entry in a slot, then `victim` while it is over budget.
  */
 export interface Eviction {
+  /** As shown to operators: `lru`, `adaptive`. */
   readonly name: string
   /**
    * When present, the store itself bumps `marks[slot]` on a hit while it is below `markLimit` and does not call `hit`: the cheapest hit there is.
@@ -130,6 +137,7 @@ export interface Eviction {
    */
   readonly marks?: Uint8Array
   readonly markLimit?: number
+  /** The entry in `slot` was read. With `marks`, called only for a mark above the limit. */
   hit(slot: number): void
   /** A new entry is in `slot`; `hash`, signed, is in the column of hashes too. `cost` is its load time in milliseconds, 0 when unknown. */
   add(slot: number, hash: number, weight: number, cost: number): void
@@ -146,6 +154,7 @@ export interface Eviction {
   grow(slots: number, hashes: Int32Array): void
   /** The budget in weight units (entries, or bytes) changed. */
   resize(capacity: number): void
+  /** Forgets every entry; the slots stay usable. */
   clear(): void
 }
 

@@ -3,6 +3,7 @@ import type { EvictionFactory } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { policyByName } from './policies/index.ts'
 
+/** The eviction policies that come with the library, by name. */
 export type PolicyName = 'lru' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
 
 export interface MemoryOptions {

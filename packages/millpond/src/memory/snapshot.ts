@@ -24,17 +24,23 @@ export interface SnapshotMeta {
   readonly note?: unknown
 }
 
+/** What a finished snapshot holds. */
 export interface SnapshotWritten {
   readonly entries: number
+  /** The size of the file. */
   readonly bytes: number
 }
 
+/** What became of reading a snapshot. */
 export type SnapshotRead =
+  /** There is no file. */
   | { readonly kind: 'none' }
   | {
       readonly kind: 'read'
       readonly meta: SnapshotMeta
-      readonly entries: readonly SnapshotEntry[] /** Entries that the codec could not read. */
+      /** In the order in which they were written. */
+      readonly entries: readonly SnapshotEntry[]
+      /** Entries that the codec could not read. */
       readonly skipped: number
     }
   /** The file could not be trusted; it is now at `movedTo`, where that was possible. */
