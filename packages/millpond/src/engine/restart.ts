@@ -75,21 +75,36 @@ export interface Restored {
   readonly refused: number
 }
 
-/** Writes the hottest entries of the given spaces. Those whose ledger cannot be asked are left out: nobody knows what has moved. */
-async function saveHottest(spaces: readonly Space[], codec: Codec, { path, maxEntries }: RestartOptions, now: number): Promise<number> {
-  const entries: SnapshotEntry[] = []
-  const share = Math.max(1, Math.floor(maxEntries / Math.max(1, spaces.length)))
-  for (const space of spaces) {
-    if (space.near !== undefined && space.ledger.trusted()) entries.push(...hottest(space, share))
-  }
-  const { entries: written } = await writeSnapshot(path, entries, { savedAt: now }, codec)
-  return written
+/** Writes the hottest entries of the given spaces. */
+async function saveHottest(spaces: readonly Space[], codec: Codec, { path, maxEntries }: RestartOptions, now: number): Promise<void> {
+  await writeSnapshot(path, hottestOfAll(spaces, maxEntries), { savedAt: now }, codec)
 }
 
-function* hottest(space: Space, limit: number): Iterable<SnapshotEntry> {
+/**
+ * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds. One whose ledger cannot be asked
+ * is left out: nobody knows what has moved. Rounding the sums, not the parts, spends the limit to the last entry.
+ */
+async function* hottestOfAll(spaces: readonly Space[], limit: number): AsyncIterable<SnapshotEntry> {
+  const known = spaces
+    .flatMap((space) => (space.ledger.trusted() ? [{ space, others: (space.near?.size ?? 0) - 1 }] : []))
+    .filter(({ others }) => others >= 0)
+    .slice(0, limit)
+  const total = known.reduce((sum, { others }) => sum + others, 0)
+  const rest = Math.min(limit - known.length, total)
+  const upTo = (held: number): number => Math.round((held / Math.max(1, total)) * rest)
+  let held = 0
+  for (const { space, others } of known) {
+    const share = 1 + upTo(held + others) - upTo(held)
+    held += others
+    yield* hottest(space, share)
+  }
+}
+
+async function* hottest(space: Space, limit: number): AsyncIterable<SnapshotEntry> {
   const { near, ledger } = space
   if (near === undefined) return
-  for (const key of hottestKeys(near, limit)) {
+  for (const key of await hottestKeys(near, limit)) {
+    if (!ledger.trusted()) return
     const slot = near.find(key)
     if (slot < 0 || near.staleUntil(slot) <= space.clock.now()) continue
     const tags = near.tags(slot)

@@ -5,6 +5,7 @@
 // set aside as a whole: a cache can be warmed again, a wrong value cannot be taken back.
 import { randomUUID } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import type { Codec, EncodedParts, Near } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
@@ -49,15 +50,25 @@ export type SnapshotRead =
 const MAGIC = Buffer.from('millpond snapshot 1\n')
 const FRAME = 8
 const CHUNK = 256 * 1024
+/** Keys looked at before others get their turn. */
+const SLICE = 4096
 
 /**
- * The keys of a space, the most often read first, at most `limit` of them.
+ * The keys of a space, the most often read first, at most `limit` of them. Yields to the event loop every few thousand keys; an entry that comes or
+ * goes meanwhile may be named or not.
  */
-export function hottestKeys(near: Near, limit: number): string[] {
-  const held: { key: string; hits: number }[] = []
-  for (const key of near.keys()) held.push({ key, hits: near.hits(near.find(key)) })
-  held.sort((a, b) => b.hits - a.hits)
-  return held.slice(0, limit).map(({ key }) => key)
+export async function hottestKeys(near: Near, limit: number): Promise<string[]> {
+  // Reads are counted in a byte at most: a list for each count needs no sorting.
+  const byHits: string[][] = []
+  let seen = 0
+  for (const key of near.keys()) {
+    const hits = near.hits(near.find(key))
+    byHits[hits] ??= []
+    const keys = byHits[hits]
+    if (keys.length < limit) keys.push(key)
+    if (++seen % SLICE === 0) await nextTurn()
+  }
+  return byHits.reverse().flat().slice(0, limit)
 }
 
 /**

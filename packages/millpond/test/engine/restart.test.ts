@@ -23,6 +23,15 @@ describe('warm restart', () => {
     expect(next.peek('k3')).toBeUndefined()
   })
 
+  it('spends its limit on what there is: an empty namespace takes no share', async () => {
+    const path = join(newFolder(), 'hot.snapshot')
+    const first = open({ restart: { path, maxEntries: 6 } })
+    first.namespace('empty')
+    for (let i = 0; i < 10; i++) await first.set(`k${i}`, i, { ttl: '1h' })
+    await first.close()
+    expect(await open({ restart: { path } }).ready()).toEqual({ restored: 6, refused: 0 })
+  })
+
   it('memory alone: a file is believed once, so that a crash after it brings nothing back', async () => {
     const path = join(newFolder(), 'hot.snapshot')
     const first = open({ restart: { path } })

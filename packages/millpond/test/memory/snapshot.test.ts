@@ -94,7 +94,7 @@ describe('a snapshot', () => {
     expect(read).toMatchObject({ kind: 'read', skipped: 1 })
   })
 
-  test('takes the hottest keys first', () => {
+  test('takes the hottest keys first', async () => {
     const near = createMemoryStore({ policy: 'lru' }, { clock: fakeClock() }).space('')
     for (let i = 0; i < 20; i++)
       near.set(`k${i}`, { value: i, createdAt: 0, freshUntil: Infinity, staleUntil: Infinity, tags: [], asOf: 0 })
@@ -104,7 +104,7 @@ describe('a snapshot', () => {
       ['k11', 2],
     ] as const)
       for (let i = 0; i < reads; i++) near.hit(near.find(key))
-    expect(hottestKeys(near, 3)).toEqual(['k7', 'k3', 'k11'])
-    expect(hottestKeys(near, 100)).toHaveLength(20)
+    expect(await hottestKeys(near, 3)).toEqual(['k7', 'k3', 'k11'])
+    expect(await hottestKeys(near, 100)).toHaveLength(20)
   })
 })
