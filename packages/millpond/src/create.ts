@@ -242,13 +242,14 @@ async function closeAll(
   restarting: Warmth | undefined,
 ): Promise<void> {
   await jobs?.stop()
-  await restarting?.stop()
   for (const { space } of open) {
     await space.delays.flush()
     for (const windows of space.coalescing.values()) await windows.flush()
     space.closed = true
   }
   await Promise.all(open.map(({ cache }) => cache.flush()))
+  // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is void.
+  await restarting?.stop()
   for (const { space } of open) space.ledger.close()
   nearStore?.close()
   await Promise.all([...farUses.map(({ use }) => use.close()), parts.outbox?.close()])

@@ -153,6 +153,7 @@ function putNear(space: Space, near: Near, held: number, entry: Owned, asOf: num
     if (!space.ledger.isLocal) near.drop(entry.key, 'replaced')
     return false
   }
+  if (space.flights.isWary(entry.key, space.clock)) return false
   const until = keepUntil(space.nearKeep, entry, now)
   const isolated = entry.isolated ?? space.own(entry.value)
   return near.set(entry.key, {

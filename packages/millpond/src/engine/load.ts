@@ -227,7 +227,10 @@ function land(
     return
   }
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
-  if (!space.ledger.isLocal) space.near?.drop(flight.key, 'replaced')
+  if (!space.ledger.isLocal) {
+    space.near?.drop(flight.key, 'replaced')
+    if (flight.isOutdated) space.flights.beWary(flight.key, space.clock.monotonic())
+  }
   releaseLease(space, flight, lease)
   cargo.resolve(landing)
 }

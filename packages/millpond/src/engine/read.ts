@@ -81,7 +81,8 @@ export async function readThrough(space: Space, key: string, loader: BatchLoader
 }
 
 /** One key needs none of the lists that a batch does. */
-async function land(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<Landing> {
+async function land(space: Space, key: string, loader: BatchLoader, asked: LoadPolicy, call: Call): Promise<Landing> {
+  const policy = space.flights.isWary(key, space.clock) ? warily(asked) : asked
   const began = space.clock.monotonic()
   const ready = makeReady(space, { consistency: policy.consistency, after: call.after })
   const gate = openGate(space, policy, call, began, ready === true || (await ready))
@@ -91,6 +92,9 @@ async function land(space: Space, key: string, loader: BatchLoader, policy: Load
   if (space.dependencies === 'tracked') noteRead(space, key, landing.found?.tags)
   return confirm(space, key, landing, gate.joinedAt, again)
 }
+
+/** As for who must see the latest: see `Flights.beWary`. */
+const warily = <D extends Demand>(demand: D): D => ({ ...demand, consistency: 'strong' })
 
 /** For a caller that another flight or memory cannot serve. */
 function awaitNew(
@@ -110,9 +114,10 @@ export async function readThroughMany(
   space: Space,
   keys: readonly string[],
   loader: BatchLoader,
-  policy: LoadPolicy,
+  asked: LoadPolicy,
   call: Call,
 ): Promise<Landing[]> {
+  const policy = keys.some((key) => space.flights.isWary(key, space.clock)) ? warily(asked) : asked
   const began = space.clock.monotonic()
   const ready = makeReady(space, { consistency: policy.consistency, after: call.after })
   const gate = openGate(space, policy, call, began, ready === true || (await ready))
@@ -252,7 +257,8 @@ function confirm(space: Space, key: string, landing: Landing, joinedAt: number, 
 const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
 
 /** Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. */
-export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<(Found | undefined)[]> {
+export async function readTiers(space: Space, keys: readonly string[], asked: Demand): Promise<(Found | undefined)[]> {
+  const demand = keys.some((key) => space.flights.isWary(key, space.clock)) ? warily(asked) : asked
   const ready = makeReady(space, demand)
   const isReachable = ready === true || (await ready)
   const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)

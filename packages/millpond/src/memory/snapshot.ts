@@ -194,7 +194,9 @@ function readEntry(body: Buffer, codec: Codec): SnapshotEntry | undefined {
   const [space, epoch, seq]: unknown[] = head
   if (typeof space !== 'string' || typeof epoch !== 'string' || typeof seq !== 'number') throw new Damage('the head of an entry is not one')
   const parts = codec.decode(body.subarray(4 + length))
-  return parts === undefined ? undefined : { ...parts, space, asOf: { epoch, seq } }
+  if (parts === undefined) return undefined
+  const { key, value, createdAt, freshUntil, staleUntil, tags } = parts
+  return { key, value, createdAt, freshUntil, staleUntil, tags, space, asOf: { epoch, seq } }
 }
 
 function readMeta(value: unknown): SnapshotMeta {

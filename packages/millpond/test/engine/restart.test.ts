@@ -23,6 +23,19 @@ describe('warm restart', () => {
     expect(next.peek('k3')).toBeUndefined()
   })
 
+  it('does not bring back what an invalidation that was put off takes when the cache is closed', async () => {
+    const path = join(newFolder(), 'hot.snapshot')
+    const first = open({ restart: { path } })
+    await first.set('gone', 1, { tags: ['t'], ttl: '1h' })
+    await first.set('there', 2, { ttl: '1h' })
+    const later = first.invalidateTags(['t'], { delay: '5m' })
+    await first.close()
+    await later
+    const next = open({ restart: { path } })
+    await next.ready()
+    expect([next.peek('gone'), next.peek('there')]).toEqual([undefined, 2])
+  })
+
   it('spends its limit on what there is: an empty namespace takes no share', async () => {
     const path = join(newFolder(), 'hot.snapshot')
     const first = open({ restart: { path, maxEntries: 6 } })
