@@ -4,7 +4,8 @@
 // JSON head (space, epoch, seq) and what the codec made of the rest. The last frame counts the entries. A file that is damaged anywhere is
 // set aside as a whole: a cache can be warmed again, a wrong value cannot be taken back.
 import { randomUUID } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import type { Codec, EncodedParts, Near } from '../core/contracts.ts'
@@ -50,6 +51,9 @@ export type SnapshotRead =
 const MAGIC = Buffer.from('millpond snapshot 1\n')
 const FRAME = 8
 const CHUNK = 256 * 1024
+/** The draft of a writer that died stays behind; one that lives needs seconds. */
+const DRAFT = /^\.[0-9a-f-]{36}\.tmp$/
+const DEAD_AFTER_MS = 3_600_000
 /** Keys looked at before others get their turn. */
 const SLICE = 4096
 
@@ -71,8 +75,21 @@ export async function hottestKeys(near: Near, limit: number): Promise<string[]> 
   return byHits.reverse().flat().slice(0, limit)
 }
 
+/** A folder that cannot be read, or a draft that is gone meanwhile, is no reason not to write. */
+async function removeDeadDrafts(file: string): Promise<void> {
+  const folder = dirname(file)
+  const name = basename(file)
+  for (const found of await readdir(folder).catch(() => [])) {
+    if (!found.startsWith(name) || !DRAFT.test(found.slice(name.length))) continue
+    const path = join(folder, found)
+    const written = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity
+    if (Date.now() - written > DEAD_AFTER_MS) await rm(path, { force: true }).catch(() => {})
+  }
+}
+
 /**
- * Writes a snapshot beside `file` and renames it over it, so that a crash leaves the old one. Yields to the event loop while it writes.
+ * Writes a snapshot beside `file` and renames it over it, so that a crash leaves the old one. Yields to the event loop while it writes. Drafts that
+ * crashed writers left beside it more than an hour ago are removed.
  * Rejects with the file system's error when the folder cannot be written; the old file is whole then.
  */
 export async function writeSnapshot(
@@ -81,6 +98,7 @@ export async function writeSnapshot(
   meta: SnapshotMeta,
   codec: Codec,
 ): Promise<SnapshotWritten> {
+  await removeDeadDrafts(file)
   const draft = `${file}.${randomUUID()}.tmp`
   const handle = await open(draft, 'wx', 0o600)
   try {

@@ -1,5 +1,6 @@
 // Snapshots: what was written is read again, and a damaged file is never an entry and never an exception.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -30,6 +31,17 @@ function entries(count: number): SnapshotEntry[] {
 }
 
 describe('a snapshot', () => {
+  test('drafts of writers that died go with the next one, those that may be alive and all other files stay', async () => {
+    const draft = (of: string): string => join(folder, `${of}.${randomUUID()}.tmp`)
+    const dead = draft('cache.snapshot')
+    const others = [draft('cache.snapshot'), draft('other.snapshot'), join(folder, 'cache.snapshot.notes.tmp')]
+    for (const path of [dead, ...others]) await writeFile(path, '')
+    const long = (Date.now() - 2 * 3_600_000) / 1000
+    for (const path of [dead, ...others.slice(1)]) await utimes(path, long, long)
+    await writeSnapshot(file, entries(1), { savedAt: 7 }, codec)
+    expect((await readdir(folder)).map((name) => join(folder, name)).sort()).toEqual([file, ...others].sort())
+  })
+
   test('T3: gives back what was written, in order, with times, tags and positions', async () => {
     const written = entries(5_000)
     const result = await writeSnapshot(file, written, { savedAt: 7, note: { node: 'a' } }, codec)
