@@ -115,13 +115,15 @@ function promote(space: Space, depth: number, entry: Found, stored: Stored, now:
 }
 
 /**
- * What memory holds and may serve came later in this process than the read whose answer is here now: going back would break monotonic reads.
+ * What memory holds and may serve came later in this process than the read whose answer is here now: going back would break monotonic reads. But an
+ * answer of a later position is newer whatever came first: its readers have seen it, so nobody may see the one that is held any more.
  */
 function promoteNear(space: Space, near: Near, entry: Found, now: number): void {
   const { key } = entry
   const { view } = space.ledger
   const held = near.find(key)
-  if (held >= 0 && near.freshUntil(held) > now && view.judge(key, near.tags(held), near.asOf(held)) === 'valid') return
+  const isHeldNewest = held >= 0 && near.asOf(held) >= entry.asOf.seq
+  if (isHeldNewest && near.freshUntil(held) > now && view.judge(key, near.tags(held), near.asOf(held)) === 'valid') return
   putNear(space, near, held, entry, entry.asOf.seq, 0, now)
 }
 
