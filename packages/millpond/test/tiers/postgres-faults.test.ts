@@ -314,6 +314,33 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     })
   })
 
+  // An 'error' event that nobody listens to would end the program: here it fails the run of the tests.
+  describe('connections that the server ends', () => {
+    const others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+
+    test('in the same breath as its greeting', async () => {
+      const tier = open({ poolSize: 1, connectTimeout: 5000, commandTimeout: 5000, notify: false })
+      await proxy.set({ kind: 'half-open', dead: 'down' })
+      const read = expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
+      await until('the server to have greeted', async () => (await server.query(`SELECT pid ${others} AND state = 'idle'`)).length === 1)
+      await server.query(`SELECT pg_terminate_backend(pid) ${others}`)
+      await until('it to have ended', async () => (await server.query(`SELECT pid ${others}`)).length === 0)
+      await proxy.heal()
+      await read
+      await until('the tier to answer', () => answers(tier), 10_000)
+    })
+
+    test('after the tier was closed and did not wait any longer', async () => {
+      const tier = await opened({ notify: false })
+      await proxy.set({ kind: 'half-open', dead: 'up' })
+      await tier.close()
+      const [ended] = await server.query(`SELECT count(pg_terminate_backend(pid)) AS count ${others}`)
+      expect(Number(ended?.count)).toBeGreaterThan(0)
+      await until('them to have ended', async () => (await server.query(`SELECT pid ${others}`)).length === 0)
+      await until('their last words to have passed', () => proxy.connections.length === 0)
+    })
+  })
+
   describe('schemas and roles', () => {
     test('a newer schema is refused by name', async () => {
       await (await opened()).close()

@@ -37,6 +37,9 @@ export function statement(text: string): Statement {
 export class Database {
   readonly settings: PostgresSettings
   readonly #access: Access
+  /** The clients that have a listener for their errors. */
+  readonly #heard = new WeakSet<PostgresClient>()
+  /** The clients of our own pool whose sessions are set up. */
   readonly #greeted = new WeakSet<PostgresClient>()
   #isReady = false
   /** Why nobody is let through; undefined while it is up and before the first attempt has ended. */
@@ -97,7 +100,8 @@ export class Database {
     clearTimeout(this.#retry)
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     await Promise.race([this.#access.end().catch(() => {}), new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
-    this.#access.pool.removeListener('error', this.#onPoolError)
+    // Connections of our own that the server has not let go of yet may still fail, so that pool keeps its listener.
+    if (!this.#access.isOwn) this.#access.pool.removeListener('error', this.#onPoolError)
   }
 
   async #attempt(call: Call, query: PostgresQuery): Promise<Answer> {
@@ -140,16 +144,13 @@ export class Database {
   async #lend(): Promise<PostgresClient> {
     let client: PostgresClient
     try {
-      client = await this.#access.pool.connect()
+      client = await this.#connect()
     } catch (error) {
       this.#fall(error)
       throw error
     }
-    if (this.#greeted.has(client)) return client
+    if (!this.#access.isOwn || this.#greeted.has(client)) return client
     this.#greeted.add(client)
-    // The rejection of the statement tells the same.
-    client.on('error', () => {})
-    if (!this.#access.isOwn) return client
     const { commandMs, connectMs } = this.settings
     const sql = `SET statement_timeout = ${Math.ceil(commandMs)}; SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan`
     return this.#ask(client, sql, connectMs).then(
@@ -159,6 +160,20 @@ export class Database {
         throw error
       },
     )
+  }
+
+  /** A client that somebody listens to from the first moment: what ends it is told by the rejection of the next statement. */
+  #connect(): Promise<PostgresClient> {
+    return new Promise((resolve, reject) => {
+      this.#access.pool.connect((error, client) => {
+        if (client === undefined) return reject(error)
+        if (!this.#heard.has(client)) {
+          this.#heard.add(client)
+          client.on('error', () => {})
+        }
+        resolve(client)
+      })
+    })
   }
 
   /** Makes sure that the server can be used; ends as "up" or as "down". One at a time, whoever asks. */
