@@ -41,10 +41,12 @@ export interface Lane {
   /** When the last delayed piece is due: later pieces may not overtake it. */
   lastDue: number
   held: boolean
+  /** Its end was passed on. */
+  isOver: boolean
 }
 
 export function lane(direction: Direction, from: Socket, to: Socket): Lane {
-  return { direction, from, to, queue: [], timer: undefined, cutLeft: 0, lastDue: 0, held: false }
+  return { direction, from, to, queue: [], timer: undefined, cutLeft: 0, lastDue: 0, held: false, isOver: false }
 }
 
 export function aimsAt(direction: Direction | undefined, one: Lane): boolean {

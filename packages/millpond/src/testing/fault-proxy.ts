@@ -169,8 +169,10 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     if (!one.to.write(bytes)) one.from.pause()
   }
 
+  /** Over is what has said its end in both directions: one that still holds an end back would otherwise never say it. */
   function ended(connection: Connection, one: Lane): void {
-    if (one.to.readableEnded || one.to.destroyed) open.delete(connection)
+    one.isOver = true
+    if (connection.lanes.every((lane) => lane.isOver)) open.delete(connection)
   }
 
   async function listen(): Promise<void> {

@@ -205,6 +205,21 @@ describe('fault proxy', () => {
     expect(server.heard()).toBe('a')
   })
 
+  test('half-open: an end that was held back is passed on when it heals, although the other side has ended too', async () => {
+    const { proxy, server } = await proxied()
+    const client = await open(proxy.port)
+    client.socket.write('a')
+    await client.until(1)
+    await proxy.set({ kind: 'half-open', dead: 'down' })
+    for (const socket of server.sockets) socket.end()
+    client.socket.end()
+    await expect.poll(server.closes).toBe(1)
+    expect(proxy.connections).toHaveLength(1)
+    await proxy.heal()
+    await client.ended
+    await expect.poll(() => proxy.connections).toHaveLength(0)
+  })
+
   test('delay: at least that late in each direction it concerns, order kept under jitter', async () => {
     const { proxy } = await proxied()
     const client = await open(proxy.port)

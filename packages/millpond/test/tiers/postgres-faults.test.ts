@@ -337,7 +337,9 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const [ended] = await server.query(`SELECT count(pg_terminate_backend(pid)) AS count ${others}`)
       expect(Number(ended?.count)).toBeGreaterThan(0)
       await until('them to have ended', async () => (await server.query(`SELECT pid ${others}`)).length === 0)
-      await until('their last words to have passed', () => proxy.connections.length === 0)
+      // Their last words have passed by now.
+      await proxy.heal()
+      await until('them to be gone', () => proxy.connections.length === 0)
     })
   })
 
