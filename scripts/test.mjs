@@ -11,6 +11,7 @@ const args = process.argv.slice(2)
 const onlyStatic = args.includes('--static')
 const filters = args.filter((one) => one !== '--static')
 const report = join(root, '.cache', 'vitest.json')
+const failures = join(root, 'scripts', 'failures.mjs')
 const sums = { passed: 0, failed: 0, skipped: 0 }
 
 /** @param {string} name @param {string} [command] */
@@ -78,7 +79,14 @@ function checkPackage() {
 function tests() {
   console.log('\nmillpond: tests (vitest)')
   rmSync(report, { force: true })
-  const well = node('vitest')('run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters)
+  const well = node('vitest')(
+    'run',
+    '--reporter=default',
+    `--reporter=${failures}`,
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...filters,
+  )
   if (!existsSync(report)) {
     console.error('millpond: vitest ended without a report')
     sums.failed += 1

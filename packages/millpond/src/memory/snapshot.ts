@@ -165,7 +165,7 @@ function parse(bytes: Buffer, codec: Codec): SnapshotRead {
   if (first === undefined || last === undefined || bodies.length < 2) throw new Damage('it ends too early')
   const meta = readMeta(parseJson(first))
   const end = parseJson(last)
-  if (!isRecord(end) || end['end'] !== bodies.length - 2) throw new Damage('its end is missing')
+  if (!isRecord(end) || end.end !== bodies.length - 2) throw new Damage('its end is missing')
   const entries: SnapshotEntry[] = []
   let skipped = 0
   for (const body of bodies.slice(1, -1)) {
@@ -218,8 +218,8 @@ function readEntry(body: Buffer, codec: Codec): SnapshotEntry | undefined {
 }
 
 function readMeta(value: unknown): SnapshotMeta {
-  if (!isRecord(value) || typeof value['savedAt'] !== 'number') throw new Damage('it does not say when it was saved')
-  return 'note' in value ? { savedAt: value['savedAt'], note: value['note'] } : { savedAt: value['savedAt'] }
+  if (!isRecord(value) || typeof value.savedAt !== 'number') throw new Damage('it does not say when it was saved')
+  return 'note' in value ? { savedAt: value.savedAt, note: value.note } : { savedAt: value.savedAt }
 }
 
 function jsonBytes(value: unknown): Buffer {

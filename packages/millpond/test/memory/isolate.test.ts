@@ -131,14 +131,14 @@ describe('isolate', () => {
     const kept = isolate(value).value as Record<string, unknown>
     expect(Object.keys(kept)).toEqual(['__proto__', 'a'])
     expect(Object.getPrototypeOf(kept)).toBe(Object.prototype)
-    expect(kept['polluted']).toBeUndefined()
+    expect(kept.polluted).toBeUndefined()
   })
 
   class User {
     readonly name = 'ann'
   }
   const cyclic: Record<string, unknown> = { list: [] }
-  ;(cyclic['list'] as unknown[]).push({ up: cyclic })
+  ;(cyclic.list as unknown[]).push({ up: cyclic })
   const named = Object.assign([1], { extra: 1 })
   const sparse = [1, 2, 3]
   delete sparse[1]

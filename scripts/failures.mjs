@@ -1,0 +1,54 @@
+// A reporter of Vitest that says at the very end what failed, a line each: whoever sees only the last lines of a log knows what to look at.
+// @ts-check
+import { relative } from 'node:path'
+import { root } from './prepare.mjs'
+
+/** @typedef {{ readonly message: string, readonly stacks?: readonly unknown[] }} Failure */
+/** @typedef {{ errors(): readonly Failure[] }} Suite */
+/** @typedef {{ readonly fullName: string, result(): { readonly errors?: readonly Failure[] | undefined } }} Test */
+/**
+ * @typedef {Suite & {
+ *   readonly moduleId: string
+ *   readonly children: { allSuites(): Iterable<Suite & { readonly fullName: string }>, allTests(state: 'failed'): Iterable<Test> }
+ * }} File
+ */
+
+export default class Failures {
+  /** @param {readonly File[]} files @param {readonly Failure[]} unhandled */
+  onTestRunEnd(files, unhandled) {
+    const lines = listFailures(files, unhandled)
+    if (lines.length > 0) console.error(`\nmillpond: what failed:\n${lines.join('\n')}`)
+  }
+}
+
+/**
+ * @param {readonly File[]} files @param {readonly Failure[]} unhandled errors that no test awaited
+ * @returns {string[]}
+ */
+export function listFailures(files, unhandled) {
+  /** @type {string[]} */
+  const lines = []
+  for (const file of files) {
+    const name = relative(root, file.moduleId)
+    for (const error of file.errors()) lines.push(`${name}: ${firstLine(error)}`)
+    for (const suite of file.children.allSuites())
+      for (const error of suite.errors()) lines.push(`${name} > ${suite.fullName}: ${firstLine(error)}`)
+    for (const test of file.children.allTests('failed'))
+      for (const error of test.result().errors ?? []) lines.push(`${name} > ${test.fullName}: ${firstLine(error)}`)
+  }
+  for (const error of unhandled) lines.push(`outside of any test${during(error)}: ${firstLine(error)}`)
+  return lines
+}
+
+/** @param {Failure} error */
+const firstLine = (error) => error.message.split('\n', 1)[0]
+
+/** Where Vitest knows what ran when the error came. @param {Failure} error */
+function during(error) {
+  /** @type {unknown} */
+  const name = Reflect.get(error, 'VITEST_TEST_NAME')
+  /** @type {unknown} */
+  const path = Reflect.get(error, 'VITEST_TEST_PATH')
+  if (typeof path !== 'string') return ''
+  return `, during ${relative(root, path)}${typeof name === 'string' ? ` > ${name}` : ''}`
+}
