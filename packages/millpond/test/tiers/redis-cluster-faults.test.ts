@@ -185,11 +185,11 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
         ),
       )
     }
+    // However slow the machine: less would prove little.
+    await until('enough reads and acks', () => reads > 500 && acks > 50, 30_000)
     running = false
     await load
     expect(wrong).toEqual([])
-    expect(reads).toBeGreaterThan(500)
-    expect(acks).toBeGreaterThan(50)
   }, 60_000)
 
   test('G6, T9: a killed master: its slots fail at once, others go on, the promoted replica is a new epoch', async () => {

@@ -5,9 +5,11 @@
 // takes its connection with it: nobody knows when that would be free again.
 import { createHash } from 'node:crypto'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { Call, withLimit } from './call.ts'
 import type { PostgresSettings } from './options.ts'
 import type { Access, PostgresClient, PostgresQuery } from './pool.ts'
 import { postgresSchema, SCHEMA_VERSION } from './schema.ts'
+import { isGone, isMissing, sqlState } from './sql-state.ts'
 
 export type Row = readonly (string | null)[]
 
@@ -284,68 +286,7 @@ export class Database {
   }
 }
 
-/** One statement on its way: its timer, and the connection that it holds. */
-class Call {
-  timer: ReturnType<typeof setTimeout> | undefined
-  client: PostgresClient | undefined
-  isOver = false
-
-  /** `false` when it was over already. A connection that is still held then is busy with a statement that was given up. */
-  end(): boolean {
-    if (this.isOver) return false
-    this.isOver = true
-    clearTimeout(this.timer)
-    this.release(true)
-    return true
-  }
-
-  release(destroy: boolean): void {
-    const { client } = this
-    this.client = undefined
-    client?.release(destroy)
-  }
-}
-
-function withLimit<T>(work: Promise<T>, ms: number, late?: (result: T) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let isOver = false
-    const timer = setTimeout(() => {
-      isOver = true
-      reject(new Error(`no answer within ${ms} ms`))
-    }, ms)
-    work.then(
-      (result) => {
-        clearTimeout(timer)
-        if (isOver) late?.(result)
-        else resolve(result)
-      },
-      (error: unknown) => {
-        clearTimeout(timer)
-        reject(error)
-      },
-    )
-  })
-}
-
 function asRow(row: unknown): Row {
   if (Array.isArray(row)) return row
   throw new TypeError('the client answered no row')
-}
-
-/** The five characters by which the server names an error; undefined when it was not the server that failed. */
-function sqlState(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
-  const code: unknown = Reflect.get(error, 'code')
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && Reflect.has(error, 'severity') ? code : undefined
-}
-
-/** No such schema, table or function. */
-function isMissing(state: string | undefined): boolean {
-  return state === '3F000' || state === '42P01' || state === '42883'
-}
-
-/** The connection is lost, the server ends, or it has become a standby: the next connection may find a better one. */
-function isGone(error: unknown): boolean {
-  const state = sqlState(error)
-  return state === undefined || state.startsWith('08') || /^57P0[1-5]$/.test(state) || state === '25006'
 }

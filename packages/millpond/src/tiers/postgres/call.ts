@@ -1,0 +1,46 @@
+// One statement on its way: its deadline, and the connection that it holds.
+import type { PostgresClient } from './pool.ts'
+
+/** Ends once, whatever comes first: the answer, the error or the deadline. */
+export class Call {
+  timer: ReturnType<typeof setTimeout> | undefined
+  client: PostgresClient | undefined
+  isOver = false
+
+  /** `false` when it was over already. A connection that is still held then is busy with a statement that was given up. */
+  end(): boolean {
+    if (this.isOver) return false
+    this.isOver = true
+    clearTimeout(this.timer)
+    this.release(true)
+    return true
+  }
+
+  release(destroy: boolean): void {
+    const { client } = this
+    this.client = undefined
+    client?.release(destroy)
+  }
+}
+
+/** Rejects when the work takes longer; what it brings then goes to `late`. */
+export function withLimit<T>(work: Promise<T>, ms: number, late?: (result: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let isOver = false
+    const timer = setTimeout(() => {
+      isOver = true
+      reject(new Error(`no answer within ${ms} ms`))
+    }, ms)
+    work.then(
+      (result) => {
+        clearTimeout(timer)
+        if (isOver) late?.(result)
+        else resolve(result)
+      },
+      (error: unknown) => {
+        clearTimeout(timer)
+        reject(error)
+      },
+    )
+  })
+}

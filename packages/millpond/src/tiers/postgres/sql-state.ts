@@ -1,0 +1,19 @@
+// What an error of the server says about the statement, the schema and the connection.
+
+/** The five characters by which the server names an error; undefined when it was not the server that failed. */
+export function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const code: unknown = Reflect.get(error, 'code')
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && Reflect.has(error, 'severity') ? code : undefined
+}
+
+/** No such schema, table or function. */
+export function isMissing(state: string | undefined): boolean {
+  return state === '3F000' || state === '42P01' || state === '42883'
+}
+
+/** The connection is lost, the server ends, or it has become a standby: the next connection may find a better one. */
+export function isGone(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === undefined || state.startsWith('08') || /^57P0[1-5]$/.test(state) || state === '25006'
+}
