@@ -188,6 +188,24 @@ describe('budgets', () => {
   })
 })
 
+describe('budgets of more than 4 GiB an entry', () => {
+  test.each(['adaptive', 'lru', 'sieve', 's3-fifo', 'w-tinylfu'] as const)('%s keeps to the entries', (policy) => {
+    for (const [maxBytes, maxEntries] of [
+      ['64gb', 10],
+      ['5gb', 1],
+    ] as const) {
+      const { store, near } = open({ maxBytes, maxEntries, policy, pressure: false })
+      for (let i = 0; i < 2_000; i++) {
+        near.set(`k${(i * 7919) % (maxEntries * 2)}`, entry(i))
+        const slot = near.find(`k${i % maxEntries}`)
+        if (slot >= 0) near.hit(slot)
+        expect(store.entries).toBeLessThanOrEqual(maxEntries)
+      }
+      expect(store.entries).toBe(maxEntries)
+    }
+  })
+})
+
 describe('an entry that is over before it is stored', () => {
   test('G21: is not kept where room is short, and `set` says so', () => {
     const { clock, near } = open({ maxEntries: 1 })

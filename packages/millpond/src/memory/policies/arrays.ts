@@ -7,9 +7,9 @@ export function grownBytes(old: Uint8Array<ArrayBuffer>, length: number): Uint8A
   return grown
 }
 
-export function grownWords(old: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
+export function grownNumbers(old: Float64Array<ArrayBuffer>, length: number): Float64Array<ArrayBuffer> {
   if (length <= old.length) return old
-  const grown = new Uint32Array(length)
+  const grown = new Float64Array(length)
   grown.set(old)
   return grown
 }

@@ -107,5 +107,5 @@ class S3Fifo implements Eviction {
   }
 }
 
-/** Entries must be read twice in a tenth of the cache to reach the rest. About 24 bytes per entry, 28 when weights count. */
+/** Entries must be read twice in a tenth of the cache to reach the rest. About 24 bytes per entry, 32 when weights count. */
 export const s3Fifo: EvictionFactory = ({ capacity, unit }) => new S3Fifo(capacity, unit === 'bytes')

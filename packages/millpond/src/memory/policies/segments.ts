@@ -1,14 +1,14 @@
 // Which list a slot is in, and what each list weighs: the bookkeeping that every policy with several queues needs.
-import { grownBytes, grownWords } from './arrays.ts'
+import { grownBytes, grownNumbers } from './arrays.ts'
 import { SlotLists } from './slot-lists.ts'
 
-/** Lists of slots with their weights. 9 bytes per slot when every weight is 1, 13 otherwise. */
+/** Lists of slots with their weights. 9 bytes per slot when every weight is 1, 17 otherwise. */
 export class Segments {
   readonly #lists: SlotLists
   readonly #weighed: boolean
   readonly #totals: Float64Array
   #of = new Uint8Array(0)
-  #weights = new Uint32Array(0)
+  #weights = new Float64Array(0)
 
   /** `weighed`: false when each entry weighs 1. */
   constructor(count: number, weighed: boolean) {
@@ -20,7 +20,7 @@ export class Segments {
   grow(slots: number): void {
     this.#lists.grow(slots)
     this.#of = grownBytes(this.#of, slots)
-    if (this.#weighed) this.#weights = grownWords(this.#weights, slots)
+    if (this.#weighed) this.#weights = grownNumbers(this.#weights, slots)
   }
 
   clear(): void {

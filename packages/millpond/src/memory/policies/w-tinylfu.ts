@@ -149,5 +149,5 @@ class WTinyLfu implements Eviction {
   }
 }
 
-/** Entries prove themselves in a window and then against the main area's oldest. About 15 bytes per entry, 19 when weights count. */
+/** Entries prove themselves in a window and then against the main area's oldest. About 15 bytes per entry, 23 when weights count. */
 export const wTinyLfu: EvictionFactory = ({ capacity, unit }) => new WTinyLfu(capacity, unit === 'bytes')
