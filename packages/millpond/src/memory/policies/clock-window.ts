@@ -19,6 +19,8 @@ const NONE = -1
 const COUNT = 3
 /** How many unread entries are compared where values differ: few enough to be cheap, and 8 found most of what 16 find. */
 const SAMPLE = 8
+/** How many entries that were read are passed at once, by the hand and in the window: some microseconds. */
+const MOST_STEPS = 256
 /** Entries of usual weight that the window may hold too many before it is made to shrink. */
 const SLACK = 3
 /** The frequency of a key that the sketch does not know: large entries shall not enter for nothing. */
@@ -104,10 +106,10 @@ export class ClockWindow {
     this.#hasRoom = false
     // The share was made smaller. A contest for each newcomer keeps the window as it is; one more entry must go each time until it fits.
     if (this.#windowExcess() * this.size > SLACK * (this.#windowWeight + this.#mainWeight)) this.#spill()
-    while (this.#windowExcess() > 0 || this.#mainCount === 0) {
+    for (let steps = 0; this.#windowExcess() > 0 || this.#mainCount === 0; steps++) {
       const candidate = this.#oldestInWindow()
       if (candidate === NONE) return this.#mainCount === 0 ? NONE : this.#evictMain(this.#leastWorth())
-      if (((this.marks[candidate] as number) & COUNT) === 0) return this.#contest(candidate)
+      if (((this.marks[candidate] as number) & COUNT) === 0 || steps === MOST_STEPS) return this.#contest(candidate)
       this.#countReads(candidate)
       this.#enterWindow(candidate)
     }
@@ -177,18 +179,28 @@ export class ClockWindow {
     return (this.#sketch.frequency(this.hashes[slot] as number) + NEVER_SEEN) * this.#worth.factor(slot)
   }
 
-  /** The first entry of the main area from the hand on that was not read; those passed over are counted and lose one read. */
+  /**
+   * The first entry of the main area from the hand on that was not read; those passed over are counted and lose one read. Where all of very
+   * many were read, the least read of them: nobody who sets one entry waits until the hand has been round.
+   */
   #atHand(): number {
-    for (;;) {
+    let least = NONE
+    let reads = COUNT + 1
+    for (let steps = 0; steps < MOST_STEPS; steps++) {
       const slot = this.#inMain.nextFrom(this.#hand)
       const mark = this.marks[slot] as number
       this.#hand = slot
       if ((mark & COUNT) === 0) return slot
+      if ((mark & COUNT) < reads) {
+        least = slot
+        reads = mark & COUNT
+      }
       if (slot === this.#defender) this.#defender = NONE
       this.marks[slot] = mark - (this.share === 0 ? mark & COUNT : 1)
       this.#sketch.count(this.hashes[slot] as number)
       this.#hand = slot + 1
     }
+    return least
   }
 
   #countReads(slot: number): void {

@@ -17,8 +17,10 @@ const ROUND_PER_ENTRY = 8
 const MEMORY = 0.75
 /** The lead that a rival must have, in parts of all requests ... */
 const MARGIN = 0.005
-/** ... and in standard deviations of the difference. */
+/** ... and in standard deviations of the difference, at the end of a round ... */
 const SIGMAS = 1
+/** ... or before it: a large cache that waited for its round to end would serve a burst of other traffic badly as long as it lasts. */
+const SURE_SIGMAS = 3
 
 export class Miniatures {
   readonly #caches: ClockWindow[]
@@ -73,7 +75,9 @@ export class Miniatures {
     if (held === this.#everybody) for (const { marks } of this.#caches) markRead(marks, id)
     else this.#ask(id, held)
     this.#requests++
-    return ++this.#sinceJudged >= ROUND_PER_ENTRY * Math.min(this.#capacity, MOST) && this.#judge()
+    const size = Math.min(this.#capacity, MOST)
+    if (++this.#sinceJudged >= ROUND_PER_ENTRY * size) return this.#endRound()
+    return this.#sinceJudged % size === 0 && this.#judge(SURE_SIGMAS)
   }
 
   #ask(id: number, held: number): void {
@@ -141,25 +145,34 @@ export class Miniatures {
     }
   }
 
-  #judge(): boolean {
-    const before = this.champion
-    if (this.#capacity !== Number.POSITIVE_INFINITY) this.champion = this.#best()
+  #endRound(): boolean {
+    const isOther = this.#judge(SIGMAS)
     this.#sinceJudged = 0
     this.#requests *= MEMORY
     for (let rival = 0; rival < this.#hits.length; rival++) {
       this.#hits[rival] = (this.#hits[rival] ?? 0) * MEMORY
-      this.#apart[rival] = this.champion === before ? (this.#apart[rival] ?? 0) * MEMORY : 0
+      this.#apart[rival] = (this.#apart[rival] ?? 0) * MEMORY
     }
-    return this.champion !== before
+    return isOther
   }
 
-  #best(): number {
+  /** True when another rival is the champion now. */
+  #judge(sigmas: number): boolean {
+    if (this.#capacity === Number.POSITIVE_INFINITY) return false
+    const best = this.#best(sigmas)
+    if (best === this.champion) return false
+    this.champion = best
+    this.#apart.fill(0)
+    return true
+  }
+
+  #best(sigmas: number): number {
     const own = this.#hits[this.champion] ?? 0
     let best = this.champion
     let most = 0
     for (let rival = 0; rival < this.#hits.length; rival++) {
       const ahead = (this.#hits[rival] ?? 0) - own
-      if (ahead <= most || ahead < MARGIN * this.#requests + SIGMAS * Math.sqrt(this.#apart[rival] ?? 0)) continue
+      if (ahead <= most || ahead < MARGIN * this.#requests + sigmas * Math.sqrt(this.#apart[rival] ?? 0)) continue
       best = rival
       most = ahead
     }

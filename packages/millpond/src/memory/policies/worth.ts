@@ -7,23 +7,29 @@ import { grownBytes } from './arrays.ts'
 /** Steps per doubling: an eighth of an octave is 9 %. */
 const WEIGHT_STEPS = 8
 const COST_STEPS = 4
-/** The code of a cost of one millisecond; 0 means unknown. */
+const UNKNOWN = 0
+/** The code of a cost of one millisecond. */
 const ONE_MS = 128
 /** One slow load shall not outweigh all that is read often: costs count up to this many steps from the usual. */
 const COST_REACH = 4 * COST_STEPS
 const LEARNING = 1 / 64
+/**
+ * Up to this many steps from the usual a cost counts as the usual, and beyond them only what is beyond: load times vary by themselves. On the
+ * traces, with load times of pure noise this wins back half of what they cost, and with load times that are the keys' own nothing is lost.
+ */
+const NOISE = COST_STEPS
 
 const WEIGHTS = Float64Array.from({ length: 256 }, (_, code) => 2 ** (code / WEIGHT_STEPS))
 const COSTS = Float64Array.from({ length: 2 * COST_REACH + 1 }, (_, step) => 2 ** ((step - COST_REACH) / COST_STEPS))
 
-/** 1 byte per slot when weights count, 1 more once load times are known. */
+/** 1 byte per slot when weights count, 1 more once load times differ. */
 export class Worth {
   readonly #weighed: boolean
   #slots = 0
   #weights = new Uint8Array(0)
   #costs = new Uint8Array(0)
   /** The code of the usual cost: the running mean of the logarithms. */
-  #usual = ONE_MS
+  #usual = UNKNOWN
 
   constructor(weighed: boolean) {
     this.#weighed = weighed
@@ -42,11 +48,16 @@ export class Worth {
 
   set(slot: number, weight: number, cost: number): void {
     this.setWeight(slot, weight)
+    const code = this.#costCode(cost)
     if (this.#costs.length === 0) {
-      if (cost <= 0) return
+      if (this.#isUsual(code)) return
       this.#costs = new Uint8Array(this.#slots)
     }
-    this.#costs[slot] = this.#costCode(cost)
+    this.#costs[slot] = code
+  }
+
+  #isUsual(code: number): boolean {
+    return code === UNKNOWN || Math.abs(Math.round(code - this.#usual)) <= NOISE
   }
 
   setWeight(slot: number, weight: number): void {
@@ -54,9 +65,9 @@ export class Worth {
   }
 
   #costCode(cost: number): number {
-    if (!(cost > 0)) return 0
+    if (!(cost > 0)) return UNKNOWN
     const code = Math.min(255, Math.max(1, Math.round(Math.log2(cost) * COST_STEPS) + ONE_MS))
-    this.#usual += (code - this.#usual) * LEARNING
+    this.#usual = this.#usual === UNKNOWN ? code : this.#usual + (code - this.#usual) * LEARNING
     return code
   }
 
@@ -67,10 +78,10 @@ export class Worth {
 
   /** Cost over weight, as a factor on the frequency. Unknown costs count as the usual one. */
   factor(slot: number): number {
-    const code = this.#costs.length > 0 ? (this.#costs[slot] ?? 0) : 0
-    if (code === 0) return 1 / this.weight(slot)
-    const steps = Math.round(code - this.#usual)
-    const within = Math.min(COST_REACH, Math.max(-COST_REACH, steps))
-    return (COSTS[within + COST_REACH] ?? 1) / this.weight(slot)
+    const code = this.#costs.length > 0 ? (this.#costs[slot] ?? UNKNOWN) : UNKNOWN
+    if (this.#isUsual(code)) return 1 / this.weight(slot)
+    const apart = Math.round(code - this.#usual)
+    const steps = Math.min(COST_REACH, Math.max(-COST_REACH, apart - Math.sign(apart) * NOISE))
+    return (COSTS[steps + COST_REACH] ?? 1) / this.weight(slot)
   }
 }

@@ -65,6 +65,12 @@ describe('miniatures', () => {
     }
   })
 
+  it('do not wait for the end of a round where a rival is better beyond doubt', () => {
+    const made = miniatures(20_000, 1)
+    feed(made, onward(20_000 * 6, 5000))
+    expect(SHARES[made.champion]).toBe(0)
+  })
+
   it('stay with their champion while nobody is clearly better', () => {
     const made = miniatures(1000, 1)
     feed(
@@ -203,6 +209,18 @@ describe('small parts', () => {
     worth.set(2, 100, 160)
     worth.set(3, 100, 0)
     expect(worth.factor(3)).toBe(worth.factor(1))
-    expect(worth.factor(2) / worth.factor(1)).toBeCloseTo(8, 5)
+    // Eight times the usual, of which twice is noise.
+    expect(worth.factor(2) / worth.factor(1)).toBeCloseTo(4, 5)
+  })
+
+  it('costs within a factor of two of the usual are the usual', () => {
+    const worth = new Worth(false)
+    worth.grow(4)
+    for (let i = 0; i < 1000; i++) worth.set(0, 1, 20)
+    worth.set(1, 1, 11)
+    worth.set(2, 1, 39)
+    worth.set(3, 1, 90)
+    expect([1, 2].map((slot) => worth.factor(slot))).toEqual([1, 1])
+    expect(worth.factor(3)).toBeGreaterThan(2)
   })
 })

@@ -106,6 +106,22 @@ function fixedWindow(share: number): Eviction {
   }
 }
 
+describe('a step of the adaptive policy', () => {
+  it.each([0, 0.12, 1])('passes a bounded number of entries, also where all of many were read: window %d', (share) => {
+    const policy = fixedWindow(share)
+    const driver = new EvictionDriver(policy, 20_001)
+    for (let key = 0; key < 20_000; key++) driver.add(hashOf(key))
+    const marks = policy.marks ?? new Uint8Array(0)
+    marks.fill(3)
+    for (let round = 0; round < 3; round++) {
+      driver.add(hashOf(20_000 + round))
+      const before = marks.slice()
+      expect(driver.victim()).toBeGreaterThanOrEqual(0)
+      expect(before.filter((mark, slot) => mark !== marks[slot]).length).toBeLessThan(1000)
+    }
+  })
+})
+
 describe('the sketch', () => {
   it('counts as a true count does while keys do not collide, through halvings and growth', () => {
     fc.assert(
