@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { policyByName } from 'millpond/memory'
 import { judgeColumns, measureReferences } from './hit-ratio/columns.ts'
 import { drawCurves } from './hit-ratio/curves.ts'
+import { measureLoadTimes } from './hit-ratio/load-times.ts'
 import { type Cell, COLUMNS, mean, measure, POLICIES, worstAgainstLru } from './hit-ratio/measure.ts'
 import { playSized, uniqueBytes } from './hit-ratio/sized.ts'
 import { type Trace, traceFiles } from './hit-ratio/trace.ts'
@@ -15,6 +16,7 @@ const HELP = `usage: npm run bench:hit-ratio -- DIR [options]
   --parts 0.5,1,2,5,10   sizes in percent of a trace's unique keys
   --entries 1000,5000    sizes in entries instead
   --bytes         a budget in parts of the unique bytes, for the traces that tell sizes: hits / bytes hit
+  --load-times    what it does to tell the policy how long loads take: pure noise, and times that are the keys' own
   --columns       whether each known policy hits as often as its reference does; exit code 1 when one does not
   --brief         a line per trace: the mean over the sizes
   --json          print the cells as JSON, nothing else
@@ -28,6 +30,7 @@ const { values, positionals } = parseArgs({
     entries: { type: 'string' },
     bytes: { type: 'boolean', default: false },
     columns: { type: 'boolean', default: false },
+    'load-times': { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     svg: { type: 'string' },
@@ -52,6 +55,10 @@ function bench(path: string): void {
   }
   if (values.columns) {
     compare(files)
+    return
+  }
+  if (values['load-times']) {
+    console.log(formatTable(measureLoadTimes(files, numbers(values.parts))))
     return
   }
   if (values.bytes) {

@@ -2,9 +2,21 @@
 import type { EvictionFactory } from 'millpond/memory'
 import type { Trace } from './trace.ts'
 
+export interface Play {
+  /** Changes the hashes of the keys. */
+  readonly seed?: number
+  readonly onHit?: (key: number) => void
+  /** How long loading a key takes this time, in milliseconds; 0 is "not told", the default. */
+  readonly loadTime?: (key: number) => number
+}
+
 /** Hits in percent of all requests, at most `capacity` entries. Each miss stores the key, as a cache in front of a source does. */
-export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: number, seed = 0x9e3779b9): number {
-  const { keys, unique } = trace
+export function hitRatio(
+  factory: EvictionFactory,
+  { keys, unique }: Trace,
+  capacity: number,
+  { seed = 0x9e3779b9, onHit, loadTime }: Play = {},
+): number {
   const policy = factory({ capacity, unit: 'entries' })
   const hashes = new Int32Array(capacity + 1)
   policy.grow(capacity + 1, hashes)
@@ -19,6 +31,7 @@ export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: numbe
     const slot = slotOf[key] ?? -1
     if (slot >= 0) {
       hits++
+      onHit?.(key)
       const mark = marks?.[slot]
       if (marks === undefined || mark === undefined || mark > limit) policy.hit(slot)
       else if (mark < limit) marks[slot] = mark + 1
@@ -28,7 +41,7 @@ export function hitRatio(factory: EvictionFactory, trace: Trace, capacity: numbe
     keyIn[free] = key
     const hash = hashOf(key ^ seed)
     hashes[free] = hash
-    policy.add(free, hash, 1, 0)
+    policy.add(free, hash, 1, loadTime?.(key) ?? 0)
     if (held < capacity) free = ++held
     else {
       free = policy.victim()

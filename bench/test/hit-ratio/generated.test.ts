@@ -53,7 +53,7 @@ describe('hit ratios on generated traffic', () => {
   it('a policy that knows its traffic does not depend on the seed of its hashes', () => {
     const [, trace] = traffic
     if (trace === undefined) throw new Error('no zipf')
-    const ratios = [1, 2, 3, 4].map((seed) => hitRatio(policyByName('adaptive'), trace, 500, seed))
+    const ratios = [1, 2, 3, 4].map((seed) => hitRatio(policyByName('adaptive'), trace, 500, { seed }))
     expect(Math.max(...ratios) - Math.min(...ratios)).toBeLessThan(1)
   })
 })
