@@ -164,9 +164,9 @@ export class Cache {
       byKey.set(encoded, id)
       return encoded
     })
-    const batch: BatchLoader = async (flights, signal) => {
+    const batch: BatchLoader = async (flights, context) => {
       const missing = flights.map((flight) => byKey.get(flight.key) as Id)
-      const loaded = await load(missing, { signal })
+      const loaded = await load(missing, context)
       return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
     }
     const landings = await this.#timed(readThroughMany(this.#space, keys, batch, policy, rest))

@@ -4,6 +4,7 @@ import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
+import { LateSignal } from './late-signal.ts'
 
 /** What a flight came to; `found` is undefined when there is nothing. */
 export interface Landing {
@@ -38,8 +39,8 @@ export class Flight {
   onOutdated: (() => void) | undefined
   waiters = 0
   landing: Promise<Landing> = LANDED_EMPTY
-  /** Made when somebody asks for its signal: most flights land before they come to a loader. */
-  #controller: AbortController | undefined
+  /** Fires at the hard timeout, and when the last waiter has left. */
+  readonly givenUp = new LateSignal()
 
   constructor(owner: object, key: string, asOf: Position, clock: Pick<Clock, 'monotonic' | 'now'>) {
     this.owner = owner
@@ -52,17 +53,6 @@ export class Flight {
   /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
   age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
     return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.startedWall)
-  }
-
-  /** The loader's: fires at the hard timeout, and when the last waiter has left. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    return this.#controller.signal
-  }
-
-  abort(reason: unknown): void {
-    this.#controller ??= new AbortController()
-    this.#controller.abort(reason)
   }
 
   /** Later reads must not join it, and its result is not stored. */
@@ -80,7 +70,7 @@ export class Flight {
     } catch (error) {
       if (signal?.aborted && this.waiters === 1 && !this.isBackground) {
         this.outdate()
-        this.abort(error)
+        this.givenUp.fire(error)
       }
       throw error
     } finally {

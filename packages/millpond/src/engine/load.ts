@@ -53,7 +53,7 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
   const context: Cargo['context'] = {
     key,
     get signal() {
-      return flight.signal
+      return flight.givenUp.signal
     },
     ttlMs: undefined,
     addTags: (...tags) => {

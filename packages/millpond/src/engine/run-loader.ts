@@ -1,7 +1,8 @@
 // Running a loader: inside its flight, until it answers, its hard timeout is over, or nobody waits any more.
 import { MillpondError, show } from '../core/errors.ts'
 import type { LoadPolicy } from '../core/options.ts'
-import { abortable, type Flight, insideFlight } from './flights.ts'
+import { type Flight, insideFlight } from './flights.ts'
+import { LateSignal } from './late-signal.ts'
 import type { Space } from './space.ts'
 
 /** What a loader is given. */
@@ -16,8 +17,8 @@ export interface LoadContext {
   setTtl(ms: number): void
 }
 
-/** Loads the values of several flights at once, in their order; `undefined` means "do not store". */
-export type BatchLoader = (flights: readonly LoadContext[], signal: AbortSignal) => Promise<readonly unknown[]>
+/** Loads the values of several flights at once, in their order; `undefined` means "do not store". The signal fires when all are given up. */
+export type BatchLoader = (flights: readonly LoadContext[], batch: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
 
 /** A flight that needs its loader, and what that is given. */
 export interface Loading {
@@ -34,29 +35,34 @@ export async function runLoader(
 ): Promise<readonly unknown[]> {
   const first = cargos[0]
   if (first === undefined) return []
-  const signal = cargos.length === 1 ? first.flight.signal : allAborted(cargos)
-  const work = insideFlight(first.flight, async () =>
-    loader(
-      cargos.map(({ context }) => context),
-      signal,
-    ),
+  const givenUp = cargos.length === 1 ? first.flight.givenUp : allGivenUp(cargos)
+  const contexts = cargos.map(({ context }) => context)
+  const work = untilGivenUp(
+    insideFlight(first.flight, async () => loader(contexts, givenUp)),
+    givenUp,
   )
-  const gaveUp = abortable(work, signal)
-  if (policy.hardMs === Number.POSITIVE_INFINITY) return gaveUp
-  return withHardTimeout(space, cargos, gaveUp, policy.hardMs)
+  if (policy.hardMs === Number.POSITIVE_INFINITY) return work
+  return withHardTimeout(space, cargos, work, policy.hardMs)
+}
+
+function untilGivenUp<T>(work: Promise<T>, givenUp: LateSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    givenUp.listen((cause) => reject(new MillpondError('ABORTED', 'the caller gave up waiting', { cause })))
+    work.then(resolve, reject)
+  })
 }
 
 /** A batch is given up when the waiters of all its keys have left. */
-function allAborted(cargos: readonly Loading[]): AbortSignal {
-  const all = new AbortController()
+function allGivenUp(cargos: readonly Loading[]): LateSignal {
+  const all = new LateSignal()
   let left = cargos.length
   for (const { flight } of cargos) {
-    flight.signal.addEventListener('abort', () => {
+    flight.givenUp.listen((reason) => {
       left--
-      if (left === 0) all.abort(flight.signal.reason)
+      if (left === 0) all.fire(reason)
     })
   }
-  return all.signal
+  return all
 }
 
 function withHardTimeout<T>(space: Space, cargos: readonly Loading[], work: Promise<T>, ms: number): Promise<T> {
@@ -67,7 +73,7 @@ function withHardTimeout<T>(space: Space, cargos: readonly Loading[], work: Prom
         `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
       )
       reject(error)
-      for (const { flight } of cargos) flight.abort(error)
+      for (const { flight } of cargos) flight.givenUp.fire(error)
     }
     const cancel = space.clock.after(ms, giveUp, true)
     work.then(resolve, reject).finally(cancel)

@@ -1,0 +1,31 @@
+// A signal whose `AbortSignal` is made when somebody asks for it: that costs a fifth of a load, and few loaders look at theirs.
+
+export class LateSignal {
+  #controller: AbortController | undefined
+  #isFired = false
+  #reason: unknown
+  #listener: ((reason: unknown) => void) | undefined
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#isFired) this.#controller.abort(this.#reason)
+    }
+    return this.#controller.signal
+  }
+
+  /** The first time counts. */
+  fire(reason: unknown): void {
+    if (this.#isFired) return
+    this.#isFired = true
+    this.#reason = reason
+    this.#controller?.abort(reason)
+    this.#listener?.(reason)
+  }
+
+  /** Calls back once, at once where it has fired. There is one listener, the last. */
+  listen(listener: (reason: unknown) => void): void {
+    this.#listener = listener
+    if (this.#isFired) listener(this.#reason)
+  }
+}
