@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { createCache, memory } from 'millpond'
 import { TTL_MS } from './subjects.ts'
 
-export const AWAITED_ROWS = ['getOrSet hit prebuilt', 'getOrSet hit fresh', 'getOrSet hit, object', 'set'] as const
+export const AWAITED_ROWS = ['getOrSet hit prebuilt', 'getOrSet hit fresh', 'getOrSet hit, object', 'getOrSet miss', 'set'] as const
 export type AwaitedRow = (typeof AWAITED_ROWS)[number]
 
 interface AwaitedSubject {
@@ -126,7 +126,10 @@ export async function runAwaited(name: string): Promise<{ row: AwaitedRow; ns: n
   ]
   for (const [i, key] of keys.entries())
     await subject.set(key, { id: i, name: `name ${i}`, roles: ['viewer', 'manager'], address: { city: 'x', zip: i } })
+  let next = 2_000_000
+  const read = async (): Promise<unknown> => 'a value from the source'
   samples.push({ row: 'getOrSet hit, object', ns: await measureAwaited((i) => subject.getOrSet(keys[i % CAPACITY] as string, load)) })
+  samples.push({ row: 'getOrSet miss', ns: await measureAwaited(() => subject.getOrSet(`user:profile:${next++}`, read)) })
   return samples
 }
 

@@ -1,4 +1,4 @@
-// A signal whose `AbortSignal` is made when somebody asks for it: that costs a fifth of a load, and few loaders look at theirs.
+// A signal whose `AbortSignal` is made when somebody asks for it: making one is among the dearest parts of a load, and few loaders look at theirs.
 
 export class LateSignal {
   #controller: AbortController | undefined
