@@ -17,8 +17,8 @@ export interface MemoryOptions {
   /** Who leaves when the tier is full. Default: `adaptive`. */
   readonly policy?: PolicyName | EvictionFactory
   /**
-   * The share of the heap's limit beyond which the tier gives memory back (0.5 to 0.98), until there is room again; `false` never.
-   * Default: 0.85.
+   * The share of the heap's limit, or of what the machine or container has for heap and bytes beside it, beyond which the tier gives memory
+   * back (0.5 to 0.98), until there is room again; `false` never. Default: 0.85.
    */
   readonly pressure?: number | false
   /** How long this tier keeps an entry, as a share of the entry's TTL: above 0, up to 1. Default: 1. */

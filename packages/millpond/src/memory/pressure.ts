@@ -1,11 +1,14 @@
-// Gives memory back when the heap nears its limit, and takes it again when there is room.
-import { getHeapStatistics } from 'node:v8'
+// Gives memory back when the heap or the machine's memory nears its limit, and takes it again when there is room.
+import { totalmem } from 'node:os'
+import { getHeapStatistics, type HeapInfo } from 'node:v8'
 import type { Clock } from '../core/contracts.ts'
 
-/** Bytes the heap uses, garbage included, and the most it may use. */
+/** Bytes in use, garbage included, and the most that may be. */
 export interface Heap {
   readonly used: number
   readonly limit: number
+  /** The most that values may take, on the heap and beside it; `limit` when absent. */
+  readonly most?: number
 }
 
 const CHECK_MS = 1000
@@ -20,8 +23,26 @@ const SLACK = 0.1
 const YOUNG = 48 * 2 ** 20
 
 export function readHeap(): Heap {
-  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
-  return { used, limit: Math.max(limit - YOUNG, limit / 2) }
+  return heapOf(getHeapStatistics(), machineBytes())
+}
+
+/**
+ * Two things can run short: the heap, and the machine's memory, where bytes (Buffers, typed arrays) lie beside the heap. The one that is nearer to
+ * its end counts, told in bytes of the heap.
+ */
+export function heapOf(
+  { used_heap_size, heap_size_limit, external_memory }: Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit' | 'external_memory'>,
+  machine: number,
+): Heap {
+  const limit = Math.max(heap_size_limit - YOUNG, heap_size_limit / 2)
+  const share = Math.max(used_heap_size / limit, (used_heap_size + external_memory) / machine)
+  return { used: share * limit, limit, most: Math.max(limit, machine) }
+}
+
+/** What the container allows, or what there is. */
+function machineBytes(): number {
+  const allowed = process.constrainedMemory()
+  return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem()
 }
 
 /**
@@ -34,6 +55,7 @@ export class Pressure {
   readonly #clock: Clock
   readonly #onTime: () => void
   #limit = Infinity
+  #most = Infinity
   #written = 0
   #checkAfter = 0
   #lowest = Infinity
@@ -66,9 +88,9 @@ export class Pressure {
     return bytes > this.#limit / 32
   }
 
-  /** No heap could hold so much: a limit up there limits nothing. */
+  /** No process could hold so much: a limit up there limits nothing. */
   isBeyond(bytes: number): boolean {
-    return bytes > this.#limit
+    return bytes > this.#most
   }
 
   /** Counts what was written; `true` when it is time to ask for a verdict. */
@@ -79,10 +101,11 @@ export class Pressure {
 
   /** By what the budget must be multiplied; 1 to leave it. */
   verdict(): number {
-    const { used, limit } = this.#heap()
+    const { used, limit, most = limit } = this.#heap()
     const now = this.#clock.monotonic()
     this.#written = 0
     this.#limit = limit
+    this.#most = most
     this.#checkAfter = limit * CHECK_SHARE
     const collected = used < this.#lowest
     this.#lowest = Math.min(this.#lowest, used)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { NearEntry, Reason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, memory } from '../../src/memory/index.ts'
 import { resolveMemoryOptions } from '../../src/memory/options.ts'
+import { heapOf, readHeap } from '../../src/memory/pressure.ts'
 import { MemoryStore } from '../../src/memory/store.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { seededRandom } from '../../src/testing/random.ts'
@@ -304,6 +305,16 @@ describe('memory pressure', () => {
     for (let i = 0; i < 1_000; i++) near.set(`heavy${i}`, entry('x'.repeat(2_000)))
     expect(store.entries).toBe(1_000)
     expect(near.set('heaviest', entry('x'.repeat(1_000_000)))).toBe(true)
+  })
+
+  test('bytes beside the heap count against what the machine, or the container, has', () => {
+    const stats = (used: number, external: number) => ({ used_heap_size: used, heap_size_limit: 500e6, external_memory: external })
+    const share = ({ used, limit }: { used: number; limit: number }): number => used / limit
+    expect(share(heapOf(stats(100e6, 300e6), 500e6))).toBeCloseTo(0.8)
+    expect(share(heapOf(stats(400e6, 0), 64e9))).toBeGreaterThan(0.8)
+    expect(share(heapOf(stats(100e6, 300e6), 64e9))).toBeLessThan(0.3)
+    expect(readHeap().used).toBeGreaterThan(0)
+    expect(readHeap().used).toBeLessThan(readHeap().limit)
   })
 
   test('gives the dead first', () => {
