@@ -1,6 +1,8 @@
 // Reading from and writing to the far tiers: fastest first, the batch is the only path, nothing is believed that the ledger does not confirm.
+import { isDeepStrictEqual } from 'node:util'
 import type { CommitItem, Near, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
+import type { Flight } from './flights.ts'
 import type { Found } from './found.ts'
 import { type FarTier, handOut, inBackground, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
@@ -101,8 +103,10 @@ function believe(space: Space, far: FarTier, key: string, stored: Stored, now: n
 /** Copies an entry that has just been believed to memory and to the tiers above the one that had it, once it was read often enough there. */
 function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): void {
   const far = space.far[depth]
-  if (far === undefined || !isDue(space, far, entry.key)) return
-  if (space.near !== undefined) promoteNear(space, space.near, entry, now)
+  if (far === undefined) return
+  const isWanted = isDue(space, far, entry.key)
+  if (space.near !== undefined) promoteNear(space, space.near, entry, isWanted, now)
+  if (!isWanted) return
   for (let above = 0; above < depth; above++) {
     const to = space.far[above]
     if (to === undefined || !to.enabled) continue
@@ -115,16 +119,34 @@ function promote(space: Space, depth: number, entry: Found, stored: Stored, now:
 }
 
 /**
- * What memory holds and may serve came later in this process than the read whose answer is here now: going back would break monotonic reads. But an
- * answer of a later position is newer whatever came first: its readers have seen it, so nobody may see the one that is held any more.
+ * A read comes here when memory has nothing to serve: what it may serve now came while this answer was on its way. Where the two differ, readers may
+ * have seen both, and memory keeps neither: see `wary.ts`. With a ledger of this process alone nothing is unheard, and what is valid is the latest.
  */
-function promoteNear(space: Space, near: Near, entry: Found, now: number): void {
+function promoteNear(space: Space, near: Near, entry: Found, isWanted: boolean, now: number): void {
   const { key } = entry
-  const { view } = space.ledger
+  const { ledger, wary } = space
+  if (entry.freshUntil > now) space.flights.overlap(key)
   const held = near.find(key)
-  const isHeldNewest = held >= 0 && near.asOf(held) >= entry.asOf.seq
-  if (isHeldNewest && near.freshUntil(held) > now && view.judge(key, near.tags(held), near.asOf(held)) === 'valid') return
-  putNear(space, near, held, entry, entry.asOf.seq, 0, now)
+  if (held < 0 || near.freshUntil(held) <= now || ledger.view.judge(key, near.tags(held), near.asOf(held)) !== 'valid') {
+    if (isWanted && !wary.isOf(key, ledger)) putNear(space, near, entry, entry.asOf.seq, 0, now)
+  } else if (!ledger.isLocal && !holds(near, key, entry.value)) {
+    near.drop(key, 'replaced')
+    wary.mark(key, ledger)
+  }
+}
+
+function holds(near: Near, key: string, value: unknown): boolean {
+  const slot = near.find(key)
+  return slot >= 0 && isDeepStrictEqual(near.value(slot), value)
+}
+
+/** Puts a loaded value into memory, unless another one was shown while it was on its way: see `wary.ts`. */
+export function landNear(space: Space, entry: Owned, flight: Flight, cost: number): void {
+  const { near, ledger } = space
+  if (near === undefined) return
+  if (ledger.isLocal) storeNear(space, entry, flight.asOf, cost)
+  else if (flight.isOverlapped && !holds(near, entry.key, entry.value)) near.drop(entry.key, 'replaced')
+  else putNear(space, near, entry, flight.asOf.seq, cost, space.clock.now())
 }
 
 function isDue(space: Space, far: FarTier, key: string): boolean {
@@ -142,20 +164,22 @@ function isDue(space: Space, far: FarTier, key: string): boolean {
 /** An entry with a value that nobody else will ever change. */
 type Owned = Omit<Found, 'asOf' | 'tier'>
 
-/** Puts an entry into memory unless the ledger has moved past it. Answers whether it is there. */
+/**
+ * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can tell which of the two is newer,
+ * so that neither stays. Answers whether it is there.
+ */
 export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0): boolean {
   const { near, ledger } = space
   if (near === undefined || ledger.view.judgeAt(entry.key, entry.tags, asOf) === 'void') return false
-  return putNear(space, near, near.find(entry.key), entry, asOf.seq, cost, space.clock.now())
-}
-
-/** Where memory holds an entry of a later position, nobody can tell which of the two is newer, so that neither stays. */
-function putNear(space: Space, near: Near, held: number, entry: Owned, asOf: number, cost: number, now: number): boolean {
-  if (held >= 0 && near.asOf(held) > asOf) {
-    if (!space.ledger.isLocal) near.drop(entry.key, 'replaced')
+  const held = near.find(entry.key)
+  if (held >= 0 && near.asOf(held) > asOf.seq) {
+    if (!ledger.isLocal) near.drop(entry.key, 'replaced')
     return false
   }
-  if (space.flights.isWary(entry.key, space.clock)) return false
+  return !space.wary.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, space.clock.now())
+}
+
+function putNear(space: Space, near: Near, entry: Owned, asOf: number, cost: number, now: number): boolean {
   const until = keepUntil(space.nearKeep, entry, now)
   const isolated = entry.isolated ?? space.own(entry.value)
   return near.set(entry.key, {

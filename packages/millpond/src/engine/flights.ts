@@ -31,6 +31,8 @@ export class Flight {
   isOutdated = false
   /** A refresh behind a stale value: it goes on when nobody waits. */
   isBackground = false
+  /** While it was on its way, somebody was given another value of its key, which may be newer. */
+  isOverlapped = false
   /** Loaded while the ledger did not answer: joinable for a moment after its end, stored nowhere. */
   isProvisional = false
   /** What some tier still had, expired, when the flight passed by. */
@@ -93,17 +95,13 @@ export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   })
 }
 
-/** The most errors that are remembered at a time, and the most keys of which reads are wary. */
+/** The most errors that are remembered at a time. */
 const MAX_FAILURES = 10_000
-const MAX_WARY = 10_000
-/** As long as an acked change may go unheard (400 ms), and some time for its writer to get the ack. */
-const WARY_MS = 1000
 
 /** The flights of one space, by key. */
 export class Flights {
   readonly loads = new Map<string, Flight>()
   readonly #failures = new Map<string, { readonly error: unknown; readonly until: number }>()
-  readonly #wary = new Map<string, number>()
 
   /** Keeps a loader's error until a moment on the monotonic clock. */
   remember(key: string, error: unknown, until: number): void {
@@ -128,23 +126,10 @@ export class Flights {
     flight.fallback = undefined
   }
 
-  /**
-   * Somebody was given a value of the key that no tier keeps, by a load that an invalidation had overtaken; a load that began later may have read
-   * the source earlier, and have stored what it found. Nobody must see that one afterwards, unless it is still the latest: for a moment reads of
-   * the key ask the ledger first, and memory does not hold it.
-   */
-  beWary(key: string, now: number): void {
-    if (this.#wary.size >= MAX_WARY) this.#wary.clear()
-    this.#wary.set(key, now + WARY_MS)
-  }
-
-  /** `clock` is read only where some key is. */
-  isWary(key: string, clock: Pick<Clock, 'monotonic'>): boolean {
-    const until = this.#wary.size === 0 ? undefined : this.#wary.get(key)
-    if (until === undefined) return false
-    if (until > clock.monotonic()) return true
-    this.#wary.delete(key)
-    return false
+  /** Somebody is given a value of the key that this flight has not brought. */
+  overlap(key: string, by?: Flight): void {
+    const flight = this.loads.get(key)
+    if (flight !== undefined && flight !== by) flight.isOverlapped = true
   }
 
   outdate(key: string): void {

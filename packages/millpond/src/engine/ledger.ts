@@ -77,6 +77,8 @@ export class Ledger {
   #sending = false
   #isOutboxRead = false
   #generation = 0
+  #asked = 0
+  #heard = 0
   #reportedAt = Number.NEGATIVE_INFINITY
   #reported = -1
 
@@ -96,6 +98,16 @@ export class Ledger {
   /** Invalidations that have not reached the store yet. */
   get pending(): number {
     return this.#pending.length
+  }
+
+  /** Questions sent so far; a step of our own is one, as its answer says where the ledger is. */
+  get asked(): number {
+    return this.#asked
+  }
+
+  /** The last of them that was answered and left nothing unknown: what was acked before it was sent is applied. */
+  get heard(): number {
+    return this.#heard
   }
 
   /** May memory be believed now? Reads two clocks, on purpose. */
@@ -130,6 +142,14 @@ export class Ledger {
     return this.#next
   }
 
+  /** Waits for the answer to a question that was sent later than the first `asked`. `false`: the store does not answer. */
+  async hear(asked: number): Promise<boolean> {
+    this.#used = true
+    if (this.#up && this.#question !== undefined) await this.#question
+    if (this.#up && this.#heard <= asked) await (this.#question ?? this.#ask())
+    return this.#heard > asked && this.trusted()
+  }
+
   /**
    * Moves the number. Applied to the view before this returns.
    * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; the targets are kept in this process, and
@@ -138,9 +158,11 @@ export class Ledger {
   async advance(change: Change, isDurable = false): Promise<Outcome> {
     const { store, namespace, outbox } = this.#options
     if (store === undefined) return { ...this.#advanceLocally(change), isApplied: true }
+    const question = ++this.#asked
     try {
       const advanced = await this.#withTimeout(store.advance(namespace, change), 'advance')
       if (!this.#applyOwn(change, advanced)) await this.refresh()
+      else if (this.view.last >= advanced.position.seq) this.#noteHeard(question)
       return { ...advanced, isApplied: true }
     } catch (error) {
       const kept = this.#keep(change)
@@ -220,11 +242,13 @@ export class Ledger {
       if (this.#pending.length > 0) await this.#sendPending(store)
       const sentMonotonic = clock.monotonic()
       const sentWall = clock.now()
+      const question = ++this.#asked
       const generation = this.#generation
       const from = this.#started ? { epoch: this.view.epoch, seq: this.view.last } : undefined
       const answer = await this.#withTimeout(store.pull(namespace, from), 'pull')
       if (generation !== this.#generation) return false
       this.#apply(answer)
+      this.#noteHeard(question)
       this.#askedMonotonic = sentMonotonic
       this.#askedWall = sentWall
       this.#markUp(store)
@@ -234,6 +258,11 @@ export class Ledger {
       this.#markDown(error)
       return false
     }
+  }
+
+  /** Answers may come in another order than the questions. */
+  #noteHeard(question: number): void {
+    if (question > this.#heard) this.#heard = question
   }
 
   #apply(answer: Snapshot | Tail): void {

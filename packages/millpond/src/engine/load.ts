@@ -4,7 +4,7 @@ import { checkTags } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import type { MissCause } from './counters.ts'
 import { tagsWithDependencies } from './dependencies.ts'
-import { commitFar, readFar, storeNear } from './far.ts'
+import { commitFar, landNear, readFar } from './far.ts'
 import { currentFlight, Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
 import { type Leases, leaseAll, NO_LEASES, releaseLease, renewLeases } from './leases.ts'
@@ -215,10 +215,14 @@ function land(
     tier: 'loader',
   }
   const landing = landingOf(space, found)
+  if (!space.ledger.isLocal) {
+    space.wary.mark(flight.key, space.ledger)
+    space.flights.overlap(flight.key, flight)
+  }
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
   if (mayStore && !isTrusted) flight.isProvisional = true
   else if (mayStore && !flight.isOutdated && space.ledger.view.judgeAt(flight.key, found.tags, flight.asOf) === 'valid') {
-    storeNear(space, found, flight.asOf, cost)
+    landNear(space, found, flight, cost)
     if (space.far.length > 0) {
       const committed = commitFar(space, flight.key, found, flight.asOf, lease).finally(() => releaseLease(space, flight, lease))
       inBackground(space, 'commit of a loaded entry', committed)
@@ -227,10 +231,7 @@ function land(
     return
   }
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
-  if (!space.ledger.isLocal) {
-    space.near?.drop(flight.key, 'replaced')
-    if (flight.isOutdated) space.flights.beWary(flight.key, space.clock.monotonic())
-  }
+  if (!space.ledger.isLocal) space.near?.drop(flight.key, 'replaced')
   releaseLease(space, flight, lease)
   cargo.resolve(landing)
 }

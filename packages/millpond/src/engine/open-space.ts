@@ -9,6 +9,7 @@ import { Ledger } from './ledger.ts'
 import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
 import { LineHistory } from './tombstones.ts'
+import { Wary } from './wary.ts'
 
 /** What all namespaces of a cache share. */
 export interface SpaceParts
@@ -19,6 +20,7 @@ export interface SpaceParts
     | 'near'
     | 'ledger'
     | 'flights'
+    | 'wary'
     | 'counters'
     | 'delays'
     | 'coalescing'
@@ -83,6 +85,7 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     far: parts.far,
     ledger,
     flights: new Flights(),
+    wary: new Wary(),
     codec: parts.codec,
     clock: parts.clock,
     events: parts.events,

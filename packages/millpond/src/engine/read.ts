@@ -62,11 +62,14 @@ export interface Demand {
 }
 
 /** Makes the view as new as the call demands, at once where it is. `false`: the ledger does not answer, so no copy may be believed. */
-export function makeReady(space: Space, { consistency, after }: Demand): true | Promise<boolean> {
-  if (consistency === 'strong') return space.ledger.refresh()
+export function makeReady(space: Space, keys: readonly string[], { consistency, after }: Demand): true | Promise<boolean> {
+  const { ledger, wary } = space
+  if (consistency === 'strong') return ledger.refresh()
+  const mark = keys.reduce((latest, key) => Math.max(latest, wary.markOf(key)), -1)
+  if (ledger.heard <= mark) return after === undefined ? ledger.hear(mark) : ledger.refresh()
   const seen = after === undefined ? undefined : decodeToken(after)?.get(space.prefix)
-  if (seen !== undefined) return space.ledger.reach(seen)
-  return space.ledger.trusted() || space.ledger.ensure()
+  if (seen !== undefined) return ledger.reach(seen)
+  return ledger.trusted() || ledger.ensure()
 }
 
 /** What belongs to one call, beside its policy. */
@@ -81,10 +84,9 @@ export async function readThrough(space: Space, key: string, loader: BatchLoader
 }
 
 /** One key needs none of the lists that a batch does. */
-async function land(space: Space, key: string, loader: BatchLoader, asked: LoadPolicy, call: Call): Promise<Landing> {
-  const policy = space.flights.isWary(key, space.clock) ? warily(asked) : asked
+async function land(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<Landing> {
   const began = space.clock.monotonic()
-  const ready = makeReady(space, { consistency: policy.consistency, after: call.after })
+  const ready = makeReady(space, [key], { consistency: policy.consistency, after: call.after })
   const gate = openGate(space, policy, call, began, ready === true || (await ready))
   const again: Again = () => land(space, key, loader, policy, call)
   const here = fromMemory(space, key, loader, policy, gate) ?? fromFlight(space, key, gate, policy, call.signal, again)
@@ -92,9 +94,6 @@ async function land(space: Space, key: string, loader: BatchLoader, asked: LoadP
   if (space.dependencies === 'tracked') noteRead(space, key, landing.found?.tags)
   return confirm(space, key, landing, gate.joinedAt, again)
 }
-
-/** As for who must see the latest: see `Flights.beWary`. */
-const warily = <D extends Demand>(demand: D): D => ({ ...demand, consistency: 'strong' })
 
 /** For a caller that another flight or memory cannot serve. */
 function awaitNew(
@@ -114,12 +113,11 @@ export async function readThroughMany(
   space: Space,
   keys: readonly string[],
   loader: BatchLoader,
-  asked: LoadPolicy,
+  policy: LoadPolicy,
   call: Call,
 ): Promise<Landing[]> {
-  const policy = keys.some((key) => space.flights.isWary(key, space.clock)) ? warily(asked) : asked
   const began = space.clock.monotonic()
-  const ready = makeReady(space, { consistency: policy.consistency, after: call.after })
+  const ready = makeReady(space, keys, { consistency: policy.consistency, after: call.after })
   const gate = openGate(space, policy, call, began, ready === true || (await ready))
   const again: Again = (key) => land(space, key, loader, policy, call)
   const landings = new Map<string, Landing | Promise<Landing>>()
@@ -197,7 +195,7 @@ function fromFlight(
 ): Promise<Landing> | undefined {
   const flight = space.flights.loads.get(key)
   if (flight === undefined || flight.isOutdated || movedSince(space, flight, gate.joinedAt)) return undefined
-  if (flight.startedAt < gate.notBefore || (!gate.isReachable && flight.age(space.clock) >= PROVISIONAL_MS)) {
+  if (flight.startedAt < gate.notBefore || (!gate.isReachable && (flight.isOverlapped || flight.age(space.clock) >= PROVISIONAL_MS))) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
     return flight.isProvisional ? undefined : afterIts(flight, again)
   }
@@ -257,9 +255,8 @@ function confirm(space: Space, key: string, landing: Landing, joinedAt: number, 
 const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
 
 /** Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. */
-export async function readTiers(space: Space, keys: readonly string[], asked: Demand): Promise<(Found | undefined)[]> {
-  const demand = keys.some((key) => space.flights.isWary(key, space.clock)) ? warily(asked) : asked
-  const ready = makeReady(space, demand)
+export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<(Found | undefined)[]> {
+  const ready = makeReady(space, keys, demand)
   const isReachable = ready === true || (await ready)
   const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
   const found: (Found | undefined)[] = []
@@ -310,7 +307,8 @@ export function inMemory(space: Space, key: string, slot: number): Found | undef
 /** What was loaded a moment ago while the ledger did not answer. */
 async function provisional(space: Space, key: string): Promise<Found | undefined> {
   const flight = space.flights.loads.get(key)
-  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.age(space.clock) >= PROVISIONAL_MS) return undefined
+  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.isOverlapped) return undefined
+  if (flight.age(space.clock) >= PROVISIONAL_MS) return undefined
   const { found, read } = await flight.landing
   return found === undefined ? undefined : { ...found, value: read() }
 }

@@ -12,6 +12,7 @@ import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { LineHistory, Tombstones } from './tombstones.ts'
+import type { Wary } from './wary.ts'
 
 /** A far tier with what the engine must know to use it. */
 export interface FarTier {
@@ -42,6 +43,7 @@ export interface Space {
   readonly far: readonly FarTier[]
   readonly ledger: Ledger
   readonly flights: Flights
+  readonly wary: Wary
   readonly codec: Codec
   readonly clock: Clock
   readonly events: Events
