@@ -8,12 +8,14 @@ export interface Defect {
   readonly program: Simulation
   /** Changes to a copy of the source. */
   readonly patches?: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
-  /** Changes to what the engine stands on. */
+  /** Changes to what the engine stands on: the defect itself, or beside `patches` what brings it out. */
   readonly wrapTier?: NonNullable<SimulationParts['wrapTier']>
   readonly wrapClock?: NonNullable<SimulationParts['wrapClock']>
 }
 
 const load = { do: 'getOrSet', key: 'a' } as const
+const get: LaneStep = { do: 'get', key: 'a' }
+const peek: LaneStep = { do: 'peek', key: 'a' }
 const forgetOther: LaneStep = { do: 'forget', key: 'b' }
 const write = (tell: 'delete' | 'set' | 'tag' | 'clear'): LaneStep => ({ do: 'write', key: 'a', tell })
 const wait = (ms: number): LaneStep => ({ do: 'wait', ms })
@@ -51,6 +53,9 @@ function withLedger(change: (ledger: LedgerStore, tier: Tier, clock: FakeClock) 
   return (tier, clock) => ({ ...tier, ledger: { ...tier.ledger, ...change(tier.ledger, tier, clock) } })
 }
 
+/** Nobody hears a push: what others did is unknown until the next question, every 100 ms. */
+const deaf = withLedger(() => ({ follow: () => () => {} }))
+
 /** Removing everything takes its time: what is still there meanwhile must not be believed. */
 function slowSweep(tier: Tier, clock: FakeClock): Tier {
   const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve))
@@ -77,6 +82,7 @@ function cachedClock(clock: FakeClock): Clock {
 
 const VIEW = 'src/core/ledger-view.ts'
 const LEDGER = 'src/engine/ledger.ts'
+const FAR = 'src/engine/far.ts'
 
 export const defects: readonly Defect[] = [
   {
@@ -211,6 +217,36 @@ export const defects: readonly Defect[] = [
     wrapTier: withLedger((ledger) => ({
       advance: (namespace, { unmovedSince: _, ...change }) => ledger.advance(namespace, change),
     })),
+  },
+  {
+    name: 'a newer answer leaves what another read promoted',
+    program: over([
+      [0, get, load, peek, get],
+      [0, get, get, peek],
+      [1, write('set'), write('set')],
+    ]),
+    wrapTier: deaf,
+    patches: [{ file: FAR, find: '!ledger.isLocal && !holds(near, key, entry.value)', replace: 'false' }],
+  },
+  {
+    name: 'a load lands over what another read promoted',
+    program: over([
+      [0, { ...load, slowMs: 30 }, peek, get],
+      [0, wait(15), get, wait(20), peek, get],
+      [1, wait(3), write('set')],
+    ]),
+    wrapTier: deaf,
+    patches: [{ file: FAR, find: 'flight.isOverlapped && !holds(near, entry.key, entry.value)', replace: 'false' }],
+  },
+  {
+    name: 'no question below memory after a load',
+    program: over([
+      [0, load, get, get],
+      [0, get, get, get],
+      [1, write('set'), write('tag')],
+    ]),
+    wrapTier: deaf,
+    patches: [{ file: 'src/engine/read.ts', find: 'if (ledger.heard <= mark)', replace: 'if (mark < -1)' }],
   },
   {
     name: 'a late tagged set is stored',
