@@ -1,51 +1,13 @@
 // G7, order by order: what a process has shown of a key is never taken back, however far reads, loads and the news of an invalidation overlap.
-import { memory } from 'millpond'
+import type { Cache } from 'millpond'
 import { describe, expect, it } from 'vitest'
-import type { Tier } from '../../src/core/contracts.ts'
-import { fakeClock } from '../../src/testing/clock.ts'
-import { simulatedServer } from '../../src/testing/simulator-server.ts'
-import { closeAfterEach, gate, open, until } from './setups.ts'
-
-/** What travels between this process and the shared tier, each call held when the test says so. */
-function heldLink() {
-  const held: { readonly label: string; readonly open: () => void }[] = []
-  const holding = new Set<string>()
-  const pass = (label: string): Promise<void> => {
-    if (!holding.delete(label)) return Promise.resolve()
-    const { promise, open: go } = gate()
-    held.push({ label, open: () => go() })
-    return promise
-  }
-  return {
-    journey: {
-      send: (what: string) => pass(`> ${what}`),
-      back: (what: string) => pass(`< ${what}`),
-      push: () => new Promise<void>(() => {}), // nobody hears a push: news comes with the next question
-    },
-    /** The next call of that label stops on its way there (`> read`) or back (`< read`); answers how to let it go on. */
-    hold(label: string): { readonly stopped: () => Promise<void>; readonly go: () => void } {
-      holding.add(label)
-      const mine = () => held.find((one) => one.label === label)
-      return { stopped: () => until(() => mine() !== undefined), go: () => mine()?.open() }
-    },
-  }
-}
-
-/** A process whose link the test holds, and one that writes. Time stands, so that neither asks the ledger by itself. */
-function twoProcesses(promoteAfter = 1) {
-  const clock = fakeClock()
-  const server = simulatedServer({ now: clock.now })
-  const link = heldLink()
-  const start = (tier: Tier) => open({ name: 'shop', clock, tiers: [memory(), { use: tier, promoteAfter }] })
-  const here = start(server.connect(link.journey))
-  const there = start(server.connect())
-  return { here, there, link }
-}
+import { twoProcesses } from './held-link.ts'
+import { closeAfterEach, gate, until } from './setups.ts'
 
 const TAGGED = { tags: ['t'], ttl: '1h' } as const
 
 /** A load of `k` that has come to its loader, which returns what `finish` says. */
-async function beginLoad(cache: ReturnType<typeof open>): Promise<{ readonly value: Promise<number>; finish(value: number): void }> {
+async function beginLoad(cache: Cache): Promise<{ readonly value: Promise<number>; finish(value: number): void }> {
   const source = gate<number>()
   let began = false
   const load = (): Promise<number> => {
@@ -120,7 +82,7 @@ describe('G7: nothing that was shown is taken back', () => {
   })
 
   it('by what other reads had promoted, when the newer answer is not to be promoted yet', async () => {
-    const { here, there, link } = twoProcesses(2)
+    const { here, there, link } = twoProcesses({ promoteAfter: 2 })
     await there.set('k', 17, TAGGED)
     await here.get('other')
     const read = link.hold('> read')
@@ -158,6 +120,109 @@ describe('G7: nothing that was shown is taken back', () => {
     expect(await slow.value).toBe(17)
     expect(here.peek('k')).not.toBe(17)
     expect(await here.get('k')).not.toBe(17)
+  })
+
+  it('by the slower of two loads while the ledger does not answer', async () => {
+    const { here, there, link, clock } = twoProcesses()
+    const outdated = await beginLoad(here)
+    await here.delete('k')
+    link.cut()
+    await clock.run(450)
+    const slow = await beginLoad(here)
+    await there.invalidateTags(['t'])
+    outdated.finish(18)
+    expect(await outdated.value).toBe(18)
+    slow.finish(17)
+    expect(await slow.value).toBe(17)
+    expect(await here.get('k')).not.toBe(17)
+    expect(await here.getOrSet('k', () => 18, TAGGED)).toBe(18)
+  })
+
+  it('by a slower load that the others join while the ledger does not answer', async () => {
+    const { here, link, clock } = twoProcesses()
+    const outdated = await beginLoad(here)
+    await here.delete('k')
+    link.cut()
+    await clock.run(450)
+    const slow = await beginLoad(here)
+    outdated.finish(18)
+    expect(await outdated.value).toBe(18)
+    const third = here.getOrSet('k', () => 18, TAGGED)
+    slow.finish(17)
+    expect([await slow.value, await third]).toEqual([17, 18])
+  })
+
+  it('by an older answer where memory does not hold what was shown', async () => {
+    const { here, there, link } = twoProcesses()
+    const outdated = await beginLoad(here)
+    await here.delete('k')
+    await there.set('k', 17, TAGGED)
+    const read = link.hold('< read')
+    const late = here.get('k')
+    await read.stopped()
+    await there.invalidateTags(['t'])
+    outdated.finish(18)
+    expect(await outdated.value).toBe(18)
+    read.go()
+    await late
+    expect(here.peek('k')).not.toBe(17)
+  })
+
+  it('by an own write that came before what was shown, and was answered after it', async () => {
+    const { here, there, link } = twoProcesses()
+    const load = await beginLoad(here)
+    const step = link.hold('< advance key k')
+    const written = here.set('k', 17, TAGGED)
+    await step.stopped()
+    await there.invalidateTags(['t'])
+    load.finish(18)
+    expect(await load.value).toBe(18)
+    step.go()
+    await written
+    expect(here.peek('k')).not.toBe(17)
+    expect(await here.get('k')).not.toBe(17)
+  })
+
+  it('while an own step has told where the ledger is, but not what came before', async () => {
+    const { here, there, link } = twoProcesses()
+    const outdated = await beginLoad(here)
+    await here.delete('k')
+    await there.set('k', 17, TAGGED)
+    await there.invalidateTags(['t'])
+    outdated.finish(18)
+    expect(await outdated.value).toBe(18)
+    const pull = link.hold('< pull')
+    await here.delete('other')
+    await pull.stopped()
+    const next = here.get('k')
+    await new Promise((resolve) => setImmediate(resolve)) // all it does without waiting for the answer
+    pull.go()
+    expect(await next).not.toBe(17)
+  })
+
+  it('by a tier of its own that was given the older of two answers last', async () => {
+    const { here, there, link, above } = twoProcesses({ hasTierAbove: true })
+    await there.set('k', 17, TAGGED)
+    await here.get('other')
+    const read = link.hold('> read')
+    const flight = here.getOrSet('k', () => 0, TAGGED)
+    await read.stopped()
+    const write = above.hold('> write')
+    expect(await here.get('k')).toBe(17)
+    await write.stopped()
+    await there.set('k', 18, TAGGED)
+    read.go()
+    expect(await flight).toBe(18)
+    write.go()
+    await here.flush()
+    expect(await here.get('k')).toBe(18)
+  })
+
+  it('and an own write after a load is in memory: its step has said where the ledger is', async () => {
+    const { here } = twoProcesses()
+    expect(await here.getOrSet('k', () => 17, TAGGED)).toBe(17)
+    await here.set('k', 18, TAGGED)
+    expect(here.peek('k')).toBe(18)
   })
 
   it('and two reads that bring the same leave it in memory', async () => {
