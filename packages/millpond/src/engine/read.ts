@@ -195,7 +195,13 @@ function fromFlight(
 ): Promise<Landing> | undefined {
   const flight = space.flights.loads.get(key)
   if (flight === undefined || flight.isOutdated || movedSince(space, flight, gate.joinedAt)) return undefined
-  if (flight.startedAt < gate.notBefore || (!gate.isReachable && (flight.isOverlapped || flight.age(space.clock) >= PROVISIONAL_MS))) {
+  // It began before the ledger had answered for the first time: a later epoch outdates flights.
+  const isUnnumbered = flight.asOf.epoch !== space.ledger.view.epoch
+  if (
+    isUnnumbered ||
+    flight.startedAt < gate.notBefore ||
+    (!gate.isReachable && (flight.isOverlapped || flight.age(space.clock) >= PROVISIONAL_MS))
+  ) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
     return flight.isProvisional ? undefined : afterIts(flight, again)
   }
@@ -211,8 +217,9 @@ async function afterIts(flight: Flight, again: Again): Promise<Landing> {
 
 /** Has something that concerns the flight moved between its start and now? Then its result would be older than what this caller may see. */
 const movedSince = (space: Space, flight: Flight, now: number): boolean =>
-  flight.asOf.epoch !== space.ledger.view.epoch ||
-  (flight.asOf.seq < now && space.ledger.view.concerning(flight.key, [...flight.tags]) > flight.asOf.seq)
+  flight.asOf.epoch === space.ledger.view.epoch &&
+  flight.asOf.seq < now &&
+  space.ledger.view.concerning(flight.key, [...flight.tags]) > flight.asOf.seq
 
 /** Waits for a flight; with a stale value at hand, no longer than the soft timeout. Begins to wait at once, and never throws. */
 function awaitLanding(space: Space, flight: Flight, policy: LoadPolicy, signal: AbortSignal | undefined): Promise<Landing> {
