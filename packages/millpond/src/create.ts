@@ -9,6 +9,7 @@ import { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
 import { checkNames, DEFAULT_POLICY, type Dependencies, type LoadOptions, resolvePolicy } from './core/options.ts'
 import { Cache } from './engine/cache.ts'
+import { Departures } from './engine/departures.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
 import { keepWarm, type RestartOptions, type Restored, type Warmth } from './engine/restart.ts'
@@ -166,10 +167,12 @@ function assemble(
   let running: Jobs | undefined
   const jobKind = `${INVALIDATION_JOB}.${name}`
   if (nearStore !== undefined) {
+    const departures = new Departures(parts.events)
     nearStore.onLeave = (namespace, key, reason) => {
       parts.tombstones.bury(namespace, key, reason, parts.clock.coarse)
       const left = caches.get(namespace)?.space.counters.left
       if (left !== undefined) left[reason] = (left[reason] ?? 0) + 1
+      if (parts.events.hearsLeaves) departures.add(namespace, key, reason)
     }
   }
   let restarting: Warmth | undefined

@@ -1,4 +1,5 @@
 // Events cost nothing while nobody listens: a field per event, undefined until the first listener.
+import type { Reason } from './contracts.ts'
 
 /** What can be listened to, with what each listener is given. Keys are encoded keys. */
 export interface CacheEvents {
@@ -9,7 +10,8 @@ export interface CacheEvents {
   loadError: { key: string; error: unknown }
   set: { key: string }
   delete: { key: string }
-  leave: { key: string; reason: string }
+  /** An entry has left memory. Told after the step that took it; never of a value that a new one replaces, nor of a cache that closes. */
+  leave: { key: string; namespace: string; reason: Reason }
   invalidate: { id: string; reason: string; targets: number }
   tierError: { tier: string; verb: string; error: unknown }
   breaker: { tier: string; state: string }
@@ -24,6 +26,8 @@ export class Events {
   readonly #listeners: { [E in EventName]?: Listener<E>[] } = {}
   /** Somebody listens to `hit`: a field of its own, since every hit asks. */
   hearsHits = false
+  /** The same of `leave`, which each set of a full store asks. */
+  hearsLeaves = false
 
   has(event: EventName): boolean {
     return this.#listeners[event] !== undefined
@@ -55,5 +59,6 @@ export class Events {
     const map: { [K in EventName]?: Listener<K>[] | undefined } = this.#listeners
     Object.assign(map, { [event]: listeners })
     this.hearsHits = this.has('hit')
+    this.hearsLeaves = this.has('leave')
   }
 }

@@ -1,0 +1,31 @@
+// Tells who listens what has left memory, after the step that took it.
+//
+// The store cannot be called while it makes room or clears, and the engine holds slots that the next change makes void. So a listener runs in a
+// microtask: once the step is done, and before whoever awaits the call goes on. What a listener itself makes leave waits for the next turn of
+// the event loop: one that puts back what was pushed out would never let go of it otherwise.
+import type { Reason } from '../core/contracts.ts'
+import type { CacheEvents, Events } from '../core/events.ts'
+
+export class Departures {
+  readonly #events: Events
+  #waiting: CacheEvents['leave'][] = []
+  #isTelling = false
+
+  constructor(events: Events) {
+    this.#events = events
+  }
+
+  add(namespace: string, key: string, reason: Reason): void {
+    if (this.#waiting.push({ key, namespace, reason }) > 1) return
+    if (this.#isTelling) setImmediate(() => this.#tell())
+    else queueMicrotask(() => this.#tell())
+  }
+
+  #tell(): void {
+    const told = this.#waiting
+    this.#waiting = []
+    this.#isTelling = true
+    for (const departure of told) this.#events.emit('leave', departure)
+    this.#isTelling = false
+  }
+}
