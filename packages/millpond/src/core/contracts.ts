@@ -53,6 +53,8 @@ export interface Clock {
  */
 export interface Near {
   readonly size: number
+  /** What its entries weigh together: see `weight`. */
+  readonly bytes: number
   /** The key's slot, or -1. Changes nothing, counts nothing. */
   find(key: string): number
   /** Tells the eviction policy that the slot was read. */

@@ -1,4 +1,4 @@
-// Walking the valid entries of a namespace, over all tiers, each key once.
+// Walking the entries of a namespace: the valid ones over all tiers, each key once; or what memory holds, as it weighs.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { FarTier, Space } from './space.ts'
 
@@ -6,6 +6,30 @@ export interface ScannedEntry {
   readonly key: string
   readonly tags: readonly string[]
   readonly createdAt: number
+}
+
+/** An entry as memory holds it, without its value. */
+export interface HeldEntry {
+  /** The encoded key. */
+  readonly key: string
+  /** What it weighs, estimated: key, value and bookkeeping. */
+  readonly bytes: number
+  /** Reads since it was stored, at least approximately; the count saturates, with some eviction policies soon. */
+  readonly hits: number
+  /** Time left until it is no longer fresh, in milliseconds; 0 for one that is not. */
+  readonly ttlMs: number
+  readonly tags: readonly string[]
+}
+
+/** One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or void, while it takes room. */
+export function* heldEntries({ near, clock }: Space): IterableIterator<HeldEntry> {
+  if (near === undefined) return
+  for (const key of near.keys()) {
+    const now = clock.now()
+    const slot = near.find(key)
+    const ttlMs = Math.max(0, near.freshUntil(slot) - now)
+    yield { key, bytes: near.weight(slot), hits: near.hits(slot), ttlMs, tags: near.tags(slot) }
+  }
 }
 
 /** How long the walk holds the event loop, in milliseconds, what is done with the entries included. */

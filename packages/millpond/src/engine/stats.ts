@@ -9,6 +9,8 @@ export interface SpaceStats extends CacheStats {
   readonly namespace: string
   /** Entries in this process's memory. */
   readonly entries: number
+  /** What they weigh, estimated: keys, values and bookkeeping. */
+  readonly bytes: number
   readonly loadJoins: number
   readonly refreshes: number
   /** Times a load waited for another process that was loading the same key. */
@@ -70,6 +72,7 @@ export function describeSpace(space: Space): SpaceStats {
     drops: counters.deletes,
     refused: counters.memoryInvalidated,
     entries: near?.size ?? 0,
+    bytes: near?.bytes ?? 0,
     breaker: 'closed',
     latency: NO_LATENCY,
   }
@@ -92,6 +95,7 @@ export function describeSpace(space: Space): SpaceStats {
     missesByCause: Object.fromEntries(counters.missesByCause),
     evictions: { ...counters.left },
     entries: near?.size ?? 0,
+    bytes: near?.bytes ?? 0,
     tiers: [...(near === undefined ? [] : [memory]), ...space.far.map((far) => farStats(space, far))],
     latency: { get: latency.get.view(WITH_BUCKETS), set: latency.set.view(WITH_BUCKETS), load: latency.load.view(WITH_BUCKETS) },
     ledger: { epoch: ledger.view.epoch, position: ledger.view.head, isUp: ledger.isUp, isLocal: ledger.isLocal, pending: ledger.pending },

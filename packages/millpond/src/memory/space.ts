@@ -23,6 +23,8 @@ export class Space implements Near {
   /** The store's number for it; also in the column of each entry. */
   readonly id: number
   readonly index: KeyIndex
+  /** The store keeps it, as it does the sum over all spaces. */
+  bytes = 0
   readonly #owner: SpaceOwner
   readonly #slots: Slots
   /** The store writes what each hit must know straight into here: one field less to follow. */

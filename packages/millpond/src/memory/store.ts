@@ -111,7 +111,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
     }
     const slot = held >= 0 ? held : this.#place(space, key, hash, whole)
     const policyWeight = this.#countsBytes ? weight + this.#charge : 1
-    this.bytes += weight - (held >= 0 ? this.weight(slot) : 0)
+    const more = weight - (held >= 0 ? this.weight(slot) : 0)
+    this.bytes += more
+    space.bytes += more
     this.#write(slot, value, live, weight, entry)
     if (held >= 0) this.eviction.reweigh(slot, policyWeight, entry.cost ?? 0)
     else this.eviction.add(slot, this.slots.hashes[slot] as number, policyWeight, entry.cost ?? 0)
@@ -232,7 +234,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const slots = this.slots
     const space = this.#spaces[slots.space(slot)] as Space
     const key = this.onLeave === undefined ? '' : slots.key(slot)
-    this.bytes -= slots.weight(slot)
+    const weight = slots.weight(slot)
+    this.bytes -= weight
+    space.bytes -= weight
     if (this.#clearing !== space) space.index.remove(slot)
     slots.release(slot)
     if (reason === 'capacity_limit') this.#pushedOut++

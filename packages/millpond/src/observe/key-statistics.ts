@@ -115,19 +115,41 @@ class Sampled implements KeyStatistics {
 }
 
 /** Entries and bytes by key pattern, largest first. At most `maxPatterns` and `(other)`. Walks all entries: for a report, not for each request. */
-export function memoryByPattern(entries: Iterable<{ readonly key: string; readonly bytes: number }>, maxPatterns = 200): PatternMemory[] {
-  const sums = new Map<string, { entries: number; bytes: number }>()
-  let total = 0
-  for (const { key, bytes } of entries) {
+export function memoryByPattern(
+  entries: Iterable<{ readonly key: string; readonly bytes: number }>,
+  maxPatterns?: number,
+): PatternMemory[] {
+  const sums = new PatternSums(maxPatterns)
+  for (const entry of entries) sums.add(entry)
+  return sums.patterns()
+}
+
+/** The same, an entry at a time. */
+export class PatternSums {
+  entries = 0
+  bytes = 0
+  readonly #maxPatterns: number
+  readonly #sums = new Map<string, { entries: number; bytes: number }>()
+
+  constructor(maxPatterns = DEFAULTS.maxPatterns) {
+    this.#maxPatterns = maxPatterns
+  }
+
+  add({ key, bytes }: { readonly key: string; readonly bytes: number }): void {
     const pattern = keyPattern(key)
-    const name = sums.has(pattern) || sums.size < maxPatterns ? pattern : OTHER
-    const sum = sums.get(name) ?? { entries: 0, bytes: 0 }
+    const name = this.#sums.has(pattern) || this.#sums.size < this.#maxPatterns ? pattern : OTHER
+    const sum = this.#sums.get(name) ?? { entries: 0, bytes: 0 }
     sum.entries++
     sum.bytes += bytes
-    total += bytes
-    sums.set(name, sum)
+    this.#sums.set(name, sum)
+    this.entries++
+    this.bytes += bytes
   }
-  return [...sums]
-    .map(([pattern, sum]) => ({ pattern, ...sum, share: total === 0 ? 0 : sum.bytes / total }))
-    .sort((a, b) => b.bytes - a.bytes)
+
+  patterns(): PatternMemory[] {
+    const total = this.bytes
+    return [...this.#sums]
+      .map(([pattern, sum]) => ({ pattern, ...sum, share: total === 0 ? 0 : sum.bytes / total }))
+      .sort((a, b) => b.bytes - a.bytes)
+  }
 }

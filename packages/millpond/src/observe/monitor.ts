@@ -1,8 +1,9 @@
 // One object that answers an operator's questions about the caches of a process.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { MillpondError, show } from '../core/errors.ts'
 import { cacheCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
 import type { HotKey } from './hot-keys.ts'
-import { type KeyStatistics, memoryByPattern, type PatternMemory, type PatternStats } from './key-statistics.ts'
+import { type KeyStatistics, type PatternMemory, type PatternStats, PatternSums } from './key-statistics.ts'
 import { prometheusText } from './prometheus.ts'
 import { createRegistry, type Registry } from './registry.ts'
 import type { CacheStats } from './stats.ts'
@@ -12,7 +13,7 @@ export interface MonitorOptions {
   readonly caches: () => Iterable<CacheStats>
   /** Key statistics by cache, where they are kept. */
   readonly keys?: Readonly<Record<string, KeyStatistics>>
-  /** What memory holds, for `analyzeMemoryUsage`. */
+  /** What memory holds, for `analyzeMemoryUsage`: `cache.entries()`. */
   readonly entries?: () => Iterable<{ readonly key: string; readonly bytes: number }>
   /** Where further metrics of the application are. Default: a registry of its own. */
   readonly registry?: Registry
@@ -34,8 +35,11 @@ export interface KeyReport {
 
 export interface Monitor {
   readonly registry: Registry
-  /** Bytes and entries by key pattern, and the memory of the process. Walks all entries: for a report, not for each request. */
-  analyzeMemoryUsage(): MemoryUsage
+  /**
+   * Bytes and entries by key pattern, and the memory of the process. Walks all entries, in pieces of some milliseconds between which others run: for
+   * a report, not for each request. Without `entries` there is nothing to walk.
+   */
+  analyzeMemoryUsage(): Promise<MemoryUsage>
   /** Hits and misses by key pattern and the hottest keys, of each cache that keeps them. */
   keyStatistics(options?: { readonly hotKeys?: number }): KeyReport[]
   /** `prometheus`: the text of a scrape. `json`: caches and process as JSON. Throws `OPTION_INVALID` for another format. */
@@ -50,14 +54,9 @@ export function createMonitor({ caches, keys = {}, entries, registry = createReg
   )
   return {
     registry,
-    analyzeMemoryUsage: () => {
-      const patterns = memoryByPattern(entries?.() ?? [])
-      return {
-        process: processStats(),
-        entries: patterns.reduce((sum, pattern) => sum + pattern.entries, 0),
-        bytes: patterns.reduce((sum, pattern) => sum + pattern.bytes, 0),
-        patterns,
-      }
+    analyzeMemoryUsage: async () => {
+      const sums = await sumUp(entries?.() ?? [])
+      return { process: processStats(), entries: sums.entries, bytes: sums.bytes, patterns: sums.patterns() }
     },
     keyStatistics: ({ hotKeys } = {}) =>
       Object.entries(keys).map(([cache, of]) => ({ cache, patterns: of.patterns(), hotKeys: of.hotKeys(hotKeys) })),
@@ -70,4 +69,19 @@ export function createMonitor({ caches, keys = {}, entries, registry = createReg
       for (const stop of stops) stop()
     },
   }
+}
+
+/** How long the walk holds the event loop, in milliseconds. */
+const HOLD_MS = 5
+
+async function sumUp(entries: Iterable<{ readonly key: string; readonly bytes: number }>): Promise<PatternSums> {
+  const sums = new PatternSums()
+  let since = performance.now()
+  for (const entry of entries) {
+    sums.add(entry)
+    if (performance.now() - since < HOLD_MS) continue
+    await yieldToOthers()
+    since = performance.now()
+  }
+  return sums
 }

@@ -140,6 +140,7 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
     nears.forEach((near, i) => {
       const known = model[i] as Map<string, NearEntry>
       const keys = [...near.keys()]
+      const before = weights
       expect(new Set(keys)).toEqual(new Set(known.keys()))
       expect(keys.length).toBe(near.size)
       size += near.size
@@ -155,6 +156,7 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
         expect(near.asOf(slot)).toBe(entry.asOf)
         expect(near.tags(slot)).toEqual(entry.tags)
       }
+      expect(near.bytes).toBe(weights - before)
       for (const absent of KEYS) if (!known.has(absent)) expect(near.find(absent)).toBe(-1)
     })
     expect(slots.size).toBe(size)

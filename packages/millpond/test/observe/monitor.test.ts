@@ -34,7 +34,7 @@ describe('M2 monitor', () => {
     expect(() => Reflect.apply(monitor.exportMetrics, undefined, ['xml'])).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
   })
 
-  it('reports key statistics and memory by pattern', () => {
+  it('reports key statistics and memory by pattern', async () => {
     const keys = createKeyStatistics({ sampleEvery: 1 })
     for (const key of ['user:1', 'user:1', 'user:2', 'org:1']) keys.record(key, true)
     const entries = () => [
@@ -52,8 +52,28 @@ describe('M2 monitor', () => {
         hotKeys: [{ key: 'user:1', count: 2, error: 0 }],
       },
     ])
-    expect(monitor.analyzeMemoryUsage()).toMatchObject({ entries: 2, bytes: 40, patterns: [{ pattern: 'org:*' }, { pattern: 'user:*' }] })
+    expect(await monitor.analyzeMemoryUsage()).toMatchObject({
+      entries: 2,
+      bytes: 40,
+      patterns: [{ pattern: 'org:*' }, { pattern: 'user:*' }],
+    })
     expect(monitor.exportMetrics('prometheus')).toContain('millpond_key_pattern_hits_total{cache="shop",pattern="user:*"} 3\n')
+  })
+
+  it('walks memory in pieces, and lets others run between', async () => {
+    let walked = 0
+    const entries = function* () {
+      for (; walked < 200_000; walked++) yield { key: `user:${walked}:profile`, bytes: 1 }
+    }
+    const monitor = createMonitor({ caches: () => [], entries })
+    const usage = monitor.analyzeMemoryUsage()
+    const seen: number[] = []
+    while (walked < 200_000) {
+      seen.push(walked)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(seen.length).toBeGreaterThan(3)
+    expect(await usage).toMatchObject({ entries: 200_000, bytes: 200_000, patterns: [{ pattern: 'user:*:profile', share: 1 }] })
   })
 
   it('shares a registry and leaves it on close', () => {

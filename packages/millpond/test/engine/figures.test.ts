@@ -1,0 +1,93 @@
+// M1, M2: memory's own figures, as a cache tells them without being asked to keep anything.
+import { memory } from 'millpond'
+import { createMonitor } from 'millpond/observe'
+import { describe, expect, it } from 'vitest'
+import { fakeClock } from '../../src/testing/clock.ts'
+import { closeAfterEach, open } from './setups.ts'
+
+describe('M1 bytes of memory', () => {
+  closeAfterEach()
+
+  it('are told for the cache, each namespace and the tier, and follow what comes and goes', async () => {
+    const cache = open({ name: 'shop', tiers: [memory({ maxEntries: 100, policy: 'lru' })] })
+    const reports = cache.namespace('reports')
+    const check = (): number[] => {
+      const bytes = [cache, reports].map((one) => one.stats().bytes)
+      expect([cache, reports].map((one) => one.stats().tiers[0]?.bytes)).toEqual(bytes)
+      expect((bytes[0] ?? 0) + (bytes[1] ?? 0)).toBe(cache.info().memory?.bytes)
+      expect(cache.info().namespaces.map((space) => space.bytes)).toEqual(bytes)
+      return bytes
+    }
+    expect(check()).toEqual([0, 0])
+    await cache.set('a', 'x'.repeat(1000))
+    await reports.set('a', 'x'.repeat(10_000))
+    const [small = 0, large = 0] = check()
+    expect(small).toBeGreaterThan(1000)
+    expect(large).toBeGreaterThan(10_000)
+    await reports.set('a', 'x')
+    expect(check()[1]).toBeLessThan(1000)
+    for (let i = 0; i < 99; i++) await reports.set(`k${i}`, i)
+    expect(check()[0]).toBe(0)
+    await reports.clear()
+    expect(check()).toEqual([0, 0])
+  })
+
+  it('are exported as a gauge', async () => {
+    const cache = open({ name: 'shop' })
+    await cache.set('a', 'x'.repeat(1000))
+    const monitor = createMonitor({ caches: () => cache.info().namespaces })
+    const { bytes } = cache.stats()
+    expect(monitor.exportMetrics('prometheus')).toContain(`millpond_tier_bytes{cache="shop",tier="memory"} ${bytes}\n`)
+  })
+})
+
+describe('M2 what memory holds', () => {
+  closeAfterEach()
+
+  it('is walked key by key, of one namespace, without counting as a read', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock })
+    await cache.set(['user', 7], { name: 'Ada' }, { ttl: 1000, tags: ['users'] })
+    await cache.set('for ever', 1, { ttl: Number.POSITIVE_INFINITY })
+    await cache.namespace('other').set('hidden', 1)
+    cache.peek(['user', 7])
+    await clock.run(400)
+    const before = JSON.stringify(cache.stats())
+    const entries = [...cache.entries()]
+    expect(entries).toEqual([
+      { key: '["user",7]', bytes: expect.any(Number), hits: 1, ttlMs: 600, tags: ['users'] },
+      { key: 'for ever', bytes: expect.any(Number), hits: 0, ttlMs: Number.POSITIVE_INFINITY, tags: [] },
+    ])
+    expect(entries.reduce((sum, entry) => sum + entry.bytes, 0)).toBe(cache.stats().bytes)
+    expect(JSON.stringify(cache.stats())).toBe(before)
+  })
+
+  it('may change while it is walked: what stays is met once', async () => {
+    const cache = open()
+    for (let i = 0; i < 500; i++) await cache.set(`${i}`, i)
+    const met: string[] = []
+    for (const { key } of cache.entries()) {
+      met.push(key)
+      if (key.startsWith('new')) continue
+      await cache.delete(`${Number(key) + 1}`)
+      await cache.set(`new ${key}`, 1)
+    }
+    expect(met.filter((key) => !key.startsWith('new'))).toEqual(Array.from({ length: 250 }, (_, i) => `${2 * i}`))
+    expect(new Set(met).size).toBe(met.length)
+  })
+
+  it('is summed up by the monitor', async () => {
+    const cache = open()
+    for (let i = 0; i < 10; i++) await cache.set(`user:${i}`, i)
+    await cache.set('settings', 'x'.repeat(10_000))
+    const monitor = createMonitor({ caches: () => cache.info().namespaces, entries: () => cache.entries() })
+    expect(await monitor.analyzeMemoryUsage()).toMatchObject({
+      entries: 11,
+      bytes: cache.stats().bytes,
+      patterns: [
+        { pattern: 'settings', entries: 1 },
+        { pattern: 'user:*', entries: 10 },
+      ],
+    })
+  })
+})
