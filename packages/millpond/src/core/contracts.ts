@@ -8,6 +8,7 @@ export type Reason =
   | 'data_changed'
   | 'capacity_limit'
   | 'not_admitted'
+  | 'too_large'
   | 'error_threshold'
   | 'tag_based'
   | 'pattern_based'
@@ -117,9 +118,9 @@ export interface NearStore {
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
   /** The name of the eviction policy. */
   readonly policy: string
-  /** Entries that left, by reason. */
+  /** Entries that left, by reason; those that were refused, too. */
   readonly evictions: Readonly<Partial<Record<Reason, number>>>
-  /** Called for each entry that leaves; undefined while nobody listens. */
+  /** Called for each entry that leaves or is refused; undefined while nobody listens. */
   onLeave: ((space: string, key: string, reason: Reason) => void) | undefined
   /** Lets go of all entries and timers; what is set afterwards is refused. */
   close(): void

@@ -10,6 +10,7 @@ export type Cause =
   | 'expired'
   | 'evicted'
   | 'not_admitted'
+  | 'too_large'
   | 'memory_pressure'
   | 'invalidated_by_key'
   | 'invalidated_by_tag'
@@ -165,6 +166,7 @@ const CAUSES: Readonly<Partial<Record<string, Cause>>> = {
   ttl_expired: 'expired',
   capacity_limit: 'evicted',
   not_admitted: 'not_admitted',
+  too_large: 'too_large',
   memory_pressure: 'memory_pressure',
   manual: 'invalidated_by_key',
   data_changed: 'invalidated_by_key',

@@ -66,9 +66,11 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
   return { flight, context, cause: causeInMemory(space, key), resolve, reject }
 }
 
-function causeInMemory(space: Space, key: string): MissCause {
-  const slot = space.near?.find(key) ?? -1
-  return slot >= 0 && (space.near?.freshUntil(slot) ?? 0) <= space.clock.now() ? 'expired' : 'cold'
+/** What memory knows of a key that it cannot answer. An entry that is over may still be held: it leaves when its room is needed, or soon after. */
+export function causeInMemory({ near, clock }: Space, key: string): MissCause {
+  const now = clock.now()
+  const slot = near?.find(key) ?? -1
+  return near !== undefined && slot >= 0 && near.freshUntil(slot) <= now ? 'expired' : 'cold'
 }
 
 async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Promise<void> {

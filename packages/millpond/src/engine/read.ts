@@ -5,7 +5,7 @@ import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
 import { currentFlight, type Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
-import { joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
+import { causeInMemory, joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
 import type { BatchLoader } from './run-loader.ts'
 import { inBackground, type Space } from './space.ts'
 
@@ -288,11 +288,12 @@ export async function readTiers(space: Space, keys: readonly string[], demand: D
 function takeOver(space: Space, wanted: readonly number[], far: FarResult, found: (Found | undefined)[]): void {
   const now = space.clock.now()
   for (let index = 0; index < wanted.length; index++) {
-    const entry = far.found[index] ?? staleInMemory(space, far.keys[index] ?? '', Number.POSITIVE_INFINITY)
+    const key = far.keys[index] ?? ''
+    const entry = far.found[index] ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
     found[wanted[index] ?? 0] = entry
-    if (entry === undefined || entry.freshUntil <= now) {
-      space.counters.miss(far.refused[index] ? 'invalidated' : far.isPartial ? 'tier_error' : entry === undefined ? 'cold' : 'expired')
-    }
+    if (entry !== undefined && entry.freshUntil > now) continue
+    const known = entry === undefined ? causeInMemory(space, key) : 'expired'
+    space.counters.miss(far.refused[index] ? 'invalidated' : far.isPartial ? 'tier_error' : known)
   }
 }
 

@@ -106,7 +106,9 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const hash = space.index.hash(key)
     const held = space.index.locate(key, hash)
     if (weight > this.#maxBytes) {
-      if (held >= 0) this.remove(held, 'replaced')
+      const reason = weight > this.limits.maxBytes ? 'too_large' : 'memory_pressure'
+      if (held >= 0) this.remove(held, reason)
+      else this.#tell(space, key, reason)
       return false
     }
     const slot = held >= 0 ? held : this.#place(space, key, hash, whole)
@@ -233,12 +235,17 @@ export class MemoryStore implements NearStore, SpaceOwner {
   #forget(slot: number, reason: Reason): void {
     const slots = this.slots
     const space = this.#spaces[slots.space(slot)] as Space
-    const key = this.onLeave === undefined ? '' : slots.key(slot)
+    const key = slots.key(slot)
     const weight = slots.weight(slot)
     this.bytes -= weight
     space.bytes -= weight
     if (this.#clearing !== space) space.index.remove(slot)
     slots.release(slot)
+    this.#tell(space, key, reason)
+  }
+
+  /** Counts and tells what left, or was not let in. */
+  #tell(space: Space, key: string, reason: Reason): void {
     if (reason === 'capacity_limit') this.#pushedOut++
     else this.#left[reason] = (this.#left[reason] ?? 0) + 1
     if (this.onLeave !== undefined) this.onLeave(space.name, key, reason)

@@ -80,6 +80,20 @@ describe('explain', () => {
     expect(await cache.explain('a')).toMatchObject({ verdict: 'miss', cause: 'evicted' })
   })
 
+  it('too large for memory, whether the key was there or not', async () => {
+    const cache = open({ tiers: [memory({ maxBytes: '10kb' })] })
+    await cache.set('k', 'small')
+    for (const key of ['k', 'new']) {
+      await cache.set(key, 'x'.repeat(20_000))
+      expect(await cache.explain(key)).toMatchObject({
+        verdict: 'miss',
+        cause: 'too_large',
+        tiers: [{ state: 'absent', cause: 'too_large' }],
+      })
+    }
+    expect(cache.stats().evictions).toEqual({ too_large: 2 })
+  })
+
   it('a tier that fails, one that is switched off', async () => {
     const broken = sqlite({ path: join(newFolder(), 'broken.db') })
     const cache = open({ tiers: [memory(), { use: sqlite({ path: join(newFolder(), 'off.db') }), enabled: false }, broken] })

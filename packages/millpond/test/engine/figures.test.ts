@@ -41,6 +41,30 @@ describe('M1 bytes of memory', () => {
   })
 })
 
+describe('M1 causes of misses', () => {
+  closeAfterEach()
+
+  it('an entry that is over but still held is no cold miss, however it is read', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock })
+    const over = async (): Promise<void> => {
+      await cache.set('k', 1, { ttl: 10 })
+      await clock.run(20)
+    }
+    const misses: string[] = []
+    cache.on('miss', ({ cause }) => misses.push(cause))
+    await over()
+    await cache.get('k')
+    await over()
+    await cache.getMany(['k', 'none'])
+    await over()
+    await cache.getEntry('k')
+    await over()
+    await cache.getOrSet('k', () => 2)
+    expect(cache.stats().missesByCause).toEqual({ expired: 4, cold: 1 })
+  })
+})
+
 describe('M2 what memory holds', () => {
   closeAfterEach()
 

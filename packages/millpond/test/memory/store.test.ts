@@ -129,11 +129,14 @@ describe('times over the years', () => {
 
 describe('budgets', () => {
   test('T3: an entry over the whole budget is refused, and takes with it what was there', () => {
-    const { near, left } = open({ maxBytes: 1_000 })
+    const { store, near, left } = open({ maxBytes: 1_000 })
     near.set('a', entry('small'))
     expect(near.set('a', entry('x'.repeat(2_000)))).toBe(false)
     expect(near.find('a')).toBe(-1)
-    expect(left).toEqual(['a replaced'])
+    expect(near.set('b', entry('x'.repeat(2_000)))).toBe(false)
+    expect(left).toEqual(['a too_large', 'b too_large'])
+    expect(store.evictions).toEqual({ too_large: 2 })
+    expect([store.entries, store.bytes, near.bytes]).toEqual([0, 0, 0])
   })
 
   test('T3: of two limits, the one that is reached decides what an entry is worth', () => {
@@ -315,6 +318,20 @@ describe('memory pressure', () => {
     expect(share(heapOf(stats(100e6, 300e6), 64e9))).toBeLessThan(0.3)
     expect(readHeap().used).toBeGreaterThan(0)
     expect(readHeap().used).toBeLessThan(readHeap().limit)
+  })
+
+  test('refuses what would fit if the heap were not short, and says that it is', () => {
+    const clock = fakeClock()
+    const heap = { used: 900, limit: 1_000 }
+    const store = new MemoryStore(resolveMemoryOptions({ maxBytes: 10_000, policy: 'lru' }), clock, () => heap)
+    const near = store.space('')
+    for (let i = 0; i < 20; i++) near.set(`k${i}`, entry('x'.repeat(100)))
+    clock.advance(1_000)
+    const before = store.evictions.memory_pressure ?? 0
+    expect(near.set('large', entry('x'.repeat(9_000)))).toBe(false)
+    expect(store.evictions).toEqual({ memory_pressure: before + 1 })
+    expect(near.set('larger', entry('x'.repeat(11_000)))).toBe(false)
+    expect(store.evictions).toEqual({ memory_pressure: before + 1, too_large: 1 })
   })
 
   test('gives the dead first', () => {
