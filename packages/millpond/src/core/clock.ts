@@ -1,4 +1,16 @@
 // The clock of the machine. Code takes a `Clock`; only this file and the tests' fake know where time comes from.
+//
+// Times of entries are wall times, because processes share them. But the wall is set: by an operator, by NTP, by a host that resumes a machine.
+// The monotonic clock is not, but it may stand still while a machine sleeps. So an entry lives for its TTL by the one clock or by the other,
+// whichever ends first:
+//
+// - Set forward, or awake again after a sleep: nobody can tell which of the two it was. The wall is followed, and what is over by it is over.
+// - Set back: the wall's lead over the monotonic clock has become smaller. Listeners are told by how much, before any reading shows it, and move the
+//   times they hold, so that what had a minute left still has a minute. Memory can do that by one number, since its times are kept relative to it.
+// - A wall that runs slow falls behind in the same way, a millisecond now and then.
+//
+// The lead is looked at with each reading of `coarse`, and by `now` where the last look is longer ago than a tick: nothing is paid for it in between.
+// One look is uncertain by the time that it takes: the monotonic clock is read before and after the wall, and only what that cannot explain is a fall.
 import type { Clock } from './contracts.ts'
 
 /** How old `coarse` may be while the event loop runs, in milliseconds. */
@@ -14,28 +26,54 @@ class SystemClock implements Clock {
   /** 0: the next reader takes a new one. */
   #reading = 0
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** How far the wall is ahead of the monotonic clock, at least. */
+  #lead = Number.NEGATIVE_INFINITY
+  readonly #listeners = new Set<(ms: number) => void>()
 
   get coarse(): number {
     return this.#reading === 0 ? this.#read() : this.#reading
   }
 
   #read(): number {
-    this.#reading = Date.now()
+    const before = performance.now()
+    const wall = Date.now()
+    const after = performance.now()
+    this.#reading = wall
     if (this.#timer === undefined) {
       this.#timer = setTimeout(() => {
         this.#reading = 0
       }, TICK_MS)
       this.#timer.unref()
     } else this.#timer.refresh()
-    return this.#reading
+    // The wall is told in whole milliseconds: it may be one further than it says.
+    this.#keepUp(wall + 1 - before, wall - after)
+    return wall
+  }
+
+  #keepUp(most: number, least: number): void {
+    const back = Math.floor(this.#lead - most)
+    if (back > 0) {
+      this.#lead -= back
+      for (const listener of this.#listeners) listener(back)
+    }
+    if (least > this.#lead) this.#lead = least
   }
 
   now(): number {
-    return Date.now()
+    const wall = Date.now()
+    const age = wall - this.#reading
+    return age >= 0 && age <= TICK_MS ? wall : this.#read()
   }
 
   monotonic(): number {
     return performance.now()
+  }
+
+  onSetBack(listener: (ms: number) => void): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
   }
 
   after(ms: number, fn: () => void, hold = false): () => void {

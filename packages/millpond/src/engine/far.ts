@@ -179,7 +179,8 @@ export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0):
   return !space.wary.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, space.clock.now())
 }
 
-function putNear(space: Space, near: Near, entry: Owned, asOf: number, cost: number, now: number): boolean {
+function putNear(space: Space, near: Near, made: Owned, asOf: number, cost: number, now: number): boolean {
+  const entry = inTime(made, now)
   const until = keepUntil(space.nearKeep, entry, now)
   const isolated = entry.isolated ?? space.own(entry.value)
   return near.set(entry.key, {
@@ -192,6 +193,16 @@ function putNear(space: Space, near: Near, entry: Owned, asOf: number, cost: num
     asOf,
     cost,
   })
+}
+
+/**
+ * An entry from the future was made by a clock that is ahead of this one, or before this one was set back. It lives for as long as it was made for,
+ * from now, and no longer.
+ */
+function inTime(entry: Owned, now: number): Owned {
+  const ahead = entry.createdAt - now
+  if (ahead <= 0) return entry
+  return { ...entry, createdAt: now, freshUntil: entry.freshUntil - ahead, staleUntil: entry.staleUntil - ahead }
 }
 
 /** Stores a loaded entry in every far tier, conditionally where the ledger lives. */

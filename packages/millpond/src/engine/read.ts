@@ -18,7 +18,8 @@ export function freshSlot(space: Space, key: string): number {
   if (near === undefined) return -1
   const slot = near.find(key)
   if (slot < 0) return -1
-  if (near.freshUntil(slot) <= space.clock.coarse) return -1
+  // In this order: reading the clock may move the entry's times (`Clock.onSetBack`).
+  if (space.clock.coarse >= near.freshUntil(slot)) return -1
   if (near.asOf(slot) < ledger.view.head && !reaffirm(space, key, slot)) return -1
   return ledger.isLocal || ledger.trusted() ? slot : -1
 }

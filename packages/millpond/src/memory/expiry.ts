@@ -111,6 +111,14 @@ export class Expiry {
     this.#cancel = this.#clock.after(TURN_MS, () => this.#turn())
   }
 
+  /** The deadlines were all moved back; the timers did not notice. */
+  setBack(ms: number): void {
+    const bounds = this.#bounds
+    for (let block = 0; block < bounds.length; block++) bounds[block] = (bounds[block] as number) - ms
+    this.#earliest -= ms
+    this.#armedFor -= ms
+  }
+
   clear(): void {
     this.#bounds.fill(Infinity)
     this.#earliest = Infinity

@@ -122,6 +122,13 @@ export class Slots {
     if (this.#staleApart) this.#staleUntil.set(slot, staleUntil, now)
   }
 
+  /** Moves all times back. */
+  setBack(ms: number): void {
+    this.createdAt.setBack(ms)
+    this.freshUntil.setBack(ms)
+    this.#staleUntil.setBack(ms)
+  }
+
   asOf(slot: number): number {
     return slot < this.#asOf.length ? (this.#asOf[slot] as number) : 0
   }

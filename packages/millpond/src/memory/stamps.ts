@@ -94,6 +94,13 @@ export class Stamps {
     }
   }
 
+  /** Moves all times back. */
+  setBack(ms: number): void {
+    this.#base -= ms
+    const wide = this.#wide
+    if (wide !== null) for (let slot = 0; slot < wide.length; slot++) wide[slot] = (wide[slot] as number) - ms
+  }
+
   /** Takes over another column's times, where this one was not in use yet. */
   copyFrom(other: Stamps, now: number): void {
     for (let slot = 0; slot < this.#slots; slot++) this.set(slot, other.get(slot), now)

@@ -40,6 +40,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   /** The policy has no marks: the store counts for `hits` alone. */
   readonly #countsHits: boolean
   readonly #pressure: Pressure | undefined
+  readonly #stopListening: (() => void) | undefined
   /** The limits in force: what was configured, or less while the heap is short. */
   readonly #mostEntries: number
   #maxEntries: number
@@ -71,6 +72,10 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#countsHits = this.eviction.marks === undefined
     this.#expiry = new Expiry(this.slots, clock, (slot) => this.remove(slot, 'ttl_expired'))
     this.#pressure = settings.pressure === false ? undefined : new Pressure(settings.pressure, clock, () => this.#heed(), heap)
+    this.#stopListening = clock.onSetBack?.((ms) => {
+      this.slots.setBack(ms)
+      this.#expiry.setBack(ms)
+    })
   }
 
   get entries(): number {
@@ -270,6 +275,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   close(): void {
     this.#closed = true
     this.onLeave = undefined
+    this.#stopListening?.()
     this.#expiry.close()
     this.#pressure?.rest()
     for (const space of this.#spaces) this.clearSpace(space, 'cleared')

@@ -18,7 +18,7 @@ export interface FakeClock extends Clock {
   run(ms: number): Promise<void>
   /** Time passes while the process is stopped: no timer runs, the coarse field stays. The next `advance` (also by 0) runs what is overdue. */
   stall(ms: number): void
-  /** The wall steps (an operator, NTP); negative steps back. Monotonic time and timers do not notice. */
+  /** The wall steps (an operator, NTP); negative steps back, and whoever listens to `onSetBack` is told. Monotonic time and timers do not notice. */
   jump(ms: number): void
   /** The machine sleeps: the wall moves, monotonic time and timers stand. */
   suspend(ms: number): void
@@ -46,10 +46,17 @@ export function fakeClock(options: FakeClockOptions = {}): FakeClock {
   let wallFrozen = 0
   let monoFrozen = 0
   const timers = new Set<Timer>()
+  const listeners = new Set<(ms: number) => void>()
 
   function pass(ms: number): void {
     if (wallFrozen === 0) wall += ms
     if (monoFrozen === 0) mono += ms
+    if (wallFrozen > 0 && monoFrozen === 0) fallBehind(ms)
+  }
+
+  function fallBehind(ms: number): void {
+    coarse = Math.min(coarse, wall)
+    if (ms > 0) for (const listener of listeners) listener(Math.ceil(ms))
   }
 
   function tick(): void {
@@ -117,6 +124,13 @@ export function fakeClock(options: FakeClockOptions = {}): FakeClock {
     },
     jump(ms) {
       wall += ms
+      if (ms < 0) fallBehind(-ms)
+    },
+    onSetBack(listener) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
     },
     suspend(ms) {
       wall += duration(ms)

@@ -28,6 +28,7 @@ type Step =
   | { kind: 'retime'; space: number; key: string; ttl: number }
   | { kind: 'clear'; space: number }
   | { kind: 'wait'; ms: number }
+  | { kind: 'back'; ms: number }
 
 const space = fc.nat(SPACES.length - 1)
 const key = fc.constantFrom(...KEYS)
@@ -57,6 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('get' as const, 'drop' as const), space, key }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('retime' as const), space, key, ttl }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(2_000) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('back' as const), ms: fc.oneof(fc.nat(2_000), fc.nat(90 * 86_400_000)) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear' as const), space }) },
 )
 
@@ -71,6 +73,12 @@ const configurations: Record<string, MemoryOptions> = {
   bytes: { maxBytes: 2_000 },
   'bytes and entries': { maxBytes: 2_500, maxEntries: 12 },
   'no limit': { maxEntries: Infinity },
+}
+
+/** What is held has as much time left as before, by a clock that was set back. */
+function movedBack(entry: NearEntry, ms: number): NearEntry {
+  const { createdAt, freshUntil, staleUntil } = entry
+  return { ...entry, createdAt: createdAt - ms, freshUntil: freshUntil - ms, staleUntil: staleUntil - ms }
 }
 
 function run(options: MemoryOptions, steps: readonly Step[]): void {
@@ -90,6 +98,9 @@ function run(options: MemoryOptions, steps: readonly Step[]): void {
   for (const one of steps) {
     if (one.kind === 'wait') {
       clock.advance(one.ms)
+    } else if (one.kind === 'back') {
+      clock.jump(-one.ms)
+      for (const known of model) for (const [name, entry] of known) known.set(name, movedBack(entry, one.ms))
     } else {
       const near = nears[one.space]
       const known = model[one.space]

@@ -72,6 +72,29 @@ describe('expiry', () => {
     expect(near.find('a')).toBeGreaterThanOrEqual(0)
   })
 
+  test('T3: a wall that is set back keeps nothing longer, and the sweep comes in time', () => {
+    for (const far of [1_000, 90 * 86_400_000]) {
+      const { clock, store, near } = open()
+      near.set('brief', entry(1, { freshUntil: clock.now() + 2_000 }))
+      near.set('far', entry(1, { freshUntil: clock.now() + 2_000 + far }))
+      clock.advance(1_000)
+      clock.jump(-3_600_000)
+      clock.advance(1_250)
+      expect([...near.keys()]).toEqual(['far'])
+      clock.advance(far)
+      expect([store.entries, clock.pending]).toEqual([0, 0])
+    }
+  })
+
+  test('T3: after a wall that was set back, a later deadline does not put off the sweep of an earlier one', () => {
+    const { clock, near } = open()
+    near.set('brief', entry(1, { freshUntil: clock.now() + 2_000 }))
+    clock.jump(-3_600_000)
+    near.set('later', entry(1, { freshUntil: clock.now() + 10_000 }))
+    clock.advance(2_250)
+    expect([...near.keys()]).toEqual(['later'])
+  })
+
   test('G21: deadlines far beyond the four-byte range are kept to the millisecond, for years', () => {
     const { clock, near } = open()
     const day = 86_400_000
