@@ -34,29 +34,55 @@ export function isolate(value: unknown): Isolated {
   }
 }
 
-/** The value with its live parts copied; parts that are frozen through and through are shared. */
+/** The value with its live parts copied, each of them once; parts that are frozen through and through are shared. */
 export function copyLive(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
+  return typeof value === 'object' && value !== null ? copyPart(value) : value
+}
+
+/** What is kept has been looked at when it came: here it is trusted to be just what it seems. */
+function copyPart(value: object): object {
   if (Array.isArray(value)) return copyArray(value)
+  if (value instanceof Date) return new Date(value.getTime())
   if (isPlain(value)) return copyObject(value as Record<string, unknown>)
   return copySpecial(value, copyLive)
 }
 
 function copyArray(list: readonly unknown[]): readonly unknown[] {
-  let copy: unknown[] | undefined
-  for (let i = 0; i < list.length; i++) {
-    const item = list[i]
-    const kept = copyLive(item)
-    if (kept === item) continue
-    copy ??= list.slice()
-    copy[i] = kept
+  let copies: unknown[] | undefined
+  for (let at = 0; at < list.length; at++) {
+    const item = list[at]
+    if (typeof item !== 'object' || item === null) continue
+    const copy = copyPart(item)
+    if (copy === item) continue
+    copies ??= list.slice()
+    copies[at] = copy
   }
-  return copy === undefined ? list : Object.freeze(copy)
+  return copies === undefined ? list : Object.freeze(copies)
 }
 
-function copyObject(object: Record<string, unknown>): Record<string, unknown> {
-  for (const item of Object.values(object)) if (copyLive(item) !== item) return rebuilt(object, copyLive)
-  return object
+function copyObject(object: Record<string, unknown>): object {
+  let copies: unknown[] | undefined
+  let at = -1
+  for (const name in object) {
+    if (!isOwn.call(object, name)) continue
+    at++
+    const item = object[name]
+    if (typeof item !== 'object' || item === null) continue
+    const copy = copyPart(item)
+    if (copy === item) continue
+    copies ??= Object.values(object)
+    copies[at] = copy
+  }
+  return copies === undefined ? object : withItems(object, copies)
+}
+
+/** A frozen object like this one, with other items in the same order. */
+function withItems(object: Record<string, unknown>, items: readonly unknown[]): object {
+  if (!isOneByOne(object, items.length)) return atOnce(object, Object.keys(object), items)
+  const copy: Record<string, unknown> = {}
+  let at = 0
+  for (const name in object) if (isOwn.call(object, name)) put(copy, name, items[at++])
+  return Object.freeze(copy)
 }
 
 function keep(value: unknown, walk: Walk): unknown {
@@ -111,7 +137,7 @@ function keepPlain(object: Record<string, unknown>, walk: Walk): object {
   if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
   const names = Object.keys(object)
   walk.bytes += weighFields(names.length)
-  if (names.length > MOST_ONE_BY_ONE || Object.getPrototypeOf(object) === null) return rebuilt(object, (part) => keep(part, walk))
+  if (!isOneByOne(object, names.length)) return keepAtOnce(object, names, walk)
   const copy: Record<string, unknown> = {}
   for (const name in object) {
     if (isOwn.call(object, name)) put(copy, name, keep(object[name], walk))
@@ -127,15 +153,18 @@ function put(object: Record<string, unknown>, name: string, value: unknown): voi
   else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
-/** A frozen object with the same names and prototype, its values passed through `part`. */
-function rebuilt(object: Record<string, unknown>, part: (value: unknown) => unknown): Record<string, unknown> {
-  const names = Object.keys(object)
-  if (Object.getPrototypeOf(object) !== null && names.length <= MOST_ONE_BY_ONE) {
-    const copy: Record<string, unknown> = {}
-    for (const name of names) put(copy, name, part(object[name]))
-    return Object.freeze(copy)
-  }
-  const copy = Object.fromEntries(names.map((name) => [name, part(object[name])]))
+function isOneByOne(object: object, names: number): boolean {
+  return names <= MOST_ONE_BY_ONE && Object.getPrototypeOf(object) !== null
+}
+
+function keepAtOnce(object: Record<string, unknown>, names: readonly string[], walk: Walk): object {
+  const items = names.map((name) => keep(object[name], walk))
+  return atOnce(object, names, items)
+}
+
+/** A frozen object with the prototype of `object`. */
+function atOnce(object: object, names: readonly string[], items: readonly unknown[]): Record<string, unknown> {
+  const copy = Object.fromEntries(names.map((name, at) => [name, items[at]]))
   return Object.freeze(Object.getPrototypeOf(object) === null ? Object.setPrototypeOf(copy, null) : copy)
 }
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
 import { copyLive, isolate } from '../../src/memory/isolate.ts'
 import { own } from '../../src/memory/own.ts'
@@ -71,6 +71,35 @@ describe('isolate', () => {
       }),
       { numRuns: 400 },
     )
+  })
+
+  test('a hit copies each live part once, however deep it lies', () => {
+    const reads = vi.spyOn(Date.prototype, 'getTime')
+    try {
+      for (const depth of [12, 400]) {
+        let value: object = { at: new Date(7) }
+        for (let i = 0; i < depth; i++) value = { child: value, depth: i, others: [{ i }] }
+        const { value: kept } = isolate(value)
+        reads.mockClear()
+        const copy = copyLive(kept)
+        // Before anything is compared: comparing reads times too.
+        expect(reads.mock.calls.length, `${depth} deep`).toBe(1)
+        expect(copy).toEqual(value)
+      }
+    } finally {
+      reads.mockRestore()
+    }
+  })
+
+  test('a hit copies what is live in objects of many names and in those without a prototype', () => {
+    const wide = { ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`name${i}`, i])), at: new Date(1), 7: [new Date(2)] }
+    const bare = Object.assign(Object.create(null), { at: new Date(3), list: [1] })
+    const { value: kept } = isolate({ wide, bare })
+    const copy = copyLive(kept) as { wide: typeof wide; bare: { at: Date; list: number[] } }
+    expect(isDeepStrictEqual(copy, { wide, bare })).toBe(true)
+    expect(Object.keys(copy.wide)).toEqual(Object.keys(wide))
+    expect(copy.bare.list).toBe((kept as typeof copy).bare.list)
+    expect(copy.bare.at).not.toBe((kept as typeof copy).bare.at)
   })
 
   test('an owned value is frozen in place, and tells whether it has live parts', () => {
