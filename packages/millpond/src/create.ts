@@ -20,8 +20,9 @@ import { patternCompiler } from './invalidate/pattern.ts'
 import { type ModelRules, Relations } from './invalidate/relations.ts'
 import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
 import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+import { copyLive } from './memory/copy-live.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
-import { copyLive, isolate } from './memory/isolate.ts'
+import { isolate } from './memory/isolate.ts'
 import { own } from './memory/own.ts'
 import {
   asUse,

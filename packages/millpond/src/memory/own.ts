@@ -1,13 +1,17 @@
 // Takes over a value that nobody else holds: it is frozen as it is, without a clone, and weighed on the same walk.
 import type { Isolated } from '../core/contracts.ts'
+import { copyLive } from './copy-live.ts'
 import { isPlain } from './plain.ts'
 import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell } from './weigh.ts'
 
-/** The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte a character, so that none is looked at. */
+/**
+ * The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte a character, so that none is looked at.
+ * Bytes that are a piece of something larger, as some decoders cut them from what arrived, are copied out of it.
+ */
 export function own(value: unknown, isNarrow = false): Isolated {
-  const walk: Walk = { live: false, isNarrow }
+  const walk: Walk = { live: false, isPiece: false, isNarrow }
   const bytes = ownPart(value, walk)
-  return { value, live: walk.live, bytes }
+  return { value: walk.isPiece ? copyLive(value) : value, live: walk.live, bytes }
 }
 
 /** To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an imported one. */
@@ -16,6 +20,8 @@ const isOwn = Object.prototype.hasOwnProperty
 interface Walk {
   /** It met a part that freezing cannot protect. */
   live: boolean
+  /** It met bytes that others may reach by their `buffer`. */
+  isPiece: boolean
   readonly isNarrow: boolean
 }
 
@@ -32,6 +38,7 @@ function ownObject(value: object, walk: Walk): number {
   let bytes = weighShell(value)
   if (value instanceof Map) for (const [key, item] of value) bytes += ownPart(key, walk) + ownPart(item, walk)
   if (value instanceof Set) for (const item of value) bytes += ownPart(item, walk)
+  if (ArrayBuffer.isView(value) && value.byteLength !== value.buffer.byteLength) walk.isPiece = true
   return bytes
 }
 

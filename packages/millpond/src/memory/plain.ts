@@ -5,19 +5,37 @@ export const MAX_DEPTH = 500
 
 /** `{}`, also without a prototype, also from another realm. Class instances are not: their methods would be lost in another tier. */
 export function isPlain(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null || isForeign(value, 'Object')
+  const prototype: object | null = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return true
+  return Object.getPrototypeOf(prototype) === null && isNamesake(prototype, Object)
 }
 
 /** An array and not an instance of a class that extends it, also from another realm. */
 export function isArrayItself(list: readonly unknown[]): boolean {
-  return Object.getPrototypeOf(list) === Array.prototype || isForeign(list, 'Array')
+  return isOf(list, Array)
 }
 
-function isForeign(value: object, name: 'Object' | 'Array'): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (typeof prototype !== 'object' || prototype === null) return false
-  const parent: unknown = Object.getPrototypeOf(prototype)
-  const root = name === 'Object' ? parent === null : parent !== null && Object.getPrototypeOf(parent) === null
-  return root && Object.hasOwn(prototype, 'constructor') && (prototype.constructor as { name?: unknown }).name === name
+interface BuiltInClass {
+  readonly name: string
+  readonly prototype: object
+}
+
+/** Made by that class itself, not by one that extends it; also by its namesake in another realm (a vm context, a test runner's). */
+export function isOf(value: object, type: BuiltInClass): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value)
+  return prototype === type.prototype || (prototype !== null && isNamesake(prototype, type))
+}
+
+function isNamesake(prototype: object, { name, prototype: ours }: BuiltInClass): boolean {
+  return (
+    Object.hasOwn(prototype, 'constructor') &&
+    (prototype.constructor as { name?: unknown }).name === name &&
+    ancestors(prototype) === ancestors(ours)
+  )
+}
+
+function ancestors(prototype: object): number {
+  let count = 0
+  for (let above = Object.getPrototypeOf(prototype); above !== null; above = Object.getPrototypeOf(above)) count++
+  return count
 }

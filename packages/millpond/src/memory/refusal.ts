@@ -1,4 +1,6 @@
 // Says where in a value the part is that cannot be cached. Slow and thorough: runs only when a value was refused.
+import { types } from 'node:util'
+import { isBuiltIn } from './built-ins.ts'
 import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 
 export interface Refusal {
@@ -26,8 +28,8 @@ function search(value: unknown, path: string, inside: readonly object[]): Refusa
   const within = [...inside, value]
   if (Array.isArray(value)) return searchArray(value, path, within)
   if (isPlain(value)) return searchPlain(value, path, within)
-  if (value instanceof Map || value instanceof Set) return searchCollection(value, path, within)
-  return accepted(value) ? undefined : refuse(path, describeInstance(value))
+  if (!isBuiltIn(value)) return refuse(path, describeInstance(value))
+  return types.isMap(value) || types.isSet(value) ? searchCollection(value, path, within) : undefined
 }
 
 function searchArray(list: readonly unknown[], path: string, within: readonly object[]): Refusal | undefined {
@@ -52,8 +54,6 @@ function searchPlain(object: object, path: string, within: readonly object[]): R
 }
 
 function searchCollection(value: Map<unknown, unknown> | Set<unknown>, path: string, within: readonly object[]): Refusal | undefined {
-  const type = value instanceof Map ? Map : Set
-  if (Object.getPrototypeOf(value) !== type.prototype || Object.keys(value).length > 0) return refuse(path, describeInstance(value))
   let i = 0
   for (const [key, item] of value.entries()) {
     const found = search(key, `${path}.keys()[${i}]`, within) ?? search(item, `${path}.values()[${i}]`, within)
@@ -61,17 +61,6 @@ function searchCollection(value: Map<unknown, unknown> | Set<unknown>, path: str
     i++
   }
   return undefined
-}
-
-function accepted(value: object): boolean {
-  if (value instanceof DataView) return false
-  const plainType = [Date, ArrayBuffer].some((type) => Object.getPrototypeOf(value) === type.prototype && Object.keys(value).length === 0)
-  return plainType || Buffer.isBuffer(value) || (ArrayBuffer.isView(value) && isBuiltIn(value))
-}
-
-function isBuiltIn(value: object): boolean {
-  const type: unknown = value.constructor
-  return typeof type === 'function' && Reflect.get(globalThis, type.name) === type
 }
 
 function describeInstance(value: object): string {

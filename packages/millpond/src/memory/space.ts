@@ -1,7 +1,7 @@
 // One key space of the store: the synchronous face that the engine reads from.
 import type { Eviction, Near, NearEntry, Reason } from '../core/contracts.ts'
+import { copyLive } from './copy-live.ts'
 import { hashTail } from './hash.ts'
-import { copyLive } from './isolate.ts'
 import { KeyIndex } from './key-index.ts'
 import type { Slots } from './slots.ts'
 

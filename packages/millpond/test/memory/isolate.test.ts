@@ -4,7 +4,8 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
-import { copyLive, isolate } from '../../src/memory/isolate.ts'
+import { copyLive } from '../../src/memory/copy-live.ts'
+import { isolate } from '../../src/memory/isolate.ts'
 import { own } from '../../src/memory/own.ts'
 
 /** Every object within, so that a test can look for shared ones. */
@@ -33,6 +34,7 @@ const { tree } = fc.letrec((tie) => ({
     fc.uint8Array({ maxLength: 5 }),
     fc.uint8Array({ maxLength: 5 }).map((bytes) => Buffer.from(bytes)),
     fc.float64Array({ maxLength: 3 }),
+    fc.uint8Array({ maxLength: 5 }).map((bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
     fc.uint8Array({ maxLength: 3 }).map((bytes) => bytes.slice().buffer),
   ),
   list: fc.array(tie('tree'), { maxLength: 4 }),
@@ -102,6 +104,47 @@ describe('isolate', () => {
     expect(copy.bare.at).not.toBe((kept as typeof copy).bare.at)
   })
 
+  /** What the memory under each view within holds beside the view's own bytes. */
+  function reachable(value: unknown): number[] {
+    return [...objectsIn(value)].filter((part) => ArrayBuffer.isView(part)).map((part) => part.buffer.byteLength - part.byteLength)
+  }
+
+  test('G20: bytes that are kept or handed out lie in memory of their own, so that no `buffer` reaches those of another', () => {
+    const given = {
+      small: Buffer.from('secret'),
+      large: Buffer.alloc(9000, 1),
+      view: new Uint16Array(new ArrayBuffer(8), 2, 2),
+      empty: Buffer.alloc(0),
+    }
+    expect(reachable(given)).not.toEqual([0, 0, 0, 0])
+    const { value: kept } = isolate(given)
+    expect(reachable(kept)).toEqual([0, 0, 0, 0])
+    const copy = copyLive(kept) as typeof given
+    expect(reachable(copy)).toEqual([0, 0, 0, 0])
+    for (const bytes of Object.values(copy)) new Uint8Array(bytes.buffer).fill(0xff)
+    expect(kept).toEqual(given)
+    expect(Buffer.isBuffer(copy.small)).toBe(true)
+  })
+
+  test('G20: bytes that a decoder cut from something larger are taken out of it', () => {
+    const arrived = Buffer.from('xxabcdxx')
+    const cut = (): Uint8Array => arrived.subarray(2, 6)
+    const values = [
+      cut(),
+      { list: [cut(), { a: 1 }], b: 2 },
+      new Map([['k', new Set([cut()])]]),
+      new DataView(arrived.buffer, arrived.byteOffset, 4),
+    ]
+    for (const value of values) {
+      const expected = structuredClone(value)
+      const owned = own(value)
+      expect(reachable(owned.value)).toEqual([0])
+      expect(isDeepStrictEqual(isolate(owned.value), owned)).toBe(true)
+      for (const part of objectsIn(owned.value)) if (!isLivePart(part)) expect(Object.isFrozen(part)).toBe(true)
+      expect(structuredClone(owned.value)).toEqual(expected)
+    }
+  })
+
   test('an owned value is frozen in place, and tells whether it has live parts', () => {
     const owned = { a: [{ b: 1 }] }
     expect(own(owned)).toEqual({ value: owned, live: false, bytes: isolate({ a: [{ b: 1 }] }).bytes })
@@ -155,6 +198,18 @@ describe('isolate', () => {
     expect(value).toEqual({ a: [1, { b: 2 }] })
   })
 
+  const foreign = `({
+    date: new Date(5), map: new Map([[1, { a: new Set([2]) }]]), set: new Set(['x']), bytes: new Uint8Array([1, 2]), big: new BigInt64Array([3n]),
+    view: new DataView(new ArrayBuffer(2)), memory: new ArrayBuffer(3), none: [Object.create(null)],
+  })`
+  test('Date, Map, Set and bytes of another realm become ones of this realm', () => {
+    const { value, live } = isolate(runInNewContext(foreign))
+    const here = new Function(`return ${foreign}`)()
+    expect(live).toBe(true)
+    expect(isDeepStrictEqual(value, here)).toBe(true)
+    expect(isDeepStrictEqual(copyLive(value), here)).toBe(true)
+  })
+
   test('own properties named __proto__ stay data', () => {
     const value = JSON.parse('{"__proto__": {"polluted": true}, "a": 1}')
     const kept = isolate(value).value as Record<string, unknown>
@@ -186,7 +241,12 @@ describe('isolate', () => {
     ['a hole that a named property would hide', { a: Object.assign([1, 2, 3].slice(0, 2), { x: 1 }) }, 'value.a.x'],
     ['a function in a map', new Map([['a', [() => 1]]]), 'value.values()[0][0]'],
     ['a class instance in a set', new Set([1, new User()]), 'value.keys()[1]'],
-    ['a data view', { view: new DataView(new ArrayBuffer(2)) }, 'value.view'],
+    ['an object with the prototype of Date', { at: Object.create(Date.prototype) }, 'value.at'],
+    ['a subclass of Buffer', new (class Packet extends Uint8Array {})(2), 'value'],
+    ['bytes that are shared between threads', { shared: new SharedArrayBuffer(2) }, 'value.shared'],
+    ['a named property of a Map', [Object.assign(new Map(), { extra: 1 })], 'value[0]'],
+    ['a subclass of Map of another realm', { map: runInNewContext('new (class Map extends globalThis.Map {})()') }, 'value.map'],
+    ['an error of another realm', runInNewContext('new Error("x")'), 'value'],
     ['a subclass of Map', new (class Registry extends Map {})(), 'value'],
     ['a boxed string', { boxed: Object('x') }, 'value.boxed'],
   ]

@@ -1,0 +1,59 @@
+// What a reader gets of a value with parts that freezing cannot protect: copies of those and of what holds them; the rest is shared.
+import { copyBuiltIn } from './built-ins.ts'
+import { atOnce, isOneByOne, put } from './fields.ts'
+import { isPlain } from './plain.ts'
+
+/** The value with its live parts copied, each of them once; parts that are frozen through and through are shared. */
+export function copyLive(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? copyPart(value) : value
+}
+
+/** What is kept has been looked at when it came: here it is trusted to be just what it seems. */
+function copyPart(value: object): object {
+  if (Array.isArray(value)) return copyArray(value)
+  if (value instanceof Date) return new Date(value.getTime())
+  if (isPlain(value)) return copyObject(value as Record<string, unknown>)
+  return copyBuiltIn(value, copyLive)
+}
+
+function copyArray(list: readonly unknown[]): readonly unknown[] {
+  let copies: unknown[] | undefined
+  for (let at = 0; at < list.length; at++) {
+    const item = list[at]
+    if (typeof item !== 'object' || item === null) continue
+    const copy = copyPart(item)
+    if (copy === item) continue
+    copies ??= list.slice()
+    copies[at] = copy
+  }
+  return copies === undefined ? list : Object.freeze(copies)
+}
+
+/** To be asked by way of `call`: inside of a `for in` V8 knows the answer then, not so with `Object.hasOwn`, nor with an imported one. */
+const isOwn = Object.prototype.hasOwnProperty
+
+/** Looks at each item once, and puts together only what changed: who asked each part twice would ask one that lies deep 2^depth times. */
+function copyObject(object: Record<string, unknown>): object {
+  let copies: unknown[] | undefined
+  let at = -1
+  for (const name in object) {
+    if (!isOwn.call(object, name)) continue
+    at++
+    const item = object[name]
+    if (typeof item !== 'object' || item === null) continue
+    const copy = copyPart(item)
+    if (copy === item) continue
+    copies ??= Object.values(object)
+    copies[at] = copy
+  }
+  return copies === undefined ? object : withItems(object, copies)
+}
+
+/** A frozen object like this one, with other items in the same order. */
+function withItems(object: Record<string, unknown>, items: readonly unknown[]): object {
+  if (!isOneByOne(object, items.length)) return atOnce(object, Object.keys(object), items)
+  const copy: Record<string, unknown> = {}
+  let at = 0
+  for (const name in object) if (isOwn.call(object, name)) put(copy, name, items[at++])
+  return Object.freeze(copy)
+}
