@@ -8,7 +8,7 @@ import type { MemorySettings } from './options.ts'
 import { type Heap, Pressure } from './pressure.ts'
 import { Slots } from './slots.ts'
 import { Space, type SpaceOwner } from './space.ts'
-import { weighKey, weighPrimitive } from './weigh.ts'
+import { weighKey, weighPrimitive, weighTags } from './weigh.ts'
 
 /** Slots that an index cell can name while it still has some bits of the hash. */
 const MOST_SLOTS = 2 ** 27
@@ -106,7 +106,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const { value, live, bytes } = isolated(entry)
     if (this.#closed) return false
     const whole = hashAndWidth(key)
-    const weight = weighKey(key.length, (whole & 1) === 1) + bytes
+    const weight = weighKey(key.length, (whole & 1) === 1) + weighTags(entry.tags) + bytes
     if (this.#pressure?.wrote(weight) === true) this.#heed()
     const hash = space.index.hash(key)
     const held = space.index.locate(key, hash)

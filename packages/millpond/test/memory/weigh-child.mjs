@@ -33,9 +33,26 @@ const loads = {
         ? new Set([i, i + 1, i + 2])
         : Buffer.alloc(i % 900),
 }
+/** One character beyond Latin-1 makes all of a text twice as long. */
+const page = `${'x'.repeat(5000)}\u2019${'y'.repeat(5000)}`
+const rarer = {
+  pages: (i) => text(1, i, page),
+  bytes: (i) => {
+    const value = Buffer.from(String(i).padEnd(100))
+    // What a service does between two sets: its own small buffers lie around those that are kept, if they are kept where they came from.
+    for (let j = 0; j < 4; j++) Buffer.from(page.slice(0, 400))
+    return value
+  },
+  tagged: record,
+  'many tags': (i) => i,
+}
+const tagsOf = {
+  tagged: (i) => ['users', text(0, i % 50, ''), text(4, i)],
+  'many tags': (i) => Array.from({ length: 20 }, (_, j) => text(j, i)),
+}
 const kinds = Object.values(loads)
-const make = load === 'mixed' ? (i) => kinds[i % kinds.length](i) : loads[load]
-const COUNT = load === 'numbers' ? 200_000 : 60_000
+const make = load === 'mixed' ? (i) => kinds[i % kinds.length](i) : { ...loads, ...rarer }[load]
+const COUNT = { numbers: 200_000, pages: 1_000, 'many tags': 10_000 }[load] ?? 60_000
 
 async function inUse() {
   for (let i = 0; i < 4; i++) {
@@ -51,7 +68,8 @@ const before = await inUse()
 const store = createMemoryStore({ maxEntries: COUNT, pressure: false }, { clock })
 const near = store.space('')
 for (let i = 0; i < COUNT; i++) {
-  near.set(text(6, i, 'k'), { value: make(i), createdAt: 1e12, freshUntil: 1e12 + 60_000, staleUntil: 1e12 + 60_000, tags: [], asOf: 1 })
+  const tags = tagsOf[load]?.(i) ?? []
+  near.set(text(6, i, 'k'), { value: make(i), createdAt: 1e12, freshUntil: 1e12 + 60_000, staleUntil: 1e12 + 60_000, tags, asOf: 1 })
 }
 const grew = (await inUse()) - before
 process.stdout.write(JSON.stringify({ counted: store.bytes, grew, entries: near.size }))

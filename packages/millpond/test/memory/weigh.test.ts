@@ -23,7 +23,8 @@ async function child(script: string, flags: readonly string[], ...args: string[]
 }
 
 describe('weights', () => {
-  for (const load of ['mixed', 'strings', 'records', 'wide', 'lists', 'collections', 'numbers']) {
+  const loads = ['mixed', 'strings', 'records', 'wide', 'lists', 'collections', 'numbers', 'pages', 'bytes', 'tagged', 'many tags']
+  for (const load of loads) {
     test(`T3: bytes are within 20 % of the heap's growth: ${load}`, async () => {
       const { counted, grew } = await child('./weigh-child.mjs', ['--expose-gc'], load)
       const ratio = (counted ?? 0) / (grew ?? 1)
