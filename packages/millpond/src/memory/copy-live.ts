@@ -1,6 +1,6 @@
 // What a reader gets of a value with parts that freezing cannot protect: copies of those and of what holds them; the rest is shared.
 import { copyBuiltIn } from './built-ins.ts'
-import { atOnce, isOneByOne, put } from './fields.ts'
+import { begin, isOneByOne, isTable, put, recordOf, tableOf } from './fields.ts'
 import { isPlain } from './plain.ts'
 
 /** The value with its live parts copied, each of them once; parts that are frozen through and through are shared. */
@@ -51,9 +51,15 @@ function copyObject(object: Record<string, unknown>): object {
 
 /** A frozen object like this one, with other items in the same order. */
 function withItems(object: Record<string, unknown>, items: readonly unknown[]): object {
-  if (!isOneByOne(object, items.length)) return atOnce(object, Object.keys(object), items)
-  const copy: Record<string, unknown> = {}
+  if (!isOneByOne(items.length)) return manyWith(object, items)
+  const copy = begin(object)
   let at = 0
   for (const name in object) if (isOwn.call(object, name)) put(copy, name, items[at++])
   return Object.freeze(copy)
+}
+
+function manyWith(object: object, items: readonly unknown[]): object {
+  const names = Object.keys(object)
+  const make = isTable(names.length, names[0] as string, names.at(-1) as string) ? tableOf : recordOf
+  return make(object, names, items)
 }

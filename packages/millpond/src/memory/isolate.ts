@@ -2,10 +2,10 @@
 import type { Isolated } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { copyBuiltIn, isBuiltIn } from './built-ins.ts'
-import { atOnce, isOneByOne, put } from './fields.ts'
+import { begin, isOneByOne, isTable, put, recordOf, tableOf } from './fields.ts'
 import { isArrayItself, isPlain, MAX_DEPTH } from './plain.ts'
 import { locateRefusal } from './refusal.ts'
-import { weighFields, weighList, weighPrimitive, weighShell } from './weigh.ts'
+import { weighFields, weighList, weighPrimitive, weighShell, weighTable } from './weigh.ts'
 
 /** Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good values do not pay for it. */
 const REFUSED = Symbol('refused')
@@ -88,16 +88,18 @@ const isOwn = Object.prototype.hasOwnProperty
 function keepPlain(object: Record<string, unknown>, walk: Walk): object {
   if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
   const names = Object.keys(object)
-  walk.bytes += weighFields(names.length)
-  if (!isOneByOne(object, names.length)) return keepAtOnce(object, names, walk)
-  const copy: Record<string, unknown> = {}
+  const count = names.length
+  const isTabular = count > 0 && isTable(count, names[0] as string, names[count - 1] as string)
+  walk.bytes += isTabular ? weighTable(names) : weighFields(count)
+  if (isTabular) return tableOf(object, names, keepItems(object, names, walk))
+  if (!isOneByOne(count)) return recordOf(object, names, keepItems(object, names, walk))
+  const copy = begin(object)
   for (const name in object) {
     if (isOwn.call(object, name)) put(copy, name, keep(object[name], walk))
   }
   return Object.freeze(copy)
 }
 
-function keepAtOnce(object: Record<string, unknown>, names: readonly string[], walk: Walk): object {
-  const items = names.map((name) => keep(object[name], walk))
-  return atOnce(object, names, items)
+function keepItems(object: Record<string, unknown>, names: readonly string[], walk: Walk): unknown[] {
+  return names.map((name) => keep(object[name], walk))
 }

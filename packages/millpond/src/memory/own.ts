@@ -1,8 +1,9 @@
 // Takes over a value that nobody else holds: it is frozen as it is, without a clone, and weighed on the same walk.
 import type { Isolated } from '../core/contracts.ts'
 import { copyLive } from './copy-live.ts'
+import { isTable } from './fields.ts'
 import { isPlain } from './plain.ts'
-import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell } from './weigh.ts'
+import { weighFields, weighList, weighNarrow, weighPrimitive, weighShell, weighTable } from './weigh.ts'
 
 /**
  * The value must be one that `isolate` accepts. `isNarrow`: all its strings are known to take one byte a character, so that none is looked at.
@@ -52,12 +53,15 @@ function ownList(list: readonly unknown[], walk: Walk): number {
 function ownFields(object: Record<string, unknown>, walk: Walk): number {
   let bytes = 0
   let fields = 0
+  let first = ''
+  let last = ''
   // Twice as fast as Object.values. What is inherited from a polluted Object.prototype is not ours to freeze.
   for (const name in object) {
     if (!isOwn.call(object, name)) continue
-    fields++
+    if (fields++ === 0) first = name
+    last = name
     bytes += ownPart(object[name], walk)
   }
   Object.freeze(object)
-  return weighFields(fields) + bytes
+  return bytes + (isTable(fields, first, last) ? weighTable(Object.keys(object)) : weighFields(fields))
 }

@@ -9,6 +9,8 @@ const NUMBER = 16
 const OBJECT = 56
 const IN_OBJECT = 4
 const ARRAY = 32 + 16
+/** An object, its hidden class, and the head of its table. */
+const TABLE = 24 + 80 + 56
 const DATE = 112
 /** The view, its buffer, and what the allocator adds. */
 const BYTES = 224
@@ -50,9 +52,16 @@ export function weighList(length: number): number {
   return ARRAY + length * WORD
 }
 
-/** A plain object without what its fields hold. */
+/** A plain object without what its fields hold. The names of a record are shared by its like and weigh nothing. */
 export function weighFields(count: number): number {
   return count <= IN_OBJECT ? OBJECT : OBJECT + 2 * WORD + Math.ceil((count - IN_OBJECT) / 3) * 3 * WORD
+}
+
+/** A plain object whose names are data, without what its fields hold: three words a cell, and at least a third of the cells free. */
+export function weighTable(names: readonly string[]): number {
+  let bytes = TABLE + tableCells(names.length + (names.length >> 1)) * 3 * WORD
+  for (const name of names) bytes += weighString(name)
+  return bytes
 }
 
 /** What is neither a list nor a plain object, without what its items hold. */

@@ -96,10 +96,19 @@ describe('isolate', () => {
   test('a hit copies what is live in objects of many names and in those without a prototype', () => {
     const wide = { ...Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`name${i}`, i])), at: new Date(1), 7: [new Date(2)] }
     const bare = Object.assign(Object.create(null), { at: new Date(3), list: [1] })
-    const { value: kept } = isolate({ wide, bare })
-    const copy = copyLive(kept) as { wide: typeof wide; bare: { at: Date; list: number[] } }
-    expect(isDeepStrictEqual(copy, { wide, bare })).toBe(true)
-    expect(Object.keys(copy.wide)).toEqual(Object.keys(wide))
+    const table = JSON.parse(`{${Array.from({ length: 200 }, (_, i) => `"id${i}":${i}`)},"__proto__":{"a":1}}`)
+    table.at = new Date(4)
+    const ids = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`user:${i}`, new Date(i)]))
+    const bareIds = Object.setPrototypeOf({ ...ids }, null)
+    const value = { wide, bare, table, ids, bareIds }
+    const { value: kept } = isolate(value)
+    const copy = copyLive(kept) as typeof value
+    expect(isDeepStrictEqual(kept, value)).toBe(true)
+    expect(isDeepStrictEqual(copy, value)).toBe(true)
+    for (const name of ['wide', 'table', 'ids'] as const) expect(Object.keys(copy[name])).toEqual(Object.keys(value[name]))
+    for (const part of [...objectsIn(kept), ...objectsIn(copy)]) if (!isLivePart(part)) expect(Object.isFrozen(part)).toBe(true)
+    expect(Object.getPrototypeOf(copy.table)).toBe(Object.prototype)
+    expect(own(kept)).toEqual(isolate(value))
     expect(copy.bare.list).toBe((kept as typeof copy).bare.list)
     expect(copy.bare.at).not.toBe((kept as typeof copy).bare.at)
   })

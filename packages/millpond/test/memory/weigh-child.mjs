@@ -1,4 +1,5 @@
 // Fills a store with one kind of load and prints what the store counted beside what the heap grew by.
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
@@ -17,6 +18,7 @@ const record = (i) =>
       address: { street: text(14, i), city: 'x', zip: i },
     }),
   )
+const named = (count, name) => JSON.parse(JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, j) => [name(j), j]))))
 const loads = {
   strings: (i) => text(i % 200, i),
   numbers: (i) => (i % 2 === 0 ? i : i / 3),
@@ -43,6 +45,11 @@ const rarer = {
     for (let j = 0; j < 4; j++) Buffer.from(page.slice(0, 400))
     return value
   },
+  // Names that are data: V8 shares neither them nor a hidden class with any other object.
+  'many names': () => named(1000, () => randomUUID()),
+  'some names': (i) => named(30, (j) => `user:${i * 30 + j}`),
+  'long names': () => named(10, () => randomUUID()),
+  bare: (i) => Object.assign(Object.create(null), record(i)),
   tagged: record,
   'many tags': (i) => i,
 }
@@ -52,7 +59,8 @@ const tagsOf = {
 }
 const kinds = Object.values(loads)
 const make = load === 'mixed' ? (i) => kinds[i % kinds.length](i) : { ...loads, ...rarer }[load]
-const COUNT = { numbers: 200_000, pages: 1_000, 'many tags': 10_000 }[load] ?? 60_000
+const COUNT =
+  { numbers: 200_000, pages: 1_000, 'many tags': 10_000, 'many names': 100, 'some names': 5_000, 'long names': 5_000 }[load] ?? 60_000
 
 async function inUse() {
   for (let i = 0; i < 4; i++) {
