@@ -123,6 +123,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
   const externalTiers = farUses.length > 1 || options.restart !== undefined
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
+  const codec = options.codec ?? jsonCodec()
   const parts: SpaceParts = {
     cacheName: name,
     nearStore,
@@ -138,11 +139,11 @@ export function createCache(options: CacheOptions = {}): Cache {
     trustMs: maxStaleMs,
     ledgerTimeoutMs: COMMAND_MS,
     readBudgetMs: READ_BUDGET_MS,
-    codec: options.codec ?? jsonCodec(),
+    codec,
     clock,
     events,
     policy: resolvePolicy(options.defaults, DEFAULT_POLICY),
-    isolate,
+    isolate: (value) => isolate(value, codec.maxItems),
     own,
     copy: copyLive,
     tombstones,

@@ -36,6 +36,7 @@ export function jsonCodec(options: JsonCodecOptions = {}): Codec {
   const limits = resolveLimits(options.limits)
   const { onReject } = options
   return {
+    maxItems: limits.maxItems,
     encode: (parts) => encode(parts, limits),
     decode: (bytes) => {
       const answer = decode(bytes, limits)

@@ -326,6 +326,8 @@ export interface CommitItem extends TierItem {
 export interface Codec {
   encode(entry: EncodedParts): Uint8Array
   decode(bytes: Uint8Array): DecodedParts | undefined
+  /** Array elements, fields, Map keys and values, Set members of one value that it writes at most; memory keeps to it too. Default 100,000. */
+  readonly maxItems?: number
 }
 
 /** What the body of a stored entry said. */

@@ -54,7 +54,7 @@ export interface Space {
   readonly relations: Relations
   /** All far tiers together may take this long before the loader is called, in milliseconds. */
   readonly readBudgetMs: number
-  /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED`. */
+  /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`. */
   readonly isolate: (value: unknown) => Isolated
   /** The same without a copy, for a value that nobody else holds; `isNarrow` as the codec said. */
   readonly own: (value: unknown, isNarrow?: boolean) => Isolated

@@ -21,8 +21,8 @@ export interface WriteItem {
 
 /**
  * Stores values. Ack means: every other copy of the keys is void, and this process sees the new ones.
- * @throws MillpondError `VALUE_UNSUPPORTED` before anything is changed; `LEDGER_UNREACHABLE` when the shared tier does not answer: nothing is stored,
- * and the keys are void in this process at once, elsewhere as soon as it answers.
+ * @throws MillpondError `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE` before anything is changed; `LEDGER_UNREACHABLE` when the shared tier does not
+ * answer: nothing is stored, and the keys are void in this process at once, elsewhere as soon as it answers.
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
   const now = space.clock.now()

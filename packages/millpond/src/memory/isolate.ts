@@ -1,4 +1,5 @@
 // Keeps what is cached apart from what callers hold: a value is cloned and frozen on its way in. What freezing cannot protect is copied on each hit: `copy-live.ts`.
+import { types } from 'node:util'
 import type { Isolated } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { copyBuiltIn, isBuiltIn } from './built-ins.ts'
@@ -9,24 +10,35 @@ import { weighFields, weighList, weighPrimitive, weighShell, weighTable } from '
 
 /** Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good values do not pay for it. */
 const REFUSED = Symbol('refused')
+const TOO_LARGE = Symbol('too large')
 
-/** What a walk knows: the objects it is inside of, whether it met a live part, and what all of them weigh so far. */
+/** The default bound of the codec, which refuses what is larger wherever a value is written as bytes. */
+const MOST_ITEMS = 100_000
+
+/** What a walk knows: the objects it is inside of, whether it met a live part, what all of them weigh so far, and how many more it takes. */
 interface Walk {
   readonly inside: object[]
   live: boolean
   bytes: number
+  left: number
+  /** Bytes met so far, where there were any. */
+  seen: Set<object> | undefined
 }
 
 /**
  * A frozen clone of the value; primitives as they are. Cloned, frozen and weighed on one walk.
- * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept.
+ *
+ * What occurs twice is cloned twice: `maxItems` (array elements, fields, Map keys and values, Set members together) bounds what a few
+ * objects that hold each other many times can become.
+ * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept; `VALUE_TOO_LARGE` beyond `maxItems`.
  */
-export function isolate(value: unknown): Isolated {
-  const walk: Walk = { inside: [], live: false, bytes: 0 }
+export function isolate(value: unknown, maxItems = MOST_ITEMS): Isolated {
+  const walk: Walk = { inside: [], live: false, bytes: 0, left: maxItems, seen: undefined }
   try {
     const kept = keep(value, walk)
     return { value: kept, live: walk.live, bytes: walk.bytes }
   } catch (error) {
+    if (error === TOO_LARGE) throw tooLarge(maxItems)
     if (error !== REFUSED && !(error instanceof RangeError)) throw error
     const { path, what } = locateRefusal(value)
     throw new MillpondError(
@@ -34,6 +46,19 @@ export function isolate(value: unknown): Isolated {
       `${path} is ${what} and cannot be cached: cache plain data (objects, arrays, strings, numbers, bigint, booleans, null, Date, Map, Set, bytes)`,
     )
   }
+}
+
+function tooLarge(maxItems: number): MillpondError {
+  return new MillpondError(
+    'VALUE_TOO_LARGE',
+    `value holds more than ${maxItems} items (what occurs twice counts twice): store less, or raise limits.maxItems of the codec`,
+  )
+}
+
+/** An empty container counts as one. Arrays and objects do this without a call. */
+function count(items: number, walk: Walk): void {
+  walk.left -= items || 1
+  if (walk.left < 0) throw TOO_LARGE
 }
 
 function keep(value: unknown, walk: Walk): unknown {
@@ -59,13 +84,26 @@ function keepParts(value: object, walk: Walk): object {
   if (isPlain(value)) return keepPlain(value as Record<string, unknown>, walk)
   if (!isBuiltIn(value)) throw REFUSED
   walk.live = true
+  if (types.isMap(value) || types.isSet(value)) count(types.isMap(value) ? 2 * value.size : value.size, walk)
+  else if (!types.isDate(value)) countRepeated(value as Bytes, walk)
   const copy = copyBuiltIn(value, (part) => keep(part, walk))
   walk.bytes += weighShell(copy)
   return copy
 }
 
+type Bytes = ArrayBufferView | ArrayBuffer
+
+/** The same bytes again are copied again, so they count by the words they take. */
+function countRepeated(bytes: Bytes, walk: Walk): void {
+  walk.seen ??= new Set()
+  if (walk.seen.has(bytes)) count(bytes.byteLength >>> 3, walk)
+  else walk.seen.add(bytes)
+}
+
 function keepArray(list: readonly unknown[], walk: Walk): readonly unknown[] {
   if (!isArrayItself(list)) throw REFUSED
+  walk.left -= list.length || 1
+  if (walk.left < 0) throw TOO_LARGE
   // One comparison finds holes and named properties; together they could cancel out, so undefined is looked at once more below.
   if (Object.keys(list).length !== list.length) throw REFUSED
   const copy = Array.from(list)
@@ -88,11 +126,13 @@ const isOwn = Object.prototype.hasOwnProperty
 function keepPlain(object: Record<string, unknown>, walk: Walk): object {
   if (Object.getOwnPropertySymbols(object).length > 0) throw REFUSED
   const names = Object.keys(object)
-  const count = names.length
-  const isTabular = count > 0 && isTable(count, names[0] as string, names[count - 1] as string)
-  walk.bytes += isTabular ? weighTable(names) : weighFields(count)
+  const { length } = names
+  walk.left -= length || 1
+  if (walk.left < 0) throw TOO_LARGE
+  const isTabular = length > 0 && isTable(length, names[0] as string, names[length - 1] as string)
+  walk.bytes += isTabular ? weighTable(names) : weighFields(length)
   if (isTabular) return tableOf(object, names, keepItems(object, names, walk))
-  if (!isOneByOne(count)) return recordOf(object, names, keepItems(object, names, walk))
+  if (!isOneByOne(length)) return recordOf(object, names, keepItems(object, names, walk))
   const copy = begin(object)
   for (const name in object) {
     if (isOwn.call(object, name)) put(copy, name, keep(object[name], walk))

@@ -3,7 +3,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { jsonCodec } from '../../src/codec/index.ts'
 import { MillpondError } from '../../src/core/errors.ts'
+import { createCache } from '../../src/create.ts'
 import { copyLive } from '../../src/memory/copy-live.ts'
 import { isolate } from '../../src/memory/isolate.ts'
 import { own } from '../../src/memory/own.ts'
@@ -277,6 +279,57 @@ describe('isolate', () => {
     let deep: unknown = 1
     for (let i = 0; i < 100_000; i++) deep = [deep]
     expect(() => isolate(deep)).toThrow(/nested deeper than 500 levels/)
+  })
+
+  function twice(times: number): unknown {
+    let value: unknown = [1]
+    for (let i = 0; i < times; i++) value = [value, value]
+    return value
+  }
+  const sheet = Buffer.alloc(80_000)
+  const large: [string, unknown][] = [
+    ['a long list', Array.from({ length: 100_001 }, (_, i) => i)],
+    ['a Map of many entries', new Map(Array.from({ length: 50_001 }, (_, i) => [i, i]))],
+    ['a Set of many members', [new Set(Array.from({ length: 100_000 }, (_, i) => i))]],
+    ['many empty objects', Array.from({ length: 50_001 }, () => ({}))],
+    ['a few objects that hold each other many times', twice(18)],
+    ['the same bytes many times', Array.from({ length: 20 }, () => sheet)],
+  ]
+  for (const [what, value] of large) {
+    test(`refuses ${what}, and says what to do`, () => {
+      let error: unknown
+      try {
+        isolate(value)
+      } catch (thrown) {
+        error = thrown
+      }
+      expect(error).toMatchObject({
+        code: 'VALUE_TOO_LARGE',
+        message: expect.stringMatching(/more than 100000 items.*raise limits\.maxItems of the codec/),
+      })
+    })
+  }
+
+  test('keeps what is just within the bound, and large bytes that come once', () => {
+    for (const value of [Array.from({ length: 100_000 }, (_, i) => i), twice(15), [Buffer.alloc(9_000_000), sheet, sheet]]) {
+      expect(() => isolate(value)).not.toThrow()
+    }
+  })
+
+  test('the bound is that of the codec in use, whether a tier needs it or not', async () => {
+    const list = Array.from({ length: 1_000 }, (_, i) => i)
+    for (const [maxItems, expected] of [
+      [999, 'VALUE_TOO_LARGE'],
+      [1_000, 'kept'],
+    ] as const) {
+      const cache = createCache({ codec: jsonCodec({ limits: { maxItems } }) })
+      const answer = await cache.set('k', list).then(
+        () => 'kept',
+        (error: MillpondError) => error.code,
+      )
+      expect(answer).toBe(expected)
+      await cache.close()
+    }
   })
 
   test('a value that is used twice is no cycle', () => {
