@@ -7,7 +7,7 @@ export interface CodecLimits {
   readonly maxBytes: number
   /** Containers inside one another; a flat object is 1. Default 500, as in the memory tier; at most 1,000. */
   readonly maxDepth: number
-  /** Array elements, object fields, Map keys and values, Set members of one value together; an empty container counts 1. Default 100,000. */
+  /** Array elements, object fields, Map keys and values, Set members of one value together; an empty container counts 1. Memory keeps to it too. Default 100,000. */
   readonly maxItems: number
 }
 
