@@ -12,7 +12,7 @@ import { Cache } from './engine/cache.ts'
 import { Departures } from './engine/departures.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
-import { keepWarm, type RestartOptions, type Restored, type Warmth } from './engine/restart.ts'
+import { keepWarm, type Restart, type RestartOptions, type Restored } from './engine/restart.ts'
 import type { Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
@@ -148,6 +148,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     copy: copyLive,
     tombstones,
     random: options.random ?? Math.random,
+    warmth: { restoring: undefined },
   }
   return withPlugins(
     assemble(name, parts, farUses, holder, nearStore, options.jobs, restartOptions(options.restart)),
@@ -177,7 +178,7 @@ function assemble(
       if (parts.events.hearsLeaves) departures.add(namespace, key, reason)
     }
   }
-  let restarting: Warmth | undefined
+  let restarting: Restart | undefined
   const ready = async (): Promise<Restored> => (await restarting?.restored) ?? { restored: 0, refused: 0 }
   const spaceOf = (namespace: string): Space => {
     const known = caches.get(namespace)
@@ -244,7 +245,7 @@ async function closeAll(
   farUses: readonly FarUse[],
   nearStore: NearStore | undefined,
   jobs: Jobs | undefined,
-  restarting: Warmth | undefined,
+  restarting: Restart | undefined,
 ): Promise<void> {
   await jobs?.stop()
   for (const { space } of open) {

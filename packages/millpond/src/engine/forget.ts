@@ -73,7 +73,7 @@ function countInMemory(space: Space, keys: readonly string[]): number {
   return count
 }
 
-/** Memory alone: keys are dropped here and now and need no number; tags, patterns and `clear` take one. */
+/** Memory alone: keys are dropped here and now and need no number, unless they could come back; tags, patterns and `clear` take one. */
 function forgetNear(
   space: Space,
   keys: readonly string[],
@@ -82,9 +82,9 @@ function forgetNear(
   reason: Reason,
   id: string,
 ): Outcome {
-  const numbered = targets.filter((target) => target.kind !== 'key')
-  if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, reason, id)
+  const numbered = targets.filter((target) => target.kind !== 'key' || space.warmth.restoring !== undefined)
   for (const key of keys) forgetKey(space, key, mode, reason)
+  if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, reason, id)
   return { position: space.ledger.view.position, dropped: 0, isApplied: true }
 }
 

@@ -65,8 +65,9 @@ function coalesced(space: Space, every: Duration, target: string, work: Work): P
   return windows.call(target, work)
 }
 
-/** A time is nothing that a line of the ledger can say: the entries are looked for, and their keys forgotten. */
+/** A time is nothing that a line of the ledger can say: the entries are looked for, those too that a restart is bringing back, and their keys forgotten. */
 async function forgetFound(space: Space, resolved: Resolved, mode: 'delete' | 'expire'): Promise<Receipt> {
+  await space.warmth.restoring
   const found: string[] = []
   for await (const entry of scanEntries(space)) if (resolved.selects(entry)) found.push(entry.key)
   let receipt = await forget(space, { keys: found.slice(0, BATCH), mode, reason: resolved.reason })

@@ -105,6 +105,7 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     tombstones: parts.tombstones,
     history: new LineHistory(),
     background: new Set(),
+    warmth: parts.warmth,
     closed: false,
   }
   return space

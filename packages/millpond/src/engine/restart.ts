@@ -18,7 +18,7 @@ export interface RestartOptions {
 }
 
 /** A warm restart at work. */
-export interface Warmth {
+export interface Restart {
   readonly restored: Promise<Restored>
   /** Waits for the restore, writes the file once more, and ends. */
   stop(): Promise<void>
@@ -26,12 +26,12 @@ export interface Warmth {
 
 /** Restores at once, behind the cache's back, and writes the file from time to time. Failures are events. */
 export function keepWarm(
-  parts: Pick<Space, 'codec' | 'clock' | 'events'>,
+  parts: Pick<Space, 'codec' | 'clock' | 'events' | 'warmth'>,
   options: RestartOptions,
   open: (namespace: string) => Space,
   spaces: () => readonly Space[],
-): Warmth {
-  const { codec, clock, events } = parts
+): Restart {
+  const { codec, clock, events, warmth } = parts
   const warn = (message: string, error?: unknown): void => events.emit('warning', { message: `warm restart: ${message}`, error })
   let cancel = (): void => {}
   let isStopped = false
@@ -55,6 +55,10 @@ export function keepWarm(
       warn(`${options.path} could not be restored`, error)
       return { restored: 0, refused: 0 }
     })
+    .finally(() => {
+      warmth.restoring = undefined
+    })
+  warmth.restoring = restored
   void restored.then(later)
   return {
     restored,
@@ -148,6 +152,7 @@ async function restoreHottest(
 function restore(space: Space, entry: SnapshotEntry): boolean {
   const { near, ledger, clock } = space
   if (near === undefined || entry.staleUntil <= clock.now() || near.find(entry.key) >= 0) return false
-  const asOf = ledger.isLocal ? ledger.view.position : entry.asOf
+  // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
+  const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : entry.asOf
   return storeNear(space, entry, asOf)
 }

@@ -71,7 +71,18 @@ export interface Space {
   readonly coalescing: Map<string, Coalesce<() => Promise<Receipt | DryRun>, Receipt | DryRun>>
   /** Work that was acknowledged before it ended (sweeps, refreshes): `flush` waits for it. */
   readonly background: Set<Promise<unknown>>
+  /** Of the whole cache, over all its namespaces. */
+  readonly warmth: Warmth
   closed: boolean
+}
+
+/** How far a warm restart is. */
+export interface Warmth {
+  /**
+   * Settles when the file has been restored; undefined from then on. Memory alone has no need of numbers for what is done to a key: it is held, or
+   * it is not. While it could come back from the file, deletes and writes of keys take numbers, and who looks for entries waits.
+   */
+  restoring: Promise<unknown> | undefined
 }
 
 /** Where durations are recorded. */

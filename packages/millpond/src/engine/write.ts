@@ -76,12 +76,12 @@ function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, 
 
 /** Memory alone: one step, nothing can come between. */
 function writeNear(space: Space, entry: Found): void {
-  space.flights.outdate(entry.key)
-  if (space.dependencies === 'off') storeNear(space, entry, entry.asOf)
-  else {
-    const { position } = space.ledger.advanceNow([{ kind: 'tag', tag: dependencyTag(entry.key) }], 'delete', 'replaced', randomUUID())
-    storeNear(space, entry, position)
-  }
+  const { key } = entry
+  space.flights.outdate(key)
+  const targets: Target[] = space.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]
+  if (space.warmth.restoring !== undefined) targets.push({ kind: 'key', key })
+  const asOf = targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
+  storeNear(space, entry, asOf)
 }
 
 /** A write that met another one is tried again at once, from the position that it has just been told. */

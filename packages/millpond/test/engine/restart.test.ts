@@ -1,7 +1,7 @@
 // Warm restart: the hottest entries come back, and nothing that was invalidated meanwhile.
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createCache, memory } from 'millpond'
+import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import { closeAfterEach, newFolder, open } from './setups.ts'
@@ -56,6 +56,45 @@ describe('warm restart', () => {
     await second.delete('k')
     expect(existsSync(path)).toBe(false) // had the process died here, the next one would begin cold
     await second.close()
+  })
+
+  /** What a caller may do before the file has been read, and what `k` must be afterwards. */
+  const meanwhile: Record<string, [act: (cache: Cache) => Promise<unknown>, then: unknown]> = {
+    'a delete': [(cache) => cache.delete('k'), undefined],
+    'an invalidated tag': [(cache) => cache.invalidateTags(['t']), undefined],
+    'an invalidated pattern': [(cache) => cache.invalidatePattern('k*'), undefined],
+    'an invalidation by age': [(cache) => cache.invalidate({ pattern: '*', olderThan: 0 }), undefined],
+    'a clear': [(cache) => cache.clear(), undefined],
+    'an expiry': [(cache) => cache.expire('k'), undefined],
+    'a write': [(cache) => cache.set('k', 'new', { ttl: '1h' }), 'new'],
+    'a write of many': [(cache) => cache.setMany([['k', 'new']], { ttl: '1h' }), 'new'],
+    'a write of a value that memory refuses': [(cache) => cache.set('k', 'new '.repeat(10_000)), undefined],
+    'a write that is over at once': [(cache) => cache.set('k', 'new', { ttl: 0 }), undefined],
+  }
+  for (const [what, [act, then]] of Object.entries(meanwhile)) {
+    it(`G1, G2: ${what} that is acknowledged before the restore has ended beats the file`, async () => {
+      const path = join(newFolder(), 'hot.snapshot')
+      const options = { tiers: [memory({ maxBytes: '20kb' })], restart: { path } }
+      const first = open(options)
+      for (const key of ['k', 'other']) await first.set(key, 'old', { ttl: '1h', tags: key === 'k' ? ['t'] : [] })
+      await first.namespace('n').set('k', 'old', { ttl: '1h', tags: ['t'] })
+      await first.close()
+      const next = open(options)
+      const inNamespace = next.namespace('n')
+      await Promise.all([act(next), act(inNamespace)])
+      await next.ready()
+      expect([next.peek('k'), await next.get('k'), inNamespace.peek('k')]).toEqual([then, then, then])
+      if (what !== 'a clear' && what !== 'an invalidation by age') expect(next.peek('other')).toBe('old')
+    })
+  }
+
+  it('takes no numbers for keys any more once the restore has ended', async () => {
+    const cache = open({ restart: { path: join(newFolder(), 'hot.snapshot') } })
+    await cache.ready()
+    const before = cache.token()
+    await cache.set('k', 1)
+    await cache.delete('k')
+    expect(cache.token()).toBe(before)
   })
 
   it('with a ledger that outlives the process: what others invalidated meanwhile is refused, whenever the file was written', async () => {
