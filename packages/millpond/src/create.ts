@@ -12,7 +12,8 @@ import { Cache } from './engine/cache.ts'
 import { Departures } from './engine/departures.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
-import { keepWarm, type Restart, type RestartOptions, type Restored } from './engine/restart.ts'
+import { keepWarm, type Restart } from './engine/restart.ts'
+import type { RestartOptions, Restored } from './engine/restart-parts.ts'
 import type { Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { Tombstones } from './engine/tombstones.ts'
@@ -67,8 +68,9 @@ export interface CacheOptions {
    */
   readonly jobs?: JobStore
   /**
-   * Keeps the hottest entries over a restart in a file: written on close and every `every` (default `'1m'`), restored when the cache is created, as far as
-   * the ledger says that they are still valid. `maxEntries`: default 10,000. `await cache.ready()` waits for the restore.
+   * Keeps the hottest entries over a restart in a file of this cache alone: written on close and every `every` (default `'1m'`; at least a second, 0 for
+   * on close only), restored when the cache is created, as far as the ledger says that they are still valid. `maxEntries`: default 10,000.
+   * `await cache.ready()` waits for the restore.
    */
   readonly restart?: { readonly path: string; readonly every?: Duration; readonly maxEntries?: number }
   /** Run around each awaited operation, the first one outermost. */
@@ -95,6 +97,7 @@ const OPTION_NAMES = new Set([
   'random',
 ])
 const RESTART_NAMES = new Set(['path', 'every', 'maxEntries'])
+const LEAST_INTERVAL_MS = 1000
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
 const DEFAULT_NAMESPACE = 'default'
@@ -236,7 +239,18 @@ function restartOptions(given: CacheOptions['restart']): RestartOptions | undefi
     throw new MillpondError('OPTION_INVALID', `restart.path: ${show(path)} is no path: name a file in a folder that exists`)
   if (!Number.isSafeInteger(maxEntries) || maxEntries < 1)
     throw new MillpondError('OPTION_INVALID', `restart.maxEntries: ${show(maxEntries)} is not allowed: give a whole number from 1`)
-  return { path, maxEntries, everyMs: parseDuration(every, 'restart.every') }
+  return { path, maxEntries, everyMs: intervalOf(every) }
+}
+
+/** As for any duration, 0 means not at all. */
+function intervalOf(every: Duration): number {
+  const ms = parseDuration(every, 'restart.every')
+  if (ms === 0) return Number.POSITIVE_INFINITY
+  if (ms >= LEAST_INTERVAL_MS) return ms
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `restart.every: ${show(every)} is not allowed: the whole file is written each time; give a second or more, or 0 to write it on close only`,
+  )
 }
 
 async function closeAll(

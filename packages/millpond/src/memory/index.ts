@@ -40,13 +40,7 @@ export function createMemoryStore(options: MemoryOptions, { clock }: { readonly 
 }
 
 export type { Eviction, EvictionFactory } from '../core/contracts.ts'
+export { type HotKey, hottestKeys } from './hottest.ts'
 export { policyByName } from './policies/index.ts'
-export {
-  hottestKeys,
-  readSnapshot,
-  type SnapshotEntry,
-  type SnapshotMeta,
-  type SnapshotRead,
-  type SnapshotWritten,
-  writeSnapshot,
-} from './snapshot.ts'
+export { type SnapshotEntry, type SnapshotMeta, type SnapshotWritten, writeSnapshot } from './snapshot.ts'
+export { type OpenSnapshot, openSnapshot, type SnapshotItem, type SnapshotOpened } from './snapshot-read.ts'

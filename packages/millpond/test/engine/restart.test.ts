@@ -1,7 +1,9 @@
 // Warm restart: the hottest entries come back, and nothing that was invalidated meanwhile.
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Cache, createCache, memory } from 'millpond'
+import { type Cache, type Codec, createCache, memory } from 'millpond'
+import { jsonCodec } from 'millpond/codec'
+import { writeSnapshot } from 'millpond/memory'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import { closeAfterEach, newFolder, open } from './setups.ts'
@@ -95,6 +97,99 @@ describe('warm restart', () => {
     await cache.set('k', 1)
     await cache.delete('k')
     expect(cache.token()).toBe(before)
+  })
+
+  it('G10, G23: what another cache has written is left alone, with a warning that names both', async () => {
+    const path = join(newFolder(), 'hot.snapshot')
+    const users = open({ name: 'users', restart: { path } })
+    await users.set(['id', 7], { user: 'alice' }, { ttl: '1h' })
+    await users.close()
+    const orders = createCache({ name: 'orders', restart: { path } })
+    const warnings: string[] = []
+    orders.on('warning', ({ message }) => warnings.push(message))
+    expect(await orders.ready()).toEqual({ restored: 0, refused: 1 })
+    expect(await orders.get(['id', 7])).toBeUndefined()
+    expect(warnings).toEqual([expect.stringMatching(/'users'.*'orders'.*a path of its own/)])
+    const again = open({ name: 'users', restart: { path } })
+    expect(await again.ready()).toEqual({ restored: 1, refused: 0 })
+    await orders.close()
+  })
+
+  for (const policy of ['adaptive', 'lru', 'w-tinylfu', 's3-fifo', 'sieve'] as const) {
+    for (const small of [{ maxEntries: 200 }, { maxBytes: '32kb' }, { maxEntries: 200, maxBytes: '64kb' }]) {
+      it(`${policy}, ${JSON.stringify(small)}: a smaller memory gets the hottest, and keeps them`, async () => {
+        const path = join(newFolder(), 'hot.snapshot')
+        const first = open({ tiers: [memory({ maxEntries: 2000, policy })], restart: { path } })
+        const hot = Array.from({ length: 50 }, (_, i) => `k${i * 20}`)
+        for (const part of [first, first.namespace('n')]) for (let i = 0; i < 1000; i++) await part.set(`k${i}`, i, { ttl: '1h' })
+        for (let reads = 0; reads < 5; reads++) for (const key of hot) for (const part of [first, first.namespace('n')]) part.peek(key)
+        await first.close()
+        const next = open({ tiers: [memory({ ...small, policy })], restart: { path } })
+        const { restored, refused } = await next.ready()
+        expect([restored, restored + refused]).toEqual([next.info().memory?.entries, 2000])
+        expect(restored).toBeGreaterThan(150)
+        const present = (): number =>
+          hot.filter((key) => next.peek(key) !== undefined && next.namespace('n').peek(key) !== undefined).length
+        for (let i = 0; i < 90; i++) await next.set(`new${i}`, i)
+        expect(present()).toBe(50)
+      })
+    }
+  }
+
+  it('knows after a restart how often entries were read before', async () => {
+    const path = join(newFolder(), 'hot.snapshot')
+    for (let run = 0; run < 3; run++) {
+      const cache = open({ restart: { path, maxEntries: 2 } })
+      await cache.ready()
+      if (run === 0) for (const key of ['a', 'b', 'c', 'd']) await cache.set(key, key, { ttl: '1h' })
+      if (run === 0) for (const key of ['b', 'd', 'b', 'd']) cache.peek(key)
+      if (run === 1) for (const key of ['e', 'f']) await cache.set(key, key, { ttl: '1h' })
+      if (run === 1) cache.peek('f')
+      if (run === 2) expect(['b', 'd', 'f'].filter((key) => cache.peek(key) !== undefined)).toEqual(['b', 'd'])
+      await cache.close()
+    }
+  })
+
+  it('stops when somebody has to leave, whatever the file says of weights', async () => {
+    const path = join(newFolder(), 'hot.snapshot')
+    const times = { createdAt: Date.now(), freshUntil: Infinity, staleUntil: Infinity }
+    const entries = Array.from({ length: 100 }, (_, i) => ({
+      ...{ space: 'default', key: `k${i}`, value: 'x'.repeat(1000), tags: [], ...times },
+      ...{ asOf: { epoch: 'e', seq: 0 }, hits: i < 10 ? 2 : 0, weight: 0 },
+    }))
+    await writeSnapshot(path, entries, { savedAt: 0, cache: 'cache' }, jsonCodec())
+    const cache = open({ tiers: [memory({ policy: 'lru', maxBytes: '24kb' })], restart: { path } })
+    const { restored, refused } = await cache.ready()
+    expect([restored, restored + refused]).toEqual([cache.info().memory?.entries, 100])
+    expect(entries.slice(1, 10).filter(({ key }) => cache.peek(key) === undefined)).toEqual([])
+  })
+
+  it('G27: gives others their turn while it restores and while it saves, however long a value takes', async () => {
+    const path = join(newFolder(), 'hot.snapshot')
+    const inner = jsonCodec()
+    let atOnce = 0
+    let longest = 0
+    /** A millisecond's work. */
+    const work = <T>(result: T): T => {
+      for (const until = performance.now() + 1; performance.now() < until; ) atOnce += 0
+      longest = Math.max(longest, ++atOnce)
+      return result
+    }
+    const codec: Codec = { encode: (entry) => work(inner.encode(entry)), decode: (bytes) => work(inner.decode(bytes)) }
+    let isOver = false
+    const turn = (): void => {
+      atOnce = 0
+      if (!isOver) setImmediate(turn)
+    }
+    turn()
+    const first = open({ codec, restart: { path } })
+    for (let i = 0; i < 100; i++) await first.set(`k${i}`, i, { ttl: '1h' })
+    await first.close()
+    const next = open({ codec, restart: { path } })
+    expect(await next.ready()).toEqual({ restored: 100, refused: 0 })
+    isOver = true
+    expect(longest).toBeGreaterThan(0)
+    expect(longest).toBeLessThan(10)
   })
 
   it('with a ledger that outlives the process: what others invalidated meanwhile is refused, whenever the file was written', async () => {

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { jsonCodec } from '../../src/codec/index.ts'
-import { createMemoryStore, hottestKeys, readSnapshot, type SnapshotEntry, writeSnapshot } from '../../src/memory/index.ts'
+import type { Codec } from '../../src/core/contracts.ts'
+import { createMemoryStore, hottestKeys, openSnapshot, type SnapshotEntry, writeSnapshot } from '../../src/memory/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 
 const codec = jsonCodec()
@@ -27,7 +28,24 @@ function entries(count: number): SnapshotEntry[] {
     staleUntil: i % 3 === 0 ? Infinity : 3_000 + i,
     tags: i % 4 === 0 ? ['a', `t${i}`] : [],
     asOf: { epoch: 'e1', seq: i },
+    hits: i % 256,
+    weight: 80 + i,
   }))
+}
+
+const meta = { savedAt: 7, cache: 'c' }
+
+/** All that the file says, or why it says nothing. */
+async function readSnapshot(path: string, readWith: Codec = codec) {
+  const snapshot = await openSnapshot(path, readWith)
+  if (snapshot.kind !== 'open') return snapshot
+  const read: (SnapshotEntry | undefined)[] = []
+  for await (const { decode, ...head } of snapshot.items()) {
+    const { isNarrow: _, ...parts } = decode() ?? {}
+    read.push('key' in parts ? { ...parts, ...head } : undefined)
+  }
+  await snapshot.close()
+  return { kind: snapshot.kind, meta: snapshot.meta, count: snapshot.count, entries: read }
 }
 
 describe('a snapshot', () => {
@@ -38,72 +56,107 @@ describe('a snapshot', () => {
     for (const path of [dead, ...others]) await writeFile(path, '')
     const long = (Date.now() - 2 * 3_600_000) / 1000
     for (const path of [dead, ...others.slice(1)]) await utimes(path, long, long)
-    await writeSnapshot(file, entries(1), { savedAt: 7 }, codec)
+    await writeSnapshot(file, entries(1), meta, codec)
     expect((await readdir(folder)).map((name) => join(folder, name)).sort()).toEqual([file, ...others].sort())
   })
 
   test('T3: gives back what was written, in order, with times, tags and positions', async () => {
     const written = entries(5_000)
-    const result = await writeSnapshot(file, written, { savedAt: 7, note: { node: 'a' } }, codec)
+    const result = await writeSnapshot(file, written, { ...meta, note: { node: 'a' } }, codec)
     expect(result.entries).toBe(5_000)
-    const read = await readSnapshot(file, codec)
-    expect(read).toEqual({ kind: 'read', meta: { savedAt: 7, note: { node: 'a' } }, entries: written, skipped: 0 })
+    expect(await readSnapshot(file)).toEqual({ kind: 'open', meta: { ...meta, note: { node: 'a' } }, count: 5_000, entries: written })
     expect(await readdir(folder)).toEqual(['cache.snapshot'])
     expect((await readFile(file)).length).toBe(result.bytes)
   })
 
   test('that does not exist is none', async () => {
-    expect(await readSnapshot(file, codec)).toEqual({ kind: 'none' })
+    expect(await readSnapshot(file)).toEqual({ kind: 'none' })
   })
 
   test('a failing source leaves the old file whole and nothing beside it', async () => {
-    await writeSnapshot(file, entries(3), { savedAt: 1 }, codec)
+    await writeSnapshot(file, entries(3), meta, codec)
     const before = await readFile(file)
     const failing = (function* () {
       yield* entries(2)
       throw new Error('stop')
     })()
-    await expect(writeSnapshot(file, failing, { savedAt: 2 }, codec)).rejects.toThrow('stop')
+    await expect(writeSnapshot(file, failing, meta, codec)).rejects.toThrow('stop')
     expect(await readFile(file)).toEqual(before)
     expect(await readdir(folder)).toEqual(['cache.snapshot'])
   })
 
   test('G22: cut at any byte, it is set aside as a whole', async () => {
-    await writeSnapshot(file, entries(3), { savedAt: 1 }, codec)
+    await writeSnapshot(file, entries(3), meta, codec)
     const whole = await readFile(file)
     for (let cut = 0; cut < whole.length; cut++) {
       await writeFile(file, whole.subarray(0, cut))
-      const read = await readSnapshot(file, codec)
+      const read = await readSnapshot(file)
       expect(read.kind, `cut at ${cut}`).toBe('set-aside')
     }
   })
 
   test('G22: with any byte changed, it is set aside, and the next start begins cold', async () => {
-    await writeSnapshot(file, entries(3), { savedAt: 1 }, codec)
+    await writeSnapshot(file, entries(3), meta, codec)
     const whole = await readFile(file)
     for (let at = 0; at < whole.length; at++) {
       const damaged = Buffer.from(whole)
       damaged[at] = (damaged[at] as number) ^ 0x20
       await writeFile(file, damaged)
-      const read = await readSnapshot(file, codec)
+      const read = await readSnapshot(file)
       expect(read.kind, `byte ${at}`).toBe('set-aside')
     }
-    expect(await readSnapshot(file, codec)).toEqual({ kind: 'none' })
+    expect(await readSnapshot(file)).toEqual({ kind: 'none' })
     expect(await readdir(folder)).toEqual(['cache.snapshot.damaged'])
   })
 
   test('G22: a folder in its place is a warning, not an exception', async () => {
-    expect((await readSnapshot(folder, codec)).kind).toBe('set-aside')
+    expect(await openSnapshot(folder, codec)).toEqual({ kind: 'set-aside', problem: expect.stringContaining('cannot be read') })
   })
 
-  test('entries that the codec cannot read are skipped and counted', async () => {
-    await writeSnapshot(file, entries(4), { savedAt: 1 }, codec)
+  test('that says nothing of its cache, or of an entry, is damaged', async () => {
+    for (const [wrong, written] of [
+      [{ savedAt: 7 }, entries(1)],
+      [{ cache: 'c' }, entries(1)],
+      [meta, [{ ...(entries(1)[0] as SnapshotEntry), hits: 256 }]],
+      [meta, [{ ...(entries(1)[0] as SnapshotEntry), weight: -1 }]],
+    ] as const) {
+      await writeSnapshot(file, written, wrong as typeof meta, codec)
+      expect(await openSnapshot(file, codec)).toMatchObject({ kind: 'set-aside', movedTo: `${file}.damaged` })
+    }
+  })
+
+  test('is read as much as somebody asks for', async () => {
+    await writeSnapshot(file, entries(100), meta, codec)
+    let decoded = 0
+    const counting: Codec = {
+      encode: codec.encode.bind(codec),
+      decode: (bytes) => {
+        decoded++
+        return codec.decode(bytes)
+      },
+    }
+    const snapshot = await openSnapshot(file, counting)
+    if (snapshot.kind !== 'open') throw new Error(snapshot.kind)
+    expect([snapshot.count, decoded]).toEqual([100, 0])
+    const seen: number[] = []
+    for await (const item of snapshot.items()) {
+      seen.push(item.asOf.seq)
+      if (item.asOf.seq === 2) item.decode()
+      if (seen.length === 5) break
+    }
+    expect([seen, decoded]).toEqual([[0, 1, 2, 3, 4], 1])
+    await snapshot.close()
+  })
+
+  test('entries that the codec cannot read are known to be there', async () => {
+    await writeSnapshot(file, entries(4), meta, codec)
     const picky = {
       encode: codec.encode.bind(codec),
       decode: (bytes: Uint8Array) => (codec.decode(bytes)?.key.startsWith('key 2') ? undefined : codec.decode(bytes)),
     }
     const read = await readSnapshot(file, picky)
-    expect(read).toMatchObject({ kind: 'read', skipped: 1 })
+    const keys = 'entries' in read ? read.entries.map((entry) => entry?.key) : []
+    expect(keys).toEqual([expect.any(String), expect.any(String), undefined, expect.any(String)])
   })
 
   test('takes the hottest keys first', async () => {
@@ -116,7 +169,11 @@ describe('a snapshot', () => {
       ['k11', 2],
     ] as const)
       for (let i = 0; i < reads; i++) near.hit(near.find(key))
-    expect(await hottestKeys(near, 3)).toEqual(['k7', 'k3', 'k11'])
+    expect(await hottestKeys(near, 3)).toEqual([
+      { key: 'k7', hits: 9 },
+      { key: 'k3', hits: 5 },
+      { key: 'k11', hits: 2 },
+    ])
     expect(await hottestKeys(near, 100)).toHaveLength(20)
   })
 })

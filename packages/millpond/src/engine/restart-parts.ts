@@ -1,0 +1,21 @@
+// What the parts of a warm restart tell each other.
+import type { SpaceParts } from './open-space.ts'
+
+export interface RestartOptions {
+  readonly path: string
+  /** How often the file is written while the cache runs; `Infinity` for on close only. With a ledger of this process alone it is written on close only. */
+  readonly everyMs: number
+  /** The most entries written, the hottest first. */
+  readonly maxEntries: number
+}
+
+/** What a restart needs of the cache. */
+export type RestartParts = Pick<SpaceParts, 'cacheName' | 'nearStore' | 'ledgerStore' | 'codec' | 'clock' | 'events' | 'warmth'>
+
+/** What a restore came to. */
+export interface Restored {
+  /** What memory held at the end of it. */
+  readonly restored: number
+  /** Not believed any more (invalidated, expired, of another epoch, unreadable, written meanwhile), or colder than what there was room for. */
+  readonly refused: number
+}

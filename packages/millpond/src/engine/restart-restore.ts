@@ -1,0 +1,99 @@
+// Bringing entries back: the hottest first, until memory is full, each with the marks of its reads.
+import { rm } from 'node:fs/promises'
+import type { DecodedParts, Near, NearStore } from '../core/contracts.ts'
+import { type OpenSnapshot, openSnapshot, type SnapshotItem } from '../memory/snapshot-read.ts'
+import { Turns } from '../memory/turns.ts'
+import { storeNear } from './far.ts'
+import type { RestartParts, Restored } from './restart-parts.ts'
+import type { Space } from './space.ts'
+
+/** `problem`: what is wrong with the file, to be said after its name. */
+export interface RestoreOutcome extends Restored {
+  readonly problem?: string
+}
+
+/** Brings back what is still valid and has room. Never throws for a bad file: it is set aside. One of another cache is left alone. */
+export async function restoreHottest(parts: RestartParts, path: string, open: (namespace: string) => Space): Promise<RestoreOutcome> {
+  const { cacheName, nearStore, ledgerStore, codec } = parts
+  const snapshot = await openSnapshot(path, codec)
+  if (snapshot.kind === 'none') return { restored: 0, refused: 0 }
+  if (snapshot.kind === 'set-aside') return { restored: 0, refused: 0, problem: `was set aside: ${snapshot.problem}` }
+  try {
+    const { meta, count } = snapshot
+    if (meta.cache !== cacheName) {
+      const problem = `holds entries of the cache '${meta.cache}', and this one is '${cacheName}': none was believed; give each cache a path of its own`
+      return { restored: 0, refused: count, problem }
+    }
+    if (ledgerStore === undefined) await rm(path, { force: true })
+    const restored = nearStore === undefined ? 0 : await restoreItems(snapshot, nearStore, open)
+    return { restored, refused: count - restored }
+  } finally {
+    await snapshot.close()
+  }
+}
+
+interface Brought {
+  readonly near: Near
+  readonly key: string
+  readonly hits: number
+}
+
+/** Hottest first, since nobody can tell before how many are still valid, so how many there is room for. */
+async function restoreItems(snapshot: OpenSnapshot, store: NearStore, open: (namespace: string) => Space): Promise<number> {
+  const { maxEntries, maxBytes } = store.limits
+  const ready = readySpaces(open)
+  const brought: Brought[] = []
+  for await (const item of snapshot.items()) {
+    if (store.entries >= maxEntries) break
+    if (store.bytes + item.weight > maxBytes) continue
+    const space = await ready(item.space)
+    const parts = space?.near === undefined ? undefined : item.decode()
+    if (space?.near === undefined || parts === undefined) continue
+    const before = store.entries
+    if (!restore(space, space.near, item, parts)) continue
+    brought.push({ near: space.near, key: parts.key, hits: item.hits })
+    // Somebody had to leave for it: there is less room than the limits say, since the heap is short.
+    if (store.entries <= before) break
+  }
+  return putInOrder(brought)
+}
+
+/** Each namespace is opened, and its ledger asked, once; `undefined` where it does not answer. */
+function readySpaces(open: (namespace: string) => Space): (name: string) => Promise<Space | undefined> {
+  const known = new Map<string, Promise<Space | undefined>>()
+  const make = async (name: string): Promise<Space | undefined> => {
+    const space = open(name)
+    return (await space.ledger.ensure()) ? space : undefined
+  }
+  return (name) => {
+    const space = known.get(name) ?? make(name)
+    known.set(name, space)
+    return space
+  }
+}
+
+/** With all marks but the last, so that nobody takes it for cold while others still come. */
+function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedParts): boolean {
+  const { ledger, clock } = space
+  const { key } = entry
+  if (entry.staleUntil <= clock.now() || near.find(key) >= 0) return false
+  // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
+  const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : item.asOf
+  if (!storeNear(space, entry, asOf)) return false
+  for (let mark = 1; mark < item.hits; mark++) near.hit(near.find(key))
+  return true
+}
+
+/** The last mark comes in the order of the heat, the hottest last: some policies know of nothing but who was used last. Counts what is held. */
+async function putInOrder(brought: readonly Brought[]): Promise<number> {
+  const turns = new Turns()
+  let held = 0
+  for (let at = brought.length - 1; at >= 0; at--) {
+    const { near, key, hits } = brought[at] as Brought
+    const slot = near.find(key)
+    if (slot >= 0) held++
+    if (slot >= 0 && hits > 0) near.hit(slot)
+    await turns.rest()
+  }
+  return held
+}

@@ -1,0 +1,77 @@
+// Which entries a warm restart keeps: the hottest of each namespace, in the order of their heat over all.
+import type { Near } from '../core/contracts.ts'
+import { hottestKeys } from '../memory/hottest.ts'
+import { type SnapshotEntry, writeSnapshot } from '../memory/snapshot.ts'
+import { Turns } from '../memory/turns.ts'
+import type { RestartOptions, RestartParts } from './restart-parts.ts'
+import type { Space } from './space.ts'
+
+interface Hot {
+  readonly space: Space
+  readonly near: Near
+  readonly key: string
+}
+
+/** Writes the hottest entries of the given spaces. */
+export async function saveHottest(parts: RestartParts, options: RestartOptions, spaces: readonly Space[]): Promise<void> {
+  const { cacheName: cache, clock, codec } = parts
+  await writeSnapshot(options.path, entriesOf(await hottestOfAll(spaces, options.maxEntries)), { savedAt: clock.now(), cache }, codec)
+}
+
+/**
+ * Each space that holds something gets one entry, and its part of what is left of the limit by what else it holds. One whose ledger cannot be asked
+ * is left out: nobody knows what has moved. Rounding the sums, not the parts, spends the limit to the last entry.
+ */
+async function hottestOfAll(spaces: readonly Space[], limit: number): Promise<Hot[]> {
+  const known = spaces
+    .flatMap((space) =>
+      space.near !== undefined && space.ledger.trusted() ? [{ space, near: space.near, others: space.near.size - 1 }] : [],
+    )
+    .filter(({ others }) => others >= 0)
+    .slice(0, limit)
+  const total = known.reduce((sum, { others }) => sum + others, 0)
+  const rest = Math.min(limit - known.length, total)
+  const upTo = (held: number): number => Math.round((held / Math.max(1, total)) * rest)
+  const byHits: Hot[][] = []
+  let held = 0
+  for (const { space, near, others } of known) {
+    const share = 1 + upTo(held + others) - upTo(held)
+    held += others
+    for (const { key, hits } of await hottestKeys(near, share)) {
+      byHits[hits] ??= []
+      byHits[hits].push({ space, near, key })
+    }
+  }
+  return byHits.reverse().flat()
+}
+
+async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry> {
+  const turns = new Turns()
+  for (const hot of hottest) {
+    const entry = entryOf(hot)
+    if (entry !== undefined) yield entry
+    await turns.rest()
+  }
+}
+
+/** `undefined` where it is gone, over, or not believed any more. */
+function entryOf({ space, near, key }: Hot): SnapshotEntry | undefined {
+  const { name, clock, ledger } = space
+  const slot = near.find(key)
+  if (slot < 0 || near.staleUntil(slot) <= clock.now() || !ledger.trusted()) return undefined
+  const tags = near.tags(slot)
+  const seq = near.asOf(slot)
+  if (ledger.view.judge(key, tags, seq) === 'void') return undefined
+  return {
+    space: name,
+    key,
+    value: near.value(slot),
+    createdAt: near.createdAt(slot),
+    freshUntil: near.freshUntil(slot),
+    staleUntil: near.staleUntil(slot),
+    tags,
+    asOf: { epoch: ledger.view.epoch, seq },
+    hits: near.hits(slot),
+    weight: near.weight(slot),
+  }
+}

@@ -1,0 +1,72 @@
+// A file of frames: a line of magic, then length, CRC-32 and bytes of one frame after the other.
+import type { FileHandle } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
+import { Turns } from './turns.ts'
+
+export const MAGIC = Buffer.from('millpond snapshot 2\n')
+/** What a frame has before its bytes. */
+const HEAD = 8
+const CHUNK = 256 * 1024
+
+/** The file is not what it should be; the message says so of "it". */
+export class Damage extends Error {}
+
+export function frame(body: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(HEAD + body.length)
+  framed.writeUInt32LE(body.length, 0)
+  framed.writeUInt32LE(crc32(body), 4)
+  framed.set(body, HEAD)
+  return framed
+}
+
+/**
+ * What is in the frames, from the first one on. Reads ahead by a chunk, holds no more, and yields to the event loop.
+ * Throws `Damage`, and the file system's errors.
+ */
+export async function* framesOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  const bytes = new FileBytes(handle, (await handle.stat()).size)
+  const magic = await bytes.take(MAGIC.length)
+  if (magic === undefined || !magic.equals(MAGIC)) throw new Damage('it is no snapshot, or one of another version')
+  const turns = new Turns()
+  while (bytes.left > 0) {
+    const { at } = bytes
+    const head = await bytes.take(HEAD)
+    const body = head === undefined ? undefined : await bytes.take(head.readUInt32LE(0))
+    if (head === undefined || body === undefined) throw new Damage(`it is cut at byte ${at}`)
+    if (crc32(body) !== head.readUInt32LE(4)) throw new Damage(`it is damaged near byte ${at}`)
+    yield body
+    await turns.rest()
+  }
+}
+
+/** A file's bytes in their order. */
+class FileBytes {
+  at = 0
+  left: number
+  readonly #handle: FileHandle
+  #ahead = Buffer.alloc(0)
+
+  constructor(handle: FileHandle, size: number) {
+    this.#handle = handle
+    this.left = size
+  }
+
+  /** The next bytes; undefined where there are fewer: nothing is reserved for a length that only a damaged file can name. */
+  async take(length: number): Promise<Buffer | undefined> {
+    if (length > this.left) return undefined
+    while (this.#ahead.length < length) await this.#read(Math.max(length, CHUNK))
+    const taken = this.#ahead.subarray(0, length)
+    this.#ahead = this.#ahead.subarray(length)
+    this.at += length
+    this.left -= length
+    return taken
+  }
+
+  async #read(room: number): Promise<void> {
+    const bytes = Buffer.allocUnsafe(room)
+    const held = this.#ahead.copy(bytes)
+    const { bytesRead } = await this.#handle.read(bytes, held, room - held, this.at + held)
+    if (bytesRead === 0) throw new Damage(`it is cut at byte ${this.at + held}`)
+    this.#ahead = bytes.subarray(0, held + bytesRead)
+  }
+}

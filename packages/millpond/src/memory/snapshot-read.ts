@@ -1,0 +1,126 @@
+// Reading a snapshot: the whole file is verified first, and only then read again, entry by entry, so that no more than one of them is held.
+import { type FileHandle, open, rename } from 'node:fs/promises'
+import type { Codec, DecodedParts } from '../core/contracts.ts'
+import type { SnapshotEntry, SnapshotMeta } from './snapshot.ts'
+import { Damage, framesOf } from './snapshot-frames.ts'
+
+/** An entry that was not decoded yet. */
+export interface SnapshotItem extends Pick<SnapshotEntry, 'space' | 'asOf' | 'hits' | 'weight'> {
+  /** `undefined`: the codec cannot read it. */
+  decode(): DecodedParts | undefined
+}
+
+/** A snapshot that is whole. */
+export interface OpenSnapshot {
+  readonly kind: 'open'
+  readonly meta: SnapshotMeta
+  /** How many entries there are. */
+  readonly count: number
+  /** In the order in which they were written. Yields to the event loop. */
+  items(): AsyncIterable<SnapshotItem>
+  /** Owed by whoever opened it. */
+  close(): Promise<void>
+}
+
+/** What became of opening a snapshot. */
+export type SnapshotOpened =
+  | OpenSnapshot
+  /** There is no file. */
+  | { readonly kind: 'none' }
+  /** The file could not be trusted; it is now at `movedTo`, where that was possible. */
+  | { readonly kind: 'set-aside'; readonly problem: string; readonly movedTo?: string }
+
+/** The most reads that a policy counts. */
+const MOST_HITS = 255
+
+/** Opens a snapshot. Never throws: a missing file is `none`, a damaged one is set aside. */
+export async function openSnapshot(file: string, codec: Codec): Promise<SnapshotOpened> {
+  let handle: FileHandle | undefined
+  try {
+    const opened = await open(file, 'r')
+    handle = opened
+    const { meta, count } = await verify(opened)
+    return { kind: 'open', meta, count, items: () => itemsOf(opened, codec, count), close: () => opened.close() }
+  } catch (error) {
+    await handle?.close()
+    if (error instanceof Damage) return setAside(file, error.message)
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { kind: 'none' }
+    return { kind: 'set-aside', problem: `it cannot be read: ${String(error)}` }
+  }
+}
+
+async function setAside(file: string, problem: string): Promise<SnapshotOpened> {
+  const movedTo = `${file}.damaged`
+  try {
+    await rename(file, movedTo)
+    return { kind: 'set-aside', problem, movedTo }
+  } catch {
+    return { kind: 'set-aside', problem }
+  }
+}
+
+async function verify(handle: FileHandle): Promise<Pick<OpenSnapshot, 'meta' | 'count'>> {
+  let meta: SnapshotMeta | undefined
+  let last: Buffer | undefined
+  let count = 0
+  for await (const body of framesOf(handle)) {
+    if (meta === undefined) {
+      meta = readMeta(parseJson(body))
+      continue
+    }
+    if (last !== undefined) {
+      readHead(last)
+      count++
+    }
+    last = body
+  }
+  if (meta === undefined || last === undefined) throw new Damage('it ends too early')
+  const end = parseJson(last)
+  if (!isRecord(end) || end.end !== count) throw new Damage('its end is missing')
+  return { meta, count }
+}
+
+async function* itemsOf(handle: FileHandle, codec: Codec, count: number): AsyncGenerator<SnapshotItem> {
+  let at = 0
+  for await (const body of framesOf(handle)) {
+    if (at > 0 && at <= count) yield { ...readHead(body), decode: () => codec.decode(body.subarray(headEnd(body))) }
+    at++
+  }
+}
+
+/** Where the head of an entry ends, and what the codec made begins. */
+function headEnd(body: Buffer): number {
+  return body.length < 4 ? body.length : 4 + body.readUInt32LE(0)
+}
+
+function readHead(body: Buffer): Omit<SnapshotItem, 'decode'> {
+  const head = parseJson(body.subarray(4, headEnd(body)))
+  if (!Array.isArray(head)) throw new Damage('an entry has no head')
+  const [space, epoch, seq, hits, weight]: unknown[] = head
+  if (typeof space !== 'string' || typeof epoch !== 'string' || !isCount(seq) || !isCount(hits) || hits > MOST_HITS || !isCount(weight))
+    throw new Damage('the head of an entry is not one')
+  return { space, asOf: { epoch, seq }, hits, weight }
+}
+
+function readMeta(value: unknown): SnapshotMeta {
+  if (!isRecord(value) || typeof value.savedAt !== 'number' || typeof value.cache !== 'string')
+    throw new Damage('it does not say when it was saved, and of which cache')
+  const { savedAt, cache } = value
+  return 'note' in value ? { savedAt, cache, note: value.note } : { savedAt, cache }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch (error) {
+    throw new Damage(`it cannot be understood: ${String(error)}`)
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
