@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Cache, type Codec, createCache, memory } from 'millpond'
 import { jsonCodec } from 'millpond/codec'
 import { writeSnapshot } from 'millpond/memory'
+import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import { closeAfterEach, newFolder, open } from './setups.ts'
@@ -190,6 +191,26 @@ describe('warm restart', () => {
     isOver = true
     expect(longest).toBeGreaterThan(0)
     expect(longest).toBeLessThan(10)
+  })
+
+  it('every: 0 writes on close only, as Infinity does; less than a second is refused', async () => {
+    for (const every of [0, Infinity, '2s']) {
+      const folder = newFolder()
+      const path = join(folder, 'hot.snapshot')
+      const clock = fakeClock()
+      const cache = open({ clock, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path, every } })
+      await cache.ready()
+      await cache.set('k', 1, { ttl: '1h' })
+      await clock.run(3000)
+      if (every === '2s') while (!existsSync(path)) await new Promise((resolve) => setImmediate(resolve))
+      expect(existsSync(path)).toBe(every === '2s')
+      await cache.close()
+      expect(existsSync(path)).toBe(true)
+    }
+    for (const every of [1, '999ms', 0.5])
+      expect(() => createCache({ restart: { path: 'unused', every } })).toThrow(
+        expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(/restart.every: .*(1|999ms|0.5).*a second/) }),
+      )
   })
 
   it('with a ledger that outlives the process: what others invalidated meanwhile is refused, whenever the file was written', async () => {
