@@ -194,19 +194,19 @@ describe('warm restart', () => {
   })
 
   it('every: 0 writes on close only, as Infinity does; less than a second is refused', async () => {
-    for (const every of [0, Infinity, '2s']) {
-      const folder = newFolder()
-      const path = join(folder, 'hot.snapshot')
-      const clock = fakeClock()
-      const cache = open({ clock, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path, every } })
-      await cache.ready()
-      await cache.set('k', 1, { ttl: '1h' })
-      await clock.run(3000)
-      if (every === '2s') while (!existsSync(path)) await new Promise((resolve) => setImmediate(resolve))
-      expect(existsSync(path)).toBe(every === '2s')
-      await cache.close()
-      expect(existsSync(path)).toBe(true)
-    }
+    const clock = fakeClock()
+    const folder = newFolder()
+    const pathOf = (every: number | string): string => join(folder, `${every}.snapshot`)
+    const everies = [0, Infinity, '2s']
+    const caches = everies.map((every) =>
+      open({ clock, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path: pathOf(every), every } }),
+    )
+    await Promise.all(caches.map((cache) => cache.ready()))
+    await clock.run(3000)
+    while (!existsSync(pathOf('2s'))) await new Promise((resolve) => setImmediate(resolve))
+    expect(everies.filter((every) => existsSync(pathOf(every)))).toEqual(['2s'])
+    await Promise.all(caches.map((cache) => cache.close()))
+    expect(everies.filter((every) => existsSync(pathOf(every)))).toEqual(everies)
     for (const every of [1, '999ms', 0.5])
       expect(() => createCache({ restart: { path: 'unused', every } })).toThrow(
         expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(/restart.every: .*(1|999ms|0.5).*a second/) }),
