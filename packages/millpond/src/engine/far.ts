@@ -205,6 +205,15 @@ function inTime(entry: Owned, now: number): Owned {
   return { ...entry, createdAt: now, freshUntil: entry.freshUntil - ahead, staleUntil: entry.staleUntil - ahead }
 }
 
+/** Gives what memory holds of a key new times, as far as memory keeps an entry. */
+export function retimeNear(space: Space, key: string, times: Pick<Owned, 'freshUntil' | 'staleUntil'>, now: number): void {
+  const { near, nearKeep } = space
+  const slot = near?.find(key) ?? -1
+  if (near === undefined || slot < 0) return
+  const until = keepUntil(nearKeep, times, now)
+  near.retime(slot, Math.min(times.freshUntil, until), Math.min(times.staleUntil, until))
+}
+
 /** Stores a loaded entry in every far tier, conditionally where the ledger lives. */
 export async function commitFar(
   space: Space,

@@ -4,7 +4,7 @@ import type { Change, Isolated, Reason } from '../core/contracts.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { dependencyTag, tagsWithDependencies } from './dependencies.ts'
-import { commitFar, readFar, storeNear } from './far.ts'
+import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import type { Receipt } from './receipt.ts'
@@ -155,43 +155,49 @@ async function advanceAndWrite(
 /** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value and position stay. */
 export async function touch(space: Space, key: string, policy: LoadPolicy): Promise<boolean> {
   const entry = await heldEntry(space, key)
-  if (entry === undefined || entry.freshUntil <= space.clock.now()) return false
-  const times = timesOf(policy, policy.ttlMs, space.clock.now(), space.random())
-  await rewrite(space, { ...entry, freshUntil: times.freshUntil, staleUntil: times.staleUntil })
+  const now = space.clock.now()
+  if (entry === undefined || entry.freshUntil <= now) return false
+  const { freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.random())
+  retimeNear(space, key, { freshUntil, staleUntil }, now)
+  await rewriteFar(space, { ...entry, freshUntil, staleUntil })
   return true
 }
 
 /** Makes an entry stale here and in every process, without removing it. */
 export async function expire(space: Space, key: string, reason: Reason): Promise<Receipt> {
   const entry = space.far.length === 0 ? undefined : await heldEntry(space, key)
-  if (entry !== undefined) await rewrite(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.clock.coarse) })
+  if (entry !== undefined) await rewriteFar(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.clock.coarse) })
   return forget(space, { keys: [key], mode: 'expire', reason })
 }
 
-/** The entry as the far tiers hold it, or, where there are none, as memory does. */
+/** The entry as the far tiers hold it, or, where there are none, as memory does: if it may be believed. */
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
   const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.readBudgetMs)).found[0]
-  if (far !== undefined) return far
-  const { near } = space
+  return far ?? nearEntry(space, key)
+}
+
+function nearEntry({ near, ledger, clock }: Space, key: string): Found | undefined {
   const slot = near?.find(key) ?? -1
   if (near === undefined || slot < 0) return undefined
-  const asOf = { epoch: space.ledger.view.epoch, seq: near.asOf(slot) }
+  const tags = near.tags(slot)
+  const asOf = { epoch: ledger.view.epoch, seq: near.asOf(slot) }
+  const judgement = ledger.view.judge(key, tags, asOf.seq)
+  if (judgement === 'void') return undefined
+  const freshUntil = near.freshUntil(slot)
   return {
     key,
     value: near.value(slot),
     createdAt: near.createdAt(slot),
-    freshUntil: near.freshUntil(slot),
+    freshUntil: judgement === 'stale' ? Math.min(freshUntil, clock.now()) : freshUntil,
     staleUntil: near.staleUntil(slot),
-    tags: near.tags(slot),
+    tags,
     asOf,
     tier: 'memory',
   }
 }
 
-/** Stores an entry again at its own position: refused wherever something moved since. */
-async function rewrite(space: Space, entry: Found): Promise<void> {
-  const slot = space.near?.find(entry.key) ?? -1
-  if (slot >= 0) space.near?.retime(slot, entry.freshUntil, entry.staleUntil)
+/** Stores an entry in the far tiers again, at its own position: refused wherever something moved since. */
+async function rewriteFar(space: Space, entry: Found): Promise<void> {
   if (space.far.length > 0) await commitFar(space, entry.key, entry, entry.asOf, undefined)
 }

@@ -1,8 +1,10 @@
 // Freshness over time: TTL, stale while revalidating, stale on error, soft timeouts, refresh ahead, jitter.
+import { join } from 'node:path'
 import { memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it, vi } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
-import { closeAfterEach, gate, open } from './setups.ts'
+import { closeAfterEach, gate, newFolder, onEverySetup, open } from './setups.ts'
 
 describe('freshness', () => {
   closeAfterEach()
@@ -132,6 +134,20 @@ describe('freshness', () => {
     expect(await cache.touch('k')).toBe(false)
   })
 
+  it("touch keeps to memory's share of the time to live", async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const folder = newFolder()
+    for (const far of [[], [sqlite({ path: join(folder, 'cache.db') })]]) {
+      const cache = open({ clock, tiers: [memory({ ttlFactor: 0.1 }), ...far], defaults: { ttl: 10_000 } })
+      await cache.set('k', 'v')
+      expect(await cache.touch('k', 20_000)).toBe(true)
+      expect(await cache.getEntry('k')).toMatchObject({ tier: 'memory', ttlMs: 2_000 })
+      await clock.run(3_000)
+      expect(cache.peek('k')).toBeUndefined()
+      expect(await cache.get('k')).toBe(far.length === 0 ? undefined : 'v')
+    }
+  })
+
   it('getEntry tells age, time left, tier and tags (D5)', async () => {
     const clock = fakeClock()
     const cache = open({ clock, tiers: [memory()], defaults: { ttl: 1000 } })
@@ -149,5 +165,23 @@ describe('freshness', () => {
     expect(await cache.getEntry('none')).toEqual({ kind: 'miss' })
     expect(await cache.has('k')).toBe(true)
     expect(await cache.has('none')).toBe(false)
+  })
+})
+
+onEverySetup('touch', (cache) => {
+  it('raises nothing that was invalidated or expired by hand', async () => {
+    const c = cache({ defaults: { ttl: '1m', staleFor: '1m' } })
+    for (const key of ['tagged', 'matching', 'stale', 'there']) await c.set(key, 1, { tags: [key] })
+    await c.invalidateTags(['tagged'])
+    await c.invalidatePattern('match*')
+    await c.invalidateTags(['stale'], { mode: 'expire' })
+    expect(await Promise.all(['tagged', 'matching', 'stale', 'there'].map((key) => c.touch(key, '1h')))).toEqual([
+      false,
+      false,
+      false,
+      true,
+    ])
+    expect(await c.getMany(['tagged', 'matching', 'stale', 'there'])).toEqual([undefined, undefined, undefined, 1])
+    expect((await c.getEntry('there')).kind).toBe('hit')
   })
 })
