@@ -119,6 +119,13 @@ export class KeyIndex {
     strays.known = this.#own
   }
 
+  /** The slots of all keys, in no order. Costs a step for each cell, whatever else the store holds. */
+  slots(): Int32Array {
+    const slots = new Int32Array(this.size)
+    this.strays.copySlots(slots, this.usual.copySlots(slots, 0))
+    return slots
+  }
+
   /** What was learnt of keys that are gone is forgotten with them. */
   clear(): void {
     this.usual.clear()

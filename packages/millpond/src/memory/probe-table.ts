@@ -126,6 +126,13 @@ export class ProbeTable {
     }
   }
 
+  /** Writes the slots that are in the table from `at` on; returns where they end. */
+  copySlots(to: Int32Array, at: number): number {
+    const slotMask = this.#slotMask
+    for (const cell of this.#cells) if (cell !== 0) to[at++] = (cell & slotMask) - 1
+    return at
+  }
+
   reset(cells: number): void {
     this.#cells = new Int32Array(cells)
     this.#mask = cells - 1

@@ -91,6 +91,16 @@ export class Slots {
     if (this.#tags !== undefined) this.#tags = grownList(this.#tags, slots) as (readonly string[] | undefined)[]
   }
 
+  /** Forgets all keys and values at once, for good: no slot is taken afterwards. */
+  letGo(): void {
+    this.pairs = []
+    this.#tags = undefined
+    this.#heavy.clear()
+    this.#fresh = 0
+    this.#free = NONE
+    this.used = 0
+  }
+
   /** One past the highest slot ever taken. */
   get end(): number {
     return this.#fresh

@@ -18,6 +18,9 @@ export interface SpaceOwner {
   clearSpace(space: Space, reason: Reason): void
 }
 
+/** A space that holds less than one part in so many of the store's slots is not looked for among them all. */
+const SPARSE = 8
+
 export class Space implements Near {
   readonly name: string
   /** The store's number for it; also in the column of each entry. */
@@ -123,8 +126,18 @@ export class Space implements Near {
   /** Entries that stay while the iteration runs are all met, once; those that come meanwhile may be. */
   *keys(): IterableIterator<string> {
     const slots = this.#slots
-    for (let slot = 0; slot < slots.end; slot++) {
+    const places = this.places()
+    for (let at = 0; at < (places?.length ?? slots.end); at++) {
+      const slot = places?.[at] ?? at
       if (slots.holds(slot) && slots.space(slot) === this.id) yield slots.key(slot)
     }
+  }
+
+  /**
+   * Slots among which all entries of the space are, and perhaps others; undefined for all slots that there are, where a good part of them is this
+   * space's: memory's own order is many times faster than the index's.
+   */
+  places(): Int32Array | undefined {
+    return this.size * SPARSE < this.#slots.end ? this.index.slots() : undefined
   }
 }

@@ -259,13 +259,13 @@ export class MemoryStore implements NearStore, SpaceOwner {
   clearSpace(space: Space, reason: Reason): void {
     const { slots } = this
     const isAlone = space.size === slots.used
-    let left = space.size
+    const places = space.places()
     space.index.clear()
     if (isAlone) this.eviction.clear()
     this.#clearing = space
-    for (let slot = 0; left > 0; slot++) {
+    for (let at = 0; at < (places?.length ?? slots.end); at++) {
+      const slot = places?.[at] ?? at
       if (!slots.holds(slot) || slots.space(slot) !== space.id) continue
-      left--
       if (!isAlone) this.eviction.remove(slot)
       this.#forget(slot, reason)
     }
@@ -278,7 +278,11 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#stopListening?.()
     this.#expiry.close()
     this.#pressure?.rest()
-    for (const space of this.#spaces) this.clearSpace(space, 'cleared')
+    if (this.entries > 0) this.#left.cleared = (this.#left.cleared ?? 0) + this.entries
+    for (const space of this.#spaces) space.index.clear()
+    this.eviction.clear()
+    this.slots.letGo()
+    this.bytes = 0
   }
 }
 

@@ -1,6 +1,6 @@
 // The store by example: expiry, budgets, isolation, pressure, options.
-import { describe, expect, test } from 'vitest'
-import type { NearEntry, Reason } from '../../src/core/contracts.ts'
+import { describe, expect, test, vi } from 'vitest'
+import type { Near, NearEntry, Reason } from '../../src/core/contracts.ts'
 import { createMemoryStore, type MemoryOptions, memory } from '../../src/memory/index.ts'
 import { resolveMemoryOptions } from '../../src/memory/options.ts'
 import { heapOf, readHeap } from '../../src/memory/pressure.ts'
@@ -210,9 +210,50 @@ describe('budgets', () => {
   test('a closed store holds nothing and takes nothing', () => {
     const { clock, store, near } = open()
     near.set('a', entry(1, { freshUntil: clock.now() + 5 }))
+    near.set('b', entry('x'.repeat(1_000_000), { tags: ['t'] }))
     store.close()
-    expect([store.entries, near.find('a'), near.set('b', entry(1)), clock.pending]).toEqual([0, -1, false, 0])
+    expect([store.entries, store.bytes, near.size, near.find('a'), [...near.keys()]]).toEqual([0, 0, 0, -1, []])
+    expect([near.set('b', entry(1)), clock.pending, store.evictions]).toEqual([false, 0, { cleared: 2 }])
+    store.close()
+    expect(store.evictions).toEqual({ cleared: 2 })
   })
+
+  test('T3: a space of many is listed and cleared at the cost of its own entries, and all are closed at none', () => {
+    const store = new MemoryStore(resolveMemoryOptions({ maxEntries: Infinity }), fakeClock())
+    const spaces = Array.from({ length: 50 }, (_, i) => store.space(`s${i}`))
+    for (let i = 0; i < 200; i++) for (const space of spaces) space.set(`k${i}`, entry(i))
+    const looks = [vi.spyOn(store.slots, 'holds'), vi.spyOn(store.slots, 'space')]
+    const looked = (): number => looks.reduce((sum, { mock }) => sum + mock.calls.length, 0)
+    const [first, second] = spaces as [Near, Near]
+    expect([...first.keys()]).toHaveLength(200)
+    first.clear('cleared')
+    expect([first.size, second.size, store.entries]).toEqual([0, 200, 49 * 200])
+    expect(looked()).toBeLessThanOrEqual(5 * 200)
+    for (const { mock } of looks) mock.calls.length = 0
+    store.close()
+    expect([looked(), store.entries, second.size]).toEqual([0, 0, 0])
+  })
+
+  for (const others of [0, 20_000]) {
+    test(`keys that stay while they are listed are met once, whatever comes and goes beside ${others} of another space`, () => {
+      const { store, near } = open({ maxEntries: Infinity })
+      for (let i = 0; i < others; i++) store.space('other').set(`other before ${i}`, entry(i))
+      for (let i = 0; i < 1_000; i++) near.set(`k${i}`, entry(i))
+      const met: string[] = []
+      for (const key of near.keys()) {
+        met.push(key)
+        const at = met.length
+        if (at > 1_000) continue
+        if (at % 3 === 0) near.drop(`k${at}`, 'manual')
+        store.space('other').set(`other${at}`, entry(at))
+        near.set(`new${at}`, entry(at))
+      }
+      const stayed = Array.from({ length: 1_000 }, (_, i) => `k${i}`).filter((key) => near.find(key) >= 0)
+      expect(stayed.length).toBeGreaterThan(600)
+      expect(met.filter((key) => stayed.includes(key)).sort()).toEqual(stayed.sort())
+      expect(met.filter((key) => key.startsWith('other'))).toEqual([])
+    })
+  }
 })
 
 describe('budgets of more than 4 GiB an entry', () => {
