@@ -1,5 +1,6 @@
 // Bringing entries back: the hottest first, until memory is full, each with the marks of its reads.
-import { rm } from 'node:fs/promises'
+import { renameSync, statSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import type { DecodedParts, Near, NearStore } from '../core/contracts.ts'
 import { type OpenSnapshot, openSnapshot, type SnapshotItem } from '../memory/snapshot-read.ts'
 import { Turns } from '../memory/turns.ts'
@@ -12,24 +13,43 @@ export interface RestoreOutcome extends Restored {
   readonly problem?: string
 }
 
-/** Brings back what is still valid and has room. Never throws for a bad file: it is set aside. One of another cache is left alone. */
+/**
+ * Brings back what is still valid and has room. Never throws for a bad file: it is set aside. One of another cache is left alone.
+ * With a ledger of this process alone the file is out of its place before this returns.
+ */
 export async function restoreHottest(parts: RestartParts, path: string, open: (namespace: string) => Space): Promise<RestoreOutcome> {
-  const { cacheName, nearStore, ledgerStore, codec } = parts
-  const snapshot = await openSnapshot(path, codec)
+  const file = parts.ledgerStore === undefined ? takeAway(path) : path
+  const snapshot = await openSnapshot(file, parts.codec)
   if (snapshot.kind === 'none') return { restored: 0, refused: 0 }
   if (snapshot.kind === 'set-aside') return { restored: 0, refused: 0, problem: `was set aside: ${snapshot.problem}` }
   try {
-    const { meta, count } = snapshot
-    if (meta.cache !== cacheName) {
-      const problem = `holds entries of the cache '${meta.cache}', and this one is '${cacheName}': none was believed; give each cache a path of its own`
-      return { restored: 0, refused: count, problem }
+    const problem = strangerIn(snapshot, parts.cacheName)
+    if (problem !== undefined) {
+      if (file !== path) await rename(file, path)
+      return { restored: 0, refused: snapshot.count, problem }
     }
-    if (ledgerStore === undefined) await rm(path, { force: true })
-    const restored = nearStore === undefined ? 0 : await restoreItems(snapshot, nearStore, open)
-    return { restored, refused: count - restored }
+    if (parts.ledgerStore === undefined) await rm(file, { force: true })
+    const restored = parts.nearStore === undefined ? 0 : await restoreItems(snapshot, parts.nearStore, open)
+    return { restored, refused: snapshot.count - restored }
   } finally {
     await snapshot.close()
   }
+}
+
+/**
+ * What may be believed only once must not be found again, should the process die now. Synchronous, since whoever creates a cache may invalidate
+ * at once, and have it acknowledged.
+ */
+function takeAway(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return path
+  const taken = `${path}.restoring`
+  renameSync(path, taken)
+  return taken
+}
+
+function strangerIn({ meta }: OpenSnapshot, name: string): string | undefined {
+  if (meta.cache === name) return undefined
+  return `holds entries of the cache '${meta.cache}', and this one is '${name}': none was believed; give each cache a path of its own`
 }
 
 interface Brought {

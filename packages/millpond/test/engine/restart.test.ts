@@ -1,5 +1,5 @@
 // Warm restart: the hottest entries come back, and nothing that was invalidated meanwhile.
-import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Cache, type Codec, createCache, memory } from 'millpond'
 import { jsonCodec } from 'millpond/codec'
@@ -49,15 +49,17 @@ describe('warm restart', () => {
   })
 
   it('memory alone: a file is believed once, so that a crash after it brings nothing back', async () => {
-    const path = join(newFolder(), 'hot.snapshot')
+    const folder = newFolder()
+    const path = join(folder, 'hot.snapshot')
     const first = open({ restart: { path } })
     await first.set('k', 'old', { ttl: '1h' })
     await first.close()
     const second = createCache({ restart: { path } })
+    expect(existsSync(path)).toBe(false) // before anything can be acknowledged
     await second.ready()
     expect(second.peek('k')).toBe('old')
     await second.delete('k')
-    expect(existsSync(path)).toBe(false) // had the process died here, the next one would begin cold
+    expect(readdirSync(folder)).toEqual([]) // had the process died here, the next one would begin cold
     await second.close()
   })
 
@@ -233,6 +235,22 @@ describe('warm restart', () => {
     await next.close()
     const again = open({ tiers: tiers(), restart: { path: `${path}.old` } })
     expect(await again.ready()).toEqual({ restored: 0, refused: 3 })
+  })
+
+  it('memory alone: a file that a former process died over is not believed, and a folder in its place is left alone', async () => {
+    const folder = newFolder()
+    const path = join(folder, 'hot.snapshot')
+    const first = open({ restart: { path } })
+    await first.set('k', 'old', { ttl: '1h' })
+    await first.close()
+    renameSync(path, `${path}.restoring`)
+    expect(await open({ restart: { path } }).ready()).toEqual({ restored: 0, refused: 0 })
+    const other = open({ restart: { path: folder } })
+    const warnings: string[] = []
+    other.on('warning', ({ message }) => warnings.push(message))
+    expect(await other.ready()).toEqual({ restored: 0, refused: 0 })
+    expect(warnings).toEqual([expect.stringContaining('cannot be read')])
+    expect(readdirSync(folder)).toEqual(['hot.snapshot.restoring'])
   })
 
   it('a damaged file is set aside with a warning, and options are checked', async () => {
