@@ -100,7 +100,8 @@ function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedPar
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : item.asOf
   if (!storeNear(space, entry, asOf)) return false
-  for (let mark = 1; mark < item.hits; mark++) near.hit(near.find(key))
+  const slot = near.find(key)
+  for (let mark = 1; mark < item.hits; mark++) near.hit(slot)
   return true
 }
 
