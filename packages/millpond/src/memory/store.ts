@@ -279,7 +279,10 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#expiry.close()
     this.#pressure?.rest()
     if (this.entries > 0) this.#left.cleared = (this.#left.cleared ?? 0) + this.entries
-    for (const space of this.#spaces) space.index.clear()
+    for (const space of this.#spaces) {
+      space.index.clear()
+      space.bytes = 0
+    }
     this.eviction.clear()
     this.slots.letGo()
     this.bytes = 0

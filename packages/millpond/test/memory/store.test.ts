@@ -212,7 +212,7 @@ describe('budgets', () => {
     near.set('a', entry(1, { freshUntil: clock.now() + 5 }))
     near.set('b', entry('x'.repeat(1_000_000), { tags: ['t'] }))
     store.close()
-    expect([store.entries, store.bytes, near.size, near.find('a'), [...near.keys()]]).toEqual([0, 0, 0, -1, []])
+    expect([store.entries, store.bytes, near.size, near.bytes, near.find('a'), [...near.keys()]]).toEqual([0, 0, 0, 0, -1, []])
     expect([near.set('b', entry(1)), clock.pending, store.evictions]).toEqual([false, 0, { cleared: 2 }])
     store.close()
     expect(store.evictions).toEqual({ cleared: 2 })
