@@ -32,7 +32,8 @@ const { tree } = fc.letrec((tie) => ({
     fc.bigInt(),
     fc.boolean(),
     fc.constantFrom<unknown>(null, undefined, -0, Number.NaN, '\ud800'),
-    fc.date({ noInvalidDate: false }),
+    // Node takes two invalid ones for different: they have a test of their own.
+    fc.date({ noInvalidDate: true }),
     fc.uint8Array({ maxLength: 5 }),
     fc.uint8Array({ maxLength: 5 }).map((bytes) => Buffer.from(bytes)),
     fc.float64Array({ maxLength: 3 }),
@@ -62,6 +63,13 @@ describe('isolate', () => {
       }),
       { numRuns: 400 },
     )
+  })
+
+  test('an invalid date stays one, and is copied as others are', () => {
+    const { value } = isolate({ at: new Date(Number.NaN) })
+    const { at } = copyLive(value) as { at: Date }
+    expect(at.getTime()).toBeNaN()
+    expect(at).not.toBe((value as { at: Date }).at)
   })
 
   test('G20: what freezing cannot protect is another object on each hit; what it can is the same one', () => {
