@@ -74,10 +74,9 @@ function suite(optionsOf: () => object, watch: () => Tier): void {
   })
 }
 
-killAfterEach()
-
 describe('acks on one SQLite file', () => {
   closeAfterEach()
+  killAfterEach()
   let path = ''
   suite(
     () => ({ sqlite: path }),
@@ -95,6 +94,7 @@ describeWith('redis', 'acks on one Redis', () => {
   })
   afterAll(() => server.stop())
   closeAfterEach()
+  killAfterEach()
   suite(
     () => ({ redis: server.url }),
     () => redis({ url: server.url }),

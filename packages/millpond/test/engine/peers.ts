@@ -1,5 +1,6 @@
 // Child processes for tests, each with a cache of its own (process.mjs), called like objects.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -36,10 +37,17 @@ export function startPeer(options: object): Peer {
   return peer
 }
 
-/** Ends what the tests started, also when they failed or stopped it. */
+/** Ends what the tests started, also when they failed or stopped it. To be called after `closeAfterEach`: what comes later is undone first. */
 export function killAfterEach(): void {
   if (!existsSync(BUILT)) throw new Error('these tests run the built library: npm run build first')
-  afterEach(() => {
-    for (const peer of peers.splice(0)) peer.process.kill('SIGKILL')
+  afterEach(async () => {
+    await Promise.all(peers.splice(0).map((peer) => end(peer.process)))
   })
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGKILL')
+  await gone
 }

@@ -55,10 +55,9 @@ function suite(tierOf: () => object): void {
   })
 }
 
-killAfterEach()
-
 describe('processes on one SQLite file', () => {
   closeAfterEach()
+  killAfterEach()
   let path = ''
   suite(() => {
     if (path === '' || !existsSync(path)) path = join(newFolder(), 'shared.db')
@@ -67,6 +66,7 @@ describe('processes on one SQLite file', () => {
 })
 
 describeWith('redis', 'processes on one Redis', () => {
+  killAfterEach()
   let server: RedisService
   beforeAll(async () => {
     server = await startRedis()

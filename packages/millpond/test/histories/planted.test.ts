@@ -27,7 +27,11 @@ const cachedClock: Planted['patches'] = [
     replace:
       'const TICK_MS = 10\nlet noted = [Date.now(), performance.now()] as const\nsetInterval(() => { noted = [Date.now(), performance.now()] }, 25).unref()',
   },
-  { file: CLOCK, find: 'now(): number {\n    return Date.now()', replace: 'now(): number {\n    return noted[0]' },
+  {
+    file: CLOCK,
+    find: 'now(): number {\n    const wall = Date.now()',
+    replace: 'now(): number {\n    return noted[0]\n    const wall = Date.now()',
+  },
   { file: CLOCK, find: 'return performance.now()', replace: 'return noted[1]' },
 ]
 
