@@ -2,14 +2,19 @@
 //
 // The store cannot be called while it makes room or clears, and the engine holds slots that the next change makes void. So a listener runs in a
 // microtask: once the step is done, and before whoever awaits the call goes on. What a listener itself makes leave waits for the next turn of
-// the event loop: one that puts back what was pushed out would never let go of it otherwise.
+// the event loop, and so does all beyond `MOST` tellings in one turn: a listener that puts back what was pushed out, be it asynchronous, would
+// never let go of the loop otherwise.
 import type { Reason } from '../core/contracts.ts'
 import type { CacheEvents, Events } from '../core/events.ts'
+
+const MOST = 1000
 
 export class Departures {
   readonly #events: Events
   #waiting: CacheEvents['leave'][] = []
   #isTelling = false
+  /** In microtasks of this turn. */
+  #tellings = 0
 
   constructor(events: Events) {
     this.#events = events
@@ -17,8 +22,16 @@ export class Departures {
 
   add(namespace: string, key: string, reason: Reason): void {
     if (this.#waiting.push({ key, namespace, reason }) > 1) return
-    if (this.#isTelling) setImmediate(() => this.#tell())
-    else queueMicrotask(() => this.#tell())
+    if (this.#isTelling || this.#tellings >= MOST) {
+      setImmediate(() => this.#tell())
+      return
+    }
+    if (this.#tellings++ === 0) {
+      setImmediate(() => {
+        this.#tellings = 0
+      })
+    }
+    queueMicrotask(() => this.#tell())
   }
 
   #tell(): void {

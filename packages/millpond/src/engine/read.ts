@@ -207,6 +207,7 @@ function fromFlight(
     return flight.isProvisional ? undefined : afterIts(flight, again)
   }
   space.counters.loadJoins++
+  if (flight.isProvisional) space.wary.mark(key, space.ledger) // its value is stored nowhere, and given out once more
   return awaitLanding(space, flight, policy, signal)
 }
 
@@ -319,5 +320,6 @@ async function provisional(space: Space, key: string): Promise<Found | undefined
   if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.isOverlapped) return undefined
   if (flight.age(space.clock) >= PROVISIONAL_MS) return undefined
   const { found, read } = await flight.landing
+  space.wary.mark(key, space.ledger)
   return found === undefined ? undefined : { ...found, value: read() }
 }

@@ -21,7 +21,12 @@ export async function restoreHottest(parts: RestartParts, path: string, open: (n
   const file = parts.ledgerStore === undefined ? takeAway(path) : path
   const snapshot = await openSnapshot(file, parts.codec)
   if (snapshot.kind === 'none') return { restored: 0, refused: 0 }
-  if (snapshot.kind === 'set-aside') return { restored: 0, refused: 0, problem: `was set aside: ${snapshot.problem}` }
+  if (snapshot.kind === 'set-aside')
+    return {
+      restored: 0,
+      refused: 0,
+      problem: `was set aside${snapshot.movedTo === undefined ? '' : ` as ${snapshot.movedTo}`}: ${snapshot.problem}`,
+    }
   try {
     const problem = strangerIn(snapshot, parts.cacheName)
     if (problem !== undefined) {

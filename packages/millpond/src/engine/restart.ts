@@ -26,6 +26,7 @@ export function keepWarm(
   const warn = (message: string, error?: unknown): void => events.emit('warning', { message: `warm restart: ${message}`, error })
   let cancel = (): void => {}
   let isStopped = false
+  let saving: Promise<void> = Promise.resolve()
   const save = async (): Promise<void> => {
     try {
       await saveHottest(parts, options, spaces())
@@ -35,7 +36,10 @@ export function keepWarm(
   }
   const later = (): void => {
     if (isStopped || options.everyMs === Number.POSITIVE_INFINITY || parts.ledgerStore === undefined) return
-    cancel = clock.after(options.everyMs, () => void save().then(later))
+    cancel = clock.after(options.everyMs, () => {
+      saving = save()
+      void saving.then(later)
+    })
   }
   const restored = restoreHottest(parts, options.path, open)
     .then(({ problem, ...result }) => {
@@ -57,6 +61,7 @@ export function keepWarm(
       isStopped = true
       cancel()
       await restored
+      await saving
       for (const space of spaces()) await space.ledger.ensure()
       await save()
     },

@@ -38,11 +38,20 @@ export async function runLoader(
   const givenUp = cargos.length === 1 ? first.flight.givenUp : allGivenUp(cargos)
   const contexts = cargos.map(({ context }) => context)
   const work = untilGivenUp(
-    insideFlight(first.flight, async () => loader(contexts, givenUp)),
+    insideFlight(first.flight, async () => loader(contexts, signalOf(givenUp))),
     givenUp,
   )
   if (policy.hardMs === Number.POSITIVE_INFINITY) return work
   return withHardTimeout(space, cargos, work, policy.hardMs)
+}
+
+/** Its own property, so that a loader may spread it. */
+function signalOf(givenUp: LateSignal): { readonly signal: AbortSignal } {
+  return {
+    get signal() {
+      return givenUp.signal
+    },
+  }
 }
 
 function untilGivenUp<T>(work: Promise<T>, givenUp: LateSignal): Promise<T> {

@@ -4,7 +4,7 @@ import { isOf } from './plain.ts'
 
 /** One of them itself: a subclass or one with named properties would lose something. Named properties of bytes are not looked for, which would list every index. */
 export function isBuiltIn(value: object): boolean {
-  if (ArrayBuffer.isView(value)) return isBytes(value)
+  if (ArrayBuffer.isView(value)) return isBytes(value) && !isDetached(value.buffer)
   const type = types.isDate(value)
     ? Date
     : types.isMap(value)
@@ -14,7 +14,18 @@ export function isBuiltIn(value: object): boolean {
         : types.isArrayBuffer(value)
           ? ArrayBuffer
           : undefined
-  return type !== undefined && isOf(value, type) && Object.keys(value).length === 0
+  if (type === undefined || !isOf(value, type) || Object.keys(value).length > 0) return false
+  return !(types.isArrayBuffer(value) && isDetached(value))
+}
+
+/** Its bytes were transferred elsewhere. Node 20 cannot be asked: it can only be tried. */
+function isDetached(memory: ArrayBufferLike): boolean {
+  if (memory.byteLength > 0) return false
+  try {
+    return new Uint8Array(memory).length > 0
+  } catch {
+    return true
+  }
 }
 
 function isBytes(value: ArrayBufferView): boolean {

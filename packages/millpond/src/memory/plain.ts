@@ -29,7 +29,7 @@ export function isOf(value: object, type: BuiltInClass): boolean {
 function isNamesake(prototype: object, { name, prototype: ours }: BuiltInClass): boolean {
   return (
     Object.hasOwn(prototype, 'constructor') &&
-    (prototype.constructor as { name?: unknown }).name === name &&
+    (prototype.constructor as { name?: unknown } | null | undefined)?.name === name &&
     ancestors(prototype) === ancestors(ours)
   )
 }

@@ -28,15 +28,16 @@ export function readHeap(): Heap {
 
 /**
  * Two things can run short: the heap, and the machine's memory, where bytes (Buffers, typed arrays) lie beside the heap. The one that is nearer to
- * its end counts, told in bytes of the heap.
+ * its end counts, told in bytes of the smaller of the two.
  */
 export function heapOf(
   { used_heap_size, heap_size_limit, external_memory }: Pick<HeapInfo, 'used_heap_size' | 'heap_size_limit' | 'external_memory'>,
   machine: number,
 ): Heap {
-  const limit = Math.max(heap_size_limit - YOUNG, heap_size_limit / 2)
-  const share = Math.max(used_heap_size / limit, (used_heap_size + external_memory) / machine)
-  return { used: share * limit, limit, most: Math.max(limit, machine) }
+  const heap = Math.max(heap_size_limit - YOUNG, heap_size_limit / 2)
+  const share = Math.max(used_heap_size / heap, (used_heap_size + external_memory) / machine)
+  const limit = Math.min(heap, machine)
+  return { used: share * limit, limit, most: Math.max(heap, machine) }
 }
 
 /** What the container allows, or what there is. */

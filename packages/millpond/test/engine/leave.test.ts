@@ -86,6 +86,19 @@ describe('leave', () => {
     expect(cache.stats().entries).toBe(2)
   })
 
+  it('does not starve it when an asynchronous listener does so', async () => {
+    const cache = open({ tiers: small() })
+    let again = true
+    cache.on('leave', async ({ key }) => {
+      await Promise.resolve()
+      if (again) await cache.set(key, 1)
+    })
+    for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    again = false
+    expect(cache.stats().entries).toBe(2)
+  })
+
   it('reports a listener that throws, and goes on', async () => {
     const cache = open({ tiers: small() })
     const warnings: string[] = []

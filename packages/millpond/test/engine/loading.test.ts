@@ -210,6 +210,18 @@ onEverySetup('loading', (create) => {
     expect(await cache.getMany(['a', 'b', 'c', 'd'])).toEqual(['A', 'B', 'C', 'D'])
   })
 
+  it('getOrSetMany gives its loader a signal that may be spread', async () => {
+    const cache = create()
+    let given: { signal?: AbortSignal } = {}
+    await cache.getOrSetMany(['a'], {
+      load: async (ids, context) => {
+        given = { ...context }
+        return ids
+      },
+    })
+    expect(given.signal?.aborted).toBe(false)
+  })
+
   it('getOrSetMany takes a Map, a key function, and refuses a wrong count', async () => {
     const cache = create()
     expect(await cache.getOrSetMany([1n, 2n].map(String), { key: (id) => ['n', id], load: async () => new Map([['2', 'two']]) })).toEqual([

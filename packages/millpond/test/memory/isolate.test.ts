@@ -65,6 +65,17 @@ describe('isolate', () => {
     )
   })
 
+  test('bytes that were transferred elsewhere, and a class of no name, are refused by their path', () => {
+    const bytes = new Uint8Array(8)
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+    for (const value of [{ a: bytes }, { a: bytes.buffer }, { a: new DataView(new ArrayBuffer(0)), b: bytes }]) {
+      expect(() => isolate(value)).toThrow(expect.objectContaining({ code: 'VALUE_UNSUPPORTED' }))
+    }
+    expect(isolate(new Uint8Array(0)).value).toEqual(new Uint8Array(0))
+    const nameless = Object.create(Object.assign(Object.create(null), { constructor: null }))
+    expect(() => isolate({ a: nameless })).toThrow(expect.objectContaining({ code: 'VALUE_UNSUPPORTED' }))
+  })
+
   test('an invalid date stays one, and is copied as others are', () => {
     const { value } = isolate({ at: new Date(Number.NaN) })
     const { at } = copyLive(value) as { at: Date }

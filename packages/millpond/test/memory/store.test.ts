@@ -380,6 +380,8 @@ describe('memory pressure', () => {
     expect(share(heapOf(stats(100e6, 300e6), 500e6))).toBeCloseTo(0.8)
     expect(share(heapOf(stats(400e6, 0), 64e9))).toBeGreaterThan(0.8)
     expect(share(heapOf(stats(100e6, 300e6), 64e9))).toBeLessThan(0.3)
+    // Who holds a quarter of a small container is worth asking, however large the heap may grow.
+    expect(heapOf({ ...stats(50e6, 300e6), heap_size_limit: 4e9 }, 512e6)).toMatchObject({ limit: 512e6, used: 350e6 })
     expect(readHeap().used).toBeGreaterThan(0)
     expect(readHeap().used).toBeLessThan(readHeap().limit)
   })
