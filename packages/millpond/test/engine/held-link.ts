@@ -27,6 +27,9 @@ function heldLink() {
     cut: () => {
       isCut = true
     },
+    mend: () => {
+      isCut = false
+    },
     /** The next call of that label stops on its way there (`> read`) or back (`< read`); answers how to let it go on. */
     hold(label: string): { readonly stopped: () => Promise<void>; readonly go: () => void } {
       holding.add(label)

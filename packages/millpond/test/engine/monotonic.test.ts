@@ -81,6 +81,22 @@ describe('G7: nothing that was shown is taken back', () => {
     expect(await here.get('k')).not.toBe(17)
   })
 
+  it('by the copy below when what was loaded in an outage is shown once more after it', async () => {
+    const { here, there, link, clock } = twoProcesses()
+    await there.set('k', 17, TAGGED)
+    await here.get('other')
+    link.cut()
+    clock.advance(500)
+    expect(await here.getOrSet('k', () => 18, TAGGED)).toBe(18)
+    clock.advance(350)
+    link.mend()
+    await here.get('other', { consistency: 'strong' })
+    await there.invalidateTags(['t'])
+    expect(await here.getOrSet('k', () => 19, TAGGED)).toBe(18)
+    clock.advance(60)
+    expect(await here.get('k')).not.toBe(17)
+  })
+
   it('by what other reads had promoted, when the newer answer is not to be promoted yet', async () => {
     const { here, there, link } = twoProcesses({ promoteAfter: 2 })
     await there.set('k', 17, TAGGED)
