@@ -151,7 +151,9 @@ describeWith('redis', 'the redis tier on a cluster behind TLS and a least-privil
     const wrong = open({ ...trusting, password: 'guess' })
     try {
       await server.command('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383)
-      await until('the cluster to be well', async () => String(await server.command('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+      // A master takes no writes in its first two seconds as one (CLUSTER_WRITABLE_DELAY).
+      const isWell = async () => String(await server.command('CLUSTER', 'INFO')).includes('cluster_state:ok')
+      await until('the cluster to be well', isWell, 10_000)
       const { position } = await tier.ledger.pull('ns')
       const write = [{ key: 'k', body: Buffer.from('v'), expiresAt: Date.now() + 60_000 }]
       await tier.ledger.advance('ns', change([key('k')], { drop: ['x'], write }))
