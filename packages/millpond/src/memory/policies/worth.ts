@@ -13,10 +13,7 @@ const ONE_MS = 128
 /** One slow load shall not outweigh all that is read often: costs count up to this many steps from the usual. */
 const COST_REACH = 4 * COST_STEPS
 const LEARNING = 1 / 64
-/**
- * Up to this many steps from the usual a cost counts as the usual, and beyond them only what is beyond: load times vary by themselves. On the
- * traces, with load times of pure noise this wins back half of what they cost, and with load times that are the keys' own nothing is lost.
- */
+/** Up to this many steps from the usual a cost counts as the usual, and beyond them only what is beyond: load times vary by themselves. */
 const NOISE = COST_STEPS
 
 const WEIGHTS = Float64Array.from({ length: 256 }, (_, code) => 2 ** (code / WEIGHT_STEPS))
