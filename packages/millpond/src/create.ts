@@ -122,35 +122,38 @@ export function createCache(options: CacheOptions = {}): Cache {
   const holder = ledgerHolder(farUses)
   const far = farUses.map((use) => farTier(use, use === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
-  const tombstones = new Tombstones()
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
   const externalTiers = farUses.length > 1 || options.restart !== undefined
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
   const codec = options.codec ?? jsonCodec()
   const parts: SpaceParts = {
     cacheName: name,
+    settings: {
+      policy: resolvePolicy(options.defaults, DEFAULT_POLICY),
+      nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
+      dependencies: checkDependencies(options.dependencies),
+      relations: new Relations(options.models),
+      readBudgetMs: READ_BUDGET_MS,
+    },
+    services: {
+      clock,
+      events,
+      random: options.random ?? Math.random,
+      isolate: (value) => isolate(value, codec.maxItems),
+      own,
+      copy: copyLive,
+      codec,
+    },
     nearStore,
-    nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
     far,
     ledgerStore: holder?.use.ledger,
     externalTiers,
     compile: patternCompiler(),
-    relations: new Relations(options.models),
-    dependencies: checkDependencies(options.dependencies),
     outbox: options.outbox,
     nodeId: randomUUID(),
     trustMs: maxStaleMs,
     ledgerTimeoutMs: COMMAND_MS,
-    readBudgetMs: READ_BUDGET_MS,
-    codec,
-    clock,
-    events,
-    policy: resolvePolicy(options.defaults, DEFAULT_POLICY),
-    isolate: (value) => isolate(value, codec.maxItems),
-    own,
-    copy: copyLive,
-    tombstones,
-    random: options.random ?? Math.random,
+    removals: new Tombstones(),
     warmth: { restoring: undefined },
   }
   return withPlugins(
@@ -173,12 +176,12 @@ function assemble(
   let running: Jobs | undefined
   const jobKind = `${INVALIDATION_JOB}.${name}`
   if (nearStore !== undefined) {
-    const departures = new Departures(parts.events)
+    const departures = new Departures(parts.services.events)
     nearStore.onLeave = (namespace, key, reason) => {
-      parts.tombstones.bury(namespace, key, reason, parts.clock.coarse)
-      const left = caches.get(namespace)?.space.counters.left
+      parts.removals.bury(namespace, key, reason, parts.services.clock.coarse)
+      const left = caches.get(namespace)?.space.watch.counters.left
       if (left !== undefined) left[reason] = (left[reason] ?? 0) + 1
-      if (parts.events.hearsLeaves) departures.add(namespace, key, reason)
+      if (parts.services.events.hearsLeaves) departures.add(namespace, key, reason)
     }
   }
   let restarting: Restart | undefined
@@ -189,7 +192,7 @@ function assemble(
     return known.space
   }
   const jobs = (): Jobs => {
-    running ??= invalidationJobs(jobKind, parts, jobStore ?? memoryJobs({ clock: parts.clock }), open)
+    running ??= invalidationJobs(jobKind, parts, jobStore ?? memoryJobs({ clock: parts.services.clock }), open)
     return running
   }
   const open = (namespace: string): Cache => {
@@ -225,8 +228,8 @@ function assemble(
 function invalidationJobs(kind: string, parts: SpaceParts, store: JobStore, open: (namespace: string) => Cache): Jobs {
   const handler = invalidationHandler((due) => open(due.namespace).invalidate(due.criteria, { mode: due.mode }))
   const onError = (error: unknown): void =>
-    parts.events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
-  const jobs = createJobs({ store, clock: parts.clock, handlers: { [kind]: handler }, onError })
+    parts.services.events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
+  const jobs = createJobs({ store, clock: parts.services.clock, handlers: { [kind]: handler }, onError })
   jobs.start()
   return jobs
 }

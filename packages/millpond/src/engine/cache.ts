@@ -78,13 +78,13 @@ export class Cache {
   constructor(parts: CacheParts) {
     this.#parts = parts
     this.#space = parts.space
-    this.#isStrong = parts.space.policy.consistency === 'strong'
-    this.#refreshAhead = parts.space.policy.refreshAhead
+    this.#isStrong = parts.space.settings.policy.consistency === 'strong'
+    this.#refreshAhead = parts.space.settings.policy.refreshAhead
   }
 
   /** `default`, or the namespace's name. */
   get name(): string {
-    return this.#space.name
+    return this.#space.id.name
   }
 
   /** Memory only, at once: the fresh value, or `undefined`. Never waits, never loads. */
@@ -110,7 +110,7 @@ export class Cache {
     const encoded = encodeKey(key)
     const [found] = await this.#read([encoded], options)
     if (found === undefined) return { kind: 'miss' }
-    const now = this.#space.clock.now()
+    const now = this.#space.services.clock.now()
     const { tier, createdAt, tags } = found
     const isFresh = this.#isFresh(found)
     if (!isFresh) countStale(this.#space, found)
@@ -128,7 +128,7 @@ export class Cache {
   /** The fresh values that are there, in the order of the keys; `undefined` for the others. One round trip per tier. */
   async getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
     const found = await this.#read(keys.map(encodeKey), options)
-    const now = this.#space.clock.now()
+    const now = this.#space.services.clock.now()
     return found.map((entry) => (entry === undefined || entry.freshUntil <= now ? undefined : (entry.value as T)))
   }
 
@@ -157,7 +157,7 @@ export class Cache {
   async getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]> {
     this.#checkOpen()
     const { key = (id: Id): Key => id, load, ...rest } = options
-    const policy = resolvePolicy(rest, this.#space.policy)
+    const policy = resolvePolicy(rest, this.#space.settings.policy)
     const byKey = new Map<string, Id>()
     const keys = ids.map((id) => {
       const encoded = encodeKey(key(id))
@@ -178,10 +178,10 @@ export class Cache {
   async set(key: Key, value: unknown, options?: EntryOptions): Promise<void> {
     this.#checkOpen()
     const item = this.#item(key, value)
-    const policy = resolvePolicy(options, this.#space.policy)
-    const started = this.#space.clock.monotonic()
+    const policy = resolvePolicy(options, this.#space.settings.policy)
+    const started = this.#space.services.clock.monotonic()
     if (!writeAtOnce(this.#space, item, policy)) await write(this.#space, [item], policy)
-    this.#space.latency.set.record(this.#space.clock.monotonic() - started)
+    this.#space.watch.latency.set.record(this.#space.services.clock.monotonic() - started)
   }
 
   /** Stores many values; each 500 take one step of the ledger and one round trip per tier. */
@@ -189,9 +189,9 @@ export class Cache {
     this.#checkOpen()
     const items = [...entries].map(([key, value]) => this.#item(key, value))
     if (items.length === 0) return
-    const started = this.#space.clock.monotonic()
-    await write(this.#space, items, resolvePolicy(options, this.#space.policy))
-    this.#space.latency.set.record(this.#space.clock.monotonic() - started)
+    const started = this.#space.services.clock.monotonic()
+    await write(this.#space, items, resolvePolicy(options, this.#space.settings.policy))
+    this.#space.watch.latency.set.record(this.#space.services.clock.monotonic() - started)
   }
 
   /** Removes a key from every tier of every process. */
@@ -203,9 +203,9 @@ export class Cache {
   async deleteMany(keys: readonly Key[]): Promise<Receipt> {
     this.#checkOpen()
     const encoded = keys.map((key) => this.#key(key))
-    this.#space.counters.deletes += encoded.length
+    this.#space.watch.counters.deletes += encoded.length
     const receipt = await forget(this.#space, { keys: encoded })
-    if (this.#space.events.has('delete')) for (const key of encoded) this.#space.events.emit('delete', { key })
+    if (this.#space.services.events.has('delete')) for (const key of encoded) this.#space.services.events.emit('delete', { key })
     return receipt
   }
 
@@ -218,7 +218,7 @@ export class Cache {
   /** Gives a fresh entry a new time to live from now. `false`: there was none. */
   async touch(key: Key, ttl?: Duration): Promise<boolean> {
     this.#checkOpen()
-    const policy = resolvePolicy(ttl === undefined ? undefined : { ttl: parseDuration(ttl, 'ttl') }, this.#space.policy)
+    const policy = resolvePolicy(ttl === undefined ? undefined : { ttl: parseDuration(ttl, 'ttl') }, this.#space.settings.policy)
     return touch(this.#space, this.#key(key), policy)
   }
 
@@ -252,16 +252,16 @@ export class Cache {
    */
   async schedule(criteria: Criteria, when: ScheduleTime & { readonly mode?: 'delete' | 'expire' }): Promise<string> {
     this.#checkOpen()
-    const { name: namespace, relations, clock } = this.#space
+    const { id, settings, services } = this.#space
     const { mode, ...time } = when
     return scheduleInvalidation(
       {
         jobs: this.#parts.jobs(),
         kind: this.#parts.jobKind,
-        namespace,
+        namespace: id.name,
         criteria,
-        relations,
-        now: clock.now(),
+        relations: settings.relations,
+        now: services.clock.now(),
         ...(mode === undefined ? {} : { mode }),
       },
       time,
@@ -285,7 +285,7 @@ export class Cache {
   /** Changes of models, collected until their transaction has committed. */
   get changes(): ModelEvents<Receipt> {
     this.#changes ??= new ModelEvents({
-      relations: this.#space.relations,
+      relations: this.#space.settings.relations,
       invalidate: (plan) => forget(this.#space, { tags: plan.tags, reason: 'data_changed' }),
     })
     return this.#changes
@@ -296,8 +296,8 @@ export class Cache {
    * process, sees nothing older. Take it when a write or an invalidation has been acknowledged.
    */
   token(): string {
-    const { prefix, ledger } = this.#space
-    return encodeToken(new Map([[prefix, ledger.view.position]]))
+    const { id, ledger } = this.#space
+    return encodeToken(new Map([[id.prefix, ledger.view.position]]))
   }
 
   /** Removes everything of this namespace, in every tier of every process. */
@@ -314,7 +314,7 @@ export class Cache {
 
   /** Listens; returns how to stop. A listener that throws disturbs nobody. */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
-    return this.#space.events.on(event, listener)
+    return this.#space.services.events.on(event, listener)
   }
 
   /** Why a key hits or misses, tier by tier. Changes nothing. */
@@ -364,24 +364,24 @@ export class Cache {
   async #load<T>(encoded: string, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
     this.#checkOpen()
     checkKey(encoded)
-    const policy = resolvePolicy(options, this.#space.policy)
+    const policy = resolvePolicy(options, this.#space.settings.policy)
     return (await this.#timed(readThrough(this.#space, encoded, single(loader), policy, options ?? NO_CALL))) as T
   }
 
   async #read(keys: readonly string[], options: ReadOptions | undefined): Promise<readonly (Found | undefined)[]> {
     this.#checkOpen()
-    const consistency = consistencyOf(options, this.#space.policy.consistency)
+    const consistency = consistencyOf(options, this.#space.settings.policy.consistency)
     if (consistency !== 'strong' && options?.after === undefined) {
       const here = this.#readMemory(keys)
       if (here !== undefined) return here
     }
     for (const key of keys) checkKey(key)
-    const { clock, latency } = this.#space
+    const { clock } = this.#space.services
     const started = clock.monotonic()
     try {
       return await readTiers(this.#space, keys, { consistency, after: options?.after })
     } finally {
-      latency.get.record(clock.monotonic() - started)
+      this.#space.watch.latency.get.record(clock.monotonic() - started)
     }
   }
 
@@ -392,25 +392,25 @@ export class Cache {
   }
 
   #refreshEarly<T>(key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
-    const { near, clock } = this.#space
+    const { near, services } = this.#space
     if (near === undefined) return
-    const policy = resolvePolicy(options, this.#space.policy)
+    const policy = resolvePolicy(options, this.#space.settings.policy)
     const createdAt = near.createdAt(slot)
     const dueAt = createdAt + policy.refreshAhead * (near.freshUntil(slot) - createdAt)
-    if (policy.refreshAhead > 0 && clock.coarse >= dueAt) refreshBehind(this.#space, key, single(loader), policy, true)
+    if (policy.refreshAhead > 0 && services.clock.coarse >= dueAt) refreshBehind(this.#space, key, single(loader), policy, true)
   }
 
   async #timed<T>(work: Promise<T>): Promise<T> {
-    const started = this.#space.clock.monotonic()
+    const started = this.#space.services.clock.monotonic()
     try {
       return await work
     } finally {
-      this.#space.latency.get.record(this.#space.clock.monotonic() - started)
+      this.#space.watch.latency.get.record(this.#space.services.clock.monotonic() - started)
     }
   }
 
   #isFresh(found: Found): boolean {
-    return found.freshUntil > this.#space.clock.now()
+    return found.freshUntil > this.#space.services.clock.now()
   }
 
   #item(key: Key, value: unknown): WriteItem {

@@ -21,7 +21,7 @@ export const isDependencyTarget = (target: Target): boolean => target.kind === '
  */
 export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly string[] | Promise<readonly string[]> {
   if (policy.dependsOn.length === 0) return policy.tags
-  if (space.dependencies === 'off') {
+  if (space.settings.dependencies === 'off') {
     throw new MillpondError('OPTION_INVALID', "dependsOn: this cache keeps no dependencies: create it with { dependencies: 'declared' }")
   }
   return lookUp(space, policy)
@@ -29,7 +29,7 @@ export function tagsWithDependencies(space: Space, policy: LoadPolicy): readonly
 
 async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string[]> {
   const elsewhere = policy.dependsOn.filter((key) => (space.near?.find(key) ?? -1) < 0)
-  const { found } = await readFar(space, elsewhere, space.readBudgetMs)
+  const { found } = await readFar(space, elsewhere, space.settings.readBudgetMs)
   return [
     ...new Set([
       ...policy.tags,

@@ -22,10 +22,10 @@ export interface HeldEntry {
 }
 
 /** One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or void, while it takes room. */
-export function* heldEntries({ near, clock }: Space): IterableIterator<HeldEntry> {
+export function* heldEntries({ near, services }: Space): IterableIterator<HeldEntry> {
   if (near === undefined) return
   for (const key of near.keys()) {
-    const now = clock.now()
+    const now = services.clock.now()
     const slot = near.find(key)
     const ttlMs = Math.max(0, near.freshUntil(slot) - now)
     yield { key, bytes: near.weight(slot), hits: near.hits(slot), ttlMs, tags: near.tags(slot) }
@@ -55,14 +55,14 @@ export async function* scanEntries(space: Space): AsyncIterable<ScannedEntry> {
 async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
   const { near, ledger } = space
   if (near === undefined) return
-  let since = space.clock.monotonic()
+  let since = space.services.clock.monotonic()
   for (const key of [...near.keys()]) {
-    if (space.clock.monotonic() - since > HOLD_MS) {
+    if (space.services.clock.monotonic() - since > HOLD_MS) {
       await yieldToOthers()
-      since = space.clock.monotonic()
+      since = space.services.clock.monotonic()
     }
     const slot = near.find(key)
-    if (slot < 0 || near.staleUntil(slot) <= space.clock.now()) continue
+    if (slot < 0 || near.staleUntil(slot) <= space.services.clock.now()) continue
     const tags = near.tags(slot)
     if (ledger.view.judge(key, tags, near.asOf(slot)) !== 'void') yield { key, tags, createdAt: near.createdAt(slot) }
   }
@@ -71,17 +71,17 @@ async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
 async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry> {
   const { tier } = far.guarded
   if (tier.scan === undefined) return
-  for await (const keys of tier.scan(space.prefix)) {
+  for await (const keys of tier.scan(space.id.prefix)) {
     const answer = await far.guarded.read(keys)
     if (!answer.ok) return
-    let since = space.clock.monotonic()
+    let since = space.services.clock.monotonic()
     for (const stored of answer.value) {
-      if (space.clock.monotonic() - since > HOLD_MS) {
+      if (space.services.clock.monotonic() - since > HOLD_MS) {
         await yieldToOthers()
-        since = space.clock.monotonic()
+        since = space.services.clock.monotonic()
       }
-      const parts = stored === undefined ? undefined : space.codec.decode(stored.body)
-      if (stored === undefined || parts === undefined || parts.staleUntil <= space.clock.now()) continue
+      const parts = stored === undefined ? undefined : space.services.codec.decode(stored.body)
+      if (stored === undefined || parts === undefined || parts.staleUntil <= space.services.clock.now()) continue
       if (space.ledger.view.judgeAt(parts.key, parts.tags, stored.asOf) !== 'void') yield parts
     }
   }

@@ -66,7 +66,7 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
   const cause = fresh === undefined ? leadingCause(tiers) : undefined
   return {
     key,
-    storageKey: storageKey(space.prefix, key),
+    storageKey: storageKey(space.id.prefix, key),
     verdict: fresh !== undefined ? 'hit' : best !== undefined ? 'stale' : 'miss',
     ...(best === undefined ? {} : { from: best.tier }),
     ...(cause === undefined ? {} : { cause }),
@@ -83,11 +83,12 @@ function leadingCause(tiers: readonly TierExplanation[]): Cause {
 }
 
 function explainNear(space: Space, key: string, isTrusted: boolean): TierExplanation {
-  const { near, clock } = space
+  const { near } = space
+  const { clock } = space.services
   const about = { tier: 'memory', scope: 'process' as const }
   const slot = near?.find(key) ?? -1
   if (near === undefined || slot < 0) {
-    const knowsAll = !space.tombstones.isForgetful && !space.history.isForgetful
+    const knowsAll = !space.watch.removals.isForgetful && !space.watch.history.isForgetful
     return { ...about, state: 'absent', ...whyGone(space, key, knowsAll) }
   }
   const now = clock.now()
@@ -109,14 +110,14 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const about = { tier: name, scope: tier.scope }
   if (!far.enabled) return { ...about, state: 'unavailable', cause: 'switched_off' }
   if (state === 'open') return { ...about, state: 'unavailable', cause: 'breaker_open' }
-  const answer = await far.guarded.read([storageKey(space.prefix, key)], space.readBudgetMs)
+  const answer = await far.guarded.read([storageKey(space.id.prefix, key)], space.settings.readBudgetMs)
   if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error' }
   const [stored] = answer.value
   if (stored === undefined) return { ...about, state: 'absent', ...whyGone(space, key, false) }
-  const parts = space.codec.decode(stored.body)
+  const parts = space.services.codec.decode(stored.body)
   const bytes = stored.body.byteLength
   if (parts === undefined || parts.key !== key) return { ...about, state: 'void', cause: 'unreadable', bytes, asOf: stored.asOf }
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   const held = {
     ...about,
     bytes,
@@ -135,13 +136,13 @@ type Judged = Pick<TierExplanation, 'state' | 'cause' | 'receipt' | 'detail'>
 function judged(space: Space, key: string, tags: readonly string[], seq: number, freshUntil: number, staleUntil: number): Judged {
   const { view } = space.ledger
   const judgement = view.judge(key, tags, seq)
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   if (judgement === 'valid') {
     if (freshUntil > now) return { state: 'fresh' }
     return { state: staleUntil > now ? 'stale' : 'expired', cause: 'expired' }
   }
   const blame = view.blame(key, tags, seq)
-  const receipt = blame === undefined ? undefined : space.history.find(blame.seq)?.line.id
+  const receipt = blame === undefined ? undefined : space.watch.history.find(blame.seq)?.line.id
   return {
     state: judgement === 'stale' && staleUntil > now ? 'stale' : 'void',
     cause: blame === undefined ? 'unknown' : `invalidated_by_${blame.kind}`,
@@ -152,8 +153,8 @@ function judged(space: Space, key: string, tags: readonly string[], seq: number,
 
 /** What is remembered of a key that is not there. A tier that others use as well may have lost it in ways that nobody here has seen. */
 function whyGone(space: Space, key: string, knowsAll: boolean): Pick<TierExplanation, 'cause' | 'receipt' | 'detail'> {
-  const line = space.history.findKey(key)
-  const grave = space.tombstones.find(space.name, key)
+  const line = space.watch.history.findKey(key)
+  const grave = space.watch.removals.find(space.id.name, key)
   // A set is a line too, but it takes nothing away.
   const isForgotten = line !== undefined && line.line.reason !== 'replaced' && (grave === undefined || line.at >= grave.at)
   if (isForgotten) return { cause: 'invalidated_by_key', receipt: line.line.id, detail: line.line.reason }

@@ -24,13 +24,13 @@ export interface FarResult {
 /** Asks one tier after the other for what is still missing, within the budget; promotes what it finds. */
 export async function readFar(space: Space, keys: readonly string[], budgetMs: number): Promise<FarResult> {
   const result: FarResult = { keys, found: keys.map(() => undefined), refused: keys.map(() => false), isPartial: false }
-  const until = space.clock.monotonic() + budgetMs
+  const until = space.services.clock.monotonic() + budgetMs
   let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]
     if (far === undefined || !far.enabled) continue
-    const names = wanted.map((at) => storageKey(space.prefix, keys[at] ?? ''))
-    const answer = await far.guarded.read(names, until - space.clock.monotonic())
+    const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
+    const answer = await far.guarded.read(names, until - space.services.clock.monotonic())
     if (answer.ok) wanted = takeIn(space, depth, wanted, answer.value, result)
     else result.isPartial = true
   }
@@ -47,8 +47,8 @@ function takeIn(
 ): number[] {
   const far = space.far[depth]
   if (far === undefined) return []
-  const counters = space.counters.tier(far.guarded.name)
-  const now = space.clock.now()
+  const counters = space.watch.counters.tier(far.guarded.name)
+  const now = space.services.clock.now()
   const missing: number[] = []
   for (let index = 0; index < wanted.length; index++) {
     const at = wanted[index] ?? 0
@@ -66,7 +66,7 @@ function takeIn(
       continue
     }
     counters.hits++
-    if (space.events.hearsHits) space.events.emit('hit', { key, tier: far.guarded.name })
+    if (space.services.events.hearsHits) space.services.events.emit('hit', { key, tier: far.guarded.name })
     if (known === undefined || known.freshUntil < entry.freshUntil) {
       found[at] = entry
       promote(space, depth, entry, stored, now)
@@ -78,14 +78,14 @@ function takeIn(
 
 /** Decodes and judges: an entry of another key, epoch or time, or one that was invalidated, is a miss. */
 function believe(space: Space, far: FarTier, key: string, stored: Stored, now: number): Found | undefined {
-  const parts = space.codec.decode(stored.body)
+  const parts = space.services.codec.decode(stored.body)
   if (parts === undefined || parts.key !== key || parts.staleUntil <= now) return undefined
   const { view } = space.ledger
   const judgement = view.judgeAt(key, parts.tags, stored.asOf)
   if (judgement === 'void') return undefined
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
-  const isolated = space.near === undefined ? undefined : space.own(parts.value, parts.isNarrow)
+  const isolated = space.near === undefined ? undefined : space.services.own(parts.value, parts.isNarrow)
   return {
     key,
     value: isolated === undefined ? parts.value : handOut(space, isolated),
@@ -146,7 +146,7 @@ export function landNear(space: Space, entry: Owned, flight: Flight, cost: numbe
   if (near === undefined) return
   if (ledger.isLocal) storeNear(space, entry, flight.asOf, cost)
   else if (flight.isOverlapped && !holds(near, entry.key, entry.value)) near.drop(entry.key, 'replaced')
-  else putNear(space, near, entry, flight.asOf.seq, cost, space.clock.now())
+  else putNear(space, near, entry, flight.asOf.seq, cost, space.services.clock.now())
 }
 
 function isDue(space: Space, far: FarTier, key: string): boolean {
@@ -176,13 +176,13 @@ export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0):
     if (!ledger.isLocal) near.drop(entry.key, 'replaced')
     return false
   }
-  return !space.wary.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, space.clock.now())
+  return !space.wary.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, space.services.clock.now())
 }
 
 function putNear(space: Space, near: Near, made: Owned, asOf: number, cost: number, now: number): boolean {
   const entry = inTime(made, now)
-  const until = keepUntil(space.nearKeep, entry, now)
-  const isolated = entry.isolated ?? space.own(entry.value)
+  const until = keepUntil(space.settings.nearKeep, entry, now)
+  const isolated = entry.isolated ?? space.services.own(entry.value)
   return near.set(entry.key, {
     value: isolated.value,
     isolated,
@@ -207,10 +207,10 @@ function inTime(entry: Owned, now: number): Owned {
 
 /** Gives what memory holds of a key new times, as far as memory keeps an entry. */
 export function retimeNear(space: Space, key: string, times: Pick<Owned, 'freshUntil' | 'staleUntil'>, now: number): void {
-  const { near, nearKeep } = space
+  const { near, settings } = space
   const slot = near?.find(key) ?? -1
   if (near === undefined || slot < 0) return
-  const until = keepUntil(nearKeep, times, now)
+  const until = keepUntil(settings.nearKeep, times, now)
   near.retime(slot, Math.min(times.freshUntil, until), Math.min(times.staleUntil, until))
 }
 
@@ -222,7 +222,7 @@ export async function commitFar(
   asOf: Position,
   lease: string | undefined,
 ): Promise<void> {
-  const body = space.codec.encode({
+  const body = space.services.codec.encode({
     key,
     value: entry.value,
     createdAt: entry.createdAt,
@@ -230,7 +230,7 @@ export async function commitFar(
     staleUntil: entry.staleUntil,
     tags: entry.tags,
   })
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   await Promise.all(
     space.far.filter((far) => far.enabled).map((far) => commitTo(space, far, key, asOf, body, keepUntil(far.keep, entry, now), lease)),
   )
@@ -247,7 +247,7 @@ async function commitTo(
 ): Promise<void> {
   if (far.guarded.state === 'open') return
   const item: CommitItem = {
-    key: storageKey(space.prefix, key),
+    key: storageKey(space.id.prefix, key),
     target: key,
     asOf,
     body,
@@ -257,9 +257,9 @@ async function commitTo(
   const store = far.holdsLedger ? far.guarded.tier.ledger : undefined
   if (store === undefined) {
     const written = await far.guarded.write([item])
-    if (written.ok) space.counters.tier(far.guarded.name).writes++
+    if (written.ok) space.watch.counters.tier(far.guarded.name).writes++
     return
   }
-  const [accepted] = await store.commit(space.prefix, [item])
-  if (accepted === true) space.counters.tier(far.guarded.name).writes++
+  const [accepted] = await store.commit(space.id.prefix, [item])
+  if (accepted === true) space.watch.counters.tier(far.guarded.name).writes++
 }

@@ -22,13 +22,13 @@ export interface ForgetRequest {
 
 /** @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and sent as soon as the ledger answers. */
 export async function forget(space: Space, request: ForgetRequest): Promise<Receipt> {
-  const started = space.clock.monotonic()
+  const started = space.services.clock.monotonic()
   const { keys = [], mode = 'delete', reason = 'manual' } = request
   const targets = targetsOf(space, request)
   const id = randomUUID()
-  space.counters.invalidations++
-  space.counters.invalidationsByReason.set(reason, (space.counters.invalidationsByReason.get(reason) ?? 0) + 1)
-  const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.prefix, key))
+  space.watch.counters.invalidations++
+  space.watch.counters.invalidationsByReason.set(reason, (space.watch.counters.invalidationsByReason.get(reason) ?? 0) + 1)
+  const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.id.prefix, key))
   const inMemory = countInMemory(space, keys)
   const { position, dropped, isApplied } =
     targets.length === 0
@@ -37,13 +37,13 @@ export async function forget(space: Space, request: ForgetRequest): Promise<Rece
         ? forgetNear(space, keys, targets, mode, reason, id)
         : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
-  space.events.emit('invalidate', { id, reason, targets: targets.length })
+  space.services.events.emit('invalidate', { id, reason, targets: targets.length })
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
     mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
   const acked: Receipt['acked'] = async (options) =>
     space.ledger.acked(isApplied ? position : undefined, parseDuration(options?.timeout ?? 1000, 'timeout'))
-  return { id, reason, mode, targets, position, removed, isExact, tiers, isApplied, ms: space.clock.monotonic() - started, acked }
+  return { id, reason, mode, targets, position, removed, isExact, tiers, isApplied, ms: space.services.clock.monotonic() - started, acked }
 }
 
 async function forgetFar(space: Space, request: ForgetRequest, change: Change): Promise<Outcome> {
@@ -61,7 +61,7 @@ function targetsOf(space: Space, request: ForgetRequest): Target[] {
   if (request.all === true) return [{ kind: 'all' }]
   return [
     ...(request.keys ?? []).map((key): Target => ({ kind: 'key', key })),
-    ...(space.dependencies === 'off' ? [] : (request.keys ?? []).map((key): Target => ({ kind: 'tag', tag: dependencyTag(key) }))),
+    ...(space.settings.dependencies === 'off' ? [] : (request.keys ?? []).map((key): Target => ({ kind: 'tag', tag: dependencyTag(key) }))),
     ...(request.tags ?? []).map((tag): Target => ({ kind: 'tag', tag })),
     ...(request.patterns ?? []).map((pattern): Target => ({ kind: 'pattern', pattern })),
   ]
@@ -95,7 +95,7 @@ function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason:
   if (mode === 'delete') near.drop(key, reason)
   else {
     const slot = near.find(key)
-    if (slot >= 0) near.retime(slot, Math.min(near.freshUntil(slot), space.clock.coarse), near.staleUntil(slot))
+    if (slot >= 0) near.retime(slot, Math.min(near.freshUntil(slot), space.services.clock.coarse), near.staleUntil(slot))
   }
 }
 
@@ -113,12 +113,12 @@ async function dropFar(space: Space, drop: readonly string[], droppedByLedger: n
       .map(async (far): Promise<TierReceipt> => {
         const name = far.guarded.name
         if (!all && (drop.length === 0 || far.holdsLedger)) {
-          if (far.holdsLedger) space.counters.tier(name).drops += droppedByLedger
+          if (far.holdsLedger) space.watch.counters.tier(name).drops += droppedByLedger
           return { name, ok: true, removed: far.holdsLedger ? droppedByLedger : 0 }
         }
-        const attempt = all ? await far.guarded.clear(space.prefix) : await far.guarded.drop(drop)
+        const attempt = all ? await far.guarded.clear(space.id.prefix) : await far.guarded.drop(drop)
         if (!attempt.ok) return { name, ok: false, removed: 0 }
-        space.counters.tier(name).drops += attempt.value
+        space.watch.counters.tier(name).drops += attempt.value
         return { name, ok: true, removed: attempt.value }
       }),
   )

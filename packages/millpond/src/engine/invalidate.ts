@@ -29,7 +29,7 @@ const BATCH = 1000
 export async function invalidate(space: Space, criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {
   checkNames(options, NAMES, 'option')
   const mode = checkMode(options.mode)
-  const resolved = resolveCriteria(criteria, { now: space.clock.now(), relations: space.relations })
+  const resolved = resolveCriteria(criteria, { now: space.services.clock.now(), relations: space.settings.relations })
   if (options.dryRun === true) return tryOut(space, resolved)
   const { delay, atMostEvery, ...now } = options
   // Resolved anew when it happens: what is old by then may be young now.
@@ -59,7 +59,7 @@ function coalesced(space: Space, every: Duration, target: string, work: Work): P
   const key = String(parseDuration(every, 'atMostEvery'))
   let windows = space.coalescing.get(key)
   if (windows === undefined) {
-    windows = new Coalesce({ every, clock: space.clock, run: (_, latest: Work) => latest() })
+    windows = new Coalesce({ every, clock: space.services.clock, run: (_, latest: Work) => latest() })
     space.coalescing.set(key, windows)
   }
   return windows.call(target, work)

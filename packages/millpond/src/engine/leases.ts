@@ -29,7 +29,7 @@ export async function leaseAll<L extends Loading>(
   budgetEnds: number,
 ): Promise<Leases> {
   const store = space.far.find((far) => far.holdsLedger && far.enabled)?.guarded.tier.ledger
-  if (store === undefined || space.clock.monotonic() >= budgetEnds) return NO_LEASES
+  if (store === undefined || space.services.clock.monotonic() >= budgetEnds) return NO_LEASES
   const ids = new Map<Flight, string>()
   const landed = new Set<Flight>()
   await Promise.all(
@@ -53,7 +53,7 @@ async function leaseOne(
   land: () => Promise<boolean>,
 ): Promise<{ readonly isHolder: boolean; readonly hasLanded: boolean }> {
   for (let turn = 0; !flight.isOutdated; turn++) {
-    const answer = await store.lease(space.prefix, flight.key, id, LEASE_MS).catch(() => undefined)
+    const answer = await store.lease(space.id.prefix, flight.key, id, LEASE_MS).catch(() => undefined)
     if (answer === undefined) break
     if (answer.granted) {
       flight.onOutdated = () => releaseLease(space, flight, id)
@@ -61,7 +61,7 @@ async function leaseOne(
       // The entry may have come between our read and the lease: the holder before us commits first, then releases.
       return { isHolder: true, hasLanded: await land() }
     }
-    space.counters.leaseWaits++
+    space.watch.counters.leaseWaits++
     await pause(space, Math.min(answer.leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
     if (await land()) return { isHolder: false, hasLanded: true }
   }
@@ -70,7 +70,7 @@ async function leaseOne(
 
 export function releaseLease(space: Space, flight: Flight, id: string | undefined): void {
   const store = space.far.find((far) => far.holdsLedger)?.guarded.tier.ledger
-  if (id !== undefined && store !== undefined) inBackground(space, 'lease release', store.release(space.prefix, flight.key, id))
+  if (id !== undefined && store !== undefined) inBackground(space, 'lease release', store.release(space.id.prefix, flight.key, id))
 }
 
 /** Keeps the leases while the load runs; returns how to stop. */
@@ -79,8 +79,8 @@ export function renewLeases(space: Space, { ids }: Leases): () => void {
   if (store === undefined || ids.size === 0) return () => {}
   let cancel = (): void => {}
   const again = (): void => {
-    cancel = space.clock.after(RENEW_MS, () => {
-      for (const [flight, id] of ids) store.lease(space.prefix, flight.key, id, LEASE_MS).catch(() => {}) // a lost lease shows at commit
+    cancel = space.services.clock.after(RENEW_MS, () => {
+      for (const [flight, id] of ids) store.lease(space.id.prefix, flight.key, id, LEASE_MS).catch(() => {}) // a lost lease shows at commit
       again()
     })
   }
@@ -88,4 +88,5 @@ export function renewLeases(space: Space, { ids }: Leases): () => void {
   return () => cancel()
 }
 
-const pause = (space: Space, ms: number): Promise<void> => new Promise((resolve) => space.clock.after(Math.max(1, ms), resolve, true))
+const pause = (space: Space, ms: number): Promise<void> =>
+  new Promise((resolve) => space.services.clock.after(Math.max(1, ms), resolve, true))

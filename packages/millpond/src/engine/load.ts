@@ -42,7 +42,7 @@ export function takeOff(
 }
 
 function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: boolean): Cargo {
-  const flight = new Flight(space, key, space.ledger.view.position, space.clock)
+  const flight = new Flight(space, key, space.ledger.view.position, space.services.clock)
   flight.isBackground = isBackground
   for (const tag of policy.tags) flight.tags.add(tag)
   const { promise, resolve, reject } = withResolvers<Landing>()
@@ -67,14 +67,14 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
 }
 
 /** What memory knows of a key that it cannot answer. An entry that is over may still be held: it leaves when its room is needed, or soon after. */
-export function causeInMemory({ near, clock }: Space, key: string): MissCause {
-  const now = clock.now()
+export function causeInMemory({ near, services }: Space, key: string): MissCause {
+  const now = services.clock.now()
   const slot = near?.find(key) ?? -1
   return near !== undefined && slot >= 0 && near.freshUntil(slot) <= now ? 'expired' : 'cold'
 }
 
 async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Promise<void> {
-  const started = space.clock.monotonic()
+  const started = space.services.clock.monotonic()
   if (policy.dependsOn.length > 0) {
     const tags = await tagsWithDependencies(space, policy)
     for (const { flight } of cargos) for (const tag of tags) flight.tags.add(tag)
@@ -88,7 +88,7 @@ async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, 
   if (waiting.length === 0) return
   // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
   const isAnswering = isReachable && (holder?.errors ?? 0) === failures
-  const leases = isAnswering ? await leaseAll(space, waiting, tryLanding, started + space.readBudgetMs) : NO_LEASES
+  const leases = isAnswering ? await leaseAll(space, waiting, tryLanding, started + space.settings.readBudgetMs) : NO_LEASES
   waiting = waiting.filter(({ flight }) => !leases.landed.has(flight))
   const stopRenewing = renewLeases(space, leases)
   try {
@@ -101,8 +101,8 @@ async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, 
 
 /** While the ledger does not answer, the ended flight stays joinable for a moment, so that a stampede stays one load. */
 function closeFlight(space: Space, flight: Flight): void {
-  const left = PROVISIONAL_MS - flight.age(space.clock)
-  if (flight.isProvisional && left > 0) space.clock.after(left, () => space.flights.end(flight))
+  const left = PROVISIONAL_MS - flight.age(space.services.clock)
+  if (flight.isProvisional && left > 0) space.services.clock.after(left, () => space.flights.end(flight))
   else space.flights.end(flight)
 }
 
@@ -112,9 +112,9 @@ async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: Bat
   const { found, refused, isPartial } = await readFar(
     space,
     cargos.map((cargo) => cargo.flight.key),
-    space.readBudgetMs,
+    space.settings.readBudgetMs,
   )
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   return cargos.filter((cargo, at) => {
     const entry = found[at]
     const servesStale = !cargo.flight.isBackground && policy.staleForMs > 0
@@ -137,13 +137,13 @@ export function refreshBehind(space: Space, key: string, loader: BatchLoader, po
   if (space.flights.loads.has(key)) return
   const [flight] = takeOff(space, [key], loader, policy, isReachable, true)
   if (flight === undefined) return
-  space.counters.refreshes++
+  space.watch.counters.refreshes++
   inBackground(space, `refresh of ${key}`, flight.landing)
 }
 
 /** What the callers get, however many: a value that came from a tier is nobody else's. */
 function landingOf(space: Space, found: Found): Landing {
-  const isolated = found.isolated ?? space.own(found.value)
+  const isolated = found.isolated ?? space.services.own(found.value)
   return { found, read: () => handOut(space, isolated) }
 }
 
@@ -155,13 +155,13 @@ async function landFromLoader(
   leases: Leases,
   isAnswering: boolean,
 ): Promise<void> {
-  const began = space.clock.monotonic()
+  const began = space.services.clock.monotonic()
   let values: readonly unknown[]
-  space.counters.loads += cargos.length
+  space.watch.counters.loads += cargos.length
   for (const { flight, cause } of cargos) {
     if (flight.isBackground) continue
-    space.counters.miss(cause)
-    if (space.events.has('miss')) space.events.emit('miss', { key: flight.key, cause })
+    space.watch.counters.miss(cause)
+    if (space.services.events.has('miss')) space.services.events.emit('miss', { key: flight.key, cause })
   }
   try {
     values = await runLoader(space, cargos, loader, policy)
@@ -172,18 +172,18 @@ async function landFromLoader(
       )
     }
   } catch (error) {
-    space.counters.loadErrors += cargos.length
+    space.watch.counters.loadErrors += cargos.length
     for (const cargo of cargos) {
       releaseLease(space, cargo.flight, leases.ids.get(cargo.flight))
       rejectOrFallBack(space, cargo, policy, error)
     }
     return
   }
-  const ms = space.clock.monotonic() - began
-  space.latency.load.record(ms)
+  const ms = space.services.clock.monotonic() - began
+  space.watch.latency.load.record(ms)
   const isTrusted = isAnswering || space.ledger.isLocal ? await space.ledger.ensure() : space.ledger.trusted()
   cargos.forEach((cargo, index) => {
-    if (space.events.has('load')) space.events.emit('load', { key: cargo.flight.key, ms })
+    if (space.services.events.has('load')) space.services.events.emit('load', { key: cargo.flight.key, ms })
     try {
       land(space, cargo, values[index], policy, isTrusted, ms, leases.ids.get(cargo.flight))
     } catch (error) {
@@ -205,8 +205,8 @@ function land(
   const { flight } = cargo
   const isNegative = value === undefined || value === null
   const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (cargo.context.ttlMs ?? policy.ttlMs)
-  const isolated = space.isolate(value)
-  const times = timesOf(policy, ttlMs, space.clock.now(), space.random())
+  const isolated = space.services.isolate(value)
+  const times = timesOf(policy, ttlMs, space.services.clock.now(), space.services.random())
   const found: Found = {
     key: flight.key,
     value: isolated.value,
@@ -241,21 +241,21 @@ function land(
 /** A failed load returns what is stale, where that is permitted and was not invalidated; else its error, unchanged. */
 function rejectOrFallBack(space: Space, cargo: Cargo, policy: LoadPolicy, error: unknown): void {
   const { flight } = cargo
-  if (space.events.has('loadError')) space.events.emit('loadError', { key: flight.key, error })
+  if (space.services.events.has('loadError')) space.services.events.emit('loadError', { key: flight.key, error })
   const stale = staleInMemory(space, flight.key, policy.staleIfErrorMs) ?? staleFallback(space, flight, policy)
   if (stale !== undefined && !flight.isOutdated) {
     const slot = space.near?.find(flight.key) ?? -1
-    if (slot >= 0) space.near?.retime(slot, Math.min(space.clock.now() + RETRY_STALE_MS, stale.staleUntil), stale.staleUntil)
+    if (slot >= 0) space.near?.retime(slot, Math.min(space.services.clock.now() + RETRY_STALE_MS, stale.staleUntil), stale.staleUntil)
     cargo.resolve(landingOf(space, { ...stale, isStale: true }))
     return
   }
-  if (policy.errorMs > 0 && !flight.isOutdated) space.flights.remember(flight.key, error, space.clock.monotonic() + policy.errorMs)
+  if (policy.errorMs > 0 && !flight.isOutdated) space.flights.remember(flight.key, error, space.services.clock.monotonic() + policy.errorMs)
   cargo.reject(error)
 }
 
 function staleFallback(space: Space, flight: Flight, policy: LoadPolicy): Found | undefined {
   const entry = flight.fallback
-  if (entry === undefined || entry.freshUntil + policy.staleIfErrorMs <= space.clock.now()) return undefined
+  if (entry === undefined || entry.freshUntil + policy.staleIfErrorMs <= space.services.clock.now()) return undefined
   return space.ledger.view.judgeAt(flight.key, entry.tags, entry.asOf) === 'void' ? undefined : entry
 }
 
@@ -264,7 +264,7 @@ export function staleInMemory(space: Space, key: string, ms: number): Found | un
   const { near, ledger } = space
   if (near === undefined || ms <= 0 || !ledger.trusted()) return undefined
   const slot = near.find(key)
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   if (slot < 0 || near.staleUntil(slot) <= now || near.freshUntil(slot) + ms <= now) return undefined
   const tags = near.tags(slot)
   if (ledger.view.judge(key, tags, near.asOf(slot)) === 'void') return undefined

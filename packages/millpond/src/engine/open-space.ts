@@ -2,34 +2,18 @@
 import type { LedgerStore, NearStore, Outbox } from '../core/contracts.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { Delays } from '../invalidate/delay.ts'
-import { createHistogram } from '../observe/index.ts'
-import { Counters } from './counters.ts'
 import { Flights } from './flights.ts'
 import { Ledger } from './ledger.ts'
 import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
-import { LineHistory } from './tombstones.ts'
+import type { Tombstones } from './tombstones.ts'
 import { Wary } from './wary.ts'
+import { openWatch } from './watch.ts'
 
 /** What all namespaces of a cache share. */
-export interface SpaceParts
-  extends Omit<
-    Space,
-    | 'name'
-    | 'prefix'
-    | 'near'
-    | 'ledger'
-    | 'flights'
-    | 'wary'
-    | 'counters'
-    | 'delays'
-    | 'coalescing'
-    | 'latency'
-    | 'promotions'
-    | 'history'
-    | 'background'
-    | 'closed'
-  > {
+export interface SpaceParts extends Pick<Space, 'settings' | 'services' | 'far' | 'warmth'> {
+  readonly cacheName: string
+  readonly removals: Tombstones
   readonly nearStore: NearStore | undefined
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
@@ -42,11 +26,12 @@ export interface SpaceParts
 
 export function openSpace(parts: SpaceParts, namespace: string): Space {
   const prefix = storagePrefix(parts.cacheName, namespace)
+  const { clock, events } = parts.services
   const ledger = new Ledger(
     {
       namespace: prefix,
       store: parts.ledgerStore,
-      clock: parts.clock,
+      clock,
       compile: parts.compile,
       externalTiers: parts.externalTiers,
       trustMs: parts.trustMs,
@@ -57,19 +42,19 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     {
       applied: (lines) => {
         for (const line of lines) {
-          space.history.add(line, space.clock.now())
+          space.watch.history.add(line, clock.now())
           for (const target of line.targets) applyInMemory(space, line, target)
         }
       },
       lost: (why) => {
         space.flights.outdateAll()
         space.near?.clear('epoch_changed')
-        space.events.emit('ledger', { state: why, epoch: space.ledger.view.epoch })
+        events.emit('ledger', { state: why, epoch: space.ledger.view.epoch })
       },
       reachable: (up, error) => {
-        space.events.emit('ledger', { state: up ? 'up' : 'down', epoch: space.ledger.view.epoch })
+        events.emit('ledger', { state: up ? 'up' : 'down', epoch: space.ledger.view.epoch })
         if (!up)
-          space.events.emit('warning', {
+          events.emit('warning', {
             message: `${prefix} the shared ledger does not answer: memory is not believed until it does`,
             error,
           })
@@ -77,33 +62,18 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     },
   )
   const space: Space = {
-    cacheName: parts.cacheName,
-    name: namespace,
-    prefix,
+    id: { cache: parts.cacheName, name: namespace, prefix },
+    settings: parts.settings,
+    services: parts.services,
     near: parts.nearStore?.space(namespace),
-    nearKeep: parts.nearKeep,
     far: parts.far,
     ledger,
     flights: new Flights(),
     wary: new Wary(),
-    codec: parts.codec,
-    clock: parts.clock,
-    events: parts.events,
-    counters: new Counters(),
-    latency: { get: createHistogram(), set: createHistogram(), load: createHistogram() },
-    policy: parts.policy,
-    dependencies: parts.dependencies,
-    relations: parts.relations,
-    readBudgetMs: parts.readBudgetMs,
-    isolate: parts.isolate,
-    own: parts.own,
-    copy: parts.copy,
-    random: parts.random,
+    watch: openWatch(parts.removals),
     promotions: new Map(),
-    delays: new Delays(parts.clock),
+    delays: new Delays(clock),
     coalescing: new Map(),
-    tombstones: parts.tombstones,
-    history: new LineHistory(),
     background: new Set(),
     warmth: parts.warmth,
     closed: false,
@@ -124,7 +94,7 @@ function applyInMemory(space: Space, line: Line, target: Target): void {
   const slot = near?.find(target.key) ?? -1
   if (near === undefined || slot < 0 || near.asOf(slot) >= line.seq) return
   if (line.mode === 'delete') near.drop(target.key, 'data_changed')
-  else near.retime(slot, Math.min(near.freshUntil(slot), space.clock.coarse), near.staleUntil(slot))
+  else near.retime(slot, Math.min(near.freshUntil(slot), space.services.clock.coarse), near.staleUntil(slot))
 }
 
 /** A clear that comes late must not take what was stored after it. */

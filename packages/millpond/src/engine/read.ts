@@ -19,7 +19,7 @@ export function freshSlot(space: Space, key: string): number {
   const slot = near.find(key)
   if (slot < 0) return -1
   // In this order: reading the clock may move the entry's times (`Clock.onSetBack`).
-  if (space.clock.coarse >= near.freshUntil(slot)) return -1
+  if (space.services.clock.coarse >= near.freshUntil(slot)) return -1
   if (near.asOf(slot) < ledger.view.head && !reaffirm(space, key, slot)) return -1
   return ledger.isLocal || ledger.trusted() ? slot : -1
 }
@@ -32,12 +32,12 @@ function reaffirm(space: Space, key: string, slot: number): boolean {
   const { view } = ledger
   const judgement = view.judge(key, near.tags(slot), near.asOf(slot))
   if (judgement === 'void') {
-    space.counters.memoryInvalidated++
+    space.watch.counters.memoryInvalidated++
     near.drop(key, REASONS[view.blame(key, near.tags(slot), near.asOf(slot))?.kind ?? 'clear'])
     return false
   }
   if (judgement === 'stale') {
-    near.retime(slot, Math.min(near.freshUntil(slot), space.clock.coarse), near.staleUntil(slot))
+    near.retime(slot, Math.min(near.freshUntil(slot), space.services.clock.coarse), near.staleUntil(slot))
     return false
   }
   if (view.last > near.asOf(slot)) near.reaffirm(slot, view.last)
@@ -46,12 +46,12 @@ function reaffirm(space: Space, key: string, slot: number): boolean {
 
 /** Counts a memory hit and returns its value. */
 export function hitValue(space: Space, slot: number, key: string): unknown {
-  const { near, counters } = space
+  const { near } = space
   if (near === undefined) return undefined
-  counters.memoryHits++
+  space.watch.counters.memoryHits++
   near.hit(slot)
-  if (space.dependencies === 'tracked') noteRead(space, key, near.tags(slot))
-  if (space.events.hearsHits) space.events.emit('hit', { key, tier: 'memory' })
+  if (space.settings.dependencies === 'tracked') noteRead(space, key, near.tags(slot))
+  if (space.services.events.hearsHits) space.services.events.emit('hit', { key, tier: 'memory' })
   return near.value(slot)
 }
 
@@ -68,7 +68,7 @@ export function makeReady(space: Space, keys: readonly string[], { consistency, 
   if (consistency === 'strong') return ledger.refresh()
   const mark = keys.reduce((latest, key) => Math.max(latest, wary.markOf(key)), -1)
   if (ledger.heard <= mark) return after === undefined ? ledger.hear(mark) : ledger.refresh()
-  const seen = after === undefined ? undefined : decodeToken(after)?.get(space.prefix)
+  const seen = after === undefined ? undefined : decodeToken(after)?.get(space.id.prefix)
   if (seen !== undefined) return ledger.reach(seen)
   return ledger.trusted() || ledger.ensure()
 }
@@ -86,13 +86,13 @@ export async function readThrough(space: Space, key: string, loader: BatchLoader
 
 /** One key needs none of the lists that a batch does. */
 async function land(space: Space, key: string, loader: BatchLoader, policy: LoadPolicy, call: Call): Promise<Landing> {
-  const began = space.clock.monotonic()
+  const began = space.services.clock.monotonic()
   const ready = makeReady(space, [key], { consistency: policy.consistency, after: call.after })
   const gate = openGate(space, policy, call, began, ready === true || (await ready))
   const again: Again = () => land(space, key, loader, policy, call)
   const here = fromMemory(space, key, loader, policy, gate) ?? fromFlight(space, key, gate, policy, call.signal, again)
   const landing = await (here ?? awaitNew(space, takeOff(space, [key], loader, policy, gate.isReachable, false), policy, call.signal))
-  if (space.dependencies === 'tracked') noteRead(space, key, landing.found?.tags)
+  if (space.settings.dependencies === 'tracked') noteRead(space, key, landing.found?.tags)
   return confirm(space, key, landing, gate.joinedAt, again)
 }
 
@@ -117,7 +117,7 @@ export async function readThroughMany(
   policy: LoadPolicy,
   call: Call,
 ): Promise<Landing[]> {
-  const began = space.clock.monotonic()
+  const began = space.services.clock.monotonic()
   const ready = makeReady(space, keys, { consistency: policy.consistency, after: call.after })
   const gate = openGate(space, policy, call, began, ready === true || (await ready))
   const again: Again = (key) => land(space, key, loader, policy, call)
@@ -134,7 +134,7 @@ export async function readThroughMany(
       landings.set(flight.key, awaitLanding(space, flight, policy, call.signal))
   }
   const settled = await Promise.all(keys.map((key) => landings.get(key) ?? NOTHING))
-  if (space.dependencies === 'tracked') keys.forEach((key, index) => noteRead(space, key, settled[index]?.found?.tags))
+  if (space.settings.dependencies === 'tracked') keys.forEach((key, index) => noteRead(space, key, settled[index]?.found?.tags))
   return Promise.all(settled.map((landing, index) => confirm(space, keys[index] ?? '', landing, gate.joinedAt, again)))
 }
 
@@ -172,7 +172,7 @@ function fromMemory(
     const value = hitValue(space, slot, key)
     return { found: undefined, read: () => value }
   }
-  const failure = space.flights.failure(key, space.clock.monotonic())
+  const failure = space.flights.failure(key, space.services.clock.monotonic())
   if (failure !== undefined) return Promise.reject(failure.error)
   const stale = staleInMemory(space, key, policy.staleForMs)
   if (stale === undefined) return undefined
@@ -182,8 +182,8 @@ function fromMemory(
 }
 
 export function countStale(space: Space, stale: Found): void {
-  space.counters.stale++
-  if (space.events.has('stale')) space.events.emit('stale', { key: stale.key, tier: stale.tier })
+  space.watch.counters.stale++
+  if (space.services.events.has('stale')) space.services.events.emit('stale', { key: stale.key, tier: stale.tier })
 }
 
 function fromFlight(
@@ -201,12 +201,12 @@ function fromFlight(
   if (
     isUnnumbered ||
     flight.startedAt < gate.notBefore ||
-    (!gate.isReachable && (flight.isOverlapped || flight.age(space.clock) >= PROVISIONAL_MS))
+    (!gate.isReachable && (flight.isOverlapped || flight.age(space.services.clock) >= PROVISIONAL_MS))
   ) {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
     return flight.isProvisional ? undefined : afterIts(flight, again)
   }
-  space.counters.loadJoins++
+  space.watch.counters.loadJoins++
   if (flight.isProvisional) space.wary.mark(key, space.ledger) // its value is stored nowhere, and given out once more
   return awaitLanding(space, flight, policy, signal)
 }
@@ -245,7 +245,7 @@ async function landingOr(space: Space, flight: Flight, stale: Found, policy: Loa
 function softTimeout(space: Space, ms: number): { reached: Promise<undefined>; cancel: () => void } {
   let cancel = (): void => {}
   const reached = new Promise<undefined>((resolve) => {
-    cancel = space.clock.after(ms, () => resolve(undefined), true)
+    cancel = space.services.clock.after(ms, () => resolve(undefined), true)
   })
   return { reached, cancel: () => cancel() }
 }
@@ -277,25 +277,25 @@ export async function readTiers(space: Space, keys: readonly string[], demand: D
     found.push(here)
     if (here === undefined) wanted.push(at)
   }
-  if (!isReachable) for (const _ of wanted) space.counters.miss('ledger_unreachable')
+  if (!isReachable) for (const _ of wanted) space.watch.counters.miss('ledger_unreachable')
   else if (wanted.length > 0) {
     const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
-    takeOver(space, wanted, await readFar(space, asked, space.readBudgetMs), found)
+    takeOver(space, wanted, await readFar(space, asked, space.settings.readBudgetMs), found)
   }
-  if (space.dependencies === 'tracked') for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [])
+  if (space.settings.dependencies === 'tracked') for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [])
   return found
 }
 
 /** Puts what the far tiers answered in the places of the keys that were wanted of them. */
 function takeOver(space: Space, wanted: readonly number[], far: FarResult, found: (Found | undefined)[]): void {
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   for (let index = 0; index < wanted.length; index++) {
     const key = far.keys[index] ?? ''
     const entry = far.found[index] ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
     found[wanted[index] ?? 0] = entry
     if (entry !== undefined && entry.freshUntil > now) continue
     const known = entry === undefined ? causeInMemory(space, key) : 'expired'
-    space.counters.miss(far.refused[index] ? 'invalidated' : far.isPartial ? 'tier_error' : known)
+    space.watch.counters.miss(far.refused[index] ? 'invalidated' : far.isPartial ? 'tier_error' : known)
   }
 }
 
@@ -318,7 +318,7 @@ export function inMemory(space: Space, key: string, slot: number): Found | undef
 async function provisional(space: Space, key: string): Promise<Found | undefined> {
   const flight = space.flights.loads.get(key)
   if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.isOverlapped) return undefined
-  if (flight.age(space.clock) >= PROVISIONAL_MS) return undefined
+  if (flight.age(space.services.clock) >= PROVISIONAL_MS) return undefined
   const { found, read } = await flight.landing
   space.wary.mark(key, space.ledger)
   return found === undefined ? undefined : { ...found, value: read() }

@@ -10,7 +10,7 @@ export interface RestartOptions {
 }
 
 /** What a restart needs of the cache. */
-export type RestartParts = Pick<SpaceParts, 'cacheName' | 'nearStore' | 'ledgerStore' | 'codec' | 'clock' | 'events' | 'warmth'>
+export type RestartParts = Pick<SpaceParts, 'cacheName' | 'nearStore' | 'ledgerStore' | 'services' | 'warmth'>
 
 /** What a restore came to. */
 export interface Restored {

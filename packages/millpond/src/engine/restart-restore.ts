@@ -19,7 +19,7 @@ export interface RestoreOutcome extends Restored {
  */
 export async function restoreHottest(parts: RestartParts, path: string, open: (namespace: string) => Space): Promise<RestoreOutcome> {
   const file = parts.ledgerStore === undefined ? takeAway(path) : path
-  const snapshot = await openSnapshot(file, parts.codec)
+  const snapshot = await openSnapshot(file, parts.services.codec)
   if (snapshot.kind === 'none') return { restored: 0, refused: 0 }
   if (snapshot.kind === 'set-aside')
     return {
@@ -99,9 +99,9 @@ function readySpaces(open: (namespace: string) => Space): (name: string) => Prom
 
 /** With all marks but the last, so that nobody takes it for cold while others still come. */
 function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedParts): boolean {
-  const { ledger, clock } = space
+  const { ledger, services } = space
   const { key } = entry
-  if (entry.staleUntil <= clock.now() || near.find(key) >= 0) return false
+  if (entry.staleUntil <= services.clock.now() || near.find(key) >= 0) return false
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : item.asOf
   if (!storeNear(space, entry, asOf)) return false

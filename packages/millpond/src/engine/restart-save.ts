@@ -14,7 +14,8 @@ interface Hot {
 
 /** Writes the hottest entries of the given spaces. */
 export async function saveHottest(parts: RestartParts, options: RestartOptions, spaces: readonly Space[]): Promise<void> {
-  const { cacheName: cache, clock, codec } = parts
+  const { cacheName: cache, services } = parts
+  const { clock, codec } = services
   await writeSnapshot(options.path, entriesOf(await hottestOfAll(spaces, options.maxEntries)), { savedAt: clock.now(), cache }, codec)
 }
 
@@ -56,14 +57,15 @@ async function* entriesOf(hottest: readonly Hot[]): AsyncGenerator<SnapshotEntry
 
 /** `undefined` where it is gone, over, or not believed any more. */
 function entryOf({ space, near, key }: Hot): SnapshotEntry | undefined {
-  const { name, clock, ledger } = space
+  const { ledger } = space
+  const { clock } = space.services
   const slot = near.find(key)
   if (slot < 0 || near.staleUntil(slot) <= clock.now() || !ledger.trusted()) return undefined
   const tags = near.tags(slot)
   const seq = near.asOf(slot)
   if (ledger.view.judge(key, tags, seq) === 'void') return undefined
   return {
-    space: name,
+    space: space.id.name,
     key,
     value: near.value(slot),
     createdAt: near.createdAt(slot),

@@ -22,7 +22,8 @@ export function keepWarm(
   open: (namespace: string) => Space,
   spaces: () => readonly Space[],
 ): Restart {
-  const { clock, events, warmth } = parts
+  const { warmth } = parts
+  const { clock, events } = parts.services
   const warn = (message: string, error?: unknown): void => events.emit('warning', { message: `warm restart: ${message}`, error })
   let cancel = (): void => {}
   let isStopped = false

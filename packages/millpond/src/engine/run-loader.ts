@@ -84,7 +84,7 @@ function withHardTimeout<T>(space: Space, cargos: readonly Loading[], work: Prom
       reject(error)
       for (const { flight } of cargos) flight.givenUp.fire(error)
     }
-    const cancel = space.clock.after(ms, giveUp, true)
+    const cancel = space.services.clock.after(ms, giveUp, true)
     work.then(resolve, reject).finally(cancel)
   })
 }

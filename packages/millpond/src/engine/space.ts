@@ -1,23 +1,20 @@
-// A space is one namespace at work: its part of memory, its far tiers, its ledger, its flights, its counters.
+// A space is one namespace at work: who it is, what it works by, what it calls on, and its parts that hold state.
 import type { Clock, Codec, Isolated, Near } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
-import type { Dependencies, LoadPolicy } from '../core/options.ts'
 import type { Coalesce } from '../invalidate/coalesce.ts'
 import type { Delays } from '../invalidate/delay.ts'
-import type { Relations } from '../invalidate/relations.ts'
 import type { Histogram } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
-import type { Counters } from './counters.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { DryRun, Receipt } from './receipt.ts'
-import type { LineHistory, Tombstones } from './tombstones.ts'
+import type { Keep, Settings } from './settings.ts'
 import type { Wary } from './wary.ts'
+import type { Watch } from './watch.ts'
 
 /** A far tier with what the engine must know to use it. */
 export interface FarTier {
   readonly guarded: GuardedTier
-  /** How long the tier keeps an entry, as a multiple of its fresh time, or absolutely. Never how long the entry is fresh. */
   readonly keep: Keep
   /** Copy an entry up after this many reads found here. */
   readonly promoteAfter: number
@@ -28,43 +25,41 @@ export interface FarTier {
   errors: number
 }
 
-export interface Keep {
-  readonly factor: number
-  readonly ttlMs: number
-}
-
-export interface Space {
-  readonly cacheName: string
+/** Who a namespace is. */
+export interface SpaceId {
+  readonly cache: string
   readonly name: string
   /** What storage keys begin with. */
   readonly prefix: string
-  readonly near: Near | undefined
-  readonly nearKeep: Keep
-  readonly far: readonly FarTier[]
-  readonly ledger: Ledger
-  readonly flights: Flights
-  readonly wary: Wary
-  readonly codec: Codec
+}
+
+/** What all namespaces of a cache call on. */
+export interface Services {
   readonly clock: Clock
   readonly events: Events
-  readonly counters: Counters
-  readonly latency: Latency
-  readonly policy: LoadPolicy
-  readonly dependencies: Dependencies
-  readonly relations: Relations
-  /** All far tiers together may take this long before the loader is called, in milliseconds. */
-  readonly readBudgetMs: number
+  /** A number from 0 to 1. */
+  readonly random: () => number
   /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`. */
   readonly isolate: (value: unknown) => Isolated
   /** The same without a copy, for a value that nobody else holds; `isNarrow` as the codec said. */
   readonly own: (value: unknown, isNarrow?: boolean) => Isolated
   /** The value with its live parts copied. */
   readonly copy: (value: unknown) => unknown
-  readonly random: () => number
+  readonly codec: Codec
+}
+
+export interface Space {
+  readonly id: SpaceId
+  readonly settings: Settings
+  readonly services: Services
+  readonly near: Near | undefined
+  readonly far: readonly FarTier[]
+  readonly ledger: Ledger
+  readonly flights: Flights
+  readonly wary: Wary
+  readonly watch: Watch
+  /** How often each key was found in a tier that promotes late. */
   readonly promotions: Map<string, number>
-  /** What left memory, and the ledger's last lines: for `explain`. */
-  readonly tombstones: Tombstones
-  readonly history: LineHistory
   /** Invalidations that were put off. */
   readonly delays: Delays
   /** Windows of "at most every", by their length. */
@@ -85,16 +80,9 @@ export interface Warmth {
   restoring: Promise<unknown> | undefined
 }
 
-/** Where durations are recorded. */
-export interface Latency {
-  readonly get: Histogram
-  readonly set: Histogram
-  readonly load: Histogram
-}
-
 /** What a reader gets of a value that was isolated once: a fresh copy each time where freezing cannot protect. */
 export function handOut(space: Space, { value, live }: Isolated): unknown {
-  return live ? space.copy(value) : value
+  return live ? space.services.copy(value) : value
 }
 
 /** When the tier may forget an entry. */
@@ -107,7 +95,7 @@ export function keepUntil(keep: Keep, times: { freshUntil: number; staleUntil: n
 /** Runs work that nobody awaits; its failure is an event. */
 export function inBackground(space: Space, what: string, work: Promise<unknown>): void {
   const tracked: Promise<unknown> = work
-    .catch((error: unknown) => space.events.emit('warning', { message: `${what} failed`, error }))
+    .catch((error: unknown) => space.services.events.emit('warning', { message: `${what} failed`, error }))
     .finally(() => space.background.delete(tracked))
   space.background.add(tracked)
 }

@@ -59,7 +59,8 @@ export interface CacheInfo {
 }
 
 export function describeSpace(space: Space): SpaceStats {
-  const { counters, ledger, near, latency } = space
+  const { id, ledger, near } = space
+  const { counters, latency } = space.watch
   const farHits = [...counters.tiers.values()].reduce((sum, tier) => sum + tier.hits, 0)
   const hits = counters.memoryHits + counters.stale + farHits
   const reads = hits + counters.misses
@@ -77,8 +78,8 @@ export function describeSpace(space: Space): SpaceStats {
     latency: NO_LATENCY,
   }
   return {
-    cache: space.name === 'default' ? space.cacheName : `${space.cacheName}/${space.name}`,
-    namespace: space.name,
+    cache: id.name === 'default' ? id.cache : `${id.cache}/${id.name}`,
+    namespace: id.name,
     hits,
     misses: counters.misses,
     stale: counters.stale,
@@ -104,7 +105,7 @@ export function describeSpace(space: Space): SpaceStats {
 
 function farStats(space: Space, far: FarTier): TierStats {
   const name = far.guarded.name
-  const { hits, misses, writes, drops, refused } = space.counters.tier(name)
+  const { hits, misses, writes, drops, refused } = space.watch.counters.tier(name)
   return {
     name,
     hits,
@@ -125,7 +126,7 @@ const NO_LATENCY: LatencyStats = Object.freeze({ count: 0, avgMs: 0, p50Ms: 0, p
 export function describeCache(name: string, spaces: readonly Space[], ledger: string, nearStore: NearStore | undefined): CacheInfo {
   const namespaces = spaces.map(describeSpace)
   const far = spaces[0]?.far ?? []
-  const policy = spaces[0]?.policy ?? DEFAULT_POLICY
+  const policy = spaces[0]?.settings.policy ?? DEFAULT_POLICY
   const levels = [
     ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process', enabled: true }]),
     ...far.map(({ guarded, enabled }) => ({ name: guarded.name, scope: guarded.tier.scope as string, enabled })),
@@ -134,7 +135,7 @@ export function describeCache(name: string, spaces: readonly Space[], ledger: st
   const misses = sum(namespaces.map((space) => space.misses))
   const memoryHits = sum(namespaces.map((space) => space.tiers.find((tier) => tier.name === 'memory')?.hits ?? 0))
   const get = createHistogram()
-  for (const space of spaces) get.merge(space.latency.get)
+  for (const space of spaces) get.merge(space.watch.latency.get)
   return {
     name,
     config: {

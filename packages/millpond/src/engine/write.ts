@@ -8,7 +8,8 @@ import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import type { Receipt } from './receipt.ts'
-import { type Keep, keepUntil, type Space } from './space.ts'
+import type { Keep } from './settings.ts'
+import { keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** Entries that one step of the ledger takes: more would hold up everybody else on a shared server. */
@@ -25,27 +26,27 @@ export interface WriteItem {
  * answer: nothing is stored, and the keys are void in this process at once, elsewhere as soon as it answers.
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   const kept = items.map((item) => isolateItem(space, item))
   const tags = await tagsWithDependencies(space, policy)
   const entries = kept.map((item) => entryOf(space, item, policy, tags, now))
-  space.counters.sets += entries.length
+  space.watch.counters.sets += entries.length
   if (policy.ttlMs === 0) {
     await forget(space, { keys: entries.map((entry) => entry.key), reason: 'replaced' })
     return
   }
   if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
   else for (let from = 0; from < entries.length; from += MAX_STEP) await writeFar(space, entries.slice(from, from + MAX_STEP), now)
-  if (space.events.has('set')) for (const entry of entries) space.events.emit('set', { key: entry.key })
+  if (space.services.events.has('set')) for (const entry of entries) space.services.events.emit('set', { key: entry.key })
 }
 
 /** Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for `write`. */
 export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): boolean {
   if (space.far.length > 0 || policy.dependsOn.length > 0 || policy.ttlMs === 0) return false
-  const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.clock.now())
-  space.counters.sets++
+  const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.services.clock.now())
+  space.watch.counters.sets++
   writeNear(space, entry)
-  if (space.events.has('set')) space.events.emit('set', { key: entry.key })
+  if (space.services.events.has('set')) space.services.events.emit('set', { key: entry.key })
   return true
 }
 
@@ -56,11 +57,11 @@ interface KeptItem {
 
 /** Comes before whatever is waited for: the caller may change the object as soon as `set` has returned its promise. */
 function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
-  return { key, isolated: space.isolate(value) }
+  return { key, isolated: space.services.isolate(value) }
 }
 
 function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
-  const { createdAt, freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.random())
+  const { createdAt, freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
   return {
     key,
     value: isolated.value,
@@ -78,7 +79,7 @@ function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, 
 function writeNear(space: Space, entry: Found): void {
   const { key } = entry
   space.flights.outdate(key)
-  const targets: Target[] = space.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]
+  const targets: Target[] = space.settings.dependencies === 'off' ? [] : [{ kind: 'tag', tag: dependencyTag(key) }]
   if (space.warmth.restoring !== undefined) targets.push({ kind: 'key', key })
   const asOf = targets.length === 0 ? entry.asOf : space.ledger.advanceNow(targets, 'delete', 'replaced', randomUUID()).position
   storeNear(space, entry, asOf)
@@ -88,10 +89,10 @@ function writeNear(space: Space, entry: Found): void {
 const MAX_TRIES = 3
 
 async function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
-  const bodies = entries.map((entry) => space.codec.encode(entry))
+  const bodies = entries.map((entry) => space.services.codec.encode(entry))
   const itemsFor = (keep: Keep): Change['write'] =>
     entries.map((entry, index) => ({
-      key: storageKey(space.prefix, entry.key),
+      key: storageKey(space.id.prefix, entry.key),
       body: bodies[index] ?? new Uint8Array(),
       expiresAt: keepUntil(keep, entry, now),
     }))
@@ -103,7 +104,7 @@ async function writeFar(space: Space, entries: readonly Found[], now: number): P
         .map(async (far) => {
           const items = itemsFor(far.keep).filter((_, index) => stored[index] !== false)
           const written = await far.guarded.write(items.map((item) => ({ ...item, asOf: position })))
-          if (written.ok) space.counters.tier(far.guarded.name).writes += items.length
+          if (written.ok) space.watch.counters.tier(far.guarded.name).writes += items.length
         }),
     )
     entries.forEach((entry, index) => {
@@ -127,7 +128,8 @@ async function advanceAndWrite(
 ): Promise<{ position: Position; stored: readonly boolean[] }> {
   const holder = space.far.find((far) => far.holdsLedger && far.enabled)
   const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
-  const dependents = space.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
+  const dependents =
+    space.settings.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
   const targets = [...keys, ...dependents]
   const watch = entries.map((entry) => entry.tags)
   let unmovedSince = space.ledger.view.position
@@ -147,7 +149,7 @@ async function advanceAndWrite(
       unmovedSince = position
       continue
     }
-    if (holder !== undefined) space.counters.tier(holder.guarded.name).writes += entries.length
+    if (holder !== undefined) space.watch.counters.tier(holder.guarded.name).writes += entries.length
     return { position, stored }
   }
 }
@@ -155,9 +157,9 @@ async function advanceAndWrite(
 /** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value and position stay. */
 export async function touch(space: Space, key: string, policy: LoadPolicy): Promise<boolean> {
   const entry = await heldEntry(space, key)
-  const now = space.clock.now()
+  const now = space.services.clock.now()
   if (entry === undefined || entry.freshUntil <= now) return false
-  const { freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.random())
+  const { freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
   retimeNear(space, key, { freshUntil, staleUntil }, now)
   await rewriteFar(space, { ...entry, freshUntil, staleUntil })
   return true
@@ -166,18 +168,18 @@ export async function touch(space: Space, key: string, policy: LoadPolicy): Prom
 /** Makes an entry stale here and in every process, without removing it. */
 export async function expire(space: Space, key: string, reason: Reason): Promise<Receipt> {
   const entry = space.far.length === 0 ? undefined : await heldEntry(space, key)
-  if (entry !== undefined) await rewriteFar(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.clock.coarse) })
+  if (entry !== undefined) await rewriteFar(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.services.clock.coarse) })
   return forget(space, { keys: [key], mode: 'expire', reason })
 }
 
 /** The entry as the far tiers hold it, or, where there are none, as memory does: if it may be believed. */
 async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
   await space.ledger.ensure()
-  const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.readBudgetMs)).found[0]
+  const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.settings.readBudgetMs)).found[0]
   return far ?? nearEntry(space, key)
 }
 
-function nearEntry({ near, ledger, clock }: Space, key: string): Found | undefined {
+function nearEntry({ near, ledger, services }: Space, key: string): Found | undefined {
   const slot = near?.find(key) ?? -1
   if (near === undefined || slot < 0) return undefined
   const tags = near.tags(slot)
@@ -189,7 +191,7 @@ function nearEntry({ near, ledger, clock }: Space, key: string): Found | undefin
     key,
     value: near.value(slot),
     createdAt: near.createdAt(slot),
-    freshUntil: judgement === 'stale' ? Math.min(freshUntil, clock.now()) : freshUntil,
+    freshUntil: judgement === 'stale' ? Math.min(freshUntil, services.clock.now()) : freshUntil,
     staleUntil: near.staleUntil(slot),
     tags,
     asOf,
