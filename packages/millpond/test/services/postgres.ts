@@ -21,7 +21,8 @@ interface Identity {
 
 /**
  * Starts a server with one superuser `postgres`, no password, an empty database `postgres`, UTF-8 and the C locale.
- * It does not sync to disk: what a power loss does cannot be tested with it. `args` are added: `['-c', 'max_connections=20']`.
+ * It does not sync to disk: what a power loss does cannot be tested with it; all else is as its package ships it. `args` are added:
+ * `['-c', 'max_connections=20']`.
  */
 export async function startPostgres({ args = [] }: { readonly args?: readonly string[] } = {}): Promise<PostgresService> {
   const identity = process.getuid?.() === 0 ? nobody() : undefined
@@ -41,7 +42,7 @@ export async function startPostgres({ args = [] }: { readonly args?: readonly st
     },
     args: (port, folder) => [
       ...['-D', join(folder, 'data'), '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
-      ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'jit=off', '-c', 'shared_buffers=32MB', ...args],
+      ...['-c', 'fsync=off', '-c', 'full_page_writes=off', ...args],
     ],
     ready: async (port) => (await query(url(port), 'select 1 as one')).length === 1,
     // Its processes end by themselves soon after the first one was killed; until then their memory is in the way of a restart.

@@ -27,6 +27,9 @@ export interface RedisServiceOptions {
 
 const DATA = ['dump.rdb', 'appendonlydir']
 
+/** The snapshots that the server takes where its package's settings are left alone. */
+export const SHIPPED_SAVES: readonly string[] = ['--save', '3600 1 300 100 60 10000']
+
 /**
  * Starts a server that persists nothing by itself: after `kill`, `restart` finds what the last SAVE (or `--appendonly yes`) left;
  * `restart` of a running server saves first, so nothing is lost.

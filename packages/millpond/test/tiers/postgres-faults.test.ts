@@ -7,6 +7,7 @@ import { change, commitItem, key, tag } from '../../src/testing/ledger-subject.t
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type PostgresTier, type PostgresTierOptions, postgres } from '../../src/tiers/postgres/index.ts'
+import { SCHEMA_VERSION } from '../../src/tiers/postgres/schema.ts'
 import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
 import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
 
@@ -350,7 +351,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const tier = open()
       await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'SCHEMA_NEWER', message: expect.stringContaining('version 99') })
       await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ code: 'SCHEMA_NEWER' })
-      await server.query(`UPDATE ${schema}.meta SET version = 2`)
+      await server.query(`UPDATE ${schema}.meta SET version = ${SCHEMA_VERSION}`)
       await until('the tier to answer', () => answers(tier), 10_000)
     })
 
@@ -360,7 +361,9 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       await server.query(`UPDATE ${schema}.meta SET version = 1`)
       await expect(open({ install: false }).read(['k'])).rejects.toMatchObject({
         code: 'TIER_FAILED',
-        message: expect.stringContaining(`the schema "${schema}" has version 1, this Millpond needs 2: run postgresSchema()`),
+        message: expect.stringContaining(
+          `the schema "${schema}" has version 1, this Millpond needs ${SCHEMA_VERSION}: run postgresSchema()`,
+        ),
       })
       const tier = await opened()
       expect((await tier.ledger.advance('ns', change([key('k')]))).position.seq).toBeGreaterThan(0)

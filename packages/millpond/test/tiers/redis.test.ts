@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, type RedisService, SHIPPED_SAVES, startRedis } from '../services/index.ts'
 
 describeWith('redis', 'the redis tier', () => {
   let server: RedisService
   let keyPrefix = ''
   beforeAll(async () => {
-    server = await startRedis()
+    server = await startRedis({ args: SHIPPED_SAVES })
   })
   afterAll(() => server.stop())
 
