@@ -35,6 +35,7 @@ import {
   isMemoryUse,
   keepOf,
   ledgerHolder,
+  namesOf,
   type TierUse,
 } from './tier-uses.ts'
 
@@ -120,7 +121,8 @@ export function createCache(options: CacheOptions = {}): Cache {
   const nearStore = near === undefined || near.enabled === false ? undefined : near.use.createStore(clock)
   const farUses = uses.filter(isFarUse)
   const holder = ledgerHolder(farUses)
-  const far = farUses.map((use) => farTier(use, use === holder, clock, events))
+  const names = namesOf(farUses)
+  const far = farUses.map((use, index) => farTier(use, names[index] ?? use.use.name, use === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
   const externalTiers = farUses.length > 1 || options.restart !== undefined

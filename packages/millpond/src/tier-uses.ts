@@ -3,6 +3,7 @@ import type { Clock, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import type { Events } from './core/events.ts'
+import { checkName } from './core/key.ts'
 import { checkNames } from './core/options.ts'
 import type { Keep } from './engine/settings.ts'
 import type { FarTier } from './engine/space.ts'
@@ -14,6 +15,8 @@ import { guardTier } from './wrap/guard.ts'
 /** A tier with settings of its own. */
 export interface TierUse {
   readonly use: MemoryTier | Tier
+  /** What the tier is called in figures, events and receipts. Default: the tier's own name; the second of that name is `sqlite-2`. */
+  readonly name?: string
   /** How long the tier keeps an entry, as a multiple of the entry's TTL. Default 1. Never changes how long an entry is fresh. */
   readonly ttlFactor?: number
   /** The longest the tier keeps an entry. Default: no limit. */
@@ -27,7 +30,7 @@ export interface TierUse {
   readonly breaker?: BreakerOptions
 }
 
-const USE_NAMES = new Set(['use', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
+const USE_NAMES = new Set(['use', 'name', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
 /** The longest that a command to a far tier, or a step of the ledger, may take. */
 export const COMMAND_MS = 250
 
@@ -65,6 +68,22 @@ export function checkOrder(uses: readonly TierUse[]): void {
   if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
 }
 
+/** What each tier is called, so that two of one name count apart. */
+export function namesOf(uses: readonly FarUse[]): readonly string[] {
+  const names: string[] = uses.map(({ name }) => (name === undefined ? '' : checkName(name, 'name of a tier')))
+  names.forEach((name, index) => {
+    if (name !== '' && names.indexOf(name) !== index)
+      throw new MillpondError('OPTION_INVALID', `tiers: two are called ${show(name)}: give each a name of its own`)
+  })
+  uses.forEach(({ use }, index) => {
+    if (names[index] !== '') return
+    let name = use.name
+    for (let count = 2; names.includes(name); count++) name = `${use.name}-${count}`
+    names[index] = name
+  })
+  return names
+}
+
 /** The ledger lives where it reaches furthest; among equals, deepest. */
 export function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
   const used = uses.filter((use) => use.enabled !== false)
@@ -92,7 +111,7 @@ export function keepOf(use: Pick<TierUse, 'ttlFactor' | 'ttl'>, factor: number):
   return { factor: value, ttlMs: use.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(use.ttl, 'ttl') }
 }
 
-export function farTier(use: FarUse, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
+export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
   const promoteAfter = use.promoteAfter ?? 1
   if (!Number.isSafeInteger(promoteAfter) || promoteAfter < 1)
     throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(promoteAfter)} is not allowed: give a whole number from 1`)
@@ -100,6 +119,7 @@ export function farTier(use: FarUse, holdsLedger: boolean, clock: Clock, events:
   const guarded = guardTier(
     use.use,
     {
+      id: name,
       timeoutMs: use.timeout === undefined ? COMMAND_MS : parseDuration(use.timeout, 'timeout'),
       ...(use.breaker === undefined ? {} : { breaker: use.breaker }),
     },
@@ -110,6 +130,7 @@ export function farTier(use: FarUse, holdsLedger: boolean, clock: Clock, events:
         events.emit('tierError', { tier, verb, error })
       },
       onState: (tier, state) => events.emit('breaker', { tier, state }),
+      onRefused: (tier, key, why) => events.emit('tierRefused', { tier, key, why }),
       onTimed: (_tier, _verb, ms) => latency.record(ms),
     },
   )

@@ -1,5 +1,5 @@
 // Events cost nothing while nobody listens: a field per event, undefined until the first listener.
-import type { Reason } from './contracts.ts'
+import type { Reason, Refusal } from './contracts.ts'
 
 /** What can be listened to, with what each listener is given. Keys are encoded keys. */
 export interface CacheEvents {
@@ -14,6 +14,8 @@ export interface CacheEvents {
   leave: { key: string; namespace: string; reason: Reason }
   invalidate: { id: string; reason: string; targets: number }
   tierError: { tier: string; verb: string; error: unknown }
+  /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
+  tierRefused: { tier: string; key: string; why: Refusal }
   breaker: { tier: string; state: string }
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; epoch: string }
   warning: { message: string; error?: unknown }

@@ -1,6 +1,6 @@
 // The conformance suite of tiers: what `Tier` promises, for every implementation alike.
 import assert from 'node:assert/strict'
-import type { Stored, Tier, TierItem } from '../core/contracts.ts'
+import type { Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { type Case, type Runner, register, until } from './runner.ts'
 
@@ -93,10 +93,31 @@ async function using(subject: TierSubject, body: (tier: Tier) => Promise<void>):
   }
 }
 
+const refusalsIn = (answers: Awaited<ReturnType<Tier['write']>>): readonly Refusal[] =>
+  (answers ?? []).filter((answer) => answer !== undefined)
+
 async function again(subject: TierSubject): Promise<Tier> {
   assert.ok(subject.again, 'the subject has no again(): give one, or skip the case with a reason')
   return subject.again()
 }
+
+/** In calls that are as large as the tier takes. */
+async function inCalls<T, A>(tier: Tier, items: readonly T[], call: (some: readonly T[]) => Promise<A>): Promise<A[]> {
+  const most = tier.limits?.items ?? items.length
+  const answers: A[] = []
+  for (let from = 0; from < items.length; from += most) answers.push(await call(items.slice(from, from + most)))
+  return answers
+}
+
+const writeAll = (tier: Tier, items: readonly TierItem[]): Promise<unknown> => inCalls(tier, items, async (some) => tier.write(some))
+const readAll = async (tier: Tier, keys: readonly string[]): Promise<(Stored | undefined)[]> =>
+  (await inCalls(tier, keys, (some) => tier.read(some))).flat()
+const dropAll = async (tier: Tier, keys: readonly string[]): Promise<number> =>
+  (await inCalls(tier, keys, (some) => tier.drop(some))).reduce((sum, count) => sum + count, 0)
+
+/** Those that the tier takes. */
+const fitting = (tier: Tier, keys: readonly string[]): readonly string[] =>
+  keys.filter((key) => Buffer.byteLength(key) <= (tier.limits?.keyBytes ?? Number.POSITIVE_INFINITY))
 
 async function readOne(tier: Tier, key: string): Promise<Stored | undefined> {
   const answer = await tier.read([key])
@@ -193,13 +214,17 @@ export const tierCases: readonly Case<TierSubject>[] = [
     title: 'G10: keys that look alike or look dangerous stay apart',
     run: (subject) =>
       using(subject, async (tier) => {
-        await tier.write(oddKeys.map((key, index) => item(key, `value ${index}`)))
+        const keys = fitting(tier, oddKeys)
+        await writeAll(
+          tier,
+          keys.map((key, index) => item(key, `value ${index}`)),
+        )
         assert.deepEqual(
-          (await tier.read(oddKeys)).map(text),
-          oddKeys.map((_, index) => `value ${index}`),
+          (await readAll(tier, keys)).map(text),
+          keys.map((_, index) => `value ${index}`),
         )
         assert.equal(await tier.drop(['a\u0000']), 1)
-        assert.equal(text(await readOne(tier, 'a\u0000b')), `value ${oddKeys.indexOf('a\u0000b')}`)
+        assert.equal(text(await readOne(tier, 'a\u0000b')), `value ${keys.indexOf('a\u0000b')}`)
         assert.equal(text(await readOne(tier, 'a')), 'value 0')
       }),
   },
@@ -268,7 +293,10 @@ export const tierCases: readonly Case<TierSubject>[] = [
     run: (subject) =>
       using(subject, async (tier) => {
         const keys = Array.from({ length: 2500 }, (_, index) => `many/${index}`)
-        await tier.write(keys.map((key) => item(key, 'x')))
+        await writeAll(
+          tier,
+          keys.map((key) => item(key, 'x')),
+        )
         await tier.write([item('other')])
         assert.equal(await tier.clear('many/'), 2500)
         assert.equal(text(await readOne(tier, 'other')), 'body of other')
@@ -280,8 +308,14 @@ export const tierCases: readonly Case<TierSubject>[] = [
     run: (subject) =>
       using(subject, async (tier) => {
         const many = Array.from({ length: 1500 }, (_, index) => `s/${index}`)
-        const odd = oddKeys.map((key) => `odd/${key}`).filter((key) => key.length <= 512)
-        await tier.write([...many, ...odd, 'glob*x/1', 'glob/1'].map((key) => item(key, 'x')))
+        const odd = fitting(
+          tier,
+          oddKeys.map((key) => `odd/${key}`).filter((key) => key.length <= 512),
+        )
+        await writeAll(
+          tier,
+          [...many, ...odd, 'glob*x/1', 'glob/1'].map((key) => item(key, 'x')),
+        )
         assert.deepEqual(await listed(tier, 's/'), [...many].sort())
         assert.deepEqual(await listed(tier, 'odd/'), [...odd].sort())
         assert.deepEqual(await listed(tier, 'glob*'), ['glob*x/1'])
@@ -297,12 +331,15 @@ export const tierCases: readonly Case<TierSubject>[] = [
         await tier.write([])
         assert.equal(await tier.drop([]), 0)
         const keys = Array.from({ length: 1000 }, (_, index) => `batch/${index}`)
-        await tier.write(keys.map((key) => item(key)))
+        await writeAll(
+          tier,
+          keys.map((key) => item(key)),
+        )
         assert.deepEqual(
-          (await tier.read(keys)).map(text),
+          (await readAll(tier, keys)).map(text),
           keys.map((key) => `body of ${key}`),
         )
-        assert.equal(await tier.drop(keys), 1000)
+        assert.equal(await dropAll(tier, keys), 1000)
       }),
   },
   {
@@ -316,11 +353,12 @@ export const tierCases: readonly Case<TierSubject>[] = [
   },
   {
     id: 'large',
-    title: 'a body of one mebibyte',
+    title: 'a body of one mebibyte, or as large as the tier takes',
     run: (subject) =>
       using(subject, async (tier) => {
-        const body = Uint8Array.from({ length: 1_048_576 }, (_, index) => (index * 31) & 255)
-        await tier.write([item('large', body)])
+        const length = Math.min(1_048_576, tier.limits?.itemBytes ?? Number.POSITIVE_INFINITY)
+        const body = Uint8Array.from({ length }, (_, index) => (index * 31) & 255)
+        assert.deepEqual(refusalsIn(await tier.write([item('large', body)])), [])
         assert.ok(Buffer.from((await readOne(tier, 'large'))?.body ?? []).equals(body))
       }),
   },
@@ -341,6 +379,17 @@ export const tierCases: readonly Case<TierSubject>[] = [
           dropped.reduce((sum, one) => sum + one, 0),
           200,
         )
+      }),
+  },
+  {
+    id: 'cancelled',
+    title: 'a call that nobody waits for any more settles all the same, and the tier goes on',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const signal = AbortSignal.abort()
+        await Promise.allSettled([tier.read(['k'], { signal }), tier.write([item('k')], { signal }), tier.drop(['k'], { signal })])
+        await tier.write([item('k', 'later')])
+        assert.equal(text(await readOne(tier, 'k')), 'later')
       }),
   },
   {

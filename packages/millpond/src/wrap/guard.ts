@@ -1,11 +1,19 @@
-// A tier behind its breaker and deadline. Reads of a tier that is down answer as if it were empty; the failure becomes an event, never an error.
-import type { Clock, Stored, Tier, TierItem } from '../core/contracts.ts'
+// A tier behind its queues, breaker and deadline. Reads of a tier that is down answer as if it were empty; the failure becomes an event, never an error.
+//
+// The breaker counts commands that failed. What a tier refuses (an item too large, a key too long) is no failure: the tier is well, and the other
+// items of the same command are stored. A read that leaves the queue at its budget is none either.
+import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
 import { Deadlines } from './deadlines.ts'
+import { fitKey, type Limits, resolveLimits } from './limits.ts'
+import { type Asked, type Carried, type Command, Queue, type QueueOptions } from './queue.ts'
 
 export interface GuardOptions {
+  /** What the tier is called beside others of its name. Default: its name. */
+  readonly id?: string
   readonly breaker?: BreakerOptions
-  /** The longest a single command may take, in milliseconds. Default 250. */
+  /** The longest that a single command may take, in milliseconds, from when it is sent. Default 250. */
   readonly timeoutMs?: number
 }
 
@@ -13,6 +21,8 @@ export interface GuardEvents {
   onError(tier: string, verb: Verb, error: unknown): void
   onState(tier: string, state: BreakerState): void
   onTimed(tier: string, verb: Verb, ms: number): void
+  /** The tier is well, and did not store an item. */
+  onRefused?(tier: string, key: string, why: Refusal): void
 }
 
 export type Verb = 'read' | 'write' | 'drop' | 'clear'
@@ -22,10 +32,14 @@ export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly o
 
 export interface GuardedTier {
   readonly tier: Tier
+  /** What tells it from others, also of the same name. */
   readonly name: string
+  readonly limits: Limits
   readonly state: BreakerState
-  read(keys: readonly string[], budgetMs?: number): Promise<Attempt<(Stored | undefined)[]>>
-  write(items: readonly TierItem[]): Promise<Attempt<void>>
+  /** Skipped once `budgetMs` have passed, wherever it is by then. */
+  read(keys: readonly string[], budgetMs?: number): Promise<Attempt<readonly (Stored | undefined)[]>>
+  /** For each item why it was not stored, `undefined` where it was. */
+  write(items: readonly TierItem[]): Promise<Attempt<readonly (Refusal | undefined)[]>>
   drop(keys: readonly string[]): Promise<Attempt<number>>
   clear(prefix: string): Promise<Attempt<number>>
 }
@@ -35,34 +49,148 @@ const SKIPPED = { ok: false } as const
 const CLEAR_FACTOR = 120
 
 export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, events: GuardEvents): GuardedTier {
+  const name = options.id ?? tier.name
   const timeoutMs = options.timeoutMs ?? 250
-  const deadlines = new Deadlines(clock)
-  const breaker = new Breaker(options.breaker ?? {}, clock, (state) => events.onState(tier.name, state))
+  const limits = resolveLimits(tier)
+  const leaving = new Deadlines(clock)
+  const breaker = new Breaker(options.breaker ?? {}, clock, (state) => events.onState(name, state))
 
-  async function attempt<T>(verb: Verb, ms: number, call: () => Promise<T>): Promise<Attempt<T>> {
-    if (ms <= 0 || !breaker.allows()) return SKIPPED
-    const started = clock.monotonic()
-    try {
-      const value = await deadlines.hold(call(), ms, () => `${tier.name}: ${verb}`)
+  const queueOf = <I extends Carried, A>(
+    verb: Verb,
+    send: (items: readonly I[], call: Command) => Promise<readonly A[]>,
+    refused: (item: I, why: Refusal) => A,
+    more: Pick<QueueOptions<I, A>, 'weigh' | 'isApart'> = {},
+  ): Queue<I, A> =>
+    new Queue<I, A>({
+      what: `${name}: ${verb}`,
+      clock,
+      limits: { calls: limits.calls, items: limits.items, weight: limits.batchBytes },
+      silentMs: timeoutMs,
+      send: (items, call) => sendApart(items, (some) => send(some, call), refused),
+      ...more,
+      onEnd: (ms, error) => end(verb, ms, error),
+    })
+
+  const end = (verb: Verb, ms: number, error: unknown): void => {
+    if (error === undefined) {
       breaker.succeeded()
-      events.onTimed(tier.name, verb, clock.monotonic() - started)
-      return { ok: true, value }
-    } catch (error) {
+      events.onTimed(name, verb, ms)
+    } else {
       breaker.failed()
-      events.onError(tier.name, verb, error)
+      events.onError(name, verb, error)
+    }
+  }
+
+  const refuse = ({ key }: TierItem, why: Refusal): Refusal => {
+    events.onRefused?.(name, key, why)
+    return why
+  }
+
+  const reads = queueOf<string, Stored | undefined>(
+    'read',
+    (keys, call) => tier.read(keys, call),
+    () => undefined,
+  )
+  const writes = queueOf<TierItem, Refusal | undefined>('write', writeAll, refuse, { weigh: (item) => item.body.length })
+  const drops = queueOf<string, number>(
+    'drop',
+    async (keys, call) => {
+      const dropped = await tier.drop(keys, call)
+      return keys.map((_, index) => (index === 0 ? dropped : 0))
+    },
+    () => 0,
+    // One number for all keys: of two callers, nobody could tell whose were there.
+    { isApart: true },
+  )
+
+  async function writeAll(items: readonly TierItem[], call: Command): Promise<readonly (Refusal | undefined)[]> {
+    const fitting = items.filter((item) => item.body.length <= limits.itemBytes)
+    const answers = fitting.length === 0 && items.length > 0 ? undefined : await tier.write(fitting, call)
+    let at = 0
+    return items.map((item) => {
+      const why = item.body.length <= limits.itemBytes ? answers?.[at++] : 'too_large'
+      return why === undefined ? undefined : refuse(item, why)
+    })
+  }
+
+  async function outcome<A>(asked: Asked<A>, budgetMs: number): Promise<Attempt<readonly A[]>> {
+    try {
+      const { answers } = asked
+      return { ok: true, value: await (budgetMs === Number.POSITIVE_INFINITY ? answers : leaving.hold(answers, budgetMs, () => name)) }
+    } catch {
+      // Its command has been reported; who has left is served by others.
+      asked.leave()
       return SKIPPED
     }
   }
 
+  const attempt = <I extends Carried, A>(queue: Queue<I, A>, items: readonly I[], budgetMs: number): Promise<Attempt<readonly A[]>> =>
+    budgetMs <= 0 || !breaker.allows() ? Promise.resolve(SKIPPED) : outcome(queue.ask(items), budgetMs)
+
+  const fit = (keys: readonly string[]): readonly string[] =>
+    limits.keyBytes === Number.POSITIVE_INFINITY ? keys : keys.map((key) => fitKey(key, limits.keyBytes))
+
   return {
     tier,
-    name: tier.name,
+    name,
+    limits,
     get state() {
       return breaker.state
     },
-    read: (keys, budgetMs = timeoutMs) => attempt('read', Math.min(budgetMs, timeoutMs), () => tier.read(keys)),
-    write: (items) => attempt('write', timeoutMs, () => tier.write(items)),
-    drop: (keys) => attempt('drop', timeoutMs, () => tier.drop(keys)),
-    clear: (prefix) => attempt('clear', timeoutMs * CLEAR_FACTOR, () => tier.clear(prefix)),
+    read: (keys, budgetMs = Number.POSITIVE_INFINITY) => attempt(reads, fit(keys), budgetMs),
+    write: (items) => {
+      const fitted =
+        limits.keyBytes === Number.POSITIVE_INFINITY ? items : items.map((item) => ({ ...item, key: fitKey(item.key, limits.keyBytes) }))
+      return attempt(writes, fitted, Number.POSITIVE_INFINITY)
+    },
+    async drop(keys) {
+      const attempted = await attempt(drops, fit(keys), Number.POSITIVE_INFINITY)
+      return attempted.ok ? { ok: true, value: attempted.value.reduce((sum, count) => sum + count, 0) } : SKIPPED
+    },
+    async clear(prefix) {
+      if (!breaker.allows()) return SKIPPED
+      const began = clock.monotonic()
+      const error = await leaving
+        .hold(tier.clear(prefix), timeoutMs * CLEAR_FACTOR, () => `${name}: clear`)
+        .then(
+          (removed) => ({ removed }),
+          (cause: unknown) => ({ cause }),
+        )
+      end('clear', clock.monotonic() - began, 'cause' in error ? (error.cause ?? new Error('the clear failed')) : undefined)
+      return 'removed' in error ? { ok: true, value: error.removed } : SKIPPED
+    },
+  }
+}
+
+/** What is thrown for a single bad item must not concern the others of its command: they are sent again without it. */
+async function sendApart<I, A>(
+  items: readonly I[],
+  send: (items: readonly I[]) => Promise<readonly A[]>,
+  refused: (item: I, why: Refusal) => A,
+): Promise<readonly A[]> {
+  try {
+    return await send(items)
+  } catch (error) {
+    const why = refusalOf(error)
+    if (why === undefined) throw error
+    const [first] = items
+    if (items.length <= 1) return first === undefined ? [] : [refused(first, why)]
+    const half = items.length >> 1
+    return [...(await sendApart(items.slice(0, half), send, refused)), ...(await sendApart(items.slice(half), send, refused))]
+  }
+}
+
+/** Undefined: the tier has failed. */
+function refusalOf(error: unknown): Refusal | undefined {
+  if (!(error instanceof MillpondError)) return undefined
+  switch (error.code) {
+    case 'VALUE_TOO_LARGE':
+      return 'too_large'
+    case 'VALUE_UNSUPPORTED':
+      return 'unsupported'
+    case 'KEY_INVALID':
+      return 'key_too_long'
+    default:
+      return undefined
   }
 }

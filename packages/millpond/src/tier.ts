@@ -1,0 +1,23 @@
+// Everything that the author of a tier needs: the contracts, their words, and the error to reject with.
+//
+// `describeTier` of `millpond/testing` checks an implementation against the contract; `describeLedger` one that also keeps the ledger.
+export type {
+  Advanced,
+  Change,
+  CommitItem,
+  LeaseAnswer,
+  LedgerNode,
+  LedgerStore,
+  Reason,
+  Refusal,
+  Scope,
+  Snapshot,
+  Stored,
+  Tail,
+  Tier,
+  TierCall,
+  TierItem,
+  TierLimits,
+} from './core/contracts.ts'
+export { type ErrorCode, MillpondError } from './core/errors.ts'
+export type { Line, Position, Target } from './core/ledger.ts'

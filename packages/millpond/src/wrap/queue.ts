@@ -1,0 +1,291 @@
+// The way of many calls to one server: what is asked within one turn, or while others are under way, goes out together, a bounded amount at a time.
+//
+// A deadline begins when a command is sent, and a queue that moves is no failure: as long as answers come, what waits goes on waiting. With no
+// answer at all for `silentMs` everything fails at once, what is under way and what waits: it would only wait for the same. A server that
+// serves one command after the other, each in time, has answered the last of `calls` after `calls` times as long: what takes longer is lost.
+import type { Clock } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+
+/** How much goes to a server at a time. */
+export interface QueueLimits {
+  /** Commands under way. */
+  readonly calls: number
+  /** Items of one command. A call that brings more is cut into several. */
+  readonly items: number
+  /** What the items of one command weigh together, by `weigh`; a single item may weigh more. */
+  readonly weight: number
+}
+
+/** What a queue can carry. */
+export type Carried = string | object
+
+export interface QueueOptions<I extends Carried, A> {
+  /** As errors name it: `redis: read`. */
+  readonly what: string
+  readonly clock: Clock
+  readonly limits: QueueLimits
+  /** With no answer for so long, in milliseconds, everything that is under way or waits fails. */
+  readonly silentMs: number
+  /** Sends one command; answers in the order of its items. `command.signal` fires when nobody waits for it any more. */
+  readonly send: (items: readonly I[], command: Command) => Promise<readonly A[]>
+  /** Default: nothing weighs anything. */
+  readonly weigh?: (item: I) => number
+  /** Each call is a command of its own, or several: its answer says something of all its items together. Default `false`. */
+  readonly isApart?: boolean
+  /** Told of each command that was sent: how long it took, and its error if it failed. */
+  readonly onEnd?: (ms: number, error: unknown) => void
+}
+
+/** One command on its way. */
+export class Command {
+  #controller: AbortController | undefined
+  #isOver = false
+
+  /** Made when first asked for: most tiers cannot cancel anything. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#isOver) this.#controller.abort()
+    }
+    return this.#controller.signal
+  }
+
+  giveUp(): void {
+    this.#isOver = true
+    this.#controller?.abort()
+  }
+}
+
+/** What one caller asked. */
+interface Call<I extends Carried, A> {
+  readonly items: readonly I[]
+  readonly answers: A[]
+  /** Items that were put into a command, and items that were answered. */
+  sent: number
+  answered: number
+  isOver: boolean
+  readonly resolve: (answers: readonly A[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Part<I extends Carried, A> {
+  readonly call: Call<I, A>
+  readonly from: number
+  readonly count: number
+}
+
+interface Sent<I extends Carried, A> {
+  readonly command: Command
+  readonly parts: readonly Part<I, A>[]
+  readonly sentAt: number
+}
+
+/** What a caller holds: the answers, and the way out. */
+export interface Asked<A> {
+  readonly answers: Promise<readonly A[]>
+  /** The caller does not wait any more: what was not sent yet never is. */
+  leave(): void
+}
+
+export class Queue<I extends Carried, A> {
+  readonly #options: QueueOptions<I, A>
+  #waiting: Call<I, A>[] = []
+  /** Calls before it are over or sent. */
+  #first = 0
+  readonly #sent = new Set<Sent<I, A>>()
+  #isGathering = false
+  #heardAt = 0
+  #cancel: (() => void) | undefined
+
+  constructor(options: QueueOptions<I, A>) {
+    this.#options = options
+  }
+
+  /** Calls that wait to be sent. */
+  get waiting(): number {
+    return this.#waiting.length - this.#first
+  }
+
+  /** Rejects with the error of its command, or with `TIER_FAILED` where the server is silent. */
+  ask(items: readonly I[]): Asked<A> {
+    let call: Call<I, A> | undefined
+    const answers = new Promise<readonly A[]>((resolve, reject) => {
+      call = { items, answers: new Array(items.length), sent: 0, answered: 0, isOver: false, resolve, reject }
+      this.#waiting.push(call)
+    })
+    this.#gather()
+    return {
+      answers,
+      leave: () => {
+        if (call !== undefined) call.isOver = true
+      },
+    }
+  }
+
+  /** What is asked within one turn goes out together. */
+  #gather(): void {
+    if (this.#isGathering || this.#sent.size >= this.#options.limits.calls) return
+    this.#isGathering = true
+    process.nextTick(() => {
+      this.#isGathering = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    while (this.#sent.size < this.#options.limits.calls) {
+      const parts = this.#next()
+      if (parts.length === 0) return
+      this.#send(parts)
+    }
+  }
+
+  /** What goes out as one command. An empty call is a command of its own: it asks whether the tier is there. */
+  #next(): Part<I, A>[] {
+    const { limits, weigh, isApart = false } = this.#options
+    const parts: Part<I, A>[] = []
+    let items = 0
+    let weight = 0
+    for (; this.#first < this.#waiting.length; this.#first++) {
+      const call = this.#waiting[this.#first]
+      if (call === undefined || call.isOver) continue
+      if (isApart && parts.length > 0) break
+      if (call.items.length === 0) {
+        if (parts.length > 0) break
+        this.#first++
+        return [{ call, from: 0, count: 0 }]
+      }
+      const from = call.sent
+      for (let item = call.items[from]; item !== undefined && items < limits.items; item = call.items[call.sent]) {
+        const more = weigh?.(item) ?? 0
+        if (items > 0 && weight + more > limits.weight) break
+        weight += more
+        items++
+        call.sent++
+      }
+      if (call.sent > from) parts.push({ call, from, count: call.sent - from })
+      if (call.sent < call.items.length) break
+    }
+    // Cut off rarely: a shift for each call would move all the others each time.
+    if (this.#first > 1024 || this.#first === this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#first)
+      this.#first = 0
+    }
+    return parts
+  }
+
+  #send(parts: readonly Part<I, A>[]): void {
+    const { clock, send, onEnd } = this.#options
+    const [only] = parts
+    const isWhole = parts.length === 1 && only !== undefined && only.count === only.call.items.length
+    const items = isWhole ? only.call.items : parts.flatMap(({ call, from, count }) => call.items.slice(from, from + count))
+    const sent: Sent<I, A> = { command: new Command(), parts, sentAt: clock.monotonic() }
+    if (this.#sent.size === 0) this.#heardAt = sent.sentAt
+    this.#sent.add(sent)
+    this.#watch()
+    const end = (settle: () => void, error: unknown): void => {
+      // Given up already: what comes late is dropped.
+      if (!this.#sent.delete(sent)) return
+      this.#heardAt = clock.monotonic()
+      onEnd?.(this.#heardAt - sent.sentAt, error)
+      settle()
+      this.#rest()
+      this.#pump()
+    }
+    call(send, items, sent.command).then(
+      (answers) => end(() => deliver(parts, answers), undefined),
+      (error: unknown) => end(() => refuse(parts, error), error ?? new Error('the command failed')),
+    )
+  }
+
+  /** The timer keeps the process alive, so it must not outlive the last command. */
+  #rest(): void {
+    if (this.#sent.size > 0) return
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  /** After a pause of this process timers run before sockets are read: the answers may be here already, so they are read first. */
+  #watch(ms = this.#options.silentMs): void {
+    if (this.#cancel !== undefined) return
+    const cancel = this.#options.clock.after(
+      ms,
+      () =>
+        setImmediate(() => {
+          if (this.#cancel !== cancel) return
+          this.#cancel = undefined
+          this.#judge()
+        }),
+      true,
+    )
+    this.#cancel = cancel
+  }
+
+  #judge(): void {
+    const { clock, limits, silentMs } = this.#options
+    const now = clock.monotonic()
+    if (now - this.#heardAt >= silentMs) {
+      this.#fail(now)
+      return
+    }
+    let next = this.#heardAt + silentMs
+    for (const sent of [...this.#sent]) {
+      const lostAt = sent.sentAt + silentMs * limits.calls
+      if (lostAt <= now) this.#giveUp(sent, now)
+      else next = Math.min(next, lostAt)
+    }
+    if (this.#sent.size > 0) this.#watch(Math.max(1, Math.ceil(next - now)))
+    this.#pump()
+  }
+
+  /** Nothing has come back for so long: what waits would only wait for the same. */
+  #fail(now: number): void {
+    for (const sent of [...this.#sent]) this.#giveUp(sent, now)
+    const waiting = this.#waiting.slice(this.#first)
+    this.#waiting = []
+    this.#first = 0
+    const error = this.#late(this.#options.silentMs)
+    for (const one of waiting) reject(one, error)
+  }
+
+  #giveUp(sent: Sent<I, A>, now: number): void {
+    this.#sent.delete(sent)
+    sent.command.giveUp()
+    const error = this.#late(now - sent.sentAt)
+    this.#options.onEnd?.(now - sent.sentAt, error)
+    refuse(sent.parts, error)
+  }
+
+  #late(ms: number): MillpondError {
+    return new MillpondError('TIER_FAILED', `${this.#options.what} did not answer within ${Math.round(ms)} ms`)
+  }
+}
+
+/** One that throws instead of rejecting has failed all the same. */
+async function call<I extends Carried, A>(send: QueueOptions<I, A>['send'], items: readonly I[], command: Command): Promise<readonly A[]> {
+  const answers = await send(items, command)
+  if (answers.length !== items.length) throw new MillpondError('TIER_FAILED', `${items.length} items were given ${answers.length} answers`)
+  return answers
+}
+
+function deliver<I extends Carried, A>(parts: readonly Part<I, A>[], answers: readonly A[]): void {
+  let at = 0
+  for (const { call, from, count } of parts) {
+    const first = at
+    for (const answer of answers.slice(at, at + count)) call.answers[from + (at++ - first)] = answer
+    call.answered += count
+    if (call.answered < call.items.length || call.isOver) continue
+    call.isOver = true
+    call.resolve(call.answers)
+  }
+}
+
+function refuse<I extends Carried, A>(parts: readonly Part<I, A>[], error: unknown): void {
+  for (const { call } of parts) reject(call, error)
+}
+
+function reject<I extends Carried, A>(call: Call<I, A>, error: unknown): void {
+  if (call.isOver) return
+  call.isOver = true
+  call.reject(error)
+}

@@ -1,0 +1,124 @@
+// A tier behind its queues, breaker and deadline: what is a failure of the tier, and what is not.
+import { describe, expect, test } from 'vitest'
+import type { Stored, Tier, TierItem, TierLimits } from '../../src/core/contracts.ts'
+import { MillpondError } from '../../src/core/errors.ts'
+import { fakeClock } from '../../src/testing/clock.ts'
+import { item } from '../../src/testing/tier.ts'
+import { guardTier } from '../../src/wrap/guard.ts'
+
+function setUp(verbs: Partial<Tier> = {}, limits?: TierLimits) {
+  const clock = fakeClock()
+  const held = new Map<string, Stored>()
+  const told: string[] = []
+  const tier: Tier = {
+    name: 'test',
+    scope: 'shared',
+    durable: false,
+    ...(limits && { limits }),
+    read: async (keys) => keys.map((key) => held.get(key)),
+    write: async (items) => {
+      for (const { key, ...stored } of items) held.set(key, stored)
+    },
+    drop: async (keys) => keys.filter((key) => held.delete(key)).length,
+    clear: async () => 0,
+    close: async () => {},
+    ...verbs,
+  }
+  const guarded = guardTier(tier, { id: 'test-2' }, clock, {
+    onError: (name, verb) => told.push(`${name} ${verb} failed`),
+    onState: (name, state) => told.push(`${name} ${state}`),
+    onTimed: () => {},
+    onRefused: (name, key, why) => told.push(`${name} ${key} ${why}`),
+  })
+  return { clock, held, told, guarded }
+}
+
+const large = (key: string): TierItem => item(key, 'x'.repeat(2000))
+
+describe('a guarded tier', () => {
+  test('what is above a limit is refused by itself: the tier stays in use, and the other items are stored', async () => {
+    const { guarded, held, told } = setUp({}, { itemBytes: 1024 })
+    for (let at = 0; at < 6; at++) await guarded.write([large(`large${at}`), item(`small${at}`)])
+    expect(guarded.state).toBe('closed')
+    expect([...held.keys()]).toEqual(['small0', 'small1', 'small2', 'small3', 'small4', 'small5'])
+    expect(told).toEqual([0, 1, 2, 3, 4, 5].map((at) => `test-2 large${at} too_large`))
+  })
+
+  test('what a tier refuses in its answer is no failure', async () => {
+    const { guarded, told } = setUp({ write: async (items) => items.map(({ key }) => (key === 'b' ? 'full' : undefined)) })
+    const answer = await guarded.write([item('a'), item('b'), item('c')])
+    expect(answer).toEqual({ ok: true, value: [undefined, 'full', undefined] })
+    expect(told).toEqual(['test-2 b full'])
+  })
+
+  test('a tier that throws for a single item it does not take fails no other, and does not open the breaker', async () => {
+    const stored: string[] = []
+    const { guarded } = setUp({
+      write: async (items) => {
+        if (items.some((one) => one.body.length > 1000)) throw new MillpondError('VALUE_TOO_LARGE', 'too large for this server')
+        for (const { key } of items) stored.push(key)
+      },
+    })
+    const answers = await Promise.all(
+      ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((key) => guarded.write([key === 'c' ? large(key) : item(key)])),
+    )
+    expect(stored.sort()).toEqual(['a', 'b', 'd', 'e', 'f', 'g'])
+    expect(answers.map((answer) => answer.ok && answer.value[0])).toEqual([
+      undefined,
+      undefined,
+      'too_large',
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ])
+    for (let at = 0; at < 6; at++) await guarded.write([large('c')])
+    expect(guarded.state).toBe('closed')
+  })
+
+  test('a key that is too long is shortened, the same way each time, and two long keys stay apart', async () => {
+    const { guarded, held } = setUp({}, { keyBytes: 64 })
+    const [a, b] = [`${'ä'.repeat(40)}a`, `${'ä'.repeat(40)}b`]
+    await guarded.write([item(a), item(b), item('short')])
+    for (const key of held.keys()) expect(Buffer.byteLength(key)).toBeLessThanOrEqual(64)
+    expect(held.size).toBe(3)
+    expect(await guarded.read([b, a])).toMatchObject({ ok: true, value: [item(b), item(a)].map(({ key: _, ...stored }) => stored) })
+    expect(await guarded.drop([a, 'nothing'])).toEqual({ ok: true, value: 1 })
+  })
+
+  test('G14: a read leaves at its budget, and that is no failure of a tier whose queue moves', async () => {
+    const answers: (() => void)[] = []
+    const { guarded, clock, told } = setUp(
+      { read: (keys) => new Promise((resolve) => answers.push(() => resolve(keys.map(() => undefined)))) },
+      { calls: 1, items: 1 },
+    )
+    const ended: string[] = []
+    for (let at = 0; at < 10; at++) void guarded.read([`${at}`], 300).then((attempt) => ended.push(`${at} ${attempt.ok}`))
+    await clock.run(0)
+    for (let at = 0; at < 3; at++) {
+      await clock.run(100)
+      answers[at]?.()
+      await clock.run(0)
+    }
+    expect(ended).toEqual(['0 true', '1 true', ...[2, 3, 4, 5, 6, 7, 8, 9].map((at) => `${at} false`)])
+    expect(told).toEqual([])
+    expect(guarded.state).toBe('closed')
+    expect(answers, 'what nobody waits for is not sent').toHaveLength(3)
+  })
+
+  test('G14: a tier that hangs is given up after one deadline, whatever waits, and then left alone', async () => {
+    const { guarded, clock, told } = setUp({ read: () => new Promise(() => {}) }, { calls: 8, items: 1 })
+    const ended: boolean[] = []
+    for (let at = 0; at < 50; at++) void guarded.read([`${at}`], 300).then((attempt) => ended.push(attempt.ok))
+    await clock.run(250)
+    expect(ended).toEqual(Array.from({ length: 50 }, () => false))
+    expect(told.filter((line) => line.includes('failed'))).toHaveLength(8)
+    expect(guarded.state).toBe('open')
+    expect(await guarded.read(['at once'])).toEqual({ ok: false })
+  })
+
+  test('a tier with a limit that nobody can keep is refused at once', () => {
+    for (const limits of [{ items: 0 }, { calls: 1.5 }, { keyBytes: 10 }, { itemBytes: Number.NaN }, { depth: 3 }])
+      expect(() => setUp({}, limits as TierLimits)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+})
