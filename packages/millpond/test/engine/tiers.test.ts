@@ -143,7 +143,7 @@ describe('tiers', () => {
     expect(cache.info().cacheLevels).toMatchObject([
       { name: 'memory' },
       { name: 'sqlite', enabled: false },
-      { name: 'sqlite', enabled: true },
+      { name: 'sqlite-2', enabled: true },
     ])
   })
 
