@@ -228,7 +228,8 @@ export interface Tier {
   readonly limits?: TierLimits
   read(keys: readonly string[], call?: TierCall): Promise<(Stored | undefined)[]>
   /** Answers nothing where all was stored, else for each item why it was not, `undefined` where it was. */
-  write(items: readonly TierItem[], call?: TierCall): Promise<readonly (Refusal | undefined)[]> | Promise<void>
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
+  write(items: readonly TierItem[], call?: TierCall): Promise<readonly (Refusal | undefined)[] | void>
   /** Resolves with how many were there. */
   drop(keys: readonly string[], call?: TierCall): Promise<number>
   /** Removes every key that begins with the prefix. Resolves with how many there were, where the tier can tell. */
