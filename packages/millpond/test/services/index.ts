@@ -2,7 +2,7 @@
 export { type Certificate, selfSigned } from './certificate.ts'
 export { describeWith } from './describe-with.ts'
 export { freePort } from './free-port.ts'
-export { startMemcached } from './memcached.ts'
+export { type MemcachedService, type MemcachedServiceOptions, startMemcached } from './memcached.ts'
 export { type PostgresService, startPostgres } from './postgres.ts'
 export { isHere, promtool, type ServerName } from './program.ts'
 export { type RedisService, type RedisServiceOptions, SHIPPED_SAVES, startRedis } from './redis.ts'

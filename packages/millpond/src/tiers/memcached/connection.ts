@@ -1,0 +1,246 @@
+// One connection to one server: commands in, replies out, in order. It ends with the first thing that is wrong, and everybody who waits is told.
+//
+// Nothing is sent before the server has shown that it speaks the meta protocol: an older one would read values as commands.
+import type { Socket } from 'node:net'
+import { Replies, type Reply } from './replies.ts'
+
+export type Verb = 'mg' | 'ms' | 'md'
+
+export interface ConnectionSettings {
+  readonly commandMs: number
+  readonly connectMs: number
+  /** User name and password, with a space between. */
+  readonly login: string | undefined
+}
+
+type Greeting = 'STORED' | 'MN' | 'VERSION'
+
+interface Batch {
+  readonly verb: Verb
+  readonly count: number
+  readonly replies: Reply[]
+  readonly resolve: (replies: Reply[]) => void
+  readonly reject: (error: Error) => void
+}
+
+/** The lines that may answer a command, beside `SERVER_ERROR`. */
+const LINES: Readonly<Record<Verb, ReadonlySet<string>>> = {
+  mg: new Set(['EN']),
+  ms: new Set(['HD', 'NS', 'EX', 'NF']),
+  md: new Set(['HD', 'NF', 'EX']),
+}
+/** So much of a large value counts as a sign of life. */
+const PROGRESS = 16_384
+/** A timer that rings later than this has met a busy process. */
+const PAUSE_MS = 20
+/** Handled batches are let go in lots. */
+const LOT = 1024
+/** The first version whose meta protocol is the present one. */
+const LEAST = [1, 6, 10] as const
+
+export class Connection {
+  readonly #socket: Socket
+  readonly #settings: ConnectionSettings
+  readonly #onReady: () => void
+  readonly #onEnd: (error: Error) => void
+  readonly #replies = new Replies((reply) => this.#take(reply))
+  #state: 'greeting' | 'ready' | 'ended' = 'greeting'
+  /** What answers the greeting, in order. */
+  #expected: readonly Greeting[]
+  #batches: Batch[] = []
+  #handled = 0
+  #out: (string | Buffer)[] = []
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** Monotonic: when it last owed nothing, or gave something. */
+  #heardAt = performance.now()
+  #partial = 0
+  #whenIdle: (() => void) | undefined
+
+  /** `onEnd` is called once, before those who wait are told. */
+  constructor(socket: Socket, settings: ConnectionSettings, onReady: () => void, onEnd: (error: Error) => void) {
+    this.#socket = socket
+    this.#settings = settings
+    this.#expected = settings.login === undefined ? ['MN', 'VERSION'] : ['STORED', 'MN', 'VERSION']
+    this.#onReady = onReady
+    this.#onEnd = onEnd
+    socket.setNoDelay(true)
+    socket.on('data', (bytes: Buffer) => this.#hear(bytes))
+    socket.on('error', (error) => this.fail(error))
+    socket.on('close', () => this.fail(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })))
+    socket.write(greeting(settings.login))
+    this.#watch(settings.connectMs)
+  }
+
+  /** One reply a command, in order. Commands of one turn are sent together. */
+  send(commands: string | Buffer, count: number, verb: Verb): Promise<Reply[]> {
+    return new Promise((resolve, reject) => {
+      this.#batches.push({ verb, count, replies: [], resolve, reject })
+      if (this.#state === 'ready') {
+        if (this.#out.length === 0) process.nextTick(() => this.#flush())
+        if (this.#timer === undefined) this.#watch(this.#settings.commandMs)
+      }
+      this.#out.push(commands)
+    })
+  }
+
+  /** Everybody who waits is told, and nothing is heard any more. */
+  fail(error: Error): void {
+    if (this.#state === 'ended') return
+    this.#state = 'ended'
+    clearTimeout(this.#timer)
+    this.#socket.destroy()
+    this.#out = []
+    this.#onEnd(error)
+    for (const batch of this.#batches.slice(this.#handled)) batch.reject(error)
+    this.#batches = []
+    this.#handled = 0
+    this.#whenIdle?.()
+  }
+
+  /** Lets what is under way end, which has its deadline. */
+  async close(): Promise<void> {
+    if (this.#state !== 'ended' && this.#batches.length > this.#handled)
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve
+      })
+    this.fail(new Error('the connection was closed by this process'))
+  }
+
+  #flush(): void {
+    if (this.#state !== 'ready') return
+    const out = this.#out
+    this.#out = []
+    // It owed nothing until now: each batch is one piece.
+    if (this.#batches.length - this.#handled === out.length) this.#heardAt = performance.now()
+    const [first] = out
+    if (out.length === 1 && first !== undefined) this.#write(first)
+    else if (out.every((commands) => typeof commands === 'string')) this.#write(out.join(''))
+    else {
+      this.#socket.cork()
+      for (const commands of out) this.#write(commands)
+      this.#socket.uncork()
+    }
+  }
+
+  #write(commands: string | Buffer): void {
+    if (typeof commands === 'string') this.#socket.write(commands, 'latin1')
+    else this.#socket.write(commands)
+  }
+
+  #hear(bytes: Buffer): void {
+    if (this.#state === 'ended') return
+    const { partial } = this.#replies
+    try {
+      this.#replies.push(bytes)
+    } catch (error) {
+      this.fail(new Error(`it answered what is not the meta protocol: ${error instanceof Error ? error.message : String(error)}`))
+      return
+    }
+    // A few bytes of a large value are no sign of life: a server may not hold a caller by dripping.
+    this.#partial += Math.max(0, partial - this.#replies.partial)
+    if (this.#partial >= PROGRESS) {
+      this.#partial = 0
+      this.#heardAt = performance.now()
+    }
+  }
+
+  /** Throws for what cannot be the answer. */
+  #take(reply: Reply): void {
+    if (this.#state === 'greeting') {
+      this.#greet(reply)
+      return
+    }
+    const batch = this.#batches[this.#handled]
+    if (batch === undefined) throw new Error('an answer that nobody asked for')
+    if (typeof reply === 'string' ? !LINES[batch.verb].has(reply) && !reply.startsWith('SERVER_ERROR') : batch.verb !== 'mg')
+      throw new Error(`${batch.verb} was answered with ${JSON.stringify(String(reply).slice(0, 80))}`)
+    if (batch.replies.push(reply) < batch.count) return
+    this.#heardAt = performance.now()
+    this.#handled++
+    if (this.#handled === this.#batches.length) {
+      this.#batches.length = 0
+      this.#handled = 0
+      this.#whenIdle?.()
+    } else if (this.#handled === LOT) {
+      this.#batches.splice(0, LOT)
+      this.#handled = 0
+    }
+    batch.resolve(batch.replies)
+  }
+
+  #greet(reply: Reply): void {
+    const [expected, ...rest] = this.#expected
+    const wrong = wrongIn(String(reply), expected)
+    if (wrong !== undefined) {
+      this.fail(new Error(wrong))
+      return
+    }
+    this.#expected = rest
+    if (rest.length > 0) return
+    this.#state = 'ready'
+    this.#heardAt = performance.now()
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#onReady()
+    if (this.#batches.length > 0) {
+      this.#watch(this.#settings.commandMs)
+      this.#flush()
+    }
+  }
+
+  /** After a pause of this process timers run before sockets are read: the answers may be here, so they are read first. */
+  #watch(ms: number): void {
+    const dueAt = performance.now() + ms
+    this.#timer = setTimeout(() => setImmediate(() => this.#check(dueAt)), ms)
+  }
+
+  #check(dueAt: number): void {
+    this.#timer = undefined
+    if (this.#state === 'ended') return
+    const lateMs = performance.now() - dueAt
+    if (lateMs > PAUSE_MS) {
+      // It was this process that did not listen.
+      this.#watch(lateMs)
+      return
+    }
+    if (this.#state === 'greeting') {
+      this.fail(new Error(`no connection within ${this.#settings.connectMs} ms`))
+      return
+    }
+    if (this.#batches.length === this.#handled) return
+    const silentMs = performance.now() - this.#heardAt
+    if (silentMs >= this.#settings.commandMs) this.fail(new Error(`no answer within ${this.#settings.commandMs} ms`))
+    else this.#watch(Math.ceil(this.#settings.commandMs - silentMs))
+  }
+}
+
+/** The other side has let go of a connection that stood: no sign that it is not well. */
+export function isLost(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE')
+}
+
+function greeting(login: string | undefined): string {
+  const auth = login === undefined ? '' : `set auth 0 0 ${Buffer.byteLength(login)}\r\n${login}\r\n`
+  return `${auth}mn\r\nversion\r\n`
+}
+
+/** What keeps the server from being used, if anything: it must have taken the login, know `mn`, and be new enough. */
+function wrongIn(answer: string, expected: Greeting | undefined): string | undefined {
+  if (expected === 'STORED') return answer === 'STORED' ? undefined : 'the user name or the password was refused'
+  if (/unauthenticated/i.test(answer)) return 'it wants a user name and a password'
+  if (expected === 'MN') {
+    const shown = JSON.stringify(answer.slice(0, 80))
+    return answer === 'MN'
+      ? undefined
+      : `it does not know the meta protocol, as Memcached does since ${LEAST.join('.')}: it answered ${shown}`
+  }
+  const version = /^VERSION (\d+)\.(\d+)\.(\d+)/.exec(answer)
+  // A proxy may say what it likes.
+  if (version === null || !isBelow(version.slice(1).map(Number), LEAST)) return undefined
+  return `it is ${answer.slice(8, 80)}: the meta protocol is what it is since ${LEAST.join('.')}`
+}
+
+function isBelow(version: readonly number[], least: readonly number[]): boolean {
+  const at = version.findIndex((part, index) => part !== least[index])
+  return at >= 0 && (version[at] ?? 0) < (least[at] ?? 0)
+}

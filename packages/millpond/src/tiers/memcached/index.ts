@@ -1,0 +1,280 @@
+// The Memcached tier: shared by all processes, spread over its servers by ketama. It cannot keep a ledger; a tier beside it does.
+import { crc32 } from 'node:zlib'
+import type { Stored, Tier, TierItem } from '../../core/contracts.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import type { Verb } from './connection.ts'
+import type { Listed } from './dump.ts'
+import { Names } from './names.ts'
+import { type MemcachedSettings, type MemcachedTierOptions, resolveMemcached } from './options.ts'
+import { pack, unpack } from './record.ts'
+import type { Reply } from './replies.ts'
+import { ketama, type Ring } from './ring.ts'
+import { Server } from './server.ts'
+
+export type { MemcachedHost, MemcachedTierOptions, MemcachedWarning } from './options.ts'
+
+/** What was not an error and yet not as it should be, since the tier was made. */
+export interface MemcachedCounts {
+  /** Keys that read as absent because their server did not answer, while others did. */
+  unreachable: number
+  /** Items that a server did not take: too large, or no memory for them. What it held of their keys is gone too. */
+  refused: number
+  /** Records that were damaged, foreign, or another key's. */
+  unreadable: number
+}
+
+export interface MemcachedTier extends Tier {
+  readonly name: 'memcached'
+  readonly counts: Readonly<MemcachedCounts>
+  scan(prefix: string): AsyncIterable<readonly string[]>
+}
+
+/** Keys in one step, so that a large batch does not hold others up. */
+const STEP = 2000
+const LINE_END = Buffer.from('\r\n')
+/** A server takes longer times as an instant. */
+const LONGEST_S = 30 * 24 * 3600
+/** The last instant that it can hold. */
+const LAST_S = 2 ** 31 - 1
+/** What a server adds to an item, at most. */
+const ITEM_HEAD = 64
+
+/**
+ * A tier on Memcached servers (1.6.10 or later) over the meta protocol, with a client of its own.
+ *
+ * Connects with the first command, not before. While a server is down, its keys read as absent and writes to it reject; the others go on. It cannot keep a
+ * ledger: put `redis`, `postgres` or, on one host, `sqlite` beside it. `clear` and `scan` walk everything that the servers hold.
+ *
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const cache = createCache({ tiers: [memory(), memcached({ servers: '10.0.0.1,10.0.0.2' }), redis({ url })] })
+ */
+export function memcached(options: MemcachedTierOptions = {}): MemcachedTier {
+  return new SpreadTier(resolveMemcached(options))
+}
+
+/** What goes to one connection of one server: names, and their places in the batch where these are not their own. */
+interface Share {
+  readonly server: Server
+  readonly lane: number
+  readonly names: readonly string[]
+  readonly places?: readonly number[]
+}
+
+interface Failure {
+  readonly share: Share
+  readonly error: unknown
+}
+
+/** An item of a server; the key where its record tells it. */
+interface Found extends Listed {
+  readonly key?: string
+}
+
+class SpreadTier implements MemcachedTier {
+  readonly name = 'memcached'
+  readonly scope = 'shared'
+  readonly durable = true
+  readonly counts: MemcachedCounts = { unreachable: 0, refused: 0, unreadable: 0 }
+  readonly #settings: MemcachedSettings
+  readonly #names: Names
+  readonly #ring: Ring
+  readonly #servers: readonly Server[]
+  #isClosed = false
+
+  constructor(settings: MemcachedSettings) {
+    this.#settings = settings
+    this.#names = new Names(settings.keyPrefix)
+    this.#ring = ketama(settings.servers)
+    this.#servers = settings.servers.map((host) => new Server(host, settings))
+  }
+
+  /** Rejects only if no server that was asked has answered. */
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const answers: (Stored | undefined)[] = []
+    for (const some of inSteps(keys)) {
+      const names = some.map((key) => this.#names.nameOf(key))
+      const step = new Array<Stored | undefined>(some.length).fill(undefined)
+      const now = Date.now()
+      const take = (reply: Reply, place: number): void => {
+        if (typeof reply !== 'string') step[place] = this.#restore(reply, names[place] ?? '', some[place] ?? '', now)
+      }
+      const failures = await this.#ask(names, 'mg', (name) => `mg ${name} v\r\n`, take)
+      const lost = failures.reduce((sum, { share }) => sum + share.names.length, 0)
+      if (lost === some.length && failures[0] !== undefined) throw failures[0].error
+      this.counts.unreachable += lost
+      for (const one of step) answers.push(one)
+    }
+    return answers
+  }
+
+  async write(items: readonly TierItem[]): Promise<void> {
+    for (const some of inSteps(items)) {
+      const now = Date.now()
+      const names = some.map(({ key }) => this.#names.nameOf(key))
+      const take = (reply: Reply, place: number): void => {
+        if (typeof reply === 'string' && reply.startsWith('SERVER_ERROR')) this.#refused(some[place], reply)
+      }
+      const command = (name: string, place: number): Buffer => this.#storing(some[place], name, now)
+      throwFirst(await this.#ask(names, 'ms', command, take))
+    }
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    let dropped = 0
+    for (const some of inSteps(keys)) {
+      const names = some.map((key) => this.#names.nameOf(key))
+      const take = (reply: Reply): void => {
+        if (reply === 'HD') dropped++
+      }
+      throwFirst(await this.#ask(names, 'md', (name) => `md ${name}\r\n`, take))
+    }
+    return dropped
+  }
+
+  /** Walks all servers. What is written meanwhile stays: each item goes only if it is still the one that was listed. */
+  async clear(prefix: string): Promise<number> {
+    let removed = 0
+    for await (const { server, found } of this.#find(prefix))
+      for (const some of inSteps(found)) {
+        const commands = some.map(({ name, cas }) => `md ${name} C${cas}\r\n`).join('')
+        const replies = await server.send(0, commands, some.length, 'md')
+        removed += replies.filter((reply) => reply === 'HD').length
+      }
+    return removed
+  }
+
+  async *scan(prefix: string): AsyncGenerator<readonly string[]> {
+    for await (const { found } of this.#find(prefix)) {
+      const keys = found.flatMap(({ key }) => key ?? [])
+      if (keys.length > 0) yield keys
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#servers.map((server) => server.close()))
+  }
+
+  /** Hands each reply to `take` with its place. Answers what could not be asked; never rejects. */
+  async #ask(
+    names: readonly string[],
+    verb: Verb,
+    command: (name: string, place: number) => string | Buffer,
+    take: (reply: Reply, place: number) => void,
+  ): Promise<Failure[]> {
+    const failures: Failure[] = []
+    const one = async (share: Share): Promise<void> => {
+      try {
+        const { places } = share
+        const commands = joined(share.names.map((name, at) => command(name, places?.[at] ?? at)))
+        const replies = await share.server.send(share.lane, commands, share.names.length, verb)
+        for (let at = 0; at < replies.length; at++) take(replies[at] ?? '', places?.[at] ?? at)
+      } catch (error) {
+        failures.push({ share, error })
+      }
+    }
+    const [first, ...others] = this.#shares(names)
+    if (first !== undefined && others.length === 0) await one(first)
+    else if (first !== undefined) await Promise.all([first, ...others].map(one))
+    return failures
+  }
+
+  /** An empty batch asks nobody, but a closed tier still says so. */
+  #shares(names: readonly string[]): readonly Share[] {
+    const [only, second] = this.#servers
+    if (only === undefined) return []
+    if (this.#isClosed) throw new MillpondError('CLOSED', 'memcached: the tier is closed')
+    const { poolSize } = this.#settings
+    if (second === undefined && poolSize === 1) return names.length === 0 ? [] : [{ server: only, lane: 0, names }]
+    const shares = new Map<number, Share & { readonly names: string[]; readonly places: number[] }>()
+    for (const [place, name] of names.entries()) {
+      const at = this.#ring(name)
+      const lane = poolSize === 1 ? 0 : crc32(name) % poolSize
+      let share = shares.get(at * poolSize + lane)
+      if (share === undefined) {
+        share = { server: this.#servers[at] ?? only, lane, names: [], places: [] }
+        shares.set(at * poolSize + lane, share)
+      }
+      share.places.push(place)
+      share.names.push(name)
+    }
+    return [...shares.values()]
+  }
+
+  #restore(record: Buffer, name: string, key: string, now: number): Stored | undefined {
+    const unpacked = unpack(record, name)
+    if (unpacked === undefined || (unpacked.key !== undefined && unpacked.key !== key)) {
+      this.counts.unreadable++
+      return undefined
+    }
+    return unpacked.expiresAt <= now ? undefined : unpacked
+  }
+
+  /** What is over already, or can never fit, only takes away what is there. */
+  #storing(item: TierItem | undefined, name: string, now: number): Buffer {
+    const seconds = item === undefined ? -1 : timeToLive(item.expiresAt, now)
+    if (item === undefined || seconds < 0) return Buffer.from(`ms ${name} 0 T-1\r\n\r\n`)
+    const record = pack(item, name, this.#names.isHashed(name))
+    if (record.length + name.length + ITEM_HEAD > this.#settings.maxItemBytes) {
+      this.#refused(item, `it needs ${record.length} bytes`)
+      return Buffer.from(`ms ${name} 0 T-1\r\n\r\n`)
+    }
+    return Buffer.concat([Buffer.from(`ms ${name} ${record.length} T${seconds}\r\n`), record, LINE_END])
+  }
+
+  #refused(item: TierItem | undefined, why: string): void {
+    this.counts.refused++
+    this.#settings.warn({ kind: 'refused', message: `memcached did not take the entry ${show(item?.key)}: ${why}` })
+  }
+
+  /** What the servers hold under the prefix, in lots. */
+  async *#find(prefix: string): AsyncGenerator<{ readonly server: Server; readonly found: readonly Found[] }> {
+    for (const server of this.#servers)
+      for await (const listed of server.list()) {
+        const found: Found[] = listed.flatMap(({ name, cas }) => {
+          const key = this.#names.keyOf(name)
+          return key?.startsWith(prefix) ? [{ name, cas, key }] : []
+        })
+        const hashed = listed.filter(({ name }) => name.startsWith(this.#names.prefix) && this.#names.isHashed(name))
+        for (const some of inSteps(hashed)) found.push(...(await this.#tell(server, some, prefix)))
+        if (found.length > 0) yield { server, found }
+      }
+  }
+
+  /** Reads the keys of names that are hashes. Those whose records cannot be read belong to any prefix. */
+  async #tell(server: Server, hashed: readonly Listed[], prefix: string): Promise<Found[]> {
+    if (hashed.length === 0) return []
+    const replies = await server.send(0, hashed.map(({ name }) => `mg ${name} v\r\n`).join(''), hashed.length, 'mg')
+    return hashed.flatMap(({ name, cas }, at) => {
+      const reply = replies[at]
+      const key = Buffer.isBuffer(reply) ? unpack(reply, name)?.key : undefined
+      return key === undefined ? [{ name, cas }] : key.startsWith(prefix) ? [{ name, cas, key }] : []
+    })
+  }
+}
+
+function joined(commands: readonly (string | Buffer)[]): string | Buffer {
+  return commands.every((command) => typeof command === 'string') ? commands.join('') : Buffer.concat(commands.map(bytesOf))
+}
+
+const bytesOf = (command: string | Buffer): Buffer => (typeof command === 'string' ? Buffer.from(command, 'latin1') : command)
+
+function throwFirst([first]: readonly Failure[]): void {
+  if (first !== undefined) throw first.error
+}
+
+/** In seconds as the server takes them, a little later than the record's own deadline, which decides; 0 is never, -1 at once. */
+function timeToLive(expiresAt: number, now: number): number {
+  if (expiresAt <= now) return -1
+  const seconds = Math.ceil((expiresAt - now) / 1000) + 1
+  if (seconds <= LONGEST_S) return seconds
+  const instant = Math.ceil(expiresAt / 1000) + 1
+  return instant > LAST_S ? 0 : instant
+}
+
+/** An empty batch is one empty step, so that a closed tier still says so. */
+function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
+  if (items.length <= STEP) yield items
+  else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)
+}

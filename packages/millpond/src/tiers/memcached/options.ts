@@ -1,0 +1,162 @@
+// The options of the Memcached tier, checked once. Secrets never reach a message.
+import type { ConnectionOptions } from 'node:tls'
+import { type Duration, parseDuration } from '../../core/duration.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import { checkNames } from '../../core/options.ts'
+
+/** A server of the list. */
+export interface MemcachedHost {
+  readonly host: string
+  /** Default 11211. */
+  readonly port?: number
+  /** Its share of the keys, beside the weights of the others: 1 to 65,535. Default 1. */
+  readonly weight?: number
+}
+
+/** Something an operator should know and no caller must fail for. */
+export interface MemcachedWarning {
+  /** `down`, `up`: a server, told when it changes. `refused`: a server did not take an item. */
+  readonly kind: 'down' | 'up' | 'refused'
+  readonly message: string
+  readonly cause?: unknown
+}
+
+export interface MemcachedTierOptions {
+  /**
+   * The servers: a list of `{ host, port, weight }`, or a text such as `'10.0.0.1:11211,10.0.0.2'`, with a weight as in `'10.0.0.1:11211:3'`.
+   * All processes must name the same servers by the same names, weights included. Default: `127.0.0.1:11211`.
+   */
+  readonly servers?: string | readonly MemcachedHost[]
+  /** What every key begins with: up to 100 characters of ASCII without spaces. Default `millpond:`. */
+  readonly keyPrefix?: string
+  /** Connections to each server, 1 to 64; the commands of a key always take the same one. Default 1: commands are pipelined. */
+  readonly poolSize?: number
+  /** The longest that a server may be silent while it owes an answer. Default 200 ms, so that the answers of the others still count. */
+  readonly commandTimeout?: Duration
+  /** The longest that opening a connection may take. Default `'1s'`. */
+  readonly connectTimeout?: Duration
+  /** How long a server that did not answer is left alone before it is tried again. Default 500 ms. */
+  readonly retryAfter?: Duration
+  /** The largest item that the servers take (`-I`), in bytes. Default 1 MiB, as theirs. */
+  readonly maxItemBytes?: number
+  /** `true`, or the options of `tls.connect`. Default off. */
+  readonly tls?: boolean | ConnectionOptions
+  /** With a password: for servers that were started with `--auth-file`. */
+  readonly username?: string
+  readonly password?: string
+  readonly onWarning?: (warning: MemcachedWarning) => void
+}
+
+export interface MemcachedSettings {
+  readonly servers: readonly Required<MemcachedHost>[]
+  readonly keyPrefix: string
+  readonly poolSize: number
+  readonly commandMs: number
+  readonly connectMs: number
+  readonly retryMs: number
+  readonly maxItemBytes: number
+  readonly tls: ConnectionOptions | undefined
+  readonly login: string | undefined
+  readonly warn: (warning: MemcachedWarning) => void
+}
+
+const NAMES = new Set([
+  'servers',
+  'keyPrefix',
+  'poolSize',
+  'commandTimeout',
+  'connectTimeout',
+  'retryAfter',
+  'maxItemBytes',
+  'tls',
+  'username',
+  'password',
+  'onWarning',
+])
+const DEFAULT_PORT = 11_211
+const MIB = 1_048_576
+const PREFIX = /^[!-~]{0,100}$/
+const FORM = "'10.0.0.1:11211,10.0.0.2:11211'"
+
+/** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
+export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettings {
+  checkNames(options, NAMES, 'memcached option')
+  const { keyPrefix = 'millpond:', onWarning } = options
+  if (typeof keyPrefix !== 'string' || !PREFIX.test(keyPrefix)) {
+    return invalid('keyPrefix', keyPrefix, 'is not a prefix: give up to 100 characters of ASCII without spaces')
+  }
+  if (onWarning !== undefined && typeof onWarning !== 'function') return invalid('onWarning', onWarning, 'is not a function')
+  return {
+    servers: serversOf(options.servers ?? '127.0.0.1'),
+    keyPrefix,
+    poolSize: whole(options.poolSize ?? 1, 'poolSize', 1, 64),
+    commandMs: positive(options.commandTimeout ?? 200, 'commandTimeout'),
+    connectMs: positive(options.connectTimeout ?? 1000, 'connectTimeout'),
+    retryMs: parseDuration(options.retryAfter ?? 500, 'memcached retryAfter'),
+    maxItemBytes: whole(options.maxItemBytes ?? MIB, 'maxItemBytes', 1024, 1024 * MIB),
+    tls: tlsOf(options.tls),
+    login: loginOf(options),
+    warn: onWarning ?? (() => {}),
+  }
+}
+
+/** A text or a list; no server twice. */
+function serversOf(given: unknown): Required<MemcachedHost>[] {
+  const list = typeof given === 'string' ? given.split(/[\s,]+/).filter((text) => text !== '') : given
+  if (!Array.isArray(list) || list.length === 0) return invalid('servers', given, `is not a list of servers: give one such as ${FORM}`)
+  const servers = list.map((one: unknown) => (typeof one === 'string' ? parseServer(one) : checkServer(one)))
+  const names = servers.map(({ host, port }) => `${host}:${port}`)
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  return twice === undefined ? servers : invalid('servers', twice, 'is named twice: give it a higher weight instead')
+}
+
+const SERVER = /^(?:memcached:\/\/)?(\[[0-9a-f:.]+\]|[^\s/@:[\]]+)(?::(\d{1,5})(?::(\d{1,5}))?)?\/?$/i
+
+function parseServer(text: string): Required<MemcachedHost> {
+  const [, host, port, weight] =
+    SERVER.exec(text) ?? invalid('servers', text, `is not a server: give host:port or host:port:weight, as in ${FORM}`)
+  return checkServer({
+    host: (host ?? '').replace(/^\[|\]$/g, ''),
+    ...(port && { port: Number(port) }),
+    ...(weight && { weight: Number(weight) }),
+  })
+}
+
+function checkServer(one: unknown): Required<MemcachedHost> {
+  if (typeof one !== 'object' || one === null) return invalid('servers', one, 'is not a server: give { host, port }')
+  const { host, port = DEFAULT_PORT, weight = 1, ...rest }: { host?: unknown; port?: unknown; weight?: unknown } = one
+  const [odd] = Object.keys(rest)
+  if (odd !== undefined) return invalid('servers', odd, 'is not known: give { host, port, weight }')
+  if (typeof host !== 'string' || host === '' || /[\s/@]/.test(host)) return invalid('servers host', host, 'is not the name of a host')
+  return { host, port: whole(port, 'servers port', 1, 65_535), weight: whole(weight, 'servers weight', 1, 65_535) }
+}
+
+function tlsOf(option: unknown): ConnectionOptions | undefined {
+  if (option === undefined || option === false) return undefined
+  if (option === true) return {}
+  return typeof option === 'object' && option !== null ? option : invalid('tls', option, 'is neither true nor the options of tls.connect')
+}
+
+function loginOf({ username, password }: MemcachedTierOptions): string | undefined {
+  if (username === undefined && password === undefined) return undefined
+  for (const [name, secret] of Object.entries({ username, password })) {
+    if (typeof secret !== 'string' || secret === '' || /[\s\p{Cc}]/u.test(secret))
+      throw new MillpondError('OPTION_INVALID', `memcached ${name}: is not a text without spaces: give both username and password`)
+  }
+  return `${username} ${password}`
+}
+
+function positive(value: Duration, name: string): number {
+  const ms = parseDuration(value, `memcached ${name}`)
+  return ms > 0 && ms <= 2 ** 31 - 1 ? ms : invalid(name, value, 'is not a time to wait: give at least 1 ms')
+}
+
+function whole(value: unknown, name: string, least: number, most: number): number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
+    ? value
+    : invalid(name, value, `is not allowed: give a whole number from ${least} to ${most}`)
+}
+
+function invalid(name: string, value: unknown, why: string): never {
+  throw new MillpondError('OPTION_INVALID', `memcached ${name}: ${show(value)} ${why}`)
+}

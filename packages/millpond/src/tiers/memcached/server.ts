@@ -1,0 +1,108 @@
+// One server: its connections, and whether it is worth asking. While it is known to be down, whoever asks is told at once.
+import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { MillpondError } from '../../core/errors.ts'
+import { Connection, isLost, type Verb } from './connection.ts'
+import { dump, type Listed } from './dump.ts'
+import type { MemcachedHost, MemcachedSettings } from './options.ts'
+import type { Reply } from './replies.ts'
+
+export class Server {
+  /** `10.0.0.1:11211`. */
+  readonly name: string
+  readonly #host: Required<MemcachedHost>
+  readonly #settings: MemcachedSettings
+  readonly #lanes: (Connection | undefined)[] = []
+  /** Why it is left alone, and until when on the monotonic clock. */
+  #down: { readonly error: Error; readonly until: number } | undefined
+  #isClosed = false
+
+  /** Connects with the first command, not before. */
+  constructor(host: Required<MemcachedHost>, settings: MemcachedSettings) {
+    this.name = host.host.includes(':') ? `[${host.host}]:${host.port}` : `${host.host}:${host.port}`
+    this.#host = host
+    this.#settings = settings
+  }
+
+  /**
+   * One reply a command, in order. Where the connection was closed, as servers do with idle ones, the commands are sent once more on a new one: each
+   * of ours may come twice.
+   * @throws MillpondError `TIER_FAILED`, `CLOSED`.
+   */
+  async send(lane: number, commands: string | Buffer, count: number, verb: Verb): Promise<Reply[]> {
+    try {
+      try {
+        return await this.#connection(lane).send(commands, count, verb)
+      } catch (error) {
+        if (!isLost(error) || this.#isClosed) throw error
+        return await this.#connection(lane).send(commands, count, verb)
+      }
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  /** Every item that the server holds, whoever stored it, on a connection of its own. */
+  async *list(): AsyncGenerator<readonly Listed[]> {
+    try {
+      this.#checkOpen()
+      yield* dump(this.#open(), this.#settings)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#lanes.map((connection) => connection?.close()))
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new MillpondError('CLOSED', 'memcached: the tier is closed')
+  }
+
+  #connection(lane: number): Connection {
+    this.#checkOpen()
+    const known = this.#lanes[lane]
+    const down = this.#down
+    // While one connection finds out whether it is back, the others do not wait for it.
+    if (down !== undefined && (known !== undefined || performance.now() < down.until)) throw down.error
+    if (known !== undefined) return known
+    let isReady = false
+    const connection = new Connection(
+      this.#open(),
+      this.#settings,
+      () => {
+        isReady = true
+        if (this.#down !== undefined) this.#settings.warn({ kind: 'up', message: `memcached ${this.name} answers again` })
+        this.#down = undefined
+      },
+      (error) => {
+        if (this.#lanes[lane] === connection) this.#lanes[lane] = undefined
+        if (!this.#isClosed) this.#lost(error, isReady)
+      },
+    )
+    this.#lanes[lane] = connection
+    return connection
+  }
+
+  /** A connection that was closed while it stood may be had again at once; one that could not be had, or fell silent, not. */
+  #lost(error: Error, wasReady: boolean): void {
+    if (wasReady && isLost(error)) return
+    const isNew = this.#down === undefined
+    this.#down = { error, until: performance.now() + this.#settings.retryMs }
+    if (isNew) this.#settings.warn({ kind: 'down', message: `memcached ${this.name}: ${error.message}`, cause: error })
+  }
+
+  #open(): Socket {
+    const { host, port } = this.#host
+    const { tls } = this.#settings
+    return tls === undefined ? connectPlain({ host, port }) : connectTls({ servername: host, ...tls, host, port })
+  }
+
+  #failed(error: unknown): MillpondError {
+    if (error instanceof MillpondError) return error
+    const why = error instanceof Error ? error.message : String(error)
+    return new MillpondError('TIER_FAILED', `memcached ${this.name}: ${why}`, { cause: error })
+  }
+}
