@@ -7,7 +7,7 @@ import { memory } from './memory/index.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Options for `createCache` from `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `CACHE_SQLITE_PATH`, `CACHE_DEFAULT_TIMEOUT` (seconds,
+ * Options for `createCache` from `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `CACHE_SQLITE_PATH`, `CACHE_DEFAULT_TIMEOUT` (seconds,
  * 300), `CACHE_KEY_PREFIX` (the cache's name) and `CACHE_MAX_SIZE_MB` (memory). What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
  */
@@ -15,6 +15,8 @@ export async function fromEnvironment(env: Environment = process.env): Promise<C
   const tiers: NonNullable<CacheOptions['tiers']>[number][] = [
     memory(env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }),
   ]
+  const servers = env.MEMCACHED_SERVERS
+  if (servers !== undefined) tiers.push((await import('./tiers/memcached/index.ts')).memcached({ servers }))
   const redisUrl = redisUrlOf(env)
   if (redisUrl !== undefined) tiers.push((await import('./tiers/redis/index.ts')).redis({ url: redisUrl }))
   if (env.CACHE_SQLITE_PATH !== undefined) tiers.push((await import('./tiers/sqlite/index.ts')).sqlite({ path: env.CACHE_SQLITE_PATH }))

@@ -63,6 +63,15 @@ describe('small programs', () => {
       memory: { maxBytes: 8 * 2 ** 20 },
     })
     expect((await fromEnvironment({ REDIS_HOST: '127.0.0.1', REDIS_PORT: '1', REDIS_DB: '2' })).tiers).toHaveLength(2)
+    expect((await fromEnvironment({ MEMCACHED_SERVERS: '127.0.0.1:1,127.0.0.2', REDIS_PORT: '1', REDIS_HOST: 'h' })).tiers).toMatchObject([
+      { kind: 'memory' },
+      { name: 'memcached' },
+      { name: 'redis' },
+    ])
+    await expect(fromEnvironment({ MEMCACHED_SERVERS: '' })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringContaining('memcached servers'),
+    })
     await expect(fromEnvironment({ CACHE_DEFAULT_TIMEOUT: 'soon' })).rejects.toMatchObject({
       code: 'OPTION_INVALID',
       message: expect.stringContaining('CACHE_DEFAULT_TIMEOUT: "soon"'),

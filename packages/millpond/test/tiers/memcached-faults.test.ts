@@ -181,26 +181,44 @@ describeWith('memcached', 'the memcached tier under faults', () => {
     })
 
     test('an item over the limit is refused and counted, what was there goes, and the others are stored', async () => {
-      const warnings: MemcachedWarning[] = []
-      const tier = open(server.port, { onWarning: (warning) => void warnings.push(warning) })
+      const tier = open(server.port)
       await tier.write([item('large', 'small')])
-      await tier.write([item('large', Buffer.alloc(1_048_576)), item('other')])
+      expect(await tier.write([item('large', Buffer.alloc(1_048_576)), item('other')])).toEqual(['too_large', undefined])
       expect(await text(tier, 'large')).toBeUndefined()
       expect(await text(tier, 'other')).toBe('body of other')
       const unaware = open(server.port, { maxItemBytes: 8 * 1_048_576 })
       await unaware.write([item('large', 'small')])
-      await unaware.write([item('large', Buffer.alloc(3 * 1_048_576)), item('another')])
+      expect(await unaware.write([item('large', Buffer.alloc(3 * 1_048_576)), item('another')])).toEqual(['too_large', undefined])
       expect(await text(unaware, 'large')).toBeUndefined()
       expect(await text(unaware, 'another')).toBe('body of another')
       expect([tier.counts.refused, unaware.counts.refused]).toEqual([1, 1])
-      expect(warnings).toMatchObject([{ kind: 'refused', message: expect.stringContaining('"large"') }])
+    })
+
+    test('as large as its limits say fits, with the longest key', async () => {
+      const tier = open(server.port)
+      const body = Buffer.alloc(tier.limits?.itemBytes ?? 0, 'x')
+      expect(await tier.write([item('é'.repeat(512), body)])).toEqual([undefined])
+      expect((await tier.read(['é'.repeat(512)]))[0]?.body.length).toBe(body.length)
+    })
+
+    test('a server without room says so, and is well', async () => {
+      const full = await startMemcached({ args: ['-m', '8', '-M', '-I', '512k'] })
+      try {
+        const tier = open(full.port, { maxItemBytes: 524_288 })
+        const answers = await tier.write(Array.from({ length: 60 }, (_, at) => item(`k${at}`, Buffer.alloc(300_000))))
+        expect(answers).toContain('full')
+        expect(answers).toContain(undefined)
+        expect(await text(tier, 'k0')).toHaveLength(300_000)
+      } finally {
+        await full.stop()
+      }
     })
 
     test('bytes changed on the way: an answer is right or absent, a call fails typed, nothing hangs', async () => {
       const tier = open(proxy.port, { retryAfter: 1 })
       const keys = Array.from({ length: 50 }, (_, at) => `k${at}`)
       await tier.write(keys.map((key) => item(key, `value of ${key} ${'.'.repeat(200)}`)))
-      await proxy.set({ kind: 'corrupt', direction: 'down', rate: 0.002 } as never)
+      await proxy.set({ kind: 'corrupt', direction: 'down', rate: 0.002 })
       for (let round = 0; round < 60; round++) {
         const read = await tier.read(keys).catch((error: unknown) => {
           expect(error).toMatchObject(FAILED)

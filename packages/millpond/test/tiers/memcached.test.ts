@@ -9,7 +9,7 @@ describeWith('memcached', 'the memcached tier', () => {
   let servers: Service[] = []
   let keyPrefix = ''
   beforeAll(async () => {
-    servers = await Promise.all([1, 2, 3].map(() => startMemcached({ args: ['-I', '2m'] })))
+    servers = await Promise.all([1, 2, 3].map(() => startMemcached()))
   })
   afterAll(() => Promise.all(servers.map((server) => server.stop())))
 
@@ -18,7 +18,6 @@ describeWith('memcached', 'the memcached tier', () => {
       memcached({
         servers: servers.slice(0, count).map(({ host, port }, at) => ({ host, port, weight: at + 1 })),
         keyPrefix,
-        maxItemBytes: 2 * 1024 * 1024,
         commandTimeout: 5000,
         ...options,
       })

@@ -1,7 +1,7 @@
 // The Memcached tier: shared by all processes, spread over its servers by ketama. It cannot keep a ledger; a tier beside it does.
 import { crc32 } from 'node:zlib'
-import type { Stored, Tier, TierItem } from '../../core/contracts.ts'
-import { MillpondError, show } from '../../core/errors.ts'
+import type { Refusal, Stored, Tier, TierItem, TierLimits } from '../../core/contracts.ts'
+import { MillpondError } from '../../core/errors.ts'
 import type { Verb } from './connection.ts'
 import type { Listed } from './dump.ts'
 import { Names } from './names.ts'
@@ -36,6 +36,8 @@ const LINE_END = Buffer.from('\r\n')
 const LONGEST_S = 30 * 24 * 3600
 /** The last instant that it can hold. */
 const LAST_S = 2 ** 31 - 1
+/** What an item takes beside its body, at most: its name, the head of the record, and a key of 512 characters where the name is a hash. */
+const MOST_BESIDE = 2048
 /** What a server adds to an item, at most. */
 const ITEM_HEAD = 64
 
@@ -75,6 +77,7 @@ class SpreadTier implements MemcachedTier {
   readonly name = 'memcached'
   readonly scope = 'shared'
   readonly durable = true
+  readonly limits: TierLimits
   readonly counts: MemcachedCounts = { unreachable: 0, refused: 0, unreadable: 0 }
   readonly #settings: MemcachedSettings
   readonly #names: Names
@@ -84,6 +87,7 @@ class SpreadTier implements MemcachedTier {
 
   constructor(settings: MemcachedSettings) {
     this.#settings = settings
+    this.limits = { itemBytes: Math.max(1024, settings.maxItemBytes - MOST_BESIDE) }
     this.#names = new Names(settings.keyPrefix)
     this.#ring = ketama(settings.servers)
     this.#servers = settings.servers.map((host) => new Server(host, settings))
@@ -108,16 +112,29 @@ class SpreadTier implements MemcachedTier {
     return answers
   }
 
-  async write(items: readonly TierItem[]): Promise<void> {
+  async write(items: readonly TierItem[]): Promise<readonly (Refusal | undefined)[]> {
+    const refusals = new Array<Refusal | undefined>(items.length).fill(undefined)
+    let from = 0
     for (const some of inSteps(items)) {
+      const start = from
       const now = Date.now()
       const names = some.map(({ key }) => this.#names.nameOf(key))
-      const take = (reply: Reply, place: number): void => {
-        if (typeof reply === 'string' && reply.startsWith('SERVER_ERROR')) this.#refused(some[place], reply)
+      const command = (name: string, place: number): Buffer => {
+        const item = some[place]
+        if (item === undefined || timeToLive(item.expiresAt, now) < 0) return forgetting(name)
+        const storing = this.#storing(item, name, now)
+        if (storing === undefined) refusals[start + place] = 'too_large'
+        return storing ?? forgetting(name)
       }
-      const command = (name: string, place: number): Buffer => this.#storing(some[place], name, now)
+      const take = (reply: Reply, place: number): void => {
+        if (typeof reply === 'string' && reply.startsWith('SERVER_ERROR'))
+          refusals[start + place] = reply.includes('too large') ? 'too_large' : 'full'
+      }
       throwFirst(await this.#ask(names, 'ms', command, take))
+      from += some.length
     }
+    this.counts.refused += refusals.reduce((sum, one) => (one === undefined ? sum : sum + 1), 0)
+    return refusals
   }
 
   async drop(keys: readonly string[]): Promise<number> {
@@ -211,21 +228,12 @@ class SpreadTier implements MemcachedTier {
     return unpacked.expiresAt <= now ? undefined : unpacked
   }
 
-  /** What is over already, or can never fit, only takes away what is there. */
-  #storing(item: TierItem | undefined, name: string, now: number): Buffer {
-    const seconds = item === undefined ? -1 : timeToLive(item.expiresAt, now)
-    if (item === undefined || seconds < 0) return Buffer.from(`ms ${name} 0 T-1\r\n\r\n`)
+  /** Undefined for what no server would take. */
+  #storing(item: TierItem, name: string, now: number): Buffer | undefined {
     const record = pack(item, name, this.#names.isHashed(name))
-    if (record.length + name.length + ITEM_HEAD > this.#settings.maxItemBytes) {
-      this.#refused(item, `it needs ${record.length} bytes`)
-      return Buffer.from(`ms ${name} 0 T-1\r\n\r\n`)
-    }
-    return Buffer.concat([Buffer.from(`ms ${name} ${record.length} T${seconds}\r\n`), record, LINE_END])
-  }
-
-  #refused(item: TierItem | undefined, why: string): void {
-    this.counts.refused++
-    this.#settings.warn({ kind: 'refused', message: `memcached did not take the entry ${show(item?.key)}: ${why}` })
+    if (record.length + name.length + ITEM_HEAD > this.#settings.maxItemBytes) return undefined
+    const head = `ms ${name} ${record.length} T${timeToLive(item.expiresAt, now)}\r\n`
+    return Buffer.concat([Buffer.from(head, 'latin1'), record, LINE_END])
   }
 
   /** What the servers hold under the prefix, in lots. */
@@ -259,6 +267,9 @@ function joined(commands: readonly (string | Buffer)[]): string | Buffer {
 }
 
 const bytesOf = (command: string | Buffer): Buffer => (typeof command === 'string' ? Buffer.from(command, 'latin1') : command)
+
+/** Stores what is over already, so that what was there goes. */
+const forgetting = (name: string): Buffer => Buffer.from(`ms ${name} 0 T-1\r\n\r\n`, 'latin1')
 
 function throwFirst([first]: readonly Failure[]): void {
   if (first !== undefined) throw first.error

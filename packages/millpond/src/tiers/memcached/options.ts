@@ -15,8 +15,8 @@ export interface MemcachedHost {
 
 /** Something an operator should know and no caller must fail for. */
 export interface MemcachedWarning {
-  /** `down`, `up`: a server, told when it changes. `refused`: a server did not take an item. */
-  readonly kind: 'down' | 'up' | 'refused'
+  /** A server, told when it changes. */
+  readonly kind: 'down' | 'up'
   readonly message: string
   readonly cause?: unknown
 }
@@ -93,7 +93,7 @@ export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettin
     commandMs: positive(options.commandTimeout ?? 200, 'commandTimeout'),
     connectMs: positive(options.connectTimeout ?? 1000, 'connectTimeout'),
     retryMs: parseDuration(options.retryAfter ?? 500, 'memcached retryAfter'),
-    maxItemBytes: whole(options.maxItemBytes ?? MIB, 'maxItemBytes', 1024, 1024 * MIB),
+    maxItemBytes: whole(options.maxItemBytes ?? MIB, 'maxItemBytes', 4096, 1024 * MIB),
     tls: tlsOf(options.tls),
     login: loginOf(options),
     warn: onWarning ?? (() => {}),

@@ -1,5 +1,5 @@
 // One server: its connections, and whether it is worth asking. While it is known to be down, whoever asks is told at once.
-import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { MillpondError } from '../../core/errors.ts'
 import { Connection, isLost, type Verb } from './connection.ts'
@@ -97,7 +97,9 @@ export class Server {
   #open(): Socket {
     const { host, port } = this.#host
     const { tls } = this.#settings
-    return tls === undefined ? connectPlain({ host, port }) : connectTls({ servername: host, ...tls, host, port })
+    return tls === undefined
+      ? connectPlain({ host, port })
+      : connectTls({ ...(isIP(host) === 0 ? { servername: host } : {}), ...tls, host, port })
   }
 
   #failed(error: unknown): MillpondError {
