@@ -11,8 +11,17 @@ export interface TierSubject {
   readonly open: () => Promise<Tier>
   /** Another tier on the store of `open`'s last answer, as a second process would have it. Needed unless `peer` and `durable` are skipped. */
   readonly again?: () => Promise<Tier>
+  /** Stored records as they lie in the store. Needed unless `every-bit` is skipped. */
+  readonly record?: StoredRecord
   /** Cases that this tier cannot pass, each with the reason. */
   readonly skips?: Readonly<Record<string, string>>
+}
+
+/** The record of a key, all of it: one part, or one for each column that holds something. */
+export interface StoredRecord {
+  load(key: string): Promise<readonly Uint8Array[]>
+  /** Puts other parts in its place; `false` where the store cannot hold such parts. */
+  store(key: string, parts: readonly Uint8Array[]): Promise<boolean>
 }
 
 /** Runs the suite: `describeTier({ describe, it }, { name: 'redis', open })`. */
@@ -130,6 +139,21 @@ async function listed(tier: Tier, prefix: string): Promise<string[]> {
   const keys = new Set<string>()
   for await (const step of tier.scan(prefix)) for (const key of step) keys.add(key)
   return [...keys].sort()
+}
+
+/** An entry that a step of the ledger stores, where the tier keeps one: its position is given there. */
+async function stepped({ ledger }: Tier): Promise<TierItem[]> {
+  if (ledger === undefined) return []
+  const { key, body, expiresAt } = item('stepped', 'body', Date.now() + 3_600_000)
+  const { position } = await ledger.advance('namespace', {
+    targets: [{ kind: 'key', key }],
+    mode: 'delete',
+    reason: 'replaced',
+    id: 'every-bit',
+    drop: [],
+    write: [{ key, body, expiresAt }],
+  })
+  return [{ key, body, expiresAt, asOf: position }]
 }
 
 const failed = (error: unknown): boolean => error instanceof MillpondError && (error.code === 'CLOSED' || error.code === 'TIER_FAILED')
@@ -360,6 +384,41 @@ export const tierCases: readonly Case<TierSubject>[] = [
         const body = Uint8Array.from({ length }, (_, index) => (index * 31) & 255)
         assert.deepEqual(refusalsIn(await tier.write([item('large', body)])), [])
         assert.ok(Buffer.from((await readOne(tier, 'large'))?.body ?? []).equals(body))
+      }),
+  },
+  {
+    id: 'every-bit',
+    title: 'G22: of a record in which one bit has changed, wherever, neither position nor deadline is believed',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const { record } = subject
+        assert.ok(record, 'the subject has no record: give one, or skip the case with a reason')
+        const lasting = { ...item('lasting', 'body'), asOf: { epoch: 'Zk3-_x', seq: 7 } }
+        const passing = { ...item('passing', 'body', Date.now() + 3_600_000), asOf: { epoch: 'Zk3-_x', seq: 4_503_599_627_370_495 } }
+        await tier.write([lasting, passing])
+        for (const { key, asOf, expiresAt, body } of [lasting, passing, ...(await stepped(tier))]) {
+          const parts: readonly Uint8Array[] = (await record.load(key)).map((part) => Uint8Array.from(part))
+          assert.ok(parts.reduce((sum, part) => sum + part.length, 0) > body.length, 'the record holds no more than its body')
+          let stored = 0
+          for (const [at, part] of parts.entries()) {
+            for (let bit = 0; bit < part.length * 8; bit++) {
+              const flipped = Uint8Array.from(part)
+              flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+              if (!(await record.store(key, parts.with(at, flipped)))) continue
+              stored++
+              const answer = await readOne(tier, key)
+              if (answer === undefined) continue
+              // A damaged body is the reader's to find: it carries a checksum of its own.
+              const where = `bit ${bit} of part ${at}`
+              assert.deepEqual(answer.asOf, asOf, where)
+              assert.equal(answer.expiresAt, expiresAt, where)
+              assert.notDeepEqual(Uint8Array.from(answer.body), body, where)
+            }
+          }
+          assert.ok(stored > 100, 'hardly a bit could be flipped')
+          assert.equal(await record.store(key, parts), true)
+          assert.equal(text(await readOne(tier, key)), 'body')
+        }
       }),
   },
   {

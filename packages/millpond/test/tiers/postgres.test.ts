@@ -5,6 +5,7 @@ import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type PostgresTierOptions, postgres, postgresGrants, postgresSchema } from '../../src/tiers/postgres/index.ts'
 import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
+import { postgresRecord } from './records.ts'
 
 describeWith('postgres', 'the postgres tier', () => {
   let server: PostgresService
@@ -14,7 +15,14 @@ describeWith('postgres', 'the postgres tier', () => {
     await server.query('CREATE ROLE service LOGIN NOSUPERUSER NOINHERIT')
     await server.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC')
   })
-  afterAll(() => server.stop())
+  const record = postgresRecord(
+    () => server.url,
+    () => schema,
+  )
+  afterAll(async () => {
+    await record.close()
+    await server.stop()
+  })
 
   const newSchema = (): string => {
     schema = `test_${randomBytes(4).toString('hex')}`
@@ -35,7 +43,7 @@ describeWith('postgres', 'the postgres tier', () => {
       newSchema()
       return again(tuning)
     }
-    describeTier({ describe, it }, { name: 'postgres (owner)', open: () => open(), again: () => again() })
+    describeTier({ describe, it }, { name: 'postgres (owner)', open: () => open(), again: () => again(), record })
     describeLedger({ describe, it }, { name: 'postgres (owner)', open, again, loseRecord })
   })
 
@@ -45,7 +53,7 @@ describeWith('postgres', 'the postgres tier', () => {
       await installed(true)
       return again(tuning)
     }
-    describeTier({ describe, it }, { name: 'postgres (service)', open: () => open(), again: () => again() })
+    describeTier({ describe, it }, { name: 'postgres (service)', open: () => open(), again: () => again(), record })
     describeLedger({ describe, it }, { name: 'postgres (service)', open, again, loseRecord })
   })
 })

@@ -6,6 +6,7 @@ import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.
 import { change, commitItem, key, pattern, tag } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
+import { checkOf } from '../../src/tiers/head-check.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, freePort, type RedisService, startRedis } from '../services/index.ts'
 import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
@@ -259,16 +260,25 @@ describeWith('redis', 'the redis tier under faults', () => {
       ['no head', 'just text'],
       ['empty', ''],
       ['only a newline', '\n'],
-      ['a number that is none', 'epoch:1e3:5\nbody'],
-      ['a long head', `${'e'.repeat(500)}:1:\nbody`],
-      ['an epoch with odd characters', 'a b:1:\nbody'],
-      ['already past', 'epoch:1:5\nbody'],
-      ['negative', 'epoch:-1:\nbody'],
+      ['without a check', 'epoch:1:\nbody'],
+      ['another check', `${stored('epoch', '1', '').replace(/\d:\n/, (end) => `${(Number(end[0]) + 1) % 10}:\n`)}`],
+      ['a number that is none', stored('epoch', '1e3', '')],
+      ['a deadline that is none', stored('epoch', '1', '1e15')],
+      ['a long head', stored('e'.repeat(500), '1', '')],
+      ['an epoch with odd characters', stored('a b', '1', '')],
+      ['already past', stored('epoch', '1', '5')],
+      ['negative', stored('epoch', '-1', '')],
     ])('%s reads as nothing', async (_, bytes) => {
       const tier = open({ keyPrefix: 'p:' })
       await server.command('SET', 'p:e:bad', bytes)
       await tier.write([item('good')])
       expect(await tier.read(['bad', 'good'])).toEqual([undefined, expect.objectContaining({ asOf: { epoch: 'e0', seq: 0 } })])
+    })
+
+    test('what is written like that is read, so the cases above fail for their own reasons', async () => {
+      const tier = open({ keyPrefix: 'p:' })
+      await server.command('SET', 'p:e:fine', stored('epoch', '1', ''))
+      expect(await text(tier, 'fine')).toBe('body')
     })
 
     test('a key of another type reads as nothing, and is replaced by a write', async () => {
@@ -384,3 +394,8 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
     }
   })
 })
+
+/** As the tier writes it, whatever the parts are. */
+function stored(epoch: string, seq: string, deadline: string): string {
+  return `${epoch}:${seq}:${checkOf(`${epoch}:${seq}:${deadline}`)}:${deadline}\nbody`
+}

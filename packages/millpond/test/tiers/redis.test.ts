@@ -1,5 +1,6 @@
 // The Redis tier against the published suites, on a real server.
 import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
@@ -9,10 +10,15 @@ import { describeWith, type RedisService, SHIPPED_SAVES, startRedis } from '../s
 describeWith('redis', 'the redis tier', () => {
   let server: RedisService
   let keyPrefix = ''
+  let raw: Redis
   beforeAll(async () => {
     server = await startRedis({ args: SHIPPED_SAVES })
+    raw = new Redis(server.url)
   })
-  afterAll(() => server.stop())
+  afterAll(async () => {
+    raw.disconnect()
+    await server.stop()
+  })
 
   const again = async (tuning?: LedgerTuning) => redis({ url: server.url, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
@@ -26,6 +32,10 @@ describeWith('redis', 'the redis tier', () => {
       name: 'redis',
       open: () => open(),
       again: () => again(),
+      record: {
+        load: async (key) => [(await raw.getBuffer(`${keyPrefix}e:${key}`)) ?? Buffer.alloc(0)],
+        store: async (key, [bytes = new Uint8Array()]) => (await raw.set(`${keyPrefix}e:${key}`, Buffer.from(bytes))) === 'OK',
+      },
       skips: { usage: 'a server cannot tell the entries of one cache from others without a scan' },
     },
   )

@@ -4,6 +4,7 @@ import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type SqliteOptions, sqlite } from '../../src/tiers/sqlite/index.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
+import { sqliteRecord } from './records.ts'
 
 const file = temporaryFolder()
 let path = ''
@@ -17,13 +18,17 @@ const tuned = ({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial
   retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) },
 })
 
-describeTier({ describe, it }, { name: 'sqlite (file)', open: onFile(), again })
+describeTier({ describe, it }, { name: 'sqlite (file)', open: onFile(), again, record: sqliteRecord(() => path) })
 describeTier(
   { describe, it },
   {
     name: 'sqlite (memory)',
     open: async () => sqlite({ path: ':memory:' }),
-    skips: { peer: 'a database in memory belongs to one process', durable: 'a database in memory ends with its process' },
+    skips: {
+      'every-bit': 'nobody but the process itself reaches a database in memory',
+      peer: 'a database in memory belongs to one process',
+      durable: 'a database in memory ends with its process',
+    },
   },
 )
 

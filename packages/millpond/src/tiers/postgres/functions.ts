@@ -15,6 +15,10 @@ const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'
  */
 const PLANS = 'SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off'
 
+/** The check over the head of a stored record, of columns or aliases. */
+export const headOf = (row: string): string =>
+  `hashtextextended(${row}.epoch || ':' || ${row}.seq || ':' || coalesce(${row}.expires::text, ''), 0)`
+
 /** @param s the schema's name, quoted. */
 export function functions(s: string): string {
   const identity = `(SELECT m.id || '/' || extract(epoch FROM pg_postmaster_start_time()) || '/' || d.oid || '/' || pg_relation_filenode('${s}.ledger')
@@ -86,13 +90,13 @@ BEGIN
       ) ORDER BY e.key FOR UPDATE
     ) DELETE FROM ${s}.entry e USING gone WHERE e.key = gone.key;
   END IF;
-  INSERT INTO ${s}.entry AS e (key, epoch, seq, expires, body)
-  SELECT w.key, w.epoch, w.seq, w.expires, substring(p_bodies FROM w.start FOR w.length) FROM (
+  INSERT INTO ${s}.entry AS e (key, epoch, seq, expires, head, body)
+  SELECT w.key, w.epoch, w.seq, w.expires, ${headOf('w')}, substring(p_bodies FROM w.start FOR w.length) FROM (
     SELECT DISTINCT ON (u.key) * FROM unnest(p_epochs, p_seqs, p_keys, p_starts, p_lengths, p_expires, p_allowed)
       WITH ORDINALITY AS u (epoch, seq, key, start, length, expires, allowed, ord)
     WHERE u.allowed ORDER BY u.key, u.ord DESC
   ) AS w WHERE w.length >= 0 ORDER BY w.key
-  ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, expires = excluded.expires, body = excluded.body;
+  ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, expires = excluded.expires, head = excluded.head, body = excluded.body;
 END $$;
 
 CREATE OR REPLACE FUNCTION ${s}.advance(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_window bigint, p_most bigint, p_mode text,

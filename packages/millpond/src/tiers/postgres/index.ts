@@ -2,6 +2,7 @@
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
 import { type Answer, Database, type Row, type Statement, statement } from './database.ts'
 import { Followers } from './followers.ts'
+import { headOf } from './functions.ts'
 import { PostgresLedger } from './ledger.ts'
 import { type PostgresTierOptions, resolvePostgres } from './options.ts'
 import { access } from './pool.ts'
@@ -154,8 +155,8 @@ class SharedTier implements PostgresTier {
 
 function statementsOf(s: string) {
   return {
-    read: statement(`SELECT encode(key, 'hex'), epoch, seq, expires, encode(body, 'hex') FROM ${s}.entry
-      WHERE key = ANY ($1::bytea[]) AND (expires IS NULL OR expires > $2::bigint)`),
+    read: statement(`SELECT encode(key, 'hex'), epoch, seq, expires, encode(body, 'hex') FROM ${s}.entry e
+      WHERE key = ANY ($1::bytea[]) AND (expires IS NULL OR expires > $2::bigint) AND head = ${headOf('e')}`),
     write: statement(
       `SELECT ${s}.put($1::text[], $2::bigint[], $3::bytea[], $4::integer[], $5::integer[], $6::bigint[], $7::boolean[], $8::bytea)`,
     ),

@@ -3,6 +3,9 @@
 // Names, keys and namespaces are bytea: text in PostgreSQL cannot hold a NUL and may sort by a locale. What belongs to one history (targets, lines,
 // nodes) is keyed by its epoch, so that a new epoch costs one row however long the old history was; the sweep removes what no record names.
 //
+// `entry.head` is the check over epoch, number and deadline, which the body's own checksum does not cover: a row in which one of them was damaged is not found.
+// Its hash may differ between versions of the server, which no entry survives anyway (see below); rows of schema version 3 have none, and count as absent.
+//
 // `server` is the mark of a life: an unlogged row. A crash of the server, a promoted replica and a physical backup all come up without it, and
 // without it no record is believed. Together with the start of the server, the database and the file of the ledger's table it is the identity
 // that a record is bound to. So a restart, a fail-over (whose last commits may be lost), a restored dump and a copied database each begin new
@@ -12,7 +15,7 @@ import { MillpondError, show } from '../../core/errors.ts'
 import { functions } from './functions.ts'
 
 /** Raised when tables or functions change; a database of a higher version is refused, never guessed at. */
-export const SCHEMA_VERSION = 3
+export const SCHEMA_VERSION = 4
 
 const NAME = /^[a-z_][a-z0-9_]{0,40}$/
 
@@ -55,6 +58,7 @@ CREATE ${unlogged}TABLE IF NOT EXISTS ${s}.entry (
   key bytea PRIMARY KEY, epoch text COLLATE "C" NOT NULL, seq bigint NOT NULL, expires bigint, body bytea NOT NULL
 );
 ALTER TABLE ${s}.entry ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE ${s}.entry ADD COLUMN IF NOT EXISTS head bigint;
 CREATE INDEX IF NOT EXISTS entry_expires ON ${s}.entry (expires) WHERE expires IS NOT NULL;
 CREATE TABLE IF NOT EXISTS ${s}.ledger (
   ns bytea PRIMARY KEY, epoch text COLLATE "C" NOT NULL, seq bigint NOT NULL, floor bigint NOT NULL, commit_floor bigint NOT NULL,

@@ -8,6 +8,7 @@
 // Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
 // old dump) is void, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys `prune` reads.
 import { createHash } from 'node:crypto'
+import { CHECK_BASE, CHECK_PRIME } from '../head-check.ts'
 import { MAX_PATTERNS } from '../retain.ts'
 
 export interface Script {
@@ -216,13 +217,21 @@ if R.w ~= '' then
 end
 redis.call('HSET', L, 's', num(R.s), 'f', num(R.f), 'c', num(R.c), 'o', num(R.o), 'nk', num(R.nk), 'nt', num(R.nt), 'np', num(R.np), 'w', R.w)
 
+local function checkOf(text, before)
+  local check = before
+  for i = 1, #text do check = (check * ${CHECK_BASE} + string.byte(text, i)) % ${CHECK_PRIME} end
+  return check
+end
 local dropped = 0
 for first = 2, drops + 1, 1000 do
   dropped = dropped + redis.call('UNLINK', unpack(KEYS, first, math.min(first + 999, drops + 1)))
 end
 local at = 14 + count
+local position = R.e .. ':' .. num(R.s) .. ':'
+local positionCheck = checkOf(position, 0)
 for i = drops + 2, #KEYS do
-  local ms, body = ARGV[at + 1], R.e .. ':' .. num(R.s) .. ':' .. ARGV[at + 2]
+  local ms, tail = ARGV[at + 1], ARGV[at + 2]
+  local body = position .. num(checkOf(string.match(tail, '^%d*'), positionCheck)) .. ':' .. tail
   if ms == '0' or allowed[i - drops - 1] == 0 then redis.call('UNLINK', KEYS[i])
   elseif ms == '' then redis.call('SET', KEYS[i], body)
   else redis.call('SET', KEYS[i], body, 'PX', ms) end

@@ -1,6 +1,8 @@
-// An entry as Redis holds it: `<epoch>:<number>:<deadline>\n` and the body. The position stands first so that a script can put it there.
+// An entry as Redis holds it: `<epoch>:<number>:<check>:<deadline>\n` and the body. The position stands first so that a script can put it there; the check is over
+// position and deadline (`<epoch>:<number>:<deadline>`), since the body's own checksum was made before the script gave it a position.
 import type { Stored } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
+import { checkOf, checkOfBytes } from '../head-check.ts'
 
 /** Beyond what a Date can say: never. */
 const LAST_INSTANT = 8.64e15
@@ -9,17 +11,20 @@ const EPOCH = /^[\w-]+$/
 const NEWLINE = 10
 const COLON = 58
 
-/** The deadline and the body: what a script completes with a position. An absent deadline is never. */
+/** The deadline and the body: what a script completes with a position and a check. An absent deadline is never. */
 export function tailOf(body: Uint8Array, expiresAt: number): Buffer {
-  const head = expiresAt > LAST_INSTANT ? '\n' : `${Math.ceil(expiresAt)}\n`
-  const bytes = Buffer.allocUnsafe(head.length + body.length)
-  bytes.write(head, 'latin1')
-  bytes.set(body, head.length)
-  return bytes
+  return under(`${deadlineOf(expiresAt)}\n`, body)
 }
 
-export function store(asOf: Position, body: Uint8Array, expiresAt: number): Buffer {
-  const head = `${asOf.epoch}:${asOf.seq}:${expiresAt > LAST_INSTANT ? '' : Math.ceil(expiresAt)}\n`
+export function store({ epoch, seq }: Position, body: Uint8Array, expiresAt: number): Buffer {
+  const position = `${epoch}:${seq}:`
+  const deadline = deadlineOf(expiresAt)
+  return under(`${position}${checkOf(deadline, checkOf(position))}:${deadline}\n`, body)
+}
+
+const deadlineOf = (expiresAt: number): string => (expiresAt > LAST_INSTANT ? '' : String(Math.ceil(expiresAt)))
+
+function under(head: string, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(head.length + body.length)
   bytes.write(head, 'latin1')
   bytes.set(body, head.length)
@@ -33,9 +38,13 @@ export function restore(bytes: unknown, now: number): Stored | undefined {
   if (epochEnd < 1 || epochEnd > LONGEST_EPOCH) return undefined
   const seqEnd = digitsEnd(bytes, epochEnd + 1)
   if (seqEnd === epochEnd + 1 || bytes[seqEnd] !== COLON) return undefined
-  const headEnd = digitsEnd(bytes, seqEnd + 1)
+  const checkEnd = digitsEnd(bytes, seqEnd + 1)
+  if (checkEnd === seqEnd + 1 || bytes[checkEnd] !== COLON) return undefined
+  const headEnd = digitsEnd(bytes, checkEnd + 1)
   if (bytes[headEnd] !== NEWLINE) return undefined
-  const expiresAt = headEnd === seqEnd + 1 ? Number.POSITIVE_INFINITY : numberAt(bytes, seqEnd + 1, headEnd)
+  const check = checkOfBytes(bytes, checkEnd + 1, headEnd, checkOfBytes(bytes, 0, seqEnd + 1))
+  if (check !== numberAt(bytes, seqEnd + 1, checkEnd)) return undefined
+  const expiresAt = headEnd === checkEnd + 1 ? Number.POSITIVE_INFINITY : numberAt(bytes, checkEnd + 1, headEnd)
   if (expiresAt <= now) return undefined
   const epoch = bytes.toString('latin1', 0, epochEnd)
   if (!EPOCH.test(epoch)) return undefined

@@ -1,7 +1,9 @@
 // The verbs of the tier on its table.
 import type { Stored, TierItem } from '../../core/contracts.ts'
+import type { Position } from '../../core/ledger.ts'
+import { checkOf } from '../head-check.ts'
 import type { CacheFile } from './file.ts'
-import { bytesIn, column, numberIn, textIn } from './row.ts'
+import { bytesIn, column, numberIn } from './row.ts'
 
 export interface Bounds {
   readonly maxEntries: number
@@ -14,19 +16,24 @@ const encoder = new TextEncoder()
 
 /** The entry, unless it is absent, expired or cannot be read. */
 export function readEntry(file: CacheFile, key: string, now: number): Stored | undefined {
-  const row = file.sql('SELECT epoch, seq, expires, body FROM entry WHERE key = ?').get(key)
-  if (row === undefined || row === null) return undefined
   try {
-    const expiresAt = column(row, 'expires') === null ? Number.POSITIVE_INFINITY : numberIn(row, 'expires')
-    return expiresAt <= now
-      ? undefined
-      : { asOf: { epoch: textIn(row, 'epoch'), seq: numberIn(row, 'seq') }, expiresAt, body: bytesIn(row, 'body') }
+    // The epoch as bytes: libsql ends the process over text that is not UTF-8, and a damaged file may hold any.
+    const row = file.sql('SELECT CAST(epoch AS BLOB) AS epoch, seq, expires, head, body FROM entry WHERE key = ?').get(key)
+    if (row === undefined || row === null) return undefined
+    const asOf = { epoch: Buffer.from(bytesIn(row, 'epoch')).toString(), seq: numberIn(row, 'seq') }
+    const expires = column(row, 'expires') === null ? null : numberIn(row, 'expires')
+    if (numberIn(row, 'head') !== headOf(asOf, expires)) return undefined
+    if (expires !== null && expires <= now) return undefined
+    return { asOf, expiresAt: expires ?? Number.POSITIVE_INFINITY, body: bytesIn(row, 'body') }
   } catch (error) {
-    // A row whose columns hold other types was not written by us.
-    if (error instanceof TypeError) return undefined
+    // A row whose columns hold other types, or numbers that no number holds exactly, was not written by us.
+    if (error instanceof TypeError || error instanceof RangeError) return undefined
     throw error
   }
 }
+
+/** The check over what the body's own checksum does not cover. */
+const headOf = ({ epoch, seq }: Position, expires: number | null): number => checkOf(`${epoch}:${seq}:${expires ?? ''}`)
 
 /** Stores or replaces. What has expired already, or is larger than the whole tier may be, only replaces. */
 export function writeEntry(file: CacheFile, item: TierItem, now: number, bounds: Bounds): void {
@@ -37,8 +44,8 @@ export function writeEntry(file: CacheFile, item: TierItem, now: number, bounds:
   }
   const expires = expiresAt > LAST_INSTANT ? null : Math.ceil(expiresAt)
   file
-    .sql('INSERT OR REPLACE INTO entry (key, epoch, seq, expires, body) VALUES (?, ?, ?, ?, ?)')
-    .run(key, asOf.epoch, asOf.seq, expires, body)
+    .sql('INSERT OR REPLACE INTO entry (key, epoch, seq, expires, head, body) VALUES (?, ?, ?, ?, ?, ?)')
+    .run(key, asOf.epoch, asOf.seq, expires, headOf(asOf, expires), body)
 }
 
 export function dropEntry(file: CacheFile, key: string): number {

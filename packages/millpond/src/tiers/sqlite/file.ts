@@ -165,6 +165,7 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
   handle.exec('BEGIN IMMEDIATE')
   try {
     handle.exec(SCHEMA)
+    if (!hasHead(file)) handle.exec('ALTER TABLE entry ADD COLUMN head INTEGER')
     handle.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
     if (storedIdentity(file) !== identity) {
       // A file that was restored or copied tells an older story: without a ledger record, the next question begins a new epoch.
@@ -177,6 +178,11 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
     throw error
   }
   return file
+}
+
+/** Since version 3. */
+function hasHead(file: CacheFile): boolean {
+  return numberIn(file.sql("SELECT count(*) AS found FROM pragma_table_info('entry') WHERE name = 'head'").get(), 'found') > 0
 }
 
 function storedIdentity(file: CacheFile): string | undefined {

@@ -3,15 +3,15 @@
 /** Stored in the file's header, so that another program's database is never taken for a cache. "MLPD". */
 export const APPLICATION_ID = 0x4d4c5044
 /** Raised when the tables change; files of a higher version are refused, never guessed at. */
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /**
  * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in one read, bounds that
- * hold within the writing transaction. The ledger's tables belong to the same file so that an advance and its drops are one transaction.
+ * hold within the writing transaction. `entry.head` is the check over epoch, number and deadline; rows of version 2 have none, and count as absent. The ledger's tables belong to the same file so that an advance and its drops are one transaction.
  */
 export const SCHEMA = `
 CREATE TABLE IF NOT EXISTS entry (
-  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, epoch TEXT NOT NULL, seq INTEGER NOT NULL, expires INTEGER, body BLOB NOT NULL
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, epoch TEXT NOT NULL, seq INTEGER NOT NULL, expires INTEGER, body BLOB NOT NULL, head INTEGER
 );
 CREATE INDEX IF NOT EXISTS entry_expires ON entry (expires) WHERE expires IS NOT NULL;
 CREATE TABLE IF NOT EXISTS total (id INTEGER PRIMARY KEY CHECK (id = 1), entries INTEGER NOT NULL, bytes INTEGER NOT NULL);

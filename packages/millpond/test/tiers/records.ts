@@ -1,0 +1,98 @@
+// Stored records as they lie in a table: each column as bytes, so that the suite can flip every bit of them.
+import pg from 'pg'
+import type { StoredRecord } from '../../src/testing/tier.ts'
+import { column } from '../../src/tiers/sqlite/row.ts'
+import { openRaw } from './folder.ts'
+
+/** A whole number as the eight bytes that a table holds. */
+function eightBytes(value: unknown): Uint8Array {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(BigInt(String(value)))
+  return bytes
+}
+
+const numberIn = (bytes: Uint8Array | undefined): bigint => Buffer.from(bytes ?? new Uint8Array(8)).readBigInt64BE()
+
+/** Numbers go as text: a driver may take no number beyond 2^53. */
+export function sqliteRecord(path: () => string): StoredRecord {
+  const sql = (text: string, ...values: (string | Uint8Array | null)[]): unknown => {
+    const handle = openRaw(path())
+    try {
+      handle.exec('PRAGMA busy_timeout = 1000')
+      const statement = handle.prepare(text)
+      return text.startsWith('SELECT') ? statement.get(...values) : statement.run(...values)
+    } finally {
+      handle.close()
+    }
+  }
+  const hasDeadline = (key: string): boolean => column(sql('SELECT expires FROM entry WHERE key = ?', key), 'expires') !== null
+  return {
+    load: async (key) => {
+      const row = sql(
+        'SELECT CAST(epoch AS BLOB) AS epoch, CAST(seq AS TEXT) AS seq, CAST(head AS TEXT) AS head, body, CAST(expires AS TEXT) AS expires FROM entry WHERE key = ?',
+        key,
+      )
+      const [epoch, body] = [column(row, 'epoch'), column(row, 'body')]
+      if (!(epoch instanceof Uint8Array && body instanceof Uint8Array)) throw new Error(`no row ${key}`)
+      const expires = column(row, 'expires')
+      return [
+        epoch,
+        eightBytes(column(row, 'seq')),
+        eightBytes(column(row, 'head')),
+        body,
+        ...(expires === null ? [] : [eightBytes(expires)]),
+      ]
+    },
+    store: async (key, [epoch = new Uint8Array(), seq, head, body = new Uint8Array(), expires]) => {
+      sql(
+        'UPDATE entry SET epoch = CAST(? AS TEXT), seq = CAST(? AS INTEGER), head = CAST(? AS INTEGER), body = ?, expires = CAST(? AS INTEGER) WHERE key = ?',
+        epoch,
+        String(numberIn(seq)),
+        String(numberIn(head)),
+        body,
+        hasDeadline(key) ? String(numberIn(expires)) : null,
+        key,
+      )
+      return true
+    },
+  }
+}
+
+/** On one connection, made when it is first needed. */
+export function postgresRecord(url: () => string, schema: () => string): StoredRecord & { close(): Promise<void> } {
+  let connected: Promise<pg.Client> | undefined
+  const client = (): Promise<pg.Client> => {
+    connected ??= (async () => {
+      const made = new pg.Client({ connectionString: url() })
+      await made.connect()
+      return made
+    })()
+    return connected
+  }
+  const row = async (key: string): Promise<Record<string, unknown>> => {
+    const text = `SELECT epoch, seq::text, head::text, body, expires::text FROM ${schema()}.entry WHERE key = $1`
+    const [found] = (await (await client()).query(text, [Buffer.from(key)])).rows
+    return found ?? {}
+  }
+  return {
+    load: async (key) => {
+      const { epoch, seq, head, body, expires } = await row(key)
+      if (!(body instanceof Uint8Array)) throw new Error(`no row ${key}`)
+      return [Buffer.from(String(epoch)), eightBytes(seq), eightBytes(head), body, ...(expires === null ? [] : [eightBytes(expires)])]
+    },
+    store: async (key, [epoch, seq, head, body, expires]) => {
+      const { expires: held } = await row(key)
+      const text = `UPDATE ${schema()}.entry SET epoch = convert_from($2, 'UTF8'), seq = $3::bigint, head = $4::bigint, body = $5, expires = $6::bigint WHERE key = $1`
+      const numbers = [String(numberIn(seq)), String(numberIn(head))]
+      const values = [Buffer.from(key), epoch, ...numbers, body, held === null ? null : String(numberIn(expires))]
+      // A server refuses text that is not UTF-8.
+      return (await client()).query(text, values).then(
+        () => true,
+        () => false,
+      )
+    },
+    close: async () => {
+      if (connected !== undefined) await (await connected).end()
+    },
+  }
+}
