@@ -146,6 +146,21 @@ describe('files of others', () => {
     await tier.close()
   })
 
+  test('a file of version 2 is used on: its entries, whose heads have no check, count as absent', async () => {
+    const path = file()
+    const before = sqlite({ path })
+    await before.write([item('k')])
+    await before.close()
+    const raw = openRaw(path)
+    raw.exec('ALTER TABLE entry DROP COLUMN head; PRAGMA user_version = 2')
+    raw.close()
+    const tier = sqlite({ path })
+    expect(await tier.read(['k'])).toEqual([undefined])
+    await tier.write([item('k')])
+    expect(await tier.read(['k'])).toEqual([expect.objectContaining({ asOf: { epoch: 'e0', seq: 0 } })])
+    await tier.close()
+  })
+
   test('a newer schema is refused and left as it was', async () => {
     const path = file()
     await sqlite({ path }).close()
@@ -155,7 +170,7 @@ describe('files of others', () => {
     const before = readFileSync(path)
     const error = refusal({ path })
     expect(error.code).toBe('SCHEMA_NEWER')
-    expect(error.message).toMatch(/schema version 99, this Millpond knows 2: update Millpond/)
+    expect(error.message).toMatch(/schema version 99, this Millpond knows 3: update Millpond/)
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
