@@ -12,11 +12,11 @@ import { Cache } from './engine/cache.ts'
 import { Departures } from './engine/departures.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
+import { Removals } from './engine/removals.ts'
 import { keepWarm, type Restart } from './engine/restart.ts'
 import type { RestartOptions, Restored } from './engine/restart-parts.ts'
 import type { Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
-import { Tombstones } from './engine/tombstones.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
 import { type ModelRules, Relations } from './invalidate/relations.ts'
 import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
@@ -155,7 +155,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     nodeId: randomUUID(),
     trustMs: maxStaleMs,
     ledgerTimeoutMs: COMMAND_MS,
-    removals: new Tombstones(),
+    removals: new Removals(),
     warmth: { restoring: undefined },
   }
   return withPlugins(
@@ -179,10 +179,8 @@ function assemble(
   const jobKind = `${INVALIDATION_JOB}.${name}`
   if (nearStore !== undefined) {
     const departures = new Departures(parts.services.events)
-    nearStore.onLeave = (namespace, key, reason) => {
-      parts.removals.bury(namespace, key, reason, parts.services.clock.coarse)
-      const left = caches.get(namespace)?.space.watch.counters.left
-      if (left !== undefined) left[reason] = (left[reason] ?? 0) + 1
+    nearStore.onLeave = (namespace, key, reason, createdAt, freshUntil) => {
+      caches.get(namespace)?.space.watch.left(key, reason, parts.services.clock.coarse, createdAt, freshUntil)
       if (parts.services.events.hearsLeaves) departures.add(namespace, key, reason)
     }
   }

@@ -1,4 +1,5 @@
 // The front door.
+export { MISS_CAUSES, type MissCause } from './core/causes.ts'
 export type { Clock, Codec, Reason, Scope, Tier } from './core/contracts.ts'
 export type { Duration } from './core/duration.ts'
 export { type ErrorCode, MillpondError } from './core/errors.ts'
@@ -9,7 +10,7 @@ export type { Consistency, Dependencies, EntryOptions, LoadOptions, ReadOptions 
 export { type CacheOptions, createCache } from './create.ts'
 export type { Cache, EntryView, GetOrSetManyOptions, Loader } from './engine/cache.ts'
 export type { HeldEntry } from './engine/entries.ts'
-export type { Cause, Explanation, TierExplanation } from './engine/explain.ts'
+export type { Explanation, TierExplanation } from './engine/explain.ts'
 export type { InvalidateOptions } from './engine/invalidate.ts'
 export { buildKey, type KeyParts } from './engine/key-builder.ts'
 export type { Operation, Plugin } from './engine/plugins.ts'

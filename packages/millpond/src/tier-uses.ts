@@ -127,6 +127,7 @@ export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: 
     {
       onError: (tier, verb, error) => {
         far.errors++
+        far.lastError = { error, at: clock.now() }
         events.emit('tierError', { tier, verb, error })
       },
       onState: (tier, state) => events.emit('breaker', { tier, state }),
@@ -134,6 +135,7 @@ export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: 
       onTimed: (_tier, _verb, ms) => latency.record(ms),
     },
   )
-  const far: FarTier = { guarded, keep: keepOf(use, 1), promoteAfter, holdsLedger, latency, enabled: use.enabled !== false, errors: 0 }
+  const enabled = use.enabled !== false
+  const far: FarTier = { guarded, keep: keepOf(use, 1), promoteAfter, holdsLedger, latency, enabled, errors: 0, lastError: undefined }
   return far
 }

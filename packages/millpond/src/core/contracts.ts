@@ -1,7 +1,7 @@
 // The contracts between rooms: what a caller guarantees and what an implementer must do.
 import type { Line, Position, Target } from './ledger.ts'
 
-/** Why an entry left, as operators read it in counters, tombstones and the audit. */
+/** Why an entry left, as operators read it in counters, events and the audit. */
 export type Reason =
   | 'ttl_expired'
   | 'manual'
@@ -125,8 +125,8 @@ export interface NearStore {
   readonly policy: string
   /** Entries that left, by reason; those that were refused, too. */
   readonly evictions: Readonly<Partial<Record<Reason, number>>>
-  /** Called for each entry that leaves or is refused; undefined while nobody listens. */
-  onLeave: ((space: string, key: string, reason: Reason) => void) | undefined
+  /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */
+  onLeave: ((space: string, key: string, reason: Reason, createdAt: number, freshUntil: number) => void) | undefined
   /** Lets go of all entries and timers; what is set afterwards is refused. */
   close(): void
 }

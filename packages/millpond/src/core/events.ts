@@ -1,29 +1,53 @@
 // Events cost nothing while nobody listens: a field per event, undefined until the first listener.
+import type { MissCause } from './causes.ts'
 import type { Reason, Refusal } from './contracts.ts'
+import { MillpondError, show } from './errors.ts'
 
-/** What can be listened to, with what each listener is given. Keys are encoded keys. */
+/** What can be listened to, with what each listener is given. Keys are encoded keys; `namespace` is the name that `cache.name` says. */
 export interface CacheEvents {
-  hit: { key: string; tier: string }
-  miss: { key: string; cause: string }
-  stale: { key: string; tier: string }
-  load: { key: string; ms: number }
-  loadError: { key: string; error: unknown }
-  set: { key: string }
-  delete: { key: string }
+  hit: { key: string; namespace: string; tier: string }
+  /**
+   * Once for each key and call that no tier could answer; a call that joins a load under way is not told again. `at`, `receipt`: when what was there
+   * went, and by which invalidation, where that is remembered. `detail`: for `unknown`, why it is not known.
+   */
+  miss: { key: string; namespace: string; cause: MissCause; at?: number; receipt?: string; detail?: string }
+  stale: { key: string; namespace: string; tier: string }
+  load: { key: string; namespace: string; ms: number }
+  loadError: { key: string; namespace: string; error: unknown }
+  set: { key: string; namespace: string }
+  delete: { key: string; namespace: string }
   /** An entry has left memory. Told after the step that took it; never of a value that a new one replaces, nor of a cache that closes. */
   leave: { key: string; namespace: string; reason: Reason }
-  invalidate: { id: string; reason: string; targets: number }
+  invalidate: { id: string; namespace: string; reason: string; targets: number }
   tierError: { tier: string; verb: string; error: unknown }
   /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
   breaker: { tier: string; state: string }
-  ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; epoch: string }
+  ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
   warning: { message: string; error?: unknown }
 }
 export type EventName = keyof CacheEvents
-export type Listener<E extends EventName> = (detail: CacheEvents[E]) => void
+/** What it returns is not waited for; a promise that rejects is reported as a throw is. */
+export type Listener<E extends EventName> = (detail: CacheEvents[E]) => unknown
 
-/** A listener that throws is reported through `warning`, once, and never disturbs the cache. */
+const NAMES: { readonly [E in EventName]: true } = {
+  hit: true,
+  miss: true,
+  stale: true,
+  load: true,
+  loadError: true,
+  set: true,
+  delete: true,
+  leave: true,
+  invalidate: true,
+  tierError: true,
+  tierRefused: true,
+  breaker: true,
+  ledger: true,
+  warning: true,
+}
+
+/** A listener that throws or rejects is reported through `warning`, and never disturbs the cache. */
 export class Events {
   readonly #listeners: { [E in EventName]?: Listener<E>[] } = {}
   /** Somebody listens to `hit`: a field of its own, since every hit asks. */
@@ -35,12 +59,23 @@ export class Events {
     return this.#listeners[event] !== undefined
   }
 
-  /** Returns how to stop listening. */
+  /**
+   * Returns how to stop listening.
+   * @throws MillpondError `OPTION_INVALID` for an event that does not exist, and for a listener that is not a function.
+   */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
+    if (!Object.hasOwn(NAMES, event))
+      throw new MillpondError('OPTION_INVALID', `there is no event ${show(event)}: listen to one of ${Object.keys(NAMES).join(', ')}`)
+    if (typeof listener !== 'function')
+      throw new MillpondError('OPTION_INVALID', `the listener of '${event}' is ${show(listener)}: give a function`)
     const listeners: Listener<E>[] = [...(this.#listeners[event] ?? []), listener]
     this.#put(event, listeners)
+    let isListening = true
     return () => {
-      const left = (this.#listeners[event] ?? []).filter((known) => known !== listener)
+      if (!isListening) return
+      isListening = false
+      const left: Listener<E>[] = [...(this.#listeners[event] ?? [])]
+      left.splice(left.lastIndexOf(listener), 1)
       this.#put(event, left.length > 0 ? left : undefined)
     }
   }
@@ -50,11 +85,17 @@ export class Events {
     if (listeners === undefined) return
     for (const listener of listeners) {
       try {
-        listener(detail)
+        const answer = listener(detail)
+        if (isThenable(answer)) Promise.resolve(answer).catch((error: unknown) => this.#report(event, 'rejected', error))
       } catch (error) {
-        if (event !== 'warning') this.emit('warning', { message: `a listener of '${event}' threw`, error })
+        this.#report(event, 'threw', error)
       }
     }
+  }
+
+  /** Of a listener of warnings nothing is said: there would be no end. */
+  #report(event: EventName, how: string, error: unknown): void {
+    if (event !== 'warning') this.emit('warning', { message: `a listener of '${event}' ${how}`, error })
   }
 
   #put<E extends EventName>(event: E, listeners: Listener<E>[] | undefined): void {
@@ -64,3 +105,6 @@ export class Events {
     this.hearsLeaves = this.has('leave')
   }
 }
+
+const isThenable = (answer: unknown): answer is PromiseLike<unknown> =>
+  typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function'

@@ -17,7 +17,8 @@ import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { type InvalidateOptions, invalidate } from './invalidate.ts'
 import { refreshBehind } from './load.ts'
-import { type Call, countStale, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
+import { countStale } from './misses.ts'
+import { type Call, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Restored } from './restart-parts.ts'
 import type { BatchLoader, LoadContext } from './run-loader.ts'
@@ -108,7 +109,7 @@ export class Cache {
   /** As `get`, with what is known about the entry; stale entries are shown as such. */
   async getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<EntryView<T>> {
     const encoded = encodeKey(key)
-    const [found] = await this.#read([encoded], options)
+    const [found] = await this.#read([encoded], options, true)
     if (found === undefined) return { kind: 'miss' }
     const now = this.#space.services.clock.now()
     const { tier, createdAt, tags } = found
@@ -134,7 +135,8 @@ export class Cache {
 
   /** Is there a fresh entry in some tier? */
   async has(key: Key, options?: ReadOptions): Promise<boolean> {
-    return (await this.getEntry(key, options)).kind === 'hit'
+    const [found] = await this.#read([encodeKey(key)], options)
+    return found !== undefined && this.#isFresh(found)
   }
 
   /**
@@ -205,7 +207,8 @@ export class Cache {
     const encoded = keys.map((key) => this.#key(key))
     this.#space.watch.counters.deletes += encoded.length
     const receipt = await forget(this.#space, { keys: encoded })
-    if (this.#space.services.events.has('delete')) for (const key of encoded) this.#space.services.events.emit('delete', { key })
+    if (this.#space.services.events.has('delete'))
+      for (const key of encoded) this.#space.services.events.emit('delete', { key, namespace: this.#space.id.name })
     return receipt
   }
 
@@ -368,7 +371,7 @@ export class Cache {
     return (await this.#timed(readThrough(this.#space, encoded, single(loader), policy, options ?? NO_CALL))) as T
   }
 
-  async #read(keys: readonly string[], options: ReadOptions | undefined): Promise<readonly (Found | undefined)[]> {
+  async #read(keys: readonly string[], options: ReadOptions | undefined, takesStale = false): Promise<readonly (Found | undefined)[]> {
     this.#checkOpen()
     const consistency = consistencyOf(options, this.#space.settings.policy.consistency)
     if (consistency !== 'strong' && options?.after === undefined) {
@@ -379,7 +382,7 @@ export class Cache {
     const { clock } = this.#space.services
     const started = clock.monotonic()
     try {
-      return await readTiers(this.#space, keys, { consistency, after: options?.after })
+      return await readTiers(this.#space, keys, { consistency, after: options?.after }, takesStale)
     } finally {
       this.#space.watch.latency.get.record(clock.monotonic() - started)
     }

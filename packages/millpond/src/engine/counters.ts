@@ -1,8 +1,6 @@
 // What a space counts. Plain fields: an increment is all that a hit pays.
+import type { MissCause } from '../core/causes.ts'
 import type { Reason } from '../core/contracts.ts'
-
-/** Why a read found nothing; `unknown` where it cannot be told. */
-export type MissCause = 'cold' | 'expired' | 'invalidated' | 'evicted' | 'tier_error' | 'breaker_open' | 'ledger_unreachable' | 'unknown'
 
 export class Counters {
   memoryHits = 0

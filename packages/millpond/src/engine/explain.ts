@@ -1,38 +1,22 @@
 // Why a key hits or misses: what each tier holds, what the ledger says of it, and what is remembered of its end.
+import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
+import { causeOf, GONE_UNSEEN, type Gone, goneFromMemory, toldOf, whyGone } from './misses.ts'
 import type { FarTier, Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
-
-/** `unknown` is an answer: what is not remembered is not guessed. */
-export type Cause =
-  | 'cold'
-  | 'expired'
-  | 'evicted'
-  | 'not_admitted'
-  | 'too_large'
-  | 'memory_pressure'
-  | 'invalidated_by_key'
-  | 'invalidated_by_tag'
-  | 'invalidated_by_pattern'
-  | 'invalidated_by_clear'
-  | 'epoch_changed'
-  | 'unreadable'
-  | 'tier_error'
-  | 'breaker_open'
-  | 'switched_off'
-  | 'ledger_unreachable'
-  | 'unknown'
 
 export interface TierExplanation {
   readonly tier: string
   readonly scope: Scope
   readonly state: 'fresh' | 'stale' | 'expired' | 'void' | 'absent' | 'unavailable'
   /** Why it cannot answer; undefined when it can. */
-  readonly cause?: Cause
-  /** The invalidation that voided it, where it is remembered. */
+  readonly cause?: MissCause
+  /** Since when, as this process saw it, where it is remembered: epoch milliseconds. */
+  readonly at?: number
+  /** The invalidation that took or voided it, where it is remembered. */
   readonly receipt?: string
-  /** What in particular: the tag, the pattern, the error. */
+  /** What in particular: the tag, the pattern, the error; for `unknown`, why it is not known. */
   readonly detail?: string
   readonly ageMs?: number
   readonly ttlMs?: number
@@ -49,12 +33,17 @@ export interface Explanation {
   readonly verdict: 'hit' | 'stale' | 'miss'
   /** The first tier that answers. */
   readonly from?: string
-  /** Why it misses; undefined on a hit. */
-  readonly cause?: Cause
+  /** Why it misses; undefined on a hit. With what is known of it, as its tier tells. */
+  readonly cause?: MissCause
+  readonly at?: number
+  readonly receipt?: string
+  readonly detail?: string
   readonly isLoading: boolean
   readonly ledger: { readonly position: Position; readonly isTrusted: boolean; readonly isUp: boolean; readonly pending: number }
   readonly tiers: readonly TierExplanation[]
 }
+
+const MEMORY = 'memory'
 
 /** Changes nothing: no promotion, no counter, no drop. */
 export async function explain(space: Space, key: string): Promise<Explanation> {
@@ -63,34 +52,36 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
   for (const far of space.far) tiers.push(await explainFar(space, far, key, isTrusted))
   const fresh = tiers.find((tier) => tier.state === 'fresh')
   const best = fresh ?? tiers.find((tier) => tier.state === 'stale')
-  const cause = fresh === undefined ? leadingCause(tiers) : undefined
+  const why = fresh === undefined ? leadingCause(space, key, tiers) : undefined
   return {
     key,
     storageKey: storageKey(space.id.prefix, key),
     verdict: fresh !== undefined ? 'hit' : best !== undefined ? 'stale' : 'miss',
     ...(best === undefined ? {} : { from: best.tier }),
-    ...(cause === undefined ? {} : { cause }),
+    ...(why === undefined ? {} : toldOf(why)),
     isLoading: space.flights.loads.has(key),
     ledger: { position: space.ledger.view.position, isTrusted, isUp: space.ledger.isUp, pending: space.ledger.pending },
     tiers,
   }
 }
 
-/** The most telling cause: what is known about an entry that was there says more than that another tier never had it. */
-function leadingCause(tiers: readonly TierExplanation[]): Cause {
-  const causes = tiers.map((tier) => tier.cause ?? 'unknown')
-  return causes.find((cause) => cause !== 'cold' && cause !== 'unknown') ?? causes.find((cause) => cause === 'unknown') ?? 'cold'
+/** As a read counts it: what a tier says of an entry that it has, then that a tier failed, then what is remembered of the key's end. */
+function leadingCause(space: Space, key: string, tiers: readonly TierExplanation[]): Gone {
+  const below = tiers.filter(({ tier, cause }) => tier !== MEMORY && cause !== 'switched_off')
+  const best =
+    tiers.find(({ cause }) => cause === 'ledger_unreachable') ??
+    below.find(({ state }) => state === 'void' || state === 'stale' || state === 'expired') ??
+    below.find(({ state }) => state === 'unavailable') ??
+    tiers.find(({ state }) => state !== 'absent' && state !== 'unavailable')
+  return best?.cause === undefined ? whyGone(space, key) : { ...best, cause: best.cause }
 }
 
 function explainNear(space: Space, key: string, isTrusted: boolean): TierExplanation {
   const { near } = space
   const { clock } = space.services
-  const about = { tier: 'memory', scope: 'process' as const }
+  const about = { tier: MEMORY, scope: 'process' as const }
   const slot = near?.find(key) ?? -1
-  if (near === undefined || slot < 0) {
-    const knowsAll = !space.watch.removals.isForgetful && !space.watch.history.isForgetful
-    return { ...about, state: 'absent', ...whyGone(space, key, knowsAll) }
-  }
+  if (near === undefined || slot < 0) return { ...about, state: 'absent', ...toldOf(goneFromMemory(space, key)) }
   const now = clock.now()
   const held = {
     ...about,
@@ -109,11 +100,11 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const { tier, name, state } = far.guarded
   const about = { tier: name, scope: tier.scope }
   if (!far.enabled) return { ...about, state: 'unavailable', cause: 'switched_off' }
-  if (state === 'open') return { ...about, state: 'unavailable', cause: 'breaker_open' }
+  if (state === 'open') return { ...about, state: 'unavailable', cause: 'breaker_open', ...lastError(far) }
   const answer = await far.guarded.read([storageKey(space.id.prefix, key)], space.settings.readBudgetMs)
-  if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error' }
+  if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error', ...lastError(far) }
   const [stored] = answer.value
-  if (stored === undefined) return { ...about, state: 'absent', ...whyGone(space, key, false) }
+  if (stored === undefined) return { ...about, state: 'absent', ...toldOf(goneFromBelow(space, key)) }
   const parts = space.services.codec.decode(stored.body)
   const bytes = stored.body.byteLength
   if (parts === undefined || parts.key !== key) return { ...about, state: 'void', cause: 'unreadable', bytes, asOf: stored.asOf }
@@ -131,7 +122,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   return { ...held, ...judged(space, key, parts.tags, stored.asOf.seq, parts.freshUntil, parts.staleUntil) }
 }
 
-type Judged = Pick<TierExplanation, 'state' | 'cause' | 'receipt' | 'detail'>
+type Judged = Pick<TierExplanation, 'state' | 'cause' | 'at' | 'receipt' | 'detail'>
 
 function judged(space: Space, key: string, tags: readonly string[], seq: number, freshUntil: number, staleUntil: number): Judged {
   const { view } = space.ledger
@@ -139,41 +130,27 @@ function judged(space: Space, key: string, tags: readonly string[], seq: number,
   const now = space.services.clock.now()
   if (judgement === 'valid') {
     if (freshUntil > now) return { state: 'fresh' }
-    return { state: staleUntil > now ? 'stale' : 'expired', cause: 'expired' }
+    return { state: staleUntil > now ? 'stale' : 'expired', cause: 'expired_ttl', at: freshUntil }
   }
   const blame = view.blame(key, tags, seq)
-  const receipt = blame === undefined ? undefined : space.watch.history.find(blame.seq)?.line.id
+  const seen = blame === undefined ? undefined : space.watch.history.find(blame.seq)
   return {
     state: judgement === 'stale' && staleUntil > now ? 'stale' : 'void',
-    cause: blame === undefined ? 'unknown' : `invalidated_by_${blame.kind}`,
+    cause: causeOf(blame),
     ...(blame === undefined || blame.name === '' ? {} : { detail: blame.name }),
-    ...(receipt === undefined ? {} : { receipt }),
+    ...(seen === undefined ? {} : { receipt: seen.line.id, at: seen.at }),
   }
 }
 
-/** What is remembered of a key that is not there. A tier that others use as well may have lost it in ways that nobody here has seen. */
-function whyGone(space: Space, key: string, knowsAll: boolean): Pick<TierExplanation, 'cause' | 'receipt' | 'detail'> {
-  const line = space.watch.history.findKey(key)
-  const grave = space.watch.removals.find(space.id.name, key)
-  // A set is a line too, but it takes nothing away.
-  const isForgotten = line !== undefined && line.line.reason !== 'replaced' && (grave === undefined || line.at >= grave.at)
-  if (isForgotten) return { cause: 'invalidated_by_key', receipt: line.line.id, detail: line.line.reason }
-  if (grave === undefined) return { cause: knowsAll ? 'cold' : 'unknown' }
-  const cause = CAUSES[grave.reason]
-  return { cause: cause ?? 'unknown', detail: grave.reason }
+/** What took it from memory took it from there alone: why a tier below does not have it either is not known then. */
+function goneFromBelow(space: Space, key: string): Gone {
+  const gone = whyGone(space, key)
+  return OF_MEMORY.has(gone.cause) ? { cause: 'unknown', detail: GONE_UNSEEN } : gone
 }
 
-const CAUSES: Readonly<Partial<Record<string, Cause>>> = {
-  ttl_expired: 'expired',
-  capacity_limit: 'evicted',
-  not_admitted: 'not_admitted',
-  too_large: 'too_large',
-  memory_pressure: 'memory_pressure',
-  manual: 'invalidated_by_key',
-  data_changed: 'invalidated_by_key',
-  tag_based: 'invalidated_by_tag',
-  pattern_based: 'invalidated_by_pattern',
-  cleared: 'invalidated_by_clear',
-  replaced: 'invalidated_by_key',
-  epoch_changed: 'epoch_changed',
+const OF_MEMORY: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'not_admitted', 'too_large', 'memory_pressure'])
+
+function lastError({ lastError: last }: FarTier): Pick<TierExplanation, 'at' | 'detail'> {
+  if (last === undefined) return {}
+  return { at: last.at, detail: last.error instanceof Error ? last.error.message : String(last.error) }
 }

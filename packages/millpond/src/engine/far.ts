@@ -1,9 +1,12 @@
 // Reading from and writing to the far tiers: fastest first, the batch is the only path, nothing is believed that the ledger does not confirm.
 import { isDeepStrictEqual } from 'node:util'
+import type { MissCause } from '../core/causes.ts'
 import type { CommitItem, Near, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
+import type { TierCounters } from './counters.ts'
 import type { Flight } from './flights.ts'
 import type { Found } from './found.ts'
+import { causeOf } from './misses.ts'
 import { type FarTier, handOut, inBackground, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -15,24 +18,28 @@ export interface FarResult {
   readonly keys: readonly string[]
   /** The valid entry, fresh or stale. */
   readonly found: (Found | undefined)[]
-  /** An entry was there that must not be believed. */
-  readonly refused: boolean[]
+  /** Why an entry that was there could not be served. */
+  readonly causes: (MissCause | undefined)[]
   /** Some tier failed or was skipped. */
-  isPartial: boolean
+  failure: 'tier_error' | 'breaker_open' | undefined
 }
 
-/** Asks one tier after the other for what is still missing, within the budget; promotes what it finds. */
-export async function readFar(space: Space, keys: readonly string[], budgetMs: number): Promise<FarResult> {
-  const result: FarResult = { keys, found: keys.map(() => undefined), refused: keys.map(() => false), isPartial: false }
+/**
+ * Asks one tier after the other for what is still missing, within the budget; promotes what it finds. `isAgain`: the same call has asked before, and
+ * what is still missing counts once.
+ */
+export async function readFar(space: Space, keys: readonly string[], budgetMs: number, isAgain = false): Promise<FarResult> {
+  const result: FarResult = { keys, found: keys.map(() => undefined), causes: keys.map(() => undefined), failure: undefined }
   const until = space.services.clock.monotonic() + budgetMs
   let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]
     if (far === undefined || !far.enabled) continue
     const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
+    const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
     const answer = await far.guarded.read(names, until - space.services.clock.monotonic())
-    if (answer.ok) wanted = takeIn(space, depth, wanted, answer.value, result)
-    else result.isPartial = true
+    if (answer.ok) wanted = takeIn(space, depth, wanted, answer.value, result, isAgain)
+    else result.failure ??= failure
   }
   return result
 }
@@ -43,7 +50,8 @@ function takeIn(
   depth: number,
   wanted: readonly number[],
   answers: readonly (Stored | undefined)[],
-  { keys, found, refused }: FarResult,
+  { keys, found, causes }: FarResult,
+  isAgain: boolean,
 ): number[] {
   const far = space.far[depth]
   if (far === undefined) return []
@@ -56,17 +64,20 @@ function takeIn(
     const stored = answers[index]
     const known = found[at]
     const entry = stored === undefined ? undefined : believe(space, far, key, stored, now)
-    if (stored === undefined || entry === undefined) {
-      counters.misses++
-      if (stored !== undefined) {
-        counters.refused++
-        refused[at] = true
-      }
+    if (stored === undefined || entry === undefined || typeof entry === 'string') {
+      const cause = typeof entry === 'string' ? entry : undefined
+      if (!isAgain) counters.misses++
+      if (!isAgain && cause !== undefined && cause !== 'expired_ttl') counters.refused++
+      causes[at] ??= cause
       missing.push(at)
       continue
     }
-    counters.hits++
-    if (space.services.events.hearsHits) space.services.events.emit('hit', { key, tier: far.guarded.name })
+    if (entry.freshUntil > now) countFarHit(space, counters, key, far.guarded.name)
+    else {
+      if (!isAgain) counters.misses++
+      causes[at] ??= staleBy(space, entry, stored)
+    }
+    if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
     if (known === undefined || known.freshUntil < entry.freshUntil) {
       found[at] = entry
       promote(space, depth, entry, stored, now)
@@ -76,13 +87,26 @@ function takeIn(
   return missing
 }
 
-/** Decodes and judges: an entry of another key, epoch or time, or one that was invalidated, is a miss. */
-function believe(space: Space, far: FarTier, key: string, stored: Stored, now: number): Found | undefined {
+/** Its time, or somebody's word. */
+function staleBy({ ledger }: Space, { key, tags }: Found, { asOf }: Stored): MissCause {
+  const blame = ledger.view.blame(key, tags, asOf.seq)
+  return blame === undefined ? 'expired_ttl' : causeOf(blame)
+}
+
+function countFarHit({ id, services }: Space, counters: TierCounters, key: string, tier: string): void {
+  counters.hits++
+  if (services.events.hearsHits) services.events.emit('hit', { key, namespace: id.name, tier })
+}
+
+/** Decodes and judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */
+function believe(space: Space, far: FarTier, key: string, stored: Stored, now: number): Found | MissCause {
   const parts = space.services.codec.decode(stored.body)
-  if (parts === undefined || parts.key !== key || parts.staleUntil <= now) return undefined
+  if (parts === undefined || parts.key !== key) return 'unreadable'
   const { view } = space.ledger
-  const judgement = view.judgeAt(key, parts.tags, stored.asOf)
-  if (judgement === 'void') return undefined
+  if (stored.asOf.epoch !== view.epoch) return 'epoch_changed'
+  if (parts.staleUntil <= now) return 'expired_ttl'
+  const judgement = view.judge(key, parts.tags, stored.asOf.seq)
+  if (judgement === 'void') return causeOf(view.blame(key, parts.tags, stored.asOf.seq))
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
   const isolated = space.near === undefined ? undefined : space.services.own(parts.value, parts.isNarrow)
@@ -231,6 +255,7 @@ export async function commitFar(
     tags: entry.tags,
   })
   const now = space.services.clock.now()
+  if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
   await Promise.all(
     space.far.filter((far) => far.enabled).map((far) => commitTo(space, far, key, asOf, body, keepUntil(far.keep, entry, now), lease)),
   )

@@ -4,6 +4,7 @@ import type { Change, Reason } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
 import type { Target } from '../core/ledger.ts'
 import { dependencyTag, isDependencyTarget } from './dependencies.ts'
+import { expireNear } from './expire-near.ts'
 import type { Outcome } from './ledger.ts'
 import type { Receipt, TierReceipt } from './receipt.ts'
 import type { Space } from './space.ts'
@@ -37,7 +38,7 @@ export async function forget(space: Space, request: ForgetRequest): Promise<Rece
         ? forgetNear(space, keys, targets, mode, reason, id)
         : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
-  space.services.events.emit('invalidate', { id, reason, targets: targets.length })
+  space.services.events.emit('invalidate', { id, namespace: space.id.name, reason, targets: targets.length })
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
     mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
@@ -83,7 +84,9 @@ function forgetNear(
   id: string,
 ): Outcome {
   const numbered = targets.filter((target) => target.kind !== 'key' || space.warmth.restoring !== undefined)
-  for (const key of keys) forgetKey(space, key, mode, reason)
+  space.watch.because(id, () => {
+    for (const key of keys) forgetKey(space, key, mode, reason)
+  })
   if (numbered.length > 0) space.ledger.advanceNow(numbered, mode, reason, id)
   return { position: space.ledger.view.position, dropped: 0, isApplied: true }
 }
@@ -95,7 +98,7 @@ function forgetKey(space: Space, key: string, mode: 'delete' | 'expire', reason:
   if (mode === 'delete') near.drop(key, reason)
   else {
     const slot = near.find(key)
-    if (slot >= 0) near.retime(slot, Math.min(near.freshUntil(slot), space.services.clock.coarse), near.staleUntil(slot))
+    if (slot >= 0) expireNear(space, near, slot, key)
   }
 }
 

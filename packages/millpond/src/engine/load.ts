@@ -1,13 +1,14 @@
 // Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
+import type { MissCause } from '../core/causes.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
-import type { MissCause } from './counters.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { commitFar, landNear, readFar } from './far.ts'
 import { currentFlight, Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
 import { type Leases, leaseAll, NO_LEASES, releaseLease, renewLeases } from './leases.ts'
+import { countMiss, countStale, type Gone, whyGone } from './misses.ts'
 import { type BatchLoader, type LoadContext, type Loading, runLoader } from './run-loader.ts'
 import { handOut, inBackground, type Space } from './space.ts'
 
@@ -17,6 +18,8 @@ export const PROVISIONAL_MS = 400
 const RETRY_STALE_MS = 1000
 
 interface Cargo extends Loading {
+  /** What memory and the past say of the key. */
+  readonly gone: Gone
   /** Why the key has to be loaded. */
   cause: MissCause
   readonly context: LoadContext & { ttlMs: number | undefined }
@@ -63,14 +66,8 @@ function openCargo(space: Space, key: string, policy: LoadPolicy, isBackground: 
       context.ttlMs = ms
     },
   }
-  return { flight, context, cause: causeInMemory(space, key), resolve, reject }
-}
-
-/** What memory knows of a key that it cannot answer. An entry that is over may still be held: it leaves when its room is needed, or soon after. */
-export function causeInMemory({ near, services }: Space, key: string): MissCause {
-  const now = services.clock.now()
-  const slot = near?.find(key) ?? -1
-  return near !== undefined && slot >= 0 && near.freshUntil(slot) <= now ? 'expired' : 'cold'
+  const gone = whyGone(space, key)
+  return { flight, context, gone, cause: gone.cause, resolve, reject }
 }
 
 async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy, isReachable: boolean): Promise<void> {
@@ -79,12 +76,11 @@ async function fly(space: Space, cargos: readonly Cargo[], loader: BatchLoader, 
     const tags = await tagsWithDependencies(space, policy)
     for (const { flight } of cargos) for (const tag of tags) flight.tags.add(tag)
   }
-  const lookup = (some: readonly Cargo[]): Promise<readonly Cargo[]> => landFromTiers(space, some, loader, policy)
-  const tryLanding = async (cargo: Cargo): Promise<boolean> => (await lookup([cargo])).length === 0
+  const tryLanding = async (cargo: Cargo): Promise<boolean> => (await landFromTiers(space, [cargo], loader, policy, true)).length === 0
   if (!isReachable) for (const cargo of cargos) cargo.cause = 'ledger_unreachable'
   const holder = space.far.find((far) => far.holdsLedger && far.enabled)
   const failures = holder?.errors ?? 0
-  let waiting = isReachable ? await lookup(cargos) : cargos
+  let waiting = isReachable ? await landFromTiers(space, cargos, loader, policy, false) : cargos
   if (waiting.length === 0) return
   // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
   const isAnswering = isReachable && (holder?.errors ?? 0) === failures
@@ -107,12 +103,19 @@ function closeFlight(space: Space, flight: Flight): void {
 }
 
 /** Lands the flights whose entry some tier has; returns the others. */
-async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: BatchLoader, policy: LoadPolicy): Promise<readonly Cargo[]> {
+async function landFromTiers(
+  space: Space,
+  cargos: readonly Cargo[],
+  loader: BatchLoader,
+  policy: LoadPolicy,
+  isAgain: boolean,
+): Promise<readonly Cargo[]> {
   if (space.far.length === 0) return cargos
-  const { found, refused, isPartial } = await readFar(
+  const { found, causes, failure } = await readFar(
     space,
     cargos.map((cargo) => cargo.flight.key),
     space.settings.readBudgetMs,
+    isAgain,
   )
   const now = space.services.clock.now()
   return cargos.filter((cargo, at) => {
@@ -122,12 +125,15 @@ async function landFromTiers(space: Space, cargos: readonly Cargo[], loader: Bat
       entry === undefined ? 0 : servesStale ? Math.min(entry.staleUntil, entry.freshUntil + policy.staleForMs) : entry.freshUntil
     if (entry === undefined || until <= now) {
       cargo.flight.fallback = entry
-      cargo.cause = refused[at] ? 'invalidated' : isPartial ? 'tier_error' : entry === undefined ? cargo.cause : 'expired'
+      cargo.cause = causes[at] ?? failure ?? cargo.cause
       return true
     }
     space.flights.end(cargo.flight)
     cargo.resolve(landingOf(space, entry))
-    if (entry.freshUntil <= now) refreshBehind(space, cargo.flight.key, loader, policy, true)
+    if (entry.freshUntil <= now) {
+      if (!cargo.flight.isBackground) countStale(space, entry)
+      refreshBehind(space, cargo.flight.key, loader, policy, true)
+    }
     return false
   })
 }
@@ -158,11 +164,7 @@ async function landFromLoader(
   const began = space.services.clock.monotonic()
   let values: readonly unknown[]
   space.watch.counters.loads += cargos.length
-  for (const { flight, cause } of cargos) {
-    if (flight.isBackground) continue
-    space.watch.counters.miss(cause)
-    if (space.services.events.has('miss')) space.services.events.emit('miss', { key: flight.key, cause })
-  }
+  for (const { flight, cause, gone } of cargos) if (!flight.isBackground) countMiss(space, flight.key, cause, gone)
   try {
     values = await runLoader(space, cargos, loader, policy)
     if (!Array.isArray(values) || values.length !== cargos.length) {
@@ -183,7 +185,7 @@ async function landFromLoader(
   space.watch.latency.load.record(ms)
   const isTrusted = isAnswering || space.ledger.isLocal ? await space.ledger.ensure() : space.ledger.trusted()
   cargos.forEach((cargo, index) => {
-    if (space.services.events.has('load')) space.services.events.emit('load', { key: cargo.flight.key, ms })
+    if (space.services.events.has('load')) space.services.events.emit('load', { key: cargo.flight.key, namespace: space.id.name, ms })
     try {
       land(space, cargo, values[index], policy, isTrusted, ms, leases.ids.get(cargo.flight))
     } catch (error) {
@@ -241,7 +243,7 @@ function land(
 /** A failed load returns what is stale, where that is permitted and was not invalidated; else its error, unchanged. */
 function rejectOrFallBack(space: Space, cargo: Cargo, policy: LoadPolicy, error: unknown): void {
   const { flight } = cargo
-  if (space.services.events.has('loadError')) space.services.events.emit('loadError', { key: flight.key, error })
+  if (space.services.events.has('loadError')) space.services.events.emit('loadError', { key: flight.key, namespace: space.id.name, error })
   const stale = staleInMemory(space, flight.key, policy.staleIfErrorMs) ?? staleFallback(space, flight, policy)
   if (stale !== undefined && !flight.isOutdated) {
     const slot = space.near?.find(flight.key) ?? -1

@@ -2,18 +2,19 @@
 import type { LedgerStore, NearStore, Outbox } from '../core/contracts.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { Delays } from '../invalidate/delay.ts'
+import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
 import { Ledger } from './ledger.ts'
+import type { Removals } from './removals.ts'
 import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
-import type { Tombstones } from './tombstones.ts'
 import { Wary } from './wary.ts'
-import { openWatch } from './watch.ts'
+import { Watch } from './watch.ts'
 
 /** What all namespaces of a cache share. */
 export interface SpaceParts extends Pick<Space, 'settings' | 'services' | 'far' | 'warmth'> {
   readonly cacheName: string
-  readonly removals: Tombstones
+  readonly removals: Removals
   readonly nearStore: NearStore | undefined
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
@@ -42,17 +43,20 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     {
       applied: (lines) => {
         for (const line of lines) {
-          space.watch.history.add(line, clock.now())
-          for (const target of line.targets) applyInMemory(space, line, target)
+          const isNew = space.watch.history.add(line, clock.now())
+          space.watch.because(line.id, () => {
+            for (const target of line.targets) applyInMemory(space, line, target, isNew)
+          })
         }
       },
       lost: (why) => {
         space.flights.outdateAll()
+        space.watch.history.clear()
         space.near?.clear('epoch_changed')
-        events.emit('ledger', { state: why, epoch: space.ledger.view.epoch })
+        events.emit('ledger', { state: why, namespace, epoch: space.ledger.view.epoch })
       },
       reachable: (up, error) => {
-        events.emit('ledger', { state: up ? 'up' : 'down', epoch: space.ledger.view.epoch })
+        events.emit('ledger', { state: up ? 'up' : 'down', namespace, epoch: space.ledger.view.epoch })
         if (!up)
           events.emit('warning', {
             message: `${prefix} the shared ledger does not answer: memory is not believed until it does`,
@@ -70,7 +74,7 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
     ledger,
     flights: new Flights(),
     wary: new Wary(),
-    watch: openWatch(parts.removals),
+    watch: new Watch(namespace, parts.removals),
     promotions: new Map(),
     delays: new Delays(clock),
     coalescing: new Map(),
@@ -82,19 +86,32 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
 }
 
 /** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns are judged when an entry is next touched. */
-function applyInMemory(space: Space, line: Line, target: Target): void {
+function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
   const { near, flights } = space
   if (target.kind !== 'key') {
     const { view } = space.ledger
     flights.outdateWhere((flight) => flight.asOf.seq < line.seq && view.judge(flight.key, [...flight.tags], flight.asOf.seq) !== 'valid')
-    if (target.kind === 'all' && line.mode === 'delete') dropOlder(space, line.seq)
+    if (target.kind === 'all' && line.mode === 'delete') {
+      if (isNew) space.watch.cleared = { at: space.services.clock.now(), receipt: line.id }
+      dropOlder(space, line.seq)
+    }
     return
   }
   flights.outdateBefore(target.key, line.seq)
   const slot = near?.find(target.key) ?? -1
-  if (near === undefined || slot < 0 || near.asOf(slot) >= line.seq) return
-  if (line.mode === 'delete') near.drop(target.key, 'data_changed')
-  else near.retime(slot, Math.min(near.freshUntil(slot), space.services.clock.coarse), near.staleUntil(slot))
+  if (near !== undefined && slot >= 0) {
+    if (near.asOf(slot) >= line.seq) return
+    if (line.mode === 'delete') near.drop(target.key, 'data_changed')
+    else expireNear(space, near, slot, target.key)
+  }
+  if (isNew && line.mode === 'delete' && space.far.length > 0) noteBelow(space, line, target.key, slot >= 0)
+}
+
+/** What happened to a key in the tiers below. A set is a line too, but takes nothing away. */
+function noteBelow({ watch, services }: Space, { reason }: Line, key: string, wasInMemory: boolean): void {
+  const hash = watch.hash(key)
+  if (reason === 'replaced') watch.removals.settle(hash)
+  else if (!wasInMemory) watch.removals.note(hash, 'invalidated_key', services.clock.now(), Number.POSITIVE_INFINITY)
 }
 
 /** A clear that comes late must not take what was stored after it. */

@@ -1,11 +1,14 @@
 // How a read travels: memory, then a flight over the far tiers, then the loader.
+import type { Near } from '../core/contracts.ts'
 import type { Consistency, LoadPolicy } from '../core/options.ts'
 import { decodeToken } from '../invalidate/token.ts'
 import { noteRead } from './dependencies.ts'
+import { expireNear } from './expire-near.ts'
 import { type FarResult, readFar } from './far.ts'
 import { currentFlight, type Flight, type Landing, waitFrom } from './flights.ts'
 import type { Found } from './found.ts'
-import { causeInMemory, joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
+import { joinFlight, PROVISIONAL_MS, refreshBehind, staleInMemory, takeOff } from './load.ts'
+import { causeOf, countMiss, countStale, whyGone } from './misses.ts'
 import type { BatchLoader } from './run-loader.ts'
 import { inBackground, type Space } from './space.ts'
 
@@ -31,17 +34,26 @@ function reaffirm(space: Space, key: string, slot: number): boolean {
   if (near === undefined) return false
   const { view } = ledger
   const judgement = view.judge(key, near.tags(slot), near.asOf(slot))
-  if (judgement === 'void') {
-    space.watch.counters.memoryInvalidated++
-    near.drop(key, REASONS[view.blame(key, near.tags(slot), near.asOf(slot))?.kind ?? 'clear'])
-    return false
+  if (judgement === 'valid') {
+    if (view.last > near.asOf(slot)) near.reaffirm(slot, view.last)
+    return true
   }
-  if (judgement === 'stale') {
-    near.retime(slot, Math.min(near.freshUntil(slot), space.services.clock.coarse), near.staleUntil(slot))
-    return false
-  }
-  if (view.last > near.asOf(slot)) near.reaffirm(slot, view.last)
-  return true
+  giveUp(space, near, key, slot, judgement)
+  return false
+}
+
+/** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */
+function giveUp(space: Space, near: Near, key: string, slot: number, judgement: 'void' | 'stale'): void {
+  const { watch, ledger } = space
+  const blame = ledger.view.blame(key, near.tags(slot), near.asOf(slot))
+  const receipt = blame === undefined ? undefined : watch.history.find(blame.seq)?.line.id
+  watch.because(receipt, () => {
+    if (judgement === 'stale') expireNear(space, near, slot, key, causeOf(blame))
+    else {
+      watch.counters.memoryInvalidated++
+      near.drop(key, REASONS[blame?.kind ?? 'clear'])
+    }
+  })
 }
 
 /** Counts a memory hit and returns its value. */
@@ -51,7 +63,7 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
   space.watch.counters.memoryHits++
   near.hit(slot)
   if (space.settings.dependencies === 'tracked') noteRead(space, key, near.tags(slot))
-  if (space.services.events.hearsHits) space.services.events.emit('hit', { key, tier: 'memory' })
+  if (space.services.events.hearsHits) space.services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
   return near.value(slot)
 }
 
@@ -173,17 +185,15 @@ function fromMemory(
     return { found: undefined, read: () => value }
   }
   const failure = space.flights.failure(key, space.services.clock.monotonic())
-  if (failure !== undefined) return Promise.reject(failure.error)
+  if (failure !== undefined) {
+    countMiss(space, key, 'negative')
+    return Promise.reject(failure.error)
+  }
   const stale = staleInMemory(space, key, policy.staleForMs)
   if (stale === undefined) return undefined
   refreshBehind(space, key, loader, policy, gate.isReachable)
   countStale(space, stale)
   return { found: stale, read: () => stale.value }
-}
-
-export function countStale(space: Space, stale: Found): void {
-  space.watch.counters.stale++
-  if (space.services.events.has('stale')) space.services.events.emit('stale', { key: stale.key, tier: stale.tier })
 }
 
 function fromFlight(
@@ -263,8 +273,16 @@ function confirm(space: Space, key: string, landing: Landing, joinedAt: number, 
 
 const NOTHING: Landing = Object.freeze({ found: undefined, read: () => undefined })
 
-/** Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. */
-export async function readTiers(space: Space, keys: readonly string[], demand: Demand): Promise<(Found | undefined)[]> {
+/**
+ * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`: what is stale is no miss for the
+ * caller.
+ */
+export async function readTiers(
+  space: Space,
+  keys: readonly string[],
+  demand: Demand,
+  takesStale: boolean,
+): Promise<(Found | undefined)[]> {
   const ready = makeReady(space, keys, demand)
   const isReachable = ready === true || (await ready)
   const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
@@ -277,25 +295,25 @@ export async function readTiers(space: Space, keys: readonly string[], demand: D
     found.push(here)
     if (here === undefined) wanted.push(at)
   }
-  if (!isReachable) for (const _ of wanted) space.watch.counters.miss('ledger_unreachable')
+  if (!isReachable) for (const at of wanted) countMiss(space, keys[at] ?? '', 'ledger_unreachable')
   else if (wanted.length > 0) {
     const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
-    takeOver(space, wanted, await readFar(space, asked, space.settings.readBudgetMs), found)
+    takeOver(space, wanted, await readFar(space, asked, space.settings.readBudgetMs), found, takesStale)
   }
   if (space.settings.dependencies === 'tracked') for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [])
   return found
 }
 
 /** Puts what the far tiers answered in the places of the keys that were wanted of them. */
-function takeOver(space: Space, wanted: readonly number[], far: FarResult, found: (Found | undefined)[]): void {
+function takeOver(space: Space, wanted: readonly number[], far: FarResult, found: (Found | undefined)[], takesStale: boolean): void {
   const now = space.services.clock.now()
   for (let index = 0; index < wanted.length; index++) {
     const key = far.keys[index] ?? ''
     const entry = far.found[index] ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
     found[wanted[index] ?? 0] = entry
-    if (entry !== undefined && entry.freshUntil > now) continue
-    const known = entry === undefined ? causeInMemory(space, key) : 'expired'
-    space.watch.counters.miss(far.refused[index] ? 'invalidated' : far.isPartial ? 'tier_error' : known)
+    if (entry !== undefined && (takesStale || entry.freshUntil > now)) continue
+    const gone = whyGone(space, key)
+    countMiss(space, key, far.causes[index] ?? far.failure ?? gone.cause, gone)
   }
 }
 

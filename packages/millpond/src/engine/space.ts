@@ -23,6 +23,8 @@ export interface FarTier {
   readonly latency: Histogram
   enabled: boolean
   errors: number
+  /** The last of them: for `explain`. */
+  lastError: { readonly error: unknown; readonly at: number } | undefined
 }
 
 /** Who a namespace is. */

@@ -37,7 +37,8 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
   }
   if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
   else for (let from = 0; from < entries.length; from += MAX_STEP) await writeFar(space, entries.slice(from, from + MAX_STEP), now)
-  if (space.services.events.has('set')) for (const entry of entries) space.services.events.emit('set', { key: entry.key })
+  if (space.services.events.has('set'))
+    for (const entry of entries) space.services.events.emit('set', { key: entry.key, namespace: space.id.name })
 }
 
 /** Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for `write`. */
@@ -46,7 +47,7 @@ export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): 
   const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.services.clock.now())
   space.watch.counters.sets++
   writeNear(space, entry)
-  if (space.services.events.has('set')) space.services.events.emit('set', { key: entry.key })
+  if (space.services.events.has('set')) space.services.events.emit('set', { key: entry.key, namespace: space.id.name })
   return true
 }
 
@@ -109,7 +110,9 @@ async function writeFar(space: Space, entries: readonly Found[], now: number): P
     )
     entries.forEach((entry, index) => {
       space.flights.outdateBefore(entry.key, position.seq)
-      if (stored[index] !== false) storeNear(space, entry, position)
+      if (stored[index] === false) return
+      storeNear(space, entry, position)
+      if (space.near === undefined) space.watch.removals.expect(space.watch.hash(entry.key), now, entry.staleUntil)
     })
   } catch (error) {
     for (const entry of entries) {

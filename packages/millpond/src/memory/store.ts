@@ -25,7 +25,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   hits: Uint8Array
   readonly hitLimit: number
   bytes = 0
-  onLeave: ((space: string, key: string, reason: Reason) => void) | undefined
+  onLeave: NearStore['onLeave']
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
   readonly #clock: Clock
   readonly #expiry: Expiry
@@ -113,7 +113,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     if (weight > this.#maxBytes) {
       const reason = weight > this.limits.maxBytes ? 'too_large' : 'memory_pressure'
       if (held >= 0) this.remove(held, reason)
-      else this.#tell(space, key, reason)
+      else this.#tell(space, key, reason, entry.createdAt, entry.freshUntil)
       return false
     }
     const slot = held >= 0 ? held : this.#place(space, key, hash, whole)
@@ -242,18 +242,20 @@ export class MemoryStore implements NearStore, SpaceOwner {
     const space = this.#spaces[slots.space(slot)] as Space
     const key = slots.key(slot)
     const weight = slots.weight(slot)
+    const createdAt = slots.createdAt.get(slot)
+    const freshUntil = slots.freshUntil.get(slot)
     this.bytes -= weight
     space.bytes -= weight
     if (this.#clearing !== space) space.index.remove(slot)
     slots.release(slot)
-    this.#tell(space, key, reason)
+    this.#tell(space, key, reason, createdAt, freshUntil)
   }
 
   /** Counts and tells what left, or was not let in. */
-  #tell(space: Space, key: string, reason: Reason): void {
+  #tell(space: Space, key: string, reason: Reason, createdAt: number, freshUntil: number): void {
     if (reason === 'capacity_limit') this.#pushedOut++
     else this.#left[reason] = (this.#left[reason] ?? 0) + 1
-    if (this.onLeave !== undefined) this.onLeave(space.name, key, reason)
+    if (this.onLeave !== undefined) this.onLeave(space.name, key, reason, createdAt, freshUntil)
   }
 
   clearSpace(space: Space, reason: Reason): void {

@@ -46,27 +46,36 @@ describe('explain', () => {
     expect(await open().explain('k')).toMatchObject({ verdict: 'miss', cause: 'cold', tiers: [{ state: 'absent', cause: 'cold' }] })
   })
 
-  it('unknown, where a tier that others share has nothing', async () => {
-    const cache = open({ tiers: two() })
-    expect((await cache.explain('k')).tiers[1]).toMatchObject({ state: 'absent', cause: 'unknown' })
+  it('unknown, and why, where a tier that others share has lost what was there', async () => {
+    const path = join(newFolder(), 'cache.db')
+    const cache = open({ tiers: [memory({ maxEntries: 1, policy: 'lru' }), sqlite({ path })] })
+    await cache.set('k', 1)
+    await cache.set('other', 1)
+    const peer = sqlite({ path })
+    await peer.clear('')
+    await peer.close()
+    expect((await cache.explain('k')).tiers).toMatchObject([
+      { state: 'absent', cause: 'evicted_capacity', at: expect.any(Number) },
+      { state: 'absent', cause: 'unknown', detail: expect.stringContaining('has not seen') },
+    ])
   })
 
   it.each([
-    ['delete', 'invalidated_by_key', undefined],
-    ['invalidateTags', 'invalidated_by_tag', 'sqlite'],
-    ['invalidatePattern', 'invalidated_by_pattern', 'sqlite'],
-    ['clear', 'invalidated_by_clear', undefined],
+    ['delete', 'invalidated_key', undefined],
+    ['invalidateTags', 'invalidated_tag', 'sqlite'],
+    ['invalidatePattern', 'invalidated_pattern', 'sqlite'],
+    ['clear', 'invalidated_all', undefined],
   ])('%s is named, with its receipt', async (verb, cause, tierWithReceipt) => {
     for (const tiers of [two(), [memory()]]) {
       const cache = open({ tiers })
       await cache.set('k', 1, { tags: ['t'] })
       const receipt = await forgets[verb]?.(cache)
       const explained = await cache.explain('k')
-      expect(explained).toMatchObject({ verdict: 'miss', cause })
+      expect(explained).toMatchObject({ verdict: 'miss', cause, receipt: receipt?.id, at: expect.any(Number) })
       if (tiers.length > 1 && tierWithReceipt !== undefined)
         expect(explained.tiers.find((tier) => tier.tier === tierWithReceipt)).toMatchObject({ receipt: receipt?.id })
       await cache.get('k')
-      expect(await cache.explain('k')).toMatchObject({ verdict: 'miss', cause })
+      expect(await cache.explain('k')).toMatchObject({ verdict: 'miss', cause, receipt: receipt?.id })
     }
   })
 
@@ -75,9 +84,9 @@ describe('explain', () => {
     const cache = open({ clock, tiers: [memory({ maxEntries: 2, policy: 'lru' })] })
     await cache.set('short', 1, { ttl: 1000 })
     await clock.run(1001)
-    expect(await cache.explain('short')).toMatchObject({ verdict: 'miss', cause: 'expired' })
+    expect(await cache.explain('short')).toMatchObject({ verdict: 'miss', cause: 'expired_ttl' })
     for (const key of ['a', 'b', 'c']) await cache.set(key, 1)
-    expect(await cache.explain('a')).toMatchObject({ verdict: 'miss', cause: 'evicted' })
+    expect(await cache.explain('a')).toMatchObject({ verdict: 'miss', cause: 'evicted_capacity' })
   })
 
   it('too large for memory, whether the key was there or not', async () => {
@@ -101,7 +110,12 @@ describe('explain', () => {
     const explained = await cache.explain('k')
     expect(explained.verdict).toBe('miss')
     expect(explained.tiers[1]).toMatchObject({ state: 'unavailable', cause: 'switched_off' })
-    expect(explained.tiers[2]).toMatchObject({ state: 'unavailable', cause: 'tier_error' })
+    expect(explained.tiers[2]).toMatchObject({
+      state: 'unavailable',
+      cause: 'tier_error',
+      at: expect.any(Number),
+      detail: expect.stringContaining('sqlite'),
+    })
     expect(explained.ledger.isUp).toBe(false)
   })
 })

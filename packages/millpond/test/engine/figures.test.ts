@@ -61,7 +61,7 @@ describe('M1 causes of misses', () => {
     await cache.getEntry('k')
     await over()
     await cache.getOrSet('k', () => 2)
-    expect(cache.stats().missesByCause).toEqual({ expired: 4, cold: 1 })
+    expect(cache.stats().missesByCause).toEqual({ expired_ttl: 4, cold: 1 })
   })
 })
 

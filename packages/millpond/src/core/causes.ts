@@ -1,0 +1,63 @@
+// Why a read found nothing: one closed list for counters, events, metrics and people.
+import type { Reason } from './contracts.ts'
+
+/**
+ * Every cause there is, in the order in which reports list them.
+ *
+ * - `cold`: no tier has it, and this process has not held it as long as it remembers (some hours).
+ * - `expired_ttl`: its time to live was over. `expired_idle`: nobody had read it for too long.
+ * - `evicted_capacity`, `not_admitted`, `too_large`, `memory_pressure`: memory gave it up, refused it, or could not hold it.
+ * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so; `invalidated_all` is `clear`, and whatever
+ *   is older than the invalidations that the ledger still tells apart.
+ * - `version_changed`: written by another version of its owner. `epoch_changed`: the ledger's history was lost, so that nothing older is believed.
+ * - `unreadable`: corrupt, foreign, or written for another key.
+ * - `switched_off`: every tier is switched off. `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it
+ *   failed, or was not asked because it kept failing.
+ * - `vary_mismatch`, `bypass_rule`, `bypass_request`: HTTP only.
+ * - `negative`: the loader's last error is remembered and was given again.
+ * - `unknown`: it was here, and why it is gone is not known; what is said beside it says why that is so.
+ */
+export const MISS_CAUSES = Object.freeze([
+  'cold',
+  'expired_ttl',
+  'expired_idle',
+  'evicted_capacity',
+  'not_admitted',
+  'too_large',
+  'invalidated_key',
+  'invalidated_tag',
+  'invalidated_pattern',
+  'invalidated_all',
+  'version_changed',
+  'epoch_changed',
+  'unreadable',
+  'memory_pressure',
+  'switched_off',
+  'ledger_unreachable',
+  'vary_mismatch',
+  'bypass_rule',
+  'bypass_request',
+  'negative',
+  'tier_error',
+  'breaker_open',
+  'unknown',
+] as const)
+
+export type MissCause = (typeof MISS_CAUSES)[number]
+
+/** What it means for a later read that an entry left memory. */
+export const CAUSE_OF_REASON: Readonly<Record<Reason, MissCause>> = Object.freeze({
+  ttl_expired: 'expired_ttl',
+  manual: 'invalidated_key',
+  data_changed: 'invalidated_key',
+  capacity_limit: 'evicted_capacity',
+  not_admitted: 'not_admitted',
+  too_large: 'too_large',
+  error_threshold: 'unknown',
+  tag_based: 'invalidated_tag',
+  pattern_based: 'invalidated_pattern',
+  cleared: 'invalidated_all',
+  epoch_changed: 'epoch_changed',
+  replaced: 'invalidated_key',
+  memory_pressure: 'memory_pressure',
+})

@@ -1,0 +1,26 @@
+// A hash of a whole key that is the same in every process: for what nodes compare or merge, and for what is remembered without its name.
+//
+// MurmurHash3 (Austin Appleby, 2011), 32 bits, over the UTF-16 code units of the key, two at a time. Not safe against chosen keys: whoever uses it must
+// bound what collisions cost.
+
+/** 32 bits, signed. The `seed` tells namespaces apart: `hashOf(name, 0)` of theirs. */
+export function hashOf(key: string, seed: number): number {
+  const length = key.length
+  const even = length & ~1
+  let hash = seed
+  for (let i = 0; i < even; i += 2) {
+    hash ^= scramble(key.charCodeAt(i) | (key.charCodeAt(i + 1) << 16))
+    hash = (hash << 13) | (hash >>> 19)
+    hash = (Math.imul(hash, 5) + 0xe6546b64) | 0
+  }
+  if (even < length) hash ^= scramble(key.charCodeAt(even))
+  hash ^= length
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}
+
+function scramble(units: number): number {
+  const mixed = Math.imul(units, 0xcc9e2d51)
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593)
+}

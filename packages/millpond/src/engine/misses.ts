@@ -1,0 +1,114 @@
+// Why a read found nothing: what is known here of a key that no tier has, and the one place where misses are counted and told.
+import type { MissCause } from '../core/causes.ts'
+import type { Blame } from '../core/ledger-view.ts'
+import type { Found } from './found.ts'
+import type { Removal } from './removals.ts'
+import type { Space } from './space.ts'
+
+/** What is known of a key that is not there. */
+export interface Gone {
+  readonly cause: MissCause
+  /** When it went, as this process saw it: epoch milliseconds. */
+  readonly at?: number
+  /** The invalidation that took it. */
+  readonly receipt?: string
+  /** For `unknown`: why it is not known. */
+  readonly detail?: string
+}
+
+const COLD: Gone = Object.freeze({ cause: 'cold' })
+const EXPIRED: Gone = Object.freeze({ cause: 'expired_ttl' })
+const SWITCHED_OFF: Gone = Object.freeze({ cause: 'switched_off' })
+
+export const GONE_UNSEEN = 'gone from its tier before its time, in a way that this process has not seen'
+
+/** What memory gave up would be gone by itself once its time is over. */
+const GIVEN_UP: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'memory_pressure', 'not_admitted'])
+
+/** Costs a hash of the key and two look-ups. */
+export function whyGone(space: Space, key: string): Gone {
+  const { near, watch, services } = space
+  const hash = watch.hash(key)
+  const removal = watch.removals.find(hash)
+  const slot = near?.find(key) ?? -1
+  // An entry that is over may still be held: it leaves when its room is needed, or soon after.
+  if (near !== undefined && slot >= 0 && near.freshUntil(slot) <= services.clock.coarse)
+    return removal !== undefined && removal.at >= near.createdAt(slot) ? removal : EXPIRED
+  if (removal !== undefined) return afterRemoval(space, removal)
+  if (near === undefined && !space.far.some((far) => far.enabled)) return SWITCHED_OFF
+  return watch.removals.wasSeen(hash) ? forgotten(space) : COLD
+}
+
+/** The same of memory alone, whatever happened below it since. */
+export function goneFromMemory(space: Space, key: string): Gone {
+  const { removals } = space.watch
+  const hash = space.watch.hash(key)
+  const removal = removals.find(hash)
+  return removal ?? (removals.wasSeen(hash) ? forgotten(space) : COLD)
+}
+
+/** What became of the entry since: a tier below may have had it longer. */
+function afterRemoval({ far, watch, services }: Space, removal: Removal): Gone {
+  const { cause, at, until } = removal
+  const { cleared } = watch
+  const isOver = until <= services.clock.coarse
+  if (cause === 'expired_ttl' || GIVEN_UP.has(cause)) {
+    if (cleared !== undefined && cleared.at >= at && cleared.at < until && far.length > 0)
+      return { cause: 'invalidated_all', at: cleared.at, receipt: cleared.receipt }
+    if (isOver) return cause === 'expired_ttl' ? removal : { cause: 'expired_ttl', at: until }
+  }
+  if (cause === 'expired_ttl') return { cause: 'unknown', detail: GONE_UNSEEN }
+  return removal
+}
+
+function forgotten({ watch, services }: Space): Gone {
+  const since = services.clock.now() - watch.removals.forgottenAt
+  const detail = Number.isFinite(since)
+    ? `it was here, and left longer ago than is remembered: ${ago(since)}`
+    : 'it was stored since it was last removed, and is gone in a way that this process has not seen'
+  return { cause: 'unknown', detail }
+}
+
+function ago(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  return seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
+}
+
+/** As people are told it. */
+export function toldOf({ cause, at, receipt, detail }: Gone): Gone {
+  return {
+    cause,
+    ...(at === undefined ? {} : { at }),
+    ...(receipt === undefined ? {} : { receipt }),
+    ...(detail === undefined ? {} : { detail }),
+  }
+}
+
+const CAUSE_OF_BLAME = {
+  key: 'invalidated_key',
+  tag: 'invalidated_tag',
+  pattern: 'invalidated_pattern',
+  clear: 'invalidated_all',
+} as const satisfies Record<Blame['kind'], MissCause>
+
+/** What the ledger says against an entry that was loaded as of `seq`. */
+export function causeOf(blame: Blame | undefined): MissCause {
+  return blame === undefined ? 'unknown' : CAUSE_OF_BLAME[blame.kind]
+}
+
+/**
+ * A caller's read of a key came to nothing: counted, and told to whoever listens. `gone` is what memory and the past say, `cause` what a tier said to
+ * the contrary.
+ */
+export function countMiss(space: Space, key: string, cause: MissCause, gone?: Gone): void {
+  const { events } = space.services
+  space.watch.counters.miss(cause)
+  if (!events.has('miss')) return
+  events.emit('miss', { key, namespace: space.id.name, ...toldOf(gone?.cause === cause ? gone : { cause }) })
+}
+
+/** A caller was given a value past its freshness. */
+export function countStale({ id, watch, services }: Space, { key, tier }: Found): void {
+  watch.counters.stale++
+  if (services.events.has('stale')) services.events.emit('stale', { key, namespace: id.name, tier })
+}

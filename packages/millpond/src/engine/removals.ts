@@ -1,0 +1,165 @@
+// What left and why, found by the hash of its key: a ring of the last removals, chained by hash, and beyond it a filter that knows only that a
+// key was here. No key is kept.
+//
+// A miss asks once: a hash, a step or two along a chain, three bits of the filter. So a chain is no longer than `LONGEST`, whatever keys are chosen,
+// and no entry is ever unlinked: links name the number of a record, and one that the ring has passed ends its chain.
+import { MISS_CAUSES, type MissCause } from '../core/causes.ts'
+import { SeenFilter } from './seen-filter.ts'
+
+const FIRST = 1024
+const MOST = 65_536
+/** The ring grows while what it forgets is younger, in milliseconds. */
+const WORTH_KEEPING_MS = 3_600_000
+const LONGEST = 32
+/** In the column of causes: what became of the key since is not a removal. */
+const SETTLED = 0xff
+const YOUNG = 0x80
+const CODES: ReadonlyMap<MissCause, number> = new Map(MISS_CAUSES.map((cause, code) => [cause, code]))
+
+/** What is known of the end of an entry. */
+export interface Removal {
+  readonly cause: MissCause
+  /** Epoch milliseconds. */
+  readonly at: number
+  /** When it would have ended by itself; `Infinity` for never. */
+  readonly until: number
+  /** The invalidation that took it. */
+  readonly receipt?: string
+  /** It left before half its time was over. */
+  readonly isYoung: boolean
+}
+
+/** Over all namespaces of a cache. Takes 40 KB at first, 2.5 MB at most, and nothing before the first removal. */
+export class Removals {
+  /** Belongs to what is noted without a receipt of its own: set around the step that removes, and taken back after it. */
+  receipt: string | undefined
+  /** When the youngest of the forgotten removals was: what left later is remembered. Epoch milliseconds, `-Infinity` while all are. */
+  forgottenAt = Number.NEGATIVE_INFINITY
+  #size = 0
+  /** Numbers of records, wrapping at 32 bits; 0 of them names nothing yet. */
+  #next = 0
+  #count = 0
+  #heads = new Int32Array(0)
+  #links = new Int32Array(0)
+  #hashes = new Int32Array(0)
+  #causes = new Uint8Array(0)
+  #at = new Float64Array(0)
+  #until = new Float64Array(0)
+  #receipts: (string | undefined)[] = []
+  readonly #seen = new SeenFilter()
+
+  note(hash: number, cause: MissCause, at: number, until: number, isYoung = false): void {
+    const slot = this.#take(at)
+    this.#causes[slot] = (CODES.get(cause) ?? 0) | (isYoung ? YOUNG : 0)
+    this.#at[slot] = at
+    this.#until[slot] = until
+    if (this.receipt !== undefined || this.#receipts.length > 0) this.#receipts[slot] = this.receipt
+    this.#link(slot, hash)
+  }
+
+  /** The key is stored where only its time, or somebody's word, will end it. */
+  expect(hash: number, at: number, until: number): void {
+    const slot = this.#find(hash)
+    if (slot < 0) this.note(hash, 'expired_ttl', at, until)
+    else {
+      this.#causes[slot] = CODES.get('expired_ttl') ?? 0
+      this.#at[slot] = at
+      this.#until[slot] = until
+      if (this.#receipts.length > 0) this.#receipts[slot] = undefined
+    }
+  }
+
+  /** Somebody has stored the key since: what is remembered of its end says nothing any more. */
+  settle(hash: number): void {
+    const slot = this.#find(hash)
+    if (slot >= 0) this.#causes[slot] = SETTLED
+  }
+
+  /** The last removal of the key; undefined when there was none, or it is forgotten, or the key was stored since. */
+  find(hash: number): Removal | undefined {
+    const slot = this.#find(hash)
+    if (slot < 0) return undefined
+    const code = this.#causes[slot] as number
+    const cause = code === SETTLED ? undefined : MISS_CAUSES[code & ~YOUNG]
+    if (cause === undefined) return undefined
+    const receipt = this.#receipts[slot]
+    return {
+      cause,
+      at: this.#at[slot] as number,
+      until: this.#until[slot] as number,
+      isYoung: (code & YOUNG) !== 0,
+      ...(receipt === undefined ? {} : { receipt }),
+    }
+  }
+
+  /** Was the key here in the last hours, as far as is still known? One time in a hundred a key is taken for another. */
+  wasSeen(hash: number): boolean {
+    return this.#seen.has(hash) || this.#find(hash) >= 0
+  }
+
+  #find(hash: number): number {
+    if (this.#size === 0) return -1
+    const mask = this.#size - 1
+    let number = this.#heads[hash & mask] as number
+    for (let step = 0; step < LONGEST && this.#isHeld(number); step++) {
+      const slot = number & mask
+      if (this.#hashes[slot] === hash) return slot
+      number = this.#links[slot] as number
+    }
+    return -1
+  }
+
+  #isHeld(number: number): boolean {
+    const age = (this.#next - number) | 0
+    return age > 0 && age <= this.#count
+  }
+
+  #take(now: number): number {
+    if (this.#count === this.#size) {
+      const oldest = this.#next & (this.#size - 1)
+      if (this.#size === 0 || (this.#size < MOST && now - (this.#at[oldest] as number) < WORTH_KEEPING_MS)) this.#grow()
+      else this.#forget(oldest, now)
+    }
+    if (this.#count < this.#size) this.#count++
+    return this.#next & (this.#size - 1)
+  }
+
+  #forget(slot: number, now: number): void {
+    if (this.#causes[slot] === SETTLED) return
+    this.#seen.add(this.#hashes[slot] as number, now)
+    this.forgottenAt = Math.max(this.forgottenAt, this.#at[slot] as number)
+  }
+
+  #link(slot: number, hash: number): void {
+    const bucket = hash & (this.#size - 1)
+    this.#hashes[slot] = hash
+    this.#links[slot] = this.#heads[bucket] as number
+    this.#heads[bucket] = this.#next
+    this.#next = (this.#next + 1) | 0
+  }
+
+  /** A record keeps its number, so it moves to another place; chains are made anew, oldest first. */
+  #grow(): void {
+    const size = this.#size === 0 ? FIRST : this.#size * 2
+    const old = { size: this.#size, hashes: this.#hashes, causes: this.#causes, at: this.#at, until: this.#until, receipts: this.#receipts }
+    const newest = this.#next
+    this.#size = size
+    this.#heads = new Int32Array(size).fill((newest - size - 1) | 0)
+    this.#links = new Int32Array(size)
+    this.#hashes = new Int32Array(size)
+    this.#causes = new Uint8Array(size)
+    this.#at = new Float64Array(size)
+    this.#until = new Float64Array(size)
+    this.#receipts = []
+    this.#next = (newest - this.#count) | 0
+    for (let left = this.#count; left > 0; left--) {
+      const from = this.#next & (old.size - 1)
+      const to = this.#next & (size - 1)
+      this.#causes[to] = old.causes[from] as number
+      this.#at[to] = old.at[from] as number
+      this.#until[to] = old.until[from] as number
+      if (old.receipts.length > 0) this.#receipts[to] = old.receipts[from]
+      this.#link(to, old.hashes[from] as number)
+    }
+  }
+}
