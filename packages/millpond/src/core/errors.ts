@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'TIER_FAILED'
   | 'LEDGER_UNREACHABLE'
   | 'JOB_STORE_FAILED'
+  | 'NODES_UNREACHABLE'
   | 'CLOSED'
   | 'SCHEMA_NEWER'
   | 'ABORTED'

@@ -34,6 +34,7 @@ export {
 } from './history-recorder.ts'
 export { describeLedger, type LedgerSubject } from './ledger.ts'
 export { type Battlefield, FAULTS, type FaultName, type Participant, type Patient, type PatientGroup, strike } from './nemesis.ts'
+export { describeNodeStore, type NodeStoreSubject } from './node-store.ts'
 export { type Random, seededRandom } from './random.ts'
 export type { Runner, RunnerIt } from './runner.ts'
 export {

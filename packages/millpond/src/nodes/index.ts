@@ -1,0 +1,18 @@
+// The node channel: the processes of a fleet know of one another, ask one another, and take settings.
+export type { NodeBeat, NodeMark, NodeRequest, NodeStore, StoredNode, StoredReply, StoredRequest, StoredSettings } from '../core/nodes.ts'
+export { MAX_NODE_TEXT } from '../core/nodes.ts'
+export type {
+  Answers,
+  AnswerStatus,
+  AppliedSettings,
+  AskOptions,
+  NodeAnswer,
+  NodeCounters,
+  NodeView,
+  NodeWarning,
+  RequestContext,
+  RequestHandler,
+  SettingsHandler,
+} from './contract.ts'
+export { memoryNodes } from './memory.ts'
+export { createNodes, Nodes, type NodesOptions } from './nodes.ts'

@@ -1,0 +1,334 @@
+// A process in a channel: says that it lives and what it does, answers what others ask, takes settings, and asks others itself.
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { systemClock } from '../core/clock.ts'
+import type { Clock } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkName } from '../core/key.ts'
+import { MAX_REQUEST_MS, type NodeStore, type StoredNode } from '../core/nodes.ts'
+import { checkNames } from '../core/options.ts'
+import { ask } from './ask.ts'
+import type { Answers, AskOptions, NodeCounters, NodeView, NodeWarning, RequestHandler, SettingsHandler } from './contract.ts'
+import { checkNodeWord, decodeMessage, encodeMessage, isNodeWord, reasonOf } from './message.ts'
+import { Server } from './serve.ts'
+import { Settings } from './settings.ts'
+import { viewOf } from './view.ts'
+
+export interface NodesOptions {
+  /** Where the nodes meet: `cache.nodeStore`, a tier's `nodes`, or `memoryNodes()`. */
+  readonly store: NodeStore
+  /** Nodes of another channel are never met. Default `millpond`. */
+  readonly channel?: string
+  /** The node's name, best the same after a restart. Default: the host's name and the process id. */
+  readonly id?: string
+  /** How often it says that it lives, with its state. Default `'1s'`. */
+  readonly every?: Duration
+  /** How long a silence makes it late. Default: five times `every`. */
+  readonly lateAfter?: Duration
+  /** How long a silence makes others forget it; until then an operation over all nodes is not complete without it. Default `'10m'`. */
+  readonly forgetAfter?: Duration
+  /** Told of what needs a look; never throws into the channel. */
+  readonly onWarning?: (warning: NodeWarning) => void
+  /** For tests. */
+  readonly clock?: Clock
+}
+
+const OPTION_NAMES = new Set(['store', 'channel', 'id', 'every', 'lateAfter', 'forgetAfter', 'onWarning', 'clock'])
+const ASK_NAMES = new Set(['deadline', 'to'])
+/** How often requests are looked for where the store cannot wake. */
+const POLL_MS = 100
+const LEAVE_MS = 2000
+
+/**
+ * A node that has not joined: it may ask, list and put settings, and nobody knows of it. `join()` makes it one of the channel's nodes.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const nodes = createNodes({ store: cache.nodeStore, id: 'web-1' })
+ * nodes.report('shop', () => cache.stats())
+ * nodes.answer('inspect', (key) => cache.explain(String(key)))
+ * await nodes.join()
+ */
+export function createNodes(options: NodesOptions): Nodes {
+  return new Nodes(options)
+}
+
+export class Nodes {
+  /** Another one with each start of a process. */
+  readonly boot = randomBytes(12).toString('base64url')
+  readonly channel: string
+  readonly store: NodeStore
+  readonly #clock: Clock
+  readonly #everyMs: number
+  readonly #lateMs: number
+  readonly #forgetMs: number
+  readonly #onWarning: ((warning: NodeWarning) => void) | undefined
+  readonly #reports = new Map<string, () => unknown>()
+  readonly #counters: NodeCounters = { beats: 0, failures: 0, requests: 0, ignored: 0 }
+  readonly #server: Server
+  readonly #settings: Settings
+  readonly #closing = new AbortController()
+  #id: string
+  #joined: Promise<void> | undefined
+  #hasJoined = false
+  #cursor: string | undefined
+  #cancelBeat: (() => void) | undefined
+  #cancelPoll: (() => void) | undefined
+  #unfollow: (() => void) | undefined
+  #pumping: Promise<void> | undefined
+  #isNudged = false
+  #isReachable = true
+
+  /** Starts nothing. */
+  constructor(options: NodesOptions) {
+    checkNames(options, OPTION_NAMES, 'option of createNodes')
+    const { store, channel = 'millpond', id = defaultId(), every = '1s', forgetAfter = '10m', clock = systemClock() } = options
+    if (typeof store !== 'object' || store === null || typeof store.beat !== 'function')
+      throw new MillpondError('OPTION_INVALID', `store: ${show(store)} is not a node store: give cache.nodeStore, a tier's nodes, or memoryNodes()`)
+    this.store = store
+    this.channel = checkName(channel, 'channel')
+    this.#id = checkNodeWord(id, 'id')
+    this.#everyMs = within(every, 'every', 50, 3_600_000)
+    this.#lateMs = within(options.lateAfter ?? 5 * this.#everyMs, 'lateAfter', this.#everyMs, 86_400_000)
+    this.#forgetMs = within(forgetAfter, 'forgetAfter', this.#lateMs, 86_400_000)
+    this.#clock = clock
+    this.#onWarning = options.onWarning
+    const counters = this.#counters
+    this.#server = new Server({ store, channel, clock, boot: this.boot, counters, id: () => this.#id })
+    const onApplied = (): void => void this.#tellApplied()
+    this.#settings = new Settings({ store, channel, counters, onApplied, warn: (warning) => this.#warn(warning) })
+  }
+
+  /** Changes only where another process has taken it: then a part of the boot follows. */
+  get id(): string {
+    return this.#id
+  }
+
+  get counters(): Readonly<NodeCounters> {
+    return this.#counters
+  }
+
+  /** Adds to the state that is published: a document as JSON, made anew at each interval. Returns how to take it away. */
+  report(name: string, make: () => unknown): () => void {
+    this.#reports.set(checkNodeWord(name, 'report'), make)
+    return () => {
+      if (this.#reports.get(name) === make) this.#reports.delete(name)
+    }
+  }
+
+  /** Answers requests on a topic, once this node has joined. One handler a topic: a later one replaces it. Returns how to stop. */
+  answer(topic: string, handler: RequestHandler): () => void {
+    return this.#server.on(checkNodeWord(topic, 'topic'), handler)
+  }
+
+  /** Takes a document of settings: the one that stands once this node has joined, and each later one within an interval. Returns how to stop. */
+  onSettings(name: string, handler: SettingsHandler): () => void {
+    const stop = this.#settings.on(checkNodeWord(name, 'settings'), handler)
+    if (this.#hasJoined) this.#nudge()
+    return stop
+  }
+
+  /**
+   * From now on this is one of the nodes. Resolves after the first try; where the store could not be reached the next intervals try again.
+   * No timer of it keeps the process alive.
+   */
+  join(): Promise<void> {
+    this.#checkOpen()
+    this.#joined ??= this.#start()
+    return this.#joined
+  }
+
+  /** Every node of the channel that is not forgotten, by id. @throws MillpondError `NODES_UNREACHABLE`. */
+  async list(): Promise<NodeView[]> {
+    this.#checkOpen()
+    const nodes = await this.store.list(this.channel)
+    return nodes.flatMap((node) => this.#view(node) ?? [])
+  }
+
+  /**
+   * Asks nodes and waits for their answers until the deadline. A late node is expected too: without its answer the whole is not complete.
+   * @throws MillpondError `NODES_UNREACHABLE` where the question could not be left, `VALUE_TOO_LARGE`, `OPTION_INVALID`.
+   */
+  async ask(topic: string, body?: unknown, options: AskOptions = {}): Promise<Answers> {
+    this.#checkOpen()
+    checkNames(options, ASK_NAMES, 'option of ask')
+    const { to, deadline = '2s' } = options
+    const deadlineMs = within(deadline, 'deadline', 1, MAX_REQUEST_MS)
+    const text = encodeMessage('the request', { topic: checkNodeWord(topic, 'topic'), body: body ?? null })
+    const id = randomBytes(12).toString('base64url')
+    return ask({
+      store: this.store,
+      channel: this.channel,
+      request: { id, from: this.boot, text, ...(to !== undefined && { to: to.map((one) => checkNodeWord(one, 'to')) }) },
+      deadlineMs,
+      clock: this.#clock,
+      counters: this.#counters,
+      signal: this.#closing.signal,
+    })
+  }
+
+  /**
+   * Puts a document of settings for all nodes, those that join later too. Resolves with its revision, or `undefined` where `ifRevision` (`''`: none
+   * stands yet) was not met. @throws MillpondError `NODES_UNREACHABLE`, `VALUE_TOO_LARGE`.
+   */
+  async putSettings(name: string, document: unknown, options: { readonly ifRevision?: string } = {}): Promise<string | undefined> {
+    this.#checkOpen()
+    checkNodeWord(name, 'settings')
+    const revision = randomBytes(12).toString('base64url')
+    const settings = { revision, text: encodeMessage('the settings', document) }
+    return (await this.store.putSettings(this.channel, name, settings, options.ifRevision)) ? revision : undefined
+  }
+
+  /** `false`: `ifRevision` was not met. */
+  async removeSettings(name: string, options: { readonly ifRevision?: string } = {}): Promise<boolean> {
+    this.#checkOpen()
+    return this.store.putSettings(this.channel, checkNodeWord(name, 'settings'), undefined, options.ifRevision)
+  }
+
+  async getSettings(name: string): Promise<{ readonly revision: string; readonly document: unknown } | undefined> {
+    this.#checkOpen()
+    const stored = await this.store.getSettings(this.channel, checkNodeWord(name, 'settings'))
+    return stored === undefined ? undefined : { revision: stored.revision, document: decodeMessage(stored.text) }
+  }
+
+  /** Leaves: others do not wait for it any more. Requests under way are answered first; what this node asks rejects with `CLOSED`. The store stays open. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort()
+    this.#cancelBeat?.()
+    this.#cancelPoll?.()
+    this.#unfollow?.()
+    await this.#joined
+    await this.#pumping
+    await Promise.race([this.#server.settled(), new Promise<void>((resolve) => this.#clock.after(LEAVE_MS, resolve, true))])
+    if (this.#hasJoined) await this.store.leave(this.channel, this.#id, this.boot).catch(() => this.#counters.failures++)
+  }
+
+  async #start(): Promise<void> {
+    this.#unfollow = this.store.follow?.(this.channel, '', () => this.#nudge())
+    await this.#beat()
+    this.#pollLater()
+  }
+
+  /** First the place in the inbox, then the name on the list: what is asked of a listed node is never missed. */
+  async #beat(): Promise<void> {
+    try {
+      this.#cursor ??= (await this.store.inbox(this.channel)).cursor
+      if (!(await this.#publish(!this.#hasJoined))) {
+        const taken = this.#id
+        this.#id = `${taken.slice(0, 100)}~${this.boot.slice(0, 6)}`
+        this.#warn({ kind: 'id-taken', message: `another process is the node ${taken}: this one goes on as ${this.#id}; give each its own id` })
+        await this.#publish(true)
+      }
+      this.#hasJoined = true
+      this.#counters.beats++
+      this.#reach(true)
+    } catch (cause) {
+      this.#reach(false, cause)
+    }
+    if (this.#closing.signal.aborted) return
+    this.#cancelBeat = this.#clock.after(this.#everyMs, () => void this.#beat())
+    this.#nudge()
+  }
+
+  /** Others need not wait for the next interval to see it. */
+  async #tellApplied(): Promise<void> {
+    if (!this.#hasJoined || this.#closing.signal.aborted) return
+    await this.#publish(false).catch(() => this.#counters.failures++)
+  }
+
+  #publish(joins: boolean): Promise<boolean> {
+    const beat = { id: this.#id, boot: this.boot, lateMs: this.#lateMs, forgetMs: this.#forgetMs, state: this.#state() }
+    return this.store.beat(this.channel, beat, joins)
+  }
+
+  #state(): string {
+    const reports: Record<string, unknown> = {}
+    for (const [name, make] of this.#reports) {
+      try {
+        // Each one alone: a report that cannot travel takes no other with it.
+        reports[name] = JSON.parse(encodeMessage(`the report ${name}`, make()))
+      } catch (cause) {
+        reports[name] = { error: reasonOf(cause) }
+        this.#warn({ kind: 'report', message: `the report ${name} could not be made`, cause })
+      }
+    }
+    const settings = this.#settings.applied
+    try {
+      return encodeMessage('the state', { reports, settings })
+    } catch (cause) {
+      this.#warn({ kind: 'report', message: 'the reports together are too large to travel: none of them does', cause })
+      return encodeMessage('the state', { reports: {}, settings })
+    }
+  }
+
+  #pollLater(): void {
+    if (this.store.follow !== undefined || this.#closing.signal.aborted) return
+    this.#cancelPoll = this.#clock.after(POLL_MS, () => {
+      this.#nudge()
+      this.#pollLater()
+    })
+  }
+
+  /** One look at a time, and one more where something came meanwhile. */
+  #nudge(): void {
+    this.#isNudged = true
+    if (this.#pumping !== undefined || this.#closing.signal.aborted) return
+    this.#pumping = this.#pump().finally(() => {
+      this.#pumping = undefined
+    })
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#isNudged && this.#cursor !== undefined && !this.#closing.signal.aborted) {
+      this.#isNudged = false
+      try {
+        const { cursor, requests, revisions } = await this.store.inbox(this.channel, this.#cursor)
+        this.#isNudged ||= requests.length > 0
+        this.#cursor = cursor
+        for (const request of requests) this.#server.take(request)
+        this.#settings.follow(revisions)
+      } catch (cause) {
+        this.#reach(false, cause)
+        return
+      }
+    }
+  }
+
+  #view(node: StoredNode): NodeView | undefined {
+    const view = isNodeWord(node.id) && isNodeWord(node.boot) ? viewOf(node) : undefined
+    if (view === undefined) this.#counters.ignored++
+    return view
+  }
+
+  #reach(isReachable: boolean, cause?: unknown): void {
+    if (!isReachable) this.#counters.failures++
+    if (this.#isReachable === isReachable || this.#closing.signal.aborted) return
+    this.#isReachable = isReachable
+    if (isReachable) this.#warn({ kind: 'reachable', message: `the channel ${this.channel} is reached again` })
+    else this.#warn({ kind: 'unreachable', message: `the channel ${this.channel} is not reached: others will see this node as late`, cause })
+  }
+
+  #warn(warning: NodeWarning): void {
+    try {
+      this.#onWarning?.(warning)
+    } catch {
+      // Told as best it could be: a listener that throws is no fault of the channel.
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closing.signal.aborted) throw new MillpondError('CLOSED', `nodes of ${this.channel}: the channel is closed here`)
+  }
+}
+
+function within(value: Duration, name: string, least: number, most: number): number {
+  const ms = parseDuration(value, name)
+  if (ms >= least && ms <= most) return ms
+  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not allowed: give ${least} to ${most} ms`)
+}
+
+function defaultId(): string {
+  const host = hostname().replace(/[^\x21-\x7e]/g, '-')
+  return `${host.slice(0, 100)}-${process.pid}`
+}

@@ -1,0 +1,93 @@
+// Takes the documents of settings that concern this node: each revision once, the newest only.
+import type { NodeStore } from '../core/nodes.ts'
+import type { AppliedSettings, NodeCounters, NodeWarning, SettingsHandler } from './contract.ts'
+import { decodeMessage, isNodeWord, reasonOf } from './message.ts'
+
+export interface SettingsParts {
+  readonly store: NodeStore
+  readonly channel: string
+  readonly counters: NodeCounters
+  readonly warn: (warning: NodeWarning) => void
+  /** What was taken, or refused, is news to others. */
+  readonly onApplied: () => void
+}
+
+export class Settings {
+  readonly #store: NodeStore
+  readonly #channel: string
+  readonly #counters: NodeCounters
+  readonly #warn: (warning: NodeWarning) => void
+  readonly #onApplied: () => void
+  readonly #handlers = new Map<string, SettingsHandler>()
+  readonly #applied = new Map<string, AppliedSettings>()
+  readonly #busy = new Set<string>()
+  #revisions: ReadonlyMap<string, string> = new Map()
+
+  constructor({ store, channel, counters, warn, onApplied }: SettingsParts) {
+    this.#store = store
+    this.#channel = channel
+    this.#counters = counters
+    this.#warn = warn
+    this.#onApplied = onApplied
+  }
+
+  on(name: string, handler: SettingsHandler): () => void {
+    this.#handlers.set(name, handler)
+    // What another handler took says nothing about this one.
+    this.#applied.delete(name)
+    return () => {
+      if (this.#handlers.get(name) !== handler) return
+      this.#handlers.delete(name)
+      this.#applied.delete(name)
+    }
+  }
+
+  get applied(): Readonly<Record<string, AppliedSettings>> {
+    return Object.fromEntries(this.#applied)
+  }
+
+  /** Brings every handler to the revision that stands. One that hangs keeps no other from its own, and no request from its answer. */
+  follow(revisions: ReadonlyMap<string, string>): void {
+    this.#revisions = revisions
+    for (const name of this.#handlers.keys()) void this.#bring(name)
+  }
+
+  async #bring(name: string): Promise<void> {
+    const handler = this.#handlers.get(name)
+    const seen = this.#revisions
+    const revision = seen.get(name) ?? ''
+    if (handler === undefined || this.#busy.has(name) || (this.#applied.get(name)?.revision ?? '') === revision) return
+    this.#busy.add(name)
+    try {
+      const applied = await this.#take(name, handler, revision)
+      if (this.#handlers.get(name) !== handler) return
+      if (applied === undefined) this.#applied.delete(name)
+      else this.#applied.set(name, applied)
+      this.#onApplied()
+    } catch {
+      // The store did not answer; the next look at the inbox comes back to it.
+      this.#counters.failures++
+    } finally {
+      this.#busy.delete(name)
+      // Another revision, or another handler, may have come meanwhile.
+      if (this.#revisions !== seen || this.#handlers.get(name) !== handler) void this.#bring(name)
+    }
+  }
+
+  async #take(name: string, handler: SettingsHandler, announced: string): Promise<AppliedSettings | undefined> {
+    const stored = announced === '' ? undefined : await this.#store.getSettings(this.#channel, name)
+    const revision = stored?.revision ?? ''
+    const document = stored === undefined ? undefined : decodeMessage(stored.text)
+    if (stored !== undefined && (document === undefined || !isNodeWord(revision))) {
+      this.#counters.ignored++
+      return { revision: announced, error: 'the document is not JSON that may travel' }
+    }
+    try {
+      await handler(document, revision)
+      return stored === undefined ? undefined : { revision }
+    } catch (cause) {
+      this.#warn({ kind: 'settings', message: `the settings ${name} were refused: the former ones stay`, cause })
+      return { revision, error: reasonOf(cause) }
+    }
+  }
+}
