@@ -1,5 +1,6 @@
 // The contracts between rooms: what a caller guarantees and what an implementer must do.
 import type { Line, Position, Target } from './ledger.ts'
+import type { NodeStore } from './nodes.ts'
 
 /** Why an entry left, as operators read it in counters, events and the audit. */
 export type Reason =
@@ -240,6 +241,8 @@ export interface Tier {
   usage?(): Promise<{ entries?: number; bytes?: number }>
   /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
   readonly ledger?: LedgerStore
+  /** Where the processes that use this tier may meet, where it can hold that (`millpond/nodes`). */
+  readonly nodes?: NodeStore
   /** May be called twice. */
   close(): Promise<void>
 }

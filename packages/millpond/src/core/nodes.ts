@@ -1,5 +1,4 @@
 // The contract between the node channel and the place where the processes of a fleet leave word for one another.
-import type { Scope } from './contracts.ts'
 
 /** The longest text that travels, in UTF-16 units: a state, a request, an answer, a document of settings. */
 export const MAX_NODE_TEXT = 262_144
@@ -75,7 +74,7 @@ export interface NodeStore {
   /** As shown to operators: `redis`, `memory`. */
   readonly name: string
   /** Whom it reaches. */
-  readonly scope: Scope
+  readonly scope: 'process' | 'host' | 'shared'
   /**
    * Says that the node lives, with its state. With `joins` it takes the id from whoever holds it; without, `false` means that another boot holds it,
    * and nothing was stored.

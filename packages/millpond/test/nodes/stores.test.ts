@@ -1,8 +1,19 @@
 // The places where nodes may meet, each against the suite.
-import { describe, it } from 'vitest'
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import type { Tier } from '../../src/core/contracts.ts'
 import type { NodeStore } from '../../src/core/nodes.ts'
 import { memoryNodes } from '../../src/nodes/memory.ts'
 import { describeNodeStore } from '../../src/testing/node-store.ts'
+import { postgres, postgresGrants, postgresSchema } from '../../src/tiers/postgres/index.ts'
+import { redis } from '../../src/tiers/redis/index.ts'
+import { sqlite } from '../../src/tiers/sqlite/index.ts'
+import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis } from '../services/index.ts'
+import { temporaryFolder } from '../tiers/folder.ts'
+
+const closeAll = async (tiers: Tier[]): Promise<void> => {
+  for (const tier of tiers.splice(0)) await tier.close()
+}
 
 let inMemory: NodeStore
 describeNodeStore(
@@ -17,3 +28,68 @@ describeNodeStore(
     close: async () => undefined,
   },
 )
+
+describeWith('redis', 'redis', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  const opened: Tier[] = []
+  let keyPrefix = ''
+  const again = async (): Promise<NodeStore> => {
+    const tier = redis({ url: server.url, keyPrefix, commandTimeout: 5000 })
+    opened.push(tier)
+    return tier.nodes
+  }
+  const open = (): Promise<NodeStore> => {
+    keyPrefix = `nodes-${randomUUID()}:`
+    return again()
+  }
+  describeNodeStore({ describe, it }, { name: 'redis', open, again, close: () => closeAll(opened) })
+})
+
+describe('sqlite', () => {
+  const file = temporaryFolder()
+  const opened: Tier[] = []
+  let path = ''
+  const again = async (): Promise<NodeStore> => {
+    const tier = sqlite({ path })
+    opened.push(tier)
+    return tier.nodes
+  }
+  const open = (): Promise<NodeStore> => {
+    path = file()
+    return again()
+  }
+  describeNodeStore({ describe, it }, { name: 'sqlite', open, again, close: () => closeAll(opened) })
+})
+
+describeWith('postgres', 'postgres', () => {
+  let server: PostgresService
+  let schema = ''
+  const opened: Tier[] = []
+  beforeAll(async () => {
+    server = await startPostgres()
+    await server.query('CREATE ROLE service LOGIN NOSUPERUSER NOINHERIT')
+  })
+  afterAll(() => server.stop())
+  const again =
+    (notify = true) =>
+    async (): Promise<NodeStore> => {
+      const tier = postgres({ url: server.url.replace('postgres@', 'service@'), schema, commandTimeout: 5000, poolSize: 8, notify })
+      opened.push(tier)
+      return tier.nodes
+    }
+  const open = (notify?: boolean) => async (): Promise<NodeStore> => {
+    schema = `nodes_${randomUUID().slice(0, 8)}`
+    await server.query(postgresSchema({ schema }))
+    await server.query(postgresGrants({ schema, role: 'service' }))
+    return again(notify)()
+  }
+  describeNodeStore({ describe, it }, { name: 'postgres', open: open(), again: again(), close: () => closeAll(opened) })
+  describeNodeStore(
+    { describe, it },
+    { name: 'postgres without notifications', open: open(false), again: again(false), close: () => closeAll(opened) },
+  )
+})

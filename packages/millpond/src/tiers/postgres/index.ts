@@ -1,9 +1,11 @@
 // The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import type { NodeStore } from '../../core/nodes.ts'
 import { type Answer, Database, type Row, type Statement, statement } from './database.ts'
 import { Followers } from './followers.ts'
 import { headOf } from './functions.ts'
 import { PostgresLedger } from './ledger.ts'
+import { postgresNodes } from './nodes.ts'
 import { type PostgresTierOptions, resolvePostgres } from './options.ts'
 import { access } from './pool.ts'
 import { above, bytesAt, bytesOf, numberAt, pack, textAt } from './rows.ts'
@@ -17,6 +19,7 @@ export { type PostgresSchemaOptions, postgresGrants, postgresSchema } from './sc
 export interface PostgresTier extends Tier {
   readonly name: 'postgres'
   readonly ledger: LedgerStore
+  readonly nodes: NodeStore
   scan(prefix: string): AsyncIterable<readonly string[]>
   usage(): Promise<{ bytes: number }>
 }
@@ -52,6 +55,7 @@ class SharedTier implements PostgresTier {
   readonly scope = 'shared'
   readonly durable = true
   readonly ledger: PostgresLedger
+  readonly nodes: NodeStore
   readonly #database: Database
   readonly #followers: Followers
   readonly #statements: ReturnType<typeof statementsOf>
@@ -65,6 +69,7 @@ class SharedTier implements PostgresTier {
     this.#statements = statementsOf(`"${schema}"`)
     this.#sweepLock = lockKey(schema, 'sweep')
     this.ledger = new PostgresLedger(database, followers, channel, () => this.#sweepLater(sweepMs))
+    this.nodes = postgresNodes(database, followers, channel)
   }
 
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {

@@ -76,6 +76,22 @@ CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.lease (ns bytea NOT NULL, key bytea NOT
 CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.node (
   epoch text COLLATE "C" NOT NULL, id text NOT NULL, seq bigint NOT NULL, at bigint NOT NULL, PRIMARY KEY (epoch, id)
 );
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel (name text COLLATE "C" PRIMARY KEY, mark text NOT NULL, seq bigint NOT NULL);
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel_node (
+  channel text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, boot text NOT NULL, at bigint NOT NULL, late bigint NOT NULL, forget bigint NOT NULL,
+  state text NOT NULL, PRIMARY KEY (channel, id)
+);
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel_request (
+  channel text COLLATE "C" NOT NULL, seq bigint NOT NULL, id text NOT NULL, asker text NOT NULL, recipients text, body text NOT NULL, ends bigint NOT NULL,
+  PRIMARY KEY (channel, seq)
+);
+CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel_reply (
+  channel text COLLATE "C" NOT NULL, request text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, boot text NOT NULL, body text NOT NULL,
+  ends bigint NOT NULL, PRIMARY KEY (channel, request, id)
+);
+CREATE TABLE IF NOT EXISTS ${s}.channel_setting (
+  channel text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, revision text NOT NULL, body text NOT NULL, PRIMARY KEY (channel, name)
+);
 ${functions(s)}
 INSERT INTO ${s}.meta (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT (one) DO UPDATE SET version = greatest(meta.version, excluded.version);
 COMMIT;
@@ -98,6 +114,7 @@ GRANT USAGE ON SCHEMA ${s} TO ${quoted};
 GRANT SELECT ON ${s}.meta TO ${quoted};
 GRANT SELECT, INSERT ON ${s}.server TO ${quoted};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.target, ${s}.line, ${s}.lease, ${s}.node TO ${quoted};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.channel, ${s}.channel_node, ${s}.channel_request, ${s}.channel_reply, ${s}.channel_setting TO ${quoted};
 GRANT SELECT, INSERT, UPDATE ON ${s}.ledger TO ${quoted};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${s} TO ${quoted};
 `

@@ -1,10 +1,12 @@
 // The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import type { NodeStore } from '../../core/nodes.ts'
 import { type Connection, loadClient } from './connection.ts'
 import { ClusterConnection } from './connection-cluster.ts'
 import { NodeConnection } from './connection-node.ts'
 import { RedisLedger } from './ledger.ts'
 import { Names } from './names.ts'
+import { redisNodes } from './nodes.ts'
 import { type RedisTierOptions, resolveRedis } from './options.ts'
 import { scanNames } from './scan.ts'
 import { SpreadEntries } from './spread.ts'
@@ -16,6 +18,7 @@ export type { RedisHost, RedisTierOptions } from './options.ts'
 export interface RedisTier extends Tier {
   readonly name: 'redis'
   readonly ledger: LedgerStore
+  readonly nodes: NodeStore
   scan(prefix: string): AsyncIterable<readonly string[]>
 }
 
@@ -46,7 +49,7 @@ export function redis(options: RedisTierOptions = {}): RedisTier {
   if (settings.cluster !== undefined) {
     const connection = new ClusterConnection(settings, Client)
     const entries = new SpreadEntries(connection, names)
-    return new SpreadTier(connection, entries, new RedisLedger(connection, names, settings.retain, entries))
+    return new SpreadTier(connection, entries, new RedisLedger(connection, names, settings.retain, entries), redisNodes(connection, names))
   }
   const connection = new NodeConnection(settings, Client)
   return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain))
@@ -57,6 +60,7 @@ class SharedTier implements RedisTier {
   readonly scope = 'shared'
   readonly durable = true
   readonly ledger: RedisLedger
+  readonly nodes: NodeStore
   readonly #connection: Connection
   readonly #names: Names
 
@@ -64,6 +68,7 @@ class SharedTier implements RedisTier {
     this.#connection = connection
     this.#names = names
     this.ledger = ledger
+    this.nodes = redisNodes(connection, names)
   }
 
   /** One step is its own promise: a promise around it would cost two more turns. */
@@ -134,13 +139,15 @@ class SpreadTier implements RedisTier {
   readonly scope = 'shared'
   readonly durable = true
   readonly ledger: RedisLedger
+  readonly nodes: NodeStore
   readonly #connection: Connection
   readonly #entries: SpreadEntries
 
-  constructor(connection: Connection, entries: SpreadEntries, ledger: RedisLedger) {
+  constructor(connection: Connection, entries: SpreadEntries, ledger: RedisLedger, nodes: NodeStore) {
     this.#connection = connection
     this.#entries = entries
     this.ledger = ledger
+    this.nodes = nodes
   }
 
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {

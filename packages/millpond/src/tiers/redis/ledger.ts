@@ -7,7 +7,8 @@ import { MAX_TAIL, type Retain } from '../retain.ts'
 import type { Argument, Connection, Wire } from './connection.ts'
 import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
-import { ADVANCE, COMMIT, JUDGE, LEASE, NODES, PAGE, PULL, RELEASE, REPORT, type Script } from './scripts.ts'
+import { list, run } from './run-script.ts'
+import { ADVANCE, COMMIT, JUDGE, LEASE, NODES, PAGE, PULL, RELEASE, REPORT } from './scripts.ts'
 import type { SpreadEntries } from './spread.ts'
 import { store, tailOf, timeToLive } from './stored.ts'
 
@@ -179,19 +180,4 @@ export class RedisLedger implements LedgerStore {
   #common(wire: Wire): Argument[] {
     return [wire.serverId, randomBytes(9).toString('base64url'), this.#external ? '1' : '0']
   }
-}
-
-/** By its hash; with its text when the server does not know it yet. */
-async function run(wire: Wire, script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-  try {
-    return await wire.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
-  } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-    return wire.call('EVAL', [script.text, keys.length, ...keys, ...args])
-  }
-}
-
-function list(reply: unknown): unknown[] {
-  if (Array.isArray(reply)) return reply
-  throw new Error('the script answered no list')
 }

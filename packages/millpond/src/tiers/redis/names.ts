@@ -39,6 +39,11 @@ export class Names {
     return `${this.#prefix}c:${slot(namespace)}`
   }
 
+  /** A part of a node channel. Nothing else of that slot may be named here: its parts are changed together. */
+  meeting(channel: string, part: string): string {
+    return `${this.#prefix}m:${slot(channel)}:${part}`
+  }
+
   /** A MATCH pattern for entries under the prefix, taken literally. */
   match(prefix: string): string {
     return `${this.entry(prefix).replace(/[\\*?[\]^]/g, '\\$&')}*`

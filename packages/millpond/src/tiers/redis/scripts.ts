@@ -35,7 +35,7 @@ local function targetsIn(fields)
 end
 `
 
-const MILLISECONDS = `
+export const MILLISECONDS = `
 local function milliseconds()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -350,6 +350,6 @@ end
 return out
 `)
 
-function plain(text: string): Script {
+export function plain(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') }
 }

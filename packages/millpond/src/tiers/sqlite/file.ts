@@ -170,6 +170,8 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
     if (storedIdentity(file) !== identity) {
       // A file that was restored or copied tells an older story: without a ledger record, the next question begins a new epoch.
       handle.exec('DELETE FROM ledger; DELETE FROM ledger_target; DELETE FROM ledger_line; DELETE FROM lease; DELETE FROM node')
+      // Nor do those who met there meet here.
+      handle.exec('DELETE FROM channel; DELETE FROM channel_node; DELETE FROM channel_request; DELETE FROM channel_reply')
       handle.prepare('INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)').run('identity', identity)
     }
     handle.exec('COMMIT')

@@ -1,11 +1,13 @@
 // The SQLite tier: an embedded cache file for one host, shared by its processes, with the ledger in the same transactions.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { LedgerStore, Scope, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import type { NodeStore } from '../../core/nodes.ts'
 import { Database } from './database.ts'
 import { loadDriver } from './driver.ts'
 import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
 import { Followers } from './followers.ts'
 import { SqliteLedger } from './ledger.ts'
+import { SqliteNodes } from './nodes.ts'
 import { resolveSqlite, type SqliteOptions, type SqliteSettings } from './options.ts'
 import { numberIn } from './row.ts'
 
@@ -20,6 +22,7 @@ export interface SqliteTier extends Tier {
   /** `libsql`, `node`, or the name of the class handed in. */
   readonly driver: string
   readonly ledger: LedgerStore
+  readonly nodes: NodeStore
   usage(): Promise<{ entries: number; bytes: number }>
   scan(prefix: string): AsyncIterable<readonly string[]>
 }
@@ -50,6 +53,7 @@ class SqliteFileTier implements SqliteTier {
   readonly path: string
   readonly driver: string
   readonly ledger: SqliteLedger
+  readonly nodes: SqliteNodes
   readonly #database: Database
   readonly #followers: Followers
   readonly #bounds: Bounds
@@ -68,6 +72,7 @@ class SqliteFileTier implements SqliteTier {
     this.#warn = settings.warn
     this.#followers = new Followers(database)
     this.ledger = new SqliteLedger(database, this.#followers, () => this.#sweepLater(this.#sweepMs))
+    this.nodes = new SqliteNodes(database, this.scope)
   }
 
   async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
@@ -132,6 +137,7 @@ class SqliteFileTier implements SqliteTier {
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#followers.close()
+    this.nodes.end()
     this.#database.close()
   }
 
