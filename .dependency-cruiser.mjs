@@ -7,6 +7,7 @@ const ROOMS = [
   'invalidate',
   'jobs',
   'memory',
+  'nodes',
   'tiers',
   'wrap',
   'bus',

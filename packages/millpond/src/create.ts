@@ -7,6 +7,7 @@ import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
+import type { NodeStore } from './core/nodes.ts'
 import { checkNames, DEFAULT_POLICY, type Dependencies, type LoadOptions, resolvePolicy } from './core/options.ts'
 import { Cache } from './engine/cache.ts'
 import { Departures } from './engine/departures.ts'
@@ -25,6 +26,7 @@ import { copyLive } from './memory/copy-live.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { isolate } from './memory/isolate.ts'
 import { own } from './memory/own.ts'
+import { processNodes } from './nodes/memory.ts'
 import {
   asUse,
   COMMAND_MS,
@@ -199,10 +201,11 @@ function assemble(
     const known = caches.get(namespace)
     if (known !== undefined) return known.cache
     const space = openSpace(parts, namespace)
-    const cache = new Cache({ space, open, info, close, jobs, jobKind, ready })
+    const cache = new Cache({ space, open, info, close, jobs, jobKind, ready, nodeStore })
     caches.set(namespace, { cache, space })
     return cache
   }
+  const nodeStore = (): NodeStore => holder?.use.nodes ?? processNodes()
   const info = (): CacheInfo => {
     const spaces = [...caches.values()].map(({ space }) => space)
     return describeCache(name, spaces, holder?.use.name ?? 'memory', nearStore)

@@ -3,6 +3,7 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
+import type { NodeStore } from '../core/nodes.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import { ModelEvents } from '../invalidate/model-events.ts'
@@ -65,6 +66,7 @@ export interface CacheParts {
   /** The kind of this cache's jobs: several caches may share a table. */
   readonly jobKind: string
   readonly close: () => Promise<void>
+  readonly nodeStore: () => NodeStore
   readonly ready: () => Promise<Restored>
 }
 
@@ -274,6 +276,11 @@ export class Cache {
   /** Scheduled invalidations of the whole cache: list, cancel. */
   get jobs(): Pick<Jobs, 'list' | 'get' | 'cancel'> {
     return this.#parts.jobs()
+  }
+
+  /** Where the processes of this cache meet (`createNodes` of `millpond/nodes`): in the tier that holds the ledger, else in this process alone. */
+  get nodeStore(): NodeStore {
+    return this.#parts.nodeStore()
   }
 
   /**

@@ -33,7 +33,8 @@ export async function ask(question: Question): Promise<Answers> {
       const leftMs = deadlineMs - (clock.monotonic() - started)
       await look(question, tally, clock.monotonic() - started)
       if (tally.isDone || leftMs <= 0) return tally.answers()
-      if (question.signal.aborted) throw new MillpondError('CLOSED', `nodes of ${channel}: the channel was closed while answers were waited for`)
+      if (question.signal.aborted)
+        throw new MillpondError('CLOSED', `nodes of ${channel}: the channel was closed while answers were waited for`)
       await waiting.turn(Math.min(leftMs, LOOK_AGAIN_MS))
     }
   } finally {

@@ -2,8 +2,8 @@
 export type { NodeBeat, NodeMark, NodeRequest, NodeStore, StoredNode, StoredReply, StoredRequest, StoredSettings } from '../core/nodes.ts'
 export { MAX_NODE_TEXT } from '../core/nodes.ts'
 export type {
-  Answers,
   AnswerStatus,
+  Answers,
   AppliedSettings,
   AskOptions,
   NodeAnswer,

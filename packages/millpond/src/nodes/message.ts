@@ -19,7 +19,10 @@ export function encodeMessage(what: string, value: unknown): string {
   }
   if (text === undefined) throw new MillpondError('VALUE_UNSUPPORTED', `${what} cannot be written as JSON: it is a ${typeof value}`)
   if (text.length > MAX_NODE_TEXT)
-    throw new MillpondError('VALUE_TOO_LARGE', `${what} has ${text.length} characters of JSON: at most ${MAX_NODE_TEXT} travel; send less at once`)
+    throw new MillpondError(
+      'VALUE_TOO_LARGE',
+      `${what} has ${text.length} characters of JSON: at most ${MAX_NODE_TEXT} travel; send less at once`,
+    )
   return text
 }
 

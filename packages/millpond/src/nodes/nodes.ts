@@ -84,7 +84,10 @@ export class Nodes {
     checkNames(options, OPTION_NAMES, 'option of createNodes')
     const { store, channel = 'millpond', id = defaultId(), every = '1s', forgetAfter = '10m', clock = systemClock() } = options
     if (typeof store !== 'object' || store === null || typeof store.beat !== 'function')
-      throw new MillpondError('OPTION_INVALID', `store: ${show(store)} is not a node store: give cache.nodeStore, a tier's nodes, or memoryNodes()`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `store: ${show(store)} is not a node store: give cache.nodeStore, a tier's nodes, or memoryNodes()`,
+      )
     this.store = store
     this.channel = checkName(channel, 'channel')
     this.#id = checkNodeWord(id, 'id')
@@ -217,7 +220,10 @@ export class Nodes {
       if (!(await this.#publish(!this.#hasJoined))) {
         const taken = this.#id
         this.#id = `${taken.slice(0, 100)}~${this.boot.slice(0, 6)}`
-        this.#warn({ kind: 'id-taken', message: `another process is the node ${taken}: this one goes on as ${this.#id}; give each its own id` })
+        this.#warn({
+          kind: 'id-taken',
+          message: `another process is the node ${taken}: this one goes on as ${this.#id}; give each its own id`,
+        })
         await this.#publish(true)
       }
       this.#hasJoined = true
@@ -306,7 +312,8 @@ export class Nodes {
     if (this.#isReachable === isReachable || this.#closing.signal.aborted) return
     this.#isReachable = isReachable
     if (isReachable) this.#warn({ kind: 'reachable', message: `the channel ${this.channel} is reached again` })
-    else this.#warn({ kind: 'unreachable', message: `the channel ${this.channel} is not reached: others will see this node as late`, cause })
+    else
+      this.#warn({ kind: 'unreachable', message: `the channel ${this.channel} is not reached: others will see this node as late`, cause })
   }
 
   #warn(warning: NodeWarning): void {

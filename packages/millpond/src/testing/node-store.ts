@@ -92,7 +92,10 @@ const nodeStoreCases: readonly Case<NodeStoreSubject>[] = [
     await store.beat('c', beat('a', 'b1', { forgetMs: 80 }), true)
     await store.beat('c', beat('b', 'b2'), true)
     await until('it is forgotten', async () => (await other.list('c')).length === 1)
-    assert.deepEqual((await other.post('c', request('r'), MINUTE))?.map(({ id }) => id), ['b'])
+    assert.deepEqual(
+      (await other.post('c', request('r'), MINUTE))?.map(({ id }) => id),
+      ['b'],
+    )
     assert.equal(await other.beat('c', beat('a', 'another'), false), true)
   }),
   nodeCase('inbox', 'a request reaches everybody once, in order, and not those who came after it', async ({ store, other }) => {

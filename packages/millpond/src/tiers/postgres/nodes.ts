@@ -40,7 +40,16 @@ export function postgresNodes(database: Database, followers: Followers, notify: 
     },
     async post(channel, { id, from, to, text }, ttlMs) {
       const recipients = to === undefined ? null : JSON.stringify(to)
-      const [answer] = await run('post', sql.post, [channel, randomUUID(), id, from, recipients, text, Math.ceil(ttlMs), ...wake(channel, '')])
+      const [answer] = await run('post', sql.post, [
+        channel,
+        randomUUID(),
+        id,
+        from,
+        recipients,
+        text,
+        Math.ceil(ttlMs),
+        ...wake(channel, ''),
+      ])
       return answer?.[0] === null || answer === undefined ? undefined : marksIn(textAt(answer, 0))
     },
     async reply(channel, request, { id, boot, text }, keepMs) {
@@ -48,7 +57,9 @@ export function postgresNodes(database: Database, followers: Followers, notify: 
     },
     async replies(channel, request) {
       const rows = await run('replies', sql.replies, [channel, request])
-      const replies = rows.filter((row) => row[0] !== null).map((row) => ({ id: textAt(row, 0), boot: textAt(row, 1), text: textAt(row, 2) }))
+      const replies = rows
+        .filter((row) => row[0] !== null)
+        .map((row) => ({ id: textAt(row, 0), boot: textAt(row, 1), text: textAt(row, 2) }))
       const present = marksIn(
         textAt(
           rows.find((row) => row[0] === null),
@@ -84,9 +95,7 @@ function statementsOf(s: string) {
       ON CONFLICT (channel, id) DO UPDATE SET boot = excluded.boot, at = excluded.at, late = excluded.late, forget = excluded.forget, state = excluded.state
       WHERE $7::boolean OR held.boot = excluded.boot OR held.at + held.forget <= ${NOW} RETURNING id`),
     leave: statement(`DELETE FROM ${s}.channel_node WHERE channel = $1 AND id = $2 AND boot = $3`),
-    list: statement(
-      `SELECT id, boot, greatest(0, ${NOW} - at), late, forget, state FROM ${s}.channel_node WHERE ${present} ORDER BY id`,
-    ),
+    list: statement(`SELECT id, boot, greatest(0, ${NOW} - at), late, forget, state FROM ${s}.channel_node WHERE ${present} ORDER BY id`),
     inbox: statement(`WITH known AS (
         SELECT coalesce(max(mark), '') AS mark, coalesce(max(seq), 0) AS seq FROM ${s}.channel WHERE name = $1
       ), place AS (

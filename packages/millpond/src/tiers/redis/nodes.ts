@@ -28,11 +28,13 @@ export function redisNodes(connection: Connection, names: Names): NodeStore {
       await step('leave', LEAVE, channel, [id, boot])
     },
     async list(channel) {
-      const nodes = inGroups(list(await step('nodes', LIST, channel, [])), 6).map(([id = '', boot = '', age, late, forget, state = '']) => ({
-        ...markOf(id, boot, age, late),
-        forgetMs: Number(forget),
-        state,
-      }))
+      const nodes = inGroups(list(await step('nodes', LIST, channel, [])), 6).map(
+        ([id = '', boot = '', age, late, forget, state = '']) => ({
+          ...markOf(id, boot, age, late),
+          forgetMs: Number(forget),
+          state,
+        }),
+      )
       return nodes.sort(byId)
     },
     async inbox(channel, cursor) {
@@ -62,7 +64,14 @@ export function redisNodes(connection: Connection, names: Names): NodeStore {
       return { replies: replies.sort(byId), present: marksOf(present) }
     },
     async putSettings(channel, name, settings, ifRevision) {
-      const args = [name, ifRevision === undefined ? 0 : 1, ifRevision ?? '', settings?.revision ?? '', settings?.text ?? '', wakes(channel, '')]
+      const args = [
+        name,
+        ifRevision === undefined ? 0 : 1,
+        ifRevision ?? '',
+        settings?.revision ?? '',
+        settings?.text ?? '',
+        wakes(channel, ''),
+      ]
       return (await step('settings', PUT_SETTINGS, channel, args)) === 1
     },
     async getSettings(channel, name) {

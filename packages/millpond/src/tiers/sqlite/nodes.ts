@@ -67,7 +67,9 @@ export class SqliteNodes implements NodeStore {
       const { mark, seq } = isRow(known) ? { mark: textIn(known, 'mark'), seq: numberIn(known, 'seq') } : { mark: '', seq: 0 }
       const after = cursor === undefined ? seq : afterOf(cursor, mark, seq)
       const rows = file
-        .sql('SELECT seq, id, asker, recipients, body, ends FROM channel_request WHERE channel = ? AND seq > ? AND ends > ? ORDER BY seq LIMIT ?')
+        .sql(
+          'SELECT seq, id, asker, recipients, body, ends FROM channel_request WHERE channel = ? AND seq > ? AND ends > ? ORDER BY seq LIMIT ?',
+        )
         .all(channel, after, now, PAGE)
       const settings = file.sql('SELECT name, revision FROM channel_setting WHERE channel = ?').all(channel)
       const last = rows.length < PAGE ? seq : numberIn(rows.at(-1), 'seq')
