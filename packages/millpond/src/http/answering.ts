@@ -1,0 +1,84 @@
+// What one client is sent: a stored answer, one that is just arriving, or the news that there is none.
+import { addStatus, type Delivery, deliver } from './deliver.ts'
+import type { Asked, Reply } from './exchange.ts'
+import type { Outcome } from './fetching.ts'
+import { ageMs } from './rules/answer.ts'
+import { type Forwarded, type ForwardReason, forwardStatus, hitStatus } from './rules/cache-status.ts'
+import { endToEnd } from './rules/fields.ts'
+import { ASKS } from './rules/request.ts'
+import { isNotModified, notModifiedFields } from './rules/validation.ts'
+import type { Settings } from './settings.ts'
+import type { HttpStore, StoredAnswer } from './store.ts'
+
+/** A client whose request has to go to the origin. */
+export interface Client {
+  readonly asked: Asked
+  readonly primary: string
+  readonly reply: Reply
+  readonly reason: ForwardReason
+}
+
+type Arrived = Outcome & { readonly kind: 'arrived' }
+type Kept = Outcome & { readonly kind: 'confirmed' | 'stale' }
+
+export class Answering {
+  readonly #store: HttpStore
+  readonly #settings: Settings
+
+  constructor(store: HttpStore, settings: Settings) {
+    this.#store = store
+    this.#settings = settings
+  }
+
+  /** From the store. `false`: its body is not there any more, and nothing was sent. */
+  hit(asked: Asked, primary: string, reply: Reply, answer: StoredAnswer, now: number): true | Promise<boolean> {
+    const { name, cacheStatus } = this.#settings
+    const ttl = Math.floor((answer.lifetimeMs - ageMs(answer, now)) / 1000)
+    return deliver(asked, answer, reply, this.#delivery(primary, now, cacheStatus ? hitStatus(name, ttl) : undefined))
+  }
+
+  /** After the origin was asked about it. */
+  kept({ asked, primary, reply, reason }: Client, { kind, answer }: Kept, isCollapsed: boolean): true | Promise<boolean> {
+    const told: Forwarded =
+      kind === 'confirmed' ? { reason, status: 304, isStored: true, isCollapsed } : { reason, isCollapsed, detail: 'stale-if-error' }
+    const status = this.#settings.cacheStatus ? forwardStatus(this.#settings.name, told) : undefined
+    return deliver(asked, answer, reply, this.#delivery(primary, this.#settings.now(), status))
+  }
+
+  arrived(
+    { asked, reply, reason }: Client,
+    { status, reason: phrase, fields, arrival, meta, refusal }: Arrived,
+    isCollapsed: boolean,
+  ): void {
+    const detail = meta === undefined && refusal !== 'bypass' ? refusal : undefined
+    const head = this.#told(endToEnd(fields), { reason, status, isStored: meta !== undefined, isCollapsed, detail })
+    // The client's condition was not put to the origin, so it is judged here.
+    if (meta !== undefined && asked.facts.has(ASKS.condition) && isNotModified(asked.facts, meta)) {
+      reply.send(304, 'Not Modified', notModifiedFields(head), undefined, 'latin1')
+      return
+    }
+    reply.start(status, phrase, head)
+    arrival.join(reply)
+  }
+
+  failed({ reply, reason }: Client, error: unknown): void {
+    const isTimeout = error instanceof Error && 'isTimeout' in error
+    if (isTimeout) this.refuse(reply, 504, 'Gateway Timeout', { reason, detail: 'origin-timeout' })
+    else this.refuse(reply, 502, 'Bad Gateway', { reason, detail: 'origin-failed' })
+  }
+
+  refuse(reply: Reply, status: number, phrase: string, told: Forwarded): void {
+    const text = `${phrase}\n`
+    const head = ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]
+    reply.send(status, phrase, this.#told(head, told), text, 'latin1')
+  }
+
+  #told(fields: string[], forward: Forwarded): string[] {
+    if (this.#settings.cacheStatus) addStatus(fields, forwardStatus(this.#settings.name, forward))
+    return fields
+  }
+
+  #delivery(primary: string, now: number, status: string | undefined): Delivery {
+    return { store: this.#store, primary, now, status }
+  }
+}

@@ -1,0 +1,34 @@
+// What the HTTP store asks of a cache: the part of the public face that it uses. Any `Cache` of `createCache` is one.
+
+export interface HttpReceipt {
+  readonly id: string
+  readonly mode: 'delete' | 'expire'
+  readonly removed: number
+  readonly isExact: boolean
+  readonly isApplied: boolean
+  readonly ms: number
+}
+
+export interface LoadControl {
+  addTags(...tags: string[]): void
+  setTtl(ms: number): void
+}
+
+export interface Backing {
+  peek<T>(key: string): T | undefined
+  get<T>(key: string): Promise<T | undefined>
+  getEntry<T>(key: string): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: T } | { readonly kind: 'miss' }>
+  getOrSet<T>(key: string, load: (control: LoadControl) => Promise<T>, options: LoadTimes): Promise<T>
+  set(key: string, value: unknown, options: { readonly ttl: number; readonly tags: readonly string[] }): Promise<void>
+  touch(key: string, ttl: number): Promise<boolean>
+  deleteMany(keys: readonly string[]): Promise<unknown>
+  invalidateTags(tags: readonly string[], options?: { readonly mode?: 'delete' | 'expire' }): Promise<HttpReceipt>
+  invalidatePattern(pattern: string, options?: { readonly mode?: 'delete' | 'expire' }): Promise<HttpReceipt>
+  clear(): Promise<HttpReceipt>
+}
+
+export interface LoadTimes {
+  readonly ttl: number
+  readonly staleFor: number
+  readonly timeout: { readonly hard: number }
+}

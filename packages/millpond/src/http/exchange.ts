@@ -1,0 +1,63 @@
+// The two sides of the handler: who asks, and who is asked. Adapters implement them; the rules and the journey know nothing else of a server.
+import type { RawFields } from './rules/fields.ts'
+import type { RequestFacts } from './rules/request.ts'
+
+/** A request as it arrived. */
+export interface Asked {
+  readonly facts: RequestFacts
+  /** Absolute, with a normalised host. */
+  readonly url: string
+  /** The content, where it had to be read to know the key (QUERY). */
+  readonly body?: Uint8Array
+}
+
+/** Where the answer goes. Calls after the client has left do nothing. */
+export interface Reply {
+  readonly isOpen: boolean
+  /** The head is out: nothing else can be sent in its place. */
+  readonly isStarted: boolean
+  /** A 1xx answer (RFC 9110 15.2). */
+  inform(status: number, fields: RawFields): void
+  /** A whole answer at once. */
+  send(status: number, reason: string, fields: string[], body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void
+  start(status: number, reason: string, fields: string[]): void
+  /** `false`: the client reads slowly; `onDrain` tells when it is ready again. */
+  write(chunk: Uint8Array): boolean
+  end(trailers?: RawFields): void
+  /** The rest will not come: the connection is closed, so that nobody takes the part for the whole. */
+  cut(): void
+  onDrain(listener: () => void): void
+  /** The client has left before the end. */
+  onClose(listener: () => void): void
+}
+
+/** What is sent to the origin. */
+export interface Question {
+  readonly asked: Asked
+  /** End-to-end fields, conditions of the cache's own included. */
+  readonly fields: string[]
+}
+
+/** What comes from the origin, in this order: any number of `inform`, `start`, any number of `write`, `end`; or `fail` at any time. */
+export interface Sink {
+  inform(status: number, fields: RawFields): void
+  start(status: number, reason: string, fields: RawFields): void
+  /** `false`: no more until `resume` of the call. */
+  write(chunk: Buffer): boolean
+  end(trailers?: RawFields): void
+  fail(error: unknown): void
+}
+
+/** A question under way. */
+export interface Call {
+  abort(): void
+  /** The sink takes more again. */
+  resume(): void
+}
+
+/** The origin. */
+export interface Upstream {
+  ask(question: Question, sink: Sink): Call
+  /** It may be asked when nobody waits, and again when an answer turns out to be useless. An application inside one request cannot. */
+  readonly isRepeatable: boolean
+}

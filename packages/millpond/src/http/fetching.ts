@@ -1,0 +1,216 @@
+// One question to the origin, and what becomes of its answer: confirmed, replaced, served stale instead, stored, or passed on.
+import { Arrival } from './arrival.ts'
+import type { Asked, Call, Sink, Upstream } from './exchange.ts'
+import { type AnswerMeta, answerOf } from './rules/answer.ts'
+import { fieldLines, firstLine, type RawFields } from './rules/fields.ts'
+import { isServerError, mayServeOnError } from './rules/reuse.ts'
+import { refusalOf } from './rules/storable.ts'
+import { confirms, updatedFields } from './rules/validation.ts'
+import type { Settings } from './settings.ts'
+import type { HttpStore, StoredAnswer } from './store.ts'
+
+/** What a question came to. */
+export type Outcome =
+  /** A new answer, whose body may still be arriving. */
+  | {
+      readonly kind: 'arrived'
+      readonly status: number
+      readonly reason: string
+      readonly fields: RawFields
+      readonly arrival: Arrival
+      /** Kept when it is whole; absent where it may not be stored. */
+      readonly meta: AnswerMeta | undefined
+      readonly refusal: string | undefined
+    }
+  /** The stored answer is still good. */
+  | { readonly kind: 'confirmed'; readonly answer: StoredAnswer }
+  /** The origin failed, and the stored answer may be used all the same. */
+  | { readonly kind: 'stale'; readonly answer: StoredAnswer }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+export interface FetchOptions {
+  readonly asked: Asked
+  /** End-to-end fields of the question, the cache's own conditions left out. */
+  readonly fields: readonly string[]
+  readonly conditions: readonly string[]
+  readonly upstream: Upstream
+  readonly settings: Settings
+  /** The answer that the conditions are about. */
+  readonly base: StoredAnswer | undefined
+  readonly onInform: (status: number, fields: RawFields) => void
+  /** Called once, with the head at the latest. A promise: who reads the body has joined when it resolves; it never rejects. */
+  readonly onOutcome: (outcome: Outcome) => Promise<void> | undefined
+  readonly mayStore: boolean
+  /** Where only some answers are for this key: whether this one is. */
+  readonly isStoredAs: ((fields: RawFields) => boolean) | undefined
+}
+
+/** A sink, and a promise of what may be stored. */
+export class Fetching implements Sink {
+  readonly #options: FetchOptions
+  readonly #store: HttpStore
+  readonly #primary: string
+  readonly #id: string
+  readonly #requestAt: number
+  #base: StoredAnswer | undefined
+  #call: Call | undefined
+  #arrival: Arrival | undefined
+  #meta: AnswerMeta | undefined
+  #declared: number | undefined
+  #isOver = false
+  #resolve: (answer: StoredAnswer | undefined | Promise<StoredAnswer | undefined>) => void = () => {}
+  readonly stored: Promise<StoredAnswer | undefined>
+
+  constructor(store: HttpStore, primary: string, id: string, options: FetchOptions) {
+    this.#options = options
+    this.#store = store
+    this.#primary = primary
+    this.#id = id
+    this.#base = options.base
+    this.#requestAt = options.settings.now()
+    this.stored = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    this.#ask(options.conditions)
+  }
+
+  #ask(conditions: readonly string[]): void {
+    const { asked, fields, upstream } = this.#options
+    try {
+      this.#call = upstream.ask({ asked, fields: [...fields, ...conditions] }, this)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  inform(status: number, fields: RawFields): void {
+    if (!this.#isOver) this.#options.onInform(status, fields)
+  }
+
+  start(status: number, reason: string, fields: RawFields): void {
+    const { settings, upstream, onOutcome } = this.#options
+    if (this.#isOver || this.#arrival !== undefined) return
+    const base = this.#base
+    const responseAt = settings.now()
+    if (base !== undefined && status === 304) {
+      if (confirms(fields, base) || !upstream.isRepeatable) this.#confirm(base, fields, responseAt)
+      else {
+        // RFC 9111 4.3.4: a 304 about something else updates nothing, so the question is put again without conditions.
+        this.#base = undefined
+        this.#call?.abort()
+        this.#ask([])
+      }
+      return
+    }
+    // RFC 5861 4.
+    if (base !== undefined && isServerError(status) && mayServeOnError(base, responseAt, status, settings)) {
+      this.#finish(undefined)
+      this.#call?.abort()
+      onOutcome({ kind: 'stale', answer: base })
+      return
+    }
+    this.#arrive(status, reason, fields, responseAt)
+  }
+
+  #arrive(status: number, reason: string, fields: RawFields, responseAt: number): void {
+    const { asked, settings, mayStore, isStoredAs, onOutcome } = this.#options
+    this.#declared = declaredLength(fields)
+    const tooLong = this.#declared !== undefined && this.#declared > settings.maxBodyBytes
+    const isAmbiguous = this.#declared === INVALID_LENGTH
+    const refusal = !mayStore
+      ? 'bypass'
+      : isAmbiguous
+        ? 'length'
+        : tooLong
+          ? 'too-large'
+          : (refusalOf(asked.facts, status, fields, responseAt, settings) ?? (isStoredAs?.(fields) === false ? 'method' : undefined))
+    this.#meta = refusal === undefined ? answerOf({ status, reason, fields, requestAt: this.#requestAt, responseAt }, settings) : undefined
+    const arrival = new Arrival({
+      keepBytes: refusal === undefined ? settings.maxBodyBytes : 0,
+      onDrain: () => this.#call?.resume(),
+      onDeserted: () => this.#desert(),
+    })
+    this.#arrival = arrival
+    const readersCome = onOutcome({ kind: 'arrived', status, reason, fields, arrival, meta: this.#meta, refusal })
+    // Something else may be sent in its place (a 304), so that nobody reads it.
+    if (readersCome === undefined) arrival.release()
+    else void readersCome.then(() => arrival.release())
+  }
+
+  #confirm(base: StoredAnswer, fields: RawFields, responseAt: number): void {
+    const { settings, onOutcome } = this.#options
+    const updated = updatedFields(base.fields, fields, responseAt)
+    const meta = answerOf({ status: base.status, reason: base.reason, fields: updated, requestAt: this.#requestAt, responseAt }, settings)
+    const { text, encoding, bodyId, pieces, length } = base
+    const answer: StoredAnswer = { ...meta, id: this.#id, text, encoding, bodyId, pieces, length }
+    const refusal = refusalOf(this.#options.asked.facts, base.status, updated, responseAt, settings)
+    const kept = refusal === undefined ? this.#store.keepPieces(this.#primary, answer).then(() => answer) : undefined
+    onOutcome({ kind: 'confirmed', answer })
+    this.#finish(kept)
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#isOver || this.#arrival === undefined ? true : this.#arrival.write(chunk)
+  }
+
+  end(trailers?: RawFields): void {
+    const arrival = this.#arrival
+    if (this.#isOver || arrival === undefined) return
+    if (this.#declared !== undefined && !this.#isBodiless() && arrival.bytes !== this.#declared) {
+      this.fail(new Error('the content is not as long as Content-Length says'))
+      return
+    }
+    arrival.end(trailers)
+    const meta = this.#meta
+    if (meta === undefined || !arrival.isWhole) this.#finish(undefined)
+    else this.#finish(this.#store.keepBody(this.#primary, this.#id, withLength(meta, arrival.bytes), arrival.chunks, arrival.bytes))
+  }
+
+  #isBodiless(): boolean {
+    return this.#options.asked.facts.method === 'HEAD' || this.#meta?.status === 204
+  }
+
+  fail(error: unknown): void {
+    if (this.#isOver) return
+    const { settings, onOutcome } = this.#options
+    if (this.#arrival !== undefined) this.#arrival.fail()
+    else if (this.#base !== undefined && mayServeOnError(this.#base, settings.now(), undefined, settings))
+      onOutcome({ kind: 'stale', answer: this.#base })
+    else onOutcome({ kind: 'failed', error })
+    this.#finish(undefined)
+  }
+
+  /** Nobody waits any more: what will be stored is finished below a bound, the rest is cut off. */
+  #desert(): void {
+    if (this.#isOver) return
+    const { settings } = this.#options
+    const arrival = this.#arrival
+    const isShort = (this.#declared ?? arrival?.bytes ?? 0) <= settings.finishBytes
+    if (this.#meta !== undefined && isShort) return
+    this.#call?.abort()
+    arrival?.fail()
+    this.#finish(undefined)
+  }
+
+  #finish(kept: Promise<StoredAnswer> | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#resolve(kept)
+  }
+}
+
+const INVALID_LENGTH = -1
+
+/** `INVALID_LENGTH` for what is no length, or several that differ (RFC 9112 6.3). */
+function declaredLength(fields: RawFields): number | undefined {
+  const lines = fieldLines(fields, 'content-length')
+  if (lines.length === 0) return undefined
+  const first = lines[0] as string
+  return lines.every((line) => line === first) && /^\d{1,15}$/.test(first) ? Number(first) : INVALID_LENGTH
+}
+
+/** What is sent from the store always says how long it is. */
+function withLength(meta: AnswerMeta, length: number): AnswerMeta {
+  if (meta.status === 204 || firstLine(meta.fields, 'content-length') !== undefined) return meta
+  return { ...meta, fields: [...meta.fields, 'Content-Length', String(length)] }
+}

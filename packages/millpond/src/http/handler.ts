@@ -1,0 +1,135 @@
+// The journey of a request: a stored answer, or a question to the origin.
+import { Answering } from './answering.ts'
+import type { Backing, HttpReceipt } from './contract.ts'
+import { canAnswer } from './deliver.ts'
+import type { Asked, Reply, Upstream } from './exchange.ts'
+import { queryKey } from './key.ts'
+import { type Purge, purge } from './purge.ts'
+import { QueryRules } from './query-rules.ts'
+import { Questions, type Trip } from './questions.ts'
+import { ageMs } from './rules/answer.ts'
+import { ASKS, isSafe } from './rules/request.ts'
+import { decide } from './rules/reuse.ts'
+import { type HttpCacheOptions, resolveSettings, type Settings } from './settings.ts'
+import { type Found, HttpStore, type StoredAnswer } from './store.ts'
+
+/** A client, and the origin behind it. */
+interface Visit {
+  readonly asked: Asked
+  readonly primary: string
+  readonly reply: Reply
+  readonly upstream: Upstream
+}
+
+/** About the origin's own state, or no request for an answer at all: the origin decides. */
+const BYPASS = ASKS.precondition | ASKS.upgrade | ASKS.body
+
+export class HttpHandler {
+  readonly settings: Settings
+  readonly #store: HttpStore
+  readonly #answering: Answering
+  readonly #questions: Questions
+  readonly #queries = new QueryRules()
+  readonly #onError: (error: unknown) => void
+
+  constructor(cache: Backing, options: HttpCacheOptions, onError: (error: unknown) => void) {
+    this.settings = resolveSettings(options)
+    this.#store = new HttpStore(cache, this.settings)
+    this.#answering = new Answering(this.#store, this.settings)
+    this.#questions = new Questions(this.#store, this.settings, this.#answering, this.#queries, onError)
+    this.#onError = onError
+  }
+
+  /** Answers a GET or HEAD from memory, at once, or returns `false` and has done nothing. Everything else: `serve`. */
+  hit(asked: Asked, reply: Reply): boolean {
+    const { facts } = asked
+    if (facts.has(BYPASS)) return false
+    const primary = this.#queries.reduce(asked.url)
+    const answer = this.#store.peek(primary, facts)
+    if (answer?.text === undefined) return false
+    const now = this.settings.now()
+    if (decide(facts, answer, now, this.settings) !== 'serve') return false
+    this.#answering.hit(asked, primary, reply, answer, now)
+    return true
+  }
+
+  /** Answers a request for which `hit` had nothing. Never rejects: what fails becomes an answer. */
+  async serve(asked: Asked, reply: Reply, upstream: Upstream): Promise<void> {
+    const url = this.#queries.reduce(asked.url)
+    const primary = asked.body === undefined ? url : queryKey(url, asked.facts, asked.body)
+    const visit = { asked, primary, reply, upstream }
+    try {
+      await this.#serve(visit)
+    } catch (error) {
+      this.#onError(error)
+      // The store failed: the origin still answers.
+      if (reply.isStarted) reply.cut()
+      else this.#questions.pass(tripOf(visit, 'bypass'))
+    }
+  }
+
+  /** Forgets answers; resolves when no reader is given them any more. */
+  async purge(what: Purge): Promise<HttpReceipt> {
+    const receipt = await purge(this.#store, this.#queries, what)
+    this.#questions.outdate()
+    return receipt
+  }
+
+  async #serve(visit: Visit): Promise<void> {
+    const { facts } = visit.asked
+    const { method } = facts
+    const isRead = method === 'GET' || method === 'HEAD' || method === 'QUERY'
+    if (!isRead && !isSafe(method)) this.#questions.write(tripOf(visit, 'method'))
+    else if (!isRead) this.#questions.pass(tripOf(visit, 'method'))
+    // RFC 9110 9.3.1: the content of a GET means nothing, so an origin that heeds it must not be believed for others.
+    else if (facts.has(method === 'QUERY' ? BYPASS & ~ASKS.body : BYPASS)) this.#questions.pass(tripOf(visit, 'bypass'))
+    else await this.#use(await this.#store.find(visit.primary, facts), visit)
+  }
+
+  async #use(found: Found, visit: Visit): Promise<void> {
+    const { asked, primary, reply } = visit
+    const { facts } = asked
+    const now = this.settings.now()
+    const answer = found.answer ?? (found.part !== undefined && canAnswer(asked, found.part) ? found.part : undefined)
+    const isOnlyCached = this.settings.honourClient && facts.directives.onlyIfCached
+    if (answer !== undefined) {
+      const decision = found.isExpired ? 'validate' : decide(facts, answer, now, this.settings)
+      if (decision === 'serve' && (await this.#answering.hit(asked, primary, reply, answer, now))) return
+      if (decision === 'serve-and-validate' && (await this.#serveAndValidate(visit, answer, now))) return
+      if (decision === 'validate' && !isOnlyCached) {
+        this.#validate(visit, answer, now)
+        return
+      }
+    }
+    // RFC 9111 5.2.1.7.
+    if (isOnlyCached) this.#answering.refuse(reply, 504, 'Gateway Timeout', { reason: 'miss', detail: 'only-if-cached' })
+    else this.#ask(tripOf(visit, found.part !== undefined ? 'partial' : found.hasVariants ? 'vary-miss' : 'uri-miss'))
+  }
+
+  #validate(visit: Visit, answer: StoredAnswer, now: number): void {
+    const isFresh = answer.lifetimeMs > ageMs(answer, now) && !answer.noCache
+    const base = answer.part === undefined ? answer : undefined
+    this.#ask({ ...visit, base, reason: isFresh && visit.asked.facts.has(ASKS.directives) ? 'request' : 'stale' })
+  }
+
+  #ask(trip: Trip): void {
+    if (trip.asked.facts.method === 'HEAD') this.#questions.head(trip)
+    else this.#questions.ask(trip)
+  }
+
+  /** RFC 5861 3: the stored answer now, the question behind; where it cannot be put behind, one asker puts it and waits. */
+  async #serveAndValidate(visit: Visit, answer: StoredAnswer, now: number): Promise<boolean> {
+    const { asked, primary, reply, upstream } = visit
+    const isAsked = this.#questions.isAsked(primary)
+    const trip: Trip = { ...visit, base: answer, reason: 'stale' }
+    if (!isAsked && !upstream.isRepeatable) {
+      this.#ask(trip)
+      return true
+    }
+    if (!(await this.#answering.hit(asked, primary, reply, answer, now))) return false
+    if (!isAsked && asked.facts.method === 'GET') this.#questions.askBehind(trip)
+    return true
+  }
+}
+
+const tripOf = (visit: Visit, reason: Trip['reason']): Trip => ({ ...visit, base: undefined, reason })

@@ -1,0 +1,27 @@
+// `millpond/http`: a shared HTTP cache that obeys the RFCs, for node:http and whatever speaks its language.
+import type { Backing } from './contract.ts'
+import { HttpCache } from './node/http-cache.ts'
+import type { HttpCacheOptions } from './settings.ts'
+
+export type { Backing, HttpReceipt } from './contract.ts'
+export type { Asked, Call, Question, Reply, Sink, Upstream } from './exchange.ts'
+export type { HttpCache, Listener, Middleware } from './node/http-cache.ts'
+export type { Purge } from './purge.ts'
+export type { RawFields } from './rules/fields.ts'
+export type { RequestFacts } from './rules/request.ts'
+export type { HttpCacheOptions, Settings } from './settings.ts'
+
+/**
+ * An HTTP cache over a cache of `createCache`, which it should have to itself, or a namespace of it.
+ * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` for options; `OPTION_INVALID` where the package structured-headers is missing.
+ * @example
+ * const http = createHttpCache(createCache({ tiers: [memory({ maxBytes: '256mb', maxEntries: 100_000 })] }))
+ * createServer(http.listener(app)).listen(8080)
+ */
+export function createHttpCache(
+  cache: Backing,
+  options: HttpCacheOptions & { readonly onError?: (error: unknown) => void } = {},
+): HttpCache {
+  const { onError = () => {}, ...rest } = options
+  return new HttpCache(cache, rest, onError)
+}

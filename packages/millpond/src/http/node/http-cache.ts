@@ -1,0 +1,94 @@
+// An HTTP cache for node:http: in front of a listener, as a middleware, or before an upstream of the caller's own.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import type { Backing, HttpReceipt } from '../contract.ts'
+import type { Asked, Upstream } from '../exchange.ts'
+import { HttpHandler } from '../handler.ts'
+import { urlOfRequest } from '../key.ts'
+import type { Purge } from '../purge.ts'
+import { ASKS, RequestFacts } from '../rules/request.ts'
+import type { HttpCacheOptions, Settings } from '../settings.ts'
+import { applicationUpstream } from './application.ts'
+import { readBody } from './body.ts'
+import { NodeReply } from './reply.ts'
+
+/** An upstream that has taken over the response brings the reply that still reaches the client. */
+type NodeUpstream = Upstream & { readonly reply?: NodeReply }
+
+export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
+export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void
+
+/** The content of a QUERY that becomes part of its key, in bytes; longer ones are passed on. */
+const MAX_QUERY_BYTES = 64 * 1024
+
+export class HttpCache {
+  readonly #handler: HttpHandler
+
+  /** Made by `createHttpCache`. */
+  constructor(cache: Backing, options: HttpCacheOptions, onError: (error: unknown) => void) {
+    this.#handler = new HttpHandler(cache, options, onError)
+  }
+
+  /** The options as they are in force. */
+  get settings(): Settings {
+    return this.#handler.settings
+  }
+
+  /** The listener with the cache before it: `createServer(http.listener(app))`. */
+  listener(application: Listener): (request: IncomingMessage, response: ServerResponse) => void {
+    return (request, response) =>
+      this.#handle(request, response, () => applicationUpstream(request, response, () => application(request, response)))
+  }
+
+  /** For frameworks that call middlewares with `(request, response, next)`. */
+  middleware(): Middleware {
+    return (request, response, next) => this.#handle(request, response, () => applicationUpstream(request, response, () => next()))
+  }
+
+  /** One request before an origin that the caller asks by himself. */
+  handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => Upstream): void {
+    this.#handle(request, response, upstreamOf)
+  }
+
+  /**
+   * Forgets answers by tag, URL, prefix, host, group, or all of them; resolves once no reader is given them any more.
+   * @throws MillpondError `OPTION_INVALID` for what names nothing.
+   */
+  async purge(what: Purge): Promise<HttpReceipt> {
+    return this.#handler.purge(what)
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => NodeUpstream): void {
+    const method = request.method ?? 'GET'
+    const facts = new RequestFacts(method, request.rawHeaders)
+    const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
+    const url = urlOfRequest(scheme, facts, request.url ?? '')
+    const reply = new NodeReply(response)
+    // RFC 9112 3.2, 6.3: what can be read in two ways is refused, and never stored.
+    if (url === undefined || facts.has(ASKS.ambiguous)) refuse(request, reply)
+    else if (method === 'QUERY') void this.#query(request, { facts, url }, reply, upstreamOf())
+    else if ((method !== 'GET' && method !== 'HEAD') || !this.#handler.hit({ facts, url }, reply)) {
+      const upstream = upstreamOf()
+      void this.#handler.serve({ facts, url }, upstream.reply ?? reply, upstream)
+    }
+  }
+
+  async #query(request: IncomingMessage, asked: Asked, given: NodeReply, upstream: NodeUpstream): Promise<void> {
+    const reply = upstream.reply ?? given
+    const body = await readBody(request, MAX_QUERY_BYTES)
+    if (body === undefined) refuse(request, reply)
+    else await this.#handler.serve({ ...asked, body }, reply, upstream)
+  }
+}
+
+function refuse(request: IncomingMessage, reply: NodeReply): void {
+  const text = 'Bad Request\n'
+  reply.send(
+    400,
+    'Bad Request',
+    ['Content-Type', 'text/plain', 'Content-Length', String(text.length), 'Connection', 'close'],
+    text,
+    'latin1',
+  )
+  request.resume()
+}

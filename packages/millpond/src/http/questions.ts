@@ -1,0 +1,253 @@
+// Questions to the origin: put once for all who may share the answer, or by each for itself.
+import type { Answering, Client } from './answering.ts'
+import type { Asked, Upstream } from './exchange.ts'
+import { Fetching, type Outcome } from './fetching.ts'
+import { Marks } from './marks.ts'
+import type { QueryRules } from './query-rules.ts'
+import { endToEnd, firstLine } from './rules/fields.ts'
+import { invalidationOf, sameOrigin } from './rules/invalidation.ts'
+import { ASKS } from './rules/request.ts'
+import { mayServeOnError } from './rules/reuse.ts'
+import type { Refusal } from './rules/storable.ts'
+import { conditionsFor, isCondition } from './rules/validation.ts'
+import { secondaryKey } from './rules/vary.ts'
+import type { Settings } from './settings.ts'
+import { type HttpStore, newId, type StoredAnswer } from './store.ts'
+
+/** How long a key is known not to be storable, so that its askers do not wait for each other. */
+const UNSTORABLE_MS = 10_000
+/** How long a key is known to be public, so that askers with credentials may wait for another's answer. */
+const PUBLIC_MS = 600_000
+
+/** What the answer says of its URL, whoever asks: the other reasons lie in one request. */
+const OF_THE_URL: ReadonlySet<string> = new Set<Refusal | 'too-large'>([
+  'no-store',
+  'private',
+  'set-cookie',
+  'vary',
+  'not-cacheable',
+  'no-use',
+  'too-large',
+])
+
+/** A question under way that others may wait for. */
+interface Flight {
+  readonly waiters: ((outcome: Outcome) => void)[]
+  /** Once it is known: whoever comes now reads along. */
+  outcome: Outcome | undefined
+  readonly leader: Asked
+}
+
+/** A request that goes to the origin. */
+export interface Trip extends Client {
+  readonly upstream: Upstream
+  /** A stored answer that is to be validated. */
+  readonly base: StoredAnswer | undefined
+}
+
+type OnOutcome = (outcome: Outcome) => Promise<void> | undefined
+
+export class Questions {
+  readonly #store: HttpStore
+  readonly #settings: Settings
+  readonly #answering: Answering
+  readonly #queries: QueryRules
+  readonly #flights = new Map<string, Flight>()
+  readonly #unstorable: Marks
+  readonly #public: Marks
+  readonly #onError: (error: unknown) => void
+
+  constructor(store: HttpStore, settings: Settings, answering: Answering, queries: QueryRules, onError: (error: unknown) => void) {
+    this.#store = store
+    this.#settings = settings
+    this.#answering = answering
+    this.#queries = queries
+    this.#unstorable = new Marks(UNSTORABLE_MS, settings.now)
+    this.#public = new Marks(PUBLIC_MS, settings.now)
+    this.#onError = onError
+  }
+
+  /** Somebody asks about this key already. */
+  isAsked(primary: string): boolean {
+    return this.#flights.has(primary)
+  }
+
+  /** Who asks from now on does not join a question that was put before. */
+  outdate(): void {
+    this.#flights.clear()
+  }
+
+  /** Asks for a GET or QUERY, once for all who may share the answer. */
+  ask(trip: Trip): void {
+    const { primary, base } = trip
+    const flight = this.#flights.get(primary)
+    if (this.#unstorable.has(primary) && base === undefined) this.pass(trip)
+    else if (!this.#mayShare(trip)) this.#fly(trip, (outcome) => this.#answer(trip, outcome, false), false)
+    else if (flight === undefined) this.#fly(trip, (outcome) => this.#answer(trip, outcome, false), true)
+    else if (flight.outcome !== undefined) this.#join(trip, flight, flight.outcome)
+    else flight.waiters.push((outcome) => this.#join(trip, flight, outcome))
+  }
+
+  /** Validates a stored answer that the client has been sent already. */
+  askBehind(trip: Trip): void {
+    this.#fly(trip, () => undefined, true)
+  }
+
+  /** To the origin and back, without the store. */
+  pass(trip: Trip): void {
+    this.#question({ ...trip, base: undefined }, '', (outcome) => this.#answer(trip, outcome, false), false)
+  }
+
+  /** RFC 9111 4.3.5: a HEAD is passed on, and freshens or outdates what is stored. */
+  head(trip: Trip): void {
+    const { base, primary, asked } = trip
+    const onOutcome: OnOutcome = (outcome) => {
+      if (outcome.kind !== 'arrived' || base === undefined || outcome.status !== 200) return this.#answer(trip, outcome, false)
+      const freshened = this.#store.freshen(primary, asked.facts, base, outcome.fields, this.#settings).catch(this.#onError)
+      return freshened.then(() => void this.#answer(trip, outcome, false))
+    }
+    this.#question({ ...trip, base: undefined }, '', onOutcome, false)
+  }
+
+  /** An unsafe method is written through; what it makes obsolete is forgotten before its answer leaves (RFC 9111 4.4). */
+  write(trip: Trip): void {
+    const { asked, primary, upstream, reply } = trip
+    const id = newId()
+    const onOutcome: OnOutcome = async (outcome) => {
+      await this.#forget(asked, outcome).catch(this.#onError)
+      // Loaded from here on, so that it does not fall to its own invalidation.
+      if (outcome.kind === 'arrived' && outcome.meta !== undefined)
+        this.#store.load(primary, asked.facts, () => fetching.stored, id).catch(this.#onError)
+      this.#answer(trip, outcome, false)
+    }
+    const fetching = new Fetching(this.#store, primary, id, {
+      asked,
+      fields: endToEnd(asked.facts.fields),
+      conditions: [],
+      upstream,
+      settings: this.#settings,
+      base: undefined,
+      mayStore: asked.facts.method === 'POST',
+      // RFC 9110 9.3.3: the answer to a POST may serve later GETs of what Content-Location names, when that is the URL itself.
+      isStoredAs: (fields) => sameOrigin(firstLine(fields, 'content-location'), asked.url) === asked.url,
+      onInform: (status, fields) => reply.inform(status, fields),
+      onOutcome,
+    })
+  }
+
+  async #forget({ facts, url }: Asked, outcome: Outcome): Promise<void> {
+    const invalidation = outcome.kind === 'arrived' ? invalidationOf(facts.method, url, outcome.status, outcome.fields) : undefined
+    if (invalidation === undefined) return
+    const { groups } = invalidation
+    const urls = invalidation.urls.map((obsolete) => this.#queries.reduce(obsolete))
+    await this.#store.invalidate(urls, url, groups)
+    for (const obsolete of urls) this.#flights.delete(obsolete)
+    if (groups.length > 0) this.outdate()
+  }
+
+  /** Whether others may wait for this request's answer, and this request for another's. */
+  #mayShare({ asked: { facts }, primary, base }: Trip): boolean {
+    if (facts.has(ASKS.range) || facts.directives.noStore) return false
+    // Where it is not known that the answer is for everybody, nobody's credentials wait for it.
+    return !facts.has(ASKS.credentials) || base !== undefined || this.#public.has(primary)
+  }
+
+  /** A waiter gets the leader's answer only if it may be stored and its own request selects it. */
+  #join(trip: Trip, flight: Flight, outcome: Outcome): void {
+    if (outcome.kind === 'failed') {
+      this.#answer(trip, outcome, true)
+      return
+    }
+    const kept = outcome.kind === 'arrived' ? outcome.meta : outcome.answer
+    if (kept === undefined) this.pass(trip)
+    else if (sameSelection(trip.asked, flight.leader, kept.vary) && (outcome.kind !== 'arrived' || outcome.arrival.isJoinable))
+      this.#answer(trip, outcome, true)
+    else this.#fly(trip, (own) => this.#answer(trip, own, false), false)
+  }
+
+  #fly(trip: Trip, onOutcome: OnOutcome, isShared: boolean): void {
+    const { primary, asked } = trip
+    const flight: Flight = { waiters: [], outcome: undefined, leader: asked }
+    if (isShared) this.#flights.set(primary, flight)
+    const land = (): void => {
+      if (this.#flights.get(primary) === flight) this.#flights.delete(primary)
+    }
+    const settle: OnOutcome = (outcome) => {
+      this.#learn(trip, outcome)
+      if (outcome.kind === 'arrived' && outcome.meta === undefined) land()
+      flight.outcome = outcome
+      const readersCome = onOutcome(outcome)
+      for (const waiter of flight.waiters.splice(0)) waiter(outcome)
+      return readersCome
+    }
+    let isAsked = false
+    const produce = (id: string): Promise<StoredAnswer | undefined> => {
+      isAsked = true
+      return this.#question(trip, id, settle, true).stored
+    }
+    this.#store
+      .load(primary, asked.facts, produce)
+      .catch((error: unknown) => {
+        this.#onError(error)
+        // The store could not even begin: the origin is asked without it.
+        if (!isAsked) this.#question(trip, '', settle, false)
+      })
+      .finally(land)
+  }
+
+  #learn({ asked, primary }: Trip, outcome: Outcome): void {
+    if (outcome.kind !== 'arrived') return
+    if (outcome.meta !== undefined) {
+      this.#queries.learn(asked.url, outcome.status, outcome.fields)
+      this.#unstorable.delete(primary)
+      this.#public.add(primary)
+    } else if (OF_THE_URL.has(outcome.refusal ?? '')) this.#unstorable.add(primary)
+  }
+
+  #question(trip: Trip, id: string, onOutcome: OnOutcome, mayStore: boolean): Fetching {
+    const { asked, base, upstream, reply, primary } = trip
+    const { facts } = asked
+    // What is to be stored is asked for as a whole; a range is stored as the part that it is.
+    const isWhole = mayStore && !facts.has(ASKS.range)
+    return new Fetching(this.#store, primary, id, {
+      asked,
+      fields: endToEnd(facts.fields, isWhole || base !== undefined ? isCondition : undefined),
+      conditions: base === undefined ? [] : conditionsFor(base),
+      upstream,
+      settings: this.#settings,
+      base,
+      mayStore,
+      isStoredAs: undefined,
+      onInform: (status, fields) => reply.inform(status, fields),
+      onOutcome,
+    })
+  }
+
+  /** Sends an outcome to one client. */
+  #answer(trip: Trip, outcome: Outcome, isCollapsed: boolean): undefined {
+    const { base } = trip
+    if (outcome.kind === 'arrived') this.#answering.arrived(trip, outcome, isCollapsed)
+    else if (outcome.kind !== 'failed') this.#keep(trip, outcome, isCollapsed)
+    else if (isCollapsed && base !== undefined && mayServeOnError(base, this.#settings.now(), undefined, this.#settings))
+      this.#keep(trip, { kind: 'stale', answer: base }, isCollapsed)
+    else {
+      this.#onError(outcome.error)
+      this.#answering.failed(trip, outcome.error)
+    }
+  }
+
+  #keep(trip: Trip, outcome: Outcome & { readonly kind: 'confirmed' | 'stale' }, isCollapsed: boolean): void {
+    const sent = this.#answering.kept(trip, outcome, isCollapsed)
+    if (sent === true) return
+    sent.then(
+      (isSent) => {
+        if (!isSent) this.#fly({ ...trip, base: undefined }, (own) => this.#answer(trip, own, false), false)
+      },
+      (error: unknown) => this.#answer(trip, { kind: 'failed', error }, false),
+    )
+  }
+}
+
+function sameSelection(a: Asked, b: Asked, names: readonly string[]): boolean {
+  return names.length === 0 || secondaryKey(a.facts, names) === secondaryKey(b.facts, names)
+}

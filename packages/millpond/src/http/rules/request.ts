@@ -1,0 +1,99 @@
+// A request as the rules see it: one walk over its fields marks what decides, the rest is read when somebody asks.
+import { parseRequestDirectives, type RequestDirectives } from './cache-control.ts'
+import { fieldValue, type RawFields } from './fields.ts'
+
+/** Fields that change how a request is answered, as bits. */
+export const ASKS = Object.freeze({
+  directives: 1,
+  condition: 2,
+  range: 4,
+  credentials: 8,
+  body: 16,
+  upgrade: 32,
+  /** If-Match, If-Unmodified-Since: about the origin's state, so the origin answers. */
+  precondition: 64,
+  /** Two Hosts, or lengths that contradict each other. */
+  ambiguous: 128,
+})
+
+export class RequestFacts {
+  readonly method: string
+  readonly fields: RawFields
+  /** `ASKS`, added up. */
+  readonly asks: number
+  readonly host: string | undefined
+  #directives: RequestDirectives | undefined
+
+  constructor(method: string, fields: RawFields) {
+    this.method = method
+    this.fields = fields
+    let asks = 0
+    let host: string | undefined
+    let framing = 0
+    for (let at = 0; at + 1 < fields.length; at += 2) {
+      const mark = markOf(fields[at] as string)
+      if (mark === HOST) {
+        if (host !== undefined) asks |= ASKS.ambiguous
+        host = fields[at + 1] as string
+      } else if (mark === ASKS.body) {
+        framing++
+        // Many clients say that there is none.
+        if (fields[at + 1] !== '0') asks |= mark
+      } else asks |= mark
+    }
+    // RFC 9112 6.1: two lengths, or a length beside a transfer coding, is how requests are smuggled.
+    if (framing > 1) asks |= ASKS.ambiguous
+    this.asks = asks
+    this.host = host
+  }
+
+  /** `name` in lower case. */
+  get(name: string): string | undefined {
+    return fieldValue(this.fields, name)
+  }
+
+  has(bits: number): boolean {
+    return (this.asks & bits) !== 0
+  }
+
+  /** RFC 9111 5.4: `Pragma: no-cache` counts only where there is no Cache-Control. */
+  get directives(): RequestDirectives {
+    if (this.#directives === undefined) {
+      const given = this.get('cache-control')
+      const isPragma = given === undefined && /(?:^|,)\s*no-cache\s*(?:,|$)/i.test(this.get('pragma') ?? '')
+      this.#directives = parseRequestDirectives(isPragma ? 'no-cache' : given)
+    }
+    return this.#directives
+  }
+}
+
+const HOST = -1
+const MARKS: ReadonlyMap<string, number> = new Map([
+  ['host', HOST],
+  ['range', ASKS.range],
+  ['pragma', ASKS.directives],
+  ['cookie', ASKS.credentials],
+  ['upgrade', ASKS.upgrade],
+  ['if-match', ASKS.precondition],
+  ['cache-control', ASKS.directives],
+  ['authorization', ASKS.credentials],
+  ['if-none-match', ASKS.condition],
+  ['content-length', ASKS.body],
+  ['if-modified-since', ASKS.condition],
+  ['transfer-encoding', ASKS.body],
+  ['if-unmodified-since', ASKS.precondition],
+])
+/** Most names are told apart by their length alone. */
+const LENGTHS: ReadonlySet<number> = new Set([...MARKS.keys()].map((name) => name.length))
+
+function markOf(name: string): number {
+  return LENGTHS.has(name.length) ? (MARKS.get(name.toLowerCase()) ?? 0) : 0
+}
+
+/** RFC 9110 9.2.1: what these ask for changes nothing at the origin. */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'REPORT', 'SEARCH'])
+
+/** RFC 9111 4: unsafe requests are written through, and invalidate. An unknown method is unsafe. */
+export function isSafe(method: string): boolean {
+  return SAFE.has(method)
+}

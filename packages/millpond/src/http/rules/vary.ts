@@ -1,0 +1,48 @@
+// The secondary key (RFC 9111 4.1): which request fields selected an answer, and what they said, normalised where the meaning stays the same.
+import { fieldValue, listMembers, type RawFields } from './fields.ts'
+import type { RequestFacts } from './request.ts'
+
+/** The most fields that an answer may vary by: beyond that it is not stored, since hardly any request would match. */
+export const MAX_VARY = 32
+
+/** Lower-case names, sorted, each once. */
+export function varyNames(fields: RawFields): readonly string[] {
+  const value = fieldValue(fields, 'vary')
+  return value === undefined ? NO_NAMES : [...new Set(listMembers(value).map((name) => name.toLowerCase()))].sort()
+}
+
+const NO_NAMES: readonly string[] = Object.freeze([])
+
+/** The secondary key of a request: the same for two requests exactly when their fields match (RFC 9111 4.1). */
+export function secondaryKey(request: RequestFacts, names: readonly string[]): string {
+  if (names.length === 0) return ''
+  return JSON.stringify(names.map((name) => normalise(name, request.get(name))))
+}
+
+/** RFC 9111 4.1: white space, combined lines; and values with the same meaning where a field's definition says so. */
+function normalise(name: string, value: string | undefined): string | null {
+  if (value === undefined) return null
+  // RFC 9110 12.5: ranges and their weights; names of languages and codings have no case, and equal weights no order.
+  if (name === 'accept-language' || name === 'accept-encoding' || name === 'accept-charset') return weighted(value).map(written).join(',')
+  return listMembers(value).join(',')
+}
+
+export interface Weighted {
+  readonly name: string
+  /** Thousandths. */
+  readonly weight: number
+}
+
+const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i
+
+/** Members by falling weight, then by name. */
+export function weighted(value: string): Weighted[] {
+  const members = listMembers(value).map((member) => {
+    const [name = '', ...parameters] = member.toLowerCase().split(';')
+    const given = parameters.map((parameter) => WEIGHT.exec(parameter.trim())?.[1]).find((found) => found !== undefined)
+    return { name: name.trim(), weight: given === undefined ? 1000 : Math.round(Number(given) * 1000) }
+  })
+  return members.sort((a, b) => b.weight - a.weight || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+}
+
+const written = ({ name, weight }: Weighted): string => (weight === 1000 ? name : `${name};${weight}`)

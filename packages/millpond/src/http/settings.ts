@@ -1,0 +1,113 @@
+// The settings of an HTTP cache, resolved once.
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { cacheName } from './rules/cache-status.ts'
+import { needStructuredFields } from './rules/structured.ts'
+
+export interface HttpCacheOptions {
+  /** In `Cache-Status` (RFC 9211). Default `Millpond`. */
+  readonly name?: string
+  /** `false`: a private cache, for one user. Default `true`. */
+  readonly shared?: boolean
+  /** Freshness of answers that say nothing about it. Default 0: they are not stored. */
+  readonly defaultTtl?: Duration
+  /** Share of the time since `Last-Modified` that an answer without explicit freshness is fresh for, 0 to 1 (RFC 9111 4.2.2). Default 0.1. */
+  readonly heuristic?: number
+  /** Targeted fields, the first one that is there decides (RFC 9213). Default `['cdn-cache-control']`. */
+  readonly targets?: readonly string[]
+  /** How long answers are kept past their freshness, to be validated or used when the origin fails. Default `'1d'`. */
+  readonly keepStale?: Duration
+  /** How long past its freshness an answer that says nothing about it is used while the origin cannot be reached. Default `'1h'`. */
+  readonly staleIfUnreachable?: Duration
+  /** Whether answers with `Set-Cookie` may be stored. Default `false`. */
+  readonly storeSetCookie?: boolean
+  /** Request fields that make an answer personal unless it says that it is public. `Authorization` always does. Default `['cookie']`. */
+  readonly credentials?: readonly string[]
+  /** Whether the client's `Cache-Control` counts. Default `true`. */
+  readonly honourClient?: boolean
+  /** The longest body that is stored, in bytes. Default 16 MB. */
+  readonly maxBodyBytes?: number
+  /** What the client that asked has left is still fetched for the store up to this many bytes. Default 1 MB. */
+  readonly finishBytes?: number
+  /** `false`: no `Cache-Status` is sent. Default `true`. */
+  readonly cacheStatus?: boolean
+  /** For tests. */
+  readonly now?: () => number
+}
+
+export interface Settings {
+  readonly name: string
+  readonly isShared: boolean
+  readonly defaultTtlMs: number
+  readonly heuristic: number
+  readonly targets: readonly string[]
+  readonly keepStaleMs: number
+  readonly staleIfUnreachableMs: number
+  readonly storeSetCookie: boolean
+  readonly credentials: readonly string[]
+  readonly honourClient: boolean
+  readonly maxBodyBytes: number
+  readonly finishBytes: number
+  readonly inlineBytes: number
+  readonly cacheStatus: boolean
+  readonly now: () => number
+}
+
+const NAMES = new Set<string>([
+  'name',
+  'shared',
+  'defaultTtl',
+  'heuristic',
+  'targets',
+  'keepStale',
+  'staleIfUnreachable',
+  'storeSetCookie',
+  'credentials',
+  'honourClient',
+  'maxBodyBytes',
+  'finishBytes',
+  'cacheStatus',
+  'now',
+])
+const MB = 1024 * 1024
+/** Strings are sent without a copy, bytes in pieces with one. */
+const INLINE_BYTES = 64 * 1024
+
+/** @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID`, naming the option; `OPTION_INVALID` where structured-headers is missing. */
+export function resolveSettings(options: HttpCacheOptions): Settings {
+  for (const name of Object.keys(options)) {
+    if (!NAMES.has(name)) throw new MillpondError('OPTION_INVALID', `unknown option ${show(name)}: there are ${[...NAMES].join(', ')}`)
+  }
+  needStructuredFields()
+  const { defaultTtl = 0, keepStale = '1d', staleIfUnreachable = '1h', heuristic = 0.1 } = options
+  if (typeof heuristic !== 'number' || !(heuristic >= 0 && heuristic <= 1))
+    throw new MillpondError('OPTION_INVALID', `heuristic: ${show(heuristic)} is not a share: give a number from 0 to 1`)
+  return {
+    name: cacheName(options.name ?? 'Millpond'),
+    isShared: options.shared ?? true,
+    defaultTtlMs: parseDuration(defaultTtl, 'defaultTtl'),
+    heuristic,
+    targets: lowerCase(options.targets ?? ['cdn-cache-control'], 'targets'),
+    keepStaleMs: parseDuration(keepStale, 'keepStale'),
+    staleIfUnreachableMs: parseDuration(staleIfUnreachable, 'staleIfUnreachable'),
+    storeSetCookie: options.storeSetCookie ?? false,
+    credentials: lowerCase(options.credentials ?? ['cookie'], 'credentials'),
+    honourClient: options.honourClient ?? true,
+    maxBodyBytes: bytes(options.maxBodyBytes ?? 16 * MB, 'maxBodyBytes'),
+    finishBytes: bytes(options.finishBytes ?? MB, 'finishBytes'),
+    inlineBytes: INLINE_BYTES,
+    cacheStatus: options.cacheStatus ?? true,
+    now: options.now ?? Date.now,
+  }
+}
+
+function lowerCase(names: readonly string[], option: string): readonly string[] {
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
+    throw new MillpondError('OPTION_INVALID', `${option}: ${show(names)} is not a list of field names`)
+  return names.map((name: string) => name.toLowerCase())
+}
+
+function bytes(value: number, option: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new MillpondError('OPTION_INVALID', `${option}: ${show(value)} is not allowed: give a whole number of bytes`)
+}

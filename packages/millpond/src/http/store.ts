@@ -1,0 +1,263 @@
+// Answers over a cache. Three kinds of entries for a URL: the index (which variants there are), the answers, and the pieces of long bodies.
+//
+// An answer is loaded, not set: its fetch runs inside the load, under a key of its own. So an invalidation that arrives while the origin is still
+// answering outdates the answer like any other load, in every process (G1), although its tags are known only from its header. The index merely
+// points: a pointer to an answer that is void, evicted or expired is a miss.
+import { randomBytes } from 'node:crypto'
+import type { Backing, HttpReceipt, LoadControl } from './contract.ts'
+import { type AnswerMeta, ageMs, answerOf } from './rules/answer.ts'
+import { fieldValue, firstLine, type RawFields } from './rules/fields.ts'
+import { groupsOf } from './rules/invalidation.ts'
+import type { RequestFacts } from './rules/request.ts'
+import { confirms, updatedFields } from './rules/validation.ts'
+import { secondaryKey } from './rules/vary.ts'
+import type { Settings } from './settings.ts'
+import { groupTag, hostTag, prefixPattern, surrogateTags, urlTag } from './tags.ts'
+import { textOf } from './text.ts'
+
+/** An answer as it is kept. */
+export interface StoredAnswer extends AnswerMeta {
+  /** Names this answer; a freshened one gets another. */
+  readonly id: string
+  /** A short text; else `undefined`, and the body is `pieces` entries named after `bodyId`. */
+  readonly text: string | undefined
+  /** How `text` becomes bytes. */
+  readonly encoding: 'latin1' | 'utf8'
+  readonly bodyId: string
+  readonly pieces: number
+  /** Bytes of the body. */
+  readonly length: number
+}
+
+/** The answers of one URL that one set of `Vary` names selects, newest first. */
+interface Selection {
+  readonly names: readonly string[]
+  readonly keys: readonly string[]
+  readonly ids: readonly string[]
+}
+
+interface Index {
+  readonly selections: readonly Selection[]
+}
+
+/** What a look for a stored answer found. */
+export interface Found {
+  readonly answer: StoredAnswer | undefined
+  /** A part of the representation (206), where no whole answer is stored. */
+  readonly part: StoredAnswer | undefined
+  /** Invalidated softly: it must be validated, whatever its own freshness says. */
+  readonly isExpired: boolean
+  /** Other variants of the URL are stored. */
+  readonly hasVariants: boolean
+}
+
+export interface StoreSettings {
+  /** How long an answer is kept past its freshness, for validation and for errors. */
+  readonly keepStaleMs: number
+  /** Bodies up to this many bytes lie beside their head, where they are text. */
+  readonly inlineBytes: number
+  readonly now: () => number
+}
+
+/** Variants of a URL that are remembered; the oldest are forgotten. */
+const MAX_VARIANTS = 128
+const MAX_SELECTIONS = 4
+const PIECE_BYTES = 256 * 1024
+/** What the cache keeps at least, so that a stale answer can be validated. */
+const LEAST_TTL_MS = 1
+const PART = '\u0001part'
+const NOTHING: Found = { answer: undefined, part: undefined, isExpired: false, hasVariants: false }
+
+export class HttpStore {
+  readonly pieceBytes = PIECE_BYTES
+  readonly #cache: Backing
+  readonly #settings: StoreSettings
+  /** Changes of one URL's index happen one after the other. */
+  readonly #indexing = new Map<string, Promise<void>>()
+
+  constructor(cache: Backing, settings: StoreSettings) {
+    this.#cache = cache
+    this.#settings = settings
+  }
+
+  /** Memory only, at once: the answer that the request selects, while the cache calls it fresh. */
+  peek(primary: string, request: RequestFacts): StoredAnswer | undefined {
+    const index = this.#cache.peek<Index>(primary)
+    const id = index === undefined ? undefined : select(index, request)
+    return id === undefined ? undefined : this.#cache.peek<StoredAnswer>(answerKey(primary, id))
+  }
+
+  async find(primary: string, request: RequestFacts): Promise<Found> {
+    const index = await this.#cache.get<Index>(primary)
+    if (index === undefined) return NOTHING
+    const hasVariants = index.selections.some(({ ids }) => ids.length > 0)
+    const whole = await this.#read(primary, select(index, request))
+    if (whole !== undefined) return { answer: whole.answer, part: undefined, isExpired: whole.isExpired, hasVariants }
+    const part = await this.#read(primary, select(index, request, PART))
+    return { answer: undefined, part: part?.isExpired === false ? part.answer : undefined, isExpired: false, hasVariants }
+  }
+
+  async #read(primary: string, id: string | undefined): Promise<{ answer: StoredAnswer; isExpired: boolean } | undefined> {
+    if (id === undefined) return undefined
+    const entry = await this.#cache.getEntry<StoredAnswer>(answerKey(primary, id))
+    if (entry.kind === 'miss') return undefined
+    const answer = entry.value
+    // Stale for the cache while HTTP calls it fresh: somebody invalidated it softly.
+    return { answer, isExpired: entry.kind === 'stale' && answer.lifetimeMs - ageMs(answer, this.#settings.now()) > 0 }
+  }
+
+  /**
+   * Runs `produce` as a load, and stores what it makes. Resolves with what was stored, or `undefined` where nothing was.
+   * `produce` gets the answer's id, and says what is to be kept.
+   */
+  async load(
+    primary: string,
+    request: RequestFacts,
+    produce: (id: string) => Promise<StoredAnswer | undefined>,
+    id: string = newId(),
+  ): Promise<StoredAnswer | undefined> {
+    const run = async (control: LoadControl): Promise<StoredAnswer | undefined> => {
+      const answer = await produce(id)
+      if (answer === undefined) return undefined
+      control.setTtl(Math.max(LEAST_TTL_MS, answer.lifetimeMs - ageMs(answer, this.#settings.now())))
+      control.addTags(...tagsOf(primary, answer))
+      return answer
+    }
+    const { keepStaleMs } = this.#settings
+    const options = { ttl: LEAST_TTL_MS, staleFor: keepStaleMs, timeout: { hard: Number.POSITIVE_INFINITY } }
+    const answer = await this.#cache.getOrSet(answerKey(primary, id), run, options)
+    if (answer !== undefined) await this.#point(primary, request, answer)
+    return answer
+  }
+
+  /** The body as it is kept: beside the head, or in pieces, which are written here. */
+  async keepBody(primary: string, id: string, meta: AnswerMeta, chunks: readonly Buffer[], length: number): Promise<StoredAnswer> {
+    const head = { ...meta, id, bodyId: id, length }
+    if (length <= this.#settings.inlineBytes) {
+      const encoding = textOf(chunks)
+      if (encoding !== undefined)
+        return { ...head, text: chunks.length === 0 ? '' : joined(chunks).toString(encoding), encoding, pieces: 0 }
+    }
+    const pieces = cut(chunks)
+    const options = { ttl: this.#pieceTtl(meta), tags: tagsOf(primary, meta) }
+    await Promise.all(pieces.map((piece, at) => this.#cache.set(pieceKey(primary, id, at), piece, options)))
+    return { ...head, text: undefined, encoding: 'latin1', pieces: pieces.length }
+  }
+
+  /**
+   * What a HEAD said of a stored answer (RFC 9111 4.3.5): the same representation is freshened, another one makes the stored one obsolete.
+   */
+  async freshen(primary: string, request: RequestFacts, base: StoredAnswer, fields: RawFields, settings: Settings): Promise<void> {
+    const length = firstLine(fields, 'content-length')
+    const isSame = confirms(fields, base) && (length === undefined || Number(length) === base.length)
+    if (!isSame) return this.forget(primary, base)
+    const now = settings.now()
+    await this.load(primary, request, async (id) => {
+      const update = updatedFields(base.fields, fields, now)
+      const meta = answerOf({ status: base.status, reason: base.reason, fields: update, requestAt: now, responseAt: now }, settings)
+      const { text, encoding, bodyId, pieces } = base
+      const answer: StoredAnswer = { ...meta, id, text, encoding, bodyId, pieces, length: base.length }
+      await this.keepPieces(primary, answer)
+      return answer
+    })
+  }
+
+  /** A freshened answer keeps its body: the pieces live as long as the new head. */
+  async keepPieces(primary: string, answer: StoredAnswer): Promise<void> {
+    const ttl = this.#pieceTtl(answer)
+    for (let at = 0; at < answer.pieces; at++) await this.#cache.touch(pieceKey(primary, answer.bodyId, at), ttl)
+  }
+
+  /** One piece of a long body, at once where memory has it. */
+  piece(primary: string, answer: StoredAnswer, at: number): Buffer | undefined | Promise<Buffer | undefined> {
+    const key = pieceKey(primary, answer.bodyId, at)
+    return this.#cache.peek<Buffer>(key) ?? this.#cache.get<Buffer>(key)
+  }
+
+  /** The answer cannot be used any more, since its body is not there. */
+  async forget(primary: string, answer: StoredAnswer): Promise<void> {
+    await this.#cache.deleteMany([answerKey(primary, answer.id)])
+  }
+
+  /** Absolute URLs and cache groups of one origin (RFC 9111 4.4, RFC 9875). */
+  invalidate(primaries: readonly string[], host: string, groups: readonly string[]): Promise<HttpReceipt> {
+    return this.#cache.invalidateTags([...primaries.map(urlTag), ...groups.map((group) => groupTag(host, group))])
+  }
+
+  purgeTags(tags: readonly string[], mode: 'delete' | 'expire'): Promise<HttpReceipt> {
+    return this.#cache.invalidateTags(tags, { mode })
+  }
+
+  purgePrefix(prefix: string, mode: 'delete' | 'expire'): Promise<HttpReceipt> {
+    return this.#cache.invalidatePattern(prefixPattern(prefix), { mode })
+  }
+
+  purgeAll(): Promise<HttpReceipt> {
+    return this.#cache.clear()
+  }
+
+  #pieceTtl(meta: AnswerMeta): number {
+    return Math.max(LEAST_TTL_MS, meta.lifetimeMs - ageMs(meta, this.#settings.now())) + this.#settings.keepStaleMs
+  }
+
+  /** Puts the answer first in the index of its URL. */
+  #point(primary: string, request: RequestFacts, answer: StoredAnswer): Promise<void> {
+    const before = this.#indexing.get(primary) ?? Promise.resolve()
+    const next = before.then(() => this.#repoint(primary, request, answer))
+    this.#indexing.set(primary, next)
+    const done = (): void => {
+      if (this.#indexing.get(primary) === next) this.#indexing.delete(primary)
+    }
+    return next.finally(done)
+  }
+
+  async #repoint(primary: string, request: RequestFacts, answer: StoredAnswer): Promise<void> {
+    const index = await this.#cache.get<Index>(primary)
+    const suffix = answer.part === undefined ? '' : PART
+    const names = answer.vary
+    const key = secondaryKey(request, names) + suffix
+    const same = index?.selections.find((selection) => selection.names.join() === names.join())
+    const others = index?.selections.filter((selection) => selection !== same) ?? []
+    const kept = same === undefined ? [] : same.keys.map((known, at) => [known, same.ids[at]] as const).filter(([known]) => known !== key)
+    const pairs = [[key, answer.id] as const, ...kept].slice(0, MAX_VARIANTS)
+    const selection = { names, keys: pairs.map(([known]) => known), ids: pairs.map(([, id]) => id) }
+    const selections = [selection, ...others].slice(0, MAX_SELECTIONS)
+    // The longest-lived answer decides; the others are found void by themselves.
+    await this.#cache.set(
+      primary,
+      { selections },
+      { ttl: Math.max(this.#pieceTtl(answer), this.#settings.keepStaleMs), tags: [hostTag(primary)] },
+    )
+  }
+}
+
+/** The newest answer whose selecting fields the request matches (RFC 9111 4.1). */
+function select({ selections }: Index, request: RequestFacts, suffix = ''): string | undefined {
+  for (const { names, keys, ids } of selections) {
+    const key = names.length === 0 ? suffix : secondaryKey(request, names) + suffix
+    const at = keys.indexOf(key)
+    if (at >= 0) return ids[at]
+  }
+  return undefined
+}
+
+/** The name of an answer to come. */
+export const newId = (): string => randomBytes(12).toString('base64url')
+
+const answerKey = (primary: string, id: string): string => `${primary}\n${id}`
+const pieceKey = (primary: string, id: string, at: number): string => `${primary}\n${id}\n${at}`
+
+function tagsOf(primary: string, { fields }: AnswerMeta): string[] {
+  const groups = groupsOf(fields, 'cache-groups').map((group) => groupTag(primary, group))
+  const named = surrogateTags(fieldValue(fields, 'surrogate-key'), fieldValue(fields, 'cache-tag'))
+  return [urlTag(primary), hostTag(primary), ...groups, ...named]
+}
+
+const joined = (chunks: readonly Buffer[]): Buffer => (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+
+function cut(chunks: readonly Buffer[]): Buffer[] {
+  const whole = joined(chunks)
+  const pieces: Buffer[] = []
+  for (let at = 0; at < whole.length; at += PIECE_BYTES) pieces.push(whole.subarray(at, at + PIECE_BYTES))
+  return pieces
+}
