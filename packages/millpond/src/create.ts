@@ -1,5 +1,4 @@
 // Puts the parts together: the only place that knows them all.
-import { randomUUID } from 'node:crypto'
 import { jsonCodec } from './codec/index.ts'
 import { systemClock } from './core/clock.ts'
 import type { Clock, Codec, NearStore, Outbox, Tier } from './core/contracts.ts'
@@ -11,6 +10,7 @@ import type { NodeStore } from './core/nodes.ts'
 import { checkNames, DEFAULT_POLICY, type Dependencies, type LoadOptions, resolvePolicy } from './core/options.ts'
 import { Cache } from './engine/cache.ts'
 import { Departures } from './engine/departures.ts'
+import { lazyId } from './engine/lazy-id.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Plugin, withPlugins } from './engine/plugins.ts'
 import { Removals } from './engine/removals.ts'
@@ -154,7 +154,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     externalTiers,
     compile: patternCompiler(),
     outbox: options.outbox,
-    nodeId: randomUUID(),
+    nodeId: lazyId(),
     trustMs: maxStaleMs,
     ledgerTimeoutMs: COMMAND_MS,
     removals: new Removals(),

@@ -16,6 +16,13 @@ import type { Clock } from './contracts.ts'
 /** How old `coarse` may be while the event loop runs, in milliseconds. */
 const TICK_MS = 10
 
+/** workerd starts no timers while a program is being loaded, and drops those of a request with it: a reading would never become too old. */
+const KEEPS_TIMERS = !isWorkerd(Reflect.get(globalThis, 'navigator'))
+
+function isWorkerd(navigator: unknown): boolean {
+  return typeof navigator === 'object' && navigator !== null && 'userAgent' in navigator && navigator.userAgent === 'Cloudflare-Workers'
+}
+
 /** One clock for the process: its coarse reading is taken at most every 10 ms, and its timer runs only while it is read. */
 export function systemClock(): Clock {
   return new SystemClock()
@@ -39,7 +46,8 @@ class SystemClock implements Clock {
     const wall = Date.now()
     const after = performance.now()
     this.#reading = wall
-    if (this.#timer === undefined) {
+    if (!KEEPS_TIMERS) this.#reading = 0
+    else if (this.#timer === undefined) {
       this.#timer = setTimeout(() => {
         this.#reading = 0
       }, TICK_MS)

@@ -41,7 +41,8 @@ interface PatternTarget {
 export const MAX_PATTERNS = 64
 
 export class LedgerView {
-  epoch: string
+  #epoch: string | undefined
+  readonly #firstEpoch: () => string
   last = 0
   head = 0
   floor = 0
@@ -55,11 +56,17 @@ export class LedgerView {
   readonly #quietKeys: boolean
   readonly #compile: ViewOptions['compile']
 
-  constructor(epoch: string, options: ViewOptions) {
-    this.epoch = epoch
+  /** `firstEpoch` is asked once, when the first entry or question needs it. */
+  constructor(firstEpoch: () => string, options: ViewOptions) {
+    this.#firstEpoch = firstEpoch
     this.#maxTargets = options.maxTargets ?? 100_000
     this.#quietKeys = options.quietKeys ?? false
     this.#compile = options.compile
+  }
+
+  get epoch(): string {
+    this.#epoch ??= this.#firstEpoch()
+    return this.#epoch
   }
 
   get position(): Position {
@@ -68,7 +75,7 @@ export class LedgerView {
 
   /** Forgets everything and starts from a snapshot's position; its lines are applied by the caller. */
   restart(position: Position, floor: number): void {
-    this.epoch = position.epoch
+    this.#epoch = position.epoch
     this.last = position.seq
     this.head = position.seq
     this.floor = floor

@@ -166,6 +166,17 @@ function outdateIn(flights: Map<string, Flight>, key: string): void {
 const storage = new AsyncLocalStorage<Flight>()
 let running = 0
 
+/** Some runtimes (workerd) have no such switch, and need none. */
+let canSwitchOff = true
+function switchOff(): void {
+  if (!canSwitchOff) return
+  try {
+    storage.disable()
+  } catch {
+    canSwitchOff = false
+  }
+}
+
 /** Runs a loader inside its flight, so that loading a key from its own loader can be told from waiting. */
 export async function insideFlight<T>(flight: Flight, work: () => Promise<T>): Promise<T> {
   running++
@@ -173,7 +184,7 @@ export async function insideFlight<T>(flight: Flight, work: () => Promise<T>): P
     return await storage.run(flight, work)
   } finally {
     running--
-    if (running === 0) storage.disable()
+    if (running === 0) switchOff()
   }
 }
 

@@ -3,12 +3,12 @@
 // Trust is a question with an answer: every 100 ms the store is asked for what came after our position. Until 400 ms after the moment a
 // question was *sent* that has been answered, memory may be believed. What the store pushes (`follow`) only makes the next question come sooner.
 // Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
-import { randomBytes } from 'node:crypto'
 import type { Advanced, Change, Clock, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
+import { lazyId } from './lazy-id.ts'
 
 export interface LedgerOptions {
   readonly namespace: string
@@ -24,7 +24,7 @@ export interface LedgerOptions {
   /** Keeps invalidations that could not reach the store over a crash of the process. */
   readonly outbox: Outbox | undefined
   /** This process, as others see it. */
-  readonly nodeId: string
+  readonly nodeId: () => string
 }
 
 /** `isApplied: false`: kept in the outbox, and applied before memory is believed again. */
@@ -86,7 +86,7 @@ export class Ledger {
     this.#options = options
     this.#handlers = handlers
     this.#deadlines = new Deadlines(options.clock)
-    this.view = new LedgerView(randomBytes(9).toString('base64url'), { compile: options.compile, quietKeys: !options.externalTiers })
+    this.view = new LedgerView(lazyId(), { compile: options.compile, quietKeys: !options.externalTiers })
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
   }
@@ -326,7 +326,7 @@ export class Ledger {
     if (store.report === undefined || (this.view.last === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)) return
     this.#reported = this.view.last
     this.#reportedAt = clock.monotonic()
-    store.report(namespace, nodeId, { epoch: this.view.epoch, seq: this.view.last }).catch(() => {
+    store.report(namespace, nodeId(), { epoch: this.view.epoch, seq: this.view.last }).catch(() => {
       this.#reportedAt = Number.NEGATIVE_INFINITY // said again with the next question
     })
   }

@@ -22,7 +22,7 @@ export interface SpaceParts extends Pick<Space, 'settings' | 'services' | 'far' 
   readonly trustMs: number
   readonly ledgerTimeoutMs: number
   readonly outbox: Outbox | undefined
-  readonly nodeId: string
+  readonly nodeId: () => string
 }
 
 export function openSpace(parts: SpaceParts, namespace: string): Space {

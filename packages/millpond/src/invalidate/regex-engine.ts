@@ -1,6 +1,6 @@
 // The contract of a linear-time regular expression engine, and the loader of the one that Millpond knows (RE2, as re2js).
-import { createRequire } from 'node:module'
 import { MillpondError } from '../core/errors.ts'
+import { loadPackage } from '../core/packages.ts'
 
 /**
  * Runs regular expressions in time linear in the text, whatever the expression (RE2 syntax: no lookaround, no backreferences).
@@ -29,7 +29,6 @@ interface Re2Module {
   }
 }
 
-const load = createRequire(import.meta.url)
 let loaded: RegexEngine | undefined
 
 /**
@@ -43,7 +42,8 @@ export function re2(): RegexEngine {
 
 function requireRe2(): Re2Module {
   try {
-    return load('re2js')
+    // Its own shape is trusted: it is the package that this file names.
+    return loadPackage('re2js') as Re2Module
   } catch (cause) {
     throw new MillpondError(
       'OPTION_INVALID',

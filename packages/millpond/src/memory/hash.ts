@@ -8,7 +8,24 @@
 const BLOCK = 64
 /** Multipliers per block: one a character, three more for the length and the chain. */
 const ROW = BLOCK + 3
-const multipliers = crypto.getRandomValues(new Int32Array(2 * ROW))
+/** And one at the end, for `hashAndWidth`. */
+const multipliers = new Int32Array(2 * ROW + 1)
+let isSeeded = false
+
+/** Some runtimes (workerd) give no random numbers while a program is being loaded: then the first entry asks again, before it is hashed. */
+export function seedHashes(): void {
+  if (isSeeded) return
+  crypto.getRandomValues(multipliers)
+  // Odd, and far from one that would leave low bits where they are.
+  multipliers[2 * ROW] = ((multipliers[0] as number) & ~7) | 5
+  isSeeded = true
+}
+
+try {
+  seedHashes()
+} catch {
+  // See above.
+}
 
 /** 32 bits, as a signed integer. */
 export function hashKey(key: string): number {
@@ -84,9 +101,6 @@ function hashLongerTail(key: string, tail: number): number {
   return sum ^ (sum >>> 15)
 }
 
-/** Odd, and far from one that would leave low bits where they are. */
-const factor = ((multipliers[0] as number) & ~7) | 5
-
 /**
  * A hash of the whole key, for whom a collision only costs quality: a polynomial at a random point. Who wants to can find keys that collide
  * whatever the point. Its lowest bit says instead whether some character is beyond Latin-1, so that the key takes two bytes a character:
@@ -94,6 +108,7 @@ const factor = ((multipliers[0] as number) & ~7) | 5
  */
 export function hashAndWidth(key: string): number {
   const length = key.length
+  const factor = multipliers[2 * ROW] as number
   let sum = length
   let units = 0
   for (let i = 0; i < length; i++) {

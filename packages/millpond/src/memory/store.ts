@@ -2,7 +2,7 @@
 import type { Clock, Eviction, Isolated, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Expiry } from './expiry.ts'
-import { hashAndWidth } from './hash.ts'
+import { hashAndWidth, seedHashes } from './hash.ts'
 import { isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
 import { type Heap, Pressure } from './pressure.ts'
@@ -105,6 +105,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
   store(space: Space, key: string, entry: NearEntry): boolean {
     const { value, live, bytes } = isolated(entry)
     if (this.#closed) return false
+    seedHashes()
     const whole = hashAndWidth(key)
     const weight = weighKey(key.length, (whole & 1) === 1) + weighTags(entry.tags) + bytes
     if (this.#pressure?.wrote(weight) === true) this.#heed()

@@ -1,9 +1,9 @@
 // What is used of pg: a pool and its clients, ours or the user's.
 
 import type { EventEmitter } from 'node:events'
-import { createRequire } from 'node:module'
 import type { ConnectionOptions } from 'node:tls'
 import { MillpondError } from '../../core/errors.ts'
+import { loadPackage } from '../../core/packages.ts'
 
 /** What is used of pg's Pool. */
 export interface PostgresPool {
@@ -62,15 +62,17 @@ export interface Access {
   readonly isOwn: boolean
 }
 
-const load = createRequire(import.meta.url)
-
 /** @throws MillpondError `OPTION_INVALID` when pg is not installed. */
 function loadPg(): Pg {
   try {
-    const pg: Pg = load('pg')
-    return pg
+    // Its own shape is trusted: it is the package that this file names.
+    return loadPackage('pg') as Pg
   } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', 'postgres: the package pg is not installed: run "npm install pg"', { cause })
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'postgres: the package pg could not be loaded: run "npm install pg"; in a bundle that has it inside, pass "pool: new pg.Pool(...)"',
+      { cause },
+    )
   }
 }
 

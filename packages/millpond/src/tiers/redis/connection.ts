@@ -1,7 +1,7 @@
 // What the tier and its ledger need of the servers: one, one that Sentinel names, or a Cluster.
-import { createRequire } from 'node:module'
 import type { Redis } from 'ioredis'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { loadPackage } from '../../core/packages.ts'
 
 export type Argument = string | number | Buffer
 
@@ -27,15 +27,20 @@ export interface Connection {
   close(): Promise<void>
 }
 
-const load = createRequire(import.meta.url)
-
-/** @throws MillpondError `OPTION_INVALID` when ioredis is not installed. */
-export function loadClient(): typeof Redis {
+/**
+ * The class of the caller's own client, else of the package's.
+ * @throws MillpondError `OPTION_INVALID` when ioredis is needed and not installed.
+ */
+export function clientClass(own: Redis | undefined): typeof Redis {
+  if (own !== undefined) return own.constructor as typeof Redis
   try {
-    const found: { readonly Redis: typeof Redis } = load('ioredis')
-    return found.Redis
+    return (loadPackage('ioredis') as { readonly Redis: typeof Redis }).Redis
   } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', 'redis: the package ioredis is not installed: run "npm install ioredis"', { cause })
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'redis: the package ioredis could not be loaded: run "npm install ioredis"; in a bundle that has it inside, pass "client: new Redis(url)"',
+      { cause },
+    )
   }
 }
 

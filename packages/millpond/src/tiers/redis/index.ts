@@ -1,7 +1,7 @@
 // The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
-import { type Connection, loadClient } from './connection.ts'
+import { type Connection, clientClass } from './connection.ts'
 import { ClusterConnection } from './connection-cluster.ts'
 import { NodeConnection } from './connection-node.ts'
 import { RedisLedger } from './ledger.ts'
@@ -45,7 +45,7 @@ const NOTHING = Promise.resolve(undefined)
 export function redis(options: RedisTierOptions = {}): RedisTier {
   const settings = resolveRedis(options)
   const names = new Names(settings.keyPrefix)
-  const Client = loadClient()
+  const Client = clientClass(settings.template)
   if (settings.cluster !== undefined) {
     const connection = new ClusterConnection(settings, Client)
     const entries = new SpreadEntries(connection, names)

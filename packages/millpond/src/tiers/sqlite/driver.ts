@@ -1,6 +1,6 @@
 // The few verbs that Millpond needs of an embedded SQLite, over libsql, Node's own module, or one handed in.
-import { createRequire } from 'node:module'
 import { MillpondError, show } from '../../core/errors.ts'
+import { isNotInstalled, loadPackage } from '../../core/packages.ts'
 
 export type SqlValue = string | number | Uint8Array | null
 
@@ -24,8 +24,6 @@ export interface SqliteDriver {
   readonly name: string
   open(path: string): SqliteHandle
 }
-
-const load = createRequire(import.meta.url)
 
 /**
  * The driver by name, the first one installed, or the class handed in.
@@ -68,10 +66,9 @@ function builtIn(): SqliteDriver | undefined {
 /** Trusts the module's own shape: it is one that this file names. */
 function installed<T>(name: string): T | undefined {
   try {
-    return load(name)
+    return loadPackage(name) as T
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_UNKNOWN_BUILTIN_MODULE'))
-      return undefined
+    if (isNotInstalled(error)) return undefined
     throw error
   }
 }

@@ -1,0 +1,155 @@
+// The library in one file with the program that uses it, by three bundlers, run where no package is; and in TypeScript programs of CommonJS modules.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import ts from 'typescript'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { bringTools, emptyFolder, loadTool, program, run } from './tools.ts'
+
+const MEMORY = '{"loaded":"seven","gone":true,"removed":1}'
+/** What a program needs of `require` when packages of CommonJS modules lie in its bundle of ES modules. */
+const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
+
+let folder = ''
+beforeAll(() => {
+  bringTools()
+  folder = emptyFolder()
+}, 180_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Answers the file and whatever the bundler had to say. */
+type Bundler = (source: string, format: 'esm' | 'cjs') => Promise<{ file: string; warnings: readonly string[] }>
+
+const out = (name: string, format: 'esm' | 'cjs'): string => join(folder, `${name}.${format === 'esm' ? 'mjs' : 'cjs'}`)
+
+const esbuild: Bundler = async (source, format) => {
+  const { build } = loadTool('esbuild')
+  const file = out(`esbuild-${source}`, format)
+  const banner = format === 'esm' && source !== 'memory.mjs' ? { js: REQUIRE } : {}
+  const { warnings } = await build({
+    entryPoints: [program(source)],
+    bundle: true,
+    platform: 'node',
+    format,
+    outfile: file,
+    banner,
+    logLevel: 'silent',
+  })
+  return { file, warnings: warnings.map(({ text }: { text: string }) => text) }
+}
+
+const rollup: Bundler = async (source, format) => {
+  const { rollup: open } = loadTool('rollup')
+  const { nodeResolve } = loadTool('@rollup/plugin-node-resolve')
+  const warnings: string[] = []
+  const onwarn = ({ message }: { message: string }): unknown => warnings.push(message)
+  const bundle = await open({ input: program(source), plugins: [nodeResolve({ preferBuiltins: true })], external: /^node:/, onwarn })
+  const file = out(`rollup-${source}`, format)
+  await bundle.write({ file, format, inlineDynamicImports: true })
+  await bundle.close()
+  return { file, warnings }
+}
+
+const webpack: Bundler = async (source, format) => {
+  const open = loadTool('webpack')
+  const file = out(`webpack-${source}`, format)
+  const compiler = open({
+    mode: 'production',
+    target: 'node20',
+    entry: program(source),
+    output: { path: folder, filename: basename(file) },
+  })
+  const stats: { compilation: { warnings: Error[]; errors: Error[] } } = await new Promise((resolve, reject) =>
+    compiler.run((error: unknown, done: never) => (error ? reject(error) : resolve(done))),
+  )
+  await new Promise((resolve) => compiler.close(resolve))
+  const { warnings, errors } = stats.compilation
+  if (errors.length > 0) throw errors[0]
+  return { file, warnings: warnings.map(({ message }) => message) }
+}
+
+test.each([
+  ['esbuild', 'esm', esbuild],
+  ['esbuild', 'cjs', esbuild],
+  ['Rollup', 'esm', rollup],
+  ['webpack', 'cjs', webpack],
+] as const)('%s, %s: memory alone runs where no package is, and nothing is warned of', async (_name, format, bundle) => {
+  const { file, warnings } = await bundle('memory.mjs', format)
+  expect(warnings).toEqual([])
+  expect(await run(process.execPath, [file], folder)).toBe(MEMORY)
+})
+
+describeWith('redis', "a bundle with the program's own client in it", () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+
+  test.each([
+    ['esbuild', 'esm', esbuild],
+    ['esbuild', 'cjs', esbuild],
+  ] as const)('%s, %s: reaches the server with no package beside it', async (_name, format, bundle) => {
+    const { file } = await bundle('redis.mjs', format)
+    const printed = await run(process.execPath, [file], folder, { REDIS_URL: server.url })
+    expect(JSON.parse(printed)).toEqual({ value: 'loaded', shared: ['fresh', 'fresh'] })
+    await server.command('FLUSHALL')
+  })
+
+  test('without a client of its own it is told which package is wanted, and what else to do', async () => {
+    const source = join(folder, 'wants.mjs')
+    const { build } = loadTool('esbuild')
+    const entry = "import { redis } from 'millpond/tiers/redis'; try { redis() } catch (error) { console.log(error.code, error.message) }"
+    await build({
+      stdin: { contents: entry, resolveDir: join(program('.'), '..') },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: source,
+    })
+    expect(await run(process.execPath, [source], folder)).toMatch(/^OPTION_INVALID .*npm install ioredis.*client: new Redis/)
+  })
+})
+
+test('memory alone, minified and compressed, is as small as the guide says', async () => {
+  const { build } = loadTool('esbuild')
+  const { outputFiles } = await build({
+    entryPoints: [program('memory.mjs')],
+    bundle: true,
+    minify: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+  })
+  const kilobytes = gzipSync(outputFiles[0].contents, { level: 9 }).length / 1000
+  const page = readFileSync(new URL('../../../../docs/guide/runtimes.md', import.meta.url), 'utf8')
+  const stated = Number(/(\d+) kB minified and compressed/.exec(page)?.[1])
+  expect(kilobytes).toBeLessThanOrEqual(stated)
+  // Nor does the page say more than is true: whoever makes it smaller says so.
+  expect(kilobytes).toBeGreaterThan(stated * 0.9)
+})
+
+test('a TypeScript program of CommonJS modules compiles under the strictest rules, and runs', async () => {
+  const source = program('common.cts')
+  const options: ts.CompilerOptions = {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2023,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    types: ['node'],
+  }
+  const host = ts.createCompilerHost(options)
+  const faults = ts.getPreEmitDiagnostics(ts.createProgram([source], options, host))
+  expect(faults.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
+  const { outputText } = ts.transpileModule(readFileSync(source, 'utf8'), {
+    fileName: 'common.cts',
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 },
+  })
+  const file = join(program('.'), '..', 'common.cjs')
+  writeFileSync(file, outputText)
+  expect(await run(process.execPath, [file], folder)).toBe('Ada')
+})
