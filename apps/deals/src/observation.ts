@@ -138,11 +138,12 @@ function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing }: 
 function describeStatus({ db, cache, isRedisMissing }: Sources): object {
   const info = cache?.info()
   if (!info) return { cache: 'off', database: db.engine }
+  const { ttlMs, tiers, ledger } = info.config
   return {
     cache: isRedisMissing() ? 'waiting for redis' : info.health,
     name: info.name,
     database: db.engine,
-    config: { ttl_seconds: info.config.ttlMs / 1000, tiers: info.config.tiers, ledger: info.config.ledger },
+    config: { ttl_seconds: ttlMs === undefined ? null : ttlMs / 1000, tiers, ledger },
     levels: info.cacheLevels.map(({ level, name, scope, enabled }) => ({
       level,
       name,

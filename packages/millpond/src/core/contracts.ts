@@ -62,6 +62,8 @@ export interface Near {
   readonly size: number
   /** What its entries weigh together: see `weight`. */
   readonly bytes: number
+  /** The budget in bytes that it shares with the store's other spaces; `Infinity` for none. */
+  readonly maxBytes: number
   /** The key's slot, or -1. Changes nothing, counts nothing. */
   find(key: string): number
   /** Tells the eviction policy that the slot was read. */

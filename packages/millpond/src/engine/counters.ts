@@ -16,6 +16,11 @@ export class Counters {
   deletes = 0
   invalidations = 0
   leaseWaits = 0
+  /** Misses of what memory had pushed out before half its time was over. */
+  youngEvictions = 0
+  /** Times that lines of the ledger were missed, or its history was lost, so that memory was dropped. */
+  gaps = 0
+  epochs = 0
   readonly tiers = new Map<string, TierCounters>()
   /** Entries that left memory, by reason. */
   readonly left: Partial<Record<Reason, number>> = {}

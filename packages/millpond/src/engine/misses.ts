@@ -103,9 +103,12 @@ export function causeOf(blame: Blame | undefined): MissCause {
 export function countMiss(space: Space, key: string, cause: MissCause, gone?: Gone): void {
   const { events } = space.services
   space.watch.counters.miss(cause)
+  if (cause === 'evicted_capacity' && gone !== undefined && isYoung(gone)) space.watch.counters.youngEvictions++
   if (!events.has('miss')) return
   events.emit('miss', { key, namespace: space.id.name, ...toldOf(gone?.cause === cause ? gone : { cause }) })
 }
+
+const isYoung = (gone: Gone | Removal): boolean => 'isYoung' in gone && gone.isYoung
 
 /** A caller was given a value past its freshness. */
 export function countStale({ id, watch, services }: Space, { key, tier }: Found): void {

@@ -52,6 +52,8 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
       lost: (why) => {
         space.flights.outdateAll()
         space.watch.history.clear()
+        if (why === 'gap') space.watch.counters.gaps++
+        else space.watch.counters.epochs++
         space.near?.clear('epoch_changed')
         events.emit('ledger', { state: why, namespace, epoch: space.ledger.view.epoch })
       },

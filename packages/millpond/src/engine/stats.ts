@@ -1,7 +1,7 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 import type { NearStore } from '../core/contracts.ts'
 import { DEFAULT_POLICY } from '../core/options.ts'
-import { type CacheStats, createHistogram, hitRate, type LatencyStats, type TierStats } from '../observe/index.ts'
+import { type CacheStats, createHistogram, hitRate, type LatencyStats, type LedgerStats, type TierStats } from '../observe/index.ts'
 import type { FarTier, Space } from './space.ts'
 
 /** What a namespace has counted, with the state of its ledger. */
@@ -16,20 +16,16 @@ export interface SpaceStats extends CacheStats {
   /** Times a load waited for another process that was loading the same key. */
   readonly leaseWaits: number
   readonly invalidations: number
-  readonly ledger: {
-    readonly epoch: string
-    readonly position: number
-    readonly isUp: boolean
-    readonly isLocal: boolean
-    readonly pending: number
-  }
+  readonly youngEvictions: number
+  readonly ledger: LedgerStats & { readonly epoch: string; readonly position: number; readonly isLocal: boolean }
 }
 
 export interface CacheInfo {
   readonly name: string
   readonly config: {
-    readonly ttlMs: number
-    readonly staleForMs: number
+    /** Absent: for ever. */
+    readonly ttlMs?: number
+    readonly staleForMs?: number
     readonly tiers: readonly string[]
     readonly ledger: string
     readonly consistency: string
@@ -46,8 +42,9 @@ export interface CacheInfo {
     | {
         readonly entries: number
         readonly bytes: number
-        readonly maxEntries: number
-        readonly maxBytes: number
+        /** Absent where there is no such limit. */
+        readonly maxEntries?: number
+        readonly maxBytes?: number
         readonly policy: string
         readonly evictions: Readonly<Record<string, number>>
       }
@@ -64,6 +61,7 @@ export function describeSpace(space: Space): SpaceStats {
   const farHits = [...counters.tiers.values()].reduce((sum, tier) => sum + tier.hits, 0)
   const hits = counters.memoryHits + counters.stale + farHits
   const reads = hits + counters.misses
+  const maxBytes = near?.maxBytes
   const memory: TierStats = {
     name: 'memory',
     hits: counters.memoryHits,
@@ -74,11 +72,12 @@ export function describeSpace(space: Space): SpaceStats {
     refused: counters.memoryInvalidated,
     entries: near?.size ?? 0,
     bytes: near?.bytes ?? 0,
+    ...(maxBytes === undefined || maxBytes === Number.POSITIVE_INFINITY ? {} : { maxBytes }),
     breaker: 'closed',
     latency: NO_LATENCY,
   }
   return {
-    cache: id.name === 'default' ? id.cache : `${id.cache}/${id.name}`,
+    cache: id.cache,
     namespace: id.name,
     hits,
     misses: counters.misses,
@@ -95,11 +94,20 @@ export function describeSpace(space: Space): SpaceStats {
     invalidationsByReason: Object.fromEntries(counters.invalidationsByReason),
     missesByCause: Object.fromEntries(counters.missesByCause),
     evictions: { ...counters.left },
+    youngEvictions: counters.youngEvictions,
     entries: near?.size ?? 0,
     bytes: near?.bytes ?? 0,
     tiers: [...(near === undefined ? [] : [memory]), ...space.far.map((far) => farStats(space, far))],
     latency: { get: latency.get.view(WITH_BUCKETS), set: latency.set.view(WITH_BUCKETS), load: latency.load.view(WITH_BUCKETS) },
-    ledger: { epoch: ledger.view.epoch, position: ledger.view.head, isUp: ledger.isUp, isLocal: ledger.isLocal, pending: ledger.pending },
+    ledger: {
+      epoch: ledger.view.epoch,
+      position: ledger.view.head,
+      isUp: ledger.isUp,
+      isLocal: ledger.isLocal,
+      pending: ledger.pending,
+      gaps: counters.gaps,
+      epochs: counters.epochs,
+    },
   }
 }
 
@@ -139,8 +147,7 @@ export function describeCache(name: string, spaces: readonly Space[], ledger: st
   return {
     name,
     config: {
-      ttlMs: policy.ttlMs,
-      staleForMs: policy.staleForMs,
+      ...finite({ ttlMs: policy.ttlMs, staleForMs: policy.staleForMs }),
       tiers: levels.map((level) => level.name),
       ledger: ledger,
       consistency: policy.consistency,
@@ -159,7 +166,7 @@ export function describeCache(name: string, spaces: readonly Space[], ledger: st
         : {
             entries: nearStore.entries,
             bytes: nearStore.bytes,
-            ...nearStore.limits,
+            ...finite(nearStore.limits),
             policy: nearStore.policy,
             evictions: { ...nearStore.evictions },
           },
@@ -168,6 +175,12 @@ export function describeCache(name: string, spaces: readonly Space[], ledger: st
     warmingSchedule: [],
     namespaces,
   }
+}
+
+/** What has no end is absent: JSON would make `null` of it. */
+function finite<T extends Readonly<Record<string, number>>>(numbers: T): Partial<T> {
+  const entries = Object.entries(numbers).filter(([, value]) => Number.isFinite(value))
+  return Object.fromEntries(entries) as Partial<T>
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

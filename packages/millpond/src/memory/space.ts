@@ -8,6 +8,7 @@ import type { Slots } from './slots.ts'
 /** What a space asks of the store that it belongs to. */
 export interface SpaceOwner {
   readonly slots: Slots
+  readonly limits: { readonly maxBytes: number }
   readonly eviction: Eviction
   readonly hits: Uint8Array
   readonly hitLimit: number
@@ -51,6 +52,10 @@ export class Space implements Near {
 
   get size(): number {
     return this.index.size
+  }
+
+  get maxBytes(): number {
+    return this.#owner.limits.maxBytes
   }
 
   find(key: string): number {

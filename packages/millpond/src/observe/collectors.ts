@@ -1,45 +1,74 @@
 // Collectors: from what caches and the process tell about themselves to metrics.
 import { METRICS } from './definitions.ts'
+import { foldNamespaces } from './fold.ts'
 import type { KeyStatistics } from './key-statistics.ts'
-import type { Collector, Emit } from './registry.ts'
-import type { BreakerState, CacheStats, TierStats } from './stats.ts'
+import type { Collector, Emit, Labels } from './registry.ts'
+import type { BreakerState, CacheStats, LedgerStats, TierStats } from './stats.ts'
 
-/** Metrics of caches, from snapshots taken when an exporter asks. */
+/** Metrics of caches, from snapshots taken when an exporter asks: `cache.info().namespaces`, of as many caches as there are. */
 export function cacheCollector(snapshots: () => Iterable<CacheStats>): Collector {
   return (emit) => {
-    for (const stats of snapshots()) emitCache(emit, stats)
+    const caches = new Map<string, CacheStats[]>()
+    for (const stats of snapshots()) {
+      const known = caches.get(stats.cache)
+      if (known === undefined) caches.set(stats.cache, [stats])
+      else known.push(stats)
+    }
+    let overflow = 0
+    for (const all of caches.values()) {
+      const { stats, folded } = foldNamespaces(all)
+      overflow += folded
+      for (const one of stats) emitNamespace(emit, one)
+      for (const tier of all[0]?.tiers ?? []) emitTier(emit, all[0]?.cache ?? '', tier)
+    }
+    emit(METRICS.labelOverflow, { label: 'cache_ns' }, overflow)
   }
 }
 
-function emitCache(emit: Emit, stats: CacheStats): void {
-  const { cache } = stats
-  emit(METRICS.stale, { cache }, stats.stale)
-  emit(METRICS.hitRatio, { cache }, stats.hitRate)
-  emit(METRICS.loads, { cache }, stats.loads)
-  emit(METRICS.loadErrors, { cache }, stats.loadErrors)
-  emit(METRICS.loadJoins, { cache }, stats.loadJoins ?? 0)
-  emit(METRICS.refreshes, { cache }, stats.refreshes ?? 0)
-  emit(METRICS.sets, { cache }, stats.sets)
-  emit(METRICS.deletes, { cache }, stats.deletes)
-  for (const [cause, count] of Object.entries(stats.missesByCause)) emit(METRICS.missCauses, { cache, cause }, count)
-  for (const [reason, count] of Object.entries(stats.evictions)) emit(METRICS.evictions, { cache, reason }, count)
-  for (const [reason, count] of Object.entries(stats.invalidationsByReason ?? {})) emit(METRICS.invalidations, { cache, reason }, count)
-  for (const operation of ['get', 'set', 'load'] as const) emit(METRICS.operation, { cache, operation }, stats.latency[operation])
-  for (const tier of stats.tiers) emitTier(emit, cache, tier)
+function emitNamespace(emit: Emit, stats: CacheStats): void {
+  const labels = { cache: stats.cache, cache_ns: stats.namespace ?? 'default' }
+  emit(METRICS.stale, labels, stats.stale)
+  emit(METRICS.hitRatio, labels, stats.hitRate)
+  emit(METRICS.loads, labels, stats.loads)
+  emit(METRICS.loadErrors, labels, stats.loadErrors)
+  emit(METRICS.loadJoins, labels, stats.loadJoins ?? 0)
+  emit(METRICS.refreshes, labels, stats.refreshes ?? 0)
+  emit(METRICS.sets, labels, stats.sets)
+  emit(METRICS.deletes, labels, stats.deletes)
+  emit(METRICS.youngEvictions, labels, stats.youngEvictions ?? 0)
+  for (const [cause, count] of Object.entries(stats.missesByCause)) emit(METRICS.missCauses, { ...labels, cause }, count)
+  for (const [cause, count] of Object.entries(stats.evictions)) emit(METRICS.evictions, { ...labels, cause }, count)
+  for (const [reason, count] of Object.entries(stats.invalidationsByReason ?? {})) emit(METRICS.invalidations, { ...labels, reason }, count)
+  for (const op of ['get', 'set', 'load'] as const) emit(METRICS.operation, { ...labels, op }, stats.latency[op])
+  for (const tier of stats.tiers) emitShare(emit, { ...labels, tier: tier.name }, tier)
+  if (stats.ledger !== undefined) emitLedger(emit, labels, stats.ledger)
 }
 
-const STATES: readonly BreakerState[] = ['closed', 'half-open', 'open']
-
-function emitTier(emit: Emit, cache: string, stats: TierStats): void {
-  const labels = { cache, tier: stats.name }
+/** What a tier did for one namespace. */
+function emitShare(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'tier'>, stats: TierStats): void {
   emit(METRICS.hits, labels, stats.hits)
   emit(METRICS.misses, labels, stats.misses)
   emit(METRICS.tierSets, labels, stats.sets)
   emit(METRICS.tierDrops, labels, stats.drops)
-  emit(METRICS.tierErrors, labels, stats.errors)
   emit(METRICS.tierRefused, labels, stats.refused ?? 0)
-  if (stats.entries !== undefined) emit(METRICS.tierEntries, labels, stats.entries)
-  if (stats.bytes !== undefined) emit(METRICS.tierBytes, labels, stats.bytes)
+  if (stats.entries !== undefined) emit(METRICS.entries, labels, stats.entries)
+  if (stats.bytes !== undefined) emit(METRICS.usedBytes, labels, stats.bytes)
+}
+
+function emitLedger(emit: Emit, labels: Labels<'cache' | 'cache_ns'>, { isUp, pending, gaps, epochs }: LedgerStats): void {
+  emit(METRICS.ledgerUp, labels, isUp ? 1 : 0)
+  emit(METRICS.ledgerPending, labels, pending)
+  emit(METRICS.busGaps, labels, gaps)
+  emit(METRICS.epochs, labels, epochs)
+}
+
+const STATES: readonly BreakerState[] = ['closed', 'half-open', 'open']
+
+/** What belongs to the tier as a whole. */
+function emitTier(emit: Emit, cache: string, stats: TierStats): void {
+  const labels = { cache, tier: stats.name }
+  emit(METRICS.tierErrors, labels, stats.errors)
+  if (stats.maxBytes !== undefined) emit(METRICS.limitBytes, labels, stats.maxBytes)
   for (const state of STATES) emit(METRICS.breaker, { ...labels, state }, state === stats.breaker ? 1 : 0)
   emit(METRICS.tierDuration, labels, stats.latency)
 }

@@ -27,4 +27,4 @@ export {
   type RegistryOptions,
   type Sample,
 } from './registry.ts'
-export { type BreakerState, type CacheStats, hitRate, type LatencyStats, type TierStats } from './stats.ts'
+export { type BreakerState, type CacheStats, hitRate, type LatencyStats, type LedgerStats, type TierStats } from './stats.ts'

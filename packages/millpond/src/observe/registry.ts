@@ -40,7 +40,7 @@ export interface Registry {
 }
 
 export interface RegistryOptions {
-  /** Series of one metric. Those beyond are left out and counted in `millpond_dropped_series`. Default 1,000. */
+  /** Series of one metric. Those beyond are left out and counted in `millpond_dropped_series`. Default 2,000. */
   readonly maxSeries?: number
   /** Called when a collector throws; the other families are still given. Without it, `gather` throws. */
   readonly onError?: (error: unknown) => void
@@ -51,7 +51,7 @@ const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const RESERVED = /^__|^(?:le|quantile)$/
 
 export function createRegistry(options: RegistryOptions = {}): Registry {
-  const { maxSeries = 1000, onError } = options
+  const { maxSeries = 2000, onError } = options
   if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
     throw new MillpondError('OPTION_INVALID', `maxSeries is ${show(maxSeries)}: give a positive integer`)
   }

@@ -26,13 +26,27 @@ export interface TierStats {
   readonly refused?: number
   readonly entries?: number
   readonly bytes?: number
+  /** The most that it may hold; absent where there is no limit. */
+  readonly maxBytes?: number
+  /** Of the whole tier, as `errors` and `latency` are: one tier serves all namespaces of a cache. */
   readonly breaker: BreakerState
   readonly latency: LatencyStats
 }
 
+/** How far what decides about validity can be reached. */
+export interface LedgerStats {
+  readonly isUp: boolean
+  /** Invalidations that have not reached it yet. */
+  readonly pending: number
+  /** Times that memory was dropped because lines of its log were missed (`gaps`), or its history was lost (`epochs`). */
+  readonly gaps: number
+  readonly epochs: number
+}
+
 export interface CacheStats {
-  /** The cache, with its namespace where it has several: `shop`, `shop/reports`. */
   readonly cache: string
+  /** The part of the cache that was counted. Default `default`. */
+  readonly namespace?: string
   /** Reads answered with a value from any tier, stale ones included. */
   readonly hits: number
   readonly misses: number
@@ -52,6 +66,9 @@ export interface CacheStats {
   readonly evictions: Readonly<Record<string, number>>
   readonly missesByCause: Readonly<Record<string, number>>
   readonly invalidationsByReason?: Readonly<Record<string, number>>
+  /** Entries that memory pushed out before half their time was over, and that were asked for again. */
+  readonly youngEvictions?: number
+  readonly ledger?: LedgerStats
   readonly latency: { readonly get: LatencyStats; readonly set: LatencyStats; readonly load: LatencyStats }
 }
 

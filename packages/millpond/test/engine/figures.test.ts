@@ -37,7 +37,20 @@ describe('M1 bytes of memory', () => {
     await cache.set('a', 'x'.repeat(1000))
     const monitor = createMonitor({ caches: () => cache.info().namespaces })
     const { bytes } = cache.stats()
-    expect(monitor.exportMetrics('prometheus')).toContain(`millpond_tier_bytes{cache="shop",tier="memory"} ${bytes}\n`)
+    expect(monitor.exportMetrics('prometheus')).toContain(`millpond_used_bytes{cache="shop",cache_ns="default",tier="memory"} ${bytes}\n`)
+  })
+})
+
+describe('M1 figures as JSON', () => {
+  closeAfterEach()
+
+  it('say the same when they come back', async () => {
+    const cache = open({ tiers: [memory({ maxBytes: '1mb' })], defaults: { ttl: Number.POSITIVE_INFINITY } })
+    await cache.set('k', 1)
+    for (const told of [cache.info(), cache.stats()]) expect(JSON.parse(JSON.stringify(told))).toEqual(told)
+    expect(cache.info().memory).toMatchObject({ maxBytes: 1_048_576 })
+    expect(cache.info().memory).not.toHaveProperty('maxEntries')
+    expect(cache.info().config).not.toHaveProperty('ttlMs')
   })
 })
 
@@ -62,6 +75,23 @@ describe('M1 causes of misses', () => {
     await over()
     await cache.getOrSet('k', () => 2)
     expect(cache.stats().missesByCause).toEqual({ expired_ttl: 4, cold: 1 })
+  })
+})
+
+describe('M1 young evictions', () => {
+  closeAfterEach()
+
+  it('are those of entries that had most of their time before them, once they are asked for again', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock, tiers: [memory({ maxEntries: 2, policy: 'lru', pressure: false })], defaults: { ttl: 1000 } })
+    for (const key of ['young', 'a']) await cache.set(key, 1)
+    await clock.run(100)
+    await cache.set('old', 1)
+    await clock.run(600)
+    for (const key of ['b', 'c']) await cache.set(key, 1)
+    expect(cache.stats().youngEvictions).toBe(0)
+    for (const key of ['young', 'old']) await cache.get(key)
+    expect(cache.stats()).toMatchObject({ youngEvictions: 1, missesByCause: { evicted_capacity: 2 } })
   })
 })
 

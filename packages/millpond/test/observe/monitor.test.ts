@@ -26,7 +26,7 @@ describe('M2 monitor', () => {
     let hits = 1
     const monitor = createMonitor({ caches: () => [shop(hits)] })
     hits = 3
-    expect(monitor.exportMetrics('prometheus')).toContain('millpond_hit_ratio{cache="shop"} 0.75\n')
+    expect(monitor.exportMetrics('prometheus')).toContain('millpond_hit_ratio{cache="shop",cache_ns="default"} 0.75\n')
     expect(JSON.parse(monitor.exportMetrics('json'))).toMatchObject({
       caches: [{ cache: 'shop', hits: 3 }],
       process: { residentBytes: expect.any(Number) },

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { CAUSE_OF_REASON, MISS_CAUSES } from '../../src/core/causes.ts'
 import {
   type CacheStats,
   cacheCollector,
@@ -17,6 +18,8 @@ import {
   type Registry,
 } from '../../src/observe/index.ts'
 import { isHere, promtool, remedy } from '../services/program.ts'
+
+const REASONS = Object.keys(CAUSE_OF_REASON)
 
 function latency(...values: number[]) {
   const histogram = createHistogram()
@@ -44,14 +47,17 @@ const stats: CacheStats = {
       drops: 1,
       entries: 50,
       bytes: 4096,
+      maxBytes: 8192,
       breaker: 'closed',
       latency: latency(),
     },
     { name: 'redis', hits: 10, misses: 10, errors: 2, sets: 14, drops: 1, breaker: 'half-open', latency: latency(0.5, 2, 300) },
   ],
   evictions: { capacity_limit: 7, ttl_expired: 1 },
-  missesByCause: { cold: 8, expired: 2 },
+  missesByCause: { cold: 8, expired_ttl: 2 },
   invalidationsByReason: { tag_based: 1 },
+  youngEvictions: 2,
+  ledger: { isUp: false, pending: 3, gaps: 1, epochs: 0 },
   latency: { get: latency(0.1, 0.2), set: latency(1), load: latency(20, 40, 900) },
 }
 
@@ -77,12 +83,17 @@ describe('M3 Prometheus text', () => {
     const lines = prometheusText(full()).split('\n')
     for (const line of [
       '# TYPE millpond_hits_total counter',
-      'millpond_hits_total{cache="shop",tier="memory"} 80',
-      'millpond_misses_total{cache="shop",tier="redis"} 10',
-      'millpond_miss_causes_total{cache="shop",cause="cold"} 8',
-      'millpond_evictions_total{cache="shop",reason="capacity_limit"} 7',
-      'millpond_hit_ratio{cache="shop"} 0.9',
-      'millpond_tier_bytes{cache="shop",tier="memory"} 4096',
+      'millpond_hits_total{cache="shop",cache_ns="default",tier="memory"} 80',
+      'millpond_misses_total{cache="shop",cache_ns="default",tier="redis"} 10',
+      'millpond_miss_causes_total{cache="shop",cache_ns="default",cause="cold"} 8',
+      'millpond_evictions_total{cache="shop",cache_ns="default",cause="capacity_limit"} 7',
+      'millpond_hit_ratio{cache="shop",cache_ns="default"} 0.9',
+      'millpond_used_bytes{cache="shop",cache_ns="default",tier="memory"} 4096',
+      'millpond_limit_bytes{cache="shop",tier="memory"} 8192',
+      'millpond_ledger_up{cache="shop",cache_ns="default"} 0',
+      'millpond_ledger_pending{cache="shop",cache_ns="default"} 3',
+      'millpond_operation_duration_seconds_count{cache="shop",cache_ns="default",op="load"} 3',
+      'millpond_young_evictions_total{cache="shop",cache_ns="default"} 2',
       'millpond_breaker_state{cache="shop",tier="redis",state="half-open"} 1',
       'millpond_breaker_state{cache="shop",tier="redis",state="closed"} 0',
       '# TYPE millpond_tier_duration_seconds histogram',
@@ -104,6 +115,53 @@ describe('M3 Prometheus text', () => {
     )
     const missing = Object.values(METRICS).filter(({ name }) => !given.has(name))
     expect(missing).toEqual([METRICS.droppedSeries])
+  })
+
+  it('tells 50 namespaces of a cache apart, sums up the others, and counts those', () => {
+    const registry = createRegistry()
+    const all = Array.from({ length: 75 }, (_, i) => ({
+      ...stats,
+      namespace: `n${i}`,
+      ledger: { isUp: i !== 60, pending: 1, gaps: 0, epochs: 0 },
+    }))
+    registry.collect(cacheCollector(() => [...all, { ...stats, cache: 'other cache' }]))
+    const lines = prometheusText(registry).split('\n')
+    for (const line of [
+      'millpond_hits_total{cache="shop",cache_ns="n49",tier="memory"} 80',
+      `millpond_hits_total{cache="shop",cache_ns="other",tier="memory"} ${25 * 80}`,
+      `millpond_used_bytes{cache="shop",cache_ns="other",tier="memory"} ${25 * 4096}`,
+      'millpond_hit_ratio{cache="shop",cache_ns="other"} 0.9',
+      'millpond_ledger_up{cache="shop",cache_ns="other"} 0',
+      'millpond_ledger_pending{cache="shop",cache_ns="other"} 25',
+      `millpond_miss_causes_total{cache="shop",cache_ns="other",cause="expired_ttl"} ${25 * 2}`,
+      `millpond_operation_duration_seconds_bucket{cache="shop",cache_ns="other",op="load",le="0.064"} ${25 * 2}`,
+      `millpond_operation_duration_seconds_sum{cache="shop",cache_ns="other",op="load"} ${25 * 0.96}`,
+      'millpond_hits_total{cache="other cache",cache_ns="default",tier="memory"} 80',
+      'millpond_label_overflow_total{label="cache_ns"} 25',
+    ]) {
+      expect(lines).toContain(line)
+    }
+    expect(lines.some((line) => line.includes('"n50"'))).toBe(false)
+  })
+
+  it('stays under 9,300 series for 100,000 namespaces that count all there is', () => {
+    const registry = createRegistry()
+    const every = Object.fromEntries(MISS_CAUSES.map((cause) => [cause, 1]))
+    const busy = { ...stats, missesByCause: every, evictions: Object.fromEntries(REASONS.map((reason) => [reason, 1])) }
+    registry.collect(cacheCollector(() => Array.from({ length: 100_000 }, (_, i) => ({ ...busy, namespace: `tenant ${i}` }))))
+    const series = prometheusText(registry)
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+    expect(series.length).toBeLessThan(9300)
+    expect(series.some((line) => line.startsWith('millpond_dropped_series'))).toBe(false)
+  })
+
+  it('one tier serves all namespaces: its errors, breaker and durations are told once', () => {
+    const registry = createRegistry()
+    registry.collect(cacheCollector(() => ['a', 'b'].map((namespace) => ({ ...stats, namespace }))))
+    const lines = prometheusText(registry).split('\n')
+    for (const start of ['millpond_tier_errors_total', 'millpond_tier_duration_seconds_count', 'millpond_limit_bytes'])
+      expect(lines.filter((line) => line.startsWith(`${start}{`) && line.includes('tier="redis"')).length).toBeLessThanOrEqual(1)
   })
 
   it('any label value comes back as it was, cut at 200 characters', () => {
@@ -211,7 +269,9 @@ describe('M3 registry', () => {
 
   it('holds histograms of its own', () => {
     const registry = createRegistry()
-    registry.histogram(METRICS.operation, { cache: 'a', operation: 'get' }).record(3)
-    expect(prometheusText(registry)).toContain('millpond_operation_duration_seconds_bucket{cache="a",operation="get",le="0.004"} 1\n')
+    registry.histogram(METRICS.operation, { cache: 'a', cache_ns: 'default', op: 'get' }).record(3)
+    expect(prometheusText(registry)).toContain(
+      'millpond_operation_duration_seconds_bucket{cache="a",cache_ns="default",op="get",le="0.004"} 1\n',
+    )
   })
 })

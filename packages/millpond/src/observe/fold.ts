@@ -1,0 +1,86 @@
+// Folding what many namespaces count into one: labels of metrics are few, namespaces may be many.
+import { type CacheStats, hitRate, type LatencyStats, type LedgerStats, type TierStats } from './stats.ts'
+
+/** Namespaces of a cache that metrics tell apart. */
+export const MOST_NAMESPACES = 50
+export const OTHER_NAMESPACES = 'other'
+
+/** The first 50 as they are, in the order in which they came, and one named `other` that sums up the rest. */
+export function foldNamespaces(all: readonly CacheStats[]): { readonly stats: readonly CacheStats[]; readonly folded: number } {
+  if (all.length <= MOST_NAMESPACES) return { stats: all, folded: 0 }
+  const rest = all.slice(MOST_NAMESPACES)
+  const sum = rest.reduce(addUp)
+  return { stats: [...all.slice(0, MOST_NAMESPACES), { ...sum, namespace: OTHER_NAMESPACES }], folded: rest.length }
+}
+
+function addUp(a: CacheStats, b: CacheStats): CacheStats {
+  const hits = a.hits + b.hits
+  const misses = a.misses + b.misses
+  const ledger = addLedgers(a.ledger, b.ledger)
+  return {
+    cache: a.cache,
+    hits,
+    misses,
+    hitRate: hitRate(hits, misses),
+    stale: a.stale + b.stale,
+    loads: a.loads + b.loads,
+    loadErrors: a.loadErrors + b.loadErrors,
+    loadJoins: (a.loadJoins ?? 0) + (b.loadJoins ?? 0),
+    refreshes: (a.refreshes ?? 0) + (b.refreshes ?? 0),
+    sets: a.sets + b.sets,
+    deletes: a.deletes + b.deletes,
+    youngEvictions: (a.youngEvictions ?? 0) + (b.youngEvictions ?? 0),
+    tiers: a.tiers.map((tier) =>
+      addTiers(
+        tier,
+        b.tiers.find(({ name }) => name === tier.name),
+      ),
+    ),
+    evictions: addCounts(a.evictions, b.evictions),
+    missesByCause: addCounts(a.missesByCause, b.missesByCause),
+    invalidationsByReason: addCounts(a.invalidationsByReason ?? {}, b.invalidationsByReason ?? {}),
+    latency: {
+      get: addLatencies(a.latency.get, b.latency.get),
+      set: addLatencies(a.latency.set, b.latency.set),
+      load: addLatencies(a.latency.load, b.latency.load),
+    },
+    ...(ledger === undefined ? {} : { ledger }),
+  }
+}
+
+/** What belongs to the whole tier is in each of the two. */
+function addTiers(a: TierStats, b: TierStats | undefined): TierStats {
+  if (b === undefined) return a
+  return {
+    ...a,
+    hits: a.hits + b.hits,
+    misses: a.misses + b.misses,
+    sets: a.sets + b.sets,
+    drops: a.drops + b.drops,
+    refused: (a.refused ?? 0) + (b.refused ?? 0),
+    ...(a.entries === undefined ? {} : { entries: a.entries + (b.entries ?? 0) }),
+    ...(a.bytes === undefined ? {} : { bytes: a.bytes + (b.bytes ?? 0) }),
+  }
+}
+
+function addLedgers(a: LedgerStats | undefined, b: LedgerStats | undefined): LedgerStats | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return { isUp: a.isUp && b.isUp, pending: a.pending + b.pending, gaps: a.gaps + b.gaps, epochs: a.epochs + b.epochs }
+}
+
+function addCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
+  const sum: Record<string, number> = { ...a }
+  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count
+  return sum
+}
+
+/** Counts, sums and buckets add up; percentiles do not, and no exporter asks for them. */
+function addLatencies(a: LatencyStats, b: LatencyStats): LatencyStats {
+  const count = a.count + b.count
+  return {
+    ...a,
+    count,
+    avgMs: count === 0 ? 0 : (a.avgMs * a.count + b.avgMs * b.count) / count,
+    ...(a.buckets === undefined ? {} : { buckets: a.buckets.map((below, at) => below + (b.buckets?.[at] ?? 0)) }),
+  }
+}
