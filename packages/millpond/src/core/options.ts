@@ -33,12 +33,15 @@ export interface ReadOptions {
   readonly after?: string
   /** Rejects this caller with `ABORTED`; the load goes on while others wait for it. */
   readonly signal?: AbortSignal
+  /** A read that is nobody's (warming, inspection): it counts nothing, tells no listener, and does not make the entry look wanted. Default false. */
+  readonly quiet?: boolean
 }
 
 export interface LoadOptions extends EntryOptions, ReadOptions {
   /**
    * `soft`: with a stale value at hand, how long to wait for the loader before the stale value is returned. Default: wait.
-   * `hard`: when the loader is given up, its signal fires and the key is free again. Default `'10s'`.
+   * `hard`: when the loader is given up, its signal fires and the key is free again. Default `'10s'`; 0: never.
+   * A caller who joins a load waits for it as long as its own `hard` says.
    */
   readonly timeout?: { readonly soft?: Duration; readonly hard?: Duration }
   /** Share of `ttl`, 0 to 1, after which a hit starts a refresh behind. Default: never. */
@@ -94,6 +97,7 @@ const NAMES = new Set([
   'consistency',
   'after',
   'signal',
+  'quiet',
   'timeout',
   'refreshAhead',
   'negativeTtl',
@@ -113,9 +117,9 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
     staleForMs: staleFor === undefined ? defaults.staleForMs : parseDuration(staleFor, 'staleFor'),
     staleIfErrorMs: staleIfError === undefined ? defaults.staleIfErrorMs : parseDuration(staleIfError, 'staleIfError'),
     jitter: jitter === undefined ? defaults.jitter : checkShare(jitter, 'jitter'),
-    tags: tags === undefined ? defaults.tags : checkTags(tags),
+    tags: tags === undefined ? defaults.tags : copyTags(tags),
     softMs: timeout?.soft === undefined ? defaults.softMs : parseDuration(timeout.soft, 'timeout.soft'),
-    hardMs: timeout?.hard === undefined ? defaults.hardMs : parseDuration(timeout.hard, 'timeout.hard'),
+    hardMs: timeout?.hard === undefined ? defaults.hardMs : parseDuration(timeout.hard, 'timeout.hard') || Number.POSITIVE_INFINITY,
     refreshAhead: refreshAhead === undefined ? defaults.refreshAhead : checkShare(refreshAhead, 'refreshAhead'),
     negativeMs: negativeTtl === undefined ? defaults.negativeMs : parseDuration(negativeTtl, 'negativeTtl'),
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
@@ -130,6 +134,11 @@ export function checkNames(options: object, names: ReadonlySet<string>, what: st
   for (const name of Object.keys(options)) {
     if (!names.has(name)) throw new MillpondError('OPTION_INVALID', `unknown ${what} ${show(name)}: there are ${[...names].join(', ')}`)
   }
+}
+
+/** The caller may change its list as soon as it has been given a promise. */
+function copyTags(tags: readonly string[]): readonly string[] {
+  return Object.freeze([...checkTags(tags)])
 }
 
 function checkShare(value: unknown, name: string): number {

@@ -1,4 +1,6 @@
 // The public face of a cache: verbs that translate keys and options, and hand over to the journeys.
+
+import type { MissCause } from '../core/causes.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
@@ -17,18 +19,18 @@ import { type Explanation, explain } from './explain.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { type InvalidateOptions, invalidate } from './invalidate.ts'
+import { type Call, Journey, type Wants } from './journey.ts'
 import { refreshBehind } from './load.ts'
 import { countStale } from './misses.ts'
-import { type Call, freshSlot, hitValue, inMemory, readThrough, readThroughMany, readTiers } from './read.ts'
+import { freshSlot, hitAt, hitValue } from './near.ts'
+import { readThrough, readThroughMany, readTiers, shown } from './read.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Restored } from './restart-parts.ts'
-import type { BatchLoader, LoadContext } from './run-loader.ts'
+import type { BatchLoader, Loader, Loads } from './run-loader.ts'
+import { abortable, checkSignal } from './signals.ts'
 import type { Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
 import { expire, touch, type WriteItem, write, writeAtOnce } from './write.ts'
-
-/** Loads one value. `undefined` means "do not store"; `null` is a value. An error passes to every caller that waits, unchanged. */
-export type Loader<T> = (context: LoadContext) => Promise<T> | T
 
 /** What a look at an entry found. Times are milliseconds. */
 export type EntryView<T> =
@@ -44,6 +46,24 @@ export type EntryView<T> =
       readonly tags: readonly string[]
     }
   | { readonly kind: 'miss' }
+
+/** A value with where it came from. Times are milliseconds. */
+export interface LoadedEntry<T> {
+  readonly value: T
+  /** `memory`, a far tier's name, or `loader`. */
+  readonly tier: string
+  readonly createdAt: number
+  readonly ageMs: number
+  /** Time left until it is no longer fresh; 0 when stale. */
+  readonly ttlMs: number
+  readonly tags: readonly string[]
+  /** Past its freshness: returned because stale values are permitted. */
+  readonly isStale: boolean
+  /** Brought by a load that another call had begun. */
+  readonly isJoined: boolean
+  /** Why memory could not serve it; absent where it could. */
+  readonly cause?: MissCause
+}
 
 export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   /** The key of an id. Default: the id itself. */
@@ -73,16 +93,12 @@ export interface CacheParts {
 export class Cache {
   readonly #space: Space
   readonly #parts: CacheParts
-  readonly #isStrong: boolean
-  readonly #refreshAhead: number
   #changes: ModelEvents<Receipt> | undefined
 
   /** Made by `createCache`. */
   constructor(parts: CacheParts) {
     this.#parts = parts
     this.#space = parts.space
-    this.#isStrong = parts.space.settings.policy.consistency === 'strong'
-    this.#refreshAhead = parts.space.settings.policy.refreshAhead
   }
 
   /** `default`, or the namespace's name. */
@@ -100,7 +116,7 @@ export class Cache {
   /** The fresh value from the nearest tier that has it, or `undefined`. */
   async get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     const encoded = encodeKey(key)
-    if (!this.#isStrong && options === undefined) {
+    if (options === undefined && this.#space.settings.policy.consistency !== 'strong') {
       const slot = freshSlot(this.#space, encoded)
       if (slot >= 0) return hitValue(this.#space, slot, encoded) as T
     }
@@ -116,7 +132,7 @@ export class Cache {
     const now = this.#space.services.clock.now()
     const { tier, createdAt, tags } = found
     const isFresh = this.#isFresh(found)
-    if (!isFresh) countStale(this.#space, found)
+    if (!isFresh && options?.quiet !== true) countStale(this.#space, found)
     return {
       kind: isFresh ? 'hit' : 'stale',
       value: found.value as T,
@@ -147,21 +163,61 @@ export class Cache {
    */
   async getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T> {
     const encoded = encodeKey(key)
-    if (!this.#isStrong && (options === undefined || (options.consistency !== 'strong' && options.after === undefined))) {
+    const { policy } = this.#space.settings
+    if (policy.consistency !== 'strong' && (options === undefined || permitsHit(options))) {
       const slot = freshSlot(this.#space, encoded)
       if (slot >= 0) {
-        if (this.#refreshAhead > 0 || options?.refreshAhead !== undefined) this.#refreshEarly(encoded, slot, loader, options)
+        if (policy.refreshAhead > 0 || options?.refreshAhead !== undefined) this.#refreshEarly(encoded, slot, loader, options)
         return hitValue(this.#space, slot, encoded) as T
       }
     }
-    return this.#load(encoded, loader, options)
+    const journey = this.#journey({ one: loader }, options)
+    return shown(this.#space, await this.#travel(journey, encoded)) as T
+  }
+
+  /** `getOrSet`, and where the value came from: its tier, its age, whether another call had loaded it, and why memory did not have it. */
+  async getOrSetEntry<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<LoadedEntry<T>> {
+    const encoded = encodeKey(key)
+    const journey = this.#journey({ one: loader }, options)
+    const found = await this.#travel(journey, encoded)
+    const now = this.#space.services.clock.now()
+    return {
+      value: shown(this.#space, found) as T,
+      tier: found.tier,
+      createdAt: found.createdAt,
+      ageMs: Math.max(0, now - found.createdAt),
+      ttlMs: Math.max(0, found.freshUntil - now),
+      tags: found.tags,
+      isStale: found.isStale === true,
+      isJoined: journey.isJoined,
+      ...(journey.cause === undefined ? {} : { cause: journey.cause }),
+    }
+  }
+
+  /**
+   * Loads the key anew, whatever is held of it, and stores what comes. A load that is under way is waited for, not joined: it may have read the
+   * source before this call. Without a loader the one that is registered for the key is called.
+   * @throws what the loader throws, also where stale values are permitted: what is held stays as it is. `OPTION_INVALID` without any loader.
+   */
+  async refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T> {
+    const encoded = encodeKey(key)
+    const source = loader ?? this.#space.services.sourceOf?.(this.#space.id.name, encoded)
+    if (source === undefined) {
+      throw new MillpondError('OPTION_INVALID', `refresh: no loader is known for the key ${show(key)}: give one as the second argument`)
+    }
+    const journey = this.#journey({ one: source }, options, 'new')
+    this.#space.watch.counters.refreshes++
+    return shown(this.#space, await this.#travel(journey, encoded)) as T
   }
 
   /** `getOrSet` for many ids, with one call of `load` for all that are missing. Values come in the order of the ids. */
-  async getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]> {
-    this.#checkOpen()
-    const { key = (id: Id): Key => id, load, ...rest } = options
-    const policy = resolvePolicy(rest, this.#space.settings.policy)
+  getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]>
+  getOrSetMany<Id, T>(
+    ids: readonly Id[],
+    options: GetOrSetManyOptions<Id, T> & { readonly key: (id: Id) => Key },
+  ): Promise<(T | undefined)[]>
+  async getOrSetMany<Id, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]> {
+    const { key = (id: Id): Key => id as Key, load, ...rest } = options
     const byKey = new Map<string, Id>()
     const keys = ids.map((id) => {
       const encoded = encodeKey(key(id))
@@ -169,13 +225,9 @@ export class Cache {
       byKey.set(encoded, id)
       return encoded
     })
-    const batch: BatchLoader = async (flights, context) => {
-      const missing = flights.map((flight) => byKey.get(flight.key) as Id)
-      const loaded = await load(missing, context)
-      return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
-    }
-    const landings = await this.#timed(readThroughMany(this.#space, keys, batch, policy, rest))
-    return landings.map((landing) => landing.read() as T | undefined)
+    const journey = this.#journey({ many: batchOf(byKey, load) }, rest)
+    const found = await this.#timed(readThroughMany(journey, keys), journey.began)
+    return found.map((entry) => shown(this.#space, entry) as T | undefined)
   }
 
   /** Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the documented bound. */
@@ -371,51 +423,53 @@ export class Cache {
     return invalidate(this.#space, criteria, options)
   }
 
-  async #load<T>(encoded: string, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
+  #journey(loads: Loads, options: LoadOptions | undefined, wants?: Wants): Journey {
     this.#checkOpen()
+    return new Journey(this.#space, loads, resolvePolicy(options, this.#space.settings.policy), options ?? NO_CALL, wants)
+  }
+
+  #travel(journey: Journey, encoded: string): Promise<Found> {
     checkKey(encoded)
-    const policy = resolvePolicy(options, this.#space.settings.policy)
-    return (await this.#timed(readThrough(this.#space, encoded, single(loader), policy, options ?? NO_CALL))) as T
+    return this.#timed(readThrough(journey, encoded), journey.began)
   }
 
   async #read(keys: readonly string[], options: ReadOptions | undefined, takesStale = false): Promise<readonly (Found | undefined)[]> {
     this.#checkOpen()
     const consistency = consistencyOf(options, this.#space.settings.policy.consistency)
-    if (consistency !== 'strong' && options?.after === undefined) {
-      const here = this.#readMemory(keys)
+    const signal = options?.signal
+    const after = options?.after
+    const isQuiet = options?.quiet === true
+    checkSignal(signal)
+    if (consistency !== 'strong' && after === undefined) {
+      const here = this.#readMemory(keys, isQuiet)
       if (here !== undefined) return here
     }
     for (const key of keys) checkKey(key)
-    const { clock } = this.#space.services
-    const started = clock.monotonic()
-    try {
-      return await readTiers(this.#space, keys, { consistency, after: options?.after }, takesStale)
-    } finally {
-      this.#space.watch.latency.get.record(clock.monotonic() - started)
-    }
+    const reading = readTiers(this.#space, keys, { consistency, after }, takesStale, isQuiet)
+    const timed = isQuiet ? reading : this.#timed(reading, this.#space.services.clock.monotonic())
+    return signal === undefined ? timed : abortable(timed, signal)
   }
 
   /** All keys from memory, or nothing. */
-  #readMemory(keys: readonly string[]): (Found | undefined)[] | undefined {
+  #readMemory(keys: readonly string[], isQuiet: boolean): (Found | undefined)[] | undefined {
     for (const key of keys) if (freshSlot(this.#space, key) < 0) return undefined
-    return keys.map((key) => inMemory(this.#space, key, this.#space.near?.find(key) ?? -1))
+    return keys.map((key) => hitAt(this.#space, this.#space.near?.find(key) ?? -1, key, isQuiet))
   }
 
   #refreshEarly<T>(key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
     const { near, services } = this.#space
     if (near === undefined) return
-    const policy = resolvePolicy(options, this.#space.settings.policy)
-    const createdAt = near.createdAt(slot)
-    const dueAt = createdAt + policy.refreshAhead * (near.freshUntil(slot) - createdAt)
-    if (policy.refreshAhead > 0 && services.clock.coarse >= dueAt) refreshBehind(this.#space, key, single(loader), policy, true)
+    const journey = this.#journey({ one: loader }, options)
+    if (!journey.isDue({ createdAt: near.createdAt(slot), freshUntil: near.freshUntil(slot) }, services.clock.coarse)) return
+    journey.noteDue(key)
+    refreshBehind(journey)
   }
 
-  async #timed<T>(work: Promise<T>): Promise<T> {
-    const started = this.#space.services.clock.monotonic()
+  async #timed<T>(work: Promise<T>, began: number): Promise<T> {
     try {
       return await work
     } finally {
-      this.#space.watch.latency.get.record(this.#space.services.clock.monotonic() - started)
+      this.#space.watch.latency.get.record(this.#space.services.clock.monotonic() - began)
     }
   }
 
@@ -442,10 +496,16 @@ export class Cache {
 
 const NO_CALL: Call = Object.freeze({})
 
-const single =
-  <T>(loader: Loader<T>): BatchLoader =>
-  async ([context]) =>
-    context === undefined ? [] : [await loader(context)]
+const permitsHit = ({ consistency, after, quiet, signal }: LoadOptions): boolean =>
+  consistency !== 'strong' && after === undefined && quiet !== true && signal?.aborted !== true
+
+function batchOf<Id, T>(byKey: ReadonlyMap<string, Id>, load: GetOrSetManyOptions<Id, T>['load']): BatchLoader {
+  return async (keys, context) => {
+    const missing = keys.map((key) => byKey.get(key) as Id)
+    const loaded = await load(missing, context)
+    return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
+  }
+}
 
 function consistencyOf(options: ReadOptions | undefined, fallback: Consistency): Consistency {
   return options === undefined ? fallback : resolvePolicy(options, { ...DEFAULT_POLICY, consistency: fallback }).consistency

@@ -5,8 +5,8 @@
 import { MillpondError } from '../core/errors.ts'
 import type { Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import { currentFlight } from './current-flight.ts'
 import { readFar } from './far.ts'
-import { currentFlight } from './flights.ts'
 import type { Space } from './space.ts'
 
 const MARK = '\u0001'
@@ -39,12 +39,13 @@ async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string
   ]
 }
 
-/** A read inside a loader: what it found is what the loaded entry depends on. */
+/** A read inside a loader: what it found is what the loaded entry depends on, and of a batch every one. */
 export function noteRead(space: Space, key: string, tags: readonly string[] | undefined): void {
-  const flight = currentFlight()
-  if (flight === undefined || flight.owner !== space) return
-  for (const tag of tags ?? inherited(space, key)) flight.tags.add(tag)
-  flight.tags.add(dependencyTag(key))
+  const lead = currentFlight()
+  if (lead === undefined || lead.owner !== space) return
+  const noted = tags === undefined ? inherited(space, key) : [dependencyTag(key), ...tags]
+  lead.addTags(noted)
+  for (const flight of lead.crew) if (flight !== lead) flight.addTags(noted)
 }
 
 function inherited(space: Space, key: string): readonly string[] {

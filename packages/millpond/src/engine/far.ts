@@ -26,9 +26,15 @@ export interface FarResult {
 
 /**
  * Asks one tier after the other for what is still missing, within the budget; promotes what it finds. `isAgain`: the same call has asked before, and
- * what is still missing counts once.
+ * what is still missing counts once. `isQuiet`: nothing counts.
  */
-export async function readFar(space: Space, keys: readonly string[], budgetMs: number, isAgain = false): Promise<FarResult> {
+export async function readFar(
+  space: Space,
+  keys: readonly string[],
+  budgetMs: number,
+  isAgain = false,
+  isQuiet = false,
+): Promise<FarResult> {
   const result: FarResult = { keys, found: keys.map(() => undefined), causes: keys.map(() => undefined), failure: undefined }
   const until = space.services.clock.monotonic() + budgetMs
   let wanted = keys.map((_, at) => at)
@@ -38,7 +44,7 @@ export async function readFar(space: Space, keys: readonly string[], budgetMs: n
     const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
     const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
     const answer = await far.guarded.read(names, until - space.services.clock.monotonic())
-    if (answer.ok) wanted = takeIn(space, depth, wanted, answer.value, result, isAgain)
+    if (answer.ok) wanted = takeIn(space, depth, wanted, answer.value, result, isAgain || isQuiet, isQuiet)
     else result.failure ??= failure
   }
   return result
@@ -51,7 +57,8 @@ function takeIn(
   wanted: readonly number[],
   answers: readonly (Stored | undefined)[],
   { keys, found, causes }: FarResult,
-  isAgain: boolean,
+  isUncounted: boolean,
+  isQuiet: boolean,
 ): number[] {
   const far = space.far[depth]
   if (far === undefined) return []
@@ -66,15 +73,16 @@ function takeIn(
     const entry = stored === undefined ? undefined : believe(space, far, key, stored, now)
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
-      if (!isAgain) counters.misses++
-      if (!isAgain && cause !== undefined && cause !== 'expired_ttl') counters.refused++
+      if (!isUncounted) counters.misses++
+      if (!isUncounted && cause !== undefined && cause !== 'expired_ttl') counters.refused++
       causes[at] ??= cause
       missing.push(at)
       continue
     }
-    if (entry.freshUntil > now) countFarHit(space, counters, key, far.guarded.name)
-    else {
-      if (!isAgain) counters.misses++
+    if (entry.freshUntil > now) {
+      if (!isQuiet) countFarHit(space, counters, key, far.guarded.name)
+    } else {
+      if (!isUncounted) counters.misses++
       causes[at] ??= staleBy(space, entry, stored)
     }
     if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)

@@ -1,55 +1,106 @@
 // Flights: at most one load per key and process. A change outdates the flight of its key: later reads do not join it, and its result is not stored.
-import { AsyncLocalStorage } from 'node:async_hooks'
+
+import type { MissCause } from '../core/causes.ts'
 import type { Clock } from '../core/contracts.ts'
-import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
 import { LateSignal } from './late-signal.ts'
+import type { Gone } from './misses.ts'
 
-/** What a flight came to; `found` is undefined when there is nothing. */
-export interface Landing {
-  readonly found: Found | undefined
-  /** Hands out the value: a copy where freezing cannot protect it. */
-  read(): unknown
-}
-
-const LANDED_EMPTY: Promise<Landing> = Promise.resolve({ found: undefined, read: () => undefined })
-
-export class Flight {
-  /** The space it belongs to. */
-  readonly owner: object
-  readonly key: string
+/** How a flight begins. */
+export interface Start {
   readonly asOf: Position
   /** Monotonic milliseconds. */
   readonly startedAt: number
   /** Epoch milliseconds. */
   readonly startedWall: number
+  readonly tags: readonly string[]
+  /** When its loader is given up, in milliseconds. */
+  readonly hardMs: number
+  readonly isBackground: boolean
+}
+
+interface Waiting {
+  readonly promise: Promise<Found>
+  readonly resolve: (found: Found) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Most loads have one caller, who reads the end off the flight itself: a promise is made for those who join. */
+export class Flight {
+  /** The space it belongs to. */
+  readonly owner: object
+  readonly key: string
+  readonly asOf: Position
+  readonly startedAt: number
+  readonly startedWall: number
+  readonly hardMs: number
+  /** What memory and the past say of the key. */
+  readonly gone: Gone
+  /** Why the key has to be loaded. */
+  cause: MissCause
+  /** A refresh behind a stale value: it goes on when nobody waits. */
+  isBackground: boolean
+  /** Whose loader call this one's value comes from: its own, or that of the first of its batch. */
+  lead: Flight = this
+  /** All that share the call of this one's loader; none beside itself until that begins. */
+  crew: readonly Flight[] = NOBODY
   /** Flights that this one's loader is waiting for. */
   waitsFor: Set<Flight> | undefined
-  /** The tags known so far. */
-  readonly tags = new Set<string>()
   isOutdated = false
-  /** A refresh behind a stale value: it goes on when nobody waits. */
-  isBackground = false
   /** While it was on its way, somebody was given another value of its key, which may be newer. */
   isOverlapped = false
   /** Loaded while the ledger did not answer: joinable for a moment after its end, stored nowhere. */
   isProvisional = false
   /** What some tier still had, expired, when the flight passed by. */
   fallback: Found | undefined
+  /** The lease under which it loads. */
+  lease: string | undefined
+  /** The time to live that its loader asked for. */
+  ttlMs: number | undefined
   /** Called once when the flight is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
   onOutdated: (() => void) | undefined
   waiters = 0
-  landing: Promise<Landing> = LANDED_EMPTY
-  /** Fires at the hard timeout, and when the last waiter has left. */
-  readonly givenUp = new LateSignal()
+  #tags: readonly string[]
+  #ownTags: Set<string> | undefined
+  #givenUp: LateSignal | undefined
+  #state: 'open' | 'landed' | 'failed' = 'open'
+  #found: Found | undefined
+  #error: unknown
+  #waiting: Waiting | undefined
 
-  constructor(owner: object, key: string, asOf: Position, clock: Pick<Clock, 'monotonic' | 'now'>) {
+  constructor(owner: object, key: string, gone: Gone, start: Start) {
     this.owner = owner
     this.key = key
-    this.asOf = asOf
-    this.startedAt = clock.monotonic()
-    this.startedWall = clock.now()
+    this.gone = gone
+    this.cause = gone.cause
+    this.asOf = start.asOf
+    this.startedAt = start.startedAt
+    this.startedWall = start.startedWall
+    this.#tags = start.tags
+    this.hardMs = start.hardMs
+    this.isBackground = start.isBackground
+  }
+
+  /** The tags known so far. */
+  get tags(): readonly string[] {
+    if (this.#ownTags !== undefined) this.#tags = [...this.#ownTags]
+    return this.#tags
+  }
+
+  addTags(tags: Iterable<string>): void {
+    this.#ownTags ??= new Set(this.#tags)
+    for (const tag of tags) this.#ownTags.add(tag)
+  }
+
+  /** Fires at the hard timeout, and when the last waiter has left. */
+  get givenUp(): LateSignal {
+    this.#givenUp ??= new LateSignal()
+    return this.#givenUp
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
   }
 
   /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
@@ -64,66 +115,110 @@ export class Flight {
     this.onOutdated?.()
   }
 
-  /** Waits for the landing; the caller's own signal rejects the caller alone. The loader's signal fires when the last waiter has left. */
-  async join(signal: AbortSignal | undefined): Promise<Landing> {
-    this.waiters++
-    try {
-      return await (signal === undefined ? this.landing : abortable(this.landing, signal))
-    } catch (error) {
-      if (signal?.aborted && this.waiters === 1 && !this.isBackground) {
-        this.outdate()
-        this.givenUp.fire(error)
-      }
-      throw error
-    } finally {
-      this.waiters--
+  /** What it came to. The first end counts. */
+  land(found: Found): void {
+    if (this.#state !== 'open') return
+    this.#state = 'landed'
+    this.#found = found
+    this.#waiting?.resolve(found)
+  }
+
+  fail(error: unknown): void {
+    if (this.#state !== 'open') return
+    this.#state = 'failed'
+    this.#error = error
+    this.#waiting?.reject(error)
+  }
+
+  /** Settles as the load does. */
+  get landing(): Promise<Found> {
+    if (this.#waiting === undefined) {
+      this.#waiting = withResolvers<Found>()
+      this.#waiting.promise.catch(() => {}) // joiners see the error; a flight that nobody joined any more must not crash the process
+      if (this.#state === 'landed' && this.#found !== undefined) this.#waiting.resolve(this.#found)
+      if (this.#state === 'failed') this.#waiting.reject(this.#error)
     }
+    return this.#waiting.promise
+  }
+
+  /** What it came to, for the one who led it. @throws the loader's error. */
+  take(): Found {
+    const found = this.#found
+    if (found === undefined) throw this.#error
+    this.leaveBehind()
+    return found
+  }
+
+  /** It has ended, and who waited has been told. While it can be joined it keeps what it brought. */
+  leaveBehind(): void {
+    if (!this.isProvisional) this.forget()
+  }
+
+  /** What it brought goes: the map's old tables may hold the flight for long, as a Set's would (`core/chain.ts`). */
+  forget(): void {
+    this.#found = undefined
+    this.#waiting = undefined
+    this.fallback = undefined
+  }
+
+  /** One who waited has left before the end. Who leaves last gives the load up. */
+  leave(why: unknown): void {
+    if (this.waiters > 0 || this.isBackground || !this.isOpen) return
+    this.outdate()
+    this.givenUp.fire(why)
   }
 }
 
-/** Rejects with `ABORTED` as soon as the signal fires. */
-export function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = (): void => reject(new MillpondError('ABORTED', 'the caller gave up waiting', { cause: signal.reason }))
-    if (signal.aborted) {
-      work.catch(() => {}) // whoever else waits sees the error; this caller has left
-      stop()
-      return
-    }
-    signal.addEventListener('abort', stop, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
-}
+const NOBODY: readonly Flight[] = Object.freeze([])
 
 /** The most errors that are remembered at a time. */
 const MAX_FAILURES = 10_000
 
+interface Failure {
+  readonly error: unknown
+  /** Until when callers are given the error, on the monotonic clock. */
+  readonly until: number
+  /** Until when a caller who is content with a stale value does not make the loader be asked again. */
+  readonly pausedUntil: number
+}
+
 /** The flights of one space, by key. */
 export class Flights {
   readonly loads = new Map<string, Flight>()
-  readonly #failures = new Map<string, { readonly error: unknown; readonly until: number }>()
+  readonly #failures = new Map<string, Failure>()
 
-  /** Keeps a loader's error until a moment on the monotonic clock. */
-  remember(key: string, error: unknown, until: number): void {
+  /** Keeps what a loader has failed with. */
+  remember(key: string, failure: Failure): void {
     if (this.#failures.size >= MAX_FAILURES) this.#failures.clear()
-    this.#failures.set(key, { error, until })
+    this.#failures.set(key, failure)
   }
 
   /** The error that the key's loader is remembered to have ended with. */
-  failure(key: string, now: number): { readonly error: unknown } | undefined {
+  failure(key: string, clock: Pick<Clock, 'monotonic'>): { readonly error: unknown } | undefined {
     const known = this.#failures.get(key)
-    if (known === undefined || known.until > now) return known
-    this.#failures.delete(key)
-    return undefined
+    return known !== undefined && known.until > clock.monotonic() ? known : undefined
   }
 
-  /**
-   * Nobody joins it any more. What it brought goes too: the map's old tables may hold the flight for long, as a Set's would (`core/chain.ts`).
-   */
+  /** The key's loader has just failed: whoever has a stale value to give asks it later. */
+  isPaused(key: string, clock: Pick<Clock, 'monotonic'>): boolean {
+    const known = this.#failures.get(key)
+    return known !== undefined && known.pausedUntil > clock.monotonic()
+  }
+
+  /** Its loader has answered. */
+  recover(key: string): void {
+    if (this.#failures.size > 0) this.#failures.delete(key)
+  }
+
+  /** Reads that come from now on find this one. One that was on its way, and cannot be joined, is outdated. */
+  begin(flight: Flight): void {
+    outdateIn(this.loads, flight.key)
+    this.loads.set(flight.key, flight)
+  }
+
+  /** Nobody joins it any more. */
   end(flight: Flight): void {
     if (this.loads.get(flight.key) === flight) this.loads.delete(flight.key)
-    flight.landing = LANDED_EMPTY
-    flight.fallback = undefined
   }
 
   /** Somebody is given a value of the key that this flight has not brought. */
@@ -133,13 +228,13 @@ export class Flights {
   }
 
   outdate(key: string): void {
-    this.#failures.delete(key)
+    this.recover(key)
     outdateIn(this.loads, key)
   }
 
   /** Outdates the key's flights that began before the ledger reached `seq`. */
   outdateBefore(key: string, seq: number): void {
-    this.#failures.delete(key)
+    this.recover(key)
     const flight = this.loads.get(key)
     if (flight !== undefined && flight.asOf.seq < seq) outdateIn(this.loads, key)
   }
@@ -162,57 +257,12 @@ function outdateIn(flights: Map<string, Flight>, key: string): void {
   flight.outdate()
 }
 
-// Which flight a piece of code runs in. The storage is switched off whenever no loader runs: on Node 20 an enabled one makes every await slower.
-const storage = new AsyncLocalStorage<Flight>()
-let running = 0
-
-/** Some runtimes (workerd) have no such switch, and need none. */
-let canSwitchOff = true
-function switchOff(): void {
-  if (!canSwitchOff) return
-  try {
-    storage.disable()
-  } catch {
-    canSwitchOff = false
-  }
-}
-
-/** Runs a loader inside its flight, so that loading a key from its own loader can be told from waiting. */
-export async function insideFlight<T>(flight: Flight, work: () => Promise<T>): Promise<T> {
-  running++
-  try {
-    return await storage.run(flight, work)
-  } finally {
-    running--
-    if (running === 0) switchOff()
-  }
-}
-
-/** The flight whose loader this code belongs to. */
-export const currentFlight = (): Flight | undefined => (running === 0 ? undefined : storage.getStore())
-
-/**
- * Notes that the running loader waits for `target`; returns how to end the note.
- * @throws MillpondError `LOAD_CYCLE` when `target` waits, directly or not, for the running loader.
- */
-export function waitFrom(waiter: Flight | undefined, target: Flight): () => void {
-  if (waiter === undefined) return () => {}
-  if (reaches(target, waiter, new Set())) {
-    throw new MillpondError(
-      'LOAD_CYCLE',
-      `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the part they share by another key`,
-    )
-  }
-  const waitsFor = waiter.waitsFor ?? new Set()
-  waiter.waitsFor = waitsFor
-  waitsFor.add(target)
-  return () => waitsFor.delete(target)
-}
-
-function reaches(from: Flight, to: Flight, seen: Set<Flight>): boolean {
-  if (from === to) return true
-  if (seen.has(from)) return false
-  seen.add(from)
-  for (const next of from.waitsFor ?? []) if (reaches(next, to, seen)) return true
-  return false
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
 }

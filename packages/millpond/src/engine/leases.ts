@@ -2,85 +2,86 @@
 import { randomBytes } from 'node:crypto'
 import type { LedgerStore } from '../core/contracts.ts'
 import type { Flight } from './flights.ts'
-import { inBackground, type Space } from './space.ts'
+import { inBackground, ledgerTier, type Space } from './space.ts'
 
 const LEASE_MS = 2000
 const RENEW_MS = 600
 const LEASE_POLL_MS = [4, 8, 16, 25] as const
 
-export interface Leases {
-  /** The lease under which a flight loads. */
-  readonly ids: ReadonlyMap<Flight, string>
-  /** Flights that landed meanwhile: another process had loaded their keys. */
-  readonly landed: ReadonlySet<Flight>
+/** What is done with flights on their way to a lease. */
+export interface Steps {
+  /** Lands those whose entry some tier has by now; returns the others. */
+  readonly look: (flights: readonly Flight[]) => Promise<readonly Flight[]>
+  /** Loads them, with or without a lease. Never rejects. */
+  readonly load: (flights: readonly Flight[]) => Promise<void>
 }
 
-export const NO_LEASES: Leases = { ids: new Map(), landed: new Set() }
-
-interface Loading {
-  readonly flight: Flight
-}
-
-/** Takes each flight's lease; where another process holds it, waits for that process's entry. `land` lands a flight whose entry some tier has by now. */
-export async function leaseAll<L extends Loading>(
-  space: Space,
-  loads: readonly L[],
-  land: (load: L) => Promise<boolean>,
-  budgetEnds: number,
-): Promise<Leases> {
-  const store = space.far.find((far) => far.holdsLedger && far.enabled)?.guarded.tier.ledger
-  if (store === undefined || space.services.clock.monotonic() >= budgetEnds) return NO_LEASES
-  const ids = new Map<Flight, string>()
-  const landed = new Set<Flight>()
-  await Promise.all(
-    loads.map(async (load) => {
-      const { flight } = load
-      const id = randomBytes(9).toString('base64url')
-      const end = await leaseOne(space, store, flight, id, () => land(load))
-      if (end.isHolder) ids.set(flight, id)
-      if (end.hasLanded) landed.add(flight)
-    }),
-  )
-  for (const flight of landed) releaseLease(space, flight, ids.get(flight))
-  return { ids, landed }
-}
-
-async function leaseOne(
-  space: Space,
-  store: LedgerStore,
-  flight: Flight,
-  id: string,
-  land: () => Promise<boolean>,
-): Promise<{ readonly isHolder: boolean; readonly hasLanded: boolean }> {
-  for (let turn = 0; !flight.isOutdated; turn++) {
-    const answer = await store.lease(space.id.prefix, flight.key, id, LEASE_MS).catch(() => undefined)
-    if (answer === undefined) break
-    if (answer.granted) {
-      flight.onOutdated = () => releaseLease(space, flight, id)
-      if (flight.isOutdated) flight.onOutdated()
-      // The entry may have come between our read and the lease: the holder before us commits first, then releases.
-      return { isHolder: true, hasLanded: await land() }
+/**
+ * Loads each flight under its key's lease; where another process holds it, waits for that process's entry. Who has a lease does not wait for those
+ * who have not: a batch is loaded in as many calls as leases come at different times.
+ */
+export async function loadUnderLeases(space: Space, store: LedgerStore, flights: readonly Flight[], steps: Steps): Promise<void> {
+  const loading: Promise<void>[] = []
+  for (let turn = 0, waiting = flights; waiting.length > 0; turn++) {
+    const answers = await Promise.all(waiting.map((flight) => takeLease(space, store, flight)))
+    const held = waiting.filter((_, at) => (answers[at] ?? 0) > 0)
+    const free = waiting.filter((_, at) => (answers[at] ?? 0) === 0)
+    if (free.length > 0) {
+      const load = loadFree(space, store, free, steps)
+      load.catch(() => {}) // told at the end, with the others
+      loading.push(load)
     }
-    space.watch.counters.leaseWaits++
-    await pause(space, Math.min(answer.leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
-    if (await land()) return { isHolder: false, hasLanded: true }
+    if (held.length === 0) break
+    space.watch.counters.leaseWaits += held.length
+    const leftMs = Math.min(...answers.filter((ms) => ms > 0))
+    await pause(space, Math.min(leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
+    waiting = await steps.look(held)
   }
-  return { isHolder: false, hasLanded: false }
+  await Promise.all(loading)
 }
 
-export function releaseLease(space: Space, flight: Flight, id: string | undefined): void {
-  const store = space.far.find((far) => far.holdsLedger)?.guarded.tier.ledger
-  if (id !== undefined && store !== undefined) inBackground(space, 'lease release', store.release(space.id.prefix, flight.key, id))
+/** For how long another process holds the key, in milliseconds; 0: nobody else does, or nobody can say. */
+async function takeLease(space: Space, store: LedgerStore, flight: Flight): Promise<number> {
+  if (flight.isOutdated) return 0
+  const id = randomBytes(9).toString('base64url')
+  const answer = await store.lease(space.id.prefix, flight.key, id, LEASE_MS).catch(() => undefined)
+  if (answer === undefined) return 0
+  if (!answer.granted) return Math.max(1, answer.leftMs)
+  flight.lease = id
+  flight.onOutdated = () => releaseLease(space, flight)
+  if (flight.isOutdated) flight.onOutdated()
+  return 0
+}
+
+/** An entry may have come between our read and the lease: the holder before us commits first, then releases. */
+async function loadFree(space: Space, store: LedgerStore, flights: readonly Flight[], { look, load }: Steps): Promise<void> {
+  const granted = flights.filter((flight) => flight.lease !== undefined)
+  const stop = renewLeases(space, store, granted)
+  try {
+    const missing = new Set(granted.length === 0 ? granted : await look(granted))
+    for (const flight of granted) if (!missing.has(flight)) releaseLease(space, flight)
+    const left = flights.filter((flight) => flight.lease === undefined || missing.has(flight))
+    if (left.length > 0) await load(left)
+  } finally {
+    stop()
+  }
+}
+
+/** Gives the lease back, so that others need not wait for it to run out. */
+export function releaseLease(space: Space, flight: Flight): void {
+  const store = ledgerTier(space)?.guarded.tier.ledger
+  if (flight.lease !== undefined && store !== undefined)
+    inBackground(space, 'lease release', store.release(space.id.prefix, flight.key, flight.lease))
 }
 
 /** Keeps the leases while the load runs; returns how to stop. */
-export function renewLeases(space: Space, { ids }: Leases): () => void {
-  const store = space.far.find((far) => far.holdsLedger)?.guarded.tier.ledger
-  if (store === undefined || ids.size === 0) return () => {}
+function renewLeases(space: Space, store: LedgerStore, flights: readonly Flight[]): () => void {
+  if (flights.length === 0) return () => {}
   let cancel = (): void => {}
   const again = (): void => {
     cancel = space.services.clock.after(RENEW_MS, () => {
-      for (const [flight, id] of ids) store.lease(space.id.prefix, flight.key, id, LEASE_MS).catch(() => {}) // a lost lease shows at commit
+      for (const { isOpen, key, lease } of flights)
+        if (isOpen && lease !== undefined) store.lease(space.id.prefix, key, lease, LEASE_MS).catch(() => {}) // a lost lease shows at commit
       again()
     })
   }

@@ -3,6 +3,7 @@ import type { Near } from '../core/contracts.ts'
 import { hottestKeys } from '../memory/hottest.ts'
 import { type SnapshotEntry, writeSnapshot } from '../memory/snapshot.ts'
 import { Turns } from '../memory/turns.ts'
+import { heldAt } from './held.ts'
 import type { RestartOptions, RestartParts } from './restart-parts.ts'
 import type { Space } from './space.ts'
 
@@ -61,18 +62,11 @@ function entryOf({ space, near, key }: Hot): SnapshotEntry | undefined {
   const { clock } = space.services
   const slot = near.find(key)
   if (slot < 0 || near.staleUntil(slot) <= clock.now() || !ledger.trusted()) return undefined
-  const tags = near.tags(slot)
-  const seq = near.asOf(slot)
-  if (ledger.view.judge(key, tags, seq) === 'void') return undefined
+  const held = heldAt(near, ledger.view, key, slot)
+  if (ledger.view.judge(key, held.tags, held.asOf.seq) === 'void') return undefined
   return {
+    ...held,
     space: space.id.name,
-    key,
-    value: near.value(slot),
-    createdAt: near.createdAt(slot),
-    freshUntil: near.freshUntil(slot),
-    staleUntil: near.staleUntil(slot),
-    tags,
-    asOf: { epoch: ledger.view.epoch, seq },
     hits: near.hits(slot),
     weight: near.weight(slot),
   }

@@ -1,9 +1,11 @@
 // Running a loader: inside its flight, until it answers, its hard timeout is over, or nobody waits any more.
+import type { Clock } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { LoadPolicy } from '../core/options.ts'
-import { type Flight, insideFlight } from './flights.ts'
+import { checkTags } from '../core/key.ts'
+import { insideEnds, insideFlight } from './current-flight.ts'
+import type { Flight } from './flights.ts'
 import { LateSignal } from './late-signal.ts'
-import type { Space } from './space.ts'
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -13,39 +15,73 @@ export interface LoadContext {
   readonly signal: AbortSignal
   /** Tags that only the loaded value tells. */
   addTags(...tags: string[]): void
-  /** Another time to live for this value, in milliseconds. */
-  setTtl(ms: number): void
+  /**
+   * Another time to live for this value: milliseconds, or `'5m'`; 0 stores nothing.
+   * @throws MillpondError `DURATION_INVALID` for what is not a duration.
+   */
+  setTtl(ttl: Duration): void
 }
 
-/** Loads the values of several flights at once, in their order; `undefined` means "do not store". The signal fires when all are given up. */
-export type BatchLoader = (flights: readonly LoadContext[], batch: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
+/** Loads one value. `undefined` means "do not store"; `null` is a value. An error passes to every caller that waits, unchanged. */
+export type Loader<T> = (context: LoadContext) => Promise<T> | T
 
-/** A flight that needs its loader, and what that is given. */
-export interface Loading {
-  readonly flight: Flight
-  readonly context: LoadContext
+/** Loads the values of many keys in one call, in their order. The signal fires when all are given up. */
+export type BatchLoader = (keys: readonly string[], batch: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
+
+/** How a call loads: a key by itself, or all that it needs in one call. */
+export type Loads = { readonly one: Loader<unknown> } | { readonly many: BatchLoader }
+
+/**
+ * The loader's answer for the flights: of one flight its value, of a batch the list of them. What a loader does synchronously costs no timer, and a
+ * loader that has been given up may end as late, and as badly, as it likes.
+ */
+export function runLoader(clock: Clock, flights: readonly [Flight, ...Flight[]], loads: Loads, hardMs: number): unknown {
+  const [lead] = flights
+  if (flights.length > 1) {
+    lead.crew = flights
+    for (const flight of flights) flight.lead = lead
+  }
+  const givenUp = flights.length === 1 ? lead.givenUp : new LateSignal()
+  let answer: unknown
+  try {
+    answer = insideFlight(lead, () => call(loads, flights, givenUp))
+  } catch (error) {
+    insideEnds()
+    return Promise.reject(error)
+  }
+  if (!isPromise(answer)) {
+    insideEnds()
+    return answer
+  }
+  if (flights.length > 1) whenAllAreGivenUp(flights, givenUp)
+  return untilGivenUp(clock, flights, answer, givenUp, hardMs)
 }
 
-/** The values of the flights, in their order. */
-export async function runLoader(
-  space: Space,
-  cargos: readonly Loading[],
-  loader: BatchLoader,
-  policy: LoadPolicy,
-): Promise<readonly unknown[]> {
-  const first = cargos[0]
-  if (first === undefined) return []
-  const givenUp = cargos.length === 1 ? first.flight.givenUp : allGivenUp(cargos)
-  const contexts = cargos.map(({ context }) => context)
-  const work = untilGivenUp(
-    insideFlight(first.flight, async () => loader(contexts, signalOf(givenUp))),
-    givenUp,
+function call(loads: Loads, flights: readonly [Flight, ...Flight[]], givenUp: LateSignal): unknown {
+  if ('one' in loads) return loads.one(contextOf(flights[0]))
+  return loads.many(
+    flights.map((flight) => flight.key),
+    signalOf(givenUp),
   )
-  if (policy.hardMs === Number.POSITIVE_INFINITY) return work
-  return withHardTimeout(space, cargos, work, policy.hardMs)
 }
 
-/** Its own property, so that a loader may spread it. */
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+
+/** Own properties, so that a loader may take them apart and spread them. */
+function contextOf(flight: Flight): LoadContext {
+  return {
+    key: flight.key,
+    get signal() {
+      return flight.givenUp.signal
+    },
+    addTags: (...tags) => flight.addTags(checkTags(tags)),
+    setTtl: (ttl) => {
+      flight.ttlMs = parseDuration(ttl, 'setTtl')
+    },
+  }
+}
+
 function signalOf(givenUp: LateSignal): { readonly signal: AbortSignal } {
   return {
     get signal() {
@@ -54,37 +90,54 @@ function signalOf(givenUp: LateSignal): { readonly signal: AbortSignal } {
   }
 }
 
-function untilGivenUp<T>(work: Promise<T>, givenUp: LateSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    givenUp.listen((cause) => reject(new MillpondError('ABORTED', 'the caller gave up waiting', { cause })))
-    work.then(resolve, reject)
-  })
-}
-
 /** A batch is given up when the waiters of all its keys have left. */
-function allGivenUp(cargos: readonly Loading[]): LateSignal {
-  const all = new LateSignal()
-  let left = cargos.length
-  for (const { flight } of cargos) {
-    flight.givenUp.listen((reason) => {
+function whenAllAreGivenUp(flights: readonly Flight[], all: LateSignal): void {
+  let left = flights.length
+  for (const { givenUp } of flights) {
+    givenUp.listen((reason) => {
       left--
       if (left === 0) all.fire(reason)
     })
   }
-  return all
 }
 
-function withHardTimeout<T>(space: Space, cargos: readonly Loading[], work: Promise<T>, ms: number): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const giveUp = (): void => {
-      const error = new MillpondError(
-        'LOAD_TIMEOUT',
-        `the loader of ${show(cargos[0]?.flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
-      )
-      reject(error)
-      for (const { flight } of cargos) flight.givenUp.fire(error)
+function untilGivenUp(
+  clock: Clock,
+  flights: readonly [Flight, ...Flight[]],
+  answer: PromiseLike<unknown>,
+  givenUp: LateSignal,
+  hardMs: number,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let isOver = false
+    let cancel: (() => void) | undefined
+    const end = (): boolean => {
+      if (isOver) return false
+      isOver = true
+      cancel?.()
+      insideEnds()
+      return true
     }
-    const cancel = space.services.clock.after(ms, giveUp, true)
-    work.then(resolve, reject).finally(cancel)
+    const giveUp = (error: unknown): void => {
+      if (end()) reject(error)
+    }
+    if (hardMs !== Number.POSITIVE_INFINITY) {
+      const expire = (): void => {
+        const error = hardTimeout(flights[0], hardMs)
+        giveUp(error)
+        for (const flight of flights) flight.givenUp.fire(error)
+      }
+      cancel = clock.after(hardMs, expire, true)
+    }
+    givenUp.listen((cause) => giveUp(new MillpondError('ABORTED', 'the caller gave up waiting', { cause })))
+    answer.then((value) => {
+      if (end()) resolve(value)
+    }, giveUp)
   })
 }
+
+export const hardTimeout = (flight: Flight, ms: number): MillpondError =>
+  new MillpondError(
+    'LOAD_TIMEOUT',
+    `the loader of ${show(flight.key)} did not return within ${ms} ms: the key is free again; raise timeout.hard if it needs longer`,
+  )

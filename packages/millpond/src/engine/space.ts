@@ -8,6 +8,7 @@ import type { GuardedTier } from '../wrap/guard.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { DryRun, Receipt } from './receipt.ts'
+import type { Loader } from './run-loader.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { Wary } from './wary.ts'
 import type { Watch } from './watch.ts'
@@ -37,6 +38,8 @@ export interface SpaceId {
 
 /** What all namespaces of a cache call on. */
 export interface Services {
+  /** The loader that is registered for a key of a namespace. */
+  readonly sourceOf?: (namespace: string, key: string) => Loader<unknown> | undefined
   readonly clock: Clock
   readonly events: Events
   /** A number from 0 to 1. */
@@ -80,6 +83,11 @@ export interface Warmth {
    * it is not. While it could come back from the file, deletes and writes of keys take numbers, and who looks for entries waits.
    */
   restoring: Promise<unknown> | undefined
+}
+
+/** The far tier in which the ledger lives, if it is in use. */
+export function ledgerTier({ far }: Pick<Space, 'far'>): FarTier | undefined {
+  return far.find(({ holdsLedger, enabled }) => holdsLedger && enabled)
 }
 
 /** What a reader gets of a value that was isolated once: a fresh copy each time where freezing cannot protect. */

@@ -7,9 +7,10 @@ import { dependencyTag, tagsWithDependencies } from './dependencies.ts'
 import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
+import { heldAt } from './held.ts'
 import type { Receipt } from './receipt.ts'
 import type { Keep } from './settings.ts'
-import { keepUntil, type Space } from './space.ts'
+import { keepUntil, ledgerTier, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** Entries that one step of the ledger takes: more would hold up everybody else on a shared server. */
@@ -129,7 +130,7 @@ async function advanceAndWrite(
   entries: readonly Found[],
   itemsFor: (keep: Keep) => Change['write'],
 ): Promise<{ position: Position; stored: readonly boolean[] }> {
-  const holder = space.far.find((far) => far.holdsLedger && far.enabled)
+  const holder = ledgerTier(space)
   const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
   const dependents =
     space.settings.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
@@ -157,12 +158,13 @@ async function advanceAndWrite(
   }
 }
 
-/** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value and position stay. */
+/** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value, position and stale window stay. */
 export async function touch(space: Space, key: string, policy: LoadPolicy): Promise<boolean> {
   const entry = await heldEntry(space, key)
   const now = space.services.clock.now()
   if (entry === undefined || entry.freshUntil <= now) return false
-  const { freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
+  const { freshUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
+  const staleUntil = entry.staleUntil > entry.freshUntil ? freshUntil + (entry.staleUntil - entry.freshUntil) : freshUntil
   retimeNear(space, key, { freshUntil, staleUntil }, now)
   await rewriteFar(space, { ...entry, freshUntil, staleUntil })
   return true
@@ -185,21 +187,10 @@ async function heldEntry(space: Space, key: string): Promise<Found | undefined> 
 function nearEntry({ near, ledger, services }: Space, key: string): Found | undefined {
   const slot = near?.find(key) ?? -1
   if (near === undefined || slot < 0) return undefined
-  const tags = near.tags(slot)
-  const asOf = { epoch: ledger.view.epoch, seq: near.asOf(slot) }
-  const judgement = ledger.view.judge(key, tags, asOf.seq)
+  const held = heldAt(near, ledger.view, key, slot)
+  const judgement = ledger.view.judge(key, held.tags, held.asOf.seq)
   if (judgement === 'void') return undefined
-  const freshUntil = near.freshUntil(slot)
-  return {
-    key,
-    value: near.value(slot),
-    createdAt: near.createdAt(slot),
-    freshUntil: judgement === 'stale' ? Math.min(freshUntil, services.clock.now()) : freshUntil,
-    staleUntil: near.staleUntil(slot),
-    tags,
-    asOf,
-    tier: 'memory',
-  }
+  return judgement === 'stale' ? { ...held, freshUntil: Math.min(held.freshUntil, services.clock.now()) } : held
 }
 
 /** Stores an entry in the far tiers again, at its own position: refused wherever something moved since. */

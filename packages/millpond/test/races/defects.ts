@@ -164,8 +164,8 @@ export const defects: readonly Defect[] = [
     ]),
     patches: [
       { file: 'src/engine/flights.ts', find: '  flights.delete(key)\n  flight.outdate()\n', replace: '' },
-      { file: 'src/engine/read.ts', find: 'movedSince(space, flight, gate.joinedAt)', replace: 'false' },
-      { file: 'src/engine/read.ts', find: 'if (moved <= found.asOf.seq || moved > joinedAt) return landing', replace: 'return landing' },
+      { file: 'src/engine/read.ts', find: 'movedSince(space, flight, journey.joinedAt)', replace: 'false' },
+      { file: 'src/engine/read.ts', find: 'return moved > found.asOf.seq && moved <= joinedAt', replace: 'return false' },
     ],
   },
   {

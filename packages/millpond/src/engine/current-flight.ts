@@ -1,0 +1,63 @@
+// Which flight a piece of code runs in, and who waits for whom: so that loading a key from its own loader can be told from waiting.
+//
+// The flights of a batch share one loader call; the first of them leads, and stands for all.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { MillpondError, show } from '../core/errors.ts'
+import type { Flight } from './flights.ts'
+
+// The storage is switched off whenever no loader runs: on Node 20 an enabled one makes every await slower.
+const storage = new AsyncLocalStorage<Flight>()
+let running = 0
+
+/** Some runtimes (workerd) have no such switch, and need none. */
+let canSwitchOff = true
+function switchOff(): void {
+  if (!canSwitchOff) return
+  try {
+    storage.disable()
+  } catch {
+    canSwitchOff = false
+  }
+}
+
+/** Calls a loader inside the flight that leads it. `insideEnds` must follow, once, when it has ended or nobody waits for it any more. */
+export function insideFlight<T>(lead: Flight, call: () => T): T {
+  running++
+  return storage.run(lead, call)
+}
+
+export function insideEnds(): void {
+  running--
+  if (running === 0) switchOff()
+}
+
+/** The flight whose loader this code belongs to: of a batch, the one that leads. */
+export const currentFlight = (): Flight | undefined => (running === 0 ? undefined : storage.getStore())
+
+const NO_NOTE = (): void => {}
+
+/**
+ * Notes that the running loader waits for `target`; returns how to end the note.
+ * @throws MillpondError `LOAD_CYCLE` when `target` waits, directly or not, for the running loader.
+ */
+export function waitFrom(waiter: Flight | undefined, target: Flight): () => void {
+  if (waiter === undefined) return NO_NOTE
+  if (reaches(target.lead, waiter, new Set())) {
+    throw new MillpondError(
+      'LOAD_CYCLE',
+      `loading ${show(target.key)} from inside the loader of ${show(waiter.key)} would wait for itself: load the part they share by another key`,
+    )
+  }
+  const waitsFor = waiter.waitsFor ?? new Set()
+  waiter.waitsFor = waitsFor
+  waitsFor.add(target)
+  return () => waitsFor.delete(target)
+}
+
+function reaches(from: Flight, to: Flight, seen: Set<Flight>): boolean {
+  if (from === to) return true
+  if (seen.has(from)) return false
+  seen.add(from)
+  for (const next of from.waitsFor ?? []) if (reaches(next.lead, to, seen)) return true
+  return false
+}

@@ -1,0 +1,105 @@
+// One call's way to a value: what it asks for, what it may be given, and what it has met on its way.
+
+import type { MissCause } from '../core/causes.ts'
+import type { LoadPolicy } from '../core/options.ts'
+import type { Loads } from './run-loader.ts'
+import type { Space } from './space.ts'
+
+/** What belongs to one call, beside its policy. */
+export interface Call {
+  readonly signal?: AbortSignal | undefined
+  /** What the reader has seen elsewhere: `cache.token()`. */
+  readonly after?: string | undefined
+  /** Nobody's read: it counts nothing and tells no listener. */
+  readonly quiet?: boolean | undefined
+}
+
+/**
+ * `stale`: what the policy permits. `refresh`: for a caller who has been served, so what is due for a refresh itself is not good enough.
+ * `new`: only a load that begins after the call.
+ */
+export type Wants = 'stale' | 'refresh' | 'new'
+
+export class Journey {
+  readonly space: Space
+  readonly loads: Loads
+  /** As it was when the call began. */
+  readonly policy: LoadPolicy
+  readonly wants: Wants
+  readonly signal: AbortSignal | undefined
+  readonly after: string | undefined
+  readonly isQuiet: boolean
+  /** Monotonic milliseconds. */
+  readonly began: number
+  /** The ledger's number when the call began. */
+  joinedAt = 0
+  /** Monotonic milliseconds: no flight that began earlier. */
+  notBefore = Number.NEGATIVE_INFINITY
+  isReachable = true
+  /** Nobody can say what has moved, and the caller must see the latest: no copy may be believed. */
+  isBlind = false
+  /** Keys whose values have been served and are to be refreshed behind. */
+  due: string[] | undefined
+  /** Another call's load brought the value. */
+  isJoined = false
+  /** Why memory did not have it. */
+  cause: MissCause | undefined
+
+  constructor(space: Space, loads: Loads, policy: LoadPolicy, call: Call, wants: Wants = 'stale') {
+    this.space = space
+    this.loads = loads
+    this.policy = policy
+    this.wants = wants
+    this.signal = call.signal
+    this.after = call.after
+    this.isQuiet = call.quiet === true
+    this.began = space.services.clock.monotonic()
+  }
+
+  /** The same call once more: what it had joined turned out to be too old. */
+  again(): Journey {
+    return new Journey(this.space, this.loads, this.policy, { signal: this.signal, after: this.after, quiet: this.isQuiet }, this.wants)
+  }
+
+  /** What happens behind the caller who has been served: nobody waits for it. */
+  behind(): Journey {
+    const journey = new Journey(this.space, this.loads, this.policy, { quiet: this.isQuiet }, 'refresh')
+    journey.isReachable = this.isReachable
+    return journey
+  }
+
+  /** The ledger has been asked as the call demands. Who must see the latest joins only loads that began after the call. */
+  open(isReachable: boolean): void {
+    const { consistency } = this.policy
+    this.isReachable = isReachable
+    this.isBlind = !isReachable && (consistency === 'strong' || this.after !== undefined)
+    if (this.isBlind || this.wants === 'new') this.notBefore = this.began
+    this.joinedAt = this.space.ledger.view.head
+  }
+
+  get isBackground(): boolean {
+    return this.wants === 'refresh'
+  }
+
+  get staleForMs(): number {
+    return this.wants === 'stale' ? this.policy.staleForMs : 0
+  }
+
+  get staleIfErrorMs(): number {
+    return this.wants === 'new' ? 0 : this.policy.staleIfErrorMs
+  }
+
+  /** A fresh value that has lived for its share: a refresh is due. */
+  isDue({ createdAt, freshUntil }: { readonly createdAt: number; readonly freshUntil: number }, now: number): boolean {
+    const { refreshAhead } = this.policy
+    return refreshAhead > 0 && now >= createdAt + refreshAhead * (freshUntil - createdAt)
+  }
+
+  /** Refreshes behind, once the caller has been served. */
+  noteDue(key: string): void {
+    const { flights, services } = this.space
+    if (flights.loads.has(key) || flights.isPaused(key, services.clock)) return
+    if (this.due === undefined) this.due = [key]
+    else this.due.push(key)
+  }
+}
