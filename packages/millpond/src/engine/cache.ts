@@ -226,7 +226,7 @@ export class Cache {
       return encoded
     })
     const journey = this.#journey({ many: batchOf(byKey, load) }, rest)
-    const found = await this.#timed(readThroughMany(journey, keys), journey.began)
+    const found = await this.#timed(readThroughMany(journey, keys), journey)
     return found.map((entry) => shown(this.#space, entry) as T | undefined)
   }
 
@@ -430,7 +430,7 @@ export class Cache {
 
   #travel(journey: Journey, encoded: string): Promise<Found> {
     checkKey(encoded)
-    return this.#timed(readThrough(journey, encoded), journey.began)
+    return this.#timed(readThrough(journey, encoded), journey)
   }
 
   async #read(keys: readonly string[], options: ReadOptions | undefined, takesStale = false): Promise<readonly (Found | undefined)[]> {
@@ -446,7 +446,7 @@ export class Cache {
     }
     for (const key of keys) checkKey(key)
     const reading = readTiers(this.#space, keys, { consistency, after }, takesStale, isQuiet)
-    const timed = isQuiet ? reading : this.#timed(reading, this.#space.services.clock.monotonic())
+    const timed = this.#timed(reading, { began: this.#space.services.clock.monotonic(), isQuiet })
     return signal === undefined ? timed : abortable(timed, signal)
   }
 
@@ -465,11 +465,11 @@ export class Cache {
     refreshBehind(journey)
   }
 
-  async #timed<T>(work: Promise<T>, began: number): Promise<T> {
+  async #timed<T>(work: Promise<T>, { began, isQuiet }: Pick<Journey, 'began' | 'isQuiet'>): Promise<T> {
     try {
       return await work
     } finally {
-      this.#space.watch.latency.get.record(this.#space.services.clock.monotonic() - began)
+      if (!isQuiet) this.#space.watch.latency.get.record(this.#space.services.clock.monotonic() - began)
     }
   }
 

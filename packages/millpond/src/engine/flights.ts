@@ -103,6 +103,11 @@ export class Flight {
     return this.#state === 'open'
   }
 
+  /** All who waited have left. */
+  get isGivenUp(): boolean {
+    return this.#givenUp?.isFired === true
+  }
+
   /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
   age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
     return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.startedWall)

@@ -6,6 +6,10 @@ export class LateSignal {
   #reason: unknown
   #listener: ((reason: unknown) => void) | undefined
 
+  get isFired(): boolean {
+    return this.#isFired
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()

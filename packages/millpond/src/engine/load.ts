@@ -143,8 +143,9 @@ function shared({ space }: Journey, found: Found): Found {
   return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
 }
 
-async function landFromLoader(journey: Journey, flights: readonly Flight[], isAnswering: boolean): Promise<void> {
+async function landFromLoader(journey: Journey, waiting: readonly Flight[], isAnswering: boolean): Promise<void> {
   const { space, loads } = journey
+  const flights = waiting.some((flight) => flight.isGivenUp) ? leftOf(journey, waiting) : waiting
   const [first, ...others] = flights
   if (first === undefined) return
   const { clock } = space.services
@@ -164,6 +165,16 @@ async function landFromLoader(journey: Journey, flights: readonly Flight[], isAn
   } finally {
     for (const flight of flights) close(journey, flight)
   }
+}
+
+/** Those that somebody waits for: for the others no loader is run. */
+function leftOf({ space }: Journey, flights: readonly Flight[]): readonly Flight[] {
+  return flights.filter((flight) => {
+    if (!flight.isGivenUp) return true
+    releaseLease(space, flight)
+    flight.fail(new MillpondError('ABORTED', `nobody waits for ${show(flight.key)} any more`))
+    return false
+  })
 }
 
 function checkValues(answer: unknown, wanted: number): readonly unknown[] {

@@ -1,0 +1,68 @@
+// Many keys in one call: one call of the loader for all that want it, and no key that waits for another's trouble.
+import { join } from 'node:path'
+import { memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { describe, expect, it, vi } from 'vitest'
+import { closeAfterEach, gate, newFolder, onEverySetup, open, until } from './setups.ts'
+
+onEverySetup('batches', (create) => {
+  it('G13: a batch loader that awaits its own second key is LOAD_CYCLE', async () => {
+    const cache = create()
+    const load = async (ids: readonly string[]): Promise<string[]> => {
+      await cache.getOrSet('b', () => 'never')
+      return [...ids]
+    }
+    await expect(cache.getOrSetMany(['a', 'b'], { load, timeout: { hard: '2s' } })).rejects.toMatchObject({ code: 'LOAD_CYCLE' })
+  })
+
+  it('ids may be anything where a key is made of them', async () => {
+    const cache = create()
+    const load = async (ids: readonly number[]): Promise<string[]> => ids.map((id) => `user ${id}`)
+    expect(await cache.getOrSetMany([7, 8], { key: (id) => ['user', id], load })).toEqual(['user 7', 'user 8'])
+    expect(await cache.get(['user', 7])).toBe('user 7')
+    const rows = [{ id: 9 }]
+    expect(await cache.getOrSetMany(rows, { key: ({ id }) => ['row', id], load: async (given) => given.map(({ id }) => id) })).toEqual([9])
+  })
+
+  it('what it was given may be changed at once', async () => {
+    const cache = create()
+    const ids = ['a', 'b']
+    const tags = ['t']
+    const options = { tags, load: async (missing: readonly string[]) => missing.map((id) => id.toUpperCase()) }
+    const values = cache.getOrSetMany(ids, options)
+    ids.length = 0
+    tags[0] = 'other'
+    expect(await values).toEqual(['A', 'B'])
+    await cache.flush()
+    expect(await cache.getEntry('a')).toMatchObject({ kind: 'hit', tags: ['t'] })
+    const own = ['u']
+    const one = cache.getOrSet('c', () => 1, { tags: own })
+    own.push('late')
+    await one
+    expect(await cache.getEntry('c')).toMatchObject({ tags: ['u'] })
+  })
+})
+
+describe('batches of two processes', () => {
+  closeAfterEach()
+
+  it('G11: a key that another process loads slowly delays no other, and nothing is loaded twice', async () => {
+    const path = join(newFolder(), 'cache.db')
+    const [here, there] = [0, 1].map(() => open({ name: 'two', tiers: [memory(), sqlite({ path })] })) as [
+      ReturnType<typeof open>,
+      ReturnType<typeof open>,
+    ]
+    const slow = gate<string>()
+    const elsewhere = vi.fn(() => slow.promise)
+    const other = there.getOrSet('slow', elsewhere)
+    await until(() => elsewhere.mock.calls.length === 1)
+    const load = vi.fn(async (ids: readonly string[]) => ids.map((id) => `loaded ${id}`))
+    const many = here.getOrSetMany(['slow', 'quick'], { load })
+    await until(() => load.mock.calls.length === 1)
+    expect(await here.getOrSet('quick', () => 'again')).toBe('loaded quick')
+    slow.open('from there')
+    expect(await other).toBe('from there')
+    expect(await many).toEqual(['from there', 'loaded quick'])
+    expect(load.mock.calls.map(([ids]) => ids)).toEqual([['quick']])
+  })
+})
