@@ -2,7 +2,8 @@
 import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
-import { causeOf, GONE_UNSEEN, type Gone, goneFromMemory, toldOf, whyGone } from './misses.ts'
+import type { Gone } from './gone.ts'
+import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.ts'
 import type { FarTier, Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 

@@ -4,8 +4,8 @@ import type { MissCause } from '../core/causes.ts'
 import type { Clock } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
+import type { Gone } from './gone.ts'
 import { LateSignal } from './late-signal.ts'
-import type { Gone } from './misses.ts'
 
 /** How a flight begins. */
 export interface Start {

@@ -2,19 +2,9 @@
 import type { MissCause } from '../core/causes.ts'
 import type { Blame } from '../core/ledger-view.ts'
 import type { Found } from './found.ts'
+import type { Gone } from './gone.ts'
 import type { Removal } from './removals.ts'
 import type { Space } from './space.ts'
-
-/** What is known of a key that is not there. */
-export interface Gone {
-  readonly cause: MissCause
-  /** When it went, as this process saw it: epoch milliseconds. */
-  readonly at?: number
-  /** The invalidation that took it. */
-  readonly receipt?: string
-  /** For `unknown`: why it is not known. */
-  readonly detail?: string
-}
 
 const COLD: Gone = Object.freeze({ cause: 'cold' })
 const EXPIRED: Gone = Object.freeze({ cause: 'expired_ttl' })
