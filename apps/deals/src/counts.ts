@@ -3,6 +3,7 @@ import type { Cache } from 'millpond'
 import type { Histogram } from 'millpond/observe'
 import type { KindName } from './cache/kinds.ts'
 import type { LayerName } from './cache/layer.ts'
+import type { Progress } from './cache/warming.ts'
 import type { Database } from './db/database.ts'
 
 export interface Tally {
@@ -27,6 +28,7 @@ export interface Sources {
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
   readonly startedAt: number
+  readonly warming: Progress
   /** Redis was asked for and does not answer. */
   readonly isRedisMissing: () => boolean
 }
