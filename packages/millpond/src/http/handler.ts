@@ -1,6 +1,7 @@
 // The journey of a request: a stored answer, or a question to the origin.
 import { Answering } from './answering.ts'
 import type { Backing, HttpReceipt } from './contract.ts'
+import { Counts, type HttpStats } from './counts.ts'
 import { canAnswer } from './deliver.ts'
 import type { Asked, Reply, Upstream } from './exchange.ts'
 import { queryKey } from './key.ts'
@@ -30,13 +31,14 @@ export class HttpHandler {
   readonly #answering: Answering
   readonly #questions: Questions
   readonly #queries = new QueryRules()
+  readonly #counts = new Counts()
   readonly #onError: (error: unknown) => void
 
   constructor(cache: Backing, options: HttpCacheOptions, onError: (error: unknown) => void) {
     this.settings = resolveSettings(options)
     this.#store = new HttpStore(cache, this.settings)
     this.#answering = new Answering(this.#store, this.settings)
-    this.#questions = new Questions(this.#store, this.settings, this.#answering, this.#queries, onError)
+    this.#questions = new Questions(this.#store, this.settings, this.#answering, this.#queries, this.#counts, onError)
     this.#onError = onError
   }
 
@@ -49,8 +51,13 @@ export class HttpHandler {
     if (answer?.text === undefined) return false
     const now = this.settings.now()
     if (decide(facts, answer, now, this.settings) !== 'serve') return false
+    this.#counts.hits++
     this.#answering.hit(asked, primary, reply, answer, now)
     return true
+  }
+
+  stats(): HttpStats {
+    return this.#counts.read()
   }
 
   /** Answers a request for which `hit` had nothing. Never rejects: what fails becomes an answer. */
@@ -87,14 +94,14 @@ export class HttpHandler {
   }
 
   async #use(found: Found, visit: Visit): Promise<void> {
-    const { asked, primary, reply } = visit
+    const { asked, reply } = visit
     const { facts } = asked
     const now = this.settings.now()
     const answer = found.answer ?? (found.part !== undefined && canAnswer(asked, found.part) ? found.part : undefined)
     const isOnlyCached = this.settings.honourClient && facts.directives.onlyIfCached
     if (answer !== undefined) {
       const decision = found.isExpired ? 'validate' : decide(facts, answer, now, this.settings)
-      if (decision === 'serve' && (await this.#answering.hit(asked, primary, reply, answer, now))) return
+      if (decision === 'serve' && (await this.#hit(visit, answer, now))) return
       if (decision === 'serve-and-validate' && (await this.#serveAndValidate(visit, answer, now))) return
       if (decision === 'validate' && !isOnlyCached) {
         this.#validate(visit, answer, now)
@@ -104,6 +111,12 @@ export class HttpHandler {
     // RFC 9111 5.2.1.7.
     if (isOnlyCached) this.#answering.refuse(reply, 504, 'Gateway Timeout', { reason: 'miss', detail: 'only-if-cached' })
     else this.#ask(tripOf(visit, found.part !== undefined ? 'partial' : found.hasVariants ? 'vary-miss' : 'uri-miss'))
+  }
+
+  async #hit({ asked, primary, reply }: Visit, answer: StoredAnswer, now: number): Promise<boolean> {
+    const isSent = await this.#answering.hit(asked, primary, reply, answer, now)
+    if (isSent) this.#counts.hits++
+    return isSent
   }
 
   #validate(visit: Visit, answer: StoredAnswer, now: number): void {
@@ -119,14 +132,14 @@ export class HttpHandler {
 
   /** RFC 5861 3: the stored answer now, the question behind; where it cannot be put behind, one asker puts it and waits. */
   async #serveAndValidate(visit: Visit, answer: StoredAnswer, now: number): Promise<boolean> {
-    const { asked, primary, reply, upstream } = visit
+    const { asked, primary, upstream } = visit
     const isAsked = this.#questions.isAsked(primary)
     const trip: Trip = { ...visit, base: answer, reason: 'stale' }
     if (!isAsked && !upstream.isRepeatable) {
       this.#ask(trip)
       return true
     }
-    if (!(await this.#answering.hit(asked, primary, reply, answer, now))) return false
+    if (!(await this.#hit(visit, answer, now))) return false
     if (!isAsked && asked.facts.method === 'GET') this.#questions.askBehind(trip)
     return true
   }

@@ -4,6 +4,7 @@ import { HttpCache } from './node/http-cache.ts'
 import type { HttpCacheOptions } from './settings.ts'
 
 export type { Backing, HttpReceipt } from './contract.ts'
+export type { HttpStats } from './counts.ts'
 export type { Asked, Call, Question, Reply, Sink, Upstream } from './exchange.ts'
 export type { HttpCache, Listener, Middleware } from './node/http-cache.ts'
 export type { Purge } from './purge.ts'

@@ -1,5 +1,6 @@
 // Questions to the origin: put once for all who may share the answer, or by each for itself.
 import type { Answering, Client } from './answering.ts'
+import type { Counts } from './counts.ts'
 import type { Asked, Upstream } from './exchange.ts'
 import { Fetching, type Outcome } from './fetching.ts'
 import { Marks } from './marks.ts'
@@ -52,16 +53,25 @@ export class Questions {
   readonly #settings: Settings
   readonly #answering: Answering
   readonly #queries: QueryRules
+  readonly #counts: Counts
   readonly #flights = new Map<string, Flight>()
   readonly #unstorable: Marks
   readonly #public: Marks
   readonly #onError: (error: unknown) => void
 
-  constructor(store: HttpStore, settings: Settings, answering: Answering, queries: QueryRules, onError: (error: unknown) => void) {
+  constructor(
+    store: HttpStore,
+    settings: Settings,
+    answering: Answering,
+    queries: QueryRules,
+    counts: Counts,
+    onError: (error: unknown) => void,
+  ) {
     this.#store = store
     this.#settings = settings
     this.#answering = answering
     this.#queries = queries
+    this.#counts = counts
     this.#unstorable = new Marks(UNSTORABLE_MS, settings.now)
     this.#public = new Marks(PUBLIC_MS, settings.now)
     this.#onError = onError
@@ -226,6 +236,7 @@ export class Questions {
   /** Sends an outcome to one client. */
   #answer(trip: Trip, outcome: Outcome, isCollapsed: boolean): undefined {
     const { base } = trip
+    this.#counts.count(outcome, isCollapsed)
     if (outcome.kind === 'arrived') this.#answering.arrived(trip, outcome, isCollapsed)
     else if (outcome.kind !== 'failed') this.#keep(trip, outcome, isCollapsed)
     else if (isCollapsed && base !== undefined && mayServeOnError(base, this.#settings.now(), undefined, this.#settings))

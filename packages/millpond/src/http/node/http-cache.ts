@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { Backing, HttpReceipt } from '../contract.ts'
+import type { HttpStats } from '../counts.ts'
 import type { Asked, Upstream } from '../exchange.ts'
 import { HttpHandler } from '../handler.ts'
 import { urlOfRequest } from '../key.ts'
@@ -56,6 +57,11 @@ export class HttpCache {
    */
   async purge(what: Purge): Promise<HttpReceipt> {
     return this.#handler.purge(what)
+  }
+
+  /** What it has done since it was made. */
+  stats(): HttpStats {
+    return this.#handler.stats()
   }
 
   #handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => NodeUpstream): void {

@@ -1,0 +1,30 @@
+// One JSON line per answer: who asked for what, what they got, what the cache did, how long it took.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+export function logAnswer(request: IncomingMessage, response: ServerResponse, write: (line: string) => void): void {
+  const startedAt = performance.now()
+  const { method, url, headers } = request
+  const address = request.socket.remoteAddress
+  const sentBefore = request.socket.bytesWritten
+  response.once('close', () => {
+    const line = {
+      time: new Date().toISOString(),
+      address,
+      method,
+      host: headers.host,
+      url,
+      status: response.statusCode,
+      bytes: Math.max(0, request.socket.bytesWritten - sentBefore),
+      ms: Math.round((performance.now() - startedAt) * 1000) / 1000,
+      cache: cacheStatus(response),
+      complete: response.writableFinished,
+    }
+    write(JSON.stringify(line))
+  })
+}
+
+/** As it was written: node:http keeps no flat fields, only the text of the head. */
+function cacheStatus(response: ServerResponse): string | undefined {
+  const head: unknown = Reflect.get(response, '_header')
+  return typeof head === 'string' ? /^cache-status: (.*)$/im.exec(head)?.[1]?.trim() : undefined
+}

@@ -1,0 +1,46 @@
+// The side door, for people and scrapers on this machine: /metrics, /health, POST /purge.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { HttpCache, Purge } from 'millpond/http'
+import { metricsText } from './metrics.ts'
+import type { Origins } from './origins.ts'
+
+const MOST_BYTES = 64 * 1024
+
+export function adminServer(http: HttpCache, origins: () => Origins): Server {
+  return createServer((request, response) => {
+    answer(request, response, http, origins()).catch((error: unknown) => {
+      send(response, 400, { error: error instanceof Error ? error.message : String(error) })
+    })
+  })
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, http: HttpCache, origins: Origins): Promise<void> {
+  const { method, url } = request
+  // A page in a browser on this machine cannot send this content type without asking first.
+  const isPurge = method === 'POST' && url === '/purge'
+  if (isPurge && request.headers['content-type'] !== 'application/json') send(response, 415, { error: 'send application/json' })
+  else if (isPurge) send(response, 200, await http.purge(JSON.parse(await textOf(request)) as Purge))
+  else if (method === 'GET' && url === '/metrics') {
+    response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' })
+    response.end(metricsText(http.stats(), origins.states(), process.memoryUsage()))
+  } else if (method === 'GET' && url === '/health') {
+    const states = origins.states()
+    send(response, states.some(({ isUp }) => isUp) ? 200 : 503, { origins: states })
+  } else send(response, 404, { error: 'there are GET /metrics, GET /health and POST /purge' })
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request) {
+    length += (chunk as Buffer).length
+    if (length > MOST_BYTES) throw new Error(`at most ${MOST_BYTES} bytes are taken`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function send(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' })
+  response.end(`${JSON.stringify(body)}\n`)
+}

@@ -1,0 +1,3 @@
+// `@millpond/proxy`: a caching reverse proxy before any origin.
+export { type ProxyOptions, readConfig } from './options.ts'
+export { type CachingProxy, startProxy } from './proxy.ts'

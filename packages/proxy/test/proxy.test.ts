@@ -1,0 +1,267 @@
+// The proxy before a real origin: what it stores, forwards, keeps from the origin, retries, tunnels and tells.
+import { createServer } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type ProxyOptions, readConfig, startProxy } from '../src/index.ts'
+import { bodyOf, fieldOf, get, listen, type Play, rawAsk, rawScene, type Scene, scene, statusOf } from './origin.ts'
+
+let open: Scene | undefined
+afterEach(async () => {
+  await open?.close()
+  open = undefined
+})
+async function play(application: Play, options?: Partial<ProxyOptions>): Promise<Scene> {
+  open = await scene(application, options)
+  return open
+}
+const cached: Play = (_, response) => {
+  response.setHeader('Cache-Control', 'max-age=60')
+  response.end('hello')
+}
+
+describe('an answer', () => {
+  it('is fetched once, and says what was done with it', async () => {
+    const { raw, seen } = await play(cached)
+    expect(fieldOf(await raw(get('/a')), 'cache-status')).toBe('Millpond; fwd=uri-miss; fwd-status=200; stored')
+    const again = await raw(get('/a'))
+    expect([fieldOf(again, 'cache-status'), fieldOf(again, 'age'), bodyOf(again)]).toEqual(
+      ['Millpond; hit; ttl=60', '0', 'hello'].map((text) => (text.startsWith('Millpond') ? expect.stringMatching(/hit/) : text)),
+    )
+    expect(seen).toHaveLength(1)
+  })
+  it('keeps its lines, its odd status and its reason', async () => {
+    const { raw } = await play((_, response) => {
+      response.writeHead(299, 'Odd Thing', ['X-A', '1', 'x-a', '2', 'Cache-Control', 'max-age=60', 'Set-Cookie2', 'b'])
+      response.end('x')
+    })
+    for (const answer of [await raw(get('/a')), await raw(get('/a'))]) {
+      expect(answer).toMatch(/^HTTP\/1\.1 299 Odd Thing\r\nX-A: 1\r\nx-a: 2\r\n/)
+    }
+  })
+  it('streams while it is stored', async () => {
+    let finish: () => void = () => {}
+    const { proxy } = await play(async (_, response) => {
+      response.setHeader('Cache-Control', 'max-age=60')
+      response.write('first')
+      await new Promise<void>((resolve) => (finish = resolve))
+      response.end('last')
+    })
+    const socket = connect(proxy.port, '127.0.0.1')
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk))
+    socket.write(get('/a'))
+    while (!text.includes('first')) await sleep(5)
+    expect(text).not.toContain('last')
+    finish()
+    while (!text.includes('last')) await sleep(5)
+    socket.destroy()
+    expect(bodyOf(await rawAsk(proxy.port, get('/a')))).toBe('firstlast')
+  })
+  it('may be preceded by 103, which is passed on with all its fields and not stored', async () => {
+    const { raw } = await rawSceneOf(
+      'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nX-My: 1\r\n\r\nHTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 1\r\n\r\nx',
+    )
+    const first = await raw(get('/a'))
+    expect(first).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>; rel=preload\r\nX-My: 1\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
+    expect(await raw(get('/a'))).toMatch(/^HTTP\/1\.1 200 OK/)
+  })
+  it('keeps trailers for those who read along', async () => {
+    const { raw } = await rawSceneOf(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 7\r\n\r\n',
+    )
+    expect(await raw(get('/a'))).toContain('\r\n0\r\nX-Sum: 7\r\n\r\n')
+  })
+})
+
+async function rawSceneOf(answer: string, options: Partial<ProxyOptions> = {}): Promise<Scene> {
+  open = await rawScene((socket) => socket.end(answer), options)
+  return open
+}
+
+describe('a request', () => {
+  it('is sent on with its method and content, and makes its URL obsolete', async () => {
+    const { raw, seen } = await play((request, response) => {
+      response.setHeader('Cache-Control', 'max-age=60')
+      request.pipe(response)
+    })
+    await raw(get('/a'))
+    expect(bodyOf(await raw('PUT /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc'))).toContain('abc')
+    const chunked = await raw(
+      'PATCH /a HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nxyz\r\n0\r\n\r\n',
+    )
+    expect(bodyOf(chunked)).toContain('xyz')
+    await raw(get('/a'))
+    expect(seen.map(({ method }) => method)).toEqual(['GET', 'PUT', 'PATCH', 'GET'])
+  })
+  it('tells the origin who asked, and nothing that could poison an answer', async () => {
+    const { raw, seen } = await play(cached)
+    await raw(
+      get(
+        '/a',
+        'X-Forwarded-Host: evil.example',
+        'X-Original-URL: /admin',
+        'X-HTTP-Method-Override: POST',
+        'X-Forwarded-For: 6.6.6.6',
+        'Connection: X-Secret',
+        'X-Secret: 1',
+        'Expect: 100-continue',
+      ),
+    )
+    expect(seen[0]?.headers).toMatchObject({
+      host: 'a.example',
+      'x-forwarded-host': 'a.example',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-for': '127.0.0.1',
+      via: '1.1 millpond',
+    })
+    for (const name of ['x-original-url', 'x-http-method-override', 'x-secret', 'expect']) expect(seen[0]?.headers[name]).toBeUndefined()
+  })
+  it('in strict mode is sent as it came', async () => {
+    const { raw, seen } = await play(cached, { strict: true })
+    await raw(get('/a', 'X-Forwarded-Host: b.example', 'X-Thing: 1'))
+    expect(seen[0]?.headers).toMatchObject({ 'x-forwarded-host': 'b.example', 'x-thing': '1' })
+    expect(seen[0]?.headers.via).toBeUndefined()
+  })
+  it('whose content is too long is refused', async () => {
+    const { raw, seen } = await play(cached, { maxRequestBytes: 10 })
+    expect(statusOf(await raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nConnection: close\r\n\r\n12345678901'))).toBe(413)
+    expect(seen).toHaveLength(0)
+  })
+})
+
+describe('an origin', () => {
+  it('whose connection breaks is asked again where that is harmless', async () => {
+    let count = 0
+    const made = await rawScene((socket) => {
+      count++
+      if (count % 2 === 1) socket.destroy()
+      else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+    open = made
+    expect(bodyOf(await made.raw(get('/a')))).toBe('ok')
+    expect(statusOf(await made.raw('POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx'))).toBe(502)
+    expect(made.connections()).toBe(3)
+  })
+  it('that is away is left out while there is another', async () => {
+    const { origin, seen, raw, proxy } = await play(cached)
+    const away = createServer()
+    const port = await listen(away)
+    await new Promise((resolve) => away.close(resolve))
+    proxy.reload({ origin: [`http://127.0.0.1:${port}`, origin] })
+    const statuses = []
+    for (let at = 0; at < 6; at++) statuses.push(statusOf(await raw(get(`/${at}`))))
+    expect(statuses).toEqual(Array(6).fill(200))
+    expect(seen).toHaveLength(6)
+  })
+  it('that is away leaves what is stored in use, unless that is forbidden', async () => {
+    let now = Date.now()
+    const made = await play(
+      (request, response) => {
+        response.setHeader('Cache-Control', request.url === '/strict' ? 'max-age=1, must-revalidate' : 'max-age=1')
+        response.end('hello')
+      },
+      { cache: { now: () => now }, retries: 0 },
+    )
+    await made.raw(get('/a'))
+    await made.raw(get('/strict'))
+    made.proxy.reload({ origin: 'http://127.0.0.1:1', retries: 0 })
+    now += 5000
+    const stale = await made.raw(get('/a'))
+    expect([statusOf(stale), bodyOf(stale), fieldOf(stale, 'cache-status')]).toEqual([
+      200,
+      'hello',
+      'Millpond; fwd=stale; detail=stale-if-error',
+    ])
+    expect([statusOf(await made.raw(get('/strict'))), statusOf(await made.raw(get('/other')))]).toEqual([502, 502])
+  })
+  it('that does not answer in time is a 504', async () => {
+    open = await rawScene(() => {}, { originTimeout: 300 })
+    expect(statusOf(await open.raw(get('/a')))).toBe(504)
+  })
+})
+
+describe('upgrades', () => {
+  it('are tunnelled both ways', async () => {
+    const made = await rawScene((socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n')
+      socket.on('data', (chunk) => socket.write(`<${chunk}>`))
+    })
+    open = made
+    const socket = connect(made.proxy.port, '127.0.0.1')
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk))
+    socket.write('GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n')
+    while (!text.includes('101')) await sleep(5)
+    socket.write('ping')
+    while (!text.includes('<ping>')) await sleep(5)
+    socket.destroy()
+  })
+  it('that the origin cannot take are a 502', async () => {
+    const made = await play(cached)
+    made.proxy.reload({ origin: 'http://127.0.0.1:1' })
+    expect(statusOf(await made.raw('GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'))).toBe(502)
+  })
+})
+
+describe('running it', () => {
+  it('tells what it did, and purges, at the side door', async () => {
+    const made = await play(cached, { adminPort: 0 })
+    await made.raw(get('/a'))
+    await made.raw(get('/a'))
+    const door = `http://127.0.0.1:${made.proxy.adminPort}`
+    const text = await (await fetch(`${door}/metrics`)).text()
+    expect(text).toContain('millpond_http_answers_total{result="hit"} 1')
+    expect(text).toContain('millpond_http_answers_total{result="stored"} 1')
+    expect(text).toContain(`millpond_http_origin_up{origin="${made.origin}"} 1`)
+    expect(await (await fetch(`${door}/health`)).json()).toEqual({ origins: [{ url: made.origin, isUp: true }] })
+    const purge = (body: string, type = 'application/json'): Promise<Response> =>
+      fetch(`${door}/purge`, { method: 'POST', body, headers: { 'Content-Type': type } })
+    expect((await purge('{"all":true}', 'text/plain')).status).toBe(415)
+    expect([(await purge('{}')).status, (await purge('x')).status]).toEqual([400, 400])
+    expect(await (await purge('{"urls":["http://a.example/a"]}')).json()).toMatchObject({ mode: 'delete', isApplied: true })
+    expect(fieldOf(await made.raw(get('/a')), 'cache-status')).toMatch(/fwd=/)
+  })
+  it('logs a line per answer', async () => {
+    const lines: string[] = []
+    const { raw } = await play(cached, { accessLog: (line) => lines.push(line) })
+    await raw(get('/a?b'))
+    while (lines.length < 1) await sleep(5)
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      method: 'GET',
+      host: 'a.example',
+      url: '/a?b',
+      status: 200,
+      cache: 'Millpond; fwd=uri-miss; fwd-status=200; stored',
+      complete: true,
+      address: '127.0.0.1',
+    })
+  })
+  it('stops when the answers under way are out', async () => {
+    let finish: () => void = () => {}
+    const made = await scene(async (_, response) => {
+      await new Promise<void>((resolve) => (finish = resolve))
+      response.end('late')
+    })
+    const asked = made.raw(get('/a'))
+    while (made.seen.length < 1) await sleep(5)
+    const closing = made.proxy.close()
+    await sleep(50)
+    finish()
+    expect(bodyOf(await asked)).toBe('late')
+    await closing
+    await made.close()
+  })
+  it.each([
+    [{ origin: 'x' }, /origin: "x" is not an origin/],
+    [{ origin: [] }, /origin: \[\] names none/],
+    [{ origin: 'http://a/path' }, /is not an origin/],
+    [{ origin: 'http://a', retries: -1 }, /retries: -1 is not allowed/],
+    [{ origin: 'http://a', nonsense: 1 }, /nonsense: is not known/],
+  ])('refuses %j', async (options, message) => {
+    await expect(startProxy(options as ProxyOptions)).rejects.toThrow(message)
+  })
+  it('names a configuration that cannot be read', () => {
+    expect(() => readConfig('/nowhere.json')).toThrow(/\/nowhere\.json cannot be read/)
+  })
+})
