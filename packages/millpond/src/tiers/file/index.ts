@@ -1,0 +1,313 @@
+// The file tier: entries in an append-only log in a folder, for all processes of a host. It cannot keep a ledger; a tier beside it does.
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import type { Refusal, Stored, Tier, TierItem, TierLimits } from '../../core/contracts.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import { type Entry, Log } from './log.ts'
+import { type FileSettings, type FileTierOptions, resolveFile } from './options.ts'
+import { readOn } from './read-on.ts'
+import { KIND, keyAt, packClear, packDrop, packPut } from './record.ts'
+import { FIRST, type Segment } from './segment.ts'
+import { makeRoom, needsUpkeep } from './upkeep.ts'
+
+export type { FileTierOptions, FileWarning } from './options.ts'
+
+export interface FileTier extends Tier {
+  readonly name: 'file'
+  readonly path: string
+  usage(): Promise<{ entries: number; bytes: number }>
+  scan(prefix: string): AsyncIterable<readonly string[]>
+}
+
+/** Keys handled, and bytes written, before others get the event loop: some milliseconds. */
+const STEP = 256
+const STEP_BYTES = 2 * 1_048_576
+const STEP_MS = 4
+
+/**
+ * A tier in a folder of a local disk. Needs no package, survives a kill at any moment, and is bounded by what it takes on the disk.
+ *
+ * The folder is made and checked here, and read with the first call. When it is full the oldest leave, those that were read since excepted. It cannot keep
+ * a ledger: put `sqlite` beside it, or `redis`, or `postgres`.
+ *
+ * @throws MillpondError `OPTION_INVALID` (option; a folder that cannot be made or written), `DURATION_INVALID`; a call rejects with `SCHEMA_NEWER` where a
+ * later Millpond wrote the folder.
+ * @example
+ * const cache = createCache({ tiers: [memory(), file({ path: './cache', maxBytes: 4 * 2 ** 30 }), sqlite({ path: './ledger.db' })] })
+ */
+export function file(options: FileTierOptions): FileTier {
+  const settings = resolveFile(options)
+  try {
+    mkdirSync(settings.path, { recursive: true, mode: 0o700 })
+    accessSync(settings.path, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw new MillpondError('OPTION_INVALID', `file path: ${show(settings.path)} cannot be used: choose a folder that can be written`, {
+      cause,
+    })
+  }
+  return new FolderTier(settings)
+}
+
+class FolderTier implements FileTier {
+  readonly name = 'file'
+  readonly scope = 'host'
+  readonly durable = true
+  readonly path: string
+  readonly limits: TierLimits
+  readonly #settings: FileSettings
+  #log: Log | undefined
+  #opening: Promise<Log> | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  #isMakingRoom = false
+  #isClosed = false
+
+  constructor(settings: FileSettings) {
+    this.path = settings.path
+    this.limits = { itemBytes: settings.itemBytes }
+    this.#settings = settings
+  }
+
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const answers: (Stored | undefined)[] = []
+    for (const some of inSteps(keys)) {
+      if (answers.length > 0) await yieldToOthers()
+      const log = await this.#current('read')
+      this.#try('read', () => {
+        const now = Date.now()
+        for (const key of some) answers.push(log.read(key, now))
+      })
+    }
+    return answers
+  }
+
+  async write(items: readonly TierItem[]): Promise<readonly (Refusal | undefined)[]> {
+    const refusals: (Refusal | undefined)[] = []
+    for (const some of inLots(items)) {
+      if (refusals.length > 0) await yieldToOthers()
+      const log = await this.#current('write')
+      this.#try('write', () => {
+        const now = Date.now()
+        const entries: Entry[] = []
+        const answers = some.map((item): Refusal | undefined => {
+          const isTooLarge = item.body.length > this.#settings.itemBytes
+          if (!isTooLarge && item.expiresAt > now) entries.push({ kind: KIND.put, key: item.key, bytes: packPut(item, log.seed) })
+          // Also where it comes earlier in this very batch.
+          else entries.push(dropping(log, item.key))
+          return isTooLarge ? 'too_large' : undefined
+        })
+        for (const answer of this.#append(log, entries) ? answers : some.map(() => 'full' as const)) refusals.push(answer)
+      })
+    }
+    return refusals
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    let dropped = 0
+    for (const some of inSteps(keys)) {
+      const log = await this.#current('drop')
+      this.#try('drop', () => {
+        const there = [...new Set(some)].filter((key) => log.has(key))
+        if (there.length > 0) log.append(there.map((key) => dropping(log, key)))
+        dropped += there.length
+      })
+    }
+    return dropped
+  }
+
+  /** In force at once; the walk behind it only counts, and frees. */
+  async clear(prefix: string): Promise<number> {
+    const log = await this.#current('clear')
+    let removed = prefix === '' ? log.live.entries : 0
+    this.#try('clear', () => log.append([{ kind: KIND.clear, key: prefix, bytes: packClear(prefix, log.seed) }]))
+    for (const segment of log.segments)
+      for (let offset = FIRST, isAtEnd = false; !isAtEnd; await yieldToOthers()) {
+        const step = this.#readSome('clear', log, segment, offset, (key, place, isOver) => {
+          if (key.startsWith(prefix) && log.forgetCleared(key, segment.number, place) && !isOver) removed++
+        })
+        ;({ offset, isAtEnd } = step)
+      }
+    this.#try('clear', () => {
+      for (let { oldest } = log; oldest !== undefined && oldest.live === 0; { oldest } = log) log.leave(oldest)
+    })
+    return removed
+  }
+
+  async *scan(prefix: string): AsyncGenerator<readonly string[]> {
+    const log = await this.#current('scan')
+    for (const segment of log.segments)
+      for (let offset = FIRST, isAtEnd = false; !isAtEnd; ) {
+        const keys: string[] = []
+        const step = this.#readSome('scan', log, segment, offset, (key, place, isOver) => {
+          if (!isOver && key.startsWith(prefix) && log.isNewest(key, segment.number, place)) keys.push(key)
+        })
+        ;({ offset, isAtEnd } = step)
+        if (keys.length > 0) yield keys
+        await yieldToOthers()
+      }
+  }
+
+  /** Entries whose deadline has passed count until their segment leaves; bytes are all that lie in the folder. */
+  async usage(): Promise<{ entries: number; bytes: number }> {
+    const log = await this.#current('usage')
+    return { entries: log.live.entries, bytes: log.bytes }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    await this.#opening?.catch(() => {})
+    this.#log?.close()
+    this.#log = undefined
+  }
+
+  /** Entries of a segment from `offset` on, for some milliseconds. */
+  #readSome(
+    what: string,
+    log: Log,
+    { number, fd, end }: Segment,
+    offset: number,
+    take: (key: string, offset: number, isOver: boolean) => void,
+  ): { readonly offset: number; readonly isAtEnd: boolean } {
+    return this.#try(what, () => {
+      if (this.#log !== log) throw this.#isClosed ? closed() : new Error('the folder was exchanged')
+      // It has left meanwhile, and so has what was in it.
+      if (!log.segments.some((segment) => segment.number === number)) return { offset, isAtEnd: true }
+      const now = Date.now()
+      const step = readOn(fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
+        if (head.kind === KIND.put) take(keyAt(bytes, at, head), place, head.expiresAt <= now)
+        return head.kind !== KIND.seal
+      })
+      return { offset: step.offset, isAtEnd: step.isAtEnd || step.offset >= end || step.offset === offset }
+    })
+  }
+
+  /** Room is made where there is none: by the oldest, once. Answers whether it was enough. */
+  #append(log: Log, entries: readonly Entry[]): boolean {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        log.append(entries)
+        if (needsUpkeep(log, this.#settings)) this.#makeRoom(log)
+        return true
+      } catch (error) {
+        if (!isFull(error)) throw error
+        const { oldest } = log
+        if (attempt > 0 || oldest === undefined) {
+          // Others may still find what was there before; this process knows that it is not the newest.
+          for (const { key } of entries) log.forget(key)
+          return false
+        }
+        log.leave(oldest)
+      }
+    }
+  }
+
+  /** The log, with all that others have appended. */
+  async #current(what: string): Promise<Log> {
+    if (this.#isClosed) throw closed()
+    const log = this.#log ?? (await this.#opened(what))
+    if (this.#try(what, () => log.isCurrent)) return log
+    while (!this.#try(what, () => log.catchUp(STEP_MS))) {
+      await yieldToOthers()
+      if (this.#isClosed) throw closed()
+    }
+    return log
+  }
+
+  #opened(what: string): Promise<Log> {
+    this.#opening ??= this.#open(what).catch((error: unknown) => {
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
+  }
+
+  async #open(what: string): Promise<Log> {
+    const log = this.#try(what, () => {
+      mkdirSync(this.path, { recursive: true, mode: 0o700 })
+      return new Log(this.#settings)
+    })
+    try {
+      while (!this.#try(what, () => log.catchUp(STEP_MS))) {
+        await yieldToOthers()
+        if (this.#isClosed) throw closed()
+      }
+    } catch (error) {
+      log.close()
+      throw error
+    }
+    this.#log = log
+    this.#timer ??= setInterval(() => this.#lookAfter(), this.#settings.upkeepMs).unref()
+    return log
+  }
+
+  #lookAfter(): void {
+    const log = this.#log
+    if (log === undefined) return
+    try {
+      const isSame = log.refresh()
+      if (isSame && log.catchUp(STEP_MS) && needsUpkeep(log, this.#settings)) this.#makeRoom(log)
+      if (!isSame) this.#start(log, 'the folder was removed or exchanged: it is opened anew', undefined)
+    } catch (cause) {
+      this.#start(log, 'the folder could not be looked after: it is opened anew', cause)
+    }
+  }
+
+  /** The next call opens what is there then. */
+  #start(log: Log, message: string, cause: unknown): void {
+    log.close()
+    this.#log = undefined
+    this.#opening = undefined
+    this.#settings.warn({ kind: 'replaced', message: `file tier ${show(this.path)}: ${message}`, cause })
+  }
+
+  #makeRoom(log: Log): void {
+    if (this.#isMakingRoom) return
+    this.#isMakingRoom = true
+    makeRoom(log, this.#settings, () => this.#log !== log)
+      .catch((cause: unknown) =>
+        this.#settings.warn({ kind: 'upkeep', message: `file tier ${show(this.path)}: room could not be made in the background`, cause }),
+      )
+      .finally(() => {
+        this.#isMakingRoom = false
+      })
+  }
+
+  #try<T>(what: string, work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof MillpondError) throw error
+      const why = error instanceof Error ? error.message : String(error)
+      throw new MillpondError('TIER_FAILED', `file tier ${show(this.path)}: ${what}: ${why}`, { cause: error })
+    }
+  }
+}
+
+const closed = (): MillpondError => new MillpondError('CLOSED', 'file: the tier is closed')
+
+const dropping = (log: Log, key: string): Entry => ({ kind: KIND.drop, key, bytes: packDrop(key, log.seed) })
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(error.code))
+}
+
+/** An empty batch is one empty step, so that a closed tier still says so. */
+function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
+  if (items.length <= STEP) yield items
+  else for (let start = 0; start < items.length; start += STEP) yield items.slice(start, start + STEP)
+}
+
+/** The same, and none with more bytes than belong into one step, but for a single item. */
+function* inLots(items: readonly TierItem[]): Generator<readonly TierItem[]> {
+  let from = 0
+  let bytes = 0
+  for (const [at, { body }] of items.entries()) {
+    if (at > from && (at - from >= STEP || bytes + body.length > STEP_BYTES)) {
+      yield items.slice(from, at)
+      from = at
+      bytes = 0
+    }
+    bytes += body.length
+  }
+  yield items.slice(from)
+}

@@ -1,0 +1,359 @@
+// The log of a folder: segments that are only appended to, by all processes of the host, and a table of where each key's newest record is.
+//
+// Every process reads what the others appended before it answers, so all of them see the same order of writes and drops, which is the order of the
+// bytes. Segments leave oldest first only: whatever a drop concerns has then left before the drop itself.
+import { closeSync, readSync, truncateSync, unlinkSync, writeSync } from 'node:fs'
+import type { Stored } from '../../core/contracts.ts'
+import { KeyTable, type Place } from './key-table.ts'
+import { readOn } from './read-on.ts'
+import { type Head, KIND, type Kind, keyAt, packSeal, storedIn } from './record.ts'
+import { FIRST, type Identity, identify, listSegments, makeSegment, openSegment, quietly, type Segment } from './segment.ts'
+
+/** No record begins further into its segment. */
+const SPAN = 2 ** 26
+/** More prefixes than these are cleared as if everything were. */
+const MAX_RULES = 64
+/** How much is read to see whether others have appended something. */
+const PEEK = 64 * 1024
+const FOREVER = Number.POSITIVE_INFINITY
+
+export interface LogSettings {
+  readonly path: string
+  readonly maxBytes: number
+  readonly segmentBytes: number
+}
+
+/** What begins with the prefix and was born before is gone. */
+interface Rule {
+  readonly prefix: string
+  readonly birth: number
+}
+
+/** A record to append: its bytes, and its key or prefix. */
+export interface Entry {
+  readonly kind: Kind
+  readonly key: string
+  readonly bytes: Buffer
+  /** Where it was first written, for one that moves. */
+  readonly birth?: number
+}
+
+export class Log {
+  readonly #settings: LogSettings
+  readonly #identity: Identity
+  readonly #segments = new Map<number, Segment>()
+  readonly #table = new KeyTable()
+  readonly #isAlive = (number: number): boolean => this.#segments.has(number)
+  readonly #probe = Buffer.alloc(1)
+  #rules: Rule[] = []
+  #active: Segment
+  #last = 0
+  /** Bytes that were torn by a kill or a full disk, and passed over. */
+  torn = 0
+  /** Keys that others dropped while somebody watches. */
+  #dropped: Set<string> | undefined
+
+  /** Opens the segments without reading them: `catchUp` does. Errors of the file system pass. */
+  constructor(settings: LogSettings) {
+    this.#settings = settings
+    this.#identity = identify(settings.path)
+    for (const number of listSegments(settings.path)) this.#open(number)
+    const [first] = this.#segments.values()
+    this.#active = first ?? this.#next(0)
+  }
+
+  get seed(): number {
+    return this.#identity.seed
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    let sum = 0
+    for (const { end } of this.#segments.values()) sum += end
+    return sum
+  }
+
+  get live(): { readonly entries: number; readonly bytes: number } {
+    let entries = 0
+    let bytes = 0
+    for (const segment of this.#segments.values()) {
+      entries += segment.live
+      bytes += segment.liveBytes
+    }
+    return { entries, bytes }
+  }
+
+  get segments(): readonly Segment[] {
+    return [...this.#segments.values()]
+  }
+
+  /** The first to leave: never the one that is written to. */
+  get oldest(): Segment | undefined {
+    const [first] = this.#segments.values()
+    return first === this.#active ? undefined : first
+  }
+
+  /** Reads what was appended, for about `ms`. Answers whether it has come to the end. */
+  catchUp(ms = FOREVER): boolean {
+    const until = performance.now() + ms
+    for (;;) {
+      const active = this.#active
+      const left = ms === FOREVER ? FOREVER : until - performance.now()
+      const { offset, isAtEnd, torn } = readOn(
+        active.fd,
+        active.end,
+        this.seed,
+        left,
+        (bytes, at, head, place) => {
+          this.#apply(active, place, head, () => keyAt(bytes, at, head))
+          return head.kind !== KIND.seal
+        },
+        PEEK,
+      )
+      if (offset > active.end) this.torn += isAtEnd ? 0 : torn
+      active.end = offset
+      if (active.isSealed) this.#active = this.#next(active.number)
+      else if (isAtEnd) {
+        if (active.number === this.#last) return true
+        // A later one is there, and so this one's seal was, before it was torn.
+        active.isSealed = true
+        this.#active = this.#next(active.number)
+      }
+      if (performance.now() >= until) return false
+    }
+  }
+
+  /** Has nobody appended anything? The cheapest look. */
+  get isCurrent(): boolean {
+    const { fd, end, isSealed } = this.#active
+    return !isSealed && readSync(fd, this.#probe, 0, 1, end) === 0
+  }
+
+  /**
+   * Appends records, and knows them.
+   * @throws errors of the file system, `ENOSPC` among them; then some of the records may be there.
+   */
+  append(entries: readonly Entry[]): void {
+    const [only] = entries
+    const bytes = entries.length === 1 && only !== undefined ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
+    for (;;) {
+      this.catchUp()
+      this.#makeRoom(bytes.length)
+      const active = this.#active
+      const from = active.end
+      this.#write(active, bytes)
+      if (readSync(active.fd, this.#probe, 0, 1, from + bytes.length) === 0) {
+        let offset = from
+        active.end = from + bytes.length
+        for (const { key, kind, bytes: record, birth = 0 } of entries) {
+          this.#apply(active, offset, { kind, birth, length: record.length }, () => key)
+          offset += record.length
+        }
+        return
+      }
+      // Others were there at the same time: the log itself says in which order.
+      this.catchUp()
+      if (this.#active === active) return
+      // It was sealed meanwhile, and records behind the seal do not count.
+    }
+  }
+
+  /** Runs `work`; answers the keys that were dropped meanwhile. */
+  watchDrops(work: () => void): ReadonlySet<string> {
+    const dropped = new Set<string>()
+    this.#dropped = dropped
+    try {
+      work()
+    } finally {
+      this.#dropped = undefined
+    }
+    return dropped
+  }
+
+  /** The entry of a key, if it is there, whole, and not over. */
+  read(key: string, now: number): Stored | undefined {
+    const slot = this.#table.locate(key)
+    if (slot < 0) return undefined
+    const { segment, offset, length, birth } = this.#table.placeIn(slot)
+    const holder = this.#segments.get(segment)
+    if (holder === undefined || this.#isCleared(key, birth)) return undefined
+    const record = Buffer.allocUnsafe(length)
+    const stored = readSync(holder.fd, record, 0, length, offset) === length ? storedIn(record, key, this.seed, now) : undefined
+    if (stored !== undefined) this.#table.mark(slot)
+    return stored
+  }
+
+  /** Is the newest record of the key at this place? */
+  isNewest(key: string, segment: number, offset: number): boolean {
+    const slot = this.#table.locate(key)
+    return slot >= 0 && this.#table.isAt(slot, segment, offset) && !this.#isCleared(key, this.#table.placeIn(slot).birth)
+  }
+
+  birthOf(key: string): number {
+    const slot = this.#table.locate(key)
+    return slot < 0 ? 0 : this.#table.placeIn(slot).birth
+  }
+
+  /** Whether the key's entry was read since it was stored, or since this was last asked. */
+  takeMark(key: string): boolean {
+    const slot = this.#table.locate(key)
+    return slot >= 0 && this.#table.takeMark(slot)
+  }
+
+  has(key: string): boolean {
+    const slot = this.#table.locate(key)
+    if (slot < 0) return false
+    const { segment, birth } = this.#table.placeIn(slot)
+    return this.#segments.has(segment) && !this.#isCleared(key, birth)
+  }
+
+  /** Forgets a place that a clear has voided. Answers whether it was there. */
+  forgetCleared(key: string, segment: number, offset: number): boolean {
+    const slot = this.#table.locate(key)
+    if (slot < 0 || !this.#table.isAt(slot, segment, offset) || !this.#isCleared(key, this.#table.placeIn(slot).birth)) return false
+    this.#remove(slot)
+    return true
+  }
+
+  /** This process forgets where the key is; what others know is not touched. */
+  forget(key: string): void {
+    const slot = this.#table.locate(key)
+    if (slot >= 0) this.#remove(slot)
+  }
+
+  /** Frees the segment's place on the disk, also where other processes still have it open. */
+  leave(segment: Segment): void {
+    quietly('ENOENT', () => truncateSync(segment.path, 0))
+    quietly('ENOENT', () => unlinkSync(segment.path))
+    this.#lose(segment)
+  }
+
+  /** Lets go of segments that others removed. Answers whether the folder is still the one that was opened. */
+  refresh(): boolean {
+    const { path } = this.#settings
+    const there = quietly(['ENOENT', 'ENOTDIR'], () => {
+      const isSame = identify(path).id.equals(this.#identity.id)
+      return isSame ? new Set(listSegments(path)) : undefined
+    })
+    if (there === undefined || !there.has(this.#active.number)) return false
+    for (const segment of this.segments) if (!there.has(segment.number)) this.#lose(segment)
+    for (const number of there) if (number > this.#last) this.#open(number)
+    return true
+  }
+
+  close(): void {
+    for (const { fd } of this.#segments.values()) closeSync(fd)
+    this.#segments.clear()
+    this.#table.clear()
+  }
+
+  #apply(segment: Segment, offset: number, { kind, birth, length }: Pick<Head, 'kind' | 'birth' | 'length'>, keyOf: () => string): void {
+    const born = birth === 0 ? segment.number * SPAN + offset : birth
+    if (kind === KIND.put) this.#put(keyOf(), { segment: segment.number, offset, length, birth: born }, segment)
+    else if (kind === KIND.drop) this.#drop(keyOf(), born)
+    else if (kind === KIND.clear) this.#clear({ prefix: keyOf(), birth: born })
+    else segment.isSealed = true
+  }
+
+  #put(key: string, place: Place, segment: Segment): void {
+    const slot = this.#table.locate(key)
+    if (slot >= 0) {
+      const old = this.#table.placeIn(slot)
+      const holder = this.#segments.get(old.segment)
+      if (holder !== undefined) {
+        if (old.birth > place.birth) return
+        holder.live--
+        holder.liveBytes -= old.length
+      }
+    }
+    segment.live++
+    segment.liveBytes += place.length
+    this.#table.put(slot, place, this.#isAlive)
+  }
+
+  #drop(key: string, birth: number): void {
+    this.#dropped?.add(key)
+    const slot = this.#table.locate(key)
+    if (slot >= 0 && this.#table.placeIn(slot).birth <= birth) this.#remove(slot)
+  }
+
+  #remove(slot: number): void {
+    const { segment, length } = this.#table.placeIn(slot)
+    const holder = this.#segments.get(segment)
+    if (holder !== undefined) {
+      holder.live--
+      holder.liveBytes -= length
+    }
+    this.#table.remove(slot)
+  }
+
+  #clear(rule: Rule): void {
+    const prefix = this.#rules.length < MAX_RULES ? rule.prefix : ''
+    this.#rules = this.#rules.filter((other) => !other.prefix.startsWith(prefix))
+    this.#rules.push({ prefix, birth: rule.birth })
+    if (prefix !== '') return
+    this.#table.clear()
+    for (const segment of this.#segments.values()) segment.live = segment.liveBytes = 0
+  }
+
+  #isCleared(key: string, birth: number): boolean {
+    for (const rule of this.#rules) if (birth < rule.birth && key.startsWith(rule.prefix)) return true
+    return false
+  }
+
+  /** Before the active segment becomes too large another one begins; before all become too large the oldest leaves. */
+  #makeRoom(length: number): void {
+    const { segmentBytes, maxBytes } = this.#settings
+    if (this.#active.end + length > segmentBytes && this.#active.end > FIRST) {
+      this.#write(this.#active, packSeal(this.seed))
+      this.catchUp()
+      this.refresh()
+    }
+    const room = Math.max(segmentBytes - this.#active.end, length)
+    for (let oldest = this.oldest; oldest !== undefined && this.bytes + room > maxBytes; oldest = this.oldest) this.leave(oldest)
+  }
+
+  #write(segment: Segment, bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; ) {
+      const written = writeSync(segment.fd, bytes, at)
+      // What is torn is passed over, and the rest must not stand there by itself.
+      if (written < bytes.length - at)
+        throw Object.assign(new Error(`only ${written} of ${bytes.length} bytes could be written`), { code: 'ENOSPC' })
+      at += written
+    }
+  }
+
+  #lose(segment: Segment): void {
+    if (!this.#segments.delete(segment.number)) return
+    closeSync(segment.fd)
+    const [first] = this.#segments.keys()
+    this.#rules = this.#rules.filter(({ birth }) => first !== undefined && birth >= first * SPAN)
+  }
+
+  /** The segment behind this one, made if there is none. */
+  #next(number: number): Segment {
+    const { path } = this.#settings
+    for (;;) {
+      const later = this.#laterThan(number)
+      if (later !== undefined) return later
+      makeSegment(path, Math.max(number, ...listSegments(path)) + 1, this.#identity)
+    }
+  }
+
+  #laterThan(number: number): Segment | undefined {
+    for (const candidate of listSegments(this.#settings.path)) {
+      if (candidate <= number) continue
+      const segment = this.#segments.get(candidate) ?? this.#open(candidate)
+      if (segment !== undefined) return segment
+    }
+    return undefined
+  }
+
+  #open(number: number): Segment | undefined {
+    const segment = openSegment(this.#settings.path, number, this.#identity)
+    if (segment === undefined) return undefined
+    this.#segments.set(number, segment)
+    this.#last = number
+    return segment
+  }
+}

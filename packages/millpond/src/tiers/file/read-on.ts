@@ -1,0 +1,93 @@
+// Reads the records of a segment one after the other, and finds its way again behind what a kill or a full disk has torn.
+//
+// Appends of different processes never mix: the file system makes them one after the other. So bytes that are no whole record, with a whole one behind
+// them, are torn, and passed over; without one behind them they may still be on their way, and are waited for.
+import { readSync } from 'node:fs'
+import { HEAD, type Head, headAt, isWhole } from './record.ts'
+
+/** Told of each whole record: where it is in `bytes`, and in the file. Answers `false` to stop behind it. */
+export type Take = (bytes: Buffer, at: number, head: Head, offset: number) => boolean
+
+export interface ReadOn {
+  /** Where the next record begins. */
+  readonly offset: number
+  readonly isAtEnd: boolean
+  /** Bytes that were passed over, or wait at the end. */
+  readonly torn: number
+}
+
+const CHUNK = 256 * 1024
+/** Longer ones are not written. */
+const LONGEST = 64 * 1024 * 1024
+let buffer: Buffer | undefined
+
+/** Goes on from `offset` for about `ms`, in chunks of `chunk` bytes. */
+export function readOn(fd: number, from: number, seed: number, ms: number, take: Take, chunk = CHUNK): ReadOn {
+  const began = performance.now()
+  let offset = from
+  let torn = 0
+  let wanted = chunk
+  for (;;) {
+    const bytes = room(wanted)
+    const length = readSync(fd, bytes, 0, wanted, offset)
+    if (length === 0) return { offset, isAtEnd: true, torn }
+    const isLast = length < wanted
+    const { at, skipped, needs, isStopped } = parse(bytes.subarray(0, length), seed, offset, isLast, take)
+    torn += skipped
+    offset += at
+    if (isStopped) return { offset, isAtEnd: false, torn }
+    if (isLast && at < length) return { offset, isAtEnd: true, torn: torn + length - at }
+    // What begins at the end of a chunk is read again from its beginning, and in a larger one if it is longer.
+    wanted = at === 0 ? Math.max(needs, wanted * 2) : chunk
+    if (performance.now() - began >= ms && !isLast) return { offset, isAtEnd: false, torn }
+  }
+}
+
+interface Parsed {
+  /** Everything before it is done with. */
+  readonly at: number
+  readonly skipped: number
+  /** How much must be read for the record at `at`, where that is known. */
+  readonly needs: number
+  readonly isStopped: boolean
+}
+
+function parse(bytes: Buffer, seed: number, offset: number, isLast: boolean, take: Take): Parsed {
+  let at = 0
+  let skipped = 0
+  while (at + HEAD <= bytes.length) {
+    const head = headAt(bytes, at, seed)
+    const end = head === undefined ? 0 : at + head.length
+    if (head !== undefined && head.length <= LONGEST) {
+      if (end <= bytes.length && isWhole(bytes, at, head, seed)) {
+        const goesOn = take(bytes, at, head, offset + at)
+        at = end
+        if (!goesOn) return { at, skipped, needs: 0, isStopped: true }
+        continue
+      }
+      if (end > bytes.length && !isLast) return { at, skipped, needs: head.length, isStopped: false }
+    }
+    const next = wholeAfter(bytes, at + 1, seed)
+    if (next < 0) break
+    skipped += next - at
+    at = next
+  }
+  return { at, skipped, needs: 0, isStopped: false }
+}
+
+function wholeAfter(bytes: Buffer, from: number, seed: number): number {
+  for (let magic = bytes.indexOf('MF', from + 4); magic >= 0; magic = bytes.indexOf('MF', magic + 1)) {
+    const at = magic - 4
+    if (at + HEAD > bytes.length) return -1
+    const head = headAt(bytes, at, seed)
+    if (head !== undefined && at + head.length <= bytes.length && isWhole(bytes, at, head, seed)) return at
+  }
+  return -1
+}
+
+/** One buffer serves all: reading is synchronous, and whoever keeps bytes copies them. */
+function room(length: number): Buffer {
+  if (length > CHUNK) return Buffer.allocUnsafeSlow(length)
+  buffer ??= Buffer.allocUnsafeSlow(CHUNK)
+  return buffer.subarray(0, length)
+}

@@ -1,0 +1,141 @@
+// The files of the folder: a marker that names it, and segments of the log. Whatever else lies there is not ours and stays untouched, links included.
+//
+// A segment begins with the folder's id. It appears under its name only with that beginning: it is made beside its place and linked there, so of two
+// processes that make one at the same time one wins, and nobody sees half of it.
+import { randomBytes } from 'node:crypto'
+import { closeSync, constants, linkSync, openSync, readdirSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { MillpondError, show } from '../../core/errors.ts'
+
+/** Length of a segment's beginning: where its first record is. */
+export const FIRST = 32
+const MAGIC = 'MPFILE1\n'
+const FAMILY = 'MPFILE'
+const MARKER = 'folder.millpond'
+const NAME = /^(\d{8,9})\.millpond$/
+const ID = 16
+/** Nothing, a link, a folder, a pipe. */
+const NO_FILE = ['ENOENT', 'ELOOP', 'EISDIR', 'ENXIO']
+
+/** What a folder is known by. */
+export interface Identity {
+  readonly id: Buffer
+  /** What its checksums begin with. */
+  readonly seed: number
+}
+
+export interface Segment {
+  readonly number: number
+  readonly path: string
+  readonly fd: number
+  /** Where the next record begins, as far as it has been read. */
+  end: number
+  isSealed: boolean
+  /** Records that are the newest of their keys, and their bytes. */
+  live: number
+  liveBytes: number
+}
+
+/** Reads the marker, or makes it. @throws MillpondError `SCHEMA_NEWER`; errors of the file system pass. */
+export function identify(folder: string): Identity {
+  const path = join(folder, MARKER)
+  for (;;) {
+    const bytes = beginningAt(path, 1024)
+    if (bytes !== undefined) return identityIn(bytes, folder)
+    const id = idOfSegments(folder) ?? randomBytes(ID)
+    const marker = Buffer.concat([Buffer.from(MAGIC), id, Buffer.alloc(4)])
+    marker.writeUInt32LE(crc32(marker.subarray(0, -4)), marker.length - 4)
+    appear(folder, path, marker)
+  }
+}
+
+/** Where somebody removed the marker alone, the segments still tell. */
+function idOfSegments(folder: string): Buffer | undefined {
+  for (const number of listSegments(folder)) {
+    const beginning = beginningAt(pathOf(folder, number), FIRST)
+    const id = beginning?.subarray(MAGIC.length, MAGIC.length + ID)
+    if (id !== undefined && beginning?.equals(beginningOf(number, id))) return id
+  }
+  return undefined
+}
+
+/** At most so many bytes; undefined where there is no file, or a link. */
+function beginningAt(path: string, most: number): Buffer | undefined {
+  const fd = quietly(NO_FILE, () => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW))
+  if (fd === undefined) return undefined
+  try {
+    const bytes = Buffer.alloc(most)
+    return bytes.subarray(0, readSync(fd, bytes, 0, most, 0))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function identityIn(bytes: Buffer, folder: string): Identity {
+  const id = bytes.subarray(MAGIC.length, MAGIC.length + ID)
+  const isOurs = bytes.toString('latin1', 0, MAGIC.length) === MAGIC
+  if (isOurs && bytes.length === MAGIC.length + ID + 4 && crc32(bytes.subarray(0, -4)) === bytes.readUInt32LE(bytes.length - 4))
+    return { id, seed: id.readUInt32LE(0) }
+  if (!isOurs && bytes.toString('latin1', 0, FAMILY.length) === FAMILY)
+    throw new MillpondError('SCHEMA_NEWER', `file path: ${show(folder)} was written by a later Millpond: update, or name another folder`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `file path: ${MARKER} in ${show(folder)} is damaged or not ours: remove it together with the .millpond files beside it, or name another folder`,
+  )
+}
+
+/** Segments by their names, lowest first; also those that will turn out not to be ours. */
+export function listSegments(folder: string): number[] {
+  return readdirSync(folder)
+    .flatMap((name) => NAME.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+const pathOf = (folder: string, number: number): string => join(folder, `${String(number).padStart(8, '0')}.millpond`)
+
+/** Undefined for what is not there or not ours. */
+export function openSegment(folder: string, number: number, { id }: Identity): Segment | undefined {
+  const path = pathOf(folder, number)
+  const fd = quietly(NO_FILE, () => openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW))
+  if (fd === undefined) return undefined
+  const beginning = Buffer.alloc(FIRST)
+  if (readSync(fd, beginning, 0, FIRST, 0) === FIRST && beginning.equals(beginningOf(number, id)))
+    return { number, path, fd, end: FIRST, isSealed: false, live: 0, liveBytes: 0 }
+  closeSync(fd)
+  return undefined
+}
+
+/** Does nothing where something is in its place. */
+export function makeSegment(folder: string, number: number, { id }: Identity): void {
+  appear(folder, pathOf(folder, number), beginningOf(number, id))
+}
+
+function beginningOf(number: number, id: Buffer): Buffer {
+  const bytes = Buffer.concat([Buffer.from(MAGIC), id, Buffer.alloc(8)])
+  bytes.writeUInt32LE(number, MAGIC.length + ID)
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, -4)), FIRST - 4)
+  return bytes
+}
+
+/** A file with all its bytes at once, unless there is one of that name. */
+function appear(folder: string, path: string, bytes: Buffer): void {
+  const made = join(folder, `.${randomBytes(6).toString('hex')}.making`)
+  writeFileSync(made, bytes, { flag: 'wx', mode: 0o600 })
+  try {
+    quietly('EEXIST', () => linkSync(made, path))
+  } finally {
+    unlinkSync(made)
+  }
+}
+
+/** Undefined instead of an error of the given kinds. */
+export function quietly<T>(codes: string | readonly string[], work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && codes.includes(String(error.code))) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,83 @@
+// Makes room before it is needed: the oldest segment leaves, and what is worth keeping in it moves to the end of the log.
+//
+// While less than half of the log is alive nothing that is alive is lost (compaction); else what was read since it was stored, up to half a
+// segment (a second chance). One process does it at a time; two would only do the same work twice.
+import { closeSync, openSync, statSync, unlinkSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import type { Entry, Log } from './log.ts'
+import type { FileSettings } from './options.ts'
+import { readOn } from './read-on.ts'
+import { giveBirth, KIND, keyAt, packDrop } from './record.ts'
+import { FIRST, quietly, type Segment } from './segment.ts'
+
+const LOCK = 'upkeep.lock'
+/** A lock that was not touched for so long belongs to nobody: its process is dead, or frozen and harmless when it wakes. */
+const STALE_MS = 10_000
+/** Milliseconds of work before others get the event loop. */
+const STEP_MS = 4
+
+/** Is there less room than for two segments? */
+export function needsUpkeep(log: Log, { maxBytes, segmentBytes }: FileSettings): boolean {
+  return log.oldest !== undefined && log.bytes + 2 * segmentBytes > maxBytes
+}
+
+/** Until there is room, or the log is closed. Errors of the file system pass. */
+export async function makeRoom(log: Log, settings: FileSettings, isOver: () => boolean): Promise<void> {
+  const lock = join(settings.path, LOCK)
+  if (!take(lock)) return
+  try {
+    while (!isOver() && needsUpkeep(log, settings)) {
+      const { oldest } = log
+      if (oldest === undefined) return
+      await moveOn(log, oldest, settings, isOver, () => void quietly('ENOENT', () => utimesSync(lock, new Date(), new Date())))
+      if (!isOver()) log.leave(oldest)
+    }
+  } finally {
+    quietly('ENOENT', () => unlinkSync(lock))
+  }
+}
+
+function take(lock: string): boolean {
+  const fd = quietly('EEXIST', () => openSync(lock, 'wx', 0o600))
+  if (fd !== undefined) {
+    closeSync(fd)
+    return true
+  }
+  const touchedAt = quietly('ENOENT', () => statSync(lock).mtimeMs) ?? 0
+  // The next round may have it.
+  if (Date.now() - touchedAt > STALE_MS) quietly('ENOENT', () => unlinkSync(lock))
+  return false
+}
+
+async function moveOn(log: Log, from: Segment, settings: FileSettings, isOver: () => boolean, touch: () => void): Promise<void> {
+  const isCompaction = log.live.bytes < settings.maxBytes / 2
+  let budget = isCompaction ? Number.POSITIVE_INFINITY : settings.segmentBytes / 2
+  for (let offset = FIRST, isAtEnd = false; !isAtEnd && budget > 0; ) {
+    const now = Date.now()
+    const kept: Entry[] = []
+    const step = readOn(from.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
+      if (head.kind !== KIND.put || head.expiresAt <= now) return head.kind !== KIND.seal
+      const key = keyAt(bytes, at, head)
+      if (!log.isNewest(key, from.number, place) || !(isCompaction || log.takeMark(key))) return true
+      kept.push({ kind: KIND.put, key, bytes: Buffer.from(bytes.subarray(at, at + head.length)), birth: log.birthOf(key) })
+      budget -= head.length
+      return budget > 0
+    })
+    isAtEnd = step.isAtEnd || step.offset === offset || step.offset >= from.end
+    offset = step.offset
+    if (kept.length > 0) move(log, kept)
+    touch()
+    await yieldToOthers()
+    if (isOver()) return
+  }
+}
+
+/** What others drop at this very moment must not come back by it. */
+function move(log: Log, kept: readonly Entry[]): void {
+  for (const { bytes, birth = 0 } of kept) giveBirth(bytes, birth, log.seed)
+  const dropped = log.watchDrops(() => log.append(kept))
+  const back = kept.filter(({ key }) => dropped.has(key))
+  if (back.length > 0)
+    log.append(back.map(({ key, birth = 0 }) => ({ kind: KIND.drop, key, bytes: packDrop(key, log.seed, birth), birth })))
+}
