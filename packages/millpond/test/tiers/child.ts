@@ -1,4 +1,4 @@
-// Starts processes on one cache file and collects what they acknowledged.
+// Starts processes on one cache file or folder and collects what they acknowledged.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -22,8 +22,8 @@ export interface Worker {
   kill(): void
 }
 
-export function startWorker(path: string, task: 'churn' | 'number', name: string, count = 0): Worker {
-  const child: ChildProcess = spawn(process.execPath, [SCRIPT, compile(), path, task, name, String(count)], {
+export function startWorker(path: string, task: 'churn' | 'number', name: string, count = 0, script = SCRIPT): Worker {
+  const child: ChildProcess = spawn(process.execPath, [script, compile(), path, task, name, String(count)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const acked: Acked[] = []

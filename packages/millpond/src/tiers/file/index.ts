@@ -82,8 +82,9 @@ class FolderTier implements FileTier {
 
   async write(items: readonly TierItem[]): Promise<readonly (Refusal | undefined)[]> {
     const refusals: (Refusal | undefined)[] = []
-    for (const some of inLots(items)) {
-      if (refusals.length > 0) await yieldToOthers()
+    for (const some of inLots(items, this.#settings.segmentBytes)) {
+      // While room is being made, writers wait for its steps: else it comes too late for what is worth keeping.
+      if (refusals.length > 0 || this.#isMakingRoom) await yieldToOthers()
       const log = await this.#current('write')
       this.#try('write', () => {
         const now = Date.now()
@@ -298,11 +299,11 @@ function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
 }
 
 /** The same, and none with more bytes than belong into one step, but for a single item. */
-function* inLots(items: readonly TierItem[]): Generator<readonly TierItem[]> {
+function* inLots(items: readonly TierItem[], most: number): Generator<readonly TierItem[]> {
   let from = 0
   let bytes = 0
   for (const [at, { body }] of items.entries()) {
-    if (at > from && (at - from >= STEP || bytes + body.length > STEP_BYTES)) {
+    if (at > from && (at - from >= STEP || bytes + body.length > Math.min(most, STEP_BYTES))) {
       yield items.slice(from, at)
       from = at
       bytes = 0

@@ -7,14 +7,13 @@ import type { Stored } from '../../core/contracts.ts'
 import { KeyTable, type Place } from './key-table.ts'
 import { readOn } from './read-on.ts'
 import { type Head, KIND, type Kind, keyAt, packSeal, storedIn } from './record.ts'
-import { FIRST, type Identity, identify, listSegments, makeSegment, openSegment, quietly, type Segment } from './segment.ts'
+import { FIRST, type Identity, identify, listSegments, makeSegment, openSegment, quietly, type Segment, sweep } from './segment.ts'
 
 /** No record begins further into its segment. */
 const SPAN = 2 ** 26
 /** More prefixes than these are cleared as if everything were. */
 const MAX_RULES = 64
-/** How much is read to see whether others have appended something. */
-const PEEK = 64 * 1024
+const BLOCK = 4096
 const FOREVER = Number.POSITIVE_INFINITY
 
 export interface LogSettings {
@@ -44,12 +43,10 @@ export class Log {
   readonly #segments = new Map<number, Segment>()
   readonly #table = new KeyTable()
   readonly #isAlive = (number: number): boolean => this.#segments.has(number)
-  readonly #probe = Buffer.alloc(1)
+  readonly #probe = Buffer.alloc(2)
   #rules: Rule[] = []
   #active: Segment
   #last = 0
-  /** Bytes that were torn by a kill or a full disk, and passed over. */
-  torn = 0
   /** Keys that others dropped while somebody watches. */
   #dropped: Set<string> | undefined
 
@@ -57,6 +54,7 @@ export class Log {
   constructor(settings: LogSettings) {
     this.#settings = settings
     this.#identity = identify(settings.path)
+    sweep(settings.path)
     for (const number of listSegments(settings.path)) this.#open(number)
     const [first] = this.#segments.values()
     this.#active = first ?? this.#next(0)
@@ -70,6 +68,13 @@ export class Log {
   get bytes(): number {
     let sum = 0
     for (const { end } of this.#segments.values()) sum += end
+    return sum
+  }
+
+  /** What they take on a disk that gives room in blocks. */
+  get bytesOnDisk(): number {
+    let sum = 0
+    for (const { end } of this.#segments.values()) sum += Math.ceil(end / BLOCK) * BLOCK
     return sum
   }
 
@@ -99,20 +104,13 @@ export class Log {
     for (;;) {
       const active = this.#active
       const left = ms === FOREVER ? FOREVER : until - performance.now()
-      const { offset, isAtEnd, torn } = readOn(
-        active.fd,
-        active.end,
-        this.seed,
-        left,
-        (bytes, at, head, place) => {
-          this.#apply(active, place, head, () => keyAt(bytes, at, head))
-          return head.kind !== KIND.seal
-        },
-        PEEK,
-      )
-      if (offset > active.end) this.torn += isAtEnd ? 0 : torn
+      const { offset, isAtEnd } = readOn(active.fd, active.end, this.seed, left, (bytes, at, head, place) => {
+        this.#apply(active, place, head, () => keyAt(bytes, at, head))
+        return head.kind !== KIND.seal
+      })
       active.end = offset
-      if (active.isSealed) this.#active = this.#next(active.number)
+      if (isAtEnd && this.#lengthFrom(active) === 'gone') this.#skip(active)
+      else if (active.isSealed) this.#active = this.#next(active.number)
       else if (isAtEnd) {
         if (active.number === this.#last) return true
         // A later one is there, and so this one's seal was, before it was torn.
@@ -125,8 +123,7 @@ export class Log {
 
   /** Has nobody appended anything? The cheapest look. */
   get isCurrent(): boolean {
-    const { fd, end, isSealed } = this.#active
-    return !isSealed && readSync(fd, this.#probe, 0, 1, end) === 0
+    return !this.#active.isSealed && this.#lengthFrom(this.#active) === 'same'
   }
 
   /**
@@ -137,14 +134,15 @@ export class Log {
     const [only] = entries
     const bytes = entries.length === 1 && only !== undefined ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
     for (;;) {
-      this.catchUp()
+      if (!this.isCurrent) this.catchUp()
       this.#makeRoom(bytes.length)
       const active = this.#active
       const from = active.end
       this.#write(active, bytes)
-      if (readSync(active.fd, this.#probe, 0, 1, from + bytes.length) === 0) {
+      active.end = from + bytes.length
+      const length = this.#lengthFrom(active)
+      if (length === 'same') {
         let offset = from
-        active.end = from + bytes.length
         for (const { key, kind, bytes: record, birth = 0 } of entries) {
           this.#apply(active, offset, { kind, birth, length: record.length }, () => key)
           offset += record.length
@@ -152,9 +150,10 @@ export class Log {
         return
       }
       // Others were there at the same time: the log itself says in which order.
+      active.end = from
       this.catchUp()
       if (this.#active === active) return
-      // It was sealed meanwhile, and records behind the seal do not count.
+      // It was sealed meanwhile, or is gone, and what stands behind a seal does not count.
     }
   }
 
@@ -235,9 +234,10 @@ export class Log {
       const isSame = identify(path).id.equals(this.#identity.id)
       return isSame ? new Set(listSegments(path)) : undefined
     })
-    if (there === undefined || !there.has(this.#active.number)) return false
+    if (there === undefined) return false
     for (const segment of this.segments) if (!there.has(segment.number)) this.#lose(segment)
     for (const number of there) if (number > this.#last) this.#open(number)
+    if (!there.has(this.#active.number)) this.#active = this.#next(this.#active.number)
     return true
   }
 
@@ -309,8 +309,7 @@ export class Log {
       this.catchUp()
       this.refresh()
     }
-    const room = Math.max(segmentBytes - this.#active.end, length)
-    for (let oldest = this.oldest; oldest !== undefined && this.bytes + room > maxBytes; oldest = this.oldest) this.leave(oldest)
+    for (let { oldest } = this; oldest !== undefined && this.bytesOnDisk + length > maxBytes; { oldest } = this) this.leave(oldest)
   }
 
   #write(segment: Segment, bytes: Buffer): void {
@@ -321,6 +320,20 @@ export class Log {
         throw Object.assign(new Error(`only ${written} of ${bytes.length} bytes could be written`), { code: 'ENOSPC' })
       at += written
     }
+  }
+
+  /** How long the file is beside what has been read of it: `gone` once it was taken away, which cuts it off first. */
+  #lengthFrom({ fd, end }: Segment): 'same' | 'longer' | 'gone' {
+    const length = readSync(fd, this.#probe, 0, 2, end - 1)
+    return length === 1 ? 'same' : length === 2 ? 'longer' : 'gone'
+  }
+
+  /** Whoever was far behind goes on with what is left, as if it had just opened the folder: all that it knew has left too. */
+  #skip(segment: Segment): void {
+    this.refresh()
+    if (this.#active !== segment) return
+    this.#lose(segment)
+    this.#active = this.#next(segment.number)
   }
 
   #lose(segment: Segment): void {

@@ -5,8 +5,8 @@ import { checkNames } from '../../core/options.ts'
 
 /** Something an operator should know and no caller must fail for. */
 export interface FileWarning {
-  /** `replaced`: the folder was removed or exchanged. `torn`: bytes were passed over. `upkeep`: room could not be made in the background. */
-  readonly kind: 'replaced' | 'torn' | 'upkeep'
+  /** `replaced`: the folder was removed or exchanged. `upkeep`: room could not be made in the background. */
+  readonly kind: 'replaced' | 'upkeep'
   readonly message: string
   readonly cause?: unknown
 }
@@ -34,9 +34,11 @@ export interface FileSettings {
 const NAMES = new Set(['path', 'maxBytes', 'upkeepEvery', 'onWarning'])
 const MIB = 1_048_576
 /** A segment is the step in which room is made. */
-const SEGMENTS = 32
+const SEGMENTS = 64
 const LARGEST_SEGMENT = 32 * MIB
 const LARGEST_ITEM = 8 * MIB
+/** However large, so many fit. */
+const LEAST_ITEMS = 32
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value. */
 export function resolveFile(options: FileTierOptions): FileSettings {
@@ -56,7 +58,7 @@ export function resolveFile(options: FileTierOptions): FileSettings {
     path,
     maxBytes,
     segmentBytes,
-    itemBytes: Math.min(LARGEST_ITEM, segmentBytes),
+    itemBytes: Math.min(LARGEST_ITEM, Math.floor(maxBytes / LEAST_ITEMS)),
     upkeepMs,
     warn: onWarning ?? (() => {}),
   }

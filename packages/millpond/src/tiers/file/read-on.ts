@@ -12,8 +12,6 @@ export interface ReadOn {
   /** Where the next record begins. */
   readonly offset: number
   readonly isAtEnd: boolean
-  /** Bytes that were passed over, or wait at the end. */
-  readonly torn: number
 }
 
 const CHUNK = 256 * 1024
@@ -21,32 +19,29 @@ const CHUNK = 256 * 1024
 const LONGEST = 64 * 1024 * 1024
 let buffer: Buffer | undefined
 
-/** Goes on from `offset` for about `ms`, in chunks of `chunk` bytes. */
-export function readOn(fd: number, from: number, seed: number, ms: number, take: Take, chunk = CHUNK): ReadOn {
+/** Goes on from `offset` for about `ms`. */
+export function readOn(fd: number, from: number, seed: number, ms: number, take: Take): ReadOn {
   const began = performance.now()
   let offset = from
-  let torn = 0
-  let wanted = chunk
+  let wanted = CHUNK
   for (;;) {
     const bytes = room(wanted)
     const length = readSync(fd, bytes, 0, wanted, offset)
-    if (length === 0) return { offset, isAtEnd: true, torn }
+    if (length === 0) return { offset, isAtEnd: true }
     const isLast = length < wanted
-    const { at, skipped, needs, isStopped } = parse(bytes.subarray(0, length), seed, offset, isLast, take)
-    torn += skipped
+    const { at, needs, isStopped } = parse(bytes.subarray(0, length), seed, offset, isLast, take)
     offset += at
-    if (isStopped) return { offset, isAtEnd: false, torn }
-    if (isLast && at < length) return { offset, isAtEnd: true, torn: torn + length - at }
+    if (isStopped) return { offset, isAtEnd: false }
+    if (isLast && at < length) return { offset, isAtEnd: true }
     // What begins at the end of a chunk is read again from its beginning, and in a larger one if it is longer.
-    wanted = at === 0 ? Math.max(needs, wanted * 2) : chunk
-    if (performance.now() - began >= ms && !isLast) return { offset, isAtEnd: false, torn }
+    wanted = at === 0 ? Math.max(needs, wanted * 2) : CHUNK
+    if (performance.now() - began >= ms && !isLast) return { offset, isAtEnd: false }
   }
 }
 
 interface Parsed {
   /** Everything before it is done with. */
   readonly at: number
-  readonly skipped: number
   /** How much must be read for the record at `at`, where that is known. */
   readonly needs: number
   readonly isStopped: boolean
@@ -54,7 +49,6 @@ interface Parsed {
 
 function parse(bytes: Buffer, seed: number, offset: number, isLast: boolean, take: Take): Parsed {
   let at = 0
-  let skipped = 0
   while (at + HEAD <= bytes.length) {
     const head = headAt(bytes, at, seed)
     const end = head === undefined ? 0 : at + head.length
@@ -62,17 +56,16 @@ function parse(bytes: Buffer, seed: number, offset: number, isLast: boolean, tak
       if (end <= bytes.length && isWhole(bytes, at, head, seed)) {
         const goesOn = take(bytes, at, head, offset + at)
         at = end
-        if (!goesOn) return { at, skipped, needs: 0, isStopped: true }
+        if (!goesOn) return { at, needs: 0, isStopped: true }
         continue
       }
-      if (end > bytes.length && !isLast) return { at, skipped, needs: head.length, isStopped: false }
+      if (end > bytes.length && !isLast) return { at, needs: head.length, isStopped: false }
     }
     const next = wholeAfter(bytes, at + 1, seed)
     if (next < 0) break
-    skipped += next - at
     at = next
   }
-  return { at, skipped, needs: 0, isStopped: false }
+  return { at, needs: 0, isStopped: false }
 }
 
 function wholeAfter(bytes: Buffer, from: number, seed: number): number {

@@ -3,7 +3,7 @@
 // A segment begins with the folder's id. It appears under its name only with that beginning: it is made beside its place and linked there, so of two
 // processes that make one at the same time one wins, and nobody sees half of it.
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, linkSync, openSync, readdirSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, linkSync, lstatSync, openSync, readdirSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -14,6 +14,8 @@ const MAGIC = 'MPFILE1\n'
 const FAMILY = 'MPFILE'
 const MARKER = 'folder.millpond'
 const NAME = /^(\d{8,9})\.millpond$/
+const MAKING = /^\.[0-9a-f]{12}\.making$/
+const LEFT_MS = 60_000
 const ID = 16
 /** Nothing, a link, a folder, a pipe. */
 const NO_FILE = ['ENOENT', 'ELOOP', 'EISDIR', 'ENXIO']
@@ -66,7 +68,7 @@ function beginningAt(path: string, most: number): Buffer | undefined {
   if (fd === undefined) return undefined
   try {
     const bytes = Buffer.alloc(most)
-    return bytes.subarray(0, readSync(fd, bytes, 0, most, 0))
+    return quietly(NO_FILE, () => bytes.subarray(0, readSync(fd, bytes, 0, most, 0)))
   } finally {
     closeSync(fd)
   }
@@ -117,6 +119,15 @@ function beginningOf(number: number, id: Buffer): Buffer {
   bytes.writeUInt32LE(number, MAGIC.length + ID)
   bytes.writeUInt32LE(crc32(bytes.subarray(0, -4)), FIRST - 4)
   return bytes
+}
+
+/** What processes left that were killed while they made a file. */
+export function sweep(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (!MAKING.test(name)) continue
+    const path = join(folder, name)
+    quietly(NO_FILE, () => Date.now() - lstatSync(path).mtimeMs > LEFT_MS && unlinkSync(path))
+  }
 }
 
 /** A file with all its bytes at once, unless there is one of that name. */

@@ -17,9 +17,12 @@ const STALE_MS = 10_000
 /** Milliseconds of work before others get the event loop. */
 const STEP_MS = 4
 
-/** Is there less room than for two segments? */
+/** What moves and what is written meanwhile both need room. */
+const AHEAD = 4
+
+/** Is there less room than for a few segments? */
 export function needsUpkeep(log: Log, { maxBytes, segmentBytes }: FileSettings): boolean {
-  return log.oldest !== undefined && log.bytes + 2 * segmentBytes > maxBytes
+  return log.oldest !== undefined && log.bytesOnDisk + AHEAD * segmentBytes > maxBytes
 }
 
 /** Until there is room, or the log is closed. Errors of the file system pass. */

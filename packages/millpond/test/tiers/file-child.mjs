@@ -1,0 +1,41 @@
+// A process that works on a folder until it is done or killed. Arguments: folder of the compiled library, path, task, name, maxBytes.
+// Each acknowledged step is one line on standard output, written before anything else happens.
+import { writeSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+
+const [compiled = '', path = '', task = '', name = '', maxBytes = '0'] = process.argv.slice(2)
+const { file } = await import(pathToFileURL(`${compiled}/src/tiers/file/index.js`).href)
+const tier = file({ path, maxBytes: Number(maxBytes), upkeepEvery: 10 })
+const say = (/** @type {object} */ line) => writeSync(1, `${JSON.stringify(line)}\n`)
+const body = (/** @type {number} */ step) => new TextEncoder().encode(`${name} ${step} ${'x'.repeat((step * 37) % 5000)}`)
+const item = (/** @type {string} */ key, /** @type {number} */ step) => ({
+  key,
+  body: body(step),
+  expiresAt: Number.POSITIVE_INFINITY,
+  asOf: { epoch: 'e0', seq: step },
+})
+
+/** Writes and drops a few keys of its own, for ever. */
+async function churn() {
+  for (let step = 0; ; step++) {
+    const key = `${name}:k${step % 7}`
+    const drops = step % 5 === 4
+    if (drops) await tier.drop([key])
+    else await tier.write([item(key, step), item(`${name}:filler${step % 50}`, step)])
+    say({ key, seq: step, drops })
+  }
+}
+
+/** Writes until the disk is full, then reads what was acknowledged. */
+async function fill() {
+  let refused = 0
+  for (let step = 0; step < 400; step++) {
+    const [answer] = await tier.write([item(`k${step}`, step)])
+    if (answer !== undefined) refused++
+    else if ((await tier.read([`k${step}`]))[0]?.asOf.seq !== step) throw new Error(`k${step} was acknowledged and is not there`)
+  }
+  say({ refused, ...(await tier.usage()) })
+  await tier.close()
+}
+
+await (task === 'churn' ? churn() : fill())
