@@ -1,7 +1,11 @@
 // The file tier against the published suite: with room enough, and in a folder so small that segments come and go.
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type FileTierOptions, file } from '../../src/tiers/file/index.ts'
+import { headAt, keyAt } from '../../src/tiers/file/record.ts'
+import { FIRST, identify } from '../../src/tiers/file/segment.ts'
 import { temporaryFolder } from './folder.ts'
 
 const folder = temporaryFolder()
@@ -17,8 +21,36 @@ const suite = (name: string, options: Partial<FileTierOptions>): void =>
         return file({ path, ...options })
       },
       again: async () => file({ path, ...options }),
+      record: { load: async (key) => [place(key).record], store: async (key, [bytes]) => replace(key, bytes ?? new Uint8Array(0)) },
     },
   )
 
 suite('file', {})
 suite('file (segments of 128 KiB)', { maxBytes: 4 * 1_048_576 })
+
+/** Where the newest record of each key was last seen whole: a flipped one cannot be found by its head. */
+const seen = new Map<string, { readonly segment: string; readonly offset: number }>()
+
+function place(key: string): { readonly segment: string; readonly offset: number; readonly record: Buffer } {
+  const segment = join(path, '00000001.millpond')
+  const bytes = readFileSync(segment)
+  const { seed } = identify(path)
+  for (let at = FIRST; at < bytes.length; ) {
+    const head = headAt(bytes, at, seed)
+    if (head === undefined) break
+    if (keyAt(bytes, at, head) === key) {
+      seen.set(key, { segment, offset: at })
+      return { segment, offset: at, record: bytes.subarray(at, at + head.length) }
+    }
+    at += head.length
+  }
+  throw new Error(`there is no record of ${key}`)
+}
+
+function replace(key: string, bytes: Uint8Array): boolean {
+  const { segment, offset } = seen.get(key) ?? place(key)
+  const fd = openSync(segment, 'r+')
+  writeSync(fd, bytes, 0, bytes.length, offset)
+  closeSync(fd)
+  return true
+}
