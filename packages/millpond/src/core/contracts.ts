@@ -114,6 +114,15 @@ export interface Isolated {
   readonly bytes: number
 }
 
+/** What a near store may hold, and who leaves. What is left out stays as it is. */
+export interface NearBudget {
+  /** `Infinity`: no such limit. */
+  readonly maxEntries?: number
+  readonly maxBytes?: number
+  readonly policy?: EvictionFactory
+  readonly pressure?: number | false
+}
+
 /** The in-process tier: several spaces (one a namespace) within one budget. */
 export interface NearStore {
   /** The space of that name, made on first use; the same one ever after. */
@@ -122,10 +131,17 @@ export interface NearStore {
   readonly entries: number
   /** What they weigh together, in estimated bytes: keys, values and bookkeeping. */
   readonly bytes: number
-  /** What was configured, `Infinity` for no such limit; less may be in force while the heap is short. */
+  /** What was configured, `Infinity` for no such limit; less may be in force while the heap is short, more while the budget shrinks. */
   readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
   /** The name of the eviction policy. */
   readonly policy: string
+  /** The share of the memory that there is, beyond which it gives some back; `false`: never. */
+  readonly pressure: number | false
+  /**
+   * Another budget or policy, while it is used. More room is there at once; less, and another policy, come in steps of at most 5 ms. Resolves when
+   * all of it is in force, or replaced by a later change.
+   */
+  configure(budget: NearBudget): Promise<void>
   /** Entries that left, by reason; those that were refused, too. */
   readonly evictions: Readonly<Partial<Record<Reason, number>>>
   /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */

@@ -119,6 +119,12 @@ export class KeyIndex {
     strays.known = this.#own
   }
 
+  /** There may be more slots than before. */
+  widen(): void {
+    this.usual.widen()
+    this.strays.widen()
+  }
+
   /** The slots of all keys, in no order. Costs a step for each cell, whatever else the store holds. */
   slots(): Int32Array {
     const slots = new Int32Array(this.size)

@@ -20,7 +20,7 @@ export class ProbeTable {
   /** Mask of the low bits of `slots.hashes` that are this table's hash of the entries in it. */
   known: number
   readonly #slots: Slots
-  readonly #slotMask: number
+  #slotMask: number
   readonly #reach: number
   #cells = new Int32Array(FIRST_CELLS)
   #mask = FIRST_CELLS - 1
@@ -30,8 +30,20 @@ export class ProbeTable {
   constructor(slots: Slots, isBounded: boolean, known: number) {
     this.#slots = slots
     this.known = known
-    this.#slotMask = 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1
+    this.#slotMask = slotMaskFor(slots)
     this.#reach = isBounded ? REACH : EVERYWHERE
+  }
+
+  /** There may be more slots than before: cells give bits of the hash for bits of the slot. */
+  widen(): void {
+    const before = this.#slotMask
+    this.#slotMask = Math.max(before, slotMaskFor(this.#slots))
+    if (this.#slotMask === before) return
+    const cells = this.#cells
+    for (let at = 0; at < cells.length; at++) {
+      const cell = cells[at] as number
+      if (cell !== 0) cells[at] = (cell & ~this.#slotMask) | (cell & before)
+    }
   }
 
   get isFull(): boolean {
@@ -144,3 +156,6 @@ export class ProbeTable {
     this.reset(FIRST_CELLS)
   }
 }
+
+/** Room for every slot plus one. */
+const slotMaskFor = (slots: Slots): number => 2 ** Math.ceil(Math.log2(slots.most + 2)) - 1

@@ -13,7 +13,7 @@ const HEAVY = 0xffff
 export class Slots {
   /** Slots in the columns; grows up to `most`. */
   capacity = 0
-  readonly most: number
+  most: number
   /** Key and value of slot `s` side by side at `2s` and `2s + 1`: one cache line on a hit. Free slots have no key. */
   pairs: unknown[] = []
   /** What index and policy know an entry by; filled by the index, which may change it when it learns to look at more characters. */

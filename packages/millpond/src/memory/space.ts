@@ -33,10 +33,10 @@ export class Space implements Near {
   readonly #slots: Slots
   /** The store writes what each hit must know straight into here: one field less to follow. */
   marks: Uint8Array
-  readonly #markLimit: number
-  readonly #policy: Eviction
+  #markLimit = 0
+  #policy: Eviction
   /** The policy reads the marks; it is told of a hit only where a mark lies above the limit: that is how it watches a slot. */
-  readonly #marked: boolean
+  #marked = false
 
   constructor(name: string, id: number, owner: SpaceOwner) {
     this.name = name
@@ -45,9 +45,17 @@ export class Space implements Near {
     this.#slots = owner.slots
     this.index = new KeyIndex(owner.slots)
     this.marks = owner.hits
-    this.#markLimit = owner.hitLimit
     this.#policy = owner.eviction
-    this.#marked = owner.eviction.marks !== undefined
+    this.follow()
+  }
+
+  /** Looks up once what each hit must know of the policy: at first, and when another one takes over. */
+  follow(): void {
+    const { hits, hitLimit, eviction } = this.#owner
+    this.marks = hits
+    this.#markLimit = hitLimit
+    this.#policy = eviction
+    this.#marked = eviction.marks !== undefined
   }
 
   get size(): number {

@@ -1,7 +1,8 @@
 // The in-process tier: several key spaces within one budget of entries and bytes, under one eviction policy.
-import type { Clock, Eviction, Isolated, Near, NearEntry, NearStore, Reason } from '../core/contracts.ts'
+import type { Clock, Eviction, EvictionFactory, Isolated, Near, NearBudget, NearEntry, NearStore, Reason } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { Expiry } from './expiry.ts'
+import { Handover } from './handover.ts'
 import { hashAndWidth, seedHashes } from './hash.ts'
 import { isolate } from './isolate.ts'
 import type { MemorySettings } from './options.ts'
@@ -16,33 +17,39 @@ const MOST_SLOTS = 2 ** 27
 const LEAST_WEIGHT = 80
 const MOST_SPACES = 65_536
 const HIT_LIMIT = 255
+/** How long a change of budget or policy may hold up others at a time, how often it looks at the clock, and how long it rests. */
+const TURN_MS = 5
+const ENTRIES_A_LOOK = 64
+const REST_MS = 1
 
 export class MemoryStore implements NearStore, SpaceOwner {
   readonly slots: Slots
-  readonly eviction: Eviction
-  readonly policy: string
+  eviction: Eviction
   /** Reads per slot, saturating: the policy's own marks where it has some. */
   hits: Uint8Array
-  readonly hitLimit: number
+  hitLimit: number
   bytes = 0
   onLeave: NearStore['onLeave']
-  readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
+  limits: { readonly maxEntries: number; readonly maxBytes: number }
+  pressure: number | false
   readonly #clock: Clock
   readonly #expiry: Expiry
   readonly #spaces: Space[] = []
   readonly #byName = new Map<string, Space>()
-  readonly #countsBytes: boolean
+  readonly #heap: (() => Heap) | undefined
+  #makePolicy: EvictionFactory
+  #countsBytes: boolean
   /**
    * What each entry weighs for the policy beside its bytes, where both limits are set: its part of the other budget, in bytes. So what
    * runs out counts: among small entries each is nearly equal, among large ones sizes decide.
    */
-  readonly #charge: number
+  #charge: number
   /** The policy has no marks: the store counts for `hits` alone. */
-  readonly #countsHits: boolean
-  readonly #pressure: Pressure | undefined
+  #countsHits: boolean
+  #pressure: Pressure | undefined
   readonly #stopListening: (() => void) | undefined
-  /** The limits in force: what was configured, or less while the heap is short. */
-  readonly #mostEntries: number
+  /** The limits in force: what was configured, less while the heap is short, more while a smaller budget is being reached. */
+  #mostEntries: number
   #maxEntries: number
   #maxBytes: number
   #policyCapacity: number
@@ -52,21 +59,27 @@ export class MemoryStore implements NearStore, SpaceOwner {
   /** Its index is empty already: entries leave the rest one by one. */
   #clearing: Space | undefined
   #closed = false
+  /** Entries are on their way to another policy. */
+  #handover: Handover | undefined
+  /** Counts changes of budget or policy: a later one replaces what is left of an earlier. */
+  #change = 0
 
   /** `heap` is for tests. */
   constructor(settings: MemorySettings, clock: Clock, heap?: () => Heap) {
     const { maxEntries, maxBytes } = settings
     this.limits = { maxEntries, maxBytes }
+    this.pressure = settings.pressure
+    this.#heap = heap
+    this.#makePolicy = settings.policy
     this.#mostEntries = Math.min(maxEntries, MOST_SLOTS - 1)
     this.#maxEntries = this.#mostEntries
     this.#maxBytes = maxBytes
     this.#clock = clock
     this.#countsBytes = maxBytes !== Infinity
-    this.#charge = this.#countsBytes && maxEntries !== Infinity ? Math.ceil(maxBytes / maxEntries) : 0
+    this.#charge = chargeOf(this.limits)
     this.#policyCapacity = this.#countsBytes ? maxBytes : this.#maxEntries
     this.eviction = settings.policy({ capacity: this.#policyCapacity, unit: this.#countsBytes ? 'bytes' : 'entries' })
-    this.slots = new Slots(Math.min(this.#maxEntries, Math.ceil(maxBytes / LEAST_WEIGHT)) + 1, clock.coarse)
-    this.policy = this.eviction.name
+    this.slots = new Slots(this.#slotsNeeded(), clock.coarse)
     this.hits = this.eviction.marks ?? new Uint8Array(0)
     this.hitLimit = this.eviction.marks === undefined ? HIT_LIMIT : (this.eviction.markLimit ?? HIT_LIMIT)
     this.#countsHits = this.eviction.marks === undefined
@@ -80,6 +93,10 @@ export class MemoryStore implements NearStore, SpaceOwner {
 
   get entries(): number {
     return this.slots.used
+  }
+
+  get policy(): string {
+    return this.eviction.name
   }
 
   get evictions(): Readonly<Partial<Record<Reason, number>>> {
@@ -118,7 +135,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
       return false
     }
     const slot = held >= 0 ? held : this.#place(space, key, hash, whole)
-    const policyWeight = this.#countsBytes ? weight + this.#charge : 1
+    const policyWeight = this.#policyWeight(weight)
     const more = weight - (held >= 0 ? this.weight(slot) : 0)
     this.bytes += more
     space.bytes += more
@@ -169,6 +186,94 @@ export class MemoryStore implements NearStore, SpaceOwner {
     for (const space of this.#spaces) space.marks = this.hits
   }
 
+  #policyWeight(weight: number): number {
+    return this.#countsBytes ? weight + this.#charge : 1
+  }
+
+  #slotsNeeded(): number {
+    return Math.min(this.#mostEntries, Math.ceil(this.limits.maxBytes / LEAST_WEIGHT)) + 1
+  }
+
+  configure({ maxEntries, maxBytes, policy, pressure }: NearBudget): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    const counted = this.#countsBytes
+    this.limits = { maxEntries: maxEntries ?? this.limits.maxEntries, maxBytes: maxBytes ?? this.limits.maxBytes }
+    this.#mostEntries = Math.min(this.limits.maxEntries, MOST_SLOTS - 1)
+    this.#countsBytes = this.limits.maxBytes !== Infinity
+    this.#charge = chargeOf(this.limits)
+    if (this.#slotsNeeded() > this.slots.most) {
+      this.slots.most = this.#slotsNeeded()
+      for (const space of this.#spaces) space.index.widen()
+    }
+    if (pressure !== undefined && pressure !== this.pressure) this.#heedFrom(pressure)
+    this.#stepDown()
+    if (policy !== undefined) this.#makePolicy = policy
+    if (policy !== undefined || counted !== this.#countsBytes) this.#handOver()
+    else if (this.#charge === 0) this.#fit(this.#capacity())
+    return this.#settle()
+  }
+
+  #capacity(): number {
+    return this.#countsBytes ? this.limits.maxBytes : this.#mostEntries
+  }
+
+  /** What is held beyond the budget may stay until its turn comes; nothing more comes in. */
+  #stepDown(): void {
+    this.#maxEntries = Math.max(this.#mostEntries, this.slots.used)
+    this.#maxBytes = Math.max(this.limits.maxBytes, this.bytes)
+  }
+
+  #heedFrom(share: number | false): void {
+    this.pressure = share
+    this.#pressure?.rest()
+    this.#pressure = share === false ? undefined : new Pressure(share, this.#clock, () => this.#heed(), this.#heap)
+  }
+
+  /** A policy that was on its way in hands over to the next one what it has by then. */
+  #handOver(): void {
+    this.#policyCapacity = this.#capacity()
+    const next = this.#makePolicy({ capacity: this.#policyCapacity, unit: this.#countsBytes ? 'bytes' : 'entries' })
+    const { slots } = this
+    this.#handover = new Handover(this.eviction, next, slots.hashes, (slot) => this.#policyWeight(slots.weight(slot)))
+    this.#adopt(this.#handover)
+  }
+
+  #adopt(policy: Eviction): void {
+    this.eviction = policy
+    this.#countsHits = policy.marks === undefined
+    this.hits = policy.marks ?? new Uint8Array(this.slots.capacity)
+    this.hitLimit = policy.marks === undefined ? HIT_LIMIT : (policy.markLimit ?? HIT_LIMIT)
+    for (const space of this.#spaces) space.follow()
+  }
+
+  async #settle(): Promise<void> {
+    const change = ++this.#change
+    while (this.#change === change && !this.#closed && this.#turn()) {
+      await new Promise<void>((resolve) => this.#clock.after(REST_MS, resolve))
+    }
+  }
+
+  /** A piece of what a change has left to do. `true`: there is more. */
+  #turn(): boolean {
+    const end = this.#clock.monotonic() + TURN_MS
+    while (this.#handover?.advance(ENTRIES_A_LOOK, this.slots.end, (slot) => this.slots.holds(slot)) === true)
+      if (this.#clock.monotonic() >= end) return true
+    if (this.#handover !== undefined) this.#adopt(this.#handover.to)
+    this.#handover = undefined
+    while (this.#isBeyond()) {
+      for (let left = ENTRIES_A_LOOK; left > 0 && this.#isBeyond(); left--) if (!this.#shed('capacity_limit')) return false
+      this.#stepDown()
+      if (this.#isBeyond() && this.#clock.monotonic() >= end) return true
+    }
+    this.#stepDown()
+    return false
+  }
+
+  /** More is held than the budget says, which a change of it has made smaller. */
+  #isBeyond(): boolean {
+    return this.slots.used > this.#mostEntries || this.bytes > this.limits.maxBytes
+  }
+
   #isOver(): boolean {
     return this.slots.used > this.#maxEntries || this.bytes > this.#maxBytes
   }
@@ -197,9 +302,10 @@ export class MemoryStore implements NearStore, SpaceOwner {
       this.#maxBytes = Math.max(1, Math.floor(this.bytes * factor))
       this.#squeeze()
     } else if (factor > 1) {
-      this.#maxEntries = Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor))
+      // What a smaller budget has not taken yet goes at its own pace.
+      this.#maxEntries = Math.max(Math.min(this.#mostEntries, Math.ceil(this.#maxEntries * factor)), this.slots.used)
       const maxBytes = Math.ceil(this.#maxBytes * factor)
-      this.#maxBytes = pressure.isBeyond(maxBytes) ? this.limits.maxBytes : Math.min(this.limits.maxBytes, maxBytes)
+      this.#maxBytes = Math.max(pressure.isBeyond(maxBytes) ? this.limits.maxBytes : Math.min(this.limits.maxBytes, maxBytes), this.bytes)
     }
     if (this.#charge === 0) this.#fit(this.#countsBytes ? this.#maxBytes : this.#maxEntries)
     const isReduced = this.#maxEntries < this.#mostEntries || this.#maxBytes < this.limits.maxBytes
@@ -214,13 +320,16 @@ export class MemoryStore implements NearStore, SpaceOwner {
   }
 
   #squeeze(): void {
-    const now = this.#clock.coarse
-    while (this.#isOver()) {
-      if (this.#expiry.reclaim(now)) continue
-      const slot = this.eviction.victim()
-      if (slot < 0) return
-      this.#forget(slot, 'memory_pressure')
-    }
+    while (this.#isOver()) if (!this.#shed('memory_pressure')) return
+  }
+
+  /** Lets go of what is over, else of what the policy gives up. `false`: there is nothing. */
+  #shed(reason: Reason): boolean {
+    if (this.#expiry.reclaim(this.#clock.coarse)) return true
+    const slot = this.eviction.victim()
+    if (slot < 0) return false
+    this.#forget(slot, reason)
+    return true
   }
 
   weight(slot: number): number {
@@ -291,6 +400,10 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.bytes = 0
   }
 }
+
+/** See `MemoryStore.#charge`. */
+const chargeOf = ({ maxEntries, maxBytes }: MemoryStore['limits']): number =>
+  maxBytes !== Infinity && maxEntries !== Infinity ? Math.ceil(maxBytes / maxEntries) : 0
 
 const plain: { value: unknown; live: boolean; bytes: number } = { value: undefined, live: false, bytes: 0 }
 
