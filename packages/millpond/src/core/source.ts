@@ -1,0 +1,41 @@
+// What a cache knows about where its values come from: loaders that were registered for families of keys.
+import type { Key } from './key.ts'
+import type { LoadOptions } from './options.ts'
+
+/** What a registered loader is given beside the key. */
+export interface SourceContext {
+  /** The encoded key. */
+  readonly key: string
+  /** Fires when nobody waits any more, or the hard timeout has come. */
+  readonly signal: AbortSignal
+  addTags(...tags: string[]): void
+}
+
+/** Loads the value of one key, written as its owner writes it. `undefined`: do not store. */
+export type SourceLoad = (key: Key, context: SourceContext) => unknown
+
+export interface SourceOptions {
+  /** Loads several keys of the family at once; values in the order of the keys. Who warms or refreshes many asks it, where it is there. */
+  readonly loadMany?: (keys: readonly Key[], context: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
+  /** How entries of the family are stored: TTL, tags and the rest, where the caller does not say. */
+  readonly defaults?: LoadOptions
+  /** Shown in lists: `collection user`. Default: the prefix. */
+  readonly name?: string
+}
+
+/** A family of keys and its loader, as registered. */
+export interface Source extends SourceOptions {
+  readonly namespace: string
+  /** A text that keys begin with, or the first parts of tuples. */
+  readonly prefix: Key
+  readonly name: string
+  readonly load: SourceLoad
+}
+
+/** A source as operators see it. */
+export interface SourceView {
+  readonly namespace: string
+  readonly prefix: Key
+  readonly name: string
+  readonly loads_many: boolean
+}
