@@ -1,45 +1,29 @@
 // Puts the parts together: the only place that knows them all.
+import { Assembly } from './assemble.ts'
 import { jsonCodec } from './codec/index.ts'
 import { systemClock } from './core/clock.ts'
-import type { Clock, Codec, NearStore, Outbox, Tier } from './core/contracts.ts'
+import type { Clock, Codec, Outbox, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
-import type { NodeStore } from './core/nodes.ts'
-import { checkNames, DEFAULT_POLICY, type Dependencies, type LoadOptions, resolvePolicy } from './core/options.ts'
-import { Cache } from './engine/cache.ts'
-import { Departures } from './engine/departures.ts'
+import { checkNames, type Dependencies, type LoadOptions } from './core/options.ts'
+import type { Cache } from './engine/cache.ts'
 import { lazyId } from './engine/lazy-id.ts'
-import { openSpace, type SpaceParts } from './engine/open-space.ts'
-import { type Plugin, withPlugins } from './engine/plugins.ts'
+import type { Plugin } from './engine/plugins.ts'
 import { Removals } from './engine/removals.ts'
-import { keepWarm, type Restart } from './engine/restart.ts'
-import type { RestartOptions, Restored } from './engine/restart-parts.ts'
-import type { Space } from './engine/space.ts'
-import { type CacheInfo, describeCache } from './engine/stats.ts'
+import type { RestartOptions } from './engine/restart-parts.ts'
+import { CacheSettings, keepOf } from './engine/settings.ts'
+import { loaderOf } from './engine/sources.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
 import { type ModelRules, Relations } from './invalidate/relations.ts'
-import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
-import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+import type { JobStore } from './jobs/index.ts'
 import { copyLive } from './memory/copy-live.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { isolate } from './memory/isolate.ts'
 import { own } from './memory/own.ts'
-import { processNodes } from './nodes/memory.ts'
-import {
-  asUse,
-  COMMAND_MS,
-  checkOrder,
-  type FarUse,
-  farTier,
-  isFarUse,
-  isMemoryUse,
-  keepOf,
-  ledgerHolder,
-  namesOf,
-  type TierUse,
-} from './tier-uses.ts'
+import { SourceRegistry } from './source/registry.ts'
+import { asUse, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
 
 export interface CacheOptions {
   /** Part of every storage key and metric. Default `cache`. */
@@ -103,7 +87,6 @@ const RESTART_NAMES = new Set(['path', 'every', 'maxEntries'])
 const LEAST_INTERVAL_MS = 1000
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
-const DEFAULT_NAMESPACE = 'default'
 
 /**
  * A cache over the given tiers. Without options it is complete: memory, 1,000 entries, five minutes.
@@ -120,7 +103,6 @@ export function createCache(options: CacheOptions = {}): Cache {
   const uses = (options.tiers ?? [memory()]).map(asUse)
   checkOrder(uses)
   const near = uses.find(isMemoryUse)
-  const nearStore = near === undefined || near.enabled === false ? undefined : near.use.createStore(clock)
   const farUses = uses.filter(isFarUse)
   const holder = ledgerHolder(farUses)
   const names = namesOf(farUses)
@@ -130,111 +112,46 @@ export function createCache(options: CacheOptions = {}): Cache {
   const externalTiers = farUses.length > 1 || options.restart !== undefined
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
   const codec = options.codec ?? jsonCodec()
-  const parts: SpaceParts = {
-    cacheName: name,
-    settings: {
-      policy: resolvePolicy(options.defaults, DEFAULT_POLICY),
-      nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
-      dependencies: checkDependencies(options.dependencies),
-      relations: new Relations(options.models),
-      readBudgetMs: READ_BUDGET_MS,
+  const sources = new SourceRegistry()
+  const settings = new CacheSettings(options.defaults, {
+    nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
+    dependencies: checkDependencies(options.dependencies),
+    relations: new Relations(options.models),
+    readBudgetMs: READ_BUDGET_MS,
+  })
+  return new Assembly({
+    settings,
+    memory: near && { store: near.use.createStore(clock), isOn: near.enabled !== false && near.use.enabled },
+    holder,
+    sources,
+    plugins: options.plugins ?? [],
+    tiers: farUses.map(({ use }) => use),
+    jobStore: options.jobs,
+    restart: restartOptions(options.restart),
+    space: {
+      cacheName: name,
+      services: {
+        clock,
+        events,
+        random: options.random ?? Math.random,
+        isolate: (value) => isolate(value, codec.maxItems),
+        own,
+        copy: copyLive,
+        codec,
+        sourceOf: (namespace, key) => loaderOf(sources.of(namespace, key)),
+      },
+      far,
+      ledgerStore: holder?.use.ledger,
+      externalTiers,
+      compile: patternCompiler(),
+      outbox: options.outbox,
+      nodeId: lazyId(),
+      trustMs: maxStaleMs,
+      ledgerTimeoutMs: COMMAND_MS,
+      removals: new Removals(),
+      warmth: { restoring: undefined },
     },
-    services: {
-      clock,
-      events,
-      random: options.random ?? Math.random,
-      isolate: (value) => isolate(value, codec.maxItems),
-      own,
-      copy: copyLive,
-      codec,
-    },
-    nearStore,
-    far,
-    ledgerStore: holder?.use.ledger,
-    externalTiers,
-    compile: patternCompiler(),
-    outbox: options.outbox,
-    nodeId: lazyId(),
-    trustMs: maxStaleMs,
-    ledgerTimeoutMs: COMMAND_MS,
-    removals: new Removals(),
-    warmth: { restoring: undefined },
-  }
-  return withPlugins(
-    assemble(name, parts, farUses, holder, nearStore, options.jobs, restartOptions(options.restart)),
-    options.plugins ?? [],
-  )
-}
-
-function assemble(
-  name: string,
-  parts: SpaceParts,
-  farUses: readonly FarUse[],
-  holder: FarUse | undefined,
-  nearStore: NearStore | undefined,
-  jobStore: JobStore | undefined,
-  restart: RestartOptions | undefined,
-): Cache {
-  const caches = new Map<string, { cache: Cache; space: Space }>()
-  let closing: Promise<void> | undefined
-  let running: Jobs | undefined
-  const jobKind = `${INVALIDATION_JOB}.${name}`
-  if (nearStore !== undefined) {
-    const departures = new Departures(parts.services.events)
-    nearStore.onLeave = (namespace, key, reason, createdAt, freshUntil) => {
-      caches.get(namespace)?.space.watch.left(key, reason, parts.services.clock.coarse, createdAt, freshUntil)
-      if (parts.services.events.hearsLeaves) departures.add(namespace, key, reason)
-    }
-  }
-  let restarting: Restart | undefined
-  const ready = async (): Promise<Restored> => (await restarting?.restored) ?? { restored: 0, refused: 0 }
-  const spaceOf = (namespace: string): Space => {
-    const known = caches.get(namespace)
-    if (known === undefined) throw new MillpondError('CLOSED', `the namespace ${show(namespace)} is not open`)
-    return known.space
-  }
-  const jobs = (): Jobs => {
-    running ??= invalidationJobs(jobKind, parts, jobStore ?? memoryJobs({ clock: parts.services.clock }), open)
-    return running
-  }
-  const open = (namespace: string): Cache => {
-    const known = caches.get(namespace)
-    if (known !== undefined) return known.cache
-    const space = openSpace(parts, namespace)
-    const cache = new Cache({ space, open, info, close, jobs, jobKind, ready, nodeStore })
-    caches.set(namespace, { cache, space })
-    return cache
-  }
-  const nodeStore = (): NodeStore => holder?.use.nodes ?? processNodes()
-  const info = (): CacheInfo => {
-    const spaces = [...caches.values()].map(({ space }) => space)
-    return describeCache(name, spaces, holder?.use.name ?? 'memory', nearStore)
-  }
-  const close = (): Promise<void> => {
-    closing ??= closeAll(parts, [...caches.values()], farUses, nearStore, running, restarting)
-    return closing
-  }
-  // What a former run has left in a lasting store is due without anybody asking.
-  if (jobStore !== undefined) jobs()
-  const first = open(DEFAULT_NAMESPACE)
-  if (restart !== undefined) {
-    restarting = keepWarm(
-      parts,
-      restart,
-      (namespace) => spaceOf(open(namespace).name),
-      () => [...caches.values()].map(({ space }) => space),
-    )
-  }
-  return first
-}
-
-function invalidationJobs(kind: string, parts: SpaceParts, store: JobStore, open: (namespace: string) => Cache): Jobs {
-  const handler = invalidationHandler((due) => open(due.namespace).invalidate(due.criteria, { mode: due.mode }))
-  const onError = (error: unknown): void =>
-    parts.services.events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
-  const jobs = createJobs({ store, clock: parts.services.clock, handlers: { [kind]: handler }, onError })
-  jobs.start()
-  return jobs
+  }).start()
 }
 
 function restartOptions(given: CacheOptions['restart']): RestartOptions | undefined {
@@ -257,28 +174,6 @@ function intervalOf(every: Duration): number {
     'OPTION_INVALID',
     `restart.every: ${show(every)} is not allowed: the whole file is written each time; give a second or more, or 0 to write it on close only`,
   )
-}
-
-async function closeAll(
-  parts: SpaceParts,
-  open: readonly { cache: Cache; space: Space }[],
-  farUses: readonly FarUse[],
-  nearStore: NearStore | undefined,
-  jobs: Jobs | undefined,
-  restarting: Restart | undefined,
-): Promise<void> {
-  await jobs?.stop()
-  for (const { space } of open) {
-    await space.delays.flush()
-    for (const windows of space.coalescing.values()) await windows.flush()
-    space.closed = true
-  }
-  await Promise.all(open.map(({ cache }) => cache.flush()))
-  // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is void.
-  await restarting?.stop()
-  for (const { space } of open) space.ledger.close()
-  nearStore?.close()
-  await Promise.all([...farUses.map(({ use }) => use.close()), parts.outbox?.close()])
 }
 
 function checkDependencies(value: unknown): Dependencies {

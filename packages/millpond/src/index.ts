@@ -7,8 +7,19 @@ export type { CacheEvents, EventName } from './core/events.ts'
 export type { Key, KeyPart } from './core/key.ts'
 export type { Position, Target } from './core/ledger.ts'
 export type { Consistency, Dependencies, EntryOptions, LoadOptions, ReadOptions } from './core/options.ts'
+export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
 export { type CacheOptions, createCache } from './create.ts'
 export type { Cache, EntryView, GetOrSetManyOptions, LoadedEntry } from './engine/cache.ts'
+export type {
+  Changes,
+  Configured,
+  ConfigureOptions,
+  DefaultChanges,
+  SettingChange,
+  TierChanges,
+} from './engine/configure.ts'
+export { changesFromJson } from './engine/configure-json.ts'
+export type { Amount, CacheDescription, DescribedDefaults, DescribedMemory, DescribedTier } from './engine/describe.ts'
 export type { HeldEntry } from './engine/entries.ts'
 export type { Explanation, TierExplanation } from './engine/explain.ts'
 export type { InvalidateOptions } from './engine/invalidate.ts'

@@ -5,7 +5,7 @@ import { MillpondError, show } from './core/errors.ts'
 import type { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
 import { checkNames } from './core/options.ts'
-import type { Keep } from './engine/settings.ts'
+import { checkPromoteAfter, keepOf } from './engine/settings.ts'
 import type { FarTier } from './engine/space.ts'
 import type { MemoryTier } from './memory/index.ts'
 import { createHistogram } from './observe/index.ts'
@@ -103,18 +103,8 @@ export function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
   )
 }
 
-export function keepOf(use: Pick<TierUse, 'ttlFactor' | 'ttl'>, factor: number): Keep {
-  const value = use.ttlFactor ?? factor
-  if (typeof value !== 'number' || !(value > 0) || value > 1000) {
-    throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)
-  }
-  return { factor: value, ttlMs: use.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(use.ttl, 'ttl') }
-}
-
 export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
-  const promoteAfter = use.promoteAfter ?? 1
-  if (!Number.isSafeInteger(promoteAfter) || promoteAfter < 1)
-    throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(promoteAfter)} is not allowed: give a whole number from 1`)
+  const promoteAfter = checkPromoteAfter(use.promoteAfter ?? 1)
   const latency = createHistogram()
   const guarded = guardTier(
     use.use,

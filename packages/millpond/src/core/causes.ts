@@ -11,7 +11,7 @@ import type { Reason } from './contracts.ts'
  *   is older than the invalidations that the ledger still tells apart.
  * - `version_changed`: written by another version of its owner. `epoch_changed`: the ledger's history was lost, so that nothing older is believed.
  * - `unreadable`: corrupt, foreign, or written for another key.
- * - `switched_off`: every tier is switched off. `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it
+ * - `switched_off`: every tier is switched off, or memory was while it held the entry. `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it
  *   failed, or was not asked because it kept failing.
  * - `vary_mismatch`, `bypass_rule`, `bypass_request`: HTTP only.
  * - `negative`: the loader's last error is remembered and was given again.
@@ -60,4 +60,5 @@ export const CAUSE_OF_REASON: Readonly<Record<Reason, MissCause>> = Object.freez
   epoch_changed: 'epoch_changed',
   replaced: 'invalidated_key',
   memory_pressure: 'memory_pressure',
+  switched_off: 'switched_off',
 })

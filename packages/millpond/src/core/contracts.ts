@@ -17,6 +17,7 @@ export type Reason =
   | 'epoch_changed'
   | 'replaced'
   | 'memory_pressure'
+  | 'switched_off'
 
 /**
  * Who sees what a tier holds: this process, every process of this host, or all.

@@ -24,6 +24,8 @@ export interface CacheEvents {
   tierRefused: { tier: string; key: string; why: Refusal }
   breaker: { tier: string; state: string }
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
+  /** Settings were changed while the cache runs. `namespace` is the one whose `configure` was called. */
+  settings: { namespace: string; changes: readonly { setting: string; from: unknown; to: unknown }[] }
   warning: { message: string; error?: unknown }
 }
 export type EventName = keyof CacheEvents
@@ -44,6 +46,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   tierRefused: true,
   breaker: true,
   ledger: true,
+  settings: true,
   warning: true,
 }
 

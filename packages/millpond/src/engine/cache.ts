@@ -7,6 +7,7 @@ import type { EventName, Listener } from '../core/events.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import type { Source, SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
@@ -14,6 +15,8 @@ import type { ChangeKind } from '../invalidate/relations.ts'
 import { type ScheduleTime, scheduleInvalidation } from '../invalidate/schedule.ts'
 import { encodeToken } from '../invalidate/token.ts'
 import type { Jobs } from '../jobs/index.ts'
+import type { Changes, Configured, ConfigureOptions } from './configure.ts'
+import type { CacheDescription } from './describe.ts'
 import { type HeldEntry, heldEntries } from './entries.ts'
 import { type Explanation, explain } from './explain.ts'
 import { forget } from './forget.ts'
@@ -23,11 +26,13 @@ import { type Call, Journey, type Wants } from './journey.ts'
 import { refreshBehind } from './load.ts'
 import { countStale } from './misses.ts'
 import { freshSlot, hitAt, hitValue } from './near.ts'
+import { type Around, intercept } from './plugins.ts'
 import { readThrough, readThroughMany, readTiers, shown } from './read.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Restored } from './restart-parts.ts'
 import type { BatchLoader, Loader, Loads } from './run-loader.ts'
 import { abortable, checkSignal } from './signals.ts'
+import { sourceFrom } from './sources.ts'
 import type { Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
 import { expire, touch, type WriteItem, write, writeAtOnce } from './write.ts'
@@ -75,30 +80,50 @@ export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   ) => Promise<readonly (T | undefined)[] | ReadonlyMap<Id, T>>
 }
 
-/** What a cache needs from the place where the parts are put together. */
-export interface CacheParts {
-  readonly space: Space
-  /** Opens (or returns) the cache of a namespace. */
-  readonly open: (namespace: string) => Cache
-  readonly info: () => CacheInfo
-  /** The cache's jobs; started with the first call. */
-  readonly jobs: () => Jobs
+/** The whole cache, of which this is one namespace. */
+export interface House {
+  /** Opens (or returns) the cache of a namespace; `code`: what its entries are stored by. */
+  open(namespace: string, code?: LoadOptions): Cache
+  info(): CacheInfo
+  describe(): CacheDescription
+  configure(namespace: string, changes: Changes, options?: ConfigureOptions): Promise<Configured>
+  register(source: Source): () => void
+  sources(namespace: string | undefined): SourceView[]
+  /** Started with the first call. */
+  jobs(): Jobs
   /** The kind of this cache's jobs: several caches may share a table. */
   readonly jobKind: string
-  readonly close: () => Promise<void>
-  readonly nodeStore: () => NodeStore
-  readonly ready: () => Promise<Restored>
+  nodeStore(): NodeStore
+  ready(): Promise<Restored>
+  /** A namespace alone, or with the default one everything. */
+  close(namespace: string): Promise<void>
 }
+
+export interface CacheParts {
+  readonly space: Space
+  readonly house: House
+  /** Plug-ins; undefined where there are none. */
+  readonly around: Around | undefined
+}
+
+/** What plug-ins are put around. `peek` stays bare: it is not awaited. */
+const VERBS: readonly (keyof Cache)[] = [
+  ...(['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh'] as const),
+  ...(['set', 'setMany', 'delete', 'deleteMany', 'touch', 'expire', 'invalidate', 'invalidateTags', 'invalidatePattern', 'clear'] as const),
+]
 
 export class Cache {
   readonly #space: Space
-  readonly #parts: CacheParts
+  readonly #house: House
+  readonly #around: Around | undefined
   #changes: ModelEvents<Receipt> | undefined
 
   /** Made by `createCache`. */
-  constructor(parts: CacheParts) {
-    this.#parts = parts
-    this.#space = parts.space
+  constructor({ space, house, around }: CacheParts) {
+    this.#space = space
+    this.#house = house
+    this.#around = around
+    if (around !== undefined) intercept(this, VERBS, this.name, around)
   }
 
   /** `default`, or the namespace's name. */
@@ -201,11 +226,14 @@ export class Cache {
    */
   async refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T> {
     const encoded = encodeKey(key)
-    const source = loader ?? this.#space.services.sourceOf?.(this.#space.id.name, encoded)
+    const source = loader === undefined ? this.#space.services.sourceOf(this.#space.id.name, encoded) : { load: loader }
     if (source === undefined) {
-      throw new MillpondError('OPTION_INVALID', `refresh: no loader is known for the key ${show(key)}: give one as the second argument`)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `refresh: no loader is known for the key ${show(key)}: give one as the second argument, or register one with cache.source`,
+      )
     }
-    const journey = this.#journey({ one: source }, options, 'new')
+    const journey = this.#journey({ one: source.load }, source.defaults === undefined ? options : { ...source.defaults, ...options }, 'new')
     this.#space.watch.counters.refreshes++
     return shown(this.#space, await this.#travel(journey, encoded)) as T
   }
@@ -252,11 +280,15 @@ export class Cache {
 
   /** Removes a key from every tier of every process. */
   async delete(key: Key): Promise<Receipt> {
-    return this.deleteMany([key])
+    return this.#delete([key])
   }
 
   /** Removes many keys with one step of the ledger. */
   async deleteMany(keys: readonly Key[]): Promise<Receipt> {
+    return this.#delete(keys)
+  }
+
+  async #delete(keys: readonly Key[]): Promise<Receipt> {
     this.#checkOpen()
     const encoded = keys.map((key) => this.#key(key))
     this.#space.watch.counters.deletes += encoded.length
@@ -313,8 +345,8 @@ export class Cache {
     const { mode, ...time } = when
     return scheduleInvalidation(
       {
-        jobs: this.#parts.jobs(),
-        kind: this.#parts.jobKind,
+        jobs: this.#house.jobs(),
+        kind: this.#house.jobKind,
         namespace: id.name,
         criteria,
         relations: settings.relations,
@@ -327,12 +359,12 @@ export class Cache {
 
   /** Scheduled invalidations of the whole cache: list, cancel. */
   get jobs(): Pick<Jobs, 'list' | 'get' | 'cancel'> {
-    return this.#parts.jobs()
+    return this.#house.jobs()
   }
 
   /** Where the processes of this cache meet (`createNodes` of `millpond/nodes`): in the tier that holds the ledger, else in this process alone. */
   get nodeStore(): NodeStore {
-    return this.#parts.nodeStore()
+    return this.#house.nodeStore()
   }
 
   /**
@@ -348,9 +380,16 @@ export class Cache {
   get changes(): ModelEvents<Receipt> {
     this.#changes ??= new ModelEvents({
       relations: this.#space.settings.relations,
-      invalidate: (plan) => forget(this.#space, { tags: plan.tags, reason: 'data_changed' }),
+      invalidate: (plan) => this.#forgetModels(plan.tags),
     })
     return this.#changes
+  }
+
+  /** What a change of a model makes void comes by the plug-ins too, as `invalidate`. */
+  async #forgetModels(tags: readonly string[]): Promise<Receipt> {
+    const work = (): Promise<Receipt> => forget(this.#space, { tags, reason: 'data_changed' })
+    if (this.#around === undefined) return work()
+    return (await this.#around({ verb: 'invalidate', args: [{ tags }], cache: this.name }, work)) as Receipt
   }
 
   /**
@@ -368,10 +407,50 @@ export class Cache {
     return forget(this.#space, { all: true, reason: 'cleared' })
   }
 
-  /** A cache of its own within the same tiers and budget: own keys, own tags, own ledger. */
-  namespace(name: string): Cache {
+  /**
+   * A cache of its own within the same tiers and budget: own keys, own tags, own ledger. The same one for as long as it is open. `settings`: what its
+   * entries are stored by, where that differs from the cache's defaults.
+   * @throws MillpondError `OPTION_INVALID` for a wrong name or setting, and where it is open with other settings than these.
+   */
+  namespace(name: string, settings?: LoadOptions): Cache {
     this.#checkOpen()
-    return this.#parts.open(checkName(name, 'namespace'))
+    return this.#house.open(checkName(name, 'namespace'), settings)
+  }
+
+  /**
+   * Changes settings while the cache runs: defaults of entries, the budget and policy of memory, how long tiers keep entries, their deadlines and breakers,
+   * a tier on or off. All of it or, where something is wrong, nothing. Calls that begin from now on go by it; a load keeps what it began with.
+   * On a namespace: its defaults alone. What is stored already keeps its times, unless `apply: 'drop'` clears the namespaces concerned.
+   * Resolves when all is in force (a smaller budget of memory is reached in steps of 5 ms); with `dryRun`, with what would change.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: nothing has changed. What `clear` throws: the settings have, entries stay.
+   * @example
+   * const { changes } = await cache.configure({ defaults: { ttl: '1m' }, tiers: { memory: { maxEntries: 5000 }, redis: { enabled: false } } })
+   */
+  async configure(changes: Changes, options?: ConfigureOptions): Promise<Configured> {
+    this.#checkOpen()
+    return this.#house.configure(this.name, changes, options)
+  }
+
+  /** How the whole cache is set up, as JSON: no secrets, units in the names, `unlimited` where a number has no end. `changesFromJson` reads it back. */
+  describe(): CacheDescription {
+    return this.#house.describe()
+  }
+
+  /**
+   * Registers the loader of a family of keys: those that begin with a text (`'user:'`), or tuples that begin with these parts (`['user']`). `refresh(key)` works without a
+   * loader there, and whatever warms or refreshes calls it. Where several fit a key, the longest prefix does. Returns how to take it back.
+   * @throws MillpondError `OPTION_INVALID` where the prefix has a loader already, `KEY_INVALID`.
+   * @example
+   * cache.source(['user'], ([, id], { signal }) => db.user(id, { signal }), { defaults: { ttl: '10m', tags: ['users'] } })
+   */
+  source(prefix: Key, load: SourceLoad, options: SourceOptions = {}): () => void {
+    this.#checkOpen()
+    return this.#house.register(sourceFrom(this.name, prefix, load, options))
+  }
+
+  /** The loaders that are registered in this namespace; in the default one, in all. */
+  get sources(): readonly SourceView[] {
+    return this.#house.sources(this.name === 'default' ? undefined : this.name)
   }
 
   /** Listens; returns how to stop. A listener that throws disturbs nobody. */
@@ -400,12 +479,12 @@ export class Cache {
 
   /** The whole cache in one object: its configuration, tiers, health and figures. */
   info(): CacheInfo {
-    return this.#parts.info()
+    return this.#house.info()
   }
 
   /** Waits until a warm restart has brought back what it may; at once where there is none. */
   ready(): Promise<Restored> {
-    return this.#parts.ready()
+    return this.#house.ready()
   }
 
   /** Waits for what runs behind: commits, promotions, refreshes. */
@@ -413,9 +492,12 @@ export class Cache {
     while (this.#space.background.size > 0) await Promise.allSettled([...this.#space.background])
   }
 
-  /** Waits for what runs behind, then closes the tiers. Later calls reject with `CLOSED`. Closing twice is harmless. */
+  /**
+   * Waits for what runs behind, then closes the tiers, with all namespaces. Of a namespace: that one alone, whose name may then be opened anew.
+   * Later calls reject with `CLOSED`. Closing twice is harmless.
+   */
   async close(): Promise<void> {
-    await this.#parts.close()
+    if (!this.#space.closed || this.name === 'default') await this.#house.close(this.name)
   }
 
   async #invalidate(criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {

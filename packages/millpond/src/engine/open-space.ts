@@ -1,21 +1,21 @@
 // Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
-import type { LedgerStore, NearStore, Outbox } from '../core/contracts.ts'
+import type { LedgerStore, Near, Outbox } from '../core/contracts.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
 import { Ledger } from './ledger.ts'
 import type { Removals } from './removals.ts'
+import type { Settings } from './settings.ts'
 import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
 import { Wary } from './wary.ts'
 import { Watch } from './watch.ts'
 
 /** What all namespaces of a cache share. */
-export interface SpaceParts extends Pick<Space, 'settings' | 'services' | 'far' | 'warmth'> {
+export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
   readonly cacheName: string
   readonly removals: Removals
-  readonly nearStore: NearStore | undefined
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
   readonly externalTiers: boolean
@@ -25,7 +25,7 @@ export interface SpaceParts extends Pick<Space, 'settings' | 'services' | 'far' 
   readonly nodeId: () => string
 }
 
-export function openSpace(parts: SpaceParts, namespace: string): Space {
+export function openSpace(parts: SpaceParts, namespace: string, settings: Settings, near: Near | undefined): Space {
   const prefix = storagePrefix(parts.cacheName, namespace)
   const { clock, events } = parts.services
   const ledger = new Ledger(
@@ -69,9 +69,9 @@ export function openSpace(parts: SpaceParts, namespace: string): Space {
   )
   const space: Space = {
     id: { cache: parts.cacheName, name: namespace, prefix },
-    settings: parts.settings,
+    settings,
     services: parts.services,
-    near: parts.nearStore?.space(namespace),
+    near,
     far: parts.far,
     ledger,
     flights: new Flights(),

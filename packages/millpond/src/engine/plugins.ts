@@ -1,10 +1,9 @@
 // Plug-ins around operations: each is a function that is given the operation and the way on.
-import type { Cache } from './cache.ts'
-
 export interface Operation {
   readonly verb: string
-  /** As the caller gave them. */
+  /** As the caller gave them; of a model's change, the criteria that it comes to. */
   readonly args: readonly unknown[]
+  /** The namespace: `cache.name`. */
   readonly cache: string
 }
 
@@ -16,35 +15,31 @@ export interface Plugin {
   report?(): unknown
 }
 
-const VERBS: ReadonlySet<string> = new Set([
-  ...['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetMany', 'set', 'setMany', 'delete', 'deleteMany', 'touch', 'expire'],
-  ...['invalidate', 'invalidateTags', 'invalidatePattern', 'clear'],
-])
+/** All plug-ins of a cache as one. */
+export type Around = (operation: Operation, last: () => Promise<unknown>) => Promise<unknown>
 
-/** The same cache with plug-ins around its awaited operations, the first one outermost. `peek` stays bare. Caches without plug-ins pay nothing. */
-export function withPlugins(cache: Cache, plugins: readonly Plugin[]): Cache {
-  if (plugins.length === 0) return cache
-  const wrapped = new Map<string, (...args: unknown[]) => Promise<unknown>>()
-  return new Proxy(cache, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name, target)
-      if (typeof value !== 'function') return value
-      if (name === 'namespace') return (namespace: string) => withPlugins(target.namespace(namespace), plugins)
-      if (typeof name !== 'string' || !VERBS.has(name)) return value.bind(target)
-      const known = wrapped.get(name)
-      if (known !== undefined) return known
-      const around = (...args: unknown[]): Promise<unknown> =>
-        run(plugins, { verb: name, args, cache: target.name }, () => value.apply(target, args))
-      wrapped.set(name, around)
-      return around
-    },
-  })
+/** The first plug-in outermost; undefined where there is none, so that nobody pays. */
+export function aroundOf(plugins: readonly Plugin[]): Around | undefined {
+  if (plugins.length === 0) return undefined
+  return (operation, last) => {
+    const step = async (index: number): Promise<unknown> => {
+      const plugin = plugins[index]
+      return plugin === undefined ? last() : plugin.around(operation, () => step(index + 1))
+    }
+    return step(0)
+  }
 }
 
-function run(plugins: readonly Plugin[], operation: Operation, last: () => Promise<unknown>): Promise<unknown> {
-  const step = (index: number): Promise<unknown> => {
-    const plugin = plugins[index]
-    return plugin === undefined ? last() : plugin.around(operation, () => step(index + 1))
+/**
+ * Puts plug-ins around verbs of a cache, in the verbs' own place: whoever calls them, also from within, comes by, and a cache without plug-ins pays
+ * nothing, not even a question.
+ */
+export function intercept(cache: object, verbs: Iterable<string>, name: string, around: Around): void {
+  for (const verb of verbs) {
+    const plain: unknown = Reflect.get(cache, verb)
+    if (typeof plain !== 'function') throw new TypeError(`${verb} is no verb of a cache`)
+    const value = (...args: unknown[]): Promise<unknown> =>
+      around({ verb, args, cache: name }, async () => Reflect.apply(plain, cache, args))
+    Object.defineProperty(cache, verb, { value })
   }
-  return step(0)
 }

@@ -1,4 +1,5 @@
 // What the parts of a warm restart tell each other.
+import type { NearStore } from '../core/contracts.ts'
 import type { SpaceParts } from './open-space.ts'
 
 export interface RestartOptions {
@@ -10,7 +11,10 @@ export interface RestartOptions {
 }
 
 /** What a restart needs of the cache. */
-export type RestartParts = Pick<SpaceParts, 'cacheName' | 'nearStore' | 'ledgerStore' | 'services' | 'warmth'>
+export interface RestartParts extends Pick<SpaceParts, 'cacheName' | 'ledgerStore' | 'services' | 'warmth'> {
+  /** Undefined where there is no memory, or none in use. */
+  readonly nearStore: NearStore | undefined
+}
 
 /** What a restore came to. */
 export interface Restored {

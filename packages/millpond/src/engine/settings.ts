@@ -1,5 +1,7 @@
 // What a namespace works by, beside its parts: read anew by each call, while a load keeps the policy it began with.
-import type { Dependencies, LoadPolicy } from '../core/options.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { DEFAULT_POLICY, type Dependencies, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
 import type { Relations } from '../invalidate/relations.ts'
 
 /** How long a tier keeps an entry: as a multiple of its fresh time, or absolutely. Never how long the entry is fresh. */
@@ -16,4 +18,115 @@ export interface Settings {
   readonly relations: Relations
   /** All far tiers together may take this long before the loader is called, in milliseconds. */
   readonly readBudgetMs: number
+}
+
+/** What code says, and what was changed since; the second goes before the first. */
+interface Said {
+  readonly code: LoadOptions
+  readonly changed: LoadOptions
+}
+
+interface Page extends Said {
+  /** One object for as long as the namespace is open, so that whoever holds it sees each change. */
+  readonly settings: { -readonly [K in keyof Settings]: Settings[K] }
+}
+
+const NOTHING: LoadOptions = Object.freeze({})
+
+/**
+ * The one writer of settings. A namespace's policy follows from what its cache's code says, what was changed in the cache, what the namespace's own code says,
+ * and what was changed in the namespace: the narrower before the wider, what was changed before code. The default namespace has nothing of its own.
+ */
+export class CacheSettings {
+  readonly #pages = new Map<string, Page>()
+  readonly common: Omit<Settings, 'policy'>
+  #cache: Said
+  #nearKeep: Keep
+
+  /** @throws MillpondError for options that do not exist or garbage in them. */
+  constructor(code: LoadOptions | undefined, common: Omit<Settings, 'policy'>) {
+    this.common = common
+    this.#nearKeep = common.nearKeep
+    this.#cache = { code: code ?? NOTHING, changed: NOTHING }
+    policyOf(this.#cache, DEFAULT_POLICY)
+  }
+
+  /** The live settings of a namespace that opens. `code`: its own, if it has any. */
+  open(namespace: string, code: LoadOptions = NOTHING): Settings {
+    const said: Said = { code, changed: NOTHING }
+    const policy = policyOf(said, this.#policy)
+    const page: Page = { ...said, settings: { ...this.common, nearKeep: this.#nearKeep, policy } }
+    this.#pages.set(namespace, page)
+    return page.settings
+  }
+
+  close(namespace: string): void {
+    this.#pages.delete(namespace)
+  }
+
+  /** What the code of an open namespace says. */
+  codeOf(namespace: string): LoadOptions | undefined {
+    return this.#pages.get(namespace)?.code
+  }
+
+  /** The policy that stands; without a name, the cache's. */
+  policy(namespace?: string): LoadPolicy {
+    return (namespace === undefined ? undefined : this.#pages.get(namespace)?.settings.policy) ?? this.#policy
+  }
+
+  /** What was changed so far; without a name, in the cache. */
+  changed(namespace?: string): LoadOptions {
+    return (namespace === undefined ? this.#cache : this.#pages.get(namespace))?.changed ?? NOTHING
+  }
+
+  /** The policy that would follow. @throws MillpondError for garbage. */
+  policyWith(changed: LoadOptions, namespace?: string): LoadPolicy {
+    if (namespace === undefined) return policyOf({ ...this.#cache, changed }, DEFAULT_POLICY)
+    return policyOf({ code: this.codeOf(namespace) ?? NOTHING, changed }, this.#policy)
+  }
+
+  /** Calls that begin from now on go by it, in every namespace that it concerns. */
+  change(changed: LoadOptions, namespace?: string): void {
+    this.policyWith(changed, namespace)
+    if (namespace === undefined) this.#cache = { ...this.#cache, changed }
+    else {
+      const page = this.#pages.get(namespace)
+      if (page !== undefined) this.#pages.set(namespace, { ...page, changed })
+    }
+    this.#follow()
+  }
+
+  set nearKeep(keep: Keep) {
+    this.#nearKeep = keep
+    for (const { settings } of this.#pages.values()) settings.nearKeep = keep
+  }
+
+  get nearKeep(): Keep {
+    return this.#nearKeep
+  }
+
+  get #policy(): LoadPolicy {
+    return policyOf(this.#cache, DEFAULT_POLICY)
+  }
+
+  #follow(): void {
+    const base = this.#policy
+    for (const page of this.#pages.values()) page.settings.policy = policyOf(page, base)
+  }
+}
+
+const policyOf = ({ code, changed }: Said, base: LoadPolicy): LoadPolicy => resolvePolicy(changed, resolvePolicy(code, base))
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+export function keepOf({ ttlFactor, ttl }: { readonly ttlFactor?: number; readonly ttl?: Duration }, factor: number): Keep {
+  const value = ttlFactor ?? factor
+  if (typeof value !== 'number' || !(value > 0) || value > 1000)
+    throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)
+  return { factor: value, ttlMs: ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(ttl, 'ttl') }
+}
+
+/** @throws MillpondError `OPTION_INVALID`. */
+export function checkPromoteAfter(value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
+  throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(value)} is not allowed: give a whole number from 1`)
 }

@@ -8,17 +8,17 @@ import type { GuardedTier } from '../wrap/guard.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { DryRun, Receipt } from './receipt.ts'
-import type { Loader } from './run-loader.ts'
 import type { Keep, Settings } from './settings.ts'
+import type { Sourced } from './sources.ts'
 import type { Wary } from './wary.ts'
 import type { Watch } from './watch.ts'
 
 /** A far tier with what the engine must know to use it. */
 export interface FarTier {
   readonly guarded: GuardedTier
-  readonly keep: Keep
+  keep: Keep
   /** Copy an entry up after this many reads found here. */
-  readonly promoteAfter: number
+  promoteAfter: number
   /** The ledger lives here: writes and drops ride on its steps. */
   readonly holdsLedger: boolean
   readonly latency: Histogram
@@ -39,7 +39,7 @@ export interface SpaceId {
 /** What all namespaces of a cache call on. */
 export interface Services {
   /** The loader that is registered for a key of a namespace. */
-  readonly sourceOf?: (namespace: string, key: string) => Loader<unknown> | undefined
+  readonly sourceOf: (namespace: string, key: string) => Sourced | undefined
   readonly clock: Clock
   readonly events: Events
   /** A number from 0 to 1. */
@@ -57,7 +57,8 @@ export interface Space {
   readonly id: SpaceId
   readonly settings: Settings
   readonly services: Services
-  readonly near: Near | undefined
+  /** Undefined where there is no memory tier, and while it is switched off. */
+  near: Near | undefined
   readonly far: readonly FarTier[]
   readonly ledger: Ledger
   readonly flights: Flights
@@ -85,9 +86,9 @@ export interface Warmth {
   restoring: Promise<unknown> | undefined
 }
 
-/** The far tier in which the ledger lives, if it is in use. */
+/** The far tier in which the ledger lives: also while it is switched off for entries. */
 export function ledgerTier({ far }: Pick<Space, 'far'>): FarTier | undefined {
-  return far.find(({ holdsLedger, enabled }) => holdsLedger && enabled)
+  return far.find(({ holdsLedger }) => holdsLedger)
 }
 
 /** What a reader gets of a value that was isolated once: a fresh copy each time where freezing cannot protect. */

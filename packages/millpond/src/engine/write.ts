@@ -138,13 +138,14 @@ async function advanceAndWrite(
   const watch = entries.map((entry) => entry.tags)
   let unmovedSince = space.ledger.view.position
   for (let turn = 1; ; turn++) {
-    const write = holder === undefined ? [] : itemsFor(holder.keep)
+    const write = holder?.enabled === true ? itemsFor(holder.keep) : []
     const { position, stored = [] } = await space.ledger.advance({
       targets,
       mode: 'delete',
       reason: 'replaced',
       id: randomUUID(),
-      drop: [],
+      // Switched off, it still forgets in the ledger's step: nothing older may be found there when it is on again.
+      drop: holder?.enabled === false ? entries.map((entry) => storageKey(space.id.prefix, entry.key)) : [],
       write,
       unmovedSince,
       watch,
@@ -153,7 +154,7 @@ async function advanceAndWrite(
       unmovedSince = position
       continue
     }
-    if (holder !== undefined) space.watch.counters.tier(holder.guarded.name).writes += entries.length
+    if (holder?.enabled === true) space.watch.counters.tier(holder.guarded.name).writes += entries.length
     return { position, stored }
   }
 }

@@ -15,8 +15,7 @@ export interface BreakerOptions {
 }
 
 export class Breaker {
-  readonly #threshold: number
-  readonly #openMs: number
+  #options: Required<BreakerOptions>
   readonly #clock: Clock
   readonly #onChange: (state: BreakerState) => void
   #failures = 0
@@ -24,10 +23,18 @@ export class Breaker {
   #state: BreakerState = 'closed'
 
   constructor(options: BreakerOptions, clock: Clock, onChange: (state: BreakerState) => void = () => {}) {
-    this.#threshold = options.threshold ?? 5
-    this.#openMs = options.openMs ?? 500
+    this.#options = { threshold: options.threshold ?? 5, openMs: options.openMs ?? 500 }
     this.#clock = clock
     this.#onChange = onChange
+  }
+
+  get options(): Required<BreakerOptions> {
+    return this.#options
+  }
+
+  /** What is left out stays as it is. Failures that were counted stay counted. */
+  configure(options: BreakerOptions): void {
+    this.#options = { ...this.#options, ...options }
   }
 
   get state(): BreakerState {
@@ -37,7 +44,7 @@ export class Breaker {
   /** May a call go through now? In the half-open state only the caller that was told `true` may. */
   allows(): boolean {
     if (this.#state === 'closed') return true
-    if (this.#state === 'half-open' || this.#clock.monotonic() - this.#openedAt < this.#openMs) return false
+    if (this.#state === 'half-open' || this.#clock.monotonic() - this.#openedAt < this.#options.openMs) return false
     this.#become('half-open')
     return true
   }
@@ -49,7 +56,7 @@ export class Breaker {
 
   failed(): void {
     this.#failures++
-    if (this.#state === 'half-open' || this.#failures >= this.#threshold) {
+    if (this.#state === 'half-open' || this.#failures >= this.#options.threshold) {
       this.#openedAt = this.#clock.monotonic()
       if (this.#state !== 'open') this.#become('open')
     }
@@ -63,7 +70,7 @@ export class Breaker {
     if (!this.allows())
       throw new MillpondError(
         'TIER_FAILED',
-        `the breaker is ${this.#state}: the last ${this.#failures} calls failed; it tries again within ${this.#openMs} ms`,
+        `the breaker is ${this.#state}: the last ${this.#failures} calls failed; it tries again within ${this.#options.openMs} ms`,
       )
     try {
       const result = await fn()

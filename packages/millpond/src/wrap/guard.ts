@@ -37,6 +37,9 @@ export interface GuardedTier {
   readonly limits: Limits
   readonly state: BreakerState
   /** Skipped once `budgetMs` have passed, wherever it is by then. */
+  readonly settings: { readonly timeoutMs: number; readonly breaker: Required<BreakerOptions> }
+  /** For commands sent from now on; what is left out stays as it is. */
+  configure(changes: Pick<GuardOptions, 'timeoutMs' | 'breaker'>): void
   read(keys: readonly string[], budgetMs?: number): Promise<Attempt<readonly (Stored | undefined)[]>>
   /** For each item why it was not stored, `undefined` where it was. */
   write(items: readonly TierItem[]): Promise<Attempt<readonly (Refusal | undefined)[]>>
@@ -50,7 +53,7 @@ const CLEAR_FACTOR = 120
 
 export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, events: GuardEvents): GuardedTier {
   const name = options.id ?? tier.name
-  const timeoutMs = options.timeoutMs ?? 250
+  let timeoutMs = options.timeoutMs ?? 250
   const limits = resolveLimits(tier)
   const leaving = new Deadlines(clock)
   const breaker = new Breaker(options.breaker ?? {}, clock, (state) => events.onState(name, state))
@@ -65,7 +68,9 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       what: `${name}: ${verb}`,
       clock,
       limits: { calls: limits.calls, items: limits.items, weight: limits.batchBytes },
-      silentMs: timeoutMs,
+      get silentMs() {
+        return timeoutMs
+      },
       send: (items, call) => sendApart(items, (some) => send(some, call), refused),
       ...more,
       onEnd: (ms, error) => end(verb, ms, error),
@@ -136,6 +141,13 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     limits,
     get state() {
       return breaker.state
+    },
+    get settings() {
+      return { timeoutMs, breaker: breaker.options }
+    },
+    configure(changes) {
+      timeoutMs = changes.timeoutMs ?? timeoutMs
+      if (changes.breaker !== undefined) breaker.configure(changes.breaker)
     },
     read: (keys, budgetMs = Number.POSITIVE_INFINITY) => attempt(reads, fit(keys), budgetMs),
     write: (items) => {

@@ -153,7 +153,8 @@ it('whatever changes in whatever order, also half way: nothing is lost but what 
         } else if (move.kind === 'drop') near.drop(`k${move.key}`, 'manual')
         else if (move.kind === 'clear') near.clear('manual')
         else if (move.kind === 'turn') await clock.run(1)
-        else void store.configure({ policy: policyByName(move.policy), maxEntries: move.maxEntries, maxBytes: move.maxBytes })
+        else if (move.kind === 'configure')
+          void store.configure({ policy: policyByName(move.policy), maxEntries: move.maxEntries, maxBytes: move.maxBytes })
         expect(near.size).toBe(known.size)
       }
       for (let turns = 0; turns < 200; turns++) await clock.run(1)

@@ -1,0 +1,266 @@
+// A cache at work: its namespaces as they open and close, what they share, and what may be changed meanwhile.
+import type { NearStore, Tier } from './core/contracts.ts'
+import { MillpondError, show } from './core/errors.ts'
+import type { NodeStore } from './core/nodes.ts'
+import { checkNames, type LoadOptions } from './core/options.ts'
+import type { Source, SourceView } from './core/source.ts'
+import { Cache, type House } from './engine/cache.ts'
+import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
+import { Departures } from './engine/departures.ts'
+import { type CacheDescription, describeConfig } from './engine/describe.ts'
+import { openSpace, type SpaceParts } from './engine/open-space.ts'
+import { type Around, aroundOf, type Plugin } from './engine/plugins.ts'
+import { keepWarm, type Restart } from './engine/restart.ts'
+import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
+import type { CacheSettings } from './engine/settings.ts'
+import type { Space } from './engine/space.ts'
+import { type CacheInfo, describeCache } from './engine/stats.ts'
+import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
+import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+import { processNodes } from './nodes/memory.ts'
+import type { SourceRegistry } from './source/registry.ts'
+import type { FarUse } from './tier-uses.ts'
+
+export const DEFAULT_NAMESPACE = 'default'
+const CONFIGURE_NAMES = new Set(['apply', 'dryRun'])
+
+export interface AssemblyParts {
+  readonly space: SpaceParts
+  readonly settings: CacheSettings
+  readonly memory: { readonly store: NearStore; readonly isOn: boolean } | undefined
+  readonly tiers: readonly Tier[]
+  /** The tier that keeps the ledger. */
+  readonly holder: FarUse | undefined
+  readonly sources: SourceRegistry
+  readonly plugins: readonly Plugin[]
+  readonly jobStore: JobStore | undefined
+  readonly restart: RestartOptions | undefined
+}
+
+interface Opened {
+  readonly cache: Cache
+  readonly space: Space
+}
+
+export class Assembly implements House {
+  readonly #parts: AssemblyParts
+  readonly #open = new Map<string, Opened>()
+  readonly #around: Around | undefined
+  #memoryIsOn: boolean
+  #jobs: Jobs | undefined
+  #restart: Restart | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(parts: AssemblyParts) {
+    this.#parts = parts
+    this.#around = aroundOf(parts.plugins)
+    this.#memoryIsOn = parts.memory?.isOn ?? false
+  }
+
+  /** The cache of the default namespace; what a former run has left in a lasting store is due without anybody asking. */
+  start(): Cache {
+    const { space, memory, restart, jobStore } = this.#parts
+    this.#listen()
+    if (jobStore !== undefined) this.jobs()
+    const first = this.open(DEFAULT_NAMESPACE)
+    if (restart === undefined) return first
+    const parts: RestartParts = { ...space, nearStore: this.#memoryIsOn ? memory?.store : undefined }
+    this.#restart = keepWarm(
+      parts,
+      restart,
+      (namespace) => this.#spaceOf(namespace),
+      () => this.#spaces,
+    )
+    return first
+  }
+
+  /** The one cache of a namespace for as long as it is open. `code`: what its entries are stored by, where that differs from the cache's defaults. */
+  open(namespace: string, code?: LoadOptions): Cache {
+    const known = this.#open.get(namespace)
+    if (known !== undefined) {
+      if (code !== undefined) this.#checkSame(namespace, code)
+      return known.cache
+    }
+    return this.#begin(namespace, code).cache
+  }
+
+  jobs(): Jobs {
+    this.#jobs ??= this.#startJobs()
+    return this.#jobs
+  }
+
+  nodeStore(): NodeStore {
+    return this.#parts.holder?.use.nodes ?? processNodes()
+  }
+
+  info(): CacheInfo {
+    const { space, holder, memory } = this.#parts
+    return describeCache(space.cacheName, this.#spaces, holder?.use.name ?? 'memory', this.#memoryIsOn ? memory?.store : undefined)
+  }
+
+  describe(): CacheDescription {
+    const { space, settings, holder, plugins } = this.#parts
+    return describeConfig({
+      name: space.cacheName,
+      policy: settings.policy(),
+      settings: settings.common,
+      memory: this.#memory,
+      far: space.far,
+      ledger: holder?.use.name ?? 'memory',
+      maxStaleMs: space.trustMs,
+      plugins: plugins.map(({ name }) => name),
+      namespaces: this.#spaces.map(({ id, settings: its }) => ({ name: id.name, policy: its.policy })),
+    })
+  }
+
+  /** All of it, or nothing where something is wrong. */
+  async configure(namespace: string, changes: Changes, options: ConfigureOptions = {}): Promise<Configured> {
+    checkNames(options, CONFIGURE_NAMES, 'option of configure')
+    const { apply = 'new', dryRun = false } = options
+    if (apply !== 'new' && apply !== 'drop')
+      throw new MillpondError('OPTION_INVALID', `apply: ${show(apply)} is not known: use 'new' or 'drop'`)
+    const isWhole = namespace === DEFAULT_NAMESPACE
+    const { settings, space } = this.#parts
+    const switchMemory = (isOn: boolean): void => this.#switchMemory(isOn)
+    const plan = planChanges({ settings, far: space.far, memory: this.#memory, switchMemory }, changes, isWhole ? undefined : namespace)
+    if (dryRun || plan.changes.length === 0) return { changes: plan.changes, isDryRun: dryRun, dropped: [] }
+    const applied = plan.apply()
+    space.services.events.emit('settings', { namespace, changes: plan.changes })
+    const concerned =
+      apply === 'new' ? [] : isWhole ? [...this.#open.values()] : [...this.#open.values()].filter(({ cache }) => cache.name === namespace)
+    const [, ...dropped] = await Promise.all([applied, ...concerned.map(({ cache }) => cache.clear())])
+    return { changes: plan.changes, isDryRun: false, dropped }
+  }
+
+  register(source: Source): () => void {
+    return this.#parts.sources.register(source)
+  }
+
+  sources(namespace: string | undefined): SourceView[] {
+    return this.#parts.sources.list(namespace)
+  }
+
+  async ready(): Promise<Restored> {
+    return (await this.#restart?.restored) ?? { restored: 0, refused: 0 }
+  }
+
+  /** A namespace alone, or with the default one everything. */
+  close(namespace: string): Promise<void> {
+    if (namespace === DEFAULT_NAMESPACE || this.#closing !== undefined) {
+      this.#closing ??= this.#closeAll()
+      return this.#closing
+    }
+    return this.#closeOne(namespace)
+  }
+
+  get #spaces(): Space[] {
+    return [...this.#open.values()].map(({ space }) => space)
+  }
+
+  get #memory() {
+    const { memory, settings } = this.#parts
+    return memory && { store: memory.store, keep: settings.nearKeep, isOn: this.#memoryIsOn }
+  }
+
+  #begin(namespace: string, code: LoadOptions | undefined): Opened {
+    const { settings, space: parts, memory } = this.#parts
+    const space = openSpace(parts, namespace, settings.open(namespace, code), this.#memoryIsOn ? memory?.store.space(namespace) : undefined)
+    const opened = { space, cache: new Cache({ space, around: this.#around, house: this }) }
+    this.#open.set(namespace, opened)
+    return opened
+  }
+
+  #spaceOf(namespace: string): Space {
+    return (this.#open.get(namespace) ?? this.#begin(namespace, undefined)).space
+  }
+
+  /** Two places in the code that say different things of one namespace are a mistake in one of them. */
+  #checkSame(namespace: string, code: LoadOptions): void {
+    const known = this.#parts.settings.codeOf(namespace)
+    if (JSON.stringify(known) === JSON.stringify(code)) return
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `the namespace ${show(namespace)} is open with other settings, ${show(known)}: say the same everywhere, or change it with configure()`,
+    )
+  }
+
+  /** What leaves memory is noted where it was, and told to who listens. */
+  #listen(): void {
+    const { space, memory } = this.#parts
+    if (memory === undefined) return
+    const { clock, events } = space.services
+    const departures = new Departures(events)
+    memory.store.onLeave = (namespace, key, reason, createdAt, freshUntil) => {
+      const opened = this.#open.get(namespace)
+      if (opened === undefined) return
+      opened.space.watch.left(key, reason, clock.coarse, createdAt, freshUntil)
+      if (events.hearsLeaves) departures.add(namespace, key, reason)
+    }
+  }
+
+  /** While it is off nothing is told to memory, so nothing may be left in it. */
+  #switchMemory(isOn: boolean): void {
+    const { memory } = this.#parts
+    if (memory === undefined) return
+    this.#memoryIsOn = isOn
+    for (const space of this.#spaces) {
+      space.near?.clear('switched_off')
+      space.near = isOn ? memory.store.space(space.id.name) : undefined
+    }
+  }
+
+  #startJobs(): Jobs {
+    const { space, jobStore } = this.#parts
+    const { clock, events } = space.services
+    const handler = invalidationHandler((due) => this.open(due.namespace).invalidate(due.criteria, { mode: due.mode }))
+    const onError = (error: unknown): void =>
+      events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
+    const store = jobStore ?? memoryJobs({ clock })
+    const jobs = createJobs({ store, clock, handlers: { [this.jobKind]: handler }, onError })
+    jobs.start()
+    return jobs
+  }
+
+  /** Several caches may share a table. */
+  get jobKind(): string {
+    return `${INVALIDATION_JOB}.${this.#parts.space.cacheName}`
+  }
+
+  /** Its name is free at once: who opens it again begins with an empty memory and a ledger view of its own. */
+  async #closeOne(namespace: string): Promise<void> {
+    const opened = this.#open.get(namespace)
+    if (opened === undefined) return
+    this.#open.delete(namespace)
+    this.#parts.settings.close(namespace)
+    this.#parts.sources.close(namespace)
+    opened.space.near?.clear('cleared')
+    opened.space.near = undefined
+    await finish(opened)
+    opened.space.ledger.close()
+  }
+
+  async #closeAll(): Promise<void> {
+    const { tiers, memory, space } = this.#parts
+    await this.#jobs?.stop()
+    const open = [...this.#open.values()]
+    for (const one of open) await endDelays(one)
+    await Promise.all(open.map(({ cache }) => cache.flush()))
+    // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is void.
+    await this.#restart?.stop()
+    for (const one of open) one.space.ledger.close()
+    memory?.store.close()
+    await Promise.all([...tiers.map((tier) => tier.close()), space.outbox?.close()])
+  }
+}
+
+async function finish(opened: Opened): Promise<void> {
+  await endDelays(opened)
+  await opened.cache.flush()
+}
+
+/** What was put off is due now; nothing new begins. */
+async function endDelays({ space }: Opened): Promise<void> {
+  await space.delays.flush()
+  for (const windows of space.coalescing.values()) await windows.flush()
+  space.closed = true
+}

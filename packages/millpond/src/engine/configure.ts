@@ -1,0 +1,239 @@
+// Changes of settings while a cache runs: all checked before the first takes effect, and told as what was and what is.
+import type { EvictionFactory, NearBudget, NearStore } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkNames, type LoadOptions } from '../core/options.ts'
+import { type PolicyName, policyByName } from '../memory/index.ts'
+import { resolveMemoryOptions } from '../memory/options.ts'
+import type { BreakerOptions } from '../wrap/breaker.ts'
+import { type Described, describeMemory, describePolicy, describeTier } from './describe.ts'
+import type { Receipt } from './receipt.ts'
+import { type CacheSettings, checkPromoteAfter, type Keep, keepOf } from './settings.ts'
+import type { FarTier } from './space.ts'
+
+/** The defaults of entries that may be changed while a cache runs; `null` goes back to what code says. */
+export type DefaultChanges = {
+  readonly [K in Exclude<keyof LoadOptions, 'dependsOn' | 'after' | 'signal' | 'quiet' | 'timeout'>]?: LoadOptions[K] | null
+} & {
+  readonly timeout?: { readonly soft?: Duration | null; readonly hard?: Duration | null } | null
+}
+
+export interface TierChanges {
+  /**
+   * `false`: neither read nor written from now on; memory lets go of what it holds. The tier that keeps the ledger goes on keeping it, and forgets
+   * entries in its steps.
+   */
+  readonly enabled?: boolean
+  /** How long the tier keeps an entry, as a multiple of the entry's TTL; of memory at most 1. */
+  readonly ttlFactor?: number
+  readonly ttl?: Duration
+  /** Not of memory. */
+  readonly promoteAfter?: number
+  /** Not of memory. */
+  readonly timeout?: Duration
+  /** Not of memory. */
+  readonly breaker?: BreakerOptions
+  /** Of memory alone, as the next three. Shrinking and another policy go in steps of at most 5 ms. */
+  readonly maxEntries?: number
+  readonly maxBytes?: number | string
+  readonly policy?: PolicyName | EvictionFactory
+  readonly pressure?: number | false
+}
+
+export interface Changes {
+  readonly defaults?: DefaultChanges
+  /** By the tier's name, as `describe()` and figures show it. Tiers belong to the whole cache: not in a namespace. */
+  readonly tiers?: Readonly<Record<string, TierChanges>>
+}
+
+export interface ConfigureOptions {
+  /** `new` (default): what is stored already keeps its times. `drop`: the namespaces concerned are cleared as well, in every process. */
+  readonly apply?: 'new' | 'drop'
+  /** Changes nothing, and tells what would. */
+  readonly dryRun?: boolean
+}
+
+export interface Configured {
+  /** Only what differs. */
+  readonly changes: readonly SettingChange[]
+  readonly isDryRun: boolean
+  /** Of each namespace that was cleared. */
+  readonly dropped: readonly Receipt[]
+}
+
+/** One setting by its path in `describe()`: `defaults.ttl_seconds`, `tiers.redis.timeout_seconds`. */
+export interface SettingChange {
+  readonly setting: string
+  readonly from: unknown
+  readonly to: unknown
+}
+
+export interface ConfigurableMemory extends NonNullable<Described['memory']> {
+  readonly store: NearStore
+}
+
+/** What may be configured, and where it stands. */
+export interface Configurable {
+  readonly settings: CacheSettings
+  readonly far: readonly FarTier[]
+  readonly memory: ConfigurableMemory | undefined
+  /** Switches memory on or off in every namespace. */
+  readonly switchMemory: (isOn: boolean) => void
+}
+
+interface Step {
+  readonly changes: readonly SettingChange[]
+  readonly apply: () => unknown
+}
+
+const CHANGE_NAMES = new Set(['defaults', 'tiers'])
+const DEFAULT_NAMES = new Set([
+  'ttl',
+  'staleFor',
+  'staleIfError',
+  'jitter',
+  'tags',
+  'timeout',
+  'refreshAhead',
+  'negativeTtl',
+  'errorTtl',
+  'consistency',
+])
+const MEMORY_NAMES = new Set(['enabled', 'ttlFactor', 'ttl', 'maxEntries', 'maxBytes', 'policy', 'pressure'])
+const TIER_NAMES = new Set(['enabled', 'ttlFactor', 'ttl', 'promoteAfter', 'timeout', 'breaker'])
+const BREAKER_NAMES = new Set(['threshold', 'openMs'])
+
+/** What would change, and how to do it. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; nothing has changed then. */
+export function planChanges(cache: Configurable, changes: Changes, namespace: string | undefined): Step {
+  checkNames(changes, CHANGE_NAMES, 'change')
+  const { defaults, tiers } = changes
+  const steps: Step[] = []
+  if (defaults !== undefined) steps.push(planDefaults(cache.settings, defaults, namespace))
+  if (tiers !== undefined && namespace !== undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `tiers: they belong to the whole cache, not to the namespace ${show(namespace)}: configure the cache`,
+    )
+  for (const [name, change] of Object.entries(tiers ?? {})) steps.push(planTier(cache, name, change))
+  return {
+    changes: steps.flatMap((step) => step.changes),
+    apply: () => Promise.all(steps.filter((step) => step.changes.length > 0).map((step) => step.apply())),
+  }
+}
+
+function planDefaults(settings: CacheSettings, given: DefaultChanges, namespace: string | undefined): Step {
+  checkNames(given, DEFAULT_NAMES, 'default that can be changed')
+  const changed = merged(settings.changed(namespace), given)
+  const to = settings.policyWith(changed, namespace)
+  const path = namespace === undefined ? 'defaults' : `namespaces.${namespace}.defaults`
+  return {
+    changes: differences(path, describePolicy(settings.policy(namespace)), describePolicy(to)),
+    apply: () => settings.change(changed, namespace),
+  }
+}
+
+/** What is `null` is as if it had never been changed. */
+function merged(before: LoadOptions, given: DefaultChanges): LoadOptions {
+  const { timeout, ...rest } = given
+  const { timeout: timeoutBefore, ...restBefore } = before
+  const all: LoadOptions = present({ ...restBefore, ...rest })
+  const both = timeout === null ? {} : present({ ...timeoutBefore, ...timeout })
+  return Object.keys(both).length === 0 ? all : { ...all, timeout: both }
+}
+
+function present(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined))
+}
+
+function planTier(cache: Configurable, name: string, change: TierChanges): Step {
+  if (name === 'memory' && cache.memory !== undefined) return planMemory(cache, cache.memory, change)
+  const far = cache.far.find(({ guarded }) => guarded.name === name)
+  if (far !== undefined) return planFar(far, change)
+  const known = [...(cache.memory === undefined ? [] : ['memory']), ...cache.far.map(({ guarded }) => guarded.name)]
+  throw new MillpondError('OPTION_INVALID', `tiers: ${show(name)} is not a tier of this cache: there are ${known.join(', ')}`)
+}
+
+function planMemory(cache: Configurable, memory: ConfigurableMemory, change: TierChanges): Step {
+  checkNames(change, MEMORY_NAMES, 'change of memory')
+  const { ttl, enabled = memory.isOn, ...options } = change
+  const resolved = resolveMemoryOptions({ ...options, enabled })
+  const keep: Keep = keepWith(memory.keep, change)
+  const policy = change.policy === undefined ? undefined : typeof change.policy === 'string' ? policyByName(change.policy) : change.policy
+  const budget: NearBudget = {
+    ...(change.maxEntries !== undefined && { maxEntries: resolved.maxEntries }),
+    ...(change.maxBytes !== undefined && { maxBytes: resolved.maxBytes }),
+    ...(change.pressure !== undefined && { pressure: resolved.pressure }),
+    ...(policy !== undefined && { policy }),
+  }
+  const before = describeMemory(memory)
+  const after = describeMemory({
+    isOn: enabled,
+    keep,
+    store: {
+      limits: { ...memory.store.limits, ...budget },
+      policy: policy === undefined ? before.policy : policy({ capacity: 1, unit: 'entries' }).name,
+      pressure: budget.pressure ?? memory.store.pressure,
+    },
+  })
+  return {
+    changes: differences('tiers.memory', before, after),
+    apply: () => {
+      cache.settings.nearKeep = keep
+      if (enabled !== memory.isOn) cache.switchMemory(enabled)
+      return Object.keys(budget).length === 0 ? undefined : memory.store.configure(budget)
+    },
+  }
+}
+
+function planFar(far: FarTier, change: TierChanges): Step {
+  const { name, settings } = far.guarded
+  checkNames(change, TIER_NAMES, `change of ${name}`)
+  const { enabled = far.enabled, promoteAfter = far.promoteAfter, timeout, breaker } = change
+  if (typeof enabled !== 'boolean')
+    throw new MillpondError('OPTION_INVALID', `enabled: ${show(enabled)} is not allowed: give true or false`)
+  if (breaker !== undefined) checkBreaker(breaker)
+  const keep = keepWith(far.keep, change)
+  const guard = {
+    timeoutMs: timeout === undefined ? settings.timeoutMs : positive(parseDuration(timeout, 'timeout'), timeout),
+    breaker: { ...settings.breaker, ...breaker },
+  }
+  const next = { ...far, enabled, keep, promoteAfter: checkPromoteAfter(promoteAfter), guarded: { ...far.guarded, settings: guard } }
+  return {
+    changes: differences(`tiers.${name}`, describeTier(far), describeTier(next)),
+    apply: () => {
+      far.enabled = enabled
+      far.keep = keep
+      far.promoteAfter = promoteAfter
+      far.guarded.configure(guard)
+    },
+  }
+}
+
+function keepWith(before: Keep, { ttlFactor, ttl }: TierChanges): Keep {
+  const after = keepOf({ ...(ttlFactor !== undefined && { ttlFactor }), ...(ttl !== undefined && { ttl }) }, before.factor)
+  return ttl === undefined ? { ...after, ttlMs: before.ttlMs } : after
+}
+
+function checkBreaker(breaker: BreakerOptions): void {
+  checkNames(breaker, BREAKER_NAMES, 'option of breaker')
+  const { threshold, openMs } = breaker
+  if (threshold !== undefined && !(Number.isSafeInteger(threshold) && threshold >= 1))
+    throw new MillpondError('OPTION_INVALID', `breaker.threshold: ${show(threshold)} is not allowed: give a whole number from 1`)
+  if (openMs !== undefined) parseDuration(openMs, 'breaker.openMs')
+}
+
+function positive(ms: number, given: Duration): number {
+  if (ms > 0) return ms
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `timeout: ${show(given)} is not allowed: no command would have any time; switch the tier off instead`,
+  )
+}
+
+function differences(path: string, before: object, after: object): SettingChange[] {
+  const known = new Map<string, unknown>(Object.entries(before))
+  return Object.entries(after).flatMap(([name, to]) => {
+    const from = known.get(name)
+    return JSON.stringify(from) === JSON.stringify(to) ? [] : [{ setting: `${path}.${name}`, from, to }]
+  })
+}

@@ -1,0 +1,171 @@
+// How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no end.
+import type { NearStore } from '../core/contracts.ts'
+import type { LoadPolicy } from '../core/options.ts'
+import type { Keep, Settings } from './settings.ts'
+import type { FarTier } from './space.ts'
+
+/** `unlimited` stands for no end: JSON has no infinite number. */
+export type Amount = number | 'unlimited'
+
+export interface DescribedDefaults {
+  readonly ttl_seconds: Amount
+  readonly stale_for_seconds: Amount
+  readonly stale_if_error_seconds: Amount
+  readonly jitter: number
+  readonly tags: readonly string[]
+  readonly timeout_soft_seconds: Amount
+  readonly timeout_hard_seconds: Amount
+  readonly refresh_ahead: number
+  /** `null`: as any other value. */
+  readonly negative_ttl_seconds: Amount | null
+  readonly error_ttl_seconds: Amount
+  readonly consistency: string
+}
+
+export interface DescribedMemory {
+  readonly name: 'memory'
+  readonly scope: 'process'
+  readonly enabled: boolean
+  readonly ttl_factor: number
+  readonly ttl_seconds: Amount
+  readonly max_entries: Amount
+  readonly max_size_mb: Amount
+  readonly policy: string
+  /** `false`: never. */
+  readonly pressure: number | false
+}
+
+export interface DescribedTier {
+  readonly name: string
+  readonly scope: string
+  readonly durable: boolean
+  readonly holds_ledger: boolean
+  readonly enabled: boolean
+  readonly ttl_factor: number
+  readonly ttl_seconds: Amount
+  readonly promote_after: number
+  readonly timeout_seconds: Amount
+  readonly breaker_threshold: number
+  readonly breaker_open_seconds: Amount
+  /** What it takes at a time. */
+  readonly limits: {
+    readonly key_bytes: Amount
+    readonly item_bytes: Amount
+    readonly items: Amount
+    readonly batch_bytes: Amount
+    readonly calls: Amount
+  }
+}
+
+export interface CacheDescription {
+  readonly name: string
+  readonly defaults: DescribedDefaults
+  /** Fastest first. */
+  readonly tiers: readonly (DescribedMemory | DescribedTier)[]
+  /** The tier that keeps it; `memory` where this process is alone. */
+  readonly ledger: string
+  readonly max_stale_seconds: Amount
+  readonly read_budget_seconds: Amount
+  readonly dependencies: string
+  readonly plugins: readonly string[]
+  /** The namespaces that are open in this process, each with what its entries are stored by. */
+  readonly namespaces: readonly { readonly name: string; readonly defaults: DescribedDefaults }[]
+}
+
+/** What is set up, for `describeConfig`. */
+export interface Described {
+  readonly name: string
+  readonly policy: LoadPolicy
+  readonly settings: Pick<Settings, 'dependencies' | 'readBudgetMs'>
+  readonly memory:
+    | { readonly store: Pick<NearStore, 'limits' | 'policy' | 'pressure'>; readonly keep: Keep; readonly isOn: boolean }
+    | undefined
+  readonly far: readonly FarTier[]
+  readonly ledger: string
+  readonly maxStaleMs: number
+  readonly plugins: readonly string[]
+  readonly namespaces: readonly { readonly name: string; readonly policy: LoadPolicy }[]
+}
+
+export function describeConfig({
+  name,
+  policy,
+  settings,
+  memory,
+  far,
+  ledger,
+  maxStaleMs,
+  plugins,
+  namespaces,
+}: Described): CacheDescription {
+  return {
+    name,
+    defaults: describePolicy(policy),
+    tiers: [...(memory === undefined ? [] : [describeMemory(memory)]), ...far.map(describeTier)],
+    ledger,
+    max_stale_seconds: seconds(maxStaleMs),
+    read_budget_seconds: seconds(settings.readBudgetMs),
+    dependencies: settings.dependencies,
+    plugins,
+    namespaces: namespaces.map((one) => ({ name: one.name, defaults: describePolicy(one.policy) })),
+  }
+}
+
+export function describePolicy(policy: LoadPolicy): DescribedDefaults {
+  return {
+    ttl_seconds: seconds(policy.ttlMs),
+    stale_for_seconds: seconds(policy.staleForMs),
+    stale_if_error_seconds: seconds(policy.staleIfErrorMs),
+    jitter: policy.jitter,
+    tags: [...policy.tags],
+    timeout_soft_seconds: seconds(policy.softMs),
+    timeout_hard_seconds: seconds(policy.hardMs),
+    refresh_ahead: policy.refreshAhead,
+    negative_ttl_seconds: policy.negativeMs < 0 ? null : seconds(policy.negativeMs),
+    error_ttl_seconds: seconds(policy.errorMs),
+    consistency: policy.consistency,
+  }
+}
+
+export function describeMemory({ store, keep, isOn }: NonNullable<Described['memory']>): DescribedMemory {
+  return {
+    name: 'memory',
+    scope: 'process',
+    enabled: isOn,
+    ttl_factor: keep.factor,
+    ttl_seconds: seconds(keep.ttlMs),
+    max_entries: amount(store.limits.maxEntries),
+    max_size_mb: amount(store.limits.maxBytes / MEGABYTE),
+    policy: store.policy,
+    pressure: store.pressure,
+  }
+}
+
+export function describeTier({ guarded, keep, promoteAfter, holdsLedger, enabled }: FarTier): DescribedTier {
+  const { tier, name, settings, limits } = guarded
+  return {
+    name,
+    scope: tier.scope,
+    durable: tier.durable,
+    holds_ledger: holdsLedger,
+    enabled,
+    ttl_factor: keep.factor,
+    ttl_seconds: seconds(keep.ttlMs),
+    promote_after: promoteAfter,
+    timeout_seconds: seconds(settings.timeoutMs),
+    breaker_threshold: settings.breaker.threshold,
+    breaker_open_seconds: seconds(settings.breaker.openMs),
+    limits: {
+      key_bytes: amount(limits.keyBytes),
+      item_bytes: amount(limits.itemBytes),
+      items: amount(limits.items),
+      batch_bytes: amount(limits.batchBytes),
+      calls: amount(limits.calls),
+    },
+  }
+}
+
+export const MEGABYTE = 2 ** 20
+
+const amount = (value: number): Amount => (value === Number.POSITIVE_INFINITY ? 'unlimited' : value)
+const seconds = (ms: number): Amount => amount(ms / 1000)

@@ -1,0 +1,31 @@
+// What `cache.source` was given, checked; and a registered loader as a load calls it.
+import { MillpondError, show } from '../core/errors.ts'
+import { decodeKey, encodeKey, type Key } from '../core/key.ts'
+import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
+import type { Loader } from './run-loader.ts'
+
+/** A loader that nobody had to hand in, with what its entries are stored by. */
+export interface Sourced {
+  readonly load: Loader<unknown>
+  readonly defaults?: LoadOptions
+}
+
+const NAMES = new Set(['loadMany', 'defaults', 'name'])
+
+/** @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
+export function sourceFrom(namespace: string, prefix: Key, load: SourceLoad, options: SourceOptions): Source {
+  checkNames(options, NAMES, 'option of source')
+  if (typeof load !== 'function') throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
+  if (options.loadMany !== undefined && typeof options.loadMany !== 'function')
+    throw new MillpondError('OPTION_INVALID', `source: loadMany: ${show(options.loadMany)} is not a loader: give a function`)
+  if (options.defaults !== undefined) resolvePolicy(options.defaults, DEFAULT_POLICY)
+  const own: Key = typeof prefix === 'string' ? prefix : [...prefix]
+  return { ...options, namespace, prefix: own, name: options.name ?? encodeKey(own), load }
+}
+
+export function loaderOf(source: Source | undefined): Sourced | undefined {
+  if (source === undefined) return undefined
+  const load: Loader<unknown> = (context) => source.load(decodeKey(context.key), context)
+  return { load, ...(source.defaults !== undefined && { defaults: source.defaults }) }
+}
