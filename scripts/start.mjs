@@ -1,5 +1,5 @@
-// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:consistency`: installs and builds what is missing, then runs the program
-// in this very process, so that signals, exit code, arguments and environment are the program's own.
+// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:http`, `npm run bench:consistency`: installs and builds what is
+// missing, then runs the program in this very process, so that signals, exit code, arguments and environment are the program's own.
 // @ts-check
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,6 +12,7 @@ const programs = {
   load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js' },
   bench: { project: 'bench', entry: 'bench/dist/main.js' },
   'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js' },
+  'bench-http': { project: 'bench', entry: 'bench/dist/http.js' },
   consistency: { project: 'bench', entry: 'bench/dist/consistency.js' },
 }
 

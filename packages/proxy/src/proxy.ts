@@ -94,8 +94,8 @@ class RunningProxy implements CachingProxy {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { accessLog, maxRequestBytes } = this.#settings
     if (accessLog !== undefined) logAnswer(request, response, accessLog)
-    const length = request.headers['content-length']
-    if (length !== undefined && Number(length) > maxRequestBytes) {
+    // Node makes an object of the header when it is first asked for one: not for each hit.
+    if (maxRequestBytes !== Number.POSITIVE_INFINITY && Number(request.headers['content-length'] ?? 0) > maxRequestBytes) {
       response.writeHead(413, { Connection: 'close', 'Content-Length': '0' }).end()
       return
     }

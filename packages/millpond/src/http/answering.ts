@@ -24,6 +24,8 @@ type Kept = Outcome & { readonly kind: 'confirmed' | 'stale' }
 export class Answering {
   readonly #store: HttpStore
   readonly #settings: Settings
+  #lastTtl = Number.NaN
+  #lastStatus = ''
 
   constructor(store: HttpStore, settings: Settings) {
     this.#store = store
@@ -32,9 +34,8 @@ export class Answering {
 
   /** From the store. `false`: its body is not there any more, and nothing was sent. */
   hit(asked: Asked, primary: string, reply: Reply, answer: StoredAnswer, now: number): true | Promise<boolean> {
-    const { name, cacheStatus } = this.#settings
-    const ttl = Math.floor((answer.lifetimeMs - ageMs(answer, now)) / 1000)
-    return deliver(asked, answer, reply, this.#delivery(primary, now, cacheStatus ? hitStatus(name, ttl) : undefined))
+    const status = this.#settings.cacheStatus ? this.#hitStatus(Math.floor((answer.lifetimeMs - ageMs(answer, now)) / 1000)) : undefined
+    return deliver(asked, answer, reply, this.#delivery(primary, now, status))
   }
 
   /** After the origin was asked about it. */
@@ -71,6 +72,15 @@ export class Answering {
     const text = `${phrase}\n`
     const head = ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]
     reply.send(status, phrase, this.#told(head, told), text, 'latin1')
+  }
+
+  /** The same text for the same time left: it is compared for each hit. */
+  #hitStatus(ttl: number): string {
+    if (ttl !== this.#lastTtl) {
+      this.#lastTtl = ttl
+      this.#lastStatus = hitStatus(this.#settings.name, ttl)
+    }
+    return this.#lastStatus
   }
 
   #told(fields: string[], forward: Forwarded): string[] {

@@ -33,7 +33,7 @@ function sliceOf({ facts }: Asked, answer: StoredAnswer): Slice | 'unsatisfiable
 /** Sends at once where the body lies beside its head. Resolves with `false` where the body is not there any more, and nothing was sent. */
 export function deliver(asked: Asked, answer: StoredAnswer, reply: Reply, delivery: Delivery): true | Promise<boolean> {
   const { facts } = asked
-  const fields = headOf(answer.fields, answer, delivery)
+  const fields = headOf(answer, delivery.now, delivery.status)
   if (facts.has(ASKS.condition) && isNotModified(facts, answer)) {
     reply.send(304, 'Not Modified', notModifiedFields(fields), undefined, 'latin1')
     return true
@@ -63,11 +63,24 @@ export function deliver(asked: Asked, answer: StoredAnswer, reply: Reply, delive
   return true
 }
 
-/** The stored head with its age (RFC 9111 5.1). */
-function headOf(stored: RawFields, answer: StoredAnswer, { now, status }: Delivery): string[] {
-  const fields = stored.slice()
-  fields.push('Age', String(Math.floor(ageMs(answer, now) / 1000)))
+/** A head as it is sent during one second: a popular answer is sent thousands of times within it. */
+interface Head {
+  readonly age: number
+  readonly status: string | undefined
+  readonly fields: string[]
+}
+
+const heads = new WeakMap<StoredAnswer, Head>()
+
+/** The stored head with its age (RFC 9111 5.1). Shared: not to be changed. */
+function headOf(answer: StoredAnswer, now: number, status: string | undefined): string[] {
+  const age = Math.floor(ageMs(answer, now) / 1000)
+  const known = heads.get(answer)
+  if (known !== undefined && known.age === age && known.status === status) return known.fields
+  const fields = answer.fields.slice()
+  fields.push('Age', String(age))
   if (status !== undefined) addStatus(fields, status)
+  heads.set(answer, { age, status, fields })
   return fields
 }
 

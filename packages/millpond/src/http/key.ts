@@ -3,39 +3,47 @@ import { createHash } from 'node:crypto'
 import type { RequestFacts } from './rules/request.ts'
 
 const HOST = /^(?:[a-z0-9_~!$&'()*+,;=.%-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/
-const known = new Map<string, string | undefined>()
+/** `http://host` as it begins a key, by the host as clients write it: each request asks. */
+const known = { http: new Map<string, string | undefined>(), https: new Map<string, string | undefined>() }
 const KNOWN_HOSTS = 512
 
-/** Lower case, without the scheme's own port; `undefined` for what is not a host. */
-export function normalHost(scheme: 'http' | 'https', host: string): string | undefined {
-  const name = `${scheme} ${host}`
-  if (known.has(name)) return known.get(name)
-  if (known.size >= KNOWN_HOSTS) known.clear()
+type Scheme = keyof typeof known
+
+/** Scheme and host, in lower case and without the scheme's own port; `undefined` for what is not a host. */
+function originOf(scheme: Scheme, host: string): string | undefined {
+  const origins = known[scheme]
+  const origin = origins.get(host)
+  if (origin !== undefined || origins.has(host)) return origin
+  if (origins.size >= KNOWN_HOSTS) origins.clear()
   const lower = host.toLowerCase()
-  const normal = host.length <= 255 && HOST.test(lower) ? lower.replace(scheme === 'http' ? /:(?:80)?$/ : /:(?:443)?$/, '') : undefined
-  known.set(name, normal)
-  return normal
+  const isHost = host.length <= 255 && HOST.test(lower)
+  const made = isHost ? `${scheme}://${lower.replace(scheme === 'http' ? /:(?:80)?$/ : /:(?:443)?$/, '')}` : undefined
+  origins.set(host, made)
+  return made
 }
 
 /**
  * The absolute URL that a request asks for, or `undefined` where it cannot be told: no host, two hosts, a target of another form,
  * an absolute one that names another host than `Host` does (RFC 9112 3.2).
  */
-export function urlOfRequest(scheme: 'http' | 'https', facts: RequestFacts, target: string): string | undefined {
-  const host = facts.host === undefined ? undefined : normalHost(scheme, facts.host)
-  if (host === undefined) return undefined
-  if (target.charCodeAt(0) === SLASH) return target.includes('#') ? undefined : `${scheme}://${host}${target}`
-  return absolute(scheme, host, target)
+export function urlOfRequest(scheme: Scheme, facts: RequestFacts, target: string): string | undefined {
+  const origin = facts.host === undefined ? undefined : originOf(scheme, facts.host)
+  if (origin === undefined) return undefined
+  if (target.charCodeAt(0) === SLASH) return target.includes('#') ? undefined : origin + target
+  return absolute(scheme, origin, target)
 }
 
 const SLASH = 47
 
-function absolute(scheme: 'http' | 'https', host: string, target: string): string | undefined {
+function absolute(scheme: Scheme, origin: string, target: string): string | undefined {
   const match = /^(https?):\/\/([^/?#]+)([^#]*)$/i.exec(target)
-  if (match === null || match[1]?.toLowerCase() !== scheme || normalHost(scheme, match[2] ?? '') !== host) return undefined
+  if (match === null || match[1]?.toLowerCase() !== scheme || originOf(scheme, match[2] ?? '') !== origin) return undefined
   const rest = match[3] ?? ''
-  return `${scheme}://${host}${rest.startsWith('/') ? '' : '/'}${rest}`
+  return `${origin}${rest.startsWith('/') ? '' : '/'}${rest}`
 }
+
+/** The content of a QUERY that becomes part of its key, in bytes; longer ones are passed on. */
+export const queryLimit = 64 * 1024
 
 /** RFC 10008: of a QUERY the content and what it is belong to the key. */
 export function queryKey(url: string, facts: RequestFacts, body: Uint8Array): string {

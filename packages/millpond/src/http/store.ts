@@ -47,7 +47,7 @@ export interface Found {
   readonly part: StoredAnswer | undefined
   /** Invalidated softly: it must be validated, whatever its own freshness says. */
   readonly isExpired: boolean
-  /** Other variants of the URL are stored. */
+  /** The URL has answers, but none that this request selects. */
   readonly hasVariants: boolean
 }
 
@@ -90,8 +90,9 @@ export class HttpStore {
   async find(primary: string, request: RequestFacts): Promise<Found> {
     const index = await this.#cache.get<Index>(primary)
     if (index === undefined) return NOTHING
-    const hasVariants = index.selections.some(({ ids }) => ids.length > 0)
-    const whole = await this.#read(primary, select(index, request))
+    const id = select(index, request)
+    const hasVariants = id === undefined && index.selections.length > 0
+    const whole = await this.#read(primary, id)
     if (whole !== undefined) return { answer: whole.answer, part: undefined, isExpired: whole.isExpired, hasVariants }
     const part = await this.#read(primary, select(index, request, PART))
     return { answer: undefined, part: part?.isExpired === false ? part.answer : undefined, isExpired: false, hasVariants }

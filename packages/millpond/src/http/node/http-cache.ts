@@ -3,9 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { Backing, HttpReceipt } from '../contract.ts'
 import type { HttpStats } from '../counts.ts'
-import type { Asked, Upstream } from '../exchange.ts'
+import type { Asked, Reply, Upstream } from '../exchange.ts'
 import { HttpHandler } from '../handler.ts'
-import { urlOfRequest } from '../key.ts'
+import { queryLimit, urlOfRequest } from '../key.ts'
 import type { Purge } from '../purge.ts'
 import { ASKS, RequestFacts } from '../rules/request.ts'
 import type { HttpCacheOptions, Settings } from '../settings.ts'
@@ -18,9 +18,6 @@ type NodeUpstream = Upstream & { readonly reply?: NodeReply }
 
 export type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void
-
-/** The content of a QUERY that becomes part of its key, in bytes; longer ones are passed on. */
-const MAX_QUERY_BYTES = 64 * 1024
 
 export class HttpCache {
   readonly #handler: HttpHandler
@@ -49,6 +46,12 @@ export class HttpCache {
   /** One request before an origin that the caller asks by himself. */
   handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => Upstream): void {
     this.#handle(request, response, upstreamOf)
+  }
+
+  /** One request of a server that is not node:http: a stored answer, or what the upstream says. Never rejects. */
+  async exchange(asked: Asked, reply: Reply, upstream: Upstream): Promise<void> {
+    const isRead = asked.facts.method === 'GET' || asked.facts.method === 'HEAD'
+    if (!isRead || !this.#handler.hit(asked, reply)) await this.#handler.serve(asked, reply, upstream)
   }
 
   /**
@@ -81,7 +84,7 @@ export class HttpCache {
 
   async #query(request: IncomingMessage, asked: Asked, given: NodeReply, upstream: NodeUpstream): Promise<void> {
     const reply = upstream.reply ?? given
-    const body = await readBody(request, MAX_QUERY_BYTES)
+    const body = await readBody(request, queryLimit)
     if (body === undefined) refuse(request, reply)
     else await this.#handler.serve({ ...asked, body }, reply, upstream)
   }

@@ -1,0 +1,123 @@
+// `npm run bench:http`: stored answers per second of the server's own CPU time, over bare node:http in the same round. Needs wrk.
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
+import { createServer } from 'node:net'
+import { availableParallelism, cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const KINDS: Readonly<Record<string, string>> = {
+  bare: 'node:http, header object',
+  flat: 'node:http, flat header array',
+  millpond: 'millpond/http before node:http',
+  proxy: '@millpond/proxy',
+  express: 'Express, res.json',
+  'millpond-before-express': 'millpond/http before Express',
+  'millpond-in-express': 'millpond/http as app.use',
+  'undici-cache': 'undici’s cache in a proxy',
+}
+/** Until what runs is compiled. */
+const WARM_SECONDS = 3
+
+const HELP = `usage: npm run bench:http -- [--seconds 5] [--rounds 5] [--only a,b]
+  subjects: ${Object.keys(KINDS).join(', ')}; bare is always there`
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+if (values.help) console.log(HELP)
+else if (spawnSync('wrk', ['--version']).error !== undefined) {
+  console.error('bench:http: wrk is not on PATH (Debian: apt-get install wrk)')
+  process.exitCode = 1
+} else await run()
+
+async function run(): Promise<void> {
+  const only = values.only?.split(',')
+  const kinds = Object.keys(KINDS).filter((kind) => kind === 'bare' || only === undefined || only.includes(kind))
+  const originPort = await freePort()
+  const origin = await startServer('bare', originPort, '')
+  const rates = new Map<string, number[]>(kinds.map((kind) => [kind, []]))
+  const ratios = new Map<string, number[]>(kinds.map((kind) => [kind, []]))
+  for (let round = 0; round < Number(values.rounds); round++) {
+    let bare = Number.NaN
+    for (const kind of kinds) {
+      const rate = await measure(kind, `http://127.0.0.1:${originPort}`)
+      if (kind === 'bare') bare = rate
+      rates.get(kind)?.push(rate)
+      ratios.get(kind)?.push(rate / bare)
+      console.error(`round ${round + 1}: ${kind}: ${Math.round(rate)} answers per CPU second, ${(rate / bare).toFixed(2)}`)
+    }
+  }
+  origin.disconnect()
+  const { model = 'unknown' } = cpus()[0] ?? {}
+  console.log(
+    `Node ${process.version}, ${availableParallelism()} x ${model}, wrk with 64 connections, 2 KB, medians of ${values.rounds} rounds`,
+  )
+  console.log('| server | answers per CPU second | over bare node:http |\n| --- | --: | --: |')
+  for (const kind of kinds)
+    console.log(`| ${KINDS[kind]} | ${Math.round(median(rates.get(kind)))} | ${median(ratios.get(kind)).toFixed(2)} |`)
+  for (const peer of ['nginx', 'varnishd']) {
+    if (spawnSync(peer, ['-V']).error !== undefined) console.log(`(${peer} is not on PATH)`)
+  }
+}
+
+async function measure(kind: string, origin: string): Promise<number> {
+  const port = await freePort()
+  const server = await startServer(kind, port, origin)
+  try {
+    await load(port, WARM_SECONDS)
+    const before = await cpuOf(server)
+    const answers = await load(port, Number(values.seconds))
+    return answers / ((await cpuOf(server)) - before)
+  } finally {
+    server.disconnect()
+  }
+}
+
+function startServer(kind: string, port: number, origin: string): Promise<ChildProcess> {
+  const server = fork(fileURLToPath(new URL('./http/server.js', import.meta.url)), [kind, String(port), origin], {
+    env: { ...process.env, NODE_ENV: 'production' },
+  })
+  return new Promise((resolve, reject) => {
+    server.once('message', () => resolve(server))
+    server.once('error', reject)
+    server.once('exit', (code) => reject(new Error(`the server ${kind} ended with ${code}`)))
+  })
+}
+
+/** Seconds. */
+function cpuOf(server: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    server.once('message', (usage: NodeJS.CpuUsage) => resolve((usage.user + usage.system) / 1e6))
+    server.send('cpu')
+  })
+}
+
+/** Answers that wrk got. */
+async function load(port: number, seconds: number): Promise<number> {
+  const wrk = spawn('wrk', ['-t1', '-c64', `-d${seconds}s`, `http://127.0.0.1:${port}/`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  for await (const chunk of wrk.stdout) text += chunk
+  const count = /(\d+) requests in/.exec(text)?.[1]
+  if (count === undefined || /Non-2xx/.test(text)) throw new Error(`wrk says:\n${text}`)
+  return Number(count)
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
+
+function median(numbers: readonly number[] = []): number {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

@@ -1,0 +1,27 @@
+// `millpond/http/hono`: the cache as a Hono middleware. On Node, `http.listener(getRequestListener(app.fetch))` before the whole application is faster.
+import type { MiddlewareHandler } from 'hono'
+import { cachedFetch } from './fetch.ts'
+import type { HttpCache } from './node/http-cache.ts'
+
+/**
+ * Before the routes that are to be cached.
+ * @example
+ * app.use('/products/*', honoCache(http))
+ */
+export function honoCache(http: HttpCache): MiddlewareHandler {
+  return async (context, next) => {
+    let isAsked = false
+    const answer = cachedFetch(http, async (request) => {
+      // A second question within one request (a 304 about something else) would run the routes twice.
+      if (isAsked) throw new Error('the routes have answered already')
+      isAsked = true
+      context.req.raw = request
+      await next()
+      return context.res
+    })
+    const response = await answer(context.req.raw)
+    // Set anew, or Hono would merge the fields of both.
+    context.res = undefined
+    context.res = response
+  }
+}

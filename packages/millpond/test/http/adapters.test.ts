@@ -1,0 +1,184 @@
+// One suite for all adapters, over real sockets: whatever the framework, a stored answer is the same.
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import express from 'express'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
+import { afterEach, describe, expect, it } from 'vitest'
+import { fastifyCache } from '../../src/http/fastify.ts'
+import { cachedFetch } from '../../src/http/fetch.ts'
+import { honoCache } from '../../src/http/hono.ts'
+import { createHttpCache, type HttpCache } from '../../src/http/index.ts'
+import { koaCache } from '../../src/http/koa.ts'
+import { createCache } from '../../src/index.ts'
+import { ask, close, listen, verdictOf } from './stage.ts'
+
+/** What every application here does. */
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+let calls: string[] = []
+function answerTo(method: string, url: string, header: (name: string) => string | undefined): Answer {
+  calls.push(`${method} ${url}`)
+  const headers: Record<string, string> = { 'Cache-Control': 'max-age=60', ETag: '"e"', 'Content-Type': 'text/plain; charset=utf-8' }
+  if (url === '/private') headers['Cache-Control'] = 'private'
+  if (url === '/vary') headers.Vary = 'X-Kind'
+  if (url === '/stale') headers['Cache-Control'] = 'max-age=0'
+  if (url === '/stale' && header('if-none-match') === '"e"') return { status: 304, headers, body: '' }
+  if (url === '/error') throw new Error('broken')
+  return { status: 200, headers, body: url === '/vary' ? String(header('x-kind')) : `${method} ${url}` }
+}
+
+type Make = (http: HttpCache) => Promise<Server> | Server
+const web = async (request: Request): Promise<Response> => {
+  const { status, headers, body } = answerTo(
+    request.method,
+    new URL(request.url).pathname,
+    (name) => request.headers.get(name) ?? undefined,
+  )
+  return new Response(status === 304 ? null : body, { status, headers })
+}
+function expressApp(http?: HttpCache): RequestListener {
+  const app = express()
+  if (http !== undefined) app.use(http.middleware())
+  app.use((request, response) => {
+    const { status, headers, body } = answerTo(request.method, request.url, (name) => request.header(name))
+    response.status(status).set(headers).send(body)
+  })
+  return app
+}
+async function fastifyServer(http: HttpCache, isPlugin: boolean): Promise<Server> {
+  let server: Server | undefined
+  const app = isPlugin
+    ? fastify()
+    : fastify({
+        serverFactory: (handler) => {
+          server = createServer(http.listener(handler))
+          return server
+        },
+      })
+  if (isPlugin) await app.register(fastifyCache(http))
+  app.all('*', (request, reply) => {
+    const { status, headers, body } = answerTo(request.method, request.url, (name) => request.headers[name]?.toString())
+    return reply.code(status).headers(headers).send(body)
+  })
+  await app.ready()
+  return server ?? app.server
+}
+function koaApp(http?: HttpCache): RequestListener {
+  const app = new Koa()
+  app.silent = true
+  if (http !== undefined) app.use(koaCache(http))
+  app.use((context) => {
+    const { status, headers, body } = answerTo(context.method, context.url, (name) => context.get(name) || undefined)
+    context.status = status
+    context.set(headers)
+    context.body = body
+  })
+  return app.callback()
+}
+function honoApp(http?: HttpCache): (request: Request) => Response | Promise<Response> {
+  const app = new Hono()
+  if (http !== undefined) app.use(honoCache(http))
+  app.onError((_, context) => context.text('broken', 500))
+  app.all('*', (context) => web(context.req.raw))
+  return app.fetch
+}
+
+const adapters: [string, Make][] = [
+  [
+    'node:http',
+    (http) =>
+      createServer(
+        http.listener((request, response) => {
+          const { status, headers, body } = answerTo(request.method ?? '', request.url ?? '', (name) => request.headers[name]?.toString())
+          response.writeHead(status, headers).end(body)
+        }),
+      ),
+  ],
+  ['Express, before it', (http) => createServer(http.listener(expressApp()))],
+  ['Express, as app.use', (http) => createServer(expressApp(http))],
+  ['Fastify, before it', (http) => fastifyServer(http, false)],
+  ['Fastify, as a plugin', (http) => fastifyServer(http, true)],
+  ['Koa, before it', (http) => createServer(http.listener(koaApp()))],
+  ['Koa, as app.use', (http) => createServer(koaApp(http))],
+  ['Hono, before it', (http) => createServer(http.listener(getRequestListener(honoApp())))],
+  ['Hono, as app.use', (http) => createServer(getRequestListener(honoApp(http)))],
+  ['a fetch handler', (http) => createServer(getRequestListener(cachedFetch(http, web)))],
+]
+
+describe.each(adapters)('%s', (_, make) => {
+  let server: Server | undefined
+  let clock = 0
+  async function start(): Promise<number> {
+    calls = []
+    clock = Date.now()
+    server = await make(createHttpCache(createCache(), { now: () => clock }))
+    return listen(server)
+  }
+  afterEach(async () => {
+    if (server !== undefined) await close(server)
+    server = undefined
+  })
+
+  it('answers the second request without the application', async () => {
+    const port = await start()
+    const first = await ask(port, '/a')
+    const second = await ask(port, '/a')
+    expect([first.status, first.body, verdictOf(first)]).toEqual([200, 'GET /a', 'fwd=uri-miss; fwd-status=200; stored'])
+    expect([second.status, second.body, verdictOf(second), second.headers.age]).toEqual([200, 'GET /a', 'hit', '0'])
+    expect([second.headers.etag, second.headers['content-type'], second.headers['content-length']]).toEqual([
+      '"e"',
+      'text/plain; charset=utf-8',
+      '6',
+    ])
+    expect(calls).toHaveLength(1)
+  })
+  it('answers HEAD, ranges and conditions from it', async () => {
+    const port = await start()
+    await ask(port, '/a')
+    const head = await ask(port, '/a', { method: 'HEAD' })
+    expect([head.status, head.body, head.headers['content-length']]).toEqual([200, '', '6'])
+    const part = await ask(port, '/a', { headers: { Range: 'bytes=4-5' } })
+    expect([part.status, part.body]).toEqual([206, '/a'])
+    const same = await ask(port, '/a', { headers: { 'If-None-Match': '"e"' } })
+    expect([same.status, same.body]).toEqual([304, ''])
+    expect(calls).toHaveLength(1)
+  })
+  it('validates what is stale', async () => {
+    const port = await start()
+    await ask(port, '/stale')
+    const again = await ask(port, '/stale')
+    expect([again.status, again.body, verdictOf(again)]).toEqual([200, 'GET /stale', 'fwd=stale; fwd-status=304; stored'])
+    expect(calls).toHaveLength(2)
+  })
+  it('tells variants apart, and stores nothing private', async () => {
+    const port = await start()
+    for (const kind of ['1', '2', '1', '2']) expect((await ask(port, '/vary', { headers: { 'X-Kind': kind } })).body).toBe(kind)
+    expect(calls).toHaveLength(2)
+    for (let at = 0; at < 2; at++) expect(verdictOf(await ask(port, '/private'))).toMatch(/^fwd=/)
+    expect(calls).toHaveLength(4)
+  })
+  it('writes through, and forgets', async () => {
+    const port = await start()
+    await ask(port, '/a')
+    expect((await ask(port, '/a', { method: 'POST', body: 'x', headers: { 'Content-Type': 'text/plain' } })).body).toBe('POST /a')
+    expect(verdictOf(await ask(port, '/a'))).toBe('fwd=uri-miss; fwd-status=200; stored')
+    expect(calls).toEqual(['GET /a', 'POST /a', 'GET /a'])
+  })
+  it('shares one question among many', async () => {
+    const port = await start()
+    const answers = await Promise.all(Array.from({ length: 10 }, () => ask(port, '/a')))
+    expect(new Set(answers.map(({ body }) => body))).toEqual(new Set(['GET /a']))
+    expect(calls.length).toBeLessThanOrEqual(2)
+  })
+  it('leaves errors to the framework, and stores none', async () => {
+    const port = await start()
+    for (let at = 0; at < 2; at++) expect((await ask(port, '/error')).status).toBeGreaterThanOrEqual(500)
+    expect(calls).toHaveLength(2)
+    expect((await ask(port, '/a')).body).toBe('GET /a')
+  })
+})
