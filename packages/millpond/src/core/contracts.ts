@@ -294,6 +294,8 @@ export interface Advanced {
   readonly position: Position
   /** How many of `drop` were there. */
   readonly dropped: number
+  /** Whether each of `drop` was there. Where a store cannot tell, invalidations that come in a burst are sent one by one. */
+  readonly wasThere?: readonly boolean[]
   /** With `unmovedSince`: whether each of `write` was stored. */
   readonly stored?: readonly boolean[]
 }

@@ -2,6 +2,7 @@
 import type { MissCause } from './causes.ts'
 import type { Reason, Refusal } from './contracts.ts'
 import { MillpondError, show } from './errors.ts'
+import type { Target } from './ledger.ts'
 
 /** What can be listened to, with what each listener is given. Keys are encoded keys; `namespace` is the name that `cache.name` says. */
 export interface CacheEvents {
@@ -18,7 +19,11 @@ export interface CacheEvents {
   delete: { key: string; namespace: string }
   /** An entry has left memory. Told after the step that took it; never of a value that a new one replaces, nor of a cache that closes. */
   leave: { key: string; namespace: string; reason: Reason }
-  invalidate: { id: string; namespace: string; reason: string; targets: number }
+  /**
+   * What was invalidated, once in every process that uses the ledger: `isOwn` where it was asked for in this one, when it has taken effect. Not told of
+   * writes, nor of what a process has missed (`ledger`: `epoch`, `gap`). Invalidations of one turn may share the `id` of the first elsewhere.
+   */
+  invalidate: { id: string; namespace: string; reason: string; mode: 'delete' | 'expire'; targets: readonly Target[]; isOwn: boolean }
   tierError: { tier: string; verb: string; error: unknown }
   /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }

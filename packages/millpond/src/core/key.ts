@@ -39,12 +39,23 @@ export function checkKey(encoded: string): void {
     )
 }
 
-/** The key as its owner wrote it. */
+/**
+ * The key as its owner wrote it, of an encoded key as events, receipts and `entries()` name it.
+ *
+ * The encoding: a text is itself, with a `\` in front where it begins with `[` or `\`; a tuple is a JSON array without spaces (`["user",7]`), in
+ * which a bigint is written `{"n":"7"}`.
+ * @throws SyntaxError for a text that is no encoded key.
+ */
 export function decodeKey(encoded: string): Key {
   const first = encoded.charCodeAt(0)
   if (first === BACKSLASH) return encoded.slice(1)
   if (first !== BRACKET) return encoded
   return (JSON.parse(encoded) as unknown[]).map(reviveTuplePart)
+}
+
+/** A key as a pattern sees it: a text as its owner wrote it, a tuple as its canonical JSON. */
+export function writtenKey(encoded: string): string {
+  return encoded.charCodeAt(0) === BACKSLASH ? encoded.slice(1) : encoded
 }
 
 function encodeTuple(parts: readonly KeyPart[]): string {

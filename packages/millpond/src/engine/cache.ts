@@ -268,7 +268,7 @@ export class Cache {
     this.#space.watch.latency.set.record(this.#space.services.clock.monotonic() - started)
   }
 
-  /** Stores many values; each 500 take one step of the ledger and one round trip per tier. */
+  /** Stores many values; some hundreds take one step of the ledger and one round trip per tier. */
   async setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void> {
     this.#checkOpen()
     const items = [...entries].map(([key, value]) => this.#item(key, value))

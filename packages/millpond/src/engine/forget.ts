@@ -2,10 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Change, Reason } from '../core/contracts.ts'
 import { parseDuration } from '../core/duration.ts'
-import type { Target } from '../core/ledger.ts'
+import type { Line, Target } from '../core/ledger.ts'
 import { dependencyTag, isDependencyTarget } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
 import type { Outcome } from './ledger.ts'
+import { MAX_STEP } from './ledger-steps.ts'
 import type { Receipt, TierReceipt } from './receipt.ts'
 import type { Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
@@ -21,9 +22,13 @@ export interface ForgetRequest {
   readonly reason?: Reason
 }
 
-/** @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and sent as soon as the ledger answers. */
-export async function forget(space: Space, request: ForgetRequest): Promise<Receipt> {
+/**
+ * However much there is to forget, others are not held up: it goes in steps, and what is void here is void at once.
+ * @throws MillpondError `LEDGER_UNREACHABLE`: applied in this process, and what was not sent is sent as soon as the ledger answers.
+ */
+export async function forget(space: Space, given: ForgetRequest): Promise<Receipt> {
   const started = space.services.clock.monotonic()
+  const request = withoutRepeats(given)
   const { keys = [], mode = 'delete', reason = 'manual' } = request
   const targets = targetsOf(space, request)
   const id = randomUUID()
@@ -38,7 +43,7 @@ export async function forget(space: Space, request: ForgetRequest): Promise<Rece
         ? forgetNear(space, keys, targets, mode, reason, id)
         : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
-  space.services.events.emit('invalidate', { id, namespace: space.id.name, reason, targets: targets.length })
+  tellInvalidated(space, { id, reason, mode, targets }, true)
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
     mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
@@ -47,7 +52,27 @@ export async function forget(space: Space, request: ForgetRequest): Promise<Rece
   return { id, reason, mode, targets, position, removed, isExact, tiers, isApplied, ms: space.services.clock.monotonic() - started, acked }
 }
 
+/** Dependencies name keys by tags of their own, which are nobody else's business. */
+export function tellInvalidated(space: Space, told: Pick<Line, 'id' | 'reason' | 'mode' | 'targets'>, isOwn: boolean): void {
+  const { events } = space.services
+  if (!events.has('invalidate')) return
+  const { id, reason, mode } = told
+  const targets = told.targets.filter((target) => !isDependencyTarget(target))
+  events.emit('invalidate', { id, namespace: space.id.name, reason, mode, targets, isOwn })
+}
+
+/** A key that is named twice is one key, and removed once. */
+function withoutRepeats({ keys, tags, patterns, ...rest }: ForgetRequest): ForgetRequest {
+  return {
+    ...rest,
+    ...(keys !== undefined && { keys: [...new Set(keys)] }),
+    ...(tags !== undefined && { tags: [...new Set(tags)] }),
+    ...(patterns !== undefined && { patterns: [...new Set(patterns)] }),
+  }
+}
+
 async function forgetFar(space: Space, request: ForgetRequest, change: Change): Promise<Outcome> {
+  if (change.targets.length > MAX_STEP) applyInProcess(space, request)
   try {
     const outcome = await space.ledger.advance(change, true)
     if (!outcome.isApplied) applyInProcess(space, request)
@@ -120,9 +145,8 @@ async function dropFar(space: Space, drop: readonly string[], droppedByLedger: n
           return { name, ok: true, removed: far.holdsLedger ? droppedByLedger : 0 }
         }
         const attempt = all ? await far.guarded.clear(space.id.prefix) : await far.guarded.drop(drop)
-        if (!attempt.ok) return { name, ok: false, removed: 0 }
-        space.watch.counters.tier(name).drops += attempt.value
-        return { name, ok: true, removed: attempt.value }
+        space.watch.counters.tier(name).drops += attempt.ok ? attempt.value : 0
+        return { name, ok: attempt.ok, removed: attempt.ok ? attempt.value : 0 }
       }),
   )
 }

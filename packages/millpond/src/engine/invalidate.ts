@@ -1,4 +1,5 @@
 // Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are found.
+import type { Near } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkNames } from '../core/options.ts'
@@ -43,8 +44,43 @@ export async function invalidate(space: Space, criteria: Criteria, options: Inva
       () => invalidate(space, criteria, now),
     )
   const { keys, tags, patterns, all, reason } = resolved
-  if (resolved.createdBefore === undefined) return forget(space, { keys, tags, patterns, all, mode, reason })
-  return forgetFound(space, resolved, mode)
+  const receipt =
+    resolved.createdBefore === undefined
+      ? await forget(space, { keys, tags, patterns, all, mode, reason })
+      : await forgetFound(space, resolved, mode)
+  if (patterns.length > 0) warnOfTuples(space, patterns)
+  return receipt
+}
+
+/** Texts that end where a tuple of the same words would have had its first comma. */
+const FAMILY = /^([A-Za-z0-9_-]+)[:/.|-]/
+const MAX_LOOKED_AT = 1000
+/** What each space has been told. */
+const warned = new WeakMap<Space, Set<string>>()
+
+/** `user:*` names no tuple, though `['user', 7]` may be what was meant: told once, where memory shows such a key. */
+function warnOfTuples(space: Space, patterns: readonly string[]): void {
+  const { events } = space.services
+  if (space.near === undefined || !events.has('warning')) return
+  const told = warned.get(space) ?? new Set()
+  warned.set(space, told)
+  for (const pattern of patterns) {
+    const [, word] = FAMILY.exec(pattern) ?? []
+    if (word === undefined || told.has(word) || told.size >= MAX_LOOKED_AT || !holdsFamily(space.near, word)) continue
+    told.add(word)
+    events.emit('warning', {
+      message: `the pattern ${show(pattern)} names no tuple such as ['${word}', 7]: say invalidate({ prefix: ['${word}'] }) for those`,
+    })
+  }
+}
+
+function holdsFamily(near: Near, word: string): boolean {
+  let looked = 0
+  for (const key of near.keys()) {
+    if (key.startsWith(`["${word}",`)) return true
+    if (++looked >= MAX_LOOKED_AT) return false
+  }
+  return false
 }
 
 type Work = () => Promise<Receipt | DryRun>

@@ -8,7 +8,12 @@ import { MillpondError } from '../core/errors.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
+import type { Command } from '../wrap/queue.ts'
 import { lazyId } from './lazy-id.ts'
+import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
+import { Reports } from './ledger-reports.ts'
+import { cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
+import { Owed } from './owed.ts'
 
 export interface LedgerOptions {
   readonly namespace: string
@@ -34,8 +39,8 @@ export interface Outcome extends Advanced {
 
 /** What the space does when the ledger moves. */
 export interface LedgerHandlers {
-  /** Lines were applied to the view, in order. */
-  applied(lines: readonly Line[]): void
+  /** Lines were applied to the view, in order. `isOwn`: they tell of a step of this process, and may come once more with those of others. */
+  applied(lines: readonly Line[], isOwn: boolean): void
   /** The history was lost: everything held in this process is void. */
   lost(why: 'epoch' | 'gap'): void
   /** The store stopped or began to answer. */
@@ -45,15 +50,6 @@ export interface LedgerHandlers {
 const ASK_EVERY_MS = 100
 /** After this long without a read nobody asks; the next read asks first. */
 const IDLE_MS = 2000
-const MAX_PENDING_TARGETS = 1000
-const REPORT_EVERY_MS = 1000
-const ACK_POLL_MS = 10
-
-interface Pending {
-  change: Change
-  /** Its records in the outbox. */
-  readonly kept: string[]
-}
 
 export class Ledger {
   readonly view: LedgerView
@@ -73,14 +69,17 @@ export class Ledger {
   #next: Promise<boolean> | undefined
   #cancelTimer: (() => void) | undefined
   #unfollow: (() => void) | undefined
-  #pending: Pending[] = []
-  #sending = false
-  #isOutboxRead = false
+  readonly #owed: Owed
+  readonly #queue: LedgerQueue
+  readonly #pace = new Pace()
+  readonly #reports: Reports
+  /** Numbers of own steps whose lines have not come with those of others yet. */
+  readonly #ownAhead = new Set<number>()
+  /** Ids of own steps that were sent: their lines may be read before they are answered. */
+  readonly #onTheirWay = new Set<string>()
   #generation = 0
   #asked = 0
   #heard = 0
-  #reportedAt = Number.NEGATIVE_INFINITY
-  #reported = -1
 
   constructor(options: LedgerOptions, handlers: LedgerHandlers) {
     this.#options = options
@@ -89,15 +88,25 @@ export class Ledger {
     this.view = new LedgerView(lazyId(), { compile: options.compile, quietKeys: !options.externalTiers })
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
+    this.#owed = new Owed(options.namespace, options.outbox)
+    this.#queue = ledgerQueue(options.namespace, options.clock, options.timeoutMs, this.#pace, (change, command) =>
+      this.#step(change, command),
+    )
+    this.#reports = new Reports(options)
   }
 
   get isUp(): boolean {
     return this.#up
   }
 
-  /** Invalidations that have not reached the store yet. */
+  /** Steps of invalidations that have not reached the store yet. */
   get pending(): number {
-    return this.#pending.length
+    return this.#owed.size
+  }
+
+  /** Targets, or entries, that one step may hold now. */
+  get stepSize(): number {
+    return this.#pace.most
   }
 
   /** Questions sent so far; a step of our own is one, as its answer says where the ledger is. */
@@ -115,7 +124,7 @@ export class Ledger {
     const { store, clock, trustMs } = this.#options
     if (store === undefined) return true
     this.#used = true
-    if (this.#pending.length > 0 || clock.monotonic() - this.#askedMonotonic >= trustMs) return false
+    if (this.#owed.size > 0 || clock.monotonic() - this.#askedMonotonic >= trustMs) return false
     return clock.now() - this.#askedWall < trustMs
   }
 
@@ -125,7 +134,7 @@ export class Ledger {
    */
   async ensure(): Promise<boolean> {
     if (this.trusted()) return true
-    if (!this.#up) return false
+    if (!this.#up || this.#owed.isRefused) return false
     await (this.#question ?? this.#ask())
     return this.trusted()
   }
@@ -151,43 +160,69 @@ export class Ledger {
   }
 
   /**
-   * Moves the number. Applied to the view before this returns.
-   * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; the targets are kept in this process, and
+   * Moves the number, in as many steps as it takes; the position is the last one's. Applied to the view before this returns.
+   * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; what was not sent is kept in this process, and
    * applied before memory is trusted again.
    */
   async advance(change: Change, isDurable = false): Promise<Outcome> {
-    const { store, namespace, outbox } = this.#options
-    if (store === undefined) return { ...this.#advanceLocally(change), isApplied: true }
-    const question = ++this.#asked
-    try {
-      const advanced = await this.#withTimeout(store.advance(namespace, change), 'advance')
-      if (!this.#applyOwn(change, advanced)) await this.refresh()
-      else if (this.view.last >= advanced.position.seq) this.#noteHeard(question)
-      return { ...advanced, isApplied: true }
-    } catch (error) {
-      const kept = this.#keep(change)
-      this.#markDown(error)
-      if (outbox !== undefined) {
-        const record = await outbox.add(namespace, change)
-        if (this.#pending.some((pending) => pending.kept === kept)) kept.push(record)
-        else await outbox.remove([record]) // the ledger came back meanwhile, and has it
-        if (isDurable) return { position: this.view.position, dropped: 0, isApplied: false }
+    if (this.#options.store === undefined) return { ...this.#advanceLocally(change), isApplied: true }
+    let dropped = 0
+    let last: Advanced = { position: this.view.position, dropped: 0 }
+    for (let left: Change | undefined = change; left !== undefined; ) {
+      const [step, rest]: readonly [Change, Change | undefined] = cutStep(left, this.#pace.most)
+      try {
+        const [advanced] = await this.#queue.ask([step]).answers
+        if (advanced !== undefined) last = advanced
+      } catch (error) {
+        return this.#owe(left, error, isDurable)
       }
-      throw new MillpondError(
-        'LEDGER_UNREACHABLE',
-        `${namespace}: the invalidation has not reached the shared ledger: it applies in this process now and is sent when the ledger answers`,
-        {
-          cause: error,
-        },
-      )
+      dropped += last.dropped
+      left = rest
     }
+    return { ...last, dropped, isApplied: true }
+  }
+
+  /** One step, or several that were merged, of this process. An answer that comes when it was given up tells nothing: a new epoch may have begun since. */
+  async #step(change: Change, command: Command): Promise<Advanced> {
+    const { store } = this.#options
+    if (store === undefined) return this.#advanceLocally(change)
+    const question = ++this.#asked
+    const advanced = await this.#tell(store, change)
+    if (command.isOver) return advanced
+    this.#owed.accept()
+    if (!this.#applyOwn(change, advanced)) await this.refresh()
+    else if (this.view.last >= advanced.position.seq) this.#noteHeard(question)
+    return advanced
+  }
+
+  async #tell(store: LedgerStore, change: Change): Promise<Advanced> {
+    this.#onTheirWay.add(change.id)
+    try {
+      return await store.advance(this.#options.namespace, change)
+    } finally {
+      this.#onTheirWay.delete(change.id)
+    }
+  }
+
+  /** Void in this process from now on: its memory is not believed before the ledger has heard of it. */
+  async #owe(change: Change, cause: unknown, isDurable: boolean): Promise<Outcome> {
+    const { namespace } = this.#options
+    const owed = new Set(partsOf(change, MAX_STEP).map((part) => this.#owed.add({ ...change, ...part })))
+    this.#markDown(cause)
+    for (const step of owed) await this.#owed.save(step)
+    if (isDurable && this.#owed.isKept) return { position: this.view.position, dropped: 0, isApplied: false }
+    throw new MillpondError(
+      'LEDGER_UNREACHABLE',
+      `${namespace}: the invalidation has not reached the shared ledger: it applies in this process now and is sent when the ledger answers`,
+      { cause },
+    )
   }
 
   /** Moves a local ledger's number: synchronous, so that nothing can come between. */
   advanceNow(targets: readonly Target[], mode: 'delete' | 'expire', reason: string, id: string): Advanced {
     const line: Line = { seq: this.view.head + 1, targets, mode, reason, id }
     this.view.apply(line)
-    this.#handlers.applied([line])
+    this.#handlers.applied([line], true)
     return { position: this.view.position, dropped: 0 }
   }
 
@@ -210,7 +245,8 @@ export class Ledger {
     }
     const line: Line = { seq: position.seq, targets: change.targets, mode: change.mode, reason: change.reason, id: change.id }
     this.view.apply(line)
-    this.#handlers.applied([line])
+    if (this.view.last < position.seq) this.#ownAhead.add(position.seq)
+    this.#handlers.applied([line], true)
     if (this.view.last < position.seq) void this.refresh()
     return true
   }
@@ -220,6 +256,7 @@ export class Ledger {
     this.#generation++
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
     this.view.restart(position, position.seq)
+    this.#ownAhead.clear()
     if (this.#started) this.#handlers.lost('epoch')
     this.#started = true
   }
@@ -238,8 +275,8 @@ export class Ledger {
     const { store, namespace, clock } = this.#options
     if (store === undefined || this.#closed) return store === undefined
     try {
-      await this.#readOutbox()
-      if (this.#pending.length > 0) await this.#sendPending(store)
+      await this.#owed.read()
+      const isPaid = this.#owed.size === 0 || (await this.#pay(store))
       const sentMonotonic = clock.monotonic()
       const sentWall = clock.now()
       const question = ++this.#asked
@@ -251,9 +288,10 @@ export class Ledger {
       this.#noteHeard(question)
       this.#askedMonotonic = sentMonotonic
       this.#askedWall = sentWall
+      if (!isPaid) this.#owed.refuse()
       this.#markUp(store)
-      this.#report(store)
-      return true
+      this.#reports.report(this.view.epoch, this.view.last)
+      return isPaid
     } catch (error) {
       this.#markDown(error)
       return false
@@ -270,65 +308,31 @@ export class Ledger {
     if (answer.kind === 'snapshot') {
       const why = position.epoch === this.view.epoch ? 'gap' : 'epoch'
       this.view.restart(position, floor)
+      this.#ownAhead.clear()
       for (const line of lines) this.view.apply(line)
       if (this.#started) this.#handlers.lost(why)
       this.#started = true
       return
     }
+    const { last } = this.view
     for (const line of lines) this.view.apply(line)
     this.view.reach(position.seq, floor)
-    if (lines.length > 0) this.#handlers.applied(lines)
+    const others = lines.filter(({ seq, id }) => seq > last && !this.#ownAhead.delete(seq) && !this.#onTheirWay.has(id))
+    if (others.length > 0) this.#handlers.applied(others, false)
   }
 
-  async #sendPending(store: LedgerStore): Promise<void> {
-    this.#sending = true
+  /** `false`: a step has failed. Whether the store is to blame shows when it is asked. */
+  async #pay(store: LedgerStore): Promise<boolean> {
     try {
-      for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
-        const advanced = await this.#withTimeout(store.advance(this.#options.namespace, next.change), 'advance')
-        this.#pending.shift()
-        this.#applyOwn(next.change, advanced) // what comes next is the question itself
-        if (next.kept.length > 0) await this.#options.outbox?.remove(next.kept)
-      }
-    } finally {
-      this.#sending = false
+      await this.#owed.pay(async (change) => {
+        const advanced = await this.#withTimeout(this.#tell(store, change), 'advance')
+        this.#owed.accept()
+        this.#applyOwn(change, advanced) // what comes next is the question itself
+      })
+      return true
+    } catch {
+      return false
     }
-  }
-
-  /** What another run of this process, or a neighbour, could not send. Read once, before anything is believed. */
-  async #readOutbox(): Promise<void> {
-    const { outbox, namespace } = this.#options
-    if (outbox === undefined || this.#isOutboxRead) return
-    for (const { id, change } of await outbox.list(namespace)) this.#pending.push({ change: { ...change, write: [] }, kept: [id] })
-    this.#isOutboxRead = true
-  }
-
-  /** Merges what waits; returns where its records in the outbox are noted. */
-  #keep(change: Change): string[] {
-    const last = this.#pending.length > (this.#sending ? 1 : 0) ? this.#pending.at(-1) : undefined
-    if (
-      last !== undefined &&
-      last.change.mode === change.mode &&
-      last.change.targets.length + change.targets.length <= MAX_PENDING_TARGETS
-    ) {
-      const { targets, drop } = last.change
-      last.change = { ...last.change, targets: [...targets, ...change.targets], drop: [...drop, ...change.drop] }
-      return last.kept
-    }
-    const { unmovedSince: _, watch: _tags, ...rest } = change
-    const pending: Pending = { change: { ...rest, write: [] }, kept: [] }
-    this.#pending.push(pending)
-    return pending.kept
-  }
-
-  /** Tells the store how far this process is, for those who wait for an invalidation to be applied everywhere. */
-  #report(store: LedgerStore): void {
-    const { clock, namespace, nodeId } = this.#options
-    if (store.report === undefined || (this.view.last === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)) return
-    this.#reported = this.view.last
-    this.#reportedAt = clock.monotonic()
-    store.report(namespace, nodeId(), { epoch: this.view.epoch, seq: this.view.last }).catch(() => {
-      this.#reportedAt = Number.NEGATIVE_INFINITY // said again with the next question
-    })
   }
 
   /**
@@ -336,33 +340,11 @@ export class Ledger {
    * @returns the ids of those that have not within `timeoutMs`; a process that ends meanwhile is no longer waited for.
    * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has.
    */
-  async acked(sent: Position | undefined, timeoutMs: number): Promise<readonly string[]> {
-    const { store, namespace, clock, trustMs } = this.#options
-    if (store?.nodes === undefined) return []
-    const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve, true))
-    const until = clock.monotonic() + timeoutMs
-    for (let position = sent; ; await pause(ACK_POLL_MS)) {
+  acked(sent: Position | undefined, timeoutMs: number): Promise<readonly string[]> {
+    return this.#reports.acked(sent, timeoutMs, async () => {
       const isUp = await this.refresh()
-      if (isUp && this.#pending.length === 0) position ??= { epoch: this.view.epoch, seq: this.view.last }
-      const isOver = clock.monotonic() >= until
-      if (isUp && position !== undefined) {
-        if (this.view.epoch !== position.epoch) {
-          await pause(trustMs) // who has not heard of the new epoch by then believes nothing that it holds
-          return []
-        }
-        const { seq } = position
-        const nodes = await store.nodes(namespace).catch((error: unknown) => {
-          if (isOver) throw error
-        })
-        const behind = nodes?.filter((node) => node.seq < seq).map((node) => node.id)
-        if (behind !== undefined && (behind.length === 0 || isOver)) return behind
-      } else if (isOver) {
-        throw new MillpondError(
-          'LEDGER_UNREACHABLE',
-          `${namespace}: the shared ledger does not answer, so it is not known who has applied this`,
-        )
-      }
-    }
+      return { isUp, isPaid: this.#owed.size === 0, position: { epoch: this.view.epoch, seq: this.view.last } }
+    })
   }
 
   /** Waits until the view has reached a position that somebody else has seen. `false`: the store does not answer. */
@@ -397,7 +379,7 @@ export class Ledger {
       this.#used = false
       this.#usedAt = now
     }
-    if (this.#up && this.#pending.length === 0 && now - this.#usedAt > IDLE_MS) return
+    if (this.#up && this.#owed.size === 0 && now - this.#usedAt > IDLE_MS) return
     this.#cancelTimer = this.#options.clock.after(ASK_EVERY_MS, () => {
       this.#cancelTimer = undefined
       void this.#ask()

@@ -4,6 +4,7 @@ import type { Line, Target } from '../core/ledger.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
+import { tellInvalidated } from './forget.ts'
 import { Ledger } from './ledger.ts'
 import type { Removals } from './removals.ts'
 import type { Settings } from './settings.ts'
@@ -41,12 +42,13 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
       nodeId: parts.nodeId,
     },
     {
-      applied: (lines) => {
+      applied: (lines, isOwn) => {
         for (const line of lines) {
           const isNew = space.watch.history.add(line, clock.now())
           space.watch.because(line.id, () => {
             for (const target of line.targets) applyInMemory(space, line, target, isNew)
           })
+          if (!isOwn && line.reason !== 'replaced') tellInvalidated(space, line, false)
         }
       },
       lost: (why) => {

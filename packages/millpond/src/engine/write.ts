@@ -13,8 +13,8 @@ import type { Keep } from './settings.ts'
 import { keepUntil, ledgerTier, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
-/** Entries that one step of the ledger takes: more would hold up everybody else on a shared server. */
-const MAX_STEP = 500
+/** Estimated bytes of the values that one step takes: more would hold up everybody else on a shared server. */
+const MAX_STEP_BYTES = 2 ** 22
 
 export interface WriteItem {
   readonly key: string
@@ -22,9 +22,9 @@ export interface WriteItem {
 }
 
 /**
- * Stores values. Ack means: every other copy of the keys is void, and this process sees the new ones.
+ * Stores values, a step at a time. Ack means: every other copy of the keys is void, and this process sees the new ones.
  * @throws MillpondError `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE` before anything is changed; `LEDGER_UNREACHABLE` when the shared tier does not
- * answer: nothing is stored, and the keys are void in this process at once, elsewhere as soon as it answers.
+ * answer: nothing more is stored, and the keys that are left are void in this process at once, elsewhere as soon as it answers.
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
   const now = space.services.clock.now()
@@ -37,9 +37,32 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
     return
   }
   if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
-  else for (let from = 0; from < entries.length; from += MAX_STEP) await writeFar(space, entries.slice(from, from + MAX_STEP), now)
+  else await writeInSteps(space, entries, now)
   if (space.services.events.has('set'))
     for (const entry of entries) space.services.events.emit('set', { key: entry.key, namespace: space.id.name })
+}
+
+async function writeInSteps(space: Space, entries: readonly Found[], now: number): Promise<void> {
+  for (let from = 0, to = 0; from < entries.length; from = to) {
+    to = endOfStep(entries, from, space.ledger.stepSize)
+    try {
+      await writeFar(space, entries.slice(from, to), now)
+    } catch (error) {
+      const left = entries.slice(to)
+      // What was to be written is no longer what the source says. Its own failure is the one that is told already.
+      if (left.length > 0) await forget(space, { keys: left.map(({ key }) => key), reason: 'replaced' }).catch(() => {})
+      throw error
+    }
+  }
+}
+
+function endOfStep(entries: readonly Found[], from: number, most: number): number {
+  let bytes = 0
+  for (let to = from; to < entries.length; to++) {
+    bytes += entries[to]?.isolated?.bytes ?? 0
+    if (to > from && (to - from >= most || bytes > MAX_STEP_BYTES)) return to
+  }
+  return entries.length
 }
 
 /** Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for `write`. */

@@ -17,9 +17,11 @@ export interface Criteria {
   readonly keys?: readonly Key[]
   readonly tag?: string
   readonly tags?: readonly string[]
-  /** A glob (`user:*`), a text that begins with `^` (a regular expression), or a RegExp. Over encoded keys. */
+  /** A glob (`user:*`), a text that begins with `^` (a regular expression), or a RegExp. Over keys as they were written; a tuple is its JSON, see `prefix`. */
   readonly pattern?: string | RegExp
   readonly patterns?: readonly (string | RegExp)[]
+  /** A family of keys: `['user']` is every tuple that begins so, itself too; `'user:'` every text that begins so. Stands in the ledger as a pattern. */
+  readonly prefix?: Key
   /** With what is declared to go along. */
   readonly model?: string
   /** A row of `model`; absent: the whole model. */
@@ -63,7 +65,7 @@ export const MAX_KEYS = 10_000
 /** The most patterns one call may name: the ledger keeps 64 in force. */
 export const MAX_PATTERNS = 16
 
-const NAMES = new Set(['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'model', 'id', 'olderThan', 'createdBefore', 'all'])
+const NAMES = new Set(['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'prefix', 'model', 'id', 'olderThan', 'createdBefore', 'all'])
 const NO_RELATIONS = new Relations()
 
 /**
@@ -113,7 +115,10 @@ function selector(
 
 function keysOf(criteria: Criteria): Set<string> {
   const keys = new Set<string>()
-  for (const key of listOf(criteria.key, criteria.keys, 'keys', 'KEY_INVALID')) {
+  const { prefix } = criteria
+  // A tuple is one of its own family.
+  const own = typeof prefix === 'object' ? [prefix] : []
+  for (const key of [...listOf(criteria.key, criteria.keys, 'keys', 'KEY_INVALID'), ...own]) {
     if (typeof key !== 'string' && !Array.isArray(key))
       throw new MillpondError('KEY_INVALID', `${show(key)} is no key: give a string or a tuple such as ['user', 7]`)
     const encoded = encodeKey(key)
@@ -129,7 +134,8 @@ function keysOf(criteria: Criteria): Set<string> {
 }
 
 function patternsOf(criteria: Criteria, engine: RegexEngine | undefined): CompiledPattern[] {
-  const given = listOf(criteria.pattern, criteria.patterns, 'patterns', 'PATTERN_INVALID')
+  const named = listOf(criteria.pattern, criteria.patterns, 'patterns', 'PATTERN_INVALID')
+  const given = criteria.prefix === undefined ? named : [...named, prefixPattern(criteria.prefix)]
   if (given.length > MAX_PATTERNS)
     throw new MillpondError('OPTION_INVALID', `patterns: ${given.length} are too many for one call, ${MAX_PATTERNS} are allowed: use a tag`)
   const bySource = new Map<string, CompiledPattern>()
@@ -138,6 +144,14 @@ function patternsOf(criteria: Criteria, engine: RegexEngine | undefined): Compil
     bySource.set(compiled.source, compiled)
   }
   return [...bySource.values()]
+}
+
+/** @throws MillpondError `KEY_INVALID` for what is no key, `PATTERN_INVALID` where it is too long for a pattern. */
+function prefixPattern(prefix: Key): string {
+  const encoded = encodeKey(prefix)
+  checkKey(encoded)
+  const literal = typeof prefix === 'string' ? prefix : `${encoded.slice(0, -1)},`
+  return `${literal.replace(/[\\*?^]/g, '\\$&')}*`
 }
 
 function cascadeOf({ model, id }: Criteria, relations: Relations): CascadePlan | undefined {
@@ -185,7 +199,7 @@ function checkAll(all: unknown): boolean {
   throw new MillpondError('OPTION_INVALID', `all: ${show(all)} is no boolean`)
 }
 
-const LISTS = ['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'model'] as const
+const LISTS = ['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'prefix', 'model'] as const
 
 const hasLists = (criteria: Criteria): boolean => LISTS.some((name) => criteria[name] !== undefined)
 
@@ -195,5 +209,5 @@ function reasonOf(criteria: Criteria, all: boolean, createdBefore: number | unde
   if (has('model')) return 'data_changed'
   if (has('key', 'keys')) return 'manual'
   if (has('tag', 'tags')) return 'tag_based'
-  return has('pattern', 'patterns') ? 'pattern_based' : 'manual'
+  return has('pattern', 'patterns', 'prefix') ? 'pattern_based' : 'manual'
 }

@@ -4,12 +4,13 @@
 // A key over the last bound counts as a match: forgetting too much is safe, blocking the event loop or keeping what was to go is not.
 import { MillpondError, show } from '../core/errors.ts'
 import { checkPattern, globMatcher, MAX_PATTERN_LENGTH } from '../core/glob.ts'
+import { writtenKey } from '../core/key.ts'
 import { type LinearRegex, type RegexEngine, re2 } from './regex-engine.ts'
 
 export interface CompiledPattern {
   /** The canonical text: a glob, or a regular expression that begins with `^`. Compiles to the same pattern in every process. */
   readonly source: string
-  /** Over the encoded key. */
+  /** Given the encoded key, asks of the key as its owner wrote it: a text as it is, a tuple as JSON (`["user",7]`). */
   matches(key: string): boolean
 }
 
@@ -42,8 +43,8 @@ export function isRegexSource(pattern: string): boolean {
  */
 export function compilePattern(pattern: string | RegExp, engine?: RegexEngine): CompiledPattern {
   const source = pattern instanceof RegExp ? sourceOf(pattern, engine ?? re2()) : checkPattern(pattern)
-  if (!isRegexSource(source)) return { source, matches: boundedGlob(source) }
-  return { source, matches: regexMatcher(source, compileRegex(source, engine ?? re2(), pattern)) }
+  const test = isRegexSource(source) ? regexMatcher(source, compileRegex(source, engine ?? re2(), pattern)) : boundedGlob(source)
+  return { source, matches: (key) => test(writtenKey(key)) }
 }
 
 /** The canonical text of a pattern, checked. */

@@ -14,6 +14,7 @@ export const stepCases: readonly Case<LedgerSubject>[] = [
         await ledger.commit('ns', [commitItem('a', position), commitItem('b', position), commitItem('c', position)])
         const advanced = await ledger.advance('ns', change([key('a'), key('b')], { drop: ['a', 'nothing', 'b'] }))
         assert.equal(advanced.dropped, 2)
+        if (advanced.wasThere !== undefined) assert.deepEqual(advanced.wasThere, [true, false, true])
         assert.deepEqual(await bodies(tier, ['a', 'b', 'c']), [undefined, undefined, 'loaded c'])
       }),
   },

@@ -89,12 +89,13 @@ export class LedgerRecord {
     this.#log.push({ line: { seq, targets: line.targets, mode: line.mode, reason: change.reason, id: change.id }, at: now })
     this.#prune(now)
     const { position } = this
-    const dropped = change.drop.filter((key) => this.#entries.delete(key)).length
+    const wasThere = change.drop.map((key) => this.#entries.delete(key))
+    const dropped = wasThere.filter(Boolean).length
     change.write.forEach((item, index) => {
       if (stored[index]) this.#entries.set(item.key, { body: item.body.slice(), expiresAt: item.expiresAt, asOf: position })
       else this.#entries.delete(item.key)
     })
-    return change.unmovedSince === undefined ? { position, dropped } : { position, dropped, stored }
+    return { position, dropped, wasThere, ...(change.unmovedSince !== undefined && { stored }) }
   }
 
   commit(items: readonly CommitItem[], now: number): boolean[] {

@@ -1,4 +1,5 @@
 // Deadlines of many calls on one timer: a timer for each of them would cost more than the rest of the waiting.
+import { afterAwake } from '../core/awake.ts'
 import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -53,11 +54,10 @@ export class Deadlines {
     this.#ringsAt = Number.POSITIVE_INFINITY
   }
 
-  /** After a pause of this process timers run before sockets are read: the answers may be here already, so they are read first. */
   #ringAt(at: number, ms: number): void {
     this.#cancel()
     this.#ringsAt = at
-    this.#cancel = this.#clock.after(ms, () => setImmediate(() => this.#expire(at)), true)
+    this.#cancel = afterAwake(ms, () => this.#expire(at), this.#clock)
   }
 
   #expire(rungAt: number): void {

@@ -3,6 +3,7 @@
 // A deadline begins when a command is sent, and a queue that moves is no failure: as long as answers come, what waits goes on waiting. With no
 // answer at all for `silentMs` everything fails at once, what is under way and what waits: it would only wait for the same. A server that
 // serves one command after the other, each in time, has answered the last of `calls` after `calls` times as long: what takes longer is lost.
+import { afterAwake } from '../core/awake.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 
@@ -32,6 +33,8 @@ export interface QueueOptions<I extends Carried, A> {
   readonly weigh?: (item: I) => number
   /** Each call is a command of its own, or several: its answer says something of all its items together. Default `false`. */
   readonly isApart?: boolean
+  /** Made anew for each command, and asked of each item in turn: may it go along with those before it? The first goes in any case. Default: all may. */
+  readonly together?: () => (item: I) => boolean
   /** Told of each command that was sent: how long it took, and its error if it failed. */
   readonly onEnd?: (ms: number, error: unknown) => void
 }
@@ -40,6 +43,11 @@ export interface QueueOptions<I extends Carried, A> {
 export class Command {
   #controller: AbortController | undefined
   #isOver = false
+
+  /** Given up. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
 
   /** Made when first asked for: most tiers cannot cancel anything. */
   get signal(): AbortSignal {
@@ -142,7 +150,8 @@ export class Queue<I extends Carried, A> {
 
   /** What goes out as one command. An empty call is a command of its own: it asks whether the tier is there. */
   #next(): Part<I, A>[] {
-    const { limits, weigh, isApart = false } = this.#options
+    const { limits, weigh, together, isApart = false } = this.#options
+    const mayJoin = together?.()
     const parts: Part<I, A>[] = []
     let items = 0
     let weight = 0
@@ -159,6 +168,7 @@ export class Queue<I extends Carried, A> {
       for (let item = call.items[from]; item !== undefined && items < limits.items; item = call.items[call.sent]) {
         const more = weigh?.(item) ?? 0
         if (items > 0 && weight + more > limits.weight) break
+        if (mayJoin?.(item) === false && items > 0) break
         weight += more
         items++
         call.sent++
@@ -205,20 +215,13 @@ export class Queue<I extends Carried, A> {
     this.#cancel = undefined
   }
 
-  /** After a pause of this process timers run before sockets are read: the answers may be here already, so they are read first. */
   #watch(ms = this.#options.silentMs): void {
     if (this.#cancel !== undefined) return
-    const cancel = this.#options.clock.after(
-      ms,
-      () =>
-        setImmediate(() => {
-          if (this.#cancel !== cancel) return
-          this.#cancel = undefined
-          this.#judge()
-        }),
-      true,
-    )
-    this.#cancel = cancel
+    const judge = (): void => {
+      this.#cancel = undefined
+      this.#judge()
+    }
+    this.#cancel = afterAwake(ms, judge, this.#options.clock)
   }
 
   #judge(): void {

@@ -3,7 +3,7 @@ import type { PostgresClient } from './pool.ts'
 
 /** Ends once, whatever comes first: the answer, the error or the deadline. */
 export class Call {
-  timer: ReturnType<typeof setTimeout> | undefined
+  cancel = (): void => {}
   client: PostgresClient | undefined
   isOver = false
 
@@ -11,7 +11,7 @@ export class Call {
   end(): boolean {
     if (this.isOver) return false
     this.isOver = true
-    clearTimeout(this.timer)
+    this.cancel()
     this.release(true)
     return true
   }

@@ -4,6 +4,7 @@
 // version. While it is down every call fails at once and one probe at a time asks again, with growing pauses. A statement that has missed its deadline
 // takes its connection with it: nobody knows when that would be free again.
 import { createHash } from 'node:crypto'
+import { afterAwake } from '../../core/awake.ts'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
 import { Call, withLimit } from './call.ts'
 import type { PostgresSettings } from './options.ts'
@@ -86,8 +87,7 @@ export class Database {
           if (performance.now() - this.#heardAt >= commandMs) this.#fall(cause)
           reject(this.#failed(code, what, cause))
         })
-      // After a pause of this process timers run before sockets are read: the answer may be here, so it is read first.
-      call.timer = setTimeout(() => setImmediate(late), commandMs)
+      call.cancel = afterAwake(commandMs, late)
       this.#attempt(call, query).then(
         (answer) => settle(() => resolve(answer)),
         (error: unknown) => settle(() => reject(this.#failed(code, what, error))),

@@ -99,11 +99,14 @@ BEGIN
   ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, expires = excluded.expires, head = excluded.head, body = excluded.body;
 END $$;
 
-CREATE OR REPLACE FUNCTION ${s}.advance(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_window bigint, p_most bigint, p_mode text,
+-- What a function answers cannot be replaced. Earlier versions answered other columns.
+DROP FUNCTION IF EXISTS ${s}.advance(bigint, bytea, text, boolean, bigint, bigint, text, text[], bytea[], text, text, text, text, bigint, bytea[],
+  bytea[], integer[], integer[], bigint[], bytea, text, text, integer[], bytea[]);
+CREATE FUNCTION ${s}.advance(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_window bigint, p_most bigint, p_mode text,
   p_kinds text[], p_names bytea[], p_meta text, p_line text, p_line_clear text, p_since_epoch text, p_since bigint, p_drop bytea[],
   p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea, p_channel text, p_message text,
   p_watchers integer[], p_watch bytea[])
-RETURNS TABLE (o_epoch text, o_seq bigint, o_dropped bigint, o_stored text) LANGUAGE plpgsql ${PLANS} AS $$
+RETURNS TABLE (o_epoch text, o_seq bigint, o_there text, o_stored text) LANGUAGE plpgsql ${PLANS} AS $$
 DECLARE
   r ${s}.ledger := ${s}.open_record(p_lock, p_ns, p_fresh, p_external, NULL, NULL);
   v_now bigint := ${NOW};
@@ -176,11 +179,12 @@ BEGIN
   UPDATE ${s}.ledger SET seq = r.seq, floor = r.floor, commit_floor = r.commit_floor, oldest = r.oldest WHERE ns = p_ns AND epoch = r.epoch;
   IF NOT FOUND THEN RAISE EXCEPTION 'millpond: the record of this namespace was removed meanwhile'; END IF;
 
-  o_dropped := 0;
+  o_there := '';
   IF cardinality(p_drop) > 0 THEN
-    WITH gone AS (SELECT e.key FROM ${s}.entry e WHERE e.key = ANY (p_drop) ORDER BY e.key FOR UPDATE)
-    DELETE FROM ${s}.entry e USING gone WHERE e.key = gone.key;
-    GET DIAGNOSTICS o_dropped = ROW_COUNT;
+    WITH gone AS (SELECT e.key FROM ${s}.entry e WHERE e.key = ANY (p_drop) ORDER BY e.key FOR UPDATE),
+      removed AS (DELETE FROM ${s}.entry e USING gone WHERE e.key = gone.key RETURNING e.key)
+    SELECT string_agg(CASE WHEN r2.key IS NULL THEN '0' ELSE '1' END, '' ORDER BY d.ord) INTO o_there
+    FROM unnest(p_drop) WITH ORDINALITY AS d (key, ord) LEFT JOIN removed r2 ON r2.key = d.key;
   END IF;
   IF cardinality(p_keys) > 0 THEN
     PERFORM ${s}.put(array_fill(r.epoch, ARRAY[cardinality(p_keys)]), array_fill(r.seq, ARRAY[cardinality(p_keys)]), p_keys, p_starts, p_lengths,

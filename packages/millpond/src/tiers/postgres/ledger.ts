@@ -91,7 +91,8 @@ export class PostgresLedger implements LedgerStore {
     if (write.length > 0) this.#onWrite()
     const [row] = rows
     const position = { epoch: textAt(row, 0), seq: numberAt(row, 1) }
-    const advanced = { position, dropped: numberAt(row, 2) }
+    const wasThere = verdicts(textAt(row, 2))
+    const advanced = { position, dropped: wasThere.filter(Boolean).length, wasThere }
     return unmovedSince === undefined ? advanced : { ...advanced, stored: verdicts(row?.[3] ?? '') }
   }
 

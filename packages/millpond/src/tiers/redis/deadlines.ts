@@ -1,4 +1,5 @@
 // Deadlines of many exchanges that all have the same length, on one timer: the first begun is the first due.
+import { afterAwake } from '../../core/awake.ts'
 import { Chain, type Link } from '../../core/chain.ts'
 
 interface Running {
@@ -12,7 +13,7 @@ export class Deadlines {
   readonly #ms: number
   /** In the order of their beginning, which is the order of their ends. */
   readonly #running = new Chain<Running>()
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #isArmed = false
   #idle: (() => void) | undefined
 
   constructor(ms: number) {
@@ -20,7 +21,7 @@ export class Deadlines {
   }
 
   begin(expire: () => void): Deadline {
-    if (this.#timer === undefined) this.#arm(this.#ms)
+    if (!this.#isArmed) this.#arm(this.#ms)
     return this.#running.add({ dueAt: performance.now() + this.#ms, expire })
   }
 
@@ -37,13 +38,13 @@ export class Deadlines {
     })
   }
 
-  /** After a pause of this process timers run before sockets are read: the answers may be here, so they are read first. */
   #arm(ms: number): void {
-    this.#timer = setTimeout(() => setImmediate(() => this.#check()), ms)
+    this.#isArmed = true
+    afterAwake(ms, () => this.#check())
   }
 
   #check(): void {
-    this.#timer = undefined
+    this.#isArmed = false
     const now = performance.now()
     for (const deadline of this.#running) {
       const { item } = deadline

@@ -55,8 +55,9 @@ export class RedisLedger implements LedgerStore {
     const isAllowed = (index: number): boolean => advanced.stored?.[index] ?? true
     // What may not be written is dropped, as a single server does.
     const items = write.map((item, index) => ({ ...item, asOf: advanced.position, ...(!isAllowed(index) && { expiresAt: 0 }) }))
-    const { dropped, stored } = await this.#entries.settle(`advance ${namespace}`, FAILED, drop, items)
-    return { ...advanced, dropped, ...(unmovedSince && { stored: stored.map((was, index) => was && isAllowed(index)) }) }
+    const { wasThere, stored } = await this.#entries.settle(`advance ${namespace}`, FAILED, drop, items)
+    const dropped = wasThere.filter(Boolean).length
+    return { ...advanced, dropped, wasThere, ...(unmovedSince && { stored: stored.map((was, index) => was && isAllowed(index)) }) }
   }
 
   #advance(namespace: string, change: Change): Promise<Advanced> {
@@ -86,8 +87,9 @@ export class RedisLedger implements LedgerStore {
       for (const text of texts) args.push(text)
       for (const item of bodies) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
       for (const tags of watch ?? []) args.push(tags.length, ...tags)
-      const [epoch, seq, dropped, allowed] = list(await run(wire, ADVANCE, keys, args))
-      const advanced = { position: { epoch: String(epoch), seq: Number(seq) }, dropped: Number(dropped) }
+      const [epoch, seq, there, allowed] = list(await run(wire, ADVANCE, keys, args))
+      const wasThere = list(there).map((count) => count === 1)
+      const advanced = { position: { epoch: String(epoch), seq: Number(seq) }, dropped: wasThere.filter(Boolean).length, wasThere }
       return unmovedSince === undefined ? advanced : { ...advanced, stored: list(allowed).map((verdict) => verdict === 1) }
     }
     return this.#connection.exchange(`advance ${namespace}`, FAILED, talk, record)

@@ -100,7 +100,7 @@ return { step[1], targetsIn(step[2]) }
 /**
  * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
  * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, targets,
- * then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, drops, and for each write 1 where it was stored.
+ * then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where it was there, and for each write 1 where it was stored.
  * In a cluster the entries lie elsewhere: there is no key but the record, nothing is dropped or written here, and writes, without their bodies, are only judged.
  */
 export const ADVANCE = script(`
@@ -222,10 +222,8 @@ local function checkOf(text, before)
   for i = 1, #text do check = (check * ${CHECK_BASE} + string.byte(text, i)) % ${CHECK_PRIME} end
   return check
 end
-local dropped = 0
-for first = 2, drops + 1, 1000 do
-  dropped = dropped + redis.call('UNLINK', unpack(KEYS, first, math.min(first + 999, drops + 1)))
-end
+local dropped = {}
+for i = 1, drops do dropped[i] = redis.call('UNLINK', KEYS[i + 1]) end
 local at = 14 + count
 local position = R.e .. ':' .. num(R.s) .. ':'
 local positionCheck = checkOf(position, 0)

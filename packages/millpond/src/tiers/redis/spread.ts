@@ -65,18 +65,15 @@ export class SpreadEntries {
     code: ErrorCode,
     drop: readonly string[],
     write: readonly TierItem[],
-  ): Promise<{ readonly dropped: number; readonly stored: readonly boolean[] }> {
+  ): Promise<{ readonly wasThere: readonly boolean[]; readonly stored: readonly boolean[] }> {
     const commands = [...drop.map((key) => unlink(this.#names.entry(key))), ...this.#puts(write)]
-    if (commands.length === 0) return { dropped: 0, stored: [] }
+    if (commands.length === 0) return { wasThere: [], stored: [] }
     const replies = await this.#connection.each(what, code, commands).catch((error: unknown) => {
       if (error instanceof MillpondError) return commands.map(() => error)
       throw error
     })
-    const counts = replies.map((reply) => (reply instanceof Error ? 0 : Number(reply)))
-    return {
-      dropped: counts.slice(0, drop.length).reduce((sum, one) => sum + one, 0),
-      stored: counts.slice(drop.length).map((count) => count === 1),
-    }
+    const done = replies.map((reply) => !(reply instanceof Error) && Number(reply) === 1)
+    return { wasThere: done.slice(0, drop.length), stored: done.slice(drop.length) }
   }
 
   #puts(items: readonly TierItem[]): KeyCommand[] {

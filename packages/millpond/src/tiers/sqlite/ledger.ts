@@ -81,15 +81,15 @@ export class SqliteLedger implements LedgerStore {
       const stored = mayWrite(file, namespace, before, change)
       const record = recordChange(file, namespace, before, change, retain, now)
       saveRecord(file, namespace, record)
-      let dropped = 0
-      for (const key of change.drop) dropped += dropEntry(file, key)
+      const wasThere = change.drop.map((key) => dropEntry(file, key) > 0)
+      const dropped = wasThere.filter(Boolean).length
       const position = { epoch: record.epoch, seq: record.seq }
       change.write.forEach((item, index) => {
         if (stored[index] === false) dropEntry(file, item.key)
         else writeEntry(file, { ...item, asOf: position }, now, { maxEntries, maxBytes })
       })
       if (change.write.length > 0) enforceBounds(file, { maxEntries, maxBytes }, now)
-      return change.unmovedSince === undefined ? { position, dropped } : { position, dropped, stored }
+      return { position, dropped, wasThere, ...(change.unmovedSince !== undefined && { stored }) }
     })
     this.#onWrite()
     this.#followers.moved(namespace, advanced.position.seq)

@@ -1,0 +1,123 @@
+// Steps of one namespace on their way to the ledger: what comes within one turn, or while others are under way, is merged into one step.
+//
+// A store takes one step after the other, so fifty thousand of them would only keep each other waiting. A merged step must say just what its parts say one
+// after the other: no part may name what another one names or watches, and what concerns more than it names (a pattern, a clear) goes alone.
+import type { Advanced, Change, Clock } from '../core/contracts.ts'
+import type { Target } from '../core/ledger.ts'
+import { type Command, Queue } from '../wrap/queue.ts'
+import { MAX_STEP, type Pace } from './ledger-steps.ts'
+
+/** Steps that the store is given before it has answered: it takes one after the other, and the second one's deadline runs meanwhile. */
+const MAX_RUNNING = 2
+/** Bytes of entries in one merged step. */
+const MAX_BYTES = 2 ** 21
+
+export type LedgerQueue = Queue<Change, Advanced>
+
+/** `run` takes one step; `pace` learns how large a step may be. */
+export function ledgerQueue(
+  namespace: string,
+  clock: Clock,
+  silentMs: number,
+  pace: Pace,
+  run: (change: Change, command: Command) => Promise<Advanced>,
+): LedgerQueue {
+  // Where the store cannot tell of each drop whether it was there, nobody could say who has removed what.
+  let tellsDrops = false
+  return new Queue<Change, Advanced>({
+    what: `ledger ${namespace}: advance`,
+    clock,
+    limits: { calls: MAX_RUNNING, items: MAX_STEP, weight: MAX_BYTES },
+    silentMs,
+    weigh: ({ write }) => write.reduce((sum, { body }) => sum + body.length, 0),
+    together: () => joining(pace.most, tellsDrops),
+    async send(changes, command) {
+      const step = merge(changes)
+      const began = clock.monotonic()
+      const advanced = await run(step, command)
+      pace.took(step.targets.length, clock.monotonic() - began)
+      if (advanced.wasThere !== undefined) tellsDrops = true
+      return changes.length === 1 ? [advanced] : partsOf(advanced, changes)
+    },
+  })
+}
+
+/** Lets in what may go with the first, and with all that were let in after it. */
+function joining(most: number, tellsDrops: boolean): (change: Change) => boolean {
+  const named = new Set<string>()
+  const watched = new Set<string>()
+  let first: Change | undefined
+  let targets = 0
+  let isFull = false
+  return (change) => {
+    const names = change.targets.map(nameOf)
+    const watches = watchedBy(change)
+    const isFirst = first === undefined
+    first ??= change
+    targets += names.length
+    isFull ||= !mayGoTogether(change, tellsDrops)
+    if (!isFirst) {
+      isFull ||= targets > most || !saysTheSame(first, change)
+      isFull ||= names.some((name) => named.has(name) || watched.has(name)) || watches.some((tag) => named.has(tag))
+    }
+    for (const name of names) named.add(name)
+    for (const tag of watches) watched.add(tag)
+    return !isFull
+  }
+}
+
+/** A pattern or a clear concerns what it does not name. */
+function mayGoTogether({ targets, drop }: Change, tellsDrops: boolean): boolean {
+  if (drop.length > 0 && !tellsDrops) return false
+  return targets.every(({ kind }) => kind === 'key' || kind === 'tag')
+}
+
+function saysTheSame(first: Change, change: Change): boolean {
+  return first.mode === change.mode && first.reason === change.reason && sinceOf(first) === sinceOf(change)
+}
+
+/** Numbers of two epochs cannot be compared. What writes nothing has nothing to compare. */
+function sinceOf({ write, unmovedSince }: Change): string {
+  return write.length === 0 ? '' : (unmovedSince?.epoch ?? 'always')
+}
+
+const watchedBy = ({ watch = [] }: Change): string[] => watch.flatMap((tags) => tags.map((tag) => `t${tag}`))
+
+function nameOf(target: Target): string {
+  return target.kind === 'key' ? `k${target.key}` : target.kind === 'tag' ? `t${target.tag}` : target.kind
+}
+
+/** The i-th write belongs to the i-th target, so the targets of entries come first. Unmoved since the oldest of their positions is the strictest. */
+function merge(changes: readonly Change[]): Change {
+  const [first] = changes
+  if (first === undefined) throw new Error('a step of nothing')
+  if (changes.length === 1) return first
+  const since = changes.flatMap(({ unmovedSince }) => unmovedSince ?? []).sort((a, b) => a.seq - b.seq)[0]
+  return {
+    mode: first.mode,
+    reason: first.reason,
+    id: first.id,
+    targets: [
+      ...changes.flatMap(({ targets, write }) => targets.slice(0, write.length)),
+      ...changes.flatMap(({ targets, write }) => targets.slice(write.length)),
+    ],
+    drop: changes.flatMap(({ drop }) => drop),
+    write: changes.flatMap(({ write }) => write),
+    ...(since !== undefined && {
+      unmovedSince: since,
+      watch: changes.flatMap(({ write, watch }) => write.map((_, at) => watch?.[at] ?? [])),
+    }),
+  }
+}
+
+function partsOf({ position, wasThere = [], stored = [] }: Advanced, changes: readonly Change[]): Advanced[] {
+  let drops = 0
+  let writes = 0
+  return changes.map(({ drop, write, unmovedSince }) => {
+    const there = wasThere.slice(drops, drops + drop.length)
+    const kept = stored.slice(writes, writes + write.length)
+    drops += drop.length
+    writes += write.length
+    return { position, dropped: there.filter(Boolean).length, wasThere: there, ...(unmovedSince !== undefined && { stored: kept }) }
+  })
+}

@@ -1,0 +1,74 @@
+// Who has applied what: this process tells the ledger how far it is, and waits, where somebody asks for it, until all others are as far.
+import type { Clock, LedgerStore } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import type { Position } from '../core/ledger.ts'
+
+export interface ReportOptions {
+  readonly namespace: string
+  readonly store: LedgerStore | undefined
+  readonly clock: Clock
+  readonly trustMs: number
+  /** This process, as others see it. */
+  readonly nodeId: () => string
+}
+
+/** Where this process is, by an answer that it asked for just now. */
+export interface Standing {
+  readonly isUp: boolean
+  /** Nothing waits to be sent. */
+  readonly isPaid: boolean
+  readonly position: Position
+}
+
+const REPORT_EVERY_MS = 1000
+const ACK_POLL_MS = 10
+
+export class Reports {
+  readonly #options: ReportOptions
+  #reportedAt = Number.NEGATIVE_INFINITY
+  #reported = -1
+
+  constructor(options: ReportOptions) {
+    this.#options = options
+  }
+
+  /** Tells the store how far this process is, for those who wait for an invalidation to be applied everywhere. */
+  report(epoch: string, seq: number): void {
+    const { store, clock, namespace, nodeId } = this.#options
+    if (store?.report === undefined || (seq === this.#reported && clock.monotonic() - this.#reportedAt < REPORT_EVERY_MS)) return
+    this.#reported = seq
+    this.#reportedAt = clock.monotonic()
+    store.report(namespace, nodeId(), { epoch, seq }).catch(() => {
+      this.#reportedAt = Number.NEGATIVE_INFINITY // said again with the next question
+    })
+  }
+
+  async acked(sent: Position | undefined, timeoutMs: number, ask: () => Promise<Standing>): Promise<readonly string[]> {
+    const { store, namespace, clock, trustMs } = this.#options
+    if (store?.nodes === undefined) return []
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve, true))
+    const until = clock.monotonic() + timeoutMs
+    for (let position = sent; ; await pause(ACK_POLL_MS)) {
+      const standing = await ask()
+      if (standing.isUp && standing.isPaid) position ??= standing.position
+      const isOver = clock.monotonic() >= until
+      if (standing.isUp && position !== undefined) {
+        if (standing.position.epoch !== position.epoch) {
+          await pause(trustMs) // who has not heard of the new epoch by then believes nothing that it holds
+          return []
+        }
+        const { seq } = position
+        const nodes = await store.nodes(namespace).catch((error: unknown) => {
+          if (isOver) throw error
+        })
+        const behind = nodes?.filter((node) => node.seq < seq).map((node) => node.id)
+        if (behind !== undefined && (behind.length === 0 || isOver)) return behind
+      } else if (isOver) {
+        throw new MillpondError(
+          'LEDGER_UNREACHABLE',
+          `${namespace}: the shared ledger does not answer, so it is not known who has applied this`,
+        )
+      }
+    }
+  }
+}

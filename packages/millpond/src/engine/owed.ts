@@ -1,0 +1,164 @@
+// What this process owes the ledger: invalidations that have not reached it, in steps of bounded size, kept over a crash where there is an outbox.
+//
+// A step that the store refuses, although it answers, must not be sent for ever. It is halved, until what cannot be said stands alone; that lets the others
+// pass; and when the store has accepted others since, it becomes a clear, which forgets too much and never too little.
+import type { Change, Outbox } from '../core/contracts.ts'
+import type { Target } from '../core/ledger.ts'
+import { type Forgetting, MAX_STEP, partsOf } from './ledger-steps.ts'
+
+/** More steps than this become one clear: what is owed has to fit in memory. */
+const MAX_STEPS = 400
+const MAX_REFUSALS = 2
+
+interface OwedStep {
+  readonly targets: Target[]
+  readonly drop: string[]
+  readonly about: Pick<Change, 'mode' | 'reason' | 'id'>
+  /** Its records in the outbox. */
+  readonly kept: string[]
+  /** What is in no record yet. */
+  unsaved: Forgetting[]
+  saving: Promise<void> | undefined
+  refusals: number
+  /** How many steps the store had accepted when it refused this one for the first time. */
+  acceptedBefore: number
+}
+
+export class Owed {
+  readonly #namespace: string
+  readonly #outbox: Outbox | undefined
+  #steps: OwedStep[] = []
+  #sending: OwedStep | undefined
+  #isRead = false
+  #accepted = 0
+
+  constructor(namespace: string, outbox: Outbox | undefined) {
+    this.#namespace = namespace
+    this.#outbox = outbox
+  }
+
+  get size(): number {
+    return this.#steps.length
+  }
+
+  /** The store answers, and has refused what it is owed: asking more often does not help. */
+  get isRefused(): boolean {
+    return this.#steps.some(({ refusals }) => refusals > 0)
+  }
+
+  /** What is owed survives a crash. */
+  get isKept(): boolean {
+    return this.#outbox !== undefined
+  }
+
+  /** Owed from now on; `save` keeps it over a crash. */
+  add(change: Change): OwedStep {
+    const last = this.#steps.at(-1)
+    const { targets, drop, mode, reason, id } = change
+    if (last !== undefined && last !== this.#sending && last.about.mode === mode && last.targets.length + targets.length <= MAX_STEP) {
+      for (const target of targets) last.targets.push(target)
+      for (const key of drop) last.drop.push(key)
+      if (this.#outbox !== undefined) last.unsaved.push({ targets, drop })
+      return last
+    }
+    if (this.#steps.length >= MAX_STEPS) return this.#collapse({ mode: 'delete', reason, id })
+    const step = stepOf({ mode, reason, id }, { targets, drop }, [])
+    if (this.#outbox !== undefined) step.unsaved.push({ targets, drop })
+    this.#steps.push(step)
+    return step
+  }
+
+  /** Resolves when the outbox holds all of the step. What came in one turn is one record. */
+  async save(step: OwedStep): Promise<void> {
+    if (this.#outbox === undefined) return
+    step.saving ??= this.#saveSoon(step, this.#outbox)
+    await step.saving
+  }
+
+  /** What another run of this process, or a neighbour, could not send. Read once, before anything is believed. */
+  async read(): Promise<void> {
+    if (this.#outbox === undefined || this.#isRead) return
+    for (const { id, change } of await this.#outbox.list(this.#namespace)) {
+      const parts = partsOf(change, MAX_STEP)
+      const { mode, reason } = change
+      // Sent in order, so the record goes with its last part.
+      parts.forEach((part, at) => {
+        this.#steps.push(stepOf({ mode, reason, id: change.id }, part, at === parts.length - 1 ? [id] : []))
+      })
+    }
+    this.#isRead = true
+  }
+
+  /** Sends in order until all is sent, or one fails. */
+  async pay(send: (change: Change) => Promise<void>): Promise<void> {
+    try {
+      for (let step = this.#steps[0]; step !== undefined; step = this.#steps[0]) {
+        this.#sending = step
+        const { about, targets, drop } = step
+        await send({ ...about, targets, drop, write: [] })
+        this.#steps = this.#steps.filter((one) => one !== step)
+        if (step.kept.length > 0) await this.#outbox?.remove(step.kept)
+      }
+    } finally {
+      this.#sending = undefined
+    }
+  }
+
+  /** The store has accepted something. */
+  accept(): void {
+    this.#accepted++
+  }
+
+  /** The store answers questions, and has not accepted the oldest step. */
+  refuse(): void {
+    const step = this.#steps[0]
+    if (step === undefined || step.saving !== undefined) return
+    if (step.refusals++ === 0) step.acceptedBefore = this.#accepted
+    if (step.refusals < MAX_REFUSALS) return
+    const rest = this.#steps.slice(1)
+    if (step.targets.length > 1) this.#steps = [...halvesOf(step), ...rest]
+    else if (this.#accepted > step.acceptedBefore) this.#steps = [...rest, clearFor(step)]
+    else this.#steps = [...rest, step]
+  }
+
+  async #saveSoon(step: OwedStep, outbox: Outbox): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    step.saving = undefined
+    const parts = step.unsaved
+    step.unsaved = []
+    if (parts.length === 0) return
+    const targets = parts.flatMap((part) => part.targets)
+    const drop = parts.flatMap((part) => part.drop)
+    const record = await outbox.add(this.#namespace, { ...step.about, targets, drop })
+    if (this.#steps.includes(step)) step.kept.push(record)
+    else await outbox.remove([record]) // the ledger came back meanwhile, and has it
+  }
+
+  #collapse(about: OwedStep['about']): OwedStep {
+    const gone = this.#steps.filter((step) => step !== this.#sending)
+    const clear: Forgetting = { targets: [{ kind: 'all' }], drop: [] }
+    const step = stepOf(
+      about,
+      clear,
+      gone.flatMap((one) => one.kept),
+    )
+    if (this.#outbox !== undefined) step.unsaved.push(clear)
+    this.#steps = [...this.#steps.filter((one) => one === this.#sending), step]
+    return step
+  }
+}
+
+export type { OwedStep }
+
+function stepOf(about: OwedStep['about'], { targets, drop }: Forgetting, kept: string[]): OwedStep {
+  return { about, targets: [...targets], drop: [...drop], kept, unsaved: [], saving: undefined, refusals: 0, acceptedBefore: 0 }
+}
+
+function halvesOf(step: OwedStep): OwedStep[] {
+  const parts = partsOf(step, Math.max(1, Math.ceil(step.targets.length / 2)))
+  return parts.map((part, at) => stepOf(step.about, part, at === parts.length - 1 ? step.kept : []))
+}
+
+function clearFor({ about, kept }: OwedStep): OwedStep {
+  return stepOf({ ...about, mode: 'delete' }, { targets: [{ kind: 'all' }], drop: [] }, kept)
+}
