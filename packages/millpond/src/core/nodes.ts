@@ -96,10 +96,10 @@ export interface NodeStore {
   /** The answers so far, and the nodes known at this moment. */
   replies(channel: string, request: string): Promise<{ readonly replies: readonly StoredReply[]; readonly present: readonly NodeMark[] }>
   /**
-   * Puts a document of settings (`undefined` removes it) and wakes who follows. With `ifRevision` only while that revision stands, `''` for none;
-   * `false`: it does not.
+   * Puts a document of settings and wakes who follows. With `ifRevision` only while that revision stands, `''` for none; `false`: it does not.
+   * There is no way to remove one: nobody could tell it from a store that was emptied.
    */
-  putSettings(channel: string, name: string, settings: StoredSettings | undefined, ifRevision?: string): Promise<boolean>
+  putSettings(channel: string, name: string, settings: StoredSettings, ifRevision?: string): Promise<boolean>
   getSettings(channel: string, name: string): Promise<StoredSettings | undefined>
   /**
    * Calls `wake` soon after something was left: requests and settings with `''`, answers with the asker's boot. A hint only.

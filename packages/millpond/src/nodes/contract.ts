@@ -61,7 +61,7 @@ export interface RequestContext {
 /** Answers a request: what it resolves with travels as JSON; what it throws, as its message. */
 export type RequestHandler = (body: unknown, context: RequestContext) => unknown
 
-/** Takes a document of settings (`undefined`: it was removed). What it throws is shown with the node, and the former settings stay. */
+/** Takes a document of settings. What it throws is shown with the node, and the former settings stay. */
 export type SettingsHandler = (document: unknown, revision: string) => unknown
 
 export interface NodeCounters {

@@ -126,8 +126,7 @@ export function memoryNodes(options: { readonly clock?: Clock } = {}): NodeStore
     async putSettings(name, key, settings, ifRevision) {
       const channel = channelOf(name)
       if (ifRevision !== undefined && (channel.settings.get(key)?.revision ?? '') !== ifRevision) return false
-      if (settings === undefined) channel.settings.delete(key)
-      else channel.settings.set(key, settings)
+      channel.settings.set(key, settings)
       wake(channel, '')
       return true
     },

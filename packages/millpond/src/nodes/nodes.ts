@@ -171,7 +171,7 @@ export class Nodes {
   }
 
   /**
-   * Puts a document of settings for all nodes, those that join later too. Resolves with its revision, or `undefined` where `ifRevision` (`''`: none
+   * Puts a document of settings for all nodes, those that join later too; `null` says that nothing is set. Resolves with its revision, or `undefined` where `ifRevision` (`''`: none
    * stands yet) was not met. @throws MillpondError `NODES_UNREACHABLE`, `VALUE_TOO_LARGE`.
    */
   async putSettings(name: string, document: unknown, options: { readonly ifRevision?: string } = {}): Promise<string | undefined> {
@@ -182,12 +182,7 @@ export class Nodes {
     return (await this.store.putSettings(this.channel, name, settings, options.ifRevision)) ? revision : undefined
   }
 
-  /** `false`: `ifRevision` was not met. */
-  async removeSettings(name: string, options: { readonly ifRevision?: string } = {}): Promise<boolean> {
-    this.#checkOpen()
-    return this.store.putSettings(this.channel, checkNodeWord(name, 'settings'), undefined, options.ifRevision)
-  }
-
+  /** The document that stands, if the store has one. */
   async getSettings(name: string): Promise<{ readonly revision: string; readonly document: unknown } | undefined> {
     this.#checkOpen()
     const stored = await this.store.getSettings(this.channel, checkNodeWord(name, 'settings'))

@@ -55,14 +55,15 @@ export class Settings {
   async #bring(name: string): Promise<void> {
     const handler = this.#handlers.get(name)
     const seen = this.#revisions
-    const revision = seen.get(name) ?? ''
-    if (handler === undefined || this.#busy.has(name) || (this.#applied.get(name)?.revision ?? '') === revision) return
+    const revision = seen.get(name)
+    // Nothing was put yet, or the store was emptied, which takes nothing back.
+    if (handler === undefined || revision === undefined) return
+    if (this.#busy.has(name) || this.#applied.get(name)?.revision === revision) return
     this.#busy.add(name)
     try {
       const applied = await this.#take(name, handler, revision)
       if (this.#handlers.get(name) !== handler) return
-      if (applied === undefined) this.#applied.delete(name)
-      else this.#applied.set(name, applied)
+      this.#applied.set(name, applied)
       this.#onApplied()
     } catch {
       // The store did not answer; the next look at the inbox comes back to it.
@@ -74,17 +75,17 @@ export class Settings {
     }
   }
 
-  async #take(name: string, handler: SettingsHandler, announced: string): Promise<AppliedSettings | undefined> {
-    const stored = announced === '' ? undefined : await this.#store.getSettings(this.#channel, name)
-    const revision = stored?.revision ?? ''
-    const document = stored === undefined ? undefined : decodeMessage(stored.text)
-    if (stored !== undefined && (document === undefined || !isNodeWord(revision))) {
+  async #take(name: string, handler: SettingsHandler, announced: string): Promise<AppliedSettings> {
+    const stored = await this.#store.getSettings(this.#channel, name)
+    const revision = stored?.revision ?? announced
+    const document = decodeMessage(stored?.text)
+    if (document === undefined || !isNodeWord(revision)) {
       this.#counters.ignored++
       return { revision: announced, error: 'the document is not JSON that may travel' }
     }
     try {
       await handler(document, revision)
-      return stored === undefined ? undefined : { revision }
+      return { revision }
     } catch (cause) {
       this.#warn({ kind: 'settings', message: `the settings ${name} were refused: the former ones stay`, cause })
       return { revision, error: reasonOf(cause) }

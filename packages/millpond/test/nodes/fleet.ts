@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterEach } from 'vitest'
+import { afterEach, beforeAll } from 'vitest'
 import { compile } from '../histories/compile.mjs'
 import { until } from '../services/until.ts'
 
@@ -24,10 +24,14 @@ const SCRIPT = fileURLToPath(new URL('./process.mjs', import.meta.url))
 const children = new Set<ChildProcess>()
 
 export function endAfterEach(): void {
-  afterEach(() => {
-    for (const child of children) child.kill('SIGKILL')
-    children.clear()
-  })
+  // The first one compiles the library: not a part of what a test waits for.
+  beforeAll(() => void compile(), 120_000)
+  afterEach(endMembers)
+}
+
+export function endMembers(): void {
+  for (const child of children) child.kill('SIGKILL')
+  children.clear()
 }
 
 /** Resolves once it has joined. */

@@ -8,7 +8,7 @@ import { redis } from '../../src/tiers/redis/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
 import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis, until } from '../services/index.ts'
 import { temporaryFolder } from '../tiers/folder.ts'
-import { endAfterEach, type Member, type Place, startMember } from './fleet.ts'
+import { endAfterEach, endMembers, type Member, type Place, startMember } from './fleet.ts'
 
 function suite(place: () => Place, open: (place: Place) => Tier): void {
   endAfterEach()
@@ -106,8 +106,9 @@ function suite(place: () => Place, open: (place: Place) => Tier): void {
     expect(await nodes.putSettings('shop', 'x', { ifRevision: 'another' })).toBeUndefined()
     await nodes.putSettings('shop', 'bad', { ifRevision: revision })
     await until('it is refused', async () => (await nodes.list()).every(({ settings }) => settings.shop?.error === 'no such setting'))
-    await nodes.removeSettings('shop')
-    await until('it is gone', async () => (await nodes.list()).every(({ settings }) => settings.shop === undefined))
+    const last = await nodes.putSettings('shop', null)
+    await until('it is taken', async () => (await nodes.list()).every(({ settings }) => settings.shop?.revision === last))
+    expect((await nodes.getSettings('shop'))?.document).toBeNull()
     expect(a?.lines.at(-1)).toEqual({ settings: null })
   })
 
@@ -135,6 +136,30 @@ describeWith('redis', 'nodes on one Redis', () => {
     server = await startRedis()
   })
   afterAll(() => server.stop())
+
+  it('a server that comes back empty: nodes are there again by themselves, keep their settings, and hear what is asked', async () => {
+    const place: Place = { kind: 'redis', options: { url: server.url, commandTimeout: 2000 } }
+    const channel = `c-${randomUUID()}`
+    const tier = redis({ url: server.url, commandTimeout: 2000 })
+    const nodes = createNodes({ store: tier.nodes, channel })
+    try {
+      const member = await startMember(place, channel, 'web-1')
+      await nodes.putSettings('shop', { ttl_seconds: 60 })
+      await until('it has its settings', () => member.lines.some((line) => 'settings' in line))
+      await server.restart({ empty: true })
+      await until('it is there again', async () => (await nodes.list()).length === 1)
+      expect((await nodes.ask('echo', 1, { deadline: '10s' })).nodes).toMatchObject([
+        { id: 'web-1', boot: member.boot, status: 'answered' },
+      ])
+      expect([(await nodes.list())[0]?.settings.shop?.revision === undefined, await nodes.getSettings('shop')]).toEqual([false, undefined])
+      expect(member.lines.filter((line) => 'settings' in line)).toEqual([{ settings: { ttl_seconds: 60 } }])
+    } finally {
+      await nodes.close()
+      await tier.close()
+      endMembers()
+    }
+  }, 60_000)
+
   suite(
     () => ({ kind: 'redis', options: { url: server.url, commandTimeout: 2000 } }),
     ({ options }) => redis(options),

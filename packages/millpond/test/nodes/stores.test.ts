@@ -8,7 +8,15 @@ import { describeNodeStore } from '../../src/testing/node-store.ts'
 import { postgres, postgresGrants, postgresSchema } from '../../src/tiers/postgres/index.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
-import { describeWith, type PostgresService, type RedisService, startPostgres, startRedis } from '../services/index.ts'
+import {
+  type ClusterGroup,
+  describeWith,
+  type PostgresService,
+  type RedisService,
+  startCluster,
+  startPostgres,
+  startRedis,
+} from '../services/index.ts'
 import { temporaryFolder } from '../tiers/folder.ts'
 
 const closeAll = async (tiers: Tier[]): Promise<void> => {
@@ -47,6 +55,50 @@ describeWith('redis', 'redis', () => {
     return again()
   }
   describeNodeStore({ describe, it }, { name: 'redis', open, again, close: () => closeAll(opened) })
+})
+
+/** What the guide on running it tells operators to allow. */
+const RULES =
+  '~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe'
+
+describeWith('redis', 'redis, as a least-privilege user', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis({ acl: { user: 'shop', password: 'pass', rules: RULES } })
+  })
+  afterAll(() => server.stop())
+  const opened: Tier[] = []
+  let keyPrefix = ''
+  const again = async (): Promise<NodeStore> => {
+    const tier = redis({ url: server.url, keyPrefix, commandTimeout: 5000 })
+    opened.push(tier)
+    return tier.nodes
+  }
+  const open = (): Promise<NodeStore> => {
+    keyPrefix = `shop:${randomUUID()}:`
+    return again()
+  }
+  describeNodeStore({ describe, it }, { name: 'redis (user)', open, again, close: () => closeAll(opened) })
+})
+
+describeWith('redis', 'redis cluster', () => {
+  let cluster: ClusterGroup
+  beforeAll(async () => {
+    cluster = await startCluster({ nodeTimeoutMs: 2000 })
+  })
+  afterAll(() => cluster.stop())
+  const opened: Tier[] = []
+  let keyPrefix = ''
+  const again = async (): Promise<NodeStore> => {
+    const tier = redis({ cluster: cluster.addresses.slice(0, 2), keyPrefix, commandTimeout: 5000 })
+    opened.push(tier)
+    return tier.nodes
+  }
+  const open = (): Promise<NodeStore> => {
+    keyPrefix = `nodes-${randomUUID()}:`
+    return again()
+  }
+  describeNodeStore({ describe, it }, { name: 'redis on a cluster', open, again, close: () => closeAll(opened) })
 })
 
 describe('sqlite', () => {

@@ -69,9 +69,8 @@ export function postgresNodes(database: Database, followers: Followers, notify: 
       return { replies: replies.sort((a, b) => (a.id < b.id ? -1 : 1)), present }
     },
     async putSettings(channel, name, settings, ifRevision) {
-      const values = [channel, name, ifRevision ?? null, ...(settings === undefined ? [] : [settings.revision, settings.text])]
-      const one = settings === undefined ? sql.removeSettings : sql.putSettings
-      return textAt((await run('settings', one, [...values, ...wake(channel, '')]))[0], 0) === 't'
+      const values = [channel, name, ifRevision ?? null, settings.revision, settings.text, ...wake(channel, '')]
+      return textAt((await run('settings', sql.putSettings, values))[0], 0) === 't'
     },
     async getSettings(channel, name) {
       const [row] = await run('settings', sql.getSettings, [channel, name])
@@ -131,9 +130,6 @@ function statementsOf(s: string) {
         ON CONFLICT (channel, name) DO UPDATE SET revision = excluded.revision, body = excluded.body
         WHERE $3::text IS NULL OR held.revision = $3::text RETURNING name
       ) SELECT EXISTS (SELECT FROM put), ${told('EXISTS (SELECT FROM put)', '$6', '$7')}`),
-    removeSettings: statement(`WITH gone AS (
-        DELETE FROM ${s}.channel_setting WHERE channel = $1 AND name = $2 AND ($3::text IS NULL OR revision = $3::text) RETURNING name
-      ) SELECT $3::text IS NULL OR EXISTS (SELECT FROM gone), ${told('EXISTS (SELECT FROM gone)', '$4', '$5')}`),
     getSettings: statement(`SELECT revision, body FROM ${s}.channel_setting WHERE channel = $1 AND name = $2`),
   }
 }

@@ -143,16 +143,11 @@ export const REPLIES = step(`
 return { redis.call('HGETALL', replies), marks() }
 `)
 
-/** ARGV: name, 1 to compare, the revision to stand, revision ('' to remove), JSON, channel to wake. */
+/** ARGV: name, 1 to compare, the revision to stand, revision, JSON, channel to wake. */
 export const PUT_SETTINGS = step(`
 if ARGV[2] == '1' and (redis.call('HGET', revisions, ARGV[1]) or '') ~= ARGV[3] then return 0 end
-if ARGV[4] == '' then
-  redis.call('HDEL', revisions, ARGV[1])
-  redis.call('HDEL', settings, ARGV[1])
-else
-  redis.call('HSET', revisions, ARGV[1], ARGV[4])
-  redis.call('HSET', settings, ARGV[1], ARGV[5])
-end
+redis.call('HSET', revisions, ARGV[1], ARGV[4])
+redis.call('HSET', settings, ARGV[1], ARGV[5])
 redis.call('PUBLISH', ARGV[6], '1')
 return 1
 `)

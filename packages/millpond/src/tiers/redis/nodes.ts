@@ -64,14 +64,7 @@ export function redisNodes(connection: Connection, names: Names): NodeStore {
       return { replies: replies.sort(byId), present: marksOf(present) }
     },
     async putSettings(channel, name, settings, ifRevision) {
-      const args = [
-        name,
-        ifRevision === undefined ? 0 : 1,
-        ifRevision ?? '',
-        settings?.revision ?? '',
-        settings?.text ?? '',
-        wakes(channel, ''),
-      ]
+      const args = [name, ifRevision === undefined ? 0 : 1, ifRevision ?? '', settings.revision, settings.text, wakes(channel, '')]
       return (await step('settings', PUT_SETTINGS, channel, args)) === 1
     },
     async getSettings(channel, name) {

@@ -120,14 +120,12 @@ export class SqliteNodes implements NodeStore {
     })
   }
 
-  async putSettings(channel: string, name: string, settings: StoredSettings | undefined, ifRevision?: string): Promise<boolean> {
+  async putSettings(channel: string, name: string, settings: StoredSettings, ifRevision?: string): Promise<boolean> {
     const isPut = await this.#database.write('settings', FAILED, (file) => {
       if (ifRevision !== undefined && (standing(file, channel, name)?.revision ?? '') !== ifRevision) return false
-      if (settings === undefined) file.sql('DELETE FROM channel_setting WHERE channel = ? AND name = ?').run(channel, name)
-      else
-        file
-          .sql('INSERT OR REPLACE INTO channel_setting (channel, name, revision, body) VALUES (?, ?, ?, ?)')
-          .run(channel, name, settings.revision, settings.text)
+      file
+        .sql('INSERT OR REPLACE INTO channel_setting (channel, name, revision, body) VALUES (?, ?, ?, ?)')
+        .run(channel, name, settings.revision, settings.text)
       return true
     })
     if (isPut) this.#wake(channel, '')
