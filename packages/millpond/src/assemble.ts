@@ -7,13 +7,13 @@ import type { Source, SourceView } from './core/source.ts'
 import { Cache, type House } from './engine/cache.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
 import { Departures } from './engine/departures.ts'
-import { type CacheDescription, describeConfig } from './engine/describe.ts'
+import { type CacheDescription, describeConfig, describePolicy } from './engine/describe.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Around, aroundOf, type Plugin } from './engine/plugins.ts'
 import { keepWarm, type Restart } from './engine/restart.ts'
 import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
 import type { CacheSettings } from './engine/settings.ts'
-import type { Space } from './engine/space.ts'
+import { ledgerTier, type Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
 import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
@@ -50,6 +50,8 @@ export class Assembly implements House {
   #jobs: Jobs | undefined
   #restart: Restart | undefined
   #closing: Promise<void> | undefined
+  /** Namespaces that are closing by themselves. */
+  readonly #leaving = new Map<Space, Promise<void>>()
 
   constructor(parts: AssemblyParts) {
     this.#parts = parts
@@ -99,14 +101,14 @@ export class Assembly implements House {
   }
 
   describe(): CacheDescription {
-    const { space, settings, holder, plugins } = this.#parts
+    const { space, settings, plugins } = this.#parts
     return describeConfig({
       name: space.cacheName,
       policy: settings.policy(),
       settings: settings.common,
       memory: this.#memory,
       far: space.far,
-      ledger: holder?.use.name ?? 'memory',
+      ledger: ledgerTier(space)?.guarded.name ?? 'memory',
       maxStaleMs: space.trustMs,
       plugins: plugins.map(({ name }) => name),
       namespaces: this.#spaces.map(({ id, settings: its }) => ({ name: id.name, policy: its.policy })),
@@ -123,8 +125,9 @@ export class Assembly implements House {
     const { settings, space } = this.#parts
     const switchMemory = (isOn: boolean): void => this.#switchMemory(isOn)
     const plan = planChanges({ settings, far: space.far, memory: this.#memory, switchMemory }, changes, isWhole ? undefined : namespace)
-    if (dryRun || plan.changes.length === 0) return { changes: plan.changes, isDryRun: dryRun, dropped: [] }
+    if (dryRun) return { changes: plan.changes, isDryRun: true, dropped: [] }
     const applied = plan.apply()
+    if (plan.changes.length === 0) return { changes: [], isDryRun: false, dropped: [] }
     space.services.events.emit('settings', { namespace, changes: plan.changes })
     const concerned =
       apply === 'new' ? [] : isWhole ? [...this.#open.values()] : [...this.#open.values()].filter(({ cache }) => cache.name === namespace)
@@ -145,12 +148,14 @@ export class Assembly implements House {
   }
 
   /** A namespace alone, or with the default one everything. */
-  close(namespace: string): Promise<void> {
-    if (namespace === DEFAULT_NAMESPACE || this.#closing !== undefined) {
+  close(space: Space): Promise<void> {
+    if (space.id.name === DEFAULT_NAMESPACE || this.#closing !== undefined) {
       this.#closing ??= this.#closeAll()
       return this.#closing
     }
-    return this.#closeOne(namespace)
+    const leaving = this.#leaving.get(space) ?? this.#closeOne(space).finally(() => this.#leaving.delete(space))
+    this.#leaving.set(space, leaving)
+    return leaving
   }
 
   get #spaces(): Space[] {
@@ -176,8 +181,9 @@ export class Assembly implements House {
 
   /** Two places in the code that say different things of one namespace are a mistake in one of them. */
   #checkSame(namespace: string, code: LoadOptions): void {
-    const known = this.#parts.settings.codeOf(namespace)
-    if (JSON.stringify(known) === JSON.stringify(code)) return
+    const { settings } = this.#parts
+    const known = settings.codeOf(namespace) ?? {}
+    if (JSON.stringify(describePolicy(settings.policyOfCode(known))) === JSON.stringify(describePolicy(settings.policyOfCode(code)))) return
     throw new MillpondError(
       'OPTION_INVALID',
       `the namespace ${show(namespace)} is open with other settings, ${show(known)}: say the same everywhere, or change it with configure()`,
@@ -227,9 +233,11 @@ export class Assembly implements House {
   }
 
   /** Its name is free at once: who opens it again begins with an empty memory and a ledger view of its own. */
-  async #closeOne(namespace: string): Promise<void> {
+  async #closeOne(space: Space): Promise<void> {
+    const namespace = space.id.name
     const opened = this.#open.get(namespace)
-    if (opened === undefined) return
+    // The name may be another cache's by now.
+    if (opened?.space !== space) return
     this.#open.delete(namespace)
     this.#parts.settings.close(namespace)
     this.#parts.sources.close(namespace)
@@ -242,6 +250,7 @@ export class Assembly implements House {
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
     await this.#jobs?.stop()
+    await Promise.all(this.#leaving.values())
     const open = [...this.#open.values()]
     for (const one of open) await endDelays(one)
     await Promise.all(open.map(({ cache }) => cache.flush()))

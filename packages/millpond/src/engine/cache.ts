@@ -96,7 +96,7 @@ export interface House {
   nodeStore(): NodeStore
   ready(): Promise<Restored>
   /** A namespace alone, or with the default one everything. */
-  close(namespace: string): Promise<void>
+  close(space: Space): Promise<void>
 }
 
 export interface CacheParts {
@@ -497,7 +497,7 @@ export class Cache {
    * Later calls reject with `CLOSED`. Closing twice is harmless.
    */
   async close(): Promise<void> {
-    if (!this.#space.closed || this.name === 'default') await this.#house.close(this.name)
+    await this.#house.close(this.#space)
   }
 
   async #invalidate(criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {

@@ -84,6 +84,8 @@ export interface Configurable {
 interface Step {
   readonly changes: readonly SettingChange[]
   readonly apply: () => unknown
+  /** Also where nothing differs now: what was said stays said when what lies beneath it changes. */
+  readonly isKept?: boolean
 }
 
 const CHANGE_NAMES = new Set(['defaults', 'tiers'])
@@ -117,7 +119,8 @@ export function planChanges(cache: Configurable, changes: Changes, namespace: st
   for (const [name, change] of Object.entries(tiers ?? {})) steps.push(planTier(cache, name, change))
   return {
     changes: steps.flatMap((step) => step.changes),
-    apply: () => Promise.all(steps.filter((step) => step.changes.length > 0).map((step) => step.apply())),
+    apply: () =>
+      Promise.all(steps.filter(({ changes: differing, isKept = false }) => isKept || differing.length > 0).map((step) => step.apply())),
   }
 }
 
@@ -129,6 +132,7 @@ function planDefaults(settings: CacheSettings, given: DefaultChanges, namespace:
   return {
     changes: differences(path, describePolicy(settings.policy(namespace)), describePolicy(to)),
     apply: () => settings.change(changed, namespace),
+    isKept: true,
   }
 }
 

@@ -37,7 +37,7 @@ export function aroundOf(plugins: readonly Plugin[]): Around | undefined {
 export function intercept(cache: object, verbs: Iterable<string>, name: string, around: Around): void {
   for (const verb of verbs) {
     const plain: unknown = Reflect.get(cache, verb)
-    if (typeof plain !== 'function') throw new TypeError(`${verb} is no verb of a cache`)
+    if (typeof plain !== 'function') throw new TypeError(`${verb} is not a verb of a cache`)
     const value = (...args: unknown[]): Promise<unknown> =>
       around({ verb, args, cache: name }, async () => Reflect.apply(plain, cache, args))
     Object.defineProperty(cache, verb, { value })

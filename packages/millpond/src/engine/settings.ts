@@ -69,6 +69,11 @@ export class CacheSettings {
     return this.#pages.get(namespace)?.code
   }
 
+  /** What a namespace's code comes to as things stand. @throws MillpondError for garbage. */
+  policyOfCode(code: LoadOptions): LoadPolicy {
+    return resolvePolicy(code, this.#policy)
+  }
+
   /** The policy that stands; without a name, the cache's. */
   policy(namespace?: string): LoadPolicy {
     return (namespace === undefined ? undefined : this.#pages.get(namespace)?.settings.policy) ?? this.#policy

@@ -1,5 +1,5 @@
 // What travels over the channel: JSON of bounded length and depth. What comes from the store is read as if an enemy had written it (G26).
-import { MillpondError } from '../core/errors.ts'
+import { MillpondError, show } from '../core/errors.ts'
 import { MAX_NODE_TEXT } from '../core/nodes.ts'
 
 const MAX_DEPTH = 64
@@ -51,7 +51,7 @@ export function isNodeWord(word: unknown): word is string {
 
 export function checkNodeWord(word: unknown, what: string): string {
   if (isNodeWord(word)) return word
-  throw new MillpondError('OPTION_INVALID', `${what}: ${String(word).slice(0, 80)} is not allowed: use 1 to 128 visible ASCII characters`)
+  throw new MillpondError('OPTION_INVALID', `${what}: ${show(word)} is not allowed: use 1 to 128 visible ASCII characters`)
 }
 
 export function reasonOf(error: unknown): string {

@@ -50,6 +50,10 @@ describe('defaults', () => {
     expect([ttlOf('default'), ttlOf('plain'), ttlOf('reports')]).toEqual([120, 120, 3600])
     const { changes } = await reports.configure({ defaults: { ttl: '3m' } })
     expect(changes).toEqual([{ setting: 'namespaces.reports.defaults.ttl_seconds', from: 3600, to: 180 }])
+    const same = await plain.configure({ defaults: { ttl: '2m' } })
+    await cache.configure({ defaults: { ttl: '5m' } })
+    expect([same.changes, ttlOf('default'), ttlOf('plain')]).toEqual([[], 300, 120])
+    await cache.configure({ defaults: { ttl: '2m' } })
     await plain.configure({ defaults: { ttl: Infinity } })
     expect([ttlOf('default'), ttlOf('plain'), ttlOf('reports')]).toEqual([120, 'unlimited', 180])
     const { defaults } = cache.describe().namespaces.find((one) => one.name === 'reports') ?? { defaults: undefined }
@@ -281,7 +285,7 @@ describe('namespaces', () => {
   it('two places that say different things of one namespace are told so', () => {
     const cache = open()
     cache.namespace('a', { ttl: '1m' })
-    expect(cache.namespace('a')).toBe(cache.namespace('a', { ttl: '1m' }))
+    expect(cache.namespace('a')).toBe(cache.namespace('a', { ttl: 60_000, tags: [] }))
     expect(() => cache.namespace('a', { ttl: '2m' })).toThrow(/"a" is open with other settings, {"ttl":"1m"}/)
     expect(() => cache.namespace('b', { ttl: 'x' })).toThrow(/ttl/)
     expect(() => createCache({ defaults: { ttl: 'x' } })).toThrow(/ttl/)
@@ -318,8 +322,21 @@ describe('namespaces', () => {
     await again.set('k', 2)
     letGo(7)
     expect(await late).toBe(7)
-    await closing
+    await Promise.all([closing, a.close()])
     expect([again.peek('k'), again.peek('late')]).toEqual([2, undefined])
+    await a.close()
+    expect(cache.namespace('a')).toBe(again)
+  })
+
+  it('the cache closes after a namespace that is closing already', async () => {
+    const tier = sqlite({ path: join(newFolder(), 'cache.db') })
+    const warnings: unknown[] = []
+    const cache = open({ tiers: [memory(), tier] })
+    cache.on('warning', (warning) => void warnings.push(warning))
+    const a = cache.namespace('a')
+    await a.getOrSet('k', () => 1)
+    await Promise.all([a.close(), cache.close(), a.close()])
+    expect(warnings).toEqual([])
   })
 
   it('what was put off is due when its namespace closes', async () => {
@@ -344,7 +361,7 @@ it('a description is JSON without a loss, a secret or an infinite number', async
   expect(JSON.stringify(description)).not.toMatch(/secret|null,null|127\.0\.0\.1/)
   expect(description).toMatchObject({
     name: 'shop',
-    ledger: 'redis',
+    ledger: 'second',
     defaults: { ttl_seconds: 'unlimited', timeout_hard_seconds: 10, negative_ttl_seconds: null },
     tiers: [
       { name: 'memory', enabled: true, max_entries: 1000, max_size_mb: 'unlimited', policy: 'adaptive', pressure: 0.85 },

@@ -179,7 +179,7 @@ it('wrong options are refused where they are given', async () => {
   const store = memoryNodes()
   // @ts-expect-error a store is needed
   expect(() => createNodes({})).toThrow(/store: undefined is not a node store/)
-  expect(() => createNodes({ store, id: '' })).toThrow(/id: {2}is not allowed/)
+  expect(() => createNodes({ store, id: '' })).toThrow(/id: "" is not allowed/)
   expect(() => createNodes({ store, channel: 'a b' })).toThrow(/channel/)
   expect(() => createNodes({ store, every: 1 })).toThrow(/every: 1 is not allowed: give 50 to/)
   expect(() => createNodes({ store, forgetAfter: '1s' })).toThrow(/forgetAfter/)
