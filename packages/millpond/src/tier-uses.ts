@@ -1,5 +1,5 @@
 // The tiers that a cache is given: checked, put in order, and one of them chosen to keep the ledger.
-import type { Clock, Tier } from './core/contracts.ts'
+import type { Clock, Codec, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import type { Events } from './core/events.ts'
@@ -28,9 +28,11 @@ export interface TierUse {
   /** The longest a single command may take. Default 250 ms. */
   readonly timeout?: Duration
   readonly breaker?: BreakerOptions
+  /** How this tier's entries are written. Default: as the cache's are. What is copied to a tier of another codec is encoded anew. Not for memory. */
+  readonly codec?: Codec
 }
 
-const USE_NAMES = new Set(['use', 'name', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
+const USE_NAMES = new Set(['use', 'name', 'codec', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
 /** The longest that a command to a far tier, or a step of the ledger, may take. */
 export const COMMAND_MS = 250
 
@@ -126,6 +128,16 @@ export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: 
     },
   )
   const enabled = use.enabled !== false
-  const far: FarTier = { guarded, keep: keepOf(use, 1), promoteAfter, holdsLedger, latency, enabled, errors: 0, lastError: undefined }
+  const far: FarTier = {
+    guarded,
+    codec: use.codec,
+    keep: keepOf(use, 1),
+    promoteAfter,
+    holdsLedger,
+    latency,
+    enabled,
+    errors: 0,
+    lastError: undefined,
+  }
   return far
 }

@@ -381,12 +381,34 @@ export interface CommitItem extends TierItem {
   readonly lease?: string
 }
 
-/** Entry to bytes and back. `decode` returns undefined for bytes it cannot trust (corrupt, foreign, older): a miss, never an exception. */
+/** Where an entry belongs, for codecs that bind what they write to it. */
+export interface CodecContext {
+  readonly cache: string
+  readonly namespace: string
+  /**
+   * The position for which it is written: when its load began; for a write, since when its key must not have moved. When it is read: the position that the tier
+   * tells.
+   */
+  readonly asOf: Position
+}
+
+/**
+ * Entry to bytes and back. `decode` returns undefined for bytes it cannot trust (corrupt, foreign, older): a miss, never an exception. Either may answer
+ * at once or later; after a later answer the entry is judged by what the ledger says then.
+ */
 export interface Codec {
-  encode(entry: EncodedParts): Uint8Array
-  decode(bytes: Uint8Array): DecodedParts | undefined
+  encode(entry: EncodedParts, context?: CodecContext): Uint8Array | Promise<Uint8Array>
+  decode(bytes: Uint8Array, context?: CodecContext): DecodedParts | undefined | Promise<DecodedParts | undefined>
   /** Array elements, fields, Map keys and values, Set members of one value that it writes at most; memory keeps to it too. Default 100,000. */
   readonly maxItems?: number
+  /** What it writes is bound to the position in the context: it is encoded anew, never copied, for another one. Default `false`. */
+  readonly isBound?: boolean
+}
+
+/** A codec that always answers at once. */
+export interface SyncCodec extends Codec {
+  encode(entry: EncodedParts): Uint8Array
+  decode(bytes: Uint8Array): DecodedParts | undefined
 }
 
 /** What the body of a stored entry said. */

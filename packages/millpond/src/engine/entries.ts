@@ -1,5 +1,6 @@
 // Walking the entries of a namespace: the valid ones over all tiers, each key once; or what memory holds, as it weighs.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { decodeAll } from './encoding.ts'
 import type { FarTier, Space } from './space.ts'
 
 export interface ScannedEntry {
@@ -75,12 +76,13 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
     const answer = await far.guarded.read(keys)
     if (!answer.ok) return
     let since = space.services.clock.monotonic()
-    for (const stored of answer.value) {
+    const decoded = await decodeAll(space, far, answer.value)
+    for (const [index, stored] of answer.value.entries()) {
       if (space.services.clock.monotonic() - since > HOLD_MS) {
         await yieldToOthers()
         since = space.services.clock.monotonic()
       }
-      const parts = stored === undefined ? undefined : space.services.codec.decode(stored.body)
+      const parts = decoded[index]
       if (stored === undefined || parts === undefined || parts.staleUntil <= space.services.clock.now()) continue
       if (space.ledger.view.judgeAt(parts.key, parts.tags, stored.asOf) !== 'void') yield parts
     }

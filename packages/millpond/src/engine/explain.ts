@@ -2,6 +2,7 @@
 import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
+import { decodeAll } from './encoding.ts'
 import type { Gone } from './gone.ts'
 import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.ts'
 import type { FarTier, Space } from './space.ts'
@@ -106,7 +107,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error', ...lastError(far) }
   const [stored] = answer.value
   if (stored === undefined) return { ...about, state: 'absent', ...toldOf(goneFromBelow(space, key)) }
-  const parts = space.services.codec.decode(stored.body)
+  const [parts] = await decodeAll(space, far, answer.value)
   const bytes = stored.body.byteLength
   if (parts === undefined || parts.key !== key) return { ...about, state: 'void', cause: 'unreadable', bytes, asOf: stored.asOf }
   const now = space.services.clock.now()

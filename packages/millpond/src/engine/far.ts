@@ -1,9 +1,10 @@
 // Reading from and writing to the far tiers: fastest first, the batch is the only path, nothing is believed that the ledger does not confirm.
 import { isDeepStrictEqual } from 'node:util'
 import type { MissCause } from '../core/causes.ts'
-import type { CommitItem, Near, Stored } from '../core/contracts.ts'
+import type { CommitItem, DecodedParts, Near, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { TierCounters } from './counters.ts'
+import { type BodyFor, bodyOf, codecOf, decodeAll } from './encoding.ts'
 import type { Flight } from './flights.ts'
 import type { Found } from './found.ts'
 import { causeOf } from './misses.ts'
@@ -44,8 +45,13 @@ export async function readFar(
     const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
     const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
     const answer = await far.guarded.read(names, until - space.services.clock.monotonic())
-    if (answer.ok) wanted = takeIn(space, depth, wanted, answer.value, result, isAgain || isQuiet, isQuiet)
-    else result.failure ??= failure
+    if (!answer.ok) {
+      result.failure ??= failure
+      continue
+    }
+    const decoded = decodeAll(space, far, answer.value)
+    const parts = decoded instanceof Promise ? await decoded : decoded
+    wanted = takeIn(space, depth, wanted, answer.value, parts, result, isAgain || isQuiet, isQuiet)
   }
   return result
 }
@@ -56,6 +62,7 @@ function takeIn(
   depth: number,
   wanted: readonly number[],
   answers: readonly (Stored | undefined)[],
+  decoded: readonly (DecodedParts | undefined)[],
   { keys, found, causes }: FarResult,
   isUncounted: boolean,
   isQuiet: boolean,
@@ -70,7 +77,7 @@ function takeIn(
     const key = keys[at] ?? ''
     const stored = answers[index]
     const known = found[at]
-    const entry = stored === undefined ? undefined : believe(space, far, key, stored, now)
+    const entry = stored === undefined ? undefined : believe(space, far, key, stored, decoded[index], now)
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
       if (!isUncounted) counters.misses++
@@ -106,9 +113,8 @@ function countFarHit({ id, services }: Space, counters: TierCounters, key: strin
   if (services.events.hearsHits) services.events.emit('hit', { key, namespace: id.name, tier })
 }
 
-/** Decodes and judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */
-function believe(space: Space, far: FarTier, key: string, stored: Stored, now: number): Found | MissCause {
-  const parts = space.services.codec.decode(stored.body)
+/** Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */
+function believe(space: Space, far: FarTier, key: string, stored: Stored, parts: DecodedParts | undefined, now: number): Found | MissCause {
   if (parts === undefined || parts.key !== key) return 'unreadable'
   const { view } = space.ledger
   if (stored.asOf.epoch !== view.epoch) return 'epoch_changed'
@@ -139,14 +145,15 @@ function promote(space: Space, depth: number, entry: Found, stored: Stored, now:
   const isWanted = isDue(space, far, entry.key)
   if (space.near !== undefined) promoteNear(space, space.near, entry, isWanted, now)
   if (!isWanted) return
+  const bodyFor = bodyOf(space, entry, entry.asOf)
+  const from = codecOf(space, far)
   for (let above = 0; above < depth; above++) {
     const to = space.far[above]
     if (to === undefined || !to.enabled) continue
-    inBackground(
-      space,
-      `promotion to ${to.guarded.name}`,
-      commitTo(space, to, entry.key, entry.asOf, stored.body, keepUntil(to.keep, entry, now), undefined),
-    )
+    // Bytes that are bound to a position must not be copied to another one.
+    const isCopy = codecOf(space, to) === from && from.isBound !== true
+    const commit = commitBody(space, to, entry, entry.asOf, isCopy ? () => stored.body : bodyFor, keepUntil(to.keep, entry, now), undefined)
+    inBackground(space, `promotion to ${to.guarded.name}`, commit)
   }
 }
 
@@ -254,19 +261,29 @@ export async function commitFar(
   asOf: Position,
   lease: string | undefined,
 ): Promise<void> {
-  const body = space.services.codec.encode({
-    key,
-    value: entry.value,
-    createdAt: entry.createdAt,
-    freshUntil: entry.freshUntil,
-    staleUntil: entry.staleUntil,
-    tags: entry.tags,
-  })
+  const bodyFor = bodyOf(space, entry, asOf)
   const now = space.services.clock.now()
   if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
   await Promise.all(
-    space.far.filter((far) => far.enabled).map((far) => commitTo(space, far, key, asOf, body, keepUntil(far.keep, entry, now), lease)),
+    space.far
+      .filter((far) => far.enabled)
+      .map((far) => commitBody(space, far, entry, asOf, bodyFor, keepUntil(far.keep, entry, now), lease)),
   )
+}
+
+/** The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile. */
+async function commitBody(
+  space: Space,
+  far: FarTier,
+  { key }: Pick<Found, 'key'>,
+  asOf: Position,
+  bodyFor: BodyFor,
+  expiresAt: number,
+  lease: string | undefined,
+): Promise<void> {
+  if (far.guarded.state === 'open') return
+  const body = bodyFor(far)
+  await commitTo(space, far, key, asOf, body instanceof Promise ? await body : body, expiresAt, lease)
 }
 
 async function commitTo(
@@ -278,7 +295,6 @@ async function commitTo(
   expiresAt: number,
   lease: string | undefined,
 ): Promise<void> {
-  if (far.guarded.state === 'open') return
   const item: CommitItem = {
     key: storageKey(space.id.prefix, key),
     target: key,

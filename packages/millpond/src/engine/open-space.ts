@@ -12,6 +12,7 @@ import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
 import { Wary } from './wary.ts'
 import { Watch } from './watch.ts'
+import { WriteOrder } from './write-order.ts'
 
 /** What all namespaces of a cache share. */
 export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
@@ -79,6 +80,7 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     flights: new Flights(),
     wary: new Wary(),
     watch: new Watch(namespace, parts.removals),
+    writes: new WriteOrder(),
     promotions: new Map(),
     delays: new Delays(clock),
     coalescing: new Map(),

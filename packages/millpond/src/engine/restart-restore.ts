@@ -72,7 +72,7 @@ async function restoreItems(snapshot: OpenSnapshot, store: NearStore, open: (nam
     if (store.entries >= maxEntries) break
     if (store.bytes + item.weight > maxBytes) continue
     const space = await ready(item.space)
-    const parts = space?.near === undefined ? undefined : item.decode()
+    const parts = space?.near === undefined ? undefined : await item.decode()
     if (space?.near === undefined || parts === undefined) continue
     const before = store.entries
     if (!restore(space, space.near, item, parts)) continue

@@ -12,10 +12,13 @@ import type { Keep, Settings } from './settings.ts'
 import type { Sourced } from './sources.ts'
 import type { Wary } from './wary.ts'
 import type { Watch } from './watch.ts'
+import type { WriteOrder } from './write-order.ts'
 
 /** A far tier with what the engine must know to use it. */
 export interface FarTier {
   readonly guarded: GuardedTier
+  /** The tier's own; undefined: the cache's. */
+  readonly codec: Codec | undefined
   keep: Keep
   /** Copy an entry up after this many reads found here. */
   promoteAfter: number
@@ -64,6 +67,7 @@ export interface Space {
   readonly flights: Flights
   readonly wary: Wary
   readonly watch: Watch
+  readonly writes: WriteOrder
   /** How often each key was found in a tier that promotes late. */
   readonly promotions: Map<string, number>
   /** Invalidations that were put off. */

@@ -4,13 +4,13 @@ import type { Change, Isolated, Reason } from '../core/contracts.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { dependencyTag, tagsWithDependencies } from './dependencies.ts'
+import { type BodiesFor, bodiesOf, codecOf } from './encoding.ts'
 import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { heldAt } from './held.ts'
 import type { Receipt } from './receipt.ts'
-import type { Keep } from './settings.ts'
-import { keepUntil, ledgerTier, type Space } from './space.ts'
+import { type FarTier, keepUntil, ledgerTier, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** Estimated bytes of the values that one step takes: more would hold up everybody else on a shared server. */
@@ -113,21 +113,65 @@ function writeNear(space: Space, entry: Found): void {
 /** A write that met another one is tried again at once, from the position that it has just been told. */
 const MAX_TRIES = 3
 
-async function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
-  const bodies = entries.map((entry) => space.services.codec.encode(entry))
-  const itemsFor = (keep: Keep): Change['write'] =>
-    entries.map((entry, index) => ({
-      key: storageKey(space.id.prefix, entry.key),
-      body: bodies[index] ?? new Uint8Array(),
-      expiresAt: keepUntil(keep, entry, now),
-    }))
+/**
+ * Where a codec takes its time, the position and the place among the writes of a key are taken before. A write that was encoded later and met another one is
+ * not tried again: what it met may have been asked after it.
+ */
+function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
+  const keys = entries.map(({ key }) => key)
+  const before = space.writes.before(keys)
+  if (before !== undefined)
+    return space.writes.hold(
+      keys,
+      before.then(() => encodeAndStore(space, entries, now)),
+    )
+  const since = space.ledger.view.position
+  const bodies = bodiesOf(space, entries, since)
+  if (!(bodies instanceof Promise)) return storeFar(space, entries, bodies, now, since, MAX_TRIES)
+  return space.writes.hold(keys, storeLater(space, entries, bodies, now, since))
+}
+
+function encodeAndStore(space: Space, entries: readonly Found[], now: number): Promise<void> {
+  const since = space.ledger.view.position
+  const bodies = bodiesOf(space, entries, since)
+  return bodies instanceof Promise
+    ? storeLater(space, entries, bodies, now, since)
+    : storeFar(space, entries, bodies, now, since, MAX_TRIES)
+}
+
+async function storeLater(
+  space: Space,
+  entries: readonly Found[],
+  bodies: Promise<BodiesFor>,
+  now: number,
+  since: Position,
+): Promise<void> {
+  return storeFar(space, entries, await bodies, now, since, 1)
+}
+
+async function storeFar(
+  space: Space,
+  entries: readonly Found[],
+  encoded: BodiesFor,
+  now: number,
+  since: Position,
+  tries: number,
+): Promise<void> {
+  const itemsFor = (far: FarTier, bodiesFor: BodiesFor): Change['write'] => {
+    const bodies = bodiesFor(far)
+    // A tier that was switched on meanwhile has none.
+    return entries.flatMap((entry, index) => {
+      const body = bodies[index]
+      return body === undefined ? [] : { key: storageKey(space.id.prefix, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
+    })
+  }
   try {
-    const { position, stored } = await advanceAndWrite(space, entries, itemsFor)
+    const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, since, tries)
     await Promise.all(
       space.far
         .filter((far) => far.enabled && !far.holdsLedger)
         .map(async (far) => {
-          const items = itemsFor(far.keep).filter((_, index) => stored[index] !== false)
+          const items = itemsFor(far, bodiesFor).filter((_, index) => stored[index] !== false)
           const written = await far.guarded.write(items.map((item) => ({ ...item, asOf: position })))
           if (written.ok) space.watch.counters.tier(far.guarded.name).writes += items.length
         }),
@@ -151,17 +195,22 @@ async function writeFar(space: Space, entries: readonly Found[], now: number): P
 async function advanceAndWrite(
   space: Space,
   entries: readonly Found[],
-  itemsFor: (keep: Keep) => Change['write'],
-): Promise<{ position: Position; stored: readonly boolean[] }> {
+  itemsFor: (far: FarTier, bodiesFor: BodiesFor) => Change['write'],
+  encoded: BodiesFor,
+  since: Position,
+  tries: number,
+): Promise<{ position: Position; stored: readonly boolean[]; bodiesFor: BodiesFor }> {
   const holder = ledgerTier(space)
   const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
   const dependents =
     space.settings.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
   const targets = [...keys, ...dependents]
   const watch = entries.map((entry) => entry.tags)
-  let unmovedSince = space.ledger.view.position
+  const isBound = space.far.some((far) => far.enabled && codecOf(space, far).isBound === true)
+  let bodiesFor = encoded
+  let unmovedSince = since
   for (let turn = 1; ; turn++) {
-    const write = holder?.enabled === true ? itemsFor(holder.keep) : []
+    const write = holder?.enabled === true ? itemsFor(holder, bodiesFor) : []
     const { position, stored = [] } = await space.ledger.advance({
       targets,
       mode: 'delete',
@@ -173,12 +222,14 @@ async function advanceAndWrite(
       unmovedSince,
       watch,
     })
-    if (turn < MAX_TRIES && stored.includes(false)) {
+    if (turn < tries && stored.includes(false)) {
       unmovedSince = position
+      // Written for another position.
+      if (isBound) bodiesFor = await bodiesOf(space, entries, unmovedSince)
       continue
     }
     if (holder?.enabled === true) space.watch.counters.tier(holder.guarded.name).writes += entries.length
-    return { position, stored }
+    return { position, stored, bodiesFor }
   }
 }
 

@@ -1,13 +1,13 @@
 // Reading a snapshot: the whole file is verified first, and only then read again, entry by entry, so that no more than one of them is held.
 import { type FileHandle, open, rename } from 'node:fs/promises'
-import type { Codec, DecodedParts } from '../core/contracts.ts'
+import type { Codec } from '../core/contracts.ts'
 import type { SnapshotEntry, SnapshotMeta } from './snapshot.ts'
 import { Damage, framesOf } from './snapshot-frames.ts'
 
 /** An entry that was not decoded yet. */
 export interface SnapshotItem extends Pick<SnapshotEntry, 'space' | 'asOf' | 'hits' | 'weight'> {
   /** `undefined`: the codec cannot read it. */
-  decode(): DecodedParts | undefined
+  decode(): ReturnType<Codec['decode']>
 }
 
 /** A snapshot that is whole. */
@@ -40,7 +40,7 @@ export async function openSnapshot(file: string, codec: Codec): Promise<Snapshot
     const opened = await open(file, 'r')
     handle = opened
     const { meta, count } = await verify(opened)
-    return { kind: 'open', meta, count, items: () => itemsOf(opened, codec, count), close: () => opened.close() }
+    return { kind: 'open', meta, count, items: () => itemsOf(opened, codec, meta, count), close: () => opened.close() }
   } catch (error) {
     await handle?.close()
     if (error instanceof Damage) return setAside(file, error.message)
@@ -80,10 +80,14 @@ async function verify(handle: FileHandle): Promise<Pick<OpenSnapshot, 'meta' | '
   return { meta, count }
 }
 
-async function* itemsOf(handle: FileHandle, codec: Codec, count: number): AsyncGenerator<SnapshotItem> {
+async function* itemsOf(handle: FileHandle, codec: Codec, { cache }: SnapshotMeta, count: number): AsyncGenerator<SnapshotItem> {
   let at = 0
   for await (const body of framesOf(handle)) {
-    if (at > 0 && at <= count) yield { ...readHead(body), decode: () => codec.decode(body.subarray(headEnd(body))) }
+    if (at > 0 && at <= count) {
+      const head = readHead(body)
+      const context = { cache, namespace: head.space, asOf: head.asOf }
+      yield { ...head, decode: () => codec.decode(body.subarray(headEnd(body)), context) }
+    }
     at++
   }
 }

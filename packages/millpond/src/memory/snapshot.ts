@@ -82,7 +82,7 @@ export async function writeSnapshot(
       size = 0
     }
     for await (const entry of entries) {
-      const framed = frame(entryBytes(entry, codec))
+      const framed = frame(await entryBytes(entry, meta, codec))
       pending.push(framed)
       count++
       size += framed.length
@@ -101,12 +101,12 @@ export async function writeSnapshot(
   }
 }
 
-function entryBytes(entry: SnapshotEntry, codec: Codec): Buffer {
+async function entryBytes(entry: SnapshotEntry, { cache }: SnapshotMeta, codec: Codec): Promise<Buffer> {
   const { space, asOf, hits, weight, ...parts } = entry
   const head = jsonBytes([space, asOf.epoch, asOf.seq, hits, weight])
   const length = Buffer.alloc(4)
   length.writeUInt32LE(head.length)
-  return Buffer.concat([length, head, codec.encode(parts)])
+  return Buffer.concat([length, head, await codec.encode(parts, { cache, namespace: space, asOf })])
 }
 
 function jsonBytes(value: unknown): Buffer {

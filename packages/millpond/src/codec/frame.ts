@@ -1,14 +1,15 @@
-// The bytes of a stored entry. All numbers little-endian.
+// The frame of a stored entry: what every reader must know before it can understand the value. All numbers little-endian.
 //
 //   0  "MP"            magic
-//   2  version         1
-//   3  kind            how the value is written: Kind
+//   2  version         1, or 2 where the value's bytes were transformed
+//   3  format          how the value is written, by number: so that a change of format is no flush
 //   4  createdAt       float64, epoch milliseconds
 //  12  freshUntil      float64, may be Infinity
 //  20  staleUntil      float64, may be Infinity
 //  28  length of meta  uint32
-//  32  length of value uint32
-//  36  meta            JSON: [key, ...tags] (JSON, because it keeps lone surrogates)
+//  32  length of value uint32, as it lies here
+//  36  version 2: how many transforms, and the number of each, in the order in which they were applied; a byte each
+//      meta            JSON: [key, ...tags] (JSON, because it keeps lone surrogates)
 //      value
 //      checksum        uint32, CRC-32 of all before it
 import { crc32 } from 'node:zlib'
@@ -16,14 +17,25 @@ import type { EncodedParts } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { excessOf } from './limits.ts'
 
-export const KIND = { json: 0, escaped: 1, buffer: 2, bytes: 3, absent: 4 } as const
-export type Kind = (typeof KIND)[keyof typeof KIND]
+/** Why bytes were not believed. `format`, `transform`: of a number that this codec does not know, or that did not come back. */
+export type Rejection =
+  | 'too_large'
+  | 'foreign'
+  | 'version'
+  | 'truncated'
+  | 'checksum'
+  | 'format'
+  | 'transform'
+  | 'too_deep'
+  | 'too_many'
+  | 'malformed'
 
-/** Why bytes were not believed. */
-export type Rejection = 'too_large' | 'foreign' | 'version' | 'truncated' | 'checksum' | 'too_deep' | 'too_many' | 'malformed'
-
-const VERSION = 1
+const PLAIN = 1
+const TRANSFORMED = 2
+const NO_TRANSFORMS: readonly number[] = []
 const HEADER = 36
+/** Where the lengths begin, which are known last. */
+const LENGTHS = 28
 const CHECKSUM = 4
 // The CRC-32 of any bytes that are followed by their own CRC-32, low byte first.
 const RESIDUE = 0x2144df1c
@@ -42,11 +54,20 @@ const LAST_ASCII = 0x7f
 // Less than this breaks no bound that matters.
 const SHORT_META = 4096
 
-export function pack(kind: Kind, parts: EncodedParts, value: string | Uint8Array, maxBytes: number): Uint8Array {
+/** @throws MillpondError `VALUE_TOO_LARGE`, `OPTION_INVALID` for times that are none. */
+export function pack(
+  format: number,
+  parts: EncodedParts,
+  value: string | Uint8Array,
+  maxBytes: number,
+  transforms: readonly number[] = NO_TRANSFORMS,
+): Uint8Array {
   const meta = packMeta(parts)
   const metaLength = Buffer.byteLength(meta)
   const valueLength = typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength
-  const end = HEADER + metaLength + valueLength
+  const list = transforms.length === 0 ? 0 : 1 + transforms.length
+  const from = HEADER + list + metaLength
+  const end = from + valueLength
   if (end + CHECKSUM > maxBytes) {
     throw new MillpondError(
       'VALUE_TOO_LARGE',
@@ -54,20 +75,37 @@ export function pack(kind: Kind, parts: EncodedParts, value: string | Uint8Array
     )
   }
   const out = Buffer.allocUnsafe(end + CHECKSUM)
-  out[0] = MAGIC_0
-  out[1] = MAGIC_1
-  out[2] = VERSION
-  out[3] = kind
-  out.writeDoubleLE(parts.createdAt, 4)
-  out.writeDoubleLE(parts.freshUntil, 12)
-  out.writeDoubleLE(parts.staleUntil, 20)
+  writeHead(out, list === 0 ? PLAIN : TRANSFORMED, format, parts)
   out.writeUInt32LE(metaLength, 28)
   out.writeUInt32LE(valueLength, 32)
-  out.write(meta, HEADER)
-  if (typeof value === 'string') out.write(value, HEADER + metaLength)
-  else out.set(value, HEADER + metaLength)
+  if (list > 0) {
+    out[HEADER] = transforms.length
+    out.set(transforms, HEADER + 1)
+  }
+  out.write(meta, HEADER + list)
+  if (typeof value === 'string') out.write(value, from)
+  else out.set(value, from)
   out.writeUInt32LE(crc32(out.subarray(0, end)), end)
   return out
+}
+
+function writeHead(out: Buffer, version: number, format: number, { createdAt, freshUntil, staleUntil }: EncodedParts): void {
+  out[0] = MAGIC_0
+  out[1] = MAGIC_1
+  out[2] = version
+  out[3] = format
+  out.writeDoubleLE(createdAt, 4)
+  out.writeDoubleLE(freshUntil, 12)
+  out.writeDoubleLE(staleUntil, 20)
+}
+
+/** What a transformed value can be bound to: version, format, times, key and tags, as bytes that are the same on the way back. */
+export function headOf(format: number, parts: EncodedParts): Uint8Array {
+  const meta = packMeta(parts)
+  const head = Buffer.alloc(LENGTHS + Buffer.byteLength(meta))
+  writeHead(head, TRANSFORMED, format, parts)
+  head.write(meta, LENGTHS)
+  return head
 }
 
 function packMeta({ key, tags, createdAt, freshUntil, staleUntil }: EncodedParts): string {
@@ -89,7 +127,8 @@ function packMeta({ key, tags, createdAt, freshUntil, staleUntil }: EncodedParts
 
 /** A body whose checksum, lengths, times and meta are right; its value is still bytes. */
 export interface Unpacked extends Omit<EncodedParts, 'value'> {
-  readonly kind: number
+  readonly format: number
+  readonly transforms: readonly number[]
   readonly body: Buffer
   readonly from: number
   readonly to: number
@@ -100,27 +139,29 @@ export function unpack(bytes: Uint8Array, maxBytes: number): Unpacked | Rejectio
   if (length > maxBytes) return 'too_large'
   if (length < HEADER + CHECKSUM) return bytes[0] === MAGIC_0 && bytes[1] === MAGIC_1 ? 'truncated' : 'foreign'
   if (bytes[0] !== MAGIC_0 || bytes[1] !== MAGIC_1) return 'foreign'
-  if (bytes[2] !== VERSION) return 'version'
+  if (bytes[2] !== PLAIN && bytes[2] !== TRANSFORMED) return 'version'
   const body = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, length)
-  const from = HEADER + body.readUInt32LE(28)
+  const meta = HEADER + (bytes[2] === PLAIN ? 0 : 1 + (bytes[HEADER] ?? 0))
+  const from = meta + body.readUInt32LE(28)
   const to = from + body.readUInt32LE(32)
   if (to + CHECKSUM !== length) return 'truncated'
   if (crc32(body) !== RESIDUE) return 'checksum'
-  return unpackMeta(body, from, to)
+  return unpackMeta(body, meta, from, to)
 }
 
-function unpackMeta(body: Buffer, from: number, to: number): Unpacked | Rejection {
-  if (from - HEADER > MAX_META) return 'too_large'
-  if (from - HEADER > SHORT_META && excessOf(body, HEADER, from, META_BOUNDS) !== undefined) return 'too_many'
+function unpackMeta(body: Buffer, meta: number, from: number, to: number): Unpacked | Rejection {
+  if (from - meta > MAX_META) return 'too_large'
+  if (from - meta > SHORT_META && excessOf(body, meta, from, META_BOUNDS) !== undefined) return 'too_many'
   const createdAt = body.readDoubleLE(4)
   const freshUntil = body.readDoubleLE(12)
   const staleUntil = body.readDoubleLE(20)
   if (!Number.isFinite(createdAt) || Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return 'malformed'
-  const tags = simpleMeta(body, HEADER, from) ?? parse(body.toString('utf8', HEADER, from))
+  const tags = simpleMeta(body, meta, from) ?? parse(body.toString('utf8', meta, from))
   if (!isTexts(tags)) return 'malformed'
   const key = tags.shift()
   if (key === undefined) return 'malformed'
-  return { kind: body[3] ?? -1, key, tags, createdAt, freshUntil, staleUntil, body, from, to }
+  const transforms = meta === HEADER ? NO_TRANSFORMS : [...body.subarray(HEADER + 1, meta)]
+  return { format: body[3] ?? -1, transforms, key, tags, createdAt, freshUntil, staleUntil, body, from, to }
 }
 
 /** `["key"]` in plain ASCII, without tags or escapes: what most entries say, and not worth a parser. */

@@ -1,0 +1,134 @@
+// A codec out of its parts: frame, value format, and what is done to the bytes between them.
+import type { Codec, CodecContext, DecodedParts, EncodedParts } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { ValueFormat } from './format.ts'
+import { headOf, pack, type Rejection, type Unpacked, unpack } from './frame.ts'
+import { jsonFormat } from './json-format.ts'
+import { type CodecLimits, resolveLimits } from './limits.ts'
+import { applyAll, type Transform, undoAll } from './transform.ts'
+
+export interface FrameCodecOptions {
+  /** How values are written. Default `jsonFormat`. */
+  readonly format?: ValueFormat
+  /** Formats that are also read, beside `format` and JSON: what was written before a change is no flush. */
+  readonly reads?: readonly ValueFormat[]
+  /** Applied to the bytes of each value in this order, and undone in reverse. */
+  readonly transforms?: readonly Transform[]
+  /** Transforms that are also undone: what was written before a change is no flush. */
+  readonly undoes?: readonly Transform[]
+  readonly limits?: Partial<CodecLimits>
+  /** Called for each body that is not believed and so becomes a miss. Must not throw. */
+  readonly onReject?: (reason: Rejection) => void
+}
+
+/** For callers that bind nothing. */
+const NOWHERE: CodecContext = Object.freeze({ cache: '', namespace: '', asOf: Object.freeze({ epoch: '', seq: 0 }) })
+
+/**
+ * A codec that names format and transforms by number in each frame, so that a change of either leaves readable what was written before, as long as the old
+ * ones are listed in `reads` and `undoes`.
+ *
+ * Values up to 64 KB take one turn; above, transforms with an asynchronous form make it a promise.
+ * @throws MillpondError `OPTION_INVALID` for two formats or transforms of one number, or a number out of range.
+ */
+export function frameCodec(options: FrameCodecOptions = {}): Codec {
+  const { format = jsonFormat, transforms = [], onReject } = options
+  const limits = resolveLimits(options.limits)
+  const formats = formatsByNumber([format, ...(options.reads ?? []), jsonFormat])
+  const known = transformsByNumber([...transforms, ...(options.undoes ?? [])])
+  const read = (unpacked: Unpacked, bytes: Buffer, from: number, to: number): DecodedParts | Rejection => {
+    const found = formats.get(unpacked.format)
+    return found === undefined ? 'format' : readValue(found, unpacked, bytes, from, to, limits)
+  }
+  const report = (answer: DecodedParts | Rejection): DecodedParts | undefined => {
+    if (typeof answer !== 'string') return answer
+    onReject?.(answer)
+    return undefined
+  }
+  return {
+    maxItems: limits.maxItems,
+    isBound: transforms.some((transform) => transform.isBound === true),
+    encode(parts, context = NOWHERE) {
+      if (transforms.length === 0) return writeFrame(format, parts, limits)
+      const { number, bytes } = format.write(parts.value, parts.key, limits)
+      const plain = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+      // What comes back may be no larger than what may be stored.
+      if (plain.byteLength > limits.maxBytes) return pack(number, parts, plain, limits.maxBytes)
+      const applied = applyAll(transforms, plain, { ...context, head: headOf(number, parts) })
+      const framed = (value: Awaited<typeof applied>): Uint8Array => pack(number, parts, value.bytes, limits.maxBytes, value.numbers)
+      return applied instanceof Promise ? applied.then(framed) : framed(applied)
+    },
+    decode(bytes, context = NOWHERE) {
+      const unpacked = unpack(bytes, limits.maxBytes)
+      if (typeof unpacked === 'string') return report(unpacked)
+      const { body, from, to } = unpacked
+      if (unpacked.transforms.length === 0) return report(read(unpacked, body, from, to))
+      const about = { ...context, head: headOf(unpacked.format, { ...unpacked, value: undefined }) }
+      const undone = undoAll(known, unpacked.transforms, body.subarray(from, to), about, limits.maxBytes)
+      const finish = (plain: Uint8Array | undefined): DecodedParts | undefined =>
+        report(plain === undefined ? 'transform' : read(unpacked, asBuffer(plain), 0, plain.byteLength))
+      return undone instanceof Promise ? undone.then(finish) : finish(undone)
+    },
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Frame and value in one turn. */
+export function writeFrame(format: ValueFormat, parts: EncodedParts, limits: CodecLimits): Uint8Array {
+  const { number, bytes } = format.write(parts.value, parts.key, limits)
+  return pack(number, parts, bytes, limits.maxBytes)
+}
+
+/** The way back, for one format and no transforms. */
+export function readFrame(format: ValueFormat, bytes: Uint8Array, limits: CodecLimits): DecodedParts | Rejection {
+  const unpacked = unpack(bytes, limits.maxBytes)
+  if (typeof unpacked === 'string') return unpacked
+  if (unpacked.transforms.length > 0) return 'transform'
+  return readValue(format, unpacked, unpacked.body, unpacked.from, unpacked.to, limits)
+}
+
+function readValue(
+  format: ValueFormat,
+  { format: number, key, tags, createdAt, freshUntil, staleUntil }: Unpacked,
+  bytes: Buffer,
+  from: number,
+  to: number,
+  limits: CodecLimits,
+): DecodedParts | Rejection {
+  const answer = format.read(number, bytes, from, to, limits)
+  if ('rejected' in answer) return answer.rejected
+  return { key, value: answer.value, createdAt, freshUntil, staleUntil, tags, isNarrow: answer.isNarrow === true }
+}
+
+function formatsByNumber(formats: readonly ValueFormat[]): ReadonlyMap<number, ValueFormat> {
+  const known = new Map<number, ValueFormat>()
+  for (const format of new Set(formats)) {
+    for (const number of format.numbers) {
+      checkNumber(number, 0, `the format ${show(format.name)}`)
+      if (known.has(number)) throw taken(number, known.get(number)?.name, format.name)
+      known.set(number, format)
+    }
+  }
+  return known
+}
+
+function transformsByNumber(transforms: readonly Transform[]): ReadonlyMap<number, Transform> {
+  const known = new Map<number, Transform>()
+  for (const transform of new Set(transforms)) {
+    checkNumber(transform.number, 1, `the transform ${show(transform.name)}`)
+    if (known.has(transform.number)) throw taken(transform.number, known.get(transform.number)?.name, transform.name)
+    known.set(transform.number, transform)
+  }
+  return known
+}
+
+function checkNumber(number: number, least: number, what: string): void {
+  if (Number.isInteger(number) && number >= least && number <= 255) return
+  throw new MillpondError('OPTION_INVALID', `codec: ${what} has the number ${show(number)}: give a whole number from ${least} to 255`)
+}
+
+function taken(number: number, first: string | undefined, second: string): MillpondError {
+  return new MillpondError('OPTION_INVALID', `codec: ${show(first)} and ${show(second)} both have the number ${number}: give each its own`)
+}

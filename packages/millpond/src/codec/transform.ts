@@ -1,0 +1,125 @@
+// What is done to a value's bytes between its format and its frame: compression, encryption. A list, applied in order and undone in reverse.
+//
+// Small values are transformed at once, so that an ordinary write stays one turn; above 64 KB a transform that has an asynchronous form is
+// asked for that, since half a megabyte of gzip would block every other call. Whoever decodes asynchronously must judge the entry again.
+import type { CodecContext } from '../core/contracts.ts'
+
+/** Values up to so many bytes are transformed at once. */
+export const SYNC_BYTES = 65_536
+
+/** What a transform is told beside the bytes. */
+export interface TransformContext extends CodecContext {
+  /** Frame version, format, times, key and tags: the same bytes on the way back. What is authenticated with the value. */
+  readonly head: Uint8Array
+}
+
+export interface Transform {
+  /** As operators read it: `gzip`. */
+  readonly name: string
+  /** 1 to 255: what frames call it, the same ever after. */
+  readonly number: number
+  /** What it makes is bound to the position in the context, and is never stored at another one. Default `false`. */
+  readonly isBound?: boolean
+  /** The changed bytes, or undefined to leave these as they are: the frame then does not name it. */
+  apply(bytes: Uint8Array, context: TransformContext): Uint8Array | undefined
+  /** The same for what is larger than 64 KB. Default: `apply` for all. */
+  applyLater?(bytes: Uint8Array, context: TransformContext): Promise<Uint8Array | undefined>
+  /** The way back; undefined for what cannot be believed, or would be larger than `maxBytes`. Throwing means the same. */
+  undo(bytes: Uint8Array, context: TransformContext, maxBytes: number): Uint8Array | undefined
+  undoLater?(bytes: Uint8Array, context: TransformContext, maxBytes: number): Promise<Uint8Array | undefined>
+}
+
+export interface Transformed {
+  readonly bytes: Uint8Array
+  /** Those that were applied, in order. */
+  readonly numbers: readonly number[]
+}
+
+/** Applies each in turn; a promise only where one of them takes its time. */
+export function applyAll(
+  transforms: readonly Transform[],
+  bytes: Uint8Array,
+  context: TransformContext,
+): Transformed | Promise<Transformed> {
+  const numbers: number[] = []
+  let now = bytes
+  for (const [at, transform] of transforms.entries()) {
+    if (isLarge(now) && transform.applyLater !== undefined) return applyLater(transforms.slice(at), now, context, numbers)
+    const changed = transform.apply(now, context)
+    if (changed === undefined) continue
+    now = changed
+    numbers.push(transform.number)
+  }
+  return { bytes: now, numbers }
+}
+
+async function applyLater(
+  transforms: readonly Transform[],
+  bytes: Uint8Array,
+  context: TransformContext,
+  numbers: number[],
+): Promise<Transformed> {
+  let now = bytes
+  for (const transform of transforms) {
+    const isLater = isLarge(now) && transform.applyLater !== undefined
+    const changed = isLater ? await transform.applyLater?.(now, context) : transform.apply(now, context)
+    if (changed === undefined) continue
+    now = changed
+    numbers.push(transform.number)
+  }
+  return { bytes: now, numbers }
+}
+
+/** Undoes them, the last first. Undefined where one is not known or did not come back. */
+export function undoAll(
+  transforms: ReadonlyMap<number, Transform>,
+  numbers: readonly number[],
+  bytes: Uint8Array,
+  context: TransformContext,
+  maxBytes: number,
+): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  let now = bytes
+  for (let at = numbers.length - 1; at >= 0; at--) {
+    const transform = transforms.get(numbers[at] ?? 0)
+    if (transform === undefined) return undefined
+    if (isLarge(now) && transform.undoLater !== undefined) return undoLater(transforms, numbers.slice(0, at + 1), now, context, maxBytes)
+    const before = attempt(() => transform.undo(now, context, maxBytes))
+    if (!isWithin(before, maxBytes)) return undefined
+    now = before
+  }
+  return now
+}
+
+async function undoLater(
+  transforms: ReadonlyMap<number, Transform>,
+  numbers: readonly number[],
+  bytes: Uint8Array,
+  context: TransformContext,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  let now = bytes
+  for (const number of numbers.toReversed()) {
+    const transform = transforms.get(number)
+    if (transform === undefined) return undefined
+    const isLater = isLarge(now) && transform.undoLater !== undefined
+    const before = isLater
+      ? await transform.undoLater?.(now, context, maxBytes).catch(() => undefined)
+      : attempt(() => transform.undo(now, context, maxBytes))
+    if (!isWithin(before, maxBytes)) return undefined
+    now = before
+  }
+  return now
+}
+
+const isLarge = (bytes: Uint8Array): boolean => bytes.byteLength > SYNC_BYTES
+
+const isWithin = (bytes: Uint8Array | undefined, maxBytes: number): bytes is Uint8Array =>
+  bytes !== undefined && bytes.byteLength <= maxBytes
+
+function attempt(undo: () => Uint8Array | undefined): Uint8Array | undefined {
+  try {
+    return undo()
+  } catch {
+    return undefined
+  }
+}
