@@ -9,7 +9,7 @@ const USAGE = `npm run histories -- [--minutes N] [--seed S] [--tier redis,postg
 
   --minutes  how long to go on; a cell takes 10 to 30 seconds. Default 10.
   --seed     draws cells and everything within them. Default: by the time of day, and printed.
-  --tier     what the processes share: redis, sentinel, cluster, postgres, sqlite, none. Default: all whose servers are here.
+  --tier     what the processes share: redis, sentinel, cluster, postgres, memcached, sqlite, file, none. Default: all whose servers are here.
   --fault    only this fault.
   --ms       how long the faults of a cell last, milliseconds. Default 6000.`
 
@@ -58,12 +58,13 @@ const { count, draw, isGood, newTally, runFairly, tell } = await import(`${compi
 /** @type {typeof import('../packages/millpond/test/services/index.ts')} */
 const { isHere } = await import(`${compiled}/test/services/index.js`)
 
-const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'sqlite', 'none'])
+const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'memcached', 'sqlite', 'file', 'none'])
 const asked = given.tier === undefined ? known : known.filter((name) => given.tier?.split(',').includes(name))
 if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is none of ${known.join(', ')}`)
 /** @param {typeof known[number]} name */
 function canRun(name) {
-  if (name === 'sqlite' || name === 'none') return true
+  if (name === 'sqlite' || name === 'file' || name === 'none') return true
+  if (name === 'memcached' && !isHere('memcached')) return false
   return isHere(name === 'postgres' ? 'postgres' : 'redis')
 }
 const tiers = asked.filter(canRun)

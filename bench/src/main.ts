@@ -11,13 +11,14 @@ import { type Results, ratioTable } from './results.ts'
 import { ROWS, type Row } from './rows.ts'
 import { subjects } from './subjects.ts'
 import { printTable } from './table.ts'
+import { benchTiers } from './tiers/bench-tiers.ts'
 
 const HELP = `usage: npm run bench -- [options]
   --quick         two sizes, three rounds (some minutes)
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache
-  --rows a,b      these workloads: ${ROWS.join(', ')}
+  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client
   --json          print the figures as JSON, nothing else
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss
   --save          measure as the gate does and write bench/baseline.json`
@@ -39,6 +40,7 @@ const { values } = parseArgs({
 if (values.help) console.log(HELP)
 else if (values.save) await saveBaseline(progress)
 else if (values.gate) process.exitCode = (await gate(progress)) ? 0 : 1
+else if (values.rows === 'tiers') await benchTiers(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else await bench()
 
 async function bench(): Promise<void> {

@@ -1,11 +1,10 @@
 // The one Redis server that all contestants use, in turn. It persists nothing and listens on a free port of this machine.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
+import { findProgram, freePort } from '../program.ts'
 
 export interface RedisServer {
   readonly url: string
@@ -20,11 +19,9 @@ export interface RedisServer {
   close(): Promise<void>
 }
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-
 /** Throws an `Error` that says how to get a server when none is here. */
 export async function startRedisServer(): Promise<RedisServer> {
-  const { path, libraries, version } = findProgram()
+  const { path, libraries, version } = findProgram('redis')
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
@@ -54,34 +51,6 @@ export async function startRedisServer(): Promise<RedisServer> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-function findProgram(): { path: string; version: string; libraries?: string } {
-  const found = recorded()
-  if (found !== undefined) return found
-  spawnSync(process.execPath, [join(root, 'scripts/servers.mjs')], { stdio: 'inherit' })
-  const brought = recorded()
-  if (brought === undefined) throw new Error('no redis-server here: apt-get install redis-server, or brew install redis')
-  return brought
-}
-
-function recorded(): { path: string; version: string; libraries?: string } | undefined {
-  try {
-    return JSON.parse(readFileSync(join(root, '.cache/servers.json'), 'utf8')).redis
-  } catch {
-    return undefined
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (address === null || typeof address === 'string' ? reject(new Error('no port')) : resolve(address.port)))
-    })
-  })
 }
 
 function ended(child: ChildProcess): Promise<void> {

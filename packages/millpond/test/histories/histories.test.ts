@@ -26,6 +26,11 @@ function cellsOf(shared: keyof typeof CELLS): Cell[] {
   return cells
 }
 
+function drawSome(shared: SharedTier, count: number): Cell[] {
+  const cells = draw(SEED, [shared], { ms: ONE_MS }, 'short')
+  return Array.from({ length: count }, () => cells.next().value).filter((cell) => cell !== undefined)
+}
+
 function recordOne(shared: SharedTier, fault: FaultName): void {
   record(drawCells(shared, SEED, [fault], { ms: ONE_MS }).slice(0, 1))
 }
@@ -48,6 +53,8 @@ describe('G1 to G9: histories over one SQLite file', () => record(cellsOf('sqlit
 describeWith('redis', 'G1 to G9: histories over Redis', () => record(cellsOf('redis')))
 describeWith('redis', 'G1 to G9: a history over a Sentinel group', () => recordOne('sentinel', 'master-killed'))
 describeWith('redis', 'G1 to G9: a history over a Redis Cluster', () => recordOne('cluster', 'master-killed'))
+describeWith('memcached', 'G1 to G9: histories over Memcached beside a Redis ledger', () => record(drawSome('memcached', 2)))
+describe('G1 to G9: histories over a folder beside a SQLite ledger', () => record(drawSome('file', 2)))
 describeWith('postgres', 'G1 to G9: a history over PostgreSQL', () => recordOne('postgres', 'server-restarted'))
 
 test('together at least 100,000 reads', (context) => {

@@ -1,11 +1,12 @@
-// The shared tier of a cell: a real Redis or PostgreSQL behind one fault proxy per process, a group of Redis servers, a SQLite file, or nothing.
+// The shared tier of a cell: a real Redis or PostgreSQL behind one fault proxy per process, a group of Redis servers, a SQLite file, or
+// nothing; a Memcached or a folder beside what keeps the ledger.
 import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import type { Patient, PatientGroup } from '../../src/testing/nemesis.ts'
-import { startCluster, startPostgres, startRedis, startSentinel } from '../services/index.ts'
+import { startCluster, startMemcached, startPostgres, startRedis, startSentinel } from '../services/index.ts'
 import type { Cell } from './plan.ts'
 import { clusterPatient, sentinelPatient } from './server-groups.ts'
 
@@ -27,12 +28,13 @@ export async function openSharedTier(cell: Cell, compiled: string): Promise<Shar
   if (cell.shared === 'postgres') return openPostgres(cell, folder, forget)
   if (cell.shared === 'sentinel') return openSentinel(folder, forget)
   if (cell.shared === 'cluster') return openCluster(folder, forget)
+  if (cell.shared === 'memcached') return openMemcached(cell, folder, forget)
   const path = join(folder, 'shared.db')
   return {
     folder,
     at: () => path,
     links: [],
-    ...(cell.shared === 'sqlite' ? { lockFile: (ms: number) => lockFile(compiled, path, ms) } : {}),
+    ...(cell.shared === 'sqlite' || cell.shared === 'file' ? { lockFile: (ms: number) => lockFile(compiled, path, ms) } : {}),
     close: async () => forget(),
   }
 }
@@ -56,6 +58,30 @@ async function openRedis(cell: Cell, folder: string, forget: () => void): Promis
     async close() {
       await Promise.all(links.map((link) => link.close()))
       await redis.stop()
+      forget()
+    },
+  }
+}
+
+/** The faults are all its own: the Redis that keeps the ledger stands by. */
+async function openMemcached(cell: Cell, folder: string, forget: () => void): Promise<SharedTierUnderTest> {
+  const [server, ledger] = await Promise.all([startMemcached(), startRedis()])
+  const links = await linksTo(server.port, cell)
+  return {
+    folder,
+    at: (worker) => JSON.stringify({ servers: `127.0.0.1:${links[worker]?.port ?? server.port}`, ledger: ledger.url }),
+    links,
+    server: {
+      pause: () => server.pause(),
+      resume: () => server.resume(),
+      kill: () => server.kill(),
+      restart: (options) => server.restart(options),
+      // It holds nothing over a restart.
+      save: async () => {},
+    },
+    async close() {
+      await Promise.all(links.map((link) => link.close()))
+      await Promise.all([server.stop(), ledger.stop()])
       forget()
     },
   }

@@ -42,7 +42,23 @@ async function openTier(): Promise<Tier[]> {
   if (shared === 'sqlite') return [(await import('../../src/tiers/sqlite/index.ts')).sqlite({ path: options.at })]
   if (shared === 'postgres') return [(await import('../../src/tiers/postgres/index.ts')).postgres(JSON.parse(options.at))]
   if (shared === 'none') return []
+  if (shared === 'memcached' || shared === 'file') return openOverLedger(shared)
   return [(await import('../../src/tiers/redis/index.ts')).redis(JSON.parse(options.at))]
+}
+
+/** A tier that cannot keep the ledger, over one that does. */
+async function openOverLedger(shared: 'memcached' | 'file'): Promise<Tier[]> {
+  if (shared === 'file') {
+    const { file } = await import('../../src/tiers/file/index.ts')
+    // So small that segments come and go.
+    return [
+      file({ path: `${options.at}-entries`, maxBytes: 1_048_576, upkeepEvery: 50 }),
+      (await import('../../src/tiers/sqlite/index.ts')).sqlite({ path: options.at }),
+    ]
+  }
+  const at: { servers: string; ledger: string } = JSON.parse(options.at)
+  const { memcached } = await import('../../src/tiers/memcached/index.ts')
+  return [memcached({ servers: at.servers, retryAfter: 100 }), (await import('../../src/tiers/redis/index.ts')).redis({ url: at.ledger })]
 }
 
 const outbox = options.outbox === undefined ? undefined : sqliteOutbox({ path: options.outbox })

@@ -1,0 +1,132 @@
+// Each tier beside the barest way to the same store: the client alone, or the calls of the file system.
+import { spawn } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { MemcacheClient } from 'memcache-client'
+import type { Tier } from 'millpond/tier'
+import { file } from 'millpond/tiers/file'
+import { memcached } from 'millpond/tiers/memcached'
+import { redis } from 'millpond/tiers/redis'
+import { startRedisServer } from '../consistency/redis-server.ts'
+import { findProgram, freePort } from '../program.ts'
+
+export interface Contest {
+  readonly name: string
+  readonly tier: Tier
+  /** What it is measured against. */
+  readonly bareName: string
+  readonly bare: {
+    /** How many were there. */
+    read(keys: readonly string[]): Promise<number>
+    write(keys: readonly string[], body: Buffer): Promise<void>
+  }
+  close(): Promise<void>
+}
+
+export const CONTESTS = { redis: openRedis, memcached: openMemcached, file: openFile } as const
+
+async function openRedis(): Promise<Contest> {
+  const server = await startRedisServer()
+  const client = new Redis(server.url)
+  const tier = redis({ url: server.url })
+  return {
+    name: 'redis',
+    tier,
+    bareName: 'ioredis',
+    bare: {
+      read: async ([key = '', ...more]) =>
+        more.length === 0
+          ? Number((await client.getBuffer(`bare:${key}`)) !== null)
+          : (await client.mgetBuffer([key, ...more].map((one) => `bare:${one}`))).filter((one) => one !== null).length,
+      write: async (keys, body) => {
+        const pipeline = client.pipeline()
+        for (const key of keys) pipeline.set(`bare:${key}`, body)
+        await pipeline.exec()
+      },
+    },
+    async close() {
+      client.disconnect()
+      await tier.close()
+      await server.close()
+    },
+  }
+}
+
+async function openMemcached(): Promise<Contest> {
+  const { path, libraries } = findProgram('memcached')
+  const port = await freePort()
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
+  const child = spawn(path, ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user], {
+    stdio: 'ignore',
+    env: libraries === undefined ? process.env : { ...process.env, LD_LIBRARY_PATH: libraries },
+  })
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  while (!(await isOpen(port))) await new Promise((resolve) => setTimeout(resolve, 20))
+  const client = new MemcacheClient({ server: `127.0.0.1:${port}` })
+  const tier = memcached({ servers: `127.0.0.1:${port}` })
+  return {
+    name: 'memcached',
+    tier,
+    bareName: 'memcache-client',
+    bare: {
+      read: async (keys) => {
+        const names = keys.map((key) => `bare:${key}`)
+        const [name = ''] = names
+        if (names.length === 1) return Number((await client.get(name)) !== undefined)
+        return Object.keys((await client.get(names)) ?? {}).length
+      },
+      write: async (keys, body) => void (await Promise.all(keys.map((key) => client.set(`bare:${key}`, body)))),
+    },
+    async close() {
+      client.shutdown()
+      await tier.close()
+      process.off('exit', kill)
+      kill()
+    },
+  }
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** One file, of which nobody knows what is in it. */
+async function openFile(): Promise<Contest> {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
+  const tier = file({ path: join(folder, 'tier') })
+  const fd = openSync(join(folder, 'bare'), 'a+')
+  const buffer = Buffer.alloc(2048)
+  let length = 1
+  return {
+    name: 'file',
+    tier,
+    bareName: 'writeSync, readSync',
+    bare: {
+      read: async (keys) => {
+        let found = 0
+        for (const key of keys)
+          if (readSync(fd, buffer, 0, length, (Number(key.slice(key.lastIndexOf(':') + 1)) % 1000) * length) > 0) found++
+        return found
+      },
+      write: async (keys, body) => {
+        length = body.length
+        writeSync(fd, keys.length === 1 ? body : Buffer.concat(keys.map(() => body)))
+      },
+    },
+    async close() {
+      closeSync(fd)
+      await tier.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
