@@ -1,4 +1,5 @@
 // Tools for tests, published: conformance suites, a fake clock, a fault proxy, histories with their checker, and the simulator.
+export { tierAbilities } from './abilities.ts'
 export { checkHistory, focusHistory, type Limits, type Rule, type Verdict, type Violation } from './checker.ts'
 export { type FakeClock, type FakeClockOptions, fakeClock } from './clock.ts'
 export { describeEviction } from './eviction.ts'
@@ -35,6 +36,7 @@ export {
 export { describeLedger, type LedgerSubject } from './ledger.ts'
 export { type Battlefield, FAULTS, type FaultName, type Participant, type Patient, type PatientGroup, strike } from './nemesis.ts'
 export { describeNodeStore, type NodeStoreSubject } from './node-store.ts'
+export { describeOutage, type OutageSubject } from './outage.ts'
 export { type Random, seededRandom } from './random.ts'
 export type { Runner, RunnerIt } from './runner.ts'
 export {

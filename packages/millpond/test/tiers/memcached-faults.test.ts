@@ -101,29 +101,6 @@ describeWith('memcached', 'the memcached tier under faults', () => {
       expect(warnings.map(({ kind }) => kind)).toEqual(['down', 'up'])
     })
 
-    test('killed and restarted empty', async () => {
-      const tier = open(server.port, { retryAfter: 20 })
-      await tier.write([item('k')])
-      await server.kill()
-      await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      await server.restart({ empty: true })
-      await until('the tier to answer', () => answers(tier), 10_000)
-      expect(await tier.read(['k'])).toEqual([undefined])
-    })
-
-    test('closing while it is frozen ends within the deadline', async () => {
-      const tier = open(server.port)
-      await tier.write([item('k')])
-      server.pause()
-      const reading = tier.read(['k'])
-      reading.catch(() => {})
-      const began = performance.now()
-      await tier.close()
-      expect(performance.now() - began).toBeLessThan(1000)
-      await expect(reading).rejects.toMatchObject({ code: expect.stringMatching(/^(TIER_FAILED|CLOSED)$/) })
-      await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'CLOSED' })
-    })
-
     test('of several servers one is down: its keys read as absent and are counted, writes to it reject, the others serve', async () => {
       const dead = await freePort()
       const tier = open(0, {

@@ -1,0 +1,181 @@
+// The outage suite of tiers: what a tier on a server owes while the server or the way to it fails.
+import assert from 'node:assert/strict'
+import type { Tier } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import type { FaultProxy } from './fault-proxy.ts'
+import type { Patient } from './nemesis.ts'
+import { type Case, type Runner, register, until } from './runner.ts'
+import { item } from './tier.ts'
+
+/** A tier and the server that it uses. */
+export interface OutageSubject {
+  readonly name: string
+  /** A new tier that reaches the server through `link`. Called once a case; the case closes it. A silent server is to be given up within a second. */
+  readonly open: () => Promise<Tier>
+  /** The server, and the proxy in front of it. Healthy before each case, and made so again behind it. */
+  readonly server: () => Pick<Patient, 'pause' | 'resume' | 'kill' | 'restart'>
+  readonly link: () => FaultProxy
+  /** Cases that this tier cannot pass, each with the reason. */
+  readonly skips?: Readonly<Record<string, string>>
+}
+
+/** Runs the suite: `describeOutage({ describe, it }, { name: 'redis', open, server, link })`. */
+export function describeOutage(runner: Runner, subject: OutageSubject): void {
+  register(runner, `${subject.name} in an outage`, subject, outageCases, subject.skips ?? {})
+}
+
+/** A call to a silent server ends within it: deadline, event loop and machine together. */
+const SOON_MS = 1500
+const BACK_MS = 15_000
+const BURST = 2000
+
+const isTyped = (error: unknown): boolean => error instanceof MillpondError && (error.code === 'TIER_FAILED' || error.code === 'CLOSED')
+
+async function using(subject: OutageSubject, body: (tier: Tier) => Promise<void>): Promise<void> {
+  const tier = await subject.open()
+  try {
+    await body(tier)
+  } finally {
+    subject.server().resume()
+    await subject.link().heal()
+    await tier.close()
+  }
+}
+
+/** Every verb fails with a typed error, in time. */
+async function failsInTime(tier: Tier): Promise<void> {
+  const began = performance.now()
+  const calls = await Promise.allSettled([tier.read(['k']), tier.write([item('k')]), tier.drop(['gone'])])
+  const ms = performance.now() - began
+  for (const call of calls)
+    assert.ok(call.status === 'rejected' && isTyped(call.reason), `expected a typed failure, not ${JSON.stringify(call)}`)
+  assert.ok(ms < SOON_MS, `took ${Math.round(ms)} ms`)
+}
+
+/** A signal takes a moment: what was asked meanwhile may still be answered. */
+async function freeze(subject: OutageSubject, tier: Tier): Promise<void> {
+  subject.server().pause()
+  await until('the server to stand still', () =>
+    tier.read(['k']).then(
+      () => false,
+      () => true,
+    ),
+  )
+}
+
+const isBack = (tier: Tier): Promise<void> =>
+  until(
+    'the tier to answer again',
+    () =>
+      tier.read(['k']).then(
+        () => true,
+        () => false,
+      ),
+    BACK_MS,
+  )
+
+async function works(tier: Tier): Promise<void> {
+  await tier.write([item('after', 'after')])
+  const [stored] = await tier.read(['after'])
+  assert.equal(stored && new TextDecoder().decode(stored.body), 'after')
+}
+
+/** Every obligation. */
+export const outageCases: readonly Case<OutageSubject>[] = [
+  {
+    id: 'absent',
+    title: 'T9: a server that is not there yet: typed failures in time, and it is used when it comes',
+    run: async (subject) => {
+      await subject.link().set({ kind: 'refuse' })
+      await using(subject, async (tier) => {
+        await failsInTime(tier)
+        await subject.link().heal()
+        await isBack(tier)
+        await works(tier)
+      })
+    },
+  },
+  {
+    id: 'frozen',
+    title: 'G14: a frozen server: typed failures in time, nothing pends, later calls do not wait longer, and it is used when it is back',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k')])
+        await freeze(subject, tier)
+        await failsInTime(tier)
+        await failsInTime(tier)
+        subject.server().resume()
+        await isBack(tier)
+        await works(tier)
+      }),
+  },
+  {
+    id: 'killed',
+    title: 'G6: killed and restarted: typed failures in time, and it is used when it is back',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k')])
+        await subject.server().kill()
+        try {
+          await failsInTime(tier)
+        } finally {
+          await subject.server().restart()
+        }
+        await isBack(tier)
+        await works(tier)
+      }),
+  },
+  {
+    id: 'half-open',
+    title: 'connections over which nothing comes back are given up in time and replaced',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k')])
+        await subject.link().set({ kind: 'half-open', dead: 'down', lost: true })
+        await failsInTime(tier)
+        await subject.link().heal()
+        await isBack(tier)
+        await works(tier)
+      }),
+  },
+  {
+    id: 'torn',
+    title: 'an answer that ends in the middle is a typed failure or a right answer, never half a value',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const body = 'x'.repeat(100_000)
+        await tier.write([item('k', body)])
+        await subject.link().set({ kind: 'cut', afterBytes: 5000, direction: 'down' })
+        const answer = await tier.read(['k']).catch((error: unknown) => assert.ok(isTyped(error), String(error)))
+        if (Array.isArray(answer) && answer[0] !== undefined) assert.equal(answer[0].body.length, body.length)
+        await subject.link().heal()
+        await isBack(tier)
+        await works(tier)
+      }),
+  },
+  {
+    id: 'closing',
+    title: 'closing while it is frozen ends in time; what was under way settles with a typed error',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k')])
+        await freeze(subject, tier)
+        const reading = tier.read(['k']).catch((error: unknown) => error)
+        const began = performance.now()
+        await tier.close()
+        assert.ok(performance.now() - began < SOON_MS, 'close took too long')
+        assert.ok(isTyped(await reading))
+      }),
+  },
+  {
+    id: 'burst',
+    title: 'many calls in one turn on a healthy server: none fails',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const keys = Array.from({ length: BURST }, (_, at) => `burst/${at}`)
+        for (let from = 0; from < BURST; from += 500) await tier.write(keys.slice(from, from + 500).map((key) => item(key)))
+        const read = await Promise.all(keys.map((key) => tier.read([key])))
+        assert.equal(read.filter(([stored]) => stored === undefined).length, 0)
+      }),
+  },
+]
