@@ -1,0 +1,62 @@
+// Who may do what: scopes, and the roles that carry them.
+
+export const SCOPES = [
+  'metrics:read',
+  'config:read',
+  'alerts:read',
+  'keys:read',
+  'invalidate',
+  'warm',
+  'alerts:resolve',
+  'cdn:purge',
+  'benchmark',
+  'config:write',
+  'experiments:write',
+  'cdn:write',
+  'purge:all',
+  'values:read',
+  'users:write',
+  'tokens:write',
+  'audit:read',
+  'erase',
+] as const
+export type Scope = (typeof SCOPES)[number]
+
+export const ROLES = ['viewer', 'operator', 'editor', 'admin', 'auditor'] as const
+export type Role = (typeof ROLES)[number]
+
+const VIEWER: readonly Scope[] = ['metrics:read', 'config:read', 'alerts:read', 'keys:read']
+const OPERATOR: readonly Scope[] = [...VIEWER, 'invalidate', 'warm', 'alerts:resolve', 'cdn:purge', 'benchmark']
+const EDITOR: readonly Scope[] = [...OPERATOR, 'config:write', 'experiments:write', 'cdn:write']
+
+export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
+  viewer: VIEWER,
+  operator: OPERATOR,
+  editor: EDITOR,
+  admin: SCOPES,
+  auditor: [...VIEWER, 'audit:read'],
+}
+
+export const isRole = (value: unknown): value is Role => ROLES.some((role) => role === value)
+export const isScope = (value: unknown): value is Scope => SCOPES.some((scope) => scope === value)
+
+/** Who asks, and within which bounds. */
+export interface Principal {
+  /** As audit rows name it: a user's name. */
+  readonly name: string
+  readonly userId: string
+  /** `tok_...`, or `host` for one that the host application vouches for. */
+  readonly via: string
+  readonly role: Role
+  readonly scopes: ReadonlySet<Scope>
+  /** Namespaces and cache names it is limited to; undefined: all. */
+  readonly namespaces: readonly string[] | undefined
+  /** The most keys one of its invalidations may touch; undefined: the control plane's guard alone. */
+  readonly maxKeys: number | undefined
+}
+
+export const may = (principal: Principal, scope: Scope): boolean => principal.scopes.has(scope)
+
+/** A principal that is limited to namespaces sees no other. */
+export const mayTouch = ({ namespaces }: Principal, namespace: string): boolean =>
+  namespaces === undefined || namespaces.includes(namespace)

@@ -1,0 +1,136 @@
+// Users and their tokens. A token is shown once, and only its hash is stored: 256 random bits need no slow hash (a password would).
+import { createHash, randomBytes } from 'node:crypto'
+import { MillpondError } from 'millpond'
+import type { Store, Writer } from '../store/store.ts'
+import { isRole, isScope, type Principal, ROLE_SCOPES, type Role, type Scope } from './roles.ts'
+
+export interface NewUser {
+  readonly name: string
+  readonly role: Role
+  /** Namespaces and cache names it is limited to; absent: all. */
+  readonly namespaces?: readonly string[] | undefined
+  readonly maxKeys?: number | undefined
+}
+
+export interface NewToken {
+  readonly name: string
+  readonly userId: string
+  /** A part of the role's scopes; absent: all of them, also those that it gets later. */
+  readonly scopes?: readonly Scope[] | undefined
+  /** Epoch milliseconds of the store's clock; absent: it does not expire. */
+  readonly expiresAt?: number | undefined
+}
+
+const PREFIX = 'mp_'
+const BYTES = 32
+const USED_EVERY_MS = 60_000
+
+export const hashOf = (secret: string): string => createHash('sha256').update(secret).digest('hex')
+export const newId = (prefix: string): string => `${prefix}_${randomBytes(9).toString('base64url')}`
+
+export async function addUser(tx: Writer, { name, role, namespaces, maxKeys }: NewUser, now: number): Promise<string> {
+  const id = newId('usr')
+  await tx
+    .insertInto('users')
+    .values({
+      id,
+      name,
+      role,
+      namespaces: namespaces === undefined ? null : JSON.stringify(namespaces),
+      max_keys: maxKeys ?? null,
+      created_at: now,
+      disabled: 0,
+    })
+    .execute()
+  return id
+}
+
+/** Answers the token itself, for the only time. */
+export async function addToken(tx: Writer, given: NewToken, now: number): Promise<{ readonly id: string; readonly token: string }> {
+  const token = PREFIX + randomBytes(BYTES).toString('base64url')
+  const id = newId('tok')
+  await tx
+    .insertInto('tokens')
+    .values({
+      id,
+      hash: hashOf(token),
+      name: given.name,
+      user_id: given.userId,
+      scopes: given.scopes === undefined ? null : JSON.stringify(given.scopes),
+      created_at: now,
+      expires_at: given.expiresAt ?? null,
+      last_used_at: null,
+      revoked: 0,
+    })
+    .execute()
+  return { id, token }
+}
+
+/**
+ * Makes the token `given` (by the environment or a file) that of a user, made where there is none. For the first credential, and for programs that must
+ * know theirs beforehand.
+ * @throws MillpondError `OPTION_INVALID` for one that is shorter than 32 characters.
+ */
+export async function ensureToken(store: Store, user: NewUser, token: string): Promise<void> {
+  if (!/^[\w.-]{32,}$/.test(token))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'a token needs at least 32 characters of letters, digits, "_", "." and "-": make one by chance',
+    )
+  await store.write(async (tx) => {
+    const now = await store.now(tx)
+    const known = await tx.selectFrom('users').select('id').where('name', '=', user.name).executeTakeFirst()
+    const userId = known?.id ?? (await addUser(tx, user, now))
+    const held = await tx.selectFrom('tokens').select('id').where('hash', '=', hashOf(token)).executeTakeFirst()
+    if (held !== undefined) return
+    await tx
+      .insertInto('tokens')
+      .values({
+        id: newId('tok'),
+        hash: hashOf(token),
+        name: 'given',
+        user_id: userId,
+        scopes: null,
+        created_at: now,
+        expires_at: null,
+        last_used_at: null,
+        revoked: 0,
+      })
+      .execute()
+  })
+}
+
+/** Who holds the token; undefined when nobody does any more. Its last use is noted once a minute. */
+export async function principalOf(store: Store, token: string): Promise<Principal | undefined> {
+  const row = await store.read
+    .selectFrom('tokens')
+    .innerJoin('users', 'users.id', 'tokens.user_id')
+    .select(['tokens.id', 'tokens.scopes', 'tokens.expires_at', 'tokens.last_used_at', 'tokens.user_id'])
+    .select(['users.name', 'users.role', 'users.namespaces', 'users.max_keys'])
+    .where('tokens.hash', '=', hashOf(token))
+    .where('tokens.revoked', '=', 0)
+    .where('users.disabled', '=', 0)
+    .executeTakeFirst()
+  if (row === undefined || !isRole(row.role)) return undefined
+  const now = await store.now()
+  if (row.expires_at !== null && row.expires_at <= now) return undefined
+  if (now - (row.last_used_at ?? 0) > USED_EVERY_MS)
+    await store.read.updateTable('tokens').set({ last_used_at: now }).where('id', '=', row.id).execute()
+  const ofRole = ROLE_SCOPES[row.role]
+  const scopes = row.scopes === null ? ofRole : textsOf(row.scopes).filter((scope) => isScope(scope) && ofRole.includes(scope))
+  return {
+    name: row.name,
+    userId: row.user_id,
+    via: row.id,
+    role: row.role,
+    scopes: new Set(scopes.filter(isScope)),
+    namespaces: row.namespaces === null ? undefined : textsOf(row.namespaces),
+    maxKeys: row.max_keys ?? undefined,
+  }
+}
+
+function textsOf(json: string): readonly string[] {
+  const list: unknown = JSON.parse(json)
+  if (Array.isArray(list) && list.every((text) => typeof text === 'string')) return list
+  throw new MillpondError('TIER_FAILED', `the store holds ${json.slice(0, 80)} where a list of texts belongs`)
+}

@@ -1,0 +1,107 @@
+// The audit log: who did what, when, from where, and what came of it. Rows are chained: each holds the hash of the one before it, so that a row which
+// was changed, removed, moved or put in between shows. The last hash is worth keeping elsewhere (`verify` takes it as a checkpoint): without one,
+// whoever can write to the store can cut the end off and nobody knows.
+import { createHash } from 'node:crypto'
+import { newId } from '../access/tokens.ts'
+import type { AuditTable } from '../store/schema.ts'
+import type { Store, Writer } from '../store/store.ts'
+
+export type AuditKind = 'change' | 'plan' | 'intent' | 'result' | 'access'
+export type AuditOutcome = 'ok' | 'refused' | 'failed'
+
+export interface AuditEntry {
+  readonly kind: AuditKind
+  readonly actor: string
+  readonly via: string
+  readonly address?: string | undefined
+  /** `configuration.create`, `invalidate.keys`, `token.revoke`. */
+  readonly action: string
+  readonly target: string
+  /** JSON-safe, without secrets. */
+  readonly detail?: unknown
+  readonly outcome?: AuditOutcome
+  readonly requestId: string
+}
+
+export type AuditRow = AuditTable
+
+/** Where a chain is, to be kept outside of the store. */
+export interface Checkpoint {
+  readonly seq: number
+  readonly hash: string
+}
+
+export interface Verdict {
+  readonly ok: boolean
+  /** Rows that were read. */
+  readonly rows: number
+  /** The first row that does not fit, and what is wrong with it. */
+  readonly broken?: { readonly seq: number; readonly why: string }
+  readonly last: Checkpoint
+}
+
+const PAGE = 1000
+const HEAD = 1
+
+/** Appends a row in the transaction of the change that it tells of: neither is there without the other. */
+export async function appendAudit(store: Store, tx: Writer, entry: AuditEntry): Promise<string> {
+  const { seq, hash: previous } = await tx.selectFrom('audit_head').select(['seq', 'hash']).where('id', '=', HEAD).executeTakeFirstOrThrow()
+  const row = {
+    seq: Number(seq) + 1,
+    id: newId('aud'),
+    at: await store.now(tx),
+    kind: entry.kind,
+    actor: entry.actor,
+    via: entry.via,
+    address: entry.address ?? null,
+    action: entry.action,
+    target: entry.target,
+    detail: JSON.stringify(entry.detail ?? null),
+    outcome: entry.outcome ?? 'ok',
+    request_id: entry.requestId,
+    previous,
+  }
+  const hash = rowHash(row)
+  await tx
+    .insertInto('audit')
+    .values({ ...row, hash })
+    .execute()
+  await tx.updateTable('audit_head').set({ seq: row.seq, hash }).where('id', '=', HEAD).execute()
+  return row.id
+}
+
+/** The hash of everything a row says, in a fixed order. */
+export function rowHash(row: Omit<AuditRow, 'hash'>): string {
+  const parts = [row.seq, row.id, row.at, row.kind, row.actor, row.via, row.address, row.action, row.target]
+  return createHash('sha256')
+    .update(JSON.stringify([...parts, row.detail, row.outcome, row.request_id, row.previous]))
+    .digest('hex')
+}
+
+/**
+ * Reads the whole chain.
+ * @param checkpoint of an earlier verdict: what was there then must still be there
+ */
+export async function verifyAudit(store: Store, checkpoint?: Checkpoint): Promise<Verdict> {
+  let last: Checkpoint = { seq: 0, hash: '' }
+  let rows = 0
+  const broken = (seq: number, why: string): Verdict => ({ ok: false, rows, broken: { seq, why }, last })
+  for (;;) {
+    const page = await store.read.selectFrom('audit').selectAll().where('seq', '>', last.seq).orderBy('seq').limit(PAGE).execute()
+    for (const row of page) {
+      const seq = Number(row.seq)
+      rows++
+      if (seq !== last.seq + 1) return broken(last.seq + 1, 'this row is missing')
+      if (row.previous !== last.hash) return broken(seq, 'it does not follow the row before it')
+      if (rowHash({ ...row, seq, at: Number(row.at) }) !== row.hash) return broken(seq, 'it was changed')
+      last = { seq, hash: row.hash }
+      if (checkpoint?.seq === seq && checkpoint.hash !== row.hash) return broken(seq, 'it is another row than at the checkpoint')
+    }
+    if (page.length < PAGE) break
+  }
+  if (checkpoint !== undefined && checkpoint.seq > last.seq) return broken(last.seq + 1, 'the chain ends before the checkpoint')
+  const head = await store.read.selectFrom('audit_head').select(['seq', 'hash']).where('id', '=', HEAD).executeTakeFirst()
+  if (head === undefined || Number(head.seq) !== last.seq || head.hash !== last.hash)
+    return broken(last.seq + 1, 'the chain was cut at its end')
+  return { ok: true, rows, last }
+}

@@ -1,0 +1,55 @@
+// A named configuration of a cache, with the fields of SPEC T11 and their bounds.
+import { z } from 'zod'
+
+export const CACHE_TYPES = ['redis', 'memcached', 'database', 'file_system', 'memory', 'multi'] as const
+export const STRATEGIES = ['write_through', 'write_back', 'write_around', 'cache_aside'] as const
+
+const MAX_TTL_SECONDS = 100 * 365.25 * 86_400
+
+/** What people write. Every field but the name has a default, as the sources' clients expect. */
+export const configurationDocument = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z][\w.-]{0,63}$/, 'give a letter, then up to 63 letters, digits, "_", "." or "-"')
+    .describe('what code asks for: caches.get(name)'),
+  cache_type: z.enum(CACHE_TYPES).default('memory'),
+  strategy: z.enum(STRATEGIES).default('cache_aside'),
+  ttl_seconds: z.number().positive().max(MAX_TTL_SECONDS).default(300),
+  max_size_mb: z.number().positive().max(1_048_576).default(100).describe('of the memory tier'),
+  compression_enabled: z.boolean().default(false),
+  is_active: z.boolean().default(true).describe('false: served by nobody until it is true again'),
+  priority: z.number().int().min(0).max(1000).default(100).describe('0 is the most important'),
+})
+export type ConfigurationDocument = z.output<typeof configurationDocument>
+
+const MADE_HERE = { id: z.unknown(), version: z.unknown(), created_at: z.unknown(), updated_at: z.unknown() }
+
+/** The whole document again; what a GET gave beside it is ignored. */
+export const configurationPut = z
+  .strictObject({ ...configurationDocument.shape, ...partial(MADE_HERE) })
+  .transform(({ id: _id, version: _version, created_at: _created, updated_at: _updated, ...document }) => document)
+
+export const configurationView = configurationDocument.extend({
+  id: z.string(),
+  version: z.number().int(),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+})
+export type ConfigurationView = z.output<typeof configurationView>
+
+function partial<T extends Record<string, z.ZodUnknown>>(shape: T) {
+  return z.object(shape).partial().shape
+}
+
+/** The fields that differ, as they were and as they are. */
+export function diff(
+  before: ConfigurationDocument | undefined,
+  after: ConfigurationDocument,
+): Record<string, { from: unknown; to: unknown }> {
+  const changes: Record<string, { from: unknown; to: unknown }> = {}
+  for (const [field, to] of Object.entries(after)) {
+    const from = before === undefined ? undefined : Object.entries(before).find(([name]) => name === field)?.[1]
+    if (from !== to) changes[field] = { from: from ?? null, to }
+  }
+  return changes
+}

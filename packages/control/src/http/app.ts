@@ -1,0 +1,211 @@
+// The admin API as one function from Request to Response: credential, rate, permission, schema, idempotency, handler, in this order.
+import { randomUUID } from 'node:crypto'
+import { Hono } from 'hono'
+import type { z } from 'zod'
+import { may, type Principal } from '../access/roles.ts'
+import { principalOf } from '../access/tokens.ts'
+import { appendAudit } from '../audit/audit.ts'
+import type { Control } from '../control.ts'
+import { once } from './idempotency.ts'
+import { type Fault, invalid, Problem, problemReply } from './problem.ts'
+import type { Rates } from './rates.ts'
+import type { Call, Reply, Route } from './route.ts'
+
+const MAX_BODY_BYTES = 1024 * 1024
+
+export interface AppOptions {
+  readonly control: Control
+  readonly routes: readonly Route[]
+  readonly base: string
+  readonly rates: Rates
+  /** Told of what nobody foresaw; the caller gets a 500 that says nothing. */
+  readonly onError: (error: unknown) => void
+  /** A host application's own sign-in; undefined: not signed in there. */
+  readonly authorize?: ((request: Request) => Promise<Principal | undefined> | Principal | undefined) | undefined
+  readonly addressOf?: ((request: Request) => string | undefined) | undefined
+}
+
+export function createApp(options: AppOptions): (request: Request) => Promise<Response> {
+  const app = new Hono({ strict: false }).basePath(options.base)
+  for (const route of options.routes) {
+    const path = `/${route.path.replace(/\{(\w+)\}/g, ':$1').replace(/\/$/, '')}`
+    app.on(route.method, path, async (c) => answer(options, route, c.req.raw, c.req.param()))
+  }
+  app.notFound((c) => {
+    const path = new URL(c.req.url).pathname
+    const allow = allowed(options, path)
+    const problem =
+      allow.length === 0
+        ? new Problem(404, 'not_found', `there is nothing at ${path}`)
+        : new Problem(405, 'method_not_allowed', `${c.req.method} is not offered at ${path}: use ${allow.join(', ')}`, {
+            headers: { Allow: allow.join(', ') },
+          })
+    return finish(problemReply(problem, requestIdOf(c.req.raw)), requestIdOf(c.req.raw), 0)
+  })
+  return async (request) => app.fetch(request)
+}
+
+function allowed({ routes, base }: AppOptions, path: string): string[] {
+  const given = path
+    .slice(base.length + 1)
+    .replace(/\/$/, '')
+    .split('/')
+  const fits = (route: Route): boolean => {
+    const wanted = route.path.replace(/\/$/, '').split('/')
+    return wanted.length === given.length && wanted.every((part, at) => (part.startsWith('{') ? given[at] !== '' : part === given[at]))
+  }
+  return path.startsWith(base)
+    ? [...new Set(routes.filter(fits).flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
+    : []
+}
+
+async function answer(options: AppOptions, route: Route, request: Request, params: Record<string, string>): Promise<Response> {
+  const requestId = requestIdOf(request)
+  const began = performance.now()
+  let response: Response
+  try {
+    response = toResponse(await run(options, route, request, params, requestId))
+  } catch (error) {
+    if (!(error instanceof Problem)) options.onError(error)
+    const problem = error instanceof Problem ? error : new Problem(500, 'internal', 'something went wrong here, and was noted')
+    response = problemReply(problem, requestId)
+  }
+  return finish(response, requestId, performance.now() - began)
+}
+
+async function run(options: AppOptions, route: Route, request: Request, params: Record<string, string>, requestId: string): Promise<Reply> {
+  const { control, rates } = options
+  const principal = await signIn(options, request)
+  const kind = route.rate ?? (route.method === 'GET' ? 'read' : 'write')
+  const { retryMs, left, limit } = rates.take(principal.userId, kind)
+  if (retryMs > 0) {
+    const seconds = Math.ceil(retryMs / 1000)
+    throw new Problem(429, 'rate_limited', `more than ${limit} calls of this kind in a minute: wait ${seconds} s`, {
+      headers: { 'Retry-After': String(seconds), RateLimit: `"${kind}";r=${left};t=${seconds}` },
+    })
+  }
+  const address = options.addressOf?.(request)
+  const who = { actor: principal.name, via: principal.via, address, requestId }
+  if (route.scope !== 'any' && !may(principal, route.scope)) {
+    const { method, path } = route
+    await control.store.write((tx) =>
+      appendAudit(control.store, tx, {
+        ...who,
+        kind: 'access',
+        action: `${method} ${path}`,
+        target: requestPath(request),
+        outcome: 'refused',
+      }),
+    )
+    throw new Problem(
+      403,
+      'forbidden',
+      `this needs the permission ${route.scope}, which the role ${principal.role} or this token does not have`,
+    )
+  }
+  const text = await bodyText(request)
+  const body = route.body === undefined ? noBody(text, route) : parse(route.body, jsonOf(text, request), '')
+  const query = parseQuery(route, request)
+  const call: Call = { control, principal, params, body, query, request, requestId, address, who }
+  const key = request.headers.get('idempotency-key')
+  if (key === null || route.method !== 'POST') return route.handle(call)
+  return once(control.store, { principal: principal.userId, route: requestPath(request), key }, text, async () => route.handle(call))
+}
+
+async function signIn({ control, authorize }: AppOptions, request: Request): Promise<Principal> {
+  const header = request.headers.get('authorization')
+  const [scheme = '', token = ''] = header?.split(' ') ?? []
+  const principal =
+    header === null ? await authorize?.(request) : scheme.toLowerCase() === 'bearer' ? await principalOf(control.store, token) : undefined
+  if (principal !== undefined) return principal
+  const why = header === null ? 'no credential was given' : 'this credential is not known here, has expired, or was revoked'
+  throw new Problem(401, 'unauthorized', `${why}: send "Authorization: Bearer <token>"`, {
+    headers: { 'WWW-Authenticate': 'Bearer realm="millpond"' },
+  })
+}
+
+async function bodyText(request: Request): Promise<string> {
+  const tooLarge = new Problem(413, 'too_large', `the body has more than ${MAX_BODY_BYTES} bytes: send less at a time`)
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of request.body ?? []) {
+    bytes += part.byteLength
+    if (bytes > MAX_BODY_BYTES) throw tooLarge
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+function noBody(text: string, { method, path }: Route): unknown {
+  if (text === '' || text.trim() === '{}') return undefined
+  throw invalid([{ pointer: '', code: 'unexpected', detail: `${method} ${path} takes no body` }])
+}
+
+function jsonOf(text: string, request: Request): unknown {
+  if (text === '') return {}
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== undefined && type !== 'application/json' && !type.endsWith('+json'))
+    throw new Problem(415, 'unsupported_media_type', `the body is ${type}: send application/json`)
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Problem(400, 'malformed', `the body is not JSON (${error instanceof Error ? error.message : error})`)
+  }
+}
+
+/** @throws Problem 422 that names each fault. */
+function parse(schema: z.ZodType, value: unknown, prefix: string): unknown {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw invalid(parsed.error.issues.flatMap((issue) => faultsOf(issue, prefix)))
+}
+
+function faultsOf(issue: z.core.$ZodIssue, prefix: string): Fault[] {
+  const at = (path: readonly PropertyKey[]): string =>
+    prefix === '' ? path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('') : prefix + path.join('.')
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ pointer: at([...issue.path, key]), code: 'unknown_field', detail: 'there is no such field' }))
+  return [{ pointer: at(issue.path), code: issue.code, detail: issue.message }]
+}
+
+function parseQuery({ query, method, path }: Route, request: Request): unknown {
+  const given: Record<string, string> = {}
+  for (const [name, value] of new URL(request.url).searchParams) {
+    if (name in given) throw invalid([{ pointer: `?${name}`, code: 'repeated', detail: 'give it once' }])
+    given[name] = value
+  }
+  if (query !== undefined) return parse(query, given, '?')
+  const [first] = Object.keys(given)
+  if (first === undefined) return undefined
+  throw invalid([{ pointer: `?${first}`, code: 'unknown_field', detail: `${method} ${path} takes no parameters` }])
+}
+
+const requestPath = (request: Request): string => new URL(request.url).pathname
+
+function toResponse({ status, body, text, stream, headers }: Reply): Response {
+  if (stream !== undefined) return new Response(stream, { status, headers: { ...headers } })
+  if (text !== undefined) return new Response(text, { status, headers: { ...headers } })
+  if (body === undefined) return new Response(null, { status, headers: { ...headers } })
+  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json', ...headers } })
+}
+
+function finish(response: Response, requestId: string, ms: number): Response {
+  response.headers.set('X-Request-Id', requestId)
+  response.headers.set('X-Content-Type-Options', 'nosniff')
+  response.headers.set('Server-Timing', `app;dur=${ms.toFixed(1)}`)
+  if (!response.headers.has('Cache-Control')) response.headers.set('Cache-Control', 'no-store')
+  return response
+}
+
+const given = new WeakMap<Request, string>()
+
+/** The caller's own, where it has the form of one; else a new one. */
+function requestIdOf(request: Request): string {
+  const known = given.get(request)
+  if (known !== undefined) return known
+  const id = request.headers.get('x-request-id')
+  const made = id !== null && /^[\w.-]{8,64}$/.test(id) ? id : `req_${randomUUID()}`
+  given.set(request, made)
+  return made
+}

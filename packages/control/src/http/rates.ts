@@ -1,0 +1,51 @@
+// How often one principal may call: a token bucket for each class of route (RFC 9110 429; RateLimit fields after draft-ietf-httpapi-ratelimit-headers).
+import type { RateClass } from './route.ts'
+
+export interface Rate {
+  /** Calls at once, and refilled within a minute. */
+  readonly perMinute: number
+  readonly burst: number
+}
+
+export const DEFAULT_RATES: Readonly<Record<RateClass, Rate>> = {
+  read: { perMinute: 600, burst: 600 },
+  write: { perMinute: 60, burst: 60 },
+  purge: { perMinute: 50, burst: 50 },
+  scan: { perMinute: 2, burst: 2 },
+}
+
+const MINUTE_MS = 60_000
+/** Full buckets are forgotten when there are more than this. */
+const MOST_BUCKETS = 10_000
+
+export class Rates {
+  readonly #rates: Readonly<Record<RateClass, Rate>>
+  readonly #now: () => number
+  readonly #buckets = new Map<string, { left: number; at: number }>()
+
+  constructor(rates: Partial<Record<RateClass, Rate>> = {}, now: () => number = () => performance.now()) {
+    this.#rates = { ...DEFAULT_RATES, ...rates }
+    this.#now = now
+  }
+
+  /** Takes one. `retryMs` is 0 when it was there. */
+  take(who: string, kind: RateClass): { readonly retryMs: number; readonly left: number; readonly limit: number } {
+    const { perMinute, burst } = this.#rates[kind]
+    const now = this.#now()
+    const id = `${kind} ${who}`
+    const bucket = this.#buckets.get(id) ?? { left: burst, at: now }
+    const left = Math.min(burst, bucket.left + ((now - bucket.at) / MINUTE_MS) * perMinute)
+    const isThere = left >= 1
+    if (this.#buckets.size >= MOST_BUCKETS) this.#forgetFull(now)
+    this.#buckets.set(id, { left: isThere ? left - 1 : left, at: now })
+    return {
+      retryMs: isThere ? 0 : Math.ceil(((1 - left) / perMinute) * MINUTE_MS),
+      left: Math.floor(isThere ? left - 1 : 0),
+      limit: burst,
+    }
+  }
+
+  #forgetFull(now: number): void {
+    for (const [id, { at }] of this.#buckets) if (now - at > MINUTE_MS) this.#buckets.delete(id)
+  }
+}

@@ -1,0 +1,209 @@
+// People and their credentials: who am I, users, tokens.
+import { z } from 'zod'
+import { may, ROLES, SCOPES } from '../access/roles.ts'
+import { addToken, addUser } from '../access/tokens.ts'
+import { appendAudit } from '../audit/audit.ts'
+import { notFound, Problem } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+
+const name = z.string().regex(/^[\w.@-]{1,64}$/, 'give 1 to 64 letters, digits, "_", ".", "@" or "-"')
+const names = z.array(z.string().min(1).max(200)).min(1).max(200)
+const user = z.object({
+  id: z.string(),
+  name: z.string(),
+  role: z.enum(ROLES),
+  namespaces: z.array(z.string()).nullable(),
+  max_keys: z.number().int().nullable(),
+  created_at: z.iso.datetime(),
+})
+const token = z.object({
+  id: z.string(),
+  name: z.string(),
+  user: z.string(),
+  scopes: z.array(z.string()).nullable(),
+  created_at: z.iso.datetime(),
+  expires_at: z.iso.datetime().nullable(),
+  last_used_at: z.iso.datetime().nullable(),
+})
+const all = <T extends z.ZodType>(row: T) => z.object({ data: z.array(row), has_more: z.literal(false) })
+const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(Number(ms)).toISOString())
+const DAY_MS = 86_400_000
+
+export const accessRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'session/',
+    summary: 'Who is signed in, and what they may do',
+    scope: 'any',
+    answers: {
+      200: {
+        description: 'The caller',
+        schema: z.object({
+          name: z.string(),
+          role: z.enum(ROLES),
+          scopes: z.array(z.enum(SCOPES)),
+          namespaces: z.array(z.string()).nullable(),
+          max_keys: z.number().int().nullable(),
+        }),
+      },
+    },
+    handle({ principal }) {
+      const { role, scopes, namespaces, maxKeys } = principal
+      return json(200, {
+        name: principal.name,
+        role,
+        scopes: SCOPES.filter((scope) => scopes.has(scope)),
+        namespaces: namespaces ?? null,
+        max_keys: maxKeys ?? null,
+      })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'users/',
+    summary: 'All users',
+    scope: 'users:write',
+    answers: { 200: { description: 'All of them', schema: all(user) } },
+    async handle({ control }) {
+      const rows = await control.store.read.selectFrom('users').selectAll().where('disabled', '=', 0).orderBy('created_at').execute()
+      const data = rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        role: row.role,
+        namespaces: row.namespaces === null ? null : JSON.parse(row.namespaces),
+        max_keys: row.max_keys,
+        created_at: timeOf(row.created_at),
+      }))
+      return json(200, { data, has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'users/',
+    summary: 'Add a user',
+    scope: 'users:write',
+    body: z.strictObject({ name, role: z.enum(ROLES), namespaces: names.optional(), max_keys: z.number().int().min(0).optional() }),
+    answers: { 201: { description: 'Added', schema: z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES) }) } },
+    async handle({ control, body, who }) {
+      const id = await control.store.write(async (tx) => {
+        const taken = await tx.selectFrom('users').select('id').where('name', '=', body.name).executeTakeFirst()
+        if (taken !== undefined)
+          throw new Problem(409, 'name_taken', `${JSON.stringify(body.name)} is the name of ${taken.id}: choose another one`)
+        const made = await addUser(
+          tx,
+          { name: body.name, role: body.role, namespaces: body.namespaces, maxKeys: body.max_keys },
+          await control.store.now(tx),
+        )
+        await appendAudit(control.store, tx, {
+          ...who,
+          kind: 'change',
+          action: 'user.create',
+          target: body.name,
+          detail: { id: made, ...body },
+        })
+        return made
+      })
+      return json(201, { id, name: body.name, role: body.role })
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: 'users/{id}/',
+    summary: 'Disable a user and all of its tokens',
+    scope: 'users:write',
+    answers: { 204: { description: 'Disabled' } },
+    async handle({ control, params, principal, who }) {
+      const id = params.id ?? ''
+      if (id === principal.userId) throw new Problem(409, 'own_user', 'nobody can disable themselves: ask another administrator')
+      await control.store.write(async (tx) => {
+        const { numUpdatedRows } = await tx
+          .updateTable('users')
+          .set({ disabled: 1 })
+          .where('id', '=', id)
+          .where('disabled', '=', 0)
+          .executeTakeFirst()
+        if (numUpdatedRows === 0n) throw notFound(`user ${id}`)
+        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'user.disable', target: id })
+      })
+      return { status: 204 }
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'tokens/',
+    summary: "The caller's tokens; with users:write everybody's",
+    scope: 'any',
+    answers: { 200: { description: 'All of them, never the tokens themselves', schema: all(token) } },
+    async handle({ control, principal }) {
+      let rows = control.store.read
+        .selectFrom('tokens')
+        .innerJoin('users', 'users.id', 'tokens.user_id')
+        .select([
+          'tokens.id',
+          'tokens.name',
+          'tokens.scopes',
+          'tokens.created_at',
+          'tokens.expires_at',
+          'tokens.last_used_at',
+          'users.name as user',
+        ])
+        .where('tokens.revoked', '=', 0)
+        .orderBy('tokens.created_at')
+      if (!may(principal, 'users:write')) rows = rows.where('tokens.user_id', '=', principal.userId)
+      const data = (await rows.execute()).map((row) => ({
+        ...row,
+        scopes: row.scopes === null ? null : JSON.parse(row.scopes),
+        created_at: timeOf(row.created_at),
+        expires_at: timeOf(row.expires_at),
+        last_used_at: timeOf(row.last_used_at),
+      }))
+      return json(200, { data, has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'tokens/',
+    summary: 'Make a token: it is shown in this answer and never again',
+    scope: 'tokens:write',
+    body: z.strictObject({
+      name,
+      user_id: z.string().optional().describe('default: the caller'),
+      scopes: z.array(z.enum(SCOPES)).min(1).optional().describe("default: all of the user's role"),
+      expires_in_days: z.number().positive().max(3650).default(90),
+    }),
+    answers: {
+      201: { description: 'Made', schema: z.object({ id: z.string(), name: z.string(), token: z.string(), expires_at: z.iso.datetime() }) },
+    },
+    async handle({ control, body, principal, who }) {
+      const userId = body.user_id ?? principal.userId
+      const made = await control.store.write(async (tx) => {
+        const owner = await tx.selectFrom('users').select('name').where('id', '=', userId).where('disabled', '=', 0).executeTakeFirst()
+        if (owner === undefined) throw notFound(`user ${userId}`)
+        const now = await control.store.now(tx)
+        const expiresAt = now + Math.ceil(body.expires_in_days * DAY_MS)
+        const { id, token } = await addToken(tx, { name: body.name, userId, scopes: body.scopes, expiresAt }, now)
+        const detail = { id, name: body.name, scopes: body.scopes ?? null, expires_at: timeOf(expiresAt) }
+        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'token.create', target: owner.name, detail })
+        return { id, name: body.name, token, expires_at: timeOf(expiresAt) }
+      })
+      return json(201, made)
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: 'tokens/{id}/',
+    summary: "Revoke a token: one's own, or with tokens:write anybody's",
+    scope: 'any',
+    answers: { 204: { description: 'Revoked: the next call with it is refused' } },
+    async handle({ control, params, principal, who }) {
+      const id = params.id ?? ''
+      await control.store.write(async (tx) => {
+        let row = tx.updateTable('tokens').set({ revoked: 1 }).where('id', '=', id).where('revoked', '=', 0)
+        if (!may(principal, 'tokens:write')) row = row.where('user_id', '=', principal.userId)
+        if ((await row.executeTakeFirst()).numUpdatedRows === 0n) throw notFound(`token ${id}`)
+        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'token.revoke', target: id })
+      })
+      return { status: 204 }
+    },
+  }),
+]

@@ -1,0 +1,83 @@
+// The audit log: pages, export, verification.
+import { z } from 'zod'
+import { verifyAudit } from '../audit/audit.ts'
+import { csvOf, ndjsonOf, viewOf } from '../audit/export.ts'
+import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+
+const row = z.object({
+  id: z.string(),
+  seq: z.number().int(),
+  at: z.iso.datetime(),
+  kind: z.string(),
+  actor: z.string(),
+  via: z.string(),
+  address: z.string().nullable(),
+  action: z.string(),
+  target: z.string(),
+  detail: z.unknown(),
+  outcome: z.string(),
+  request_id: z.string(),
+  hash: z.string(),
+})
+const MOST_EXPORTED = 10_000
+
+export const auditRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'audit/',
+    summary: 'Who did what, newest first; format=ndjson or csv exports the newest 10,000',
+    scope: 'audit:read',
+    query: listQuery.extend({
+      actor: z.string().max(200).optional(),
+      action: z.string().max(200).optional().describe('whole, or its beginning: configuration.'),
+      format: z.enum(['json', 'ndjson', 'csv']).default('json'),
+    }),
+    answers: { 200: { description: 'A page, or the export', schema: page(row) } },
+    async handle({ control, query }) {
+      const { actor, action, format, limit } = query
+      const list = `audit ${actor ?? ''} ${action ?? ''}`
+      const before = readCursor(query.cursor, list)
+      let rows = control.store.read.selectFrom('audit').selectAll().orderBy('seq', 'desc')
+      if (actor !== undefined) rows = rows.where('actor', '=', actor)
+      if (action !== undefined) rows = rows.where('action', '>=', action).where('action', '<', `${action}\u{10ffff}`)
+      if (before !== undefined) rows = rows.where('seq', '<', before)
+      if (format !== 'json') {
+        const all = await rows.limit(MOST_EXPORTED).execute()
+        return format === 'csv'
+          ? {
+              status: 200,
+              text: csvOf(all),
+              headers: { 'Content-Type': 'text/csv; charset=utf-8', 'Content-Disposition': 'attachment; filename="audit.csv"' },
+            }
+          : { status: 200, text: ndjsonOf(all), headers: { 'Content-Type': 'application/x-ndjson' } }
+      }
+      return json(
+        200,
+        pageOf(await rows.limit(limit + 1).execute(), limit, list, ({ seq }) => Number(seq), viewOf),
+      )
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'audit/verify/',
+    summary: 'Read the whole chain; seq and hash of an earlier answer prove that nothing was cut off since',
+    scope: 'audit:read',
+    rate: 'scan',
+    query: z.strictObject({ seq: z.coerce.number().int().min(1).optional(), hash: z.string().length(64).optional() }),
+    answers: {
+      200: {
+        description: 'Whether it is whole',
+        schema: z.object({
+          ok: z.boolean(),
+          rows: z.number().int(),
+          broken: z.object({ seq: z.number().int(), why: z.string() }).optional(),
+          last: z.object({ seq: z.number().int(), hash: z.string() }),
+        }),
+      },
+    },
+    async handle({ control, query: { seq, hash } }) {
+      return json(200, await verifyAudit(control.store, seq === undefined || hash === undefined ? undefined : { seq, hash }))
+    },
+  }),
+]
