@@ -17,7 +17,7 @@ export function cachedFetch(http: HttpCache, handler: FetchHandler): (request: R
   return async (request) => {
     const { host, pathname, search, protocol } = new URL(request.url)
     const fields = [...flat(request.headers), ...(request.headers.has('host') ? [] : ['Host', host])]
-    const facts = new RequestFacts(request.method, fields)
+    const facts = new RequestFacts(request.method, fields, http.settings.codings)
     const url = urlOfRequest(protocol === 'https:' ? 'https' : 'http', facts, pathname + search)
     if (url === undefined || facts.has(ASKS.ambiguous)) return new Response('Bad Request\n', { status: 400 })
     const body = request.method === 'QUERY' ? new Uint8Array(await request.clone().arrayBuffer()) : undefined

@@ -25,6 +25,11 @@ export interface HttpCacheOptions {
   readonly credentials?: readonly string[]
   /** Whether the client's `Cache-Control` counts. Default `true`. */
   readonly honourClient?: boolean
+  /**
+   * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies by `Accept-Encoding` when they come to the
+   * same one. Default: what `Accept-Encoding` says counts as it is.
+   */
+  readonly codings?: readonly string[]
   /** The longest body that is stored, in bytes. Default 16 MB. */
   readonly maxBodyBytes?: number
   /** What the client that asked has left is still fetched for the store up to this many bytes. Default 1 MB. */
@@ -46,6 +51,7 @@ export interface Settings {
   readonly storeSetCookie: boolean
   readonly credentials: readonly string[]
   readonly honourClient: boolean
+  readonly codings: readonly string[] | undefined
   readonly maxBodyBytes: number
   readonly finishBytes: number
   readonly inlineBytes: number
@@ -64,6 +70,7 @@ const NAMES = new Set<string>([
   'storeSetCookie',
   'credentials',
   'honourClient',
+  'codings',
   'maxBodyBytes',
   'finishBytes',
   'cacheStatus',
@@ -93,6 +100,7 @@ export function resolveSettings(options: HttpCacheOptions): Settings {
     storeSetCookie: options.storeSetCookie ?? false,
     credentials: lowerCase(options.credentials ?? ['cookie'], 'credentials'),
     honourClient: options.honourClient ?? true,
+    codings: options.codings === undefined ? undefined : lowerCase(options.codings, 'codings'),
     maxBodyBytes: bytes(options.maxBodyBytes ?? 16 * MB, 'maxBodyBytes'),
     finishBytes: bytes(options.finishBytes ?? MB, 'finishBytes'),
     inlineBytes: INLINE_BYTES,

@@ -69,7 +69,7 @@ export class HttpCache {
 
   #handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => NodeUpstream): void {
     const method = request.method ?? 'GET'
-    const facts = new RequestFacts(method, request.rawHeaders)
+    const facts = new RequestFacts(method, request.rawHeaders, this.#handler.settings.codings)
     const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
     const url = urlOfRequest(scheme, facts, request.url ?? '')
     const reply = new NodeReply(response)

@@ -22,10 +22,13 @@ export class RequestFacts {
   /** `ASKS`, added up. */
   readonly asks: number
   readonly host: string | undefined
+  /** Codings that the origin chooses from, where the cache was told. */
+  readonly codings: readonly string[] | undefined
   #directives: RequestDirectives | undefined
 
-  constructor(method: string, fields: RawFields) {
+  constructor(method: string, fields: RawFields, codings?: readonly string[]) {
     this.method = method
+    this.codings = codings
     this.fields = fields
     let asks = 0
     let host: string | undefined

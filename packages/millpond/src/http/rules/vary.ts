@@ -16,11 +16,13 @@ const NO_NAMES: readonly string[] = Object.freeze([])
 /** The secondary key of a request: the same for two requests exactly when their fields match (RFC 9111 4.1). */
 export function secondaryKey(request: RequestFacts, names: readonly string[]): string {
   if (names.length === 0) return ''
-  return JSON.stringify(names.map((name) => normalise(name, request.get(name))))
+  return JSON.stringify(names.map((name) => normalise(name, request.get(name), request.codings)))
 }
 
 /** RFC 9111 4.1: white space, combined lines; and values with the same meaning where a field's definition says so. */
-function normalise(name: string, value: string | undefined): string | null {
+function normalise(name: string, value: string | undefined, codings: readonly string[] | undefined): string | null {
+  // The origin's own choice, as it was told to the cache.
+  if (name === 'accept-encoding' && codings !== undefined) return codingFor(value, codings) ?? 'identity'
   if (value === undefined) return null
   // RFC 9110 12.5: ranges and their weights; names of languages and codings have no case, and equal weights no order.
   if (name === 'accept-language' || name === 'accept-encoding' || name === 'accept-charset') return weighted(value).map(written).join(',')
@@ -43,6 +45,16 @@ export function weighted(value: string): Weighted[] {
     return { name: name.trim(), weight: given === undefined ? 1000 : Math.round(Number(given) * 1000) }
   })
   return members.sort((a, b) => b.weight - a.weight || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+}
+
+/** The coding that the client likes best, among equals the first of `codings`; `undefined`: none (RFC 9110 12.5.3). */
+export function codingFor(accept: string | undefined, codings: readonly string[]): string | undefined {
+  if (accept === undefined) return undefined
+  const weights = new Map(weighted(accept).map(({ name, weight }) => [name, weight]))
+  const weightOf = (coding: string): number => weights.get(coding) ?? weights.get('*') ?? 0
+  let best: string | undefined
+  for (const coding of codings) if (weightOf(coding) > (best === undefined ? 0 : weightOf(best))) best = coding
+  return best
 }
 
 const written = ({ name, weight }: Weighted): string => (weight === 1000 ? name : `${name};${weight}`)

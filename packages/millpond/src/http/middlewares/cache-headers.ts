@@ -1,0 +1,85 @@
+// Cache headers for answers that say nothing themselves: Cache-Control by kind of data, and a strong ETag where it is asked for.
+import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Duration, parseDuration } from '../../core/duration.ts'
+import type { Middleware } from '../node/http-cache.ts'
+import { type ProfileName, profileTtl } from '../wrappers/profiles.ts'
+import { beforeHead } from './head.ts'
+
+export interface HeaderRule {
+  /** Time to live by kind of data; `maxAge` counts more. */
+  readonly profile?: ProfileName
+  readonly maxAge?: Duration
+  /** For shared caches. */
+  readonly sharedMaxAge?: Duration
+  /** Whether answers are for everybody. Default `false`: `private`. */
+  readonly public?: boolean
+  readonly immutable?: boolean
+  readonly staleWhileRevalidate?: Duration
+  readonly staleIfError?: Duration
+  /** Fields that select the answer, added to `Vary`. */
+  readonly vary?: readonly string[]
+  /** A strong entity tag for answers that are ended with their whole content. Default `false`. */
+  readonly etag?: boolean
+}
+
+/**
+ * Sets what the application has not set, for GET and HEAD with a status below 400. The rule may depend on the request; `undefined` leaves the answer alone.
+ * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` when it is made with a fixed rule that is wrong.
+ * @example
+ * app.use('/api/search', cacheHeaders({ profile: 'search' }))
+ */
+export function cacheHeaders(rule: HeaderRule | ((request: IncomingMessage) => HeaderRule | undefined)): Middleware {
+  const fixed = typeof rule === 'function' ? undefined : cacheControlOf(rule)
+  return (request, response, next) => {
+    const { method } = request
+    const ours = typeof rule === 'function' ? rule(request) : rule
+    if (ours === undefined || (method !== 'GET' && method !== 'HEAD')) {
+      next()
+      return
+    }
+    if (ours.etag === true) tagWhole(response)
+    beforeHead(response, (status) => {
+      if (status >= 400) return
+      if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', fixed ?? cacheControlOf(ours))
+      for (const name of ours.vary ?? []) vary(response, name)
+    })
+    next()
+  }
+}
+
+function cacheControlOf(rule: HeaderRule): string {
+  const seconds = (duration: Duration, name: string): number => Math.floor(parseDuration(duration, name) / 1000)
+  const { profile = 'api', maxAge = profileTtl(profile), sharedMaxAge, staleWhileRevalidate, staleIfError } = rule
+  return [
+    rule.public === true ? 'public' : 'private',
+    `max-age=${seconds(maxAge, 'maxAge')}`,
+    ...(sharedMaxAge === undefined ? [] : [`s-maxage=${seconds(sharedMaxAge, 'sharedMaxAge')}`]),
+    ...(rule.immutable === true ? ['immutable'] : []),
+    ...(staleWhileRevalidate === undefined ? [] : [`stale-while-revalidate=${seconds(staleWhileRevalidate, 'staleWhileRevalidate')}`]),
+    ...(staleIfError === undefined ? [] : [`stale-if-error=${seconds(staleIfError, 'staleIfError')}`]),
+  ].join(', ')
+}
+
+/** Adds a name to `Vary`, once. */
+export function vary(response: ServerResponse, name: string): void {
+  const known = String(response.getHeader('Vary') ?? '')
+  const names = known.split(',').map((part) => part.trim().toLowerCase())
+  if (!names.includes(name.toLowerCase()) && !names.includes('*')) response.setHeader('Vary', known === '' ? name : `${known}, ${name}`)
+}
+
+/** Only what comes in one piece: a tag over a stream would have to wait for its end. */
+function tagWhole(response: ServerResponse): void {
+  const end = response.end.bind(response)
+  const own = (...args: unknown[]): ServerResponse => {
+    const [chunk, encoding] = args
+    const isBody = typeof chunk === 'string' || chunk instanceof Uint8Array
+    if (isBody && !response.headersSent && !response.hasHeader('ETag') && response.statusCode === 200) {
+      const bytes =
+        typeof chunk === 'string' ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8') : chunk
+      response.setHeader('ETag', `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 27)}"`)
+    }
+    return Reflect.apply(end, undefined, args) as ServerResponse
+  }
+  Object.assign(response, { end: own })
+}

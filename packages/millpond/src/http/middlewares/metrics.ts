@@ -1,0 +1,74 @@
+// Per route: how many answers, how fast, from the cache or not; with Server-Timing for whoever looks at one of them.
+import type { IncomingMessage } from 'node:http'
+import type { Middleware } from '../node/http-cache.ts'
+import { beforeHead } from './head.ts'
+
+export interface MetricsOptions {
+  /** The route of a request, from few: a template such as `/users/:id`, never a URL. Default: all requests are one route. */
+  readonly routeOf?: (request: IncomingMessage) => string
+  /** The most routes; those that come later count as `other`. Default 100. */
+  readonly maxRoutes?: number
+  /** Whether `Server-Timing` tells how long the answer took. Default `true`. */
+  readonly serverTiming?: boolean
+}
+
+export interface RouteFigures {
+  readonly count: number
+  readonly hits: number
+  readonly errors: number
+  /** Milliseconds until the head was written. */
+  readonly averageMs: number
+  readonly slowestMs: number
+}
+
+interface Figures {
+  count: number
+  hits: number
+  errors: number
+  totalMs: number
+  slowestMs: number
+}
+
+/**
+ * The first middleware of all: it sees what the others did.
+ * @example
+ * const metrics = requestMetrics({ routeOf: (request) => request.url?.startsWith('/api/') ? 'api' : 'page' })
+ * app.use(metrics.middleware)
+ */
+export function requestMetrics(options: MetricsOptions = {}): {
+  readonly middleware: Middleware
+  readonly read: () => Readonly<Record<string, RouteFigures>>
+} {
+  const { routeOf = () => 'all', maxRoutes = 100, serverTiming = true } = options
+  const routes = new Map<string, Figures>()
+  const figuresOf = (route: string): Figures => {
+    const name = routes.has(route) || routes.size < maxRoutes ? route : 'other'
+    const known = routes.get(name)
+    if (known !== undefined) return known
+    const made = { count: 0, hits: 0, errors: 0, totalMs: 0, slowestMs: 0 }
+    routes.set(name, made)
+    return made
+  }
+  const middleware: Middleware = (request, response, next) => {
+    const startedAt = performance.now()
+    beforeHead(response, (status) => {
+      const ms = performance.now() - startedAt
+      const figures = figuresOf(routeOf(request))
+      figures.count++
+      figures.totalMs += ms
+      figures.slowestMs = Math.max(figures.slowestMs, ms)
+      if (status >= 500) figures.errors++
+      if (/; hit(?:;|$)/.test(String(response.getHeader('Cache-Status') ?? ''))) figures.hits++
+      if (serverTiming) response.appendHeader('Server-Timing', `total;dur=${ms.toFixed(1)}`)
+    })
+    next()
+  }
+  const read = (): Record<string, RouteFigures> =>
+    Object.fromEntries(
+      [...routes].map(([route, { count, hits, errors, totalMs, slowestMs }]) => [
+        route,
+        { count, hits, errors, averageMs: count === 0 ? 0 : totalMs / count, slowestMs },
+      ]),
+    )
+  return { middleware, read }
+}

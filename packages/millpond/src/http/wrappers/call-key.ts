@@ -1,0 +1,48 @@
+// The key of a call: whose it is, which function, with what arguments.
+import { MillpondError, show } from '../../core/errors.ts'
+import type { Key, KeyPart } from '../../core/key.ts'
+
+/** Arguments as parts of a key: primitives as they are, plain data as JSON with sorted names. */
+export function argumentParts(args: readonly unknown[], name: string): KeyPart[] {
+  return args.map((argument) => partOf(argument, name))
+}
+
+function partOf(argument: unknown, name: string): KeyPart {
+  // What is marked is no plain string, and no string looks like it.
+  if (argument === undefined) return `${MARK}u`
+  if (typeof argument === 'string') return argument.startsWith(MARK) ? `${MARK}s${argument}` : argument
+  if (argument === null || typeof argument === 'boolean' || typeof argument === 'bigint') return argument
+  if (typeof argument === 'number' && Number.isFinite(argument)) return argument
+  const text = canonical(argument, 0)
+  if (text !== undefined) return `${MARK}j${text}`
+  throw new MillpondError('OPTION_INVALID', `${name} was called with ${show(argument)}, which makes no key: give the option key`)
+}
+
+const MARK = '\u0001'
+const MAX_DEPTH = 20
+
+/** `undefined` for what plain data is not. */
+function canonical(value: unknown, depth: number): string | undefined {
+  if (depth > MAX_DEPTH) return undefined
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined
+  if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : `date(${value.toISOString()})`
+  if (typeof value !== 'object') return undefined
+  const isList = Array.isArray(value)
+  if (!isList && Object.getPrototypeOf(value) !== Object.prototype && Object.getPrototypeOf(value) !== null) return undefined
+  const parts: string[] = []
+  for (const name of isList ? Object.keys(value) : Object.keys(value).sort()) {
+    const item: unknown = Reflect.get(value, name)
+    if (item === undefined && !isList) continue
+    const part = item === undefined ? 'undefined' : canonical(item, depth + 1)
+    if (part === undefined) return undefined
+    parts.push(isList ? part : `${JSON.stringify(name)}:${part}`)
+  }
+  return isList ? `[${parts.join()}]` : `{${parts.join()}}`
+}
+
+/** Several parts as one key; the first one says whose it is, so that no tenant reaches another's. */
+export function callKey(tenant: string | undefined, prefix: string, parts: readonly KeyPart[]): Key {
+  return ['call', tenant ?? null, prefix, ...parts]
+}

@@ -1,0 +1,102 @@
+// `millpond/http/wrappers`: a cache before a function, a method, a view or an API call; as a function or as a decorator.
+import { type Duration, parseDuration } from '../../core/duration.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import { isKeepable, packResponse, unpackResponse } from './kept-response.ts'
+import { type ProfileName, profileTtl } from './profiles.ts'
+import { requestParts, type VaryOptions } from './request-parts.ts'
+import { type SmartLoad, SmartTtl } from './smart.ts'
+import { type AnyFunction, asWrapper, type Behaviour, type WrapOptions, type Wrapper, type WrapperCache, wrapFunction } from './wrapped.ts'
+
+export { PROFILES, type ProfileName } from './profiles.ts'
+export type { RequestLike, VaryOptions } from './request-parts.ts'
+export type { SmartLoad } from './smart.ts'
+export type { Tags, WrapOptions, Wrapped, Wrapper, WrapperCache } from './wrapped.ts'
+
+type Options = WrapOptions<AnyFunction>
+
+export interface Wrappers {
+  /** A view: its first argument is the request, whose method, URL, credentials and named fields are the key. Default `'15m'`; a `Response` may be returned. */
+  cachedView(options?: Options & VaryOptions): Wrapper
+  /** A function or method, by its arguments. Default `'5m'`. */
+  cachedMethod(options?: Options): Wrapper
+  /** As `cachedView`, for APIs: errors are not remembered unless `cacheErrors` says how long. Default `'10m'`. */
+  cachedApi(options?: Options & VaryOptions): Wrapper
+  /** As `cachedApi`, with the time to live of a kind of data. */
+  cacheApiResponse(options?: Options & VaryOptions & { readonly cacheType?: ProfileName }): Wrapper
+  /**
+   * The time to live follows how often the result has changed between loads: from `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) while it stays the same, down to
+   * `minTtl` (`'1m'`) when it changes. `monitor` is told of each load.
+   */
+  smartCache(
+    options?: Omit<Options, 'ttl'> & {
+      readonly baseTtl?: Duration
+      readonly minTtl?: Duration
+      readonly maxTtl?: Duration
+      readonly monitor?: (load: SmartLoad) => void
+    },
+  ): Wrapper
+  /** Only calls for which `when` holds go by the cache. */
+  conditionalCache(options: Options & { readonly when: (...args: readonly unknown[]) => boolean }): Wrapper
+  /** What hardly ever changes. Default `'24h'`. */
+  cacheStaticData(options?: Options): Wrapper
+}
+
+/**
+ * The wrappers over a cache.
+ * @example
+ * const { cachedMethod } = wrappers(cache)
+ * const findUser = cachedMethod({ ttl: '10m', tags: ([id]) => [`user:${id}`] })((id: number) => db.user(id))
+ * await findUser(7)
+ * await findUser.invalidate(7)
+ */
+export function wrappers(cache: WrapperCache): Wrappers {
+  const make = (behaviour: Behaviour<AnyFunction>): Wrapper => asWrapper((fn, name) => wrapFunction(cache, fn, name, behaviour))
+  const view = (options: Options & VaryOptions, defaultTtl: Duration): Wrapper => {
+    const { varyOn, varyOnAuth, varyOnParams, ...rest } = options
+    const vary: VaryOptions = {
+      ...(varyOn === undefined ? {} : { varyOn }),
+      varyOnAuth: varyOnAuth ?? true,
+      varyOnParams: varyOnParams ?? true,
+    }
+    return make({
+      options: rest,
+      defaultTtl,
+      // RFC 9110 9.2.1: what changes something is done each time.
+      applies: ([request]) => options.key !== undefined || isRead(request),
+      parts: ([request]) => requestParts(request, vary),
+      keeps: (result) => isKeepable(result, options.cacheErrors !== undefined),
+      pack: packResponse,
+      unpack: unpackResponse,
+    })
+  }
+  return {
+    cachedView: (options = {}) => view(options, '15m'),
+    cachedMethod: (options = {}) => make({ options, defaultTtl: '5m' }),
+    cachedApi: (options = {}) => view(options, '10m'),
+    cacheApiResponse: ({ cacheType = 'api', ...options } = {}) => view(options, profileTtl(cacheType)),
+    smartCache: ({ baseTtl = '5m', minTtl = '1m', maxTtl = '1h', monitor, ...options } = {}) => {
+      const smart = new SmartTtl(boundsOf(baseTtl, minTtl, maxTtl), monitor)
+      return make({ options, defaultTtl: baseTtl, ttlOf: (key, result) => smart.next(key, result) })
+    },
+    conditionalCache: ({ when, ...options }) => make({ options, defaultTtl: '5m', applies: (args) => when(...args) }),
+    cacheStaticData: (options = {}) => make({ options, defaultTtl: '24h' }),
+  }
+}
+
+function isRead(request: unknown): boolean {
+  const method = typeof request === 'object' && request !== null ? Reflect.get(request, 'method') : undefined
+  return method === undefined || method === 'GET' || method === 'HEAD'
+}
+
+function boundsOf(baseTtl: Duration, minTtl: Duration, maxTtl: Duration): { baseMs: number; minMs: number; maxMs: number } {
+  const bounds = {
+    baseMs: parseDuration(baseTtl, 'baseTtl'),
+    minMs: parseDuration(minTtl, 'minTtl'),
+    maxMs: parseDuration(maxTtl, 'maxTtl'),
+  }
+  if (bounds.minMs <= bounds.baseMs && bounds.baseMs <= bounds.maxMs && bounds.minMs > 0) return bounds
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${show({ minTtl, baseTtl, maxTtl })}: minTtl has to be above 0, and baseTtl between minTtl and maxTtl`,
+  )
+}

@@ -1,0 +1,37 @@
+// A fetch `Response` as plain data, and back: what a view returned may be one.
+
+interface KeptResponse {
+  readonly isResponse: true
+  readonly status: number
+  readonly statusText: string
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: Uint8Array
+}
+
+export async function packResponse(result: unknown): Promise<unknown> {
+  if (!(result instanceof Response)) return result
+  const body = new Uint8Array(await result.clone().arrayBuffer())
+  const kept: KeptResponse = { isResponse: true, status: result.status, statusText: result.statusText, headers: [...result.headers], body }
+  return kept
+}
+
+export function unpackResponse(kept: unknown): unknown {
+  if (!isKept(kept)) return kept
+  const { status, statusText, headers, body } = kept
+  const isEmpty = status === 204 || status === 205 || status === 304
+  return new Response(isEmpty ? null : new Uint8Array(body), {
+    status,
+    statusText,
+    headers: headers.map(([name, value]): [string, string] => [name, value]),
+  })
+}
+
+function isKept(value: unknown): value is KeptResponse {
+  return typeof value === 'object' && value !== null && 'isResponse' in value && value.isResponse === true && 'body' in value
+}
+
+/** Errors are not kept unless asked; nor is what gives a cookie to one user. */
+export function isKeepable(result: unknown, keepsErrors: boolean): boolean {
+  if (!(result instanceof Response)) return true
+  return (result.status < 400 || keepsErrors) && !result.headers.has('set-cookie')
+}

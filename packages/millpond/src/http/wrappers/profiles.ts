@@ -1,0 +1,29 @@
+// How long kinds of data are good for, where nobody knows better.
+import { MillpondError, show } from '../../core/errors.ts'
+
+/** Times to live by kind of data and by temperature. */
+export const PROFILES = Object.freeze({
+  static: '1h',
+  user: '30m',
+  dashboard: '10m',
+  analytics: '15m',
+  statistics: '5m',
+  search: '3m',
+  assets: '365d',
+  content: '24h',
+  session: '30m',
+  api: '10m',
+  hot: '1m',
+  warm: '15m',
+  cold: '6h',
+})
+
+export type ProfileName = keyof typeof PROFILES
+
+/** @throws MillpondError `OPTION_INVALID` naming those that exist. */
+export function profileTtl(name: ProfileName): string {
+  const ttl = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined
+  if (ttl === undefined)
+    throw new MillpondError('OPTION_INVALID', `profile: ${show(name)} is not known: use ${Object.keys(PROFILES).join(', ')}`)
+  return ttl
+}

@@ -1,0 +1,139 @@
+// Wrapping a function, as a function or as a decorator: what all wrappers have in common.
+import type { Duration } from '../../core/duration.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import type { Key } from '../../core/key.ts'
+import type { HttpReceipt } from '../contract.ts'
+import { argumentParts, callKey } from './call-key.ts'
+
+/** What wrappers ask of a cache. Any `Cache` is one. */
+export interface WrapperCache {
+  getOrSet<T>(
+    key: Key,
+    load: (control: { addTags(...tags: string[]): void; setTtl(ms: number): void }) => Promise<T>,
+    options: { readonly ttl: Duration; readonly errorTtl?: Duration; readonly tags?: readonly string[] },
+  ): Promise<T>
+  delete(key: Key): Promise<HttpReceipt>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: options are given before the function is, so its parameters are not known yet; nothing narrower takes every function
+type Unknown = any
+export type AnyFunction = (...args: Unknown[]) => Unknown
+
+/** Tags that are known beforehand, or told by arguments and result. */
+export type Tags = readonly string[] | ((args: Unknown, result: Unknown) => readonly string[])
+
+export interface WrapOptions<F extends AnyFunction> {
+  /** How long a result is fresh. */
+  readonly ttl?: Duration
+  /** Names the function in keys. Default: its own name; a function without a name needs one, and two functions need two. */
+  readonly keyPrefix?: string
+  /** The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is no part of it. */
+  readonly key?: (...args: Parameters<F>) => Key
+  readonly tags?: Tags
+  /** Whose the result is: results of different tenants never meet. */
+  readonly tenant?: (...args: Parameters<F>) => string | undefined
+  /** How long an error is remembered. Default: not at all. */
+  readonly cacheErrors?: Duration
+}
+
+/** The function with a cache before it, and a way to make it forget. */
+export type Wrapped<F extends AnyFunction> = ((...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>) & {
+  /** Forgets the result for these arguments, in every process. */
+  invalidate(...args: Parameters<F>): Promise<HttpReceipt>
+  /** Forgets it, and loads it anew. */
+  refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>
+}
+
+/** How one wrapper differs from another. */
+export interface Behaviour<F extends AnyFunction> {
+  readonly options: WrapOptions<F>
+  readonly defaultTtl: Duration
+  /** `false`: this call goes past the cache. */
+  readonly applies?: (args: Parameters<F>) => boolean
+  /** Replaces the default key's parts. */
+  readonly parts?: (args: Parameters<F>) => readonly unknown[]
+  /** `false`: the result is handed out and not stored. */
+  readonly keeps?: (result: Awaited<ReturnType<F>>) => boolean
+  /** The time to live of this result, in milliseconds, where it is not the option's. */
+  readonly ttlOf?: (key: string, result: Awaited<ReturnType<F>>) => number
+  /** Between the result and what is stored: for what a cache cannot keep. */
+  readonly pack?: (result: Awaited<ReturnType<F>>) => unknown
+  readonly unpack?: (kept: unknown) => Awaited<ReturnType<F>>
+}
+
+interface MethodContext {
+  readonly kind: string
+  readonly name: string | symbol
+}
+
+/** Takes a function; or, as a decorator, a method: of TC39 (`value, context`) and of TypeScript's `experimentalDecorators` alike. */
+export interface Wrapper {
+  <F extends AnyFunction>(fn: F): Wrapped<F>
+  <F extends AnyFunction>(fn: F, context: MethodContext): F
+  (target: object, name: string | symbol, descriptor: PropertyDescriptor): PropertyDescriptor
+}
+
+/** The three ways in which a wrapper is called. */
+export function asWrapper(wrap: (fn: AnyFunction, name: string) => AnyFunction): Wrapper {
+  const wrapper = (target: unknown, context?: MethodContext | string | symbol, descriptor?: PropertyDescriptor): unknown => {
+    if (descriptor !== undefined && typeof context !== 'object') {
+      return { ...descriptor, value: wrap(descriptor.value, `${target?.constructor.name ?? ''}.${String(context)}`) }
+    }
+    if (typeof target !== 'function')
+      throw new MillpondError('OPTION_INVALID', `${show(target)} is not a function: wrap a function or a method`)
+    return wrap(target as AnyFunction, typeof context === 'object' ? String(context.name) : target.name)
+  }
+  return wrapper as Wrapper
+}
+
+/** Not stored: whoever waited for it runs the function himself. */
+const NOT_KEPT = undefined
+
+export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, ownName: string, behaviour: Behaviour<F>): Wrapped<F> {
+  const { options, defaultTtl, applies, keeps, ttlOf, pack, unpack } = behaviour
+  const prefix = options.keyPrefix ?? ownName
+  if (prefix === '')
+    throw new MillpondError('OPTION_INVALID', 'the function has no name, so its results have no keys: give the option keyPrefix')
+  type Result = Awaited<ReturnType<F>>
+  const keyOf = (args: Parameters<F>): Key => {
+    const given = options.key?.(...args)
+    const parts = given === undefined ? (behaviour.parts?.(args) ?? args) : typeof given === 'string' ? [given] : given
+    return callKey(options.tenant?.(...args), prefix, argumentParts(parts, prefix))
+  }
+  const tags = Array.isArray(options.tags) ? (options.tags as readonly string[]) : undefined
+  const loadOptions = {
+    ttl: options.ttl ?? defaultTtl,
+    ...(tags === undefined ? {} : { tags }),
+    ...(options.cacheErrors === undefined ? {} : { errorTtl: options.cacheErrors }),
+  }
+  async function call(this: unknown, ...args: Parameters<F>): Promise<Result> {
+    const run = async (): Promise<Result> => (await fn.apply(this, args)) as Result
+    if (applies?.(args) === false) return run()
+    const key = keyOf(args)
+    let own: { readonly result: Result } | undefined
+    const kept = await cache.getOrSet(
+      key,
+      async (control) => {
+        const result = await run()
+        own = { result }
+        if (keeps?.(result) === false) return NOT_KEPT
+        if (typeof options.tags === 'function') control.addTags(...options.tags(args, result))
+        if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify(key, bigintAsText), result))
+        return pack === undefined ? result : pack(result)
+      },
+      loadOptions,
+    )
+    if (own !== undefined) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
+    if (kept === NOT_KEPT) return run()
+    return unpack === undefined ? (kept as Result) : unpack(kept)
+  }
+  const invalidate = (...args: Parameters<F>): Promise<HttpReceipt> => cache.delete(keyOf(args))
+  const refresh = async function (this: unknown, ...args: Parameters<F>): Promise<Result> {
+    await cache.delete(keyOf(args))
+    return call.apply(this, args)
+  }
+  Object.defineProperty(call, 'name', { value: prefix })
+  return Object.assign(call, { invalidate, refresh })
+}
+
+const bigintAsText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value)

@@ -1,0 +1,227 @@
+// Wrappers of functions, methods and views: keys, tags, errors, tenants, decorators of both kinds.
+import { describe, expect, it } from 'vitest'
+import { type SmartLoad, wrappers } from '../../src/http/wrappers/index.ts'
+import { createCache } from '../../src/index.ts'
+
+const setUp = (): ReturnType<typeof wrappers> & { cache: ReturnType<typeof createCache> } => {
+  const cache = createCache()
+  return { ...wrappers(cache), cache }
+}
+
+describe('cachedMethod', () => {
+  it('calls a function once per arguments, however many ask', async () => {
+    const { cachedMethod } = setUp()
+    let calls = 0
+    const square = cachedMethod()(async function square(n: number) {
+      calls++
+      return n * n
+    })
+    expect(await Promise.all([square(3), square(3), square(4)])).toEqual([9, 9, 16])
+    expect(await square(3)).toBe(9)
+    expect(calls).toBe(2)
+  })
+  it('keeps different arguments apart', async () => {
+    const { cachedMethod } = setUp()
+    let calls = 0
+    const f = cachedMethod({ keyPrefix: 'f' })((...args: unknown[]) => `${calls++} ${args.length}`)
+    const all: unknown[][] = [
+      [1],
+      ['1'],
+      [1n],
+      [true],
+      [null],
+      [undefined],
+      [],
+      ['a', 'b'],
+      ['a,b'],
+      [{ a: 1 }],
+      ['{"a":1}'],
+      ['\u0001j{"a":1}'],
+      [['a', 'b']],
+      [{ a: '1' }],
+      [new Date(0)],
+      [{ a: [undefined, 1] }],
+      [{ a: [1] }],
+    ]
+    const results = new Set()
+    for (const args of all) results.add(await f(...args))
+    expect(results.size).toBe(all.length)
+    expect(await f({ b: 1, a: 2 })).toBe(await f({ a: 2, b: 1 }))
+  })
+  it('forgets and refreshes by arguments, and by tags from arguments and result', async () => {
+    const { cachedMethod, cache } = setUp()
+    let version = 0
+    const find = cachedMethod({ keyPrefix: 'find', tags: ([id]: [number], found: { org: string }) => [`user:${id}`, `org:${found.org}`] })(
+      (id: number) => ({ org: 'x', version: version++, id }),
+    )
+    expect((await find(7)).version).toBe(0)
+    expect(await find.invalidate(7)).toMatchObject({ isApplied: true })
+    expect((await find(7)).version).toBe(1)
+    expect((await find.refresh(7)).version).toBe(2)
+    await cache.invalidateTags(['org:x'])
+    expect((await find(7)).version).toBe(3)
+    await cache.invalidateTags(['user:8'])
+    expect((await find(7)).version).toBe(3)
+  })
+  it('G12: passes an error to all who wait, and remembers it only when asked', async () => {
+    const { cachedMethod } = setUp()
+    let calls = 0
+    const fail = (): never => {
+      calls++
+      throw new Error('no')
+    }
+    const f = cachedMethod({ keyPrefix: 'a' })(fail)
+    const outcomes = await Promise.allSettled([f(), f(), f()])
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(3).fill('rejected'))
+    expect(calls).toBe(1)
+    await expect(f()).rejects.toThrow('no')
+    expect(calls).toBe(2)
+    const g = cachedMethod({ keyPrefix: 'b', cacheErrors: '1m' })(fail)
+    await expect(g()).rejects.toThrow('no')
+    await expect(g()).rejects.toThrow('no')
+    expect(calls).toBe(3)
+  })
+  it('G23: keeps tenants apart, whatever they are called', async () => {
+    const { cachedMethod } = setUp()
+    let calls = 0
+    const f = cachedMethod({ keyPrefix: 'f', tenant: (tenant: string) => tenant, key: (_: string, id: string) => id })(
+      (tenant: string, id: string) => `${calls++} ${tenant} ${id}`,
+    )
+    const results = [await f('a', 'b:c'), await f('a:b', 'c'), await f('', 'a'), await f('a', 'b:c')]
+    expect(new Set(results).size).toBe(3)
+  })
+  it('says what is missing', async () => {
+    const { cachedMethod } = setUp()
+    expect(() => cachedMethod()(() => 1)).toThrow(/keyPrefix/)
+    expect(() => cachedMethod()(7 as never)).toThrow(/is not a function/)
+    await expect(cachedMethod({ keyPrefix: 'x' })((_: unknown) => 1)(new Map())).rejects.toThrow(/give the option key/)
+  })
+})
+
+describe('decorators', () => {
+  it('of TC39', async () => {
+    const { cachedMethod } = setUp()
+    let calls = 0
+    const method = async function (this: { base: number }, n: number): Promise<number> {
+      calls++
+      return this.base + n
+    }
+    const decorated = cachedMethod()(method, { kind: 'method', name: 'add' })
+    const object = { base: 10, add: decorated }
+    expect([await object.add(1), await object.add(1), await object.add(2)]).toEqual([11, 11, 12])
+    expect(calls).toBe(2)
+  })
+  it('of experimentalDecorators', async () => {
+    const { cachedMethod } = setUp()
+    let calls = 0
+    class Users {
+      async find(id: number): Promise<string> {
+        calls++
+        return `user ${id}`
+      }
+    }
+    const descriptor = Object.getOwnPropertyDescriptor(Users.prototype, 'find') as PropertyDescriptor
+    Object.defineProperty(Users.prototype, 'find', cachedMethod()(Users.prototype, 'find', descriptor))
+    expect([await new Users().find(1), await new Users().find(1)]).toEqual(['user 1', 'user 1'])
+    expect(calls).toBe(1)
+  })
+})
+
+describe('views', () => {
+  const request = (url: string, headers: Record<string, string> = {}, method = 'GET'): Request =>
+    new Request(`http://a${url}`, { headers, method })
+  function view(options: Parameters<ReturnType<typeof wrappers>['cachedView']>[0] = {}): (request: Request) => Promise<number> {
+    let calls = 0
+    return setUp().cachedView({ keyPrefix: 'view', ...options })((_: Request) => ++calls)
+  }
+  it('S5: vary by credentials and parameters unless told otherwise', async () => {
+    const f = view()
+    expect([
+      await f(request('/a?x=1&y=2')),
+      await f(request('/a?y=2&x=1')),
+      await f(request('/a?x=2')),
+      await f(request('/b?x=1&y=2')),
+      await f(request('/a?x=1&y=2', { authorization: 'A' })),
+      await f(request('/a?x=1&y=2', { cookie: 'id=1' })),
+      await f(request('/a?x=1&y=2', { authorization: 'A' })),
+    ]).toEqual([1, 1, 2, 3, 4, 5, 4])
+    const open = view({ varyOnAuth: false, varyOnParams: false })
+    expect([await open(request('/a?x=1')), await open(request('/a?x=2', { authorization: 'A' }))]).toEqual([1, 1])
+  })
+  it('vary by fields and cookies that are named', async () => {
+    const f = view({ varyOnAuth: false, varyOn: ['Accept-Language', 'cookie:theme'] })
+    expect([
+      await f(request('/', { 'accept-language': 'de' })),
+      await f(request('/', { 'accept-language': 'en' })),
+      await f(request('/', { 'accept-language': 'de', cookie: 'id=1; theme=dark' })),
+      await f(request('/', { 'accept-language': 'de', cookie: 'theme=dark; id=2' })),
+    ]).toEqual([1, 2, 3, 3])
+  })
+  it('that change something run each time', async () => {
+    const f = view()
+    expect([await f(request('/a', {}, 'POST')), await f(request('/a', {}, 'POST'))]).toEqual([1, 2])
+  })
+  it('may return a Response; errors and cookies are not kept', async () => {
+    const { cachedApi } = setUp()
+    let calls = 0
+    const f = cachedApi({ keyPrefix: 'api' })((asked: Request) => {
+      calls++
+      const { pathname } = new URL(asked.url)
+      if (pathname === '/error') return new Response('no', { status: 500 })
+      if (pathname === '/login') return new Response('hi', { headers: { 'Set-Cookie': 'id=1' } })
+      return Response.json({ calls }, { status: 201, headers: { 'X-A': '1' } })
+    })
+    for (let at = 0; at < 2; at++) {
+      const response = await f(request('/a'))
+      expect([response.status, response.headers.get('x-a'), await response.json()]).toEqual([201, '1', { calls: 1 }])
+    }
+    for (const path of ['/error', '/error', '/login', '/login']) await f(request(path))
+    expect(calls).toBe(5)
+  })
+  it('refuse what is no request', async () => {
+    await expect(setUp().cachedView({ keyPrefix: 'v' })((_: unknown) => 1)(7)).rejects.toThrow(/has to be the request/)
+  })
+  it('take the time to live of a profile', () => {
+    expect(() => setUp().cacheApiResponse({ cacheType: 'nonsense' as never })).toThrow(/static, user, dashboard/)
+  })
+})
+
+describe('smartCache', () => {
+  it('lives longer while the result stays the same, shorter when it changes, within bounds', async () => {
+    const { smartCache } = setUp()
+    const loads: SmartLoad[] = []
+    let value = 1
+    const f = smartCache({ keyPrefix: 'f', baseTtl: 1000, minTtl: 400, maxTtl: 2000, monitor: (load) => loads.push(load) })(() => ({
+      value,
+    }))
+    await f()
+    for (let at = 0; at < 3; at++) await f.refresh()
+    value = 2
+    await f.refresh()
+    value = 3
+    await f.refresh()
+    value = 4
+    await f.refresh()
+    expect(loads.map(({ ttlMs, hasChanged }) => [ttlMs, hasChanged])).toEqual([
+      [1000, undefined],
+      [1500, false],
+      [2000, false],
+      [2000, false],
+      [1000, true],
+      [500, true],
+      [400, true],
+    ])
+  })
+  it('refuses bounds that cross', () => expect(() => setUp().smartCache({ minTtl: '1h', maxTtl: '1m' })).toThrow(/minTtl/))
+})
+
+describe('conditionalCache and cacheStaticData', () => {
+  it('go by the cache only where the condition holds', async () => {
+    const { conditionalCache, cacheStaticData } = setUp()
+    let calls = 0
+    const f = conditionalCache({ keyPrefix: 'f', when: (n) => n !== 0 })((_: number) => ++calls)
+    expect([await f(0), await f(0), await f(1), await f(1)]).toEqual([1, 2, 3, 3])
+    const g = cacheStaticData({ keyPrefix: 'g' })(() => ++calls)
+    expect([await g(), await g()]).toEqual([4, 4])
+  })
+})
