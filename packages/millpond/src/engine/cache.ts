@@ -196,8 +196,13 @@ export class Cache {
         return hitValue(this.#space, slot, encoded) as T
       }
     }
+    checkKey(encoded)
     const journey = this.#journey({ one: loader }, options)
-    return shown(this.#space, await this.#travel(journey, encoded)) as T
+    try {
+      return shown(this.#space, await readThrough(journey, encoded)) as T
+    } finally {
+      this.#record(journey)
+    }
   }
 
   /** `getOrSet`, and where the value came from: its tier, its age, whether another call had loaded it, and why memory did not have it. */
@@ -215,7 +220,7 @@ export class Cache {
       tags: found.tags,
       isStale: found.isStale === true,
       isJoined: journey.isJoined,
-      ...(journey.cause === undefined ? {} : { cause: journey.cause }),
+      ...(journey.flight === undefined ? {} : { cause: journey.flight.cause }),
     }
   }
 
@@ -547,12 +552,16 @@ export class Cache {
     refreshBehind(journey)
   }
 
-  async #timed<T>(work: Promise<T>, { began, isQuiet }: Pick<Journey, 'began' | 'isQuiet'>): Promise<T> {
+  async #timed<T>(work: Promise<T>, timed: Pick<Journey, 'began' | 'isQuiet'>): Promise<T> {
     try {
       return await work
     } finally {
-      if (!isQuiet) this.#space.watch.latency.get.record(this.#space.services.clock.monotonic() - began)
+      this.#record(timed)
     }
+  }
+
+  #record({ began, isQuiet }: Pick<Journey, 'began' | 'isQuiet'>): void {
+    if (!isQuiet) this.#space.watch.latency.get.record(this.#space.services.clock.monotonic() - began)
   }
 
   #isFresh(found: Found): boolean {

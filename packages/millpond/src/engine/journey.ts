@@ -1,7 +1,7 @@
 // One call's way to a value: what it asks for, what it may be given, and what it has met on its way.
 
-import type { MissCause } from '../core/causes.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import type { Flight } from './flights.ts'
 import type { Loads } from './run-loader.ts'
 import type { Space } from './space.ts'
 
@@ -42,8 +42,10 @@ export class Journey {
   due: string[] | undefined
   /** Another call's load brought the value. */
   isJoined = false
-  /** Why memory did not have it. */
-  cause: MissCause | undefined
+  /** The load that brought it: begun by this call, or joined. */
+  flight: Flight | undefined
+  /** Monotonic milliseconds: since when the ledger is known to be where the call demands it. */
+  openedAt: number
 
   constructor(space: Space, loads: Loads, policy: LoadPolicy, call: Call, wants: Wants = 'stale') {
     this.space = space
@@ -54,6 +56,7 @@ export class Journey {
     this.after = call.after
     this.isQuiet = call.quiet === true
     this.began = space.services.clock.monotonic()
+    this.openedAt = this.began
   }
 
   /** The same call once more: what it had joined turned out to be too old. */
@@ -69,8 +72,9 @@ export class Journey {
   }
 
   /** The ledger has been asked as the call demands. Who must see the latest joins only loads that began after the call. */
-  open(isReachable: boolean): void {
+  open(isReachable: boolean, hasWaited: boolean): void {
     const { consistency } = this.policy
+    if (hasWaited) this.openedAt = this.space.services.clock.monotonic()
     this.isReachable = isReachable
     this.isBlind = !isReachable && (consistency === 'strong' || this.after !== undefined)
     if (this.isBlind || this.wants === 'new') this.notBefore = this.began

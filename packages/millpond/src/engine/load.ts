@@ -17,12 +17,12 @@ export const PROVISIONAL_MS = 400
 const RETRY_STALE_MS = 1000
 
 /** Opens a flight for each key. `fly` must follow. */
-export function openFlights({ space, policy, isReachable, isBackground }: Journey, keys: readonly string[]): Flight[] {
-  const { clock } = space.services
+export function openFlights({ space, policy, isReachable, isBackground, openedAt }: Journey, keys: readonly string[]): Flight[] {
   const start: Start = {
     asOf: space.ledger.view.position,
-    startedAt: clock.monotonic(),
-    startedWall: clock.now(),
+    startedAt: openedAt,
+    // A flight's age matters while a ledger does not answer, which one in this process always does.
+    startedWall: space.ledger.isLocal ? 0 : space.services.clock.now(),
     tags: policy.tags,
     hardMs: policy.hardMs,
     isBackground,
@@ -38,7 +38,7 @@ export function openFlights({ space, policy, isReachable, isBackground }: Journe
 /** Loads the flights together; each lands by itself. Settles when all have, and never rejects. */
 export function fly(journey: Journey, flights: readonly Flight[]): Promise<void> {
   const isDirect = journey.space.far.length === 0 && journey.policy.dependsOn.length === 0
-  return isDirect ? landFromLoader(journey, flights, true) : flyThroughTiers(journey, flights)
+  return isDirect ? landFromLoader(journey, flights, true, journey.openedAt) : flyThroughTiers(journey, flights)
 }
 
 /** Loads behind callers who have been served; one refresh of a key at a time. */
@@ -74,7 +74,7 @@ async function flyThroughTiers(journey: Journey, flights: readonly Flight[]): Pr
     if (waiting.length === 0) return
     // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
     const isAnswering = isReachable && (holder?.errors ?? 0) === failures
-    const load = (some: readonly Flight[]): Promise<void> => landFromLoader(journey, some, isAnswering)
+    const load = (some: readonly Flight[]): Promise<void> => landFromLoader(journey, some, isAnswering, space.services.clock.monotonic())
     const store = isAnswering && space.services.clock.monotonic() < budgetEnds ? holder?.guarded.tier.ledger : undefined
     await (store === undefined ? load(waiting) : loadUnderLeases(space, store, waiting, { look, load }))
   } catch (error) {
@@ -143,17 +143,16 @@ function shared({ space }: Journey, found: Found): Found {
   return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
 }
 
-async function landFromLoader(journey: Journey, waiting: readonly Flight[], isAnswering: boolean): Promise<void> {
+async function landFromLoader(journey: Journey, waiting: readonly Flight[], isAnswering: boolean, began: number): Promise<void> {
   const { space, loads } = journey
   const flights = waiting.some((flight) => flight.isGivenUp) ? leftOf(journey, waiting) : waiting
-  const [first, ...others] = flights
+  const [first] = flights
   if (first === undefined) return
   const { clock } = space.services
-  const began = clock.monotonic()
   space.watch.counters.loads += flights.length
   if (!journey.isBackground && !journey.isQuiet) for (const { key, cause, gone } of flights) countMiss(space, key, cause, gone)
   try {
-    const answer = await runLoader(clock, [first, ...others], loads, first.hardMs)
+    const answer = await runLoader(clock, first, flights, loads)
     const values = 'one' in loads ? [answer] : checkValues(answer, flights.length)
     const ms = clock.monotonic() - began
     space.watch.latency.load.record(ms)

@@ -13,7 +13,7 @@ import { countMiss, countStale, whyGone } from './misses.ts'
 import { freshSlot, hitAt, staleInMemory } from './near.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
-import { join, lead, staleInTier } from './wait.ts'
+import { canWaitAlone, join, lead, leadAlone, staleInTier } from './wait.ts'
 
 /** How new a read must be. */
 export interface Demand {
@@ -51,7 +51,7 @@ export async function readThrough(journey: Journey, key: string): Promise<Found>
   const { space, policy, after } = journey
   checkSignal(journey.signal)
   const ready = makeReady(space, space.wary.markOf(key), { consistency: policy.consistency, after })
-  journey.open(ready === true || (await ready))
+  journey.open(ready === true || (await ready), ready !== true)
   checkSignal(journey.signal)
   const found = fromMemory(journey, key) ?? (await (fromFlight(journey, key) ?? leadOne(journey, key)))
   if (space.settings.dependencies === 'tracked') noteRead(space, key, found.tags)
@@ -59,11 +59,12 @@ export async function readThrough(journey: Journey, key: string): Promise<Found>
   return isTooOld(journey, key, found) ? readAgain(journey, key) : found
 }
 
-async function leadOne(journey: Journey, key: string): Promise<Found> {
-  const flights = openFlights(journey, [key])
-  const [found] = await lead(journey, flights, fly(journey, flights))
-  journey.cause = flights[0]?.cause
-  return found as Found
+function leadOne(journey: Journey, key: string): Promise<Found> {
+  const [flight] = openFlights(journey, [key])
+  const flights = [flight as Flight]
+  journey.flight = flight
+  const done = fly(journey, flights)
+  return canWaitAlone(journey) ? leadAlone(journey, flight as Flight, done) : lead(journey, flights, done).then(([found]) => found as Found)
 }
 
 /**
@@ -74,7 +75,7 @@ export async function readThroughMany(journey: Journey, keys: readonly string[])
   const { space, policy, after } = journey
   checkSignal(journey.signal)
   const ready = makeReady(space, newestMark(space, keys), { consistency: policy.consistency, after })
-  journey.open(ready === true || (await ready))
+  journey.open(ready === true || (await ready), ready !== true)
   checkSignal(journey.signal)
   const known = new Map<string, Found | undefined>()
   // First without waiting for anything: it may throw, and then nobody has been joined whose error would be nobody's.
@@ -106,7 +107,7 @@ async function readAgain(journey: Journey, key: string): Promise<Found> {
   const next = journey.again()
   const found = await readThrough(next, key)
   journey.isJoined = next.isJoined
-  journey.cause = next.cause
+  journey.flight = next.flight
   return found
 }
 
@@ -166,7 +167,7 @@ async function joinOne(journey: Journey, flight: Flight): Promise<Found> {
     const { clock } = journey.space.services
     if (found.isStale === true && found.freshUntil + staleMsAtMost(journey) <= clock.now()) return readAgain(journey, key)
     journey.isJoined = true
-    journey.cause = flight.cause
+    journey.flight = flight
     return found
   } catch (error) {
     const isImpatient = error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && flight.hardMs < journey.policy.hardMs

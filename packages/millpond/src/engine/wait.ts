@@ -33,17 +33,32 @@ export async function lead(journey: Journey, flights: readonly Flight[], done: P
   }
 }
 
+/** Nothing but the end of the load is waited for, and no loader waits for the caller. */
+export function canWaitAlone(journey: Journey): boolean {
+  return currentFlight() === undefined && isPatient(journey, Number.POSITIVE_INFINITY)
+}
+
+/** `lead` for one flight and a caller who can wait alone: what most loads are. */
+export async function leadAlone(journey: Journey, flight: Flight, done: Promise<void>): Promise<Found> {
+  flight.waiters++
+  await done
+  flight.waiters--
+  return take(journey, flight)
+}
+
 async function allOf(journey: Journey, flights: readonly Flight[], done: Promise<void>): Promise<Found[]> {
   for (const flight of flights) flight.waiters++
   await done
   for (const flight of flights) flight.waiters--
-  return flights.map((flight) => {
-    try {
-      return flight.take()
-    } catch (error) {
-      return instead(journey, flight, error)
-    }
-  })
+  return flights.map((flight) => take(journey, flight))
+}
+
+function take(journey: Journey, flight: Flight): Found {
+  try {
+    return flight.take()
+  } catch (error) {
+    return instead(journey, flight, error)
+  }
 }
 
 function eachOf(journey: Journey, flights: readonly Flight[], done: Promise<void>): Promise<Found[]> {
