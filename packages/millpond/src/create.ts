@@ -13,6 +13,7 @@ import { lazyId } from './engine/lazy-id.ts'
 import type { Plugin } from './engine/plugins.ts'
 import { Removals } from './engine/removals.ts'
 import type { RestartOptions } from './engine/restart-parts.ts'
+import { MEMORY, type RouteRule, routes } from './engine/route.ts'
 import { CacheSettings, keepOf } from './engine/settings.ts'
 import { loaderOf } from './engine/sources.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
@@ -60,6 +61,11 @@ export interface CacheOptions {
    * `await cache.ready()` waits for the restore.
    */
   readonly restart?: { readonly path: string; readonly every?: Duration; readonly maxEntries?: number }
+  /**
+   * Which tiers an entry goes to, by namespace, size and tags; the first rule that fits decides, and where none does, every tier. Tiers are named as in figures:
+   * `memory`, `redis`, or the `name` of their use. What a tier holds of a key is dropped when the key's entry goes elsewhere.
+   */
+  readonly route?: readonly RouteRule[]
   /** Run around each awaited operation, the first one outermost. */
   readonly plugins?: readonly Plugin[]
   /** For tests. */
@@ -79,6 +85,7 @@ const OPTION_NAMES = new Set([
   'outbox',
   'jobs',
   'restart',
+  'route',
   'plugins',
   'clock',
   'random',
@@ -112,6 +119,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const externalTiers = farUses.length > 1 || options.restart !== undefined
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
   const codec = options.codec ?? jsonCodec()
+  const routeOf = routes(options.route, [...(near === undefined ? [] : [MEMORY]), ...names], (value) => own(value).bytes)
   const sources = new SourceRegistry()
   const settings = new CacheSettings(options.defaults, {
     nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
@@ -141,6 +149,7 @@ export function createCache(options: CacheOptions = {}): Cache {
         sourceOf: (namespace, key) => loaderOf(sources.of(namespace, key)),
       },
       far,
+      routeOf,
       ledgerStore: holder?.use.ledger,
       externalTiers,
       compile: patternCompiler(),

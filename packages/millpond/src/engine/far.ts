@@ -8,6 +8,8 @@ import { type BodyFor, bodyOf, codecOf, decodeAll } from './encoding.ts'
 import type { Flight } from './flights.ts'
 import type { Found } from './found.ts'
 import { causeOf } from './misses.ts'
+import { MEMORY } from './route.ts'
+import { goesTo, isAsked, isLeft } from './route-tiers.ts'
 import { type FarTier, handOut, inBackground, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -41,7 +43,7 @@ export async function readFar(
   let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]
-    if (far === undefined || !far.enabled) continue
+    if (far === undefined || !isAsked(space, far)) continue
     const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
     const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
     const answer = await far.guarded.read(names, until - space.services.clock.monotonic())
@@ -149,7 +151,7 @@ function promote(space: Space, depth: number, entry: Found, stored: Stored, now:
   const from = codecOf(space, far)
   for (let above = 0; above < depth; above++) {
     const to = space.far[above]
-    if (to === undefined || !to.enabled) continue
+    if (to === undefined || !goesTo(space, to, entry)) continue
     // Bytes that are bound to a position must not be copied to another one.
     const isCopy = codecOf(space, to) === from && from.isBound !== true
     const commit = commitBody(space, to, entry, entry.asOf, isCopy ? () => stored.body : bodyFor, keepUntil(to.keep, entry, now), undefined)
@@ -219,6 +221,11 @@ export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0):
 }
 
 function putNear(space: Space, near: Near, made: Owned, asOf: number, cost: number, now: number): boolean {
+  if (space.route !== undefined && !space.route.takes(MEMORY, made)) {
+    // It goes elsewhere: what memory holds of the key would be older.
+    near.drop(made.key, 'replaced')
+    return false
+  }
   const entry = inTime(made, now)
   const until = keepUntil(space.settings.nearKeep, entry, now)
   const isolated = entry.isolated ?? space.services.own(entry.value)
@@ -264,11 +271,13 @@ export async function commitFar(
   const bodyFor = bodyOf(space, entry, asOf)
   const now = space.services.clock.now()
   if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
-  await Promise.all(
-    space.far
-      .filter((far) => far.enabled)
+  const left = space.far.filter((far) => isLeft(space, far, entry))
+  await Promise.all([
+    ...space.far
+      .filter((far) => goesTo(space, far, entry))
       .map((far) => commitBody(space, far, entry, asOf, bodyFor, keepUntil(far.keep, entry, now), lease)),
-  )
+    ...left.map((far) => far.guarded.drop([storageKey(space.id.prefix, key)])),
+  ])
 }
 
 /** The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile. */

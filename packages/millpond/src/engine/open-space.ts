@@ -7,6 +7,7 @@ import { Flights } from './flights.ts'
 import { tellInvalidated } from './forget.ts'
 import { Ledger } from './ledger.ts'
 import type { Removals } from './removals.ts'
+import type { Route } from './route.ts'
 import type { Settings } from './settings.ts'
 import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
@@ -17,6 +18,8 @@ import { WriteOrder } from './write-order.ts'
 /** What all namespaces of a cache share. */
 export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
   readonly cacheName: string
+  /** Where the entries of a namespace go; undefined: everywhere. */
+  readonly routeOf: (namespace: string) => Route | undefined
   readonly removals: Removals
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
@@ -76,6 +79,7 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     services: parts.services,
     near,
     far: parts.far,
+    route: parts.routeOf(namespace),
     ledger,
     flights: new Flights(),
     wary: new Wary(),

@@ -8,6 +8,7 @@ import type { GuardedTier } from '../wrap/guard.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { DryRun, Receipt } from './receipt.ts'
+import type { Route } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { Sourced } from './sources.ts'
 import type { Wary } from './wary.ts'
@@ -63,6 +64,8 @@ export interface Space {
   /** Undefined where there is no memory tier, and while it is switched off. */
   near: Near | undefined
   readonly far: readonly FarTier[]
+  /** Which of them its entries go to; undefined: all. */
+  readonly route: Route | undefined
   readonly ledger: Ledger
   readonly flights: Flights
   readonly wary: Wary

@@ -10,6 +10,7 @@ import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { heldAt } from './held.ts'
 import type { Receipt } from './receipt.ts'
+import { goesTo, isLeft } from './route-tiers.ts'
 import { type FarTier, keepUntil, ledgerTier, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -44,7 +45,7 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
 
 async function writeInSteps(space: Space, entries: readonly Found[], now: number): Promise<void> {
   for (let from = 0, to = 0; from < entries.length; from = to) {
-    to = endOfStep(entries, from, space.ledger.stepSize)
+    to = endOfStep(space, entries, from)
     try {
       await writeFar(space, entries.slice(from, to), now)
     } catch (error) {
@@ -56,11 +57,15 @@ async function writeInSteps(space: Space, entries: readonly Found[], now: number
   }
 }
 
-function endOfStep(entries: readonly Found[], from: number, most: number): number {
+/** Entries that the ledger's own tier keeps and those that it does not, by the rules of `route`, go in steps of their own. */
+function endOfStep(space: Space, entries: readonly Found[], from: number): number {
+  const holder = space.route === undefined ? undefined : ledgerTier(space)
+  const isKept = (entry: Found | undefined): boolean => holder === undefined || entry === undefined || goesTo(space, holder, entry)
   let bytes = 0
   for (let to = from; to < entries.length; to++) {
     bytes += entries[to]?.isolated?.bytes ?? 0
-    if (to > from && (to - from >= most || bytes > MAX_STEP_BYTES)) return to
+    if (to > from && (to - from >= space.ledger.stepSize || bytes > MAX_STEP_BYTES || isKept(entries[to]) !== isKept(entries[from])))
+      return to
   }
   return entries.length
 }
@@ -157,12 +162,14 @@ async function storeFar(
   since: Position,
   tries: number,
 ): Promise<void> {
-  const itemsFor = (far: FarTier, bodiesFor: BodiesFor): Change['write'] => {
+  const itemsFor = (far: FarTier, bodiesFor: BodiesFor, stored: readonly boolean[] = []): Change['write'] => {
     const bodies = bodiesFor(far)
     // A tier that was switched on meanwhile has none.
     return entries.flatMap((entry, index) => {
       const body = bodies[index]
-      return body === undefined ? [] : { key: storageKey(space.id.prefix, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
+      return body === undefined || stored[index] === false || !goesTo(space, far, entry)
+        ? []
+        : { key: storageKey(space.id.prefix, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
     })
   }
   try {
@@ -171,7 +178,10 @@ async function storeFar(
       space.far
         .filter((far) => far.enabled && !far.holdsLedger)
         .map(async (far) => {
-          const items = itemsFor(far, bodiesFor).filter((_, index) => stored[index] !== false)
+          const left = entries.filter((entry) => isLeft(space, far, entry))
+          if (left.length > 0) await far.guarded.drop(left.map(({ key }) => storageKey(space.id.prefix, key)))
+          const items = itemsFor(far, bodiesFor, stored)
+          if (items.length === 0) return
           const written = await far.guarded.write(items.map((item) => ({ ...item, asOf: position })))
           if (written.ok) space.watch.counters.tier(far.guarded.name).writes += items.length
         }),
@@ -206,18 +216,20 @@ async function advanceAndWrite(
     space.settings.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
   const targets = [...keys, ...dependents]
   const watch = entries.map((entry) => entry.tags)
+  // All entries of a step are alike in this.
+  const isKept = holder !== undefined && entries.every((entry) => goesTo(space, holder, entry))
   const isBound = space.far.some((far) => far.enabled && codecOf(space, far).isBound === true)
   let bodiesFor = encoded
   let unmovedSince = since
   for (let turn = 1; ; turn++) {
-    const write = holder?.enabled === true ? itemsFor(holder, bodiesFor) : []
+    const write = isKept && holder !== undefined ? itemsFor(holder, bodiesFor) : []
     const { position, stored = [] } = await space.ledger.advance({
       targets,
       mode: 'delete',
       reason: 'replaced',
       id: randomUUID(),
-      // Switched off, it still forgets in the ledger's step: nothing older may be found there when it is on again.
-      drop: holder?.enabled === false ? entries.map((entry) => storageKey(space.id.prefix, entry.key)) : [],
+      // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there later.
+      drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space.id.prefix, entry.key)) : [],
       write,
       unmovedSince,
       watch,
@@ -228,7 +240,7 @@ async function advanceAndWrite(
       if (isBound) bodiesFor = await bodiesOf(space, entries, unmovedSince)
       continue
     }
-    if (holder?.enabled === true) space.watch.counters.tier(holder.guarded.name).writes += entries.length
+    if (isKept && holder !== undefined) space.watch.counters.tier(holder.guarded.name).writes += entries.length
     return { position, stored, bodiesFor }
   }
 }

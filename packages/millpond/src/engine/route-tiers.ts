@@ -1,0 +1,17 @@
+// The far tiers of a space, as its route sees them.
+import type { Found } from './found.ts'
+import type { FarTier, Space } from './space.ts'
+
+type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
+
+/** Is the tier asked for entries of this namespace? */
+export const isAsked = ({ route }: Pick<Space, 'route'>, far: FarTier): boolean =>
+  far.enabled && (route === undefined || route.mayHold(far.guarded.name))
+
+/** Does the entry go to the tier? */
+export const goesTo = ({ route }: Pick<Space, 'route'>, far: FarTier, entry: Routed): boolean =>
+  far.enabled && (route === undefined || route.takes(far.guarded.name, entry))
+
+/** May the tier hold an older entry of the key, though this one goes elsewhere? */
+export const isLeft = (space: Pick<Space, 'route'>, far: FarTier, entry: Routed): boolean =>
+  space.route !== undefined && isAsked(space, far) && !goesTo(space, far, entry)
