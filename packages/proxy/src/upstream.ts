@@ -28,6 +28,7 @@ class OriginCall implements Call {
   #retries: number
   #isAborted = false
   #isStarted = false
+  #isNotModified = false
 
   constructor(request: IncomingMessage, question: Question, sink: Sink, origins: Origins, settings: ProxySettings) {
     this.#request = request
@@ -62,6 +63,7 @@ class OriginCall implements Call {
             return
           }
           this.#isStarted = true
+          this.#isNotModified = status === 304
           this.#sink.start(status, reason ?? '', lines)
         },
         onResponseData: (controller, chunk) => {
@@ -84,6 +86,11 @@ class OriginCall implements Call {
   /** A connection that broke before anything came is tried again where the method allows it. */
   #fail(error: Error, origin: Origin): void {
     if (this.#isAborted) return
+    // RFC 9110 8.6: a 304 may say how long the content would be; undici misses it.
+    if (this.#isNotModified && 'code' in error && error.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+      this.#sink.end()
+      return
+    }
     const isTimeout = 'code' in error && /TIMEOUT/.test(String(error.code))
     if (!this.#isStarted && isUnreachable(error)) leaveOut(origin)
     if (this.#isStarted || this.#retries === 0 || (isTimeout && !isUnreachable(error))) {

@@ -2,6 +2,7 @@
 import { Arrival } from './arrival.ts'
 import type { Asked, Call, Sink, Upstream } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
+import { completedFields, type Piece } from './rules/combine.ts'
 import { fieldLines, firstLine, type RawFields } from './rules/fields.ts'
 import { isServerError, mayServeOnError } from './rules/reuse.ts'
 import { refusalOf } from './rules/storable.ts'
@@ -37,6 +38,8 @@ export interface FetchOptions {
   readonly settings: Settings
   /** The answer that the conditions are about. */
   readonly base: StoredAnswer | undefined
+  /** The beginning that is stored, where only the rest is asked for. */
+  readonly begun: Piece | undefined
   readonly onInform: (status: number, fields: RawFields) => void
   /** Called once, with the head at the latest. A promise: who reads the body has joined when it resolves; it never rejects. */
   readonly onOutcome: (outcome: Outcome) => Promise<void> | undefined
@@ -57,6 +60,8 @@ export class Fetching implements Sink {
   #arrival: Arrival | undefined
   #meta: AnswerMeta | undefined
   #declared: number | undefined
+  #begun: Piece | undefined
+  #status = 0
   #isOver = false
   #resolve: (answer: StoredAnswer | undefined | Promise<StoredAnswer | undefined>) => void = () => {}
   readonly stored: Promise<StoredAnswer | undefined>
@@ -67,6 +72,7 @@ export class Fetching implements Sink {
     this.#primary = primary
     this.#id = id
     this.#base = options.base
+    this.#begun = options.begun
     this.#requestAt = options.settings.now()
     this.stored = new Promise((resolve) => {
       this.#resolve = resolve
@@ -93,13 +99,13 @@ export class Fetching implements Sink {
     const base = this.#base
     const responseAt = settings.now()
     if (base !== undefined && status === 304) {
+      // RFC 9111 4.3.4: a 304 about something else updates nothing.
       if (confirms(fields, base) || !upstream.isRepeatable) this.#confirm(base, fields, responseAt)
-      else {
-        // RFC 9111 4.3.4: a 304 about something else updates nothing, so the question is put again without conditions.
-        this.#base = undefined
-        this.#call?.abort()
-        this.#ask([])
-      }
+      else this.#askAgain()
+      return
+    }
+    if (this.#begun !== undefined && status === 206) {
+      this.#complete(this.#begun, fields, responseAt)
       return
     }
     // RFC 5861 4.
@@ -112,8 +118,28 @@ export class Fetching implements Sink {
     this.#arrive(status, reason, fields, responseAt)
   }
 
+  /** Without conditions, since what came of them is of no use. */
+  #askAgain(): void {
+    this.#base = undefined
+    this.#begun = undefined
+    this.#call?.abort()
+    this.#ask([])
+  }
+
+  /** RFC 9111 3.4: the stored beginning, and the rest as it comes. */
+  #complete({ meta, bytes }: Piece, fields: RawFields, responseAt: number): void {
+    const whole = completedFields(meta, bytes.length, fields, responseAt)
+    if (whole === undefined) {
+      this.#askAgain()
+      return
+    }
+    this.#arrive(200, 'OK', whole, responseAt)
+    this.#arrival?.write(bytes)
+  }
+
   #arrive(status: number, reason: string, fields: RawFields, responseAt: number): void {
     const { asked, settings, mayStore, isStoredAs, onOutcome } = this.#options
+    this.#status = status
     this.#declared = declaredLength(fields)
     const tooLong = this.#declared !== undefined && this.#declared > settings.maxBodyBytes
     const isAmbiguous = this.#declared === INVALID_LENGTH
@@ -163,11 +189,18 @@ export class Fetching implements Sink {
     arrival.end(trailers)
     const meta = this.#meta
     if (meta === undefined || !arrival.isWhole) this.#finish(undefined)
-    else this.#finish(this.#store.keepBody(this.#primary, this.#id, withLength(meta, arrival.bytes), arrival.chunks, arrival.bytes))
+    else this.#finish(this.#keep(withLength(meta, arrival.bytes), arrival))
   }
 
+  #keep(meta: AnswerMeta, { chunks, bytes }: Arrival): Promise<StoredAnswer> {
+    const { asked, settings } = this.#options
+    if (meta.part === undefined) return this.#store.keepBody(this.#primary, this.#id, meta, chunks, bytes)
+    return this.#store.keepPart(this.#primary, asked.facts, this.#id, { meta, bytes: Buffer.concat(chunks) }, settings.maxBodyBytes)
+  }
+
+  /** RFC 9110 8.6: a length that says how long the content would be. */
   #isBodiless(): boolean {
-    return this.#options.asked.facts.method === 'HEAD' || this.#meta?.status === 204
+    return this.#options.asked.facts.method === 'HEAD' || this.#status === 204 || this.#status === 304
   }
 
   fail(error: unknown): void {

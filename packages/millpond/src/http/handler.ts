@@ -110,7 +110,17 @@ export class HttpHandler {
     }
     // RFC 9111 5.2.1.7.
     if (isOnlyCached) this.#answering.refuse(reply, 504, 'Gateway Timeout', { reason: 'miss', detail: 'only-if-cached' })
-    else this.#ask(tripOf(visit, found.part !== undefined ? 'partial' : found.hasVariants ? 'vary-miss' : 'uri-miss'))
+    else if (found.part === undefined) this.#ask(tripOf(visit, found.hasVariants ? 'vary-miss' : 'uri-miss'))
+    else await this.#completePart(visit, found.part)
+  }
+
+  /** A stored beginning is completed where the origin can be asked for the rest alone (RFC 9111 3.4). */
+  async #completePart(visit: Visit, part: StoredAnswer): Promise<void> {
+    const trip = tripOf(visit, 'partial')
+    const { facts } = visit.asked
+    const isWholeAsked = facts.method === 'GET' && !facts.has(ASKS.range)
+    const bytes = isWholeAsked && visit.upstream.isRepeatable ? await this.#store.bytes(visit.primary, part) : undefined
+    this.#ask(bytes === undefined ? trip : { ...trip, begun: { meta: part, bytes } })
   }
 
   async #hit({ asked, primary, reply }: Visit, answer: StoredAnswer, now: number): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { Asked, Upstream } from './exchange.ts'
 import { Fetching, type Outcome } from './fetching.ts'
 import { Marks } from './marks.ts'
 import type { QueryRules } from './query-rules.ts'
+import { completionOf, type Piece } from './rules/combine.ts'
 import { endToEnd, firstLine } from './rules/fields.ts'
 import { invalidationOf, sameOrigin } from './rules/invalidation.ts'
 import { ASKS } from './rules/request.ts'
@@ -44,6 +45,8 @@ export interface Trip extends Client {
   readonly upstream: Upstream
   /** A stored answer that is to be validated. */
   readonly base: StoredAnswer | undefined
+  /** A stored beginning that is to be completed. */
+  readonly begun?: Piece
 }
 
 type OnOutcome = (outcome: Outcome) => Promise<void> | undefined
@@ -137,6 +140,7 @@ export class Questions {
       upstream,
       settings: this.#settings,
       base: undefined,
+      begun: undefined,
       mayStore: asked.facts.method === 'POST',
       // RFC 9110 9.3.3: the answer to a POST may serve later GETs of what Content-Location names, when that is the URL itself.
       isStoredAs: (fields) => sameOrigin(firstLine(fields, 'content-location'), asked.url) === asked.url,
@@ -215,17 +219,19 @@ export class Questions {
   }
 
   #question(trip: Trip, id: string, onOutcome: OnOutcome, mayStore: boolean): Fetching {
-    const { asked, base, upstream, reply, primary } = trip
+    const { asked, base, begun, upstream, reply, primary } = trip
     const { facts } = asked
+    const completion = begun === undefined || !mayStore ? undefined : completionOf(begun.meta, begun.bytes.length)
     // What is to be stored is asked for as a whole; a range is stored as the part that it is.
     const isWhole = mayStore && !facts.has(ASKS.range)
     return new Fetching(this.#store, primary, id, {
       asked,
       fields: endToEnd(facts.fields, isWhole || base !== undefined ? isCondition : undefined),
-      conditions: base === undefined ? [] : conditionsFor(base),
+      conditions: base === undefined ? (completion ?? []) : conditionsFor(base),
       upstream,
       settings: this.#settings,
       base,
+      begun: completion === undefined ? undefined : begun,
       mayStore,
       isStoredAs: undefined,
       onInform: (status, fields) => reply.inform(status, fields),

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Backing, HttpReceipt, LoadControl } from './contract.ts'
 import { type AnswerMeta, ageMs, answerOf } from './rules/answer.ts'
+import { combine, type Piece } from './rules/combine.ts'
 import { fieldValue, firstLine, type RawFields } from './rules/fields.ts'
 import { groupsOf } from './rules/invalidation.ts'
 import type { RequestFacts } from './rules/request.ts'
@@ -161,6 +162,29 @@ export class HttpStore {
       await this.keepPieces(primary, answer)
       return answer
     })
+  }
+
+  /** A part, together with the one that is stored, where they are of one representation (RFC 9111 3.4). */
+  async keepPart(primary: string, request: RequestFacts, id: string, arrived: Piece, maxBytes: number): Promise<StoredAnswer> {
+    const { part } = await this.find(primary, request)
+    const stored = part === undefined ? undefined : await this.bytes(primary, part)
+    const both =
+      part === undefined || stored === undefined ? undefined : combine({ meta: part, bytes: stored }, arrived, this.#settings.now())
+    const { meta, bytes } = both !== undefined && both.bytes.length <= maxBytes ? both : arrived
+    return this.keepBody(primary, id, meta, [bytes], bytes.length)
+  }
+
+  /** All bytes of a stored body; `undefined` where some are not there any more. */
+  async bytes(primary: string, answer: StoredAnswer): Promise<Buffer | undefined> {
+    if (answer.text !== undefined) return Buffer.from(answer.text, answer.encoding)
+    const pieces: Buffer[] = []
+    for (let at = 0; at < answer.pieces; at++) {
+      const piece = await this.piece(primary, answer, at)
+      if (piece === undefined) return undefined
+      pieces.push(piece)
+    }
+    const whole = Buffer.concat(pieces)
+    return whole.length === answer.length ? whole : undefined
   }
 
   /** A freshened answer keeps its body: the pieces live as long as the new head. */
