@@ -35,6 +35,7 @@ import { abortable, checkSignal } from './signals.ts'
 import { sourceFrom } from './sources.ts'
 import type { Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
+import { type WrapOptions, type WrappedCall, wrapCall } from './wrap-call.ts'
 import { expire, touch, type WriteItem, write, writeAtOnce } from './write.ts'
 
 /** What a look at an entry found. Times are milliseconds. */
@@ -451,6 +452,17 @@ export class Cache {
   source(prefix: Key, load: SourceLoad, options: SourceOptions = {}): () => void {
     this.#checkOpen()
     return this.#house.register(sourceFrom(this.name, prefix, load, options))
+  }
+
+  /**
+   * The function with this cache before it. Concurrent calls with the same arguments are one; `invalidate(...args)` and `refresh(...args)` come with it.
+   * @throws MillpondError `OPTION_INVALID` for a wrong option, and where the family of its keys has a loader already.
+   * @example
+   * const user = cache.wrap((id: number) => db.user(id), { key: ['user'], ttl: '10m', tags: ([id]) => [`user:${id}`] })
+   */
+  wrap<A extends readonly unknown[], T>(fn: (...args: A) => T | Promise<T>, options: WrapOptions<A, T>): WrappedCall<A, T> {
+    this.#checkOpen()
+    return wrapCall(this, fn, options)
   }
 
   /** The loaders that are registered in this namespace; in the default one, in all. */

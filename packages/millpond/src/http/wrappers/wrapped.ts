@@ -7,12 +7,17 @@ import { argumentParts, callKey } from './call-key.ts'
 
 /** What wrappers ask of a cache. Any `Cache` is one. */
 export interface WrapperCache {
-  getOrSet<T>(
-    key: Key,
-    load: (control: { addTags(...tags: string[]): void; setTtl(ms: number): void }) => Promise<T>,
-    options: { readonly ttl: Duration; readonly errorTtl?: Duration; readonly tags?: readonly string[] },
-  ): Promise<T>
+  getOrSet<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
+  refresh<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
   delete(key: Key): Promise<HttpReceipt>
+}
+
+type WrapperLoad<T> = (control: { addTags(...tags: string[]): void; setTtl(ms: number): void }) => Promise<T>
+
+interface WrapperLoadOptions {
+  readonly ttl: Duration
+  readonly errorTtl?: Duration
+  readonly tags?: readonly string[]
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: options are given before the function is, so its parameters are not known yet; nothing narrower takes every function
@@ -106,31 +111,30 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
     ...(tags === undefined ? {} : { tags }),
     ...(options.cacheErrors === undefined ? {} : { errorTtl: options.cacheErrors }),
   }
-  async function call(this: unknown, ...args: Parameters<F>): Promise<Result> {
-    const run = async (): Promise<Result> => (await fn.apply(this, args)) as Result
+  async function travel(self: unknown, args: Parameters<F>, verb: 'getOrSet' | 'refresh'): Promise<Result> {
+    const run = async (): Promise<Result> => (await fn.apply(self, args)) as Result
     if (applies?.(args) === false) return run()
     const key = keyOf(args)
     let own: { readonly result: Result } | undefined
-    const kept = await cache.getOrSet(
-      key,
-      async (control) => {
-        const result = await run()
-        own = { result }
-        if (keeps?.(result) === false) return NOT_KEPT
-        if (typeof options.tags === 'function') control.addTags(...options.tags(args, result))
-        if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify(key, bigintAsText), result))
-        return pack === undefined ? result : pack(result)
-      },
-      loadOptions,
-    )
+    const load: WrapperLoad<unknown> = async (control) => {
+      const result = await run()
+      own = { result }
+      if (keeps?.(result) === false) return NOT_KEPT
+      if (typeof options.tags === 'function') control.addTags(...options.tags(args, result))
+      if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify(key, bigintAsText), result))
+      return pack === undefined ? result : pack(result)
+    }
+    const kept = await cache[verb](key, load, loadOptions)
     if (own !== undefined) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
     if (kept === NOT_KEPT) return run()
     return unpack === undefined ? (kept as Result) : unpack(kept)
   }
-  const invalidate = (...args: Parameters<F>): Promise<HttpReceipt> => cache.delete(keyOf(args))
-  const refresh = async function (this: unknown, ...args: Parameters<F>): Promise<Result> {
-    await cache.delete(keyOf(args))
-    return call.apply(this, args)
+  function call(this: unknown, ...args: Parameters<F>): Promise<Result> {
+    return travel(this, args, 'getOrSet')
+  }
+  const invalidate = async (...args: Parameters<F>): Promise<HttpReceipt> => cache.delete(keyOf(args))
+  const refresh = function (this: unknown, ...args: Parameters<F>): Promise<Result> {
+    return travel(this, args, 'refresh')
   }
   Object.defineProperty(call, 'name', { value: prefix })
   return Object.assign(call, { invalidate, refresh })

@@ -1,0 +1,73 @@
+// A function with the cache before it: `cache.wrap`. Its keys are a family, and it is the loader of that family.
+import { MillpondError, show } from '../core/errors.ts'
+import type { Key, KeyPart } from '../core/key.ts'
+import type { LoadOptions } from '../core/options.ts'
+import type { Receipt } from './receipt.ts'
+import type { Loader } from './run-loader.ts'
+
+export interface WrapOptions<A extends readonly unknown[], T> extends Omit<LoadOptions, 'tags' | 'after' | 'signal'> {
+  /**
+   * `['user']`: the first parts of the keys, followed by the arguments, which are strings, finite numbers, booleans, bigints or null then. The function is registered as the
+   * family's loader (`cache.source`), so that `cache.refresh(['user', 7])` works. Or how to make a key of the arguments: nothing is registered.
+   */
+  readonly key: readonly [KeyPart, ...KeyPart[]] | ((...args: A) => Key)
+  /** What the entries belong to, said beforehand or told by arguments and result. */
+  readonly tags?: readonly string[] | ((args: A, result: T) => readonly string[])
+}
+
+/** A function with the cache before it. */
+export interface WrappedCall<A extends readonly unknown[], T> {
+  (...args: A): Promise<T>
+  /** Forgets the result for these arguments, in every tier of every process. */
+  invalidate(...args: A): Promise<Receipt>
+  /** Loads it anew, whatever is held, and stores what comes. */
+  refresh(...args: A): Promise<T>
+  /** Takes the family's registration back; the function goes on working. */
+  unregister(): void
+}
+
+/** The part of a cache that a wrapped function calls. */
+interface Verbs {
+  getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T>
+  refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T>
+  delete(key: Key): Promise<Receipt>
+  source(
+    prefix: Key,
+    load: (key: Key, context: { addTags(...tags: string[]): void }) => unknown,
+    options: { readonly defaults: LoadOptions },
+  ): () => void
+}
+
+/** @throws MillpondError `OPTION_INVALID` where `fn` is no function, `key` is missing, or the family has a loader already. */
+export function wrapCall<A extends readonly unknown[], T>(
+  cache: Verbs,
+  fn: (...args: A) => T | Promise<T>,
+  { key, tags, ...rest }: WrapOptions<A, T>,
+): WrappedCall<A, T> {
+  if (typeof fn !== 'function') throw new MillpondError('OPTION_INVALID', `wrap: ${show(fn)} is not a function`)
+  if (typeof key !== 'function' && (!Array.isArray(key) || key.length === 0))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `wrap: key: ${show(key)} is not allowed: give the first parts of the keys (['user']), or a function of the arguments`,
+    )
+  const options: LoadOptions = typeof tags === 'function' || tags === undefined ? rest : { ...rest, tags }
+  // What is no part of a key is refused when the key is encoded.
+  const keyOf = (args: A): Key =>
+    typeof key === 'function' ? key(...args) : [...key, ...(args as readonly unknown[] as readonly KeyPart[])]
+  const load = async (args: A, context: { addTags(...tags: string[]): void }): Promise<T> => {
+    const result = await fn(...args)
+    if (typeof tags === 'function') context.addTags(...tags(args, result))
+    return result
+  }
+  const unregister =
+    typeof key === 'function'
+      ? () => {}
+      : cache.source(key, (full, context) => load((full as readonly KeyPart[]).slice(key.length) as readonly unknown[] as A, context), {
+          defaults: options,
+        })
+  return Object.assign((...args: A) => cache.getOrSet(keyOf(args), (context) => load(args, context), options), {
+    invalidate: (...args: A) => cache.delete(keyOf(args)),
+    refresh: (...args: A) => cache.refresh(keyOf(args), (context) => load(args, context), options),
+    unregister,
+  })
+}
