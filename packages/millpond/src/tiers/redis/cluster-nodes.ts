@@ -1,5 +1,5 @@
 // The servers of a cluster: a connection to each master, and the map of the slots, asked for when it is old or seems wrong.
-import type { Redis } from 'ioredis'
+import type { RedisClientClass } from './client.ts'
 import { closed, failed, reasonOf } from './connection.ts'
 import { NodeConnection } from './connection-node.ts'
 import type { RedisSettings } from './options.ts'
@@ -13,7 +13,7 @@ const ASKED_AT_ONCE = 3
 
 export class ClusterNodes {
   readonly #settings: RedisSettings
-  readonly #Client: typeof Redis
+  readonly #Client: RedisClientClass
   readonly #seeds: readonly ServerName[]
   readonly #adopted: (map: SlotMap) => void
   readonly #nodes = new Map<ServerName, NodeConnection>()
@@ -26,7 +26,7 @@ export class ClusterNodes {
   #closed = false
 
   /** Connects when first asked, not before. `adopted` is told each new map. */
-  constructor(settings: RedisSettings, client: typeof Redis, adopted: (map: SlotMap) => void) {
+  constructor(settings: RedisSettings, client: RedisClientClass, adopted: (map: SlotMap) => void) {
     this.#settings = settings
     this.#Client = client
     this.#adopted = adopted

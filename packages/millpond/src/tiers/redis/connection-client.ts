@@ -1,5 +1,5 @@
 // The client library, told to do what the connection needs and nothing of its own accord.
-import type { Redis, RedisOptions } from 'ioredis'
+import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 import type { Address, RedisSettings } from './options.ts'
 
 /** Between attempts to connect, in milliseconds: grows from the first to the last. */
@@ -12,7 +12,7 @@ const LAST_ELECTION_MS = 500
  * A client that connects when told and comes back after `retry` milliseconds (`null`: never); it queues nothing and sends nothing twice.
  * The caller chooses the database: a failing SELECT would be passed over, and the commands go to database 0.
  */
-export function createClient(settings: RedisSettings, Client: typeof Redis, retry: () => number | null): Redis {
+export function createClient(settings: RedisSettings, Client: RedisClientClass, retry: () => number | null): RedisClient {
   const { address, template, connectMs, commandMs } = settings
   const options = {
     lazyConnect: true,
@@ -36,7 +36,7 @@ export function createClient(settings: RedisSettings, Client: typeof Redis, retr
     sentinelRetryStrategy: (attempt) => retryDelay(attempt, true),
     // Ours (`SentinelWatch`): the client's own would write to the console.
     failoverDetector: false,
-  } satisfies RedisOptions
+  } satisfies RedisClientOptions
   const client = template === undefined ? new Client({ ...address, ...options }) : template.duplicate(options)
   // Without a listener the client writes to the console.
   client.on('error', () => {})

@@ -4,8 +4,9 @@
 // it (MOVED, ASK) or did nothing at all (TRYAGAIN): a step of the ledger that may have been taken must not be taken again, least of
 // all by a promoted replica with the run id of the server it came after. While a master is down its slots fail at once,
 // and the other servers are asked for the map until somebody serves them again.
-import type { Redis } from 'ioredis'
+
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import type { RedisClient, RedisClientClass } from './client.ts'
 import { ClusterNodes } from './cluster-nodes.ts'
 import { type Connection, closed, failed, messageOf, type Wire } from './connection.ts'
 import { createClient } from './connection-client.ts'
@@ -22,7 +23,7 @@ const TRY_AGAIN_MS = 20
 
 export class ClusterConnection implements Connection {
   readonly #settings: RedisSettings
-  readonly #Client: typeof Redis
+  readonly #Client: RedisClientClass
   readonly #nodes: ClusterNodes
   readonly #deadlines: Deadlines
   readonly #subscriptions: Subscriptions
@@ -31,7 +32,7 @@ export class ClusterConnection implements Connection {
   #closed = false
 
   /** Connects with the first exchange, not before. */
-  constructor(settings: RedisSettings, client: typeof Redis) {
+  constructor(settings: RedisSettings, client: RedisClientClass) {
     this.#settings = settings
     this.#Client = client
     this.#deadlines = new Deadlines(settings.commandMs)
@@ -201,7 +202,7 @@ export class ClusterConnection implements Connection {
   }
 
   /** Any server passes on what is published on another; each attempt tries the next. */
-  #listener(): Redis {
+  #listener(): RedisClient {
     const { servers } = this.#nodes
     const server = servers[this.#turn++ % servers.length] ?? ''
     this.#heardFrom = server

@@ -3,8 +3,9 @@
 // "Up" means that the server on this very connection has told its run id: every script carries it, so a server that was replaced
 // behind the same address cannot be taken for the old one. A wire belongs to one connection; when that ends, the wire is dead,
 // and nothing that was begun on it continues on the next.
-import type { Redis } from 'ioredis'
+
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import type { RedisClient, RedisClientClass } from './client.ts'
 import { type Connection, closed, failed, type Wire } from './connection.ts'
 import { createClient, retryDelay, sentinelsOf } from './connection-client.ts'
 import { SentinelWatch } from './connection-sentinel.ts'
@@ -18,8 +19,8 @@ const SILENT_MS = 1000
 
 export class NodeConnection implements Connection {
   readonly #settings: RedisSettings
-  readonly #Client: typeof Redis
-  #client: Redis | undefined
+  readonly #Client: RedisClientClass
+  #client: RedisClient | undefined
   #wire: LiveWire | undefined
   /** Why there is no wire; undefined before the first attempt has ended. */
   #down: unknown
@@ -34,7 +35,7 @@ export class NodeConnection implements Connection {
   readonly #watch: SentinelWatch | undefined
 
   /** Connects with the first exchange, not before. */
-  constructor(settings: RedisSettings, client: typeof Redis) {
+  constructor(settings: RedisSettings, client: RedisClientClass) {
     this.#settings = settings
     this.#Client = client
     this.#deadlines = new Deadlines(settings.commandMs)
@@ -128,7 +129,7 @@ export class NodeConnection implements Connection {
   }
 
   /** Nothing is sent on a new connection before the database is chosen, the run id known and the data loaded. */
-  async #greet(client: Redis): Promise<void> {
+  async #greet(client: RedisClient): Promise<void> {
     const timer = setTimeout(() => client.disconnect(true), this.#settings.connectMs)
     try {
       const { db } = this.#settings
@@ -178,7 +179,7 @@ export class NodeConnection implements Connection {
     }, SILENT_MS).unref()
   }
 
-  #create(): Redis {
+  #create(): RedisClient {
     return createClient(this.#settings, this.#Client, () => (this.#closed ? null : this.#nextDelay()))
   }
 

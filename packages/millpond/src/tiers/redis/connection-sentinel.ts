@@ -2,7 +2,7 @@
 //
 // A master that the sentinels have demoted closes its connections when it hears of it; until then (it was frozen, or on the wrong side of
 // a cut) it may go on for seconds. Whoever can reach a sentinel leaves it now. Only a hint: the connection asks the sentinels itself.
-import type { Redis } from 'ioredis'
+import type { RedisClient, RedisClientClass } from './client.ts'
 import type { Address } from './options.ts'
 
 const CHANNEL = '+switch-master'
@@ -10,14 +10,14 @@ const RETRY_MS = 1000
 
 export class SentinelWatch {
   readonly #group: Address
-  readonly #Client: typeof Redis
+  readonly #Client: RedisClientClass
   readonly #connectMs: number
   readonly #moved: () => void
-  readonly #clients: Redis[] = []
+  readonly #clients: RedisClient[] = []
   #last = ''
   #trouble: Error | undefined
 
-  constructor(group: Address, client: typeof Redis, connectMs: number, moved: () => void) {
+  constructor(group: Address, client: RedisClientClass, connectMs: number, moved: () => void) {
     this.#group = group
     this.#Client = client
     this.#connectMs = connectMs

@@ -1,16 +1,16 @@
 // One live connection, as exchanges see it.
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './client.ts'
 import type { Argument, Wire } from './connection.ts'
 
 export class LiveWire implements Wire {
   readonly serverId: string
   isAlive = true
   isSilent = false
-  readonly #client: Redis
+  readonly #client: RedisClient
   #isGathering = false
   #heardAt = performance.now()
 
-  constructor(client: Redis, serverId: string) {
+  constructor(client: RedisClient, serverId: string) {
     this.#client = client
     this.serverId = serverId
   }

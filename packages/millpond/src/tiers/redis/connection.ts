@@ -1,7 +1,8 @@
 // What the tier and its ledger need of the servers: one, one that Sentinel names, or a Cluster.
-import type { Redis } from 'ioredis'
+
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
 import { loadPackage } from '../../core/packages.ts'
+import type { RedisClient, RedisClientClass } from './client.ts'
 
 export type Argument = string | number | Buffer
 
@@ -31,10 +32,10 @@ export interface Connection {
  * The class of the caller's own client, else of the package's.
  * @throws MillpondError `OPTION_INVALID` when ioredis is needed and not installed.
  */
-export function clientClass(own: Redis | undefined): typeof Redis {
-  if (own !== undefined) return own.constructor as typeof Redis
+export function clientClass(own: RedisClient | undefined): RedisClientClass {
+  if (own !== undefined) return own.constructor as RedisClientClass
   try {
-    return (loadPackage('ioredis') as { readonly Redis: typeof Redis }).Redis
+    return (loadPackage('ioredis') as { readonly Redis: RedisClientClass }).Redis
   } catch (cause) {
     throw new MillpondError(
       'OPTION_INVALID',

@@ -13,6 +13,7 @@ import { SpreadEntries } from './spread.ts'
 import { restore, store, timeToLive } from './stored.ts'
 
 export type { RetainOptions } from '../retain.ts'
+export type { RedisClient, RedisClientOptions } from './client.ts'
 export type { RedisHost, RedisTierOptions } from './options.ts'
 
 export interface RedisTier extends Tier {

@@ -1,11 +1,11 @@
 // The options of the Redis tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
-import type { Redis } from 'ioredis'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { checkNames } from '../../core/options.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import { type Address, byName, hostList, parseUrl, type RedisHost } from './addresses.ts'
+import type { RedisClient } from './client.ts'
 
 export type { Address, RedisHost } from './addresses.ts'
 
@@ -34,8 +34,8 @@ export interface RedisTierOptions {
   readonly password?: string
   /** `true`, or the options of `tls.connect`. Default: on for `rediss://`. */
   readonly tls?: boolean | ConnectionOptions
-  /** An ioredis client whose options are used for connections of our own; the client itself stays yours. */
-  readonly client?: Redis
+  /** A client of ioredis 5 or 6, or one like it, whose options are used for connections of our own; the client itself stays yours. */
+  readonly client?: RedisClient
   /** What every key begins with. Default `millpond:`. */
   readonly keyPrefix?: string
   /** The longest a command may take before it is given up. Default 250 ms. */
@@ -47,7 +47,7 @@ export interface RedisTierOptions {
 
 export interface RedisSettings {
   readonly address: Address
-  readonly template: Redis | undefined
+  readonly template: RedisClient | undefined
   /** Where to ask for the servers of a cluster. */
   readonly cluster: readonly { readonly host: string; readonly port: number }[] | undefined
   readonly db: number
@@ -122,7 +122,7 @@ function checkWay(options: RedisTierOptions): void {
   throw new MillpondError('OPTION_INVALID', `redis ${other}: ${shown}is given beside ${way}: use one or the other`)
 }
 
-function checkClient(options: RedisTierOptions, client: Redis): void {
+function checkClient(options: RedisTierOptions, client: RedisClient): void {
   if (typeof client?.duplicate !== 'function') {
     throw new MillpondError('OPTION_INVALID', `redis client: ${show(typeof client)} is no ioredis client: pass new Redis(...), or use url`)
   }

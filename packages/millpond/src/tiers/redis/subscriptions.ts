@@ -1,14 +1,14 @@
 // The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its failures are nobody's.
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './client.ts'
 
 const REPLACE_MS = 200
 
 export class Subscriptions {
-  readonly #create: () => Redis
+  readonly #create: () => RedisClient
   readonly #channels = new Map<string, Set<() => void>>()
-  #client: Redis | undefined
+  #client: RedisClient | undefined
 
-  constructor(create: () => Redis) {
+  constructor(create: () => RedisClient) {
     this.#create = create
   }
 
@@ -53,7 +53,7 @@ export class Subscriptions {
   }
 
   /** The client has ended and does not come back: another takes its place. */
-  #replace(client: Redis): void {
+  #replace(client: RedisClient): void {
     if (this.#client !== client) return
     this.#client = undefined
     const [channel] = this.#channels.keys()
@@ -61,7 +61,7 @@ export class Subscriptions {
   }
 
   /** Once it stands, everybody is woken: something may have come before. */
-  async #subscribe(client: Redis, channels: string[]): Promise<void> {
+  async #subscribe(client: RedisClient, channels: string[]): Promise<void> {
     try {
       if (channels.length > 0) await client.subscribe(...channels)
       for (const channel of channels) this.#wake(channel)

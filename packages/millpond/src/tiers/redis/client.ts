@@ -1,0 +1,72 @@
+// What is used of a client library: one connection to one server, and how to make another. The classes `Redis` of ioredis 5 and 6 are such clients.
+import type { ConnectionOptions } from 'node:tls'
+
+/** What a connection is told when it is made, in the words of ioredis. What a version does not know does nothing. */
+export interface RedisClientOptions {
+  readonly host?: string
+  readonly port?: number
+  readonly path?: string
+  readonly username?: string
+  readonly password?: string
+  readonly tls?: ConnectionOptions
+  readonly db?: number
+  readonly sentinels?: { host: string; port: number }[]
+  readonly name?: string
+  readonly sentinelUsername?: string
+  readonly sentinelPassword?: string
+  readonly sentinelTLS?: ConnectionOptions
+  readonly enableTLSForSentinelMode?: boolean
+  readonly role?: 'master'
+  readonly sentinelCommandTimeout?: number
+  readonly sentinelRetryStrategy?: (attempt: number) => number
+  readonly failoverDetector?: boolean
+  readonly lazyConnect?: boolean
+  readonly keyPrefix?: string
+  /** Of version 6. */
+  readonly protocol?: 2
+  readonly connectTimeout?: number
+  readonly disconnectTimeout?: number
+  readonly enableOfflineQueue?: boolean
+  readonly enableReadyCheck?: boolean
+  readonly autoResendUnfulfilledCommands?: boolean
+  readonly autoResubscribe?: boolean
+  readonly enableAutoPipelining?: boolean
+  readonly maxRetriesPerRequest?: number
+  readonly disableClientInfo?: boolean
+  readonly keepAlive?: number
+  readonly retryStrategy?: () => number | null
+}
+
+export interface RedisClient {
+  readonly status: string
+  /** A client that spreads commands over servers by itself. */
+  readonly isCluster: boolean
+  /** How it was made. */
+  readonly options: {
+    readonly db?: number | undefined
+    readonly sentinels?: readonly { readonly host?: string | undefined; readonly port?: number | undefined }[] | null | undefined
+    readonly name?: string | undefined
+    readonly sentinelUsername?: string | null | undefined
+    readonly sentinelPassword?: string | null | undefined
+    readonly sentinelTLS?: ConnectionOptions | undefined
+  }
+  readonly stream: { cork(): void; uncork(): void }
+  connect(): Promise<unknown>
+  /** `true`: and comes back. */
+  disconnect(reconnect?: boolean): void
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'ready' | 'close' | 'end', listener: () => void): unknown
+  on(event: 'message', listener: (channel: string, text: string) => void): unknown
+  select(db: number): Promise<unknown>
+  info(section: string): Promise<string>
+  ping(): Promise<unknown>
+  subscribe(...channels: string[]): Promise<unknown>
+  unsubscribe(...channels: string[]): Promise<unknown>
+  /** Any command; texts of the answer are bytes. */
+  callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown>
+  pipeline(commands: unknown[][]): { exec(): Promise<[error: Error | null, answer: unknown][] | null> }
+  /** Another one of its kind, with other options. */
+  duplicate(options: RedisClientOptions): RedisClient
+}
+
+export type RedisClientClass = new (options: RedisClientOptions) => RedisClient
