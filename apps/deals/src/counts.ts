@@ -3,7 +3,6 @@ import type { Cache } from 'millpond'
 import type { Histogram } from 'millpond/observe'
 import type { KindName } from './cache/kinds.ts'
 import type { LayerName } from './cache/layer.ts'
-import type { Progress } from './cache/warming.ts'
 import type { Database } from './db/database.ts'
 
 export interface Tally {
@@ -28,7 +27,6 @@ export interface Sources {
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
   readonly startedAt: number
-  readonly warming: Progress
   /** Redis was asked for and does not answer. */
   readonly isRedisMissing: () => boolean
 }

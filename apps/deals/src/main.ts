@@ -26,7 +26,7 @@ async function run(service: Service, isCached: boolean): Promise<void> {
   Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
     viewer         ${demo.viewer ?? 'nobody active has this role'}
     manager        ${demo.manager ?? 'nobody active has this role'}
-    administrator  ${demo.administrator ?? 'nobody active has this role'}${demo.isAdministratorStaff ? '\n                   (who runs the service too, and so every organisation)' : ''}
+    administrator  ${demo.administrator ?? 'nobody active has this role'}
 
   ${curlLine(url, demo.organization.id, demo.viewer ?? 'TOKEN')}
 

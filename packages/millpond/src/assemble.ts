@@ -241,6 +241,7 @@ export class Assembly implements House {
     this.#open.delete(namespace)
     this.#parts.settings.close(namespace)
     this.#parts.sources.close(namespace)
+    this.#parts.space.watch.close(opened.space.watch)
     opened.space.near?.clear('cleared')
     opened.space.near = undefined
     await finish(opened)

@@ -11,11 +11,11 @@ import { checkNames, type Dependencies, type LoadOptions } from './core/options.
 import type { Cache } from './engine/cache.ts'
 import { lazyId } from './engine/lazy-id.ts'
 import type { Plugin } from './engine/plugins.ts'
-import { Removals } from './engine/removals.ts'
 import type { RestartOptions } from './engine/restart-parts.ts'
 import { MEMORY, type RouteRule, routes } from './engine/route.ts'
 import { CacheSettings, keepOf } from './engine/settings.ts'
 import { loaderOf } from './engine/sources.ts'
+import { CacheWatch } from './engine/watch.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
 import { type ModelRules, Relations } from './invalidate/relations.ts'
 import type { JobStore } from './jobs/index.ts'
@@ -121,6 +121,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const codec = options.codec ?? jsonCodec()
   const routeOf = routes(options.route, [...(near === undefined ? [] : [MEMORY]), ...names], (value) => own(value).bytes)
   const sources = new SourceRegistry()
+  const store = near?.use.createStore(clock)
   const settings = new CacheSettings(options.defaults, {
     nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
     dependencies: checkDependencies(options.dependencies),
@@ -129,7 +130,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   })
   return new Assembly({
     settings,
-    memory: near && { store: near.use.createStore(clock), isOn: near.enabled !== false && near.use.enabled },
+    memory: near && store && { store, isOn: near.enabled !== false && near.use.enabled },
     holder,
     sources,
     plugins: options.plugins ?? [],
@@ -157,7 +158,10 @@ export function createCache(options: CacheOptions = {}): Cache {
       nodeId: lazyId(),
       trustMs: maxStaleMs,
       ledgerTimeoutMs: COMMAND_MS,
-      removals: new Removals(),
+      watch: new CacheWatch(
+        (isKept) => store?.keepHashes(isKept),
+        (message, error) => events.emit('warning', { message, error }),
+      ),
       warmth: { restoring: undefined },
     },
   }).start()

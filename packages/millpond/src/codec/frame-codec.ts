@@ -38,7 +38,11 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
   const known = transformsByNumber([...transforms, ...(options.undoes ?? [])])
   const read = (unpacked: Unpacked, bytes: Buffer, from: number, to: number): DecodedParts | Rejection => {
     const found = formats.get(unpacked.format)
-    return found === undefined ? 'format' : readValue(found, unpacked, bytes, from, to, limits)
+    if (found === undefined) return 'format'
+    const parts = readValue(found, unpacked, bytes, from, to, limits)
+    if (typeof parts === 'string' || unpacked.transforms.length === 0) return parts
+    const did = unpacked.transforms.map((number) => known.get(number)?.does)
+    return { ...parts, isCompressed: did.includes('compress'), isEncrypted: did.includes('encrypt') }
   }
   const report = (answer: DecodedParts | Rejection): DecodedParts | undefined => {
     if (typeof answer !== 'string') return answer
@@ -99,7 +103,8 @@ function readValue(
 ): DecodedParts | Rejection {
   const answer = format.read(number, bytes, from, to, limits)
   if ('rejected' in answer) return answer.rejected
-  return { key, value: answer.value, createdAt, freshUntil, staleUntil, tags, isNarrow: answer.isNarrow === true }
+  const isNarrow = answer.isNarrow === true
+  return { key, value: answer.value, createdAt, freshUntil, staleUntil, tags, isNarrow, isCompressed: false, isEncrypted: false }
 }
 
 function formatsByNumber(formats: readonly ValueFormat[]): ReadonlyMap<number, ValueFormat> {

@@ -18,6 +18,8 @@ export interface Transform {
   readonly name: string
   /** 1 to 255: what frames call it, the same ever after. */
   readonly number: number
+  /** What an entry's facts say of its bytes. Default: neither. */
+  readonly does?: 'compress' | 'encrypt'
   /** What it makes is bound to the position in the context, and is never stored at another one. Default `false`. */
   readonly isBound?: boolean
   /** The changed bytes, or undefined to leave these as they are: the frame then does not name it. */

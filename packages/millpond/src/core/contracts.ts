@@ -83,6 +83,10 @@ export interface Near {
   weight(slot: number): number
   /** How often the entry was read since it was stored, at least approximately (it may saturate). */
   hits(slot: number): number
+  /** When the entry was last read, to the second, epoch milliseconds; undefined where that is not noted, and for never. */
+  readAt(slot: number): number | undefined
+  /** `hashOf` the whole key, with the space's name as its seed; worked out once while the store keeps hashes. */
+  hash(slot: number): number
   /** Changes the deadlines of a held entry; the value stays. */
   retime(slot: number, freshUntil: number, staleUntil: number): void
   /** Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
@@ -147,6 +151,8 @@ export interface NearStore {
   readonly evictions: Readonly<Partial<Record<Reason, number>>>
   /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */
   onLeave: ((space: string, key: string, reason: Reason, createdAt: number, freshUntil: number) => void) | undefined
+  /** Keeps the hashes of whole keys (four bytes an entry), or lets go of them. */
+  keepHashes(isKept: boolean): void
   /** Lets go of all entries and timers; what is set afterwards is refused. */
   close(): void
 }
@@ -415,6 +421,9 @@ export interface SyncCodec extends Codec {
 export interface DecodedParts extends EncodedParts {
   /** Every string of the value takes one byte a character: the codec saw it in passing, memory would have to look for it. */
   readonly isNarrow?: boolean
+  /** How the bytes lay there, where the codec knows. */
+  readonly isCompressed?: boolean
+  readonly isEncrypted?: boolean
 }
 
 /** What the body of a stored entry carries. */

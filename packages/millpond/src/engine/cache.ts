@@ -7,6 +7,7 @@ import type { EventName, Listener } from '../core/events.ts'
 import { checkKey, checkName, checkTags, encodeKey, type Key } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import { type Consistency, DEFAULT_POLICY, type EntryOptions, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import { checkRecorder, type Recorder } from '../core/recorder.ts'
 import type { Source, SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import { ModelEvents } from '../invalidate/model-events.ts'
@@ -19,6 +20,7 @@ import type { Changes, Configured, ConfigureOptions } from './configure.ts'
 import type { CacheDescription } from './describe.ts'
 import { type HeldEntry, heldEntries } from './entries.ts'
 import { type Explanation, explain } from './explain.ts'
+import { type EntryFacts, factsOf, heldFacts, NO_FACTS } from './facts.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { type InvalidateOptions, invalidate } from './invalidate.ts'
@@ -38,31 +40,12 @@ import { type CacheInfo, describeSpace } from './stats.ts'
 import { type WrapOptions, type WrappedCall, wrapCall } from './wrap-call.ts'
 import { expire, touch, type WriteItem, write, writeAtOnce } from './write.ts'
 
-/** What a look at an entry found. Times are milliseconds. */
-export type EntryView<T> =
-  | {
-      readonly kind: 'hit' | 'stale'
-      readonly value: T
-      /** `memory`, or a far tier's name. */
-      readonly tier: string
-      readonly ageMs: number
-      /** Time left until it is no longer fresh; 0 when stale. */
-      readonly ttlMs: number
-      readonly createdAt: number
-      readonly tags: readonly string[]
-    }
-  | { readonly kind: 'miss' }
+/** What a look at an entry found. */
+export type EntryView<T> = (EntryFacts & { readonly kind: 'hit' | 'stale'; readonly value: T }) | { readonly kind: 'miss' }
 
-/** A value with where it came from. Times are milliseconds. */
-export interface LoadedEntry<T> {
+/** A value with where it came from: `tier` may be `loader` too. */
+export interface LoadedEntry<T> extends EntryFacts {
   readonly value: T
-  /** `memory`, a far tier's name, or `loader`. */
-  readonly tier: string
-  readonly createdAt: number
-  readonly ageMs: number
-  /** Time left until it is no longer fresh; 0 when stale. */
-  readonly ttlMs: number
-  readonly tags: readonly string[]
   /** Past its freshness: returned because stale values are permitted. */
   readonly isStale: boolean
   /** Brought by a load that another call had begun. */
@@ -153,21 +136,16 @@ export class Cache {
   /** As `get`, with what is known about the entry; stale entries are shown as such. */
   async getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<EntryView<T>> {
     const encoded = encodeKey(key)
+    const { near, ledger, services } = this.#space
+    const slot = near?.find(encoded) ?? -1
+    // Before this read is one of its reads.
+    const { hits, lastReadAt } = near === undefined || slot < 0 ? NO_FACTS : heldFacts(near, ledger.view.epoch, slot)
     const [found] = await this.#read([encoded], options, true)
     if (found === undefined) return { kind: 'miss' }
-    const now = this.#space.services.clock.now()
-    const { tier, createdAt, tags } = found
     const isFresh = this.#isFresh(found)
     if (!isFresh && options?.quiet !== true) countStale(this.#space, found)
-    return {
-      kind: isFresh ? 'hit' : 'stale',
-      value: found.value as T,
-      tier,
-      createdAt,
-      tags,
-      ageMs: Math.max(0, now - createdAt),
-      ttlMs: Math.max(0, found.freshUntil - now),
-    }
+    const known = found.tier === 'memory' && hits !== undefined ? { ...found, hits, lastReadAt } : found
+    return { kind: isFresh ? 'hit' : 'stale', value: found.value as T, ...factsOf(known, services.clock.now()) }
   }
 
   /** The fresh values that are there, in the order of the keys; `undefined` for the others. One round trip per tier. */
@@ -211,14 +189,9 @@ export class Cache {
     const encoded = encodeKey(key)
     const journey = this.#journey({ one: loader }, options)
     const found = await this.#travel(journey, encoded)
-    const now = this.#space.services.clock.now()
     return {
       value: shown(this.#space, found) as T,
-      tier: found.tier,
-      createdAt: found.createdAt,
-      ageMs: Math.max(0, now - found.createdAt),
-      ttlMs: Math.max(0, found.freshUntil - now),
-      tags: found.tags,
+      ...factsOf(found, this.#space.services.clock.now()),
       isStale: found.isStale === true,
       isJoined: journey.isJoined,
       ...(journey.flight === undefined ? {} : { cause: journey.flight.cause }),
@@ -470,9 +443,22 @@ export class Cache {
     return this.#house.sources(this.name === 'default' ? undefined : this.name)
   }
 
-  /** Listens; returns how to stop. A listener that throws disturbs nobody. */
+  /**
+   * Listens to all namespaces of this cache; returns how to stop. A listener that throws, rejects or never ends disturbs nobody.
+   * @throws MillpondError `OPTION_INVALID` for an event that does not exist, or without a listener.
+   */
   on<E extends EventName>(event: E, listener: Listener<E>): () => void {
     return this.#space.services.events.on(event, listener)
+  }
+
+  /**
+   * Tells a recorder of the reads, loads, writes and invalidations of all namespaces of this cache; returns how to stop. Memory keeps a hash of each key
+   * meanwhile, four bytes an entry. Nothing is paid while nobody records.
+   * @throws MillpondError `OPTION_INVALID` for what can be told nothing.
+   */
+  record(recorder: Recorder): () => void {
+    this.#checkOpen()
+    return this.#space.watch.ofCache.record(checkRecorder(recorder))
   }
 
   /** Why a key hits or misses, tier by tier. Changes nothing. */

@@ -4,6 +4,8 @@ import type { Reason } from '../core/contracts.ts'
 
 export class Counters {
   memoryHits = 0
+  /** Of them, those that are part of calls whose time is measured as a whole. */
+  hitsInCalls = 0
   /** Entries that memory held and the ledger had moved past. */
   memoryInvalidated = 0
   stale = 0

@@ -1,6 +1,7 @@
 // Walking the entries of a namespace: the valid ones over all tiers, each key once; or what memory holds, as it weighs.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { decodeAll } from './encoding.ts'
+import { type EntryFacts, factsOf, heldFacts } from './facts.ts'
 import type { FarTier, Space } from './space.ts'
 
 export interface ScannedEntry {
@@ -10,26 +11,20 @@ export interface ScannedEntry {
 }
 
 /** An entry as memory holds it, without its value. */
-export interface HeldEntry {
+export interface HeldEntry extends EntryFacts {
   /** The encoded key. */
   readonly key: string
-  /** What it weighs, estimated: key, value and bookkeeping. */
   readonly bytes: number
-  /** Reads since it was stored, at least approximately; the count saturates, with some eviction policies soon. */
   readonly hits: number
-  /** Time left until it is no longer fresh, in milliseconds; 0 for one that is not. */
-  readonly ttlMs: number
-  readonly tags: readonly string[]
 }
 
 /** One at a time: nothing is gathered, so whoever walks may rest between two. Also what is over or void, while it takes room. */
-export function* heldEntries({ near, services }: Space): IterableIterator<HeldEntry> {
+export function* heldEntries({ near, ledger, services }: Space): IterableIterator<HeldEntry> {
   if (near === undefined) return
   for (const key of near.keys()) {
-    const now = services.clock.now()
     const slot = near.find(key)
-    const ttlMs = Math.max(0, near.freshUntil(slot) - now)
-    yield { key, bytes: near.weight(slot), hits: near.hits(slot), ttlMs, tags: near.tags(slot) }
+    const { bytes, hits } = { bytes: near.weight(slot), hits: near.hits(slot) }
+    yield { key, ...factsOf(heldFacts(near, ledger.view.epoch, slot), services.clock.now()), bytes, hits }
   }
 }
 

@@ -89,7 +89,7 @@ function takeIn(
       continue
     }
     if (entry.freshUntil > now) {
-      if (!isQuiet) countFarHit(space, counters, key, far.guarded.name)
+      if (!isQuiet) countFarHit(space, counters, entry)
     } else {
       if (!isUncounted) counters.misses++
       causes[at] ??= staleBy(space, entry, stored)
@@ -110,9 +110,10 @@ function staleBy({ ledger }: Space, { key, tags }: Found, { asOf }: Stored): Mis
   return blame === undefined ? 'expired_ttl' : causeOf(blame)
 }
 
-function countFarHit({ id, services }: Space, counters: TierCounters, key: string, tier: string): void {
+function countFarHit({ id, watch, services }: Space, counters: TierCounters, { key, tier, bytes = 0 }: Found): void {
   counters.hits++
   if (services.events.hearsHits) services.events.emit('hit', { key, namespace: id.name, tier })
+  watch.recorder?.hit(watch.hash(key), bytes, key, id.name)
 }
 
 /** Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */
@@ -137,6 +138,9 @@ function believe(space: Space, far: FarTier, key: string, stored: Stored, parts:
     asOf: isStale || stored.asOf.seq >= view.last ? stored.asOf : { epoch: stored.asOf.epoch, seq: view.last },
     tier: far.guarded.name,
     isolated,
+    bytes: stored.body.byteLength,
+    isCompressed: parts.isCompressed,
+    isEncrypted: parts.isEncrypted,
   }
 }
 

@@ -55,9 +55,11 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
 /** Dependencies name keys by tags of their own, which are nobody else's business. */
 export function tellInvalidated(space: Space, told: Pick<Line, 'id' | 'reason' | 'mode' | 'targets'>, isOwn: boolean): void {
   const { events } = space.services
-  if (!events.has('invalidate')) return
+  const { recorder } = space.watch
+  if (recorder === undefined && !events.has('invalidate')) return
   const { id, reason, mode } = told
   const targets = told.targets.filter((target) => !isDependencyTarget(target))
+  if (reason !== 'replaced') recorder?.invalidate(targets, mode, space.id.name)
   events.emit('invalidate', { id, namespace: space.id.name, reason, mode, targets, isOwn })
 }
 

@@ -14,5 +14,8 @@ export function heldAt(near: Near, view: LedgerView, key: string, slot: number, 
     tags: near.tags(slot),
     asOf: { epoch: view.epoch, seq: near.asOf(slot) },
     tier: 'memory',
+    bytes: near.weight(slot),
+    isCompressed: false,
+    isEncrypted: false,
   }
 }

@@ -1,6 +1,8 @@
 // Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
+import type { Isolated } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { timesOf } from '../core/options.ts'
+import { hashValue } from '../core/value-hash.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { commitFar, landNear, readFar } from './far.ts'
 import { Flight, type Start } from './flights.ts'
@@ -9,7 +11,7 @@ import type { Journey } from './journey.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
 import { countMiss, countStale, whyGone } from './misses.ts'
 import { runLoader } from './run-loader.ts'
-import { inBackground, ledgerTier } from './space.ts'
+import { inBackground, ledgerTier, type Space } from './space.ts'
 
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
 export const PROVISIONAL_MS = 400
@@ -202,6 +204,7 @@ function land({ space, policy }: Journey, flight: Flight, value: unknown, cost: 
   const isNegative = value === undefined || value === null
   const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (flight.ttlMs ?? policy.ttlMs)
   const isolated = services.isolate(value)
+  noteLoad(space, key, isolated, cost)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, services.clock.now(), services.random())
   const { tags } = flight
   const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
@@ -225,6 +228,10 @@ function land({ space, policy }: Journey, flight: Flight, value: unknown, cost: 
   if (!ledger.isLocal) space.near?.drop(key, 'replaced')
   releaseLease(space, flight)
   flight.land(found)
+}
+
+function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated, ms: number): void {
+  watch.recorder?.load(watch.hash(key), ms, bytes, hashValue(value), key, id.name)
 }
 
 /** All who wait are given the error; who may have a stale value instead finds it by himself. */

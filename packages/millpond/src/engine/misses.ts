@@ -94,6 +94,7 @@ export function countMiss(space: Space, key: string, cause: MissCause, gone?: Go
   const { events } = space.services
   space.watch.counters.miss(cause)
   if (cause === 'evicted_capacity' && gone !== undefined && isYoung(gone)) space.watch.counters.youngEvictions++
+  space.watch.recorder?.miss(space.watch.hash(key), cause, key, space.id.name)
   if (!events.has('miss')) return
   events.emit('miss', { key, namespace: space.id.name, ...toldOf(gone?.cause === cause ? gone : { cause }) })
 }
@@ -101,7 +102,8 @@ export function countMiss(space: Space, key: string, cause: MissCause, gone?: Go
 const isYoung = (gone: Gone | Removal): boolean => 'isYoung' in gone && gone.isYoung
 
 /** A caller was given a value past its freshness. */
-export function countStale({ id, watch, services }: Space, { key, tier }: Found): void {
+export function countStale({ id, watch, services }: Space, { key, tier, bytes = 0 }: Found): void {
   watch.counters.stale++
+  watch.recorder?.hit(watch.hash(key), bytes, key, id.name)
   if (services.events.has('stale')) services.events.emit('stale', { key, namespace: id.name, tier })
 }

@@ -6,13 +6,12 @@ import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
 import { tellInvalidated } from './forget.ts'
 import { Ledger } from './ledger.ts'
-import type { Removals } from './removals.ts'
 import type { Route } from './route.ts'
 import type { Settings } from './settings.ts'
 import type { Space } from './space.ts'
 import { storagePrefix } from './storage-key.ts'
 import { Wary } from './wary.ts'
-import { Watch } from './watch.ts'
+import type { CacheWatch } from './watch.ts'
 import { WriteOrder } from './write-order.ts'
 
 /** What all namespaces of a cache share. */
@@ -20,7 +19,7 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
   readonly cacheName: string
   /** Where the entries of a namespace go; undefined: everywhere. */
   readonly routeOf: (namespace: string) => Route | undefined
-  readonly removals: Removals
+  readonly watch: CacheWatch
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
   readonly externalTiers: boolean
@@ -83,7 +82,7 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     ledger,
     flights: new Flights(),
     wary: new Wary(),
-    watch: new Watch(namespace, parts.removals),
+    watch: parts.watch.open(namespace),
     writes: new WriteOrder(),
     promotions: new Map(),
     delays: new Delays(clock),

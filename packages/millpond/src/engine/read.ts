@@ -10,7 +10,7 @@ import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { fly, openFlights, PROVISIONAL_MS, refreshBehind, staleMs } from './load.ts'
 import { countMiss, countStale, whyGone } from './misses.ts'
-import { freshSlot, hitAt, staleInMemory } from './near.ts'
+import { freshSlot, hitInCall, staleInMemory } from './near.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
 import { canWaitAlone, join, lead, leadAlone, staleInTier } from './wait.ts'
@@ -117,7 +117,7 @@ function fromMemory(journey: Journey, key: string): Found | undefined {
   if (journey.isBlind || journey.wants === 'new') return undefined
   const slot = freshSlot(space, key)
   const { clock } = space.services
-  const fresh = slot < 0 ? undefined : hitAt(space, slot, key, isQuiet)
+  const fresh = slot < 0 ? undefined : hitInCall(space, slot, key, isQuiet)
   if (fresh !== undefined) {
     if (journey.isDue(fresh, clock.coarse)) journey.noteDue(key)
     return fresh
@@ -219,7 +219,7 @@ export async function readTiers(
   for (let at = 0; at < keys.length; at++) {
     const key = keys[at] ?? ''
     const slot = isBlind ? -1 : freshSlot(space, key)
-    const here = slot >= 0 ? hitAt(space, slot, key, isQuiet) : isReachable || isBlind ? undefined : await provisional(space, key)
+    const here = slot >= 0 ? hitInCall(space, slot, key, isQuiet) : isReachable || isBlind ? undefined : await provisional(space, key)
     found.push(here)
     if (here === undefined) wanted.push(at)
   }

@@ -1,7 +1,7 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 import type { NearStore } from '../core/contracts.ts'
 import { DEFAULT_POLICY } from '../core/options.ts'
-import { type CacheStats, createHistogram, hitRate, type LatencyStats, type LedgerStats, type TierStats } from '../observe/index.ts'
+import { type CacheStats, createHistogram, hitRate, type LedgerStats, type TierStats } from '../observe/index.ts'
 import type { FarTier, Space } from './space.ts'
 
 /** What a namespace has counted, with the state of its ledger. */
@@ -57,7 +57,8 @@ export interface CacheInfo {
 
 export function describeSpace(space: Space): SpaceStats {
   const { id, ledger, near } = space
-  const { counters, latency } = space.watch
+  const { counters, latency, hitTime } = space.watch
+  space.watch.catchUp()
   const farHits = [...counters.tiers.values()].reduce((sum, tier) => sum + tier.hits, 0)
   const hits = counters.memoryHits + counters.stale + farHits
   const reads = hits + counters.misses
@@ -74,7 +75,7 @@ export function describeSpace(space: Space): SpaceStats {
     bytes: near?.bytes ?? 0,
     ...(maxBytes === undefined || maxBytes === Number.POSITIVE_INFINITY ? {} : { maxBytes }),
     breaker: 'closed',
-    latency: NO_LATENCY,
+    latency: hitTime.view(WITH_BUCKETS),
   }
   return {
     cache: id.cache,
@@ -128,7 +129,6 @@ function farStats(space: Space, far: FarTier): TierStats {
 }
 
 const WITH_BUCKETS = { buckets: true } as const
-const NO_LATENCY: LatencyStats = Object.freeze({ count: 0, avgMs: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 })
 
 /** The whole cache in one object. */
 export function describeCache(name: string, spaces: readonly Space[], ledger: string, nearStore: NearStore | undefined): CacheInfo {

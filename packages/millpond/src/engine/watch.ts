@@ -2,10 +2,11 @@
 import { CAUSE_OF_REASON } from '../core/causes.ts'
 import type { Reason } from '../core/contracts.ts'
 import { hashOf } from '../core/key-hash.ts'
+import { portOf, type Recorder, type RecorderPort } from '../core/recorder.ts'
 import { createHistogram, type Histogram } from '../observe/index.ts'
 import { Counters } from './counters.ts'
 import { LineHistory } from './line-history.ts'
-import type { Removals } from './removals.ts'
+import { Removals } from './removals.ts'
 
 /** Where durations are recorded. */
 export interface Latency {
@@ -14,24 +15,106 @@ export interface Latency {
   readonly load: Histogram
 }
 
+/** What all namespaces of a cache note together. */
+export class CacheWatch {
+  readonly removals = new Removals()
+  /** Look-ups in memory, from a sample. */
+  readonly hitTime = createHistogram()
+  readonly #spaces = new Set<Watch>()
+  #recorders: readonly Recorder[] = []
+  readonly #keepHashes: (isKept: boolean) => void
+  readonly #warn: (message: string, error: unknown) => void
+
+  constructor(keepHashes: (isKept: boolean) => void, warn: (message: string, error: unknown) => void) {
+    this.#keepHashes = keepHashes
+    this.#warn = warn
+  }
+
+  open(namespace: string): Watch {
+    const watch = new Watch(namespace, this)
+    this.#spaces.add(watch)
+    watch.recorder = this.#port()
+    return watch
+  }
+
+  close(watch: Watch): void {
+    this.#spaces.delete(watch)
+  }
+
+  /** Returns how to let go of the recorder. */
+  record(recorder: Recorder): () => void {
+    const recorders = [...this.#recorders, recorder]
+    this.#attach(recorders)
+    return () => this.#attach(this.#recorders.filter((known) => known !== recorder))
+  }
+
+  #attach(recorders: readonly Recorder[]): void {
+    this.#recorders = recorders
+    this.#keepHashes(recorders.length > 0)
+    const port = this.#port()
+    for (const watch of this.#spaces) watch.recorder = port
+  }
+
+  #port(): RecorderPort | undefined {
+    return portOf(this.#recorders, (failed, error) => {
+      if (!this.#recorders.includes(failed)) return
+      this.#attach(this.#recorders.filter((known) => known !== failed))
+      this.#warn('a recorder failed, and is no longer told', error)
+    })
+  }
+}
+
+/** One hit of so many is timed, and stands for the others. */
+const HITS_A_SAMPLE = 1024
+
 export class Watch {
   readonly counters = new Counters()
   readonly latency: Latency = { get: createHistogram(), set: createHistogram(), load: createHistogram() }
   /** The ledger's last lines. */
   readonly history = new LineHistory()
-  /** Of the whole cache, over all its namespaces. */
+  /** What is noted together with the other namespaces. */
+  readonly ofCache: CacheWatch
   readonly removals: Removals
   /** The last `clear`: when this process saw it, and its receipt. */
   cleared: { readonly at: number; readonly receipt: string } | undefined
+  /** Undefined while nobody records. */
+  recorder: RecorderPort | undefined
+  readonly hitTime: Histogram
   readonly #seed: number
+  /** Hits whose time has been recorded, and how long the last one that was measured took. */
+  #timed = 0
+  #hitMs = 0
 
-  constructor(namespace: string, removals: Removals) {
-    this.removals = removals
+  constructor(namespace: string, ofCache: CacheWatch) {
+    this.ofCache = ofCache
+    this.removals = ofCache.removals
+    this.hitTime = ofCache.hitTime
     this.#seed = hashOf(namespace, 0)
   }
 
   hash(key: string): number {
     return hashOf(key, this.#seed)
+  }
+
+  /** Counts a hit in memory; `true`: it is one to be timed. */
+  hit(): boolean {
+    return (++this.counters.memoryHits & (HITS_A_SAMPLE - 1)) === 1
+  }
+
+  /** How long a hit took, in milliseconds; those since the last one are taken to be its like. */
+  timeHit(ms: number): void {
+    this.#hitMs = ms
+    this.catchUp()
+  }
+
+  /** Records the time of all hits so far, but of those that are part of calls that are timed as a whole. */
+  catchUp(): void {
+    const { memoryHits, hitsInCalls } = this.counters
+    const hits = memoryHits - hitsInCalls - this.#timed
+    if (hits <= 0) return
+    this.#timed += hits
+    this.latency.get.record(this.#hitMs, hits)
+    this.hitTime.record(this.#hitMs, hits)
   }
 
   /** An entry has left memory, or was refused there. */

@@ -39,8 +39,12 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
   }
   if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
   else await writeInSteps(space, entries, now)
-  if (space.services.events.has('set'))
-    for (const entry of entries) space.services.events.emit('set', { key: entry.key, namespace: space.id.name })
+  for (const entry of entries) noteSet(space, entry)
+}
+
+function noteSet({ id, watch, services }: Space, { key, isolated }: Found): void {
+  watch.recorder?.set(watch.hash(key), isolated?.bytes ?? 0, key, id.name)
+  if (services.events.has('set')) services.events.emit('set', { key, namespace: id.name })
 }
 
 async function writeInSteps(space: Space, entries: readonly Found[], now: number): Promise<void> {
@@ -76,7 +80,7 @@ export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): 
   const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.services.clock.now())
   space.watch.counters.sets++
   writeNear(space, entry)
-  if (space.services.events.has('set')) space.services.events.emit('set', { key: entry.key, namespace: space.id.name })
+  noteSet(space, entry)
   return true
 }
 

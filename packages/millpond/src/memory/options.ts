@@ -23,6 +23,8 @@ export interface MemoryOptions {
   readonly pressure?: number | false
   /** How long this tier keeps an entry, as a share of the entry's TTL: above 0, up to 1. Default: 1. */
   readonly ttlFactor?: number
+  /** Notes when each entry was last read, to the second: four bytes an entry, and a store on each hit. Default: false. */
+  readonly lastAccess?: boolean
   /** `false`: configured, but not used. Default: true. */
   readonly enabled?: boolean
 }
@@ -33,6 +35,7 @@ export interface MemorySettings {
   readonly policy: EvictionFactory
   readonly pressure: number | false
   readonly ttlFactor: number
+  readonly lastAccess: boolean
   readonly enabled: boolean
 }
 
@@ -45,7 +48,7 @@ const UNITS: ReadonlyMap<string, number> = new Map([
   ['mb', 2 ** 20],
   ['gb', 2 ** 30],
 ])
-const KNOWN: ReadonlySet<string> = new Set(['maxEntries', 'maxBytes', 'policy', 'pressure', 'ttlFactor', 'enabled'])
+const KNOWN: ReadonlySet<string> = new Set(['maxEntries', 'maxBytes', 'policy', 'pressure', 'ttlFactor', 'lastAccess', 'enabled'])
 
 /** @throws MillpondError `OPTION_INVALID`, showing the value and the remedy. */
 export function resolveMemoryOptions(options: MemoryOptions): MemorySettings {
@@ -60,7 +63,8 @@ export function resolveMemoryOptions(options: MemoryOptions): MemorySettings {
     policy: resolvePolicy(options.policy ?? DEFAULT_POLICY),
     pressure: resolvePressure(options.pressure ?? DEFAULT_PRESSURE),
     ttlFactor: resolveFactor(options.ttlFactor ?? 1),
-    enabled: resolveFlag(options.enabled ?? true),
+    lastAccess: resolveFlag('lastAccess', options.lastAccess ?? false),
+    enabled: resolveFlag('enabled', options.enabled ?? true),
   })
 }
 
@@ -93,9 +97,9 @@ function resolveFactor(value: unknown): number {
   throw invalid('ttlFactor', value, 'give a number above 0, up to 1')
 }
 
-function resolveFlag(value: unknown): boolean {
+function resolveFlag(name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value
-  throw invalid('enabled', value, 'give true or false')
+  throw invalid(name, value, 'give true or false')
 }
 
 function invalid(name: string, value: unknown, remedy: string): MillpondError {

@@ -1,4 +1,5 @@
 // What the store knows of its entries, as columns: one index into each is an entry. Columns that few stores need come to life on first use.
+import { hashOf } from '../core/key-hash.ts'
 import { Stamps } from './stamps.ts'
 
 const NO_TAGS: readonly string[] = Object.freeze([])
@@ -9,7 +10,7 @@ const NONE = -1
 /** Half a megabyte and more does not fit the column of weights. */
 const HEAVY = 0xffff
 
-/** Struct of arrays. 26 bytes an entry, 30 with a TTL, 34 where the ledger moves, beside the index and the policy. */
+/** Struct of arrays. 26 bytes an entry, 30 with a TTL, 34 where the ledger moves, beside the index and the policy; 4 more while somebody records. */
 export class Slots {
   /** Slots in the columns; grows up to `most`. */
   capacity = 0
@@ -30,6 +31,10 @@ export class Slots {
   #spaces = new Uint16Array(0)
   #live = new Uint8Array(0)
   #tags: (readonly string[] | undefined)[] | undefined
+  /** Of the whole key, the same in every process, while somebody records; 0 until it is asked for. */
+  #keyHashes: Int32Array | undefined
+  /** When each entry was last read, in seconds, where that is noted; 0 for never. */
+  readAt: Uint32Array | undefined
   #fresh = 0
   #free = NONE
   /** Slots that hold an entry. */
@@ -88,6 +93,8 @@ export class Slots {
     this.#weights = grownInto(this.#weights, new Uint16Array(slots))
     if (this.#spaces.length > 0) this.#spaces = grownInto(this.#spaces, new Uint16Array(slots))
     if (this.#live.length > 0) this.#live = grownInto(this.#live, new Uint8Array(slots))
+    if (this.#keyHashes !== undefined) this.#keyHashes = grownInto(this.#keyHashes, new Int32Array(slots))
+    if (this.readAt !== undefined) this.readAt = grownInto(this.readAt, new Uint32Array(slots))
     if (this.#tags !== undefined) this.#tags = grownList(this.#tags, slots) as (readonly string[] | undefined)[]
   }
 
@@ -116,6 +123,25 @@ export class Slots {
 
   value(slot: number): unknown {
     return this.pairs[2 * slot + 1]
+  }
+
+  /** A key takes the slot. */
+  hold(slot: number, key: string): void {
+    this.pairs[2 * slot] = key
+    if (this.#keyHashes !== undefined) this.#keyHashes[slot] = 0
+    if (this.readAt !== undefined) this.readAt[slot] = 0
+  }
+
+  keepHashes(isKept: boolean): void {
+    this.#keyHashes = isKept ? (this.#keyHashes ?? new Int32Array(this.capacity)) : undefined
+  }
+
+  keyHash(slot: number, seed: number): number {
+    const known = this.#keyHashes?.[slot]
+    if (known !== undefined && known !== 0) return known
+    const hash = hashOf(this.key(slot), seed)
+    if (this.#keyHashes !== undefined) this.#keyHashes[slot] = hash
+    return hash
   }
 
   /** When the entry may no longer be served at all. */
@@ -205,7 +231,7 @@ export class Slots {
   }
 }
 
-function grownInto<T extends Int32Array | Uint16Array | Uint8Array>(old: T, grown: T): T {
+function grownInto<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array>(old: T, grown: T): T {
   grown.set(old)
   return grown
 }

@@ -1,5 +1,6 @@
 // One key space of the store: the synchronous face that the engine reads from.
 import type { Eviction, Near, NearEntry, Reason } from '../core/contracts.ts'
+import { hashOf } from '../core/key-hash.ts'
 import { copyLive } from './copy-live.ts'
 import { hashTail } from './hash.ts'
 import { KeyIndex } from './key-index.ts'
@@ -15,6 +16,7 @@ export interface SpaceOwner {
   store(space: Space, key: string, entry: NearEntry): boolean
   remove(slot: number, reason: Reason): void
   retime(slot: number, freshUntil: number, staleUntil: number): void
+  noteRead(slot: number): void
   weight(slot: number): number
   clearSpace(space: Space, reason: Reason): void
 }
@@ -33,6 +35,7 @@ export class Space implements Near {
   readonly #slots: Slots
   /** The store writes what each hit must know straight into here: one field less to follow. */
   marks: Uint8Array
+  readonly #seed: number
   #markLimit = 0
   #policy: Eviction
   /** The policy reads the marks; it is told of a hit only where a mark lies above the limit: that is how it watches a slot. */
@@ -41,6 +44,7 @@ export class Space implements Near {
   constructor(name: string, id: number, owner: SpaceOwner) {
     this.name = name
     this.id = id
+    this.#seed = hashOf(name, 0)
     this.#owner = owner
     this.#slots = owner.slots
     this.index = new KeyIndex(owner.slots)
@@ -78,6 +82,7 @@ export class Space implements Near {
     if (mark < this.#markLimit) this.marks[slot] = mark + 1
     else if (mark > this.#markLimit) this.#policy.hit(slot)
     if (!this.#marked) this.#policy.hit(slot)
+    if (this.#slots.readAt !== undefined) this.#owner.noteRead(slot)
   }
 
   value(slot: number): unknown {
@@ -115,6 +120,15 @@ export class Space implements Near {
 
   hits(slot: number): number {
     return (this.marks[slot] as number) & this.#markLimit
+  }
+
+  hash(slot: number): number {
+    return this.#slots.keyHash(slot, this.#seed)
+  }
+
+  readAt(slot: number): number | undefined {
+    const seconds = this.#slots.readAt?.[slot] ?? 0
+    return seconds === 0 ? undefined : seconds * 1000
   }
 
   retime(slot: number, freshUntil: number, staleUntil: number): void {

@@ -80,6 +80,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     this.#policyCapacity = this.#countsBytes ? maxBytes : this.#maxEntries
     this.eviction = settings.policy({ capacity: this.#policyCapacity, unit: this.#countsBytes ? 'bytes' : 'entries' })
     this.slots = new Slots(this.#slotsNeeded(), clock.coarse)
+    if (settings.lastAccess) this.slots.readAt = new Uint32Array(this.slots.capacity)
     this.hits = this.eviction.marks ?? new Uint8Array(0)
     this.hitLimit = this.eviction.marks === undefined ? HIT_LIMIT : (this.eviction.markLimit ?? HIT_LIMIT)
     this.#countsHits = this.eviction.marks === undefined
@@ -152,7 +153,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
       this.#grow()
       slot = slots.take()
     }
-    slots.pairs[2 * slot] = key
+    slots.hold(slot, key)
     slots.setSpace(slot, space.id)
     space.index.insert(slot, hash, whole)
     if (this.#countsHits) this.hits[slot] = 0
@@ -330,6 +331,15 @@ export class MemoryStore implements NearStore, SpaceOwner {
     if (slot < 0) return false
     this.#forget(slot, reason)
     return true
+  }
+
+  keepHashes(isKept: boolean): void {
+    this.slots.keepHashes(isKept)
+  }
+
+  noteRead(slot: number): void {
+    const { readAt } = this.slots
+    if (readAt !== undefined) readAt[slot] = this.#clock.coarse / 1000
   }
 
   weight(slot: number): number {

@@ -1,5 +1,7 @@
 // Statistics by key pattern and the hottest keys, in bounded memory, from a sample of the reads.
+import type { MissCause } from '../core/causes.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { Recorder } from '../core/recorder.ts'
 import { type HotKey, HotKeys } from './hot-keys.ts'
 import { keyPattern } from './key-pattern.ts'
 
@@ -30,7 +32,8 @@ export interface PatternMemory {
   readonly share: number
 }
 
-export interface KeyStatistics {
+/** A recorder too: `cache.record(statistics)` keeps it fed. */
+export interface KeyStatistics extends Required<Pick<Recorder, 'hit' | 'miss'>> {
   /** A read and whether it was answered. All but every n-th call return at once. */
   record(key: string, isHit: boolean): void
   /** Most read first. */
@@ -77,6 +80,14 @@ class Sampled implements KeyStatistics {
     const counts = this.#counts(keyPattern(key))
     if (isHit) counts.hits += this.#every
     else counts.misses += this.#every
+  }
+
+  hit(_hash: number, _bytes: number, key: string): void {
+    this.record(key, true)
+  }
+
+  miss(_hash: number, _cause: MissCause, key: string): void {
+    this.record(key, false)
   }
 
   patterns(): PatternStats[] {

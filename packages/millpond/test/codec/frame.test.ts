@@ -24,6 +24,7 @@ const reversed: ValueFormat = {
 const gzipped: Transform = {
   name: 'gzip',
   number: 1,
+  does: 'compress',
   apply: (bytes) => (bytes.length < 100 ? undefined : gzipSync(bytes)),
   applyLater: (bytes) => later(bytes),
   undo: (bytes, _context, maxOutputLength) => gunzipSync(bytes, { maxOutputLength }),
@@ -34,6 +35,7 @@ const gzipped: Transform = {
 const bound: Transform = {
   name: 'bound',
   number: 9,
+  does: 'encrypt',
   isBound: true,
   apply: (bytes, context) => shift(bytes, keyOf(context), 1),
   undo: (bytes, context) => shift(bytes, keyOf(context), -1),
@@ -51,6 +53,17 @@ function rejections(make: (onReject: (reason: Rejection) => void) => ReturnType<
 }
 
 describe('frames', () => {
+  test('say how the bytes lay there, record by record', () => {
+    const codec = frameCodec({ transforms: [gzipped], undoes: [bound] })
+    const facts = (bytes: Uint8Array | Promise<Uint8Array>): unknown => bytes instanceof Uint8Array && codec.decode(bytes, context)
+    expect(facts(codec.encode(partsOf('short'), context))).toMatchObject({ isCompressed: false, isEncrypted: false })
+    expect(facts(codec.encode(partsOf('x'.repeat(1000)), context))).toMatchObject({ isCompressed: true, isEncrypted: false })
+    expect(facts(frameCodec({ transforms: [bound] }).encode(partsOf('x'), context))).toMatchObject({
+      isCompressed: false,
+      isEncrypted: true,
+    })
+  })
+
   test('a codec without options writes and reads what jsonCodec does, byte for byte', () => {
     const [ours, plain] = [frameCodec(), jsonCodec()]
     for (const value of [null, 1, 'a', { a: [1, new Date(0)] }, Buffer.from('x'), undefined]) {

@@ -1,9 +1,11 @@
 // M1, M2: memory's own figures, as a cache tells them without being asked to keep anything.
+import { join } from 'node:path'
 import { memory } from 'millpond'
 import { createMonitor } from 'millpond/observe'
+import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
-import { closeAfterEach, open } from './setups.ts'
+import { closeAfterEach, newFolder, open } from './setups.ts'
 
 describe('M1 bytes of memory', () => {
   closeAfterEach()
@@ -51,6 +53,99 @@ describe('M1 figures as JSON', () => {
     expect(cache.info().memory).toMatchObject({ maxBytes: 1_048_576 })
     expect(cache.info().memory).not.toHaveProperty('maxEntries')
     expect(cache.info().config).not.toHaveProperty('ttlMs')
+  })
+})
+
+describe('M1 time of a get', () => {
+  closeAfterEach()
+
+  it('counts hits in memory for what they are, from a sample of them', async () => {
+    const cache = open()
+    await cache.set('h', { n: 1 })
+    for (let i = 0; i < 999; i++) await cache.get('h')
+    cache.peek('h')
+    for (const key of ['m1', 'm2']) await cache.get(key)
+    const { latency, tiers } = cache.stats()
+    expect(latency.get.count).toBe(1002)
+    expect(tiers[0]?.latency).toMatchObject({ count: 1000 })
+    expect(cache.info().metrics.avgGetTimeMs).toBeLessThan(0.1)
+    expect(cache.info().metrics.avgGetTimeMs).toBeGreaterThan(0)
+    expect(cache.info().metrics.p95GetTimeMs).toBeLessThan(0.1)
+    await cache.getMany(['h', 'none'])
+    expect(cache.stats().latency.get.count).toBe(1003)
+    for (let i = 0; i < 5000; i++) cache.peek('h')
+    expect(cache.stats().latency.get.count).toBe(6003)
+    expect(cache.info().metrics.totalOperations).toBe(6005)
+  })
+
+  it('never falls, whatever the samples say', async () => {
+    const cache = open()
+    await cache.set('h', 1)
+    let last: readonly number[] = []
+    for (let i = 0; i < 20; i++) {
+      for (let reads = 0; reads < 700; reads++) cache.peek('h')
+      const buckets = cache.stats().latency.get.buckets ?? []
+      expect(buckets.every((below, at) => below >= (last[at] ?? 0))).toBe(true)
+      last = buckets
+    }
+  })
+
+  it('leaves out what nobody reads for himself', async () => {
+    const cache = open()
+    await cache.set('h', 1)
+    await cache.get('h', { quiet: true })
+    await cache.get('none', { quiet: true })
+    await cache.getOrSet('load', () => 1, { quiet: true })
+    expect(cache.stats()).toMatchObject({ hits: 0, misses: 0, latency: { get: { count: 0 } } })
+  })
+})
+
+describe('D5 what is known of an entry', () => {
+  closeAfterEach()
+
+  it('in memory: all of it', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock, tiers: [memory({ lastAccess: true })] })
+    await cache.set('k', { n: 1 }, { ttl: 10_000, tags: ['t'] })
+    expect(await cache.getEntry('k', { quiet: true })).not.toHaveProperty('lastReadAt')
+    await clock.run(1000)
+    const readAt = clock.now()
+    await cache.get('k')
+    await clock.run(1000)
+    const facts = {
+      tier: 'memory',
+      createdAt: readAt - 1000,
+      ageMs: 2000,
+      expiresAt: readAt + 9000,
+      ttlMs: 8000,
+      lastReadAt: readAt,
+      hits: 1,
+      bytes: expect.any(Number),
+      tags: ['t'],
+      version: { epoch: expect.any(String), seq: 0 },
+      isCompressed: false,
+      isEncrypted: false,
+    }
+    expect([...cache.entries()]).toEqual([{ key: 'k', ...facts }])
+    expect(await cache.getEntry('k')).toEqual({ kind: 'hit', value: { n: 1 }, ...facts })
+    expect(await cache.getEntry('k', { quiet: true })).toMatchObject({ hits: 2, lastReadAt: clock.now() })
+  })
+
+  it('in a tier below: what its record says, and nothing that nobody knows', async () => {
+    const cache = open({ tiers: [sqlite({ path: join(newFolder(), 'cache.db') })] })
+    await cache.set('k', { n: 1 }, { ttl: Number.POSITIVE_INFINITY })
+    expect(await cache.getEntry('k')).toEqual({
+      kind: 'hit',
+      value: { n: 1 },
+      tier: 'sqlite',
+      createdAt: expect.any(Number),
+      ageMs: expect.any(Number),
+      bytes: expect.any(Number),
+      tags: [],
+      version: { epoch: expect.any(String), seq: expect.any(Number) },
+      isCompressed: false,
+      isEncrypted: false,
+    })
   })
 })
 
@@ -109,8 +204,32 @@ describe('M2 what memory holds', () => {
     const before = JSON.stringify(cache.stats())
     const entries = [...cache.entries()]
     expect(entries).toEqual([
-      { key: '["user",7]', bytes: expect.any(Number), hits: 1, ttlMs: 600, tags: ['users'] },
-      { key: 'for ever', bytes: expect.any(Number), hits: 0, ttlMs: Number.POSITIVE_INFINITY, tags: [] },
+      {
+        key: '["user",7]',
+        tier: 'memory',
+        bytes: expect.any(Number),
+        hits: 1,
+        createdAt: clock.now() - 400,
+        ageMs: 400,
+        expiresAt: clock.now() + 600,
+        ttlMs: 600,
+        tags: ['users'],
+        version: { epoch: expect.any(String), seq: 0 },
+        isCompressed: false,
+        isEncrypted: false,
+      },
+      {
+        key: 'for ever',
+        tier: 'memory',
+        bytes: expect.any(Number),
+        hits: 0,
+        createdAt: clock.now() - 400,
+        ageMs: 400,
+        tags: [],
+        version: { epoch: expect.any(String), seq: 0 },
+        isCompressed: false,
+        isEncrypted: false,
+      },
     ])
     expect(entries.reduce((sum, entry) => sum + entry.bytes, 0)).toBe(cache.stats().bytes)
     expect(JSON.stringify(cache.stats())).toBe(before)

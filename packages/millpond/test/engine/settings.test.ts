@@ -63,7 +63,7 @@ describe('defaults', () => {
     expect((await cache.getEntry('x')).kind).toBe('miss')
     await reports.set('x', 1)
     const entry = await reports.getEntry('x')
-    expect(entry.kind === 'hit' && entry.ttlMs > 3_500_000).toBe(true)
+    expect(entry.kind === 'hit' && (entry.ttlMs ?? 0) > 3_500_000).toBe(true)
   })
 
   it('the hit path goes by them too: strong reads, refresh ahead', async () => {

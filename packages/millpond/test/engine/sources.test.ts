@@ -40,7 +40,7 @@ it('the longest prefix loads; entries take the settings of their family, and of 
   expect([await cache.refresh('user:1'), await cache.refresh('user:admin:1')]).toEqual(['user', 'admin'])
   const ttlOf = async (key: string): Promise<number> => {
     const entry = await cache.getEntry(key)
-    return entry.kind === 'miss' ? 0 : Math.ceil(entry.ttlMs / 10_000)
+    return entry.kind === 'miss' ? 0 : Math.ceil((entry.ttlMs ?? 0) / 10_000)
   }
   expect([await ttlOf('user:1'), await ttlOf('user:admin:1')]).toEqual([1, 2])
   await cache.refresh('user:1', undefined, { ttl: '30s' })

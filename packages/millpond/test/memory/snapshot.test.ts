@@ -41,7 +41,7 @@ async function readSnapshot(path: string, readWith: Codec = codec) {
   if (snapshot.kind !== 'open') return snapshot
   const read: (SnapshotEntry | undefined)[] = []
   for await (const { decode, ...head } of snapshot.items()) {
-    const { isNarrow: _, ...parts } = (await decode()) ?? {}
+    const { isNarrow: _, isCompressed: _c, isEncrypted: _e, ...parts } = (await decode()) ?? {}
     read.push('key' in parts ? { ...parts, ...head } : undefined)
   }
   await snapshot.close()

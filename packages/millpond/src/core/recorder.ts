@@ -1,0 +1,55 @@
+// The port for parts that learn from a cache's traffic: miss-ratio curves, hot keys, key statistics, predictors. Nothing is paid while nobody records.
+import type { MissCause } from './causes.ts'
+import { MillpondError, show } from './errors.ts'
+import type { Target } from './ledger.ts'
+
+/**
+ * What is told of a key: `hash` is `hashOf(key, hashOf(namespace, 0))`, the same in every process; `key` is the encoded key. Called within the read
+ * or write, so it must be quick; what takes longer belongs to a later turn. One that throws is let go, with a warning; a read never suffers.
+ */
+export interface Recorder {
+  /** A tier answered a read, or a value past its freshness was served. `bytes`: what the entry weighs in memory, or its size in a tier below. */
+  hit?(hash: number, bytes: number, key: string, namespace: string): void
+  miss?(hash: number, cause: MissCause, key: string, namespace: string): void
+  /** A loader brought a value within `ms`. `valueHash` is another one than the last time when the value has changed. */
+  load?(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string): void
+  set?(hash: number, bytes: number, key: string, namespace: string): void
+  /** Somebody invalidated, in this process or in another one; a `set` is none. */
+  invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
+}
+
+const METHODS = ['hit', 'miss', 'load', 'set', 'invalidate'] as const
+
+/** @throws MillpondError `OPTION_INVALID` for what has none of the methods, or one that is not a function. */
+export function checkRecorder(recorder: Recorder): Recorder {
+  const told = typeof recorder === 'object' && recorder !== null ? METHODS.filter((method) => recorder[method] !== undefined) : []
+  if (told.length > 0 && told.every((method) => typeof recorder[method] === 'function')) return recorder
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `record: ${show(recorder)} is not a recorder: give an object with some of ${METHODS.join(', ')} as methods`,
+  )
+}
+
+export type RecorderPort = Required<Recorder>
+
+/** One port for all recorders; undefined for none. `failed` is told who threw, or rejected later. */
+export function portOf(recorders: readonly Recorder[], failed: (recorder: Recorder, error: unknown) => void): RecorderPort | undefined {
+  if (recorders.length === 0) return undefined
+  const each = (tell: (recorder: Recorder) => unknown): void => {
+    for (const recorder of recorders) {
+      try {
+        const answer = tell(recorder)
+        if (answer instanceof Promise) answer.catch((error: unknown) => failed(recorder, error))
+      } catch (error) {
+        failed(recorder, error)
+      }
+    }
+  }
+  return {
+    hit: (hash, bytes, key, namespace) => each((recorder) => recorder.hit?.(hash, bytes, key, namespace)),
+    miss: (hash, cause, key, namespace) => each((recorder) => recorder.miss?.(hash, cause, key, namespace)),
+    load: (hash, ms, bytes, valueHash, key, namespace) => each((recorder) => recorder.load?.(hash, ms, bytes, valueHash, key, namespace)),
+    set: (hash, bytes, key, namespace) => each((recorder) => recorder.set?.(hash, bytes, key, namespace)),
+    invalidate: (targets, mode, namespace) => each((recorder) => recorder.invalidate?.(targets, mode, namespace)),
+  }
+}

@@ -1,0 +1,68 @@
+// What is known of an entry beside its value. What is not known is absent, and so is an end that never comes.
+import type { Near } from '../core/contracts.ts'
+import type { Position } from '../core/ledger.ts'
+import type { Found } from './found.ts'
+
+/** Times are epoch milliseconds, durations milliseconds. */
+export interface EntryFacts {
+  /** `memory`, or a far tier's name. */
+  readonly tier: string
+  readonly createdAt: number
+  /** Since it was made. */
+  readonly ageMs: number
+  /** When it is no longer fresh; absent: never. */
+  readonly expiresAt?: number
+  /** Time left until then; 0 when stale. Absent: for ever. */
+  readonly ttlMs?: number
+  /** When it was last read here, to the second: with `memory({ lastAccess: true })`. */
+  readonly lastReadAt?: number
+  /** Reads in memory since it was stored, at least approximately; the count saturates, with some eviction policies soon. */
+  readonly hits?: number
+  /** What it weighs in memory, estimated (key, value and bookkeeping), or the bytes that a tier below stores. */
+  readonly bytes?: number
+  readonly tags: readonly string[]
+  /** The ledger's position at which it was last known to be valid. */
+  readonly version: Position
+  readonly isCompressed?: boolean
+  readonly isEncrypted?: boolean
+}
+
+type Known = Pick<Found, 'tier' | 'createdAt' | 'freshUntil' | 'tags' | 'asOf' | 'bytes' | 'isCompressed' | 'isEncrypted'> & {
+  readonly hits?: number
+  readonly lastReadAt?: number | undefined
+}
+
+export const NO_FACTS: { readonly hits?: number; readonly lastReadAt?: number | undefined } = Object.freeze({})
+
+export function factsOf(known: Known, now: number): EntryFacts {
+  const { tier, createdAt, freshUntil, tags, asOf, lastReadAt, hits, bytes, isCompressed, isEncrypted } = known
+  return {
+    tier,
+    createdAt,
+    ageMs: Math.max(0, now - createdAt),
+    ...(freshUntil === Number.POSITIVE_INFINITY ? {} : { expiresAt: freshUntil, ttlMs: Math.max(0, freshUntil - now) }),
+    ...(lastReadAt === undefined ? {} : { lastReadAt }),
+    ...(hits === undefined ? {} : { hits }),
+    ...(bytes === undefined ? {} : { bytes }),
+    tags,
+    version: asOf,
+    ...(isCompressed === undefined ? {} : { isCompressed }),
+    ...(isEncrypted === undefined ? {} : { isEncrypted }),
+  }
+}
+
+/** What memory knows of the entry in a slot. */
+export function heldFacts(near: Near, epoch: string, slot: number): Known {
+  return {
+    tier: 'memory',
+    createdAt: near.createdAt(slot),
+    freshUntil: near.freshUntil(slot),
+    tags: near.tags(slot),
+    asOf: { epoch, seq: near.asOf(slot) },
+    lastReadAt: near.readAt(slot),
+    hits: near.hits(slot),
+    bytes: near.weight(slot),
+    isCompressed: false,
+    isEncrypted: false,
+  }
+}
