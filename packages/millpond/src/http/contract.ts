@@ -19,7 +19,11 @@ export interface Backing {
   get<T>(key: string): Promise<T | undefined>
   getEntry<T>(key: string): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: T } | { readonly kind: 'miss' }>
   getOrSet<T>(key: string, load: (control: LoadControl) => Promise<T>, options: LoadTimes): Promise<T>
-  set(key: string, value: unknown, options: { readonly ttl: number; readonly tags: readonly string[] }): Promise<void>
+  set(
+    key: string,
+    value: unknown,
+    options: { readonly ttl: number; readonly staleFor?: number; readonly tags: readonly string[] },
+  ): Promise<void>
   touch(key: string, ttl: number): Promise<boolean>
   deleteMany(keys: readonly string[]): Promise<unknown>
   invalidateTags(tags: readonly string[], options?: { readonly mode?: 'delete' | 'expire' }): Promise<HttpReceipt>

@@ -224,9 +224,11 @@ export class Questions {
     const completion = begun === undefined || !mayStore ? undefined : completionOf(begun.meta, begun.bytes.length)
     // What is to be stored is asked for as a whole; a range is stored as the part that it is.
     const isWhole = mayStore && !facts.has(ASKS.range)
+    // RFC 9110 13.1.5: who asks for the rest of what he has must not be given the rest of something else.
+    const isOwnCondition = (name: string): boolean => isCondition(name) && (isWhole || name !== 'if-range')
     return new Fetching(this.#store, primary, id, {
       asked,
-      fields: endToEnd(facts.fields, isWhole || base !== undefined ? isCondition : undefined),
+      fields: endToEnd(facts.fields, isWhole || base !== undefined ? isOwnCondition : undefined),
       conditions: base === undefined ? (completion ?? []) : conditionsFor(base),
       upstream,
       settings: this.#settings,

@@ -39,6 +39,8 @@ interface Selection {
 
 interface Index {
   readonly selections: readonly Selection[]
+  /** When the last of its answers is over. */
+  readonly until: number
 }
 
 /** What a look for a stored answer found. */
@@ -89,7 +91,7 @@ export class HttpStore {
   }
 
   async find(primary: string, request: RequestFacts): Promise<Found> {
-    const index = await this.#cache.get<Index>(primary)
+    const index = await this.#index(primary)
     if (index === undefined) return NOTHING
     const id = select(index, request)
     const hasVariants = id === undefined && index.selections.length > 0
@@ -97,6 +99,12 @@ export class HttpStore {
     if (whole !== undefined) return { answer: whole.answer, part: undefined, isExpired: whole.isExpired, hasVariants }
     const part = await this.#read(primary, select(index, request, PART))
     return { answer: undefined, part: part?.isExpired === false ? part.answer : undefined, isExpired: false, hasVariants }
+  }
+
+  /** Also one that was purged softly: it only points. */
+  async #index(primary: string): Promise<Index | undefined> {
+    const entry = await this.#cache.getEntry<Index>(primary)
+    return entry.kind === 'miss' ? undefined : entry.value
   }
 
   async #read(primary: string, id: string | undefined): Promise<{ answer: StoredAnswer; isExpired: boolean } | undefined> {
@@ -237,7 +245,7 @@ export class HttpStore {
   }
 
   async #repoint(primary: string, request: RequestFacts, answer: StoredAnswer): Promise<void> {
-    const index = await this.#cache.get<Index>(primary)
+    const index = await this.#index(primary)
     const suffix = answer.part === undefined ? '' : PART
     const names = answer.vary
     const key = secondaryKey(request, names) + suffix
@@ -247,12 +255,11 @@ export class HttpStore {
     const pairs = [[key, answer.id] as const, ...kept].slice(0, MAX_VARIANTS)
     const selection = { names, keys: pairs.map(([known]) => known), ids: pairs.map(([, id]) => id) }
     const selections = [selection, ...others].slice(0, MAX_SELECTIONS)
+    const now = this.#settings.now()
     // The longest-lived answer decides; the others are found void by themselves.
-    await this.#cache.set(
-      primary,
-      { selections },
-      { ttl: Math.max(this.#pieceTtl(answer), this.#settings.keepStaleMs), tags: [hostTag(primary)] },
-    )
+    const until = Math.max(index?.until ?? 0, now + this.#pieceTtl(answer))
+    const { keepStaleMs } = this.#settings
+    await this.#cache.set(primary, { selections, until }, { ttl: until - now, staleFor: keepStaleMs, tags: [hostTag(primary)] })
   }
 }
 

@@ -370,12 +370,15 @@ describe('purging', () => {
     expect(receipt).toMatchObject({ mode: 'delete', isApplied: true })
     expect(await hits()).toEqual(expected)
   })
-  it('softly: kept, and validated before its next use', async () => {
-    const { stage: made } = await filled()
-    await made.http.purge({ urls: ['http://a.example/y'], mode: 'soft' })
-    expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('fwd=stale; fwd-status=304; stored')
-    expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('hit')
-  })
+  it.each([{ urls: ['http://a.example/y'] }, { host: 'http://a.example' }, { prefix: 'http://a.example/' }, { tags: ['path-y'] }])(
+    'softly by %j: kept, and validated before its next use',
+    async (what) => {
+      const { stage: made } = await filled()
+      await made.http.purge({ ...what, mode: 'soft' })
+      expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('fwd=stale; fwd-status=304; stored')
+      expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('hit')
+    },
+  )
   it.each([{}, { urls: ['/x'] }, { prefix: 'ftp://x' }, { host: '' }])('refuses %j', async (what) => {
     const { http } = await play(answer({}))
     await expect(http.purge(what)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
@@ -413,6 +416,24 @@ describe('No-Vary-Search', () => {
 })
 
 describe('parts, RFC 9111 3.3', () => {
+  it('RFC 9110 13.1.5: whoever asks for the rest of what he has is not given the rest of something else', async () => {
+    let body = 'old content'
+    const { ask, clock, seen } = await play((request, response) => {
+      const etag = `"${body.slice(0, 3)}"`
+      response.setHeader('Cache-Control', 'max-age=10')
+      response.setHeader('ETag', etag)
+      if (request.headers['if-none-match'] === etag) response.writeHead(304).end()
+      else if (request.headers.range !== undefined && request.headers['if-range'] === etag)
+        response.writeHead(206, { 'Content-Range': `bytes 4-10/11` }).end(body.slice(4))
+      else response.end(body)
+    })
+    await ask('/a')
+    body = 'new CONTENT'
+    clock.now += 11_000
+    const rest = await ask('/a', { headers: { Range: 'bytes=4-', 'If-Range': '"old"' } })
+    expect([rest.status, rest.body, seen[1]?.headers['if-range']]).toEqual([200, 'new CONTENT', '"old"'])
+  })
+
   it('are stored, and answer what lies within', async () => {
     const { ask, seen } = await play((request, response) => {
       response.setHeader('Cache-Control', 'max-age=60')
