@@ -80,6 +80,54 @@ describe('an answer', () => {
   })
 })
 
+describe('a slow client', () => {
+  /** Asks, and reads nothing. */
+  function sleeper(port: number, path: string): ReturnType<typeof connect> {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.pause()
+    socket.write(get(path))
+    return socket
+  }
+  it('delays nobody: who shares its answer has it all', async () => {
+    const body = 'x'.repeat(8_000_000)
+    const { proxy, raw, seen } = await play((_, response) => {
+      response.setHeader('Cache-Control', 'max-age=60')
+      response.end(body)
+    })
+    const slow = sleeper(proxy.port, '/a')
+    while (seen.length < 1) await sleep(5)
+    expect(bodyOf(await raw(get('/a', 'Accept: x')))).toHaveLength(body.length)
+    expect(bodyOf(await raw(get('/a')))).toHaveLength(body.length)
+    expect(seen).toHaveLength(1)
+    slow.destroy()
+  })
+  it('holds up its own origin, so that memory stays as it is', async () => {
+    let written = 0
+    const { proxy } = await play((_, response) => {
+      response.setHeader('Cache-Control', 'no-store')
+      const chunk = Buffer.alloc(64 * 1024)
+      const pour = (): void => {
+        while (written < 100_000_000) {
+          written += chunk.length
+          if (!response.write(chunk)) return void response.once('drain', pour)
+        }
+        response.end()
+      }
+      pour()
+    })
+    const slow = sleeper(proxy.port, '/a')
+    let before = -1
+    while (written !== before || written === 0) {
+      before = written
+      await sleep(300)
+    }
+    // What the sockets of the system hold, on both sides, and a little here.
+    expect(written).toBeLessThan(30_000_000)
+    slow.destroy()
+  })
+})
+
 describe('parts, RFC 9111 3.4', () => {
   const BODY = '0123456789'
   /** Answers ranges, by a strong tag or a weak one. */

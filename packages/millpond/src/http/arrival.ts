@@ -9,6 +9,8 @@ interface Reader {
   readonly reply: Reply
   /** The next chunk, counted from the first. */
   at: number
+  /** Has enough for now, and will say when it has not. */
+  isBusy: boolean
 }
 
 export interface ArrivalOptions {
@@ -66,9 +68,12 @@ export class Arrival {
 
   /** Sends everything to the client, whose head has been sent. */
   join(reply: Reply): void {
-    const reader: Reader = { reply, at: this.#dropped }
+    const reader: Reader = { reply, at: this.#dropped, isBusy: false }
     this.#readers.add(reader)
-    reply.onDrain(() => this.#feed(reader))
+    reply.onDrain(() => {
+      reader.isBusy = false
+      this.#feed(reader)
+    })
     reply.onClose(() => this.#leave(reader))
     this.#feed(reader)
   }
@@ -100,10 +105,12 @@ export class Arrival {
 
   #feed(reader: Reader): void {
     const { reply } = reader
+    if (reader.isBusy) return
     while (reader.at - this.#dropped < this.#chunks.length) {
       const chunk = this.#chunks[reader.at - this.#dropped] as Buffer
       reader.at++
       if (!reply.write(chunk)) {
+        reader.isBusy = true
         this.#trim()
         return
       }

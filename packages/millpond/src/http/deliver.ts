@@ -107,6 +107,7 @@ async function deliverPieces(
   const to = slice?.to ?? answer.length
   const first = Math.floor(from / store.pieceBytes)
   const last = Math.floor((to - 1) / store.pieceBytes)
+  let drained: (() => Promise<void>) | undefined
   for (let at = first; at <= last; at++) {
     const piece = await store.piece(primary, answer, at)
     if (piece === undefined) {
@@ -121,7 +122,9 @@ async function deliverPieces(
     if (at === first) reply.start(status, reason, head)
     const start = at === first ? from - at * store.pieceBytes : 0
     const end = at === last ? to - at * store.pieceBytes : piece.length
-    if (!reply.write(piece.subarray(start, end)) && at < last) await drained(reply)
+    if (reply.write(piece.subarray(start, end)) || at === last || !reply.isOpen) continue
+    drained ??= drainOf(reply)
+    await drained()
   }
   reply.end()
   return true
@@ -130,9 +133,13 @@ async function deliverPieces(
 const isWhole = (piece: Buffer, answer: StoredAnswer, at: number, size: number): boolean =>
   piece.length === Math.min(size, answer.length - at * size)
 
-function drained(reply: Reply): Promise<void> {
-  return new Promise((resolve) => {
-    reply.onDrain(resolve)
-    reply.onClose(resolve)
-  })
+/** Waits, as often as it is called, until the client takes more or has left. */
+function drainOf(reply: Reply): () => Promise<void> {
+  let wake = (): void => {}
+  reply.onDrain(() => wake())
+  reply.onClose(() => wake())
+  return () =>
+    new Promise((resolve) => {
+      wake = resolve
+    })
 }

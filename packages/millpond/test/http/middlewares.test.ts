@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpCache, type Middleware } from '../../src/http/index.ts'
-import { cacheHeaders, compression, requestMetrics } from '../../src/http/middlewares/index.ts'
+import { cacheHeaders, compression, recordTraffic, requestMetrics } from '../../src/http/middlewares/index.ts'
 import { createCache } from '../../src/index.ts'
 import { ask, close, listen, verdictOf } from './stage.ts'
 
@@ -118,6 +118,25 @@ describe('metrics', () => {
     for (const path of ['/a', '/a', '/b', '/c', '/d'])
       expect((await ask(port, path)).headers['server-timing']).toMatch(/^total;dur=[\d.]+$/)
     expect(metrics.read()).toMatchObject({ '/a': { count: 2, errors: 0 }, '/b': { count: 1, errors: 1 }, other: { count: 2 } })
+  })
+})
+
+describe('the recorder', () => {
+  it('knows what is asked most, in bounded memory, and nothing of who is signed in', async () => {
+    const recorder = recordTraffic({ maxUrls: 3 })
+    const port = await serve([recorder.middleware], text)
+    const asked = ['/a', '/b', '/a', '/c', '/a', '/b', '/d', '/a']
+    for (const path of asked) await ask(port, path)
+    await ask(port, '/account', { headers: { Cookie: 'id=1' } })
+    await ask(port, '/a', { method: 'POST' })
+    expect(recorder.top(2)).toEqual([
+      { method: 'GET', endpoint: '/a', count: 4 },
+      { method: 'GET', endpoint: '/b', count: 2 },
+    ])
+    expect(recorder.top().map(({ endpoint }) => endpoint)).toEqual(['/a', '/b', '/d'])
+    recorder.reset()
+    expect(recorder.top()).toEqual([])
+    expect(() => recordTraffic({ maxUrls: 0 })).toThrow(/maxUrls/)
   })
 })
 

@@ -1,0 +1,65 @@
+// What live traffic asks for, as a list to warm another cache with: the most asked URLs, found in bounded memory.
+//
+// Space-saving (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005): a new URL takes the place of the least
+// asked one and inherits its count, so that whatever makes up more than 1/maxUrls of the traffic is in the list.
+import { MillpondError, show } from '../../core/errors.ts'
+import type { Middleware } from '../node/http-cache.ts'
+
+export interface RecorderOptions {
+  /** URLs that are counted. Default 1,000. */
+  readonly maxUrls?: number
+}
+
+/** One URL worth warming. */
+export interface RecordedUrl {
+  readonly method: 'GET'
+  /** Path and query. */
+  readonly endpoint: string
+  /** Requests, at most: a URL that came late may have been given those of another. */
+  readonly count: number
+}
+
+export interface Recorder {
+  readonly middleware: Middleware
+  /** The most asked ones first. */
+  top(most?: number): RecordedUrl[]
+  /** Begins anew. */
+  reset(): void
+}
+
+/**
+ * Records GETs without credentials: what is asked for by one user only is not worth warming, nor to be written down.
+ * @throws MillpondError `OPTION_INVALID`.
+ * @example
+ * const recorder = recordTraffic()
+ * app.use(recorder.middleware)
+ * for (const { endpoint } of recorder.top(50)) await fetch(`http://new-instance${endpoint}`)
+ */
+export function recordTraffic({ maxUrls = 1000 }: RecorderOptions = {}): Recorder {
+  if (!Number.isSafeInteger(maxUrls) || maxUrls < 1)
+    throw new MillpondError('OPTION_INVALID', `maxUrls: ${show(maxUrls)} is not allowed: give a whole number from 1`)
+  const counts = new Map<string, number>()
+  const middleware: Middleware = ({ method, url, headers }, _, next) => {
+    if (method === 'GET' && url !== undefined && headers.authorization === undefined && headers.cookie === undefined)
+      record(counts, url, maxUrls)
+    next()
+  }
+  const top = (most = maxUrls): RecordedUrl[] =>
+    [...counts]
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, most)
+      .map(([endpoint, count]) => ({ method: 'GET', endpoint, count }))
+  return { middleware, top, reset: () => counts.clear() }
+}
+
+function record(counts: Map<string, number>, url: string, maxUrls: number): void {
+  const known = counts.get(url)
+  if (known !== undefined || counts.size < maxUrls) {
+    counts.set(url, (known ?? 0) + 1)
+    return
+  }
+  let [least, fewest] = ['', Number.POSITIVE_INFINITY]
+  for (const [other, count] of counts) if (count < fewest) [least, fewest] = [other, count]
+  counts.delete(least)
+  counts.set(url, fewest + 1)
+}

@@ -1,0 +1,84 @@
+// Several processes' HTTP caches over one Redis: what one has stored all can serve, what one purges is gone for all.
+import { createServer, type Server } from 'node:http'
+import { afterEach, expect, it } from 'vitest'
+import { createHttpCache, type HttpCache } from '../../src/http/index.ts'
+import { type Cache, createCache, memory } from '../../src/index.ts'
+import { redis } from '../../src/tiers/redis/index.ts'
+import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { ask, close, listen, type Shown, verdictOf } from './stage.ts'
+
+interface Node {
+  readonly http: HttpCache
+  readonly cache: Cache
+  readonly server: Server
+  calls: number
+  ask(path: string, headers?: Record<string, string>): Promise<Shown>
+}
+
+describeWith('redis', 'HTTP caches over one Redis', () => {
+  let server: RedisService
+  const nodes: Node[] = []
+  afterEach(async () => {
+    for (const node of nodes.splice(0)) {
+      await close(node.server)
+      await node.cache.close()
+    }
+    await server.stop()
+  })
+  const bytes = Buffer.from(Array.from({ length: 700_000 }, (_, at) => (at * 7) % 256))
+
+  async function start(): Promise<Node> {
+    const cache = createCache({ name: 'http', tiers: [memory({ maxEntries: 1000 }), redis({ url: server.url })] })
+    const http = createHttpCache(cache)
+    const node: Node = {
+      http,
+      cache,
+      calls: 0,
+      server: createServer(
+        http.listener((request, response) => {
+          node.calls++
+          response.setHeader('Cache-Control', 'max-age=600')
+          response.setHeader('Surrogate-Key', 'all')
+          response.setHeader('Vary', 'X-Kind')
+          if (request.url === '/bytes') response.end(bytes)
+          else response.end(`${request.url} ${request.headers['x-kind']}`)
+        }),
+      ),
+      // One name for both, or each would be another site.
+      ask: (path, headers = {}) => ask(port, path, { headers: { Host: 'a.example', ...headers } }),
+    }
+    const port = await listen(node.server)
+    nodes.push(node)
+    return node
+  }
+
+  it('share answers, variants and long bodies, and what is purged', async () => {
+    server = await startRedis()
+    const [a, b] = [await start(), await start()]
+    await a.ask('/x', { 'X-Kind': '1' })
+    await a.ask('/x', { 'X-Kind': '2' })
+    await a.ask('/bytes')
+    await a.cache.flush()
+    const shown = await b.ask('/x', { 'X-Kind': '2' })
+    expect([shown.body, verdictOf(shown), b.calls]).toEqual(['/x 2', 'hit', 0])
+    expect([(await b.ask('/x', { 'X-Kind': '1' })).body, (await b.ask('/bytes')).bytes.equals(bytes), b.calls]).toEqual(['/x 1', true, 0])
+    const receipt = await a.http.purge({ tags: ['all'] })
+    expect(receipt.isApplied).toBe(true)
+    // G3: other processes within half a second.
+    await expect.poll(async () => verdictOf(await b.ask('/x', { 'X-Kind': '2' })), { timeout: 500, interval: 10 }).toMatch(/^fwd=/)
+    expect(b.calls).toBe(1)
+  })
+
+  it('answer without the store while Redis is away', async () => {
+    server = await startRedis()
+    const a = await start()
+    await a.ask('/x')
+    server.pause()
+    try {
+      expect((await a.ask('/y')).body).toBe('/y undefined')
+      expect((await a.ask('/y')).status).toBe(200)
+    } finally {
+      server.resume()
+    }
+  })
+})
