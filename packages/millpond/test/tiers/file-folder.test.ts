@@ -1,8 +1,10 @@
 // The folder of a file tier in a world where others have hands too.
 import {
+  closeSync,
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -19,6 +21,8 @@ import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, describe, expect, test } from 'vitest'
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
+import { Log } from '../../src/tiers/file/log.ts'
+import { KIND, packDrop } from '../../src/tiers/file/record.ts'
 import { closeAfterEach, open as openCache } from '../engine/setups.ts'
 import { FAILED, text } from './faults.ts'
 import { temporaryFolder } from './folder.ts'
@@ -198,6 +202,39 @@ describe('bounds', () => {
     const body = Buffer.alloc(8 * MIB, 'x')
     expect(await tier.write([item('large', body)])).toEqual([undefined])
     expect(Buffer.from((await tier.read(['large']))[0]?.body ?? []).equals(body)).toBe(true)
+  })
+})
+
+describe('closing', () => {
+  test('what is asked of a log that was closed meanwhile fails, and touches no file that has its descriptor now', () => {
+    const path = folder()
+    mkdirSync(path)
+    const log = new Log({ path, maxBytes: MIB, segmentBytes: MIB / 64 })
+    log.catchUp()
+    log.close()
+    const others = Array.from({ length: 8 }, () => folder()).map((name) => ({ name, fd: openSync(name, 'w+') }))
+    try {
+      const entry = { kind: KIND.drop, key: 'k', bytes: packDrop('k', log.seed) }
+      expect(() => log.append([entry])).toThrow('closed')
+      expect(() => log.isCurrent).toThrow('closed')
+      expect(() => log.catchUp()).toThrow('closed')
+      expect(() => log.refresh()).toThrow('closed')
+      for (const { name } of others) expect(statSync(name).size).toBe(0)
+    } finally {
+      for (const { fd } of others) closeSync(fd)
+    }
+  })
+
+  test('while it is opened and written to: everything settles, typed where it came too late', async () => {
+    const path = folder()
+    for (let round = 0; round < 20; round++) {
+      const tier = file({ path })
+      const calls = [tier.read(['k']), tier.write([item(`k${round}`)]), tier.drop(['k']), tier.clear('a'), tier.usage()]
+      const closing = round % 2 === 0 ? tier.close() : Promise.resolve().then(() => tier.close())
+      for (const call of await Promise.allSettled(calls))
+        if (call.status === 'rejected') expect(call.reason).toMatchObject({ code: expect.stringMatching(/^(CLOSED|TIER_FAILED)$/) })
+      await closing
+    }
   })
 })
 

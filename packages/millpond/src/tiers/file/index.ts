@@ -155,8 +155,8 @@ class FolderTier implements FileTier {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    clearInterval(this.#timer)
     await this.#opening?.catch(() => {})
+    clearInterval(this.#timer)
     this.#log?.close()
     this.#log = undefined
   }
@@ -165,20 +165,20 @@ class FolderTier implements FileTier {
   #readSome(
     what: string,
     log: Log,
-    { number, fd, end }: Segment,
+    segment: Segment,
     offset: number,
     take: (key: string, offset: number, isOver: boolean) => void,
   ): { readonly offset: number; readonly isAtEnd: boolean } {
     return this.#try(what, () => {
       if (this.#log !== log) throw this.#isClosed ? closed() : new Error('the folder was exchanged')
       // It has left meanwhile, and so has what was in it.
-      if (!log.segments.some((segment) => segment.number === number)) return { offset, isAtEnd: true }
+      if (!log.holds(segment)) return { offset, isAtEnd: true }
       const now = Date.now()
-      const step = readOn(fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
+      const step = readOn(segment.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
         if (head.kind === KIND.put) take(keyAt(bytes, at, head), place, head.expiresAt <= now)
         return head.kind !== KIND.seal
       })
-      return { offset: step.offset, isAtEnd: step.isAtEnd || step.offset >= end || step.offset === offset }
+      return { offset: step.offset, isAtEnd: step.isAtEnd || step.offset >= segment.end || step.offset === offset }
     })
   }
 

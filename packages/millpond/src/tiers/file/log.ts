@@ -47,6 +47,7 @@ export class Log {
   #rules: Rule[] = []
   #active: Segment
   #last = 0
+  #isClosed = false
   /** Keys that others dropped while somebody watches. */
   #dropped: Set<string> | undefined
 
@@ -92,6 +93,11 @@ export class Log {
     return [...this.#segments.values()]
   }
 
+  /** Has the segment not left? */
+  holds(segment: Segment): boolean {
+    return this.#segments.get(segment.number) === segment
+  }
+
   /** The first to leave: never the one that is written to. */
   get oldest(): Segment | undefined {
     const [first] = this.#segments.values()
@@ -100,6 +106,7 @@ export class Log {
 
   /** Reads what was appended, for about `ms`. Answers whether it has come to the end. */
   catchUp(ms = FOREVER): boolean {
+    this.#checkOpen()
     const until = performance.now() + ms
     for (;;) {
       const active = this.#active
@@ -123,6 +130,7 @@ export class Log {
 
   /** Has nobody appended anything? The cheapest look. */
   get isCurrent(): boolean {
+    this.#checkOpen()
     return !this.#active.isSealed && this.#lengthFrom(this.#active) === 'same'
   }
 
@@ -229,6 +237,7 @@ export class Log {
 
   /** Lets go of segments that others removed. Answers whether the folder is still the one that was opened. */
   refresh(): boolean {
+    this.#checkOpen()
     const { path } = this.#settings
     const there = quietly(['ENOENT', 'ENOTDIR'], () => {
       const isSame = identify(path).id.equals(this.#identity.id)
@@ -242,9 +251,15 @@ export class Log {
   }
 
   close(): void {
+    this.#isClosed = true
     for (const { fd } of this.#segments.values()) closeSync(fd)
     this.#segments.clear()
     this.#table.clear()
+  }
+
+  /** Its descriptors may be those of other files by now. */
+  #checkOpen(): void {
+    if (this.#isClosed) throw new Error('the log was closed meanwhile')
   }
 
   #apply(segment: Segment, offset: number, { kind, birth, length }: Pick<Head, 'kind' | 'birth' | 'length'>, keyOf: () => string): void {

@@ -34,7 +34,7 @@ export async function makeRoom(log: Log, settings: FileSettings, isOver: () => b
       const { oldest } = log
       if (oldest === undefined) return
       await moveOn(log, oldest, settings, isOver, () => void quietly('ENOENT', () => utimesSync(lock, new Date(), new Date())))
-      if (!isOver()) log.leave(oldest)
+      if (!isOver() && log.holds(oldest)) log.leave(oldest)
     }
   } finally {
     quietly('ENOENT', () => unlinkSync(lock))
@@ -72,7 +72,8 @@ async function moveOn(log: Log, from: Segment, settings: FileSettings, isOver: (
     if (kept.length > 0) move(log, kept)
     touch()
     await yieldToOthers()
-    if (isOver()) return
+    // Where writers were faster it has left already.
+    if (isOver() || !log.holds(from)) return
   }
 }
 
