@@ -6,6 +6,7 @@
 // Two numbers describe the copy. `last`: every line up to it has been applied. `head`: the highest position known to have been reached;
 // it runs ahead of `last` when this process's own advance returned before the lines of others that came first were read. A load may start
 // "as of" `head` (what happened before is in the source), but an entry may only be reaffirmed at `last` (lines between may still concern it).
+import { dependencyKey } from './dependency.ts'
 import type { Line, Position, Target } from './ledger.ts'
 
 /** `stale`: may be returned where stale values are permitted. */
@@ -114,7 +115,7 @@ export class LedgerView {
   concerning(key: string, tags: readonly string[]): number {
     let seq = Math.max(this.floor, this.#keys.get(key) ?? 0)
     for (const tag of tags) seq = Math.max(seq, this.#tags.get(tag) ?? 0)
-    return newestMatch(this.#patterns, key, false, seq)
+    return newestMatch(this.#patterns, key, tags, false, seq)
   }
 
   /** Which target voids (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for the hit path. */
@@ -123,7 +124,7 @@ export class LedgerView {
       { kind: 'key', name: key, seq: Math.max(this.#keys.get(key) ?? 0, this.#staleKeys.get(key) ?? 0) },
       ...tags.map((tag): Blame => ({ kind: 'tag', name: tag, seq: Math.max(this.#tags.get(tag) ?? 0, this.#staleTags.get(tag) ?? 0) })),
       ...this.#patterns
-        .filter((pattern) => pattern.matches(key))
+        .filter((pattern) => matchesEntry(pattern, key, tags))
         .map(({ pattern, seq: at }): Blame => ({ kind: 'pattern', name: pattern, seq: at })),
       { kind: 'clear', name: '', seq: Math.max(this.floor, this.#staleFloor) },
     ]
@@ -133,7 +134,7 @@ export class LedgerView {
   #staleConcerning(key: string, tags: readonly string[]): number {
     let seq = Math.max(this.#staleFloor, this.#staleKeys.get(key) ?? 0)
     if (this.#staleTags.size > 0) for (const tag of tags) seq = Math.max(seq, this.#staleTags.get(tag) ?? 0)
-    return newestMatch(this.#patterns, key, true, seq)
+    return newestMatch(this.#patterns, key, tags, true, seq)
   }
 
   #record(target: Target, seq: number, expires: boolean): void {
@@ -176,8 +177,19 @@ export class LedgerView {
   }
 }
 
-function newestMatch(patterns: readonly PatternTarget[], key: string, expires: boolean, atLeast: number): number {
+function newestMatch(patterns: readonly PatternTarget[], key: string, tags: readonly string[], expires: boolean, atLeast: number): number {
   let seq = atLeast
-  for (const pattern of patterns) if (pattern.expires === expires && pattern.seq > seq && pattern.matches(key)) seq = pattern.seq
+  for (const pattern of patterns)
+    if (pattern.expires === expires && pattern.seq > seq && matchesEntry(pattern, key, tags)) seq = pattern.seq
   return seq
+}
+
+/** The pattern means the entry itself, or something that it was computed from. */
+function matchesEntry({ matches }: PatternTarget, key: string, tags: readonly string[]): boolean {
+  if (matches(key)) return true
+  for (const tag of tags) {
+    const from = dependencyKey(tag)
+    if (from !== undefined && matches(from)) return true
+  }
+  return false
 }

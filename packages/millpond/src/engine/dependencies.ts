@@ -1,7 +1,8 @@
 // Dependencies between entries: an entry that was computed from others carries a tag for each of them, and inherits theirs.
 //
 // A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
-// an invalidation never has to walk a graph. The tags begin with a control character that tags of users may not begin with.
+// an invalidation never has to walk a graph.
+import { dependencyKey, dependencyTag } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
@@ -9,11 +10,7 @@ import { currentFlight } from './current-flight.ts'
 import { readFar } from './far.ts'
 import type { Space } from './space.ts'
 
-const MARK = '\u0001'
-
-export const dependencyTag = (key: string): string => `${MARK}${key}`
-
-export const isDependencyTarget = (target: Target): boolean => target.kind === 'tag' && target.tag.startsWith(MARK)
+export const isDependencyTarget = (target: Target): boolean => target.kind === 'tag' && dependencyKey(target.tag) !== undefined
 
 /**
  * The tags of an entry: its own, and those that its declared dependencies bring. Answers at once where there are none.

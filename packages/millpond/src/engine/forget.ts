@@ -1,9 +1,10 @@
 // How an invalidation travels: the ledger advances and logs in one step, the tiers drop, flights are outdated, memory forgets.
 import { randomUUID } from 'node:crypto'
 import type { Change, Reason } from '../core/contracts.ts'
+import { dependencyTag } from '../core/dependency.ts'
 import { parseDuration } from '../core/duration.ts'
 import type { Line, Target } from '../core/ledger.ts'
-import { dependencyTag, isDependencyTarget } from './dependencies.ts'
+import { isDependencyTarget } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
 import type { Outcome } from './ledger.ts'
 import { MAX_STEP } from './ledger-steps.ts'

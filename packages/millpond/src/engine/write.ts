@@ -1,9 +1,10 @@
 // How a write travels: the ledger moves and logs "forget key", the far tiers get the value, and memory last.
 import { randomUUID } from 'node:crypto'
 import type { Change, Isolated, Reason } from '../core/contracts.ts'
+import { dependencyTag } from '../core/dependency.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
-import { dependencyTag, tagsWithDependencies } from './dependencies.ts'
+import { tagsWithDependencies } from './dependencies.ts'
 import { type BodiesFor, bodiesOf, codecOf } from './encoding.ts'
 import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'

@@ -3,6 +3,7 @@
 // Targets add up: what is named by a key, a tag, a pattern or a model goes. A time narrows: with `olderThan` or `createdBefore` only entries made
 // before it go; a time alone concerns every entry. Nothing named is an error and never "all".
 import type { Reason } from '../core/contracts.ts'
+import { dependencyKey } from '../core/dependency.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
@@ -108,9 +109,12 @@ function selector(
   patterns: readonly CompiledPattern[],
   before: number | undefined,
 ): Resolved['selects'] {
+  const isNamed = (key: string | undefined): boolean =>
+    key !== undefined && (keys.has(key) || patterns.some((pattern) => pattern.matches(key)))
+  // What was computed from something goes as it does.
   return (entry) =>
     (before === undefined || entry.createdAt < before) &&
-    (all || keys.has(entry.key) || entry.tags.some((tag) => tags.has(tag)) || patterns.some((pattern) => pattern.matches(entry.key)))
+    (all || isNamed(entry.key) || entry.tags.some((tag) => tags.has(tag) || isNamed(dependencyKey(tag))))
 }
 
 function keysOf(criteria: Criteria): Set<string> {
