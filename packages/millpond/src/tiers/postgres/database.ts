@@ -28,6 +28,8 @@ const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2000
 const INSTALL_MS = 30_000
 const CLOSE_MS = 200
+/** A timer that rings so much too late has met a process that stood still. */
+const LATE_MS = 100
 /** Statements that lost against another one and have changed nothing. */
 const MAX_TRIES = 4
 const asText = { getTypeParser: () => (text: string) => text }
@@ -146,7 +148,7 @@ export class Database {
   async #lend(): Promise<PostgresClient> {
     let client: PostgresClient
     try {
-      client = await this.#connect()
+      client = await this.#connectAwake()
     } catch (error) {
       this.#fall(error)
       throw error
@@ -162,6 +164,17 @@ export class Database {
         throw error
       },
     )
+  }
+
+  /** pg's own timer rings late where this process stood still, before it reads the answer that is there: that says nothing of the server. */
+  async #connectAwake(): Promise<PostgresClient> {
+    const began = performance.now()
+    try {
+      return await this.#connect()
+    } catch (error) {
+      if (this.#closed || performance.now() - began < this.settings.connectMs + LATE_MS) throw error
+      return this.#connect()
+    }
   }
 
   /** A client that somebody listens to from the first moment: what ends it is told by the rejection of the next statement. */

@@ -1,5 +1,5 @@
 // The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
-import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import type { LedgerStore, Stored, Tier, TierItem, TierLimits } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { type Answer, Database, type Row, type Statement, statement } from './database.ts'
 import { Followers } from './followers.ts'
@@ -29,6 +29,8 @@ const FAILED = 'TIER_FAILED'
 const STEP = 1000
 /** The most bytes of bodies in one statement, beyond its first item. */
 const STEP_BYTES = 8_388_608
+/** Keys of several callers in one statement: so few that the answers of a burst keep coming on a busy server. */
+const TOGETHER = 250
 const SWEEP = 500
 const NEXT_SWEEP_MS = 20
 
@@ -54,6 +56,8 @@ class SharedTier implements PostgresTier {
   readonly name = 'postgres'
   readonly scope = 'shared'
   readonly durable = true
+  /** Half of the connections: the ledger's steps must not wait behind a burst of reads, nor anybody in the pool, which gives up after a while. */
+  readonly limits: TierLimits
   readonly ledger: PostgresLedger
   readonly nodes: NodeStore
   readonly #database: Database
@@ -64,6 +68,7 @@ class SharedTier implements PostgresTier {
 
   constructor(database: Database, followers: Followers, channel: string | null) {
     const { schema, sweepMs } = database.settings
+    this.limits = { calls: Math.max(1, database.settings.poolSize >> 1), items: TOGETHER, batchBytes: STEP_BYTES }
     this.#database = database
     this.#followers = followers
     this.#statements = statementsOf(`"${schema}"`)

@@ -50,6 +50,8 @@ class SqliteFileTier implements SqliteTier {
   readonly name = 'sqlite'
   readonly scope: Scope
   readonly durable: boolean
+  /** It works in this process: what is sent together only waits together, and others want the event loop between. */
+  readonly limits = { calls: 1, items: STEP }
   readonly path: string
   readonly driver: string
   readonly ledger: SqliteLedger
