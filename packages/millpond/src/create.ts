@@ -1,16 +1,30 @@
 // Puts the parts together: the only place that knows them all.
 import { Assembly } from './assemble.ts'
 import { jsonCodec } from './codec/index.ts'
+import {
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  fn,
+  listOf,
+  oneOf,
+  options as optionsOf,
+  required,
+  type Shape,
+  text,
+  whole,
+  withMethods,
+} from './core/checks.ts'
 import { systemClock } from './core/clock.ts'
 import type { Clock, Codec, Outbox, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
-import { checkNames, type Dependencies, type LoadOptions } from './core/options.ts'
+import type { Dependencies, LoadOptions } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
 import { lazyId } from './engine/lazy-id.ts'
-import type { Plugin } from './engine/plugins.ts'
+import { checkPlugin, type Plugin } from './engine/plugins.ts'
 import type { RestartOptions } from './engine/restart-parts.ts'
 import { MEMORY, type RouteRule, routes } from './engine/route.ts'
 import { CacheSettings, keepOf } from './engine/settings.ts'
@@ -24,7 +38,7 @@ import { type MemoryTier, memory } from './memory/index.ts'
 import { isolate } from './memory/isolate.ts'
 import { own } from './memory/own.ts'
 import { SourceRegistry } from './source/registry.ts'
-import { asUse, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
+import { asUses, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
 
 export interface CacheOptions {
   /** Part of every storage key and metric. Default `cache`. */
@@ -74,23 +88,24 @@ export interface CacheOptions {
   readonly random?: () => number
 }
 
-const OPTION_NAMES = new Set([
-  'name',
-  'tiers',
-  'defaults',
-  'codec',
-  'maxStale',
-  'models',
-  'dependencies',
-  'outbox',
-  'jobs',
-  'restart',
-  'route',
-  'plugins',
-  'clock',
-  'random',
-])
-const RESTART_NAMES = new Set(['path', 'every', 'maxEntries'])
+const RESTART: Shape<NonNullable<CacheOptions['restart']>> = { path: required(text), every: duration, maxEntries: whole(1) }
+const OPTIONS: Shape<CacheOptions> = {
+  name: (value, at) => checkName(value, at),
+  // The list and each of its tiers are looked at one by one below, and so are the defaults and the models.
+  tiers: checkedElsewhere,
+  defaults: checkedElsewhere,
+  models: checkedElsewhere,
+  codec: withMethods('a codec, such as jsonCodec()', 'encode', 'decode'),
+  maxStale: duration,
+  dependencies: oneOf('off', 'declared', 'tracked'),
+  outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
+  jobs: withMethods('a job store, such as sqliteJobs({ path })', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail'),
+  restart: optionsOf(RESTART),
+  route: checkedElsewhere,
+  plugins: listOf(checkPlugin, 'a list of plug-ins'),
+  clock: withMethods('a clock, such as the fake one of millpond/testing', 'now', 'monotonic', 'after'),
+  random: fn('a function that returns numbers from 0 to 1'),
+}
 const LEAST_INTERVAL_MS = 1000
 const TRUST_MS = 400
 const READ_BUDGET_MS = 300
@@ -103,11 +118,11 @@ const READ_BUDGET_MS = 300
  * const user = await cache.getOrSet(['user', 7], () => db.user(7), { ttl: '10m', tags: ['users'] })
  */
 export function createCache(options: CacheOptions = {}): Cache {
-  checkNames(options, OPTION_NAMES, 'option')
+  checkOptions<CacheOptions>(options, OPTIONS, '')
   const name = checkName(options.name ?? 'cache', 'name')
   const clock = options.clock ?? systemClock()
   const events = new Events()
-  const uses = (options.tiers ?? [memory()]).map(asUse)
+  const uses = options.tiers === undefined ? asUses([memory()]) : asUses(options.tiers)
   checkOrder(uses)
   const near = uses.find(isMemoryUse)
   const farUses = uses.filter(isFarUse)
@@ -124,7 +139,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const store = near?.use.createStore(clock)
   const settings = new CacheSettings(options.defaults, {
     nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
-    dependencies: checkDependencies(options.dependencies),
+    dependencies: options.dependencies ?? 'off',
     relations: new Relations(options.models),
     readBudgetMs: READ_BUDGET_MS,
   })
@@ -169,12 +184,7 @@ export function createCache(options: CacheOptions = {}): Cache {
 
 function restartOptions(given: CacheOptions['restart']): RestartOptions | undefined {
   if (given === undefined) return undefined
-  checkNames(given, RESTART_NAMES, 'option of restart')
   const { path, every = '1m', maxEntries = 10_000 } = given
-  if (typeof path !== 'string' || path === '')
-    throw new MillpondError('OPTION_INVALID', `restart.path: ${show(path)} is no path: name a file in a folder that exists`)
-  if (!Number.isSafeInteger(maxEntries) || maxEntries < 1)
-    throw new MillpondError('OPTION_INVALID', `restart.maxEntries: ${show(maxEntries)} is not allowed: give a whole number from 1`)
   return { path, maxEntries, everyMs: intervalOf(every) }
 }
 
@@ -187,10 +197,4 @@ function intervalOf(every: Duration): number {
     'OPTION_INVALID',
     `restart.every: ${show(every)} is not allowed: the whole file is written each time; give a second or more, or 0 to write it on close only`,
   )
-}
-
-function checkDependencies(value: unknown): Dependencies {
-  if (value === undefined) return 'off'
-  if (value === 'off' || value === 'declared' || value === 'tracked') return value
-  throw new MillpondError('OPTION_INVALID', `dependencies: ${show(value)} is not known: use 'off', 'declared' or 'tracked'`)
 }

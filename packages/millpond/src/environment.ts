@@ -38,5 +38,5 @@ function redisUrlOf(env: Environment): string | undefined {
 function wholeNumber(env: Environment, name: string): number {
   const text = env[name] ?? ''
   if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(text)} is no whole number: give digits only, such as ${name}=300`)
+  throw new MillpondError('OPTION_INVALID', `${name}: ${show(text)} is not a whole number: give digits only, such as ${name}=300`)
 }

@@ -20,9 +20,10 @@ export function useCache(cache: Cache): Cache | undefined {
   return former
 }
 
-/** The fresh value, else `fallback`. */
+/** The fresh value, `null` too; `fallback` where there is none. */
 export async function cacheGet<T = unknown>(key: Key, fallback?: T): Promise<T | undefined> {
-  return (await defaultCache().get<T>(key)) ?? fallback
+  const value = await defaultCache().get<T>(key)
+  return value === undefined ? fallback : value
 }
 
 /** Stores a value: `cacheSet('user:7', user, { ttl: '10m', tags: ['users'] })`. */

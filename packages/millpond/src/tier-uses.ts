@@ -1,15 +1,27 @@
 // The tiers that a cache is given: checked, put in order, and one of them chosen to keep the ledger.
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flag,
+  orOff,
+  required,
+  type Shape,
+  text,
+  whole,
+  withMethods,
+} from './core/checks.ts'
 import type { Clock, Codec, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import type { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
-import { checkNames } from './core/options.ts'
 import { checkPromoteAfter, keepOf } from './engine/settings.ts'
 import type { FarTier } from './engine/space.ts'
 import type { MemoryTier } from './memory/index.ts'
 import { createHistogram } from './observe/index.ts'
-import type { BreakerOptions } from './wrap/breaker.ts'
+import { type BreakerOptions, checkBreaker } from './wrap/breaker.ts'
 import { guardTier } from './wrap/guard.ts'
 
 /** A tier with settings of its own. */
@@ -27,12 +39,26 @@ export interface TierUse {
   readonly enabled?: boolean
   /** The longest a single command may take. Default 250 ms. */
   readonly timeout?: Duration
-  readonly breaker?: BreakerOptions
+  /** When the tier is left alone after failures, and for how long; `false` switches that off. */
+  readonly breaker?: BreakerOptions | false
   /** How this tier's entries are written. Default: as the cache's are. What is copied to a tier of another codec is encoded anew. Not for memory. */
   readonly codec?: Codec
 }
 
-const USE_NAMES = new Set(['use', 'name', 'codec', 'ttlFactor', 'ttl', 'promoteAfter', 'enabled', 'timeout', 'breaker'])
+const USE: Shape<TierUse> = {
+  use: required<TierUse['use']>(checkedElsewhere),
+  name: text,
+  ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1000, 'a number above 0 and up to 1000'),
+  ttl: duration,
+  promoteAfter: whole(1),
+  enabled: flag,
+  codec: withMethods<Codec>('a codec, such as jsonCodec()', 'encode', 'decode'),
+  timeout: duration,
+  breaker: orOff((value, at) => {
+    checkBreaker(value, at)
+    return value
+  }),
+}
 /** The longest that a command to a far tier, or a step of the ledger, may take. */
 export const COMMAND_MS = 250
 
@@ -47,16 +73,23 @@ const isMemory = (use: MemoryTier | Tier): use is MemoryTier => 'kind' in use &&
 export const isMemoryUse = (use: TierUse): use is MemoryUse => isMemory(use.use)
 export const isFarUse = (use: TierUse): use is FarUse => !isMemory(use.use)
 
-export function asUse(given: unknown, index: number): TierUse {
+/** @throws MillpondError `OPTION_INVALID` for what is not a list of tiers. */
+export function asUses(given: unknown): readonly TierUse[] {
+  if (!Array.isArray(given))
+    throw new MillpondError('OPTION_INVALID', `tiers: ${show(given)} is not a list: give one such as [memory(), redis({ url })]`)
+  return given.map(asUse)
+}
+
+function asUse(given: unknown, index: number): TierUse {
   if (typeof given === 'object' && given !== null) {
     if ('use' in given) {
-      checkNames(given, USE_NAMES, `option of tiers[${index}]`)
+      checkOptions<TierUse>(given, USE, `tiers[${index}]`)
       if (isTier(given.use)) return { ...given, use: given.use }
     } else if (isTier(given)) return { use: given }
   }
   throw new MillpondError(
     'OPTION_INVALID',
-    `tiers[${index}]: ${show(given)} is no tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`,
+    `tiers[${index}]: ${show(given)} is not a tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`,
   )
 }
 

@@ -19,7 +19,7 @@ export function parseDuration(value: unknown, name: string): number {
   if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
     throw new MillpondError(
       'DURATION_INVALID',
-      `${name}: ${show(value)} is no duration: give milliseconds (300_000) or a number with a unit ('5m', '250ms', '12h')`,
+      `${name}: ${show(value)} is not a duration: give milliseconds (300_000) or a number with a unit ('5m', '250ms', '12h')`,
     )
   }
   if (ms > MAX_DURATION_MS && ms !== Number.POSITIVE_INFINITY) {

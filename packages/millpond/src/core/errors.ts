@@ -41,7 +41,9 @@ export function show(value: unknown): string {
           ? `${value}n`
           : typeof value === 'object' && value !== null
             ? describe(value)
-            : String(value)
+            : typeof value === 'function'
+              ? `a function ${value.name}`.trimEnd()
+              : String(value)
   } catch {
     text = typeof value
   }

@@ -60,7 +60,7 @@ export function writtenKey(encoded: string): string {
 
 function encodeTuple(parts: readonly KeyPart[]): string {
   if (!Array.isArray(parts) || parts.length === 0) {
-    throw new MillpondError('KEY_INVALID', `${show(parts)} is no key: give a string or a tuple such as ['user', 7]`)
+    throw new MillpondError('KEY_INVALID', `${show(parts)} is not a key: give a string or a tuple such as ['user', 7]`)
   }
   return `[${parts.map(encodePart).join(',')}]`
 }
@@ -91,7 +91,7 @@ export function checkName(name: unknown, what: string): string {
   if (typeof name === 'string' && NAME.test(name)) return name
   throw new MillpondError(
     'OPTION_INVALID',
-    `${what}: ${show(name)} is no name: use 1 to 128 letters, digits, '_', '.' or '-', beginning with a letter or digit`,
+    `${what}: ${show(name)} is not a name: use 1 to 128 letters, digits, '_', '.' or '-', beginning with a letter or digit`,
   )
 }
 
@@ -103,8 +103,10 @@ const RESERVED = '\u0001'
 export const MAX_TAGS = 128
 
 /** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, no strings, or not well-formed. */
-export function checkTags(tags: readonly unknown[]): readonly string[] {
-  if (!Array.isArray(tags)) throw new MillpondError('TAG_INVALID', `tags: ${show(tags)} is no list: give an array of strings`)
+export function checkTags(given: Iterable<unknown>): readonly string[] {
+  if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
+    throw new MillpondError('TAG_INVALID', `tags: ${show(given)} is not a list: give an array (or a Set) of texts, such as ['users']`)
+  const tags: readonly unknown[] = Array.isArray(given) ? given : [...given]
   if (tags.length > MAX_TAGS)
     throw new MillpondError('TAG_INVALID', `${tags.length} tags: at most ${MAX_TAGS} are allowed; use a broader tag`)
   for (const tag of tags) {

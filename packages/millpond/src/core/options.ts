@@ -1,4 +1,5 @@
 // The options of entries, reads and loads, resolved once into plain numbers.
+import { checkOptions, duration, type Shape, unknownName } from './checks.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { MillpondError, show } from './errors.ts'
 import { checkKey, checkTags, encodeKey, type Key } from './key.ts'
@@ -21,8 +22,8 @@ export interface EntryOptions {
   readonly staleIfError?: Duration
   /** Share of `ttl` taken off at random, 0 to 1, so that entries stored together do not expire together. Default 0. */
   readonly jitter?: number
-  /** What the entry belongs to: `invalidateTags` removes it. */
-  readonly tags?: readonly string[]
+  /** What the entry belongs to: `invalidateTags` removes it. A list, a Set, or any other iterable of texts. */
+  readonly tags?: Iterable<string>
   /** Keys that the value was computed from: when one of them changes, this entry goes too. Needs `dependencies` on the cache. */
   readonly dependsOn?: readonly Key[]
 }
@@ -70,6 +71,8 @@ export interface LoadPolicy {
   readonly dependsOn: readonly string[]
 }
 
+const TIMEOUT: Shape<NonNullable<LoadOptions['timeout']>> = { soft: duration, hard: duration }
+
 const NO_TAGS: readonly string[] = Object.freeze([])
 
 export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
@@ -112,6 +115,7 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
   if (options === undefined) return defaults
   checkNames(options, NAMES, 'option')
   const { ttl, staleFor, staleIfError, jitter, tags, timeout, refreshAhead, negativeTtl, errorTtl, consistency, dependsOn } = options
+  if (timeout !== undefined) checkOptions(timeout, TIMEOUT, 'timeout')
   return {
     ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl, 'ttl'),
     staleForMs: staleFor === undefined ? defaults.staleForMs : parseDuration(staleFor, 'staleFor'),
@@ -130,24 +134,25 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
 
 /** @throws MillpondError `OPTION_INVALID` naming the first unknown option and those that exist. */
 export function checkNames(options: object, names: ReadonlySet<string>, what: string): void {
-  if (typeof options !== 'object' || options === null) throw new MillpondError('OPTION_INVALID', `${what}s: ${show(options)} is no object`)
+  if (typeof options !== 'object' || options === null)
+    throw new MillpondError('OPTION_INVALID', `${what}s: ${show(options)} is not an object`)
   for (const name of Object.keys(options)) {
-    if (!names.has(name)) throw new MillpondError('OPTION_INVALID', `unknown ${what} ${show(name)}: there are ${[...names].join(', ')}`)
+    if (!names.has(name)) throw unknownName(name, [...names], name, what)
   }
 }
 
 /** The caller may change its list as soon as it has been given a promise. */
-function copyTags(tags: readonly string[]): readonly string[] {
+function copyTags(tags: Iterable<string>): readonly string[] {
   return Object.freeze([...checkTags(tags)])
 }
 
 function checkShare(value: unknown, name: string): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is no share: give a number from 0 to 1`)
+  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not a share: give a number from 0 to 1`)
 }
 
 function checkDependencies(keys: unknown): readonly string[] {
-  if (!Array.isArray(keys)) throw new MillpondError('OPTION_INVALID', `dependsOn: ${show(keys)} is no list: give an array of keys`)
+  if (!Array.isArray(keys)) throw new MillpondError('OPTION_INVALID', `dependsOn: ${show(keys)} is not a list: give an array of keys`)
   return keys.map((key: Key) => {
     const encoded = encodeKey(key)
     checkKey(encoded)

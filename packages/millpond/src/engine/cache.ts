@@ -1,6 +1,7 @@
 // The public face of a cache: verbs that translate keys and options, and hand over to the journeys.
 
 import type { MissCause } from '../core/causes.ts'
+import { refused } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
@@ -16,6 +17,7 @@ import type { ChangeKind } from '../invalidate/relations.ts'
 import { type ScheduleTime, scheduleInvalidation } from '../invalidate/schedule.ts'
 import { encodeToken } from '../invalidate/token.ts'
 import type { Jobs } from '../jobs/index.ts'
+import type { Breaker } from '../wrap/breaker.ts'
 import type { Changes, Configured, ConfigureOptions } from './configure.ts'
 import type { CacheDescription } from './describe.ts'
 import { type HeldEntry, heldEntries } from './entries.ts'
@@ -166,6 +168,7 @@ export class Cache {
    * @throws what the loader throws; `LOAD_TIMEOUT`, `LOAD_CYCLE`, `ABORTED`, and `OPTION_INVALID` for options that do not exist.
    */
   async getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T> {
+    if (typeof loader !== 'function') throw refused(loader, 'getOrSet', 'a loader: a function that returns the value, or a promise of it')
     const encoded = encodeKey(key)
     const { policy } = this.#space.settings
     if (policy.consistency !== 'strong' && (options === undefined || permitsHit(options))) {
@@ -224,6 +227,7 @@ export class Cache {
     options: GetOrSetManyOptions<Id, T> & { readonly key: (id: Id) => Key },
   ): Promise<(T | undefined)[]>
   async getOrSetMany<Id, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]> {
+    checkBatch(options)
     const { key = (id: Id): Key => id as Key, load, ...rest } = options
     const byKey = new Map<string, Id>()
     const keys = ids.map((id) => {
@@ -294,9 +298,9 @@ export class Cache {
    * Outdates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry and for a million.
    * `expire` leaves them to be returned where stale values are permitted.
    */
-  invalidateTags(tags: readonly string[], options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
-  invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<Receipt>
-  async invalidateTags(tags: readonly string[], options: InvalidateOptions = {}): Promise<Receipt | DryRun> {
+  invalidateTags(tags: Iterable<string>, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
+  invalidateTags(tags: Iterable<string>, options?: InvalidateOptions): Promise<Receipt>
+  async invalidateTags(tags: Iterable<string>, options: InvalidateOptions = {}): Promise<Receipt | DryRun> {
     return this.#invalidate({ tags: checkTags(tags) }, options)
   }
 
@@ -320,6 +324,7 @@ export class Cache {
    */
   async schedule(criteria: Criteria, when: ScheduleTime & { readonly mode?: 'delete' | 'expire' }): Promise<string> {
     this.#checkOpen()
+    if (typeof when !== 'object' || when === null) throw refused(when, 'schedule', "a time: { in: '5m' } or { at: new Date(...) }")
     const { id, settings, services } = this.#space
     const { mode, ...time } = when
     return scheduleInvalidation(
@@ -461,6 +466,21 @@ export class Cache {
     return this.#space.watch.ofCache.record(checkRecorder(recorder))
   }
 
+  /**
+   * The breaker of a far tier, by the tier's name: its state, and `protect(fn)` for commands of your own to the same server.
+   * @throws MillpondError `OPTION_INVALID` for a tier that this cache does not have.
+   */
+  breaker(tier: string): Breaker {
+    const found = this.#space.far.find(({ guarded }) => guarded.name === tier)
+    if (found !== undefined) return found.guarded.breaker
+    const names = this.#space.far.map(({ guarded }) => guarded.name)
+    throw refused(
+      tier,
+      'breaker',
+      names.length === 0 ? 'no tier: this cache has none below memory' : `one of the tiers ${names.join(', ')}`,
+    )
+  }
+
   /** Why a key hits or misses, tier by tier. Changes nothing. */
   async explain(key: Key): Promise<Explanation> {
     this.#checkOpen()
@@ -581,6 +601,14 @@ export class Cache {
   #checkOpen(): void {
     if (this.#space.closed) throw new MillpondError('CLOSED', 'the cache is closed: create another one, or close later')
   }
+}
+
+function checkBatch(options: unknown): void {
+  const load: unknown = typeof options === 'object' && options !== null ? Reflect.get(options, 'load') : undefined
+  if (typeof load !== 'function')
+    throw refused(load, 'getOrSetMany load', 'a function that loads the ids that are missing: { load: (ids) => ... }')
+  const key: unknown = Reflect.get(Object(options), 'key')
+  if (key !== undefined && typeof key !== 'function') throw refused(key, 'getOrSetMany key', 'a function from an id to its key')
 }
 
 const NO_CALL: Call = Object.freeze({})

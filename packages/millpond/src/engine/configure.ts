@@ -5,7 +5,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import { checkNames, type LoadOptions } from '../core/options.ts'
 import { type PolicyName, policyByName } from '../memory/index.ts'
 import { resolveMemoryOptions } from '../memory/options.ts'
-import type { BreakerOptions } from '../wrap/breaker.ts'
+import { type BreakerOptions, checkBreaker } from '../wrap/breaker.ts'
 import { type Described, describeMemory, describePolicy, describeTier } from './describe.ts'
 import type { Receipt } from './receipt.ts'
 import { type CacheSettings, checkPromoteAfter, type Keep, keepOf } from './settings.ts'
@@ -103,7 +103,6 @@ const DEFAULT_NAMES = new Set([
 ])
 const MEMORY_NAMES = new Set(['enabled', 'ttlFactor', 'ttl', 'maxEntries', 'maxBytes', 'policy', 'pressure'])
 const TIER_NAMES = new Set(['enabled', 'ttlFactor', 'ttl', 'promoteAfter', 'timeout', 'breaker'])
-const BREAKER_NAMES = new Set(['threshold', 'openMs'])
 
 /** What would change, and how to do it. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; nothing has changed then. */
 export function planChanges(cache: Configurable, changes: Changes, namespace: string | undefined): Step {
@@ -195,7 +194,7 @@ function planFar(far: FarTier, change: TierChanges): Step {
   const { enabled = far.enabled, promoteAfter = far.promoteAfter, timeout, breaker } = change
   if (typeof enabled !== 'boolean')
     throw new MillpondError('OPTION_INVALID', `enabled: ${show(enabled)} is not allowed: give true or false`)
-  if (breaker !== undefined) checkBreaker(breaker)
+  if (breaker !== undefined) checkBreaker(breaker, 'breaker')
   const keep = keepWith(far.keep, change)
   const guard = {
     timeoutMs: timeout === undefined ? settings.timeoutMs : positive(parseDuration(timeout, 'timeout'), timeout),
@@ -216,14 +215,6 @@ function planFar(far: FarTier, change: TierChanges): Step {
 function keepWith(before: Keep, { ttlFactor, ttl }: TierChanges): Keep {
   const after = keepOf({ ...(ttlFactor !== undefined && { ttlFactor }), ...(ttl !== undefined && { ttl }) }, before.factor)
   return ttl === undefined ? { ...after, ttlMs: before.ttlMs } : after
-}
-
-function checkBreaker(breaker: BreakerOptions): void {
-  checkNames(breaker, BREAKER_NAMES, 'option of breaker')
-  const { threshold, openMs } = breaker
-  if (threshold !== undefined && !(Number.isSafeInteger(threshold) && threshold >= 1))
-    throw new MillpondError('OPTION_INVALID', `breaker.threshold: ${show(threshold)} is not allowed: give a whole number from 1`)
-  if (openMs !== undefined) parseDuration(openMs, 'breaker.openMs')
 }
 
 function positive(ms: number, given: Duration): number {

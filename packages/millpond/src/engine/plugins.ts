@@ -1,4 +1,6 @@
 // Plug-ins around operations: each is a function that is given the operation and the way on.
+import { type Check, refused } from '../core/checks.ts'
+
 export interface Operation {
   readonly verb: string
   /** As the caller gave them; of a model's change, the criteria that it comes to. */
@@ -17,6 +19,19 @@ export interface Plugin {
 
 /** All plug-ins of a cache as one. */
 export type Around = (operation: Operation, last: () => Promise<unknown>) => Promise<unknown>
+
+export const checkPlugin: Check<Plugin> = (value, at) => {
+  if (isPlugin(value)) return value
+  throw refused(value, at, 'a plug-in: an object with a name and a function around(operation, next)')
+}
+
+const isPlugin = (value: unknown): value is Plugin =>
+  typeof value === 'object' &&
+  value !== null &&
+  'name' in value &&
+  typeof value.name === 'string' &&
+  'around' in value &&
+  typeof value.around === 'function'
 
 /** The first plug-in outermost; undefined where there is none, so that nobody pays. */
 export function aroundOf(plugins: readonly Plugin[]): Around | undefined {

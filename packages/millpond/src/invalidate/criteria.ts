@@ -124,7 +124,7 @@ function keysOf(criteria: Criteria): Set<string> {
   const own = typeof prefix === 'object' ? [prefix] : []
   for (const key of [...listOf(criteria.key, criteria.keys, 'keys', 'KEY_INVALID'), ...own]) {
     if (typeof key !== 'string' && !Array.isArray(key))
-      throw new MillpondError('KEY_INVALID', `${show(key)} is no key: give a string or a tuple such as ['user', 7]`)
+      throw new MillpondError('KEY_INVALID', `${show(key)} is not a key: give a string or a tuple such as ['user', 7]`)
     const encoded = encodeKey(key)
     checkKey(encoded)
     keys.add(encoded)
@@ -184,7 +184,7 @@ export function parseInstant(value: unknown, name: string): number {
   if (typeof at === 'number' && Number.isFinite(at) && Math.abs(at) <= 8.64e15) return at
   throw new MillpondError(
     'OPTION_INVALID',
-    `${name}: ${show(value)} is no instant: give epoch milliseconds, a Date, or '2026-01-31T12:00:00Z'`,
+    `${name}: ${show(value)} is not an instant: give epoch milliseconds, a Date, or '2026-01-31T12:00:00Z'`,
   )
 }
 
@@ -194,13 +194,13 @@ function listOf<T>(
   name: string,
   code: 'KEY_INVALID' | 'TAG_INVALID' | 'PATTERN_INVALID',
 ): readonly T[] {
-  if (many !== undefined && !Array.isArray(many)) throw new MillpondError(code, `${name}: ${show(many)} is no list: give an array`)
+  if (many !== undefined && !Array.isArray(many)) throw new MillpondError(code, `${name}: ${show(many)} is not a list: give an array`)
   return [...(one === undefined ? [] : [one]), ...(many ?? [])]
 }
 
 function checkAll(all: unknown): boolean {
   if (all === undefined || typeof all === 'boolean') return all ?? false
-  throw new MillpondError('OPTION_INVALID', `all: ${show(all)} is no boolean`)
+  throw new MillpondError('OPTION_INVALID', `all: ${show(all)} is not a boolean`)
 }
 
 const LISTS = ['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'prefix', 'model'] as const

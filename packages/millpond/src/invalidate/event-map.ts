@@ -28,7 +28,7 @@ export class EventMap<M extends object, R> {
     this.#rules = new Map(Object.entries(options.events))
     for (const [event, rule] of this.#rules) {
       if (typeof rule !== 'function')
-        throw new MillpondError('OPTION_INVALID', `events.${event}: ${show(rule)} is no function from the event to criteria`)
+        throw new MillpondError('OPTION_INVALID', `events.${event}: ${show(rule)} is not a function from the event to criteria`)
     }
   }
 

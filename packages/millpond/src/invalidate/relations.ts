@@ -163,7 +163,7 @@ const unescaped = (text: string): string => (text.startsWith('\\') ? text.slice(
 
 function checkRule(model: string, rule: ModelRule): Node {
   if (typeof rule !== 'object' || rule === null)
-    throw new MillpondError('OPTION_INVALID', `models.${model}: ${show(rule)} is no rule: give { related: ['profile'] }`)
+    throw new MillpondError('OPTION_INVALID', `models.${model}: ${show(rule)} is not a rule: give { related: ['profile'] }`)
   for (const name of Object.keys(rule)) {
     if (!RULE_NAMES.has(name))
       throw new MillpondError('OPTION_INVALID', `models.${model}: unknown option ${show(name)}: there are ${[...RULE_NAMES].join(', ')}`)
@@ -175,10 +175,10 @@ function checkRule(model: string, rule: ModelRule): Node {
     )
   }
   if (rule.cascade !== undefined && typeof rule.cascade !== 'boolean')
-    throw new MillpondError('OPTION_INVALID', `models.${model}.cascade: ${show(rule.cascade)} is no boolean`)
+    throw new MillpondError('OPTION_INVALID', `models.${model}.cascade: ${show(rule.cascade)} is not a boolean`)
   const related = rule.related ?? []
   if (!Array.isArray(related))
-    throw new MillpondError('OPTION_INVALID', `models.${model}.related: ${show(related)} is no list: give ['profile']`)
+    throw new MillpondError('OPTION_INVALID', `models.${model}.related: ${show(related)} is not a list: give ['profile']`)
   const edges: Edge[] = []
   const tags: string[] = []
   for (const one of related as readonly Related[]) {

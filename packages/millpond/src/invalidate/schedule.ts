@@ -1,6 +1,8 @@
 // Scheduled invalidation: criteria that are stored with a job and applied when its time has come, in one of all processes.
 //
 // Criteria are checked when they are scheduled and resolved when they are applied: relations and `olderThan` are judged then.
+import { checkedElsewhere, checkOptions, duration, type Shape } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
 import { checkName, decodeKey, encodeKey } from '../core/key.ts'
 import { type Criteria, parseInstant, resolveCriteria } from './criteria.ts'
 import { patternSource } from './pattern.ts'
@@ -36,6 +38,8 @@ export interface ScheduleTime {
   readonly id?: string
 }
 
+const TIME: Shape<ScheduleTime> = { in: duration, at: checkedElsewhere, id: checkedElsewhere }
+
 /** The kind of the jobs: what `handlers` name. */
 export const INVALIDATION_JOB = 'millpond.invalidate'
 
@@ -47,12 +51,24 @@ export async function scheduleInvalidation(
   { jobs, namespace, criteria, mode, relations, now, kind = INVALIDATION_JOB }: ScheduleOptions,
   when: ScheduleTime,
 ): Promise<string> {
+  checkTime(when)
   resolveCriteria(criteria, { now, ...(relations === undefined ? {} : { relations }) })
   return jobs.add(
     kind,
     { namespace: checkName(namespace, 'namespace'), criteria: toPlain(criteria), ...(mode === undefined ? {} : { mode }) },
     when,
   )
+}
+
+/** A time must be said: nothing may mean "at once" by mistake. */
+function checkTime(when: unknown): void {
+  checkOptions<ScheduleTime>(when, TIME, 'time')
+  const { in: delay, at } = when
+  if ((delay === undefined) === (at === undefined))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `schedule: ${show(when)} says ${at === undefined ? 'no time' : 'two times'}: give { in: '5m' } or { at: new Date(...) }`,
+    )
 }
 
 /** What a due job asks for. */

@@ -133,7 +133,7 @@ function pushText(bytes: number[], text: string, what: string): void {
 }
 
 function pushNumber(bytes: number[], seq: number): void {
-  if (!Number.isSafeInteger(seq) || seq < 0) throw new MillpondError('OPTION_INVALID', `seq: ${show(seq)} is no ledger number`)
+  if (!Number.isSafeInteger(seq) || seq < 0) throw new MillpondError('OPTION_INVALID', `seq: ${show(seq)} is not a ledger number`)
   let rest = seq
   while (rest >= 128) {
     bytes.push((rest % 128) | 0x80)

@@ -210,7 +210,7 @@ function dueOf({ in: after, at }: WhenOptions): { inMs: number } | { at: number 
   if (at !== undefined) {
     const instant = at instanceof Date ? at.getTime() : at
     if (typeof instant === 'number' && Number.isFinite(instant) && Math.abs(instant) <= 8.64e15) return { at: instant }
-    throw new MillpondError('OPTION_INVALID', `at: ${show(at)} is no instant: give epoch milliseconds or a Date`)
+    throw new MillpondError('OPTION_INVALID', `at: ${show(at)} is not an instant: give epoch milliseconds or a Date`)
   }
   const inMs = after === undefined ? 0 : parseDuration(after, 'in')
   if (Number.isFinite(inMs)) return { inMs }

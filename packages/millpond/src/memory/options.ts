@@ -1,6 +1,7 @@
 // The memory tier's options: checked once, at construction.
+
+import { check, checkedElsewhere, checkOptions, flag, orOff, refused, type Shape, whole } from '../core/checks.ts'
 import type { EvictionFactory } from '../core/contracts.ts'
-import { MillpondError, show } from '../core/errors.ts'
 import { policyByName } from './policies/index.ts'
 
 /** The eviction policies that come with the library, by name. */
@@ -48,60 +49,50 @@ const UNITS: ReadonlyMap<string, number> = new Map([
   ['mb', 2 ** 20],
   ['gb', 2 ** 30],
 ])
-const KNOWN: ReadonlySet<string> = new Set(['maxEntries', 'maxBytes', 'policy', 'pressure', 'ttlFactor', 'lastAccess', 'enabled'])
+const OPTIONS: Shape<MemoryOptions> = {
+  maxEntries: whole(1, undefined, true),
+  maxBytes: checkedElsewhere,
+  policy: checkedElsewhere,
+  pressure: orOff(
+    check(
+      (value): value is number => typeof value === 'number' && value >= 0.5 && value <= 0.98,
+      'a share of the heap limit from 0.5 to 0.98, or false',
+    ),
+  ),
+  ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0, up to 1'),
+  lastAccess: flag,
+  enabled: flag,
+}
 
 /** @throws MillpondError `OPTION_INVALID`, showing the value and the remedy. */
 export function resolveMemoryOptions(options: MemoryOptions): MemorySettings {
-  if (typeof options !== 'object' || options === null) throw invalid('', options, 'give an object such as { maxEntries: 1000 }')
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw invalid('', name, `no such option; use one of ${[...KNOWN].join(', ')}`)
-  }
+  checkOptions<MemoryOptions>(options, OPTIONS, 'memory')
   const maxBytes = options.maxBytes === undefined ? Infinity : parseBytes(options.maxBytes)
   return Object.freeze({
     maxEntries: resolveEntries(options.maxEntries, maxBytes),
     maxBytes,
     policy: resolvePolicy(options.policy ?? DEFAULT_POLICY),
-    pressure: resolvePressure(options.pressure ?? DEFAULT_PRESSURE),
-    ttlFactor: resolveFactor(options.ttlFactor ?? 1),
-    lastAccess: resolveFlag('lastAccess', options.lastAccess ?? false),
-    enabled: resolveFlag('enabled', options.enabled ?? true),
+    pressure: options.pressure ?? DEFAULT_PRESSURE,
+    ttlFactor: options.ttlFactor ?? 1,
+    lastAccess: options.lastAccess ?? false,
+    enabled: options.enabled ?? true,
   })
 }
 
 function resolveEntries(value: number | undefined, maxBytes: number): number {
   if (value === undefined) return maxBytes === Infinity ? DEFAULT_ENTRIES : Infinity
-  if (value === Infinity || (Number.isSafeInteger(value) && value >= 1)) return value
-  throw invalid('maxEntries', value, 'give a whole number from 1, or Infinity for no limit')
+  return value
 }
 
 function parseBytes(value: unknown): number {
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)\s*(b|kb|mb|gb)$/i.exec(value) : null
   const bytes = match === null ? value : Math.floor(Number(match[1]) * (UNITS.get((match[2] as string).toLowerCase()) ?? 1))
   if (typeof bytes === 'number' && (bytes === Infinity || (Number.isSafeInteger(bytes) && bytes >= 1))) return bytes
-  throw invalid('maxBytes', value, "give bytes from 1, or a size such as '128mb'")
+  throw refused(value, 'memory.maxBytes', "bytes from 1, or a size such as '128mb'")
 }
 
 function resolvePolicy(policy: unknown): EvictionFactory {
   if (typeof policy === 'function') return policy as EvictionFactory
   if (typeof policy === 'string') return policyByName(policy)
-  throw invalid('policy', policy, "give a policy's name such as 'lru', or an eviction factory")
-}
-
-function resolvePressure(value: unknown): number | false {
-  if (value === false || (typeof value === 'number' && value >= 0.5 && value <= 0.98)) return value
-  throw invalid('pressure', value, 'give a share of the heap limit from 0.5 to 0.98, or false')
-}
-
-function resolveFactor(value: unknown): number {
-  if (typeof value === 'number' && value > 0 && value <= 1) return value
-  throw invalid('ttlFactor', value, 'give a number above 0, up to 1')
-}
-
-function resolveFlag(name: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value
-  throw invalid(name, value, 'give true or false')
-}
-
-function invalid(name: string, value: unknown, remedy: string): MillpondError {
-  return new MillpondError('OPTION_INVALID', `memory(): ${name === '' ? '' : `${name} is `}${show(value)}: ${remedy}`)
+  throw refused(policy, 'memory.policy', "a policy's name such as 'lru', or an eviction factory")
 }

@@ -51,7 +51,7 @@ export class EvictionDriver {
     assert.ok(marks.length >= slots, `${marks.length} marks for ${slots} slots`)
     assert.ok(
       markLimit !== undefined && markLimit > 0 && (markLimit & (markLimit + 1)) === 0,
-      `markLimit ${markLimit} is no power of two less one`,
+      `markLimit ${markLimit} is not a power of two less one`,
     )
   }
 

@@ -6,9 +6,8 @@
 // (the commit floor) is refused. Tags and patterns name entries that nobody has dropped: forgetting one means voiding everything as old as
 // it (the floor). Where copies lie in tiers beside the ledger's own (files, Memcached, SQLite beside Redis), the step could not drop them, and
 // forgetting a key target must raise the floor too: `externalTiers`.
+import { checkOptions, duration, flag, type Shape, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
-import { MillpondError, show } from '../core/errors.ts'
-import { checkNames } from '../core/options.ts'
 
 export interface RetainOptions {
   /** How many key targets, how many tags and patterns, and how many log lines a namespace keeps. Default 100,000, least 8. */
@@ -28,21 +27,21 @@ export interface Retain {
   readonly externalTiers: boolean
 }
 
-const NAMES = new Set(['targets', 'window', 'externalTiers'])
+const OPTIONS: Shape<RetainOptions> = {
+  targets: whole(8),
+  window: duration,
+  externalTiers: flag,
+}
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`. */
 export function resolveRetain(options: RetainOptions | undefined, where: string): Retain {
   const given = options ?? {}
-  checkNames(given, NAMES, `${where} retain option`)
-  const targets = given.targets ?? 100_000
-  if (!Number.isSafeInteger(targets) || targets < 8) {
-    throw new MillpondError('OPTION_INVALID', `${where} retain.targets: ${show(targets)} is no count: give a whole number of at least 8`)
+  checkOptions<RetainOptions>(given, OPTIONS, `${where} retain`)
+  return {
+    targets: given.targets ?? 100_000,
+    windowMs: parseDuration(given.window ?? 120_000, `${where} retain.window`),
+    externalTiers: given.externalTiers ?? false,
   }
-  const externalTiers = given.externalTiers ?? false
-  if (typeof externalTiers !== 'boolean') {
-    throw new MillpondError('OPTION_INVALID', `${where} retain.externalTiers: ${show(externalTiers)} is neither true nor false`)
-  }
-  return { targets, windowMs: parseDuration(given.window ?? 120_000, `${where} retain.window`), externalTiers }
 }
 
 /** More pattern targets than this become a clear: they are matched one by one on reads. */

@@ -2,18 +2,38 @@
 //
 // closed -> open after `threshold` failures in a row; open -> half-open when `openMs` have passed; half-open lets one call through
 // and closes on its success or opens again on its failure.
+import { check, checkOptions, type Shape } from '../core/checks.ts'
+import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
 export interface BreakerOptions {
-  /** Failures in a row that open it. Default 5. */
+  /** Failures in a row that open it: a whole number from 1, or `Infinity` for never. Default 5. */
   readonly threshold?: number
-  /** How long it stays open before one call may try, in milliseconds. Default 500. */
+  /** How long it stays open before one call may try, in milliseconds, up to an hour. Default 500. */
   readonly openMs?: number
 }
 
+const MOST_OPEN_MS = 3_600_000
+const SHAPE: Shape<BreakerOptions> = {
+  threshold: check(
+    (value): value is number => value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && Number(value) >= 1),
+    'a whole number from 1, or Infinity for a breaker that never opens',
+  ),
+  openMs: check(
+    (value): value is number => typeof value === 'number' && value >= 1 && value <= MOST_OPEN_MS,
+    `milliseconds from 1 to ${MOST_OPEN_MS}`,
+  ),
+}
+
+/** @throws MillpondError `OPTION_INVALID`. */
+export function checkBreaker(options: unknown, at: string): asserts options is BreakerOptions {
+  checkOptions<BreakerOptions>(options, SHAPE, at)
+}
+
+/** Stops calling what keeps failing: `new Breaker()` for a client of your own, or `cache.breaker('redis')` for a tier's. */
 export class Breaker {
   #options: Required<BreakerOptions>
   readonly #clock: Clock
@@ -22,7 +42,12 @@ export class Breaker {
   #openedAt = 0
   #state: BreakerState = 'closed'
 
-  constructor(options: BreakerOptions, clock: Clock, onChange: (state: BreakerState) => void = () => {}) {
+  /**
+   * `clock` and `onChange` are optional: the machine's clock, and nobody told.
+   * @throws MillpondError `OPTION_INVALID`.
+   */
+  constructor(options: BreakerOptions = {}, clock: Clock = systemClock(), onChange: (state: BreakerState) => void = () => {}) {
+    checkBreaker(options, 'breaker')
     this.#options = { threshold: options.threshold ?? 5, openMs: options.openMs ?? 500 }
     this.#clock = clock
     this.#onChange = onChange
@@ -32,8 +57,12 @@ export class Breaker {
     return this.#options
   }
 
-  /** What is left out stays as it is. Failures that were counted stay counted. */
+  /**
+   * What is left out stays as it is. Failures that were counted stay counted.
+   * @throws MillpondError `OPTION_INVALID`.
+   */
   configure(options: BreakerOptions): void {
+    checkBreaker(options, 'breaker')
     this.#options = { ...this.#options, ...options }
   }
 

@@ -12,7 +12,8 @@ import { type Asked, type Carried, type Command, Queue, type QueueOptions } from
 export interface GuardOptions {
   /** What the tier is called beside others of its name. Default: its name. */
   readonly id?: string
-  readonly breaker?: BreakerOptions
+  /** `false`: none, however often the tier fails. */
+  readonly breaker?: BreakerOptions | false
   /** The longest that a single command may take, in milliseconds, from when it is sent. Default 250. */
   readonly timeoutMs?: number
 }
@@ -36,6 +37,7 @@ export interface GuardedTier {
   readonly name: string
   readonly limits: Limits
   readonly state: BreakerState
+  readonly breaker: Breaker
   /** Skipped once `budgetMs` have passed, wherever it is by then. */
   readonly settings: { readonly timeoutMs: number; readonly breaker: Required<BreakerOptions> }
   /** For commands sent from now on; what is left out stays as it is. */
@@ -48,6 +50,7 @@ export interface GuardedTier {
 }
 
 const SKIPPED = { ok: false } as const
+const NEVER: BreakerOptions = { threshold: Number.POSITIVE_INFINITY }
 /** A clear walks the whole tier: it may take its time. */
 const CLEAR_FACTOR = 120
 
@@ -56,7 +59,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   let timeoutMs = options.timeoutMs ?? 250
   const limits = resolveLimits(tier)
   const leaving = new Deadlines(clock)
-  const breaker = new Breaker(options.breaker ?? {}, clock, (state) => events.onState(name, state))
+  const breaker = new Breaker(options.breaker === false ? NEVER : options.breaker, clock, (state) => events.onState(name, state))
 
   const queueOf = <I extends Carried, A>(
     verb: Verb,
@@ -139,6 +142,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     tier,
     name,
     limits,
+    breaker,
     get state() {
       return breaker.state
     },
@@ -147,7 +151,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     },
     configure(changes) {
       timeoutMs = changes.timeoutMs ?? timeoutMs
-      if (changes.breaker !== undefined) breaker.configure(changes.breaker)
+      if (changes.breaker !== undefined) breaker.configure(changes.breaker === false ? NEVER : changes.breaker)
     },
     read: (keys, budgetMs = Number.POSITIVE_INFINITY) => attempt(reads, fit(keys), budgetMs),
     write: (items) => {

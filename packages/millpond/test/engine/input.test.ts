@@ -43,14 +43,14 @@ onEverySetup('input', (create) => {
     expect(await cache.namespace('a').get('b:c')).toBe(1)
     expect(await cache.namespace('b').get('c')).toBe(2)
     expect(await cache.get('a:b:c')).toBe(3)
-    expect(() => cache.namespace('a:b')).toThrow(/OPTION_INVALID|no name/)
+    expect(() => cache.namespace('a:b')).toThrow(/OPTION_INVALID|not a name/)
   })
 
   it.each([
     ['', 'empty'],
     ['\ud800', 'surrogate'],
     ['x'.repeat(70_000), '70000'],
-    [[], 'no key'],
+    [[], 'not a key'],
     [['a', Number.NaN], 'NaN'],
     [['a', {}], 'not allowed'],
   ] as [unknown, string][])('refuses the key %j', async (key, shown) => {
@@ -215,7 +215,7 @@ describe('options of createCache', () => {
     [{ tiers: [{}] }, /tiers\[0\]/],
     [{ tiers: [memory(), memory()] }, /tiers\[1\] is a memory tier/],
     [{ tiers: [{ use: memory(), ttlFactor: -1 }] }, /ttlFactor: -1/],
-    [{ tiers: [{ use: memory(), promotAfter: 2 }] }, /unknown option of tiers\[0\] "promotAfter"/],
+    [{ tiers: [{ use: memory(), promotAfter: 2 }] }, /unknown option "tiers\[0\].promotAfter"/],
     [{ defaults: { ttl: 'soon' } }, /ttl: "soon"/],
     [{ defaults: { refreshAhead: 1.5 } }, /refreshAhead: 1.5/],
     [{ maxStale: 'x' }, /maxStale/],

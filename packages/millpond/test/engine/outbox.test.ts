@@ -51,6 +51,6 @@ describeWith('redis', 'outbox', () => {
 
   it('a file that is no outbox is refused and left alone', () => {
     expect(() => sqliteOutbox({ path: join(newFolder(), 'no', 'such', 'folder.db') })).toThrow(/cannot be used/)
-    expect(() => sqliteOutbox({ path: '' })).toThrow(/is no path/)
+    expect(() => sqliteOutbox({ path: '' })).toThrow(/sqliteOutbox.path: "" is not allowed/)
   })
 })

@@ -73,7 +73,7 @@ describe('Coalesce', () => {
     await never.coalesce.call('a', 1)
     await never.coalesce.call('a', 2)
     expect([never.runs.length, never.coalesce.size]).toEqual([2, 0])
-    expect(() => recording('5 sec')).toThrow(/no duration/)
+    expect(() => recording('5 sec')).toThrow(/not a duration/)
     expect(() => recording(1, 0)).toThrow(/maxTargets/)
   })
 
@@ -129,7 +129,7 @@ describe('Delays', () => {
     await delays.flush()
     expect([await third.done, ran, delays.size, clock.pending]).toEqual(['third', ['first', 'third'], 0, 0])
     expect(() => start('x', '30d')).toThrow(/over 24 days/)
-    expect(() => start('x', 'soon')).toThrow(/no duration/)
+    expect(() => start('x', 'soon')).toThrow(/not a duration/)
     const failing = delays.start(0, () => {
       throw new Error('boom')
     })

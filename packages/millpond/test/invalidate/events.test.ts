@@ -26,7 +26,7 @@ describe('ModelEvents', () => {
     expect(await events.modelChanged('User', 7, 'save')).toBe(1)
     expect(await events.modelChanged('Log', 7, 'save')).toBeUndefined()
     expect(flushed).toEqual([user7])
-    await expect(events.modelChanged('a:b', 7, 'save')).rejects.toThrow(/no name/)
+    await expect(events.modelChanged('a:b', 7, 'save')).rejects.toThrow(/not a name/)
     await expect(events.modelChanged('User', '', 'save')).rejects.toThrow(/id/)
   })
 
@@ -149,7 +149,7 @@ describe('EventMap', () => {
     // @ts-expect-error an event without a rule
     await expect(map.emit('toString', {})).rejects.toThrow(/no rule for the event/)
     // @ts-expect-error a rule that is none
-    expect(() => new EventMap({ events: { a: 1 }, invalidate: async () => 1, onError: () => undefined })).toThrow(/no function/)
+    expect(() => new EventMap({ events: { a: 1 }, invalidate: async () => 1, onError: () => undefined })).toThrow(/not a function/)
   })
 
   it('attached to an emitter: until it is stopped, and failures are told', async () => {

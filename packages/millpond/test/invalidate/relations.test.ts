@@ -34,7 +34,7 @@ describe('model tags', () => {
   })
 
   it('refuses names and ids that could meet others', () => {
-    for (const model of ['', 'a:b', '*', 'x'.repeat(200), '\ud800', 'a\nb']) expect(() => modelTags(model)).toThrow(/is no name/)
+    for (const model of ['', 'a:b', '*', 'x'.repeat(200), '\ud800', 'a\nb']) expect(() => modelTags(model)).toThrow(/is not a name/)
     for (const id of ['', '\ud800', Number.NaN, Number.POSITIVE_INFINITY])
       expect(() => modelTags('User', id)).toThrow(/id .* is not allowed/)
     expect(() => modelTags('User', 'x'.repeat(2000))).toThrow(/longer than/)

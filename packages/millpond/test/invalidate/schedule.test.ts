@@ -79,6 +79,6 @@ describe('scheduleInvalidation', () => {
     await jobs.add(INVALIDATION_JOB, { namespace: 'a b', criteria: {} }, { id: 'bad' })
     await jobs.add(INVALIDATION_JOB, 'garbage')
     await clock.run(10)
-    expect([due, (await jobs.get('bad'))?.error]).toEqual([[], expect.stringContaining('is no name')])
+    expect([due, (await jobs.get('bad'))?.error]).toEqual([[], expect.stringContaining('is not a name')])
   })
 })

@@ -89,7 +89,7 @@ describe('token', () => {
       /travel/,
     )
     for (const seq of [-1, 1.5, Number.NaN, 2 ** 53])
-      expect(() => encodeToken(new Map([['a', { epoch: 'e', seq }]]))).toThrow(/no ledger number/)
+      expect(() => encodeToken(new Map([['a', { epoch: 'e', seq }]]))).toThrow(/not a ledger number/)
     expect(() => encodeToken(new Map(), { key: 'short' })).toThrow(/at least 16/)
   })
 

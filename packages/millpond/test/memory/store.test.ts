@@ -427,20 +427,20 @@ describe('options', () => {
   })
 
   const wrong: [object, RegExp][] = [
-    [{ maxEntries: 0 }, /maxEntries is 0: give a whole number from 1/],
-    [{ maxEntries: 1.5 }, /maxEntries is 1\.5/],
-    [{ maxEntries: -3 }, /maxEntries is -3/],
-    [{ maxEntries: Number.NaN }, /maxEntries is NaN/],
-    [{ maxEntries: '100' }, /maxEntries is "100"/],
-    [{ maxBytes: '128 megs' }, /maxBytes is "128 megs": give bytes from 1, or a size such as '128mb'/],
+    [{ maxEntries: 0 }, /maxEntries: 0 is not allowed: give a whole number from 1/],
+    [{ maxEntries: 1.5 }, /maxEntries: 1\.5/],
+    [{ maxEntries: -3 }, /maxEntries: -3/],
+    [{ maxEntries: Number.NaN }, /maxEntries: NaN/],
+    [{ maxEntries: '100' }, /maxEntries: "100"/],
+    [{ maxBytes: '128 megs' }, /maxBytes: "128 megs" is not allowed: give bytes from 1, or a size such as '128mb'/],
     [{ maxBytes: '-1mb' }, /maxBytes/],
-    [{ maxBytes: 0 }, /maxBytes is 0/],
+    [{ maxBytes: 0 }, /maxBytes: 0/],
     [{ policy: 'mru' }, /policy is "mru"; use one of/],
-    [{ policy: 7 }, /policy is 7/],
-    [{ pressure: 1 }, /pressure is 1: give a share of the heap limit from 0\.5 to 0\.98, or false/],
-    [{ ttlFactor: 0 }, /ttlFactor is 0/],
-    [{ enabled: 'yes' }, /enabled is "yes"/],
-    [{ maxSize: 5 }, /"maxSize": no such option; use one of maxEntries/],
+    [{ policy: 7 }, /policy: 7/],
+    [{ pressure: 1 }, /pressure: 1 is not allowed: give a share of the heap limit from 0\.5 to 0\.98, or false/],
+    [{ ttlFactor: 0 }, /ttlFactor: 0/],
+    [{ enabled: 'yes' }, /enabled: "yes"/],
+    [{ maxSize: 5 }, /unknown option "memory.maxSize": there are maxEntries/],
   ]
   for (const [options, message] of wrong) {
     test(`refuses ${JSON.stringify(options)} with the value and the remedy`, () => {

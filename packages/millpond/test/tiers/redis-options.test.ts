@@ -74,16 +74,16 @@ describe('other options', () => {
 
   const one = [{ host: 'a' }]
   test.each([
-    [{ sentinels: [], name: 'm' }, /sentinels: \[\] is no list of servers: give one such as/],
+    [{ sentinels: [], name: 'm' }, /sentinels: \[\] is not a list of servers: give one such as/],
     [{ sentinels: one }, /name: undefined .* such as 'mymaster'/],
     [{ sentinels: one, name: '' }, /name: "" /],
     [{ name: 'm' }, /name: means nothing without sentinels/],
     [{ sentinelPassword: 'secret' }, /sentinelPassword: means nothing without sentinels/],
-    [{ sentinels: [{ host: 'a', port: 0 }], name: 'm' }, /sentinels\[0\]\.port: 0 is no port: give a whole number from 1 to 65535/],
+    [{ sentinels: [{ host: 'a', port: 0 }], name: 'm' }, /sentinels\[0\]\.port: 0 is not a port: give a whole number from 1 to 65535/],
     [{ sentinels: [{ host: 'a b' }], name: 'm' }, /sentinels\[0\]\.host: "a b"/],
     [{ sentinels: one, name: 'm', host: 'b' }, /host: "b" is given beside sentinels/],
     [{ sentinels: one, name: 'm', cluster: one }, /cluster: .* is given beside sentinels/],
-    [{ cluster: [] }, /cluster: \[\] is no list of servers/],
+    [{ cluster: [] }, /cluster: \[\] is not a list of servers/],
     [{ cluster: one, url: 'redis://a' }, /cluster: .* is given beside url: use one or the other/],
     [{ cluster: one, port: 6379 }, /port: 6379 is given beside cluster/],
     [{ cluster: [...one, { host: 'a', port: 65_536 }] }, /cluster\[1\]\.port: 65536/],
@@ -97,8 +97,8 @@ describe('other options', () => {
 
   test('lists of other kinds, as plain JavaScript may pass them', () => {
     const options = (given: object): RedisTierOptions => given
-    expect(refusal(options({ cluster: 'localhost:6379' })).message).toContain('cluster: "localhost:6379" is no list of servers')
-    expect(refusal(options({ cluster: ['localhost:6379'] })).message).toContain('cluster[0]: "localhost:6379" is no server')
+    expect(refusal(options({ cluster: 'localhost:6379' })).message).toContain('cluster: "localhost:6379" is not a list of servers')
+    expect(refusal(options({ cluster: ['localhost:6379'] })).message).toContain('cluster[0]: "localhost:6379" is not a server')
     expect(refusal(options({ cluster: [{ hots: 'a' }] })).message).toContain('"hots" is not known')
     expect(refusal(options({ cluster: [{}] })).message).toContain('cluster[0].host: undefined')
     expect(refusal(options({ sentinels: one, name: 'm', sentinelTls: 'yes' })).message).toContain('sentinelTls: "yes"')
@@ -127,7 +127,7 @@ describe('other options', () => {
 
   test('unknown names and values of other kinds, as plain JavaScript may pass them', () => {
     const options = (given: object): RedisTierOptions => given
-    expect(refusal(options({ hots: 'localhost' })).message).toContain('"hots"')
+    expect(refusal(options({ hots: 'localhost' })).message).toContain('"redis.hots": did you mean "host"')
     expect(refusal(options({ url: 6379 })).message).toContain('6379')
     expect(refusal(options({ client: {} })).message).toContain('client')
     expect(refusal(options({ tls: 'yes' })).message).toContain('tls: "yes"')

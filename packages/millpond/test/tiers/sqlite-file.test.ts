@@ -79,10 +79,10 @@ describe('options that are wrong throw where they stand, show the value and the 
     expect(existsSync(dirname(missing))).toBe(false)
     const folder = file('folder')
     mkdirSync(folder)
-    expect(refusal({ path: folder }).message).toMatch(/is no file/)
+    expect(refusal({ path: folder }).message).toMatch(/is not a file/)
     const plain = file('plain')
     writeFileSync(plain, '')
-    expect(refusal({ path: `${plain}/cache.db` }).message).toMatch(/is no folder|does not exist/)
+    expect(refusal({ path: `${plain}/cache.db` }).message).toMatch(/is not a folder|does not exist/)
   })
 
   test.skipIf(process.getuid?.() === 0)('a folder that may not be written', () => {

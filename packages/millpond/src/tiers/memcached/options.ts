@@ -1,8 +1,8 @@
 // The options of the Memcached tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
+import { checkedElsewhere, checkOptions, duration, fn, type Shape, whole as wholeNumber } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { checkNames } from '../../core/options.ts'
 
 /** A server of the list. */
 export interface MemcachedHost {
@@ -60,19 +60,19 @@ export interface MemcachedSettings {
   readonly warn: (warning: MemcachedWarning) => void
 }
 
-const NAMES = new Set([
-  'servers',
-  'keyPrefix',
-  'poolSize',
-  'commandTimeout',
-  'connectTimeout',
-  'retryAfter',
-  'maxItemBytes',
-  'tls',
-  'username',
-  'password',
-  'onWarning',
-])
+const OPTIONS: Shape<MemcachedTierOptions> = {
+  servers: checkedElsewhere,
+  keyPrefix: checkedElsewhere,
+  poolSize: wholeNumber(1, 64),
+  commandTimeout: duration,
+  connectTimeout: duration,
+  retryAfter: duration,
+  maxItemBytes: checkedElsewhere,
+  tls: checkedElsewhere,
+  username: checkedElsewhere,
+  password: checkedElsewhere,
+  onWarning: fn(),
+}
 const DEFAULT_PORT = 11_211
 const MIB = 1_048_576
 const PREFIX = /^[!-~]{0,100}$/
@@ -80,16 +80,15 @@ const FORM = "'10.0.0.1:11211,10.0.0.2:11211'"
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettings {
-  checkNames(options, NAMES, 'memcached option')
+  checkOptions<MemcachedTierOptions>(options, OPTIONS, 'memcached')
   const { keyPrefix = 'millpond:', onWarning } = options
   if (typeof keyPrefix !== 'string' || !PREFIX.test(keyPrefix)) {
     return invalid('keyPrefix', keyPrefix, 'is not a prefix: give up to 100 characters of ASCII without spaces')
   }
-  if (onWarning !== undefined && typeof onWarning !== 'function') return invalid('onWarning', onWarning, 'is not a function')
   return {
     servers: serversOf(options.servers ?? '127.0.0.1'),
     keyPrefix,
-    poolSize: whole(options.poolSize ?? 1, 'poolSize', 1, 64),
+    poolSize: options.poolSize ?? 1,
     commandMs: positive(options.commandTimeout ?? 200, 'commandTimeout'),
     connectMs: positive(options.connectTimeout ?? 1000, 'connectTimeout'),
     retryMs: parseDuration(options.retryAfter ?? 500, 'memcached retryAfter'),

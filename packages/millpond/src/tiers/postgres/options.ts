@@ -1,8 +1,8 @@
 // The options of the PostgreSQL tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
+import { checkedElsewhere, checkOptions, duration, flag, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { checkNames } from '../../core/options.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import type { Address, PostgresPool } from './pool.ts'
 import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
@@ -42,27 +42,27 @@ export interface PostgresSettings extends Address {
   readonly retain: Retain
 }
 
-const NAMES = new Set([
-  'url',
-  'pool',
-  'tls',
-  'poolSize',
-  'schema',
-  'unlogged',
-  'install',
-  'notify',
-  'prepare',
-  'commandTimeout',
-  'connectTimeout',
-  'sweepEvery',
-  'retain',
-])
+const OPTIONS: Shape<PostgresTierOptions> = {
+  url: checkedElsewhere,
+  pool: checkedElsewhere,
+  tls: checkedElsewhere,
+  poolSize: whole(1, 100),
+  schema: checkedElsewhere,
+  unlogged: flag,
+  install: flag,
+  notify: flag,
+  prepare: flag,
+  commandTimeout: duration,
+  connectTimeout: duration,
+  sweepEvery: duration,
+  retain: checkedElsewhere,
+}
 const FORM = 'postgres://user:password@host:5432/database'
 const LONGEST_MS = 3_600_000
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolvePostgres(options: PostgresTierOptions): PostgresSettings {
-  checkNames(options, NAMES, 'postgres option')
+  checkOptions<PostgresTierOptions>(options, OPTIONS, 'postgres')
   const { url, pool } = options
   if ((url === undefined) === (pool === undefined)) {
     throw new MillpondError(
@@ -78,12 +78,12 @@ export function resolvePostgres(options: PostgresTierOptions): PostgresSettings 
     url,
     pool,
     tls: checkTls(options.tls),
-    poolSize: checkSize(options.poolSize ?? 4),
+    poolSize: options.poolSize ?? 4,
     schema: checkSchema(options.schema ?? 'millpond'),
-    unlogged: flag(options.unlogged ?? false, 'unlogged'),
-    install: flag(options.install ?? true, 'install'),
-    notify: flag(options.notify ?? true, 'notify'),
-    prepare: flag(options.prepare ?? true, 'prepare'),
+    unlogged: options.unlogged ?? false,
+    install: options.install ?? true,
+    notify: options.notify ?? true,
+    prepare: options.prepare ?? true,
     commandMs: deadline(options.commandTimeout ?? 250, 'commandTimeout'),
     connectMs: deadline(options.connectTimeout ?? 1000, 'connectTimeout'),
     sweepMs: sweep(options.sweepEvery ?? 1000),
@@ -105,7 +105,7 @@ function withoutSecrets(url: unknown): unknown {
 
 function checkPool(pool: PostgresPool, options: PostgresTierOptions): void {
   if (typeof pool !== 'object' || pool === null || typeof pool.connect !== 'function' || typeof pool.on !== 'function') {
-    throw new MillpondError('OPTION_INVALID', `postgres pool: a ${typeof pool} is no pool of pg: pass new pg.Pool(...), or use url`)
+    throw new MillpondError('OPTION_INVALID', `postgres pool: a ${typeof pool} is not a pool of pg: pass new pg.Pool(...), or use url`)
   }
   for (const name of ['tls', 'poolSize'] as const) {
     if (options[name] === undefined) continue
@@ -118,24 +118,17 @@ function checkTls(tls: unknown): PostgresSettings['tls'] {
   throw new MillpondError('OPTION_INVALID', `postgres tls: ${show(tls)} is neither true nor the options of tls.connect`)
 }
 
-function checkSize(size: number): number {
-  if (Number.isInteger(size) && size >= 1 && size <= 100) return size
-  throw new MillpondError('OPTION_INVALID', `postgres poolSize: ${show(size)} is no size: give a whole number from 1 to 100`)
-}
-
-function flag(value: unknown, name: string): boolean {
-  if (typeof value === 'boolean') return value
-  throw new MillpondError('OPTION_INVALID', `postgres ${name}: ${show(value)} is neither true nor false`)
-}
-
 function deadline(value: Duration, name: string): number {
   const ms = parseDuration(value, `postgres ${name}`)
   if (ms >= 1 && ms <= LONGEST_MS) return ms
-  throw new MillpondError('OPTION_INVALID', `postgres ${name}: ${show(value)} is no deadline: give 1 ms to 1 h`)
+  throw new MillpondError('OPTION_INVALID', `postgres ${name}: ${show(value)} is not a deadline: give 1 ms to 1 h`)
 }
 
 function sweep(value: Duration): number {
   const ms = parseDuration(value, 'postgres sweepEvery')
   if (ms === Number.POSITIVE_INFINITY || (ms >= 10 && ms <= 86_400_000)) return ms
-  throw new MillpondError('OPTION_INVALID', `postgres sweepEvery: ${show(value)} is no interval: give 10 ms to 24 h, or Infinity for never`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `postgres sweepEvery: ${show(value)} is not an interval: give 10 ms to 24 h, or Infinity for never`,
+  )
 }

@@ -106,7 +106,7 @@ export function postgresGrants(options: { readonly role: string; readonly schema
   const s = `"${checkSchema(options.schema ?? 'millpond')}"`
   const { role } = options
   if (typeof role !== 'string' || role === '' || role.includes('\u0000')) {
-    throw new MillpondError('OPTION_INVALID', `postgres role: ${show(role)} is no role name`)
+    throw new MillpondError('OPTION_INVALID', `postgres role: ${show(role)} is not a role name`)
   }
   const quoted = `"${role.replaceAll('"', '""')}"`
   return `

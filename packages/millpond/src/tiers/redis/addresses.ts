@@ -38,7 +38,7 @@ export function parseUrl(text: string): { address: Address; db: number | undefin
   if (url.hostname === '') return wrong('names no host')
   if (url.search !== '' || url.hash !== '') return wrong('has parts after "?" or "#", which are not understood')
   const path = url.pathname === '' || url.pathname === '/' ? undefined : url.pathname.slice(1)
-  if (path !== undefined && !/^\d{1,5}$/.test(path)) return wrong(`names the database ${show(path)}, which is no number`)
+  if (path !== undefined && !/^\d{1,5}$/.test(path)) return wrong(`names the database ${show(path)}, which is not a number`)
   const decode = (part: string, name: string): string => {
     try {
       return decodeURIComponent(part)
@@ -67,7 +67,7 @@ export function byName(options: { readonly host?: string; readonly port?: number
   const { host = '127.0.0.1', port = 6379, path } = options
   if (path !== undefined) {
     if (typeof path !== 'string' || path === '')
-      throw new MillpondError('OPTION_INVALID', `redis path: ${show(path)} is no file name of a socket`)
+      throw new MillpondError('OPTION_INVALID', `redis path: ${show(path)} is not a file name of a socket`)
     return { path }
   }
   return { host: checkHost(host, 'host'), port: checkPort(port, 'port') }
@@ -76,12 +76,12 @@ export function byName(options: { readonly host?: string; readonly port?: number
 /** @throws MillpondError `OPTION_INVALID` for anything but a list of at least one host. */
 export function hostList(list: unknown, option: string, defaultPort: number): { host: string; port: number }[] {
   if (!Array.isArray(list) || list.length === 0) {
-    throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(list)} is no list of servers: give one such as [{ host, port }]`)
+    throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(list)} is not a list of servers: give one such as [{ host, port }]`)
   }
   return list.map((one: unknown, index) => {
     const where = `${option}[${index}]`
     if (typeof one !== 'object' || one === null) {
-      throw new MillpondError('OPTION_INVALID', `redis ${where}: ${show(one)} is no server: give { host, port }`)
+      throw new MillpondError('OPTION_INVALID', `redis ${where}: ${show(one)} is not a server: give { host, port }`)
     }
     const { host, port = defaultPort, ...rest }: { host?: unknown; port?: unknown } = one
     const [odd] = Object.keys(rest)
@@ -92,10 +92,13 @@ export function hostList(list: unknown, option: string, defaultPort: number): { 
 
 function checkHost(host: unknown, option: string): string {
   if (typeof host === 'string' && host !== '' && !/[\s/@]/.test(host)) return host
-  throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(host)} is no host name: give one such as 'cache.internal', or use url`)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `redis ${option}: ${show(host)} is not a host name: give one such as 'cache.internal', or use url`,
+  )
 }
 
 function checkPort(port: unknown, option: string): number {
   if (typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535) return port
-  throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(port)} is no port: give a whole number from 1 to 65535`)
+  throw new MillpondError('OPTION_INVALID', `redis ${option}: ${show(port)} is not a port: give a whole number from 1 to 65535`)
 }

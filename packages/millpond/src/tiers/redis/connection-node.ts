@@ -139,7 +139,7 @@ export class NodeConnection implements Connection {
         this.#watch && client.info('replication'),
         client.ping(),
       ])
-      if (role !== undefined && !role.includes('role:master')) throw new Error('the sentinels named a server that is no master')
+      if (role !== undefined && !role.includes('role:master')) throw new Error('the sentinels named a server that is not a master')
       const serverId = /^run_id:(\S+)/m.exec(info)?.[1]
       if (serverId === undefined) throw new Error('INFO server names no run_id')
       this.#wire = new LiveWire(client, serverId)

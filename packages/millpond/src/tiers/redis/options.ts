@@ -1,8 +1,8 @@
 // The options of the Redis tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
+import { checkedElsewhere, checkOptions, duration, type Shape } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { checkNames } from '../../core/options.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import { type Address, byName, hostList, parseUrl, type RedisHost } from './addresses.ts'
 import type { RedisClient } from './client.ts'
@@ -57,43 +57,43 @@ export interface RedisSettings {
   readonly retain: Retain
 }
 
-const NAMES = new Set([
-  'url',
-  'host',
-  'port',
-  'path',
-  'sentinels',
-  'name',
-  'sentinelUsername',
-  'sentinelPassword',
-  'sentinelTls',
-  'cluster',
-  'db',
-  'username',
-  'password',
-  'tls',
-  'client',
-  'keyPrefix',
-  'commandTimeout',
-  'connectTimeout',
-  'retain',
-])
+const OPTIONS: Shape<RedisTierOptions> = {
+  url: checkedElsewhere,
+  host: checkedElsewhere,
+  port: checkedElsewhere,
+  path: checkedElsewhere,
+  sentinels: checkedElsewhere,
+  name: checkedElsewhere,
+  sentinelUsername: checkedElsewhere,
+  sentinelPassword: checkedElsewhere,
+  sentinelTls: checkedElsewhere,
+  cluster: checkedElsewhere,
+  db: checkedElsewhere,
+  username: checkedElsewhere,
+  password: checkedElsewhere,
+  tls: checkedElsewhere,
+  client: checkedElsewhere,
+  keyPrefix: checkedElsewhere,
+  commandTimeout: duration,
+  connectTimeout: duration,
+  retain: checkedElsewhere,
+}
 /** Ways to say where the servers are: one of them. */
 const WAYS = ['url', 'client', 'sentinels', 'cluster', 'host', 'port', 'path'] as const
 const SECRETS = ['username', 'password', 'sentinelUsername', 'sentinelPassword'] as const
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolveRedis(options: RedisTierOptions): RedisSettings {
-  checkNames(options, NAMES, 'redis option')
+  checkOptions<RedisTierOptions>(options, OPTIONS, 'redis')
   const { client, keyPrefix = 'millpond:' } = options
   checkWay(options)
   if (client !== undefined) checkClient(options, client)
   for (const secret of SECRETS) {
     if (options[secret] !== undefined && typeof options[secret] !== 'string')
-      throw new MillpondError('OPTION_INVALID', `redis ${secret}: a ${typeof options[secret]} is no text`)
+      throw new MillpondError('OPTION_INVALID', `redis ${secret}: a ${typeof options[secret]} is not a text`)
   }
   if (typeof keyPrefix !== 'string') {
-    throw new MillpondError('OPTION_INVALID', `redis keyPrefix: ${show(keyPrefix)} is no text`)
+    throw new MillpondError('OPTION_INVALID', `redis keyPrefix: ${show(keyPrefix)} is not a text`)
   }
   const fromUrl = options.url === undefined ? undefined : parseUrl(options.url)
   const group = sentinelGroup(options)
@@ -124,7 +124,10 @@ function checkWay(options: RedisTierOptions): void {
 
 function checkClient(options: RedisTierOptions, client: RedisClient): void {
   if (typeof client?.duplicate !== 'function') {
-    throw new MillpondError('OPTION_INVALID', `redis client: ${show(typeof client)} is no ioredis client: pass new Redis(...), or use url`)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `redis client: ${show(typeof client)} is not an ioredis client: pass new Redis(...), or use url`,
+    )
   }
   if (client.isCluster) {
     throw new MillpondError(
@@ -173,11 +176,11 @@ function tls(option: boolean | ConnectionOptions | undefined, name = 'tls'): { t
 
 function checkDb(db: number): number {
   if (Number.isInteger(db) && db >= 0 && db < 100_000) return db
-  throw new MillpondError('OPTION_INVALID', `redis db: ${show(db)} is no database number: give 0 or more`)
+  throw new MillpondError('OPTION_INVALID', `redis db: ${show(db)} is not a database number: give 0 or more`)
 }
 
 function positive(value: Duration, name: string): number {
   const ms = parseDuration(value, `redis ${name}`)
   if (ms >= 1 && ms <= 3_600_000) return ms
-  throw new MillpondError('OPTION_INVALID', `redis ${name}: ${show(value)} is no deadline: give 1 ms to 1 h`)
+  throw new MillpondError('OPTION_INVALID', `redis ${name}: ${show(value)} is not a deadline: give 1 ms to 1 h`)
 }

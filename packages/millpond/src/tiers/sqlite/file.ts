@@ -118,14 +118,14 @@ function checkWritable(full: string, path: string): void {
   }
   const stats = statSync(folder, { throwIfNoEntry: false })
   if (stats === undefined) fail(`the folder ${show(folder)} does not exist`, 'create it or choose another path')
-  if (stats?.isDirectory() === false) fail(`${show(folder)} is no folder`, 'choose another path')
+  if (stats?.isDirectory() === false) fail(`${show(folder)} is not a folder`, 'choose another path')
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
   } catch (error) {
     fail(`the folder ${show(folder)} may not be written by this user`, 'change its permissions or choose another path', error)
   }
   if (!existsSync(full)) return
-  if (!statSync(full).isFile()) fail(`${show(basename(full))} is no file`, 'choose another path')
+  if (!statSync(full).isFile()) fail(`${show(basename(full))} is not a file`, 'choose another path')
   try {
     accessSync(full, constants.R_OK | constants.W_OK)
   } catch (error) {

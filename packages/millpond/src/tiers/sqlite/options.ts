@@ -1,7 +1,7 @@
 // The options of the SQLite tier, checked once.
+import { checkedElsewhere, checkOptions, duration, fn, oneOf, required, type Shape, text, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { checkNames } from '../../core/options.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import type { SqliteClass } from './driver.ts'
 
@@ -46,27 +46,27 @@ export interface SqliteSettings {
   readonly warn: (warning: TierWarning) => void
 }
 
-const NAMES = new Set([
-  'path',
-  'maxEntries',
-  'maxBytes',
-  'busyTimeout',
-  'deadline',
-  'sweepEvery',
-  'synchronous',
-  'driver',
-  'retain',
-  'onWarning',
-])
+const OPTIONS: Shape<SqliteOptions> = {
+  path: required(text),
+  maxEntries: whole(1, undefined, true),
+  maxBytes: whole(1, undefined, true),
+  busyTimeout: duration,
+  deadline: duration,
+  sweepEvery: duration,
+  synchronous: oneOf('normal', 'full'),
+  driver: checkedElsewhere,
+  retain: checkedElsewhere,
+  onWarning: fn(),
+}
 const MAX_BUSY_MS = 20
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value. */
 export function resolveSqlite(options: SqliteOptions): SqliteSettings {
-  checkNames(options, NAMES, 'sqlite option')
+  checkOptions<SqliteOptions>(options, OPTIONS, 'sqlite')
   if (typeof options.path !== 'string' || options.path === '' || options.path.includes('\u0000')) {
     throw new MillpondError(
       'OPTION_INVALID',
-      `sqlite path: ${show(options.path)} is no file name: give one such as './cache.db', or ':memory:'`,
+      `sqlite path: ${show(options.path)} is not a file name: give one such as './cache.db', or ':memory:'`,
     )
   }
   const busyMs = parseDuration(options.busyTimeout ?? 2, 'sqlite busyTimeout')
@@ -77,16 +77,10 @@ export function resolveSqlite(options: SqliteOptions): SqliteSettings {
     )
   }
   const synchronous = options.synchronous ?? 'normal'
-  if (synchronous !== 'normal' && synchronous !== 'full') {
-    throw new MillpondError('OPTION_INVALID', `sqlite synchronous: ${show(synchronous)} is not known: use 'normal' or 'full'`)
-  }
-  if (options.onWarning !== undefined && typeof options.onWarning !== 'function') {
-    throw new MillpondError('OPTION_INVALID', `sqlite onWarning: ${show(options.onWarning)} is no function`)
-  }
   return {
     path: options.path,
-    maxEntries: limit(options.maxEntries ?? Number.POSITIVE_INFINITY, 'maxEntries'),
-    maxBytes: limit(options.maxBytes ?? 1_073_741_824, 'maxBytes'),
+    maxEntries: options.maxEntries ?? Number.POSITIVE_INFINITY,
+    maxBytes: options.maxBytes ?? 1_073_741_824,
     busyMs: Math.floor(busyMs),
     deadlineMs: parseDuration(options.deadline ?? 2000, 'sqlite deadline'),
     sweepMs: parseDuration(options.sweepEvery ?? 1000, 'sqlite sweepEvery'),
@@ -94,9 +88,4 @@ export function resolveSqlite(options: SqliteOptions): SqliteSettings {
     retain: resolveRetain(options.retain, 'sqlite'),
     warn: options.onWarning ?? (() => {}),
   }
-}
-
-function limit(value: number, name: string): number {
-  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 1)) return value
-  throw new MillpondError('OPTION_INVALID', `sqlite ${name}: ${show(value)} is no limit: give a whole number of at least 1, or Infinity`)
 }

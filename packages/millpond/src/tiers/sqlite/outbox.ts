@@ -1,9 +1,9 @@
 // The outbox: invalidations that could not reach the ledger, in a SQLite file of their own. It is no cache, so nothing in it is set aside or dropped.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { checkedElsewhere, checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { checkNames } from '../../core/options.ts'
 import { classify, loadDriver, type SqliteClass, type SqliteHandle } from './driver.ts'
 import { textIn } from './row.ts'
 
@@ -15,17 +15,20 @@ export interface SqliteOutboxOptions {
 
 /** How long a call waits for another process's lock before it rejects. */
 const DEADLINE_MS = 2000
-const NAMES = new Set(['path', 'driver'])
+const OPTIONS: Shape<SqliteOutboxOptions> = {
+  path: required(text),
+  driver: checkedElsewhere,
+}
 
 /**
  * An outbox in a SQLite file. An acknowledged `add` survives a kill of the process and a power loss.
  * @throws MillpondError `OPTION_INVALID` when the file cannot be opened or is no outbox: it is left as it is.
  */
 export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
-  checkNames(options, NAMES, 'option of sqliteOutbox')
+  checkOptions<SqliteOutboxOptions>(options, OPTIONS, 'sqliteOutbox')
   const { path } = options
   if (typeof path !== 'string' || path === '')
-    throw new MillpondError('OPTION_INVALID', `sqliteOutbox path: ${show(path)} is no path: name a file in a folder that exists`)
+    throw new MillpondError('OPTION_INVALID', `sqliteOutbox path: ${show(path)} is not a path: name a file in a folder that exists`)
   const handle = open(options)
   let isClosed = false
   return {
