@@ -3,7 +3,21 @@
 import { spawnSync } from 'node:child_process'
 import { root } from './prepare.mjs'
 
-const everything = process.argv.includes('--all')
+const USAGE = `npm run audit -- [--all]
+
+  Asks the registry for known weaknesses in what is installed. Fails on a high or critical one that users get.
+  --all   also what only developers install`
+const args = process.argv.slice(2)
+if (args.includes('--help') || args.includes('-h')) {
+  console.log(USAGE)
+  process.exit(0)
+}
+const odd = args.find((arg) => arg !== '--all')
+if (odd !== undefined) {
+  console.error(`audit: ${JSON.stringify(odd)} is not an option\n\n${USAGE}`)
+  process.exit(2)
+}
+const everything = args.includes('--all')
 const { stdout, stderr, error } = spawnSync('npm', ['audit', '--json', ...(everything ? [] : ['--omit=dev'])], {
   cwd: root,
   encoding: 'utf8',

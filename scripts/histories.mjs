@@ -3,7 +3,8 @@
 // Every cell of faults x write policies x scopes comes once before one comes again; the seed draws the order and everything within.
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { compile } from '../packages/millpond/test/histories/compile.mjs'
+import { checkNode, install } from './prepare.mjs'
+import { bringServers, missing } from './servers.mjs'
 
 const USAGE = `npm run histories -- [--minutes N] [--seed S] [--tier redis,postgres,...] [--fault NAME] [--ms LENGTH]
 
@@ -22,7 +23,7 @@ function refuse(message) {
 /** @param {string} name @param {string | undefined} text @param {number} fallback */
 function number(name, text, fallback) {
   const value = text === undefined ? fallback : Number(text)
-  if (!Number.isFinite(value) || value < 0) refuse(`--${name}: ${JSON.stringify(text)} is no number`)
+  if (!Number.isFinite(value) || value < 0) refuse(`--${name}: ${JSON.stringify(text)} is not a number`)
   return value
 }
 
@@ -52,15 +53,20 @@ const minutes = number('minutes', given.minutes, 10)
 const seed = Math.floor(number('seed', given.seed, Date.now() % 1_000_000))
 const ms = number('ms', given.ms, 6000)
 
+const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'memcached', 'sqlite', 'file', 'none'])
+const asked = given.tier === undefined ? known : known.filter((name) => given.tier?.split(',').includes(name))
+if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is not one of ${known.join(', ')}`)
+
+checkNode()
+if (!install()) process.exit(1)
+const { compile } = await import('../packages/millpond/test/histories/compile.mjs')
+for (const [, { program, install: how }] of missing(bringServers())) console.log(`histories: no ${program} here. To have it: ${how}`)
 const compiled = compile()
 /** @type {typeof import('../packages/millpond/test/histories/run.ts')} */
 const { count, draw, isGood, newTally, runFairly, tell } = await import(`${compiled}/test/histories/run.js`)
 /** @type {typeof import('../packages/millpond/test/services/index.ts')} */
 const { isHere } = await import(`${compiled}/test/services/index.js`)
 
-const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'memcached', 'sqlite', 'file', 'none'])
-const asked = given.tier === undefined ? known : known.filter((name) => given.tier?.split(',').includes(name))
-if (asked.length === 0) refuse(`--tier: ${JSON.stringify(given.tier)} is none of ${known.join(', ')}`)
 /** @param {typeof known[number]} name */
 function canRun(name) {
   if (name === 'sqlite' || name === 'file' || name === 'none') return true

@@ -1,19 +1,19 @@
 // `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:http`, `npm run bench:consistency`: installs and builds what is
 // missing, then runs the program in this very process, so that signals, exit code, arguments and environment are the program's own.
 // @ts-check
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, checkNode, install, root } from './prepare.mjs'
 
-/** @type {Record<string, { project: string, entry: string }>} */
+/** `help`: where the program says what it can do, so that asking for it installs and builds nothing. @type {Record<string, { project: string, entry: string, help?: string }>} */
 const programs = {
-  serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js' },
-  load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js' },
+  serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js', help: 'apps/deals/src/settings.ts' },
+  load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js', help: 'apps/deals/src/load/options.ts' },
   bench: { project: 'bench', entry: 'bench/dist/main.js' },
-  'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js' },
+  'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js', help: 'bench/src/hit-ratio.ts' },
+  consistency: { project: 'bench', entry: 'bench/dist/consistency.js', help: 'bench/src/consistency.ts' },
   'bench-http': { project: 'bench', entry: 'bench/dist/http.js' },
-  consistency: { project: 'bench', entry: 'bench/dist/consistency.js' },
 }
 
 const [name = 'serve', ...args] = process.argv.slice(2)
@@ -24,6 +24,7 @@ if (!program) {
 }
 
 checkNode()
+if (args.some((arg) => arg === '--help' || arg === '-h')) tellHelp(program)
 if (!install() || !build([program.project])) process.exit(1)
 
 const path = join(root, program.entry)
@@ -34,6 +35,15 @@ if (!existsSync(path)) {
 if (process.env.npm_lifecycle_event) endWithParent()
 process.argv = [process.execPath, path, ...args]
 await import(pathToFileURL(path).href)
+
+/** Prints what the source holds as its help, if it does, and ends. @param {{ help?: string }} program */
+function tellHelp({ help }) {
+  const source = help !== undefined && existsSync(join(root, help)) ? readFileSync(join(root, help), 'utf8') : ''
+  const text = /^(?:export )?const (?:LOAD_)?HELP = `([^`$\\]*)`/m.exec(source)?.[1]
+  if (text === undefined) return
+  console.log(text)
+  process.exit(0)
+}
 
 /** npm passes SIGTERM on to its shell, and the shell dies of it without a word to us. */
 function endWithParent() {

@@ -18,5 +18,9 @@ export function countTests(report, well) {
   }
 }
 
+/** What the last line adds up. @param {number} checks stages before the tests @param {Sums} sums */
+export const explained = (checks, { passed, failed, skipped }) =>
+  `${checks} checks (packages, build, format, types, doors, ...) and ${passed + failed + skipped - checks} tests; a skipped test says why in its title`
+
 /** @param {Sums} sums */
 export const closingLine = ({ passed, failed, skipped }) => `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`

@@ -4,15 +4,21 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, checkNode, install, npm, root, run, tool } from './prepare.mjs'
-import { bringServers, missing } from './servers.mjs'
-import { closingLine, countTests } from './sums.mjs'
+import { bringServers, missing, permittedAbsences } from './servers.mjs'
+import { closingLine, countTests, explained } from './sums.mjs'
 
 const args = process.argv.slice(2)
+// With CI set, tools colour what they print even into a file.
+if (!process.stdout.isTTY) {
+  process.env.NO_COLOR = '1'
+  delete process.env.FORCE_COLOR
+}
 const onlyStatic = args.includes('--static')
 const filters = args.filter((one) => one !== '--static')
 const report = join(root, '.cache', 'vitest.json')
 const failures = join(root, 'scripts', 'failures.mjs')
 const sums = { passed: 0, failed: 0, skipped: 0 }
+let checks = 0
 
 /** @param {string} name @param {string} [command] */
 const node =
@@ -46,6 +52,7 @@ function stage(name, work) {
   const begin = performance.now()
   console.log(`\nmillpond: ${name}`)
   const well = work()
+  checks += 1
   console.log(`millpond: ${name}: ${well ? 'passed' : 'FAILED'}, ${((performance.now() - begin) / 1000).toFixed(1)} s`)
   if (well) sums.passed += 1
   else {
@@ -56,6 +63,7 @@ function stage(name, work) {
 }
 
 function servers() {
+  for (const [name, reason] of Object.entries(permittedAbsences)) console.log(`millpond: no ${name} anywhere: ${reason}`)
   const lacking = missing(bringServers())
   for (const [, { program, suites, install: how }] of lacking)
     console.log(`millpond: no ${program}, so ${suites} cannot be tested. To have it: ${how}`)
@@ -100,6 +108,6 @@ function tests() {
 
 /** @returns {never} */
 function finish() {
-  console.log(`\n${closingLine(sums)}`)
+  console.log(`\nmillpond: ${explained(checks, sums)}\n${closingLine(sums)}`)
   process.exit(sums.failed > 0 ? 1 : 0)
 }

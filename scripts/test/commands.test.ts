@@ -1,0 +1,45 @@
+// The commands of the project say what they can do, refuse what they cannot, and need nothing installed or built for either.
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { root } from '../prepare.mjs'
+
+const call = (script: string, ...args: readonly string[]) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'scripts', script), ...args], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  })
+  return { status, stdout, stderr }
+}
+
+test.each([
+  ['audit.mjs', ['--help'], 'npm run audit'],
+  ['histories.mjs', ['--help'], 'npm run histories'],
+  ['long.mjs', ['-h'], 'npm run long'],
+  ['start.mjs', ['serve', '-h'], 'Usage: npm start'],
+  ['start.mjs', ['load', '--help'], 'Usage: npm run load'],
+  ['start.mjs', ['hit-ratio', '--help'], 'usage: npm run bench:hit-ratio'],
+])('%s %j', (script, args, begins) => {
+  const { status, stdout } = call(script, ...args)
+  expect([status, stdout.startsWith(begins), stdout.includes('npm ci')]).toEqual([0, true, false])
+})
+
+test.each([
+  ['audit.mjs', ['--hlep'], /"--hlep" is not an option/],
+  ['histories.mjs', ['--tier', 'oracle'], /--tier: "oracle" is not one of/],
+  ['histories.mjs', ['--minutes', 'ten'], /--minutes: "ten" is not a number/],
+  ['long.mjs', ['--minutes', '1'], /--minutes: "1" is not allowed/],
+])('%s %j is refused', (script, args, message) => {
+  const { status, stderr } = call(script, ...args)
+  expect([status, stderr]).toEqual([2, expect.stringMatching(message)])
+})
+
+test('CONTRIBUTING names only commands that exist', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  for (const page of ['CONTRIBUTING.md', 'README.md']) {
+    const named = [...readFileSync(join(root, page), 'utf8').matchAll(/`npm (?:run )?([a-z][a-z:-]*)/g)].map((match) => match[1] ?? '')
+    expect(named.filter((name) => !(name in scripts) && !['ci', 'install'].includes(name))).toEqual([])
+    expect(named.length).toBeGreaterThan(3)
+  }
+})
