@@ -20,7 +20,7 @@ import type { Clock, Codec, Outbox, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
-import { checkName } from './core/key.ts'
+import { checkName, decodeKey } from './core/key.ts'
 import type { Dependencies, LoadOptions } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
 import { lazyId } from './engine/lazy-id.ts'
@@ -29,6 +29,7 @@ import type { RestartOptions } from './engine/restart-parts.ts'
 import { MEMORY, type RouteRule, routes } from './engine/route.ts'
 import { CacheSettings, keepOf } from './engine/settings.ts'
 import { loaderOf } from './engine/sources.ts'
+import type { Services } from './engine/space.ts'
 import { CacheWatch } from './engine/watch.ts'
 import { patternCompiler } from './invalidate/pattern.ts'
 import { type ModelRules, Relations } from './invalidate/relations.ts'
@@ -37,6 +38,7 @@ import { copyLive } from './memory/copy-live.ts'
 import { type MemoryTier, memory } from './memory/index.ts'
 import { isolate } from './memory/isolate.ts'
 import { own } from './memory/own.ts'
+import { asPlain, type ToPlain } from './memory/to-plain.ts'
 import { SourceRegistry } from './source/registry.ts'
 import { asUses, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
 
@@ -80,6 +82,11 @@ export interface CacheOptions {
    * `memory`, `redis`, or the `name` of their use. What a tier holds of a key is dropped when the key's entry goes elsewhere.
    */
   readonly route?: readonly RouteRule[]
+  /**
+   * What is kept in place of an instance of a class (a row of an ORM, say), which would be refused otherwise: `(row) => row.toJSON()`, or
+   * `(instance) => ({ ...instance })`. Readers are given what was kept, never the instance.
+   */
+  readonly toPlain?: (instance: object) => unknown
   /** Run around each awaited operation, the first one outermost. */
   readonly plugins?: readonly Plugin[]
   /** For tests. */
@@ -102,6 +109,7 @@ const OPTIONS: Shape<CacheOptions> = {
   jobs: withMethods('a job store, such as sqliteJobs({ path })', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail'),
   restart: optionsOf(RESTART),
   route: checkedElsewhere,
+  toPlain: fn('a function from an instance to plain data'),
   plugins: listOf(checkPlugin, 'a list of plug-ins'),
   clock: withMethods('a clock, such as the fake one of millpond/testing', 'now', 'monotonic', 'after'),
   random: fn('a function that returns numbers from 0 to 1'),
@@ -158,7 +166,7 @@ export function createCache(options: CacheOptions = {}): Cache {
         clock,
         events,
         random: options.random ?? Math.random,
-        isolate: (value) => isolate(value, codec.maxItems),
+        isolate: isolatorOf(codec, options.toPlain),
         own,
         copy: copyLive,
         codec,
@@ -197,4 +205,18 @@ function intervalOf(every: Duration): number {
     'OPTION_INVALID',
     `restart.every: ${show(every)} is not allowed: the whole file is written each time; give a second or more, or 0 to write it on close only`,
   )
+}
+
+/** Names the key of what cannot be kept. Plain values, as most are, do not pay for the conversion. */
+function isolatorOf(codec: Codec, toPlain: ToPlain | undefined): Services['isolate'] {
+  return (value, key) => {
+    const note = () => ` (key ${show(decodeKey(key))})`
+    if (toPlain === undefined) return isolate(value, codec.maxItems, note)
+    try {
+      return isolate(value, codec.maxItems, note)
+    } catch (error) {
+      if (!(error instanceof MillpondError) || error.code !== 'VALUE_UNSUPPORTED') throw error
+      return isolate(asPlain(value, toPlain), codec.maxItems, note)
+    }
+  }
 }

@@ -28,6 +28,11 @@ export class MillpondError extends Error {
   }
 }
 
+/** What failed, for the middle of another message: without our own mark, which that message has in front. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/^\[millpond\] /, '') : String(error)
+}
+
 const MAX_SHOWN = 80
 
 /** A value as an error message shows it: short, one line, never a secret's whole. */

@@ -25,7 +25,7 @@ export function ledgerQueue(
   // Where the store cannot tell of each drop whether it was there, nobody could say who has removed what.
   let tellsDrops = false
   return new Queue<Change, Advanced>({
-    what: `ledger ${namespace}: advance`,
+    what: `ledger ${namespace} advance`,
     clock,
     limits: { calls: MAX_RUNNING, items: MAX_STEP, weight: MAX_BYTES },
     silentMs,

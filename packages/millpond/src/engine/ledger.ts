@@ -4,7 +4,7 @@
 // question was *sent* that has been answered, memory may be believed. What the store pushes (`follow`) only makes the next question come sooner.
 // Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
 import type { Advanced, Change, Clock, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
-import { MillpondError } from '../core/errors.ts'
+import { MillpondError, reasonOf } from '../core/errors.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
@@ -213,7 +213,7 @@ export class Ledger {
     if (isDurable && this.#owed.isKept) return { position: this.view.position, dropped: 0, isApplied: false }
     throw new MillpondError(
       'LEDGER_UNREACHABLE',
-      `${namespace}: the invalidation has not reached the shared ledger: it applies in this process now and is sent when the ledger answers`,
+      `${namespace} the invalidation has not reached the shared ledger (${reasonOf(cause)}): it applies in this process now and is sent when the ledger answers`,
       { cause },
     )
   }

@@ -1,6 +1,7 @@
 // Loading: one flight per key in this process, one lease per key over all processes, and a commit only where nothing moved meanwhile.
 import type { Isolated } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import { decodeKey } from '../core/key.ts'
 import { timesOf } from '../core/options.ts'
 import { hashValue } from '../core/value-hash.ts'
 import { tagsWithDependencies } from './dependencies.ts'
@@ -203,7 +204,7 @@ function land({ space, policy }: Journey, flight: Flight, value: unknown, cost: 
   const { services, ledger } = space
   const isNegative = value === undefined || value === null
   const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (flight.ttlMs ?? policy.ttlMs)
-  const isolated = services.isolate(value)
+  const isolated = services.isolate(value, key)
   noteLoad(space, key, isolated, cost)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, services.clock.now(), services.random())
   const { tags } = flight
@@ -219,7 +220,7 @@ function land({ space, policy }: Journey, flight: Flight, value: unknown, cost: 
     landNear(space, found, flight, cost)
     if (space.far.length > 0) {
       const committed = commitFar(space, key, found, asOf, flight.lease).finally(() => releaseLease(space, flight))
-      inBackground(space, 'commit of a loaded entry', committed)
+      inBackground(space, `the commit of ${show(decodeKey(key))}, loaded here,`, committed)
     }
     flight.land(found)
     return

@@ -1,5 +1,6 @@
 // Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
 import type { LedgerStore, Near, Outbox } from '../core/contracts.ts'
+import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { expireNear } from './expire-near.ts'
@@ -32,6 +33,7 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
 export function openSpace(parts: SpaceParts, namespace: string, settings: Settings, near: Near | undefined): Space {
   const prefix = storagePrefix(parts.cacheName, namespace)
   const { clock, events } = parts.services
+  let wasDown = false
   const ledger = new Ledger(
     {
       namespace: prefix,
@@ -64,11 +66,11 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
       },
       reachable: (up, error) => {
         events.emit('ledger', { state: up ? 'up' : 'down', namespace, epoch: space.ledger.view.epoch })
-        if (!up)
-          events.emit('warning', {
-            message: `${prefix} the shared ledger does not answer: memory is not believed until it does`,
-            error,
-          })
+        if (!up) {
+          const message = `${prefix} the shared ledger does not answer (${reasonOf(error)}): memory is not believed until it does`
+          events.emit('warning', { message, error })
+        } else if (wasDown) events.emit('warning', { message: `${prefix} the shared ledger answers again` })
+        wasDown = !up
       },
     },
   )

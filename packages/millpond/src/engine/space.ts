@@ -1,5 +1,6 @@
 // A space is one namespace at work: who it is, what it works by, what it calls on, and its parts that hold state.
 import type { Clock, Codec, Isolated, Near } from '../core/contracts.ts'
+import { reasonOf } from '../core/errors.ts'
 import type { Events } from '../core/events.ts'
 import type { Coalesce } from '../invalidate/coalesce.ts'
 import type { Delays } from '../invalidate/delay.ts'
@@ -48,8 +49,8 @@ export interface Services {
   readonly events: Events
   /** A number from 0 to 1. */
   readonly random: () => number
-  /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`. */
-  readonly isolate: (value: unknown) => Isolated
+  /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`, naming the key. */
+  readonly isolate: (value: unknown, key: string) => Isolated
   /** The same without a copy, for a value that nobody else holds; `isNarrow` as the codec said. */
   readonly own: (value: unknown, isNarrow?: boolean) => Isolated
   /** The value with its live parts copied. */
@@ -111,9 +112,10 @@ export function keepUntil(keep: Keep, times: { freshUntil: number; staleUntil: n
 }
 
 /** Runs work that nobody awaits; its failure is an event. */
+/** `what` failed, says the warning, if it does, and why. */
 export function inBackground(space: Space, what: string, work: Promise<unknown>): void {
   const tracked: Promise<unknown> = work
-    .catch((error: unknown) => space.services.events.emit('warning', { message: `${what} failed`, error }))
+    .catch((error: unknown) => space.services.events.emit('warning', { message: `${what} failed: ${reasonOf(error)}`, error }))
     .finally(() => space.background.delete(tracked))
   space.background.add(tracked)
 }

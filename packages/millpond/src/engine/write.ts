@@ -92,7 +92,7 @@ interface KeptItem {
 
 /** Comes before whatever is waited for: the caller may change the object as soon as `set` has returned its promise. */
 function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
-  return { key, isolated: space.services.isolate(value) }
+  return { key, isolated: space.services.isolate(value, key) }
 }
 
 function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {

@@ -30,28 +30,29 @@ interface Walk {
  *
  * What occurs twice is cloned twice: `maxItems` (array elements, fields, Map keys and values, Set members together) bounds what a few
  * objects that hold each other many times can become.
+ * `note` says in messages whose value it is: ` (key "user:7")`.
  * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept; `VALUE_TOO_LARGE` beyond `maxItems`.
  */
-export function isolate(value: unknown, maxItems = MOST_ITEMS): Isolated {
+export function isolate(value: unknown, maxItems = MOST_ITEMS, note: () => string = () => ''): Isolated {
   const walk: Walk = { inside: [], live: false, bytes: 0, left: maxItems, seen: undefined }
   try {
     const kept = keep(value, walk)
     return { value: kept, live: walk.live, bytes: walk.bytes }
   } catch (error) {
-    if (error === TOO_LARGE) throw tooLarge(maxItems)
+    if (error === TOO_LARGE) throw tooLarge(maxItems, note())
     if (error !== REFUSED && !(error instanceof RangeError)) throw error
-    const { path, what } = locateRefusal(value)
+    const refusal = locateRefusal(value)
     throw new MillpondError(
       'VALUE_UNSUPPORTED',
-      `${path} is ${what} and cannot be cached: cache plain data (objects, arrays, strings, numbers, bigint, booleans, null, Date, Map, Set, bytes)`,
+      `${refusal.path}${note()} is ${refusal.what} and cannot be cached: cache plain data (objects, arrays, strings, numbers, bigint, booleans, null, Date, Map, Set, bytes)${refusal.what.startsWith('an instance') ? ', or give the cache toPlain, which makes plain data of instances' : ''}`,
     )
   }
 }
 
-function tooLarge(maxItems: number): MillpondError {
+function tooLarge(maxItems: number, note: string): MillpondError {
   return new MillpondError(
     'VALUE_TOO_LARGE',
-    `value holds more than ${maxItems} items (what occurs twice counts twice): store less, or raise limits.maxItems of the codec`,
+    `value${note} holds more than ${maxItems} items (what occurs twice counts twice): store less, or raise limits.maxItems of the codec`,
   )
 }
 

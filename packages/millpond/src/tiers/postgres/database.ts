@@ -295,7 +295,11 @@ export class Database {
   #failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
     if (this.#closed) return new MillpondError('CLOSED', `[postgres] ${what}: the tier is closed`)
     if (cause instanceof MillpondError) return cause
-    return new MillpondError(code, `[postgres] ${what}: ${cause instanceof Error ? cause.message : 'there is no connection'}`, { cause })
+    return new MillpondError(
+      code,
+      `[postgres] ${what.replace(/:$/, '')}: ${cause instanceof Error ? cause.message : 'there is no connection'}`,
+      { cause },
+    )
   }
 }
 

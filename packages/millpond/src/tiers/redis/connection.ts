@@ -47,9 +47,13 @@ export function clientClass(own: RedisClient | undefined): RedisClientClass {
 
 /** What a caller gets to see of a failure. */
 export function failed(code: ErrorCode, what: string, cause: unknown): MillpondError {
-  return new MillpondError(code, `[redis] ${what}: ${cause instanceof Error ? cause.message : 'there is no connection'}`, {
-    cause: withoutCommand(cause),
-  })
+  return new MillpondError(
+    code,
+    `[redis] ${what.replace(/:$/, '')}: ${cause instanceof Error ? cause.message : 'there is no connection'}`,
+    {
+      cause: withoutCommand(cause),
+    },
+  )
 }
 
 export function closed(what: string): MillpondError {
