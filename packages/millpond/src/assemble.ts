@@ -248,13 +248,41 @@ export class Assembly implements House {
     opened.space.ledger.close()
   }
 
+  /** What is scheduled in this process alone ends with it: nobody else will do it. */
+  async #tellPending(): Promise<void> {
+    if (this.#jobs === undefined || this.#parts.jobStore !== undefined) return
+    const { events } = this.#parts.space.services
+    const waiting = await this.#jobs.list({ states: ['waiting'] })
+    if (waiting.length === 0) return
+    const count = waiting.length === 1 ? 'a scheduled invalidation' : `${waiting.length} scheduled invalidations`
+    events.emit('warning', {
+      message: `${count} of this process will not happen, because the cache is closed: give createCache jobs, a store that lasts`,
+    })
+  }
+
+  /** Waits for work that runs behind, but not for ever: says what it left. */
+  async #inTime(work: Promise<unknown>): Promise<void> {
+    const { clock, events } = this.#parts.space.services
+    let cancel = (): void => {}
+    const late = new Promise<boolean>((resolve) => {
+      cancel = clock.after(CLOSE_MS, () => resolve(true), true)
+    })
+    const isLate = await Promise.race([work.then(() => false), late])
+    cancel()
+    if (isLate)
+      events.emit('warning', {
+        message: `the cache was closed while something still ran behind after ${CLOSE_MS} ms (a refresh whose loader hangs?): it is left to itself`,
+      })
+  }
+
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
+    await this.#tellPending()
     await this.#jobs?.stop()
     await Promise.all(this.#leaving.values())
     const open = [...this.#open.values()]
     for (const one of open) await endDelays(one)
-    await Promise.all(open.map(({ cache }) => cache.flush()))
+    await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))
     // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is void.
     await this.#restart?.stop()
     for (const one of open) one.space.ledger.close()
@@ -262,6 +290,9 @@ export class Assembly implements House {
     await Promise.all([...tiers.map((tier) => tier.close()), space.outbox?.close()])
   }
 }
+
+/** How long `close` waits for what runs behind, in milliseconds: a loader that hangs must not hold up a process that is to end. */
+const CLOSE_MS = 5_000
 
 async function finish(opened: Opened): Promise<void> {
   await endDelays(opened)

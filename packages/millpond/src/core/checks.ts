@@ -67,9 +67,6 @@ export const flag = check((value) => typeof value === 'boolean', 'true or false'
 
 export const text = check((value): value is string => typeof value === 'string' && value !== '', 'a text')
 
-/** A share: 0 to 1. */
-export const share = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1')
-
 /** @param isEndless `Infinity` is allowed, too. */
 export function whole(least: number, most = Number.MAX_SAFE_INTEGER, isEndless = false): Check<number> {
   const to = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`

@@ -354,7 +354,8 @@ export class Ledger {
   }
 
   #markUp(store: LedgerStore): void {
-    this.#unfollow ??= store.follow?.(this.#options.namespace, () => void this.#wake())
+    // An answer that came while this was being closed must not open a connection that nobody closes.
+    if (!this.#closed) this.#unfollow ??= store.follow?.(this.#options.namespace, () => void this.#wake())
     if (this.#up) return
     this.#up = true
     this.#handlers.reachable(true)

@@ -64,6 +64,8 @@ export class Connection {
     this.#onReady = onReady
     this.#onEnd = onEnd
     socket.setNoDelay(true)
+    // An idle connection keeps no process alive: what is owed is held by its own deadline.
+    socket.unref()
     socket.on('data', (bytes: Buffer) => this.#hear(bytes))
     socket.on('error', (error) => this.fail(error))
     socket.on('close', () => this.fail(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })))

@@ -40,7 +40,17 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
   const client = template === undefined ? new Client({ ...address, ...options }) : template.duplicate(options)
   // Without a listener the client writes to the console.
   client.on('error', () => {})
+  letGo(client)
   return client
+}
+
+/** An idle connection keeps no process alive, nor does a pause between two attempts: what somebody waits for is held by its own deadline. */
+export function letGo(client: Redis): void {
+  client.on('connect', () => client.stream?.unref())
+  client.on('reconnecting', () => {
+    const timer: unknown = Reflect.get(client, 'reconnectTimeout')
+    if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
+  })
 }
 
 export function retryDelay(attempts: number, isElection: boolean): number {

@@ -107,7 +107,7 @@ export class ClusterConnection implements Connection {
   }
 
   subscribe(channel: string, wake: () => void): () => void {
-    return this.#subscriptions.add(channel, wake)
+    return this.#closed ? () => {} : this.#subscriptions.add(channel, wake)
   }
 
   async close(): Promise<void> {

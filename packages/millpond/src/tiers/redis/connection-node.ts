@@ -88,7 +88,7 @@ export class NodeConnection implements Connection {
   }
 
   subscribe(channel: string, wake: () => void): () => void {
-    return this.#subscriptions.add(channel, wake)
+    return this.#closed ? () => {} : this.#subscriptions.add(channel, wake)
   }
 
   /** Lets what is under way end; each of these has its deadline. */

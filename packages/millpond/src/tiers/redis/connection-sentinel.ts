@@ -3,6 +3,7 @@
 // A master that the sentinels have demoted closes its connections when it hears of it; until then (it was frozen, or on the wrong side of
 // a cut) it may go on for seconds. Whoever can reach a sentinel leaves it now. Only a hint: the connection asks the sentinels itself.
 import type { RedisClient, RedisClientClass } from './client.ts'
+import { letGo } from './connection-client.ts'
 import type { Address } from './options.ts'
 
 const CHANNEL = '+switch-master'
@@ -50,6 +51,7 @@ export class SentinelWatch {
       client.on('error', (error) => {
         this.#trouble = error
       })
+      letGo(client)
       client.on('message', (_channel, text) => this.#hear(text))
       client.on('ready', () => client.subscribe(CHANNEL).catch(() => client.disconnect(true)))
       client.connect().catch(() => {})

@@ -1,0 +1,150 @@
+// Processes end (G19): unless somebody waits for something, no cache keeps one alive, closed or not; and closing leaves nothing behind.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createCache, memory } from '../../src/index.ts'
+import { fakeClock } from '../../src/testing/index.ts'
+import { redis } from '../../src/tiers/redis/index.ts'
+import {
+  describeWith,
+  freePort,
+  type PostgresService,
+  type RedisService,
+  type Service,
+  startMemcached,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
+
+const dist = (file: string): string => pathToFileURL(fileURLToPath(new URL(`../../dist/${file}`, import.meta.url))).href
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millpond-exits-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A program that uses a cache over the tiers and never closes it. Answers what it printed once it has ended by itself. */
+async function ends(imports: string, tiers: string): Promise<string> {
+  const file = join(folder, `${imports.length}-${Math.random()}.mjs`)
+  writeFileSync(
+    file,
+    `import { createCache, memory } from '${dist('index.js')}'
+${imports}
+const cache = createCache({ tiers: [memory(), ${tiers}] })
+const loaded = await cache.getOrSet('a', async () => 'loaded')
+await cache.set('b', 1, { tags: ['t'] }).catch(() => {})
+await cache.get('c')
+console.log(loaded)`,
+  )
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let printed = ''
+  child.stdout.on('data', (bytes: Buffer) => {
+    printed += bytes
+  })
+  // Not a time to be judged: what never ends is ended, and fails by its signal.
+  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
+  const [code, signal] = await once(child, 'exit')
+  clearTimeout(timer)
+  return `${printed.trim()} ${signal ?? code}`
+}
+
+test('memory alone, SQLite, a folder of files', async () => {
+  expect(await ends('', '')).toBe('loaded 0')
+  expect(await ends(`import { sqlite } from '${dist('tiers/sqlite/index.js')}'`, `sqlite({ path: '${join(folder, 'cache.db')}' })`)).toBe(
+    'loaded 0',
+  )
+})
+
+test('a Redis that does not answer', async () => {
+  const url = `redis://127.0.0.1:${await freePort()}`
+  expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, `redis({ url: '${url}' })`)).toBe('loaded 0')
+})
+
+describeWith('redis', 'with a Redis server', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+
+  test('the process ends', async () => {
+    expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, `redis({ url: '${server.url}' })`)).toBe('loaded 0')
+  })
+
+  test('a cache that is closed during its first call leaves no connection', async () => {
+    for (let count = 0; count < 3; count++) {
+      const cache = createCache({ tiers: [memory(), redis({ url: server.url })] })
+      const first = cache.get('k').catch(() => undefined)
+      await cache.close()
+      await first
+    }
+    await until('the server to be left alone', async () => {
+      const list = String(await server.command('CLIENT', 'LIST'))
+      return list.trim().split('\n').length === 1
+    })
+  })
+
+  describeWith('memcached', 'and Memcached', () => {
+    let memcached: Service
+    beforeAll(async () => {
+      memcached = await startMemcached()
+    })
+    afterAll(() => memcached.stop())
+
+    test('the process ends', async () => {
+      const imports = `import { redis } from '${dist('tiers/redis/index.js')}'\nimport { memcached } from '${dist('tiers/memcached/index.js')}'`
+      const tiers = `redis({ url: '${server.url}' }), memcached({ servers: '127.0.0.1:${memcached.port}' })`
+      expect(await ends(imports, tiers)).toBe('loaded 0')
+    })
+  })
+})
+
+describeWith('postgres', 'with a PostgreSQL server', () => {
+  let server: PostgresService
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.stop())
+
+  test('the process ends', async () => {
+    expect(await ends(`import { postgres } from '${dist('tiers/postgres/index.js')}'`, `postgres({ url: '${server.url}' })`)).toBe(
+      'loaded 0',
+    )
+  })
+})
+
+describe('close', () => {
+  test('does not wait for ever for a refresh that hangs, and says so', async () => {
+    const clock = fakeClock()
+    const cache = createCache({ clock, defaults: { ttl: '1s', staleFor: '1h', timeout: { hard: 0 } } })
+    const warnings: string[] = []
+    cache.on('warning', ({ message }) => warnings.push(message))
+    await cache.set('k', 1)
+    await clock.advance(2000)
+    expect(await cache.getOrSet('k', () => new Promise<number>(() => {}))).toBe(1)
+    let isClosed = false
+    const closed = cache.close().then(() => {
+      isClosed = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isClosed).toBe(false)
+    await clock.advance(6000)
+    await closed
+    expect(warnings).toEqual([expect.stringContaining('while something still ran behind')])
+  })
+
+  test('says which scheduled invalidations of this process will not happen', async () => {
+    const cache = createCache()
+    const warnings: string[] = []
+    cache.on('warning', ({ message }) => warnings.push(message))
+    await cache.schedule({ tags: ['a'] }, { in: '5m' })
+    await cache.schedule({ tags: ['b'] }, { in: '5m' })
+    await cache.close()
+    expect(warnings).toEqual([expect.stringMatching(/^2 scheduled invalidations of this process will not happen/)])
+  })
+})
