@@ -36,6 +36,7 @@ const stages = [
   ],
   ['nothing unused (knip)', () => node('knip')('--no-progress')],
   ['the package as users get it (publint, attw)', checkPackage],
+  ['nothing public without words (typedoc)', () => run(process.execPath, [join(root, 'scripts', 'reference.mjs'), '--check'])],
   ['no machine in the files (house)', () => run(process.execPath, [join(root, 'scripts', 'check-house.mjs')])],
 ]
 

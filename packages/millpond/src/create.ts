@@ -42,6 +42,7 @@ import { asPlain, type ToPlain } from './memory/to-plain.ts'
 import { SourceRegistry } from './source/registry.ts'
 import { asUses, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
 
+/** What `createCache` is told; each has a default. */
 export interface CacheOptions {
   /** Part of every storage key and metric. Default `cache`. */
   readonly name?: string

@@ -36,6 +36,7 @@ export async function cacheDelete(key: Key): Promise<boolean> {
   return (await defaultCache().delete(key)).removed > 0
 }
 
+/** Removes everything of the cache behind the plain functions. */
 export async function cacheClear(): Promise<void> {
   await defaultCache().clear()
 }

@@ -1,6 +1,7 @@
-// The examples of the README and the guide that are marked to run: each is run as a program of its own, against the built library.
+// The examples of the README and the guide that are marked to run: each compiles under the strictest rules where it says that it is TypeScript, and runs as
+// a program of its own, against the built library.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
@@ -17,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const STRICT = 'console.assert = (ok, ...rest) => { if (!ok) { console.error("assertion failed", ...rest); process.exitCode = 1 } }\n'
 
 describe.each(pages)('%s', (page) => {
-  const examples = [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts run\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
+  const examples = [...readFileSync(join(root, page), 'utf8').matchAll(/^```[jt]s run\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
 
   it.each(examples.map((code, index) => [index + 1, code] as const))('example %i runs', (index, code) => {
     const file = join(folder, `${page.replaceAll('/', '-')}-${index}.mjs`)
@@ -29,8 +30,42 @@ describe.each(pages)('%s', (page) => {
   })
 
   it('names only files that exist', () => {
-    const text = readFileSync(join(root, page), 'utf8')
-    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => join(root, page, '..', match[1] ?? ''))
-    for (const link of links) expect(() => readFileSync(link)).not.toThrow()
+    for (const link of linksOf(page)) expect(existsSync(join(root, page, '..', link)), link).toBe(true)
   })
 })
+
+const linksOf = (page: string): string[] =>
+  [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => match[1] ?? '')
+
+it('every page of the guide can be reached from the README, and most pages name others', () => {
+  const reached = new Set(linksOf('README.md'))
+  expect(pages.filter((page) => page !== 'README.md' && !reached.has(page))).toEqual([])
+  expect(pages.flatMap(linksOf).length).toBeGreaterThan(pages.length)
+})
+
+it('examples in TypeScript compile under strict rules', () => {
+  const files = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts run\n([\s\S]*?)^```/gm)].map((match, index) => {
+      const file = join(folder, `${page.replaceAll('/', '-')}-${index + 1}.mts`)
+      writeFileSync(file, match[1] ?? '')
+      return file
+    }),
+  )
+  expect(files.length).toBeGreaterThan(15)
+  const program = ts.createProgram(files, {
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2023,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: ['node'],
+  })
+  const faults = ts.getPreEmitDiagnostics(program).map(({ file, start = 0, messageText }) => {
+    const line = file === undefined ? 0 : file.getLineAndCharacterOfPosition(start).line + 1
+    return `${file?.fileName.split('/').at(-1)}:${line}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+  })
+  expect(faults).toEqual([])
+}, 60_000)

@@ -43,6 +43,7 @@ export const MISS_CAUSES = Object.freeze([
   'unknown',
 ] as const)
 
+/** Why no tier could answer: a closed list, told by the event `miss`, by `explain` and in the figures. */
 export type MissCause = (typeof MISS_CAUSES)[number]
 
 /** What it means for a later read that an entry left memory. */

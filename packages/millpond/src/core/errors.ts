@@ -1,5 +1,6 @@
 // The one error class: what failed, the value, the remedy.
 
+/** What a `MillpondError`'s `code` may be: stable, so that programs can tell errors apart. */
 export type ErrorCode =
   | 'OPTION_INVALID'
   | 'KEY_INVALID'

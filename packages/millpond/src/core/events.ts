@@ -33,6 +33,7 @@ export interface CacheEvents {
   settings: { namespace: string; changes: readonly { setting: string; from: unknown; to: unknown }[] }
   warning: { message: string; error?: unknown }
 }
+/** The names of the events that `cache.on` takes. */
 export type EventName = keyof CacheEvents
 /** What it returns is not waited for; a promise that rejects is reported as a throw is. */
 export type Listener<E extends EventName> = (detail: CacheEvents[E]) => unknown

@@ -4,6 +4,7 @@
 // A plain string that begins with `[` or `\` would look like one, so it gets a `\` in front. Tags and names use the same rule of well-formedness.
 import { MillpondError, show } from './errors.ts'
 
+/** A part of a tuple: texts are well-formed, numbers finite. */
 export type KeyPart = string | number | boolean | bigint | null
 /** `'user:7'` or `['user', 7]`. `['user', 7]` and `['user', '7']` are different keys. */
 export type Key = string | readonly KeyPart[]

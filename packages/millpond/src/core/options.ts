@@ -13,6 +13,7 @@ export type Consistency = 'eventual' | 'read-your-writes' | 'strong'
 /** Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes. */
 export type Dependencies = 'off' | 'declared' | 'tracked'
 
+/** How an entry is stored. */
 export interface EntryOptions {
   /** How long the entry is fresh. Default `'5m'`. 0 stores nothing; `Infinity` never expires. */
   readonly ttl?: Duration
@@ -28,6 +29,7 @@ export interface EntryOptions {
   readonly dependsOn?: readonly Key[]
 }
 
+/** How a read is answered. */
 export interface ReadOptions {
   readonly consistency?: Consistency
   /** A token of `cache.token()`, from any process: this read sees nothing older than what its maker had seen. What cannot be read counts as none. */
@@ -38,6 +40,7 @@ export interface ReadOptions {
   readonly quiet?: boolean
 }
 
+/** How a value is loaded, stored and answered; as `defaults` of a cache, what every call goes by that says nothing else. */
 export interface LoadOptions extends EntryOptions, ReadOptions {
   /**
    * `soft`: with a stale value at hand, how long to wait for the loader before the stale value is returned. Default: wait.

@@ -14,6 +14,7 @@ export interface SourceContext {
 /** Loads the value of one key, written as its owner writes it. `undefined`: do not store. */
 export type SourceLoad = (key: Key, context: SourceContext) => unknown
 
+/** What a registered source is told beside its loader. */
 export interface SourceOptions {
   /** Loads several keys of the family at once; values in the order of the keys. Who warms or refreshes many asks it, where it is there. */
   readonly loadMany?: (keys: readonly Key[], context: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>

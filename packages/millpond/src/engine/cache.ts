@@ -56,6 +56,7 @@ export interface LoadedEntry<T> extends EntryFacts {
   readonly cause?: MissCause
 }
 
+/** What `getOrSetMany` is told: how to load what is missing, and how its entries are stored. */
 export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   /** The key of an id. Default: the id itself. */
   readonly key?: (id: Id) => Key
@@ -98,6 +99,7 @@ const VERBS: readonly (keyof Cache)[] = [
   ...(['set', 'setMany', 'delete', 'deleteMany', 'touch', 'expire', 'invalidate', 'invalidateTags', 'invalidatePattern', 'clear'] as const),
 ]
 
+/** One namespace of a cache: all verbs of reading, loading, writing and invalidating. */
 export class Cache {
   readonly #space: Space
   readonly #house: House

@@ -18,6 +18,7 @@ export type DefaultChanges = {
   readonly timeout?: { readonly soft?: Duration | null; readonly hard?: Duration | null } | null
 }
 
+/** What may change of a tier. */
 export interface TierChanges {
   /**
    * `false`: neither read nor written from now on; memory lets go of what it holds. The tier that keeps the ledger goes on keeping it, and forgets
@@ -40,12 +41,14 @@ export interface TierChanges {
   readonly pressure?: number | false
 }
 
+/** What `configure` is to change while the cache runs; what is left out stays. */
 export interface Changes {
   readonly defaults?: DefaultChanges
   /** By the tier's name, as `describe()` and figures show it. Tiers belong to the whole cache: not in a namespace. */
   readonly tiers?: Readonly<Record<string, TierChanges>>
 }
 
+/** How `configure` goes about it. */
 export interface ConfigureOptions {
   /** `new` (default): what is stored already keeps its times. `drop`: the namespaces concerned are cleared as well, in every process. */
   readonly apply?: 'new' | 'drop'
@@ -53,6 +56,7 @@ export interface ConfigureOptions {
   readonly dryRun?: boolean
 }
 
+/** What `configure` has changed, or would change. */
 export interface Configured {
   /** Only what differs. */
   readonly changes: readonly SettingChange[]

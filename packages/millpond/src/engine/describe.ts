@@ -7,6 +7,7 @@ import type { FarTier } from './space.ts'
 /** `unlimited` stands for no end: JSON has no infinite number. */
 export type Amount = number | 'unlimited'
 
+/** The defaults that stand, in seconds. */
 export interface DescribedDefaults {
   readonly ttl_seconds: Amount
   readonly stale_for_seconds: Amount
@@ -22,6 +23,7 @@ export interface DescribedDefaults {
   readonly consistency: string
 }
 
+/** The settings of the memory tier. */
 export interface DescribedMemory {
   readonly name: 'memory'
   readonly scope: 'process'
@@ -35,6 +37,7 @@ export interface DescribedMemory {
   readonly pressure: number | false
 }
 
+/** The settings of a tier below memory. */
 export interface DescribedTier {
   readonly name: string
   readonly scope: string
@@ -57,6 +60,7 @@ export interface DescribedTier {
   }
 }
 
+/** The settings of a cache as they stand, in names and units for JSON. */
 export interface CacheDescription {
   readonly name: string
   readonly defaults: DescribedDefaults

@@ -8,6 +8,7 @@ import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.
 import type { FarTier, Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
+/** What one tier has of a key. */
 export interface TierExplanation {
   readonly tier: string
   readonly scope: Scope
@@ -28,6 +29,7 @@ export interface TierExplanation {
   readonly asOf?: Position
 }
 
+/** Why a key hits or misses, and what each tier has of it. */
 export interface Explanation {
   readonly key: string
   readonly storageKey: string

@@ -10,6 +10,7 @@ import { forget } from './forget.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
 
+/** How an invalidation happens. */
 export interface InvalidateOptions {
   /** `expire`: entries become stale, and may be returned where stale values are permitted. Default `delete`. */
   readonly mode?: 'delete' | 'expire'

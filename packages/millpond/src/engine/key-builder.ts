@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { MillpondError, show } from '../core/errors.ts'
 
+/** What `buildKey` makes a key of. */
 export interface KeyParts {
   /** Raising it leaves all older entries behind. Default `v1`. */
   readonly version?: string

@@ -1,6 +1,7 @@
 // Plug-ins around operations: each is a function that is given the operation and the way on.
 import { type Check, refused } from '../core/checks.ts'
 
+/** A call that a plug-in is put around. */
 export interface Operation {
   readonly verb: string
   /** As the caller gave them; of a model's change, the criteria that it comes to. */

@@ -27,6 +27,7 @@ export interface Receipt {
   acked(options?: { readonly timeout?: Duration }): Promise<readonly string[]>
 }
 
+/** What an invalidation came to in one tier. */
 export interface TierReceipt {
   readonly name: string
   /** `false`: the tier did not answer; what it holds is not believed. */

@@ -20,6 +20,7 @@ export interface SpaceStats extends CacheStats {
   readonly ledger: LedgerStats & { readonly epoch: string; readonly position: number; readonly isLocal: boolean }
 }
 
+/** The whole cache in one object: configuration, tiers, health and figures. */
 export interface CacheInfo {
   readonly name: string
   readonly config: {

@@ -19,6 +19,7 @@ interface Window<T, R> {
   cancel: () => void
 }
 
+/** Runs the first call at once, and gathers those that follow within a time into one at its end. */
 export class Coalesce<T, R> {
   readonly #options: CoalesceOptions<T, R>
   readonly #everyMs: number

@@ -13,6 +13,7 @@ import { type CompiledPattern, compilePattern } from './pattern.ts'
 import type { RegexEngine } from './regex-engine.ts'
 import { type CascadePlan, Relations } from './relations.ts'
 
+/** What to invalidate: any of these, together. */
 export interface Criteria {
   readonly key?: Key
   readonly keys?: readonly Key[]

@@ -14,6 +14,7 @@ export interface Delayed<R> {
   cancel(): boolean
 }
 
+/** Work of this process that is put off, and run early when the process is told to finish. */
 export class Delays {
   readonly #clock: Clock
   readonly #waiting = new Set<() => void>()

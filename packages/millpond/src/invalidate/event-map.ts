@@ -18,6 +18,7 @@ export interface Emitter {
   off(event: string, listener: (payload: unknown) => void): unknown
 }
 
+/** Turns events of an application into invalidations, by rules. */
 export class EventMap<M extends object, R> {
   readonly #options: EventMapOptions<M, R>
   readonly #rules: Map<string, (payload: unknown) => Criteria | undefined>

@@ -28,6 +28,7 @@ interface Scope {
   isOpen: boolean
 }
 
+/** Turns changes of models into invalidations, once their transaction has committed. */
 export class ModelEvents<R> {
   readonly #options: ModelEventsOptions<R>
   readonly #maxRows: number

@@ -70,6 +70,7 @@ interface Node {
 const RULE_NAMES = new Set(['invalidateOn', 'related', 'cascade'])
 const KINDS = ['save', 'delete']
 
+/** Declared relations between models: what else goes when one changes. */
 export class Relations {
   readonly #nodes = new Map<string, Node>()
   readonly #upward = new Map<string, Edge[]>()

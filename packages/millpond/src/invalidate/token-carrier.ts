@@ -20,6 +20,7 @@ export type RequestHeaders = Readonly<Record<string, string | readonly string[] 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/
 const MAX_COOKIE_HEADER = 16_384
 
+/** Carries a read-your-writes token in a header or a cookie. */
 export class TokenCarrier {
   readonly header: string
   readonly cookie: string

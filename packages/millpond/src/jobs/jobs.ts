@@ -44,6 +44,7 @@ export interface WhenOptions {
 export const MAX_PAYLOAD = 65_536
 const IDLE_MS = 3_600_000
 
+/** Runs the jobs of a table: in all processes that share it, one at a time has each. */
 export class Jobs {
   readonly #options: JobsOptions
   readonly #kinds: readonly string[]

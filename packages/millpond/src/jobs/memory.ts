@@ -17,6 +17,7 @@ interface Row {
   expiresAt: number
 }
 
+/** A job table in this process, gone with it. */
 export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
   const clock = options.clock ?? systemClock()
   const { keepDoneMs, keepFailedMs } = resolveRetention(options)

@@ -7,6 +7,7 @@ import { policyByName } from './policies/index.ts'
 /** The eviction policies that come with the library, by name. */
 export type PolicyName = 'lru' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'adaptive'
 
+/** What `memory()` is told. */
 export interface MemoryOptions {
   /**
    * The most entries held, over all namespaces. A whole number from 1, or `Infinity` for no such limit.

@@ -53,6 +53,7 @@ export function createNodes(options: NodesOptions): Nodes {
   return new Nodes(options)
 }
 
+/** The processes of a cache: who is there, what they report, questions to all of them. */
 export class Nodes {
   /** Another one with each start of a process. */
   readonly boot = randomBytes(12).toString('base64url')

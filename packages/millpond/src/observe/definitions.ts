@@ -24,6 +24,7 @@ const SPACE = ['cache', 'cache_ns'] as const
 const SHARE = ['cache', 'cache_ns', 'tier'] as const
 const TIER = ['cache', 'tier'] as const
 
+/** Every metric that the library exports, with its kind, labels and help. */
 export const METRICS = Object.freeze({
   hits: metric('counter', 'millpond_hits_total', SHARE, 'Reads answered by a tier.'),
   misses: metric('counter', 'millpond_misses_total', SHARE, 'Reads that a tier could not answer.'),

@@ -40,6 +40,7 @@ const HIGH = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0
 double[0] = LOWEST
 const FIRST = words[HIGH]! >>> SHIFT
 
+/** An empty histogram of milliseconds. */
 export function createHistogram(): Histogram {
   return new LogLinear()
 }

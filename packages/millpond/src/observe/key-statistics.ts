@@ -46,6 +46,7 @@ export interface KeyStatistics extends Required<Pick<Recorder, 'hit' | 'miss'>> 
 export const OTHER = '(other)'
 const DEFAULTS = { sampleEvery: 64, maxPatterns: 200, trackedKeys: 256, seed: 0x9e3779b9 }
 
+/** Counts reads, hits and bytes by pattern of keys. */
 export function createKeyStatistics(options: KeyStatisticsOptions = {}): KeyStatistics {
   const resolved = { ...DEFAULTS, ...options }
   for (const name of ['sampleEvery', 'maxPatterns', 'trackedKeys'] as const) {

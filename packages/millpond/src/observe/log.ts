@@ -1,6 +1,7 @@
 // Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes them as they are.
 import { MillpondError, show } from '../core/errors.ts'
 
+/** The levels of log lines, from the least to the gravest. */
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof LEVELS)[number]
 

@@ -48,6 +48,7 @@ export interface Monitor {
   close(): void
 }
 
+/** Answers an operator's questions about the caches of a process. */
 export function createMonitor({ caches, keys = {}, entries, registry = createRegistry() }: MonitorOptions): Monitor {
   const stops = [cacheCollector(caches), processCollector(), ...Object.entries(keys).map(([cache, of]) => keyCollector(cache, of))].map(
     (collector) => registry.collect(collector),

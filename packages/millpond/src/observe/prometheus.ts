@@ -2,6 +2,7 @@
 import { LATENCY_BOUNDS_MS } from './histogram.ts'
 import type { Family, Labels, Registry, Sample } from './registry.ts'
 
+/** The content type of the text that Prometheus scrapes. */
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** All metrics of the registry as text, with HELP and TYPE. Durations are in seconds. */

@@ -50,6 +50,7 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const RESERVED = /^__|^(?:le|quantile)$/
 
+/** A registry of collectors, which are asked when somebody scrapes. */
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const { maxSeries = 2000, onError } = options
   if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {

@@ -49,6 +49,7 @@ export interface Battlefield {
   readonly note: (line: HistoryLine) => void
 }
 
+/** The faults that a nemesis can bring about. */
 export const FAULTS = [
   'server-paused',
   'server-emptied',

@@ -36,6 +36,7 @@ export interface SimulatedServer {
 
 const AT_ONCE: Journey = { send: async () => {}, back: async () => {}, push: async () => {} }
 
+/** A shared tier in this process with a ledger: the plainest store that passes the suites. */
 export function simulatedServer(options: SimulatedServerOptions = {}): SimulatedServer {
   const now = options.now ?? Date.now
   const entries = new Map<string, Stored>()

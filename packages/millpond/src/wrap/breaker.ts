@@ -7,8 +7,10 @@ import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 
+/** `closed`: calls go through; `open`: none does; `half-open`: one is trying. */
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
+/** When a breaker opens, and for how long. */
 export interface BreakerOptions {
   /** Failures in a row that open it: a whole number from 1, or `Infinity` for never. Default 5. */
   readonly threshold?: number
