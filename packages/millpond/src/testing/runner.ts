@@ -6,7 +6,9 @@ export interface Runner {
   readonly it: RunnerIt
 }
 
+/** `it` of a runner: registers a case, or skips it. */
 export interface RunnerIt {
+  /** Registers a case. */
   (name: string, body: (...context: unknown[]) => Promise<void>): unknown
   skip(name: string, body: (...context: unknown[]) => Promise<void>): unknown
 }
