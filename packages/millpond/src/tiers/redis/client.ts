@@ -50,12 +50,12 @@ export interface RedisClient {
     readonly sentinelPassword?: string | null | undefined
     readonly sentinelTLS?: ConnectionOptions | undefined
   }
-  readonly stream: { cork(): void; uncork(): void }
+  readonly stream: { cork(): void; uncork(): void; unref(): unknown }
   connect(): Promise<unknown>
   /** `true`: and comes back. */
   disconnect(reconnect?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'ready' | 'close' | 'end', listener: () => void): unknown
+  on(event: 'connect' | 'reconnecting' | 'ready' | 'close' | 'end', listener: () => void): unknown
   on(event: 'message', listener: (channel: string, text: string) => void): unknown
   select(db: number): Promise<unknown>
   info(section: string): Promise<string>

@@ -45,8 +45,8 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
 }
 
 /** An idle connection keeps no process alive, nor does a pause between two attempts: what somebody waits for is held by its own deadline. */
-export function letGo(client: Redis): void {
-  client.on('connect', () => client.stream?.unref())
+export function letGo(client: RedisClient): void {
+  client.on('connect', () => client.stream.unref())
   client.on('reconnecting', () => {
     const timer: unknown = Reflect.get(client, 'reconnectTimeout')
     if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
