@@ -1,30 +1,11 @@
 // What the origin is told beside the client's own fields, and what it is not told, since it is in no key.
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
+import { INPUTS } from 'millpond/http'
 import type { ProxySettings } from './options.ts'
 
-/**
- * Fields by which frameworks let a client choose host, path or method: an answer made by them would be stored for those who did not send them
- * (web cache poisoning: J. Kettle, "Practical Web Cache Poisoning", 2018; "Web Cache Entanglement", 2020).
- */
-const UNKEYED: ReadonlySet<string> = new Set([
-  'forwarded',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-  'x-forwarded-scheme',
-  'x-forwarded-server',
-  'x-forwarded-prefix',
-  'x-forwarded-path',
-  'x-host',
-  'x-http-host-override',
-  'x-original-host',
-  'x-original-url',
-  'x-rewrite-url',
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-])
+/** Not told, unless another proxy is before this one. */
+const UNKEYED: ReadonlySet<string> = new Set(INPUTS)
 
 /** The fields of a request as the origin gets them, flat. */
 export function forwardedFields(fields: readonly string[], request: IncomingMessage, settings: ProxySettings): string[] {

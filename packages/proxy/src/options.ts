@@ -75,7 +75,7 @@ const NAMES: ReadonlySet<string> = new Set([
 ])
 
 /** What strict mode means for the cache: the answer alone decides. */
-const STRICT: HttpCacheOptions = { storeSetCookie: true, credentials: [] }
+const STRICT: HttpCacheOptions = { storeSetCookie: true, credentials: [], keyInputs: false }
 
 /** @throws Error naming the option, the value and the remedy. */
 export function resolveOptions(options: ProxyOptions): ProxySettings {
@@ -103,7 +103,8 @@ export function resolveOptions(options: ProxyOptions): ProxySettings {
     maxRequestBytes: options.maxRequestBytes ?? Number.POSITIVE_INFINITY,
     trustForwarded: options.trustForwarded ?? false,
     onError: options.onError ?? (() => {}),
-    cache: { ...(isStrict ? STRICT : {}), ...options.cache },
+    // Where the origin is not told, the key need not tell either.
+    cache: { ...(isStrict ? STRICT : { keyInputs: options.trustForwarded ?? false }), ...options.cache },
     ...(redis === undefined ? {} : { redis }),
     ...(host === undefined ? {} : { host }),
     ...(healthPath === undefined ? {} : { healthPath }),

@@ -4,7 +4,7 @@ import type { Backing, HttpReceipt } from './contract.ts'
 import { Counts, type HttpStats } from './counts.ts'
 import { canAnswer } from './deliver.ts'
 import type { Asked, Reply, Upstream } from './exchange.ts'
-import { queryKey } from './key.ts'
+import { inputKey, queryKey } from './key.ts'
 import { type Purge, purge } from './purge.ts'
 import { QueryRules } from './query-rules.ts'
 import { Questions, type Trip } from './questions.ts'
@@ -46,7 +46,7 @@ export class HttpHandler {
   hit(asked: Asked, reply: Reply): boolean {
     const { facts } = asked
     if (facts.has(BYPASS)) return false
-    const primary = this.#queries.reduce(asked.url)
+    const primary = this.#primaryOf(asked)
     const answer = this.#store.peek(primary, facts)
     if (answer?.text === undefined) return false
     const now = this.settings.now()
@@ -62,7 +62,7 @@ export class HttpHandler {
 
   /** Answers a request for which `hit` had nothing. Never rejects: what fails becomes an answer. */
   async serve(asked: Asked, reply: Reply, upstream: Upstream): Promise<void> {
-    const url = this.#queries.reduce(asked.url)
+    const url = this.#primaryOf(asked)
     const primary = asked.body === undefined ? url : queryKey(url, asked.facts, asked.body)
     const visit = { asked, primary, reply, upstream }
     try {
@@ -73,6 +73,11 @@ export class HttpHandler {
       if (reply.isStarted) reply.cut()
       else this.#questions.pass(tripOf(visit, 'bypass'))
     }
+  }
+
+  #primaryOf({ url, facts }: Asked): string {
+    const reduced = this.#queries.reduce(url)
+    return facts.has(ASKS.inputs) && this.settings.keyInputs ? inputKey(reduced, facts) : reduced
   }
 
   /** Forgets answers; resolves when no reader is given them any more. */

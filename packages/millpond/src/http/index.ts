@@ -9,7 +9,7 @@ export type { Asked, Call, Question, Reply, Sink, Upstream } from './exchange.ts
 export type { HttpCache, Listener, Middleware } from './node/http-cache.ts'
 export type { Purge } from './purge.ts'
 export type { RawFields } from './rules/fields.ts'
-export type { RequestFacts } from './rules/request.ts'
+export { INPUTS, type RequestFacts } from './rules/request.ts'
 export type { HttpCacheOptions, Settings } from './settings.ts'
 
 /**

@@ -23,6 +23,11 @@ export interface HttpCacheOptions {
   readonly storeSetCookie?: boolean
   /** Request fields that make an answer personal unless it says that it is public. `Authorization` always does. Default `['cookie']`. */
   readonly credentials?: readonly string[]
+  /**
+   * Whether `X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and their like are part of the key, since an application may heed them. Default `true`;
+   * `false` where the origin never sees them.
+   */
+  readonly keyInputs?: boolean
   /** Whether the client's `Cache-Control` counts. Default `true`. */
   readonly honourClient?: boolean
   /**
@@ -50,6 +55,7 @@ export interface Settings {
   readonly staleIfUnreachableMs: number
   readonly storeSetCookie: boolean
   readonly credentials: readonly string[]
+  readonly keyInputs: boolean
   readonly honourClient: boolean
   readonly codings: readonly string[] | undefined
   readonly maxBodyBytes: number
@@ -69,6 +75,7 @@ const NAMES = new Set<string>([
   'staleIfUnreachable',
   'storeSetCookie',
   'credentials',
+  'keyInputs',
   'honourClient',
   'codings',
   'maxBodyBytes',
@@ -99,6 +106,7 @@ export function resolveSettings(options: HttpCacheOptions): Settings {
     staleIfUnreachableMs: parseDuration(staleIfUnreachable, 'staleIfUnreachable'),
     storeSetCookie: options.storeSetCookie ?? false,
     credentials: lowerCase(options.credentials ?? ['cookie'], 'credentials'),
+    keyInputs: options.keyInputs ?? true,
     honourClient: options.honourClient ?? true,
     codings: options.codings === undefined ? undefined : lowerCase(options.codings, 'codings'),
     maxBodyBytes: bytes(options.maxBodyBytes ?? 16 * MB, 'maxBodyBytes'),

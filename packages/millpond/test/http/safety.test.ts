@@ -61,6 +61,24 @@ describe('web cache poisoning (J. Kettle, "Practical Web Cache Poisoning", 2018,
     for (const path of paths) expect((await asked(path)).body).toBe(path)
     for (const path of paths) expect((await asked(path)).body).toBe(path)
   })
+  it.each(['X-Forwarded-Host', 'X-Original-URL', 'X-HTTP-Method-Override', 'Forwarded', 'X-Forwarded-Scheme', 'X-Rewrite-URL'])(
+    'by %s, which is in no URL: it is part of the key',
+    async (name) => {
+      const {
+        ask: asked,
+        http,
+        port,
+      } = await play((request, response) => {
+        response.setHeader('Cache-Control', 'max-age=600')
+        response.end(String(request.headers[name.toLowerCase()]))
+      })
+      for (const value of ['evil', 'worse']) expect((await asked('/a', { headers: { [name]: value } })).body).toBe(value)
+      expect((await asked('/a')).body).toBe('undefined')
+      expect(verdictOf(await asked('/a', { headers: { [name]: 'evil' } }))).toBe('hit')
+      await http.purge({ urls: [`http://127.0.0.1:${port}/a`] })
+      expect(verdictOf(await asked('/a', { headers: { [name]: 'evil' } }))).toMatch(/^fwd=/)
+    },
+  )
   it('by Host: other hosts have other answers, and no host has none', async () => {
     const { ask: asked, port } = await play((request, response) => {
       response.setHeader('Cache-Control', 'max-age=600')

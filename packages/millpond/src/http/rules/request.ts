@@ -14,6 +14,8 @@ export const ASKS = Object.freeze({
   precondition: 64,
   /** Two Hosts, or lengths that contradict each other. */
   ambiguous: 128,
+  /** One of `INPUTS`. */
+  inputs: 256,
 })
 
 export class RequestFacts {
@@ -70,6 +72,29 @@ export class RequestFacts {
   }
 }
 
+/**
+ * Fields by which frameworks let a client choose host, path or method. They are in no URL, so an answer that was made by them would be given to those who did not send
+ * them (J. Kettle, "Practical Web Cache Poisoning", 2018, and "Web Cache Entanglement", 2020).
+ */
+export const INPUTS: readonly string[] = Object.freeze([
+  'forwarded',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-scheme',
+  'x-forwarded-server',
+  'x-forwarded-prefix',
+  'x-forwarded-path',
+  'x-host',
+  'x-http-host-override',
+  'x-original-host',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+])
+
 const HOST = -1
 const MARKS: ReadonlyMap<string, number> = new Map([
   ['host', HOST],
@@ -85,6 +110,7 @@ const MARKS: ReadonlyMap<string, number> = new Map([
   ['if-modified-since', ASKS.condition],
   ['transfer-encoding', ASKS.body],
   ['if-unmodified-since', ASKS.precondition],
+  ...INPUTS.map((name) => [name, ASKS.inputs] as const),
 ])
 /** Most names are told apart by their length alone. */
 const LENGTHS: ReadonlySet<number> = new Set([...MARKS.keys()].map((name) => name.length))
