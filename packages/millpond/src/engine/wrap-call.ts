@@ -5,6 +5,7 @@ import type { LoadOptions } from '../core/options.ts'
 import type { Receipt } from './receipt.ts'
 import type { Loader } from './run-loader.ts'
 
+/** What `wrap` is told: the key and tags of a call, and how its value is loaded and stored. */
 export interface WrapOptions<A extends readonly unknown[], T> extends Omit<LoadOptions, 'tags' | 'after' | 'signal'> {
   /**
    * `['user']`: the first parts of the keys, followed by the arguments, which are strings, finite numbers, booleans, bigints or null then. The function is registered as the
