@@ -6,6 +6,7 @@ import type { Found } from './found.ts'
 import { heldAt } from './held.ts'
 import { causeOf } from './misses.ts'
 import type { Space } from './space.ts'
+import { EACH_TIMED } from './watch.ts'
 
 /**
  * The slot of an entry that memory may serve as fresh, or -1. This is the hit path: one look-up, two comparisons, no allocation.
@@ -53,12 +54,16 @@ function giveUp(space: Space, near: Near, key: string, slot: number, judgement: 
 export function hitValue(space: Space, slot: number, key: string): unknown {
   const { near, watch } = space
   if (near === undefined) return undefined
-  if (watch.hit()) timeHit(space, near, key)
+  if ((++watch.counters.memoryHits & EACH_TIMED) === 1) timeHit(space, near, key)
   near.hit(slot)
   if (space.settings.dependencies === 'tracked') noteRead(space, key, near.tags(slot))
   if (space.services.events.hearsHits) space.services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
-  if (watch.recorder !== undefined) watch.recorder.hit(near.hash(slot), near.weight(slot), key, space.id.name)
+  if (watch.recorder !== undefined) recordHit(space, near, slot, key)
   return near.value(slot)
+}
+
+function recordHit({ id, watch }: Space, near: Near, slot: number, key: string): void {
+  watch.recorder?.hit(near.hash(slot), near.weight(slot), key, id.name)
 }
 
 /** Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand hits. */

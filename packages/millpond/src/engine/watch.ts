@@ -64,8 +64,8 @@ export class CacheWatch {
   }
 }
 
-/** One hit of so many is timed, and stands for the others. */
-const HITS_A_SAMPLE = 1024
+/** One hit in memory of 1,024 is timed, and stands for the others: that whose number has these bits at 1. */
+export const EACH_TIMED = 1023
 
 export class Watch {
   readonly counters = new Counters()
@@ -94,11 +94,6 @@ export class Watch {
 
   hash(key: string): number {
     return hashOf(key, this.#seed)
-  }
-
-  /** Counts a hit in memory; `true`: it is one to be timed. */
-  hit(): boolean {
-    return (++this.counters.memoryHits & (HITS_A_SAMPLE - 1)) === 1
   }
 
   /** How long a hit took, in milliseconds; those since the last one are taken to be its like. */

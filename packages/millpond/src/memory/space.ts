@@ -40,6 +40,8 @@ export class Space implements Near {
   #policy: Eviction
   /** The policy reads the marks; it is told of a hit only where a mark lies above the limit: that is how it watches a slot. */
   #marked = false
+  /** A mark says all that there is to say of a hit. */
+  #isPlain = false
 
   constructor(name: string, id: number, owner: SpaceOwner) {
     this.name = name
@@ -60,6 +62,7 @@ export class Space implements Near {
     this.#markLimit = hitLimit
     this.#policy = eviction
     this.#marked = eviction.marks !== undefined
+    this.#isPlain = this.#marked && this.#slots.readAt === undefined
   }
 
   get size(): number {
@@ -81,8 +84,12 @@ export class Space implements Near {
     const mark = this.marks[slot] as number
     if (mark < this.#markLimit) this.marks[slot] = mark + 1
     else if (mark > this.#markLimit) this.#policy.hit(slot)
+    if (!this.#isPlain) this.#tell(slot)
+  }
+
+  #tell(slot: number): void {
     if (!this.#marked) this.#policy.hit(slot)
-    if (this.#slots.readAt !== undefined) this.#owner.noteRead(slot)
+    this.#owner.noteRead(slot)
   }
 
   value(slot: number): unknown {
