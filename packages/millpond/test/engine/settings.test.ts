@@ -86,7 +86,7 @@ describe('defaults', () => {
     const cache = open({ tiers: [memory(), sqlite({ path: join(newFolder(), 'cache.db') })] })
     const before = cache.describe()
     const wrong: [object, RegExp][] = [
-      [{ defaults: { ttl: '60' } }, /ttl: "60" is no duration/],
+      [{ defaults: { ttl: '60' } }, /ttl: "60" is not a duration/],
       [{ defaults: { jitter: 2 } }, /jitter/],
       [{ defaults: { dependsOn: ['a'] } }, /unknown default that can be changed "dependsOn"/],
       [{ default: {} }, /unknown change "default": there are defaults, tiers/],

@@ -52,7 +52,7 @@ describe('freshness', () => {
     const fail = vi.fn(() => Promise.reject(new Error('down')))
     expect(await cache.getOrSet('k', fail)).toBe('old')
     await cache.flush()
-    expect(warnings).toEqual(['refresh of k failed'])
+    expect(warnings).toEqual(['refresh of k failed: down'])
     expect(await cache.getOrSet('k', fail)).toBe('old')
   })
 

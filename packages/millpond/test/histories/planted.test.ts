@@ -36,7 +36,7 @@ const cachedClock: Planted['patches'] = [
 ]
 
 /** Timing decides how soon a defect shows: a few cells are allowed. */
-const CELLS = 4
+const CELLS = 8
 
 async function isFound({ patches, fault, policy }: Planted, shared: SharedTier): Promise<boolean> {
   const compiled = compile(patches)

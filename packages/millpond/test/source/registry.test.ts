@@ -36,7 +36,7 @@ it('a prefix has one loader; taken back it is free, and the shorter one serves a
   const stop = registry.register(named('default', 'user:admin:'))
   expect(() => registry.register(named('default', 'user:admin:'))).toThrow(/"user:admin:" has a loader already/)
   expect(() => registry.register(named('default', ''))).toThrow(/every key/)
-  expect(() => registry.register(named('default', []))).toThrow(/is no key/)
+  expect(() => registry.register(named('default', []))).toThrow(/is not a key/)
   stop()
   expect(find(registry, 'user:admin:1')).toBe('user:')
   const again = registry.register(named('default', 'user:admin:'))

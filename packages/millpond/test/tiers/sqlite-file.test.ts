@@ -66,7 +66,7 @@ describe('options that are wrong throw where they stand, show the value and the 
   test('unknown names and values of other kinds', () => {
     // What plain JavaScript may pass.
     const options = (given: object): SqliteOptions => Object.assign({ path: ':memory:' }, given)
-    expect(refusal(options({ maxEntires: 5 })).message).toContain('"maxEntires"')
+    expect(refusal(options({ maxEntires: 5 })).message).toContain('maxEntires')
     expect(refusal(options({ synchronous: 'off' })).message).toContain('"off"')
     expect(refusal(options({ driver: 'sqlite3' })).message).toContain('"sqlite3"')
     expect(refusal(options({ onWarning: true })).message).toContain('onWarning: true')
