@@ -176,7 +176,6 @@ export function createCache(options: CacheOptions = {}): Cache {
       far,
       routeOf,
       ledgerStore: holder?.use.ledger,
-      externalTiers,
       compile: patternCompiler(),
       outbox: options.outbox,
       nodeId: lazyId(),

@@ -312,6 +312,11 @@ export interface Snapshot {
   readonly position: Position
   /** Entries below it are void, whatever else is known. */
   readonly floor: number
+  /**
+   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers beside the ledger's own) are void. Never less than
+   * what was answered before in this epoch.
+   */
+  readonly outerFloor: number
   readonly lines: readonly Line[]
 }
 
@@ -320,6 +325,7 @@ export interface Tail {
   readonly kind: 'tail'
   readonly position: Position
   readonly floor: number
+  readonly outerFloor: number
   readonly lines: readonly Line[]
 }
 
@@ -354,9 +360,12 @@ export interface LedgerStore {
   nodes?(namespace: string): Promise<readonly LedgerNode[]>
   /**
    * Says that entries of this ledger also lie in tiers beside its own that outlive a process (files, Memcached, SQLite beside Redis):
-   * a key target that is forgotten must then raise the floor. Called before the first use; remembered with the record.
+   * key targets are then kept as long as there is room, however old they are, and `outerFloor` says up to where they are forgotten. Called before the
+   * first use; remembered with the record.
    */
   coverOtherTiers?(): void
+  /** Entries of its own tier change after the step, not in it: they count as those of a tier beside it. */
+  readonly entriesApart?: boolean
 }
 
 /** A process that uses the ledger, as it last reported. */

@@ -3,6 +3,9 @@
 // An entry carries one number: the position when its load began. It is valid while its epoch is current, its number is not below
 // the floor, and no target that concerns it has a higher number. Nothing here compares clocks, so clocks cannot make it wrong.
 //
+// A key target only matters to copies that its own step has not dropped, those in tiers beside the ledger's own, and to work that is under way. So when one
+// is forgotten, for want of room, only a floor for such copies rises (`outerFloor`); what lies in memory and in the ledger's tier stays.
+//
 // Two numbers describe the copy. `last`: every line up to it has been applied. `head`: the highest position known to have been reached;
 // it runs ahead of `last` when this process's own advance returned before the lines of others that came first were read. A load may start
 // "as of" `head` (what happened before is in the source), but an entry may only be reaffirmed at `last` (lines between may still concern it).
@@ -15,11 +18,6 @@ export type Judgement = 'valid' | 'stale' | 'void'
 export interface ViewOptions {
   /** How many key and tag targets of each mode are kept before the floor rises. Default 100,000. */
   readonly maxTargets?: number
-  /**
-   * Key targets beyond `maxTargets` are forgotten without raising the floor. Safe where the ledger's step also drops the entry and every
-   * other tier belongs to this process: then a key target only matters to work that is under way.
-   */
-  readonly quietKeys?: boolean
   /** Compiles a pattern target to a linear-time test over keys. */
   readonly compile: (pattern: string) => (key: string) => boolean
 }
@@ -47,6 +45,7 @@ export class LedgerView {
   last = 0
   head = 0
   floor = 0
+  outerFloor = 0
   readonly #keys = new Map<string, number>()
   readonly #tags = new Map<string, number>()
   readonly #staleKeys = new Map<string, number>()
@@ -54,14 +53,12 @@ export class LedgerView {
   #patterns: PatternTarget[] = []
   #staleFloor = 0
   readonly #maxTargets: number
-  readonly #quietKeys: boolean
   readonly #compile: ViewOptions['compile']
 
   /** `firstEpoch` is asked once, when the first entry or question needs it. */
   constructor(firstEpoch: () => string, options: ViewOptions) {
     this.#firstEpoch = firstEpoch
     this.#maxTargets = options.maxTargets ?? 100_000
-    this.#quietKeys = options.quietKeys ?? false
     this.#compile = options.compile
   }
 
@@ -75,11 +72,12 @@ export class LedgerView {
   }
 
   /** Forgets everything and starts from a snapshot's position; its lines are applied by the caller. */
-  restart(position: Position, floor: number): void {
+  restart(position: Position, floor: number, outerFloor: number): void {
     this.#epoch = position.epoch
     this.last = position.seq
     this.head = position.seq
     this.floor = floor
+    this.outerFloor = outerFloor
     this.#staleFloor = 0
     for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags]) targets.clear()
     this.#patterns = []
@@ -92,11 +90,12 @@ export class LedgerView {
     if (line.seq === this.last + 1) this.last = line.seq
   }
 
-  /** All lines up to `seq` have been applied, and the floor is at least `floor`. */
-  reach(seq: number, floor: number): void {
+  /** All lines up to `seq` have been applied, and the floors are at least these. */
+  reach(seq: number, floor: number, outerFloor: number): void {
     if (seq > this.last) this.last = seq
     if (seq > this.head) this.head = seq
     if (floor > this.floor) this.floor = floor
+    if (outerFloor > this.outerFloor) this.outerFloor = outerFloor
   }
 
   /** May an entry of this key, with these tags, loaded as of `seq`, be believed? */
@@ -104,6 +103,11 @@ export class LedgerView {
     if (seq >= this.head) return 'valid'
     if (this.concerning(key, tags) > seq) return 'void'
     return this.#staleConcerning(key, tags) > seq ? 'stale' : 'valid'
+  }
+
+  /** As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been forgotten. */
+  judgeApart(key: string, tags: readonly string[], seq: number): Judgement {
+    return seq < this.outerFloor ? 'void' : this.judge(key, tags, seq)
   }
 
   /** As `judge`, for an entry that names its epoch. */
@@ -119,14 +123,14 @@ export class LedgerView {
   }
 
   /** Which target voids (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for the hit path. */
-  blame(key: string, tags: readonly string[], seq: number): Blame | undefined {
+  blame(key: string, tags: readonly string[], seq: number, isApart = false): Blame | undefined {
     const suspects: Blame[] = [
       { kind: 'key', name: key, seq: Math.max(this.#keys.get(key) ?? 0, this.#staleKeys.get(key) ?? 0) },
       ...tags.map((tag): Blame => ({ kind: 'tag', name: tag, seq: Math.max(this.#tags.get(tag) ?? 0, this.#staleTags.get(tag) ?? 0) })),
       ...this.#patterns
         .filter((pattern) => matchesEntry(pattern, key, tags))
         .map(({ pattern, seq: at }): Blame => ({ kind: 'pattern', name: pattern, seq: at })),
-      { kind: 'clear', name: '', seq: Math.max(this.floor, this.#staleFloor) },
+      { kind: 'clear', name: '', seq: Math.max(this.floor, this.#staleFloor, isApart ? this.outerFloor : 0) },
     ]
     return suspects.filter((suspect) => suspect.seq > seq).sort((a, b) => b.seq - a.seq)[0]
   }
@@ -154,7 +158,9 @@ export class LedgerView {
       const [oldest] = targets
       if (oldest === undefined) return
       targets.delete(oldest[0])
-      if (!(this.#quietKeys && targets === this.#keys)) this.floor = Math.max(this.floor, oldest[1])
+      // The step that named the key has dropped it, from the ledger's own tier and, when its line came, from memory.
+      if (targets === this.#keys) this.outerFloor = Math.max(this.outerFloor, oldest[1])
+      else this.floor = Math.max(this.floor, oldest[1])
     }
   }
 

@@ -79,7 +79,10 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
       }
       const parts = decoded[index]
       if (stored === undefined || parts === undefined || parts.staleUntil <= space.services.clock.now()) continue
-      if (space.ledger.view.judgeAt(parts.key, parts.tags, stored.asOf) !== 'void') yield parts
+      const { view } = space.ledger
+      const { epoch, seq } = stored.asOf
+      const judgement = far.isApart ? view.judgeApart(parts.key, parts.tags, seq) : view.judge(parts.key, parts.tags, seq)
+      if (epoch === view.epoch && judgement !== 'void') yield parts
     }
   }
 }

@@ -97,7 +97,7 @@ function explainNear(space: Space, key: string, isTrusted: boolean): TierExplana
     asOf: { epoch: space.ledger.view.epoch, seq: near.asOf(slot) },
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
-  return { ...held, ...judged(space, key, held.tags, near.asOf(slot), near.freshUntil(slot), near.staleUntil(slot)) }
+  return { ...held, ...judged(space, key, held.tags, near.asOf(slot), near.freshUntil(slot), near.staleUntil(slot), false) }
 }
 
 async function explainFar(space: Space, far: FarTier, key: string, isTrusted: boolean): Promise<TierExplanation> {
@@ -123,20 +123,28 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
   if (stored.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'void', cause: 'epoch_changed' }
-  return { ...held, ...judged(space, key, parts.tags, stored.asOf.seq, parts.freshUntil, parts.staleUntil) }
+  return { ...held, ...judged(space, key, parts.tags, stored.asOf.seq, parts.freshUntil, parts.staleUntil, far.isApart) }
 }
 
 type Judged = Pick<TierExplanation, 'state' | 'cause' | 'at' | 'receipt' | 'detail'>
 
-function judged(space: Space, key: string, tags: readonly string[], seq: number, freshUntil: number, staleUntil: number): Judged {
+function judged(
+  space: Space,
+  key: string,
+  tags: readonly string[],
+  seq: number,
+  freshUntil: number,
+  staleUntil: number,
+  isApart: boolean,
+): Judged {
   const { view } = space.ledger
-  const judgement = view.judge(key, tags, seq)
+  const judgement = isApart ? view.judgeApart(key, tags, seq) : view.judge(key, tags, seq)
   const now = space.services.clock.now()
   if (judgement === 'valid') {
     if (freshUntil > now) return { state: 'fresh' }
     return { state: staleUntil > now ? 'stale' : 'expired', cause: 'expired_ttl', at: freshUntil }
   }
-  const blame = view.blame(key, tags, seq)
+  const blame = view.blame(key, tags, seq, isApart)
   const seen = blame === undefined ? undefined : space.watch.history.find(blame.seq)
   return {
     state: judgement === 'stale' && staleUntil > now ? 'stale' : 'void',

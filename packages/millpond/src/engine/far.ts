@@ -46,6 +46,7 @@ export async function readFar(
     if (far === undefined || !isAsked(space, far)) continue
     const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
     const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
+    const { outerFloor } = space.ledger.view
     const answer = await far.guarded.read(names, until - space.services.clock.monotonic())
     if (!answer.ok) {
       result.failure ??= failure
@@ -53,7 +54,9 @@ export async function readFar(
     }
     const decoded = decodeAll(space, far, answer.value)
     const parts = decoded instanceof Promise ? await decoded : decoded
-    wanted = takeIn(space, depth, wanted, answer.value, parts, result, isAgain || isQuiet, isQuiet)
+    // A target that was forgotten meanwhile may be that of an entry which was read before its step.
+    const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor
+    wanted = takeIn(space, depth, wanted, answer.value, parts, result, isApart, isAgain || isQuiet, isQuiet)
   }
   return result
 }
@@ -66,6 +69,7 @@ function takeIn(
   answers: readonly (Stored | undefined)[],
   decoded: readonly (DecodedParts | undefined)[],
   { keys, found, causes }: FarResult,
+  isApart: boolean,
   isUncounted: boolean,
   isQuiet: boolean,
 ): number[] {
@@ -79,7 +83,7 @@ function takeIn(
     const key = keys[at] ?? ''
     const stored = answers[index]
     const known = found[at]
-    const entry = stored === undefined ? undefined : believe(space, far, key, stored, decoded[index], now)
+    const entry = stored === undefined ? undefined : believe(space, far, key, stored, decoded[index], isApart, now)
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
       if (!isUncounted) counters.misses++
@@ -117,13 +121,22 @@ function countFarHit({ id, watch, services }: Space, counters: TierCounters, { k
 }
 
 /** Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */
-function believe(space: Space, far: FarTier, key: string, stored: Stored, parts: DecodedParts | undefined, now: number): Found | MissCause {
+function believe(
+  space: Space,
+  far: FarTier,
+  key: string,
+  stored: Stored,
+  parts: DecodedParts | undefined,
+  isApart: boolean,
+  now: number,
+): Found | MissCause {
   if (parts === undefined || parts.key !== key) return 'unreadable'
   const { view } = space.ledger
   if (stored.asOf.epoch !== view.epoch) return 'epoch_changed'
   if (parts.staleUntil <= now) return 'expired_ttl'
-  const judgement = view.judge(key, parts.tags, stored.asOf.seq)
-  if (judgement === 'void') return causeOf(view.blame(key, parts.tags, stored.asOf.seq))
+  const { seq } = stored.asOf
+  const judgement = isApart ? view.judgeApart(key, parts.tags, seq) : view.judge(key, parts.tags, seq)
+  if (judgement === 'void') return causeOf(view.blame(key, parts.tags, seq, isApart))
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
   const isolated = space.near === undefined ? undefined : space.services.own(parts.value, parts.isNarrow)

@@ -20,8 +20,6 @@ export interface LedgerOptions {
   readonly store: LedgerStore | undefined
   readonly clock: Clock
   readonly compile: (pattern: string) => (key: string) => boolean
-  /** Some tier is neither in this process nor the ledger's own. */
-  readonly externalTiers: boolean
   /** How long after a question memory may be believed, in milliseconds. */
   readonly trustMs: number
   /** The longest a question or a step may take, in milliseconds. */
@@ -85,7 +83,7 @@ export class Ledger {
     this.#options = options
     this.#handlers = handlers
     this.#deadlines = new Deadlines(options.clock)
-    this.view = new LedgerView(lazyId(), { compile: options.compile, quietKeys: !options.externalTiers })
+    this.view = new LedgerView(lazyId(), { compile: options.compile })
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
     this.#owed = new Owed(options.namespace, options.outbox)
@@ -255,7 +253,7 @@ export class Ledger {
   #beginEpoch(position: Position): void {
     this.#generation++
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
-    this.view.restart(position, position.seq)
+    this.view.restart(position, position.seq, position.seq)
     this.#ownAhead.clear()
     if (this.#started) this.#handlers.lost('epoch')
     this.#started = true
@@ -304,10 +302,10 @@ export class Ledger {
   }
 
   #apply(answer: Snapshot | Tail): void {
-    const { position, floor, lines } = answer
+    const { position, floor, outerFloor, lines } = answer
     if (answer.kind === 'snapshot') {
       const why = position.epoch === this.view.epoch ? 'gap' : 'epoch'
-      this.view.restart(position, floor)
+      this.view.restart(position, floor, outerFloor)
       this.#ownAhead.clear()
       for (const line of lines) this.view.apply(line)
       if (this.#started) this.#handlers.lost(why)
@@ -316,7 +314,7 @@ export class Ledger {
     }
     const { last } = this.view
     for (const line of lines) this.view.apply(line)
-    this.view.reach(position.seq, floor)
+    this.view.reach(position.seq, floor, outerFloor)
     const others = lines.filter(({ seq, id }) => seq > last && !this.#ownAhead.delete(seq) && !this.#onTheirWay.has(id))
     if (others.length > 0) this.#handlers.applied(others, false)
   }

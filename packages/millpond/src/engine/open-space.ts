@@ -23,7 +23,6 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
   readonly watch: CacheWatch
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
-  readonly externalTiers: boolean
   readonly trustMs: number
   readonly ledgerTimeoutMs: number
   readonly outbox: Outbox | undefined
@@ -40,7 +39,6 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
       store: parts.ledgerStore,
       clock,
       compile: parts.compile,
-      externalTiers: parts.externalTiers,
       trustMs: parts.trustMs,
       timeoutMs: parts.ledgerTimeoutMs,
       outbox: parts.outbox,

@@ -104,7 +104,8 @@ function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedPar
   if (entry.staleUntil <= services.clock.now() || near.find(key) >= 0) return false
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : item.asOf
-  if (!storeNear(space, entry, asOf)) return false
+  // A file is a tier of its own: nothing has dropped from it what was invalidated since.
+  if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'void' || !storeNear(space, entry, asOf)) return false
   const slot = near.find(key)
   for (let mark = 1; mark < item.hits; mark++) near.hit(slot)
   return true

@@ -26,6 +26,8 @@ export interface FarTier {
   promoteAfter: number
   /** The ledger lives here: writes and drops ride on its steps. */
   readonly holdsLedger: boolean
+  /** No step of the ledger drops what lies here for certain. */
+  readonly isApart: boolean
   readonly latency: Histogram
   enabled: boolean
   errors: number

@@ -57,22 +57,20 @@ export class LedgerRecord {
     return { epoch: this.epoch, seq: this.#seq }
   }
 
-  /** Key targets may have been forgotten without a floor while nobody needed one. */
   coverOtherTiers(): void {
-    if (this.#external) return
     this.#external = true
-    this.#floor = Math.max(this.#floor, this.#commitFloor)
   }
 
   pull(from?: Position): Snapshot | Tail {
     const { position } = this
     const floor = this.#floor
+    const outerFloor = Math.max(floor, this.#commitFloor)
     if (from !== undefined && from.epoch === this.epoch && from.seq <= this.#seq) {
       const lines = this.#log.filter(({ line }) => line.seq > from.seq).map(({ line }) => line)
-      if (lines.length === this.#seq - from.seq) return { kind: 'tail', position, floor, lines }
+      if (lines.length === this.#seq - from.seq) return { kind: 'tail', position, floor, outerFloor, lines }
     }
     const inForce = this.#targets.filter((one) => one.seq >= floor).sort((a, b) => a.seq - b.seq)
-    return { kind: 'snapshot', position, floor, lines: inForce.map(({ target, ...line }) => ({ ...line, targets: [target] })) }
+    return { kind: 'snapshot', position, floor, outerFloor, lines: inForce.map(({ target, ...line }) => ({ ...line, targets: [target] })) }
   }
 
   advance(change: Change, now: number): Advanced {
@@ -165,7 +163,7 @@ export class LedgerRecord {
       const kept = this.#targets.filter((one) => isKey(one) === keys).sort((a, b) => a.seq - b.seq)
       const last = kept[kept.length - limit - 1]
       if (last === undefined) continue
-      if (keys && !this.#external) this.#forgetKeys(last.seq)
+      if (keys) this.#forgetKeys(last.seq)
       else {
         this.#targets = this.#targets.filter((one) => isKey(one) !== keys || one.seq > last.seq)
         this.#floor = Math.max(this.#floor, last.seq)
@@ -173,7 +171,7 @@ export class LedgerRecord {
     }
   }
 
-  /** The steps that recorded them dropped the entries, so only a load from before could bring one back: it is refused. */
+  /** The steps that recorded them dropped the entries, so only a load from before could bring one back: it is refused. Who keeps copies is told how far. */
   #forgetKeys(upTo: number): void {
     this.#targets = this.#targets.filter(({ target, seq }) => target.kind !== 'key' || seq > upTo)
     this.#commitFloor = Math.max(this.#commitFloor, upTo)

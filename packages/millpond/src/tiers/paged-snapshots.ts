@@ -2,7 +2,7 @@
 // is added from the log.
 //
 // A target that is in force from the first page to the last is on some page. One that moves meanwhile has a line in the log; one that is forgotten
-// meanwhile has raised the floor. So pages and a tail from the position before the first page are together what a snapshot of the tail's position
+// meanwhile has raised a floor. So pages and a tail from the position before the first page are together what a snapshot of the tail's position
 // would be. The pages serve whoever asks next too: only the tail must be as new as the question.
 import type { Snapshot, Tail } from '../core/contracts.ts'
 import type { Line, Position } from '../core/ledger.ts'
@@ -45,7 +45,13 @@ export class PagedSnapshots {
       if (reply.kind === 'snapshot') return reply
       if (reply.kind === 'tail') {
         const older = gathered.filter((line) => line.seq <= from.seq && line.seq >= reply.floor)
-        return { kind: 'snapshot', position: reply.position, floor: reply.floor, lines: [...older, ...reply.lines] }
+        return {
+          kind: 'snapshot',
+          position: reply.position,
+          floor: reply.floor,
+          outerFloor: reply.outerFloor,
+          lines: [...older, ...reply.lines],
+        }
       }
       this.#gathered.delete(namespace)
       current = reply.position

@@ -45,21 +45,23 @@ BEGIN
     ON CONFLICT (ns) DO UPDATE SET epoch = excluded.epoch, seq = 0, floor = 0, commit_floor = 0, oldest = 1, external = excluded.external, server = excluded.server
     RETURNING * INTO r;
   ELSIF p_external AND NOT r.external THEN
-    UPDATE ${s}.ledger SET external = true, floor = greatest(floor, commit_floor) WHERE ns = p_ns RETURNING * INTO r;
+    UPDATE ${s}.ledger SET external = true WHERE ns = p_ns RETURNING * INTO r;
   END IF;
   RETURN r;
 END $$;
 
-CREATE OR REPLACE FUNCTION ${s}.pull(p_ns bytea, p_epoch text, p_seq bigint, p_external boolean, p_tail bigint, p_snapshot bigint)
-RETURNS TABLE (o_kind text, o_epoch text, o_seq bigint, o_floor bigint, o_lines text) LANGUAGE plpgsql STABLE ${PLANS} AS $$
+DROP FUNCTION IF EXISTS ${s}.pull(bytea, text, bigint, boolean, bigint, bigint);
+CREATE FUNCTION ${s}.pull(p_ns bytea, p_epoch text, p_seq bigint, p_external boolean, p_tail bigint, p_snapshot bigint)
+RETURNS TABLE (o_kind text, o_epoch text, o_seq bigint, o_floor bigint, o_lines text, o_outer bigint) LANGUAGE plpgsql STABLE ${PLANS} AS $$
 DECLARE
   r ${s}.ledger;
   v_count bigint;
+  v_keys bigint;
 BEGIN
   SELECT * INTO r FROM ${s}.ledger WHERE ns = p_ns;
   -- Nothing is answered where the record must change first: see begin.
   IF r.epoch IS NULL OR r.server IS DISTINCT FROM ${identity} OR (p_external AND NOT r.external) OR (r.epoch = p_epoch AND r.seq < p_seq) THEN RETURN; END IF;
-  o_epoch := r.epoch; o_seq := r.seq; o_floor := r.floor;
+  o_epoch := r.epoch; o_seq := r.seq; o_floor := r.floor; o_outer := greatest(r.floor, r.commit_floor);
   IF r.epoch = p_epoch AND p_seq >= r.oldest - 1 AND r.seq - p_seq <= p_tail THEN
     o_kind := 'tail';
     SELECT count(*), coalesce(string_agg(l.line, ',' ORDER BY l.seq), '') INTO v_count, o_lines FROM ${s}.line l WHERE l.epoch = r.epoch AND l.seq > p_seq;
@@ -69,12 +71,18 @@ BEGIN
     END IF;
   END IF;
   o_kind := 'snapshot';
-  -- More than a question may take to answer: the newest, and a floor for this reader alone that stands for the rest.
-  SELECT t.seq INTO v_count FROM ${s}.target t WHERE t.epoch = r.epoch AND t.seq > r.floor ORDER BY t.seq DESC OFFSET p_snapshot LIMIT 1;
+  -- More than a question may take to answer: the newest, and floors for this reader alone that stand for the rest.
+  SELECT t.seq INTO v_count FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY ('{t,p,a}') AND t.seq > r.floor
+    ORDER BY t.seq DESC OFFSET p_snapshot LIMIT 1;
   o_floor := greatest(r.floor, v_count);
+  SELECT t.seq INTO v_keys FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.seq > r.floor
+    ORDER BY t.seq DESC OFFSET p_snapshot LIMIT 1;
+  o_outer := greatest(o_outer, o_floor, v_keys);
   SELECT coalesce(string_agg('[' || g.seq || ',"' || g.mode || '",' || g.meta || ',"' || g.names || '"]', ',' ORDER BY g.seq), '') INTO o_lines FROM (
     SELECT t.seq, t.mode, t.meta, string_agg(t.kind || encode(t.name, 'hex'), ' ') AS names FROM ${s}.target t
-    WHERE t.epoch = r.epoch AND t.seq >= r.floor AND (v_count IS NULL OR t.seq > v_count) GROUP BY t.seq, t.mode, t.meta
+    WHERE t.epoch = r.epoch AND t.seq >= r.floor
+      AND ((t.kind = 'k' AND (v_keys IS NULL OR t.seq > v_keys)) OR (t.kind <> 'k' AND (v_count IS NULL OR t.seq > v_count)))
+    GROUP BY t.seq, t.mode, t.meta
   ) AS g;
   RETURN NEXT;
 END $$;
@@ -172,7 +180,7 @@ BEGIN
       SELECT t.seq INTO v_up_to FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY (v_among) ORDER BY t.seq
         OFFSET v_count - p_most * 95 / 100 - 1 LIMIT 1;
       DELETE FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY (v_among) AND t.seq <= v_up_to;
-      IF v_among[1] = 'k' AND NOT r.external THEN r.commit_floor := greatest(r.commit_floor, v_up_to);
+      IF v_among[1] = 'k' THEN r.commit_floor := greatest(r.commit_floor, v_up_to);
       ELSE r.floor := greatest(r.floor, v_up_to); END IF;
     END LOOP;
   END IF;

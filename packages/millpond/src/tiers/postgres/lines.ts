@@ -29,16 +29,23 @@ export function metaOf({ reason, id }: Change): string {
   return JSON.stringify([reason, id])
 }
 
-/** Columns: kind, epoch, number, floor, and a list in JSON without its brackets. */
+/** Columns: kind, epoch, number, floor, a list in JSON without its brackets, and the floor for copies. */
 export function readAnswer(row: Row): Snapshot | Tail {
   const position = { epoch: textAt(row, 1), seq: numberAt(row, 2) }
   const floor = numberAt(row, 3)
+  const outerFloor = Math.max(floor, numberAt(row, 5))
   const content: unknown = JSON.parse(`[${textAt(row, 4)}]`)
   const items: unknown[] = Array.isArray(content) ? content : []
   if (row[0] === 'tail') {
-    return { kind: 'tail', position, floor, lines: items.map((item, index) => readLine(item, position.seq - items.length + 1 + index)) }
+    return {
+      kind: 'tail',
+      position,
+      floor,
+      outerFloor,
+      lines: items.map((item, index) => readLine(item, position.seq - items.length + 1 + index)),
+    }
   }
-  return { kind: 'snapshot', position, floor, lines: items.map(readTargets) }
+  return { kind: 'snapshot', position, floor, outerFloor, lines: items.map(readTargets) }
 }
 
 function readLine(item: unknown, seq: number): Line {

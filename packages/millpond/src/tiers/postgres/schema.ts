@@ -15,7 +15,7 @@ import { MillpondError, show } from '../../core/errors.ts'
 import { functions } from './functions.ts'
 
 /** Raised when tables or functions change; a database of a higher version is refused, never guessed at. */
-export const SCHEMA_VERSION = 6
+export const SCHEMA_VERSION = 7
 
 const NAME = /^[a-z_][a-z0-9_]{0,40}$/
 

@@ -38,6 +38,10 @@ export class RedisLedger implements LedgerStore {
     this.#external = retain.externalTiers || entries !== undefined
   }
 
+  get entriesApart(): boolean {
+    return this.#entries !== undefined
+  }
+
   coverOtherTiers(): void {
     this.#external = true
   }

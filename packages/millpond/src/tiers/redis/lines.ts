@@ -17,14 +17,17 @@ export function lineText(change: Change, targets: readonly string[]): string {
 /** @throws Error when the reply is not the script's. */
 export function readReply(reply: unknown): PullReply {
   if (!Array.isArray(reply)) throw new Error('the script answered no list')
-  const [kind, epoch, number, lowest, ...rest] = reply.map(String)
+  const [kind, epoch, number, lowest, commits, ...rest] = reply.map(String)
   const seq = Number(number)
   const floor = Number(lowest)
-  if (epoch === undefined || !Number.isSafeInteger(seq) || !Number.isSafeInteger(floor)) throw new Error('the script answered no position')
+  const outerFloor = Math.max(floor, Number(commits))
+  if (epoch === undefined || !Number.isSafeInteger(seq) || !Number.isSafeInteger(outerFloor))
+    throw new Error('the script answered no position')
   const position = { epoch, seq }
   if (kind === 'large') return { kind, position }
-  if (kind === 'tail') return { kind, position, floor, lines: rest.map((text, index) => readLine(text, seq - rest.length + 1 + index)) }
-  return { kind: 'snapshot', position, floor, lines: linesOf(readPairs(rest[0]), floor) }
+  if (kind === 'tail')
+    return { kind, position, floor, outerFloor, lines: rest.map((text, index) => readLine(text, seq - rest.length + 1 + index)) }
+  return { kind: 'snapshot', position, floor, outerFloor, lines: linesOf(readPairs(rest[0]), floor) }
 }
 
 /** Field and value in turn. @throws Error when it is not the script's. */

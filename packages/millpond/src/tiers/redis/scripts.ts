@@ -58,8 +58,7 @@ local function find()
     nk = tonumber(r[8]), nt = tonumber(r[9]), np = tonumber(r[10]), w = r[11] }
   if R.x == '0' and ARGV[3] == '1' then
     R.x = '1'
-    if R.c > R.f then R.f = R.c end
-    redis.call('HSET', L, 'x', '1', 'f', num(R.f))
+    redis.call('HSET', L, 'x', '1')
   end
   return R
 end
@@ -68,14 +67,14 @@ ${MILLISECONDS}${TARGETS_IN}`
 
 /**
  * ARGV after the prelude's: epoch and number that are known ('' for none), longest tail, most targets at once.
- * Answers kind, epoch, number, floor, then lines, or targets as JSON, or nothing when there are too many targets for one step.
+ * Answers kind, epoch, number, floor, commit floor, then lines, or targets as JSON, or nothing when there are too many targets for one step.
  */
 export const PULL = script(`
 local R = find()
 local from = tonumber(ARGV[5])
 if not R or (ARGV[4] == R.e and from > R.s) then R = begin() end
 if ARGV[4] == R.e and from >= R.o - 1 and R.s - from <= tonumber(ARGV[6]) then
-  local out = { 'tail', R.e, num(R.s), num(R.f) }
+  local out = { 'tail', R.e, num(R.s), num(R.f), num(R.c) }
   local whole = true
   for first = from + 1, R.s, 1000 do
     local fields = {}
@@ -87,8 +86,8 @@ if ARGV[4] == R.e and from >= R.o - 1 and R.s - from <= tonumber(ARGV[6]) then
   end
   if whole then return out end
 end
-if R.nk + R.nt > tonumber(ARGV[7]) then return { 'large', R.e, num(R.s), num(R.f) } end
-return { 'snapshot', R.e, num(R.s), num(R.f), targetsIn(redis.call('HGETALL', L)) }
+if R.nk + R.nt > tonumber(ARGV[7]) then return { 'large', R.e, num(R.s), num(R.f), num(R.c) } end
+return { 'snapshot', R.e, num(R.s), num(R.f), num(R.c), targetsIn(redis.call('HGETALL', L)) }
 `)
 
 /** KEYS: the record. ARGV: cursor, how many fields at a time. Answers the next cursor and the targets among them. */
@@ -200,8 +199,8 @@ end
 
 local function raised(low) return math.min(R.s, low + math.max(1, math.ceil((R.s - low) / 8))) end
 if R.w == '' and (R.nk > most or R.nt > most) then
-  if R.nk > most and R.x == '0' then R.c = raised(math.max(R.c, R.f)) end
-  if R.nt > most or R.x ~= '0' then R.f = raised(R.f) end
+  if R.nk > most then R.c = raised(math.max(R.c, R.f)) end
+  if R.nt > most then R.f = raised(R.f) end
   R.w = '0'
 end
 if R.w ~= '' then
@@ -211,7 +210,7 @@ if R.w ~= '' then
     local field = step[2][i]
     if string.sub(field, 1, 1) == 't' then
       local seq = seqOf(step[2][i + 1])
-      if seq <= R.f or (seq <= R.c and R.x == '0' and string.sub(field, 3, 3) == 'k') then forget(field) end
+      if seq <= R.f or (seq <= R.c and string.sub(field, 3, 3) == 'k') then forget(field) end
     end
   end
 end

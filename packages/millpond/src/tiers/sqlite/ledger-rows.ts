@@ -36,8 +36,7 @@ export function saveRecord(file: CacheFile, ns: string, record: LedgerRecord): v
 export function recordOf(file: CacheFile, ns: string, external: boolean): LedgerRecord {
   const record = findRecord(file, ns)
   if (record === undefined) return newEpoch(file, ns, external)
-  // Key targets may have been forgotten without a floor while nobody needed one.
-  return external && !record.external ? { ...record, external, floor: Math.max(record.floor, record.commitFloor) } : record
+  return external && !record.external ? { ...record, external } : record
 }
 
 export function newEpoch(file: CacheFile, ns: string, external: boolean): LedgerRecord {
@@ -113,7 +112,7 @@ function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain:
   const row = file.sql(`SELECT seq FROM ledger_target WHERE ${among} ORDER BY seq LIMIT 1 OFFSET ?`).get(ns, leaving - 1)
   const upTo = Math.min(numberIn(row, 'seq'), record.seq)
   file.sql(`DELETE FROM ledger_target WHERE ${among} AND seq <= ?`).run(ns, upTo)
-  return kinds[0] === "'key'" && !record.external
+  return kinds[0] === "'key'"
     ? { ...record, commitFloor: Math.max(record.commitFloor, upTo) }
     : { ...record, floor: Math.max(record.floor, upTo) }
 }

@@ -169,13 +169,14 @@ function isAhead(record: LedgerRecord, from: Position | undefined): boolean {
 
 function answer(file: CacheFile, ns: string, record: LedgerRecord, from: Position | undefined): PullReply {
   const { floor } = record
+  const outerFloor = Math.max(floor, record.commitFloor)
   const position = { epoch: record.epoch, seq: record.seq }
   if (from !== undefined && from.epoch === record.epoch && record.seq - from.seq <= MAX_TAIL) {
     const lines = linesAfter(file, ns, from.seq, record.seq)
-    if (lines !== undefined) return { kind: 'tail', position, floor, lines }
+    if (lines !== undefined) return { kind: 'tail', position, floor, outerFloor, lines }
   }
   const lines = linesInForce(file, ns, floor)
-  return lines === undefined ? { kind: 'large', position } : { kind: 'snapshot', position, floor, lines }
+  return lines === undefined ? { kind: 'large', position } : { kind: 'snapshot', position, floor, outerFloor, lines }
 }
 
 function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: CommitItem, now: number): boolean {
