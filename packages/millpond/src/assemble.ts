@@ -283,6 +283,7 @@ export class Assembly implements House {
     const open = [...this.#open.values()]
     for (const one of open) await endDelays(one)
     await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))
+    await Promise.all(open.map(({ space: { outlets } }) => outlets?.close()))
     // Only now: what was put off has been invalidated, and nobody invalidates any more, so the file holds nothing that is void.
     await this.#restart?.stop()
     for (const one of open) one.space.ledger.close()
@@ -297,6 +298,7 @@ const CLOSE_MS = 5_000
 async function finish(opened: Opened): Promise<void> {
   await endDelays(opened)
   await opened.cache.flush()
+  await opened.space.outlets?.close()
 }
 
 /** What was put off is due now; nothing new begins. */

@@ -22,6 +22,7 @@ import { MillpondError, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { checkName, decodeKey } from './core/key.ts'
 import type { Dependencies, LoadOptions } from './core/options.ts'
+import type { Outlet } from './core/outlet.ts'
 import type { Cache } from './engine/cache.ts'
 import { lazyId } from './engine/lazy-id.ts'
 import { checkPlugin, type Plugin } from './engine/plugins.ts'
@@ -39,6 +40,7 @@ import { type MemoryTier, memory } from './memory/index.ts'
 import { isolate } from './memory/isolate.ts'
 import { own } from './memory/own.ts'
 import { asPlain, type ToPlain } from './memory/to-plain.ts'
+import { outletUses } from './outlet-uses.ts'
 import { SourceRegistry } from './source/registry.ts'
 import { asUses, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
 
@@ -67,6 +69,11 @@ export interface CacheOptions {
    * applied before memory is believed again.
    */
   readonly outbox?: Outbox
+  /**
+   * What else must hear of invalidations and writes: a CDN, an edge, an audit. Each is told in order, at least once, over a crash too where there is an
+   * `outbox`. A call waits for the delivery, at most its `timeout`; its receipt says what came of it.
+   */
+  readonly outlets?: readonly Outlet[]
   /**
    * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or `redisJobs` of `millpond/jobs`
    * survive a restart, and are picked up by any process of this cache. The store stays the caller's to close.
@@ -107,6 +114,8 @@ const OPTIONS: Shape<CacheOptions> = {
   maxStale: duration,
   dependencies: oneOf('off', 'declared', 'tracked'),
   outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
+  // One by one below.
+  outlets: checkedElsewhere,
   jobs: withMethods('a job store, such as sqliteJobs({ path })', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail'),
   restart: optionsOf(RESTART),
   route: checkedElsewhere,
@@ -178,6 +187,7 @@ export function createCache(options: CacheOptions = {}): Cache {
       ledgerStore: holder?.use.ledger,
       compile: patternCompiler(),
       outbox: options.outbox,
+      outlets: outletUses(options.outlets),
       nodeId: lazyId(),
       trustMs: maxStaleMs,
       ledgerTimeoutMs: COMMAND_MS,

@@ -4,10 +4,12 @@ import type { Change, Reason } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
 import { parseDuration } from '../core/duration.ts'
 import type { Line, Target } from '../core/ledger.ts'
+import type { OutletLine } from '../core/outlet.ts'
 import { isDependencyTarget } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
 import type { Outcome } from './ledger.ts'
 import { MAX_STEP } from './ledger-steps.ts'
+import type { Deliver } from './outlets.ts'
 import type { Receipt, TierReceipt } from './receipt.ts'
 import type { Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
@@ -35,6 +37,9 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
   const id = randomUUID()
   space.watch.counters.invalidations++
   space.watch.counters.invalidationsByReason.set(reason, (space.watch.counters.invalidationsByReason.get(reason) ?? 0) + 1)
+  // Without outlets nothing is waited for: memory alone forgets in the turn of the call.
+  const deliver =
+    space.outlets === undefined ? undefined : await space.outlets.promise({ ...told({ id, reason, mode, targets }, true), reason })
   const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.id.prefix, key))
   const inMemory = countInMemory(space, keys)
   const { position, dropped, isApplied } =
@@ -42,26 +47,45 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
       ? { position: space.ledger.view.position, dropped: 0, isApplied: true }
       : space.far.length === 0
         ? forgetNear(space, keys, targets, mode, reason, id)
-        : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] })
+        : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] }, deliver)
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   tellInvalidated(space, { id, reason, mode, targets }, true)
+  const outlets = deliver === undefined ? [] : await deliver()
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
     mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
   const acked: Receipt['acked'] = async (options) =>
     space.ledger.acked(isApplied ? position : undefined, parseDuration(options?.timeout ?? 1000, 'timeout'))
-  return { id, reason, mode, targets, position, removed, isExact, tiers, isApplied, ms: space.services.clock.monotonic() - started, acked }
+  return {
+    id,
+    reason,
+    mode,
+    targets,
+    position,
+    removed,
+    isExact,
+    tiers,
+    outlets,
+    isApplied,
+    ms: space.services.clock.monotonic() - started,
+    acked,
+  }
 }
 
-/** Dependencies name keys by tags of their own, which are nobody else's business. */
-export function tellInvalidated(space: Space, told: Pick<Line, 'id' | 'reason' | 'mode' | 'targets'>, isOwn: boolean): void {
+type Told = Pick<Line, 'id' | 'reason' | 'mode' | 'targets'>
+
+export function tellInvalidated(space: Space, line: Told, isOwn: boolean): void {
   const { events } = space.services
   const { recorder } = space.watch
   if (recorder === undefined && !events.has('invalidate')) return
-  const { id, reason, mode } = told
-  const targets = told.targets.filter((target) => !isDependencyTarget(target))
-  if (reason !== 'replaced') recorder?.invalidate(targets, mode, space.id.name)
-  events.emit('invalidate', { id, namespace: space.id.name, reason, mode, targets, isOwn })
+  const telling = told(line, isOwn)
+  if (line.reason !== 'replaced') recorder?.invalidate(telling.targets, line.mode, space.id.name)
+  events.emit('invalidate', { namespace: space.id.name, ...telling })
+}
+
+/** Dependencies name keys by tags of their own, which are nobody else's business. */
+export function told({ id, reason, mode, targets }: Told, isOwn: boolean): OutletLine {
+  return { id, reason, mode, targets: targets.filter((target) => !isDependencyTarget(target)), isOwn }
 }
 
 /** A key that is named twice is one key, and removed once. */
@@ -74,7 +98,7 @@ function withoutRepeats({ keys, tags, patterns, ...rest }: ForgetRequest): Forge
   }
 }
 
-async function forgetFar(space: Space, request: ForgetRequest, change: Change): Promise<Outcome> {
+async function forgetFar(space: Space, request: ForgetRequest, change: Change, deliver: Deliver | undefined): Promise<Outcome> {
   if (change.targets.length > MAX_STEP) applyInProcess(space, request)
   try {
     const outcome = await space.ledger.advance(change, true)
@@ -82,6 +106,7 @@ async function forgetFar(space: Space, request: ForgetRequest, change: Change): 
     return outcome
   } catch (error) {
     applyInProcess(space, request)
+    void deliver?.()
     throw error
   }
 }

@@ -5,8 +5,9 @@ import type { Line, Target } from '../core/ledger.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
-import { tellInvalidated } from './forget.ts'
+import { tellInvalidated, told } from './forget.ts'
 import { Ledger } from './ledger.ts'
+import { Outlets, type OutletUse } from './outlets.ts'
 import type { Route } from './route.ts'
 import type { Settings } from './settings.ts'
 import type { Space } from './space.ts'
@@ -26,6 +27,7 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
   readonly trustMs: number
   readonly ledgerTimeoutMs: number
   readonly outbox: Outbox | undefined
+  readonly outlets: readonly OutletUse[]
   readonly nodeId: () => string
 }
 
@@ -51,7 +53,9 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
           space.watch.because(line.id, () => {
             for (const target of line.targets) applyInMemory(space, line, target, isNew)
           })
-          if (!isOwn && line.reason !== 'replaced') tellInvalidated(space, line, false)
+          if (isOwn) continue
+          if (line.reason !== 'replaced') tellInvalidated(space, line, false)
+          space.outlets?.hear(told(line, false))
         }
       },
       lost: (why) => {
@@ -82,6 +86,7 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     ledger,
     flights: new Flights(),
     wary: new Wary(),
+    outlets: openOutlets(parts, namespace, prefix),
     watch: parts.watch.open(namespace),
     writes: new WriteOrder(),
     promotions: new Map(),
@@ -92,6 +97,11 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     closed: false,
   }
   return space
+}
+
+function openOutlets({ outlets, outbox, services }: SpaceParts, namespace: string, prefix: string): Outlets | undefined {
+  const { clock, events } = services
+  return outlets.length === 0 ? undefined : new Outlets(outlets, { namespace, prefix, clock, events, outbox })
 }
 
 /** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns are judged when an entry is next touched. */

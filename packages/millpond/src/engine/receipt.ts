@@ -2,6 +2,7 @@
 import type { Reason } from '../core/contracts.ts'
 import type { Duration } from '../core/duration.ts'
 import type { Position, Target } from '../core/ledger.ts'
+import type { OutletReceipt } from '../core/outlet.ts'
 import type { CascadePlan } from '../invalidate/relations.ts'
 
 /** What an invalidation came to. */
@@ -17,6 +18,8 @@ export interface Receipt {
   /** Whether `removed` is the whole effect. */
   readonly isExact: boolean
   readonly tiers: readonly TierReceipt[]
+  /** What else was to hear of it; see `outlets` of `createCache`. */
+  readonly outlets: readonly OutletReceipt[]
   /** `false`: the ledger did not answer; kept in the outbox, in force in this process, not yet elsewhere. */
   readonly isApplied: boolean
   readonly ms: number

@@ -8,6 +8,7 @@ import type { Histogram } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
+import type { Outlets } from './outlets.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Route } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
@@ -74,6 +75,8 @@ export interface Space {
   readonly wary: Wary
   readonly watch: Watch
   readonly writes: WriteOrder
+  /** What else hears of invalidations; undefined where nothing does. */
+  readonly outlets: Outlets | undefined
   /** How often each key was found in a tier that promotes late. */
   readonly promotions: Map<string, number>
   /** Invalidations that were put off. */

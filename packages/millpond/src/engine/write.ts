@@ -10,6 +10,7 @@ import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { heldAt } from './held.ts'
+import type { OwnLine } from './outlets.ts'
 import type { Receipt } from './receipt.ts'
 import { goesTo, isLeft } from './route-tiers.ts'
 import { type FarTier, keepUntil, ledgerTier, type Space } from './space.ts'
@@ -38,14 +39,26 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
     await forget(space, { keys: entries.map((entry) => entry.key), reason: 'replaced' })
     return
   }
-  if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
-  else await writeInSteps(space, entries, now)
+  const deliver = space.outlets === undefined ? undefined : await space.outlets.promise(replacing(entries))
+  try {
+    if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
+    else await writeInSteps(space, entries, now)
+  } catch (error) {
+    void deliver?.()
+    throw error
+  }
+  if (deliver !== undefined) await deliver()
   for (const entry of entries) noteSet(space, entry)
 }
 
 function noteSet({ id, watch, services }: Space, { key, isolated }: Found): void {
   watch.recorder?.set(watch.hash(key), isolated?.bytes ?? 0, key, id.name)
   if (services.events.has('set')) services.events.emit('set', { key, namespace: id.name })
+}
+
+function replacing(entries: readonly Found[]): OwnLine {
+  const targets = entries.map(({ key }): Target => ({ kind: 'key', key }))
+  return { id: randomUUID(), reason: 'replaced', mode: 'delete', targets, isOwn: true }
 }
 
 async function writeInSteps(space: Space, entries: readonly Found[], now: number): Promise<void> {
@@ -77,7 +90,7 @@ function endOfStep(space: Space, entries: readonly Found[], from: number): numbe
 
 /** Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for `write`. */
 export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): boolean {
-  if (space.far.length > 0 || policy.dependsOn.length > 0 || policy.ttlMs === 0) return false
+  if (space.far.length > 0 || space.outlets !== undefined || policy.dependsOn.length > 0 || policy.ttlMs === 0) return false
   const entry = entryOf(space, isolateItem(space, item), policy, policy.tags, space.services.clock.now())
   space.watch.counters.sets++
   writeNear(space, entry)

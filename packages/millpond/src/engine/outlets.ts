@@ -1,0 +1,218 @@
+// The way to a namespace's outlets: one delivery at a time for each, in order, again until it has happened.
+//
+// What is to be delivered is in the outbox, where there is one, before the ledger moves: a crash between the two makes a delivery too many, never one too few.
+// What comes while an outlet fails waits behind what has failed, so that no earlier invalidation of a target comes after a later one.
+import type { Clock, Outbox, Reason } from '../core/contracts.ts'
+import type { Events } from '../core/events.ts'
+import type { Outlet, OutletLine, OutletReceipt } from '../core/outlet.ts'
+import { Deadlines } from '../wrap/deadlines.ts'
+import { partsOf } from './ledger-steps.ts'
+
+/** An outlet with its options resolved. */
+export interface OutletUse extends Pick<Outlet, 'name' | 'deliver'> {
+  readonly timeoutMs: number
+  readonly peers: boolean
+}
+
+export interface OutletParts {
+  readonly namespace: string
+  /** Under which its records lie in the outbox. */
+  readonly prefix: string
+  readonly clock: Clock
+  readonly events: Events
+  readonly outbox: Outbox | undefined
+}
+
+/** What was asked for in this process. */
+export type OwnLine = OutletLine & { readonly reason: Reason }
+
+/** Targets of one delivery. */
+const MAX_BATCH = 500
+/** More lines than these, of an outlet that does not take them, become one that names everything. */
+const MAX_WAITING = 10_000
+const FIRST_PAUSE_MS = 250
+const LAST_PAUSE_MS = 30_000
+
+interface Waiting {
+  readonly line: OutletLine
+  readonly records: readonly string[]
+  readonly settle: (ok: boolean) => void
+}
+
+/** Delivers what was promised, now that the ledger has moved, or has failed to: what is in force here is told. */
+export type Deliver = () => Promise<readonly OutletReceipt[]>
+
+export class Outlets {
+  readonly #ways: readonly Way[]
+
+  constructor(outlets: readonly OutletUse[], parts: OutletParts) {
+    this.#ways = outlets.map((outlet) => new Way(outlet, parts))
+  }
+
+  /** Kept over a crash from now on, in lines of bounded size. */
+  async promise(line: OwnLine): Promise<Deliver> {
+    const lines = partsOf({ targets: line.targets, drop: [] }, MAX_BATCH).map(({ targets }) => ({ ...line, targets }))
+    const kept = await Promise.all(this.#ways.map((way) => Promise.all(lines.map((one) => way.keep(one)))))
+    const deliverTo = async (way: Way, records: readonly (readonly string[])[]): Promise<OutletReceipt> => {
+      const done = await Promise.all(lines.map((one, at) => way.add(one, records[at] ?? [])))
+      return { name: way.name, ok: !done.includes(false) }
+    }
+    return () => Promise.all(this.#ways.map((way, at) => deliverTo(way, kept[at] ?? [])))
+  }
+
+  /** What another process has invalidated. */
+  hear(line: OutletLine): void {
+    for (const way of this.#ways) if (way.hearsPeers) void way.add(line, [])
+  }
+
+  /** Waits for what can be delivered now. What cannot stays in the outbox. */
+  async close(): Promise<void> {
+    await Promise.all(this.#ways.map((way) => way.close()))
+  }
+}
+
+class Way {
+  readonly #outlet: OutletUse
+  readonly #parts: OutletParts
+  readonly #box: string
+  readonly #deadlines: Deadlines
+  #waiting: Waiting[] = []
+  #running: Promise<void> | undefined
+  #failures = 0
+  #cancelPause: (() => void) | undefined
+  #isClosed = false
+  /** What a former run has left comes first. */
+  readonly #left: Promise<void>
+
+  constructor(outlet: OutletUse, parts: OutletParts) {
+    this.#outlet = outlet
+    this.#parts = parts
+    this.#box = `outlet/${outlet.name}/${parts.prefix}`
+    this.#deadlines = new Deadlines(parts.clock)
+    this.#left = this.#takeUp()
+  }
+
+  get name(): string {
+    return this.#outlet.name
+  }
+
+  get hearsPeers(): boolean {
+    return this.#outlet.peers
+  }
+
+  async keep({ targets, mode, reason, id }: OwnLine): Promise<readonly string[]> {
+    try {
+      const record = await this.#parts.outbox?.add(this.#box, { targets, mode, reason, id, drop: [] })
+      return record === undefined ? [] : [record]
+    } catch (error) {
+      this.#warn('the outbox does not keep what is to be delivered: it is delivered all the same, unless this process ends before', error)
+      return []
+    }
+  }
+
+  async forget(records: readonly string[]): Promise<void> {
+    if (records.length > 0) await this.#parts.outbox?.remove(records)
+  }
+
+  /** `false`: not delivered, yet. */
+  async add(line: OutletLine, records: readonly string[]): Promise<boolean> {
+    await this.#left
+    return new Promise((settle) => {
+      if (this.#waiting.length >= MAX_WAITING) this.#collapse()
+      this.#waiting.push({ line, records, settle })
+      // An outlet that has just failed is not asked for each of those who wait.
+      if (this.#failures > 0) settle(false)
+      this.#start()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelPause?.()
+    this.#cancelPause = undefined
+    await this.#left
+    if (this.#failures === 0) this.#start()
+    await this.#running
+  }
+
+  async #takeUp(): Promise<void> {
+    try {
+      for (const { id: record, change } of (await this.#parts.outbox?.list(this.#box)) ?? []) {
+        const { targets, mode, reason, id } = change
+        this.#waiting.push({ line: { targets, mode, reason, id, isOwn: true }, records: [record], settle: () => {} })
+      }
+    } catch (error) {
+      this.#warn('what a former run has left to deliver cannot be read', error)
+    }
+    this.#start()
+  }
+
+  #start(): void {
+    if (this.#waiting.length === 0 || this.#cancelPause !== undefined) return
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.slice(0, countBatch(this.#waiting))
+      if (!(await this.#deliver(some))) return
+      this.#waiting = this.#waiting.slice(some.length)
+      for (const { settle } of some) settle(true)
+      await this.forget(some.flatMap(({ records }) => records)).catch((error: unknown) =>
+        this.#warn('a delivery is still in the outbox', error),
+      )
+    }
+  }
+
+  async #deliver(some: readonly Waiting[]): Promise<boolean> {
+    const { deliver, timeoutMs, name } = this.#outlet
+    const controller = new AbortController()
+    const batch = { namespace: this.#parts.namespace, lines: some.map(({ line }) => line), signal: controller.signal }
+    try {
+      await this.#deadlines.hold((async () => deliver(batch))(), timeoutMs, () => `outlet ${name}`)
+      this.#failures = 0
+      return true
+    } catch (error) {
+      controller.abort()
+      for (const { settle } of this.#waiting) settle(false)
+      if (this.#failures++ === 0) this.#warn('what was invalidated has not been delivered, and is tried again', error)
+      if (!this.#isClosed) this.#pause()
+      return false
+    }
+  }
+
+  #pause(): void {
+    const ms = Math.min(LAST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1))
+    this.#cancelPause = this.#parts.clock.after(ms, () => {
+      this.#cancelPause = undefined
+      this.#start()
+    })
+  }
+
+  #collapse(): void {
+    const first = countBatch(this.#waiting)
+    const gone = this.#waiting.splice(first)
+    const last = gone.at(-1)
+    if (last === undefined) return
+    const line: OutletLine = { ...last.line, mode: 'delete', targets: [{ kind: 'all' }] }
+    this.#waiting.push({ line, records: gone.flatMap(({ records }) => records), settle: () => {} })
+  }
+
+  #warn(message: string, error: unknown): void {
+    this.#parts.events.emit('warning', { message: `outlet ${this.#outlet.name}: ${message}`, error })
+  }
+}
+
+/** At least one line, however much it names. */
+function countBatch(waiting: readonly Waiting[]): number {
+  let targets = 0
+  let count = 0
+  for (const { line } of waiting) {
+    targets += line.targets.length
+    if (count > 0 && targets > MAX_BATCH) break
+    count++
+  }
+  return count
+}
