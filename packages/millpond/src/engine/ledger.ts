@@ -286,8 +286,9 @@ export class Ledger {
       this.#noteHeard(question)
       this.#askedMonotonic = sentMonotonic
       this.#askedWall = sentWall
-      if (!isPaid) this.#owed.refuse()
-      this.#markUp(store)
+      // A store that answers and accepts nothing is no help: it stays down, and nobody who reads waits for it.
+      if (isPaid) this.#markUp(store)
+      else this.#owed.refuse()
       this.#reports.report(this.view.epoch, this.view.last)
       return isPaid
     } catch (error) {
