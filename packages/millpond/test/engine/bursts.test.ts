@@ -23,7 +23,9 @@ const names = (count: number): string[] => Array.from({ length: count }, (_, ind
 async function failures(work: readonly Promise<unknown>[]): Promise<Record<string, number>> {
   const said: Record<string, number> = {}
   for (const one of await Promise.allSettled(work)) {
-    if (one.status === 'rejected') said[String(one.reason)] = (said[String(one.reason)] ?? 0) + 1
+    if (one.status !== 'rejected') continue
+    const why = `${one.reason} (${one.reason.cause})`
+    said[why] = (said[why] ?? 0) + 1
   }
   return said
 }
@@ -112,6 +114,7 @@ describeWith('postgres', 'bursts over PostgreSQL', () => {
   afterAll(() => server.stop())
   bursts(
     () => [memory({ maxEntries: 1000 }), postgres({ url: server.url, schema: `burst_${randomBytes(4).toString('hex')}` })],
+    40_000,
     COUNT_ON_DISK,
   )
 })
