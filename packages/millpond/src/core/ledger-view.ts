@@ -110,6 +110,11 @@ export class LedgerView {
     return seq < this.outerFloor ? 'void' : this.judge(key, tags, seq)
   }
 
+  /** Has anything moved that concerns the key or the tags, in either mode, since `seq`? As far as is known here: up to `last`. */
+  hasMoved(key: string, tags: readonly string[], seq: number): boolean {
+    return seq < this.outerFloor || this.concerning(key, tags) > seq || this.#staleConcerning(key, tags) > seq
+  }
+
   /** As `judge`, for an entry that names its epoch. */
   judgeAt(key: string, tags: readonly string[], asOf: Position): Judgement {
     return asOf.epoch === this.epoch ? this.judge(key, tags, asOf.seq) : 'void'

@@ -180,12 +180,27 @@ export class Ledger {
     return { ...last, dropped, isApplied: true }
   }
 
+  /**
+   * What has waited names an old position. Where this process has heard of everything since, and nothing of it concerns the entries, the step names where
+   * it stands now: so the store need not look through what others, and the burst itself, have moved meanwhile.
+   */
+  #asOfNow(change: Change): Change {
+    const { view } = this
+    const { unmovedSince, write, targets, watch } = change
+    if (unmovedSince === undefined || unmovedSince.epoch !== view.epoch || unmovedSince.seq >= view.last) return change
+    for (let at = 0; at < write.length; at++) {
+      const target = targets[at]
+      if (target?.kind !== 'key' || view.hasMoved(target.key, watch?.[at] ?? [], unmovedSince.seq)) return change
+    }
+    return { ...change, unmovedSince: { epoch: view.epoch, seq: view.last } }
+  }
+
   /** One step, or several that were merged, of this process. An answer that comes when it was given up tells nothing: a new epoch may have begun since. */
   async #step(change: Change, command: Command): Promise<Advanced> {
     const { store } = this.#options
     if (store === undefined) return this.#advanceLocally(change)
     const question = ++this.#asked
-    const advanced = await this.#tell(store, change)
+    const advanced = await this.#tell(store, this.#asOfNow(change))
     if (command.isOver) return advanced
     this.#owed.accept()
     if (!this.#applyOwn(change, advanced)) await this.refresh()
