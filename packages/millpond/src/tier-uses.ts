@@ -163,11 +163,11 @@ export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: 
   const enabled = use.enabled !== false
   const far: FarTier = {
     guarded,
-      codec: use.codec,
-      keep: keepOf(use, 1),
-      promoteAfter,
-      holdsLedger,
-      isApart: !holdsLedger || use.use.ledger?.entriesApart === true,
+    codec: use.codec,
+    keep: keepOf(use, 1),
+    promoteAfter,
+    holdsLedger,
+    isApart: !holdsLedger || use.use.ledger?.entriesApart === true,
     latency,
     enabled,
     errors: 0,
