@@ -114,7 +114,6 @@ const OPTIONS: Shape<CacheOptions> = {
   maxStale: duration,
   dependencies: oneOf('off', 'declared', 'tracked'),
   outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
-  // One by one below.
   outlets: checkedElsewhere,
   jobs: withMethods('a job store, such as sqliteJobs({ path })', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail'),
   restart: optionsOf(RESTART),
