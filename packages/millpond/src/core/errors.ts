@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'LEDGER_UNREACHABLE'
   | 'JOB_STORE_FAILED'
   | 'NODES_UNREACHABLE'
+  | 'JOURNAL_FAILED'
   | 'CLOSED'
   | 'SCHEMA_NEWER'
   | 'ABORTED'

@@ -1,0 +1,96 @@
+// A process's own folder within a journal: claimed with a heartbeat, and the folders of the dead taken over, each by one heir.
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import { MillpondError, show } from '../../core/errors.ts'
+import type { JournalFiles } from './files.ts'
+import { isAlive, parseOwner, thisOwner } from './owner.ts'
+
+const FORMAT = 1
+const SHEET = 'journal.json'
+const OWNER = 'owner.json'
+const TAKEN = '.from.'
+
+export interface Claim {
+  readonly folder: string
+  /** Says that this process lives; `false` when somebody has taken the folder. */
+  beat(): boolean
+  /** Takes the folder of one owner that is dead; undefined when there is none. It is removed by the caller once its records are safe elsewhere. */
+  takeOver(): string | undefined
+  /** Leaves what is in the folder to the next heir, or nothing when `isEmpty`. */
+  release(isEmpty: boolean): void
+}
+
+/**
+ * @param journal the journal's folder; made with its parents
+ * @throws MillpondError `SCHEMA_NEWER` for a journal of a later format, `OPTION_INVALID` for a folder that holds something else.
+ */
+export function claim(journal: string, files: JournalFiles): Claim {
+  files.makeFolder(journal)
+  checkSheet(journal, files)
+  const name = `${process.pid}-${randomBytes(6).toString('hex')}`
+  const folder = join(journal, name)
+  // Under its name only once its owner is in it: a folder without an owner is anybody's.
+  const draft = join(journal, `.${name}`)
+  files.makeFolder(draft)
+  files.put(join(draft, OWNER), JSON.stringify(thisOwner()))
+  files.syncFolder(draft)
+  files.rename(draft, folder)
+  files.syncFolder(journal)
+  return {
+    folder,
+    beat: () => files.touch(join(folder, OWNER)),
+    takeOver() {
+      for (const other of files.list(journal)) {
+        if (other.startsWith(name + TAKEN)) return join(journal, other)
+        if (other === SHEET || other === name || other.startsWith('.') || !isDead(journal, other, files)) continue
+        const taken = join(journal, `${name}${TAKEN}${other.split(TAKEN).at(-1)}`)
+        if (files.rename(join(journal, other), taken)) return taken
+      }
+      return undefined
+    },
+    release(isEmpty) {
+      if (isEmpty) files.remove(folder)
+      else files.remove(join(folder, OWNER))
+    },
+  }
+}
+
+/** A folder that was being taken over belongs to its heir, who says so in the name. One without an owner was left on purpose. */
+function isDead(journal: string, name: string, files: JournalFiles): boolean {
+  const sheet = join(journal, name.split(TAKEN)[0] ?? name, OWNER)
+  const owner = parseOwner(files.read(sheet))
+  return owner === undefined || !isAlive(owner, files.age(sheet))
+}
+
+function checkSheet(journal: string, files: JournalFiles): void {
+  const path = join(journal, SHEET)
+  const bytes = files.read(path)
+  if (bytes === undefined) {
+    const others = files.list(journal).filter((name) => !name.startsWith('.'))
+    if (others.length > 0) {
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `journal: ${show(journal)} holds ${show(others[0])} and is not a journal: name a folder of its own, which is made where it does not exist`,
+      )
+    }
+    files.put(path, JSON.stringify({ format: FORMAT }))
+    // Before any folder can be there: without it a journal is a stranger's folder.
+    files.syncFolder(journal)
+    files.syncFolder(dirname(journal))
+    return
+  }
+  const format = formatOf(bytes)
+  if (format === FORMAT) return
+  if (format !== undefined && format > FORMAT)
+    throw new MillpondError('SCHEMA_NEWER', `journal: ${show(journal)} has format ${format}, this version knows ${FORMAT}: update millpond`)
+  throw new MillpondError('OPTION_INVALID', `journal: ${show(path)} is not a journal's: name another folder`)
+}
+
+function formatOf(bytes: Buffer): number | undefined {
+  try {
+    const { format }: { format?: unknown } = JSON.parse(bytes.toString())
+    return typeof format === 'number' ? format : undefined
+  } catch {
+    return undefined
+  }
+}

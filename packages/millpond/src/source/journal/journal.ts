@@ -1,0 +1,205 @@
+// A journal: what was acknowledged and has not reached the source, kept in a folder over a crash of the process (and, with `sync`, of the machine).
+//
+// One folder serves many processes. Each appends to segments of its own, so that no lock is needed to write; a starter takes over what the dead have
+// left. Everything asked for within one turn of the event loop is one write, and an acknowledgement comes in a later turn. With `sync` all that came
+// while the disk was busy shares the next fdatasync (group commit: DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984).
+//
+// Records are numbered by the wall clock in microseconds, and never below one that was seen: so those of several processes of one host keep
+// the order in which they were acknowledged, as far as their common clock does.
+import { MillpondError } from '../../core/errors.ts'
+import { type Claim, claim } from './claim.ts'
+import { type JournalFiles, nodeFiles } from './files.ts'
+import { DOUBT_MS, HEARTBEAT_MS } from './owner.ts'
+import type { JournalRecord } from './record.ts'
+import { type EncodedPut, encoded, readSegments, Segments } from './segments.ts'
+
+export interface JournalOptions {
+  /** The journal's folder; made where it does not exist, shared by all processes of this host. */
+  readonly path: string
+  /** Acknowledge only what survives a loss of power. Default false: what survives the end of the process. */
+  readonly sync?: boolean
+  /** A segment's size, in bytes. Default 8 MiB. */
+  readonly segmentBytes?: number
+  /** For tests. */
+  readonly files?: JournalFiles
+  /** For tests: wall time, epoch milliseconds. */
+  readonly now?: () => number
+}
+
+/** What earlier processes have left. */
+export interface Recovered {
+  /** The latest record of each key, in the order in which they were acknowledged. */
+  readonly records: readonly JournalRecord[]
+  /** Bytes that belong to no record: torn ends, which nobody was told of, or damage. */
+  readonly lostBytes: number
+}
+
+interface Waiting {
+  readonly puts: readonly EncodedPut[]
+  resolve(): void
+  reject(error: unknown): void
+}
+
+const SEGMENT_BYTES = 8 * 1024 * 1024
+/** What is settled is noted at the latest after this long: until then a crash repeats it. */
+const SETTLE_MS = 50
+const MICROSECONDS = 1000
+
+export class Journal {
+  readonly #claim: Claim
+  readonly #segments: Segments
+  readonly #files: JournalFiles
+  readonly #sync: boolean
+  readonly #now: () => number
+  readonly #heartbeat: NodeJS.Timeout
+  #beatAt: number
+  #last = 0
+  #waiting: Waiting[] = []
+  #settled = new Map<string, number>()
+  #isWriting = false
+  #turn: NodeJS.Immediate | undefined
+  #noting: NodeJS.Timeout | undefined
+  #isClosing = false
+  #isClosed = false
+
+  /** @throws MillpondError `OPTION_INVALID` or `SCHEMA_NEWER` for a folder that is not a journal of this format; `JOURNAL_FAILED` where it cannot be written. */
+  constructor(options: JournalOptions) {
+    this.#files = options.files ?? nodeFiles
+    this.#sync = options.sync ?? false
+    this.#now = options.now ?? Date.now
+    this.#claim = failing(`journal ${options.path}`, () => claim(options.path, this.#files))
+    this.#segments = new Segments(this.#claim.folder, this.#files, {
+      segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+      sync: this.#sync,
+    })
+    this.#beatAt = this.#now()
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS).unref()
+  }
+
+  /** Keys that have not reached the source, and the bytes of their journal on disk. */
+  get size(): { readonly keys: number; readonly bytes: number } {
+    return { keys: this.#segments.size, bytes: this.#segments.bytes }
+  }
+
+  /**
+   * Takes over what the dead have left, and keeps it as its own until it is settled. Blocks for as long as reading and writing it takes.
+   * @throws MillpondError `JOURNAL_FAILED`; nothing is lost, and it may be called again.
+   */
+  async recover(): Promise<Recovered> {
+    const latest = new Map<string, JournalRecord>()
+    let lostBytes = 0
+    for (let folder = this.#claim.takeOver(); folder !== undefined; folder = this.#claim.takeOver()) {
+      const { records, lost, last } = readSegments(folder, this.#files)
+      lostBytes += lost
+      this.#last = Math.max(this.#last, last)
+      await this.#keep(records.map(encoded))
+      for (const record of records) if ((latest.get(record.key)?.number ?? 0) <= record.number) latest.set(record.key, record)
+      this.#files.remove(folder)
+    }
+    return { records: [...latest.values()].sort((a, b) => a.number - b.number), lostBytes }
+  }
+
+  /**
+   * Keeps values until they are settled; the numbers are theirs, in order. Resolves when they survive what the journal is to survive.
+   * @throws MillpondError `JOURNAL_FAILED` when they cannot be written (a full disk, say): none of them is kept, what was kept before is.
+   * `CLOSED` after `close`; `VALUE_TOO_LARGE`.
+   */
+  async append(entries: readonly { readonly key: string; readonly body: Uint8Array }[]): Promise<readonly number[]> {
+    if (this.#isClosing) throw new MillpondError('CLOSED', 'the journal is closed: open another one')
+    const puts = entries.map(({ key, body }) => encoded({ number: this.#number(), key, body }))
+    await this.#keep(puts)
+    return puts.map(({ number }) => number)
+  }
+
+  /** The key has reached the source up to this number: noted with the next write. */
+  settle(key: string, number: number): void {
+    if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
+    this.#noting ??= setTimeout(() => {
+      this.#noting = undefined
+      this.#schedule()
+    }, SETTLE_MS).unref()
+  }
+
+  /** Notes what is settled and leaves the rest to the next process that opens the journal. */
+  async close(): Promise<void> {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    clearTimeout(this.#noting)
+    clearInterval(this.#heartbeat)
+    await this.#keep([]).catch(() => {}) // what could not be noted is repeated
+    this.#isClosed = true
+    this.#segments.close()
+    this.#claim.release(this.#segments.size === 0)
+  }
+
+  #number(): number {
+    this.#last = Math.max(this.#last + 1, Math.floor(this.#now() * MICROSECONDS))
+    return this.#last
+  }
+
+  #keep(puts: readonly EncodedPut[]): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ puts, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  #schedule(): void {
+    if (this.#isWriting || this.#isClosed) return
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined
+      void this.#write()
+    })
+  }
+
+  /** One write, and one sync, for all that waits. */
+  async #write(): Promise<void> {
+    const batch = this.#waiting
+    const settled = this.#settled
+    this.#waiting = []
+    this.#settled = new Map()
+    this.#isWriting = true
+    try {
+      this.#checkClaim()
+      const draft = this.#segments.write([...batch.flatMap(({ puts }) => puts), ...this.#segments.worthMoving()], settled)
+      if (this.#sync) await this.#segments.sync()
+      this.#segments.commit(draft)
+      for (const { resolve } of batch) resolve()
+    } catch (error) {
+      for (const [key, number] of settled) if ((this.#settled.get(key) ?? 0) < number) this.#settled.set(key, number)
+      const failure = failed('the journal could not be written: what was to be kept now is refused, what was kept before is safe', error)
+      for (const { reject } of batch) reject(failure)
+    } finally {
+      this.#isWriting = false
+      if (this.#waiting.length > 0) this.#schedule()
+    }
+  }
+
+  /** A process that was frozen for long may have been given up, and its folder taken. */
+  #checkClaim(): void {
+    if (this.#now() - this.#beatAt >= DOUBT_MS) this.#beat()
+    if (this.#beatAt === Number.NEGATIVE_INFINITY)
+      throw new MillpondError('JOURNAL_FAILED', 'another process has taken over this journal while this one was frozen: open it again')
+  }
+
+  #beat(): void {
+    try {
+      this.#beatAt = this.#claim.beat() ? this.#now() : Number.NEGATIVE_INFINITY
+    } catch {
+      // A disk that refuses this will refuse the next write, which says so.
+    }
+  }
+}
+
+function failing<T>(what: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof MillpondError ? error : failed(`${what} cannot be opened`, error)
+  }
+}
+
+const failed = (what: string, cause: unknown): MillpondError =>
+  cause instanceof MillpondError
+    ? cause
+    : new MillpondError('JOURNAL_FAILED', `${what} (${cause instanceof Error ? cause.message : cause})`, { cause })

@@ -1,0 +1,199 @@
+// The segments of one process: an append-only file after another, and of each how much of it still counts.
+//
+// A segment may go when nothing in it counts any more, and only with all before it: the note that a record is settled must outlive the record.
+// When more than half of what lies there is dead, what still counts in the oldest is written again at the end, under its old number.
+import { join } from 'node:path'
+import type { AppendFile, JournalFiles } from './files.ts'
+import { encodePut, encodeSettled, type JournalRecord, scan } from './record.ts'
+
+const SUFFIX = '.log'
+const DIGITS = 10
+
+interface Segment {
+  readonly path: string
+  bytes: number
+  /** Keys whose latest record lies here. */
+  readonly keys: Map<string, { readonly number: number; readonly bytes: number }>
+}
+
+/** A record as it will lie in the file. */
+export interface EncodedPut {
+  readonly key: string
+  readonly number: number
+  readonly bytes: Buffer
+}
+
+/** @throws MillpondError `VALUE_TOO_LARGE` */
+export const encoded = (record: JournalRecord): EncodedPut => ({ key: record.key, number: record.number, bytes: encodePut(record) })
+
+/** Written, and not yet counted. */
+export interface Draft {
+  readonly puts: readonly EncodedPut[]
+  readonly settled: ReadonlyMap<string, number>
+  readonly bytes: number
+}
+
+export interface SegmentOptions {
+  readonly segmentBytes: number
+  /** Every name of a new file is synced too. */
+  readonly sync: boolean
+}
+
+export class Segments {
+  readonly #folder: string
+  readonly #files: JournalFiles
+  readonly #options: SegmentOptions
+  /** Oldest first; the last one is written to. */
+  readonly #all: Segment[] = []
+  /** Where each key's latest record lies. */
+  readonly #home = new Map<string, Segment>()
+  #open: AppendFile | undefined
+  #next = 1
+  #bytes = 0
+  #liveBytes = 0
+
+  constructor(folder: string, files: JournalFiles, options: SegmentOptions) {
+    this.#folder = folder
+    this.#files = files
+    this.#options = options
+  }
+
+  /** On disk, dead records included. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Keys that have not reached the source. */
+  get size(): number {
+    return this.#home.size
+  }
+
+  /**
+   * Hands records and notes of what is settled to the operating system, in one write. They count from `commit` on: until then what was there before
+   * still does, also on disk. One at a time.
+   */
+  write(puts: readonly EncodedPut[], settled: ReadonlyMap<string, number>): Draft {
+    const notes = [...settled].filter(([key, number]) => (this.#numberOf(key) ?? Number.POSITIVE_INFINITY) <= number)
+    const bytes = Buffer.concat([...puts.map((put) => put.bytes), ...notes.map(([key, number]) => encodeSettled(key, number))])
+    if (bytes.length > 0) {
+      const file = this.#fileFor()
+      try {
+        file.write(bytes)
+      } catch (error) {
+        this.#abandon()
+        throw error
+      }
+    }
+    return { puts, settled, bytes: bytes.length }
+  }
+
+  /** Makes what was written survive a loss of power. What a failed sync has left is unknown: nothing more is written to that file. */
+  async sync(): Promise<void> {
+    try {
+      await this.#open?.sync()
+    } catch (error) {
+      this.#abandon()
+      throw error
+    }
+  }
+
+  commit({ puts, settled, bytes }: Draft): void {
+    const segment = this.#all.at(-1)
+    if (segment === undefined) return
+    segment.bytes += bytes
+    this.#bytes += bytes
+    for (const put of puts) this.#place(put, segment)
+    for (const [key, number] of settled) if ((this.#numberOf(key) ?? Number.POSITIVE_INFINITY) <= number) this.#drop(key)
+    this.#sweep()
+  }
+
+  /** The oldest segment's live records, when too much of what lies here is dead; else none. */
+  worthMoving(): readonly EncodedPut[] {
+    const oldest = this.#all[0]
+    const dead = this.#bytes - this.#liveBytes
+    if (oldest === undefined || this.#all.length < 2 || dead < this.#liveBytes + this.#options.segmentBytes) return []
+    const bytes = this.#files.read(oldest.path)
+    if (bytes === undefined) return []
+    const live = new Map<string, JournalRecord>()
+    for (const item of scan(bytes).items)
+      if (item.kind === 'put' && oldest.keys.get(item.record.key)?.number === item.record.number) live.set(item.record.key, item.record)
+    return [...live.values()].map(encoded)
+  }
+
+  close(): void {
+    this.#open?.close()
+    this.#open = undefined
+  }
+
+  #fileFor(): AppendFile {
+    const last = this.#all.at(-1)
+    if (this.#open !== undefined && last !== undefined && last.bytes < this.#options.segmentBytes) return this.#open
+    this.close()
+    const path = join(this.#folder, `${String(this.#next++).padStart(DIGITS, '0')}${SUFFIX}`)
+    const file = this.#files.append(path)
+    this.#open = file
+    this.#all.push({ path, bytes: 0, keys: new Map() })
+    if (this.#options.sync) this.#files.syncFolder(this.#folder)
+    return file
+  }
+
+  /** Cuts off what was begun, and goes on in a new file. */
+  #abandon(): void {
+    try {
+      this.#open?.truncate(this.#all.at(-1)?.bytes ?? 0)
+    } catch {
+      // A torn end is passed over when it is read.
+    }
+    this.close()
+  }
+
+  #numberOf(key: string): number | undefined {
+    return this.#home.get(key)?.keys.get(key)?.number
+  }
+
+  #place({ key, number, bytes }: EncodedPut, segment: Segment): void {
+    this.#drop(key)
+    segment.keys.set(key, { number, bytes: bytes.length })
+    this.#home.set(key, segment)
+    this.#liveBytes += bytes.length
+  }
+
+  #drop(key: string): void {
+    const segment = this.#home.get(key)
+    this.#liveBytes -= segment?.keys.get(key)?.bytes ?? 0
+    segment?.keys.delete(key)
+    this.#home.delete(key)
+  }
+
+  #sweep(): void {
+    while (this.#all.length > 1 && this.#all[0]?.keys.size === 0) {
+      const [gone] = this.#all.splice(0, 1)
+      if (gone === undefined) return
+      this.#bytes -= gone.bytes
+      this.#files.remove(gone.path)
+    }
+  }
+}
+
+/** What a folder of segments holds that has not reached the source: the latest record of each key, in the order of their numbers. */
+export function readSegments(folder: string, files: JournalFiles): { records: JournalRecord[]; lost: number; last: number } {
+  const latest = new Map<string, JournalRecord>()
+  let lost = 0
+  let last = 0
+  for (const name of files.list(folder)) {
+    if (!name.endsWith(SUFFIX)) continue
+    const found = scan(files.read(join(folder, name)) ?? Buffer.alloc(0))
+    lost += found.lost
+    for (const item of found.items) {
+      if (item.kind === 'put') {
+        const { record } = item
+        last = Math.max(last, record.number)
+        if ((latest.get(record.key)?.number ?? 0) <= record.number) latest.set(record.key, record)
+      } else {
+        last = Math.max(last, item.number)
+        if ((latest.get(item.key)?.number ?? Number.POSITIVE_INFINITY) <= item.number) latest.delete(item.key)
+      }
+    }
+  }
+  return { records: [...latest.values()].sort((a, b) => a.number - b.number), lost, last }
+}
