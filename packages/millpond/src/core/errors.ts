@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'JOB_STORE_FAILED'
   | 'NODES_UNREACHABLE'
   | 'JOURNAL_FAILED'
+  | 'QUEUE_FULL'
+  | 'SOURCE_TIMEOUT'
   | 'CLOSED'
   | 'SCHEMA_NEWER'
   | 'ABORTED'

@@ -1,0 +1,55 @@
+// What a write queue needs around it, and what it tells.
+
+/** What is to be done to a key in the source. */
+export type Operation = { readonly kind: 'set'; readonly value: unknown } | { readonly kind: 'remove' }
+
+/** One write of a batch, as `store` is given it. */
+export interface QueuedWrite {
+  readonly key: string
+  readonly operation: Operation
+  /** Grows with each write of a key, over restarts: a source that keeps it can refuse what is older. */
+  readonly number: number
+  /** Failed attempts so far, while the source was otherwise answering. */
+  readonly attempts: number
+}
+
+/**
+ * Writes a batch to the source; no key is in two batches at a time. Resolves with nothing (or an empty list) when all are stored, or with one verdict per
+ * write, in their order: `undefined` for stored, else its error. A rejection says that nobody knows: all are tried again, in smaller batches. An error
+ * whose `permanent` is true is not tried again.
+ */
+export type StoreBatch = (
+  writes: readonly QueuedWrite[],
+  context: { readonly signal: AbortSignal },
+) => Promise<readonly unknown[] | undefined>
+
+/** Where acknowledged writes are kept until they are stored: a journal, a stream, or this process's memory. */
+export interface WriteLog {
+  /** Keeps bodies; resolves with their numbers, in order, once they survive what the log is to survive. */
+  append(entries: readonly { readonly key: string; readonly body: Uint8Array }[]): Promise<readonly number[]>
+  /** The key has reached the source up to this number. */
+  settle(key: string, number: number): void
+  /** What others have left here, oldest first, one of each key; it is this process's from now on. */
+  recover(): Promise<{
+    readonly records: readonly { readonly key: string; readonly number: number; readonly body: Uint8Array }[]
+    readonly lostBytes: number
+  }>
+  close(): Promise<void>
+}
+
+/** A write that the source refuses. */
+export interface DeadLetter {
+  readonly key: string
+  readonly number: number
+  /** Absent where the bytes of the log cannot be read any more (a key that was retired, say); they are kept all the same. */
+  readonly operation?: Operation
+  /** Why it is here. */
+  readonly error: string
+}
+
+export interface QueueEvents {
+  stored(count: number, ms: number): void
+  /** An attempt failed; it is tried again in `retryMs`. */
+  failed(key: string, error: unknown, attempts: number, retryMs: number): void
+  dead(letter: DeadLetter): void
+}

@@ -1,0 +1,137 @@
+// The writes that wait: who is next, who rests before the next attempt, and one at a time of each key.
+import type { Operation } from './contract.ts'
+
+export interface Item {
+  readonly key: string
+  operation: Operation
+  number: number
+  /** Monotonic milliseconds; of the first write that has not been stored. */
+  readonly since: number
+  /** Failed attempts while the source was answering others, and all of them. */
+  attempts: number
+  tries: number
+  /** Stored writes of others that this queue had seen when the item last failed. */
+  seen: number
+  /** The largest batch it may travel in: halved when a batch fails, so that the one that fails it is found. */
+  group: number
+  isSent: boolean
+  /** A later write of the key, which came while this one was on its way. */
+  next: { readonly operation: Operation; readonly number: number } | undefined
+}
+
+export class Items {
+  readonly #all = new Map<string, Item>()
+  /** Oldest first. */
+  readonly #ready = new Map<string, Item>()
+  /** Soonest last. */
+  readonly #resting: { readonly item: Item; readonly dueAt: number }[] = []
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  get readySize(): number {
+    return this.#ready.size
+  }
+
+  get(key: string): Item | undefined {
+    return this.#all.get(key)
+  }
+
+  /** When the write that waits longest came, on the monotonic clock. */
+  oldest(): number | undefined {
+    let since: number | undefined
+    for (const item of this.#all.values()) {
+      since = Math.min(since ?? item.since, item.since)
+      if (!item.isSent) break // further ones are newer
+    }
+    return since
+  }
+
+  /** When the oldest of those that could go now came. */
+  oldestReady(): number | undefined {
+    for (const item of this.#ready.values()) return item.since
+    return undefined
+  }
+
+  nextDue(): number {
+    return this.#resting.at(-1)?.dueAt ?? Number.POSITIVE_INFINITY
+  }
+
+  /** A newer write takes the place of one that waits, and keeps its turn. An older one is dropped. */
+  put(key: string, operation: Operation, number: number, now: number): void {
+    const held = this.#all.get(key)
+    if (held === undefined) {
+      const item: Item = {
+        key,
+        operation,
+        number,
+        since: now,
+        attempts: 0,
+        tries: 0,
+        seen: 0,
+        group: Number.POSITIVE_INFINITY,
+        isSent: false,
+        next: undefined,
+      }
+      this.#all.set(key, item)
+      this.#ready.set(key, item)
+      return
+    }
+    if (number <= (held.next?.number ?? held.number)) return
+    if (held.isSent) held.next = { operation, number }
+    else {
+      held.operation = operation
+      held.number = number
+      held.attempts = 0
+    }
+  }
+
+  /** The next batch: oldest first, no larger than its most careful member allows. */
+  take(most: number): Item[] {
+    const batch: Item[] = []
+    let limit = most
+    for (const item of this.#ready.values()) {
+      if (batch.length >= limit) break
+      if (batch.length > 0 && item.group < batch.length + 1) continue
+      limit = Math.min(limit, item.group)
+      item.isSent = true
+      batch.push(item)
+    }
+    for (const { key } of batch) this.#ready.delete(key)
+    return batch
+  }
+
+  /** It is stored, or given up: a later write of its key takes its place. */
+  end(item: Item, now: number): void {
+    this.#all.delete(item.key)
+    this.#ready.delete(item.key)
+    if (item.next !== undefined) this.put(item.key, item.next.operation, item.next.number, now)
+  }
+
+  /** It is tried again, at once or at a time; a later write of its key goes in its place. */
+  rest(item: Item, dueAt: number): void {
+    item.isSent = false
+    if (item.next !== undefined) {
+      item.operation = item.next.operation
+      item.number = item.next.number
+      item.attempts = 0
+      item.next = undefined
+    }
+    let at = this.#resting.length
+    while (at > 0 && (this.#resting[at - 1]?.dueAt ?? 0) < dueAt) at--
+    this.#resting.splice(at, 0, { item, dueAt })
+  }
+
+  /** Those whose rest is over are ready. */
+  wake(now: number): void {
+    for (let last = this.#resting.at(-1); last !== undefined && last.dueAt <= now; last = this.#resting.at(-1)) {
+      this.#resting.pop()
+      if (this.#all.get(last.item.key) === last.item) this.#ready.set(last.item.key, last.item)
+    }
+  }
+
+  [Symbol.iterator](): IterableIterator<Item> {
+    return this.#all.values()
+  }
+}

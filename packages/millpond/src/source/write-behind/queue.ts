@@ -1,0 +1,325 @@
+// A write queue: writes are acknowledged once the log has them, and reach the source later, in batches.
+//
+// - Of a key the latest write counts: one that comes while another waits takes its place (coalescing), one that comes while another is on its way
+//   waits for its end. So the source sees a key's writes in their order, and not all of them.
+// - A batch goes when it is full, or when its oldest write has waited for `maxDelayMs`.
+// - A batch that fails is tried again in halves, so that a write that the source refuses holds up nobody for long. It is set aside (dead letter)
+//   after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is down, and its writes wait.
+// - While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by everybody at once.
+// - Delays between attempts grow, with full jitter (Brooker, Exponential Backoff and Jitter, 2015).
+import type { Clock } from '../../core/contracts.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import type { DeadLetter, Operation, QueueEvents, StoreBatch, WriteLog } from './contract.ts'
+import { type Item, Items } from './items.ts'
+import { Room } from './room.ts'
+
+export interface QueueOptions {
+  readonly log: WriteLog
+  readonly store: StoreBatch
+  readonly clock: Clock
+  readonly random: () => number
+  readonly encode: (key: string, operation: Operation) => Uint8Array
+  /** `undefined` for bytes that cannot be read. */
+  readonly decode: (key: string, body: Uint8Array) => Operation | undefined
+  /** Told before a write counts as stored: other copies of the keys are void. Its failure is its own to tell. */
+  readonly afterStore: (keys: readonly string[]) => Promise<void>
+  readonly events: QueueEvents
+  readonly maxDelayMs: number
+  readonly maxBatch: number
+  /** Batches on their way at a time. */
+  readonly concurrency: number
+  /** Keys that may wait. */
+  readonly maxQueued: number
+  /** How long a write waits for room before it is refused, in milliseconds. */
+  readonly maxWaitMs: number
+  readonly timeoutMs: number
+  readonly maxAttempts: number
+}
+
+/** What a flush or a close came to. */
+export interface Drained {
+  /** Writes that have not reached the source; they are in the log. */
+  readonly left: number
+  readonly dead: number
+}
+
+const FIRST_RETRY_MS = 100
+const LONGEST_RETRY_MS = 30_000
+const LIVE = 0
+const DEAD = 1
+
+export class WriteQueue {
+  readonly #options: QueueOptions
+  readonly #items = new Items()
+  readonly #dead = new Map<string, DeadLetter>()
+  readonly #room: Room
+  #onTheirWay = 0
+  #stored = 0
+  /** Batches of which nothing was stored, in a row; and until when nothing is sent, on the monotonic clock. */
+  #failures = 0
+  #pausedUntil = Number.NEGATIVE_INFINITY
+  #isFlushing = 0
+  #isClosed = false
+  #cancelTimer: (() => void) | undefined
+  #idle: (() => void)[] = []
+
+  constructor(options: QueueOptions) {
+    this.#options = options
+    this.#room = new Room(options.maxQueued, options.clock)
+  }
+
+  /** Writes that wait or are on their way. */
+  get depth(): number {
+    return this.#items.size
+  }
+
+  /** How long the oldest of them has waited, in milliseconds. */
+  get lagMs(): number {
+    const since = this.#items.oldest()
+    return since === undefined ? 0 : this.#options.clock.monotonic() - since
+  }
+
+  /** Takes over what earlier processes have left. */
+  async recover(): Promise<{ readonly recovered: number; readonly lostBytes: number }> {
+    const { records, lostBytes } = await this.#options.log.recover()
+    const now = this.#options.clock.monotonic()
+    for (const { key, number, body } of records) {
+      const operation = this.#options.decode(key, body.subarray(1))
+      if (operation === undefined) this.#setAside({ key, number, error: 'the bytes in the log cannot be read' })
+      else if (body[0] === DEAD) this.#setAside({ key, number, operation, error: 'set aside by an earlier process' })
+      else this.#items.put(key, operation, number, now)
+    }
+    this.#schedule()
+    return { recovered: records.length, lostBytes }
+  }
+
+  /** What a reader must see of a key instead of what the source says. */
+  pending(key: string): Operation | undefined {
+    const item = this.#items.get(key)
+    return item?.next?.operation ?? item?.operation
+  }
+
+  /**
+   * Resolves once the log has the write.
+   * @throws MillpondError `QUEUE_FULL` when there was no room for `maxWaitMs`; `CLOSED`; what the log and `encode` throw. Nothing was kept then.
+   */
+  async put(key: string, operation: Operation): Promise<void> {
+    this.#checkOpen()
+    const body = withMark(LIVE, this.#options.encode(key, operation))
+    const isNew = this.#items.get(key) === undefined
+    if (isNew) await this.#room.enter(this.#options.maxWaitMs)
+    try {
+      this.#checkOpen()
+      const [number = 0] = await this.#options.log.append([{ key, body }])
+      this.#dead.delete(key) // an older write of the key must not come back over this one
+      this.#items.put(key, operation, number, this.#options.clock.monotonic())
+    } finally {
+      if (isNew) this.#room.leave()
+      this.#room.fill(this.#items.size)
+    }
+    this.#schedule()
+  }
+
+  /** Sends what waits, and resolves when it has reached the source, was set aside, or `timeoutMs` are over. */
+  async flush(timeoutMs = Number.POSITIVE_INFINITY): Promise<Drained> {
+    this.#isFlushing++
+    this.#schedule()
+    try {
+      await this.#whenIdle(timeoutMs)
+    } finally {
+      this.#isFlushing--
+    }
+    return { left: this.#items.size, dead: this.#dead.size }
+  }
+
+  /** Takes no more writes, drains for at most `timeoutMs`, and leaves the rest to the log. */
+  async close(timeoutMs: number): Promise<Drained> {
+    this.#isClosed = true
+    const drained = await this.flush(timeoutMs)
+    this.#cancelTimer?.()
+    await this.#options.log.close()
+    return drained
+  }
+
+  get deadLetters(): readonly DeadLetter[] {
+    return [...this.#dead.values()]
+  }
+
+  /** Queues a dead letter again. `false`: there is none, or it cannot be read. */
+  retry(key: string): boolean {
+    const letter = this.#dead.get(key)
+    if (letter?.operation === undefined) return false
+    this.#dead.delete(key)
+    this.#items.put(key, letter.operation, letter.number, this.#options.clock.monotonic())
+    this.#schedule()
+    return true
+  }
+
+  /** Forgets what waits for a key, dead letters too; what is on its way is not stopped. Answers what was dropped. */
+  drop(key: string): { readonly queued: boolean; readonly dead: boolean; readonly isOnItsWay: boolean } {
+    const item = this.#items.get(key)
+    const letter = this.#dead.get(key)
+    this.#dead.delete(key)
+    if (letter !== undefined) this.#options.log.settle(key, letter.number)
+    if (item === undefined) return { queued: false, dead: letter !== undefined, isOnItsWay: false }
+    this.#options.log.settle(key, item.next?.number ?? item.number)
+    item.next = undefined
+    if (!item.isSent) this.#end(item)
+    return { queued: true, dead: letter !== undefined, isOnItsWay: item.isSent }
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new MillpondError('CLOSED', 'the write queue is closed: write before the cache is closed')
+  }
+
+  /** Sends what is due now, and sets the timer for what comes next. */
+  #schedule(): void {
+    const { clock, maxBatch, maxDelayMs, concurrency } = this.#options
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    const now = clock.monotonic()
+    this.#items.wake(now)
+    while (this.#onTheirWay < concurrency && this.#isDue(now)) {
+      const batch = this.#items.take(maxBatch)
+      if (batch.length === 0) break
+      void this.#send(batch)
+    }
+    if (this.#onTheirWay >= concurrency) return
+    const oldest = this.#items.oldestReady()
+    const due = Math.min(this.#items.nextDue(), oldest === undefined ? Number.POSITIVE_INFINITY : oldest + maxDelayMs)
+    const next = this.#items.size === 0 ? Number.POSITIVE_INFINITY : Math.max(due, this.#pausedUntil)
+    if (next !== Number.POSITIVE_INFINITY) this.#cancelTimer = clock.after(Math.max(1, next - now), () => this.#schedule())
+  }
+
+  #isDue(now: number): boolean {
+    const oldest = this.#items.oldestReady()
+    if (oldest === undefined || now < this.#pausedUntil) return false
+    return this.#isFlushing > 0 || this.#items.readySize >= this.#options.maxBatch || now - oldest >= this.#options.maxDelayMs
+  }
+
+  async #send(batch: readonly Item[]): Promise<void> {
+    const { clock, events } = this.#options
+    const sent = batch.map(({ key, operation, number, attempts }) => ({ key, operation, number, attempts }))
+    const began = clock.monotonic()
+    this.#onTheirWay++
+    try {
+      const verdicts = await this.#store(sent)
+      const stored = batch.filter((_, at) => verdicts[at] === undefined)
+      if (stored.length > 0) {
+        this.#stored += stored.length
+        this.#failures = 0
+        await this.#options.afterStore(stored.map(({ key }) => key)).catch(() => {}) // told where it failed
+        sent.forEach(({ key, number }, at) => {
+          if (verdicts[at] === undefined) this.#options.log.settle(key, number)
+        })
+        for (const item of stored) this.#end(item)
+        events.stored(stored.length, clock.monotonic() - began)
+      } else this.#pause()
+      batch.forEach((item, at) => {
+        if (verdicts[at] !== undefined) this.#failedOne(item, verdicts[at], 1)
+      })
+    } catch (error) {
+      this.#pause()
+      const half = Math.ceil(batch.length / 2)
+      for (const item of batch) this.#failedOne(item, error, half)
+    } finally {
+      this.#onTheirWay--
+      this.#schedule()
+      if (this.#items.size === 0) for (const tell of this.#idle.splice(0)) tell()
+    }
+  }
+
+  /** One verdict for each write. */
+  async #store(sent: Parameters<StoreBatch>[0]): Promise<readonly unknown[]> {
+    const { store, clock, timeoutMs } = this.#options
+    const given = new AbortController()
+    const stored = new Promise<unknown>((resolve, reject) => {
+      const cancel = clock.after(timeoutMs, () => {
+        const error = new MillpondError(
+          'SOURCE_TIMEOUT',
+          `the source did not store ${sent.length} writes within ${timeoutMs} ms: they are tried again`,
+        )
+        given.abort(error)
+        reject(error)
+      })
+      Promise.resolve()
+        .then(() => store(sent, { signal: given.signal }))
+        .then(resolve, reject)
+        .finally(cancel)
+    })
+    const verdicts = (await stored) ?? []
+    if (!Array.isArray(verdicts) || (verdicts.length > 0 && verdicts.length !== sent.length)) {
+      throw new MillpondError(
+        'VALUE_UNSUPPORTED',
+        `storing ${sent.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict each, in their order`,
+      )
+    }
+    return verdicts
+  }
+
+  #pause(): void {
+    const { clock, random, concurrency } = this.#options
+    if (++this.#failures > concurrency) this.#pausedUntil = clock.monotonic() + random() * longestDelay(this.#failures - concurrency)
+  }
+
+  #failedOne(item: Item, error: unknown, group: number): void {
+    const { clock, random, events, maxAttempts } = this.#options
+    const isRefused = this.#stored > item.seen || item.attempts === 0
+    if (isRefused && group <= 1) item.attempts++
+    item.seen = this.#stored
+    item.group = Math.min(item.group, Math.max(1, group))
+    const isPermanent = error instanceof Error && 'permanent' in error && error.permanent === true
+    if (item.next === undefined && (isPermanent || item.attempts >= maxAttempts)) {
+      this.#bury(item, error)
+      return
+    }
+    const retryMs = 1 + random() * longestDelay(item.tries++)
+    this.#items.rest(item, clock.monotonic() + retryMs)
+    events.failed(item.key, error, item.attempts, retryMs)
+  }
+
+  /** Sets it aside in the log too, under a number of its own; until that is written, a crash tries it once more. */
+  #bury({ key, operation, number }: Item, error: unknown): void {
+    const { log, encode } = this.#options
+    const item = this.#items.get(key)
+    const letter = { key, number, operation, error: error instanceof Error ? error.message : show(error) }
+    this.#setAside(letter)
+    log.append([{ key, body: withMark(DEAD, encode(key, operation)) }]).then(
+      ([kept = number]) => {
+        if (this.#dead.get(key) === letter) this.#dead.set(key, { ...letter, number: kept })
+      },
+      () => {}, // it stays in the log as a write, and is tried again by the next process
+    )
+    if (item !== undefined) this.#end(item)
+  }
+
+  #setAside(letter: DeadLetter): void {
+    this.#dead.set(letter.key, letter)
+    this.#options.events.dead(letter)
+  }
+
+  #end(item: Item): void {
+    this.#items.end(item, this.#options.clock.monotonic())
+    this.#room.fill(this.#items.size)
+  }
+
+  #whenIdle(timeoutMs: number): Promise<void> {
+    if (this.#items.size === 0) return Promise.resolve()
+    return new Promise<void>((resolve) => {
+      const cancel = timeoutMs === Number.POSITIVE_INFINITY ? () => {} : this.#options.clock.after(timeoutMs, resolve, true)
+      this.#idle.push(() => {
+        cancel()
+        resolve()
+      })
+    })
+  }
+}
+
+const longestDelay = (tries: number): number => Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries)
+
+function withMark(mark: number, bytes: Uint8Array): Uint8Array {
+  const body = new Uint8Array(bytes.length + 1)
+  body[0] = mark
+  body.set(bytes, 1)
+  return body
+}
