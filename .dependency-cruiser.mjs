@@ -28,6 +28,7 @@ const ROOMS = [
  */
 export const PAIRS = {
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
+  source: ['engine', 'observe'],
 }
 
 /** Rooms that may use other people's code, as an optional peer or handed in by the user. */
@@ -106,8 +107,8 @@ export default {
     {
       name: 'sources-import-no-tests',
       severity,
-      // The long form of the histories is a script that runs what the tests run.
-      from: { pathNot: '(^|/)test/|^scripts/histories\\.mjs$' },
+      // The long forms of the histories and the kills are scripts that run what the tests run.
+      from: { pathNot: '(^|/)test/|^scripts/(histories|kills)\\.mjs$' },
       to: { path: '^(packages|apps)/[^/]+/test/|^bench/test/' },
     },
     { name: 'no-circles', severity, from: {}, to: { circular: true } },

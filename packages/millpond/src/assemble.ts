@@ -5,11 +5,12 @@ import type { NodeStore } from './core/nodes.ts'
 import { checkNames, type LoadOptions } from './core/options.ts'
 import type { Source, SourceView } from './core/source.ts'
 import { Cache, type House } from './engine/cache.ts'
+import type { Collection, CollectionOptions } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
 import { Departures } from './engine/departures.ts'
 import { type CacheDescription, describeConfig, describePolicy } from './engine/describe.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
-import { type Around, aroundOf, type Plugin } from './engine/plugins.ts'
+import { type Around, aroundOf, intercept, type Plugin } from './engine/plugins.ts'
 import { keepWarm, type Restart } from './engine/restart.ts'
 import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
 import type { CacheSettings } from './engine/settings.ts'
@@ -18,10 +19,14 @@ import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
 import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
 import { processNodes } from './nodes/memory.ts'
+import { seamOf } from './seam.ts'
+import { type OpenCollection, SourceCollection } from './source/collection.ts'
 import type { SourceRegistry } from './source/registry.ts'
 import type { FarUse } from './tier-uses.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
+/** Reads of a collection come by as the cache's own verbs. */
+const COLLECTION_VERBS = ['set', 'setMany', 'delete'] as const
 const CONFIGURE_NAMES = new Set(['apply', 'dryRun'])
 
 export interface AssemblyParts {
@@ -52,6 +57,8 @@ export class Assembly implements House {
   #closing: Promise<void> | undefined
   /** Namespaces that are closing by themselves. */
   readonly #leaving = new Map<Space, Promise<void>>()
+  /** By namespace and name. */
+  readonly #collections = new Map<Space, Map<string, OpenCollection>>()
 
   constructor(parts: AssemblyParts) {
     this.#parts = parts
@@ -139,11 +146,30 @@ export class Assembly implements House {
     return this.#parts.sources.register(source)
   }
 
+  collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T> {
+    const open = this.#collections.get(space) ?? new Map<string, OpenCollection>()
+    if (open.has(name))
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `there is a collection ${show(name)} in the namespace ${show(space.id.name)} already: open it once, and hand it on`,
+      )
+    const collection = new SourceCollection(name, options, seamOf(cache, space, name))
+    if (this.#around !== undefined) intercept(collection, COLLECTION_VERBS, cache.name, this.#around)
+    this.#collections.set(space, open)
+    open.set(name, collection)
+    return collection
+  }
+
+  async drain(space: Space): Promise<void> {
+    await Promise.all(this.#collectionsOf([space]).map((collection) => collection.flush()))
+  }
+
   sources(namespace: string | undefined): SourceView[] {
     return this.#parts.sources.list(namespace)
   }
 
   async ready(): Promise<Restored> {
+    await Promise.all(this.#collectionsOf([...this.#collections.keys()]).map((collection) => collection.ready()))
     return (await this.#restart?.restored) ?? { restored: 0, refused: 0 }
   }
 
@@ -165,6 +191,17 @@ export class Assembly implements House {
   get #memory() {
     const { memory, settings } = this.#parts
     return memory && { store: memory.store, keep: settings.nearKeep, isOn: this.#memoryIsOn }
+  }
+
+  #collectionsOf(spaces: readonly Space[]): OpenCollection[] {
+    return spaces.flatMap((space) => [...(this.#collections.get(space)?.values() ?? [])])
+  }
+
+  /** What is queued goes to its sources first: caches are told of it while they are open. */
+  async #closeCollections(spaces: readonly Space[]): Promise<void> {
+    const closing = this.#collectionsOf(spaces)
+    for (const space of spaces) this.#collections.delete(space)
+    await Promise.all(closing.map((collection) => collection.close()))
   }
 
   #begin(namespace: string, code: LoadOptions | undefined): Opened {
@@ -240,6 +277,7 @@ export class Assembly implements House {
     if (opened?.space !== space) return
     this.#open.delete(namespace)
     this.#parts.settings.close(namespace)
+    await this.#closeCollections([space])
     this.#parts.sources.close(namespace)
     this.#parts.space.watch.close(opened.space.watch)
     opened.space.near?.clear('cleared')
@@ -280,6 +318,7 @@ export class Assembly implements House {
     await this.#tellPending()
     await this.#jobs?.stop()
     await Promise.all(this.#leaving.values())
+    await this.#closeCollections([...this.#collections.keys()])
     const open = [...this.#open.values()]
     for (const one of open) await endDelays(one)
     await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))

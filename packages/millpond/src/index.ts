@@ -14,6 +14,19 @@ export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } fro
 export { type CacheOptions, createCache } from './create.ts'
 export type { Cache, EntryView, GetOrSetManyOptions, LoadedEntry } from './engine/cache.ts'
 export type {
+  Collection,
+  CollectionContext,
+  CollectionDeadLetter,
+  CollectionOptions,
+  CollectionWrite,
+  CollectionWriteOptions,
+  DeadLetters,
+  StoreContext,
+  Strategy,
+  WriteBehindOptions,
+  WriteStrategy,
+} from './engine/collection.ts'
+export type {
   Changes,
   Configured,
   ConfigureOptions,

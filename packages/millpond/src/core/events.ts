@@ -31,6 +31,22 @@ export interface CacheEvents {
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
   /** Settings were changed while the cache runs. `namespace` is the one whose `configure` was called. */
   settings: { namespace: string; changes: readonly { setting: string; from: unknown; to: unknown }[] }
+  /**
+   * A write queue: `stored` in the source (`count`, `ms`), an attempt `failed` and is tried again (`key`, `error`, `attempts`, `retryMs`), a write is set aside
+   * as a `dead` letter (`key`, `error`), `recovered` from the journal (`count`, `lostBytes`), or `left` in it by `close` (`count`).
+   */
+  writeBehind: {
+    namespace: string
+    collection: string
+    state: 'stored' | 'failed' | 'dead' | 'recovered' | 'left'
+    count?: number
+    ms?: number
+    key?: string
+    error?: unknown
+    attempts?: number
+    retryMs?: number
+    lostBytes?: number
+  }
   warning: { message: string; error?: unknown }
 }
 /** The names of the events that `cache.on` takes. */
@@ -53,6 +69,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   breaker: true,
   ledger: true,
   settings: true,
+  writeBehind: true,
   warning: true,
 }
 

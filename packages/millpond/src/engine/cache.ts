@@ -18,6 +18,7 @@ import { type ScheduleTime, scheduleInvalidation } from '../invalidate/schedule.
 import { encodeToken } from '../invalidate/token.ts'
 import type { Jobs } from '../jobs/index.ts'
 import type { Breaker } from '../wrap/breaker.ts'
+import type { Collection, CollectionOptions } from './collection.ts'
 import type { Changes, Configured, ConfigureOptions } from './configure.ts'
 import type { CacheDescription } from './describe.ts'
 import { type HeldEntry, heldEntries } from './entries.ts'
@@ -75,6 +76,9 @@ export interface House {
   describe(): CacheDescription
   configure(namespace: string, changes: Changes, options?: ConfigureOptions): Promise<Configured>
   register(source: Source): () => void
+  collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T>
+  /** Sends what the namespace's collections have queued. */
+  drain(space: Space): Promise<void>
   sources(namespace: string | undefined): SourceView[]
   /** Started with the first call. */
   jobs(): Jobs
@@ -445,6 +449,20 @@ export class Cache {
     return wrapCall(this, fn, options)
   }
 
+  /**
+   * A kind of things with its source: how they are loaded, written and removed is said once, and the verbs follow from it. Its loader is registered as
+   * `source` does it, where its keys are tuples that end with the id. One of a name at a time.
+   * @param name letters, digits, `_`, `.` and `-`; the first part of its keys
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; with a journal, `JOURNAL_FAILED` and `SCHEMA_NEWER`.
+   * @example
+   * const users = cache.collection('user', { ttl: '10m', load: (id: number) => db.user(id), store: (id, user) => db.save(id, user) })
+   * await users.set(7, { ...(await users.get(7)), name: 'Ada' })
+   */
+  collection<Id, T>(name: string, options: CollectionOptions<Id, T>): Collection<Id, T> {
+    this.#checkOpen()
+    return this.#house.collection(this, this.#space, checkName(name, 'collection'), options)
+  }
+
   /** The loaders that are registered in this namespace; in the default one, in all. */
   get sources(): readonly SourceView[] {
     return this.#house.sources(this.name === 'default' ? undefined : this.name)
@@ -507,13 +525,17 @@ export class Cache {
     return this.#house.info()
   }
 
-  /** Waits until a warm restart has brought back what it may; at once where there is none. */
+  /**
+   * Waits until a warm restart has brought back what it may, and collections have taken over what their journals hold; at once where there is neither.
+   * @throws what a collection's journal says that cannot be recovered.
+   */
   ready(): Promise<Restored> {
     return this.#house.ready()
   }
 
-  /** Waits for what runs behind: commits, promotions, refreshes. */
+  /** Waits for what runs behind: commits, promotions, refreshes, and queued writes until their sources have them or they are set aside. */
   async flush(): Promise<void> {
+    await this.#house.drain(this.#space)
     while (this.#space.background.size > 0) await Promise.allSettled([...this.#space.background])
   }
 

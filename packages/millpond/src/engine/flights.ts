@@ -187,9 +187,17 @@ interface Failure {
   readonly pausedUntil: number
 }
 
+/** Tells a write that is on its way to a source whether somebody has changed its key in this process meanwhile. */
+export interface MoveMark {
+  readonly key: string
+  isMoved: boolean
+}
+
 /** The flights of one space, by key. */
 export class Flights {
   readonly loads = new Map<string, Flight>()
+  /** Of the writes on their way to a source. */
+  readonly #marks = new Map<string, Set<MoveMark>>()
   readonly #failures = new Map<string, Failure>()
 
   /** Keeps what a loader has failed with. */
@@ -232,7 +240,22 @@ export class Flights {
     if (flight !== undefined && flight !== by) flight.isOverlapped = true
   }
 
+  mark(key: string): MoveMark {
+    const mark: MoveMark = { key, isMoved: false }
+    const marks = this.#marks.get(key)
+    if (marks === undefined) this.#marks.set(key, new Set([mark]))
+    else marks.add(mark)
+    return mark
+  }
+
+  unmark(mark: MoveMark): void {
+    const marks = this.#marks.get(mark.key)
+    marks?.delete(mark)
+    if (marks?.size === 0) this.#marks.delete(mark.key)
+  }
+
   outdate(key: string): void {
+    if (this.#marks.size > 0) for (const mark of this.#marks.get(key) ?? []) mark.isMoved = true
     this.recover(key)
     outdateIn(this.loads, key)
   }

@@ -93,6 +93,7 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     delays: new Delays(clock),
     coalescing: new Map(),
     background: new Set(),
+    queues: new Map(),
     warmth: parts.warmth,
     closed: false,
   }

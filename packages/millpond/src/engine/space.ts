@@ -4,7 +4,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { Events } from '../core/events.ts'
 import type { Coalesce } from '../invalidate/coalesce.ts'
 import type { Delays } from '../invalidate/delay.ts'
-import type { Histogram } from '../observe/index.ts'
+import type { Histogram, QueueStats } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
@@ -85,6 +85,8 @@ export interface Space {
   readonly coalescing: Map<string, Coalesce<() => Promise<Receipt | DryRun>, Receipt | DryRun>>
   /** Work that was acknowledged before it ended (sweeps, refreshes): `flush` waits for it. */
   readonly background: Set<Promise<unknown>>
+  /** Figures of its write queues, by the collection's name. */
+  readonly queues: Map<string, () => QueueStats>
   /** Of the whole cache, over all its namespaces. */
   readonly warmth: Warmth
   closed: boolean

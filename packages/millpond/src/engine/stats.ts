@@ -110,6 +110,7 @@ export function describeSpace(space: Space): SpaceStats {
       gaps: counters.gaps,
       epochs: counters.epochs,
     },
+    ...(space.queues.size > 0 && { queues: [...space.queues.values()].map((stats) => stats()) }),
   }
 }
 

@@ -88,6 +88,35 @@ function endOfStep(space: Space, entries: readonly Found[], from: number): numbe
   return entries.length
 }
 
+/**
+ * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the key is void.
+ * @throws as `write` does.
+ */
+export async function writeUnmoved(space: Space, items: readonly WriteItem[], policy: LoadPolicy, since: Position): Promise<void> {
+  const now = space.services.clock.now()
+  const kept = items.map((item) => isolateItem(space, item))
+  const tags = await tagsWithDependencies(space, policy)
+  const entries = kept.map((item) => entryOf(space, item, policy, tags, now))
+  space.watch.counters.sets += entries.length
+  for (let from = 0, to = 0; from < entries.length; from = to) {
+    to = endOfStep(entries, from, space.ledger.stepSize)
+    const step = entries.slice(from, to)
+    if (space.far.length === 0) for (const entry of step) writeNearUnmoved(space, entry, since)
+    else await storeFar(space, step, await bodiesOf(space, step, since), now, since, 1)
+  }
+  if (space.services.events.has('set'))
+    for (const entry of entries) space.services.events.emit('set', { key: entry.key, namespace: space.id.name })
+}
+
+function writeNearUnmoved(space: Space, entry: Found, since: Position): void {
+  const { key, tags } = entry
+  if (space.ledger.view.judgeAt(key, tags, since) === 'valid') writeNear(space, entry)
+  else {
+    space.flights.outdate(key)
+    space.near?.drop(key, 'replaced')
+  }
+}
+
 /** Stores one value at once, where memory is all there is and nothing has to be looked up first. `false`: it is for `write`. */
 export function writeAtOnce(space: Space, item: WriteItem, policy: LoadPolicy): boolean {
   if (space.far.length > 0 || space.outlets !== undefined || policy.dependsOn.length > 0 || policy.ttlMs === 0) return false

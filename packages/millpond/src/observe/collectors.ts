@@ -3,7 +3,7 @@ import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
 import type { KeyStatistics } from './key-statistics.ts'
 import type { Collector, Emit, Labels } from './registry.ts'
-import type { BreakerState, CacheStats, LedgerStats, TierStats } from './stats.ts'
+import type { BreakerState, CacheStats, LedgerStats, QueueStats, TierStats } from './stats.ts'
 
 /** Metrics of caches, from snapshots taken when an exporter asks: `cache.info().namespaces`, of as many caches as there are. */
 export function cacheCollector(snapshots: () => Iterable<CacheStats>): Collector {
@@ -42,6 +42,16 @@ function emitNamespace(emit: Emit, stats: CacheStats): void {
   for (const op of ['get', 'set', 'load'] as const) emit(METRICS.operation, { ...labels, op }, stats.latency[op])
   for (const tier of stats.tiers) emitShare(emit, { ...labels, tier: tier.name }, tier)
   if (stats.ledger !== undefined) emitLedger(emit, labels, stats.ledger)
+  for (const queue of stats.queues ?? []) emitQueue(emit, { ...labels, collection: queue.collection }, queue)
+}
+
+function emitQueue(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'collection'>, stats: QueueStats): void {
+  emit(METRICS.queueDepth, labels, stats.depth)
+  emit(METRICS.queueLag, labels, stats.lagMs / 1000)
+  emit(METRICS.queueDead, labels, stats.dead)
+  emit(METRICS.queueBytes, labels, stats.journalBytes)
+  emit(METRICS.queueStored, labels, stats.stored)
+  emit(METRICS.queueFailed, labels, stats.failed)
 }
 
 /** What a tier did for one namespace. */

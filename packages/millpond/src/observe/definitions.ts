@@ -23,6 +23,7 @@ function metric<const Label extends string>(
 const SPACE = ['cache', 'cache_ns'] as const
 const SHARE = ['cache', 'cache_ns', 'tier'] as const
 const TIER = ['cache', 'tier'] as const
+const QUEUE = [...SPACE, 'collection'] as const
 
 /** Every metric that the library exports, with its kind, labels and help. */
 export const METRICS = Object.freeze({
@@ -59,6 +60,12 @@ export const METRICS = Object.freeze({
     SPACE,
     'Times that memory was dropped because the history of the ledger was lost.',
   ),
+  queueDepth: metric('gauge', 'millpond_write_queue_depth', QUEUE, 'Writes that wait for their source.'),
+  queueLag: metric('gauge', 'millpond_write_queue_lag_seconds', QUEUE, 'How long the oldest write has waited for its source.'),
+  queueDead: metric('gauge', 'millpond_write_queue_dead_letters', QUEUE, 'Writes that their source refused, set aside.'),
+  queueBytes: metric('gauge', 'millpond_write_queue_journal_bytes', QUEUE, 'Bytes of the journal on disk.'),
+  queueStored: metric('counter', 'millpond_write_queue_stored_total', QUEUE, 'Queued writes that their source has taken.'),
+  queueFailed: metric('counter', 'millpond_write_queue_failures_total', QUEUE, 'Attempts to write to a source that failed.'),
   tierSets: metric('counter', 'millpond_tier_sets_total', SHARE, 'Entries written to a tier.'),
   tierDrops: metric('counter', 'millpond_tier_drops_total', SHARE, 'Entries dropped from a tier by deletes and invalidations.'),
   tierErrors: metric('counter', 'millpond_tier_errors_total', TIER, 'Calls of a tier that failed or came too late.'),

@@ -27,4 +27,12 @@ export {
   type RegistryOptions,
   type Sample,
 } from './registry.ts'
-export { type BreakerState, type CacheStats, hitRate, type LatencyStats, type LedgerStats, type TierStats } from './stats.ts'
+export {
+  type BreakerState,
+  type CacheStats,
+  hitRate,
+  type LatencyStats,
+  type LedgerStats,
+  type QueueStats,
+  type TierStats,
+} from './stats.ts'

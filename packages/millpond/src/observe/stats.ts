@@ -43,6 +43,23 @@ export interface LedgerStats {
   readonly epochs: number
 }
 
+/** A queue of writes that are on their way to their source. */
+export interface QueueStats {
+  readonly collection: string
+  /** Writes that wait, or are on their way. */
+  readonly depth: number
+  /** How long the oldest of them has waited, in milliseconds. */
+  readonly lagMs: number
+  /** Writes that the source has taken. */
+  readonly stored: number
+  /** Attempts that failed. */
+  readonly failed: number
+  /** Writes set aside. */
+  readonly dead: number
+  /** On disk; 0 without a journal. */
+  readonly journalBytes: number
+}
+
 export interface CacheStats {
   readonly cache: string
   /** The part of the cache that was counted. Default `default`. */
@@ -69,6 +86,7 @@ export interface CacheStats {
   /** Entries that memory pushed out before half their time was over, and that were asked for again. */
   readonly youngEvictions?: number
   readonly ledger?: LedgerStats
+  readonly queues?: readonly QueueStats[]
   readonly latency: { readonly get: LatencyStats; readonly set: LatencyStats; readonly load: LatencyStats }
 }
 

@@ -22,11 +22,12 @@ export interface Claim {
 
 /**
  * @param journal the journal's folder; made with its parents
+ * @param owner what the journal's records are of: two kinds of things in one folder would be taken over by each other
  * @throws MillpondError `SCHEMA_NEWER` for a journal of a later format, `OPTION_INVALID` for a folder that holds something else.
  */
-export function claim(journal: string, files: JournalFiles): Claim {
+export function claim(journal: string, owner: string, files: JournalFiles): Claim {
   files.makeFolder(journal)
-  checkSheet(journal, files)
+  checkSheet(journal, owner, files)
   const name = `${process.pid}-${randomBytes(6).toString('hex')}`
   const folder = join(journal, name)
   // Under its name only once its owner is in it: a folder without an owner is anybody's.
@@ -62,7 +63,7 @@ function isDead(journal: string, name: string, files: JournalFiles): boolean {
   return owner === undefined || !isAlive(owner, files.age(sheet))
 }
 
-function checkSheet(journal: string, files: JournalFiles): void {
+function checkSheet(journal: string, owner: string, files: JournalFiles): void {
   const path = join(journal, SHEET)
   const bytes = files.read(path)
   if (bytes === undefined) {
@@ -73,24 +74,29 @@ function checkSheet(journal: string, files: JournalFiles): void {
         `journal: ${show(journal)} holds ${show(others[0])} and is not a journal: name a folder of its own, which is made where it does not exist`,
       )
     }
-    files.put(path, JSON.stringify({ format: FORMAT }))
+    files.put(path, JSON.stringify({ format: FORMAT, owner }))
     // Before any folder can be there: without it a journal is a stranger's folder.
     files.syncFolder(journal)
     files.syncFolder(dirname(journal))
     return
   }
-  const format = formatOf(bytes)
-  if (format === FORMAT) return
+  const { format, owner: other } = sheetOf(bytes)
+  if (format === FORMAT && other === owner) return
+  if (format === FORMAT)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `journal: ${show(journal)} belongs to ${show(other)}, not to ${show(owner)}: name a folder of its own`,
+    )
   if (format !== undefined && format > FORMAT)
     throw new MillpondError('SCHEMA_NEWER', `journal: ${show(journal)} has format ${format}, this version knows ${FORMAT}: update millpond`)
   throw new MillpondError('OPTION_INVALID', `journal: ${show(path)} is not a journal's: name another folder`)
 }
 
-function formatOf(bytes: Buffer): number | undefined {
+function sheetOf(bytes: Buffer): { readonly format?: number; readonly owner?: unknown } {
   try {
-    const { format }: { format?: unknown } = JSON.parse(bytes.toString())
-    return typeof format === 'number' ? format : undefined
+    const { format, owner }: { format?: unknown; owner?: unknown } = JSON.parse(bytes.toString())
+    return typeof format === 'number' ? { format, owner } : {}
   } catch {
-    return undefined
+    return {}
   }
 }

@@ -16,6 +16,8 @@ import { type EncodedPut, encoded, readSegments, Segments } from './segments.ts'
 export interface JournalOptions {
   /** The journal's folder; made where it does not exist, shared by all processes of this host. */
   readonly path: string
+  /** What its records are of. Another journal in the same folder is refused. Default: nothing in particular. */
+  readonly owner?: string
   /** Acknowledge only what survives a loss of power. Default false: what survives the end of the process. */
   readonly sync?: boolean
   /** A segment's size, in bytes. Default 8 MiB. */
@@ -67,7 +69,7 @@ export class Journal {
     this.#files = options.files ?? nodeFiles
     this.#sync = options.sync ?? false
     this.#now = options.now ?? Date.now
-    this.#claim = failing(`journal ${options.path}`, () => claim(options.path, this.#files))
+    this.#claim = failing(`journal ${options.path}`, () => claim(options.path, options.owner ?? '', this.#files))
     this.#segments = new Segments(this.#claim.folder, this.#files, {
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
       sync: this.#sync,

@@ -1,7 +1,9 @@
 // What a write queue needs around it, and what it tells.
 
-/** What is to be done to a key in the source. */
-export type Operation = { readonly kind: 'set'; readonly value: unknown } | { readonly kind: 'remove' }
+/** What is to be done to a key in the source. `id`: what its owner calls the key, where that is not the key itself. */
+export type Operation =
+  | { readonly kind: 'set'; readonly id?: unknown; readonly value: unknown }
+  | { readonly kind: 'remove'; readonly id?: unknown }
 
 /** One write of a batch, as `store` is given it. */
 export interface QueuedWrite {

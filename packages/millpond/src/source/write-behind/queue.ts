@@ -18,9 +18,9 @@ export interface QueueOptions {
   readonly store: StoreBatch
   readonly clock: Clock
   readonly random: () => number
-  readonly encode: (key: string, operation: Operation) => Uint8Array
+  readonly encode: (key: string, operation: Operation) => Uint8Array | Promise<Uint8Array>
   /** `undefined` for bytes that cannot be read. */
-  readonly decode: (key: string, body: Uint8Array) => Operation | undefined
+  readonly decode: (key: string, body: Uint8Array) => Operation | undefined | Promise<Operation | undefined>
   /** Told before a write counts as stored: other copies of the keys are void. Its failure is its own to tell. */
   readonly afterStore: (keys: readonly string[]) => Promise<void>
   readonly events: QueueEvents
@@ -53,6 +53,12 @@ export class WriteQueue {
   readonly #items = new Items()
   readonly #dead = new Map<string, DeadLetter>()
   readonly #room: Room
+  /** Of the keys whose writes are being encoded, the last: those that come later must not overtake it. */
+  readonly #encoding = new Map<string, Promise<unknown>>()
+  /** Writes that the log is being given, by key: what is set aside meanwhile must not be put over them there. */
+  readonly #arriving = new Map<string, number>()
+  /** Dead letters that the log is being told of. */
+  readonly #burials = new Set<Promise<void>>()
   #onTheirWay = 0
   #stored = 0
   /** Batches of which nothing was stored, in a row; and until when nothing is sent, on the monotonic clock. */
@@ -60,6 +66,7 @@ export class WriteQueue {
   #pausedUntil = Number.NEGATIVE_INFINITY
   #isFlushing = 0
   #isClosed = false
+  #isEnded = false
   #cancelTimer: (() => void) | undefined
   #idle: (() => void)[] = []
 
@@ -84,7 +91,7 @@ export class WriteQueue {
     const { records, lostBytes } = await this.#options.log.recover()
     const now = this.#options.clock.monotonic()
     for (const { key, number, body } of records) {
-      const operation = this.#options.decode(key, body.subarray(1))
+      const operation = await this.#options.decode(key, body.subarray(1))
       if (operation === undefined) this.#setAside({ key, number, error: 'the bytes in the log cannot be read' })
       else if (body[0] === DEAD) this.#setAside({ key, number, operation, error: 'set aside by an earlier process' })
       else this.#items.put(key, operation, number, now)
@@ -105,12 +112,26 @@ export class WriteQueue {
    */
   async put(key: string, operation: Operation): Promise<void> {
     this.#checkOpen()
-    const body = withMark(LIVE, this.#options.encode(key, operation))
+    const before = this.#encoding.get(key)
+    const bytes = before === undefined ? this.#options.encode(key, operation) : before.then(() => this.#options.encode(key, operation))
+    if (bytes instanceof Uint8Array) return this.#keep(key, operation, bytes)
+    const kept = bytes.then((made) => this.#keep(key, operation, made))
+    const ended = kept.catch(() => {}) // told to who wrote
+    this.#encoding.set(key, ended)
+    try {
+      await kept
+    } finally {
+      if (this.#encoding.get(key) === ended) this.#encoding.delete(key)
+    }
+  }
+
+  async #keep(key: string, operation: Operation, bytes: Uint8Array): Promise<void> {
+    const body = withMark(LIVE, bytes)
     const isNew = this.#items.get(key) === undefined
     if (isNew) await this.#room.enter(this.#options.maxWaitMs)
     try {
       this.#checkOpen()
-      const [number = 0] = await this.#options.log.append([{ key, body }])
+      const number = await this.#append(key, body)
       this.#dead.delete(key) // an older write of the key must not come back over this one
       this.#items.put(key, operation, number, this.#options.clock.monotonic())
     } finally {
@@ -118,6 +139,18 @@ export class WriteQueue {
       this.#room.fill(this.#items.size)
     }
     this.#schedule()
+  }
+
+  async #append(key: string, body: Uint8Array): Promise<number> {
+    this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1)
+    try {
+      const [number = 0] = await this.#options.log.append([{ key, body }])
+      return number
+    } finally {
+      const left = (this.#arriving.get(key) ?? 1) - 1
+      if (left > 0) this.#arriving.set(key, left)
+      else this.#arriving.delete(key)
+    }
   }
 
   /** Sends what waits, and resolves when it has reached the source, was set aside, or `timeoutMs` are over. */
@@ -136,7 +169,9 @@ export class WriteQueue {
   async close(timeoutMs: number): Promise<Drained> {
     this.#isClosed = true
     const drained = await this.flush(timeoutMs)
+    this.#isEnded = true
     this.#cancelTimer?.()
+    await Promise.all(this.#burials)
     await this.#options.log.close()
     return drained
   }
@@ -155,17 +190,13 @@ export class WriteQueue {
     return true
   }
 
-  /** Forgets what waits for a key, dead letters too; what is on its way is not stopped. Answers what was dropped. */
-  drop(key: string): { readonly queued: boolean; readonly dead: boolean; readonly isOnItsWay: boolean } {
-    const item = this.#items.get(key)
+  /** Forgets a dead letter for good. `false`: there is none. */
+  dropDead(key: string): boolean {
     const letter = this.#dead.get(key)
+    if (letter === undefined) return false
     this.#dead.delete(key)
-    if (letter !== undefined) this.#options.log.settle(key, letter.number)
-    if (item === undefined) return { queued: false, dead: letter !== undefined, isOnItsWay: false }
-    this.#options.log.settle(key, item.next?.number ?? item.number)
-    item.next = undefined
-    if (!item.isSent) this.#end(item)
-    return { queued: true, dead: letter !== undefined, isOnItsWay: item.isSent }
+    this.#options.log.settle(key, letter.number)
+    return true
   }
 
   #checkOpen(): void {
@@ -177,6 +208,7 @@ export class WriteQueue {
     const { clock, maxBatch, maxDelayMs, concurrency } = this.#options
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
+    if (this.#isEnded) return
     const now = clock.monotonic()
     this.#items.wake(now)
     while (this.#onTheirWay < concurrency && this.#isDue(now)) {
@@ -269,7 +301,8 @@ export class WriteQueue {
     item.seen = this.#stored
     item.group = Math.min(item.group, Math.max(1, group))
     const isPermanent = error instanceof Error && 'permanent' in error && error.permanent === true
-    if (item.next === undefined && (isPermanent || item.attempts >= maxAttempts)) {
+    const isLatest = item.next === undefined && !this.#arriving.has(item.key)
+    if (isLatest && (isPermanent || item.attempts >= maxAttempts)) {
       this.#bury(item, error)
       return
     }
@@ -284,12 +317,20 @@ export class WriteQueue {
     const item = this.#items.get(key)
     const letter = { key, number, operation, error: error instanceof Error ? error.message : show(error) }
     this.#setAside(letter)
-    log.append([{ key, body: withMark(DEAD, encode(key, operation)) }]).then(
-      ([kept = number]) => {
-        if (this.#dead.get(key) === letter) this.#dead.set(key, { ...letter, number: kept })
-      },
-      () => {}, // it stays in the log as a write, and is tried again by the next process
-    )
+    const keep = async (): Promise<void> => {
+      const bytes = await encode(key, operation)
+      if (this.#dead.get(key) !== letter || this.#arriving.has(key)) return
+      const [kept = number] = await log.append([{ key, body: withMark(DEAD, bytes) }])
+      const queued = this.#items.get(key)
+      if (this.#dead.get(key) === letter) this.#dead.set(key, { ...letter, number: kept })
+      else if (queued?.operation === operation) queued.number = Math.max(queued.number, kept)
+      else log.settle(key, kept) // dropped meanwhile, or written anew under a later number
+    }
+    // Where the log refuses, it stays there as a write, and is tried again by the next process.
+    const kept = keep()
+      .catch(() => {})
+      .finally(() => this.#burials.delete(kept))
+    this.#burials.add(kept)
     if (item !== undefined) this.#end(item)
   }
 

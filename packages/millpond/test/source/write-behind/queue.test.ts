@@ -123,8 +123,8 @@ describe('a write queue', () => {
     expect(queue.depth).toBe(0)
     expect(queue.retry('poison')).toBe(true)
     expect(queue.deadLetters).toEqual([])
-    expect(queue.drop('poison')).toMatchObject({ queued: true })
-    expect(queue.depth).toBe(0)
+    expect(queue.depth).toBe(1)
+    expect(queue.dropDead('poison')).toBe(false)
   })
 
   it('sets nothing aside while the source refuses everything, asks it ever more seldom, and stores all once it is back', async () => {
@@ -224,7 +224,7 @@ describe('a write queue', () => {
       ['c', undefined],
     ])
     expect(queue.retry('c')).toBe(false)
-    queue.drop('c')
+    expect(queue.dropDead('c')).toBe(true)
     expect(settled).toEqual(['a', 'c'])
   })
 

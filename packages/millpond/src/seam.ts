@@ -1,0 +1,55 @@
+// What a collection asks of its cache, answered by the namespace at work.
+import type { CodecContext } from './core/contracts.ts'
+import { resolvePolicy } from './core/options.ts'
+import type { Cache } from './engine/cache.ts'
+import { forget } from './engine/forget.ts'
+import { abandonWrite, beginWrite, endWrite } from './engine/source-write.ts'
+import type { Space } from './engine/space.ts'
+import type { Seam } from './source/seam.ts'
+
+/** What a journal's records are bound to instead of a place in the ledger's history, which ends before they do. */
+const IN_JOURNAL = Object.freeze({ epoch: 'journal', seq: 0 })
+
+export function seamOf(cache: Cache, space: Space, name: string): Seam {
+  const { id, services, settings } = space
+  const { clock, events, random, codec } = services
+  const context: CodecContext = { cache: id.cache, namespace: id.name, asOf: IN_JOURNAL }
+  return {
+    cache,
+    clock,
+    events,
+    random,
+    isAlone: space.far.length === 0,
+    owner: `${id.cache}/${id.name}/${name}`,
+    keep: (value) => services.isolate(value).value,
+    show: (value) => services.copy(value),
+    begin: (keys, forgets) => beginWrite(space, keys, forgets),
+    end: (write, items) => {
+      const policies = new Map(items.map(({ options }) => [options, resolvePolicy(options, settings.policy)]))
+      return endWrite(
+        space,
+        write,
+        items.map(({ key, value, options }) => ({ key, value, policy: policies.get(options) ?? settings.policy })),
+      )
+    },
+    abandon: (write) => abandonWrite(space, write),
+    forget: (keys) => forget(space, { keys, reason: 'data_changed' }),
+    encode: (key, value) =>
+      codec.encode(
+        { key, value, createdAt: 0, freshUntil: Number.POSITIVE_INFINITY, staleUntil: Number.POSITIVE_INFINITY, tags: [] },
+        context,
+      ),
+    decode: (key, bytes) => {
+      const found = codec.decode(bytes, context)
+      return found instanceof Promise
+        ? found.then((later) => (later?.key === key ? later : undefined))
+        : found?.key === key
+          ? found
+          : undefined
+    },
+    showQueue: (collection, stats) => {
+      space.queues.set(collection, stats)
+      return () => space.queues.delete(collection)
+    },
+  }
+}

@@ -1,0 +1,85 @@
+// Loads of one turn come together: many callers ask for one thing each, and the source is asked once.
+import { MillpondError, show } from '../core/errors.ts'
+import type { CollectionOptions } from '../engine/collection.ts'
+
+interface Waiting<Id, T> {
+  readonly id: Id
+  readonly signal: AbortSignal
+  resolve(value: T | undefined): void
+  reject(error: unknown): void
+}
+
+type LoadMany<Id, T> = NonNullable<CollectionOptions<Id, T>['loadMany']>
+
+export class Batches<Id, T> {
+  readonly #loadMany: LoadMany<Id, T>
+  readonly #most: number
+  #waiting: Waiting<Id, T>[] = []
+
+  constructor(loadMany: LoadMany<Id, T>, most: number) {
+    this.#loadMany = loadMany
+    this.#most = most
+  }
+
+  /** Joins the batch of this turn. Rejects with the batch's error, or with its own. */
+  load(id: Id, signal: AbortSignal): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      // Behind the promises of this turn, so that whoever awaits one answer and asks for the next is in it too.
+      if (this.#waiting.length === 0) void Promise.resolve().then(() => process.nextTick(() => this.#send()))
+      this.#waiting.push({ id, signal, resolve, reject })
+      if (this.#waiting.length >= this.#most) this.#send()
+    })
+  }
+
+  #send(): void {
+    const batch = this.#waiting
+    this.#waiting = []
+    if (batch.length > 0) void this.#ask(batch)
+  }
+
+  async #ask(batch: readonly Waiting<Id, T>[]): Promise<void> {
+    const ids = [...new Set(batch.map(({ id }) => id))]
+    const given = new AbortController()
+    let left = batch.length
+    const leave = (): void => {
+      left--
+      if (left === 0) given.abort(batch.at(-1)?.signal.reason)
+    }
+    for (const { signal } of batch) {
+      if (signal.aborted) leave()
+      else signal.addEventListener('abort', leave, { once: true })
+    }
+    try {
+      const values = byId<Id, T>(ids, await this.#loadMany(ids, { signal: given.signal }))
+      for (const { id, resolve, reject } of batch) {
+        const value = values.get(id)
+        if (value instanceof Error) reject(value)
+        else resolve(value)
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    } finally {
+      for (const { signal } of batch) signal.removeEventListener('abort', leave)
+    }
+  }
+}
+
+/** What `loadMany` answered, by id. @throws MillpondError `VALUE_UNSUPPORTED` for an answer that is not one for these ids. */
+export function byId<Id, T>(ids: readonly Id[], answer: unknown): ReadonlyMap<Id, T | Error | undefined> {
+  if (Array.isArray(answer) && answer.length === ids.length) return new Map(ids.map((id, at) => [id, answer[at]]))
+  if (answer instanceof Map) {
+    const asked = new Set<unknown>(ids)
+    for (const id of answer.keys()) {
+      if (!asked.has(id))
+        throw new MillpondError(
+          'VALUE_UNSUPPORTED',
+          `loadMany answered for ${show(id)}, which was not asked for: use the ids as they were given`,
+        )
+    }
+    return answer
+  }
+  throw new MillpondError(
+    'VALUE_UNSUPPORTED',
+    `loadMany of ${ids.length} ids returned ${Array.isArray(answer) ? `an array of ${answer.length}` : show(answer)}: return an array with one value per id, in their order, or a Map from id to value`,
+  )
+}

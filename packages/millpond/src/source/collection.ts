@@ -1,0 +1,287 @@
+// A collection at work: reads through the cache's own verbs, writes as its strategy says.
+import { MillpondError, show } from '../core/errors.ts'
+import { encodeKey, type Key } from '../core/key.ts'
+import type { EntryOptions, LoadOptions } from '../core/options.ts'
+import type {
+  Collection,
+  CollectionContext,
+  CollectionOptions,
+  CollectionWriteOptions,
+  DeadLetters,
+  StoreContext,
+} from '../engine/collection.ts'
+import type { Receipt } from '../engine/receipt.ts'
+import { Batches, byId } from './batches.ts'
+import { type CollectionPlan, planOf } from './collection-options.ts'
+import type { Seam, Written } from './seam.ts'
+import { checkStored, storeAll } from './store-all.ts'
+import { type WriteKind, writeKindOf } from './strategies.ts'
+import { noDeadLetters } from './write-behind/dead-letters.ts'
+import { WriteBehind } from './write-behind/write-behind.ts'
+
+/** A collection as the cache that opened it sees it. */
+export interface OpenCollection extends Collection<unknown, unknown> {
+  /** Settles when what earlier processes have left is taken over. */
+  ready(): Promise<void>
+  /** Takes no more writes, drains, and ends. Later reads are the cache's business. */
+  close(): Promise<void>
+}
+
+export class SourceCollection<Id, T> implements Collection<Id, T> {
+  readonly name: string
+  readonly write: WriteKind
+  readonly deadLetters: DeadLetters<Id>
+  readonly #plan: CollectionPlan<Id, T>
+  readonly #seam: Seam
+  readonly #batches: Batches<Id, T> | undefined
+  readonly #behind: WriteBehind<Id, T> | undefined
+  readonly #unregister: () => void
+
+  /** @throws MillpondError `OPTION_INVALID` and others for what it was told; what opening a journal throws. */
+  constructor(name: string, options: CollectionOptions<Id, T>, seam: Seam) {
+    const plan = planOf(name, options)
+    this.name = name
+    this.write = plan.write
+    this.#plan = plan
+    this.#seam = seam
+    this.#batches = options.loadMany === undefined ? undefined : new Batches(options.loadMany, plan.maxBatch)
+    this.#unregister = this.#register()
+    try {
+      this.#behind = plan.write === 'write-behind' ? new WriteBehind(name, plan, seam) : undefined
+    } catch (error) {
+      this.#unregister()
+      throw error
+    }
+    this.deadLetters = this.#behind?.deadLetters ?? noDeadLetters
+  }
+
+  keyOf(id: Id): Key {
+    return this.#plan.keyOf(id)
+  }
+
+  /** No promise of its own around a hit. */
+  get(id: Id, options?: LoadOptions): Promise<T | undefined> {
+    const behind = this.#behind
+    if (behind === undefined || (behind.isReady && behind.depth === 0)) return this.#read(id, options)
+    return this.#readBehind(behind, id, options)
+  }
+
+  async getMany(ids: readonly Id[], options?: LoadOptions): Promise<(T | undefined)[]> {
+    const behind = this.#behind
+    await behind?.ready()
+    if (behind === undefined || behind.depth === 0) return this.#readMany(ids, options)
+    const keys = ids.map((id) => this.#key(id))
+    const queued = keys.map((key) => behind.pending(key))
+    const rest = ids.filter((_, at) => queued[at] === undefined)
+    const read = rest.length === 0 ? [] : await this.#readMany(rest, options)
+    let next = 0
+    return queued.map((found) => (found === undefined ? read[next++] : found.value))
+  }
+
+  async set(id: Id, value: T, options?: CollectionWriteOptions): Promise<void> {
+    return this.#write([[id, value]], options)
+  }
+
+  async setMany(entries: Iterable<readonly [Id, T]>, options?: CollectionWriteOptions): Promise<void> {
+    const all = [...entries]
+    if (all.length > 0) await this.#write(all, options)
+  }
+
+  async delete(id: Id): Promise<Receipt> {
+    const key = this.#key(id)
+    if (this.write === 'cache-aside') return this.#seam.forget([key])
+    const { remove } = this.#plan.options
+    if (remove === undefined)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `collection ${this.name}: delete of ${show(id)}: nobody said how the source removes: give remove, or use invalidate for the cache alone`,
+      )
+    if (this.#behind !== undefined) {
+      await this.#behind.remove(key, id)
+      return this.#seam.forget([key])
+    }
+    const write = await this.#seam.begin([key], true)
+    try {
+      await remove(id, NO_QUEUE)
+    } catch (error) {
+      await this.#seam.abandon(write)
+      throw error
+    }
+    await this.#seam.end(write, [])
+    return this.#seam.forget([key])
+  }
+
+  async invalidate(ids: Id | readonly Id[]): Promise<Receipt> {
+    const all: readonly Id[] = Array.isArray(ids) ? ids : [ids as Id]
+    return this.#seam.cache.invalidate({ keys: all.map((id) => this.#plan.keyOf(id)) })
+  }
+
+  async refresh(id: Id, options?: LoadOptions): Promise<T | undefined> {
+    await this.#behind?.ready()
+    this.#checkLoads('refresh')
+    return this.#seam.cache.refresh<T | undefined>(this.#plan.keyOf(id), (context) => this.#load(id, context), this.#with(options))
+  }
+
+  async flush(): Promise<void> {
+    await this.#behind?.flush()
+  }
+
+  async ready(): Promise<void> {
+    await this.#behind?.ready()
+  }
+
+  async close(): Promise<void> {
+    this.#unregister()
+    await this.#behind?.close()
+  }
+
+  #read(id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
+    const { cache } = this.#seam
+    const key = this.#plan.keyOf(id)
+    if (!this.#canLoad) return cache.get<T>(key, options)
+    return cache.getOrSet<T | undefined>(key, (context) => this.#load(id, context), this.#with(options))
+  }
+
+  async #readBehind(behind: WriteBehind<Id, T>, id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
+    await behind.ready()
+    const queued = behind.pending(this.#key(id))
+    return queued === undefined ? this.#read(id, options) : queued.value
+  }
+
+  async #readMany(ids: readonly Id[], options: LoadOptions | undefined): Promise<(T | undefined)[]> {
+    const { cache } = this.#seam
+    const { keyOf, tagsOf, options: told } = this.#plan
+    if (!this.#canLoad) return cache.getMany<T>(ids.map(keyOf), options)
+    // A batch has no place for tags of each value: then each is a load of its own, and they meet again in `loadMany`.
+    if (told.loadMany === undefined || tagsOf !== undefined) return Promise.all(ids.map((id) => this.#read(id, options)))
+    return cache.getOrSetMany<Id, T>(ids, {
+      ...this.#with(options),
+      key: keyOf,
+      load: (missing, context) => this.#loadMany(missing, context),
+    })
+  }
+
+  /** In pieces of at most `maxBatch`. A queued write is what a key is. */
+  async #loadMany(ids: readonly Id[], context: { readonly signal: AbortSignal }): Promise<readonly (T | undefined)[]> {
+    const { loadMany } = this.#plan.options
+    const queued = ids.map((id) => this.#behind?.pending(this.#key(id)))
+    const wanted = ids.filter((_, at) => queued[at] === undefined)
+    const pieces: (readonly Id[])[] = []
+    for (let at = 0; at < wanted.length; at += this.#plan.maxBatch) pieces.push(wanted.slice(at, at + this.#plan.maxBatch))
+    const answers = await Promise.all(pieces.map(async (piece) => byId<Id, T>(piece, await loadMany?.(piece, context))))
+    const found = new Map(answers.flatMap((answer) => [...answer]))
+    return ids.map((id, at) => {
+      const value = queued[at] === undefined ? found.get(id) : queued[at].value
+      if (value instanceof Error) throw value
+      return value
+    })
+  }
+
+  /** What loading one comes to: a queued write, else the source. */
+  async #load(id: Id, context: CollectionContext): Promise<T | undefined> {
+    const queued = this.#behind?.pending(this.#key(id))
+    const value = queued === undefined ? await this.#ask(id, context) : queued.value
+    if (value !== undefined && value !== null) {
+      const tags = this.#plan.tagsOf?.(value, id)
+      if (tags !== undefined) context.addTags(...tags)
+    }
+    return value
+  }
+
+  #ask(id: Id, context: CollectionContext): Promise<T | undefined> | T | undefined {
+    const { load } = this.#plan.options
+    return this.#batches === undefined ? load?.(id, context) : this.#batches.load(id, context.signal)
+  }
+
+  async #write(given: readonly (readonly [Id, T])[], options: CollectionWriteOptions = {}): Promise<void> {
+    const kind = this.#kindOf(options)
+    // Before anything is waited for: the caller may change its objects as soon as it has its promise.
+    const writes = given.map(([id, value]) => {
+      if (value === undefined)
+        throw new MillpondError(
+          'VALUE_UNSUPPORTED',
+          `collection ${this.name}: the value of ${show(id)} is undefined: delete it, or store null`,
+        )
+      return { id, key: this.#key(id), value: this.#seam.keep(value) as T }
+    })
+    const own = withoutWrite(options)
+    const items = writes.map(({ id, key, value }): Written => ({ key, value, options: this.#stored(id, value, own) }))
+    if (this.#behind !== undefined) return this.#behind.set(writes, items, own !== undefined)
+    const keys = writes.map(({ key }) => key)
+    if (kind === 'cache-aside') return this.#seam.end(await this.#seam.begin(keys, false), items)
+    const write = await this.#seam.begin(keys, true)
+    try {
+      checkStored(
+        await storeAll(
+          this.#plan.options,
+          writes.map((one) => ({ ...one, number: 0 })),
+          NO_QUEUE,
+        ),
+      )
+    } catch (error) {
+      await this.#seam.abandon(write)
+      throw error
+    }
+    await this.#seam.end(write, kind === 'write-around' ? [] : items)
+  }
+
+  #kindOf({ write }: CollectionWriteOptions): WriteKind {
+    const kind = write === undefined ? this.write : writeKindOf(write)
+    if (kind === this.write) return kind
+    if (this.write === 'write-behind' || kind === 'write-behind')
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `collection ${this.name} is ${this.write}: a single write cannot be ${kind}, since only one place may know the order of a key's writes`,
+      )
+    const { store, storeMany } = this.#plan.options
+    if (kind !== 'cache-aside' && store === undefined && storeMany === undefined)
+      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${kind} needs to know how to write: give store or storeMany`)
+    return kind
+  }
+
+  /** How a value is stored: as the collection says, then the call, with the tags that the value itself tells. */
+  #stored(id: Id, value: T, own: EntryOptions | undefined): LoadOptions {
+    const { tagsOf, defaults } = this.#plan
+    if (tagsOf === undefined && own === undefined) return defaults
+    const tags = own?.tags ?? (value === null ? undefined : tagsOf?.(value, id))
+    return { ...defaults, ...own, ...(tags === undefined ? {} : { tags }) }
+  }
+
+  #with(options: LoadOptions | undefined): LoadOptions {
+    return options === undefined ? this.#plan.defaults : { ...this.#plan.defaults, ...options }
+  }
+
+  get #canLoad(): boolean {
+    const { load, loadMany } = this.#plan.options
+    return load !== undefined || loadMany !== undefined
+  }
+
+  #checkLoads(verb: string): void {
+    if (!this.#canLoad)
+      throw new MillpondError('OPTION_INVALID', `collection ${this.name}: ${verb}: nobody said how to load: give load or loadMany`)
+  }
+
+  #key(id: Id): string {
+    return encodeKey(this.#plan.keyOf(id))
+  }
+
+  /** So that `refresh(key)`, warming and operators find its loader. */
+  #register(): () => void {
+    const { prefix, options, defaults } = this.#plan
+    if (prefix === undefined || !this.#canLoad) return () => {}
+    const idOf = (key: Key): Id => (typeof key === 'string' ? key : key.at(-1)) as Id
+    return this.#seam.cache.source(prefix, (key, context) => this.#load(idOf(key), context), {
+      name: `collection ${this.name}`,
+      defaults,
+      ...(options.loadMany === undefined ? {} : { loadMany: (keys, context) => this.#loadMany(keys.map(idOf), context) }),
+    })
+  }
+}
+
+const NO_QUEUE: StoreContext = Object.freeze({ signal: new AbortController().signal, number: 0 })
+
+/** The options of the entries, where there are any. */
+function withoutWrite(options: CollectionWriteOptions): EntryOptions | undefined {
+  const { write: _, ...rest } = options
+  return Object.keys(rest).length === 0 ? undefined : rest
+}

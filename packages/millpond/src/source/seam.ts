@@ -1,0 +1,40 @@
+// What a collection asks of the cache that it belongs to, beside the cache's own verbs.
+import type { Clock } from '../core/contracts.ts'
+import type { Events } from '../core/events.ts'
+import type { EntryOptions, LoadOptions } from '../core/options.ts'
+import type { Cache } from '../engine/cache.ts'
+import type { Receipt } from '../engine/receipt.ts'
+import type { SourceWrite } from '../engine/source-write.ts'
+import type { QueueStats } from '../observe/index.ts'
+
+/** A value with its encoded key, and how it is stored. */
+export interface Written {
+  readonly key: string
+  readonly value: unknown
+  readonly options: LoadOptions | EntryOptions
+}
+
+export interface Seam {
+  readonly cache: Cache
+  readonly clock: Clock
+  readonly events: Events
+  readonly random: () => number
+  /** Every process has a memory of its own, and nothing else is cached: nobody has to be told of writes. */
+  readonly isAlone: boolean
+  /** Says which collection a journal belongs to. */
+  readonly owner: string
+  /** A copy that nobody else can change. */
+  keep(value: unknown): unknown
+  /** What a reader is given of a kept value. */
+  show(value: unknown): unknown
+  /** See `engine/source-write.ts`. */
+  begin(keys: readonly string[], forgets: boolean): Promise<SourceWrite>
+  end(write: SourceWrite, items: readonly Written[]): Promise<void>
+  abandon(write: SourceWrite): Promise<void>
+  forget(keys: readonly string[]): Promise<Receipt>
+  encode(key: string, value: unknown): Uint8Array | Promise<Uint8Array>
+  /** Undefined for bytes that cannot be read. */
+  decode(key: string, bytes: Uint8Array): { readonly value: unknown } | undefined | Promise<{ readonly value: unknown } | undefined>
+  /** Shows a queue's figures in the cache's; returns how to take them back. */
+  showQueue(name: string, stats: () => QueueStats): () => void
+}

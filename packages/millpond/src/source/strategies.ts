@@ -1,0 +1,83 @@
+// Strategies by their names, in both spellings, and what each comes to.
+import { MillpondError, show } from '../core/errors.ts'
+import type { Collection, CollectionOptions, WriteStrategy } from '../engine/collection.ts'
+
+export type WriteKind = Collection<unknown, unknown>['write']
+
+const WRITES: ReadonlyMap<string, WriteKind> = new Map([
+  ['cache-aside', 'cache-aside'],
+  ['write-through', 'write-through'],
+  ['write-around', 'write-around'],
+  ['write-behind', 'write-behind'],
+  ['write-back', 'write-behind'],
+])
+const OTHERS = new Set(['read-through', 'refresh-ahead', 'TTL', 'tag-based'])
+/** Share of the TTL after which `refresh-ahead` refreshes, where nothing else is said. */
+const REFRESH_AHEAD = 0.8
+
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ['adaptive', 'it learns from traffic, which nothing records yet: give a ttl'],
+  ['LRU', "it says who leaves memory, for the whole cache: memory({ policy: 'lru' })"],
+])
+
+/** @throws MillpondError `OPTION_INVALID` */
+export function writeKindOf(name: WriteStrategy): WriteKind {
+  const kind = WRITES.get(dashed(name))
+  if (kind === undefined) throw unknown('write', name, [...WRITES.keys()])
+  return kind
+}
+
+type Named = 'load' | 'loadMany' | 'store' | 'storeMany' | 'ttl' | 'tags' | 'writeBehind'
+
+/** What a collection was told, as far as strategies ask for it. */
+type Told = Pick<CollectionOptions<unknown, unknown>, 'write' | 'strategy' | 'refreshAhead'> & { readonly [K in Named]?: unknown }
+
+export interface Chosen {
+  readonly write: WriteKind
+  readonly refreshAhead: number | undefined
+}
+
+/** What a collection's `write` and `strategy` come to together. @throws MillpondError `OPTION_INVALID` */
+export function chosenOf(name: string, options: Told): Chosen {
+  const names = options.strategy === undefined ? [] : [options.strategy].flat()
+  const writes = new Set(options.write === undefined ? [] : [writeKindOf(options.write)])
+  for (const given of names) {
+    const word = dashed(given)
+    const kind = WRITES.get(word)
+    if (kind !== undefined) writes.add(kind)
+    else if (!OTHERS.has(word)) {
+      const why = REFUSED.get(word)
+      if (why !== undefined)
+        throw new MillpondError('OPTION_INVALID', `collection ${name}: strategy ${show(given)} is not possible here: ${why}`)
+      throw unknown(`collection ${name}: strategy`, given, [...WRITES.keys(), ...OTHERS])
+    }
+    checkNeeds(name, word, options)
+  }
+  const [write = hasStore(options) ? 'write-through' : 'cache-aside', ...more] = writes
+  if (more.length > 0)
+    throw new MillpondError('OPTION_INVALID', `collection ${name}: a write cannot be ${write} and ${more.join(' and ')}: choose one`)
+  if (write !== 'cache-aside' && !hasStore(options))
+    throw new MillpondError('OPTION_INVALID', `collection ${name}: ${write} needs to know how to write: give store or storeMany`)
+  if (options.writeBehind !== undefined && write !== 'write-behind')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${name}: writeBehind is given, and writes are ${write}: add write: 'write-behind'`,
+    )
+  const isAhead = names.some((given) => dashed(given) === 'refresh-ahead')
+  return { write, refreshAhead: options.refreshAhead ?? (isAhead ? REFRESH_AHEAD : undefined) }
+}
+
+function checkNeeds(name: string, word: string, { load, loadMany, ttl, tags }: Told): void {
+  const isMissing =
+    ((word === 'read-through' || word === 'refresh-ahead') && load === undefined && loadMany === undefined && 'load or loadMany') ||
+    (word === 'TTL' && ttl === undefined && 'ttl') ||
+    (word === 'tag-based' && tags === undefined && 'tags')
+  if (isMissing) throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${isMissing}`)
+}
+
+const hasStore = ({ store, storeMany }: Told): boolean => store !== undefined || storeMany !== undefined
+
+const dashed = (name: unknown): string => String(name).replaceAll('_', '-')
+
+const unknown = (what: string, name: unknown, names: readonly string[]): MillpondError =>
+  new MillpondError('OPTION_INVALID', `${what}: ${show(name)} is not known: use one of ${names.join(', ')}`)

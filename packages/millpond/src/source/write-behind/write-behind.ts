@@ -1,0 +1,254 @@
+// Write-behind of a collection: its journal and queue, what readers see of them, and what caches are told when the source has committed.
+//
+// A write is acknowledged when the log has it and the cache holds it. From then until the source has it, readers of this process are given it before any
+// tier and any loader, so that an eviction, an invalidation or a load cannot bring back what it replaced. Then the caches are told once more: another
+// process may have loaded the old value meanwhile.
+import { MillpondError, show } from '../../core/errors.ts'
+import type { CacheEvents } from '../../core/events.ts'
+import type { DeadLetters } from '../../engine/collection.ts'
+import type { SourceWrite } from '../../engine/source-write.ts'
+import type { CollectionPlan } from '../collection-options.ts'
+import { Journal } from '../journal/journal.ts'
+import type { Seam, Written } from '../seam.ts'
+import { storeAll, verdictOf } from '../store-all.ts'
+import type { Operation, QueuedWrite, StoreBatch } from './contract.ts'
+import { createCounts, type QueueCounts } from './counts.ts'
+import { deadLettersOf } from './dead-letters.ts'
+import { memoryLog } from './memory-log.ts'
+import { onSigterm } from './on-sigterm.ts'
+import { type QueueSettings, settingsOf } from './options.ts'
+import { WriteQueue } from './queue.ts'
+
+type Told = CacheEvents['writeBehind']
+
+/** What a reader is given of a queued write; a removal has no value. */
+interface Queued<T> {
+  readonly value: T | undefined
+}
+
+interface Wanted<Id, T> {
+  readonly id: Id
+  readonly key: string
+  readonly value: T
+}
+
+export class WriteBehind<Id, T> {
+  readonly deadLetters: DeadLetters<Id>
+  readonly #name: string
+  readonly #plan: CollectionPlan<Id, T>
+  readonly #seam: Seam
+  readonly #settings: QueueSettings
+  readonly #queue: WriteQueue
+  readonly #counts: QueueCounts = createCounts()
+  /** Of the batches on their way to the source. */
+  readonly #underWay = new Map<string, SourceWrite>()
+  /** Keys whose entries have options of their own, which the queue does not know: they are forgotten when the source has them. */
+  readonly #special = new Set<string>()
+  readonly #ends: (() => void)[] = []
+  #recovering: Promise<void> | undefined
+  #isReady = false
+
+  /** @throws MillpondError for options, and where the journal cannot be opened. */
+  constructor(name: string, plan: CollectionPlan<Id, T>, seam: Seam) {
+    this.#name = name
+    this.#plan = plan
+    this.#seam = seam
+    this.#settings = settingsOf(name, plan.options.writeBehind)
+    const { journal: path, sync } = this.#settings
+    const journal = path === undefined ? undefined : new Journal({ path, sync, owner: seam.owner })
+    this.#queue = new WriteQueue({
+      ...this.#settings,
+      log: journal ?? memoryLog(),
+      store: (writes, context) => this.#store(writes, context),
+      clock: seam.clock,
+      random: seam.random,
+      encode: (key, operation) => seam.encode(key, operation),
+      decode: async (key, body) => operationFrom(await seam.decode(key, body)),
+      afterStore: (keys) => this.#afterStore(keys),
+      concurrency: 1,
+      events: {
+        stored: (count, ms) => {
+          this.#counts.stored += count
+          this.#tell('stored', { count, ms })
+        },
+        failed: (key, error, attempts, retryMs) => {
+          this.#counts.failed++
+          this.#tell('failed', { key, error, attempts, retryMs })
+        },
+        dead: ({ key, error }) => this.#tell('dead', { key, error }),
+      },
+    })
+    this.deadLetters = deadLettersOf(this.#queue, plan.keyOf)
+    this.#ends.push(
+      seam.showQueue(name, () => ({
+        collection: name,
+        depth: this.#queue.depth,
+        lagMs: this.#queue.lagMs,
+        dead: this.#queue.deadLetters.length,
+        journalBytes: journal?.size.bytes ?? 0,
+        ...this.#counts,
+      })),
+    )
+    if (this.#settings.drainOnSigterm) this.#ends.push(onSigterm(() => this.#drain()))
+    // At once, so that what was left is on its way without anybody asking; its failure is told to who calls.
+    this.ready().catch((error: unknown) =>
+      seam.events.emit('warning', { message: `collection ${name}: the journal could not be recovered`, error }),
+    )
+  }
+
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** Writes that wait or are on their way. */
+  get depth(): number {
+    return this.#queue.depth
+  }
+
+  /** Takes over what earlier processes have left, once; tried again by the next call where it failed. */
+  async ready(): Promise<void> {
+    if (this.#isReady) return
+    this.#recovering ??= this.#recover().finally(() => {
+      this.#recovering = undefined
+    })
+    await this.#recovering
+  }
+
+  pending(key: string): Queued<T> | undefined {
+    const operation = this.#queue.pending(key)
+    if (operation === undefined) return undefined
+    return { value: operation.kind === 'set' ? (this.#seam.show(operation.value) as T) : undefined }
+  }
+
+  async set(writes: readonly Wanted<Id, T>[], items: readonly Written[], isSpecial: boolean): Promise<void> {
+    await this.ready()
+    const begun = await this.#seam.begin(
+      writes.map(({ key }) => key),
+      false,
+    )
+    const kept = await Promise.allSettled(writes.map(({ id, key, value }) => this.#queue.put(key, { kind: 'set', id, value })))
+    const refused = kept.find((one) => one.status === 'rejected')
+    if (isSpecial) for (const { key } of writes) this.#special.add(key)
+    await this.#seam.end(
+      begun,
+      items.filter((_, at) => kept[at]?.status === 'fulfilled'),
+    )
+    if (refused !== undefined) throw refused.reason
+  }
+
+  async remove(key: string, id: Id): Promise<void> {
+    await this.ready()
+    await this.#queue.put(key, { kind: 'remove', id })
+  }
+
+  async flush(): Promise<void> {
+    await this.ready()
+    await this.#queue.flush()
+  }
+
+  /** Drains within its time, and says what it has left. */
+  async close(): Promise<void> {
+    for (const end of this.#ends) end()
+    await this.#recovering?.catch(() => {}) // told when it failed
+    const { left } = await this.#queue.close(this.#settings.drainMs)
+    if (left === 0) return
+    const fate = this.#settings.journal === undefined ? 'lost' : 'left in the journal'
+    this.#tell('left', { count: left })
+    this.#seam.events.emit('warning', {
+      message: `collection ${this.#name}: closed with ${left} writes that the source has not taken: they are ${fate}`,
+    })
+  }
+
+  #drain(): Promise<unknown> {
+    return this.#queue.flush(this.#settings.drainMs)
+  }
+
+  async #recover(): Promise<void> {
+    const { recovered, lostBytes } = await this.#queue.recover()
+    this.#isReady = true
+    if (recovered > 0 || lostBytes > 0) this.#tell('recovered', { count: recovered, lostBytes })
+  }
+
+  /** Sets and removals of one batch; the caches are asked how things stand before. */
+  async #store(writes: readonly QueuedWrite[], { signal }: Parameters<StoreBatch>[1]): Promise<readonly unknown[]> {
+    if (!this.#seam.isAlone) {
+      const keys = writes.map(({ key }) => key)
+      const begun = await this.#seam.begin(keys, false)
+      for (const key of keys) this.#underWay.set(key, { ...begun, keys: [key] })
+    }
+    const verdicts: unknown[] = writes.map(() => undefined)
+    const sets = writes.flatMap(({ operation, number }, at) =>
+      operation.kind === 'set' ? [{ at, id: operation.id as Id, value: this.#seam.show(operation.value) as T, number }] : [],
+    )
+    const removals = writes.flatMap(({ operation, number }, at) =>
+      operation.kind === 'remove' ? [{ at, id: operation.id as Id, number }] : [],
+    )
+    const { remove } = this.#plan.options
+    const [stored] = await Promise.all([
+      sets.length === 0 ? [] : storeAll(this.#plan.options, sets, { signal }),
+      ...removals.map(async ({ at, id, number }) => {
+        verdicts[at] = await verdictOf(() => {
+          if (remove === undefined) throw this.#cannotRemove(id)
+          return remove(id, { signal, number })
+        })
+      }),
+    ])
+    sets.forEach(({ at }, index) => {
+      verdicts[at] = stored[index]
+    })
+    return verdicts
+  }
+
+  /** The source has them. What is queued behind stays what readers see; caches get the value unless somebody has moved the key meanwhile. */
+  async #afterStore(keys: readonly string[]): Promise<void> {
+    if (this.#seam.isAlone) return
+    const byWrite = new Map<SourceWrite['since'], { write: SourceWrite; keys: string[] }>()
+    for (const key of keys) {
+      const write = this.#underWay.get(key)
+      if (write === undefined) continue
+      this.#underWay.delete(key)
+      const group = byWrite.get(write.since)
+      if (group === undefined) byWrite.set(write.since, { write, keys: [key] })
+      else group.keys.push(key)
+    }
+    try {
+      await Promise.all([...byWrite.values()].map(({ write, keys: its }) => this.#seam.end({ ...write, keys: its }, this.#itemsOf(its))))
+    } catch (error) {
+      this.#seam.events.emit('warning', {
+        message: `collection ${this.#name}: caches could not be told that the source has ${keys.length} writes`,
+        error,
+      })
+    }
+  }
+
+  #itemsOf(keys: readonly string[]): Written[] {
+    return keys.flatMap((key): Written[] => {
+      const operation = this.#queue.pending(key)
+      if (this.#special.delete(key) || operation?.kind !== 'set') return []
+      const { tagsOf, defaults } = this.#plan
+      const value = operation.value as T
+      const tags = value === null ? undefined : tagsOf?.(value, operation.id as Id)
+      return [{ key, value, options: tags === undefined ? defaults : { ...defaults, tags } }]
+    })
+  }
+
+  #tell(state: Told['state'], detail: Omit<Told, 'namespace' | 'collection' | 'state'>): void {
+    const { events, cache } = this.#seam
+    if (events.has('writeBehind')) events.emit('writeBehind', { namespace: cache.name, collection: this.#name, state, ...detail })
+  }
+
+  #cannotRemove(id: Id): MillpondError {
+    return new MillpondError(
+      'OPTION_INVALID',
+      `collection ${this.#name}: ${show(id)} was deleted, and nobody said how the source removes: give remove`,
+    )
+  }
+}
+
+function operationFrom(found: { readonly value: unknown } | undefined): Operation | undefined {
+  const value = found?.value
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return undefined
+  const id = 'id' in value ? value.id : undefined
+  if (value.kind === 'remove') return { kind: 'remove', id }
+  return value.kind === 'set' && 'value' in value ? { kind: 'set', id, value: value.value } : undefined
+}

@@ -1,0 +1,94 @@
+// Kills writers behind a journal at random moments, pair after pair, and judges what the source has in the end.
+// @ts-check
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { compile } from '../histories/compile.mjs'
+
+const CHILD = fileURLToPath(new URL('./write-behind-child.mjs', import.meta.url))
+
+/**
+ * @typedef {object} Verdict
+ * @property {number} kills
+ * @property {number} acked writes that were acknowledged
+ * @property {string[]} lost keys whose last acknowledged write the source never saw
+ * @property {string[]} disordered keys whose writes reached the source in another order
+ */
+
+/**
+ * Two writers at a time share the journal; each ends by a kill. Then one process drains it.
+ * @param {object} options
+ * @param {'journal' | 'journal-sync'} options.durability
+ * @param {(kills: number) => boolean} options.goesOn asked before each pair
+ * @param {() => number} [options.random]
+ * @returns {Promise<Verdict>}
+ */
+export async function killWriters({ durability, goesOn, random = Math.random }) {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-kills-'))
+  const library = compile()
+  const journal = join(folder, 'journal')
+  const source = join(folder, 'source')
+  const acked = new Map()
+  let kills = 0
+  let count = 0
+  try {
+    while (goesOn(kills)) {
+      const pair = ['a', 'b'].map((name) => {
+        const after = 20 + Math.floor(random() ** 3 * 2000)
+        return runAndKill([CHILD, library, journal, source, `${name}${kills}`, durability], after)
+      })
+      for (const [id = '', value = ''] of (await Promise.all(pair)).flat().map((line) => line.split(' '))) {
+        acked.set(id, Math.max(acked.get(id) ?? 0, Number(value)))
+        count++
+      }
+      kills += 2
+    }
+    await drain(library, journal, source, durability)
+    return { kills, acked: count, ...judge(acked, existsSync(source) ? readFileSync(source, 'utf8') : '') }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** @param {readonly string[]} argv @param {number} lines @returns {Promise<string[]>} */
+async function runAndKill(argv, lines) {
+  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  let seen = 0
+  child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ more) => {
+    text += more
+    seen += more.split('\n').length - 1
+    if (seen >= lines) child.kill('SIGKILL')
+  })
+  await once(child, 'close')
+  return text.split('\n').slice(0, -1) // a line that was not finished was not acknowledged
+}
+
+/** @param {string} library @param {string} journal @param {string} source @param {string} durability */
+async function drain(library, journal, source, durability) {
+  const { createCache } = await import(pathToFileURL(`${library}/src/index.js`).href)
+  const { appendFileSync } = await import('node:fs')
+  const cache = createCache()
+  cache.collection('item', {
+    store: (/** @type {string} */ id, /** @type {number} */ value) => appendFileSync(source, `${id} ${value}\n`),
+    write: 'write-behind',
+    writeBehind: { durability, journal },
+  })
+  await cache.flush()
+  await cache.close()
+}
+
+/** @param {ReadonlyMap<string, number>} acked @param {string} log */
+function judge(acked, log) {
+  const last = new Map()
+  const disordered = new Set()
+  for (const line of log.split('\n')) {
+    const [id = '', value = ''] = line.split(' ')
+    if (Number(value) < (last.get(id) ?? 0)) disordered.add(id)
+    last.set(id, Number(value))
+  }
+  return { lost: [...acked].filter(([id, value]) => (last.get(id) ?? 0) < value).map(([id]) => id), disordered: [...disordered] }
+}

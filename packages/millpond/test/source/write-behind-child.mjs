@@ -1,0 +1,23 @@
+// Writes behind a journal until it is killed, or asked to end. Arguments: folder of the compiled library, journal, the source's file, name, durability.
+// Each acknowledged write is one line on standard output; the source is a file to which each write is one line.
+import { appendFileSync, writeSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+
+const [folder = '', journal = '', source = '', name = '', durability = ''] = process.argv.slice(2)
+const { createCache } = await import(pathToFileURL(`${folder}/src/index.js`).href)
+const items = createCache().collection('item', {
+  load: () => 0,
+  store: async (/** @type {string} */ id, /** @type {number} */ value) => {
+    if (Math.random() < 0.05) throw new Error('the source is not in the mood')
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 3))
+    appendFileSync(source, `${id} ${value}\n`)
+  },
+  write: 'write-behind',
+  writeBehind: { durability, maxDelay: 20, ...(durability !== 'memory' && { journal }) },
+})
+for (let value = 1; ; value++) {
+  const id = `${name}:${value % 50}`
+  const written = items.set(id, value).then(() => writeSync(1, `${id} ${value}\n`))
+  if (value % 10 === 0) await written
+  if (value % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+}
