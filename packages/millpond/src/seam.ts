@@ -21,7 +21,7 @@ export function seamOf(cache: Cache, space: Space, name: string): Seam {
     random,
     isAlone: space.far.length === 0,
     owner: `${id.cache}/${id.name}/${name}`,
-    keep: (value) => services.isolate(value).value,
+    keep: (value) => services.isolate(value, name).value,
     show: (value) => services.copy(value),
     begin: (keys, forgets) => beginWrite(space, keys, forgets),
     end: (write, items) => {

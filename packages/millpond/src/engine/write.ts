@@ -99,13 +99,12 @@ export async function writeUnmoved(space: Space, items: readonly WriteItem[], po
   const entries = kept.map((item) => entryOf(space, item, policy, tags, now))
   space.watch.counters.sets += entries.length
   for (let from = 0, to = 0; from < entries.length; from = to) {
-    to = endOfStep(entries, from, space.ledger.stepSize)
+    to = endOfStep(space, entries, from)
     const step = entries.slice(from, to)
     if (space.far.length === 0) for (const entry of step) writeNearUnmoved(space, entry, since)
     else await storeFar(space, step, await bodiesOf(space, step, since), now, since, 1)
   }
-  if (space.services.events.has('set'))
-    for (const entry of entries) space.services.events.emit('set', { key: entry.key, namespace: space.id.name })
+  for (const entry of entries) noteSet(space, entry)
 }
 
 function writeNearUnmoved(space: Space, entry: Found, since: Position): void {

@@ -184,7 +184,7 @@ describe('a collection', () => {
     cache.collection('deal', {
       key: (id: string) => ['org', 7, id],
       keyVersion: 3,
-      tags: (deal) => [`owner:${deal.owner}`],
+      tags: (deal: { readonly owner: string }) => [`owner:${deal.owner}`],
       load: async (id) => ({ id, owner: 'ada', version: ++version }),
     })
     expect(cache.sources).toEqual([expect.objectContaining({ name: 'collection deal', prefix: ['v3', 'org', 7] })])
