@@ -17,9 +17,14 @@ const system: Pick<Clock, 'monotonic' | 'after'> = {
 /**
  * Calls `fn` when `ms` have passed in which this process ran. A timer that rings late rings in one that stood still (stopped, or busy for long in one turn):
  * what it waits for may lie in the socket, or may not even have been sent, so that pause does not count. Before the end a turn of the loop is let pass, in
- * which sockets are read. Keeps the process alive. Returns how to cancel.
+ * which sockets are read. Keeps the process alive. `onPause` is told of each pause, for who waits for several things on one timer. Returns how to cancel.
  */
-export function afterAwake(ms: number, fn: () => void, clock: Pick<Clock, 'monotonic' | 'after'> = system): () => void {
+export function afterAwake(
+  ms: number,
+  fn: () => void,
+  clock: Pick<Clock, 'monotonic' | 'after'> = system,
+  onPause: (ms: number) => void = () => {},
+): () => void {
   let isOver = false
   let cancel = (): void => {}
   const end = (): void => {
@@ -30,7 +35,9 @@ export function afterAwake(ms: number, fn: () => void, clock: Pick<Clock, 'monot
     const dueAt = clock.monotonic() + piece
     const ring = (): void => {
       const late = clock.monotonic() - dueAt
-      const rest = left - piece - (late < LATE_MS ? late : 0)
+      const isPause = late >= LATE_MS
+      if (isPause) onPause(late)
+      const rest = left - piece - (isPause ? 0 : late)
       if (rest >= 1) arm(rest)
       else setImmediate(end)
     }

@@ -5,7 +5,7 @@ import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 
 interface Running {
-  /** Monotonic milliseconds. */
+  /** Monotonic milliseconds, without the pauses of this process. */
   readonly dueAt: number
   readonly expire: () => void
 }
@@ -13,7 +13,9 @@ interface Running {
 export class Deadlines {
   readonly #clock: Clock
   readonly #running = new Chain<Running>()
-  /** When the timer rings, on the monotonic clock. */
+  /** How long this process has stood still while somebody waited. */
+  #pausedMs = 0
+  /** When the timer rings, by the same measure. */
   #ringsAt = Number.POSITIVE_INFINITY
   #cancel = (): void => {}
 
@@ -24,7 +26,7 @@ export class Deadlines {
   /** Settles as `work` does, or rejects with `TIER_FAILED` after `ms`. The late result is dropped, its late error swallowed by design. */
   hold<T>(work: Promise<T>, ms: number, what: () => string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const dueAt = this.#clock.monotonic() + ms
+      const dueAt = this.#awakeMs() + ms
       const running = this.#running.add({
         dueAt,
         expire: () => reject(new MillpondError('TIER_FAILED', `${what()} did not answer within ${Math.round(ms)} ms`)),
@@ -57,14 +59,23 @@ export class Deadlines {
   #ringAt(at: number, ms: number): void {
     this.#cancel()
     this.#ringsAt = at
-    this.#cancel = afterAwake(ms, () => this.#expire(at), this.#clock)
+    this.#cancel = afterAwake(
+      ms,
+      () => this.#expire(at),
+      this.#clock,
+      (paused) => (this.#pausedMs += paused),
+    )
+  }
+
+  #awakeMs(): number {
+    return this.#clock.monotonic() - this.#pausedMs
   }
 
   #expire(rungAt: number): void {
     // Set anew meanwhile, for others.
     if (this.#ringsAt !== rungAt) return
     this.#rest()
-    const now = this.#clock.monotonic()
+    const now = this.#awakeMs()
     let next = Number.POSITIVE_INFINITY
     for (const running of this.#running) {
       const { item } = running

@@ -221,7 +221,8 @@ export class Queue<I extends Carried, A> {
       this.#cancel = undefined
       this.#judge()
     }
-    this.#cancel = afterAwake(ms, judge, this.#options.clock)
+    // Nobody listened meanwhile, so nothing was heard.
+    this.#cancel = afterAwake(ms, judge, this.#options.clock, (paused) => (this.#heardAt += paused))
   }
 
   #judge(): void {

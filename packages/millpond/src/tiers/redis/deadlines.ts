@@ -3,6 +3,7 @@ import { afterAwake } from '../../core/awake.ts'
 import { Chain, type Link } from '../../core/chain.ts'
 
 interface Running {
+  /** Milliseconds, without the pauses of this process. */
   readonly dueAt: number
   readonly expire: () => void
 }
@@ -14,6 +15,8 @@ export class Deadlines {
   /** In the order of their beginning, which is the order of their ends. */
   readonly #running = new Chain<Running>()
   #isArmed = false
+  /** How long this process has stood still while somebody waited. */
+  #pausedMs = 0
   #idle: (() => void) | undefined
 
   constructor(ms: number) {
@@ -22,7 +25,7 @@ export class Deadlines {
 
   begin(expire: () => void): Deadline {
     if (!this.#isArmed) this.#arm(this.#ms)
-    return this.#running.add({ dueAt: performance.now() + this.#ms, expire })
+    return this.#running.add({ dueAt: performance.now() - this.#pausedMs + this.#ms, expire })
   }
 
   end(deadline: Deadline): void {
@@ -40,12 +43,17 @@ export class Deadlines {
 
   #arm(ms: number): void {
     this.#isArmed = true
-    afterAwake(ms, () => this.#check())
+    afterAwake(
+      ms,
+      () => this.#check(),
+      undefined,
+      (paused) => (this.#pausedMs += paused),
+    )
   }
 
   #check(): void {
     this.#isArmed = false
-    const now = performance.now()
+    const now = performance.now() - this.#pausedMs
     for (const deadline of this.#running) {
       const { item } = deadline
       if (item === undefined) continue
