@@ -13,6 +13,7 @@ export interface OutletLine {
   readonly isOwn: boolean
 }
 
+/** What an outlet is given at a time: lines of one namespace, in the order in which they happened. */
 export interface OutletBatch {
   readonly namespace: string
   /** Oldest first. */

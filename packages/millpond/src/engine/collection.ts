@@ -54,6 +54,7 @@ export interface CollectionWrite<Id, T> {
   readonly number: number
 }
 
+/** How writes that are acknowledged before they are stored are kept, gathered and sent to the source. */
 export interface WriteBehindOptions {
   /**
    * What an acknowledged write survives. `journal`: the end of the process. `journal-sync`: also a loss of power. `memory`: nothing, it is lost with the
