@@ -277,11 +277,11 @@ export class Assembly implements House {
     if (opened?.space !== space) return
     this.#open.delete(namespace)
     this.#parts.settings.close(namespace)
-    await this.#closeCollections([space])
     this.#parts.sources.close(namespace)
     this.#parts.space.watch.close(opened.space.watch)
     opened.space.near?.clear('cleared')
     opened.space.near = undefined
+    await this.#closeCollections([space])
     await finish(opened)
     opened.space.ledger.close()
   }

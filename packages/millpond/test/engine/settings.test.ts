@@ -89,7 +89,7 @@ describe('defaults', () => {
       [{ defaults: { ttl: '60' } }, /ttl: "60" is not a duration/],
       [{ defaults: { jitter: 2 } }, /jitter/],
       [{ defaults: { dependsOn: ['a'] } }, /unknown default that can be changed "dependsOn"/],
-      [{ default: {} }, /unknown change "default": there are defaults, tiers/],
+      [{ default: {} }, /unknown change "default": did you mean "defaults"\? there are defaults, tiers/],
       [{ tiers: { disk: {} } }, /"disk" is not a tier of this cache: there are memory, sqlite/],
       [{ tiers: { memory: { maxEntries: 0 } } }, /maxEntries/],
       [{ tiers: { memory: { timeout: 1 } } }, /unknown change of memory "timeout"/],

@@ -37,6 +37,7 @@ const stats: CacheStats = {
   sets: 4,
   deletes: 2,
   hitRate: hitRate(90, 10),
+  queues: [{ collection: 'deal', depth: 3, lagMs: 1500, stored: 8, failed: 2, dead: 1, journalBytes: 4096 }],
   tiers: [
     {
       name: 'memory',
