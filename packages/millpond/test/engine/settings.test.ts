@@ -102,7 +102,7 @@ describe('defaults', () => {
       [{ tiers: { sqlite: { enabled: 1 } } }, /enabled: 1 is not allowed/],
       [{ tiers: { sqlite: { breaker: { threshold: 0 } } } }, /breaker.threshold/],
       [{ tiers: { sqlite: { breaker: { openMs: -1 } } } }, /breaker.openMs/],
-      [{ tiers: { sqlite: { breaker: { trip: 1 } } } }, /unknown option of breaker "trip"/],
+      [{ tiers: { sqlite: { breaker: { trip: 1 } } } }, /unknown option "breaker.trip"/],
     ]
     for (const [change, message] of wrong) {
       const mixed = {
