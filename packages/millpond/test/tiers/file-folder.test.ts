@@ -1,5 +1,6 @@
 // The folder of a file tier in a world where others have hands too.
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   linkSync,
@@ -153,6 +154,39 @@ describe('bounds', () => {
     }
     expect(worst).toBeLessThan(4 * MIB * 1.05)
     expect(worst).toBeGreaterThan(2 * MIB)
+  })
+
+  test('never above it either where writers come too late: what they write behind a seal counts, and is given back', async () => {
+    const path = folder()
+    const tier = open(path, { maxBytes: MIB })
+    const late = new Set<string>()
+    let worst = 0
+    for (let round = 0; round < 300; round++) {
+      await tier.write([item(`k${round % 40}`, Buffer.alloc(6000, 'x'))])
+      const segments = readdirSync(path)
+        .filter((name) => /^\d+\.millpond$/.test(name))
+        .sort()
+      for (const name of segments.slice(0, -1).filter((one) => !late.has(one))) {
+        late.add(name)
+        appendFileSync(join(path, name), Buffer.alloc(15_000, 'late'))
+      }
+      worst = Math.max(worst, onDisk(path))
+    }
+    expect(late.size).toBeGreaterThan(100)
+    expect(worst).toBeLessThan(MIB * 1.05)
+    expect(await text(tier, 'k19')).toHaveLength(6000)
+  })
+
+  test('what was left by processes that were killed, or had another bound, is within it before anything is answered', async () => {
+    const path = folder()
+    const larger = open(path, { maxBytes: 4 * MIB })
+    for (let round = 0; round < 150; round++) await larger.write([item(`k${round}`, Buffer.alloc(20_000, 'x'))])
+    for (let left = 0; left < 20; left++) writeFileSync(join(path, `.${String(left).padStart(12, '0')}.making`), 'MPFILE1')
+    await larger.close()
+    expect(onDisk(path)).toBeGreaterThan(2 * MIB)
+    const tier = open(path, { maxBytes: MIB, upkeepEvery: 60_000 })
+    expect(await text(tier, 'k149')).toHaveLength(20_000)
+    expect(onDisk(path)).toBeLessThan(MIB * 1.05)
   })
 
   test('compaction: while less than half is alive nothing alive is lost, however often others are overwritten', async () => {

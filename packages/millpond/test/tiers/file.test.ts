@@ -1,10 +1,10 @@
 // The file tier against the published suite: with room enough, and in a folder so small that segments come and go.
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type FileTierOptions, file } from '../../src/tiers/file/index.ts'
-import { headAt, keyAt } from '../../src/tiers/file/record.ts'
+import { headAt, isWhole, keyAt } from '../../src/tiers/file/record.ts'
 import { FIRST, identify } from '../../src/tiers/file/segment.ts'
 import { temporaryFolder } from './folder.ts'
 
@@ -52,5 +52,9 @@ function replace(key: string, bytes: Uint8Array): boolean {
   const fd = openSync(segment, 'r+')
   writeSync(fd, bytes, 0, bytes.length, offset)
   closeSync(fd)
+  // One that is whole also comes anew, as if written now: what was there may have been dropped.
+  const { seed } = identify(path)
+  const head = headAt(Buffer.from(bytes), 0, seed)
+  if (head !== undefined && isWhole(Buffer.from(bytes), 0, head, seed)) appendFileSync(segment, bytes)
   return true
 }

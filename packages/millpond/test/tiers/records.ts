@@ -1,6 +1,7 @@
 // Stored records as they lie in a table: each column as bytes, so that the suite can flip every bit of them.
 import pg from 'pg'
 import type { StoredRecord } from '../../src/testing/tier.ts'
+import type { SqliteHandle } from '../../src/tiers/sqlite/driver.ts'
 import { column } from '../../src/tiers/sqlite/row.ts'
 import { openRaw } from './folder.ts'
 
@@ -14,18 +15,21 @@ function eightBytes(value: unknown): Uint8Array {
 const numberIn = (bytes: Uint8Array | undefined): bigint => Buffer.from(bytes ?? new Uint8Array(8)).readBigInt64BE()
 
 /** Numbers go as text: a driver may take no number beyond 2^53. */
-export function sqliteRecord(path: () => string): StoredRecord {
-  const sql = (text: string, ...values: (string | Uint8Array | null)[]): unknown => {
-    const handle = openRaw(path())
-    try {
-      handle.exec('PRAGMA busy_timeout = 1000')
-      const statement = handle.prepare(text)
-      return text.startsWith('SELECT') ? statement.get(...values) : statement.run(...values)
-    } finally {
-      handle.close()
+export function sqliteRecord(path: () => string): StoredRecord & { close(): void } {
+  let opened: { readonly path: string; readonly handle: SqliteHandle } | undefined
+  const handle = (): SqliteHandle => {
+    if (opened?.path !== path()) {
+      opened?.handle.close()
+      opened = { path: path(), handle: openRaw(path()) }
+      // Slow disks are none of its business.
+      opened.handle.exec('PRAGMA busy_timeout = 1000; PRAGMA synchronous = OFF')
     }
+    return opened.handle
   }
-  const hasDeadline = (key: string): boolean => column(sql('SELECT expires FROM entry WHERE key = ?', key), 'expires') !== null
+  const sql = (text: string, ...values: (string | Uint8Array | null)[]): unknown => {
+    const statement = handle().prepare(text)
+    return text.startsWith('SELECT') ? statement.get(...values) : statement.run(...values)
+  }
   return {
     load: async (key) => {
       const row = sql(
@@ -45,16 +49,18 @@ export function sqliteRecord(path: () => string): StoredRecord {
     },
     store: async (key, [epoch = new Uint8Array(), seq, head, body = new Uint8Array(), expires]) => {
       sql(
-        'UPDATE entry SET epoch = CAST(? AS TEXT), seq = CAST(? AS INTEGER), head = CAST(? AS INTEGER), body = ?, expires = CAST(? AS INTEGER) WHERE key = ?',
+        `INSERT OR REPLACE INTO entry (key, epoch, seq, head, body, expires)
+          VALUES (?, CAST(? AS TEXT), CAST(? AS INTEGER), CAST(? AS INTEGER), ?, CAST(? AS INTEGER))`,
+        key,
         epoch,
         String(numberIn(seq)),
         String(numberIn(head)),
         body,
-        hasDeadline(key) ? String(numberIn(expires)) : null,
-        key,
+        expires === undefined ? null : String(numberIn(expires)),
       )
       return true
     },
+    close: () => opened?.handle.close(),
   }
 }
 
@@ -81,10 +87,11 @@ export function postgresRecord(url: () => string, schema: () => string): StoredR
       return [Buffer.from(String(epoch)), eightBytes(seq), eightBytes(head), body, ...(expires === null ? [] : [eightBytes(expires)])]
     },
     store: async (key, [epoch, seq, head, body, expires]) => {
-      const { expires: held } = await row(key)
-      const text = `UPDATE ${schema()}.entry SET epoch = convert_from($2, 'UTF8'), seq = $3::bigint, head = $4::bigint, body = $5, expires = $6::bigint WHERE key = $1`
+      const text = `INSERT INTO ${schema()}.entry (key, epoch, seq, head, body, expires)
+        VALUES ($1, convert_from($2, 'UTF8'), $3::bigint, $4::bigint, $5, $6::bigint)
+        ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, head = excluded.head, body = excluded.body, expires = excluded.expires`
       const numbers = [String(numberIn(seq)), String(numberIn(head))]
-      const values = [Buffer.from(key), epoch, ...numbers, body, held === null ? null : String(numberIn(expires))]
+      const values = [Buffer.from(key), epoch, ...numbers, body, expires === undefined ? null : String(numberIn(expires))]
       // A server refuses text that is not UTF-8.
       return (await client()).query(text, values).then(
         () => true,

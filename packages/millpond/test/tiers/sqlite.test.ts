@@ -1,5 +1,5 @@
 // The SQLite tier against the published suites, on a file and in memory.
-import { describe, it } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type SqliteOptions, sqlite } from '../../src/tiers/sqlite/index.ts'
@@ -18,7 +18,9 @@ const tuned = ({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial
   retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) },
 })
 
-describeTier({ describe, it }, { name: 'sqlite (file)', open: onFile(), again, record: sqliteRecord(() => path) })
+const record = sqliteRecord(() => path)
+afterAll(() => record.close())
+describeTier({ describe, it }, { name: 'sqlite (file)', open: onFile(), again, record })
 describeTier(
   { describe, it },
   {

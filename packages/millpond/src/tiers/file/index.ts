@@ -232,6 +232,8 @@ class FolderTier implements FileTier {
         await yieldToOthers()
         if (this.#isClosed) throw closed()
       }
+      // Who wrote here before may have had another bound, or been killed.
+      this.#try(what, () => log.makeRoom(0))
     } catch (error) {
       log.close()
       throw error

@@ -7,10 +7,12 @@ import type { Stored } from '../../core/contracts.ts'
 import { KeyTable, type Place } from './key-table.ts'
 import { readOn } from './read-on.ts'
 import { type Head, KIND, type Kind, keyAt, packSeal, storedIn } from './record.ts'
-import { FIRST, type Identity, identify, listSegments, makeSegment, openSegment, quietly, type Segment, sweep } from './segment.ts'
+import { FIRST, type Identity, identify, listSegments, makeSegment, measure, openSegment, quietly, type Segment, sweep } from './segment.ts'
 
 /** No record begins further into its segment. */
 const SPAN = 2 ** 26
+/** Segments' worth that is left free, for what other processes are writing at the same moment. */
+const RESERVE = 2
 /** More prefixes than these are cleared as if everything were. */
 const MAX_RULES = 64
 const BLOCK = 4096
@@ -47,6 +49,8 @@ export class Log {
   #rules: Rule[] = []
   #active: Segment
   #last = 0
+  /** The segment that was written to when all of them were last measured. */
+  #measuredAt = 0
   #isClosed = false
   /** Keys that others dropped while somebody watches. */
   #dropped: Set<string> | undefined
@@ -68,14 +72,14 @@ export class Log {
   /** Bytes of all segments. */
   get bytes(): number {
     let sum = 0
-    for (const { end } of this.#segments.values()) sum += end
+    for (const { end, size } of this.#segments.values()) sum += Math.max(end, size)
     return sum
   }
 
   /** What they take on a disk that gives room in blocks. */
   get bytesOnDisk(): number {
     let sum = 0
-    for (const { end } of this.#segments.values()) sum += Math.ceil(end / BLOCK) * BLOCK
+    for (const { end, size } of this.#segments.values()) sum += Math.ceil(Math.max(end, size) / BLOCK) * BLOCK
     return sum
   }
 
@@ -143,7 +147,8 @@ export class Log {
     const bytes = entries.length === 1 && only !== undefined ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
     for (;;) {
       if (!this.isCurrent) this.catchUp()
-      this.#makeRoom(bytes.length)
+      this.#roll(bytes.length)
+      this.makeRoom(bytes.length)
       const active = this.#active
       const from = active.end
       this.#write(active, bytes)
@@ -235,6 +240,17 @@ export class Log {
     this.#lose(segment)
   }
 
+  /** The oldest leave until there is room for so many bytes more, whoever wrote what is there. */
+  makeRoom(length: number): void {
+    const { segmentBytes, maxBytes } = this.#settings
+    if (this.#measuredAt !== this.#active.number) {
+      this.#measuredAt = this.#active.number
+      for (const segment of this.#segments.values()) measure(segment)
+    }
+    const most = maxBytes - RESERVE * segmentBytes
+    for (let { oldest } = this; oldest !== undefined && this.bytesOnDisk + length > most; { oldest } = this) this.leave(oldest)
+  }
+
   /** Lets go of segments that others removed. Answers whether the folder is still the one that was opened. */
   refresh(): boolean {
     this.#checkOpen()
@@ -267,7 +283,7 @@ export class Log {
     if (kind === KIND.put) this.#put(keyOf(), { segment: segment.number, offset, length, birth: born }, segment)
     else if (kind === KIND.drop) this.#drop(keyOf(), born)
     else if (kind === KIND.clear) this.#clear({ prefix: keyOf(), birth: born })
-    else segment.isSealed = true
+    else segment.isSealed = segment.hasSeal = true
   }
 
   #put(key: string, place: Place, segment: Segment): void {
@@ -316,15 +332,12 @@ export class Log {
     return false
   }
 
-  /** Before the active segment becomes too large another one begins; before all become too large the oldest leaves. */
-  #makeRoom(length: number): void {
-    const { segmentBytes, maxBytes } = this.#settings
-    if (this.#active.end + length > segmentBytes && this.#active.end > FIRST) {
-      this.#write(this.#active, packSeal(this.seed))
-      this.catchUp()
-      this.refresh()
-    }
-    for (let { oldest } = this; oldest !== undefined && this.bytesOnDisk + length > maxBytes; { oldest } = this) this.leave(oldest)
+  /** Before the active segment becomes too large another one begins. */
+  #roll(length: number): void {
+    if (this.#active.end + length <= this.#settings.segmentBytes || this.#active.end === FIRST) return
+    this.#write(this.#active, packSeal(this.seed))
+    this.catchUp()
+    this.refresh()
   }
 
   #write(segment: Segment, bytes: Buffer): void {

@@ -3,7 +3,18 @@
 // A segment begins with the folder's id. It appears under its name only with that beginning: it is made beside its place and linked there, so of two
 // processes that make one at the same time one wins, and nobody sees half of it.
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, linkSync, lstatSync, openSync, readdirSync, readSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { MillpondError, show } from '../../core/errors.ts'
@@ -15,7 +26,6 @@ const FAMILY = 'MPFILE'
 const MARKER = 'folder.millpond'
 const NAME = /^(\d{8,9})\.millpond$/
 const MAKING = /^\.[0-9a-f]{12}\.making$/
-const LEFT_MS = 60_000
 const ID = 16
 /** Nothing, a link, a folder, a pipe. */
 const NO_FILE = ['ENOENT', 'ELOOP', 'EISDIR', 'ENXIO']
@@ -33,7 +43,11 @@ export interface Segment {
   readonly fd: number
   /** Where the next record begins, as far as it has been read. */
   end: number
+  /** Bytes in the file when it was last measured: more than `end` where a process wrote behind the seal, or died while it wrote. */
+  size: number
   isSealed: boolean
+  /** Its seal was read: what stands behind it counts for nobody. */
+  hasSeal: boolean
   /** Records that are the newest of their keys, and their bytes. */
   live: number
   liveBytes: number
@@ -104,7 +118,7 @@ export function openSegment(folder: string, number: number, { id }: Identity): S
   if (fd === undefined) return undefined
   const beginning = Buffer.alloc(FIRST)
   if (readSync(fd, beginning, 0, FIRST, 0) === FIRST && beginning.equals(beginningOf(number, id)))
-    return { number, path, fd, end: FIRST, isSealed: false, live: 0, liveBytes: 0 }
+    return { number, path, fd, end: FIRST, size: fstatSync(fd).size, isSealed: false, hasSeal: false, live: 0, liveBytes: 0 }
   closeSync(fd)
   return undefined
 }
@@ -121,23 +135,41 @@ function beginningOf(number: number, id: Buffer): Buffer {
   return bytes
 }
 
-/** What processes left that were killed while they made a file. */
+/** Looks how much the file takes, and gives back what stands behind its seal: a process wrote there that had not seen the seal, and knows it. */
+export function measure(segment: Segment): void {
+  segment.size = fstatSync(segment.fd).size
+  if (!segment.hasSeal || segment.size <= segment.end) return
+  ftruncateSync(segment.fd, segment.end)
+  segment.size = segment.end
+}
+
+/** What processes left that were killed while they made a file. Whoever is making one at this moment makes it again. */
 export function sweep(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (!MAKING.test(name)) continue
-    const path = join(folder, name)
-    quietly(NO_FILE, () => Date.now() - lstatSync(path).mtimeMs > LEFT_MS && unlinkSync(path))
-  }
+  for (const name of readdirSync(folder)) if (MAKING.test(name)) quietly(NO_FILE, () => unlinkSync(join(folder, name)))
 }
 
 /** A file with all its bytes at once, unless there is one of that name. */
 function appear(folder: string, path: string, bytes: Buffer): void {
-  const made = join(folder, `.${randomBytes(6).toString('hex')}.making`)
-  writeFileSync(made, bytes, { flag: 'wx', mode: 0o600 })
+  for (let isThere = false; !isThere; ) {
+    const made = join(folder, `.${randomBytes(6).toString('hex')}.making`)
+    writeFileSync(made, bytes, { flag: 'wx', mode: 0o600 })
+    try {
+      isThere = isLinked(made, path)
+    } finally {
+      quietly('ENOENT', () => unlinkSync(made))
+    }
+  }
+}
+
+/** `false` where somebody has swept it away. */
+function isLinked(made: string, path: string): boolean {
   try {
-    quietly('EEXIST', () => linkSync(made, path))
-  } finally {
-    unlinkSync(made)
+    linkSync(made, path)
+    return true
+  } catch (error) {
+    const code = codeOf(error)
+    if (code !== 'EEXIST' && code !== 'ENOENT') throw error
+    return code === 'EEXIST'
   }
 }
 
@@ -146,7 +178,10 @@ export function quietly<T>(codes: string | readonly string[], work: () => T): T 
   try {
     return work()
   } catch (error) {
-    if (error instanceof Error && 'code' in error && codes.includes(String(error.code))) return undefined
+    const code = codeOf(error)
+    if (code !== undefined && codes.includes(code)) return undefined
     throw error
   }
 }
+
+const codeOf = (error: unknown): string | undefined => (error instanceof Error && 'code' in error ? String(error.code) : undefined)

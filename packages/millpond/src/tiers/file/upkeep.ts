@@ -18,7 +18,7 @@ const STALE_MS = 10_000
 const STEP_MS = 4
 
 /** What moves and what is written meanwhile both need room. */
-const AHEAD = 4
+const AHEAD = 6
 
 /** Is there less room than for a few segments? */
 export function needsUpkeep(log: Log, { maxBytes, segmentBytes }: FileSettings): boolean {
