@@ -1,9 +1,11 @@
 // A cache at work: its namespaces as they open and close, what they share, and what may be changed meanwhile.
 import type { NearStore, Tier } from './core/contracts.ts'
 import { MillpondError, show } from './core/errors.ts'
+import { isName } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
 import { checkNames, type LoadOptions } from './core/options.ts'
 import type { Source, SourceView } from './core/source.ts'
+import { Abroad } from './engine/abroad.ts'
 import { Cache, type House } from './engine/cache.ts'
 import type { Collection, CollectionOptions } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
@@ -27,10 +29,12 @@ import type { FarUse } from './tier-uses.ts'
 export const DEFAULT_NAMESPACE = 'default'
 /** Reads of a collection come by as the cache's own verbs. */
 const COLLECTION_VERBS = ['set', 'setMany', 'delete'] as const
+/** Namespaces that open without being named. */
+const MAX_UNNAMED = 1000
 const CONFIGURE_NAMES = new Set(['apply', 'dryRun'])
 
 export interface AssemblyParts {
-  readonly space: SpaceParts
+  readonly space: Omit<SpaceParts, 'abroad'>
   readonly settings: CacheSettings
   readonly memory: { readonly store: NearStore; readonly isOn: boolean } | undefined
   readonly tiers: readonly Tier[]
@@ -51,6 +55,9 @@ export class Assembly implements House {
   readonly #parts: AssemblyParts
   readonly #open = new Map<string, Opened>()
   readonly #around: Around | undefined
+  readonly #abroad: Abroad | undefined
+  /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
+  readonly #unnamed = new Set<string>()
   #memoryIsOn: boolean
   #jobs: Jobs | undefined
   #restart: Restart | undefined
@@ -63,6 +70,7 @@ export class Assembly implements House {
   constructor(parts: AssemblyParts) {
     this.#parts = parts
     this.#around = aroundOf(parts.plugins)
+    this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
     this.#memoryIsOn = parts.memory?.isOn ?? false
   }
 
@@ -87,7 +95,7 @@ export class Assembly implements House {
   open(namespace: string, code?: LoadOptions): Cache {
     const known = this.#open.get(namespace)
     if (known !== undefined) {
-      if (code !== undefined) this.#checkSame(namespace, code)
+      if (code !== undefined) this.#say(namespace, code)
       return known.cache
     }
     return this.#begin(namespace, code).cache
@@ -206,14 +214,35 @@ export class Assembly implements House {
 
   #begin(namespace: string, code: LoadOptions | undefined): Opened {
     const { settings, space: parts, memory } = this.#parts
-    const space = openSpace(parts, namespace, settings.open(namespace, code), this.#memoryIsOn ? memory?.store.space(namespace) : undefined)
+    const space = openSpace(
+      { ...parts, abroad: this.#abroad },
+      namespace,
+      settings.open(namespace, code),
+      this.#memoryIsOn ? memory?.store.space(namespace) : undefined,
+    )
     const opened = { space, cache: new Cache({ space, around: this.#around, house: this }) }
     this.#open.set(namespace, opened)
     return opened
   }
 
   #spaceOf(namespace: string): Space {
-    return (this.#open.get(namespace) ?? this.#begin(namespace, undefined)).space
+    const known = this.#open.get(namespace)
+    if (known !== undefined) return known.space
+    this.#unnamed.add(namespace)
+    return this.#begin(namespace, undefined).space
+  }
+
+  /** A shared tier may name anything: what is not a name, or one too many, is not opened. */
+  #knownSpace(namespace: string): Space | undefined {
+    const known = this.#open.get(namespace)
+    if (known !== undefined) return known.space
+    if (this.#closing !== undefined || this.#unnamed.size >= MAX_UNNAMED || !isName(namespace)) return undefined
+    return this.#spaceOf(namespace)
+  }
+
+  #say(namespace: string, code: LoadOptions): void {
+    if (this.#unnamed.delete(namespace)) this.#parts.settings.say(namespace, code)
+    else this.#checkSame(namespace, code)
   }
 
   /** Two places in the code that say different things of one namespace are a mistake in one of them. */
@@ -276,6 +305,8 @@ export class Assembly implements House {
     // The name may be another cache's by now.
     if (opened?.space !== space) return
     this.#open.delete(namespace)
+    this.#unnamed.delete(namespace)
+    this.#abroad?.forget(namespace)
     this.#parts.settings.close(namespace)
     this.#parts.sources.close(namespace)
     this.#parts.space.watch.close(opened.space.watch)

@@ -1,10 +1,51 @@
-// Tags by which an entry says what it was computed from. They begin with a control character that tags of users may not begin with.
+// Tags by which an entry says what it was computed from. They begin with control characters that tags of users may not begin with.
+import type { Position } from './ledger.ts'
 
 const MARK = '\u0001'
 const MARK_CODE = 1
+const ABROAD = '\u0002'
+const ABROAD_CODE = 2
 
 /** The tag of what was computed from the key. */
 export const dependencyTag = (key: string): string => `${MARK}${key}`
 
 /** The key that such a tag names; undefined for a tag of a user. */
 export const dependencyKey = (tag: string): string | undefined => (tag.charCodeAt(0) === MARK_CODE ? tag.slice(1) : undefined)
+
+/** An entry of another namespace, as it was read: judged by that namespace's ledger alone. */
+export interface FromAbroad {
+  readonly namespace: string
+  readonly asOf: Position
+  readonly key: string
+  /** That entry's tags. */
+  readonly tags: readonly string[]
+}
+
+/** The tags of what was computed from the entry: what it was itself computed from elsewhere comes along. */
+export function abroadTags({ namespace, asOf, key, tags }: FromAbroad): readonly string[] {
+  const its = tags.filter((tag) => !isAbroad(tag))
+  return [`${ABROAD}${JSON.stringify([namespace, asOf.epoch, asOf.seq, key, ...its])}`, ...tags.filter(isAbroad)]
+}
+
+export const isAbroad = (tag: string): boolean => tag.charCodeAt(0) === ABROAD_CODE
+
+/** What such a tag names; undefined for one that was not written by `abroadTags`. */
+export function fromAbroad(tag: string): FromAbroad | undefined {
+  try {
+    const [namespace, epoch, seq, ...names]: unknown[] = JSON.parse(tag.slice(1))
+    if (typeof namespace !== 'string' || typeof epoch !== 'string' || typeof seq !== 'number') return undefined
+    if (!names.every((name) => typeof name === 'string')) return undefined
+    const [key, ...tags] = names
+    return key === undefined ? undefined : { namespace, asOf: { epoch, seq }, key, tags: [dependencyTag(key), ...tags] }
+  } catch {
+    return undefined
+  }
+}
+
+/** Tags as users gave them. */
+export function ownTags(tags: readonly string[]): readonly string[] {
+  return tags.some(isInner) ? tags.filter((tag) => !isInner(tag)) : tags
+}
+
+/** A tag that the engine makes. */
+export const isInner = (tag: string): boolean => tag.charCodeAt(0) === MARK_CODE || isAbroad(tag)

@@ -2,6 +2,7 @@
 //
 // A plain string is its own encoding, so that a hit costs nothing. A tuple is written as a canonical JSON array (`["user",7]`).
 // A plain string that begins with `[` or `\` would look like one, so it gets a `\` in front. Tags and names use the same rule of well-formedness.
+import { isInner } from './dependency.ts'
 import { MillpondError, show } from './errors.ts'
 
 /** A part of a tuple: texts are well-formed, numbers finite. */
@@ -87,6 +88,8 @@ function reviveTuplePart(part: unknown): KeyPart {
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 
+export const isName = (name: string): boolean => NAME.test(name)
+
 /** A cache's or namespace's name: it becomes part of storage keys and metric labels. */
 export function checkName(name: unknown, what: string): string {
   if (typeof name === 'string' && NAME.test(name)) return name
@@ -98,8 +101,6 @@ export function checkName(name: unknown, what: string): string {
 
 /** The longest tag, in UTF-16 units. */
 export const MAX_TAG_LENGTH = 1024
-/** What the engine's own tags begin with. */
-const RESERVED = '\u0001'
 /** The most tags one entry carries. */
 export const MAX_TAGS = 128
 
@@ -111,10 +112,10 @@ export function checkTags(given: Iterable<unknown>): readonly string[] {
   if (tags.length > MAX_TAGS)
     throw new MillpondError('TAG_INVALID', `${tags.length} tags: at most ${MAX_TAGS} are allowed; use a broader tag`)
   for (const tag of tags) {
-    if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || tag[0] === RESERVED || !tag.isWellFormed()) {
+    if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || isInner(tag) || !tag.isWellFormed()) {
       throw new MillpondError(
         'TAG_INVALID',
-        `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001`,
+        `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001 or U+0002`,
       )
     }
   }

@@ -26,6 +26,7 @@ export interface ViewOptions {
 export interface Blame {
   readonly kind: 'key' | 'tag' | 'pattern' | 'clear'
   readonly name: string
+  /** 0 for what was invalidated in another namespace. */
   readonly seq: number
 }
 
@@ -54,6 +55,8 @@ export class LedgerView {
   #staleFloor = 0
   readonly #maxTargets: number
   readonly #compile: ViewOptions['compile']
+  /** Judges tags that name entries of other namespaces; undefined where none are kept. */
+  abroad: { judge(tags: readonly string[]): Judgement | 'unheard'; blame(tags: readonly string[]): Blame | undefined } | undefined
 
   /** `firstEpoch` is asked once, when the first entry or question needs it. */
   constructor(firstEpoch: () => string, options: ViewOptions) {
@@ -100,9 +103,11 @@ export class LedgerView {
 
   /** May an entry of this key, with these tags, loaded as of `seq`, be believed? */
   judge(key: string, tags: readonly string[], seq: number): Judgement {
-    if (seq >= this.head) return 'valid'
+    const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags)
+    if (abroad === 'void' || abroad === 'unheard') return 'void'
+    if (seq >= this.head) return abroad
     if (this.concerning(key, tags) > seq) return 'void'
-    return this.#staleConcerning(key, tags) > seq ? 'stale' : 'valid'
+    return this.#staleConcerning(key, tags) > seq ? 'stale' : abroad
   }
 
   /** As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been forgotten. */
@@ -137,7 +142,7 @@ export class LedgerView {
         .map(({ pattern, seq: at }): Blame => ({ kind: 'pattern', name: pattern, seq: at })),
       { kind: 'clear', name: '', seq: Math.max(this.floor, this.#staleFloor, isApart ? this.outerFloor : 0) },
     ]
-    return suspects.filter((suspect) => suspect.seq > seq).sort((a, b) => b.seq - a.seq)[0]
+    return suspects.filter((suspect) => suspect.seq > seq).sort((a, b) => b.seq - a.seq)[0] ?? this.abroad?.blame(tags)
   }
 
   #staleConcerning(key: string, tags: readonly string[]): number {

@@ -2,9 +2,9 @@
 //
 // A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
 // an invalidation never has to walk a graph.
-import { dependencyKey, dependencyTag } from '../core/dependency.ts'
+import { abroadTags, dependencyKey, dependencyTag } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
-import type { Target } from '../core/ledger.ts'
+import type { Position, Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import { currentFlight } from './current-flight.ts'
 import { readFar } from './far.ts'
@@ -36,11 +36,17 @@ async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string
   ]
 }
 
-/** A read inside a loader: what it found is what the loaded entry depends on, and of a batch every one. */
-export function noteRead(space: Space, key: string, tags: readonly string[] | undefined): void {
+/**
+ * A read inside a loader, of this namespace or another one: what it found is what the loaded entry depends on, and of a batch every one. `asOf`: where the
+ * ledger was when it was found, or not found.
+ */
+export function noteRead(space: Space, key: string, tags: readonly string[], asOf: Position): void {
   const lead = currentFlight()
-  if (lead === undefined || lead.owner !== space) return
-  const noted = tags === undefined ? inherited(space, key) : [dependencyTag(key), ...tags]
+  if (lead === undefined) return
+  const isOwn = lead.owner === space
+  // Another cache's entries are not this one's to judge.
+  if (!isOwn && lead.owner.abroad !== space.abroad) return
+  const noted = isOwn ? [dependencyTag(key), ...tags] : abroadTags({ namespace: space.id.name, asOf, key, tags })
   lead.addTags(noted)
   for (const flight of lead.crew) if (flight !== lead) flight.addTags(noted)
 }

@@ -1,6 +1,7 @@
 // Why a key hits or misses: what each tier holds, what the ledger says of it, and what is remembered of its end.
 import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
+import { ownTags } from '../core/dependency.ts'
 import type { Position } from '../core/ledger.ts'
 import { decodeAll } from './encoding.ts'
 import type { Gone } from './gone.ts'
@@ -93,11 +94,11 @@ function explainNear(space: Space, key: string, isTrusted: boolean): TierExplana
     ttlMs: Math.max(0, near.freshUntil(slot) - now),
     bytes: near.weight(slot),
     hits: near.hits(slot),
-    tags: near.tags(slot),
+    tags: ownTags(near.tags(slot)),
     asOf: { epoch: space.ledger.view.epoch, seq: near.asOf(slot) },
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
-  return { ...held, ...judged(space, key, held.tags, near.asOf(slot), near.freshUntil(slot), near.staleUntil(slot), false) }
+  return { ...held, ...judged(space, key, near.tags(slot), near.asOf(slot), near.freshUntil(slot), near.staleUntil(slot), false) }
 }
 
 async function explainFar(space: Space, far: FarTier, key: string, isTrusted: boolean): Promise<TierExplanation> {
@@ -117,7 +118,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
     ...about,
     bytes,
     asOf: stored.asOf,
-    tags: parts.tags,
+    tags: ownTags(parts.tags),
     ageMs: Math.max(0, now - parts.createdAt),
     ttlMs: Math.max(0, parts.freshUntil - now),
   }

@@ -1,5 +1,6 @@
 // What is known of an entry beside its value. What is not known is absent, and so is an end that never comes.
 import type { Near } from '../core/contracts.ts'
+import { ownTags } from '../core/dependency.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
 
@@ -44,7 +45,7 @@ export function factsOf(known: Known, now: number): EntryFacts {
     ...(lastReadAt === undefined ? {} : { lastReadAt }),
     ...(hits === undefined ? {} : { hits }),
     ...(bytes === undefined ? {} : { bytes }),
-    tags,
+    tags: ownTags(tags),
     version: asOf,
     ...(isCompressed === undefined ? {} : { isCompressed }),
     ...(isEncrypted === undefined ? {} : { isEncrypted }),

@@ -54,6 +54,8 @@ export async function readFar(
     }
     const decoded = decodeAll(space, far, answer.value)
     const parts = decoded instanceof Promise ? await decoded : decoded
+    const hearing = space.abroad?.hear(parts.map((part) => part?.tags))
+    if (hearing !== undefined) await hearing
     // A target that was forgotten meanwhile may be that of an entry which was read before its step.
     const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor
     wanted = takeIn(space, depth, wanted, answer.value, parts, result, isApart, isAgain || isQuiet, isQuiet)

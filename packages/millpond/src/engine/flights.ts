@@ -26,10 +26,15 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** A space, as far as flights know one. */
+interface Owner {
+  readonly abroad: object | undefined
+}
+
 /** Most loads have one caller, who reads the end off the flight itself: a promise is made for those who join. */
 export class Flight {
   /** The space it belongs to. */
-  readonly owner: object
+  readonly owner: Owner
   readonly key: string
   readonly asOf: Position
   readonly startedAt: number
@@ -69,7 +74,7 @@ export class Flight {
   #error: unknown
   #waiting: Waiting | undefined
 
-  constructor(owner: object, key: string, gone: Gone, start: Start) {
+  constructor(owner: Owner, key: string, gone: Gone, start: Start) {
     this.owner = owner
     this.key = key
     this.gone = gone

@@ -1,5 +1,6 @@
 // One call's way to a value: what it asks for, what it may be given, and what it has met on its way.
 
+import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import type { Flight } from './flights.ts'
 import type { Loads } from './run-loader.ts'
@@ -79,6 +80,11 @@ export class Journey {
     this.isBlind = !isReachable && (consistency === 'strong' || this.after !== undefined)
     if (this.isBlind || this.wants === 'new') this.notBefore = this.began
     this.joinedAt = this.space.ledger.view.head
+  }
+
+  /** Where the ledger was when the call began. */
+  get since(): Position {
+    return { epoch: this.space.ledger.view.epoch, seq: this.joinedAt }
   }
 
   get isBackground(): boolean {

@@ -160,6 +160,8 @@ async function landFromLoader(journey: Journey, waiting: readonly Flight[], isAn
     const ms = clock.monotonic() - began
     space.watch.latency.load.record(ms)
     const isTrusted = space.ledger.trusted() || (isAnswering && (await space.ledger.ensure()))
+    const hearing = space.abroad?.hear(flights.map((flight) => flight.tags))
+    if (hearing !== undefined) await hearing
     for (let at = 0; at < flights.length; at++) landOne(journey, flights[at] ?? first, values[at], ms, isTrusted)
   } catch (error) {
     space.watch.counters.loadErrors += flights.length

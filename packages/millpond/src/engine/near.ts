@@ -1,5 +1,7 @@
 // What memory may serve of a key, fresh or stale.
 import type { Near } from '../core/contracts.ts'
+import type { Abroad } from './abroad.ts'
+import { currentFlight } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
 import type { Found } from './found.ts'
@@ -17,6 +19,7 @@ export function freshSlot(space: Space, key: string): number {
   if (near === undefined) return -1
   const slot = near.find(key)
   if (slot < 0) return -1
+  if (space.abroad !== undefined && !holdsAbroad(space, space.abroad, near, key, slot)) return -1
   // In this order: reading the clock may move the entry's times (`Clock.onSetBack`).
   if (space.services.clock.coarse >= near.freshUntil(slot)) return -1
   if (near.asOf(slot) < ledger.view.head && !reaffirm(space, near, key, slot)) return -1
@@ -34,6 +37,13 @@ function reaffirm(space: Space, near: Near, key: string, slot: number): boolean 
   }
   giveUp(space, near, key, slot, judgement)
   return false
+}
+
+/** While a ledger elsewhere has to be asked the entry stays, and is not served. */
+function holdsAbroad(space: Space, abroad: Abroad, near: Near, key: string, slot: number): boolean {
+  const judgement = abroad.judge(near.tags(slot))
+  if (judgement === 'void' || judgement === 'stale') giveUp(space, near, key, slot, judgement)
+  return judgement === 'valid'
 }
 
 /** Somebody has said that the entry is over, or stale: it goes, or stays as such, and who said it is remembered. */
@@ -56,7 +66,8 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
   if (near === undefined) return undefined
   if ((++watch.counters.memoryHits & EACH_TIMED) === 1) timeHit(space, near, key)
   near.hit(slot)
-  if (space.settings.dependencies === 'tracked') noteRead(space, key, near.tags(slot))
+  if (space.settings.dependencies === 'tracked' && currentFlight() !== undefined)
+    noteRead(space, key, near.tags(slot), { epoch: space.ledger.view.epoch, seq: near.asOf(slot) })
   if (space.services.events.hearsHits) space.services.events.emit('hit', { key, namespace: space.id.name, tier: 'memory' })
   if (watch.recorder !== undefined) recordHit(space, near, slot, key)
   return near.value(slot)

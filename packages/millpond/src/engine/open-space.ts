@@ -17,7 +17,7 @@ import type { CacheWatch } from './watch.ts'
 import { WriteOrder } from './write-order.ts'
 
 /** What all namespaces of a cache share. */
-export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth'> {
+export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 'abroad'> {
   readonly cacheName: string
   /** Where the entries of a namespace go; undefined: everywhere. */
   readonly routeOf: (namespace: string) => Route | undefined
@@ -76,6 +76,7 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
       },
     },
   )
+  ledger.view.abroad = parts.abroad
   const space: Space = {
     id: { cache: parts.cacheName, name: namespace, prefix },
     settings,
@@ -84,6 +85,7 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     far: parts.far,
     route: parts.routeOf(namespace),
     ledger,
+    abroad: parts.abroad,
     flights: new Flights(),
     wary: new Wary(),
     outlets: openOutlets(parts, namespace, prefix),

@@ -1,7 +1,7 @@
 // How a read travels: memory, then a flight over the far tiers, then the loader.
 import { MillpondError } from '../core/errors.ts'
-import type { Consistency } from '../core/options.ts'
 import { decodeToken } from '../invalidate/token.ts'
+import type { Demand } from './abroad.ts'
 import { currentFlight, waitFrom } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
@@ -15,18 +15,18 @@ import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
 import { canWaitAlone, join, lead, leadAlone, staleInTier } from './wait.ts'
 
-/** How new a read must be. */
-export interface Demand {
-  readonly consistency: Consistency
-  /** What the reader has seen elsewhere: `cache.token()`. */
-  readonly after?: string | undefined
-}
-
 /**
  * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `wary.ts`.
  * `false`: the ledger does not answer, so no copy may be believed.
  */
-export function makeReady(space: Space, mark: number, { consistency, after }: Demand): true | Promise<boolean> {
+export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
+  const here = readyHere(space, mark, demand)
+  const abroad = space.abroad?.catchUp(demand) ?? true
+  if (abroad === true) return here
+  return Promise.all([here, abroad]).then((answers) => answers.every(Boolean))
+}
+
+function readyHere(space: Space, mark: number, { consistency, after }: Demand): true | Promise<boolean> {
   const { ledger } = space
   if (consistency === 'strong') return ledger.isLocal || ledger.refresh()
   if (ledger.heard <= mark) return after === undefined ? ledger.hear(mark) : ledger.refresh()
@@ -47,14 +47,32 @@ export function shown(space: Space, { value, isolated }: Found): unknown {
 }
 
 /** Reads through: from the nearest tier that has the key, else from the loader. */
-export async function readThrough(journey: Journey, key: string): Promise<Found> {
+export function readThrough(journey: Journey, key: string): Promise<Found> {
+  return isNoted(journey) ? readNoted(journey, key) : travel(journey, key)
+}
+
+/** A read inside a loader whose reads are tracked. */
+const isNoted = ({ space }: Journey): boolean => space.settings.dependencies === 'tracked' && currentFlight() !== undefined
+
+/** What a loader makes of a read that has failed depends on the key too. */
+async function readNoted(journey: Journey, key: string): Promise<Found> {
+  try {
+    const found = await travel(journey, key)
+    noteRead(journey.space, key, found.tags, found.asOf)
+    return found
+  } catch (error) {
+    noteRead(journey.space, key, [], journey.since)
+    throw error
+  }
+}
+
+async function travel(journey: Journey, key: string): Promise<Found> {
   const { space, policy, after } = journey
   checkSignal(journey.signal)
   const ready = makeReady(space, space.wary.markOf(key), { consistency: policy.consistency, after })
   journey.open(ready === true || (await ready), ready !== true)
   checkSignal(journey.signal)
   const found = fromMemory(journey, key) ?? (await (fromFlight(journey, key) ?? leadOne(journey, key)))
-  if (space.settings.dependencies === 'tracked') noteRead(space, key, found.tags)
   refreshBehind(journey)
   return isTooOld(journey, key, found) ? readAgain(journey, key) : found
 }
@@ -71,7 +89,22 @@ function leadOne(journey: Journey, key: string): Promise<Found> {
  * Many keys: the answer's places are those of the keys. What no flight is loading yet is loaded in one call.
  * Rejects with the first loader's error.
  */
-export async function readThroughMany(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
+export function readThroughMany(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
+  return isNoted(journey) ? readManyNoted(journey, keys) : travelMany(journey, keys)
+}
+
+async function readManyNoted(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
+  try {
+    const all = await travelMany(journey, keys)
+    for (const { key, tags, asOf } of all) noteRead(journey.space, key, tags, asOf)
+    return all
+  } catch (error) {
+    for (const key of keys) noteRead(journey.space, key, [], journey.since)
+    throw error
+  }
+}
+
+async function travelMany(journey: Journey, keys: readonly string[]): Promise<readonly Found[]> {
   const { space, policy, after } = journey
   checkSignal(journey.signal)
   const ready = makeReady(space, newestMark(space, keys), { consistency: policy.consistency, after })
@@ -90,7 +123,6 @@ export async function readThroughMany(journey: Journey, keys: readonly string[])
   }
   if (absent.length > 0) joined.push(leadMany(journey, absent, known))
   if (joined.length > 0) await Promise.all(joined)
-  if (space.settings.dependencies === 'tracked') for (const [key, found] of known) noteRead(space, key, found?.tags)
   refreshBehind(journey)
   const old = [...known].filter(([key, found]) => found !== undefined && isTooOld(journey, key, found))
   if (old.length > 0) await Promise.all(old.map(async ([key]) => known.set(key, await readAgain(journey, key))))
@@ -105,7 +137,7 @@ async function leadMany(journey: Journey, keys: readonly string[], known: Map<st
 /** Reads a key anew: what was joined turned out to be too old. */
 async function readAgain(journey: Journey, key: string): Promise<Found> {
   const next = journey.again()
-  const found = await readThrough(next, key)
+  const found = await travel(next, key)
   journey.isJoined = next.isJoined
   journey.flight = next.flight
   return found
@@ -187,13 +219,21 @@ async function afterIts(journey: Journey, flight: Flight): Promise<Found> {
 
 /** Has something that concerns the flight moved between its start and now? Then its result would be older than what this caller may see. */
 const movedSince = (space: Space, flight: Flight, now: number): boolean =>
-  flight.asOf.epoch === space.ledger.view.epoch &&
-  flight.asOf.seq < now &&
-  space.ledger.view.concerning(flight.key, flight.tags) > flight.asOf.seq
+  (flight.asOf.epoch === space.ledger.view.epoch &&
+    flight.asOf.seq < now &&
+    space.ledger.view.concerning(flight.key, flight.tags) > flight.asOf.seq) ||
+  movedAbroad(space, flight.tags)
+
+/** What it was computed from in another namespace has moved. */
+function movedAbroad({ abroad }: Space, tags: readonly string[]): boolean {
+  const judgement = abroad === undefined ? 'valid' : abroad.judge(tags)
+  return judgement === 'void' || judgement === 'stale'
+}
 
 /** A joined flight whose tags became known only at its end may turn out to be older than the caller's own invalidations. */
-function isTooOld({ space, joinedAt }: Journey, key: string, found: Found): boolean {
+function isTooOld({ space, joinedAt, isJoined }: Journey, key: string, found: Found): boolean {
   if (found.tier === 'memory') return false
+  if (isJoined && movedAbroad(space, found.tags)) return true
   const { view } = space.ledger
   if (found.asOf.epoch !== view.epoch || found.asOf.seq >= joinedAt) return false
   const moved = view.concerning(key, found.tags)
@@ -214,6 +254,7 @@ export async function readTiers(
   const ready = makeReady(space, newestMark(space, keys), demand)
   const isReachable = ready === true || (await ready)
   const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
+  const since = space.ledger.view.position
   const found: (Found | undefined)[] = []
   const wanted: number[] = []
   for (let at = 0; at < keys.length; at++) {
@@ -228,7 +269,9 @@ export async function readTiers(
     const far = await readFar(space, asked, space.settings.readBudgetMs, false, isQuiet)
     takeOver(space, wanted, far, found, takesStale, isQuiet)
   } else if (!isQuiet) for (const at of wanted) countMiss(space, keys[at] ?? '', 'ledger_unreachable')
-  if (space.settings.dependencies === 'tracked') for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [])
+  if (space.settings.dependencies === 'tracked') {
+    for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [], found[at]?.asOf ?? since)
+  }
   return found
 }
 

@@ -74,6 +74,7 @@ async function restoreItems(snapshot: OpenSnapshot, store: NearStore, open: (nam
     const space = await ready(item.space)
     const parts = space?.near === undefined ? undefined : await item.decode()
     if (space?.near === undefined || parts === undefined) continue
+    await space.abroad?.hear([parts.tags])
     const before = store.entries
     if (!restore(space, space.near, item, parts)) continue
     brought.push({ near: space.near, key: parts.key, hits: item.hits })

@@ -67,12 +67,17 @@ function call(loads: Loads, lead: Flight, flights: readonly Flight[], givenUp: L
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 
-/**
- * A class, because a getter in an object literal is dearer than all the rest of the context (0.5 us): so what is taken apart works, and what is spread
- * leaves `signal` behind.
- */
+/** `signal` is its own property, so that a loader may spread the context. One descriptor for all: a getter in a literal costs ten times as much (1 us). */
 class FlightContext implements LoadContext {
+  static readonly #signal: PropertyDescriptor & ThisType<FlightContext> = {
+    enumerable: true,
+    get() {
+      return this.#flight.givenUp.signal
+    },
+  }
+
   readonly key: string
+  declare readonly signal: AbortSignal
   readonly addTags: LoadContext['addTags']
   readonly setTtl: LoadContext['setTtl']
   readonly #flight: Flight
@@ -84,10 +89,7 @@ class FlightContext implements LoadContext {
     this.setTtl = (ttl) => {
       flight.ttlMs = parseDuration(ttl, 'setTtl')
     }
-  }
-
-  get signal(): AbortSignal {
-    return this.#flight.givenUp.signal
+    Object.defineProperty(this, 'signal', FlightContext.#signal)
   }
 }
 

@@ -60,6 +60,15 @@ export class CacheSettings {
     return page.settings
   }
 
+  /** Code that comes to a namespace which has opened without any. @throws MillpondError for garbage. */
+  say(namespace: string, code: LoadOptions): void {
+    const page = this.#pages.get(namespace)
+    if (page === undefined) return
+    policyOf({ code, changed: page.changed }, this.#policy)
+    this.#pages.set(namespace, { ...page, code })
+    this.#follow()
+  }
+
   close(namespace: string): void {
     this.#pages.delete(namespace)
   }

@@ -6,6 +6,7 @@ import type { Coalesce } from '../invalidate/coalesce.ts'
 import type { Delays } from '../invalidate/delay.ts'
 import type { Histogram, QueueStats } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
+import type { Abroad } from './abroad.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outlets } from './outlets.ts'
@@ -71,6 +72,8 @@ export interface Space {
   /** Which of them its entries go to; undefined: all. */
   readonly route: Route | undefined
   readonly ledger: Ledger
+  /** Where loaders' reads are tracked: the same for all namespaces of a cache. */
+  readonly abroad: Abroad | undefined
   readonly flights: Flights
   readonly wary: Wary
   readonly watch: Watch

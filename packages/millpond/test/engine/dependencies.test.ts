@@ -1,11 +1,15 @@
 // I3: whatever is said of a key, by whatever criterion, is said of what was computed from it, however that was stored. The whole product, in one table.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Cache, memory, modelTags } from 'millpond'
+import { type Cache, type CacheOptions, memory, modelTags } from 'millpond'
+import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { describe, expect, it } from 'vitest'
-import { fakeClock } from '../../src/testing/clock.ts'
-import { closeAfterEach, gate, newFolder, open } from './setups.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { closeAfterEach, gate, open } from './setups.ts'
 
 const FROM = ['user', 7] as const
 const TAGS = ['users', ...modelTags('User', 7)]
@@ -76,20 +80,30 @@ function tracked(verb: string, read: (cache: Cache) => Promise<unknown>): typeof
   }
 }
 
+/** One file for all tests of a suite, and a cache of its own in it for each: to make a file takes longer than a test. */
 const places = {
   memory: () => [memory()],
-  'memory and SQLite': () => [memory(), sqlite({ path: join(newFolder(), 'cache.db') })],
+  'memory and SQLite': (path: string) => [memory(), sqlite({ path })],
 } as const
+
+let count = 0
+/** The folder lives as long as the suite. */
+function opener(tiers: (path: string) => CacheOptions['tiers']): (options: CacheOptions) => Cache {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-dependencies-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  closeAfterEach()
+  return (options) => open({ name: `cache${count++}`, tiers: tiers(join(folder, 'cache.db')) ?? [], ...options })
+}
 
 const wants = (isStale: true | undefined): string[] => (isStale === true ? ['stale', 'stale'] : ['miss', 'miss'])
 
 describe.each(Object.entries(places))('what was computed from a key: %s', (_, tiers) => {
-  closeAfterEach()
+  const create = opener(tiers)
 
   describe.each(Object.entries(ways))('%s', (_, { mode, store }) => {
     it.each(Object.entries(changes))('goes with it: %s', async (_, { happens, expires }) => {
       const clock = fakeClock({ now: Date.now() })
-      const cache = open({ tiers: tiers(), dependencies: mode, clock })
+      const cache = create({ dependencies: mode, clock })
       await cache.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
       await cache.set('untouched', 'u', { dependsOn: [['deal', 8]], tags: ['deals'] })
       await store(cache)
@@ -105,12 +119,12 @@ describe.each(Object.entries(places))('what was computed from a key: %s', (_, ti
 })
 
 describe('what was computed from a key: in another process that holds it in memory', () => {
-  closeAfterEach()
+  const create = opener((path) => [memory(), sqlite({ path })])
 
   it.each(Object.entries(changes))('goes with it: %s', async (_, { happens, expires }) => {
-    const path = join(newFolder(), 'cache.db')
     const clock = fakeClock({ now: Date.now() })
-    const [cache, peer] = [1, 2].map(() => open({ tiers: [memory(), sqlite({ path })], dependencies: 'tracked', clock })) as [Cache, Cache]
+    const name = `shared${count++}`
+    const [cache, peer] = [create({ name, dependencies: 'tracked', clock }), create({ name, dependencies: 'tracked', clock })]
     await cache.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
     await cache.getOrSet('report', () => cache.get(FROM), { staleFor: '1h' })
     await cache.flush()
@@ -123,11 +137,11 @@ describe('what was computed from a key: in another process that holds it in memo
 })
 
 describe.each(Object.entries(places))('what is being computed from a key: %s', (_, tiers) => {
-  closeAfterEach()
+  const create = opener(tiers)
 
   it.each(Object.entries(changes))('is not kept: %s', async (_, { happens }) => {
     const clock = fakeClock({ now: Date.now() })
-    const cache = open({ tiers: tiers(), dependencies: 'tracked', clock })
+    const cache = create({ dependencies: 'tracked', clock })
     await cache.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
     const [hasRead, goOn] = [gate(), gate()]
     const loading = cache.getOrSet('report', async () => {
@@ -157,4 +171,169 @@ it('a dry run counts what was computed from what it names', async () => {
     expect(keys).toEqual(['["user",7]', 'report'])
   }
   await cache.close()
+})
+
+const ABROAD: typeof changes = { ...changes, clear: { happens: (cache) => cache.clear() } }
+
+describe.each(Object.entries(places))('what was computed from a key of another namespace: %s', (_, tiers) => {
+  const create = opener(tiers)
+
+  it.each(Object.entries(ABROAD))('goes with it: %s', async (_, { happens, expires }) => {
+    const clock = fakeClock({ now: Date.now() })
+    const cache = create({ dependencies: 'tracked', clock })
+    const [people, reports] = [cache.namespace('people'), cache.namespace('reports')]
+    await people.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
+    await reports.getOrSet('report', () => people.get(FROM), { staleFor: '1h' })
+    await reports.getOrSetMany(['batch'], { load: async () => [await people.getOrSet(FROM, () => 'Ada')], staleFor: '1h' })
+    await cache.getOrSet('of the report', () => reports.get('report'), { staleFor: '1h' })
+    await reports.set('untouched', 'u')
+    await reports.flush()
+    expect(await reports.getEntry('report')).toMatchObject({ value: 'Ada', tags: [] })
+    clock.advance(10)
+    await happens(people)
+    const seen = [await reports.getEntry('report'), await reports.getEntry('batch'), await cache.getEntry('of the report')]
+    const kind = expires ? 'stale' : 'miss'
+    expect(seen.map((entry) => entry.kind)).toEqual([kind, kind, kind])
+    expect(reports.peek('report')).toBeUndefined()
+    expect(await reports.get('untouched')).toBe('u')
+    expect(await reports.getOrSet('report', () => 'anew')).toBe('anew')
+  })
+
+  it.each(Object.entries(ABROAD))('is not kept, nor joined, while it is on its way: %s', async (_, { happens }) => {
+    const clock = fakeClock({ now: Date.now() })
+    const cache = create({ dependencies: 'tracked', clock })
+    const people = cache.namespace('people')
+    await people.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
+    const [hasRead, goOn] = [gate(), gate()]
+    const early = cache.getOrSet('report', async () => {
+      const value = await people.get(FROM)
+      hasRead.open()
+      await goOn.promise
+      return value
+    })
+    await hasRead.promise
+    clock.advance(10)
+    await happens(people)
+    const late = cache.getOrSet('report', () => 'anew')
+    goOn.open()
+    expect(await Promise.all([early, late])).toEqual(['Ada', 'anew'])
+    await cache.flush()
+    expect(await cache.get('report')).toBe('anew')
+  })
+})
+
+/** Two processes share a cache, and the second has not opened the namespace. */
+function betweenProcesses(tiers: () => CacheOptions['tiers']): void {
+  const pair = (): { readonly cache: Cache; readonly peer: Cache; readonly clock: FakeClock } => {
+    const name = `shared${count++}`
+    const clock = fakeClock({ now: Date.now() })
+    const create = (): Cache => open({ name, tiers: tiers() ?? [], dependencies: 'tracked', clock })
+    return { cache: create(), peer: create(), clock }
+  }
+
+  /** The peer has it in memory, as something that it believes. */
+  const begin = async (cache: Cache, peer: Cache): Promise<Cache> => {
+    const people = cache.namespace('people')
+    await people.set(FROM, 'Ada', { tags: TAGS, staleFor: '1h' })
+    await cache.getOrSet('report', () => people.get(FROM), { staleFor: '1h' })
+    await cache.flush()
+    expect(await peer.get('report')).toBe('Ada')
+    expect(peer.peek('report')).toBe('Ada')
+    return people
+  }
+
+  it.each(Object.entries(ABROAD))('goes with it: %s', async (_, { happens, expires }) => {
+    const { cache, peer, clock } = pair()
+    const people = await begin(cache, peer)
+    clock.advance(10)
+    await happens(people)
+    expect(await peer.getEntry('report', { consistency: 'strong' })).toMatchObject({ kind: expires ? 'stale' : 'miss' })
+    expect(peer.peek('report')).toBeUndefined()
+  })
+
+  it('goes for who has the token of the other namespace, and for everybody soon', async () => {
+    const { cache, peer, clock } = pair()
+    const people = await begin(cache, peer)
+    await people.delete(FROM)
+    expect(await peer.getEntry('report', { after: people.token() })).toMatchObject({ kind: 'miss' })
+    await people.set(FROM, 'Bea')
+    await cache.getOrSet('report', () => people.get(FROM))
+    await cache.flush()
+    expect(await peer.get('report')).toBe('Bea')
+    await people.delete(FROM)
+    clock.advance(400)
+    expect(await peer.get('report')).toBeUndefined()
+  })
+
+  it('opens the namespace with the settings that code gives it later', async () => {
+    const { cache, peer } = pair()
+    await begin(cache, peer)
+    const people = peer.namespace('people', { ttl: '1m' })
+    await people.set('x', 1)
+    expect(await people.getEntry('x')).toMatchObject({ ttlMs: 60_000 })
+    expect(() => peer.namespace('people', { ttl: '2m' })).toThrow('people')
+  })
+}
+
+describe('what was computed from a key of another namespace: over SQLite, in a process that has not opened it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-dependencies-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  closeAfterEach()
+  betweenProcesses(() => [memory(), sqlite({ path: join(folder, 'cache.db') })])
+})
+
+describeWith('redis', 'what was computed from a key of another namespace: over Redis, in a process that has not opened it', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  closeAfterEach()
+  betweenProcesses(() => [memory(), redis({ url: server.url })])
+})
+
+describe('what a loader makes of another namespace', () => {
+  const create = opener(places.memory)
+
+  it('goes, and says which tag took it', async () => {
+    const cache = create({ dependencies: 'tracked' })
+    const people = cache.namespace('people')
+    const causes: string[] = []
+    cache.on('miss', ({ cause, namespace }) => causes.push(`${namespace}: ${cause}`))
+    await people.set(FROM, 'Ada', { tags: TAGS })
+    await cache.getOrSet('report', () => people.get(FROM))
+    expect(await cache.explain('report')).toMatchObject({ verdict: 'hit', tiers: [{ tags: [] }] })
+    await people.invalidateTags(['users'])
+    expect(await cache.explain('report')).toMatchObject({ cause: 'invalidated_tag', detail: 'users' })
+    await cache.getOrSet('report', () => 'anew')
+    expect(causes).toEqual(['default: cold', 'default: invalidated_tag'])
+  })
+
+  it.each(['default', 'people'])('depends on a read that has failed: in %s', async (name) => {
+    const cache = create({ dependencies: 'tracked' })
+    const from = cache.namespace(name)
+    const fails = async (): Promise<never> => {
+      throw new Error('no such user')
+    }
+    const load = async (): Promise<unknown> => from.getOrSet(FROM, fails).catch(() => 'nobody')
+    const loadMany = async (): Promise<unknown[]> => [await from.getOrSetMany([FROM], { load: fails }).catch(() => 'nobody')]
+    expect(await cache.getOrSet('report', load)).toBe('nobody')
+    expect(await cache.getOrSetMany(['batch'], { load: loadMany })).toEqual(['nobody'])
+    await from.set(FROM, 'Ada')
+    expect(await cache.getMany(['report', 'batch'])).toEqual([undefined, undefined])
+  })
+
+  it('does not outlive the namespace', async () => {
+    const cache = create({ dependencies: 'tracked' })
+    const people = cache.namespace('people')
+    await people.set(FROM, 'Ada')
+    await cache.getOrSet('report', () => people.get(FROM))
+    await people.close()
+    expect(await cache.get('report')).toBeUndefined()
+  })
+
+  it('is not what a user may write: tags do not begin as those of the engine do', async () => {
+    const cache = create({ dependencies: 'tracked' })
+    await expect(cache.set('a', 1, { tags: ['\u0002["people","e",0,"k"]'] })).rejects.toMatchObject({ code: 'TAG_INVALID' })
+  })
 })

@@ -222,6 +222,17 @@ onEverySetup('loading', (create) => {
     expect(given.signal?.aborted).toBe(false)
   })
 
+  it('getOrSet gives its loader a context that may be spread', async () => {
+    const cache = create()
+    let given: { signal?: AbortSignal } = {}
+    await cache.getOrSet('a', (context) => {
+      given = { ...context }
+      return 1
+    })
+    expect(Object.keys(given).sort()).toEqual(['addTags', 'key', 'setTtl', 'signal'])
+    expect(given.signal?.aborted).toBe(false)
+  })
+
   it('getOrSetMany takes a Map, a key function, and refuses a wrong count', async () => {
     const cache = create()
     expect(await cache.getOrSetMany([1n, 2n].map(String), { key: (id) => ['n', id], load: async () => new Map([['2', 'two']]) })).toEqual([

@@ -88,7 +88,7 @@ export const defects: readonly Defect[] = [
   {
     name: 'no ledger check',
     program: plain('tag'),
-    patches: [{ file: VIEW, find: "if (seq >= this.head) return 'valid'", replace: "return 'valid'" }],
+    patches: [{ file: VIEW, find: 'if (seq >= this.head) return abroad', replace: 'return abroad' }],
   },
   {
     name: 'no trust limit',

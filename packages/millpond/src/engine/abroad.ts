@@ -1,0 +1,121 @@
+// What was computed from another namespace's entries: each is judged by its own namespace's ledger, from the position at which it was read.
+//
+// Nothing is sent from one namespace's ledger to another's, so nothing can be lost between them: the reader asks both. A namespace whose ledger does not
+// answer leaves what was computed from it unbelieved, as it does its own entries.
+import { type FromAbroad, fromAbroad, isAbroad } from '../core/dependency.ts'
+import type { Blame, Judgement, LedgerView } from '../core/ledger-view.ts'
+import type { Consistency } from '../core/options.ts'
+import { decodeToken } from '../invalidate/token.ts'
+import type { Ledger } from './ledger.ts'
+
+/** Tags that are kept in parts at a time. */
+const MAX_PARSED = 10_000
+
+/** How new a read must be. */
+export interface Demand {
+  readonly consistency: Consistency
+  /** What the reader has seen elsewhere: `cache.token()`. */
+  readonly after?: string | undefined
+}
+
+/** A space, as far as another one has to know it. */
+interface There {
+  readonly id: { readonly name: string; readonly prefix: string }
+  readonly ledger: Ledger
+}
+
+export class Abroad {
+  readonly #spaceOf: (namespace: string) => There | undefined
+  readonly #parsed = new Map<string, FromAbroad | undefined>()
+  /** Namespaces whose ledgers have been asked for this, so that a read that demands the latest knows whom to ask. */
+  readonly #asked = new Map<string, There>()
+
+  /** `spaceOf`: undefined where there can be none. */
+  constructor(spaceOf: (namespace: string) => There | undefined) {
+    this.#spaceOf = spaceOf
+  }
+
+  /** May what carries these tags be believed, as far as other namespaces go? `unheard`: one of their ledgers has to be asked first. */
+  judge(tags: readonly string[]): Judgement | 'unheard' {
+    let worst: Judgement = 'valid'
+    for (const tag of tags) {
+      if (!isAbroad(tag)) continue
+      const from = this.#parse(tag)
+      const there = from && this.#spaceOf(from.namespace)
+      if (from === undefined || there === undefined) return 'void'
+      if (!this.#isHeard(there)) return 'unheard'
+      const judgement = judgeThere(there.ledger.view, from)
+      if (judgement === 'void') return 'void'
+      if (judgement === 'stale') worst = 'stale'
+    }
+    return worst
+  }
+
+  /** Which target there has taken what was read. Its number is that ledger's, so it is left out. */
+  blame(tags: readonly string[]): Blame | undefined {
+    for (const tag of tags) {
+      const from = isAbroad(tag) ? this.#parse(tag) : undefined
+      const view = from && this.#spaceOf(from.namespace)?.ledger.view
+      if (from === undefined || view === undefined || judgeThere(view, from) === 'valid') continue
+      const { kind, name } = view.blame(from.key, from.tags, from.asOf.seq, true) ?? { kind: 'clear', name: '' }
+      return { kind, name, seq: 0 }
+    }
+    return undefined
+  }
+
+  /** Asks the ledgers that have to be asked before these tags can be judged; undefined where there are none. */
+  hear(lists: Iterable<readonly string[] | undefined>): Promise<unknown> | undefined {
+    const unheard = new Map<string, There>()
+    for (const tags of lists) {
+      for (const tag of tags ?? []) {
+        const from = isAbroad(tag) ? this.#parse(tag) : undefined
+        const there = from && this.#spaceOf(from.namespace)
+        if (there !== undefined && !this.#isHeard(there)) unheard.set(there.id.name, there)
+      }
+    }
+    return unheard.size === 0 ? undefined : Promise.all([...unheard].map(([name, there]) => this.#ask(name, there)))
+  }
+
+  /** Makes what is known of other namespaces as new as a read demands, at once where it is. `false`: one of their ledgers does not answer. */
+  catchUp({ consistency, after }: Demand): true | Promise<boolean> {
+    const isStrong = consistency === 'strong'
+    const seen = isStrong || after === undefined ? undefined : decodeToken(after)
+    if (!isStrong && seen === undefined) return true
+    const asking: Promise<boolean>[] = []
+    for (const { id, ledger } of this.#asked.values()) {
+      const position = seen?.get(id.prefix)
+      if (isStrong) asking.push(ledger.refresh())
+      else if (position !== undefined) asking.push(ledger.reach(position))
+    }
+    return asking.length === 0 ? true : Promise.all(asking).then((answers) => answers.every(Boolean))
+  }
+
+  /** The namespace has closed. */
+  forget(namespace: string): void {
+    this.#asked.delete(namespace)
+  }
+
+  /** The first question is a new one, whatever is known: whoever demands the latest did not know of this namespace. */
+  #ask(name: string, there: There): Promise<boolean> {
+    if (this.#asked.get(name) === there) return there.ledger.ensure()
+    this.#asked.set(name, there)
+    return there.ledger.refresh()
+  }
+
+  #isHeard(there: There): boolean {
+    return there.ledger.isLocal || (this.#asked.get(there.id.name) === there && there.ledger.trusted())
+  }
+
+  #parse(tag: string): FromAbroad | undefined {
+    const known = this.#parsed.get(tag)
+    if (known !== undefined) return known
+    if (this.#parsed.size >= MAX_PARSED) this.#parsed.clear()
+    const from = fromAbroad(tag)
+    this.#parsed.set(tag, from)
+    return from
+  }
+}
+
+/** No step there has dropped what was computed here: a target that was forgotten may have been its own. */
+const judgeThere = (view: LedgerView, { key, tags, asOf }: FromAbroad): Judgement =>
+  asOf.epoch === view.epoch ? view.judgeApart(key, tags, asOf.seq) : 'void'
