@@ -29,7 +29,8 @@ const SOON_MS = 1500
 const BACK_MS = 15_000
 const BURST = 2000
 
-const isTyped = (error: unknown): boolean => error instanceof MillpondError && (error.code === 'TIER_FAILED' || error.code === 'CLOSED')
+const codeOf = (error: unknown): string | undefined => (error instanceof MillpondError ? error.code : undefined)
+const isTyped = (error: unknown): boolean => codeOf(error) === 'TIER_FAILED' || codeOf(error) === 'CLOSED'
 
 async function using(subject: OutageSubject, body: (tier: Tier) => Promise<void>): Promise<void> {
   const tier = await subject.open()
@@ -42,25 +43,41 @@ async function using(subject: OutageSubject, body: (tier: Tier) => Promise<void>
   }
 }
 
-/** Every verb fails with a typed error, in time. */
+/** Every verb fails with a typed error, in time; so does the ledger, where the tier keeps one. */
 async function failsInTime(tier: Tier): Promise<void> {
   const began = performance.now()
+  const pulled = tier.ledger?.pull('ns').then(() => 'an answer', codeOf)
   const calls = await Promise.allSettled([tier.read(['k']), tier.write([item('k')]), tier.drop(['gone'])])
+  if (pulled !== undefined) assert.equal(await pulled, 'LEDGER_UNREACHABLE')
   const ms = performance.now() - began
   for (const call of calls)
     assert.ok(call.status === 'rejected' && isTyped(call.reason), `expected a typed failure, not ${JSON.stringify(call)}`)
   assert.ok(ms < SOON_MS, `took ${Math.round(ms)} ms`)
 }
 
-/** A signal takes a moment: what was asked meanwhile may still be answered. */
-async function freeze(subject: OutageSubject, tier: Tier): Promise<void> {
+/** A signal takes a moment: what was asked meanwhile may still be answered. Answers how long the first waited that was not. */
+async function freeze(subject: OutageSubject, tier: Tier): Promise<number> {
   subject.server().pause()
-  await until('the server to stand still', () =>
-    tier.read(['k']).then(
+  let waitedMs = 0
+  await until('the server to stand still', () => {
+    const began = performance.now()
+    return tier.read(['k']).then(
       () => false,
-      () => true,
-    ),
-  )
+      () => {
+        waitedMs = performance.now() - began
+        return true
+      },
+    )
+  })
+  return waitedMs
+}
+
+/** One deadline each would be 20 of them. */
+async function failsAtOnce(tier: Tier, deadlineMs: number): Promise<void> {
+  const began = performance.now()
+  for (let call = 0; call < 20; call++) assert.ok(isTyped(await tier.read(['k']).catch((error: unknown) => error)))
+  const ms = performance.now() - began
+  assert.ok(ms < 10 * deadlineMs, `20 calls took ${Math.round(ms)} ms, the first alone ${Math.round(deadlineMs)} ms`)
 }
 
 const isBack = (tier: Tier): Promise<void> =>
@@ -101,9 +118,9 @@ export const outageCases: readonly Case<OutageSubject>[] = [
     run: (subject) =>
       using(subject, async (tier) => {
         await tier.write([item('k')])
-        await freeze(subject, tier)
+        const deadlineMs = await freeze(subject, tier)
         await failsInTime(tier)
-        await failsInTime(tier)
+        await failsAtOnce(tier, deadlineMs)
         subject.server().resume()
         await isBack(tier)
         await works(tier)
@@ -132,6 +149,19 @@ export const outageCases: readonly Case<OutageSubject>[] = [
       using(subject, async (tier) => {
         await tier.write([item('k')])
         await subject.link().set({ kind: 'half-open', dead: 'down', lost: true })
+        await failsInTime(tier)
+        await subject.link().heal()
+        await isBack(tier)
+        await works(tier)
+      }),
+  },
+  {
+    id: 'slow',
+    title: 'a server that answers, but much too late: typed failures in time, and it is used when it is faster',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k')])
+        await subject.link().set({ kind: 'delay', ms: 10 * SOON_MS })
         await failsInTime(tier)
         await subject.link().heal()
         await isBack(tier)

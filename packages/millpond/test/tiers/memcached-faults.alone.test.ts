@@ -7,7 +7,7 @@ import { item } from '../../src/testing/tier.ts'
 import { type MemcachedTier, type MemcachedTierOptions, type MemcachedWarning, memcached } from '../../src/tiers/memcached/index.ts'
 import { pack, unpack } from '../../src/tiers/memcached/record.ts'
 import { describeWith, freePort, type MemcachedService, startMemcached } from '../services/index.ts'
-import { answers, FAILED, text } from './faults.ts'
+import { answers, FAILED, stopwatch, text } from './faults.ts'
 import { greeted, type ImpostorServer, startImpostor, talk } from './memcached-raw.ts'
 
 const tiers: MemcachedTier[] = []
@@ -78,9 +78,9 @@ describeWith('memcached', 'the memcached tier under faults', () => {
     test('nobody listens: typed, and at once while it is known', async () => {
       const tier = open(await freePort())
       await expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining('ECONNREFUSED') })
-      const began = performance.now()
+      const waited = stopwatch()
       for (let call = 0; call < 100; call++) await expect(tier.write([item('k')])).rejects.toMatchObject(FAILED)
-      expect(performance.now() - began).toBeLessThan(100)
+      expect(waited()).toBeLessThan(100)
     })
 
     test('G14: frozen: everything that waits fails within the deadline, the next at once, and it is used when it is back', async () => {
@@ -88,13 +88,13 @@ describeWith('memcached', 'the memcached tier under faults', () => {
       const tier = open(server.port, { retryAfter: 50, onWarning: (warning) => void warnings.push(warning) })
       await tier.write([item('k')])
       server.pause()
-      const began = performance.now()
+      const waited = stopwatch()
       const calls = await Promise.allSettled(Array.from({ length: 100 }, () => tier.read(['k'])))
       expect(calls.every(({ status }) => status === 'rejected')).toBe(true)
-      expect(performance.now() - began).toBeLessThan(200 + 150)
-      const again = performance.now()
+      expect(waited()).toBeLessThan(200 + 150)
+      const waitedAgain = stopwatch()
       await expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.stringContaining('no answer within 200 ms') })
-      expect(performance.now() - again).toBeLessThan(20)
+      expect(waitedAgain()).toBeLessThan(20)
       server.resume()
       await until('the tier to answer', () => answers(tier), 10_000)
       expect(await text(tier, 'k')).toBe('body of k')

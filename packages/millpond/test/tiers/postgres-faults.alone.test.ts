@@ -9,7 +9,7 @@ import { item } from '../../src/testing/tier.ts'
 import { type PostgresTier, type PostgresTierOptions, postgres } from '../../src/tiers/postgres/index.ts'
 import { SCHEMA_VERSION } from '../../src/tiers/postgres/schema.ts'
 import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
-import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
+import { answers, FAILED, stopwatch, text, UNREACHABLE } from './faults.ts'
 
 describeWith('postgres', 'the postgres tier under faults', () => {
   let server: PostgresService
@@ -93,108 +93,23 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     })
   })
 
-  describe('T9, G14: a server that does not answer', () => {
-    test('absent from the start: typed failures, at once after the first, and it is used when it comes', async () => {
-      await proxy.set({ kind: 'refuse' })
-      const tier = open()
-      await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      const began = performance.now()
-      for (let round = 0; round < 50; round++) {
-        await expect(tier.write([item('k')])).rejects.toMatchObject(FAILED)
-        await expect(tier.ledger.pull('ns')).rejects.toMatchObject(UNREACHABLE)
-      }
-      expect(performance.now() - began).toBeLessThan(250)
-      await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
-      await tier.write([item('k')])
-      expect(await text(tier, 'k')).toBe('body of k')
-    })
-
-    test('frozen: the first callers wait for the deadline, later ones do not; nothing pends; thawed it answers', async () => {
-      const tier = await opened({ commandTimeout: 100 })
-      await tier.write([item('k')])
-      server.pause()
-      const began = performance.now()
-      const first = await Promise.allSettled(Array.from({ length: 20 }, () => tier.read(['k'])))
-      const waited = performance.now() - began
-      expect(first.every((one) => one.status === 'rejected')).toBe(true)
-      expect(waited).toBeGreaterThanOrEqual(95)
-      const later = performance.now()
-      for (let round = 0; round < 20; round++) {
-        await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-        await expect(tier.ledger.advance('ns', change([tag('t')]))).rejects.toMatchObject(UNREACHABLE)
-      }
-      // One deadline each would be 4 seconds.
-      expect(performance.now() - later).toBeLessThan(1000)
-      server.resume()
-      await until('the tier to answer', () => answers(tier), 10_000)
-      expect(await text(tier, 'k')).toBe('body of k')
-    })
-
-    test('half open: connections over which nothing comes back are replaced', async () => {
-      const tier = await opened({ commandTimeout: 100, connectTimeout: 300 })
-      await tier.write([item('k')])
-      const dead = Math.max(...proxy.connections.map((one) => one.id))
-      await proxy.set({ kind: 'half-open', dead: 'down' }, (connection) => connection.id <= dead)
-      await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      await until('the tier to answer over a new connection', () => answers(tier), 10_000)
-      expect(await text(tier, 'k')).toBe('body of k')
-    })
-
-    test('slower than the deadline: typed failures within it, and answers again once it is faster', async () => {
-      const tier = await opened({ commandTimeout: 100 })
-      await tier.write([item('k')])
-      await proxy.set({ kind: 'delay', ms: 300 })
-      const began = performance.now()
-      await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      expect(performance.now() - began).toBeLessThan(290)
-      await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
-    })
-
-    test('cut in the middle of an answer: a typed failure at once, no half value, and it goes on', async () => {
-      const tier = await opened({ commandTimeout: 5000 })
-      await tier.write([item('large', Buffer.alloc(200_000, 7))])
-      await proxy.set({ kind: 'cut', afterBytes: 50_000, direction: 'down' })
-      const began = performance.now()
-      await expect(tier.read(['large'])).rejects.toMatchObject(FAILED)
-      expect(performance.now() - began).toBeLessThan(2500)
-      await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
-      expect((await tier.read(['large']))[0]?.body.length).toBe(200_000)
-    })
-
-    test('closing while it is frozen ends within the deadline', async () => {
-      const tier = await opened({ commandTimeout: 100 })
-      await tier.write([item('k')])
-      server.pause()
-      const reading = tier.read(['k'])
-      reading.catch(() => {})
-      const began = performance.now()
-      await tier.close()
-      expect(performance.now() - began).toBeLessThan(1000)
-      await expect(reading).rejects.toMatchObject({ code: expect.stringMatching(/^(TIER_FAILED|CLOSED)$/) })
-      await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'CLOSED' })
-    })
-
-    test('one statement that waits too long is given up, on the server too; others go on meanwhile', async () => {
-      const tier = await opened({ commandTimeout: 200 })
-      await tier.ledger.advance('ns', change([tag('t')]))
-      const blocker = new pg.Client({ connectionString: server.url })
-      await blocker.connect()
-      closing.push(() => blocker.end())
-      await blocker.query(`BEGIN; UPDATE ${schema}.ledger SET seq = seq WHERE ns = 'ns'`)
-      const stuck = tier.ledger.advance('ns', change([tag('t')]))
-      stuck.catch(() => {})
-      for (let round = 0; round < 10; round++) await tier.ledger.advance('other', change([tag('t')]))
-      await expect(stuck).rejects.toMatchObject(UNREACHABLE)
-      expect(await answers(tier)).toBe(true)
-      // The server gives up too, while the lock is still held.
-      const waiting = () => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-      await until('nobody to wait for a lock', async () => (await waiting()).length === 0)
-      await blocker.query('ROLLBACK')
-      expect((await tier.ledger.advance('ns', change([tag('t')]))).position.seq).toBe(2)
-    })
+  test('one statement that waits too long is given up, on the server too; others go on meanwhile', async () => {
+    const tier = await opened({ commandTimeout: 200 })
+    await tier.ledger.advance('ns', change([tag('t')]))
+    const blocker = new pg.Client({ connectionString: server.url })
+    await blocker.connect()
+    closing.push(() => blocker.end())
+    await blocker.query(`BEGIN; UPDATE ${schema}.ledger SET seq = seq WHERE ns = 'ns'`)
+    const stuck = tier.ledger.advance('ns', change([tag('t')]))
+    stuck.catch(() => {})
+    for (let round = 0; round < 10; round++) await tier.ledger.advance('other', change([tag('t')]))
+    await expect(stuck).rejects.toMatchObject(UNREACHABLE)
+    expect(await answers(tier)).toBe(true)
+    // The server gives up too, while the lock is still held.
+    const waiting = () => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    await until('nobody to wait for a lock', async () => (await waiting()).length === 0)
+    await blocker.query('ROLLBACK')
+    expect((await tier.ledger.advance('ns', change([tag('t')]))).position.seq).toBe(2)
   })
 
   describe('G6: epochs by the identity of the server', () => {
@@ -380,6 +295,10 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const tiers = Array.from({ length: 10 }, () => open({ commandTimeout: 10_000, poolSize: 1 }))
       const pulls = await Promise.all(tiers.map((tier) => tier.ledger.pull('ns')))
       expect(new Set(pulls.map((answer) => answer.position.epoch)).size).toBe(1)
+      // Once: functions that were made anew meanwhile would have failed under the calls of those that were first.
+      const made = `SELECT DISTINCT xmin::text FROM pg_proc WHERE pronamespace = to_regnamespace($1)
+        UNION SELECT xmin::text FROM pg_namespace WHERE nspname = $1`
+      expect(await server.query(made, [schema])).toHaveLength(1)
     })
 
     test('unlogged entries are unlogged; the record is not', async () => {
@@ -416,9 +335,9 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const own = pool({ max: 1 })
       const tier = await opened({ pool: own, commandTimeout: 100 })
       const held = await own.connect()
-      const began = performance.now()
+      const waited = stopwatch()
       await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      expect(performance.now() - began).toBeLessThan(1000)
+      expect(waited()).toBeLessThan(1000)
       held.release()
       await until('the tier to answer', () => answers(tier), 10_000)
     })

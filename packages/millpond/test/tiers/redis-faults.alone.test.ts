@@ -9,7 +9,7 @@ import { item } from '../../src/testing/tier.ts'
 import { checkOf } from '../../src/tiers/head-check.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, freePort, type RedisService, startRedis } from '../services/index.ts'
-import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
+import { answers, FAILED, text } from './faults.ts'
 
 describeWith('redis', 'the redis tier under faults', () => {
   let server: RedisService
@@ -76,91 +76,6 @@ describeWith('redis', 'the redis tier under faults', () => {
       await server.command('SCRIPT', 'FLUSH')
       expect((await tier.ledger.advance('ns', change([tag('t')]))).position.seq).toBe(2)
       expect((await tier.ledger.pull('ns')).position.seq).toBe(2)
-    })
-  })
-
-  describe('T9, G14: a server that does not answer', () => {
-    test('absent from the start: typed failures, at once after the first, and it is used when it comes', async () => {
-      await proxy.set({ kind: 'refuse' })
-      const tier = open()
-      await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      const began = performance.now()
-      for (let round = 0; round < 50; round++) {
-        await expect(tier.write([item('k')])).rejects.toMatchObject(FAILED)
-        await expect(tier.ledger.pull('ns')).rejects.toMatchObject(UNREACHABLE)
-      }
-      expect(performance.now() - began).toBeLessThan(250)
-      await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
-      await tier.write([item('k')])
-      expect(await text(tier, 'k')).toBe('body of k')
-    })
-
-    test('frozen: the first callers wait for the deadline, later ones do not; nothing pends; thawed it answers', async () => {
-      const tier = open({ commandTimeout: 100 })
-      await tier.write([item('k')])
-      server.pause()
-      const began = performance.now()
-      const first = await Promise.allSettled(Array.from({ length: 20 }, () => tier.read(['k'])))
-      const waited = performance.now() - began
-      expect(first.every((one) => one.status === 'rejected')).toBe(true)
-      expect(waited).toBeGreaterThanOrEqual(95)
-      const later = performance.now()
-      for (let round = 0; round < 20; round++) {
-        await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-        await expect(tier.ledger.advance('ns', change([tag('t')]))).rejects.toMatchObject(UNREACHABLE)
-      }
-      // One deadline each would be 4 seconds.
-      expect(performance.now() - later).toBeLessThan(1000)
-      server.resume()
-      await until('the tier to answer', () => answers(tier), 10_000)
-      expect(await text(tier, 'k')).toBe('body of k')
-    })
-
-    test('half open: a connection over which nothing comes back is replaced', async () => {
-      const tier = open({ commandTimeout: 100, connectTimeout: 300 })
-      await tier.write([item('k')])
-      const dead = Math.max(...proxy.connections.map((one) => one.id))
-      await proxy.set({ kind: 'half-open', dead: 'down' }, (connection) => connection.id <= dead)
-      await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      await until('the tier to answer over a new connection', () => answers(tier), 10_000)
-      expect(await text(tier, 'k')).toBe('body of k')
-    })
-
-    test('slower than the deadline: typed failures within it, and answers again once it is faster', async () => {
-      const tier = open({ commandTimeout: 100 })
-      await tier.write([item('k')])
-      await proxy.set({ kind: 'delay', ms: 300 })
-      const began = performance.now()
-      await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      expect(performance.now() - began).toBeLessThan(290)
-      await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
-    })
-
-    test('cut in the middle of an answer: a typed failure at once, no half value, and it goes on', async () => {
-      const tier = open({ commandTimeout: 2000 })
-      await tier.write([item('large', Buffer.alloc(200_000, 7))])
-      await proxy.set({ kind: 'cut', afterBytes: 50_000, direction: 'down' })
-      const began = performance.now()
-      await expect(tier.read(['large'])).rejects.toMatchObject(FAILED)
-      expect(performance.now() - began).toBeLessThan(1500)
-      await proxy.heal()
-      await until('the tier to answer', () => answers(tier), 10_000)
-      expect((await tier.read(['large']))[0]?.body.length).toBe(200_000)
-    })
-
-    test('closing while it is frozen ends within the deadline', async () => {
-      const tier = open({ commandTimeout: 100 })
-      await tier.write([item('k')])
-      server.pause()
-      const reading = tier.read(['k'])
-      reading.catch(() => {})
-      const began = performance.now()
-      await tier.close()
-      expect(performance.now() - began).toBeLessThan(1000)
-      await expect(reading).rejects.toMatchObject({ code: expect.stringMatching(/^(TIER_FAILED|CLOSED)$/) })
-      await expect(tier.read(['k'])).rejects.toMatchObject({ code: 'CLOSED' })
     })
   })
 

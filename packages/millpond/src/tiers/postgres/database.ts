@@ -9,8 +9,8 @@ import { type ErrorCode, MillpondError } from '../../core/errors.ts'
 import { Call, withLimit } from './call.ts'
 import type { PostgresSettings } from './options.ts'
 import type { Access, PostgresClient, PostgresQuery } from './pool.ts'
-import { postgresSchema, SCHEMA_VERSION } from './schema.ts'
-import { isGone, isMissing, sqlState } from './sql-state.ts'
+import { lockKey, postgresSchema, SCHEMA_VERSION } from './schema.ts'
+import { isGone, isMissing, sqlState, wasReplaced } from './sql-state.ts'
 
 export type Row = readonly (string | null)[]
 
@@ -118,7 +118,7 @@ export class Database {
         const state = sqlState(error)
         if (isMissing(state))
           this.#isReady = false // the schema was dropped: it is made again
-        else if (state !== '40001' && state !== '40P01') throw error
+        else if (state !== '40001' && state !== '40P01' && !wasReplaced(error)) throw error
       }
     }
   }
@@ -253,9 +253,22 @@ export class Database {
     }
   }
 
-  /** Where two roles meet at the first start, the second may not replace what the first has made, and need not. */
+  /**
+   * One process at a time: whoever had to wait looks again, for functions must not be replaced under the calls of those that were first.
+   * Where two roles meet at the first start, the second may not replace what the first has made, and need not.
+   */
   async #install(client: PostgresClient): Promise<number | undefined> {
+    const { schema } = this.settings
     try {
+      // The statements that install begin a transaction too, which goes on with this one: a warning that nobody needs.
+      const wait = `SET LOCAL client_min_messages = error; SET LOCAL statement_timeout = '30s'; SELECT pg_advisory_xact_lock(${lockKey(schema, 'install')})`
+      await this.#ask(client, `BEGIN; ${wait}`, INSTALL_MS)
+      const [row] = await this.#ask(client, `SELECT to_regclass('"${schema}".meta') IS NOT NULL`, INSTALL_MS)
+      const version = row?.[0] === 't' ? await this.#version(client) : undefined
+      if (version !== undefined && version >= SCHEMA_VERSION) {
+        await this.#ask(client, 'COMMIT', INSTALL_MS)
+        return version
+      }
       await this.#ask(client, postgresSchema(this.settings), INSTALL_MS)
     } catch (error) {
       await this.#ask(client, 'ROLLBACK', this.settings.connectMs)

@@ -12,6 +12,11 @@ export function isMissing(state: string | undefined): boolean {
   return state === '3F000' || state === '42P01' || state === '42883'
 }
 
+/** The function was made anew between the call and its start, by a process that brings the schema up to date: nothing has happened. */
+export function wasReplaced(error: unknown): boolean {
+  return sqlState(error) === 'XX000' && error instanceof Error && error.message.startsWith('cache lookup failed for function')
+}
+
 /** The connection is lost, the server ends, or it has become a standby: the next connection may find a better one. */
 export function isGone(error: unknown): boolean {
   const state = sqlState(error)
