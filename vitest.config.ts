@@ -14,6 +14,7 @@ export default defineConfig({
   resolve: { alias: publicNames() },
   test: {
     globalSetup: ['./scripts/vitest-setup.mjs'],
+    runner: './scripts/fair-runner.mjs',
     // Processes, not threads: a test may crash, stop or starve itself without taking the others along.
     pool: 'forks',
     testTimeout: 30_000,

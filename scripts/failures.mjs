@@ -1,21 +1,24 @@
-// A reporter of Vitest that says at the very end what failed, a line each: whoever sees only the last lines of a log knows what to look at.
+// A reporter of Vitest that says at the very end what failed and what the machine was too busy for, a line each: whoever sees only the last
+// lines of a log knows what to look at.
 // @ts-check
 import { relative } from 'node:path'
 import { root } from './prepare.mjs'
 
 /** @typedef {{ readonly message: string, readonly stacks?: readonly unknown[] }} Failure */
 /** @typedef {{ errors(): readonly Failure[] }} Suite */
-/** @typedef {{ readonly fullName: string, result(): { readonly errors?: readonly Failure[] | undefined } }} Test */
+/** @typedef {{ readonly fullName: string, result(): { readonly errors?: readonly Failure[] | undefined, readonly note?: string | undefined } }} Test */
 /**
  * @typedef {Suite & {
  *   readonly moduleId: string
- *   readonly children: { allSuites(): Iterable<Suite & { readonly fullName: string }>, allTests(state: 'failed'): Iterable<Test> }
+ *   readonly children: { allSuites(): Iterable<Suite & { readonly fullName: string }>, allTests(state: 'failed' | 'skipped'): Iterable<Test> }
  * }} File
  */
 
 export default class Failures {
   /** @param {readonly File[]} files @param {readonly Failure[]} unhandled */
   onTestRunEnd(files, unhandled) {
+    const excused = listExcused(files)
+    if (excused.length > 0) console.error(`\nmillpond: what counts as not run:\n${excused.join('\n')}`)
     const lines = listFailures(files, unhandled)
     if (lines.length > 0) console.error(`\nmillpond: what failed:\n${lines.join('\n')}`)
   }
@@ -38,6 +41,20 @@ export function listFailures(files, unhandled) {
   }
   for (const error of unhandled) lines.push(`outside of any test${during(error)}: ${firstLine(error)}`)
   return lines
+}
+
+/**
+ * What failed, or would have been judged, on a machine without CPU to spare (`fair-runner.mjs`).
+ * @param {readonly File[]} files
+ * @returns {string[]}
+ */
+function listExcused(files) {
+  return files.flatMap((file) =>
+    [...file.children.allTests('skipped')].flatMap((test) => {
+      const { note } = test.result()
+      return note?.startsWith('not run: ') ? [`${relative(root, file.moduleId)} > ${test.fullName}: ${note}`] : []
+    }),
+  )
 }
 
 /** @param {Failure} error */

@@ -79,7 +79,7 @@ if (tiers.length === 0) refuse('nothing left to run')
 
 function drawCells() {
   try {
-    return draw(seed, tiers, { ms }, 'long', given.fault)
+    return draw(seed, tiers, { ms }, given.fault)
   } catch (error) {
     return refuse(`--fault: ${error instanceof Error ? error.message : String(error)}`)
   }

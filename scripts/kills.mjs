@@ -1,14 +1,37 @@
 // `npm run kills -- --minutes N`: kills writers behind a journal for so long, and says what the source has lost. The long form of what the tests do.
 // @ts-check
 import { parseArgs } from 'node:util'
-import { killWriters } from '../packages/millpond/test/source/kill-writers.mjs'
+import { checkNode, install } from './prepare.mjs'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } })
-const minutes = Number(values.minutes)
-if (!Number.isFinite(minutes) || minutes < 0) {
-  console.error(`kills: --minutes: ${JSON.stringify(values.minutes)} is not a number`)
+const USAGE = `npm run kills -- [--minutes N]
+
+  --minutes  how long to go on, all together. Default 10.`
+
+/** @param {string} message @returns {never} */
+function refuse(message) {
+  console.error(`kills: ${message}\n\n${USAGE}`)
   process.exit(2)
 }
+
+function options() {
+  try {
+    return parseArgs({ options: { minutes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } }).values
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+const given = options()
+if (given.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
+const minutes = Number(given.minutes ?? 10)
+if (!(minutes > 0 && minutes <= 10_000)) refuse(`--minutes: ${JSON.stringify(given.minutes)} is not allowed: give a number above 0`)
+
+checkNode()
+if (!install()) process.exit(1)
+const { killWriters } = await import('../packages/millpond/test/source/kill-writers.mjs')
 let failed = false
 for (const durability of /** @type {const} */ (['journal', 'journal-sync'])) {
   const until = performance.now() + (minutes * 60_000) / 2

@@ -1,4 +1,5 @@
-// `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: schedules of the simulator, a soak of the memory tier, kills, histories under faults.
+// `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: whole tables and figures, schedules of the simulator, a soak of the memory
+// tier, kills, histories under faults.
 // @ts-check
 import { parseArgs } from 'node:util'
 import { build, checkNode, install, run, tool } from './prepare.mjs'
@@ -44,6 +45,9 @@ console.log(`long: seed ${seed}, about ${minutes} minutes`)
 const tests = (filters, env) =>
   run(process.execPath, [tool('vitest'), 'run', ...filters], { ...process.env, MILLPOND_SEED: String(seed), ...env })
 
+/** Suites with a short form. */
+const WHOLE = ['engine/bursts', 'http/safety', 'histories/planted', 'races/defects']
+
 /** @type {[string, number, (minutes: number) => boolean][]} name, share of the time */
 const stages = [
   ['schedules', 0.15, (share) => tests(['packages/millpond/test/races'], { MILLPOND_RACES: String(Math.max(1, Math.round(share))) })],
@@ -52,8 +56,15 @@ const stages = [
     0.15,
     (share) => tests(['packages/millpond/test/memory/long'], { MEMORY_SOAK_MINUTES: String(share), MEMORY_SEED: String(seed) }),
   ],
-  ['kills', 0.1, (share) => repeated(share, ['packages/millpond/test/tiers/file-crash', 'packages/millpond/test/tiers/sqlite-processes'])],
-  ['histories', 0.6, (share) => run(process.execPath, ['scripts/histories.mjs', '--minutes', String(share), '--seed', String(seed)])],
+  // As long as they take, once: `test/form.ts`.
+  ['whole figures', 0.1, () => tests(WHOLE, { MILLPOND_FORM: 'long' })],
+  [
+    'kills of tiers',
+    0.1,
+    (share) => repeated(share, ['packages/millpond/test/tiers/file-crash', 'packages/millpond/test/tiers/sqlite-processes']),
+  ],
+  ['kills of writers', 0.1, (share) => run(process.execPath, ['scripts/kills.mjs', '--minutes', String(share)])],
+  ['histories', 0.4, (share) => run(process.execPath, ['scripts/histories.mjs', '--minutes', String(share), '--seed', String(seed)])],
 ]
 
 /** At least once, then again while there is time. @param {number} share minutes @param {readonly string[]} filters */

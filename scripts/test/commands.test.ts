@@ -16,6 +16,7 @@ const call = (script: string, ...args: readonly string[]) => {
 test.each([
   ['audit.mjs', ['--help'], 'npm run audit'],
   ['histories.mjs', ['--help'], 'npm run histories'],
+  ['kills.mjs', ['-h'], 'npm run kills'],
   ['long.mjs', ['-h'], 'npm run long'],
   ['start.mjs', ['serve', '-h'], 'Usage: npm start'],
   ['start.mjs', ['load', '--help'], 'Usage: npm run load'],
@@ -29,6 +30,8 @@ test.each([
   ['audit.mjs', ['--hlep'], /"--hlep" is not an option/],
   ['histories.mjs', ['--tier', 'oracle'], /--tier: "oracle" is not one of/],
   ['histories.mjs', ['--minutes', 'ten'], /--minutes: "ten" is not a number/],
+  ['kills.mjs', ['--seconds', '5'], /Unknown option '--seconds'/],
+  ['kills.mjs', ['--minutes', '0'], /--minutes: "0" is not allowed/],
   ['long.mjs', ['--minutes', '1'], /--minutes: "1" is not allowed/],
 ])('%s %j is refused', (script, args, message) => {
   const { status, stderr } = call(script, ...args)

@@ -1,6 +1,7 @@
 // The recorder and the checker together, on real processes: they are believed only while they find what is planted.
 import { describe, expect, test } from 'vitest'
 import type { FaultName } from '../../src/testing/nemesis.ts'
+import { sized } from '../form.ts'
 import { defects } from '../races/defects.ts'
 import { describeWith } from '../services/index.ts'
 import { runCell } from './cell.ts'
@@ -40,7 +41,7 @@ const CELLS = 8
 
 async function isFound({ patches, fault, policy }: Planted, shared: SharedTier): Promise<boolean> {
   const compiled = compile(patches)
-  const cells: Cell[] = drawCells(shared, 1, [fault], { ms: 5000 }).filter((cell) => cell.policy === policy)
+  const cells: Cell[] = drawCells(shared, 1, [fault], { ms: sized(3500, 6000) }).filter((cell) => cell.policy === policy)
   for (let turn = 0; turn < CELLS; turn++) {
     const cell = cells[turn % cells.length]
     if (cell === undefined) break

@@ -11,7 +11,7 @@ const SERVER_FAULTS: readonly FaultName[] = [...FAULTS, 'link-torn', 'link-garbl
 
 /** A network that fails is the same to a group as to a server alone; what is their own is how one takes another's place. */
 const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = {
-  redis: SERVER_FAULTS,
+  redis: [...SERVER_FAULTS, ...ANSWER_FAULTS],
   sqlite: FILE_FAULTS,
   none: ['none', 'process-stopped'],
   sentinel: ['master-killed', 'master-frozen'],
@@ -20,50 +20,30 @@ const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = {
   memcached: SERVER_FAULTS.filter((fault) => fault !== 'server-rewound'),
   file: FILE_FAULTS,
 }
-/** What the long form adds. */
-const MORE_FAULTS_OF: Partial<Record<SharedTier, readonly FaultName[]>> = { redis: ANSWER_FAULTS }
 /** Of seventeen cells. */
 const TURNS: readonly SharedTier[] = [
   ...(['redis', 'redis', 'sqlite', 'redis', 'sentinel', 'redis', 'postgres', 'redis', 'none', 'cluster'] as const),
   ...(['redis', 'redis', 'postgres', 'memcached', 'file', 'redis', 'memcached'] as const),
 ]
 
-export type Form = 'short' | 'long'
-
-function faultsOf(shared: SharedTier, form: Form): readonly FaultName[] {
-  return form === 'short' ? FAULTS_OF[shared] : [...FAULTS_OF[shared], ...(MORE_FAULTS_OF[shared] ?? [])]
-}
-
 /**
  * An endless draw: each tier's cells all come once before one comes again. `only` leaves out every other fault.
  * Throws a `RangeError` when none of the tiers can suffer it.
  */
-export function draw(
-  seed: number,
-  tiers: readonly SharedTier[],
-  settings: Partial<Cell> = {},
-  form: Form = 'long',
-  only?: string,
-): Generator<Cell> {
-  const faults = [...new Set(tiers.flatMap((tier) => faultsOf(tier, form)))]
+export function draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}, only?: string): Generator<Cell> {
+  const faults = [...new Set(tiers.flatMap((tier) => FAULTS_OF[tier]))]
   if (!faults.some((fault) => only === undefined || fault === only)) {
     throw new RangeError(`${JSON.stringify(only)} is none of the faults of ${tiers.join(', ')}: ${faults.join(', ')}`)
   }
-  return cellsOf(seed, tiers, settings, form, only)
+  return cellsOf(seed, tiers, settings, only)
 }
 
-function* cellsOf(
-  seed: number,
-  tiers: readonly SharedTier[],
-  settings: Partial<Cell>,
-  form: Form,
-  only: string | undefined,
-): Generator<Cell> {
+function* cellsOf(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell>, only: string | undefined): Generator<Cell> {
   const stacks = new Map<SharedTier, Cell[]>()
   const rounds = new Map<SharedTier, number>()
   for (let turn = 0; ; turn++) {
     const shared = TURNS[turn % TURNS.length] ?? 'redis'
-    const faults = faultsOf(shared, form).filter((fault) => only === undefined || fault === only)
+    const faults = FAULTS_OF[shared].filter((fault) => only === undefined || fault === only)
     if (!tiers.includes(shared) || faults.length === 0) continue
     const stack = stacks.get(shared) ?? []
     stacks.set(shared, stack)

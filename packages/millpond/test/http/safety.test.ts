@@ -1,5 +1,6 @@
 // S5, G23: what one user may see never reaches another. The published classes of cache poisoning and deception, each with its source, and a canary.
 import { afterEach, describe, expect, it } from 'vitest'
+import { sized } from '../form.ts'
 import { type Asking, ask, type Play, type Stage, stage, verdictOf } from './stage.ts'
 
 let open: Stage | undefined
@@ -182,7 +183,7 @@ describe('the canary', () => {
       'max-age=60, stale-if-error=60',
       'no-store',
     ]
-    const rounds = Number(process.env.MILLPOND_CANARY ?? 10_000)
+    const rounds = Number(process.env.MILLPOND_CANARY ?? sized(2000, 20_000))
     const batch = 50
     for (let round = 0; round < rounds; round += batch) {
       if (random() < 0.2) made.clock.now += random() * 100_000

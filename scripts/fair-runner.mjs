@@ -1,0 +1,63 @@
+// A runner of Vitest that tells a fault of the product from a machine without CPU to spare: what such a machine made fail counts as not run.
+// @ts-check
+import { TestRunner } from 'vitest'
+import { TICK_MS, watchWaiting } from './waiting.mjs'
+
+/** What says that something did not come in time, in whichever suite. */
+const LATE = /timed out in \d+ms|waited \d+ ms in vain/
+
+/** @typedef {Parameters<TestRunner['onAfterRunTask']>[0] | Parameters<TestRunner['onAfterRunSuite']>[0]} Task */
+
+/** @param {Pick<ReturnType<typeof watchWaiting>, 'now' | 'excuse'>} watch */
+export const fairRunner = (watch) =>
+  class extends TestRunner {
+    /** @type {Map<string, number>} */
+    #begun = new Map()
+
+    /** @override @param {Parameters<TestRunner['onBeforeRunTask']>[0]} task */
+    async onBeforeRunTask(task) {
+      this.#begun.set(task.id, watch.now())
+      await super.onBeforeRunTask(task)
+    }
+
+    /** @override @param {Parameters<TestRunner['onBeforeRunSuite']>[0]} suite */
+    async onBeforeRunSuite(suite) {
+      this.#begun.set(suite.id, watch.now())
+      await super.onBeforeRunSuite(suite)
+    }
+
+    /** @override @param {Parameters<TestRunner['onAfterRunTask']>[0]} task */
+    onAfterRunTask(task) {
+      super.onAfterRunTask(task)
+      this.#judge(task)
+    }
+
+    /** @override @param {Parameters<TestRunner['onAfterRunSuite']>[0]} suite */
+    async onAfterRunSuite(suite) {
+      await super.onAfterRunSuite(suite)
+      // Its own failure is that of a hook; a test within was judged when it ended.
+      if (suite.result?.errors === undefined) return
+      const note = this.#judge(suite)
+      if (note !== undefined) console.error(`millpond: ${suite.name}: ${note}`)
+    }
+
+    /** @param {Task} task */
+    #judge(task) {
+      if (task.result?.state !== 'fail') return undefined
+      const errors = task.result.errors ?? []
+      // Suites that run beside others judge no times of their own: only what never came can be the machine's fault there.
+      if (this.config.name !== 'alone' && !errors.every(({ message }) => LATE.test(message))) return undefined
+      const excuse = watch.excuse(this.#begun.get(task.id) ?? 0)
+      if (excuse === undefined) return undefined
+      const note = `not run: ${excuse}; it said: ${errors[0]?.message.split('\n', 1)[0]}`
+      task.mode = 'skip'
+      // `note` is what Vitest's reporters show of a skip; its types do not have it.
+      task.result = Object.assign({ state: /** @type {const} */ ('skip'), duration: task.result.duration ?? 0 }, { note, pending: true })
+      return note
+    }
+  }
+
+const watch = watchWaiting()
+setInterval(watch.tick, TICK_MS).unref()
+
+export default fairRunner(watch)

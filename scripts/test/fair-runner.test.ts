@@ -1,0 +1,126 @@
+// What a busy machine makes fail counts as not run, and says so; what the product does wrong never does.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { root, tool } from '../prepare.mjs'
+import { closingLine, countTests } from '../sums.mjs'
+import { TICK_MS, watchWaiting } from '../waiting.mjs'
+
+function world() {
+  let at = 0
+  let waited = 0
+  const watch = watchWaiting({ now: () => at, waited: () => waited })
+  return {
+    watch,
+    /** Ticks come when they should. */
+    calm(ms: number) {
+      for (const until = at + ms; at < until; watch.tick()) at += TICK_MS
+    },
+    /** A tick comes late: of this, so much was spent in waiting for a processor. */
+    late(ms: number, waiting: number) {
+      at += TICK_MS + ms
+      waited += waiting
+      watch.tick()
+    },
+  }
+}
+
+describe('a machine is busy', () => {
+  test('when the event loop was late for want of a processor, for a tenth of the time', () => {
+    const { watch, calm, late } = world()
+    late(60, 60)
+    expect(watch.excuse(0)).toMatch(/100 % of the time/)
+    calm(1200)
+    expect(watch.excuse(0)).toBeUndefined()
+    late(150, 140)
+    expect(watch.excuse(0)).toMatch(/19 % of the time/)
+  })
+
+  test('in the last second before a failure, however long the test', () => {
+    const { watch, calm, late } = world()
+    calm(60_000)
+    late(50, 50)
+    calm(500)
+    expect(watch.excuse(0)).toMatch(/10 % of the time/)
+    calm(1000)
+    expect(watch.excuse(0)).toBeUndefined()
+  })
+
+  test('not when the process itself kept its event loop, nor by lags under 50 ms', () => {
+    const { watch, calm, late } = world()
+    late(5000, 30)
+    for (let count = 0; count < 20; count++) late(49, 49)
+    expect(watch.excuse(0)).toBeUndefined()
+    const since = watch.now()
+    calm(100)
+    expect(watch.excuse(since)).toBeUndefined()
+  })
+
+  test('only while the test ran', () => {
+    const { watch, calm, late } = world()
+    late(800, 800)
+    const since = watch.now()
+    calm(100)
+    expect(watch.excuse(since)).toBeUndefined()
+  })
+})
+
+const CASES = `
+test('a wrong value', () => { expect(1).toBe(2) })
+test('never comes', { timeout: 30 }, () => new Promise(() => {}))
+test('is well', () => {})
+describe('a hook', () => { beforeAll(() => new Promise(() => {}), 30); test('within', () => {}) })`
+
+describe('of a run on a busy machine', () => {
+  function run(name: string, excuse: string) {
+    const folder = mkdtempSync(join(tmpdir(), 'millpond-fair-'))
+    try {
+      writeFileSync(join(folder, 'cases.test.js'), CASES)
+      const from = JSON.stringify(pathToFileURL(join(root, 'scripts/fair-runner.mjs')).href)
+      const watch = `{ now: () => 0, excuse: () => ${excuse} }`
+      writeFileSync(join(folder, 'runner.mjs'), `import { fairRunner } from ${from}\nexport default fairRunner(${watch})\n`)
+      writeFileSync(
+        join(folder, 'vitest.config.mjs'),
+        `export default { test: { name: ${JSON.stringify(name)}, globals: true, runner: './runner.mjs' } }\n`,
+      )
+      const report = join(folder, 'report.json')
+      const reporters = [
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile=${report}`,
+        `--reporter=${join(root, 'scripts', 'failures.mjs')}`,
+      ]
+      const { status, stderr } = spawnSync(process.execPath, [tool('vitest'), 'run', '--root', folder, ...reporters], {
+        cwd: root,
+        env: { ...process.env, VITEST: '' },
+        encoding: 'utf8',
+      })
+      return { status, stderr, closing: closingLine(countTests(JSON.parse(readFileSync(report, 'utf8')), status === 0)) }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+
+  test('suites that run alone are not run where they failed, and say what failed', () => {
+    const { status, stderr, closing } = run('alone', '"busy"')
+    expect({ status, closing }).toEqual({ status: 0, closing: '1 passed, 0 failed, 3 skipped' })
+    const [, list] = stderr.split('what counts as not run:\n')
+    expect(list).toMatch(/a wrong value: not run: busy; it said: expected 1 to be 2/)
+    expect(list).toMatch(/never comes: not run: busy; it said: Test timed out in 30ms/)
+    expect(stderr).toMatch(/a hook: not run: busy; it said: Hook timed out in 30ms/)
+  })
+
+  test('others fail as ever, but for what never came', () => {
+    const { status, stderr, closing } = run('rooms', '"busy"')
+    expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 1 failed, 2 skipped' })
+    expect(stderr).toMatch(/what failed:\n.*a wrong value: expected 1 to be 2/)
+  })
+
+  test('on a quiet one, all of them fail', () => {
+    const { status, closing } = run('alone', 'undefined')
+    expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 2 failed, 1 skipped' })
+  })
+})
