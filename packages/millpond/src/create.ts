@@ -18,7 +18,7 @@ import {
 import { systemClock } from './core/clock.ts'
 import type { Clock, Codec, Outbox, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
-import { MillpondError, show } from './core/errors.ts'
+import { MillpondError, reasonOf, show } from './core/errors.ts'
 import { Events } from './core/events.ts'
 import { checkName, decodeKey } from './core/key.ts'
 import type { Dependencies, LoadOptions } from './core/options.ts'
@@ -139,7 +139,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const name = checkName(options.name ?? 'cache', 'name')
   const clock = options.clock ?? systemClock()
   const events = new Events()
-  const uses = options.tiers === undefined ? asUses([memory()]) : asUses(options.tiers)
+  const uses = asUses(options.tiers ?? [memory()], (at, error) => warnOfMissing(events, at, error))
   checkOrder(uses)
   const near = uses.find(isMemoryUse)
   const farUses = uses.filter(isFarUse)
@@ -197,6 +197,15 @@ export function createCache(options: CacheOptions = {}): Cache {
       warmth: { restoring: undefined },
     },
   }).start()
+}
+
+/** Told once the caller has had its turn to listen; where nobody does, on the process's own channel: a tier less is not to be overlooked. */
+function warnOfMissing(events: Events, at: string, error: MillpondError): void {
+  const message = `${at} is optional and left out, so that nothing is kept or shared there: ${reasonOf(error)}`
+  queueMicrotask(() => {
+    if (events.has('warning')) events.emit('warning', { message, error })
+    else process.emitWarning(message, 'MillpondWarning')
+  })
 }
 
 function restartOptions(given: CacheOptions['restart']): RestartOptions | undefined {

@@ -17,6 +17,7 @@ import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import type { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
+import { isNotInstalled } from './core/packages.ts'
 import { checkPromoteAfter, keepOf } from './engine/settings.ts'
 import type { FarTier } from './engine/space.ts'
 import type { MemoryTier } from './memory/index.ts'
@@ -26,7 +27,13 @@ import { guardTier } from './wrap/guard.ts'
 
 /** A tier with settings of its own. */
 export interface TierUse {
-  readonly use: MemoryTier | Tier
+  /** The tier, or what makes it: `() => redis({ url })`, called once. */
+  readonly use: MemoryTier | Tier | (() => MemoryTier | Tier)
+  /**
+   * `true`: where the tier's package is not installed it is left out, with a warning, in place of an error. `use` is then a function, since a tier
+   * asks for its package when it is made. Default false.
+   */
+  readonly optional?: boolean
   /** What the tier is called in figures, events and receipts. Default: the tier's own name; the second of that name is `sqlite-2`. */
   readonly name?: string
   /** How long the tier keeps an entry, as a multiple of the entry's TTL. Default 1. Never changes how long an entry is fresh. */
@@ -47,6 +54,7 @@ export interface TierUse {
 
 const USE: Shape<TierUse> = {
   use: required<TierUse['use']>(checkedElsewhere),
+  optional: flag,
   name: text,
   ttlFactor: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1000, 'a number above 0 and up to 1000'),
   ttl: duration,
@@ -62,41 +70,67 @@ const USE: Shape<TierUse> = {
 /** The longest that a command to a far tier, or a step of the ledger, may take. */
 export const COMMAND_MS = 250
 
-export interface MemoryUse extends TierUse {
+/** A use whose tier has been made. */
+export interface MadeUse extends TierUse {
+  readonly use: MemoryTier | Tier
+}
+export interface MemoryUse extends MadeUse {
   readonly use: MemoryTier
 }
-export interface FarUse extends TierUse {
+export interface FarUse extends MadeUse {
   readonly use: Tier
 }
 
 const isMemory = (use: MemoryTier | Tier): use is MemoryTier => 'kind' in use && use.kind === 'memory'
-export const isMemoryUse = (use: TierUse): use is MemoryUse => isMemory(use.use)
-export const isFarUse = (use: TierUse): use is FarUse => !isMemory(use.use)
+export const isMemoryUse = (use: MadeUse): use is MemoryUse => isMemory(use.use)
+export const isFarUse = (use: MadeUse): use is FarUse => !isMemory(use.use)
 
-/** @throws MillpondError `OPTION_INVALID` for what is not a list of tiers. */
-export function asUses(given: unknown): readonly TierUse[] {
+/**
+ * `leaveOut` is told of each optional tier whose package is missing.
+ * @throws MillpondError `OPTION_INVALID` for what is not a list of tiers.
+ */
+export function asUses(given: unknown, leaveOut: (at: string, error: MillpondError) => void): readonly MadeUse[] {
   if (!Array.isArray(given))
     throw new MillpondError('OPTION_INVALID', `tiers: ${show(given)} is not a list: give one such as [memory(), redis({ url })]`)
-  return given.map(asUse)
+  return given.flatMap((one, index) => asUse(one, `tiers[${index}]`, leaveOut) ?? [])
 }
 
-function asUse(given: unknown, index: number): TierUse {
-  if (typeof given === 'object' && given !== null) {
-    if ('use' in given) {
-      checkOptions<TierUse>(given, USE, `tiers[${index}]`)
-      if (isTier(given.use)) return { ...given, use: given.use }
-    } else if (isTier(given)) return { use: given }
+function asUse(given: unknown, at: string, leaveOut: (at: string, error: MillpondError) => void): MadeUse | undefined {
+  if (typeof given !== 'object' || given === null) throw notATier(at, given)
+  if (!('use' in given)) {
+    if (isTier(given)) return { use: given }
+    throw notATier(at, given)
   }
-  throw new MillpondError(
-    'OPTION_INVALID',
-    `tiers[${index}]: ${show(given)} is not a tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`,
-  )
+  checkOptions<TierUse>(given, USE, at)
+  const { use, optional = false } = given
+  if (optional && typeof use !== 'function')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${at}.optional: the tier is made already, and would have thrown before: give a function, { use: () => redis({ url }), optional: true }`,
+    )
+  try {
+    const made = typeof use === 'function' ? use() : use
+    if (isTier(made)) return { ...given, use: made }
+  } catch (error) {
+    if (!optional || !lacksItsPackage(error)) throw error
+    leaveOut(at, error)
+    return undefined
+  }
+  throw notATier(at, given)
 }
+
+const lacksItsPackage = (error: unknown): error is MillpondError => error instanceof MillpondError && isNotInstalled(error.cause)
+
+const notATier = (at: string, given: unknown): MillpondError =>
+  new MillpondError(
+    'OPTION_INVALID',
+    `${at}: ${show(given)} is not a tier: give memory(), redis({ url }), sqlite({ path }), or { use: tier, ttlFactor: 10 }`,
+  )
 
 const isTier = (given: unknown): given is MemoryTier | Tier =>
   typeof given === 'object' && given !== null && ('createStore' in given || ('read' in given && 'write' in given && 'drop' in given))
 
-export function checkOrder(uses: readonly TierUse[]): void {
+export function checkOrder(uses: readonly MadeUse[]): void {
   if (uses.length === 0)
     throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
   const at = uses.findLastIndex(isMemoryUse)

@@ -31,9 +31,17 @@ export interface SqliteDriver {
  */
 export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined): SqliteDriver {
   if (typeof driver === 'function') return { name: driver.name, open: (path) => new driver(path) }
-  const found =
-    driver === 'libsql' ? libsql() : driver === 'node' ? builtIn() : driver === undefined ? (libsql() ?? builtIn()) : unknownDriver(driver)
-  if (found !== undefined) return found
+  const tried =
+    driver === undefined ? [libsql, builtIn] : driver === 'libsql' ? [libsql] : driver === 'node' ? [builtIn] : unknownDriver(driver)
+  let cause: unknown
+  for (const find of tried) {
+    try {
+      return find()
+    } catch (error) {
+      if (!isNotInstalled(error)) throw error
+      cause = error
+    }
+  }
   const missing =
     driver === 'node'
       ? 'this Node has no node:sqlite'
@@ -43,6 +51,7 @@ export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined):
   throw new MillpondError(
     'OPTION_INVALID',
     `sqlite driver: ${missing} (Node ${process.versions.node}): run "npm install libsql", or pass better-sqlite3's class as "driver"`,
+    { cause },
   )
 }
 
@@ -53,24 +62,15 @@ function unknownDriver(driver: unknown): never {
   )
 }
 
-function libsql(): SqliteDriver | undefined {
-  const found: SqliteClass | undefined = installed('libsql')
-  return found && { name: 'libsql', open: (path) => new found(path) }
+/** Both trust the module's own shape: it is one that this file names. */
+function libsql(): SqliteDriver {
+  const found = loadPackage('libsql') as SqliteClass
+  return { name: 'libsql', open: (path) => new found(path) }
 }
 
-function builtIn(): SqliteDriver | undefined {
-  const found: { readonly DatabaseSync: SqliteClass } | undefined = installed('node:sqlite')
-  return found && { name: 'node', open: (path) => new found.DatabaseSync(path) }
-}
-
-/** Trusts the module's own shape: it is one that this file names. */
-function installed<T>(name: string): T | undefined {
-  try {
-    return loadPackage(name) as T
-  } catch (error) {
-    if (isNotInstalled(error)) return undefined
-    throw error
-  }
+function builtIn(): SqliteDriver {
+  const found = loadPackage('node:sqlite') as { readonly DatabaseSync: SqliteClass }
+  return { name: 'node', open: (path) => new found.DatabaseSync(path) }
 }
 
 /** What a failed call means for the caller. */
