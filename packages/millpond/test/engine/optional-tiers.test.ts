@@ -58,7 +58,7 @@ test('T9: any other fault of an optional tier is an error as ever', () => {
   expect(() => open({ tiers: [memory(), { use: wrong, optional: true }] })).toThrow('redis url')
 })
 
-test.each([
+test.each<[string, object, RegExp]>([
   ['a function that makes no tier', { use: () => 5 }, /tiers\[1\]: .*is not a tier/],
   [
     'one that is made already',
