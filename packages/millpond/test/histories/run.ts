@@ -29,6 +29,7 @@ const TURNS: readonly SharedTier[] = [
 /**
  * An endless draw: each tier's cells all come once before one comes again. `only` leaves out every other fault.
  * Throws a `RangeError` when none of the tiers can suffer it.
+ * @public of `npm run histories`, which finds it in the compiled copy.
  */
 export function draw(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell> = {}, only?: string): Generator<Cell> {
   const faults = [...new Set(tiers.flatMap((tier) => FAULTS_OF[tier]))]
