@@ -12,7 +12,12 @@ export type { Outlet, OutletBatch, OutletLine, OutletReceipt } from './core/outl
 export type { Recorder } from './core/recorder.ts'
 export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
 export { type CacheOptions, createCache } from './create.ts'
-export type { Cache, EntryView, GetOrSetManyOptions, LoadedEntry } from './engine/cache.ts'
+export type { Cache } from './engine/cache.ts'
+export type { CacheInvalidations } from './engine/cache-invalidations.ts'
+export type { CacheLoads, GetOrSetManyOptions, LoadedEntry } from './engine/cache-loads.ts'
+export type { CacheReads, EntryView } from './engine/cache-reads.ts'
+export type { CacheWhole } from './engine/cache-whole.ts'
+export type { CacheWrites } from './engine/cache-writes.ts'
 export type {
   Collection,
   CollectionContext,

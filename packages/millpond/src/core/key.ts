@@ -26,7 +26,7 @@ export function encodeKey(key: Key): string {
  * Refuses what must not reach a tier.
  * @throws MillpondError `KEY_INVALID` for empty keys, lone surrogates, and keys over `MAX_KEY_LENGTH`.
  */
-export function checkKey(encoded: string): void {
+export function checkKey(encoded: string): string {
   if (encoded.length === 0) throw new MillpondError('KEY_INVALID', 'the key is empty: give at least one character')
   if (encoded.length > MAX_KEY_LENGTH) {
     throw new MillpondError(
@@ -39,6 +39,7 @@ export function checkKey(encoded: string): void {
       'KEY_INVALID',
       `the key ${show(encoded)} has a lone surrogate: tiers that store UTF-8 could not tell it from others; encode it first`,
     )
+  return encoded
 }
 
 /**

@@ -1,6 +1,6 @@
 // A space is one namespace at work: who it is, what it works by, what it calls on, and its parts that hold state.
 import type { Clock, Codec, Isolated, Near } from '../core/contracts.ts'
-import { reasonOf } from '../core/errors.ts'
+import { MillpondError, reasonOf } from '../core/errors.ts'
 import type { Events } from '../core/events.ts'
 import type { Coalesce } from '../invalidate/coalesce.ts'
 import type { Delays } from '../invalidate/delay.ts'
@@ -104,6 +104,11 @@ export interface Warmth {
   restoring: Promise<unknown> | undefined
 }
 
+/** @throws MillpondError `CLOSED`. */
+export function checkOpen({ closed }: Pick<Space, 'closed'>): void {
+  if (closed) throw new MillpondError('CLOSED', 'the cache is closed: create another one, or close later')
+}
+
 /** The far tier in which the ledger lives: also while it is switched off for entries. */
 export function ledgerTier({ far }: Pick<Space, 'far'>): FarTier | undefined {
   return far.find(({ holdsLedger }) => holdsLedger)
@@ -121,8 +126,7 @@ export function keepUntil(keep: Keep, times: { freshUntil: number; staleUntil: n
   return Math.min(Math.max(byFactor, keep.factor > 1 ? times.staleUntil : 0), now + keep.ttlMs)
 }
 
-/** Runs work that nobody awaits; its failure is an event. */
-/** `what` failed, says the warning, if it does, and why. */
+/** Runs work that nobody awaits; its failure is an event: `what` failed, and why. */
 export function inBackground(space: Space, what: string, work: Promise<unknown>): void {
   const tracked: Promise<unknown> = work
     .catch((error: unknown) => space.services.events.emit('warning', { message: `${what} failed: ${reasonOf(error)}`, error }))

@@ -1,0 +1,109 @@
+// Saying what is no longer true: by tag, pattern, model and time, now or later.
+import { refused } from '../core/checks.ts'
+import { checkTags } from '../core/key.ts'
+import type { Criteria } from '../invalidate/criteria.ts'
+import { ModelEvents } from '../invalidate/model-events.ts'
+import type { ModelId } from '../invalidate/model-tags.ts'
+import type { ChangeKind } from '../invalidate/relations.ts'
+import { type ScheduleTime, scheduleInvalidation } from '../invalidate/schedule.ts'
+import { encodeToken } from '../invalidate/token.ts'
+import type { Jobs } from '../jobs/index.ts'
+import { forget } from './forget.ts'
+import { type InvalidateOptions, invalidate as invalidateBy } from './invalidate.ts'
+import type { Around } from './plugins.ts'
+import type { DryRun, Receipt } from './receipt.ts'
+import { checkOpen, type Space } from './space.ts'
+
+/** When, and how. */
+export type ScheduledFor = ScheduleTime & { readonly mode?: 'delete' | 'expire' }
+
+/** The verbs that outdate entries by what they have in common. */
+export interface CacheInvalidations {
+  /**
+   * Outdates every entry that carries one of the tags, in every tier of every process. Costs the same for one entry and for a million.
+   * `expire` leaves them to be returned where stale values are permitted.
+   */
+  invalidateTags(tags: Iterable<string>, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
+  invalidateTags(tags: Iterable<string>, options?: InvalidateOptions): Promise<Receipt>
+  /** Outdates every entry whose key matches: a glob (`user:*`), a text that begins with `^` (a linear-time regular expression), or a RegExp. */
+  invalidatePattern(pattern: string | RegExp, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
+  invalidatePattern(pattern: string | RegExp, options?: InvalidateOptions): Promise<Receipt>
+  /** Several criteria in one step and one receipt: keys, tags, patterns, a model with or without an id, by time. Declared relations go along. */
+  invalidate(criteria: Criteria, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>
+  invalidate(criteria: Criteria, options?: InvalidateOptions): Promise<Receipt>
+  /** Removes everything of this namespace, in every tier of every process. */
+  clear(): Promise<Receipt>
+  /**
+   * Invalidates later: after a time, or at an instant (one that has passed means at once). Resolves with the job's id once the job is stored.
+   * Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.
+   */
+  schedule(criteria: Criteria, when: ScheduledFor): Promise<string>
+  /** Scheduled invalidations of the whole cache: list, cancel. */
+  readonly jobs: Pick<Jobs, 'list' | 'get' | 'cancel'>
+  /**
+   * A row (or, without an id, any row) of a model has changed, and the change is committed: what carries the model's tags (`modelTags`) goes, with its
+   * declared relations. Within `cache.changes.during(work)` it waits for the end of the work.
+   */
+  modelChanged(model: string, id: ModelId | undefined, kind: ChangeKind): Promise<Receipt | undefined>
+  /** Changes of models, collected until their transaction has committed. */
+  readonly changes: ModelEvents<Receipt>
+  /**
+   * What this process has seen of the namespace's history, as a text to hand on (a cookie, a header, a message): a read `after` it, in any
+   * process, sees nothing older. Take it when a write or an invalidation has been acknowledged.
+   */
+  token(): string
+}
+
+export async function invalidateTags(space: Space, tags: Iterable<string>, options: InvalidateOptions): Promise<Receipt | DryRun> {
+  return invalidate(space, { tags: checkTags(tags) }, options)
+}
+
+export async function invalidate(space: Space, criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {
+  checkOpen(space)
+  return invalidateBy(space, criteria, options)
+}
+
+export async function clear(space: Space): Promise<Receipt> {
+  checkOpen(space)
+  return forget(space, { all: true, reason: 'cleared' })
+}
+
+export async function schedule(
+  space: Space,
+  house: { jobs(): Jobs; readonly jobKind: string },
+  criteria: Criteria,
+  when: ScheduledFor,
+): Promise<string> {
+  checkOpen(space)
+  if (typeof when !== 'object' || when === null) throw refused(when, 'schedule', "a time: { in: '5m' } or { at: new Date(...) }")
+  const { id, settings, services } = space
+  const { mode, ...time } = when
+  return scheduleInvalidation(
+    {
+      jobs: house.jobs(),
+      kind: house.jobKind,
+      namespace: id.name,
+      criteria,
+      relations: settings.relations,
+      now: services.clock.now(),
+      ...(mode === undefined ? {} : { mode }),
+    },
+    time,
+  )
+}
+
+/** What a change of a model makes void comes by the plug-ins too, as `invalidate`. */
+export function modelChanges(space: Space, around: Around | undefined): ModelEvents<Receipt> {
+  return new ModelEvents({
+    relations: space.settings.relations,
+    invalidate: async ({ tags }) => {
+      const work = (): Promise<Receipt> => forget(space, { tags, reason: 'data_changed' })
+      if (around === undefined) return work()
+      return (await around({ verb: 'invalidate', args: [{ tags }], cache: space.id.name }, work)) as Receipt
+    },
+  })
+}
+
+export function token({ id, ledger }: Space): string {
+  return encodeToken(new Map([[id.prefix, ledger.view.position]]))
+}

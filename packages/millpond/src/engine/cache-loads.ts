@@ -1,0 +1,169 @@
+// Reading through: what is missing is loaded, once, however many wait for it.
+import type { MissCause } from '../core/causes.ts'
+import { refused } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkKey, encodeKey, type Key } from '../core/key.ts'
+import { type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { recordTime, timed } from './call-time.ts'
+import { type EntryFacts, factsOf } from './facts.ts'
+import type { Found } from './found.ts'
+import { type Call, Journey, type Wants } from './journey.ts'
+import { refreshBehind } from './load.ts'
+import { freshSlot, hitValue } from './near.ts'
+import { readThrough, readThroughMany, shown } from './read.ts'
+import type { BatchLoader, Loader, Loads } from './run-loader.ts'
+import { checkOpen, type Space } from './space.ts'
+
+/** A value with where it came from: `tier` may be `loader` too. */
+export interface LoadedEntry<T> extends EntryFacts {
+  readonly value: T
+  /** Past its freshness: returned because stale values are permitted. */
+  readonly isStale: boolean
+  /** Brought by a load that another call had begun. */
+  readonly isJoined: boolean
+  /** Why memory could not serve it; absent where it could. */
+  readonly cause?: MissCause
+}
+
+/** What `getOrSetMany` is told: how to load what is missing, and how its entries are stored. */
+export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
+  /** The key of an id. Default: the id itself. */
+  readonly key?: (id: Id) => Key
+  /** Loads what is missing; returns one value per id, in their order, or a Map from id to value. */
+  readonly load: (
+    missing: readonly Id[],
+    context: { readonly signal: AbortSignal },
+  ) => Promise<readonly (T | undefined)[] | ReadonlyMap<Id, T>>
+}
+
+/** The verbs that load what is missing. */
+export interface CacheLoads {
+  /**
+   * The value, loaded once where it is missing, however many callers wait, in this process and in all that share a ledger.
+   * @throws what the loader throws; `LOAD_TIMEOUT`, `LOAD_CYCLE`, `ABORTED`, and `OPTION_INVALID` for options that do not exist.
+   */
+  getOrSet<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<T>
+  /** `getOrSet`, and where the value came from: its tier, its age, whether another call had loaded it, and why memory did not have it. */
+  getOrSetEntry<T>(key: Key, loader: Loader<T>, options?: LoadOptions): Promise<LoadedEntry<T>>
+  /** `getOrSet` for many ids, with one call of `load` for all that are missing. Values come in the order of the ids. */
+  getOrSetMany<Id extends Key, T>(ids: readonly Id[], options: GetOrSetManyOptions<Id, T>): Promise<(T | undefined)[]>
+  getOrSetMany<Id, T>(
+    ids: readonly Id[],
+    options: GetOrSetManyOptions<Id, T> & { readonly key: (id: Id) => Key },
+  ): Promise<(T | undefined)[]>
+  /**
+   * Loads the key anew, whatever is held of it, and stores what comes. A load that is under way is waited for, not joined: it may have read the
+   * source before this call. Without a loader the one that is registered for the key is called.
+   * @throws what the loader throws, also where stale values are permitted: what is held stays as it is. `OPTION_INVALID` without any loader.
+   */
+  refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T>
+}
+
+export async function getOrSet<T>(space: Space, key: Key, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
+  if (typeof loader !== 'function') throw refused(loader, 'getOrSet', 'a loader: a function that returns the value, or a promise of it')
+  const encoded = encodeKey(key)
+  const { policy } = space.settings
+  if (policy.consistency !== 'strong' && (options === undefined || permitsHit(options))) {
+    const slot = freshSlot(space, encoded)
+    if (slot >= 0) {
+      if (policy.refreshAhead > 0 || options?.refreshAhead !== undefined) refreshEarly(space, encoded, slot, loader, options)
+      return hitValue(space, slot, encoded) as T
+    }
+  }
+  checkKey(encoded)
+  const journey = begin(space, { one: loader }, options)
+  try {
+    return shown(space, await readThrough(journey, encoded)) as T
+  } finally {
+    recordTime(space, journey)
+  }
+}
+
+export async function getOrSetEntry<T>(
+  space: Space,
+  key: Key,
+  loader: Loader<T>,
+  options: LoadOptions | undefined,
+): Promise<LoadedEntry<T>> {
+  const encoded = encodeKey(key)
+  const journey = begin(space, { one: loader }, options)
+  const found = await travel(journey, encoded)
+  return {
+    value: shown(space, found) as T,
+    ...factsOf(found, space.services.clock.now()),
+    isStale: found.isStale === true,
+    isJoined: journey.isJoined,
+    ...(journey.flight === undefined ? {} : { cause: journey.flight.cause }),
+  }
+}
+
+export async function refresh<T>(space: Space, key: Key, loader: Loader<T> | undefined, options: LoadOptions | undefined): Promise<T> {
+  const encoded = encodeKey(key)
+  const source = loader === undefined ? space.services.sourceOf(space.id.name, encoded) : { load: loader }
+  if (source === undefined) {
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `refresh: no loader is known for the key ${show(key)}: give one as the second argument, or register one with cache.source`,
+    )
+  }
+  const journey = begin(space, { one: source.load }, source.defaults === undefined ? options : { ...source.defaults, ...options }, 'new')
+  space.watch.counters.refreshes++
+  return shown(space, await travel(journey, encoded)) as T
+}
+
+export async function getOrSetMany<Id, T>(
+  space: Space,
+  ids: readonly Id[],
+  options: GetOrSetManyOptions<Id, T>,
+): Promise<(T | undefined)[]> {
+  checkBatch(options)
+  const { key = (id: Id): Key => id as Key, load, ...rest } = options
+  const byKey = new Map<string, Id>()
+  const keys = ids.map((id) => {
+    const encoded = checkKey(encodeKey(key(id)))
+    byKey.set(encoded, id)
+    return encoded
+  })
+  const journey = begin(space, { many: batchOf(byKey, load) }, rest)
+  const found = await timed(space, readThroughMany(journey, keys), journey)
+  return found.map((entry) => shown(space, entry) as T | undefined)
+}
+
+function begin(space: Space, loads: Loads, options: LoadOptions | undefined, wants?: Wants): Journey {
+  checkOpen(space)
+  return new Journey(space, loads, resolvePolicy(options, space.settings.policy), options ?? NO_CALL, wants)
+}
+
+function travel(journey: Journey, encoded: string): Promise<Found> {
+  return timed(journey.space, readThrough(journey, checkKey(encoded)), journey)
+}
+
+function refreshEarly<T>(space: Space, key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
+  const { near, services } = space
+  if (near === undefined) return
+  const journey = begin(space, { one: loader }, options)
+  if (!journey.isDue({ createdAt: near.createdAt(slot), freshUntil: near.freshUntil(slot) }, services.clock.coarse)) return
+  journey.noteDue(key)
+  refreshBehind(journey)
+}
+
+function checkBatch(options: unknown): void {
+  const load: unknown = typeof options === 'object' && options !== null ? Reflect.get(options, 'load') : undefined
+  if (typeof load !== 'function')
+    throw refused(load, 'getOrSetMany load', 'a function that loads the ids that are missing: { load: (ids) => ... }')
+  const key: unknown = Reflect.get(Object(options), 'key')
+  if (key !== undefined && typeof key !== 'function') throw refused(key, 'getOrSetMany key', 'a function from an id to its key')
+}
+
+const NO_CALL: Call = Object.freeze({})
+
+const permitsHit = ({ consistency, after, quiet, signal }: LoadOptions): boolean =>
+  consistency !== 'strong' && after === undefined && quiet !== true && signal?.aborted !== true
+
+function batchOf<Id, T>(byKey: ReadonlyMap<string, Id>, load: GetOrSetManyOptions<Id, T>['load']): BatchLoader {
+  return async (keys, context) => {
+    const missing = keys.map((key) => byKey.get(key) as Id)
+    const loaded = await load(missing, context)
+    return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
+  }
+}

@@ -1,0 +1,123 @@
+// Reading without a loader: what memory and the tiers below hold.
+import { checkKey, encodeKey, type Key } from '../core/key.ts'
+import { type Consistency, DEFAULT_POLICY, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import { timed } from './call-time.ts'
+import { type HeldEntry, heldEntries } from './entries.ts'
+import { type Explanation, explain as explainKey } from './explain.ts'
+import { type EntryFacts, factsOf, heldFacts, NO_FACTS } from './facts.ts'
+import type { Found } from './found.ts'
+import { countStale } from './misses.ts'
+import { freshSlot, hitAt, hitValue } from './near.ts'
+import { readTiers } from './read.ts'
+import { abortable, checkSignal } from './signals.ts'
+import { checkOpen, type Space } from './space.ts'
+
+/** What a look at an entry found. */
+export type EntryView<T> = (EntryFacts & { readonly kind: 'hit' | 'stale'; readonly value: T }) | { readonly kind: 'miss' }
+
+/** The verbs that read and never load. */
+export interface CacheReads {
+  /** Memory only, at once: the fresh value, or `undefined`. Never waits, never loads. */
+  peek<T = unknown>(key: Key): T | undefined
+  /** The fresh value from the nearest tier that has it, or `undefined`. */
+  get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined>
+  /** As `get`, with what is known about the entry; stale entries are shown as such. */
+  getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<EntryView<T>>
+  /** The fresh values that are there, in the order of the keys; `undefined` for the others. One round trip per tier. */
+  getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]>
+  /** Is there a fresh entry in some tier? */
+  has(key: Key, options?: ReadOptions): Promise<boolean>
+  /** Why a key hits or misses, tier by tier. Changes nothing. */
+  explain(key: Key): Promise<Explanation>
+  /**
+   * What memory holds of this namespace, without the values: for a report by key or tag, or to see what weighs most. Counts nothing as read. May be
+   * walked in pieces while the cache is in use: entries that stay are met once. A `for` loop over many holds up the process: rest now and then.
+   */
+  entries(): IterableIterator<HeldEntry>
+}
+
+export function peek<T>(space: Space, key: Key): T | undefined {
+  const encoded = encodeKey(key)
+  const slot = freshSlot(space, encoded)
+  return slot < 0 ? undefined : (hitValue(space, slot, encoded) as T)
+}
+
+export async function get<T>(space: Space, key: Key, options: ReadOptions | undefined): Promise<T | undefined> {
+  const encoded = encodeKey(key)
+  if (options === undefined && space.settings.policy.consistency !== 'strong') {
+    const slot = freshSlot(space, encoded)
+    if (slot >= 0) return hitValue(space, slot, encoded) as T
+  }
+  const [found] = await read(space, [encoded], options)
+  return found === undefined || !isFresh(space, found) ? undefined : (found.value as T)
+}
+
+export async function getEntry<T>(space: Space, key: Key, options: ReadOptions | undefined): Promise<EntryView<T>> {
+  const encoded = encodeKey(key)
+  const { near, ledger, services } = space
+  const slot = near?.find(encoded) ?? -1
+  // Before this read is one of its reads.
+  const { hits, lastReadAt } = near === undefined || slot < 0 ? NO_FACTS : heldFacts(near, ledger.view.epoch, slot)
+  const [found] = await read(space, [encoded], options, true)
+  if (found === undefined) return { kind: 'miss' }
+  const isHit = isFresh(space, found)
+  if (!isHit && options?.quiet !== true) countStale(space, found)
+  const known = found.tier === 'memory' && hits !== undefined ? { ...found, hits, lastReadAt } : found
+  return { kind: isHit ? 'hit' : 'stale', value: found.value as T, ...factsOf(known, services.clock.now()) }
+}
+
+export async function getMany<T>(space: Space, keys: readonly Key[], options: ReadOptions | undefined): Promise<(T | undefined)[]> {
+  const found = await read(space, keys.map(encodeKey), options)
+  const now = space.services.clock.now()
+  return found.map((entry) => (entry === undefined || entry.freshUntil <= now ? undefined : (entry.value as T)))
+}
+
+export async function has(space: Space, key: Key, options: ReadOptions | undefined): Promise<boolean> {
+  const [found] = await read(space, [encodeKey(key)], options)
+  return found !== undefined && isFresh(space, found)
+}
+
+export async function explain(space: Space, key: Key): Promise<Explanation> {
+  checkOpen(space)
+  return explainKey(space, checkKey(encodeKey(key)))
+}
+
+export function entries(space: Space): IterableIterator<HeldEntry> {
+  return heldEntries(space)
+}
+
+async function read(
+  space: Space,
+  keys: readonly string[],
+  options: ReadOptions | undefined,
+  takesStale = false,
+): Promise<readonly (Found | undefined)[]> {
+  checkOpen(space)
+  const consistency = consistencyOf(options, space.settings.policy.consistency)
+  const signal = options?.signal
+  const after = options?.after
+  const isQuiet = options?.quiet === true
+  checkSignal(signal)
+  if (consistency !== 'strong' && after === undefined) {
+    const here = readMemory(space, keys, isQuiet)
+    if (here !== undefined) return here
+  }
+  for (const key of keys) checkKey(key)
+  const reading = readTiers(space, keys, { consistency, after }, takesStale, isQuiet)
+  const work = timed(space, reading, { began: space.services.clock.monotonic(), isQuiet })
+  return signal === undefined ? work : abortable(work, signal)
+}
+
+/** All keys from memory, or nothing. */
+function readMemory(space: Space, keys: readonly string[], isQuiet: boolean): (Found | undefined)[] | undefined {
+  for (const key of keys) if (freshSlot(space, key) < 0) return undefined
+  return keys.map((key) => hitAt(space, space.near?.find(key) ?? -1, key, isQuiet))
+}
+
+function isFresh({ services }: Space, found: Found): boolean {
+  return found.freshUntil > services.clock.now()
+}
+
+function consistencyOf(options: ReadOptions | undefined, fallback: Consistency): Consistency {
+  return options === undefined ? fallback : resolvePolicy(options, { ...DEFAULT_POLICY, consistency: fallback }).consistency
+}

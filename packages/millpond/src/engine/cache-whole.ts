@@ -1,0 +1,104 @@
+// What concerns a whole cache, from whichever of its namespaces it is asked: settings, loaders, listeners, figures, its life.
+import { refused } from '../core/checks.ts'
+import type { EventName, Listener } from '../core/events.ts'
+import type { Key } from '../core/key.ts'
+import type { NodeStore } from '../core/nodes.ts'
+import type { Recorder } from '../core/recorder.ts'
+import type { SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
+import type { Breaker } from '../wrap/breaker.ts'
+import type { Collection, CollectionOptions } from './collection.ts'
+import type { Changes, Configured, ConfigureOptions } from './configure.ts'
+import type { CacheDescription } from './describe.ts'
+import type { Restored } from './restart-parts.ts'
+import type { Space } from './space.ts'
+import type { CacheInfo, describeSpace } from './stats.ts'
+import type { WrapOptions, WrappedCall } from './wrap-call.ts'
+
+/** The verbs that concern the whole cache, or its life. */
+export interface CacheWhole {
+  /**
+   * Changes settings while the cache runs: defaults of entries, the budget and policy of memory, how long tiers keep entries, their deadlines and breakers,
+   * a tier on or off. All of it or, where something is wrong, nothing. Calls that begin from now on go by it; a load keeps what it began with.
+   * On a namespace: its defaults alone. What is stored already keeps its times, unless `apply: 'drop'` clears the namespaces concerned.
+   * Resolves when all is in force (a smaller budget of memory is reached in steps of 5 ms); with `dryRun`, with what would change.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: nothing has changed. What `clear` throws: the settings have, entries stay.
+   * @example
+   * const { changes } = await cache.configure({ defaults: { ttl: '1m' }, tiers: { memory: { maxEntries: 5000 }, redis: { enabled: false } } })
+   */
+  configure(changes: Changes, options?: ConfigureOptions): Promise<Configured>
+  /** How the whole cache is set up, as JSON: no secrets, units in the names, `unlimited` where a number has no end. `changesFromJson` reads it back. */
+  describe(): CacheDescription
+  /**
+   * Registers the loader of a family of keys: those that begin with a text (`'user:'`), or tuples that begin with these parts (`['user']`). `refresh(key)` works without a
+   * loader there, and whatever warms or refreshes calls it. Where several fit a key, the longest prefix does. Returns how to take it back.
+   * @throws MillpondError `OPTION_INVALID` where the prefix has a loader already, `KEY_INVALID`.
+   * @example
+   * cache.source(['user'], ([, id], { signal }) => db.user(id, { signal }), { defaults: { ttl: '10m', tags: ['users'] } })
+   */
+  source(prefix: Key, load: SourceLoad, options?: SourceOptions): () => void
+  /**
+   * The function with this cache before it. Concurrent calls with the same arguments are one; `invalidate(...args)` and `refresh(...args)` come with it.
+   * @throws MillpondError `OPTION_INVALID` for a wrong option, and where the family of its keys has a loader already.
+   * @example
+   * const user = cache.wrap((id: number) => db.user(id), { key: ['user'], ttl: '10m', tags: ([id]) => [`user:${id}`] })
+   */
+  wrap<A extends readonly unknown[], T>(fn: (...args: A) => T | Promise<T>, options: WrapOptions<A, T>): WrappedCall<A, T>
+  /**
+   * A kind of things with its source: how they are loaded, written and removed is said once, and the verbs follow from it. Its loader is registered as
+   * `source` does it, where its keys are tuples that end with the id. One of a name at a time.
+   * @param name letters, digits, `_`, `.` and `-`; the first part of its keys
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; with a journal, `JOURNAL_FAILED` and `SCHEMA_NEWER`.
+   * @example
+   * const users = cache.collection('user', { ttl: '10m', load: (id: number) => db.user(id), store: (id, user) => db.save(id, user) })
+   * await users.set(7, { ...(await users.get(7)), name: 'Ada' })
+   */
+  collection<Id, T>(name: string, options: CollectionOptions<Id, T>): Collection<Id, T>
+  /** The loaders that are registered in this namespace; in the default one, in all. */
+  readonly sources: readonly SourceView[]
+  /** Where the processes of this cache meet (`createNodes` of `millpond/nodes`): in the tier that holds the ledger, else in this process alone. */
+  readonly nodeStore: NodeStore
+  /**
+   * Listens to all namespaces of this cache; returns how to stop. A listener that throws, rejects or never ends disturbs nobody.
+   * @throws MillpondError `OPTION_INVALID` for an event that does not exist, or without a listener.
+   */
+  on<E extends EventName>(event: E, listener: Listener<E>): () => void
+  /**
+   * Tells a recorder of the reads, loads, writes and invalidations of all namespaces of this cache; returns how to stop. Memory keeps a hash of each key
+   * meanwhile, four bytes an entry. Nothing is paid while nobody records.
+   * @throws MillpondError `OPTION_INVALID` for what can be told nothing.
+   */
+  record(recorder: Recorder): () => void
+  /**
+   * The breaker of a far tier, by the tier's name: its state, and `protect(fn)` for commands of your own to the same server.
+   * @throws MillpondError `OPTION_INVALID` for a tier that this cache does not have.
+   */
+  breaker(tier: string): Breaker
+  /** What this namespace has counted. */
+  stats(): ReturnType<typeof describeSpace>
+  /** The whole cache in one object: its configuration, tiers, health and figures. */
+  info(): CacheInfo
+  /**
+   * Waits until a warm restart has brought back what it may, and collections have taken over what their journals hold; at once where there is neither.
+   * @throws what a collection's journal says that cannot be recovered.
+   */
+  ready(): Promise<Restored>
+  /** Waits for what runs behind: commits, promotions, refreshes, and queued writes until their sources have them or they are set aside. */
+  flush(): Promise<void>
+  /**
+   * Waits for what runs behind, then closes the tiers, with all namespaces. Of a namespace: that one alone, whose name may then be opened anew.
+   * Later calls reject with `CLOSED`. Closing twice is harmless.
+   */
+  close(): Promise<void>
+}
+
+export function breakerOf({ far }: Space, tier: string): Breaker {
+  const found = far.find(({ guarded }) => guarded.name === tier)
+  if (found !== undefined) return found.guarded.breaker
+  const names = far.map(({ guarded }) => guarded.name)
+  throw refused(tier, 'breaker', names.length === 0 ? 'no tier: this cache has none below memory' : `one of the tiers ${names.join(', ')}`)
+}
+
+/** What begins while this waits is waited for too. */
+export async function settle({ background }: Space): Promise<void> {
+  while (background.size > 0) await Promise.allSettled([...background])
+}

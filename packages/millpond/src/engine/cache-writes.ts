@@ -1,0 +1,72 @@
+// Writing, removing and re-timing entries by their keys.
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkKey, encodeKey, type Key } from '../core/key.ts'
+import { type EntryOptions, resolvePolicy } from '../core/options.ts'
+import { forget } from './forget.ts'
+import type { Receipt } from './receipt.ts'
+import { checkOpen, type Space } from './space.ts'
+import { expire as expireKey, touch as touchKey, type WriteItem, write, writeAtOnce } from './write.ts'
+
+/** The verbs that change entries by their keys. */
+export interface CacheWrites {
+  /** Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the documented bound. */
+  set(key: Key, value: unknown, options?: EntryOptions): Promise<void>
+  /** Stores many values; some hundreds take one step of the ledger and one round trip per tier. */
+  setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void>
+  /** Removes a key from every tier of every process. */
+  delete(key: Key): Promise<Receipt>
+  /** Removes many keys with one step of the ledger. */
+  deleteMany(keys: readonly Key[]): Promise<Receipt>
+  /** Makes a key stale everywhere: it may still be returned where stale values are permitted. */
+  expire(key: Key): Promise<Receipt>
+  /** Gives a fresh entry a new time to live from now. `false`: there was none. */
+  touch(key: Key, ttl?: Duration): Promise<boolean>
+}
+
+export async function set(space: Space, key: Key, value: unknown, options: EntryOptions | undefined): Promise<void> {
+  checkOpen(space)
+  const item = itemOf(key, value)
+  const policy = resolvePolicy(options, space.settings.policy)
+  const { clock } = space.services
+  const started = clock.monotonic()
+  if (!writeAtOnce(space, item, policy)) await write(space, [item], policy)
+  space.watch.latency.set.record(clock.monotonic() - started)
+}
+
+export async function setMany(space: Space, entries: Iterable<readonly [Key, unknown]>, options: EntryOptions | undefined): Promise<void> {
+  checkOpen(space)
+  const items = [...entries].map(([key, value]) => itemOf(key, value))
+  if (items.length === 0) return
+  const { clock } = space.services
+  const started = clock.monotonic()
+  await write(space, items, resolvePolicy(options, space.settings.policy))
+  space.watch.latency.set.record(clock.monotonic() - started)
+}
+
+export async function deleteMany(space: Space, keys: readonly Key[]): Promise<Receipt> {
+  checkOpen(space)
+  const encoded = keys.map((key) => checkKey(encodeKey(key)))
+  space.watch.counters.deletes += encoded.length
+  const receipt = await forget(space, { keys: encoded })
+  const { events } = space.services
+  if (events.has('delete')) for (const key of encoded) events.emit('delete', { key, namespace: space.id.name })
+  return receipt
+}
+
+export async function expire(space: Space, key: Key): Promise<Receipt> {
+  checkOpen(space)
+  return expireKey(space, checkKey(encodeKey(key)), 'manual')
+}
+
+export async function touch(space: Space, key: Key, ttl: Duration | undefined): Promise<boolean> {
+  checkOpen(space)
+  const policy = resolvePolicy(ttl === undefined ? undefined : { ttl: parseDuration(ttl, 'ttl') }, space.settings.policy)
+  return touchKey(space, checkKey(encodeKey(key)), policy)
+}
+
+function itemOf(key: Key, value: unknown): WriteItem {
+  if (value === undefined)
+    throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
+  return { key: checkKey(encodeKey(key)), value }
+}
