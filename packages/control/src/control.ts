@@ -1,10 +1,23 @@
 // What every route works with.
+import type { Alerts } from './alerts/alerts.ts'
 import type { Configurations } from './configurations/configurations.ts'
+import type { TierFactories } from './configurations/named.ts'
+import type { Fleet } from './fleet/fleet.ts'
+import type { Collector } from './metrics/collector.ts'
+import type { History } from './metrics/history.ts'
+import type { Operations } from './operations/operations.ts'
 import type { Store } from './store/store.ts'
 
 export interface Control {
   readonly store: Store
   readonly configurations: Configurations
+  readonly fleet: Fleet
+  readonly collector: Collector
+  readonly history: History
+  readonly operations: Operations
+  readonly alerts: Alerts
+  /** How to reach the tiers that configurations name. */
+  readonly tiers: TierFactories
   /** Of this package. */
   readonly version: string
 }

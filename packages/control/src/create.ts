@@ -1,34 +1,56 @@
-// Puts the control plane together: a store, its routes, one function from Request to Response.
+// Puts the control plane together: a store, the caches it sees, its routes, one function from Request to Response, and what runs by the clock.
+import type { Cache } from 'millpond'
+import type { NodeStore } from 'millpond/nodes'
 import type { Principal } from './access/roles.ts'
+import { Alerts } from './alerts/alerts.ts'
+import { startClock } from './clock.ts'
 import { configurations } from './configurations/configurations.ts'
+import type { TierFactories } from './configurations/named.ts'
+import { bringSettings, keepSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
+import { Fleet } from './fleet/fleet.ts'
 import { createApp } from './http/app.ts'
 import { openApi } from './http/openapi.ts'
 import { type Rate, Rates } from './http/rates.ts'
 import { defineRoute, json, type RateClass, type Route } from './http/route.ts'
-import { accessRoutes } from './routes/access.ts'
-import { auditRoutes } from './routes/audit.ts'
-import { configurationRoutes } from './routes/configurations.ts'
+import { Collector } from './metrics/collector.ts'
+import { History } from './metrics/history.ts'
+import { Operations } from './operations/operations.ts'
+import { routesOf } from './routes/index.ts'
 import type { Store } from './store/store.ts'
 
 export interface ControlOptions {
   /** `await openStore('control.db')`; it stays the caller's to close. */
   readonly store: Store
+  /** Caches of this process. They stay the caller's to close. */
+  readonly caches?: readonly Cache[]
+  /** Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`. */
+  readonly meetingPlaces?: readonly NodeStore[]
+  /** How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`. */
+  readonly tiers?: TierFactories
+  /** This process's name among the nodes. Default: the host's name and the process id. */
+  readonly nodeId?: string
   /** What every path begins with. Default `/api/admin/caching`. */
   readonly base?: string
   /** Calls a minute of one principal, by class of route. Defaults: read 600, write 60, purge 50, scan 2. */
   readonly rates?: Partial<Record<RateClass, Rate>>
-  /** The host application's own sign-in, asked where no `Authorization` came. Default: nobody is signed in that way. */
+  /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
   readonly authorize?: (request: Request) => Promise<Principal | undefined> | Principal | undefined
   /** The peer's address, for the audit. Default: unknown. */
   readonly addressOf?: (request: Request) => string | undefined
   /** Told of errors that nobody foresaw. Default: a line on standard error. */
   readonly onError?: (error: unknown) => void
+  /** Told of what needs a look: a node that is not reached, a setting that was refused. Default: nobody. */
+  readonly onWarning?: (message: string) => void
 }
 
 export interface ControlPlane {
   /** Mount it: `app.use(base, ...)` of the framework at hand, or `serve` alone. Never rejects. */
   readonly fetch: (request: Request) => Promise<Response>
+  /** Joins the node channels, brings stored settings to running caches, and looks at them once a second. Without it, requests are answered as of now. */
+  start(): Promise<void>
+  /** Leaves, and stores what was counted. Caches and store stay open. */
+  close(): Promise<void>
   readonly control: Control
   /** Every route as data. */
   readonly routes: readonly Route[]
@@ -42,12 +64,28 @@ const BASE = '/api/admin/caching'
  * @example
  * const store = await openStore('control.db')
  * await ensureToken(store, { name: 'admin', role: 'admin' }, process.env.MILLPOND_ADMIN_TOKEN)
- * const control = createControl({ store })
+ * const control = createControl({ store, caches: [cache] })
+ * await control.start()
  */
 export function createControl(options: ControlOptions): ControlPlane {
-  const { store, base = BASE } = options
-  const control: Control = { store, configurations: configurations(store), version: VERSION }
-  const described: Route[] = [...configurationRoutes, ...auditRoutes, ...accessRoutes]
+  const {
+    store,
+    base = BASE,
+    onError = (error: unknown) => console.error('[millpond] [control]', error),
+    onWarning = () => undefined,
+  } = options
+  const fleet = new Fleet({ caches: options.caches ?? [], meetingPlaces: options.meetingPlaces ?? [], nodeId: options.nodeId, onWarning })
+  const control: Control = {
+    store,
+    configurations: configurations(store),
+    fleet,
+    collector: new Collector(fleet),
+    history: new History(store),
+    operations: new Operations(store),
+    alerts: new Alerts(store),
+    tiers: options.tiers ?? {},
+    version: VERSION,
+  }
   const document = defineRoute({
     method: 'GET',
     path: 'openapi.json',
@@ -56,15 +94,35 @@ export function createControl(options: ControlOptions): ControlPlane {
     answers: { 200: { description: 'OpenAPI 3.1' } },
     handle: () => json(200, openApi(routes, base, VERSION)),
   })
-  const routes: readonly Route[] = [...described, document]
+  const routes: readonly Route[] = [...routesOf(), document]
   const fetch = createApp({
     control,
     routes,
     base,
     rates: new Rates(options.rates),
-    onError: options.onError ?? ((error) => console.error('[millpond] [control]', error)),
+    onError,
     authorize: options.authorize,
     addressOf: options.addressOf,
   })
-  return { fetch, control, routes }
+  let stop: (() => Promise<void>) | undefined
+  return {
+    fetch,
+    control,
+    routes,
+    async start() {
+      if (stop !== undefined) return
+      const unkept = keepSettings(control, onError)
+      const halt = startClock(control, onError)
+      stop = async () => {
+        unkept()
+        await halt()
+      }
+      await fleet.start()
+      await bringSettings(control)
+    },
+    async close() {
+      await stop?.()
+      await fleet.close()
+    },
+  }
 }

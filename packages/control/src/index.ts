@@ -1,8 +1,11 @@
 // The control plane of Millpond: see it, steer it, prove who did what.
 export { type Principal, ROLE_SCOPES, ROLES, type Role, SCOPES, type Scope } from './access/roles.ts'
 export { ensureToken, type NewUser } from './access/tokens.ts'
+export { type Attached, type AttachOptions, attach } from './agent/agent.ts'
 export { type Checkpoint, type Verdict, verifyAudit } from './audit/audit.ts'
 export type { ConfigurationDocument, ConfigurationView } from './configurations/document.ts'
+export type { TierFactories } from './configurations/named.ts'
 export type { Control } from './control.ts'
 export { type ControlOptions, type ControlPlane, createControl } from './create.ts'
+export type { Route } from './http/route.ts'
 export { openStore, type Store } from './store/store.ts'

@@ -7,8 +7,10 @@ import {
   openStore,
   ROLES,
   type Role,
+  type Route,
   type Store,
 } from '@millpond/control'
+import { z } from 'zod'
 
 export interface Opened {
   readonly store: Store
@@ -43,7 +45,7 @@ export async function open(where = ':memory:', options: Partial<ControlOptions> 
   const plane = createControl({
     store,
     onError: (error) => errors.push(error),
-    rates: { write: { perMinute: 1e6, burst: 1e6 } },
+    rates: Object.fromEntries((['write', 'purge', 'scan'] as const).map((kind) => [kind, { perMinute: 1e6, burst: 1e6 }])),
     ...options,
   })
   return {
@@ -64,10 +66,48 @@ export async function open(where = ':memory:', options: Partial<ControlOptions> 
       const answer = await response.text()
       const { status } = response
       if (status === 500) throw errors.at(-1)
+      checkContract(plane.routes, method, path, status, answer, response.headers)
       return { status, headers: response.headers, text: answer, json: jsonOf(answer) }
     },
-    close: () => store.close(),
+    async close() {
+      await plane.close()
+      await store.close()
+    },
   }
+}
+
+/** Every answer of every test is held against what the route says that it answers: no field that is not described, none that is missing. */
+function checkContract(routes: readonly Route[], method: string, path: string, status: number, text: string, headers: Headers): void {
+  const given = path
+    .replace(/[?#].*$/, '')
+    .replace(/\/$/, '')
+    .split('/')
+  const fits = ({ path: described, method: wanted }: Route): boolean => {
+    const parts = described.replace(/\/$/, '').split('/')
+    return wanted === method && parts.length === given.length && parts.every((part, at) => part.startsWith('{') || part === given[at])
+  }
+  const route = routes.find((one) => fits(one) && !one.path.includes('{')) ?? routes.find(fits)
+  if (route === undefined || !headers.get('content-type')?.startsWith('application/json')) return
+  const answer = route.answers[status]
+  if (answer === undefined) throw new Error(`${method} ${route.path} answered ${status}, which it does not describe`)
+  const parsed = answer.schema === undefined ? undefined : strict(answer.schema).safeParse(JSON.parse(text))
+  if (parsed?.success === false)
+    throw new Error(`${method} ${route.path} answered other than it says: ${parsed.error.message}\n${text.slice(0, 2000)}`)
+}
+
+/** Objects take no key that is not described. */
+function strict(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodObject) {
+    const isLoose = schema.def.catchall instanceof z.ZodUnknown
+    const shape = Object.fromEntries(Object.entries(schema.shape).map(([name, part]) => [name, strict(part as z.ZodType)]))
+    return isLoose ? z.looseObject(shape) : z.strictObject(shape)
+  }
+  if (schema instanceof z.ZodArray) return z.array(strict(schema.element as z.ZodType))
+  if (schema instanceof z.ZodNullable) return strict(schema.unwrap() as z.ZodType).nullable()
+  if (schema instanceof z.ZodOptional) return strict(schema.unwrap() as z.ZodType).optional()
+  if (schema instanceof z.ZodDefault) return strict(schema.unwrap() as z.ZodType)
+  if (schema instanceof z.ZodUnion) return z.union(schema.options.map((option) => strict(option as z.ZodType)))
+  return schema
 }
 
 function jsonOf(text: string): unknown {

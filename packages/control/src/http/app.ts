@@ -106,7 +106,7 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
   const text = await bodyText(request)
   const body = route.body === undefined ? noBody(text, route) : parse(route.body, jsonOf(text, request), '')
   const query = parseQuery(route, request)
-  const call: Call = { control, principal, params, body, query, request, requestId, address, who }
+  const call: Call = { control, principal, params, body, query, request, requestId, base: options.base, address, who }
   const key = request.headers.get('idempotency-key')
   if (key === null || route.method !== 'POST') return route.handle(call)
   return once(control.store, { principal: principal.userId, route: requestPath(request), key }, text, async () => route.handle(call))
@@ -115,8 +115,8 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
 async function signIn({ control, authorize }: AppOptions, request: Request): Promise<Principal> {
   const header = request.headers.get('authorization')
   const [scheme = '', token = ''] = header?.split(' ') ?? []
-  const principal =
-    header === null ? await authorize?.(request) : scheme.toLowerCase() === 'bearer' ? await principalOf(control.store, token) : undefined
+  const known = scheme.toLowerCase() === 'bearer' ? await principalOf(control.store, token) : undefined
+  const principal = known ?? (await authorize?.(request))
   if (principal !== undefined) return principal
   const why = header === null ? 'no credential was given' : 'this credential is not known here, has expired, or was revoked'
   throw new Problem(401, 'unauthorized', `${why}: send "Authorization: Bearer <token>"`, {

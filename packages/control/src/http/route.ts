@@ -27,6 +27,8 @@ export interface Call<Body = unknown, Query = unknown> {
   readonly query: Query
   readonly request: Request
   readonly requestId: string
+  /** What every path begins with. */
+  readonly base: string
   /** The address of the peer, where the host application tells it. */
   readonly address: string | undefined
   /** Who and from where: the part of an audit row that is the same for all that this call does. */

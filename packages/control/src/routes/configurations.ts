@@ -18,7 +18,20 @@ const version = z.object({
   created_at: z.iso.datetime(),
 })
 const plan = z.object({
-  plan: z.object({ dry_run: z.literal(true), changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })) }),
+  plan: z.object({
+    dry_run: z.literal(true),
+    changes: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })),
+    effects: z
+      .array(
+        z.object({
+          node: z.string(),
+          status: z.string(),
+          changes: z.array(z.object({ setting: z.string(), from: z.unknown(), to: z.unknown() })),
+          drops: z.array(z.object({ tier: z.string(), bytes: z.number(), why: z.string() })),
+        }),
+      )
+      .describe('what would change in each process that runs this cache'),
+  }),
 })
 
 export const configurationRoutes: readonly Route[] = [
@@ -64,7 +77,7 @@ export const configurationRoutes: readonly Route[] = [
     scope: 'config:read',
     answers: { 200: { description: 'As it is in force', schema: configurationView } },
     async handle(call) {
-      const view = await held(call)
+      const view = await heldConfiguration(call)
       return json(200, view, { ETag: etagOf(view.version) })
     },
   }),
@@ -78,7 +91,7 @@ export const configurationRoutes: readonly Route[] = [
     answers: { 200: { description: 'The new version, or with dry_run the plan', schema: z.union([configurationView, plan]) } },
     async handle(call) {
       const { control, body, who } = call
-      const before = await held(call)
+      const before = await heldConfiguration(call)
       refuseForeign(call, body.name)
       if (call.query.dry_run) return planned(call, before, body)
       const view = await control.configurations.replace(before.id, body, who, wantedVersion(call.request))
@@ -92,7 +105,7 @@ export const configurationRoutes: readonly Route[] = [
     scope: 'config:write',
     answers: { 204: { description: 'Deleted' } },
     async handle(call) {
-      const { id } = await held(call)
+      const { id } = await heldConfiguration(call)
       await call.control.configurations.remove(id, call.who, wantedVersion(call.request))
       return { status: 204 }
     },
@@ -104,7 +117,7 @@ export const configurationRoutes: readonly Route[] = [
     scope: 'config:read',
     answers: { 200: { description: 'All of them', schema: z.object({ data: z.array(version), has_more: z.literal(false) }) } },
     async handle(call) {
-      const { id } = await held(call)
+      const { id } = await heldConfiguration(call)
       return json(200, { data: await call.control.configurations.versions(id), has_more: false })
     },
   }),
@@ -116,7 +129,7 @@ export const configurationRoutes: readonly Route[] = [
     body: z.strictObject({ version: z.number().int().min(1) }),
     answers: { 200: { description: 'The new version', schema: configurationView } },
     async handle(call) {
-      const { id } = await held(call)
+      const { id } = await heldConfiguration(call)
       const view = await call.control.configurations.rollback(id, call.body.version, call.who)
       return json(200, view, { ETag: etagOf(view.version) })
     },
@@ -124,7 +137,7 @@ export const configurationRoutes: readonly Route[] = [
 ]
 
 /** One that the caller may not see is not there. */
-async function held({ control, params, principal }: Pick<Call, 'control' | 'params' | 'principal'>) {
+export async function heldConfiguration({ control, params, principal }: Pick<Call, 'control' | 'params' | 'principal'>) {
   const view = await control.configurations.get(params.id ?? '')
   if (!mayTouch(principal, view.name)) throw notFound(`configuration ${view.id}`)
   return view
@@ -155,7 +168,13 @@ async function planned(
       detail: { changes },
     }),
   )
-  return json(200, { plan: { dry_run: true, changes } })
+  return json(200, { plan: { dry_run: true, changes, effects: await effectsOf(control, after) } })
+}
+
+async function effectsOf({ fleet }: Call['control'], { name, ttl_seconds, max_size_mb, is_active }: ConfigurationDocument) {
+  if (!fleet.has(name)) return []
+  const replies = await fleet.ask(name, 'preview', { document: { ttl_seconds, max_size_mb, is_active } })
+  return replies.map(({ id, status, body }) => ({ node: id, status, changes: body?.changes ?? [], drops: body?.drops ?? [] }))
 }
 
 function wantedVersion(request: Request): number | undefined {

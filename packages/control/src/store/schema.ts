@@ -27,6 +27,26 @@ export interface Schema {
     created_at: number
   }
   idempotency: IdempotencyTable
+  operations: OperationTable
+  /** Which operation a receipt of the ledger belongs to: so a miss names who caused it. */
+  operation_receipts: { receipt: string; operation_id: string }
+  plans: { id: string; user_id: string; document: string; expires_at: number }
+  warming_plans: { seq: Generated<number>; id: string; document: string; created_at: number; updated_at: number; deleted: number }
+  history: { cache: string; step: number; at: number; data: string }
+  alerts: AlertTable
+  silences: {
+    id: string
+    rule: string | null
+    cache: string | null
+    until: number
+    actor: string
+    reason: string | null
+    created_at: number
+  }
+  markers: { seq: Generated<number>; id: string; at: number; kind: string; message: string; actor: string }
+  /** What is set as a whole: rules of alerts, webhooks. */
+  documents: { name: string; document: string; version: number; updated_at: number }
+  leases: { name: string; holder: string; until: number }
 }
 
 export interface AuditTable {
@@ -86,4 +106,42 @@ export interface IdempotencyTable {
   headers: string | null
   body: string | null
   created_at: number
+}
+
+export interface OperationTable {
+  seq: Generated<number>
+  id: string
+  kind: string
+  /** `running`, `completed`, `partial`, `failed`, `cancelled`. One whose holder's lease is over was `interrupted`. */
+  state: string
+  cache: string
+  actor: string
+  reason: string | null
+  request: string
+  plan: string | null
+  result: string | null
+  holder: string
+  lease_until: number
+  created_at: number
+  updated_at: number
+  ended_at: number | null
+}
+
+export interface AlertTable {
+  seq: Generated<number>
+  id: string
+  fingerprint: string
+  rule: string
+  severity: string
+  cache: string
+  /** `firing`, `resolved`. */
+  state: string
+  value: number | null
+  threshold: number | null
+  message: string
+  since: number
+  updated_at: number
+  resolved_at: number | null
+  resolved_by: string | null
+  note: string | null
 }

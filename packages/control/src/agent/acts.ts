@@ -1,0 +1,119 @@
+// What a node does when the control plane asks, for one cache of this process.
+import type { Cache } from 'millpond'
+import { keyPattern } from 'millpond/observe'
+import { benchmark } from './benchmark.ts'
+import { acked, invalidate, plan, probe } from './invalidation.ts'
+import { preview, settingsFor } from './settings.ts'
+import { chosen, keyOf, openSpaceOf } from './spaces.ts'
+import { testTiers } from './test-tiers.ts'
+import { entriesOf, goOn, Waiting, type Walk, type Walked } from './walks.ts'
+import { warm } from './warm.ts'
+import { type Answered, ASKED, type Asked, type Group, type KeyList, type KeyRow, type Topic } from './words.ts'
+
+/** One function a topic; what it is given has been checked. */
+export type Acts = { readonly [T in Topic]: (asked: Asked<T>) => Promise<Answered[T]> }
+
+/** How long a walk over memory may take, pauses for others included. */
+const WALK_MS = 200
+
+export function actsOf(cache: Cache): Acts {
+  const waiting = new Waiting()
+  const settings = settingsFor(cache)
+  return {
+    describe: async () => ({ ...cache.describe(), sources: cache.sources }),
+    preview: ({ document }) => preview(cache, settings(document)),
+    keys: (asked) => listKeys(cache, waiting, asked),
+    groups: (asked) => group(cache, asked),
+    explain: async ({ namespace, key }) => openSpaceOf(cache, namespace).explain(keyOf(key)),
+    value: (asked) => revealed(cache, asked),
+    plan: (asked) => plan(cache, asked),
+    invalidate: (asked) => invalidate(cache, asked),
+    acked: (asked) => acked(cache, asked),
+    probe: (asked) => probe(cache, asked),
+    warm: (asked) => warm(cache, asked),
+    test: () => testTiers(cache),
+    benchmark: (asked) => benchmark(cache, asked),
+  }
+}
+
+/** Checks what came and does it. @throws ZodError for what nobody of ours would ask. */
+export async function act<T extends Topic>(acts: Acts, topic: T, body: unknown): Promise<Answered[T]> {
+  return acts[topic](ASKED[topic].parse(body ?? null) as Asked<T>) // a schema of the same topic
+}
+
+async function listKeys(cache: Cache, waiting: Waiting, asked: Asked<'keys'>): Promise<KeyList> {
+  const { namespaces, contains, tag, limit, cursor } = asked
+  const about = JSON.stringify([namespaces, contains, tag])
+  const walk: Walk | undefined =
+    cursor === undefined ? { entries: entriesOf(cache, chosen(cache, namespaces)), scanned: 0 } : waiting.take(cursor, about)
+  if (walk === undefined) throw new Error('this list is not kept any more: begin again without a cursor')
+  const data: KeyRow[] = []
+  const isAtEnd = await goOn(walk, WALK_MS, (entry) => {
+    if ((contains === undefined || entry.key.includes(contains)) && (tag === undefined || entry.tags.includes(tag))) data.push(rowOf(entry))
+    return data.length < limit
+  })
+  return { data, scanned: walk.scanned, cursor: isAtEnd ? null : waiting.put(walk, about) }
+}
+
+const rowOf = ({ namespace, key, bytes, hits, ageMs, ttlMs, tags }: Walked): KeyRow => ({
+  namespace,
+  key,
+  bytes,
+  hits,
+  age_seconds: ageMs / 1000,
+  ttl_seconds: ttlMs === undefined ? null : ttlMs / 1000,
+  tags,
+})
+
+/** What begins so belongs to the engine. */
+const RESERVED = '\u0001'
+const MOST_GROUPS = 10_000
+
+async function group(cache: Cache, { by, namespaces, limit }: Asked<'groups'>): Promise<Answered['groups']> {
+  const walk: Walk = { entries: entriesOf(cache, chosen(cache, namespaces)), scanned: 0 }
+  const groups = new Map<string, { name: string; namespace: string | null; entries: number; bytes: number; hits: number }>()
+  const add = (name: string, { namespace, bytes, hits }: Walked, isOneKey: boolean): void => {
+    const id = `${namespace} ${name}`
+    const known = groups.get(id)
+    if (known !== undefined) {
+      known.entries++
+      known.bytes += bytes
+      known.hits += hits
+    } else if (groups.size < MOST_GROUPS || isOneKey) groups.set(id, { name, namespace, entries: 1, bytes, hits })
+  }
+  const best = by === 'hits' || by === 'bytes' ? by : 'entries'
+  const shrink = (): void => {
+    for (const [id] of [...groups].sort(([, a], [, b]) => b[best] - a[best]).slice(limit)) groups.delete(id)
+  }
+  const isComplete = await goOn(walk, WALK_MS, (entry) => {
+    if (by === 'tag') for (const tag of entry.tags) if (!tag.startsWith(RESERVED)) add(tag, entry, false)
+    if (by === 'pattern') add(keyPattern(entry.key), entry, false)
+    if (by === 'hits' || by === 'bytes') {
+      add(entry.key, entry, true)
+      if (groups.size > MOST_GROUPS) shrink()
+    }
+    return true
+  })
+  const data: Group[] = [...groups.values()].sort((a, b) => b[best] - a[best]).slice(0, limit)
+  return { data, scanned: walk.scanned, is_complete: isComplete }
+}
+
+/** A look that changes nothing: not counted, not promoted by being wanted. */
+async function revealed(cache: Cache, { namespace, key }: Asked<'value'>): Promise<Answered['value']> {
+  const view = await openSpaceOf(cache, namespace).getEntry(keyOf(key), { quiet: true })
+  if (view.kind === 'miss') return { found: false, value: null }
+  return { found: true, tier: view.tier, is_stale: view.kind === 'stale', value: toJson(view.value) }
+}
+
+/** What JSON cannot say is named. */
+function toJson(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_, part: unknown) => {
+      if (typeof part === 'bigint') return `${part}n`
+      if (part instanceof Map) return { $map: [...part] }
+      if (part instanceof Set) return { $set: [...part] }
+      if (part instanceof Uint8Array) return { $bytes: Buffer.from(part).toString('base64') }
+      return part
+    }) ?? 'null',
+  )
+}

@@ -1,0 +1,99 @@
+// A cache of this process as the control plane sees it: reports each second, acts when asked, takes settings.
+import { type Cache, MillpondError } from 'millpond'
+import { createNodes, type Nodes, type NodeWarning } from 'millpond/nodes'
+import { type Acts, act, actsOf } from './acts.ts'
+import { type CacheReport, reportOf } from './figures.ts'
+import { settingsFor } from './settings.ts'
+import { ASKED, type Topic } from './words.ts'
+
+/** How a process joins the control plane. */
+export interface AttachOptions {
+  /** The process's name, best the same after a restart. Default: the host's name and the process id. */
+  readonly id?: string
+  /** Told of what needs a look. */
+  readonly onWarning?: (warning: NodeWarning) => void
+}
+
+/** A cache that is attached. */
+export interface Attached {
+  readonly cache: string
+  readonly nodes: Nodes
+  readonly acts: Acts
+  report(): CacheReport
+  /** Says that it is there, and takes the settings that stand; where the store is away it tries again each second. */
+  join(): Promise<void>
+  /** Leaves: nobody waits for this process any more. The cache stays open. */
+  close(): Promise<void>
+}
+
+/** The report's and the settings' name. */
+export const REPORT = 'cache'
+export const SETTINGS = 'settings'
+/** Where the names of caches are, so that a control plane that knows only the server finds them. */
+const DIRECTORY = 'millpond'
+const NAMES = 'caches'
+const TRIES = 5
+
+export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0, 128)
+
+/**
+ * Lets a control plane in any process see and steer this cache. In the process of the control plane itself `createControl({ caches: [cache] })` does it.
+ * @example
+ * const attached = attach(cache, { id: 'web-1' })
+ * await attached.join()
+ */
+export function attach(cache: Cache, { id, onWarning }: AttachOptions = {}): Attached {
+  const startedAt = performance.now()
+  const name = cache.info().name
+  const acts = actsOf(cache)
+  const nodes = createNodes({
+    store: cache.nodeStore,
+    channel: channelOf(name),
+    ...(id !== undefined && { id }),
+    ...(onWarning !== undefined && { onWarning }),
+  })
+  const report = (): CacheReport => reportOf(cache, startedAt)
+  nodes.report(REPORT, report)
+  for (const topic of Object.keys(ASKED) as Topic[]) nodes.answer(topic, (body) => act(acts, topic, body))
+  const settings = settingsFor(cache)
+  nodes.onSettings(SETTINGS, async (document) => {
+    await cache.configure(settings(document))
+  })
+  return {
+    cache: name,
+    nodes,
+    acts,
+    report,
+    async join() {
+      await nodes.join()
+      await enter(cache, name).catch((error: unknown) => {
+        if (!(error instanceof MillpondError)) throw error
+        onWarning?.({ kind: 'unreachable', message: `${name} could not be entered in the directory of caches`, cause: error })
+      })
+    },
+    close: () => nodes.close(),
+  }
+}
+
+async function enter(cache: Cache, name: string): Promise<void> {
+  const directory = createNodes({ store: cache.nodeStore, channel: DIRECTORY })
+  try {
+    for (let attempt = 0; attempt < TRIES; attempt++) {
+      const stored = await directory.getSettings(NAMES)
+      const names = textsOf(stored?.document)
+      if (names.includes(name)) return
+      if ((await directory.putSettings(NAMES, [...names, name].sort(), { ifRevision: stored?.revision ?? '' })) !== undefined) return
+    }
+  } finally {
+    await directory.close()
+  }
+}
+
+/** The caches that have ever been attached where these nodes meet. */
+export async function namesIn(directory: Nodes): Promise<readonly string[]> {
+  return textsOf((await directory.getSettings(NAMES))?.document)
+}
+
+export const openDirectory = (store: Nodes['store']): Nodes => createNodes({ store, channel: DIRECTORY })
+
+const textsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [])

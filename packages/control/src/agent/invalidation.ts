@@ -1,0 +1,110 @@
+// A node's part in an invalidation: what it would take, doing it, whether this process has heard of it, and whether anything old is still there.
+import type { Cache, DryRun, Receipt } from 'millpond'
+import { type Criteria, resolveCriteria } from 'millpond/invalidate'
+import { chosen, keyOf, spaceOf } from './spaces.ts'
+import { entriesOf, goOn, type Walk } from './walks.ts'
+import type { Answered, Asked, AskedCriteria, NodePlan, NodeReceipt } from './words.ts'
+
+const PLAN_MS = 1000
+const HOTTEST = 500
+const LOOK_EVERY_MS = 10
+
+const criteriaOf = ({ keys, tags, patterns, model, id, all }: AskedCriteria): Criteria => ({
+  ...(keys !== undefined && { keys: keys.map(keyOf) }),
+  ...(tags !== undefined && { tags }),
+  ...(patterns !== undefined && { patterns }),
+  ...(model !== undefined && { model }),
+  ...(id !== undefined && { id }),
+  ...(all !== undefined && { all }),
+})
+
+export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'plan'>): Promise<NodePlan> {
+  const asked = criteriaOf(criteria)
+  const open = chosen(cache, namespaces)
+  const { selects } = resolveCriteria(asked, { now: Date.now() })
+  const found = new Map<string, number>()
+  const hottest: { namespace: string; key: string; hits: number }[] = []
+  let [entries, bytes, reads] = [0, 0, 0]
+  const walk: Walk = { entries: entriesOf(cache, open), scanned: 0 }
+  const isWhole = await goOn(walk, PLAN_MS, (entry) => {
+    if (!selects(entry)) return true
+    entries++
+    bytes += entry.bytes
+    reads += entry.hits / Math.max(1, entry.ageMs / 1000)
+    found.set(entry.namespace, (found.get(entry.namespace) ?? 0) + 1)
+    hottest.push({ namespace: entry.namespace, key: entry.key, hits: entry.hits })
+    if (hottest.length > 4 * HOTTEST) keepHottest(hottest)
+    return true
+  })
+  keepHottest(hottest)
+  const isMemoryAlone = cache.describe().tiers.every(({ name, enabled }) => name === 'memory' || !enabled)
+  const base = { bytes, reads_per_second: Math.round(reads * 100) / 100, hottest }
+  if (!scan && !isMemoryAlone) {
+    const cascade = resolveCriteria(asked, { now: Date.now() }).tags
+    return { ...base, entries, namespaces: Object.fromEntries(found), cascade, is_exact: false }
+  }
+  const tried = await Promise.all(open.map((name) => spaceOf(cache, name).invalidate(asked, { dryRun: true })))
+  return { ...base, ...summed(open, tried), is_exact: isWhole && tried.every(({ isExact }) => isExact) }
+}
+
+function keepHottest(hottest: { readonly hits: number }[]): void {
+  hottest.sort((a, b) => b.hits - a.hits)
+  hottest.length = Math.min(hottest.length, HOTTEST)
+}
+
+function summed(open: readonly string[], tried: readonly DryRun[]): Pick<NodePlan, 'entries' | 'namespaces' | 'cascade'> {
+  const counts = open.flatMap((name, at): [string, number][] => (tried[at]?.wouldRemove ? [[name, tried[at].wouldRemove]] : []))
+  return {
+    entries: counts.reduce((all, [, count]) => all + count, 0),
+    namespaces: Object.fromEntries(counts),
+    cascade: [...new Set(tried.flatMap(({ tags }) => tags))],
+  }
+}
+
+export async function invalidate(cache: Cache, { namespaces, criteria, mode }: Asked<'invalidate'>): Promise<Answered['invalidate']> {
+  const asked = criteriaOf(criteria)
+  const began = performance.now()
+  const receipts = await Promise.all(
+    chosen(cache, namespaces).map(async (name) => receiptOf(name, await spaceOf(cache, name).invalidate(asked, { mode }))),
+  )
+  return { receipts, ms: performance.now() - began }
+}
+
+const receiptOf = (namespace: string, { id, position, removed, isExact, isApplied, tiers, outlets }: Receipt): NodeReceipt => ({
+  namespace,
+  receipt: id,
+  position,
+  removed,
+  is_exact: isExact,
+  is_applied: isApplied,
+  tiers,
+  outlets,
+})
+
+/** Waits until this process has applied the positions. A namespace that is not open here holds nothing to forget. */
+export async function acked(cache: Cache, { positions, wait_ms }: Asked<'acked'>): Promise<Answered['acked']> {
+  const until = performance.now() + wait_ms
+  for (;;) {
+    const open = chosen(cache, Object.keys(positions))
+    const behind = open.filter((name) => {
+      const wanted = positions[name]
+      const { epoch, position } = spaceOf(cache, name).stats().ledger
+      // Another epoch: all that was there before it is void.
+      return wanted !== undefined && epoch === wanted.epoch && position < wanted.seq
+    })
+    if (behind.length === 0 || performance.now() >= until) return { ok: behind.length === 0, behind }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+}
+
+/** Is anything fresh that is older than the invalidation? */
+export async function probe(cache: Cache, { keys }: Asked<'probe'>): Promise<Answered['probe']> {
+  const old: string[] = []
+  const open = new Set(chosen(cache, undefined))
+  for (const { namespace, key, seq, epoch } of keys) {
+    if (!open.has(namespace)) continue
+    const { tiers } = await spaceOf(cache, namespace).explain(keyOf(key))
+    if (tiers.some(({ state, asOf }) => state === 'fresh' && asOf !== undefined && asOf.epoch === epoch && asOf.seq < seq)) old.push(key)
+  }
+  return { checked: keys.length, old }
+}

@@ -1,0 +1,39 @@
+// A stored configuration as changes of a cache that runs. What it does not say, and all of it once it is deleted, is as code made the cache.
+import { type Cache, type CacheDescription, type Changes, changesFromJson } from 'millpond'
+import { type Answered, settingsDocument } from './words.ts'
+
+/** Takes the cache's settings as code made them: call it before anything was changed. */
+export function settingsFor(cache: Cache): (document: unknown) => Changes {
+  const original = cache.describe()
+  return (document) =>
+    changesFromJson(document === null ? { defaults: ttlOf(null), tiers: tiersOf(original) } : described(original, document))
+}
+
+const ttlOf = (ttl_seconds: number | null) => ({ ttl_seconds })
+
+const tiersOf = ({ tiers }: CacheDescription, isActive = true) =>
+  tiers.map((tier) => ({
+    name: tier.name,
+    enabled: isActive && tier.enabled,
+    ...('max_size_mb' in tier && { max_size_mb: tier.max_size_mb, max_entries: tier.max_entries }),
+  }))
+
+function described(original: CacheDescription, document: unknown): unknown {
+  const { ttl_seconds, max_size_mb, is_active } = settingsDocument.parse(document)
+  return {
+    defaults: ttlOf(ttl_seconds),
+    tiers: tiersOf(original, is_active).map((tier) => (tier.name === 'memory' ? { ...tier, max_size_mb } : tier)),
+  }
+}
+
+/** What the changes would do, and what memory would let go of. */
+export async function preview(cache: Cache, changes: Changes): Promise<Answered['preview']> {
+  const { changes: differences } = await cache.configure(changes, { dryRun: true })
+  const { memory } = cache.info()
+  const now = memory?.bytes ?? 0
+  const isOff = changes.tiers?.memory?.enabled === false
+  const budget = changes.tiers?.memory?.maxBytes
+  const over = isOff ? now : typeof budget === 'number' ? Math.max(0, now - budget) : 0
+  const why = isOff ? 'memory is switched off' : 'memory gets a smaller budget'
+  return { changes: differences, drops: over > 0 ? [{ tier: 'memory', bytes: over, why }] : [] }
+}

@@ -1,0 +1,157 @@
+// The words that control plane and nodes exchange: what is asked on a topic, checked as if an enemy had written it, and what is answered.
+import type { Explanation, SettingChange } from 'millpond'
+import { z } from 'zod'
+
+const MOST_KEYS = 10_000
+const namespaces = z.array(z.string().min(1).max(128)).max(1000).optional()
+const key = z.string().min(1).max(16_384)
+const names = z.array(z.string().min(1).max(1024)).max(1000).optional()
+
+/** What to forget. Keys are encoded. */
+export const criteria = z.strictObject({
+  keys: z.array(key).max(MOST_KEYS).optional(),
+  tags: names,
+  patterns: z.array(z.string().min(1).max(1024)).max(16).optional(),
+  model: z.string().min(1).max(200).optional(),
+  id: z.union([z.string().max(200), z.number()]).optional(),
+  all: z.literal(true).optional(),
+})
+/** What to forget, as it travels. */
+export type AskedCriteria = z.output<typeof criteria>
+
+/** What a stored configuration changes of a cache that runs; the rest of it is for whoever makes the cache. */
+export const settingsDocument = z.object({ ttl_seconds: z.number().positive(), max_size_mb: z.number().positive(), is_active: z.boolean() })
+
+export const ASKED = {
+  describe: z.null(),
+  preview: z.strictObject({ document: settingsDocument.nullable() }),
+  keys: z.strictObject({
+    namespaces,
+    contains: z.string().max(1024).optional(),
+    tag: z.string().max(1024).optional(),
+    limit: z.number().int().min(1).max(200),
+    cursor: z.string().max(64).optional(),
+  }),
+  groups: z.strictObject({ by: z.enum(['tag', 'pattern', 'hits', 'bytes']), namespaces, limit: z.number().int().min(1).max(200) }),
+  explain: z.strictObject({ namespace: z.string().max(128), key }),
+  value: z.strictObject({ namespace: z.string().max(128), key }),
+  plan: z.strictObject({ namespaces, criteria, scan: z.boolean() }),
+  invalidate: z.strictObject({ namespaces, criteria, mode: z.enum(['delete', 'expire']) }),
+  acked: z.strictObject({
+    positions: z.record(z.string(), z.strictObject({ epoch: z.string(), seq: z.number() })),
+    wait_ms: z.number().min(0).max(30_000),
+  }),
+  probe: z.strictObject({
+    keys: z.array(z.strictObject({ namespace: z.string().max(128), key, seq: z.number(), epoch: z.string() })).max(100),
+  }),
+  warm: z.strictObject({
+    namespaces,
+    keys: z.array(key).max(MOST_KEYS),
+    concurrency: z.number().int().min(1).max(64),
+    per_second: z.number().positive().max(100_000).optional(),
+    wait_ms: z.number().min(0).max(60_000),
+  }),
+  test: z.null(),
+  benchmark: z.strictObject({
+    duration_ms: z.number().min(10).max(30_000),
+    value_bytes: z.number().int().min(1).max(1_048_576),
+    keys: z.number().int().min(1).max(100_000),
+  }),
+} as const
+export type Topic = keyof typeof ASKED
+export type Asked<T extends Topic> = z.output<(typeof ASKED)[T]>
+
+export interface KeyRow {
+  readonly namespace: string
+  readonly key: string
+  readonly bytes: number
+  readonly hits: number
+  readonly age_seconds: number
+  /** `null`: for ever. */
+  readonly ttl_seconds: number | null
+  readonly tags: readonly string[]
+}
+
+export interface KeyList {
+  readonly data: readonly KeyRow[]
+  /** Where to go on; `null` at the end. */
+  readonly cursor: string | null
+  readonly scanned: number
+}
+
+export interface Group {
+  readonly name: string
+  readonly namespace: string | null
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+}
+
+/** What an invalidation would take from one node's memory, or with `scan` from all tiers. */
+export interface NodePlan {
+  readonly entries: number
+  readonly bytes: number
+  /** By their counts and ages; a count saturates, so there may be more. */
+  readonly reads_per_second: number
+  readonly namespaces: Readonly<Record<string, number>>
+  readonly hottest: readonly { readonly namespace: string; readonly key: string; readonly hits: number }[]
+  readonly cascade: readonly string[]
+  readonly is_exact: boolean
+}
+
+export interface NodeReceipt {
+  readonly namespace: string
+  readonly receipt: string
+  readonly position: { readonly epoch: string; readonly seq: number }
+  readonly removed: number
+  readonly is_exact: boolean
+  readonly is_applied: boolean
+  readonly tiers: readonly { readonly name: string; readonly ok: boolean; readonly removed: number }[]
+  readonly outlets: readonly unknown[]
+}
+
+export interface Warmed {
+  readonly loaded: number
+  readonly fresh: number
+  readonly failed: number
+  readonly without_source: number
+  /** Not reached in the time that was given. */
+  readonly left: readonly string[]
+  readonly errors: readonly string[]
+}
+
+export interface TestStep {
+  readonly tier: string
+  readonly step: string
+  readonly ok: boolean
+  readonly ms: number
+  readonly detail?: string
+}
+
+export interface Answered {
+  describe: Readonly<Record<string, unknown>>
+  preview: {
+    readonly changes: readonly SettingChange[]
+    readonly drops: readonly { readonly tier: string; readonly bytes: number; readonly why: string }[]
+  }
+  keys: KeyList
+  groups: { readonly data: readonly Group[]; readonly scanned: number; readonly is_complete: boolean }
+  explain: Explanation
+  value: { readonly found: boolean; readonly tier?: string; readonly value: unknown; readonly is_stale?: boolean }
+  plan: NodePlan
+  invalidate: { readonly receipts: readonly NodeReceipt[]; readonly ms: number }
+  acked: { readonly ok: boolean; readonly behind: readonly string[] }
+  probe: { readonly checked: number; readonly old: readonly string[] }
+  warm: Warmed
+  test: { readonly ok: boolean; readonly steps: readonly TestStep[]; readonly warnings: readonly string[] }
+  benchmark: {
+    readonly operations: number
+    readonly seconds: number
+    readonly ops: Readonly<
+      Record<
+        string,
+        { readonly count: number; readonly avg_ms: number; readonly p50_ms: number; readonly p95_ms: number; readonly p99_ms: number }
+      >
+    >
+  }
+}

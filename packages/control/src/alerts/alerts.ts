@@ -1,0 +1,180 @@
+// Alerts as they are kept: one row a firing, found by its fingerprint, resolved by hand or by itself, never deleted before its time.
+import { newId } from '../access/tokens.ts'
+import { appendAudit } from '../audit/audit.ts'
+import { notFound, Problem } from '../http/problem.ts'
+import type { Who } from '../operations/operations.ts'
+import type { AlertTable } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+
+export const SEVERITIES = ['critical', 'high', 'medium'] as const
+export type Severity = (typeof SEVERITIES)[number]
+
+export interface Finding {
+  readonly rule: string
+  readonly cache: string
+  /** A tier, a node; empty: the cache as a whole. */
+  readonly subject: string
+  readonly severity: Severity
+  readonly value: number
+  readonly threshold: number
+  readonly message: string
+}
+
+export interface AlertView {
+  readonly id: string
+  readonly fingerprint: string
+  readonly rule: string
+  readonly severity: string
+  readonly cache_name: string
+  readonly state: string
+  readonly value: number | null
+  readonly threshold: number | null
+  readonly message: string
+  readonly since: string
+  readonly updated_at: string
+  readonly resolved_at: string | null
+  readonly resolved_by: string | null
+  readonly note: string | null
+}
+
+export interface AlertFilter {
+  readonly state?: 'firing' | 'resolved' | undefined
+  readonly cache?: string | undefined
+  readonly before?: number | undefined
+  readonly limit: number
+}
+
+export const fingerprintOf = ({ rule, cache, subject }: Pick<Finding, 'rule' | 'cache' | 'subject'>): string =>
+  [rule, cache, subject].join('/')
+
+export class Alerts {
+  readonly #store: Store
+  readonly #listeners = new Set<(alert: AlertView) => void>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Told of each that was raised, has changed its severity, or was resolved; returns how to stop. */
+  onChange(listener: (alert: AlertView) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Newest first. */
+  async list({ state, cache, before, limit }: AlertFilter): Promise<readonly { readonly seq: number; readonly view: AlertView }[]> {
+    let rows = this.#store.read.selectFrom('alerts').selectAll().orderBy('seq', 'desc').limit(limit)
+    if (state !== undefined) rows = rows.where('state', '=', state)
+    if (cache !== undefined) rows = rows.where('cache', '=', cache)
+    if (before !== undefined) rows = rows.where('seq', '<', before)
+    return (await rows.execute()).map((row) => ({ seq: Number(row.seq), view: viewOf(row) }))
+  }
+
+  /** @throws Problem 404 */
+  async get(id: string): Promise<AlertView> {
+    const row = await this.#store.read.selectFrom('alerts').selectAll().where('id', '=', id).executeTakeFirst()
+    if (row === undefined) throw notFound(`alert ${id}`)
+    return viewOf(row)
+  }
+
+  /** Raises it once; one that fires already takes the new value, and is told again where its severity has changed. */
+  async raise(finding: Finding): Promise<void> {
+    const fingerprint = fingerprintOf(finding)
+    const { severity, value, threshold, message } = finding
+    const told = await this.#store.write(async (tx) => {
+      const now = await this.#store.now(tx)
+      const held = await tx
+        .selectFrom('alerts')
+        .selectAll()
+        .where('fingerprint', '=', fingerprint)
+        .where('state', '=', 'firing')
+        .executeTakeFirst()
+      if (held !== undefined) {
+        const next = { severity, value, threshold, message, updated_at: now }
+        await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
+        return held.severity === severity ? undefined : viewOf({ ...held, ...next })
+      }
+      const { subject: _, ...about } = finding
+      const row = {
+        ...about,
+        id: newId('alr'),
+        fingerprint,
+        state: 'firing',
+        since: now,
+        updated_at: now,
+        resolved_at: null,
+        resolved_by: null,
+        note: null,
+      }
+      await tx.insertInto('alerts').values(row).execute()
+      return viewOf(row)
+    })
+    if (told !== undefined) this.#tell(told)
+  }
+
+  /** What fires no longer, of itself. */
+  async settle(fingerprint: string): Promise<void> {
+    const told = await this.#store.write(async (tx) => {
+      const now = await this.#store.now(tx)
+      const held = await tx
+        .selectFrom('alerts')
+        .selectAll()
+        .where('fingerprint', '=', fingerprint)
+        .where('state', '=', 'firing')
+        .executeTakeFirst()
+      if (held === undefined) return undefined
+      const next = { state: 'resolved', resolved_at: now, resolved_by: 'itself', updated_at: now }
+      await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
+      return viewOf({ ...held, ...next })
+    })
+    if (told !== undefined) this.#tell(told)
+  }
+
+  /** By hand: it is raised again only after its cause was away. @throws Problem 404, 409 */
+  async resolve(id: string, note: string | undefined, who: Who): Promise<AlertView> {
+    const view = await this.#store.write(async (tx) => {
+      const held = await tx.selectFrom('alerts').selectAll().where('id', '=', id).executeTakeFirst()
+      if (held === undefined) throw notFound(`alert ${id}`)
+      if (held.state === 'resolved') throw new Problem(409, 'has_ended', `alert ${id} was resolved already, by ${held.resolved_by}`)
+      const now = await this.#store.now(tx)
+      const next = { state: 'resolved', resolved_at: now, resolved_by: who.actor, note: note ?? null, updated_at: now }
+      await tx.updateTable('alerts').set(next).where('id', '=', id).execute()
+      await appendAudit(this.#store, tx, {
+        ...who,
+        kind: 'change',
+        action: 'alert.resolve',
+        target: held.fingerprint,
+        detail: { id, note },
+      })
+      return viewOf({ ...held, ...next })
+    })
+    this.#tell(view)
+    return view
+  }
+
+  #tell(view: AlertView): void {
+    for (const listener of this.#listeners) listener(view)
+  }
+}
+
+const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(Number(ms)).toISOString())
+
+function viewOf({ cache, since, updated_at, resolved_at, ...row }: Omit<AlertTable, 'seq'>): AlertView {
+  const { id, fingerprint, rule, severity, state, value, threshold, message, resolved_by, note } = row
+  return {
+    id,
+    fingerprint,
+    rule,
+    severity,
+    cache_name: cache,
+    state,
+    value,
+    threshold,
+    message,
+    since: timeOf(since) ?? '',
+    updated_at: timeOf(updated_at) ?? '',
+    resolved_at: timeOf(resolved_at),
+    resolved_by,
+    note,
+  }
+}

@@ -1,0 +1,49 @@
+// What the control plane does by the clock: a look at the caches each second, and every five what may take longer. One control plane of several writes the
+// history: the one that holds the lease.
+import { bringSettings } from './configurations/settings.ts'
+import type { Control } from './control.ts'
+import { recheck } from './operations/invalidation.ts'
+import { holdsLease } from './store/lease.ts'
+
+const LOOK_MS = 1000
+const ROUND_MS = 5000
+const LEASE = 'clock'
+
+/** Returns how to stop: what is under way ends, and what was counted is stored. */
+export function startClock(control: Control, onError: (error: unknown) => void): () => Promise<void> {
+  const running = new Set<Promise<void>>()
+  let isWriter = false
+  /** A turn that takes longer than its interval is not overtaken by the next one. */
+  const every = (ms: number, work: () => Promise<void>): NodeJS.Timeout => {
+    let current: Promise<void> | undefined
+    const timer = setInterval(() => {
+      if (current !== undefined) return
+      current = work()
+        .catch(onError)
+        .finally(() => {
+          if (current !== undefined) running.delete(current)
+          current = undefined
+        })
+      running.add(current)
+    }, ms)
+    return timer.unref()
+  }
+  const timers = [
+    every(LOOK_MS, async () => {
+      const points = await control.collector.look(await control.store.now())
+      if (isWriter) for (const [cache, point] of points) await control.history.add(cache, point)
+    }),
+    every(ROUND_MS, async () => {
+      isWriter = await holdsLease(control.store, LEASE, control.operations.holder)
+      await control.fleet.discover()
+      if (!isWriter) return
+      await bringSettings(control)
+      await recheck(control)
+    }),
+  ]
+  return async () => {
+    for (const timer of timers) clearInterval(timer)
+    await Promise.all(running)
+    if (isWriter) await control.history.flush()
+  }
+}

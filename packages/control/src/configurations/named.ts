@@ -1,0 +1,28 @@
+// A cache made from a stored configuration, and the tiers that it may be made of.
+import { type Cache, type CacheOptions, createCache, MillpondError, memory, type Tier } from 'millpond'
+import type { ConfigurationDocument } from './document.ts'
+
+const BELOW = ['redis', 'memcached', 'database', 'file_system'] as const
+
+/** How to reach what a configuration names; `memory` needs nothing. Called once for each cache, with its name. */
+export type TierFactories = Readonly<Partial<Record<(typeof BELOW)[number], (name: string) => Tier>>>
+
+/** @throws MillpondError `OPTION_INVALID` where nobody said how to reach the tier that it names. */
+export function makeCache(
+  document: ConfigurationDocument,
+  factories: TierFactories,
+  more: Omit<CacheOptions, 'name' | 'tiers'> = {},
+): Cache {
+  const { name, cache_type, ttl_seconds, max_size_mb, is_active } = document
+  const types = cache_type === 'memory' ? [] : cache_type === 'multi' ? BELOW.filter((one) => factories[one] !== undefined) : [cache_type]
+  const below = types.map((type) => {
+    const factory = factories[type]
+    if (factory !== undefined) return { use: factory(name), enabled: is_active }
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `the cache ${name} is of type ${type}, and nobody said how to reach one: give tiers: { ${type}: () => ... }`,
+    )
+  })
+  const near = memory({ maxBytes: `${max_size_mb}mb`, enabled: is_active })
+  return createCache({ ...more, name, tiers: [near, ...below], defaults: { ...more.defaults, ttl: ttl_seconds * 1000 } })
+}

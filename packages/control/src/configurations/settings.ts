@@ -1,0 +1,23 @@
+// Brings stored configurations to the processes that run the caches of their names: at the start, after each change, and where a store was emptied.
+import type { Control } from '../control.ts'
+
+/** Follows changes; returns how to stop. */
+export function keepSettings(control: Control, onError: (error: unknown) => void): () => void {
+  return control.configurations.onChange((name) => {
+    bring(control, name).catch(onError)
+  })
+}
+
+/** All of them: what stands already is not put again. */
+export async function bringSettings(control: Control): Promise<void> {
+  for (const name of control.fleet.names) await bring(control, name)
+}
+
+async function bring({ configurations, fleet }: Control, name: string): Promise<void> {
+  if (!fleet.has(name)) return
+  const held = await configurations.byName(name)
+  await fleet.putSettings(
+    name,
+    held === undefined ? null : { ttl_seconds: held.ttl_seconds, max_size_mb: held.max_size_mb, is_active: held.is_active },
+  )
+}

@@ -1,0 +1,248 @@
+// Every node of every cache, as one: those of this process directly, the others over the node channel of the cache. A channel that is away takes only the
+// others from view.
+import type { Cache } from 'millpond'
+import { type AppliedSettings, createNodes, type NodeStore, type Nodes } from 'millpond/nodes'
+import { act } from '../agent/acts.ts'
+import { type Attached, attach, channelOf, namesIn, openDirectory, REPORT, SETTINGS } from '../agent/agent.ts'
+import type { CacheReport } from '../agent/figures.ts'
+import type { Answered, Asked, Topic } from '../agent/words.ts'
+import { Problem } from '../http/problem.ts'
+import { reportIn } from './report-in.ts'
+
+export interface FleetNode {
+  readonly id: string
+  readonly boot: string
+  readonly cache: string
+  readonly isLocal: boolean
+  readonly isLate: boolean
+  readonly ageMs: number
+  /** Undefined where it could not be read. */
+  readonly report: CacheReport | undefined
+  readonly settings: AppliedSettings | undefined
+}
+
+export interface Seen {
+  readonly nodes: readonly FleetNode[]
+  /** Why other processes are not seen; undefined: they are. */
+  readonly unseen: string | undefined
+}
+
+export interface NodeReply<T> {
+  readonly id: string
+  readonly boot: string
+  readonly status: 'answered' | 'failed' | 'refused' | 'late' | 'left' | 'unknown'
+  readonly body?: T
+  readonly error?: string
+  readonly ms?: number
+}
+
+export interface AskedOf {
+  /** Ids; absent: all. */
+  readonly to?: readonly string[]
+  /** Default 2 s. */
+  readonly deadlineMs?: number
+}
+
+interface Member {
+  readonly name: string
+  readonly local: Attached | undefined
+  readonly nodes: Nodes
+}
+
+export interface FleetOptions {
+  readonly caches: readonly Cache[]
+  /** Where further caches meet: a tier's `nodes`. */
+  readonly meetingPlaces: readonly NodeStore[]
+  readonly nodeId: string | undefined
+  readonly onWarning: (message: string) => void
+}
+
+const DEADLINE_MS = 2000
+
+export class Fleet {
+  readonly #members = new Map<string, Member>()
+  readonly #options: FleetOptions
+  readonly #directories: readonly { readonly store: NodeStore; readonly nodes: Nodes }[]
+
+  constructor(options: FleetOptions) {
+    this.#options = options
+    for (const cache of options.caches) {
+      const local = attach(cache, {
+        ...(options.nodeId !== undefined && { id: options.nodeId }),
+        onWarning: ({ message }) => options.onWarning(message),
+      })
+      if (this.#members.has(local.cache))
+        throw new Problem(500, 'cache_twice', `two caches are named ${JSON.stringify(local.cache)}: give each its own name`)
+      this.#members.set(local.cache, { name: local.cache, local, nodes: local.nodes })
+    }
+    this.#directories = options.meetingPlaces.map((store) => ({ store, nodes: openDirectory(store) }))
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([...this.#members.values()].map(({ local }) => local?.join()))
+    await this.discover()
+  }
+
+  /** Looks for caches that were attached elsewhere. */
+  async discover(): Promise<void> {
+    for (const { store, nodes } of this.#directories) {
+      const names = await namesIn(nodes).catch((error: unknown) => {
+        this.#options.onWarning(reasonOf(error))
+        return []
+      })
+      for (const name of names)
+        if (!this.#members.has(name))
+          this.#members.set(name, { name, local: undefined, nodes: createNodes({ store, channel: channelOf(name) }) })
+    }
+  }
+
+  get names(): readonly string[] {
+    return [...this.#members.keys()].sort()
+  }
+
+  has(cache: string): boolean {
+    return this.#members.has(cache)
+  }
+
+  async see(cache: string): Promise<Seen> {
+    const { local, nodes, name } = this.#member(cache)
+    const here: FleetNode[] =
+      local === undefined
+        ? []
+        : [
+            {
+              id: nodes.id,
+              boot: nodes.boot,
+              cache: name,
+              isLocal: true,
+              isLate: false,
+              ageMs: 0,
+              report: local.report(),
+              settings: undefined,
+            },
+          ]
+    if (nodes.store.scope === 'process' && local !== undefined) return { nodes: await this.#withSettings(here, nodes), unseen: undefined }
+    try {
+      const listed = await nodes.list()
+      const own = listed.find(({ boot }) => boot === nodes.boot)
+      const others = listed.filter(({ boot }) => boot !== nodes.boot)
+      return {
+        nodes: [
+          ...here.map((node) => ({ ...node, settings: own?.settings[SETTINGS] })),
+          ...others.map(({ id, boot, isLate, ageMs, reports, settings }) => ({
+            id,
+            boot,
+            cache: name,
+            isLocal: false,
+            isLate,
+            ageMs,
+            report: reportIn(reports[REPORT]),
+            settings: settings[SETTINGS],
+          })),
+        ],
+        unseen: undefined,
+      }
+    } catch (error) {
+      return { nodes: here, unseen: reasonOf(error) }
+    }
+  }
+
+  /** One reply for each node; the one of this process needs no channel. */
+  async ask<T extends Topic>(
+    cache: string,
+    topic: T,
+    body: Asked<T>,
+    { to, deadlineMs = DEADLINE_MS }: AskedOf = {},
+  ): Promise<NodeReply<Answered[T]>[]> {
+    const { local, nodes } = this.#member(cache)
+    const asksHere = local !== undefined && (to === undefined || to.includes(nodes.id))
+    const [here, others] = await Promise.all([
+      asksHere ? this.#askHere(local, topic, body) : undefined,
+      this.#askOthers<T>(nodes, local !== undefined, topic, body, to, deadlineMs),
+    ])
+    return here === undefined ? others : [here, ...others]
+  }
+
+  /** The first that can: this process, else a node that is not late. @throws Problem 503, and 502 for what the node says. */
+  async one<T extends Topic>(
+    cache: string,
+    topic: T,
+    body: Asked<T>,
+    { to, deadlineMs = DEADLINE_MS }: AskedOf = {},
+  ): Promise<Answered[T]> {
+    const { local, nodes } = this.#member(cache)
+    const id = to?.[0] ?? (local === undefined ? await this.#firstAwake(cache) : nodes.id)
+    const [reply] = await this.ask(cache, topic, body, { to: [id], deadlineMs })
+    if (reply?.status === 'answered' && reply.body !== undefined) return reply.body
+    const why = reply?.error ?? reply?.status ?? 'unknown'
+    throw new Problem(reply?.status === 'unknown' ? 404 : 502, 'node_failed', `the node ${id} of ${cache} could not do it: ${why}`)
+  }
+
+  /** Settings for all nodes of a cache, those that come later too. */
+  async putSettings(cache: string, document: unknown): Promise<void> {
+    const { nodes } = this.#member(cache)
+    const stored = await nodes.getSettings(SETTINGS)
+    if (JSON.stringify(stored?.document ?? null) !== JSON.stringify(document)) await nodes.putSettings(SETTINGS, document)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#members.values()].map(({ nodes }) => nodes.close()))
+    await Promise.all(this.#directories.map(({ nodes }) => nodes.close()))
+  }
+
+  /** @throws Problem 404 */
+  #member(cache: string): Member {
+    const member = this.#members.get(cache)
+    if (member !== undefined) return member
+    const known = this.names.length === 0 ? 'no cache is attached' : `there are ${this.names.join(', ')}`
+    throw new Problem(404, 'cache_unknown', `there is no cache ${JSON.stringify(cache.slice(0, 128))}: ${known}`)
+  }
+
+  async #askHere<T extends Topic>(local: Attached, topic: T, body: Asked<T>): Promise<NodeReply<Answered[T]>> {
+    const { id, boot } = local.nodes
+    const began = performance.now()
+    try {
+      const answer = await act(local.acts, topic, body)
+      return { id, boot, status: 'answered', body: answer, ms: performance.now() - began }
+    } catch (error) {
+      return { id, boot, status: 'failed', error: reasonOf(error), ms: performance.now() - began }
+    }
+  }
+
+  async #askOthers<T extends Topic>(
+    nodes: Nodes,
+    isHere: boolean,
+    topic: T,
+    body: Asked<T>,
+    to: readonly string[] | undefined,
+    deadlineMs: number,
+  ): Promise<NodeReply<Answered[T]>[]> {
+    if (isHere && nodes.store.scope === 'process') return []
+    try {
+      const others =
+        to?.filter((id) => !isHere || id !== nodes.id) ?? (await nodes.list()).filter(({ boot }) => boot !== nodes.boot).map(({ id }) => id)
+      if (others.length === 0) return []
+      const { nodes: answers } = await nodes.ask(topic, body, { to: others, deadline: deadlineMs })
+      return answers.map(({ body: answer, ...rest }) => (answer === undefined ? rest : { ...rest, body: answer as Answered[T] })) // a node of ours has answered this topic
+    } catch (error) {
+      // Whoever is there cannot be told from nobody: one row that says so.
+      return [{ id: 'other nodes', boot: '', status: 'late', error: reasonOf(error) }]
+    }
+  }
+
+  async #firstAwake(cache: string): Promise<string> {
+    const { nodes, unseen } = await this.see(cache)
+    const node = nodes.find(({ isLate }) => !isLate)
+    if (node !== undefined) return node.id
+    throw new Problem(503, 'no_node', `no process of ${cache} can be asked: ${unseen ?? 'none is running'}`, {
+      headers: { 'Retry-After': '2' },
+    })
+  }
+
+  async #withSettings(here: readonly FleetNode[], nodes: Nodes): Promise<readonly FleetNode[]> {
+    const own = (await nodes.list()).find(({ boot }) => boot === nodes.boot)
+    return here.map((node) => ({ ...node, settings: own?.settings[SETTINGS] }))
+  }
+}
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message.replace(/^\[millpond\] /, '') : String(error))

@@ -1,0 +1,41 @@
+// Which caches and namespaces somebody may see and change.
+import type { Principal } from '../access/roles.ts'
+import type { Control } from '../control.ts'
+import { Problem } from '../http/problem.ts'
+
+/** Those of a cache that the principal may touch; undefined: all. */
+export function namespacesFor({ namespaces, name }: Principal, cache: string, asked: string | undefined): readonly string[] | undefined {
+  const isWhole = namespaces === undefined || namespaces.includes(cache)
+  if (asked === undefined) return isWhole ? undefined : namespaces
+  if (isWhole || namespaces.includes(asked)) return [asked]
+  throw new Problem(403, 'forbidden', `${name} is limited to ${namespaces.join(', ')}: ${JSON.stringify(asked)} is none of them`)
+}
+
+/** One by its name, or all that are attached. @throws Problem 404 where there is no such cache, or none at all */
+export function cachesFor({ fleet }: Pick<Control, 'fleet'>, principal: Principal, asked: string | undefined): readonly string[] {
+  if (asked !== undefined) {
+    if (fleet.has(asked)) return [asked]
+    throw unknownCache(asked, fleet.names)
+  }
+  // Somebody who is limited to a cache does not act on others by leaving its name out.
+  const named = fleet.names.filter((name) => principal.namespaces?.includes(name) === true)
+  const names = named.length > 0 ? named : fleet.names
+  if (names.length > 0) return names
+  throw new Problem(404, 'no_cache', 'no cache is attached: give createControl({ caches: [cache] }), or attach(cache) in its process')
+}
+
+const unknownCache = (asked: string, names: readonly string[]): Problem =>
+  new Problem(
+    404,
+    'cache_unknown',
+    `there is no cache ${JSON.stringify(asked)}: there ${names.length === 0 ? 'is none' : `are ${names.join(', ')}`}`,
+  )
+
+/** The cache that is meant where only one can be. @throws Problem 404, 422 where there are several and none was named */
+export function oneCache(control: Pick<Control, 'fleet'>, principal: Principal, asked: string | undefined): string {
+  const [first, ...more] = cachesFor(control, principal, asked)
+  if (first !== undefined && more.length === 0) return first
+  throw new Problem(422, 'cache_name_missing', `there are several caches: say cache_name, one of ${[first, ...more].join(', ')}`, {
+    errors: [{ pointer: '/cache_name', code: 'missing', detail: 'name the cache' }],
+  })
+}

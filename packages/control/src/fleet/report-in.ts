@@ -1,0 +1,22 @@
+// A report that came over the channel, read as if an enemy had written it.
+import { z } from 'zod'
+import type { CacheReport } from '../agent/figures.ts'
+
+const counts = z.record(z.string().max(200), z.number())
+const report = z.object({
+  cache: z.string().max(128),
+  uptime_seconds: z.number(),
+  health: z.string().max(40),
+  counters: counts,
+  gauges: counts,
+  tiers: z
+    .array(z.object({ name: z.string().max(128), scope: z.string().max(40), enabled: z.boolean(), breaker: z.string().max(40) }))
+    .max(64),
+  ledger: z.object({ tier: z.string().max(128), is_up: z.boolean(), pending: z.number() }),
+  ttl_seconds: z.number().nullable(),
+  namespaces: z.record(z.string().max(128), z.object({ counters: counts, gauges: counts })),
+})
+
+export function reportIn(value: unknown): CacheReport | undefined {
+  return report.safeParse(value).data
+}

@@ -1,0 +1,56 @@
+// Points as the series that people look at: columns which go into a chart as they are. What is not known is null, never 0.
+import type { Point } from './collector.ts'
+import { mean, quantile, ratio } from './quantiles.ts'
+
+export interface Series {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly v: readonly (number | null)[]
+}
+
+type Read = (point: Point) => number | null
+
+/** At most so many series a cache: what is beyond is left out, rarest first. */
+const MOST_SERIES = 200
+const LOWER = ['hits', 'misses', 'errors'] as const
+
+export function seriesOf(points: readonly Point[]): Series[] {
+  const series: Series[] = []
+  const add = (name: string, labels: Record<string, string>, read: Read): void => {
+    series.push({ name, labels, v: points.map((point) => rounded(read(point))) })
+  }
+  const rate =
+    (counter: string): Read =>
+    ({ counters, seconds }) =>
+      seconds > 0 ? (counters[counter] ?? 0) / seconds : null
+  add('hit_ratio', {}, ({ counters: { hits = 0, misses = 0 } }) => ratio(hits, hits + misses))
+  add('requests_per_second', {}, ({ counters: { hits = 0, misses = 0 }, seconds }) => (seconds > 0 ? (hits + misses) / seconds : null))
+  for (const name of ['loads', 'load_errors', 'load_joins', 'stale', 'sets', 'deletes', 'invalidations', 'evictions', 'young_evictions'])
+    add(`${name}_per_second`, {}, rate(name))
+  for (const op of ['get', 'set', 'load']) {
+    add('latency_ms', { op, stat: 'avg' }, ({ counters }) => mean(counters, op))
+    for (const q of [0.5, 0.95, 0.99]) add('latency_ms', { op, stat: `p${q * 100}` }, ({ counters }) => quantile(counters, op, q))
+  }
+  for (const name of ['entries', 'bytes', 'max_bytes', 'nodes', 'late_nodes', 'process_bytes'])
+    add(name, {}, ({ gauges }) => gauges[name] ?? null)
+  for (const tier of tiersIn(points)) {
+    for (const what of LOWER) add(`tier_${what}_per_second`, { tier }, rate(`tier.${tier}.${what}`))
+    add('tier_latency_ms', { tier, stat: 'p99' }, ({ counters }) => quantile(counters, `tier.${tier}`, 0.99))
+  }
+  for (const cause of wordsIn(points, /^cause\.(\w+)$/)) add('misses_per_second', { cause }, rate(`cause.${cause}`))
+  return series.slice(0, MOST_SERIES)
+}
+
+export const tiersIn = (points: readonly Point[]): readonly string[] => wordsIn(points, /^tier\.(.+)\.errors$/)
+
+function wordsIn(points: readonly Point[], form: RegExp): readonly string[] {
+  const words = new Set<string>()
+  for (const { counters } of points)
+    for (const name of Object.keys(counters)) {
+      const word = form.exec(name)?.[1]
+      if (word !== undefined) words.add(word)
+    }
+  return [...words].sort()
+}
+
+const rounded = (value: number | null): number | null => (value === null ? null : Math.round(value * 1e6) / 1e6)

@@ -1,0 +1,147 @@
+// What is to be said of a cache now: since its nodes began, in the last minute, by tier, by namespace, by cause.
+import { type Counters, sum } from '../agent/figures.ts'
+import type { Control } from '../control.ts'
+import { joined, type Point, type Sight } from './collector.ts'
+import { type Health, healthOf } from './health.ts'
+import { mean, quantile, ratio } from './quantiles.ts'
+
+const WINDOW_SECONDS = 60
+
+export interface CacheState {
+  readonly window: Point | undefined
+  readonly sight: Sight
+  readonly health: Health
+}
+
+/** As of the last look, or of now where nobody has looked yet. */
+export async function stateOf({ collector, fleet, history, store }: Control, cache: string): Promise<CacheState> {
+  const sight = collector.sight(cache) ?? (await fleet.see(cache))
+  const window = joined(collector.recent(cache, WINDOW_SECONDS))
+  return { window, sight, health: healthOf(window, sight, await history.usual(cache, await store.now())) }
+}
+
+export const healthOnly = async (control: Control, cache: string): Promise<Health> => (await stateOf(control, cache)).health
+
+export async function summaryOf(control: Control, cache: string) {
+  const { window, sight, health } = await stateOf(control, cache)
+  const reports = sight.nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))
+  const total = sum(...reports.map(({ counters }) => counters))
+  const gauges = sum(...reports.map((one) => one.gauges))
+  const tiers = new Map(reports.flatMap((report) => report.tiers.map((tier) => [tier.name, tier] as const)))
+  return {
+    cache_name: cache,
+    health_score: health.score.to,
+    health,
+    as_of: new Date(window?.at ?? (await control.store.now())).toISOString(),
+    nodes: {
+      total: sight.nodes.length,
+      late: sight.nodes.filter(({ isLate }) => isLate).map(({ id }) => id),
+      unseen: sight.unseen ?? null,
+    },
+    total: figures(total, undefined),
+    last_minute: window === undefined ? null : { seconds: Math.round(window.seconds), ...figures(window.counters, window.seconds) },
+    memory: {
+      entries: gauges.entries ?? 0,
+      bytes: gauges.bytes ?? 0,
+      max_bytes: gauges.max_bytes ?? null,
+      used_ratio: gauges.max_bytes === undefined ? null : ratio(gauges.bytes ?? 0, gauges.max_bytes),
+    },
+    process: { bytes: gauges.process_bytes ?? 0, heap_bytes: gauges.process_heap_bytes ?? 0, cpu_seconds: gauges.process_cpu_seconds ?? 0 },
+    tiers: [...tiers.values()].map((tier) => ({
+      ...tier,
+      breaker: worstBreaker(
+        reports.flatMap((report) => report.tiers.filter(({ name }) => name === tier.name).map(({ breaker }) => breaker)),
+      ),
+      ...tierFigures(total, tier.name),
+      last_minute: window === undefined ? null : tierFigures(window.counters, tier.name),
+    })),
+    miss_causes: causesOf(total),
+    last_minute_miss_causes: window === undefined ? null : causesOf(window.counters),
+    namespaces: namespacesOf(reports),
+  }
+}
+
+export function namespacesOf(
+  reports: readonly { readonly namespaces: Readonly<Record<string, { counters: Counters; gauges: Counters }>> }[],
+) {
+  const byName = new Map<string, { counters: Counters; gauges: Counters }[]>()
+  for (const { namespaces } of reports)
+    for (const [name, one] of Object.entries(namespaces)) byName.set(name, [...(byName.get(name) ?? []), one])
+  return [...byName]
+    .map(([name, of]) => {
+      const counters = sum(...of.map((one) => one.counters))
+      const gauges = sum(...of.map((one) => one.gauges))
+      return {
+        name,
+        entries: gauges.entries ?? 0,
+        bytes: gauges.bytes ?? 0,
+        ...figures(counters, undefined),
+        miss_causes: causesOf(counters),
+      }
+    })
+    .sort((a, b) => b.misses - a.misses)
+}
+
+export function figures(counters: Counters, seconds: number | undefined) {
+  const {
+    hits = 0,
+    misses = 0,
+    stale = 0,
+    loads = 0,
+    load_errors = 0,
+    load_joins = 0,
+    sets = 0,
+    deletes = 0,
+    invalidations = 0,
+    evictions = 0,
+  } = counters
+  const rate = (count: number): number | null => (seconds === undefined || seconds <= 0 ? null : Math.round((count / seconds) * 100) / 100)
+  return {
+    hits,
+    misses,
+    hit_ratio: ratio(hits, hits + misses),
+    stale,
+    loads,
+    load_errors,
+    load_joins,
+    sets,
+    deletes,
+    invalidations,
+    evictions,
+    ops_per_second: rate(hits + misses + sets + deletes),
+    loads_per_second: rate(loads),
+    error_rate: ratio(load_errors, loads),
+    avg_ms: mean(counters, 'get'),
+    p50_ms: quantile(counters, 'get', 0.5),
+    p95_ms: quantile(counters, 'get', 0.95),
+    p99_ms: quantile(counters, 'get', 0.99),
+    load_avg_ms: mean(counters, 'load'),
+  }
+}
+
+function tierFigures(counters: Counters, tier: string) {
+  const name = `tier.${tier}`
+  const hits = counters[`${name}.hits`] ?? 0
+  const misses = counters[`${name}.misses`] ?? 0
+  const reads = (counters.hits ?? 0) + (counters.misses ?? 0)
+  return {
+    hits,
+    misses,
+    hit_ratio: ratio(hits, hits + misses),
+    share: ratio(hits, reads),
+    sets: counters[`${name}.sets`] ?? 0,
+    errors: counters[`${name}.errors`] ?? 0,
+    calls: counters[`${name}.n`] ?? 0,
+    avg_ms: mean(counters, name),
+    p50_ms: quantile(counters, name, 0.5),
+    p95_ms: quantile(counters, name, 0.95),
+    p99_ms: quantile(counters, name, 0.99),
+  }
+}
+
+const causesOf = (counters: Counters): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(counters).flatMap(([name, count]) => (name.startsWith('cause.') && count > 0 ? [[name.slice(6), count]] : [])),
+  )
+
+const worstBreaker = (states: readonly string[]): string => ['open', 'half-open'].find((state) => states.includes(state)) ?? 'closed'

@@ -1,0 +1,286 @@
+// Work that acts on caches: an intent on the audit before it, a result after it, and between the two a row that everybody can look at.
+import { newId } from '../access/tokens.ts'
+import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import { notFound, Problem } from '../http/problem.ts'
+import type { OperationTable } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+
+export type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
+export type OperationState = 'running' | 'cancelling' | 'completed' | 'partial' | 'failed' | 'cancelled' | 'interrupted'
+export type EndState = 'completed' | 'partial' | 'failed' | 'cancelled'
+
+export interface NewOperation {
+  /** `invalidate`, `warm`, `benchmark`. */
+  readonly kind: string
+  /** Of its id: `inv`, `op`. */
+  readonly prefix: string
+  readonly caches: readonly string[]
+  readonly request: unknown
+  readonly plan?: unknown
+  readonly reason: string | undefined
+}
+
+export interface OperationView {
+  readonly id: string
+  readonly kind: string
+  readonly state: OperationState
+  readonly caches: readonly string[]
+  readonly actor: string
+  readonly reason: string | null
+  readonly request: unknown
+  readonly plan: unknown
+  readonly result: unknown
+  readonly created_at: string
+  readonly updated_at: string
+  readonly ended_at: string | null
+}
+
+export interface Filter {
+  readonly kind?: string | undefined
+  /** Row numbers below it. */
+  readonly before?: number | undefined
+  readonly limit: number
+}
+
+const LEASE_MS = 30_000
+const RENEW_MS = 10_000
+
+export class Operations {
+  readonly #store: Store
+  readonly holder = newId('ctl')
+  readonly #listeners = new Set<(view: OperationView) => void>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Told of each step; returns how to stop. */
+  onStep(listener: (view: OperationView) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Does the work between an intent and a result. What it throws ends the operation as failed, and is thrown on.
+   * @param work gets the id, a function that tells how far it is, and one that says whether somebody has cancelled it
+   */
+  async run(
+    given: NewOperation,
+    who: Who,
+    work: (step: Step) => Promise<{ readonly state: EndState; readonly result: unknown; readonly receipts?: readonly string[] }>,
+  ): Promise<OperationView> {
+    const id = newId(given.prefix)
+    await this.#begin(id, given, who)
+    const renewing = setInterval(() => void this.#renew(id).catch(() => undefined), RENEW_MS) // a lease that is lost shows as interrupted
+    renewing.unref()
+    try {
+      const {
+        state,
+        result,
+        receipts = [],
+      } = await work({
+        id,
+        progress: (so_far) => this.#note(id, so_far),
+        isCancelled: async () => (await this.#row(id))?.state === 'cancelling',
+      })
+      await this.#end(id, given, who, state, result, receipts)
+    } catch (error) {
+      const detail =
+        error instanceof Problem ? { error: error.message, code: error.code } : { error: 'something went wrong here, and was noted' }
+      await this.#end(id, given, who, 'failed', detail, [])
+      throw error
+    } finally {
+      clearInterval(renewing)
+    }
+    return this.get(id)
+  }
+
+  /** Ends what was partial before: a node that was late has caught up. */
+  async complete(id: string, result: unknown): Promise<void> {
+    const now = await this.#store.now()
+    await this.#store.read
+      .updateTable('operations')
+      .set({ state: 'completed', result: JSON.stringify(result), updated_at: now })
+      .where('id', '=', id)
+      .where('state', '=', 'partial')
+      .execute()
+    await this.#tell(id)
+  }
+
+  /** @throws Problem 404 */
+  async get(id: string): Promise<OperationView> {
+    const row = await this.#row(id)
+    if (row === undefined) throw notFound(`operation ${id}`)
+    return viewOf(row, await this.#store.now())
+  }
+
+  async ofReceipt(receipt: string): Promise<OperationView | undefined> {
+    const found = await this.#store.read
+      .selectFrom('operation_receipts')
+      .select('operation_id')
+      .where('receipt', '=', receipt)
+      .executeTakeFirst()
+    return found === undefined ? undefined : this.get(found.operation_id)
+  }
+
+  /** Newest first. */
+  async list({ kind, before, limit }: Filter): Promise<readonly { readonly seq: number; readonly view: OperationView }[]> {
+    let rows = this.#store.read.selectFrom('operations').selectAll().orderBy('seq', 'desc').limit(limit)
+    if (kind !== undefined) rows = rows.where('kind', '=', kind)
+    if (before !== undefined) rows = rows.where('seq', '<', before)
+    const now = await this.#store.now()
+    return (await rows.execute()).map((row) => ({ seq: Number(row.seq), view: viewOf(row, now) }))
+  }
+
+  /** Those of the last `ms` that a node has not acknowledged. */
+  async partial(ms: number): Promise<readonly OperationView[]> {
+    const now = await this.#store.now()
+    const rows = await this.#store.read
+      .selectFrom('operations')
+      .selectAll()
+      .where('state', '=', 'partial')
+      .where('kind', '=', 'invalidate')
+      .where('created_at', '>', now - ms)
+      .execute()
+    return rows.map((row) => viewOf(row, now))
+  }
+
+  /** @throws Problem 404; 409 for one that has ended */
+  async cancel(id: string, who: Who): Promise<OperationView> {
+    await this.#store.write(async (tx) => {
+      const { numUpdatedRows } = await tx
+        .updateTable('operations')
+        .set({ state: 'cancelling' })
+        .where('id', '=', id)
+        .where('state', '=', 'running')
+        .executeTakeFirst()
+      if (numUpdatedRows === 1n)
+        return void (await appendAudit(this.#store, tx, { ...who, kind: 'change', action: 'operation.cancel', target: id }))
+      const { state } = await this.get(id)
+      throw new Problem(409, 'has_ended', `operation ${id} is ${state}: there is nothing to cancel`)
+    })
+    return this.get(id)
+  }
+
+  async #begin(id: string, { kind, caches, request, plan, reason }: NewOperation, who: Who): Promise<void> {
+    await this.#store.write(async (tx) => {
+      const now = await this.#store.now(tx)
+      await tx
+        .insertInto('operations')
+        .values({
+          id,
+          kind,
+          state: 'running',
+          cache: caches.join(','),
+          actor: who.actor,
+          reason: reason ?? null,
+          request: JSON.stringify(request),
+          plan: plan === undefined ? null : JSON.stringify(plan),
+          result: null,
+          holder: this.holder,
+          lease_until: now + LEASE_MS,
+          created_at: now,
+          updated_at: now,
+          ended_at: null,
+        })
+        .execute()
+      await appendAudit(this.#store, tx, {
+        ...who,
+        kind: 'intent',
+        action: kind,
+        target: caches.join(','),
+        detail: { id, reason, request },
+      })
+    })
+    await this.#tell(id)
+  }
+
+  async #end(
+    id: string,
+    { kind, caches }: NewOperation,
+    who: Who,
+    state: EndState,
+    result: unknown,
+    receipts: readonly string[],
+  ): Promise<void> {
+    await this.#store.write(async (tx) => {
+      const now = await this.#store.now(tx)
+      await tx
+        .updateTable('operations')
+        .set({ state, result: JSON.stringify(result), updated_at: now, ended_at: now })
+        .where('id', '=', id)
+        .execute()
+      for (const receipt of receipts)
+        await tx
+          .insertInto('operation_receipts')
+          .values({ receipt, operation_id: id })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute()
+      await appendAudit(this.#store, tx, {
+        ...who,
+        kind: 'result',
+        action: kind,
+        target: caches.join(','),
+        detail: { id, state, receipts },
+        outcome: state === 'failed' ? 'failed' : 'ok',
+      })
+    })
+    await this.#tell(id)
+  }
+
+  async #note(id: string, result: unknown): Promise<void> {
+    const now = await this.#store.now()
+    await this.#store.read
+      .updateTable('operations')
+      .set({ result: JSON.stringify(result), updated_at: now })
+      .where('id', '=', id)
+      .execute()
+    await this.#tell(id)
+  }
+
+  async #renew(id: string): Promise<void> {
+    await this.#store.read
+      .updateTable('operations')
+      .set({ lease_until: (await this.#store.now()) + LEASE_MS })
+      .where('id', '=', id)
+      .execute()
+  }
+
+  async #tell(id: string): Promise<void> {
+    if (this.#listeners.size === 0) return
+    const view = await this.get(id)
+    for (const listener of this.#listeners) listener(view)
+  }
+
+  #row(id: string) {
+    return this.#store.read.selectFrom('operations').selectAll().where('id', '=', id).executeTakeFirst()
+  }
+}
+
+export interface Step {
+  readonly id: string
+  readonly progress: (soFar: unknown) => Promise<void>
+  readonly isCancelled: () => Promise<boolean>
+}
+
+const STATES: readonly OperationState[] = ['running', 'cancelling', 'completed', 'partial', 'failed', 'cancelled']
+const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()
+
+function viewOf(row: Omit<OperationTable, 'seq'>, now: number): OperationView {
+  const state = STATES.find((one) => one === row.state) ?? 'failed'
+  const isDead = (state === 'running' || state === 'cancelling') && Number(row.lease_until) < now
+  return {
+    id: row.id,
+    kind: row.kind,
+    state: isDead ? 'interrupted' : state,
+    caches: row.cache.split(','),
+    actor: row.actor,
+    reason: row.reason,
+    request: JSON.parse(row.request),
+    plan: row.plan === null ? null : JSON.parse(row.plan),
+    result: row.result === null ? null : JSON.parse(row.result),
+    created_at: timeOf(row.created_at),
+    updated_at: timeOf(row.updated_at),
+    ended_at: row.ended_at === null ? null : timeOf(row.ended_at),
+  }
+}

@@ -1,0 +1,227 @@
+// The plan of an invalidation: what would go, which traffic it carries, and what it needs in order to be run.
+import { z } from 'zod'
+import { may, type Principal } from '../access/roles.ts'
+import { newId } from '../access/tokens.ts'
+import type { AskedCriteria, NodePlan } from '../agent/words.ts'
+import type { Control } from '../control.ts'
+import { cachesFor, namespacesFor } from '../fleet/reach.ts'
+import { invalid, notFound, Problem } from '../http/problem.ts'
+
+const PLAN_MS = 5 * 60_000
+/** More than this needs a plan that was confirmed by its text. */
+const GUARD_KEYS = 10_000
+const PLANNING_MS = 3000
+/** Keys of a plan that are shown, and probed once it has run. */
+export const SAMPLE = 20
+const text = z.string().min(1).max(1024)
+const keyText = z.string().min(1).max(16_384)
+const keys = z.array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)])).max(10_000)
+
+/** What `invalidate_keys/` and `plan/` take. */
+export const invalidationBody = z.strictObject({
+  cache_name: z.string().max(128).optional().describe('default: every cache that the caller may touch'),
+  namespace: z.string().max(128).optional().describe('default: all of the cache'),
+  keys: keys.optional().describe('as code writes them; a tuple as an array, or as the text of one'),
+  tags: z.array(text).max(1000).optional(),
+  pattern: text.optional().describe('a glob such as user:*, or a regular expression that begins with ^'),
+  model: z.string().min(1).max(200).optional(),
+  id: z
+    .union([z.string().max(200), z.number()])
+    .optional()
+    .describe('a row of the model'),
+  all: z.literal(true).optional().describe('everything of the namespaces; needs purge:all'),
+  mode: z.enum(['soft', 'hard']).default('hard').describe('soft: stale values may be served while they are loaded anew'),
+  reason: z.string().max(1000).optional(),
+  dry_run: z.boolean().default(false),
+  scan: z.boolean().default(false).describe('count in every tier by listing it: exact, and costly there'),
+  max_keys: z.number().int().min(0).optional().describe('refuse where the plan has more'),
+  plan_id: z.string().max(64).optional().describe('of an earlier plan: its criteria, nothing else'),
+  confirm: text.optional().describe('the text that the plan asks for'),
+})
+export type InvalidationBody = z.output<typeof invalidationBody>
+
+export interface CachePlan {
+  readonly cache_name: string
+  readonly namespaces: readonly string[] | null
+  readonly keys: number
+  readonly is_exact: boolean
+  readonly bytes: number
+  readonly reads_per_second: number
+  readonly by_namespace: Readonly<Record<string, number>>
+  /** The hottest keys that would go. */
+  readonly sample: NodePlan['hottest']
+  readonly cascade: readonly string[]
+}
+
+export interface Plan {
+  readonly id: string
+  readonly expires_at: string
+  readonly dry_run: boolean
+  readonly criteria: AskedCriteria
+  readonly mode: 'soft' | 'hard'
+  readonly keys: number
+  /** `false`: at least as many; tiers below memory are not listed unless `scan` says so. */
+  readonly is_exact: boolean
+  readonly caches: readonly CachePlan[]
+  readonly guard: { readonly max_keys: number; readonly needs_confirmation: boolean; readonly confirm: string }
+}
+
+export interface StoredPlan extends Plan {
+  readonly hottest: Readonly<Record<string, NodePlan['hottest']>>
+}
+
+/** @throws Problem 422 for no target, 403 without `purge:all`, 404 for a cache that is not there */
+export async function planInvalidation(control: Control, principal: Principal, body: InvalidationBody): Promise<StoredPlan> {
+  const criteria = criteriaOf(body)
+  if (criteria.all === true && !may(principal, 'purge:all'))
+    throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all: name keys, tags or a pattern')
+  const caches = cachesFor(control, principal, body.cache_name)
+  const hottest: Record<string, NodePlan['hottest']> = {}
+  const plans = await Promise.all(
+    caches.map(async (cache): Promise<CachePlan> => {
+      const namespaces = namespacesFor(principal, cache, body.namespace)
+      const plan = await planOne(control, cache, namespaces, criteria, body.scan)
+      hottest[cache] = plan.hottest
+      return {
+        cache_name: cache,
+        namespaces: namespaces ?? null,
+        keys: plan.entries,
+        is_exact: plan.is_exact,
+        bytes: plan.bytes,
+        reads_per_second: plan.reads_per_second,
+        by_namespace: plan.namespaces,
+        sample: plan.hottest.slice(0, SAMPLE),
+        cascade: plan.cascade,
+      }
+    }),
+  )
+  const count = Math.max(0, ...[plans.reduce((all, { keys: some }) => all + some, 0)])
+  const now = await control.store.now()
+  const plan: StoredPlan = {
+    id: newId('plan'),
+    expires_at: new Date(now + PLAN_MS).toISOString(),
+    dry_run: body.dry_run,
+    criteria,
+    mode: body.mode,
+    keys: count,
+    is_exact: plans.every(({ is_exact }) => is_exact),
+    caches: plans,
+    guard: { max_keys: GUARD_KEYS, needs_confirmation: count > GUARD_KEYS || criteria.all === true, confirm: confirmText(criteria) },
+    hottest,
+  }
+  await control.store.read
+    .insertInto('plans')
+    .values({ id: plan.id, user_id: principal.userId, document: JSON.stringify(plan), expires_at: now + PLAN_MS })
+    .execute()
+  await control.store.read.deleteFrom('plans').where('expires_at', '<', now).execute()
+  return plan
+}
+
+export function shownPlan({ hottest: _, ...plan }: StoredPlan): Plan {
+  return plan
+}
+
+async function planOne(
+  control: Control,
+  cache: string,
+  namespaces: readonly string[] | undefined,
+  criteria: AskedCriteria,
+  scan: boolean,
+): Promise<NodePlan> {
+  const { keys: named, ...others } = criteria
+  if (named !== undefined && Object.values(others).every((value) => value === undefined)) {
+    const hottest = named.slice(0, SAMPLE).map((key) => ({ namespace: namespaces?.[0] ?? 'default', key, hits: 0 }))
+    return { entries: named.length, bytes: 0, reads_per_second: 0, namespaces: {}, hottest, cascade: [], is_exact: true }
+  }
+  const asked = { criteria, scan, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
+  const replies = await control.fleet.ask(cache, 'plan', asked, { deadlineMs: PLANNING_MS })
+  const plans = replies.flatMap(({ body }) => (body === undefined ? [] : [body]))
+  const failed = replies.find(({ status }) => status === 'failed')
+  if (plans.length === 0 && failed?.error !== undefined) throw new Problem(422, 'invalid', failed.error.replace(/^\[millpond\] /, ''))
+  const largest = plans.reduce<NodePlan | undefined>(
+    (most, plan) => (most === undefined || plan.entries > most.entries ? plan : most),
+    undefined,
+  )
+  if (largest === undefined)
+    throw new Problem(503, 'no_node', `no process of ${cache} can be asked: none is running`, { headers: { 'Retry-After': '2' } })
+  // Copies of one entry in several processes are one key; what each process alone holds cannot be told from it.
+  return { ...largest, is_exact: plans.length === 1 && replies.length === 1 && largest.is_exact }
+}
+
+/** @throws Problem 403, 409 where the plan may not run as it is */
+export function guard(principal: Principal, plan: StoredPlan, body: InvalidationBody): void {
+  const { keys: count, guard: held } = plan
+  if (principal.maxKeys !== undefined && count > principal.maxKeys)
+    throw new Problem(
+      403,
+      'over_limit',
+      `the plan has ${count} keys, and ${principal.name} may invalidate ${principal.maxKeys} at a time: narrow it, or ask somebody else`,
+      {
+        extra: { plan: shownPlan(plan) },
+      },
+    )
+  if (body.max_keys !== undefined && count > body.max_keys)
+    throw new Problem(409, 'too_many_keys', `the plan has ${count} keys, more than max_keys ${body.max_keys}: nothing was changed`, {
+      extra: { plan: shownPlan(plan) },
+    })
+  if (held.needs_confirmation && body.confirm !== held.confirm)
+    throw new Problem(
+      409,
+      'needs_confirmation',
+      `the plan has ${count} keys: look at it, then send its plan_id with "confirm": ${JSON.stringify(held.confirm)}`,
+      {
+        extra: { plan: shownPlan(plan) },
+      },
+    )
+}
+
+/** @throws Problem 404 */
+export async function storedPlan(control: Control, principal: Principal, body: InvalidationBody): Promise<StoredPlan> {
+  const row = await control.store.read
+    .selectFrom('plans')
+    .select('document')
+    .where('id', '=', body.plan_id ?? '')
+    .where('expires_at', '>', await control.store.now())
+    .executeTakeFirst()
+  if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make another one`)
+  const plan: StoredPlan = JSON.parse(row.document)
+  const named = ['keys', 'tags', 'pattern', 'model', 'id', 'all', 'namespace', 'cache_name'] as const
+  const extra = named.filter((name) => body[name] !== undefined)
+  if (extra.length > 0)
+    throw invalid(
+      extra.map((name) => ({ pointer: `/${name}`, code: 'with_plan', detail: 'the plan says it: leave it out beside plan_id' })),
+    )
+  // Whoever runs it answers for it: the plan may be another's.
+  if (plan.criteria.all === true && !may(principal, 'purge:all'))
+    throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all')
+  const mine = plan.caches.every(({ cache_name, namespaces }) => {
+    const allowed = namespacesFor(principal, cache_name, undefined)
+    return allowed === undefined || namespaces?.every((name) => allowed.includes(name)) === true
+  })
+  if (!mine) throw notFound(`plan ${plan.id}`)
+  return plan
+}
+
+function criteriaOf({ keys: named, tags, pattern, model, id, all, plan_id }: InvalidationBody): AskedCriteria {
+  const criteria = {
+    ...(named !== undefined && { keys: named.map((key) => (typeof key === 'string' ? key : JSON.stringify(key))) }),
+    ...(tags !== undefined && { tags }),
+    ...(pattern !== undefined && { patterns: [pattern] }),
+    ...(model !== undefined && { model }),
+    ...(id !== undefined && { id }),
+    ...(all !== undefined && { all }),
+  }
+  if (
+    plan_id === undefined &&
+    named === undefined &&
+    tags === undefined &&
+    pattern === undefined &&
+    model === undefined &&
+    all === undefined
+  )
+    throw invalid([{ pointer: '', code: 'no_target', detail: 'name keys, tags, a pattern or a model' }])
+  return criteria
+}
+
+const confirmText = ({ all, tags, patterns, model, keys: named }: AskedCriteria): string =>
+  all === true ? 'all' : (patterns?.[0] ?? tags?.[0] ?? model ?? named?.[0] ?? 'all')

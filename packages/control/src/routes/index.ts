@@ -1,0 +1,29 @@
+// Every route, in the order in which the document lists them.
+import type { Route } from '../http/route.ts'
+import { accessRoutes } from './access.ts'
+import { alertRoutes } from './alerts.ts'
+import { auditRoutes } from './audit.ts'
+import { configurationRoutes } from './configurations.ts'
+import { fleetRoutes } from './fleet.ts'
+import { invalidationRoutes } from './invalidations.ts'
+import { keyRoutes } from './keys.ts'
+import { metricRoutes } from './metrics.ts'
+import { operationRoutes } from './operations.ts'
+import { optimizationRoutes } from './optimizations.ts'
+import { testConnection } from './test-connection.ts'
+import { warmingRoutes } from './warming.ts'
+
+export const routesOf = (): readonly Route[] => [
+  ...configurationRoutes,
+  testConnection,
+  ...metricRoutes,
+  ...invalidationRoutes,
+  ...warmingRoutes,
+  ...alertRoutes,
+  ...optimizationRoutes,
+  ...operationRoutes,
+  ...keyRoutes,
+  ...fleetRoutes,
+  ...auditRoutes,
+  ...accessRoutes,
+]

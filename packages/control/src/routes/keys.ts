@@ -1,0 +1,270 @@
+// What caches hold: keys as memory has them, each with its copies in every node and tier, and why one misses.
+import { z } from 'zod'
+import { appendAudit } from '../audit/audit.ts'
+import { namespacesFor, oneCache } from '../fleet/reach.ts'
+import { listQuery } from '../http/lists.ts'
+import { Problem } from '../http/problem.ts'
+import { type Call, defineRoute, json, type Route } from '../http/route.ts'
+import { instant, number } from './words.ts'
+
+const at = { cache_name: z.string().max(128).optional(), namespace: z.string().max(128).optional() }
+const MOST_KEY = 16_384
+const keyRow = z.object({
+  namespace: z.string(),
+  key: z.string(),
+  bytes: z.number(),
+  hits: z.number(),
+  age_seconds: z.number(),
+  ttl_seconds: number,
+  tags: z.array(z.string()),
+})
+const blame = z
+  .object({ operation: z.string(), actor: z.string(), reason: z.string().nullable(), at: instant })
+  .nullable()
+  .describe('who asked for the invalidation that took it, where it was asked for here')
+const explanation = z.object({
+  cache_name: z.string(),
+  namespace: z.string(),
+  key: z.string(),
+  verdict: z.enum(['hit', 'stale', 'miss']),
+  cause: z.string().nullable(),
+  detail: z.string().nullable(),
+  receipt: z.string().nullable(),
+  by: blame,
+  nodes: z.array(
+    z.object({
+      node: z.string(),
+      status: z.string(),
+      verdict: z.string().nullable(),
+      cause: z.string().nullable(),
+      is_loading: z.boolean().nullable(),
+      error: z.string().nullable(),
+      tiers: z.array(z.unknown()),
+    }),
+  ),
+})
+const group = z.object({ name: z.string(), namespace: z.string().nullable(), entries: z.number(), bytes: z.number(), hits: z.number() })
+const groups = z.object({ data: z.array(group), has_more: z.literal(false), scanned: z.number(), is_complete: z.boolean() })
+/** A screen that waits for every node waits for the slowest. */
+const FAN_OUT_MS = 300
+
+export const keyRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'keys/',
+    summary: "Keys in a node's memory: no tier is listed for it",
+    scope: 'keys:read',
+    query: listQuery.extend({
+      ...at,
+      contains: z.string().max(1024).optional().describe('a part of the key'),
+      tag: z.string().max(1024).optional(),
+      node: z.string().max(128).optional().describe('default: this process, else the first'),
+    }),
+    answers: {
+      200: {
+        description: 'A page. A search that takes longer than 0.2 s goes on with its cursor, which is kept for two minutes',
+        schema: z.object({ data: z.array(keyRow), has_more: z.boolean(), next_cursor: z.string().nullable(), scanned: z.number() }),
+      },
+    },
+    async handle({ control, principal, query }) {
+      const cache = oneCache(control, principal, query.cache_name)
+      const [node, cursor] = cursorOf(query.cursor)
+      const namespaces = namespacesFor(principal, cache, query.namespace)
+      const to = node ?? query.node
+      const list = await control.fleet
+        .one(
+          cache,
+          'keys',
+          {
+            limit: query.limit,
+            ...(namespaces !== undefined && { namespaces: [...namespaces] }),
+            ...(query.contains !== undefined && { contains: query.contains }),
+            ...(query.tag !== undefined && { tag: query.tag }),
+            ...(cursor !== undefined && { cursor }),
+          },
+          to === undefined ? {} : { to: [to] },
+        )
+        .catch((error: unknown) => {
+          if (cursor === undefined || !(error instanceof Problem)) throw error
+          throw new Problem(400, 'cursor_invalid', 'this cursor is not kept any more: begin again without one')
+        })
+      const next_cursor = list.cursor === null ? null : Buffer.from(JSON.stringify([to ?? null, list.cursor])).toString('base64url')
+      return json(200, { data: list.data, has_more: next_cursor !== null, next_cursor, scanned: list.scanned })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'keys/{key}/',
+    summary: 'A key in every node and tier, and why it misses',
+    scope: 'keys:read',
+    query: z.strictObject(at),
+    answers: { 200: { description: 'As explain/', schema: explanation } },
+    handle: async (call) => json(200, await explained(call, call.params.key ?? '')),
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'keys/{key}/history/',
+    summary: 'The operations that named this key',
+    scope: 'keys:read',
+    query: z.strictObject(at),
+    answers: {
+      200: {
+        description: 'Newest first, of the last 200',
+        schema: z.object({
+          data: z.array(
+            z.object({ operation: z.string(), kind: z.string(), actor: z.string(), reason: z.string().nullable(), at: instant }),
+          ),
+          has_more: z.literal(false),
+        }),
+      },
+    },
+    async handle({ control, params, principal, query }) {
+      const cache = oneCache(control, principal, query.cache_name)
+      const rows = await control.operations.list({ limit: 200 })
+      const named = rows.filter(({ view }) => view.caches.includes(cache) && namesKey(view.request, params.key ?? ''))
+      const data = named.map(({ view: { id, kind, actor, reason, created_at } }) => ({
+        operation: id,
+        kind,
+        actor,
+        reason,
+        at: created_at,
+      }))
+      return json(200, { data, has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'keys/{key}/value/',
+    summary: 'The value itself: each look is in the audit',
+    scope: 'values:read',
+    query: z.strictObject(at),
+    answers: {
+      200: {
+        description: 'As JSON; what JSON cannot say is named ($map, $set, $bytes)',
+        schema: z.object({
+          key: z.string(),
+          namespace: z.string(),
+          found: z.boolean(),
+          tier: z.string().optional(),
+          is_stale: z.boolean().optional(),
+          value: z.unknown(),
+        }),
+      },
+    },
+    async handle(call) {
+      const { control, params, principal, query, who } = call
+      const cache = oneCache(control, principal, query.cache_name)
+      const key = params.key ?? ''
+      const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
+      await control.store.write((tx) =>
+        appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail: { cache, namespace } }),
+      )
+      return json(200, { key, namespace, ...(await control.fleet.one(cache, 'value', { namespace, key })) })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'explain/',
+    summary: 'Why a key hits or misses, in every node and tier, and who caused it',
+    scope: 'keys:read',
+    query: z.strictObject({ ...at, key: z.string().min(1).max(MOST_KEY) }),
+    answers: { 200: { description: 'The explanation', schema: explanation } },
+    handle: async (call) => json(200, await explained(call, call.query.key)),
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'tags/',
+    summary: "Tags of what a node's memory holds, most entries first",
+    scope: 'keys:read',
+    query: z.strictObject({ ...at, limit: listQuery.shape.limit }),
+    answers: { 200: { description: 'At most `limit`', schema: groups } },
+    handle: (call) => grouped(call, 'tag', call.query),
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'top/',
+    summary: "The hottest, largest, or most alike keys of a node's memory",
+    scope: 'keys:read',
+    query: z.strictObject({ ...at, limit: listQuery.shape.limit, by: z.enum(['hits', 'bytes', 'pattern']).default('hits') }),
+    answers: { 200: { description: 'At most `limit`', schema: groups } },
+    handle: (call) => grouped(call, call.query.by, call.query),
+  }),
+]
+
+interface At {
+  readonly cache_name?: string | undefined
+  readonly namespace?: string | undefined
+}
+
+async function grouped(
+  { control, principal }: Pick<Call, 'control' | 'principal'>,
+  by: 'tag' | 'hits' | 'bytes' | 'pattern',
+  query: At & { readonly limit: number },
+) {
+  const cache = oneCache(control, principal, query.cache_name)
+  const namespaces = namespacesFor(principal, cache, query.namespace)
+  const found = await control.fleet.one(cache, 'groups', {
+    by,
+    limit: query.limit,
+    ...(namespaces !== undefined && { namespaces: [...namespaces] }),
+  })
+  return json(200, { ...found, has_more: false })
+}
+
+async function explained({ control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>, key: string) {
+  const cache = oneCache(control, principal, query.cache_name)
+  const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
+  const replies = await control.fleet.ask(cache, 'explain', { namespace, key }, { deadlineMs: FAN_OUT_MS })
+  const first = replies.find(({ body }) => body !== undefined)?.body
+  if (first === undefined)
+    throw new Problem(
+      404,
+      'namespace_unknown',
+      `no process of ${cache} has the namespace ${JSON.stringify(namespace)} open, or none answers`,
+    )
+  const receipt = first.receipt ?? first.tiers.find((tier) => tier.receipt !== undefined)?.receipt ?? null
+  const by = receipt === null ? undefined : await control.operations.ofReceipt(receipt)
+  return {
+    cache_name: cache,
+    namespace,
+    key,
+    verdict: first.verdict,
+    cause: first.cause ?? null,
+    detail: first.detail ?? null,
+    receipt,
+    by: by === undefined ? null : { operation: by.id, actor: by.actor, reason: by.reason, at: by.created_at },
+    nodes: replies.map(({ id, status, body, error }) => ({
+      node: id,
+      status,
+      verdict: body?.verdict ?? null,
+      cause: body?.cause ?? null,
+      is_loading: body?.isLoading ?? null,
+      error: error ?? null,
+      tiers: (body?.tiers ?? []).map(({ asOf, ageMs, ttlMs, ...tier }) => ({
+        ...tier,
+        ...(ageMs !== undefined && { age_seconds: ageMs / 1000 }),
+        ...(ttlMs !== undefined && { ttl_seconds: ttlMs / 1000 }),
+        ...(asOf !== undefined && { version: asOf }),
+      })),
+    })),
+  }
+}
+
+function cursorOf(cursor: string | undefined): [node: string | undefined, walk: string | undefined] {
+  if (cursor === undefined) return [undefined, undefined]
+  try {
+    const [node, walk]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+    if (typeof walk === 'string') return [typeof node === 'string' ? node : undefined, walk]
+  } catch {
+    // Of another list, or made up.
+  }
+  throw new Problem(400, 'cursor_invalid', 'this cursor belongs to another list: begin again without one', {
+    errors: [{ pointer: '?cursor', code: 'cursor_invalid', detail: 'take next_cursor of the page before' }],
+  })
+}
+
+function namesKey(request: unknown, key: string): boolean {
+  const criteria: unknown = typeof request === 'object' && request !== null ? (Reflect.get(request, 'criteria') ?? request) : undefined
+  const keys: unknown = typeof criteria === 'object' && criteria !== null ? Reflect.get(criteria, 'keys') : undefined
+  return Array.isArray(keys) && keys.some((one) => one === key || (Array.isArray(one) && JSON.stringify(one) === key))
+}

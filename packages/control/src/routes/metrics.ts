@@ -1,0 +1,125 @@
+// Figures: now, over time, per configuration, per namespace.
+import { z } from 'zod'
+import { cachesFor, oneCache } from '../fleet/reach.ts'
+import { Problem } from '../http/problem.ts'
+import { type Call, defineRoute, json, type Route } from '../http/route.ts'
+import { seriesOf } from '../metrics/series.ts'
+import { namespacesOf, summaryOf } from '../metrics/summary.ts'
+import { heldConfiguration } from './configurations.ts'
+import { all, columns, counts, figures, namespaceRow, summary } from './words.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const time = z.union([z.iso.datetime({ offset: true }), z.coerce.number().int().min(0)]).optional()
+const range = {
+  from: time.describe('RFC 3339, or epoch seconds; default: an hour before `to`'),
+  to: time.describe('default: now'),
+  step: z.coerce.number().positive().max(86_400).optional().describe('seconds; default: as fine as fits into 1,000 points'),
+  days: z.coerce.number().positive().max(30).optional().describe('instead of `from`'),
+}
+const cacheName = z.string().max(128).optional()
+
+export const metricRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'metrics/',
+    summary: 'Figures over time, as columns: a second for an hour, a minute for a week, an hour for 30 days',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName, ...range }),
+    answers: { 200: { description: 'Columns', schema: columns } },
+    async handle(call) {
+      return json(200, await columnsOf(call, oneCache(call.control, call.principal, call.query.cache_name), call.query))
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'metrics/summary/',
+    summary: 'Every cache, or one, as it is now',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName, days: range.days }),
+    answers: {
+      200: {
+        description: 'By cache, and what it comes to',
+        schema: z.object({ health_score: z.number().nullable(), caches: z.array(summary) }),
+      },
+    },
+    async handle({ control, principal, query }) {
+      const names =
+        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+      const caches = await Promise.all(names.map((name) => summaryOf(control, name)))
+      const health_score = caches.length === 0 ? null : Math.min(...caches.map((one) => one.health_score))
+      return json(200, { health_score, caches })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'configurations/{id}/stats/',
+    summary: 'What the cache of a configuration did',
+    scope: 'metrics:read',
+    query: z.strictObject(range),
+    answers: {
+      200: {
+        description: 'The sums of the time asked for, and the columns',
+        schema: figures.extend({
+          cache_name: z.string(),
+          is_running: z.boolean(),
+          memory_percent: z.number().nullable(),
+          miss_causes: counts,
+          tiers: z.array(z.unknown()),
+          history: columns.nullable(),
+        }),
+      },
+    },
+    async handle(call) {
+      const { name } = await heldConfiguration(call)
+      if (!call.control.fleet.has(name))
+        throw new Problem(409, 'not_running', `no process runs the cache ${name}: attach it, then ask again`)
+      const { total, memory, miss_causes, tiers } = await summaryOf(call.control, name)
+      const history = await columnsOf(call, name, call.query)
+      const memory_percent = memory.used_ratio === null ? null : memory.used_ratio * 100
+      return json(200, { cache_name: name, is_running: true, ...total, memory_percent, miss_causes, tiers, history })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'namespaces/',
+    summary: 'Every namespace of a cache, most misses first',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName }),
+    answers: { 200: { description: 'All of them; beyond 50 the rest together as other', schema: all(namespaceRow) } },
+    async handle({ control, principal, query }) {
+      const { nodes } = await control.fleet.see(oneCache(control, principal, query.cache_name))
+      return json(200, { data: namespacesOf(nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))), has_more: false })
+    },
+  }),
+]
+
+interface Range {
+  readonly from?: string | number | undefined
+  readonly to?: string | number | undefined
+  readonly step?: number | undefined
+  readonly days?: number | undefined
+}
+
+async function columnsOf({ control }: Pick<Call, 'control'>, cache: string, asked: Range) {
+  const now = await control.store.now()
+  const to = instantOf(asked.to) ?? now
+  const from = instantOf(asked.from) ?? to - (asked.days === undefined ? HOUR_MS : asked.days * DAY_MS)
+  if (from >= to)
+    throw new Problem(422, 'invalid', 'from is not before to', {
+      errors: [{ pointer: '?from', code: 'range', detail: 'give one before to' }],
+    })
+  const { step, points } = await control.history.read(cache, from, to, asked.step, now, control.collector.recent(cache))
+  const last = points.at(-1)?.at
+  return {
+    cache_name: cache,
+    step_seconds: step,
+    t: points.map(({ at }) => at / 1000),
+    series: seriesOf(points),
+    partial_last: last !== undefined && last > now,
+    sampled: false,
+  }
+}
+
+const instantOf = (value: string | number | undefined): number | undefined =>
+  value === undefined ? undefined : typeof value === 'number' ? value * 1000 : Date.parse(value)

@@ -1,0 +1,58 @@
+// Operations: what runs and what ran; to be waited for and cancelled.
+import { z } from 'zod'
+import { mayTouch, type Principal } from '../access/roles.ts'
+import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
+import { notFound } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import type { OperationView } from '../operations/operations.ts'
+import { operation } from './words.ts'
+
+/** Their own, and what concerns a cache of theirs. */
+export const mayLookAt = (principal: Principal, { caches, actor }: OperationView): boolean =>
+  actor === principal.name || caches.every((cache) => mayTouch(principal, cache))
+
+export const operationRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'operations/',
+    summary: 'Operations, newest first',
+    scope: 'metrics:read',
+    query: listQuery.extend({ kind: z.enum(['invalidate', 'warm', 'benchmark']).optional() }),
+    answers: { 200: { description: 'A page', schema: page(operation) } },
+    async handle({ control, principal, query: { kind, limit, cursor } }) {
+      const list = `operations ${kind ?? ''}`
+      const { data, ...rest } = pageOf(
+        await control.operations.list({ kind, before: readCursor(cursor, list), limit: limit + 1 }),
+        limit,
+        list,
+        ({ seq }) => seq,
+        ({ view }) => view,
+      )
+      return json(200, { data: data.filter((view) => mayLookAt(principal, view)), ...rest })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'operations/{id}/',
+    summary: 'An operation and how far it is',
+    scope: 'metrics:read',
+    answers: { 200: { description: 'As it is now', schema: operation } },
+    async handle({ control, params, principal }) {
+      const view = await control.operations.get(params.id ?? '')
+      if (!mayLookAt(principal, view)) throw notFound(`operation ${view.id}`)
+      return json(200, view)
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: 'operations/{id}/',
+    summary: 'Cancel what runs: it stops at its next step',
+    scope: 'invalidate',
+    answers: { 200: { description: 'It is being cancelled', schema: operation } },
+    async handle({ control, params, principal, who }) {
+      const view = await control.operations.get(params.id ?? '')
+      if (!mayLookAt(principal, view)) throw notFound(`operation ${view.id}`)
+      return json(200, await control.operations.cancel(view.id, who))
+    },
+  }),
+]

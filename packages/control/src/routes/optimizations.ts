@@ -1,0 +1,102 @@
+// Health and benchmark of caches; what the insight engine will answer says so until it is there.
+import { z } from 'zod'
+import type { Scope } from '../access/roles.ts'
+import { cachesFor, oneCache } from '../fleet/reach.ts'
+import { Problem } from '../http/problem.ts'
+import { defineRoute, json, type Method, type Route } from '../http/route.ts'
+import { healthOnly } from '../metrics/summary.ts'
+import { orLater } from '../operations/wait.ts'
+import { accepted, health, operation } from './words.ts'
+
+const cacheName = z.string().max(128).optional()
+
+export const optimizationRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'optimizations/health_check/',
+    summary: 'Is it well? 503 where a cache is unhealthy',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName }),
+    answers: {
+      200: { description: 'By cache, with every deduction', schema: healthReport() },
+      503: { description: 'The same, where a cache is unhealthy', schema: healthReport() },
+    },
+    async handle({ control, principal, query }) {
+      const names =
+        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+      const caches = await Promise.all(names.map(async (cache_name) => ({ cache_name, ...(await healthOnly(control, cache_name)) })))
+      const worst =
+        ['unhealthy', 'degraded', 'unknown', 'healthy'].find((status) => caches.some((one) => one.status === status)) ?? 'unknown'
+      return json(worst === 'unhealthy' ? 503 : 200, { status: worst, caches })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'optimizations/benchmark/',
+    summary: 'How fast a cache is: gets and sets in a namespace of its own, erased afterwards',
+    scope: 'benchmark',
+    rate: 'scan',
+    body: z.strictObject({
+      cache_name: cacheName,
+      duration_seconds: z.number().positive().max(300).default(60),
+      value_bytes: z.number().int().min(1).max(1_048_576).default(256),
+      keys: z.number().int().min(1).max(100_000).default(1000),
+    }),
+    answers: { 200: { description: 'The figures', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    handle({ control, principal, body, who, request, base }) {
+      const cache = oneCache(control, principal, body.cache_name)
+      return orLater(request, base, (began) =>
+        control.operations.run(
+          { kind: 'benchmark', prefix: 'op', caches: [cache], request: body, reason: undefined },
+          who,
+          async (step) => {
+            began(step.id)
+            const parts: unknown[] = []
+            // In slices: a request to a node is bounded, and between two the benchmark may be cancelled.
+            for (let left = body.duration_seconds * 1000; left > 0; left -= SLICE_MS) {
+              const asked = { duration_ms: Math.max(10, Math.min(SLICE_MS, left)), value_bytes: body.value_bytes, keys: body.keys }
+              parts.push(await control.fleet.one(cache, 'benchmark', asked, { deadlineMs: SLICE_MS + 20_000 }))
+              if (left <= SLICE_MS) break
+              await step.progress({ parts })
+              if (await step.isCancelled()) return { state: 'cancelled', result: { parts } }
+            }
+            return { state: 'completed', result: { parts } }
+          },
+        ),
+      )
+    },
+  }),
+  unavailable('POST', 'optimizations/analyze/', 'Bottlenecks and recommendations', 'metrics:read', 'insight'),
+  unavailable('GET', 'sizing/', 'What another size would bring', 'metrics:read', 'insight'),
+  unavailable('GET', 'experiments/', 'Experiments between configurations', 'metrics:read', 'insight'),
+  unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write', 'cdn'),
+  unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write', 'cdn'),
+  unavailable('POST', 'cdn/invalidate_cdn/', 'Purge a CDN', 'cdn:purge', 'cdn'),
+  unavailable('GET', 'cdn/analytics/', 'Figures of a CDN', 'metrics:read', 'cdn'),
+]
+
+const SLICE_MS = 5000
+
+function healthReport() {
+  return z.object({
+    status: z.enum(['healthy', 'degraded', 'unhealthy', 'unknown']),
+    caches: z.array(health.extend({ cache_name: z.string() })),
+  })
+}
+
+/** What it takes and answers is settled with the part itself. */
+function unavailable(method: Method, path: string, summary: string, scope: Scope, part: 'insight' | 'cdn'): Route {
+  const detail = part === 'cdn' ? 'no CDN is connected to this control plane' : 'this release has no insight engine'
+  return defineRoute({
+    method,
+    path,
+    summary: `${summary} (answers 501: ${detail})`,
+    scope,
+    ...(method === 'POST' && { body: z.looseObject({}) }),
+    query: z.looseObject({}),
+    answers: { 501: { description: detail } },
+    handle() {
+      throw new Problem(501, 'not_available', `${detail}: ${path} answers once it is there`)
+    },
+  })
+}

@@ -1,0 +1,65 @@
+// Can what a configuration names be reached, written, read and deleted? A failed test is an answer too.
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { actsOf } from '../agent/acts.ts'
+import type { Answered } from '../agent/words.ts'
+import type { ConfigurationDocument } from '../configurations/document.ts'
+import { makeCache } from '../configurations/named.ts'
+import type { Control } from '../control.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { heldConfiguration } from './configurations.ts'
+
+const TEST_MS = 10_000
+const step = z.object({ tier: z.string(), step: z.string(), ok: z.boolean(), ms: z.number(), detail: z.string().optional() })
+
+export const testConnection: Route = defineRoute({
+  method: 'POST',
+  path: 'configurations/{id}/test_connection/',
+  summary: 'Write, read and delete an entry of its own in every tier; in the running cache where there is one',
+  scope: 'config:read',
+  rate: 'write',
+  body: z.strictObject({}),
+  answers: {
+    200: {
+      description: 'What came of it, also where it failed (ok: false)',
+      schema: z.object({
+        ok: z.boolean(),
+        tested: z.enum(['running cache', 'new connection']),
+        steps: z.array(step),
+        warnings: z.array(z.string()),
+      }),
+    },
+  },
+  async handle(call) {
+    const document = await heldConfiguration(call)
+    const { control } = call
+    const isRunning = control.fleet.has(document.name)
+    const result = isRunning
+      ? await control.fleet.one(document.name, 'test', null, { deadlineMs: TEST_MS })
+      : await tryOut(control, document)
+    return json(200, { tested: isRunning ? 'running cache' : 'new connection', ...result })
+  },
+})
+
+async function tryOut(
+  { tiers }: Control,
+  { id: _, ...document }: ConfigurationDocument & { readonly id: string },
+): Promise<Answered['test']> {
+  const began = performance.now()
+  try {
+    // Under another name: entries and ledger of the cache itself are left alone.
+    const cache = makeCache({ ...document, name: `test-${randomUUID()}`, is_active: true }, tiers)
+    try {
+      return await actsOf(cache).test(null)
+    } finally {
+      await cache.close()
+    }
+  } catch (error) {
+    const detail = error instanceof Error ? error.message.replace(/^\[millpond\] /, '').replace(/\/\/[^@/]*@/g, '//***@') : String(error)
+    return {
+      ok: false,
+      steps: [{ tier: document.cache_type, step: 'connect', ok: false, ms: Math.round(performance.now() - began), detail }],
+      warnings: [],
+    }
+  }
+}

@@ -1,0 +1,126 @@
+// Warming: plans that are kept, runs of them, and keys at once.
+import { z } from 'zod'
+import { newId } from '../access/tokens.ts'
+import { appendAudit } from '../audit/audit.ts'
+import { namespacesFor, oneCache } from '../fleet/reach.ts'
+import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
+import { notFound } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { orLater } from '../operations/wait.ts'
+import { runWarming, warmingDocument } from '../operations/warming.ts'
+import { accepted, instant, operation } from './words.ts'
+
+const view = warmingDocument.extend({ id: z.string(), created_at: instant, updated_at: instant })
+const LIST = 'warming'
+
+export const warmingRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'warming/',
+    summary: 'Plans of warming, oldest first',
+    scope: 'config:read',
+    query: listQuery,
+    answers: { 200: { description: 'A page', schema: page(view) } },
+    async handle({ control, query: { cursor, limit } }) {
+      const rows = await control.store.read
+        .selectFrom('warming_plans')
+        .selectAll()
+        .where('deleted', '=', 0)
+        .where('seq', '>', readCursor(cursor, LIST) ?? 0)
+        .orderBy('seq')
+        .limit(limit + 1)
+        .execute()
+      return json(
+        200,
+        pageOf(rows, limit, LIST, ({ seq }) => Number(seq), shown),
+      )
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'warming/',
+    summary: 'Keep a plan of warming',
+    scope: 'warm',
+    body: warmingDocument,
+    answers: { 201: { description: 'Kept', schema: view } },
+    async handle({ control, principal, body, who }) {
+      namespacesFor(principal, oneCache(control, principal, body.cache_name), body.namespace)
+      const row = await control.store.write(async (tx) => {
+        const now = await control.store.now(tx)
+        const made = { id: newId('wrm'), document: JSON.stringify(body), created_at: now, updated_at: now, deleted: 0 }
+        await tx.insertInto('warming_plans').values(made).execute()
+        await appendAudit(control.store, tx, {
+          ...who,
+          kind: 'change',
+          action: 'warming.create',
+          target: body.name,
+          detail: { id: made.id, keys: body.keys.length },
+        })
+        return made
+      })
+      return json(201, shown(row), { Location: `${row.id}/` })
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: 'warming/{id}/',
+    summary: 'Delete a plan of warming',
+    scope: 'warm',
+    answers: { 204: { description: 'Deleted' } },
+    async handle({ control, params, who }) {
+      const id = params.id ?? ''
+      await control.store.write(async (tx) => {
+        const { numUpdatedRows } = await tx
+          .updateTable('warming_plans')
+          .set({ deleted: 1 })
+          .where('id', '=', id)
+          .where('deleted', '=', 0)
+          .executeTakeFirst()
+        if (numUpdatedRows === 0n) throw notFound(`plan of warming ${id}`)
+        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'warming.delete', target: id })
+      })
+      return { status: 204 }
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'warming/{id}/execute/',
+    summary: 'Run a plan of warming',
+    scope: 'warm',
+    body: z.strictObject({ reason: z.string().max(1000).optional() }),
+    answers: { 200: { description: 'What it came to', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    async handle({ control, params, principal, who, body, request, base }) {
+      const row = await control.store.read
+        .selectFrom('warming_plans')
+        .selectAll()
+        .where('id', '=', params.id ?? '')
+        .where('deleted', '=', 0)
+        .executeTakeFirst()
+      if (row === undefined) throw notFound(`plan of warming ${params.id}`)
+      const document = warmingDocument.parse(JSON.parse(row.document))
+      return orLater(request, base, (began) =>
+        runWarming(control, principal, who, { ...document, reason: body.reason ?? document.reason }, began),
+      )
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'warming/warm_keys/',
+    summary: 'Load keys by the loaders that the cache knows (cache.source, collections, wrapped functions)',
+    scope: 'warm',
+    body: warmingDocument,
+    answers: { 200: { description: 'What it came to', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    handle: ({ control, principal, who, body, request, base }) =>
+      orLater(request, base, (began) => runWarming(control, principal, who, body, began)),
+  }),
+]
+
+function shown(row: { readonly id: string; readonly document: string; readonly created_at: number; readonly updated_at: number }) {
+  const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()
+  return {
+    id: row.id,
+    ...warmingDocument.parse(JSON.parse(row.document)),
+    created_at: timeOf(row.created_at),
+    updated_at: timeOf(row.updated_at),
+  }
+}

@@ -1,0 +1,332 @@
+// What the control plane does with the caches of its own process, each act over the API.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Cache, createCache, memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Opened, open } from './setup.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millpond-acts-'))
+let shop: Cache
+let deep: Cache
+let opened: Opened
+
+beforeAll(async () => {
+  shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: '8mb' })] })
+  deep = createCache({ name: 'deep', tiers: [memory(), sqlite({ path: join(folder, 'deep.db') })] })
+  opened = await open(':memory:', { caches: [shop, deep] })
+  await opened.plane.start()
+})
+afterAll(async () => {
+  await opened.close()
+  await Promise.all([shop.close(), deep.close()])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const get = async (path: string, as: 'viewer' | 'admin' | 'limited' = 'viewer') => (await opened.call('GET', path, { as })).json
+const post = (path: string, body: unknown, as: 'operator' | 'admin' | 'viewer' | 'limited' = 'operator') =>
+  opened.call('POST', path, { as, body })
+const invalidate = (body: object, as: 'operator' | 'admin' | 'limited' = 'operator') =>
+  post('invalidations/invalidate_keys/', { cache_name: 'shop', ...body }, as)
+
+describe('keys', () => {
+  it('are listed page by page, each once, by a part and by a tag, without their values', async () => {
+    const space = shop.namespace('listed')
+    for (let at = 0; at < 30; at++) await space.set(`page:${at}`, { secret: 'hidden' }, { tags: at % 3 === 0 ? ['third'] : [] })
+    await space.set(['user', 7], 'tuple')
+    const seen: string[] = []
+    let cursor = ''
+    do {
+      const list = await opened.call('GET', `keys/?cache_name=shop&namespace=listed&limit=7${cursor}`, { as: 'viewer' })
+      expect(list.text).not.toContain('hidden')
+      seen.push(...list.json.data.map((row: { key: string }) => row.key))
+      cursor = list.json.has_more ? `&cursor=${list.json.next_cursor}` : ''
+    } while (cursor !== '')
+    expect(seen.sort()).toEqual(['["user",7]', ...Array.from({ length: 30 }, (_, at) => `page:${at}`)].sort())
+    expect((await get('keys/?cache_name=shop&namespace=listed&contains=user')).data).toHaveLength(1)
+    expect((await get('keys/?cache_name=shop&namespace=listed&tag=third')).data).toHaveLength(10)
+    const [tag] = (await get('tags/?cache_name=shop&namespace=listed')).data
+    expect(tag).toMatchObject({ name: 'third', entries: 10 })
+    expect((await get('top/?cache_name=shop&namespace=listed&by=pattern')).data.length).toBeGreaterThan(0)
+  })
+
+  it('have a cursor that is nobody else’s, and is refused once it is forgotten', async () => {
+    expect((await opened.call('GET', 'keys/?cache_name=shop&cursor=bm8', { as: 'viewer' })).status).toBe(400)
+    const cursor = Buffer.from(JSON.stringify([null, 'gone'])).toString('base64url')
+    expect((await opened.call('GET', `keys/?cache_name=shop&cursor=${cursor}`, { as: 'viewer' })).json.code).toBe('cursor_invalid')
+  })
+
+  it('are explained in every tier, with who took them away', async () => {
+    await deep.set('user:7', 1, { tags: ['users'] })
+    await deep.flush()
+    expect(await get('keys/user%3A7/?cache_name=deep')).toMatchObject({
+      verdict: 'hit',
+      by: null,
+      nodes: [{ tiers: [{ tier: 'memory' }, { tier: 'sqlite' }] }],
+    })
+    const done = await post('invalidations/invalidate_keys/', { cache_name: 'deep', tags: ['users'], reason: 'price import' })
+    expect(done.json).toMatchObject({ state: 'completed', actor: 'operator' })
+    const why = await get('explain/?cache_name=deep&key=user:7')
+    expect(why).toMatchObject({ verdict: 'miss', cause: 'invalidated_tag', detail: 'users' })
+    expect(why.by).toMatchObject({ operation: done.json.id, actor: 'operator', reason: 'price import' })
+  })
+
+  it('with slashes, dots and tuples are found under their own names', async () => {
+    for (const key of ['a/b/../c', 'GET /x?y=1', '..', 'ä€', '%2F']) {
+      await shop.set(key, 1)
+      const { json, status } = await opened.call('GET', `explain/?cache_name=shop&key=${encodeURIComponent(key)}`, { as: 'viewer' })
+      expect([status, json.verdict, json.key], key).toEqual([200, 'hit', key])
+    }
+    await shop.set(['user', 7], 1)
+    for (const key of ['["user",7]', 'a/b/../c', 'ä€', '%2F'])
+      expect(await get(`keys/${encodeURIComponent(key)}/?cache_name=shop`), key).toMatchObject({ key, verdict: 'hit' })
+  })
+
+  it('show their value to whom it is permitted, who is then on record', async () => {
+    await shop.set('secret', { name: 'Ada', set: new Set([1]) })
+    expect((await opened.call('GET', 'keys/secret/value/?cache_name=shop', { as: 'editor' })).status).toBe(403)
+    expect(await get('keys/secret/value/?cache_name=shop', 'admin')).toMatchObject({
+      found: true,
+      value: { name: 'Ada', set: { $set: [1] } },
+    })
+    const { data } = (await opened.call('GET', 'audit/?action=value.read&limit=1', { as: 'auditor' })).json
+    expect(data[0]).toMatchObject({ kind: 'access', actor: 'admin', target: 'secret' })
+  })
+})
+
+describe('an invalidation', () => {
+  it('is planned to the key where memory is all there is, and changes nothing before it is run', async () => {
+    const space = shop.namespace('planned')
+    for (let at = 0; at < 40; at++) await space.set(`row:${at}`, at, { tags: [at < 12 ? 'first' : 'rest'] })
+    const { status, json } = await invalidate({ namespace: 'planned', tags: ['first'], dry_run: true })
+    expect(status).toBe(200)
+    expect(json.plan).toMatchObject({ keys: 12, is_exact: true, guard: { needs_confirmation: false } })
+    expect(await space.get('row:1')).toBe(1)
+    const run = await invalidate({ plan_id: json.plan.id, cache_name: undefined, reason: 'as planned' })
+    expect(run.json).toMatchObject({ state: 'completed', kind: 'invalidate' })
+    expect(run.json.result.caches.shop.nodes).toMatchObject([{ status: 'acked' }])
+    expect([await space.get('row:1'), await space.get('row:20')]).toEqual([undefined, 20])
+    const audit = (await opened.call('GET', 'audit/?action=invalidate&limit=3', { as: 'auditor' })).json.data
+    expect(audit.map((row: { kind: string }) => row.kind)).toEqual(['result', 'intent', 'plan'])
+  })
+
+  it('takes keys as the sources’ clients send them, tuples, patterns and models', async () => {
+    await shop.set('plain', 1)
+    await shop.set(['user', 7], 1)
+    expect((await invalidate({ keys: ['plain', ['user', 7]] })).json.state).toBe('completed')
+    expect([await shop.get('plain'), await shop.get(['user', 7])]).toEqual([undefined, undefined])
+    await shop.set('order:1', 1)
+    expect((await invalidate({ pattern: 'order:*' })).json.result.caches.shop.probe).toEqual({ checked: 1, old: [] })
+    expect(await shop.get('order:1')).toBeUndefined()
+  })
+
+  it('leaves stale values where it is soft', async () => {
+    await shop.set('soft', 1, { ttl: '1m', staleFor: '1h' })
+    await invalidate({ keys: ['soft'], mode: 'soft' })
+    expect(await shop.getEntry('soft')).toMatchObject({ kind: 'stale', value: 1 })
+  })
+
+  it('without a target, with a wrong one, with an unknown field, or of an unknown cache changes nothing', async () => {
+    for (const body of [{}, { keys: [], tags: 'x' }, { keys: ['a'], dry_runn: true }, { pattern: '^(' }, { tags: [''] }])
+      expect((await invalidate(body)).status, JSON.stringify(body)).toBe(422)
+    expect((await invalidate({ cache_name: 'none', keys: ['a'] })).status).toBe(404)
+    expect((await invalidate({ plan_id: 'plan_none' })).status).toBe(404)
+    expect((await invalidate({ keys: ['a'], tags: ['b'], plan_id: 'plan_x' })).status).toBe(404)
+  })
+
+  it('of everything needs its permission and its word', async () => {
+    await shop.namespace('whole').set('a', 1)
+    expect((await invalidate({ namespace: 'whole', all: true })).status).toBe(403)
+    const refused = await invalidate({ namespace: 'whole', all: true }, 'admin')
+    expect(refused).toMatchObject({ status: 409, json: { code: 'needs_confirmation', plan: { keys: 1 } } })
+    expect((await invalidate({ namespace: 'whole', all: true, confirm: 'all' }, 'admin')).json.state).toBe('completed')
+    expect(await shop.namespace('whole').get('a')).toBeUndefined()
+  })
+
+  it('is refused beyond what the caller set as its most', async () => {
+    const space = shop.namespace('many')
+    for (let at = 0; at < 5; at++) await space.set(`k${at}`, 1, { tags: ['five'] })
+    expect(await invalidate({ namespace: 'many', tags: ['five'], max_keys: 4 })).toMatchObject({
+      status: 409,
+      json: { code: 'too_many_keys' },
+    })
+    expect(await space.get('k1')).toBe(1)
+  })
+
+  it('of somebody who is limited touches nothing else', async () => {
+    await shop.set('other', 1)
+    await shop.namespace('mine').set('own', 1)
+    expect((await invalidate({ namespace: 'default', keys: ['other'] }, 'limited')).status).toBe(403)
+    expect((await invalidate({ keys: ['other', 'own'] }, 'limited')).json.state).toBe('completed')
+    expect([await shop.get('other'), await shop.namespace('mine').get('own')]).toEqual([1, undefined])
+  })
+
+  it('is in the history, and its hottest keys are warmed again by undo', async () => {
+    const loads: string[] = []
+    const space = shop.namespace('undone')
+    space.source('hot:', (key) => {
+      loads.push(String(key))
+      return 1
+    })
+    await space.refresh('hot:1')
+    await space.get('hot:1')
+    const { json } = await invalidate({ namespace: 'undone', pattern: 'hot:*' })
+    expect((await get('invalidations/?limit=1')).data[0].id).toBe(json.id)
+    const undone = await post(`invalidations/${json.id}/undo/`, {})
+    expect(undone.json).toMatchObject({ kind: 'warm', state: 'completed', result: { loaded: 1 } })
+    expect(loads).toEqual(['hot:1', 'hot:1'])
+  })
+})
+
+describe('warming', () => {
+  it('loads what is missing, leaves what is fresh, goes on after a failure, and names what has no loader', async () => {
+    const space = shop.namespace('warm')
+    space.source('item:', (key) => (key === 'item:3' ? Promise.reject(new Error('no such item')) : `value of ${key}`))
+    await space.set('item:1', 'fresh')
+    const { json, status } = await post('warming/warm_keys/', { cache_name: 'shop', keys: ['item:1', 'item:2', 'item:3', 'nobody:1'] })
+    expect([status, json.state]).toEqual([200, 'partial'])
+    expect(json.result).toMatchObject({ keys: 4, done: 4, loaded: 1, fresh: 1, failed: 1, without_source: 1 })
+    expect(json.result.errors[0]).toContain('no such item')
+    expect(await space.get('item:2')).toBe('value of item:2')
+  })
+
+  it('by a plan that is kept runs when it is told to, and is told how far it is when it takes long', async () => {
+    const space = shop.namespace('plans')
+    let release: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    space.source('slow:', async () => {
+      await gate
+      return 1
+    })
+    const made = await post('warming/', { name: 'mornings', cache_name: 'shop', keys: ['slow:1'] })
+    expect(made.status).toBe(201)
+    const began = await opened.call('POST', `warming/${made.json.id}/execute`, { as: 'operator', body: {}, headers: { Prefer: 'wait=0' } })
+    expect(began.status).toBe(202)
+    expect(began.headers.get('location')).toContain('/api/admin/caching/operations/')
+    release()
+    await expect.poll(async () => (await get(`operations/${began.json.id}/`)).state).toBe('completed')
+    expect((await get('warming/')).data.map((plan: { id: string }) => plan.id)).toContain(made.json.id)
+    expect((await opened.call('DELETE', `warming/${made.json.id}/`, { as: 'operator' })).status).toBe(204)
+    expect((await post(`warming/${made.json.id}/execute/`, {})).status).toBe(404)
+  })
+})
+
+describe('figures', () => {
+  it('sum up what the caches did, and over time count what happened between two looks, and nothing before the first', async () => {
+    const cache = createCache({ name: 'counted' })
+    // Not started: nobody looks but this test.
+    const still = await open(':memory:', { caches: [cache] })
+    const look = async () => still.plane.control.collector.look((await still.store.now()) - 1000)
+    const read = async (path: string) => (await still.call('GET', path, { as: 'viewer' })).json
+    await cache.get('before')
+    await look()
+    await cache.namespace('other').set('a', 1)
+    await cache.namespace('other').get('a')
+    await cache.namespace('other').get('b')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await look()
+    const { caches, health_score } = await read('metrics/summary/')
+    expect(caches[0].namespaces.find((one: { name: string }) => one.name === 'other')).toMatchObject({
+      hits: 1,
+      misses: 1,
+      hit_ratio: 0.5,
+      miss_causes: { cold: 1 },
+    })
+    expect(caches[0]).toMatchObject({ total: { misses: 2 }, last_minute: { hits: 1, misses: 1 } })
+    expect(health_score).toBe(100)
+    const { t, series } = await read('metrics/?cache_name=counted')
+    expect(t).toHaveLength(1)
+    const one = (name: string, labels = {}) =>
+      series.find((each: { name: string; labels: object }) => each.name === name && JSON.stringify(each.labels) === JSON.stringify(labels))
+        .v[0]
+    expect(one('hit_ratio')).toBe(0.5)
+    expect(one('misses_per_second', { cause: 'cold' })).toBeGreaterThan(0)
+    expect(one('latency_ms', { op: 'load', stat: 'avg' })).toBeNull()
+    expect((await still.call('GET', 'metrics/?from=5&to=4', { as: 'viewer' })).status).toBe(422)
+    await still.close()
+    await cache.close()
+  })
+
+  it('name nodes, caches and roles', async () => {
+    expect((await get('nodes/')).data).toHaveLength(2)
+    expect((await get('caches/')).data[0].setup).toMatchObject({ name: 'deep', ledger: 'sqlite' })
+    expect((await get('roles/')).data).toHaveLength(5)
+  })
+})
+
+describe('configurations of running caches', () => {
+  it('are in force within two seconds, say beforehand what they change, and go back when they are deleted', async () => {
+    const cache = createCache({ name: 'live', defaults: { ttl: '10m' } })
+    const other = await open(':memory:', { caches: [cache] })
+    await other.plane.start()
+    const body = { name: 'live', ttl_seconds: 60, max_size_mb: 1 }
+    const { json } = await other.call('POST', 'configurations/?dry_run=true', { as: 'admin', body })
+    expect(json.plan.effects[0].changes).toContainEqual({ setting: 'defaults.ttl_seconds', from: 600, to: 60 })
+    const made = (await other.call('POST', 'configurations/', { as: 'admin', body })).json
+    await expect.poll(() => cache.describe().defaults.ttl_seconds, { timeout: 2000 }).toBe(60)
+    await other.call('PUT', `configurations/${made.id}/`, { as: 'admin', body: { ...body, is_active: false } })
+    await expect.poll(() => cache.describe().tiers[0]?.enabled, { timeout: 2000 }).toBe(false)
+    expect((await other.call('GET', `configurations/${made.id}/stats/`, { as: 'viewer' })).json).toMatchObject({
+      cache_name: 'live',
+      hits: 0,
+    })
+    await other.call('DELETE', `configurations/${made.id}/`, { as: 'admin' })
+    await expect
+      .poll(() => [cache.describe().defaults.ttl_seconds, cache.describe().tiers[0]?.enabled], { timeout: 2000 })
+      .toEqual([600, true])
+    await other.close()
+    await cache.close()
+  })
+
+  it('are tested step by step, also where no process runs them', async () => {
+    const test = async (body: object) => {
+      const made = (await opened.call('POST', 'configurations/', { as: 'admin', body })).json
+      return (await opened.call('POST', `configurations/${made.id}/test_connection/`, { as: 'viewer' })).json
+    }
+    const running = await test({ name: 'deep' })
+    expect(running).toMatchObject({ ok: true, tested: 'running cache' })
+    expect(running.steps.map((step: { tier: string; step: string }) => `${step.tier} ${step.step}`)).toEqual([
+      'all write',
+      'memory read',
+      'sqlite read',
+      'all delete',
+    ])
+    expect(await test({ name: 'alone', cache_type: 'memory' })).toMatchObject({ ok: true, tested: 'new connection' })
+    const unknown = await test({ name: 'nowhere', cache_type: 'redis' })
+    expect(unknown.ok).toBe(false)
+    expect(unknown.steps[0].detail).toContain('how to reach')
+  })
+})
+
+describe('what is for later', () => {
+  it('answers 501 with a document that says so; health and benchmark work', async () => {
+    for (const [method, path] of [
+      ['POST', 'optimizations/analyze/'],
+      ['GET', 'sizing/'],
+      ['GET', 'experiments/'],
+      ['POST', 'cdn/upload_assets/'],
+      ['POST', 'cdn/optimize_images/'],
+      ['POST', 'cdn/invalidate_cdn/'],
+      ['GET', 'cdn/analytics/?distribution_id=x&days=7'],
+    ] as const)
+      expect(
+        await opened.call(method, path, { as: 'admin', ...(method === 'POST' && { body: { cache_name: 'shop', days: 7 } }) }),
+        path,
+      ).toMatchObject({
+        status: 501,
+        json: { code: 'not_available' },
+      })
+    expect((await opened.call('GET', 'optimizations/health_check/', { as: 'viewer' })).json.caches).toHaveLength(2)
+    const bench = await post('optimizations/benchmark/', { cache_name: 'shop', duration_seconds: 0.1 })
+    expect(bench.json.result.parts[0].ops.get.count).toBeGreaterThan(0)
+    expect(shop.describe().namespaces.map(({ name }) => name)).not.toContain('millpond.probe')
+  })
+
+  it('marks deploys', async () => {
+    expect((await post('events/markers/', { message: 'v812' })).status).toBe(201)
+    expect((await get('events/markers/')).data[0]).toMatchObject({ kind: 'deploy', message: 'v812', actor: 'operator' })
+  })
+})
