@@ -47,8 +47,13 @@ export function build(projects = references()) {
   for (const project of references()) {
     if (!existsSync(join(root, project, 'dist'))) rmSync(join(root, project, 'tsconfig.tsbuildinfo'), { force: true })
   }
-  return step('building (tsc -b)', () => run(process.execPath, [tool('typescript', 'tsc'), '-b', ...projects]))
+  const compiled = step('building (tsc -b)', () => run(process.execPath, [tool('typescript', 'tsc'), '-b', ...projects]))
+  if (!compiled || !projects.some((project) => PAGE_OF.includes(project))) return compiled
+  return step('building the dashboard (vite)', () => run(process.execPath, [join(root, 'packages', 'dashboard', 'build.mjs')]))
 }
+
+/** Who serves the dashboard's page: a build of these needs it. */
+const PAGE_OF = ['packages/dashboard', 'apps/deals']
 
 /** @returns {string[]} */
 const references = () =>

@@ -45,6 +45,13 @@ export const wanted = {
     suites: 'the check of the Prometheus text',
     install: 'apt-get install prometheus, or brew install prometheus',
   },
+  chromium: {
+    program: 'chromium',
+    packages: ['chromium', 'chromium-common'],
+    versions: /Chromium \d{3}/,
+    suites: 'the dashboard in a browser',
+    install: 'apt-get install chromium, or brew install chromium',
+  },
 }
 
 /**
@@ -250,7 +257,8 @@ function libraryFolders(place) {
 
 /** @param {string} place @param {string} program */
 function findProgram(place, program) {
-  const folders = ['usr/bin', 'usr/sbin', 'bin'].map((folder) => join(place, folder))
+  // What Debian puts into usr/bin of chromium is a script that knows one place only.
+  const folders = ['usr/lib/chromium', 'usr/bin', 'usr/sbin', 'bin'].map((folder) => join(place, folder))
   return [...versioned(join(place, 'usr/lib/postgresql'), 'bin'), ...folders]
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path))

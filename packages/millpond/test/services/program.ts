@@ -1,7 +1,7 @@
 // Where the servers are, as scripts/servers.mjs found or fetched them.
 import { recorded, wanted } from '../../../../scripts/servers.mjs'
 
-export type ServerName = 'redis' | 'postgres' | 'memcached' | 'promtool'
+export type ServerName = 'redis' | 'postgres' | 'memcached' | 'promtool' | 'chromium'
 
 export interface Program {
   readonly path: string

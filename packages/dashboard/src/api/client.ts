@@ -1,0 +1,109 @@
+// The admin API as a browser calls it: one base, one way to sign in, problem documents (RFC 9457) as errors. Works without React.
+
+/** Where the admin API is and how it is called. */
+export interface CacheClientOptions {
+  /** Default `/api/admin/caching`. */
+  readonly apiBaseUrl?: string | undefined
+  /** Default: the browser's `fetch`. */
+  readonly fetcher?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
+  /** Headers that sign the caller in; asked before each call. */
+  readonly auth?: (() => Readonly<Record<string, string>>) | undefined
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+export interface SendOptions {
+  readonly query?: Query | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A client of the admin API. Every call rejects with `ApiError`. */
+export interface CacheClient {
+  readonly base: string
+  get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T>
+  send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, options?: SendOptions): Promise<T>
+  /** The answer itself: an export, a stream. */
+  raw(method: string, path: string, options?: SendOptions & { readonly body?: unknown }): Promise<Response>
+}
+
+/** What the server refused, or that it did not answer (`status` 0). */
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly requestId: string | undefined
+  readonly retryAfterMs: number | undefined
+  /** The problem document as it came. */
+  readonly document: Readonly<Record<string, unknown>>
+
+  constructor(status: number, code: string, message: string, document: Readonly<Record<string, unknown>> = {}, headers?: Headers) {
+    super(message)
+    this.name = 'ApiError'
+    this.status = status
+    this.code = code
+    this.document = document
+    this.requestId = headers?.get('x-request-id') ?? undefined
+    const seconds = Number(headers?.get('retry-after') ?? Number.NaN)
+    this.retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined
+  }
+}
+
+/** @example const client = createCacheClient({ auth: () => ({ Authorization: `Bearer ${token}` }) }) */
+export function createCacheClient(options: CacheClientOptions = {}): CacheClient {
+  const base = (options.apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')
+  const fetcher = options.fetcher ?? ((url: string, init: RequestInit) => fetch(url, init))
+
+  const raw: CacheClient['raw'] = async (method, path, { query, headers, signal, body } = {}) => {
+    const isWrite = method !== 'GET'
+    let response: Response
+    try {
+      response = await fetcher(`${base}/${path}${search(query)}`, {
+        method,
+        credentials: 'same-origin',
+        headers: {
+          Accept: 'application/json',
+          ...(isWrite ? { 'X-Requested-With': 'millpond' } : {}),
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...(method === 'POST' ? { 'Idempotency-Key': newKey() } : {}),
+          ...options.auth?.(),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      })
+    } catch (error) {
+      if (signal?.aborted) throw error
+      throw new ApiError(0, 'unreachable', `no answer came from ${base}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    if (!response.ok) throw await problemOf(response)
+    return response
+  }
+  // What a route answers is believed as the server's schema has it: the only place where it is.
+  const read = async <T>(response: Response): Promise<T> => (response.status === 204 ? undefined : await response.json()) as T
+  return {
+    base,
+    raw,
+    get: async (path, query, signal) => read(await raw('GET', path, { query, signal })),
+    send: async (method, path, body, more) => read(await raw(method, path, { ...more, body })),
+  }
+}
+
+function search(query: Query = {}): string {
+  const given = Object.entries(query).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]))
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`
+}
+
+async function problemOf(response: Response): Promise<ApiError> {
+  const document: unknown = await response.json().catch(() => undefined)
+  const fields = isRecord(document) ? document : {}
+  const detail = typeof fields.detail === 'string' ? fields.detail : `the server answered ${response.status} ${response.statusText}`
+  return new ApiError(response.status, typeof fields.code === 'string' ? fields.code : 'error', detail, fields, response.headers)
+}
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** `crypto.randomUUID` is there over TLS and on loopback only. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

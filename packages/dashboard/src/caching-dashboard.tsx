@@ -1,0 +1,130 @@
+// The whole dashboard as one component.
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { useCallback, useMemo, useRef, useState } from 'react'
+import { ApiError, createCacheClient } from './api/client.ts'
+import { type Dashboard, DashboardContext } from './context.tsx'
+import { createNumbers } from './format/numbers.ts'
+import { createTimes } from './format/times.ts'
+import { type Addresses, hashAddresses } from './place/addresses.ts'
+import { PlaceProvider } from './place/place.tsx'
+import { heldCredentials } from './shell/credentials.ts'
+import { Gate } from './shell/gate.tsx'
+import { LiveProvider } from './shell/live.tsx'
+import { usePreferences } from './shell/preferences.ts'
+import { PreferencesContext } from './shell/preferences-context.ts'
+import { Shell } from './shell/shell.tsx'
+
+/** Everything has a default: `<CachingDashboard />` asks the admin API of its own origin and signs in by a token field. */
+export interface CachingDashboardProps {
+  /** Default `/api/admin/caching`. */
+  readonly apiBaseUrl?: string
+  /** Default: the browser's `fetch`. */
+  readonly fetcher?: (url: string, init: RequestInit) => Promise<Response>
+  /** Headers that sign the caller in, asked before each call. With it there is no token field. */
+  readonly auth?: () => Readonly<Record<string, string>>
+  /** Names of the pages to show: `['keys', 'invalidate']`. Default: all. Now is always there. */
+  readonly pages?: readonly string[]
+  /** `5m`, `15m` (default), `1h`, `6h`, `24h`, `7d`. */
+  readonly initialRange?: string
+  /** How often live numbers are asked for, 1 to 4 a second. Default 1. */
+  readonly refreshHz?: number
+  /** No action is offered, whatever the role. Default false. */
+  readonly readOnly?: boolean
+  /** Default `system`. */
+  readonly theme?: 'light' | 'dark' | 'system'
+  /** BCP 47. Default `en`. */
+  readonly locale?: string
+  /** IANA name. Default: the browser's. */
+  readonly timeZone?: string
+  /** Told of the place in the dashboard (`keys/?key=a`) whenever it changes. */
+  readonly onNavigate?: (place: string) => void
+  /** A badge beside the name; `production` is red. */
+  readonly environment?: { readonly label: string; readonly color?: string }
+  /** `names`: keys are shown as a hash. Default `none`. */
+  readonly redact?: 'none' | 'names'
+  /** How places are written into the address bar. Default: behind `#/`, which leaves the host application's router alone. */
+  readonly addresses?: Addresses
+  /** The dashboard is the whole page: it names the document and scrolls the window. Default false. */
+  readonly isPage?: boolean
+}
+
+/** @example import '@millpond/dashboard/style.css'; <CachingDashboard apiBaseUrl="/api/admin/caching" /> */
+export function CachingDashboard(props: CachingDashboardProps) {
+  const { apiBaseUrl, fetcher, auth, environment, readOnly = false, redact = 'none', pages, isPage = false, onNavigate } = props
+  const { refreshHz = 1, initialRange = '15m', locale = 'en' } = props
+  const root = useRef<HTMLDivElement>(null)
+  const preferences = usePreferences({ theme: props.theme, timeZone: props.timeZone })
+  const { timeZone } = preferences
+  const [fallback] = useState(hashAddresses)
+  const token = useRef<string | undefined>(heldCredentials((apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')).token)
+  const [refusals, setRefusals] = useState(0)
+  const onToken = useCallback((given: string | undefined) => {
+    token.current = given
+  }, [])
+  const client = useMemo(
+    () =>
+      createCacheClient({
+        apiBaseUrl,
+        fetcher,
+        auth: auth ?? (() => (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` })),
+      }),
+    [apiBaseUrl, fetcher, auth],
+  )
+  const [queries] = useState(() => createQueries(() => setRefusals((count) => count + 1)))
+  const dashboard = useMemo<Dashboard>(
+    () => ({
+      client,
+      numbers: createNumbers(locale),
+      times: createTimes({ locale, timeZone }),
+      environment,
+      readOnly,
+      redact,
+      refreshHz: Math.min(4, Math.max(1, refreshHz)),
+      initialRange,
+      pages,
+      isPage,
+      root: () => root.current ?? document.body,
+    }),
+    [client, locale, timeZone, environment, readOnly, redact, refreshHz, initialRange, pages, isPage],
+  )
+  return (
+    <div
+      className="millpond"
+      ref={root}
+      data-theme={preferences.theme === 'system' ? undefined : preferences.theme}
+      data-page={isPage || undefined}
+    >
+      <QueryClientProvider client={queries}>
+        <DashboardContext.Provider value={dashboard}>
+          <PreferencesContext.Provider value={preferences}>
+            <PlaceProvider addresses={props.addresses ?? fallback} onNavigate={onNavigate}>
+              <Gate client={client} readOnly={readOnly} isHosted={auth !== undefined} onToken={onToken} refusals={refusals}>
+                <LiveProvider>
+                  <Shell />
+                </LiveProvider>
+              </Gate>
+            </PlaceProvider>
+          </PreferencesContext.Provider>
+        </DashboardContext.Provider>
+      </QueryClientProvider>
+    </div>
+  )
+}
+
+const AGAIN = 2
+
+function createQueries(onRefused: () => void): QueryClient {
+  return new QueryClient({
+    queryCache: new QueryCache({ onError: (error) => error instanceof ApiError && error.status === 401 && onRefused() }),
+    defaultOptions: {
+      queries: {
+        staleTime: 1000,
+        networkMode: 'always',
+        // Only what may go away by itself is tried again.
+        retry: (failures, error) => failures < AGAIN && (!(error instanceof ApiError) || error.status === 0 || error.status >= 500),
+        refetchIntervalInBackground: false,
+      },
+      mutations: { networkMode: 'always' },
+    },
+  })
+}

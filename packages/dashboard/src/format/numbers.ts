@@ -1,0 +1,69 @@
+// Numbers as people read them: no more digits than are known, a comma for thousands, a true minus, the unit apart.
+
+export interface Figure {
+  readonly value: string
+  readonly unit: string
+}
+
+const BYTES = [
+  [1e12, 'TB'],
+  [1e9, 'GB'],
+  [1e6, 'MB'],
+  [1e3, 'kB'],
+  [1, 'B'],
+] as const
+const MINUS = '\u2212'
+
+export function createNumbers(locale: string) {
+  const plain = (digits: number) => new Intl.NumberFormat(locale, { maximumFractionDigits: digits })
+  const whole = plain(0)
+  const kept = new Map([0, 1, 2, 3].map((digits) => [digits, plain(digits)]))
+  const number = (value: number, digits = 0): string => (kept.get(digits) ?? whole).format(value).replace('-', MINUS)
+
+  /** Three digits that count, at most two behind the point. */
+  const short = (value: number): string => {
+    const size = Math.abs(value)
+    return number(value, size === 0 || size >= 100 ? 0 : size >= 10 ? 1 : 2)
+  }
+  const scaled = (value: number, steps: readonly (readonly [number, string])[]): Figure => {
+    const [per, unit] = steps.find(([at]) => Math.abs(value) >= at) ?? steps.at(-1) ?? [1, '']
+    return { value: short(value / per), unit }
+  }
+  return {
+    number,
+    short,
+    count: (value: number): string => number(value),
+    /** A share from 0 to 1 as percent. */
+    percent: (share: number): Figure => {
+      const percent = share * 100
+      const near = percent > 0 && percent < 10 ? 1 : percent > 99 && percent < 100 ? 1 : 0
+      return { value: number(percent, near), unit: '%' }
+    },
+    bytes: (bytes: number): Figure => scaled(bytes, BYTES),
+    /** A duration that was measured. */
+    ms: (ms: number): Figure => {
+      if (ms === 0) return { value: '0', unit: 'ms' }
+      if (Math.abs(ms) < 1) return { value: number(ms, Math.abs(ms) < 0.1 ? 3 : 2), unit: 'ms' }
+      if (Math.abs(ms) < 10_000) return { value: short(ms), unit: 'ms' }
+      return span(ms / 1000)
+    },
+    /** A duration that somebody set, or an age. */
+    span: (seconds: number): Figure => span(seconds),
+    signed: (value: number, digits = 0): string => (value > 0 ? '+' : '') + number(value, digits),
+  }
+
+  function span(seconds: number): Figure {
+    const steps = [
+      [86_400, 'd'],
+      [3600, 'h'],
+      [60, 'min'],
+      [1, 's'],
+    ] as const
+    // The largest unit that keeps the number whole, else the largest that leaves it above 1.
+    const exact = steps.find(([per]) => seconds >= per && Number.isInteger(seconds / per))
+    const [per, unit] = exact ?? steps.find(([at]) => seconds >= 2 * at) ?? [1, 's']
+    return { value: short(seconds / per), unit }
+  }
+}
+
+export type Numbers = ReturnType<typeof createNumbers>

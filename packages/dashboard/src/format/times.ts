@@ -1,0 +1,42 @@
+// Times: absolute as a clock shows them, relative as people say them.
+
+export interface TimesOptions {
+  readonly locale: string
+  /** IANA name; undefined: the browser's. */
+  readonly timeZone?: string | undefined
+}
+
+const DAY_MS = 86_400_000
+
+export function createTimes({ locale, timeZone }: TimesOptions) {
+  const zone = timeZone === undefined ? {} : { timeZone }
+  const clock = new Intl.DateTimeFormat(locale, { ...zone, hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
+  const minutes = new Intl.DateTimeFormat(locale, { ...zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+  const date = new Intl.DateTimeFormat(locale, { ...zone, day: 'numeric', month: 'short' })
+  const whole = new Intl.DateTimeFormat(locale, {
+    ...zone,
+    dateStyle: 'medium',
+    timeStyle: 'long',
+  })
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'long' })
+  const clockOf = (at: number): string => clock.format(at)
+  return {
+    clock: clockOf,
+    minutes: (at: number): string => minutes.format(at),
+    /** The clock within a day of `now`, else the day. */
+    short: (at: number, now: number): string =>
+      Math.abs(now - at) < DAY_MS / 2 ? clockOf(at) : `${date.format(at)}, ${minutes.format(at)}`,
+    /** Date, time and zone. */
+    whole: (at: number): string => whole.format(at),
+    ago: (at: number, now: number): string => {
+      const seconds = Math.round((at - now) / 1000)
+      const size = Math.abs(seconds)
+      if (size < 60) return relative.format(seconds, 'second')
+      if (size < 3600) return relative.format(Math.round(seconds / 60), 'minute')
+      if (size < 86_400) return relative.format(Math.round(seconds / 3600), 'hour')
+      return relative.format(Math.round(seconds / 86_400), 'day')
+    },
+  }
+}
+
+export type Times = ReturnType<typeof createTimes>

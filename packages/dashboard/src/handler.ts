@@ -1,0 +1,123 @@
+// Serves the dashboard's page: one function from Request to Response, for the control plane's server or any other.
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Where the page is and what it is told. */
+export interface DashboardOptions {
+  /** What every path of the page begins with. Default `/admin/caching/`. */
+  readonly base?: string
+  /** Where the admin API is, as a path of the same origin. Default `/api/admin/caching`. */
+  readonly apiBaseUrl?: string
+  /** A badge beside the name; `production` is red. Default: none. */
+  readonly environment?: { readonly label: string; readonly color?: string }
+  /** No action is offered. Default false. */
+  readonly readOnly?: boolean
+  /** Believe `X-Forwarded-Prefix` of a proxy that strips a prefix from the path. Default false: anybody could send it. */
+  readonly trustPrefix?: boolean
+}
+
+/** Answers requests below its base; undefined for every other path. */
+export type DashboardHandler = (request: Request) => Promise<Response | undefined>
+
+const BUILT = fileURLToPath(new URL('../dist/app/', import.meta.url))
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json',
+}
+/** Nothing from elsewhere and nothing inline: styles of elements are set by script, which this allows. */
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
+const HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+}
+
+interface Built {
+  readonly page: string
+  readonly assets: ReadonlyMap<string, Uint8Array<ArrayBuffer>>
+}
+
+/**
+ * The page of the dashboard, read once from what the build made. Deep links answer the page; files have a hash in their name and never change.
+ * @example
+ * const page = dashboard({ environment: { label: 'Production' } })
+ * const answer = (await page(request)) ?? (await control.fetch(request))
+ */
+export function dashboard(options: DashboardOptions = {}): DashboardHandler {
+  const { base = '/admin/caching/', apiBaseUrl = '/api/admin/caching', environment, readOnly = false, trustPrefix = false } = options
+  const mounted = `/${base.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/')
+  let built: Promise<Built> | undefined
+
+  return async (request) => {
+    const { pathname } = new URL(request.url)
+    if (`${pathname}/` === mounted) return redirectTo(prefixOf(request, trustPrefix) + mounted)
+    if (!pathname.startsWith(mounted)) return undefined
+    if (request.method !== 'GET' && request.method !== 'HEAD') return new Response(null, { status: 405, headers: { Allow: 'GET, HEAD' } })
+    built ??= readBuilt()
+    const { page, assets } = await built.catch((error: unknown) => {
+      built = undefined // it may be built meanwhile
+      throw error
+    })
+    const path = pathname.slice(mounted.length)
+    const asset = assets.get(path)
+    if (asset !== undefined) return fileReply(request, path, asset)
+    if (path.startsWith('assets/'))
+      return new Response('there is no such file: the page was built anew, reload it\n', { status: 404, headers: HEADERS })
+    const prefix = prefixOf(request, trustPrefix)
+    const given = {
+      apiBaseUrl: prefix + apiBaseUrl,
+      ...(environment === undefined ? {} : { environment }),
+      ...(readOnly ? { readOnly } : {}),
+    }
+    return pageReply(
+      request,
+      page
+        .replace('<base href="/" />', `<base href="${escaped(prefix + mounted)}" />`)
+        .replace('content="{}"', `content="${escaped(JSON.stringify(given))}"`),
+    )
+  }
+}
+
+async function readBuilt(): Promise<Built> {
+  const names = await readdir(BUILT, { recursive: true, withFileTypes: true })
+  const files = names
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => `${parentPath}/${name}`.replaceAll('\\', '/').replace('//', '/'))
+  const root = BUILT.replaceAll('\\', '/')
+  const read = await Promise.all(files.map(async (file) => [file.slice(root.length), new Uint8Array(await readFile(file))] as const))
+  const assets = new Map(read)
+  const page = assets.get('index.html')
+  assets.delete('index.html')
+  return { page: new TextDecoder().decode(page), assets }
+}
+
+function fileReply(request: Request, path: string, bytes: Uint8Array<ArrayBuffer>): Response {
+  const headers = {
+    ...HEADERS,
+    'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream',
+    'Cache-Control': path.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+    'Content-Length': String(bytes.byteLength),
+  }
+  return new Response(request.method === 'HEAD' ? null : bytes, { headers })
+}
+
+function pageReply(request: Request, page: string): Response {
+  const etag = `"${createHash('sha256').update(page).digest('base64url').slice(0, 20)}"`
+  const headers = { ...HEADERS, 'Content-Security-Policy': POLICY, 'Cache-Control': 'no-cache', ETag: etag }
+  if (request.headers.get('if-none-match') === etag) return new Response(null, { status: 304, headers })
+  return new Response(request.method === 'HEAD' ? null : page, { headers: { ...headers, 'Content-Type': 'text/html; charset=utf-8' } })
+}
+
+const redirectTo = (location: string): Response => new Response(null, { status: 308, headers: { Location: location } })
+
+function prefixOf(request: Request, isTrusted: boolean): string {
+  const prefix = isTrusted ? (request.headers.get('x-forwarded-prefix') ?? '') : ''
+  return /^(\/[\w.~-]+)+$/.test(prefix) ? prefix : ''
+}
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;')

@@ -1,0 +1,77 @@
+// Settings of this browser. Nothing here changes a cache.
+import { useAccess, useDashboard } from '../context.tsx'
+import { PageTitle, Section } from '../parts/section.tsx'
+import { useNow } from '../parts/words.tsx'
+import type { Theme } from '../shell/preferences.ts'
+import { useKeptPreferences } from '../shell/preferences-context.ts'
+
+const THEMES: readonly (readonly [Theme, string])[] = [
+  ['system', 'As the system has it'],
+  ['light', 'Light'],
+  ['dark', 'Dark'],
+]
+
+export function Settings() {
+  const { theme, timeZone, set, fixed } = useKeptPreferences()
+  const { times, client } = useDashboard()
+  const { session } = useAccess()
+  const now = useNow()
+  return (
+    <>
+      <PageTitle title="Settings" say="Of this browser alone. Nothing here changes a cache." />
+      <div className="cols">
+        <Section title="Look" className="span-6">
+          <fieldset className="field" disabled={fixed.theme}>
+            <legend>Theme{fixed.theme ? ', set by the application around this page' : ''}</legend>
+            <div className="choice">
+              {THEMES.map(([value, label]) => (
+                <label key={value}>
+                  <input type="radio" name="theme" checked={theme === value} onChange={() => set({ theme: value })} />
+                  {label}
+                </label>
+              ))}
+            </div>
+          </fieldset>
+        </Section>
+        <Section title="Time" note={times.whole(now)} className="span-6">
+          <fieldset className="field" disabled={fixed.timeZone}>
+            <legend>Time zone{fixed.timeZone ? ', set by the application around this page' : ''}</legend>
+            <div className="choice">
+              <label>
+                <input type="radio" name="zone" checked={timeZone === undefined} onChange={() => set({ timeZone: undefined })} />
+                Of this browser
+              </label>
+              <label>
+                <input type="radio" name="zone" checked={timeZone === 'UTC'} onChange={() => set({ timeZone: 'UTC' })} />
+                UTC
+              </label>
+            </div>
+          </fieldset>
+        </Section>
+        <Section title="Signed in" className="span-6">
+          <dl className="facts">
+            <div>
+              <dt>Name</dt>
+              <dd>{session.name}</dd>
+            </div>
+            <div>
+              <dt>Role</dt>
+              <dd>{session.role}</dd>
+            </div>
+            <div>
+              <dt>Admin API</dt>
+              <dd>
+                <code>{client.base}</code>
+              </dd>
+            </div>
+          </dl>
+        </Section>
+        <Section title="Keyboard" className="span-6">
+          <p>
+            <kbd>?</kbd> shows what the keys do, <kbd>Ctrl K</kbd> goes anywhere.
+          </p>
+        </Section>
+      </div>
+    </>
+  )
+}

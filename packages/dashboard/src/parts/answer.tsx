@@ -1,0 +1,118 @@
+// What stands between a question to the server and its page: bones while it is late, words when it fails, the last answer with its age beside an error.
+import type { UseQueryResult } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useState } from 'react'
+import { ApiError } from '../api/client.ts'
+import { CopyButton } from './copy.tsx'
+import { Notice } from './section.tsx'
+import { Time } from './words.tsx'
+
+/** Shows the answer; an error beside what was known before, never instead of it. */
+export function Answer<T>({
+  query,
+  what,
+  children,
+}: {
+  readonly query: UseQueryResult<T>
+  /** "The list of keys": begins the sentence that says what could not be had. */
+  readonly what: string
+  readonly children: (data: T) => ReactNode
+}) {
+  const { data, error, dataUpdatedAt, refetch, isFetching } = query
+  if (data === undefined && error === null) return <Bones />
+  return (
+    <>
+      {error !== null && (
+        <Failure
+          error={error}
+          what={what}
+          since={data === undefined ? undefined : dataUpdatedAt}
+          isTrying={isFetching}
+          retry={() => void refetch()}
+        />
+      )}
+      {data !== undefined && children(data)}
+    </>
+  )
+}
+
+export function Failure({
+  error,
+  what,
+  since,
+  retry,
+  isTrying = false,
+}: {
+  readonly error: unknown
+  readonly what: string
+  /** When what is shown below was read. */
+  readonly since?: number | undefined
+  readonly retry?: (() => void) | undefined
+  readonly isTrying?: boolean
+}) {
+  const problem = error instanceof ApiError ? error : undefined
+  const said = error instanceof Error ? error.message : String(error)
+  return (
+    <div className="failure">
+      <Notice
+        tone="critical"
+        isAlert
+        more={
+          <>
+            <code className="said">{said}</code>
+            {problem?.requestId !== undefined && (
+              <>
+                {' '}
+                Request <code>{problem.requestId}</code>.
+              </>
+            )}
+            {since !== undefined && (
+              <>
+                {' '}
+                What is below is from <Time at={since} />.
+              </>
+            )}
+          </>
+        }
+        actions={
+          <>
+            {retry !== undefined && (
+              <button type="button" className="btn btn-small" onClick={retry} disabled={isTrying}>
+                Try again
+              </button>
+            )}
+            <CopyButton
+              text={`${what} could not be had: ${said} (${problem?.code ?? 'error'}, ${problem?.requestId ?? 'no request id'})`}
+            />
+          </>
+        }
+      >
+        <b>{what} could not be had.</b> {reason(problem)}
+      </Notice>
+    </div>
+  )
+}
+
+function reason(problem: ApiError | undefined): string {
+  if (problem === undefined) return 'The page itself failed.'
+  if (problem.status === 0) return 'The server does not answer; this heals by itself when it does.'
+  if (problem.status === 403) return 'Your role does not allow it.'
+  if (problem.status === 429) return `Asked too often: again in ${Math.ceil((problem.retryAfterMs ?? 60_000) / 1000)} s.`
+  return `The server answered ${problem.status}.`
+}
+
+/** Shown only after 300 ms, so that what comes at once does not flicker. */
+export function Bones() {
+  const [isLate, setLate] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 300)
+    return () => clearTimeout(timer)
+  }, [])
+  return (
+    <div className="bones" role="status" aria-label="Loading">
+      {isLate && BONES.map((width) => <i key={width} className="bone" style={{ width: `${width}%` }} />)}
+    </div>
+  )
+}
+
+/** Percent of the width. */
+const BONES = [62, 48, 55, 40]

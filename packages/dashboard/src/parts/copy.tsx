@@ -1,0 +1,34 @@
+// Copies a text; says that it did, and how to copy by hand where the browser does not allow it.
+import { useEffect, useState } from 'react'
+import { Icon } from './icon.tsx'
+
+export function CopyButton({
+  text,
+  label = 'Copy',
+  isSmall = true,
+}: {
+  readonly text: string | (() => string)
+  readonly label?: string
+  readonly isSmall?: boolean
+}) {
+  const [state, setState] = useState<'idle' | 'copied' | 'refused'>('idle')
+  useEffect(() => {
+    if (state === 'idle') return
+    const timer = setTimeout(() => setState('idle'), 2000)
+    return () => clearTimeout(timer)
+  }, [state])
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(typeof text === 'function' ? text() : text)
+      setState('copied')
+    } catch {
+      setState('refused')
+    }
+  }
+  return (
+    <button type="button" className={`btn ${isSmall ? 'btn-small' : ''}`} onClick={copy}>
+      <Icon name={state === 'copied' ? 'ok' : 'copy'} />
+      <span aria-live="polite">{state === 'copied' ? 'Copied' : state === 'refused' ? 'Select and copy by hand' : label}</span>
+    </button>
+  )
+}

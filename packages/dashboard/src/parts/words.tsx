@@ -1,0 +1,64 @@
+// Small pieces of text: a figure with its unit, a word with its glyph, a time, a name that cannot turn its sentence around.
+import { type CSSProperties, type ReactNode, useEffect, useState } from 'react'
+import { useDashboard } from '../context.tsx'
+import type { Figure } from '../format/numbers.ts'
+import { type Glyph, Icon } from './icon.tsx'
+
+/** Custom properties for a style: set by script, so that a strict CSP lets them pass. */
+export const vars = (values: Readonly<Record<`--${string}`, string | number>>): CSSProperties => values as CSSProperties // React takes them, its types do not
+
+export function Unit({ figure }: { readonly figure: Figure }) {
+  return (
+    <span className="nw">
+      {figure.value}&nbsp;{figure.unit}
+    </span>
+  )
+}
+
+export type Tone = 'critical' | 'warning' | 'proven' | 'unknown'
+
+const GLYPH: Readonly<Record<Tone, Glyph>> = { critical: 'critical', warning: 'warning', proven: 'ok', unknown: 'unknown' }
+
+/** A state: colour, glyph and word together. */
+export function Word({ tone, glyph, children }: { readonly tone: Tone; readonly glyph?: Glyph; readonly children: ReactNode }) {
+  return (
+    <span className={`tag-word is-${tone}`}>
+      <Icon name={glyph ?? GLYPH[tone]} />
+      {children}
+    </span>
+  )
+}
+
+/** A name from elsewhere: a key, a tag, a namespace. Isolated, so that another direction of writing stays inside. */
+export function Name({ children, className }: { readonly children: string; readonly className?: string }) {
+  return (
+    <code dir="auto" className={className} title={children.length > 40 ? children : undefined}>
+      {children}
+    </code>
+  )
+}
+
+/** The clock, ticking once a second while the page is seen. */
+export function useNow(everyMs = 1000): number {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) setNow(Date.now())
+    }, everyMs)
+    return () => clearInterval(timer)
+  }, [everyMs])
+  return now
+}
+
+/** A time: short in the text, whole with its zone on hover. */
+export function Time({ at, relative = false }: { readonly at: string | number; readonly relative?: boolean }) {
+  const { times } = useDashboard()
+  const ms = typeof at === 'number' ? at : Date.parse(at)
+  const now = useNow(relative ? 1000 : 60_000)
+  if (!Number.isFinite(ms)) return <span className="is-unknown">unknown</span>
+  return (
+    <time dateTime={new Date(ms).toISOString()} title={times.whole(ms)} className="nw">
+      {relative ? times.ago(ms, now) : times.short(ms, now)}
+    </time>
+  )
+}

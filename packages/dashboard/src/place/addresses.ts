@@ -1,0 +1,44 @@
+// How a place in the dashboard is written into the address bar: as a path of a page of its own, or behind "#" inside of another application's page.
+
+/** The way between places and addresses. */
+export interface Addresses {
+  /** The place at which the browser is: `keys/?key=a`. */
+  read(): string
+  /** What a link to a place has as its `href`. */
+  href(place: string): string
+  write(place: string, options?: { readonly replace?: boolean }): void
+  /** Told when the browser goes back or forth. */
+  onChange(listener: () => void): () => void
+}
+
+/** Paths below `base`, which ends with a slash. */
+export function pathAddresses(base: string): Addresses {
+  return {
+    read: () => decodedBelow(base, location.pathname) + location.search,
+    href: (place) => base + place,
+    write: (place, { replace = false } = {}) => history[replace ? 'replaceState' : 'pushState'](null, '', base + place),
+    onChange: (listener) => listenTo('popstate', listener),
+  }
+}
+
+/** `#/keys/?key=a`: leaves the path and the router of the host application alone. */
+export function hashAddresses(): Addresses {
+  return {
+    read: () => (location.hash.startsWith('#/') ? location.hash.slice(2) : ''),
+    href: (place) => `#/${place}`,
+    write: (place, { replace = false } = {}) => history[replace ? 'replaceState' : 'pushState'](null, '', `#/${place}`),
+    onChange: (listener) => {
+      const stop = [listenTo('popstate', listener), listenTo('hashchange', listener)]
+      return () => stop.forEach((each) => each())
+    },
+  }
+}
+
+function decodedBelow(base: string, path: string): string {
+  return path.startsWith(base) ? path.slice(base.length) : ''
+}
+
+function listenTo(event: 'popstate' | 'hashchange', listener: () => void): () => void {
+  addEventListener(event, listener)
+  return () => removeEventListener(event, listener)
+}

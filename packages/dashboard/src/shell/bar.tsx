@@ -1,0 +1,85 @@
+// The bar on top: where one is, search, how fresh the page is, which span of time it shows.
+import { useAccess, useDashboard } from '../context.tsx'
+import { Brand, Icon } from '../parts/icon.tsx'
+import { useNow } from '../parts/words.tsx'
+import { Link, placeOf, usePlace } from '../place/place.tsx'
+import { useFreshness, useLive } from './live.tsx'
+import { RANGES, useRange } from './range.ts'
+
+export function Bar({ openPalette }: { readonly openPalette: () => void }) {
+  const { environment } = useDashboard()
+  const { session, signOut } = useAccess()
+  const { page, query, go } = usePlace()
+  const range = useRange()
+  return (
+    <header className="bar">
+      <button type="button" className="btn btn-quiet menu-btn" popoverTarget="millpond-side" aria-label="Menu">
+        <Icon name="menu" />
+      </button>
+      <Link to="" className="brand">
+        <Brand />
+        Millpond
+      </Link>
+      {environment !== undefined && (
+        <span
+          className={`env ${environment.label.toLowerCase() === 'production' ? 'env-production' : ''}`}
+          style={environment.color === undefined ? undefined : { color: environment.color }}
+        >
+          {environment.label}
+        </span>
+      )}
+      <button type="button" className="search" onClick={openPalette}>
+        <Icon name="search" />
+        <span>Key, tag, namespace or page</span>
+        <kbd>Ctrl K</kbd>
+      </button>
+      <Fresh />
+      <label className="range">
+        <span className="sr">Span of time</span>
+        <select
+          className="input"
+          value={range.name}
+          onChange={(event) => go(placeOf(page, { ...Object.fromEntries(query), range: event.target.value }))}
+        >
+          {RANGES.map(({ name, label }) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="button" className="btn btn-quiet who" onClick={signOut} title={`${session.name}, ${session.role}`}>
+        Sign out<span className="sr"> {session.name}</span>
+      </button>
+    </header>
+  )
+}
+
+function Fresh() {
+  const live = useLive()
+  const { state, at } = useFreshness()
+  const now = useNow()
+  const age = at === undefined ? undefined : Math.max(0, Math.round((now - at) / 1000))
+  const said = live.isPaused ? 'Paused' : state === 'lost' ? 'No answer' : state === 'asking' ? 'Asking' : 'Polling'
+  return (
+    <>
+      <p
+        className={`live ${live.isPaused || state !== 'polling' ? 'is-polling' : ''}`}
+        title={at === undefined ? undefined : `newest answer ${age} s ago`}
+      >
+        <i aria-hidden="true" />
+        <span>{said}</span> {age !== undefined && age > 0 && <b>{age} s ago</b>}
+      </p>
+      <button
+        type="button"
+        className="btn btn-quiet pause"
+        aria-label={live.isPaused ? 'Go on' : 'Pause'}
+        title={live.isPaused ? 'Go on (p)' : 'Pause (p)'}
+        aria-pressed={live.isPaused}
+        onClick={() => live.setPaused(!live.isPaused)}
+      >
+        <Icon name={live.isPaused ? 'play' : 'pause'} />
+      </button>
+    </>
+  )
+}

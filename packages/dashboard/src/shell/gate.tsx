@@ -1,0 +1,123 @@
+// The gate: signs in, learns who is there and which routes the server has, and closes again when the server says 401.
+import { useQueryClient } from '@tanstack/react-query'
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from 'react'
+import { ApiError, type CacheClient, isRecord } from '../api/client.ts'
+import type { Session } from '../api/types.ts'
+import { type Access, AccessContext } from '../context.tsx'
+import { Failure } from '../parts/answer.tsx'
+import { forgetCredentials, heldCredentials, keepCookie, keepToken } from './credentials.ts'
+import { SignIn } from './sign-in.tsx'
+
+type GateState =
+  | { readonly is: 'closed'; readonly said?: string }
+  | { readonly is: 'asking' }
+  | { readonly is: 'failed'; readonly error: unknown }
+  | { readonly is: 'open'; readonly session: Session; readonly routes: ReadonlySet<string> }
+
+export interface GateProps {
+  readonly client: CacheClient
+  readonly readOnly: boolean
+  /** The host application signs its users in: no field for a token. */
+  readonly isHosted: boolean
+  /** Told of the token that calls are to carry; undefined: none. */
+  readonly onToken: (token: string | undefined) => void
+  /** Counts the times that the server said 401 to a page. */
+  readonly refusals: number
+  readonly children: ReactNode
+}
+
+export function Gate({ client, readOnly, isHosted, onToken, refusals, children }: GateProps) {
+  const queries = useQueryClient()
+  const [state, setState] = useState<GateState>(() =>
+    isHosted || heldCredentials(client.base).isLikely ? { is: 'asking' } : { is: 'closed' },
+  )
+
+  const enter = useCallback(async () => {
+    setState({ is: 'asking' })
+    try {
+      const session = await client.get<Session & { readonly routes?: readonly string[] }>('session/')
+      const routes = session.routes === undefined ? routesOf(await client.get('openapi.json'), client.base) : new Set(session.routes)
+      if (!isHosted && heldCredentials(client.base).token !== undefined && routes.has('POST session/')) {
+        await client.send('POST', 'session/', {})
+        keepCookie(client.base)
+        onToken(undefined)
+      }
+      setState({ is: 'open', session, routes })
+      await queries.invalidateQueries()
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401 && !isHosted) {
+        forgetCredentials(client.base)
+        onToken(undefined)
+        setState({ is: 'closed', said: `Not signed in: ${error.message.split(':')[0]}.` })
+      } else setState({ is: 'failed', error })
+    }
+  }, [client, isHosted, onToken, queries])
+
+  useEffect(() => {
+    if (isHosted || heldCredentials(client.base).isLikely) void enter()
+  }, [enter, isHosted, client])
+
+  // A page was told 401: the token was revoked or has ended. What is on screen stays where it is until somebody signs in again.
+  useEffect(() => {
+    if (refusals === 0) return
+    if (isHosted) return
+    forgetCredentials(client.base)
+    onToken(undefined)
+    setState({ is: 'closed', said: 'The session has ended, or its token was revoked. Sign in again; this page is kept.' })
+  }, [refusals, isHosted, client, onToken])
+
+  const access = useMemo<Access | undefined>(() => {
+    if (state.is !== 'open') return undefined
+    const { session, routes } = state
+    return {
+      session,
+      offers: (method, path) => routes.has(`${method} ${path}`),
+      may: (scope) => session.scopes.includes(scope) && (!readOnly || scope.endsWith(':read')),
+      signOut: () => {
+        if (routes.has('DELETE session/')) void client.send('DELETE', 'session/').catch(() => undefined) // the cookie is dropped here in any case
+        forgetCredentials(client.base)
+        onToken(undefined)
+        queries.clear()
+        setState({ is: 'closed' })
+      },
+    }
+  }, [state, readOnly, client, onToken, queries])
+
+  if (state.is === 'closed')
+    return (
+      <SignIn
+        said={state.said}
+        isBusy={false}
+        onToken={(token) => {
+          keepToken(client.base, token)
+          onToken(token)
+          void enter()
+        }}
+      />
+    )
+  if (state.is === 'failed')
+    return (
+      <main className="sign">
+        <Failure error={state.error} what="The dashboard" retry={() => void enter()} />
+      </main>
+    )
+  if (access === undefined)
+    return (
+      <main className="sign" aria-busy="true">
+        <p role="status">Signing in…</p>
+      </main>
+    )
+  return <AccessContext.Provider value={access}>{children}</AccessContext.Provider>
+}
+
+/** `GET configurations/{id}/`, read from the document that the server makes of its own routes. */
+function routesOf(document: unknown, base: string): ReadonlySet<string> {
+  const paths = isRecord(document) && isRecord(document.paths) ? document.paths : {}
+  return new Set(
+    Object.entries(paths).flatMap(([path, methods]) =>
+      isRecord(methods)
+        ? Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.slice(path.indexOf(base) + base.length + 1)}`)
+        : [],
+    ),
+  )
+}

@@ -1,0 +1,37 @@
+// Pages that are not: a wrong address, and parts that the server does not have.
+import type { ReactNode } from 'react'
+import { State } from '../parts/section.tsx'
+import { Link } from '../place/place.tsx'
+
+export function Missing() {
+  return (
+    <State label="Nothing found" title="There is no page at this address" level="h1">
+      <p>It may have been mistyped, or belong to another release.</p>
+      <p className="row">
+        <Link to="" className="btn btn-primary">
+          Now
+        </Link>
+      </p>
+    </State>
+  )
+}
+
+/** A part whose routes the server does not have: what it would show, and how to have it. */
+export function NotInstalled({
+  title,
+  route,
+  children,
+}: {
+  readonly title: string
+  readonly route: string
+  readonly children?: ReactNode
+}) {
+  return (
+    <State label="A part that is not switched on" title={title} level="h1">
+      {children}
+      <p className="note">
+        This server does not offer <code>{route}</code>; this page asks for it nowhere, and works as soon as it is there.
+      </p>
+    </State>
+  )
+}

@@ -1,0 +1,104 @@
+// The palette: pages by name, and what can be done with whatever was typed.
+import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
+import { useAccess } from '../context.tsx'
+import { placeOf, usePlace } from '../place/place.tsx'
+import { PAGES } from './pages.ts'
+
+interface Choice {
+  readonly name: string
+  readonly note: string
+  readonly place: string
+}
+
+export function Palette({ onClose }: { readonly onClose: () => void }) {
+  const { go } = usePlace()
+  const access = useAccess()
+  const [text, setText] = useState('')
+  const [at, setAt] = useState(0)
+  const ref = useRef<HTMLDialogElement>(null)
+  const list = useId()
+  useEffect(() => {
+    const dialog = ref.current
+    if (dialog !== null && !dialog.open) dialog.showModal()
+    return () => dialog?.close()
+  }, [])
+  const choices = useMemo(() => choicesFor(text.trim(), access.offers), [text, access.offers])
+  const chosen = Math.min(at, choices.length - 1)
+  const follow = (choice: Choice | undefined) => {
+    if (choice === undefined) return
+    onClose()
+    go(choice.place)
+  }
+  const onKey = (event: KeyboardEvent) => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0
+    if (step !== 0) {
+      event.preventDefault()
+      setAt((chosen + step + choices.length) % choices.length)
+    } else if (event.key === 'Enter') {
+      event.preventDefault()
+      follow(choices[chosen])
+    }
+  }
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it
+    <dialog
+      ref={ref}
+      className="palette"
+      aria-label="Search and go"
+      onCancel={(event) => {
+        event.preventDefault()
+        onClose()
+      }}
+      onClick={(event) => event.target === ref.current && onClose()}
+    >
+      <input
+        className="input"
+        role="combobox"
+        aria-expanded="true"
+        aria-controls={list}
+        aria-activedescendant={choices[chosen] === undefined ? undefined : `${list}-${chosen}`}
+        aria-label="Key, tag, namespace or page"
+        placeholder="Key, tag, namespace or page"
+        spellCheck={false}
+        autoComplete="off"
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value)
+          setAt(0)
+        }}
+        onKeyDown={onKey}
+      />
+      <div id={list} role="listbox" aria-label="Where to go" className="choices">
+        {choices.map((choice, index) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents: the arrows and Enter belong to the field above
+          // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field, aria-activedescendant says which
+          <div
+            key={choice.place + choice.name}
+            id={`${list}-${index}`}
+            role="option"
+            aria-selected={index === chosen}
+            onClick={() => follow(choice)}
+          >
+            <span dir="auto">{choice.name}</span>
+            <span className="note">{choice.note}</span>
+          </div>
+        ))}
+      </div>
+    </dialog>
+  )
+}
+
+function choicesFor(text: string, offers: (method: string, path: string) => boolean): readonly Choice[] {
+  const wanted = text.toLowerCase()
+  const pages = PAGES.filter(({ name, also = '' }) => wanted === '' || `${name} ${also}`.toLowerCase().includes(wanted)).map(
+    ({ name, page, shortcut }) => ({ name, note: shortcut ?? 'page', place: placeOf(page) }),
+  )
+  if (text === '') return pages
+  const typed: Choice[] = []
+  if (offers('GET', 'keys/{key}/')) typed.push({ name: text, note: 'inspect this key', place: placeOf('keys', { key: text }) })
+  if (offers('GET', 'keys/')) typed.push({ name: text, note: 'list keys that begin so', place: placeOf('keys', { prefix: text }) })
+  if (offers('GET', 'explain/')) typed.push({ name: text, note: 'why did it miss?', place: placeOf('why', { key: text }) })
+  if (offers('POST', 'invalidations/plan/'))
+    typed.push({ name: text, note: 'plan to invalidate this tag', place: placeOf('invalidate', { by: 'tag', value: text }) })
+  return [...pages, ...typed]
+}

@@ -1,0 +1,115 @@
+// The frame around every page: bar, navigation, the page itself with a boundary for what fails in it.
+import { Component, type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
+import { useAccess, useDashboard } from '../context.tsx'
+import { PAGE_COMPONENTS } from '../pages/index.ts'
+import { Failure } from '../parts/answer.tsx'
+import { Link, placeOf, usePlace } from '../place/place.tsx'
+import { Bar } from './bar.tsx'
+import { Help } from './help.tsx'
+import { useLive } from './live.tsx'
+import { Missing } from './missing.tsx'
+import { PAGE_GROUPS, PAGES } from './pages.ts'
+import { Palette } from './palette.tsx'
+import { useShortcuts } from './shortcuts.tsx'
+
+export function Shell() {
+  const { isPage, pages: shown, environment } = useDashboard()
+  const { page, query } = usePlace()
+  const live = useLive()
+  const [open, setOpen] = useState<'palette' | 'help' | undefined>()
+  const close = useCallback(() => setOpen(undefined), [])
+  const openPalette = useCallback(() => setOpen('palette'), [])
+  const openHelp = useCallback(() => setOpen('help'), [])
+  const togglePause = useCallback(() => live.setPaused(!live.isPaused), [live])
+  useShortcuts({ openPalette, openHelp, togglePause })
+  const main = useRef<HTMLElement>(null)
+  const entry = PAGES.find((each) => each.page === page)
+
+  // A new page begins at its top, and a screen reader at its heading.
+  const before = useRef(page)
+  useEffect(() => {
+    if (isPage)
+      document.title = [entry?.name ?? 'Not found', query.get('key') ?? environment?.label, 'Millpond'].filter(Boolean).join(' · ')
+    if (before.current === page) return
+    before.current = page
+    if (isPage) window.scrollTo(0, 0)
+    main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true })
+  }, [page, query, entry, environment, isPage])
+
+  const Page = PAGE_COMPONENTS[page]
+  const isShown = shown === undefined || page === '' || shown.includes(page)
+  return (
+    <>
+      <button type="button" className="skip" onClick={() => main.current?.focus()}>
+        Skip to content
+      </button>
+      <Bar openPalette={openPalette} />
+      <div className="frame">
+        <Navigation />
+        <main className="main" id="millpond-main" ref={main} tabIndex={-1}>
+          <div className="sheet">
+            <Boundary key={page} name={entry?.name ?? 'This page'}>
+              {Page === undefined || !isShown ? <Missing /> : <Page />}
+            </Boundary>
+          </div>
+        </main>
+      </div>
+      {open === 'palette' && <Palette onClose={close} />}
+      {open === 'help' && <Help onClose={close} />}
+    </>
+  )
+}
+
+function Navigation() {
+  const { pages: shown } = useDashboard()
+  const { page, query } = usePlace()
+  const access = useAccess()
+  const ref = useRef<HTMLElement>(null)
+  const range = query.get('range') ?? undefined
+  const isShown = (name: string) =>
+    (shown === undefined || name === '' || shown.includes(name)) && (name !== 'audit' || access.may('audit:read'))
+  return (
+    <nav className="side" id="millpond-side" ref={ref} popover="auto" aria-label="Main">
+      {PAGE_GROUPS.map((group) => (
+        <div key={group.name ?? group.pages[0]?.page}>
+          {group.name !== undefined && <h2>{group.name}</h2>}
+          <ul>
+            {group.pages
+              .filter((each) => isShown(each.page))
+              .map((each) => (
+                <li key={each.page}>
+                  <Link
+                    to={placeOf(each.page, { range })}
+                    current={each.page === page ? 'page' : undefined}
+                    onFollow={() => ref.current?.matches(':popover-open') && ref.current.hidePopover()}
+                  >
+                    {each.name}
+                    {each.shortcut !== undefined && <Shortcut keys={each.shortcut} />}
+                  </Link>
+                </li>
+              ))}
+          </ul>
+        </div>
+      ))}
+    </nav>
+  )
+}
+
+/** Seen on hover; the list of keys says it to those who do not see it. */
+const Shortcut = ({ keys }: { readonly keys: string }) => (
+  <span className="shortcut" aria-hidden="true">
+    <kbd>{keys}</kbd>
+  </span>
+)
+
+/** What fails in one page leaves the frame standing. */
+class Boundary extends Component<{ readonly name: string; readonly children: ReactNode }, { readonly error: unknown }> {
+  override state: { readonly error: unknown } = { error: undefined }
+  static getDerivedStateFromError(error: unknown) {
+    return { error }
+  }
+  override render() {
+    if (this.state.error === undefined) return this.props.children
+    return <Failure error={this.state.error} what={this.props.name} retry={() => this.setState({ error: undefined })} />
+  }
+}

@@ -1,0 +1,64 @@
+// Closed until there is a token: the field for it, and how to make one.
+import { type FormEvent, useId, useState } from 'react'
+import { Brand } from '../parts/icon.tsx'
+import { Notice, State } from '../parts/section.tsx'
+
+export function SignIn({
+  said,
+  isBusy,
+  onToken,
+}: {
+  /** Why the last try, or the session before, ended. */
+  readonly said: string | undefined
+  readonly isBusy: boolean
+  readonly onToken: (token: string) => void
+}) {
+  const [token, setToken] = useState('')
+  const note = useId()
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (token.trim() !== '') onToken(token.trim())
+  }
+  return (
+    <main className="sign">
+      <div>
+        <p className="brand">
+          <Brand />
+          Millpond
+        </p>
+        <State label="Closed until there is a token" title="Sign in" level="h1">
+          <p>There is no default password. Paste a token of the control plane; it is asked for once per browser.</p>
+          {said !== undefined && (
+            <Notice tone="critical" isAlert>
+              {said}
+            </Notice>
+          )}
+          <form className="stack-small" onSubmit={submit}>
+            <label className="field">
+              <span>Token</span>
+              <input
+                className="input mono"
+                type="password"
+                name="token"
+                autoComplete="current-password"
+                placeholder="mp_…"
+                required
+                value={token}
+                onChange={(event) => setToken(event.target.value)}
+                aria-describedby={note}
+              />
+            </label>
+            <div className="row">
+              <button type="submit" className="btn btn-primary" disabled={isBusy}>
+                {isBusy ? 'Signing in…' : 'Sign in'}
+              </button>
+            </div>
+          </form>
+          <p className="note" id={note}>
+            The program that serves this page prints or stores its first tokens; more are made under Access. Each has a role and an end.
+          </p>
+        </State>
+      </div>
+    </main>
+  )
+}

@@ -1,0 +1,124 @@
+// The dashboard in a browser, against a real control plane: every page by its link, then what people do, by keyboard.
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../millpond/test/services/index.ts'
+import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+
+const MARKUP = 'v1"><img src=x onerror=alert(1)>'
+
+describeWith('chromium', 'the dashboard in a browser', () => {
+  let served: Served
+  let browser: Browser
+  beforeAll(async () => {
+    served = await serve()
+    browser = await openBrowser()
+    const made = await served.api<{ id: string }>('POST', 'configurations/', { name: 'org-stats', ttl_seconds: 600 })
+    await served.api('PUT', `configurations/${made.id}/`, { name: 'org-stats', ttl_seconds: 60 })
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await served?.close()
+  })
+
+  const open = async (role: Parameters<typeof signIn>[2], options: { width?: number; colorScheme?: 'light' | 'dark' } = {}) => {
+    const { width = 1280, colorScheme = 'light' } = options
+    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
+    context.setDefaultTimeout(10_000)
+    const page = await context.newPage()
+    const faults = faultsOf(page)
+    await signIn(page, served.url, role)
+    return { page, faults, close: () => context.close() }
+  }
+
+  // Each page in one of the looks: all of them in all looks is the long form.
+  it.each([
+    { width: 390, colorScheme: 'dark' as const, half: 0 },
+    { width: 1280, colorScheme: 'light' as const, half: 1 },
+  ])('shows the pages of the navigation without a fault at $width px, $colorScheme', async ({ half, ...look }) => {
+    const { page, faults, close } = await open('admin', look)
+    const links = page.locator('nav[aria-label=Main] a')
+    const count = await links.count()
+    expect(count).toBeGreaterThanOrEqual(8)
+    const found: string[] = []
+    for (let at = half; at < count; at += 2) {
+      const name = await links.nth(at).textContent()
+      await links.nth(at).evaluate('(link) => link.click()') // where the window is narrow the navigation is behind a button
+      await page.locator('nav[aria-label=Main] a[aria-current=page]', { hasText: name ?? '' }).waitFor({ state: 'attached' })
+      await page.locator('main h1').waitFor()
+      found.push(...(await lookAt(page)))
+    }
+    expect([...found, ...faults]).toEqual([])
+    await close()
+  })
+
+  it('changes a configuration and rolls it back, by keyboard alone', async () => {
+    const { page, faults, close } = await open('editor')
+    await page.keyboard.press('g')
+    await page.keyboard.press('c')
+    await focus(page, 'link', 'org-stats')
+    await page.keyboard.press('Enter')
+    await focus(page, 'button', 'Change…')
+    await page.keyboard.press('Enter')
+    await focus(page, 'spinbutton', 'TTL')
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type('90')
+    await page.keyboard.press('Enter')
+    await page.getByRole('deletion').getByText('60 s').waitFor()
+    await focus(page, 'button', /^Apply as version 3/)
+    await page.keyboard.press('Enter')
+    await page.getByText('Version 3 is in force').waitFor()
+    await focus(page, 'button', /^Roll back to 2/)
+    await page.keyboard.press('Enter')
+    await page.getByText('Rolling back drops nothing.').waitFor()
+    await focus(page.getByRole('dialog'), 'button', 'Roll back to 2')
+    await page.keyboard.press('Enter')
+    await page.getByText('Version 4 is in force').waitFor()
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  it('finds pages by the palette, and closes it with Escape', async () => {
+    const { page, close } = await open('admin')
+    await page.keyboard.press('Control+K')
+    await page.keyboard.type('who history')
+    await page.keyboard.press('Escape')
+    expect(await page.getByRole('dialog').count()).toBe(0)
+    await page.keyboard.press('/')
+    await page.keyboard.type('rollback')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${served.url}${BASE}configurations/`)
+    await close()
+  })
+
+  it('offers a viewer nothing that would be refused', async () => {
+    const { page, faults, close } = await open('viewer')
+    await page.goto(`${served.url}${BASE}configurations/`)
+    await page.getByRole('link', { name: 'org-stats' }).click()
+    await page.getByText('in force since').waitFor()
+    expect(await page.getByRole('button', { name: /Change|Roll back|Delete|New/ }).count()).toBe(0)
+    expect(await page.locator('nav[aria-label=Main]').getByRole('link', { name: 'Audit' }).count()).toBe(0)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  it('runs nothing that stands in a name, and asks for a token again when its own was revoked', async () => {
+    const { page, close } = await open('auditor')
+    await served.api('POST', 'configurations/', { name: 'x', reason: MARKUP })
+    await page.goto(`${served.url}${BASE}audit/?actor=${encodeURIComponent(MARKUP)}`)
+    await page.getByText('No row fits these filters.').waitFor()
+    expect(await page.locator('img').count()).toBe(0)
+    const tokens = await served.api<{ data: { id: string; user: string }[] }>('GET', 'tokens/')
+    await served.api('DELETE', `tokens/${tokens.data.find(({ user }) => user === 'auditor')?.id}/`)
+    await page.getByRole('textbox', { name: 'Who, exactly' }).fill('admin')
+    await page.getByText('The session has ended').waitFor()
+    await close()
+  })
+})
+
+/** As the Tab key would, without counting how often. */
+async function focus(within: Pick<Page, 'getByRole'>, role: 'link' | 'button' | 'spinbutton', name: string | RegExp): Promise<void> {
+  const target = within.getByRole(role, { name, exact: typeof name === 'string' }).first()
+  await target.waitFor()
+  await target.focus()
+  if (!(await target.evaluate((element) => element.matches(':focus')))) throw new Error(`${name} takes no focus`)
+}
