@@ -41,9 +41,9 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     expect(count).toBeGreaterThanOrEqual(8)
     const found: string[] = []
     for (let at = half; at < count; at += 2) {
-      const name = await links.nth(at).textContent()
-      await links.nth(at).evaluate('(link) => link.click()') // where the window is narrow the navigation is behind a button
-      await page.locator('nav[aria-label=Main] a[aria-current=page]', { hasText: name ?? '' }).waitFor({ state: 'attached' })
+      const href = await links.nth(at).getAttribute('href')
+      await links.nth(at).dispatchEvent('click') // where the window is narrow the navigation is behind a button
+      await page.locator(`nav[aria-label=Main] a[href="${href}"][aria-current=page]`).waitFor({ state: 'attached' })
       await page.locator('main h1').waitFor()
       found.push(...(await lookAt(page)))
     }
