@@ -11,6 +11,7 @@ import type { Collection, CollectionOptions } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
 import { Departures } from './engine/departures.ts'
 import { type CacheDescription, describeConfig, describePolicy } from './engine/describe.ts'
+import { isSameKeeping, type Keeping, keepingOf, type NamespaceOptions, partOptions } from './engine/namespace-options.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Around, aroundOf, intercept, type Plugin } from './engine/plugins.ts'
 import { keepWarm, type Restart } from './engine/restart.ts'
@@ -31,6 +32,7 @@ export const DEFAULT_NAMESPACE = 'default'
 const COLLECTION_VERBS = ['set', 'setMany', 'delete'] as const
 /** Namespaces that open without being named. */
 const MAX_UNNAMED = 1000
+const NOTHING: Keeping = Object.freeze({})
 const CONFIGURE_NAMES = new Set(['apply', 'dryRun'])
 
 export interface AssemblyParts {
@@ -54,6 +56,8 @@ interface Opened {
 export class Assembly implements House {
   readonly #parts: AssemblyParts
   readonly #open = new Map<string, Opened>()
+  /** What the code says of the codec and selection of an open namespace. */
+  readonly #keeping = new Map<string, Keeping>()
   readonly #around: Around | undefined
   readonly #abroad: Abroad | undefined
   /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
@@ -91,14 +95,12 @@ export class Assembly implements House {
     return first
   }
 
-  /** The one cache of a namespace for as long as it is open. `code`: what its entries are stored by, where that differs from the cache's defaults. */
-  open(namespace: string, code?: LoadOptions): Cache {
+  /** The one cache of a namespace for as long as it is open. `options`: what differs from the cache's own. */
+  open(namespace: string, options?: NamespaceOptions): Cache {
     const known = this.#open.get(namespace)
-    if (known !== undefined) {
-      if (code !== undefined) this.#say(namespace, code)
-      return known.cache
-    }
-    return this.#begin(namespace, code).cache
+    if (known === undefined) return this.#begin(namespace, options).cache
+    if (options !== undefined) this.#say(namespace, known.space, options)
+    return known.cache
   }
 
   jobs(): Jobs {
@@ -212,13 +214,17 @@ export class Assembly implements House {
     await Promise.all(closing.map((collection) => collection.close()))
   }
 
-  #begin(namespace: string, code: LoadOptions | undefined): Opened {
+  #begin(namespace: string, options: NamespaceOptions | undefined): Opened {
     const { settings, space: parts, memory } = this.#parts
+    const { code, keeping } = options === undefined ? { code: undefined, keeping: NOTHING } : partOptions(options)
+    const { codec, select } = this.#keepingOf(namespace, keeping)
     const space = openSpace(
       { ...parts, abroad: this.#abroad },
       namespace,
       settings.open(namespace, code),
       this.#memoryIsOn ? memory?.store.space(namespace) : undefined,
+      codec,
+      select,
     )
     const opened = { space, cache: new Cache({ space, around: this.#around, house: this }) }
     this.#open.set(namespace, opened)
@@ -240,9 +246,29 @@ export class Assembly implements House {
     return this.#spaceOf(namespace)
   }
 
-  #say(namespace: string, code: LoadOptions): void {
-    if (this.#unnamed.delete(namespace)) this.#parts.settings.say(namespace, code)
-    else this.#checkSame(namespace, code)
+  #say(namespace: string, space: Space, options: NamespaceOptions): void {
+    const { code, keeping } = partOptions(options)
+    if (this.#unnamed.has(namespace)) {
+      Object.assign(space, this.#keepingOf(namespace, keeping))
+      this.#parts.settings.say(namespace, code)
+      this.#unnamed.delete(namespace)
+      return
+    }
+    this.#checkSame(namespace, code)
+    if (!isSameKeeping(this.#keeping.get(namespace) ?? NOTHING, keeping))
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `the namespace ${show(namespace)} is open with another codec or select: make them once, and give the same ones everywhere`,
+      )
+  }
+
+  /** Records that prove their position are like copies: see `createCache`. */
+  #keepingOf(namespace: string, keeping: Keeping): ReturnType<typeof keepingOf> {
+    const { space, holder } = this.#parts
+    const made = keepingOf(namespace, keeping, space.services.codec, space.far)
+    if (made.codec.isBound === true) holder?.use.ledger?.coverOtherTiers?.()
+    this.#keeping.set(namespace, keeping)
+    return made
   }
 
   /** Two places in the code that say different things of one namespace are a mistake in one of them. */
@@ -308,6 +334,7 @@ export class Assembly implements House {
     this.#unnamed.delete(namespace)
     this.#abroad?.forget(namespace)
     this.#parts.settings.close(namespace)
+    this.#keeping.delete(namespace)
     this.#parts.sources.close(namespace)
     this.#parts.space.watch.close(opened.space.watch)
     opened.space.near?.clear('cleared')

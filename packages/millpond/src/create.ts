@@ -1,6 +1,6 @@
 // Puts the parts together: the only place that knows them all.
 import { Assembly } from './assemble.ts'
-import { jsonCodec } from './codec/index.ts'
+import { jsonCodec } from './codec/json.ts'
 import {
   checkedElsewhere,
   checkOptions,
@@ -16,6 +16,7 @@ import {
   withMethods,
 } from './core/checks.ts'
 import { systemClock } from './core/clock.ts'
+import { asCodec, type EncryptedCodecOptions } from './core/codec-options.ts'
 import type { Clock, Codec, Outbox, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, reasonOf, show } from './core/errors.ts'
@@ -51,7 +52,11 @@ export interface CacheOptions {
   /** Fastest first. Default: memory with 1,000 entries. */
   readonly tiers?: readonly (MemoryTier | Tier | TierUse)[]
   readonly defaults?: LoadOptions
-  readonly codec?: Codec
+  /**
+   * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or what `valueCodec` of `millpond/codec` makes. Default: JSON that
+   * loses nothing. A change is no flush: what was written before is read, but for plain values once they are to be encrypted.
+   */
+  readonly codec?: Codec | EncryptedCodecOptions
   /**
    * How long memory may be believed without an answer from the shared ledger. Default 400 ms, which keeps other processes' invalidations
    * within 500 ms. A longer time serves local copies through an outage, at the price of that much staleness.
@@ -106,11 +111,11 @@ export interface CacheOptions {
 const RESTART: Shape<NonNullable<CacheOptions['restart']>> = { path: required(text), every: duration, maxEntries: whole(1) }
 const OPTIONS: Shape<CacheOptions> = {
   name: (value, at) => checkName(value, at),
-  // The list and each of its tiers are looked at one by one below, and so are the defaults and the models.
+  // The list and each of its tiers are looked at one by one below, and so are the defaults, the codec and the models.
   tiers: checkedElsewhere,
   defaults: checkedElsewhere,
   models: checkedElsewhere,
-  codec: withMethods('a codec, such as jsonCodec()', 'encode', 'decode'),
+  codec: checkedElsewhere,
   maxStale: duration,
   dependencies: oneOf('off', 'declared', 'tracked'),
   outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
@@ -139,6 +144,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const name = checkName(options.name ?? 'cache', 'name')
   const clock = options.clock ?? systemClock()
   const events = new Events()
+  const codec = options.codec === undefined ? jsonCodec() : asCodec(options.codec, 'codec')
   const uses = asUses(options.tiers ?? [memory()], (at, error) => warnOfMissing(events, at, error))
   checkOrder(uses)
   const near = uses.find(isMemoryUse)
@@ -148,9 +154,10 @@ export function createCache(options: CacheOptions = {}): Cache {
   const far = farUses.map((use, index) => farTier(use, names[index] ?? use.use.name, use === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.
-  const externalTiers = farUses.length > 1 || options.restart !== undefined
+  // So is any, where records prove for which position they were written: somebody may put back what was dropped.
+  const isBound = farUses.some((_, index) => (far[index]?.codec ?? codec).isBound === true)
+  const externalTiers = farUses.length > 1 || options.restart !== undefined || isBound
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
-  const codec = options.codec ?? jsonCodec()
   const routeOf = routes(options.route, [...(near === undefined ? [] : [MEMORY]), ...names], (value) => own(value).bytes)
   const sources = new SourceRegistry()
   const store = near?.use.createStore(clock)

@@ -12,7 +12,7 @@ const IN_JOURNAL = Object.freeze({ epoch: 'journal', seq: 0 })
 
 export function seamOf(cache: Cache, space: Space, name: string): Seam {
   const { id, services, settings } = space
-  const { clock, events, random, codec } = services
+  const { clock, events, random } = services
   const context: CodecContext = { cache: id.cache, namespace: id.name, asOf: IN_JOURNAL }
   return {
     cache,
@@ -35,12 +35,12 @@ export function seamOf(cache: Cache, space: Space, name: string): Seam {
     abandon: (write) => abandonWrite(space, write),
     forget: (keys) => forget(space, { keys, reason: 'data_changed' }),
     encode: (key, value) =>
-      codec.encode(
+      space.codec.encode(
         { key, value, createdAt: 0, freshUntil: Number.POSITIVE_INFINITY, staleUntil: Number.POSITIVE_INFINITY, tags: [] },
         context,
       ),
     decode: (key, bytes) => {
-      const found = codec.decode(bytes, context)
+      const found = space.codec.decode(bytes, context)
       return found instanceof Promise
         ? found.then((later) => (later?.key === key ? later : undefined))
         : found?.key === key

@@ -1,17 +1,6 @@
 // The tiers that a cache is given: checked, put in order, and one of them chosen to keep the ledger.
-import {
-  check,
-  checkedElsewhere,
-  checkOptions,
-  duration,
-  flag,
-  orOff,
-  required,
-  type Shape,
-  text,
-  whole,
-  withMethods,
-} from './core/checks.ts'
+import { check, checkedElsewhere, checkOptions, duration, flag, orOff, required, type Shape, text, whole } from './core/checks.ts'
+import { asCodec, type EncryptedCodecOptions } from './core/codec-options.ts'
 import type { Clock, Codec, Tier } from './core/contracts.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
@@ -49,7 +38,7 @@ export interface TierUse {
   /** When the tier is left alone after failures, and for how long; `false` switches that off. */
   readonly breaker?: BreakerOptions | false
   /** How this tier's entries are written. Default: as the cache's are. What is copied to a tier of another codec is encoded anew. Not for memory. */
-  readonly codec?: Codec
+  readonly codec?: Codec | EncryptedCodecOptions
 }
 
 const USE: Shape<TierUse> = {
@@ -60,7 +49,7 @@ const USE: Shape<TierUse> = {
   ttl: duration,
   promoteAfter: whole(1),
   enabled: flag,
-  codec: withMethods<Codec>('a codec, such as jsonCodec()', 'encode', 'decode'),
+  codec: checkedElsewhere,
   timeout: duration,
   breaker: orOff((value, at) => {
     checkBreaker(value, at)
@@ -197,7 +186,7 @@ export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: 
   const enabled = use.enabled !== false
   const far: FarTier = {
     guarded,
-    codec: use.codec,
+    codec: use.codec === undefined ? undefined : asCodec(use.codec, `codec of ${show(name)}`),
     keep: keepOf(use, 1),
     promoteAfter,
     holdsLedger,

@@ -1,5 +1,5 @@
 // A codec out of its parts: frame, value format, and what is done to the bytes between them.
-import type { Codec, CodecContext, DecodedParts, EncodedParts } from '../core/contracts.ts'
+import type { Codec, CodecContext, DecodedParts, EncodedParts, Sealed } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { ValueFormat } from './format.ts'
 import { headOf, pack, type Rejection, type Unpacked, unpack } from './frame.ts'
@@ -16,6 +16,8 @@ export interface FrameCodecOptions {
   readonly transforms?: readonly Transform[]
   /** Transforms that are also undone: what was written before a change is no flush. */
   readonly undoes?: readonly Transform[]
+  /** Only what this transform was applied to, as the last one, is read. It must be among `transforms`. */
+  readonly requires?: Transform
   readonly limits?: Partial<CodecLimits>
   /** Called for each body that is not believed and so becomes a miss. Must not throw. */
   readonly onReject?: (reason: Rejection) => void
@@ -32,7 +34,7 @@ const NOWHERE: CodecContext = Object.freeze({ cache: '', namespace: '', asOf: Ob
  * @throws MillpondError `OPTION_INVALID` for two formats or transforms of one number, or a number out of range.
  */
 export function frameCodec(options: FrameCodecOptions = {}): Codec {
-  const { format = jsonFormat, transforms = [], onReject } = options
+  const { format = jsonFormat, transforms = [], requires, onReject } = options
   const limits = resolveLimits(options.limits)
   const formats = formatsByNumber([format, ...(options.reads ?? []), jsonFormat])
   const known = transformsByNumber([...transforms, ...(options.undoes ?? [])])
@@ -44,14 +46,16 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
     const did = unpacked.transforms.map((number) => known.get(number)?.does)
     return { ...parts, isCompressed: did.includes('compress'), isEncrypted: did.includes('encrypt') }
   }
-  const report = (answer: DecodedParts | Rejection): DecodedParts | undefined => {
+  const report = (answer: DecodedParts | Rejection, context: CodecContext): DecodedParts | undefined => {
     if (typeof answer !== 'string') return answer
     onReject?.(answer)
+    context.reject?.(answer)
     return undefined
   }
   return {
     maxItems: limits.maxItems,
     isBound: transforms.some((transform) => transform.isBound === true),
+    isSecret: requires?.does === 'encrypt',
     encode(parts, context = NOWHERE) {
       if (transforms.length === 0) return writeFrame(format, parts, limits)
       const { number, bytes } = format.write(parts.value, parts.key, limits)
@@ -64,13 +68,27 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
     },
     decode(bytes, context = NOWHERE) {
       const unpacked = unpack(bytes, limits.maxBytes)
-      if (typeof unpacked === 'string') return report(unpacked)
+      if (typeof unpacked === 'string') return report(unpacked, context)
       const { body, from, to } = unpacked
-      if (unpacked.transforms.length === 0) return report(read(unpacked, body, from, to))
-      const about = { ...context, head: headOf(unpacked.format, { ...unpacked, value: undefined }) }
+      if (requires !== undefined && unpacked.transforms.at(-1) !== requires.number) return report('unsealed', context)
+      if (unpacked.transforms.length === 0) return report(read(unpacked, body, from, to), context)
+      let sealed: Sealed | undefined
+      let why: Rejection = 'transform'
+      const about = {
+        ...context,
+        head: headOf(unpacked.format, { ...unpacked, value: undefined }),
+        prove: (proven: Sealed) => {
+          sealed = proven
+        },
+        reject: (what: string) => {
+          if (what === 'unknown_key' || what === 'tampered') why = what
+        },
+      }
       const undone = undoAll(known, unpacked.transforms, body.subarray(from, to), about, limits.maxBytes)
-      const finish = (plain: Uint8Array | undefined): DecodedParts | undefined =>
-        report(plain === undefined ? 'transform' : read(unpacked, asBuffer(plain), 0, plain.byteLength))
+      const finish = (plain: Uint8Array | undefined): DecodedParts | undefined => {
+        const parts = report(plain === undefined ? why : read(unpacked, asBuffer(plain), 0, plain.byteLength), context)
+        return parts === undefined || sealed === undefined ? parts : { ...parts, sealed }
+      }
       return undone instanceof Promise ? undone.then(finish) : finish(undone)
     },
   }

@@ -17,7 +17,10 @@ import type { EncodedParts } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { excessOf } from './limits.ts'
 
-/** Why bytes were not believed. `format`, `transform`: of a number that this codec does not know, or that did not come back. */
+/**
+ * Why bytes were not believed. `format`, `transform`: of a number that this codec does not know, or that did not come back. `unsealed`, `unknown_key`,
+ * `tampered`: of sealed ones.
+ */
 export type Rejection =
   | 'too_large'
   | 'foreign'
@@ -26,6 +29,9 @@ export type Rejection =
   | 'checksum'
   | 'format'
   | 'transform'
+  | 'unsealed'
+  | 'unknown_key'
+  | 'tampered'
   | 'too_deep'
   | 'too_many'
   | 'malformed'

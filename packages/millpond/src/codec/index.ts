@@ -1,9 +1,21 @@
-// What is stored as bytes: the frame, the lossless default format, transforms of bytes, limits, and the choice of fields.
+// What is stored as bytes: the frame, the lossless formats, compression, encryption and its keys, limits, and the choice of fields.
+export type { CodecOptions, CompressOptions, EncryptedCodecOptions, KeyRing } from '../core/codec-options.ts'
 export type { Read, ValueFormat, Written } from './format.ts'
 export type { Rejection } from './frame.ts'
 export { type FrameCodecOptions, frameCodec } from './frame-codec.ts'
 export { type JsonCodecOptions, jsonCodec } from './json.ts'
 export { jsonFormat } from './json-format.ts'
+export {
+  environmentKeyring,
+  type FileKeyring,
+  fileKeyring,
+  type KeyService,
+  newWrappedKey,
+  type WrappedKeyringOptions,
+  wrappedKeyring,
+} from './key-sources.ts'
+export { type KeyBytes, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
 export { type CodecLimits, resolveLimits } from './limits.ts'
-export { type Field, type Selection, select } from './select.ts'
-export type { Transform, TransformContext } from './transform.ts'
+export { type Field, type FieldName, type Selection, select } from './select.ts'
+export type { SharedContext, Transform, TransformContext } from './transform.ts'
+export { valueCodec } from './value-codec.ts'

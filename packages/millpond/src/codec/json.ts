@@ -24,10 +24,11 @@ export function jsonCodec(options: JsonCodecOptions = {}): SyncCodec {
   return {
     maxItems: limits.maxItems,
     encode: (parts) => writeFrame(jsonFormat, parts, limits),
-    decode: (bytes) => {
+    decode: (bytes, context) => {
       const answer = readFrame(jsonFormat, bytes, limits)
       if (typeof answer !== 'string') return answer
       onReject?.(answer)
+      context?.reject?.(answer)
       return undefined
     },
   }

@@ -1,15 +1,8 @@
 // What a stored body may at most be: checked before a value is written and before bytes from a shared tier are parsed.
+import type { CodecLimits } from '../core/codec-options.ts'
 import { MillpondError, show } from '../core/errors.ts'
 
-/** Bounds that hold for writing and for reading. A value beyond them is refused on `set`; bytes beyond them are a miss. */
-export interface CodecLimits {
-  /** Bytes of one stored body, envelope included. Default 8 MiB. */
-  readonly maxBytes: number
-  /** Containers inside one another; a flat object is 1. Default 500, as in the memory tier; at most 1,000. */
-  readonly maxDepth: number
-  /** Array elements, object fields, Map keys and values, Set members of one value together; an empty container counts 1. Memory keeps to it too. Default 100,000. */
-  readonly maxItems: number
-}
+export type { CodecLimits }
 
 // Parsing takes V8 up to some 0.1 s for 100,000 distinct keys or 8 MB of digits; 500 levels are far from the end of the stack.
 const DEFAULTS: CodecLimits = { maxBytes: 8 * 1024 * 1024, maxDepth: 500, maxItems: 100_000 }

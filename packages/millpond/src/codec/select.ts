@@ -1,21 +1,48 @@
 // Selective serialisation: keep only named fields of an object, or leave named fields out.
 import { MillpondError, show } from '../core/errors.ts'
 
-/** A field: its name, `'owner.email'` for a field of a field, or `['a.b', 'c']` where a name itself has a dot. */
-export type Field = string | readonly string[]
+/** What has no fields that could be chosen. */
+type Leaf =
+  | string
+  | number
+  | bigint
+  | boolean
+  | symbol
+  | null
+  | undefined
+  | Date
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBufferView
 
-export type Selection =
-  | { readonly pick: readonly Field[]; readonly omit?: undefined }
-  | { readonly omit: readonly Field[]; readonly pick?: undefined }
+/** The names of a type's fields, and of their fields, three levels deep; any name where the type is not known. */
+export type FieldName<T, Above extends readonly unknown[] = []> = unknown extends T
+  ? string
+  : Above['length'] extends 3
+    ? string
+    : T extends Leaf
+      ? never
+      : T extends readonly (infer Item)[]
+        ? FieldName<Item, Above>
+        : { [K in keyof T & string]: K | `${K}.${FieldName<NonNullable<T[K]>, [...Above, K]>}` }[keyof T & string]
+
+/** A field: its name, `'owner.email'` for a field of a field, or `['a.b', 'c']` where a name itself has a dot. */
+export type Field<T = unknown> = FieldName<T> | readonly string[]
+
+/** The fields that are kept, or those that are not. */
+export type Selection<T = unknown> =
+  | { readonly pick: readonly Field<T>[]; readonly omit?: undefined }
+  | { readonly omit: readonly Field<T>[]; readonly pick?: undefined }
 
 interface Wanted extends Map<string, Wanted | true> {}
 
 /**
- * A pure function that copies a value with only the picked, or without the omitted, fields: `select({ omit: ['password', 'owner.email'] })`.
+ * A pure function that copies a value with only the picked, or without the omitted, fields: `select<User>({ omit: ['password', 'owner.email'] })`. For
+ * `cache.namespace(name, { select })`: every tier and every caller then has what is left.
  * A list is taken element by element, at every level. What is not an object (or is one by nature: Date, Map, a class's instance) passes as it is.
  * Throws `OPTION_INVALID` when both or none of `pick` and `omit` are given, for an empty list, an empty name, or anything else than names.
  */
-export function select(selection: Selection): (value: unknown) => unknown {
+export function select<T = unknown>(selection: Selection<T>): (value: unknown) => unknown {
   const { pick, omit } = selection
   if ((pick === undefined) === (omit === undefined)) {
     throw new MillpondError('OPTION_INVALID', `fields to keep are ${show(selection)}: give either pick or omit`)
@@ -24,7 +51,7 @@ export function select(selection: Selection): (value: unknown) => unknown {
   return pick === undefined ? (value) => without(value, wanted) : (value) => only(value, wanted)
 }
 
-function plan(fields: readonly Field[]): Wanted {
+function plan(fields: readonly (string | readonly string[])[]): Wanted {
   if (!Array.isArray(fields) || fields.length === 0) {
     throw new MillpondError('OPTION_INVALID', `fields are ${show(fields)}: give a list of at least one field name`)
   }

@@ -2,7 +2,7 @@
 //
 // Small values are transformed at once, so that an ordinary write stays one turn; above 64 KB a transform that has an asynchronous form is
 // asked for that, since half a megabyte of gzip would block every other call. Whoever decodes asynchronously must judge the entry again.
-import type { CodecContext } from '../core/contracts.ts'
+import type { CodecContext, Sealed } from '../core/contracts.ts'
 
 /** Values up to so many bytes are transformed at once. */
 export const SYNC_BYTES = 65_536
@@ -11,7 +11,14 @@ export const SYNC_BYTES = 65_536
 export interface TransformContext extends CodecContext {
   /** Frame version, format, times, key and tags: the same bytes on the way back. What is authenticated with the value. */
   readonly head: Uint8Array
+  /** Numbers of the transforms that came before this one: who authenticates must include them, or another list would give the bytes another meaning. */
+  readonly before: readonly number[]
+  /** Told by a transform that is undone: what the bytes prove of their position. */
+  readonly prove?: (sealed: Sealed) => void
 }
+
+/** The same for all transforms of a value. */
+export type SharedContext = Omit<TransformContext, 'before'>
 
 export interface Transform {
   /** As operators read it: `gzip`. */
@@ -38,16 +45,12 @@ export interface Transformed {
 }
 
 /** Applies each in turn; a promise only where one of them takes its time. */
-export function applyAll(
-  transforms: readonly Transform[],
-  bytes: Uint8Array,
-  context: TransformContext,
-): Transformed | Promise<Transformed> {
+export function applyAll(transforms: readonly Transform[], bytes: Uint8Array, context: SharedContext): Transformed | Promise<Transformed> {
   const numbers: number[] = []
   let now = bytes
   for (const [at, transform] of transforms.entries()) {
     if (isLarge(now) && transform.applyLater !== undefined) return applyLater(transforms.slice(at), now, context, numbers)
-    const changed = transform.apply(now, context)
+    const changed = transform.apply(now, { ...context, before: [...numbers] })
     if (changed === undefined) continue
     now = changed
     numbers.push(transform.number)
@@ -58,13 +61,14 @@ export function applyAll(
 async function applyLater(
   transforms: readonly Transform[],
   bytes: Uint8Array,
-  context: TransformContext,
+  context: SharedContext,
   numbers: number[],
 ): Promise<Transformed> {
   let now = bytes
   for (const transform of transforms) {
     const isLater = isLarge(now) && transform.applyLater !== undefined
-    const changed = isLater ? await transform.applyLater?.(now, context) : transform.apply(now, context)
+    const about = { ...context, before: [...numbers] }
+    const changed = isLater ? await transform.applyLater?.(now, about) : transform.apply(now, about)
     if (changed === undefined) continue
     now = changed
     numbers.push(transform.number)
@@ -77,7 +81,7 @@ export function undoAll(
   transforms: ReadonlyMap<number, Transform>,
   numbers: readonly number[],
   bytes: Uint8Array,
-  context: TransformContext,
+  context: SharedContext,
   maxBytes: number,
 ): Uint8Array | undefined | Promise<Uint8Array | undefined> {
   let now = bytes
@@ -85,7 +89,8 @@ export function undoAll(
     const transform = transforms.get(numbers[at] ?? 0)
     if (transform === undefined) return undefined
     if (isLarge(now) && transform.undoLater !== undefined) return undoLater(transforms, numbers.slice(0, at + 1), now, context, maxBytes)
-    const before = attempt(() => transform.undo(now, context, maxBytes))
+    const about = { ...context, before: numbers.slice(0, at) }
+    const before = attempt(() => transform.undo(now, about, maxBytes))
     if (!isWithin(before, maxBytes)) return undefined
     now = before
   }
@@ -96,17 +101,18 @@ async function undoLater(
   transforms: ReadonlyMap<number, Transform>,
   numbers: readonly number[],
   bytes: Uint8Array,
-  context: TransformContext,
+  context: SharedContext,
   maxBytes: number,
 ): Promise<Uint8Array | undefined> {
   let now = bytes
-  for (const number of numbers.toReversed()) {
-    const transform = transforms.get(number)
+  for (let at = numbers.length - 1; at >= 0; at--) {
+    const transform = transforms.get(numbers[at] ?? 0)
     if (transform === undefined) return undefined
     const isLater = isLarge(now) && transform.undoLater !== undefined
+    const about = { ...context, before: numbers.slice(0, at) }
     const before = isLater
-      ? await transform.undoLater?.(now, context, maxBytes).catch(() => undefined)
-      : attempt(() => transform.undo(now, context, maxBytes))
+      ? await transform.undoLater?.(now, about, maxBytes).catch(() => undefined)
+      : attempt(() => transform.undo(now, about, maxBytes))
     if (!isWithin(before, maxBytes)) return undefined
     now = before
   }

@@ -214,10 +214,8 @@ export interface TierItem extends Stored {
 export interface TierLimits {
   /** The longest storage key, in bytes of UTF-8, at least 64. Default: no limit but that of storage keys, 512 characters. */
   readonly keyBytes?: number
-  /** The largest body, in bytes, at least 1024; a larger one goes in pieces of up to 256 KB, each an item. Default: no limit. */
+  /** The largest body, in bytes, at least 1024. Default: no limit. */
   readonly itemBytes?: number
-  /** The largest body that goes in pieces, in bytes; 0: none does. What is larger is refused. Default 64 MiB, and never more than one item can list. */
-  readonly entryBytes?: number
   /** The most keys or items of one call. Default 1,000. */
   readonly items?: number
   /** The most bytes of bodies in one call, beyond its first item. Default 8 MiB. */
@@ -407,6 +405,17 @@ export interface CodecContext {
    * tells.
    */
   readonly asOf: Position
+  /** Of a write: what its step will be known by (`stampOf` its line's id), since its number is not known yet. */
+  readonly stamp?: string
+  /** Told why bytes are not believed, where a codec can tell: a word for counters, never anything of what they hold. */
+  readonly reject?: (why: string) => void
+}
+
+/** For which position an entry was sealed, as what it is sealed with proves. */
+export interface Sealed {
+  readonly asOf: Position
+  /** Of a write: the stamp of its step, which has moved its own key. */
+  readonly stamp?: string
 }
 
 /**
@@ -420,12 +429,14 @@ export interface Codec {
   readonly maxItems?: number
   /** What it writes is bound to the position in the context: it is encoded anew, never copied, for another one. Default `false`. */
   readonly isBound?: boolean
+  /** Nothing that it writes shows a value, and it reads nothing that does. Default `false`. */
+  readonly isSecret?: boolean
 }
 
 /** A codec that always answers at once. */
 export interface SyncCodec extends Codec {
   encode(entry: EncodedParts): Uint8Array
-  decode(bytes: Uint8Array): DecodedParts | undefined
+  decode(bytes: Uint8Array, context?: CodecContext): DecodedParts | undefined
 }
 
 /** What the body of a stored entry said. */
@@ -435,6 +446,8 @@ export interface DecodedParts extends EncodedParts {
   /** How the bytes lay there, where the codec knows. */
   readonly isCompressed?: boolean
   readonly isEncrypted?: boolean
+  /** The entry is judged by this, and not by what its tier says. */
+  readonly sealed?: Sealed
 }
 
 /** What the body of a stored entry carries. */

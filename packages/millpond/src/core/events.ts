@@ -27,6 +27,11 @@ export interface CacheEvents {
   tierError: { tier: string; verb: string; error: unknown }
   /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
+  /**
+   * The bytes of a tier were not believed, and count as a miss: `checksum`, `foreign`, `truncated` and the like for what is damaged; `moved` for another key's entry; of sealed entries
+   * `unsealed` (in plain), `unknown_key` (of the ring), `tampered` (changed, or another key's, namespace's or cache's), `replayed` (older than its place).
+   */
+  rejected: { key: string; namespace: string; tier: string; why: string }
   breaker: { tier: string; state: string }
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
   /** Settings were changed while the cache runs. `namespace` is the one whose `configure` was called. */
@@ -66,6 +71,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   invalidate: true,
   tierError: true,
   tierRefused: true,
+  rejected: true,
   breaker: true,
   ledger: true,
   settings: true,

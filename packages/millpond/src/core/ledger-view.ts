@@ -9,8 +9,10 @@
 // Two numbers describe the copy. `last`: every line up to it has been applied. `head`: the highest position known to have been reached;
 // it runs ahead of `last` when this process's own advance returned before the lines of others that came first were read. A load may start
 // "as of" `head` (what happened before is in the source), but an entry may only be reaffirmed at `last` (lines between may still concern it).
+
+import type { Sealed } from './contracts.ts'
 import { dependencyKey } from './dependency.ts'
-import type { Line, Position, Target } from './ledger.ts'
+import { type Line, type Position, stampOf, type Target } from './ledger.ts'
 
 /** `stale`: may be returned where stale values are permitted. */
 export type Judgement = 'valid' | 'stale' | 'void'
@@ -51,6 +53,8 @@ export class LedgerView {
   readonly #tags = new Map<string, number>()
   readonly #staleKeys = new Map<string, number>()
   readonly #staleTags = new Map<string, number>()
+  /** The stamps of the steps that moved the keys last, where these were writes of sealed entries. */
+  readonly #stamps = new Map<string, string>()
   #patterns: PatternTarget[] = []
   #staleFloor = 0
   readonly #maxTargets: number
@@ -82,13 +86,14 @@ export class LedgerView {
     this.floor = floor
     this.outerFloor = outerFloor
     this.#staleFloor = 0
-    for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags]) targets.clear()
+    for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags, this.#stamps]) targets.clear()
     this.#patterns = []
   }
 
   /** Records a line's targets. Lines may come early (own advances) and twice; both are harmless. */
   apply(line: Line): void {
-    for (const target of line.targets) this.#record(target, line.seq, line.mode === 'expire')
+    const stamp = stampOf(line.id)
+    for (const target of line.targets) this.#record(target, line.seq, line.mode === 'expire', stamp)
     if (line.seq > this.head) this.head = line.seq
     if (line.seq === this.last + 1) this.last = line.seq
   }
@@ -113,6 +118,11 @@ export class LedgerView {
   /** As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been forgotten. */
   judgeApart(key: string, tags: readonly string[], seq: number): Judgement {
     return seq < this.outerFloor ? 'void' : this.judge(key, tags, seq)
+  }
+
+  /** As of which number a sealed entry is valid: its own, or that of the step that wrote it, where nothing has moved its key since. */
+  sealedSeq(key: string, { asOf, stamp }: Sealed): number {
+    return stamp !== undefined && this.#stamps.get(key) === stamp ? Math.max(asOf.seq, this.#keys.get(key) ?? 0) : asOf.seq
   }
 
   /** Has anything moved that concerns the key or the tags, in either mode, since `seq`? As far as is known here: up to `last`. */
@@ -151,12 +161,19 @@ export class LedgerView {
     return newestMatch(this.#patterns, key, tags, true, seq)
   }
 
-  #record(target: Target, seq: number, expires: boolean): void {
-    if (target.kind === 'key') this.#put(expires ? this.#staleKeys : this.#keys, target.key, seq)
+  #record(target: Target, seq: number, expires: boolean, stamp: string | undefined): void {
+    if (target.kind === 'key') this.#putKey(target.key, seq, expires, stamp)
     else if (target.kind === 'tag') this.#put(expires ? this.#staleTags : this.#tags, target.tag, seq)
     else if (target.kind === 'pattern') this.#putPattern(target.pattern, seq, expires)
     else if (expires) this.#staleFloor = Math.max(this.#staleFloor, seq)
     else this.#raise(seq)
+  }
+
+  #putKey(key: string, seq: number, expires: boolean, stamp: string | undefined): void {
+    this.#put(expires ? this.#staleKeys : this.#keys, key, seq)
+    if (expires || this.#keys.get(key) !== seq) return
+    if (stamp !== undefined) this.#stamps.set(key, stamp)
+    else if (this.#stamps.size > 0) this.#stamps.delete(key)
   }
 
   #put(targets: Map<string, number>, name: string, seq: number): void {
@@ -169,6 +186,7 @@ export class LedgerView {
       if (oldest === undefined) return
       targets.delete(oldest[0])
       // The step that named the key has dropped it, from the ledger's own tier and, when its line came, from memory.
+      if (targets === this.#keys) this.#stamps.delete(oldest[0])
       if (targets === this.#keys) this.outerFloor = Math.max(this.outerFloor, oldest[1])
       else this.floor = Math.max(this.floor, oldest[1])
     }
@@ -189,6 +207,7 @@ export class LedgerView {
     for (const targets of [this.#keys, this.#tags, this.#staleKeys, this.#staleTags]) {
       for (const [name, at] of targets) if (at <= this.floor) targets.delete(name)
     }
+    for (const key of this.#stamps.keys()) if (!this.#keys.has(key)) this.#stamps.delete(key)
     this.#patterns = this.#patterns.filter((pattern) => pattern.seq > this.floor)
   }
 }

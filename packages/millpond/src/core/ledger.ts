@@ -24,3 +24,15 @@ export interface Line {
   /** Receipt id. */
   readonly id: string
 }
+
+/**
+ * A stamp in a step's id says which sealed entries were written by it (decision 0031). The id of one that is sent again later must not: what it was to
+ * write was refused.
+ */
+const STAMPED = /^w\.([\w-]+)\.(.*)$/s
+
+export const stampedId = (stamp: string, id: string): string => `w.${stamp}.${id}`
+
+export const stampOf = (id: string): string | undefined => (id.startsWith('w.') ? STAMPED.exec(id)?.[1] : undefined)
+
+export const withoutStamp = (id: string): string => STAMPED.exec(id)?.[2] ?? id

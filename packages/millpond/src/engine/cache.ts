@@ -23,6 +23,7 @@ import type { CacheDescription } from './describe.ts'
 import type { HeldEntry } from './entries.ts'
 import type { Explanation } from './explain.ts'
 import type { InvalidateOptions } from './invalidate.ts'
+import type { NamespaceOptions } from './namespace-options.ts'
 import { type Around, intercept } from './plugins.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Restored } from './restart-parts.ts'
@@ -34,8 +35,8 @@ import { type WrapOptions, type WrappedCall, wrapCall } from './wrap-call.ts'
 
 /** The whole cache, of which this is one namespace. */
 export interface House {
-  /** Opens (or returns) the cache of a namespace; `code`: what its entries are stored by. */
-  open(namespace: string, code?: LoadOptions): Cache
+  /** Opens (or returns) the cache of a namespace; `options`: what differs from the cache's own. */
+  open(namespace: string, options?: NamespaceOptions): Cache
   info(): CacheInfo
   describe(): CacheDescription
   configure(namespace: string, changes: Changes, options?: ConfigureOptions): Promise<Configured>
@@ -88,13 +89,13 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   }
 
   /**
-   * A cache of its own within the same tiers and budget: own keys, own tags, own ledger. The same one for as long as it is open. `settings`: what its
-   * entries are stored by, where that differs from the cache's defaults.
-   * @throws MillpondError `OPTION_INVALID` for a wrong name or setting, and where it is open with other settings than these.
+   * A cache of its own within the same tiers and budget: own keys, own tags, own ledger. The same one for as long as it is open. `options`: what its
+   * entries are stored by, and how its values are kept (`codec`, `select`), where that differs from the cache's own.
+   * @throws MillpondError `OPTION_INVALID` for a wrong name or setting, and where it is open with other ones than these.
    */
-  namespace(name: string, settings?: LoadOptions): Cache {
+  namespace(name: string, options?: NamespaceOptions): Cache {
     checkOpen(this.#space)
-    return this.#house.open(checkName(name, 'namespace'), settings)
+    return this.#house.open(checkName(name, 'namespace'), options)
   }
 
   peek<T = unknown>(key: Key): T | undefined {

@@ -6,15 +6,29 @@ import type { Codec, CodecContext, DecodedParts, EncodedParts, Stored } from '..
 import type { Position } from '../core/ledger.ts'
 import type { FarTier, Space } from './space.ts'
 
-/** The tier's own, or the cache's. */
-export const codecOf = (space: Space, far: FarTier): Codec => far.codec ?? space.services.codec
+/** The tier's own, the namespace's, or the cache's. */
+export const codecOf = (space: Space, far: FarTier): Codec => far.codec ?? space.codec
 
-const contextOf = ({ id }: Space, asOf: Position): CodecContext => ({ cache: id.cache, namespace: id.name, asOf })
+/** What is written for a position that is not known yet: since when nothing has moved, and by what the step will be known where a codec binds to it. */
+export interface Draft {
+  readonly since: Position
+  readonly stamp: string | undefined
+}
+
+/** Writes of some keys begin. */
+export function draftOf(space: Space, keys: readonly string[], since: Position): Draft {
+  const isBound = space.far.some((far) => far.enabled && codecOf(space, far).isBound === true)
+  return { since, stamp: isBound ? space.stamps.next(keys) : undefined }
+}
+
+function contextOf({ id }: Space, asOf: Position, stamp?: string): CodecContext {
+  return { cache: id.cache, namespace: id.name, asOf, ...(stamp === undefined ? undefined : { stamp }) }
+}
 
 /** An entry's body for each tier: made once for each codec, when it is first asked for. */
 export type BodyFor = (far: FarTier) => Uint8Array | Promise<Uint8Array>
 
-/** @param asOf what the body may be bound to: when the load began; for a write, since when the key must not have moved. */
+/** @param asOf what the body may be bound to: when the load began. */
 export function bodyOf(space: Space, { key, value, createdAt, freshUntil, staleUntil, tags }: EncodedParts, asOf: Position): BodyFor {
   const made = new Map<Codec, Uint8Array | Promise<Uint8Array>>()
   return (far) => {
@@ -34,10 +48,10 @@ const NO_BODIES: readonly Uint8Array[] = []
  * For every tier that is in use; a promise only where a codec takes its time.
  * @throws MillpondError `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`; a promise rejects with the same.
  */
-export function bodiesOf(space: Space, entries: readonly EncodedParts[], asOf: Position): BodiesFor | Promise<BodiesFor> {
+export function bodiesOf(space: Space, entries: readonly EncodedParts[], { since, stamp }: Draft): BodiesFor | Promise<BodiesFor> {
   const byCodec = new Map<Codec, readonly Uint8Array[]>()
   const later: Promise<void>[] = []
-  const context = contextOf(space, asOf)
+  const context = contextOf(space, since, stamp)
   for (const far of space.far) {
     const codec = codecOf(space, far)
     if (!far.enabled || byCodec.has(codec)) continue
@@ -58,16 +72,20 @@ export function bodiesOf(space: Space, entries: readonly EncodedParts[], asOf: P
   return later.length === 0 ? bodiesFor : Promise.all(later).then(() => bodiesFor)
 }
 
-/** What each of the records says, in their order; a promise only where the codec takes its time. A codec that fails makes misses. */
+/**
+ * What each of the records says, in their order; a promise only where the codec takes its time. A codec that fails makes misses. `keys`: told of those
+ * that are not believed, where the read counts.
+ */
 export function decodeAll(
   space: Space,
   far: FarTier,
   records: readonly (Stored | undefined)[],
+  keys?: (index: number) => string,
 ): readonly (DecodedParts | undefined)[] | Promise<readonly (DecodedParts | undefined)[]> {
   const parts: (DecodedParts | undefined)[] = new Array(records.length)
   let later: Promise<void>[] | undefined
   records.forEach((stored, index) => {
-    const answer = stored === undefined ? undefined : decode(space, far, stored)
+    const answer = stored === undefined ? undefined : decode(space, far, stored, keys === undefined ? undefined : () => keys(index))
     if (!(answer instanceof Promise)) parts[index] = answer
     else {
       later ??= []
@@ -84,9 +102,25 @@ export function decodeAll(
   return later === undefined ? parts : Promise.all(later).then(() => parts)
 }
 
-function decode(space: Space, far: FarTier, { body, asOf }: Stored): ReturnType<Codec['decode']> {
+/** Bytes of a tier were not believed. */
+export function countReject({ id, watch, services }: Space, { guarded }: FarTier, key: string, why: string): void {
+  const { rejected } = watch.counters.tier(guarded.name)
+  rejected.set(why, (rejected.get(why) ?? 0) + 1)
+  if (services.events.has('rejected')) services.events.emit('rejected', { key, namespace: id.name, tier: guarded.name, why })
+}
+
+/** What an entry is judged by: what it was sealed with, else what its tier says. */
+export function positionOf(space: Space, { key, sealed }: DecodedParts, stored: Stored): Position {
+  return sealed === undefined ? stored.asOf : { epoch: sealed.asOf.epoch, seq: space.ledger.view.sealedSeq(key, sealed) }
+}
+
+function decode(space: Space, far: FarTier, { body, asOf }: Stored, key: (() => string) | undefined): ReturnType<Codec['decode']> {
+  const context = contextOf(space, asOf)
   try {
-    return codecOf(space, far).decode(body, contextOf(space, asOf))
+    return codecOf(space, far).decode(
+      body,
+      key === undefined ? context : { ...context, reject: (why) => countReject(space, far, key(), why) },
+    )
   } catch {
     return undefined
   }

@@ -1,7 +1,6 @@
 // Walking the entries of a namespace: the valid ones over all tiers, each key once; or what memory holds, as it weighs.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import { isPiece } from '../wrap/pieces.ts'
-import { decodeAll } from './encoding.ts'
+import { decodeAll, positionOf } from './encoding.ts'
 import { type EntryFacts, factsOf, heldFacts } from './facts.ts'
 import type { FarTier, Space } from './space.ts'
 
@@ -68,8 +67,7 @@ async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
 async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry> {
   const { tier } = far.guarded
   if (tier.scan === undefined) return
-  for await (const names of tier.scan(space.id.prefix)) {
-    const keys = names.filter((name) => !isPiece(name))
+  for await (const keys of tier.scan(space.id.prefix)) {
     const answer = await far.guarded.read(keys)
     if (!answer.ok) return
     let since = space.services.clock.monotonic()
@@ -82,8 +80,9 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
       const parts = decoded[index]
       if (stored === undefined || parts === undefined || parts.staleUntil <= space.services.clock.now()) continue
       const { view } = space.ledger
-      const { epoch, seq } = stored.asOf
-      const judgement = far.isApart ? view.judgeApart(parts.key, parts.tags, seq) : view.judge(parts.key, parts.tags, seq)
+      const { epoch, seq } = positionOf(space, parts, stored)
+      const judgement =
+        far.isApart || parts.sealed !== undefined ? view.judgeApart(parts.key, parts.tags, seq) : view.judge(parts.key, parts.tags, seq)
       if (epoch === view.epoch && judgement !== 'void') yield parts
     }
   }

@@ -3,7 +3,7 @@ import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
 import { ownTags } from '../core/dependency.ts'
 import type { Position } from '../core/ledger.ts'
-import { decodeAll } from './encoding.ts'
+import { decodeAll, positionOf } from './encoding.ts'
 import type { Gone } from './gone.ts'
 import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.ts'
 import type { FarTier, Space } from './space.ts'
@@ -117,14 +117,15 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const held = {
     ...about,
     bytes,
-    asOf: stored.asOf,
+    asOf: positionOf(space, parts, stored),
     tags: ownTags(parts.tags),
     ageMs: Math.max(0, now - parts.createdAt),
     ttlMs: Math.max(0, parts.freshUntil - now),
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
-  if (stored.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'void', cause: 'epoch_changed' }
-  return { ...held, ...judged(space, key, parts.tags, stored.asOf.seq, parts.freshUntil, parts.staleUntil, far.isApart) }
+  if (held.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'void', cause: 'epoch_changed' }
+  const isApart = far.isApart || parts.sealed !== undefined
+  return { ...held, ...judged(space, key, parts.tags, held.asOf.seq, parts.freshUntil, parts.staleUntil, isApart) }
 }
 
 type Judged = Pick<TierExplanation, 'state' | 'cause' | 'at' | 'receipt' | 'detail'>

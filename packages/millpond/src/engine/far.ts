@@ -4,7 +4,7 @@ import type { MissCause } from '../core/causes.ts'
 import type { CommitItem, DecodedParts, Near, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { TierCounters } from './counters.ts'
-import { type BodyFor, bodyOf, codecOf, decodeAll } from './encoding.ts'
+import { type BodyFor, bodyOf, codecOf, countReject, decodeAll, positionOf } from './encoding.ts'
 import type { Flight } from './flights.ts'
 import type { Found } from './found.ts'
 import { causeOf } from './misses.ts'
@@ -52,7 +52,8 @@ export async function readFar(
       result.failure ??= failure
       continue
     }
-    const decoded = decodeAll(space, far, answer.value)
+    const asked = wanted
+    const decoded = decodeAll(space, far, answer.value, isAgain || isQuiet ? undefined : (index) => keys[asked[index] ?? 0] ?? '')
     const parts = decoded instanceof Promise ? await decoded : decoded
     const hearing = space.abroad?.hear(parts.map((part) => part?.tags))
     if (hearing !== undefined) await hearing
@@ -85,7 +86,7 @@ function takeIn(
     const key = keys[at] ?? ''
     const stored = answers[index]
     const known = found[at]
-    const entry = stored === undefined ? undefined : believe(space, far, key, stored, decoded[index], isApart, now)
+    const entry = stored === undefined ? undefined : believe(space, far, key, stored, decoded[index], isApart, isUncounted, now)
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
       if (!isUncounted) counters.misses++
@@ -98,7 +99,7 @@ function takeIn(
       if (!isQuiet) countFarHit(space, counters, entry)
     } else {
       if (!isUncounted) counters.misses++
-      causes[at] ??= staleBy(space, entry, stored)
+      causes[at] ??= staleBy(space, entry)
     }
     if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
     if (known === undefined || known.freshUntil < entry.freshUntil) {
@@ -111,7 +112,7 @@ function takeIn(
 }
 
 /** Its time, or somebody's word. */
-function staleBy({ ledger }: Space, { key, tags }: Found, { asOf }: Stored): MissCause {
+function staleBy({ ledger }: Space, { key, tags, asOf }: Found): MissCause {
   const blame = ledger.view.blame(key, tags, asOf.seq)
   return blame === undefined ? 'expired_ttl' : causeOf(blame)
 }
@@ -130,15 +131,26 @@ function believe(
   stored: Stored,
   parts: DecodedParts | undefined,
   isApart: boolean,
+  isUncounted: boolean,
   now: number,
 ): Found | MissCause {
-  if (parts === undefined || parts.key !== key) return 'unreadable'
+  if (parts === undefined) return 'unreadable'
+  if (parts.key !== key) {
+    if (!isUncounted) countReject(space, far, key, 'moved')
+    return 'unreadable'
+  }
   const { view } = space.ledger
-  if (stored.asOf.epoch !== view.epoch) return 'epoch_changed'
+  const asOf = positionOf(space, parts, stored)
+  if (asOf.epoch !== view.epoch) return 'epoch_changed'
   if (parts.staleUntil <= now) return 'expired_ttl'
-  const { seq } = stored.asOf
-  const judgement = isApart ? view.judgeApart(key, parts.tags, seq) : view.judge(key, parts.tags, seq)
-  if (judgement === 'void') return causeOf(view.blame(key, parts.tags, seq, isApart))
+  const { seq } = asOf
+  // That a step has dropped a sealed entry proves nothing: somebody may have put it back.
+  const isCopy = isApart || parts.sealed !== undefined
+  const judgement = isCopy ? view.judgeApart(key, parts.tags, seq) : view.judge(key, parts.tags, seq)
+  if (judgement === 'void') {
+    if (!isUncounted && isReplayed(space, parts, stored, seq)) countReject(space, far, key, 'replayed')
+    return causeOf(view.blame(key, parts.tags, seq, isCopy))
+  }
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
   const isolated = space.near === undefined ? undefined : space.services.own(parts.value, parts.isNarrow)
@@ -150,13 +162,19 @@ function believe(
     staleUntil: parts.staleUntil,
     tags: parts.tags,
     // Judged valid by every line up to `last`, so that is what it is valid as of.
-    asOf: isStale || stored.asOf.seq >= view.last ? stored.asOf : { epoch: stored.asOf.epoch, seq: view.last },
+    asOf: isStale || seq >= view.last ? asOf : { epoch: asOf.epoch, seq: view.last },
     tier: far.guarded.name,
     isolated,
     bytes: stored.body.byteLength,
     isCompressed: parts.isCompressed,
     isEncrypted: parts.isEncrypted,
   }
+}
+
+/** It lies at a position that it was not sealed for. A write is sealed for an earlier one: what the ledger has forgotten the step of may only be old. */
+function isReplayed({ ledger: { view } }: Space, { key, tags, sealed }: DecodedParts, { asOf }: Stored, seq: number): boolean {
+  if (sealed === undefined || asOf.seq <= seq || view.judgeAt(key, tags, asOf) === 'void') return false
+  return sealed.stamp === undefined || seq >= view.outerFloor
 }
 
 /** Copies an entry that has just been believed to memory and to the tiers above the one that had it, once it was read often enough there. */

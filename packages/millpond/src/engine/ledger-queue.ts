@@ -3,7 +3,7 @@
 // A store takes one step after the other, so fifty thousand of them would only keep each other waiting. A merged step must say just what its parts say one
 // after the other: no part may name what another one names or watches, and what concerns more than it names (a pattern, a clear) goes alone.
 import type { Advanced, Change, Clock } from '../core/contracts.ts'
-import type { Target } from '../core/ledger.ts'
+import { stampOf, type Target } from '../core/ledger.ts'
 import { type Command, Queue } from '../wrap/queue.ts'
 import { MAX_STEP, type Pace } from './ledger-steps.ts'
 
@@ -73,7 +73,13 @@ function mayGoTogether({ targets, drop }: Change, tellsDrops: boolean): boolean 
 }
 
 function saysTheSame(first: Change, change: Change): boolean {
-  return first.mode === change.mode && first.reason === change.reason && sinceOf(first) === sinceOf(change)
+  return (
+    first.mode === change.mode &&
+    first.reason === change.reason &&
+    sinceOf(first) === sinceOf(change) &&
+    // The merged step has one id, and with it one stamp.
+    stampOf(first.id) === stampOf(change.id)
+  )
 }
 
 /** Numbers of two epochs cannot be compared. What writes nothing has nothing to compare. */

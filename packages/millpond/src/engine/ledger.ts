@@ -5,7 +5,7 @@
 // Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
 import type { Advanced, Change, Clock, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
-import type { Line, Position, Target } from '../core/ledger.ts'
+import { type Line, type Position, type Target, withoutStamp } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import type { Command } from '../wrap/queue.ts'
@@ -220,7 +220,7 @@ export class Ledger {
   /** Void in this process from now on: its memory is not believed before the ledger has heard of it. */
   async #owe(change: Change, cause: unknown, isDurable: boolean): Promise<Outcome> {
     const { namespace } = this.#options
-    const owed = new Set(partsOf(change, MAX_STEP).map((part) => this.#owed.add({ ...change, ...part })))
+    const owed = new Set(partsOf(change, MAX_STEP).map((part) => this.#owed.add({ ...change, ...part, id: withoutStamp(change.id) })))
     this.#markDown(cause)
     for (const step of owed) await this.#owed.save(step)
     if (isDurable && this.#owed.isKept) return { position: this.view.position, dropped: 0, isApplied: false }

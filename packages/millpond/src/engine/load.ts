@@ -12,7 +12,7 @@ import type { Journey } from './journey.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
 import { countMiss, countStale, whyGone } from './misses.ts'
 import { runLoader } from './run-loader.ts'
-import { inBackground, ledgerTier, type Space } from './space.ts'
+import { inBackground, isolateFor, ledgerTier, type Space } from './space.ts'
 
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
 export const PROVISIONAL_MS = 400
@@ -206,7 +206,7 @@ function land({ space, policy }: Journey, flight: Flight, value: unknown, cost: 
   const { services, ledger } = space
   const isNegative = value === undefined || value === null
   const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (flight.ttlMs ?? policy.ttlMs)
-  const isolated = services.isolate(value, key)
+  const isolated = isolateFor(space, value, key)
   noteLoad(space, key, isolated, cost)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, services.clock.now(), services.random())
   const { tags } = flight

@@ -1,5 +1,5 @@
 // Opens a namespace: its part of memory, its ledger, and what happens in this process when the ledger moves.
-import type { LedgerStore, Near, Outbox } from '../core/contracts.ts'
+import type { Codec, LedgerStore, Near, Outbox } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { Delays } from '../invalidate/delay.ts'
@@ -11,6 +11,7 @@ import { Outlets, type OutletUse } from './outlets.ts'
 import type { Route } from './route.ts'
 import type { Settings } from './settings.ts'
 import type { Space } from './space.ts'
+import { Stamps } from './stamps.ts'
 import { storagePrefix } from './storage-key.ts'
 import { Wary } from './wary.ts'
 import type { CacheWatch } from './watch.ts'
@@ -31,7 +32,15 @@ export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 
   readonly nodeId: () => string
 }
 
-export function openSpace(parts: SpaceParts, namespace: string, settings: Settings, near: Near | undefined): Space {
+/** @param codec of the namespace, in tiers that have none of their own. */
+export function openSpace(
+  parts: SpaceParts,
+  namespace: string,
+  settings: Settings,
+  near: Near | undefined,
+  codec: Codec,
+  select: Space['select'],
+): Space {
   const prefix = storagePrefix(parts.cacheName, namespace)
   const { clock, events } = parts.services
   let wasDown = false
@@ -91,6 +100,9 @@ export function openSpace(parts: SpaceParts, namespace: string, settings: Settin
     outlets: openOutlets(parts, namespace, prefix),
     watch: parts.watch.open(namespace),
     writes: new WriteOrder(),
+    stamps: new Stamps(),
+    codec,
+    select,
     promotions: new Map(),
     delays: new Delays(clock),
     coalescing: new Map(),

@@ -72,7 +72,7 @@ async function restoreItems(snapshot: OpenSnapshot, store: NearStore, open: (nam
     if (store.entries >= maxEntries) break
     if (store.bytes + item.weight > maxBytes) continue
     const space = await ready(item.space)
-    const parts = space?.near === undefined ? undefined : await item.decode()
+    const parts = space?.near === undefined ? undefined : await item.decode(space.codec)
     if (space?.near === undefined || parts === undefined) continue
     await space.abroad?.hear([parts.tags])
     const before = store.entries
@@ -104,7 +104,7 @@ function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedPar
   const { key } = entry
   if (entry.staleUntil <= services.clock.now() || near.find(key) >= 0) return false
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
-  const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : item.asOf
+  const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : (entry.sealed?.asOf ?? item.asOf)
   // A file is a tier of its own: nothing has dropped from it what was invalidated since.
   if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'void' || !storeNear(space, entry, asOf)) return false
   const slot = near.find(key)

@@ -16,8 +16,10 @@ interface Hot {
 /** Writes the hottest entries of the given spaces. */
 export async function saveHottest(parts: RestartParts, options: RestartOptions, spaces: readonly Space[]): Promise<void> {
   const { cacheName: cache, services } = parts
-  const { clock, codec } = services
-  await writeSnapshot(options.path, entriesOf(await hottestOfAll(spaces, options.maxEntries)), { savedAt: clock.now(), cache }, codec)
+  const codecs = new Map(spaces.map(({ id, codec }) => [id.name, codec]))
+  const meta = { savedAt: services.clock.now(), cache }
+  const entries = entriesOf(await hottestOfAll(spaces, options.maxEntries))
+  await writeSnapshot(options.path, entries, meta, (space) => codecs.get(space) ?? services.codec)
 }
 
 /**

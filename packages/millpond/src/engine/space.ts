@@ -14,6 +14,7 @@ import type { DryRun, Receipt } from './receipt.ts'
 import type { Route } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { Sourced } from './sources.ts'
+import type { Stamps } from './stamps.ts'
 import type { Wary } from './wary.ts'
 import type { Watch } from './watch.ts'
 import type { WriteOrder } from './write-order.ts'
@@ -78,6 +79,11 @@ export interface Space {
   readonly wary: Wary
   readonly watch: Watch
   readonly writes: WriteOrder
+  readonly stamps: Stamps
+  /** How its entries are written in tiers that have no codec of their own. Said once, at the latest when code names the namespace. */
+  codec: Codec
+  /** What is kept of a value; undefined: all of it. */
+  select: ((value: unknown) => unknown) | undefined
   /** What else hears of invalidations; undefined where nothing does. */
   readonly outlets: Outlets | undefined
   /** How often each key was found in a tier that promotes late. */
@@ -107,6 +113,11 @@ export interface Warmth {
 /** @throws MillpondError `CLOSED`. */
 export function checkOpen({ closed }: Pick<Space, 'closed'>): void {
   if (closed) throw new MillpondError('CLOSED', 'the cache is closed: create another one, or close later')
+}
+
+/** A copy that nobody else can change of what is kept of the value. Throws as `isolate` does, and what `select` throws. */
+export function isolateFor({ select, services }: Space, value: unknown, key: string): Isolated {
+  return services.isolate(select === undefined ? value : select(value), key)
 }
 
 /** The far tier in which the ledger lives: also while it is switched off for entries. */

@@ -116,7 +116,7 @@ export function describeSpace(space: Space): SpaceStats {
 
 function farStats(space: Space, far: FarTier): TierStats {
   const name = far.guarded.name
-  const { hits, misses, writes, drops, refused } = space.watch.counters.tier(name)
+  const { hits, misses, writes, drops, refused, rejected } = space.watch.counters.tier(name)
   return {
     name,
     hits,
@@ -125,6 +125,7 @@ function farStats(space: Space, far: FarTier): TierStats {
     sets: writes,
     drops,
     refused,
+    ...(rejected.size > 0 && { rejected: Object.fromEntries(rejected) }),
     breaker: far.guarded.state,
     latency: far.latency.view(WITH_BUCKETS),
   }

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Change, Isolated, Reason } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
-import type { Position, Target } from '../core/ledger.ts'
+import { type Position, stampedId, type Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { tagsWithDependencies } from './dependencies.ts'
-import { type BodiesFor, bodiesOf, codecOf } from './encoding.ts'
+import { type BodiesFor, bodiesOf, type Draft, draftOf } from './encoding.ts'
 import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
@@ -13,7 +13,7 @@ import { heldAt } from './held.ts'
 import type { OwnLine } from './outlets.ts'
 import type { Receipt } from './receipt.ts'
 import { goesTo, isLeft } from './route-tiers.ts'
-import { type FarTier, keepUntil, ledgerTier, type Space } from './space.ts'
+import { type FarTier, isolateFor, keepUntil, ledgerTier, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** Estimated bytes of the values that one step takes: more would hold up everybody else on a shared server. */
@@ -102,10 +102,17 @@ export async function writeUnmoved(space: Space, items: readonly WriteItem[], po
     to = endOfStep(space, entries, from)
     const step = entries.slice(from, to)
     if (space.far.length === 0) for (const entry of step) writeNearUnmoved(space, entry, since)
-    else await storeFar(space, step, await bodiesOf(space, step, since), now, since, 1)
+    else await writeDraft(space, step, now, since)
   }
   for (const entry of entries) noteSet(space, entry)
 }
+
+async function writeDraft(space: Space, entries: readonly Found[], now: number, since: Position): Promise<void> {
+  const draft = draftOf(space, keysOf(entries), since)
+  await storeFar(space, entries, await bodiesOf(space, entries, draft), now, draft, 1)
+}
+
+const keysOf = (entries: readonly Found[]): string[] => entries.map(({ key }) => key)
 
 function writeNearUnmoved(space: Space, entry: Found, since: Position): void {
   const { key, tags } = entry
@@ -133,7 +140,7 @@ interface KeptItem {
 
 /** Comes before whatever is waited for: the caller may change the object as soon as `set` has returned its promise. */
 function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
-  return { key, isolated: space.services.isolate(value, key) }
+  return { key, isolated: isolateFor(space, value, key) }
 }
 
 function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
@@ -169,35 +176,29 @@ const MAX_TRIES = 3
  * not tried again: what it met may have been asked after it.
  */
 function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
-  const keys = entries.map(({ key }) => key)
+  const keys = keysOf(entries)
   const before = space.writes.before(keys)
   if (before !== undefined)
     return space.writes.hold(
       keys,
       before.then(() => encodeAndStore(space, entries, now)),
     )
-  const since = space.ledger.view.position
-  const bodies = bodiesOf(space, entries, since)
-  if (!(bodies instanceof Promise)) return storeFar(space, entries, bodies, now, since, MAX_TRIES)
-  return space.writes.hold(keys, storeLater(space, entries, bodies, now, since))
+  const draft = draftOf(space, keys, space.ledger.view.position)
+  const bodies = bodiesOf(space, entries, draft)
+  if (!(bodies instanceof Promise)) return storeFar(space, entries, bodies, now, draft, MAX_TRIES)
+  return space.writes.hold(keys, storeLater(space, entries, bodies, now, draft))
 }
 
 function encodeAndStore(space: Space, entries: readonly Found[], now: number): Promise<void> {
-  const since = space.ledger.view.position
-  const bodies = bodiesOf(space, entries, since)
+  const draft = draftOf(space, keysOf(entries), space.ledger.view.position)
+  const bodies = bodiesOf(space, entries, draft)
   return bodies instanceof Promise
-    ? storeLater(space, entries, bodies, now, since)
-    : storeFar(space, entries, bodies, now, since, MAX_TRIES)
+    ? storeLater(space, entries, bodies, now, draft)
+    : storeFar(space, entries, bodies, now, draft, MAX_TRIES)
 }
 
-async function storeLater(
-  space: Space,
-  entries: readonly Found[],
-  bodies: Promise<BodiesFor>,
-  now: number,
-  since: Position,
-): Promise<void> {
-  return storeFar(space, entries, await bodies, now, since, 1)
+async function storeLater(space: Space, entries: readonly Found[], bodies: Promise<BodiesFor>, now: number, draft: Draft): Promise<void> {
+  return storeFar(space, entries, await bodies, now, draft, 1)
 }
 
 async function storeFar(
@@ -205,7 +206,7 @@ async function storeFar(
   entries: readonly Found[],
   encoded: BodiesFor,
   now: number,
-  since: Position,
+  draft: Draft,
   tries: number,
 ): Promise<void> {
   const itemsFor = (far: FarTier, bodiesFor: BodiesFor, stored: readonly boolean[] = []): Change['write'] => {
@@ -219,7 +220,7 @@ async function storeFar(
     })
   }
   try {
-    const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, since, tries)
+    const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, draft, tries)
     await Promise.all(
       space.far
         .filter((far) => far.enabled && !far.holdsLedger)
@@ -253,7 +254,7 @@ async function advanceAndWrite(
   entries: readonly Found[],
   itemsFor: (far: FarTier, bodiesFor: BodiesFor) => Change['write'],
   encoded: BodiesFor,
-  since: Position,
+  first: Draft,
   tries: number,
 ): Promise<{ position: Position; stored: readonly boolean[]; bodiesFor: BodiesFor }> {
   const holder = ledgerTier(space)
@@ -264,26 +265,26 @@ async function advanceAndWrite(
   const watch = entries.map((entry) => entry.tags)
   // All entries of a step are alike in this.
   const isKept = holder !== undefined && entries.every((entry) => goesTo(space, holder, entry))
-  const isBound = space.far.some((far) => far.enabled && codecOf(space, far).isBound === true)
   let bodiesFor = encoded
-  let unmovedSince = since
+  let draft = first
   for (let turn = 1; ; turn++) {
     const write = isKept && holder !== undefined ? itemsFor(holder, bodiesFor) : []
     const { position, stored = [] } = await space.ledger.advance({
       targets,
       mode: 'delete',
       reason: 'replaced',
-      id: randomUUID(),
+      id: draft.stamp === undefined ? randomUUID() : stampedId(draft.stamp, randomUUID()),
       // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there later.
       drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space.id.prefix, entry.key)) : [],
       write,
-      unmovedSince,
+      unmovedSince: draft.since,
       watch,
     })
     if (turn < tries && stored.includes(false)) {
-      unmovedSince = position
+      const isBound = draft.stamp !== undefined
+      draft = draftOf(space, keysOf(entries), position)
       // Written for another position.
-      if (isBound) bodiesFor = await bodiesOf(space, entries, unmovedSince)
+      if (isBound) bodiesFor = await bodiesOf(space, entries, draft)
       continue
     }
     if (isKept && holder !== undefined) space.watch.counters.tier(holder.guarded.name).writes += entries.length

@@ -6,8 +6,8 @@ import { Damage, framesOf } from './snapshot-frames.ts'
 
 /** An entry that was not decoded yet. */
 export interface SnapshotItem extends Pick<SnapshotEntry, 'space' | 'asOf' | 'hits' | 'weight'> {
-  /** `undefined`: the codec cannot read it. */
-  decode(): ReturnType<Codec['decode']>
+  /** `undefined`: the codec, that of the snapshot or another one, cannot read it. */
+  decode(codec?: Codec): ReturnType<Codec['decode']>
 }
 
 /** A snapshot that is whole. */
@@ -86,7 +86,7 @@ async function* itemsOf(handle: FileHandle, codec: Codec, { cache }: SnapshotMet
     if (at > 0 && at <= count) {
       const head = readHead(body)
       const context = { cache, namespace: head.space, asOf: head.asOf }
-      yield { ...head, decode: () => codec.decode(body.subarray(headEnd(body)), context) }
+      yield { ...head, decode: (its = codec) => its.decode(body.subarray(headEnd(body)), context) }
     }
     at++
   }

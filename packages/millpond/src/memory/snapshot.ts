@@ -58,13 +58,13 @@ async function removeDeadDrafts(file: string): Promise<void> {
 /**
  * Writes a snapshot beside `file` and renames it over it, so that a crash leaves the old one. Yields to the event loop while it writes. Drafts that
  * crashed writers left beside it more than an hour ago are removed.
- * Rejects with the file system's error when the folder cannot be written; the old file is whole then.
+ * `codec`: of all entries, or of those of each key space. Rejects with the file system's error when the folder cannot be written; the old file is whole then.
  */
 export async function writeSnapshot(
   file: string,
   entries: Iterable<SnapshotEntry> | AsyncIterable<SnapshotEntry>,
   meta: SnapshotMeta,
-  codec: Codec,
+  codec: Codec | ((space: string) => Codec),
 ): Promise<SnapshotWritten> {
   await removeDeadDrafts(file)
   const draft = `${file}.${randomUUID()}.tmp`
@@ -82,7 +82,7 @@ export async function writeSnapshot(
       size = 0
     }
     for await (const entry of entries) {
-      const framed = frame(await entryBytes(entry, meta, codec))
+      const framed = frame(await entryBytes(entry, meta, typeof codec === 'function' ? codec(entry.space) : codec))
       pending.push(framed)
       count++
       size += framed.length

@@ -61,6 +61,7 @@ function emitShare(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'tier'>, st
   emit(METRICS.tierSets, labels, stats.sets)
   emit(METRICS.tierDrops, labels, stats.drops)
   emit(METRICS.tierRefused, labels, stats.refused ?? 0)
+  for (const [reason, count] of Object.entries(stats.rejected ?? {})) emit(METRICS.tierRejected, { ...labels, reason }, count)
   if (stats.entries !== undefined) emit(METRICS.entries, labels, stats.entries)
   if (stats.bytes !== undefined) emit(METRICS.usedBytes, labels, stats.bytes)
 }

@@ -75,6 +75,12 @@ export const METRICS = Object.freeze({
     SHARE,
     'Entries found but not believed: invalidated, corrupt, of another key or epoch.',
   ),
+  tierRejected: metric(
+    'counter',
+    'millpond_tier_rejected_total',
+    [...SHARE, 'reason'],
+    'Entries whose bytes were not believed: damaged, moved, replayed, or not sealed by a key of the ring.',
+  ),
   entries: metric('gauge', 'millpond_entries', SHARE, 'Entries in a tier.'),
   usedBytes: metric('gauge', 'millpond_used_bytes', SHARE, 'Estimated bytes in a tier.'),
   limitBytes: metric('gauge', 'millpond_limit_bytes', TIER, 'Bytes that a tier may hold, where there is a limit.'),

@@ -58,6 +58,7 @@ function addTiers(a: TierStats, b: TierStats | undefined): TierStats {
     sets: a.sets + b.sets,
     drops: a.drops + b.drops,
     refused: (a.refused ?? 0) + (b.refused ?? 0),
+    rejected: addCounts(a.rejected ?? {}, b.rejected ?? {}),
     ...(a.entries === undefined ? {} : { entries: a.entries + (b.entries ?? 0) }),
     ...(a.bytes === undefined ? {} : { bytes: a.bytes + (b.bytes ?? 0) }),
   }

@@ -24,6 +24,8 @@ export interface TierStats {
   readonly drops: number
   /** Found but not believed: invalidated, corrupt, of another key or epoch. */
   readonly refused?: number
+  /** Of them, those whose bytes were not believed, by the reason that the event `rejected` tells; absent where there were none. */
+  readonly rejected?: Readonly<Record<string, number>>
   readonly entries?: number
   readonly bytes?: number
   /** The most that it may hold; absent where there is no limit. */

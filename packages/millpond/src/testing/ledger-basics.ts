@@ -1,6 +1,6 @@
 // Cases about numbers, lines and snapshots. Part of the ledger suite.
 import assert from 'node:assert/strict'
-import type { Target } from '../core/ledger.ts'
+import { type Line, stampedId, stampOf, type Target } from '../core/ledger.ts'
 import { all, change, commitItem, isSnapshot, isTail, key, type LedgerSubject, numberOf, pattern, tag, using } from './ledger-subject.ts'
 import type { Case } from './runner.ts'
 import { oddKeys } from './tier.ts'
@@ -62,6 +62,44 @@ export const basicCases: readonly Case<LedgerSubject>[] = [
         )
         assert.equal(new Set(answers.map((one) => one.position.epoch)).size, names.length)
         for (const [index, name] of names.entries()) assert.equal(numberOf(answers[index] ?? { lines: [] }, key(name)), index + 1)
+      }),
+  },
+  {
+    id: 'stamps',
+    title: 'G24: a stamp in the id of a step comes back with each key that it moved, and no other, in lines and in snapshots',
+    run: (subject) =>
+      using(subject, async (_tier, ledger) => {
+        const stampAt = (answer: { readonly lines: readonly Line[] }, name: string): string | undefined => {
+          const line = answer.lines.findLast(({ targets }) => targets.some((target) => target.kind === 'key' && target.key === name))
+          return line === undefined ? 'nothing' : stampOf(line.id)
+        }
+        const start = (await ledger.pull('ns')).position
+        await ledger.advance('ns', change([key('a'), key('b'), tag('a')], { id: stampedId('st-A_1', 'one') }))
+        await ledger.advance('ns', change([key('b'), key('plain')]))
+        await ledger.advance('ns', change([key('c'), key('d')], { id: stampedId('st-2', 'two') }))
+        await ledger.advance('ns', change([key('c')], { mode: 'expire' }))
+        await ledger.advance('ns', change([key('d')], { id: stampedId('st-3', 'three') }))
+        const wanted = ['st-A_1', undefined, undefined, 'st-3']
+        const names = ['a', 'b', 'plain', 'd']
+        const tail = await ledger.pull('ns', start)
+        isTail(tail)
+        assert.deepEqual(
+          names.map((name) => stampAt(tail, name)),
+          wanted,
+        )
+        const snapshot = await ledger.pull('ns')
+        isSnapshot(snapshot)
+        assert.deepEqual(
+          names.map((name) => stampAt(snapshot, name)),
+          wanted,
+        )
+        const written = snapshot.lines.filter(
+          ({ mode, targets }) => mode === 'delete' && targets.some((target) => target.kind === 'key' && target.key === 'c'),
+        )
+        assert.deepEqual(
+          written.map(({ id }) => stampOf(id)),
+          ['st-2'],
+        )
       }),
   },
   {

@@ -1,7 +1,7 @@
 // The ledger on Redis: one hash a namespace, every step one script, followed by publish and subscribe.
 import { randomBytes } from 'node:crypto'
 import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
-import type { Position } from '../../core/ledger.ts'
+import { type Position, stampOf } from '../../core/ledger.ts'
 import { type Page, PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL, type Retain } from '../retain.ts'
 import type { Argument, Connection, Wire } from './connection.ts'
@@ -87,6 +87,7 @@ export class RedisLedger implements LedgerStore {
         drop.length,
         texts.length,
         write.length,
+        stampOf(change.id) ?? '',
       ]
       for (const text of texts) args.push(text)
       for (const item of bodies) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))

@@ -1,6 +1,6 @@
 // Lines and targets as the record holds them, and back. What cannot be read concerns everything: it can only forget too much.
 import type { Change } from '../../core/contracts.ts'
-import type { Line, Target } from '../../core/ledger.ts'
+import { type Line, stampedId, type Target } from '../../core/ledger.ts'
 import type { PullReply } from '../paged-snapshots.ts'
 
 /** Kind letter and name. */
@@ -51,19 +51,21 @@ function readLine(text: string, seq: number): Line {
 
 /**
  * Targets as lines, grouped by number and mode, in the order of their numbers. What the floor covers is left out.
- * Why and by whom is known while the log holds the line, and not kept with each target.
+ * Why and by whom is known while the log holds the line, and not kept with each target; but for the stamp of keys that were written sealed.
  */
 export function linesOf(pairs: readonly string[], floor: number): Line[] {
   const lines = new Map<string, Line & { readonly targets: Target[] }>()
   for (let index = 0; index + 1 < pairs.length; index += 2) {
     const name = pairs[index] ?? ''
-    const seq = Number(pairs[index + 1])
+    const [number, stamp] = (pairs[index + 1] ?? '').split(' ')
+    const seq = Number(number)
     if (seq < floor) continue
     const mode = name[1] === 'x' ? 'expire' : 'delete'
     const target = readTarget(name.slice(2))
-    const known = lines.get(`${mode} ${seq}`)
+    const id = stamp === undefined ? '' : stampedId(stamp, '')
+    const known = lines.get(`${mode} ${seq} ${id}`)
     if (known !== undefined) known.targets.push(target)
-    else lines.set(`${mode} ${seq}`, { seq, mode, targets: [target], reason: 'unknown', id: '' })
+    else lines.set(`${mode} ${seq} ${id}`, { seq, mode, targets: [target], reason: 'unknown', id })
   }
   return [...lines.values()].sort((a, b) => a.seq - b.seq)
 }

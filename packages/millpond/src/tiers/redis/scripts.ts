@@ -4,7 +4,7 @@
 //   e epoch   s number   f floor   c commit floor   id run id of the server that wrote it   x 1: other tiers hold copies too
 //   o oldest line   nk key targets   nt tags and patterns   np patterns   p the last pattern's number, if any   w where the sweep of old targets stands, '' when it rests
 //   l:<number>                 "<milliseconds> <line as JSON>"
-//   t<d|x><k|t|p|a><name>      "<number>": a target in force; d deleted, x expired
+//   t<d|x><k|t|p|a><name>      "<number>", of keys that were written sealed "<number> <stamp>": a target in force; d deleted, x expired
 // Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
 // old dump) is void, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys `prune` reads.
 import { createHash } from 'node:crypto'
@@ -62,7 +62,7 @@ local function find()
   end
   return R
 end
-local function seqOf(value) return value and tonumber(value) or 0 end
+local function seqOf(value) return value and tonumber(string.match(value, '^%d+')) or 0 end
 ${MILLISECONDS}${TARGETS_IN}`
 
 /**
@@ -98,7 +98,8 @@ return { step[1], targetsIn(step[2]) }
 
 /**
  * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
- * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, targets,
+ * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, the stamp that keys
+ * get ('' for none), targets,
  * then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where it was there, and for each write 1 where it was stored.
  * In a cluster the entries lie elsewhere: there is no key but the record, nothing is dropped or written here, and writes, without their bodies, are only judged.
  */
@@ -121,9 +122,9 @@ local function hasMoved(tag)
   end
   return movedTags[tag]
 end
-local watched = 14 + count + 2 * (#KEYS - 1 - drops)
+local watched = 15 + count + 2 * (#KEYS - 1 - drops)
 for i = 1, tonumber(ARGV[14]) do
-  local target = i <= count and ARGV[14 + i] or ''
+  local target = i <= count and ARGV[15 + i] or ''
   if ARGV[10] == '' or string.sub(target, 1, 1) ~= 'k' then allowed[i] = 1
   elseif not known then allowed[i] = 0
   else
@@ -140,7 +141,7 @@ R.s = R.s + 1
 
 local targets, cleared, patterns = {}, false, 0
 for i = 1, count do
-  local target = ARGV[14 + i]
+  local target = ARGV[15 + i]
   targets[i] = target
   local kind = string.sub(target, 1, 1)
   if kind == 'a' then cleared = true end
@@ -157,13 +158,14 @@ if cleared and mode == 'd' then
   redis.call('HSET', L, 'e', R.e, 'id', ARGV[1], 'x', R.x)
 end
 local value = num(R.s)
+local stamped = ARGV[15] == '' and value or value .. ' ' .. ARGV[15]
 for _, target in ipairs(targets) do
-  if redis.call('HSET', L, 't' .. mode .. target, value) == 1 then
-    local kind = string.sub(target, 1, 1)
+  local kind = string.sub(target, 1, 1)
+  if redis.call('HSET', L, 't' .. mode .. target, kind == 'k' and stamped or value) == 1 then
     if kind == 'k' then R.nk = R.nk + 1 else R.nt = R.nt + 1 end
     if kind == 'p' then R.np = R.np + 1 end
   end
-  if string.sub(target, 1, 1) == 'p' then redis.call('HSET', L, 'p', value) end
+  if kind == 'p' then redis.call('HSET', L, 'p', value) end
 end
 redis.call('HSET', L, 'l:' .. num(R.s), num(now) .. ' ' .. line)
 
@@ -223,7 +225,7 @@ local function checkOf(text, before)
 end
 local dropped = {}
 for i = 1, drops do dropped[i] = redis.call('UNLINK', KEYS[i + 1]) end
-local at = 14 + count
+local at = 15 + count
 local position = R.e .. ':' .. num(R.s) .. ':'
 local positionCheck = checkOf(position, 0)
 for i = drops + 2, #KEYS do

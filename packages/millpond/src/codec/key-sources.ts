@@ -1,0 +1,138 @@
+// Rings from where keys are kept: a file, the environment, a key service that unwraps them.
+import { randomBytes } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { idOf, invalid, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
+
+/** Read or written by the group or others, as Unix says it. */
+const NOT_MINE = 0o077
+
+/** A ring that is read from a file. */
+export interface FileKeyring extends LiveKeyring {
+  /**
+   * Reads the file again, on a signal, say: all of it, or nothing where something is wrong.
+   * @throws MillpondError as `fileKeyring` does.
+   */
+  reload(): void
+}
+
+/**
+ * A ring from a file that only its owner may read (mode 600 or 400): `{ "current": "k2", "keys": [{ "id": "k1", "key": "<base64>" }, …] }`.
+ * @throws MillpondError `KEYRING_INVALID` for a file that others may read, that is not JSON, or whose ring is not one; `KEYRING_UNREACHABLE` where there is no file.
+ */
+export function fileKeyring(path: string): FileKeyring {
+  const ring = keyring(readKeyFile(path))
+  return Object.assign(ring, { reload: () => ring.replace(readKeyFile(path)) })
+}
+
+function readKeyFile(path: string): KeyringOptions {
+  const source = `the key file ${show(path)}`
+  const parsed = parseKeys(readOwn(path, source), source)
+  if (typeof parsed !== 'object' || parsed === null || !('keys' in parsed) || !Array.isArray(parsed.keys))
+    throw invalid('it is not { "current", "keys": [{ "id", "key" }] }', source)
+  const keys = parsed.keys.map((one: unknown): [string, string] => {
+    if (typeof one === 'object' && one !== null && 'id' in one && 'key' in one) return [String(one.id), String(one.key)]
+    throw invalid('one of its keys is not { "id", "key" }', source)
+  })
+  return { current: 'current' in parsed ? String(parsed.current) : '', keys }
+}
+
+/** The permissions are those of what is read, not of what stood at the path before. */
+function readOwn(path: string, source: string): string {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch (cause) {
+    throw new MillpondError('KEYRING_UNREACHABLE', `${source} cannot be read: ${reasonOf(cause)}`, { cause })
+  }
+  try {
+    const { mode } = fstatSync(file)
+    if (process.platform !== 'win32' && (mode & NOT_MINE) !== 0)
+      throw invalid(`others may read or change it (mode ${(mode & 0o777).toString(8)}): chmod 600`, source)
+    return readFileSync(file, 'utf8')
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** What the parser says would quote the text. */
+function parseKeys(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw invalid('it is not JSON', source)
+  }
+}
+
+/**
+ * A ring from an environment variable: `k2:<key>,k1:<key>`, the first one current; or one key alone, whose id is made from it. Keys as base64 or hexadecimal.
+ * @param name Default `CACHE_ENCRYPTION_KEY`.
+ * @throws MillpondError `KEYRING_INVALID` where it is not set, or not a ring.
+ */
+export function environmentKeyring(
+  name = 'CACHE_ENCRYPTION_KEY',
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): LiveKeyring {
+  const text = environment[name]?.trim()
+  const source = `the environment variable ${name}`
+  if (text === undefined || text === '') throw invalid('it is not set: give it a key such as that of `openssl rand -base64 32`', source)
+  const keys = text.split(',').map((part): [string, string] => {
+    const at = part.indexOf(':')
+    const key = part.slice(at + 1).trim()
+    return [at < 0 ? idOf(Buffer.from(key, /^[0-9a-f]{64}$/i.test(key) ? 'hex' : 'base64')) : part.slice(0, at).trim(), key]
+  })
+  return keyring({ current: keys[0]?.[0] ?? '', keys })
+}
+
+/** A service that keeps a key which never leaves it: AWS KMS, Google Cloud KMS, Vault's transit engine. */
+export interface KeyService {
+  /** The key, encrypted by the service: what may be kept in a file or an image. */
+  wrap(key: Uint8Array): Promise<Uint8Array>
+  unwrap(wrapped: Uint8Array): Promise<Uint8Array>
+}
+
+/** Keys as the service has wrapped them. */
+export interface WrappedKeyringOptions {
+  readonly service: Pick<KeyService, 'unwrap'>
+  readonly current: string
+  readonly keys: Readonly<Record<string, Uint8Array>>
+  /** How long the service may take for a key. Default `'10s'`. */
+  readonly timeout?: Duration
+}
+
+/** A new key, known to nobody but who unwraps it. */
+export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<Uint8Array> {
+  const key = randomBytes(32)
+  try {
+    return await service.wrap(key)
+  } finally {
+    key.fill(0)
+  }
+}
+
+/**
+ * A ring of keys that a service unwraps, once, before the cache is created. The service is not asked again: a service that is down stops nobody who runs.
+ * @throws MillpondError `KEYRING_UNREACHABLE` where the service fails or is late for the current key or any other; `KEYRING_INVALID` as `keyring`.
+ */
+export async function wrappedKeyring({ service, current, keys, timeout = '10s' }: WrappedKeyringOptions): Promise<LiveKeyring> {
+  const ms = parseDuration(timeout, 'timeout')
+  const opened = await Promise.all(
+    Object.entries(keys).map(async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await inTime(service.unwrap(wrapped), id, ms)]),
+  )
+  return keyring({ current, keys: opened })
+}
+
+async function inTime(work: Promise<Uint8Array>, id: string, ms: number): Promise<Uint8Array> {
+  let cancel: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    cancel = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } catch (cause) {
+    throw new MillpondError('KEYRING_UNREACHABLE', `the key service has not unwrapped the key ${show(id)}: ${reasonOf(cause)}`, { cause })
+  } finally {
+    clearTimeout(cancel)
+  }
+}

@@ -1,0 +1,133 @@
+// Keys by id: one is current, and seals; the others only open. Made of what the program holds; files, the environment and key services end here too.
+import { createHash } from 'node:crypto'
+import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { valueCodec } from './value-codec.ts'
+
+/** 32 bytes, or these as a text of 64 hexadecimal digits or of base64. */
+export type KeyBytes = Uint8Array | string
+
+/** The keys of a ring. */
+export interface KeyringOptions {
+  /** The id of the key that seals from now on. It must be in `keys`. */
+  readonly current: string
+  /** By id: an object, a Map, or a list of pairs. An id is 1 to 64 letters, digits, `.`, `_` or `-`, and never means another key later. */
+  readonly keys: Readonly<Record<string, KeyBytes>> | Iterable<readonly [id: string, key: KeyBytes]>
+}
+
+/** A ring whose keys can be changed while caches use it. */
+export interface LiveKeyring extends KeyRing {
+  /**
+   * Takes these keys in place of the former ones: all of them, or nothing where something is wrong. Rotation has two steps, or the first who seals with the new key is
+   * not understood: every process gets the new key beside the old one as `current`, and only then the new one becomes `current`.
+   * @throws MillpondError `KEYRING_INVALID` as `keyring` does.
+   */
+  replace(options: KeyringOptions): void
+}
+
+const KEY_BYTES = 32
+const ID = /^[\w.-]{1,64}$/
+const HEX = /^[0-9a-f]{64}$/i
+const BASE64 = /^[A-Za-z0-9+/_-]{43}=?$/
+
+/**
+ * A key ring for `codec: { encrypt }`.
+ * @throws MillpondError `KEYRING_INVALID` without a current key, for a key that is not 32 bytes long, two of one id, or one key under two ids. What a key is, no message says.
+ * @example
+ * const cache = createCache({ tiers, codec: { encrypt: keyring({ current: 'k2', keys: { k1, k2 } }) } })
+ */
+export function keyring(options: KeyringOptions): LiveKeyring {
+  return new Ring(options)
+}
+
+/** A key alone, where nobody names it: the same id for the same key in every process. Tells nothing of it: 48 bits of a hash of 256 random ones. */
+export const idOf = (key: Uint8Array): string => createHash('sha256').update('millpond key id').update(key).digest('hex').slice(0, 12)
+
+class Ring implements LiveKeyring {
+  #current: string
+  #keys: ReadonlyMap<string, Uint8Array>
+
+  constructor(options: KeyringOptions) {
+    this.#keys = checkRing(options)
+    this.#current = options.current
+  }
+
+  get current(): string {
+    return this.#current
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#keys.keys()]
+  }
+
+  key(id: string): Uint8Array | undefined {
+    return this.#keys.get(id)
+  }
+
+  codec(options: CodecOptions): ReturnType<KeyRing['codec']> {
+    return valueCodec({ ...options, encrypt: this })
+  }
+
+  replace(options: KeyringOptions): void {
+    this.#keys = checkRing(options)
+    this.#current = options.current
+  }
+
+  toJSON(): { readonly current: string; readonly ids: readonly string[] } {
+    return { current: this.#current, ids: this.ids }
+  }
+}
+
+function checkRing(options: unknown): ReadonlyMap<string, Uint8Array> {
+  if (typeof options !== 'object' || options === null || !('keys' in options) || !('current' in options))
+    throw invalid('it is not { current, keys }: give keyring({ current: "k1", keys: { k1 } })')
+  for (const name of Object.keys(options)) {
+    if (name !== 'keys' && name !== 'current') throw invalid(`it has no option ${show(name)}: there are current, keys`)
+  }
+  const keys = new Map<string, Uint8Array>()
+  for (const [id, given] of pairsOf(options.keys)) {
+    if (typeof id !== 'string' || !ID.test(id))
+      throw invalid(`the id of a key is ${show(id)}: give 1 to 64 letters, digits, ".", "_" or "-"`)
+    if (keys.has(id)) throw invalid(`two keys have the id ${show(id)}: a new key gets an id that none has had before`)
+    const key = bytesOf(id, given)
+    for (const [other, its] of keys)
+      if (sameBytes(its, key)) throw invalid(`${show(other)} and ${show(id)} are one and the same key: leave one out`)
+    keys.set(id, key)
+  }
+  const { current } = options
+  if (typeof current !== 'string' || !keys.has(current)) {
+    const known = keys.size === 0 ? 'it has none' : `there are ${[...keys.keys()].join(', ')}`
+    throw invalid(`the current key is ${show(current)}, which is not among its keys: ${known}`)
+  }
+  return keys
+}
+
+function pairsOf(keys: unknown): Iterable<readonly [unknown, unknown]> {
+  if (typeof keys !== 'object' || keys === null) throw invalid('its keys are not by id: give { k1: Buffer }')
+  if (!(Symbol.iterator in keys)) return Object.entries(keys)
+  if (keys instanceof Uint8Array) throw invalid('its keys are bytes: give them by id, { k1: Buffer }')
+  return [...(keys as Iterable<unknown>)].map((pair) => {
+    if (!Array.isArray(pair) || pair.length !== 2) throw invalid('its keys are not pairs of an id and a key')
+    return [pair[0], pair[1]] as const
+  })
+}
+
+/** Whoever gave the bytes may overwrite them. */
+function bytesOf(id: string, given: unknown): Uint8Array {
+  const bytes = given instanceof Uint8Array ? Uint8Array.from(given) : typeof given === 'string' ? fromText(given) : undefined
+  if (bytes === undefined) throw invalid(`the key ${show(id)} is not bytes: give a Buffer of 32 bytes, or these as hexadecimal or base64`)
+  if (bytes.byteLength !== KEY_BYTES) throw invalid(`the key ${show(id)} has ${bytes.byteLength} bytes: give 32, such as randomBytes(32)`)
+  return bytes
+}
+
+/** What is neither hexadecimal nor base64 of 32 bytes is not made into a key: a password is not one. */
+function fromText(text: string): Uint8Array | undefined {
+  if (HEX.test(text)) return Uint8Array.from(Buffer.from(text, 'hex'))
+  return BASE64.test(text) ? Uint8Array.from(Buffer.from(text, 'base64')) : undefined
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+
+export function invalid(problem: string, source = 'the key ring'): MillpondError {
+  return new MillpondError('KEYRING_INVALID', `${source}: ${problem}`)
+}

@@ -1,0 +1,53 @@
+// A codec out of options: compression, encryption.
+import { check, checkOptions, flag, oneOf, refused, type Shape, whole, withMethods } from '../core/checks.ts'
+import type { CodecOptions, CompressOptions, KeyRing } from '../core/codec-options.ts'
+import type { Codec } from '../core/contracts.ts'
+import { Compression } from './compress.ts'
+import { frameCodec } from './frame-codec.ts'
+import { resolveLimits } from './limits.ts'
+import { sealing } from './seal.ts'
+
+const COMPRESS: Shape<CompressOptions> = { algorithm: oneOf('gzip', 'brotli', 'zstd'), minBytes: whole(0), level: whole(1) }
+
+const OPTIONS: Shape<CodecOptions> = {
+  compress: (value, at) => {
+    if (value === 'auto' || value === 'off') return value
+    if (typeof value !== 'object' || value === null) throw refused(value, at, "'auto', 'off', or { algorithm, minBytes, level }")
+    checkOptions<CompressOptions>(value, COMPRESS, at)
+    return value
+  },
+  encrypt: withMethods<KeyRing>('a key ring, such as keyring({ current, keys })', 'key', 'codec'),
+  mixesSecrets: flag,
+  readsPlain: flag,
+  limits: check((value): value is object => typeof value === 'object' && value !== null, 'limits, such as { maxBytes: 1_000_000 }'),
+}
+
+/**
+ * How values are written to the tiers outside the process, for `createCache({ codec })`, a namespace or one tier. What was written under other options is still
+ * read, but for encryption: with `encrypt` only what is sealed by a key of the ring is, unless `readsPlain` says otherwise.
+ * @throws MillpondError `OPTION_INVALID` naming the option.
+ * @example
+ * const cache = createCache({ tiers, codec: valueCodec({ compress: 'auto' }) })
+ */
+export function valueCodec(options: CodecOptions = {}): Codec {
+  checkOptions<CodecOptions>(options, OPTIONS, 'codec')
+  const { encrypt, limits } = options
+  const compression = new Compression(compressOptions(options))
+  const compress = compression.writes === undefined ? [] : [compression.writes]
+  const undoes = compression.reads
+  if (encrypt === undefined) return frameCodec({ transforms: compress, undoes, limits: resolveLimits(limits) })
+  const seal = sealing(encrypt, options.mixesSecrets === false)
+  return frameCodec({
+    transforms: [...compress, seal],
+    undoes,
+    limits: resolveLimits(limits),
+    ...(options.readsPlain === true ? undefined : { requires: seal }),
+  })
+}
+
+/** Undefined for none. A compressed length tells what a secret has in common with what stands beside it (CRIME, 2012). */
+function compressOptions({ compress = 'off', encrypt, mixesSecrets = true }: CodecOptions): CompressOptions | undefined {
+  if (compress === 'off') return undefined
+  if (compress !== 'auto') return compress
+  return encrypt !== undefined && mixesSecrets ? undefined : {}
+}

@@ -1,0 +1,75 @@
+// How a codec may be given: as one, or as options whose key ring makes it.
+//
+// The ring carries the code that ciphers, formats and compression need, so that a cache that uses none of them does not load them.
+import type { Codec } from './contracts.ts'
+import { MillpondError, show } from './errors.ts'
+
+/** Bounds that hold for writing and for reading. A value beyond them is refused on `set`; bytes beyond them are a miss. */
+export interface CodecLimits {
+  /** Bytes of one stored body, envelope included. Default 8 MiB. */
+  readonly maxBytes: number
+  /** Containers inside one another; a flat object is 1. Default 500, as in the memory tier; at most 1,000. */
+  readonly maxDepth: number
+  /** Array elements, object fields, Map keys and values, Set members of one value together; an empty container counts 1. Memory keeps to it too. Default 100,000. */
+  readonly maxItems: number
+}
+
+/** Keys by id: one is current, and seals; the others only open what they have sealed. */
+export interface KeyRing {
+  /** The id of the key that seals. */
+  readonly current: string
+  readonly ids: readonly string[]
+  /** The key of that id; undefined for one that is not in the ring. */
+  key(id: string): Uint8Array | undefined
+  /** A codec that encrypts with this ring. */
+  codec(options: CodecOptions): Codec
+}
+
+/** How values are written to the tiers outside the process. */
+export interface CodecOptions {
+  /** Default `'off'`. `'auto'` compresses what is large and compresses well; with `encrypt` only beside `mixesSecrets: false`. */
+  readonly compress?: 'auto' | 'off' | CompressOptions
+  /** Encrypts each value with AES-256-GCM, bound to its place: `keyring({ current: 'k1', keys: { k1 } })`. */
+  readonly encrypt?: KeyRing
+  /**
+   * Whether one value may hold a secret beside what somebody else has chosen. Then its compressed length would tell of the secret, so that `compress: 'auto'` is
+   * off beside `encrypt`. `false`: it does not; values are compressed, and their lengths padded. Default true.
+   */
+  readonly mixesSecrets?: boolean
+  /** With `encrypt`: whether what lies there unencrypted is read. For the days of the change only: whoever can write there can forge it. Default `false`. */
+  readonly readsPlain?: boolean
+  readonly limits?: Partial<CodecLimits>
+}
+
+export interface CompressOptions {
+  /** Default `'gzip'`, which every Node reads. `'zstd'` needs Node 22.15 in every process that reads. */
+  readonly algorithm?: 'gzip' | 'brotli' | 'zstd'
+  /** Values below so many bytes are left as they are. Default 1,024. */
+  readonly minBytes?: number
+  /** As the algorithm counts them. Default: gzip 6, brotli 4, zstd 3. */
+  readonly level?: number
+}
+
+/** Options that have what makes the codec. */
+export type EncryptedCodecOptions = CodecOptions & { readonly encrypt: KeyRing }
+
+/** @throws MillpondError `OPTION_INVALID` for what is neither a codec nor options with a key ring. */
+export function asCodec(given: unknown, at: string): Codec {
+  if (isCodec(given)) return given
+  if (hasRing(given)) return given.encrypt.codec(given)
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${at}: ${describe(given)} is not a codec: give { encrypt: keyring(...) }, or valueCodec({ compress }), both of millpond/codec`,
+  )
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+const isCodec = (given: unknown): given is Codec => isObject(given) && 'encode' in given && 'decode' in given
+
+function hasRing(given: unknown): given is EncryptedCodecOptions {
+  return isObject(given) && 'encrypt' in given && isObject(given.encrypt) && 'codec' in given.encrypt
+}
+
+/** The names only: what is given in the place of a ring may hold keys. */
+const describe = (given: unknown): string => (isObject(given) ? `{ ${Object.keys(given).join(', ')} }` : show(given))

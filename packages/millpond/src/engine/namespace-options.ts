@@ -1,0 +1,65 @@
+// What the code says of a namespace, parted: how its entries live, which may be changed later, and how its values are kept, which may not.
+import { check } from '../core/checks.ts'
+import { asCodec, type EncryptedCodecOptions } from '../core/codec-options.ts'
+import type { Codec } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { LoadOptions } from '../core/options.ts'
+import type { FarTier } from './space.ts'
+
+/** What `cache.namespace` is told, where it differs from the cache's own. */
+export interface NamespaceOptions extends LoadOptions {
+  /** How its values are written to tiers that have no codec of their own. Default: as the cache's. */
+  readonly codec?: Codec | EncryptedCodecOptions
+  /**
+   * What is kept of each value, in every tier and for every caller, the first one too: `select({ pick: ['id', 'name'] })` of `millpond/codec`, or any pure function
+   * that leaves its argument as it is.
+   */
+  readonly select?: (value: unknown) => unknown
+}
+
+/** As it was given. */
+export type Keeping = Pick<NamespaceOptions, 'codec' | 'select'>
+
+const FUNCTION = check(
+  (value): value is NonNullable<Keeping['select']> => typeof value === 'function',
+  "a function such as select({ pick: ['id', 'name'] })",
+)
+
+export function partOptions(options: NamespaceOptions): { readonly code: LoadOptions; readonly keeping: Keeping } {
+  if (typeof options !== 'object' || options === null) return { code: options, keeping: {} }
+  const { codec, select, ...code } = options
+  return { code, keeping: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) } }
+}
+
+/**
+ * The parts that a space works with.
+ * @throws MillpondError `OPTION_INVALID` for what is neither, and where a tier's own codec would show what the namespace's is to hide.
+ */
+export function keepingOf(
+  namespace: string,
+  { codec, select }: Keeping,
+  common: Codec,
+  far: readonly FarTier[],
+): { readonly codec: Codec; readonly select: Keeping['select'] } {
+  const made = codec === undefined ? common : asCodec(codec, 'codec')
+  const open = far.find((tier) => tier.codec !== undefined && tier.codec.isSecret !== true)
+  if (codec !== undefined && made.isSecret === true && open !== undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `codec: the namespace ${show(namespace)} is to be encrypted, and the tier ${show(open.guarded.name)} has a codec of its own that does not: give that tier { encrypt }, or none`,
+    )
+  return { codec: made, select: select === undefined ? undefined : FUNCTION(select, 'select') }
+}
+
+/** Two places in the code say the same, as far as can be seen: options that are written out each time must name the same ring and values. */
+export function isSameKeeping(a: Keeping, b: Keeping): boolean {
+  return a.select === b.select && isSameCodec(a.codec, b.codec)
+}
+
+function isSameCodec(a: Keeping['codec'], b: Keeping['codec']): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined || 'encode' in a || 'encode' in b) return false
+  const { encrypt, ...rest } = a
+  const { encrypt: its, ...others } = b
+  return encrypt === its && JSON.stringify(rest) === JSON.stringify(others)
+}
