@@ -1,4 +1,5 @@
 // The entry of `npm start`: reads the options, starts the service, says where it is, stops on Ctrl-C.
+import { CONTROL_PATH } from './control.ts'
 import { curlLine } from './http/page.ts'
 import { type Service, startService } from './service.ts'
 import { HELP, readSettings } from './settings.ts'
@@ -22,6 +23,7 @@ async function run(service: Service, isCached: boolean): Promise<void> {
   Deals is ready: ${url}/
   data: ${service.database}
   cache: ${isCached ? service.tiers.join(' -> ') : 'off'}
+  control plane of the cache: ${url}${CONTROL_PATH}/ (openapi.json says what there is; the tokens below are its credentials too)
 
   Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
     viewer         ${demo.viewer ?? 'nobody active has this role'}

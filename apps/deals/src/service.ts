@@ -8,12 +8,14 @@ import { type Caches, openCaches } from './cache/open-caches.ts'
 import { createResponses } from './cache/responses.ts'
 import { createStrategicCache } from './cache/strategic.ts'
 import { createWarming } from './cache/warming.ts'
+import { openControl } from './control.ts'
 import { prepareData } from './data/prepare.ts'
 import type { Database } from './db/database.ts'
 import { isoDay } from './db/days.ts'
 import { chooseDemo, type Demo } from './demo.ts'
 import { createAccess } from './http/access.ts'
 import { createApp } from './http/app.ts'
+import type { ControlDoor } from './http/control-routes.ts'
 import { createTokens } from './http/tokens.ts'
 import { type Jobs, startJobs } from './jobs.ts'
 import { createObservation } from './observation.ts'
@@ -61,7 +63,19 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const demo = await chooseDemo(db, tokens)
     const tiers = caches.cache?.info().config.tiers ?? []
     const facts = { ...demo, counts: await countAll(db), database: db.engine, tiers, today: isoDay(today), url: '' }
-    const parts = { access: createAccess(tokens, strategic), invalidation, db, today, responses, warming, observation }
+    const access = createAccess(tokens, strategic)
+    const door: ControlDoor = { arrivals: new WeakMap() }
+    const control = await openControl({
+      cache: caches.cache,
+      folder: settings.folder,
+      settings: settings.cache,
+      say,
+      member: async (request) =>
+        door.arrivals.get(request)?.isFromHere === true ? access.member(request, demo.organization.id) : undefined,
+      addressOf: (request) => door.arrivals.get(request)?.address,
+    })
+    opened.unshift(control)
+    const parts = { access, invalidation, db, today, responses, warming, observation, control, door }
     // What a process that was killed left undone comes before the first answer.
     await invalidation.settlePending().catch(() => undefined)
     const server = await listen(settings, (url) =>
@@ -74,6 +88,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
         onError: (error) => say(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
       }),
     )
+    await control.start()
     const jobs = startJobs({
       warming,
       invalidation,

@@ -33,6 +33,8 @@ export interface Access {
   /** The same for `?organization=`, by default the caller's own. */
   here(c: Ctx, permission?: Permission): Promise<Granted>
   isMember(userId: number, organizationId: number): Promise<boolean>
+  /** The active member of the organisation whom a token in the header names; for requests that are known to come from this machine. */
+  member(request: Request, organizationId: number): Promise<Granted | undefined>
 }
 
 export function createAccess(tokens: Tokens, strategic: StrategicCache): Access {
@@ -68,6 +70,12 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
       const who = caller(c)
       const named = c.req.query('organization')
       return within(c, named === undefined ? who.organizationId : readId('organization', named), permission)
+    },
+    member: async (request, organizationId) => {
+      const token = /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+      const who = token === undefined ? undefined : tokens.read(token)
+      const known = who && (await strategic.getUserPermissions(who.userId, organizationId)).value.data
+      return who && known?.is_active ? { caller: who, organizationId, access: known } : undefined
     },
     isMember: async (userId, organizationId) => (await strategic.getUserPermissions(userId, organizationId)).value.data !== null,
   }

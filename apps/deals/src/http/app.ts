@@ -1,8 +1,10 @@
 // The HTTP face of the service: routes, one optional trailing slash, problem documents for everything that goes wrong.
 import type { HttpBindings } from '@hono/node-server'
+import type { ControlPlane } from '@millpond/control'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { Refused } from '../writes/refused.ts'
+import { type ControlDoor, controlRoutes } from './control-routes.ts'
 import { type ManagementParts, managementRoutes } from './management-routes.ts'
 import { type PageParts, pageRoutes } from './page-routes.ts'
 import { Problem, problemResponse } from './problem.ts'
@@ -14,6 +16,8 @@ const MAX_BODY_BYTES = 65_536
 export type AppParts = WriteParts &
   ManagementParts &
   PageParts & {
+    readonly control: ControlPlane
+    readonly door: ControlDoor
     readonly onError: (error: unknown) => void
     /** Told of every answer: its route (never its path, which has ids), its status and its milliseconds. */
     readonly onAnswer: (route: string, status: number, ms: number) => void
@@ -30,6 +34,8 @@ export function createApp(parts: AppParts) {
       performance.now() - from,
     )
   })
+  // Before the limit of bodies: it has one of its own.
+  app.route('/', controlRoutes(parts.control, parts.door))
   app.use(
     '/api/*',
     bodyLimit({

@@ -1,0 +1,69 @@
+// The control plane of the service's own cache: the admin API below /api/admin/caching, with the demo tokens as credentials.
+import { join } from 'node:path'
+import { type ControlPlane, createControl, openStore, type Principal, ROLE_SCOPES, type Role } from '@millpond/control'
+import { type Cache, MillpondError } from 'millpond'
+import { redis } from 'millpond/tiers/redis'
+import type { Granted } from './http/access.ts'
+import type { CacheSettings } from './settings.ts'
+import { StartError } from './start-error.ts'
+
+export const CONTROL_PATH = '/api/admin/caching'
+
+/** What a role of the service may do to its cache. Other roles: nothing. */
+const ROLES: ReadonlyMap<string, Role> = new Map([
+  ['viewer', 'viewer'],
+  ['manager', 'operator'],
+  ['administrator', 'admin'],
+])
+
+export interface ControlParts {
+  readonly cache: Cache | undefined
+  readonly folder: string
+  readonly settings: CacheSettings
+  readonly say: (line: string) => void
+  /** The member whom a request's demo token names in the organisation that runs the service; undefined: nobody of it. */
+  readonly member: (request: Request) => Promise<Granted | undefined>
+  readonly addressOf: (request: Request) => string | undefined
+}
+
+/** @throws StartError when its store cannot be opened. */
+export async function openControl({ cache, folder, settings, say, member, addressOf }: ControlParts): Promise<ControlPlane> {
+  const { redisUrl } = settings
+  const store = await openStore(join(folder, 'control.sqlite')).catch((error: unknown) => {
+    if (error instanceof MillpondError) throw new StartError(`${error.message.replace('[millpond] ', '')} (--dir)`, { cause: error })
+    throw error
+  })
+  const plane = createControl({
+    store,
+    base: CONTROL_PATH,
+    caches: cache === undefined ? [] : [cache],
+    ...(redisUrl !== undefined && { tiers: { redis: () => redis({ url: redisUrl }) } }),
+    authorize: async (request) => principalOf(await member(request)),
+    addressOf,
+    onError: (error) => say(`control: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    onWarning: (message) => say(`control: ${message}`),
+  })
+  const { close } = plane
+  return {
+    ...plane,
+    async close() {
+      await close()
+      await store.close()
+    },
+  }
+}
+
+function principalOf(granted: Granted | undefined): Principal | undefined {
+  const role = granted === undefined ? undefined : ROLES.get(granted.access.role)
+  if (granted === undefined || role === undefined) return undefined
+  const { userId, organizationId } = granted.caller
+  return {
+    name: `deals-user-${userId}`,
+    userId: `deals-${userId}-${organizationId}`,
+    via: 'host',
+    role,
+    scopes: new Set(ROLE_SCOPES[role]),
+    namespaces: undefined,
+    maxKeys: undefined,
+  }
+}

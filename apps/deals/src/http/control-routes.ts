@@ -1,0 +1,21 @@
+// The admin API of the cache, as the control plane answers it. Demo tokens are known here from this very machine only, as everywhere.
+import type { HttpBindings } from '@hono/node-server'
+import type { ControlPlane } from '@millpond/control'
+import { Hono } from 'hono'
+import { CONTROL_PATH } from '../control.ts'
+import { isFromLoopback } from './loopback.ts'
+
+export interface ControlDoor {
+  /** What is known of a request beside what it says of itself. */
+  readonly arrivals: WeakMap<Request, { readonly isFromHere: boolean; readonly address: string | undefined }>
+}
+
+export function controlRoutes(plane: ControlPlane, { arrivals }: ControlDoor) {
+  const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
+  routes.all(`${CONTROL_PATH}/*`, (c) => {
+    const { incoming } = c.env
+    arrivals.set(c.req.raw, { isFromHere: isFromLoopback(incoming), address: incoming.socket.remoteAddress })
+    return plane.fetch(c.req.raw)
+  })
+  return routes
+}

@@ -1,0 +1,46 @@
+// The control plane as the service mounts it: who comes in with which token, and that what it does is done to the service's own cache.
+import { ROLE_SCOPES } from '@millpond/control'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { isHit, type Subject, startSubject } from '../service-under-test.ts'
+
+const ADMINISTRATOR = { userId: 1, organizationId: 1 }
+const VIEWER = { userId: 3, organizationId: 1 }
+const BASE = '/api/admin/caching'
+let subject: Subject
+
+beforeAll(async () => {
+  subject = await startSubject()
+})
+afterAll(() => subject?.stop())
+
+test('a token of the organisation that runs the service is a credential, from this machine and by its role', async () => {
+  expect((await subject.get(`${BASE}/session/`)).status).toBe(401)
+  expect((await subject.get(`${BASE}/session`, VIEWER)).json).toMatchObject({ role: 'viewer', scopes: ROLE_SCOPES.viewer })
+  expect((await subject.get(`${BASE}/session/`, ADMINISTRATOR)).json.role).toBe('admin')
+  // Somebody whom the organisation does not know, and somebody who comes through a proxy.
+  expect((await subject.get(`${BASE}/session/`, { userId: 999, organizationId: 2 })).status).toBe(401)
+  expect((await subject.get(`${BASE}/session/`, ADMINISTRATOR, { 'x-forwarded-for': '192.0.2.1' })).status).toBe(401)
+})
+
+test('what was answered is shown as a key, explained, invalidated for all who ask next, and counted', async () => {
+  const path = '/api/cached/organizations/1/info/'
+  await subject.get(path)
+  expect(isHit(await subject.get(path))).toBe(true)
+  const { json: keys } = await subject.get(`${BASE}/keys/?namespace=response&contains=org:data:1`, VIEWER)
+  const [row] = keys.data
+  expect(row.tags.length).toBeGreaterThan(0)
+  const at = `namespace=response&key=${encodeURIComponent(row.key)}`
+  expect((await subject.get(`${BASE}/explain/?${at}`, VIEWER)).json.verdict).toBe('hit')
+  expect((await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, VIEWER, { keys: [row.key] })).status).toBe(403)
+  const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, {
+    keys: [row.key],
+    reason: 'look again',
+  })
+  expect(done.json.state).toBe('completed')
+  expect((await subject.get(`${BASE}/explain/?${at}`, VIEWER)).json).toMatchObject({
+    verdict: 'miss',
+    by: { operation: done.json.id, reason: 'look again' },
+  })
+  expect(isHit(await subject.get(path))).toBe(false)
+  expect((await subject.get(`${BASE}/metrics/summary/`, VIEWER)).json.caches[0].total.hits).toBeGreaterThan(0)
+})
