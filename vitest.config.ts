@@ -7,8 +7,8 @@ import { defineConfig } from 'vitest/config'
 const root = fileURLToPath(new URL('.', import.meta.url))
 
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
-/** Suites that judge times or start many processes: neighbours would disturb them. */
-const alone = ['packages/*/test/{histories,races,services}/**/*.test.ts', '**/*.alone.test.ts']
+/** Suites that judge times: neighbours would disturb them. */
+const alone = ['packages/*/test/histories/**/*.test.ts', '**/*.alone.test.ts']
 
 export default defineConfig({
   resolve: { alias: publicNames() },

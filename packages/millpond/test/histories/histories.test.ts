@@ -9,7 +9,7 @@ import { count, isGood, newTally, runFairly, tell } from './run.ts'
 /** Another seed draws other cells: `MILLPOND_SEED=7 npx vitest run packages/millpond/test/histories`. */
 const SEED = Number(process.env.MILLPOND_SEED ?? 20_261_121)
 /** Long enough for 100,000 reads over Redis alone. */
-const REDIS_MS = 4000
+const REDIS_MS = 3500
 /** Of everything else one cell or two: where a server takes long to start and to recover, that is most of the time. The long form has all of them. */
 const ONE_MS = 2500
 

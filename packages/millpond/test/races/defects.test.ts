@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { seededRandom } from '../../src/testing/random.ts'
 import { type SimulationParts, simulate } from '../../src/testing/simulator.ts'
+import { sized } from '../form.ts'
 import { compile } from '../histories/compile.mjs'
 import { type Defect, defects } from './defects.ts'
 import { explore } from './explore.ts'
@@ -43,7 +44,7 @@ describe('the same programs without the defect are clean', { timeout: 120_000 },
       const { epochOf: _, ...sound } = program
       // Where the source is patched, what it stands on is no defect: only what brings the defect out.
       const parts = { open, ...(patches && wrapTier && { wrapTier }) }
-      expect(await hunt(sound, parts, 60)).toBeUndefined()
+      expect(await hunt(sound, parts, sized(20, 100))).toBeUndefined()
     })
   }
 })
