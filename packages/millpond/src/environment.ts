@@ -1,29 +1,88 @@
 // A cache as the environment describes it: the tiers that its variables name, over memory.
-import { MillpondError, show } from './core/errors.ts'
+import { checkedElsewhere, checkOptions, type Shape } from './core/checks.ts'
+import type { KeyRing } from './core/codec-options.ts'
+import { MillpondError, reasonOf, show } from './core/errors.ts'
 import type { CacheOptions } from './create.ts'
 import { memory } from './memory/index.ts'
 
 /** Environment variables by name; `process.env` fits. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** How `fromEnvironment` reads. */
+export interface EnvironmentOptions {
+  /** Variables that the program honours itself, such as `CACHE_WARMING_ENABLED`: they are not looked at here. Default: none. */
+  readonly own?: Iterable<string>
+}
+
+const OPTIONS: Shape<EnvironmentOptions> = { own: checkedElsewhere }
+
+/** Each variable that has a part in a cache, and why what it says cannot be had from here; `undefined` where it can. */
+const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => string | undefined>> = {
+  ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
+  ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_MAX_SIZE_MB', 'CACHE_ENCRYPTION_KEY'),
+  REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is set beside it: leave one of them out'),
+  REDIS_PORT: besideHost,
+  REDIS_DB: besideHost,
+  CACHE_INVALIDATION_ENABLED: (env, name) =>
+    flag(env, name)
+      ? undefined
+      : 'what is invalidated goes from every process, and cannot stay: leave the variable out, and wire no signals to invalidate by',
+  CACHE_MONITORING_ENABLED: (env, name) =>
+    flag(env, name) ? undefined : 'figures are always kept, and cost nothing while nobody asks: leave the variable out, and serve none',
+  CACHE_WARMING_ENABLED: (env, name) => (flag(env, name) ? NO_WARMING : undefined),
+  CACHE_WARMING_INTERVAL: (env, name) => {
+    wholeNumber(env, name)
+    return env.CACHE_WARMING_ENABLED === undefined ? NO_WARMING : undefined
+  },
+  AWS_STORAGE_BUCKET_NAME: () => 'there is no tier in a bucket yet: leave it out',
+  CLOUDFLARE_ZONE_ID: () => 'no zone is purged from here yet: leave it out, and give createCache an outlet that does',
+}
+const NO_WARMING = 'nothing is warmed from here yet: leave it out, or warm in the program'
+
 /**
- * Options for `createCache` from `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `CACHE_SQLITE_PATH`, `CACHE_DEFAULT_TIMEOUT` (seconds,
- * 300), `CACHE_KEY_PREFIX` (the cache's name) and `CACHE_MAX_SIZE_MB` (memory). What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
+ * Options for `createCache` from the environment: `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and
+ * `CACHE_SQLITE_PATH` are tiers below memory, in this order; `CACHE_MAX_SIZE_MB` bounds memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
+ * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process encrypted. A variable that says what cannot be had is an error, never passed over; `own` names those that the program honours.
+ * What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
  */
-export async function fromEnvironment(env: Environment = process.env): Promise<CacheOptions> {
-  const tiers: NonNullable<CacheOptions['tiers']>[number][] = [
-    memory(env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }),
-  ]
-  const servers = env.MEMCACHED_SERVERS
-  if (servers !== undefined) tiers.push((await import('./tiers/memcached/index.ts')).memcached({ servers }))
-  const redisUrl = redisUrlOf(env)
-  if (redisUrl !== undefined) tiers.push((await import('./tiers/redis/index.ts')).redis({ url: redisUrl }))
-  if (env.CACHE_SQLITE_PATH !== undefined) tiers.push((await import('./tiers/sqlite/index.ts')).sqlite({ path: env.CACHE_SQLITE_PATH }))
+export async function fromEnvironment(env: Environment = process.env, options: EnvironmentOptions = {}): Promise<CacheOptions> {
+  checkOptions<EnvironmentOptions>(options, OPTIONS, 'fromEnvironment')
+  const own = ownNames(options.own ?? [])
+  const read: Environment = Object.fromEntries(Object.entries(env).filter(([name]) => name in VARIABLES && !own.has(name)))
+  for (const [name, refusal] of Object.entries(VARIABLES)) {
+    if (read[name] === undefined) continue
+    if (read[name].trim() === '') throw refused(name, 'it is empty: give it a value, or leave it out')
+    const why = refusal(read, name)
+    if (why !== undefined) throw refused(name, why)
+  }
   return {
-    tiers,
-    ...(env.CACHE_KEY_PREFIX === undefined ? {} : { name: env.CACHE_KEY_PREFIX }),
-    ...(env.CACHE_DEFAULT_TIMEOUT === undefined ? {} : { defaults: { ttl: wholeNumber(env, 'CACHE_DEFAULT_TIMEOUT') * 1000 } }),
+    tiers: await tiersOf(read),
+    ...(read.CACHE_ENCRYPTION_KEY === undefined ? {} : { codec: { encrypt: await ringOf(read) } }),
+    ...(read.CACHE_KEY_PREFIX === undefined ? {} : { name: read.CACHE_KEY_PREFIX }),
+    ...(read.CACHE_DEFAULT_TIMEOUT === undefined ? {} : { defaults: { ttl: wholeNumber(read, 'CACHE_DEFAULT_TIMEOUT') * 1000 } }),
+  }
+}
+
+async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tiers']>> {
+  const maxBytes = env.CACHE_MAX_SIZE_MB === undefined ? {} : { maxBytes: wholeNumber(env, 'CACHE_MAX_SIZE_MB') * 2 ** 20 }
+  const { MEMCACHED_SERVERS: servers, DATABASE_URL: database, CACHE_SQLITE_PATH: path } = env
+  const redisUrl = redisUrlOf(env)
+  return [
+    memory(maxBytes),
+    ...(servers === undefined ? [] : [(await import('./tiers/memcached/index.ts')).memcached({ servers })]),
+    ...(redisUrl === undefined ? [] : [(await import('./tiers/redis/index.ts')).redis({ url: redisUrl })]),
+    ...(database === undefined ? [] : [(await import('./tiers/postgres/index.ts')).postgres({ url: postgresUrl(database) })]),
+    ...(path === undefined ? [] : [(await import('./tiers/sqlite/index.ts')).sqlite({ path })]),
+  ]
+}
+
+async function ringOf(env: Environment): Promise<KeyRing> {
+  const { environmentKeyring } = await import('./codec/index.ts')
+  try {
+    return environmentKeyring('CACHE_ENCRYPTION_KEY', env)
+  } catch (cause) {
+    throw new MillpondError('OPTION_INVALID', `CACHE_ENCRYPTION_KEY: ${reasonOf(cause)}`, { cause })
   }
 }
 
@@ -35,8 +94,49 @@ function redisUrlOf(env: Environment): string | undefined {
   return `redis://${env.REDIS_HOST}:${port}/${db}`
 }
 
+/** Only its kind is shown: the rest may be a secret. */
+function postgresUrl(url: string): string {
+  if (/^postgres(ql)?:\/\//.test(url)) return url
+  const kind = /^[a-z][a-z\d+.-]*(?=:)/i.exec(url)?.[0] ?? 'something else'
+  throw refused(
+    'DATABASE_URL',
+    `${show(kind)} is not PostgreSQL: give postgres://user:password@host:5432/name, or CACHE_SQLITE_PATH for a file; where it is not the cache's, say own: ['DATABASE_URL']`,
+  )
+}
+
+function besideHost(env: Environment): string | undefined {
+  return env.REDIS_HOST === undefined ? 'it says nothing without REDIS_HOST' : undefined
+}
+
+function named(...names: readonly string[]): Record<string, () => undefined> {
+  return Object.fromEntries(names.map((name) => [name, () => undefined]))
+}
+
+function ownNames(own: Iterable<string>): ReadonlySet<string> {
+  if (typeof own === 'string' || typeof own[Symbol.iterator] !== 'function')
+    throw new MillpondError('OPTION_INVALID', `fromEnvironment.own: ${show(own)} is not a list of names: give ['DATABASE_URL']`)
+  const names = new Set(own)
+  for (const name of names) {
+    if (!Object.hasOwn(VARIABLES, name))
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `fromEnvironment.own: ${show(name)} is not read here anyway: there are ${Object.keys(VARIABLES).join(', ')}`,
+      )
+  }
+  return names
+}
+
+function flag(env: Environment, name: string): boolean {
+  const text = (env[name] ?? '').toLowerCase()
+  if (['true', '1', 'yes', 'on'].includes(text)) return true
+  if (['false', '0', 'no', 'off'].includes(text)) return false
+  throw refused(name, `${show(env[name])} is not a switch: give true or false`)
+}
+
 function wholeNumber(env: Environment, name: string): number {
   const text = env[name] ?? ''
   if (/^\d{1,9}$/.test(text)) return Number(text)
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(text)} is not a whole number: give digits only, such as ${name}=300`)
+  throw refused(name, `${show(text)} is not a whole number: give digits only, such as ${name}=300`)
 }
+
+const refused = (name: string, why: string): MillpondError => new MillpondError('OPTION_INVALID', `${name}: ${why}`)

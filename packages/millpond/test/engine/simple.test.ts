@@ -1,12 +1,10 @@
-// T12, T14: plain functions, plug-ins, settings from the environment.
+// T12: plain functions, plug-ins.
 
-import { join } from 'node:path'
 import { createCache } from 'millpond'
-import { fromEnvironment } from 'millpond/environment'
 import { hitRatioPlugin, timingPlugin } from 'millpond/observe'
 import { cacheClear, cacheDelete, cacheGet, cacheSet, defaultCache, useCache } from 'millpond/simple'
 import { describe, expect, it } from 'vitest'
-import { closeAfterEach, newFolder, open } from './setups.ts'
+import { closeAfterEach, open } from './setups.ts'
 
 describe('small programs', () => {
   closeAfterEach()
@@ -50,32 +48,5 @@ describe('small programs', () => {
     expect(ratio.report()).toEqual({ hits: 1, misses: 1, hitRate: 0.5 })
     expect(timing.report().get).toMatchObject({ count: 2 })
     expect(cache.peek('k')).toBe(1)
-  })
-
-  it('T14: settings by environment', async () => {
-    const path = join(newFolder(), 'env.db')
-    const cache = open(
-      await fromEnvironment({ CACHE_DEFAULT_TIMEOUT: '60', CACHE_KEY_PREFIX: 'shop', CACHE_SQLITE_PATH: path, CACHE_MAX_SIZE_MB: '8' }),
-    )
-    expect(cache.info()).toMatchObject({
-      name: 'shop',
-      config: { ttlMs: 60_000, tiers: ['memory', 'sqlite'] },
-      memory: { maxBytes: 8 * 2 ** 20 },
-    })
-    expect((await fromEnvironment({ REDIS_HOST: '127.0.0.1', REDIS_PORT: '1', REDIS_DB: '2' })).tiers).toHaveLength(2)
-    expect((await fromEnvironment({ MEMCACHED_SERVERS: '127.0.0.1:1,127.0.0.2', REDIS_PORT: '1', REDIS_HOST: 'h' })).tiers).toMatchObject([
-      { kind: 'memory' },
-      { name: 'memcached' },
-      { name: 'redis' },
-    ])
-    await expect(fromEnvironment({ MEMCACHED_SERVERS: '' })).rejects.toMatchObject({
-      code: 'OPTION_INVALID',
-      message: expect.stringContaining('memcached servers'),
-    })
-    await expect(fromEnvironment({ CACHE_DEFAULT_TIMEOUT: 'soon' })).rejects.toMatchObject({
-      code: 'OPTION_INVALID',
-      message: expect.stringContaining('CACHE_DEFAULT_TIMEOUT: "soon"'),
-    })
-    await expect(fromEnvironment({ REDIS_URL: 'nonsense' })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 })

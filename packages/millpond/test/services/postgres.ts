@@ -45,7 +45,6 @@ export async function startPostgres({ args = [] }: { readonly args?: readonly st
       ...['-c', 'fsync=off', '-c', 'full_page_writes=off', ...args],
     ],
     ready: async (port) => (await query(url(port), 'select 1 as one')).length === 1,
-    // Its processes end by themselves soon after the first one was killed; until then their memory is in the way of a restart.
     keep: async (port) => {
       await query(url(port), 'checkpoint')
     },

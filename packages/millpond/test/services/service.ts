@@ -103,12 +103,15 @@ async function startOn(port: number, what: Launch): Promise<Service> {
   const end = async (how: NodeJS.Signals): Promise<void> => {
     if (!child || !isRunning()) return
     const gone = once(child, 'exit')
+    const all = what.family?.(pid()) ?? []
     signal('SIGCONT')
     if (how === 'SIGKILL') signal('SIGKILL')
     else child.kill(how)
     const timer = setTimeout(() => signal('SIGKILL'), ORDERLY_MS)
     await gone
     clearTimeout(timer)
+    // What it shares with its children is in the way of a restart until they are gone too.
+    await until(`the processes of ${what.name} to end`, () => all.every(isGone))
   }
 
   const stop = async (): Promise<void> => {
@@ -161,6 +164,20 @@ function makeFolder({ name, identity }: Launch): string {
     chmodSync(folder, 0o700)
   }
   return folder
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return true
+  }
+  try {
+    // Dead, and not yet taken down by its parent.
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return process.platform === 'linux'
+  }
 }
 
 function sendSignal(pid: number, name: NodeJS.Signals): void {

@@ -75,7 +75,8 @@ function bursts(tiers: () => Tiers, large: number, count = COUNT): void {
     }
     const receipt = await removing
     expect(receipt).toMatchObject({ isApplied: true, removed: large, isExact: true })
-    expect(between).toBeGreaterThan(20)
+    // Once every few steps of 500 keys at least.
+    expect(between).toBeGreaterThan(large / 2000)
     expect(await cache.getMany(['k0', `k${large - 1}`])).toEqual([undefined, undefined])
     expect(cache.stats().ledger.pending).toBe(0)
   })

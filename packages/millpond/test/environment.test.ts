@@ -1,0 +1,94 @@
+// T14: settings by environment. Each variable is honoured, or is an error that names it; none is passed over.
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fromEnvironment } from 'millpond/environment'
+import { expect, it, test } from 'vitest'
+import { closeAfterEach, newFolder, open } from './engine/setups.ts'
+
+closeAfterEach()
+
+it('T14: describes name, TTL, memory and tiers, fastest first', async () => {
+  const path = join(newFolder(), 'env.db')
+  const cache = open(
+    await fromEnvironment({ CACHE_DEFAULT_TIMEOUT: '60', CACHE_KEY_PREFIX: 'shop', CACHE_SQLITE_PATH: path, CACHE_MAX_SIZE_MB: '8' }),
+  )
+  expect(cache.info()).toMatchObject({
+    name: 'shop',
+    config: { ttlMs: 60_000, tiers: ['memory', 'sqlite'] },
+    memory: { maxBytes: 8 * 2 ** 20 },
+  })
+  const { tiers } = await fromEnvironment({
+    MEMCACHED_SERVERS: '127.0.0.1:1,127.0.0.2',
+    REDIS_HOST: '127.0.0.1',
+    REDIS_PORT: '1',
+    REDIS_DB: '2',
+    DATABASE_URL: 'postgres://u:p@127.0.0.1:1/shop',
+    CACHE_SQLITE_PATH: path,
+  })
+  expect(tiers).toMatchObject([{ kind: 'memory' }, { name: 'memcached' }, { name: 'redis' }, { name: 'postgres' }, { name: 'sqlite' }])
+})
+
+it('T14: an empty environment is memory alone, and what has no part in a cache is nobody’s', async () => {
+  for (const env of [{}, { PATH: '/bin', AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'x', CACHE_DIR: '/tmp', REDISCLOUD_URL: 'x' }])
+    expect((await fromEnvironment(env)).tiers).toMatchObject([{ kind: 'memory' }])
+})
+
+test.each<[Record<string, string>, RegExp]>([
+  [{ CACHE_INVALIDATION_ENABLED: 'true', CACHE_MONITORING_ENABLED: 'on', CACHE_WARMING_ENABLED: '0', CACHE_WARMING_INTERVAL: '300' }, /^$/],
+  [{ CACHE_DEFAULT_TIMEOUT: 'soon' }, /CACHE_DEFAULT_TIMEOUT: "soon" is not a whole number/],
+  [{ CACHE_MAX_SIZE_MB: '1.5' }, /CACHE_MAX_SIZE_MB: "1.5" is not a whole number/],
+  [{ MEMCACHED_SERVERS: '' }, /MEMCACHED_SERVERS: it is empty/],
+  [{ REDIS_URL: ' ' }, /REDIS_URL: it is empty/],
+  [{ REDIS_URL: 'nonsense' }, /redis/],
+  [{ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }, /REDIS_HOST: REDIS_URL is set beside it/],
+  [{ REDIS_PORT: '6379' }, /REDIS_PORT: it says nothing without REDIS_HOST/],
+  [{ REDIS_URL: 'redis://a', REDIS_DB: '2' }, /REDIS_DB: it says nothing without REDIS_HOST/],
+  [{ REDIS_HOST: 'a', REDIS_PORT: '6379x' }, /REDIS_PORT: "6379x"/],
+  [{ DATABASE_URL: 'mysql://root:hunter2@db/shop' }, /DATABASE_URL: "mysql" is not PostgreSQL.*own: \['DATABASE_URL'\]/],
+  [{ DATABASE_URL: 'hunter2' }, /DATABASE_URL: "something else" is not PostgreSQL/],
+  [{ CACHE_KEY_PREFIX: 'a:b' }, /^$/],
+  [{ CACHE_WARMING_ENABLED: 'true' }, /CACHE_WARMING_ENABLED: nothing is warmed from here yet/],
+  [{ CACHE_WARMING_ENABLED: 'perhaps' }, /CACHE_WARMING_ENABLED: "perhaps" is not a switch: give true or false/],
+  [{ CACHE_WARMING_INTERVAL: '300' }, /CACHE_WARMING_INTERVAL: nothing is warmed/],
+  [{ CACHE_WARMING_ENABLED: 'no', CACHE_WARMING_INTERVAL: '5m' }, /CACHE_WARMING_INTERVAL: "5m" is not a whole number/],
+  [{ CACHE_INVALIDATION_ENABLED: 'false' }, /CACHE_INVALIDATION_ENABLED: what is invalidated goes/],
+  [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: figures are always kept/],
+  [{ CACHE_ENCRYPTION_KEY: 'hunter2' }, /CACHE_ENCRYPTION_KEY/],
+  [{ AWS_STORAGE_BUCKET_NAME: 'shop' }, /AWS_STORAGE_BUCKET_NAME: there is no tier in a bucket/],
+  [{ CLOUDFLARE_ZONE_ID: 'z' }, /CLOUDFLARE_ZONE_ID: no zone is purged/],
+])('T14: %j', async (env, message) => {
+  const said = await fromEnvironment(env).then(
+    () => '',
+    (error: { code: string; message: string }) => `${error.code} ${error.message}`,
+  )
+  expect(said).toMatch(message)
+  expect(said).toMatch(/^(OPTION_INVALID|$)/)
+  expect(said).not.toContain('hunter2')
+})
+
+it('T14, S1: with a key, nothing readable lies in the file', async () => {
+  const path = join(newFolder(), 'sealed.db')
+  const env = { CACHE_SQLITE_PATH: path, CACHE_ENCRYPTION_KEY: randomBytes(32).toString('base64') }
+  const cache = open(await fromEnvironment(env))
+  await cache.set('k', 'a canary')
+  await cache.flush()
+  const other = open(await fromEnvironment(env))
+  expect(await other.get('k')).toBe('a canary')
+  await Promise.all([cache.close(), other.close()])
+  expect(readdirSync(dirname(path)).filter((name) => readFileSync(join(dirname(path), name)).includes('a canary'))).toEqual([])
+})
+
+it('T14: what the program honours itself is left alone', async () => {
+  const env = { CACHE_WARMING_ENABLED: 'true', CACHE_WARMING_INTERVAL: '60', DATABASE_URL: 'mysql://db/shop', CACHE_KEY_PREFIX: 'shop' }
+  const options = await fromEnvironment(env, { own: ['CACHE_WARMING_ENABLED', 'CACHE_WARMING_INTERVAL', 'DATABASE_URL'] })
+  expect(options).toMatchObject({ name: 'shop', tiers: [{ kind: 'memory' }] })
+})
+
+test.each<[object, RegExp]>([
+  [{ own: 'DATABASE_URL' }, /fromEnvironment.own: "DATABASE_URL" is not a list of names/],
+  [{ own: ['DATABSE_URL'] }, /fromEnvironment.own: "DATABSE_URL" is not read here anyway: there are MEMCACHED_SERVERS/],
+  [{ owns: [] }, /unknown option "fromEnvironment.owns"/],
+])('T14: %j is refused', async (options, message) => {
+  await expect(fromEnvironment({}, options)).rejects.toThrow(message)
+})
