@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { AWAITED_ROWS, awaitedTypes } from './awaited.ts'
 import type { BytesAnswer } from './bytes.ts'
 import { measureInTurn } from './children.ts'
+import { benchCodecs } from './codecs.ts'
 import { gate, saveBaseline } from './gate.ts'
 import { goalLines } from './goals.ts'
 import { ISOLATED_OVER, ISOLATED_ROWS, isolatedTypes } from './isolated.ts'
@@ -18,7 +19,7 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache
-  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client
+  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client; or codecs alone
   --json          print the figures as JSON, nothing else
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss
   --save          measure as the gate does and write bench/baseline.json`
@@ -41,6 +42,7 @@ if (values.help) console.log(HELP)
 else if (values.save) await saveBaseline(progress)
 else if (values.gate) process.exitCode = (await gate(progress)) ? 0 : 1
 else if (values.rows === 'tiers') await benchTiers(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
+else if (values.rows === 'codecs') benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else await bench()
 
 async function bench(): Promise<void> {

@@ -2,6 +2,7 @@
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
 import type { CompressOptions } from '../core/codec-options.ts'
+import type { CodecContext, CompressionFigures } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Transform } from './transform.ts'
 
@@ -9,7 +10,7 @@ export type Algorithm = NonNullable<CompressOptions['algorithm']>
 
 /** What frames call them, the same ever after. */
 const NUMBER = { gzip: 1, brotli: 2, zstd: 3 } as const satisfies Record<Algorithm, number>
-const LEVEL = { gzip: 6, brotli: 4, zstd: 3 } as const satisfies Record<Algorithm, number>
+const LEVEL = { gzip: 6, brotli: 1, zstd: 3 } as const satisfies Record<Algorithm, number>
 const MAX_LEVEL = { gzip: 9, brotli: 11, zstd: 22 } as const satisfies Record<Algorithm, number>
 const MIN_BYTES = 1024
 /** What saves less is stored as it is: readers would pay for nothing. */
@@ -26,20 +27,13 @@ interface Engine {
   unpackLater(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>
 }
 
-/** What compression did to the values of a namespace, since the start. */
-export interface CompressionFigures {
-  /** Values that were compressed, and those that were left as they are. */
-  compressed: number
-  left: number
-  /** Bytes of the values that were compressed, before and after. */
-  bytesIn: number
-  bytesOut: number
-  /** Time that this took, and the way back, in milliseconds. */
-  compressMs: number
-  inflateMs: number
-}
+type Counted = { -readonly [K in keyof CompressionFigures]: CompressionFigures[K] }
+type Place = Pick<CodecContext, 'cache' | 'namespace'>
 
-/** A level above 22.15 knows zstd. */
+/** A namespace in one of the caches that share the codec: names have no blanks. */
+const nameOf = ({ cache, namespace }: Place): string => `${cache} ${namespace}`
+
+/** Node knows zstd from 22.15 on. */
 type Zstd = {
   readonly zstdCompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
   readonly zstdDecompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
@@ -89,7 +83,7 @@ export class Compression {
   readonly writes: Transform | undefined
   /** All that this Node can read. */
   readonly reads: readonly Transform[]
-  readonly #figures = new Map<string, CompressionFigures>()
+  readonly #figures = new Map<string, Counted>()
   /** By namespace: what is left of a value's bytes, on average, and values since the last look. */
   readonly #estimates = new Map<string, { ratio: number; skipped: number }>()
   readonly #level: number
@@ -97,7 +91,7 @@ export class Compression {
 
   /** @throws MillpondError `OPTION_INVALID` where this Node does not know the algorithm, or not the level. */
   constructor(options: CompressOptions | undefined) {
-    const algorithm = options?.algorithm ?? 'gzip'
+    const algorithm = options?.algorithm ?? 'brotli'
     this.#level = options?.level ?? LEVEL[algorithm]
     this.#minBytes = options?.minBytes ?? MIN_BYTES
     if (this.#level > MAX_LEVEL[algorithm])
@@ -119,11 +113,16 @@ export class Compression {
       )
   }
 
-  figures(namespace: string): CompressionFigures {
-    const known = this.#figures.get(namespace)
+  figures(place: Place): CompressionFigures | undefined {
+    return this.writes === undefined ? undefined : this.#count(place)
+  }
+
+  #count(place: Place): Counted {
+    const name = nameOf(place)
+    const known = this.#figures.get(name)
     if (known !== undefined) return known
-    const fresh: CompressionFigures = { compressed: 0, left: 0, bytesIn: 0, bytesOut: 0, compressMs: 0, inflateMs: 0 }
-    this.#figures.set(namespace, fresh)
+    const fresh: Counted = { compressed: 0, left: 0, bytesIn: 0, bytesOut: 0, compressMs: 0, inflateMs: 0 }
+    this.#figures.set(name, fresh)
     return fresh
   }
 
@@ -133,46 +132,46 @@ export class Compression {
       name,
       number: NUMBER[name],
       does: 'compress',
-      apply: (bytes, { namespace }) => {
-        if (!this.#isTried(bytes, namespace)) return undefined
+      apply: (bytes, place) => {
+        if (!this.#isTried(bytes, place)) return undefined
         const began = performance.now()
-        return this.#judge(bytes, engine.pack(bytes, level), namespace, began)
+        return this.#judge(bytes, engine.pack(bytes, level), place, began)
       },
-      applyLater: async (bytes, { namespace }) => {
-        if (!this.#isTried(bytes, namespace)) return undefined
+      applyLater: async (bytes, place) => {
+        if (!this.#isTried(bytes, place)) return undefined
         const began = performance.now()
-        return this.#judge(bytes, await engine.packLater(bytes, level), namespace, began)
+        return this.#judge(bytes, await engine.packLater(bytes, level), place, began)
       },
-      undo: (bytes, { namespace }, maxBytes) => {
+      undo: (bytes, place, maxBytes) => {
         const began = performance.now()
         const plain = engine.unpack(bytes, maxBytes)
-        this.figures(namespace).inflateMs += performance.now() - began
+        this.#count(place).inflateMs += performance.now() - began
         return plain
       },
-      undoLater: async (bytes, { namespace }, maxBytes) => {
+      undoLater: async (bytes, place, maxBytes) => {
         const began = performance.now()
         const plain = await engine.unpackLater(bytes, maxBytes)
-        this.figures(namespace).inflateMs += performance.now() - began
+        this.#count(place).inflateMs += performance.now() - began
         return plain
       },
     }
   }
 
-  #isTried(bytes: Uint8Array, namespace: string): boolean {
-    const figures = this.figures(namespace)
-    const estimate = this.#estimates.get(namespace)
+  #isTried(bytes: Uint8Array, place: Place): boolean {
+    const figures = this.#count(place)
+    const estimate = this.#estimates.get(nameOf(place))
     const isTried =
       bytes.byteLength >= this.#minBytes && (estimate === undefined || estimate.ratio < WORTH || ++estimate.skipped >= PROBE_EVERY)
     if (!isTried) figures.left++
     return isTried
   }
 
-  #judge(bytes: Uint8Array, packed: Uint8Array, namespace: string, began: number): Uint8Array | undefined {
-    const figures = this.figures(namespace)
+  #judge(bytes: Uint8Array, packed: Uint8Array, place: Place, began: number): Uint8Array | undefined {
+    const figures = this.#count(place)
     figures.compressMs += performance.now() - began
     const ratio = packed.byteLength / bytes.byteLength
-    const estimate = this.#estimates.get(namespace)
-    if (estimate === undefined) this.#estimates.set(namespace, { ratio, skipped: 0 })
+    const estimate = this.#estimates.get(nameOf(place))
+    if (estimate === undefined) this.#estimates.set(nameOf(place), { ratio, skipped: 0 })
     else {
       estimate.ratio += (ratio - estimate.ratio) * WEIGHT
       estimate.skipped = 0

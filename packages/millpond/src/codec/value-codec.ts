@@ -1,15 +1,18 @@
-// A codec out of options: compression, encryption.
+// A codec out of options: format, compression, encryption.
 import { check, checkOptions, flag, oneOf, refused, type Shape, whole, withMethods } from '../core/checks.ts'
 import type { CodecOptions, CompressOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
 import { Compression } from './compress.ts'
 import { frameCodec } from './frame-codec.ts'
+import { jsonFormat } from './json-format.ts'
 import { resolveLimits } from './limits.ts'
+import { messagePackFormat, needMessagePack } from './message-pack.ts'
 import { sealing } from './seal.ts'
 
 const COMPRESS: Shape<CompressOptions> = { algorithm: oneOf('gzip', 'brotli', 'zstd'), minBytes: whole(0), level: whole(1) }
 
 const OPTIONS: Shape<CodecOptions> = {
+  format: oneOf('json', 'messagepack'),
   compress: (value, at) => {
     if (value === 'auto' || value === 'off') return value
     if (typeof value !== 'object' || value === null) throw refused(value, at, "'auto', 'off', or { algorithm, minBytes, level }")
@@ -32,17 +35,23 @@ const OPTIONS: Shape<CodecOptions> = {
 export function valueCodec(options: CodecOptions = {}): Codec {
   checkOptions<CodecOptions>(options, OPTIONS, 'codec')
   const { encrypt, limits } = options
+  if (options.format === 'messagepack') needMessagePack()
+  const format = { format: options.format === 'messagepack' ? messagePackFormat : jsonFormat, reads: [messagePackFormat] }
   const compression = new Compression(compressOptions(options))
   const compress = compression.writes === undefined ? [] : [compression.writes]
   const undoes = compression.reads
-  if (encrypt === undefined) return frameCodec({ transforms: compress, undoes, limits: resolveLimits(limits) })
+  const withFigures = (codec: Codec): Codec => ({ ...codec, figures: (place) => compression.figures(place) })
+  if (encrypt === undefined) return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
   const seal = sealing(encrypt, options.mixesSecrets === false)
-  return frameCodec({
-    transforms: [...compress, seal],
-    undoes,
-    limits: resolveLimits(limits),
-    ...(options.readsPlain === true ? undefined : { requires: seal }),
-  })
+  return withFigures(
+    frameCodec({
+      ...format,
+      transforms: [...compress, seal],
+      undoes,
+      limits: resolveLimits(limits),
+      ...(options.readsPlain === true ? undefined : { requires: seal }),
+    }),
+  )
 }
 
 /** Undefined for none. A compressed length tells what a secret has in common with what stands beside it (CRIME, 2012). */

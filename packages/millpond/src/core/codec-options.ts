@@ -27,6 +27,8 @@ export interface KeyRing {
 
 /** How values are written to the tiers outside the process. */
 export interface CodecOptions {
+  /** Default `'json'`. `'messagepack'` keeps the same values in fewer bytes, and needs the package msgpackr. Either reads what the other has written. */
+  readonly format?: 'json' | 'messagepack'
   /** Default `'off'`. `'auto'` compresses what is large and compresses well; with `encrypt` only beside `mixesSecrets: false`. */
   readonly compress?: 'auto' | 'off' | CompressOptions
   /** Encrypts each value with AES-256-GCM, bound to its place: `keyring({ current: 'k1', keys: { k1 } })`. */
@@ -42,11 +44,11 @@ export interface CodecOptions {
 }
 
 export interface CompressOptions {
-  /** Default `'gzip'`, which every Node reads. `'zstd'` needs Node 22.15 in every process that reads. */
+  /** Default `'brotli'`. `'zstd'` needs Node 22.15 in every process that reads. */
   readonly algorithm?: 'gzip' | 'brotli' | 'zstd'
   /** Values below so many bytes are left as they are. Default 1,024. */
   readonly minBytes?: number
-  /** As the algorithm counts them. Default: gzip 6, brotli 4, zstd 3. */
+  /** As the algorithm counts them. Default: brotli 1, gzip 6, zstd 3. */
   readonly level?: number
 }
 
@@ -59,7 +61,7 @@ export function asCodec(given: unknown, at: string): Codec {
   if (hasRing(given)) return given.encrypt.codec(given)
   throw new MillpondError(
     'OPTION_INVALID',
-    `${at}: ${describe(given)} is not a codec: give { encrypt: keyring(...) }, or valueCodec({ compress }), both of millpond/codec`,
+    `${at}: ${describe(given)} is not a codec: give { encrypt: keyring(...) }, or valueCodec({ format, compress }), both of millpond/codec`,
   )
 }
 

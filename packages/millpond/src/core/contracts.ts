@@ -431,6 +431,21 @@ export interface Codec {
   readonly isBound?: boolean
   /** Nothing that it writes shows a value, and it reads nothing that does. Default `false`. */
   readonly isSecret?: boolean
+  /** What compression did to the values of a namespace; undefined where nothing is compressed. */
+  figures?(place: Pick<CodecContext, 'cache' | 'namespace'>): CompressionFigures | undefined
+}
+
+/** What compression did, since the start. */
+export interface CompressionFigures {
+  /** Values that were compressed, and those that were left as they are: small, or hardly smaller afterwards. */
+  readonly compressed: number
+  readonly left: number
+  /** Bytes of the values that were compressed, before and after. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Time that this took, also where it was in vain, and the way back, in milliseconds. */
+  readonly compressMs: number
+  readonly inflateMs: number
 }
 
 /** A codec that always answers at once. */

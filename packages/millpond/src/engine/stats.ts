@@ -1,7 +1,8 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 import type { NearStore } from '../core/contracts.ts'
 import { DEFAULT_POLICY } from '../core/options.ts'
-import { type CacheStats, createHistogram, hitRate, type LedgerStats, type TierStats } from '../observe/index.ts'
+import { addCompression, type CacheStats, createHistogram, hitRate, type LedgerStats, type TierStats } from '../observe/index.ts'
+import { codecOf } from './encoding.ts'
 import type { FarTier, Space } from './space.ts'
 
 /** What a namespace has counted, with the state of its ledger. */
@@ -110,8 +111,18 @@ export function describeSpace(space: Space): SpaceStats {
       gaps: counters.gaps,
       epochs: counters.epochs,
     },
+    ...compressionOf(space),
     ...(space.queues.size > 0 && { queues: [...space.queues.values()].map((stats) => stats()) }),
   }
+}
+
+/** Tiers of one codec share its figures. */
+function compressionOf(space: Space): Pick<CacheStats, 'compression'> {
+  const { cache, name } = space.id
+  const all = [...new Set(space.far.map((far) => codecOf(space, far)))].flatMap(
+    (codec) => codec.figures?.({ cache, namespace: name }) ?? [],
+  )
+  return all.length === 0 ? {} : { compression: all.reduce(addCompression) }
 }
 
 function farStats(space: Space, far: FarTier): TierStats {

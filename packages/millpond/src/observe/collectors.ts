@@ -1,4 +1,5 @@
 // Collectors: from what caches and the process tell about themselves to metrics.
+import type { CompressionFigures } from '../core/contracts.ts'
 import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
 import type { KeyStatistics } from './key-statistics.ts'
@@ -42,6 +43,7 @@ function emitNamespace(emit: Emit, stats: CacheStats): void {
   for (const op of ['get', 'set', 'load'] as const) emit(METRICS.operation, { ...labels, op }, stats.latency[op])
   for (const tier of stats.tiers) emitShare(emit, { ...labels, tier: tier.name }, tier)
   if (stats.ledger !== undefined) emitLedger(emit, labels, stats.ledger)
+  if (stats.compression !== undefined) emitCompression(emit, labels, stats.compression)
   for (const queue of stats.queues ?? []) emitQueue(emit, { ...labels, collection: queue.collection }, queue)
 }
 
@@ -52,6 +54,15 @@ function emitQueue(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'collection
   emit(METRICS.queueBytes, labels, stats.journalBytes)
   emit(METRICS.queueStored, labels, stats.stored)
   emit(METRICS.queueFailed, labels, stats.failed)
+}
+
+function emitCompression(emit: Emit, labels: Labels<'cache' | 'cache_ns'>, figures: CompressionFigures): void {
+  emit(METRICS.compressedValues, { ...labels, outcome: 'compressed' }, figures.compressed)
+  emit(METRICS.compressedValues, { ...labels, outcome: 'left' }, figures.left)
+  emit(METRICS.compressedIn, labels, figures.bytesIn)
+  emit(METRICS.compressedOut, labels, figures.bytesOut)
+  emit(METRICS.compressSeconds, { ...labels, op: 'compress' }, figures.compressMs / 1000)
+  emit(METRICS.compressSeconds, { ...labels, op: 'inflate' }, figures.inflateMs / 1000)
 }
 
 /** What a tier did for one namespace. */

@@ -1,5 +1,5 @@
 // Folding what many namespaces count into one: labels of metrics are few, namespaces may be many.
-import { type CacheStats, hitRate, type LatencyStats, type LedgerStats, type TierStats } from './stats.ts'
+import { addCompression, type CacheStats, hitRate, type LatencyStats, type LedgerStats, type TierStats } from './stats.ts'
 
 /** Namespaces of a cache that metrics tell apart. */
 export const MOST_NAMESPACES = 50
@@ -17,6 +17,7 @@ function addUp(a: CacheStats, b: CacheStats): CacheStats {
   const hits = a.hits + b.hits
   const misses = a.misses + b.misses
   const ledger = addLedgers(a.ledger, b.ledger)
+  const compression = a.compression && b.compression ? addCompression(a.compression, b.compression) : (a.compression ?? b.compression)
   return {
     cache: a.cache,
     hits,
@@ -45,6 +46,7 @@ function addUp(a: CacheStats, b: CacheStats): CacheStats {
       load: addLatencies(a.latency.load, b.latency.load),
     },
     ...(ledger === undefined ? {} : { ledger }),
+    ...(compression === undefined ? {} : { compression }),
   }
 }
 

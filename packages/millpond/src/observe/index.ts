@@ -28,6 +28,7 @@ export {
   type Sample,
 } from './registry.ts'
 export {
+  addCompression,
   type BreakerState,
   type CacheStats,
   hitRate,

@@ -1,5 +1,7 @@
 // What a cache tells about itself when asked: plain snapshots, counted since the start.
 
+import type { CompressionFigures } from '../core/contracts.ts'
+
 /** Durations in milliseconds. Percentiles are at most 3.2 % off; all are 0 while `count` is. */
 export interface LatencyStats {
   readonly count: number
@@ -89,6 +91,8 @@ export interface CacheStats {
   readonly youngEvictions?: number
   readonly ledger?: LedgerStats
   readonly queues?: readonly QueueStats[]
+  /** What compression did; absent where nothing is compressed. */
+  readonly compression?: CompressionFigures
   readonly latency: { readonly get: LatencyStats; readonly set: LatencyStats; readonly load: LatencyStats }
 }
 
@@ -96,4 +100,15 @@ export interface CacheStats {
 export function hitRate(hits: number, misses: number): number {
   const reads = hits + misses
   return reads === 0 ? 0 : hits / reads
+}
+
+export function addCompression(a: CompressionFigures, b: CompressionFigures): CompressionFigures {
+  return {
+    compressed: a.compressed + b.compressed,
+    left: a.left + b.left,
+    bytesIn: a.bytesIn + b.bytesIn,
+    bytesOut: a.bytesOut + b.bytesOut,
+    compressMs: a.compressMs + b.compressMs,
+    inflateMs: a.inflateMs + b.inflateMs,
+  }
 }

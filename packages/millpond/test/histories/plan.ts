@@ -59,6 +59,10 @@ export function drawCells(shared: SharedTier, seed: number, faults: readonly Fau
   return cells.map((cell) => ({ ...SETTINGS, ...settings, ...cell, shared, seed: random.below(2 ** 31) }))
 }
 
-export function nameCell({ shared, fault, policy, scope, seed }: Cell): string {
-  return `${shared} ${fault} ${policy} ${scope} seed ${seed}`
+/** Every second history is of sealed entries, which are judged by what they prove. */
+export const isSealed = ({ seed }: Pick<Cell, 'seed'>): boolean => seed % 2 === 1
+
+export function nameCell(cell: Cell): string {
+  const { shared, fault, policy, scope, seed } = cell
+  return `${shared}${isSealed(cell) ? ' sealed' : ''} ${fault} ${policy} ${scope} seed ${seed}`
 }

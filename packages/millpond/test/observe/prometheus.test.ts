@@ -37,6 +37,7 @@ const stats: CacheStats = {
   sets: 4,
   deletes: 2,
   hitRate: hitRate(90, 10),
+  compression: { compressed: 5, left: 2, bytesIn: 5000, bytesOut: 1000, compressMs: 250, inflateMs: 125 },
   queues: [{ collection: 'deal', depth: 3, lagMs: 1500, stored: 8, failed: 2, dead: 1, journalBytes: 4096 }],
   tiers: [
     {
@@ -52,7 +53,17 @@ const stats: CacheStats = {
       breaker: 'closed',
       latency: latency(),
     },
-    { name: 'redis', hits: 10, misses: 10, errors: 2, sets: 14, drops: 1, breaker: 'half-open', latency: latency(0.5, 2, 300) },
+    {
+      name: 'redis',
+      hits: 10,
+      misses: 10,
+      errors: 2,
+      sets: 14,
+      drops: 1,
+      rejected: { tampered: 1, unknown_key: 2 },
+      breaker: 'half-open',
+      latency: latency(0.5, 2, 300),
+    },
   ],
   evictions: { capacity_limit: 7, ttl_expired: 1 },
   missesByCause: { cold: 8, expired_ttl: 2 },

@@ -1,0 +1,124 @@
+// D3: compression where it pays, by namespace, bounded on the way back, with figures of what it saved and cost.
+import { randomBytes } from 'node:crypto'
+import { brotliCompressSync, crc32, gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { jsonCodec, valueCodec } from '../../src/codec/index.ts'
+import type { Codec, CodecContext, DecodedParts, EncodedParts } from '../../src/core/contracts.ts'
+
+const place: CodecContext = { cache: 'shop', namespace: 'pages', asOf: { epoch: 'e', seq: 1 } }
+const partsOf = (value: unknown): EncodedParts => ({ key: 'k', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: [] })
+const text = 'It is what it is, and it is compressible. '.repeat(200)
+
+function encode(codec: Codec, value: unknown, context = place): Buffer {
+  const bytes = codec.encode(partsOf(value), context)
+  if (bytes instanceof Promise) throw new Error('too large for one turn')
+  return Buffer.from(bytes)
+}
+
+function decode(codec: Codec, bytes: Uint8Array): { parts: DecodedParts | undefined; why: string | undefined } {
+  let why: string | undefined
+  const parts = codec.decode(bytes, { ...place, reject: (reason) => (why = reason) })
+  if (parts instanceof Promise) throw new Error('too large for one turn')
+  return { parts, why }
+}
+
+/** A frame that says it was transformed by `number`, around any bytes. */
+function forged(number: number, bytes: Uint8Array): Buffer {
+  const plain = encode(jsonCodec(), Buffer.from(bytes))
+  const meta = 36 + plain.readUInt32LE(28)
+  const frame = Buffer.concat([plain.subarray(0, 36), Uint8Array.of(1, number), plain.subarray(36, meta), bytes, Buffer.alloc(4)])
+  frame[2] = 2
+  frame[3] = 0
+  frame.writeUInt32LE(crc32(frame.subarray(0, frame.length - 4)), frame.length - 4)
+  return frame
+}
+
+const hasZstd = 'zstdCompressSync' in (await import('node:zlib'))
+
+describe('D3: compression', () => {
+  test.each(hasZstd ? (['gzip', 'brotli', 'zstd'] as const) : (['gzip', 'brotli'] as const))(
+    '%s makes it smaller, comes back, and is read by who uses another one or none',
+    async (algorithm) => {
+      const codec = valueCodec({ compress: { algorithm } })
+      const frame = encode(codec, text)
+      expect(frame.length).toBeLessThan(text.length / 10)
+      for (const reader of [codec, valueCodec(), valueCodec({ compress: 'auto' })])
+        expect(decode(reader, frame).parts).toMatchObject({ value: text, isCompressed: true })
+      const large = text.repeat(20)
+      const later = await codec.encode(partsOf(large), place)
+      expect((await codec.decode(later, place))?.value).toBe(large)
+    },
+  )
+
+  test('an algorithm that this Node does not know, and levels that there are not, are refused when the codec is made', () => {
+    if (!hasZstd) expect(() => valueCodec({ compress: { algorithm: 'zstd' } })).toThrow(/does not know 'zstd'.*22.15/)
+    expect(() => valueCodec({ compress: { algorithm: 'gzip', level: 10 } })).toThrow(/10 is not a level of gzip: give up to 9/)
+    expect(() => valueCodec({ compress: 'zip' as never })).toThrow(/codec.compress: "zip" is not allowed/)
+    expect(() => valueCodec({ compress: { minByte: 1 } as never })).toThrow(/did you mean "minBytes"/)
+    expect(() => valueCodec({ compres: 'auto' } as never)).toThrow(/did you mean "compress"/)
+  })
+
+  test('small values, and those that hardly get smaller, are left as they are', () => {
+    const codec = valueCodec({ compress: 'auto' })
+    expect(decode(codec, encode(codec, 'x'.repeat(500))).parts?.isCompressed).toBe(false)
+    expect(decode(codec, encode(codec, randomBytes(5000))).parts?.isCompressed).toBe(false)
+  })
+
+  test('a namespace whose values do not get smaller is looked at now and then only, and found again when they do; others go on', () => {
+    const codec = valueCodec({ compress: 'auto' })
+    const figures = () => codec.figures?.(place)
+    for (let i = 0; i < 320; i++) encode(codec, randomBytes(5000))
+    const spent = figures()?.compressMs ?? 0
+    expect(figures()).toMatchObject({ compressed: 0, left: 320 })
+    encode(codec, text, { ...place, namespace: 'other' })
+    expect(codec.figures?.({ cache: 'shop', namespace: 'other' })).toMatchObject({ compressed: 1 })
+    // One in 32 was tried: far less than all of them would have cost.
+    const all = valueCodec({ compress: 'auto' })
+    for (let i = 0; i < 320; i++) encode(all, text, { ...place, namespace: `n${i}` })
+    expect(spent).toBeGreaterThan(0)
+    for (let i = 0; i < 400; i++) encode(codec, text)
+    expect(figures()?.compressed).toBeGreaterThan(50)
+  })
+
+  test('says what it saved and cost, by cache and namespace', () => {
+    const codec = valueCodec({ compress: 'auto' })
+    for (let i = 0; i < 10; i++) decode(codec, encode(codec, text))
+    const figures = codec.figures?.(place)
+    expect(figures).toMatchObject({ compressed: 10, left: 0, bytesIn: (text.length + 2) * 10 })
+    expect(figures?.bytesOut).toBeLessThan((figures?.bytesIn ?? 0) / 10)
+    expect(figures?.compressMs).toBeGreaterThan(0)
+    expect(figures?.inflateMs).toBeGreaterThan(0)
+    expect(codec.figures?.({ ...place, cache: 'other' })).toMatchObject({ compressed: 0 })
+    expect(valueCodec().figures?.(place)).toBeUndefined()
+  })
+})
+
+describe('G26: bombs', () => {
+  const zeros = Buffer.alloc(64 * 1024 * 1024)
+  const bombs: [string, number, Uint8Array][] = [
+    ['gzip', 1, gzipSync(zeros)],
+    ['brotli', 2, brotliCompressSync(zeros)],
+    ['gzip within gzip', 1, gzipSync(gzipSync(zeros))],
+  ]
+  test.each(bombs)('%s of 64 MB is a miss, within 100 ms of CPU', async (_name, number, bytes) => {
+    const codec = valueCodec({ compress: 'auto' })
+    const frame = forged(number, bytes)
+    const began = process.cpuUsage()
+    expect(await codec.decode(frame, place)).toBeUndefined()
+    const { user, system } = process.cpuUsage(began)
+    expect((user + system) / 1000).toBeLessThan(100)
+  })
+
+  test('what is not compressed at all, cut, or of a number that nobody has, is a miss', () => {
+    const codec = valueCodec({ compress: 'auto' })
+    const whole = gzipSync(Buffer.from('1'))
+    for (const [number, bytes] of [
+      [1, Buffer.from('plain')],
+      [1, whole.subarray(0, whole.length - 9)],
+      [2, whole],
+      [9, whole],
+    ] as const)
+      expect(decode(codec, forged(number, bytes))).toEqual({ parts: undefined, why: 'transform' })
+    expect(decode(codec, forged(1, whole)).parts?.value).toBe(1)
+  })
+})

@@ -1,0 +1,162 @@
+// MessagePack keeps what JSON keeps, nothing of it changed in silence, and believes no bytes that are not its own.
+import { randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { crc32 } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { jsonCodec, keyring, type Rejection, valueCodec } from '../../src/codec/index.ts'
+import { messagePackExcess } from '../../src/codec/message-pack-scan.ts'
+import type { Codec, DecodedParts, EncodedParts } from '../../src/core/contracts.ts'
+import { sized } from '../form.ts'
+import { anyValue } from './arbitrary.ts'
+import { assertEntry, assertSame } from './same.ts'
+import { kept, refused } from './values.ts'
+
+const { Packr } = createRequire(import.meta.url)('msgpackr')
+const packr = new Packr({ useRecords: false })
+const codec = valueCodec({ format: 'messagepack' })
+/** How many random values each arrangement gets; `npm run long` asks for a million in all. */
+const VALUES = sized(5_000, 250_000)
+
+const partsOf = (value: unknown): EncodedParts => ({ key: 'k', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: ['t'] })
+
+function encode(of: Codec, value: unknown): Buffer {
+  const bytes = of.encode(partsOf(value))
+  if (bytes instanceof Promise) throw new Error('too large for one turn')
+  return Buffer.from(bytes)
+}
+
+function decode(of: Codec, bytes: Uint8Array): { parts: DecodedParts | undefined; why: string | undefined } {
+  let why: string | undefined
+  const context = { cache: '', namespace: '', asOf: { epoch: '', seq: 0 }, reject: (reason: string) => (why = reason) }
+  const parts = of.decode(bytes, context)
+  if (parts instanceof Promise) throw new Error('too large for one turn')
+  return { parts, why }
+}
+
+const formatOf = (frame: Buffer): number => frame[3] ?? -1
+
+/** A frame of ours around any bytes. */
+function forged(value: Uint8Array, format = 32): Buffer {
+  const frame = encode(jsonCodec(), Buffer.from(value))
+  frame[3] = format
+  frame.writeUInt32LE(crc32(frame.subarray(0, frame.length - 4)), frame.length - 4)
+  return frame
+}
+
+describe('G20: messagepack', () => {
+  test.each(kept)('keeps $name', ({ make }) => {
+    assertEntry(decode(codec, encode(codec, make())).parts, partsOf(make()))
+  })
+
+  test.each(refused)('refuses $name, as JSON does', ({ make }) => {
+    let message = ''
+    try {
+      jsonCodec().encode(partsOf(make()))
+    } catch (error) {
+      message = (error as Error).message
+    }
+    expect(() => encode(codec, make())).toThrow(message)
+  })
+
+  test('writes plain data and what needs escapes, and leaves to JSON what it would change', () => {
+    expect(formatOf(encode(codec, { a: [1, 'x', null] }))).toBe(32)
+    expect(formatOf(encode(codec, { a: new Date(0) }))).toBe(33)
+    expect(formatOf(encode(codec, { a: '\ud800' }))).toBe(0)
+    expect(formatOf(encode(codec, { a: '\ufffd' }))).toBe(0)
+    expect(formatOf(encode(codec, JSON.parse('{"a":{"__proto__":1}}')))).toBe(0)
+    expect(formatOf(encode(codec, Buffer.from('raw')))).toBe(2)
+  })
+
+  const secret = { encrypt: keyring({ current: 'k', keys: { k: randomBytes(32) } }), mixesSecrets: false }
+  test.each<[string, Codec]>([
+    ['json', valueCodec()],
+    ['messagepack', codec],
+    ['messagepack, compressed', valueCodec({ format: 'messagepack', compress: { minBytes: 1, algorithm: 'gzip', level: 1 } })],
+    ['messagepack, compressed and sealed', valueCodec({ format: 'messagepack', compress: { minBytes: 100 }, ...secret })],
+  ])('D1: %s gives back any value as it was', { timeout: 600_000 }, (_name, of) => {
+    fc.assert(
+      fc.property(anyValue, (value) => {
+        assertSame(decode(of, encode(of, value)).parts?.value, value)
+      }),
+      { numRuns: VALUES },
+    )
+  })
+
+  test('either format reads what the other has written, so that a change is no flush', () => {
+    const json = valueCodec({ format: 'json' })
+    const value = { a: [1, new Map([['k', 2n]])] }
+    assertSame(decode(json, encode(codec, value)).parts?.value, value)
+    assertSame(decode(codec, encode(json, value)).parts?.value, value)
+    expect(decode(jsonCodec(), encode(codec, value))).toEqual({ parts: undefined, why: 'format' })
+  })
+})
+
+describe('G26: bytes that claim to be messagepack', () => {
+  test.each<[string, number[] | Uint8Array, Rejection]>([
+    ['nothing', [], 'malformed'],
+    ['two values', [1, 2], 'malformed'],
+    ['a text that is cut', [0xa5, 0x61], 'malformed'],
+    ['a text longer than all there is', [0xdb, 0xff, 0xff, 0xff, 0xff], 'malformed'],
+    ['a list that is cut', [0x92, 1], 'malformed'],
+    ['four thousand million items', [0xdd, 0xff, 0xff, 0xff, 0xff], 'too_many'],
+    ['four thousand million fields', [0xdf, 0xff, 0xff, 0xff, 0xff], 'too_many'],
+    ['a map whose key is a number', [0x81, 1, 1], 'malformed'],
+    ['a map whose key is a map', [0x81, 0x80, 1], 'malformed'],
+    ['an extension', [0xd4, 0x01, 0x00], 'malformed'],
+    ['a record', [0xd4, 0x72, 0x40, 0x91, 0xa1, 0x61, 1], 'malformed'],
+    ['a date', [0xd6, 0xff, 0, 0, 0, 0], 'malformed'],
+    ['bytes', [0xc4, 1, 1], 'malformed'],
+    ['a 64-bit integer', [0xcf, 0, 0, 0, 0, 0, 0, 0, 1], 'malformed'],
+    ['the type that is never used', [0xc1], 'malformed'],
+    ['a float that is cut', [0xcb, 1, 2, 3], 'malformed'],
+    ['a depth of a million', new Uint8Array(1_000_001).fill(0x91), 'too_deep'],
+    ['a million items', Buffer.concat([Uint8Array.of(0xdd, 0, 0x0f, 0x42, 0x40), new Uint8Array(1_000_000)]), 'too_many'],
+  ])('%s: a miss with its reason, in no time', (_what, bytes, why) => {
+    const frame = forged(Uint8Array.from(bytes))
+    const began = process.cpuUsage()
+    expect(decode(codec, frame)).toEqual({ parts: undefined, why })
+    const { user, system } = process.cpuUsage(began)
+    expect((user + system) / 1000).toBeLessThan(100)
+  })
+
+  test('a mark that no writer of ours has written is a miss', () => {
+    for (const data of [{ $: ['RegExp', 'x'] }, { $: ['Date', 'x'] }, { $: ['Map', 1] }, { $: 'x' }])
+      expect(decode(codec, forged(packr.pack(data), 33))).toEqual({ parts: undefined, why: 'malformed' })
+  })
+
+  test('any bytes, and any change of our own, make a value or a miss, and never harm', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(32, 33), (bytes, format) => {
+        decode(codec, forged(bytes, format))
+      }),
+      { numRuns: 3000 },
+    )
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(), fc.integer({ min: 1, max: 255 }), (value, at, change) => {
+        const body = packr.pack(value)
+        if (body.length > 0) body[at % body.length] ^= change
+        decode(codec, forged(body))
+      }),
+      { numRuns: 3000 },
+    )
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
+  })
+
+  test('the walk lets through whatever the package makes of plain data', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
+        const bytes = packr.pack(value)
+        expect(messagePackExcess(bytes, 0, bytes.length, { maxDepth: 20, maxItems: 100_000 })).toBeUndefined()
+      }),
+      { numRuns: 1000 },
+    )
+    expect(messagePackExcess(packr.pack([[[]]]), 0, 3, { maxDepth: 2, maxItems: 100 })).toBe('too_deep')
+    expect(
+      messagePackExcess(new Packr({ useRecords: false, variableMapSize: true }).pack({ a: 1, b: [1, 2] }), 0, 8, {
+        maxDepth: 2,
+        maxItems: 3,
+      }),
+    ).toBe('too_many')
+  })
+})
