@@ -20,6 +20,7 @@ export interface ControlParts {
   readonly cache: Cache | undefined
   readonly folder: string
   readonly settings: CacheSettings
+  readonly nodeId: string
   readonly say: (line: string) => void
   /** The member whom a request's demo token names in the organisation that runs the service; undefined: nobody of it. */
   readonly member: (request: Request) => Promise<Granted | undefined>
@@ -27,7 +28,7 @@ export interface ControlParts {
 }
 
 /** @throws StartError when its store cannot be opened. */
-export async function openControl({ cache, folder, settings, say, member, addressOf }: ControlParts): Promise<ControlPlane> {
+export async function openControl({ cache, folder, settings, nodeId, say, member, addressOf }: ControlParts): Promise<ControlPlane> {
   const { redisUrl } = settings
   const store = await openStore(join(folder, 'control.sqlite')).catch((error: unknown) => {
     if (error instanceof MillpondError) throw new StartError(`${error.message.replace('[millpond] ', '')} (--dir)`, { cause: error })
@@ -36,6 +37,7 @@ export async function openControl({ cache, folder, settings, say, member, addres
   const plane = createControl({
     store,
     base: CONTROL_PATH,
+    nodeId,
     caches: cache === undefined ? [] : [cache],
     ...(redisUrl !== undefined && { tiers: { redis: () => redis({ url: redisUrl }) } }),
     authorize: async (request) => principalOf(await member(request)),

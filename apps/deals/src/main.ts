@@ -1,15 +1,18 @@
 // The entry of `npm start`: reads the options, starts the service, says where it is, stops on Ctrl-C.
+import { randomBytes } from 'node:crypto'
 import { CONTROL_PATH } from './control.ts'
 import { curlLine } from './http/page.ts'
+import { type MoreNodes, startMoreNodes } from './more-nodes.ts'
 import { type Service, startService } from './service.ts'
-import { HELP, readSettings } from './settings.ts'
+import { HELP, readSettings, type Settings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 const say = (line: string) => console.log(line)
+const args = process.argv.slice(2)
 
 try {
-  const settings = readSettings(process.argv.slice(2), process.env)
-  if (settings) await run(await startService(settings, say), settings.cache.isOn)
+  const settings = readSettings(args, process.env)
+  if (settings) await start(settings)
   else say(HELP)
 } catch (error) {
   if (!(error instanceof StartError)) throw error
@@ -17,12 +20,34 @@ try {
   process.exitCode = 2
 }
 
-async function run(service: Service, isCached: boolean): Promise<void> {
+async function start(settings: Settings): Promise<void> {
+  if (settings.node > 1) return runNode(await startService(settings, say), settings.node)
+  if (settings.nodes === 1) return run(await startService(settings, say), settings, [])
+  const secret = settings.tokenSecret ?? randomBytes(32).toString('base64url')
+  const service = await startService({ ...settings, tokenSecret: secret }, say)
+  const more = await startMoreNodes(settings, secret, args, say).catch(async (error: unknown) => {
+    await service.close()
+    throw new StartError(`${error instanceof Error ? error.message : error}: see above, or choose another --port`, { cause: error })
+  })
+  run(service, settings, more.urls, more)
+}
+
+/** Beside the first process, which says all there is to say. */
+function runNode(service: Service, node: number): void {
+  say(`Deals node ${node} is ready: ${service.url}/`)
+  const stop = stopOnce(() => service.close())
+  // Ctrl-C reaches the whole group: the first process ends the others.
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', stop)
+  process.on('disconnect', () => process.exit())
+}
+
+function run(service: Service, settings: Settings, others: readonly string[], more?: MoreNodes): void {
   const { demo, url } = service
   say(`
-  Deals is ready: ${url}/
+  Deals is ready: ${url}/${others.map((other, index) => `\n  node ${index + 2}: ${other}`).join('')}
   data: ${service.database}
-  cache: ${isCached ? service.tiers.join(' -> ') : 'off'}
+  cache: ${settings.cache.isOn ? service.tiers.join(' -> ') : 'off'}
   control plane of the cache: ${url}${CONTROL_PATH}/ (openapi.json says what there is; the tokens below are its credentials too)
 
   Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
@@ -34,19 +59,27 @@ async function run(service: Service, isCached: boolean): Promise<void> {
 
   Ctrl-C stops it.
 `)
+  const stop = stopOnce(async () => {
+    say('stopping')
+    await more?.close()
+    await service.close()
+    say('stopped')
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+}
+
+/** A second signal does not wait. */
+function stopOnce(close: () => Promise<void>): () => void {
   let isStopping = false
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (isStopping) process.exit(1)
-      isStopping = true
-      say('stopping')
-      service.close().then(
-        () => say('stopped'),
-        (error: unknown) => {
-          console.error(error)
-          process.exitCode = 1
-        },
-      )
-    })
+  return () => {
+    if (isStopping) process.exit(1)
+    isStopping = true
+    close().then(
+      () => process.connected && process.disconnect(),
+      (error: unknown) => {
+        console.error(error)
+        process.exitCode = 1
+      },
+    )
   }
 }

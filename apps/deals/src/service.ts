@@ -69,6 +69,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       cache: caches.cache,
       folder: settings.folder,
       settings: settings.cache,
+      nodeId: `deals-${settings.node}`,
       say,
       member: async (request) =>
         door.arrivals.get(request)?.isFromHere === true ? access.member(request, demo.organization.id) : undefined,

@@ -22,6 +22,10 @@ export interface Settings {
   readonly asOf: number | undefined
   readonly cache: CacheSettings
   readonly tokenSecret: string | undefined
+  /** Processes of one cache, each on a port of its own. */
+  readonly nodes: number
+  /** This one among them: the first starts the others. */
+  readonly node: number
 }
 
 export interface CacheSettings {
@@ -50,6 +54,7 @@ export const HELP = `Usage: npm start -- [options]
   --reset              fill the database again
   --as-of YYYY-MM-DD   "now" for statistics (the newest date in the data)
   --cache on|off       (on)
+  --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
   --help
 
 Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB; CACHE_DEFAULT_TIMEOUT (300, seconds),
@@ -68,6 +73,7 @@ const OPTIONS = {
   reset: { type: 'boolean' },
   'as-of': { type: 'string' },
   cache: { type: 'string' },
+  nodes: { type: 'string' },
   help: { type: 'boolean' },
 } as const
 
@@ -89,6 +95,8 @@ export function readSettings(args: readonly string[], env: Environment): Setting
     asOf: readDay(given['as-of']),
     cache: readCache(given.cache, env),
     tokenSecret: readSecret(text(env.DEALS_TOKEN_SECRET)),
+    nodes: whole('--nodes', given.nodes ?? '1', 1, 16),
+    node: whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, 16),
   }
 }
 

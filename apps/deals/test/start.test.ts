@@ -65,6 +65,18 @@ test('starts, prints where it is with a curl line that works, and stops cleanly 
   expect(/viewer +(\S+)/.exec(again.out)?.[1]).not.toBe(/viewer +(\S+)/.exec(out)?.[1])
 })
 
+test('with --nodes 2, two processes are one cache: each is seen by the control plane, and both end together', async () => {
+  let nodes: { id: string }[] = []
+  const { code, err } = await run(['--port', '0', '--dir', makeFolder(), '--nodes', '2', ...SMALL], {}, async (text) => {
+    const url = /Deals is ready: (\S+)\//.exec(text)?.[1] ?? ''
+    const token = /viewer +(\S+)/.exec(text)?.[1] ?? ''
+    const answer = await fetch(`${url}/api/admin/caching/nodes/`, { headers: { authorization: `Bearer ${token}` } })
+    nodes = ((await answer.json()) as { data: { id: string }[] }).data
+  })
+  expect(nodes.map(({ id }) => id)).toEqual(['deals-1', 'deals-2'])
+  expect([code, err]).toEqual([0, ''])
+})
+
 describe('what it refuses: one line, exit code 2, nothing half made', () => {
   const refused = async (args: readonly string[], env: Record<string, string>, message: RegExp) => {
     const { code, out, err } = await run(args, env)

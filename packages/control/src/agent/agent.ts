@@ -1,6 +1,6 @@
 // A cache of this process as the control plane sees it: reports each second, acts when asked, takes settings.
 import { type Cache, MillpondError } from 'millpond'
-import { createNodes, type Nodes, type NodeWarning } from 'millpond/nodes'
+import { createNodes, type Nodes, type NodesOptions, type NodeWarning } from 'millpond/nodes'
 import { type Acts, act, actsOf } from './acts.ts'
 import { type CacheReport, reportOf } from './figures.ts'
 import { settingsFor } from './settings.ts'
@@ -32,6 +32,8 @@ export const SETTINGS = 'settings'
 /** Where the names of caches are, so that a control plane that knows only the server finds them. */
 const DIRECTORY = 'millpond'
 const NAMES = 'caches'
+/** The stored configurations that are for whoever makes a cache of one. */
+export const CONFIGURATIONS = 'configurations'
 const TRIES = 5
 
 export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0, 128)
@@ -76,7 +78,7 @@ export function attach(cache: Cache, { id, onWarning }: AttachOptions = {}): Att
 }
 
 async function enter(cache: Cache, name: string): Promise<void> {
-  const directory = createNodes({ store: cache.nodeStore, channel: DIRECTORY })
+  const directory = openDirectory(cache.nodeStore)
   try {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const stored = await directory.getSettings(NAMES)
@@ -94,6 +96,7 @@ export async function namesIn(directory: Nodes): Promise<readonly string[]> {
   return textsOf((await directory.getSettings(NAMES))?.document)
 }
 
-export const openDirectory = (store: Nodes['store']): Nodes => createNodes({ store, channel: DIRECTORY })
+export const openDirectory = (store: Nodes['store'], options: Pick<NodesOptions, 'id' | 'onWarning'> = {}): Nodes =>
+  createNodes({ ...options, store, channel: DIRECTORY })
 
 const textsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [])

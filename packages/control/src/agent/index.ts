@@ -1,4 +1,5 @@
 // What a process needs that is to be seen and steered from elsewhere: no store, no server.
 export type { Acts } from './acts.ts'
 export { type Attached, type AttachOptions, attach } from './agent.ts'
+export { type NamedCaches, type OpenCachesOptions, openCaches } from './caches.ts'
 export type { CacheReport, NamespaceReport } from './figures.ts'

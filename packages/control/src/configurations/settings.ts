@@ -4,13 +4,26 @@ import type { Control } from '../control.ts'
 /** Follows changes; returns how to stop. */
 export function keepSettings(control: Control, onError: (error: unknown) => void): () => void {
   return control.configurations.onChange((name) => {
-    bring(control, name).catch(onError)
+    bring(control, name)
+      .then(() => publish(control))
+      .catch(onError)
   })
 }
 
 /** All of them: what stands already is not put again. */
 export async function bringSettings(control: Control): Promise<void> {
   for (const name of control.fleet.names) await bring(control, name)
+  await publish(control)
+}
+
+const MOST = 1000
+
+/** The oldest thousand: a document of the node channel holds no more. */
+async function publish({ configurations, fleet }: Control): Promise<void> {
+  const rows = await configurations.list(0, MOST)
+  await fleet.putConfigurations(
+    rows.map(({ view: { id: _id, version: _version, created_at: _created, updated_at: _updated, ...document } }) => document),
+  )
 }
 
 async function bring({ configurations, fleet }: Control, name: string): Promise<void> {

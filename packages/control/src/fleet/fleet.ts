@@ -1,9 +1,9 @@
 // Every node of every cache, as one: those of this process directly, the others over the node channel of the cache. A channel that is away takes only the
 // others from view.
-import type { Cache } from 'millpond'
+import { type Cache, MillpondError } from 'millpond'
 import { type AppliedSettings, createNodes, type NodeStore, type Nodes } from 'millpond/nodes'
 import { act } from '../agent/acts.ts'
-import { type Attached, attach, channelOf, namesIn, openDirectory, REPORT, SETTINGS } from '../agent/agent.ts'
+import { type Attached, attach, CONFIGURATIONS, channelOf, namesIn, openDirectory, REPORT, SETTINGS } from '../agent/agent.ts'
 import type { CacheReport } from '../agent/figures.ts'
 import type { Answered, Asked, Topic } from '../agent/words.ts'
 import { Problem } from '../http/problem.ts'
@@ -61,11 +61,9 @@ const DEADLINE_MS = 2000
 
 export class Fleet {
   readonly #members = new Map<string, Member>()
-  readonly #options: FleetOptions
   readonly #directories: readonly { readonly store: NodeStore; readonly nodes: Nodes }[]
 
   constructor(options: FleetOptions) {
-    this.#options = options
     for (const cache of options.caches) {
       const local = attach(cache, {
         ...(options.nodeId !== undefined && { id: options.nodeId }),
@@ -75,7 +73,8 @@ export class Fleet {
         throw new Problem(500, 'cache_twice', `two caches are named ${JSON.stringify(local.cache)}: give each its own name`)
       this.#members.set(local.cache, { name: local.cache, local, nodes: local.nodes })
     }
-    this.#directories = options.meetingPlaces.map((store) => ({ store, nodes: openDirectory(store) }))
+    const places = new Set([...options.meetingPlaces, ...options.caches.map((cache) => cache.nodeStore)])
+    this.#directories = [...places].map((store) => ({ store, nodes: openDirectory(store) }))
   }
 
   async start(): Promise<void> {
@@ -86,10 +85,7 @@ export class Fleet {
   /** Looks for caches that were attached elsewhere. */
   async discover(): Promise<void> {
     for (const { store, nodes } of this.#directories) {
-      const names = await namesIn(nodes).catch((error: unknown) => {
-        this.#options.onWarning(reasonOf(error))
-        return []
-      })
+      const names = (await reached(() => namesIn(nodes))) ?? []
       for (const name of names)
         if (!this.#members.has(name))
           this.#members.set(name, { name, local: undefined, nodes: createNodes({ store, channel: channelOf(name) }) })
@@ -181,8 +177,20 @@ export class Fleet {
   /** Settings for all nodes of a cache, those that come later too. */
   async putSettings(cache: string, document: unknown): Promise<void> {
     const { nodes } = this.#member(cache)
-    const stored = await nodes.getSettings(SETTINGS)
-    if (JSON.stringify(stored?.document ?? null) !== JSON.stringify(document)) await nodes.putSettings(SETTINGS, document)
+    await reached(async () => {
+      const stored = await nodes.getSettings(SETTINGS)
+      if (JSON.stringify(stored?.document ?? null) !== JSON.stringify(document)) await nodes.putSettings(SETTINGS, document)
+    })
+  }
+
+  /** Leaves all stored configurations where processes that make caches of them look. */
+  async putConfigurations(documents: readonly unknown[]): Promise<void> {
+    for (const { nodes } of this.#directories) {
+      await reached(async () => {
+        const held = await nodes.getSettings(CONFIGURATIONS)
+        if (JSON.stringify(held?.document ?? []) !== JSON.stringify(documents)) await nodes.putSettings(CONFIGURATIONS, documents)
+      })
+    }
   }
 
   async close(): Promise<void> {
@@ -242,6 +250,16 @@ export class Fleet {
   async #withSettings(here: readonly FleetNode[], nodes: Nodes): Promise<readonly FleetNode[]> {
     const own = (await nodes.list()).find(({ boot }) => boot === nodes.boot)
     return here.map((node) => ({ ...node, settings: own?.settings[SETTINGS] }))
+  }
+}
+
+/** The next round comes back to a place that is away: who joined it has been told already, once. */
+async function reached<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof MillpondError && error.code === 'NODES_UNREACHABLE') return undefined
+    throw error
   }
 }
 

@@ -114,6 +114,12 @@ export class Operations {
     return viewOf(row, await this.#store.now())
   }
 
+  /** The plan as it was made, with all that it names. */
+  async planOf(id: string): Promise<unknown> {
+    const plan = (await this.#row(id))?.plan
+    return plan === null || plan === undefined ? null : JSON.parse(plan)
+  }
+
   async ofReceipt(receipt: string): Promise<OperationView | undefined> {
     const found = await this.#store.read
       .selectFrom('operation_receipts')
@@ -263,6 +269,12 @@ export interface Step {
   readonly isCancelled: () => Promise<boolean>
 }
 
+/** Keys by the hundred are for who undoes it. */
+function shownPlan(plan: unknown): unknown {
+  if (typeof plan !== 'object' || plan === null) return plan
+  return Object.fromEntries(Object.entries(plan).filter(([name]) => name !== 'hottest'))
+}
+
 const STATES: readonly OperationState[] = ['running', 'cancelling', 'completed', 'partial', 'failed', 'cancelled']
 const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()
 
@@ -277,7 +289,7 @@ function viewOf(row: Omit<OperationTable, 'seq'>, now: number): OperationView {
     actor: row.actor,
     reason: row.reason,
     request: JSON.parse(row.request),
-    plan: row.plan === null ? null : JSON.parse(row.plan),
+    plan: row.plan === null ? null : shownPlan(JSON.parse(row.plan)),
     result: row.result === null ? null : JSON.parse(row.result),
     created_at: timeOf(row.created_at),
     updated_at: timeOf(row.updated_at),

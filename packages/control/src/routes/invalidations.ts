@@ -97,7 +97,10 @@ export const invalidationRoutes: readonly Route[] = [
       const view = await control.operations.get(params.id ?? '')
       if (view.kind !== 'invalidate' || !mayLookAt(principal, view)) throw notFound(`invalidation ${params.id}`)
       const [cache, ...others] = view.caches
-      const went = z.object({ hottest: z.record(z.string(), hottest) }).safeParse(view.plan).data?.hottest[cache ?? ''] ?? []
+      const went =
+        z.object({ hottest: z.record(z.string(), hottest) }).safeParse(await control.operations.planOf(view.id)).data?.hottest[
+          cache ?? ''
+        ] ?? []
       if (cache === undefined || others.length > 0 || went.length === 0)
         throw new Problem(409, 'nothing_known', 'the plan of this invalidation names no keys of one cache: there is nothing to warm')
       const keys = went.slice(0, body.top).map(({ key }) => key)

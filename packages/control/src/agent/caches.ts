@@ -1,0 +1,119 @@
+// Caches by the names of stored configurations: `caches.get('product_cache')`.
+import { type Cache, type CacheOptions, MillpondError } from 'millpond'
+import type { NodeStore } from 'millpond/nodes'
+import { z } from 'zod'
+import { type ConfigurationDocument, configurationDocument } from '../configurations/document.ts'
+import { makeCache, type TierFactories } from '../configurations/named.ts'
+import { type Attached, attach, CONFIGURATIONS, openDirectory } from './agent.ts'
+
+/** Where configurations are read, and what caches are made of. */
+export interface OpenCachesOptions {
+  /** Where the control plane leaves them: `redis({ url }).nodes`, another tier's, or a cache's `nodeStore`. */
+  readonly store: NodeStore
+  /** How to reach the tiers that they name: `{ redis: () => redis({ url }) }`. */
+  readonly tiers?: TierFactories
+  /** Used where nothing of that name is stored, or the store is away at the start: `[{ name: 'product_cache', ttl_seconds: 300 }]`. */
+  readonly fallback?: readonly z.input<typeof configurationDocument>[]
+  /** What each cache gets beside its configuration: a codec, outlets, models. */
+  readonly options?: Omit<CacheOptions, 'name' | 'tiers'>
+  /** This process's name among the nodes. Default: the host's name and the process id. */
+  readonly nodeId?: string
+  /** Told of what needs a look: a document that was not understood, a change that needs a restart. Default: nobody. */
+  readonly onWarning?: (message: string) => void
+}
+
+export interface NamedCaches {
+  /**
+   * The cache of that name, made with the first call.
+   * @throws MillpondError `OPTION_INVALID` where no configuration has the name, or nobody said how to reach its tier.
+   */
+  get(name: string): Cache
+  /** Those that have a configuration. */
+  readonly names: readonly string[]
+  /** Closes every cache that was made. */
+  close(): Promise<void>
+}
+
+const stored = z.array(z.unknown()).max(10_000)
+
+/**
+ * Reads what stands, and follows it: a changed TTL, size or switch is in force in a cache that was made within two seconds.
+ * @throws MillpondError `OPTION_INVALID`
+ * @example
+ * const caches = await openCaches({ store: redis({ url }).nodes, tiers: { redis: () => redis({ url }) } })
+ * await caches.get('product_cache').set('a', 1)
+ */
+export async function openCaches({
+  store,
+  tiers = {},
+  fallback = [],
+  options,
+  nodeId,
+  onWarning = () => undefined,
+}: OpenCachesOptions): Promise<NamedCaches> {
+  const standing = new Map<string, ConfigurationDocument>()
+  const byCode = new Map(fallback.map((one) => [one.name, documentOf(one)]))
+  const made = new Map<string, { readonly cache: Cache; readonly attached: Attached; readonly type: string }>()
+  const take = (document: unknown): void => {
+    standing.clear()
+    for (const one of stored.parse(document ?? [])) {
+      const parsed = configurationDocument.safeParse(one).data
+      if (parsed === undefined) onWarning(`a stored configuration is not understood, and is left out: ${JSON.stringify(one).slice(0, 200)}`)
+      else standing.set(parsed.name, parsed)
+    }
+    for (const [name, { type }] of made) {
+      const now = standing.get(name)?.cache_type ?? type
+      if (now !== type) onWarning(`${name} is of type ${now} now, and was made as ${type}: restart this process`)
+    }
+  }
+  const directory = openDirectory(store, { ...(nodeId !== undefined && { id: nodeId }), onWarning: ({ message }) => onWarning(message) })
+  try {
+    take((await directory.getSettings(CONFIGURATIONS))?.document)
+  } catch (error) {
+    onWarning(`stored configurations could not be read (${error instanceof Error ? error.message : error}): those of code are used`)
+  }
+  directory.onSettings(CONFIGURATIONS, take)
+  await directory.join()
+  const find = (name: string): ConfigurationDocument => {
+    const document = standing.get(name) ?? byCode.get(name)
+    if (document !== undefined) return document
+    const known = [...new Set([...standing.keys(), ...byCode.keys()])].sort().join(', ')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `there is no configuration ${JSON.stringify(name)}: ${known === '' ? 'none is stored' : `there are ${known}`}`,
+    )
+  }
+  return {
+    get(name) {
+      const known = made.get(name)
+      if (known !== undefined) return known.cache
+      const document = find(name)
+      const cache = makeCache(document, tiers, options)
+      const attached = attach(cache, { ...(nodeId !== undefined && { id: nodeId }), onWarning: ({ message }) => onWarning(message) })
+      made.set(name, { cache, attached, type: document.cache_type })
+      attached.join().catch((error: unknown) => onWarning(`${name}: ${error instanceof Error ? error.message : error}`))
+      return cache
+    },
+    get names() {
+      return [...new Set([...standing.keys(), ...byCode.keys()])].sort()
+    },
+    async close() {
+      await directory.close()
+      await Promise.all(
+        [...made.values()].map(async ({ cache, attached }) => {
+          await attached.close()
+          await cache.close()
+        }),
+      )
+    },
+  }
+}
+
+function documentOf(given: z.input<typeof configurationDocument>): ConfigurationDocument {
+  const parsed = configurationDocument.safeParse(given)
+  if (parsed.success) return parsed.data
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `fallback: ${JSON.stringify(given).slice(0, 200)} is not a configuration: ${z.prettifyError(parsed.error)}`,
+  )
+}

@@ -1,0 +1,152 @@
+// Several processes of one cache: one view over all, invalidations acknowledged by each, settings in force in each, and one that stands still.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { openCaches } from '@millpond/control/agent'
+import { redis } from 'millpond/tiers/redis'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describeWith, type RedisService, startRedis } from '../../millpond/test/services/index.ts'
+import { type Opened, open } from './setup.ts'
+
+/** Two seconds are promised; a loaded machine is given more before the test is called hung. */
+const HANGS_MS = 10_000
+const CHILD = fileURLToPath(new URL('./node-child.mjs', import.meta.url))
+
+interface Child {
+  readonly process: ChildProcess
+  ask(line: string): Promise<unknown>
+}
+
+async function start(place: string, id: string): Promise<Child> {
+  const child = spawn(process.execPath, [CHILD, place, id], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const next = async (): Promise<string> => (await lines.next()).value ?? ''
+  expect(await next()).toBe('ready')
+  return {
+    process: child,
+    async ask(line) {
+      child.stdin.write(`${line}\n`)
+      return JSON.parse(await next())
+    },
+  }
+}
+
+function fleetSuite(placeOf: () => string, isWhole: boolean): void {
+  let one: Child
+  let two: Child
+  let desk: Opened
+
+  beforeAll(async () => {
+    const place = placeOf()
+    ;[one, two] = await Promise.all([start(place, 'web-1'), start(place, 'web-2')])
+    const meeting = place.startsWith('redis') ? redis({ url: place }) : sqlite({ path: place })
+    if (meeting.nodes === undefined) throw new Error('a tier without a meeting place')
+    desk = await open(':memory:', { meetingPlaces: [meeting.nodes] })
+    await desk.plane.start()
+    closing.push(() => meeting.close())
+  })
+  const closing: (() => Promise<void>)[] = []
+  afterAll(async () => {
+    await desk?.close()
+    for (const child of [one, two]) {
+      child?.process.kill('SIGCONT')
+      child?.process.kill('SIGKILL')
+    }
+    for (const close of closing) await close()
+  })
+  const nodes = async () => (await desk.call('GET', 'nodes/', { as: 'viewer' })).json.data
+  const invalidate = async (body: object) => (await desk.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body })).json
+
+  it('are found by the server alone, and seen as one', async () => {
+    await one.ask('set a')
+    await two.ask('get a')
+    expect((await nodes()).map((node: { id: string; is_here: boolean }) => [node.id, node.is_here])).toEqual([
+      ['web-1', false],
+      ['web-2', false],
+    ])
+    await expect
+      .poll(async () => (await desk.call('GET', 'metrics/summary/', { as: 'viewer' })).json.caches[0]?.total.sets, { timeout: 5000 })
+      .toBe(1)
+    const { json } = await desk.call('GET', 'explain/?key=a', { as: 'viewer' })
+    expect(json.nodes.map((node: { node: string; verdict: string }) => [node.node, node.verdict])).toEqual([
+      ['web-1', 'hit'],
+      ['web-2', 'hit'],
+    ])
+  })
+
+  it('acknowledge an invalidation one by one, and give nothing old afterwards', async () => {
+    await one.ask('set b')
+    expect(await two.ask('get b')).toBe('of web-1')
+    const done = await invalidate({ tags: ['all'] })
+    expect([done.state, done.result.caches.fleet.nodes.map((node: { id: string; status: string }) => `${node.id} ${node.status}`)]).toEqual(
+      ['completed', ['web-1 acked', 'web-2 acked']],
+    )
+    expect([await one.ask('get b'), await two.ask('get b')]).toEqual([null, null])
+  })
+
+  it('take a stored setting within two seconds, and the next process when it starts', async () => {
+    await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'fleet', ttl_seconds: 77 } })
+    await expect.poll(() => Promise.all([one.ask('ttl'), two.ask('ttl')]), { timeout: HANGS_MS, interval: 100 }).toEqual([77, 77])
+    const three = await start(placeOf(), 'web-3')
+    await expect.poll(() => three.ask('ttl'), { timeout: HANGS_MS, interval: 100 }).toBe(77)
+    three.process.stdin?.write('end\n')
+    await new Promise((resolve) => three.process.once('exit', resolve))
+    expect(await nodes()).toHaveLength(2)
+  })
+
+  if (!isWhole) return
+
+  it('make an operation partial while one stands still; on its return it gives nothing old, and the operation is complete', async () => {
+    await one.ask('set c')
+    expect(await two.ask('get c')).toBe('of web-1')
+    two.process.kill('SIGSTOP')
+    const done = await invalidate({ keys: ['c'] })
+    expect(done.state).toBe('partial')
+    expect(done.result.caches.fleet.nodes.find((node: { id: string }) => node.id === 'web-2').status).toBe('late')
+    two.process.kill('SIGCONT')
+    expect(await two.ask('get c')).toBeNull()
+    await expect
+      .poll(async () => (await desk.call('GET', `operations/${done.id}/`, { as: 'viewer' })).json.state, { timeout: 15_000, interval: 200 })
+      .toBe('completed')
+  })
+
+  it('get caches by the names of configurations, also of those that come later', async () => {
+    const place = placeOf()
+    const meeting = place.startsWith('redis') ? redis({ url: place }) : sqlite({ path: place })
+    if (meeting.nodes === undefined) throw new Error('a tier without a meeting place')
+    const caches = await openCaches({ store: meeting.nodes, nodeId: 'shop-1', fallback: [{ name: 'by_code', ttl_seconds: 5 }] })
+    expect(() => caches.get('product_cache')).toThrow(/there is no configuration "product_cache": there are by_code, fleet/)
+    expect(caches.get('by_code').describe().defaults.ttl_seconds).toBe(5)
+    const made = (
+      await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'product_cache', ttl_seconds: 9, max_size_mb: 2 } })
+    ).json
+    await expect.poll(() => caches.names, { timeout: HANGS_MS }).toContain('product_cache')
+    const cache = caches.get('product_cache')
+    await cache.set('a', 1)
+    expect([await cache.get('a'), cache.describe().defaults.ttl_seconds, caches.get('product_cache') === cache]).toEqual([1, 9, true])
+    await desk.call('POST', 'configurations/', { as: 'admin', body: { name: 'far', cache_type: 'redis' } })
+    await expect.poll(() => caches.names, { timeout: HANGS_MS }).toContain('far')
+    expect(() => caches.get('far')).toThrow(/nobody said how to reach one/)
+    await desk.call('DELETE', `configurations/${made.id}/`, { as: 'admin' })
+    await caches.close()
+    await meeting.close()
+  })
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'millpond-fleet-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('processes over a SQLite file', () => fleetSuite(() => join(folder, 'fleet.db'), false))
+
+describeWith('redis', 'processes over Redis', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server?.stop())
+  fleetSuite(() => server.url, true)
+})
