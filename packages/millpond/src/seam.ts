@@ -3,7 +3,7 @@ import type { CodecContext } from './core/contracts.ts'
 import { resolvePolicy } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
 import { forget } from './engine/forget.ts'
-import { abandonWrite, beginWrite, endWrite } from './engine/source-write.ts'
+import { beginWrite, endWrite, forgetWrite } from './engine/source-write.ts'
 import type { Space } from './engine/space.ts'
 import type { Seam } from './source/seam.ts'
 
@@ -23,7 +23,7 @@ export function seamOf(cache: Cache, space: Space, name: string): Seam {
     owner: `${id.cache}/${id.name}/${name}`,
     keep: (value) => services.isolate(value, name).value,
     show: (value) => services.copy(value),
-    begin: (keys, forgets) => beginWrite(space, keys, forgets),
+    begin: (keys, holdMs) => beginWrite(space, keys, holdMs),
     end: (write, items) => {
       const policies = new Map(items.map(({ options }) => [options, resolvePolicy(options, settings.policy)]))
       return endWrite(
@@ -32,7 +32,7 @@ export function seamOf(cache: Cache, space: Space, name: string): Seam {
         items.map(({ key, value, options }) => ({ key, value, policy: policies.get(options) ?? settings.policy })),
       )
     },
-    abandon: (write) => abandonWrite(space, write),
+    forgetWrite: (write) => forgetWrite(space, write),
     forget: (keys) => forget(space, { keys, reason: 'data_changed' }),
     encode: (key, value) =>
       space.codec.encode(

@@ -290,10 +290,25 @@ export interface Change {
    */
   readonly unmovedSince?: Position
   /**
-   * With `unmovedSince`: the i-th list holds the tags of the i-th of `write`, which must not have moved either. A late entry would get a newer
+   * With `unmovedSince` or `settles`: the i-th list holds the tags of the i-th of `write`, which must not have moved either. A late entry would get a newer
    * number than the tag's invalidation, and so outlive it.
    */
   readonly watch?: readonly (readonly string[])[]
+  /**
+   * Holds the keys and tags that the step names, for so many milliseconds of the store's own time, under the step's number. While a key is held nothing is stored
+   * for it, neither by `commit` nor by `write`, but by the step that ends its only hold. A hold that runs out becomes a step that names what is still held: the next
+   * `pull` or `advance` takes it, and until then the hold stands. Holds survive a clear, and end with their epoch.
+   */
+  readonly hold?: number
+  /** Ends holds. A `write` whose target ends one is judged from that hold's number on, not from `unmovedSince`. */
+  readonly settles?: Settled
+}
+
+/** Which holds a step ends. */
+export interface Settled {
+  readonly epoch: string
+  /** The i-th: the number of the hold on the step's i-th target that ends; undefined for none. As many as there are targets. */
+  readonly seqs: readonly (number | undefined)[]
 }
 
 export interface Advanced {
@@ -302,7 +317,7 @@ export interface Advanced {
   readonly dropped: number
   /** Whether each of `drop` was there. Where a store cannot tell, invalidations that come in a burst are sent one by one. */
   readonly wasThere?: readonly boolean[]
-  /** With `unmovedSince`: whether each of `write` was stored. */
+  /** With `unmovedSince` or `settles`: whether each of `write` was stored. */
   readonly stored?: readonly boolean[]
 }
 
@@ -345,7 +360,7 @@ export interface LedgerStore {
   /** Moves the number, logs the line, drops and writes: one step, all or nothing. */
   advance(namespace: string, change: Change): Promise<Advanced>
   /**
-   * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key has not moved since;
+   * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key is not held and has not moved since;
    * with `lease`, only while that lease still holds. Answers per item.
    */
   commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]>

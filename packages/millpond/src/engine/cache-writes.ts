@@ -6,6 +6,7 @@ import { type EntryOptions, resolvePolicy } from '../core/options.ts'
 import { forget } from './forget.ts'
 import type { Receipt } from './receipt.ts'
 import { checkOpen, type Space } from './space.ts'
+import type { Transaction, TransactionOptions } from './transaction.ts'
 import { expire as expireKey, touch as touchKey, type WriteItem, write, writeAtOnce } from './write.ts'
 
 /** The verbs that change entries by their keys. */
@@ -22,6 +23,15 @@ export interface CacheWrites {
   expire(key: Key): Promise<Receipt>
   /** Gives a fresh entry a new time to live from now. `false`: there was none. */
   touch(key: Key, ttl?: Duration): Promise<boolean>
+  /**
+   * Puts a transaction of a database between two halves of telling the caches. Before the work, what it names is void in every process, and held: who loads it meanwhile has
+   * the value for himself. When the work has resolved, the names move once more, and what it has `set` is cached. When it rejects, the caches forget all the same, and the error
+   * comes unchanged. A process that ends in between leaves the hold behind, and the caches forget when it runs out.
+   * @throws MillpondError `LEDGER_UNREACHABLE` before the work: it has not begun. After it: it is done, and caches elsewhere hear of it when the hold runs out at the latest.
+   * @example
+   * await cache.transaction({ keys: [['deal', 7]], tags: ['deal-lists'] }, () => sql.begin((tx) => tx`update deal set stage = 'won' where id = 7`))
+   */
+  transaction<T>(options: TransactionOptions, work: (transaction: Transaction) => Promise<T> | T): Promise<T>
 }
 
 export async function set(space: Space, key: Key, value: unknown, options: EntryOptions | undefined): Promise<void> {

@@ -31,6 +31,7 @@ import type { Loader } from './run-loader.ts'
 import { sourceFrom } from './sources.ts'
 import { checkOpen, type Space } from './space.ts'
 import { type CacheInfo, describeSpace } from './stats.ts'
+import { type Transaction, type TransactionOptions, transact } from './transaction.ts'
 import { type WrapOptions, type WrappedCall, wrapCall } from './wrap-call.ts'
 
 /** The whole cache, of which this is one namespace. */
@@ -66,6 +67,7 @@ export interface CacheParts {
 const VERBS: readonly (keyof Cache)[] = [
   ...(['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh'] as const),
   ...(['set', 'setMany', 'delete', 'deleteMany', 'touch', 'expire', 'invalidate', 'invalidateTags', 'invalidatePattern', 'clear'] as const),
+  'transaction',
 ]
 
 /** One namespace of a cache: all verbs of reading, loading, writing and invalidating. */
@@ -169,6 +171,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   touch(key: Key, ttl?: Duration): Promise<boolean> {
     return writes.touch(this.#space, key, ttl)
+  }
+
+  transaction<T>(options: TransactionOptions, work: (transaction: Transaction) => Promise<T> | T): Promise<T> {
+    return transact(this.#space, options, work)
   }
 
   invalidateTags(tags: Iterable<string>, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>

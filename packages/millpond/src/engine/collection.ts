@@ -112,6 +112,11 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
     context: { readonly signal: AbortSignal },
     // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
   ) => Promise<readonly unknown[] | undefined | void>
+  /**
+   * How long a write through or around may take: for so long its keys are held, so that nobody caches what may be the old value. A process that ends between
+   * source and caches leaves the hold behind, and when it runs out the caches forget the keys. From 1 ms to an hour. Default `'10s'`.
+   */
+  readonly hold?: Duration
   /** Removes one from the source. Needed for `delete`. */
   readonly remove?: (id: Id, context: StoreContext) => unknown
   /** What becomes of writes. Default: `write-through` where there is `store` or `storeMany`, else `cache-aside`. */

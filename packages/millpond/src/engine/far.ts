@@ -357,4 +357,11 @@ async function commitTo(
   }
   const [accepted] = await store.commit(space.id.prefix, [item])
   if (accepted === true) space.watch.counters.tier(far.guarded.name).writes++
+  else dropRefused(space, key, asOf)
+}
+
+/** The key has moved, or its source is being written: what the load has left in memory goes, unless something else is there by now. */
+function dropRefused({ near }: Space, key: string, asOf: Position): void {
+  const slot = near?.find(key) ?? -1
+  if (near !== undefined && slot >= 0 && near.asOf(slot) === asOf.seq) near.drop(key, 'data_changed')
 }

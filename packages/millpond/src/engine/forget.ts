@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Change, Reason } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
 import { parseDuration } from '../core/duration.ts'
-import type { Line, Target } from '../core/ledger.ts'
+import type { Line, Position, Target } from '../core/ledger.ts'
 import type { OutletLine } from '../core/outlet.ts'
 import { isDependencyTarget } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
@@ -23,6 +23,10 @@ export interface ForgetRequest {
   readonly mode?: 'delete' | 'expire'
   /** Recorded and counted. Default `manual`. */
   readonly reason?: Reason
+  /** What is named is held for so many milliseconds: see `Change.hold`. An outbox is no help, as what it keeps holds nothing. */
+  readonly hold?: number
+  /** Ends the hold that was put on all that is named, at this position. */
+  readonly ends?: Position
 }
 
 /**
@@ -47,7 +51,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
       ? { position: space.ledger.view.position, dropped: 0, isApplied: true }
       : space.far.length === 0
         ? forgetNear(space, keys, targets, mode, reason, id)
-        : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [] }, deliver)
+        : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [], ...holds(request, targets.length) }, deliver)
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   tellInvalidated(space, { id, reason, mode, targets }, true)
   const outlets = deliver === undefined ? [] : await deliver()
@@ -101,7 +105,7 @@ function withoutRepeats({ keys, tags, patterns, ...rest }: ForgetRequest): Forge
 async function forgetFar(space: Space, request: ForgetRequest, change: Change, deliver: Deliver | undefined): Promise<Outcome> {
   if (change.targets.length > MAX_STEP) applyInProcess(space, request)
   try {
-    const outcome = await space.ledger.advance(change, true)
+    const outcome = await space.ledger.advance(change, change.hold === undefined)
     if (!outcome.isApplied) applyInProcess(space, request)
     return outcome
   } catch (error) {
@@ -109,6 +113,11 @@ async function forgetFar(space: Space, request: ForgetRequest, change: Change, d
     void deliver?.()
     throw error
   }
+}
+
+function holds({ hold, ends }: ForgetRequest, count: number): Pick<Change, 'hold' | 'settles'> {
+  if (ends !== undefined) return { settles: { epoch: ends.epoch, seqs: Array.from({ length: count }, () => ends.seq) } }
+  return hold === undefined ? {} : { hold }
 }
 
 function targetsOf(space: Space, request: ForgetRequest): Target[] {

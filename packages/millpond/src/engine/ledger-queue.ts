@@ -74,6 +74,8 @@ function mayGoTogether({ targets, drop }: Change, tellsDrops: boolean): boolean 
 
 function saysTheSame(first: Change, change: Change): boolean {
   return (
+    first.hold === change.hold &&
+    first.settles?.epoch === change.settles?.epoch &&
     first.mode === change.mode &&
     first.reason === change.reason &&
     sinceOf(first) === sinceOf(change) &&
@@ -98,6 +100,7 @@ function merge(changes: readonly Change[]): Change {
   const [first] = changes
   if (first === undefined) throw new Error('a step of nothing')
   if (changes.length === 1) return first
+  const { hold, settles } = first
   const since = changes.flatMap(({ unmovedSince }) => unmovedSince ?? []).sort((a, b) => a.seq - b.seq)[0]
   return {
     mode: first.mode,
@@ -109,21 +112,38 @@ function merge(changes: readonly Change[]): Change {
     ],
     drop: changes.flatMap(({ drop }) => drop),
     write: changes.flatMap(({ write }) => write),
-    ...(since !== undefined && {
-      unmovedSince: since,
-      watch: changes.flatMap(({ write, watch }) => write.map((_, at) => watch?.[at] ?? [])),
+    ...(hold !== undefined && { hold }),
+    ...(settles !== undefined && {
+      settles: {
+        epoch: settles.epoch,
+        seqs: [
+          ...changes.flatMap((change) => endsOf(change, 0, change.write.length)),
+          ...changes.flatMap((change) => endsOf(change, change.write.length)),
+        ],
+      },
     }),
+    ...(since !== undefined && { unmovedSince: since }),
+    watch: changes.flatMap(({ write, watch }) => write.map((_, at) => watch?.[at] ?? [])),
   }
+}
+
+function endsOf({ targets, settles }: Change, from: number, to = targets.length): (number | undefined)[] {
+  return targets.slice(from, to).map((_, at) => settles?.seqs[from + at])
 }
 
 function partsOf({ position, wasThere = [], stored = [] }: Advanced, changes: readonly Change[]): Advanced[] {
   let drops = 0
   let writes = 0
-  return changes.map(({ drop, write, unmovedSince }) => {
+  return changes.map(({ drop, write, unmovedSince, settles }) => {
     const there = wasThere.slice(drops, drops + drop.length)
     const kept = stored.slice(writes, writes + write.length)
     drops += drop.length
     writes += write.length
-    return { position, dropped: there.filter(Boolean).length, wasThere: there, ...(unmovedSince !== undefined && { stored: kept }) }
+    return {
+      position,
+      dropped: there.filter(Boolean).length,
+      wasThere: there,
+      ...((unmovedSince ?? settles) !== undefined && { stored: kept }),
+    }
   })
 }

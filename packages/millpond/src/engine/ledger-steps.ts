@@ -26,10 +26,10 @@ export type Forgetting = Pick<Change, 'targets' | 'drop'>
 
 /**
  * The first part of a change, and what is left. A key is dropped by the step that names it: one that was dropped before could come back, and be
- * believed when its target is forgotten. A change that writes stays whole, since its entries share one position: `write` keeps those small.
+ * believed when its target is forgotten. A change that writes or holds stays whole, since what it names shares one position: who makes it keeps it small.
  */
 export function cutStep(change: Change, most: number): readonly [step: Change, rest: Change | undefined] {
-  if (change.write.length > 0 || change.targets.length <= most) return [change, undefined]
+  if (change.write.length > 0 || isOfHolds(change) || change.targets.length <= most) return [change, undefined]
   const targets = change.targets.slice(0, most)
   const dropped = countKeys(targets)
   return [
@@ -50,6 +50,8 @@ export function partsOf<F extends Forgetting>({ targets, drop }: F, most: number
   }
   return parts
 }
+
+const isOfHolds = ({ hold, settles }: Change): boolean => hold !== undefined || settles !== undefined
 
 function countKeys(targets: readonly Target[]): number {
   let count = 0

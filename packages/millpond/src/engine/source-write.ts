@@ -1,17 +1,29 @@
 // Writes that a source takes part in. Caches are told before and after: a load that began before the source's commit is void after it, and the value is
 // cached only where nobody has moved its key in between. Of two writers whose writes overlap, neither's value stays: nobody but the source knows their order.
+//
+// In between, the key is held: what is loaded meanwhile is given to who asked, and kept nowhere. A writer that never comes back leaves its hold behind, and
+// when that runs out the ledger's store tells the caches in its place. So a crash between the halves needs no journal of this process.
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import type { MoveMark } from './flights.ts'
 import { forget } from './forget.ts'
+import type { Receipt } from './receipt.ts'
 import { ledgerTier, type Space } from './space.ts'
 import { type WriteItem, writeUnmoved } from './write.ts'
 
+const HOLD_MS = 10_000
+const MAX_HOLD_MS = 3_600_000
+
 /** A write on its way to the source. Must be ended. */
 export interface SourceWrite {
-  readonly keys: readonly string[]
-  /** As things stood when it began. */
-  readonly since: Position
+  /** How things stood when it began, by key. */
+  readonly since: ReadonlyMap<string, Position>
+  /** Tags that go with it, likewise. */
+  readonly tags: ReadonlyMap<string, Position>
+  /** Keys and tags are held since then. */
+  readonly isHeld: boolean
   readonly marks: readonly MoveMark[]
 }
 
@@ -20,44 +32,123 @@ export interface SourceItem extends WriteItem {
   readonly policy: LoadPolicy
 }
 
-/** `forgets`: what is cached of the keys is void from now on. @throws MillpondError `LEDGER_UNREACHABLE`: the source must not be written. */
-export async function beginWrite(space: Space, keys: readonly string[], forgets: boolean): Promise<SourceWrite> {
-  let since: Position
-  if (forgets) since = (await forget(space, { keys, reason: 'data_changed' })).position
-  else {
-    await space.ledger.ensure()
-    since = space.ledger.view.position
-  }
+/** @throws MillpondError `DURATION_INVALID`, `OPTION_INVALID`. */
+export function holdMsOf(hold: Duration = HOLD_MS, where: string): number {
+  const ms = parseDuration(hold, where)
+  if (ms >= 1 && ms <= MAX_HOLD_MS) return ms
+  throw new MillpondError('OPTION_INVALID', `${where}: ${show(hold)} is not allowed: give how long a write may take, from 1 ms to an hour`)
+}
+
+/**
+ * With `holdMs`: what is cached of the keys, or carries the tags, is void from now on, and held for so long at most. Without: nothing is done but to look how
+ * things stand.
+ * @throws MillpondError `LEDGER_UNREACHABLE`: the source must not be written.
+ */
+export async function beginWrite(
+  space: Space,
+  keys: readonly string[],
+  holdMs?: number,
+  tags: readonly string[] = [],
+): Promise<SourceWrite> {
+  const write = holdMs === undefined ? await look(space, keys) : await hold(space, keys, tags, holdMs)
   // Elsewhere the ledger's numbers tell.
-  return { keys, since, marks: space.far.length > 0 ? [] : keys.map((key) => space.flights.mark(key)) }
+  return { ...write, marks: space.far.length > 0 ? [] : [...write.since.keys()].map((key) => space.flights.mark(key)) }
+}
+
+/** More of the same write, before the source has committed. @throws as `beginWrite` does. */
+export async function alsoWrite(
+  space: Space,
+  write: SourceWrite,
+  keys: readonly string[],
+  holdMs: number,
+  tags: readonly string[],
+): Promise<SourceWrite> {
+  const more = await beginWrite(
+    space,
+    keys.filter((key) => !write.since.has(key)),
+    holdMs,
+    tags.filter((tag) => !write.tags.has(tag)),
+  )
+  return {
+    since: new Map([...write.since, ...more.since]),
+    tags: new Map([...write.tags, ...more.tags]),
+    isHeld: true,
+    marks: [...write.marks, ...more.marks],
+  }
 }
 
 /** The source has taken them: caches take them too, or forget them. @throws MillpondError `LEDGER_UNREACHABLE`, `VALUE_UNSUPPORTED`. */
 export async function endWrite(space: Space, write: SourceWrite, items: readonly SourceItem[]): Promise<void> {
   try {
-    const left = new Set(write.keys)
-    const groups = new Map<LoadPolicy, WriteItem[]>()
+    const left = new Map(write.since)
+    const groups = new Map<LoadPolicy, Map<Position, WriteItem[]>>()
     for (const { policy, ...item } of items) {
+      const since = write.since.get(item.key)
       const mayStore = policy.ttlMs > 0 && (space.far.length === 0 || ledgerTier(space)?.enabled === true)
       const isMoved = write.marks.some((mark) => mark.key === item.key && mark.isMoved)
-      if (!mayStore || isMoved) continue
+      // A value whose tag moves with the write would be void at once.
+      if (!mayStore || isMoved || since === undefined || policy.tags.some((tag) => write.tags.has(tag))) continue
       left.delete(item.key)
-      const group = groups.get(policy)
-      if (group === undefined) groups.set(policy, [item])
-      else group.push(item)
+      const group = groups.get(policy) ?? new Map<Position, WriteItem[]>()
+      groups.set(policy, group)
+      group.set(since, [...(group.get(since) ?? []), item])
     }
-    const work = [...groups].map(([policy, group]) => writeUnmoved(space, group, policy, write.since))
-    if (left.size > 0) work.push(forget(space, { keys: [...left], reason: 'data_changed' }).then(() => {}))
-    await Promise.all(work)
+    const work = [...groups].flatMap(([policy, group]) =>
+      [...group].map(([since, some]) => writeUnmoved(space, some, policy, since, write.isHeld)),
+    )
+    await Promise.all([...work, forgetAll(space, { ...write, since: left })])
   } finally {
     release(space, write)
   }
 }
 
-/** Nobody knows whether the source has taken them: caches forget the keys. Its own failure is told elsewhere. */
-export async function abandonWrite(space: Space, write: SourceWrite): Promise<void> {
+/** The source has taken them, or nobody knows whether it has: caches forget the keys. @throws MillpondError `LEDGER_UNREACHABLE`. */
+export async function forgetWrite(space: Space, write: SourceWrite): Promise<readonly Receipt[]> {
   release(space, write)
-  await forget(space, { keys: write.keys, reason: 'data_changed' }).catch(() => {})
+  return forgetAll(space, write)
+}
+
+type Begun = Omit<SourceWrite, 'marks'>
+
+async function look(space: Space, keys: readonly string[]): Promise<Begun> {
+  await space.ledger.ensure()
+  const { position } = space.ledger.view
+  return { since: new Map(keys.map((key) => [key, position])), tags: new Map(), isHeld: false }
+}
+
+async function hold(space: Space, keys: readonly string[], tags: readonly string[], holdMs: number): Promise<Begun> {
+  const since = new Map<string, Position>()
+  const tagged = new Map<string, Position>()
+  const begun: Begun = { since, tags: tagged, isHeld: true }
+  const allKeys = [...new Set(keys)]
+  const allTags = [...new Set(tags)]
+  try {
+    while (since.size < allKeys.length || tagged.size < allTags.length) {
+      // What is held by one step shares one number. With each key goes what depends on it.
+      const room = Math.max(2, space.ledger.stepSize) >> 1
+      const some = allKeys.slice(since.size, since.size + room)
+      const its = allTags.slice(tagged.size, tagged.size + room - some.length)
+      const { position } = await forget(space, { keys: some, ...(its.length > 0 && { tags: its }), reason: 'data_changed', hold: holdMs })
+      for (const key of some) since.set(key, position)
+      for (const tag of its) tagged.set(tag, position)
+    }
+  } catch (error) {
+    await forgetAll(space, begun).catch(() => {}) // what is held runs out
+    throw error
+  }
+  return begun
+}
+
+async function forgetAll(space: Space, { since, tags, isHeld }: Begun): Promise<Receipt[]> {
+  const positions = new Set([...since.values(), ...tags.values()])
+  const at = (names: ReadonlyMap<string, Position>, position: Position): string[] =>
+    [...names].flatMap(([name, its]) => (its === position ? [name] : []))
+  return Promise.all(
+    [...positions].map((ends) => {
+      const its = at(tags, ends)
+      return forget(space, { keys: at(since, ends), ...(its.length > 0 && { tags: its }), reason: 'data_changed', ...(isHeld && { ends }) })
+    }),
+  )
 }
 
 function release({ flights }: Space, { marks }: SourceWrite): void {

@@ -1,6 +1,6 @@
 // How a write travels: the ledger moves and logs "forget key", the far tiers get the value, and memory last.
 import { randomUUID } from 'node:crypto'
-import type { Change, Isolated, Reason } from '../core/contracts.ts'
+import type { Change, Isolated, Reason, Settled } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
 import { type Position, stampedId, type Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
@@ -89,10 +89,17 @@ function endOfStep(space: Space, entries: readonly Found[], from: number): numbe
 }
 
 /**
- * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the key is void.
+ * Stores what a source has taken, where nobody has moved its key since a position that was taken before; elsewhere the key is void. `isHeld`: the key is held
+ * since then, and the hold ends.
  * @throws as `write` does.
  */
-export async function writeUnmoved(space: Space, items: readonly WriteItem[], policy: LoadPolicy, since: Position): Promise<void> {
+export async function writeUnmoved(
+  space: Space,
+  items: readonly WriteItem[],
+  policy: LoadPolicy,
+  since: Position,
+  isHeld: boolean,
+): Promise<void> {
   const now = space.services.clock.now()
   const kept = items.map((item) => isolateItem(space, item))
   const tags = await tagsWithDependencies(space, policy)
@@ -102,15 +109,17 @@ export async function writeUnmoved(space: Space, items: readonly WriteItem[], po
     to = endOfStep(space, entries, from)
     const step = entries.slice(from, to)
     if (space.far.length === 0) for (const entry of step) writeNearUnmoved(space, entry, since)
-    else await writeDraft(space, step, now, since)
+    else await writeDraft(space, step, now, since, isHeld)
   }
   for (const entry of entries) noteSet(space, entry)
 }
 
-async function writeDraft(space: Space, entries: readonly Found[], now: number, since: Position): Promise<void> {
+async function writeDraft(space: Space, entries: readonly Found[], now: number, since: Position, isHeld: boolean): Promise<void> {
   const draft = draftOf(space, keysOf(entries), since)
-  await storeFar(space, entries, await bodiesOf(space, entries, draft), now, draft, 1)
+  await storeFar(space, entries, await bodiesOf(space, entries, draft), now, draft, 1, isHeld)
 }
+
+const endsOf = ({ epoch, seq }: Position, count: number): Settled => ({ epoch, seqs: Array.from({ length: count }, () => seq) })
 
 const keysOf = (entries: readonly Found[]): string[] => entries.map(({ key }) => key)
 
@@ -208,6 +217,7 @@ async function storeFar(
   now: number,
   draft: Draft,
   tries: number,
+  isHeld = false,
 ): Promise<void> {
   const itemsFor = (far: FarTier, bodiesFor: BodiesFor, stored: readonly boolean[] = []): Change['write'] => {
     const bodies = bodiesFor(far)
@@ -220,7 +230,7 @@ async function storeFar(
     })
   }
   try {
-    const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, draft, tries)
+    const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, draft, tries, isHeld)
     await Promise.all(
       space.far
         .filter((far) => far.enabled && !far.holdsLedger)
@@ -256,6 +266,7 @@ async function advanceAndWrite(
   encoded: BodiesFor,
   first: Draft,
   tries: number,
+  isHeld: boolean,
 ): Promise<{ position: Position; stored: readonly boolean[]; bodiesFor: BodiesFor }> {
   const holder = ledgerTier(space)
   const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
@@ -277,8 +288,8 @@ async function advanceAndWrite(
       // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there later.
       drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space.id.prefix, entry.key)) : [],
       write,
-      unmovedSince: draft.since,
       watch,
+      ...(isHeld ? { settles: endsOf(draft.since, targets.length) } : { unmovedSince: draft.since }),
     })
     if (turn < tries && stored.includes(false)) {
       const isBound = draft.stamp !== undefined

@@ -1,8 +1,10 @@
 // What a collection was told, checked once.
+
 import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { CollectionOptions } from '../engine/collection.ts'
+import { holdMsOf } from '../engine/source-write.ts'
 import { chosenOf, type WriteKind } from './strategies.ts'
 
 const ENTRY_NAMES = [
@@ -23,6 +25,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'keyVersion',
   'tags',
   'maxBatch',
+  'hold',
   'write',
   'strategy',
   'writeBehind',
@@ -40,6 +43,8 @@ export interface CollectionPlan<Id, T> {
   /** What all keys begin with, where they are tuples that end with the id. */
   readonly prefix: Key | undefined
   readonly maxBatch: number
+  /** How long a key is held while its source is written. */
+  readonly holdMs: number
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`, `KEY_INVALID`. */
@@ -67,6 +72,7 @@ export function planOf<Id, T>(name: string, options: CollectionOptions<Id, T>): 
     keyOf,
     prefix: prefixOf(name, options, keyOf),
     maxBatch,
+    holdMs: holdMsOf(options.hold, `collection ${name}: hold`),
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   StoreContext,
 } from '../engine/collection.ts'
 import type { Receipt } from '../engine/receipt.ts'
+import type { SourceWrite } from '../engine/source-write.ts'
 import { Batches, byId } from './batches.ts'
 import { type CollectionPlan, planOf } from './collection-options.ts'
 import type { Seam, Written } from './seam.ts'
@@ -100,15 +101,15 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
       await this.#behind.remove(key, id)
       return this.#seam.forget([key])
     }
-    const write = await this.#seam.begin([key], true)
+    const write = await this.#seam.begin([key], this.#plan.holdMs)
     try {
       await remove(id, NO_QUEUE)
     } catch (error) {
-      await this.#seam.abandon(write)
+      await this.#abandon(write)
       throw error
     }
-    await this.#seam.end(write, [])
-    return this.#seam.forget([key])
+    const [receipt] = await this.#seam.forgetWrite(write)
+    return receipt ?? this.#seam.forget([key])
   }
 
   async invalidate(ids: Id | readonly Id[]): Promise<Receipt> {
@@ -208,8 +209,8 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const items = writes.map(({ id, key, value }): Written => ({ key, value, options: this.#stored(id, value, own) }))
     if (this.#behind !== undefined) return this.#behind.set(writes, items, own !== undefined)
     const keys = writes.map(({ key }) => key)
-    if (kind === 'cache-aside') return this.#seam.end(await this.#seam.begin(keys, false), items)
-    const write = await this.#seam.begin(keys, true)
+    if (kind === 'cache-aside') return this.#seam.end(await this.#seam.begin(keys), items)
+    const write = await this.#seam.begin(keys, this.#plan.holdMs)
     try {
       checkStored(
         await storeAll(
@@ -219,10 +220,15 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
         ),
       )
     } catch (error) {
-      await this.#seam.abandon(write)
+      await this.#abandon(write)
       throw error
     }
     await this.#seam.end(write, kind === 'write-around' ? [] : items)
+  }
+
+  /** Nobody knows whether the source has it. Where caches cannot be told either, they are when the hold runs out. */
+  async #abandon(write: SourceWrite): Promise<void> {
+    await this.#seam.forgetWrite(write).catch(() => {})
   }
 
   #kindOf({ write }: CollectionWriteOptions): WriteKind {

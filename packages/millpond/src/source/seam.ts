@@ -28,9 +28,9 @@ export interface Seam {
   /** What a reader is given of a kept value. */
   show(value: unknown): unknown
   /** See `engine/source-write.ts`. */
-  begin(keys: readonly string[], forgets: boolean): Promise<SourceWrite>
+  begin(keys: readonly string[], holdMs?: number): Promise<SourceWrite>
   end(write: SourceWrite, items: readonly Written[]): Promise<void>
-  abandon(write: SourceWrite): Promise<void>
+  forgetWrite(write: SourceWrite): Promise<readonly Receipt[]>
   forget(keys: readonly string[]): Promise<Receipt>
   encode(key: string, value: unknown): Uint8Array | Promise<Uint8Array>
   /** Undefined for bytes that cannot be read. */

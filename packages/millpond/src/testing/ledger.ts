@@ -1,6 +1,7 @@
 // The conformance suite of ledger stores: what `LedgerStore` promises, for every implementation alike.
 import { basicCases } from './ledger-basics.ts'
 import { historyCases } from './ledger-history.ts'
+import { holdCases } from './ledger-holds.ts'
 import { peerCases } from './ledger-peers.ts'
 import { leaseCases, stepCases } from './ledger-steps.ts'
 import type { LedgerSubject } from './ledger-subject.ts'
@@ -14,4 +15,11 @@ export function describeLedger(runner: Runner, subject: LedgerSubject): void {
 }
 
 /** Every obligation, in the order of a first implementation. */
-export const ledgerCases: readonly Case<LedgerSubject>[] = [...basicCases, ...stepCases, ...leaseCases, ...peerCases, ...historyCases]
+export const ledgerCases: readonly Case<LedgerSubject>[] = [
+  ...basicCases,
+  ...stepCases,
+  ...leaseCases,
+  ...holdCases,
+  ...peerCases,
+  ...historyCases,
+]

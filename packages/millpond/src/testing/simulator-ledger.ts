@@ -19,6 +19,13 @@ interface InForce {
   readonly id: string
 }
 
+interface Hold {
+  readonly seq: number
+  readonly until: number
+  readonly id: string
+  readonly targets: Map<string, Target>
+}
+
 const MAX_PATTERNS = 64
 
 /** One namespace's record, in one epoch. Every method is one step. Entries live in the map that is handed in. */
@@ -30,6 +37,7 @@ export class LedgerRecord {
   #external: boolean
   #targets: InForce[] = []
   #log: { readonly line: Line; readonly at: number }[] = []
+  #holds: Hold[] = []
   readonly #leases = new Map<string, { readonly id: string; readonly until: number }>()
   readonly #entries: Map<string, Stored>
   readonly #options: LedgerRecordOptions
@@ -50,6 +58,7 @@ export class LedgerRecord {
     copy.#external = this.#external
     copy.#targets = [...this.#targets]
     copy.#log = [...this.#log]
+    copy.#holds = this.#holds.map((hold) => ({ ...hold, targets: new Map(hold.targets) }))
     return copy
   }
 
@@ -61,7 +70,8 @@ export class LedgerRecord {
     this.#external = true
   }
 
-  pull(from?: Position): Snapshot | Tail {
+  pull(from: Position | undefined, now: number): Snapshot | Tail {
+    this.#expireHolds(now)
     const { position } = this
     const floor = this.#floor
     const outerFloor = Math.max(floor, this.#commitFloor)
@@ -74,7 +84,9 @@ export class LedgerRecord {
   }
 
   advance(change: Change, now: number): Advanced {
+    this.#expireHolds(now)
     const stored = change.write.map((_, index) => this.#mayWrite(change, index))
+    this.#endHolds(change)
     this.#seq += 1
     const seq = this.#seq
     const line = this.#collapse(change)
@@ -87,20 +99,21 @@ export class LedgerRecord {
     this.#log.push({ line: { seq, targets: line.targets, mode: line.mode, reason: change.reason, id: change.id }, at: now })
     this.#prune(now)
     const { position } = this
+    if (change.hold !== undefined) this.#holds.push({ seq, until: now + change.hold, id: change.id, targets: heldBy(change) })
     const wasThere = change.drop.map((key) => this.#entries.delete(key))
     const dropped = wasThere.filter(Boolean).length
     change.write.forEach((item, index) => {
       if (stored[index]) this.#entries.set(item.key, { body: item.body.slice(), expiresAt: item.expiresAt, asOf: position })
       else this.#entries.delete(item.key)
     })
-    return { position, dropped, wasThere, ...(change.unmovedSince !== undefined && { stored }) }
+    return { position, dropped, wasThere, ...((change.unmovedSince ?? change.settles) !== undefined && { stored }) }
   }
 
   commit(items: readonly CommitItem[], now: number): boolean[] {
     return items.map(({ key, target, lease, asOf, body, expiresAt }) => {
       const held = this.#leases.get(target)
       const isCurrent = asOf.epoch === this.epoch && asOf.seq <= this.#seq && asOf.seq >= Math.max(this.#floor, this.#commitFloor)
-      if (!isCurrent || this.#lastMove(target) > asOf.seq) return false
+      if (!isCurrent || this.#lastMove(target) > asOf.seq || this.#isHeld(target)) return false
       if (lease !== undefined && (held?.id !== lease || held.until <= now)) return false
       this.#entries.set(key, { body: body.slice(), expiresAt, asOf })
       return true
@@ -118,16 +131,45 @@ export class LedgerRecord {
     if (this.#leases.get(key)?.id === id) this.#leases.delete(key)
   }
 
-  #mayWrite({ targets, unmovedSince, watch }: Change, index: number): boolean {
+  #mayWrite({ targets, unmovedSince, watch, settles }: Change, index: number): boolean {
     const target = targets[index]
-    if (unmovedSince === undefined || target?.kind !== 'key') return true
-    const { epoch, seq } = unmovedSince
+    if (target?.kind !== 'key') return true
+    const ends = settles?.seqs[index]
+    const since = settles === undefined || ends === undefined ? unmovedSince : { epoch: settles.epoch, seq: ends }
+    if (this.#isHeld(target.key, since === unmovedSince ? undefined : since)) return false
+    if (since === undefined) return true
+    const { epoch, seq } = since
     const isKnown = epoch === this.epoch && seq <= this.#seq && seq >= Math.max(this.#floor, this.#commitFloor)
     if (!isKnown || this.#lastMove(target.key) > seq) return false
     const tags = watch?.[index] ?? []
     const hasMoved = (one: InForce) =>
       one.seq > seq && (one.target.kind === 'pattern' || (one.target.kind === 'tag' && tags.includes(one.target.tag)))
     return !this.#targets.some(hasMoved)
+  }
+
+  #isHeld(key: string, but?: Position): boolean {
+    const name = nameOf({ kind: 'key', key })
+    return this.#holds.some(({ seq, targets }) => targets.has(name) && !(but?.epoch === this.epoch && but.seq === seq))
+  }
+
+  #endHolds({ targets, settles }: Change): void {
+    if (settles?.epoch !== this.epoch) return
+    targets.forEach((target, index) => {
+      this.#holds.find(({ seq }) => seq === settles.seqs[index])?.targets.delete(nameOf(target))
+    })
+    this.#holds = this.#holds.filter((hold) => hold.targets.size > 0)
+  }
+
+  /** What ran out is not known to have been told: it moves now. */
+  #expireHolds(now: number): void {
+    const over = this.#holds.filter(({ until }) => until <= now)
+    if (over.length === 0) return
+    this.#holds = this.#holds.filter(({ until }) => until > now)
+    const targets = [...new Map(over.flatMap((hold) => [...hold.targets])).values()]
+    this.advance(
+      { targets, mode: 'delete', reason: 'data_changed', id: `hold ${over.map(({ id }) => id).join(' ')}`, drop: [], write: [] },
+      now,
+    )
   }
 
   #put(next: InForce): void {
@@ -176,6 +218,11 @@ export class LedgerRecord {
     this.#targets = this.#targets.filter(({ target, seq }) => target.kind !== 'key' || seq > upTo)
     this.#commitFloor = Math.max(this.#commitFloor, upTo)
   }
+}
+
+function heldBy({ targets }: Change): Map<string, Target> {
+  const held = targets.filter(({ kind }) => kind === 'key' || kind === 'tag')
+  return new Map(held.map((target) => [nameOf(target), target]))
 }
 
 function nameOf(target: Target): string {

@@ -13,6 +13,10 @@ export interface SimulatedCache {
   delete(key: string): Promise<object>
   invalidateTags(tags: readonly string[]): Promise<object>
   clear(): Promise<object>
+  transaction(
+    options: { keys: readonly string[]; hold: number },
+    work: (transaction: { set(key: string, value: unknown, options: { tags: string[]; ttl: number }): void }) => Promise<void>,
+  ): Promise<void>
   close(): Promise<void>
 }
 
@@ -20,8 +24,10 @@ export type LaneStep =
   | { readonly do: 'get' | 'peek' | 'strong'; readonly key: string }
   /** Its loader, when it runs, waits so many milliseconds between reading the truth and returning. Default 0. */
   | { readonly do: 'getOrSet'; readonly key: string; readonly slowMs?: number }
-  /** The truth commits, then the cache is told in this way until it acks. */
+  /** The truth commits, then the cache is told in this way until it acks. `through`: it is told before, too, and the key is held meanwhile. */
   | { readonly do: 'write'; readonly key: string; readonly tell: 'delete' | 'set' | 'tag' | 'clear' }
+  /** The cache is told before the truth commits, too, and the key is held meanwhile. The source takes so many milliseconds to commit. Default 0. */
+  | { readonly do: 'write'; readonly key: string; readonly tell: 'through'; readonly slowMs?: number }
   /** An invalidation without a write. */
   | { readonly do: 'forget'; readonly key: string }
   /** As long as a timer of the process takes; what follows runs in the timer's own turn. */

@@ -87,7 +87,7 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
         call('pull', () => {
           const record = recordOf(namespace)
           const isAhead = from !== undefined && from.epoch === record.epoch && from.seq > record.position.seq
-          return (isAhead ? begin(namespace) : record).pull(from)
+          return (isAhead ? begin(namespace) : record).pull(from, now())
         }),
       advance: (namespace, change) =>
         call(`advance ${change.targets.map((target) => Object.values(target).join(' ')).join(', ')}`, () => {

@@ -18,6 +18,7 @@ import { type Choose, openSteps, type Steps } from './simulator-steps.ts'
 const TAG = 'all-of-them'
 const TTL_MS = 3_600_000
 const RETRY_MS = 60
+const HOLD_MS = 300
 const MAX_SIMULATED_MS = 60_000
 
 /** One life of a process. */
@@ -27,6 +28,12 @@ interface Life {
   readonly clock: FakeClock
   readonly died: Promise<'died'>
   readonly kill: () => void
+}
+
+interface Writer {
+  readonly life: string
+  readonly key: string
+  readonly alone: boolean
 }
 
 const DIED = 'died'
@@ -43,8 +50,11 @@ export class World {
   readonly #frozen = new Set<number>()
   readonly #versions = new Map<string, number>()
   /** Who is between commit and ack. A `set` writes alone: two values at a time would be the application's race, not the cache's. */
-  readonly #writers: { readonly life: string; readonly key: string; readonly alone: boolean }[] = []
-  readonly #untold = new Map<string, Set<string>>()
+  readonly #writers = new Set<Writer>()
+  /** What has committed and told nobody. Should its process die, somebody must repair it. */
+  readonly #untold = new Set<Writer>()
+  /** Writes through whose hold stands: should their process die, nobody else has to repair what they leave. */
+  readonly #held = new Set<Writer>()
   readonly #clock = fakeClock()
   #ms = 1000
   #instant = 0
@@ -101,7 +111,7 @@ export class World {
 
   /** Repairs what died untold, waits, and reads everything everywhere. */
   async calmDown(): Promise<void> {
-    const orphans = [...this.#untold.values()].flatMap((keys) => [...keys])
+    const orphans = [...this.#untold].map(({ key }) => key)
     const first = this.#life(0)
     for (const key of new Set(orphans))
       await this.#untilAcked(first, () => this.#change(first, 0, 'delete', { key }, () => first.cache.delete(key)))
@@ -152,7 +162,8 @@ export class World {
   async #act(life: Life, lane: number, step: LaneStep): Promise<void> {
     const { cache, clock } = life
     if (step.do === 'wait') return new Promise((resolve) => clock.after(step.ms, resolve))
-    if (step.do === 'write') return this.#write(life, lane, step)
+    if (step.do === 'write')
+      return step.tell === 'through' ? this.#writeThrough(life, lane, step.key, step.slowMs ?? 0) : this.#write(life, lane, step)
     const { key } = step
     if (step.do === 'forget') return void (await this.#change(life, lane, 'delete', { key }, () => cache.delete(key)))
     if (step.do === 'peek') return this.#read(life, lane, 'peek', key, async () => cache.peek(key))
@@ -182,14 +193,13 @@ export class World {
   async #write(life: Life, lane: number, { key, tell }: LaneStep & { readonly do: 'write' }): Promise<void> {
     const { cache } = life
     const alone = tell === 'set'
-    if (this.#writers.some((one) => one.key === key && (alone || one.alone))) return
+    if ([...this.#writers].some((one) => one.key === key && (alone || one.alone))) return
     const writer = { life: life.name, key, alone }
-    this.#writers.push(writer)
+    this.#writers.add(writer)
     const version = (this.#versions.get(key) ?? 0) + 1
     this.#versions.set(key, version)
     this.#lines.push({ kind: 'commit', key, version, at: this.#now() })
-    const untold = this.#untold.get(life.name) ?? new Set()
-    this.#untold.set(life.name, untold.add(key))
+    this.#untold.add(writer)
     await this.steps.step(life.name, `committed ${key} ${version}`)
     await this.#untilAcked(life, (tries) => {
       if (tell === 'set' && tries === 0) {
@@ -199,8 +209,41 @@ export class World {
       if (tell === 'clear') return this.#change(life, lane, 'clear', {}, () => cache.clear())
       return this.#change(life, lane, 'delete', { key }, () => cache.delete(key))
     })
-    untold.delete(key)
-    this.#writers.splice(this.#writers.indexOf(writer), 1)
+    this.#forget(writer)
+  }
+
+  async #writeThrough(life: Life, lane: number, key: string, slowMs: number): Promise<void> {
+    const { cache } = life
+    if ([...this.#writers].some((one) => one.key === key && one.alone)) return
+    const writer = { life: life.name, key, alone: false }
+    this.#writers.add(writer)
+    let version: number | undefined
+    const attempt = (): Promise<boolean> => {
+      const began = this.#ms
+      this.#held.add(writer)
+      return this.#record({ kind: 'op', process: life.name, lane, op: 'set', key, start: this.#now() }, async () => {
+        await cache.transaction({ keys: [key], hold: HOLD_MS }, async (transaction) => {
+          await this.steps.step(life.name, `commits ${key}`)
+          if (slowMs > 0) await new Promise<void>((resolve) => life.clock.after(slowMs, resolve))
+          // Nothing protects what reaches the source when the hold is over, but the process itself.
+          if (this.#ms - began >= HOLD_MS) this.#untold.add(writer)
+          version = (this.#versions.get(key) ?? 0) + 1
+          this.#versions.set(key, version)
+          this.#lines.push({ kind: 'commit', key, version, at: this.#now() })
+          await this.steps.step(life.name, `committed ${key} ${version}`)
+          transaction.set(key, { key, version }, { tags: [TAG], ttl: TTL_MS })
+        })
+        return version === undefined ? { acked: true } : { acked: true, version }
+      })
+    }
+    await this.#untilAcked(life, () =>
+      version === undefined ? attempt() : this.#change(life, lane, 'delete', { key }, () => cache.delete(key)),
+    )
+    this.#forget(writer)
+  }
+
+  #forget(writer: Writer): void {
+    for (const writers of [this.#writers, this.#held, this.#untold]) writers.delete(writer)
   }
 
   async #untilAcked(life: Life, attempt: (tries: number) => Promise<boolean>): Promise<void> {
@@ -250,6 +293,8 @@ export class World {
   /** Another life of the server outdates flights: two loads at a time are no fault then. */
   #disturb(work: () => void): void {
     work()
+    // Holds end with their epoch.
+    for (const writer of this.#held) this.#untold.add(writer)
     this.#lines.push({ kind: 'fault', name: 'server', start: this.#ms, end: this.#ms })
   }
 
@@ -282,7 +327,7 @@ export class World {
     const life = this.#life(process)
     this.steps.drop(life.name)
     for (const draft of this.#pending) if (draft.process === life.name) this.#pending.delete(draft)
-    for (const writer of this.#writers.filter((one) => one.life === life.name)) this.#writers.splice(this.#writers.indexOf(writer), 1)
+    for (const writers of [this.#writers, this.#held]) for (const writer of writers) if (writer.life === life.name) writers.delete(writer)
     life.kill()
     // What it had under way may still take effect, and nobody is left to say so.
     this.#lines.push({ kind: 'fault', name: 'killed', start: this.#ms, end: this.#ms })

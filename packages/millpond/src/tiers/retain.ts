@@ -49,3 +49,5 @@ export function resolveRetain(options: RetainOptions | undefined, where: string)
 export const MAX_PATTERNS = 64
 /** A follower that is further behind than this gets a snapshot: cheaper than so many lines, in one step. */
 export const MAX_TAIL = 5000
+/** Holds that have run out are turned into targets so many at a time: each may name hundreds, and the others stand until the next step. */
+export const MAX_EXPIRED = 8

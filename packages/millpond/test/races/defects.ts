@@ -1,5 +1,6 @@
 // Deliberate defects of the engine and its stores, each with a program in which it must be found. The list only grows.
 import type { Clock, LedgerStore, Tier } from '../../src/core/contracts.ts'
+import type { Position, Target } from '../../src/core/ledger.ts'
 import type { FakeClock } from '../../src/testing/clock.ts'
 import type { LaneStep, Simulation, SimulationParts, WorldStep } from '../../src/testing/simulator.ts'
 
@@ -17,7 +18,7 @@ const load = { do: 'getOrSet', key: 'a' } as const
 const get: LaneStep = { do: 'get', key: 'a' }
 const peek: LaneStep = { do: 'peek', key: 'a' }
 const forgetOther: LaneStep = { do: 'forget', key: 'b' }
-const write = (tell: 'delete' | 'set' | 'tag' | 'clear'): LaneStep => ({ do: 'write', key: 'a', tell })
+const write = (tell: 'delete' | 'set' | 'tag' | 'clear' | 'through'): LaneStep => ({ do: 'write', key: 'a', tell })
 const wait = (ms: number): LaneStep => ({ do: 'wait', ms })
 
 const calm = (ms: number): WorldStep => ({ world: 'wait', ms })
@@ -46,6 +47,16 @@ const lateSet = (tell: 'set' | 'tag'): Simulation =>
       [1, load, wait(150), write(tell), wait(400), load, load],
     ],
     [calm(5), { world: 'cut', process: 0, how: 'held' }, calm(50), { world: 'kill', process: 0 }, calm(300), { world: 'heal', process: 0 }],
+  )
+
+/** A write through: its process is cut off when its source has committed, and dies. Who loads meanwhile has read the old row. */
+const diesBetween = (slowMs: number): Simulation =>
+  over(
+    [
+      [0, { do: 'write', key: 'a', tell: 'through', slowMs: 100 }],
+      [1, wait(50), { ...load, slowMs }, wait(1500), load],
+    ],
+    [calm(80), { world: 'cut', process: 0, how: 'reset' }, calm(100), { world: 'kill', process: 0 }],
   )
 
 /** Everything as it is, but for some methods of the ledger. */
@@ -253,4 +264,30 @@ export const defects: readonly Defect[] = [
     program: lateSet('tag'),
     patches: [{ file: 'src/engine/write.ts', find: '      watch,\n', replace: '' }],
   },
+  {
+    name: 'hold not compared',
+    program: diesBetween(0),
+    wrapTier: withLedger((ledger) => ({
+      advance: (namespace, { hold: _, ...change }) => ledger.advance(namespace, change),
+    })),
+  },
+  {
+    name: 'a hold that runs out is forgotten',
+    program: diesBetween(500),
+    wrapTier: withLedger((ledger, _, clock) => ({
+      async advance(namespace, { hold, ...change }) {
+        const advanced = await ledger.advance(namespace, change)
+        if (hold !== undefined) for (const target of change.targets) heldUntil.set(nameOf(advanced.position, target), clock.now() + hold)
+        return advanced
+      },
+      async commit(namespace, items) {
+        const free = items.filter(({ asOf, target }) => (heldUntil.get(nameOf(asOf, { kind: 'key', key: target })) ?? 0) <= clock.now())
+        return free.length === items.length ? ledger.commit(namespace, items) : items.map(() => false)
+      },
+    })),
+  },
 ]
+
+/** Holds that refuse commits, and say nothing when they are over. */
+const heldUntil = new Map<string, number>()
+const nameOf = ({ epoch }: Position, target: Target): string => `${epoch} ${JSON.stringify(target)}`

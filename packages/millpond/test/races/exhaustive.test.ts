@@ -5,7 +5,7 @@ import { explore } from './explore.ts'
 import { open } from './open.ts'
 
 const load: LaneStep = { do: 'getOrSet', key: 'a' }
-const write = (tell: 'delete' | 'set' | 'tag' | 'clear'): LaneStep => ({ do: 'write', key: 'a', tell })
+const write = (tell: 'delete' | 'set' | 'tag' | 'clear' | 'through'): LaneStep => ({ do: 'write', key: 'a', tell })
 
 function twoProcesses(first: LaneStep[], second: LaneStep[], world: WorldStep[] = []): Simulation {
   return {
@@ -42,7 +42,7 @@ async function holds(program: Simulation, departures: number): Promise<number> {
 }
 
 describe('every schedule of small programs within a few departures from oldest first', { timeout: 600_000 }, () => {
-  for (const tell of ['delete', 'set', 'tag', 'clear'] as const) {
+  for (const tell of ['delete', 'set', 'tag', 'clear', 'through'] as const) {
     test(`G1 G2: one process, a load against a write that tells by ${tell}`, async () => {
       expect(await holds(oneProcess([load], [write(tell), load]), 2)).toBeGreaterThan(100)
     })

@@ -20,7 +20,7 @@ const laneSteps: fc.Arbitrary<LaneStep> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('write' as const),
       key: keys,
-      tell: fc.constantFrom('delete' as const, 'set' as const, 'tag' as const, 'clear' as const),
+      tell: fc.constantFrom('delete' as const, 'set' as const, 'tag' as const, 'clear' as const, 'through' as const),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('forget' as const), key: keys }) },

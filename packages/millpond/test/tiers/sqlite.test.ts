@@ -56,6 +56,7 @@ describeLedger(
     skips: {
       peers: 'a database in memory belongs to one process',
       'peer-commit': 'a database in memory belongs to one process',
+      'peer-hold': 'a database in memory belongs to one process',
       follow: 'a database in memory belongs to one process',
       'record-lost': 'nobody but the process itself reaches a database in memory',
     },

@@ -5,6 +5,7 @@
 // process may have loaded the old value meanwhile.
 import { MillpondError, show } from '../../core/errors.ts'
 import type { CacheEvents } from '../../core/events.ts'
+import type { Position } from '../../core/ledger.ts'
 import type { DeadLetters } from '../../engine/collection.ts'
 import type { SourceWrite } from '../../engine/source-write.ts'
 import type { CollectionPlan } from '../collection-options.ts'
@@ -122,10 +123,7 @@ export class WriteBehind<Id, T> {
 
   async set(writes: readonly Wanted<Id, T>[], items: readonly Written[], isSpecial: boolean): Promise<void> {
     await this.ready()
-    const begun = await this.#seam.begin(
-      writes.map(({ key }) => key),
-      false,
-    )
+    const begun = await this.#seam.begin(writes.map(({ key }) => key))
     const kept = await Promise.allSettled(writes.map(({ id, key, value }) => this.#queue.put(key, { kind: 'set', id, value })))
     const refused = kept.find((one) => one.status === 'rejected')
     if (isSpecial) for (const { key } of writes) this.#special.add(key)
@@ -173,8 +171,8 @@ export class WriteBehind<Id, T> {
   async #store(writes: readonly QueuedWrite[], { signal }: Parameters<StoreBatch>[1]): Promise<readonly unknown[]> {
     if (!this.#seam.isAlone) {
       const keys = writes.map(({ key }) => key)
-      const begun = await this.#seam.begin(keys, false)
-      for (const key of keys) this.#underWay.set(key, { ...begun, keys: [key] })
+      const begun = await this.#seam.begin(keys)
+      for (const key of keys) this.#underWay.set(key, begun)
     }
     const verdicts: unknown[] = writes.map(() => undefined)
     const sets = writes.flatMap(({ operation, number }, at) =>
@@ -202,17 +200,17 @@ export class WriteBehind<Id, T> {
   /** The source has them. What is queued behind stays what readers see; caches get the value unless somebody has moved the key meanwhile. */
   async #afterStore(keys: readonly string[]): Promise<void> {
     if (this.#seam.isAlone) return
-    const byWrite = new Map<SourceWrite['since'], { write: SourceWrite; keys: string[] }>()
+    const byWrite = new Map<SourceWrite, string[]>()
     for (const key of keys) {
       const write = this.#underWay.get(key)
       if (write === undefined) continue
       this.#underWay.delete(key)
-      const group = byWrite.get(write.since)
-      if (group === undefined) byWrite.set(write.since, { write, keys: [key] })
-      else group.keys.push(key)
+      const group = byWrite.get(write)
+      if (group === undefined) byWrite.set(write, [key])
+      else group.push(key)
     }
     try {
-      await Promise.all([...byWrite.values()].map(({ write, keys: its }) => this.#seam.end({ ...write, keys: its }, this.#itemsOf(its))))
+      await Promise.all([...byWrite].map(([write, its]) => this.#seam.end(partOf(write, its), this.#itemsOf(its))))
     } catch (error) {
       this.#seam.events.emit('warning', {
         message: `collection ${this.#name}: caches could not be told that the source has ${keys.length} writes`,
@@ -243,6 +241,15 @@ export class WriteBehind<Id, T> {
       `collection ${this.#name}: ${show(id)} was deleted, and nobody said how the source removes: give remove`,
     )
   }
+}
+
+function partOf(write: SourceWrite, keys: readonly string[]): SourceWrite {
+  const since = new Map<string, Position>()
+  for (const key of keys) {
+    const position = write.since.get(key)
+    if (position !== undefined) since.set(key, position)
+  }
+  return { ...write, since }
 }
 
 function operationFrom(found: { readonly value: unknown } | undefined): Operation | undefined {

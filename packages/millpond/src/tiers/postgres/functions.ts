@@ -19,6 +19,19 @@ const PLANS = 'SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 export const headOf = (row: string): string =>
   `hashtextextended(${row}.epoch || ':' || ${row}.seq || ':' || coalesce(${row}.expires::text, ''), 0)`
 
+/** Which of the items may be written: a position that is one and the same for all lets the server look their moves up at once. */
+const judge = (s: string, epoch: string, since: string, ends: string): string => `
+      SELECT array_agg(u.kind IS DISTINCT FROM 'k' OR (
+        (NOT v_holds OR NOT EXISTS (
+          SELECT FROM ${s}.hold h WHERE h.epoch = r.epoch AND h.kind = 'k' AND h.name = u.name AND (r.epoch = p_ends_epoch AND h.seq = ${ends}) IS NOT TRUE
+        )) AND (${epoch} IS NULL OR (
+          r.epoch = ${epoch} AND ${since} <= r.seq AND ${since} >= greatest(r.floor, r.commit_floor, v_all)
+          AND NOT EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.name = u.name AND t.seq > ${since})
+          AND NOT coalesce(u.ord = ANY (v_moved), false)
+        ))
+      ) ORDER BY u.ord) INTO v_allowed
+      FROM unnest(p_keys, p_kinds, p_names, p_ends) WITH ORDINALITY AS u (key, kind, name, ends, ord) WHERE u.key IS NOT NULL;`
+
 /** @param s the schema's name, quoted. */
 export function functions(s: string): string {
   const identity = `(SELECT m.id || '/' || extract(epoch FROM pg_postmaster_start_time()) || '/' || d.oid || '/' || pg_relation_filenode('${s}.ledger')
@@ -29,6 +42,7 @@ RETURNS ${s}.ledger LANGUAGE plpgsql AS $$
 DECLARE
   r ${s}.ledger;
   v_me text;
+  v_now bigint;
 BEGIN
   IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
     RAISE EXCEPTION 'millpond needs READ COMMITTED, not %: set default_transaction_isolation for this role', current_setting('transaction_isolation');
@@ -47,6 +61,20 @@ BEGIN
   ELSIF p_external AND NOT r.external THEN
     UPDATE ${s}.ledger SET external = true WHERE ns = p_ns RETURNING * INTO r;
   END IF;
+  -- A hold that ran out: what it names is not known to have been told, and moves now.
+  v_now := ${NOW};
+  IF EXISTS (SELECT FROM ${s}.hold h WHERE h.epoch = r.epoch AND h.until <= v_now) THEN
+    UPDATE ${s}.ledger SET seq = seq + 1 WHERE ns = p_ns RETURNING * INTO r;
+    WITH over AS (DELETE FROM ${s}.hold h WHERE h.epoch = r.epoch AND h.until <= v_now RETURNING h.kind, h.name, h.label),
+    named AS (SELECT DISTINCT o.kind, o.name, o.label FROM over o),
+    moved AS (
+      INSERT INTO ${s}.target (epoch, kind, name, mode, seq, meta)
+      SELECT r.epoch, n.kind, n.name, 'd', r.seq, '["data_changed","hold"]' FROM named n
+      ON CONFLICT (epoch, kind, name, mode) DO UPDATE SET seq = excluded.seq, meta = excluded.meta
+    )
+    INSERT INTO ${s}.line (epoch, seq, at, line)
+    SELECT r.epoch, r.seq, v_now, '{"t":[' || string_agg(n.label, ',') || '],"m":"d","r":"data_changed","i":"hold"}' FROM named n;
+  END IF;
   RETURN r;
 END $$;
 
@@ -60,7 +88,8 @@ DECLARE
 BEGIN
   SELECT * INTO r FROM ${s}.ledger WHERE ns = p_ns;
   -- Nothing is answered where the record must change first: see begin.
-  IF r.epoch IS NULL OR r.server IS DISTINCT FROM ${identity} OR (p_external AND NOT r.external) OR (r.epoch = p_epoch AND r.seq < p_seq) THEN RETURN; END IF;
+  IF r.epoch IS NULL OR r.server IS DISTINCT FROM ${identity} OR (p_external AND NOT r.external) OR (r.epoch = p_epoch AND r.seq < p_seq)
+    OR EXISTS (SELECT FROM ${s}.hold h WHERE h.epoch = r.epoch AND h.until <= ${NOW}) THEN RETURN; END IF;
   o_epoch := r.epoch; o_seq := r.seq; o_floor := r.floor; o_outer := greatest(r.floor, r.commit_floor);
   IF r.epoch = p_epoch AND p_seq >= r.oldest - 1 AND r.seq - p_seq <= p_tail THEN
     o_kind := 'tail';
@@ -110,10 +139,12 @@ END $$;
 -- What a function answers cannot be replaced. Earlier versions answered other columns.
 DROP FUNCTION IF EXISTS ${s}.advance(bigint, bytea, text, boolean, bigint, bigint, text, text[], bytea[], text, text, text, text, bigint, bytea[],
   bytea[], integer[], integer[], bigint[], bytea, text, text, integer[], bytea[]);
+DROP FUNCTION IF EXISTS ${s}.advance(bigint, bytea, text, boolean, bigint, bigint, text, text[], bytea[], text, text, text, text, bigint, bytea[],
+  bytea[], integer[], integer[], bigint[], bytea, text, text, integer[], bytea[], bigint, text[], text, bigint[]);
 CREATE FUNCTION ${s}.advance(p_lock bigint, p_ns bytea, p_fresh text, p_external boolean, p_window bigint, p_most bigint, p_mode text,
   p_kinds text[], p_names bytea[], p_meta text, p_line text, p_line_clear text, p_since_epoch text, p_since bigint, p_drop bytea[],
   p_keys bytea[], p_starts integer[], p_lengths integer[], p_expires bigint[], p_bodies bytea, p_channel text, p_message text,
-  p_watchers integer[], p_watch bytea[])
+  p_watchers integer[], p_watch bytea[], p_hold bigint, p_labels text[], p_ends_epoch text, p_ends bigint[])
 RETURNS TABLE (o_epoch text, o_seq bigint, o_there text, o_stored text) LANGUAGE plpgsql ${PLANS} AS $$
 DECLARE
   r ${s}.ledger := ${s}.open_record(p_lock, p_ns, p_fresh, p_external, NULL, NULL);
@@ -122,22 +153,25 @@ DECLARE
   v_allowed boolean[] := array_fill(true, ARRAY[cardinality(p_keys)]);
   v_all bigint;
   v_moved bigint[];
+  v_holds boolean;
   v_up_to bigint;
   v_count bigint;
   v_among text[];
 BEGIN
-  IF p_since_epoch IS NOT NULL AND cardinality(p_keys) > 0 THEN
+  IF cardinality(p_keys) > 0 THEN
+    v_holds := EXISTS (SELECT FROM ${s}.hold h WHERE h.epoch = r.epoch);
+    -- A pattern counts as a move of every key. p_watch holds tags; p_watchers, for each, which of the items bears it. What ends a hold is judged from that on.
     SELECT array_agg(w.item) INTO v_moved FROM unnest(p_watchers, p_watch) AS w (item, name)
-    WHERE EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 't' AND t.name = w.name AND t.seq > p_since);
-    -- A pattern counts as a move of every key. p_watch holds tags; p_watchers, for each, which of the items bears it.
+    WHERE EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 't' AND t.name = w.name AND t.seq > coalesce(p_ends[w.item], p_since));
     SELECT max(t.seq) INTO v_all FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = ANY ('{a,p}');
-    SELECT array_agg(u.kind IS DISTINCT FROM 'k' OR (
-        r.epoch = p_since_epoch AND p_since <= r.seq AND p_since >= greatest(r.floor, r.commit_floor, v_all)
-        AND NOT EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.name = u.name AND t.seq > p_since)
-        AND NOT coalesce(u.ord = ANY (v_moved), false)
-      ) ORDER BY u.ord) INTO v_allowed
-    FROM unnest(p_keys, p_kinds, p_names) WITH ORDINALITY AS u (key, kind, name, ord) WHERE u.key IS NOT NULL;
-    o_stored := array_to_string(v_allowed::integer[], '');
+    IF p_ends_epoch IS NULL THEN ${judge(s, 'p_since_epoch', 'p_since', 'NULL')}
+    ELSE ${judge(s, '(CASE WHEN u.ends IS NULL THEN p_since_epoch ELSE p_ends_epoch END)', 'coalesce(u.ends, p_since)', 'u.ends')}
+    END IF;
+    IF p_since_epoch IS NOT NULL OR p_ends_epoch IS NOT NULL THEN o_stored := array_to_string(v_allowed::integer[], ''); END IF;
+  END IF;
+  IF p_ends_epoch = r.epoch THEN
+    DELETE FROM ${s}.hold h USING unnest(p_kinds, p_names, p_ends) AS u (kind, name, seq)
+    WHERE h.epoch = r.epoch AND h.kind = u.kind AND h.name = u.name AND h.seq = u.seq;
   END IF;
 
   r.seq := r.seq + 1;
@@ -156,6 +190,11 @@ BEGIN
   SELECT DISTINCT r.epoch, u.kind, u.name, p_mode, r.seq, p_meta FROM unnest(p_kinds, p_names) AS u (kind, name)
   ON CONFLICT (epoch, kind, name, mode) DO UPDATE SET seq = excluded.seq, meta = excluded.meta;
   INSERT INTO ${s}.line (epoch, seq, at, line) VALUES (r.epoch, r.seq, v_now, p_line);
+  IF p_hold IS NOT NULL THEN
+    INSERT INTO ${s}.hold (epoch, kind, name, seq, until, label)
+    SELECT r.epoch, u.kind, u.name, r.seq, v_now + p_hold, u.label FROM unnest(p_kinds, p_names, p_labels) AS u (kind, name, label)
+    WHERE u.kind = ANY ('{k,t}') ON CONFLICT DO NOTHING;
+  END IF;
 
   -- Lines beyond the window or the count leave, a few with each step, and with them the key targets of their time.
   SELECT max(o.seq) INTO v_up_to FROM (
@@ -209,6 +248,7 @@ DECLARE
   r ${s}.ledger;
   v_now bigint;
   v_all bigint;
+  v_holds boolean;
   v_allowed boolean[];
 BEGIN
   IF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
@@ -219,9 +259,11 @@ BEGIN
   SELECT * INTO r FROM ${s}.ledger WHERE ns = p_ns;
   IF r.epoch IS NULL OR r.server IS DISTINCT FROM ${identity} THEN RETURN repeat('0', cardinality(p_keys)); END IF;
   SELECT max(t.seq) INTO v_all FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'a';
+  v_holds := EXISTS (SELECT FROM ${s}.hold h WHERE h.epoch = r.epoch);
   SELECT array_agg(
       u.epoch = r.epoch AND u.seq <= r.seq AND u.seq >= greatest(r.floor, r.commit_floor, v_all)
       AND NOT EXISTS (SELECT FROM ${s}.target t WHERE t.epoch = r.epoch AND t.kind = 'k' AND t.name = u.target AND t.seq > u.seq)
+      AND (NOT v_holds OR NOT EXISTS (SELECT FROM ${s}.hold h WHERE h.epoch = r.epoch AND h.kind = 'k' AND h.name = u.target))
       AND (u.lease IS NULL OR EXISTS (SELECT FROM ${s}.lease h WHERE h.ns = p_ns AND h.key = u.target AND h.id = u.lease AND h.until > v_now))
       ORDER BY u.ord) INTO v_allowed
   FROM unnest(p_epochs, p_seqs, p_targets, p_leases) WITH ORDINALITY AS u (epoch, seq, target, lease, ord);
@@ -267,6 +309,7 @@ BEGIN
   GET DIAGNOSTICS v_most = ROW_COUNT;
   DELETE FROM ${s}.lease h WHERE h.until <= v_now;
   DELETE FROM ${s}.node n WHERE n.at <= v_now - 10000;
+  DELETE FROM ${s}.hold h WHERE NOT EXISTS (SELECT FROM ${s}.ledger l WHERE l.epoch = h.epoch);
   -- Histories that no record names any more.
   WITH RECURSIVE named AS (
     (SELECT t.epoch FROM ${s}.target t ORDER BY t.epoch LIMIT 1)

@@ -5,7 +5,7 @@ import type { Position, Target } from '../../core/ledger.ts'
 import { MAX_TAIL } from '../retain.ts'
 import { type Answer, type Database, type Statement, statement } from './database.ts'
 import { type Followers, messageOf } from './followers.ts'
-import { kindOf, lineText, metaOf, nameBytes, readAnswer } from './lines.ts'
+import { kindOf, labelOf, lineText, metaOf, nameBytes, readAnswer } from './lines.ts'
 import { bytesOf, numberAt, pack, textAt } from './rows.ts'
 import { lockKey } from './schema.ts'
 
@@ -57,7 +57,7 @@ export class PostgresLedger implements LedgerStore {
 
   async advance(namespace: string, change: Change): Promise<Advanced> {
     const { retain } = this.#database.settings
-    const { targets, drop, write, unmovedSince, watch = [] } = change
+    const { targets, drop, write, unmovedSince, watch = [], hold, settles } = change
     const { keys, starts, lengths, expires, bodies } = pack(write, Date.now())
     // Items are counted from 1.
     const watched = watch.flatMap((tags, index) => tags.map((tag) => [index + 1, tag] as const))
@@ -87,13 +87,17 @@ export class PostgresLedger implements LedgerStore {
       messageOf(namespace),
       watched.map(([item]) => item),
       watched.map(([, tag]) => bytesOf(tag)),
+      hold === undefined ? null : Math.ceil(hold),
+      hold === undefined ? null : targets.map(labelOf),
+      settles?.epoch ?? null,
+      settles === undefined ? null : targets.map((_, at) => settles.seqs[at] ?? null),
     ])
     if (write.length > 0) this.#onWrite()
     const [row] = rows
     const position = { epoch: textAt(row, 0), seq: numberAt(row, 1) }
     const wasThere = verdicts(textAt(row, 2))
     const advanced = { position, dropped: wasThere.filter(Boolean).length, wasThere }
-    return unmovedSince === undefined ? advanced : { ...advanced, stored: verdicts(row?.[3] ?? '') }
+    return unmovedSince === undefined && settles === undefined ? advanced : { ...advanced, stored: verdicts(row?.[3] ?? '') }
   }
 
   async commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]> {
@@ -165,7 +169,7 @@ function statementsOf(s: string) {
     pull: statement(`SELECT * FROM ${call('pull', 'bytea text bigint boolean bigint bigint')}`),
     begin: statement(`SELECT (${call('open_record', 'bigint bytea text boolean text bigint')}).epoch`),
     advance: statement(
-      `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[]`)}`,
+      `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[] bigint text[] text bigint[]`)}`,
     ),
     commit: statement(`SELECT ${call('commit', `bigint bytea text[] bigint[] bytea[] text[] ${packed}`)}`),
     lease: statement(`SELECT ${call('lease', 'bytea bytea text bigint')}`),

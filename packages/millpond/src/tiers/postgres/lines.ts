@@ -20,6 +20,11 @@ export function nameBytes(target: Target): Buffer {
   return bytesOf(nameOf(target))
 }
 
+/** As it stands in a line, in JSON: what the server puts into a line of its own when a hold runs out. */
+export function labelOf(target: Target): string {
+  return JSON.stringify(kindOf(target) + nameOf(target))
+}
+
 export function lineText({ mode, reason, id }: Change, targets: readonly Target[]): string {
   return JSON.stringify({ t: targets.map((target) => kindOf(target) + nameOf(target)), m: mode === 'delete' ? 'd' : 'x', r: reason, i: id })
 }

@@ -15,7 +15,7 @@ import { MillpondError, show } from '../../core/errors.ts'
 import { functions } from './functions.ts'
 
 /** Raised when tables or functions change; a database of a higher version is refused, never guessed at. */
-export const SCHEMA_VERSION = 7
+export const SCHEMA_VERSION = 8
 
 const NAME = /^[a-z_][a-z0-9_]{0,40}$/
 
@@ -72,6 +72,11 @@ CREATE INDEX IF NOT EXISTS target_seq ON ${s}.target (epoch, kind, seq);
 CREATE TABLE IF NOT EXISTS ${s}.line (
   epoch text COLLATE "C" NOT NULL, seq bigint NOT NULL, at bigint NOT NULL, line text NOT NULL, PRIMARY KEY (epoch, seq)
 );
+CREATE TABLE IF NOT EXISTS ${s}.hold (
+  epoch text COLLATE "C" NOT NULL, kind text COLLATE "C" NOT NULL, name bytea NOT NULL, seq bigint NOT NULL, until bigint NOT NULL, label text NOT NULL,
+  PRIMARY KEY (epoch, kind, name, seq)
+);
+CREATE INDEX IF NOT EXISTS hold_until ON ${s}.hold (epoch, until);
 CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.lease (ns bytea NOT NULL, key bytea NOT NULL, id text NOT NULL, until bigint NOT NULL, PRIMARY KEY (ns, key));
 CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.node (
   epoch text COLLATE "C" NOT NULL, id text NOT NULL, seq bigint NOT NULL, at bigint NOT NULL, PRIMARY KEY (epoch, id)
@@ -113,7 +118,7 @@ export function postgresGrants(options: { readonly role: string; readonly schema
 GRANT USAGE ON SCHEMA ${s} TO ${quoted};
 GRANT SELECT ON ${s}.meta TO ${quoted};
 GRANT SELECT, INSERT ON ${s}.server TO ${quoted};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.target, ${s}.line, ${s}.lease, ${s}.node TO ${quoted};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.target, ${s}.line, ${s}.hold, ${s}.lease, ${s}.node TO ${quoted};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.channel, ${s}.channel_node, ${s}.channel_request, ${s}.channel_reply, ${s}.channel_setting TO ${quoted};
 GRANT SELECT, INSERT, UPDATE ON ${s}.ledger TO ${quoted};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${s} TO ${quoted};

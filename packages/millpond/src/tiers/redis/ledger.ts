@@ -53,19 +53,23 @@ export class RedisLedger implements LedgerStore {
   }
 
   async advance(namespace: string, change: Change): Promise<Advanced> {
-    if (this.#entries === undefined) return this.#advance(namespace, change)
-    const { drop, write, unmovedSince } = change
-    const advanced = await this.#advance(namespace, { ...change, drop: [] })
-    const isAllowed = (index: number): boolean => advanced.stored?.[index] ?? true
+    const { drop, write } = change
+    const isJudged = (change.unmovedSince ?? change.settles) !== undefined
+    if (this.#entries === undefined) {
+      const { stored, ...advanced } = await this.#advance(namespace, change)
+      return isJudged ? { ...advanced, stored } : advanced
+    }
+    const { stored: allowed, ...advanced } = await this.#advance(namespace, { ...change, drop: [] })
+    const isAllowed = (index: number): boolean => allowed[index] ?? true
     // What may not be written is dropped, as a single server does.
     const items = write.map((item, index) => ({ ...item, asOf: advanced.position, ...(!isAllowed(index) && { expiresAt: 0 }) }))
     const { wasThere, stored } = await this.#entries.settle(`advance ${namespace}`, FAILED, drop, items)
     const dropped = wasThere.filter(Boolean).length
-    return { ...advanced, dropped, wasThere, ...(unmovedSince && { stored: stored.map((was, index) => was && isAllowed(index)) }) }
+    return { ...advanced, dropped, wasThere, ...(isJudged && { stored: stored.map((was, index) => was && isAllowed(index)) }) }
   }
 
-  #advance(namespace: string, change: Change): Promise<Advanced> {
-    const { drop, write, targets, unmovedSince, watch } = change
+  #advance(namespace: string, change: Change): Promise<Advanced & { readonly stored: readonly boolean[] }> {
+    const { drop, write, targets, unmovedSince, watch, hold, settles } = change
     const bodies = this.#entries === undefined ? write : []
     const record = this.#names.record(namespace)
     const keys = [record]
@@ -73,7 +77,7 @@ export class RedisLedger implements LedgerStore {
     for (const item of bodies) keys.push(this.#names.entry(item.key))
     const texts = targets.map(targetText)
     const now = Date.now()
-    const talk = async (wire: Wire): Promise<Advanced> => {
+    const talk = async (wire: Wire): Promise<Advanced & { readonly stored: readonly boolean[] }> => {
       const args: Argument[] = [
         ...this.#common(wire),
         this.#retain.windowMs === Number.POSITIVE_INFINITY ? 1e15 : this.#retain.windowMs,
@@ -88,14 +92,18 @@ export class RedisLedger implements LedgerStore {
         texts.length,
         write.length,
         stampOf(change.id) ?? '',
+        hold === undefined ? '' : Math.ceil(hold),
+        hold === undefined ? '' : JSON.stringify([change.id, ...texts]),
+        settles?.epoch ?? '',
       ]
       for (const text of texts) args.push(text)
+      if (settles !== undefined) texts.forEach((_, at) => args.push(settles.seqs[at] ?? ''))
       for (const item of bodies) args.push(timeToLive(item.expiresAt, now), tailOf(item.body, item.expiresAt))
       for (const tags of watch ?? []) args.push(tags.length, ...tags)
       const [epoch, seq, there, allowed] = list(await run(wire, ADVANCE, keys, args))
       const wasThere = list(there).map((count) => count === 1)
-      const advanced = { position: { epoch: String(epoch), seq: Number(seq) }, dropped: wasThere.filter(Boolean).length, wasThere }
-      return unmovedSince === undefined ? advanced : { ...advanced, stored: list(allowed).map((verdict) => verdict === 1) }
+      const stored = list(allowed).map((verdict) => verdict === 1)
+      return { position: { epoch: String(epoch), seq: Number(seq) }, dropped: wasThere.filter(Boolean).length, wasThere, stored }
     }
     return this.#connection.exchange(`advance ${namespace}`, FAILED, talk, record)
   }

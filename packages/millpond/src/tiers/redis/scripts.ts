@@ -5,11 +5,13 @@
 //   o oldest line   nk key targets   nt tags and patterns   np patterns   p the last pattern's number, if any   w where the sweep of old targets stands, '' when it rests
 //   l:<number>                 "<milliseconds> <line as JSON>"
 //   t<d|x><k|t|p|a><name>      "<number>", of keys that were written sealed "<number> <stamp>": a target in force; d deleted, x expired
+//   hs standing holds, "<number>:<milliseconds until>:<how many targets> " each   h:<number> its receipt and targets as JSON
+//   hh<k|t><name>              ",<number>,<number>,": the holds that stand on a target
 // Every step names the run id that the connection was greeted with: a record that another server wrote (a promoted replica, a restart with an
 // old dump) is void, and a new epoch begins. All arguments are opaque text here but for the lines, whose keys `prune` reads.
 import { createHash } from 'node:crypto'
 import { CHECK_BASE, CHECK_PRIME } from '../head-check.ts'
-import { MAX_PATTERNS } from '../retain.ts'
+import { MAX_EXPIRED, MAX_PATTERNS } from '../retain.ts'
 
 export interface Script {
   readonly text: string
@@ -49,13 +51,13 @@ local function num(n) return string.format('%.0f', n) end
 local function begin()
   redis.call('UNLINK', L)
   redis.call('HSET', L, 'e', ARGV[2], 's', 0, 'f', 0, 'c', 0, 'id', ARGV[1], 'x', ARGV[3], 'o', 1, 'nk', 0, 'nt', 0, 'np', 0, 'w', '')
-  return { e = ARGV[2], s = 0, f = 0, c = 0, x = ARGV[3], o = 1, nk = 0, nt = 0, np = 0, w = '' }
+  return { e = ARGV[2], s = 0, f = 0, c = 0, x = ARGV[3], o = 1, nk = 0, nt = 0, np = 0, w = '', h = '' }
 end
 local function find()
-  local r = redis.call('HMGET', L, 'e', 's', 'f', 'c', 'id', 'x', 'o', 'nk', 'nt', 'np', 'w')
+  local r = redis.call('HMGET', L, 'e', 's', 'f', 'c', 'id', 'x', 'o', 'nk', 'nt', 'np', 'w', 'hs')
   if not r[1] or r[5] ~= ARGV[1] then return nil end
   local R = { e = r[1], s = tonumber(r[2]), f = tonumber(r[3]), c = tonumber(r[4]), x = r[6], o = tonumber(r[7]),
-    nk = tonumber(r[8]), nt = tonumber(r[9]), np = tonumber(r[10]), w = r[11] }
+    nk = tonumber(r[8]), nt = tonumber(r[9]), np = tonumber(r[10]), w = r[11], h = r[12] or '' }
   if R.x == '0' and ARGV[3] == '1' then
     R.x = '1'
     redis.call('HSET', L, 'x', '1')
@@ -65,14 +67,64 @@ end
 local function seqOf(value) return value and tonumber(string.match(value, '^%d+')) or 0 end
 ${MILLISECONDS}${TARGETS_IN}`
 
+/** Needs the prelude. The record's own fields are saved by `expireHolds`, where it has moved; `hs` by everybody who changes it. */
+const HOLDS = `
+local function countTarget(R, target, by)
+  if string.sub(target, 1, 1) == 'k' then R.nk = R.nk + by else R.nt = R.nt + by end
+end
+local function saveHolds(R)
+  if R.h == '' then redis.call('HDEL', L, 'hs') else redis.call('HSET', L, 'hs', R.h) end
+end
+-- Whether the hold stood on the target.
+local function endHold(target, seq)
+  local field = 'hh' .. target
+  local on = redis.call('HGET', L, field)
+  if not on or not string.find(on, ',' .. seq .. ',', 1, true) then return false end
+  on = string.gsub(on, ',' .. seq .. ',', ',', 1)
+  if on == ',' then redis.call('HDEL', L, field) else redis.call('HSET', L, field, on) end
+  return true
+end
+local function expireHolds(R)
+  if R.h == '' then return end
+  local now, kept, over = milliseconds(), {}, {}
+  for seq, ends, left in string.gmatch(R.h, '(%d+):(%d+):(%d+) ') do
+    if #over < ${MAX_EXPIRED} and tonumber(ends) <= now then over[#over + 1] = seq
+    else kept[#kept + 1] = seq .. ':' .. ends .. ':' .. left .. ' ' end
+  end
+  if #over == 0 then return end
+  local targets, named, receipts = {}, {}, {}
+  for _, seq in ipairs(over) do
+    local held = cjson.decode(redis.call('HGET', L, 'h:' .. seq) or '[""]')
+    receipts[#receipts + 1] = held[1]
+    for i = 2, #held do
+      if endHold(held[i], seq) and not named[held[i]] then
+        named[held[i]] = true
+        targets[#targets + 1] = held[i]
+      end
+    end
+    redis.call('HDEL', L, 'h:' .. seq)
+  end
+  R.h = table.concat(kept)
+  saveHolds(R)
+  if #targets == 0 then return end
+  R.s = R.s + 1
+  for _, target in ipairs(targets) do
+    if redis.call('HSET', L, 'td' .. target, num(R.s)) == 1 then countTarget(R, target, 1) end
+  end
+  local line = cjson.encode({ t = targets, m = 'd', r = 'data_changed', i = 'hold ' .. table.concat(receipts, ' ') })
+  redis.call('HSET', L, 'l:' .. num(R.s), num(now) .. ' ' .. line, 's', num(R.s), 'nk', num(R.nk), 'nt', num(R.nt))
+end
+`
+
 /**
  * ARGV after the prelude's: epoch and number that are known ('' for none), longest tail, most targets at once.
  * Answers kind, epoch, number, floor, commit floor, then lines, or targets as JSON, or nothing when there are too many targets for one step.
  */
-export const PULL = script(`
+export const PULL = script(`${HOLDS}
 local R = find()
 local from = tonumber(ARGV[5])
 if not R or (ARGV[4] == R.e and from > R.s) then R = begin() end
+expireHolds(R)
 if ARGV[4] == R.e and from >= R.o - 1 and R.s - from <= tonumber(ARGV[6]) then
   local out = { 'tail', R.e, num(R.s), num(R.f), num(R.c) }
   local whole = true
@@ -98,50 +150,86 @@ return { step[1], targetsIn(step[2]) }
 
 /**
  * KEYS after the record: keys to drop, then keys to write. ARGV after the prelude's: window, most targets, channel, mode ('d' or 'x'), line, line with a clear,
- * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, the stamp that keys
- * get ('' for none), targets,
- * then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where it was there, and for each write 1 where it was stored.
+ * epoch and number since which a written key must not have moved ('' for any), how many drops, how many targets, how many writes, the stamp that keys get ('' for none),
+ * for how long to hold the targets ('' for not at all) and the hold as JSON, the epoch of the holds that end ('' for none), targets, where holds end the number
+ * of each target's hold ('' for none), then milliseconds to live ('' for ever, '0' for gone) and body of each write, then how many tags each write has, and the tags. Answers epoch, number, for each drop 1 where it was there, and for each write 1 where it was stored.
  * In a cluster the entries lie elsewhere: there is no key but the record, nothing is dropped or written here, and writes, without their bodies, are only judged.
  */
-export const ADVANCE = script(`
+export const ADVANCE = script(`${HOLDS}
 local R = find() or begin()
+expireHolds(R)
 local window, most, mode, line = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7], ARGV[8]
 local since, drops, count = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
 local now = milliseconds()
 
 -- Judged before this step records its own numbers.
-local allowed = {}
-local known = ARGV[10] == R.e and since <= R.s and since >= R.f and since >= R.c
-  and seqOf(redis.call('HGET', L, 'tda')) <= since and seqOf(redis.call('HGET', L, 'txa')) <= since
-  and seqOf(redis.call('HGET', L, 'p')) <= since
-local movedTags = {}
-local function hasMoved(tag)
-  if movedTags[tag] == nil then
-    local at = redis.call('HMGET', L, 'tdt' .. tag, 'txt' .. tag)
-    movedTags[tag] = seqOf(at[1]) > since or seqOf(at[2]) > since
+local ends = ARGV[18]
+local bodies = 18 + count + (ends ~= '' and count or 0)
+local function endsOf(i) return ends ~= '' and i <= count and ARGV[18 + count + i] or '' end
+local lowest
+local function isKnown(epoch, seq)
+  if epoch ~= R.e or seq > R.s or seq < R.f or seq < R.c then return false end
+  if not lowest then
+    local at = redis.call('HMGET', L, 'tda', 'txa', 'p')
+    lowest = math.max(seqOf(at[1]), seqOf(at[2]), seqOf(at[3]))
   end
-  return movedTags[tag]
+  return lowest <= seq
 end
-local watched = 15 + count + 2 * (#KEYS - 1 - drops)
-for i = 1, tonumber(ARGV[14]) do
-  local target = i <= count and ARGV[15 + i] or ''
-  if ARGV[10] == '' or string.sub(target, 1, 1) ~= 'k' then allowed[i] = 1
-  elseif not known then allowed[i] = 0
-  else
-    local moved = redis.call('HMGET', L, 'td' .. target, 'tx' .. target)
-    allowed[i] = seqOf(moved[1]) <= since and seqOf(moved[2]) <= since and 1 or 0
-  end
-  local tags = tonumber(ARGV[watched + 1] or '0')
+local function lastOf(name)
+  local at = redis.call('HMGET', L, 'td' .. name, 'tx' .. name)
+  return math.max(seqOf(at[1]), seqOf(at[2]))
+end
+local tagMoves = {}
+local function tagMove(tag)
+  tagMoves[tag] = tagMoves[tag] or lastOf('t' .. tag)
+  return tagMoves[tag]
+end
+local function isHeld(target, but)
+  if R.h == '' then return false end
+  local on = redis.call('HGET', L, 'hh' .. target)
+  return on and not (ends == R.e and on == ',' .. but .. ',')
+end
+local watched = bodies + 2 * (#KEYS - 1 - drops)
+local function mayWrite(i, target, tags)
+  if string.sub(target, 1, 1) ~= 'k' then return true end
+  local own = endsOf(i)
+  if isHeld(target, own) then return false end
+  local epoch, seq = ARGV[10], since
+  if own ~= '' then epoch, seq = ends, tonumber(own) end
+  if epoch == '' then return true end
+  if not isKnown(epoch, seq) or lastOf(target) > seq then return false end
   for at = watched + 2, watched + 1 + tags do
-    if allowed[i] == 1 and ARGV[10] ~= '' and string.sub(target, 1, 1) == 'k' and hasMoved(ARGV[at]) then allowed[i] = 0 end
+    if tagMove(ARGV[at]) > seq then return false end
   end
+  return true
+end
+local allowed = {}
+for i = 1, tonumber(ARGV[14]) do
+  local tags = tonumber(ARGV[watched + 1] or '0')
+  allowed[i] = mayWrite(i, i <= count and ARGV[18 + i] or '', tags) and 1 or 0
   watched = watched + 1 + tags
+end
+
+if ends == R.e and R.h ~= '' then
+  local ended = {}
+  for i = 1, count do
+    local seq = endsOf(i)
+    if seq ~= '' and endHold(ARGV[18 + i], seq) then ended[seq] = (ended[seq] or 0) + 1 end
+  end
+  R.h = string.gsub(R.h, '(%d+):(%d+):(%d+) ', function(seq, stands, left)
+    if not ended[seq] then return nil end
+    left = tonumber(left) - ended[seq]
+    if left > 0 then return seq .. ':' .. stands .. ':' .. num(left) .. ' ' end
+    redis.call('HDEL', L, 'h:' .. seq)
+    return ''
+  end)
+  saveHolds(R)
 end
 R.s = R.s + 1
 
 local targets, cleared, patterns = {}, false, 0
 for i = 1, count do
-  local target = ARGV[15 + i]
+  local target = ARGV[18 + i]
   targets[i] = target
   local kind = string.sub(target, 1, 1)
   if kind == 'a' then cleared = true end
@@ -153,26 +241,62 @@ if patterns > 0 and R.np + patterns > ${MAX_PATTERNS} then
 end
 if cleared and mode == 'd' then
   local keep = R
+  local holds = { 'hs', keep.h }
+  for seq in string.gmatch(keep.h, '(%d+):%d+:%d+ ') do
+    local hold = redis.call('HGET', L, 'h:' .. seq) or '[""]'
+    holds[#holds + 1] = 'h:' .. seq
+    holds[#holds + 1] = hold
+    local held = cjson.decode(hold)
+    for i = 2, #held do
+      local on = redis.call('HGET', L, 'hh' .. held[i])
+      if on then
+        holds[#holds + 1] = 'hh' .. held[i]
+        holds[#holds + 1] = on
+      end
+    end
+  end
   redis.call('UNLINK', L)
-  R = { e = keep.e, s = keep.s, f = keep.s, c = keep.c, x = keep.x, o = keep.s, nk = 0, nt = 0, np = 0, w = '' }
+  R = { e = keep.e, s = keep.s, f = keep.s, c = keep.c, x = keep.x, o = keep.s, nk = 0, nt = 0, np = 0, w = '', h = keep.h }
   redis.call('HSET', L, 'e', R.e, 'id', ARGV[1], 'x', R.x)
+  if R.h ~= '' then for at = 1, #holds, 2 do redis.call('HSET', L, holds[at], holds[at + 1]) end end
 end
 local value = num(R.s)
 local stamped = ARGV[15] == '' and value or value .. ' ' .. ARGV[15]
 for _, target in ipairs(targets) do
   local kind = string.sub(target, 1, 1)
   if redis.call('HSET', L, 't' .. mode .. target, kind == 'k' and stamped or value) == 1 then
-    if kind == 'k' then R.nk = R.nk + 1 else R.nt = R.nt + 1 end
+    countTarget(R, target, 1)
     if kind == 'p' then R.np = R.np + 1 end
   end
   if kind == 'p' then redis.call('HSET', L, 'p', value) end
 end
 redis.call('HSET', L, 'l:' .. num(R.s), num(now) .. ' ' .. line)
 
+if ARGV[16] ~= '' then
+  local held = 0
+  for i = 1, count do
+    local target = ARGV[18 + i]
+    local kind = string.sub(target, 1, 1)
+    if kind == 'k' or kind == 't' then
+      local field = 'hh' .. target
+      local on = redis.call('HGET', L, field) or ','
+      if not string.find(on, ',' .. value .. ',', 1, true) then
+        redis.call('HSET', L, field, on .. value .. ',')
+        held = held + 1
+      end
+    end
+  end
+  if held > 0 then
+    R.h = R.h .. value .. ':' .. num(now + tonumber(ARGV[16])) .. ':' .. num(held) .. ' '
+    redis.call('HSET', L, 'h:' .. value, ARGV[17])
+    saveHolds(R)
+  end
+end
+
 local function forget(field)
   if redis.call('HDEL', L, field) == 0 then return end
   local kind = string.sub(field, 3, 3)
-  if kind == 'k' then R.nk = R.nk - 1 else R.nt = R.nt - 1 end
+  countTarget(R, kind, -1)
   if kind == 'p' then R.np = R.np - 1 end
 end
 for _ = 1, 4 do
@@ -225,15 +349,15 @@ local function checkOf(text, before)
 end
 local dropped = {}
 for i = 1, drops do dropped[i] = redis.call('UNLINK', KEYS[i + 1]) end
-local at = 15 + count
+local at = bodies
 local position = R.e .. ':' .. num(R.s) .. ':'
 local positionCheck = checkOf(position, 0)
 for i = drops + 2, #KEYS do
   local ms, tail = ARGV[at + 1], ARGV[at + 2]
-  local body = position .. num(checkOf(string.match(tail, '^%d*'), positionCheck)) .. ':' .. tail
+  local stored = position .. num(checkOf(string.match(tail, '^%d*'), positionCheck)) .. ':' .. tail
   if ms == '0' or allowed[i - drops - 1] == 0 then redis.call('UNLINK', KEYS[i])
-  elseif ms == '' then redis.call('SET', KEYS[i], body)
-  else redis.call('SET', KEYS[i], body, 'PX', ms) end
+  elseif ms == '' then redis.call('SET', KEYS[i], stored)
+  else redis.call('SET', KEYS[i], stored, 'PX', ms) end
   at = at + 2
 end
 if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], num(R.s)) end
@@ -248,6 +372,7 @@ local function mayCommit(R, epoch, number, name, lease, leaseKey)
   for _, value in ipairs({ redis.call('HGET', L, 'tdk' .. name), redis.call('HGET', L, 'txk' .. name), redis.call('HGET', L, 'tda'), redis.call('HGET', L, 'txa') }) do
     if seqOf(value) > seq then return false end
   end
+  if R.h ~= '' and redis.call('HEXISTS', L, 'hhk' .. name) == 1 then return false end
   return lease == '' or redis.call('GET', leaseKey) == lease
 end
 `

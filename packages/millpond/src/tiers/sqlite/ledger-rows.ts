@@ -41,6 +41,7 @@ export function recordOf(file: CacheFile, ns: string, external: boolean): Ledger
 
 export function newEpoch(file: CacheFile, ns: string, external: boolean): LedgerRecord {
   forget(file, ns)
+  file.sql('DELETE FROM hold WHERE ns = ?').run(ns)
   return { epoch: randomBytes(9).toString('base64url'), seq: 0, floor: 0, commitFloor: 0, external }
 }
 
@@ -118,10 +119,10 @@ function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain:
 }
 
 /** Read as bytes: libsql cuts text at a NUL. */
-const NAME = 'CAST(name AS BLOB) AS name'
+export const NAME = 'CAST(name AS BLOB) AS name'
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-function nameIn(row: unknown): string {
+export function nameIn(row: unknown): string {
   return decoder.decode(bytesIn(row, 'name'))
 }
 
@@ -191,11 +192,11 @@ export function lastPattern(file: CacheFile, ns: string): number {
   return column(row, 'seq') === null ? 0 : numberIn(row, 'seq')
 }
 
-function nameOf(target: Target): string {
+export function nameOf(target: Target): string {
   return target.kind === 'key' ? target.key : target.kind === 'tag' ? target.tag : target.kind === 'pattern' ? target.pattern : ''
 }
 
-function targetOf(kind: string, name: string): Target {
+export function targetOf(kind: string, name: string): Target {
   if (kind === 'key') return { kind, key: name }
   if (kind === 'tag') return { kind, tag: name }
   if (kind === 'pattern') return { kind, pattern: name }

@@ -8,6 +8,7 @@ import type { Database } from './database.ts'
 import { dropEntry, enforceBounds, writeEntry } from './entries.ts'
 import type { CacheFile } from './file.ts'
 import type { Followers } from './followers.ts'
+import { addHolds, endHolds, expireHolds, isDue, isHeld } from './holds.ts'
 import {
   findRecord,
   type LedgerRecord,
@@ -59,14 +60,15 @@ export class SqliteLedger implements LedgerStore {
   async #ask(namespace: string, from: Position | undefined): Promise<PullReply> {
     const known = await this.#database.read(`pull ${namespace}`, FAILED, (file) => {
       const record = findRecord(file, namespace)
-      if (record === undefined || this.#mustChange(record, from)) return undefined
+      if (record === undefined || this.#mustChange(record, from) || isDue(file, namespace, Date.now())) return undefined
       return answer(file, namespace, record, from)
     })
     if (known !== undefined) return known
     return this.#database.write(`pull ${namespace}`, FAILED, (file) => {
       const found = recordOf(file, namespace, this.#external)
       // Somebody has seen a later number than the record holds: it was rolled back, so what it says cannot be continued.
-      const record = isAhead(found, from) ? newEpoch(file, namespace, this.#external) : found
+      const current = isAhead(found, from) ? newEpoch(file, namespace, this.#external) : found
+      const record = expireHolds(file, namespace, current, this.#database.settings.retain, Date.now())
       saveRecord(file, namespace, record)
       return answer(file, namespace, record, from)
     })
@@ -76,10 +78,12 @@ export class SqliteLedger implements LedgerStore {
     const { retain, maxEntries, maxBytes } = this.#database.settings
     const advanced = await this.#database.write(`advance ${namespace}`, FAILED, (file) => {
       const now = Date.now()
-      const before = recordOf(file, namespace, this.#external)
+      const before = expireHolds(file, namespace, recordOf(file, namespace, this.#external), retain, now)
       // Judged before this step records its own numbers.
       const stored = mayWrite(file, namespace, before, change)
+      endHolds(file, namespace, before, change)
       const record = recordChange(file, namespace, before, change, retain, now)
+      addHolds(file, namespace, record, change, now)
       saveRecord(file, namespace, record)
       const wasThere = change.drop.map((key) => dropEntry(file, key) > 0)
       const dropped = wasThere.filter(Boolean).length
@@ -89,7 +93,7 @@ export class SqliteLedger implements LedgerStore {
         else writeEntry(file, { ...item, asOf: position }, now, { maxEntries, maxBytes })
       })
       if (change.write.length > 0) enforceBounds(file, { maxEntries, maxBytes }, now)
-      return { position, dropped, wasThere, ...(change.unmovedSince !== undefined && { stored }) }
+      return { position, dropped, wasThere, ...((change.unmovedSince ?? change.settles) !== undefined && { stored }) }
     })
     this.#onWrite()
     this.#followers.moved(namespace, advanced.position.seq)
@@ -182,24 +186,33 @@ function answer(file: CacheFile, ns: string, record: LedgerRecord, from: Positio
 function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: CommitItem, now: number): boolean {
   const { epoch, seq } = item.asOf
   if (epoch !== record.epoch || seq > record.seq || seq < record.floor || seq < record.commitFloor) return false
-  if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq) return false
+  if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq || isHeld(file, ns, item.target)) return false
   if (item.lease === undefined) return true
   const row = file.sql('SELECT id, until FROM lease WHERE ns = ? AND key = ?').get(ns, item.target)
   return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
 }
 
-/** For each entry to write, whether neither its key nor a tag has moved since the position that the change names; all may where it names none. */
-function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, write, unmovedSince, watch }: Change): boolean[] {
-  if (unmovedSince === undefined) return write.map(() => true)
-  const { epoch, seq } = unmovedSince
-  const isKnown = epoch === record.epoch && seq <= record.seq && seq >= record.floor && seq >= record.commitFloor
-  const mayAny = isKnown && lastMove(file, ns, { kind: 'all' }) <= seq && lastPattern(file, ns) <= seq
-  const moved = new Set<string>()
-  if (mayAny) for (const tag of new Set(watch?.flat())) if (lastMove(file, ns, { kind: 'tag', tag }) > seq) moved.add(tag)
+/** For each entry to write, whether its key is free, and neither the key nor a tag has moved since the position that the change names for it. */
+function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, write, unmovedSince, watch, settles }: Change): boolean[] {
+  if (write.length === 0) return []
+  const cleared = Math.max(lastMove(file, ns, { kind: 'all' }), lastPattern(file, ns))
+  const lowest = Math.max(record.floor, record.commitFloor, cleared)
+  const tagMoves = new Map<string, number>()
+  const lastTagMove = (tag: string): number => {
+    const seq = tagMoves.get(tag) ?? lastMove(file, ns, { kind: 'tag', tag })
+    tagMoves.set(tag, seq)
+    return seq
+  }
   return write.map((_, index) => {
     const target = targets[index]
     if (target?.kind !== 'key') return true
-    return mayAny && lastMove(file, ns, target) <= seq && !watch?.[index]?.some((tag) => moved.has(tag))
+    const ends = settles?.seqs[index]
+    const since = settles === undefined || ends === undefined ? unmovedSince : { epoch: settles.epoch, seq: ends }
+    if (isHeld(file, ns, target.key, settles?.epoch === record.epoch ? ends : undefined)) return false
+    if (since === undefined) return true
+    const { epoch, seq } = since
+    const isKnown = epoch === record.epoch && seq <= record.seq && seq >= lowest
+    return isKnown && lastMove(file, ns, target) <= seq && !watch?.[index]?.some((tag) => lastTagMove(tag) > seq)
   })
 }
 

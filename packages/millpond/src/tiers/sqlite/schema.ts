@@ -3,7 +3,7 @@
 /** Stored in the file's header, so that another program's database is never taken for a cache. "MLPD". */
 export const APPLICATION_ID = 0x4d4c5044
 /** Raised when the tables change; files of a higher version are refused, never guessed at. */
-export const SCHEMA_VERSION = 4
+export const SCHEMA_VERSION = 5
 
 /**
  * `entry.id` grows with each write, so the smallest is the oldest. The triggers keep one row of totals: exact counts in one read, bounds that
@@ -35,6 +35,11 @@ CREATE TABLE IF NOT EXISTS ledger_line (
   ns TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, mode TEXT NOT NULL, reason TEXT NOT NULL, receipt TEXT NOT NULL, targets TEXT NOT NULL,
   PRIMARY KEY (ns, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hold (
+  ns TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL, until INTEGER NOT NULL, receipt TEXT NOT NULL,
+  PRIMARY KEY (ns, kind, name, seq)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS hold_until ON hold (ns, until);
 CREATE TABLE IF NOT EXISTS lease (
   ns TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, PRIMARY KEY (ns, key)
 ) WITHOUT ROWID;

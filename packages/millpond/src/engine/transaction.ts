@@ -1,0 +1,96 @@
+// A transaction of somebody's database, with the caches told before and after: whatever begins and commits it is inside the work.
+import type { Duration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
+import { checkNames, type EntryOptions, resolvePolicy } from '../core/options.ts'
+import { alsoWrite, beginWrite, endWrite, forgetWrite, holdMsOf, type SourceItem } from './source-write.ts'
+import { checkOpen, isolateFor, type Space } from './space.ts'
+
+/** What a transaction changes. */
+export interface TransactionTargets {
+  readonly keys?: readonly Key[]
+  /** What entries belong to that the transaction changes without knowing their keys: lists, counts. Invalidated before and after. */
+  readonly tags?: Iterable<string>
+}
+
+/** What a transaction is told. */
+export interface TransactionOptions extends TransactionTargets {
+  /**
+   * How long it may take. For so long nobody caches what may be old; if the process ends between commit and caches, they forget the keys and tags when it runs out.
+   * From 1 ms to an hour. Default `'10s'`.
+   */
+  readonly hold?: Duration
+}
+
+/** What the work of a transaction is given. */
+export interface Transaction {
+  /** More that it changes, found out on the way. Wait for it before the commit. @throws MillpondError `LEDGER_UNREACHABLE`: do not commit. */
+  hold(targets: TransactionTargets): Promise<void>
+  /**
+   * A value to be cached when the work has resolved, if nobody else has moved its key meanwhile and no tag of it is among the transaction's own.
+   * @throws MillpondError `OPTION_INVALID` for a key that the transaction does not name, `VALUE_UNSUPPORTED`.
+   */
+  set(key: Key, value: unknown, options?: EntryOptions): void
+}
+
+const NAMES = new Set(['keys', 'tags', 'hold'])
+const MORE_NAMES = new Set(['keys', 'tags'])
+
+export async function transact<T>(
+  space: Space,
+  options: TransactionOptions,
+  work: (transaction: Transaction) => Promise<T> | T,
+): Promise<T> {
+  checkOpen(space)
+  checkNames(options, NAMES, 'option of transaction')
+  if (typeof work !== 'function')
+    throw new MillpondError('OPTION_INVALID', `transaction: ${show(work)} is not a function: give the work, which begins and commits`)
+  const holdMs = holdMsOf(options.hold, 'transaction: hold')
+  const items = new Map<string, SourceItem>()
+  let write = await beginWrite(space, keysOf(options), holdMs, tagsOf(options))
+  let isOpen = true
+  const checkUnderWay = (): void => {
+    if (!isOpen) throw new MillpondError('CLOSED', 'the transaction is over: hold and set are for its work')
+  }
+  const transaction: Transaction = {
+    async hold(targets) {
+      checkNames(targets, MORE_NAMES, 'option of hold')
+      checkUnderWay()
+      write = await alsoWrite(space, write, keysOf(targets), holdMs, tagsOf(targets))
+    },
+    set(key, value, entry) {
+      checkUnderWay()
+      const encoded = encodeKey(key)
+      if (!write.since.has(encoded))
+        throw new MillpondError(
+          'OPTION_INVALID',
+          `transaction: set of ${show(key)}: it is not held: name it in keys, or hold it before the commit`,
+        )
+      if (value === undefined)
+        throw new MillpondError('VALUE_UNSUPPORTED', `transaction: the value of ${show(key)} is undefined: leave it out, or give null`)
+      const policy = resolvePolicy(entry, space.settings.policy)
+      items.set(encoded, { key: encoded, value: isolateFor(space, value, encoded).value, policy })
+    },
+  }
+  let answer: T
+  try {
+    answer = await work(transaction)
+  } catch (error) {
+    isOpen = false
+    // Nobody knows whether it has committed. Where caches cannot be told now, they are when the hold runs out.
+    await forgetWrite(space, write).catch(() => {})
+    throw error
+  }
+  isOpen = false
+  await endWrite(space, write, [...items.values()])
+  return answer
+}
+
+function keysOf({ keys = [] }: TransactionTargets): string[] {
+  if (!Array.isArray(keys)) throw new MillpondError('OPTION_INVALID', `transaction: keys: ${show(keys)} is not a list of keys`)
+  return keys.map((key: Key) => checkKey(encodeKey(key)))
+}
+
+function tagsOf({ tags }: TransactionTargets): readonly string[] {
+  return tags === undefined ? [] : [...checkTags(tags)]
+}
