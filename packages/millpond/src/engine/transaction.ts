@@ -4,7 +4,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
 import { checkNames, type EntryOptions, resolvePolicy } from '../core/options.ts'
 import { alsoWrite, beginWrite, endWrite, forgetWrite, holdMsOf, type SourceItem } from './source-write.ts'
-import { checkOpen, isolateFor, type Space } from './space.ts'
+import { checkOpen, type Space } from './space.ts'
 
 /** What a transaction changes. */
 export interface TransactionTargets {
@@ -69,7 +69,7 @@ export async function transact<T>(
       if (value === undefined)
         throw new MillpondError('VALUE_UNSUPPORTED', `transaction: the value of ${show(key)} is undefined: leave it out, or give null`)
       const policy = resolvePolicy(entry, space.settings.policy)
-      items.set(encoded, { key: encoded, value: isolateFor(space, value, encoded).value, policy })
+      items.set(encoded, { key: encoded, value: space.services.isolate(value, encoded).value, policy })
     },
   }
   let answer: T
