@@ -5,6 +5,7 @@ import { isName } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
 import { checkNames, type LoadOptions } from './core/options.ts'
 import type { Source, SourceView } from './core/source.ts'
+import { isTenantPart, namespaceOf } from './core/tenant.ts'
 import { Abroad } from './engine/abroad.ts'
 import { Cache, type House } from './engine/cache.ts'
 import type { Collection, CollectionOptions } from './engine/collection.ts'
@@ -99,7 +100,9 @@ export class Assembly implements House {
   open(namespace: string, options?: NamespaceOptions): Cache {
     const known = this.#open.get(namespace)
     if (known === undefined) return this.#begin(namespace, options).cache
-    if (options !== undefined) this.#say(namespace, known.space, options)
+    // A tenant's part that a restart has opened by its name learns with its namespace how its values are kept.
+    const isNew = isTenantPart(namespace) && this.#unnamed.has(namespace)
+    if (options !== undefined || isNew) this.#say(namespace, known.space, options ?? {})
     return known.cache
   }
 
@@ -242,7 +245,8 @@ export class Assembly implements House {
   #knownSpace(namespace: string): Space | undefined {
     const known = this.#open.get(namespace)
     if (known !== undefined) return known.space
-    if (this.#closing !== undefined || this.#unnamed.size >= MAX_UNNAMED || !isName(namespace)) return undefined
+    if (this.#closing !== undefined || this.#unnamed.size >= MAX_UNNAMED || !(isName(namespace) || isTenantPart(namespace)))
+      return undefined
     return this.#spaceOf(namespace)
   }
 
@@ -252,6 +256,9 @@ export class Assembly implements House {
       Object.assign(space, this.#keepingOf(namespace, keeping))
       this.#parts.settings.say(namespace, code)
       this.#unnamed.delete(namespace)
+      for (const { space: part } of this.#open.values())
+        if (part !== space && namespaceOf(part.id.name) === namespace)
+          Object.assign(part, this.#keepingOf(part.id.name, this.#keeping.get(part.id.name) ?? NOTHING))
       return
     }
     this.#checkSame(namespace, code)
@@ -265,7 +272,9 @@ export class Assembly implements House {
   /** Records that prove their position are like copies: see `createCache`. */
   #keepingOf(namespace: string, keeping: Keeping): ReturnType<typeof keepingOf> {
     const { space, holder } = this.#parts
-    const made = keepingOf(namespace, keeping, space.services.codec, space.far)
+    // A tenant's values are kept as its namespace's are, or encryption would end where tenants begin.
+    const whole = { ...this.#keeping.get(namespaceOf(namespace)), ...keeping }
+    const made = keepingOf(namespace, whole, space.services.codec, space.far)
     if (made.codec.isBound === true) holder?.use.ledger?.coverOtherTiers?.()
     this.#keeping.set(namespace, keeping)
     return made
@@ -342,6 +351,8 @@ export class Assembly implements House {
     await this.#closeCollections([space])
     await finish(opened)
     opened.space.ledger.close()
+    // Unless the name was taken again meanwhile.
+    if (!this.#open.has(namespace)) this.#parts.memory?.store.release(namespace)
   }
 
   /** What is scheduled in this process alone ends with it: nobody else will do it. */

@@ -130,8 +130,10 @@ export interface NearBudget {
 
 /** The in-process tier: several spaces (one a namespace) within one budget. */
 export interface NearStore {
-  /** The space of that name, made on first use; the same one ever after. */
+  /** The space of that name, made on first use; the same one until it is let go of. */
   space(name: string): Near
+  /** Lets go of a space and of what it holds; whoever still has it reads and writes nothing. */
+  release(name: string): void
   /** Entries held, over all spaces. */
   readonly entries: number
   /** What they weigh together, in estimated bytes: keys, values and bookkeeping. */

@@ -1,11 +1,13 @@
 // The public face of a cache: each verb hands over to the part that knows its subject.
 import type { Duration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
 import { checkName, type Key } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import type { EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
 import { checkRecorder, type Recorder } from '../core/recorder.ts'
 import type { Source, SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
+import { isTenantPart, namespaceOf, sameTenantIn, tenantPart } from '../core/tenant.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import type { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
@@ -92,12 +94,37 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   /**
    * A cache of its own within the same tiers and budget: own keys, own tags, own ledger. The same one for as long as it is open. `options`: what its
-   * entries are stored by, and how its values are kept (`codec`, `select`), where that differs from the cache's own.
+   * entries are stored by, and how its values are kept (`codec`, `select`), where that differs from the cache's own. Of a tenant's cache: the tenant's part of
+   * that namespace.
    * @throws MillpondError `OPTION_INVALID` for a wrong name or setting, and where it is open with other ones than these.
    */
   namespace(name: string, options?: NamespaceOptions): Cache {
     checkOpen(this.#space)
-    return this.#house.open(checkName(name, 'namespace'), options)
+    const own = this.name
+    // What figures and descriptions call a tenant's part, for those who read them; never from within another's.
+    if (typeof name === 'string' && isTenantPart(name) && !isTenantPart(own)) return this.#house.open(name, options)
+    return this.#house.open(sameTenantIn(checkName(name, 'namespace'), own), options)
+  }
+
+  /**
+   * A tenant's part of this namespace: its own keys, tags, patterns, figures and ledger, so that nothing that is done to it, or asked of it, concerns another
+   * tenant. It is stored and kept as the namespace is, but for what `options` say (a codec with the tenant's own key); loaders of `source` are the tenant's own.
+   * `clear()` on it erases all of the tenant in this namespace; `close()` lets go of it in this process, which may have 65,536 namespaces and tenants open at a time.
+   * @throws MillpondError `OPTION_INVALID` for what names no tenant (a text of 1 to 1,024 characters), for another tenant's name within a tenant's cache, and
+   * where it is open with other options than these.
+   * @example
+   * const acme = cache.for({ tenant: request.tenant })
+   * await acme.getOrSet('plan', () => loadPlan(request.tenant))
+   */
+  for({ tenant }: { readonly tenant: string }, options?: NamespaceOptions): Cache {
+    checkOpen(this.#space)
+    const own = this.name
+    if (!isTenantPart(own) || tenantPart(namespaceOf(own), tenant) === own)
+      return this.#house.open(tenantPart(namespaceOf(own), tenant), options)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `tenant: this is the cache of another tenant than ${show(tenant)}: ask the whole namespace's cache`,
+    )
   }
 
   peek<T = unknown>(key: Key): T | undefined {

@@ -2,6 +2,7 @@
 import type { Codec, LedgerStore, Near, Outbox } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
+import { namespaceOf } from '../core/tenant.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
@@ -92,7 +93,7 @@ export function openSpace(
     services: parts.services,
     near,
     far: parts.far,
-    route: parts.routeOf(namespace),
+    route: parts.routeOf(namespaceOf(namespace)),
     ledger,
     abroad: parts.abroad,
     flights: new Flights(),

@@ -2,6 +2,7 @@
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { DEFAULT_POLICY, type Dependencies, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
+import { namespaceOf } from '../core/tenant.ts'
 import type { Relations } from '../invalidate/relations.ts'
 
 /** How long a tier keeps an entry: as a multiple of its fresh time, or absolutely. Never how long the entry is fresh. */
@@ -35,7 +36,8 @@ const NOTHING: LoadOptions = Object.freeze({})
 
 /**
  * The one writer of settings. A namespace's policy follows from what its cache's code says, what was changed in the cache, what the namespace's own code says,
- * and what was changed in the namespace: the narrower before the wider, what was changed before code. The default namespace has nothing of its own.
+ * and what was changed in the namespace: the narrower before the wider, what was changed before code. The default namespace has nothing of its own. A tenant's
+ * part follows its namespace.
  */
 export class CacheSettings {
   readonly #pages = new Map<string, Page>()
@@ -54,9 +56,11 @@ export class CacheSettings {
   /** The live settings of a namespace that opens. `code`: its own, if it has any. */
   open(namespace: string, code: LoadOptions = NOTHING): Settings {
     const said: Said = { code, changed: NOTHING }
-    const policy = policyOf(said, this.#policy)
+    const policy = policyOf(said, this.#baseOf(namespace))
     const page: Page = { ...said, settings: { ...this.common, nearKeep: this.#nearKeep, policy } }
     this.#pages.set(namespace, page)
+    // Its tenants may have been there before it, by their names.
+    if (code !== NOTHING && namespaceOf(namespace) === namespace) this.#follow()
     return page.settings
   }
 
@@ -64,7 +68,7 @@ export class CacheSettings {
   say(namespace: string, code: LoadOptions): void {
     const page = this.#pages.get(namespace)
     if (page === undefined) return
-    policyOf({ code, changed: page.changed }, this.#policy)
+    policyOf({ code, changed: page.changed }, this.#baseOf(namespace))
     this.#pages.set(namespace, { ...page, code })
     this.#follow()
   }
@@ -96,7 +100,7 @@ export class CacheSettings {
   /** The policy that would follow. @throws MillpondError for garbage. */
   policyWith(changed: LoadOptions, namespace?: string): LoadPolicy {
     if (namespace === undefined) return policyOf({ ...this.#cache, changed }, DEFAULT_POLICY)
-    return policyOf({ code: this.codeOf(namespace) ?? NOTHING, changed }, this.#policy)
+    return policyOf({ code: this.codeOf(namespace) ?? NOTHING, changed }, this.#baseOf(namespace))
   }
 
   /** Calls that begin from now on go by it, in every namespace that it concerns. */
@@ -123,9 +127,22 @@ export class CacheSettings {
     return policyOf(this.#cache, DEFAULT_POLICY)
   }
 
+  /** What a namespace's own settings are laid over. */
+  #baseOf(name: string): LoadPolicy {
+    const namespace = namespaceOf(name)
+    return namespace === name ? this.#policy : this.policy(namespace)
+  }
+
+  /** Namespaces first: their tenants follow them. */
   #follow(): void {
     const base = this.#policy
-    for (const page of this.#pages.values()) page.settings.policy = policyOf(page, base)
+    const parts: [string, Page][] = []
+    for (const entry of this.#pages) {
+      const [name, page] = entry
+      if (namespaceOf(name) === name) page.settings.policy = policyOf(page, base)
+      else parts.push(entry)
+    }
+    for (const [name, page] of parts) page.settings.policy = policyOf(page, this.#baseOf(name))
   }
 }
 

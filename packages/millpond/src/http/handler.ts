@@ -4,7 +4,7 @@ import type { Backing, HttpReceipt } from './contract.ts'
 import { Counts, type HttpStats } from './counts.ts'
 import { canAnswer } from './deliver.ts'
 import type { Asked, Reply, Upstream } from './exchange.ts'
-import { inputKey, queryKey } from './key.ts'
+import { inputKey, queryKey, tenantKey } from './key.ts'
 import { type Purge, purge } from './purge.ts'
 import { QueryRules } from './query-rules.ts'
 import { Questions, type Trip } from './questions.ts'
@@ -76,8 +76,10 @@ export class HttpHandler {
   }
 
   #primaryOf({ url, facts }: Asked): string {
+    const { keyInputs, tenant } = this.settings
     const reduced = this.#queries.reduce(url)
-    return facts.has(ASKS.inputs) && this.settings.keyInputs ? inputKey(reduced, facts) : reduced
+    const primary = facts.has(ASKS.inputs) && keyInputs ? inputKey(reduced, facts) : reduced
+    return tenant === undefined ? primary : tenantKey(primary, tenant(facts))
   }
 
   /** Forgets answers; resolves when no reader is given them any more. */

@@ -51,6 +51,17 @@ export function inputKey(url: string, facts: RequestFacts): string {
   return given.length === 0 ? url : `${url} ${JSON.stringify(given)}`
 }
 
+/** The key of a tenant's answers; in the form of JSON, so that no two tenants meet. */
+export function tenantKey(primary: string, tenant: string | undefined): string {
+  return tenant === undefined ? primary : `${primary} TENANT ${JSON.stringify(tenant)}`
+}
+
+/** Whose an answer is, by its key. */
+export function tenantOf(primary: string): string | undefined {
+  const text = / TENANT ("(?:[^"\\]|\\.)*")/.exec(primary)?.[1]
+  return text === undefined ? undefined : String(JSON.parse(text))
+}
+
 /** The content of a QUERY that becomes part of its key, in bytes; longer ones are passed on. */
 export const queryLimit = 64 * 1024
 

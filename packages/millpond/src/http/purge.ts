@@ -3,7 +3,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import type { HttpReceipt } from './contract.ts'
 import type { QueryRules } from './query-rules.ts'
 import type { HttpStore } from './store.ts'
-import { groupTag, hostTag, namedTag, urlTag } from './tags.ts'
+import { groupTag, hostTag, namedTag, tenantTag, urlTag } from './tags.ts'
 
 export interface Purge {
   /** As the origin named them in `Surrogate-Key` or `Cache-Tag`. */
@@ -16,6 +16,8 @@ export interface Purge {
   readonly host?: string
   /** Cache groups of an origin (RFC 9875). */
   readonly groups?: { readonly host: string; readonly names: readonly string[] }
+  /** Everything of a tenant, as the option `tenant` named it. */
+  readonly tenant?: string
   readonly all?: true
   /** `soft`: kept, and validated before the next use. Default `hard`. */
   readonly mode?: 'soft' | 'hard'
@@ -29,11 +31,12 @@ export function purge(store: HttpStore, queries: QueryRules, what: Purge): Promi
   const tags = [
     ...(what.tags ?? []).map(namedTag),
     ...(what.urls ?? []).map((url) => urlTag(queries.reduce(absolute(url)))),
+    ...(what.tenant === undefined ? [] : [tenantTag(what.tenant)]),
     ...(what.host === undefined ? [] : [hostTag(absolute(what.host))]),
     ...(what.groups?.names ?? []).map((name) => groupTag(absolute(what.groups?.host ?? ''), name)),
   ]
   if (tags.length === 0)
-    throw new MillpondError('OPTION_INVALID', `${show(what)} names nothing to purge: give tags, urls, prefix, host, groups, or all`)
+    throw new MillpondError('OPTION_INVALID', `${show(what)} names nothing to purge: give tags, urls, prefix, host, groups, tenant, or all`)
   return store.purgeTags(tags, mode)
 }
 

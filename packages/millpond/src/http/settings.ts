@@ -2,6 +2,7 @@
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { cacheName } from './rules/cache-status.ts'
+import type { RequestFacts } from './rules/request.ts'
 import { needStructuredFields } from './rules/structured.ts'
 
 export interface HttpCacheOptions {
@@ -31,6 +32,11 @@ export interface HttpCacheOptions {
   /** Whether the client's `Cache-Control` counts. Default `true`. */
   readonly honourClient?: boolean
   /**
+   * Whose a request's answers are, where the URL does not say it: part of the key, so that tenants share nothing. Tell it from what the client cannot choose, or
+   * what is checked before the cache. `undefined`: nobody's alone. Default: the URL says it all.
+   */
+  readonly tenant?: (request: RequestFacts) => string | undefined
+  /**
    * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies by `Accept-Encoding` when they come to the
    * same one. Default: what `Accept-Encoding` says counts as it is.
    */
@@ -57,6 +63,7 @@ export interface Settings {
   readonly credentials: readonly string[]
   readonly keyInputs: boolean
   readonly honourClient: boolean
+  readonly tenant: ((request: RequestFacts) => string | undefined) | undefined
   readonly codings: readonly string[] | undefined
   readonly maxBodyBytes: number
   readonly finishBytes: number
@@ -77,6 +84,7 @@ const NAMES = new Set<string>([
   'credentials',
   'keyInputs',
   'honourClient',
+  'tenant',
   'codings',
   'maxBodyBytes',
   'finishBytes',
@@ -108,6 +116,7 @@ export function resolveSettings(options: HttpCacheOptions): Settings {
     credentials: lowerCase(options.credentials ?? ['cookie'], 'credentials'),
     keyInputs: options.keyInputs ?? true,
     honourClient: options.honourClient ?? true,
+    tenant: tenantOf(options.tenant),
     codings: options.codings === undefined ? undefined : lowerCase(options.codings, 'codings'),
     maxBodyBytes: bytes(options.maxBodyBytes ?? 16 * MB, 'maxBodyBytes'),
     finishBytes: bytes(options.finishBytes ?? MB, 'finishBytes'),
@@ -115,6 +124,11 @@ export function resolveSettings(options: HttpCacheOptions): Settings {
     cacheStatus: options.cacheStatus ?? true,
     now: options.now ?? Date.now,
   }
+}
+
+function tenantOf(given: HttpCacheOptions['tenant']): Settings['tenant'] {
+  if (given === undefined || typeof given === 'function') return given
+  throw new MillpondError('OPTION_INVALID', `tenant: ${show(given)} is not a function: give one that tells a request's tenant`)
 }
 
 function lowerCase(names: readonly string[], option: string): readonly string[] {

@@ -5,6 +5,7 @@
 // points: a pointer to an answer that is void, evicted or expired is a miss.
 import { randomBytes } from 'node:crypto'
 import type { Backing, HttpReceipt, LoadControl } from './contract.ts'
+import { tenantOf } from './key.ts'
 import { type AnswerMeta, ageMs, answerOf } from './rules/answer.ts'
 import { combine, type Piece } from './rules/combine.ts'
 import { fieldValue, firstLine, type RawFields } from './rules/fields.ts'
@@ -13,7 +14,7 @@ import type { RequestFacts } from './rules/request.ts'
 import { confirms, updatedFields } from './rules/validation.ts'
 import { secondaryKey } from './rules/vary.ts'
 import type { Settings } from './settings.ts'
-import { groupTag, hostTag, prefixPattern, surrogateTags, urlTag } from './tags.ts'
+import { groupTag, hostTag, prefixPattern, surrogateTags, tenantTag, urlTag } from './tags.ts'
 import { textOf } from './text.ts'
 
 /** An answer as it is kept. */
@@ -282,7 +283,8 @@ const pieceKey = (primary: string, id: string, at: number): string => `${primary
 function tagsOf(primary: string, { fields }: AnswerMeta): string[] {
   const groups = groupsOf(fields, 'cache-groups').map((group) => groupTag(primary, group))
   const named = surrogateTags(fieldValue(fields, 'surrogate-key'), fieldValue(fields, 'cache-tag'))
-  return [urlTag(primary), hostTag(primary), ...groups, ...named]
+  const tenant = tenantOf(primary)
+  return [urlTag(primary), hostTag(primary), ...(tenant === undefined ? [] : [tenantTag(tenant)]), ...groups, ...named]
 }
 
 const joined = (chunks: readonly Buffer[]): Buffer => (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))

@@ -23,6 +23,11 @@ export function groupTag(primary: string, group: string): string {
   return `group ${originOf(primary)} ${short(group)}`
 }
 
+/** All answers of a tenant. */
+export function tenantTag(tenant: string): string {
+  return `tenant ${short(tenant)}`
+}
+
 /** A tag that the origin named, `Surrogate-Key` and `Cache-Tag` alike. */
 export function namedTag(name: string): string {
   return `tag ${short(name)}`

@@ -31,6 +31,8 @@ export class Space implements Near {
   readonly index: KeyIndex
   /** The store keeps it, as it does the sum over all spaces. */
   bytes = 0
+  /** The store keeps this, too. */
+  isReleased = false
   readonly #owner: SpaceOwner
   readonly #slots: Slots
   /** The store writes what each hit must know straight into here: one field less to follow. */

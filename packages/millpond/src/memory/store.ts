@@ -36,6 +36,8 @@ export class MemoryStore implements NearStore, SpaceOwner {
   readonly #expiry: Expiry
   readonly #spaces: Space[] = []
   readonly #byName = new Map<string, Space>()
+  /** Numbers of spaces that were let go of. */
+  readonly #free: number[] = []
   readonly #heap: (() => Heap) | undefined
   #makePolicy: EvictionFactory
   #countsBytes: boolean
@@ -107,22 +109,33 @@ export class MemoryStore implements NearStore, SpaceOwner {
   space(name: string): Near {
     const known = this.#byName.get(name)
     if (known !== undefined) return known
-    if (this.#spaces.length === MOST_SPACES) {
-      const remedy = 'tell tenants apart by a part of the key, or give each group of namespaces a cache of its own'
+    const id = this.#free.pop() ?? this.#spaces.length
+    if (id === MOST_SPACES) {
+      const remedy = 'close those that are not used now, or give each group of them a cache of its own'
       throw new MillpondError(
         'OPTION_INVALID',
         `the namespace ${show(name)} is one more than the ${MOST_SPACES} of a memory tier: ${remedy}`,
       )
     }
-    const space = new Space(name, this.#spaces.length, this)
-    this.#spaces.push(space)
+    const space = new Space(name, id, this)
+    this.#spaces[id] = space
     this.#byName.set(name, space)
     return space
   }
 
+  release(name: string): void {
+    const space = this.#byName.get(name)
+    if (space === undefined) return
+    this.clearSpace(space, 'cleared')
+    this.#byName.delete(name)
+    space.isReleased = true
+    this.#free.push(space.id)
+  }
+
   store(space: Space, key: string, entry: NearEntry): boolean {
     const { value, live, bytes } = isolated(entry)
-    if (this.#closed) return false
+    // Whoever still holds a space that was let go of writes nowhere: its number may be another's.
+    if (this.#closed || space.isReleased) return false
     seedHashes()
     const whole = hashAndWidth(key)
     const weight = weighKey(key.length, (whole & 1) === 1) + weighTags(entry.tags) + bytes

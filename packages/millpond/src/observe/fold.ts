@@ -1,12 +1,20 @@
-// Folding what many namespaces count into one: labels of metrics are few, namespaces may be many.
-import { addCompression, type CacheStats, hitRate, type LatencyStats, type LedgerStats, type TierStats } from './stats.ts'
+// Folding what many namespaces count into one: labels of metrics are few, namespaces may be many; tenants are never told apart.
+import { namespaceOf } from '../core/tenant.ts'
+import { addCompression, type CacheStats, hitRate, type LatencyStats, type LedgerStats, type QueueStats, type TierStats } from './stats.ts'
 
 /** Namespaces of a cache that metrics tell apart. */
 export const MOST_NAMESPACES = 50
 export const OTHER_NAMESPACES = 'other'
 
-/** The first 50 as they are, in the order in which they came, and one named `other` that sums up the rest. */
-export function foldNamespaces(all: readonly CacheStats[]): { readonly stats: readonly CacheStats[]; readonly folded: number } {
+/** The first 50 with all their tenants, in the order in which they came, and one named `other` that sums up the rest. */
+export function foldNamespaces(given: readonly CacheStats[]): { readonly stats: readonly CacheStats[]; readonly folded: number } {
+  const whole = new Map<string, CacheStats>()
+  for (const stats of given) {
+    const namespace = namespaceOf(stats.namespace ?? 'default')
+    const known = whole.get(namespace)
+    whole.set(namespace, known === undefined ? { ...stats, namespace } : { ...addUp(known, stats), namespace })
+  }
+  const all = [...whole.values()]
   if (all.length <= MOST_NAMESPACES) return { stats: all, folded: 0 }
   const rest = all.slice(MOST_NAMESPACES)
   const sum = rest.reduce(addUp)
@@ -47,8 +55,29 @@ function addUp(a: CacheStats, b: CacheStats): CacheStats {
     },
     ...(ledger === undefined ? {} : { ledger }),
     ...(compression === undefined ? {} : { compression }),
+    ...addQueues(a.queues, b.queues),
   }
 }
+
+/** Queues of collections with the same name count as one. */
+function addQueues(a: readonly QueueStats[] = [], b: readonly QueueStats[] = []): { readonly queues?: readonly QueueStats[] } {
+  const byName = new Map<string, QueueStats>()
+  for (const queue of [...a, ...b]) {
+    const known = byName.get(queue.collection)
+    byName.set(queue.collection, known === undefined ? queue : addQueue(known, queue))
+  }
+  return byName.size === 0 ? {} : { queues: [...byName.values()] }
+}
+
+const addQueue = (a: QueueStats, b: QueueStats): QueueStats => ({
+  collection: a.collection,
+  depth: a.depth + b.depth,
+  lagMs: Math.max(a.lagMs, b.lagMs),
+  stored: a.stored + b.stored,
+  failed: a.failed + b.failed,
+  dead: a.dead + b.dead,
+  journalBytes: a.journalBytes + b.journalBytes,
+})
 
 /** What belongs to the whole tier is in each of the two. */
 function addTiers(a: TierStats, b: TierStats | undefined): TierStats {

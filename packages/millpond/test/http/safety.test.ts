@@ -1,7 +1,10 @@
 // S5, G23: what one user may see never reaches another. The published classes of cache poisoning and deception, each with its source, and a canary.
+import { Agent } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Reply, Upstream } from '../../src/http/index.ts'
+import { RequestFacts } from '../../src/http/rules/request.ts'
 import { sized } from '../form.ts'
-import { type Asking, ask, type Play, type Stage, stage, verdictOf } from './stage.ts'
+import { ask, type Play, type Stage, stage, verdictOf } from './stage.ts'
 
 let open: Stage | undefined
 afterEach(async () => {
@@ -155,57 +158,151 @@ describe('what answers tell caches in odd ways', () => {
   })
 })
 
-describe('the canary', () => {
-  it('of two users over random requests: nobody sees the other’s name in what is not public', async () => {
-    const random = seeded(7)
-    const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
-    const made = await play((request, response) => {
-      const [path = '', query = ''] = (request.url ?? '').split('?')
-      const control = new URLSearchParams(query).get('c')
-      if (control !== null && control !== '') response.setHeader('Cache-Control', control)
-      if (path.endsWith('/vary')) response.setHeader('Vary', 'Cookie, Authorization, X-User')
-      if (path.endsWith('/cookie')) response.setHeader('Set-Cookie', 'a=b')
-      if (path.endsWith('/tag')) response.setHeader('ETag', `"${who(request.headers)}"`)
-      if (request.headers['if-none-match'] === `"${who(request.headers)}"`) response.writeHead(304).end()
-      else response.end(`for ${who(request.headers)}`)
-    })
-    const users = ['alice', 'bob']
-    const paths = ['/a', '/a/vary', '/a/cookie', '/a/tag', '/a/x.css']
-    const controls = [
-      '',
-      'private',
-      'max-age=60',
-      'private="x", private',
-      'max-age=0',
-      'no-cache',
-      'max-age=60, stale-while-revalidate=60',
-      'must-understand, no-store, private',
-      'max-age=60, stale-if-error=60',
-      'no-store',
-    ]
-    const rounds = Number(process.env.MILLPOND_CANARY ?? sized(2000, 20_000))
-    const batch = 50
-    for (let round = 0; round < rounds; round += batch) {
-      if (random() < 0.2) made.clock.now += random() * 100_000
-      await Promise.all(
-        Array.from({ length: batch }, async () => {
-          const user = pick(users)
-          const headers: Record<string, string> = random() < 0.5 ? { Cookie: `id=${user}` } : { Authorization: `Bearer ${user}` }
-          if (random() < 0.1) headers['If-None-Match'] = `"${pick(users)}"`
-          if (random() < 0.1) headers.Range = 'bytes=0-100'
-          if (random() < 0.1) headers['Cache-Control'] = pick(['no-cache', 'max-age=0', 'max-stale=100', 'only-if-cached'])
-          const asking: Asking = { headers, method: random() < 0.03 ? 'POST' : 'GET' }
-          const shown = await ask(made.port, `${pick(paths)}?c=${encodeURIComponent(pick(controls))}`, asking)
-          if (shown.body.startsWith('for ')) expect(shown.body).toBe(`for ${user}`)
-        }),
-      )
+describe('tenants of one URL (G23)', () => {
+  it('share nothing, whatever the application says of its answers, and are purged by themselves', async () => {
+    const play: Play = (request, response) => {
+      response.setHeader('Cache-Control', 'public, max-age=600')
+      response.setHeader('Surrogate-Key', 'all')
+      response.end(`for ${request.headers['x-tenant']}`)
     }
-    expect(made.errors).toEqual([])
-    expect(made.http.stats().failed).toBe(0)
-  }, 120_000)
+    open = await stage(play, { tenant: (request) => request.get('x-tenant') })
+    const { ask: asked, verdict, http } = open
+    const names = ['a', 'b', 'a" TENANT "b', '\\', '']
+    for (let round = 0; round < 2; round++) {
+      for (const name of names) expect((await asked('/x?a+b', { headers: { 'X-Tenant': name } })).body).toBe(`for ${name}`)
+      expect((await asked('/x?a+b')).body).toBe('for undefined')
+    }
+    expect(open.seen).toHaveLength(names.length + 1)
+    await http.purge({ tenant: 'a' })
+    expect(await verdict('/x?a+b', { headers: { 'X-Tenant': 'a' } })).toMatch(/^fwd=/)
+    expect(await verdict('/x?a+b', { headers: { 'X-Tenant': 'b' } })).toBe('hit')
+    await http.purge({ tags: ['all'] })
+    for (const name of names) expect(await verdict('/x?a+b', { headers: { 'X-Tenant': name } })).toMatch(/^fwd=/)
+  })
 })
 
-function who(headers: { readonly cookie?: string | undefined; readonly authorization?: string | undefined }): string {
+describe('the canary', () => {
+  const users = ['alice', 'bob']
+  const paths = ['/a', '/a/vary', '/a/cookie', '/a/tag', '/a/x.css']
+  const controls = [
+    '',
+    'private',
+    'max-age=60',
+    'private="x", private',
+    'max-age=0',
+    'no-cache',
+    'max-age=60, stale-while-revalidate=60',
+    'must-understand, no-store, private',
+    'max-age=60, stale-if-error=60',
+    'no-store',
+  ]
+  /** An application that says of each answer for whom it is. */
+  function answerTo(url: string, headers: Credentials): { status: number; headers: Record<string, string>; body: string } {
+    const [path = '', query = ''] = url.split('?')
+    const answer: Record<string, string> = {}
+    const control = new URLSearchParams(query).get('c')
+    if (control !== null && control !== '') answer['Cache-Control'] = control
+    if (path.endsWith('/vary')) answer.Vary = 'Cookie, Authorization, X-User'
+    if (path.endsWith('/cookie')) answer['Set-Cookie'] = 'a=b'
+    if (path.endsWith('/tag')) answer.ETag = `"${who(headers)}"`
+    const isSame = headers['if-none-match'] === `"${who(headers)}"`
+    return { status: isSame ? 304 : 200, headers: answer, body: isSame ? '' : `for ${who(headers)}` }
+  }
+  type Send = (path: string, asking: { method: string; headers: Record<string, string> }) => Promise<string>
+
+  async function overSockets(): Promise<{ made: Stage; send: Send; end: () => void }> {
+    const agent = new Agent({ keepAlive: true, maxSockets: 50 })
+    const made = await play((request, response) => {
+      const { status, headers, body } = answerTo(request.url ?? '', request.headers)
+      response.writeHead(status, headers).end(body)
+    })
+    const send: Send = async (path, asking) => (await ask(made.port, path, { ...asking, agent })).body
+    return { made, send, end: () => agent.destroy() }
+  }
+  async function byExchange(): Promise<{ made: Stage; send: Send; end: () => void }> {
+    const made = await play(() => {})
+    const send: Send = (path, { method, headers }) =>
+      new Promise((resolve) => {
+        const fields = ['Host', 'a.example', ...Object.entries(headers).flat()]
+        const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+        const upstream: Upstream = {
+          isRepeatable: true,
+          ask({ fields: asked }, sink) {
+            const condition = asked[asked.findIndex((name) => name.toLowerCase() === 'if-none-match') + 1]
+            const answer = answerTo(path, { ...lower, 'if-none-match': asked.includes('If-None-Match') ? condition : undefined })
+            setImmediate(() => {
+              sink.start(answer.status, '', Object.entries(answer.headers).flat())
+              sink.write(Buffer.from(answer.body))
+              sink.end()
+            })
+            return { abort() {}, resume() {} }
+          },
+        }
+        void made.http.exchange({ facts: new RequestFacts(method, fields), url: `http://a.example${path}` }, replyTo(resolve), upstream)
+      })
+    return { made, send, end: () => {} }
+  }
+  function replyTo(resolve: (body: string) => void): Reply {
+    let text = ''
+    return {
+      isOpen: true,
+      isStarted: false,
+      inform() {},
+      send: (_, body = '') => resolve(body.toString()),
+      start() {},
+      write(chunk) {
+        text += Buffer.from(chunk).toString()
+        return true
+      },
+      end: () => resolve(text),
+      cut: () => resolve('cut'),
+      onDrain() {},
+      onClose() {},
+    }
+  }
+
+  it.each([
+    ['over sockets', overSockets, sized(1000, 20_000)],
+    ['without a server', byExchange, sized(9000, 80_000)],
+  ] as const)(
+    'of two users over random requests %s: nobody sees the other’s name',
+    async (_, open, rounds) => {
+      const random = seeded(7)
+      const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T
+      const { made, send, end } = await open()
+      const batch = 50
+      for (let round = 0; round < rounds; round += batch) {
+        if (random() < 0.2) made.clock.now += random() * 100_000
+        await Promise.all(
+          Array.from({ length: batch }, async () => {
+            const user = pick(users)
+            const headers: Record<string, string> = random() < 0.5 ? { Cookie: `id=${user}` } : { Authorization: `Bearer ${user}` }
+            if (random() < 0.1) headers['If-None-Match'] = `"${pick(users)}"`
+            if (random() < 0.1) headers.Range = 'bytes=0-100'
+            if (random() < 0.1) headers['Cache-Control'] = pick(['no-cache', 'max-age=0', 'max-stale=100', 'only-if-cached'])
+            const body = await send(`${pick(paths)}?c=${encodeURIComponent(pick(controls))}`, {
+              headers,
+              method: random() < 0.03 ? 'POST' : 'GET',
+            })
+            if (body.startsWith('for ')) expect(body).toBe(`for ${user}`)
+          }),
+        )
+      }
+      end()
+      expect(made.errors).toEqual([])
+      expect(made.http.stats().failed).toBe(0)
+      expect(made.http.stats().stored).toBeGreaterThan(0)
+    },
+    300_000,
+  )
+})
+
+type Credentials = Readonly<Record<string, string | string[] | undefined>> & {
+  readonly cookie?: string | undefined
+  readonly authorization?: string | undefined
+}
+
+function who(headers: Credentials): string {
   return headers.cookie?.replace('id=', '') ?? headers.authorization?.replace('Bearer ', '') ?? 'nobody'
 }
 

@@ -1,5 +1,13 @@
 // A server with the cache before it, an application behind it that plays what a test says, and a client that shows all that it was sent.
-import { type ClientRequest, createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  type Agent,
+  type ClientRequest,
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { createHttpCache, type HttpCache, type HttpCacheOptions } from '../../src/http/index.ts'
 import { createCache, memory } from '../../src/index.ts'
@@ -19,6 +27,8 @@ export interface Asking {
   readonly method?: string
   readonly headers?: Record<string, string | string[]>
   readonly body?: string
+  /** Keeps connections; default: one for each request. */
+  readonly agent?: Agent
 }
 
 export type Play = (request: IncomingMessage, response: ServerResponse) => unknown
@@ -35,9 +45,9 @@ export async function close(server: Server): Promise<void> {
 }
 
 /** One request over a connection of its own. */
-export function ask(port: number, path: string, { method = 'GET', headers = {}, body }: Asking = {}): Promise<Shown> {
+export function ask(port: number, path: string, { method = 'GET', headers = {}, body, agent }: Asking = {}): Promise<Shown> {
   return new Promise((resolve, reject) => {
-    const request: ClientRequest = httpRequest({ port, host: '127.0.0.1', path, method, headers, agent: false }, (response) => {
+    const request: ClientRequest = httpRequest({ port, host: '127.0.0.1', path, method, headers, agent: agent ?? false }, (response) => {
       const chunks: Buffer[] = []
       const show = (isCut: boolean): void => {
         const bytes = Buffer.concat(chunks)

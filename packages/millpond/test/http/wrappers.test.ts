@@ -87,8 +87,23 @@ describe('cachedMethod', () => {
     const f = cachedMethod({ keyPrefix: 'f', tenant: (tenant: string) => tenant, key: (_: string, id: string) => id })(
       (tenant: string, id: string) => `${calls++} ${tenant} ${id}`,
     )
-    const results = [await f('a', 'b:c'), await f('a:b', 'c'), await f('', 'a'), await f('a', 'b:c')]
+    const results = [await f('a', 'b:c'), await f('a:b', 'c'), await f('~', 'a'), await f('a', 'b:c')]
     expect(new Set(results).size).toBe(3)
+    await expect(f('', 'a')).rejects.toThrow('names no tenant')
+  })
+  it('S5: keeps the tags of tenants apart', async () => {
+    const { cachedMethod, cache } = setUp()
+    let calls = 0
+    const f = cachedMethod({ keyPrefix: 'f', tenant: (tenant: string) => tenant, tags: ['all'] })(
+      (tenant: string) => `${tenant} ${calls++}`,
+    )
+    expect([await f('a'), await f('b')]).toEqual(['a 0', 'b 1'])
+    await cache.for({ tenant: 'a' }).invalidateTags(['all'])
+    expect([await f('a'), await f('b')]).toEqual(['a 2', 'b 1'])
+    await cache.clear()
+    expect(await f('b')).toBe('b 1')
+    await f.invalidate('b')
+    expect(await f('b')).toBe('b 3')
   })
   it('says what is missing', async () => {
     const { cachedMethod } = setUp()

@@ -1,4 +1,4 @@
-// The key of a call: whose it is, which function, with what arguments.
+// The key of a call: which function, with what arguments.
 import { MillpondError, show } from '../../core/errors.ts'
 import type { Key, KeyPart } from '../../core/key.ts'
 
@@ -42,7 +42,6 @@ function canonical(value: unknown, depth: number): string | undefined {
   return isList ? `[${parts.join()}]` : `{${parts.join()}}`
 }
 
-/** Several parts as one key; the first one says whose it is, so that no tenant reaches another's. */
-export function callKey(tenant: string | undefined, prefix: string, parts: readonly KeyPart[]): Key {
-  return ['call', tenant ?? null, prefix, ...parts]
+export function callKey(prefix: string, parts: readonly KeyPart[]): Key {
+  return ['call', prefix, ...parts]
 }

@@ -10,6 +10,8 @@ export interface WrapperCache {
   getOrSet<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
   refresh<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
   delete(key: Key): Promise<HttpReceipt>
+  /** A tenant's part of it. */
+  for(whose: { readonly tenant: string }): WrapperCache
 }
 
 type WrapperLoad<T> = (control: { addTags(...tags: string[]): void; setTtl(ms: number): void }) => Promise<T>
@@ -35,7 +37,7 @@ export interface WrapOptions<F extends AnyFunction> {
   /** The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is no part of it. */
   readonly key?: (...args: Parameters<F>) => Key
   readonly tags?: Tags
-  /** Whose the result is: results of different tenants never meet. */
+  /** Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache itself. */
   readonly tenant?: (...args: Parameters<F>) => string | undefined
   /** How long an error is remembered. Default: not at all. */
   readonly cacheErrors?: Duration
@@ -103,8 +105,9 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
   const keyOf = (args: Parameters<F>): Key => {
     const given = options.key?.(...args)
     const parts = given === undefined ? (behaviour.parts?.(args) ?? args) : typeof given === 'string' ? [given] : given
-    return callKey(options.tenant?.(...args), prefix, argumentParts(parts, prefix))
+    return callKey(prefix, argumentParts(parts, prefix))
   }
+  const cacheOf = (tenant: string | undefined): WrapperCache => (tenant === undefined ? cache : cache.for({ tenant }))
   const tags = Array.isArray(options.tags) ? (options.tags as readonly string[]) : undefined
   const loadOptions = {
     ttl: options.ttl ?? defaultTtl,
@@ -115,16 +118,17 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
     const run = async (): Promise<Result> => (await fn.apply(self, args)) as Result
     if (applies?.(args) === false) return run()
     const key = keyOf(args)
+    const tenant = options.tenant?.(...args)
     let own: { readonly result: Result } | undefined
     const load: WrapperLoad<unknown> = async (control) => {
       const result = await run()
       own = { result }
       if (keeps?.(result) === false) return NOT_KEPT
       if (typeof options.tags === 'function') control.addTags(...options.tags(args, result))
-      if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify(key, bigintAsText), result))
+      if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify([tenant ?? null, key], bigintAsText), result))
       return pack === undefined ? result : pack(result)
     }
-    const kept = await cache[verb](key, load, loadOptions)
+    const kept = await cacheOf(tenant)[verb](key, load, loadOptions)
     if (own !== undefined) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
     if (kept === NOT_KEPT) return run()
     return unpack === undefined ? (kept as Result) : unpack(kept)
@@ -132,7 +136,7 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
   function call(this: unknown, ...args: Parameters<F>): Promise<Result> {
     return travel(this, args, 'getOrSet')
   }
-  const invalidate = async (...args: Parameters<F>): Promise<HttpReceipt> => cache.delete(keyOf(args))
+  const invalidate = async (...args: Parameters<F>): Promise<HttpReceipt> => cacheOf(options.tenant?.(...args)).delete(keyOf(args))
   const refresh = function (this: unknown, ...args: Parameters<F>): Promise<Result> {
     return travel(this, args, 'refresh')
   }
