@@ -1,5 +1,7 @@
 // `cache.for({ tenant })` (S5, G23): keys, tags, figures and erasure of its own, whatever a tenant is called.
 import { afterEach, describe, expect, it } from 'vitest'
+import { jsonCodec } from '../../src/codec/index.ts'
+import type { Codec } from '../../src/core/contracts.ts'
 import { tenantPart } from '../../src/core/tenant.ts'
 import { type Cache, createCache, memory } from '../../src/index.ts'
 import { cacheCollector, createRegistry, prometheusText } from '../../src/observe/index.ts'
@@ -88,6 +90,24 @@ describe('a tenant’s cache', () => {
     expect(ttlOf(a.name)).toBe(420)
     await cache.configure({ defaults: { staleFor: '1m' } })
     expect(ttlOf(a.name)).toBe(420)
+  })
+  it('keeps its values as its namespace does (encrypted), but for what it says itself', async () => {
+    const codecs: string[] = []
+    const json = jsonCodec()
+    const named = (name: string): Codec => ({
+      ...json,
+      encode(entry, context) {
+        codecs.push(`${name} ${context?.namespace}`)
+        return json.encode(entry)
+      },
+    })
+    const cache = create({ tiers: [sqlite({ path: ':memory:' })] })
+    const [whole, own] = [named('whole'), named('own')]
+    const secret = cache.namespace('secret', { codec: whole })
+    await secret.for({ tenant: 'a' }).set('k', 1)
+    await secret.for({ tenant: 'b' }, { codec: own }).set('k', 1)
+    expect(codecs).toEqual(['whole secret~a', 'own secret~b'])
+    expect(() => secret.for({ tenant: 'b' }, { codec: whole })).toThrow('another codec')
   })
   it('counts for itself, and metrics tell no tenants', async () => {
     const cache = create()
