@@ -3,13 +3,13 @@ import type { MissCause } from '../core/causes.ts'
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
-import { type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
 import { recordTime, timed } from './call-time.ts'
 import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
 import { type Call, Journey, type Wants } from './journey.ts'
 import { refreshBehind } from './load.ts'
-import { freshSlot, hitValue } from './near.ts'
+import { hitValue, isFreshAt } from './near.ts'
 import { readThrough, readThroughMany, shown } from './read.ts'
 import type { BatchLoader, Loader, Loads } from './run-loader.ts'
 import { checkOpen, type Space } from './space.ts'
@@ -62,16 +62,15 @@ export interface CacheLoads {
 export async function getOrSet<T>(space: Space, key: Key, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
   if (typeof loader !== 'function') throw refused(loader, 'getOrSet', 'a loader: a function that returns the value, or a promise of it')
   const encoded = encodeKey(key)
-  const { policy } = space.settings
-  if (policy.consistency !== 'strong' && (options === undefined || permitsHit(options))) {
-    const slot = freshSlot(space, encoded)
-    if (slot >= 0) {
-      if (policy.refreshAhead > 0 || options?.refreshAhead !== undefined) refreshEarly(space, encoded, slot, loader, options)
-      return hitValue(space, slot, encoded) as T
-    }
+  const { near, settings } = space
+  const slot = near === undefined ? -1 : near.find(encoded)
+  if (near !== undefined && slot >= 0 && permitsHit(settings.policy, options) && isFreshAt(space, near, slot, encoded)) {
+    if (settings.policy.refreshAhead > 0 || options?.refreshAhead !== undefined) refreshEarly(space, encoded, slot, loader, options)
+    return hitValue(space, slot, encoded) as T
   }
   checkKey(encoded)
   const journey = begin(space, { one: loader }, options)
+  journey.isAbsent = slot < 0
   try {
     return shown(space, await readThrough(journey, encoded)) as T
   } finally {
@@ -157,8 +156,14 @@ function checkBatch(options: unknown): void {
 
 const NO_CALL: Call = Object.freeze({})
 
-const permitsHit = ({ consistency, after, quiet, signal }: LoadOptions): boolean =>
-  consistency !== 'strong' && after === undefined && quiet !== true && signal?.aborted !== true
+/** May what memory holds be served, and counted, as it is? */
+function permitsHit({ consistency }: LoadPolicy, options: LoadOptions | undefined): boolean {
+  if (consistency === 'strong') return false
+  return (
+    options === undefined ||
+    (options.consistency !== 'strong' && options.after === undefined && options.quiet !== true && options.signal?.aborted !== true)
+  )
+}
 
 function batchOf<Id, T>(byKey: ReadonlyMap<string, Id>, load: GetOrSetManyOptions<Id, T>['load']): BatchLoader {
   return async (keys, context) => {

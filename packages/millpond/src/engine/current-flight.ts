@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Flight } from './flights.ts'
+import { atTurnEnd } from './turn-end.ts'
 
 // The storage is switched off when no loader runs: on Node 20 an enabled one makes every await slower. Not before the turn is over: to switch it costs
 // as much as ten awaits do.
@@ -31,7 +32,7 @@ export function insideEnds(): void {
   running--
   if (running > 0 || isEnding) return
   isEnding = true
-  setImmediate(endTurn).unref()
+  atTurnEnd(endTurn)
 }
 
 let isEnding = false

@@ -65,6 +65,8 @@ export class Flight {
   ttlMs: number | undefined
   /** Called once when the flight is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
   onOutdated: (() => void) | undefined
+  /** The call of the loader that this one leads, while it is under way. */
+  call: { left(why: unknown): void } | undefined
   waiters = 0
   #tags: readonly string[]
   #ownTags: Set<string> | undefined
@@ -169,6 +171,7 @@ export class Flight {
     this.#found = undefined
     this.#waiting = undefined
     this.fallback = undefined
+    this.call = undefined
   }
 
   /** One who waited has left before the end. Who leaves last gives the load up. */
@@ -176,6 +179,7 @@ export class Flight {
     if (this.waiters > 0 || this.isBackground || !this.isOpen) return
     this.outdate()
     this.givenUp.fire(why)
+    this.lead.call?.left(why)
   }
 }
 

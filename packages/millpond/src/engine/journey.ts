@@ -30,7 +30,7 @@ export class Journey {
   readonly signal: AbortSignal | undefined
   readonly after: string | undefined
   readonly isQuiet: boolean
-  /** Monotonic milliseconds. */
+  /** When the caller called, in monotonic milliseconds. */
   readonly began: number
   /** The ledger's number when the call began. */
   joinedAt = 0
@@ -39,6 +39,8 @@ export class Journey {
   isReachable = true
   /** Nobody can say what has moved, and the caller must see the latest: no copy may be believed. */
   isBlind = false
+  /** Memory has just been asked for the one key, and has nothing of it, not even what is over: true until something is waited for. */
+  isAbsent = false
   /** Keys whose values have been served and are to be refreshed behind. */
   due: string[] | undefined
   /** Another call's load brought the value. */
@@ -48,7 +50,7 @@ export class Journey {
   /** Monotonic milliseconds: since when the ledger is known to be where the call demands it. */
   openedAt: number
 
-  constructor(space: Space, loads: Loads, policy: LoadPolicy, call: Call, wants: Wants = 'stale') {
+  constructor(space: Space, loads: Loads, policy: LoadPolicy, call: Call, wants: Wants = 'stale', began?: number) {
     this.space = space
     this.loads = loads
     this.policy = policy
@@ -56,13 +58,14 @@ export class Journey {
     this.signal = call.signal
     this.after = call.after
     this.isQuiet = call.quiet === true
-    this.began = space.services.clock.monotonic()
-    this.openedAt = this.began
+    this.openedAt = space.services.clock.monotonic()
+    this.began = began ?? this.openedAt
   }
 
-  /** The same call once more: what it had joined turned out to be too old. */
+  /** The same call once more: what it had joined turned out to be too old. A load that another one has begun since the call is good enough. */
   again(): Journey {
-    return new Journey(this.space, this.loads, this.policy, { signal: this.signal, after: this.after, quiet: this.isQuiet }, this.wants)
+    const call: Call = { signal: this.signal, after: this.after, quiet: this.isQuiet }
+    return new Journey(this.space, this.loads, this.policy, call, this.wants, this.began)
   }
 
   /** What happens behind the caller who has been served: nobody waits for it. */

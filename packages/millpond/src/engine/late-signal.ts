@@ -4,7 +4,6 @@ export class LateSignal {
   #controller: AbortController | undefined
   #isFired = false
   #reason: unknown
-  #listener: ((reason: unknown) => void) | undefined
 
   get isFired(): boolean {
     return this.#isFired
@@ -24,12 +23,5 @@ export class LateSignal {
     this.#isFired = true
     this.#reason = reason
     this.#controller?.abort(reason)
-    this.#listener?.(reason)
-  }
-
-  /** Calls back once, at once where it has fired. There is one listener, the last. */
-  listen(listener: (reason: unknown) => void): void {
-    this.#listener = listener
-    if (this.#isFired) listener(this.#reason)
   }
 }

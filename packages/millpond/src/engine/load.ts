@@ -11,7 +11,7 @@ import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
 import { countMiss, countStale, whyGone } from './misses.ts'
-import { runLoader } from './run-loader.ts'
+import { type Ending, runLoader } from './run-loader.ts'
 import { inBackground, isolateFor, ledgerTier, type Space } from './space.ts'
 
 /** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
@@ -20,8 +20,18 @@ export const PROVISIONAL_MS = 400
 const RETRY_STALE_MS = 1000
 
 /** Opens a flight for each key. `fly` must follow. */
-export function openFlights({ space, policy, isReachable, isBackground, openedAt }: Journey, keys: readonly string[]): Flight[] {
-  const start: Start = {
+export function openFlights(journey: Journey, keys: readonly string[]): Flight[] {
+  const start = startOf(journey)
+  return keys.map((key) => open(journey, key, start))
+}
+
+/** The same for one key. */
+export function openFlight(journey: Journey, key: string): Flight {
+  return open(journey, key, startOf(journey))
+}
+
+function startOf({ space, policy, isBackground, openedAt }: Journey): Start {
+  return {
     asOf: space.ledger.view.position,
     startedAt: openedAt,
     // A flight's age matters while a ledger does not answer, which one in this process always does.
@@ -30,12 +40,13 @@ export function openFlights({ space, policy, isReachable, isBackground, openedAt
     hardMs: policy.hardMs,
     isBackground,
   }
-  return keys.map((key) => {
-    const flight = new Flight(space, key, whyGone(space, key), start)
-    if (!isReachable) flight.cause = 'ledger_unreachable'
-    space.flights.begin(flight)
-    return flight
-  })
+}
+
+function open({ space, isReachable, isAbsent }: Journey, key: string, start: Start): Flight {
+  const flight = new Flight(space, key, whyGone(space, key, isAbsent ? -1 : space.near?.find(key)), start)
+  if (!isReachable) flight.cause = 'ledger_unreachable'
+  space.flights.begin(flight)
+  return flight
 }
 
 /** Loads the flights together; each lands by itself. Settles when all have, and never rejects. */
@@ -90,10 +101,9 @@ async function flyThroughTiers(journey: Journey, flights: readonly Flight[]): Pr
 /** While the ledger does not answer, the ended flight stays joinable for a moment, so that a stampede stays one load. */
 function close({ space }: Journey, flight: Flight): void {
   const { flights, services } = space
-  if (flights.loads.get(flight.key) !== flight) return
   const left = flight.isProvisional ? PROVISIONAL_MS - flight.age(services.clock) : 0
   if (left <= 0) flights.end(flight)
-  else
+  else if (flights.loads.get(flight.key) === flight)
     services.clock.after(left, () => {
       flights.end(flight)
       flight.forget()
@@ -146,28 +156,72 @@ function shared({ space }: Journey, found: Found): Found {
   return found.isolated === undefined ? { ...found, isolated: space.services.own(found.value) } : found
 }
 
-async function landFromLoader(journey: Journey, waiting: readonly Flight[], isAnswering: boolean, began: number): Promise<void> {
-  const { space, loads } = journey
+function landFromLoader(journey: Journey, waiting: readonly Flight[], isAnswering: boolean, began: number): Promise<void> {
+  const { space } = journey
   const flights = waiting.some((flight) => flight.isGivenUp) ? leftOf(journey, waiting) : waiting
-  const [first] = flights
-  if (first === undefined) return
-  const { clock } = space.services
+  if (flights.length === 0) return Promise.resolve()
   space.watch.counters.loads += flights.length
   if (!journey.isBackground && !journey.isQuiet) for (const { key, cause, gone } of flights) countMiss(space, key, cause, gone)
-  try {
-    const answer = await runLoader(clock, first, flights, loads)
-    const values = 'one' in loads ? [answer] : checkValues(answer, flights.length)
-    const ms = clock.monotonic() - began
+  return new Promise((resolve) => runLoader(space, flights, journey.loads, new Landing(journey, flights, isAnswering, began, resolve)))
+}
+
+/** What becomes of the flights of one call of a loader. */
+class Landing implements Ending {
+  readonly #journey: Journey
+  readonly #flights: readonly Flight[]
+  /** The ledger's tier has answered on the way here. */
+  readonly #isAnswering: boolean
+  readonly #began: number
+  readonly #done: () => void
+
+  constructor(journey: Journey, flights: readonly Flight[], isAnswering: boolean, began: number, done: () => void) {
+    this.#journey = journey
+    this.#flights = flights
+    this.#isAnswering = isAnswering
+    this.#began = began
+    this.#done = done
+  }
+
+  loaded(answer: unknown): void {
+    const { space, loads } = this.#journey
+    const ms = space.services.clock.monotonic() - this.#began
     space.watch.latency.load.record(ms)
-    const isTrusted = space.ledger.trusted() || (isAnswering && (await space.ledger.ensure()))
-    const hearing = space.abroad?.hear(flights.map((flight) => flight.tags))
-    if (hearing !== undefined) await hearing
-    for (let at = 0; at < flights.length; at++) landOne(journey, flights[at] ?? first, values[at], ms, isTrusted)
-  } catch (error) {
-    space.watch.counters.loadErrors += flights.length
-    for (const flight of flights) fail(journey, flight, error)
-  } finally {
-    for (const flight of flights) close(journey, flight)
+    try {
+      const values = 'one' in loads ? [answer] : checkValues(answer, this.#flights.length)
+      const hearing = space.abroad?.hear(this.#flights.map((flight) => flight.tags))
+      if (hearing === undefined && space.ledger.trusted()) this.#land(values, ms, true)
+      else void this.#landLater(values, ms, hearing)
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  failed(error: unknown): void {
+    this.#journey.space.watch.counters.loadErrors += this.#flights.length
+    for (const flight of this.#flights) fail(this.#journey, flight, error)
+    this.#end()
+  }
+
+  async #landLater(values: readonly unknown[], ms: number, hearing: Promise<unknown> | undefined): Promise<void> {
+    const { ledger } = this.#journey.space
+    try {
+      await hearing
+      this.#land(values, ms, ledger.trusted() || (this.#isAnswering && (await ledger.ensure())))
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #land(values: readonly unknown[], ms: number, isTrusted: boolean): void {
+    this.#flights.forEach((flight, at) => {
+      landOne(this.#journey, flight, values[at], ms, isTrusted)
+    })
+    this.#end()
+  }
+
+  #end(): void {
+    for (const flight of this.#flights) close(this.#journey, flight)
+    this.#done()
   }
 }
 

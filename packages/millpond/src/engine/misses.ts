@@ -15,12 +15,11 @@ export const GONE_UNSEEN = 'gone from its tier before its time, in a way that th
 /** What memory gave up would be gone by itself once its time is over. */
 const GIVEN_UP: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'memory_pressure', 'not_admitted'])
 
-/** Costs a hash of the key and two look-ups. */
-export function whyGone(space: Space, key: string): Gone {
+/** Costs a hash of the key and a look-up. `slot`: where memory has the key. */
+export function whyGone(space: Space, key: string, slot = space.near?.find(key) ?? -1): Gone {
   const { near, watch, services } = space
   const hash = watch.hash(key)
   const removal = watch.removals.find(hash)
-  const slot = near?.find(key) ?? -1
   // An entry that is over may still be held: it leaves when its room is needed, or soon after.
   if (near !== undefined && slot >= 0 && near.freshUntil(slot) <= services.clock.coarse)
     return removal !== undefined && removal.at >= near.createdAt(slot) ? removal : EXPIRED

@@ -15,15 +15,23 @@ import { EACH_TIMED } from './watch.ts'
  * An entry the ledger has moved past is judged once and then remembered as valid up to the line that was applied last.
  */
 export function freshSlot(space: Space, key: string): number {
-  const { near, ledger } = space
+  const { near } = space
   if (near === undefined) return -1
   const slot = near.find(key)
-  if (slot < 0) return -1
-  if (space.abroad !== undefined && !holdsAbroad(space, space.abroad, near, key, slot)) return -1
+  return slot >= 0 && isFreshAt(space, near, slot, key) ? slot : -1
+}
+
+export function isFreshAt(space: Space, near: Near, slot: number, key: string): boolean {
   // In this order: reading the clock may move the entry's times (`Clock.onSetBack`).
-  if (space.services.clock.coarse >= near.freshUntil(slot)) return -1
-  if (near.asOf(slot) < ledger.view.head && !reaffirm(space, near, key, slot)) return -1
-  return ledger.isLocal || ledger.trusted() ? slot : -1
+  if (space.services.clock.coarse >= near.freshUntil(slot)) return false
+  if (near.asOf(slot) < space.ledger.view.head && !reaffirm(space, near, key, slot)) return false
+  return space.isAlone || isHeard(space, near, slot, key)
+}
+
+/** Nothing that has been said elsewhere speaks against it. */
+function isHeard(space: Space, near: Near, slot: number, key: string): boolean {
+  const { ledger, abroad } = space
+  return ledger.trusted() && (abroad === undefined || holdsAbroad(space, abroad, near, key, slot))
 }
 
 const REASONS = { key: 'data_changed', tag: 'tag_based', pattern: 'pattern_based', clear: 'cleared' } as const

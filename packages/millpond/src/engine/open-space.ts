@@ -4,6 +4,7 @@ import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
 import { namespaceOf } from '../core/tenant.ts'
 import { Delays } from '../invalidate/delay.ts'
+import { Alarms } from './alarms.ts'
 import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
 import { tellInvalidated, told } from './forget.ts'
@@ -95,8 +96,10 @@ export function openSpace(
     far: parts.far,
     route: parts.routeOf(namespaceOf(namespace)),
     ledger,
+    isAlone: ledger.isLocal && parts.abroad === undefined,
     abroad: parts.abroad,
     flights: new Flights(),
+    alarms: new Alarms(clock),
     wary: new Wary(),
     outlets: openOutlets(parts, namespace, prefix),
     watch: parts.watch.open(namespace),

@@ -8,12 +8,12 @@ import { type FarResult, readFar } from './far.ts'
 import type { Flight } from './flights.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
-import { fly, openFlights, PROVISIONAL_MS, refreshBehind, staleMs } from './load.ts'
+import { fly, openFlight, openFlights, PROVISIONAL_MS, refreshBehind, staleMs } from './load.ts'
 import { countMiss, countStale, whyGone } from './misses.ts'
 import { freshSlot, hitInCall, staleInMemory } from './near.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
-import { canWaitAlone, join, lead, leadAlone, staleInTier } from './wait.ts'
+import { canWaitAlone, join, lead, staleInTier, take } from './wait.ts'
 
 /**
  * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `wary.ts`.
@@ -70,19 +70,31 @@ async function travel(journey: Journey, key: string): Promise<Found> {
   const { space, policy, after } = journey
   checkSignal(journey.signal)
   const ready = makeReady(space, space.wary.markOf(key), { consistency: policy.consistency, after })
-  journey.open(ready === true || (await ready), ready !== true)
-  checkSignal(journey.signal)
-  const found = fromMemory(journey, key) ?? (await (fromFlight(journey, key) ?? leadOne(journey, key)))
+  if (ready === true) journey.open(true, false)
+  else {
+    journey.isAbsent = false
+    journey.open(await ready, true)
+    checkSignal(journey.signal)
+  }
+  let found = fromMemory(journey, key)
+  if (found === undefined) {
+    const joined = fromFlight(journey, key)
+    if (joined !== undefined) found = await joined
+    else {
+      const flight = openFlight(journey, key)
+      journey.flight = flight
+      const done = fly(journey, [flight])
+      if (canWaitAlone(journey)) {
+        // What most loads are: its end is all that is waited for.
+        flight.waiters++
+        await done
+        flight.waiters--
+        found = take(journey, flight)
+      } else found = await leadOne(journey, flight, done)
+    }
+  }
   refreshBehind(journey)
   return isTooOld(journey, key, found) ? readAgain(journey, key) : found
-}
-
-function leadOne(journey: Journey, key: string): Promise<Found> {
-  const [flight] = openFlights(journey, [key])
-  const flights = [flight as Flight]
-  journey.flight = flight
-  const done = fly(journey, flights)
-  return canWaitAlone(journey) ? leadAlone(journey, flight as Flight, done) : lead(journey, flights, done).then(([found]) => found as Found)
 }
 
 /**
@@ -110,28 +122,44 @@ async function travelMany(journey: Journey, keys: readonly string[]): Promise<re
   const ready = makeReady(space, newestMark(space, keys), { consistency: policy.consistency, after })
   journey.open(ready === true || (await ready), ready !== true)
   checkSignal(journey.signal)
-  const known = new Map<string, Found | undefined>()
+  const unique = [...new Set(keys)]
   // First without waiting for anything: it may throw, and then nobody has been joined whose error would be nobody's.
-  for (const key of keys) if (!known.has(key)) known.set(key, fromMemory(journey, key))
-  const joined: Promise<void>[] = []
-  const absent: string[] = []
-  for (const [key, found] of known) {
-    if (found !== undefined) continue
-    const flight = fromFlight(journey, key)
-    if (flight === undefined) absent.push(key)
-    else joined.push(flight.then((landed) => void known.set(key, landed)))
+  const found = unique.map((key) => fromMemory(journey, key))
+  const joined: Promise<unknown>[] = []
+  const absent: number[] = []
+  for (let at = 0; at < unique.length; at++) {
+    if (found[at] !== undefined) continue
+    const flight = fromFlight(journey, unique[at] ?? '')
+    if (flight === undefined) absent.push(at)
+    else joined.push(flight.then((landed) => (found[at] = landed)))
   }
-  if (absent.length > 0) joined.push(leadMany(journey, absent, known))
+  if (absent.length > 0) joined.push(leadMany(journey, unique, absent, found))
   if (joined.length > 0) await Promise.all(joined)
   refreshBehind(journey)
-  const old = [...known].filter(([key, found]) => found !== undefined && isTooOld(journey, key, found))
-  if (old.length > 0) await Promise.all(old.map(async ([key]) => known.set(key, await readAgain(journey, key))))
-  return keys.map((key) => known.get(key) as Found)
+  const again: Promise<unknown>[] = []
+  for (const [at, one] of found.entries()) {
+    if (one !== undefined && isTooOld(journey, one.key, one)) again.push(readAgain(journey, one.key).then((anew) => (found[at] = anew)))
+  }
+  if (again.length > 0) await Promise.all(again)
+  return inOrder(keys, unique, found as readonly Found[])
 }
 
-async function leadMany(journey: Journey, keys: readonly string[], known: Map<string, Found | undefined>): Promise<void> {
-  const flights = openFlights(journey, keys)
-  for (const found of await lead(journey, flights, fly(journey, flights))) known.set(found.key, found)
+/** A key may be named more than once. */
+function inOrder(keys: readonly string[], unique: readonly string[], found: readonly Found[]): readonly Found[] {
+  if (unique.length === keys.length) return found
+  const places = new Map(unique.map((key, at) => [key, at]))
+  return keys.map((key) => found[places.get(key) ?? 0] as Found)
+}
+
+async function leadOne(journey: Journey, flight: Flight, done: Promise<void>): Promise<Found> {
+  const [found] = await lead(journey, [flight], done)
+  return found as Found
+}
+
+async function leadMany(journey: Journey, keys: readonly string[], places: readonly number[], found: (Found | undefined)[]): Promise<void> {
+  const flights = openFlights(journey, places.length === keys.length ? keys : places.map((at) => keys[at] ?? ''))
+  const landed = await lead(journey, flights, fly(journey, flights))
+  for (const [index, at] of places.entries()) found[at] = landed[index]
 }
 
 /** Reads a key anew: what was joined turned out to be too old. */
@@ -147,14 +175,14 @@ async function readAgain(journey: Journey, key: string): Promise<Found> {
 function fromMemory(journey: Journey, key: string): Found | undefined {
   const { space, isQuiet } = journey
   if (journey.isBlind || journey.wants === 'new') return undefined
-  const slot = freshSlot(space, key)
+  const slot = journey.isAbsent ? -1 : freshSlot(space, key)
   const { clock } = space.services
   const fresh = slot < 0 ? undefined : hitInCall(space, slot, key, isQuiet)
   if (fresh !== undefined) {
     if (journey.isDue(fresh, clock.coarse)) journey.noteDue(key)
     return fresh
   }
-  const stale = staleInMemory(space, key, staleMs(journey, key))
+  const stale = journey.isAbsent ? undefined : staleInMemory(space, key, staleMs(journey, key))
   if (stale !== undefined) {
     journey.noteDue(key)
     if (!isQuiet) countStale(space, stale)

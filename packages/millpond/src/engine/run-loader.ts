@@ -1,11 +1,14 @@
 // Running a loader: inside its flight, until it answers, its hard timeout is over, or nobody waits any more.
+import type { Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
+import type { Alarm, Alarms } from './alarms.ts'
 import { insideEnds, insideFlight } from './current-flight.ts'
 import type { Flight } from './flights.ts'
 import { LateSignal } from './late-signal.ts'
+import type { Space } from './space.ts'
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -31,36 +34,50 @@ export type BatchLoader = (keys: readonly string[], batch: { readonly signal: Ab
 /** How a call loads: a key by itself, or all that it needs in one call. */
 export type Loads = { readonly one: Loader<unknown> } | { readonly many: BatchLoader }
 
+/** Told once how a call of a loader has ended, never before the call that began it has returned. */
+export interface Ending {
+  /** Of one flight its value, of a batch the list of them. */
+  loaded(answer: unknown): void
+  failed(error: unknown): void
+}
+
 /**
- * The loader's answer for the flights: of one flight its value, of a batch the list of them. What a loader does synchronously costs no timer, and a
- * loader that has been given up may end as late, and as badly, as it likes.
+ * Calls the loader for the flights. What it does synchronously costs no timer, and a loader that has been given up may end as late, and as badly, as it
+ * likes.
  */
-export function runLoader(clock: Clock, lead: Flight, flights: readonly Flight[], loads: Loads): unknown {
+export function runLoader(
+  { alarms, services }: Pick<Space, 'alarms' | 'services'>,
+  flights: readonly Flight[],
+  loads: Loads,
+  ending: Ending,
+): void {
+  const [lead] = flights
+  if (lead === undefined) return
   if (flights.length > 1) {
     lead.crew = flights
     for (const flight of flights) flight.lead = lead
   }
-  const givenUp = flights.length === 1 ? lead.givenUp : new LateSignal()
+  const givenUp = flights.length === 1 ? undefined : new LateSignal()
   let answer: unknown
   try {
     answer = insideFlight(lead, () => call(loads, lead, flights, givenUp))
   } catch (error) {
     insideEnds()
-    return Promise.reject(error)
+    queueMicrotask(() => ending.failed(error))
+    return
   }
-  if (!isPromise(answer)) {
+  if (isPromise(answer)) new LoaderCall(alarms, services.clock, flights, givenUp, ending).await(answer)
+  else {
     insideEnds()
-    return answer
+    queueMicrotask(() => ending.loaded(answer))
   }
-  if (flights.length > 1) whenAllAreGivenUp(flights, givenUp)
-  return untilGivenUp(clock, lead, flights, answer, givenUp)
 }
 
-function call(loads: Loads, lead: Flight, flights: readonly Flight[], givenUp: LateSignal): unknown {
+function call(loads: Loads, lead: Flight, flights: readonly Flight[], givenUp: LateSignal | undefined): unknown {
   if ('one' in loads) return loads.one(new FlightContext(lead))
   return loads.many(
     flights.map((flight) => flight.key),
-    signalOf(givenUp),
+    signalOf(givenUp ?? lead.givenUp),
   )
 }
 
@@ -102,51 +119,59 @@ function signalOf(givenUp: LateSignal): { readonly signal: AbortSignal } {
   }
 }
 
-/** A batch is given up when the waiters of all its keys have left. */
-function whenAllAreGivenUp(flights: readonly Flight[], all: LateSignal): void {
-  let left = flights.length
-  for (const { givenUp } of flights) {
-    givenUp.listen((reason) => {
-      left--
-      if (left === 0) all.fire(reason)
-    })
-  }
-}
+/** A loader at work, until it answers, its hard timeout is over, or nobody waits any more. */
+class LoaderCall implements Alarm {
+  readonly dueAt: number
+  readonly #alarms: Alarms
+  readonly #flights: readonly Flight[]
+  /** Of a batch: it is given up when the waiters of all its keys have left. */
+  readonly #givenUp: LateSignal | undefined
+  #ending: Ending | undefined
+  #alarm: Link<Alarm> | undefined
 
-function untilGivenUp(
-  clock: Clock,
-  lead: Flight,
-  flights: readonly Flight[],
-  answer: PromiseLike<unknown>,
-  givenUp: LateSignal,
-): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    let isOver = false
-    let cancel: (() => void) | undefined
-    const end = (): boolean => {
-      if (isOver) return false
-      isOver = true
-      cancel?.()
-      insideEnds()
-      return true
-    }
-    const giveUp = (error: unknown): void => {
-      if (end()) reject(error)
-    }
-    const { hardMs } = lead
-    if (hardMs !== Number.POSITIVE_INFINITY) {
-      const expire = (): void => {
-        const error = hardTimeout(lead, hardMs)
-        giveUp(error)
-        for (const flight of flights) flight.givenUp.fire(error)
-      }
-      cancel = clock.after(hardMs, expire, true)
-    }
-    givenUp.listen((cause) => giveUp(new MillpondError('ABORTED', 'the caller gave up waiting', { cause })))
-    answer.then((value) => {
-      if (end()) resolve(value)
-    }, giveUp)
-  })
+  constructor(alarms: Alarms, clock: Clock, flights: readonly Flight[], givenUp: LateSignal | undefined, ending: Ending) {
+    const { hardMs } = flights[0] as Flight
+    this.#alarms = alarms
+    this.#flights = flights
+    this.#givenUp = givenUp
+    this.#ending = ending
+    this.dueAt = hardMs === Number.POSITIVE_INFINITY ? hardMs : clock.monotonic() + hardMs
+  }
+
+  await(answer: PromiseLike<unknown>): void {
+    const [lead] = this.#flights
+    if (lead !== undefined) lead.call = this
+    if (this.dueAt !== Number.POSITIVE_INFINITY) this.#alarm = this.#alarms.set(this)
+    Promise.resolve(answer).then(
+      (value) => this.#end()?.loaded(value),
+      (error: unknown) => this.#end()?.failed(error),
+    )
+  }
+
+  ring(): void {
+    const [lead] = this.#flights
+    if (lead === undefined) return
+    const error = hardTimeout(lead, lead.hardMs)
+    this.#end()?.failed(error)
+    for (const flight of this.#flights) flight.givenUp.fire(error)
+    this.#givenUp?.fire(error)
+  }
+
+  /** The waiters of a flight have left. */
+  left(why: unknown): void {
+    if (this.#givenUp !== undefined && !this.#flights.every(({ isGivenUp }) => isGivenUp)) return
+    this.#givenUp?.fire(why)
+    this.#end()?.failed(new MillpondError('ABORTED', 'the caller gave up waiting', { cause: why }))
+  }
+
+  #end(): Ending | undefined {
+    const ending = this.#ending
+    if (ending === undefined) return undefined
+    this.#ending = undefined
+    if (this.#alarm !== undefined) this.#alarms.callOff(this.#alarm)
+    insideEnds()
+    return ending
+  }
 }
 
 export const hardTimeout = (flight: Flight, ms: number): MillpondError =>

@@ -7,6 +7,7 @@ import type { Delays } from '../invalidate/delay.ts'
 import type { Histogram, QueueStats } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Abroad } from './abroad.ts'
+import type { Alarms } from './alarms.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outlets } from './outlets.ts'
@@ -73,9 +74,13 @@ export interface Space {
   /** Which of them its entries go to; undefined: all. */
   readonly route: Route | undefined
   readonly ledger: Ledger
+  /** No ledger but its own, in this process, has a say in what memory holds. */
+  readonly isAlone: boolean
   /** Where loaders' reads are tracked: the same for all namespaces of a cache. */
   readonly abroad: Abroad | undefined
   readonly flights: Flights
+  /** Hard timeouts of its loads. */
+  readonly alarms: Alarms
   readonly wary: Wary
   readonly watch: Watch
   readonly writes: WriteOrder

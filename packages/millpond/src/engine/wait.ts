@@ -38,14 +38,6 @@ export function canWaitAlone(journey: Journey): boolean {
   return currentFlight() === undefined && isPatient(journey, Number.POSITIVE_INFINITY)
 }
 
-/** `lead` for one flight and a caller who can wait alone: what most loads are. */
-export async function leadAlone(journey: Journey, flight: Flight, done: Promise<void>): Promise<Found> {
-  flight.waiters++
-  await done
-  flight.waiters--
-  return take(journey, flight)
-}
-
 async function allOf(journey: Journey, flights: readonly Flight[], done: Promise<void>): Promise<Found[]> {
   for (const flight of flights) flight.waiters++
   await done
@@ -53,7 +45,8 @@ async function allOf(journey: Journey, flights: readonly Flight[], done: Promise
   return flights.map((flight) => take(journey, flight))
 }
 
-function take(journey: Journey, flight: Flight): Found {
+/** What the flight came to, for the one who led it; or what is given instead of its error. */
+export function take(journey: Journey, flight: Flight): Found {
   try {
     return flight.take()
   } catch (error) {

@@ -89,7 +89,8 @@ describe('freshness', () => {
   it('P6: a hit late in its life starts one refresh ahead', async () => {
     const clock = fakeClock()
     const cache = open({ clock, defaults: { ttl: 1000, refreshAhead: 0.8 } })
-    const load = vi.fn(async () => `v${load.mock.calls.length}`)
+    const slow = gate<string>()
+    const load = vi.fn(() => slow.promise).mockResolvedValueOnce('v1')
     await cache.getOrSet('k', load)
     await clock.run(700)
     await cache.getOrSet('k', load)
@@ -97,6 +98,7 @@ describe('freshness', () => {
     await clock.run(150)
     expect(await cache.getOrSet('k', load)).toBe('v1')
     expect(await cache.getOrSet('k', load)).toBe('v1')
+    slow.open('v2')
     await cache.flush()
     expect(load).toHaveBeenCalledTimes(2)
     expect(await cache.getOrSet('k', load)).toBe('v2')

@@ -1,0 +1,12 @@
+// What waits for the end of the turn: all of it on one immediate.
+
+const due: (() => void)[] = []
+
+/** Calls back when everything that is ready now, and what follows from it at once, has run. */
+export function atTurnEnd(work: () => void): void {
+  if (due.push(work) === 1) setImmediate(run)
+}
+
+function run(): void {
+  for (const work of due.splice(0)) work()
+}
