@@ -1,5 +1,6 @@
 // What the control plane does by the clock: a look at the caches each second, and every five what may take longer. One control plane of several writes the
 // history: the one that holds the lease.
+import type { Evaluator } from './alerts/evaluator.ts'
 import { bringSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
 import { recheck } from './operations/invalidation.ts'
@@ -10,7 +11,7 @@ const ROUND_MS = 5000
 const LEASE = 'clock'
 
 /** Returns how to stop: what is under way ends, and what was counted is stored. */
-export function startClock(control: Control, onError: (error: unknown) => void): () => Promise<void> {
+export function startClock(control: Control, evaluator: Evaluator, onError: (error: unknown) => void): () => Promise<void> {
   const running = new Set<Promise<void>>()
   let isWriter = false
   /** A turn that takes longer than its interval is not overtaken by the next one. */
@@ -39,6 +40,7 @@ export function startClock(control: Control, onError: (error: unknown) => void):
       if (!isWriter) return
       await bringSettings(control)
       await recheck(control)
+      await evaluator.turn()
     }),
   ]
   return async () => {

@@ -16,6 +16,8 @@ export interface Control {
   readonly history: History
   readonly operations: Operations
   readonly alerts: Alerts
+  /** Webhooks may go to private networks. */
+  readonly allowPrivateWebhooks: boolean
   /** How to reach the tiers that configurations name. */
   readonly tiers: TierFactories
   /** Of this package. */

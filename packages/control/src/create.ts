@@ -2,7 +2,10 @@
 import type { Cache } from 'millpond'
 import type { NodeStore } from 'millpond/nodes'
 import type { Principal } from './access/roles.ts'
-import { Alerts } from './alerts/alerts.ts'
+import { Alerts, type AlertView } from './alerts/alerts.ts'
+import { Evaluator } from './alerts/evaluator.ts'
+import { webhooksOf } from './alerts/settings.ts'
+import { Webhooks } from './alerts/webhooks.ts'
 import { startClock } from './clock.ts'
 import { configurations } from './configurations/configurations.ts'
 import type { TierFactories } from './configurations/named.ts'
@@ -12,6 +15,7 @@ import { Fleet } from './fleet/fleet.ts'
 import { createApp } from './http/app.ts'
 import { openApi } from './http/openapi.ts'
 import { type Rate, Rates } from './http/rates.ts'
+import { Refusals } from './http/refusals.ts'
 import { defineRoute, json, type RateClass, type Route } from './http/route.ts'
 import { Collector } from './metrics/collector.ts'
 import { History } from './metrics/history.ts'
@@ -36,6 +40,8 @@ export interface ControlOptions {
   readonly rates?: Partial<Record<RateClass, Rate>>
   /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
   readonly authorize?: (request: Request) => Promise<Principal | undefined> | Principal | undefined
+  /** Webhooks may go to addresses of private networks: for receivers within one's own walls. Default false. */
+  readonly allowPrivateWebhooks?: boolean
   /** The peer's address, for the audit. Default: unknown. */
   readonly addressOf?: (request: Request) => string | undefined
   /** Told of errors that nobody foresaw. Default: a line on standard error. */
@@ -83,6 +89,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     history: new History(store),
     operations: new Operations(store),
     alerts: new Alerts(store),
+    allowPrivateWebhooks: options.allowPrivateWebhooks ?? false,
     tiers: options.tiers ?? {},
     version: VERSION,
   }
@@ -95,11 +102,18 @@ export function createControl(options: ControlOptions): ControlPlane {
     handle: () => json(200, openApi(routes, base, VERSION)),
   })
   const routes: readonly Route[] = [...routesOf(), document]
+  const refusals = new Refusals()
+  const evaluator = new Evaluator(control, () => refusals.lastMinute())
+  const webhooks = new Webhooks({ allowPrivate: control.allowPrivateWebhooks, onWarning })
+  const tell = async (alert: AlertView): Promise<void> => {
+    if (!(await control.alerts.isSilent(alert))) webhooks.tell(await webhooksOf(store), alert)
+  }
   const fetch = createApp({
     control,
     routes,
     base,
     rates: new Rates(options.rates),
+    refusals,
     onError,
     authorize: options.authorize,
     addressOf: options.addressOf,
@@ -112,10 +126,13 @@ export function createControl(options: ControlOptions): ControlPlane {
     async start() {
       if (stop !== undefined) return
       const unkept = keepSettings(control, onError)
-      const halt = startClock(control, onError)
+      const untold = control.alerts.onChange((alert) => void tell(alert).catch(onError))
+      const halt = startClock(control, evaluator, onError)
       stop = async () => {
         unkept()
         await halt()
+        untold()
+        await webhooks.close()
       }
       await fleet.start()
       await bringSettings(control)

@@ -47,6 +47,7 @@ export function reportOf(cache: Cache, startedAt: number): CacheReport {
   // A tier's own figures are the same in every namespace.
   for (const tier of spaces[0]?.tiers ?? []) addTo(counters, wholeOf(tier))
   const { cpuUserSeconds, cpuSystemSeconds, residentBytes, heapUsedBytes } = processStats()
+  counters.process_cpu_seconds = cpuUserSeconds + cpuSystemSeconds
   return {
     cache: info.name,
     uptime_seconds: Math.round((performance.now() - startedAt) / 1000),
@@ -57,7 +58,6 @@ export function reportOf(cache: Cache, startedAt: number): CacheReport {
       bytes: info.memory?.bytes ?? 0,
       ...(info.memory?.maxBytes === undefined ? {} : { max_bytes: info.memory.maxBytes }),
       ...(info.memory?.maxEntries === undefined ? {} : { max_entries: info.memory.maxEntries }),
-      process_cpu_seconds: cpuUserSeconds + cpuSystemSeconds,
       process_bytes: residentBytes,
       process_heap_bytes: heapUsedBytes,
     },

@@ -77,6 +77,30 @@ export class Alerts {
     return viewOf(row)
   }
 
+  async isFiring(fingerprint: string): Promise<boolean> {
+    const held = await this.#store.read
+      .selectFrom('alerts')
+      .select('id')
+      .where('fingerprint', '=', fingerprint)
+      .where('state', '=', 'firing')
+      .executeTakeFirst()
+    return held !== undefined
+  }
+
+  /** Whether somebody has asked for silence about it. */
+  async isSilent({ rule, cache_name }: AlertView): Promise<boolean> {
+    const now = await this.#store.now()
+    const held = await this.#store.read
+      .selectFrom('silences')
+      .select('id')
+      .where('until', '>', now)
+      .where((eb) =>
+        eb.and([eb.or([eb('rule', 'is', null), eb('rule', '=', rule)]), eb.or([eb('cache', 'is', null), eb('cache', '=', cache_name)])]),
+      )
+      .executeTakeFirst()
+    return held !== undefined
+  }
+
   /** Raises it once; one that fires already takes the new value, and is told again where its severity has changed. */
   async raise(finding: Finding): Promise<void> {
     const fingerprint = fingerprintOf(finding)

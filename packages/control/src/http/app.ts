@@ -9,6 +9,7 @@ import type { Control } from '../control.ts'
 import { once } from './idempotency.ts'
 import { type Fault, invalid, Problem, problemReply } from './problem.ts'
 import type { Rates } from './rates.ts'
+import type { Refusals } from './refusals.ts'
 import type { Call, Reply, Route } from './route.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
@@ -18,6 +19,7 @@ export interface AppOptions {
   readonly routes: readonly Route[]
   readonly base: string
   readonly rates: Rates
+  readonly refusals: Refusals
   /** Told of what nobody foresaw; the caller gets a 500 that says nothing. */
   readonly onError: (error: unknown) => void
   /** A host application's own sign-in; undefined: not signed in there. */
@@ -112,12 +114,13 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
   return once(control.store, { principal: principal.userId, route: requestPath(request), key }, text, async () => route.handle(call))
 }
 
-async function signIn({ control, authorize }: AppOptions, request: Request): Promise<Principal> {
+async function signIn({ control, authorize, refusals }: AppOptions, request: Request): Promise<Principal> {
   const header = request.headers.get('authorization')
   const [scheme = '', token = ''] = header?.split(' ') ?? []
   const known = scheme.toLowerCase() === 'bearer' ? await principalOf(control.store, token) : undefined
   const principal = known ?? (await authorize?.(request))
   if (principal !== undefined) return principal
+  if (header !== null) refusals.count()
   const why = header === null ? 'no credential was given' : 'this credential is not known here, has expired, or was revoked'
   throw new Problem(401, 'unauthorized', `${why}: send "Authorization: Bearer <token>"`, {
     headers: { 'WWW-Authenticate': 'Bearer realm="millpond"' },

@@ -22,6 +22,7 @@ interface Pending {
 export class History {
   readonly #store: Store
   readonly #pending = new Map<string, Pending>()
+  readonly #hours = new Map<string, Point | undefined>()
   readonly #usual = new Map<string, { readonly at: number; readonly usual: Usual }>()
 
   constructor(store: Store) {
@@ -114,6 +115,12 @@ export class History {
     return { step: stepMs / 1000, points: inSteps(points, stepMs) }
   }
 
+  /** The last hour as one step, looked up once a minute. */
+  async lastHour(cache: string, now: number): Promise<Point | undefined> {
+    await this.usual(cache, now)
+    return this.#hours.get(cache)
+  }
+
   /** What is usual: the hit ratio at this hour of the week over four weeks (their median), and the loads of the last hour once ten minutes of it are known. */
   async usual(cache: string, now: number): Promise<Usual> {
     const known = this.#usual.get(cache)
@@ -131,6 +138,7 @@ export class History {
       .where('at', '>', now - HOUR * 1000)
       .execute()
     const last = joined(minutes.flatMap(({ data }) => pointsIn(data)))
+    this.#hours.set(cache, last)
     const usual: Usual = {
       hitRatio: ratios[Math.floor((ratios.length - 1) / 2)],
       loadsPerSecond: last === undefined || last.seconds < LEAST_SECONDS ? undefined : (last.counters.loads ?? 0) / last.seconds,

@@ -46,7 +46,7 @@ export async function summaryOf(control: Control, cache: string) {
       max_bytes: gauges.max_bytes ?? null,
       used_ratio: gauges.max_bytes === undefined ? null : ratio(gauges.bytes ?? 0, gauges.max_bytes),
     },
-    process: { bytes: gauges.process_bytes ?? 0, heap_bytes: gauges.process_heap_bytes ?? 0, cpu_seconds: gauges.process_cpu_seconds ?? 0 },
+    process: { bytes: gauges.process_bytes ?? 0, heap_bytes: gauges.process_heap_bytes ?? 0, cpu_seconds: total.process_cpu_seconds ?? 0 },
     tiers: [...tiers.values()].map((tier) => ({
       ...tier,
       breaker: worstBreaker(

@@ -1,6 +1,7 @@
 // Every route, in the order in which the document lists them.
 import type { Route } from '../http/route.ts'
 import { accessRoutes } from './access.ts'
+import { alertSettingRoutes } from './alert-settings.ts'
 import { alertRoutes } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
 import { configurationRoutes } from './configurations.ts'
@@ -20,6 +21,7 @@ export const routesOf = (): readonly Route[] => [
   ...invalidationRoutes,
   ...warmingRoutes,
   ...alertRoutes,
+  ...alertSettingRoutes,
   ...optimizationRoutes,
   ...operationRoutes,
   ...keyRoutes,

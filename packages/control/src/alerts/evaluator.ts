@@ -1,0 +1,142 @@
+// Watches the rules: what is bad twice in a row is raised, what is clearly well three times in a row resolves itself.
+
+import { verifyAudit } from '../audit/audit.ts'
+import type { Control } from '../control.ts'
+import { joined, type Point } from '../metrics/collector.ts'
+import { LEAST_REQUESTS } from '../metrics/health.ts'
+import { fingerprintOf } from './alerts.ts'
+import { DEFAULT_RULES, isClear, type Looked, type Reading, type Rule, type RuleName, readingsOf, severityOf } from './rules.ts'
+import { rulesOf } from './settings.ts'
+
+const BAD_TURNS = 2
+const CLEAR_TURNS = 3
+/** Seconds of a window: the first that has enough reads. */
+const WINDOWS = [5, 10, 15, 30, 60]
+/** The chain is read whole so often, in turns of five seconds. */
+const AUDIT_EVERY = 720
+
+type Watches = Pick<Control, 'fleet' | 'alerts' | 'history' | 'store'> & {
+  readonly collector: Pick<Control['collector'], 'sight' | 'recent'>
+}
+
+interface Watched {
+  bad: number
+  clear: number
+  isFiring: boolean
+}
+
+export class Evaluator {
+  readonly #control: Watches
+  readonly #watched = new Map<string, Watched>()
+  readonly #refused: () => number
+  #turn = 0
+  #isAuditBroken = 0
+  #isResumed = false
+
+  /** @param refused credentials that were refused in the last minute */
+  constructor(control: Watches, refused: () => number) {
+    this.#control = control
+    this.#refused = refused
+  }
+
+  /** One turn: every five seconds, by one control plane of several. */
+  async turn(): Promise<void> {
+    const { fleet, collector, alerts, history, store } = this.#control
+    if (!this.#isResumed) await this.#resume()
+    const rules = await rulesOf(store)
+    const seen = new Set<string>()
+    for (const cache of fleet.names) {
+      const sight = collector.sight(cache)
+      if (sight === undefined) continue
+      const looked: Looked = {
+        sight,
+        window: windowOf(collector.recent(cache)),
+        minute: joined(collector.recent(cache, 60)),
+        hour: await history.lastHour(cache, await store.now()),
+      }
+      for (const reading of [...readingsOf(looked), ...cpuOf(looked)])
+        seen.add(await this.#judge(cache, reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
+    }
+    for (const reading of await this.#ownReadings())
+      seen.add(await this.#judge('', reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
+    // A tier, a node or a cache that is gone is well in no way, and bad in none.
+    for (const [fingerprint, { isFiring }] of this.#watched) {
+      if (seen.has(fingerprint)) continue
+      if (isFiring) await alerts.settle(fingerprint)
+      this.#watched.delete(fingerprint)
+    }
+    this.#turn++
+  }
+
+  /** What fired before this process began fires on until it is seen to be well. */
+  async #resume(): Promise<void> {
+    const firing = await this.#control.alerts.list({ state: 'firing', limit: 1000 })
+    for (const { view } of firing) this.#watched.set(view.fingerprint, { bad: BAD_TURNS, clear: 0, isFiring: true })
+    this.#isResumed = true
+  }
+
+  async #judge(cache: string, { rule: name, subject, value, message }: Reading, rule: Rule): Promise<string> {
+    const { alerts } = this.#control
+    const fingerprint = fingerprintOf({ rule: name, cache, subject })
+    const watched = this.#watched.get(fingerprint) ?? { bad: 0, clear: 0, isFiring: false }
+    this.#watched.set(fingerprint, watched)
+    if (value === null && rule.enabled) return fingerprint
+    const found = rule.enabled && value !== null ? severityOf(name, rule, value) : undefined
+    watched.bad = found === undefined ? 0 : watched.bad + 1
+    watched.clear = !rule.enabled || (value !== null && isClear(name, rule, value)) ? watched.clear + 1 : 0
+    if (found !== undefined && value !== null && watched.bad >= BAD_TURNS) {
+      // One that somebody has resolved by hand is not raised again before its cause was away.
+      if (!watched.isFiring || (await alerts.isFiring(fingerprint)))
+        await alerts.raise({ rule: name, cache, subject, value, ...found, message: message(value) })
+      watched.isFiring = true
+    }
+    if (watched.isFiring && watched.clear >= CLEAR_TURNS) {
+      await alerts.settle(fingerprint)
+      watched.isFiring = false
+    }
+    return fingerprint
+  }
+
+  /** Of the control plane itself. */
+  async #ownReadings(): Promise<readonly Reading[]> {
+    if (this.#turn % AUDIT_EVERY === AUDIT_EVERY - 1) this.#isAuditBroken = (await verifyAudit(this.#control.store)).ok ? 0 : 1
+    return [
+      {
+        rule: 'refused_credentials',
+        subject: '',
+        value: this.#refused(),
+        message: (value) => `${value} calls in a minute came with credentials that are not known`,
+      },
+      {
+        rule: 'audit_broken',
+        subject: '',
+        value: this.#isAuditBroken,
+        message: () => 'the chain of the audit does not hold: audit/verify/ says where',
+      },
+    ]
+  }
+}
+
+function windowOf(points: readonly Point[]): Point | undefined {
+  let window: Point | undefined
+  for (const seconds of WINDOWS) {
+    window = joined(points.slice(-seconds))
+    if ((window?.counters.hits ?? 0) + (window?.counters.misses ?? 0) >= LEAST_REQUESTS) return window
+  }
+  return window
+}
+
+/** CPU time is a counter among the gauges: two ends of a minute tell how much of a core it was. */
+function cpuOf({ minute }: Looked): Reading[] {
+  const used = minute?.counters.process_cpu_seconds
+  if (minute === undefined || used === undefined || minute.seconds < 30) return []
+  const cores = used / minute.seconds / Math.max(1, minute.gauges.nodes ?? 1)
+  return [
+    {
+      rule: 'process_cpu_ratio' satisfies RuleName,
+      subject: '',
+      value: cores,
+      message: (value) => `its processes use ${(value * 100).toFixed(0)} % of a core each, in the mean`,
+    },
+  ]
+}

@@ -1,0 +1,185 @@
+// The rules of alerts, with the thresholds of SPEC M5 as defaults: what each looks at, and from which value on it is how severe.
+import { z } from 'zod'
+import type { Point, Sight } from '../metrics/collector.ts'
+import { LEAST_REQUESTS } from '../metrics/health.ts'
+import { mean, ratio } from '../metrics/quantiles.ts'
+import { SEVERITIES, type Severity } from './alerts.ts'
+
+const levels = z.strictObject({ critical: z.number().optional(), high: z.number().optional(), medium: z.number().optional() })
+const rule = z.strictObject({ enabled: z.boolean().default(true), levels })
+
+/** What may be set of the rules; what is left out stays at its default. */
+export const rulesDocument = z.strictObject({
+  hit_ratio: rule.optional().describe('below; of the reads of a window with 200 of them'),
+  memory_ratio: rule
+    .optional()
+    .describe('above; of the byte limit, while entries are pushed out young: memory that is full and does its work raises nothing'),
+  response_ms: rule.optional().describe('above; the mean of a get over a window with 200 reads'),
+  load_error_ratio: rule.optional().describe('above; of the loads of a window with 20 of them'),
+  regression: rule.optional().describe('above; the mean of a get over its mean in the last hour'),
+  tier_down: rule.optional().describe('1: the breaker of a tier is open in some process'),
+  ledger_down: rule.optional().describe('1: the ledger does not answer some process'),
+  consistency: rule
+    .optional()
+    .describe('above; invalidations that wait for the ledger, and times that memory was dropped because some were missed'),
+  late_node: rule.optional().describe('1: a process is silent'),
+  process_memory_bytes: rule.optional().describe('above; of one process'),
+  process_cpu_ratio: rule.optional().describe('above; of one core, over a minute'),
+  refused_credentials: rule.optional().describe('above; in a minute'),
+  audit_broken: rule.optional().describe('1: the chain of the audit does not hold'),
+})
+export type RulesDocument = z.output<typeof rulesDocument>
+export type RuleName = keyof RulesDocument
+export type Rule = z.output<typeof rule>
+
+export const DEFAULT_RULES: Readonly<Record<RuleName, Rule>> = {
+  hit_ratio: { enabled: true, levels: { critical: 0.5, high: 0.7, medium: 0.8 } },
+  memory_ratio: { enabled: true, levels: { critical: 0.95, high: 0.85, medium: 0.75 } },
+  response_ms: { enabled: true, levels: { critical: 200, high: 100, medium: 50 } },
+  load_error_ratio: { enabled: true, levels: { high: 0.2, medium: 0.05 } },
+  regression: { enabled: true, levels: { medium: 3 } },
+  tier_down: { enabled: true, levels: { high: 1 } },
+  ledger_down: { enabled: true, levels: { critical: 1 } },
+  consistency: { enabled: true, levels: { medium: 1 } },
+  late_node: { enabled: true, levels: { high: 1 } },
+  process_memory_bytes: { enabled: true, levels: {} },
+  process_cpu_ratio: { enabled: true, levels: { medium: 0.95 } },
+  refused_credentials: { enabled: true, levels: { critical: 100, high: 20 } },
+  audit_broken: { enabled: true, levels: { critical: 1 } },
+}
+
+/** Where a smaller value is worse. */
+const FALLING: ReadonlySet<RuleName> = new Set(['hit_ratio'])
+
+/** How severe a value is; undefined: not at all. */
+export function severityOf(
+  name: RuleName,
+  { levels: of }: Rule,
+  value: number,
+): { readonly severity: Severity; readonly threshold: number } | undefined {
+  for (const severity of SEVERITIES) {
+    const threshold = of[severity]
+    if (threshold === undefined) continue
+    if (FALLING.has(name) ? value < threshold : isSwitch(name) ? value >= threshold : value > threshold) return { severity, threshold }
+  }
+  return undefined
+}
+
+/** Is it clearly better than the mildest threshold? A value that hovers there would fire and resolve in turn. */
+export function isClear(name: RuleName, { levels: of }: Rule, value: number): boolean {
+  const mildest = of.medium ?? of.high ?? of.critical
+  if (mildest === undefined) return true
+  if (isSwitch(name)) return value < mildest
+  if (FALLING.has(name)) return value >= Math.min(1, mildest + MARGIN)
+  return value <= mildest * (1 - MARGIN)
+}
+const MARGIN = 0.03
+
+const isSwitch = (name: RuleName): boolean => SWITCHES.has(name)
+const SWITCHES: ReadonlySet<RuleName> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'consistency'])
+
+/** A value that a rule looks at; null: it cannot be judged now, and whatever fires goes on. */
+export interface Reading {
+  readonly rule: RuleName
+  readonly subject: string
+  readonly value: number | null
+  readonly message: (value: number) => string
+}
+
+export interface Looked {
+  /** The shortest of the last windows that has enough reads, at least 5 s and at most a minute. */
+  readonly window: Point | undefined
+  /** The last minute. */
+  readonly minute: Point | undefined
+  readonly hour: Point | undefined
+  readonly sight: Sight
+}
+
+/** A young cache is cold: its hit ratio says nothing yet. */
+const WARM_AFTER_SECONDS = 300
+const LEAST_LOADS = 20
+const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
+
+export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
+  const { hits = 0, misses = 0, loads = 0, load_errors = 0 } = window?.counters ?? {}
+  const isJudged = hits + misses >= LEAST_REQUESTS
+  const reports = sight.nodes.flatMap((node) => (node.report === undefined || node.isLate ? [] : [{ ...node, report: node.report }]))
+  const isWarm = reports.length > 0 && reports.every(({ report }) => report.uptime_seconds >= WARM_AFTER_SECONDS)
+  const response = isJudged && window !== undefined ? mean(window.counters, 'get') : null
+  const usual = hour === undefined || (hour.counters['get.n'] ?? 0) < 10 * LEAST_REQUESTS ? null : mean(hour.counters, 'get')
+  const memory = window === undefined ? null : memoryOf(window, sight)
+  const readings: Reading[] = [
+    {
+      rule: 'hit_ratio',
+      subject: '',
+      value: isJudged && isWarm ? ratio(hits, hits + misses) : null,
+      message: (value) => `only ${percent(value)} of the reads are answered by the cache`,
+    },
+    {
+      rule: 'memory_ratio',
+      subject: '',
+      value: memory,
+      message: (value) => `memory is ${percent(value)} full, and pushes out what is asked for again`,
+    },
+    { rule: 'response_ms', subject: '', value: response, message: (value) => `a get takes ${value.toFixed(0)} ms in the mean` },
+    {
+      rule: 'load_error_ratio',
+      subject: '',
+      value: loads < LEAST_LOADS ? null : ratio(load_errors, loads),
+      message: (value) => `${percent(value)} of the loads fail`,
+    },
+    {
+      rule: 'regression',
+      subject: '',
+      value: response === null || usual === null ? null : response / Math.max(usual, 1),
+      message: (value) => `a get takes ${value.toFixed(1)} times what it took in the last hour`,
+    },
+    {
+      rule: 'consistency',
+      subject: '',
+      value: reports.length === 0 ? null : reports.reduce((all, { report }) => all + report.ledger.pending, minute?.counters.gaps ?? 0),
+      message: () => 'invalidations wait for the ledger, or were missed and memory was dropped for it',
+    },
+    {
+      rule: 'ledger_down',
+      subject: '',
+      value: reports.length === 0 ? null : reports.some(({ report }) => !report.ledger.is_up) ? 1 : 0,
+      message: () =>
+        `the ledger does not answer ${named(reports.filter(({ report }) => !report.ledger.is_up))}: memory is not believed there`,
+    },
+  ]
+  const tiers = new Set(reports.flatMap(({ report }) => report.tiers.map(({ name }) => name)))
+  for (const tier of tiers) {
+    const open = reports.filter(({ report }) => report.tiers.some(({ name, breaker }) => name === tier && breaker === 'open'))
+    readings.push({
+      rule: 'tier_down',
+      subject: tier,
+      value: open.length > 0 ? 1 : 0,
+      message: () => `the tier ${tier} is left out by ${named(open)}`,
+    })
+  }
+  for (const { id, isLate, report } of sight.nodes) {
+    readings.push({
+      rule: 'late_node',
+      subject: id,
+      value: isLate ? 1 : 0,
+      message: () => `${id} is silent: frozen, cut off, or dead without a word`,
+    })
+    const bytes = report?.gauges.process_bytes
+    if (bytes !== undefined && !isLate)
+      readings.push({
+        rule: 'process_memory_bytes',
+        subject: id,
+        value: bytes,
+        message: (value) => `${id} takes ${(value / 2 ** 20).toFixed(0)} MB`,
+      })
+  }
+  return readings
+}
+
+function memoryOf({ counters, gauges }: Point, { nodes }: Sight): number | null {
+  const used = gauges.max_bytes === undefined ? null : ratio(gauges.bytes ?? 0, gauges.max_bytes)
+  return nodes.length === 0 || used === null ? null : (counters.young_evictions ?? 0) > 0 ? used : 0
+}
+
+const named = (nodes: readonly { readonly id: string }[]): string => nodes.map(({ id }) => id).join(', ')

@@ -1,0 +1,79 @@
+// What is set of alerts as a whole: rules and webhooks, each one document with a version.
+import { z } from 'zod'
+import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import { Problem } from '../http/problem.ts'
+import type { Store } from '../store/store.ts'
+import { SEVERITIES } from './alerts.ts'
+import { DEFAULT_RULES, type Rule, type RuleName, rulesDocument } from './rules.ts'
+
+type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
+
+export const webhook = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/ })
+    .max(2000)
+    .describe('a public address; others only where the control plane was started with allowPrivateWebhooks'),
+  secret: z.string().min(16).max(200).describe('signs each call; never shown again'),
+  severities: z
+    .array(z.enum(SEVERITIES))
+    .min(1)
+    .default([...SEVERITIES]),
+})
+export const webhooksDocument = z.array(webhook).max(20)
+export type Webhook = z.output<typeof webhook>
+
+const RULES = 'alert_rules'
+const WEBHOOKS = 'webhooks'
+
+export async function rulesOf(store: Store): Promise<Readonly<Record<RuleName, Rule>>> {
+  const held = await read(store, RULES)
+  return {
+    ...DEFAULT_RULES,
+    ...Object.fromEntries(Object.entries(rulesDocument.parse(held ?? {})).filter(([, rule]) => rule !== undefined)),
+  }
+}
+
+export const putRules = (store: Store, rules: z.output<typeof rulesDocument>, who: Who): Promise<void> =>
+  put(store, RULES, rules, { ...who, kind: 'change', action: 'alert_rules.update', target: RULES, detail: rules })
+
+export async function webhooksOf(store: Store): Promise<readonly Webhook[]> {
+  return webhooksDocument.parse((await read(store, WEBHOOKS)) ?? [])
+}
+
+/** The audit names addresses, without secrets. */
+export const putWebhooks = (store: Store, webhooks: readonly Webhook[], who: Who): Promise<void> =>
+  put(store, WEBHOOKS, webhooks, {
+    ...who,
+    kind: 'change',
+    action: 'webhooks.update',
+    target: WEBHOOKS,
+    detail: { urls: webhooks.map(({ url }) => withoutSecrets(url)) },
+  })
+
+/** Some services put their secret into the path or the query. */
+export const withoutSecrets = (url: string): string => new URL(url).origin
+
+async function read(store: Store, name: string): Promise<unknown> {
+  const row = await store.read.selectFrom('documents').select('document').where('name', '=', name).executeTakeFirst()
+  if (row === undefined) return undefined
+  try {
+    return JSON.parse(row.document)
+  } catch (error) {
+    throw new Problem(500, 'store_damaged', `the document ${name} of the store is not JSON (${error})`)
+  }
+}
+
+async function put(store: Store, name: string, document: unknown, entry: AuditEntry): Promise<void> {
+  await store.write(async (tx) => {
+    const now = await store.now(tx)
+    const text = JSON.stringify(document)
+    await tx
+      .insertInto('documents')
+      .values({ name, document: text, version: 1, updated_at: now })
+      .onConflict((conflict) =>
+        conflict.column('name').doUpdateSet((eb) => ({ document: text, version: eb('documents.version', '+', 1), updated_at: now })),
+      )
+      .execute()
+    await appendAudit(store, tx, entry)
+  })
+}

@@ -1,0 +1,144 @@
+// Tells webhooks of alerts: signed, tried again, never to an address of this machine or its networks unless that was permitted.
+import { createHmac, randomUUID } from 'node:crypto'
+import { lookup as resolve } from 'node:dns'
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { isIP, type LookupFunction } from 'node:net'
+import { isPublic } from './addresses.ts'
+import type { AlertView } from './alerts.ts'
+import { type Webhook, withoutSecrets } from './settings.ts'
+
+export interface WebhookOptions {
+  /** Addresses of private networks are permitted, for receivers within one's own walls. */
+  readonly allowPrivate: boolean
+  readonly onWarning: (message: string) => void
+  /** Milliseconds before each further try. */
+  readonly retries?: readonly number[]
+}
+
+const RETRIES_MS = [1000, 5000, 30_000, 120_000]
+const TIMEOUT_MS = 5000
+/** Calls that wait or are under way; what is beyond is told of and dropped. */
+const MOST_WAITING = 200
+
+export class Webhooks {
+  readonly #options: WebhookOptions
+  readonly #closing = new AbortController()
+  readonly #waiting = new Set<Promise<void>>()
+
+  constructor(options: WebhookOptions) {
+    this.#options = options
+  }
+
+  /** Sends behind; what cannot be delivered is told of. */
+  tell(webhooks: readonly Webhook[], alert: AlertView): void {
+    for (const hook of webhooks) {
+      if (!hook.severities.some((severity) => severity === alert.severity)) continue
+      if (this.#waiting.size >= MOST_WAITING) {
+        this.#options.onWarning(`a webhook at ${withoutSecrets(hook.url)} was not told of ${alert.id}: ${MOST_WAITING} calls wait already`)
+        continue
+      }
+      const work = this.#deliver(hook, alert).finally(() => this.#waiting.delete(work))
+      this.#waiting.add(work)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.all(this.#waiting)
+  }
+
+  async #deliver(hook: Webhook, alert: AlertView): Promise<void> {
+    const body = JSON.stringify({ schema: 'millpond.alert/1', id: `evt_${randomUUID()}`, type: `alert.${alert.state}`, alert })
+    const { retries = RETRIES_MS, allowPrivate, onWarning } = this.#options
+    for (let attempt = 0; ; attempt++) {
+      const failure = await send(hook, body, allowPrivate, this.#closing.signal)
+      if (failure === undefined || this.#closing.signal.aborted) return
+      const wait = failure.isFinal ? undefined : retries[attempt]
+      if (wait === undefined) return onWarning(`a webhook at ${withoutSecrets(hook.url)} was not told of ${alert.id}: ${failure.why}`)
+      await this.#pause(wait)
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      timer.unref()
+      this.#closing.signal.addEventListener('abort', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+}
+
+interface Failure {
+  readonly why: string
+  /** Another try would not do better. */
+  readonly isFinal: boolean
+}
+
+/** Why the receiver must not be called; undefined: it may, as far as its name tells. */
+export function refusedUrl(url: string, allowPrivate: boolean): string | undefined {
+  const { hostname, username, password } = new URL(url)
+  if (username !== '' || password !== '') return 'names and passwords do not belong into a URL: the signature says who calls'
+  if (allowPrivate) return undefined
+  const plain = hostname.replace(/^\[|\]$/g, '')
+  if (isIP(plain) !== 0 && !isPublic(plain)) return `${plain} is an address of a private network`
+  return /(^|\.)(localhost|local|internal)\.?$/i.test(plain) ? `${plain} is a name of a private network` : undefined
+}
+
+function send({ url, secret }: Webhook, body: string, allowPrivate: boolean, signal: AbortSignal): Promise<Failure | undefined> {
+  const refusal = refusedUrl(url, allowPrivate)
+  if (refusal !== undefined) return Promise.resolve({ why: refusal, isFinal: true })
+  const at = Math.floor(Date.now() / 1000)
+  const signature = createHmac('sha256', secret).update(`${at}.${body}`).digest('hex')
+  return new Promise((settle) => {
+    const fail = (error: Error): void => settle({ why: error.message, isFinal: error instanceof PrivateAddress })
+    const request = (new URL(url).protocol === 'https:' ? requestHttps : requestHttp)(
+      url,
+      {
+        method: 'POST',
+        signal,
+        timeout: TIMEOUT_MS,
+        // One connection a call: one that is kept was not looked up anew.
+        agent: false,
+        ...(!allowPrivate && { lookup: publicOnly }),
+        headers: {
+          'Content-Type': 'application/json',
+          'Content-Length': Buffer.byteLength(body),
+          'User-Agent': 'millpond-webhook',
+          'X-Millpond-Signature': `t=${at},v1=${signature}`,
+        },
+      },
+      (response) => {
+        const status = response.statusCode ?? 0
+        // Nothing of what it says is read or followed: it may point anywhere.
+        response.destroy()
+        settle(
+          status >= 200 && status < 300
+            ? undefined
+            : { why: `it answered ${status}`, isFinal: status >= 300 && status < 500 && status !== 408 && status !== 429 },
+        )
+      },
+    )
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)))
+    request.on('error', fail)
+    request.end(body)
+  })
+}
+
+class PrivateAddress extends Error {}
+
+/** The address that is connected to is the one that was judged: a name may mean another one a moment later. */
+export const publicOnly: LookupFunction = (hostname, options, callback) => {
+  resolve(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error !== null) return callback(error, '', 0)
+    const [first] = addresses
+    const foreign = addresses.find(({ address }) => !isPublic(address))
+    if (foreign !== undefined || first === undefined)
+      return callback(new PrivateAddress(`${hostname} is ${foreign?.address ?? 'nowhere'}, an address of a private network`), '', 0)
+    if (options.all === true) return callback(null, addresses)
+    callback(null, first.address, first.family)
+  })
+}

@@ -1,0 +1,155 @@
+// What raises alerts, whom they are told to, and what is silent for a while.
+import { z } from 'zod'
+import { newId } from '../access/tokens.ts'
+import { SEVERITIES } from '../alerts/alerts.ts'
+import { rulesDocument } from '../alerts/rules.ts'
+import { putRules, putWebhooks, rulesOf, webhook, webhooksOf, withoutSecrets } from '../alerts/settings.ts'
+import { refusedUrl } from '../alerts/webhooks.ts'
+import { appendAudit } from '../audit/audit.ts'
+import { invalid, notFound } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { all, instant } from './words.ts'
+
+const rules = z.record(z.string(), z.object({ enabled: z.boolean(), levels: z.record(z.string(), z.number()) }))
+const shownWebhook = z.object({ url: z.string().describe('its host: the rest may be a secret'), severities: z.array(z.enum(SEVERITIES)) })
+const silence = z.object({
+  id: z.string(),
+  rule: z.string().nullable(),
+  cache_name: z.string().nullable(),
+  until: instant,
+  actor: z.string(),
+  reason: z.string().nullable(),
+  created_at: instant,
+})
+const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()
+
+export const alertSettingRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'alert_rules/',
+    summary: 'What raises alerts, and from which value on',
+    scope: 'alerts:read',
+    answers: { 200: { description: 'Every rule', schema: rules } },
+    handle: async ({ control }) => json(200, await rulesOf(control.store)),
+  }),
+  defineRoute({
+    method: 'PUT',
+    path: 'alert_rules/',
+    summary: 'Set rules; what is left out goes back to its default',
+    scope: 'config:write',
+    body: rulesDocument,
+    answers: { 200: { description: 'Every rule, as it is now', schema: rules } },
+    async handle({ control, body, who }) {
+      await putRules(control.store, body, who)
+      return json(200, await rulesOf(control.store))
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'webhooks/',
+    summary: 'Who is told of alerts',
+    scope: 'users:write',
+    answers: { 200: { description: 'All of them, without secrets', schema: all(shownWebhook) } },
+    async handle({ control }) {
+      const data = (await webhooksOf(control.store)).map(({ url, severities }) => ({ url: withoutSecrets(url), severities }))
+      return json(200, { data, has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'PUT',
+    path: 'webhooks/',
+    summary: 'Set who is told of alerts: all of them at once',
+    scope: 'users:write',
+    body: z.strictObject({ webhooks: z.array(webhook).max(20) }),
+    answers: { 200: { description: 'As they are now', schema: all(shownWebhook) } },
+    async handle({ control, body, who }) {
+      const faults = body.webhooks.flatMap(({ url }, at) => {
+        const detail = refusedUrl(url, control.allowPrivateWebhooks)
+        return detail === undefined ? [] : [{ pointer: `/webhooks/${at}/url`, code: 'address_refused', detail }]
+      })
+      if (faults.length > 0) throw invalid(faults)
+      await putWebhooks(control.store, body.webhooks, who)
+      return json(200, { data: body.webhooks.map(({ url, severities }) => ({ url: withoutSecrets(url), severities })), has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'silences/',
+    summary: 'What is not told to webhooks, and until when',
+    scope: 'alerts:read',
+    answers: { 200: { description: 'Those that hold', schema: all(silence) } },
+    async handle({ control }) {
+      const rows = await control.store.read
+        .selectFrom('silences')
+        .selectAll()
+        .where('until', '>', await control.store.now())
+        .orderBy('created_at')
+        .execute()
+      const data = rows.map(({ cache, until, created_at, ...row }) => ({
+        ...row,
+        cache_name: cache,
+        until: timeOf(until),
+        created_at: timeOf(created_at),
+      }))
+      return json(200, { data, has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'silences/',
+    summary: 'Tell webhooks nothing of a rule or a cache for a while; alerts are raised and listed all the same',
+    scope: 'alerts:resolve',
+    body: z.strictObject({
+      rule: z.string().max(64).optional().describe('default: every rule'),
+      cache_name: z.string().max(128).optional().describe('default: every cache'),
+      duration_seconds: z
+        .number()
+        .positive()
+        .max(7 * 86_400)
+        .default(3600),
+      reason: z.string().max(1000).optional(),
+    }),
+    answers: { 201: { description: 'It holds', schema: silence } },
+    async handle({ control, body, who }) {
+      const row = await control.store.write(async (tx) => {
+        const now = await control.store.now(tx)
+        const made = {
+          id: newId('sil'),
+          rule: body.rule ?? null,
+          cache: body.cache_name ?? null,
+          until: now + Math.ceil(body.duration_seconds * 1000),
+          actor: who.actor,
+          reason: body.reason ?? null,
+          created_at: now,
+        }
+        await tx.insertInto('silences').values(made).execute()
+        await appendAudit(control.store, tx, {
+          ...who,
+          kind: 'change',
+          action: 'silence.create',
+          target: made.rule ?? 'every rule',
+          detail: { ...body, id: made.id },
+        })
+        return made
+      })
+      const { cache, until, created_at, ...rest } = row
+      return json(201, { ...rest, cache_name: cache, until: timeOf(until), created_at: timeOf(created_at) })
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: 'silences/{id}/',
+    summary: 'End a silence',
+    scope: 'alerts:resolve',
+    answers: { 204: { description: 'Ended' } },
+    async handle({ control, params, who }) {
+      const id = params.id ?? ''
+      await control.store.write(async (tx) => {
+        const { numDeletedRows } = await tx.deleteFrom('silences').where('id', '=', id).executeTakeFirst()
+        if (numDeletedRows === 0n) throw notFound(`silence ${id}`)
+        await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'silence.delete', target: id })
+      })
+      return { status: 204 }
+    },
+  }),
+]

@@ -1,0 +1,311 @@
+// What raises an alert and what does not, how one ends, and whom it is told to.
+import { createHmac } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createCache, memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isPublic } from '../src/alerts/addresses.ts'
+import { Evaluator } from '../src/alerts/evaluator.ts'
+import type { Webhook } from '../src/alerts/settings.ts'
+import { publicOnly, refusedUrl, Webhooks } from '../src/alerts/webhooks.ts'
+import type { Collector, Point, Sight } from '../src/metrics/collector.ts'
+import { type Opened, open } from './setup.ts'
+
+let opened: Opened
+const cache = createCache({ name: 'shop' })
+beforeAll(async () => {
+  opened = await open(':memory:', { caches: [cache] })
+})
+afterAll(async () => {
+  await opened.close()
+  await cache.close()
+})
+
+interface State {
+  readonly counters?: Record<string, number>
+  readonly gauges?: Record<string, number>
+  readonly isLate?: boolean
+  readonly breaker?: string
+  readonly uptime?: number
+}
+
+/** Turns of an evaluator over what the test says is seen. */
+function watching(refused = () => 0) {
+  let state: State = {}
+  const points = (): Point[] =>
+    Array.from({ length: 60 }, (_, at) => ({ at, seconds: 1, counters: state.counters ?? {}, gauges: { nodes: 1, ...state.gauges } }))
+  const sight = (): Sight => ({
+    unseen: undefined,
+    nodes: [
+      {
+        id: 'web-1',
+        boot: 'b',
+        cache: 'shop',
+        isLocal: false,
+        isLate: state.isLate ?? false,
+        ageMs: 0,
+        settings: undefined,
+        report: {
+          cache: 'shop',
+          uptime_seconds: state.uptime ?? 3600,
+          health: 'ok',
+          counters: {},
+          gauges: {},
+          tiers: [{ name: 'redis', scope: 'shared', enabled: true, breaker: state.breaker ?? 'closed' }],
+          ledger: { tier: 'redis', is_up: true, pending: 0 },
+          ttl_seconds: 300,
+          namespaces: {},
+        },
+      },
+    ],
+  })
+  const collector: Pick<Collector, 'sight' | 'recent'> = { sight, recent: (_, seconds = 60) => points().slice(-seconds) }
+  const evaluator = new Evaluator({ ...opened.plane.control, collector }, refused)
+  return async (next: State, turns = 1): Promise<string[]> => {
+    state = next
+    for (let turn = 0; turn < turns; turn++) await evaluator.turn()
+    const { json } = await opened.call('GET', 'alerts/?state=firing', { as: 'viewer' })
+    return json.data.map((alert: { rule: string; severity: string }) => `${alert.rule} ${alert.severity}`).sort()
+  }
+}
+
+const reads = (hits: number, misses: number, ms = 1) => ({ hits, misses, 'get.n': hits + misses, 'get.ms': (hits + misses) * ms })
+
+describe('an alert', () => {
+  it('is raised by what is bad twice in a row, once, grows more severe, and ends after it was well three times', async () => {
+    const see = watching()
+    expect(await see({ counters: reads(75, 25) })).toEqual([])
+    expect(await see({ counters: reads(75, 25) })).toEqual(['hit_ratio medium'])
+    expect(await see({ counters: reads(60, 40) })).toEqual(['hit_ratio high'])
+    expect(await see({ counters: reads(40, 60) }, 5)).toEqual(['hit_ratio critical'])
+    // Just above the threshold it hovers: neither new nor over.
+    expect(await see({ counters: reads(81, 19) }, 9)).toEqual(['hit_ratio critical'])
+    expect(await see({ counters: reads(95, 5) }, 2)).toEqual(['hit_ratio critical'])
+    expect(await see({ counters: reads(95, 5) })).toEqual([])
+    const { json } = await opened.call('GET', 'alerts/?state=resolved&limit=1', { as: 'viewer' })
+    expect(json.data[0]).toMatchObject({ rule: 'hit_ratio', resolved_by: 'itself', cache_name: 'shop' })
+  })
+
+  it('about a ratio waits for 200 reads, and for a cache that is no longer cold', async () => {
+    const see = watching()
+    expect(await see({ counters: reads(1, 2) }, 5)).toEqual([])
+    expect(await see({ counters: reads(10, 90), uptime: 60 }, 5)).toEqual([])
+    expect(await see({ counters: reads(1, 9) }, 2)).toEqual(['hit_ratio critical']) // 10 a second: 300 in half a minute
+    await see({ counters: reads(100, 0) }, 3)
+  })
+
+  it('about memory is not raised for one that is full and does its work', async () => {
+    const see = watching()
+    const full = { bytes: 99, max_bytes: 100 }
+    expect(await see({ counters: reads(100, 0), gauges: full }, 5)).toEqual([])
+    expect(await see({ counters: { ...reads(100, 0), young_evictions: 3 }, gauges: full }, 2)).toEqual(['memory_ratio critical'])
+    expect(await see({ counters: reads(100, 0), gauges: full }, 3)).toEqual([])
+  })
+
+  it('about slow gets, a tier that is left out, a silent node and refused credentials', async () => {
+    let refused = 0
+    const see = watching(() => refused)
+    expect(await see({ counters: reads(100, 0, 120) }, 2)).toEqual(['response_ms high'])
+    expect(await see({ counters: reads(100, 0) }, 3)).toEqual([])
+    expect(await see({ breaker: 'open' }, 2)).toEqual(['tier_down high'])
+    expect(await see({ breaker: 'closed' }, 3)).toEqual([])
+    expect(await see({ isLate: true }, 2)).toEqual(['late_node high'])
+    expect(await see({}, 3)).toEqual([])
+    refused = 500
+    expect(await see({}, 2)).toEqual(['refused_credentials critical'])
+    refused = 0
+    expect(await see({}, 3)).toEqual([])
+  })
+
+  it('that was resolved by hand comes back only after its cause was away', async () => {
+    const see = watching()
+    await see({ breaker: 'open' }, 2)
+    const { json } = await opened.call('GET', 'alerts/?state=firing', { as: 'viewer' })
+    const path = `alerts/${json.data[0].id}/resolve/`
+    expect((await opened.call('POST', path, { as: 'viewer', body: {} })).status).toBe(403)
+    expect((await opened.call('POST', path, { as: 'operator', body: { note: 'known' } })).json).toMatchObject({
+      state: 'resolved',
+      resolved_by: 'operator',
+      note: 'known',
+    })
+    expect((await opened.call('POST', path, { as: 'operator', body: {} })).status).toBe(409)
+    expect(await see({ breaker: 'open' }, 4)).toEqual([])
+    await see({ breaker: 'closed' }, 3)
+    expect(await see({ breaker: 'open' }, 2)).toEqual(['tier_down high'])
+    await see({ breaker: 'closed' }, 3)
+  })
+
+  it('goes by the rules that were set', async () => {
+    const see = watching()
+    const put = (body: object) => opened.call('PUT', 'alert_rules/', { as: 'editor', body })
+    expect((await put({ hit_ratio: { levels: { critical: 0.1 } }, nonsense: {} })).status).toBe(422)
+    expect(
+      (await put({ hit_ratio: { levels: { critical: 0.1 } }, tier_down: { enabled: false, levels: {} } })).json.hit_ratio.levels,
+    ).toEqual({ critical: 0.1 })
+    expect(await see({ counters: reads(40, 60), breaker: 'open' }, 3)).toEqual([])
+    expect((await put({})).json.hit_ratio.levels.medium).toBe(0.8)
+  })
+
+  it('comes from a real breaker that opens', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'millpond-alerts-'))
+    const deep = createCache({ name: 'deep', tiers: [memory(), sqlite({ path: join(folder, 'deep.db') })] })
+    const other = await open(':memory:', { caches: [deep] })
+    const { control } = other.plane
+    const evaluator = new Evaluator(control, () => 0)
+    const turn = async () => {
+      await control.collector.look(await control.store.now())
+      await evaluator.turn()
+    }
+    for (let at = 0; at < 50; at++)
+      await deep
+        .breaker('sqlite')
+        .protect(() => Promise.reject(new Error('gone')))
+        .catch(() => undefined)
+    await turn()
+    await turn()
+    expect((await other.call('GET', 'alerts/', { as: 'viewer' })).json.data).toMatchObject([
+      { rule: 'tier_down', fingerprint: 'tier_down/deep/sqlite' },
+    ])
+    expect(
+      (await other.call('GET', 'optimizations/health_check/', { as: 'viewer' })).json.caches[0].parts.find(
+        (part: { name: string }) => part.name === 'errors',
+      ),
+    ).toMatchObject({ deduction: 20 })
+    await other.close()
+    await deep.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+})
+
+describe('a webhook', () => {
+  const told: { headers: IncomingMessage['headers']; body: string }[] = []
+  let answers: number[] = []
+  let server: Server
+  let url: string
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        told.push({ headers: request.headers, body })
+        response.writeHead(answers.shift() ?? 204, { Location: 'http://169.254.169.254/' }).end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=hidden`
+  })
+  afterAll(() => void server.close())
+  const secret = 'a secret of sixteen or more'
+  const alert = { id: 'alr_1', severity: 'high', state: 'firing' } as Parameters<Webhooks['tell']>[1]
+  const hook = (): Webhook => ({ url, secret, severities: ['high'] })
+
+  it('is told with a signature, again after a failure, and no redirect is followed', async () => {
+    const warnings: string[] = []
+    const webhooks = new Webhooks({ allowPrivate: true, onWarning: (message) => warnings.push(message), retries: [1] })
+    answers = [500]
+    webhooks.tell([hook(), { ...hook(), severities: ['critical'] }], alert)
+    await expect.poll(() => told.length).toBe(2)
+    const [t = '', v1 = ''] = String(told[1]?.headers['x-millpond-signature']).split(',')
+    expect(v1).toBe(
+      `v1=${createHmac('sha256', secret)
+        .update(`${t.slice(2)}.${told[1]?.body}`)
+        .digest('hex')}`,
+    )
+    expect(JSON.parse(told[1]?.body ?? '')).toMatchObject({ type: 'alert.firing', alert: { id: 'alr_1' } })
+    answers = [302]
+    webhooks.tell([hook()], alert)
+    await expect.poll(() => warnings).toEqual([expect.stringContaining('it answered 302')])
+    expect(told).toHaveLength(3)
+    expect(warnings.join()).not.toContain('hidden')
+    await webhooks.close()
+  })
+
+  it('never goes to this machine or its networks, however they are written', async () => {
+    for (const address of [
+      '127.0.0.1',
+      '10.1.2.3',
+      '172.31.0.1',
+      '192.168.1.1',
+      '169.254.169.254',
+      '100.64.0.1',
+      '0.0.0.0',
+      '255.255.255.255',
+      '::1',
+      '::',
+      'fe80::1%eth0',
+      'fd00::1',
+      '::ffff:10.0.0.1',
+      '::ffff:a00:1',
+      '64:ff9b::7f00:1',
+      '2002:7f00:1::',
+      '::127.0.0.1',
+      'nonsense',
+    ])
+      expect(isPublic(address), address).toBe(false)
+    for (const address of ['93.184.215.14', '2606:2800:21f:cb07:6820:80da:af6b:8b2c', '8.8.8.8'])
+      expect(isPublic(address), address).toBe(true)
+    for (const host of [
+      '127.1',
+      '0x7f.1',
+      '2130706433',
+      '017700000001',
+      '[::1]',
+      '[::ffff:127.0.0.1]',
+      'localhost',
+      'LOCALHOST.',
+      'metadata.google.internal',
+      'a.local',
+      '169.254.169.254',
+      '①②⑦.⓪.⓪.①',
+    ])
+      expect(refusedUrl(`http://${host}/`, false), host).toBeDefined()
+    expect(refusedUrl('https://hooks.example.com/x', false)).toBeUndefined()
+    expect(refusedUrl('https://user:password@hooks.example.com/', true)).toBeDefined()
+    // A name that means this machine, found when it is looked up.
+    const error = await new Promise((resolve) => publicOnly('localhost', { all: false }, (why) => resolve(why)))
+    expect(String(error)).toContain('private network')
+    const before = told.length
+    const warnings: string[] = []
+    const webhooks = new Webhooks({ allowPrivate: false, onWarning: (message) => warnings.push(message) })
+    webhooks.tell([hook()], alert)
+    await expect.poll(() => warnings).toHaveLength(1)
+    expect(told).toHaveLength(before)
+    await webhooks.close()
+  })
+
+  it('is set by an administrator, without its secret ever being shown', async () => {
+    const put = (webhooks: object[]) => opened.call('PUT', 'webhooks/', { as: 'admin', body: { webhooks } })
+    expect(await put([{ url: 'http://169.254.169.254/latest', secret }])).toMatchObject({
+      status: 422,
+      json: { errors: [{ pointer: '/webhooks/0/url', code: 'address_refused' }] },
+    })
+    expect((await put([{ url: 'file:///etc/passwd', secret }])).status).toBe(422)
+    const set = await put([{ url: 'https://hooks.example.com/services/T0/secret-path', secret, severities: ['critical'] }])
+    expect(set.json.data).toEqual([{ url: 'https://hooks.example.com', severities: ['critical'] }])
+    const audit = (await opened.call('GET', 'audit/?action=webhooks&limit=5', { as: 'auditor' })).text
+    expect(audit).toContain('hooks.example.com')
+    for (const text of [audit, (await opened.call('GET', 'webhooks/', { as: 'admin' })).text])
+      expect(text).not.toMatch(/secret-path|sixteen/)
+    await put([])
+  })
+
+  it('is told nothing of what was silenced', async () => {
+    const made = await opened.call('POST', 'silences/', { as: 'operator', body: { rule: 'tier_down', duration_seconds: 60 } })
+    expect(made.status).toBe(201)
+    const { alerts } = opened.plane.control
+    const about = { ...alert, cache_name: 'shop' }
+    expect([await alerts.isSilent({ ...about, rule: 'tier_down' }), await alerts.isSilent({ ...about, rule: 'hit_ratio' })]).toEqual([
+      true,
+      false,
+    ])
+    expect((await opened.call('GET', 'silences/', { as: 'viewer' })).json.data).toHaveLength(1)
+    await opened.call('DELETE', `silences/${made.json.id}/`, { as: 'operator' })
+    expect(await alerts.isSilent({ ...about, rule: 'tier_down' })).toBe(false)
+  })
+})
