@@ -1,5 +1,5 @@
 // What one client is sent: a stored answer, one that is just arriving, or the news that there is none.
-import { addStatus, type Delivery, deliver } from './deliver.ts'
+import { addStatus, type Delivery, deliver, deliverNow } from './deliver.ts'
 import type { Asked, Reply } from './exchange.ts'
 import type { Outcome } from './fetching.ts'
 import { ageMs } from './rules/answer.ts'
@@ -32,10 +32,14 @@ export class Answering {
     this.#settings = settings
   }
 
+  /** From memory. */
+  hitNow(asked: Asked, answer: StoredAnswer, body: string | Buffer, reply: Reply, now: number): void {
+    deliverNow(asked, answer, body, reply, now, this.#hitStatus(answer, now))
+  }
+
   /** From the store. `false`: its body is not there any more, and nothing was sent. */
   hit(asked: Asked, primary: string, reply: Reply, answer: StoredAnswer, now: number): true | Promise<boolean> {
-    const status = this.#settings.cacheStatus ? this.#hitStatus(Math.floor((answer.lifetimeMs - ageMs(answer, now)) / 1000)) : undefined
-    return deliver(asked, answer, reply, this.#delivery(primary, now, status))
+    return deliver(asked, answer, reply, this.#delivery(primary, now, this.#hitStatus(answer, now)))
   }
 
   /** After the origin was asked about it. */
@@ -55,10 +59,10 @@ export class Answering {
     const head = this.#told(endToEnd(fields), { reason, status, isStored: meta !== undefined, isCollapsed, detail })
     // The client's condition was not put to the origin, so it is judged here.
     if (meta !== undefined && asked.facts.has(ASKS.condition) && isNotModified(asked.facts, meta)) {
-      reply.send(304, 'Not Modified', notModifiedFields(head), undefined, 'latin1')
+      reply.send({ status: 304, reason: 'Not Modified', fields: notModifiedFields(head) }, undefined, 'latin1')
       return
     }
-    reply.start(status, phrase, head)
+    reply.start({ status, reason: phrase, fields: head })
     arrival.join(reply)
   }
 
@@ -71,11 +75,13 @@ export class Answering {
   refuse(reply: Reply, status: number, phrase: string, told: Forwarded): void {
     const text = `${phrase}\n`
     const head = ['Content-Type', 'text/plain', 'Content-Length', String(text.length)]
-    reply.send(status, phrase, this.#told(head, told), text, 'latin1')
+    reply.send({ status, reason: phrase, fields: this.#told(head, told) }, text, 'latin1')
   }
 
   /** The same text for the same time left: it is compared for each hit. */
-  #hitStatus(ttl: number): string {
+  #hitStatus(answer: StoredAnswer, now: number): string | undefined {
+    if (!this.#settings.cacheStatus) return undefined
+    const ttl = Math.floor((answer.lifetimeMs - ageMs(answer, now)) / 1000)
     if (ttl !== this.#lastTtl) {
       this.#lastTtl = ttl
       this.#lastStatus = hitStatus(this.#settings.name, ttl)
@@ -88,7 +94,7 @@ export class Answering {
     return fields
   }
 
-  #delivery(primary: string, now: number, status: string | undefined): Delivery {
-    return { store: this.#store, primary, now, status }
+  #delivery(primary: string, now: number, told: string | undefined): Delivery {
+    return { store: this.#store, primary, now, told }
   }
 }

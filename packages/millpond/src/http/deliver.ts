@@ -1,7 +1,7 @@
 // Sending a stored answer: whole, a range of it, or the news that the client has it already.
-import type { Asked, Reply } from './exchange.ts'
+import { type Asked, type Head, KeptHead, type Reply } from './exchange.ts'
 import { ageMs } from './rules/answer.ts'
-import { type RawFields, withoutFields } from './rules/fields.ts'
+import { withoutFields } from './rules/fields.ts'
 import { askedRange, type Slice, sliceFor } from './rules/range.ts'
 import { ASKS } from './rules/request.ts'
 import { isNotModified, notModifiedFields, rangeApplies } from './rules/validation.ts'
@@ -12,7 +12,7 @@ export interface Delivery {
   readonly primary: string
   readonly now: number
   /** The member of `Cache-Status`, or `undefined` where none is sent. */
-  readonly status: string | undefined
+  readonly told: string | undefined
 }
 
 /** Whether this answer can answer the request's range, if it has one. */
@@ -30,58 +30,69 @@ function sliceOf({ facts }: Asked, answer: StoredAnswer): Slice | 'unsatisfiable
   return sliceFor(range, answer.length, answer.part)
 }
 
-/** Sends at once where the body lies beside its head. Resolves with `false` where the body is not there any more, and nothing was sent. */
-export function deliver(asked: Asked, answer: StoredAnswer, reply: Reply, delivery: Delivery): true | Promise<boolean> {
+/** Sends a stored answer whose body is in memory, at once. */
+export function deliverNow(
+  asked: Asked,
+  answer: StoredAnswer,
+  body: string | Buffer,
+  reply: Reply,
+  now: number,
+  told: string | undefined,
+): void {
   const { facts } = asked
-  const fields = headOf(answer, delivery.now, delivery.status)
-  if (facts.has(ASKS.condition) && isNotModified(facts, answer)) {
-    reply.send(304, 'Not Modified', notModifiedFields(fields), undefined, 'latin1')
-    return true
-  }
+  const head = headOf(answer, now, told)
   const slice = facts.has(ASKS.range) ? sliceOf(asked, answer) : undefined
-  if (slice === 'unsatisfiable') {
-    const kept = withoutFields(fields, (name) => name === 'content-length' || name === 'content-type')
-    reply.send(
-      416,
-      'Range Not Satisfiable',
-      [...kept, 'Content-Range', `bytes */${answer.length}`, 'Content-Length', '0'],
-      undefined,
-      'latin1',
-    )
+  if (isSentWithoutBody(asked, answer, reply, head, slice)) return
+  const { encoding } = answer
+  if (typeof slice === 'object') reply.send(slicedHead(head, slice), bytesOf(body, encoding).subarray(slice.from, slice.to), encoding)
+  else reply.send(head, encoding === 'latin1' || head.isAscii ? body : bytesOf(body, encoding), encoding)
+}
+
+const bytesOf = (body: string | Buffer, encoding: BufferEncoding): Buffer => (typeof body === 'string' ? Buffer.from(body, encoding) : body)
+
+/** Sends a stored answer. Resolves with `false` where its body is not there any more, and nothing was sent. */
+export function deliver(asked: Asked, answer: StoredAnswer, reply: Reply, delivery: Delivery): true | Promise<boolean> {
+  const { store, primary, now, told } = delivery
+  const body = store.nearBody(primary, answer)
+  if (body !== undefined) {
+    deliverNow(asked, answer, body, reply, now, told)
     return true
   }
-  const head = slice === undefined ? fields : slicedFields(fields, slice)
-  const status = slice === undefined ? answer.status : 206
-  const reason = slice === undefined ? answer.reason : 'Partial Content'
-  if (facts.method === 'HEAD' || answer.length === 0) {
-    reply.send(status, reason, head, undefined, 'latin1')
-    return true
-  }
-  if (answer.text === undefined) return deliverPieces(answer, reply, delivery, status, reason, head, slice)
-  if (slice === undefined) reply.send(status, reason, head, answer.text, answer.encoding)
-  else reply.send(status, reason, head, Buffer.from(answer.text, answer.encoding).subarray(slice.from, slice.to), 'latin1')
+  const head = headOf(answer, now, told)
+  const slice = asked.facts.has(ASKS.range) ? sliceOf(asked, answer) : undefined
+  if (slice === 'unsatisfiable' || isSentWithoutBody(asked, answer, reply, head, slice)) return true
+  return deliverPieces(answer, reply, delivery, slice === undefined ? head : slicedHead(head, slice), slice)
+}
+
+/** The client has it already, asks for what is not there, or wants the head alone. */
+function isSentWithoutBody(
+  { facts }: Asked,
+  answer: StoredAnswer,
+  reply: Reply,
+  head: KeptHead,
+  slice: Slice | 'unsatisfiable' | undefined,
+): boolean {
+  if (facts.has(ASKS.condition) && isNotModified(facts, answer))
+    reply.send({ status: 304, reason: 'Not Modified', fields: notModifiedFields(head.fields) }, undefined, 'latin1')
+  else if (slice === 'unsatisfiable') reply.send(unsatisfiable(head, answer), undefined, 'latin1')
+  else if (facts.method === 'HEAD' || answer.length === 0) reply.send(head, undefined, 'latin1')
+  else return false
   return true
 }
 
-/** A head as it is sent during one second: a popular answer is sent thousands of times within it. */
-interface Head {
-  readonly age: number
-  readonly status: string | undefined
-  readonly fields: string[]
-}
+const heads = new WeakMap<StoredAnswer, KeptHead>()
 
-const heads = new WeakMap<StoredAnswer, Head>()
-
-/** The stored head with its age (RFC 9111 5.1). Shared: not to be changed. */
-function headOf(answer: StoredAnswer, now: number, status: string | undefined): string[] {
+/** The stored head with its age (RFC 9111 5.1). */
+function headOf(answer: StoredAnswer, now: number, told: string | undefined): KeptHead {
   const age = Math.floor(ageMs(answer, now) / 1000)
   const known = heads.get(answer)
-  if (known !== undefined && known.age === age && known.status === status) return known.fields
+  if (known !== undefined && known.age === age && known.told === told) return known
   const fields = answer.fields.slice()
   fields.push('Age', String(age))
-  if (status !== undefined) addStatus(fields, status)
-  heads.set(answer, { age, status, fields })
-  return fields
+  if (told !== undefined) addStatus(fields, told)
+  const head = new KeptHead(answer.status, answer.reason, fields, age, told)
+  heads.set(answer, head)
+  return head
 }
 
 /** RFC 9211 2: ours comes last, in the same list. */
@@ -89,18 +100,23 @@ export function addStatus(fields: string[], status: string): void {
   fields.push('Cache-Status', status)
 }
 
-function slicedFields(fields: RawFields, slice: Slice): string[] {
+function unsatisfiable({ fields }: Head, { length }: StoredAnswer): Head {
+  const kept = withoutFields(fields, (name) => name === 'content-length' || name === 'content-type')
+  kept.push('Content-Range', `bytes */${length}`, 'Content-Length', '0')
+  return { status: 416, reason: 'Range Not Satisfiable', fields: kept }
+}
+
+function slicedHead({ fields }: Head, { from, to, contentRange }: Slice): Head {
   const kept = withoutFields(fields, (name) => name === 'content-length' || name === 'content-range')
-  return [...kept, 'Content-Length', String(slice.to - slice.from), 'Content-Range', slice.contentRange]
+  kept.push('Content-Length', String(to - from), 'Content-Range', contentRange)
+  return { status: 206, reason: 'Partial Content', fields: kept }
 }
 
 async function deliverPieces(
   answer: StoredAnswer,
   reply: Reply,
   { store, primary }: Delivery,
-  status: number,
-  reason: string,
-  head: string[],
+  head: Head,
   slice: Slice | undefined,
 ): Promise<boolean> {
   const from = slice?.from ?? 0
@@ -119,7 +135,7 @@ async function deliverPieces(
     }
     if (!reply.isOpen) return true
     if (at === first && !isWhole(piece, answer, at, store.pieceBytes)) return false
-    if (at === first) reply.start(status, reason, head)
+    if (at === first) reply.start(head)
     const start = at === first ? from - at * store.pieceBytes : 0
     const end = at === last ? to - at * store.pieceBytes : piece.length
     if (reply.write(piece.subarray(start, end)) || at === last || !reply.isOpen) continue

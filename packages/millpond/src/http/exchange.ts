@@ -11,6 +11,40 @@ export interface Asked {
   readonly body?: Uint8Array
 }
 
+/** A status and its fields, ready to be sent. */
+export interface Head {
+  readonly status: number
+  readonly reason: string
+  /** Flat. */
+  readonly fields: string[]
+}
+
+/** A stored answer's head as it is sent during one second: a popular answer is sent thousands of times within it. */
+export class KeptHead implements Head {
+  readonly status: number
+  readonly reason: string
+  /** Shared: not to be changed. */
+  readonly fields: string[]
+  readonly age: number
+  /** The member of `Cache-Status`. */
+  readonly told: string | undefined
+  /** Whether it may be written together with a text that is not ASCII: node:http writes both in one encoding, and fields have their own. */
+  readonly isAscii: boolean
+  /** What a reply has made of it the first time. */
+  written: unknown = undefined
+
+  constructor(status: number, reason: string, fields: string[], age: number, told: string | undefined) {
+    this.status = status
+    this.reason = reason
+    this.fields = fields
+    this.age = age
+    this.told = told
+    this.isAscii = fields.every((part) => ASCII.test(part))
+  }
+}
+
+const ASCII = /^[\x20-\x7e\t]*$/
+
 /** Where the answer goes. Calls after the client has left do nothing. */
 export interface Reply {
   readonly isOpen: boolean
@@ -18,9 +52,9 @@ export interface Reply {
   readonly isStarted: boolean
   /** A 1xx answer (RFC 9110 15.2). */
   inform(status: number, fields: RawFields): void
-  /** A whole answer at once. */
-  send(status: number, reason: string, fields: string[], body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void
-  start(status: number, reason: string, fields: string[]): void
+  /** A whole answer at once. `encoding`: how a string becomes bytes. */
+  send(head: Head, body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void
+  start(head: Head): void
   /** `false`: the client reads slowly; `onDrain` tells when it is ready again. */
   write(chunk: Uint8Array): boolean
   end(trailers?: RawFields): void

@@ -1,5 +1,5 @@
 // `millpond/http/fetch`: the cache around a handler of fetch requests, where a runtime or framework speaks in Request and Response.
-import type { Asked, Call, Question, Reply, Sink, Upstream } from './exchange.ts'
+import type { Asked, Call, Head, Question, Reply, Sink, Upstream } from './exchange.ts'
 import { queryLimit, urlOfRequest } from './key.ts'
 import type { HttpCache } from './node/http-cache.ts'
 import { endToEnd, type RawFields } from './rules/fields.ts'
@@ -108,14 +108,14 @@ class ResponseReply implements Reply {
   /** Fetch knows no informational answers. */
   inform(): void {}
 
-  send(status: number, reason: string, fields: string[], body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void {
+  send(head: Head, body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void {
     if (this.isStarted) return
     const bytes = typeof body === 'string' ? Buffer.from(body, encoding) : body
-    this.#open(status, reason, fields, bytes === undefined ? null : new Uint8Array(bytes))
+    this.#open(head, bytes === undefined ? null : new Uint8Array(bytes))
     this.isOpen = false
   }
 
-  start(status: number, reason: string, fields: string[]): void {
+  start(head: Head): void {
     if (this.isStarted) return
     const stream = new ReadableStream<Uint8Array>(
       {
@@ -130,10 +130,10 @@ class ResponseReply implements Reply {
       },
       { highWaterMark: 16 },
     )
-    this.#open(status, reason, fields, status === 204 || status === 304 ? null : stream)
+    this.#open(head, head.status === 204 || head.status === 304 ? null : stream)
   }
 
-  #open(status: number, reason: string, fields: string[], body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null): void {
+  #open({ status, reason, fields }: Head, body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null): void {
     this.isStarted = true
     const isTellable = status >= 200 && status <= 599
     const headers = new Headers()

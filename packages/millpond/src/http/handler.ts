@@ -48,11 +48,13 @@ export class HttpHandler {
     if (facts.has(BYPASS)) return false
     const primary = this.#primaryOf(asked)
     const answer = this.#store.peek(primary, facts)
-    if (answer?.text === undefined) return false
+    if (answer === undefined) return false
     const now = this.settings.now()
     if (decide(facts, answer, now, this.settings) !== 'serve') return false
+    const body = this.#store.nearBody(primary, answer)
+    if (body === undefined) return false
     this.#counts.hits++
-    this.#answering.hit(asked, primary, reply, answer, now)
+    this.#answering.hitNow(asked, answer, body, reply, now)
     return true
   }
 

@@ -36,6 +36,8 @@ interface Selection {
   readonly names: readonly string[]
   readonly keys: readonly string[]
   readonly ids: readonly string[]
+  /** The whole key of the first answer: most URLs have one, and a hit puts no string together for it. */
+  readonly first: string
 }
 
 interface Index {
@@ -87,18 +89,18 @@ export class HttpStore {
   /** Memory only, at once: the answer that the request selects, while the cache calls it fresh. */
   peek(primary: string, request: RequestFacts): StoredAnswer | undefined {
     const index = this.#cache.peek<Index>(primary)
-    const id = index === undefined ? undefined : select(index, request)
-    return id === undefined ? undefined : this.#cache.peek<StoredAnswer>(answerKey(primary, id))
+    const key = index === undefined ? undefined : select(primary, index, request)
+    return key === undefined ? undefined : this.#cache.peek<StoredAnswer>(key)
   }
 
   async find(primary: string, request: RequestFacts): Promise<Found> {
     const index = await this.#index(primary)
     if (index === undefined) return NOTHING
-    const id = select(index, request)
-    const hasVariants = id === undefined && index.selections.length > 0
-    const whole = await this.#read(primary, id)
+    const key = select(primary, index, request)
+    const hasVariants = key === undefined && index.selections.length > 0
+    const whole = await this.#read(key)
     if (whole !== undefined) return { answer: whole.answer, part: undefined, isExpired: whole.isExpired, hasVariants }
-    const part = await this.#read(primary, select(index, request, PART))
+    const part = await this.#read(select(primary, index, request, PART))
     return { answer: undefined, part: part?.isExpired === false ? part.answer : undefined, isExpired: false, hasVariants }
   }
 
@@ -108,9 +110,9 @@ export class HttpStore {
     return entry.kind === 'miss' ? undefined : entry.value
   }
 
-  async #read(primary: string, id: string | undefined): Promise<{ answer: StoredAnswer; isExpired: boolean } | undefined> {
-    if (id === undefined) return undefined
-    const entry = await this.#cache.getEntry<StoredAnswer>(answerKey(primary, id))
+  async #read(key: string | undefined): Promise<{ answer: StoredAnswer; isExpired: boolean } | undefined> {
+    if (key === undefined) return undefined
+    const entry = await this.#cache.getEntry<StoredAnswer>(key)
     if (entry.kind === 'miss') return undefined
     const answer = entry.value
     // Stale for the cache while HTTP calls it fresh: somebody invalidated it softly.
@@ -202,6 +204,13 @@ export class HttpStore {
     for (let at = 0; at < answer.pieces; at++) await this.#cache.touch(pieceKey(primary, answer.bodyId, at), ttl)
   }
 
+  /** The whole body, where memory has it in one: a text, or a single piece (most compressed answers and small images). */
+  nearBody(primary: string, { text, pieces, bodyId, length }: StoredAnswer): string | Buffer | undefined {
+    if (text !== undefined || pieces !== 1) return text
+    const piece = this.#cache.peek<Buffer>(pieceKey(primary, bodyId, 0))
+    return piece?.length === length ? piece : undefined
+  }
+
   /** One piece of a long body, at once where memory has it. */
   piece(primary: string, answer: StoredAnswer, at: number): Buffer | undefined | Promise<Buffer | undefined> {
     const key = pieceKey(primary, answer.bodyId, at)
@@ -254,7 +263,7 @@ export class HttpStore {
     const others = index?.selections.filter((selection) => selection !== same) ?? []
     const kept = same === undefined ? [] : same.keys.map((known, at) => [known, same.ids[at]] as const).filter(([known]) => known !== key)
     const pairs = [[key, answer.id] as const, ...kept].slice(0, MAX_VARIANTS)
-    const selection = { names, keys: pairs.map(([known]) => known), ids: pairs.map(([, id]) => id) }
+    const selection = { names, keys: pairs.map(([known]) => known), ids: pairs.map(([, id]) => id), first: answerKey(primary, answer.id) }
     const selections = [selection, ...others].slice(0, MAX_SELECTIONS)
     const now = this.#settings.now()
     // The longest-lived answer decides; the others are found void by themselves.
@@ -264,12 +273,12 @@ export class HttpStore {
   }
 }
 
-/** The newest answer whose selecting fields the request matches (RFC 9111 4.1). */
-function select({ selections }: Index, request: RequestFacts, suffix = ''): string | undefined {
-  for (const { names, keys, ids } of selections) {
+/** The key of the newest answer whose selecting fields the request matches (RFC 9111 4.1). */
+function select(primary: string, { selections }: Index, request: RequestFacts, suffix = ''): string | undefined {
+  for (const { names, keys, ids, first } of selections) {
     const key = names.length === 0 ? suffix : secondaryKey(request, names) + suffix
     const at = keys.indexOf(key)
-    if (at >= 0) return ids[at]
+    if (at >= 0) return at === 0 ? first : answerKey(primary, ids[at] as string)
   }
   return undefined
 }

@@ -92,12 +92,7 @@ export class HttpCache {
 
 function refuse(request: IncomingMessage, reply: NodeReply): void {
   const text = 'Bad Request\n'
-  reply.send(
-    400,
-    'Bad Request',
-    ['Content-Type', 'text/plain', 'Content-Length', String(text.length), 'Connection', 'close'],
-    text,
-    'latin1',
-  )
+  const fields = ['Content-Type', 'text/plain', 'Content-Length', String(text.length), 'Connection', 'close']
+  reply.send({ status: 400, reason: 'Bad Request', fields }, text, 'latin1')
   request.resume()
 }

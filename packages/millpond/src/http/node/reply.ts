@@ -1,7 +1,8 @@
 // A node:http response as a reply: flat fields and bytes as they are.
 import type { ServerResponse } from 'node:http'
-import type { Reply } from '../exchange.ts'
+import { type Head, KeptHead, type Reply } from '../exchange.ts'
 import type { RawFields } from '../rules/fields.ts'
+import { sendAgain } from './again.ts'
 
 /** The writing half of a response; an application's own calls may have been taken over, so these are kept apart. */
 export interface Writing {
@@ -37,16 +38,22 @@ export class NodeReply implements Reply {
     else socket.write(informational(status, fields), 'latin1')
   }
 
-  send(status: number, reason: string, fields: string[], body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void {
+  send(head: Head, body: string | Uint8Array | undefined, encoding: 'latin1' | 'utf8'): void {
     if (!this.isOpen || this.#isStarted) return
     this.#isStarted = true
-    this.#writing.writeHead(status, reason, fields)
-    if (body === undefined) this.#writing.end()
-    else if (typeof body === 'string') this.#writing.end(body, encoding)
-    else this.#writing.end(body)
+    const response = this.#response
+    const writing = this.#writing
+    if (body !== undefined && writing === response && head instanceof KeptHead) {
+      sendAgain(response, head, body, encoding)
+      return
+    }
+    writing.writeHead(head.status, head.reason, head.fields)
+    if (body === undefined) writing.end()
+    else if (typeof body === 'string') writing.end(body, encoding)
+    else writing.end(body)
   }
 
-  start(status: number, reason: string, fields: string[]): void {
+  start({ status, reason, fields }: Head): void {
     if (!this.isOpen || this.#isStarted) return
     this.#isStarted = true
     this.#writing.writeHead(status, reason, fields)

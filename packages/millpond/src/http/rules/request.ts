@@ -112,11 +112,16 @@ const MARKS: ReadonlyMap<string, number> = new Map([
   ['if-unmodified-since', ASKS.precondition],
   ...INPUTS.map((name) => [name, ASKS.inputs] as const),
 ])
-/** Most names are told apart by their length alone. */
-const LENGTHS: ReadonlySet<number> = new Set([...MARKS.keys()].map((name) => name.length))
+
+/** Most names are told apart from all of these by their length and their first letter: an index into a table, without a case. */
+const CASE_BIT = 32
+const CELLS = 2048
+const cellOf = (name: string): number => ((name.length << 5) | (name.charCodeAt(0) & (CASE_BIT - 1))) & (CELLS - 1)
+const IS_MARKED = new Uint8Array(CELLS)
+for (const name of MARKS.keys()) IS_MARKED[cellOf(name)] = 1
 
 function markOf(name: string): number {
-  return LENGTHS.has(name.length) ? (MARKS.get(name.toLowerCase()) ?? 0) : 0
+  return IS_MARKED[cellOf(name)] === 1 ? (MARKS.get(name.toLowerCase()) ?? 0) : 0
 }
 
 /** RFC 9110 9.2.1: what these ask for changes nothing at the origin. */

@@ -1,0 +1,111 @@
+// A stored head that node:http writes once and that is sent again: byte for byte what `writeHead` would write, whoever asks and however.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { afterEach, expect, it } from 'vitest'
+import { createHttpCache } from '../../src/http/index.ts'
+import { createCache } from '../../src/index.ts'
+import { close, listen } from './stage.ts'
+
+let server: Server | undefined
+afterEach(async () => {
+  if (server !== undefined) await close(server)
+  server = undefined
+})
+
+type Before = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A cache before an application; `before` stands before the cache. Resolves with a way to ask: all that comes back, as latin1. */
+async function start(body: string | Buffer, fields: string[] = [], before: Before = () => {}): Promise<(text: string) => Promise<string>> {
+  const http = createHttpCache(createCache(), { now: () => 1_700_000_000_000 })
+  const listener = http.listener((_, response) => {
+    response.writeHead(200, 'Fine', ['Cache-Control', 'max-age=60', 'Date', 'Tue, 14 Nov 2023 22:13:20 GMT', ...fields])
+    response.end(body)
+  })
+  server = createServer((request, response) => {
+    before(request, response)
+    listener(request, response)
+  })
+  const port = await listen(server)
+  return (text) =>
+    new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      const socket = connect(port, '127.0.0.1')
+      socket.on('data', (chunk) => chunks.push(chunk))
+      socket.on('error', reject)
+      socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')))
+      socket.write(text)
+    })
+}
+
+const last = 'GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+const next = 'GET /a HTTP/1.1\r\nHost: a\r\n\r\n'
+const answersIn = (text: string): string[] => text.split(/(?=HTTP\/1\.1 )/)
+
+it.each<[string, string | Buffer]>([
+  ['ASCII', 'hello'],
+  ['UTF-8', 'grüße, 你好'],
+  ['bytes', Buffer.from([0, 1, 200, 255])],
+  ['nothing', ''],
+  ['a body that no socket takes at once', 'x'.repeat(60_000)],
+])('is the same each time: %s', async (_, body) => {
+  const ask = await start(body, ['X-Name', 'caf\u00e9'])
+  await ask(last)
+  const [first, ...others] = answersIn(await ask(next.repeat(4) + last))
+  const closing = others.pop()
+  expect(others).toHaveLength(3)
+  for (const other of others) expect(other).toBe(first)
+  expect(first).toMatch(/^HTTP\/1\.1 200 Fine\r\n[\s\S]*\r\nX-Name: caf\u00e9\r\n[\s\S]*Millpond; hit[\s\S]*\r\nConnection: keep-alive\r\n/)
+  expect(first?.slice(first.indexOf('\r\n\r\n') + 4)).toBe(Buffer.from(body).toString('latin1'))
+  expect(closing).toBe(first?.replace(/Connection: keep-alive\r\nKeep-Alive: timeout=5/, 'Connection: close'))
+})
+
+it('knows whose connection stays open, over HTTP/1.0 too', async () => {
+  const ask = await start('hello')
+  await ask(last)
+  const keep = 'GET /a HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n'
+  const answers = answersIn(await ask(`${next}${keep}${keep}GET /a HTTP/1.0\r\nHost: a\r\n\r\n`))
+  expect(answers.map((answer) => /Connection: ([\w-]+)/.exec(answer)?.[1])).toEqual(['keep-alive', 'keep-alive', 'keep-alive', 'close'])
+})
+
+it('heeds how long this server keeps a connection, and how many requests it takes over one', async () => {
+  const ask = await start('hello')
+  await ask(last)
+  await ask(next + last)
+  if (server !== undefined) server.keepAliveTimeout = 7000
+  expect(await ask(next + last)).toContain('Keep-Alive: timeout=7\r\n')
+  // Node leaves such a connection to its client, or to this timeout.
+  if (server !== undefined) Object.assign(server, { maxRequestsPerSocket: 3, keepAliveTimeout: 50 })
+  const answers = answersIn(await ask(next.repeat(3)))
+  expect(answers.map((answer) => /Connection: ([\w-]+)/.exec(answer)?.[1])).toEqual(['keep-alive', 'keep-alive', 'close'])
+})
+
+it('leaves what others have set, and whom they have told to listen', async () => {
+  let isWatched = false
+  const heads: number[] = []
+  const ask = await start('hello', [], (_, response) => {
+    if (!isWatched) return
+    response.setHeader('X-Powered-By', 'others')
+    const { writeHead } = response
+    response.writeHead = (...args: unknown[]) => {
+      heads.push(Number(args[0]))
+      return Reflect.apply(writeHead, response, args)
+    }
+  })
+  await ask(last)
+  expect(await ask(next + next + last)).not.toContain('X-Powered-By')
+  isWatched = true
+  expect((await ask(next + last)).match(/X-Powered-By: others\r\n/g)).toHaveLength(2)
+  expect(heads).toEqual([200, 200])
+  isWatched = false
+  expect(await ask(next + last)).not.toContain('X-Powered-By')
+})
+
+it('tells those who ask the response afterwards', async () => {
+  const told: unknown[] = []
+  const ask = await start('hello', [], (_, response) => {
+    response.once('finish', () => told.push([response.statusCode, response.statusMessage, response.headersSent, response.writableEnded]))
+  })
+  await ask(last)
+  await ask(next + next + last)
+  expect(told).toEqual(Array(4).fill([200, 'Fine', true, true]))
+})
