@@ -100,6 +100,21 @@ it('leaves what others have set, and whom they have told to listen', async () =>
   expect(await ask(next + last)).not.toContain('X-Powered-By')
 })
 
+it('sends what others have set as they have set it this time', async () => {
+  let count = 0
+  const ask = await start('hello', [], (_, response) => {
+    // What the first one sets is the application's answer, and stored.
+    if (count > 0) response.setHeader('X-Kind', count < 4 ? 'same' : String(count))
+    if (count > 0) response.setHeader('Age', 'theirs')
+    count++
+  })
+  await ask(last)
+  const answers = answersIn(await ask(next.repeat(5) + last))
+  expect(answers.map((answer) => /X-Kind: (\w+)/.exec(answer)?.[1])).toEqual(['same', 'same', 'same', '4', '5', '6'])
+  expect(answers[1]).toBe(answers[0])
+  expect(answers.join('')).not.toContain('theirs')
+})
+
 it('tells those who ask the response afterwards', async () => {
   const told: unknown[] = []
   const ask = await start('hello', [], (_, response) => {

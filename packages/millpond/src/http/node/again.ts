@@ -2,7 +2,8 @@
 //
 // `writeHead` checks and joins all fields anew for each answer, which is most of what a hit costs. Here the text that it made for an answer is handed
 // back to node:http for the next one: `_header` is what `end` sends where it is there. The property is not documented, though on-headers, morgan and others
-// have read it for ten years. Where it is not what is expected, where somebody has wrapped the response, or has set fields of his own, `writeHead` is called as ever.
+// have read it for ten years. Where it is not what is expected, or somebody has wrapped the response or set other fields
+// than last time, `writeHead` is called as ever.
 import { ServerResponse } from 'node:http'
 import type { KeptHead } from '../exchange.ts'
 
@@ -18,10 +19,25 @@ class Written {
   readonly text: string
   /** In `Keep-Alive`. */
   readonly keepAliveTimeout: unknown
+  /** Fields that somebody before the cache has set on the response (Express says what it is): their names and values. */
+  readonly others: readonly unknown[]
 
-  constructor(text: string, keepAliveTimeout: unknown) {
+  constructor(text: string, keepAliveTimeout: unknown, others: readonly unknown[]) {
     this.text = text
     this.keepAliveTimeout = keepAliveTimeout
+    this.others = others
+  }
+
+  fits(response: ServerResponse & Insides): boolean {
+    if (this.keepAliveTimeout !== response._keepAliveTimeout) return false
+    const names = response.getHeaderNames()
+    const { others } = this
+    if (names.length * 2 !== others.length) return false
+    for (let at = 0; at < names.length; at++) {
+      const name = names[at] as string
+      if (others[2 * at] !== name || others[2 * at + 1] !== response.getHeader(name)) return false
+    }
+    return true
   }
 }
 
@@ -31,15 +47,14 @@ const isWrapped = !/_storeHeader/.test(String(writeHead))
 
 /** Sends a whole answer. */
 export function sendAgain(response: ServerResponse, head: KeptHead, body: string | Uint8Array, encoding: 'latin1' | 'utf8'): void {
-  const insides = response as unknown as Insides
+  const insides = response as ServerResponse & Insides
   const isUsual =
     insides.shouldKeepAlive === true &&
     insides.maxRequestsOnConnectionReached !== true &&
     response.writeHead === writeHead &&
-    response.end === end &&
-    response.getHeaderNames().length === 0
+    response.end === end
   const { written } = head
-  if (isUsual && written instanceof Written && written.keepAliveTimeout === insides._keepAliveTimeout) {
+  if (isUsual && written instanceof Written && written.fits(insides)) {
     response.statusCode = head.status
     response.statusMessage = head.reason
     if (typeof body === 'string' && encoding === 'latin1') {
@@ -50,10 +65,11 @@ export function sendAgain(response: ServerResponse, head: KeptHead, body: string
     }
     insides._header = written.text
   } else {
+    const others = response.getHeaderNames().flatMap((name) => [name, response.getHeader(name)])
     response.writeHead(head.status, head.reason, head.fields)
     const text = insides._header
     if (isUsual && !isWrapped && typeof text === 'string' && text.endsWith('\r\n\r\n'))
-      head.written = new Written(text, insides._keepAliveTimeout)
+      head.written = new Written(text, insides._keepAliveTimeout, others)
   }
   if (typeof body === 'string') response.end(body, encoding)
   else response.end(body)
