@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Change, Isolated, Reason, Settled } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
+import { MillpondError } from '../core/errors.ts'
 import { type Position, stampedId, type Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { tagsWithDependencies } from './dependencies.ts'
@@ -26,7 +27,7 @@ export interface WriteItem {
 
 /**
  * Stores values, a step at a time. Ack means: every other copy of the keys is void, and this process sees the new ones.
- * @throws MillpondError `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE` before anything is changed; `LEDGER_UNREACHABLE` when the shared tier does not
+ * @throws MillpondError `VALUE_UNSUPPORTED` before anything is changed, `VALUE_TOO_LARGE` when all others are stored; `LEDGER_UNREACHABLE` when the shared tier does not
  * answer: nothing more is stored, and the keys that are left are void in this process at once, elsewhere as soon as it answers.
  */
 export async function write(space: Space, items: readonly WriteItem[], policy: LoadPolicy): Promise<void> {
@@ -40,16 +41,20 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
     return
   }
   const deliver = space.outlets === undefined ? undefined : await space.outlets.promise(replacing(entries))
+  let refused: ReadonlyMap<Found, unknown> = NONE
   try {
     if (space.far.length === 0) for (const entry of entries) writeNear(space, entry)
-    else await writeInSteps(space, entries, now)
+    else refused = await writeInSteps(space, entries, now)
   } catch (error) {
     void deliver?.()
     throw error
   }
   if (deliver !== undefined) await deliver()
-  for (const entry of entries) noteSet(space, entry)
+  for (const entry of entries) if (!refused.has(entry)) noteSet(space, entry)
+  for (const [, error] of refused) throw error
 }
+
+const NONE: ReadonlyMap<Found, unknown> = new Map()
 
 function noteSet({ id, watch, services }: Space, { key, isolated }: Found): void {
   watch.recorder?.set(watch.hash(key), isolated?.bytes ?? 0, key, id.name)
@@ -61,11 +66,13 @@ function replacing(entries: readonly Found[]): OwnLine {
   return { id: randomUUID(), reason: 'replaced', mode: 'delete', targets, isOwn: true }
 }
 
-async function writeInSteps(space: Space, entries: readonly Found[], now: number): Promise<void> {
+/** Answers those that no codec takes, each with its error: of their keys nothing has changed, and the others are stored. */
+async function writeInSteps(space: Space, entries: readonly Found[], now: number): Promise<ReadonlyMap<Found, unknown>> {
+  const refused = new Map<Found, unknown>()
   for (let from = 0, to = 0; from < entries.length; from = to) {
     to = endOfStep(space, entries, from)
     try {
-      await writeFar(space, entries.slice(from, to), now)
+      await apart(entries.slice(from, to), refused, (step) => writeFar(space, step, now))
     } catch (error) {
       const left = entries.slice(to)
       // What was to be written is no longer what the source says. Its own failure is the one that is told already.
@@ -73,7 +80,31 @@ async function writeInSteps(space: Space, entries: readonly Found[], now: number
       throw error
     }
   }
+  return refused
 }
+
+/** A value that its codec does not take must not fail the step that it is in: the others go without it. It fails before anything has changed. */
+async function apart(
+  step: readonly Found[],
+  refused: Map<Found, unknown>,
+  store: (step: readonly Found[]) => Promise<void>,
+): Promise<void> {
+  try {
+    await store(step)
+  } catch (error) {
+    const [only] = step
+    if (only === undefined || !isOfValue(error)) throw error
+    if (step.length === 1) refused.set(only, error)
+    else {
+      const half = step.length >> 1
+      await apart(step.slice(0, half), refused, store)
+      await apart(step.slice(half), refused, store)
+    }
+  }
+}
+
+const isOfValue = (error: unknown): boolean =>
+  error instanceof MillpondError && (error.code === 'VALUE_TOO_LARGE' || error.code === 'VALUE_UNSUPPORTED')
 
 /** Entries that the ledger's own tier keeps and those that it does not, by the rules of `route`, go in steps of their own. */
 function endOfStep(space: Space, entries: readonly Found[], from: number): number {
@@ -105,13 +136,17 @@ export async function writeUnmoved(
   const tags = await tagsWithDependencies(space, policy)
   const entries = kept.map((item) => entryOf(space, item, policy, tags, now))
   space.watch.counters.sets += entries.length
+  const refused = new Map<Found, unknown>()
   for (let from = 0, to = 0; from < entries.length; from = to) {
     to = endOfStep(space, entries, from)
     const step = entries.slice(from, to)
     if (space.far.length === 0) for (const entry of step) writeNearUnmoved(space, entry, since)
-    else await writeDraft(space, step, now, since, isHeld)
+    else await apart(step, refused, (some) => writeDraft(space, some, now, since, isHeld))
   }
-  for (const entry of entries) noteSet(space, entry)
+  // The source has taken them: what caches hold of their keys is older.
+  if (refused.size > 0) await forget(space, { keys: keysOf([...refused.keys()]), reason: 'replaced', ...(isHeld && { ends: since }) })
+  for (const entry of entries) if (!refused.has(entry)) noteSet(space, entry)
+  for (const [, error] of refused) throw error
 }
 
 async function writeDraft(space: Space, entries: readonly Found[], now: number, since: Position, isHeld: boolean): Promise<void> {
@@ -195,7 +230,13 @@ function writeFar(space: Space, entries: readonly Found[], now: number): Promise
   const draft = draftOf(space, keys, space.ledger.view.position)
   const bodies = bodiesOf(space, entries, draft)
   if (!(bodies instanceof Promise)) return storeFar(space, entries, bodies, now, draft, MAX_TRIES)
-  return space.writes.hold(keys, storeLater(space, entries, bodies, now, draft))
+  if (space.ledger.isLocal || space.ledger.heard > 0) return space.writes.hold(keys, storeLater(space, entries, bodies, now, draft))
+  // Nothing was heard of the ledger yet, from which alone "not moved since" can be told: a second write would be stored, the first never.
+  bodies.catch(() => {})
+  return space.writes.hold(
+    keys,
+    space.ledger.ensure().then(() => encodeAndStore(space, entries, now)),
+  )
 }
 
 function encodeAndStore(space: Space, entries: readonly Found[], now: number): Promise<void> {

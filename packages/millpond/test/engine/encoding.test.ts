@@ -159,6 +159,17 @@ describe('encoding', () => {
     expect(await cache.get('k')).toBeUndefined()
   })
 
+  test('the first write of a process is stored too, though its position must be known before it is encoded', async () => {
+    const json = jsonCodec()
+    const codec: Codec = { encode: async (entry) => json.encode(entry), decode: (bytes) => json.decode(bytes) }
+    const path = join(newFolder(), 'cache.db')
+    const [first, second] = [1, 2].map(() => open({ tiers: [memory(), sqlite({ path })], codec }))
+    await first?.set('k', 1)
+    expect(await first?.get('k')).toBe(1)
+    await second?.set('k', 2)
+    expect(await second?.get('k')).toBe(2)
+  })
+
   test('a value that cannot be encoded in time or at all changes nothing', async () => {
     const json = jsonCodec()
     const codec: Codec = {
@@ -172,6 +183,30 @@ describe('encoding', () => {
     await cache.set('k', 'better')
     expect(await cache.get('k')).toBe('better')
   })
+
+  test.each([
+    ['at once', false],
+    ['later', true],
+  ])(
+    'of many values one is too large for the codec, told %s: the others are stored, its key stays as it was, and the call says which',
+    async (_, isLater) => {
+      const json = jsonCodec({ limits: { maxBytes: 1000 } })
+      const codec: Codec = {
+        encode: (entry) => (isLater ? Promise.resolve().then(() => json.encode(entry)) : json.encode(entry)),
+        decode: (bytes) => json.decode(bytes),
+      }
+      const cache = open({ tiers: [memory(), file()], codec })
+      const stored: unknown[] = []
+      cache.on('set', ({ key }) => stored.push(key))
+      await cache.set('k57', 'before')
+      const values = Array.from({ length: 300 }, (__, at): [string, string] => [`k${at}`, at === 57 ? 'x'.repeat(1000) : `v${at}`])
+      await expect(cache.setMany(values)).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE', message: expect.stringContaining('k57') })
+      const read = await cache.getMany(values.map(([key]) => key))
+      expect(values.flatMap(([key], at) => (read[at] === (at === 57 ? 'before' : `v${at}`) ? [] : [[key, read[at]]]))).toEqual([])
+      expect(new Set(stored).size).toBe(300)
+      expect(stored).toHaveLength(300)
+    },
+  )
 
   test('G22: a codec that throws or rejects on what it reads makes a miss', async () => {
     const json = jsonCodec()
