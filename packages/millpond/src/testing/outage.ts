@@ -91,10 +91,23 @@ const isBack = (tier: Tier): Promise<void> =>
     BACK_MS,
   )
 
+/** Of several connections each may be found lost by a call of its own. */
 async function works(tier: Tier): Promise<void> {
-  await tier.write([item('after', 'after')])
-  const [stored] = await tier.read(['after'])
-  assert.equal(stored && new TextDecoder().decode(stored.body), 'after')
+  const isStored = async (): Promise<boolean> => {
+    await tier.write([item('after', 'after')])
+    const [stored] = await tier.read(['after'])
+    assert.equal(stored && new TextDecoder().decode(stored.body), 'after')
+    return true
+  }
+  await until(
+    'the tier to store and read again',
+    () =>
+      isStored().catch((error: unknown) => {
+        if (!isTyped(error)) throw error
+        return false
+      }),
+    BACK_MS,
+  )
 }
 
 /** Every obligation. */

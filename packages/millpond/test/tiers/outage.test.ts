@@ -32,6 +32,9 @@ function suite(
 suite('redis', startRedis, (port) => redis({ url: `redis://127.0.0.1:${port}` }), {
   burst: 'its deadline is for one command: the queue around a tier bounds how many are under way (wrap/queue.test.ts)',
 })
+suite('redis', startRedis, (port) => redis({ url: `redis://127.0.0.1:${port}`, driver: 'redis' }), {
+  burst: 'as with the other driver',
+})
 suite('postgres', startPostgres, (port, server) => postgres({ url: server.url.replace(String(server.port), String(port)) }), {
   burst: 'its deadline is for one command: the queue around a tier bounds how many are under way (wrap/queue.test.ts)',
 })

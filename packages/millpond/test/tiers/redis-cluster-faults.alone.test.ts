@@ -9,6 +9,7 @@ import { type RedisTier, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
 import { type ClusterGroup, describeWith, type RedisService, startCluster } from '../services/index.ts'
 import { FAILED, stopwatch, UNREACHABLE } from './faults.ts'
+import { DRIVER } from './redis-driver.ts'
 
 const ELECTION_MS = 40_000
 
@@ -29,7 +30,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
   }
   const open = (): RedisTier => {
-    const tier = redis({ cluster: cluster.addresses, keyPrefix })
+    const tier = redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })
     closing.push(tier)
     return tier
   }
@@ -123,7 +124,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
   test('G1: two processes under load while the record moves back and forth: nothing stale after an ack', async () => {
     fresh()
     const caches = [0, 1].map(() => {
-      const cache = createCache({ name: 'moving', tiers: [memory(), redis({ cluster: cluster.addresses, keyPrefix })] })
+      const cache = createCache({ name: 'moving', tiers: [memory(), redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })] })
       closing.push(cache)
       return cache
     })
@@ -230,7 +231,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
   test('G1, G3: a frozen master that wakes after the promotion is not believed by either process', async () => {
     fresh()
     const caches = [0, 1].map(() => {
-      const cache = createCache({ name: 'frozen', tiers: [memory(), redis({ cluster: cluster.addresses, keyPrefix })] })
+      const cache = createCache({ name: 'frozen', tiers: [memory(), redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix })] })
       closing.push(cache)
       return cache
     })

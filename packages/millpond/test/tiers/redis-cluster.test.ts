@@ -10,6 +10,7 @@ import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/re
 import { slotOf } from '../../src/tiers/redis/slots.ts'
 import { type ClusterGroup, describeWith, freePort, type RedisService, startCluster, startRedis } from '../services/index.ts'
 import { stopwatch } from './faults.ts'
+import { DRIVER } from './redis-driver.ts'
 
 describeWith('redis', 'the redis tier on a cluster', () => {
   let cluster: ClusterGroup
@@ -25,13 +26,13 @@ describeWith('redis', 'the redis tier on a cluster', () => {
   afterAll(() => cluster.stop())
 
   const again = async (tuning?: LedgerTuning) =>
-    redis({ cluster: cluster.addresses.slice(0, 2), keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+    redis({ ...DRIVER, cluster: cluster.addresses.slice(0, 2), keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
     return again(tuning)
   }
   const tierOf = (options: RedisTierOptions = {}): RedisTier => {
-    const tier = redis({ cluster: cluster.addresses, keyPrefix: `test-${randomBytes(4).toString('hex')}:`, ...options })
+    const tier = redis({ ...DRIVER, cluster: cluster.addresses, keyPrefix: `test-${randomBytes(4).toString('hex')}:`, ...options })
     closing.push(tier)
     return tier
   }
@@ -148,7 +149,7 @@ describeWith('redis', 'the redis tier on a cluster behind TLS and a least-privil
     })
     const address = [{ host: server.host, port: server.port }]
     const open = (options: RedisTierOptions): RedisTier =>
-      redis({ cluster: address, username: 'shop', password: 'p@ss:w/rd', keyPrefix: 'shop:', commandTimeout: 2000, ...options })
+      redis({ ...DRIVER, cluster: address, username: 'shop', password: 'p@ss:w/rd', keyPrefix: 'shop:', commandTimeout: 2000, ...options })
     const trusting = { tls: { ca: server.ca ?? '' } }
     const tier = open(trusting)
     const untrusting = open({ tls: true })

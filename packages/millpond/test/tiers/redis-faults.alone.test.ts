@@ -10,6 +10,7 @@ import { checkOf } from '../../src/tiers/head-check.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, freePort, type RedisService, startRedis } from '../services/index.ts'
 import { answers, FAILED, text } from './faults.ts'
+import { DRIVER } from './redis-driver.ts'
 
 describeWith('redis', 'the redis tier under faults', () => {
   let server: RedisService
@@ -33,7 +34,11 @@ describeWith('redis', 'the redis tier under faults', () => {
   })
 
   function open(options: RedisTierOptions = {}): RedisTier {
-    const tier = redis(options.url || options.host || options.client || options.path ? options : { url: proxy.url(), ...options })
+    const tier = redis({
+      ...(options.client ? {} : DRIVER),
+      ...(options.url || options.host || options.client || options.path ? {} : { url: proxy.url() }),
+      ...options,
+    })
     tiers.push(tier)
     return tier
   }
@@ -255,7 +260,7 @@ describeWith('redis', 'the redis tier behind TLS and a least-privilege user', ()
 
   test('S6: every journey works, and a stranger gets nothing', async () => {
     const server = await startRedis({ tls: true, acl: { user: 'shop', password: 'p@ss:w/rd', rules: RULES } })
-    const open = (options: RedisTierOptions): RedisTier => redis({ keyPrefix: 'shop:', commandTimeout: 2000, ...options })
+    const open = (options: RedisTierOptions): RedisTier => redis({ ...DRIVER, keyPrefix: 'shop:', commandTimeout: 2000, ...options })
     const tier = open({ url: server.url, tls: { ca: server.ca ?? '' } })
     const untrusting = open({ url: server.url })
     const wrong = open({ url: server.url.replace('p%40ss', 'guess'), tls: { ca: server.ca ?? '' } })

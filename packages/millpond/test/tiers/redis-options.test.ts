@@ -107,10 +107,15 @@ describe('other options', () => {
 
   test('a client that is a Cluster sends commands again by itself', async () => {
     const { Cluster } = await import('ioredis')
+    const { createCluster, createSentinel } = await import('redis')
     const client = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })
     const options = (given: object): RedisTierOptions => given
-    expect(refusal(options({ client })).message).toMatch(/client: is an ioredis Cluster/)
+    expect(refusal(options({ client })).message).toMatch(/client: is one of a cluster/)
     client.disconnect()
+    for (const theirs of [createCluster({ rootNodes: [] }), createSentinel({ name: 'm', sentinelRootNodes: [] })])
+      expect(refusal(options({ client: theirs })).message).toMatch(/client: is one of a cluster or of sentinels/)
+    expect(refusal(options({ client: { duplicate: () => {} } })).message).toMatch(/neither of ioredis nor of node-redis/)
+    expect(refusal(options({ driver: 'valkey-glide' })).message).toMatch(/driver: "valkey-glide"/)
   })
 
   test('what a client has options of its own for', async () => {

@@ -15,6 +15,7 @@ import { program } from '../services/program.ts'
 import { ask } from '../services/redis.ts'
 import { launch } from '../services/service.ts'
 import { stopwatch } from './faults.ts'
+import { DRIVER } from './redis-driver.ts'
 
 /** A failover takes a few seconds: the master must be silent, the sentinels agree, the replica begin. */
 const ELECTION_MS = 30_000
@@ -28,7 +29,7 @@ describeWith('redis', 'the redis tier through sentinels', () => {
   afterAll(() => group.stop())
 
   const again = async (tuning?: LedgerTuning) =>
-    redis({ sentinels: group.addresses, name: group.name, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+    redis({ ...DRIVER, sentinels: group.addresses, name: group.name, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
     return again(tuning)
@@ -70,7 +71,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
   afterAll(() => group.stop())
 
   function open(options: RedisTierOptions = {}): RedisTier {
-    const tier = redis({ sentinels: group.addresses, name: group.name, ...options })
+    const tier = redis({ ...DRIVER, sentinels: group.addresses, name: group.name, ...options })
     closing.push(tier)
     return tier
   }
@@ -141,7 +142,7 @@ describeWith('redis', 'the redis tier and the failover of a sentinel group', () 
     const open = () => {
       const cache = createCache({
         name: 'failover',
-        tiers: [memory(), redis({ sentinels: group.addresses, name: group.name })],
+        tiers: [memory(), redis({ ...DRIVER, sentinels: group.addresses, name: group.name })],
         defaults: { ttl: '5m' },
       })
       closing.push(cache)

@@ -6,6 +6,7 @@ import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
 import { type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, type RedisService, SHIPPED_SAVES, startRedis } from '../services/index.ts'
+import { DRIVER } from './redis-driver.ts'
 
 describeWith('redis', 'the redis tier', () => {
   let server: RedisService
@@ -20,7 +21,7 @@ describeWith('redis', 'the redis tier', () => {
     await server.stop()
   })
 
-  const again = async (tuning?: LedgerTuning) => redis({ url: server.url, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
+  const again = async (tuning?: LedgerTuning) => redis({ ...DRIVER, url: server.url, keyPrefix, commandTimeout: 5000, ...tuned(tuning) })
   const open = async (tuning?: LedgerTuning) => {
     keyPrefix = `test-${randomBytes(4).toString('hex')}:`
     return again(tuning)

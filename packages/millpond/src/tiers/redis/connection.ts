@@ -2,7 +2,9 @@
 
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
 import { loadPackage } from '../../core/packages.ts'
-import type { RedisClient, RedisClientClass } from './client.ts'
+import type { RedisClientClass } from './client.ts'
+import { type NodeRedisClient, nodeRedisClass } from './client-node-redis.ts'
+import type { RedisDriver, RedisSettings } from './options.ts'
 
 export type Argument = string | number | Buffer
 
@@ -29,20 +31,29 @@ export interface Connection {
 }
 
 /**
- * The class of the caller's own client, else of the package's.
- * @throws MillpondError `OPTION_INVALID` when ioredis is needed and not installed.
+ * The class of the caller's own client, else that of the first package that is there.
+ * @throws MillpondError `OPTION_INVALID` when a package is needed and none is installed.
  */
-export function clientClass(own: RedisClient | undefined): RedisClientClass {
-  if (own !== undefined) return own.constructor as RedisClientClass
-  try {
-    return (loadPackage('ioredis') as { readonly Redis: RedisClientClass }).Redis
-  } catch (cause) {
-    throw new MillpondError(
-      'OPTION_INVALID',
-      'redis: the package ioredis could not be loaded: run "npm install ioredis"; in a bundle that has it inside, pass "client: new Redis(url)"',
-      { cause },
-    )
+export function clientClass({ template, drivers }: Pick<RedisSettings, 'template' | 'drivers'>): RedisClientClass {
+  if (template !== undefined) return template.constructor as RedisClientClass
+  let cause: unknown
+  for (const driver of drivers) {
+    try {
+      return classOf(driver, loadPackage(driver))
+    } catch (error) {
+      cause ??= error
+    }
   }
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `redis: ${drivers.join(' or ')} could not be loaded: run "npm install ${drivers[0]}"; in a bundle that has it inside, pass it as client`,
+    { cause },
+  )
+}
+
+function classOf(driver: RedisDriver, found: unknown): RedisClientClass {
+  if (driver === 'ioredis') return (found as { readonly Redis: RedisClientClass }).Redis
+  return nodeRedisClass((found as { readonly createClient: (options: object) => NodeRedisClient }).createClient)
 }
 
 /** What a caller gets to see of a failure. */

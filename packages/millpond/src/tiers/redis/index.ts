@@ -14,7 +14,8 @@ import { restore, store, timeToLive } from './stored.ts'
 
 export type { RetainOptions } from '../retain.ts'
 export type { RedisClient, RedisClientOptions } from './client.ts'
-export type { RedisHost, RedisTierOptions } from './options.ts'
+export type { NodeRedisClient } from './client-node-redis.ts'
+export type { RedisDriver, RedisHost, RedisTierOptions } from './options.ts'
 
 export interface RedisTier extends Tier {
   readonly name: 'redis'
@@ -30,7 +31,7 @@ const STEP = 2000
 const NOTHING = Promise.resolve(undefined)
 
 /**
- * A tier on one Redis or Valkey server (6.2 or later), on the master that Sentinel names (`sentinels`, `name`), or on a Cluster (`cluster`), through ioredis.
+ * A tier on one Redis or Valkey server (6.2 or later), on the master that Sentinel names (`sentinels`, `name`), or on a Cluster (`cluster`), through ioredis or node-redis.
  *
  * A promoted replica is a new epoch: memory is dropped and loads under way are not stored. In a cluster an invalidation and a write are two steps, the ledger's
  * record first: its master decides, and an entry that the second step did not reach is not believed.
@@ -41,12 +42,12 @@ const NOTHING = Promise.resolve(undefined)
  * A least-privilege user for the key prefix `shop:` needs `~shop:* &shop:* -@all +ping +info +select +mget +set +unlink +scan +evalsha +eval +get +hget
  * +hmget +hset +hdel +hexists +hgetall +hscan +pexpire +pttl +time +publish +subscribe +unsubscribe`; in a cluster also `+cluster|slots +asking +getrange`.
  *
- * @throws MillpondError `OPTION_INVALID` (option, URL, ioredis not installed), `DURATION_INVALID`.
+ * @throws MillpondError `OPTION_INVALID` (option, URL, no client installed), `DURATION_INVALID`.
  */
 export function redis(options: RedisTierOptions = {}): RedisTier {
   const settings = resolveRedis(options)
   const names = new Names(settings.keyPrefix)
-  const Client = clientClass(settings.template)
+  const Client = clientClass(settings)
   if (settings.cluster !== undefined) {
     const connection = new ClusterConnection(settings, Client)
     const entries = new SpreadEntries(connection, names)

@@ -1,13 +1,16 @@
 // The options of the Redis tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
-import { checkedElsewhere, checkOptions, duration, type Shape } from '../../core/checks.ts'
+import { checkedElsewhere, checkOptions, duration, oneOf, type Shape } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
 import { type Address, byName, hostList, parseUrl, type RedisHost } from './addresses.ts'
 import type { RedisClient } from './client.ts'
+import { isGroup, isNodeRedis, likeNodeRedis, type NodeRedisClient } from './client-node-redis.ts'
 
 export type { Address, RedisHost } from './addresses.ts'
+
+export type RedisDriver = 'ioredis' | 'redis'
 
 export interface RedisTierOptions {
   /** `redis://user:password@host:6379/0`, `rediss://` for TLS; `valkey://` and `valkeys://` mean the same. */
@@ -34,8 +37,10 @@ export interface RedisTierOptions {
   readonly password?: string
   /** `true`, or the options of `tls.connect`. Default: on for `rediss://`. */
   readonly tls?: boolean | ConnectionOptions
-  /** A client of ioredis 5 or 6, or one like it, whose options are used for connections of our own; the client itself stays yours. */
-  readonly client?: RedisClient
+  /** A client of ioredis 5 or 6, or of node-redis 5 or 6, or one like it, whose options are used for connections of our own; the client itself stays yours. */
+  readonly client?: RedisClient | NodeRedisClient
+  /** The package that makes the connections: `ioredis`, or `redis`, which is node-redis. Default: the first of them that is installed. */
+  readonly driver?: RedisDriver
   /** What every key begins with. Default `millpond:`. */
   readonly keyPrefix?: string
   /** The longest a command may take before it is given up. Default 250 ms. */
@@ -48,6 +53,7 @@ export interface RedisTierOptions {
 export interface RedisSettings {
   readonly address: Address
   readonly template: RedisClient | undefined
+  readonly drivers: readonly RedisDriver[]
   /** Where to ask for the servers of a cluster. */
   readonly cluster: readonly { readonly host: string; readonly port: number }[] | undefined
   readonly db: number
@@ -57,6 +63,7 @@ export interface RedisSettings {
   readonly retain: Retain
 }
 
+const DRIVERS = ['ioredis', 'redis'] as const
 const OPTIONS: Shape<RedisTierOptions> = {
   url: checkedElsewhere,
   host: checkedElsewhere,
@@ -73,6 +80,7 @@ const OPTIONS: Shape<RedisTierOptions> = {
   password: checkedElsewhere,
   tls: checkedElsewhere,
   client: checkedElsewhere,
+  driver: oneOf(...DRIVERS),
   keyPrefix: checkedElsewhere,
   commandTimeout: duration,
   connectTimeout: duration,
@@ -85,9 +93,9 @@ const SECRETS = ['username', 'password', 'sentinelUsername', 'sentinelPassword']
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolveRedis(options: RedisTierOptions): RedisSettings {
   checkOptions<RedisTierOptions>(options, OPTIONS, 'redis')
-  const { client, keyPrefix = 'millpond:' } = options
+  const { keyPrefix = 'millpond:' } = options
   checkWay(options)
-  if (client !== undefined) checkClient(options, client)
+  const client = options.client === undefined ? undefined : clientOf(options, options.client)
   for (const secret of SECRETS) {
     if (options[secret] !== undefined && typeof options[secret] !== 'string')
       throw new MillpondError('OPTION_INVALID', `redis ${secret}: a ${typeof options[secret]} is not a text`)
@@ -105,6 +113,7 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   return {
     address: { ...(fromUrl?.address ?? group ?? byName(options)), ...credentials(options), ...tls(options.tls) },
     template: client,
+    drivers: options.driver === undefined ? DRIVERS : [options.driver],
     cluster,
     db,
     keyPrefix,
@@ -122,22 +131,26 @@ function checkWay(options: RedisTierOptions): void {
   throw new MillpondError('OPTION_INVALID', `redis ${other}: ${shown}is given beside ${way}: use one or the other`)
 }
 
-function checkClient(options: RedisTierOptions, client: RedisClient): void {
+function clientOf(options: RedisTierOptions, client: RedisClient | NodeRedisClient): RedisClient {
+  const own = (['username', 'password', 'tls', 'driver'] as const).find((name) => options[name] !== undefined)
   if (typeof client?.duplicate !== 'function') {
     throw new MillpondError(
       'OPTION_INVALID',
-      `redis client: ${show(typeof client)} is not an ioredis client: pass new Redis(...), or use url`,
+      `redis client: ${show(typeof client)} is not a client: pass new Redis(...) of ioredis or createClient(...) of node-redis, or use url`,
     )
   }
-  if (client.isCluster) {
+  const isOfNodeRedis = isNodeRedis(client)
+  if (isOfNodeRedis ? isGroup(client) : 'isCluster' in client && client.isCluster) {
     throw new MillpondError(
       'OPTION_INVALID',
-      'redis client: is an ioredis Cluster, which sends commands again by itself: pass new Redis(...)',
+      'redis client: is one of a cluster or of sentinels, which sends commands again by itself: pass a client of one server, or give cluster or sentinels',
     )
   }
-  const own = (['username', 'password', 'tls'] as const).find((name) => options[name] !== undefined)
-  if (own === undefined) return
-  throw new MillpondError('OPTION_INVALID', `redis ${own}: is given beside client, whose options count: set it there`)
+  if (own !== undefined)
+    throw new MillpondError('OPTION_INVALID', `redis ${own}: is given beside client, whose options count: set it there`)
+  if (isOfNodeRedis) return likeNodeRedis(client)
+  if ('callBuffer' in client) return client
+  throw new MillpondError('OPTION_INVALID', 'redis client: is neither of ioredis nor of node-redis: use url')
 }
 
 function sentinelGroup(options: RedisTierOptions): Address | undefined {
