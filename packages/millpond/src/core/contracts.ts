@@ -2,22 +2,16 @@
 import type { Line, Position, Target } from './ledger.ts'
 import type { NodeStore } from './nodes.ts'
 
+const REASONS = [
+  ...(['ttl_expired', 'manual', 'data_changed', 'capacity_limit', 'not_admitted', 'too_large', 'error_threshold', 'tag_based'] as const),
+  ...(['pattern_based', 'cleared', 'epoch_changed', 'replaced', 'memory_pressure', 'switched_off'] as const),
+] as const
+
 /** Why an entry left, as operators read it in counters, events and the audit. */
-export type Reason =
-  | 'ttl_expired'
-  | 'manual'
-  | 'data_changed'
-  | 'capacity_limit'
-  | 'not_admitted'
-  | 'too_large'
-  | 'error_threshold'
-  | 'tag_based'
-  | 'pattern_based'
-  | 'cleared'
-  | 'epoch_changed'
-  | 'replaced'
-  | 'memory_pressure'
-  | 'switched_off'
+export type Reason = (typeof REASONS)[number]
+
+/** A reason as another process wrote it; one that this version does not know counts as somebody's own, `manual`. */
+export const reasonFrom = (text: string): Reason => REASONS.find((reason) => reason === text) ?? 'manual'
 
 /**
  * Who sees what a tier holds: this process, every process of this host, or all.

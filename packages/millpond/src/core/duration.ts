@@ -1,8 +1,8 @@
 // Durations: a number is milliseconds, a string carries its unit. Parsed once, when options are resolved.
 import { MillpondError, show } from './errors.ts'
 
-/** Milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'1.5m'`, `'12h'`, `'7d'`. */
-export type Duration = number | string
+/** Milliseconds, or a number with a unit: `'250ms'`, `'5s'`, `'1.5m'`, `'12h'`, `'7d'`. A text from elsewhere is checked when it is used: `text as Duration`. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/

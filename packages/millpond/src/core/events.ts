@@ -23,7 +23,7 @@ export interface CacheEvents {
    * What was invalidated, once in every process that uses the ledger: `isOwn` where it was asked for in this one, when it has taken effect. Not told of
    * writes, nor of what a process has missed (`ledger`: `epoch`, `gap`). Invalidations of one turn may share the `id` of the first elsewhere.
    */
-  invalidate: { id: string; namespace: string; reason: string; mode: 'delete' | 'expire'; targets: readonly Target[]; isOwn: boolean }
+  invalidate: { id: string; namespace: string; reason: Reason; mode: 'delete' | 'expire'; targets: readonly Target[]; isOwn: boolean }
   tierError: { tier: string; verb: string; error: unknown }
   /** A tier that is well did not store an entry: it is too large for it, say. `key` is the storage key. */
   tierRefused: { tier: string; key: string; why: Refusal }
@@ -32,7 +32,7 @@ export interface CacheEvents {
    * `unsealed` (in plain), `unknown_key` (of the ring), `tampered` (changed, or another key's, namespace's or cache's), `replayed` (older than its place).
    */
   rejected: { key: string; namespace: string; tier: string; why: string }
-  breaker: { tier: string; state: string }
+  breaker: { tier: string; state: 'closed' | 'open' | 'half-open' }
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
   /** Settings were changed while the cache runs. `namespace` is the one whose `configure` was called. */
   settings: { namespace: string; changes: readonly { setting: string; from: unknown; to: unknown }[] }

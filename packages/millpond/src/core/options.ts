@@ -13,6 +13,9 @@ export type Consistency = 'eventual' | 'read-your-writes' | 'strong'
 /** Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes. */
 export type Dependencies = 'off' | 'declared' | 'tracked'
 
+/** Values by id, as a `Map` has them. Of any kind of id: ids that are literals (`['a', 'b']`) do not narrow what a loader may answer. */
+export type ById<Id, T> = Pick<ReadonlyMap<Id, T>, 'get' | 'has' | 'size'>
+
 /** How an entry is stored. */
 export interface EntryOptions {
   /** How long the entry is fresh. Default `'5m'`. 0 stores nothing; `Infinity` never expires. */

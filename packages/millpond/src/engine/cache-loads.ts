@@ -3,7 +3,7 @@ import type { MissCause } from '../core/causes.ts'
 import { refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
-import { type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
+import { type ById, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
 import { recordTime, timed } from './call-time.ts'
 import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
@@ -30,10 +30,7 @@ export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   /** The key of an id. Default: the id itself. */
   readonly key?: (id: Id) => Key
   /** Loads what is missing; returns one value per id, in their order, or a Map from id to value. */
-  readonly load: (
-    missing: readonly Id[],
-    context: { readonly signal: AbortSignal },
-  ) => Promise<readonly (T | undefined)[] | ReadonlyMap<Id, T>>
+  readonly load: (missing: readonly Id[], context: { readonly signal: AbortSignal }) => Promise<readonly (T | undefined)[] | ById<Id, T>>
 }
 
 /** The verbs that load what is missing. */

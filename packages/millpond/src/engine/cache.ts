@@ -305,6 +305,18 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return this.#house.ready()
   }
 
+  /** What `console.log` shows: no key, no value, no address. */
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    options: object,
+    inspect?: (value: object, options: object) => string,
+  ): string {
+    const { name, config, memory, metrics } = this.info()
+    const { tiers, ledger } = config
+    const shown = { name, namespace: this.name, tiers, ledger, entries: memory?.entries ?? 0, hitRate: metrics.hitRate }
+    return `Cache ${inspect?.(shown, options) ?? JSON.stringify(shown)}`
+  }
+
   async flush(): Promise<void> {
     await this.#house.drain(this.#space)
     await settle(this.#space)

@@ -2,7 +2,7 @@
 
 import type { Duration } from '../core/duration.ts'
 import type { Key } from '../core/key.ts'
-import type { EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
+import type { ById, EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
 import type { Receipt } from './receipt.ts'
 
 /** What becomes of a write. Both spellings mean the same. */
@@ -98,7 +98,7 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   readonly loadMany?: (
     ids: readonly Id[],
     context: { readonly signal: AbortSignal },
-  ) => Promise<readonly (T | Error | undefined)[] | ReadonlyMap<Id, T>>
+  ) => Promise<readonly (T | Error | undefined)[] | ById<Id, T>>
   /** The most ids of one call of `loadMany`. Default 500. */
   readonly maxBatch?: number
   /** Writes one value to the source. */

@@ -1,6 +1,6 @@
 // How an invalidation travels: the ledger advances and logs in one step, the tiers drop, flights are outdated, memory forgets.
 import { randomUUID } from 'node:crypto'
-import type { Change, Reason } from '../core/contracts.ts'
+import { type Change, type Reason, reasonFrom } from '../core/contracts.ts'
 import { dependencyTag } from '../core/dependency.ts'
 import { parseDuration } from '../core/duration.ts'
 import type { Line, Position, Target } from '../core/ledger.ts'
@@ -89,7 +89,7 @@ export function tellInvalidated(space: Space, line: Told, isOwn: boolean): void 
 
 /** Dependencies name keys by tags of their own, which are nobody else's business. */
 export function told({ id, reason, mode, targets }: Told, isOwn: boolean): OutletLine {
-  return { id, reason, mode, targets: targets.filter((target) => !isDependencyTarget(target)), isOwn }
+  return { id, reason: reasonFrom(reason), mode, targets: targets.filter((target) => !isDependencyTarget(target)), isOwn }
 }
 
 /** A key that is named twice is one key, and removed once. */

@@ -2,7 +2,7 @@
 //
 // What is to be delivered is in the outbox, where there is one, before the ledger moves: a crash between the two makes a delivery too many, never one too few.
 // What comes while an outlet fails waits behind what has failed, so that no earlier invalidation of a target comes after a later one.
-import type { Clock, Outbox, Reason } from '../core/contracts.ts'
+import type { Clock, Outbox } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { Outlet, OutletLine, OutletReceipt } from '../core/outlet.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
@@ -22,9 +22,6 @@ export interface OutletParts {
   readonly events: Events
   readonly outbox: Outbox | undefined
 }
-
-/** What was asked for in this process. */
-export type OwnLine = OutletLine & { readonly reason: Reason }
 
 /** Targets of one delivery. */
 const MAX_BATCH = 500
@@ -50,7 +47,7 @@ export class Outlets {
   }
 
   /** Kept over a crash from now on, in lines of bounded size. */
-  async promise(line: OwnLine): Promise<Deliver> {
+  async promise(line: OutletLine): Promise<Deliver> {
     const lines = partsOf({ targets: line.targets, drop: [] }, MAX_BATCH).map(({ targets }) => ({ ...line, targets }))
     const kept = await Promise.all(this.#ways.map((way) => Promise.all(lines.map((one) => way.keep(one)))))
     const deliverTo = async (way: Way, records: readonly (readonly string[])[]): Promise<OutletReceipt> => {
@@ -100,7 +97,7 @@ class Way {
     return this.#outlet.peers
   }
 
-  async keep({ targets, mode, reason, id }: OwnLine): Promise<readonly string[]> {
+  async keep({ targets, mode, reason, id }: OutletLine): Promise<readonly string[]> {
     try {
       const record = await this.#parts.outbox?.add(this.#box, { targets, mode, reason, id, drop: [] })
       return record === undefined ? [] : [record]

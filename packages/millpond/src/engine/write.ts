@@ -5,13 +5,13 @@ import { dependencyTag } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
 import { type Position, stampedId, type Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
+import type { OutletLine } from '../core/outlet.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { type BodiesFor, bodiesOf, type Draft, draftOf } from './encoding.ts'
 import { commitFar, readFar, retimeNear, storeNear } from './far.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { heldAt } from './held.ts'
-import type { OwnLine } from './outlets.ts'
 import type { Receipt } from './receipt.ts'
 import { goesTo, isLeft } from './route-tiers.ts'
 import { type FarTier, isolateFor, keepUntil, ledgerTier, type Space } from './space.ts'
@@ -61,7 +61,7 @@ function noteSet({ id, watch, services }: Space, { key, isolated }: Found): void
   if (services.events.has('set')) services.events.emit('set', { key, namespace: id.name })
 }
 
-function replacing(entries: readonly Found[]): OwnLine {
+function replacing(entries: readonly Found[]): OutletLine {
   const targets = entries.map(({ key }): Target => ({ kind: 'key', key }))
   return { id: randomUUID(), reason: 'replaced', mode: 'delete', targets, isOwn: true }
 }

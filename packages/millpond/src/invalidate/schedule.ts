@@ -2,6 +2,7 @@
 //
 // Criteria are checked when they are scheduled and resolved when they are applied: relations and `olderThan` are judged then.
 import { checkedElsewhere, checkOptions, duration, type Shape } from '../core/checks.ts'
+import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName, decodeKey, encodeKey } from '../core/key.ts'
 import { type Criteria, parseInstant, resolveCriteria } from './criteria.ts'
@@ -10,11 +11,7 @@ import type { Relations } from './relations.ts'
 
 /** The part of the jobs' runner that is used. */
 export interface JobQueue {
-  add(
-    kind: string,
-    payload: unknown,
-    when: { readonly in?: number | string; readonly at?: number | Date; readonly id?: string },
-  ): Promise<string>
+  add(kind: string, payload: unknown, when: { readonly in?: Duration; readonly at?: number | Date; readonly id?: string }): Promise<string>
 }
 
 export interface ScheduleOptions {
@@ -32,7 +29,7 @@ export interface ScheduleOptions {
 
 /** One of both. A time that has passed means at once. */
 export interface ScheduleTime {
-  readonly in?: number | string
+  readonly in?: Duration
   readonly at?: number | Date
   /** Scheduling the same id again changes nothing. Default: random. */
   readonly id?: string

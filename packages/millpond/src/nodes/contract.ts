@@ -1,4 +1,5 @@
 // What users of the channel see of it: nodes, answers, counters.
+import type { Duration } from '../core/duration.ts'
 import type { NodeMark } from '../core/nodes.ts'
 
 /** A node as the store last heard of it. */
@@ -45,7 +46,7 @@ export interface Answers {
 
 export interface AskOptions {
   /** Until when answers are waited for, at most a minute. No node begins after it. Default `'2s'`. */
-  readonly deadline?: number | string
+  readonly deadline?: Duration
   /** Ids; default: all nodes, those that are late too. */
   readonly to?: readonly string[]
 }

@@ -199,7 +199,7 @@ describe('warm restart', () => {
     const clock = fakeClock()
     const folder = newFolder()
     const pathOf = (every: number | string): string => join(folder, `${every}.snapshot`)
-    const everies = [0, Infinity, '2s']
+    const everies = [0, Infinity, '2s'] as const
     const caches = everies.map((every) =>
       open({ clock, tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })], restart: { path: pathOf(every), every } }),
     )
@@ -209,7 +209,7 @@ describe('warm restart', () => {
     expect(everies.filter((every) => existsSync(pathOf(every)))).toEqual(['2s'])
     await Promise.all(caches.map((cache) => cache.close()))
     expect(everies.filter((every) => existsSync(pathOf(every)))).toEqual(everies)
-    for (const every of [1, '999ms', 0.5])
+    for (const every of [1, '999ms', 0.5] as const)
       expect(() => createCache({ restart: { path: 'unused', every } })).toThrow(
         expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(/restart.every: .*(1|999ms|0.5).*a second/) }),
       )

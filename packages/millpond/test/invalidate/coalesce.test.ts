@@ -1,11 +1,12 @@
 // Coalescing and delay on a clock that the test moves.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Duration } from '../../src/core/duration.ts'
 import { Coalesce } from '../../src/invalidate/coalesce.ts'
 import { Delays } from '../../src/invalidate/delay.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 
-function recording(every: string | number, maxTargets?: number) {
+function recording(every: Duration, maxTargets?: number) {
   const clock = fakeClock({ monotonic: 0 })
   const runs: [number, string, number][] = []
   const coalesce = new Coalesce<number, number>({
@@ -73,7 +74,7 @@ describe('Coalesce', () => {
     await never.coalesce.call('a', 1)
     await never.coalesce.call('a', 2)
     expect([never.runs.length, never.coalesce.size]).toEqual([2, 0])
-    expect(() => recording('5 sec')).toThrow(/not a duration/)
+    expect(() => recording('5 sec' as never)).toThrow(/not a duration/)
     expect(() => recording(1, 0)).toThrow(/maxTargets/)
   })
 
@@ -116,7 +117,7 @@ describe('Delays', () => {
     const clock = fakeClock()
     const delays = new Delays(clock)
     const ran: string[] = []
-    const start = (name: string, delay: string) =>
+    const start = (name: string, delay: Duration) =>
       delays.start(delay, async () => {
         ran.push(name)
         return name
@@ -129,7 +130,7 @@ describe('Delays', () => {
     await delays.flush()
     expect([await third.done, ran, delays.size, clock.pending]).toEqual(['third', ['first', 'third'], 0, 0])
     expect(() => start('x', '30d')).toThrow(/over 24 days/)
-    expect(() => start('x', 'soon')).toThrow(/not a duration/)
+    expect(() => start('x', 'soon' as never)).toThrow(/not a duration/)
     const failing = delays.start(0, () => {
       throw new Error('boom')
     })

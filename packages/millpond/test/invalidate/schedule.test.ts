@@ -1,5 +1,6 @@
 // Scheduled invalidation: criteria survive the table unchanged, wrong ones never reach it.
 import { describe, expect, it } from 'vitest'
+import type { Duration } from '../../src/core/duration.ts'
 import { type Criteria, resolveCriteria } from '../../src/invalidate/criteria.ts'
 import { type DueInvalidation, INVALIDATION_JOB, invalidationHandler, scheduleInvalidation } from '../../src/invalidate/schedule.ts'
 import { createJobs } from '../../src/jobs/jobs.ts'
@@ -15,7 +16,7 @@ function setup() {
     handlers: { [INVALIDATION_JOB]: invalidationHandler(async (one) => due.push(one)) },
   })
   jobs.start()
-  const schedule = (criteria: Criteria, when: { in?: number | string; at?: number | Date; id?: string }, mode?: 'expire') =>
+  const schedule = (criteria: Criteria, when: { in?: Duration; at?: number | Date; id?: string }, mode?: 'expire') =>
     scheduleInvalidation({ jobs, namespace: 'shop', criteria, now: clock.now(), ...(mode === undefined ? {} : { mode }) }, when)
   return { clock, due, jobs, schedule }
 }

@@ -335,7 +335,7 @@ describe('Jobs', () => {
     for (const options of [
       { concurrency: 0 },
       { lease: 0 },
-      { poll: 'soon' },
+      { poll: 'soon' as never },
       { timeout: Number.POSITIVE_INFINITY },
       { retry: { attempts: 0 } },
       { handlers: { 'a b': () => 1 } },

@@ -1,6 +1,7 @@
 // What every job table promises; run by all four against what they really are.
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import type { Duration } from '../../src/core/duration.ts'
 import type { Claimed, Job, JobStore } from '../../src/jobs/contract.ts'
 import { until } from '../services/until.ts'
 
@@ -8,8 +9,8 @@ export interface StoreSubject {
   readonly name: string
   /** A store on an empty queue, and how to open another one on the same queue, as a second process would. */
   readonly open: (options?: {
-    keepDone?: string
-    keepFailed?: string
+    keepDone?: Duration
+    keepFailed?: Duration
   }) => Promise<{ store: JobStore; again: () => Promise<JobStore>; elsewhere: () => Promise<JobStore> }>
 }
 

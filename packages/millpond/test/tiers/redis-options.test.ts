@@ -127,7 +127,7 @@ describe('other options', () => {
   })
 
   test('durations', () => {
-    expect(refusal({ commandTimeout: 'soon' }).code).toBe('DURATION_INVALID')
+    expect(refusal({ commandTimeout: 'soon' as never }).code).toBe('DURATION_INVALID')
   })
 
   test('unknown names and values of other kinds, as plain JavaScript may pass them', () => {

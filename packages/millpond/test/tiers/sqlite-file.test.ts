@@ -54,7 +54,7 @@ describe('options that are wrong throw where they stand, show the value and the 
     [{ path: ':memory:', maxBytes: -1 }, 'OPTION_INVALID', /maxBytes: -1/],
     [{ path: ':memory:', maxBytes: 1.5 }, 'OPTION_INVALID', /maxBytes: 1.5/],
     [{ path: ':memory:', busyTimeout: 21 }, 'OPTION_INVALID', /busyTimeout: 21 .*at most 20 ms/],
-    [{ path: ':memory:', deadline: 'soon' }, 'DURATION_INVALID', /deadline: "soon"/],
+    [{ path: ':memory:', deadline: 'soon' as never }, 'DURATION_INVALID', /deadline: "soon"/],
     [{ path: ':memory:', retain: { targets: 3 } }, 'OPTION_INVALID', /retain.targets: 3/],
     [{ path: ':memory:', retain: { window: -1 } }, 'DURATION_INVALID', /retain.window: -1/],
   ] as const)('%j', (options, code, message) => {

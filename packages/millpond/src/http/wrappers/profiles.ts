@@ -1,4 +1,5 @@
 // How long kinds of data are good for, where nobody knows better.
+import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 
 /** Times to live by kind of data and by temperature. */
@@ -16,12 +17,12 @@ export const PROFILES = Object.freeze({
   hot: '1m',
   warm: '15m',
   cold: '6h',
-})
+} as const)
 
 export type ProfileName = keyof typeof PROFILES
 
 /** @throws MillpondError `OPTION_INVALID` naming those that exist. */
-export function profileTtl(name: ProfileName): string {
+export function profileTtl(name: ProfileName): Duration {
   const ttl = Object.hasOwn(PROFILES, name) ? PROFILES[name] : undefined
   if (ttl === undefined)
     throw new MillpondError('OPTION_INVALID', `profile: ${show(name)} is not known: use ${Object.keys(PROFILES).join(', ')}`)
