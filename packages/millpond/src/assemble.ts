@@ -6,6 +6,7 @@ import type { NodeStore } from './core/nodes.ts'
 import { checkNames, type LoadOptions } from './core/options.ts'
 import type { Source, SourceView } from './core/source.ts'
 import { isTenantPart, namespaceOf } from './core/tenant.ts'
+import type { WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
 import { Abroad } from './engine/abroad.ts'
 import { Cache, type House } from './engine/cache.ts'
 import type { Collection, CollectionOptions } from './engine/collection.ts'
@@ -27,6 +28,8 @@ import { seamOf } from './seam.ts'
 import { type OpenCollection, SourceCollection } from './source/collection.ts'
 import type { SourceRegistry } from './source/registry.ts'
 import type { FarUse } from './tier-uses.ts'
+import { NamespaceWarming } from './warm/warming.ts'
+import { warmSeamOf } from './warm-seam.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
 /** Reads of a collection come by as the cache's own verbs. */
@@ -69,6 +72,7 @@ export class Assembly implements House {
   #closing: Promise<void> | undefined
   /** Namespaces that are closing by themselves. */
   readonly #leaving = new Map<Space, Promise<void>>()
+  readonly #warmings = new Map<Space, NamespaceWarming>()
   /** By namespace and name. */
   readonly #collections = new Map<Space, Map<string, OpenCollection>>()
 
@@ -117,7 +121,13 @@ export class Assembly implements House {
 
   info(): CacheInfo {
     const { space, holder, memory } = this.#parts
-    return describeCache(space.cacheName, this.#spaces, holder?.use.name ?? 'memory', this.#memoryIsOn ? memory?.store : undefined)
+    return describeCache(
+      space.cacheName,
+      this.#spaces,
+      holder?.use.name ?? 'memory',
+      this.#memoryIsOn ? memory?.store : undefined,
+      this.#schedule,
+    )
   }
 
   describe(): CacheDescription {
@@ -173,6 +183,18 @@ export class Assembly implements House {
     return collection
   }
 
+  warm(cache: Cache, space: Space, plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport> {
+    return this.warming(cache, space).warm(plans, options)
+  }
+
+  warming(cache: Cache, space: Space): NamespaceWarming {
+    const known = this.#warmings.get(space)
+    if (known !== undefined) return known
+    const warming = new NamespaceWarming(warmSeamOf(cache, space, (name) => this.#collections.get(space)?.get(name)))
+    this.#warmings.set(space, warming)
+    return warming
+  }
+
   async drain(space: Space): Promise<void> {
     await Promise.all(this.#collectionsOf([space]).map((collection) => collection.flush()))
   }
@@ -204,6 +226,16 @@ export class Assembly implements House {
   get #memory() {
     const { memory, settings } = this.#parts
     return memory && { store: memory.store, keep: settings.nearKeep, isOn: this.#memoryIsOn }
+  }
+
+  get #schedule() {
+    return [...this.#warmings].flatMap(([{ id }, { schedule }]) => schedule.map((one) => ({ namespace: id.name, ...one })))
+  }
+
+  async #stopWarming(spaces: readonly Space[]): Promise<void> {
+    const warmings = spaces.flatMap((space) => this.#warmings.get(space) ?? [])
+    for (const space of spaces) this.#warmings.delete(space)
+    await this.#inTime(Promise.all(warmings.map((warming) => warming.stop())))
   }
 
   #collectionsOf(spaces: readonly Space[]): OpenCollection[] {
@@ -348,6 +380,7 @@ export class Assembly implements House {
     this.#parts.space.watch.close(opened.space.watch)
     opened.space.near?.clear('cleared')
     opened.space.near = undefined
+    await this.#stopWarming([space])
     await this.#closeCollections([space])
     await finish(opened)
     opened.space.ledger.close()
@@ -387,6 +420,7 @@ export class Assembly implements House {
     await this.#tellPending()
     await this.#jobs?.stop()
     await Promise.all(this.#leaving.values())
+    await this.#stopWarming([...this.#warmings.keys()])
     await this.#closeCollections([...this.#collections.keys()])
     const open = [...this.#open.values()]
     for (const one of open) await endDelays(one)

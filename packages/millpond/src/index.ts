@@ -11,6 +11,30 @@ export type { ById, Consistency, Dependencies, EntryOptions, LoadOptions, ReadOp
 export type { Outlet, OutletBatch, OutletLine, OutletReceipt } from './core/outlet.ts'
 export type { Recorder } from './core/recorder.ts'
 export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
+export type {
+  ScheduledWarming,
+  WarmApi,
+  WarmCollection,
+  WarmEndpoint,
+  Warmed,
+  Warmer,
+  Warming,
+  WarmKeys,
+  WarmList,
+  WarmModel,
+  WarmOptions,
+  WarmPlan,
+  WarmPlanOptions,
+  WarmPlanReport,
+  WarmPriority,
+  WarmReport,
+  WarmRequest,
+  WarmScheduleOptions,
+  WarmStore,
+  WarmValues,
+  WarmView,
+  WarmViews,
+} from './core/warm.ts'
 export { type CacheOptions, createCache } from './create.ts'
 export type { Cache } from './engine/cache.ts'
 export type { CacheInvalidations } from './engine/cache-invalidations.ts'

@@ -52,6 +52,17 @@ export interface CacheEvents {
     retryMs?: number
     lostBytes?: number
   }
+  /** How far a plan of warming is: once it has begun, about once a second, and at its end. */
+  warm: {
+    namespace: string
+    plan: string
+    state: 'began' | 'progress' | 'ended'
+    warmed: number
+    fresh: number
+    empty: number
+    failed: number
+    ms: number
+  }
   warning: { message: string; error?: unknown }
 }
 /** The names of the events that `cache.on` takes. */
@@ -76,6 +87,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   ledger: true,
   settings: true,
   writeBehind: true,
+  warm: true,
   warning: true,
 }
 

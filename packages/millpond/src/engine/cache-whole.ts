@@ -5,6 +5,7 @@ import type { Key } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import type { Recorder } from '../core/recorder.ts'
 import type { SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
+import type { Warming, WarmOptions, WarmPlan, WarmReport } from '../core/warm.ts'
 import type { Breaker } from '../wrap/breaker.ts'
 import type { Collection, CollectionOptions } from './collection.ts'
 import type { Changes, Configured, ConfigureOptions } from './configure.ts'
@@ -53,6 +54,15 @@ export interface CacheWhole {
    * await users.set(7, { ...(await users.get(7)), name: 'Ada' })
    */
   collection<Id, T>(name: string, options: CollectionOptions<Id, T>): Collection<Id, T>
+  /**
+   * Loads what is missing before anybody asks, by plans: keys, values at hand, collections, models, views, endpoints. Counts no reads. What fails is in the report.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID` for what is wrong with a plan or an option: nothing is warmed then.
+   * @example
+   * const { warmed, success_rate } = await cache.warm({ keys: ids.map((id) => ['user', id]), load: ([, id]) => db.user(id), ttl: '1h' }, { rate: 100 })
+   */
+  warm(plans: WarmPlan | readonly WarmPlan[], options?: WarmOptions): Promise<WarmReport>
+  /** Who warms models, views and endpoints of this namespace, and what is warmed again and again. */
+  readonly warming: Warming
   /** The loaders that are registered in this namespace; in the default one, in all. */
   readonly sources: readonly SourceView[]
   /** Where the processes of this cache meet (`createNodes` of `millpond/nodes`): in the tier that holds the ledger, else in this process alone. */

@@ -8,6 +8,7 @@ import type { EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
 import { checkRecorder, type Recorder } from '../core/recorder.ts'
 import type { Source, SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
 import { isTenantPart, namespaceOf, sameTenantIn, tenantPart } from '../core/tenant.ts'
+import type { Warming, WarmOptions, WarmPlan, WarmReport } from '../core/warm.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import type { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
@@ -45,6 +46,8 @@ export interface House {
   configure(namespace: string, changes: Changes, options?: ConfigureOptions): Promise<Configured>
   register(source: Source): () => void
   collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T>
+  warm(cache: Cache, space: Space, plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport>
+  warming(cache: Cache, space: Space): Warming
   /** Sends what the namespace's collections have queued. */
   drain(space: Space): Promise<void>
   sources(namespace: string | undefined): SourceView[]
@@ -69,7 +72,7 @@ export interface CacheParts {
 const VERBS: readonly (keyof Cache)[] = [
   ...(['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh'] as const),
   ...(['set', 'setMany', 'delete', 'deleteMany', 'touch', 'expire', 'invalidate', 'invalidateTags', 'invalidatePattern', 'clear'] as const),
-  'transaction',
+  ...(['transaction', 'warm'] as const),
 ]
 
 /** One namespace of a cache: all verbs of reading, loading, writing and invalidating. */
@@ -270,6 +273,16 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   collection<Id, T>(name: string, options: CollectionOptions<Id, T>): Collection<Id, T> {
     checkOpen(this.#space)
     return this.#house.collection(this, this.#space, checkName(name, 'collection'), options)
+  }
+
+  async warm(plans: WarmPlan | readonly WarmPlan[], options: WarmOptions = {}): Promise<WarmReport> {
+    checkOpen(this.#space)
+    return this.#house.warm(this, this.#space, plans, options)
+  }
+
+  get warming(): Warming {
+    checkOpen(this.#space)
+    return this.#house.warming(this, this.#space)
   }
 
   get sources(): readonly SourceView[] {

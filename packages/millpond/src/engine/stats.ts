@@ -1,6 +1,8 @@
 // What a cache tells about itself: plain snapshots, made when asked.
+
 import type { NearStore } from '../core/contracts.ts'
 import { DEFAULT_POLICY } from '../core/options.ts'
+import type { ScheduledWarming } from '../core/warm.ts'
 import { addCompression, type CacheStats, createHistogram, hitRate, type LedgerStats, type TierStats } from '../observe/index.ts'
 import { codecOf } from './encoding.ts'
 import type { FarTier, Space } from './space.ts'
@@ -53,7 +55,8 @@ export interface CacheInfo {
     | undefined
   readonly circuitBreaker: Readonly<Record<string, string>>
   readonly health: 'ok' | 'degraded'
-  readonly warmingSchedule: readonly string[]
+  /** What is warmed again and again, of all namespaces. */
+  readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
   readonly namespaces: readonly SpaceStats[]
 }
 
@@ -145,7 +148,13 @@ function farStats(space: Space, far: FarTier): TierStats {
 const WITH_BUCKETS = { buckets: true } as const
 
 /** The whole cache in one object. */
-export function describeCache(name: string, spaces: readonly Space[], ledger: string, nearStore: NearStore | undefined): CacheInfo {
+export function describeCache(
+  name: string,
+  spaces: readonly Space[],
+  ledger: string,
+  nearStore: NearStore | undefined,
+  warmingSchedule: CacheInfo['warmingSchedule'],
+): CacheInfo {
   const namespaces = spaces.map(describeSpace)
   const far = spaces[0]?.far ?? []
   const policy = spaces[0]?.settings.policy ?? DEFAULT_POLICY
@@ -186,7 +195,7 @@ export function describeCache(name: string, spaces: readonly Space[], ledger: st
           },
     circuitBreaker: Object.fromEntries(far.map(({ guarded }) => [guarded.name, guarded.state])),
     health: far.every(({ guarded }) => guarded.state === 'closed') && namespaces.every((space) => space.ledger.isUp) ? 'ok' : 'degraded',
-    warmingSchedule: [],
+    warmingSchedule,
     namespaces,
   }
 }

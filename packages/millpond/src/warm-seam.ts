@@ -1,0 +1,56 @@
+// What warming asks of its cache, answered by the namespace at work.
+import { randomUUID } from 'node:crypto'
+import { MillpondError, show } from './core/errors.ts'
+import { encodeKey, type Key } from './core/key.ts'
+import type { LoadOptions } from './core/options.ts'
+import type { Cache } from './engine/cache.ts'
+import { ledgerTier, type Space } from './engine/space.ts'
+import type { OpenCollection } from './source/collection.ts'
+import type { LoadKey, WarmSeam, Warmth } from './warm/seam.ts'
+
+const QUIET = Object.freeze({ quiet: true })
+
+export function warmSeamOf(cache: Cache, space: Space, collectionOf: (name: string) => OpenCollection | undefined): WarmSeam {
+  const { clock, events, sourceOf } = space.services
+  return {
+    namespace: cache.name,
+    clock,
+    events,
+    async load(key: Key, own: LoadKey | undefined, options: LoadOptions, isForced: boolean): Promise<Warmth> {
+      const source = own === undefined ? sourceOf(cache.name, encodeKey(key)) : undefined
+      if (own === undefined && source === undefined)
+        throw new MillpondError(
+          'OPTION_INVALID',
+          `no loader is known for the key ${show(key)}: give the plan a load, or register one with cache.source`,
+        )
+      let isLoaded = false
+      const told = { ...source?.defaults, ...options, ...QUIET }
+      const loader: NonNullable<typeof source>['load'] = (context) => {
+        isLoaded = true
+        return own === undefined ? source?.load(context) : own(key, context)
+      }
+      const value = isForced ? await cache.refresh(key, loader, told) : await cache.getOrSet(key, loader, told)
+      return { value, isLoaded }
+    },
+    set: (key, value, options) => cache.set(key, value, options),
+    collection(name) {
+      const collection = collectionOf(name)
+      if (collection === undefined)
+        throw new MillpondError(
+          'OPTION_INVALID',
+          `warm: there is no collection ${show(name)} in the namespace ${show(cache.name)}: open it before it is warmed`,
+        )
+      return async (id, isForced) => {
+        if (isForced) return { value: await collection.refresh(id, QUIET), isLoaded: true }
+        if (await cache.has(collection.keyOf(id), QUIET)) return { value: undefined, isLoaded: false }
+        return { value: await collection.get(id, QUIET), isLoaded: true }
+      }
+    },
+    async claim(name, ms) {
+      const store = ledgerTier(space)?.guarded.tier.ledger
+      if (store === undefined) return true
+      const { granted } = await store.lease(space.id.prefix, `millpond.warming ${name}`, randomUUID(), ms)
+      return granted
+    },
+  }
+}

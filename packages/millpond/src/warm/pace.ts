@@ -1,0 +1,58 @@
+// How much is asked of a source at a time: fewer loads while it slows or fails, one more again with each round that goes well.
+//
+// Additive increase, multiplicative decrease (D.-M. Chiu, R. Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance in Computer Networks",
+// Computer Networks and ISDN Systems 17, 1989), by the time that a load takes against the best that was seen.
+import type { Clock } from '../core/contracts.ts'
+
+/** A load that takes so many times the best is a sign of a queue; below this time nothing is. */
+const SLOW_FACTOR = 3
+const SLOW_MS = 20
+/** A best time is forgotten slowly: a source that has become slower for good is no reason to wait for ever. */
+const FADE = 1.02
+
+export class Pace {
+  readonly #clock: Clock
+  readonly #most: number
+  readonly #gapMs: number
+  #allowed: number
+  #bestMs = Number.POSITIVE_INFINITY
+  #running = 0
+  #nextAt = Number.NEGATIVE_INFINITY
+  #waiting: (() => void)[] = []
+
+  constructor(clock: Clock, concurrency: number, rate: number) {
+    this.#clock = clock
+    this.#most = concurrency
+    this.#allowed = concurrency
+    this.#gapMs = 1000 / rate
+  }
+
+  /** Loads that may run at a time now. */
+  get allowed(): number {
+    return Math.max(1, Math.floor(this.#allowed))
+  }
+
+  /** Resolves when one more may begin. Must be followed by `end`. */
+  async begin(): Promise<void> {
+    while (this.#running >= this.allowed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#running++
+    const now = this.#clock.monotonic()
+    const at = Math.max(now, this.#nextAt)
+    this.#nextAt = at + this.#gapMs
+    if (at > now) await new Promise<void>((resolve) => this.#clock.after(at - now, resolve, true))
+  }
+
+  /** `ms`: what it took; undefined where the source was not asked. */
+  end(ms: number | undefined, isGood: boolean): void {
+    this.#running--
+    if (!isGood) this.#allowed = Math.max(1, this.#allowed / 2)
+    else if (ms !== undefined) this.#judge(ms)
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  #judge(ms: number): void {
+    const isSlow = ms > SLOW_MS && ms > this.#bestMs * SLOW_FACTOR
+    this.#bestMs = Math.min(ms, this.#bestMs * FADE)
+    this.#allowed = isSlow ? Math.max(1, this.#allowed / 2) : Math.min(this.#most, this.#allowed + 1 / this.#allowed)
+  }
+}

@@ -1,0 +1,164 @@
+// What a plan says, checked, and taken apart into what is to be warmed, one after the other and as it is needed: a plan of ten million keys is never held as a list.
+import { MillpondError, show } from '../core/errors.ts'
+import type { Key } from '../core/key.ts'
+import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import type { Warmer, WarmList, WarmPlan, WarmPriority, WarmRequest, WarmStore } from '../core/warm.ts'
+import type { WarmSeam, Warmth } from './seam.ts'
+
+type Items = AsyncIterable<WarmItem> | Iterable<WarmItem>
+type Some<T> = AsyncIterable<T> | Iterable<T>
+
+/** One thing to warm, or a warmer that says which. */
+export type WarmItem =
+  /** `what`: as errors name it. */
+  | { readonly do: 'load'; readonly what: unknown; readonly load: (isForced: boolean) => Promise<Warmth> }
+  /** How long a warmer takes, and whether it fails, counts as a load does. */
+  | { readonly do: 'ask'; readonly what: unknown; readonly ask: (signal: AbortSignal) => Promise<Items> }
+
+export interface CheckedPlan {
+  readonly name: string
+  readonly priority: WarmPriority
+  /** Of the plan itself. */
+  readonly interval: WarmPlan['interval']
+  readonly kind: 'keys' | 'values' | 'collection' | 'model' | 'view' | 'api'
+  items(): Items
+}
+
+type FindWarmer = (kind: string, name: string) => Warmer | undefined
+
+export const PRIORITIES: readonly WarmPriority[] = ['critical', 'high', 'medium', 'low']
+const STORE = ['ttl', 'staleFor', 'staleIfError', 'jitter', 'tags', 'timeout'] as const
+const COMMON = ['name', 'priority', 'interval']
+const KINDS = {
+  keys: new Set([...COMMON, ...STORE, 'keys', 'load']),
+  values: new Set([...COMMON, ...STORE, 'values']),
+  collection: new Set([...COMMON, 'collection', 'ids']),
+  model: new Set([...COMMON, ...STORE, 'kind', 'model', 'filters', 'include']),
+  view: new Set([...COMMON, ...STORE, 'kind', 'views']),
+  api: new Set([...COMMON, ...STORE, 'kind', 'endpoints']),
+} as const
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: whatever is wrong with a plan is said before anything is warmed. */
+export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): CheckedPlan {
+  const kind = kindOf(plan)
+  checkNames(plan, KINDS[kind], `option of a plan of ${kind}`)
+  const { name = nameOf(plan), priority = 'medium', interval } = plan
+  if (typeof name !== 'string' || name === '') throw wrong(name, 'name', 'is not a name')
+  if (!PRIORITIES.includes(priority)) throw wrong(priority, 'priority', `is not known: use one of ${PRIORITIES.join(', ')}`)
+  return { name, priority, interval, kind, items: itemsOf(plan, storeOf(plan), seam, find) }
+}
+
+function kindOf(plan: WarmPlan): keyof typeof KINDS {
+  if (typeof plan !== 'object' || plan === null) throw wrong(plan, 'plan', 'is not a plan: give { keys, load }, { values }, or { kind }')
+  if ('kind' in plan) {
+    if (plan.kind === 'model' || plan.kind === 'view' || plan.kind === 'api') return plan.kind
+    throw wrong(Reflect.get(plan, 'kind'), 'kind', "is not known: use 'model', 'view' or 'api'")
+  }
+  if ('keys' in plan) return 'keys'
+  if ('values' in plan) return 'values'
+  if ('collection' in plan) return 'collection'
+  throw wrong(plan, 'plan', 'says nothing to warm: give keys, values, a collection with ids, or a kind')
+}
+
+function nameOf(plan: WarmPlan): string {
+  if ('collection' in plan) return `collection ${plan.collection}`
+  if (!('kind' in plan)) return 'keys' in plan ? 'keys' : 'values'
+  return plan.kind === 'model' ? `model ${plan.model}` : plan.kind
+}
+
+function storeOf(plan: WarmPlan): LoadOptions {
+  const given: WarmStore = 'collection' in plan ? {} : plan
+  const store: LoadOptions = Object.fromEntries(STORE.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])))
+  resolvePolicy(store, DEFAULT_POLICY)
+  return store
+}
+
+function itemsOf(plan: WarmPlan, store: LoadOptions, seam: WarmSeam, find: FindWarmer): CheckedPlan['items'] {
+  if ('keys' in plan) {
+    const { load } = plan
+    if (load !== undefined && typeof load !== 'function') throw wrong(load, 'load', 'is not a function')
+    const all = listed(plan.keys, 'keys')
+    return () => mapEach(all(), (key) => ({ do: 'load', what: key, load: (isForced) => seam.load(key, load, store, isForced) }))
+  }
+  if ('values' in plan) {
+    const all = listed(plan.values, 'values')
+    return () => stored(all(), store, seam)
+  }
+  if ('collection' in plan) {
+    const load = seam.collection(plan.collection)
+    const all = listed(plan.ids, 'ids')
+    return () => mapEach(all(), (id) => ({ do: 'load', what: id, load: (isForced) => load(id, isForced) }))
+  }
+  const asks = requestsOf(plan).map(({ request, name }) => askOf(request, name, store, seam, find))
+  return () => asks
+}
+
+function requestsOf(plan: Extract<WarmPlan, { kind: string }>): readonly { readonly request: WarmRequest; readonly name: string }[] {
+  if (plan.kind === 'model') {
+    const { kind, model, filters, include } = plan
+    const request = { kind, model, ...(filters !== undefined && { filters }), ...(include !== undefined && { include }) }
+    return [{ request, name: textOf(model, 'model') }]
+  }
+  if (plan.kind === 'view') {
+    return [...listOf(plan.views, 'views')].map((view) => ({
+      request: { kind: 'view', ...view },
+      name: textOf(view?.view_name, 'view_name'),
+    }))
+  }
+  return [...listOf(plan.endpoints, 'endpoints')].map((endpoint) => ({
+    request: { kind: 'api', ...endpoint },
+    name: textOf(endpoint?.data ?? endpoint?.endpoint, 'endpoint'),
+  }))
+}
+
+/** A name that nobody has registered is a mistake in the plan, and found before the first load. */
+function askOf(request: WarmRequest, name: string, store: LoadOptions, seam: WarmSeam, find: FindWarmer): WarmItem {
+  const { kind } = request
+  const warmer = find(kind, name)
+  if (warmer === undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `warm: nobody has registered how to warm the ${kind} ${show(name)}: cache.warming.register('${kind}', ${show(name)}, ...)`,
+    )
+  const ask = async (signal: AbortSignal): Promise<Items> => {
+    const warmed = await warmer(request, { signal })
+    return warmed === undefined || warmed === null ? [] : stored(listOf(warmed, `what the ${kind} ${show(name)} warms`), store, seam)
+  }
+  return { do: 'ask', what: `${kind} ${name}`, ask }
+}
+
+function stored(values: Some<readonly [Key, unknown]> | Promise<Some<readonly [Key, unknown]>>, store: LoadOptions, seam: WarmSeam): Items {
+  return mapEach(values, (pair) => {
+    if (!Array.isArray(pair) || pair.length !== 2) throw wrong(pair, 'values', 'is not a pair of a key and its value')
+    const [key, value] = pair
+    return { do: 'load', what: key, load: () => seam.set(key, value, store).then(() => ({ value, isLoaded: true })) }
+  })
+}
+
+async function* mapEach<A>(all: Some<A> | Promise<Some<A>>, each: (one: A) => WarmItem): AsyncIterable<WarmItem> {
+  for await (const one of await all) yield each(one)
+}
+
+/** Checked now; a function is asked when the plan runs. */
+function listed<T>(given: WarmList<T>, name: string): () => Some<T> | Promise<Some<T>> {
+  if (typeof given !== 'function') {
+    const list = listOf(given, name)
+    return () => list
+  }
+  return async () => listOf(await given(), `what ${name}() returned`)
+}
+
+function listOf<I>(given: I, name: string): I {
+  const isList = typeof given === 'object' && given !== null && (Symbol.iterator in given || Symbol.asyncIterator in given)
+  if (!isList) throw wrong(given, name, 'is not a list, nor another iterable')
+  return given
+}
+
+function textOf(given: unknown, name: string): string {
+  if (typeof given === 'string' && given !== '') return given
+  throw wrong(given, name, 'is not a name')
+}
+
+function wrong(given: unknown, name: string, why: string): MillpondError {
+  return new MillpondError('OPTION_INVALID', `warm: ${name}: ${show(given)} ${why}`)
+}

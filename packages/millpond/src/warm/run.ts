@@ -1,0 +1,216 @@
+// A run of plans: by priority, one plan after the other, its things at a pace that the source can bear.
+import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import type { WarmOptions, WarmPlanReport, WarmReport } from '../core/warm.ts'
+import { Pace } from './pace.ts'
+import { type CheckedPlan, PRIORITIES, type WarmItem } from './plan.ts'
+import type { WarmSeam } from './seam.ts'
+
+/** The options of a run. */
+export const RUN_NAMES: ReadonlySet<string> = new Set(['concurrency', 'rate', 'force', 'errorThreshold', 'signal'])
+const MAX_ERRORS = 10
+const LEAST_TRIED = 20
+const PROGRESS_MS = 1000
+
+export interface CheckedOptions {
+  readonly concurrency: number
+  readonly rate: number
+  readonly isForced: boolean
+  readonly errorThreshold: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** @throws MillpondError `OPTION_INVALID`. */
+export function checkRun(options: WarmOptions, names = RUN_NAMES): CheckedOptions {
+  const odd = Object.keys(options).find((name) => !names.has(name))
+  if (odd !== undefined) throw new MillpondError('OPTION_INVALID', `unknown option of warm "${odd}": there are ${[...names].join(', ')}`)
+  const { concurrency = 4, rate = Number.POSITIVE_INFINITY, force = false, errorThreshold = 0.5, signal } = options
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1 || concurrency > 1000)
+    throw wrong('concurrency', concurrency, 'give a whole number from 1 to 1000')
+  if (!(typeof rate === 'number' && rate > 0)) throw wrong('rate', rate, 'give loads a second, above 0')
+  if (typeof force !== 'boolean') throw wrong('force', force, 'give true or false')
+  if (!(typeof errorThreshold === 'number' && errorThreshold >= 0 && errorThreshold <= 1))
+    throw wrong('errorThreshold', errorThreshold, 'give a share from 0 to 1')
+  return { concurrency, rate, isForced: force, errorThreshold, signal }
+}
+
+/** Never rejects: what fails is in the report. */
+export async function runPlans(plans: readonly CheckedPlan[], options: CheckedOptions, seam: WarmSeam): Promise<WarmReport> {
+  const began = seam.clock.monotonic()
+  const inOrder = PRIORITIES.flatMap((priority) => plans.filter((plan) => plan.priority === priority))
+  const reports: WarmPlanReport[] = []
+  const pace = new Pace(seam.clock, options.concurrency, options.rate)
+  for (const plan of inOrder) reports.push(await new PlanRun(plan, options, pace, seam).run())
+  const sum = (count: (report: WarmPlanReport) => number): number => reports.reduce((all, report) => all + count(report), 0)
+  const [warmed, fresh, empty, failed] = [
+    sum((one) => one.warmed),
+    sum((one) => one.fresh),
+    sum((one) => one.empty),
+    sum((one) => one.failed),
+  ]
+  const tried = warmed + fresh + empty + failed
+  return {
+    plans: reports,
+    warmed,
+    fresh,
+    empty,
+    failed,
+    success_rate: tried === 0 ? 1 : (tried - failed) / tried,
+    ms: seam.clock.monotonic() - began,
+  }
+}
+
+class PlanRun {
+  readonly #plan: CheckedPlan
+  readonly #options: CheckedOptions
+  readonly #pace: Pace
+  readonly #seam: WarmSeam
+  readonly #signal: AbortSignal
+  readonly #errors = new Set<string>()
+  readonly #running = new Set<Promise<void>>()
+  #warmed = 0
+  #fresh = 0
+  #empty = 0
+  #failed = 0
+  #loadMs = 0
+  #state: WarmPlanReport['state'] = 'done'
+  #toldAt: number
+  readonly #began: number
+
+  constructor(plan: CheckedPlan, options: CheckedOptions, pace: Pace, seam: WarmSeam) {
+    this.#plan = plan
+    this.#options = options
+    this.#pace = pace
+    this.#seam = seam
+    this.#signal = options.signal ?? new AbortController().signal
+    this.#began = seam.clock.monotonic()
+    this.#toldAt = this.#began
+  }
+
+  async run(): Promise<WarmPlanReport> {
+    this.#tell('began')
+    try {
+      await this.#each(this.#plan.items())
+    } catch (error) {
+      // What lists the plan's things has failed: nobody knows what is missing.
+      this.#fail(error)
+      this.#state = 'failed'
+    }
+    await Promise.all(this.#running)
+    this.#tell('ended')
+    const { name, priority } = this.#plan
+    return {
+      name,
+      priority,
+      warmed: this.#warmed,
+      fresh: this.#fresh,
+      empty: this.#empty,
+      failed: this.#failed,
+      errors: [...this.#errors],
+      state: this.#state,
+      load_ms: this.#loadMs,
+      ms: this.#seam.clock.monotonic() - this.#began,
+    }
+  }
+
+  async #each(items: AsyncIterable<WarmItem> | Iterable<WarmItem>): Promise<void> {
+    for await (const item of items) {
+      if (this.#isOver()) return
+      await this.#pace.begin()
+      if (this.#isOver()) {
+        this.#pace.end(undefined, true)
+        return
+      }
+      if (item.do === 'ask') {
+        await this.#ask(item)
+        continue
+      }
+      const work = this.#one(item).finally(() => this.#running.delete(work))
+      this.#running.add(work)
+    }
+  }
+
+  #isOver(): boolean {
+    const { signal, errorThreshold } = this.#options
+    if (signal?.aborted === true) this.#state = 'aborted'
+    const tried = this.#warmed + this.#empty + this.#failed
+    if (tried >= LEAST_TRIED && this.#failed / tried > errorThreshold) this.#state = 'error_threshold'
+    return this.#state !== 'done'
+  }
+
+  async #ask({ what, ask }: Extract<WarmItem, { do: 'ask' }>): Promise<void> {
+    const began = this.#seam.clock.monotonic()
+    let items: AsyncIterable<WarmItem> | Iterable<WarmItem>
+    try {
+      items = await ask(this.#signal)
+    } catch (error) {
+      this.#fail(error, String(what))
+      this.#pace.end(undefined, false)
+      return
+    }
+    this.#took(began)
+    let isEmpty = true
+    const counted = async function* (): AsyncIterable<WarmItem> {
+      for await (const item of items) {
+        isEmpty = false
+        yield item
+      }
+    }
+    try {
+      await this.#each(counted())
+    } catch (error) {
+      this.#fail(error, String(what))
+    }
+    // It has warmed by itself.
+    if (isEmpty) this.#warmed++
+  }
+
+  async #one({ what, load }: Extract<WarmItem, { do: 'load' }>): Promise<void> {
+    const began = this.#seam.clock.monotonic()
+    try {
+      const { value, isLoaded } = await load(this.#options.isForced)
+      if (isLoaded) {
+        if (value === undefined) this.#empty++
+        else this.#warmed++
+        this.#took(began)
+      } else {
+        this.#fresh++
+        this.#pace.end(undefined, true)
+      }
+    } catch (error) {
+      this.#fail(error, show(what))
+      this.#pace.end(undefined, false)
+    }
+    if (this.#seam.clock.monotonic() - this.#toldAt >= PROGRESS_MS) this.#tell('progress')
+  }
+
+  #took(began: number): void {
+    const ms = this.#seam.clock.monotonic() - began
+    this.#loadMs += ms
+    this.#pace.end(ms, true)
+  }
+
+  #fail(error: unknown, what?: string): void {
+    this.#failed++
+    if (this.#errors.size < MAX_ERRORS) this.#errors.add(what === undefined ? reasonOf(error) : `${what}: ${reasonOf(error)}`)
+  }
+
+  #tell(state: 'began' | 'progress' | 'ended'): void {
+    this.#toldAt = this.#seam.clock.monotonic()
+    const { events, namespace } = this.#seam
+    if (!events.has('warm')) return
+    events.emit('warm', {
+      namespace,
+      plan: this.#plan.name,
+      state,
+      warmed: this.#warmed,
+      fresh: this.#fresh,
+      empty: this.#empty,
+      failed: this.#failed,
+      ms: this.#toldAt - this.#began,
+    })
+  }
+}
+
+function wrong(name: string, given: unknown, why: string): MillpondError {
+  return new MillpondError('OPTION_INVALID', `warm: ${name}: ${show(given)} is not allowed: ${why}`)
+}

@@ -1,0 +1,30 @@
+// What warming asks of the cache that it warms.
+import type { Clock } from '../core/contracts.ts'
+import type { Events } from '../core/events.ts'
+import type { Key } from '../core/key.ts'
+import type { LoadOptions } from '../core/options.ts'
+
+/** How a plan loads a key by itself. */
+export type LoadKey = (key: Key, context: { readonly signal: AbortSignal }) => unknown
+
+export interface WarmSeam {
+  readonly namespace: string
+  readonly clock: Clock
+  readonly events: Events
+  /**
+   * What there is of the key, or, where there is nothing or `isForced` says so, what its loader brings: the plan's own, else the registered one. Nobody's read.
+   * @throws what the loader throws; MillpondError `OPTION_INVALID` where nobody knows how to load it.
+   */
+  load(key: Key, own: LoadKey | undefined, options: LoadOptions, isForced: boolean): Promise<Warmth>
+  set(key: Key, value: unknown, options: LoadOptions): Promise<void>
+  /** Loads a thing of a collection, likewise. @throws MillpondError `OPTION_INVALID` where there is no such collection. */
+  collection(name: string): (id: unknown, isForced: boolean) => Promise<Warmth>
+  /** Whether this process, of all, does what is named; nobody else does for so long. */
+  claim(name: string, ms: number): Promise<boolean>
+}
+
+/** What became of a key. */
+export interface Warmth {
+  readonly value: unknown
+  readonly isLoaded: boolean
+}
