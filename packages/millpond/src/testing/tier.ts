@@ -277,6 +277,23 @@ export const tierCases: readonly Case<TierSubject>[] = [
       }),
   },
   {
+    id: 'deadlines',
+    title: 'G21: deadlines in parts of a millisecond, beyond 30 days, beyond 32 bits of seconds, and beyond what a Date can say',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        const [now, day] = [Date.now(), 86_400_000]
+        const near = [now + 60_000.4, now + 29 * day, now + 30 * day - 500, now + 30 * day + 1500, now + 365 * day]
+        const deadlines = [...near, 2 ** 31 * 1000, 2 ** 32 * 1000 + 1, 8.64e15, 8.64e15 + 2, Number.MAX_VALUE]
+        await tier.write(deadlines.map((expiresAt, index) => item(`until/${index}`, 'x', expiresAt)))
+        const read = await tier.read(deadlines.map((_, index) => `until/${index}`))
+        for (const [index, expiresAt] of deadlines.entries()) {
+          const told = read[index]?.expiresAt ?? 0
+          const isNever = expiresAt > 8.64e15 && told === Number.POSITIVE_INFINITY
+          assert.ok(isNever || (told >= expiresAt && told <= Math.ceil(expiresAt)), `of ${expiresAt} it says ${told}`)
+        }
+      }),
+  },
+  {
     id: 'drop',
     title: 'drop removes the named keys alone and tells how many were there',
     run: (subject) =>

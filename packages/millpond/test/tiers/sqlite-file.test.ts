@@ -197,6 +197,50 @@ describe('G22: corruption', () => {
     await tier.close()
   })
 
+  // libsql ends the whole process over such text, unless it is asked for bytes.
+  test.each([
+    ['ledger', 'epoch'],
+    ['ledger_target', 'kind'],
+    ['ledger_target', 'name'],
+    ['ledger_target', 'mode'],
+    ['ledger_target', 'receipt'],
+    ['ledger_line', 'mode'],
+    ['ledger_line', 'reason'],
+    ['ledger_line', 'targets'],
+    ['lease', 'id'],
+    ['node', 'id'],
+    ['mark', 'value'],
+  ])('text that is not UTF-8 in %s.%s is a clean error or a new epoch, and the tier goes on', async (table, column) => {
+    const path = file()
+    const tier = sqlite({ path })
+    const { position } = await tier.ledger.pull('ns')
+    const change = { ...nothing, targets: [{ kind: 'key', key: 'k' }] } as const
+    await tier.ledger.advance('ns', change)
+    await tier.ledger.lease('ns', 'k', 'me', 60_000)
+    await tier.ledger.report?.('ns', 'me', position)
+    const raw = openRaw(path)
+    raw.exec(`UPDATE ${table} SET ${column} = CAST(X'61FF62' AS TEXT)`)
+    raw.close()
+    const calls = [
+      () => tier.ledger.pull('ns'),
+      () => tier.ledger.pull('ns', position),
+      () => tier.ledger.advance('ns', change),
+      () => tier.ledger.commit('ns', [{ ...item('k'), asOf: position, target: 'k', lease: 'me' }]),
+      () => tier.ledger.lease('ns', 'k', 'you', 1000),
+      async () => tier.ledger.nodes?.('ns'),
+    ]
+    for (const call of calls)
+      await call().catch((error: unknown) =>
+        expect(error).toMatchObject({ code: expect.stringMatching(/^(LEDGER_UNREACHABLE|TIER_FAILED)$/) }),
+      )
+    await tier.close()
+    const again = sqlite({ path })
+    await again.write([item('after')])
+    expect(await text(again, 'after')).toBe('body of after')
+    expect((await again.ledger.pull('other')).kind).toBe('snapshot')
+    await again.close()
+  })
+
   test('a file that is found corrupt while it is used is replaced, and the ledger begins a new epoch', async () => {
     const path = file()
     const first = sqlite({ path })

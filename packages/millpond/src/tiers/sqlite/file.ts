@@ -5,7 +5,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { MillpondError, show } from '../../core/errors.ts'
 import { classify, type SqliteDriver, type SqliteHandle, type SqliteStatement } from './driver.ts'
 import type { SqliteSettings } from './options.ts'
-import { numberIn, textIn } from './row.ts'
+import { numberIn, textIn, texts } from './row.ts'
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
 export const IN_MEMORY = ':memory:'
@@ -188,6 +188,6 @@ function hasHead(file: CacheFile): boolean {
 }
 
 function storedIdentity(file: CacheFile): string | undefined {
-  const row = file.sql("SELECT value FROM mark WHERE name = 'identity'").get()
+  const row = file.sql(`SELECT ${texts('value')} FROM mark WHERE name = 'identity'`).get()
   return row === undefined ? undefined : textIn(row, 'value')
 }

@@ -4,7 +4,7 @@ import type { Target } from '../../core/ledger.ts'
 import { MAX_EXPIRED, type Retain } from '../retain.ts'
 import type { CacheFile } from './file.ts'
 import { type LedgerRecord, NAME, nameIn, nameOf, recordChange, targetOf } from './ledger-rows.ts'
-import { numberIn, textIn } from './row.ts'
+import { numberIn, textIn, texts } from './row.ts'
 
 /** Whether the key is held by another step than the numbered one. */
 export function isHeld(file: CacheFile, ns: string, key: string, but = -1): boolean {
@@ -42,7 +42,7 @@ export function expireHolds(file: CacheFile, ns: string, record: LedgerRecord, r
   const receipts = new Set<string>()
   for (const row of due) {
     const seq = numberIn(row, 'seq')
-    for (const held of file.sql(`SELECT kind, ${NAME}, receipt FROM hold WHERE ns = ? AND seq = ?`).all(ns, seq)) {
+    for (const held of file.sql(`SELECT ${texts('kind', 'receipt')}, ${NAME} FROM hold WHERE ns = ? AND seq = ?`).all(ns, seq)) {
       const target = targetOf(textIn(held, 'kind'), nameIn(held))
       targets.set(`${target.kind} ${nameOf(target)}`, target)
       receipts.add(textIn(held, 'receipt'))

@@ -5,7 +5,7 @@ import type { Line, Target } from '../../core/ledger.ts'
 import type { Page } from '../paged-snapshots.ts'
 import { MAX_PATTERNS, type Retain } from '../retain.ts'
 import type { CacheFile } from './file.ts'
-import { bytesIn, column, numberIn, textIn } from './row.ts'
+import { bytesIn, column, numberIn, textIn, texts } from './row.ts'
 
 export interface LedgerRecord {
   readonly epoch: string
@@ -16,7 +16,7 @@ export interface LedgerRecord {
 }
 
 export function findRecord(file: CacheFile, ns: string): LedgerRecord | undefined {
-  const row = file.sql('SELECT epoch, seq, floor, commit_floor, external FROM ledger WHERE ns = ?').get(ns)
+  const row = file.sql(`SELECT ${texts('epoch')}, seq, floor, commit_floor, external FROM ledger WHERE ns = ?`).get(ns)
   if (row === undefined || row === null) return undefined
   return {
     epoch: textIn(row, 'epoch'),
@@ -119,7 +119,8 @@ function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain:
 }
 
 /** Read as bytes: libsql cuts text at a NUL. */
-export const NAME = 'CAST(name AS BLOB) AS name'
+export const NAME = texts('name')
+const TARGET = `${texts('kind', 'name', 'mode', 'reason', 'receipt')}, seq`
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export function nameIn(row: unknown): string {
@@ -131,14 +132,14 @@ const MAX_AT_ONCE = 2000
 
 /** Every target still in force, as lines in the order of their numbers; undefined when there are too many for one step. */
 export function linesInForce(file: CacheFile, ns: string, floor: number): Line[] | undefined {
-  const sql = `SELECT kind, ${NAME}, mode, seq, reason, receipt FROM ledger_target WHERE ns = ? AND seq >= ? LIMIT ?`
+  const sql = `SELECT ${TARGET} FROM ledger_target WHERE ns = ? AND seq >= ? LIMIT ?`
   const rows = file.sql(sql).all(ns, floor, MAX_AT_ONCE + 1)
   return rows.length > MAX_AT_ONCE ? undefined : linesOf(rows)
 }
 
 /** A page of targets in the order of their names. */
 export function pageInForce(file: CacheFile, ns: string, after: string | undefined): Page {
-  const sql = `SELECT kind, ${NAME}, mode, seq, reason, receipt FROM ledger_target WHERE ns = ? AND (kind, name, mode) > (?, ?, ?) ORDER BY kind, name, mode LIMIT ?`
+  const sql = `SELECT ${TARGET} FROM ledger_target t WHERE ns = ? AND (kind, name, mode) > (?, ?, ?) ORDER BY t.kind, t.name, t.mode LIMIT ?`
   const [kind = '', name = '', mode = ''] = after === undefined ? [] : parseCursor(after)
   const rows = file.sql(sql).all(ns, kind, name, mode, MAX_AT_ONCE)
   const last = rows.at(-1)
@@ -167,7 +168,9 @@ function linesOf(rows: readonly unknown[]): Line[] {
 /** The log after `seq`; undefined when it does not reach back so far. */
 export function linesAfter(file: CacheFile, ns: string, after: number, last: number): Line[] | undefined {
   if (after === last) return []
-  const rows = file.sql('SELECT seq, mode, reason, receipt, targets FROM ledger_line WHERE ns = ? AND seq > ? ORDER BY seq').all(ns, after)
+  const rows = file
+    .sql(`SELECT seq, ${texts('mode', 'reason', 'receipt', 'targets')} FROM ledger_line WHERE ns = ? AND seq > ? ORDER BY seq`)
+    .all(ns, after)
   if (rows.length !== last - after) return undefined
   return rows.map((row) => ({
     seq: numberIn(row, 'seq'),

@@ -22,7 +22,7 @@ import {
   recordOf,
   saveRecord,
 } from './ledger-rows.ts'
-import { numberIn, textIn } from './row.ts'
+import { numberIn, textIn, texts } from './row.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** After so long a silence a process counts as ended. */
@@ -154,7 +154,7 @@ export class SqliteLedger implements LedgerStore {
   }
 
   nodes(namespace: string): Promise<readonly LedgerNode[]> {
-    const sql = 'SELECT id, node.seq AS seq, at FROM node JOIN ledger USING (ns, epoch) WHERE ns = ? AND at >= ?'
+    const sql = `SELECT ${texts('id')}, node.seq AS seq, at FROM node JOIN ledger USING (ns, epoch) WHERE ns = ? AND at >= ?`
     return this.#database.look(`nodes ${namespace}`, FAILED, (file) => {
       const now = Date.now()
       const rows = file.sql(sql).all(namespace, now - NODE_MS)
@@ -188,7 +188,7 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   if (epoch !== record.epoch || seq > record.seq || seq < record.floor || seq < record.commitFloor) return false
   if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq || isHeld(file, ns, item.target)) return false
   if (item.lease === undefined) return true
-  const row = file.sql('SELECT id, until FROM lease WHERE ns = ? AND key = ?').get(ns, item.target)
+  const row = file.sql(`SELECT ${texts('id')}, until FROM lease WHERE ns = ? AND key = ?`).get(ns, item.target)
   return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
 }
 
@@ -217,7 +217,7 @@ function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, 
 }
 
 function heldByOther(file: CacheFile, ns: string, key: string, id: string, now: number): LeaseAnswer | undefined {
-  const row = file.sql('SELECT id, until FROM lease WHERE ns = ? AND key = ?').get(ns, key)
+  const row = file.sql(`SELECT ${texts('id')}, until FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
   if (row === undefined || row === null || textIn(row, 'id') === id) return undefined
   const leftMs = numberIn(row, 'until') - now
   return leftMs > 0 ? { granted: false, leftMs } : undefined

@@ -14,7 +14,7 @@ import {
 } from '../../core/nodes.ts'
 import type { Database } from './database.ts'
 import type { CacheFile } from './file.ts'
-import { column, numberIn, textIn } from './row.ts'
+import { column, numberIn, textIn, texts } from './row.ts'
 
 const FAILED = 'NODES_UNREACHABLE'
 const PAGE = 100
@@ -37,7 +37,9 @@ export class SqliteNodes implements NodeStore {
   beat(channel: string, { id, boot, lateMs, forgetMs, state }: NodeBeat, joins: boolean): Promise<boolean> {
     return this.#database.write('node', FAILED, (file) => {
       const now = Date.now()
-      const held = file.sql('SELECT boot FROM channel_node WHERE channel = ? AND id = ? AND at + forget > ?').get(channel, id, now)
+      const held = file
+        .sql(`SELECT ${texts('boot')} FROM channel_node WHERE channel = ? AND id = ? AND at + forget > ?`)
+        .get(channel, id, now)
       if (!joins && isRow(held) && textIn(held, 'boot') !== boot) return false
       file
         .sql('INSERT OR REPLACE INTO channel_node (channel, id, boot, at, late, forget, state) VALUES (?, ?, ?, ?, ?, ?, ?)')
@@ -55,7 +57,7 @@ export class SqliteNodes implements NodeStore {
   list(channel: string): Promise<readonly StoredNode[]> {
     return this.#database.read('nodes', FAILED, (file) => {
       const now = Date.now()
-      const rows = file.sql(`SELECT ${MARK}, forget, state FROM channel_node WHERE ${PRESENT}`).all(channel, now)
+      const rows = file.sql(`SELECT ${MARK}, forget, ${texts('state')} FROM channel_node WHERE ${PRESENT}`).all(channel, now)
       return rows.map((row) => ({ ...markOf(row, now), forgetMs: numberIn(row, 'forget'), state: textIn(row, 'state') }))
     })
   }
@@ -63,15 +65,15 @@ export class SqliteNodes implements NodeStore {
   inbox(channel: string, cursor?: string): Promise<Inbox> {
     return this.#database.read('inbox', FAILED, (file) => {
       const now = Date.now()
-      const known = file.sql('SELECT mark, seq FROM channel WHERE name = ?').get(channel)
+      const known = file.sql(`SELECT ${texts('mark')}, seq FROM channel WHERE name = ?`).get(channel)
       const { mark, seq } = isRow(known) ? { mark: textIn(known, 'mark'), seq: numberIn(known, 'seq') } : { mark: '', seq: 0 }
       const after = cursor === undefined ? seq : afterOf(cursor, mark, seq)
       const rows = file
         .sql(
-          'SELECT seq, id, asker, recipients, body, ends FROM channel_request WHERE channel = ? AND seq > ? AND ends > ? ORDER BY seq LIMIT ?',
+          `SELECT seq, ${texts('id', 'asker', 'recipients', 'body')}, ends FROM channel_request WHERE channel = ? AND seq > ? AND ends > ? ORDER BY seq LIMIT ?`,
         )
         .all(channel, after, now, PAGE)
-      const settings = file.sql('SELECT name, revision FROM channel_setting WHERE channel = ?').all(channel)
+      const settings = file.sql(`SELECT ${texts('name', 'revision')} FROM channel_setting WHERE channel = ?`).all(channel)
       const last = rows.length < PAGE ? seq : numberIn(rows.at(-1), 'seq')
       return {
         cursor: `${mark}:${last}`,
@@ -114,7 +116,9 @@ export class SqliteNodes implements NodeStore {
 
   replies(channel: string, request: string): ReturnType<NodeStore['replies']> {
     return this.#database.read('replies', FAILED, (file) => {
-      const rows = file.sql('SELECT id, boot, body FROM channel_reply WHERE channel = ? AND request = ? ORDER BY id').all(channel, request)
+      const rows = file
+        .sql(`SELECT ${texts('id', 'boot', 'body')} FROM channel_reply WHERE channel = ? AND request = ? ORDER BY id`)
+        .all(channel, request)
       const replies = rows.map((row) => ({ id: textIn(row, 'id'), boot: textIn(row, 'boot'), text: textIn(row, 'body') }))
       return { replies, present: presentIn(file, channel, Date.now()) }
     })
@@ -173,7 +177,7 @@ export class SqliteNodes implements NodeStore {
   }
 }
 
-const MARK = 'id, boot, at, late'
+const MARK = `${texts('id', 'boot')}, at, late`
 const PRESENT = 'channel = ? AND at + forget > ? ORDER BY id'
 const placeOf = (channel: string, what: string): string => `${channel}\n${what}`
 /** Drivers answer no row as `undefined` or as `null`. */
@@ -190,8 +194,7 @@ function markOf(row: unknown, now: number): NodeMark {
 
 function requestOf(row: unknown, now: number): StoredRequest {
   const request = { id: textIn(row, 'id'), from: textIn(row, 'asker'), text: textIn(row, 'body'), leftMs: numberIn(row, 'ends') - now }
-  const recipients = column(row, 'recipients')
-  return typeof recipients === 'string' ? { ...request, to: idsIn(recipients) } : request
+  return column(row, 'recipients') === null ? request : { ...request, to: idsIn(textIn(row, 'recipients')) }
 }
 
 function idsIn(text: string): string[] {
@@ -204,7 +207,7 @@ function idsIn(text: string): string[] {
 }
 
 function standing(file: CacheFile, channel: string, name: string): StoredSettings | undefined {
-  const row = file.sql('SELECT revision, body FROM channel_setting WHERE channel = ? AND name = ?').get(channel, name)
+  const row = file.sql(`SELECT ${texts('revision', 'body')} FROM channel_setting WHERE channel = ? AND name = ?`).get(channel, name)
   return isRow(row) ? { revision: textIn(row, 'revision'), text: textIn(row, 'body') } : undefined
 }
 

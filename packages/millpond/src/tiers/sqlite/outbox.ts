@@ -5,7 +5,7 @@ import { checkedElsewhere, checkOptions, required, type Shape, text } from '../.
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { classify, loadDriver, type SqliteClass, type SqliteHandle } from './driver.ts'
-import { textIn } from './row.ts'
+import { textIn, texts } from './row.ts'
 
 export interface SqliteOutboxOptions {
   /** The file, in a folder that exists. Processes of one host may share it. */
@@ -41,7 +41,9 @@ export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
       return id
     },
     async list(namespace) {
-      const rows = await retried(() => handle.prepare('SELECT id, change FROM outbox WHERE namespace = ? ORDER BY number').all(namespace))
+      const rows = await retried(() =>
+        handle.prepare(`SELECT ${texts('id', 'change')} FROM outbox WHERE namespace = ? ORDER BY number`).all(namespace),
+      )
       return rows.map((row) => ({ id: textIn(row, 'id'), change: parse(textIn(row, 'change')) }))
     },
     async remove(ids) {
