@@ -5,6 +5,7 @@ import { bringSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
 import { recheck } from './operations/invalidation.ts'
 import { holdsLease } from './store/lease.ts'
+import { tellFigures } from './stream/feed.ts'
 
 const LOOK_MS = 1000
 const ROUND_MS = 5000
@@ -32,6 +33,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
   const timers = [
     every(LOOK_MS, async () => {
       const points = await control.collector.look(await control.store.now())
+      await tellFigures(control, points)
       if (isWriter) for (const [cache, point] of points) await control.history.add(cache, point)
     }),
     every(ROUND_MS, async () => {

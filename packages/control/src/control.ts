@@ -7,6 +7,7 @@ import type { Collector } from './metrics/collector.ts'
 import type { History } from './metrics/history.ts'
 import type { Operations } from './operations/operations.ts'
 import type { Store } from './store/store.ts'
+import type { Hub } from './stream/hub.ts'
 
 export interface Control {
   readonly store: Store
@@ -16,6 +17,7 @@ export interface Control {
   readonly history: History
   readonly operations: Operations
   readonly alerts: Alerts
+  readonly hub: Hub
   /** Webhooks may go to private networks. */
   readonly allowPrivateWebhooks: boolean
   /** How to reach the tiers that configurations name. */

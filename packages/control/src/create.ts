@@ -22,6 +22,8 @@ import { History } from './metrics/history.ts'
 import { Operations } from './operations/operations.ts'
 import { routesOf } from './routes/index.ts'
 import type { Store } from './store/store.ts'
+import { feed } from './stream/feed.ts'
+import { Hub } from './stream/hub.ts'
 
 export interface ControlOptions {
   /** `await openStore('control.db')`; it stays the caller's to close. */
@@ -89,6 +91,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     history: new History(store),
     operations: new Operations(store),
     alerts: new Alerts(store),
+    hub: new Hub(),
     allowPrivateWebhooks: options.allowPrivateWebhooks ?? false,
     tiers: options.tiers ?? {},
     version: VERSION,
@@ -127,17 +130,20 @@ export function createControl(options: ControlOptions): ControlPlane {
       if (stop !== undefined) return
       const unkept = keepSettings(control, onError)
       const untold = control.alerts.onChange((alert) => void tell(alert).catch(onError))
+      const unfed = feed(control)
       const halt = startClock(control, evaluator, onError)
       stop = async () => {
         unkept()
         await halt()
         untold()
+        unfed()
         await webhooks.close()
       }
       await fleet.start()
       await bringSettings(control)
     },
     async close() {
+      control.hub.close()
       await stop?.()
       await fleet.close()
     },

@@ -13,7 +13,9 @@ it('each route answers whoever holds its permission, nobody else, and a refusal 
     const body = route.method === 'GET' ? {} : { body: { nonsense: 1 } }
     expect((await opened.call(route.method, path, body)).status, `nobody at ${route.method} ${path}`).toBe(401)
     for (const role of ROLES) {
-      const { status } = await opened.call(route.method, path, { as: role, ...body })
+      // A stream has no end that could be read: HEAD asks the same of it.
+      const method = path === 'stream/' ? 'HEAD' : route.method
+      const { status } = await opened.call(method, path, { as: role, ...body })
       const mayCall = route.scope === 'any' || ROLE_SCOPES[role].includes(route.scope as Scope)
       expect(status === 403, `${role} ${route.method} ${path} answered ${status}`).toBe(!mayCall)
       if (!mayCall) refused++

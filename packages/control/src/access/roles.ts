@@ -45,7 +45,7 @@ export interface Principal {
   /** As audit rows name it: a user's name. */
   readonly name: string
   readonly userId: string
-  /** `tok_...`, or `host` for one that the host application vouches for. */
+  /** `tok_...`, `session`, or `host` for one that the host application vouches for. */
   readonly via: string
   readonly role: Role
   readonly scopes: ReadonlySet<Scope>

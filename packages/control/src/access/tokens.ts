@@ -101,13 +101,18 @@ export async function ensureToken(store: Store, user: NewUser, token: string): P
 }
 
 /** Who holds the token; undefined when nobody does any more. Its last use is noted once a minute. */
-export async function principalOf(store: Store, token: string): Promise<Principal | undefined> {
+export const principalOf = (store: Store, token: string): Promise<Principal | undefined> => principalBy(store, 'tokens.hash', hashOf(token))
+
+/** The same, by the token's id. */
+export const principalOfToken = (store: Store, id: string): Promise<Principal | undefined> => principalBy(store, 'tokens.id', id)
+
+async function principalBy(store: Store, column: 'tokens.hash' | 'tokens.id', value: string): Promise<Principal | undefined> {
   const row = await store.read
     .selectFrom('tokens')
     .innerJoin('users', 'users.id', 'tokens.user_id')
     .select(['tokens.id', 'tokens.scopes', 'tokens.expires_at', 'tokens.last_used_at', 'tokens.user_id'])
     .select(['users.name', 'users.role', 'users.namespaces', 'users.max_keys'])
-    .where('tokens.hash', '=', hashOf(token))
+    .where(column, '=', value)
     .where('tokens.revoked', '=', 0)
     .where('users.disabled', '=', 0)
     .executeTakeFirst()

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Hono } from 'hono'
 import type { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
+import { isOwnWrite, principalOfSession, secretIn, WRITE_HEADER } from '../access/sessions.ts'
 import { principalOf } from '../access/tokens.ts'
 import { appendAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
@@ -105,23 +106,39 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
       `this needs the permission ${route.scope}, which the role ${principal.role} or this token does not have`,
     )
   }
+  if (principal.via === 'session' && request.method !== 'GET' && request.method !== 'HEAD' && !isOwnWrite(request))
+    throw new Problem(
+      403,
+      'csrf',
+      `a write of a session needs the header ${WRITE_HEADER.name}: ${WRITE_HEADER.value}, from a page of the same origin`,
+    )
+  const stillSignedIn = async (): Promise<boolean> => (await whoIs(options, request)) !== undefined
   const text = await bodyText(request)
   const body = route.body === undefined ? noBody(text, route) : parse(route.body, jsonOf(text, request), '')
   const query = parseQuery(route, request)
-  const call: Call = { control, principal, params, body, query, request, requestId, base: options.base, address, who }
+  const call: Call = { control, principal, params, body, query, request, requestId, base: options.base, address, who, stillSignedIn }
   const key = request.headers.get('idempotency-key')
   if (key === null || route.method !== 'POST') return route.handle(call)
   return once(control.store, { principal: principal.userId, route: requestPath(request), key }, text, async () => route.handle(call))
 }
 
-async function signIn({ control, authorize, refusals }: AppOptions, request: Request): Promise<Principal> {
+/** A token in the header, else the host application's word, else the session of a browser. */
+async function whoIs({ control, authorize }: AppOptions, request: Request): Promise<Principal | undefined> {
   const header = request.headers.get('authorization')
   const [scheme = '', token = ''] = header?.split(' ') ?? []
   const known = scheme.toLowerCase() === 'bearer' ? await principalOf(control.store, token) : undefined
   const principal = known ?? (await authorize?.(request))
+  if (principal !== undefined || header !== null) return principal
+  const secret = secretIn(request)
+  return secret === undefined ? undefined : principalOfSession(control.store, secret)
+}
+
+async function signIn(options: AppOptions, request: Request): Promise<Principal> {
+  const principal = await whoIs(options, request)
   if (principal !== undefined) return principal
-  if (header !== null) refusals.count()
-  const why = header === null ? 'no credential was given' : 'this credential is not known here, has expired, or was revoked'
+  const isGiven = request.headers.get('authorization') !== null || secretIn(request) !== undefined
+  if (isGiven) options.refusals.count()
+  const why = isGiven ? 'this credential is not known here, has expired, or was revoked' : 'no credential was given'
   throw new Problem(401, 'unauthorized', `${why}: send "Authorization: Bearer <token>"`, {
     headers: { 'WWW-Authenticate': 'Bearer realm="millpond"' },
   })

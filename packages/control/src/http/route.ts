@@ -29,6 +29,8 @@ export interface Call<Body = unknown, Query = unknown> {
   readonly requestId: string
   /** What every path begins with. */
   readonly base: string
+  /** Whether the credential of this call is valid still: for what outlives its request. */
+  readonly stillSignedIn: () => Promise<boolean>
   /** The address of the peer, where the host application tells it. */
   readonly address: string | undefined
   /** Who and from where: the part of an audit row that is the same for all that this call does. */

@@ -1,6 +1,7 @@
 // People and their credentials: who am I, users, tokens.
 import { z } from 'zod'
-import { may, ROLES, SCOPES } from '../access/roles.ts'
+import { may, type Principal, ROLES, SCOPES } from '../access/roles.ts'
+import { cookieFor, endSession, openSession, secretIn } from '../access/sessions.ts'
 import { addToken, addUser } from '../access/tokens.ts'
 import { appendAudit } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
@@ -29,33 +30,59 @@ const all = <T extends z.ZodType>(row: T) => z.object({ data: z.array(row), has_
 const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(Number(ms)).toISOString())
 const DAY_MS = 86_400_000
 
+const session = z.object({
+  name: z.string(),
+  role: z.enum(ROLES),
+  scopes: z.array(z.enum(SCOPES)),
+  namespaces: z.array(z.string()).nullable(),
+  max_keys: z.number().int().nullable(),
+})
+
+const sessionOf = ({ name, role, scopes, namespaces, maxKeys }: Principal) => ({
+  name,
+  role,
+  scopes: SCOPES.filter((scope) => scopes.has(scope)),
+  namespaces: namespaces ?? null,
+  max_keys: maxKeys ?? null,
+})
+
 export const accessRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'session/',
     summary: 'Who is signed in, and what they may do',
     scope: 'any',
-    answers: {
-      200: {
-        description: 'The caller',
-        schema: z.object({
-          name: z.string(),
-          role: z.enum(ROLES),
-          scopes: z.array(z.enum(SCOPES)),
-          namespaces: z.array(z.string()).nullable(),
-          max_keys: z.number().int().nullable(),
-        }),
-      },
+    answers: { 200: { description: 'The caller', schema: session } },
+    handle: ({ principal }) => json(200, sessionOf(principal)),
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'session/',
+    summary:
+      'Sign a browser in with the token of this call: its cookie lasts 12 hours, and its writes need the header X-Requested-With: millpond',
+    scope: 'any',
+    body: z.strictObject({}),
+    answers: { 200: { description: 'Signed in; the cookie is set', schema: session.extend({ expires_at: z.iso.datetime() }) } },
+    async handle({ control, principal, request, who }) {
+      if (!principal.via.startsWith('tok_'))
+        throw new Problem(409, 'no_token', 'a session begins with a token of the control plane: send "Authorization: Bearer <token>"')
+      const opened = await openSession(control.store, principal.via)
+      await control.store.write((tx) =>
+        appendAudit(control.store, tx, { ...who, kind: 'access', action: 'session.open', target: principal.name }),
+      )
+      return json(200, { ...sessionOf(principal), expires_at: timeOf(opened.expiresAt) }, { 'Set-Cookie': cookieFor(request, opened) })
     },
-    handle({ principal }) {
-      const { role, scopes, namespaces, maxKeys } = principal
-      return json(200, {
-        name: principal.name,
-        role,
-        scopes: SCOPES.filter((scope) => scopes.has(scope)),
-        namespaces: namespaces ?? null,
-        max_keys: maxKeys ?? null,
-      })
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: 'session/',
+    summary: 'Sign this browser out',
+    scope: 'any',
+    answers: { 204: { description: 'Signed out' } },
+    async handle({ control, request }) {
+      const secret = secretIn(request)
+      if (secret !== undefined) await endSession(control.store, secret)
+      return { status: 204, headers: { 'Set-Cookie': cookieFor(request, undefined) } }
     },
   }),
   defineRoute({

@@ -11,6 +11,7 @@ import { keyRoutes } from './keys.ts'
 import { metricRoutes } from './metrics.ts'
 import { operationRoutes } from './operations.ts'
 import { optimizationRoutes } from './optimizations.ts'
+import { streamRoute } from './stream.ts'
 import { testConnection } from './test-connection.ts'
 import { warmingRoutes } from './warming.ts'
 
@@ -26,6 +27,7 @@ export const routesOf = (): readonly Route[] => [
   ...operationRoutes,
   ...keyRoutes,
   ...fleetRoutes,
+  streamRoute,
   ...auditRoutes,
   ...accessRoutes,
 ]

@@ -5,7 +5,7 @@ import type { Schema } from './schema.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 
-const STEPS: readonly ((engine: Engine) => readonly string[])[] = [firstTables, operationsAndHistory]
+const STEPS: readonly ((engine: Engine) => readonly string[])[] = [firstTables, operationsAndHistory, sessionsByHeader]
 const LOCK = 7305418
 
 export const SCHEMA_VERSION = STEPS.length
@@ -81,4 +81,9 @@ function operationsAndHistory(engine: Engine): readonly string[] {
     'create table documents (name text primary key, document text not null, version integer not null, updated_at bigint not null)',
     'create table leases (name text primary key, holder text not null, until bigint not null)',
   ]
+}
+
+/** A write of a session is told by a header that only a page of our own may set. */
+function sessionsByHeader(): readonly string[] {
+  return ['alter table sessions drop column csrf']
 }

@@ -16,7 +16,7 @@ export interface Schema {
     disabled: number
   }
   tokens: TokenTable
-  sessions: { hash: string; token_id: string; csrf: string; created_at: number; expires_at: number }
+  sessions: { hash: string; token_id: string; created_at: number; expires_at: number }
   configurations: ConfigurationTable
   configuration_versions: {
     configuration_id: string

@@ -1,0 +1,74 @@
+// Sessions of browsers: a cookie that no script can read, made from a token and ending with it. A page of another site can make a browser send the cookie
+// nowhere (SameSite=Strict); and a write needs a header besides, which no other site may set.
+import { randomBytes } from 'node:crypto'
+import type { Store } from '../store/store.ts'
+import type { Principal } from './roles.ts'
+import { hashOf, principalOfToken } from './tokens.ts'
+
+const LASTS_MS = 12 * 3_600_000
+const OVER_TLS = '__Host-millpond'
+/** Without TLS, which is for loopback, browsers keep no cookie that must be secure. */
+const PLAIN = 'millpond'
+/** The header that a write of a session carries, with its value. */
+export const WRITE_HEADER = { name: 'X-Requested-With', value: 'millpond' } as const
+
+export interface Session {
+  readonly secret: string
+  readonly expiresAt: number
+}
+
+/** @param tokenId the token that was signed in with: once it is revoked, the session is over */
+export async function openSession(store: Store, tokenId: string): Promise<Session> {
+  const secret = randomBytes(32).toString('base64url')
+  const expiresAt = await store.write(async (tx) => {
+    const now = await store.now(tx)
+    await tx.deleteFrom('sessions').where('expires_at', '<', now).execute()
+    const until = now + LASTS_MS
+    await tx
+      .insertInto('sessions')
+      .values({ hash: hashOf(secret), token_id: tokenId, created_at: now, expires_at: until })
+      .execute()
+    return until
+  })
+  return { secret, expiresAt }
+}
+
+export async function endSession(store: Store, secret: string): Promise<void> {
+  await store.read.deleteFrom('sessions').where('hash', '=', hashOf(secret)).execute()
+}
+
+export async function principalOfSession(store: Store, secret: string): Promise<Principal | undefined> {
+  const session = await store.read
+    .selectFrom('sessions')
+    .select('token_id')
+    .where('hash', '=', hashOf(secret))
+    .where('expires_at', '>', await store.now())
+    .executeTakeFirst()
+  const principal = session === undefined ? undefined : await principalOfToken(store, session.token_id)
+  return principal === undefined ? undefined : { ...principal, via: 'session' }
+}
+
+export function secretIn(request: Request): string | undefined {
+  const name = nameFor(request)
+  for (const part of request.headers.get('cookie')?.split(';') ?? []) {
+    const [key = '', value = ''] = part.trim().split('=')
+    if (key === name && value !== '') return value
+  }
+  return undefined
+}
+
+/** `undefined`: takes the cookie away. */
+export function cookieFor(request: Request, session: Session | undefined): string {
+  const secure = isOverTls(request) ? '; Secure' : ''
+  const age = session === undefined ? 0 : Math.floor(LASTS_MS / 1000)
+  return `${nameFor(request)}=${session?.secret ?? ''}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${age}${secure}`
+}
+
+/** Whether a write comes from a page of our own: by its header, and by what the browser itself says of its origin. */
+export function isOwnWrite(request: Request): boolean {
+  const site = request.headers.get('sec-fetch-site')
+  return request.headers.get(WRITE_HEADER.name) === WRITE_HEADER.value && (site === null || site === 'same-origin')
+}
+
+const isOverTls = (request: Request): boolean => new URL(request.url).protocol === 'https:'
+const nameFor = (request: Request): string => (isOverTls(request) ? OVER_TLS : PLAIN)

@@ -1,0 +1,61 @@
+// The event stream.
+import { z } from 'zod'
+import { may, mayTouch } from '../access/roles.ts'
+import { Problem } from '../http/problem.ts'
+import { defineRoute, type Route } from '../http/route.ts'
+import { TOPICS, type Topic } from '../stream/hub.ts'
+import { openStream } from '../stream/open.ts'
+
+const MOST_OF_ONE = 6
+const MOST = 200
+const open = new WeakMap<object, Map<string, number>>()
+const topic = z.enum(TOPICS)
+const HEADERS = { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }
+
+export const streamRoute: Route = defineRoute({
+  method: 'GET',
+  path: 'stream/',
+  summary:
+    'Events as they come (text/event-stream): summary, tick, alert, op, gap, bye. Last-Event-ID replays what came in the last 5 minutes',
+  scope: 'metrics:read',
+  query: z.strictObject({
+    topics: z
+      .string()
+      .max(200)
+      .default(TOPICS.join(','))
+      .describe(`some of ${TOPICS.join(',')}`)
+      .transform((text) => text.split(','))
+      .pipe(z.array(topic).min(1)),
+    hz: z.coerce.number().min(0.05).max(4).default(1).describe('the most summaries and ticks a second'),
+  }),
+  answers: { 200: { description: 'The stream; at most 6 of one principal' } },
+  handle({ control, principal, query, request, stillSignedIn }) {
+    const { hub } = control
+    // What HEAD is answered is read by nobody, and would never be given up.
+    if (request.method === 'HEAD') return { status: 200, headers: HEADERS }
+    const counts = open.get(hub) ?? new Map<string, number>()
+    open.set(hub, counts)
+    const own = counts.get(principal.userId) ?? 0
+    if (own >= MOST_OF_ONE || hub.size >= MOST)
+      throw new Problem(
+        429,
+        'too_many_streams',
+        `${own >= MOST_OF_ONE ? MOST_OF_ONE : MOST} streams are open already: share one among the pages of a browser`,
+        {
+          headers: { 'Retry-After': '10' },
+        },
+      )
+    counts.set(principal.userId, own + 1)
+    const topics = new Set<Topic>(query.topics.filter((one) => one !== 'alerts' || may(principal, 'alerts:read')))
+    const stream = openStream({
+      hub,
+      topics,
+      mayHear: ({ caches }) => caches.every((cache) => mayTouch(principal, cache)),
+      lastEventId: request.headers.get('last-event-id') ?? undefined,
+      everyMs: 1000 / query.hz,
+      mayGoOn: stillSignedIn,
+      onEnd: () => counts.set(principal.userId, Math.max(0, (counts.get(principal.userId) ?? 1) - 1)),
+    })
+    return { status: 200, stream, headers: HEADERS }
+  },
+})

@@ -1,0 +1,82 @@
+// One listener's stream as server-sent events (HTML Living Standard, 9.2).
+import type { Hub, Message, Topic } from './hub.ts'
+
+export interface StreamOptions {
+  readonly hub: Hub
+  readonly topics: ReadonlySet<Topic>
+  readonly mayHear: (message: Message) => boolean
+  readonly lastEventId: string | undefined
+  /** Milliseconds between two messages of one event and cache. */
+  readonly everyMs: number
+  /** Asked every 15 s: false ends the stream. */
+  readonly mayGoOn: () => Promise<boolean>
+  readonly onEnd: () => void
+}
+
+const COMMENT_MS = 15_000
+/** Characters that may wait for a client; what is beyond is dropped and counted. */
+const MOST_WAITING = 1_000_000
+/** What a later one of replaces. */
+const REPLACED = new Set(['summary', 'tick'])
+
+export function openStream({ hub, topics, mayHear, lastEventId, everyMs, mayGoOn, onEnd }: StreamOptions): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  const sentAt = new Map<string, number>()
+  let stop: () => void = () => undefined
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        let isOver = false
+        let dropped = 0
+        const write = (text: string): void => controller.enqueue(encoder.encode(text))
+        const event = (name: string, data: unknown, id?: string): void =>
+          write(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
+        const take = (message: Message): boolean => {
+          const about = `${message.event} ${message.caches.join()}`
+          if (REPLACED.has(message.event)) {
+            // A little less than the interval: a tick that comes early is not put off to the next one.
+            if (message.at - (sentAt.get(about) ?? Number.NEGATIVE_INFINITY) < everyMs * 0.9) return true
+            sentAt.set(about, message.at)
+          }
+          if ((controller.desiredSize ?? 0) < 0) {
+            dropped++
+            return false
+          }
+          if (dropped > 0) event('gap', { dropped })
+          dropped = 0
+          event(message.event, message.data, `${hub.boot}-${message.seq}`)
+          return true
+        }
+        const end = (why: string): void => {
+          if (isOver) return
+          stop()
+          event('bye', { why })
+          controller.close()
+        }
+        write(`retry: ${2000 + Math.floor(Math.random() * 1000)}\n\n`)
+        const missed = lastEventId === undefined ? [] : hub.since(lastEventId)
+        if (missed === undefined) event('gap', { dropped: null })
+        for (const message of missed ?? []) if (topics.has(message.topic) && mayHear(message)) take(message)
+        const unlisten = hub.listen({ topics, mayHear, take, end })
+        const timer = setInterval(() => {
+          write(': here\n\n')
+          mayGoOn().then(
+            (may) => may || end('the credential is not valid any more'),
+            () => undefined, // a store that is away ends nothing
+          )
+        }, COMMENT_MS)
+        timer.unref()
+        stop = () => {
+          isOver = true
+          unlisten()
+          clearInterval(timer)
+          onEnd()
+        }
+      },
+      cancel() {
+        stop()
+      },
+    },
+    { highWaterMark: MOST_WAITING, size: (chunk) => chunk?.byteLength ?? 0 },
+  )
+}
