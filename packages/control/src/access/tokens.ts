@@ -100,6 +100,16 @@ export async function ensureToken(store: Store, user: NewUser, token: string): P
   })
 }
 
+/** The first credential of a store that has none; undefined where there is one. */
+export async function makeFirstAdministrator(store: Store): Promise<string | undefined> {
+  return store.write(async (tx) => {
+    if ((await tx.selectFrom('users').select('id').limit(1).executeTakeFirst()) !== undefined) return undefined
+    const now = await store.now(tx)
+    const userId = await addUser(tx, { name: 'admin', role: 'admin' }, now)
+    return (await addToken(tx, { name: 'first', userId }, now)).token
+  })
+}
+
 /** Who holds the token; undefined when nobody does any more. Its last use is noted once a minute. */
 export const principalOf = (store: Store, token: string): Promise<Principal | undefined> => principalBy(store, 'tokens.hash', hashOf(token))
 
