@@ -5,11 +5,11 @@ import type { Reason } from './contracts.ts'
  * Every cause there is, in the order in which reports list them.
  *
  * - `cold`: no tier has it, and this process has not held it as long as it remembers (some hours).
- * - `expired_ttl`: its time to live was over. `expired_idle`: nobody had read it for too long.
+ * - `expired_ttl`: its time to live was over.
  * - `evicted_capacity`, `not_admitted`, `too_large`, `memory_pressure`: memory gave it up, refused it, or could not hold it.
  * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so; `invalidated_all` is `clear`, and whatever
  *   is older than the invalidations that the ledger still tells apart.
- * - `version_changed`: written by another version of its owner. `epoch_changed`: the ledger's history was lost, so that nothing older is believed.
+ * - `epoch_changed`: the ledger's history was lost, so that nothing older is believed.
  * - `unreadable`: corrupt, foreign, or written for another key.
  * - `switched_off`: every tier is switched off, or memory was while it held the entry. `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it
  *   failed, or was not asked because it kept failing.
@@ -20,7 +20,6 @@ import type { Reason } from './contracts.ts'
 export const MISS_CAUSES = Object.freeze([
   'cold',
   'expired_ttl',
-  'expired_idle',
   'evicted_capacity',
   'not_admitted',
   'too_large',
@@ -28,7 +27,6 @@ export const MISS_CAUSES = Object.freeze([
   'invalidated_tag',
   'invalidated_pattern',
   'invalidated_all',
-  'version_changed',
   'epoch_changed',
   'unreadable',
   'memory_pressure',

@@ -32,7 +32,7 @@ export class Counters {
   tier(name: string): TierCounters {
     const known = this.tiers.get(name)
     if (known !== undefined) return known
-    const fresh: TierCounters = { hits: 0, misses: 0, writes: 0, drops: 0, refused: 0, rejected: new Map() }
+    const fresh: TierCounters = { hits: 0, misses: 0, writes: 0, drops: 0, refused: 0, causes: new Map(), rejected: new Map() }
     this.tiers.set(name, fresh)
     return fresh
   }
@@ -48,6 +48,8 @@ export interface TierCounters {
   misses: number
   writes: number
   drops: number
+  /** Why entries that were there could not be served. */
+  readonly causes: Map<MissCause, number>
   /** Entries found but not believed: invalidated, corrupt, or of another epoch. */
   refused: number
   /** Of them, those whose bytes were not believed, by what the codec says of them. */

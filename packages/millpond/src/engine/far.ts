@@ -29,7 +29,7 @@ export interface FarResult {
 
 /**
  * Asks one tier after the other for what is still missing, within the budget; promotes what it finds. `isAgain`: the same call has asked before, and
- * what is still missing counts once. `isQuiet`: nothing counts.
+ * what is still missing counts once. `isQuiet`: nothing counts. `met` is told of what is expired as soon as a tier has it: the next one may be slow.
  */
 export async function readFar(
   space: Space,
@@ -37,6 +37,7 @@ export async function readFar(
   budgetMs: number,
   isAgain = false,
   isQuiet = false,
+  met?: (at: number, entry: Found) => void,
 ): Promise<FarResult> {
   const result: FarResult = { keys, found: keys.map(() => undefined), causes: keys.map(() => undefined), failure: undefined }
   const until = space.services.clock.monotonic() + budgetMs
@@ -60,8 +61,16 @@ export async function readFar(
     // A target that was forgotten meanwhile may be that of an entry which was read before its step.
     const isApart = far.isApart || space.ledger.view.outerFloor !== outerFloor
     wanted = takeIn(space, depth, wanted, answer.value, parts, result, isApart, isAgain || isQuiet, isQuiet)
+    if (met !== undefined) tellMet(result, wanted, met)
   }
   return result
+}
+
+function tellMet({ found }: FarResult, missing: readonly number[], met: (at: number, entry: Found) => void): void {
+  for (const at of missing) {
+    const entry = found[at]
+    if (entry !== undefined) met(at, entry)
+  }
 }
 
 /** Believes or refuses what one tier answered; returns what is to be asked of the next. One reading of the clock serves all of it. */
@@ -90,7 +99,7 @@ function takeIn(
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
       if (!isUncounted) counters.misses++
-      if (!isUncounted && cause !== undefined && cause !== 'expired_ttl') counters.refused++
+      if (!isUncounted && cause !== undefined) countCause(counters, cause)
       causes[at] ??= cause
       missing.push(at)
       continue
@@ -98,8 +107,12 @@ function takeIn(
     if (entry.freshUntil > now) {
       if (!isQuiet) countFarHit(space, counters, entry)
     } else {
-      if (!isUncounted) counters.misses++
-      causes[at] ??= staleBy(space, entry)
+      const cause = staleBy(space, entry)
+      if (!isUncounted) {
+        counters.misses++
+        count(counters.causes, cause)
+      }
+      causes[at] ??= cause
     }
     if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
     if (known === undefined || known.freshUntil < entry.freshUntil) {
@@ -110,6 +123,13 @@ function takeIn(
   }
   return missing
 }
+
+function countCause(counters: TierCounters, cause: MissCause): void {
+  if (cause !== 'expired_ttl') counters.refused++
+  count(counters.causes, cause)
+}
+
+const count = <K>(counts: Map<K, number>, of: K): void => void counts.set(of, (counts.get(of) ?? 0) + 1)
 
 /** Its time, or somebody's word. */
 function staleBy({ ledger }: Space, { key, tags, asOf }: Found): MissCause {

@@ -57,8 +57,6 @@ export class Flight {
   isOverlapped = false
   /** Loaded while the ledger did not answer: joinable for a moment after its end, stored nowhere. */
   isProvisional = false
-  /** What some tier still had, expired, when the flight passed by. */
-  fallback: Found | undefined
   /** The lease under which it loads. */
   lease: string | undefined
   /** The time to live that its loader asked for. */
@@ -75,6 +73,9 @@ export class Flight {
   #found: Found | undefined
   #error: unknown
   #waiting: Waiting | undefined
+  #fallback: Found | undefined
+  /** Who would take an expired value, should one be met. */
+  #hopes: (() => void)[] | undefined
 
   constructor(owner: Owner, key: string, gone: Gone, start: Start) {
     this.owner = owner
@@ -113,6 +114,25 @@ export class Flight {
   /** All who waited have left. */
   get isGivenUp(): boolean {
     return this.#givenUp?.isFired === true
+  }
+
+  /** What some tier still had, expired, when the flight passed by. */
+  get fallback(): Found | undefined {
+    return this.#fallback
+  }
+
+  set fallback(met: Found | undefined) {
+    this.#fallback = met
+    if (met === undefined || this.#hopes === undefined) return
+    const hopes = this.#hopes
+    this.#hopes = undefined
+    for (const hope of hopes) hope()
+  }
+
+  /** Calls back once, as soon as a tier on the way has an expired value. */
+  hopeFor(hope: () => void): void {
+    this.#hopes ??= []
+    this.#hopes.push(hope)
   }
 
   /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
@@ -170,7 +190,8 @@ export class Flight {
   forget(): void {
     this.#found = undefined
     this.#waiting = undefined
-    this.fallback = undefined
+    this.#fallback = undefined
+    this.#hopes = undefined
     this.call = undefined
   }
 

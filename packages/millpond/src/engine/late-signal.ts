@@ -9,6 +9,10 @@ export class LateSignal {
     return this.#isFired
   }
 
+  get reason(): unknown {
+    return this.#reason
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()

@@ -120,6 +120,10 @@ async function landFromTiers(journey: Journey, flights: readonly Flight[], isAga
     space.settings.readBudgetMs,
     isAgain,
     isQuiet,
+    (at, entry) => {
+      const flight = flights[at]
+      if (flight !== undefined) flight.fallback = shared(journey, { ...entry, isStale: true })
+    },
   )
   const now = space.services.clock.now()
   const missing = flights.filter((flight, at) => {

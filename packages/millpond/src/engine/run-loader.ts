@@ -140,12 +140,15 @@ class LoaderCall implements Alarm {
 
   await(answer: PromiseLike<unknown>): void {
     const [lead] = this.#flights
-    if (lead !== undefined) lead.call = this
+    if (lead === undefined) return
+    lead.call = this
     if (this.dueAt !== Number.POSITIVE_INFINITY) this.#alarm = this.#alarms.set(this)
     Promise.resolve(answer).then(
       (value) => this.#end()?.loaded(value),
       (error: unknown) => this.#end()?.failed(error),
     )
+    // Its first part may have made everybody leave.
+    if (lead.isGivenUp) this.left(lead.givenUp.reason)
   }
 
   ring(): void {

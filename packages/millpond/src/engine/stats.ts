@@ -130,7 +130,7 @@ function compressionOf(space: Space): Pick<CacheStats, 'compression'> {
 
 function farStats(space: Space, far: FarTier): TierStats {
   const name = far.guarded.name
-  const { hits, misses, writes, drops, refused, rejected } = space.watch.counters.tier(name)
+  const { hits, misses, writes, drops, refused, causes, rejected } = space.watch.counters.tier(name)
   return {
     name,
     hits,
@@ -139,6 +139,7 @@ function farStats(space: Space, far: FarTier): TierStats {
     sets: writes,
     drops,
     refused,
+    ...(causes.size > 0 && { missesByCause: Object.fromEntries(causes) }),
     ...(rejected.size > 0 && { rejected: Object.fromEntries(rejected) }),
     breaker: far.guarded.state,
     latency: far.latency.view(WITH_BUCKETS),

@@ -100,7 +100,9 @@ function untilImpatient(journey: Journey, flight: Flight, patienceMs: number): P
       reject(why)
     }
     const settle = (): void => {
+      if (isOver) return
       const stale = staleAtHand(journey, flight)
+      if (stale === undefined) flight.hopeFor(settle)
       if (stale === undefined || !end()) return
       flight.isBackground = true
       inBackground(space, `slow load of ${flight.key}`, flight.landing)

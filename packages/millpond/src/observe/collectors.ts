@@ -71,6 +71,7 @@ function emitShare(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'tier'>, st
   emit(METRICS.misses, labels, stats.misses)
   emit(METRICS.tierSets, labels, stats.sets)
   emit(METRICS.tierDrops, labels, stats.drops)
+  for (const [cause, count] of Object.entries(stats.missesByCause ?? {})) emit(METRICS.tierMissCauses, { ...labels, cause }, count)
   emit(METRICS.tierRefused, labels, stats.refused ?? 0)
   for (const [reason, count] of Object.entries(stats.rejected ?? {})) emit(METRICS.tierRejected, { ...labels, reason }, count)
   if (stats.entries !== undefined) emit(METRICS.entries, labels, stats.entries)

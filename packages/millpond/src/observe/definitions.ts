@@ -83,6 +83,12 @@ export const METRICS = Object.freeze({
   tierSets: metric('counter', 'millpond_tier_sets_total', SHARE, 'Entries written to a tier.'),
   tierDrops: metric('counter', 'millpond_tier_drops_total', SHARE, 'Entries dropped from a tier by deletes and invalidations.'),
   tierErrors: metric('counter', 'millpond_tier_errors_total', TIER, 'Calls of a tier that failed or came too late.'),
+  tierMissCauses: metric(
+    'counter',
+    'millpond_tier_miss_causes_total',
+    [...SHARE, 'cause'],
+    'Entries that a tier had and could not serve, by cause.',
+  ),
   tierRefused: metric(
     'counter',
     'millpond_tier_refused_total',

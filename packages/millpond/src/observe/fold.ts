@@ -88,6 +88,7 @@ function addTiers(a: TierStats, b: TierStats | undefined): TierStats {
     misses: a.misses + b.misses,
     sets: a.sets + b.sets,
     drops: a.drops + b.drops,
+    missesByCause: addCounts(a.missesByCause ?? {}, b.missesByCause ?? {}),
     refused: (a.refused ?? 0) + (b.refused ?? 0),
     rejected: addCounts(a.rejected ?? {}, b.rejected ?? {}),
     ...(a.entries === undefined ? {} : { entries: a.entries + (b.entries ?? 0) }),

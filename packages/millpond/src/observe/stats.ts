@@ -24,6 +24,8 @@ export interface TierStats {
   readonly sets: number
   /** Entries dropped by invalidation or delete. */
   readonly drops: number
+  /** Misses of what it had and could not serve, by cause; absent where there were none. What it did not have at all has no cause that it could know. */
+  readonly missesByCause?: Readonly<Record<string, number>>
   /** Found but not believed: invalidated, corrupt, of another key or epoch. */
   readonly refused?: number
   /** Of them, those whose bytes were not believed, by the reason that the event `rejected` tells; absent where there were none. */

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { type Cache, type CacheOptions, type MissCause, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Stored, Tier } from '../../src/core/contracts.ts'
 import type { CacheEvents } from '../../src/core/events.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
@@ -245,6 +245,38 @@ describe('M1 causes of misses: what a tier says', () => {
     expect((await cache.explain('k')).tiers[0]).toMatchObject({ cause: 'tier_error', detail: 'down', at: clock.now() })
     expect(await causes(cache)).toBe('breaker_open')
     expect((await cache.explain('k')).tiers[0]).toMatchObject({ cause: 'breaker_open', detail: 'down', at: clock.now() })
+  })
+
+  it('a tier tells by cause what it had and could not serve', async () => {
+    const clock = fakeClock()
+    const tier = scripted()
+    const cache = open({ clock, tiers: [tier] })
+    await cache.setMany(
+      [
+        ['a', 1],
+        ['b', 2],
+      ],
+      { ttl: 1000, tags: ['t'], staleFor: '1h' },
+    )
+    await cache.set('c', 3)
+    await cache.invalidateTags(['t'])
+    await cache.getMany(['a', 'b', 'c', 'never'])
+    await cache.set('a', 1, { ttl: 1000, staleFor: '1h' })
+    clock.advance(2000)
+    await cache.get('a')
+    expect(cache.stats().tiers[0]).toMatchObject({ hits: 1, misses: 4, refused: 2, missesByCause: { invalidated_tag: 2, expired_ttl: 1 } })
+  })
+
+  it('the commit of a loaded value that fails is told with its key and its cause', async () => {
+    const tier = sqlite({ path: join(newFolder(), 'cache.db') })
+    if (tier.ledger !== undefined) vi.spyOn(tier.ledger, 'commit').mockRejectedValue(new Error('the disk is full'))
+    const cache = open({ tiers: [memory(), tier] })
+    const told: { message: string; error?: unknown }[] = []
+    cache.on('warning', (warning) => told.push(warning))
+    expect(await cache.getOrSet(['user', 7], () => 1)).toBe(1)
+    await cache.flush()
+    expect(told).toMatchObject([{ message: expect.stringMatching(/user.*7.*the disk is full/), error: { message: 'the disk is full' } }])
+    expect(cache.peek(['user', 7])).toBe(1)
   })
 
   it('unreadable', async () => {

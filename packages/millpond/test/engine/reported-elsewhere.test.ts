@@ -1,10 +1,33 @@
 // Faults that users of other caches have reported of loading, and their neighbours, tried here. Each names the report that it was learnt from.
 import { memory } from 'millpond'
 import { describe, expect, it, vi } from 'vitest'
+import type { Stored, Tier } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { closeAfterEach, gate, open, until } from './setups.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** A tier of this process that answers when the test says so. */
+function kept(name: string): Tier & { answering: ReturnType<typeof gate<void>> | undefined } {
+  const records = new Map<string, Stored>()
+  const tier: ReturnType<typeof kept> = {
+    name,
+    scope: 'process',
+    durable: false,
+    answering: undefined,
+    read: async (keys) => {
+      await tier.answering?.promise
+      return keys.map((key) => records.get(key))
+    },
+    write: async (items) => {
+      for (const item of items) records.set(item.key, item)
+    },
+    drop: async (keys) => keys.filter((key) => records.delete(key)).length,
+    clear: async () => 0,
+    close: async () => {},
+  }
+  return tier
+}
 
 describe('loads, as reported of other caches', () => {
   closeAfterEach()
@@ -206,6 +229,42 @@ describe('loads, as reported of other caches', () => {
     expect(new Set(await all)).toEqual(new Set([1]))
     expect(load).toHaveBeenCalledTimes(1)
     expect((await cache.explain('a')).isLoading).toBe(false)
+  })
+
+  describe('a tier that is slow (FusionCache 534)', () => {
+    const OPTIONS = { staleIfError: '1h', timeout: { soft: 50, hard: '1h' } } as const
+
+    it('a stale value of the tier before it is given at the soft timeout', async () => {
+      const clock = fakeClock()
+      const [fast, slow] = [kept('fast'), kept('slow')]
+      const cache = open({ clock, tiers: [fast, slow] })
+      await cache.set('a', 'old', { ttl: 1000, ...OPTIONS })
+      clock.advance(2000)
+      slow.answering = gate()
+      const answer = cache.getOrSet('a', () => 'new', OPTIONS)
+      await clock.run(60)
+      expect(await answer).toBe('old')
+      slow.answering.open()
+      await cache.flush()
+      expect(await cache.get('a')).toBe('new')
+    })
+
+    it('its own stale value is given when it comes, where the soft timeout is over', async () => {
+      const clock = fakeClock()
+      const slow = kept('slow')
+      const cache = open({ clock, tiers: [slow] })
+      await cache.set('a', 'old', { ttl: 1000, ...OPTIONS })
+      clock.advance(2000)
+      slow.answering = gate()
+      const hangs = gate<string>()
+      const answer = cache.getOrSet('a', () => hangs.promise, OPTIONS)
+      await clock.run(60)
+      slow.answering.open()
+      expect(await answer).toBe('old')
+      hangs.open('new')
+      await cache.flush()
+      expect(await cache.get('a')).toBe('new')
+    })
   })
 
   it('a thenable that is not a promise is waited for, and one that settles twice counts once', async () => {

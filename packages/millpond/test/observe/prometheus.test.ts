@@ -60,6 +60,7 @@ const stats: CacheStats = {
       errors: 2,
       sets: 14,
       drops: 1,
+      missesByCause: { expired_ttl: 2, invalidated_tag: 1 },
       rejected: { tampered: 1, unknown_key: 2 },
       breaker: 'half-open',
       latency: latency(0.5, 2, 300),
