@@ -1,4 +1,5 @@
 // The default codec: JSON in the frame, nothing transformed, so that both ways are one turn.
+import { checkedElsewhere, checkOptions, fn, type Shape } from '../core/checks.ts'
 import type { SyncCodec } from '../core/contracts.ts'
 import type { Rejection } from './frame.ts'
 import { readFrame, writeFrame } from './frame-codec.ts'
@@ -12,13 +13,16 @@ export interface JsonCodecOptions {
   readonly onReject?: (reason: Rejection) => void
 }
 
+const OPTIONS: Shape<JsonCodecOptions> = { limits: checkedElsewhere, onReject: fn('a function that is told why bytes are not believed') }
+
 /**
  * What it keeps and refuses: `jsonFormat`. Without options it is what a cache uses.
  *
  * `decode` answers `undefined` for bytes that are corrupt, cut, foreign, of another version, format or transform, or beyond the limits.
- * @throws MillpondError `OPTION_INVALID` for limits that are none.
+ * @throws MillpondError `OPTION_INVALID` for limits that are none, and for options that do not exist.
  */
 export function jsonCodec(options: JsonCodecOptions = {}): SyncCodec {
+  checkOptions<JsonCodecOptions>(options, OPTIONS, 'jsonCodec')
   const limits = resolveLimits(options.limits)
   const { onReject } = options
   return {

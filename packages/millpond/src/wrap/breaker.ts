@@ -65,7 +65,8 @@ export class Breaker {
    */
   configure(options: BreakerOptions): void {
     checkBreaker(options, 'breaker')
-    this.#options = { ...this.#options, ...options }
+    const { threshold = this.#options.threshold, openMs = this.#options.openMs } = options
+    this.#options = { threshold, openMs }
   }
 
   get state(): BreakerState {

@@ -220,6 +220,10 @@ describe('limits on the way in', () => {
     expect(thrown(() => codec.encode({ ...partsOf(1), tags })).code).toBe('VALUE_TOO_LARGE')
   })
 
+  it.each([{ select: {} }, { limts: {} }, { onReject: 'log' }, []])('options that it does not have: %o', (options) => {
+    expect(thrown(() => jsonCodec(options as object)).code).toBe('OPTION_INVALID')
+  })
+
   it.each([{ maxBytes: 0 }, { maxDepth: 1.5 }, { maxItems: Number.NaN }, { maxDepth: 5000 }, { maxbytes: 1 }])(
     'garbage as a limit: %o',
     (limits) => {
