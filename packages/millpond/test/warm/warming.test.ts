@@ -1,6 +1,6 @@
 // Warming: what plans warm, at which pace, what their reports say, and schedules that one process of all runs.
 import { join } from 'node:path'
-import { type Cache, memory, type WarmPlan } from 'millpond'
+import { type Cache, type Duration, memory, type WarmPlan } from 'millpond'
 import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
@@ -201,7 +201,7 @@ describe('a schedule', () => {
     const ran = (name: string): void => {
       runs[name] = (runs[name] ?? 0) + 1
     }
-    const plan = (name: string, interval?: string): WarmPlan => ({
+    const plan = (name: string, interval?: Duration): WarmPlan => ({
       name,
       ...(interval !== undefined && { interval }),
       values: () => {
