@@ -210,8 +210,10 @@ export interface TierItem extends Stored {
 export interface TierLimits {
   /** The longest storage key, in bytes of UTF-8, at least 64. Default: no limit but that of storage keys, 512 characters. */
   readonly keyBytes?: number
-  /** The largest body, in bytes, at least 1024. Default: no limit. */
+  /** The largest body, in bytes, at least 1024; a larger one goes in pieces of up to 256 KB, each an item. Default: no limit. */
   readonly itemBytes?: number
+  /** The largest body that goes in pieces, in bytes; 0: none does. What is larger is refused. Default 64 MiB, and never more than one item can list. */
+  readonly entryBytes?: number
   /** The most keys or items of one call. Default 1,000. */
   readonly items?: number
   /** The most bytes of bodies in one call, beyond its first item. Default 8 MiB. */

@@ -1,5 +1,6 @@
 // Walking the entries of a namespace: the valid ones over all tiers, each key once; or what memory holds, as it weighs.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { isPiece } from '../wrap/pieces.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import { type EntryFacts, factsOf, heldFacts } from './facts.ts'
 import type { FarTier, Space } from './space.ts'
@@ -67,7 +68,8 @@ async function* scanNear(space: Space): AsyncIterable<ScannedEntry> {
 async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry> {
   const { tier } = far.guarded
   if (tier.scan === undefined) return
-  for await (const keys of tier.scan(space.id.prefix)) {
+  for await (const names of tier.scan(space.id.prefix)) {
+    const keys = names.filter((name) => !isPiece(name))
     const answer = await far.guarded.read(keys)
     if (!answer.ok) return
     let since = space.services.clock.monotonic()

@@ -4,9 +4,11 @@
 // items of the same command are stored. A read that leaves the queue at its budget is none either.
 import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import type { Attempt } from './attempt.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
 import { Deadlines } from './deadlines.ts'
 import { fitKey, type Limits, resolveLimits } from './limits.ts'
+import { inPieces, type PieceOrItem } from './pieces.ts'
 import { type Asked, type Carried, type Command, Queue, type QueueOptions } from './queue.ts'
 
 export interface GuardOptions {
@@ -27,9 +29,6 @@ export interface GuardEvents {
 }
 
 export type Verb = 'read' | 'write' | 'drop' | 'clear'
-
-/** What a guarded call came to: `ok: false` means that the tier was skipped or failed, and has been reported. */
-export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false }
 
 export interface GuardedTier {
   readonly tier: Tier
@@ -89,8 +88,8 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     }
   }
 
-  const refuse = ({ key }: TierItem, why: Refusal): Refusal => {
-    events.onRefused?.(name, key, why)
+  const refuse = ({ key, isPiece = false }: PieceOrItem, why: Refusal): Refusal => {
+    if (!isPiece) events.onRefused?.(name, key, why)
     return why
   }
 
@@ -99,7 +98,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     (keys, call) => tier.read(keys, call),
     () => undefined,
   )
-  const writes = queueOf<TierItem, Refusal | undefined>('write', writeAll, refuse, { weigh: (item) => item.body.length })
+  const writes = queueOf<PieceOrItem, Refusal | undefined>('write', writeAll, refuse, { weigh: (item) => item.body.length })
   const drops = queueOf<string, number>(
     'drop',
     async (keys, call) => {
@@ -111,7 +110,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     { isApart: true },
   )
 
-  async function writeAll(items: readonly TierItem[], call: Command): Promise<readonly (Refusal | undefined)[]> {
+  async function writeAll(items: readonly PieceOrItem[], call: Command): Promise<readonly (Refusal | undefined)[]> {
     const fitting = items.filter((item) => item.body.length <= limits.itemBytes)
     const answers = fitting.length === 0 && items.length > 0 ? undefined : await tier.write(fitting, call)
     let at = 0
@@ -138,6 +137,16 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   const fit = (keys: readonly string[]): readonly string[] =>
     limits.keyBytes === Number.POSITIVE_INFINITY ? keys : keys.map((key) => fitKey(key, limits.keyBytes))
 
+  const carrier = {
+    read: (keys: readonly string[], budgetMs: number) => attempt(reads, fit(keys), budgetMs),
+    write: (items: readonly PieceOrItem[]) => {
+      const fitted =
+        limits.keyBytes === Number.POSITIVE_INFINITY ? items : items.map((item) => ({ ...item, key: fitKey(item.key, limits.keyBytes) }))
+      return attempt(writes, fitted, Number.POSITIVE_INFINITY)
+    },
+  }
+  const { read, write } = limits.itemBytes === Number.POSITIVE_INFINITY ? carrier : inPieces(carrier, limits, clock, refuse)
+
   return {
     tier,
     name,
@@ -153,12 +162,8 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       timeoutMs = changes.timeoutMs ?? timeoutMs
       if (changes.breaker !== undefined) breaker.configure(changes.breaker === false ? NEVER : changes.breaker)
     },
-    read: (keys, budgetMs = Number.POSITIVE_INFINITY) => attempt(reads, fit(keys), budgetMs),
-    write: (items) => {
-      const fitted =
-        limits.keyBytes === Number.POSITIVE_INFINITY ? items : items.map((item) => ({ ...item, key: fitKey(item.key, limits.keyBytes) }))
-      return attempt(writes, fitted, Number.POSITIVE_INFINITY)
-    },
+    read: (keys, budgetMs = Number.POSITIVE_INFINITY) => read(keys, budgetMs),
+    write,
     async drop(keys) {
       const attempted = await attempt(drops, fit(keys), Number.POSITIVE_INFINITY)
       return attempted.ok ? { ok: true, value: attempted.value.reduce((sum, count) => sum + count, 0) } : SKIPPED

@@ -8,12 +8,13 @@ export type Limits = Required<TierLimits>
 const DEFAULTS: Limits = {
   keyBytes: Number.POSITIVE_INFINITY,
   itemBytes: Number.POSITIVE_INFINITY,
+  entryBytes: 64 * 1024 * 1024,
   items: 1000,
   batchBytes: 8 * 1024 * 1024,
   calls: 8,
 }
 /** A namespace's beginning and a hash need some room, and a body its frame. */
-const LEAST: Limits = { keyBytes: 64, itemBytes: 1024, items: 1, batchBytes: 1, calls: 1 }
+const LEAST: Limits = { keyBytes: 64, itemBytes: 1024, entryBytes: 0, items: 1, batchBytes: 1, calls: 1 }
 
 /** @throws MillpondError `OPTION_INVALID` for a limit that is not known, or too small to work with. */
 export function resolveLimits({ name, limits = {} }: Pick<Tier, 'name' | 'limits'>): Limits {

@@ -18,11 +18,11 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
   closeAfterEach()
 
   const tierOf = (): MemcachedTier => memcached({ servers: servers.map(({ host, port }) => ({ host, port })), retryAfter: 20 })
+  const openOn = (name: string, far = tierOf()) =>
+    open({ name, tiers: [memory(), far, redis({ url: ledger.url })], defaults: { ttl: '1m' } })
   const openTwo = (tier = tierOf()) => {
     const name = `memcached${count++}`
-    const [one, other] = [tier, tierOf()].map((far) =>
-      open({ name, tiers: [memory(), far, redis({ url: ledger.url })], defaults: { ttl: '1m' } }),
-    )
+    const [one, other] = [tier, tierOf()].map((far) => openOn(name, far))
     if (one === undefined || other === undefined) throw new Error('there are two')
     return { name, one, other }
   }
@@ -39,6 +39,31 @@ describeWith('memcached', 'a cache with a Memcached tier', () => {
     await one.flush()
     expect(await other.getEntry(['user', 7])).toMatchObject({ kind: 'hit', tier: 'memcached', value: { name: 'Ada' } })
     expect(other.peek(['user', 7])).toEqual({ name: 'Ada' })
+  })
+
+  it('a value above a mebibyte lies in pieces: whole for the other process, a miss once a piece is gone, and cleared with the rest', async () => {
+    const tier = tierOf()
+    const { name, one, other } = openTwo(tier)
+    const value = Array.from({ length: 15_000 }, (_, at) => `${at} ${'x'.repeat(80)}`)
+    await one.set('large', value)
+    await one.flush()
+    expect(await other.getEntry('large')).toMatchObject({ tier: 'memcached', value })
+    const lying = async (): Promise<string[]> => {
+      const seen: string[] = []
+      for await (const keys of tier.scan(`${name}:`)) seen.push(...keys)
+      return seen
+    }
+    const pieces = (await lying()).filter((key) => key.includes('#piece:'))
+    expect(pieces.length).toBeGreaterThan(3)
+    await tier.drop(pieces.slice(3, 4))
+    const third = openOn(name)
+    expect(await third.getEntry('large')).toMatchObject({ kind: 'hit', tier: 'redis' })
+    // It goes up to Memcached again.
+    await third.flush()
+    expect(await openOn(name).getEntry('large')).toMatchObject({ tier: 'memcached', value })
+    await one.clear()
+    await one.flush()
+    expect(await lying()).toEqual([])
   })
 
   it('G1: an entry that missed its drop while its server was frozen is not believed when it is back', async () => {

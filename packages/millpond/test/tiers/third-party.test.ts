@@ -67,15 +67,29 @@ describe('a cache with a tier of somebody else', () => {
     )
   })
 
+  test('a value that is larger than a row lies in several, is one entry, and goes with its namespace', async () => {
+    const rows = new RowService()
+    const cache = open(rowTier(rows))
+    const value = 'y'.repeat(5_000_000)
+    await cache.set('large', value)
+    expect(rows.rows.size).toBeGreaterThan(2)
+    expect(await cache.getEntry('large')).toMatchObject({ tier: 'rows', value })
+    expect(await cache.invalidatePattern('*', { dryRun: true })).toMatchObject({ wouldRemove: 1 })
+    await cache.clear()
+    await cache.flush()
+    expect(rows.rows.size).toBe(0)
+  })
+
   test('values that it cannot take are told, and open no breaker', async () => {
-    const cache = open({ use: rowTier(new RowService()) })
+    const rows = rowTier(new RowService())
+    const cache = open({ use: { ...rows, limits: { ...rows.limits, entryBytes: 3_000_000 } } })
     const told: unknown[] = []
     cache.on('tierRefused', (refused) => told.push(refused))
-    for (let at = 0; at < 6; at++) await cache.set(`large${at}`, 'x'.repeat(2_000_001))
+    for (let at = 0; at < 6; at++) await cache.set(`large${at}`, 'x'.repeat(3_000_001))
     await cache.set('small', 1)
     expect(told).toHaveLength(6)
     expect(told[0]).toEqual({ tier: 'rows', key: 'cache:default:large0', why: 'too_large' })
     expect(await cache.getEntry('small')).toMatchObject({ tier: 'rows' })
-    expect(await cache.get('large0')).toHaveLength(2_000_001)
+    expect(await cache.get('large0')).toHaveLength(3_000_001)
   })
 })

@@ -37,7 +37,7 @@ const large = (key: string): TierItem => item(key, 'x'.repeat(2000))
 
 describe('a guarded tier', () => {
   test('what is above a limit is refused by itself: the tier stays in use, and the other items are stored', async () => {
-    const { guarded, held, told } = setUp({}, { itemBytes: 1024 })
+    const { guarded, held, told } = setUp({}, { itemBytes: 1024, entryBytes: 0 })
     for (let at = 0; at < 6; at++) await guarded.write([large(`large${at}`), item(`small${at}`)])
     expect(guarded.state).toBe('closed')
     expect([...held.keys()]).toEqual(['small0', 'small1', 'small2', 'small3', 'small4', 'small5'])

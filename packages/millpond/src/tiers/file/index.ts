@@ -63,7 +63,7 @@ class FolderTier implements FileTier {
 
   constructor(settings: FileSettings) {
     this.path = settings.path
-    this.limits = { itemBytes: settings.itemBytes }
+    this.limits = { itemBytes: settings.itemBytes, entryBytes: settings.entryBytes }
     this.#settings = settings
   }
 

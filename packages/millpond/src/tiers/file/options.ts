@@ -27,6 +27,8 @@ export interface FileSettings {
   readonly segmentBytes: number
   /** The largest body. */
   readonly itemBytes: number
+  /** The largest that is stored in pieces. */
+  readonly entryBytes: number
   readonly upkeepMs: number
   readonly warn: (warning: FileWarning) => void
 }
@@ -39,6 +41,8 @@ const LARGEST_SEGMENT = 32 * MIB
 const LARGEST_ITEM = 8 * MIB
 /** However large, so many fit. */
 const LEAST_ITEMS = 32
+const LARGEST_ENTRY = 64 * MIB
+const LEAST_ENTRIES = 8
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value. */
 export function resolveFile(options: FileTierOptions): FileSettings {
@@ -59,6 +63,7 @@ export function resolveFile(options: FileTierOptions): FileSettings {
     maxBytes,
     segmentBytes,
     itemBytes: Math.min(LARGEST_ITEM, Math.floor(maxBytes / LEAST_ITEMS)),
+    entryBytes: Math.min(LARGEST_ENTRY, Math.floor(maxBytes / LEAST_ENTRIES)),
     upkeepMs,
     warn: onWarning ?? (() => {}),
   }

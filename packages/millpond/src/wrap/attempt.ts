@@ -1,0 +1,4 @@
+// What a guarded call came to.
+
+/** `ok: false` means that the tier was skipped or failed, and has been reported. */
+export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false }
