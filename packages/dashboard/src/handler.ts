@@ -59,10 +59,11 @@ export function dashboard(options: DashboardOptions = {}): DashboardHandler {
     if (!pathname.startsWith(mounted)) return undefined
     if (request.method !== 'GET' && request.method !== 'HEAD') return new Response(null, { status: 405, headers: { Allow: 'GET, HEAD' } })
     built ??= readBuilt()
-    const { page, assets } = await built.catch((error: unknown) => {
+    const { page, assets } = await built.catch(() => {
       built = undefined // it may be built meanwhile
-      throw error
+      return NOT_BUILT
     })
+    if (page === '') return new Response(`the page is not built: ${BUILT} is not there\n`, { status: 503, headers: HEADERS })
     const path = pathname.slice(mounted.length)
     const asset = assets.get(path)
     if (asset !== undefined) return fileReply(request, path, asset)
@@ -82,6 +83,8 @@ export function dashboard(options: DashboardOptions = {}): DashboardHandler {
     )
   }
 }
+
+const NOT_BUILT: Built = { page: '', assets: new Map() }
 
 async function readBuilt(): Promise<Built> {
   const names = await readdir(BUILT, { recursive: true, withFileTypes: true })

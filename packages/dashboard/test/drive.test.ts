@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
 import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
 
+/** A tag in another direction of writing, with markup in it. */
+const HOSTILE = 'عروض <b onclick=alert(1)>🦆'
 const MARKUP = 'v1"><img src=x onerror=alert(1)>'
 
 describeWith('chromium', 'the dashboard in a browser', () => {
@@ -87,6 +89,40 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.keyboard.type('rollback')
     await page.keyboard.press('Enter')
     await page.waitForURL(`${served.url}${BASE}configurations/`)
+    await close()
+  })
+
+  it('shows copies, plans an invalidation, runs it, shows its answers and the cause of the misses, and undoes it', async () => {
+    const deals = served.cache.namespace('deals')
+    deals.source('deal:', async (key) => ({ key }))
+    for (let at = 0; at < 40; at++) await deals.set(`deal:${at}`, at, { tags: ['deals', HOSTILE] })
+    const { page, faults, close } = await open('operator')
+    await page.goto(`${served.url}${BASE}keys/?ns=deals&contains=deal:7`)
+    await page.getByRole('link', { name: 'deal:7' }).click()
+    await page.getByText('A hit.').waitFor()
+    await page
+      .getByRole('row', { name: /Memory, web-1/ })
+      .first()
+      .waitFor()
+    await page.getByRole('link', { name: 'Invalidate, hard…' }).waitFor()
+    await page.goto(`${served.url}${BASE}invalidate/?by=tag&value=${encodeURIComponent(HOSTILE)}&mode=hard`)
+    await page.getByLabel('Reason, kept in the audit log').fill('price import')
+    await page.getByRole('button', { name: 'Plan…' }).click()
+    await page.getByRole('button', { name: 'Invalidate 40 keys, hard' }).click()
+    await page.getByText('completed').waitFor()
+    await page.getByRole('row', { name: /web-1.*acknowledged/ }).waitFor()
+    await page.getByText(/\d+ of \d+ sampled copies are gone or stale/).waitFor()
+    expect(await page.locator('main h1 code').textContent()).toBe(HOSTILE)
+    for (let at = 0; at < 40; at++) await deals.get(`deal:${at}`)
+    await page.goto(`${served.url}${BASE}why/?key=deal:7&ns=deals`)
+    await page.getByText('Asked for by').waitFor()
+    await page.getByText('price import').first().waitFor()
+    await page.getByRole('row', { name: /^tag invalidated/ }).waitFor()
+    await page.goBack()
+    await page.getByRole('button', { name: 'Warm the hottest 500' }).click()
+    await page.getByText(/keys were loaded again/).waitFor()
+    expect((await deals.getEntry('deal:7', { quiet: true })).kind).toBe('hit')
+    expect(faults).toEqual([])
     await close()
   })
 

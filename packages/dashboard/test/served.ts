@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { createControl, ensureToken, openStore, ROLES, type Role } from '@millpond/control'
 import { dashboard } from '@millpond/dashboard/handler'
+import { type Cache, createCache } from 'millpond'
+import { memory } from 'millpond/memory'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { program } from '../../millpond/test/services/program.ts'
 import { buildPage } from './build-page.ts'
@@ -15,6 +17,7 @@ export const tokenOf = (role: Role): string => role.padEnd(40, 'x')
 
 export interface Served {
   readonly url: string
+  readonly cache: Cache
   readonly api: <T>(method: string, path: string, body?: unknown) => Promise<T>
   readonly close: () => Promise<void>
 }
@@ -23,13 +26,16 @@ export async function serve(): Promise<Served> {
   await buildPage()
   const store = await openStore(':memory:')
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))
-  const control = createControl({ store, rates: { write: { perMinute: 1e6, burst: 1e6 } } })
+  const cache = createCache({ name: 'shop', tiers: [memory()] })
+  const control = createControl({ store, caches: [cache], nodeId: 'web-1', rates: { write: { perMinute: 1e6, burst: 1e6 } } })
+  await control.start()
   const page = dashboard({ environment: { label: 'Production' } })
   const server = createAdaptorServer({ fetch: async (request: Request) => (await page(request)) ?? control.fetch(request) })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // listening on TCP
   return {
     url,
+    cache,
     async api<T>(method: string, path: string, body?: unknown) {
       const answer = await fetch(`${url}/api/admin/caching/${path}`, {
         method,
@@ -41,6 +47,8 @@ export async function serve(): Promise<Served> {
     async close() {
       if ('closeAllConnections' in server) server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
+      await control.close()
+      await cache.close()
       await store.close()
     },
   }

@@ -40,3 +40,10 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
 }
 
 export type Times = ReturnType<typeof createTimes>
+/** Minutes and seconds as a stop-watch has them: 3:12, 1:02:07. */
+export function stopwatch(ms: number): string {
+  const all = Math.max(0, Math.floor(ms / 1000))
+  const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor((all % 3600) / 60), all % 60]
+  const two = (value: number) => String(value).padStart(2, '0')
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`
+}

@@ -1,10 +1,16 @@
 // Which component stands for which page.
 import type { ComponentType } from 'react'
 import { Access } from './access.tsx'
+import { Alerts } from './alerts.tsx'
 import { Audit } from './audit.tsx'
 import { Configurations } from './configurations/configurations.tsx'
-import { Advice, Alerts, Cdn, Experiments, Invalidate, Keys, LiveTail, Now, Sizing, Warm, Why } from './not-yet.tsx'
+import { Invalidate } from './invalidate/invalidate.tsx'
+import { Keys } from './keys/keys.tsx'
+import { Advice, Cdn, Experiments, LiveTail, Sizing } from './not-yet.tsx'
+import { Now } from './now/now.tsx'
 import { Settings } from './settings.tsx'
+import { Warm } from './warm/warm.tsx'
+import { Why } from './why.tsx'
 
 export const PAGE_COMPONENTS: Readonly<Record<string, ComponentType>> = {
   '': Now,

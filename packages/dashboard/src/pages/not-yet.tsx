@@ -1,58 +1,13 @@
 // Pages of parts that a server may not have: what they show, and what to switch on.
 import { NotInstalled } from '../shell/missing.tsx'
 
-export function Now() {
-  return (
-    <NotInstalled title="No cache is attached to this control plane" route="GET metrics/summary/">
-      <p>Whether it is us, which tier, since when, what changed, and what to press: from the caches that report here.</p>
-    </NotInstalled>
-  )
-}
-
-export function Keys() {
-  return (
-    <NotInstalled title="No keys can be listed here" route="GET keys/">
-      <p>Every copy of a key, one row for each node and tier, and whether they are the same.</p>
-    </NotInstalled>
-  )
-}
-
-export function Why() {
-  return (
-    <NotInstalled title="No miss can be explained here" route="GET explain/">
-      <p>Why a key missed: the cause in each tier, and who asked for the invalidation that took it.</p>
-    </NotInstalled>
-  )
-}
-
 export function LiveTail() {
   return (
     <NotInstalled title="This server sends no events" route="GET stream/">
-      <p>What happens as it happens, within a budget, with every gap shown.</p>
-    </NotInstalled>
-  )
-}
-
-export function Invalidate() {
-  return (
-    <NotInstalled title="Nothing can be invalidated from here" route="POST invalidations/plan/">
-      <p>First a plan that says what would go and what the source will feel, then the run, the answer of each node, and a probe.</p>
-    </NotInstalled>
-  )
-}
-
-export function Warm() {
-  return (
-    <NotInstalled title="Nothing can be warmed from here" route="POST warming/warm_keys/">
-      <p>Keys loaded before they are asked for, at a pace that the source can bear.</p>
-    </NotInstalled>
-  )
-}
-
-export function Alerts() {
-  return (
-    <NotInstalled title="No alerts are kept here" route="GET alerts/">
-      <p>What fires, since when, how far over its threshold, and what to do.</p>
+      <p>
+        What happens as it happens, within a budget, with every gap shown. Until then Now asks once a second, and Audit and Warm show what
+        ran.
+      </p>
     </NotInstalled>
   )
 }

@@ -14,7 +14,7 @@ const THEMES: readonly (readonly [Theme, string])[] = [
 export function Settings() {
   const { theme, timeZone, set, fixed } = useKeptPreferences()
   const { times, client } = useDashboard()
-  const { session } = useAccess()
+  const { session, signOut } = useAccess()
   const now = useNow()
   return (
     <>
@@ -48,7 +48,15 @@ export function Settings() {
             </div>
           </fieldset>
         </Section>
-        <Section title="Signed in" className="span-6">
+        <Section
+          title="Signed in"
+          note={
+            <button type="button" className="btn btn-small" onClick={signOut}>
+              Sign out
+            </button>
+          }
+          className="span-6"
+        >
           <dl className="facts">
             <div>
               <dt>Name</dt>

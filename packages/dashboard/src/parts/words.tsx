@@ -15,6 +15,16 @@ export function Unit({ figure }: { readonly figure: Figure }) {
   )
 }
 
+/** A large figure, its unit small beside it. */
+export function Large({ figure }: { readonly figure: Figure }) {
+  return (
+    <>
+      {figure.value}
+      <span className="u">{figure.unit}</span>
+    </>
+  )
+}
+
 export type Tone = 'critical' | 'warning' | 'proven' | 'unknown'
 
 const GLYPH: Readonly<Record<Tone, Glyph>> = { critical: 'critical', warning: 'warning', proven: 'ok', unknown: 'unknown' }

@@ -30,7 +30,7 @@ export function NotInstalled({
     <State label="A part that is not switched on" title={title} level="h1">
       {children}
       <p className="note">
-        This server does not offer <code>{route}</code>; this page asks for it nowhere, and works as soon as it is there.
+        This server does not answer <code>{route}</code> yet, and this page does not ask for it.
       </p>
     </State>
   )

@@ -11,12 +11,15 @@ export function Remove({
   verb,
   what,
   then,
+  isSmall = true,
 }: {
   readonly path: string
   readonly queryKey: string
   readonly verb: string
   readonly what: string
   readonly then: string
+  /** In a row of a table. Default true. */
+  readonly isSmall?: boolean
 }) {
   const { client, readOnly } = useDashboard()
   const queries = useQueryClient()
@@ -31,7 +34,7 @@ export function Remove({
   if (readOnly) return null
   return (
     <>
-      <button type="button" className="btn btn-small" onClick={() => setOpen(true)}>
+      <button type="button" className={isSmall ? 'btn btn-small' : 'btn'} onClick={() => setOpen(true)}>
         {verb}…<span className="sr"> {what}</span>
       </button>
       {isOpen && (

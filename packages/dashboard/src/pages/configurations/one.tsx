@@ -66,6 +66,7 @@ export function OneConfiguration({ id }: { readonly id: string }) {
                   <Remove
                     path={`configurations/${id}/`}
                     queryKey="configurations"
+                    isSmall={false}
                     verb="Delete"
                     what={view.name}
                     then="Code that asks for it by name gets defaults. Its versions and audit rows stay."

@@ -4,19 +4,22 @@ import { useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Section } from '../../parts/section.tsx'
+import { sourceName } from '../../parts/source.tsx'
 import { Unit, vars, Word } from '../../parts/words.tsx'
 
 interface Step {
-  readonly name: string
+  readonly tier: string
+  readonly step: string
   readonly ok: boolean
-  readonly ms?: number | null
-  readonly detail?: string | null
+  readonly ms: number
+  readonly detail?: string
 }
 
 interface Test {
   readonly ok: boolean
-  readonly steps?: readonly Step[]
-  readonly warnings?: readonly (string | { readonly detail: string })[]
+  readonly tested: string
+  readonly steps: readonly Step[]
+  readonly warnings: readonly string[]
 }
 
 export function TestConnection({ id }: { readonly id: string }) {
@@ -24,48 +27,53 @@ export function TestConnection({ id }: { readonly id: string }) {
   const test = useMutation({ mutationFn: () => client.send<Test>('POST', `configurations/${id}/test_connection/`, {}) })
   const { data } = test
   const steps = data?.steps ?? []
-  const total = steps.reduce((sum, { ms }) => sum + (ms ?? 0), 0) || 1
+  const total = steps.reduce((sum, { ms }) => sum + ms, 0) || 1
   let passed = 0
   return (
     <Section title="Test connection" note={data === undefined ? undefined : <Verdict test={data} />}>
       {test.error !== null && <Failure error={test.error} what="The test" />}
-      {data === undefined && test.error === null && <p>Connects as the cache does, writes, reads and deletes one key of its own.</p>}
+      {data === undefined && test.error === null && (
+        <p>
+          Writes, reads and deletes one entry of its own in every tier: in the running cache where there is one, else over a new connection.
+        </p>
+      )}
       {steps.length > 0 && (
         <ol className="test">
-          {steps.map(({ name, ok, ms, detail }) => {
+          {steps.map(({ tier, step, ok, ms, detail }) => {
             const from = passed
-            passed += ms ?? 0
+            passed += ms
             return (
-              <li key={name} className={ok ? undefined : 'failed'}>
+              <li key={`${tier} ${step}`} className={ok ? undefined : 'failed'}>
                 <Icon name={ok ? 'ok' : 'no'} />
                 <div>
                   <p>
-                    {name}
+                    {step.charAt(0).toUpperCase() + step.slice(1)}
+                    {tier !== 'all' && ` ${sourceName(tier)}`}
                     <span className="sr">: {ok ? 'ok' : 'failed'}</span>
                   </p>
-                  {detail !== null && detail !== undefined && <p className="note">{detail}</p>}
+                  {detail !== undefined && <p className="note">{detail}</p>}
                 </div>
                 <span className="fall" aria-hidden="true">
-                  {ms !== null && ms !== undefined && <i style={vars({ '--x': (100 * from) / total, '--v': (100 * ms) / total })} />}
+                  <i style={vars({ '--x': (100 * from) / total, '--v': (100 * ms) / total })} />
                 </span>
-                <span className="num">{ms === null || ms === undefined ? '' : <Unit figure={numbers.ms(ms)} />}</span>
+                <span className="num">
+                  <Unit figure={numbers.ms(ms)} />
+                </span>
               </li>
             )
           })}
-          {(data?.warnings ?? []).map((warning) => {
-            const said = typeof warning === 'string' ? warning : warning.detail
-            return (
-              <li key={said} className="warning">
-                <span className="is-warning">
-                  <Icon name="warning" />
-                </span>
-                <p>{said}</p>
-              </li>
-            )
-          })}
+          {(data?.warnings ?? []).map((said) => (
+            <li key={said} className="warning">
+              <span className="is-warning">
+                <Icon name="warning" />
+              </span>
+              <p>{said}</p>
+            </li>
+          ))}
         </ol>
       )}
       <p className="row more">
+        {data !== undefined && <span className="note">over the {data.tested}</span>}
         <button type="button" className="btn" onClick={() => test.mutate()} disabled={test.isPending}>
           {test.isPending ? 'Testing…' : data === undefined ? 'Test now' : 'Test again'}
         </button>
@@ -75,7 +83,7 @@ export function TestConnection({ id }: { readonly id: string }) {
 }
 
 function Verdict({ test }: { readonly test: Test }) {
-  const warnings = test.warnings?.length ?? 0
+  const warnings = test.warnings.length
   if (!test.ok) return <Word tone="critical">does not work</Word>
   return warnings > 0 ? (
     <Word tone="warning">works, {warnings === 1 ? '1 warning' : `${warnings} warnings`}</Word>

@@ -1,0 +1,267 @@
+// A chart over time: shapes as SVG, words as HTML, so that text never stretches. A sentence says what it shows, a table holds its numbers.
+import { type PointerEvent, type ReactNode, useMemo, useState } from 'react'
+import { useDashboard } from '../context.tsx'
+import { vars } from '../parts/words.tsx'
+import { apart, areaPath, HEIGHT, linear, linePath, roundUp, timeTicks, WIDTH } from './scale.ts'
+
+export interface ChartSeries {
+  readonly name: string
+  readonly v: readonly (number | null)[]
+  /** A CSS colour. */
+  readonly color: string
+  /** What had to be fetched is solid, what was kept is tinted. */
+  readonly fill?: 'kept' | 'solid'
+  readonly isThin?: boolean
+}
+
+export interface ChartMark {
+  readonly at: number
+  readonly letter: string
+  readonly title: string
+}
+
+export interface LiveChartProps {
+  readonly title: string
+  readonly unit: string
+  /** What the chart shows, in a sentence. */
+  readonly summary: ReactNode
+  /** Epoch seconds, the ends of the steps. */
+  readonly t: readonly number[]
+  readonly series: readonly ChartSeries[]
+  /** Series stand on each other. */
+  readonly isStacked?: boolean
+  readonly isPartial?: boolean
+  readonly from: number
+  readonly to: number
+  /** Largest value of the axis; default: what the series need. */
+  readonly max?: number | undefined
+  readonly goal?: { readonly value: number; readonly label: string } | undefined
+  readonly marks?: readonly ChartMark[]
+  readonly format: (value: number) => string
+  readonly className?: string
+  readonly id?: string
+}
+
+const LABEL_APART = 15
+
+export function LiveChart(props: LiveChartProps) {
+  const {
+    title,
+    unit,
+    summary,
+    t,
+    series,
+    isStacked = false,
+    isPartial = false,
+    from,
+    to,
+    goal,
+    marks = [],
+    format,
+    className = '',
+    id,
+  } = props
+  const { times } = useDashboard()
+  const [hover, setHover] = useState<number | undefined>()
+  const xs = useMemo(() => t.map((at) => ((at * 1000 - from) / (to - from)) * WIDTH), [t, from, to])
+  const shown = useMemo(() => stack(series, isStacked), [series, isStacked])
+  const max = props.max ?? roundUp(Math.max(goal?.value ?? 0, ...shown.flatMap(({ top }) => top.map((value) => value ?? 0))))
+  const axis = linear(max)
+  const y = (values: readonly (number | null)[]) => values.map((value) => (value === null ? null : axis.y(value)))
+  const last = t.length - 1
+  const begun = xs.find((_, at) => series.some(({ v }) => v[at] !== null && v[at] !== undefined))
+  const ends = shown.map(({ top }) => (last < 0 ? null : (top[last] ?? null)))
+  const places = apart(
+    ends.map((value) => (value === null ? 0 : axis.y(value))),
+    LABEL_APART,
+  )
+  const seen = together(
+    marks.filter(({ at }) => at >= from && at <= to),
+    (to - from) / 40,
+  )
+  const point = (event: PointerEvent<HTMLDivElement>) => {
+    const box = event.currentTarget.getBoundingClientRect()
+    const wanted = ((event.clientX - box.left) / box.width) * WIDTH
+    const nearest = xs.reduce((best, x, at) => (Math.abs(x - wanted) < Math.abs((xs[best] ?? 0) - wanted) ? at : best), 0)
+    setHover(xs.length === 0 ? undefined : nearest)
+  }
+  const at = hover === undefined ? undefined : t[hover]
+  return (
+    <figure className={`chart ${className}`} id={id}>
+      <header>
+        <h3>{title}</h3>
+        <span className="note">{unit}</span>
+      </header>
+      <p className="sum">
+        {at === undefined || hover === undefined ? (
+          summary
+        ) : (
+          <>
+            {times.clock(at * 1000)}: {series.map(({ name, v }) => `${name} ${valueAt(v, hover, format)}`).join(', ')}
+          </>
+        )}
+      </p>
+      <div className="plot" onPointerMove={point} onPointerLeave={() => setHover(undefined)}>
+        <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
+          <path className="grid" d={`M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}`} />
+          <path className="base" d={`M0 ${HEIGHT}H${WIDTH}`} />
+          {shown.map(({ name, top, bottom, fill, color, isThin }, index) => {
+            const line = linePath(isPartial ? xs.slice(0, -1) : xs, y(isPartial ? top.slice(0, -1) : top))
+            return (
+              <g key={name}>
+                {fill !== undefined && (
+                  <path
+                    className={`fill ${fill === 'kept' ? 'kept' : ''}`}
+                    style={vars({ '--c': color })}
+                    d={areaPath(xs, y(top), y(bottom))}
+                  />
+                )}
+                {fill !== 'solid' && (
+                  <path className={`line ${isThin || index > 0 ? 'thin' : ''}`} style={vars({ '--c': color })} d={line} />
+                )}
+                {fill === undefined && isPartial && (
+                  <path className="line part" style={vars({ '--c': color })} d={linePath(xs.slice(-2), y(top.slice(-2)))} />
+                )}
+              </g>
+            )
+          })}
+          {goal !== undefined && goal.value <= max && <path className="goal" d={`M0 ${axis.y(goal.value)}H${WIDTH}`} />}
+          {seen.map((mark) => (
+            <path key={mark.letter} className="note-line" d={`M${xOf(mark.at, from, to)} -6V${HEIGHT}`} />
+          ))}
+          {hover !== undefined && <path className="note-line hover-line" d={`M${xs[hover]} 0V${HEIGHT}`} />}
+        </svg>
+        {[max, max / 2, 0].map((value) => (
+          <span key={value} className="y" style={vars({ '--y': axis.y(value) })}>
+            {format(value)}
+          </span>
+        ))}
+        {goal !== undefined && goal.value <= max && (
+          <span className="goal-label" style={vars({ '--y': axis.y(goal.value) })}>
+            {goal.label}
+          </span>
+        )}
+        {seen.map((mark) => (
+          <span
+            key={mark.letter}
+            className={`mark ${mark.at > to - (to - from) / 12 ? 'before' : ''}`}
+            style={vars({ '--x': xOf(mark.at, from, to) / 10 })}
+            title={mark.title}
+          >
+            <span className="flag">{mark.letter}</span>
+            <span className="sr"> {mark.title}</span>
+          </span>
+        ))}
+        {begun === undefined ? (
+          <span className="plot-empty">no data in this span yet</span>
+        ) : (
+          begun > WIDTH / 10 && (
+            <span className="plot-empty" style={{ width: `${begun / 10}%` }}>
+              {begun > WIDTH / 3 && 'no data before'}
+            </span>
+          )
+        )}
+        {shown.map(
+          ({ name, v }, index) =>
+            // What is not known now has no end to stand at; the table says so.
+            typeof v[last] === 'number' && (
+              <span key={name} className="end" style={vars({ '--y': places[index] ?? 0 })}>
+                <b>{valueAt(v, last, format)}</b> {name}
+              </span>
+            ),
+        )}
+      </div>
+      <div className="x-axis" aria-hidden="true">
+        {timeTicks(from, to).map((tick) => (
+          <span key={tick} style={vars({ '--x': xOf(tick, from, to) / 10 })}>
+            {to - from > 86_400_000 ? times.short(tick, 0) : to - from <= 120_000 ? times.clock(tick) : times.minutes(tick)}
+          </span>
+        ))}
+      </div>
+      <AsTable {...props} />
+    </figure>
+  )
+}
+
+const ROWS = 12
+
+function AsTable({ title, unit, t, series, format }: LiveChartProps) {
+  const { times } = useDashboard()
+  const [isOpen, setOpen] = useState(false)
+  const every = Math.max(1, Math.ceil(t.length / ROWS))
+  const rows = t.map((at, index) => ({ at, index })).filter(({ index }) => (t.length - 1 - index) % every === 0)
+  return (
+    <details className="data" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        As a table<span className="sr"> of {title}</span>
+      </summary>
+      {isOpen && (
+        <table>
+          <caption className="sr">
+            {title}, {unit}
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
+              {series.map(({ name }) => (
+                <th scope="col" className="num" key={name}>
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ at, index }) => (
+              <tr key={at}>
+                <th scope="row">{times.clock(at * 1000)}</th>
+                {series.map(({ name, v }) => (
+                  <td className="num" key={name}>
+                    {valueAt(v, index, format)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </details>
+  )
+}
+
+/** Letters that would lie on each other share a flag. The newest has the first letter. */
+function together(marks: readonly ChartMark[], leastMs: number): readonly ChartMark[] {
+  const groups: ChartMark[][] = []
+  for (const mark of [...marks].sort((a, b) => b.at - a.at)) {
+    const last = groups.at(-1)
+    if (last?.[0] !== undefined && last[0].at - mark.at < leastMs) last.push(mark)
+    else groups.push([mark])
+  }
+  return groups.flatMap((group) => {
+    const [first, last] = [group[0], group.at(-1)]
+    if (first === undefined || last === undefined) return []
+    const title = group.map((one) => `${one.letter}: ${one.title}`).join(', ')
+    return [{ at: first.at, title, letter: group.length === 1 ? first.letter : `${first.letter}–${last.letter}` }]
+  })
+}
+
+const xOf = (at: number, from: number, to: number): number => ((at - from) / (to - from)) * WIDTH
+
+function valueAt(values: readonly (number | null)[], at: number, format: (value: number) => string): string {
+  const value = values[at]
+  return value === null || value === undefined ? 'no data' : format(value)
+}
+
+interface Shown extends ChartSeries {
+  readonly top: readonly (number | null)[]
+  readonly bottom: readonly (number | null)[]
+}
+
+function stack(series: readonly ChartSeries[], isStacked: boolean): readonly Shown[] {
+  let below: readonly (number | null)[] = series[0]?.v.map((value) => (value === null ? null : 0)) ?? []
+  return series.map((each) => {
+    const bottom = below
+    const top = isStacked ? each.v.map((value, at) => (value === null ? null : value + (bottom[at] ?? 0))) : each.v
+    if (isStacked) below = top
+    return { ...each, top, bottom: isStacked ? bottom : each.v.map((value) => (value === null ? null : 0)) }
+  })
+}

@@ -1,0 +1,80 @@
+// Where values stand in a plot of 1,000 by 100, and which round numbers its axes bear.
+
+export const WIDTH = 1000
+export const HEIGHT = 100
+
+/** The next of 1, 2, 2.5, 5, 10 times a power of ten at or above the value. */
+export function roundUp(value: number): number {
+  if (!(value > 0)) return 1
+  const power = 10 ** Math.floor(Math.log10(value))
+  const step = [1, 2, 2.5, 5, 10].find((each) => each * power >= value * 0.999) ?? 10
+  return step * power
+}
+
+export interface Axis {
+  readonly max: number
+  readonly y: (value: number) => number
+}
+
+export function linear(max: number): Axis {
+  return { max, y: (value) => HEIGHT - (HEIGHT * Math.min(Math.max(value, 0), max)) / max }
+}
+
+/** Round instants, four or five of them. */
+export function timeTicks(from: number, to: number): readonly number[] {
+  const steps = [10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800].map((seconds) => seconds * 1000)
+  const step = steps.find((each) => (to - from) / each <= 5) ?? 604_800_000
+  const ticks: number[] = []
+  for (let at = Math.ceil(from / step) * step; at <= to; at += step) ticks.push(at)
+  return ticks
+}
+
+/** A path over the points that are known: what is not known is a gap. */
+export function linePath(xs: readonly number[], ys: readonly (number | null)[]): string {
+  let path = ''
+  let isDrawing = false
+  for (const [at, y] of ys.entries()) {
+    const x = xs[at]
+    if (y === null || x === undefined) {
+      isDrawing = false
+      continue
+    }
+    path += `${isDrawing ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(2)}`
+    isDrawing = true
+  }
+  return path
+}
+
+/** The area between two lines, gap by gap. */
+export function areaPath(xs: readonly number[], tops: readonly (number | null)[], bottoms: readonly (number | null)[]): string {
+  let path = ''
+  let from: number | undefined
+  for (let at = 0; at <= tops.length; at++) {
+    const isKnown = at < tops.length && tops[at] !== null && bottoms[at] !== null
+    if (isKnown && from === undefined) from = at
+    if (isKnown || from === undefined) continue
+    const over = range(from, at).map((each) => `${(xs[each] ?? 0).toFixed(1)} ${(tops[each] ?? 0).toFixed(2)}`)
+    const under = range(from, at)
+      .reverse()
+      .map((each) => `${(xs[each] ?? 0).toFixed(1)} ${(bottoms[each] ?? 0).toFixed(2)}`)
+    if (over.length > 1) path += `M${[...over, ...under].join('L')}Z`
+    from = undefined
+  }
+  return path
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at)
+
+/** Pushes labels apart that would lie on each other; keeps their order. */
+export function apart(ys: readonly number[], least: number): readonly number[] {
+  const order = ys.map((y, at) => ({ y, at })).sort((a, b) => a.y - b.y)
+  let below = Number.NEGATIVE_INFINITY
+  for (const each of order) {
+    each.y = Math.max(each.y, below + least)
+    below = each.y
+  }
+  const over = Math.max(0, below - HEIGHT)
+  const placed: number[] = []
+  for (const { y, at } of order) placed[at] = y - over
+  return placed
+}

@@ -1,0 +1,195 @@
+// The way to an invalidation: what, the plan of the server, the confirmation.
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { useCacheName, useSummaries } from '../../api/queries.ts'
+import type { Operation, Plan } from '../../api/types.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Failure } from '../../parts/answer.tsx'
+import { PageTitle } from '../../parts/section.tsx'
+import { Time } from '../../parts/words.tsx'
+import { placeOf, usePlace } from '../../place/place.tsx'
+import { Confirm, PlanFacts } from './plan.tsx'
+import { Stop } from './stop.tsx'
+
+const WAYS = [
+  { by: 'keys', name: 'Keys', label: 'Keys, one a line', hint: 'org:42:stats' },
+  { by: 'tag', name: 'Tag', label: 'Tags, one a line', hint: 'deals' },
+  { by: 'pattern', name: 'Pattern', label: 'Pattern: a glob, or a regular expression that begins with ^', hint: 'user:*' },
+  { by: 'all', name: 'Everything', label: '', hint: '' },
+] as const
+
+type Way = (typeof WAYS)[number]['by']
+
+const isWay = (by: string | null): by is Way => WAYS.some((way) => way.by === by)
+
+interface Draft {
+  readonly by: Way
+  readonly text: string
+  readonly mode: 'soft' | 'hard'
+  readonly reason: string
+  readonly cache: string
+  readonly namespace: string
+}
+
+export function Composer() {
+  const { client } = useDashboard()
+  const { query, go } = usePlace()
+  const { may } = useAccess()
+  const queries = useQueryClient()
+  const usual = useCacheName()
+  const summaries = useSummaries()
+  const given = query.get('by')
+  const [draft, setDraft] = useState<Draft>({
+    by: isWay(given) ? given : 'tag',
+    text: query.get('value') ?? '',
+    mode: query.get('mode') === 'hard' ? 'hard' : 'soft',
+    reason: '',
+    cache: query.get('cache') ?? '',
+    namespace: query.get('ns') ?? '',
+  })
+  const cache = draft.cache === '' ? usual : draft.cache
+  const caches = summaries.data?.caches ?? []
+  const namespaces = caches.find(({ cache_name }) => cache_name === cache)?.namespaces ?? []
+  const plan = useMutation({
+    mutationFn: (asked: Draft) => client.send<{ readonly plan: Plan }>('POST', 'invalidations/plan/', bodyOf(asked, cache)),
+  })
+  const run = useMutation({
+    mutationFn: ({ id, confirm }: { readonly id: string; readonly confirm: string | undefined }) =>
+      client.send<Operation>('POST', 'invalidations/invalidate_keys/', {
+        plan_id: id,
+        ...(confirm === undefined ? {} : { confirm }),
+        ...(draft.reason.trim() === '' ? {} : { reason: draft.reason.trim() }),
+      }),
+    onSuccess: async (done) => {
+      await queries.invalidateQueries({ queryKey: ['invalidations'] })
+      go(placeOf('invalidate', { id: done.id }))
+    },
+  })
+  const change = (part: Partial<Draft>) => {
+    setDraft((before) => ({ ...before, ...part }))
+    plan.reset()
+    run.reset()
+  }
+  const way = WAYS.find(({ by }) => by === draft.by) ?? WAYS[1]
+  const made = plan.data?.plan
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    plan.mutate(draft)
+  }
+  // Another mode is another plan: the server holds the mode with it.
+  const setMode = (mode: 'soft' | 'hard') => {
+    setDraft((before) => ({ ...before, mode }))
+    plan.mutate({ ...draft, mode })
+  }
+  return (
+    <div>
+      <PageTitle title="Invalidate" say="Say what; the plan says what would go. Nothing is changed before you confirm." />
+      <ol className="path">
+        <Stop
+          at={1}
+          is={made === undefined ? 'doing' : 'done'}
+          title="What"
+          note={made === undefined ? undefined : `by ${way.name.toLowerCase()}`}
+        >
+          <form className="compose" onSubmit={submit}>
+            <fieldset className="field c-8">
+              <legend>By</legend>
+              <div className="choice">
+                {WAYS.filter(({ by }) => by !== 'all' || may('purge:all')).map(({ by, name }) => (
+                  <label key={by}>
+                    <input type="radio" name="by" checked={draft.by === by} onChange={() => change({ by })} />
+                    {name}
+                  </label>
+                ))}
+              </div>
+            </fieldset>
+            <label className="field c-4">
+              <span>In</span>
+              <select className="input" value={draft.namespace} onChange={(event) => change({ namespace: event.target.value })}>
+                <option value="">all namespaces of {cache ?? 'every cache'}</option>
+                {draft.namespace !== '' && !namespaces.some(({ name }) => name === draft.namespace) && (
+                  <option value={draft.namespace}>{draft.namespace}</option>
+                )}
+                {namespaces.map(({ name }) => (
+                  <option key={name} value={name}>
+                    {name}
+                  </option>
+                ))}
+              </select>
+            </label>
+            {draft.by !== 'all' && (
+              <label className="field c-6">
+                <span>{way.label}</span>
+                <textarea
+                  className="input mono lines"
+                  rows={draft.text.split('\n').length > 1 ? 4 : 1}
+                  required
+                  placeholder={way.hint}
+                  spellCheck={false}
+                  value={draft.text}
+                  onChange={(event) => change({ text: event.target.value })}
+                />
+              </label>
+            )}
+            <label className="field c-6">
+              <span>Reason, kept in the audit log</span>
+              <input
+                className="input"
+                value={draft.reason}
+                maxLength={1000}
+                onChange={(event) => setDraft({ ...draft, reason: event.target.value })}
+              />
+            </label>
+            <p className="row">
+              <button type="submit" className={`btn ${made === undefined ? 'btn-primary' : ''}`} disabled={plan.isPending}>
+                {plan.isPending ? 'Planning…' : made === undefined ? 'Plan…' : 'Plan again…'}
+              </button>
+            </p>
+          </form>
+          {plan.error !== null && <Failure error={plan.error} what="The plan" />}
+        </Stop>
+        {made !== undefined && (
+          <>
+            <Stop at={2} is="done" title="Plan" note={<PlanNote plan={made} />}>
+              <PlanFacts plan={made} mode={draft.mode} onMode={setMode} isBusy={plan.isPending} />
+            </Stop>
+            <Stop
+              at={3}
+              is="doing"
+              title="Confirm"
+              note={
+                made.guard.needs_confirmation
+                  ? 'more than 10,000 keys, or everything: the text typed out'
+                  : 'one press: the plan is below the guard'
+              }
+            >
+              <Confirm plan={made} mode={draft.mode} isBusy={run.isPending} onRun={(confirm) => run.mutate({ id: made.id, confirm })} />
+              {run.error !== null && <Failure error={run.error} what="The invalidation" />}
+            </Stop>
+          </>
+        )}
+      </ol>
+    </div>
+  )
+}
+
+function PlanNote({ plan }: { readonly plan: Plan }) {
+  return (
+    <>
+      {plan.id} · {plan.is_exact ? 'exact' : 'at least'} · valid until <Time at={plan.expires_at} /> · nothing changed yet
+    </>
+  )
+}
+
+function bodyOf({ by, text, mode, namespace }: Draft, cache: string | undefined): Record<string, unknown> {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  return {
+    mode,
+    ...(cache === undefined ? {} : { cache_name: cache }),
+    ...(namespace === '' ? {} : { namespace }),
+    ...(by === 'all' ? { all: true } : by === 'keys' ? { keys: lines } : by === 'tag' ? { tags: lines } : { pattern: lines[0] ?? '' }),
+  }
+}

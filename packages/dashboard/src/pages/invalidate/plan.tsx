@@ -1,0 +1,163 @@
+// What a plan says: how much would go, which traffic is on it, soft or hard, and the confirmation that it asks for.
+import { type FormEvent, useState } from 'react'
+import type { Plan } from '../../api/types.ts'
+import { useDashboard } from '../../context.tsx'
+import { KeyLink } from '../../parts/key-name.tsx'
+import { Notice } from '../../parts/section.tsx'
+import { Large, Name, vars, Word } from '../../parts/words.tsx'
+
+interface PlanProps {
+  readonly plan: Plan
+  readonly mode: 'soft' | 'hard'
+}
+
+export function PlanFacts({
+  plan,
+  mode,
+  onMode,
+  isBusy,
+}: PlanProps & { readonly onMode: (mode: 'soft' | 'hard') => void; readonly isBusy: boolean }) {
+  const { numbers } = useDashboard()
+  const sum = (of: (one: Plan['caches'][number]) => number): number => plan.caches.reduce((all, one) => all + of(one), 0)
+  const reads = sum(({ reads_per_second }) => reads_per_second)
+  const spaces = plan.caches.flatMap(({ by_namespace }) => Object.entries(by_namespace)).sort(([, a], [, b]) => b - a)
+  const most = Math.max(1, ...spaces.map(([, keys]) => keys))
+  const sample = plan.caches.flatMap(({ sample: some, cache_name }) => some.map((one) => ({ ...one, cache_name })))
+  const cascade = plan.caches.flatMap((one) => one.cascade)
+  return (
+    <div className="stack-small">
+      <dl className="bigs">
+        <div className="big">
+          <dt>Keys</dt>
+          <dd>
+            {plan.is_exact ? '' : '≥ '}
+            {numbers.count(plan.keys)}
+          </dd>
+          <dd>{plan.is_exact ? 'exact' : 'in memory; tiers below it are not listed'}</dd>
+        </div>
+        <div className="big">
+          <dt>Memory</dt>
+          <dd>
+            <Large figure={numbers.bytes(sum(({ bytes }) => bytes))} />
+          </dd>
+          <dd>of one process</dd>
+        </div>
+        <div className="big">
+          <dt>Traffic on them</dt>
+          <dd>
+            <Large figure={{ value: `≥ ${numbers.short(reads)}`, unit: 'reads/s' }} />
+          </dd>
+          <dd>by their counts of hits and their ages</dd>
+        </div>
+      </dl>
+      <div className="cols">
+        <fieldset className="options span-6" disabled={isBusy}>
+          <legend className="label">How</legend>
+          <label className="option">
+            <input type="radio" name="mode" checked={mode === 'soft'} onChange={() => onMode('soft')} />
+            <strong>Soft: serve stale while refilling</strong>
+            <span>Who allows stale values gets them while one load a key runs.</span>
+            <small>nobody waits where stale is allowed</small>
+          </label>
+          <label className="option">
+            <input type="radio" name="mode" checked={mode === 'hard'} onChange={() => onMode('hard')} />
+            <strong>Hard: forget at once</strong>
+            <span>The source is asked for up to {numbers.short(reads)} keys/s at first; reads of one key share one load.</span>
+            <small>no old value is served again</small>
+          </label>
+        </fieldset>
+        <div className="span-6">
+          {spaces.length > 0 && (
+            <table>
+              <caption>Keys by namespace</caption>
+              <thead className="sr">
+                <tr>
+                  <th scope="col">Namespace</th>
+                  <th scope="col">Share</th>
+                  <th scope="col">Keys</th>
+                </tr>
+              </thead>
+              <tbody>
+                {spaces.slice(0, 8).map(([name, keys]) => (
+                  <tr key={name}>
+                    <th scope="row">{name}</th>
+                    <td>
+                      <span className="meter" style={vars({ '--v': (100 * keys) / most })} aria-hidden="true">
+                        <i />
+                      </span>
+                    </td>
+                    <td className="num">{numbers.count(keys)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        </div>
+      </div>
+      {cascade.length > 0 && (
+        <Notice>
+          Also goes, by what depends on it: <Name>{cascade.slice(0, 6).join(', ')}</Name>
+          {cascade.length > 6 && ` and ${cascade.length - 6} more`}.
+        </Notice>
+      )}
+      {sample.length > 0 && (
+        <details className="data">
+          <summary>The hottest {sample.length} of them</summary>
+          <ol className="sample">
+            {sample.map(({ namespace, key, hits, cache_name }) => (
+              <li key={`${namespace} ${key}`}>
+                <KeyLink name={key} namespace={namespace} cache={cache_name} />
+                <span className="note">{hits > 0 && `${numbers.count(hits)} hits`}</span>
+              </li>
+            ))}
+          </ol>
+        </details>
+      )}
+      {plan.keys === 0 && (
+        <Notice>
+          <b>No key in memory fits.</b> Running it still makes sure that no older copy is believed anywhere.
+        </Notice>
+      )}
+    </div>
+  )
+}
+
+export function Confirm({
+  plan,
+  mode,
+  isBusy,
+  onRun,
+}: PlanProps & { readonly isBusy: boolean; readonly onRun: (confirm: string | undefined) => void }) {
+  const { numbers } = useDashboard()
+  const [typed, setTyped] = useState('')
+  const { needs_confirmation: isGuarded, confirm } = plan.guard
+  const isRight = !isGuarded || typed === confirm
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (isRight) onRun(isGuarded ? typed : undefined)
+  }
+  return (
+    <form className="confirm" onSubmit={submit}>
+      {isGuarded && (
+        <>
+          <label className="field">
+            <span>
+              Type <code>{confirm}</code> to go on
+            </span>
+            <input
+              className="input mono"
+              value={typed}
+              onChange={(event) => setTyped(event.target.value)}
+              spellCheck={false}
+              autoComplete="off"
+            />
+          </label>
+          <p aria-live="polite">{typed === confirm ? <Word tone="proven">matches</Word> : null}</p>
+        </>
+      )}
+      <button type="submit" className={`btn push ${mode === 'hard' ? 'btn-danger' : 'btn-primary'}`} disabled={isBusy || !isRight}>
+        {isBusy ? 'Running…' : `Invalidate ${plan.is_exact ? '' : 'at least '}${numbers.count(plan.keys)} keys, ${mode}`}
+      </button>
+    </form>
+  )
+}

@@ -1,0 +1,90 @@
+// Why a key hits or misses: a verdict in a sentence, then tier by tier, with who took it where that was asked for here.
+import type { Explanation } from '../../api/types.ts'
+import { useDashboard } from '../../context.tsx'
+import { causeName } from '../../format/causes.ts'
+import { Section } from '../../parts/section.tsx'
+import { Source } from '../../parts/source.tsx'
+import { Name, Time, Unit } from '../../parts/words.tsx'
+import { Link, placeOf } from '../../place/place.tsx'
+import { copiesOf } from './copies.tsx'
+
+export function Explained({ explanation, className }: { readonly explanation: Explanation; readonly className?: string }) {
+  const { numbers } = useDashboard()
+  const { by, verdict, cause, detail } = explanation
+  const copies = [...copiesOf(explanation)].sort((a, b) => Number(a.copy.scope !== 'process') - Number(b.copy.scope !== 'process'))
+  const isLoading = explanation.nodes.some(({ is_loading }) => is_loading === true)
+  return (
+    <Section
+      title="Explain: a read now"
+      note={explanation.receipt === null ? undefined : `receipt ${explanation.receipt}`}
+      {...(className === undefined ? {} : { className })}
+    >
+      <p className="say now-say">
+        <b>{verdict === 'hit' ? 'A hit.' : verdict === 'stale' ? 'A stale value, while it is loaded anew.' : 'A miss.'}</b>{' '}
+        {cause !== null && (
+          <>
+            {causeName(cause).charAt(0).toUpperCase() + causeName(cause).slice(1)}
+            {detail !== null && (
+              <>
+                : <Name>{detail}</Name>
+              </>
+            )}
+            .{' '}
+          </>
+        )}
+        {by !== null && (
+          <>
+            Asked for by <b>{by.actor}</b> at <Time at={by.at} /> with{' '}
+            <Link to={placeOf('invalidate', { id: by.operation })}>{by.operation}</Link>
+            {by.reason !== null && <>, reason “{by.reason}”</>}.
+          </>
+        )}
+      </p>
+      <ol className="steps more">
+        {copies.map(({ node, copy }) => {
+          const isHit = copy.state === 'fresh'
+          const isGuilty = copy.receipt !== undefined && !isHit
+          return (
+            <li key={`${copy.tier} ${node}`} className={isGuilty ? 'guilty' : undefined}>
+              <span className={`what ${isGuilty ? 'is-critical' : ''}`}>
+                <Source tier={copy.tier} {...(node === undefined ? {} : { node })} />
+              </span>
+              <div className="why">
+                <p>
+                  {isHit
+                    ? 'has it, fresh'
+                    : copy.state === 'stale'
+                      ? 'has it, stale'
+                      : copy.cause === undefined
+                        ? copy.state
+                        : causeName(copy.cause)}
+                  {copy.detail !== undefined && `: ${copy.detail}`}
+                </p>
+                <p>
+                  {copy.at !== undefined && <Time at={copy.at} />}
+                  {copy.receipt !== undefined && ` by receipt ${copy.receipt}`}
+                  {copy.age_seconds !== undefined && (
+                    <>
+                      {' '}
+                      <Unit figure={numbers.span(Math.round(copy.age_seconds))} /> old
+                    </>
+                  )}
+                </p>
+              </div>
+            </li>
+          )
+        })}
+        <li>
+          <span className="what">
+            <Source tier="origin" />
+          </span>
+          <div className="why">
+            <p>
+              {verdict === 'hit' ? 'is not asked' : isLoading ? 'is being asked now; other reads wait for that load' : 'would be asked'}
+            </p>
+          </div>
+        </li>
+      </ol>
+    </Section>
+  )
+}

@@ -1,0 +1,245 @@
+// Keys: what memory holds, by name, by tag, hottest or largest first; or the one key that the address names.
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useCacheName, useSummaries } from '../../api/queries.ts'
+import type { Group, KeyPage, KeyRow, Page } from '../../api/types.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Answer, Bones, Failure } from '../../parts/answer.tsx'
+import { KeyLink } from '../../parts/key-name.tsx'
+import { PageTitle, Section } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Name, Unit } from '../../parts/words.tsx'
+import { Link, placeOf, usePlace } from '../../place/place.tsx'
+import { NotInstalled } from '../../shell/missing.tsx'
+import { KeyInspector } from './inspector.tsx'
+import { Tags } from './tags.tsx'
+
+const VIEWS = [
+  { by: '', name: 'All' },
+  { by: 'hits', name: 'Hottest' },
+  { by: 'bytes', name: 'Largest' },
+  { by: 'tag', name: 'Tags' },
+  { by: 'pattern', name: 'Patterns' },
+] as const
+
+export function Keys() {
+  const { offers } = useAccess()
+  const { query } = usePlace()
+  const cache = useCacheName()
+  const key = query.get('key')
+  if (!offers('GET', 'keys/'))
+    return (
+      <NotInstalled title="No keys can be listed here" route="GET keys/">
+        <p>Every copy of a key, one row for each node and tier, and whether they are the same.</p>
+      </NotInstalled>
+    )
+  if (key !== null) return <KeyInspector name={key} namespace={query.get('ns') ?? 'default'} cache={cache} />
+  return <KeyBrowser cache={cache} />
+}
+
+function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
+  const { query, go } = usePlace()
+  const summaries = useSummaries()
+  const namespaces = summaries.data?.caches.find(({ cache_name }) => cache_name === cache)?.namespaces ?? []
+  const by = query.get('by') ?? ''
+  const ns = query.get('ns') ?? ''
+  const contains = query.get('contains') ?? query.get('prefix') ?? ''
+  const tag = query.get('tag') ?? ''
+  const set = (change: Record<string, string>) =>
+    go(
+      placeOf('keys', { range: query.get('range') ?? undefined, cache: query.get('cache') ?? undefined, by, ns, contains, tag, ...change }),
+      { replace: true },
+    )
+  return (
+    <>
+      <PageTitle title="Keys" say="As the memory of one process holds them. No tier is listed for this page, and no value is read." />
+      <div className="stack-wide">
+        <form className="filters" onSubmit={(event) => event.preventDefault()}>
+          <fieldset className="field wide-field">
+            <legend>Show</legend>
+            <div className="choice">
+              {VIEWS.map((view) => (
+                <label key={view.by}>
+                  <input type="radio" name="by" checked={by === view.by} onChange={() => set({ by: view.by })} />
+                  {view.name}
+                </label>
+              ))}
+            </div>
+          </fieldset>
+          <label className="field">
+            <span>Namespace</span>
+            <select className="input" value={ns} onChange={(event) => set({ ns: event.target.value })}>
+              <option value="">all</option>
+              {ns !== '' && !namespaces.some(({ name }) => name === ns) && <option value={ns}>{ns}</option>}
+              {namespaces.map(({ name }) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+          {by === '' && (
+            <>
+              <label className="field">
+                <span>Contains</span>
+                <input
+                  className="input mono"
+                  value={contains}
+                  onChange={(event) => set({ contains: event.target.value })}
+                  spellCheck={false}
+                />
+              </label>
+              <label className="field">
+                <span>Tag, exactly</span>
+                <input className="input mono" value={tag} onChange={(event) => set({ tag: event.target.value })} spellCheck={false} />
+              </label>
+            </>
+          )}
+        </form>
+        {by === '' ? <KeyTable cache={cache} ns={ns} contains={contains} tag={tag} /> : <Groups cache={cache} ns={ns} by={by} />}
+      </div>
+    </>
+  )
+}
+
+function KeyTable({
+  cache,
+  ns,
+  contains,
+  tag,
+}: {
+  readonly cache: string | undefined
+  readonly ns: string
+  readonly contains: string
+  readonly tag: string
+}) {
+  const { client, numbers } = useDashboard()
+  const keys = useInfiniteQuery({
+    queryKey: ['keys', cache, ns, contains, tag],
+    queryFn: ({ pageParam, signal }) =>
+      client.get<KeyPage>('keys/', { cache_name: cache, namespace: ns, contains, tag, cursor: pageParam, limit: 50 }, signal),
+    initialPageParam: undefined as string | undefined, // TanStack Query takes the parameter's type from here
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+  })
+  const pages = keys.data?.pages ?? []
+  const rows = pages.flatMap(({ data }) => data)
+  const scanned = pages.at(-1)?.scanned ?? 0
+  return (
+    <Section
+      title="Keys"
+      note={pages.length === 0 ? undefined : `${numbers.count(rows.length)} shown, ${numbers.count(scanned)} entries looked at`}
+    >
+      {keys.error !== null && <Failure error={keys.error} what="The list of keys" retry={() => void keys.refetch()} />}
+      {keys.data === undefined ? (
+        keys.error === null && <Bones />
+      ) : rows.length === 0 ? (
+        <p>
+          {contains || tag || ns ? 'No key in memory fits.' : 'Memory holds no key yet.'} A key that is in another tier alone is not listed;
+          look it up by its name with <kbd>Ctrl K</kbd>.
+        </p>
+      ) : (
+        <Table
+          caption="Keys in memory"
+          rows={rows}
+          keyOf={(row) => `${row.namespace} ${row.key}`}
+          columns={[
+            { name: 'Key', cell: (row: KeyRow) => <KeyLink name={row.key} namespace={row.namespace} cache={cache} /> },
+            { name: 'Namespace', cell: (row) => row.namespace },
+            { name: 'Size', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
+            { name: 'Hits', isNumber: true, cell: (row) => numbers.count(row.hits) },
+            { name: 'Age', isNumber: true, cell: (row) => <Unit figure={numbers.span(Math.round(row.age_seconds))} /> },
+            {
+              name: 'TTL left',
+              isNumber: true,
+              cell: (row) => (row.ttl_seconds === null ? 'for ever' : <Unit figure={numbers.span(Math.round(row.ttl_seconds))} />),
+            },
+            { name: 'Tags', folded: 'wide', cell: (row) => <Tags tags={row.tags} cache={cache} /> },
+          ]}
+        />
+      )}
+      {keys.hasNextPage && (
+        <p className="row more">
+          <button type="button" className="btn" onClick={() => void keys.fetchNextPage()} disabled={keys.isFetchingNextPage}>
+            {keys.isFetchingNextPage ? 'Looking…' : 'More'}
+          </button>
+        </p>
+      )}
+    </Section>
+  )
+}
+
+function Groups({ cache, ns, by }: { readonly cache: string | undefined; readonly ns: string; readonly by: string }) {
+  const { client, numbers } = useDashboard()
+  const { may } = useAccess()
+  const groups = useQuery({
+    queryKey: ['groups', cache, ns, by],
+    queryFn: ({ signal }) =>
+      by === 'tag'
+        ? client.get<Page<Group> & { readonly scanned: number; readonly is_complete: boolean }>(
+            'tags/',
+            { cache_name: cache, namespace: ns, limit: 100 },
+            signal,
+          )
+        : client.get<Page<Group> & { readonly scanned: number; readonly is_complete: boolean }>(
+            'top/',
+            { cache_name: cache, namespace: ns, by, limit: 100 },
+            signal,
+          ),
+    placeholderData: keepPreviousData,
+  })
+  const isKeys = by === 'hits' || by === 'bytes'
+  const title = VIEWS.find((view) => view.by === by)?.name ?? 'Groups'
+  return (
+    <Answer query={groups} what="This list">
+      {({ data, scanned, is_complete }) => (
+        <Section
+          title={title}
+          note={`${numbers.count(scanned)} entries looked at${is_complete ? '' : ', not all: the look was cut short'}`}
+        >
+          {data.length === 0 ? (
+            <p>Memory holds nothing of this kind.</p>
+          ) : (
+            <Table
+              caption={title}
+              rows={data}
+              keyOf={(row) => `${row.namespace} ${row.name}`}
+              columns={[
+                {
+                  name: isKeys ? 'Key' : by === 'tag' ? 'Tag' : 'Pattern',
+                  cell: (row: Group) =>
+                    isKeys ? (
+                      <KeyLink name={row.name} namespace={row.namespace ?? 'default'} cache={cache} />
+                    ) : by === 'tag' ? (
+                      <Link to={placeOf('keys', { cache, ns: row.namespace ?? undefined, tag: row.name })}>
+                        <code dir="auto">{row.name}</code>
+                      </Link>
+                    ) : (
+                      <Name>{row.name}</Name>
+                    ),
+                },
+                { name: 'Namespace', cell: (row) => row.namespace ?? 'all' },
+                ...(isKeys ? [] : [{ name: 'Entries', isNumber: true, cell: (row: Group) => numbers.count(row.entries) }]),
+                { name: 'Memory', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
+                { name: 'Hits', isNumber: true, cell: (row) => numbers.count(row.hits) },
+                ...(by === 'tag' && may('invalidate')
+                  ? [
+                      {
+                        name: 'Invalidate',
+                        isSilent: true,
+                        isNumber: true,
+                        cell: (row: Group) => (
+                          <Link to={placeOf('invalidate', { cache, by: 'tag', value: row.name })} className="btn btn-small">
+                            Invalidate…
+                          </Link>
+                        ),
+                      },
+                    ]
+                  : []),
+              ]}
+            />
+          )}
+        </Section>
+      )}
+    </Answer>
+  )
+}

@@ -1,0 +1,60 @@
+// The value of a key, behind a veil: a permission of its own, and each look is in the audit log.
+import { useMutation } from '@tanstack/react-query'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Failure } from '../../parts/answer.tsx'
+import { CopyButton } from '../../parts/copy.tsx'
+import { Icon } from '../../parts/icon.tsx'
+import { Section } from '../../parts/section.tsx'
+
+const NEW_LINE = '\n'
+
+interface Revealed {
+  readonly found: boolean
+  readonly tier?: string
+  readonly is_stale?: boolean
+  readonly value?: unknown
+}
+
+export function Value({
+  name,
+  about,
+}: {
+  readonly name: string
+  readonly about: Readonly<Record<'cache_name' | 'namespace', string | undefined>>
+}) {
+  const { client } = useDashboard()
+  const { may, offers } = useAccess()
+  const reveal = useMutation({ mutationFn: () => client.get<Revealed>(`keys/${encodeURIComponent(name)}/value/`, about) })
+  if (!offers('GET', 'keys/{key}/value/')) return null
+  const { data } = reveal
+  const text = data?.found === true ? JSON.stringify(data.value, null, 2) : ''
+  return (
+    <Section title="Value" note={data?.found === true ? `from ${data.tier}${data.is_stale === true ? ', stale' : ''}` : undefined}>
+      {reveal.error !== null && <Failure error={reveal.error} what="The value" />}
+      {data === undefined ? (
+        <div className="veil">
+          <p>
+            <Icon name="lock" /> Hidden. Showing it needs <code>values:read</code> and is written to the audit log.
+          </p>
+          {may('values:read') && (
+            <button type="button" className="btn btn-small" onClick={() => reveal.mutate()} disabled={reveal.isPending}>
+              Reveal it, on record
+            </button>
+          )}
+        </div>
+      ) : data.found ? (
+        <>
+          <textarea className="code value" readOnly rows={Math.min(20, text.split(NEW_LINE).length)} aria-label="The value" value={text} />
+          <p className="row more">
+            <CopyButton text={text} label="Copy the value" />
+            <button type="button" className="btn btn-small" onClick={() => reveal.reset()}>
+              Hide it
+            </button>
+          </p>
+        </>
+      ) : (
+        <p>No tier has it now.</p>
+      )}
+    </Section>
+  )
+}

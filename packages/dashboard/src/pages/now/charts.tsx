@@ -1,0 +1,132 @@
+// The charts of Now: answers by source, hit ratio, latency. All over the same span, with the same letters.
+import { useColumns } from '../../api/queries.ts'
+import type { Columns, Summary } from '../../api/types.ts'
+import { type ChartSeries, LiveChart } from '../../charts/live-chart.tsx'
+import { useDashboard } from '../../context.tsx'
+import { aim } from '../../format/causes.ts'
+import { Answer } from '../../parts/answer.tsx'
+import { sourceColor, sourceName } from '../../parts/source.tsx'
+import { useNow } from '../../parts/words.tsx'
+import { useRange } from '../../shell/range.ts'
+import type { Change } from './changes.ts'
+
+export function Charts({ summary, changes }: { readonly summary: Summary; readonly changes: readonly Change[] }) {
+  const columns = useColumns(summary.cache_name)
+  return (
+    <Answer query={columns} what="The charts">
+      {(data) => <ThreeCharts columns={data} summary={summary} changes={changes} />}
+    </Answer>
+  )
+}
+
+type Values = readonly (number | null)[]
+
+function ThreeCharts({
+  columns,
+  summary,
+  changes,
+}: {
+  readonly columns: Columns
+  readonly summary: Summary
+  readonly changes: readonly Change[]
+}) {
+  const { numbers } = useDashboard()
+  const range = useRange()
+  const now = useNow(5000)
+  const to = Math.max(now, (columns.t.at(-1) ?? 0) * 1000)
+  const find = (name: string, labels: Readonly<Record<string, string>> = {}): Values | undefined =>
+    columns.series.find((each) => each.name === name && Object.entries(labels).every(([label, value]) => each.labels[label] === value))?.v
+  const marks = changes.map(({ at, letter, of }) => ({
+    at,
+    letter,
+    title:
+      of.is === 'invalidation'
+        ? `${aim(of.operation.request?.criteria).kind} invalidated`
+        : of.is === 'configuration'
+          ? of.configuration.name
+          : of.marker.message,
+  }))
+  const shared = { t: columns.t, from: to - range.ms, to, marks, isPartial: columns.partial_last, className: 'now-chart' }
+  const reads = find('requests_per_second') ?? []
+  const ratio = find('hit_ratio') ?? []
+  const misses = reads.map((value, at) =>
+    value === null ? null : ratio[at] === null || ratio[at] === undefined ? (value === 0 ? 0 : null) : value * (1 - ratio[at]),
+  )
+  const tiers = summary.tiers.map(({ name }) => name)
+  const answers: ChartSeries[] = [
+    ...tiers.map((name) => ({
+      name: sourceName(name),
+      v: find('tier_hits_per_second', { tier: name }) ?? [],
+      color: sourceColor(name),
+      fill: 'kept' as const,
+    })),
+    { name: 'Origin', v: misses, color: sourceColor('origin'), fill: 'solid' as const },
+  ]
+  const percent = (values: Values): Values => values.map((value) => (value === null ? null : value * 100))
+  const ofTier = (name: string): Values => {
+    const hits = find('tier_hits_per_second', { tier: name }) ?? []
+    const missed = find('tier_misses_per_second', { tier: name }) ?? []
+    return hits.map((value, at) => {
+      const all = (value ?? 0) + (missed[at] ?? 0)
+      return value === null || all === 0 ? null : (100 * value) / all
+    })
+  }
+  const hitRatios: ChartSeries[] = [
+    { name: 'All', v: percent(ratio), color: 'var(--mp-ink)' },
+    ...tiers.map((name) => ({ name: sourceName(name), v: ofTier(name), color: sourceColor(name), isThin: true })),
+  ]
+  const loads = ['p50', 'p95', 'p99'].map((stat) => ({ stat, v: find('latency_ms', { op: 'load', stat }) ?? [] }))
+  const latency: ChartSeries[] = loads.map(({ stat, v }, at) => ({
+    name: stat,
+    v,
+    color: `var(--mp-series-${[1, 3, 2][at]})`,
+    isThin: at < 2,
+  }))
+  const per = (value: number): string => numbers.short(value)
+  return (
+    <>
+      <LiveChart
+        {...shared}
+        id="chart-answers"
+        title="Answers by source"
+        unit="reads/s"
+        isStacked
+        series={answers}
+        format={per}
+        summary={<Trend of="Origin" values={misses} unit="a second" />}
+      />
+      <LiveChart
+        {...shared}
+        id="chart-hit"
+        title="Hit ratio by tier"
+        unit="%"
+        max={100}
+        series={hitRatios}
+        format={(value) => numbers.number(value, value > 99 && value < 100 ? 1 : 0)}
+        summary={<Trend of="All tiers" values={percent(ratio)} unit="%" />}
+      />
+      <LiveChart
+        {...shared}
+        id="chart-latency"
+        title="Latency of loads"
+        unit="ms"
+        series={latency}
+        format={per}
+        summary={<Trend of="p99 of a load" values={loads[2]?.v ?? []} unit="ms" />}
+      />
+    </>
+  )
+}
+
+function Trend({ of, values, unit }: { readonly of: string; readonly values: Values; readonly unit: string }) {
+  const { numbers } = useDashboard()
+  const known = values.filter((value): value is number => value !== null)
+  const now = known.at(-1)
+  if (now === undefined) return <>{of}: no data in this span yet.</>
+  return (
+    <>
+      {of}: {numbers.short(now)} {unit} now, between {numbers.short(Math.min(...known))} and {numbers.short(Math.max(...known))} in this
+      span.
+    </>
+  )
+}

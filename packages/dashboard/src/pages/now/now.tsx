@@ -1,0 +1,68 @@
+// Now: is it us, which tier, since when, what changed, what to press.
+import { useAlerts, useCacheName, useSummaries } from '../../api/queries.ts'
+import { useAccess } from '../../context.tsx'
+import { Answer } from '../../parts/answer.tsx'
+import { State } from '../../parts/section.tsx'
+import { useNow } from '../../parts/words.tsx'
+import { NotInstalled } from '../../shell/missing.tsx'
+import { useRange } from '../../shell/range.ts'
+import { useChanges } from './changes.ts'
+import { Charts } from './charts.tsx'
+import { TierFlow } from './flow.tsx'
+import { AlertList, Namespaces, WhatChanged, WhatHelps } from './parts.tsx'
+import { HealthScore } from './score.tsx'
+import { Verdict } from './verdict.tsx'
+
+export function Now() {
+  const { offers } = useAccess()
+  if (!offers('GET', 'metrics/summary/'))
+    return (
+      <NotInstalled title="This server has no figures of caches" route="GET metrics/summary/">
+        <p>Whether it is us, which tier, since when, what changed, and what to press: from the caches that report here.</p>
+      </NotInstalled>
+    )
+  return <NowOfCaches />
+}
+
+function NowOfCaches() {
+  const summaries = useSummaries()
+  const cache = useCacheName()
+  const changes = useChanges(cache)
+  const alerts = useAlerts('firing')
+  const range = useRange()
+  const now = useNow(5000)
+  return (
+    <Answer query={summaries} what="The figures">
+      {({ caches }) => {
+        const summary = caches.find(({ cache_name }) => cache_name === cache) ?? caches[0]
+        if (summary === undefined) return <FirstRun />
+        const firing = alerts.data?.data ?? []
+        return (
+          <div className="cols now-grid">
+            <Verdict summary={summary} changes={changes} />
+            <HealthScore health={summary.health} />
+            {firing.length > 0 && (
+              <section aria-label="Firing alerts">
+                <AlertList alerts={firing.slice(0, 5)} />
+              </section>
+            )}
+            <WhatChanged changes={changes} from={now - range.ms} />
+            <TierFlow summary={summary} />
+            <Charts summary={summary} changes={changes} />
+            <Namespaces summary={summary} />
+            <WhatHelps summary={summary} changes={changes} />
+          </div>
+        )
+      }}
+    </Answer>
+  )
+}
+
+function FirstRun() {
+  return (
+    <State label="First run" title="Waiting for the first cache" level="h1">
+      <p>No cache is attached to this control plane. Attach one where it is made; numbers appear with its first read.</p>
+      <pre className="code">{"import { attach } from '@millpond/control'\n\nawait attach(cache, { id: 'web-1' }).join()"}</pre>
+    </State>
+  )
+}

@@ -1,0 +1,111 @@
+// The health score, drawn as what is left of 100: each loss hatched in its place, what is not known makes it a range.
+import type { Health, HealthPart } from '../../api/types.ts'
+import { useDashboard } from '../../context.tsx'
+import { sourceName } from '../../parts/source.tsx'
+import { Unit, vars } from '../../parts/words.tsx'
+
+const NAMES: Readonly<Record<string, string>> = {
+  hit_ratio: 'Hit ratio',
+  tier_latency: 'Latency of tiers',
+  errors: 'Errors',
+  young_evictions: 'Young evictions',
+  invalidation_lag: 'Invalidations late',
+  refill: 'Refill',
+}
+
+const partName = ({ name, detail }: HealthPart): string =>
+  name === 'tier_latency' && detail !== null ? `${sourceName(detail)} p99` : (NAMES[name] ?? name.replaceAll('_', ' '))
+
+/** The score of one cache and what took points off it. */
+export function HealthScore({ health }: { readonly health: Health }) {
+  const { score, parts } = health
+  const lost = parts.filter(({ deduction }) => deduction > 0)
+  const unknown = parts.filter(({ state }) => state === 'unknown')
+  const within = parts.length - lost.length - unknown.length
+  const shown = score.from === score.to ? String(score.to) : `${score.from}–${score.to}`
+  const said = [
+    `${shown} of 100 points`,
+    ...lost.map((part) => `${part.deduction} lost to ${partName(part)}`),
+    ...unknown.map((part) => `${part.weight} not known: ${partName(part)}`),
+  ].join('; ')
+  return (
+    <section className="now-score score" aria-labelledby="score">
+      <div className="score-top">
+        <div>
+          <h2 className="label score-label" id="score">
+            Health
+          </h2>
+          <p className="score-n">
+            {shown}
+            <span className="u">of 100</span>
+          </p>
+        </div>
+      </div>
+      <div className="score-bar" role="img" aria-label={said}>
+        <i className="left" style={vars({ '--v': Math.max(0, score.from) })} />
+        {unknown.map(({ name, weight }) => (
+          <i key={name} className="maybe" style={vars({ '--v': weight })} />
+        ))}
+        {lost.map(({ name, deduction }) => (
+          <i key={name} className="off" style={vars({ '--v': deduction })} />
+        ))}
+      </div>
+      <table>
+        <caption className="sr">What took points off the health score, and what is not known of it</caption>
+        <thead className="sr">
+          <tr>
+            <th scope="col">Points</th>
+            <th scope="col">Part</th>
+            <th scope="col">Now</th>
+            <th scope="col">Expected</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lost.map((part) => (
+            <tr key={part.name}>
+              <td className="pts">−{part.deduction}</td>
+              <th scope="row">{partName(part)}</th>
+              <td className="num">
+                <PartValue part={part} value={part.value} />
+              </td>
+              <td className="note num">
+                {part.target !== null && (
+                  <>
+                    {part.name === 'hit_ratio' && part.detail !== null ? 'usual ' : part.name === 'refill' ? 'usual ' : 'objective '}
+                    <PartValue part={part} value={part.target} />
+                  </>
+                )}
+              </td>
+            </tr>
+          ))}
+          {unknown.map((part) => (
+            <tr key={part.name} className="quiet">
+              <td className="nw">?&nbsp;{part.weight}</td>
+              <th scope="row">{partName(part)}</th>
+              <td colSpan={2} className="note">
+                {part.detail ?? 'not known'}
+              </td>
+            </tr>
+          ))}
+          {within > 0 && (
+            <tr className="quiet">
+              <td>0</td>
+              <td colSpan={3}>
+                {within === 1 ? '1 other part is' : `${within} ${lost.length + unknown.length > 0 ? 'other ' : ''}parts are`} within target
+              </td>
+            </tr>
+          )}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+function PartValue({ part, value }: { readonly part: HealthPart; readonly value: number | null }) {
+  const { numbers } = useDashboard()
+  if (value === null) return <>no data</>
+  if (part.name === 'tier_latency') return <Unit figure={numbers.ms(value)} />
+  if (part.name === 'refill') return <Unit figure={{ value: numbers.short(value), unit: 'loads/s' }} />
+  if (part.name === 'invalidation_lag') return <>{numbers.count(value)}</>
+  return <Unit figure={numbers.percent(value)} />
+}

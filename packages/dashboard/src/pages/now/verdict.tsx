@@ -1,0 +1,162 @@
+// Is it us, where, since when: one sentence that could be read out on a call, then the split that proves it. Only what was measured.
+import type { ReactNode } from 'react'
+import type { HealthPart, Summary } from '../../api/types.ts'
+import { useDashboard } from '../../context.tsx'
+import { aim, type CauseShare, causeShares } from '../../format/causes.ts'
+import { sourceName } from '../../parts/source.tsx'
+import { Name, Unit, vars } from '../../parts/words.tsx'
+import { Link, placeOf } from '../../place/place.tsx'
+import type { Change } from './changes.ts'
+
+const FRESH_MS = 10 * 60_000
+
+export function Verdict({ summary, changes }: { readonly summary: Summary; readonly changes: readonly Change[] }) {
+  const { numbers } = useDashboard()
+  const minute = summary.last_minute
+  const counts = summary.last_minute_miss_causes ?? {}
+  const shares = causeShares(counts)
+  const seconds = Math.max(1, minute?.seconds ?? 1)
+  const misses = Object.values(counts).reduce((sum, count) => sum + count, 0) / seconds
+  return (
+    <section className="now-verdict" aria-labelledby="verdict">
+      <h1 className="lede" id="verdict" tabIndex={-1}>
+        <Sentence summary={summary} changes={changes} shares={shares} />
+      </h1>
+      <p className="say now-say">
+        <Say summary={summary} />
+      </p>
+      <div className="causes">
+        <p className="label">
+          Misses by cause, <b>{numbers.short(misses)}/s</b> in the last {seconds >= 60 ? 'minute' : `${seconds} s`}
+        </p>
+        {shares.length === 0 ? (
+          <p className="note">No read has missed.</p>
+        ) : (
+          <>
+            <div className="whole" aria-hidden="true">
+              {shares.map(({ cause, count }, at) => (
+                <i key={cause} className={`cause-${at + 1}`} style={vars({ '--v': count })} />
+              ))}
+            </div>
+            <ul>
+              {shares.map(({ cause, name, share }, at) => (
+                <li key={cause}>
+                  <i className={`cause-${at + 1}`} aria-hidden="true" />
+                  <b>
+                    <Unit figure={numbers.percent(share)} />
+                  </b>
+                  {cause === '' ? <Link to="why/">{name}</Link> : <Link to={placeOf('why', { cause })}>{name}</Link>}
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+      </div>
+    </section>
+  )
+}
+
+interface SentenceProps {
+  readonly summary: Summary
+  readonly changes: readonly Change[]
+  readonly shares: readonly CauseShare[]
+}
+
+function Sentence({ summary, changes, shares }: SentenceProps): ReactNode {
+  const { numbers } = useDashboard()
+  const { health, last_minute: minute, nodes } = summary
+  if (nodes.total === 0) return 'No process of this cache reports'
+  if (minute === null || minute.hits + minute.misses === 0) return 'Quiet: no read in the last minute'
+  const worst = [...health.parts].sort((a, b) => b.deduction - a.deduction)[0]
+  const ratio = minute.hit_ratio === null ? undefined : numbers.percent(minute.hit_ratio)
+  if (worst === undefined || worst.deduction < 1) return <>As it should be: {ratio?.value ?? 'no data'}&nbsp;% of reads are hits</>
+  if (worst.name === 'hit_ratio')
+    return (
+      <>
+        Hit ratio is {ratio?.value}&nbsp;%, {worst.detail === null ? 'target' : 'usually'} {numbers.percent(worst.target ?? 0).value}&nbsp;%
+        <Because changes={changes} shares={shares} />
+      </>
+    )
+  return <Troubled part={worst} />
+}
+
+/** Named only where the largest cause is an invalidation, and one of that kind was made here a short while ago. */
+function Because({ changes, shares }: Pick<SentenceProps, 'changes' | 'shares'>): ReactNode {
+  const { times } = useDashboard()
+  const [first] = shares
+  if (first === undefined) return null
+  const kind = /^invalidated_(key|tag|pattern|all)$/.exec(first.cause)?.[1]
+  const made = changes.find(({ at, of }) => {
+    if (of.is !== 'invalidation' || Date.now() - at > FRESH_MS) return false
+    const aimed = aim(of.operation.request?.criteria).kind
+    return kind === aimed || (kind === 'all' && aimed === 'everything')
+  })
+  if (made === undefined || made.of.is !== 'invalidation') return <>, most misses: {first.name}</>
+  const { kind: what, text } = aim(made.of.operation.request?.criteria)
+  return (
+    <>
+      {' '}
+      after {what} {text !== '' && <Name>{text}</Name>} was invalidated at {times.minutes(made.at)}
+    </>
+  )
+}
+
+function Troubled({ part }: { readonly part: HealthPart }): ReactNode {
+  const { numbers } = useDashboard()
+  const value = part.value ?? 0
+  if (part.name === 'tier_latency') {
+    const [now, goal] = [numbers.ms(value), numbers.ms(part.target ?? 0)]
+    return (
+      <>
+        {sourceName(part.detail ?? 'a tier')} is slow: p99 {now.value}&nbsp;{now.unit}, objective {goal.value}&nbsp;{goal.unit}
+      </>
+    )
+  }
+  if (part.name === 'refill')
+    return (
+      <>
+        The source is loaded {numbers.short(value)} times a second, {part.detail}
+      </>
+    )
+  if (part.name === 'young_evictions') return 'Entries are evicted before half of their time: memory is too small'
+  if (part.detail !== null) return part.detail.charAt(0).toUpperCase() + part.detail.slice(1)
+  if (part.name === 'errors') return <>{numbers.percent(value).value}&nbsp;% of calls to tiers and loaders fail</>
+  return 'Something takes points off: see the parts of the score'
+}
+
+function Say({ summary }: { readonly summary: Summary }): ReactNode {
+  const { numbers } = useDashboard()
+  const { last_minute: minute, nodes, total, memory } = summary
+  if (minute === null || minute.hits + minute.misses === 0)
+    return (
+      <>
+        {nodes.total === 1 ? 'One process reports' : `${nodes.total} processes report`}; {numbers.count(memory.entries)} entries in memory,{' '}
+        {numbers.count(total.hits + total.misses)} reads since they began.
+      </>
+    )
+  return (
+    <>
+      The source answers <b className="nw">{numbers.short(minute.loads / Math.max(1, minute.seconds))} loads/s</b>
+      {minute.load_avg_ms !== null && (
+        <>
+          , <Unit figure={numbers.ms(minute.load_avg_ms)} /> each
+        </>
+      )}
+      .{' '}
+      {minute.load_joins > 0 && (
+        <>
+          <b>{numbers.count(minute.load_joins)}</b> reads joined a load that was under way.{' '}
+        </>
+      )}
+      {nodes.late.length > 0 ? (
+        <>
+          Late: <b>{nodes.late.join(', ')}</b>; the numbers are of the others.
+        </>
+      ) : nodes.total === 1 ? (
+        'One process reports.'
+      ) : (
+        `All ${nodes.total} processes report.`
+      )}
+    </>
+  )
+}

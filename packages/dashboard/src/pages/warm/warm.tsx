@@ -1,0 +1,215 @@
+// Warm: keys loaded before they are asked for, at a pace; plans that are kept, and what ran.
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { useCacheName } from '../../api/queries.ts'
+import type { Operation, Page, WarmingPlan } from '../../api/types.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Answer, Failure } from '../../parts/answer.tsx'
+import { Notice, PageTitle, Section } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Time } from '../../parts/words.tsx'
+import { usePlace } from '../../place/place.tsx'
+import { useLive } from '../../shell/live.tsx'
+import { NotInstalled } from '../../shell/missing.tsx'
+import { Remove } from '../access/remove.tsx'
+import { Runs } from './runs.tsx'
+
+export function Warm() {
+  const { offers, may } = useAccess()
+  const { query } = usePlace()
+  if (!offers('POST', 'warming/warm_keys/'))
+    return (
+      <NotInstalled title="Nothing can be warmed from here" route="POST warming/warm_keys/">
+        <p>Keys loaded before they are asked for, at a pace that the source can bear.</p>
+      </NotInstalled>
+    )
+  return (
+    <>
+      <PageTitle
+        title="Warm"
+        say="Loads keys before they are asked for, by the loaders that the cache knows, at a pace that the source can bear."
+      />
+      <div className="stack-wide">
+        {may('warm') && <WarmKeys key={query.toString()} />}
+        <Plans />
+        <Runs />
+      </div>
+    </>
+  )
+}
+
+function WarmKeys() {
+  const { client, numbers } = useDashboard()
+  const { query } = usePlace()
+  const queries = useQueryClient()
+  const cache = useCacheName()
+  const [keys, setKeys] = useState(query.get('key') ?? '')
+  const [namespace, setNamespace] = useState(query.get('ns') ?? '')
+  const [rate, setRate] = useState('200')
+  const [name, setName] = useState('')
+  const lines = keys
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  const body = {
+    keys: lines,
+    ...(cache === undefined ? {} : { cache_name: cache }),
+    ...(namespace.trim() === '' ? {} : { namespace: namespace.trim() }),
+    ...(Number(rate) > 0 ? { rate_per_second: Number(rate) } : {}),
+    ...(name.trim() === '' ? {} : { name: name.trim() }),
+  }
+  const settle = () =>
+    queries.invalidateQueries({ queryKey: ['warming'] }).then(() => queries.invalidateQueries({ queryKey: ['operations'] }))
+  const warm = useMutation({ mutationFn: () => client.send<Operation>('POST', 'warming/warm_keys/', body), onSuccess: settle })
+  const keep = useMutation({ mutationFn: () => client.send('POST', 'warming/', body), onSuccess: settle })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    warm.mutate()
+  }
+  const seconds = Number(rate) > 0 ? lines.length / Number(rate) : undefined
+  return (
+    <Section
+      title="Keys"
+      note={
+        lines.length === 0
+          ? 'up to 10,000'
+          : `${numbers.count(lines.length)} keys${seconds === undefined ? '' : `, at least ${numbers.short(seconds)} s`}`
+      }
+    >
+      <form className="compose" onSubmit={submit}>
+        <label className="field c-6">
+          <span>Keys, one a line</span>
+          <textarea
+            className="input mono lines"
+            rows={4}
+            required
+            spellCheck={false}
+            value={keys}
+            onChange={(event) => setKeys(event.target.value)}
+          />
+        </label>
+        <div className="c-6 stack-small">
+          <label className="field">
+            <span>Namespace</span>
+            <input
+              className="input"
+              placeholder="all of the cache"
+              value={namespace}
+              onChange={(event) => setNamespace(event.target.value)}
+              spellCheck={false}
+            />
+          </label>
+          <div className="pair">
+            <label className="field">
+              <span>At most, loads/s</span>
+              <input className="input" inputMode="numeric" value={rate} onChange={(event) => setRate(event.target.value)} />
+            </label>
+            <label className="field">
+              <span>Name, to keep it as a plan</span>
+              <input className="input" value={name} onChange={(event) => setName(event.target.value)} />
+            </label>
+          </div>
+        </div>
+        <p className="row">
+          <button type="submit" className="btn btn-primary" disabled={warm.isPending || lines.length === 0}>
+            {warm.isPending ? 'Warming…' : `Warm ${lines.length === 1 ? '1 key' : `${numbers.count(lines.length)} keys`}`}
+          </button>
+          <button
+            type="button"
+            className="btn"
+            disabled={keep.isPending || lines.length === 0 || name.trim() === ''}
+            onClick={() => keep.mutate()}
+          >
+            Keep as a plan
+          </button>
+        </p>
+      </form>
+      {warm.error !== null && <Failure error={warm.error} what="The warm-up" />}
+      {keep.error !== null && <Failure error={keep.error} what="The plan" />}
+      {warm.data !== undefined && (
+        <Notice tone={warm.data.state === 'completed' ? 'proven' : 'warning'}>
+          <RunWords operation={warm.data} />
+        </Notice>
+      )}
+    </Section>
+  )
+}
+
+function RunWords({ operation }: { readonly operation: Operation }) {
+  const { numbers } = useDashboard()
+  const { result } = operation
+  if (result?.loaded === undefined) return <>It runs: {operation.state}.</>
+  return (
+    <>
+      <b>{numbers.count(result.loaded)} loaded</b>, {numbers.count(result.fresh ?? 0)} were fresh
+      {(result.failed ?? 0) > 0 && `, ${numbers.count(result.failed ?? 0)} failed`}
+      {(result.without_source ?? 0) > 0 && `, ${numbers.count(result.without_source ?? 0)} without a loader that the cache knows`}.
+      {result.errors?.[0] !== undefined && ` ${result.errors[0]}`}
+    </>
+  )
+}
+
+function Plans() {
+  const { client, numbers } = useDashboard()
+  const { may } = useAccess()
+  const queries = useQueryClient()
+  const live = useLive()
+  const plans = useQuery({
+    queryKey: ['warming'],
+    queryFn: ({ signal }) => client.get<Page<WarmingPlan>>('warming/', { limit: 100 }, signal),
+    refetchInterval: live.every(15_000),
+  })
+  const execute = useMutation({
+    mutationFn: (id: string) => client.send<Operation>('POST', `warming/${id}/execute/`, {}),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['operations'] }),
+  })
+  return (
+    <Section title="Plans" note="kept, to be run again">
+      {execute.error !== null && <Failure error={execute.error} what="The run" />}
+      <Answer query={plans} what="The list of plans">
+        {({ data }) =>
+          data.length === 0 ? (
+            <p>No plan is kept. Give one above a name to keep it.</p>
+          ) : (
+            <Table
+              caption="Plans of warming"
+              rows={data}
+              keyOf={({ id }) => id}
+              columns={[
+                { name: 'Name', cell: (row) => row.name },
+                { name: 'Cache', cell: (row) => [row.cache_name, row.namespace].filter(Boolean).join(', ') || 'the only one' },
+                { name: 'Keys', isNumber: true, cell: (row) => numbers.count(row.keys.length) },
+                {
+                  name: 'Pace',
+                  isNumber: true,
+                  cell: (row) => (row.rate_per_second === undefined ? 'as fast as loads are' : `${numbers.count(row.rate_per_second)}/s`),
+                },
+                { name: 'Changed', cell: (row) => <Time at={row.updated_at} relative /> },
+                {
+                  name: 'Run',
+                  isSilent: true,
+                  isNumber: true,
+                  cell: (row) =>
+                    may('warm') && (
+                      <span className="row row-end">
+                        <button type="button" className="btn btn-small" onClick={() => execute.mutate(row.id)} disabled={execute.isPending}>
+                          Run<span className="sr"> {row.name}</span>
+                        </button>
+                        <Remove
+                          path={`warming/${row.id}/`}
+                          queryKey="warming"
+                          verb="Delete"
+                          what={`the plan ${row.name}`}
+                          then="What it loaded stays."
+                        />
+                      </span>
+                    ),
+                },
+              ]}
+            />
+          )
+        }
+      </Answer>
+    </Section>
+  )
+}

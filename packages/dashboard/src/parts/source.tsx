@@ -1,0 +1,26 @@
+// Who answered: a tier by hue, lightness and shape.
+
+export type SourceKind = 'memory' | 'redis' | 'far' | 'origin'
+
+/** A circle for memory, a square for a server of memory, a diamond for what lies on a disk or an edge. */
+export function sourceKind(tier: string): SourceKind {
+  if (tier === 'origin') return 'origin'
+  if (tier === 'memory') return 'memory'
+  return /redis|valkey|memcache/i.test(tier) ? 'redis' : 'far'
+}
+
+const NAMES: Readonly<Record<string, string>> = { sqlite: 'SQLite', postgres: 'PostgreSQL', cdn: 'CDN', memcached: 'Memcached' }
+
+export const sourceName = (tier: string): string => NAMES[tier] ?? tier.charAt(0).toUpperCase() + tier.slice(1)
+
+export const sourceColor = (tier: string): string => `var(--mp-source-${sourceKind(tier)})`
+
+export function Source({ tier, node }: { readonly tier: string; readonly node?: string }) {
+  return (
+    <span className="nw">
+      <i className={`src src-${sourceKind(tier)}`} aria-hidden="true" />
+      {sourceName(tier)}
+      {node !== undefined && `, ${node}`}
+    </span>
+  )
+}
