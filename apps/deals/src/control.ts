@@ -8,6 +8,7 @@ import type { CacheSettings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 export const CONTROL_PATH = '/api/admin/caching'
+export const DASHBOARD_PATH = '/admin/caching/'
 
 /** What a role of the service may do to its cache. Other roles: nothing. */
 const ROLES: ReadonlyMap<string, Role> = new Map([

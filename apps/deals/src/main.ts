@@ -1,6 +1,6 @@
 // The entry of `npm start`: reads the options, starts the service, says where it is, stops on Ctrl-C.
 import { randomBytes } from 'node:crypto'
-import { CONTROL_PATH } from './control.ts'
+import { CONTROL_PATH, DASHBOARD_PATH } from './control.ts'
 import { curlLine } from './http/page.ts'
 import { type MoreNodes, startMoreNodes } from './more-nodes.ts'
 import { type Service, startService } from './service.ts'
@@ -48,7 +48,8 @@ function run(service: Service, settings: Settings, others: readonly string[], mo
   Deals is ready: ${url}/${others.map((other, index) => `\n  node ${index + 2}: ${other}`).join('')}
   data: ${service.database}
   cache: ${settings.cache.isOn ? service.tiers.join(' -> ') : 'off'}
-  control plane of the cache: ${url}${CONTROL_PATH}/ (openapi.json says what there is; the tokens below are its credentials too)
+  dashboard of the cache: ${url}${DASHBOARD_PATH} (sign in with a token below)
+  its admin API: ${url}${CONTROL_PATH}/ (openapi.json says what there is; the same tokens)
 
   Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
     viewer         ${demo.viewer ?? 'nobody active has this role'}

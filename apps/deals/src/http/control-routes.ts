@@ -1,8 +1,9 @@
-// The admin API of the cache, as the control plane answers it. Demo tokens are known here from this very machine only, as everywhere.
+// The admin API of the cache, as the control plane answers it, and the dashboard over it. Demo tokens are known here from this very machine only, as everywhere.
 import type { HttpBindings } from '@hono/node-server'
 import type { ControlPlane } from '@millpond/control'
+import { dashboard } from '@millpond/dashboard/handler'
 import { Hono } from 'hono'
-import { CONTROL_PATH } from '../control.ts'
+import { CONTROL_PATH, DASHBOARD_PATH } from '../control.ts'
 import { isFromLoopback } from './loopback.ts'
 
 export interface ControlDoor {
@@ -17,5 +18,7 @@ export function controlRoutes(plane: ControlPlane, { arrivals }: ControlDoor) {
     arrivals.set(c.req.raw, { isFromHere: isFromLoopback(incoming), address: incoming.socket.remoteAddress })
     return plane.fetch(c.req.raw)
   })
+  const page = dashboard({ base: DASHBOARD_PATH, apiBaseUrl: CONTROL_PATH, environment: { label: 'Demo' } })
+  routes.all(`${DASHBOARD_PATH}*`, async (c) => (await page(c.req.raw)) ?? c.notFound())
   return routes
 }

@@ -1,4 +1,5 @@
 // The front page: what runs, on which tiers, how well, and a link to everything that can be asked.
+import { DASHBOARD_PATH } from '../control.ts'
 import { PAGE_SCRIPT } from './page-script.ts'
 import { PAGE_STYLE } from './page-style.ts'
 
@@ -39,7 +40,7 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 <style nonce="${nonce}">${PAGE_STYLE}</style>
 <main>
 <h1>Deals</h1>
-<p class="lead"><b>${figure.format(counts.deals)} deals</b> of <b>${figure.format(counts.organizations)} organisations</b> and ${figure.format(counts.users)} users in ${database}, up to ${facts.today}. ${path}.</p>
+<p class="lead"><b>${figure.format(counts.deals)} deals</b> of <b>${figure.format(counts.organizations)} organisations</b> and ${figure.format(counts.users)} users in ${database}, up to ${facts.today}. ${path}. <a href="${DASHBOARD_PATH}">The dashboard of the cache</a> shows all of it.</p>
 
 <div class="sheet">
 <dl class="figures">
