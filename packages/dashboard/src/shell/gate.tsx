@@ -14,6 +14,9 @@ type GateState =
   | { readonly is: 'failed'; readonly error: unknown }
   | { readonly is: 'open'; readonly session: Session; readonly routes: ReadonlySet<string> }
 
+/** How tokens of the control plane begin: those of a host application have no session to be made of. */
+const OWN = 'mp_'
+
 export interface GateProps {
   readonly client: CacheClient
   readonly readOnly: boolean
@@ -37,10 +40,17 @@ export function Gate({ client, readOnly, isHosted, onToken, refusals, children }
     try {
       const session = await client.get<Session & { readonly routes?: readonly string[] }>('session/')
       const routes = session.routes === undefined ? routesOf(await client.get('openapi.json'), client.base) : new Set(session.routes)
-      if (!isHosted && heldCredentials(client.base).token !== undefined && routes.has('POST session/')) {
-        await client.send('POST', 'session/', {})
-        keepCookie(client.base)
-        onToken(undefined)
+      const { token } = heldCredentials(client.base)
+      if (!isHosted && token?.startsWith(OWN) && routes.has('POST session/')) {
+        // Without a cookie the token serves, for this tab.
+        const isKept = await client.send('POST', 'session/', {}).then(
+          () => true,
+          () => false,
+        )
+        if (isKept) {
+          keepCookie(client.base)
+          onToken(undefined)
+        }
       }
       setState({ is: 'open', session, routes })
       await queries.invalidateQueries()
