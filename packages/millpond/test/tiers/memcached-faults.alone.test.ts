@@ -3,11 +3,12 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import { until } from '../../src/testing/runner.ts'
+import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type MemcachedTier, type MemcachedTierOptions, type MemcachedWarning, memcached } from '../../src/tiers/memcached/index.ts'
 import { pack, unpack } from '../../src/tiers/memcached/record.ts'
 import { describeWith, freePort, type MemcachedService, startMemcached } from '../services/index.ts'
-import { answers, FAILED, stopwatch, text } from './faults.ts'
+import { answers, FAILED, text } from './faults.ts'
 import { greeted, type ImpostorServer, startImpostor, talk } from './memcached-raw.ts'
 
 const tiers: MemcachedTier[] = []

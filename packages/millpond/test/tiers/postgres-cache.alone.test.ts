@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { createCache, memory } from 'millpond'
 import { postgres } from 'millpond/tiers/postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { describeWith, type PostgresService, startPostgres, until } from '../services/index.ts'
-import { stopwatch } from './faults.ts'
 
 type Cache = ReturnType<typeof createCache>
 

@@ -5,11 +5,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import { change, commitItem, key, tag } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
+import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type PostgresTier, type PostgresTierOptions, postgres } from '../../src/tiers/postgres/index.ts'
 import { SCHEMA_VERSION } from '../../src/tiers/postgres/schema.ts'
 import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
-import { answers, FAILED, stopwatch, text, UNREACHABLE } from './faults.ts'
+import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
 
 describeWith('postgres', 'the postgres tier under faults', () => {
   let server: PostgresService

@@ -4,11 +4,12 @@ import { createCache, memory } from 'millpond'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { change, commitItem, tag } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
+import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
 import { type RedisTier, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
 import { type ClusterGroup, describeWith, type RedisService, startCluster } from '../services/index.ts'
-import { FAILED, stopwatch, UNREACHABLE } from './faults.ts'
+import { FAILED, UNREACHABLE } from './faults.ts'
 import { DRIVER } from './redis-driver.ts'
 
 const ELECTION_MS = 40_000

@@ -5,11 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vite
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { change, commitItem, key } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
+import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { describeTier, item, oddKeys } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { slotOf } from '../../src/tiers/redis/slots.ts'
 import { type ClusterGroup, describeWith, freePort, type RedisService, startCluster, startRedis } from '../services/index.ts'
-import { stopwatch } from './faults.ts'
 import { DRIVER } from './redis-driver.ts'
 
 describeWith('redis', 'the redis tier on a cluster', () => {

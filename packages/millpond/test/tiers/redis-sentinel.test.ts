@@ -8,13 +8,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, test } from 'vite
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { change, commitItem, tag } from '../../src/testing/ledger-subject.ts'
 import { until } from '../../src/testing/runner.ts'
+import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { describeTier, item } from '../../src/testing/tier.ts'
 import { type RedisTier, type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, freePort, type RedisService, type SentinelGroup, startRedis, startSentinel } from '../services/index.ts'
 import { program } from '../services/program.ts'
 import { ask } from '../services/redis.ts'
 import { launch } from '../services/service.ts'
-import { stopwatch } from './faults.ts'
 import { DRIVER } from './redis-driver.ts'
 
 /** A failover takes a few seconds: the master must be silent, the sentinels agree, the replica begin. */
