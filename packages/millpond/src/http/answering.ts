@@ -2,9 +2,9 @@
 import { addStatus, type Delivery, deliver, deliverNow } from './deliver.ts'
 import type { Asked, Reply } from './exchange.ts'
 import type { Outcome } from './fetching.ts'
-import { ageMs } from './rules/answer.ts'
+import { type AnswerMeta, ageMs, answerOf } from './rules/answer.ts'
 import { type Forwarded, type ForwardReason, forwardStatus, hitStatus } from './rules/cache-status.ts'
-import { endToEnd } from './rules/fields.ts'
+import { endToEnd, type RawFields } from './rules/fields.ts'
 import { ASKS } from './rules/request.ts'
 import { isNotModified, notModifiedFields } from './rules/validation.ts'
 import type { Settings } from './settings.ts'
@@ -17,6 +17,9 @@ export interface Client {
   readonly reply: Reply
   readonly reason: ForwardReason
 }
+
+/** RFC 9110 13.1.2: with other methods a condition is about the origin's own state. */
+const isRead = ({ facts: { method } }: Asked): boolean => method === 'GET' || method === 'HEAD' || method === 'QUERY'
 
 type Arrived = Outcome & { readonly kind: 'arrived' }
 type Kept = Outcome & { readonly kind: 'confirmed' | 'stale' }
@@ -57,13 +60,18 @@ export class Answering {
   ): void {
     const detail = meta === undefined && refusal !== 'bypass' ? refusal : undefined
     const head = this.#told(endToEnd(fields), { reason, status, isStored: meta !== undefined, isCollapsed, detail })
-    // The client's condition was not put to the origin, so it is judged here.
-    if (meta !== undefined && asked.facts.has(ASKS.condition) && isNotModified(asked.facts, meta)) {
+    // The client's condition was not put to the origin, so it is judged here; of what is not stored, too.
+    if (asked.facts.has(ASKS.condition) && isRead(asked) && isNotModified(asked.facts, meta ?? this.#metaOf(status, phrase, fields))) {
       reply.send({ status: 304, reason: 'Not Modified', fields: notModifiedFields(head) }, undefined, 'latin1')
       return
     }
     reply.start({ status, reason: phrase, fields: head })
     arrival.join(reply)
+  }
+
+  #metaOf(status: number, reason: string, fields: RawFields): AnswerMeta {
+    const now = this.#settings.now()
+    return answerOf({ status, reason, fields, requestAt: now, responseAt: now }, this.#settings)
   }
 
   failed({ reply, reason }: Client, error: unknown): void {

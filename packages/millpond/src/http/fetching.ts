@@ -3,7 +3,7 @@ import { Arrival } from './arrival.ts'
 import type { Asked, Call, Sink, Upstream } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
 import { completedFields, type Piece } from './rules/combine.ts'
-import { fieldLines, firstLine, type RawFields } from './rules/fields.ts'
+import { fieldLines, firstLine, type RawFields, withoutFields } from './rules/fields.ts'
 import { isServerError, mayServeOnError } from './rules/reuse.ts'
 import { refusalOf } from './rules/storable.ts'
 import { confirms, updatedFields } from './rules/validation.ts'
@@ -55,6 +55,7 @@ export class Fetching implements Sink {
   readonly #primary: string
   readonly #id: string
   readonly #requestAt: number
+  readonly #moment: number
   #base: StoredAnswer | undefined
   #call: Call | undefined
   #arrival: Arrival | undefined
@@ -74,6 +75,7 @@ export class Fetching implements Sink {
     this.#base = options.base
     this.#begun = options.begun
     this.#requestAt = options.settings.now()
+    this.#moment = store.moment
     this.stored = new Promise((resolve) => {
       this.#resolve = resolve
     })
@@ -157,7 +159,8 @@ export class Fetching implements Sink {
       onDeserted: () => this.#desert(),
     })
     this.#arrival = arrival
-    const readersCome = onOutcome({ kind: 'arrived', status, reason, fields, arrival, meta: this.#meta, refusal })
+    const told = this.#told(fields, this.#meta)
+    const readersCome = onOutcome({ kind: 'arrived', status, reason, fields: told, arrival, meta: this.#meta, refusal })
     // Something else may be sent in its place (a 304), so that nobody reads it.
     if (readersCome === undefined) arrival.release()
     else void readersCome.then(() => arrival.release())
@@ -171,8 +174,14 @@ export class Fetching implements Sink {
     const answer: StoredAnswer = { ...meta, id: this.#id, text, encoding, bodyId, pieces, length }
     const refusal = refusalOf(this.#options.asked.facts, base.status, updated, responseAt, settings)
     const kept = refusal === undefined ? this.#store.keepPieces(this.#primary, answer).then(() => answer) : undefined
-    onOutcome({ kind: 'confirmed', answer })
+    onOutcome({ kind: 'confirmed', answer: { ...answer, fields: this.#told(answer.fields, answer) } })
     this.#finish(kept)
+  }
+
+  /** What was invalidated on its way is for who asked, and for no CDN to keep (RFC 9213). */
+  #told(fields: RawFields, meta: AnswerMeta | undefined): RawFields {
+    if (meta === undefined || !this.#store.isOvertaken(this.#moment, this.#primary, meta)) return fields
+    return [...withoutFields(fields, (name) => name === 'cdn-cache-control'), 'CDN-Cache-Control', 'no-store']
   }
 
   write(chunk: Buffer): boolean {

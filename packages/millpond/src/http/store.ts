@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Backing, HttpReceipt, LoadControl } from './contract.ts'
 import { tenantOf } from './key.ts'
+import { Overtaken } from './overtaken.ts'
 import { type AnswerMeta, ageMs, answerOf } from './rules/answer.ts'
 import { combine, type Piece } from './rules/combine.ts'
 import { fieldValue, firstLine, type RawFields } from './rules/fields.ts'
@@ -76,6 +77,7 @@ const NOTHING: Found = { answer: undefined, part: undefined, isExpired: false, h
 
 export class HttpStore {
   readonly pieceBytes = PIECE_BYTES
+  readonly #overtaken = new Overtaken()
   readonly #cache: Backing
   readonly #settings: StoreSettings
   /** Changes of one URL's index happen one after the other. */
@@ -224,19 +226,34 @@ export class HttpStore {
 
   /** Absolute URLs and cache groups of one origin (RFC 9111 4.4, RFC 9875). */
   invalidate(primaries: readonly string[], host: string, groups: readonly string[]): Promise<HttpReceipt> {
-    return this.#cache.invalidateTags([...primaries.map(urlTag), ...groups.map((group) => groupTag(host, group))])
+    const tags = [...primaries.map(urlTag), ...groups.map((group) => groupTag(host, group))]
+    this.#overtaken.tags(tags)
+    return this.#cache.invalidateTags(tags)
   }
 
   purgeTags(tags: readonly string[], mode: 'delete' | 'expire'): Promise<HttpReceipt> {
+    this.#overtaken.tags(tags)
     return this.#cache.invalidateTags(tags, { mode })
   }
 
   purgePrefix(prefix: string, mode: 'delete' | 'expire'): Promise<HttpReceipt> {
+    this.#overtaken.prefix(prefix)
     return this.#cache.invalidatePattern(prefixPattern(prefix), { mode })
   }
 
   purgeAll(): Promise<HttpReceipt> {
+    this.#overtaken.all()
     return this.#cache.clear()
+  }
+
+  /** What a question that is put now is compared with later. */
+  get moment(): number {
+    return this.#overtaken.now
+  }
+
+  /** Has this process invalidated such an answer since? */
+  isOvertaken(moment: number, primary: string, meta: AnswerMeta): boolean {
+    return this.#overtaken.since(moment, primary, () => tagsOf(primary, meta))
   }
 
   #pieceTtl(meta: AnswerMeta): number {

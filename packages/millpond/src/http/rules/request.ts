@@ -93,6 +93,13 @@ export const INPUTS: readonly string[] = Object.freeze([
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
+  // What Next.js says to itself (CVE-2024-46982, and its kin).
+  'x-now-route-matches',
+  'x-matched-path',
+  'x-invoke-path',
+  'x-invoke-query',
+  'x-invoke-status',
+  'x-invoke-error',
 ])
 
 const HOST = -1

@@ -22,11 +22,20 @@ export function secondaryKey(request: RequestFacts, names: readonly string[]): s
 /** RFC 9111 4.1: white space, combined lines; and values with the same meaning where a field's definition says so. */
 function normalise(name: string, value: string | undefined, codings: readonly string[] | undefined): string | null {
   // The origin's own choice, as it was told to the cache.
-  if (name === 'accept-encoding' && codings !== undefined) return codingFor(value, codings) ?? 'identity'
+  if (name === 'accept-encoding' && codings !== undefined) return chosenCoding(value, codings)
   if (value === undefined) return null
   // RFC 9110 12.5: ranges and their weights; names of languages and codings have no case, and equal weights no order.
   if (name === 'accept-language' || name === 'accept-encoding' || name === 'accept-charset') return weighted(value).map(written).join(',')
   return listMembers(value).join(',')
+}
+
+/** RFC 9842 2: an answer that needs a dictionary goes only to who can read it, whatever else the origin would choose. */
+const BY_DICTIONARY = ['dcb', 'dcz']
+
+function chosenCoding(value: string | undefined, codings: readonly string[]): string {
+  const chosen = codingFor(value, codings) ?? 'identity'
+  const others = BY_DICTIONARY.filter((coding) => codingFor(value, [coding]) !== undefined)
+  return [chosen, ...others].join()
 }
 
 export interface Weighted {
