@@ -1,5 +1,6 @@
 // What is counted, and what the figures are read from.
 import type { Cache } from 'millpond'
+import type { HttpStats } from 'millpond/http'
 import type { Histogram } from 'millpond/observe'
 import type { KindName } from './cache/kinds.ts'
 import type { LayerName } from './cache/layer.ts'
@@ -27,6 +28,8 @@ export interface Sources {
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
   readonly startedAt: number
+  /** What the HTTP cache before the routes has done; its hits never reach them. */
+  readonly httpStats: () => HttpStats | undefined
   /** Redis was asked for and does not answer. */
   readonly isRedisMissing: () => boolean
 }

@@ -107,7 +107,7 @@ function latencyOf(histogram: Histogram) {
   return { count: requests, avg_ms: ms(avgMs), p50_ms: ms(p50Ms), p95_ms: ms(p95Ms), p99_ms: ms(p99Ms) }
 }
 
-function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing }: Sources) {
+function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing, httpStats }: Sources) {
   const info = cache?.info()
   const layers = [...counts.layers].map(([name, kinds]) => ({
     name,
@@ -128,6 +128,7 @@ function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing }: 
         }
       : null,
     layers,
+    http: httpStats() ?? null,
     requests: latencyOf(counts.requests.latency),
     database_queries: db.queries(),
     memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, process_bytes: process.memoryUsage.rss() },

@@ -1,7 +1,10 @@
 // Puts the service together: data, caches, routes, jobs, server.
+
+import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import { createAdaptorServer, type ServerType } from '@hono/node-server'
+import { getRequestListener, type HttpBindings, type ServerType } from '@hono/node-server'
+import { createFront, type Front } from './cache/front.ts'
 import { createInvalidation } from './cache/invalidation.ts'
 import { createLayer, type Layer, type Observe } from './cache/layer.ts'
 import { type Caches, openCaches } from './cache/open-caches.ts'
@@ -44,14 +47,19 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const caches = await openCaches(settings.cache, settings.folder, dataset, say)
     opened.unshift(caches)
     const startedAt = Date.now()
-    const observation = createObservation({ isMonitoring: settings.cache.isMonitoring, sources: () => ({ ...caches, db, startedAt }) })
+    const observation = createObservation({
+      isMonitoring: settings.cache.isMonitoring,
+      sources: () => ({ ...caches, db, startedAt, httpStats: () => front.stats() }),
+    })
     const answers = createAnswers(db, today)
     const observed = layersOver(caches, settings.cache.defaultTtlMs, observation.observe)
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
+    const front = createFront(caches, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
     const invalidation = createInvalidation({
       db,
       layers: observed,
+      front,
       isEnabled: settings.cache.isInvalidating,
       plantedFault: settings.cache.plantedFault,
     })
@@ -79,7 +87,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const parts = { access, invalidation, db, today, responses, warming, observation, control, door }
     // What a process that was killed left undone comes before the first answer.
     await invalidation.settlePending().catch(() => undefined)
-    const server = await listen(settings, (url) =>
+    const server = await listen(settings, front, (url) =>
       createApp({
         ...parts,
         facts: { ...facts, url },
@@ -132,11 +140,13 @@ function checkPort({ host, port }: Settings): Promise<void> {
 
 function listen(
   { host, port }: Settings,
+  front: Front,
   makeApp: (url: string) => ReturnType<typeof createApp>,
 ): Promise<{ server: ServerType; url: string }> {
   return new Promise((resolve, reject) => {
     let app: ReturnType<typeof createApp> | undefined
-    const server = createAdaptorServer({ fetch: (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }) })
+    const routes = getRequestListener((request, env) => app?.fetch(request, env as HttpBindings) ?? new Response(null, { status: 503 }))
+    const server = createHttpServer(front.before(routes))
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen(port, host, () => {
       const address = server.address() as AddressInfo // listening on TCP, so neither null nor a pipe's name

@@ -84,9 +84,10 @@ export async function startSubject({ args = SMALL, env = {}, folder = makeFolder
   }
 }
 
-/** What the response layer said, without the layer below. */
+/** What the layer said that answered, without those below; of the HTTP cache only its hits. */
 export function cacheStatus(reply: Reply): string {
-  return reply.headers.get('cache-status')?.split(', ').at(-1) ?? ''
+  const members = reply.headers.get('cache-status')?.split(', ') ?? []
+  return members.filter((member) => !member.startsWith('deals-http; fwd')).at(-1) ?? ''
 }
 
-export const isHit = (reply: Reply): boolean => cacheStatus(reply).startsWith('deals-response; hit')
+export const isHit = (reply: Reply): boolean => /^deals-(?:response|http); hit/.test(cacheStatus(reply))

@@ -2,6 +2,7 @@
 import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
 import { type Changed, commit, forgetNotes, pendingNotes } from '../writes/commit.ts'
+import type { Front } from './front.ts'
 import { groupTag, type KindName } from './kinds.ts'
 import type { Layer } from './layer.ts'
 
@@ -34,13 +35,15 @@ export interface InvalidationOptions {
   readonly db: Database
   /** From the data upwards: the strategic cache forgets before the responses that are made from it. */
   readonly layers: readonly [strategic: Layer, response: Layer]
+  /** Made from the responses, so it forgets last, whichever layer was meant. */
+  readonly front: Pick<Front, 'forget'>
   /** False: writes invalidate nothing, answers are as old as their TTL. */
   readonly isEnabled: boolean
   /** Scopes that begin so are left out: only for proving that such a fault is found. */
   readonly plantedFault: string | undefined
 }
 
-export function createInvalidation({ db, layers, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
+export function createInvalidation({ db, layers, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
   /** A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being told. */
   const forget = async (tags: readonly string[], only?: Layer['name']): Promise<Forgotten> => {
     const from = performance.now()
@@ -49,6 +52,7 @@ export function createInvalidation({ db, layers, isEnabled, plantedFault }: Inva
       if (only !== undefined && layer.name !== only) continue
       await layer.cache?.invalidateTags(tags).catch((error: unknown) => failures.push(error))
     }
+    await front.forget(tags).catch((error: unknown) => failures.push(error))
     if (failures.length > 0) throw failures[0]
     return { tags, ms: performance.now() - from }
   }

@@ -128,7 +128,8 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
 
 const IN_MEMORY: Outcome = { result: 'hit', tier: 'memory' }
 
-function groupTags({ kind, organizationId }: Question): string[] {
+/** What beside the versions of its data invalidates an answer. */
+export function groupTags({ kind, organizationId }: Question): string[] {
   return organizationId === null
     ? [groupTag.kind(kind)]
     : [groupTag.kind(kind), groupTag.organization(organizationId), groupTag.both(kind, organizationId)]

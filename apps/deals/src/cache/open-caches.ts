@@ -12,6 +12,8 @@ export interface Caches {
   readonly cache: Cache | undefined
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
+  /** Of whole HTTP answers. */
+  readonly front: Cache | undefined
   /** Redis was asked for and does not answer now. */
   isRedisMissing(): boolean
   close(): Promise<void>
@@ -22,6 +24,7 @@ const NO_CACHES: Caches = {
   cache: undefined,
   strategic: undefined,
   response: undefined,
+  front: undefined,
   isRedisMissing: () => false,
   close: async () => undefined,
 }
@@ -40,6 +43,8 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
         sqlite({ path: join(folder, 'cache.sqlite'), onWarning: ({ message }) => say(`cache: ${message}`) }),
       ],
       defaults: { ttl: settings.defaultTtlMs, jitter: 0.05 },
+      // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
+      dependencies: 'tracked',
     })
   })
   cache.on('warning', ({ message }) => say(`cache: ${message}`))
@@ -48,10 +53,11 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
   )
   const strategic = cache.namespace('strategic')
   const response = cache.namespace('response')
+  const front = cache.namespace('http')
   const isRedisMissing = () => redisUrl !== undefined && !response.stats().ledger.isUp
   await response.get('v1:first:look').catch(() => undefined)
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
-  return { cache, strategic, response, isRedisMissing, close: () => cache.close() }
+  return { cache, strategic, response, front, isRedisMissing, close: () => cache.close() }
 }
 
 function startOrExplain<T>(make: () => T): T {

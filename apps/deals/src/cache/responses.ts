@@ -5,7 +5,7 @@ import type { AnalyticsType } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
 import type { Period } from '../queries/window.ts'
 import type { KindName } from './kinds.ts'
-import type { Fetched, Layer, Outcome, Question } from './layer.ts'
+import { type Fetched, groupTags, type Layer, type Outcome, type Question } from './layer.ts'
 import { asked, asResponse, type StrategicCache } from './strategic.ts'
 
 /** A body that is ready to be sent. */
@@ -21,6 +21,8 @@ export interface Body {
 
 export interface Response {
   readonly kind: KindName
+  /** Beside the versions of its body. */
+  readonly tags: readonly string[]
   readonly body: Body
   readonly ttlMs: number
   readonly outcome: Outcome
@@ -40,7 +42,7 @@ export function createResponses(layer: Layer, strategic: StrategicCache) {
       below = fetched.outcome
       return makeBody(fetched.value, shape)
     })
-    return { kind: question.kind, body: value, ttlMs, outcome, below }
+    return { kind: question.kind, tags: groupTags(question), body: value, ttlMs, outcome, below }
   }
   const asItIs = <T extends object | null>(data: T) => data
   return {

@@ -8,7 +8,7 @@ import type { Ctx } from './context.ts'
 import { Problem } from './problem.ts'
 
 export function send(c: Ctx, answer: Answer, missing: string): Response {
-  const { kind, body, outcome } = answer
+  const { kind, tags, body, outcome } = answer
   if (body.text === null) throw new Problem(404, missing)
   const { cacheControl } = KINDS[kind]
   const headers = new Headers({
@@ -17,7 +17,9 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
     'Data-Version': dataVersion(body.versions),
     ETag: body.etag,
   })
-  if (!cacheControl.includes('public')) headers.set('Vary', 'Authorization')
+  // What is for anybody is kept by the HTTP cache before the routes, until one of these changes.
+  if (cacheControl.includes('public')) headers.set('Surrogate-Key', [...Object.keys(body.versions), ...tags].join(' '))
+  else headers.set('Vary', 'Authorization')
   if (outcome.result === 'hit') headers.set('Age', String(Math.max(0, Math.floor((Date.now() - body.storedAt) / 1000))))
   const changed = Math.floor(body.changedAt / 1000)
   // RFC 9110, 8.8.2.2: within the second of the change, the date could not tell this state from a later one.

@@ -63,7 +63,12 @@ function measuredRows(cached: Figures, uncached: Figures): string[][] {
   const perRequest = (total: (figures: Figures) => number) => (figures: Figures) => total(figures) / figures.requests
   return [
     ['hit rate', percent(cached.hitRate ?? 0), '-', ''],
-    ...Object.entries(cached.byTier).map(([tier, part]) => [`  from ${tier}`, percent(part), tier === 'computed' ? percent(1) : '-', '']),
+    ...Object.entries(cached.byTier).map(([tier, part]) => [
+      tier === 'http' ? '  as an HTTP hit' : `  from ${tier}`,
+      percent(part),
+      tier === 'computed' ? percent(1) : '-',
+      '',
+    ]),
     row('p50', (figures) => figures.p50Ms, ms),
     row('p95', (figures) => figures.p95Ms, ms),
     row('p99', (figures) => figures.p99Ms, ms),

@@ -131,13 +131,24 @@ async function verify(root: string, { sizes }: LoadOptions, secret: string, toke
   }
 }
 
-/** Read off the answers themselves: the last member of `Cache-Status` is the one nearest to the user. */
+/** Read off the answers themselves: the last member of `Cache-Status` is the one nearest to the user. `http`: answered before the routes. */
 function tiersOf({ answers }: Course, { cache }: Live): Record<string, number> {
   const counts = new Map<string, number>((cache?.tiers ?? []).map((tier) => [tier, 0]))
   for (const { cacheStatus } of answers) {
-    const last = cacheStatus.split(', ').at(-1) ?? ''
-    const from = last.includes('; hit') ? (/detail=([\w-]+)/.exec(last)?.[1] ?? 'cache') : 'computed'
+    const last = lastOf(cacheStatus)
+    const from = last.startsWith('deals-http')
+      ? 'http'
+      : last.includes('; hit')
+        ? (/detail=([\w-]+)/.exec(last)?.[1] ?? 'cache')
+        : 'computed'
     counts.set(from, (counts.get(from) ?? 0) + 1)
   }
   return Object.fromEntries([...counts].map(([from, count]) => [from, answers.length === 0 ? 0 : count / answers.length]))
 }
+
+/** What the HTTP cache passed on was answered behind it. */
+const lastOf = (cacheStatus: string): string =>
+  cacheStatus
+    .split(', ')
+    .filter((member) => !member.startsWith('deals-http; fwd'))
+    .at(-1) ?? ''
