@@ -46,7 +46,7 @@ const tests = (filters, env) =>
   run(process.execPath, [tool('vitest'), 'run', ...filters], { ...process.env, MILLPOND_SEED: String(seed), ...env })
 
 /** Suites with a short form. */
-const WHOLE = ['engine/bursts', 'http/safety', 'histories/planted', 'races/defects', 'codec/message-pack', 'codec/seal']
+const WHOLE = ['engine/bursts', 'http/safety', 'histories/planted', 'races/defects', 'codec/message-pack', 'codec/seal', 'codec/nonces']
 
 /** @type {[string, number, (minutes: number) => boolean][]} name, share of the time */
 const stages = [

@@ -72,13 +72,13 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       const { body, from, to } = unpacked
       if (requires !== undefined && unpacked.transforms.at(-1) !== requires.number) return report('unsealed', context)
       if (unpacked.transforms.length === 0) return report(read(unpacked, body, from, to), context)
-      let sealed: Sealed | undefined
+      let proof: Pick<DecodedParts, 'sealed' | 'isOldKey'> | undefined
       let why: Rejection = 'transform'
       const about = {
         ...context,
         head: headOf(unpacked.format, { ...unpacked, value: undefined }),
-        prove: (proven: Sealed) => {
-          sealed = proven
+        prove: (sealed: Sealed, isOldKey: boolean) => {
+          proof = { sealed, isOldKey }
         },
         reject: (what: string) => {
           if (what === 'unknown_key' || what === 'tampered') why = what
@@ -87,7 +87,7 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       const undone = undoAll(known, unpacked.transforms, body.subarray(from, to), about, limits.maxBytes)
       const finish = (plain: Uint8Array | undefined): DecodedParts | undefined => {
         const parts = report(plain === undefined ? why : read(unpacked, asBuffer(plain), 0, plain.byteLength), context)
-        return parts === undefined || sealed === undefined ? parts : { ...parts, sealed }
+        return parts === undefined || proof === undefined ? parts : { ...parts, ...proof }
       }
       return undone instanceof Promise ? undone.then(finish) : finish(undone)
     },

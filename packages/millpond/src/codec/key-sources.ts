@@ -18,7 +18,7 @@ export interface FileKeyring extends LiveKeyring {
 }
 
 /**
- * A ring from a file that only its owner may read (mode 600 or 400): `{ "current": "k2", "keys": [{ "id": "k1", "key": "<base64>" }, …] }`.
+ * A ring from a file that only its owner may read (mode 600 or 400): `{ "current": "k2", "keys": [{ "id": "k1", "key": "<base64>" }, …] }`, and `"next": { "id", "activeFrom" }` if you like.
  * @throws MillpondError `KEYRING_INVALID` for a file that others may read, that is not JSON, or whose ring is not one; `KEYRING_UNREACHABLE` where there is no file.
  */
 export function fileKeyring(path: string): FileKeyring {
@@ -35,7 +35,17 @@ function readKeyFile(path: string): KeyringOptions {
     if (typeof one === 'object' && one !== null && 'id' in one && 'key' in one) return [String(one.id), String(one.key)]
     throw invalid('one of its keys is not { "id", "key" }', source)
   })
-  return { current: 'current' in parsed ? String(parsed.current) : '', keys }
+  return {
+    current: 'current' in parsed ? String(parsed.current) : '',
+    keys,
+    ...('next' in parsed && { next: nextOf(parsed.next, source) }),
+  }
+}
+
+function nextOf(next: unknown, source: string): NonNullable<KeyringOptions['next']> {
+  if (typeof next === 'object' && next !== null && 'id' in next && 'activeFrom' in next)
+    return { id: String(next.id), activeFrom: typeof next.activeFrom === 'number' ? next.activeFrom : String(next.activeFrom) }
+  throw invalid('its next key is not { "id", "activeFrom" }', source)
 }
 
 /** The permissions are those of what is read, not of what stood at the path before. */

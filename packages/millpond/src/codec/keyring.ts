@@ -13,6 +13,11 @@ export interface KeyringOptions {
   readonly current: string
   /** By id: an object, a Map, or a list of pairs. An id is 1 to 64 letters, digits, `.`, `_` or `-`, and never means another key later. */
   readonly keys: Readonly<Record<string, KeyBytes>> | Iterable<readonly [id: string, key: KeyBytes]>
+  /**
+   * The key that seals in place of `current` from a moment on: a Date, epoch milliseconds, or what `new Date` reads. Both steps of a rotation are then one change: until `activeFrom`
+   * every process must have been given the ring, and their clocks may differ by as much as you leave between.
+   */
+  readonly next?: { readonly id: string; readonly activeFrom: Date | number | string }
 }
 
 /** A ring whose keys can be changed while caches use it. */
@@ -45,14 +50,20 @@ export const idOf = (key: Uint8Array): string => createHash('sha256').update('mi
 
 class Ring implements LiveKeyring {
   #current: string
+  #next: Next | undefined
   #keys: ReadonlyMap<string, Uint8Array>
 
   constructor(options: KeyringOptions) {
     this.#keys = checkRing(options)
     this.#current = options.current
+    this.#next = nextOf(options, this.#keys)
   }
 
   get current(): string {
+    if (this.#next !== undefined && Date.now() >= this.#next.from) {
+      this.#current = this.#next.id
+      this.#next = undefined
+    }
     return this.#current
   }
 
@@ -69,12 +80,14 @@ class Ring implements LiveKeyring {
   }
 
   replace(options: KeyringOptions): void {
-    this.#keys = checkRing(options)
+    const keys = checkRing(options)
+    this.#next = nextOf(options, keys)
+    this.#keys = keys
     this.#current = options.current
   }
 
   toJSON(): { readonly current: string; readonly ids: readonly string[] } {
-    return { current: this.#current, ids: this.ids }
+    return { current: this.current, ids: this.ids }
   }
 }
 
@@ -82,7 +95,8 @@ function checkRing(options: unknown): ReadonlyMap<string, Uint8Array> {
   if (typeof options !== 'object' || options === null || !('keys' in options) || !('current' in options))
     throw invalid('it is not { current, keys }: give keyring({ current: "k1", keys: { k1 } })')
   for (const name of Object.keys(options)) {
-    if (name !== 'keys' && name !== 'current') throw invalid(`it has no option ${show(name)}: there are current, keys`)
+    if (name !== 'keys' && name !== 'current' && name !== 'next')
+      throw invalid(`it has no option ${show(name)}: there are current, keys, next`)
   }
   const keys = new Map<string, Uint8Array>()
   for (const [id, given] of pairsOf(options.keys)) {
@@ -100,6 +114,20 @@ function checkRing(options: unknown): ReadonlyMap<string, Uint8Array> {
     throw invalid(`the current key is ${show(current)}, which is not among its keys: ${known}`)
   }
   return keys
+}
+
+interface Next {
+  readonly id: string
+  readonly from: number
+}
+
+function nextOf({ next }: KeyringOptions, keys: ReadonlyMap<string, Uint8Array>): Next | undefined {
+  if (next === undefined) return undefined
+  const { id, activeFrom } = next
+  if (!keys.has(id)) throw invalid(`the next key is ${show(id)}, which is not among its keys: there are ${[...keys.keys()].join(', ')}`)
+  const from = new Date(activeFrom).getTime()
+  if (Number.isNaN(from)) throw invalid(`the next key ${show(id)} is active from ${show(activeFrom)}, which is not a time: give a Date`)
+  return { id, from }
 }
 
 function pairsOf(keys: unknown): Iterable<readonly [unknown, unknown]> {

@@ -37,7 +37,7 @@ export function sealing(ring: KeyRing, pads: boolean, keys = new DerivedKeys(rin
       if (key === undefined) return refuse(context, 'unknown_key')
       const plain = open(buffer, found.head, found.end, key, context)
       if (plain === undefined) return refuse(context, 'tampered')
-      context.prove?.(found.head.sealed)
+      context.prove?.(found.head.sealed, found.head.keyId !== ring.current)
       return plain
     },
   }

@@ -13,8 +13,8 @@ export interface TransformContext extends CodecContext {
   readonly head: Uint8Array
   /** Numbers of the transforms that came before this one: who authenticates must include them, or another list would give the bytes another meaning. */
   readonly before: readonly number[]
-  /** Told by a transform that is undone: what the bytes prove of their position. */
-  readonly prove?: (sealed: Sealed) => void
+  /** Told by a transform that is undone: what the bytes prove of their position, and whether the key has been replaced since. */
+  readonly prove?: (sealed: Sealed, isOldKey: boolean) => void
 }
 
 /** The same for all transforms of a value. */

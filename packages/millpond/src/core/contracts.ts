@@ -474,6 +474,8 @@ export interface DecodedParts extends EncodedParts {
   /** How the bytes lay there, where the codec knows. */
   readonly isCompressed?: boolean
   readonly isEncrypted?: boolean
+  /** Sealed by a key that is not the current one: to be sealed anew some day. */
+  readonly isOldKey?: boolean
   /** The entry is judged by this, and not by what its tier says. */
   readonly sealed?: Sealed
 }

@@ -5,6 +5,7 @@ import { checkKey, encodeKey, type Key } from '../core/key.ts'
 import { type EntryOptions, resolvePolicy } from '../core/options.ts'
 import { forget } from './forget.ts'
 import type { Receipt } from './receipt.ts'
+import { type Resealed, type ResealOptions, reseal as resealAll } from './reseal.ts'
 import { checkOpen, type Space } from './space.ts'
 import type { Transaction, TransactionOptions } from './transaction.ts'
 import { expire as expireKey, touch as touchKey, type WriteItem, write, writeAtOnce } from './write.ts'
@@ -32,6 +33,12 @@ export interface CacheWrites {
    * await cache.transaction({ keys: [['deal', 7]], tags: ['deal-lists'] }, () => sql.begin((tx) => tx`update deal set stage = 'won' where id = 7`))
    */
   transaction<T>(options: TransactionOptions, work: (transaction: Transaction) => Promise<T> | T): Promise<T>
+  /**
+   * Seals anew what lies in the tiers under a former key of the ring, or in plain where it is to be sealed: after a rotation, before the former key is taken away. May be
+   * stopped, and run again in any process: what is done is passed over. Of this namespace alone; each has its own.
+   * @throws MillpondError `ABORTED`, `TIER_FAILED`, `LEDGER_UNREACHABLE`: what was done stays done.
+   */
+  reseal(options?: ResealOptions): Promise<Resealed>
 }
 
 export async function set(space: Space, key: Key, value: unknown, options: EntryOptions | undefined): Promise<void> {
@@ -79,4 +86,9 @@ function itemOf(key: Key, value: unknown): WriteItem {
   if (value === undefined)
     throw new MillpondError('VALUE_UNSUPPORTED', `the value of ${show(key)} is undefined: delete the key, or store null`)
   return { key: checkKey(encodeKey(key)), value }
+}
+
+export async function reseal(space: Space, options: ResealOptions | undefined): Promise<Resealed> {
+  checkOpen(space)
+  return resealAll(space, options)
 }

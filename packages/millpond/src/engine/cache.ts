@@ -29,6 +29,7 @@ import type { InvalidateOptions } from './invalidate.ts'
 import type { NamespaceOptions } from './namespace-options.ts'
 import { type Around, intercept } from './plugins.ts'
 import type { DryRun, Receipt } from './receipt.ts'
+import type { Resealed, ResealOptions } from './reseal.ts'
 import type { Restored } from './restart-parts.ts'
 import type { Loader } from './run-loader.ts'
 import { sourceFrom } from './sources.ts'
@@ -72,7 +73,7 @@ export interface CacheParts {
 const VERBS: readonly (keyof Cache)[] = [
   ...(['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh'] as const),
   ...(['set', 'setMany', 'delete', 'deleteMany', 'touch', 'expire', 'invalidate', 'invalidateTags', 'invalidatePattern', 'clear'] as const),
-  ...(['transaction', 'warm'] as const),
+  ...(['reseal', 'transaction', 'warm'] as const),
 ]
 
 /** One namespace of a cache: all verbs of reading, loading, writing and invalidating. */
@@ -205,6 +206,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   transaction<T>(options: TransactionOptions, work: (transaction: Transaction) => Promise<T> | T): Promise<T> {
     return transact(this.#space, options, work)
+  }
+
+  reseal(options?: ResealOptions): Promise<Resealed> {
+    return writes.reseal(this.#space, options)
   }
 
   invalidateTags(tags: Iterable<string>, options: InvalidateOptions & { readonly dryRun: true }): Promise<DryRun>

@@ -338,7 +338,7 @@ export async function commitFar(
 }
 
 /** The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile. */
-async function commitBody(
+export async function commitBody(
   space: Space,
   far: FarTier,
   { key }: Pick<Found, 'key'>,

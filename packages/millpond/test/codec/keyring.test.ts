@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { environmentKeyring, fileKeyring, type KeyringOptions, keyring, newWrappedKey, wrappedKeyring } from '../../src/codec/index.ts'
 
 const k1 = randomBytes(32)
@@ -87,6 +87,25 @@ describe('a key ring', () => {
     expect(JSON.stringify(ring)).toBe('{"current":"k1","ids":["k1"]}')
   })
 
+  test('a next key takes over at its time, in one step', () => {
+    vi.useFakeTimers({ now: 1_000_000, toFake: ['Date'] })
+    try {
+      const ring = keyring({ current: 'k1', keys: { k1, k2 }, next: { id: 'k2', activeFrom: new Date(1_060_000) } })
+      expect(ring.current).toBe('k1')
+      vi.setSystemTime(1_059_999)
+      expect(ring.current).toBe('k1')
+      vi.setSystemTime(1_060_000)
+      expect([ring.current, JSON.parse(JSON.stringify(ring)).current]).toEqual(['k2', 'k2'])
+      // A clock that is set back does not bring the former one back: some have sealed with the new one.
+      vi.setSystemTime(1_000_000)
+      expect(ring.current).toBe('k2')
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(refusal(() => keyring({ current: 'k1', keys: { k1 }, next: { id: 'k2', activeFrom: 0 } }))).toMatch(/the next key is "k2"/)
+    expect(refusal(() => keyring({ current: 'k1', keys: { k1, k2 }, next: { id: 'k2', activeFrom: 'soon' } }))).toMatch(/not a time/)
+  })
+
   test('is replaced as a whole or not at all', () => {
     const ring = keyring({ current: 'k1', keys: { k1 } })
     expect(refusal(() => ring.replace({ current: 'k2', keys: { k1 } }))).toMatch(/current key is "k2"/)
@@ -117,6 +136,16 @@ describe('a key file', () => {
     })
     ring.reload()
     expect([ring.current, ring.ids]).toEqual(['k1', ['k1', 'k2']])
+    write({
+      current: 'k1',
+      keys: [
+        { id: 'k1', key: text(k1) },
+        { id: 'k2', key: text(k2) },
+      ],
+      next: { id: 'k2', activeFrom: '2020-01-01T00:00:00Z' },
+    })
+    ring.reload()
+    expect(ring.current).toBe('k2')
     write('{')
     expect(refusal(() => ring.reload())).toMatch(/not JSON/)
     expect(ring.ids).toEqual(['k1', 'k2'])

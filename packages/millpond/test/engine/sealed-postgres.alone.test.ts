@@ -1,21 +1,26 @@
 // Sealed entries over PostgreSQL.
-import { randomBytes } from 'node:crypto'
+import { createCache, type Tier } from 'millpond'
 import { postgres } from 'millpond/tiers/postgres'
 import { afterAll, beforeAll } from 'vitest'
 import { describeWith, type PostgresService, startPostgres, until } from '../services/index.ts'
-import { sealedSuite } from './sealed-suite.ts'
-import { open } from './setups.ts'
+import { bound, sealedSuite } from './sealed-suite.ts'
 
 describeWith('postgres', 'sealed entries over PostgreSQL', () => {
-  const schema = `sealed_${randomBytes(4).toString('hex')}`
   let server: PostgresService
-  const tier = () => postgres({ url: server.url, schema })
+  let shared: Tier
   beforeAll(async () => {
     server = await startPostgres()
-    const first = open({ tiers: [tier()] })
+    shared = postgres({ url: server.url })
+    const first = createCache({ tiers: [lent()] })
     // The first use makes the schema, which may take longer than a command.
     await until('the ledger to answer', async () => (await first.explain('k')).ledger.isTrusted)
+    await first.close()
   })
-  afterAll(() => server.stop())
-  sealedSuite(tier, true)
+  afterAll(async () => {
+    await shared.close()
+    await server.stop()
+  })
+  /** Its connections are open: what is tested here is not how soon they open. */
+  const lent = (): Tier => new Proxy(shared, { get: (its, at) => (at === 'close' ? async () => {} : bound(its, at)) })
+  sealedSuite(lent, true)
 })

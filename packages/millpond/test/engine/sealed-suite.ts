@@ -67,6 +67,20 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     if (now !== undefined) expect(await start().cache.get('k')).toBe(now)
   })
 
+  test('what a transaction has set is read by all', async () => {
+    const { start } = fresh()
+    const [a, b] = [start(), start()]
+    await a.cache.set('k', 'before')
+    await a.cache.transaction({ keys: ['k', 'l'] }, (transaction) => {
+      transaction.set('k', 'after')
+      transaction.set('l', 'first')
+    })
+    for (const { cache, rejected } of [a, b, start()]) {
+      expect(await cache.getMany(['k', 'l'], { consistency: 'strong' })).toEqual(['after', 'first'])
+      expect(rejected).toEqual([])
+    }
+  })
+
   const moves: [string, (cache: Cache) => Promise<unknown>][] = [
     ['a set', (cache) => cache.set('k', 'new', { tags: ['t'] })],
     ['a delete', (cache) => cache.delete('k')],
@@ -176,6 +190,34 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     expect(await a.cache.get('k')).toBeUndefined()
   })
 
+  test('S1: what a former key has sealed is sealed anew behind readers and writers, may be stopped, and goes on where it was', async () => {
+    const { name, tier } = fresh()
+    const keys = { k1: randomBytes(32), k2: randomBytes(32) }
+    const ring = keyring({ current: 'k1', keys: { k1: keys.k1 } })
+    const a = processOf([tierOf()], name, { codec: { encrypt: ring } })
+    const count = isSlow ? 300 : 1200
+    const numbers = Array.from({ length: count }, (_, index) => index)
+    await a.cache.setMany(numbers.map((index): [string, number] => [`k${index}`, index]))
+    await a.cache.set('over', 1, { tags: ['t'] })
+    await a.cache.invalidateTags(['t'])
+    ring.replace({ current: 'k2', keys })
+    const stop = new AbortController()
+    const stopped = a.cache.reseal({ signal: stop.signal, onProgress: () => stop.abort() })
+    // A small namespace may be done in the first step.
+    await stopped.catch((error: unknown) => expect(error).toMatchObject({ code: 'ABORTED' }))
+    const [done] = await Promise.all([a.cache.reseal(), a.cache.set('k7', 'new'), a.cache.delete('k8'), a.cache.set('fresh', 1)])
+    expect(done).toMatchObject({ unreadable: 0, unlisted: [] })
+    expect(done.seen).toBeGreaterThan(count - 10)
+    expect(await a.cache.reseal()).toMatchObject({ resealed: 0 })
+    // Who has the new key alone reads all of it, and none of what was void.
+    const next = processOf([tierOf()], name, { codec: { encrypt: keyring({ current: 'k2', keys: { k2: keys.k2 } }) } })
+    const values = await next.cache.getMany(numbers.map((index) => `k${index}`))
+    expect(values).toEqual(numbers.map((index) => (index === 7 ? 'new' : index === 8 ? undefined : index)))
+    expect(await next.cache.get('over')).toBeUndefined()
+    expect(next.rejected.filter(({ key }) => key !== 'over')).toEqual([])
+    expect(await tier.read([await storageKeyOf(a.cache, 'k1')])).toHaveLength(1)
+  })
+
   test('a key that is not in the ring, and plain values, are misses that are counted', async () => {
     const { name, start } = fresh()
     const a = start()
@@ -190,12 +232,14 @@ export function sealedSuite(tierOf: () => Tier, isSlow = false): void {
     expect(a.rejected).toMatchObject([{ key: 'plain', why: 'unsealed' }])
     const reader = processOf([tierOf()], name, { codec: { ...codec, readsPlain: true } })
     expect([await reader.cache.get('plain'), await reader.cache.get('k')]).toEqual([1, 'v'])
+    expect(await reader.cache.reseal()).toMatchObject({ resealed: 1 })
+    expect(await a.cache.get('plain')).toBe(1)
     expect(stranger.cache.stats().tiers.map(({ rejected }) => rejected)).toEqual([{ unknown_key: 1 }])
   })
 }
 
 /** Methods of classes with private fields want their own object. */
-function bound(its: object, at: string | symbol): unknown {
+export function bound(its: object, at: string | symbol): unknown {
   const value: unknown = Reflect.get(its, at, its)
   return typeof value === 'function' ? value.bind(its) : value
 }

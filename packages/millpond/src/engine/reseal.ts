@@ -1,0 +1,96 @@
+// Background re-encryption: what was sealed by a former key of the ring, or lies in plain where it is to be sealed, is sealed anew.
+//
+// It needs no memory of where it was: what has been done is passed over by the next run, so it may be stopped and begun again at will, in any process.
+import { check, checkOptions, fn, type Shape } from '../core/checks.ts'
+import type { DecodedParts, Stored } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import type { Position } from '../core/ledger.ts'
+import { bodyOf, codecOf, decodeAll, positionOf } from './encoding.ts'
+import { commitBody } from './far.ts'
+import { checkSignal } from './signals.ts'
+import type { FarTier, Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
+
+/** How `cache.reseal` is run. */
+export interface ResealOptions {
+  /** Stops it after the entries that are under way: it rejects with `ABORTED`, and what was done stays done. */
+  readonly signal?: AbortSignal
+  /** Told after each step of some hundred keys. */
+  readonly onProgress?: (progress: Resealed) => void
+}
+
+/** What `cache.reseal` has found and done, over all tiers. */
+export interface Resealed {
+  /** Records that were looked at. */
+  readonly seen: number
+  /** Those that were sealed anew. */
+  readonly resealed: number
+  /** Those that cannot be read: of a key that is not in the ring, or damaged. Readers miss them already. */
+  readonly unreadable: number
+  /** Tiers that cannot be listed: what lies there is sealed anew as it is loaded or written, at the latest when the longest TTL is over. */
+  readonly unlisted: readonly string[]
+}
+
+const OPTIONS: Shape<ResealOptions> = {
+  signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),
+  onProgress: fn('a function that is told of the progress'),
+}
+
+export async function reseal(space: Space, options: ResealOptions = {}): Promise<Resealed> {
+  checkOptions<ResealOptions>(options, OPTIONS, 'reseal')
+  const done = { seen: 0, resealed: 0, unreadable: 0, unlisted: [] as string[] }
+  for (const far of space.far) {
+    const { tier, name } = far.guarded
+    if (!far.enabled || codecOf(space, far).isBound !== true) continue
+    if (tier.scan === undefined) {
+      done.unlisted.push(name)
+      continue
+    }
+    for await (const names of tier.scan(space.id.prefix)) {
+      checkSignal(options.signal)
+      const answer = await far.guarded.read(names)
+      if (!answer.ok) throw new MillpondError('TIER_FAILED', `${name} did not answer while its entries were sealed anew: run it again`)
+      await resealSome(space, far, names, answer.value, done)
+      options.onProgress?.({ ...done, unlisted: [...done.unlisted] })
+    }
+  }
+  return done
+}
+
+async function resealSome(
+  space: Space,
+  far: FarTier,
+  names: readonly string[],
+  records: readonly (Stored | undefined)[],
+  done: { seen: number; resealed: number; unreadable: number },
+): Promise<void> {
+  const decoded = await decodeAll(space, far, records)
+  // After whatever has taken its time: what is written again must be known to be valid now.
+  if (!(await space.ledger.ensure()))
+    throw new MillpondError(
+      'LEDGER_UNREACHABLE',
+      `${space.id.prefix} the ledger does not answer, so that nobody knows what is valid: run it again`,
+    )
+  for (const [index, stored] of records.entries()) {
+    if (stored === undefined) continue
+    done.seen++
+    const parts = decoded[index]
+    if (parts === undefined || storageKey(space.id.prefix, parts.key) !== names[index]) done.unreadable++
+    else if (parts.isOldKey === true || parts.isEncrypted === false) {
+      const asOf = verified(space, parts, stored)
+      if (asOf === undefined) continue
+      await commitBody(space, far, parts, asOf, bodyOf(space, parts, asOf), stored.expiresAt, undefined)
+      done.resealed++
+    }
+  }
+}
+
+/** The newest position at which the entry is known to be valid; undefined where it is not. */
+function verified(space: Space, parts: DecodedParts, stored: Stored): Position | undefined {
+  const { view } = space.ledger
+  const { epoch, seq } = positionOf(space, parts, stored)
+  if (epoch !== view.epoch || parts.staleUntil <= space.services.clock.now()) return undefined
+  const judgement = view.judgeApart(parts.key, parts.tags, seq)
+  if (judgement === 'void') return undefined
+  return judgement === 'valid' ? { epoch, seq: Math.max(seq, view.last) } : { epoch, seq }
+}
