@@ -73,14 +73,21 @@ describe('keys', () => {
   })
 
   it('with slashes, dots and tuples are found under their own names', async () => {
-    for (const key of ['a/b/../c', 'GET /x?y=1', '..', 'ä€', '%2F']) {
+    for (const key of ['a/b/../c', 'GET /x?y=1', '..', 'ä€', '%2F', 'line\r\nbreak', 'nul\u0000']) {
       await shop.set(key, 1)
       const { json, status } = await opened.call('GET', `explain/?cache_name=shop&key=${encodeURIComponent(key)}`, { as: 'viewer' })
       expect([status, json.verdict, json.key], key).toEqual([200, 'hit', key])
     }
     await shop.set(['user', 7], 1)
-    for (const key of ['["user",7]', 'a/b/../c', 'ä€', '%2F'])
+    for (const key of ['["user",7]', 'a/b/../c', 'ä€', '%2F', 'line\r\nbreak', 'nul\u0000'])
       expect(await get(`keys/${encodeURIComponent(key)}/?cache_name=shop`), key).toMatchObject({ key, verdict: 'hit' })
+  })
+
+  it('with line breaks and controls are invalidated as any other', async () => {
+    await shop.set('line\r\nbreak', 1)
+    await shop.set('nul\u0000', 1)
+    expect((await invalidate({ namespace: 'default', keys: ['line\r\nbreak', 'nul\u0000'] })).json.state).toBe('completed')
+    expect([await shop.get('line\r\nbreak'), await shop.get('nul\u0000')]).toEqual([undefined, undefined])
   })
 
   it('show their value to whom it is permitted, who is then on record', async () => {

@@ -202,6 +202,23 @@ export function controlSuite(where: () => string): void {
       expect((await post('again-1', plain(fresh()))).status).toBe(201)
     })
 
+    it('of a dry run is another one than of the run', async () => {
+      const body = plain(fresh())
+      const key = { 'Idempotency-Key': 'dry-1' }
+      expect((await opened.call('POST', 'configurations/?dry_run=true', { as: 'admin', body, headers: key })).status).toBe(200)
+      expect((await opened.call('POST', 'configurations/', { as: 'admin', body, headers: key })).json.code).toBe('idempotency_key_reused')
+    })
+
+    it('whose answer holds a secret keeps it nowhere, and tells the second call so', async () => {
+      const make = () => opened.call('POST', 'tokens/', { as: 'admin', body: { name: 'once' }, headers: { 'Idempotency-Key': 'secret-1' } })
+      const { token } = (await make()).json
+      expect(await make()).toMatchObject({ status: 409, json: { code: 'shown_once' } })
+      const cookie = await opened.call('POST', 'session/', { token, body: {}, headers: { 'Idempotency-Key': 'secret-2' } })
+      const kept = JSON.stringify(await opened.store.read.selectFrom('idempotency').selectAll().execute())
+      expect(kept).not.toContain(token)
+      expect(kept).not.toContain(cookie.headers.get('set-cookie')?.slice(9, 52))
+    })
+
     it('is not done a second time where its first call died', async () => {
       const body = plain(fresh())
       await post('dead-1', body)

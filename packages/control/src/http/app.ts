@@ -119,7 +119,9 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
   const call: Call = { control, principal, params, body, query, request, requestId, base: options.base, address, who, stillSignedIn }
   const key = request.headers.get('idempotency-key')
   if (key === null || route.method !== 'POST') return route.handle(call)
-  return once(control.store, { principal: principal.userId, route: requestPath(request), key }, text, async () => route.handle(call))
+  const named = { principal: principal.userId, route: requestPath(request), key, answersSecret: route.answersSecret === true }
+  // What the query says belongs to what is asked: a dry run is another call than the run.
+  return once(control.store, named, new URL(request.url).search + text, async () => route.handle(call))
 }
 
 /** A token in the header, else the host application's word, else the session of a browser. */

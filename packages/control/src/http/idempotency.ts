@@ -10,12 +10,16 @@ import type { Reply } from './route.ts'
 const LEASE_MS = 30_000
 const RENEW_MS = 10_000
 const KEEP_MS = 24 * 3_600_000
+/** In the place of a status: the answer held a secret. */
+const SHOWN_ONCE = 0
 const FORM = /^[\x21-\x7e]{1,255}$/
 
 interface Named {
   readonly principal: string
   readonly route: string
   readonly key: string
+  /** The answer is not kept: a second call is told that the work was done. */
+  readonly answersSecret: boolean
 }
 
 /** @throws Problem 422 for another body under the same key, 409 while the first call runs, or when it was interrupted. */
@@ -29,7 +33,7 @@ export async function once(store: Store, named: Named, body: string, work: () =>
   renewing.unref()
   try {
     const reply = await work()
-    await note(store, named, 'done', reply)
+    await note(store, named, 'done', named.answersSecret ? { status: SHOWN_ONCE } : reply)
     return reply
   } catch (error) {
     // A refusal changed nothing: the same key may be tried again.
@@ -57,7 +61,9 @@ async function take(store: Store, named: Named, bodyHash: string): Promise<Reply
     const { numInsertedOrUpdatedRows: inserted } = await tx
       .insertInto('idempotency')
       .values({
-        ...named,
+        principal: named.principal,
+        route: named.route,
+        key: named.key,
         body_hash: bodyHash,
         state: 'running',
         lease_until: now + LEASE_MS,
@@ -78,6 +84,12 @@ async function take(store: Store, named: Named, bodyHash: string): Promise<Reply
       .executeTakeFirstOrThrow()
     if (held.body_hash !== bodyHash)
       throw new Problem(422, 'idempotency_key_reused', 'this Idempotency-Key came with another body before: take a new one')
+    if (held.state === 'done' && held.status === SHOWN_ONCE)
+      throw new Problem(
+        409,
+        'shown_once',
+        'this was done with the first call, whose answer held a secret: it is shown once; make another one with a new key',
+      )
     if (held.state === 'done' && held.status !== null) {
       const headers: Record<string, string> = { ...JSON.parse(held.headers ?? '{}'), 'Idempotency-Replayed': 'true' }
       return { status: held.status, headers, ...(held.body === null ? {} : { body: JSON.parse(held.body) }) }

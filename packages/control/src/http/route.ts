@@ -51,6 +51,8 @@ export interface RouteOf<B extends z.ZodType, Q extends z.ZodType> {
   /** What the caller must have; `any`: a credential, whatever its scopes. */
   readonly scope: Scope | 'any'
   readonly rate?: RateClass
+  /** Its answer holds a secret, which is shown once and kept nowhere: not for the replay of an `Idempotency-Key` either. */
+  readonly answersSecret?: boolean
   readonly body?: B
   readonly query?: Q
   readonly answers: Readonly<Record<number, Answer>>

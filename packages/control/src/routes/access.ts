@@ -61,6 +61,7 @@ export const accessRoutes: readonly Route[] = [
     summary:
       'Sign a browser in with the token of this call: its cookie lasts 12 hours, and its writes need the header X-Requested-With: millpond',
     scope: 'any',
+    answersSecret: true,
     body: z.strictObject({}),
     answers: { 200: { description: 'Signed in; the cookie is set', schema: session.extend({ expires_at: z.iso.datetime() }) } },
     async handle({ control, principal, request, who }) {
@@ -192,6 +193,7 @@ export const accessRoutes: readonly Route[] = [
     path: 'tokens/',
     summary: 'Make a token: it is shown in this answer and never again',
     scope: 'tokens:write',
+    answersSecret: true,
     body: z.strictObject({
       name,
       user_id: z.string().optional().describe('default: the caller'),
