@@ -5,7 +5,8 @@ import { chosen, keyOf, spaceOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
 import type { Answered, Asked, AskedCriteria, NodePlan, NodeReceipt } from './words.ts'
 
-const PLAN_MS = 1000
+/** For the walk; counting exactly takes as long again, and is not begun where the walk has not come to its end. */
+const PLAN_MS = 2500
 const HOTTEST = 500
 const LOOK_EVERY_MS = 10
 
@@ -39,7 +40,7 @@ export async function plan(cache: Cache, { namespaces, criteria, scan }: Asked<'
   keepHottest(hottest)
   const isMemoryAlone = cache.describe().tiers.every(({ name, enabled }) => name === 'memory' || !enabled)
   const base = { bytes, reads_per_second: Math.round(reads * 100) / 100, hottest }
-  if (!scan && !isMemoryAlone) {
+  if (!scan && !(isMemoryAlone && isWhole)) {
     const cascade = resolveCriteria(asked, { now: Date.now() }).tags
     return { ...base, entries, namespaces: Object.fromEntries(found), cascade, is_exact: false }
   }

@@ -10,7 +10,7 @@ import { invalid, notFound, Problem } from '../http/problem.ts'
 const PLAN_MS = 5 * 60_000
 /** More than this needs a plan that was confirmed by its text. */
 const GUARD_KEYS = 10_000
-const PLANNING_MS = 3000
+const PLANNING_MS = 10_000
 /** Keys of a plan that are shown, and probed once it has run. */
 export const SAMPLE = 20
 const text = z.string().min(1).max(1024)
