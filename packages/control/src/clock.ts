@@ -39,7 +39,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
     every(ROUND_MS, async () => {
       isWriter = await holdsLease(control.store, LEASE, control.operations.holder)
       await control.fleet.discover()
-      if (!isWriter) return
+      if (!isWriter) return evaluator.forget()
       await bringSettings(control)
       await recheck(control)
       await evaluator.turn()

@@ -140,7 +140,7 @@ export function createControl(options: ControlOptions): ControlPlane {
         await webhooks.close()
       }
       await fleet.start()
-      await bringSettings(control)
+      await bringSettings(control).catch(onError) // the next round tries again
     },
     async close() {
       control.hub.close()

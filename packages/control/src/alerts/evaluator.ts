@@ -68,6 +68,12 @@ export class Evaluator {
     this.#turn++
   }
 
+  /** Another control plane judges: what it has raised and settled is read anew when this one's turn comes. */
+  forget(): void {
+    this.#watched.clear()
+    this.#isResumed = false
+  }
+
   /** What fired before this process began fires on until it is seen to be well. */
   async #resume(): Promise<void> {
     const firing = await this.#control.alerts.list({ state: 'firing', limit: 1000 })
