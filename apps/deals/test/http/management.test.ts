@@ -62,7 +62,9 @@ describe('C2', () => {
     await fill()
     expect((await subject.send('POST', FORGET, two.administrator, { cache_type: 'response' })).status).toBe(200)
     const remade = await subject.get(own, two.viewer)
-    expect(remade.headers.get('cache-status')).toMatch(/^deals-strategic; hit; detail=memory, deals-response; fwd=uri-miss; stored, deals-http; fwd/)
+    expect(remade.headers.get('cache-status')).toMatch(
+      /^deals-strategic; hit; detail=memory, deals-response; fwd=uri-miss; stored, deals-http; fwd/,
+    )
 
     await fill()
     expect((await subject.send('POST', FORGET, two.administrator, { cache_type: 'all', user_id: two.viewer.userId })).status).toBe(200)
