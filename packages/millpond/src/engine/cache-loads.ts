@@ -9,9 +9,9 @@ import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
 import { type Call, Journey, type Wants } from './journey.ts'
 import { refreshBehind } from './load.ts'
+import type { BatchLoader, Loader, Loads } from './loader.ts'
 import { hitValue, isFreshAt } from './near.ts'
 import { readThrough, readThroughMany, shown } from './read.ts'
-import type { BatchLoader, Loader, Loads } from './run-loader.ts'
 import { checkOpen, type Space } from './space.ts'
 
 /** A value with where it came from: `tier` may be `loader` too. */

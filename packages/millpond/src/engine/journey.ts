@@ -3,7 +3,7 @@
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import type { Flight } from './flights.ts'
-import type { Loads } from './run-loader.ts'
+import type { Loads } from './loader.ts'
 import type { Space } from './space.ts'
 
 /** What belongs to one call, beside its policy. */

@@ -1,38 +1,15 @@
 // Running a loader: inside its flight, until it answers, its hard timeout is over, or nobody waits any more.
 import type { Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
-import { type Duration, parseDuration } from '../core/duration.ts'
+import { parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
 import type { Alarm, Alarms } from './alarms.ts'
 import { insideEnds, insideFlight } from './current-flight.ts'
 import type { Flight } from './flights.ts'
 import { LateSignal } from './late-signal.ts'
+import type { LoadContext, Loads } from './loader.ts'
 import type { Space } from './space.ts'
-
-/** What a loader is given. */
-export interface LoadContext {
-  /** The encoded key. */
-  readonly key: string
-  /** Fires at the hard timeout, and when nobody waits any more. */
-  readonly signal: AbortSignal
-  /** Tags that only the loaded value tells. */
-  addTags(...tags: string[]): void
-  /**
-   * Another time to live for this value: milliseconds, or `'5m'`; 0 stores nothing.
-   * @throws MillpondError `DURATION_INVALID` for what is not a duration.
-   */
-  setTtl(ttl: Duration): void
-}
-
-/** Loads one value. `undefined` means "do not store"; `null` is a value. An error passes to every caller that waits, unchanged. */
-export type Loader<T> = (context: LoadContext) => Promise<T> | T
-
-/** Loads the values of many keys in one call, in their order. The signal fires when all are given up. */
-export type BatchLoader = (keys: readonly string[], batch: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
-
-/** How a call loads: a key by itself, or all that it needs in one call. */
-export type Loads = { readonly one: Loader<unknown> } | { readonly many: BatchLoader }
 
 /** Told once how a call of a loader has ended, never before the call that began it has returned. */
 export interface Ending {

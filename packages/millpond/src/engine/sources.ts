@@ -3,7 +3,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey, encodeKey, type Key } from '../core/key.ts'
 import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
-import type { Loader } from './run-loader.ts'
+import type { Loader } from './loader.ts'
 
 /** A loader that nobody had to hand in, with what its entries are stored by. */
 export interface Sourced {

@@ -2,8 +2,8 @@
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key, KeyPart } from '../core/key.ts'
 import type { LoadOptions } from '../core/options.ts'
+import type { Loader } from './loader.ts'
 import type { Receipt } from './receipt.ts'
-import type { Loader } from './run-loader.ts'
 
 /** What `wrap` is told: the key and tags of a call, and how its value is loaded and stored. */
 export interface WrapOptions<A extends readonly unknown[], T> extends Omit<LoadOptions, 'tags' | 'after' | 'signal'> {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { jsonCodec } from '../../src/codec/index.ts'
 import type { Codec } from '../../src/core/contracts.ts'
-import { tenantPart } from '../../src/core/tenant.ts'
+import { tenantPart } from '../../src/engine/tenant-part.ts'
 import { type Cache, createCache, memory } from '../../src/index.ts'
 import { cacheCollector, createRegistry, prometheusText } from '../../src/observe/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
