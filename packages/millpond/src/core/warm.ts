@@ -54,6 +54,7 @@ export interface WarmViews extends WarmPlanOptions, WarmStore {
   readonly views: readonly WarmView[]
 }
 
+/** A view, as its warmer is registered for it. */
 export interface WarmView {
   readonly view_name: string
   /** Default `GET`. */
@@ -66,12 +67,14 @@ export interface WarmApi extends WarmPlanOptions, WarmStore {
   readonly endpoints: readonly WarmEndpoint[]
 }
 
+/** An endpoint, as its warmer is registered for it. */
 export interface WarmEndpoint {
   readonly endpoint: string
   /** The name of another warmer, which several endpoints may share. */
   readonly data?: string
 }
 
+/** What is to be warm: one kind of things, as data. */
 export type WarmPlan = WarmKeys | WarmValues | WarmCollection | WarmModel | WarmViews | WarmApi
 
 /** What a registered warmer is asked for. */
@@ -83,9 +86,11 @@ export type WarmRequest =
 /** Keys with their values, to be stored; nothing where the warmer has warmed by itself, by calling its endpoint, say. */
 export type Warmed = Iterable<readonly [Key, unknown]> | AsyncIterable<readonly [Key, unknown]> | undefined
 
+/** Makes what a plan names: a model's rows, a view, an endpoint. Its error counts as one failure of the plan. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
 export type Warmer = (request: WarmRequest, context: { readonly signal: AbortSignal }) => Warmed | void | Promise<Warmed | void>
 
+/** How fast a run of plans may be, and when it gives up. */
 export interface WarmOptions {
   /** Loads at a time, at most. Fewer while the source slows or fails. Default 4. */
   readonly concurrency?: number
@@ -119,6 +124,7 @@ export interface WarmPlanReport {
   readonly ms: number
 }
 
+/** What became of a run: the sums over its plans. Times in milliseconds. */
 export interface WarmReport {
   readonly plans: readonly WarmPlanReport[]
   readonly warmed: number
@@ -130,6 +136,7 @@ export interface WarmReport {
   readonly ms: number
 }
 
+/** Plans that run again and again. */
 export interface WarmScheduleOptions extends WarmOptions {
   readonly plans: readonly WarmPlan[]
   /** How often plans run that do not say so themselves. Default `'5m'`. */

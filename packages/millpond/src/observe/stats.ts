@@ -104,6 +104,7 @@ export function hitRate(hits: number, misses: number): number {
   return reads === 0 ? 0 : hits / reads
 }
 
+/** The sum of two codecs' figures: counts, bytes and milliseconds alike. */
 export function addCompression(a: CompressionFigures, b: CompressionFigures): CompressionFigures {
   return {
     compressed: a.compressed + b.compressed,
