@@ -3,10 +3,10 @@ import { NotInstalled } from '../shell/missing.tsx'
 
 export function LiveTail() {
   return (
-    <NotInstalled title="This server sends no events" route="GET stream/">
+    <NotInstalled title="This server does not tell single hits and misses" route="GET stream/?topics=events">
       <p>
-        What happens as it happens, within a budget, with every gap shown. Until then Now asks once a second, and Audit and Warm show what
-        ran.
+        What happens as it happens, within a budget, with every gap shown. Until then Now shows figures once a second, and Audit and Warm
+        show what ran.
       </p>
     </NotInstalled>
   )

@@ -46,9 +46,14 @@ export function clientClass({ template, drivers }: Pick<RedisSettings, 'template
   }
   throw new MillpondError(
     'OPTION_INVALID',
-    `redis: ${drivers.join(' or ')} could not be loaded: run "npm install ${drivers[0]}"; in a bundle that has it inside, pass it as client`,
+    `redis: ${drivers.join(' or ')} could not be loaded: run "npm install ${drivers[0]}"; in a bundle that has it inside, pass "${OWN_CLIENT[drivers[0] ?? 'ioredis']}"`,
     { cause },
   )
+}
+
+const OWN_CLIENT: Readonly<Record<RedisDriver, string>> = {
+  ioredis: 'client: new Redis(url)',
+  redis: 'client: createClient({ url })',
 }
 
 function classOf(driver: RedisDriver, found: unknown): RedisClientClass {
