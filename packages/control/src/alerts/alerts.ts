@@ -78,13 +78,7 @@ export class Alerts {
   }
 
   async isFiring(fingerprint: string): Promise<boolean> {
-    const held = await this.#store.read
-      .selectFrom('alerts')
-      .select('id')
-      .where('fingerprint', '=', fingerprint)
-      .where('state', '=', 'firing')
-      .executeTakeFirst()
-    return held !== undefined
+    return (await firing(this.#store.read, fingerprint)) !== undefined
   }
 
   /** Whether somebody has asked for silence about it. */
@@ -107,12 +101,7 @@ export class Alerts {
     const { severity, value, threshold, message } = finding
     const told = await this.#store.write(async (tx) => {
       const now = await this.#store.now(tx)
-      const held = await tx
-        .selectFrom('alerts')
-        .selectAll()
-        .where('fingerprint', '=', fingerprint)
-        .where('state', '=', 'firing')
-        .executeTakeFirst()
+      const held = await firing(tx, fingerprint)
       if (held !== undefined) {
         const next = { severity, value, threshold, message, updated_at: now }
         await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
@@ -140,12 +129,7 @@ export class Alerts {
   async settle(fingerprint: string): Promise<void> {
     const told = await this.#store.write(async (tx) => {
       const now = await this.#store.now(tx)
-      const held = await tx
-        .selectFrom('alerts')
-        .selectAll()
-        .where('fingerprint', '=', fingerprint)
-        .where('state', '=', 'firing')
-        .executeTakeFirst()
+      const held = await firing(tx, fingerprint)
       if (held === undefined) return undefined
       const next = { state: 'resolved', resolved_at: now, resolved_by: 'itself', updated_at: now }
       await tx.updateTable('alerts').set(next).where('id', '=', held.id).execute()
@@ -180,6 +164,10 @@ export class Alerts {
     for (const listener of this.#listeners) listener(view)
   }
 }
+
+/** The row of what fires now, if it does. */
+const firing = (db: Store['read'], fingerprint: string) =>
+  db.selectFrom('alerts').selectAll().where('fingerprint', '=', fingerprint).where('state', '=', 'firing').executeTakeFirst()
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : new Date(Number(ms)).toISOString())
 

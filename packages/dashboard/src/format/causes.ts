@@ -4,7 +4,6 @@ import type { Counts, Criteria } from '../api/types.ts'
 const CAUSES: Readonly<Record<string, string>> = {
   cold: 'never asked for',
   expired_ttl: 'TTL ran out',
-  expired_idle: 'idle for too long',
   evicted_capacity: 'evicted for space',
   not_admitted: 'not admitted',
   too_large: 'too large to keep',
@@ -12,7 +11,6 @@ const CAUSES: Readonly<Record<string, string>> = {
   invalidated_tag: 'tag invalidated',
   invalidated_pattern: 'pattern invalidated',
   invalidated_all: 'everything invalidated',
-  version_changed: 'code version changed',
   epoch_changed: 'ledger began anew',
   unreadable: 'unreadable entry',
   memory_pressure: 'memory was short',
