@@ -1,0 +1,84 @@
+// The contract of codecs: an entry to bytes and back.
+import type { Position } from '../ledger.ts'
+
+/** Where an entry belongs, for codecs that bind what they write to it. */
+export interface CodecContext {
+  readonly cache: string
+  readonly namespace: string
+  /**
+   * The position for which it is written: when its load began; for a write, since when its key must not have moved. When it is read: the position that the tier
+   * tells.
+   */
+  readonly asOf: Position
+  /** Of a write: what its step will be known by (`stampOf` its line's id), since its number is not known yet. */
+  readonly stamp?: string
+  /** Told why bytes are not believed, where a codec can tell: a word for counters, never anything of what they hold. */
+  readonly reject?: (why: string) => void
+}
+
+/** For which position an entry was sealed, as what it is sealed with proves. */
+export interface Sealed {
+  readonly asOf: Position
+  /** Of a write: the stamp of its step, which has moved its own key. */
+  readonly stamp?: string
+}
+
+/**
+ * Entry to bytes and back. `decode` returns undefined for bytes it cannot trust (corrupt, foreign, older): a miss, never an exception. Either may answer
+ * at once or later; after a later answer the entry is judged by what the ledger says then.
+ */
+export interface Codec {
+  encode(entry: EncodedParts, context?: CodecContext): Uint8Array | Promise<Uint8Array>
+  decode(bytes: Uint8Array, context?: CodecContext): DecodedParts | undefined | Promise<DecodedParts | undefined>
+  /** Array elements, fields, Map keys and values, Set members of one value that it writes at most; memory keeps to it too. Default 100,000. */
+  readonly maxItems?: number
+  /** What it writes is bound to the position in the context: it is encoded anew, never copied, for another one. Default `false`. */
+  readonly isBound?: boolean
+  /** Nothing that it writes shows a value, and it reads nothing that does. Default `false`. */
+  readonly isSecret?: boolean
+  /** What compression did to the values of a namespace; undefined where nothing is compressed. */
+  figures?(place: Pick<CodecContext, 'cache' | 'namespace'>): CompressionFigures | undefined
+}
+
+/** What compression did, since the start. */
+export interface CompressionFigures {
+  /** Values that were compressed, and those that were left as they are: small, or hardly smaller afterwards. */
+  readonly compressed: number
+  readonly left: number
+  /** Bytes of the values that were compressed, before and after. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Time that this took, also where it was in vain, and the way back, in milliseconds. */
+  readonly compressMs: number
+  readonly inflateMs: number
+}
+
+/** A codec that always answers at once. */
+export interface SyncCodec extends Codec {
+  encode(entry: EncodedParts): Uint8Array
+  decode(bytes: Uint8Array, context?: CodecContext): DecodedParts | undefined
+}
+
+/** What the body of a stored entry said. */
+export interface DecodedParts extends EncodedParts {
+  /** Every string of the value takes one byte a character: the codec saw it in passing, memory would have to look for it. */
+  readonly isNarrow?: boolean
+  /** How the bytes lay there, where the codec knows. */
+  readonly isCompressed?: boolean
+  readonly isEncrypted?: boolean
+  /** Sealed by a key that is not the current one: to be sealed anew some day. */
+  readonly isOldKey?: boolean
+  /** The entry is judged by this, and not by what its tier says. */
+  readonly sealed?: Sealed
+}
+
+/** What the body of a stored entry carries. */
+export interface EncodedParts {
+  /** The full key, checked on decode so that a record moved to another key is a miss. */
+  readonly key: string
+  readonly value: unknown
+  readonly createdAt: number
+  readonly freshUntil: number
+  readonly staleUntil: number
+  readonly tags: readonly string[]
+}

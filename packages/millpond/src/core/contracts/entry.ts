@@ -1,0 +1,44 @@
+// A cached entry, as it is judged and as a tier holds it; who sees it, and why it left.
+import type { Position } from '../ledger.ts'
+
+const REASONS = [
+  ...(['ttl_expired', 'manual', 'data_changed', 'capacity_limit', 'not_admitted', 'too_large', 'error_threshold', 'tag_based'] as const),
+  ...(['pattern_based', 'cleared', 'epoch_changed', 'replaced', 'memory_pressure', 'switched_off'] as const),
+] as const
+
+/** Why an entry left, as operators read it in counters, events and the audit. */
+export type Reason = (typeof REASONS)[number]
+
+/** A reason as another process wrote it; one that this version does not know counts as somebody's own, `manual`. */
+export const reasonFrom = (text: string): Reason => REASONS.find((reason) => reason === text) ?? 'manual'
+
+/**
+ * Who sees what a tier holds: this process, every process of this host, or all.
+ * A tier that is not shared must be told what peers invalidate.
+ */
+export type Scope = 'process' | 'host' | 'shared'
+
+/** A cached value with all that is needed to judge it. Times are epoch milliseconds, `Infinity` means never. */
+export interface Entry<V = unknown> {
+  readonly value: V
+  readonly createdAt: number
+  /** Until when it may be returned as fresh. */
+  readonly freshUntil: number
+  /** Until when it may be returned as stale; never before `freshUntil`. */
+  readonly staleUntil: number
+  readonly tags: readonly string[]
+  /** The ledger's position when the work that made the value began. */
+  readonly asOf: Position
+}
+
+/** An entry as a far tier holds it: bytes, and what the tier itself must know. */
+export interface Stored {
+  readonly asOf: Position
+  readonly body: Uint8Array
+  /** Epoch milliseconds after which the tier may forget it; `Infinity` for never. */
+  readonly expiresAt: number
+}
+
+export interface TierItem extends Stored {
+  readonly key: string
+}

@@ -1,0 +1,142 @@
+// The contract of the place where the numbers live that decide what is valid, and of the outbox for what could not reach it.
+import type { Line, Position, Target } from '../ledger.ts'
+import type { Reason, Scope, TierItem } from './entry.ts'
+
+/** What an advance does beside moving the number, in the same step where the ledger's own tier holds the entries. */
+export interface Change {
+  readonly targets: readonly Target[]
+  readonly mode: 'delete' | 'expire'
+  readonly reason: Reason
+  /** Receipt id, shown in logs and `explain`. */
+  readonly id: string
+  /** Storage keys to drop in the same step. */
+  readonly drop: readonly string[]
+  /** Entries to write in the same step; they get the new position. The i-th belongs to the i-th target, a key. */
+  readonly write: readonly Omit<TierItem, 'asOf'>[]
+  /**
+   * Write an entry only if its key has not moved since this position (drop it otherwise; the number moves in any case). A command that was given
+   * up may still arrive late: it must not lie over what others wrote meanwhile. A pattern counts as a move of every key, whatever it matches;
+   * a position that the record has not reached counts as moved.
+   */
+  readonly unmovedSince?: Position
+  /**
+   * With `unmovedSince` or `settles`: the i-th list holds the tags of the i-th of `write`, which must not have moved either. A late entry would get a newer
+   * number than the tag's invalidation, and so outlive it.
+   */
+  readonly watch?: readonly (readonly string[])[]
+  /**
+   * Holds the keys and tags that the step names, for so many milliseconds of the store's own time, under the step's number. While a key is held nothing is stored
+   * for it, neither by `commit` nor by `write`, but by the step that ends its only hold. A hold that runs out becomes a step that names what is still held: the next
+   * `pull` or `advance` takes it, and until then the hold stands. Holds survive a clear, and end with their epoch.
+   */
+  readonly hold?: number
+  /** Ends holds. A `write` whose target ends one is judged from that hold's number on, not from `unmovedSince`. */
+  readonly settles?: Settled
+}
+
+/** Which holds a step ends. */
+export interface Settled {
+  readonly epoch: string
+  /** The i-th: the number of the hold on the step's i-th target that ends; undefined for none. As many as there are targets. */
+  readonly seqs: readonly (number | undefined)[]
+}
+
+export interface Advanced {
+  readonly position: Position
+  /** How many of `drop` were there. */
+  readonly dropped: number
+  /** Whether each of `drop` was there. Where a store cannot tell, invalidations that come in a burst are sent one by one. */
+  readonly wasThere?: readonly boolean[]
+  /** With `unmovedSince` or `settles`: whether each of `write` was stored. */
+  readonly stored?: readonly boolean[]
+}
+
+/** Everything in force: what a process that has no position yet must know. */
+export interface Snapshot {
+  readonly kind: 'snapshot'
+  readonly position: Position
+  /** Entries below it are void, whatever else is known. */
+  readonly floor: number
+  /**
+   * Key targets up to it may have been forgotten: entries below it that no step has dropped (in tiers beside the ledger's own) are void. Never less than
+   * what was answered before in this epoch.
+   */
+  readonly outerFloor: number
+  readonly lines: readonly Line[]
+}
+
+/** Everything after the asked position, without a gap. */
+export interface Tail {
+  readonly kind: 'tail'
+  readonly position: Position
+  readonly floor: number
+  readonly outerFloor: number
+  readonly lines: readonly Line[]
+}
+
+export type LeaseAnswer = { readonly granted: true } | { readonly granted: false; readonly leftMs: number }
+
+/**
+ * The ledger's record of a namespace. One step each; every step names the epoch it believes in.
+ * Rejects with `LEDGER_UNREACHABLE` when the store does not answer in time.
+ */
+export interface LedgerStore {
+  readonly scope: Scope
+  /**
+   * Lines after `from`, or a snapshot when `from` is absent, of another epoch, or older than the log reaches.
+   * Creates the record when there is none. The answer is at least as new as the moment the question was sent.
+   */
+  pull(namespace: string, from?: Position): Promise<Snapshot | Tail>
+  /** Moves the number, logs the line, drops and writes: one step, all or nothing. */
+  advance(namespace: string, change: Change): Promise<Advanced>
+  /**
+   * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key is not held and has not moved since;
+   * with `lease`, only while that lease still holds. Answers per item.
+   */
+  commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]>
+  /** One load over all processes: grants the key's lease to `id`, or says how long the holder has left. A holder may ask again (renew). */
+  lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer>
+  release(namespace: string, key: string, id: string): Promise<void>
+  /** Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns how to stop. */
+  follow?(namespace: string, wake: () => void): () => void
+  /** This process has applied every line up to the position. Kept for some seconds; a process that ended leaves by silence. */
+  report?(namespace: string, id: string, position: Position): Promise<void>
+  /** The processes that reported in the last 3 seconds, of the current epoch. */
+  nodes?(namespace: string): Promise<readonly LedgerNode[]>
+  /**
+   * Says that entries of this ledger also lie in tiers beside its own that outlive a process (files, Memcached, SQLite beside Redis):
+   * key targets are then kept as long as there is room, however old they are, and `outerFloor` says up to where they are forgotten. Called before the
+   * first use; remembered with the record.
+   */
+  coverOtherTiers?(): void
+  /** Entries of its own tier change after the step, not in it: they count as those of a tier beside it. */
+  readonly entriesApart?: boolean
+}
+
+/** A process that uses the ledger, as it last reported. */
+export interface LedgerNode {
+  readonly id: string
+  /** Every line up to it is applied there. */
+  readonly seq: number
+  /** Since its last report, in milliseconds, by the store's own clock. */
+  readonly ageMs: number
+}
+
+/** Invalidations that could not reach the ledger, kept over a crash of the process. Every call settles. */
+export interface Outbox {
+  add(namespace: string, change: OutboxChange): Promise<string>
+  /** What is kept for a namespace, oldest first. */
+  list(namespace: string): Promise<readonly { readonly id: string; readonly change: OutboxChange }[]>
+  remove(ids: readonly string[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** What an outbox keeps of a change: what to forget, never a value. */
+export type OutboxChange = Pick<Change, 'targets' | 'mode' | 'reason' | 'id' | 'drop'>
+
+export interface CommitItem extends TierItem {
+  /** The key as the ledger's targets name it (not the storage key). */
+  readonly target: string
+  /** Id of the lease under which it was loaded. */
+  readonly lease?: string
+}

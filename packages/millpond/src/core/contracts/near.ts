@@ -1,0 +1,107 @@
+// The contract of the in-process tier: synchronous and slot-based, so that a hit allocates nothing.
+import type { Reason } from './entry.ts'
+import type { EvictionFactory } from './eviction.ts'
+
+/**
+ * One key space of the in-process tier: synchronous, slot-based, so that a hit allocates nothing.
+ * A slot is valid only until the next call that changes the space.
+ */
+export interface Near {
+  readonly size: number
+  /** What its entries weigh together: see `weight`. */
+  readonly bytes: number
+  /** The budget in bytes that it shares with the store's other spaces; `Infinity` for none. */
+  readonly maxBytes: number
+  /** The key's slot, or -1. Changes nothing, counts nothing. */
+  find(key: string): number
+  /** Tells the eviction policy that the slot was read. */
+  hit(slot: number): void
+  /** The value; a copy where freezing cannot protect it (Map, Set, Date, Buffer). */
+  value(slot: number): unknown
+  freshUntil(slot: number): number
+  staleUntil(slot: number): number
+  createdAt(slot: number): number
+  tags(slot: number): readonly string[]
+  /** The ledger number at which the entry was last known to be valid. */
+  asOf(slot: number): number
+  /** The entry was judged valid at this later number: remember it, so that the next hit is one comparison. */
+  reaffirm(slot: number, seq: number): void
+  /** The estimated bytes the entry weighs, key and bookkeeping included. */
+  weight(slot: number): number
+  /** How often the entry was read since it was stored, at least approximately (it may saturate). */
+  hits(slot: number): number
+  /** When the entry was last read, to the second, epoch milliseconds; undefined where that is not noted, and for never. */
+  readAt(slot: number): number | undefined
+  /** `hashOf` the whole key, with the space's name as its seed; worked out once while the store keeps hashes. */
+  hash(slot: number): number
+  /** Changes the deadlines of a held entry; the value stays. */
+  retime(slot: number, freshUntil: number, staleUntil: number): void
+  /** Stores the value, as a copy unless it is isolated already. `false`: refused (too large, or not admitted). Replaces what was there in any case. */
+  set(key: string, entry: NearEntry): boolean
+  /** Removes the key; `false` when it was not there. */
+  drop(key: string, reason: Reason): boolean
+  clear(reason: Reason): void
+  keys(): IterableIterator<string>
+}
+
+/** What a near tier stores. `cost` is the measured load time in milliseconds, for cost-aware eviction. */
+export interface NearEntry {
+  readonly value: unknown
+  readonly createdAt: number
+  readonly freshUntil: number
+  readonly staleUntil: number
+  readonly tags: readonly string[]
+  readonly asOf: number
+  readonly cost?: number
+  /** The value is isolated already. */
+  readonly isolated?: Isolated | undefined
+}
+
+/** A value that nobody can change any more: frozen, but for what freezing cannot protect. */
+export interface Isolated {
+  readonly value: unknown
+  /** Parts of it (Map, Set, Date, bytes) are not protected: each reader gets copies of them. */
+  readonly live: boolean
+  /** What it takes of the heap, estimated. */
+  readonly bytes: number
+}
+
+/** What a near store may hold, and who leaves. What is left out stays as it is. */
+export interface NearBudget {
+  /** `Infinity`: no such limit. */
+  readonly maxEntries?: number
+  readonly maxBytes?: number
+  readonly policy?: EvictionFactory
+  readonly pressure?: number | false
+}
+
+/** The in-process tier: several spaces (one a namespace) within one budget. */
+export interface NearStore {
+  /** The space of that name, made on first use; the same one until it is let go of. */
+  space(name: string): Near
+  /** Lets go of a space and of what it holds; whoever still has it reads and writes nothing. */
+  release(name: string): void
+  /** Entries held, over all spaces. */
+  readonly entries: number
+  /** What they weigh together, in estimated bytes: keys, values and bookkeeping. */
+  readonly bytes: number
+  /** What was configured, `Infinity` for no such limit; less may be in force while the heap is short, more while the budget shrinks. */
+  readonly limits: { readonly maxEntries: number; readonly maxBytes: number }
+  /** The name of the eviction policy. */
+  readonly policy: string
+  /** The share of the memory that there is, beyond which it gives some back; `false`: never. */
+  readonly pressure: number | false
+  /**
+   * Another budget or policy, while it is used. More room is there at once; less, and another policy, come in steps of at most 5 ms. Resolves when
+   * all of it is in force, or replaced by a later change.
+   */
+  configure(budget: NearBudget): Promise<void>
+  /** Entries that left, by reason; those that were refused, too. */
+  readonly evictions: Readonly<Partial<Record<Reason, number>>>
+  /** Called for each entry that leaves or is refused, with its times; undefined while nobody listens. */
+  onLeave: ((space: string, key: string, reason: Reason, createdAt: number, freshUntil: number) => void) | undefined
+  /** Keeps the hashes of whole keys (four bytes an entry), or lets go of them. */
+  keepHashes(isKept: boolean): void
+  /** Lets go of all entries and timers; what is set afterwards is refused. */
+  close(): void
+}

@@ -1,0 +1,71 @@
+// The contract of a tier outside the heap: bytes in, bytes out, in batches.
+import type { NodeStore } from '../nodes.ts'
+import type { Scope, Stored, TierItem } from './entry.ts'
+import type { LedgerStore } from './ledger-store.ts'
+
+/**
+ * How much a tier takes at a time. What is beyond a limit is never sent: a long key is shortened, a large body is stored in pieces, a large batch goes in several
+ * calls, and calls beyond `calls` wait for those before them.
+ */
+export interface TierLimits {
+  /** The longest storage key, in bytes of UTF-8, at least 64. Default: no limit but that of storage keys, 512 characters. */
+  readonly keyBytes?: number
+  /** The largest body, in bytes, at least 1024; a larger one goes in pieces of up to 256 KB, each an item. Default: no limit. */
+  readonly itemBytes?: number
+  /** The largest body that goes in pieces, in bytes; 0: none does. What is larger is refused. Default 64 MiB, and never more than one item can list. */
+  readonly entryBytes?: number
+  /** The most keys or items of one call. Default 1,000. */
+  readonly items?: number
+  /** The most bytes of bodies in one call, beyond its first item. Default 8 MiB. */
+  readonly batchBytes?: number
+  /** The most calls of one verb under way at a time. Default 8. */
+  readonly calls?: number
+}
+
+/** What a tier is told of a call beside its keys. */
+export interface TierCall {
+  /** Fires when nobody waits for the answer any more. Made when it is first read. */
+  readonly signal: AbortSignal
+}
+
+/** Why a tier did not store an item, though it is well: no failure, and no reason to ask it less. */
+export type Refusal = 'too_large' | 'key_too_long' | 'full' | 'unsupported'
+
+/**
+ * A tier outside the process's heap. Keys are storage keys: already prefixed with their namespace, well-formed UTF-16, at most 512 characters
+ * (or `limits.keyBytes`). Values are opaque bytes. The batch is the only path.
+ *
+ * Obligations: `read` answers in the order of the keys, `undefined` for absent or expired or unreadable entries, and never throws for
+ * a bad entry; in one batch the last write of a key wins; every call settles; a failure rejects with a `MillpondError` of code `TIER_FAILED`, after `close`
+ * with `CLOSED`; nothing blocks the event loop. What is stored is checked as a whole: of a record in which a single bit has changed,
+ * the position and the deadline included, nothing is answered.
+ *
+ * What the caller does for it: keys and bodies are within `limits`, calls beyond `limits.calls` wait, a call that is not answered within its
+ * deadline (which begins when it is made) is given up and its `signal` fires, and a tier that fails again and again is left alone for a while.
+ */
+export interface Tier {
+  /** As shown to operators: `redis`, `sqlite`. */
+  readonly name: string
+  readonly scope: Scope
+  /** Survives a restart of the process. */
+  readonly durable: boolean
+  readonly limits?: TierLimits
+  read(keys: readonly string[], call?: TierCall): Promise<(Stored | undefined)[]>
+  /** Answers nothing where all was stored, else for each item why it was not, `undefined` where it was. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
+  write(items: readonly TierItem[], call?: TierCall): Promise<readonly (Refusal | undefined)[] | void>
+  /** Resolves with how many were there. */
+  drop(keys: readonly string[], call?: TierCall): Promise<number>
+  /** Removes every key that begins with the prefix. Resolves with how many there were, where the tier can tell. */
+  clear(prefix: string, call?: TierCall): Promise<number>
+  /** Keys that begin with the prefix, in small steps; absent where the tier cannot list. */
+  scan?(prefix: string): AsyncIterable<readonly string[]>
+  /** Entry count and bytes, where the tier can tell cheaply. */
+  usage?(): Promise<{ entries?: number; bytes?: number }>
+  /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
+  readonly ledger?: LedgerStore
+  /** Where the processes that use this tier may meet, where it can hold that (`millpond/nodes`). */
+  readonly nodes?: NodeStore
+  /** May be called twice. */
+  close(): Promise<void>
+}
