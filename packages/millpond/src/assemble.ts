@@ -28,7 +28,7 @@ import { seamOf } from './seam.ts'
 import { type OpenCollection, SourceCollection } from './source/collection.ts'
 import type { SourceRegistry } from './source/registry.ts'
 import type { FarUse } from './tier-uses.ts'
-import { NamespaceWarming } from './warm/warming.ts'
+import { NamespaceWarming, type WarmingDefaults } from './warm/warming.ts'
 import { warmSeamOf } from './warm-seam.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
@@ -50,6 +50,7 @@ export interface AssemblyParts {
   readonly plugins: readonly Plugin[]
   readonly jobStore: JobStore | undefined
   readonly restart: RestartOptions | undefined
+  readonly warming: WarmingDefaults
 }
 
 interface Opened {
@@ -190,7 +191,10 @@ export class Assembly implements House {
   warming(cache: Cache, space: Space): NamespaceWarming {
     const known = this.#warmings.get(space)
     if (known !== undefined) return known
-    const warming = new NamespaceWarming(warmSeamOf(cache, space, (name) => this.#collections.get(space)?.get(name)))
+    const warming = new NamespaceWarming(
+      warmSeamOf(cache, space, (name) => this.#collections.get(space)?.get(name)),
+      this.#parts.warming,
+    )
     this.#warmings.set(space, warming)
     return warming
   }

@@ -24,6 +24,7 @@ import { Events } from './core/events.ts'
 import { checkName, decodeKey } from './core/key.ts'
 import type { Dependencies, LoadOptions } from './core/options.ts'
 import type { Outlet } from './core/outlet.ts'
+import type { WarmingSettings } from './core/warm.ts'
 import type { Cache } from './engine/cache.ts'
 import { lazyId } from './engine/lazy-id.ts'
 import { checkPlugin, type Plugin } from './engine/plugins.ts'
@@ -44,6 +45,7 @@ import { asPlain, type ToPlain } from './memory/to-plain.ts'
 import { outletUses } from './outlet-uses.ts'
 import { SourceRegistry } from './source/registry.ts'
 import { asUses, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
+import { warmingDefaults } from './warm/warming.ts'
 
 /** What `createCache` is told; each has a default. */
 export interface CacheOptions {
@@ -100,6 +102,8 @@ export interface CacheOptions {
    * `(instance) => ({ ...instance })`. Readers are given what was kept, never the instance.
    */
   readonly toPlain?: (instance: object) => unknown
+  /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` leaves this process out. */
+  readonly warming?: WarmingSettings
   /** Run around each awaited operation, the first one outermost. */
   readonly plugins?: readonly Plugin[]
   /** For tests. */
@@ -124,6 +128,7 @@ const OPTIONS: Shape<CacheOptions> = {
   restart: optionsOf(RESTART),
   route: checkedElsewhere,
   toPlain: fn('a function from an instance to plain data'),
+  warming: checkedElsewhere,
   plugins: listOf(checkPlugin, 'a list of plug-ins'),
   clock: withMethods('a clock, such as the fake one of millpond/testing', 'now', 'monotonic', 'after'),
   random: fn('a function that returns numbers from 0 to 1'),
@@ -176,6 +181,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     tiers: farUses.map(({ use }) => use),
     jobStore: options.jobs,
     restart: restartOptions(options.restart),
+    warming: warmingDefaults(options.warming),
     space: {
       cacheName: name,
       services: {

@@ -10,7 +10,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** How `fromEnvironment` reads. */
 export interface EnvironmentOptions {
-  /** Variables that the program honours itself, such as `CACHE_WARMING_ENABLED`: they are not looked at here. Default: none. */
+  /** Variables that the program honours itself, such as `DATABASE_URL`: they are not looked at here. Default: none. */
   readonly own?: Iterable<string>
 }
 
@@ -19,7 +19,7 @@ const OPTIONS: Shape<EnvironmentOptions> = { own: checkedElsewhere }
 /** Each variable that has a part in a cache, and why what it says cannot be had from here; `undefined` where it can. */
 const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => string | undefined>> = {
   ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
-  ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_MAX_SIZE_MB', 'CACHE_ENCRYPTION_KEY'),
+  ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_MAX_SIZE_MB', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED'),
   REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is set beside it: leave one of them out'),
   REDIS_PORT: besideHost,
   REDIS_DB: besideHost,
@@ -29,20 +29,16 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
       : 'what is invalidated goes from every process, and cannot stay: leave the variable out, and wire no signals to invalidate by',
   CACHE_MONITORING_ENABLED: (env, name) =>
     flag(env, name) ? undefined : 'figures are always kept, and cost nothing while nobody asks: leave the variable out, and serve none',
-  CACHE_WARMING_ENABLED: (env, name) => (flag(env, name) ? NO_WARMING : undefined),
-  CACHE_WARMING_INTERVAL: (env, name) => {
-    wholeNumber(env, name)
-    return env.CACHE_WARMING_ENABLED === undefined ? NO_WARMING : undefined
-  },
+  CACHE_WARMING_INTERVAL: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or CACHE_WARMING_ENABLED=false'),
   AWS_STORAGE_BUCKET_NAME: () => 'there is no tier in a bucket yet: leave it out',
   CLOUDFLARE_ZONE_ID: () => 'no zone is purged from here yet: leave it out, and give createCache an outlet that does',
 }
-const NO_WARMING = 'nothing is warmed from here yet: leave it out, or warm in the program'
 
 /**
  * Options for `createCache` from the environment: `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and
  * `CACHE_SQLITE_PATH` are tiers below memory, in this order; `CACHE_MAX_SIZE_MB` bounds memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
- * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process encrypted. A variable that says what cannot be had is an error, never passed over; `own` names those that the program honours.
+ * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process encrypted;
+ * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in seconds (300). A variable that says what cannot be had is an error, never passed over; `own` names those that the program honours.
  * What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
  */
@@ -61,6 +57,7 @@ export async function fromEnvironment(env: Environment = process.env, options: E
     ...(read.CACHE_ENCRYPTION_KEY === undefined ? {} : { codec: { encrypt: await ringOf(read) } }),
     ...(read.CACHE_KEY_PREFIX === undefined ? {} : { name: read.CACHE_KEY_PREFIX }),
     ...(read.CACHE_DEFAULT_TIMEOUT === undefined ? {} : { defaults: { ttl: wholeNumber(read, 'CACHE_DEFAULT_TIMEOUT') * 1000 } }),
+    ...warmingOf(read),
   }
 }
 
@@ -75,6 +72,14 @@ async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tier
     ...(database === undefined ? [] : [(await import('./tiers/postgres/index.ts')).postgres({ url: postgresUrl(database) })]),
     ...(path === undefined ? [] : [(await import('./tiers/sqlite/index.ts')).sqlite({ path })]),
   ]
+}
+
+function warmingOf(env: Environment): Pick<CacheOptions, 'warming'> {
+  const warming = {
+    ...(env.CACHE_WARMING_ENABLED === undefined ? {} : { enabled: flag(env, 'CACHE_WARMING_ENABLED') }),
+    ...(env.CACHE_WARMING_INTERVAL === undefined ? {} : { every: wholeNumber(env, 'CACHE_WARMING_INTERVAL') * 1000 }),
+  }
+  return Object.keys(warming).length === 0 ? {} : { warming }
 }
 
 async function ringOf(env: Environment): Promise<KeyRing> {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fromEnvironment } from 'millpond/environment'
+import { fakeClock } from 'millpond/testing'
 import { expect, it, test } from 'vitest'
 import { closeAfterEach, newFolder, open } from './engine/setups.ts'
 
@@ -48,9 +49,8 @@ test.each<[Record<string, string>, RegExp]>([
   [{ DATABASE_URL: 'mysql://root:hunter2@db/shop' }, /DATABASE_URL: "mysql" is not PostgreSQL.*own: \['DATABASE_URL'\]/],
   [{ DATABASE_URL: 'hunter2' }, /DATABASE_URL: "something else" is not PostgreSQL/],
   [{ CACHE_KEY_PREFIX: 'a:b' }, /^$/],
-  [{ CACHE_WARMING_ENABLED: 'true' }, /CACHE_WARMING_ENABLED: nothing is warmed from here yet/],
   [{ CACHE_WARMING_ENABLED: 'perhaps' }, /CACHE_WARMING_ENABLED: "perhaps" is not a switch: give true or false/],
-  [{ CACHE_WARMING_INTERVAL: '300' }, /CACHE_WARMING_INTERVAL: nothing is warmed/],
+  [{ CACHE_WARMING_INTERVAL: '0' }, /CACHE_WARMING_INTERVAL: give seconds from 1/],
   [{ CACHE_WARMING_ENABLED: 'no', CACHE_WARMING_INTERVAL: '5m' }, /CACHE_WARMING_INTERVAL: "5m" is not a whole number/],
   [{ CACHE_INVALIDATION_ENABLED: 'false' }, /CACHE_INVALIDATION_ENABLED: what is invalidated goes/],
   [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: figures are always kept/],
@@ -77,6 +77,24 @@ it('T14, S1: with a key, nothing readable lies in the file', async () => {
   expect(await other.get('k')).toBe('a canary')
   await Promise.all([cache.close(), other.close()])
   expect(readdirSync(dirname(path)).filter((name) => readFileSync(join(dirname(path), name)).includes('a canary'))).toEqual([])
+})
+
+it('T14: switches warming, and says how often', async () => {
+  const clock = fakeClock()
+  const plans = [{ keys: ['k'], load: () => 1 }]
+  const every = async (env: Record<string, string>) => {
+    const cache = open({ ...(await fromEnvironment(env)), clock })
+    cache.warming.start({ plans })
+    const said = cache.warming.schedule.map(({ every_ms }) => every_ms)
+    await cache.warm(plans)
+    expect(await cache.get('k')).toBe(1) // what is asked for is done, whatever the switch says
+    await cache.close()
+    return said
+  }
+  expect(await every({})).toEqual([300_000])
+  expect(await every({ CACHE_WARMING_ENABLED: 'true' })).toEqual([300_000])
+  expect(await every({ CACHE_WARMING_INTERVAL: '60' })).toEqual([60_000])
+  expect(await every({ CACHE_WARMING_ENABLED: 'false', CACHE_WARMING_INTERVAL: '60' })).toEqual([])
 })
 
 it('T14: what the program honours itself is left alone', async () => {

@@ -136,10 +136,18 @@ export interface WarmReport {
   readonly ms: number
 }
 
+/** What schedules of a cache go by, whoever starts them. */
+export interface WarmingSettings {
+  /** `false`: `warming.start` checks its plans and runs none, so that one of many processes can be left out. What `warm` is told to do is done. Default true. */
+  readonly enabled?: boolean
+  /** How often plans run that do not say so themselves, where the schedule does not either. From 1 s. Default `'5m'`. */
+  readonly every?: Duration
+}
+
 /** Plans that run again and again. */
 export interface WarmScheduleOptions extends WarmOptions {
   readonly plans: readonly WarmPlan[]
-  /** How often plans run that do not say so themselves. Default `'5m'`. */
+  /** How often plans run that do not say so themselves. Default: `warming.every` of the cache, else `'5m'`. */
   readonly every?: Duration
   /** Also at once. Default true. */
   readonly atStart?: boolean

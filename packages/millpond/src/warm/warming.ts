@@ -1,17 +1,42 @@
 // Warming of one namespace: single runs, warmers by name, and a schedule whose plans are run in one process of all.
+import { checkOptions, duration, flag, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
-import type { ScheduledWarming, Warmer, Warming, WarmOptions, WarmPlan, WarmReport, WarmScheduleOptions } from '../core/warm.ts'
+import type {
+  ScheduledWarming,
+  Warmer,
+  Warming,
+  WarmingSettings,
+  WarmOptions,
+  WarmPlan,
+  WarmReport,
+  WarmScheduleOptions,
+} from '../core/warm.ts'
 import { type CheckedPlan, checkPlan } from './plan.ts'
 import { type CheckedOptions, checkRun, RUN_NAMES, runPlans } from './run.ts'
 import type { WarmSeam } from './seam.ts'
 
 const EVERY_MS = 300_000
+const DEFAULTS: WarmingDefaults = Object.freeze({ isOn: true, everyMs: EVERY_MS })
+const SETTINGS: Shape<WarmingSettings> = { enabled: flag, every: duration }
 const EVERY_MS_OF: Readonly<Record<string, number>> = { model: 3_600_000, view: 1_800_000, api: 900_000 }
 const SCHEDULE_NAMES: ReadonlySet<string> = new Set([...RUN_NAMES, 'plans', 'every', 'atStart'])
 const LEAST_MS = 1000
 /** A process whose timer comes a little early must not be refused by the claim of its own last run. */
 const CLAIM_SHARE = 0.9
+
+/** `WarmingSettings`, resolved. */
+export interface WarmingDefaults {
+  readonly isOn: boolean
+  readonly everyMs: number
+}
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+export function warmingDefaults(given: unknown): WarmingDefaults {
+  if (given === undefined) return DEFAULTS
+  checkOptions<WarmingSettings>(given, SETTINGS, 'warming')
+  return { isOn: given.enabled ?? true, everyMs: given.every === undefined ? EVERY_MS : intervalOf(given.every, 'every') }
+}
 
 interface Scheduled {
   readonly plan: CheckedPlan
@@ -25,14 +50,16 @@ interface Scheduled {
 
 export class NamespaceWarming implements Warming {
   readonly #seam: WarmSeam
+  readonly #defaults: WarmingDefaults
   readonly #warmers = new Map<string, Warmer>()
   #scheduled: readonly Scheduled[] = []
   /** What is under way, one after the other. */
   #running: Promise<unknown> = Promise.resolve()
   #ends = new AbortController()
 
-  constructor(seam: WarmSeam) {
+  constructor(seam: WarmSeam, defaults: WarmingDefaults) {
     this.#seam = seam
+    this.#defaults = defaults
   }
 
   /** @throws MillpondError as `cache.warm` says. */
@@ -56,7 +83,7 @@ export class NamespaceWarming implements Warming {
 
   start(options: WarmScheduleOptions): void {
     const run = checkRun(options, SCHEDULE_NAMES)
-    const { plans, every = EVERY_MS, atStart = true } = options
+    const { plans, every = this.#defaults.everyMs, atStart = true } = options
     const everyMs = intervalOf(every, 'every')
     const scheduled = this.#check(plans).map((plan): Scheduled => {
       const ms = plan.interval === undefined ? (EVERY_MS_OF[plan.kind] ?? everyMs) : intervalOf(plan.interval, `interval of ${plan.name}`)
@@ -70,6 +97,7 @@ export class NamespaceWarming implements Warming {
         `warming: two plans are called ${show(twice)}: processes agree by names, so give each its own`,
       )
     this.#end()
+    if (!this.#defaults.isOn) return
     this.#ends = new AbortController()
     const signal = run.signal === undefined ? this.#ends.signal : AbortSignal.any([run.signal, this.#ends.signal])
     this.#scheduled = scheduled
