@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { loadDriver, type SqliteHandle } from '../../src/tiers/sqlite/driver.ts'
+import { loadDriver, type SqliteHandle } from '../../src/tiers/sqlite/client.ts'
 
 let next = 0
 

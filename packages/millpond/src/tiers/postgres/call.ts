@@ -1,5 +1,20 @@
 // One statement on its way: its deadline, and the connection that it holds.
-import type { PostgresClient } from './pool.ts'
+import type { PostgresClient } from './client.ts'
+
+export type Row = readonly (string | null)[]
+
+export const asText = { getTypeParser: () => (text: string) => text }
+
+/** A statement by itself, with a limit of its own. */
+export async function ask(client: PostgresClient, text: string, ms: number): Promise<Row[]> {
+  const { rows } = await withLimit(client.query({ text, rowMode: 'array', types: asText }), ms)
+  return (rows ?? []).map(asRow)
+}
+
+export function asRow(row: unknown): Row {
+  if (Array.isArray(row)) return row
+  throw new TypeError('the client answered no row')
+}
 
 /** Ends once, whatever comes first: the answer, the error or the deadline. */
 export class Call {

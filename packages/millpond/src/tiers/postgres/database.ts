@@ -6,13 +6,11 @@
 import { createHash } from 'node:crypto'
 import { afterAwake } from '../../core/awake.ts'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
-import { Call, withLimit } from './call.ts'
+import { ask, asRow, asText, Call, type Row, withLimit } from './call.ts'
+import type { Access, PostgresClient, PostgresQuery } from './client.ts'
+import { checkServer } from './install.ts'
 import type { PostgresSettings } from './options.ts'
-import type { Access, PostgresClient, PostgresQuery } from './pool.ts'
-import { lockKey, postgresSchema, SCHEMA_VERSION } from './schema.ts'
 import { isGone, isMissing, sqlState, wasReplaced } from './sql-state.ts'
-
-export type Row = readonly (string | null)[]
 
 export interface Answer {
   readonly rows: readonly Row[]
@@ -26,13 +24,11 @@ export interface Statement {
 
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2000
-const INSTALL_MS = 30_000
 const CLOSE_MS = 200
 /** A timer that rings so much too late has met a process that stood still. */
 const LATE_MS = 100
 /** Statements that lost against another one and have changed nothing. */
 const MAX_TRIES = 4
-const asText = { getTypeParser: () => (text: string) => text }
 
 /** A statement whose name says its text, so that two versions of Millpond can use one pool. */
 export function statement(text: string): Statement {
@@ -157,7 +153,7 @@ export class Database {
     this.#greeted.add(client)
     const { commandMs, connectMs } = this.settings
     const sql = `SET statement_timeout = ${Math.ceil(commandMs)}; SET default_transaction_isolation = 'read committed'; SET plan_cache_mode = force_generic_plan`
-    return this.#ask(client, sql, connectMs).then(
+    return ask(client, sql, connectMs).then(
       () => client,
       (error: unknown) => {
         client.release(true)
@@ -216,72 +212,14 @@ export class Database {
   }
 
   async #check(): Promise<void> {
-    const { connectMs, install } = this.settings
-    const client = await withLimit(this.#lend(), connectMs, (late) => late.release(true))
+    const client = await withLimit(this.#lend(), this.settings.connectMs, (late) => late.release(true))
     let isSound = false
     try {
-      const [state] = await this.#ask(client, "SELECT current_setting('transaction_read_only')", connectMs)
-      if (state?.[0] === 'on') throw new Error('the server is read-only: a standby, or a master that was demoted')
-      let version = await this.#version(client)
-      if ((version === undefined || version < SCHEMA_VERSION) && install) version = await this.#install(client)
-      if (version === undefined)
-        throw new Error(`the schema "${this.settings.schema}" is not there: run postgresSchema() as its owner, or set install: true`)
-      if (version < SCHEMA_VERSION)
-        throw new Error(
-          `the schema "${this.settings.schema}" has version ${version}, this Millpond needs ${SCHEMA_VERSION}: run postgresSchema() as its owner`,
-        )
-      if (version > SCHEMA_VERSION) {
-        throw new MillpondError(
-          'SCHEMA_NEWER',
-          `[postgres] the schema "${this.settings.schema}" has version ${version}, this Millpond knows ${SCHEMA_VERSION}: update it, or use another schema`,
-        )
-      }
+      await checkServer(client, this.settings)
       isSound = true
     } finally {
       client.release(!isSound)
     }
-  }
-
-  async #version(client: PostgresClient): Promise<number | undefined> {
-    const { schema, connectMs } = this.settings
-    try {
-      const [row] = await this.#ask(client, `SELECT version FROM "${schema}".meta`, connectMs)
-      return row?.[0] === undefined || row[0] === null ? undefined : Number(row[0])
-    } catch (error) {
-      if (isMissing(sqlState(error))) return undefined
-      throw error
-    }
-  }
-
-  /**
-   * One process at a time: whoever had to wait looks again, for functions must not be replaced under the calls of those that were first.
-   * Where two roles meet at the first start, the second may not replace what the first has made, and need not.
-   */
-  async #install(client: PostgresClient): Promise<number | undefined> {
-    const { schema } = this.settings
-    try {
-      // The statements that install begin a transaction too, which goes on with this one: a warning that nobody needs.
-      const wait = `SET LOCAL client_min_messages = error; SET LOCAL statement_timeout = '30s'; SELECT pg_advisory_xact_lock(${lockKey(schema, 'install')})`
-      await this.#ask(client, `BEGIN; ${wait}`, INSTALL_MS)
-      const [row] = await this.#ask(client, `SELECT to_regclass('"${schema}".meta') IS NOT NULL`, INSTALL_MS)
-      const version = row?.[0] === 't' ? await this.#version(client) : undefined
-      if (version !== undefined && version >= SCHEMA_VERSION) {
-        await this.#ask(client, 'COMMIT', INSTALL_MS)
-        return version
-      }
-      await this.#ask(client, postgresSchema(this.settings), INSTALL_MS)
-    } catch (error) {
-      await this.#ask(client, 'ROLLBACK', this.settings.connectMs)
-      const version = await this.#version(client)
-      if (version === undefined) throw error
-      return version
-    }
-    return this.#version(client)
-  }
-
-  async #ask(client: PostgresClient, text: string, ms: number): Promise<Row[]> {
-    const { rows } = await withLimit(client.query({ text, rowMode: 'array', types: asText }), ms)
-    return (rows ?? []).map(asRow)
   }
 
   #fall(cause: unknown): void {
@@ -314,9 +252,4 @@ export class Database {
       { cause },
     )
   }
-}
-
-function asRow(row: unknown): Row {
-  if (Array.isArray(row)) return row
-  throw new TypeError('the client answered no row')
 }

@@ -1,7 +1,7 @@
 // Who wants to know that a namespace has moved: woken by NOTIFY, over one connection of its own that is made for the first and gone with the last.
 // Only hints come over it, so its failures are nobody's; after each connection everybody is woken, because something may have come before.
 import { createHash } from 'node:crypto'
-import type { Listening } from './pool.ts'
+import type { Listening } from './client.ts'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5000

@@ -1,19 +1,21 @@
 // The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
 import type { LedgerStore, Stored, Tier, TierItem, TierLimits } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
-import { type Answer, Database, type Row, type Statement, statement } from './database.ts'
+import type { Row } from './call.ts'
+import { access } from './client.ts'
+import { bytesAt, numberAt, textAt } from './columns.ts'
+import { type Answer, Database, type Statement, statement } from './database.ts'
+import { headOf } from './entries.ts'
 import { Followers } from './followers.ts'
-import { headOf } from './functions.ts'
 import { PostgresLedger } from './ledger.ts'
 import { postgresNodes } from './nodes.ts'
 import { type PostgresTierOptions, resolvePostgres } from './options.ts'
-import { access } from './pool.ts'
-import { above, bytesAt, bytesOf, numberAt, pack, textAt } from './rows.ts'
+import { above, bytesOf, pack } from './record.ts'
 import { lockKey } from './schema.ts'
 
 export type { RetainOptions } from '../retain.ts'
+export type { PostgresClient, PostgresPool, PostgresQuery } from './client.ts'
 export type { PostgresTierOptions } from './options.ts'
-export type { PostgresClient, PostgresPool, PostgresQuery } from './pool.ts'
 export { type PostgresSchemaOptions, postgresGrants, postgresSchema } from './schema.ts'
 
 export interface PostgresTier extends Tier {

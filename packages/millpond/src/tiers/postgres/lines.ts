@@ -1,8 +1,9 @@
 // Lines and targets as the tables hold them, and back. What cannot be read concerns everything: it can only forget too much.
 import type { Change, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
-import type { Row } from './database.ts'
-import { bytesOf, numberAt, textAt } from './rows.ts'
+import type { Row } from './call.ts'
+import { numberAt, textAt } from './columns.ts'
+import { bytesOf } from './record.ts'
 
 const LETTERS = { key: 'k', tag: 't', pattern: 'p', all: 'a' } as const
 

@@ -3,9 +3,10 @@
 // What a request reaches is decided by its number, so numbers must be seen in their order: the channel's row is locked from the number to the commit.
 import { randomUUID } from 'node:crypto'
 import { MAX_REQUESTS, type NodeMark, type NodeStore, type StoredRequest } from '../../core/nodes.ts'
-import { type Database, type Row, type Statement, statement } from './database.ts'
+import type { Row } from './call.ts'
+import { numberAt, textAt } from './columns.ts'
+import { type Database, type Statement, statement } from './database.ts'
 import { type Followers, messageOf } from './followers.ts'
-import { numberAt, textAt } from './rows.ts'
 
 const FAILED = 'NODES_UNREACHABLE'
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint'

@@ -4,7 +4,7 @@ import { checkedElsewhere, checkOptions, duration, flag, type Shape, whole } fro
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
-import type { Address, PostgresPool } from './pool.ts'
+import type { Address, PostgresPool } from './client.ts'
 import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
 
 export interface PostgresTierOptions extends PostgresSchemaOptions {

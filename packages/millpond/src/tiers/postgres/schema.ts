@@ -12,10 +12,18 @@
 // epochs, also where commits are asynchronous. The system identifier would add nothing: a replica has its master's.
 import { createHash } from 'node:crypto'
 import { MillpondError, show } from '../../core/errors.ts'
-import { functions } from './functions.ts'
+import { entryFunctions } from './entries.ts'
+import { advanceFunctions } from './ledger-advance.ts'
+import { commitFunctions } from './ledger-commit.ts'
+import { leaseFunctions } from './ledger-lease.ts'
+import { pullFunctions } from './ledger-pull.ts'
+import { recordFunctions } from './ledger-record.ts'
+import { sweepFunctions } from './sweep.ts'
 
 /** Raised when tables or functions change; a database of a higher version is refused, never guessed at. */
 export const SCHEMA_VERSION = 8
+
+const FUNCTIONS = [recordFunctions, pullFunctions, entryFunctions, advanceFunctions, commitFunctions, leaseFunctions, sweepFunctions]
 
 const NAME = /^[a-z_][a-z0-9_]{0,40}$/
 
@@ -97,8 +105,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel_reply (
 CREATE TABLE IF NOT EXISTS ${s}.channel_setting (
   channel text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, revision text NOT NULL, body text NOT NULL, PRIMARY KEY (channel, name)
 );
-${functions(s)}
-INSERT INTO ${s}.meta (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT (one) DO UPDATE SET version = greatest(meta.version, excluded.version);
+${FUNCTIONS.map((its) => its(s)).join('')}INSERT INTO ${s}.meta (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT (one) DO UPDATE SET version = greatest(meta.version, excluded.version);
 COMMIT;
 `
 }

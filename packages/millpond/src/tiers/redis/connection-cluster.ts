@@ -12,10 +12,10 @@ import { type Connection, closed, failed, messageOf, type Wire } from './connect
 import { createClient } from './connection-client.ts'
 import type { NodeConnection } from './connection-node.ts'
 import { Deadlines } from './deadlines.ts'
+import { Followers } from './followers.ts'
 import { AskingWire, byServer, type KeyCommand, linesFor, type Place, runOne } from './key-commands.ts'
 import type { RedisSettings } from './options.ts'
 import { addressOf, redirectionOf, type ServerName, slotOf } from './slots.ts'
-import { Subscriptions } from './subscriptions.ts'
 
 const MAX_REDIRECTIONS = 16
 /** Keys in motion between two servers: asked again after so long. */
@@ -26,7 +26,7 @@ export class ClusterConnection implements Connection {
   readonly #Client: RedisClientClass
   readonly #nodes: ClusterNodes
   readonly #deadlines: Deadlines
-  readonly #subscriptions: Subscriptions
+  readonly #followers: Followers
   #turn = 0
   #heardFrom: ServerName | undefined
   #closed = false
@@ -36,9 +36,9 @@ export class ClusterConnection implements Connection {
     this.#settings = settings
     this.#Client = client
     this.#deadlines = new Deadlines(settings.commandMs)
-    this.#subscriptions = new Subscriptions(() => this.#listener())
+    this.#followers = new Followers(() => this.#listener())
     this.#nodes = new ClusterNodes(settings, client, ({ masters }) => {
-      if (this.#heardFrom !== undefined && !masters.has(this.#heardFrom)) this.#subscriptions.reconnect()
+      if (this.#heardFrom !== undefined && !masters.has(this.#heardFrom)) this.#followers.reconnect()
     })
   }
 
@@ -107,12 +107,12 @@ export class ClusterConnection implements Connection {
   }
 
   subscribe(channel: string, wake: () => void): () => void {
-    return this.#closed ? () => {} : this.#subscriptions.add(channel, wake)
+    return this.#closed ? () => {} : this.#followers.add(channel, wake)
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#subscriptions.close()
+    this.#followers.close()
     await this.#deadlines.idle()
     await this.#nodes.close()
   }

@@ -11,8 +11,8 @@ import { createClient, retryDelay, sentinelsOf } from './connection-client.ts'
 import { SentinelWatch } from './connection-sentinel.ts'
 import { LiveWire } from './connection-wire.ts'
 import { Deadlines } from './deadlines.ts'
+import { Followers } from './followers.ts'
 import type { RedisSettings } from './options.ts'
-import { Subscriptions } from './subscriptions.ts'
 
 /** How long a connection may be silent after a missed deadline before it is given up for a new one. */
 const SILENT_MS = 1000
@@ -30,7 +30,7 @@ export class NodeConnection implements Connection {
   #silence: ReturnType<typeof setTimeout> | undefined
   readonly #waiting = new Set<(wire: LiveWire | undefined) => void>()
   readonly #deadlines: Deadlines
-  readonly #subscriptions: Subscriptions
+  readonly #followers: Followers
   /** Where Sentinel names the master. */
   readonly #watch: SentinelWatch | undefined
 
@@ -39,7 +39,7 @@ export class NodeConnection implements Connection {
     this.#settings = settings
     this.#Client = client
     this.#deadlines = new Deadlines(settings.commandMs)
-    this.#subscriptions = new Subscriptions(() => this.#create())
+    this.#followers = new Followers(() => this.#create())
     const group = sentinelsOf(settings)
     this.#watch = group && new SentinelWatch(group, client, settings.connectMs, () => this.#moveOn())
   }
@@ -88,13 +88,13 @@ export class NodeConnection implements Connection {
   }
 
   subscribe(channel: string, wake: () => void): () => void {
-    return this.#closed ? () => {} : this.#subscriptions.add(channel, wake)
+    return this.#closed ? () => {} : this.#followers.add(channel, wake)
   }
 
   /** Lets what is under way end; each of these has its deadline. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#subscriptions.close()
+    this.#followers.close()
     this.#watch?.close()
     await this.#deadlines.idle()
     clearTimeout(this.#silence)
@@ -190,7 +190,7 @@ export class NodeConnection implements Connection {
 
   /** The sentinels named another master. */
   #moveOn(): void {
-    this.#subscriptions.reconnect()
+    this.#followers.reconnect()
     this.#attempts = 0
     if (this.#wire !== undefined) this.#lose(new Error('the sentinels named another master'))
     // Also one that is being greeted. One that still asks the sentinels will be told.

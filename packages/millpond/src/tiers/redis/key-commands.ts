@@ -1,6 +1,6 @@
 // Commands for servers of a cluster, each for the one that holds its key.
 import type { Argument, Wire } from './connection.ts'
-import type { Script } from './scripts.ts'
+import type { Script } from './script.ts'
 import type { ServerName } from './slots.ts'
 
 /** A command for the server that holds `key`. With a script it is that script on that key. */

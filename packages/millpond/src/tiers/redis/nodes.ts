@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import type { NodeMark, NodeStore, StoredRequest } from '../../core/nodes.ts'
 import type { Argument, Connection } from './connection.ts'
 import type { Names } from './names.ts'
-import { BEAT, GET_SETTINGS, INBOX, LEAVE, LIST, POST, PUT_SETTINGS, REPLIES, REPLY } from './nodes-scripts.ts'
-import { list, run } from './run-script.ts'
-import type { Script } from './scripts.ts'
+import { BEAT, GET_SETTINGS, INBOX, LEAVE, LIST, POST, PUT_SETTINGS, REPLIES, REPLY } from './nodes-steps.ts'
+import type { Script } from './script.ts'
+import { list, run } from './script.ts'
 
 const PARTS = ['nodes', 'states', 'inbox', 'requests', 'revisions', 'settings']
 const PAGE = 100

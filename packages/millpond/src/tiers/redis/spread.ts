@@ -8,10 +8,10 @@ import type { Stored, TierItem } from '../../core/contracts.ts'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
 import type { ClusterConnection } from './connection-cluster.ts'
 import { type KeyCommand, scriptCommand } from './key-commands.ts'
+import { PUT } from './ledger-commit.ts'
 import type { Names } from './names.ts'
+import { restore, store, timeToLive } from './record.ts'
 import { scanNames } from './scan.ts'
-import { PUT } from './scripts.ts'
-import { restore, store, timeToLive } from './stored.ts'
 
 const FAILED = 'TIER_FAILED'
 

@@ -4,7 +4,7 @@
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
-import { classify, type SqliteDriver } from './driver.ts'
+import { classify, type SqliteDriver } from './client.ts'
 import { type CacheFile, IN_MEMORY, identify, openFile, setAside } from './file.ts'
 import type { SqliteSettings } from './options.ts'
 

@@ -1,17 +1,16 @@
 // The verbs of the tier on its table.
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
+import { deadlineIn } from '../deadline.ts'
 import { checkOf } from '../head-check.ts'
+import { bytesIn, column, numberIn } from './columns.ts'
 import type { CacheFile } from './file.ts'
-import { bytesIn, column, numberIn } from './row.ts'
 
 export interface Bounds {
   readonly maxEntries: number
   readonly maxBytes: number
 }
 
-/** Beyond what a Date can say: never. */
-const LAST_INSTANT = 8.64e15
 const encoder = new TextEncoder()
 
 /** The entry, unless it is absent, expired or cannot be read. */
@@ -42,7 +41,7 @@ export function writeEntry(file: CacheFile, item: TierItem, now: number, bounds:
     file.sql('DELETE FROM entry WHERE key = ?').run(key)
     return
   }
-  const expires = expiresAt > LAST_INSTANT ? null : Math.ceil(expiresAt)
+  const expires = deadlineIn(expiresAt) ?? null
   file
     .sql('INSERT OR REPLACE INTO entry (key, epoch, seq, expires, head, body) VALUES (?, ?, ?, ?, ?, ?)')
     .run(key, asOf.epoch, asOf.seq, expires, headOf(asOf, expires), body)

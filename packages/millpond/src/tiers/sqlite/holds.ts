@@ -2,9 +2,9 @@
 import type { Change } from '../../core/contracts.ts'
 import type { Target } from '../../core/ledger.ts'
 import { MAX_EXPIRED, type Retain } from '../retain.ts'
+import { numberIn, textIn, texts } from './columns.ts'
 import type { CacheFile } from './file.ts'
 import { type LedgerRecord, NAME, nameIn, nameOf, recordChange, targetOf } from './ledger-rows.ts'
-import { numberIn, textIn, texts } from './row.ts'
 
 /** Whether the key is held by another step than the numbered one. */
 export function isHeld(file: CacheFile, ns: string, key: string, but = -1): boolean {

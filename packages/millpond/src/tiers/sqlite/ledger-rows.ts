@@ -4,8 +4,8 @@ import type { Change } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
 import type { Page } from '../paged-snapshots.ts'
 import { MAX_PATTERNS, type Retain } from '../retain.ts'
+import { bytesIn, column, numberIn, textIn, texts } from './columns.ts'
 import type { CacheFile } from './file.ts'
-import { bytesIn, column, numberIn, textIn, texts } from './row.ts'
 
 export interface LedgerRecord {
   readonly epoch: string

@@ -4,6 +4,7 @@ import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore
 import type { Position } from '../../core/ledger.ts'
 import { PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL } from '../retain.ts'
+import { numberIn, textIn, texts } from './columns.ts'
 import type { Database } from './database.ts'
 import { dropEntry, enforceBounds, writeEntry } from './entries.ts'
 import type { CacheFile } from './file.ts'
@@ -22,7 +23,6 @@ import {
   recordOf,
   saveRecord,
 } from './ledger-rows.ts'
-import { numberIn, textIn, texts } from './row.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
 /** After so long a silence a process counts as ended. */

@@ -12,9 +12,9 @@ import {
   type StoredRequest,
   type StoredSettings,
 } from '../../core/nodes.ts'
+import { column, numberIn, textIn, texts } from './columns.ts'
 import type { Database } from './database.ts'
 import type { CacheFile } from './file.ts'
-import { column, numberIn, textIn, texts } from './row.ts'
 
 const FAILED = 'NODES_UNREACHABLE'
 const PAGE = 100

@@ -4,8 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { checkedElsewhere, checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { classify, loadDriver, type SqliteClass, type SqliteHandle } from './driver.ts'
-import { textIn, texts } from './row.ts'
+import { classify, loadDriver, type SqliteClass, type SqliteHandle } from './client.ts'
+import { textIn, texts } from './columns.ts'
 
 export interface SqliteOutboxOptions {
   /** The file, in a folder that exists. Processes of one host may share it. */

@@ -10,7 +10,7 @@
 //   7 replies to one request, by node id: "<boot> <JSON>"
 // All but settings go by themselves when nobody uses the channel.
 import { MAX_REQUESTS } from '../../core/nodes.ts'
-import { MILLISECONDS, plain, type Script } from './scripts.ts'
+import { MILLISECONDS, type Script, script } from './script.ts'
 
 const PRELUDE = `${MILLISECONDS}
 local nodes, states, inbox, requests, revisions, settings, replies = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
@@ -37,7 +37,7 @@ local function marks()
 end
 `
 
-const step = (body: string): Script => plain(PRELUDE + body)
+const step = (body: string): Script => script(PRELUDE + body)
 
 /** ARGV: id, boot, late, forget, state, 1 when it joins. */
 export const BEAT = step(`

@@ -2,10 +2,9 @@
 // position and deadline (`<epoch>:<number>:<deadline>`), since the body's own checksum was made before the script gave it a position.
 import type { Stored } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
+import { deadlineIn } from '../deadline.ts'
 import { checkOf, checkOfBytes } from '../head-check.ts'
 
-/** Beyond what a Date can say: never. */
-const LAST_INSTANT = 8.64e15
 const LONGEST_EPOCH = 64
 const EPOCH = /^[\w-]+$/
 const NEWLINE = 10
@@ -22,7 +21,7 @@ export function store({ epoch, seq }: Position, body: Uint8Array, expiresAt: num
   return under(`${position}${checkOf(deadline, checkOf(position))}:${deadline}\n`, body)
 }
 
-const deadlineOf = (expiresAt: number): string => (expiresAt > LAST_INSTANT ? '' : String(Math.ceil(expiresAt)))
+const deadlineOf = (expiresAt: number): string => deadlineIn(expiresAt)?.toString() ?? ''
 
 function under(head: string, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(head.length + body.length)
@@ -68,6 +67,5 @@ function numberAt(bytes: Buffer, start: number, end: number): number {
 
 /** Milliseconds to live as the scripts take them: '' for ever, '0' for gone already. */
 export function timeToLive(expiresAt: number, now: number): string {
-  if (expiresAt > LAST_INSTANT) return ''
-  return String(Math.max(0, Math.ceil(expiresAt - now)))
+  return deadlineIn(expiresAt) === undefined ? '' : String(Math.max(0, Math.ceil(expiresAt - now)))
 }

@@ -1,8 +1,5 @@
-// Batches as the statements take them, and columns as they come back.
-import type { Row } from './database.ts'
-
-/** Beyond what a Date can say: never. */
-const LAST_INSTANT = 8.64e15
+// Entries as the statements take them: a batch as parallel arrays.
+import { deadlineIn } from '../deadline.ts'
 
 /** Items of a batch as parallel arrays, their bodies as one: a single parameter goes as bytes, an array of bytes would go as text. */
 export interface Packed {
@@ -29,7 +26,7 @@ export function pack(
     keys.push(bytesOf(key))
     starts.push(start)
     lengths.push(isGone ? -1 : body.length)
-    expires.push(expiresAt > LAST_INSTANT ? null : String(Math.ceil(expiresAt)))
+    expires.push(deadlineIn(expiresAt)?.toString() ?? null)
     if (isGone) continue
     bodies.push(body)
     start += body.length
@@ -44,21 +41,4 @@ export function bytesOf(text: string): Buffer {
 /** Keys are compared by their UTF-8 bytes, in which 0xFF never stands: prefix + 0xFF is above every key under the prefix. */
 export function above(prefix: string): Buffer {
   return Buffer.concat([bytesOf(prefix), Uint8Array.of(0xff)])
-}
-
-export function textAt(row: Row | undefined, index: number): string {
-  const value = row?.[index]
-  if (typeof value === 'string') return value
-  throw new TypeError(`column ${index} holds nothing`)
-}
-
-export function numberAt(row: Row | undefined, index: number): number {
-  const value = Number(textAt(row, index))
-  if (Number.isSafeInteger(value)) return value
-  throw new TypeError(`column ${index} holds no whole number`)
-}
-
-/** Of a column that was encoded as hexadecimal digits. */
-export function bytesAt(row: Row | undefined, index: number): Buffer {
-  return Buffer.from(textAt(row, index), 'hex')
 }

@@ -3,7 +3,7 @@ import type { RedisClient } from './client.ts'
 
 const REPLACE_MS = 200
 
-export class Subscriptions {
+export class Followers {
   readonly #create: () => RedisClient
   readonly #channels = new Map<string, Set<() => void>>()
   #client: RedisClient | undefined

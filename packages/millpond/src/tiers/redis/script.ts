@@ -1,6 +1,23 @@
-// Runs a script on one live connection.
+// A Lua script, known to the server by its hash, and how it runs on one live connection.
+import { createHash } from 'node:crypto'
 import type { Argument, Wire } from './connection.ts'
-import type { Script } from './scripts.ts'
+
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+export function script(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+/** The server's own time. */
+export const MILLISECONDS = `
+local function milliseconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+`
 
 /** By its hash; with its text when the server does not know it yet. */
 export async function run(wire: Wire, script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {

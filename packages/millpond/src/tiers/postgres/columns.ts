@@ -1,0 +1,19 @@
+// Reads columns of a row that the server answered, checked instead of assumed.
+import type { Row } from './call.ts'
+
+export function textAt(row: Row | undefined, index: number): string {
+  const value = row?.[index]
+  if (typeof value === 'string') return value
+  throw new TypeError(`column ${index} holds nothing`)
+}
+
+export function numberAt(row: Row | undefined, index: number): number {
+  const value = Number(textAt(row, index))
+  if (Number.isSafeInteger(value)) return value
+  throw new TypeError(`column ${index} holds no whole number`)
+}
+
+/** Of a column that was encoded as hexadecimal digits. */
+export function bytesAt(row: Row | undefined, index: number): Buffer {
+  return Buffer.from(textAt(row, index), 'hex')
+}

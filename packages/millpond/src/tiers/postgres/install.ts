@@ -1,0 +1,65 @@
+// Whether the server can be used: it takes writes, and the schema is there in our version, or is installed.
+import { MillpondError } from '../../core/errors.ts'
+import { ask } from './call.ts'
+import type { PostgresClient } from './client.ts'
+import type { PostgresSettings } from './options.ts'
+import { lockKey, postgresSchema, SCHEMA_VERSION } from './schema.ts'
+import { isMissing, sqlState } from './sql-state.ts'
+
+const INSTALL_MS = 30_000
+
+/** @throws MillpondError `SCHEMA_NEWER` where a later Millpond has installed it; another error says why the server is of no use. */
+export async function checkServer(client: PostgresClient, settings: PostgresSettings): Promise<void> {
+  const { connectMs, install, schema } = settings
+  const [state] = await ask(client, "SELECT current_setting('transaction_read_only')", connectMs)
+  if (state?.[0] === 'on') throw new Error('the server is read-only: a standby, or a master that was demoted')
+  let version = await versionOf(client, settings)
+  if ((version === undefined || version < SCHEMA_VERSION) && install) version = await installSchema(client, settings)
+  if (version === undefined) throw new Error(`the schema "${schema}" is not there: run postgresSchema() as its owner, or set install: true`)
+  if (version < SCHEMA_VERSION)
+    throw new Error(
+      `the schema "${schema}" has version ${version}, this Millpond needs ${SCHEMA_VERSION}: run postgresSchema() as its owner`,
+    )
+  if (version > SCHEMA_VERSION) {
+    throw new MillpondError(
+      'SCHEMA_NEWER',
+      `[postgres] the schema "${schema}" has version ${version}, this Millpond knows ${SCHEMA_VERSION}: update it, or use another schema`,
+    )
+  }
+}
+
+async function versionOf(client: PostgresClient, { schema, connectMs }: PostgresSettings): Promise<number | undefined> {
+  try {
+    const [row] = await ask(client, `SELECT version FROM "${schema}".meta`, connectMs)
+    return row?.[0] === undefined || row[0] === null ? undefined : Number(row[0])
+  } catch (error) {
+    if (isMissing(sqlState(error))) return undefined
+    throw error
+  }
+}
+
+/**
+ * One process at a time: whoever had to wait looks again, for functions must not be replaced under the calls of those that were first.
+ * Where two roles meet at the first start, the second may not replace what the first has made, and need not.
+ */
+async function installSchema(client: PostgresClient, settings: PostgresSettings): Promise<number | undefined> {
+  const { schema } = settings
+  try {
+    // The statements that install begin a transaction too, which goes on with this one: a warning that nobody needs.
+    const wait = `SET LOCAL client_min_messages = error; SET LOCAL statement_timeout = '30s'; SELECT pg_advisory_xact_lock(${lockKey(schema, 'install')})`
+    await ask(client, `BEGIN; ${wait}`, INSTALL_MS)
+    const [row] = await ask(client, `SELECT to_regclass('"${schema}".meta') IS NOT NULL`, INSTALL_MS)
+    const version = row?.[0] === 't' ? await versionOf(client, settings) : undefined
+    if (version !== undefined && version >= SCHEMA_VERSION) {
+      await ask(client, 'COMMIT', INSTALL_MS)
+      return version
+    }
+    await ask(client, postgresSchema(settings), INSTALL_MS)
+  } catch (error) {
+    await ask(client, 'ROLLBACK', settings.connectMs)
+    const version = await versionOf(client, settings)
+    if (version === undefined) throw error
+    return version
+  }
+  return versionOf(client, settings)
+}

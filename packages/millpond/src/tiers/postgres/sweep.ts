@@ -1,0 +1,43 @@
+// Removes what is over, in small steps: expired entries, leases, nodes, holds, and histories that no record names any more.
+import { NOW } from './ledger-record.ts'
+
+/** @param s the schema's name, quoted. */
+export const sweepFunctions = (s: string): string => `
+CREATE OR REPLACE FUNCTION ${s}.sweep(p_lock bigint, p_limit integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  v_now bigint := ${NOW};
+  v_most integer;
+  v_swept integer;
+  v_old text[];
+BEGIN
+  -- One process at a time; the others have nothing to do.
+  IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN 0; END IF;
+  DELETE FROM ${s}.entry d WHERE d.ctid = ANY (ARRAY(
+    SELECT e.ctid FROM ${s}.entry e WHERE e.expires <= v_now ORDER BY e.expires LIMIT p_limit FOR UPDATE SKIP LOCKED
+  ));
+  GET DIAGNOSTICS v_most = ROW_COUNT;
+  DELETE FROM ${s}.lease h WHERE h.until <= v_now;
+  DELETE FROM ${s}.node n WHERE n.at <= v_now - 10000;
+  DELETE FROM ${s}.hold h WHERE NOT EXISTS (SELECT FROM ${s}.ledger l WHERE l.epoch = h.epoch);
+  -- Histories that no record names any more.
+  WITH RECURSIVE named AS (
+    (SELECT t.epoch FROM ${s}.target t ORDER BY t.epoch LIMIT 1)
+    UNION ALL SELECT (SELECT t.epoch FROM ${s}.target t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL
+  ) SELECT array_agg(n.epoch) INTO v_old FROM named n WHERE n.epoch IS NOT NULL AND n.epoch NOT IN (SELECT l.epoch FROM ${s}.ledger l);
+  IF v_old IS NOT NULL THEN
+    DELETE FROM ${s}.target d WHERE d.ctid = ANY (ARRAY(SELECT t.ctid FROM ${s}.target t WHERE t.epoch = ANY (v_old) LIMIT p_limit));
+    GET DIAGNOSTICS v_swept = ROW_COUNT;
+    v_most := greatest(v_most, v_swept);
+  END IF;
+  WITH RECURSIVE named AS (
+    (SELECT t.epoch FROM ${s}.line t ORDER BY t.epoch LIMIT 1)
+    UNION ALL SELECT (SELECT t.epoch FROM ${s}.line t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL
+  ) SELECT array_agg(n.epoch) INTO v_old FROM named n WHERE n.epoch IS NOT NULL AND n.epoch NOT IN (SELECT l.epoch FROM ${s}.ledger l);
+  IF v_old IS NOT NULL THEN
+    DELETE FROM ${s}.line d WHERE d.ctid = ANY (ARRAY(SELECT t.ctid FROM ${s}.line t WHERE t.epoch = ANY (v_old) LIMIT p_limit));
+    GET DIAGNOSTICS v_swept = ROW_COUNT;
+    v_most := greatest(v_most, v_swept);
+  END IF;
+  RETURN v_most;
+END $$;
+`
