@@ -77,10 +77,13 @@ export function run(command, args, env = process.env) {
 }
 
 /** @param {string[]} args */
-export function npm(args) {
+export const npm = (args) => run(...npmCommand(args))
+
+/** @param {string[]} args @returns {[command: string, args: string[]]} */
+export function npmCommand(args) {
   // npm names itself to the scripts it runs; started by hand, it is on PATH.
   const cli = process.env.npm_execpath
-  return cli?.endsWith('.js') ? run(process.execPath, [cli, ...args]) : run('npm', args)
+  return cli?.endsWith('.js') ? [process.execPath, [cli, ...args]] : ['npm', args]
 }
 
 /** @param {string} what @param {() => boolean} work */

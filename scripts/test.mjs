@@ -1,10 +1,11 @@
-// `npm test`: everything that must hold, cheapest first; stops at the first stage that fails and ends with one line of sums.
+// `npm test`: everything that must hold, tests last; stops where a check fails and ends with one line of sums.
 // `--static` (npm run check) leaves out the tests; other arguments go to Vitest.
 // @ts-check
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { build, checkNode, install, npm, root, run, tool } from './prepare.mjs'
+import { build, checkNode, install, npmCommand, root, run, tool } from './prepare.mjs'
 import { bringServers, missing, permittedAbsences } from './servers.mjs'
+import { sideBySide } from './side-by-side.mjs'
 import { closingLine, countTests, explained } from './sums.mjs'
 
 const args = process.argv.slice(2)
@@ -19,32 +20,42 @@ const report = join(root, '.cache', 'vitest.json')
 const failures = join(root, 'scripts', 'failures.mjs')
 const sums = { passed: 0, failed: 0, skipped: 0 }
 let checks = 0
+/** @type {string[]} */
+const failedChecks = []
 
-/** @param {string} name @param {string} [command] */
+/**
+ * @param {string} name @param {string} [command]
+ * @returns {(...args: string[]) => [command: string, args: string[]]}
+ */
 const node =
   (name, command) =>
-  (/** @type {string[]} */ ...rest) =>
-    run(process.execPath, [tool(name, command), ...rest])
+  (...rest) => [process.execPath, [tool(name, command), ...rest]]
+/** @param {string} file @param {string[]} args @returns {[command: string, args: string[]]} */
+const script = (file, ...args) => [process.execPath, [join(root, 'scripts', file), ...args]]
 
-/** @type {[string, () => boolean][]} */
+/** None writes what another reads; the longest come first. @type {[string, import('./side-by-side.mjs').Check][]} */
 const stages = [
-  ['format and lint (biome)', () => node('@biomejs/biome', 'biome')('check', '--error-on-warnings', '.')],
-  ['types of tests and scripts (tsc)', () => node('typescript', 'tsc')('-p', 'tsconfig.test.json')],
+  ['types of tests and scripts (tsc)', (run) => run(...node('typescript', 'tsc')('-p', 'tsconfig.test.json'))],
+  ['nothing public without words (typedoc)', (run) => run(...script('reference.mjs', '--check'))],
+  ['format and lint (biome)', (run) => run(...node('@biomejs/biome', 'biome')('check', '--error-on-warnings', '.'))],
   [
     'doors between rooms (dependency-cruiser)',
-    () => node('dependency-cruiser', 'depcruise')('--config', '.dependency-cruiser.mjs', ...sources()),
+    (run) => run(...node('dependency-cruiser', 'depcruise')('--config', '.dependency-cruiser.mjs', ...sources())),
   ],
-  ['nothing unused (knip)', () => node('knip')('--no-progress')],
+  ['nothing unused (knip)', (run) => run(...node('knip')('--no-progress'))],
   ['the package as users get it (publint, attw)', checkPackage],
-  ['nothing public without words (typedoc)', () => run(process.execPath, [join(root, 'scripts', 'reference.mjs'), '--check'])],
-  ['no machine in the files (house)', () => run(process.execPath, [join(root, 'scripts', 'check-house.mjs')])],
+  ['no machine in the files (house)', (run) => run(...script('check-house.mjs'))],
 ]
 
 checkNode()
 stage('packages (npm ci)', install)
 if (!onlyStatic) servers()
 stage('build (tsc)', () => build())
-for (const [name, work] of stages) stage(name, work)
+await sideBySide(stages, 2, ({ name, well, output, ms }) => {
+  console.log(`\nmillpond: ${name}${output === '' ? '' : `\n${output}`}`)
+  count(name, well, ms)
+})
+if (sums.failed > 0) stop()
 if (!onlyStatic) tests()
 finish()
 
@@ -52,15 +63,25 @@ finish()
 function stage(name, work) {
   const begin = performance.now()
   console.log(`\nmillpond: ${name}`)
-  const well = work()
+  count(name, work(), performance.now() - begin)
+  if (sums.failed > 0) stop()
+}
+
+/** @param {string} name @param {boolean} well @param {number} ms */
+function count(name, well, ms) {
+  console.log(`millpond: ${name}: ${well ? 'passed' : 'FAILED'}, ${(ms / 1000).toFixed(1)} s`)
   checks += 1
-  console.log(`millpond: ${name}: ${well ? 'passed' : 'FAILED'}, ${((performance.now() - begin) / 1000).toFixed(1)} s`)
   if (well) sums.passed += 1
   else {
     sums.failed += 1
-    console.error(`millpond: stopped at "${name}"; what comes after it was not run`)
-    finish()
+    failedChecks.push(name)
   }
+}
+
+/** @returns {never} */
+function stop() {
+  console.error(`millpond: stopped at ${failedChecks.map((name) => `"${name}"`).join(' and ')}; what comes after was not run`)
+  finish()
 }
 
 function servers() {
@@ -75,27 +96,25 @@ function sources() {
   return ['packages', 'apps', 'bench'].filter((folder) => existsSync(join(root, folder)))
 }
 
-function checkPackage() {
+/** @type {import('./side-by-side.mjs').Check} */
+async function checkPackage(run) {
   const folder = join(root, '.cache', 'pack')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  if (!npm(['pack', '--workspace', 'packages/millpond', '--pack-destination', folder, '--silent'])) return false
+  if (!(await run(...npmCommand(['pack', '--workspace', 'packages/millpond', '--pack-destination', folder, '--silent'])))) return false
   const { version } = JSON.parse(readFileSync(join(root, 'packages', 'millpond', 'package.json'), 'utf8'))
   const tarball = join(folder, `millpond-${version}.tgz`)
-  return node('publint')('run', tarball, '--strict') && node('@arethetypeswrong/cli', 'attw')(tarball, '--profile', 'esm-only')
+  return (
+    (await run(...node('publint')('run', tarball, '--strict'))) &&
+    (await run(...node('@arethetypeswrong/cli', 'attw')(tarball, '--profile', 'esm-only')))
+  )
 }
 
 function tests() {
   console.log('\nmillpond: tests (vitest)')
   rmSync(report, { force: true })
-  const well = node('vitest')(
-    'run',
-    '--reporter=default',
-    `--reporter=${failures}`,
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-    ...filters,
-  )
+  const reporters = ['--reporter=default', `--reporter=${failures}`, '--reporter=json', `--outputFile.json=${report}`]
+  const well = run(...node('vitest')('run', ...reporters, ...filters))
   if (!existsSync(report)) {
     console.error('millpond: vitest ended without a report')
     sums.failed += 1
