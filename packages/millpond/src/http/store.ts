@@ -13,10 +13,10 @@ import { fieldValue, firstLine, type RawFields } from './rules/fields.ts'
 import { groupsOf } from './rules/invalidation.ts'
 import type { RequestFacts } from './rules/request.ts'
 import { confirms, updatedFields } from './rules/validation.ts'
-import { secondaryKey } from './rules/vary.ts'
 import type { Settings } from './settings.ts'
 import { groupTag, hostTag, prefixPattern, surrogateTags, tenantTag, urlTag } from './tags.ts'
 import { textOf } from './text.ts'
+import { answerKey, type Index, PART, select, withFirst } from './variants.ts'
 
 /** An answer as it is kept. */
 export interface StoredAnswer extends AnswerMeta {
@@ -30,21 +30,6 @@ export interface StoredAnswer extends AnswerMeta {
   readonly pieces: number
   /** Bytes of the body. */
   readonly length: number
-}
-
-/** The answers of one URL that one set of `Vary` names selects, newest first. */
-interface Selection {
-  readonly names: readonly string[]
-  readonly keys: readonly string[]
-  readonly ids: readonly string[]
-  /** The whole key of the first answer: most URLs have one, and a hit puts no string together for it. */
-  readonly first: string
-}
-
-interface Index {
-  readonly selections: readonly Selection[]
-  /** When the last of its answers is over. */
-  readonly until: number
 }
 
 /** What a look for a stored answer found. */
@@ -66,13 +51,9 @@ export interface StoreSettings {
   readonly now: () => number
 }
 
-/** Variants of a URL that are remembered; the oldest are forgotten. */
-const MAX_VARIANTS = 128
-const MAX_SELECTIONS = 4
 const PIECE_BYTES = 256 * 1024
 /** What the cache keeps at least, so that a stale answer can be validated. */
 const LEAST_TTL_MS = 1
-const PART = '\u0001part'
 const NOTHING: Found = { answer: undefined, part: undefined, isExpired: false, hasVariants: false }
 
 export class HttpStore {
@@ -273,15 +254,7 @@ export class HttpStore {
 
   async #repoint(primary: string, request: RequestFacts, answer: StoredAnswer): Promise<void> {
     const index = await this.#index(primary)
-    const suffix = answer.part === undefined ? '' : PART
-    const names = answer.vary
-    const key = secondaryKey(request, names) + suffix
-    const same = index?.selections.find((selection) => selection.names.join() === names.join())
-    const others = index?.selections.filter((selection) => selection !== same) ?? []
-    const kept = same === undefined ? [] : same.keys.map((known, at) => [known, same.ids[at]] as const).filter(([known]) => known !== key)
-    const pairs = [[key, answer.id] as const, ...kept].slice(0, MAX_VARIANTS)
-    const selection = { names, keys: pairs.map(([known]) => known), ids: pairs.map(([, id]) => id), first: answerKey(primary, answer.id) }
-    const selections = [selection, ...others].slice(0, MAX_SELECTIONS)
+    const selections = withFirst(primary, index?.selections ?? [], request, answer)
     const now = this.#settings.now()
     // The longest-lived answer decides; the others are found void by themselves.
     const until = Math.max(index?.until ?? 0, now + this.#pieceTtl(answer))
@@ -290,20 +263,9 @@ export class HttpStore {
   }
 }
 
-/** The key of the newest answer whose selecting fields the request matches (RFC 9111 4.1). */
-function select(primary: string, { selections }: Index, request: RequestFacts, suffix = ''): string | undefined {
-  for (const { names, keys, ids, first } of selections) {
-    const key = names.length === 0 ? suffix : secondaryKey(request, names) + suffix
-    const at = keys.indexOf(key)
-    if (at >= 0) return at === 0 ? first : answerKey(primary, ids[at] as string)
-  }
-  return undefined
-}
-
 /** The name of an answer to come. */
 export const newId = (): string => randomBytes(12).toString('base64url')
 
-const answerKey = (primary: string, id: string): string => `${primary}\n${id}`
 const pieceKey = (primary: string, id: string, at: number): string => `${primary}\n${id}\n${at}`
 
 function tagsOf(primary: string, { fields }: AnswerMeta): string[] {

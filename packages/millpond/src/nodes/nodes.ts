@@ -1,40 +1,19 @@
 // A process in a channel: says that it lives and what it does, answers what others ask, takes settings, and asks others itself.
 import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
-import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
-import { type Duration, parseDuration } from '../core/duration.ts'
-import { MillpondError, show } from '../core/errors.ts'
-import { checkName } from '../core/key.ts'
+import { MillpondError } from '../core/errors.ts'
 import { MAX_REQUEST_MS, type NodeStore, type StoredNode } from '../core/nodes.ts'
 import { checkNames } from '../core/options.ts'
 import { ask } from './ask.ts'
 import type { Answers, AskOptions, NodeCounters, NodeView, NodeWarning, RequestHandler, SettingsHandler } from './contract.ts'
 import { checkNodeWord, decodeMessage, encodeMessage, isNodeWord, reasonOf } from './message.ts'
+import { type NodesOptions, resolveNodes, within } from './options.ts'
 import { Server } from './serve.ts'
 import { Settings } from './settings.ts'
 import { viewOf } from './view.ts'
 
-export interface NodesOptions {
-  /** Where the nodes meet: `cache.nodeStore`, a tier's `nodes`, or `memoryNodes()`. */
-  readonly store: NodeStore
-  /** Nodes of another channel are never met. Default `millpond`. */
-  readonly channel?: string
-  /** The node's name, best the same after a restart. Default: the host's name and the process id. */
-  readonly id?: string
-  /** How often it says that it lives, with its state. Default `'1s'`. */
-  readonly every?: Duration
-  /** How long a silence makes it late. Default: five times `every`. */
-  readonly lateAfter?: Duration
-  /** How long a silence makes others forget it; until then an operation over all nodes is not complete without it. Default `'10m'`. */
-  readonly forgetAfter?: Duration
-  /** Told of what needs a look; never throws into the channel. */
-  readonly onWarning?: (warning: NodeWarning) => void
-  /** For tests. */
-  readonly clock?: Clock
-}
+export type { NodesOptions } from './options.ts'
 
-const OPTION_NAMES = new Set(['store', 'channel', 'id', 'every', 'lateAfter', 'forgetAfter', 'onWarning', 'clock'])
 const ASK_NAMES = new Set(['deadline', 'to'])
 /** How often requests are looked for where the store cannot wake. */
 const POLL_MS = 100
@@ -82,19 +61,13 @@ export class Nodes {
 
   /** Starts nothing. */
   constructor(options: NodesOptions) {
-    checkNames(options, OPTION_NAMES, 'option of createNodes')
-    const { store, channel = 'millpond', id = defaultId(), every = '1s', forgetAfter = '10m', clock = systemClock() } = options
-    if (typeof store !== 'object' || store === null || typeof store.beat !== 'function')
-      throw new MillpondError(
-        'OPTION_INVALID',
-        `store: ${show(store)} is not a node store: give cache.nodeStore, a tier's nodes, or memoryNodes()`,
-      )
+    const { store, channel, id, everyMs, lateMs, forgetMs, clock } = resolveNodes(options)
     this.store = store
-    this.channel = checkName(channel, 'channel')
-    this.#id = checkNodeWord(id, 'id')
-    this.#everyMs = within(every, 'every', 50, 3_600_000)
-    this.#lateMs = within(options.lateAfter ?? 5 * this.#everyMs, 'lateAfter', this.#everyMs, 86_400_000)
-    this.#forgetMs = within(forgetAfter, 'forgetAfter', this.#lateMs, 86_400_000)
+    this.channel = channel
+    this.#id = id
+    this.#everyMs = everyMs
+    this.#lateMs = lateMs
+    this.#forgetMs = forgetMs
     this.#clock = clock
     this.#onWarning = options.onWarning
     const counters = this.#counters
@@ -323,15 +296,4 @@ export class Nodes {
   #checkOpen(): void {
     if (this.#closing.signal.aborted) throw new MillpondError('CLOSED', `nodes of ${this.channel}: the channel is closed here`)
   }
-}
-
-function within(value: Duration, name: string, least: number, most: number): number {
-  const ms = parseDuration(value, name)
-  if (ms >= least && ms <= most) return ms
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not allowed: give ${least} to ${most} ms`)
-}
-
-function defaultId(): string {
-  const host = hostname().replace(/[^\x21-\x7e]/g, '-')
-  return `${host.slice(0, 100)}-${process.pid}`
 }

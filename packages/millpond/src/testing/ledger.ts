@@ -1,9 +1,10 @@
 // The conformance suite of ledger stores: what `LedgerStore` promises, for every implementation alike.
 import { basicCases } from './ledger-basics.ts'
+import { commitCases, leaseCases } from './ledger-commits.ts'
 import { historyCases } from './ledger-history.ts'
 import { holdCases } from './ledger-holds.ts'
 import { peerCases } from './ledger-peers.ts'
-import { leaseCases, stepCases } from './ledger-steps.ts'
+import { stepCases } from './ledger-steps.ts'
 import type { LedgerSubject } from './ledger-subject.ts'
 import { type Case, type Runner, register } from './runner.ts'
 
@@ -18,6 +19,7 @@ export function describeLedger(runner: Runner, subject: LedgerSubject): void {
 export const ledgerCases: readonly Case<LedgerSubject>[] = [
   ...basicCases,
   ...stepCases,
+  ...commitCases,
   ...leaseCases,
   ...holdCases,
   ...peerCases,

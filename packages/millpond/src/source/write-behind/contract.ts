@@ -1,4 +1,5 @@
 // What a write queue needs around it, and what it tells.
+import type { Clock } from '../../core/contracts.ts'
 
 /** What is to be done to a key in the source. `id`: what its owner calls the key, where that is not the key itself. */
 export type Operation =
@@ -54,4 +55,34 @@ export interface QueueEvents {
   /** An attempt failed; it is tried again in `retryMs`. */
   failed(key: string, error: unknown, attempts: number, retryMs: number): void
   dead(letter: DeadLetter): void
+}
+
+export interface QueueOptions {
+  readonly log: WriteLog
+  readonly store: StoreBatch
+  readonly clock: Clock
+  readonly random: () => number
+  readonly encode: (key: string, operation: Operation) => Uint8Array | Promise<Uint8Array>
+  /** `undefined` for bytes that cannot be read. */
+  readonly decode: (key: string, body: Uint8Array) => Operation | undefined | Promise<Operation | undefined>
+  /** Told before a write counts as stored: other copies of the keys are void. Its failure is its own to tell. */
+  readonly afterStore: (keys: readonly string[]) => Promise<void>
+  readonly events: QueueEvents
+  readonly maxDelayMs: number
+  readonly maxBatch: number
+  /** Batches on their way at a time. */
+  readonly concurrency: number
+  /** Keys that may wait. */
+  readonly maxQueued: number
+  /** How long a write waits for room before it is refused, in milliseconds. */
+  readonly maxWaitMs: number
+  readonly timeoutMs: number
+  readonly maxAttempts: number
+}
+
+/** What a flush or a close came to. */
+export interface Drained {
+  /** Writes that have not reached the source; they are in the log. */
+  readonly left: number
+  readonly dead: number
 }

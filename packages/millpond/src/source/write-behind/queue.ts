@@ -7,41 +7,11 @@
 //   after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is down, and its writes wait.
 // - While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by everybody at once.
 // - Delays between attempts grow, with full jitter (Brooker, Exponential Backoff and Jitter, 2015).
-import type { Clock } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import type { DeadLetter, Operation, QueueEvents, StoreBatch, WriteLog } from './contract.ts'
+import type { DeadLetter, Drained, Operation, QueueOptions } from './contract.ts'
 import { type Item, Items } from './items.ts'
 import { Room } from './room.ts'
-
-export interface QueueOptions {
-  readonly log: WriteLog
-  readonly store: StoreBatch
-  readonly clock: Clock
-  readonly random: () => number
-  readonly encode: (key: string, operation: Operation) => Uint8Array | Promise<Uint8Array>
-  /** `undefined` for bytes that cannot be read. */
-  readonly decode: (key: string, body: Uint8Array) => Operation | undefined | Promise<Operation | undefined>
-  /** Told before a write counts as stored: other copies of the keys are void. Its failure is its own to tell. */
-  readonly afterStore: (keys: readonly string[]) => Promise<void>
-  readonly events: QueueEvents
-  readonly maxDelayMs: number
-  readonly maxBatch: number
-  /** Batches on their way at a time. */
-  readonly concurrency: number
-  /** Keys that may wait. */
-  readonly maxQueued: number
-  /** How long a write waits for room before it is refused, in milliseconds. */
-  readonly maxWaitMs: number
-  readonly timeoutMs: number
-  readonly maxAttempts: number
-}
-
-/** What a flush or a close came to. */
-export interface Drained {
-  /** Writes that have not reached the source; they are in the log. */
-  readonly left: number
-  readonly dead: number
-}
+import { verdictsOf } from './verdicts.ts'
 
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 30_000
@@ -235,7 +205,7 @@ export class WriteQueue {
     const began = clock.monotonic()
     this.#onTheirWay++
     try {
-      const verdicts = await this.#store(sent)
+      const verdicts = await verdictsOf(sent, this.#options)
       const stored = batch.filter((_, at) => verdicts[at] === undefined)
       if (stored.length > 0) {
         this.#stored += stored.length
@@ -259,34 +229,6 @@ export class WriteQueue {
       this.#schedule()
       if (this.#items.size === 0) for (const tell of this.#idle.splice(0)) tell()
     }
-  }
-
-  /** One verdict for each write. */
-  async #store(sent: Parameters<StoreBatch>[0]): Promise<readonly unknown[]> {
-    const { store, clock, timeoutMs } = this.#options
-    const given = new AbortController()
-    const stored = new Promise<unknown>((resolve, reject) => {
-      const cancel = clock.after(timeoutMs, () => {
-        const error = new MillpondError(
-          'SOURCE_TIMEOUT',
-          `the source did not store ${sent.length} writes within ${timeoutMs} ms: they are tried again`,
-        )
-        given.abort(error)
-        reject(error)
-      })
-      Promise.resolve()
-        .then(() => store(sent, { signal: given.signal }))
-        .then(resolve, reject)
-        .finally(cancel)
-    })
-    const verdicts = (await stored) ?? []
-    if (!Array.isArray(verdicts) || (verdicts.length > 0 && verdicts.length !== sent.length)) {
-      throw new MillpondError(
-        'VALUE_UNSUPPORTED',
-        `storing ${sent.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict each, in their order`,
-      )
-    }
-    return verdicts
   }
 
   #pause(): void {

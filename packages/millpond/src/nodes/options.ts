@@ -1,0 +1,67 @@
+// The options of a node, checked once.
+import { hostname } from 'node:os'
+import { systemClock } from '../core/clock.ts'
+import type { Clock } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkName } from '../core/key.ts'
+import type { NodeStore } from '../core/nodes.ts'
+import { checkNames } from '../core/options.ts'
+import type { NodeWarning } from './contract.ts'
+import { checkNodeWord } from './message.ts'
+
+export interface NodesOptions {
+  /** Where the nodes meet: `cache.nodeStore`, a tier's `nodes`, or `memoryNodes()`. */
+  readonly store: NodeStore
+  /** Nodes of another channel are never met. Default `millpond`. */
+  readonly channel?: string
+  /** The node's name, best the same after a restart. Default: the host's name and the process id. */
+  readonly id?: string
+  /** How often it says that it lives, with its state. Default `'1s'`. */
+  readonly every?: Duration
+  /** How long a silence makes it late. Default: five times `every`. */
+  readonly lateAfter?: Duration
+  /** How long a silence makes others forget it; until then an operation over all nodes is not complete without it. Default `'10m'`. */
+  readonly forgetAfter?: Duration
+  /** Told of what needs a look; never throws into the channel. */
+  readonly onWarning?: (warning: NodeWarning) => void
+  /** For tests. */
+  readonly clock?: Clock
+}
+
+const OPTION_NAMES = new Set(['store', 'channel', 'id', 'every', 'lateAfter', 'forgetAfter', 'onWarning', 'clock'])
+export interface NodesSettings {
+  readonly store: NodeStore
+  readonly channel: string
+  readonly id: string
+  readonly everyMs: number
+  readonly lateMs: number
+  readonly forgetMs: number
+  readonly clock: Clock
+}
+
+export function resolveNodes(options: NodesOptions): NodesSettings {
+  checkNames(options, OPTION_NAMES, 'option of createNodes')
+  const { store, channel = 'millpond', id = defaultId(), every = '1s', forgetAfter = '10m', clock = systemClock() } = options
+  if (typeof store !== 'object' || store === null || typeof store.beat !== 'function')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `store: ${show(store)} is not a node store: give cache.nodeStore, a tier's nodes, or memoryNodes()`,
+    )
+  const names = { channel: checkName(channel, 'channel'), id: checkNodeWord(id, 'id') }
+  const everyMs = within(every, 'every', 50, 3_600_000)
+  const lateMs = within(options.lateAfter ?? 5 * everyMs, 'lateAfter', everyMs, 86_400_000)
+  return { store, ...names, everyMs, lateMs, forgetMs: within(forgetAfter, 'forgetAfter', lateMs, 86_400_000), clock }
+}
+
+/** A duration in milliseconds, within bounds. */
+export function within(value: Duration, name: string, least: number, most: number): number {
+  const ms = parseDuration(value, name)
+  if (ms >= least && ms <= most) return ms
+  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not allowed: give ${least} to ${most} ms`)
+}
+
+function defaultId(): string {
+  const host = hostname().replace(/[^\x21-\x7e]/g, '-')
+  return `${host.slice(0, 100)}-${process.pid}`
+}

@@ -1,0 +1,33 @@
+// Gives a batch of writes to the source, within a deadline: one verdict for each.
+import { MillpondError, show } from '../../core/errors.ts'
+import type { QueueOptions, StoreBatch } from './contract.ts'
+
+/** @throws MillpondError `SOURCE_TIMEOUT`, `VALUE_UNSUPPORTED`; what the source throws. Then none of them is known to be stored. */
+export async function verdictsOf(
+  sent: Parameters<StoreBatch>[0],
+  { store, clock, timeoutMs }: Pick<QueueOptions, 'store' | 'clock' | 'timeoutMs'>,
+): Promise<readonly unknown[]> {
+  const given = new AbortController()
+  const stored = new Promise<unknown>((resolve, reject) => {
+    const cancel = clock.after(timeoutMs, () => {
+      const error = new MillpondError(
+        'SOURCE_TIMEOUT',
+        `the source did not store ${sent.length} writes within ${timeoutMs} ms: they are tried again`,
+      )
+      given.abort(error)
+      reject(error)
+    })
+    Promise.resolve()
+      .then(() => store(sent, { signal: given.signal }))
+      .then(resolve, reject)
+      .finally(cancel)
+  })
+  const verdicts = (await stored) ?? []
+  if (!Array.isArray(verdicts) || (verdicts.length > 0 && verdicts.length !== sent.length)) {
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      `storing ${sent.length} writes returned ${show(verdicts)}: return nothing when all are stored, or an array with one verdict each, in their order`,
+    )
+  }
+  return verdicts
+}
