@@ -6,6 +6,7 @@ import { type HeldEntry, heldEntries } from './entries.ts'
 import { type Explanation, explain as explainKey } from './explain.ts'
 import { type EntryFacts, factsOf, heldFacts, NO_FACTS } from './facts.ts'
 import type { Found } from './found.ts'
+import { type Answer, type Lease, type LeaseOptions, readOrLease } from './miss-lease.ts'
 import { countStale } from './misses.ts'
 import { freshSlot, hitAt, hitValue } from './near.ts'
 import { readTiers } from './read.ts'
@@ -13,7 +14,21 @@ import { abortable, checkSignal } from './signals.ts'
 import { checkOpen, type Space } from './space.ts'
 
 /** What a look at an entry found. */
-export type EntryView<T> = (EntryFacts & { readonly kind: 'hit' | 'stale'; readonly value: T }) | { readonly kind: 'miss' }
+export type EntryView<T> =
+  | (EntryFacts & { readonly kind: 'hit' | 'stale'; readonly value: T; readonly lease?: Lease })
+  | { readonly kind: 'miss'; readonly lease?: Lease }
+
+/** The same where a lease was asked for: a miss has it, and so has one of those who see a stale entry. */
+export type LeasedView<T> = Exclude<EntryView<T>, { readonly kind: 'miss' }> | { readonly kind: 'miss'; readonly lease: Lease }
+
+/** How `getEntry` reads. */
+export interface EntryReadOptions extends ReadOptions {
+  /**
+   * Where no fresh value is held, gives the right to fill the key: fetch the value yourself, then `set(key, value, { lease })`, or `lease.release()`. One at a time has
+   * it, in this process and in all that share a ledger; who comes meanwhile waits for what is set (and so does `getOrSet`), or sees the stale value that is there.
+   */
+  readonly lease?: true | LeaseOptions
+}
 
 /** The verbs that read and never load. */
 export interface CacheReads {
@@ -21,8 +36,14 @@ export interface CacheReads {
   peek<T = unknown>(key: Key): T | undefined
   /** The fresh value from the nearest tier that has it, or `undefined`. */
   get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined>
-  /** As `get`, with what is known about the entry; stale entries are shown as such. */
-  getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<EntryView<T>>
+  /**
+   * As `get`, with what is known about the entry; stale entries are shown as such.
+   * @example
+   * const entry = await cache.getEntry<User>('user:7', { lease: true })
+   * if (entry.kind === 'miss') await cache.set('user:7', await db.user(7), { lease: entry.lease })
+   */
+  getEntry<T = unknown>(key: Key, options: EntryReadOptions & { readonly lease: true }): Promise<LeasedView<T>>
+  getEntry<T = unknown>(key: Key, options?: EntryReadOptions): Promise<EntryView<T>>
   /** The fresh values that are there, in the order of the keys; `undefined` for the others. One round trip per tier. */
   getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]>
   /** Is there a fresh entry in some tier? */
@@ -52,18 +73,33 @@ export async function get<T>(space: Space, key: Key, options: ReadOptions | unde
   return found === undefined || !isFresh(space, found) ? undefined : (found.value as T)
 }
 
-export async function getEntry<T>(space: Space, key: Key, options: ReadOptions | undefined): Promise<EntryView<T>> {
+export async function getEntry<T>(space: Space, key: Key, given: EntryReadOptions | undefined): Promise<EntryView<T>> {
   const encoded = encodeKey(key)
   const { near, ledger, services } = space
   const slot = near?.find(encoded) ?? -1
   // Before this read is one of its reads.
   const { hits, lastReadAt } = near === undefined || slot < 0 ? NO_FACTS : heldFacts(near, ledger.view.epoch, slot)
-  const [found] = await read(space, [encoded], options, true)
-  if (found === undefined) return { kind: 'miss' }
+  const answer = await (given !== undefined && 'lease' in given ? lookOrLease(space, encoded, given) : look(space, encoded, given))
+  const { found } = answer
+  const lease = answer.lease === undefined ? {} : { lease: answer.lease }
+  if (found === undefined) return { kind: 'miss', ...lease }
   const isHit = isFresh(space, found)
-  if (!isHit && options?.quiet !== true) countStale(space, found)
+  // Who has the lease goes on to the source: that is counted as a miss.
+  if (!isHit && answer.lease === undefined && given?.quiet !== true) countStale(space, found)
   const known = found.tier === 'memory' && hits !== undefined ? { ...found, hits, lastReadAt } : found
-  return { kind: isHit ? 'hit' : 'stale', value: found.value as T, ...factsOf(known, services.clock.now()) }
+  return { kind: isHit ? 'hit' : 'stale', value: found.value as T, ...factsOf(known, services.clock.now()), ...lease }
+}
+
+async function look(space: Space, key: string, options: ReadOptions | undefined): Promise<Answer> {
+  const [found] = await read(space, [key], options, true)
+  return { found, lease: undefined }
+}
+
+function lookOrLease(space: Space, key: string, { lease, ...options }: EntryReadOptions): Promise<Answer> {
+  if (lease === undefined) return look(space, key, options)
+  checkOpen(space)
+  const call = { began: space.services.clock.monotonic(), isQuiet: options.quiet === true }
+  return timed(space, readOrLease(space, checkKey(key), lease, options, resolvePolicy(options, space.settings.policy)), call)
 }
 
 export async function getMany<T>(space: Space, keys: readonly Key[], options: ReadOptions | undefined): Promise<(T | undefined)[]> {

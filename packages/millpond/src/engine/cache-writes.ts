@@ -1,19 +1,34 @@
 // Writing, removing and re-timing entries by their keys.
+
+import { refused } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
 import { type EntryOptions, resolvePolicy } from '../core/options.ts'
 import { forget } from './forget.ts'
+import { type Lease, type LeaseVerdict, MissLease } from './miss-lease.ts'
 import type { Receipt } from './receipt.ts'
 import { type Resealed, type ResealOptions, reseal as resealAll } from './reseal.ts'
 import { checkOpen, type Space } from './space.ts'
 import type { Transaction, TransactionOptions } from './transaction.ts'
 import { expire as expireKey, touch as touchKey, type WriteItem, write, writeAtOnce } from './write.ts'
 
+/** How a value is stored that was fetched under a lease. */
+export interface LeasedOptions extends EntryOptions {
+  /** What `getEntry(key, { lease: true })` has given for the key. */
+  readonly lease: Lease
+}
+
 /** The verbs that change entries by their keys. */
 export interface CacheWrites {
   /** Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the documented bound. */
   set(key: Key, value: unknown, options?: EntryOptions): Promise<void>
+  /**
+   * Stores a value that was fetched for a miss, where nothing that concerns it was invalidated or written since the miss: what `getOrSet` does with what its loader
+   * brings. Who waits for the key is given the value, whatever the verdict.
+   * @throws MillpondError `LEDGER_UNREACHABLE`: it is not stored, and the lease is over.
+   */
+  set(key: Key, value: unknown, options: LeasedOptions): Promise<LeaseVerdict>
   /** Stores many values; some hundreds take one step of the ledger and one round trip per tier. */
   setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void>
   /** Removes a key from every tier of every process. */
@@ -49,6 +64,18 @@ export async function set(space: Space, key: Key, value: unknown, options: Entry
   const started = clock.monotonic()
   if (!writeAtOnce(space, item, policy)) await write(space, [item], policy)
   space.watch.latency.set.record(clock.monotonic() - started)
+}
+
+/** With the lease that was given for it. */
+export async function setLeased(space: Space, key: Key, value: unknown, { lease, ...options }: LeasedOptions): Promise<LeaseVerdict> {
+  checkOpen(space)
+  if (!(lease instanceof MissLease)) throw refused(lease, 'set lease', 'what getEntry(key, { lease: true }) has given for this key')
+  const item = itemOf(key, value)
+  const { clock } = space.services
+  const started = clock.monotonic()
+  const verdict = await lease.set(space, item, resolvePolicy(options, space.settings.policy))
+  space.watch.latency.set.record(clock.monotonic() - started)
+  return verdict
 }
 
 export async function setMany(space: Space, entries: Iterable<readonly [Key, unknown]>, options: EntryOptions | undefined): Promise<void> {

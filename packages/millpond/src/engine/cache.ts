@@ -27,6 +27,7 @@ import type { HeldEntry } from './entries.ts'
 import type { Explanation } from './explain.ts'
 import type { InvalidateOptions } from './invalidate.ts'
 import type { Loader } from './loader.ts'
+import type { LeaseVerdict } from './miss-lease.ts'
 import type { NamespaceOptions } from './namespace-options.ts'
 import { type Around, intercept } from './plugins.ts'
 import type { DryRun, Receipt } from './receipt.ts'
@@ -140,7 +141,9 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return reads.get(this.#space, key, options)
   }
 
-  getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<reads.EntryView<T>> {
+  getEntry<T = unknown>(key: Key, options: reads.EntryReadOptions & { readonly lease: true }): Promise<reads.LeasedView<T>>
+  getEntry<T = unknown>(key: Key, options?: reads.EntryReadOptions): Promise<reads.EntryView<T>>
+  getEntry<T = unknown>(key: Key, options?: reads.EntryReadOptions): Promise<reads.EntryView<T>> {
     return reads.getEntry(this.#space, key, options)
   }
 
@@ -181,7 +184,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return loads.refresh(this.#space, key, loader, options)
   }
 
-  set(key: Key, value: unknown, options?: EntryOptions): Promise<void> {
+  set(key: Key, value: unknown, options?: EntryOptions): Promise<void>
+  set(key: Key, value: unknown, options: writes.LeasedOptions): Promise<LeaseVerdict>
+  set(key: Key, value: unknown, options?: EntryOptions | writes.LeasedOptions): Promise<LeaseVerdict | undefined> | Promise<void> {
+    if (options !== undefined && 'lease' in options) return writes.setLeased(this.#space, key, value, options)
     return writes.set(this.#space, key, value, options)
   }
 

@@ -317,27 +317,30 @@ export function retimeNear(space: Space, key: string, times: Pick<Owned, 'freshU
   near.retime(slot, Math.min(times.freshUntil, until), Math.min(times.staleUntil, until))
 }
 
-/** Stores a loaded entry in every far tier, conditionally where the ledger lives. */
+/** Stores a loaded entry in every far tier, conditionally where the ledger lives. `false`: it was refused there. */
 export async function commitFar(
   space: Space,
   key: string,
   entry: Omit<Found, 'asOf' | 'tier'>,
   asOf: Position,
   lease: string | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const bodyFor = bodyOf(space, entry, asOf)
   const now = space.services.clock.now()
   if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
   const left = space.far.filter((far) => isLeft(space, far, entry))
-  await Promise.all([
-    ...space.far
-      .filter((far) => goesTo(space, far, entry))
-      .map((far) => commitBody(space, far, entry, asOf, bodyFor, keepUntil(far.keep, entry, now), lease)),
+  const [accepted] = await Promise.all([
+    Promise.all(
+      space.far
+        .filter((far) => goesTo(space, far, entry))
+        .map((far) => commitBody(space, far, entry, asOf, bodyFor, keepUntil(far.keep, entry, now), lease)),
+    ),
     ...left.map((far) => far.guarded.drop([storageKey(space.id.prefix, key)])),
   ])
+  return !accepted.includes(false)
 }
 
-/** The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile. */
+/** The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile, and only that is `false`. */
 export async function commitBody(
   space: Space,
   far: FarTier,
@@ -346,10 +349,10 @@ export async function commitBody(
   bodyFor: BodyFor,
   expiresAt: number,
   lease: string | undefined,
-): Promise<void> {
-  if (far.guarded.state === 'open') return
+): Promise<boolean> {
+  if (far.guarded.state === 'open') return true
   const body = bodyFor(far)
-  await commitTo(space, far, key, asOf, body instanceof Promise ? await body : body, expiresAt, lease)
+  return commitTo(space, far, key, asOf, body instanceof Promise ? await body : body, expiresAt, lease)
 }
 
 async function commitTo(
@@ -360,7 +363,7 @@ async function commitTo(
   body: Uint8Array,
   expiresAt: number,
   lease: string | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const item: CommitItem = {
     key: storageKey(space.id.prefix, key),
     target: key,
@@ -373,11 +376,12 @@ async function commitTo(
   if (store === undefined) {
     const written = await far.guarded.write([item])
     if (written.ok) space.watch.counters.tier(far.guarded.name).writes++
-    return
+    return true
   }
   const [accepted] = await store.commit(space.id.prefix, [item])
   if (accepted === true) space.watch.counters.tier(far.guarded.name).writes++
   else dropRefused(space, key, asOf)
+  return accepted === true
 }
 
 /** The key has moved, or its source is being written: what the load has left in memory goes, unless something else is there by now. */

@@ -1,8 +1,9 @@
 // Flights: at most one load per key and process. A change outdates the flight of its key: later reads do not join it, and its result is not stored.
 
 import type { MissCause } from '../core/causes.ts'
-import type { Clock } from '../core/contracts.ts'
+import type { Clock, Isolated } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
+import type { LoadPolicy } from '../core/options.ts'
 import type { Found } from './found.ts'
 import type { Gone } from './gone.ts'
 import { LateSignal } from './late-signal.ts'
@@ -30,6 +31,17 @@ interface Waiting {
 interface Owner {
   readonly abroad: object | undefined
 }
+
+/** What a caller has set by hand, in a loader's place: see `miss-lease.ts`. */
+export interface Setting {
+  readonly isolated: Isolated
+  readonly policy: LoadPolicy
+  /** What became of it: kept, or overtaken; undefined where the ledger does not say. */
+  readonly told: (kept: boolean | undefined | Promise<boolean>) => void
+}
+
+/** What a flight fails with whose caller by hand will not set anything. Nobody is shown it: who had joined loads by himself. */
+export const LET_GO = new Error('the lease was let go')
 
 /** Most loads have one caller, who reads the end off the flight itself: a promise is made for those who join. */
 export class Flight {
@@ -61,6 +73,7 @@ export class Flight {
   lease: string | undefined
   /** The time to live that its loader asked for. */
   ttlMs: number | undefined
+  setting: Setting | undefined
   /** Called once when the flight is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
   onOutdated: (() => void) | undefined
   /** The call of the loader that this one leads, while it is under way. */

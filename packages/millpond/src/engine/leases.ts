@@ -14,6 +14,8 @@ export interface Steps {
   readonly look: (flights: readonly Flight[]) => Promise<readonly Flight[]>
   /** Loads them, with or without a lease. Never rejects. */
   readonly load: (flights: readonly Flight[]) => Promise<void>
+  /** Told, turn by turn, of each that waits for another process. */
+  readonly othersLoad: ((flight: Flight) => void) | undefined
 }
 
 /**
@@ -33,6 +35,7 @@ export async function loadUnderLeases(space: Space, store: LedgerStore, flights:
     }
     if (held.length === 0) break
     space.watch.counters.leaseWaits += held.length
+    if (steps.othersLoad !== undefined) for (const flight of held) steps.othersLoad(flight)
     const leftMs = Math.min(...answers.filter((ms) => ms > 0))
     await pause(space, Math.min(leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
     waiting = await steps.look(held)
@@ -51,6 +54,17 @@ async function takeLease(space: Space, store: LedgerStore, flight: Flight): Prom
   flight.onOutdated = () => releaseLease(space, flight)
   if (flight.isOutdated) flight.onOutdated()
   return 0
+}
+
+/**
+ * Asks for a flight's lease once more: it may have run out while this process stood still, and be another's by now. Where nobody can say, the ledger
+ * decides at the commit.
+ */
+export async function stillHolds(space: Space, { key, lease, isOutdated }: Flight): Promise<boolean> {
+  const store = ledgerTier(space)?.guarded.tier.ledger
+  if (lease === undefined || store === undefined || isOutdated) return true
+  const answer = await store.lease(space.id.prefix, key, lease, LEASE_MS).catch(() => undefined)
+  return answer?.granted !== false
 }
 
 /** An entry may have come between our read and the lease: the holder before us commits first, then releases. */

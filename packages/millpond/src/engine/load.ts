@@ -2,11 +2,11 @@
 import type { Isolated } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey } from '../core/key.ts'
-import { timesOf } from '../core/options.ts'
+import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { hashValue } from '../core/value-hash.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { commitFar, landNear, readFar } from './far.ts'
-import { Flight, type Start } from './flights.ts'
+import { Flight, LET_GO, type Start } from './flights.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
@@ -90,13 +90,16 @@ async function flyThroughTiers(journey: Journey, flights: readonly Flight[]): Pr
     const isAnswering = isReachable && (holder?.errors ?? 0) === failures
     const load = (some: readonly Flight[]): Promise<void> => landFromLoader(journey, some, isAnswering, space.services.clock.monotonic())
     const store = isAnswering && space.services.clock.monotonic() < budgetEnds ? holder?.guarded.tier.ledger : undefined
-    await (store === undefined ? load(waiting) : loadUnderLeases(space, store, waiting, { look, load }))
+    const { othersLoad } = 'one' in journey.loads ? journey.loads : NOT_TOLD
+    await (store === undefined ? load(waiting) : loadUnderLeases(space, store, waiting, { look, load, othersLoad }))
   } catch (error) {
     for (const flight of flights) flight.fail(error)
   } finally {
     for (const flight of flights) close(journey, flight)
   }
 }
+
+const NOT_TOLD = { othersLoad: undefined }
 
 /** While the ledger does not answer, the ended flight stays joinable for a moment, so that a stampede stays one load. */
 function close({ space }: Journey, flight: Flight): void {
@@ -201,7 +204,7 @@ class Landing implements Ending {
   }
 
   failed(error: unknown): void {
-    this.#journey.space.watch.counters.loadErrors += this.#flights.length
+    if (error !== LET_GO) this.#journey.space.watch.counters.loadErrors += this.#flights.length
     for (const flight of this.#flights) fail(this.#journey, flight, error)
     this.#end()
   }
@@ -259,12 +262,13 @@ function landOne(journey: Journey, flight: Flight, value: unknown, ms: number, i
   }
 }
 
-function land({ space, policy }: Journey, flight: Flight, value: unknown, cost: number, isTrusted: boolean): void {
-  const { key, asOf } = flight
+function land(journey: Journey, flight: Flight, value: unknown, cost: number, isTrusted: boolean): void {
+  const { space } = journey
+  const { key, asOf, setting } = flight
   const { services, ledger } = space
-  const isNegative = value === undefined || value === null
-  const ttlMs = isNegative && policy.negativeMs >= 0 ? policy.negativeMs : (flight.ttlMs ?? policy.ttlMs)
-  const isolated = isolateFor(space, value, key)
+  const policy = setting?.policy ?? journey.policy
+  const ttlMs = ttlOf(policy, flight, value)
+  const isolated = setting?.isolated ?? isolateFor(space, value, key)
   noteLoad(space, key, isolated, cost)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, services.clock.now(), services.random())
   const { tags } = flight
@@ -275,20 +279,28 @@ function land({ space, policy }: Journey, flight: Flight, value: unknown, cost: 
     space.flights.overlap(key, flight)
   }
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
-  if (mayStore && !isTrusted) flight.isProvisional = true
-  else if (mayStore && !flight.isOutdated && ledger.view.judgeAt(key, tags, asOf) === 'valid') {
+  if (mayStore && !isTrusted) {
+    flight.isProvisional = true
+    setting?.told(undefined)
+  } else if (mayStore && !flight.isOutdated && ledger.view.judgeAt(key, tags, asOf) === 'valid') {
     landNear(space, found, flight, cost)
-    if (space.far.length > 0) {
-      const committed = commitFar(space, key, found, asOf, flight.lease).finally(() => releaseLease(space, flight))
-      inBackground(space, `the commit of ${show(decodeKey(key))}, loaded here,`, committed)
-    }
+    const committed =
+      space.far.length === 0 ? undefined : commitFar(space, key, found, asOf, flight.lease).finally(() => releaseLease(space, flight))
+    if (committed !== undefined) inBackground(space, `the commit of ${show(decodeKey(key))}, loaded here,`, committed)
+    setting?.told(committed ?? true)
     flight.land(found)
     return
-  }
+  } else setting?.told(!mayStore)
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
   if (!ledger.isLocal) space.near?.drop(key, 'replaced')
   releaseLease(space, flight)
   flight.land(found)
+}
+
+/** What is set by hand has the time to live that its `set` says, whatever it is. */
+function ttlOf({ ttlMs, negativeMs }: LoadPolicy, { setting, ttlMs: own }: Flight, value: unknown): number {
+  if (setting === undefined && negativeMs >= 0 && (value === undefined || value === null)) return negativeMs
+  return own ?? ttlMs
 }
 
 function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated, ms: number): void {
@@ -299,6 +311,10 @@ function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated,
 function fail({ space, policy }: Journey, flight: Flight, error: unknown): void {
   const { services, flights } = space
   releaseLease(space, flight)
+  if (error === LET_GO) {
+    flight.fail(error)
+    return
+  }
   if (services.events.has('loadError')) services.events.emit('loadError', { key: flight.key, namespace: space.id.name, error })
   const servesStale = policy.staleForMs > 0 || policy.staleIfErrorMs > 0 || policy.refreshAhead > 0
   if (!flight.isOutdated && (servesStale || policy.errorMs > 0)) {

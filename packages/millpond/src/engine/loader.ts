@@ -1,5 +1,6 @@
 // What a loader is, and what it is given.
 import type { Duration } from '../core/duration.ts'
+import type { Flight } from './flights.ts'
 
 /** What a loader is given. */
 export interface LoadContext {
@@ -22,5 +23,5 @@ export type Loader<T> = (context: LoadContext) => Promise<T> | T
 /** Loads the values of many keys in one call, in their order. The signal fires when all are given up. */
 export type BatchLoader = (keys: readonly string[], batch: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
 
-/** How a call loads: a key by itself, or all that it needs in one call. */
-export type Loads = { readonly one: Loader<unknown> } | { readonly many: BatchLoader }
+/** How a call loads: a key by itself, or all that it needs in one call. `othersLoad` is told when somebody else is found to load the key. */
+export type Loads = { readonly one: Loader<unknown>; readonly othersLoad?: (flight: Flight) => void } | { readonly many: BatchLoader }

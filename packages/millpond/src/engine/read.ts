@@ -5,7 +5,7 @@ import type { Demand } from './abroad.ts'
 import { currentFlight, waitFrom } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
 import { type FarResult, readFar } from './far.ts'
-import type { Flight } from './flights.ts'
+import { type Flight, LET_GO } from './flights.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { fly, openFlight, openFlights, PROVISIONAL_MS, refreshBehind, staleMs } from './load.ts'
@@ -199,6 +199,7 @@ function fromFlight(journey: Journey, key: string): Promise<Found> | undefined {
   const { space, isReachable, isQuiet } = journey
   const flight = space.flights.loads.get(key)
   if (flight === undefined || flight.isOutdated || movedSince(space, flight, journey.joinedAt)) return undefined
+  if ('one' in journey.loads) journey.loads.othersLoad?.(flight)
   // It began before the ledger had answered for the first time: a later epoch outdates flights.
   const isUnnumbered = flight.asOf.epoch !== space.ledger.view.epoch
   if (
@@ -209,7 +210,7 @@ function fromFlight(journey: Journey, key: string): Promise<Found> | undefined {
     // Nobody can say what has moved since it began. One load at a time all the same: wait for its end, then load anew.
     return flight.isProvisional ? undefined : afterIts(journey, flight)
   }
-  const stale = staleInTier(journey, flight, journey.staleForMs)
+  const stale = staleInTier(space, flight, journey.staleForMs)
   if (stale !== undefined) {
     if (!isQuiet) countStale(space, stale)
     return Promise.resolve(stale)
@@ -219,7 +220,10 @@ function fromFlight(journey: Journey, key: string): Promise<Found> | undefined {
   return joinOne(journey, flight)
 }
 
-/** What another call's load brought: unless it was a stale value that this caller does not permit, or gave up sooner than this caller would have. */
+/**
+ * What another call's load brought: unless it was a stale value that this caller does not permit, or gave up sooner than this caller would have, or was to be
+ * set by hand and never was.
+ */
 async function joinOne(journey: Journey, flight: Flight): Promise<Found> {
   const { key } = flight
   try {
@@ -230,6 +234,7 @@ async function joinOne(journey: Journey, flight: Flight): Promise<Found> {
     journey.flight = flight
     return found
   } catch (error) {
+    if (error === LET_GO) return readAgain(journey, key)
     const isImpatient = error instanceof MillpondError && error.code === 'LOAD_TIMEOUT' && flight.hardMs < journey.policy.hardMs
     if (isImpatient && !flight.isOpen) return readAgain(journey, key)
     throw error

@@ -1,13 +1,13 @@
 // Waiting for a flight: as long as the caller has patience, and with what may be given instead where its loader is slow or fails.
 import { currentFlight, waitFrom } from './current-flight.ts'
-import type { Flight } from './flights.ts'
+import { type Flight, LET_GO } from './flights.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { countStale } from './misses.ts'
 import { staleInMemory } from './near.ts'
 import { hardTimeout } from './run-loader.ts'
 import { aborted, onAbort } from './signals.ts'
-import { inBackground } from './space.ts'
+import { inBackground, type Space } from './space.ts'
 
 /** Waits for a flight that another call leads. The caller's own signal and timeouts concern the caller alone. */
 export async function join(journey: Journey, flight: Flight): Promise<Found> {
@@ -126,7 +126,7 @@ function untilImpatient(journey: Journey, flight: Flight, patienceMs: number): P
 
 /** What the caller gets instead of the error, if a stale value is permitted. @throws the error. */
 function instead(journey: Journey, flight: Flight, error: unknown): Found {
-  const stale = journey.signal?.aborted === true ? undefined : staleAtHand(journey, flight)
+  const stale = journey.signal?.aborted === true || error === LET_GO ? undefined : staleAtHand(journey, flight)
   if (stale === undefined) throw error
   return stale
 }
@@ -134,13 +134,13 @@ function instead(journey: Journey, flight: Flight, error: unknown): Found {
 /** What the caller may be given while the loader is slow or fails: held in memory, or met in a tier on the way. */
 function staleAtHand(journey: Journey, flight: Flight): Found | undefined {
   const { space, staleIfErrorMs } = journey
-  const stale = staleInMemory(space, flight.key, staleIfErrorMs) ?? staleInTier(journey, flight, staleIfErrorMs)
+  const stale = staleInMemory(space, flight.key, staleIfErrorMs) ?? staleInTier(space, flight, staleIfErrorMs)
   if (stale !== undefined && !journey.isQuiet) countStale(space, stale)
   return stale
 }
 
 /** The expired entry that the flight met in a tier, if it is at most `ms` past its freshness and was not invalidated. */
-export function staleInTier({ space }: Journey, { key, fallback, isOutdated }: Flight, ms: number): Found | undefined {
+export function staleInTier(space: Space, { key, fallback, isOutdated }: Flight, ms: number): Found | undefined {
   if (fallback === undefined || isOutdated) return undefined
   const now = space.services.clock.now()
   if (fallback.staleUntil <= now || fallback.freshUntil + ms <= now) return undefined

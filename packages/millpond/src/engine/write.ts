@@ -56,7 +56,7 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
 
 const NONE: ReadonlyMap<Found, unknown> = new Map()
 
-function noteSet({ id, watch, services }: Space, { key, isolated }: Found): void {
+export function noteSet({ id, watch, services }: Space, { key, isolated }: Pick<Found, 'key' | 'isolated'>): void {
   watch.recorder?.set(watch.hash(key), isolated?.bytes ?? 0, key, id.name)
   if (services.events.has('set')) services.events.emit('set', { key, namespace: id.name })
 }

@@ -4,12 +4,23 @@ import type { FakeClock } from './clock.ts'
 import type { SimulatedServer } from './simulator-server.ts'
 import type { Choose } from './simulator-steps.ts'
 
+interface SimulatedLease {
+  readonly key: string
+  readonly until: number
+  release(): void
+}
+
 /** What a simulation needs of a cache. `createCache` answers one. */
 export interface SimulatedCache {
   peek(key: string): unknown
   get(key: string): Promise<unknown>
   getOrSet(key: string, loader: () => Promise<unknown>, options: { tags: string[]; ttl: number; consistency?: 'strong' }): Promise<unknown>
+  getEntry(
+    key: string,
+    options: { lease: true },
+  ): Promise<{ readonly kind: 'hit' | 'stale'; readonly value: unknown } | { readonly kind: 'miss'; readonly lease: SimulatedLease }>
   set(key: string, value: unknown, options: { tags: string[]; ttl: number }): Promise<unknown>
+  set(key: string, value: unknown, options: { tags: string[]; ttl: number; lease: SimulatedLease }): Promise<unknown>
   delete(key: string): Promise<object>
   invalidateTags(tags: readonly string[]): Promise<object>
   clear(): Promise<object>
@@ -24,6 +35,8 @@ export type LaneStep =
   | { readonly do: 'get' | 'peek' | 'strong'; readonly key: string }
   /** Its loader, when it runs, waits so many milliseconds between reading the truth and returning. Default 0. */
   | { readonly do: 'getOrSet'; readonly key: string; readonly slowMs?: number }
+  /** The same by hand: where the key is missing, the truth is read under a lease, and set. */
+  | { readonly do: 'lease'; readonly key: string; readonly slowMs?: number }
   /** The truth commits, then the cache is told in this way until it acks. `through`: it is told before, too, and the key is held meanwhile. */
   | { readonly do: 'write'; readonly key: string; readonly tell: 'delete' | 'set' | 'tag' | 'clear' }
   /** The cache is told before the truth commits, too, and the key is held meanwhile. The source takes so many milliseconds to commit. Default 0. */

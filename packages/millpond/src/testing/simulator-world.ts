@@ -168,6 +168,7 @@ export class World {
     if (step.do === 'forget') return void (await this.#change(life, lane, 'delete', { key }, () => cache.delete(key)))
     if (step.do === 'peek') return this.#read(life, lane, 'peek', key, async () => cache.peek(key))
     if (step.do === 'get') return this.#read(life, lane, 'get', key, () => cache.get(key))
+    if (step.do === 'lease') return this.#read(life, lane, 'getOrSet', key, () => this.#byHand(life, key, step.slowMs ?? 0))
     const options = { tags: [TAG], ttl: TTL_MS, ...(step.do === 'strong' ? { consistency: 'strong' as const } : {}) }
     const slowMs = step.do === 'getOrSet' ? (step.slowMs ?? 0) : 0
     return this.#read(
@@ -178,6 +179,16 @@ export class World {
       () => cache.getOrSet(key, () => this.#load(life, key, slowMs), options),
       step.do === 'strong',
     )
+  }
+
+  async #byHand(life: Life, key: string, slowMs: number): Promise<unknown> {
+    const { cache } = life
+    const entry = await cache.getEntry(key, { lease: true })
+    if (entry.kind !== 'miss') return entry.value
+    const value = await this.#load(life, key, slowMs)
+    // Without the ledger it is stored nowhere, and has been read all the same.
+    await cache.set(key, value, { tags: [TAG], ttl: TTL_MS, lease: entry.lease }).catch(() => {})
+    return value
   }
 
   async #load(life: Life, key: string, slowMs: number): Promise<Versioned> {

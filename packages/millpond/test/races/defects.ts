@@ -15,6 +15,7 @@ export interface Defect {
 }
 
 const load = { do: 'getOrSet', key: 'a' } as const
+const byHand = { do: 'lease', key: 'a' } as const
 const get: LaneStep = { do: 'get', key: 'a' }
 const peek: LaneStep = { do: 'peek', key: 'a' }
 const forgetOther: LaneStep = { do: 'forget', key: 'b' }
@@ -94,6 +95,13 @@ function cachedClock(clock: FakeClock): Clock {
 const VIEW = 'src/core/ledger-view.ts'
 const LEDGER = 'src/engine/ledger.ts'
 const FAR = 'src/engine/far.ts'
+
+/** What is set under a lease is stored as if it had been read when it was set. */
+const asOfItsSet = {
+  file: 'src/engine/load.ts',
+  find: 'const { key, asOf, setting } = flight',
+  replace: 'const { key, setting } = flight\n  const asOf = setting === undefined ? flight.asOf : space.ledger.view.position',
+}
 
 export const defects: readonly Defect[] = [
   {
@@ -263,6 +271,26 @@ export const defects: readonly Defect[] = [
     name: 'a late tagged set is stored',
     program: lateSet('tag'),
     patches: [{ file: 'src/engine/write.ts', find: '      watch,\n', replace: '' }],
+  },
+  {
+    name: 'a lease ignores an invalidation',
+    program: over([
+      [0, { ...byHand, slowMs: 50 }, load],
+      [0, wait(20), write('delete'), wait(60), load],
+    ]),
+    patches: [
+      asOfItsSet,
+      { file: 'src/engine/load.ts', find: 'mayStore && !flight.isOutdated && ', replace: 'mayStore && ' },
+      { file: 'src/engine/load.ts', find: 'found, asOf, flight.lease)', replace: 'found, asOf, undefined)' },
+    ],
+  },
+  {
+    name: 'the number of a lease is that of its set',
+    program: over([
+      [0, { ...byHand, slowMs: 50 }, load],
+      [1, wait(20), write('tag'), wait(900), load, load],
+    ]),
+    patches: [asOfItsSet],
   },
   {
     name: 'hold not compared',

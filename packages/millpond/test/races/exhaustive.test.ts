@@ -5,6 +5,7 @@ import { explore } from './explore.ts'
 import { open } from './open.ts'
 
 const load: LaneStep = { do: 'getOrSet', key: 'a' }
+const byHand: LaneStep = { do: 'lease', key: 'a' }
 const write = (tell: 'delete' | 'set' | 'tag' | 'clear' | 'through'): LaneStep => ({ do: 'write', key: 'a', tell })
 
 function twoProcesses(first: LaneStep[], second: LaneStep[], world: WorldStep[] = []): Simulation {
@@ -45,6 +46,9 @@ describe('every schedule of small programs within a few departures from oldest f
   for (const tell of ['delete', 'set', 'tag', 'clear', 'through'] as const) {
     test(`G1 G2: one process, a load against a write that tells by ${tell}`, async () => {
       expect(await holds(oneProcess([load], [write(tell), load]), 2)).toBeGreaterThan(100)
+    })
+    test(`G1 G2: one process, a lease against a write that tells by ${tell}`, async () => {
+      expect(await holds(oneProcess([byHand], [write(tell), load]), 1)).toBeGreaterThan(15)
     })
     test(`G1 G3 G7: two processes, a load against a write that tells by ${tell}`, async () => {
       expect(await holds(twoProcesses([load, load], [write(tell), load]), 1)).toBeGreaterThan(30)

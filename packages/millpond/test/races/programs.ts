@@ -13,7 +13,7 @@ export interface Race {
 const keys = fc.constantFrom('a', 'b')
 
 const laneSteps: fc.Arbitrary<LaneStep> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('getOrSet' as const), key: keys }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('getOrSet' as const, 'getOrSet' as const, 'lease' as const), key: keys }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('get' as const, 'peek' as const, 'strong' as const), key: keys }) },
   {
     weight: 4,

@@ -1,0 +1,259 @@
+// A lease on a missing key, for a caller who fetches by hand: `getOrSet` turned inside out. From the miss until `set` the caller is the key's loader, so
+// whatever holds for a load holds for what is set under the lease (decision 0018).
+//
+// After the leases of memcached: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
+import { checkOptions, duration, flag, refused, type Shape } from '../core/checks.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { LoadPolicy, ReadOptions } from '../core/options.ts'
+import { currentFlight } from './current-flight.ts'
+import { noteRead, tagsWithDependencies } from './dependencies.ts'
+import { type Flight, LET_GO } from './flights.ts'
+import type { Found } from './found.ts'
+import { Journey } from './journey.ts'
+import { stillHolds } from './leases.ts'
+import type { Loads } from './loader.ts'
+import { countMiss } from './misses.ts'
+import { staleInMemory } from './near.ts'
+import { readThrough, shown } from './read.ts'
+import { checkSignal, onAbort } from './signals.ts'
+import { isolateFor, type Space } from './space.ts'
+import { staleInTier } from './wait.ts'
+import { noteSet, type WriteItem } from './write.ts'
+
+/**
+ * What became of a value that was set under a lease. `stored`: kept as its options say. `overtaken`: its key, tag, pattern or all was invalidated, or the key
+ * written, since the miss: the value may be older than that, and nothing was changed. `expired`: the lease was over (its time, `release`, or a `set` before).
+ */
+export type LeaseVerdict = 'stored' | 'overtaken' | 'expired'
+
+/** How a lease is given. */
+export interface LeaseOptions {
+  /** How long at most, until it ends by itself. Default: `timeout.hard` of the namespace, which is `'10s'`. */
+  readonly for?: Duration
+  /** Waits while somebody else loads the key. Default true; `false`: answers at once, without a lease. */
+  readonly wait?: boolean
+}
+
+/** The right to fill a missing key: good for one `set` of that key, by the same cache object's process. */
+export interface Lease {
+  /** The encoded key. */
+  readonly key: string
+  /** When it ends by itself, epoch milliseconds. */
+  readonly until: number
+  /** Lets others load the key at once, where nothing will be set. Does nothing after a `set`: call it in a `finally`. */
+  release(): void
+}
+
+/** Where `timeout.hard` says that loaders may take for ever. */
+const DEFAULT_MS = 10_000
+const MAX_MS = 3_600_000
+
+const SHAPE: Shape<LeaseOptions> = { for: duration, wait: flag }
+
+interface Wish {
+  readonly ms: number
+  readonly mayWait: boolean
+}
+
+function wishOf(given: true | LeaseOptions, { settings }: Space): Wish {
+  const options = given === true ? {} : given
+  checkOptions<LeaseOptions>(options, SHAPE, 'lease')
+  const { hardMs } = settings.policy
+  const usual = hardMs === Number.POSITIVE_INFINITY ? DEFAULT_MS : Math.min(hardMs, MAX_MS)
+  const ms = options.for === undefined ? usual : parseDuration(options.for, 'lease.for')
+  if (ms < 1 || ms > MAX_MS) throw refused(options.for, 'lease.for', 'how long the source may take, from 1 ms to an hour')
+  return { ms, mayWait: options.wait !== false }
+}
+
+/** What a caller comes back with: an entry, a lease, both (what is expired may be shown meanwhile), or neither. */
+export interface Answer {
+  readonly found: Found | undefined
+  readonly lease: MissLease | undefined
+}
+
+/**
+ * Reads as `getOrSet` does; where that would call the loader, the caller is given the lease.
+ * @throws MillpondError `ABORTED`, `OPTION_INVALID`; what a loader has thrown that was waited for.
+ */
+export async function readOrLease(
+  space: Space,
+  key: string,
+  given: true | LeaseOptions,
+  options: ReadOptions,
+  policy: LoadPolicy,
+): Promise<Answer> {
+  const { signal, after, quiet } = options
+  checkSignal(signal)
+  const asking = new Asking(space, key, wishOf(given, space))
+  const journey = new Journey(space, asking.loads, byHand(policy), { signal: asking.left.signal, after, quiet })
+  const stop = signal === undefined ? undefined : onAbort(signal, () => asking.left.abort(signal.reason))
+  try {
+    const read = readThrough(journey, key).then((found): Answer => ({ found, lease: undefined }))
+    const { found, lease } = await Promise.race([asking.answer, read])
+    if (found === undefined && space.settings.dependencies === 'tracked') noteRead(space, key, [], journey.since)
+    return { found: found && { ...found, value: shown(space, found) }, lease }
+  } finally {
+    stop?.()
+    asking.isOver = true
+  }
+}
+
+/** Its times and tags come with the value; what is expired is met here. */
+const byHand = (policy: LoadPolicy): LoadPolicy => ({
+  ...policy,
+  tags: [],
+  dependsOn: [],
+  staleForMs: 0,
+  staleIfErrorMs: 0,
+  refreshAhead: 0,
+  hardMs: Number.POSITIVE_INFINITY,
+})
+
+/** A caller who asks for a lease. */
+class Asking {
+  readonly answer: Promise<Answer>
+  readonly loads: Loads
+  /** Aborts when nobody waits for the read any more. */
+  readonly left = new AbortController()
+  isOver = false
+  readonly #space: Space
+  readonly #key: string
+  readonly #wish: Wish
+  #resolve: (answer: Answer) => void = () => {}
+  #hopes: Flight | undefined
+
+  constructor(space: Space, key: string, wish: Wish) {
+    this.#space = space
+    this.#key = key
+    this.#wish = wish
+    this.answer = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    this.loads = { one: () => this.#load(), othersLoad: (flight) => this.#othersLoad(flight) }
+  }
+
+  /** In the loader's place: whoever waits for the flight waits for the caller's `set`. */
+  #load(): Promise<unknown> {
+    const flight = currentFlight()
+    if (flight === undefined || this.isOver) throw LET_GO
+    const lease = new MissLease(this.#space, flight, this.#wish.ms)
+    this.#end({ found: this.#stale(flight), lease })
+    return lease.value
+  }
+
+  /** The caller waits for them, unless there is something to show, or waiting was not wanted. */
+  #othersLoad(flight: Flight): void {
+    if (this.isOver) return
+    const found = this.#stale(flight)
+    if (found === undefined && this.#wish.mayWait) {
+      if (this.#hopes !== flight) flight.hopeFor(() => this.#othersLoad(flight))
+      this.#hopes = flight
+      return
+    }
+    if (found === undefined) countMiss(this.#space, this.#key, flight.cause, flight.gone)
+    this.#end({ found, lease: undefined })
+    this.left.abort()
+  }
+
+  #stale(flight: Flight): Found | undefined {
+    const { POSITIVE_INFINITY } = Number
+    return staleInMemory(this.#space, this.#key, POSITIVE_INFINITY) ?? staleInTier(this.#space, flight, POSITIVE_INFINITY)
+  }
+
+  #end(answer: Answer): void {
+    this.isOver = true
+    this.#resolve(answer)
+  }
+}
+
+/** The caller's end of a flight. */
+export class MissLease implements Lease {
+  readonly key: string
+  readonly until: number
+  /** What the flight waits for. */
+  readonly value: Promise<unknown>
+  readonly #space: Space
+  readonly #flight: Flight
+  #isOver = false
+  #land: (value: unknown) => void = () => {}
+  #letGo: () => void = () => {}
+  readonly #stopTimer: () => void
+
+  constructor(space: Space, flight: Flight, ms: number) {
+    this.key = flight.key
+    this.until = space.services.clock.now() + ms
+    this.#space = space
+    this.#flight = flight
+    this.value = new Promise((resolve, reject) => {
+      this.#land = resolve
+      this.#letGo = () => reject(LET_GO)
+    })
+    this.#stopTimer = space.services.clock.after(ms, () => this.release())
+  }
+
+  release(): void {
+    if (this.#isOver) return
+    this.#end()
+    this.#letGo()
+  }
+
+  /**
+   * Lands the flight with the value.
+   * @throws MillpondError as a plain `set` does: `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE` (the lease stays), `LEDGER_UNREACHABLE` (it is over).
+   */
+  async set(space: Space, { key, value }: WriteItem, policy: LoadPolicy): Promise<LeaseVerdict> {
+    if (space !== this.#space || key !== this.key)
+      throw refused(key, 'lease', `the lease to the namespace and key that it was given for, ${show(this.key)}, or none`)
+    const isolated = isolateFor(space, value, key)
+    const flight = this.#flight
+    if (this.#isOver) return this.#tooLate()
+    this.#end()
+    try {
+      flight.addTags(await tagsWithDependencies(space, policy))
+      await space.ledger.ensure() // it may answer by now
+    } catch (error) {
+      this.#letGo()
+      throw error
+    }
+    if (!(await stillHolds(space, flight))) {
+      this.#letGo()
+      return this.#tooLate()
+    }
+    space.watch.counters.sets++
+    const verdict = new Promise<LeaseVerdict>((resolve, reject) => {
+      const told = (kept: boolean | undefined): void => {
+        if (kept === undefined) reject(unreachable(key))
+        else resolve(kept ? 'stored' : 'overtaken')
+      }
+      flight.setting = { isolated, policy, told: (kept) => void Promise.resolve(kept).then(told, reject) }
+      flight.landing.catch((error: unknown) => (error === LET_GO ? resolve(this.#tooLate()) : reject(error)))
+    })
+    this.#land(value)
+    const ending = await verdict
+    if (ending === 'stored') noteSet(space, { key, isolated })
+    return ending
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#stopTimer()
+  }
+
+  /** The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after it (`wary.ts`). */
+  #tooLate(): LeaseVerdict {
+    const { ledger, wary, flights, near } = this.#space
+    if (!ledger.isLocal) {
+      wary.mark(this.key, ledger)
+      flights.overlap(this.key)
+      near?.drop(this.key, 'replaced')
+    }
+    return this.#flight.isOutdated ? 'overtaken' : 'expired'
+  }
+}
+
+const unreachable = (key: string): MillpondError =>
+  new MillpondError(
+    'LEDGER_UNREACHABLE',
+    `the value of ${show(key)} was not stored: the shared ledger does not answer, so nobody can say whether it was overtaken`,
+  )
