@@ -1,11 +1,9 @@
 // The control plane's own store: SQLite by default, PostgreSQL by a URL, behind one query builder.
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { type Dialect, Kysely, PostgresDialect, SqliteDialect, sql, type Transaction } from 'kysely'
-import Sqlite from 'libsql'
 import { MillpondError } from 'millpond'
 import { type Engine, migrate } from './migrations.ts'
 import type { Schema } from './schema.ts'
+import { openSqlite } from './sqlite.ts'
 
 export type Reader = Kysely<Schema>
 export type Writer = Transaction<Schema>
@@ -22,8 +20,6 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** Milliseconds that a statement waits for another process's lock. */
-const BUSY_MS = 5000
 const POOL_SIZE = 5
 const CONNECT_MS = 5000
 const INT8 = 20
@@ -40,7 +36,7 @@ export async function openStore(where: string): Promise<Store> {
   const turns = oneByOne()
   let db: Kysely<Schema> | undefined
   try {
-    db = new Kysely<Schema>({ dialect: isUrl ? await postgres(where) : sqlite(where) })
+    db = new Kysely<Schema>({ dialect: isUrl ? await postgres(where) : new SqliteDialect({ database: openSqlite(where) }) })
     await migrate(db, engine, location)
   } catch (error) {
     await db?.destroy().catch(() => {})
@@ -73,14 +69,6 @@ export async function openStore(where: string): Promise<Store> {
     },
     close: () => kysely.destroy(),
   }
-}
-
-function sqlite(path: string): Dialect {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
-  const database = new Sqlite(path, { timeout: BUSY_MS })
-  // Full: an acknowledged change and its audit row survive a loss of power.
-  database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on')
-  return new SqliteDialect({ database })
 }
 
 async function postgres(url: string): Promise<Dialect> {

@@ -3,9 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import { bytesIn, classify, column, numberIn, textIn, texts, transaction } from '../core/sqlite.ts'
 import { type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
-import type { JobStore, ListOptions, NewJob } from './contract.ts'
-import { JOB_COLUMNS, jobOf } from './sql-row.ts'
+import type { Job, JobStore, ListOptions, NewJob } from './contract.ts'
+import { jobOf } from './sql-row.ts'
 
 /** What is used of libsql, better-sqlite3 and node:sqlite. */
 export interface SqliteJobsDatabase {
@@ -40,6 +41,12 @@ CREATE INDEX IF NOT EXISTS millpond_jobs_ready ON millpond_jobs (queue, ready_at
 CREATE INDEX IF NOT EXISTS millpond_jobs_gone ON millpond_jobs (expires_at) WHERE expires_at IS NOT NULL;
 `
 
+const TEXTS = ['id', 'kind', 'payload', 'state', 'error'] as const
+const NUMBERS = ['due_at', 'created_at', 'attempts', 'ready_at'] as const
+/** A damaged file may hold text where a number belongs: adding nothing to it makes it one. */
+const numbers = (names: readonly string[]): string => names.map((name) => `${name} + 0 AS ${name}`).join(', ')
+const JOB_COLUMNS = `${texts(...TEXTS)}, ${numbers(NUMBERS)}`
+
 /** The table is made with the first use. */
 export function sqliteJobs(options: SqliteJobsOptions): JobStore {
   const { database } = options
@@ -57,7 +64,8 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
       return work(Math.floor(clock.now()))
     })
   // The lock is taken before anything is read: two steps that both read first would wait for each other.
-  const step = <T>(what: string, work: (now: number) => T): Promise<T> => attempt(what, (now) => transaction(database, () => work(now)))
+  const step = <T>(what: string, work: (now: number) => T): Promise<T> =>
+    attempt(what, (now) => transaction(database, 'BEGIN IMMEDIATE', () => work(now)))
   const changed = (sql: string, ...values: (string | number | null)[]): boolean => Number(database.prepare(sql).run(...values).changes) > 0
   const leasedBy = "queue = ? AND id = ? AND lease = ? AND state = 'running'"
 
@@ -67,7 +75,8 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
       step('add', (now) => {
         forgetOld(database, now)
         const dueAt = 'at' in due ? Math.floor(due.at) : now + Math.ceil(due.inMs)
-        const sql = `INSERT INTO millpond_jobs (queue, ${JOB_COLUMNS}) VALUES (?, ?, ?, ?, 'waiting', ?, ?, 0, ?, NULL) ON CONFLICT DO NOTHING`
+        const sql = `INSERT INTO millpond_jobs (queue, id, kind, payload, state, due_at, created_at, attempts, ready_at)
+          VALUES (?, ?, ?, ?, 'waiting', ?, ?, 0, ?) ON CONFLICT DO NOTHING`
         return changed(sql, queue, id, kind, payload, dueAt, now, dueAt)
       }),
     get: (id) =>
@@ -75,7 +84,7 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
         const [row] = database
           .prepare(`SELECT ${JOB_COLUMNS} FROM millpond_jobs WHERE queue = ? AND id = ? AND coalesce(expires_at, ?) > ?`)
           .all(queue, id, now + 1, now)
-        return row === undefined ? undefined : jobOf(row)
+        return row === undefined ? undefined : shown(row)
       }),
     list: (given?: ListOptions) =>
       attempt('list', (now) => {
@@ -84,7 +93,7 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
         return database
           .prepare(sql)
           .all(queue, now + 1, now, JSON.stringify(states), kind ?? null, kind ?? null, limit, offset)
-          .map(jobOf)
+          .map(shown)
       }),
     cancel: (id) =>
       step('cancel', () => changed("DELETE FROM millpond_jobs WHERE queue = ? AND id = ? AND state IN ('waiting', 'failed')", queue, id)),
@@ -92,11 +101,10 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
       const names = JSON.stringify(kinds)
       const open = "queue = ? AND state IN ('waiting', 'running') AND kind IN (SELECT value FROM json_each(?))"
       const next = (now: number): number | undefined => {
-        const readyAt = numberIn(
-          database.prepare(`SELECT min(ready_at) AS ready_at FROM millpond_jobs WHERE ${open}`).all(queue, names)[0],
-          'ready_at',
-        )
-        return readyAt === undefined ? undefined : Math.max(0, readyAt - now)
+        // Every number is less than any text, which is never due.
+        const sql = `SELECT ${numbers(['ready_at'])} FROM millpond_jobs WHERE ${open} AND ready_at < '' ORDER BY millpond_jobs.ready_at LIMIT 1`
+        const [row] = database.prepare(sql).all(queue, names)
+        return row === undefined ? undefined : Math.max(0, numberIn(row, 'ready_at') - now)
       }
       // A look costs no lock; only a job that is due is worth one.
       const nextInMs = await attempt('claim', next)
@@ -105,7 +113,9 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
         const sql = `UPDATE millpond_jobs SET state = 'running', lease = ?, attempts = attempts + 1, ready_at = ?
           WHERE queue = ? AND id IN (SELECT id FROM millpond_jobs WHERE ${open} AND ready_at <= ? ORDER BY ready_at, id LIMIT ?) RETURNING ${JOB_COLUMNS}`
         const rows = database.prepare(sql).all(lease, now + Math.ceil(leaseMs), queue, queue, names, now, limit)
-        return { jobs: rows.map(jobOf).sort((a, b) => a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1)), nextInMs: next(now) }
+        const jobs = rows.flatMap((row) => readable(row) ?? [])
+        if (jobs.length < rows.length) setAside(database, queue, lease, jobs, now + keepFailedMs)
+        return { jobs: jobs.sort((a, b) => a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1)), nextInMs: next(now) }
       })
     },
     renew: (id, lease, leaseMs) =>
@@ -148,40 +158,43 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
   }
 }
 
-function forgetOld(database: SqliteJobsDatabase, now: number): void {
-  database.prepare('DELETE FROM millpond_jobs WHERE expires_at IS NOT NULL AND expires_at <= ?').run(now)
+const decoder = new TextDecoder()
+
+/** For people: what is not UTF-8 shows as such. */
+function shown(row: unknown): Job {
+  return job(row, (name) => decoder.decode(bytesIn(row, name)))
 }
 
-function numberIn(row: unknown, column: string): number | undefined {
-  const value: unknown = typeof row === 'object' && row !== null ? Reflect.get(row, column) : undefined
-  return typeof value === 'number' || typeof value === 'bigint' ? Number(value) : undefined
+/** For the runner: undefined where the file is damaged, for what would run is not what was asked for. */
+function readable(row: unknown): Job | undefined {
+  try {
+    return job(row, (name) => textIn(row, name))
+  } catch (error) {
+    if (classify(error) === 'corrupt') return undefined
+    throw error
+  }
+}
+
+function job(row: unknown, text: (name: string) => string): Job {
+  const words = TEXTS.map((name) => [name, column(row, name) === null ? null : text(name)])
+  return jobOf({ ...Object.fromEntries(words), ...Object.fromEntries(NUMBERS.map((name) => [name, numberIn(row, name)])) })
+}
+
+/** Jobs that cannot be read fail, so that those behind them go on. */
+function setAside(database: SqliteJobsDatabase, queue: string, lease: string, jobs: readonly Job[], until: number): void {
+  const sql = `UPDATE millpond_jobs SET state = 'failed', lease = NULL, error = 'Error: what is stored of the job is not text: the file is damaged',
+    expires_at = ? WHERE queue = ? AND lease = ? AND state = 'running' AND id NOT IN (SELECT value FROM json_each(?))`
+  database.prepare(sql).run(until, queue, lease, JSON.stringify(jobs.map(({ id }) => id)))
+}
+
+function forgetOld(database: SqliteJobsDatabase, now: number): void {
+  database.prepare('DELETE FROM millpond_jobs WHERE expires_at IS NOT NULL AND expires_at <= ?').run(now)
 }
 
 /** With a write-ahead log readers and the writer do not wait for each other. A database in memory has none, and stays as it is. */
 function prepareTable(database: SqliteJobsDatabase): void {
   database.prepare('PRAGMA journal_mode = WAL').all()
-  transaction(database, () => database.exec(SCHEMA))
-}
-
-/** Nothing runs in between: all three calls are synchronous. */
-function transaction<T>(database: SqliteJobsDatabase, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE')
-  try {
-    const answer = work()
-    database.exec('COMMIT')
-    return answer
-  } catch (error) {
-    rollback(database)
-    throw error
-  }
-}
-
-function rollback(database: SqliteJobsDatabase): void {
-  try {
-    database.exec('ROLLBACK')
-  } catch {
-    // A full disk has rolled back already; then there is nothing to roll back. The first error is the one to tell.
-  }
+  transaction(database, 'BEGIN IMMEDIATE', () => database.exec(SCHEMA))
 }
 
 /** Again while other processes hold the lock, without blocking. */
@@ -191,16 +204,9 @@ async function untilFree<T>(what: string, work: () => T): Promise<T> {
     try {
       return work()
     } catch (error) {
-      if (!isBusy(error) || performance.now() > end) throw storeFailed('sqlite', what, error)
+      if (classify(error) !== 'busy' || performance.now() > end) throw storeFailed('sqlite', what, error)
     }
     // Random, so that waiting processes do not come back together.
     await pause(Math.random() * Math.min(20, 2 * round))
   }
-}
-
-/** As libsql and better-sqlite3 name it, and as node:sqlite numbers it. */
-function isBusy(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const named = 'code' in error && typeof error.code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(error.code)
-  return named || ('errcode' in error && typeof error.errcode === 'number' && [5, 6].includes(error.errcode & 0xff))
 }

@@ -1,5 +1,6 @@
 // G5: invalidations that could not reach the ledger are kept, say so, survive a kill, and are applied before memory is believed.
 import { join } from 'node:path'
+import Database from 'libsql'
 import { memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqliteOutbox } from 'millpond/tiers/sqlite'
@@ -52,5 +53,22 @@ describeWith('redis', 'outbox', () => {
   it('a file that is no outbox is refused and left alone', () => {
     expect(() => sqliteOutbox({ path: join(newFolder(), 'no', 'such', 'folder.db') })).toThrow(/cannot be used/)
     expect(() => sqliteOutbox({ path: '' })).toThrow(/sqliteOutbox.path: "" is not allowed/)
+  })
+
+  it('G5: a record of a damaged file concerns everything, those behind it are read, and it can be removed', async () => {
+    const path = join(newFolder(), 'outbox.db')
+    const box = sqliteOutbox({ path })
+    const kept = (key: string) => ({ targets: [{ kind: 'key', key }], mode: 'delete', reason: 'manual', id: key, drop: [] }) as const
+    await box.add('ns', kept('a'))
+    await box.add('ns', kept('b'))
+    const raw = new Database(path)
+    raw.exec("UPDATE outbox SET id = CAST(X'FF61' AS TEXT), change = CAST(X'FF61' AS TEXT) WHERE number = 1")
+    raw.close()
+    const [first, second] = await box.list('ns')
+    expect(first?.change.targets).toEqual([{ kind: 'all' }])
+    expect(second?.change.targets).toEqual([{ kind: 'key', key: 'b' }])
+    await box.remove([first?.id ?? ''])
+    expect((await box.list('ns')).map(({ id }) => id)).toEqual([second?.id])
+    await box.close()
   })
 })

@@ -50,6 +50,30 @@ describe('sqlite', () => {
     expect([await waiting, turns > 3]).toEqual([true, true])
     clearInterval(timer)
   })
+
+  // libsql ends the whole process over such text, unless it is asked for bytes.
+  it.each(['id', 'kind', 'payload', 'state', 'error', 'due_at', 'attempts', 'ready_at'])(
+    'text that is not UTF-8 in %s is a job that fails or waits, and the others run',
+    async (damaged) => {
+      const path = join(folder, `${randomUUID()}.db`)
+      const database = new Database(path)
+      const store = sqliteJobs({ database })
+      const job = (id: string) => ({ id, kind: 'k', payload: '1', due: { inMs: 0 } })
+      await store.add(job('a'))
+      await store.add(job('b'))
+      database.exec(`UPDATE millpond_jobs SET ${damaged} = CAST(X'FF61' AS TEXT) WHERE id = 'a'`)
+      const { jobs } = await store.claim(['k'], 10, 'lease', 60_000)
+      expect(jobs.map(({ id }) => id)).toContain('b')
+      expect(await store.complete('b', 'lease')).toBe(true)
+      const known = await store.list()
+      expect(known.some(({ id, state }) => id === 'b' || state === 'waiting')).toBe(['kind', 'ready_at'].includes(damaged))
+      expect((await store.get('b'))?.state).toBe('done')
+      if (damaged === 'id' || damaged === 'payload')
+        expect(known.find(({ state }) => state === 'failed')?.error).toMatch(/the file is damaged/)
+      expect((await store.claim(['k'], 10, 'next', 60_000)).nextInMs).not.toBe(0)
+      expect(await store.add(job('c'))).toBe(true)
+    },
+  )
 })
 
 describeWith('redis', 'redis', () => {

@@ -1,8 +1,8 @@
 // Stored records as they lie in a table: each column as bytes, so that the suite can flip every bit of them.
 import pg from 'pg'
+import { column } from '../../src/core/sqlite.ts'
 import type { StoredRecord } from '../../src/testing/tier.ts'
 import type { SqliteHandle } from '../../src/tiers/sqlite/client.ts'
-import { column } from '../../src/tiers/sqlite/columns.ts'
 import { openRaw } from './folder.ts'
 
 /** A whole number as the eight bytes that a table holds. */

@@ -72,16 +72,3 @@ function builtIn(): SqliteDriver {
   const found = loadPackage('node:sqlite') as { readonly DatabaseSync: SqliteClass }
   return { name: 'node', open: (path) => new found.DatabaseSync(path) }
 }
-
-/** What a failed call means for the caller. */
-export type Failure = 'busy' | 'corrupt' | 'other'
-
-/** Reads the codes of all three drivers: `SQLITE_BUSY` by name, or the numbers that node:sqlite gives. */
-export function classify(error: unknown): Failure {
-  if (!(error instanceof Error)) return 'other'
-  const named = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const numbered = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : -1
-  if (/^SQLITE_(BUSY|LOCKED)/.test(named) || numbered === 5 || numbered === 6) return 'busy'
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(named) || numbered === 11 || numbered === 26) return 'corrupt'
-  return 'other'
-}

@@ -4,7 +4,8 @@
 import { resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
-import { classify, type SqliteDriver } from './client.ts'
+import { classify, LockHeld, transaction } from '../../core/sqlite.ts'
+import type { SqliteDriver } from './client.ts'
 import { type CacheFile, IN_MEMORY, identify, openFile, setAside } from './file.ts'
 import type { SqliteSettings } from './options.ts'
 
@@ -49,18 +50,18 @@ export class Database {
 
   /** Several reads that see one moment. */
   read<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
-    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN', step))
+    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN', () => step(file)))
   }
 
   /** All or nothing, and alone: nobody else writes meanwhile. */
   write<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
-    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN IMMEDIATE', step))
+    return this.#attempt(what, code, (file) => transaction(file, 'BEGIN IMMEDIATE', () => step(file)))
   }
 
   /** A write now or never: for care that can wait. Throws what SQLite throws. */
   tryWrite<T>(step: Step<T>): T | undefined {
     const file = this.#file
-    return this.#closed || file === undefined || !file.isCurrent ? undefined : transaction(file, 'BEGIN IMMEDIATE', step)
+    return this.#closed || file === undefined || !file.isCurrent ? undefined : transaction(file, 'BEGIN IMMEDIATE', () => step(file))
   }
 
   /** One statement outside of any transaction. Throws what SQLite throws. */
@@ -95,7 +96,7 @@ export class Database {
         // Asked afterwards too: a step on a file that nobody else sees any more has not happened.
         if (this.#isCurrent(file, recheckMs)) return answer
       } catch (error) {
-        const failure = error instanceof LockHeld ? 'busy' : classify(error)
+        const failure = classify(error)
         if (failure === 'corrupt' && repairs++ < 3) this.#replace(error)
         else if (failure !== 'busy' && this.#file?.isCurrent !== false) throw failed(code, what, error)
         else if (performance.now() >= end)
@@ -144,35 +145,6 @@ export class Database {
     if (this.inMemory || !wasCurrent) return
     const path = resolve(this.settings.path)
     setAside(this.settings, path, identify(path), cause)
-  }
-}
-
-/** Somebody else writes: nothing was begun, and nothing needs to be cleaned up. */
-class LockHeld extends Error {}
-
-function transaction<T>(file: CacheFile, begin: 'BEGIN' | 'BEGIN IMMEDIATE', step: Step<T>): T {
-  try {
-    // Not prepared: libsql leaves a prepared statement that met a lock half way, and no transaction could be committed beside it.
-    file.exec(begin)
-  } catch (cause) {
-    throw classify(cause) === 'busy' ? new LockHeld('database is locked', { cause }) : cause
-  }
-  try {
-    const answer = step(file)
-    file.exec('COMMIT')
-    return answer
-  } catch (error) {
-    rollback(file)
-    throw error
-  }
-}
-
-/** Some failures (a full disk) have rolled back already, and then there is nothing to roll back. */
-function rollback(file: CacheFile): void {
-  try {
-    file.exec('ROLLBACK')
-  } catch (error) {
-    if (classify(error) === 'corrupt') throw error
   }
 }
 

@@ -1,9 +1,9 @@
 // The verbs of the tier on its table.
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
+import { bytesIn, column, numberIn } from '../../core/sqlite.ts'
 import { deadlineIn } from '../deadline.ts'
 import { checkOf } from '../head-check.ts'
-import { bytesIn, column, numberIn } from './columns.ts'
 import type { CacheFile } from './file.ts'
 
 export interface Bounds {

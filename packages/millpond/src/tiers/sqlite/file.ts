@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { accessSync, constants, existsSync, renameSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { MillpondError, show } from '../../core/errors.ts'
-import { classify, type SqliteDriver, type SqliteHandle, type SqliteStatement } from './client.ts'
-import { numberIn, textIn, texts } from './columns.ts'
+import { classify, numberIn, textIn, texts, transaction } from '../../core/sqlite.ts'
+import type { SqliteDriver, SqliteHandle, SqliteStatement } from './client.ts'
 import type { SqliteSettings } from './options.ts'
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
@@ -162,8 +162,7 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
   const file = new CacheFile(handle, settings.path, identity)
   const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
   if (version === SCHEMA_VERSION && storedIdentity(file) === identity) return file
-  handle.exec('BEGIN IMMEDIATE')
-  try {
+  transaction(handle, 'BEGIN IMMEDIATE', () => {
     handle.exec(SCHEMA)
     if (!hasHead(file)) handle.exec('ALTER TABLE entry ADD COLUMN head INTEGER')
     handle.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`)
@@ -174,11 +173,7 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
       handle.exec('DELETE FROM channel; DELETE FROM channel_node; DELETE FROM channel_request; DELETE FROM channel_reply')
       handle.prepare('INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)').run('identity', identity)
     }
-    handle.exec('COMMIT')
-  } catch (error) {
-    handle.exec('ROLLBACK')
-    throw error
-  }
+  })
   return file
 }
 

@@ -3,7 +3,7 @@
 // SQLite has no notification between processes. Its `data_version` costs about as much as a statement to read and changes with every commit of another connection,
 // so it is asked first and the ledger's number only after it moved.
 
-import { numberIn } from './columns.ts'
+import { numberIn } from '../../core/sqlite.ts'
 import type { Database } from './database.ts'
 
 const POLL_MS = 20

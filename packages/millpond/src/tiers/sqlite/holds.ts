@@ -1,8 +1,8 @@
 // The rows of holds: keys and tags that a source is about to write. Every function runs inside a transaction of its caller.
 import type { Change } from '../../core/contracts.ts'
 import type { Target } from '../../core/ledger.ts'
+import { numberIn, textIn, texts } from '../../core/sqlite.ts'
 import { MAX_EXPIRED, type Retain } from '../retain.ts'
-import { numberIn, textIn, texts } from './columns.ts'
 import type { CacheFile } from './file.ts'
 import { type LedgerRecord, NAME, nameIn, nameOf, recordChange, targetOf } from './ledger-rows.ts'
 

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Change } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
+import { bytesIn, column, numberIn, textIn, texts } from '../../core/sqlite.ts'
 import type { Page } from '../paged-snapshots.ts'
 import { MAX_PATTERNS, type Retain } from '../retain.ts'
-import { bytesIn, column, numberIn, textIn, texts } from './columns.ts'
 import type { CacheFile } from './file.ts'
 
 export interface LedgerRecord {

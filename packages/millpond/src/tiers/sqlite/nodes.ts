@@ -12,7 +12,7 @@ import {
   type StoredRequest,
   type StoredSettings,
 } from '../../core/nodes.ts'
-import { column, numberIn, textIn, texts } from './columns.ts'
+import { column, numberIn, textIn, texts } from '../../core/sqlite.ts'
 import type { Database } from './database.ts'
 import type { CacheFile } from './file.ts'
 

@@ -4,8 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { checkedElsewhere, checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
-import { classify, loadDriver, type SqliteClass, type SqliteHandle } from './client.ts'
-import { textIn, texts } from './columns.ts'
+import { classify, numberIn, textIn, texts } from '../../core/sqlite.ts'
+import { loadDriver, type SqliteClass, type SqliteHandle } from './client.ts'
 
 export interface SqliteOutboxOptions {
   /** The file, in a folder that exists. Processes of one host may share it. */
@@ -15,6 +15,8 @@ export interface SqliteOutboxOptions {
 
 /** How long a call waits for another process's lock before it rejects. */
 const DEADLINE_MS = 2000
+/** Before the number of a record whose own id cannot be read. */
+const NUMBERED = '#'
 const OPTIONS: Shape<SqliteOutboxOptions> = {
   path: required(text),
   driver: checkedElsewhere,
@@ -42,13 +44,18 @@ export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
     },
     async list(namespace) {
       const rows = await retried(() =>
-        handle.prepare(`SELECT ${texts('id', 'change')} FROM outbox WHERE namespace = ? ORDER BY number`).all(namespace),
+        handle.prepare(`SELECT number, ${texts('id', 'change')} FROM outbox WHERE namespace = ? ORDER BY number`).all(namespace),
       )
-      return rows.map((row) => ({ id: textIn(row, 'id'), change: parse(textIn(row, 'change')) }))
+      return rows.map((row) => ({
+        id: readable(row, 'id') ?? `${NUMBERED}${numberIn(row, 'number')}`,
+        change: parse(readable(row, 'change')),
+      }))
     },
     async remove(ids) {
       await retried(() => {
-        for (const id of ids) handle.prepare('DELETE FROM outbox WHERE id = ?').run(id)
+        for (const id of ids)
+          if (id.startsWith(NUMBERED)) handle.prepare('DELETE FROM outbox WHERE number = ?').run(Number(id.slice(NUMBERED.length)))
+          else handle.prepare('DELETE FROM outbox WHERE id = ?').run(id)
       })
     },
     async close() {
@@ -92,10 +99,19 @@ async function retried<T>(step: () => T): Promise<T> {
   }
 }
 
-/** A record that cannot be read concerns everything: it can only forget too much. */
-function parse(text: string): OutboxChange {
+/** Undefined for text that is not UTF-8: that of a damaged file. */
+function readable(row: unknown, name: string): string | undefined {
   try {
-    const change: OutboxChange = JSON.parse(text)
+    return textIn(row, name)
+  } catch {
+    return undefined
+  }
+}
+
+/** A record that cannot be read concerns everything: it can only forget too much. */
+function parse(text: string | undefined): OutboxChange {
+  try {
+    const change: OutboxChange = JSON.parse(text ?? '')
     if (Array.isArray(change.targets) && Array.isArray(change.drop)) return change
   } catch {
     // as below
