@@ -2,13 +2,23 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 /** Suites that judge times: neighbours would disturb them. */
 const alone = ['packages/*/test/histories/**/*.test.ts', '**/*.alone.test.ts']
+/** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught. */
+const WHOLE_PROCESS =
+  /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
+/** Suites that use it have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
+const own = ['packages', 'apps', 'bench', 'scripts'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
+    .map((path) => join(folder, path))
+    .filter((path) => WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8'))),
+)
 
 export default defineConfig({
   resolve: { alias: publicNames() },
@@ -22,15 +32,21 @@ export default defineConfig({
     teardownTimeout: 10_000,
     reporters: ['default'],
     coverage: { provider: 'v8', include: ['packages/*/src/**', 'apps/*/src/**'], reporter: ['text', 'json-summary'] },
+    // The third worker runs while the others wait for servers and timers.
     projects: [
-      { extends: true, test: { name: 'rooms', include: suites, exclude: alone, maxWorkers: 2, sequence: { groupOrder: 0 } } },
-      {
-        extends: true,
-        test: { name: 'alone', include: alone, exclude: ['**/node_modules/**'], maxWorkers: 1, sequence: { groupOrder: 1 } },
-      },
+      project('rooms', { include: suites, exclude: [...alone, ...own], isolate: false, maxWorkers: 3, sequence: { groupOrder: 0 } }),
+      project('own', { include: own, exclude: alone, maxWorkers: 3, sequence: { groupOrder: 1 } }),
+      project('alone', { include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } }),
     ],
   },
 })
+
+function project(
+  name: string,
+  { exclude = [], ...test }: NonNullable<TestProjectInlineConfiguration['test']>,
+): TestProjectInlineConfiguration {
+  return { extends: true, test: { name, exclude: ['**/node_modules/**', ...exclude], ...test } }
+}
 
 /** `millpond/tiers/redis` as its source file, read from the exports that users see: what is not exported cannot be imported by name. */
 function publicNames(): { find: RegExp; replacement: string }[] {

@@ -1,6 +1,8 @@
 // A runner of Vitest that tells a fault of the product from a machine without CPU to spare: what such a machine made fail counts as not run.
+// And a suite that leaves its process changed fails itself, not the one after it.
 // @ts-check
 import { TestRunner } from 'vitest'
+import { watchProcess } from './left-behind.mjs'
 import { TICK_MS, watchWaiting } from './waiting.mjs'
 
 /** What says that something did not come in time, in whichever suite. */
@@ -13,6 +15,7 @@ export const fairRunner = (watch) =>
   class extends TestRunner {
     /** @type {Map<string, number>} */
     #begun = new Map()
+    #leftBehind = watchProcess()
 
     /** @override @param {Parameters<TestRunner['onBeforeRunTask']>[0]} task */
     async onBeforeRunTask(task) {
@@ -23,6 +26,7 @@ export const fairRunner = (watch) =>
     /** @override @param {Parameters<TestRunner['onBeforeRunSuite']>[0]} suite */
     async onBeforeRunSuite(suite) {
       this.#begun.set(suite.id, watch.now())
+      if (suite.file === suite) this.#leftBehind = watchProcess()
       await super.onBeforeRunSuite(suite)
     }
 
@@ -35,10 +39,20 @@ export const fairRunner = (watch) =>
     /** @override @param {Parameters<TestRunner['onAfterRunSuite']>[0]} suite */
     async onAfterRunSuite(suite) {
       await super.onAfterRunSuite(suite)
+      if (suite.file === suite && this.config.isolate === false) this.#judgeProcess(suite)
       // Its own failure is that of a hook; a test within was judged when it ended.
       if (suite.result?.errors === undefined) return
       const note = this.#judge(suite)
       if (note !== undefined) console.error(`millpond: ${suite.name}: ${note}`)
+    }
+
+    /** @param {Parameters<TestRunner['onAfterRunSuite']>[0]} file */
+    #judgeProcess(file) {
+      const left = this.#leftBehind()
+      if (left.length === 0 || file.result === undefined) return
+      const error = { name: 'Error', message: `it leaves ${left.join(', ')} changed for the suites after it: put that back` }
+      file.result.state = 'fail'
+      file.result.errors = [...(file.result.errors ?? []), error]
     }
 
     /** @param {Task} task */

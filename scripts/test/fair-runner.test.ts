@@ -75,16 +75,16 @@ test('is well', () => {})
 describe('a hook', () => { beforeAll(() => new Promise(() => {}), 30); test('within', () => {}) })`
 
 describe('of a run on a busy machine', () => {
-  function run(name: string, excuse: string) {
+  function run(name: string, excuse: string, files: Record<string, string> = { 'cases.test.js': CASES }) {
     const folder = mkdtempSync(join(tmpdir(), 'millpond-fair-'))
     try {
-      writeFileSync(join(folder, 'cases.test.js'), CASES)
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
       const from = JSON.stringify(pathToFileURL(join(root, 'scripts/fair-runner.mjs')).href)
       const watch = `{ now: () => 0, excuse: () => ${excuse} }`
       writeFileSync(join(folder, 'runner.mjs'), `import { fairRunner } from ${from}\nexport default fairRunner(${watch})\n`)
       writeFileSync(
         join(folder, 'vitest.config.mjs'),
-        `export default { test: { name: ${JSON.stringify(name)}, globals: true, runner: './runner.mjs' } }\n`,
+        `export default { test: { name: ${JSON.stringify(name)}, globals: true, runner: './runner.mjs', isolate: ${name !== 'rooms'}, maxWorkers: 1 } }\n`,
       )
       const report = join(folder, 'report.json')
       const reporters = [
@@ -117,6 +117,17 @@ describe('of a run on a busy machine', () => {
     const { status, stderr, closing } = run('rooms', '"busy"')
     expect({ status, closing }).toEqual({ status: 1, closing: '1 passed, 1 failed, 2 skipped' })
     expect(stderr).toMatch(/what failed:\n.*a wrong value: expected 1 to be 2/)
+  })
+
+  test('a suite that leaves its process changed fails itself, and not where no other comes after it', () => {
+    const files = {
+      'a.test.js': "test('a', () => { globalThis.fetch = () => 'no'; process.env.LEFT = 'yes' })",
+      'b.test.js': "test('b', () => { const { now } = Date; Date.now = () => 0; Date.now = now })",
+    }
+    const { closing, stderr } = run('rooms', 'undefined', files)
+    expect(closing).toBe('2 passed, 1 failed')
+    expect(stderr).toMatch(/what failed:\n.*a\.test\.js: it leaves fetch, process\.env\.LEFT changed for the suites after it/)
+    expect(run('own', 'undefined', files).closing).toBe('2 passed, 0 failed')
   })
 
   test('on a quiet one, all of them fail', () => {
