@@ -48,14 +48,29 @@ export function column(row: unknown, name: string): unknown {
   return typeof row === 'object' && row !== null ? Reflect.get(row, name) : undefined
 }
 
+/** A number of a column that was selected by `numbers`, or one that SQLite made. */
 export function numberIn(row: unknown, name: string): number {
   const value = column(row, name)
   if (typeof value === 'number') return value
   if (typeof value === 'bigint') return Number(value)
-  throw new TypeError(`the column ${name} holds ${typeof value}, not a number`)
+  const error = new TypeError(`the column ${name} holds ${typeof value}, not a number`)
+  throw value === null || value === undefined ? error : Object.assign(error, CORRUPT)
 }
 
-/** Columns of text, to be read by `textIn`: as bytes, since libsql ends the process over text that is not UTF-8, and a damaged file may hold any. */
+/** As SQLite itself says of a damaged file. */
+const CORRUPT = { code: 'SQLITE_CORRUPT' }
+
+// libsql ends the process over text that is not UTF-8. In a damaged file any column may hold such text: one bit of a row's head makes it of a number, or of
+// bytes. So whatever is read from a table is asked for as bytes where it is text.
+
+/** Columns of numbers, to be read by `numberIn`. Order by `table.column`: the bare name would mean what is made here, which no index knows. */
+export function numbers(...names: readonly string[]): string {
+  return names.map((name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) ELSE ${name} END AS ${bare(name)}`).join(', ')
+}
+
+const bare = (name: string): string => name.slice(name.indexOf('.') + 1)
+
+/** Columns of bytes, to be read by `bytesIn`, or of text, to be read by `textIn`. */
 export function texts(...names: readonly string[]): string {
   return names.map((name) => `CAST(${name} AS BLOB) AS ${name}`).join(', ')
 }
@@ -68,7 +83,7 @@ export function textIn(row: unknown, name: string): string {
   try {
     return decoder.decode(bytes)
   } catch (cause) {
-    throw Object.assign(new Error(`the column ${name} holds text that is not UTF-8`, { cause }), { code: 'SQLITE_CORRUPT' })
+    throw Object.assign(new Error(`the column ${name} holds text that is not UTF-8`, { cause }), CORRUPT)
   }
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import { bytesIn, classify, column, numberIn, textIn, texts, transaction } from '../core/sqlite.ts'
+import { bytesIn, classify, column, numberIn, numbers, textIn, texts, transaction } from '../core/sqlite.ts'
 import { type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
 import type { Job, JobStore, ListOptions, NewJob } from './contract.ts'
 import { jobOf } from './sql-row.ts'
@@ -43,9 +43,7 @@ CREATE INDEX IF NOT EXISTS millpond_jobs_gone ON millpond_jobs (expires_at) WHER
 
 const TEXTS = ['id', 'kind', 'payload', 'state', 'error'] as const
 const NUMBERS = ['due_at', 'created_at', 'attempts', 'ready_at'] as const
-/** A damaged file may hold text where a number belongs: adding nothing to it makes it one. */
-const numbers = (names: readonly string[]): string => names.map((name) => `${name} + 0 AS ${name}`).join(', ')
-const JOB_COLUMNS = `${texts(...TEXTS)}, ${numbers(NUMBERS)}`
+const JOB_COLUMNS = `${texts(...TEXTS)}, ${numbers(...NUMBERS)}`
 
 /** The table is made with the first use. */
 export function sqliteJobs(options: SqliteJobsOptions): JobStore {
@@ -102,7 +100,7 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
       const open = "queue = ? AND state IN ('waiting', 'running') AND kind IN (SELECT value FROM json_each(?))"
       const next = (now: number): number | undefined => {
         // Every number is less than any text, which is never due.
-        const sql = `SELECT ${numbers(['ready_at'])} FROM millpond_jobs WHERE ${open} AND ready_at < '' ORDER BY millpond_jobs.ready_at LIMIT 1`
+        const sql = `SELECT ${numbers('ready_at')} FROM millpond_jobs WHERE ${open} AND ready_at < '' ORDER BY millpond_jobs.ready_at LIMIT 1`
         const [row] = database.prepare(sql).all(queue, names)
         return row === undefined ? undefined : Math.max(0, numberIn(row, 'ready_at') - now)
       }
@@ -160,24 +158,29 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
 
 const decoder = new TextDecoder()
 
-/** For people: what is not UTF-8 shows as such. */
+/** For people: what is not UTF-8 shows as such, and what is not a number as 0. */
 function shown(row: unknown): Job {
-  return job(row, (name) => decoder.decode(bytesIn(row, name)))
+  const number = (name: string): number => (typeof column(row, name) === 'object' ? 0 : numberIn(row, name))
+  return job(row, (name) => decoder.decode(bytesIn(row, name)), number)
 }
 
 /** For the runner: undefined where the file is damaged, for what would run is not what was asked for. */
 function readable(row: unknown): Job | undefined {
   try {
-    return job(row, (name) => textIn(row, name))
+    return job(
+      row,
+      (name) => textIn(row, name),
+      (name) => numberIn(row, name),
+    )
   } catch (error) {
     if (classify(error) === 'corrupt') return undefined
     throw error
   }
 }
 
-function job(row: unknown, text: (name: string) => string): Job {
+function job(row: unknown, text: (name: string) => string, number: (name: string) => number): Job {
   const words = TEXTS.map((name) => [name, column(row, name) === null ? null : text(name)])
-  return jobOf({ ...Object.fromEntries(words), ...Object.fromEntries(NUMBERS.map((name) => [name, numberIn(row, name)])) })
+  return jobOf({ ...Object.fromEntries(words), ...Object.fromEntries(NUMBERS.map((name) => [name, number(name)])) })
 }
 
 /** Jobs that cannot be read fail, so that those behind them go on. */

@@ -1,7 +1,7 @@
 // The verbs of the tier on its table.
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
-import { bytesIn, column, numberIn } from '../../core/sqlite.ts'
+import { bytesIn, column, numberIn, numbers, texts } from '../../core/sqlite.ts'
 import { deadlineIn } from '../deadline.ts'
 import { checkOf } from '../head-check.ts'
 import type { CacheFile } from './file.ts'
@@ -12,12 +12,12 @@ export interface Bounds {
 }
 
 const encoder = new TextEncoder()
+const ENTRY = `${texts('epoch', 'body')}, ${numbers('seq', 'expires', 'head')}`
 
 /** The entry, unless it is absent, expired or cannot be read. */
 export function readEntry(file: CacheFile, key: string, now: number): Stored | undefined {
   try {
-    // The epoch as bytes: libsql ends the process over text that is not UTF-8, and a damaged file may hold any.
-    const row = file.sql('SELECT CAST(epoch AS BLOB) AS epoch, seq, expires, head, body FROM entry WHERE key = ?').get(key)
+    const row = file.sql(`SELECT ${ENTRY} FROM entry WHERE key = ?`).get(key)
     if (row === undefined || row === null) return undefined
     const asOf = { epoch: Buffer.from(bytesIn(row, 'epoch')).toString(), seq: numberIn(row, 'seq') }
     const expires = column(row, 'expires') === null ? null : numberIn(row, 'expires')
@@ -54,7 +54,7 @@ export function dropEntry(file: CacheFile, key: string): number {
 /** Brings the table back within its bounds: expired rows first, then the oldest. */
 export function enforceBounds(file: CacheFile, bounds: Bounds, now: number): void {
   for (let step = 16; ; step *= 2) {
-    const total = file.sql('SELECT entries, bytes FROM total').get()
+    const total = file.sql(`SELECT ${numbers('entries', 'bytes')} FROM total`).get()
     const entries = numberIn(total, 'entries')
     const bytes = numberIn(total, 'bytes')
     const surplus = entries - bounds.maxEntries

@@ -3,7 +3,7 @@
 // SQLite has no notification between processes. Its `data_version` costs about as much as a statement to read and changes with every commit of another connection,
 // so it is asked first and the ledger's number only after it moved.
 
-import { numberIn } from '../../core/sqlite.ts'
+import { numberIn, numbers } from '../../core/sqlite.ts'
 import type { Database } from './database.ts'
 
 const POLL_MS = 20
@@ -63,7 +63,7 @@ export class Followers {
   }
 
   #seqOf(namespace: string): number {
-    return this.#peek('SELECT seq FROM ledger WHERE ns = ?', 'seq', namespace)
+    return this.#peek(`SELECT ${numbers('seq')} FROM ledger WHERE ns = ?`, 'seq', namespace)
   }
 
   /** -1 where there is nothing to read or reading fails: a hint may fail, `pull` tells. */

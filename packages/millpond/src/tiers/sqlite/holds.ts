@@ -1,7 +1,7 @@
 // The rows of holds: keys and tags that a source is about to write. Every function runs inside a transaction of its caller.
 import type { Change } from '../../core/contracts.ts'
 import type { Target } from '../../core/ledger.ts'
-import { numberIn, textIn, texts } from '../../core/sqlite.ts'
+import { numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
 import { MAX_EXPIRED, type Retain } from '../retain.ts'
 import type { CacheFile } from './file.ts'
 import { type LedgerRecord, NAME, nameIn, nameOf, recordChange, targetOf } from './ledger-rows.ts'
@@ -37,7 +37,7 @@ export function isDue(file: CacheFile, ns: string, now: number): boolean {
 /** What ran out is not known to have been told: it moves now. Answers the record after that. */
 export function expireHolds(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, now: number): LedgerRecord {
   if (!isDue(file, ns, now)) return record
-  const due = file.sql('SELECT DISTINCT seq FROM hold WHERE ns = ? AND until <= ? LIMIT ?').all(ns, now, MAX_EXPIRED)
+  const due = file.sql(`SELECT DISTINCT ${numbers('seq')} FROM hold WHERE ns = ? AND until <= ? LIMIT ?`).all(ns, now, MAX_EXPIRED)
   const targets = new Map<string, Target>()
   const receipts = new Set<string>()
   for (const row of due) {

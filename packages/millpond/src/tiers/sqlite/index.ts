@@ -2,7 +2,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { LedgerStore, Scope, Stored, Tier, TierItem } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
-import { numberIn } from '../../core/sqlite.ts'
+import { numberIn, numbers } from '../../core/sqlite.ts'
 import { loadDriver } from './client.ts'
 import { Database } from './database.ts'
 import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
@@ -131,7 +131,7 @@ class SqliteFileTier implements SqliteTier {
   /** Expired rows count until they are swept. */
   usage(): Promise<{ entries: number; bytes: number }> {
     return this.#database.look('usage', FAILED, (file) => {
-      const total = file.sql('SELECT entries, bytes FROM total').get()
+      const total = file.sql(`SELECT ${numbers('entries', 'bytes')} FROM total`).get()
       return { entries: numberIn(total, 'entries'), bytes: numberIn(total, 'bytes') }
     })
   }

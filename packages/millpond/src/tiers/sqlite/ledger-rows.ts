@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Change } from '../../core/contracts.ts'
 import type { Line, Target } from '../../core/ledger.ts'
-import { bytesIn, column, numberIn, textIn, texts } from '../../core/sqlite.ts'
+import { bytesIn, column, numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
 import type { Page } from '../paged-snapshots.ts'
 import { MAX_PATTERNS, type Retain } from '../retain.ts'
 import type { CacheFile } from './file.ts'
@@ -16,7 +16,7 @@ export interface LedgerRecord {
 }
 
 export function findRecord(file: CacheFile, ns: string): LedgerRecord | undefined {
-  const row = file.sql(`SELECT ${texts('epoch')}, seq, floor, commit_floor, external FROM ledger WHERE ns = ?`).get(ns)
+  const row = file.sql(`SELECT ${texts('epoch')}, ${numbers('seq', 'floor', 'commit_floor', 'external')} FROM ledger WHERE ns = ?`).get(ns)
   if (row === undefined || row === null) return undefined
   return {
     epoch: textIn(row, 'epoch'),
@@ -90,7 +90,7 @@ function prune(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain
 
 /** Lines beyond the window or the count leave, and with them the key targets of their time. */
 function pruneLog(file: CacheFile, ns: string, record: LedgerRecord, retain: Retain, now: number): LedgerRecord {
-  const rows = file.sql('SELECT seq, at FROM ledger_line WHERE ns = ? ORDER BY seq LIMIT 4').all(ns)
+  const rows = file.sql(`SELECT ${numbers('seq', 'at')} FROM ledger_line WHERE ns = ? ORDER BY ledger_line.seq LIMIT 4`).all(ns)
   let upTo = 0
   for (const row of rows) {
     const seq = numberIn(row, 'seq')
@@ -110,7 +110,9 @@ function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain:
   const count = numberIn(file.sql(`SELECT count(*) AS count FROM ledger_target WHERE ${among}`).get(ns), 'count')
   if (count <= retain.targets) return record
   const leaving = count - Math.floor(retain.targets * 0.9)
-  const row = file.sql(`SELECT seq FROM ledger_target WHERE ${among} ORDER BY seq LIMIT 1 OFFSET ?`).get(ns, leaving - 1)
+  const row = file
+    .sql(`SELECT ${numbers('seq')} FROM ledger_target WHERE ${among} ORDER BY ledger_target.seq LIMIT 1 OFFSET ?`)
+    .get(ns, leaving - 1)
   const upTo = Math.min(numberIn(row, 'seq'), record.seq)
   file.sql(`DELETE FROM ledger_target WHERE ${among} AND seq <= ?`).run(ns, upTo)
   return kinds[0] === "'key'"
@@ -120,7 +122,7 @@ function pruneTargets(file: CacheFile, ns: string, record: LedgerRecord, retain:
 
 /** Read as bytes: libsql cuts text at a NUL. */
 export const NAME = texts('name')
-const TARGET = `${texts('kind', 'name', 'mode', 'reason', 'receipt')}, seq`
+const TARGET = `${texts('kind', 'name', 'mode', 'reason', 'receipt')}, ${numbers('seq')}`
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export function nameIn(row: unknown): string {
@@ -169,7 +171,9 @@ function linesOf(rows: readonly unknown[]): Line[] {
 export function linesAfter(file: CacheFile, ns: string, after: number, last: number): Line[] | undefined {
   if (after === last) return []
   const rows = file
-    .sql(`SELECT seq, ${texts('mode', 'reason', 'receipt', 'targets')} FROM ledger_line WHERE ns = ? AND seq > ? ORDER BY seq`)
+    .sql(
+      `SELECT ${numbers('seq')}, ${texts('mode', 'reason', 'receipt', 'targets')} FROM ledger_line WHERE ns = ? AND seq > ? ORDER BY ledger_line.seq`,
+    )
     .all(ns, after)
   if (rows.length !== last - after) return undefined
   return rows.map((row) => ({

@@ -2,7 +2,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Scope, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
-import { numberIn, textIn, texts } from '../../core/sqlite.ts'
+import { numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
 import { PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL } from '../retain.ts'
 import type { Database } from './database.ts'
@@ -154,7 +154,7 @@ export class SqliteLedger implements LedgerStore {
   }
 
   nodes(namespace: string): Promise<readonly LedgerNode[]> {
-    const sql = `SELECT ${texts('id')}, node.seq AS seq, at FROM node JOIN ledger USING (ns, epoch) WHERE ns = ? AND at >= ?`
+    const sql = `SELECT ${texts('id')}, ${numbers('node.seq', 'at')} FROM node JOIN ledger USING (ns, epoch) WHERE ns = ? AND at >= ?`
     return this.#database.look(`nodes ${namespace}`, FAILED, (file) => {
       const now = Date.now()
       const rows = file.sql(sql).all(namespace, now - NODE_MS)
@@ -188,7 +188,7 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   if (epoch !== record.epoch || seq > record.seq || seq < record.floor || seq < record.commitFloor) return false
   if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq || isHeld(file, ns, item.target)) return false
   if (item.lease === undefined) return true
-  const row = file.sql(`SELECT ${texts('id')}, until FROM lease WHERE ns = ? AND key = ?`).get(ns, item.target)
+  const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, item.target)
   return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
 }
 
@@ -217,7 +217,7 @@ function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, 
 }
 
 function heldByOther(file: CacheFile, ns: string, key: string, id: string, now: number): LeaseAnswer | undefined {
-  const row = file.sql(`SELECT ${texts('id')}, until FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
+  const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
   if (row === undefined || row === null || textIn(row, 'id') === id) return undefined
   const leftMs = numberIn(row, 'until') - now
   return leftMs > 0 ? { granted: false, leftMs } : undefined

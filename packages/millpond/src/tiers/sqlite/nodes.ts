@@ -12,7 +12,7 @@ import {
   type StoredRequest,
   type StoredSettings,
 } from '../../core/nodes.ts'
-import { column, numberIn, textIn, texts } from '../../core/sqlite.ts'
+import { column, numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
 import type { Database } from './database.ts'
 import type { CacheFile } from './file.ts'
 
@@ -57,7 +57,7 @@ export class SqliteNodes implements NodeStore {
   list(channel: string): Promise<readonly StoredNode[]> {
     return this.#database.read('nodes', FAILED, (file) => {
       const now = Date.now()
-      const rows = file.sql(`SELECT ${MARK}, forget, ${texts('state')} FROM channel_node WHERE ${PRESENT}`).all(channel, now)
+      const rows = file.sql(`SELECT ${MARK}, ${numbers('forget')}, ${texts('state')} FROM channel_node WHERE ${PRESENT}`).all(channel, now)
       return rows.map((row) => ({ ...markOf(row, now), forgetMs: numberIn(row, 'forget'), state: textIn(row, 'state') }))
     })
   }
@@ -65,12 +65,13 @@ export class SqliteNodes implements NodeStore {
   inbox(channel: string, cursor?: string): Promise<Inbox> {
     return this.#database.read('inbox', FAILED, (file) => {
       const now = Date.now()
-      const known = file.sql(`SELECT ${texts('mark')}, seq FROM channel WHERE name = ?`).get(channel)
+      const known = file.sql(`SELECT ${texts('mark')}, ${numbers('seq')} FROM channel WHERE name = ?`).get(channel)
       const { mark, seq } = isRow(known) ? { mark: textIn(known, 'mark'), seq: numberIn(known, 'seq') } : { mark: '', seq: 0 }
       const after = cursor === undefined ? seq : afterOf(cursor, mark, seq)
       const rows = file
         .sql(
-          `SELECT seq, ${texts('id', 'asker', 'recipients', 'body')}, ends FROM channel_request WHERE channel = ? AND seq > ? AND ends > ? ORDER BY seq LIMIT ?`,
+          `SELECT ${texts('id', 'asker', 'recipients', 'body')}, ${numbers('seq', 'ends')} FROM channel_request
+            WHERE channel = ? AND seq > ? AND ends > ? ORDER BY channel_request.seq LIMIT ?`,
         )
         .all(channel, after, now, PAGE)
       const settings = file.sql(`SELECT ${texts('name', 'revision')} FROM channel_setting WHERE channel = ?`).all(channel)
@@ -177,7 +178,7 @@ export class SqliteNodes implements NodeStore {
   }
 }
 
-const MARK = `${texts('id', 'boot')}, at, late`
+const MARK = `${texts('id', 'boot')}, ${numbers('at', 'late')}`
 const PRESENT = 'channel = ? AND at + forget > ? ORDER BY id'
 const placeOf = (channel: string, what: string): string => `${channel}\n${what}`
 /** Drivers answer no row as `undefined` or as `null`. */
