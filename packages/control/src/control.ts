@@ -18,6 +18,8 @@ export interface Control {
   readonly operations: Operations
   readonly alerts: Alerts
   readonly hub: Hub
+  /** Judges every rule now; what is bad is raised without waiting for a second look. */
+  readonly judge: () => Promise<void>
   /** Webhooks may go to private networks. */
   readonly allowPrivateWebhooks: boolean
   /** How to reach the tiers that configurations name. */

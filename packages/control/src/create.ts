@@ -92,6 +92,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     operations: new Operations(store),
     alerts: new Alerts(store),
     hub: new Hub(),
+    judge: () => evaluator.judge(),
     allowPrivateWebhooks: options.allowPrivateWebhooks ?? false,
     tiers: options.tiers ?? {},
     version: VERSION,

@@ -1,6 +1,7 @@
 // What a node reports of a cache: flat counters and gauges, so that nodes, windows and steps of time are added up by one rule.
 import type { Cache } from 'millpond'
 import { type CacheStats, type LatencyStats, processStats, type TierStats } from 'millpond/observe'
+import { PROBE } from './spaces.ts'
 
 /** Counted since the start of the node. `get.b3`: gets that took less than the fourth of `LATENCY_BOUNDS_MS`. */
 export type Counters = Readonly<Record<string, number>>
@@ -32,7 +33,7 @@ const OTHER = 'other'
 /** Reads only: the figures that the cache keeps anyway. */
 export function reportOf(cache: Cache, startedAt: number): CacheReport {
   const info = cache.info()
-  const spaces = [...info.namespaces].sort((a, b) => b.hits + b.misses - a.hits - a.misses)
+  const spaces = info.namespaces.filter(({ namespace }) => namespace !== PROBE).sort((a, b) => b.hits + b.misses - a.hits - a.misses)
   const counters: Record<string, number> = {}
   const namespaces: Record<string, NamespaceReport> = {}
   for (const [index, space] of spaces.entries()) {

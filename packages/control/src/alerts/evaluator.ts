@@ -32,6 +32,7 @@ export class Evaluator {
   #turn = 0
   #isAuditBroken = 0
   #isResumed = false
+  #last: Promise<void> = Promise.resolve()
 
   /** @param refused credentials that were refused in the last minute */
   constructor(control: Watches, refused: () => number) {
@@ -39,8 +40,19 @@ export class Evaluator {
     this.#refused = refused
   }
 
-  /** One turn: every five seconds, by one control plane of several. */
-  async turn(): Promise<void> {
+  /** One turn: every five seconds, by one control plane of several. Turns never overlap. */
+  turn(): Promise<void> {
+    const turn = this.#last.then(() => this.#look())
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** As many turns at once as raise what is bad: for whoever asks now. */
+  async judge(): Promise<void> {
+    for (let turn = 0; turn < BAD_TURNS; turn++) await this.turn()
+  }
+
+  async #look(): Promise<void> {
     const { fleet, collector, alerts, history, store } = this.#control
     if (!this.#isResumed) await this.#resume()
     const rules = await rulesOf(store)

@@ -162,8 +162,10 @@ export class Operations {
         .executeTakeFirst()
       if (numUpdatedRows === 1n)
         return void (await appendAudit(this.#store, tx, { ...who, kind: 'change', action: 'operation.cancel', target: id }))
-      const { state } = await this.get(id)
-      throw new Problem(409, 'has_ended', `operation ${id} is ${state}: there is nothing to cancel`)
+      // By the transaction: it holds the only connection of SQLite.
+      const row = await tx.selectFrom('operations').select('state').where('id', '=', id).executeTakeFirst()
+      if (row === undefined) throw notFound(`operation ${id}`)
+      throw new Problem(409, 'has_ended', `operation ${id} is ${row.state}: there is nothing to cancel`)
     })
     return this.get(id)
   }

@@ -8,6 +8,7 @@ import { configurationRoutes } from './configurations.ts'
 import { fleetRoutes } from './fleet.ts'
 import { invalidationRoutes } from './invalidations.ts'
 import { keyRoutes } from './keys.ts'
+import { maintenanceRoutes } from './maintenance.ts'
 import { metricRoutes } from './metrics.ts'
 import { operationRoutes } from './operations.ts'
 import { optimizationRoutes } from './optimizations.ts'
@@ -26,6 +27,7 @@ export const routesOf = (): readonly Route[] => [
   ...optimizationRoutes,
   ...operationRoutes,
   ...keyRoutes,
+  ...maintenanceRoutes,
   ...fleetRoutes,
   streamRoute,
   ...auditRoutes,

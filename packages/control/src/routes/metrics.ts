@@ -1,10 +1,12 @@
 // Figures: now, over time, per configuration, per namespace.
+import { PROMETHEUS_CONTENT_TYPE } from 'millpond/observe'
 import { z } from 'zod'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Route } from '../http/route.ts'
+import { prometheusOf } from '../metrics/prometheus.ts'
 import { seriesOf } from '../metrics/series.ts'
-import { namespacesOf, summaryOf } from '../metrics/summary.ts'
+import { healthOnly, namespacesOf, summaryOf } from '../metrics/summary.ts'
 import { heldConfiguration } from './configurations.ts'
 import { all, columns, counts, figures, namespaceRow, summary } from './words.ts'
 
@@ -49,6 +51,24 @@ export const metricRoutes: readonly Route[] = [
       const caches = await Promise.all(names.map((name) => summaryOf(control, name)))
       const health_score = caches.length === 0 ? null : Math.min(...caches.map((one) => one.health_score))
       return json(200, { health_score, caches })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'metrics/prometheus/',
+    summary: 'What every process has counted, as Prometheus reads it',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName }),
+    answers: { 200: { description: 'Text in the Prometheus exposition format' } },
+    async handle({ control, principal, query }) {
+      const names =
+        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+      const sights = names.map(async (cache) => ({
+        cache,
+        nodes: (await control.fleet.see(cache)).nodes,
+        health: (await healthOnly(control, cache)).score.to,
+      }))
+      return { status: 200, text: prometheusOf(await Promise.all(sights)), headers: { 'Content-Type': PROMETHEUS_CONTENT_TYPE } }
     },
   }),
   defineRoute({

@@ -1,0 +1,72 @@
+// The figures of every process of every cache as Prometheus reads them: the library's own metrics, with the process as a label. What a process has counted starts
+// again with its next life, and only by process can `rate()` tell.
+import { createRegistry, type Emit, METRICS, type MetricDefinition, prometheusText } from 'millpond/observe'
+import type { Counters } from '../agent/figures.ts'
+import type { FleetNode } from '../fleet/fleet.ts'
+
+export interface CacheSight {
+  readonly cache: string
+  readonly nodes: readonly FleetNode[]
+  /** 0 to 100. */
+  readonly health: number
+}
+
+const byNode = ({ labels, ...definition }: MetricDefinition): MetricDefinition => ({ ...definition, labels: [...labels, 'node'] })
+const HEALTH: MetricDefinition = { name: 'millpond_health_score', kind: 'gauge', labels: ['cache'], help: 'Health of a cache, 0 to 100.' }
+const LATE: MetricDefinition = {
+  name: 'millpond_node_late',
+  kind: 'gauge',
+  labels: ['cache', 'node'],
+  help: 'Whether a process is silent.',
+}
+/** Of a namespace. */
+const COUNTED: readonly (readonly [string, MetricDefinition])[] = [
+  ['loads', byNode(METRICS.loads)],
+  ['load_errors', byNode(METRICS.loadErrors)],
+  ['load_joins', byNode(METRICS.loadJoins)],
+  ['sets', byNode(METRICS.sets)],
+  ['deletes', byNode(METRICS.deletes)],
+  ['stale', byNode(METRICS.stale)],
+  ['young_evictions', byNode(METRICS.youngEvictions)],
+]
+/** Of a tier: a report adds up what its namespaces share. */
+const BY_TIER: readonly (readonly [string, MetricDefinition])[] = [
+  ['hits', withoutSpace(METRICS.hits)],
+  ['misses', withoutSpace(METRICS.misses)],
+  ['errors', byNode(METRICS.tierErrors)],
+]
+const CAUSES = byNode(METRICS.missCauses)
+const ENTRIES = byNode(METRICS.entries)
+const BYTES = byNode(METRICS.usedBytes)
+const LEDGER = withoutSpace(METRICS.ledgerUp)
+
+function withoutSpace(definition: MetricDefinition): MetricDefinition {
+  return byNode({ ...definition, labels: definition.labels.filter((label) => label !== 'cache_ns') })
+}
+
+export function prometheusOf(sights: readonly CacheSight[]): string {
+  const registry = createRegistry()
+  registry.collect((emit) => {
+    for (const { cache, nodes, health } of sights) {
+      emit(HEALTH, { cache }, health)
+      for (const { id: node, isLate, report } of nodes) {
+        emit(LATE, { cache, node }, isLate ? 1 : 0)
+        if (report === undefined || isLate) continue
+        emit(LEDGER, { cache, node }, report.ledger.is_up ? 1 : 0)
+        for (const { name: tier } of report.tiers)
+          for (const [what, definition] of BY_TIER) emit(definition, { cache, node, tier }, report.counters[`tier.${tier}.${what}`] ?? 0)
+        for (const [cache_ns, { counters, gauges }] of Object.entries(report.namespaces))
+          emitSpace(emit, { cache, cache_ns, node }, counters, gauges)
+      }
+    }
+  })
+  return prometheusText(registry)
+}
+
+function emitSpace(emit: Emit, labels: Readonly<Record<string, string>>, counters: Counters, gauges: Counters): void {
+  for (const [what, definition] of COUNTED) emit(definition, labels, counters[what] ?? 0)
+  for (const [name, count] of Object.entries(counters))
+    if (name.startsWith('cause.')) emit(CAUSES, { ...labels, cause: name.slice(6) }, count)
+  emit(ENTRIES, { ...labels, tier: 'memory' }, gauges.entries ?? 0)
+  emit(BYTES, { ...labels, tier: 'memory' }, gauges.bytes ?? 0)
+}
