@@ -105,6 +105,13 @@ export default {
       to: { path: '^packages/(?!dashboard/)|^apps/' },
     },
     {
+      name: 'command-line-by-http-only',
+      comment: 'commands know the admin API over HTTP; other packages are handed a command, or opened for --local',
+      severity,
+      from: { path: '^packages/cli/src/', pathNot: '^packages/cli/src/(hand-over|connection/local|commands/ui)\\.ts$' },
+      to: { path: '^packages/(?!cli/)|^apps/' },
+    },
+    {
       name: 'sources-import-no-tests',
       severity,
       // The long forms of the histories and the kills are scripts that run what the tests run.

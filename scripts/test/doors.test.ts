@@ -57,6 +57,7 @@ const planted: [rule: string, file: string, text: string][] = [
   ],
   ['library-knows-no-one', `${src}/engine/bad-3.ts`, "import '../../../../apps/deals/src/main.ts'"],
   ['dashboard-by-http-only', 'packages/dashboard/src/bad.ts', "import '../../millpond/src/index.ts'"],
+  ['command-line-by-http-only', 'packages/cli/src/commands/bad.ts', "import '../../../millpond/src/index.ts'"],
   ['sources-import-no-tests', `${src}/engine/bad-4.ts`, "import '../../test/engine/some.ts'"],
   ['no-circles', `${src}/core/entry.ts`, "import './key.ts'\nexport const entry = 1"],
   ['declared-packages-only', 'packages/control/src/bad.ts', "import 'ioredis'"],

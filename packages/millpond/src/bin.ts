@@ -1,7 +1,7 @@
 // `millpond`: hands over to the package that a command belongs to, or says what to install.
 
 /** Each package's `main` takes the arguments after its command and resolves with the exit code. */
-const PACKAGES: Readonly<Record<string, string>> = { proxy: '@millpond/proxy', serve: '@millpond/control', ui: '@millpond/control' }
+const PACKAGES: Readonly<Record<string, string>> = { proxy: '@millpond/proxy', serve: '@millpond/control' }
 /** All other commands. */
 const COMMANDS = '@millpond/cli'
 

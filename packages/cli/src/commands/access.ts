@@ -1,0 +1,245 @@
+// Who one is there, and the credentials of people and programs.
+import type { Command, Context } from '../command.ts'
+import { Client } from '../connection/client.ts'
+import { keepToken } from '../connection/credentials.ts'
+import { at, numberAt, rowsAt, textAt, textsAt } from '../connection/read.ts'
+import { senderFor } from '../connection/send.ts'
+import { connectionFor, tokenIn, userFolder } from '../connection/settings.ts'
+import { Failure, wrongUse } from '../failure.ts'
+import { readInput, readSecret } from '../terminal/ask.ts'
+import { joined, styled, text } from '../terminal/text.ts'
+import { clock } from '../terminal/units.ts'
+
+export const whoami: Command = {
+  name: 'whoami',
+  group: 'govern',
+  summary: 'who one is at the server, and what one may do there',
+  positionals: [],
+  options: [],
+  fields: ['url', 'url_from', 'token_from', 'name', 'role', 'scopes', 'namespaces', 'max_keys'],
+  example: 'millpond whoami',
+  async run({ out, client: open }) {
+    const client = await open()
+    const { body } = await client.get('session/')
+    const { url, urlFrom: url_from, tokenFrom: token_from = null } = client.connection
+    await out.answer('whoami', { url, url_from, token_from, ...body }, () => {
+      out.line(
+        text`${styled('bold', textAt(body, 'name'))}, ${textAt(body, 'role')}, at ${url} (${url_from}) by the token of ${token_from ?? 'nobody'}`,
+      )
+      out.line(text`may: ${joined(textsAt(body, 'scopes'), ', ')}`)
+      const [namespaces, most] = [textsAt(body, 'namespaces'), numberAt(body, 'max_keys')]
+      if (namespaces.length > 0) out.line(text`only: ${joined(namespaces, ', ')}`)
+      if (most !== null) out.line(text`at most ${most} keys at a time`)
+    })
+    return 'done'
+  },
+}
+
+export const login: Command = {
+  name: 'login',
+  group: 'govern',
+  summary: 'tries a token and keeps it for this server, in a file that nobody else may read',
+  positionals: [],
+  options: [],
+  fields: ['url', 'name', 'role'],
+  example: 'millpond login --url https://caches.example.com --token-file token.txt',
+  async run({ given, streams, out, signal, asking }) {
+    const { token: _, ...connection } = await connectionFor(given, {
+      ...streams,
+      env: { ...streams.env, MILLPOND_TOKEN: '', MILLPOND_TOKEN_FILE: '' },
+    })
+    const file = given.text('token-file')
+    const token =
+      file !== undefined && file !== '-'
+        ? (await connectionFor(given, streams)).token
+        : tokenIn(
+            streams.stdin.isTTY === true
+              ? await readSecret(asking, text`Token for ${connection.url}:`)
+              : await readInput(streams, 'the token'),
+            'standard input',
+          )
+    const send = await senderFor(connection.url, streams.env)
+    const client = new Client({
+      connection: { ...connection, token, tokenFrom: file ?? 'standard input' },
+      send,
+      timeoutMs: 30_000,
+      signal,
+      trace: () => undefined,
+    })
+    const { body } = await client.get('session/')
+    await keepToken(userFolder(streams.env), connection.url, token)
+    await out.answer('login', { url: connection.url, name: textAt(body, 'name'), role: textAt(body, 'role') }, () =>
+      out.line(text`${textAt(body, 'name')}, ${textAt(body, 'role')}, at ${connection.url}: kept`),
+    )
+    return 'done'
+  },
+}
+
+export const logout: Command = {
+  name: 'logout',
+  group: 'govern',
+  summary: 'forgets the token of this server; "millpond token revoke" ends it there',
+  positionals: [],
+  options: [],
+  fields: ['url', 'was_kept'],
+  example: 'millpond logout --url https://caches.example.com',
+  async run({ given, streams, out }) {
+    const { url } = await connectionFor(given, { ...streams, env: { ...streams.env, MILLPOND_TOKEN: '', MILLPOND_TOKEN_FILE: '' } })
+    const was_kept = await keepToken(userFolder(streams.env), url, undefined)
+    await out.answer('logout', { url, was_kept }, () =>
+      out.line(was_kept ? text`the token for ${url} is forgotten here` : text`none was kept for ${url}`),
+    )
+    return 'done'
+  },
+}
+
+export const tokenList: Command = {
+  name: 'token list',
+  group: 'govern',
+  summary: "one's own tokens; an administrator sees everybody's",
+  positionals: [],
+  options: [],
+  fields: ['data'],
+  example: 'millpond token list',
+  async run({ out, client }) {
+    const { body } = await (await client()).get('tokens/')
+    const data = rowsAt(body, 'data')
+    await out.answer('token.list', { data }, () =>
+      out.table(
+        [
+          { title: 'TOKEN' },
+          { title: 'NAME' },
+          { title: 'USER' },
+          { title: 'EXPIRES' },
+          { title: 'LAST USED' },
+          { title: 'SCOPES', gives: true },
+        ],
+        data.map((row) => [
+          textAt(row, 'id'),
+          textAt(row, 'name'),
+          textAt(row, 'user'),
+          textAt(row, 'expires_at') === '' ? 'never' : clock(textAt(row, 'expires_at')),
+          textAt(row, 'last_used_at') === '' ? 'never' : clock(textAt(row, 'last_used_at')),
+          at(row, 'scopes') === null ? 'all of the role' : joined(textsAt(row, 'scopes'), ' '),
+        ]),
+      ),
+    )
+    return 'done'
+  },
+}
+
+export const tokenCreate: Command = {
+  name: 'token create',
+  group: 'govern',
+  summary: 'makes a token, shown once; --role makes a user of that name for it',
+  positionals: ['NAME'],
+  options: ['role', 'scopes', 'days'],
+  fields: ['id', 'name', 'token', 'expires_at'],
+  example: 'millpond token create deploy --role operator --days 30',
+  scope: 'tokens:write',
+  async run(context) {
+    const { given, out } = context
+    const [name = ''] = given.positionals
+    const client = await context.client()
+    const role = given.text('role')
+    const user = role === undefined ? undefined : textAt((await client.post('users/', { name, role })).body, 'id')
+    const scopes = given.list('scopes')
+    const body = {
+      name,
+      ...(user !== undefined && { user_id: user }),
+      ...(scopes.length > 0 && { scopes }),
+      ...(given.has('days') && { expires_in_days: given.number('days') }),
+    }
+    const { body: made } = await client.post('tokens/', body)
+    await out.answer('token.create', made, () => {
+      out.line(text`${textAt(made, 'token')}`)
+      out.note(text`${textAt(made, 'id')}, until ${clock(textAt(made, 'expires_at'))}: it is not shown again`)
+    })
+    return 'done'
+  },
+}
+
+export const tokenRevoke: Command = {
+  name: 'token revoke',
+  group: 'govern',
+  summary: 'ends a token: the next call with it is refused',
+  positionals: ['TOKEN'],
+  options: [],
+  fields: ['revoked'],
+  example: 'millpond token revoke tok_8Kf',
+  async run({ given, out, client }) {
+    const [id = ''] = given.positionals
+    if (!id.startsWith('tok_'))
+      throw wrongUse('a token is named by its id, tok_..., never by the secret itself: "millpond token list" shows it')
+    await (await client()).call('DELETE', `tokens/${encodeURIComponent(id)}/`)
+    await out.answer('token.revoke', { revoked: id }, () => out.line(text`${id} is revoked`))
+    return 'done'
+  },
+}
+
+export const audit: Command = {
+  name: 'audit',
+  group: 'govern',
+  summary: 'who did what, newest first; --verify reads the whole chain, exit 3 where it is broken',
+  positionals: [],
+  options: ['actor', 'action', 'limit', 'all', 'format', 'verify'],
+  fields: ['data', 'has_more', 'ok', 'rows', 'broken', 'last'],
+  example: 'millpond audit --action invalidate --limit 20',
+  scope: 'audit:read',
+  async run(context) {
+    const { given, out } = context
+    const client = await context.client()
+    const query = { actor: given.text('actor'), action: given.text('action') }
+    const format = given.text('format')
+    if (given.flag('verify')) return verified(context, client)
+    if (format !== undefined) {
+      const response = await client.open('GET', 'audit/', { query: { ...query, format }, timeoutMs: 120_000 })
+      if (!response.ok) throw new Failure('forbidden', `${client.url} does not give the audit to you: it needs audit:read`)
+      await out.raw(await response.text())
+      return 'done'
+    }
+    const { list } = await import('../connection/pages.ts')
+    await list(context, client, {
+      schema: 'audit',
+      path: 'audit/',
+      query,
+      none: 'nothing is on record',
+      columns: [
+        { title: 'AT' },
+        { title: 'BY' },
+        { title: 'KIND' },
+        { title: 'ACTION' },
+        { title: 'OUTCOME' },
+        { title: 'TARGET', gives: true },
+        { title: 'FROM' },
+      ],
+      row: (row) => {
+        const outcome = textAt(row, 'outcome')
+        return [
+          clock(textAt(row, 'at')),
+          textAt(row, 'actor'),
+          textAt(row, 'kind'),
+          textAt(row, 'action'),
+          outcome === 'ok' ? outcome : styled('yellow', outcome),
+          textAt(row, 'target'),
+          textAt(row, 'address') || '-',
+        ]
+      },
+    })
+    return 'done'
+  },
+}
+
+async function verified({ out }: Context, client: Client) {
+  const { body } = await client.get('audit/verify/', {}, { timeoutMs: 300_000 })
+  const isWhole = at(body, 'ok') === true
+  await out.answer('audit', body, () => {
+    out.line(
+      isWhole
+        ? text`${numberAt(body, 'rows') ?? 0} rows, whole to ${numberAt(body, 'last', 'seq') ?? 0}: ${textAt(body, 'last', 'hash')}`
+        : styled('red', text`broken at ${numberAt(body, 'broken', 'seq') ?? 0}: ${textAt(body, 'broken', 'why')}`),
+    )
+    if (isWhole) out.note(text`keep that number and hash elsewhere: they prove that nothing is cut off later`)
+  })
+  return isWhole ? ('done' as const) : ('unhealthy' as const)
+}

@@ -1,0 +1,149 @@
+// Alerts: what fires, resolved by hand, kept quiet for a while.
+import type { Command } from '../command.ts'
+import { list } from '../connection/pages.ts'
+import { at, numberAt, rowsAt, textAt } from '../connection/read.ts'
+import { styled, text } from '../terminal/text.ts'
+import { clock, seconds } from '../terminal/units.ts'
+
+const HOUR_MS = 3_600_000
+
+export const alertsList: Command = {
+  name: 'alerts list',
+  group: 'look',
+  summary: 'alerts, newest first',
+  positionals: [],
+  options: ['state', 'cache-name', 'limit', 'all'],
+  fields: ['data', 'has_more'],
+  example: 'millpond alerts list --state firing',
+  scope: 'alerts:read',
+  async run(context) {
+    await list(context, await context.client(), {
+      schema: 'alerts',
+      path: 'alerts/',
+      query: { state: context.given.text('state'), cache_name: context.given.text('cache-name') },
+      none: 'no alert',
+      columns: [
+        { title: 'ALERT' },
+        { title: 'STATE' },
+        { title: 'SEVERITY' },
+        { title: 'CACHE' },
+        { title: 'SINCE' },
+        { title: 'MESSAGE', gives: true },
+      ],
+      row: (row) => {
+        const state = textAt(row, 'state')
+        return [
+          textAt(row, 'id'),
+          state === 'firing' ? styled('red', state) : state,
+          textAt(row, 'severity'),
+          textAt(row, 'cache_name'),
+          clock(textAt(row, 'since')),
+          textAt(row, 'message'),
+        ]
+      },
+    })
+    return 'done'
+  },
+}
+
+export const alertsResolve: Command = {
+  name: 'alerts resolve',
+  group: 'act',
+  summary: 'resolves an alert by hand: it is raised again only after its cause was away',
+  positionals: ['ALERT'],
+  options: ['note'],
+  fields: ['alert'],
+  example: "millpond alerts resolve alr_8Kf --note 'known, being mended'",
+  scope: 'alerts:resolve',
+  async run({ given, out, client }) {
+    const [id = ''] = given.positionals
+    const note = given.text('note')
+    const { body: alert } = await (await client()).post(`alerts/${encodeURIComponent(id)}/resolve/`, note === undefined ? {} : { note })
+    await out.answer('alerts.resolve', { alert }, () =>
+      out.line(text`${textAt(alert, 'id')} ${textAt(alert, 'state')} by ${textAt(alert, 'resolved_by')}`),
+    )
+    return 'done'
+  },
+}
+
+export const alertsSilence: Command = {
+  name: 'alerts silence',
+  group: 'act',
+  summary: 'keeps webhooks quiet about a rule or a cache for a while; alerts are listed all the same',
+  positionals: [],
+  options: ['rule', 'cache-name', 'for', 'note'],
+  fields: ['silence'],
+  example: 'millpond alerts silence --rule hit_ratio --for 2h',
+  scope: 'alerts:resolve',
+  async run({ given, out, client }) {
+    const body = {
+      ...(given.has('rule') && { rule: given.text('rule') }),
+      ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
+      ...(given.has('note') && { reason: given.text('note') }),
+      duration_seconds: (given.duration('for') ?? HOUR_MS) / 1000,
+    }
+    const { body: silence } = await (await client()).post('silences/', body)
+    await out.answer('alerts.silence', { silence }, () => out.line(text`${textAt(silence, 'id')} until ${clock(textAt(silence, 'until'))}`))
+    return 'done'
+  },
+}
+
+export const mark: Command = {
+  name: 'mark',
+  group: 'act',
+  summary: 'marks a deploy, or what else may explain a change, on every chart',
+  positionals: ['MESSAGE'],
+  options: [],
+  fields: ['marker'],
+  example: "millpond mark 'deploy v812'",
+  scope: 'invalidate',
+  async run({ given, out, client }) {
+    const [message = ''] = given.positionals
+    const { body: marker } = await (await client()).post('events/markers/', { message })
+    await out.answer('mark', { marker }, () => out.line(text`${textAt(marker, 'id')} at ${clock(textAt(marker, 'at'))}`))
+    return 'done'
+  },
+}
+
+export const nodes: Command = {
+  name: 'nodes',
+  group: 'look',
+  summary: 'every process of every cache, those that are late too; exit 3 where one is',
+  positionals: [],
+  options: ['cache-name'],
+  fields: ['data', 'unseen'],
+  example: 'millpond nodes',
+  scope: 'metrics:read',
+  async run({ given, out, client }) {
+    const { body } = await (await client()).get('nodes/', { cache_name: given.text('cache-name') })
+    const data = rowsAt(body, 'data')
+    const isLate = (row: object): boolean => at(row, 'is_late') === true
+    await out.answer('nodes', { data, unseen: at(body, 'unseen') ?? {} }, () => {
+      out.table(
+        [
+          { title: 'CACHE' },
+          { title: 'PROCESS' },
+          { title: 'STATE' },
+          { title: 'UP', isNumber: true },
+          { title: 'HEALTH' },
+          { title: 'LEDGER' },
+          { title: 'TIERS', gives: true },
+        ],
+        data.map((row) => [
+          textAt(row, 'cache_name'),
+          textAt(row, 'id'),
+          isLate(row) ? styled('red', text`late, ${seconds(numberAt(row, 'age_seconds'))}`) : 'here',
+          seconds(numberAt(row, 'uptime_seconds')),
+          textAt(row, 'health') || '-',
+          at(row, 'ledger_is_up') === false ? styled('red', 'down') : 'up',
+          rowsAt(row, 'tiers')
+            .map((tier) => textAt(tier, 'name'))
+            .join(', '),
+        ]),
+      )
+      for (const [cache, why] of Object.entries(at(body, 'unseen') ?? {}))
+        out.warn(text`other processes of ${cache} are not seen: ${String(why)}`)
+    })
+    return data.some(isLate) ? 'unhealthy' : 'done'
+  },
+}

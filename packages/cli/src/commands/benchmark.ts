@@ -1,0 +1,144 @@
+// How fast a cache is where it runs: gets and sets in a namespace of its own, erased afterwards.
+import type { Command, Context } from '../command.ts'
+import { exitOf, followed, isRunning, SOON, tellOperation } from '../connection/follow.ts'
+import { at, numberAt, type Row, rowsAt } from '../connection/read.ts'
+import { type ExitName, wrongUse } from '../failure.ts'
+import { styled, text } from '../terminal/text.ts'
+import { count, milliseconds } from '../terminal/units.ts'
+
+const USUAL_MS = 60_000
+const KEYS = 1000
+
+interface Figures {
+  readonly ops_per_second: number
+  readonly operations: number
+  readonly seconds: number
+  readonly get: Times
+  readonly set: Times
+}
+interface Times {
+  readonly count: number
+  readonly avg_ms: number
+  readonly p50_ms: number
+  readonly p95_ms: number
+  readonly p99_ms: number
+}
+
+export const benchmark: Command = {
+  name: 'benchmark',
+  group: 'decide',
+  summary: 'how fast a cache is where it runs, in a namespace of its own that is erased afterwards',
+  positionals: [],
+  options: ['cache-name', 'duration', 'value-size', 'budget', 'detach'],
+  fields: ['operation', 'figures', 'missed'],
+  example: 'millpond benchmark --duration 10 --budget p99=2ms',
+  scope: 'benchmark',
+  async run(context) {
+    const { given, out } = context
+    const budget = given.list('budget').map(budgetOf)
+    const duration = given.duration('duration') ?? USUAL_MS
+    if (duration > 300_000) throw wrongUse('--duration: at most 5 minutes')
+    const body = {
+      ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
+      ...(given.has('value-size') && { value_bytes: given.count('value-size') }),
+      duration_seconds: duration / 1000,
+      keys: KEYS,
+    }
+    const client = await context.client()
+    out.note(text`${duration / 1000} s of gets and sets of ${KEYS} keys, one of ten a set`)
+    const operation = await followed(context, client, await client.post('optimizations/benchmark/', body, SOON), 'keys')
+    const figures = isRunning(operation) ? null : figuresOf(operation)
+    const missed = figures === null ? [] : budget.filter(({ name, most }) => figures.get[name] > most).map(({ text: words }) => words)
+    await out.answer('benchmark', { operation, figures, missed }, () => tell(context, operation, figures, missed))
+    return missed.length > 0 ? 'unhealthy' : endOf(operation)
+  },
+}
+
+const endOf = (operation: Row): ExitName => exitOf(operation)
+
+function tell(context: Context, operation: Row, figures: Figures | null, missed: readonly string[]): void {
+  const { out } = context
+  tellOperation(context, operation)
+  if (figures === null) return
+  out.line(
+    text`${count(figures.operations)} operations in ${figures.seconds.toFixed(1)} s: ${styled('bold', count(Math.round(figures.ops_per_second)))} a second`,
+  )
+  out.table(
+    [
+      { title: '' },
+      { title: 'CALLS', isNumber: true },
+      { title: 'MEAN', isNumber: true },
+      { title: 'P50', isNumber: true },
+      { title: 'P95', isNumber: true },
+      { title: 'P99', isNumber: true },
+    ],
+    (['get', 'set'] as const).map((op) => {
+      const times = figures[op]
+      return [
+        op,
+        count(times.count),
+        milliseconds(times.avg_ms),
+        milliseconds(times.p50_ms),
+        milliseconds(times.p95_ms),
+        milliseconds(times.p99_ms),
+      ]
+    }),
+  )
+  if (missed.length > 0) out.error(styled('red', text`missed: ${missed.join(', ')}`))
+}
+
+/** Slices are weighted by their calls; of quantiles the worst slice is told, since quantiles cannot be added. */
+function figuresOf(operation: Row): Figures {
+  const parts = rowsAt(operation, 'result', 'parts')
+  const sum = (name: string): number => parts.reduce((all, part) => all + (numberAt(part, name) ?? 0), 0)
+  const times = (op: string): Times => {
+    const of = (name: string) => parts.map((part) => numberAt(part, 'ops', op, name) ?? 0)
+    const calls = of('count')
+    const all = calls.reduce((a, b) => a + b, 0)
+    const worst = (name: string): number => Math.max(0, ...of(name))
+    return {
+      count: all,
+      avg_ms: all === 0 ? 0 : of('avg_ms').reduce((total, ms, index) => total + ms * (calls[index] ?? 0), 0) / all,
+      p50_ms: worst('p50_ms'),
+      p95_ms: worst('p95_ms'),
+      p99_ms: worst('p99_ms'),
+    }
+  }
+  const seconds = sum('seconds')
+  return {
+    operations: sum('operations'),
+    seconds,
+    ops_per_second: seconds === 0 ? 0 : sum('operations') / seconds,
+    get: times('get'),
+    set: times('set'),
+  }
+}
+
+function budgetOf(words: string): {
+  readonly name: 'p50_ms' | 'p95_ms' | 'p99_ms' | 'avg_ms'
+  readonly most: number
+  readonly text: string
+} {
+  const [, name, digits, unit = 'ms'] = /^(p50|p95|p99|avg)=(\d+(?:\.\d+)?)(ms|us|s)?$/.exec(words) ?? []
+  if (name === undefined || digits === undefined)
+    throw wrongUse(`--budget ${words}: say one such as p99=2ms; there are p50, p95, p99, avg of a get`)
+  const names = { p50: 'p50_ms', p95: 'p95_ms', p99: 'p99_ms', avg: 'avg_ms' } as const
+  return { name: names[name as keyof typeof names], most: Number(digits) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1), text: words }
+}
+
+export const optimize: Command = {
+  name: 'optimize',
+  group: 'decide',
+  summary: 'bottlenecks and recommendations; needs a server with the insight engine',
+  positionals: [],
+  options: ['cache-name', 'days', 'output', 'apply-optimizations', 'min-impact-score'],
+  fields: [],
+  example: 'millpond optimize --cache-name shop --days 14',
+  scope: 'metrics:read',
+  async run({ given, out, client }) {
+    const body = { days: given.number('days') ?? 7, ...(given.has('cache-name') && { cache_name: given.text('cache-name') }) }
+    const { body: found } = await (await client()).post('optimizations/analyze/', body)
+    await out.answer('optimize', found, () => out.line(text`${JSON.stringify(at(found, 'recommendations') ?? [])}`))
+    return 'done'
+  },
+}

@@ -1,0 +1,119 @@
+// What is kept too long, and how the cached paths do.
+import type { Command } from '../command.ts'
+import { at, countsAt, numberAt, rowsAt, textAt } from '../connection/read.ts'
+import { Failure, wrongUse } from '../failure.ts'
+import { ask } from '../terminal/ask.ts'
+import { joined, styled, text } from '../terminal/text.ts'
+import { count, milliseconds, percent } from '../terminal/units.ts'
+import { targetOf } from './organization.ts'
+
+export const cleanup: Command = {
+  name: 'cleanup',
+  group: 'govern',
+  summary: 'removes figures, operations and resolved alerts that are older than so many days; the audit stays',
+  positionals: [],
+  options: ['days', 'dry-run', 'metrics-only', 'yes', 'force'],
+  fields: ['days', 'dry_run', 'removed'],
+  example: 'millpond cleanup --days 30 --dry-run',
+  scope: 'users:write',
+  async run(context) {
+    const { given, out, asking } = context
+    const days = given.number('days') ?? 30
+    if (days < 1) throw wrongUse(`--days ${days}: at least one`)
+    const client = await context.client()
+    const body = { days, metrics_only: given.flag('metrics-only') }
+    const { body: plan } = await client.post('maintenance/cleanup/', { ...body, dry_run: true })
+    const words = countsAt(plan, 'removed').map(([name, n]) => text`${count(n)} ${name.replaceAll('_', ' ')}`)
+    const all = countsAt(plan, 'removed').reduce((sum, [, n]) => sum + n, 0)
+    if (given.flag('dry-run') || all === 0) {
+      await out.answer('cleanup', plan, () => {
+        out.line(text`Older than ${days} days: ${joined(words, ', ')}`)
+        out.line(text`Nothing was changed.`)
+      })
+      return 'done'
+    }
+    out.line(text`Older than ${days} days: ${joined(words, ', ')}`)
+    if (!given.flag('yes') && !given.flag('force') && !/^y(es)?$/i.test(await ask(asking, text`Remove them? [y/N]`, '--yes')))
+      throw new Failure('unconfirmed', 'nothing was changed')
+    const { body: done } = await client.post('maintenance/cleanup/', { ...body, dry_run: false })
+    await out.answer('cleanup', done, () => out.line(text`removed`))
+    return 'done'
+  },
+}
+
+export const test: Command = {
+  name: 'test',
+  group: 'decide',
+  summary: 'how the cached paths did over so many days, against their objectives; exit 3 where one is missed',
+  positionals: [],
+  options: ['organization', 'cache-name', 'days'],
+  fields: ['days', 'caches'],
+  example: 'millpond test --days 30',
+  scope: 'metrics:read',
+  async run(context) {
+    const { given, out } = context
+    const days = given.number('days') ?? 30
+    if (days <= 0 || days > 30) throw wrongUse(`--days ${days}: 1 to 30 are kept`)
+    const client = await context.client()
+    if (given.has('organization')) await targetOf(context, client)
+    const names = rowsAt((await client.get('metrics/summary/', { cache_name: given.text('cache-name') })).body, 'caches').map((cache) =>
+      textAt(cache, 'cache_name'),
+    )
+    const caches = await Promise.all(
+      names.map(async (cache_name) => judged(cache_name, (await client.get('metrics/', { cache_name, days })).body)),
+    )
+    await out.answer('test', { days, caches }, () =>
+      out.table(
+        [
+          { title: 'CACHE' },
+          { title: 'HIT %', isNumber: true },
+          { title: 'GET', isNumber: true },
+          { title: 'WORST P95', isNumber: true },
+          { title: 'LOADS/S', isNumber: true },
+          { title: 'VERDICT', gives: true },
+        ],
+        caches.map(({ cache_name, hit_ratio, get_avg_ms, get_p95_ms, loads_per_second, missed }) => [
+          cache_name,
+          percent(hit_ratio),
+          milliseconds(get_avg_ms),
+          milliseconds(get_p95_ms),
+          count(loads_per_second),
+          hit_ratio === null ? text`nothing was read` : missed.length === 0 ? styled('green', 'ok') : styled('red', missed.join(', ')),
+        ]),
+      ),
+    )
+    return caches.some(({ missed }) => missed.length > 0) ? 'unhealthy' : 'done'
+  },
+}
+
+/** The sources' goals for cached paths in general use: above 80 % hits, below 10 ms on average. */
+const GOAL = { hit_ratio: 0.8, get_avg_ms: 10 }
+
+function judged(cache_name: string, columns: unknown) {
+  const series = rowsAt(columns, 'series')
+  const of = (name: string, labels: Readonly<Record<string, string>> = {}): readonly number[] => {
+    const found = series.find(
+      (one) => textAt(one, 'name') === name && Object.entries(labels).every(([label, value]) => textAt(one, 'labels', label) === value),
+    )
+    const values = at(found, 'v')
+    return Array.isArray(values) ? values.filter((value) => typeof value === 'number') : []
+  }
+  const mean = (values: readonly number[]): number | null =>
+    values.length === 0 ? null : values.reduce((all, value) => all + value, 0) / values.length
+  const hit_ratio = mean(of('hit_ratio'))
+  const get_avg_ms = mean(of('latency_ms', { op: 'get', stat: 'avg' }))
+  const p95 = of('latency_ms', { op: 'get', stat: 'p95' })
+  const missed = [
+    ...(hit_ratio !== null && hit_ratio < GOAL.hit_ratio ? [`hits below ${GOAL.hit_ratio * 100} %`] : []),
+    ...(get_avg_ms !== null && get_avg_ms > GOAL.get_avg_ms ? [`a get takes more than ${GOAL.get_avg_ms} ms`] : []),
+  ]
+  return {
+    cache_name,
+    hit_ratio,
+    get_avg_ms,
+    get_p95_ms: p95.length === 0 ? null : Math.max(...p95),
+    loads_per_second: mean(of('loads_per_second')),
+    steps: numberAt(columns, 'step_seconds'),
+    missed,
+  }
+}

@@ -1,0 +1,136 @@
+// Is it well? For people, for CI, and for a look at each stored configuration.
+import { writeFile } from 'node:fs/promises'
+import type { Command, Context } from '../command.ts'
+import type { Client } from '../connection/client.ts'
+import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
+import type { ExitName } from '../failure.ts'
+import { styled, text } from '../terminal/text.ts'
+import { milliseconds } from '../terminal/units.ts'
+import { configurations, named } from './config.ts'
+import { healthWords } from './status.ts'
+
+export const healthCheck: Command = {
+  name: 'health-check',
+  group: 'look',
+  summary: 'the health of each cache with its deductions; exit 3 where one is unhealthy',
+  positionals: [],
+  options: ['cache-name', 'deep', 'junit', 'create-alerts'],
+  fields: ['status', 'caches', 'connections', 'alerts'],
+  example: 'millpond health-check --deep --junit health.xml',
+  scope: 'metrics:read',
+  async run(context) {
+    const { given, out } = context
+    const client = await context.client()
+    const alerts = given.flag('create-alerts') ? rowsAt((await client.post('alerts/evaluate/', {})).body, 'data') : null
+    const { body } = await client.get('optimizations/health_check/', { cache_name: given.text('cache-name') }, { takes: [503] })
+    const caches = rowsAt(body, 'caches')
+    const connections = given.flag('deep') ? await tested(client, await configurations(client)) : null
+    const status = textAt(body, 'status')
+    const junit = given.text('junit')
+    if (junit !== undefined) await writeFile(junit, junitOf(caches, connections ?? []))
+    await out.answer('health', { status, caches, connections, alerts }, () => {
+      for (const cache of caches) {
+        out.line(text`${styled('bold', textAt(cache, 'cache_name'))} ${textAt(cache, 'status')}, ${healthWords({ health: cache })}`)
+        for (const part of rowsAt(cache, 'parts')) out.line(partWords(part))
+      }
+      if (caches.length === 0) out.line(text`no cache is attached`)
+      for (const one of connections ?? []) tellTest(out, one)
+      if (alerts !== null) out.line(text`${alerts.length} ${alerts.length === 1 ? 'alert fires' : 'alerts fire'}`)
+      for (const alert of alerts ?? []) out.line(styled('red', text`  ${textAt(alert, 'severity')}: ${textAt(alert, 'message')}`))
+    })
+    return status === 'unhealthy' || (connections ?? []).some((one) => at(one, 'ok') !== true) ? 'unhealthy' : 'done'
+  },
+}
+
+function partWords(part: Row) {
+  const name = textAt(part, 'name')
+  const detail = textAt(part, 'detail')
+  if (textAt(part, 'state') !== 'known') return styled('dim', text`  ? ${name}: ${detail === '' ? 'not known' : detail}`)
+  const deduction = numberAt(part, 'deduction') ?? 0
+  const words = text`  ${deduction === 0 ? 'ok' : `-${Math.round(deduction)}`} ${name} ${numberAt(part, 'value') ?? '-'} (target ${numberAt(part, 'target') ?? '-'})${detail === '' ? text`` : text`: ${detail}`}`
+  return deduction === 0 ? words : styled('yellow', words)
+}
+
+async function tested(client: Client, all: readonly Row[]): Promise<readonly Row[]> {
+  const results: Row[] = []
+  for (const row of all) {
+    const { body } = await client.post(`configurations/${textAt(row, 'id')}/test_connection/`, {}, { timeoutMs: 60_000 })
+    results.push({ name: textAt(row, 'name'), ...body })
+  }
+  return results
+}
+
+function tellTest(out: Context['out'], result: Row): void {
+  const isOk = at(result, 'ok') === true
+  out.line(
+    text`${styled('bold', textAt(result, 'name'))} ${isOk ? styled('green', 'ok') : styled('red', 'failed')} (${textAt(result, 'tested')})`,
+  )
+  for (const step of rowsAt(result, 'steps')) {
+    const detail = textAt(step, 'detail')
+    const words = text`  ${at(step, 'ok') === true ? 'ok' : 'FAILED'} ${textAt(step, 'tier')} ${textAt(step, 'step')} ${milliseconds(numberAt(step, 'ms'))}${detail === '' ? text`` : text`: ${detail}`}`
+    out.line(at(step, 'ok') === true ? words : styled('red', words))
+  }
+  for (const warning of textsAt(result, 'warnings')) out.line(styled('yellow', text`  ${warning}`))
+}
+
+export const testConnection: Command = {
+  name: 'test-connection',
+  group: 'look',
+  summary: 'writes, reads and deletes an entry of its own in every tier of a configuration',
+  positionals: ['[NAME]'],
+  options: ['cache-name'],
+  fields: ['results'],
+  example: 'millpond test-connection product_cache',
+  scope: 'config:read',
+  async run({ given, out, client: open }): Promise<ExitName> {
+    const client = await open()
+    const name = given.positionals[0] ?? given.text('cache-name')
+    const results = await tested(client, name === undefined ? await configurations(client) : [await named(client, name)])
+    await out.answer('test-connection', { results }, () => {
+      if (results.length === 0) out.line(text`no configuration is stored: there is nothing to test`)
+      for (const result of results) tellTest(out, result)
+    })
+    return results.some((result) => at(result, 'ok') !== true) ? 'unhealthy' : 'done'
+  },
+}
+
+/** As CI servers read it: a suite for each cache, a case for each part. */
+function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
+  const suites = [
+    ...caches.map((cache) => ({
+      name: textAt(cache, 'cache_name'),
+      cases: rowsAt(cache, 'parts').map((part) => ({
+        name: textAt(part, 'name'),
+        fault:
+          (numberAt(part, 'deduction') ?? 0) > 0
+            ? `${numberAt(part, 'value')} (target ${numberAt(part, 'target')}) ${textAt(part, 'detail')}`
+            : undefined,
+      })),
+    })),
+    ...connections.map((one) => ({
+      name: `connection ${textAt(one, 'name')}`,
+      cases: rowsAt(one, 'steps').map((step) => ({
+        name: `${textAt(step, 'tier')} ${textAt(step, 'step')}`,
+        fault: at(step, 'ok') === true ? undefined : textAt(step, 'detail') || 'failed',
+      })),
+    })),
+  ]
+  const lines = suites.flatMap(({ name, cases }) => [
+    `  <testsuite name="${xml(name)}" tests="${cases.length}" failures="${cases.filter(({ fault }) => fault !== undefined).length}">`,
+    ...cases.map(
+      ({ name: one, fault }) =>
+        `    <testcase classname="${xml(name)}" name="${xml(one)}"${fault === undefined ? '/>' : `><failure message="${xml(fault)}"/></testcase>`}`,
+    ),
+    '  </testsuite>',
+  ])
+  return ['<?xml version="1.0" encoding="UTF-8"?>', '<testsuites name="millpond health-check">', ...lines, '</testsuites>', ''].join('\n')
+}
+
+/** What XML 1.0 cannot hold at all is replaced. */
+const xml = (words: string): string =>
+  words
+    .replace(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, '\ufffd')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')

@@ -1,0 +1,64 @@
+// The table of commands.
+import type { Command } from '../command.ts'
+import { audit, login, logout, tokenCreate, tokenList, tokenRevoke, whoami } from './access.ts'
+import { alertsList, alertsResolve, alertsSilence, mark, nodes } from './alerts.ts'
+import { benchmark, optimize } from './benchmark.ts'
+import { cleanup, test } from './care.ts'
+import { configApply, configDiff, configGet, configList, configRollback, configValidate } from './config.ts'
+import { exportPrometheus } from './export.ts'
+import { healthCheck, testConnection } from './health.ts'
+import { completion } from './here.ts'
+import { clear, invalidate } from './invalidate.ts'
+import { explain, inspect, keys, top } from './keys.ts'
+import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
+import { status } from './status.ts'
+import { undo, warm } from './warm.ts'
+
+export { type Command, GROUPS, type Group } from '../command.ts'
+
+export const COMMANDS: readonly Command[] = [
+  status,
+  top,
+  keys,
+  explain,
+  inspect,
+  nodes,
+  healthCheck,
+  testConnection,
+  alertsList,
+  operationsList,
+  operationsShow,
+  operationsWait,
+  operationsCancel,
+  invalidate,
+  clear,
+  warm,
+  undo,
+  mark,
+  alertsResolve,
+  alertsSilence,
+  test,
+  benchmark,
+  optimize,
+  exportPrometheus,
+  configList,
+  configGet,
+  configDiff,
+  configValidate,
+  configApply,
+  configRollback,
+  cleanup,
+  audit,
+  whoami,
+  login,
+  logout,
+  tokenList,
+  tokenCreate,
+  tokenRevoke,
+  completion,
+]
+
+export const commandAt = (name: string): Command | undefined => COMMANDS.find((command) => command.name === name)
+
+/** A word that stands for several commands. */
+export const isGroup = (word: string): boolean => COMMANDS.some(({ name }) => name.startsWith(`${word} `))

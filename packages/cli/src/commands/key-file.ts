@@ -1,0 +1,22 @@
+// Keys from a file or standard input: one a line, as they are written elsewhere; empty lines are none.
+import { readFile } from 'node:fs/promises'
+import type { Context } from '../command.ts'
+import { codeOf } from '../connection/files.ts'
+import { wrongUse } from '../failure.ts'
+import { readInput } from '../terminal/ask.ts'
+
+export async function keysFrom({ given, streams }: Context, option: 'file' | 'keys'): Promise<readonly string[]> {
+  const path = given.text(option)
+  if (path === undefined) return []
+  if (path === '-' && given.text('token-file') === '-')
+    throw wrongUse(`the token and the keys cannot both come by standard input: name a file for one`)
+  const text =
+    path === '-'
+      ? await readInput(streams, 'the list of keys')
+      : await readFile(path, 'utf8').catch((error: unknown) => {
+          throw wrongUse(`--${option} ${path} cannot be read (${codeOf(error)})`)
+        })
+  const keys = text.split(/\r?\n/).filter((line) => line !== '')
+  if (keys.length === 0) throw wrongUse(`--${option} ${path} holds no key`)
+  return keys
+}

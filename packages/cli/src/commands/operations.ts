@@ -1,0 +1,73 @@
+// Operations: what runs and what ran, to be followed and cancelled.
+import type { Command } from '../command.ts'
+import { exitOf, followed, tellOperation } from '../connection/follow.ts'
+import { list } from '../connection/pages.ts'
+import { at, textAt, textsAt } from '../connection/read.ts'
+import { joined, sentence, shownJson, text } from '../terminal/text.ts'
+import { clock } from '../terminal/units.ts'
+
+const columns = [
+  { title: 'OPERATION' },
+  { title: 'KIND' },
+  { title: 'STATE' },
+  { title: 'CACHES' },
+  { title: 'BY' },
+  { title: 'BEGAN' },
+  { title: 'REASON', gives: true },
+]
+
+export const operationsList: Command = {
+  name: 'operations list',
+  group: 'look',
+  summary: 'invalidations, warmings and benchmarks, newest first',
+  positionals: [],
+  options: ['limit', 'all'],
+  fields: ['data', 'has_more'],
+  example: 'millpond operations list --limit 5',
+  scope: 'metrics:read',
+  async run(context) {
+    await list(context, await context.client(), {
+      schema: 'operations',
+      path: 'operations/',
+      columns,
+      none: 'there was no operation yet',
+      row: (row) => [
+        textAt(row, 'id'),
+        textAt(row, 'kind'),
+        textAt(row, 'state'),
+        joined(textsAt(row, 'caches'), ' '),
+        textAt(row, 'actor'),
+        clock(textAt(row, 'created_at')),
+        textAt(row, 'reason') || '-',
+      ],
+    })
+    return 'done'
+  },
+}
+
+const one = (name: string, summary: string, scope: string, verb: 'GET' | 'DELETE', waits: boolean): Command => ({
+  name: `operations ${name}`,
+  group: 'look',
+  summary,
+  positionals: ['OPERATION'],
+  options: [],
+  fields: ['operation'],
+  example: `millpond operations ${name} inv_8Kf`,
+  scope,
+  async run(context) {
+    const [id = ''] = context.given.positionals
+    const client = await context.client()
+    const answered = await client.call(verb, `operations/${encodeURIComponent(id)}/`)
+    const operation = waits ? await followed(context, client, answered, 'done') : answered.body
+    await context.out.answer('operation', { operation }, () => {
+      tellOperation(context, operation)
+      if (name !== 'cancel')
+        for (const line of shownJson(at(operation, 'result'), 2).split('\n')) context.out.line(text`  ${sentence(line)}`)
+    })
+    return waits ? exitOf(operation) : 'done'
+  },
+})
+
+export const operationsShow = one('show', 'one operation, and what it came to', 'metrics:read', 'GET', false)
+export const operationsWait = one('wait', 'follows an operation to its end; its exit code is its state', 'metrics:read', 'GET', true)
+export const operationsCancel = one('cancel', 'ends an operation at its next step', 'invalidate', 'DELETE', false)

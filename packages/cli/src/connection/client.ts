@@ -1,0 +1,197 @@
+// Calls of the admin API: one place that sends the token, understands problem documents, and says in one line what was wrong and what to do.
+import { randomUUID } from 'node:crypto'
+import { type ExitName, Failure } from '../failure.ts'
+import { codeOf, isObject } from './files.ts'
+import type { Connection } from './settings.ts'
+
+/** A `Request` in, a `Response` out: over the network, or a control plane in this process. */
+export type Send = (request: Request) => Promise<Response>
+
+export interface CallOptions {
+  readonly query?: Readonly<Record<string, string | number | undefined>>
+  readonly body?: unknown
+  /** Milliseconds; default: the command's own. */
+  readonly timeoutMs?: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Answers that are no failure here: `[503]` of a health check. */
+  readonly takes?: readonly number[]
+}
+
+export interface Answered {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+export interface ClientOptions {
+  readonly connection: Connection
+  readonly send: Send
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  /** For `--verbose`. */
+  readonly trace: (line: string) => void
+}
+
+export class Client {
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+  }
+
+  get url(): string {
+    return this.#options.connection.url
+  }
+
+  get connection(): Connection {
+    return this.#options.connection
+  }
+
+  get(path: string, query: CallOptions['query'] = {}, options: CallOptions = {}): Promise<Answered> {
+    return this.call('GET', path, { ...options, query })
+  }
+
+  post(path: string, body: unknown, options: CallOptions = {}): Promise<Answered> {
+    return this.call('POST', path, { ...options, body })
+  }
+
+  /** @throws Failure for everything that is not an answer */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Answered> {
+    const response = await this.open(method, path, options)
+    const text = await this.#read(response)
+    const body = jsonIn(text)
+    const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? 'nothing that says what it is'
+    if (type === 'application/problem+json' && isObject(body)) throw problemOf(response, body, this.#options.connection)
+    if (response.status === 204) return { status: 204, headers: response.headers, body: {} }
+    if (!isObject(body) || (!response.ok && options.takes?.includes(response.status) !== true))
+      throw new Failure(
+        'unreachable',
+        `${this.url} (${this.#options.connection.urlFrom}) answered ${response.status} with ${type}: that is not a control plane; is the address right?`,
+      )
+    return { status: response.status, headers: response.headers, body }
+  }
+
+  /** The answer as it begins, for streams and exports. A POST that breaks off is sent once more: its key makes it one call. */
+  async open(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+    const key = method === 'POST' ? randomUUID() : undefined
+    try {
+      return await this.#send(method, path, options, key)
+    } catch (error) {
+      if (this.#options.signal.aborted || !isBroken(error) || (method !== 'GET' && key === undefined)) throw this.#told(error)
+      this.#options.trace(`the connection broke (${reasonOf(error)}): once more`)
+      return await this.#send(method, path, options, key).catch((again: unknown) => {
+        throw this.#told(again)
+      })
+    }
+  }
+
+  async #send(method: string, path: string, options: CallOptions, key: string | undefined): Promise<Response> {
+    const { connection, signal, timeoutMs, send, trace } = this.#options
+    const url = new URL(path, connection.url)
+    for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
+    const limit = options.timeoutMs ?? timeoutMs
+    const request = new Request(url, {
+      method,
+      redirect: 'manual',
+      signal: limit === Number.POSITIVE_INFINITY ? signal : AbortSignal.any([signal, AbortSignal.timeout(limit)]),
+      headers: {
+        Accept: 'application/json, application/problem+json',
+        'User-Agent': 'millpond-cli/0.1.0',
+        ...(connection.token !== undefined && { Authorization: `Bearer ${connection.token}` }),
+        ...(key !== undefined && { 'Idempotency-Key': key }),
+        ...(options.body !== undefined && { 'Content-Type': 'application/json' }),
+        ...options.headers,
+      },
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+    })
+    const began = performance.now()
+    const response = await send(request)
+    trace(
+      `${method} ${url.href} ${response.status} ${Math.round(performance.now() - began)} ms ${response.headers.get('x-request-id') ?? ''}`,
+    )
+    if (response.status >= 300 && response.status < 400)
+      throw new Failure(
+        'unreachable',
+        `${url.href} sends on to ${response.headers.get('location') ?? 'nowhere'}: the token is not sent there; give that address as --url if it is yours`,
+      )
+    return response
+  }
+
+  async #read(response: Response): Promise<string> {
+    try {
+      return await response.text()
+    } catch (error) {
+      throw this.#told(error)
+    }
+  }
+
+  #told(error: unknown): Error {
+    if (error instanceof Failure) return error
+    const { connection, signal, timeoutMs } = this.#options
+    if (signal.aborted) return new Failure('interrupted', 'interrupted')
+    const where = `${connection.url} (${connection.urlFrom})`
+    if (error instanceof Error && error.name === 'TimeoutError')
+      return new Failure('unreachable', `${where} did not answer in time (${timeoutMs / 1000} s): is it busy? --timeout gives it longer`)
+    return new Failure(
+      'unreachable',
+      `${where} is not reached: ${reasonOf(error)}; is the control plane running? --url says where it is, --local FILE works without it`,
+    )
+  }
+}
+
+const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
+const isBroken = (error: unknown): boolean => error instanceof TypeError && BROKEN.has(reasonOf(error).split(' ')[0] ?? '')
+
+/** `fetch failed` says nothing; its causes do. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (cause instanceof AggregateError && cause.errors.length > 0) return codeOf(cause.errors[0])
+  if (cause instanceof Error) return codeOf(cause) === cause.message ? cause.message : `${codeOf(cause)} ${cause.message}`.trim()
+  return codeOf(error)
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const BY_CODE: Readonly<Record<string, ExitName>> = { needs_confirmation: 'unconfirmed', over_limit: 'forbidden', no_node: 'unreachable' }
+const BY_STATUS: Readonly<Record<number, ExitName>> = {
+  400: 'usage',
+  401: 'forbidden',
+  403: 'forbidden',
+  404: 'notFound',
+  405: 'unavailable',
+  409: 'conflict',
+  412: 'conflict',
+  415: 'usage',
+  422: 'usage',
+  429: 'rateLimited',
+  501: 'unavailable',
+  502: 'unreachable',
+  503: 'unreachable',
+}
+
+function problemOf(response: Response, body: Readonly<Record<string, unknown>>, { token, tokenFrom, url }: Connection): Failure {
+  const code = typeof body.code === 'string' ? body.code : ''
+  const detail = typeof body.detail === 'string' ? body.detail : `answered ${response.status}`
+  const more = [`code ${code}`, `request ${response.headers.get('x-request-id') ?? '-'}`]
+  if (response.status === 401)
+    return new Failure(
+      'forbidden',
+      token === undefined
+        ? `${url} wants a token: give MILLPOND_TOKEN, --token-file FILE, or "millpond login"`
+        : `${url} does not know the token of ${tokenFrom}, or not any more`,
+      more,
+    )
+  // A route that is not there is another failure than a thing that is not there.
+  const exit =
+    code === 'not_found' && detail.startsWith('there is nothing at')
+      ? 'unavailable'
+      : (BY_CODE[code] ?? BY_STATUS[response.status] ?? 'unexpected')
+  const said = detail.replaceAll('say cache_name, one of', 'say --cache-name, one of')
+  return new Failure(exit, exit === 'unavailable' ? `${said} (${url})` : said, more)
+}

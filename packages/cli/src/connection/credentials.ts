@@ -1,0 +1,40 @@
+// Tokens that `millpond login` keeps, by the server that each is for, in a file that nobody else may read.
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure, wrongUse } from '../failure.ts'
+import { isObject, readOptional } from './files.ts'
+
+const fileIn = (folder: string): string => join(folder, 'credentials.json')
+
+async function all(folder: string): Promise<Record<string, string>> {
+  const path = fileIn(folder)
+  const text = await readOptional(path)
+  if (text === undefined) return {}
+  const { mode } = await stat(path)
+  if (process.platform !== 'win32' && (mode & 0o077) !== 0)
+    throw new Failure('usage', `${path} may be read by others: "chmod 600" it, and make new tokens if it was so for long`)
+  try {
+    const parsed: unknown = JSON.parse(text)
+    if (isObject(parsed))
+      return Object.fromEntries(Object.entries(parsed).flatMap(([url, token]) => (typeof token === 'string' ? [[url, token]] : [])))
+  } catch {
+    // As below.
+  }
+  throw wrongUse(`${path} is not what "millpond login" wrote: remove it and log in again`)
+}
+
+export const storedToken = async (folder: string, url: string): Promise<string | undefined> => (await all(folder))[url]
+
+/** `undefined` forgets it. Answers whether one was kept before. */
+export async function keepToken(folder: string, url: string, token: string | undefined): Promise<boolean> {
+  const { [url]: before, ...others } = await all(folder)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const draft = `${fileIn(folder)}.${randomBytes(6).toString('hex')}`
+  await writeFile(draft, `${JSON.stringify(token === undefined ? others : { ...others, [url]: token }, null, 2)}\n`, {
+    mode: 0o600,
+    flag: 'wx',
+  })
+  await rename(draft, fileIn(folder))
+  return before !== undefined
+}

@@ -1,0 +1,32 @@
+// Commands that belong to packages of their own: they take their own arguments and resolve with their exit code.
+import { EXIT } from './failure.ts'
+
+/** Each with the arguments that its `main` wants: the control plane's knows several commands. */
+const PACKAGES: Readonly<Record<string, { readonly name: string; readonly load: () => Promise<Main>; readonly keepsCommand: boolean }>> = {
+  serve: { name: '@millpond/control', load: () => import('@millpond/control/main'), keepsCommand: true },
+  proxy: { name: '@millpond/proxy', load: () => import('@millpond/proxy/main'), keepsCommand: false },
+}
+
+interface Main {
+  main(args: readonly string[]): Promise<number>
+}
+
+/** Undefined where the command is one of ours. */
+export function handedOver([command = '', ...rest]: readonly string[]): Promise<number> | undefined {
+  const other = Object.hasOwn(PACKAGES, command) ? PACKAGES[command] : undefined
+  return other === undefined ? undefined : run(command, other, rest)
+}
+
+async function run(command: string, { name, load, keepsCommand }: (typeof PACKAGES)[string], rest: readonly string[]): Promise<number> {
+  let loaded: Main
+  try {
+    loaded = await load()
+  } catch (error) {
+    const isMissing =
+      error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`)
+    if (!isMissing) throw error
+    console.error(`millpond ${command}: needs the package ${name}: run "npm install ${name}"`)
+    return EXIT.usage
+  }
+  return loaded.main(keepsCommand ? [command, ...rest] : rest)
+}

@@ -1,0 +1,53 @@
+// Numbers as people read them. What is not known is a dash, never a zero.
+
+type Known = number | null | undefined
+const NONE = '-'
+const STEPS = ['B', 'KB', 'MB', 'GB', 'TB']
+
+export function bytes(value: Known): string {
+  if (value === null || value === undefined) return NONE
+  let at = 0
+  let left = value
+  while (left >= 1024 && at < STEPS.length - 1) {
+    left /= 1024
+    at++
+  }
+  return `${at === 0 || left >= 100 ? Math.round(left) : left.toFixed(1)} ${STEPS[at]}`
+}
+
+export const percent = (ratio: Known): string => (ratio === null || ratio === undefined ? NONE : `${(ratio * 100).toFixed(1)} %`)
+
+/** With commas between thousands, in every locale. */
+export const count = (value: Known): string =>
+  value === null || value === undefined ? NONE : value.toLocaleString('en-US', { maximumFractionDigits: 1 })
+
+export function milliseconds(value: Known): string {
+  if (value === null || value === undefined) return NONE
+  if (value >= 1000) return `${(value / 1000).toFixed(value >= 10_000 ? 0 : 1)} s`
+  if (value > 0 && value < 0.1) return `${Number((value * 1000).toPrecision(2))} us`
+  return `${value >= 100 ? Math.round(value) : Number(value.toPrecision(2))} ms`
+}
+
+export function seconds(value: Known): string {
+  if (value === null || value === undefined) return NONE
+  if (value < 60) return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} s`
+  const whole = Math.round(value)
+  const parts: readonly (readonly [number, string])[] = [
+    [86_400, 'd'],
+    [3600, 'h'],
+    [60, 'min'],
+  ]
+  const [size, unit] = parts.find(([length]) => whole >= length) ?? [60, 'min']
+  const rest = Math.floor((whole % size) / (size === 60 ? 1 : size === 3600 ? 60 : 3600))
+  return `${Math.floor(whole / size)} ${unit}${rest === 0 ? '' : ` ${rest} ${unit === 'd' ? 'h' : unit === 'h' ? 'min' : 's'}`}`
+}
+
+/** `14:05:02`, with the day where it is another one. */
+export function clock(instant: string, now = new Date()): string {
+  const at = new Date(instant)
+  if (Number.isNaN(at.getTime())) return instant
+  const time = `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`
+  return at.toDateString() === now.toDateString() ? time : `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${time}`
+}
+
+const pad = (value: number): string => String(value).padStart(2, '0')

@@ -1,0 +1,331 @@
+// Every command against a real control plane: by each role, as JSON, as text, and with what it cannot do.
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROLE_SCOPES, ROLES, type Scope } from '@millpond/control'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { COMMANDS } from '../src/commands/index.ts'
+import { type Desk, openDesk, tokenOf } from './desk.ts'
+
+let desk: Desk
+beforeAll(async () => {
+  desk = await openDesk()
+  desk.shop.source('user:', async (key) => ({ of: String(key) }))
+  await desk.shop.set('user:7', { name: 'Ada' }, { tags: ['users'] })
+  await desk.shop.get('user:7')
+  await desk.shop.get('nobody')
+  await desk.deep.set('deal:1', { sum: 3 }, { tags: ['deals'] })
+  await desk.deep.flush()
+  writeFileSync(join(desk.folder, 'caches.json'), JSON.stringify({ name: 'stored', ttl_seconds: 60 }))
+})
+afterAll(() => desk.close())
+
+const SHOP = ['--cache-name', 'shop']
+/** How each command is called where it is to succeed; without an entry a command is not tested, and the first test fails. */
+const CALLS: Readonly<Record<string, readonly string[]>> = {
+  status: ['status'],
+  top: ['top', ...SHOP],
+  keys: ['keys', ...SHOP],
+  explain: ['explain', 'user:7', ...SHOP],
+  inspect: ['inspect', 'user:7', '--history', ...SHOP],
+  nodes: ['nodes'],
+  'health-check': ['health-check'],
+  'test-connection': ['test-connection'],
+  'alerts list': ['alerts', 'list'],
+  'operations list': ['operations', 'list'],
+  'operations show': ['operations', 'show', 'OPERATION'],
+  'operations wait': ['operations', 'wait', 'OPERATION'],
+  'operations cancel': ['operations', 'cancel', 'OPERATION'],
+  invalidate: ['invalidate', '--tags', 'nothing', '--yes'],
+  clear: ['clear', '--cache-name', 'deep', '--force'],
+  warm: ['warm', '--key', 'user:8', ...SHOP],
+  undo: ['undo', 'OPERATION'],
+  mark: ['mark', 'deploy'],
+  'alerts resolve': ['alerts', 'resolve', 'alr_none'],
+  'alerts silence': ['alerts', 'silence', '--for', '1m'],
+  test: ['test', '--days', '1'],
+  benchmark: ['benchmark', '--duration', '50ms', ...SHOP],
+  optimize: ['optimize'],
+  'export prometheus': ['export', 'prometheus'],
+  'config list': ['config', 'list'],
+  'config get': ['config', 'get', 'stored'],
+  'config diff': ['config', 'diff', 'caches.json'],
+  'config validate': ['config', 'validate', 'caches.json'],
+  'config apply': ['config', 'apply', 'caches.json', '--yes'],
+  'config rollback': ['config', 'rollback', 'stored', '1', '--yes'],
+  cleanup: ['cleanup', '--dry-run'],
+  audit: ['audit'],
+  whoami: ['whoami'],
+  login: ['login'],
+  logout: ['logout'],
+  'token list': ['token', 'list'],
+  'token create': ['token', 'create', 'NAME'],
+  'token revoke': ['token', 'revoke', 'tok_none'],
+  completion: ['completion', 'bash'],
+}
+/** Commands that end otherwise than with 0 where they are permitted, each for its reason. */
+const ENDS: Readonly<Record<string, number>> = {
+  'operations cancel': 6, // it has ended
+  undo: 5, // the newest one is no invalidation
+  'alerts resolve': 5,
+  optimize: 11,
+  'token revoke': 5,
+}
+
+async function callOf(name: string): Promise<readonly string[]> {
+  const call = (CALLS[name] ?? []).map((word) => (word === 'caches.json' ? join(desk.folder, word) : word))
+  if (!call.includes('OPERATION')) return call.map((word) => (word === 'NAME' ? `t${Math.random().toString(36).slice(2)}` : word))
+  const id = (await desk.run(['operations', 'list', '--json'], { as: 'admin' })).json.data[0].id
+  return call.map((word) => (word === 'OPERATION' ? id : word))
+}
+
+it('every command is tested here', () => {
+  expect(COMMANDS.map(({ name }) => name).filter((name) => CALLS[name] === undefined)).toEqual([])
+})
+
+it('each command does for a role what the role may, and says 4 to everybody else', async () => {
+  await desk.run(await callOf('config apply'), { as: 'admin' })
+  await desk.run(['invalidate', '--tags', 'nothing', '--yes'], { as: 'admin' })
+  const seen: string[] = []
+  for (const { name, scope } of COMMANDS) {
+    // Figures for a screen that needs a terminal have a test of their own.
+    for (const role of ROLES) {
+      const call = await callOf(name)
+      const { code, out, err } = await desk.run(call, { as: role, stdin: tokenOf(role) })
+      const wanted = name === 'clear' ? 'purge:all' : scope
+      const may = wanted === undefined || ROLE_SCOPES[role].includes(wanted as Scope)
+      const ends = may ? (ENDS[name] ?? (name === 'config diff' ? code : 0)) : 4
+      if (code !== ends) seen.push(`${role} ${call.join(' ')} ended with ${code}, not ${ends}: ${out}${err}`)
+    }
+    const nobody = await desk.run(await callOf(name), { as: null, env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') } })
+    const needsNone = ['completion', 'logout', 'login'].includes(name)
+    if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
+  }
+  expect(seen).toEqual([])
+}, 60_000)
+
+it('the JSON of each command has a schema and the fields that it lists, and nothing else on standard output', async () => {
+  for (const { name, fields } of COMMANDS) {
+    if (fields.length === 0) continue
+    const { out, json } = await desk.run([...(await callOf(name)), '--json'], { as: 'admin', stdin: tokenOf('admin') })
+    if (json === undefined) {
+      expect(out, name).toBe('') // a failure says nothing there
+      continue
+    }
+    const { schema, ...rest } = json
+    expect(schema, name).toMatch(/^millpond\.[\w.-]+\/1$/)
+    expect(
+      Object.keys(rest).filter((field) => !fields.includes(field)),
+      name,
+    ).toEqual([])
+  }
+  expect((await desk.run(['status', '--json='])).out).toBe('health_score caches alerts\n')
+  expect(Object.keys((await desk.run(['status', '--json=health_score'])).json)).toEqual(['schema', 'health_score'])
+  expect(await desk.run(['status', '--json=health'])).toMatchObject({ code: 2, err: expect.stringMatching(/there are health_score/) })
+})
+
+describe('wrong use', () => {
+  it.each([
+    [['nosuch'], 2, /there is no command "nosuch"/],
+    [['config', 'nosuch'], 2, /there is no command "config nosuch"/],
+    [['status', '--tags', 'x'], 2, /--tags is not an option of "status"/],
+    [['status', '--nosuch'], 2, /--nosuch/],
+    [['explain'], 2, /needs KEY/],
+    [['explain', 'a', 'b'], 2, /does not take "b"/],
+    [['top', '--by', 'luck'], 2, /hits, bytes, pattern, misses, loads/],
+    [['test', '--days', 'soon'], 2, /--days soon is not a number/],
+    [['benchmark', '--duration', '-1'], 2, /--duration/],
+    [['benchmark', '--duration', '0'], 2, /not a duration/],
+    [['benchmark', '--budget', 'p98=1ms'], 2, /p50, p95, p99, avg/],
+    [['invalidate'], 2, /say what to forget/],
+    [['invalidate', '--file', 'none.txt'], 2, /none\.txt cannot be read \(ENOENT\)/],
+    [['status', '--token', 'secret'], 2, /never an argument/],
+    [['status', '--url', 'ftp://x'], 2, /not an address/],
+    [['status', '--url', 'http://me:secret@x'], 2, /never in an address/],
+    [['status', '--redis', 'redis://x'], 2, /--local/],
+    [['keys'], 2, /say --cache-name, one of deep, shop/],
+    [['keys', '--cache-name', 'none'], 5, /there is no cache "none"/],
+    [['completion', 'tcsh'], 2, /bash, zsh, fish/],
+    [['config', 'get', 'none'], 5, /there is no configuration none/],
+    [['config', 'apply', 'none.json'], 2, /cannot be read/],
+    [['token', 'revoke', 'mp_secret'], 2, /never by the secret/],
+    [['invalidate', '--pattern', '^(', '--yes', ...SHOP], 2, /./],
+  ] as const)('%j ends with %i in one line', async (args, code, words) => {
+    const ran = await desk.run(args)
+    expect(ran).toMatchObject({ code, out: '' })
+    expect(ran.err).toMatch(words)
+    expect(ran.err.trimEnd().split('\n')).toHaveLength(1)
+    expect(ran.err).not.toContain('secret@')
+  })
+})
+
+describe('an invalidation', () => {
+  it('is planned and changes nothing with --dry-run; runs by the plan, is acknowledged, and is then explained with its actor', async () => {
+    await desk.shop.set('plan:1', 1, { tags: ['planned'] })
+    const dry = await desk.run(['invalidate', '--tags', 'planned', '--dry-run', ...SHOP])
+    expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/1 keys[\s\S]*Nothing was changed\./) })
+    expect(await desk.shop.get('plan:1')).toBe(1)
+    const done = await desk.run(['invalidate', '--tags', 'planned', '--yes', '--reason', 'price import', ...SHOP])
+    expect(done).toMatchObject({ code: 0, out: expect.stringMatching(/inv_\S+ completed[\s\S]*acked[\s\S]*none is old/) })
+    const why = await desk.run(['explain', 'plan:1', ...SHOP])
+    expect(why.out).toMatch(/miss, because of invalidated_tag \(planned\)\n {2}by operator at .*price import/)
+  })
+
+  it('asks a person, and takes no for an answer', async () => {
+    await desk.shop.set('asked', 1)
+    const call = ['invalidate', '--key', 'asked', ...SHOP]
+    expect(await desk.run(call, { typed: ['n'] })).toMatchObject({ code: 9, err: expect.stringContaining('nothing was changed') })
+    expect(await desk.run(call, { typed: [] })).toMatchObject({ code: 9, err: expect.stringContaining('ended without an answer') })
+    expect(await desk.shop.get('asked')).toBe(1)
+    expect(await desk.run(call, { typed: ['y'] })).toMatchObject({ code: 0 })
+    expect(await desk.shop.get('asked')).toBeUndefined()
+  })
+
+  it('asks nobody where nobody can answer: it says which option does', async () => {
+    await desk.shop.set('kept', 1)
+    for (const options of [{}, { typed: [], env: { CI: 'true' } }])
+      expect(await desk.run(['invalidate', '--key', 'kept', ...SHOP], options)).toMatchObject({
+        code: 9,
+        err: expect.stringContaining('--yes'),
+      })
+    expect(await desk.run(['clear', ...SHOP], { as: 'admin' })).toMatchObject({ code: 9, err: expect.stringContaining('--force') })
+    expect(await desk.run(['invalidate', '--key', 'kept', '--no-input', ...SHOP], { typed: ['y'] })).toMatchObject({ code: 9 })
+    expect(await desk.shop.get('kept')).toBe(1)
+  })
+
+  it('takes keys from a file or standard input as they are, and several ways at once', async () => {
+    for (const key of ['f,1', 'f 2', 'f3']) await desk.shop.set(key, 1)
+    await desk.shop.set('t', 1, { tags: ['a,b'] })
+    expect(
+      (await desk.run(['invalidate', '--file', '-', '--key', 'f3', '--tags', 'a\\,b,none', '--yes', ...SHOP], { stdin: 'f,1\r\nf 2\n\n' }))
+        .code,
+    ).toBe(0)
+    for (const key of ['f,1', 'f 2', 'f3', 't']) expect(await desk.shop.get(key), key).toBeUndefined()
+  })
+
+  it('beyond the guard wants the text that the plan names; beyond a limit it is refused', async () => {
+    for (let at = 0; at < 10_001; at++) await desk.shop.set(`many:${at}`, 1, { tags: ['many'] })
+    const call = ['invalidate', '--tags', 'many', '--yes', ...SHOP]
+    expect(await desk.run(call)).toMatchObject({ code: 9, err: expect.stringContaining('--confirm "many"') })
+    expect(await desk.run([...call, '--confirm', 'few'])).toMatchObject({ code: 9 })
+    expect(await desk.run([...call, '--confirm', 'many', '--max-keys', '10'])).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('max_keys 10'),
+    })
+    expect(
+      await desk.run(['invalidate', '--key', 'a', '--key', 'b', '--key', 'c', '--key', 'd', '--yes', ...SHOP], { as: 'limited' }),
+    ).toMatchObject({ code: 4 })
+    expect(await desk.shop.get('many:1')).toBe(1)
+    expect(await desk.run(call, { typed: ['many'] })).toMatchObject({ code: 0 })
+    expect(await desk.shop.get('many:1')).toBeUndefined()
+  })
+
+  it('clears a cache once its name is typed', async () => {
+    await desk.shop.set('all', 1)
+    expect(await desk.run(['clear', ...SHOP], { as: 'admin', typed: ['shops'] })).toMatchObject({ code: 9 })
+    expect(await desk.shop.get('all')).toBe(1)
+    expect(await desk.run(['clear', ...SHOP], { as: 'admin', typed: ['shop'] })).toMatchObject({ code: 0 })
+    expect(await desk.shop.get('all')).toBeUndefined()
+  })
+})
+
+describe('warming', () => {
+  it('loads by the loaders that the cache knows, and says 7 where one key failed', async () => {
+    expect(await desk.run(['warm', '--key', 'user:1', '--key', 'user:2', ...SHOP])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/2 loaded/),
+    })
+    expect(await desk.shop.get('user:1')).toEqual({ of: 'user:1' })
+    expect(await desk.run(['warm', '--key', 'other:1', ...SHOP])).toMatchObject({ code: 7, out: expect.stringMatching(/no loader/) })
+    expect(await desk.run(['warm', '--top', '5', '--dry-run', ...SHOP])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/would be loaded/),
+    })
+    expect(await desk.run(['warm', '--top', '500', ...SHOP])).toMatchObject({ code: 2 })
+  })
+
+  it('undoes an invalidation by loading what went', async () => {
+    await desk.run(['warm', '--key', 'user:5', ...SHOP])
+    const { operation } = (await desk.run(['invalidate', '--pattern', 'user:5', '--yes', '--json', ...SHOP])).json
+    expect(await desk.run(['undo', operation.id])).toMatchObject({ code: 0, out: expect.stringMatching(/1 loaded/) })
+    expect(await desk.shop.get('user:5')).toEqual({ of: 'user:5' })
+  })
+})
+
+describe('configurations', () => {
+  it('are compared, put in force, replaced only as they were planned, and taken back', async () => {
+    const file = join(desk.folder, 'two.json')
+    writeFileSync(
+      file,
+      JSON.stringify([
+        { name: 'first', ttl_seconds: 60 },
+        { name: 'shop', ttl_seconds: 300, max_size_mb: 8 },
+      ]),
+    )
+    const as = 'editor'
+    expect(await desk.run(['config', 'diff', file], { as })).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/first \(new\)\n {2}\+ name "first"/),
+    })
+    expect(await desk.run(['config', 'apply', file], { as })).toMatchObject({ code: 9 })
+    expect((await desk.run(['config', 'apply', file, '--yes'], { as })).code).toBe(0)
+    expect((await desk.run(['config', 'diff', file], { as })).code).toBe(0)
+    writeFileSync(file, JSON.stringify({ name: 'first', ttl_seconds: 90 }))
+    expect(await desk.run(['config', 'apply', file, '--yes', '--if-version', '7'], { as })).toMatchObject({ code: 6 })
+    expect((await desk.run(['config', 'apply', file, '--yes'], { as })).code).toBe(0)
+    expect((await desk.run(['config', 'rollback', 'first', '--yes'], { as })).out).toMatch(/as in version 1 again, as version 3/)
+    expect((await desk.run(['config', 'get', 'first', '--json'], { as })).json.configuration.ttl_seconds).toBe(60)
+    expect(await desk.run(['config', 'rollback', 'first', '99', '--yes'], { as })).toMatchObject({ code: 5 })
+    // What GET gave can be given back.
+    writeFileSync(file, (await desk.run(['config', 'list', '--json=data'], { as })).out)
+    expect((await desk.run(['config', 'diff', file], { as })).code).toBe(0)
+    writeFileSync(file, JSON.stringify({ name: 'first', ttl_secondz: 90 }))
+    expect(await desk.run(['config', 'validate', file], { as })).toMatchObject({ code: 2, err: expect.stringContaining('ttl_secondz') })
+    expect(await desk.run(['test-connection', 'first'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/first ok/) })
+  })
+})
+
+describe('credentials', () => {
+  it('are kept by login for that server alone, in a file that nobody else reads, and forgotten by logout', async () => {
+    const env = { XDG_CONFIG_HOME: join(desk.folder, 'config') }
+    expect((await desk.run(['login'], { as: null, stdin: 'wrong-token\n', env })).code).toBe(4)
+    expect(await desk.run(['login'], { as: null, stdin: `${tokenOf('viewer')}\n`, env })).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('viewer'),
+    })
+    expect((await desk.run(['whoami', '--json'], { as: null, env })).json).toMatchObject({ name: 'viewer', token_from: 'millpond login' })
+    const file = join(env.XDG_CONFIG_HOME, 'millpond', 'credentials.json')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    chmodSync(file, 0o644)
+    expect(await desk.run(['whoami'], { as: null, env })).toMatchObject({ code: 2, err: expect.stringContaining('chmod 600') })
+    chmodSync(file, 0o600)
+    expect((await desk.run(['logout'], { as: null, env })).code).toBe(0)
+    expect((await desk.run(['whoami'], { as: null, env })).code).toBe(4)
+  })
+
+  it('are made for a role, shown once, and revoked by their id', async () => {
+    const made = (await desk.run(['token', 'create', 'ci-bot', '--role', 'operator', '--days', '1', '--json'], { as: 'admin' })).json
+    const own = { as: null, env: { MILLPOND_TOKEN: made.token } } as const
+    expect((await desk.run(['whoami', '--json'], own)).json).toMatchObject({ name: 'ci-bot', role: 'operator' })
+    expect((await desk.run(['token', 'list'], { as: 'admin' })).out).not.toContain(made.token)
+    expect((await desk.run(['token', 'revoke', made.id], { as: 'admin' })).code).toBe(0)
+    expect(await desk.run(['whoami'], own)).toMatchObject({ code: 4, err: expect.stringContaining('MILLPOND_TOKEN') })
+  })
+})
+
+it('the audit can be read, exported and verified', async () => {
+  const as = 'auditor'
+  expect((await desk.run(['audit', '--limit', '3'], { as })).out.split('\n')).toHaveLength(5)
+  expect((await desk.run(['audit', '--format', 'csv'], { as })).out).toMatch(/^seq,id,at,/)
+  expect(await desk.run(['audit', '--verify'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/rows, whole to/) })
+  expect((await desk.run(['audit', '--format', 'csv'], { as: 'viewer' })).code).toBe(4)
+})
+
+it('health is judged for CI', async () => {
+  mkdirSync(join(desk.folder, 'reports'), { recursive: true })
+  const file = join(desk.folder, 'reports', 'health.xml')
+  expect((await desk.run(['health-check', '--deep', '--junit', file])).code).toBe(0)
+  expect(readFileSync(file, 'utf8')).toMatch(
+    /<testsuite name="shop" tests="6" failures="\d">[\s\S]*<testcase classname="shop" name="invalidation_lag"\/>/,
+  )
+  expect(await desk.run(['status', '--fail-under', '101'])).toMatchObject({ code: 3, err: expect.stringContaining('is below 101') })
+})
