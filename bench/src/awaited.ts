@@ -8,10 +8,21 @@ import { LRUCache } from 'lru-cache'
 import { createCache, memory } from 'millpond'
 import { TTL_MS } from './subjects.ts'
 
-export const AWAITED_ROWS = ['getOrSet hit prebuilt', 'getOrSet hit fresh', 'getOrSet hit, object', 'getOrSet miss', 'set'] as const
+export const AWAITED_ROWS = [
+  'getOrSet hit prebuilt',
+  'getOrSet hit fresh',
+  'getOrSet hit, object',
+  'getOrSet miss',
+  '100 missing, a key',
+  'set',
+  'set of 100, a key',
+] as const
 export type AwaitedRow = (typeof AWAITED_ROWS)[number]
 
 interface AwaitedSubject {
+  /** Loads many in one call, and sets many: where it can, else they are loaded, or set, side by side. */
+  getOrSetMany?(keys: readonly string[], load: (keys: readonly string[]) => Promise<readonly unknown[]>): Promise<unknown>
+  setMany?(entries: readonly (readonly [string, unknown])[]): Promise<unknown>
   getOrSet(key: string, load: () => Promise<unknown>): Promise<unknown>
   set(key: string, value: unknown): Promise<unknown>
 }
@@ -53,7 +64,12 @@ export const awaitedTypes: readonly AwaitedType[] = [
     name: 'millpond',
     make() {
       const cache = createCache({ tiers: [memory({ maxEntries: CAPACITY })], defaults: { ttl: TTL_MS } })
-      return { getOrSet: (key, load) => cache.getOrSet(key, load), set: (key, value) => cache.set(key, value) }
+      return {
+        getOrSet: (key, load) => cache.getOrSet(key, load),
+        set: (key, value) => cache.set(key, value),
+        getOrSetMany: (keys, load) => cache.getOrSetMany(keys, { load }),
+        setMany: (entries) => cache.setMany(entries),
+      }
     },
   },
   {
@@ -132,7 +148,23 @@ export async function runAwaited(name: string): Promise<{ row: AwaitedRow; ns: n
   const read = async (): Promise<unknown> => 'a value from the source'
   samples.push({ row: 'getOrSet hit, object', ns: await measureAwaited((i) => subject.getOrSet(keys[i % CAPACITY] as string, load)) })
   samples.push({ row: 'getOrSet miss', ns: await measureAwaited(() => subject.getOrSet(`user:profile:${next++}`, read)) })
+  const fresh = (): string[] => Array.from({ length: MANY }, () => `user:profile:${next++}`)
+  const loadAll = (subject.getOrSetMany ?? sideBySide(subject)).bind(subject)
+  const setAll = (subject.setMany ?? oneByOne(subject)).bind(subject)
+  const readAll = async (missing: readonly string[]): Promise<unknown[]> => missing.map(() => 'a value from the source')
+  samples.push({ row: '100 missing, a key', ns: (await measureAwaited(() => loadAll(fresh(), readAll))) / MANY })
+  samples.push({ row: 'set of 100, a key', ns: (await measureAwaited(() => setAll(fresh().map((key) => [key, 'a value'])))) / MANY })
   return samples
+}
+
+const MANY = 100
+
+function sideBySide({ getOrSet }: AwaitedSubject): NonNullable<AwaitedSubject['getOrSetMany']> {
+  return (keys, load) => Promise.all(keys.map((key) => getOrSet(key, () => load([key]).then(([value]) => value))))
+}
+
+function oneByOne({ set }: AwaitedSubject): NonNullable<AwaitedSubject['setMany']> {
+  return (entries) => Promise.all(entries.map(([key, value]) => set(key, value)))
 }
 
 /** Nanoseconds of CPU an awaited operation. */

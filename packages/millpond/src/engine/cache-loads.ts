@@ -114,13 +114,9 @@ export async function getOrSetMany<Id, T>(
 ): Promise<(T | undefined)[]> {
   checkBatch(options)
   const { key = (id: Id): Key => id as Key, load, ...rest } = options
-  const byKey = new Map<string, Id>()
-  const keys = ids.map((id) => {
-    const encoded = checkKey(encodeKey(key(id)))
-    byKey.set(encoded, id)
-    return encoded
-  })
-  const journey = begin(space, { many: batchOf(byKey, load) }, rest)
+  const asked = [...ids]
+  const keys = asked.map((id) => checkKey(encodeKey(key(id))))
+  const journey = begin(space, { many: batchOf(asked, keys, load) }, rest)
   const found = await timed(space, readThroughMany(journey, keys), journey)
   return found.map((entry) => shown(space, entry) as T | undefined)
 }
@@ -162,9 +158,12 @@ function permitsHit({ consistency }: LoadPolicy, options: LoadOptions | undefine
   )
 }
 
-function batchOf<Id, T>(byKey: ReadonlyMap<string, Id>, load: GetOrSetManyOptions<Id, T>['load']): BatchLoader {
-  return async (keys, context) => {
-    const missing = keys.map((key) => byKey.get(key) as Id)
+/** The loader of ids. Where it is to load as many keys as there are ids, it loads all of them. */
+function batchOf<Id, T>(ids: readonly Id[], keys: readonly string[], load: GetOrSetManyOptions<Id, T>['load']): BatchLoader {
+  let places: Map<string, Id> | undefined
+  return async (wanted, context) => {
+    if (wanted.length < ids.length) places ??= new Map(keys.map((key, at) => [key, ids[at] as Id]))
+    const missing = places === undefined ? [...ids] : wanted.map((key) => places?.get(key) as Id)
     const loaded = await load(missing, context)
     return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
   }

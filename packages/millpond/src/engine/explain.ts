@@ -64,7 +64,7 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
     verdict: fresh !== undefined ? 'hit' : best !== undefined ? 'stale' : 'miss',
     ...(best === undefined ? {} : { from: best.tier }),
     ...(why === undefined ? {} : toldOf(why)),
-    isLoading: space.flights.loads.has(key),
+    isLoading: space.flights.loads.get(key) !== undefined,
     ledger: { position: space.ledger.view.position, isTrusted, isUp: space.ledger.isUp, pending: space.ledger.pending },
     tiers,
   }

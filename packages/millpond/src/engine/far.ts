@@ -239,12 +239,12 @@ function holds(near: Near, key: string, value: unknown): boolean {
 }
 
 /** Puts a loaded value into memory, unless another one was shown while it was on its way: see `wary.ts`. */
-export function landNear(space: Space, entry: Owned, flight: Flight, cost: number): void {
+export function landNear(space: Space, entry: Owned, flight: Flight, cost: number, now: number): void {
   const { near, ledger } = space
   if (near === undefined) return
-  if (ledger.isLocal) storeNear(space, entry, flight.asOf, cost)
+  if (ledger.isLocal) storeNear(space, entry, flight.asOf, cost, now)
   else if (flight.isOverlapped && !holds(near, entry.key, entry.value)) near.drop(entry.key, 'replaced')
-  else putNear(space, near, entry, flight.asOf.seq, cost, space.services.clock.now())
+  else putNear(space, near, entry, flight.asOf.seq, cost, now)
 }
 
 function isDue(space: Space, far: FarTier, key: string): boolean {
@@ -266,7 +266,7 @@ type Owned = Omit<Found, 'asOf' | 'tier'>
  * Puts an entry into memory unless the ledger has moved past it. Where memory holds one of a later position, nobody can tell which of the two is newer,
  * so that neither stays. Answers whether it is there.
  */
-export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0): boolean {
+export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0, now = space.services.clock.now()): boolean {
   const { near, ledger } = space
   if (near === undefined || ledger.view.judgeAt(entry.key, entry.tags, asOf) === 'void') return false
   const held = near.find(entry.key)
@@ -274,7 +274,7 @@ export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0):
     if (!ledger.isLocal) near.drop(entry.key, 'replaced')
     return false
   }
-  return !space.wary.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, space.services.clock.now())
+  return !space.wary.isOf(entry.key, ledger) && putNear(space, near, entry, asOf.seq, cost, now)
 }
 
 function putNear(space: Space, near: Near, made: Owned, asOf: number, cost: number, now: number): boolean {

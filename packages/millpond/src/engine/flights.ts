@@ -4,6 +4,7 @@ import type { MissCause } from '../core/causes.ts'
 import type { Clock, Isolated } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import { FlightTable } from './flight-table.ts'
 import type { Found } from './found.ts'
 import type { Gone } from './gone.ts'
 import { LateSignal } from './late-signal.ts'
@@ -48,10 +49,7 @@ export class Flight {
   /** The space it belongs to. */
   readonly owner: Owner
   readonly key: string
-  readonly asOf: Position
-  readonly startedAt: number
-  readonly startedWall: number
-  readonly hardMs: number
+  readonly #start: Start
   /** What memory and the past say of the key. */
   readonly gone: Gone
   /** Why the key has to be loaded. */
@@ -65,6 +63,8 @@ export class Flight {
   /** Flights that this one's loader is waiting for. */
   waitsFor: Set<Flight> | undefined
   isOutdated = false
+  /** Reads that come find it. */
+  isListed = false
   /** While it was on its way, somebody was given another value of its key, which may be newer. */
   isOverlapped = false
   /** Loaded while the ledger did not answer: joinable for a moment after its end, stored nowhere. */
@@ -95,12 +95,21 @@ export class Flight {
     this.key = key
     this.gone = gone
     this.cause = gone.cause
-    this.asOf = start.asOf
-    this.startedAt = start.startedAt
-    this.startedWall = start.startedWall
+    this.#start = start
     this.#tags = start.tags
-    this.hardMs = start.hardMs
     this.isBackground = start.isBackground
+  }
+
+  get asOf(): Position {
+    return this.#start.asOf
+  }
+
+  get startedAt(): number {
+    return this.#start.startedAt
+  }
+
+  get hardMs(): number {
+    return this.#start.hardMs
   }
 
   /** The tags known so far. */
@@ -150,7 +159,7 @@ export class Flight {
 
   /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
   age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
-    return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.startedWall)
+    return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.#start.startedWall)
   }
 
   /** Later reads must not join it, and its result is not stored. */
@@ -206,6 +215,7 @@ export class Flight {
     this.#fallback = undefined
     this.#hopes = undefined
     this.call = undefined
+    this.setting = undefined
   }
 
   /** One who waited has left before the end. Who leaves last gives the load up. */
@@ -238,7 +248,7 @@ export interface MoveMark {
 
 /** The flights of one space, by key. */
 export class Flights {
-  readonly loads = new Map<string, Flight>()
+  readonly loads = new FlightTable()
   /** Of the writes on their way to a source. */
   readonly #marks = new Map<string, Set<MoveMark>>()
   readonly #failures = new Map<string, Failure>()
@@ -269,12 +279,12 @@ export class Flights {
   /** Reads that come from now on find this one. One that was on its way, and cannot be joined, is outdated. */
   begin(flight: Flight): void {
     outdateIn(this.loads, flight.key)
-    this.loads.set(flight.key, flight)
+    this.loads.set(flight)
   }
 
   /** Nobody joins it any more. */
   end(flight: Flight): void {
-    if (this.loads.get(flight.key) === flight) this.loads.delete(flight.key)
+    this.loads.delete(flight)
   }
 
   /** Somebody is given a value of the key that this flight has not brought. */
@@ -312,19 +322,19 @@ export class Flights {
 
   outdateAll(): void {
     this.#failures.clear()
-    for (const key of [...this.loads.keys()]) outdateIn(this.loads, key)
+    for (const flight of [...this.loads]) outdateIn(this.loads, flight.key)
   }
 
   outdateWhere(concerns: (flight: Flight) => boolean): void {
     this.#failures.clear()
-    for (const [key, flight] of [...this.loads]) if (concerns(flight)) outdateIn(this.loads, key)
+    for (const flight of [...this.loads]) if (concerns(flight)) outdateIn(this.loads, flight.key)
   }
 }
 
-function outdateIn(flights: Map<string, Flight>, key: string): void {
+function outdateIn(flights: FlightTable, key: string): void {
   const flight = flights.get(key)
   if (flight === undefined) return
-  flights.delete(key)
+  flights.delete(flight)
   flight.outdate()
 }
 

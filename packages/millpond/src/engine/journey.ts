@@ -111,7 +111,7 @@ export class Journey {
   /** Refreshes behind, once the caller has been served. */
   noteDue(key: string): void {
     const { flights, services } = this.space
-    if (flights.loads.has(key) || flights.isPaused(key, services.clock)) return
+    if (flights.loads.get(key) !== undefined || flights.isPaused(key, services.clock)) return
     if (this.due === undefined) this.due = [key]
     else this.due.push(key)
   }

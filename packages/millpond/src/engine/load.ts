@@ -63,7 +63,7 @@ export function refreshBehind(journey: Journey): void {
   const behind = journey.behind()
   const flights = openFlights(
     behind,
-    [...new Set(due)].filter((key) => !space.flights.loads.has(key)),
+    [...new Set(due)].filter((key) => space.flights.loads.get(key) === undefined),
   )
   if (flights.length === 0) return
   space.watch.counters.refreshes += flights.length
@@ -106,7 +106,7 @@ function close({ space }: Journey, flight: Flight): void {
   const { flights, services } = space
   const left = flight.isProvisional ? PROVISIONAL_MS - flight.age(services.clock) : 0
   if (left <= 0) flights.end(flight)
-  else if (flights.loads.get(flight.key) === flight)
+  else if (flight.isListed)
     services.clock.after(left, () => {
       flights.end(flight)
       flight.forget()
@@ -172,6 +172,13 @@ function landFromLoader(journey: Journey, waiting: readonly Flight[], isAnswerin
   return new Promise((resolve) => runLoader(space, flights, journey.loads, new Landing(journey, flights, isAnswering, began, resolve)))
 }
 
+/** How a call of a loader went, and when it had answered. */
+interface Loaded {
+  readonly ms: number
+  readonly isTrusted: boolean
+  readonly now: number
+}
+
 /** What becomes of the flights of one call of a loader. */
 class Landing implements Ending {
   readonly #journey: Journey
@@ -220,8 +227,9 @@ class Landing implements Ending {
   }
 
   #land(values: readonly unknown[], ms: number, isTrusted: boolean): void {
+    const loaded: Loaded = { ms, isTrusted, now: this.#journey.space.services.clock.now() }
     this.#flights.forEach((flight, at) => {
-      landOne(this.#journey, flight, values[at], ms, isTrusted)
+      landOne(this.#journey, flight, values[at], loaded)
     })
     this.#end()
   }
@@ -251,26 +259,27 @@ function checkValues(answer: unknown, wanted: number): readonly unknown[] {
 }
 
 /** A value that cannot be kept fails its own flight, not the others. */
-function landOne(journey: Journey, flight: Flight, value: unknown, ms: number, isTrusted: boolean): void {
+function landOne(journey: Journey, flight: Flight, value: unknown, loaded: Loaded): void {
   const { space } = journey
-  if (space.services.events.has('load')) space.services.events.emit('load', { key: flight.key, namespace: space.id.name, ms })
+  const { events } = space.services
+  if (events.has('load')) events.emit('load', { key: flight.key, namespace: space.id.name, ms: loaded.ms })
   try {
-    land(journey, flight, value, ms, isTrusted)
+    land(journey, flight, value, loaded)
   } catch (error) {
     releaseLease(space, flight)
     flight.fail(error)
   }
 }
 
-function land(journey: Journey, flight: Flight, value: unknown, cost: number, isTrusted: boolean): void {
+function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted, now }: Loaded): void {
   const { space } = journey
   const { key, asOf, setting } = flight
   const { services, ledger } = space
   const policy = setting?.policy ?? journey.policy
   const ttlMs = ttlOf(policy, flight, value)
   const isolated = setting?.isolated ?? isolateFor(space, value, key)
-  noteLoad(space, key, isolated, cost)
-  const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, services.clock.now(), services.random())
+  noteLoad(space, key, isolated, ms)
+  const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, now, services.random())
   const { tags } = flight
   const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
   space.flights.recover(key)
@@ -283,7 +292,7 @@ function land(journey: Journey, flight: Flight, value: unknown, cost: number, is
     flight.isProvisional = true
     setting?.told(undefined)
   } else if (mayStore && !flight.isOutdated && ledger.view.judgeAt(key, tags, asOf) === 'valid') {
-    landNear(space, found, flight, cost)
+    landNear(space, found, flight, ms, now)
     const committed =
       space.far.length === 0 ? undefined : commitFar(space, key, found, asOf, flight.lease).finally(() => releaseLease(space, flight))
     if (committed !== undefined) inBackground(space, `the commit of ${show(decodeKey(key))}, loaded here,`, committed)

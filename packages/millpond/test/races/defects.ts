@@ -182,7 +182,7 @@ export const defects: readonly Defect[] = [
       [0, wait(50), write('delete'), load],
     ]),
     patches: [
-      { file: 'src/engine/flights.ts', find: '  flights.delete(key)\n  flight.outdate()\n', replace: '' },
+      { file: 'src/engine/flights.ts', find: '  flights.delete(flight)\n  flight.outdate()\n', replace: '' },
       { file: 'src/engine/read.ts', find: 'movedSince(space, flight, journey.joinedAt)', replace: 'false' },
       { file: 'src/engine/read.ts', find: 'return moved > found.asOf.seq && moved <= joinedAt', replace: 'return false' },
     ],
