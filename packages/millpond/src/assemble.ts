@@ -1,9 +1,10 @@
 // A cache at work: its namespaces as they open and close, what they share, and what may be changed meanwhile.
+import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
 import type { NearStore, Tier } from './core/contracts.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { isName } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
-import { checkNames, type LoadOptions } from './core/options.ts'
+import type { LoadOptions } from './core/options.ts'
 import type { Source, SourceView } from './core/source.ts'
 import { isTenantPart, namespaceOf } from './core/tenant.ts'
 import type { WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
@@ -37,7 +38,7 @@ const COLLECTION_VERBS = ['set', 'setMany', 'delete'] as const
 /** Namespaces that open without being named. */
 const MAX_UNNAMED = 1000
 const NOTHING: Keeping = Object.freeze({})
-const CONFIGURE_NAMES = new Set(['apply', 'dryRun'])
+const CONFIGURE: Shape<ConfigureOptions> = { apply: oneOf('new', 'drop'), dryRun: flag }
 
 export interface AssemblyParts {
   readonly space: Omit<SpaceParts, 'abroad'>
@@ -148,10 +149,8 @@ export class Assembly implements House {
 
   /** All of it, or nothing where something is wrong. */
   async configure(namespace: string, changes: Changes, options: ConfigureOptions = {}): Promise<Configured> {
-    checkNames(options, CONFIGURE_NAMES, 'option of configure')
+    checkOptions<ConfigureOptions>(options, CONFIGURE, 'configure')
     const { apply = 'new', dryRun = false } = options
-    if (apply !== 'new' && apply !== 'drop')
-      throw new MillpondError('OPTION_INVALID', `apply: ${show(apply)} is not known: use 'new' or 'drop'`)
     const isWhole = namespace === DEFAULT_NAMESPACE
     const { settings, space } = this.#parts
     const switchMemory = (isOn: boolean): void => this.#switchMemory(isOn)

@@ -4,6 +4,7 @@ import { jsonCodec } from './codec/json.ts'
 import {
   checkedElsewhere,
   checkOptions,
+  clock as clockCheck,
   duration,
   fn,
   listOf,
@@ -130,7 +131,7 @@ const OPTIONS: Shape<CacheOptions> = {
   toPlain: fn('a function from an instance to plain data'),
   warming: checkedElsewhere,
   plugins: listOf(checkPlugin, 'a list of plug-ins'),
-  clock: withMethods('a clock, such as the fake one of millpond/testing', 'now', 'monotonic', 'after'),
+  clock: clockCheck,
   random: fn('a function that returns numbers from 0 to 1'),
 }
 const LEAST_INTERVAL_MS = 1000

@@ -1,29 +1,34 @@
 // The outlets that a cache is given: checked, with their options resolved.
-import { parseDuration } from './core/duration.ts'
+import { checkOptions, flag, fn, listOf, refused, required, type Shape } from './core/checks.ts'
+import { type Duration, parseDuration } from './core/duration.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { checkName } from './core/key.ts'
-import { checkNames } from './core/options.ts'
 import type { Outlet } from './core/outlet.ts'
 import type { OutletUse } from './engine/outlets.ts'
 
-const NAMES = new Set(['name', 'deliver', 'timeout', 'peers'])
+const OUTLET: Shape<Outlet> = {
+  name: required((value, at) => checkName(value, at)),
+  deliver: required(fn('a function that delivers a batch')),
+  timeout: above0,
+  peers: flag,
+}
+const OUTLETS = listOf<Outlet>((value, at) => {
+  checkOptions<Outlet>(value, OUTLET, at)
+  return value
+}, 'a list of outlets')
+
+function above0(value: unknown, at: string): Duration {
+  if (parseDuration(value, at) > 0) return value as Duration
+  throw refused(value, at, "a time above 0, such as '5s'")
+}
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`. */
 export function outletUses(given: readonly Outlet[] = []): OutletUse[] {
-  if (!Array.isArray(given)) throw new MillpondError('OPTION_INVALID', `outlets: ${show(given)} is not a list: give an array of outlets`)
   const names = new Set<string>()
-  return given.map((outlet: Outlet, at): OutletUse => {
-    checkNames(outlet, NAMES, `option of outlets[${at}]`)
-    const name = checkName(outlet.name, `outlets[${at}].name`)
+  return OUTLETS(given, 'outlets').map((outlet): OutletUse => {
+    const { name, timeout = '5s', peers = false } = outlet
     if (names.has(name)) throw new MillpondError('OPTION_INVALID', `outlets: ${show(name)} is there twice: give each outlet its own name`)
     names.add(name)
-    const timeoutMs = parseDuration(outlet.timeout ?? '5s', `outlets[${at}].timeout`)
-    const { peers = false } = outlet
-    if (typeof outlet.deliver !== 'function' || typeof peers !== 'boolean' || timeoutMs <= 0)
-      throw new MillpondError(
-        'OPTION_INVALID',
-        `outlets[${at}]: ${show(outlet)} is not an outlet: give { name, deliver: async (batch) => … }, a timeout above 0, and peers as true or false`,
-      )
-    return { name, timeoutMs, peers, deliver: (batch) => outlet.deliver(batch) }
+    return { name, timeoutMs: parseDuration(timeout, 'timeout'), peers, deliver: (batch) => outlet.deliver(batch) }
   })
 }

@@ -7,7 +7,7 @@ import { MillpondError, show } from './core/errors.ts'
 import type { Events } from './core/events.ts'
 import { checkName } from './core/key.ts'
 import { isNotInstalled } from './core/packages.ts'
-import { checkPromoteAfter, keepOf } from './engine/settings.ts'
+import { keepOf } from './engine/settings.ts'
 import type { FarTier } from './engine/space.ts'
 import type { MemoryTier } from './memory/index.ts'
 import { createHistogram } from './observe/index.ts'
@@ -105,7 +105,7 @@ function asUse(given: unknown, at: string, leaveOut: (at: string, error: Millpon
     leaveOut(at, error)
     return undefined
   }
-  throw notATier(at, given)
+  throw notATier(`${at}.use`, use)
 }
 
 const lacksItsPackage = (error: unknown): error is MillpondError => error instanceof MillpondError && isNotInstalled(error.cause)
@@ -162,7 +162,7 @@ export function ledgerHolder(uses: readonly FarUse[]): FarUse | undefined {
 }
 
 export function farTier(use: FarUse, name: string, holdsLedger: boolean, clock: Clock, events: Events): FarTier {
-  const promoteAfter = checkPromoteAfter(use.promoteAfter ?? 1)
+  const { promoteAfter = 1 } = use
   const latency = createHistogram()
   const guarded = guardTier(
     use.use,

@@ -1,4 +1,5 @@
 // A codec out of its parts: frame, value format, and what is done to the bytes between them.
+import { checkedElsewhere, checkOptions, fn, listOf, type Shape, withMethods } from '../core/checks.ts'
 import type { Codec, CodecContext, DecodedParts, EncodedParts, Sealed } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { ValueFormat } from './format.ts'
@@ -23,6 +24,18 @@ export interface FrameCodecOptions {
   readonly onReject?: (reason: Rejection) => void
 }
 
+const format = withMethods<ValueFormat>('a format of values, such as jsonFormat', 'write', 'read')
+const transform = withMethods<Transform>('a transform of bytes, with apply and undo', 'apply', 'undo')
+const OPTIONS: Shape<FrameCodecOptions> = {
+  format,
+  reads: listOf(format, 'a list of formats'),
+  transforms: listOf(transform, 'a list of transforms'),
+  undoes: listOf(transform, 'a list of transforms'),
+  requires: transform,
+  limits: checkedElsewhere,
+  onReject: fn('a function that is told why bytes are not believed'),
+}
+
 /** For callers that bind nothing. */
 const NOWHERE: CodecContext = Object.freeze({ cache: '', namespace: '', asOf: Object.freeze({ epoch: '', seq: 0 }) })
 
@@ -34,6 +47,7 @@ const NOWHERE: CodecContext = Object.freeze({ cache: '', namespace: '', asOf: Ob
  * @throws MillpondError `OPTION_INVALID` for two formats or transforms of one number, or a number out of range.
  */
 export function frameCodec(options: FrameCodecOptions = {}): Codec {
+  checkOptions<FrameCodecOptions>(options, OPTIONS, 'frameCodec')
   const { format = jsonFormat, transforms = [], requires, onReject } = options
   const limits = resolveLimits(options.limits)
   const formats = formatsByNumber([format, ...(options.reads ?? []), jsonFormat])

@@ -1,6 +1,7 @@
 // Rings from where keys are kept: a file, the environment, a key service that unwraps them.
 import { randomBytes } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { checkedElsewhere, checkOptions, duration, required, type Shape, text, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { idOf, invalid, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
@@ -121,11 +122,22 @@ export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<
   }
 }
 
+const WRAPPED: Shape<WrappedKeyringOptions> = {
+  service: required(withMethods<WrappedKeyringOptions['service']>('a key service, with unwrap', 'unwrap')),
+  current: required(text),
+  keys: required<WrappedKeyringOptions['keys']>(checkedElsewhere), // looked at below, and never shown
+  timeout: duration,
+}
+
 /**
  * A ring of keys that a service unwraps, once, before the cache is created. The service is not asked again: a service that is down stops nobody who runs.
  * @throws MillpondError `KEYRING_UNREACHABLE` where the service fails or is late for the current key or any other; `KEYRING_INVALID` as `keyring`.
  */
-export async function wrappedKeyring({ service, current, keys, timeout = '10s' }: WrappedKeyringOptions): Promise<LiveKeyring> {
+export async function wrappedKeyring(options: WrappedKeyringOptions): Promise<LiveKeyring> {
+  checkOptions<WrappedKeyringOptions>(options, WRAPPED, 'wrappedKeyring')
+  const { service, current, keys, timeout = '10s' } = options
+  if (typeof keys !== 'object' || keys === null || !Object.values(keys).every((key) => key instanceof Uint8Array))
+    throw new MillpondError('OPTION_INVALID', 'wrappedKeyring.keys: they are not wrapped keys by id: give { k1: bytes }')
   const ms = parseDuration(timeout, 'timeout')
   const opened = await Promise.all(
     Object.entries(keys).map(async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await inTime(service.unwrap(wrapped), id, ms)]),

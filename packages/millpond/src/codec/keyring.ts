@@ -1,7 +1,8 @@
 // Keys by id: one is current, and seals; the others only open. Made of what the program holds; files, the environment and key services end here too.
 import { createHash } from 'node:crypto'
+import { unknownName } from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
-import { MillpondError, show } from '../core/errors.ts'
+import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { valueCodec } from './value-codec.ts'
 
 /** 32 bytes, or these as a text of 64 hexadecimal digits or of base64. */
@@ -91,13 +92,12 @@ class Ring implements LiveKeyring {
   }
 }
 
+const NAMES = ['current', 'keys', 'next']
+
 function checkRing(options: unknown): ReadonlyMap<string, Uint8Array> {
   if (typeof options !== 'object' || options === null || !('keys' in options) || !('current' in options))
     throw invalid('it is not { current, keys }: give keyring({ current: "k1", keys: { k1 } })')
-  for (const name of Object.keys(options)) {
-    if (name !== 'keys' && name !== 'current' && name !== 'next')
-      throw invalid(`it has no option ${show(name)}: there are current, keys, next`)
-  }
+  for (const name of Object.keys(options)) if (!NAMES.includes(name)) throw invalid(reasonOf(unknownName(name, NAMES)))
   const keys = new Map<string, Uint8Array>()
   for (const [id, given] of pairsOf(options.keys)) {
     if (typeof id !== 'string' || !ID.test(id))
@@ -123,6 +123,7 @@ interface Next {
 
 function nextOf({ next }: KeyringOptions, keys: ReadonlyMap<string, Uint8Array>): Next | undefined {
   if (next === undefined) return undefined
+  if (typeof next !== 'object' || next === null) throw invalid('next is not { id, activeFrom }')
   const { id, activeFrom } = next
   if (!keys.has(id)) throw invalid(`the next key is ${show(id)}, which is not among its keys: there are ${[...keys.keys()].join(', ')}`)
   const from = new Date(activeFrom).getTime()

@@ -1,6 +1,6 @@
 // What a stored body may at most be: checked before a value is written and before bytes from a shared tier are parsed.
+import { checkOptions, type Shape, whole } from '../core/checks.ts'
 import type { CodecLimits } from '../core/codec-options.ts'
-import { MillpondError, show } from '../core/errors.ts'
 
 export type { CodecLimits }
 
@@ -10,24 +10,13 @@ const DEFAULTS: CodecLimits = { maxBytes: 8 * 1024 * 1024, maxDepth: 500, maxIte
 // Deeper values would come near the end of the stack in a caller that is deep itself.
 const DEEPEST = 1000
 
+const LIMITS: Shape<Partial<CodecLimits>> = { maxBytes: whole(1), maxDepth: whole(1, DEEPEST), maxItems: whole(1) }
+
 /** Fills in the defaults. Throws `OPTION_INVALID` for an unknown name or a bound that is not a positive integer. */
 export function resolveLimits(given: Partial<CodecLimits> = {}): CodecLimits {
-  const limits: CodecLimits = Object.freeze({ ...DEFAULTS, ...given })
-  for (const [name, bound] of Object.entries(limits)) {
-    if (!Object.hasOwn(DEFAULTS, name)) {
-      throw new MillpondError('OPTION_INVALID', `codec limits have no option ${show(name)}: use maxBytes, maxDepth, maxItems`)
-    }
-    if (!Number.isSafeInteger(bound) || bound < 1) {
-      throw new MillpondError('OPTION_INVALID', `codec limit ${name} is ${show(bound)}: give a positive integer`)
-    }
-  }
-  if (limits.maxDepth > DEEPEST) {
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `codec limit maxDepth is ${limits.maxDepth}: at most ${DEEPEST}, deeper values endanger the stack`,
-    )
-  }
-  return limits
+  checkOptions<Partial<CodecLimits>>(given, LIMITS, 'limits')
+  const { maxBytes = DEFAULTS.maxBytes, maxDepth = DEFAULTS.maxDepth, maxItems = DEFAULTS.maxItems } = given
+  return Object.freeze({ maxBytes, maxDepth, maxItems })
 }
 
 const QUOTE = 0x22

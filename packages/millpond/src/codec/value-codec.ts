@@ -1,5 +1,5 @@
 // A codec out of options: format, compression, encryption.
-import { check, checkOptions, flag, oneOf, refused, type Shape, whole, withMethods } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, flag, oneOf, refused, type Shape, whole, withMethods } from '../core/checks.ts'
 import type { CodecOptions, CompressOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
 import { Compression } from './compress.ts'
@@ -22,7 +22,7 @@ const OPTIONS: Shape<CodecOptions> = {
   encrypt: withMethods<KeyRing>('a key ring, such as keyring({ current, keys })', 'key', 'codec'),
   mixesSecrets: flag,
   readsPlain: flag,
-  limits: check((value): value is object => typeof value === 'object' && value !== null, 'limits, such as { maxBytes: 1_000_000 }'),
+  limits: checkedElsewhere,
 }
 
 /**

@@ -1,6 +1,7 @@
 // Options declared as data: for each name the check of its value, tied to the type that users see, so that neither can have a name that the other lacks.
 //
 // An option that is `undefined` is as absent. What is wrong throws at once: which option, the value, and what to give instead.
+import type { Clock } from './contracts.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { MillpondError, show } from './errors.ts'
 
@@ -20,15 +21,31 @@ export type Shape<O> = {
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, or what a check throws.
  */
 export function checkOptions<O extends object>(given: unknown, shape: Shape<O>, at: string): asserts given is O {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw refused(given, at === '' ? 'options' : at, 'an object')
+  if (!isOptions(given)) throw refused(given, at === '' ? 'options' : at, given instanceof Promise ? 'what it resolves with' : 'an object')
   for (const name of Object.keys(given)) {
     const full = at === '' ? name : `${at}.${name}`
     if (!isNameOf(name, shape)) throw unknownName(name, Object.keys(shape), full)
     const value: unknown = Reflect.get(given, name)
     if (value !== undefined) shape[name](value, full)
   }
-  for (const [name, one] of Object.entries<Check<unknown>>(shape))
-    if ('isRequired' in one && Reflect.get(given, name) === undefined) one(undefined, at === '' ? name : `${at}.${name}`)
+  for (const name of requiredOf(shape))
+    if (Reflect.get(given, name) === undefined) shape[name](undefined, at === '' ? name : `${at}.${name}`)
+}
+
+/** An object of names. A Promise, a Map or a Date has none: taken for options it would say nothing, and nobody would hear of the mistake. */
+function isOptions(given: unknown): given is object {
+  if (typeof given !== 'object' || given === null) return false
+  const prototype: unknown = Object.getPrototypeOf(given)
+  return prototype === Object.prototype || prototype === null || Object.prototype.toString.call(given) === '[object Object]'
+}
+
+const requiredNames = new WeakMap<object, readonly string[]>()
+
+/** Options come with each call; what must be among them does not change. */
+function requiredOf<S extends object>(shape: S): readonly Extract<keyof S, string>[] {
+  const known = requiredNames.get(shape) ?? Object.entries(shape).flatMap(([name, one]) => ('isRequired' in one ? [name] : []))
+  requiredNames.set(shape, known)
+  return known as readonly Extract<keyof S, string>[]
 }
 
 /** Makes a check complain of an option that is absent. */
@@ -40,14 +57,24 @@ const isNameOf = <S extends object>(name: string, shape: S): name is Extract<key
 
 /** The error for a name that does not exist: the one that was meant, where it is near, and all that there are. */
 export function unknownName(name: string, names: readonly string[], full = name, what = 'option'): MillpondError {
-  const near = names.find((known) => distance(known.toLowerCase(), name.toLowerCase()) <= 2)
-  const meant = near === undefined || name.length < 3 ? '' : ` did you mean ${show(near)}?`
+  const given = name.toLowerCase()
+  const [near] = names
+    .map((known) => ({ known, letters: distance(known.toLowerCase(), given), longer: Math.abs(known.length - name.length) }))
+    .filter(({ letters }) => letters <= 2)
+    .sort((a, b) => a.letters - b.letters || a.longer - b.longer)
+  const meant = near === undefined || name.length < 3 ? '' : ` did you mean ${show(near.known)}?`
   return new MillpondError('OPTION_INVALID', `unknown ${what} ${show(full)}:${meant} there are ${names.join(', ')}`)
 }
 
 /** @param wanted what to give: `a whole number from 1`. */
 export function refused(value: unknown, at: string, wanted: string): MillpondError {
   return new MillpondError('OPTION_INVALID', `${at}: ${show(value)} is not allowed: give ${wanted}`)
+}
+
+/** A shape without some of its names: of the type that leaves them out. */
+export function omit<O extends object, K extends string>(shape: O, ...names: readonly K[]): Omit<O, K> {
+  const rest: object = Object.fromEntries(Object.entries(shape).filter(([name]) => !names.some((one) => one === name)))
+  return rest as Omit<O, K>
 }
 
 /** A check by a predicate. */
@@ -85,6 +112,25 @@ export function oneOf<const T extends string>(...words: readonly T[]): Check<T> 
 // biome-ignore lint/suspicious/noExplicitAny: any function; its arguments cannot be looked at
 type AnyFunction = (...args: any[]) => any
 
+/** A number from 0 to 1. */
+export const share = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1')
+
+/** By what is used of one: that of another realm (a test's, a frame's) is one, too. */
+export const signal = check(
+  (value): value is AbortSignal =>
+    typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value && 'reason' in value,
+  'an AbortSignal',
+)
+
+/** Texts that are not empty. */
+export const texts = (wanted: string): Check<readonly string[]> => listOf(text, wanted)
+
+/** What a check of the same kind takes, or a list of it. */
+export function oneOrMore<T>(one: Check<T>, wanted: string): Check<T | readonly T[]> {
+  const many = listOf(one, wanted)
+  return (value, at) => (Array.isArray(value) ? many(value, at) : one(value, at))
+}
+
 /** Any function: what it takes and answers cannot be seen from outside. */
 export function fn<F extends AnyFunction>(wanted = 'a function'): Check<F> {
   return check((value): value is F => typeof value === 'function', wanted)
@@ -107,6 +153,9 @@ export function listOf<T>(item: Check<T>, wanted = 'an array'): Check<readonly T
   }
 }
 
+/** What tells the time: the tests' clock and the machine's alike. */
+export const clock = withMethods<Clock>('a clock, such as the fake one of millpond/testing', 'now', 'monotonic', 'after')
+
 /** Options within options. */
 export function options<O extends object>(shape: Shape<O>): Check<O> {
   return (value, at) => {
@@ -120,8 +169,26 @@ export function orOff<T>(other: Check<T>): Check<T | false> {
   return (value, at) => (value === false ? false : other(value, at))
 }
 
-/** For what a part checks by itself, when it is made. */
-export const checkedElsewhere = <T>(value: unknown): T => value as T
+/** `null`, to go back to what was said before. */
+export function orNull<T>(other: Check<T>): Check<T | null> {
+  return (value, at) => (value === null ? null : other(value, at))
+}
+
+/** For what a part checks by itself, when it is made. `null` is never meant: taken for absent, it would hide a mistake. */
+export const checkedElsewhere = <T>(value: unknown, at: string): T => {
+  if (value === null) throw refused(value, at, 'a value, or leave it out')
+  return value as T
+}
+
+/** An object of names of the caller's own. */
+export function record<T extends object>(wanted: string, isItem: (item: unknown) => boolean = () => true): Check<T> {
+  return check((value): value is T => isOptions(value) && Object.values(value).every(isItem), wanted)
+}
+
+/** A switch, or the options of what it switches on, which are somebody else's. */
+export function flagOr<T extends object>(wanted: string): Check<boolean | T> {
+  return check((value): value is boolean | T => typeof value === 'boolean' || isOptions(value), wanted)
+}
 
 /** How many letters to add, take away, change or swap with their neighbour (Damerau; at most 3 is told apart). */
 function distance(a: string, b: string): number {

@@ -31,7 +31,19 @@ export function parseDuration(value: unknown, name: string): number {
   return ms
 }
 
+/** Programs say the same few again and again, with every call. */
+const known = new Map<string, number>()
+const MAX_KNOWN = 1000
+
 function parseText(text: string): number {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const ms = readText(text)
+  if (!Number.isNaN(ms) && known.size < MAX_KNOWN) known.set(text, ms)
+  return ms
+}
+
+function readText(text: string): number {
   const match = FORM.exec(text)
   const unit = match === null ? undefined : UNITS[match[2] ?? '']
   return match === null || unit === undefined ? Number.NaN : Number(match[1]) * unit

@@ -61,7 +61,10 @@ export function show(value: unknown): string {
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}… (${text.length} characters)` : text
 }
 
+/** What an instance of a class holds may be hidden from JSON: then it is shown by its class. */
 function describe(value: object): string {
   const json = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
-  return json === undefined ? (value.constructor?.name ?? 'object') : json
+  const name = value.constructor?.name ?? 'Object'
+  if (json === undefined) return name
+  return json === '{}' && name !== 'Object' ? `an instance of ${name}` : json
 }

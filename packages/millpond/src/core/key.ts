@@ -3,7 +3,7 @@
 // A plain string is its own encoding, so that a hit costs nothing. A tuple is written as a canonical JSON array (`["user",7]`).
 // A plain string that begins with `[` or `\` would look like one, so it gets a `\` in front. Tags and names use the same rule of well-formedness.
 import { isInner } from './dependency.ts'
-import { MillpondError, show } from './errors.ts'
+import { MillpondError, reasonOf, show } from './errors.ts'
 
 /** A part of a tuple: texts are well-formed, numbers finite. */
 export type KeyPart = string | number | boolean | bigint | null
@@ -40,6 +40,21 @@ export function checkKey(encoded: string): string {
       `the key ${show(encoded)} has a lone surrogate: tiers that store UTF-8 could not tell it from others; encode it first`,
     )
   return encoded
+}
+
+/** An encoded key. @param at what it is called: `prefix`. @throws MillpondError `KEY_INVALID`. */
+export function encodeKeyAt(key: Key, at: string): string {
+  try {
+    return checkKey(encodeKey(key))
+  } catch (cause) {
+    throw new MillpondError('KEY_INVALID', `${at}: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/** Encoded keys of a list. @param at what the list is called: `dependsOn`. @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
+export function encodeKeys(given: unknown, at: string): string[] {
+  if (!Array.isArray(given)) throw new MillpondError('OPTION_INVALID', `${at}: ${show(given)} is not a list: give an array of keys`)
+  return given.map((key: Key, index) => encodeKeyAt(key, `${at}[${index}]`))
 }
 
 /**

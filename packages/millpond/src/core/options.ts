@@ -1,8 +1,7 @@
 // The options of entries, reads and loads, resolved once into plain numbers.
-import { checkOptions, duration, type Shape, unknownName } from './checks.ts'
+import { check, checkedElsewhere, checkOptions, duration, flag, oneOf, options as optionsOf, type Shape, share, signal } from './checks.ts'
 import { type Duration, parseDuration } from './duration.ts'
-import { MillpondError, show } from './errors.ts'
-import { checkKey, checkTags, encodeKey, type Key } from './key.ts'
+import { checkTags, encodeKeys, type Key } from './key.ts'
 
 /**
  * How fresh an answer must be. `eventual`: at most 500 ms behind other processes' invalidations (own ones always count at once).
@@ -96,79 +95,50 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   dependsOn: NO_TAGS,
 })
 
-const NAMES = new Set([
-  'ttl',
-  'staleFor',
-  'staleIfError',
-  'jitter',
-  'tags',
-  'dependsOn',
-  'consistency',
-  'after',
-  'signal',
-  'quiet',
-  'timeout',
-  'refreshAhead',
-  'negativeTtl',
-  'errorTtl',
-])
+export const LOAD_OPTIONS: Shape<LoadOptions> = {
+  ttl: duration,
+  staleFor: duration,
+  staleIfError: duration,
+  jitter: share,
+  tags: checkedElsewhere, // read once, as they are taken over: they may be an iterator
+  dependsOn: checkedElsewhere, // likewise, as keys are encoded
+  consistency: oneOf('eventual', 'read-your-writes', 'strong'),
+  after: check((value): value is string => typeof value === 'string', 'a token of cache.token()'),
+  signal,
+  quiet: flag,
+  timeout: optionsOf(TIMEOUT),
+  refreshAhead: share,
+  negativeTtl: duration,
+  errorTtl: duration,
+}
 
 /**
  * The policy of a call: what it says, else the defaults.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` or `TAG_INVALID`, naming the option and showing the value.
  */
-export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPolicy): LoadPolicy {
+export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPolicy, at = ''): LoadPolicy {
   if (options === undefined) return defaults
-  checkNames(options, NAMES, 'option')
+  checkOptions<LoadOptions>(options, LOAD_OPTIONS, at)
   const { ttl, staleFor, staleIfError, jitter, tags, timeout, refreshAhead, negativeTtl, errorTtl, consistency, dependsOn } = options
-  if (timeout !== undefined) checkOptions(timeout, TIMEOUT, 'timeout')
   return {
     ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl, 'ttl'),
     staleForMs: staleFor === undefined ? defaults.staleForMs : parseDuration(staleFor, 'staleFor'),
     staleIfErrorMs: staleIfError === undefined ? defaults.staleIfErrorMs : parseDuration(staleIfError, 'staleIfError'),
-    jitter: jitter === undefined ? defaults.jitter : checkShare(jitter, 'jitter'),
+    jitter: jitter ?? defaults.jitter,
     tags: tags === undefined ? defaults.tags : copyTags(tags),
     softMs: timeout?.soft === undefined ? defaults.softMs : parseDuration(timeout.soft, 'timeout.soft'),
     hardMs: timeout?.hard === undefined ? defaults.hardMs : parseDuration(timeout.hard, 'timeout.hard') || Number.POSITIVE_INFINITY,
-    refreshAhead: refreshAhead === undefined ? defaults.refreshAhead : checkShare(refreshAhead, 'refreshAhead'),
+    refreshAhead: refreshAhead ?? defaults.refreshAhead,
     negativeMs: negativeTtl === undefined ? defaults.negativeMs : parseDuration(negativeTtl, 'negativeTtl'),
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
-    consistency: consistency === undefined ? defaults.consistency : checkConsistency(consistency),
-    dependsOn: dependsOn === undefined ? defaults.dependsOn : checkDependencies(dependsOn),
-  }
-}
-
-/** @throws MillpondError `OPTION_INVALID` naming the first unknown option and those that exist. */
-export function checkNames(options: object, names: ReadonlySet<string>, what: string): void {
-  if (typeof options !== 'object' || options === null)
-    throw new MillpondError('OPTION_INVALID', `${what}s: ${show(options)} is not an object`)
-  for (const name of Object.keys(options)) {
-    if (!names.has(name)) throw unknownName(name, [...names], name, what)
+    consistency: consistency ?? defaults.consistency,
+    dependsOn: dependsOn === undefined ? defaults.dependsOn : encodeKeys(dependsOn, 'dependsOn'),
   }
 }
 
 /** The caller may change its list as soon as it has been given a promise. */
 function copyTags(tags: Iterable<string>): readonly string[] {
   return Object.freeze([...checkTags(tags)])
-}
-
-function checkShare(value: unknown, name: string): number {
-  if (typeof value === 'number' && value >= 0 && value <= 1) return value
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not a share: give a number from 0 to 1`)
-}
-
-function checkDependencies(keys: unknown): readonly string[] {
-  if (!Array.isArray(keys)) throw new MillpondError('OPTION_INVALID', `dependsOn: ${show(keys)} is not a list: give an array of keys`)
-  return keys.map((key: Key) => {
-    const encoded = encodeKey(key)
-    checkKey(encoded)
-    return encoded
-  })
-}
-
-function checkConsistency(value: unknown): Consistency {
-  if (value === 'eventual' || value === 'read-your-writes' || value === 'strong') return value
-  throw new MillpondError('OPTION_INVALID', `consistency: ${show(value)} is not known: use 'eventual', 'read-your-writes' or 'strong'`)
 }
 
 /** The three times of an entry stored now. */

@@ -1,11 +1,11 @@
 // Saying what is no longer true: by tag, pattern, model and time, now or later.
-import { refused } from '../core/checks.ts'
+import { checkOptions, oneOf, type Shape } from '../core/checks.ts'
 import { checkTags } from '../core/key.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
 import type { ChangeKind } from '../invalidate/relations.ts'
-import { type ScheduleTime, scheduleInvalidation } from '../invalidate/schedule.ts'
+import { type ScheduleTime, scheduleInvalidation, TIME } from '../invalidate/schedule.ts'
 import { encodeToken } from '../invalidate/token.ts'
 import type { Jobs } from '../jobs/index.ts'
 import { forget } from './forget.ts'
@@ -68,6 +68,8 @@ export async function clear(space: Space): Promise<Receipt> {
   return forget(space, { all: true, reason: 'cleared' })
 }
 
+const WHEN: Shape<ScheduledFor> = { ...TIME, mode: oneOf('delete', 'expire') }
+
 export async function schedule(
   space: Space,
   house: { jobs(): Jobs; readonly jobKind: string },
@@ -75,7 +77,7 @@ export async function schedule(
   when: ScheduledFor,
 ): Promise<string> {
   checkOpen(space)
-  if (typeof when !== 'object' || when === null) throw refused(when, 'schedule', "a time: { in: '5m' } or { at: new Date(...) }")
+  checkOptions<ScheduledFor>(when, WHEN, 'schedule')
   const { id, settings, services } = space
   const { mode, ...time } = when
   return scheduleInvalidation(

@@ -1,9 +1,9 @@
 // Reading through: what is missing is loaded, once, however many wait for it.
 import type { MissCause } from '../core/causes.ts'
-import { refused } from '../core/checks.ts'
+import { checkOptions, fn, refused, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
-import { type ById, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
+import { type ById, LOAD_OPTIONS, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
 import { recordTime, timed } from './call-time.ts'
 import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
@@ -139,12 +139,14 @@ function refreshEarly<T>(space: Space, key: string, slot: number, loader: Loader
   refreshBehind(journey)
 }
 
+const BATCH: Shape<GetOrSetManyOptions<unknown, unknown>> = {
+  ...LOAD_OPTIONS,
+  load: required(fn('a function that loads the ids that are missing: { load: (ids) => ... }')),
+  key: fn('a function from an id to its key'),
+}
+
 function checkBatch(options: unknown): void {
-  const load: unknown = typeof options === 'object' && options !== null ? Reflect.get(options, 'load') : undefined
-  if (typeof load !== 'function')
-    throw refused(load, 'getOrSetMany load', 'a function that loads the ids that are missing: { load: (ids) => ... }')
-  const key: unknown = Reflect.get(Object(options), 'key')
-  if (key !== undefined && typeof key !== 'function') throw refused(key, 'getOrSetMany key', 'a function from an id to its key')
+  checkOptions<GetOrSetManyOptions<unknown, unknown>>(options, BATCH, 'getOrSetMany')
 }
 
 const NO_CALL: Call = Object.freeze({})

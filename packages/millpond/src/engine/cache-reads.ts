@@ -1,6 +1,7 @@
 // Reading without a loader: what memory and the tiers below hold.
+import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
-import { type Consistency, DEFAULT_POLICY, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import { type Consistency, DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import { timed } from './call-time.ts'
 import { type HeldEntry, heldEntries } from './entries.ts'
 import { type Explanation, explain as explainKey } from './explain.ts'
@@ -73,12 +74,16 @@ export async function get<T>(space: Space, key: Key, options: ReadOptions | unde
   return found === undefined || !isFresh(space, found) ? undefined : (found.value as T)
 }
 
+/** A caller may hand on what it loads by. */
+const READ: Shape<EntryReadOptions & LoadOptions> = { ...LOAD_OPTIONS, lease: checkedElsewhere }
+
 export async function getEntry<T>(space: Space, key: Key, given: EntryReadOptions | undefined): Promise<EntryView<T>> {
   const encoded = encodeKey(key)
   const { near, ledger, services } = space
   const slot = near?.find(encoded) ?? -1
   // Before this read is one of its reads.
   const { hits, lastReadAt } = near === undefined || slot < 0 ? NO_FACTS : heldFacts(near, ledger.view.epoch, slot)
+  if (given !== undefined) checkOptions<EntryReadOptions & LoadOptions>(given, READ, 'getEntry')
   const answer = await (given !== undefined && 'lease' in given ? lookOrLease(space, encoded, given) : look(space, encoded, given))
   const { found } = answer
   const lease = answer.lease === undefined ? {} : { lease: answer.lease }

@@ -1,10 +1,10 @@
 // Writing, removing and re-timing entries by their keys.
 
-import { refused } from '../core/checks.ts'
+import { check, checkOptions, required, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
-import { type EntryOptions, resolvePolicy } from '../core/options.ts'
+import { type EntryOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import { forget } from './forget.ts'
 import { type Lease, type LeaseVerdict, MissLease } from './miss-lease.ts'
 import type { Receipt } from './receipt.ts'
@@ -66,10 +66,24 @@ export async function set(space: Space, key: Key, value: unknown, options: Entry
   space.watch.latency.set.record(clock.monotonic() - started)
 }
 
+/** Whatever is given in the place of options: what it may be is checked afterwards. */
+export const isLeased = (options: unknown): options is LeasedOptions =>
+  typeof options === 'object' && options !== null && 'lease' in options
+
+type Leased = LoadOptions & { readonly lease: MissLease }
+
+const LEASED: Shape<Leased> = {
+  ...LOAD_OPTIONS,
+  lease: required(
+    check((value): value is MissLease => value instanceof MissLease, 'what getEntry(key, { lease: true }) has given for this key'),
+  ),
+}
+
 /** With the lease that was given for it. */
-export async function setLeased(space: Space, key: Key, value: unknown, { lease, ...options }: LeasedOptions): Promise<LeaseVerdict> {
+export async function setLeased(space: Space, key: Key, value: unknown, given: LeasedOptions): Promise<LeaseVerdict> {
   checkOpen(space)
-  if (!(lease instanceof MissLease)) throw refused(lease, 'set lease', 'what getEntry(key, { lease: true }) has given for this key')
+  checkOptions<Leased>(given, LEASED, 'set')
+  const { lease, ...options } = given
   const item = itemOf(key, value)
   const { clock } = space.services
   const started = clock.monotonic()

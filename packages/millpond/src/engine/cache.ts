@@ -187,7 +187,7 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   set(key: Key, value: unknown, options?: EntryOptions): Promise<void>
   set(key: Key, value: unknown, options: writes.LeasedOptions): Promise<LeaseVerdict>
   set(key: Key, value: unknown, options?: EntryOptions | writes.LeasedOptions): Promise<LeaseVerdict | undefined> | Promise<void> {
-    if (options !== undefined && 'lease' in options) return writes.setLeased(this.#space, key, value, options)
+    if (writes.isLeased(options)) return writes.setLeased(this.#space, key, value, options)
     return writes.set(this.#space, key, value, options)
   }
 

@@ -1,14 +1,15 @@
 // Changes of settings while a cache runs: all checked before the first takes effect, and told as what was and what is.
+import { checkedElsewhere, checkOptions, duration, flag, options, orNull, record, type Shape, whole } from '../core/checks.ts'
 import type { EvictionFactory, NearBudget, NearStore } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { checkNames, type LoadOptions } from '../core/options.ts'
+import type { LoadOptions } from '../core/options.ts'
 import { type PolicyName, policyByName } from '../memory/index.ts'
 import { resolveMemoryOptions } from '../memory/options.ts'
 import { type BreakerOptions, checkBreaker } from '../wrap/breaker.ts'
 import { type Described, describeMemory, describePolicy, describeTier } from './describe.ts'
 import type { Receipt } from './receipt.ts'
-import { type CacheSettings, checkPromoteAfter, type Keep, keepOf } from './settings.ts'
+import { type CacheSettings, type Keep, keepOf } from './settings.ts'
 import type { FarTier } from './space.ts'
 
 /** The defaults of entries that may be changed while a cache runs; `null` goes back to what code says. */
@@ -92,25 +93,47 @@ interface Step {
   readonly isKept?: boolean
 }
 
-const CHANGE_NAMES = new Set(['defaults', 'tiers'])
-const DEFAULT_NAMES = new Set([
-  'ttl',
-  'staleFor',
-  'staleIfError',
-  'jitter',
-  'tags',
-  'timeout',
-  'refreshAhead',
-  'negativeTtl',
-  'errorTtl',
-  'consistency',
-])
-const MEMORY_NAMES = new Set(['enabled', 'ttlFactor', 'ttl', 'maxEntries', 'maxBytes', 'policy', 'pressure'])
-const TIER_NAMES = new Set(['enabled', 'ttlFactor', 'ttl', 'promoteAfter', 'timeout', 'breaker'])
+const CHANGES: Shape<Changes> = {
+  defaults: checkedElsewhere,
+  tiers: record("changes by the tier's name, such as { memory: { maxEntries: 5000 } }"),
+}
+/** Their values are looked at as what they come to, together with what stays. */
+const DEFAULTS: Shape<DefaultChanges> = {
+  ttl: (value) => value as never,
+  staleFor: (value) => value as never,
+  staleIfError: (value) => value as never,
+  jitter: (value) => value as never,
+  tags: (value) => value as never,
+  timeout: orNull(options<NonNullable<DefaultChanges['timeout']>>({ soft: orNull(duration), hard: orNull(duration) })),
+  refreshAhead: (value) => value as never,
+  negativeTtl: (value) => value as never,
+  errorTtl: (value) => value as never,
+  consistency: (value) => value as never,
+}
+type OfMemory = 'maxEntries' | 'maxBytes' | 'policy' | 'pressure'
+type OfFar = 'promoteAfter' | 'timeout' | 'breaker'
+const ANY_TIER: Shape<Omit<TierChanges, OfMemory | OfFar>> = { enabled: flag, ttlFactor: checkedElsewhere, ttl: duration }
+const MEMORY_TIER: Shape<Omit<TierChanges, OfFar>> = {
+  ...ANY_TIER,
+  // As `memory()` looks at them.
+  maxEntries: checkedElsewhere,
+  maxBytes: checkedElsewhere,
+  policy: checkedElsewhere,
+  pressure: checkedElsewhere,
+}
+const FAR_TIER: Shape<Omit<TierChanges, OfMemory>> = {
+  ...ANY_TIER,
+  promoteAfter: whole(1),
+  timeout: duration,
+  breaker: (value, at) => {
+    checkBreaker(value, at)
+    return value
+  },
+}
 
 /** What would change, and how to do it. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; nothing has changed then. */
 export function planChanges(cache: Configurable, changes: Changes, namespace: string | undefined): Step {
-  checkNames(changes, CHANGE_NAMES, 'change')
+  checkOptions<Changes>(changes, CHANGES, 'changes')
   const { defaults, tiers } = changes
   const steps: Step[] = []
   if (defaults !== undefined) steps.push(planDefaults(cache.settings, defaults, namespace))
@@ -128,7 +151,7 @@ export function planChanges(cache: Configurable, changes: Changes, namespace: st
 }
 
 function planDefaults(settings: CacheSettings, given: DefaultChanges, namespace: string | undefined): Step {
-  checkNames(given, DEFAULT_NAMES, 'default that can be changed')
+  checkOptions<DefaultChanges>(given, DEFAULTS, 'defaults')
   const changed = merged(settings.changed(namespace), given)
   const to = settings.policyWith(changed, namespace)
   const path = namespace === undefined ? 'defaults' : `namespaces.${namespace}.defaults`
@@ -161,7 +184,7 @@ function planTier(cache: Configurable, name: string, change: TierChanges): Step 
 }
 
 function planMemory(cache: Configurable, memory: ConfigurableMemory, change: TierChanges): Step {
-  checkNames(change, MEMORY_NAMES, 'change of memory')
+  checkOptions<Omit<TierChanges, OfFar>>(change, MEMORY_TIER, 'tiers.memory')
   const { ttl, enabled = memory.isOn, ...options } = change
   const resolved = resolveMemoryOptions({ ...options, enabled })
   const keep: Keep = keepWith(memory.keep, change)
@@ -194,17 +217,14 @@ function planMemory(cache: Configurable, memory: ConfigurableMemory, change: Tie
 
 function planFar(far: FarTier, change: TierChanges): Step {
   const { name, settings } = far.guarded
-  checkNames(change, TIER_NAMES, `change of ${name}`)
+  checkOptions<Omit<TierChanges, OfMemory>>(change, FAR_TIER, `tiers.${name}`)
   const { enabled = far.enabled, promoteAfter = far.promoteAfter, timeout, breaker } = change
-  if (typeof enabled !== 'boolean')
-    throw new MillpondError('OPTION_INVALID', `enabled: ${show(enabled)} is not allowed: give true or false`)
-  if (breaker !== undefined) checkBreaker(breaker, 'breaker')
   const keep = keepWith(far.keep, change)
   const guard = {
     timeoutMs: timeout === undefined ? settings.timeoutMs : positive(parseDuration(timeout, 'timeout'), timeout),
     breaker: { ...settings.breaker, ...breaker },
   }
-  const next = { ...far, enabled, keep, promoteAfter: checkPromoteAfter(promoteAfter), guarded: { ...far.guarded, settings: guard } }
+  const next = { ...far, enabled, keep, promoteAfter, guarded: { ...far.guarded, settings: guard } }
   return {
     changes: differences(`tiers.${name}`, describeTier(far), describeTier(next)),
     apply: () => {

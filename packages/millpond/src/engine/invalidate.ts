@@ -1,8 +1,8 @@
 // Invalidation by criteria: resolved to the ledger's targets, or, where a time narrows them, to the entries that are found.
+import { checkOptions, duration, flag, oneOf, type Shape } from '../core/checks.ts'
 import type { Near } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { checkNames } from '../core/options.ts'
 import { Coalesce } from '../invalidate/coalesce.ts'
 import { type Criteria, type Resolved, resolveCriteria } from '../invalidate/criteria.ts'
 import { scanEntries } from './entries.ts'
@@ -22,15 +22,15 @@ export interface InvalidateOptions {
   readonly atMostEvery?: Duration
 }
 
-const NAMES = new Set(['mode', 'dryRun', 'delay', 'atMostEvery'])
+const OPTIONS: Shape<InvalidateOptions> = { mode: oneOf('delete', 'expire'), dryRun: flag, delay: duration, atMostEvery: duration }
 const MAX_SHOWN = 100
 /** Keys that are forgotten in one step of the ledger. */
 const BATCH = 1000
 
 /** @throws MillpondError for malformed criteria (see `resolveCriteria`), and what `forget` throws. */
 export async function invalidate(space: Space, criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {
-  checkNames(options, NAMES, 'option')
-  const mode = checkMode(options.mode)
+  checkOptions<InvalidateOptions>(options, OPTIONS, '')
+  const { mode = 'delete' } = options
   const resolved = resolveCriteria(criteria, { now: space.services.clock.now(), relations: space.settings.relations })
   if (options.dryRun === true) return tryOut(space, resolved)
   const { delay, atMostEvery, ...now } = options
@@ -128,10 +128,4 @@ async function tryOut(space: Space, resolved: Resolved): Promise<DryRun> {
   }
   const isExact = space.far.every((far) => !far.enabled || (far.guarded.state === 'closed' && far.guarded.tier.scan !== undefined))
   return { wouldRemove, isExact, keys, tags: resolved.tags, patterns: resolved.patterns, cascade: resolved.cascade }
-}
-
-function checkMode(mode: unknown): 'delete' | 'expire' {
-  if (mode === undefined) return 'delete'
-  if (mode === 'delete' || mode === 'expire') return mode
-  throw new MillpondError('OPTION_INVALID', `mode: ${show(mode)} is not known: use 'delete' or 'expire'`)
 }

@@ -1,9 +1,9 @@
 // What the code says of a namespace, parted: how its entries live, which may be changed later, and how its values are kept, which may not.
-import { check } from '../core/checks.ts'
+import { check, checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import { asCodec, type EncryptedCodecOptions } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { LoadOptions } from '../core/options.ts'
+import { LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
 import type { FarTier } from './space.ts'
 
 /** What `cache.namespace` is told, where it differs from the cache's own. */
@@ -25,8 +25,11 @@ const FUNCTION = check(
   "a function such as select({ pick: ['id', 'name'] })",
 )
 
+const OPTIONS: Shape<NamespaceOptions> = { ...LOAD_OPTIONS, codec: checkedElsewhere, select: FUNCTION }
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
 export function partOptions(options: NamespaceOptions): { readonly code: LoadOptions; readonly keeping: Keeping } {
-  if (typeof options !== 'object' || options === null) return { code: options, keeping: {} }
+  checkOptions<NamespaceOptions>(options, OPTIONS, 'namespace')
   const { codec, select, ...code } = options
   return { code, keeping: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) } }
 }
@@ -48,7 +51,7 @@ export function keepingOf(
       'OPTION_INVALID',
       `codec: the namespace ${show(namespace)} is to be encrypted, and the tier ${show(open.guarded.name)} has a codec of its own that does not: give that tier { encrypt }, or none`,
     )
-  return { codec: made, select: select === undefined ? undefined : FUNCTION(select, 'select') }
+  return { codec: made, select }
 }
 
 /** Two places in the code say the same, as far as can be seen: options that are written out each time must name the same ring and values. */

@@ -2,8 +2,7 @@
 //
 // Where a tier can hold nothing of a namespace it is not asked. Size and tags are known only once there is an entry: so a tier that some rule leaves
 // out for them is still asked, and what it holds of a key is dropped when the key's entry goes elsewhere.
-import { MillpondError, show } from '../core/errors.ts'
-import { checkNames } from '../core/options.ts'
+import { check, listOf, oneOrMore, options, refused, required, type Shape, text, texts } from '../core/checks.ts'
 import type { Found } from './found.ts'
 
 /** One rule of `route`. */
@@ -39,8 +38,16 @@ interface Rule {
   readonly tiers: ReadonlySet<string>
 }
 
-const RULE_NAMES = new Set(['when', 'tiers'])
-const WHEN_NAMES = new Set(['namespace', 'tags', 'minBytes', 'maxBytes'])
+const bytes = check((value): value is number => typeof value === 'number' && value >= 0, 'a number of bytes')
+const names = texts('a list of names')
+const WHEN: Shape<NonNullable<RouteRule['when']>> = {
+  namespace: oneOrMore(text, 'a name, or a list of names'),
+  tags: names,
+  minBytes: bytes,
+  maxBytes: bytes,
+}
+const RULE: Shape<RouteRule> = { when: options(WHEN), tiers: required(names) }
+const RULES = listOf<RouteRule>(options(RULE), 'a list of rules, such as [{ when: { minBytes: 100_000 }, tiers: [...] }]')
 export const MEMORY = 'memory'
 
 /**
@@ -54,8 +61,7 @@ export function routes(
   weigh: (value: unknown) => number,
 ): (namespace: string) => Route | undefined {
   if (given === undefined) return () => undefined
-  if (!Array.isArray(given)) throw invalid('route', given, 'is not a list of rules: give [{ when: { minBytes: 100_000 }, tiers: [...] }]')
-  const rules = given.map((rule: unknown, index) => checkRule(rule, `route[${index}]`, tiers))
+  const rules = RULES(given, 'route').map((rule, index) => ruleOf(rule, `route[${index}]`, tiers))
   return (namespace) => {
     const concerning = rules.filter(({ namespaces }) => namespaces === undefined || namespaces.includes(namespace))
     return concerning.length === 0 ? undefined : routeOf(concerning, weigh)
@@ -81,37 +87,19 @@ function routeOf(rules: readonly Rule[], weigh: (value: unknown) => number): Rou
   }
 }
 
-function checkRule(given: unknown, where: string, known: readonly string[]): Rule & { readonly namespaces: readonly string[] | undefined } {
-  if (typeof given !== 'object' || given === null) throw invalid(where, given, 'is not a rule: give { when, tiers }')
-  checkNames(given, RULE_NAMES, `option of ${where}`)
-  const { when = {}, tiers }: { when?: unknown; tiers?: unknown } = given
-  if (typeof when !== 'object' || when === null)
-    throw invalid(`${where}.when`, when, 'is not a condition: give { namespace, tags, minBytes }')
-  checkNames(when, WHEN_NAMES, `option of ${where}.when`)
-  const { namespace, tags, minBytes = 0, maxBytes = Number.POSITIVE_INFINITY }: Record<string, unknown> = { ...when }
-  const named = texts(tiers, `${where}.tiers`)
-  const odd = named.find((name) => !known.includes(name))
-  if (odd !== undefined) throw invalid(`${where}.tiers`, odd, `is none of this cache's tiers: ${known.join(', ')}`)
+function ruleOf(
+  { when = {}, tiers }: RouteRule,
+  at: string,
+  known: readonly string[],
+): Rule & { readonly namespaces: readonly string[] | undefined } {
+  const odd = tiers.find((name) => !known.includes(name))
+  if (odd !== undefined) throw refused(odd, `${at}.tiers`, `names of this cache's tiers: ${known.join(', ')}`)
+  const { namespace, tags, minBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = when
   return {
-    namespaces:
-      namespace === undefined ? undefined : typeof namespace === 'string' ? [namespace] : texts(namespace, `${where}.when.namespace`),
-    tags: tags === undefined ? undefined : texts(tags, `${where}.when.tags`),
-    minBytes: bytes(minBytes, `${where}.when.minBytes`),
-    maxBytes: bytes(maxBytes, `${where}.when.maxBytes`),
-    tiers: new Set(named),
+    namespaces: namespace === undefined ? undefined : [namespace].flat(),
+    tags,
+    minBytes,
+    maxBytes,
+    tiers: new Set(tiers),
   }
-}
-
-function texts(given: unknown, where: string): readonly string[] {
-  if (Array.isArray(given) && given.every((one) => typeof one === 'string')) return given
-  throw invalid(where, given, 'is not a list of names')
-}
-
-function bytes(given: unknown, where: string): number {
-  if (typeof given === 'number' && given >= 0) return given
-  throw invalid(where, given, 'is not a number of bytes')
-}
-
-function invalid(where: string, value: unknown, why: string): MillpondError {
-  return new MillpondError('OPTION_INVALID', `${where}: ${show(value)} ${why}`)
 }

@@ -50,7 +50,7 @@ export class CacheSettings {
     this.common = common
     this.#nearKeep = common.nearKeep
     this.#cache = { code: code ?? NOTHING, changed: NOTHING }
-    policyOf(this.#cache, DEFAULT_POLICY)
+    policyOf(this.#cache, DEFAULT_POLICY, 'defaults')
   }
 
   /** The live settings of a namespace that opens. `code`: its own, if it has any. */
@@ -146,7 +146,8 @@ export class CacheSettings {
   }
 }
 
-const policyOf = ({ code, changed }: Said, base: LoadPolicy): LoadPolicy => resolvePolicy(changed, resolvePolicy(code, base))
+const policyOf = ({ code, changed }: Said, base: LoadPolicy, at?: string): LoadPolicy =>
+  resolvePolicy(changed, resolvePolicy(code, base, at))
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
 export function keepOf({ ttlFactor, ttl }: { readonly ttlFactor?: number; readonly ttl?: Duration }, factor: number): Keep {
@@ -154,10 +155,4 @@ export function keepOf({ ttlFactor, ttl }: { readonly ttlFactor?: number; readon
   if (typeof value !== 'number' || !(value > 0) || value > 1000)
     throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)
   return { factor: value, ttlMs: ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(ttl, 'ttl') }
-}
-
-/** @throws MillpondError `OPTION_INVALID`. */
-export function checkPromoteAfter(value: unknown): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
-  throw new MillpondError('OPTION_INVALID', `promoteAfter: ${show(value)} is not allowed: give a whole number from 1`)
 }

@@ -1,7 +1,8 @@
 // What `cache.source` was given, checked; and a registered loader as a load calls it.
+import { checkOptions, fn, options as optionsOf, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey, encodeKey, type Key } from '../core/key.ts'
-import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
 import type { Loader } from './loader.ts'
 
@@ -11,14 +12,16 @@ export interface Sourced {
   readonly defaults?: LoadOptions
 }
 
-const NAMES = new Set(['loadMany', 'defaults', 'name'])
+const OPTIONS: Shape<SourceOptions> = {
+  loadMany: fn('a loader: a function'),
+  defaults: optionsOf(LOAD_OPTIONS),
+  name: text,
+}
 
 /** @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
 export function sourceFrom(namespace: string, prefix: Key, load: SourceLoad, options: SourceOptions): Source {
-  checkNames(options, NAMES, 'option of source')
+  checkOptions<SourceOptions>(options, OPTIONS, 'source')
   if (typeof load !== 'function') throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
-  if (options.loadMany !== undefined && typeof options.loadMany !== 'function')
-    throw new MillpondError('OPTION_INVALID', `source: loadMany: ${show(options.loadMany)} is not a loader: give a function`)
   if (options.defaults !== undefined) resolvePolicy(options.defaults, DEFAULT_POLICY)
   const own: Key = typeof prefix === 'string' ? prefix : [...prefix]
   return { ...options, namespace, prefix: own, name: options.name ?? encodeKey(own), load }

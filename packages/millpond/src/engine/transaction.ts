@@ -1,8 +1,9 @@
 // A transaction of somebody's database, with the caches told before and after: whatever begins and commits it is inside the work.
+import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
-import { checkNames, type EntryOptions, resolvePolicy } from '../core/options.ts'
+import { checkTags, encodeKey, encodeKeys, type Key } from '../core/key.ts'
+import { type EntryOptions, resolvePolicy } from '../core/options.ts'
 import { alsoWrite, beginWrite, endWrite, forgetWrite, holdMsOf, type SourceItem } from './source-write.ts'
 import { checkOpen, type Space } from './space.ts'
 
@@ -33,8 +34,8 @@ export interface Transaction {
   set(key: Key, value: unknown, options?: EntryOptions): void
 }
 
-const NAMES = new Set(['keys', 'tags', 'hold'])
-const MORE_NAMES = new Set(['keys', 'tags'])
+const TARGETS: Shape<TransactionTargets> = { keys: checkedElsewhere, tags: checkedElsewhere }
+const OPTIONS: Shape<TransactionOptions> = { ...TARGETS, hold: checkedElsewhere }
 
 export async function transact<T>(
   space: Space,
@@ -42,7 +43,7 @@ export async function transact<T>(
   work: (transaction: Transaction) => Promise<T> | T,
 ): Promise<T> {
   checkOpen(space)
-  checkNames(options, NAMES, 'option of transaction')
+  checkOptions<TransactionOptions>(options, OPTIONS, 'transaction')
   if (typeof work !== 'function')
     throw new MillpondError('OPTION_INVALID', `transaction: ${show(work)} is not a function: give the work, which begins and commits`)
   const holdMs = holdMsOf(options.hold, 'transaction: hold')
@@ -54,7 +55,7 @@ export async function transact<T>(
   }
   const transaction: Transaction = {
     async hold(targets) {
-      checkNames(targets, MORE_NAMES, 'option of hold')
+      checkOptions<TransactionTargets>(targets, TARGETS, 'hold')
       checkUnderWay()
       write = await alsoWrite(space, write, keysOf(targets), holdMs, tagsOf(targets))
     },
@@ -86,10 +87,7 @@ export async function transact<T>(
   return answer
 }
 
-function keysOf({ keys = [] }: TransactionTargets): string[] {
-  if (!Array.isArray(keys)) throw new MillpondError('OPTION_INVALID', `transaction: keys: ${show(keys)} is not a list of keys`)
-  return keys.map((key: Key) => checkKey(encodeKey(key)))
-}
+const keysOf = ({ keys = [] }: TransactionTargets): string[] => encodeKeys(keys, 'transaction: keys')
 
 function tagsOf({ tags }: TransactionTargets): readonly string[] {
   return tags === undefined ? [] : [...checkTags(tags)]

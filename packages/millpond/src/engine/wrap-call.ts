@@ -1,7 +1,8 @@
 // A function with the cache before it: `cache.wrap`. Its keys are a family, and it is the loader of that family.
+import { check, checkOptions, omit, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key, KeyPart } from '../core/key.ts'
-import type { LoadOptions } from '../core/options.ts'
+import { LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
 import type { Loader } from './loader.ts'
 import type { Receipt } from './receipt.ts'
 
@@ -39,19 +40,28 @@ interface Verbs {
   ): () => void
 }
 
+const isKey = (value: unknown): value is WrapOptions<readonly unknown[], unknown>['key'] =>
+  typeof value === 'function' || (Array.isArray(value) && value.length > 0)
+const OPTIONS: Shape<WrapOptions<readonly unknown[], unknown>> = {
+  ...omit(LOAD_OPTIONS, 'after', 'signal'),
+  key: required(check(isKey, "the first parts of the keys (['user']), or a function of the arguments")),
+  tags: check(
+    (value): value is readonly string[] | (() => readonly string[]) => typeof value === 'function' || Array.isArray(value),
+    'a list of texts, or a function of arguments and result',
+  ),
+}
+
 /** @throws MillpondError `OPTION_INVALID` where `fn` is no function, `key` is missing, or the family has a loader already. */
 export function wrapCall<A extends readonly unknown[], T>(
   cache: Verbs,
   fn: (...args: A) => T | Promise<T>,
-  { key, tags, ...rest }: WrapOptions<A, T>,
+  options: WrapOptions<A, T>,
 ): WrappedCall<A, T> {
   if (typeof fn !== 'function') throw new MillpondError('OPTION_INVALID', `wrap: ${show(fn)} is not a function`)
-  if (typeof key !== 'function' && (!Array.isArray(key) || key.length === 0))
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `wrap: key: ${show(key)} is not allowed: give the first parts of the keys (['user']), or a function of the arguments`,
-    )
-  const options: LoadOptions = typeof tags === 'function' || tags === undefined ? rest : { ...rest, tags }
+  const given: unknown = options
+  checkOptions<WrapOptions<readonly unknown[], unknown>>(given, OPTIONS, 'wrap')
+  const { key, tags, ...rest } = options
+  const stored: LoadOptions = typeof tags === 'function' || tags === undefined ? rest : { ...rest, tags }
   // What is no part of a key is refused when the key is encoded.
   const keyOf = (args: A): Key =>
     typeof key === 'function' ? key(...args) : [...key, ...(args as readonly unknown[] as readonly KeyPart[])]
@@ -64,11 +74,11 @@ export function wrapCall<A extends readonly unknown[], T>(
     typeof key === 'function'
       ? () => {}
       : cache.source(key, (full, context) => load((full as readonly KeyPart[]).slice(key.length) as readonly unknown[] as A, context), {
-          defaults: options,
+          defaults: stored,
         })
-  return Object.assign((...args: A) => cache.getOrSet(keyOf(args), (context) => load(args, context), options), {
+  return Object.assign((...args: A) => cache.getOrSet(keyOf(args), (context) => load(args, context), stored), {
     invalidate: (...args: A) => cache.delete(keyOf(args)),
-    refresh: (...args: A) => cache.refresh(keyOf(args), (context) => load(args, context), options),
+    refresh: (...args: A) => cache.refresh(keyOf(args), (context) => load(args, context), stored),
     unregister,
   })
 }

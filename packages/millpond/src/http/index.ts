@@ -1,7 +1,8 @@
 // `millpond/http`: a shared HTTP cache that obeys the RFCs, for node:http and whatever speaks its language.
+import { checkOptions, fn } from '../core/checks.ts'
 import type { Backing } from './contract.ts'
 import { HttpCache } from './node/http-cache.ts'
-import type { HttpCacheOptions } from './settings.ts'
+import { HTTP_CACHE, type HttpCacheOptions } from './settings.ts'
 
 export type { Backing, HttpReceipt } from './contract.ts'
 export type { HttpStats } from './counts.ts'
@@ -12,6 +13,10 @@ export type { RawFields } from './rules/fields.ts'
 export { INPUTS, type RequestFacts } from './rules/request.ts'
 export type { HttpCacheOptions, Settings } from './settings.ts'
 
+interface ToldOfErrors {
+  readonly onError?: (error: unknown) => void
+}
+
 /**
  * An HTTP cache over a cache of `createCache`, which it should have to itself, or a namespace of it.
  * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` for options; `OPTION_INVALID` where the package structured-headers is missing.
@@ -19,10 +24,8 @@ export type { HttpCacheOptions, Settings } from './settings.ts'
  * const http = createHttpCache(createCache({ tiers: [memory({ maxBytes: '256mb', maxEntries: 100_000 })] }))
  * createServer(http.listener(app)).listen(8080)
  */
-export function createHttpCache(
-  cache: Backing,
-  options: HttpCacheOptions & { readonly onError?: (error: unknown) => void } = {},
-): HttpCache {
+export function createHttpCache(cache: Backing, options: ToldOfErrors & HttpCacheOptions = {}): HttpCache {
+  checkOptions<ToldOfErrors & HttpCacheOptions>(options, { ...HTTP_CACHE, onError: fn() }, 'createHttpCache')
   const { onError = () => {}, ...rest } = options
   return new HttpCache(cache, rest, onError)
 }

@@ -1,6 +1,6 @@
 // The settings of an HTTP cache, resolved once.
+import { checkOptions, duration, flag, fn, type Shape, share, text, texts, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
-import { MillpondError, show } from '../core/errors.ts'
 import { cacheName } from './rules/cache-status.ts'
 import type { RequestFacts } from './rules/request.ts'
 import { needStructuredFields } from './rules/structured.ts'
@@ -72,72 +72,55 @@ export interface Settings {
   readonly now: () => number
 }
 
-const NAMES = new Set<string>([
-  'name',
-  'shared',
-  'defaultTtl',
-  'heuristic',
-  'targets',
-  'keepStale',
-  'staleIfUnreachable',
-  'storeSetCookie',
-  'credentials',
-  'keyInputs',
-  'honourClient',
-  'tenant',
-  'codings',
-  'maxBodyBytes',
-  'finishBytes',
-  'cacheStatus',
-  'now',
-])
 const MB = 1024 * 1024
 /** Strings are sent without a copy, bytes in pieces with one. */
 const INLINE_BYTES = 64 * 1024
+const fields = texts('a list of field names')
+export const HTTP_CACHE: Shape<HttpCacheOptions> = {
+  name: text,
+  shared: flag,
+  defaultTtl: duration,
+  heuristic: share,
+  targets: fields,
+  keepStale: duration,
+  staleIfUnreachable: duration,
+  storeSetCookie: flag,
+  credentials: fields,
+  keyInputs: flag,
+  honourClient: flag,
+  tenant: fn("a function that tells a request's tenant"),
+  codings: texts('a list of content codings'),
+  maxBodyBytes: whole(0),
+  finishBytes: whole(0),
+  cacheStatus: flag,
+  now: fn('a function that returns epoch milliseconds'),
+}
 
 /** @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID`, naming the option; `OPTION_INVALID` where structured-headers is missing. */
 export function resolveSettings(options: HttpCacheOptions): Settings {
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) throw new MillpondError('OPTION_INVALID', `unknown option ${show(name)}: there are ${[...NAMES].join(', ')}`)
-  }
+  checkOptions<HttpCacheOptions>(options, HTTP_CACHE, 'createHttpCache')
   needStructuredFields()
   const { defaultTtl = 0, keepStale = '1d', staleIfUnreachable = '1h', heuristic = 0.1 } = options
-  if (typeof heuristic !== 'number' || !(heuristic >= 0 && heuristic <= 1))
-    throw new MillpondError('OPTION_INVALID', `heuristic: ${show(heuristic)} is not a share: give a number from 0 to 1`)
   return {
     name: cacheName(options.name ?? 'Millpond'),
     isShared: options.shared ?? true,
     defaultTtlMs: parseDuration(defaultTtl, 'defaultTtl'),
     heuristic,
-    targets: lowerCase(options.targets ?? ['cdn-cache-control'], 'targets'),
+    targets: lowerCase(options.targets ?? ['cdn-cache-control']),
     keepStaleMs: parseDuration(keepStale, 'keepStale'),
     staleIfUnreachableMs: parseDuration(staleIfUnreachable, 'staleIfUnreachable'),
     storeSetCookie: options.storeSetCookie ?? false,
-    credentials: lowerCase(options.credentials ?? ['cookie'], 'credentials'),
+    credentials: lowerCase(options.credentials ?? ['cookie']),
     keyInputs: options.keyInputs ?? true,
     honourClient: options.honourClient ?? true,
-    tenant: tenantOf(options.tenant),
-    codings: options.codings === undefined ? undefined : lowerCase(options.codings, 'codings'),
-    maxBodyBytes: bytes(options.maxBodyBytes ?? 16 * MB, 'maxBodyBytes'),
-    finishBytes: bytes(options.finishBytes ?? MB, 'finishBytes'),
+    tenant: options.tenant,
+    codings: options.codings === undefined ? undefined : lowerCase(options.codings),
+    maxBodyBytes: options.maxBodyBytes ?? 16 * MB,
+    finishBytes: options.finishBytes ?? MB,
     inlineBytes: INLINE_BYTES,
     cacheStatus: options.cacheStatus ?? true,
     now: options.now ?? Date.now,
   }
 }
 
-function tenantOf(given: HttpCacheOptions['tenant']): Settings['tenant'] {
-  if (given === undefined || typeof given === 'function') return given
-  throw new MillpondError('OPTION_INVALID', `tenant: ${show(given)} is not a function: give one that tells a request's tenant`)
-}
-
-function lowerCase(names: readonly string[], option: string): readonly string[] {
-  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
-    throw new MillpondError('OPTION_INVALID', `${option}: ${show(names)} is not a list of field names`)
-  return names.map((name: string) => name.toLowerCase())
-}
-
-function bytes(value: number, option: string): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new MillpondError('OPTION_INVALID', `${option}: ${show(value)} is not allowed: give a whole number of bytes`)
-}
+const lowerCase = (names: readonly string[]): readonly string[] => names.map((name) => name.toLowerCase())

@@ -1,7 +1,7 @@
 // "At most every N seconds" per target, with a trailing call: the first call runs at once, the calls of the following window share one at its end.
+import { checkOptions, clock, duration, fn, required, type Shape, whole } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
-import { MillpondError, show } from '../core/errors.ts'
 
 export interface CoalesceOptions<T, R> {
   /** The window of a target. */
@@ -11,6 +11,13 @@ export interface CoalesceOptions<T, R> {
   readonly run: (target: string, request: T) => Promise<R>
   /** How many targets may be in their window at once; a call beyond runs at once. Default 10,000. */
   readonly maxTargets?: number
+}
+
+const OPTIONS: Shape<CoalesceOptions<unknown, unknown>> = {
+  every: required(duration),
+  clock: required(clock),
+  run: required(fn('a function that does the work')),
+  maxTargets: whole(1),
 }
 
 interface Window<T, R> {
@@ -29,12 +36,11 @@ export class Coalesce<T, R> {
 
   /** @throws MillpondError `DURATION_INVALID`, `OPTION_INVALID`. */
   constructor(options: CoalesceOptions<T, R>) {
+    const given: unknown = options
+    checkOptions<CoalesceOptions<unknown, unknown>>(given, OPTIONS, 'Coalesce')
     this.#options = options
     this.#everyMs = parseDuration(options.every, 'every')
     this.#maxTargets = options.maxTargets ?? 10_000
-    if (!Number.isSafeInteger(this.#maxTargets) || this.#maxTargets < 1) {
-      throw new MillpondError('OPTION_INVALID', `maxTargets: ${show(options.maxTargets)} is not allowed: give a whole number from 1`)
-    }
   }
 
   /** Targets within their window. */

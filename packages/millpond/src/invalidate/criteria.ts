@@ -2,12 +2,12 @@
 //
 // Targets add up: what is named by a key, a tag, a pattern or a model goes. A time narrows: with `olderThan` or `createdBefore` only entries made
 // before it go; a time alone concerns every entry. Nothing named is an error and never "all".
+import { checkOptions, duration, flag, type Shape } from '../core/checks.ts'
 import type { Reason } from '../core/contracts.ts'
 import { dependencyKey } from '../core/dependency.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
-import { checkNames } from '../core/options.ts'
+import { checkTags, encodeKeyAt, encodeKeys, type Key } from '../core/key.ts'
 import type { ModelId } from './model-tags.ts'
 import { type CompiledPattern, compilePattern } from './pattern.ts'
 import type { RegexEngine } from './regex-engine.ts'
@@ -67,7 +67,22 @@ export const MAX_KEYS = 10_000
 /** The most patterns one call may name: the ledger keeps 64 in force. */
 export const MAX_PATTERNS = 16
 
-const NAMES = new Set(['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'prefix', 'model', 'id', 'olderThan', 'createdBefore', 'all'])
+/** What these hold has codes of its own, and is looked at where it is taken apart. */
+const asItIs = <T>(value: unknown): T => value as T
+const CRITERIA: Shape<Criteria> = {
+  key: asItIs,
+  keys: asItIs,
+  tag: asItIs,
+  tags: asItIs,
+  pattern: asItIs,
+  patterns: asItIs,
+  prefix: asItIs,
+  model: asItIs,
+  id: asItIs,
+  olderThan: duration,
+  createdBefore: asItIs,
+  all: flag,
+}
 const NO_RELATIONS = new Relations()
 
 /**
@@ -75,14 +90,14 @@ const NO_RELATIONS = new Relations()
  * `KEY_INVALID`, `TAG_INVALID`, `PATTERN_INVALID`, `DURATION_INVALID` for what a criterion holds.
  */
 export function resolveCriteria(criteria: Criteria, parts: CriteriaParts): Resolved {
-  checkNames(criteria, NAMES, 'criterion')
+  checkOptions<Criteria>(criteria, CRITERIA, 'criteria')
   if (Object.values(criteria).every((value) => value === undefined || value === false)) {
     throw new MillpondError(
       'OPTION_INVALID',
       'no criteria: name keys, tags, a pattern, a model or a time, or say { all: true } to forget everything',
     )
   }
-  const all = checkAll(criteria.all)
+  const { all = false } = criteria
   const keys = keysOf(criteria)
   const cascade = cascadeOf(criteria, parts.relations ?? NO_RELATIONS)
   const tags = [...new Set([...checkTags(listOf(criteria.tag, criteria.tags, 'tags', 'TAG_INVALID')), ...(cascade?.tags ?? [])])]
@@ -119,17 +134,11 @@ function selector(
 }
 
 function keysOf(criteria: Criteria): Set<string> {
-  const keys = new Set<string>()
-  const { prefix } = criteria
+  const { key, keys: many = [], prefix } = criteria
+  if (!Array.isArray(many)) throw new MillpondError('KEY_INVALID', `keys: ${show(many)} is not a list: give an array`)
+  const keys = new Set([...(key === undefined ? [] : [encodeKeyAt(key, 'key')]), ...encodeKeys(many, 'keys')])
   // A tuple is one of its own family.
-  const own = typeof prefix === 'object' ? [prefix] : []
-  for (const key of [...listOf(criteria.key, criteria.keys, 'keys', 'KEY_INVALID'), ...own]) {
-    if (typeof key !== 'string' && !Array.isArray(key))
-      throw new MillpondError('KEY_INVALID', `${show(key)} is not a key: give a string or a tuple such as ['user', 7]`)
-    const encoded = encodeKey(key)
-    checkKey(encoded)
-    keys.add(encoded)
-  }
+  if (typeof prefix === 'object') keys.add(encodeKeyAt(prefix, 'prefix'))
   if (keys.size > MAX_KEYS)
     throw new MillpondError(
       'OPTION_INVALID',
@@ -153,8 +162,7 @@ function patternsOf(criteria: Criteria, engine: RegexEngine | undefined): Compil
 
 /** @throws MillpondError `KEY_INVALID` for what is no key, `PATTERN_INVALID` where it is too long for a pattern. */
 function prefixPattern(prefix: Key): string {
-  const encoded = encodeKey(prefix)
-  checkKey(encoded)
+  const encoded = encodeKeyAt(prefix, 'prefix')
   const literal = typeof prefix === 'string' ? prefix : `${encoded.slice(0, -1)},`
   return `${literal.replace(/[\\*?^]/g, '\\$&')}*`
 }
@@ -197,11 +205,6 @@ function listOf<T>(
 ): readonly T[] {
   if (many !== undefined && !Array.isArray(many)) throw new MillpondError(code, `${name}: ${show(many)} is not a list: give an array`)
   return [...(one === undefined ? [] : [one]), ...(many ?? [])]
-}
-
-function checkAll(all: unknown): boolean {
-  if (all === undefined || typeof all === 'boolean') return all ?? false
-  throw new MillpondError('OPTION_INVALID', `all: ${show(all)} is not a boolean`)
 }
 
 const LISTS = ['key', 'keys', 'tag', 'tags', 'pattern', 'patterns', 'prefix', 'model'] as const

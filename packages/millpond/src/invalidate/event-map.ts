@@ -1,4 +1,5 @@
 // Application events mapped to criteria: `{ 'user.renamed': (event) => ({ model: 'User', id: event.id }) }`.
+import { checkOptions, fn, record, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Criteria } from './criteria.ts'
 
@@ -10,6 +11,12 @@ export interface EventMapOptions<M, R> {
   readonly invalidate: (criteria: Criteria) => Promise<R>
   /** Told what went wrong with events from an attached emitter, which nobody awaits. */
   readonly onError: (event: string, error: unknown) => void
+}
+
+const OPTIONS: Shape<EventMapOptions<unknown, unknown>> = {
+  events: required(record('rules by event')),
+  invalidate: required(fn('a function such as (criteria) => cache.invalidate(criteria)')),
+  onError: required(fn('a function that is told of failures')),
 }
 
 /** The part of an emitter that is used: Node's EventEmitter, mitt and many others. */
@@ -25,6 +32,8 @@ export class EventMap<M extends object, R> {
 
   /** @throws MillpondError `OPTION_INVALID` for a rule that is no function. */
   constructor(options: EventMapOptions<M, R>) {
+    const given: unknown = options
+    checkOptions<EventMapOptions<unknown, unknown>>(given, OPTIONS, 'EventMap')
     this.#options = options
     this.#rules = new Map(Object.entries(options.events))
     for (const [event, rule] of this.#rules) {

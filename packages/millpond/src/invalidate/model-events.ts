@@ -2,7 +2,8 @@
 //
 // Before the commit other transactions still read the old rows: an invalidation then would be answered by a load of the old value.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { MillpondError, show } from '../core/errors.ts'
+import { checkOptions, fn, required, type Shape, whole, withMethods } from '../core/checks.ts'
+import { MillpondError } from '../core/errors.ts'
 import { checkModel, idText, type ModelId } from './model-tags.ts'
 import type { CascadePlan, ChangeKind, Relations } from './relations.ts'
 
@@ -12,6 +13,12 @@ export interface ModelEventsOptions<R> {
   readonly invalidate: (plan: CascadePlan) => Promise<R>
   /** How many rows of one transaction are remembered one by one; with more, their models go whole. Default 1000. */
   readonly maxRows?: number
+}
+
+const OPTIONS: Shape<ModelEventsOptions<unknown>> = {
+  relations: required(withMethods<Relations>('relations: new Relations(rules)', 'reactsTo', 'planAll')),
+  invalidate: required(fn('a function that invalidates the tags of a plan')),
+  maxRows: whole(1),
 }
 
 /** What one transaction changed. Belongs to one caller; not for use after `commit` or `rollback`. */
@@ -36,11 +43,10 @@ export class ModelEvents<R> {
 
   /** @throws MillpondError `OPTION_INVALID`. */
   constructor(options: ModelEventsOptions<R>) {
+    const given: unknown = options
+    checkOptions<ModelEventsOptions<unknown>>(given, OPTIONS, 'ModelEvents')
     this.#options = options
     this.#maxRows = options.maxRows ?? 1000
-    if (!Number.isSafeInteger(this.#maxRows) || this.#maxRows < 1) {
-      throw new MillpondError('OPTION_INVALID', `maxRows: ${show(options.maxRows)} is not allowed: give a whole number from 1`)
-    }
   }
 
   /**

@@ -2,9 +2,10 @@
 //
 // Notifications are not stored: whoever was not connected has missed them. After each (re)connection the follower therefore reports every table as
 // changed as a whole, before it reports single changes again.
+import { check, checkOptions, clock, fn, listOf, options as optionsOf, required, type Shape, whole } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import { CHANNEL, checkChannel, fullName, type PostgresChangesSql } from './postgres-triggers.ts'
+import { CHANNEL, checkChannel, fullName, type PostgresChangesSql, WATCHED_TABLE } from './postgres-triggers.ts'
 import type { ChangeKind } from './relations.ts'
 
 /** A connected client of pg, of its own: `const client = new pg.Client(url); await client.connect()`. */
@@ -47,8 +48,25 @@ export interface ChangesFollower {
 /** More changes than this in one batch become whole models. */
 const MAX_BATCH = 1000
 
+const tables = listOf<FollowOptions['tables'][number]>(optionsOf(WATCHED_TABLE), "a list of tables, such as [{ table: 'users' }]")
+const OPTIONS: Shape<FollowOptions> = {
+  connect: required(fn('a function that makes and connects a client of pg')),
+  clock: required(clock),
+  changed: required(fn('a function that is given the changes')),
+  tables: required(tables),
+  channel: (value) => checkChannel(value),
+  onError: fn(),
+  reconnectMs: check(
+    (value): value is readonly [number, number] =>
+      Array.isArray(value) && value.length === 2 && value.every((ms) => Number.isSafeInteger(ms) && ms >= 1),
+    'two numbers of milliseconds, such as [100, 10_000]',
+  ),
+  checkMs: whole(1),
+}
+
 /** Follows the notifications until `close`. Never throws: failures go to `onError`, and it connects again. */
 export function followPostgresChanges(options: FollowOptions): ChangesFollower {
+  checkOptions<FollowOptions>(options, OPTIONS, 'followPostgresChanges')
   return new Follower(options)
 }
 

@@ -2,6 +2,7 @@
 //
 // What is notified: {"o": operation, "t": table, "k": [primary keys]}; without "k" any rows may have changed (too many, too long, TRUNCATE).
 // Rows written straight into a partition fire the partition's triggers, not its parent's: watch the partitions then.
+import { required, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 
 export interface WatchedTable {
@@ -12,6 +13,8 @@ export interface WatchedTable {
   /** The model's name. Default: the table's. */
   readonly model?: string
 }
+
+export const WATCHED_TABLE: Shape<WatchedTable> = { table: required(text), key: text, model: text }
 
 export interface PostgresChangesSql {
   /** Channel of the notifications: letters, digits, `_`. Default `millpond_changes`. */
@@ -121,8 +124,8 @@ function checkPart(name: string, what: string): string {
   )
 }
 
-export function checkChannel(name: string): string {
+export function checkChannel(name: unknown): string {
   // Triggers and functions carry it in their names.
-  if (PART.test(name) && name.length <= 40) return name
+  if (typeof name === 'string' && PART.test(name) && name.length <= 40) return name
   throw new MillpondError('OPTION_INVALID', `channel: ${show(name)} is not allowed: use 1 to 40 letters, digits and '_'`)
 }

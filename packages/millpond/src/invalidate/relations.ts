@@ -3,6 +3,7 @@
 // A related name is invalidated whole, because the ids of its rows are not known; `{ model, id }` narrows it. The walk is breadth first, meets each
 // row once (cycles are harmless), and never drops a target silently: where too many rows are named (`maxTargets`) or rows lead to rows without end
 // (`maxDepth`), the model with the most rows is invalidated whole instead. That is broader, and the plan says so in `widened`.
+import { checkedElsewhere, checkOptions, flag, listOf, oneOf, record, type Shape, whole } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
 import { changedTags, checkModel, idText, type ModelId } from './model-tags.ts'
@@ -67,7 +68,13 @@ interface Node {
   readonly tags: readonly string[]
 }
 
-const RULE_NAMES = new Set(['invalidateOn', 'related', 'cascade'])
+const LIMITS: Shape<RelationLimits> = { maxDepth: whole(1, 10_000), maxTargets: whole(1, 10_000) }
+const RULES = record<ModelRules>("rules by model, such as { User: { related: ['profile'] } }")
+const RULE: Shape<ModelRule> = {
+  invalidateOn: listOf(oneOf('save', 'delete'), "a list of 'save' and 'delete'"),
+  related: listOf<Related>(checkedElsewhere, "a list such as ['profile']"),
+  cascade: flag,
+}
 const KINDS = ['save', 'delete']
 
 /** Declared relations between models: what else goes when one changes. */
@@ -79,8 +86,10 @@ export class Relations {
 
   /** @throws MillpondError `OPTION_INVALID` for unknown options, malformed names, relations deeper than `maxDepth` or wider than `maxTargets`. */
   constructor(rules: ModelRules = {}, limits: RelationLimits = {}) {
-    this.#maxDepth = whole(limits.maxDepth ?? 8, 'maxDepth')
-    this.#maxTargets = whole(limits.maxTargets ?? 100, 'maxTargets')
+    checkOptions<RelationLimits>(limits, LIMITS, 'limits')
+    this.#maxDepth = limits.maxDepth ?? 8
+    this.#maxTargets = limits.maxTargets ?? 100
+    RULES(rules, 'models')
     for (const [model, rule] of Object.entries(rules)) this.#nodes.set(checkModel(model), checkRule(model, rule))
     for (const [model, { edges }] of this.#nodes) {
       for (const edge of edges) {
@@ -163,26 +172,11 @@ function rowsOf(edge: Edge, { id }: CascadeStep): readonly (ModelId | undefined)
 const unescaped = (text: string): string => (text.startsWith('\\') ? text.slice(1) : text)
 
 function checkRule(model: string, rule: ModelRule): Node {
-  if (typeof rule !== 'object' || rule === null)
-    throw new MillpondError('OPTION_INVALID', `models.${model}: ${show(rule)} is not a rule: give { related: ['profile'] }`)
-  for (const name of Object.keys(rule)) {
-    if (!RULE_NAMES.has(name))
-      throw new MillpondError('OPTION_INVALID', `models.${model}: unknown option ${show(name)}: there are ${[...RULE_NAMES].join(', ')}`)
-  }
-  if (rule.invalidateOn !== undefined && !(Array.isArray(rule.invalidateOn) && rule.invalidateOn.every((kind) => KINDS.includes(kind)))) {
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `models.${model}.invalidateOn: ${show(rule.invalidateOn)} is not allowed: list 'save' and 'delete'`,
-    )
-  }
-  if (rule.cascade !== undefined && typeof rule.cascade !== 'boolean')
-    throw new MillpondError('OPTION_INVALID', `models.${model}.cascade: ${show(rule.cascade)} is not a boolean`)
-  const related = rule.related ?? []
-  if (!Array.isArray(related))
-    throw new MillpondError('OPTION_INVALID', `models.${model}.related: ${show(related)} is not a list: give ['profile']`)
+  checkOptions<ModelRule>(rule, RULE, `models.${model}`)
+  const { related = [] } = rule
   const edges: Edge[] = []
   const tags: string[] = []
-  for (const one of related as readonly Related[]) {
+  for (const one of related) {
     if (typeof one === 'object' && one !== null && 'tag' in one) tags.push(...checkTags([one.tag]))
     else edges.push(checkEdge(model, one))
   }
@@ -191,7 +185,7 @@ function checkRule(model: string, rule: ModelRule): Node {
 
 function checkEdge(model: string, related: string | RelatedModel): Edge {
   if (typeof related === 'string') return { model: checkModel(related), id: undefined }
-  if (typeof related !== 'object' || related === null) {
+  if (typeof related !== 'object' || related === null || Array.isArray(related)) {
     throw new MillpondError(
       'OPTION_INVALID',
       `models.${model}.related: ${show(related)} is not allowed: use a model's name, { model, id } or { tag }`,
@@ -205,9 +199,4 @@ function checkEdge(model: string, related: string | RelatedModel): Edge {
     )
   }
   return { model: checkModel(related.model), id }
-}
-
-function whole(value: unknown, name: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= 10_000) return value
-  throw new MillpondError('OPTION_INVALID', `${name}: ${show(value)} is not allowed: give a whole number from 1 to 10000`)
 }

@@ -1,7 +1,7 @@
 // Scheduled invalidation: criteria that are stored with a job and applied when its time has come, in one of all processes.
 //
 // Criteria are checked when they are scheduled and resolved when they are applied: relations and `olderThan` are judged then.
-import { checkedElsewhere, checkOptions, duration, type Shape } from '../core/checks.ts'
+import { check, checkedElsewhere, checkOptions, duration, oneOf, required, type Shape, text, withMethods } from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName, decodeKey, encodeKey } from '../core/key.ts'
@@ -35,7 +35,20 @@ export interface ScheduleTime {
   readonly id?: string
 }
 
-const TIME: Shape<ScheduleTime> = { in: duration, at: checkedElsewhere, id: checkedElsewhere }
+export const TIME: Shape<ScheduleTime> = {
+  in: duration,
+  at: check((value): value is number | Date => isInstant(value), 'epoch milliseconds, or a Date'),
+  id: text,
+}
+const OPTIONS: Shape<ScheduleOptions> = {
+  jobs: required(withMethods<JobQueue>('a runner of jobs, such as createJobs(...)', 'add')),
+  namespace: required((value, at) => checkName(value, at)),
+  criteria: required<Criteria>(checkedElsewhere),
+  mode: oneOf('delete', 'expire'),
+  relations: withMethods<Relations>('relations: new Relations(rules)', 'plan'),
+  now: required(check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds')),
+  kind: text,
+}
 
 /** The kind of the jobs: what `handlers` name. */
 export const INVALIDATION_JOB = 'millpond.invalidate'
@@ -44,17 +57,17 @@ export const INVALIDATION_JOB = 'millpond.invalidate'
  * Resolves with the job's id once it is stored.
  * @throws MillpondError as `resolveCriteria` does, before anything is stored; `VALUE_TOO_LARGE` for criteria over 64 KB.
  */
-export async function scheduleInvalidation(
-  { jobs, namespace, criteria, mode, relations, now, kind = INVALIDATION_JOB }: ScheduleOptions,
-  when: ScheduleTime,
-): Promise<string> {
+export async function scheduleInvalidation(options: ScheduleOptions, when: ScheduleTime): Promise<string> {
+  checkOptions<ScheduleOptions>(options, OPTIONS, 'schedule')
+  const { jobs, namespace, criteria, mode, relations, now, kind = INVALIDATION_JOB } = options
   checkTime(when)
   resolveCriteria(criteria, { now, ...(relations === undefined ? {} : { relations }) })
-  return jobs.add(
-    kind,
-    { namespace: checkName(namespace, 'namespace'), criteria: toPlain(criteria), ...(mode === undefined ? {} : { mode }) },
-    when,
-  )
+  return jobs.add(kind, { namespace, criteria: toPlain(criteria), ...(mode === undefined ? {} : { mode }) }, when)
+}
+
+function isInstant(value: unknown): boolean {
+  const at = value instanceof Date ? value.getTime() : value
+  return typeof at === 'number' && Number.isFinite(at)
 }
 
 /** A time must be said: nothing may mean "at once" by mistake. */

@@ -1,7 +1,8 @@
 // Carries a read-your-writes token between requests: in a header for services, in a cookie for browsers.
+import { checkOptions, duration, flag, type Shape, text } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { decodeToken, encodeToken, MAX_TOKEN_LENGTH, mergePositions, type Positions, type TokenOptions } from './token.ts'
+import { decodeToken, encodeToken, MAX_TOKEN_LENGTH, mergePositions, type Positions, TOKEN, type TokenOptions } from './token.ts'
 
 export interface TokenCarrierOptions extends TokenOptions {
   /** Default `millpond-token`. */
@@ -14,6 +15,8 @@ export interface TokenCarrierOptions extends TokenOptions {
   readonly secure?: boolean
 }
 
+const OPTIONS: Shape<TokenCarrierOptions> = { ...TOKEN, header: text, cookie: text, maxAge: duration, secure: flag }
+
 /** What a request brought: header values by lower-case name, or a `Headers`. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>> | Headers
 
@@ -24,17 +27,20 @@ const MAX_COOKIE_HEADER = 16_384
 export class TokenCarrier {
   readonly header: string
   readonly cookie: string
-  readonly #options: TokenCarrierOptions
+  readonly #options: TokenOptions
+  readonly #isSecure: boolean
   readonly #maxAgeSeconds: number
 
   /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
   constructor(options: TokenCarrierOptions = {}) {
+    checkOptions<TokenCarrierOptions>(options, OPTIONS, 'TokenCarrier')
     this.header = checkToken(options.header ?? 'millpond-token', 'header').toLowerCase()
     this.cookie = checkToken(options.cookie ?? 'millpond_token', 'cookie')
-    this.#options = options
+    this.#options = options.key === undefined ? {} : { key: options.key }
+    this.#isSecure = options.secure ?? true
     this.#maxAgeSeconds = Math.min(86_400, Math.ceil(parseDuration(options.maxAge ?? '1m', 'maxAge') / 1000))
     // Throws for a key that is too short, before the first request.
-    encodeToken(new Map(), options)
+    encodeToken(new Map(), this.#options)
   }
 
   /** What the request's header and cookie say, together; empty when they say nothing that can be read. */
@@ -52,7 +58,7 @@ export class TokenCarrier {
 
   /** The value of a `Set-Cookie` header. */
   setCookie(positions: Positions): string {
-    const secure = this.#options.secure === false ? '' : '; Secure'
+    const secure = this.#isSecure ? '; Secure' : ''
     return `${this.cookie}=${encodeToken(positions, this.#options)}; Max-Age=${this.#maxAgeSeconds}; Path=/; HttpOnly; SameSite=Lax${secure}`
   }
 

@@ -3,6 +3,7 @@
 // Bytes: version 1, count, then per namespace its name, its epoch (both: length, UTF-8) and its number (LEB128); with a key, 16 bytes of HMAC-SHA256.
 // The whole in base64url. What a client sends back is untrusted: whatever cannot be read is as no token at all.
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 
@@ -12,6 +13,8 @@ export interface TokenOptions {
   /** Signs and checks: a client then cannot ask for positions that were never reached. At least 16 bytes. */
   readonly key?: string | Uint8Array
 }
+
+export const TOKEN: Shape<TokenOptions> = { key: checkedElsewhere } // looked at where it is used, and never shown
 
 /** The longest token, in characters: a cookie holds 4096 with its name and attributes. */
 export const MAX_TOKEN_LENGTH = 3500
@@ -24,6 +27,7 @@ const MAC_BYTES = 16
 
 /** @throws MillpondError `OPTION_INVALID` for more than 32 namespaces, or names too long to travel. */
 export function encodeToken(positions: Positions, options: TokenOptions = {}): string {
+  checkOptions<TokenOptions>(options, TOKEN, 'token')
   if (positions.size > MAX_TOKEN_NAMESPACES) {
     throw new MillpondError(
       'OPTION_INVALID',
@@ -143,7 +147,8 @@ function pushNumber(bytes: number[], seq: number): void {
 }
 
 function mac(key: string | Uint8Array, body: Uint8Array): Buffer {
-  const bytes = typeof key === 'string' ? Buffer.from(key, 'utf8') : key
-  if (bytes.length < 16) throw new MillpondError('OPTION_INVALID', 'token key: too short: give at least 16 bytes')
+  const bytes: unknown = typeof key === 'string' ? Buffer.from(key, 'utf8') : key
+  if (!(bytes instanceof Uint8Array) || bytes.length < 16)
+    throw new MillpondError('OPTION_INVALID', 'token key: too short, or not a key: give a text or bytes, at least 16')
   return createHmac('sha256', bytes).update('millpond token 1\0').update(body).digest().subarray(0, MAC_BYTES)
 }

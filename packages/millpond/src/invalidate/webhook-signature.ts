@@ -1,6 +1,7 @@
 // Signatures of webhooks as the Standard Webhooks specification has them: HMAC-SHA256 over `id.timestamp.body`, in base64, named `v1`.
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { MillpondError, show } from '../core/errors.ts'
+import { check, checkedElsewhere, checkOptions, required, type Shape } from '../core/checks.ts'
+import { MillpondError } from '../core/errors.ts'
 
 /** `whsec_` and base64, another text (taken as UTF-8), or bytes. At least 16 bytes. */
 export type WebhookSecret = string | Uint8Array
@@ -14,15 +15,24 @@ export interface SignOptions {
   readonly now: number
 }
 
-/** The headers that a sender adds. */
-export function signWebhook({
-  secret,
-  id,
-  body,
-  now,
-}: SignOptions): Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string> {
-  if (!isWebhookId(id))
-    throw new MillpondError('OPTION_INVALID', `webhook id: ${show(id)} is not allowed: use 1 to 128 visible ASCII characters without a dot`)
+const OPTIONS: Shape<SignOptions> = {
+  secret: required<WebhookSecret>(checkedElsewhere), // looked at below, and never shown
+  id: required(
+    check((value): value is string => typeof value === 'string' && isWebhookId(value), '1 to 128 visible ASCII characters without a dot'),
+  ),
+  body: required(
+    check(
+      (value): value is string | Uint8Array => typeof value === 'string' || value instanceof Uint8Array,
+      'the body as it is sent: text or bytes',
+    ),
+  ),
+  now: required(check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'epoch milliseconds')),
+}
+
+/** The headers that a sender adds. @throws MillpondError `OPTION_INVALID`. */
+export function signWebhook(options: SignOptions): Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string> {
+  checkOptions<SignOptions>(options, OPTIONS, 'signWebhook')
+  const { secret, id, body, now } = options
   const timestamp = String(Math.floor(now / 1000))
   const signature = digest(secretBytes(secret), id, timestamp, bytesOf(body)).toString('base64')
   return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }

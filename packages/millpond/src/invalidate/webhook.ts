@@ -1,4 +1,5 @@
 // Incoming webhooks that invalidate: signed, in time, once. Answers are JSON; refusals are problem details (RFC 9457).
+import { checkedElsewhere, checkOptions, clock, duration, fn, required, type Shape, whole, withMethods } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -30,6 +31,17 @@ export interface WebhookAnswer {
   readonly headers: Readonly<Record<string, string>>
   /** JSON. */
   readonly body: string
+}
+
+const OPTIONS: Shape<WebhookOptions<unknown>> = {
+  secret: required<WebhookOptions<unknown>['secret']>(checkedElsewhere), // looked at below, and never shown
+  invalidate: required(fn('a function such as (criteria) => cache.invalidate(criteria)')),
+  clock: required(clock),
+  window: duration,
+  maxBytes: whole(1),
+  nonces: withMethods<NonceStore>('a store of nonces, such as memoryNonces()', 'claim', 'release'),
+  show: fn(),
+  onError: fn(),
 }
 
 /** Header values by name, in any case, as Node and most frameworks have them; or a `Headers`. */
@@ -124,11 +136,11 @@ function failed<R>(settings: Settings<R>, error: unknown): WebhookAnswer {
 }
 
 function resolve<R>(options: WebhookOptions<R>): Settings<R> {
+  const given: unknown = options
+  checkOptions<WebhookOptions<unknown>>(given, OPTIONS, 'webhook')
   const { secret, window, maxBytes = 65_536 } = options
-  const secrets = (typeof secret === 'string' || secret instanceof Uint8Array ? [secret] : secret).map(secretBytes)
+  const secrets = (Array.isArray(secret) ? secret : [secret]).map(secretBytes)
   if (secrets.length === 0) throw new MillpondError('OPTION_INVALID', 'webhook secret: the list is empty: give at least one')
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1)
-    throw new MillpondError('OPTION_INVALID', `maxBytes: ${show(maxBytes)} is not allowed: give a whole number from 1`)
   const windowMs = parseDuration(window ?? '5m', 'window')
   if (!Number.isFinite(windowMs))
     throw new MillpondError('OPTION_INVALID', 'window: Infinity would accept every repetition: give a time such as "5m"')

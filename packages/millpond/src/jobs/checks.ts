@@ -1,4 +1,5 @@
 // What all job tables refuse and how they fail.
+import { checkOptions, duration, listOf, oneOf, type Shape, text, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName } from '../core/key.ts'
@@ -21,6 +22,16 @@ export interface QueueOptions extends RetentionOptions {
   readonly queue?: string
 }
 
+export const RETENTION: Shape<RetentionOptions> = { keepDone: duration, keepFailed: duration }
+export const QUEUE: Shape<QueueOptions> = { ...RETENTION, queue: (value, at) => checkName(value, at) }
+export const SERVER: Shape<ServerOptions> = { ...QUEUE, timeout: duration }
+const LIST: Shape<ListOptions> = {
+  states: listOf(oneOf(...LISTED), `a list of states: ${LISTED.join(', ')}`),
+  kind: text,
+  limit: whole(1),
+  offset: whole(0),
+}
+
 const MAX_KEEP_MS = 3_155_760_000_000
 
 export function resolveRetention(options: RetentionOptions): JobRetention {
@@ -38,18 +49,9 @@ export const stepMs = (options: ServerOptions): number =>
 export const queueName = (options: QueueOptions): string => checkName(options.queue ?? 'jobs', 'queue')
 
 /** @throws MillpondError `OPTION_INVALID`. */
-export function resolveList({
-  states,
-  kind,
-  limit = 100,
-  offset = 0,
-}: ListOptions = {}): Required<Omit<ListOptions, 'kind'>> & { readonly kind: string | undefined } {
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw new MillpondError('OPTION_INVALID', `limit: ${show(limit)} is not allowed: give a whole number from 1`)
-  if (!Number.isSafeInteger(offset) || offset < 0)
-    throw new MillpondError('OPTION_INVALID', `offset: ${show(offset)} is not allowed: give a whole number from 0`)
-  if (states?.every((state) => LISTED.includes(state)) === false)
-    throw new MillpondError('OPTION_INVALID', `states: ${show(states)} is not allowed: there are ${LISTED.join(', ')}`)
+export function resolveList(options: ListOptions = {}): Required<Omit<ListOptions, 'kind'>> & { readonly kind: string | undefined } {
+  checkOptions<ListOptions>(options, LIST, 'list')
+  const { states, kind, limit = 100, offset = 0 } = options
   return { states: states ?? LISTED, kind, limit: Math.min(limit, MAX_LISTED), offset }
 }
 

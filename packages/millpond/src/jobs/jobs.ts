@@ -3,6 +3,19 @@
 // At least once: a job runs once while its process lives, since its lease is renewed as long as it runs. When the process dies or freezes, the lease
 // ends and another process runs the job again, with the same id. A handler that must not happen twice makes its effect idempotent by that id.
 import { randomUUID } from 'node:crypto'
+import {
+  checkedElsewhere,
+  checkOptions,
+  clock,
+  duration,
+  fn,
+  options,
+  record,
+  required,
+  type Shape,
+  whole,
+  withMethods,
+} from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -40,6 +53,21 @@ export interface WhenOptions {
   readonly id?: string
 }
 
+const RETRY: Shape<NonNullable<JobsOptions['retry']>> = { attempts: whole(1), base: duration, max: duration }
+const OPTIONS: Shape<JobsOptions> = {
+  store: required(withMethods<JobStore>('a job store, such as memoryJobs()', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail')),
+  clock: required(clock),
+  handlers: required(record('functions by kind, such as { mail: async (job) => … }', (handler) => typeof handler === 'function')),
+  concurrency: whole(1),
+  lease: duration,
+  poll: duration,
+  timeout: duration,
+  retry: options(RETRY),
+  onError: fn(),
+  random: fn('a function that returns numbers from 0 to 1'),
+}
+const WHEN: Shape<WhenOptions> = { in: duration, at: checkedElsewhere, id: (value) => checkJobWord(value, 'id') }
+
 /** The longest payload, in characters of JSON. */
 export const MAX_PAYLOAD = 65_536
 const IDLE_MS = 3_600_000
@@ -62,6 +90,7 @@ export class Jobs {
 
   /** Starts nothing. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
   constructor(options: JobsOptions) {
+    checkOptions<JobsOptions>(options, OPTIONS, 'createJobs')
     this.#options = options
     this.#kinds = Object.keys(options.handlers).map((kind) => checkJobWord(kind, 'kind'))
     this.#concurrency = count(options.concurrency ?? 4, 'concurrency')
@@ -79,6 +108,7 @@ export class Jobs {
   /** Puts a job into the table, whether or not this process runs such jobs. Resolves with its id once it is stored. */
   async add(kind: string, payload: unknown, when: WhenOptions = {}): Promise<string> {
     checkJobWord(kind, 'kind')
+    checkOptions<WhenOptions>(when, WHEN, 'when')
     const id = when.id === undefined ? randomUUID() : checkJobWord(when.id, 'id')
     const due = dueOf(when)
     await this.#options.store.add({ id, kind, payload: payloadText(kind, payload), due })

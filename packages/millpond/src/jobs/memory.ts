@@ -1,8 +1,9 @@
 // The job table of one process: for tests, and where jobs need not survive it.
+import { checkOptions, clock as clockCheck, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import { type RetentionOptions, resolveList, resolveRetention } from './checks.ts'
+import { RETENTION, type RetentionOptions, resolveList, resolveRetention } from './checks.ts'
 import type { Claimed, Job, JobStore, ListOptions, NewJob } from './contract.ts'
 
 export interface MemoryJobsOptions extends RetentionOptions {
@@ -17,8 +18,11 @@ interface Row {
   expiresAt: number
 }
 
+const OPTIONS: Shape<MemoryJobsOptions> = { ...RETENTION, clock: clockCheck }
+
 /** A job table in this process, gone with it. */
 export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
+  checkOptions<MemoryJobsOptions>(options, OPTIONS, 'memoryJobs')
   const clock = options.clock ?? systemClock()
   const { keepDoneMs, keepFailedMs } = resolveRetention(options)
   const rows = new Map<string, Row>()

@@ -1,6 +1,7 @@
 // The job table in PostgreSQL: rows are claimed with FOR UPDATE SKIP LOCKED, times are the server's.
+import { checkOptions, flag, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { inTime, queueName, resolveList, resolveRetention, type ServerOptions, stepMs, storeFailed } from './checks.ts'
+import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
 import type { Claimed, JobStore, ListOptions, NewJob } from './contract.ts'
 import { JOB_COLUMNS, jobOf } from './sql-row.ts'
 
@@ -37,8 +38,16 @@ CREATE INDEX IF NOT EXISTS ${short}_gone ON ${name} (expires_at) WHERE expires_a
 `
 }
 
+const OPTIONS: Shape<PostgresJobsOptions> = {
+  ...SERVER,
+  pool: required(withMethods<PostgresJobsPool>('a pool of pg', 'query')),
+  table: (value) => checkTable(value),
+  install: flag,
+}
+
 /** The table is made with the first use, unless `install` is false. */
 export function postgresJobs(options: PostgresJobsOptions): JobStore {
+  checkOptions<PostgresJobsOptions>(options, OPTIONS, 'postgresJobs')
   const { pool } = options
   const table = checkTable(options.table ?? 'millpond_jobs')
   const queue = queueName(options)
@@ -150,8 +159,8 @@ async function install(pool: PostgresJobsPool, table: string): Promise<void> {
   await pool.query(`SELECT pg_advisory_xact_lock(7262361502318); ${postgresJobsSchema(table)}`)
 }
 
-function checkTable(table: string): string {
-  if (TABLE.test(table)) return table
+function checkTable(table: unknown): string {
+  if (typeof table === 'string' && TABLE.test(table)) return table
   throw new MillpondError(
     'OPTION_INVALID',
     `table: ${show(table)} is not allowed: use lower-case letters, digits and '_', with one '.' after the schema`,

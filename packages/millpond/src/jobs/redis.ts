@@ -1,8 +1,9 @@
 // The job table in Redis or Valkey. What exists only here is as durable as the server: switch its persistence on.
 import { createHash } from 'node:crypto'
+import { checkOptions, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
 import { checkName } from '../core/key.ts'
-import { inTime, queueName, resolveList, resolveRetention, type ServerOptions, stepMs, storeFailed } from './checks.ts'
+import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
 import type { Claimed, Job, JobStore, ListOptions, NewJob } from './contract.ts'
 import { SCRIPTS } from './redis-scripts.ts'
 import { stateOf } from './sql-row.ts'
@@ -22,8 +23,15 @@ export interface RedisJobsOptions extends ServerOptions {
 type Script = keyof typeof SCRIPTS
 const PAGE = 200
 
+const OPTIONS: Shape<RedisJobsOptions> = {
+  ...SERVER,
+  client: required(withMethods<RedisJobsClient>('a client of ioredis', 'call')),
+  prefix: (value, at) => checkName(value, at),
+}
+
 /** Keys: `{<prefix>:jobs:<queue>}:*`, all in one slot. Commands: EVALSHA, EVAL and those within. */
 export function redisJobs(options: RedisJobsOptions): JobStore {
+  checkOptions<RedisJobsOptions>(options, OPTIONS, 'redisJobs')
   const { client } = options
   const base = `{${checkName(options.prefix ?? 'millpond', 'prefix')}:jobs:${queueName(options)}}`
   const { keepDoneMs, keepFailedMs } = resolveRetention(options)

@@ -1,10 +1,11 @@
 // The job table in SQLite: shared by all processes of one host that open the same file. The handle may be shared.
 import { setTimeout as pause } from 'node:timers/promises'
+import { checkOptions, clock as clockCheck, required, type Shape, withMethods } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { bytesIn, classify, column, numberIn, numbers, textIn, texts, transaction } from '../core/sqlite.ts'
-import { type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
+import { QUEUE, type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
 import type { Job, JobStore, ListOptions, NewJob } from './contract.ts'
 import { jobOf } from './sql-row.ts'
 
@@ -44,9 +45,15 @@ CREATE INDEX IF NOT EXISTS millpond_jobs_gone ON millpond_jobs (expires_at) WHER
 const TEXTS = ['id', 'kind', 'payload', 'state', 'error'] as const
 const NUMBERS = ['due_at', 'created_at', 'attempts', 'ready_at'] as const
 const JOB_COLUMNS = `${texts(...TEXTS)}, ${numbers(...NUMBERS)}`
+const OPTIONS: Shape<SqliteJobsOptions> = {
+  ...QUEUE,
+  database: required(withMethods<SqliteJobsDatabase>('an open database, such as one of better-sqlite3', 'prepare', 'exec')),
+  clock: clockCheck,
+}
 
 /** The table is made with the first use. */
 export function sqliteJobs(options: SqliteJobsOptions): JobStore {
+  checkOptions<SqliteJobsOptions>(options, OPTIONS, 'sqliteJobs')
   const { database } = options
   const clock = options.clock ?? systemClock()
   const queue = queueName(options)

@@ -1,9 +1,9 @@
 // A process in a channel: says that it lives and what it does, answers what others ask, takes settings, and asks others itself.
 import { randomBytes } from 'node:crypto'
+import { checkOptions, duration, listOf, type Shape } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { MAX_REQUEST_MS, type NodeStore, type StoredNode } from '../core/nodes.ts'
-import { checkNames } from '../core/options.ts'
 import { ask } from './ask.ts'
 import type { Answers, AskOptions, NodeCounters, NodeView, NodeWarning, RequestHandler, SettingsHandler } from './contract.ts'
 import { checkNodeWord, decodeMessage, encodeMessage, isNodeWord, reasonOf } from './message.ts'
@@ -14,7 +14,7 @@ import { viewOf } from './view.ts'
 
 export type { NodesOptions } from './options.ts'
 
-const ASK_NAMES = new Set(['deadline', 'to'])
+const ASK: Shape<AskOptions> = { deadline: duration, to: listOf((value, at) => checkNodeWord(value, at), "a list of nodes' ids") }
 /** How often requests are looked for where the store cannot wake. */
 const POLL_MS = 100
 const LEAVE_MS = 2000
@@ -128,7 +128,7 @@ export class Nodes {
    */
   async ask(topic: string, body?: unknown, options: AskOptions = {}): Promise<Answers> {
     this.#checkOpen()
-    checkNames(options, ASK_NAMES, 'option of ask')
+    checkOptions<AskOptions>(options, ASK, 'ask')
     const { to, deadline = '2s' } = options
     const deadlineMs = within(deadline, 'deadline', 1, MAX_REQUEST_MS)
     const text = encodeMessage('the request', { topic: checkNodeWord(topic, 'topic'), body: body ?? null })
@@ -136,7 +136,7 @@ export class Nodes {
     return ask({
       store: this.store,
       channel: this.channel,
-      request: { id, from: this.boot, text, ...(to !== undefined && { to: to.map((one) => checkNodeWord(one, 'to')) }) },
+      request: { id, from: this.boot, text, ...(to !== undefined && { to: [...to] }) },
       deadlineMs,
       clock: this.#clock,
       counters: this.#counters,

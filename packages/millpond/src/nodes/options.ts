@@ -1,12 +1,12 @@
 // The options of a node, checked once.
 import { hostname } from 'node:os'
+import { checkOptions, clock as clockCheck, duration, fn, required, type Shape, withMethods } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkName } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
-import { checkNames } from '../core/options.ts'
 import type { NodeWarning } from './contract.ts'
 import { checkNodeWord } from './message.ts'
 
@@ -29,7 +29,17 @@ export interface NodesOptions {
   readonly clock?: Clock
 }
 
-const OPTION_NAMES = new Set(['store', 'channel', 'id', 'every', 'lateAfter', 'forgetAfter', 'onWarning', 'clock'])
+const OPTIONS: Shape<NodesOptions> = {
+  store: required(withMethods("a node store: cache.nodeStore, a tier's nodes, or memoryNodes()", 'beat', 'list', 'inbox')),
+  channel: (value, at) => checkName(value, at),
+  id: (value, at) => checkNodeWord(value, at),
+  every: duration,
+  lateAfter: duration,
+  forgetAfter: duration,
+  onWarning: fn(),
+  clock: clockCheck,
+}
+
 export interface NodesSettings {
   readonly store: NodeStore
   readonly channel: string
@@ -41,17 +51,11 @@ export interface NodesSettings {
 }
 
 export function resolveNodes(options: NodesOptions): NodesSettings {
-  checkNames(options, OPTION_NAMES, 'option of createNodes')
+  checkOptions<NodesOptions>(options, OPTIONS, 'createNodes')
   const { store, channel = 'millpond', id = defaultId(), every = '1s', forgetAfter = '10m', clock = systemClock() } = options
-  if (typeof store !== 'object' || store === null || typeof store.beat !== 'function')
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `store: ${show(store)} is not a node store: give cache.nodeStore, a tier's nodes, or memoryNodes()`,
-    )
-  const names = { channel: checkName(channel, 'channel'), id: checkNodeWord(id, 'id') }
   const everyMs = within(every, 'every', 50, 3_600_000)
   const lateMs = within(options.lateAfter ?? 5 * everyMs, 'lateAfter', everyMs, 86_400_000)
-  return { store, ...names, everyMs, lateMs, forgetMs: within(forgetAfter, 'forgetAfter', lateMs, 86_400_000), clock }
+  return { store, channel, id, everyMs, lateMs, forgetMs: within(forgetAfter, 'forgetAfter', lateMs, 86_400_000), clock }
 }
 
 /** A duration in milliseconds, within bounds. */

@@ -1,6 +1,6 @@
 // Statistics by key pattern and the hottest keys, in bounded memory, from a sample of the reads.
 import type { MissCause } from '../core/causes.ts'
-import { MillpondError, show } from '../core/errors.ts'
+import { checkOptions, type Shape, whole } from '../core/checks.ts'
 import type { Recorder } from '../core/recorder.ts'
 import { type HotKey, HotKeys } from './hot-keys.ts'
 import { keyPattern } from './key-pattern.ts'
@@ -44,17 +44,15 @@ export interface KeyStatistics extends Required<Pick<Recorder, 'hit' | 'miss'>> 
 }
 
 export const OTHER = '(other)'
-const DEFAULTS = { sampleEvery: 64, maxPatterns: 200, trackedKeys: 256, seed: 0x9e3779b9 }
+const SEED = 0x9e3779b9
+const MAX_PATTERNS = 200
+const OPTIONS: Shape<KeyStatisticsOptions> = { sampleEvery: whole(1), maxPatterns: whole(1), trackedKeys: whole(1), seed: whole(0) }
 
 /** Counts reads, hits and bytes by pattern of keys. */
 export function createKeyStatistics(options: KeyStatisticsOptions = {}): KeyStatistics {
-  const resolved = { ...DEFAULTS, ...options }
-  for (const name of ['sampleEvery', 'maxPatterns', 'trackedKeys'] as const) {
-    if (!Number.isSafeInteger(resolved[name]) || resolved[name] < 1) {
-      throw new MillpondError('OPTION_INVALID', `${name} is ${show(resolved[name])}: give a positive integer`)
-    }
-  }
-  return new Sampled(resolved)
+  checkOptions<KeyStatisticsOptions>(options, OPTIONS, 'createKeyStatistics')
+  const { sampleEvery = 64, maxPatterns = MAX_PATTERNS, trackedKeys = 256, seed = SEED } = options
+  return new Sampled({ sampleEvery, maxPatterns, trackedKeys, seed })
 }
 
 class Sampled implements KeyStatistics {
@@ -143,7 +141,7 @@ export class PatternSums {
   readonly #maxPatterns: number
   readonly #sums = new Map<string, { entries: number; bytes: number }>()
 
-  constructor(maxPatterns = DEFAULTS.maxPatterns) {
+  constructor(maxPatterns = MAX_PATTERNS) {
     this.#maxPatterns = maxPatterns
   }
 

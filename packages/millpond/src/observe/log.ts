@@ -1,5 +1,5 @@
 // Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes them as they are.
-import { MillpondError, show } from '../core/errors.ts'
+import { checkOptions, fn, oneOf, type Shape, text } from '../core/checks.ts'
 
 /** The levels of log lines, from the least to the gravest. */
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -37,11 +37,13 @@ export interface LogEntry {
   readonly fields?: LogFields
 }
 
-/** Throws `OPTION_INVALID` for an unknown level. */
+const OPTIONS: Shape<LogOptions> = { write: fn('a function that takes a line'), service: text, level: oneOf(...LEVELS), now: fn() }
+
+/** Throws `OPTION_INVALID`, for an unknown level too. */
 export function createLog(options: LogOptions = {}): Log {
+  checkOptions<LogOptions>(options, OPTIONS, 'createLog')
   const { write = (line) => void process.stdout.write(line), service = 'millpond', level = 'info', now = Date.now } = options
   const lowest = LEVELS.indexOf(level)
-  if (lowest === -1) throw new MillpondError('OPTION_INVALID', `the log level is ${show(level)}: use ${LEVELS.join(', ')}`)
   const at = (own: Level) => (event: string, message: string, fields?: LogFields) => {
     if (LEVELS.indexOf(own) < lowest) return
     write(logLine({ at: now(), level: own, service, event, message, ...(fields === undefined ? {} : { fields }) }))

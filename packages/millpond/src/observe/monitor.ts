@@ -1,5 +1,6 @@
 // One object that answers an operator's questions about the caches of a process.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { checkOptions, fn, record, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { cacheCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
 import type { HotKey } from './hot-keys.ts'
@@ -48,8 +49,20 @@ export interface Monitor {
   close(): void
 }
 
+const OPTIONS: Shape<MonitorOptions> = {
+  caches: required(fn('a function that returns stats() of each cache')),
+  keys: record(
+    'key statistics by cache, such as { shop: createKeyStatistics() }',
+    (one) => typeof one === 'object' && one !== null && 'hotKeys' in one,
+  ),
+  entries: fn('a function that returns cache.entries()'),
+  registry: withMethods<Registry>('a registry, such as createRegistry()', 'collect', 'gather'),
+}
+
 /** Answers an operator's questions about the caches of a process. */
-export function createMonitor({ caches, keys = {}, entries, registry = createRegistry() }: MonitorOptions): Monitor {
+export function createMonitor(options: MonitorOptions): Monitor {
+  checkOptions<MonitorOptions>(options, OPTIONS, 'createMonitor')
+  const { caches, keys = {}, entries, registry = createRegistry() } = options
   const stops = [cacheCollector(caches), processCollector(), ...Object.entries(keys).map(([cache, of]) => keyCollector(cache, of))].map(
     (collector) => registry.collect(collector),
   )

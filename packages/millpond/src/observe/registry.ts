@@ -1,4 +1,5 @@
 // The registry: who has numbers registers a collector or takes a counter; an exporter gathers all families at once.
+import { checkOptions, fn, type Shape, whole } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { METRICS, type MetricDefinition } from './definitions.ts'
 import { createHistogram, type Histogram } from './histogram.ts'
@@ -50,12 +51,12 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const RESERVED = /^__|^(?:le|quantile)$/
 
+const OPTIONS: Shape<RegistryOptions> = { maxSeries: whole(1), onError: fn() }
+
 /** A registry of collectors, which are asked when somebody scrapes. */
 export function createRegistry(options: RegistryOptions = {}): Registry {
+  checkOptions<RegistryOptions>(options, OPTIONS, 'createRegistry')
   const { maxSeries = 2000, onError } = options
-  if (!Number.isSafeInteger(maxSeries) || maxSeries < 1) {
-    throw new MillpondError('OPTION_INVALID', `maxSeries is ${show(maxSeries)}: give a positive integer`)
-  }
   return new Families(maxSeries, onError)
 }
 

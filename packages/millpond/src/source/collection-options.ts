@@ -1,36 +1,45 @@
 // What a collection was told, checked once.
-
-import { MillpondError, show } from '../core/errors.ts'
+import { check, checkedElsewhere, checkOptions, duration, fn, omit, options as optionsOf, type Shape, whole } from '../core/checks.ts'
 import { encodeKey, type Key } from '../core/key.ts'
-import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from '../core/options.ts'
-import type { CollectionOptions } from '../engine/collection.ts'
+import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import type { CollectionOptions, CollectionWriteOptions } from '../engine/collection.ts'
 import { holdMsOf } from '../engine/source-write.ts'
 import { chosenOf, type WriteKind } from './strategies.ts'
+import { WRITE_BEHIND } from './write-behind/options.ts'
 
-const ENTRY_NAMES = [
-  'ttl',
-  'staleFor',
-  'staleIfError',
-  'jitter',
-  'dependsOn',
-  'timeout',
-  'refreshAhead',
-  'negativeTtl',
-  'errorTtl',
-] as const
-const FUNCTION_NAMES = ['key', 'load', 'loadMany', 'store', 'storeMany', 'remove'] as const
-const NAMES: ReadonlySet<string> = new Set([
-  ...ENTRY_NAMES,
-  ...FUNCTION_NAMES,
-  'keyVersion',
-  'tags',
-  'maxBatch',
-  'hold',
-  'write',
-  'strategy',
-  'writeBehind',
-])
+const ENTRY: Shape<Omit<LoadOptions, 'tags' | keyof ReadOptions>> = omit(LOAD_OPTIONS, 'tags', 'consistency', 'after', 'signal', 'quiet')
+const FUNCTION = fn()
+const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
+  ...ENTRY,
+  key: FUNCTION,
+  load: FUNCTION,
+  loadMany: FUNCTION,
+  store: FUNCTION,
+  storeMany: FUNCTION,
+  remove: FUNCTION,
+  keyVersion: check(
+    (value): value is number | string => Number.isSafeInteger(value) || (typeof value === 'string' && value !== ''),
+    'a text or a whole number',
+  ),
+  tags: check(
+    (value): value is readonly string[] | (() => readonly string[]) => typeof value === 'function' || Array.isArray(value),
+    'a list of texts, or a function of value and id',
+  ),
+  maxBatch: whole(1),
+  hold: duration,
+  // What they say is looked at together.
+  write: checkedElsewhere,
+  strategy: checkedElsewhere,
+  writeBehind: optionsOf(WRITE_BEHIND),
+}
 const MAX_BATCH = 500
+
+/** Of a single write. */
+export const WRITE: Shape<CollectionWriteOptions> = {
+  ...omit(ENTRY, 'timeout', 'refreshAhead', 'negativeTtl', 'errorTtl'),
+  tags: LOAD_OPTIONS.tags,
+  write: checkedElsewhere,
+}
 
 /** A collection's options, resolved. */
 export interface CollectionPlan<Id, T> {
@@ -49,16 +58,12 @@ export interface CollectionPlan<Id, T> {
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`, `KEY_INVALID`. */
 export function planOf<Id, T>(name: string, options: CollectionOptions<Id, T>): CollectionPlan<Id, T> {
-  checkNames(options, NAMES, `option of the collection ${name}`)
-  for (const given of FUNCTION_NAMES)
-    if (options[given] !== undefined && typeof options[given] !== 'function')
-      throw new MillpondError('OPTION_INVALID', `collection ${name}: ${given}: ${show(options[given])} is not a function`)
+  const given: unknown = options
+  checkOptions<CollectionOptions<unknown, unknown>>(given, OPTIONS, `collection ${name}`)
   const { tags, maxBatch = MAX_BATCH } = options
-  if (!Number.isSafeInteger(maxBatch) || maxBatch < 1)
-    throw new MillpondError('OPTION_INVALID', `collection ${name}: maxBatch: ${show(maxBatch)} is not allowed: give a whole number from 1`)
   const { write, refreshAhead } = chosenOf(name, options)
   const defaults: LoadOptions = {
-    ...Object.fromEntries(ENTRY_NAMES.flatMap((entry) => (options[entry] === undefined ? [] : [[entry, options[entry]]]))),
+    ...Object.fromEntries(Object.entries(options).filter(([entry, value]) => entry in ENTRY && value !== undefined)),
     ...(refreshAhead === undefined ? {} : { refreshAhead }),
     ...(typeof tags === 'function' || tags === undefined ? {} : { tags: Object.freeze([...tags]) }),
   }
@@ -77,11 +82,6 @@ export function planOf<Id, T>(name: string, options: CollectionOptions<Id, T>): 
 }
 
 function keysOf<Id, T>(name: string, { key, keyVersion }: CollectionOptions<Id, T>): (id: Id) => Key {
-  if (keyVersion !== undefined && typeof keyVersion !== 'string' && !Number.isSafeInteger(keyVersion))
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `collection ${name}: keyVersion: ${show(keyVersion)} is not allowed: give a text or a whole number`,
-    )
   const plain = key ?? ((id: Id): Key => [name, id as string | number])
   if (keyVersion === undefined) return plain
   const version = `v${keyVersion}`

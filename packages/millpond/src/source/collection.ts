@@ -1,4 +1,5 @@
 // A collection at work: reads through the cache's own verbs, writes as its strategy says.
+import { checkOptions } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import type { EntryOptions, LoadOptions } from '../core/options.ts'
@@ -13,7 +14,7 @@ import type {
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
 import { Batches, byId } from './batches.ts'
-import { type CollectionPlan, planOf } from './collection-options.ts'
+import { type CollectionPlan, planOf, WRITE } from './collection-options.ts'
 import type { Seam, Written } from './seam.ts'
 import { checkStored, storeAll } from './store-all.ts'
 import { type WriteKind, writeKindOf } from './strategies.ts'
@@ -195,6 +196,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   }
 
   async #write(given: readonly (readonly [Id, T])[], options: CollectionWriteOptions = {}): Promise<void> {
+    checkOptions<CollectionWriteOptions>(options, WRITE, `collection ${this.name}`)
     const kind = this.#kindOf(options)
     // Before anything is waited for: the caller may change its objects as soon as it has its promise.
     const writes = given.map(([id, value]) => {

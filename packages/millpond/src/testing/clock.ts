@@ -1,4 +1,5 @@
 // A clock that moves only when a test says so: wall, monotonic and coarse time apart, timers in order.
+import { check, checkOptions, type Shape, whole } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 
 export interface FakeClockOptions {
@@ -36,8 +37,12 @@ interface Timer {
   readonly fn: () => void
 }
 
+const ms = check((value): value is number => typeof value === 'number' && Number.isFinite(value), 'milliseconds')
+const OPTIONS: Shape<FakeClockOptions> = { now: ms, monotonic: ms, tickMs: whole(0) }
+
 /** Makes a fake clock. Throws a `RangeError` when asked to pass a negative or non-finite time. */
 export function fakeClock(options: FakeClockOptions = {}): FakeClock {
+  checkOptions<FakeClockOptions>(options, OPTIONS, 'fakeClock')
   const tickMs = options.tickMs ?? 0
   let wall = options.now ?? 1_767_225_600_000
   let mono = options.monotonic ?? 1000

@@ -1,5 +1,6 @@
 // A TCP proxy on loopback that stands in front of a real server and misbehaves on demand.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { checkOptions, options as optionsOf, required, type Shape, text, whole } from '../core/checks.ts'
 import { type CommandCounter, countCommands } from './fault-proxy-commands.ts'
 import { aimsAt, cutOf, type Fault, flipBits, type Lane, lane, type Piece, queued, swallows } from './fault-proxy-lane.ts'
 import { seededRandom } from './random.ts'
@@ -56,8 +57,15 @@ interface Connection {
 
 const HOLD_LIMIT = 8 * 1024 * 1024
 
+const OPTIONS: Shape<FaultProxyOptions> = {
+  to: required(optionsOf<FaultProxyOptions['to']>({ host: text, port: required(whole(1, 65_535)) })),
+  port: whole(0, 65_535),
+  seed: whole(0),
+}
+
 /** Starts a proxy in front of `to`. It listens when the promise resolves. */
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
+  checkOptions<FaultProxyOptions>(options, OPTIONS, 'startFaultProxy')
   const random = seededRandom(options.seed ?? 1)
   const open = new Set<Connection>()
   let counts = { connections: 0, bytesUp: 0, bytesDown: 0, commands: new Map<string, number>() }

@@ -1,4 +1,5 @@
 // Records what one process does to a cache: a line per finished operation, and how late its event loop was.
+import { checkOptions, fn, required, type Shape, text } from '../core/checks.ts'
 import { type ChangeOp, type HistoryLine, historyTime, type Operation, type ReadOp } from './history.ts'
 
 /** What a cached value must tell about itself, so that a read can be judged. */
@@ -43,8 +44,12 @@ const LAG_WINDOW_MS = 100
 type Draft = Omit<Operation, 'end' | 'acked'>
 type Ending = Pick<Operation, 'end' | 'acked'> & Partial<Operation>
 
+const OPTIONS: Shape<RecorderOptions> = { process: required(text), write: required(fn('a function that takes finished lines')) }
+
 /** Starts recording. Its timers keep the process alive until `close`. */
-export function recordHistory({ process, write }: RecorderOptions): HistoryRecorder {
+export function recordHistory(options: RecorderOptions): HistoryRecorder {
+  checkOptions<RecorderOptions>(options, OPTIONS, 'recordHistory')
+  const { process, write } = options
   const pending = new Set<readonly Draft[]>()
   let lines: HistoryLine[] = []
   let closed = false

@@ -1,5 +1,6 @@
 // A shared tier with its ledger that exists only in memory, can lose everything or go back in time, and is reached over links that can fail.
 import { randomBytes } from 'node:crypto'
+import { checkOptions, flag, fn, oneOf, type Shape, whole } from '../core/checks.ts'
 import type { LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { LedgerRecord, type LedgerRecordOptions } from './simulator-ledger.ts'
@@ -36,8 +37,18 @@ export interface SimulatedServer {
 
 const AT_ONCE: Journey = { send: async () => {}, back: async () => {}, push: async () => {} }
 
+const OPTIONS: Shape<SimulatedServerOptions> = {
+  now: fn('a function that returns milliseconds'),
+  scope: oneOf('process', 'host', 'shared'),
+  epochOf: oneOf('server', 'record'),
+  targets: whole(1),
+  windowMs: whole(1),
+  externalTiers: flag,
+}
+
 /** A shared tier in this process with a ledger: the plainest store that passes the suites. */
 export function simulatedServer(options: SimulatedServerOptions = {}): SimulatedServer {
+  checkOptions<SimulatedServerOptions>(options, OPTIONS, 'simulatedServer')
   const now = options.now ?? Date.now
   const entries = new Map<string, Stored>()
   const records = new Map<string, LedgerRecord>()

@@ -1,8 +1,23 @@
 // What a plan says, checked, and taken apart into what is to be warmed, one after the other and as it is needed: a plan of ten million keys is never held as a list.
+import { checkedElsewhere, checkOptions, duration, fn, oneOf, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key } from '../core/key.ts'
-import { checkNames, DEFAULT_POLICY, type LoadOptions, resolvePolicy } from '../core/options.ts'
-import type { Warmer, WarmList, WarmPlan, WarmPriority, WarmRequest, WarmStore } from '../core/warm.ts'
+import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import type {
+  WarmApi,
+  WarmCollection,
+  Warmer,
+  WarmKeys,
+  WarmList,
+  WarmModel,
+  WarmPlan,
+  WarmPlanOptions,
+  WarmPriority,
+  WarmRequest,
+  WarmStore,
+  WarmValues,
+  WarmViews,
+} from '../core/warm.ts'
 import type { WarmSeam, Warmth } from './seam.ts'
 
 type Items = AsyncIterable<WarmItem> | Iterable<WarmItem>
@@ -26,25 +41,39 @@ export interface CheckedPlan {
 
 type FindWarmer = (kind: string, name: string) => Warmer | undefined
 
-export const PRIORITIES: readonly WarmPriority[] = ['critical', 'high', 'medium', 'low']
-const STORE = ['ttl', 'staleFor', 'staleIfError', 'jitter', 'tags', 'timeout'] as const
-const COMMON = ['name', 'priority', 'interval']
-const KINDS = {
-  keys: new Set([...COMMON, ...STORE, 'keys', 'load']),
-  values: new Set([...COMMON, ...STORE, 'values']),
-  collection: new Set([...COMMON, 'collection', 'ids']),
-  model: new Set([...COMMON, ...STORE, 'kind', 'model', 'filters', 'include']),
-  view: new Set([...COMMON, ...STORE, 'kind', 'views']),
-  api: new Set([...COMMON, ...STORE, 'kind', 'endpoints']),
-} as const
+export const PRIORITIES = ['critical', 'high', 'medium', 'low'] as const satisfies readonly WarmPriority[]
+const STORE: Shape<WarmStore> = {
+  ttl: LOAD_OPTIONS.ttl,
+  staleFor: LOAD_OPTIONS.staleFor,
+  staleIfError: LOAD_OPTIONS.staleIfError,
+  jitter: LOAD_OPTIONS.jitter,
+  tags: LOAD_OPTIONS.tags,
+  timeout: LOAD_OPTIONS.timeout,
+}
+const PLAN: Shape<WarmPlanOptions> = { name: text, priority: oneOf(...PRIORITIES), interval: duration }
+const name = required(text)
+/** Lists are looked at where they are taken apart: a function is asked with each run. */
+const KINDS: {
+  readonly keys: Shape<WarmKeys>
+  readonly values: Shape<WarmValues>
+  readonly collection: Shape<WarmCollection>
+  readonly model: Shape<WarmModel>
+  readonly view: Shape<WarmViews>
+  readonly api: Shape<WarmApi>
+} = {
+  keys: { ...PLAN, ...STORE, keys: required<WarmKeys['keys']>(checkedElsewhere), load: fn('a function that loads a key') },
+  values: { ...PLAN, ...STORE, values: required<WarmValues['values']>(checkedElsewhere) },
+  collection: { ...PLAN, collection: name, ids: required<WarmCollection['ids']>(checkedElsewhere) },
+  model: { ...PLAN, ...STORE, kind: required(oneOf('model')), model: name, filters: checkedElsewhere, include: (value) => value },
+  view: { ...PLAN, ...STORE, kind: required(oneOf('view')), views: required<WarmViews['views']>(checkedElsewhere) },
+  api: { ...PLAN, ...STORE, kind: required(oneOf('api')), endpoints: required<WarmApi['endpoints']>(checkedElsewhere) },
+}
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: whatever is wrong with a plan is said before anything is warmed. */
 export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): CheckedPlan {
   const kind = kindOf(plan)
-  checkNames(plan, KINDS[kind], `option of a plan of ${kind}`)
+  checkOptions<WarmPlanOptions>(plan, KINDS[kind], 'plan')
   const { name = nameOf(plan), priority = 'medium', interval } = plan
-  if (typeof name !== 'string' || name === '') throw wrong(name, 'name', 'is not a name')
-  if (!PRIORITIES.includes(priority)) throw wrong(priority, 'priority', `is not known: use one of ${PRIORITIES.join(', ')}`)
   return { name, priority, interval, kind, items: itemsOf(plan, storeOf(plan), seam, find) }
 }
 
@@ -68,7 +97,7 @@ function nameOf(plan: WarmPlan): string {
 
 function storeOf(plan: WarmPlan): LoadOptions {
   const given: WarmStore = 'collection' in plan ? {} : plan
-  const store: LoadOptions = Object.fromEntries(STORE.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])))
+  const store: LoadOptions = Object.fromEntries(Object.entries(given).filter(([name, value]) => name in STORE && value !== undefined))
   resolvePolicy(store, DEFAULT_POLICY)
   return store
 }
@@ -76,7 +105,6 @@ function storeOf(plan: WarmPlan): LoadOptions {
 function itemsOf(plan: WarmPlan, store: LoadOptions, seam: WarmSeam, find: FindWarmer): CheckedPlan['items'] {
   if ('keys' in plan) {
     const { load } = plan
-    if (load !== undefined && typeof load !== 'function') throw wrong(load, 'load', 'is not a function')
     const all = listed(plan.keys, 'keys')
     return () => mapEach(all(), (key) => ({ do: 'load', what: key, load: (isForced) => seam.load(key, load, store, isForced) }))
   }

@@ -1,12 +1,19 @@
 // A run of plans: by priority, one plan after the other, its things at a pace that the source can bear.
-import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { check, checkOptions, flag, type Shape, share, signal, whole } from '../core/checks.ts'
+import { reasonOf, show } from '../core/errors.ts'
 import type { WarmOptions, WarmPlanReport, WarmReport } from '../core/warm.ts'
 import { Pace } from './pace.ts'
 import { type CheckedPlan, PRIORITIES, type WarmItem } from './plan.ts'
 import type { WarmSeam } from './seam.ts'
 
 /** The options of a run. */
-export const RUN_NAMES: ReadonlySet<string> = new Set(['concurrency', 'rate', 'force', 'errorThreshold', 'signal'])
+export const RUN: Shape<WarmOptions> = {
+  concurrency: whole(1, 1000),
+  rate: check((value): value is number => typeof value === 'number' && value > 0, 'loads a second, above 0'),
+  force: flag,
+  errorThreshold: share,
+  signal,
+}
 const MAX_ERRORS = 10
 const LEAST_TRIED = 20
 const PROGRESS_MS = 1000
@@ -20,16 +27,19 @@ export interface CheckedOptions {
 }
 
 /** @throws MillpondError `OPTION_INVALID`. */
-export function checkRun(options: WarmOptions, names = RUN_NAMES): CheckedOptions {
-  const odd = Object.keys(options).find((name) => !names.has(name))
-  if (odd !== undefined) throw new MillpondError('OPTION_INVALID', `unknown option of warm "${odd}": there are ${[...names].join(', ')}`)
-  const { concurrency = 4, rate = Number.POSITIVE_INFINITY, force = false, errorThreshold = 0.5, signal } = options
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1 || concurrency > 1000)
-    throw wrong('concurrency', concurrency, 'give a whole number from 1 to 1000')
-  if (!(typeof rate === 'number' && rate > 0)) throw wrong('rate', rate, 'give loads a second, above 0')
-  if (typeof force !== 'boolean') throw wrong('force', force, 'give true or false')
-  if (!(typeof errorThreshold === 'number' && errorThreshold >= 0 && errorThreshold <= 1))
-    throw wrong('errorThreshold', errorThreshold, 'give a share from 0 to 1')
+export function checkRun(options: WarmOptions): CheckedOptions {
+  checkOptions<WarmOptions>(options, RUN, 'warm')
+  return runOf(options)
+}
+
+/** What was checked, with its defaults. */
+export function runOf({
+  concurrency = 4,
+  rate = Number.POSITIVE_INFINITY,
+  force = false,
+  errorThreshold = 0.5,
+  signal,
+}: WarmOptions): CheckedOptions {
   return { concurrency, rate, isForced: force, errorThreshold, signal }
 }
 
@@ -209,8 +219,4 @@ class PlanRun {
       ms: this.#toldAt - this.#began,
     })
   }
-}
-
-function wrong(name: string, given: unknown, why: string): MillpondError {
-  return new MillpondError('OPTION_INVALID', `warm: ${name}: ${show(given)} is not allowed: ${why}`)
 }

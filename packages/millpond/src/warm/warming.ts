@@ -1,5 +1,5 @@
 // Warming of one namespace: single runs, warmers by name, and a schedule whose plans are run in one process of all.
-import { checkOptions, duration, flag, type Shape } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, duration, flag, listOf, required, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import type {
@@ -13,14 +13,19 @@ import type {
   WarmScheduleOptions,
 } from '../core/warm.ts'
 import { type CheckedPlan, checkPlan } from './plan.ts'
-import { type CheckedOptions, checkRun, RUN_NAMES, runPlans } from './run.ts'
+import { type CheckedOptions, checkRun, RUN, runOf, runPlans } from './run.ts'
 import type { WarmSeam } from './seam.ts'
 
 const EVERY_MS = 300_000
 const DEFAULTS: WarmingDefaults = Object.freeze({ isOn: true, everyMs: EVERY_MS })
 const SETTINGS: Shape<WarmingSettings> = { enabled: flag, every: duration }
 const EVERY_MS_OF: Readonly<Record<string, number>> = { model: 3_600_000, view: 1_800_000, api: 900_000 }
-const SCHEDULE_NAMES: ReadonlySet<string> = new Set([...RUN_NAMES, 'plans', 'every', 'atStart'])
+const SCHEDULE: Shape<WarmScheduleOptions> = {
+  ...RUN,
+  plans: required(listOf<WarmPlan>(checkedElsewhere, 'a list of plans')),
+  every: duration,
+  atStart: flag,
+}
 const LEAST_MS = 1000
 /** A process whose timer comes a little early must not be refused by the claim of its own last run. */
 const CLAIM_SHARE = 0.9
@@ -82,7 +87,8 @@ export class NamespaceWarming implements Warming {
   }
 
   start(options: WarmScheduleOptions): void {
-    const run = checkRun(options, SCHEDULE_NAMES)
+    checkOptions<WarmScheduleOptions>(options, SCHEDULE, 'warming')
+    const run = runOf(options)
     const { plans, every = this.#defaults.everyMs, atStart = true } = options
     const everyMs = intervalOf(every, 'every')
     const scheduled = this.#check(plans).map((plan): Scheduled => {

@@ -98,8 +98,8 @@ describe('a namespace', () => {
   test.each<[unknown, RegExp]>([
     [{ select: { pick: ['id'] } }, /select: .* is not allowed: give a function such as select/],
     [{ codec: 'aes' }, /codec: "aes" is not a codec/],
-    [{ codecs: jsonCodec() }, /unknown option "codecs"/],
-    [null, /null is not an object/],
+    [{ codecs: jsonCodec() }, /unknown option "namespace.codecs": did you mean "codec"/],
+    [null, /namespace: null is not allowed: give an object/],
   ])('refuses what is neither: %j', (options, message) => {
     expect(() => open().namespace('n', options as NamespaceOptions)).toThrow(message)
   })

@@ -59,7 +59,7 @@ test('T9: any other fault of an optional tier is an error as ever', () => {
 })
 
 test.each<[string, object, RegExp]>([
-  ['a function that makes no tier', { use: () => 5 }, /tiers\[1\]: .*is not a tier/],
+  ['a function that makes no tier', { use: () => 5 }, /tiers\[1\].use: .*is not a tier/],
   [
     'one that is made already',
     { use: simulatedServer().connect(), optional: true },

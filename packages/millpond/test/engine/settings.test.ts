@@ -88,21 +88,21 @@ describe('defaults', () => {
     const wrong: [object, RegExp][] = [
       [{ defaults: { ttl: '60' } }, /ttl: "60" is not a duration/],
       [{ defaults: { jitter: 2 } }, /jitter/],
-      [{ defaults: { dependsOn: ['a'] } }, /unknown default that can be changed "dependsOn"/],
-      [{ default: {} }, /unknown change "default": did you mean "defaults"\? there are defaults, tiers/],
+      [{ defaults: { dependsOn: ['a'] } }, /unknown option "defaults.dependsOn"/],
+      [{ default: {} }, /unknown option "changes.default": did you mean "defaults"\? there are defaults, tiers/],
       [{ tiers: { disk: {} } }, /"disk" is not a tier of this cache: there are memory, sqlite/],
       [{ tiers: { memory: { maxEntries: 0 } } }, /maxEntries/],
-      [{ tiers: { memory: { timeout: 1 } } }, /unknown change of memory "timeout"/],
+      [{ tiers: { memory: { timeout: 1 } } }, /unknown option "tiers.memory.timeout"/],
       [{ tiers: { memory: { policy: 'fifo' } } }, /fifo/],
       [{ tiers: { memory: { enabled: 'no' } } }, /enabled/],
       [{ tiers: { memory: { ttlFactor: 2 } } }, /ttlFactor/],
-      [{ tiers: { sqlite: { maxEntries: 5 } } }, /unknown change of sqlite "maxEntries"/],
+      [{ tiers: { sqlite: { maxEntries: 5 } } }, /unknown option "tiers.sqlite.maxEntries"/],
       [{ tiers: { sqlite: { timeout: 0 } } }, /timeout: 0 is not allowed/],
       [{ tiers: { sqlite: { promoteAfter: 0.5 } } }, /promoteAfter/],
       [{ tiers: { sqlite: { enabled: 1 } } }, /enabled: 1 is not allowed/],
       [{ tiers: { sqlite: { breaker: { threshold: 0 } } } }, /breaker.threshold/],
       [{ tiers: { sqlite: { breaker: { openMs: -1 } } } }, /breaker.openMs/],
-      [{ tiers: { sqlite: { breaker: { trip: 1 } } } }, /unknown option "breaker.trip"/],
+      [{ tiers: { sqlite: { breaker: { trip: 1 } } } }, /unknown option "tiers.sqlite.breaker.trip"/],
     ]
     for (const [change, message] of wrong) {
       const mixed = {
@@ -114,7 +114,7 @@ describe('defaults', () => {
     }
     expect(cache.describe()).toEqual(before)
     // @ts-expect-error no such choice
-    await expect(cache.configure({}, { apply: 'flush' })).rejects.toThrow(/apply: "flush" is not known/)
+    await expect(cache.configure({}, { apply: 'flush' })).rejects.toThrow(/configure.apply: "flush" is not allowed: give 'new' or 'drop'/)
     await expect(cache.namespace('a').configure({ tiers: { memory: { maxEntries: 7 } } })).rejects.toThrow(/belong to the whole cache/)
   })
 

@@ -69,7 +69,7 @@ it('wrong registrations are refused where they are made', async () => {
   // @ts-expect-error a loader is a function
   expect(() => cache.source('b', 1)).toThrow(/1 is not a loader/)
   // @ts-expect-error no such option
-  expect(() => cache.source('b', () => 1, { ttl: 1 })).toThrow(/unknown option of source "ttl"/)
+  expect(() => cache.source('b', () => 1, { ttl: 1 })).toThrow(/unknown option "source.ttl"/)
   expect(() => cache.source('b', () => 1, { defaults: { ttl: 'x' as never } })).toThrow(/ttl/)
   const prefix: [string, number] = ['mine', 1]
   cache.source(prefix, () => 'mine')

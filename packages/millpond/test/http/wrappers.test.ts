@@ -197,7 +197,7 @@ describe('views', () => {
     await expect(setUp().cachedView({ keyPrefix: 'v' })((_: unknown) => 1)(7)).rejects.toThrow(/has to be the request/)
   })
   it('take the time to live of a profile', () => {
-    expect(() => setUp().cacheApiResponse({ cacheType: 'nonsense' as never })).toThrow(/static, user, dashboard/)
+    expect(() => setUp().cacheApiResponse({ cacheType: 'nonsense' as never })).toThrow(/'static' or 'user' or 'dashboard'/)
   })
 })
 

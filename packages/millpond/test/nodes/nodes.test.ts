@@ -178,13 +178,13 @@ it('a node that has not joined costs its store nothing', async () => {
 it('wrong options are refused where they are given', async () => {
   const store = memoryNodes()
   // @ts-expect-error a store is needed
-  expect(() => createNodes({})).toThrow(/store: undefined is not a node store/)
+  expect(() => createNodes({})).toThrow(/createNodes.store: undefined is not allowed: give a node store/)
   expect(() => createNodes({ store, id: '' })).toThrow(/id: "" is not allowed/)
   expect(() => createNodes({ store, channel: 'a b' })).toThrow(/channel/)
   expect(() => createNodes({ store, every: 1 })).toThrow(/every: 1 is not allowed: give 50 to/)
   expect(() => createNodes({ store, forgetAfter: '1s' })).toThrow(/forgetAfter/)
   // @ts-expect-error no such option
-  expect(() => createNodes({ store, evry: 1 })).toThrow(/unknown option of createNodes "evry"/)
+  expect(() => createNodes({ store, evry: 1 })).toThrow(/unknown option "createNodes.evry": did you mean "every"/)
   const node = open({ store })
   await expect(node.ask('echo', 1, { deadline: '2m' })).rejects.toThrow(/deadline/)
   await expect(node.ask('', 1)).rejects.toThrow(/topic/)

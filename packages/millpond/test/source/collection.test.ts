@@ -215,7 +215,7 @@ describe('a collection', () => {
       [{ ...options, writeBehind: {} }, /add write: 'write-behind'/],
       [{ ...options, write: 'write-behind' }, /journal: undefined is not a path/],
       [{ ...options, write: 'write-behind', writeBehind: { durability: 'stream' } }, /not there yet/],
-      [{ load: 'x' }, /load: "x" is not a function/],
+      [{ load: 'x' }, /collection user.load: "x" is not allowed: give a function/],
       [{ colour: 1 }, /unknown option/],
     ]
     for (const [given, why] of bad) expect(() => createCache().collection('user', given)).toThrow(why)

@@ -181,8 +181,10 @@ onEverySetup('a transaction', (openCache) => {
   it('refuses what it does not know', async () => {
     const cache = openCache()
     const work = () => {}
-    await expect(cache.transaction({ key: 'a' } as object, work)).rejects.toThrow('unknown option of transaction "key"')
-    await expect(cache.transaction({ keys: 'a' as never }, work)).rejects.toThrow('transaction: keys: "a" is not a list of keys')
+    await expect(cache.transaction({ key: 'a' } as object, work)).rejects.toThrow('unknown option "transaction.key": did you mean "keys"')
+    await expect(cache.transaction({ keys: 'a' as never }, work)).rejects.toThrow(
+      'transaction: keys: "a" is not a list: give an array of keys',
+    )
     await expect(cache.transaction({ keys: ['a'] }, 'work' as never)).rejects.toThrow('transaction: "work" is not a function')
     let kept: { set(key: string, value: unknown): void } | undefined
     await cache.transaction({ keys: ['a'] }, (transaction) => {

@@ -97,7 +97,9 @@ describe('other options', () => {
 
   test('lists of other kinds, as plain JavaScript may pass them', () => {
     const options = (given: object): RedisTierOptions => given
-    expect(refusal(options({ cluster: 'localhost:6379' })).message).toContain('cluster: "localhost:6379" is not a list of servers')
+    expect(refusal(options({ cluster: 'localhost:6379' })).message).toContain(
+      'redis.cluster: "localhost:6379" is not allowed: give a list of servers',
+    )
     expect(refusal(options({ cluster: ['localhost:6379'] })).message).toContain('cluster[0]: "localhost:6379" is not a server')
     expect(refusal(options({ cluster: [{ hots: 'a' }] })).message).toContain('"hots" is not known')
     expect(refusal(options({ cluster: [{}] })).message).toContain('cluster[0].host: undefined')

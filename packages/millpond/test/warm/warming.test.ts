@@ -150,15 +150,15 @@ describe('a run of plans', () => {
     const refused: [unknown, string][] = [
       [{}, 'warm: plan: {} says nothing to warm'],
       [{ keys: 7 }, 'warm: keys: 7 is not a list, nor another iterable'],
-      [{ keys: [], lod: 1 }, 'unknown option of a plan of keys "lod"'],
-      [{ keys: [], priority: 'urgent' }, 'warm: priority: "urgent" is not known: use one of critical, high, medium, low'],
+      [{ keys: [], lod: 1 }, 'unknown option "plan.lod": did you mean "load"'],
+      [{ keys: [], priority: 'urgent' }, `plan.priority: "urgent" is not allowed: give 'critical' or 'high' or 'medium' or 'low'`],
       [{ keys: [], ttl: 'soon' }, '"soon"'],
       [{ kind: 'query' }, 'warm: kind: "query" is not known'],
       [{ collection: 'none', ids: [] }, 'there is no collection "none" in the namespace "default"'],
     ]
     for (const [plan, message] of refused) await expect(cache.warm(plan as never)).rejects.toThrow(message)
-    await expect(cache.warm({ keys: [] }, { concurrency: 0 })).rejects.toThrow('warm: concurrency: 0 is not allowed')
-    await expect(cache.warm({ keys: [] }, { rat: 1 } as object)).rejects.toThrow('unknown option of warm "rat"')
+    await expect(cache.warm({ keys: [] }, { concurrency: 0 })).rejects.toThrow('warm.concurrency: 0 is not allowed')
+    await expect(cache.warm({ keys: [] }, { rat: 1 } as object)).rejects.toThrow('unknown option "warm.rat": did you mean "rate"')
     expect(() => cache.warming.start({ plans: [], every: 10 })).toThrow('warming every: 10 is not allowed: give a finite time from 1 s')
     expect(() => cache.warming.register('view', '', () => {})).toThrow('warming: name: "" is not a name')
   })

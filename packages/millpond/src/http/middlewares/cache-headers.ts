@@ -1,9 +1,10 @@
 // Cache headers for answers that say nothing themselves: Cache-Control by kind of data, and a strong ETag where it is asked for.
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { checkOptions, duration, flag, type Shape, texts } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import type { Middleware } from '../node/http-cache.ts'
-import { type ProfileName, profileTtl } from '../wrappers/profiles.ts'
+import { type ProfileName, profile, profileTtl } from '../wrappers/profiles.ts'
 import { beforeHead } from './head.ts'
 
 export interface HeaderRule {
@@ -23,6 +24,18 @@ export interface HeaderRule {
   readonly etag?: boolean
 }
 
+const RULE: Shape<HeaderRule> = {
+  profile,
+  maxAge: duration,
+  sharedMaxAge: duration,
+  public: flag,
+  immutable: flag,
+  staleWhileRevalidate: duration,
+  staleIfError: duration,
+  vary: texts('a list of field names'),
+  etag: flag,
+}
+
 /**
  * Sets what the application has not set, for GET and HEAD with a status below 400. The rule may depend on the request; `undefined` leaves the answer alone.
  * @throws MillpondError `OPTION_INVALID` and `DURATION_INVALID` when it is made with a fixed rule that is wrong.
@@ -30,6 +43,7 @@ export interface HeaderRule {
  * app.use('/api/search', cacheHeaders({ profile: 'search' }))
  */
 export function cacheHeaders(rule: HeaderRule | ((request: IncomingMessage) => HeaderRule | undefined)): Middleware {
+  if (typeof rule !== 'function') checkOptions<HeaderRule>(rule, RULE, 'cacheHeaders')
   const fixed = typeof rule === 'function' ? undefined : cacheControlOf(rule)
   return (request, response, next) => {
     const { method } = request

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
+import { checkOptions, listOf, oneOf, type Shape, whole } from '../../core/checks.ts'
 import type { Middleware } from '../node/http-cache.ts'
 import { codingFor } from '../rules/vary.ts'
 import { vary } from './cache-headers.ts'
@@ -15,6 +16,8 @@ export interface CompressionOptions {
   /** Shorter bodies stay as they are, where their length is known. Default 1,024 bytes. */
   readonly minBytes?: number
 }
+
+const OPTIONS: Shape<CompressionOptions> = { codings: listOf(oneOf('br', 'gzip', 'zstd'), 'a list of codings'), minBytes: whole(0) }
 
 /** What gains by it: text and its relatives (RFC 6838 3.4.2 for the suffixes). */
 const COMPRESSIBLE =
@@ -32,8 +35,11 @@ const DEFAULT_CODINGS: readonly Coding[] = createZstd === undefined ? ['br', 'gz
 /**
  * Compresses by `Accept-Encoding` (RFC 9110 12.5.3), and says so in `Vary`. Left alone: what is encoded already, `no-transform`, parts, short and incompressible answers.
  * Put it behind the cache, and give the cache the same `codings`, so that each coding is stored once.
+ * @throws MillpondError `OPTION_INVALID`.
  */
-export function compression({ codings = DEFAULT_CODINGS, minBytes = 1024 }: CompressionOptions = {}): Middleware {
+export function compression(options: CompressionOptions = {}): Middleware {
+  checkOptions<CompressionOptions>(options, OPTIONS, 'compression')
+  const { codings = DEFAULT_CODINGS, minBytes = 1024 } = options
   const usable = codings.filter((coding) => CREATE[coding] !== undefined)
   return (request, response, next) => {
     if (request.method !== 'HEAD') compress(request, response, usable, minBytes)

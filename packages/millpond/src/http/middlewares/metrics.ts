@@ -1,5 +1,6 @@
 // Per route: how many answers, how fast, from the cache or not; with Server-Timing for whoever looks at one of them.
 import type { IncomingMessage } from 'node:http'
+import { checkOptions, flag, fn, type Shape, whole } from '../../core/checks.ts'
 import type { Middleware } from '../node/http-cache.ts'
 import { beforeHead } from './head.ts'
 
@@ -29,8 +30,11 @@ interface Figures {
   slowestMs: number
 }
 
+const OPTIONS: Shape<MetricsOptions> = { routeOf: fn(), maxRoutes: whole(1), serverTiming: flag }
+
 /**
  * The first middleware of all: it sees what the others did.
+ * @throws MillpondError `OPTION_INVALID`.
  * @example
  * const metrics = requestMetrics({ routeOf: (request) => request.url?.startsWith('/api/') ? 'api' : 'page' })
  * app.use(metrics.middleware)
@@ -39,6 +43,7 @@ export function requestMetrics(options: MetricsOptions = {}): {
   readonly middleware: Middleware
   readonly read: () => Readonly<Record<string, RouteFigures>>
 } {
+  checkOptions<MetricsOptions>(options, OPTIONS, 'requestMetrics')
   const { routeOf = () => 'all', maxRoutes = 100, serverTiming = true } = options
   const routes = new Map<string, Figures>()
   const figuresOf = (route: string): Figures => {

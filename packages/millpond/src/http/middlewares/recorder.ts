@@ -2,7 +2,7 @@
 //
 // Space-saving (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005): a new URL takes the place of the least
 // asked one and inherits its count, so that whatever makes up more than 1/maxUrls of the traffic is in the list.
-import { MillpondError, show } from '../../core/errors.ts'
+import { checkOptions, type Shape, whole } from '../../core/checks.ts'
 import type { Middleware } from '../node/http-cache.ts'
 
 export interface RecorderOptions {
@@ -27,6 +27,8 @@ export interface Recorder {
   reset(): void
 }
 
+const OPTIONS: Shape<RecorderOptions> = { maxUrls: whole(1) }
+
 /**
  * Records GETs without credentials: what is asked for by one user only is not worth warming, nor to be written down.
  * @throws MillpondError `OPTION_INVALID`.
@@ -35,9 +37,9 @@ export interface Recorder {
  * app.use(recorder.middleware)
  * for (const { endpoint } of recorder.top(50)) await fetch(`http://new-instance${endpoint}`)
  */
-export function recordTraffic({ maxUrls = 1000 }: RecorderOptions = {}): Recorder {
-  if (!Number.isSafeInteger(maxUrls) || maxUrls < 1)
-    throw new MillpondError('OPTION_INVALID', `maxUrls: ${show(maxUrls)} is not allowed: give a whole number from 1`)
+export function recordTraffic(options: RecorderOptions = {}): Recorder {
+  checkOptions<RecorderOptions>(options, OPTIONS, 'recordTraffic')
+  const { maxUrls = 1000 } = options
   const counts = new Map<string, number>()
   const middleware: Middleware = ({ method, url, headers }, _, next) => {
     if (method === 'GET' && url !== undefined && headers.authorization === undefined && headers.cookie === undefined)

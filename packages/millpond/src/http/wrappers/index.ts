@@ -1,11 +1,21 @@
 // `millpond/http/wrappers`: a cache before a function, a method, a view or an API call; as a function or as a decorator.
+import { checkOptions, duration, fn, required, type Shape } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { isKeepable, packResponse, unpackResponse } from './kept-response.ts'
-import { type ProfileName, profileTtl } from './profiles.ts'
-import { requestParts, type VaryOptions } from './request-parts.ts'
+import { type ProfileName, profile, profileTtl } from './profiles.ts'
+import { requestParts, VARY, type VaryOptions } from './request-parts.ts'
 import { type SmartLoad, SmartTtl } from './smart.ts'
-import { type AnyFunction, asWrapper, type Behaviour, type WrapOptions, type Wrapper, type WrapperCache, wrapFunction } from './wrapped.ts'
+import {
+  type AnyFunction,
+  asWrapper,
+  type Behaviour,
+  WRAP,
+  type WrapOptions,
+  type Wrapper,
+  type WrapperCache,
+  wrapFunction,
+} from './wrapped.ts'
 
 export { PROFILES, type ProfileName } from './profiles.ts'
 export type { RequestLike, VaryOptions } from './request-parts.ts'
@@ -13,6 +23,13 @@ export type { SmartLoad } from './smart.ts'
 export type { Tags, WrapOptions, Wrapped, Wrapper, WrapperCache } from './wrapped.ts'
 
 type Options = WrapOptions<AnyFunction>
+
+type SmartOptions = Omit<Options, 'ttl'> & {
+  readonly baseTtl?: Duration
+  readonly minTtl?: Duration
+  readonly maxTtl?: Duration
+  readonly monitor?: (load: SmartLoad) => void
+}
 
 export interface Wrappers {
   /** A view: its first argument is the request, whose method, URL, credentials and named fields are the key. Default `'15m'`; a `Response` may be returned. */
@@ -27,14 +44,7 @@ export interface Wrappers {
    * The time to live follows how often the result has changed between loads: from `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) while it stays the same, down to
    * `minTtl` (`'1m'`) when it changes. `monitor` is told of each load.
    */
-  smartCache(
-    options?: Omit<Options, 'ttl'> & {
-      readonly baseTtl?: Duration
-      readonly minTtl?: Duration
-      readonly maxTtl?: Duration
-      readonly monitor?: (load: SmartLoad) => void
-    },
-  ): Wrapper
+  smartCache(options?: SmartOptions): Wrapper
   /** Only calls for which `when` holds go by the cache. */
   conditionalCache(options: Options & { readonly when: (...args: readonly unknown[]) => boolean }): Wrapper
   /** What hardly ever changes. Default `'24h'`. */
@@ -70,17 +80,50 @@ export function wrappers(cache: WrapperCache): Wrappers {
     })
   }
   return {
-    cachedView: (options = {}) => view(options, '15m'),
-    cachedMethod: (options = {}) => make({ options, defaultTtl: '5m' }),
-    cachedApi: (options = {}) => view(options, '10m'),
-    cacheApiResponse: ({ cacheType = 'api', ...options } = {}) => view(options, profileTtl(cacheType)),
-    smartCache: ({ baseTtl = '5m', minTtl = '1m', maxTtl = '1h', monitor, ...options } = {}) => {
+    cachedView: (options = {}) => view(checked(options, VIEW, 'cachedView'), '15m'),
+    cachedMethod: (options = {}) => make({ options: checked(options, WRAP, 'cachedMethod'), defaultTtl: '5m' }),
+    cachedApi: (options = {}) => view(checked(options, VIEW, 'cachedApi'), '10m'),
+    cacheApiResponse: (given = {}) => {
+      const { cacheType = 'api', ...options } = checked(given, API_RESPONSE, 'cacheApiResponse')
+      return view(options, profileTtl(cacheType))
+    },
+    smartCache: (given = {}) => {
+      const { baseTtl = '5m', minTtl = '1m', maxTtl = '1h', monitor, ...options } = checked(given, SMART, 'smartCache')
       const smart = new SmartTtl(boundsOf(baseTtl, minTtl, maxTtl), monitor)
       return make({ options, defaultTtl: baseTtl, ttlOf: (key, result) => smart.next(key, result) })
     },
-    conditionalCache: ({ when, ...options }) => make({ options, defaultTtl: '5m', applies: (args) => when(...args) }),
-    cacheStaticData: (options = {}) => make({ options, defaultTtl: '24h' }),
+    conditionalCache: (given) => {
+      const { when, ...options } = checked(given, CONDITIONAL, 'conditionalCache')
+      return make({ options, defaultTtl: '5m', applies: (args) => when(...args) })
+    },
+    cacheStaticData: (options = {}) => make({ options: checked(options, WRAP, 'cacheStaticData'), defaultTtl: '24h' }),
   }
+}
+
+const VIEW: Shape<Options & VaryOptions> = { ...WRAP, ...VARY }
+const API_RESPONSE: Shape<Options & VaryOptions & { readonly cacheType?: ProfileName }> = {
+  ...VIEW,
+  cacheType: profile,
+}
+const SMART: Shape<SmartOptions> = {
+  keyPrefix: WRAP.keyPrefix,
+  key: WRAP.key,
+  tags: WRAP.tags,
+  tenant: WRAP.tenant,
+  cacheErrors: WRAP.cacheErrors,
+  baseTtl: duration,
+  minTtl: duration,
+  maxTtl: duration,
+  monitor: fn('a function that is told of each load'),
+}
+const CONDITIONAL: Shape<Options & { readonly when: (...args: readonly unknown[]) => boolean }> = {
+  ...WRAP,
+  when: required(fn('a function that says whether a call goes by the cache')),
+}
+
+function checked<O extends object>(options: O, shape: Shape<O>, at: string): O {
+  checkOptions<O>(options, shape, at)
+  return options
 }
 
 function isRead(request: unknown): boolean {

@@ -1,4 +1,5 @@
 // How long kinds of data are good for, where nobody knows better.
+import { oneOf } from '../../core/checks.ts'
 import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 
@@ -20,6 +21,8 @@ export const PROFILES = Object.freeze({
 } as const)
 
 export type ProfileName = keyof typeof PROFILES
+
+export const profile = oneOf(...(Object.keys(PROFILES) as ProfileName[]))
 
 /** @throws MillpondError `OPTION_INVALID` naming those that exist. */
 export function profileTtl(name: ProfileName): Duration {

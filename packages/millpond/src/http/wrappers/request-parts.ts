@@ -1,5 +1,6 @@
 // What of a request belongs to the key of a view: method, path, query, the fields and cookies that were named, who is signed in.
 import { createHash } from 'node:crypto'
+import { flag, type Shape, texts } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 
 /** A request of any framework: fetch's `Request`, node:http's, Express's, Koa's context, Hono's `c.req.raw`. */
@@ -18,6 +19,8 @@ export interface VaryOptions {
   /** Whether the query changes the result. Default `true`. */
   readonly varyOnParams?: boolean
 }
+
+export const VARY: Shape<VaryOptions> = { varyOn: texts('a list of field names'), varyOnAuth: flag, varyOnParams: flag }
 
 /** @throws MillpondError `OPTION_INVALID` where the first argument is not a request. */
 export function requestParts(request: unknown, options: VaryOptions): string[] {

@@ -1,4 +1,5 @@
 // Wrapping a function, as a function or as a decorator: what all wrappers have in common.
+import { check, duration, fn, type Shape, text } from '../../core/checks.ts'
 import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { Key } from '../../core/key.ts'
@@ -41,6 +42,19 @@ export interface WrapOptions<F extends AnyFunction> {
   readonly tenant?: (...args: Parameters<F>) => string | undefined
   /** How long an error is remembered. Default: not at all. */
   readonly cacheErrors?: Duration
+}
+
+export const WRAP: Shape<WrapOptions<AnyFunction>> = {
+  ttl: duration,
+  keyPrefix: text,
+  key: fn('a function from arguments to a key'),
+  tags: check(
+    (value): value is Tags =>
+      typeof value === 'function' || (Array.isArray(value) && value.every((tag) => typeof tag === 'string' && tag !== '')),
+    'a list of texts, or a function of arguments and result',
+  ),
+  tenant: fn('a function from arguments to a tenant'),
+  cacheErrors: duration,
 }
 
 /** The function with a cache before it, and a way to make it forget. */

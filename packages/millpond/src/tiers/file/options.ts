@@ -1,7 +1,6 @@
 // The options of the file tier, checked once.
+import { check, checkOptions, fn, refused, required, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
-import { MillpondError, show } from '../../core/errors.ts'
-import { checkNames } from '../../core/options.ts'
 
 /** Something an operator should know and no caller must fail for. */
 export interface FileWarning {
@@ -33,7 +32,6 @@ export interface FileSettings {
   readonly warn: (warning: FileWarning) => void
 }
 
-const NAMES = new Set(['path', 'maxBytes', 'upkeepEvery', 'onWarning'])
 const MIB = 1_048_576
 /** A segment is the step in which room is made. */
 const SEGMENTS = 64
@@ -43,20 +41,26 @@ const LARGEST_ITEM = 8 * MIB
 const LEAST_ITEMS = 32
 const LARGEST_ENTRY = 64 * MIB
 const LEAST_ENTRIES = 8
+const OPTIONS: Shape<FileTierOptions> = {
+  path: required(
+    check(
+      (value): value is string => typeof value === 'string' && value !== '' && !value.includes('\u0000'),
+      "the name of a folder, such as './cache'",
+    ),
+  ),
+  maxBytes: whole(MIB),
+  upkeepEvery: (value, at) => {
+    const ms = parseDuration(value, at)
+    if (ms >= 10 && ms <= 60_000) return value as Duration
+    throw refused(value, at, '10 ms to a minute')
+  },
+  onWarning: fn(),
+}
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value. */
 export function resolveFile(options: FileTierOptions): FileSettings {
-  checkNames(options, NAMES, 'file option')
-  const { path, maxBytes = 1024 * MIB, onWarning } = options
-  if (typeof path !== 'string' || path === '' || path.includes('\u0000'))
-    throw new MillpondError('OPTION_INVALID', `file path: ${show(path)} is not the name of a folder: give one such as './cache'`)
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < MIB)
-    throw new MillpondError('OPTION_INVALID', `file maxBytes: ${show(maxBytes)} is not allowed: give a whole number from ${MIB} (1 MiB)`)
-  if (onWarning !== undefined && typeof onWarning !== 'function')
-    throw new MillpondError('OPTION_INVALID', `file onWarning: ${show(onWarning)} is not a function`)
-  const upkeepMs = parseDuration(options.upkeepEvery ?? 1000, 'file upkeepEvery')
-  if (!(upkeepMs >= 10 && upkeepMs <= 60_000))
-    throw new MillpondError('OPTION_INVALID', `file upkeepEvery: ${show(options.upkeepEvery)} is not allowed: give 10 ms to a minute`)
+  checkOptions<FileTierOptions>(options, OPTIONS, 'file')
+  const { path, maxBytes = 1024 * MIB, upkeepEvery = 1000, onWarning } = options
   const segmentBytes = Math.min(LARGEST_SEGMENT, Math.floor(maxBytes / SEGMENTS))
   return {
     path,
@@ -64,7 +68,7 @@ export function resolveFile(options: FileTierOptions): FileSettings {
     segmentBytes,
     itemBytes: Math.min(LARGEST_ITEM, Math.floor(maxBytes / LEAST_ITEMS)),
     entryBytes: Math.min(LARGEST_ENTRY, Math.floor(maxBytes / LEAST_ENTRIES)),
-    upkeepMs,
+    upkeepMs: parseDuration(upkeepEvery, 'file.upkeepEvery'),
     warn: onWarning ?? (() => {}),
   }
 }

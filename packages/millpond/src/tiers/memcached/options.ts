@@ -1,6 +1,6 @@
 // The options of the Memcached tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
-import { checkedElsewhere, checkOptions, duration, fn, type Shape, whole as wholeNumber } from '../../core/checks.ts'
+import { check, checkedElsewhere, checkOptions, duration, flagOr, fn, type Shape, whole as wholeNumber } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 
@@ -60,31 +60,31 @@ export interface MemcachedSettings {
   readonly warn: (warning: MemcachedWarning) => void
 }
 
-const OPTIONS: Shape<MemcachedTierOptions> = {
-  servers: checkedElsewhere,
-  keyPrefix: checkedElsewhere,
-  poolSize: wholeNumber(1, 64),
-  commandTimeout: duration,
-  connectTimeout: duration,
-  retryAfter: duration,
-  maxItemBytes: checkedElsewhere,
-  tls: checkedElsewhere,
-  username: checkedElsewhere,
-  password: checkedElsewhere,
-  onWarning: fn(),
-}
 const DEFAULT_PORT = 11_211
 const MIB = 1_048_576
 const PREFIX = /^[!-~]{0,100}$/
 const FORM = "'10.0.0.1:11211,10.0.0.2:11211'"
+const OPTIONS: Shape<MemcachedTierOptions> = {
+  servers: checkedElsewhere,
+  keyPrefix: check(
+    (value): value is string => typeof value === 'string' && PREFIX.test(value),
+    'up to 100 characters of ASCII without spaces',
+  ),
+  poolSize: wholeNumber(1, 64),
+  commandTimeout: duration,
+  connectTimeout: duration,
+  retryAfter: duration,
+  maxItemBytes: wholeNumber(4096, 1024 * MIB),
+  tls: flagOr('true or false, or the options of tls.connect'),
+  username: checkedElsewhere,
+  password: checkedElsewhere,
+  onWarning: fn(),
+}
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettings {
   checkOptions<MemcachedTierOptions>(options, OPTIONS, 'memcached')
   const { keyPrefix = 'millpond:', onWarning } = options
-  if (typeof keyPrefix !== 'string' || !PREFIX.test(keyPrefix)) {
-    return invalid('keyPrefix', keyPrefix, 'is not a prefix: give up to 100 characters of ASCII without spaces')
-  }
   return {
     servers: serversOf(options.servers ?? '127.0.0.1'),
     keyPrefix,
@@ -92,8 +92,8 @@ export function resolveMemcached(options: MemcachedTierOptions): MemcachedSettin
     commandMs: positive(options.commandTimeout ?? 200, 'commandTimeout'),
     connectMs: positive(options.connectTimeout ?? 1000, 'connectTimeout'),
     retryMs: parseDuration(options.retryAfter ?? 500, 'memcached retryAfter'),
-    maxItemBytes: whole(options.maxItemBytes ?? MIB, 'maxItemBytes', 4096, 1024 * MIB),
-    tls: tlsOf(options.tls),
+    maxItemBytes: options.maxItemBytes ?? MIB,
+    tls: options.tls === true ? {} : options.tls || undefined,
     login: loginOf(options),
     warn: onWarning ?? (() => {}),
   }
@@ -122,18 +122,12 @@ function parseServer(text: string): Required<MemcachedHost> {
 }
 
 function checkServer(one: unknown): Required<MemcachedHost> {
-  if (typeof one !== 'object' || one === null) return invalid('servers', one, 'is not a server: give { host, port }')
+  if (typeof one !== 'object' || one === null || Array.isArray(one)) return invalid('servers', one, 'is not a server: give { host, port }')
   const { host, port = DEFAULT_PORT, weight = 1, ...rest }: { host?: unknown; port?: unknown; weight?: unknown } = one
   const [odd] = Object.keys(rest)
   if (odd !== undefined) return invalid('servers', odd, 'is not known: give { host, port, weight }')
   if (typeof host !== 'string' || host === '' || /[\s/@]/.test(host)) return invalid('servers host', host, 'is not the name of a host')
   return { host, port: whole(port, 'servers port', 1, 65_535), weight: whole(weight, 'servers weight', 1, 65_535) }
-}
-
-function tlsOf(option: unknown): ConnectionOptions | undefined {
-  if (option === undefined || option === false) return undefined
-  if (option === true) return {}
-  return typeof option === 'object' && option !== null ? option : invalid('tls', option, 'is neither true nor the options of tls.connect')
 }
 
 function loginOf({ username, password }: MemcachedTierOptions): string | undefined {

@@ -1,6 +1,6 @@
 // The options of the PostgreSQL tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
-import { checkedElsewhere, checkOptions, duration, flag, type Shape, whole } from '../../core/checks.ts'
+import { checkedElsewhere, checkOptions, duration, flag, flagOr, type Shape, whole } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
@@ -45,9 +45,9 @@ export interface PostgresSettings extends Address {
 const OPTIONS: Shape<PostgresTierOptions> = {
   url: checkedElsewhere,
   pool: checkedElsewhere,
-  tls: checkedElsewhere,
+  tls: flagOr('true or false, or the options of tls.connect'),
   poolSize: whole(1, 100),
-  schema: checkedElsewhere,
+  schema: (value) => checkSchema(value),
   unlogged: flag,
   install: flag,
   notify: flag,
@@ -77,9 +77,9 @@ export function resolvePostgres(options: PostgresTierOptions): PostgresSettings 
   return {
     url,
     pool,
-    tls: checkTls(options.tls),
+    tls: options.tls,
     poolSize: options.poolSize ?? 4,
-    schema: checkSchema(options.schema ?? 'millpond'),
+    schema: options.schema ?? 'millpond',
     unlogged: options.unlogged ?? false,
     install: options.install ?? true,
     notify: options.notify ?? true,
@@ -111,11 +111,6 @@ function checkPool(pool: PostgresPool, options: PostgresTierOptions): void {
     if (options[name] === undefined) continue
     throw new MillpondError('OPTION_INVALID', `postgres ${name}: is given beside pool, which has its own: set it there, or use url`)
   }
-}
-
-function checkTls(tls: unknown): PostgresSettings['tls'] {
-  if (tls === undefined || typeof tls === 'boolean' || (typeof tls === 'object' && tls !== null)) return tls
-  throw new MillpondError('OPTION_INVALID', `postgres tls: ${show(tls)} is neither true nor the options of tls.connect`)
 }
 
 function deadline(value: Duration, name: string): number {

@@ -11,6 +11,7 @@
 // that a record is bound to. So a restart, a fail-over (whose last commits may be lost), a restored dump and a copied database each begin new
 // epochs, also where commits are asynchronous. The system identifier would add nothing: a replica has its master's.
 import { createHash } from 'node:crypto'
+import { checkOptions, flag, type Shape } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { entryFunctions } from './entries.ts'
 import { advanceFunctions } from './ledger-advance.ts'
@@ -43,12 +44,15 @@ export interface PostgresSchemaOptions {
   readonly unlogged?: boolean
 }
 
+export const SCHEMA: Shape<PostgresSchemaOptions> = { schema: (value) => checkSchema(value), unlogged: flag }
+
 /**
  * The statements that make schema, tables and functions; harmless when they are there. One transaction.
  * For those who install by a migration and set `install: false`.
  * @throws MillpondError `OPTION_INVALID`.
  */
 export function postgresSchema(options: PostgresSchemaOptions = {}): string {
+  checkOptions<PostgresSchemaOptions>(options, SCHEMA, 'postgresSchema')
   const name = checkSchema(options.schema ?? 'millpond')
   const s = `"${name}"`
   const unlogged = options.unlogged ? 'UNLOGGED ' : ''

@@ -1,6 +1,18 @@
 // The options of the Redis tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
-import { checkedElsewhere, checkOptions, duration, oneOf, type Shape } from '../../core/checks.ts'
+import {
+  type Check,
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flagOr,
+  listOf,
+  oneOf,
+  type Shape,
+  text,
+  whole,
+} from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
@@ -64,31 +76,35 @@ export interface RedisSettings {
 }
 
 const DRIVERS = ['ioredis', 'redis'] as const
+const secret: Check<string> = (value, at) => {
+  if (typeof value === 'string') return value
+  throw new MillpondError('OPTION_INVALID', `${at}: a ${typeof value} is not a text`)
+}
+const tlsCheck = flagOr<ConnectionOptions>('true or false, or the options of tls.connect')
 const OPTIONS: Shape<RedisTierOptions> = {
   url: checkedElsewhere,
-  host: checkedElsewhere,
-  port: checkedElsewhere,
-  path: checkedElsewhere,
-  sentinels: checkedElsewhere,
-  name: checkedElsewhere,
-  sentinelUsername: checkedElsewhere,
-  sentinelPassword: checkedElsewhere,
-  sentinelTls: checkedElsewhere,
-  cluster: checkedElsewhere,
+  host: text,
+  port: whole(0, 65_535),
+  path: text,
+  sentinels: listOf<RedisHost>(checkedElsewhere, 'a list of servers, such as [{ host, port }]'),
+  name: text,
+  sentinelUsername: secret,
+  sentinelPassword: secret,
+  sentinelTls: tlsCheck,
+  cluster: listOf<RedisHost>(checkedElsewhere, 'a list of servers, such as [{ host, port }]'),
   db: checkedElsewhere,
-  username: checkedElsewhere,
-  password: checkedElsewhere,
-  tls: checkedElsewhere,
+  username: secret,
+  password: secret,
+  tls: tlsCheck,
   client: checkedElsewhere,
   driver: oneOf(...DRIVERS),
-  keyPrefix: checkedElsewhere,
+  keyPrefix: check((value): value is string => typeof value === 'string', 'a text'),
   commandTimeout: duration,
   connectTimeout: duration,
   retain: checkedElsewhere,
 }
 /** Ways to say where the servers are: one of them. */
 const WAYS = ['url', 'client', 'sentinels', 'cluster', 'host', 'port', 'path'] as const
-const SECRETS = ['username', 'password', 'sentinelUsername', 'sentinelPassword'] as const
 
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolveRedis(options: RedisTierOptions): RedisSettings {
@@ -96,13 +112,6 @@ export function resolveRedis(options: RedisTierOptions): RedisSettings {
   const { keyPrefix = 'millpond:' } = options
   checkWay(options)
   const client = options.client === undefined ? undefined : clientOf(options, options.client)
-  for (const secret of SECRETS) {
-    if (options[secret] !== undefined && typeof options[secret] !== 'string')
-      throw new MillpondError('OPTION_INVALID', `redis ${secret}: a ${typeof options[secret]} is not a text`)
-  }
-  if (typeof keyPrefix !== 'string') {
-    throw new MillpondError('OPTION_INVALID', `redis keyPrefix: ${show(keyPrefix)} is not a text`)
-  }
   const fromUrl = options.url === undefined ? undefined : parseUrl(options.url)
   const group = sentinelGroup(options)
   const cluster = options.cluster === undefined ? undefined : hostList(options.cluster, 'cluster', 6379)

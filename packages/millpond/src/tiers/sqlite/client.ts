@@ -1,5 +1,6 @@
 // The few verbs that Millpond needs of an embedded SQLite, over libsql, Node's own module, or one handed in.
-import { MillpondError, show } from '../../core/errors.ts'
+import { check } from '../../core/checks.ts'
+import { MillpondError } from '../../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../../core/packages.ts'
 
 export type SqlValue = string | number | Uint8Array | null
@@ -25,14 +26,20 @@ export interface SqliteDriver {
   open(path: string): SqliteHandle
 }
 
+/** An arrow function is no class: `new` of it fails later, and elsewhere. */
+export const DRIVER = check(
+  (value): value is 'libsql' | 'node' | SqliteClass =>
+    value === 'libsql' || value === 'node' || (typeof value === 'function' && value.prototype !== undefined),
+  "'libsql', 'node', or better-sqlite3's class",
+)
+
 /**
  * The driver by name, the first one installed, or the class handed in.
  * @throws MillpondError `OPTION_INVALID` when it is not installed.
  */
 export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined): SqliteDriver {
   if (typeof driver === 'function') return { name: driver.name, open: (path) => new driver(path) }
-  const tried =
-    driver === undefined ? [libsql, builtIn] : driver === 'libsql' ? [libsql] : driver === 'node' ? [builtIn] : unknownDriver(driver)
+  const tried = driver === undefined ? [libsql, builtIn] : driver === 'libsql' ? [libsql] : [builtIn]
   let cause: unknown
   for (const find of tried) {
     try {
@@ -52,13 +59,6 @@ export function loadDriver(driver: 'libsql' | 'node' | SqliteClass | undefined):
     'OPTION_INVALID',
     `sqlite driver: ${missing} (Node ${process.versions.node}): run "npm install libsql", or pass better-sqlite3's class as "driver"`,
     { cause },
-  )
-}
-
-function unknownDriver(driver: unknown): never {
-  throw new MillpondError(
-    'OPTION_INVALID',
-    `sqlite driver: ${show(driver)} is not known: use 'libsql', 'node', or pass better-sqlite3's class`,
   )
 }
 

@@ -3,7 +3,7 @@ import { checkedElsewhere, checkOptions, duration, fn, oneOf, required, type Sha
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
-import type { SqliteClass } from './client.ts'
+import { DRIVER, type SqliteClass } from './client.ts'
 
 /** Something an operator should know and no caller must fail for. */
 export interface TierWarning {
@@ -54,7 +54,7 @@ const OPTIONS: Shape<SqliteOptions> = {
   deadline: duration,
   sweepEvery: duration,
   synchronous: oneOf('normal', 'full'),
-  driver: checkedElsewhere,
+  driver: DRIVER,
   retain: checkedElsewhere,
   onWarning: fn(),
 }

@@ -1,11 +1,11 @@
 // The outbox: invalidations that could not reach the ledger, in a SQLite file of their own. It is no cache, so nothing in it is set aside or dropped.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { checkedElsewhere, checkOptions, required, type Shape, text } from '../../core/checks.ts'
+import { checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { classify, numberIn, textIn, texts } from '../../core/sqlite.ts'
-import { loadDriver, type SqliteClass, type SqliteHandle } from './client.ts'
+import { DRIVER, loadDriver, type SqliteClass, type SqliteHandle } from './client.ts'
 
 export interface SqliteOutboxOptions {
   /** The file, in a folder that exists. Processes of one host may share it. */
@@ -19,7 +19,7 @@ const DEADLINE_MS = 2000
 const NUMBERED = '#'
 const OPTIONS: Shape<SqliteOutboxOptions> = {
   path: required(text),
-  driver: checkedElsewhere,
+  driver: DRIVER,
 }
 
 /**

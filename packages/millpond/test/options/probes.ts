@@ -1,0 +1,240 @@
+// How each options type is used: what is given beside the option that is tried, and what makes or calls with it.
+import { createCache, memory, type Tier } from 'millpond'
+import { frameCodec, jsonCodec, keyring, valueCodec, wrappedKeyring } from 'millpond/codec'
+import { fromEnvironment } from 'millpond/environment'
+import { createHttpCache } from 'millpond/http'
+import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
+import { wrappers } from 'millpond/http/wrappers'
+import {
+  Coalesce,
+  EventMap,
+  encodeToken,
+  followPostgresChanges,
+  ModelEvents,
+  Relations,
+  scheduleInvalidation,
+  signWebhook,
+  TokenCarrier,
+  webhook,
+} from 'millpond/invalidate'
+import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'millpond/jobs'
+import { createNodes, memoryNodes } from 'millpond/nodes'
+import { createKeyStatistics, createLog, createMonitor, createRegistry } from 'millpond/observe'
+import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
+import { file } from 'millpond/tiers/file'
+import { memcached } from 'millpond/tiers/memcached'
+import { postgres, postgresSchema } from 'millpond/tiers/postgres'
+import { redis } from 'millpond/tiers/redis'
+import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
+import type { GARBAGE } from './garbage.ts'
+
+/** Options of `tls.connect`. */
+const OTHERS = ['object', 'instance'] as const
+/** Read as they are warmed: what is wrong is in the report. */
+const READ_LATER = ['list', 'listOfLists', 'map'] as const
+
+// biome-ignore lint/suspicious/noExplicitAny: garbage is what these are tried with
+type Garbage = any
+
+export interface Probe {
+  /** What is given beside. */
+  readonly base?: object
+  readonly use: (options: Garbage) => unknown
+  /** Options of which a number below 0, or an empty text, means something. */
+  readonly takesAny?: readonly string[]
+  /** Values of these are secrets, and never shown. */
+  readonly secret?: readonly string[]
+  /** Options that stand beside others or not at all: what is said of them first. */
+  readonly besides?: readonly string[]
+  /** What is somebody else's to judge, or is judged only when it is reached. */
+  readonly leaves?: Readonly<Record<string, readonly (keyof typeof GARBAGE)[]>>
+  /** Where the whole is not an object but may be something else. */
+  readonly whole?: readonly string[]
+}
+
+const clock = fakeClock()
+const cache = createCache({ clock, dependencies: 'declared' })
+const tier = (): Tier => simulatedServer().connect()
+const layered = createCache({ clock, tiers: [memory(), tier()] })
+const nothing = async (): Promise<undefined> => undefined
+let fresh = 0
+/** What a hit would not look at. */
+const newKey = (): string => `key-${fresh++}`
+const key = new Uint8Array(32)
+const jobs = memoryJobs({ clock })
+const pool = { query: async () => ({ rows: [], rowCount: 0 }) }
+const never = (): Promise<never> => new Promise(() => {})
+
+/** Options that are an object have the lease of a miss unless they bring their own. */
+async function setLeased(options: Garbage): Promise<unknown> {
+  const key = newKey()
+  const entry = await cache.getEntry(key, { lease: true })
+  const lease = entry.kind === 'miss' ? entry.lease : undefined
+  const isOptions = typeof options === 'object' && options !== null && Object.getPrototypeOf(options) === Object.prototype
+  return cache.set(key, 1, isOptions ? { lease, ...options } : options)
+}
+
+/** By entry and name. */
+export const PROBES: Readonly<Record<string, Probe>> = {
+  '. CacheOptions': { base: { clock }, secret: ['codec'], use: (options) => createCache(options) },
+  '. EntryOptions': { use: (options) => cache.set(newKey(), 1, options) },
+  '. ReadOptions': { use: (options) => cache.get(newKey(), options), takesAny: ['after'] },
+  '. LoadOptions': { use: (options) => cache.getOrSet(newKey(), () => 1, options), takesAny: ['after'] },
+  '. EntryReadOptions': { use: (options) => cache.getEntry(newKey(), options), takesAny: ['after'] },
+  '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
+  '. LeasedOptions': { use: setLeased },
+  '. GetOrSetManyOptions': {
+    base: { load: async (ids: string[]) => ids.map(() => 1) },
+    use: (options) => cache.getOrSetMany([newKey()], options),
+    takesAny: ['after'],
+  },
+  '. NamespaceOptions': { secret: ['codec'], use: (options) => cache.namespace(newKey(), options), takesAny: ['after'] },
+  '. Outlet': { base: { name: 'cdn', deliver: nothing }, use: (outlet) => createCache({ clock, outlets: [outlet] }) },
+  '. SourceOptions': { use: (options) => cache.source([newKey()], () => 1, options) },
+  '. WarmOptions': { use: (options) => cache.warm([], options) },
+  '. WarmScheduleOptions': { leaves: {}, base: { plans: [] }, use: (options) => cache.warming.start(options) },
+  '. WarmPlanOptions': { base: { keys: [], load: () => 1 }, use: (plan) => cache.warm(plan) },
+  '. WarmKeys': { leaves: { keys: READ_LATER }, base: { keys: [], load: () => 1 }, use: (plan) => cache.warm(plan) },
+  '. WarmValues': { leaves: { values: READ_LATER }, base: { values: [] }, use: (plan) => cache.warm(plan) },
+  '. CollectionOptions': { takesAny: ['keyVersion'], use: (options) => cache.collection(newKey(), options) },
+  '. WriteBehindOptions': {
+    base: { durability: 'memory' },
+    use: (writeBehind) => cache.collection(newKey(), { store: nothing, write: 'write-behind', writeBehind }),
+  },
+  '. CollectionWriteOptions': { use: (options) => cache.collection<number, number>(newKey(), {}).set(1, 1, options) },
+  '. Changes': { use: (changes) => cache.configure(changes, { dryRun: true }) },
+  '. DefaultChanges': { use: (defaults) => cache.configure({ defaults }, { dryRun: true }) },
+  '. TierChanges': {
+    use: (changes) => {
+      const isFar = Object.keys(Object(changes)).some((name) => /^(promote|timeo|break)/.test(name))
+      return layered.configure({ tiers: { [isFar ? 'simulated' : 'memory']: changes } }, { dryRun: true })
+    },
+  },
+  '. ConfigureOptions': { use: (options) => cache.configure({}, options) },
+  '. InvalidateOptions': { use: (options) => cache.invalidateTags(['t'], options) },
+  '. Criteria': { base: { key: 'k' }, use: (criteria) => cache.invalidate(criteria, { dryRun: true }), takesAny: ['createdBefore'] },
+  '. ResealOptions': { use: (options) => cache.reseal(options) },
+  '. RouteRule': { base: { tiers: [] }, use: (rule) => createCache({ clock, route: [rule] }) },
+  '. TransactionOptions': { use: (options) => cache.transaction(options, nothing) },
+  '. TransactionTargets': { use: (targets) => cache.transaction({}, ({ hold }) => hold(targets)) },
+  '. WrapOptions': { base: { key: [newKey()] }, use: (options) => cache.wrap(async () => 1, options).unregister() },
+  '. MemoryOptions': { use: (options) => memory(options) },
+  '. TierUse': { secret: ['codec'], base: { use: tier() }, use: (use) => createCache({ clock, tiers: [memory(), use] }) },
+  '. BreakerOptions': { use: (breaker) => createCache({ clock, tiers: [memory(), { use: tier(), breaker }] }) },
+  '. WarmingSettings': { use: (warming) => createCache({ clock, warming }) },
+  '. ScheduledFor': { base: { in: '1h' }, use: (when) => cache.schedule({ tags: ['t'] }, when) },
+  './tiers/file FileTierOptions': { base: { path: '/nonexistent/millpond' }, use: (options) => file(options) },
+  './tiers/memcached MemcachedTierOptions': {
+    base: { servers: '127.0.0.1:1' },
+    use: (options) => memcached(options),
+    secret: ['username', 'password'],
+    takesAny: ['keyPrefix'],
+    leaves: { tls: OTHERS },
+  },
+  './tiers/postgres PostgresTierOptions': {
+    base: { url: 'postgres://127.0.0.1:1/none' },
+    use: (options) => postgres(options),
+    secret: ['url'],
+    besides: ['pool'],
+    leaves: { tls: OTHERS },
+  },
+  './tiers/postgres RetainOptions': { use: (retain) => postgres({ url: 'postgres://127.0.0.1:1/none', retain }) },
+  './tiers/postgres PostgresSchemaOptions': { use: (options) => postgresSchema(options) },
+  './tiers/redis RedisTierOptions': {
+    base: { host: '127.0.0.1' },
+    use: (options) => redis(options),
+    secret: ['url', 'username', 'password', 'sentinelUsername', 'sentinelPassword'],
+    besides: ['path', 'sentinels', 'name', 'sentinelTls', 'cluster', 'client'],
+    takesAny: ['keyPrefix', 'username', 'password', 'sentinelUsername', 'sentinelPassword'],
+    leaves: { tls: OTHERS, sentinelTls: OTHERS },
+  },
+  './tiers/sqlite SqliteOptions': { base: { path: ':memory:' }, use: (options) => sqlite(options) },
+  './tiers/sqlite SqliteOutboxOptions': { base: { path: ':memory:' }, use: (options) => sqliteOutbox(options) },
+  './http HttpCacheOptions': { use: (options) => createHttpCache(cache, options) },
+  './http/middlewares HeaderRule': { use: (rule) => cacheHeaders(rule), whole: ['function'] },
+  './http/middlewares CompressionOptions': { use: (options) => compression(options) },
+  './http/middlewares MetricsOptions': { use: (options) => requestMetrics(options) },
+  './http/middlewares RecorderOptions': { use: (options) => recordTraffic(options) },
+  './http/wrappers VaryOptions': { use: (options) => wrappers(cache).cachedView(options) },
+  './http/wrappers WrapOptions': { use: (options) => wrappers(cache).cachedMethod(options) },
+  './environment EnvironmentOptions': { use: (options) => fromEnvironment({}, options) },
+  './invalidate CoalesceOptions': { base: { every: '1s', clock, run: nothing }, use: (options) => new Coalesce(options) },
+  './invalidate EventMapOptions': {
+    base: { events: {}, invalidate: nothing, onError: () => {} },
+    use: (options) => new EventMap(options),
+  },
+  './invalidate ModelEventsOptions': {
+    base: { relations: new Relations(), invalidate: nothing },
+    use: (options) => new ModelEvents(options),
+  },
+  './invalidate FollowOptions': {
+    base: { connect: never, clock, changed: nothing, tables: [] },
+    use: (options) => followPostgresChanges(options).close(),
+  },
+  './invalidate ModelRule': { use: (rule) => new Relations({ User: rule }) },
+  './invalidate RelationLimits': { use: (limits) => new Relations({}, limits) },
+  './invalidate ScheduleOptions': {
+    base: { jobs: { add: async () => 'id' }, namespace: 'n', criteria: { tag: 't' }, now: 0 },
+    use: (options) => scheduleInvalidation(options, { in: '1s' }),
+    takesAny: ['now'],
+  },
+  './invalidate ScheduleTime': {
+    base: { in: '1h' },
+    use: (when) => scheduleInvalidation({ jobs: { add: async () => 'id' }, namespace: 'n', criteria: { tag: 't' }, now: 0 }, when),
+    takesAny: ['at'],
+  },
+  './invalidate TokenOptions': { use: (options) => encodeToken(new Map(), options), secret: ['key'] },
+  './invalidate TokenCarrierOptions': { use: (options) => new TokenCarrier(options), secret: ['key'] },
+  './invalidate WebhookOptions': {
+    base: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', invalidate: nothing, clock },
+    use: (options) => webhook(options),
+    secret: ['secret'],
+  },
+  './invalidate SignOptions': {
+    base: { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', id: 'id', body: '{}', now: 0 },
+    use: (options) => signWebhook(options),
+    secret: ['secret'],
+    takesAny: ['now', 'body'],
+  },
+  './jobs QueueOptions': { base: { pool }, use: (options) => postgresJobs(options) },
+  './jobs RetentionOptions': { use: (options) => memoryJobs(options) },
+  './jobs ServerOptions': { base: { pool }, use: (options) => postgresJobs(options) },
+  './jobs ListOptions': { use: (options) => jobs.list(options) },
+  './jobs JobsOptions': { base: { store: jobs, clock, handlers: {} }, use: (options) => createJobs(options) },
+  './jobs WhenOptions': { use: (when) => createJobs({ store: jobs, clock, handlers: {} }).add('kind', 1, when), takesAny: ['at'] },
+  './jobs MemoryJobsOptions': { use: (options) => memoryJobs(options) },
+  './jobs PostgresJobsOptions': { base: { pool }, use: (options) => postgresJobs(options) },
+  './jobs RedisJobsOptions': { base: { client: { call: nothing } }, use: (options) => redisJobs(options) },
+  './jobs SqliteJobsOptions': { base: { database: { prepare: () => ({}), exec: () => {} } }, use: (options) => sqliteJobs(options) },
+  './codec CodecOptions': { use: (options) => valueCodec(options), secret: ['encrypt'] },
+  './codec EncryptedCodecOptions': {
+    base: { encrypt: keyring({ current: 'k1', keys: { k1: key } }) },
+    use: (codec) => createCache({ clock, codec }),
+    secret: ['encrypt'],
+  },
+  './codec CompressOptions': { use: (compress) => valueCodec({ compress }) },
+  './codec FrameCodecOptions': { use: (options) => frameCodec(options) },
+  './codec JsonCodecOptions': { use: (options) => jsonCodec(options) },
+  './codec CodecLimits': { use: (limits) => jsonCodec({ limits }) },
+  './codec KeyringOptions': { base: { current: 'k1', keys: { k1: key } }, use: (options) => keyring(options), secret: ['keys', 'next'] },
+  './codec WrappedKeyringOptions': {
+    base: { service: { unwrap: async () => key }, current: 'k1', keys: { k1: key } },
+    use: (options) => wrappedKeyring(options),
+    secret: ['keys'],
+  },
+  './nodes AskOptions': { use: (options) => createNodes({ store: memoryNodes(), clock }).ask('topic', 1, options) },
+  './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
+  './observe KeyStatisticsOptions': { use: (options) => createKeyStatistics(options) },
+  './observe LogOptions': { use: (options) => createLog(options) },
+  './observe MonitorOptions': { base: { caches: () => [] }, use: (options) => createMonitor(options).close() },
+  './observe RegistryOptions': { use: (options) => createRegistry(options) },
+  './testing FakeClockOptions': { takesAny: ['now', 'monotonic'], use: (options) => fakeClock(options) },
+  './testing FaultProxyOptions': { base: { to: { port: 1 } }, use: (options) => startFaultProxy(options) },
+  './testing RecorderOptions': { base: { process: 'p', write: () => {} }, use: (options) => recordHistory(options).close() },
+  './testing SimulatedServerOptions': { use: (options) => simulatedServer(options) },
+}
+
+/** What carries such a name and is no options that anybody gives. */
+export const NO_OPTIONS: Readonly<Record<string, string>> = {
+  './tiers/redis RedisClientOptions': "ioredis's own, as the tier hands them on",
+}

@@ -1,0 +1,82 @@
+// The options types of all entry points, as the compiler sees them: which options there are, and which garbage is none of an option's type.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import type { GARBAGE } from './garbage.ts'
+
+export interface OptionType {
+  /** `./jobs JobsOptions`. */
+  readonly id: string
+  readonly options: readonly {
+    readonly name: string
+    readonly wrong: readonly (keyof typeof GARBAGE)[]
+    readonly takesNumbers: boolean
+    readonly takesTexts: boolean
+  }[]
+}
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
+const PACKAGE = `${ROOT}packages/millpond/`
+const OPTIONS = /Options$/
+
+/** @param others further types that are options by another name. */
+export function publicOptionTypes(others: ReadonlySet<string>): OptionType[] {
+  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(readFileSync(`${PACKAGE}package.json`, 'utf8'))
+  const entries = Object.entries(exports).flatMap(([entry, { types }]) =>
+    types === undefined ? [] : [{ entry, file: PACKAGE + types.replace('dist/', 'src/').replace(/\.d\.ts$/, '.ts') }],
+  )
+  const garbageFile = fileURLToPath(new URL('./garbage.ts', import.meta.url))
+  const { config } = ts.readConfigFile(`${ROOT}tsconfig.base.json`, ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent({ compilerOptions: config.compilerOptions, files: [] }, ts.sys, PACKAGE)
+  const program = ts.createProgram([...entries.map(({ file }) => file), garbageFile], {
+    ...options,
+    noEmit: true,
+    composite: false,
+    incremental: false,
+  })
+  const checker = program.getTypeChecker()
+  const exportsOf = (file: string): ts.Symbol[] => {
+    const source = program.getSourceFile(file)
+    const module = source && checker.getSymbolAtLocation(source)
+    if (module === undefined) throw new Error(`${file}: is not a module`)
+    return checker.getExportsOfModule(module)
+  }
+  const garbage = typeOfConst(checker, exportsOf(garbageFile), 'GARBAGE')
+  const numbers = checker.getNumberType()
+  const texts = checker.getStringType()
+  const seen = new Set<ts.Symbol>()
+  return entries.flatMap(({ entry, file }) =>
+    exportsOf(file).flatMap((symbol): OptionType[] => {
+      const real = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+      const id = `${entry} ${symbol.name}`
+      if (!(real.flags & (ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias)) || seen.has(real)) return []
+      if (!OPTIONS.test(symbol.name) && !others.has(id)) return []
+      seen.add(real)
+      const properties = checker.getDeclaredTypeOfSymbol(real).getProperties()
+      return [
+        {
+          id,
+          options: properties.map((property) => {
+            const type = checker.getTypeOfSymbol(property)
+            const takes = (other: ts.Type): boolean => checker.isTypeAssignableTo(other, type)
+            return {
+              name: property.name,
+              wrong: garbage.filter(([, one]) => !takes(one)).map(([name]) => name),
+              takesNumbers: takes(numbers) && !takes(checker.getESSymbolType()),
+              takesTexts: takes(texts) && !takes(checker.getESSymbolType()),
+            }
+          }),
+        },
+      ]
+    }),
+  )
+}
+
+function typeOfConst(checker: ts.TypeChecker, symbols: readonly ts.Symbol[], name: string): [keyof typeof GARBAGE, ts.Type][] {
+  const symbol = symbols.find((one) => one.name === name)
+  if (symbol === undefined) throw new Error(`${name} is not exported`)
+  return checker
+    .getTypeOfSymbol(symbol)
+    .getProperties()
+    .map((one) => [one.name as keyof typeof GARBAGE, checker.getTypeOfSymbol(one)])
+}
