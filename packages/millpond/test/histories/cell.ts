@@ -45,8 +45,11 @@ export async function runCell(
       ...(hasOutbox(cell) ? { outbox: join(shared.folder, `outbox-${worker}.db`) } : {}),
     })
     const onCrash = (process: string, detail: string) => void troubles.push(`${process} crashed: ${detail}`)
-    for (let id = 0; id < cell.processes; id++)
-      workers.push(await startWorker(`p${id}`, { compiled, truth, optionsOf: optionsOf(id), onCrash }))
+    const births = await Promise.allSettled(
+      Array.from({ length: cell.processes }, (_, id) => startWorker(`p${id}`, { compiled, truth, optionsOf: optionsOf(id), onCrash })),
+    )
+    for (const birth of births) if (birth.status === 'fulfilled') workers.push(birth.value)
+    for (const birth of births) if (birth.status === 'rejected') throw birth.reason
     await fight(cell, workers, shared, lines)
     await calmDown(workers, truth.takeOrphans, lines)
     const ends = await Promise.allSettled(workers.map((worker) => worker.close(CLOSE_MS)))
