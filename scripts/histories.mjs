@@ -6,10 +6,11 @@ import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'
 import { bringServers, missing } from './servers.mjs'
 
-const USAGE = `npm run histories -- [--minutes N] [--seed S] [--tier redis,postgres,...] [--fault NAME] [--ms LENGTH]
+const USAGE = `npm run histories -- [--minutes N] [--seed S] [--skip N] [--tier redis,postgres,...] [--fault NAME] [--ms LENGTH]
 
-  --minutes  how long to go on; a cell takes 10 to 30 seconds. Default 10.
-  --seed     draws cells and everything within them. Default: by the time of day, and printed.
+  --minutes  how long to go on; no cell begins that would end later, but for the first. A cell takes 10 to 30 seconds. Default 10.
+  --seed     draws cells and everything within them; entries of every other cell are sealed. Default: by the time of day, and printed.
+  --skip     leave out so many cells of that seed: go on where a run ended. Default 0.
   --tier     what the processes share: redis, sentinel, cluster, postgres, memcached, sqlite, file, none. Default: all whose servers are here.
   --fault    only this fault.
   --ms       how long the faults of a cell last, milliseconds. Default 6000.`
@@ -33,6 +34,7 @@ function options() {
       options: {
         minutes: { type: 'string' },
         seed: { type: 'string' },
+        skip: { type: 'string' },
         tier: { type: 'string' },
         fault: { type: 'string' },
         ms: { type: 'string' },
@@ -51,6 +53,7 @@ if (given.help) {
 }
 const minutes = number('minutes', given.minutes, 10)
 const seed = Math.floor(number('seed', given.seed, Date.now() % 1_000_000))
+const skip = Math.floor(number('skip', given.skip, 0))
 const ms = number('ms', given.ms, 6000)
 
 const known = /** @type {const} */ (['redis', 'sentinel', 'cluster', 'postgres', 'memcached', 'sqlite', 'file', 'none'])
@@ -63,7 +66,7 @@ const { compile } = await import('../packages/millpond/test/histories/compile.mj
 for (const [, { program, install: how }] of missing(bringServers())) console.log(`histories: no ${program} here. To have it: ${how}`)
 const compiled = compile()
 /** @type {typeof import('../packages/millpond/test/histories/run.ts')} */
-const { count, draw, isGood, newTally, runFairly, tell } = await import(`${compiled}/test/histories/run.js`)
+const { count, countCells, draw, isGood, newTally, runFairly, tell } = await import(`${compiled}/test/histories/run.js`)
 /** @type {typeof import('../packages/millpond/test/services/index.ts')} */
 const { isHere } = await import(`${compiled}/test/services/index.js`)
 
@@ -92,19 +95,29 @@ process.on('SIGINT', () => {
   stopping = true
   console.log('\nhistories: this cell is the last')
 })
-console.log(`histories: seed ${seed}, ${minutes} minutes, ${tiers.join(', ')}`)
+const inAll = countCells(tiers, given.fault)
+console.log(
+  `histories: seed ${seed}, ${minutes} minutes, ${tiers.join(', ')}: ${inAll} cells${skip > 0 ? `, without the first ${skip}` : ''}`,
+)
 const until = performance.now() + minutes * 60_000
+let longest = 0
+let done = 0
 for (const cell of cells) {
-  if (stopping || performance.now() >= until) break
+  done += 1
+  if (done <= skip) continue
+  const begin = performance.now()
   const result = await runFairly(cell, compiled)
   count(tally, result)
   console.log(tell(result))
   if (!isGood(result)) process.exitCode = 1
+  longest = Math.max(longest, performance.now() - begin)
+  if (stopping || performance.now() + longest > until) break
 }
 const medians = tally.stale.map((one) => one.median).sort((a, b) => a - b)
 console.log(
   `histories: ${tally.clean} clean, ${tally.violated} violated, ${tally.starved} starved (count as not run); ${tally.reads} reads, ${tally.acked} acks`,
 )
+if (done < inAll) console.log(`histories: ${done} of ${inAll} cells of this seed; go on with --seed ${seed} --skip ${done}`)
 console.log(
   `histories: staleness seen by other processes after an ack, median of medians ${(medians[Math.floor(medians.length / 2)] ?? 0).toFixed(1)} ms`,
 )

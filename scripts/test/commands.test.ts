@@ -29,6 +29,7 @@ test.each([
 test.each([
   ['audit.mjs', ['--hlep'], /"--hlep" is not an option/],
   ['histories.mjs', ['--tier', 'oracle'], /--tier: "oracle" is not one of/],
+  ['histories.mjs', ['--skip', 'some'], /--skip: "some" is not a number/],
   ['histories.mjs', ['--minutes', 'ten'], /--minutes: "ten" is not a number/],
   ['kills.mjs', ['--seconds', '5'], /Unknown option '--seconds'/],
   ['kills.mjs', ['--minutes', '0'], /--minutes: "0" is not allowed/],

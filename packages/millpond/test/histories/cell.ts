@@ -70,9 +70,9 @@ export async function runCell(
   return { cell, verdict, troubles, keptAt }
 }
 
-/** Every other cell keeps what it could not tell; the others are refused. */
+/** Every other cell keeps what it could not tell, whether it is sealed or not; the others are refused. */
 function hasOutbox({ shared, seed }: Cell): boolean {
-  return shared !== 'none' && seed % 2 === 1
+  return shared !== 'none' && Math.floor(seed / 2) % 2 === 1
 }
 
 /** Blow after blow, with a calm of a few hundred milliseconds before each. */

@@ -27,7 +27,7 @@ const TURNS: readonly SharedTier[] = [
 ]
 
 /**
- * An endless draw: each tier's cells all come once before one comes again. `only` leaves out every other fault.
+ * An endless draw: every cell of all tiers comes once before one comes again. `only` leaves out every other fault.
  * Throws a `RangeError` when none of the tiers can suffer it.
  * @public of `npm run histories`, which finds it in the compiled copy.
  */
@@ -39,23 +39,29 @@ export function draw(seed: number, tiers: readonly SharedTier[], settings: Parti
   return cellsOf(seed, tiers, settings, only)
 }
 
+/** How many there are before one comes again. @public likewise. */
+export function countCells(tiers: readonly SharedTier[], only?: string): number {
+  return roundOf(0, tiers, {}, only).length
+}
+
 function* cellsOf(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell>, only: string | undefined): Generator<Cell> {
-  const stacks = new Map<SharedTier, Cell[]>()
-  const rounds = new Map<SharedTier, number>()
-  for (let turn = 0; ; turn++) {
-    const shared = TURNS[turn % TURNS.length] ?? 'redis'
-    const faults = FAULTS_OF[shared].filter((fault) => only === undefined || fault === only)
-    if (!tiers.includes(shared) || faults.length === 0) continue
-    const stack = stacks.get(shared) ?? []
-    stacks.set(shared, stack)
-    if (stack.length === 0) {
-      const round = rounds.get(shared) ?? 0
-      rounds.set(shared, round + 1)
-      stack.push(...drawCells(shared, seed + round * 104_729, faults, shared === 'none' ? { ...settings, processes: 1 } : settings))
-    }
-    const cell = stack.pop()
-    if (cell !== undefined) yield cell
+  for (let round = 0; ; round++) yield* roundOf(seed + round * 104_729, tiers, settings, only)
+}
+
+/** Tiers in turn, as long as they have cells left. */
+function roundOf(seed: number, tiers: readonly SharedTier[], settings: Partial<Cell>, only: string | undefined): Cell[] {
+  const stacks = new Map(
+    tiers.map((shared) => {
+      const faults = FAULTS_OF[shared].filter((fault) => only === undefined || fault === only)
+      return [shared, drawCells(shared, seed, faults, shared === 'none' ? { ...settings, processes: 1 } : settings)]
+    }),
+  )
+  const cells: Cell[] = []
+  for (let turn = 0; [...stacks.values()].some(({ length }) => length > 0); turn++) {
+    const cell = stacks.get(TURNS[turn % TURNS.length] ?? 'redis')?.pop()
+    if (cell !== undefined) cells.push(cell)
   }
+  return cells
 }
 
 /** Garbled numbers of the ledger can make anything look fresh; values must still be the key's own, and nothing may hang or crash. */
