@@ -1,6 +1,6 @@
 // How a value becomes bytes and comes back. A format is known by the numbers that frames carry, the same ever after.
 
-import type { Rejection } from './frame.ts'
+import type { Rejection } from '../core/contracts.ts'
 import type { CodecLimits } from './limits.ts'
 
 /** A value as bytes. A text is written as UTF-8. */

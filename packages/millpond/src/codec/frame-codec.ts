@@ -1,9 +1,9 @@
 // A codec out of its parts: frame, value format, and what is done to the bytes between them.
 import { checkedElsewhere, checkOptions, fn, listOf, type Shape, withMethods } from '../core/checks.ts'
-import type { Codec, CodecContext, DecodedParts, EncodedParts, Sealed } from '../core/contracts.ts'
+import type { Codec, CodecContext, DecodedParts, EncodedParts, Rejection, Sealed } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { ValueFormat } from './format.ts'
-import { headOf, pack, type Rejection, type Unpacked, unpack } from './frame.ts'
+import { headOf, pack, type Unpacked, unpack } from './frame.ts'
 import { jsonFormat } from './json-format.ts'
 import { type CodecLimits, resolveLimits } from './limits.ts'
 import { applyAll, type Transform, undoAll } from './transform.ts'

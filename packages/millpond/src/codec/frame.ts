@@ -13,28 +13,9 @@
 //      value
 //      checksum        uint32, CRC-32 of all before it
 import { crc32 } from 'node:zlib'
-import type { EncodedParts } from '../core/contracts.ts'
+import type { EncodedParts, Rejection } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { excessOf } from './limits.ts'
-
-/**
- * Why bytes were not believed. `format`, `transform`: of a number that this codec does not know, or that did not come back. `unsealed`, `unknown_key`,
- * `tampered`: of sealed ones.
- */
-export type Rejection =
-  | 'too_large'
-  | 'foreign'
-  | 'version'
-  | 'truncated'
-  | 'checksum'
-  | 'format'
-  | 'transform'
-  | 'unsealed'
-  | 'unknown_key'
-  | 'tampered'
-  | 'too_deep'
-  | 'too_many'
-  | 'malformed'
 
 const PLAIN = 1
 const TRANSFORMED = 2

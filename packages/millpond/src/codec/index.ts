@@ -1,7 +1,7 @@
 // What is stored as bytes: the frame, the lossless formats, compression, encryption and its keys, limits, and the choice of fields.
 export type { CodecOptions, CompressOptions, EncryptedCodecOptions, KeyRing } from '../core/codec-options.ts'
+export type { Rejection } from '../core/contracts.ts'
 export type { Read, ValueFormat, Written } from './format.ts'
-export type { Rejection } from './frame.ts'
 export { type FrameCodecOptions, frameCodec } from './frame-codec.ts'
 export { type JsonCodecOptions, jsonCodec } from './json.ts'
 export { jsonFormat } from './json-format.ts'

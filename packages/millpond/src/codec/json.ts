@@ -1,7 +1,6 @@
 // The default codec: JSON in the frame, nothing transformed, so that both ways are one turn.
 import { checkedElsewhere, checkOptions, fn, type Shape } from '../core/checks.ts'
-import type { SyncCodec } from '../core/contracts.ts'
-import type { Rejection } from './frame.ts'
+import type { Rejection, SyncCodec } from '../core/contracts.ts'
 import { readFrame, writeFrame } from './frame-codec.ts'
 import { jsonFormat } from './json-format.ts'
 import { type CodecLimits, resolveLimits } from './limits.ts'

@@ -1,6 +1,6 @@
 // Events cost nothing while nobody listens: a field per event, undefined until the first listener.
 import type { MissCause } from './causes.ts'
-import type { Reason, Refusal } from './contracts.ts'
+import type { Reason, Refusal, Rejection } from './contracts.ts'
 import { MillpondError, show } from './errors.ts'
 import type { Target } from './ledger.ts'
 
@@ -31,7 +31,7 @@ export interface CacheEvents {
    * The bytes of a tier were not believed, and count as a miss: `checksum`, `foreign`, `truncated` and the like for what is damaged; `moved` for another key's entry; of sealed entries
    * `unsealed` (in plain), `unknown_key` (of the ring), `tampered` (changed, or another key's, namespace's or cache's), `replayed` (older than its place).
    */
-  rejected: { key: string; namespace: string; tier: string; why: string }
+  rejected: { key: string; namespace: string; tier: string; why: Rejection }
   breaker: { tier: string; state: 'closed' | 'open' | 'half-open' }
   ledger: { state: 'up' | 'down' | 'epoch' | 'gap'; namespace: string; epoch: string }
   /** Settings were changed while the cache runs. `namespace` is the one whose `configure` was called. */

@@ -1,6 +1,6 @@
 // What a space counts. Plain fields: an increment is all that a hit pays.
 import type { MissCause } from '../core/causes.ts'
-import type { Reason } from '../core/contracts.ts'
+import type { Reason, Rejection } from '../core/contracts.ts'
 
 export class Counters {
   memoryHits = 0
@@ -27,7 +27,7 @@ export class Counters {
   /** Entries that left memory, by reason. */
   readonly left: Partial<Record<Reason, number>> = {}
   readonly missesByCause = new Map<MissCause, number>()
-  readonly invalidationsByReason = new Map<string, number>()
+  readonly invalidationsByReason = new Map<Reason, number>()
 
   tier(name: string): TierCounters {
     const known = this.tiers.get(name)
@@ -53,5 +53,5 @@ export interface TierCounters {
   /** Entries found but not believed: invalidated, corrupt, or of another epoch. */
   refused: number
   /** Of them, those whose bytes were not believed, by what the codec says of them. */
-  readonly rejected: Map<string, number>
+  readonly rejected: Map<Rejection, number>
 }

@@ -1,6 +1,7 @@
 // How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no end.
-import type { NearStore } from '../core/contracts.ts'
-import type { LoadPolicy } from '../core/options.ts'
+import type { NearStore, Scope } from '../core/contracts.ts'
+import type { Consistency, Dependencies, LoadPolicy } from '../core/options.ts'
+import type { PolicyName } from '../memory/options.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { FarTier } from './space.ts'
 
@@ -20,7 +21,7 @@ export interface DescribedDefaults {
   /** `null`: as any other value. */
   readonly negative_ttl_seconds: Amount | null
   readonly error_ttl_seconds: Amount
-  readonly consistency: string
+  readonly consistency: Consistency
 }
 
 /** The settings of the memory tier. */
@@ -32,7 +33,8 @@ export interface DescribedMemory {
   readonly ttl_seconds: Amount
   readonly max_entries: Amount
   readonly max_size_mb: Amount
-  readonly policy: string
+  /** One of the library's, or of your own by its name. */
+  readonly policy: PolicyName | (string & {})
   /** `false`: never. */
   readonly pressure: number | false
 }
@@ -40,7 +42,7 @@ export interface DescribedMemory {
 /** The settings of a tier below memory. */
 export interface DescribedTier {
   readonly name: string
-  readonly scope: string
+  readonly scope: Scope
   readonly durable: boolean
   readonly holds_ledger: boolean
   readonly enabled: boolean
@@ -70,7 +72,7 @@ export interface CacheDescription {
   readonly ledger: string
   readonly max_stale_seconds: Amount
   readonly read_budget_seconds: Amount
-  readonly dependencies: string
+  readonly dependencies: Dependencies
   readonly plugins: readonly string[]
   /** The namespaces that are open in this process, each with what its entries are stored by. */
   readonly namespaces: readonly { readonly name: string; readonly defaults: DescribedDefaults }[]

@@ -2,7 +2,7 @@
 //
 // A codec may take its time (large values, compressed or sealed). On a read, whatever it answered later is judged afterwards, by what the ledger says
 // then. On a write, the position and the order of the key are taken before: see `write-order.ts`.
-import type { Codec, CodecContext, DecodedParts, EncodedParts, Stored } from '../core/contracts.ts'
+import type { Codec, CodecContext, DecodedParts, EncodedParts, Rejection, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import type { FarTier, Space } from './space.ts'
 
@@ -103,7 +103,7 @@ export function decodeAll(
 }
 
 /** Bytes of a tier were not believed. */
-export function countReject({ id, watch, services }: Space, { guarded }: FarTier, key: string, why: string): void {
+export function countReject({ id, watch, services }: Space, { guarded }: FarTier, key: string, why: Rejection): void {
   const { rejected } = watch.counters.tier(guarded.name)
   rejected.set(why, (rejected.get(why) ?? 0) + 1)
   if (services.events.has('rejected')) services.events.emit('rejected', { key, namespace: id.name, tier: guarded.name, why })

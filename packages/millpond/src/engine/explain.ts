@@ -2,6 +2,7 @@
 import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
 import { ownTags } from '../core/dependency.ts'
+import { reasonOf } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import type { Gone } from './gone.ts'
@@ -166,5 +167,5 @@ const OF_MEMORY: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'not_admi
 
 function lastError({ lastError: last }: FarTier): Pick<TierExplanation, 'at' | 'detail'> {
   if (last === undefined) return {}
-  return { at: last.at, detail: last.error instanceof Error ? last.error.message : String(last.error) }
+  return { at: last.at, detail: reasonOf(last.error) }
 }

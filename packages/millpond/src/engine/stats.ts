@@ -1,9 +1,19 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 
-import type { NearStore } from '../core/contracts.ts'
-import { DEFAULT_POLICY } from '../core/options.ts'
+import type { NearStore, Reason, Scope } from '../core/contracts.ts'
+import { type Consistency, DEFAULT_POLICY } from '../core/options.ts'
 import type { ScheduledWarming } from '../core/warm.ts'
-import { addCompression, type CacheStats, createHistogram, hitRate, type LedgerStats, type TierStats } from '../observe/index.ts'
+import type { PolicyName } from '../memory/options.ts'
+import {
+  addCompression,
+  type BreakerState,
+  type CacheStats,
+  type Counts,
+  createHistogram,
+  hitRate,
+  type LedgerStats,
+  type TierStats,
+} from '../observe/index.ts'
 import { codecOf } from './encoding.ts'
 import type { FarTier, Space } from './space.ts'
 
@@ -32,9 +42,9 @@ export interface CacheInfo {
     readonly staleForMs?: number
     readonly tiers: readonly string[]
     readonly ledger: string
-    readonly consistency: string
+    readonly consistency: Consistency
   }
-  readonly cacheLevels: readonly { readonly level: number; readonly name: string; readonly scope: string; readonly enabled: boolean }[]
+  readonly cacheLevels: readonly { readonly level: number; readonly name: string; readonly scope: Scope; readonly enabled: boolean }[]
   readonly metrics: {
     readonly hitRate: number
     readonly l1HitRate: number
@@ -49,11 +59,11 @@ export interface CacheInfo {
         /** Absent where there is no such limit. */
         readonly maxEntries?: number
         readonly maxBytes?: number
-        readonly policy: string
-        readonly evictions: Readonly<Record<string, number>>
+        readonly policy: PolicyName | (string & {})
+        readonly evictions: Counts<Reason>
       }
     | undefined
-  readonly circuitBreaker: Readonly<Record<string, string>>
+  readonly circuitBreaker: Readonly<Record<string, BreakerState>>
   readonly health: 'ok' | 'degraded'
   /** What is warmed again and again, of all namespaces. */
   readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
@@ -160,8 +170,8 @@ export function describeCache(
   const far = spaces[0]?.far ?? []
   const policy = spaces[0]?.settings.policy ?? DEFAULT_POLICY
   const levels = [
-    ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process', enabled: true }]),
-    ...far.map(({ guarded, enabled }) => ({ name: guarded.name, scope: guarded.tier.scope as string, enabled })),
+    ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process' as const, enabled: true }]),
+    ...far.map(({ guarded, enabled }) => ({ name: guarded.name, scope: guarded.tier.scope, enabled })),
   ]
   const hits = sum(namespaces.map((space) => space.hits))
   const misses = sum(namespaces.map((space) => space.misses))

@@ -1,6 +1,15 @@
 // Folding what many namespaces count into one: labels of metrics are few, namespaces may be many; tenants are never told apart.
 import { namespaceOf } from '../core/tenant.ts'
-import { addCompression, type CacheStats, hitRate, type LatencyStats, type LedgerStats, type QueueStats, type TierStats } from './stats.ts'
+import {
+  addCompression,
+  type CacheStats,
+  type Counts,
+  hitRate,
+  type LatencyStats,
+  type LedgerStats,
+  type QueueStats,
+  type TierStats,
+} from './stats.ts'
 
 /** Namespaces of a cache that metrics tell apart. */
 export const MOST_NAMESPACES = 50
@@ -101,9 +110,9 @@ function addLedgers(a: LedgerStats | undefined, b: LedgerStats | undefined): Led
   return { isUp: a.isUp && b.isUp, pending: a.pending + b.pending, gaps: a.gaps + b.gaps, epochs: a.epochs + b.epochs }
 }
 
-function addCounts(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
-  const sum: Record<string, number> = { ...a }
-  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count
+function addCounts<K extends string>(a: Counts<K>, b: Counts<K>): Counts<K> {
+  const sum: { [P in K]?: number } = { ...a }
+  for (const name in b) sum[name] = (sum[name] ?? 0) + (b[name] ?? 0)
   return sum
 }
 

@@ -31,6 +31,7 @@ export {
   addCompression,
   type BreakerState,
   type CacheStats,
+  type Counts,
   hitRate,
   type LatencyStats,
   type LedgerStats,

@@ -1,6 +1,10 @@
 // What a cache tells about itself when asked: plain snapshots, counted since the start.
 
-import type { CompressionFigures } from '../core/contracts.ts'
+import type { MissCause } from '../core/causes.ts'
+import type { CompressionFigures, Reason, Rejection } from '../core/contracts.ts'
+
+/** How often each; absent is never. */
+export type Counts<K extends string> = { readonly [P in K]?: number }
 
 /** Durations in milliseconds. Percentiles are at most 3.2 % off; all are 0 while `count` is. */
 export interface LatencyStats {
@@ -25,11 +29,11 @@ export interface TierStats {
   /** Entries dropped by invalidation or delete. */
   readonly drops: number
   /** Misses of what it had and could not serve, by cause; absent where there were none. What it did not have at all has no cause that it could know. */
-  readonly missesByCause?: Readonly<Record<string, number>>
+  readonly missesByCause?: Counts<MissCause>
   /** Found but not believed: invalidated, corrupt, of another key or epoch. */
   readonly refused?: number
   /** Of them, those whose bytes were not believed, by the reason that the event `rejected` tells; absent where there were none. */
-  readonly rejected?: Readonly<Record<string, number>>
+  readonly rejected?: Counts<Rejection>
   readonly entries?: number
   readonly bytes?: number
   /** The most that it may hold; absent where there is no limit. */
@@ -86,9 +90,9 @@ export interface CacheStats {
   readonly hitRate: number
   readonly tiers: readonly TierStats[]
   /** Entries that left memory, by reason. */
-  readonly evictions: Readonly<Record<string, number>>
-  readonly missesByCause: Readonly<Record<string, number>>
-  readonly invalidationsByReason?: Readonly<Record<string, number>>
+  readonly evictions: Counts<Reason>
+  readonly missesByCause: Counts<MissCause>
+  readonly invalidationsByReason?: Counts<Reason>
   /** Entries that memory pushed out before half their time was over, and that were asked for again. */
   readonly youngEvictions?: number
   readonly ledger?: LedgerStats

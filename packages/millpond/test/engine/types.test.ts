@@ -1,6 +1,18 @@
 // What TypeScript knows of a cache: types that are as narrow as the truth, and no narrower. Compiled with the other tests; run, it is only a little of it.
 import { inspect } from 'node:util'
-import { type Duration, type EventName, type Frozen, type MissCause, memory, type Reason } from 'millpond'
+import {
+  type BreakerState,
+  type Consistency,
+  type Dependencies,
+  type Duration,
+  type EventName,
+  type Frozen,
+  type MissCause,
+  memory,
+  type Reason,
+  type Scope,
+} from 'millpond'
+import type { Rejection } from 'millpond/codec'
 import { redis } from 'millpond/tiers/redis'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { closeAfterEach, open } from './setups.ts'
@@ -32,6 +44,20 @@ test('causes, reasons and states are closed', () => {
   cache.on('invalidate', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<Reason>())
   cache.on('leave', ({ reason }) => expectTypeOf(reason).toEqualTypeOf<Reason>())
   cache.on('miss', ({ cause }) => expectTypeOf(cause).toEqualTypeOf<MissCause>())
+  cache.on('rejected', ({ why }) => expectTypeOf(why).toEqualTypeOf<Rejection>())
+  expectTypeOf<string>().not.toExtend<Rejection>()
+  const { cacheLevels, circuitBreaker, config } = cache.info()
+  expectTypeOf(cacheLevels[0]?.scope).toEqualTypeOf<Scope | undefined>()
+  expectTypeOf(circuitBreaker.redis).toEqualTypeOf<BreakerState | undefined>()
+  expectTypeOf(config.consistency).toEqualTypeOf<Consistency>()
+  const { defaults, dependencies, tiers } = cache.describe()
+  expectTypeOf(defaults.consistency).toEqualTypeOf<Consistency>()
+  expectTypeOf(dependencies).toEqualTypeOf<Dependencies>()
+  expectTypeOf(tiers[0]?.scope).toEqualTypeOf<Scope | undefined>()
+  const { evictions, missesByCause, tiers: counted } = cache.stats()
+  expectTypeOf(missesByCause.cold).toEqualTypeOf<number | undefined>()
+  expectTypeOf<keyof typeof evictions>().toEqualTypeOf<Reason>()
+  expectTypeOf(counted[0]?.breaker).toEqualTypeOf<BreakerState | undefined>()
 })
 
 describe('ids that are literals do not narrow what a loader answers', () => {
@@ -42,6 +68,25 @@ describe('ids that are literals do not narrow what a loader answers', () => {
     expectTypeOf(found).toEqualTypeOf<(number | undefined)[]>()
     expect(found).toEqual([1, 2])
     expect(await open().getOrSetMany(['a'], { load: async (ids) => new Map<string, number>(ids.map((id) => [id, 1])) })).toEqual([1])
+  })
+
+  test('ids that are const, and a Map that says so', async () => {
+    const cache = open()
+    const ids = ['a', 'bb'] as const
+    expectTypeOf(await cache.getOrSetMany(ids, { load: rows })).toEqualTypeOf<(number | undefined)[]>()
+    const some = await cache.getOrSetMany(ids, { load: async () => new Map([['a', 1]]) })
+    expectTypeOf(some).toEqualTypeOf<(number | undefined)[]>()
+    const narrow = await open().getOrSetMany(ids, { load: async () => new Map<'a' | 'bb', number>([['a', 7]]) })
+    expectTypeOf(narrow).toEqualTypeOf<(number | undefined)[]>()
+    const empty = await open().getOrSetMany(['x', 'y'], { load: async () => new Map<string, { n: number }>() })
+    expectTypeOf(empty).toEqualTypeOf<({ n: number } | undefined)[]>()
+    const stored = open().collection('c', { loadMany: async (asked: readonly number[]) => new Map(asked.map((id) => [id, `${id}`])) })
+    expectTypeOf(await stored.getMany([1, 2])).toEqualTypeOf<(string | undefined)[]>()
+    expect([some, narrow, empty]).toEqual([
+      [1, 2],
+      [7, undefined],
+      [undefined, undefined],
+    ])
   })
 
   test('a list, ids that are numbers, ids that are tuples', async () => {

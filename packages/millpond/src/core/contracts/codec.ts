@@ -1,6 +1,27 @@
 // The contract of codecs: an entry to bytes and back.
 import type { Position } from '../ledger.ts'
 
+/**
+ * Why bytes were not believed. `format`, `transform`: of a number that this codec does not know, or that did not come back. `unsealed`, `unknown_key`,
+ * `tampered`: of sealed ones. `moved`, `replayed`: told by the cache, of sealed ones that lie where they were not written to, or that were there before.
+ */
+export type Rejection =
+  | 'too_large'
+  | 'foreign'
+  | 'version'
+  | 'truncated'
+  | 'checksum'
+  | 'format'
+  | 'transform'
+  | 'unsealed'
+  | 'unknown_key'
+  | 'tampered'
+  | 'moved'
+  | 'replayed'
+  | 'too_deep'
+  | 'too_many'
+  | 'malformed'
+
 /** Where an entry belongs, for codecs that bind what they write to it. */
 export interface CodecContext {
   readonly cache: string
@@ -13,7 +34,7 @@ export interface CodecContext {
   /** Of a write: what its step will be known by (`stampOf` its line's id), since its number is not known yet. */
   readonly stamp?: string
   /** Told why bytes are not believed, where a codec can tell: a word for counters, never anything of what they hold. */
-  readonly reject?: (why: string) => void
+  readonly reject?: (why: Rejection) => void
 }
 
 /** For which position an entry was sealed, as what it is sealed with proves. */
