@@ -43,7 +43,7 @@ async function versionOf(client: PostgresClient, { schema, connectMs }: Postgres
  * Where two roles meet at the first start, the second may not replace what the first has made, and need not.
  */
 async function installSchema(client: PostgresClient, settings: PostgresSettings): Promise<number | undefined> {
-  const { schema } = settings
+  const { schema, unlogged } = settings
   try {
     // The statements that install begin a transaction too, which goes on with this one: a warning that nobody needs.
     const wait = `SET LOCAL client_min_messages = error; SET LOCAL statement_timeout = '30s'; SELECT pg_advisory_xact_lock(${lockKey(schema, 'install')})`
@@ -54,7 +54,7 @@ async function installSchema(client: PostgresClient, settings: PostgresSettings)
       await ask(client, 'COMMIT', INSTALL_MS)
       return version
     }
-    await ask(client, postgresSchema(settings), INSTALL_MS)
+    await ask(client, postgresSchema({ schema, unlogged }), INSTALL_MS)
   } catch (error) {
     await ask(client, 'ROLLBACK', settings.connectMs)
     const version = await versionOf(client, settings)
