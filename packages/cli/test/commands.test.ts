@@ -28,6 +28,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   explain: ['explain', 'user:7', ...SHOP],
   inspect: ['inspect', 'user:7', '--history', ...SHOP],
   nodes: ['nodes'],
+  monitor: ['monitor', '--once'],
   'health-check': ['health-check'],
   'test-connection': ['test-connection'],
   'alerts list': ['alerts', 'list'],

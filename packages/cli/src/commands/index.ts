@@ -10,6 +10,7 @@ import { healthCheck, testConnection } from './health.ts'
 import { completion } from './here.ts'
 import { clear, invalidate } from './invalidate.ts'
 import { explain, inspect, keys, top } from './keys.ts'
+import { monitor } from './monitor/index.ts'
 import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
 import { status } from './status.ts'
 import { undo, warm } from './warm.ts'
@@ -18,6 +19,7 @@ export { type Command, GROUPS, type Group } from '../command.ts'
 
 export const COMMANDS: readonly Command[] = [
   status,
+  monitor,
   top,
   keys,
   explain,

@@ -16,13 +16,14 @@ export interface OutputOptions {
 export class Output {
   readonly #streams: Streams
   readonly #options: OutputOptions
-  readonly #isColoured: boolean
+  /** Whether data may be coloured. */
+  readonly isColoured: boolean
   #isGone = false
 
   constructor(streams: Streams, options: OutputOptions) {
     this.#streams = streams
     this.#options = options
-    this.#isColoured = !options.isColourless && mayColour(streams)
+    this.isColoured = !options.isColourless && mayColour(streams)
     for (const stream of [streams.stdout, streams.stderr])
       stream.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
@@ -77,7 +78,7 @@ export class Output {
   }
 
   line(part: Part = text``): void {
-    if (!this.isJson) void this.#write(`${render(part, this.#isColoured)}\n`)
+    if (!this.isJson) void this.#write(`${render(part, this.isColoured)}\n`)
   }
 
   table(columns: readonly Column[], rows: readonly (readonly Part[])[]): void {
@@ -99,7 +100,7 @@ export class Output {
 
   /** Over the line before, where that can be. */
   redraw(part: Safe | undefined): void {
-    if (this.mayRedraw) this.#to(this.#streams.stderr, `\r\x1b[2K${part === undefined ? '' : render(part, this.#isColoured)}`)
+    if (this.mayRedraw) this.#to(this.#streams.stderr, `\r\x1b[2K${part === undefined ? '' : render(part, this.isColoured)}`)
   }
 
   #tell(part: Safe): void {

@@ -4,6 +4,7 @@ import stringWidth from 'string-width'
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'inverse'
 const CODES: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, inverse: 7 }
+const RESET = '\x1b[0m'
 
 interface Segment {
   readonly text: string
@@ -90,9 +91,15 @@ export function padded(part: Part, width: number, side: 'left' | 'right' = 'righ
 }
 
 export function render(part: Part, isColoured: boolean): string {
-  const segments = segmentsOf(part)
   if (!isColoured) return plain(part)
-  return segments
-    .map(({ text: words, style }) => (style === undefined || words === '' ? words : `\x1b[${CODES[style]}m${words}\x1b[0m`))
-    .join('')
+  let words = ''
+  let style: Style | undefined
+  for (const segment of segmentsOf(part)) {
+    if (segment.text === '') continue
+    if (segment.style !== style)
+      words += `${style === undefined ? '' : RESET}${segment.style === undefined ? '' : `\x1b[${CODES[segment.style]}m`}`
+    style = segment.style
+    words += segment.text
+  }
+  return style === undefined ? words : words + RESET
 }

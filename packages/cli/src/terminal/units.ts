@@ -28,18 +28,14 @@ export function milliseconds(value: Known): string {
   return `${value >= 100 ? Math.round(value) : Number(value.toPrecision(2))} ms`
 }
 
+/** `12 s`, `4m59s`, `1h05m`, `2d03h`. */
 export function seconds(value: Known): string {
   if (value === null || value === undefined) return NONE
   if (value < 60) return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} s`
   const whole = Math.round(value)
-  const parts: readonly (readonly [number, string])[] = [
-    [86_400, 'd'],
-    [3600, 'h'],
-    [60, 'min'],
-  ]
-  const [size, unit] = parts.find(([length]) => whole >= length) ?? [60, 'min']
-  const rest = Math.floor((whole % size) / (size === 60 ? 1 : size === 3600 ? 60 : 3600))
-  return `${Math.floor(whole / size)} ${unit}${rest === 0 ? '' : ` ${rest} ${unit === 'd' ? 'h' : unit === 'h' ? 'min' : 's'}`}`
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${pad(whole % 60)}s`
+  if (whole < 86_400) return `${Math.floor(whole / 3600)}h${pad(Math.floor((whole % 3600) / 60))}m`
+  return `${Math.floor(whole / 86_400)}d${pad(Math.floor((whole % 86_400) / 3600))}h`
 }
 
 /** `14:05:02`, with the day where it is another one. */
