@@ -56,6 +56,9 @@ function run(service: Service, settings: Settings, others: readonly string[], mo
     manager        ${demo.manager ?? 'nobody active has this role'}
     administrator  ${demo.administrator ?? 'nobody active has this role'}
 
+  The cache from a shell (npx millpond help says what else there is):
+    MILLPOND_URL=${url} MILLPOND_TOKEN=${demo.manager ?? 'TOKEN'} npx millpond status
+
   ${curlLine(url, demo.organization.id, demo.viewer ?? 'TOKEN')}
 
   Ctrl-C stops it.

@@ -88,13 +88,18 @@ async function clientFor(
   streams: Streams,
   out: Output,
   signal: AbortSignal,
-  _opened: (() => Promise<void>)[],
+  opened: (() => Promise<void>)[],
 ): Promise<Client> {
   const timeoutMs = given.duration('timeout') ?? TIMEOUT_MS
   const trace = (line: string): void => {
     if (out.isVerbose) out.error(styled('dim', sentence(line)))
   }
-  if (given.has('local')) throw new Failure('unavailable', '--local is not there yet')
+  if (given.has('local')) {
+    const { openLocal } = await import('./connection/local.ts')
+    const { send, url, close } = await openLocal(given, (message) => out.note(sentence(message)))
+    opened.push(close)
+    return new Client({ connection: { url, urlFrom: '--local', token: undefined, tokenFrom: undefined }, send, timeoutMs, signal, trace })
+  }
   if (given.has('redis') || given.has('sqlite')) throw wrongUse('--redis and --sqlite go with --local STORE, or with "millpond serve"')
   const connection = await connectionFor(given, streams)
   const { protocol, hostname } = new URL(connection.url)

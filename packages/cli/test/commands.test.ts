@@ -62,6 +62,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   'token create': ['token', 'create', 'NAME'],
   'token revoke': ['token', 'revoke', 'tok_none'],
   completion: ['completion', 'bash'],
+  ui: ['ui', '--port', '99999'],
 }
 /** Commands that end otherwise than with 0 where they are permitted, each for its reason. */
 const ENDS: Readonly<Record<string, number>> = {
@@ -70,6 +71,7 @@ const ENDS: Readonly<Record<string, number>> = {
   'alerts resolve': 5,
   optimize: 11,
   'token revoke': 5,
+  ui: 2, // it would run on: tested beside --local
 }
 
 async function callOf(name: string): Promise<readonly string[]> {
@@ -98,7 +100,7 @@ it('each command does for a role what the role may, and says 4 to everybody else
       if (code !== ends) seen.push(`${role} ${call.join(' ')} ended with ${code}, not ${ends}: ${out}${err}`)
     }
     const nobody = await desk.run(await callOf(name), { as: null, env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') } })
-    const needsNone = ['completion', 'logout', 'login'].includes(name)
+    const needsNone = ['completion', 'logout', 'login', 'ui'].includes(name)
     if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
   }
   expect(seen).toEqual([])

@@ -34,7 +34,8 @@ type Given = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 /** Runs until SIGINT or SIGTERM. @param args the command itself first @returns the exit code: 0, or 2 for a mistake in the options */
 export async function main([command, ...args]: readonly string[]): Promise<number> {
   try {
-    if (command !== 'serve') throw new Mistake('there is no page in this package: serve the one of @millpond/dashboard beside it')
+    if (command !== 'serve')
+      throw new Mistake('this package has the command serve alone: @millpond/cli has the others, @millpond/dashboard the page')
     const given = optionsIn(args)
     if (given.help) {
       console.log(HELP)
@@ -124,7 +125,11 @@ async function serve({ fetch }: ControlPlane, { host, port }: Given, addresses: 
     server.listen(Number(port), host, resolve)
   })
   const { address, port: actual } = server.address() as AddressInfo // listening on TCP
-  console.log(`the control plane is at http://${address.includes(':') ? `[${address}]` : address}:${actual}/api/admin/caching/`)
+  const url = `http://${address.includes(':') ? `[${address}]` : address}:${actual}`
+  console.log(`the control plane is at ${url}/api/admin/caching/`)
+  console.log(
+    `"MILLPOND_URL=${url} MILLPOND_TOKEN=... npx millpond status" looks at its caches, "npx millpond ui --url ${url}" is its page`,
+  )
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })

@@ -49,7 +49,7 @@ it('says in one line what it cannot do', async () => {
     [['serve', '--port', '99999'], /--port 99999 is not a port/],
     [['serve', '--store', '/dev/null/control.db'], /cannot be opened/],
     [['serve', ...STORE, '--token-file', join(folder, 'none')], /--token-file .* cannot be read/],
-    [['ui'], /@millpond\/dashboard/],
+    [['ui'], /@millpond\/cli has the others/],
   ] as const) {
     said.mockClear()
     expect(await main(args)).toBe(2)

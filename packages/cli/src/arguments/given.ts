@@ -9,10 +9,13 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, min
 export class Given {
   readonly #values: RawValues
   readonly positionals: readonly string[]
+  /** The command's name. */
+  readonly command: string
 
-  constructor(values: RawValues, positionals: readonly string[]) {
+  constructor(values: RawValues, positionals: readonly string[], command = '') {
     this.#values = values
     this.positionals = positionals
+    this.command = command
   }
 
   has(name: OptionName): boolean {

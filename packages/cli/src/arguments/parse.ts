@@ -30,7 +30,7 @@ export function parse(args: readonly string[]): Parsed {
   const command = commandAt(name)
   if (command === undefined)
     throw wrongUse(`there is no command "${name}": "millpond help${group === undefined ? '' : ` ${group}`}" lists them`)
-  const given = new Given(values, positionals.slice(group === undefined ? 1 : 2))
+  const given = new Given(values, positionals.slice(group === undefined ? 1 : 2), name)
   if (!given.flag('help')) check(command, values, given)
   return { command, group: undefined, given }
 }

@@ -13,6 +13,7 @@ import { explain, inspect, keys, top } from './keys.ts'
 import { monitor } from './monitor/index.ts'
 import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
 import { status } from './status.ts'
+import { ui } from './ui.ts'
 import { undo, warm } from './warm.ts'
 
 export { type Command, GROUPS, type Group } from '../command.ts'
@@ -57,6 +58,7 @@ export const COMMANDS: readonly Command[] = [
   tokenList,
   tokenCreate,
   tokenRevoke,
+  ui,
   completion,
 ]
 

@@ -1,0 +1,92 @@
+// The guide, as somebody follows it: every command that it shows is one, and its five steps lead from a fallen hit rate to cause and remedy.
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { completion, SHELLS } from '../src/arguments/completion.ts'
+import { parse } from '../src/arguments/parse.ts'
+import { COMMANDS } from '../src/commands/index.ts'
+import { BIN, type Desk, openDesk } from './desk.ts'
+
+const LIBRARY_BIN = fileURLToPath(new URL('../../millpond/bin/millpond.mjs', import.meta.url))
+const guide = readFileSync(new URL('../../../docs/guide/command-line.md', import.meta.url), 'utf8')
+const HANDED = ['serve', 'proxy']
+
+let desk: Desk
+beforeAll(async () => {
+  desk = await openDesk()
+})
+afterAll(() => desk.close())
+
+const words = (line: string): string[] =>
+  [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? '')
+const commandLines = (text: string): string[] =>
+  [...text.matchAll(/^millpond (.*)$/gm)].map(([, rest = '']) => rest.replace(/\s(#|\||>|\d>).*$/, '').trim())
+
+it('shows commands and options that there are', () => {
+  const inText = [...guide.matchAll(/`millpond ([^`]+)`/g)].map(([, rest = '']) => rest)
+  for (const line of [...commandLines(guide), ...inText]) {
+    const args = words(line).filter((word) => word !== '...')
+    if (HANDED.includes(args[0] ?? '')) continue
+    expect(() => parse(args), line).not.toThrow()
+  }
+  for (const { name, example } of COMMANDS) {
+    expect(guide, name).toContain(name.split(' ').at(-1) ?? '')
+    const [, ...rest] = words(example.replace(/ >.*$/, ''))
+    expect(parse(rest).command?.name, example).toBe(name)
+  }
+})
+
+it('leads from the fallen hit rate to cause and remedy', async () => {
+  desk.shop.source('deal:', async (key) => ({ of: String(key) }))
+  for (let at = 0; at < 10; at++) await desk.shop.set(`deal:${at}`, at, { tags: ['deals'] })
+  for (let at = 0; at < 10; at++) await desk.shop.get(`deal:${at}`)
+  await desk.run(['invalidate', '--tags', 'deals', '--yes', '--reason', 'price import', '--cache-name', 'shop'])
+  for (let at = 0; at < 10; at++) await desk.shop.get(`deal:${at}`)
+  const steps = commandLines(guide.slice(guide.indexOf('five steps'), guide.indexOf('What each cause means')))
+  expect(steps).toHaveLength(5)
+  let operation = ''
+  const said: string[] = []
+  for (const step of steps) {
+    const { code, out, err } = await desk.run(words(step).map((word) => (word === 'OPERATION' ? operation : word)))
+    expect(code, `${step}: ${err}`).toBe(0)
+    operation = /inv_\S+/.exec(out)?.[0] ?? operation
+    said.push(out)
+  }
+  expect(said[0]).toMatch(/shop +health[\s\S]*invalidated_tag/)
+  expect(said[1]).toMatch(/default .*invalidated_tag 10/)
+  expect(said[2]).toMatch(/miss, because of invalidated_tag[^\n]*\n {2}by operator .*price import/)
+  expect(said[3]).toMatch(/invalidate +completed +shop +operator .*price import/)
+  expect(said[4]).toMatch(/10 loaded/)
+  expect(await desk.shop.get('deal:3')).toEqual({ of: 'deal:3' })
+})
+
+it('is the same command, whichever package npm has linked', () => {
+  const said = (bin: string, ...args: string[]): string => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' }).stdout
+  for (const bin of [BIN, LIBRARY_BIN]) expect(said(bin, 'help', 'invalidate')).toMatch(/^forget by key, tag, pattern or model/)
+  expect(said(BIN, 'serve', '--help')).toContain('Usage: millpond serve')
+  expect(said(LIBRARY_BIN, 'proxy', '--help')).toContain('millpond proxy --origin URL')
+})
+
+it('completes commands, their options and values in bash, and names every command in each shell', () => {
+  const script = join(desk.folder, 'completion.bash')
+  writeFileSync(script, completion('bash', COMMANDS))
+  const complete = (...line: string[]): string[] => {
+    const quoted = ['millpond', ...line].map((word) => `'${word}'`).join(' ')
+    const program = `source '${script}'; COMP_WORDS=(${quoted}); COMP_CWORD=${line.length}; _millpond; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', program], { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    return stdout.trim().split('\n')
+  }
+  expect(complete('inv')).toEqual(['invalidate'])
+  expect(complete('config', 'ro')).toEqual(['rollback'])
+  expect(complete('config', '')).toEqual(['list', 'get', 'diff', 'validate', 'apply', 'rollback'])
+  expect(complete('invalidate', '--mo').sort()).toEqual(['--mode', '--model'])
+  expect(complete('invalidate', '--mode', '')).toEqual(['soft', 'hard'])
+  expect(complete('top', '--by', 'm')).toEqual(['misses'])
+  expect(complete('--json', 'stat')).toEqual(['status'])
+  expect(complete('config', 'get', '--hi')).toEqual(['--history'])
+  for (const shell of SHELLS)
+    for (const { name } of COMMANDS) expect(completion(shell, COMMANDS), `${shell} ${name}`).toContain(name.split(' ').at(-1))
+})

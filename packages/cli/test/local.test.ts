@@ -1,0 +1,106 @@
+// Without a server: over the store itself, with processes that run, and with none.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { attach } from '@millpond/control/agent'
+import { createCache, memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Desk, openDesk, runHere, tokenOf } from './desk.ts'
+
+let desk: Desk
+beforeAll(async () => {
+  desk = await openDesk()
+})
+afterAll(() => desk.close())
+
+const run = (args: readonly string[], more: { typed?: readonly string[] } = {}) =>
+  runHere([...args, '--local', join(desk.folder, 'control.db')], { env: { HOME: desk.folder }, ...more }, desk.folder)
+const deep = (): readonly string[] => ['--sqlite', join(desk.folder, 'deep.db')]
+
+describe('--local', () => {
+  it('does everything over the store alone that concerns no cache, as an administrator who is on record', async () => {
+    expect(await run(['config', 'list'])).toMatchObject({ code: 0, out: expect.stringContaining('no configuration is stored') })
+    expect((await run(['whoami', '--json'])).json).toMatchObject({ role: 'admin', url_from: '--local' })
+    const { token } = (await run(['token', 'create', 'lost-mine', '--role', 'admin', '--json'])).json
+    expect((await desk.run(['whoami', '--json'], { as: null, env: { MILLPOND_TOKEN: token } })).json).toMatchObject({ name: 'lost-mine' })
+    const { data } = (await run(['audit', '--json', '--limit', '1', '--action', 'token.create'])).json
+    expect(data[0]).toMatchObject({ via: 'local', actor: expect.stringMatching(/^local-/) })
+  })
+
+  it('finds the processes that meet at a tier, and what it invalidates they forget', async () => {
+    await desk.deep.set('a', 1, { tags: ['t'] })
+    const { caches } = (await run(['status', '--json', ...deep()])).json
+    expect(caches).toMatchObject([{ cache_name: 'deep', nodes: { total: 1, late: [] } }])
+    expect(await run(['invalidate', '--tags', 't', '--yes', ...deep()])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/completed[\s\S]*acked/),
+    })
+    expect(await desk.deep.get('a')).toBeUndefined()
+    expect((await run(['explain', 'a', ...deep()])).out).toMatch(/invalidated_tag[\s\S]*by local-/)
+  })
+
+  it('opens a cache over its tier where no process runs it, once its namespace is said', async () => {
+    const path = join(desk.folder, 'dead.db')
+    const open = () => createCache({ name: 'dead', tiers: [memory(), sqlite({ path })] })
+    const before = open()
+    const attached = attach(before, { id: 'gone' })
+    await attached.join()
+    for (const space of [before, before.namespace('other')]) await space.set('a', 1, { tags: ['t'] })
+    await before.flush()
+    await attached.close()
+    await before.close()
+    const call = ['invalidate', '--tags', 't', '--yes', '--sqlite', path]
+    expect(await run(call)).toMatchObject({ code: 2, err: expect.stringContaining('no process runs dead: say --namespace') })
+    expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other', '--dry-run'])).toMatchObject({ code: 0 })
+    expect(await run([...call, '--cache-name', 'dead', '--namespace', 'other'])).toMatchObject({ code: 0 })
+    const after = open()
+    expect([await after.get('a'), await after.namespace('other').get('a')]).toEqual([1, undefined])
+    await after.close()
+  })
+
+  it('makes no store of a mistyped path, and takes no tier that is not there', async () => {
+    const path = join(desk.folder, 'contrl.db')
+    const ran = await runHere(['status', '--local', path], { env: { HOME: desk.folder } }, desk.folder)
+    expect([ran.code, existsSync(path)]).toEqual([5, false])
+    expect(await run(['status', '--sqlite', join(desk.folder, 'nope.db')])).toMatchObject({ code: 2 })
+    expect(existsSync(join(desk.folder, 'nope.db'))).toBe(false)
+  })
+
+  it('works as a process of its own, and ends', async () => {
+    const { code, out } = await desk.start(['status', '--local', join(desk.folder, 'control.db'), ...deep()]).ended
+    expect([code, out]).toEqual([0, expect.stringMatching(/deep +health/)])
+  })
+})
+
+describe('ui', () => {
+  it('serves the page, passes calls on without a token of its own, and is nobody else’s site', async () => {
+    const started = desk.start(['ui', '--port', '0'])
+    const url = await new Promise<string>((resolve) =>
+      started.stdout.on('data', (chunk) => resolve(/(http:\S+?)\/ shows/.exec(String(chunk))?.[1] ?? '')),
+    )
+    const call = (path: string, init: RequestInit = {}) => fetch(url + path, init)
+    expect(await (await call('/')).text()).toContain('<!doctype html>')
+    expect((await call('/api/admin/caching/session/')).status).toBe(401)
+    const headers = { Authorization: `Bearer ${tokenOf('viewer')}` }
+    expect(await (await call('/api/admin/caching/session/', { headers })).json()).toMatchObject({ name: 'viewer' })
+    const { request } = await import('node:http')
+    const foreign = await new Promise((resolve) =>
+      request(`${url}/`, { headers: { Host: 'evil.example' } }, ({ statusCode }) => resolve(statusCode)).end(),
+    )
+    expect(foreign).toBe(403)
+    started.kill('SIGINT')
+    expect((await started.ended).code).toBe(0)
+  })
+
+  it('offers no action with --read-only', async () => {
+    const started = desk.start(['ui', '--port', '0', '--read-only'])
+    const url = await new Promise<string>((resolve) =>
+      started.stdout.on('data', (chunk) => resolve(/(http:\S+?)\/ shows/.exec(String(chunk))?.[1] ?? '')),
+    )
+    const headers = { Authorization: `Bearer ${tokenOf('admin')}`, 'Content-Type': 'application/json' }
+    const refused = await fetch(`${url}/api/admin/caching/events/markers/`, { method: 'POST', headers, body: '{"message":"x"}' })
+    expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'read_only'])
+    started.kill('SIGTERM')
+    expect((await started.ended).code).toBe(0)
+  })
+})
