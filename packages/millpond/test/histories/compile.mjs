@@ -19,8 +19,11 @@ import ts from 'typescript'
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 const CACHE = join(PACKAGE, '.cache', 'histories')
+/** Single files, by what they are made from: a copy with a defect differs in one or two, and each test process would compile all the others. */
+const FILES = join(PACKAGE, '.cache', 'compiled', ts.version)
 const FOLDERS = ['src', 'test/histories', 'test/services']
 const KEEP_MS = 3_600_000
+const KEEP_FILES_MS = 24 * KEEP_MS
 
 /**
  * @typedef {object} Patch
@@ -47,7 +50,8 @@ export function compile(patches = []) {
     return copy
   }
   mkdirSync(CACHE, { recursive: true })
-  forgetOld()
+  forgetOld(CACHE, KEEP_MS)
+  if (existsSync(FILES)) forgetOld(FILES, KEEP_FILES_MS)
   const draft = mkdtempSync(join(CACHE, 'draft-'))
   writeFileSync(join(draft, 'package.json'), '{ "type": "module" }\n')
   // What knows its own place in the repository stays where it is.
@@ -89,29 +93,34 @@ function applyPatch(texts, { file, find, replace }) {
   )
 }
 
-/** @type {Map<string, string>} */
-const known = new Map()
+const OPTIONS = {
+  target: ts.ScriptTarget.ES2023,
+  module: ts.ModuleKind.ESNext,
+  verbatimModuleSyntax: true,
+  rewriteRelativeImportExtensions: true,
+}
 
 /** @param {string} path @param {string} text */
 function toJavaScript(path, text) {
-  const before = known.get(text)
-  if (before !== undefined) return before
+  const kept = join(FILES, `${createHash('sha256').update(JSON.stringify(OPTIONS)).update(text).digest('hex')}.js`)
+  if (existsSync(kept)) return readFileSync(kept, 'utf8')
   const after = ts.transpileModule(text, {
     fileName: path,
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true,
-    },
+    compilerOptions: OPTIONS,
   }).outputText
-  known.set(text, after)
+  mkdirSync(FILES, { recursive: true })
+  // Beside its place and then into it: another process may be about to read it.
+  writeFileSync(`${kept}.${process.pid}`, after)
+  renameSync(`${kept}.${process.pid}`, kept)
   return after
 }
 
-function forgetOld() {
-  for (const name of readdirSync(CACHE)) {
-    const path = join(CACHE, name)
-    if (Date.now() - statSync(path).mtimeMs > KEEP_MS) rmSync(path, { recursive: true, force: true })
+/** @param {string} folder @param {number} keepMs */
+function forgetOld(folder, keepMs) {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    // Somebody else may have cleared it away, or put it into its place.
+    const mtimeMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+    if (mtimeMs !== undefined && Date.now() - mtimeMs > keepMs) rmSync(path, { recursive: true, force: true })
   }
 }

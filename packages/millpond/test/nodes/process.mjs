@@ -16,7 +16,7 @@ const nodes = createNodes({
   id,
   every: 100,
   lateAfter: 600,
-  forgetAfter: 5000,
+  forgetAfter: 3000,
   onWarning: (/** @type {{ kind: string, message: string }} */ warning) => tell({ warning: warning.kind }),
 })
 let handled = 0
