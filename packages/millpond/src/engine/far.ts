@@ -372,16 +372,16 @@ async function commitTo(
     expiresAt,
     ...(lease === undefined ? {} : { lease }),
   }
-  const store = far.holdsLedger ? far.guarded.tier.ledger : undefined
+  const store = far.holdsLedger ? far.guarded.ledger : undefined
   if (store === undefined) {
     const written = await far.guarded.write([item])
     if (written.ok) space.watch.counters.tier(far.guarded.name).writes++
     return true
   }
-  const [accepted] = await store.commit(space.id.prefix, [item])
-  if (accepted === true) space.watch.counters.tier(far.guarded.name).writes++
+  const accepted = await store.commit(space.id.prefix, item)
+  if (accepted) space.watch.counters.tier(far.guarded.name).writes++
   else dropRefused(space, key, asOf)
-  return accepted === true
+  return accepted
 }
 
 /** The key has moved, or its source is being written: what the load has left in memory goes, unless something else is there by now. */

@@ -1,6 +1,6 @@
 // Leases: one load of a key over all processes that share a ledger. The holder loads; the others wait for its entry, at most as long as a lease lasts.
 import { randomBytes } from 'node:crypto'
-import type { LedgerStore } from '../core/contracts.ts'
+import type { GuardedLedger } from '../wrap/guard-ledger.ts'
 import type { Flight } from './flights.ts'
 import { inBackground, ledgerTier, type Space } from './space.ts'
 
@@ -22,7 +22,7 @@ export interface Steps {
  * Loads each flight under its key's lease; where another process holds it, waits for that process's entry. Who has a lease does not wait for those
  * who have not: a batch is loaded in as many calls as leases come at different times.
  */
-export async function loadUnderLeases(space: Space, store: LedgerStore, flights: readonly Flight[], steps: Steps): Promise<void> {
+export async function loadUnderLeases(space: Space, store: GuardedLedger, flights: readonly Flight[], steps: Steps): Promise<void> {
   const loading: Promise<void>[] = []
   for (let turn = 0, waiting = flights; waiting.length > 0; turn++) {
     const answers = await Promise.all(waiting.map((flight) => takeLease(space, store, flight)))
@@ -44,7 +44,7 @@ export async function loadUnderLeases(space: Space, store: LedgerStore, flights:
 }
 
 /** For how long another process holds the key, in milliseconds; 0: nobody else does, or nobody can say. */
-async function takeLease(space: Space, store: LedgerStore, flight: Flight): Promise<number> {
+async function takeLease(space: Space, store: GuardedLedger, flight: Flight): Promise<number> {
   if (flight.isOutdated) return 0
   const id = randomBytes(9).toString('base64url')
   const answer = await store.lease(space.id.prefix, flight.key, id, LEASE_MS).catch(() => undefined)
@@ -61,14 +61,14 @@ async function takeLease(space: Space, store: LedgerStore, flight: Flight): Prom
  * decides at the commit.
  */
 export async function stillHolds(space: Space, { key, lease, isOutdated }: Flight): Promise<boolean> {
-  const store = ledgerTier(space)?.guarded.tier.ledger
+  const store = ledgerTier(space)?.guarded.ledger
   if (lease === undefined || store === undefined || isOutdated) return true
   const answer = await store.lease(space.id.prefix, key, lease, LEASE_MS).catch(() => undefined)
   return answer?.granted !== false
 }
 
 /** An entry may have come between our read and the lease: the holder before us commits first, then releases. */
-async function loadFree(space: Space, store: LedgerStore, flights: readonly Flight[], { look, load }: Steps): Promise<void> {
+async function loadFree(space: Space, store: GuardedLedger, flights: readonly Flight[], { look, load }: Steps): Promise<void> {
   const granted = flights.filter((flight) => flight.lease !== undefined)
   const stop = renewLeases(space, store, granted)
   try {
@@ -83,13 +83,13 @@ async function loadFree(space: Space, store: LedgerStore, flights: readonly Flig
 
 /** Gives the lease back, so that others need not wait for it to run out. */
 export function releaseLease(space: Space, flight: Flight): void {
-  const store = ledgerTier(space)?.guarded.tier.ledger
+  const store = ledgerTier(space)?.guarded.ledger
   if (flight.lease !== undefined && store !== undefined)
     inBackground(space, 'lease release', store.release(space.id.prefix, flight.key, flight.lease))
 }
 
 /** Keeps the leases while the load runs; returns how to stop. */
-function renewLeases(space: Space, store: LedgerStore, flights: readonly Flight[]): () => void {
+function renewLeases(space: Space, store: GuardedLedger, flights: readonly Flight[]): () => void {
   if (flights.length === 0) return () => {}
   let cancel = (): void => {}
   const again = (): void => {

@@ -89,7 +89,7 @@ async function flyThroughTiers(journey: Journey, flights: readonly Flight[]): Pr
     // A server that has just let a read wait in vain is not asked for more: the budget is one for all.
     const isAnswering = isReachable && (holder?.errors ?? 0) === failures
     const load = (some: readonly Flight[]): Promise<void> => landFromLoader(journey, some, isAnswering, space.services.clock.monotonic())
-    const store = isAnswering && space.services.clock.monotonic() < budgetEnds ? holder?.guarded.tier.ledger : undefined
+    const store = isAnswering && space.services.clock.monotonic() < budgetEnds ? holder?.guarded.ledger : undefined
     const { othersLoad } = 'one' in journey.loads ? journey.loads : NOT_TOLD
     await (store === undefined ? load(waiting) : loadUnderLeases(space, store, waiting, { look, load, othersLoad }))
   } catch (error) {

@@ -3,13 +3,14 @@
 // The breaker counts commands that failed. What a tier refuses (an item too large, a key too long) is no failure: the tier is well, and the other
 // items of the same command are stored. A read that leaves the queue at its budget is none either.
 import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
-import { MillpondError } from '../core/errors.ts'
 import type { Attempt } from './attempt.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
 import { Deadlines } from './deadlines.ts'
+import { type GuardedLedger, guardLedger } from './guard-ledger.ts'
 import { fitKey, type Limits, resolveLimits } from './limits.ts'
 import { inPieces, type PieceOrItem } from './pieces.ts'
 import { type Asked, type Carried, type Command, Queue, type QueueOptions } from './queue.ts'
+import { sendApart } from './send-apart.ts'
 
 export interface GuardOptions {
   /** What the tier is called beside others of its name. Default: its name. */
@@ -46,6 +47,8 @@ export interface GuardedTier {
   write(items: readonly TierItem[]): Promise<Attempt<readonly (Refusal | undefined)[]>>
   drop(keys: readonly string[]): Promise<Attempt<number>>
   clear(prefix: string): Promise<Attempt<number>>
+  /** Leases and commits of loads, where the tier can hold the ledger. */
+  readonly ledger: GuardedLedger | undefined
 }
 
 const SKIPPED = { ok: false } as const
@@ -150,6 +153,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   return {
     tier,
     name,
+    ledger: tier.ledger && guardLedger(tier.ledger, name, clock, () => timeoutMs),
     limits,
     breaker,
     get state() {
@@ -180,38 +184,5 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
       end('clear', clock.monotonic() - began, 'cause' in error ? (error.cause ?? new Error('the clear failed')) : undefined)
       return 'removed' in error ? { ok: true, value: error.removed } : SKIPPED
     },
-  }
-}
-
-/** What is thrown for a single bad item must not concern the others of its command: they are sent again without it. */
-async function sendApart<I, A>(
-  items: readonly I[],
-  send: (items: readonly I[]) => Promise<readonly A[]>,
-  refused: (item: I, why: Refusal) => A,
-): Promise<readonly A[]> {
-  try {
-    return await send(items)
-  } catch (error) {
-    const why = refusalOf(error)
-    if (why === undefined) throw error
-    const [first] = items
-    if (items.length <= 1) return first === undefined ? [] : [refused(first, why)]
-    const half = items.length >> 1
-    return [...(await sendApart(items.slice(0, half), send, refused)), ...(await sendApart(items.slice(half), send, refused))]
-  }
-}
-
-/** Undefined: the tier has failed. */
-function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof MillpondError)) return undefined
-  switch (error.code) {
-    case 'VALUE_TOO_LARGE':
-      return 'too_large'
-    case 'VALUE_UNSUPPORTED':
-      return 'unsupported'
-    case 'KEY_INVALID':
-      return 'key_too_long'
-    default:
-      return undefined
   }
 }
