@@ -6,12 +6,13 @@ import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
 import { type EntryOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import { forget } from './forget.ts'
-import { type Lease, type LeaseVerdict, MissLease } from './miss-lease.ts'
+import { type Lease, type LeaseVerdict, MissLease } from './held-lease.ts'
 import type { Receipt } from './receipt.ts'
 import { type Resealed, type ResealOptions, reseal as resealAll } from './reseal.ts'
+import { expire as expireKey, touch as touchKey } from './retime.ts'
 import { checkOpen, type Space } from './space.ts'
 import type { Transaction, TransactionOptions } from './transaction.ts'
-import { expire as expireKey, touch as touchKey, type WriteItem, write, writeAtOnce } from './write.ts'
+import { type WriteItem, write, writeAtOnce } from './write.ts'
 
 /** How a value is stored that was fetched under a lease. */
 export interface LeasedOptions extends EntryOptions {

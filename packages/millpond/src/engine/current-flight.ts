@@ -3,7 +3,7 @@
 // The flights of a batch share one loader call; the first of them leads, and stands for all.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { MillpondError, show } from '../core/errors.ts'
-import type { Flight } from './flights.ts'
+import type { Flight } from './flight.ts'
 import { atTurnEnd } from './turn-end.ts'
 
 // The storage is switched off when no loader runs: on Node 20 an enabled one makes every await slower. Not before the turn is over: to switch it costs

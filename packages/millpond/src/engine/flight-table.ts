@@ -2,7 +2,7 @@
 //
 // A Map that fills and empties with each batch grows and shrinks all the time, and what its old tables hold survives the collections of the young (as with
 // `Chain`): that was an eighth of what a key of a batch costs.
-import type { Flight } from './flights.ts'
+import type { Flight } from './flight.ts'
 
 /** Beyond so many that have ended, and are more than those under way, the map is made anew. */
 const MOST_ENDED = 128

@@ -2,7 +2,7 @@
 
 import type { Position } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
-import type { Flight } from './flights.ts'
+import type { Flight } from './flight.ts'
 import type { Loads } from './loader.ts'
 import type { Space } from './space.ts'
 

@@ -1,7 +1,7 @@
 // Leases: one load of a key over all processes that share a ledger. The holder loads; the others wait for its entry, at most as long as a lease lasts.
 import { randomBytes } from 'node:crypto'
 import type { GuardedLedger } from '../wrap/guard-ledger.ts'
-import type { Flight } from './flights.ts'
+import type { Flight } from './flight.ts'
 import { inBackground, ledgerTier, type Space } from './space.ts'
 
 const LEASE_MS = 2000

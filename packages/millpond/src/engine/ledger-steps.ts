@@ -1,6 +1,7 @@
 // Steps of bounded size: whatever grows with its argument is told to the ledger in parts, so that nobody is held up for long.
 import type { Change } from '../core/contracts.ts'
 import type { Target } from '../core/ledger.ts'
+import type { LedgerView } from '../core/ledger-view.ts'
 
 /** Targets that one step names at most: a few milliseconds of a shared server. */
 export const MAX_STEP = 500
@@ -49,6 +50,20 @@ export function partsOf<F extends Forgetting>({ targets, drop }: F, most: number
     dropped = end
   }
   return parts
+}
+
+/**
+ * What has waited names an old position. Where this process has heard of everything since, and nothing of it concerns the entries, the step names where
+ * it stands now: so the store need not look through what others, and the burst itself, have moved meanwhile.
+ */
+export function asOfNow(view: LedgerView, change: Change): Change {
+  const { unmovedSince, write, targets, watch } = change
+  if (unmovedSince === undefined || unmovedSince.epoch !== view.epoch || unmovedSince.seq >= view.last) return change
+  for (let at = 0; at < write.length; at++) {
+    const target = targets[at]
+    if (target?.kind !== 'key' || view.hasMoved(target.key, watch?.[at] ?? [], unmovedSince.seq)) return change
+  }
+  return { ...change, unmovedSince: { epoch: view.epoch, seq: view.last } }
 }
 
 const isOfHolds = ({ hold, settles }: Change): boolean => hold !== undefined || settles !== undefined

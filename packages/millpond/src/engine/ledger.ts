@@ -12,8 +12,9 @@ import type { Command } from '../wrap/queue.ts'
 import { lazyId } from './lazy-id.ts'
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
-import { cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
+import { asOfNow, cutStep, MAX_STEP, Pace, partsOf } from './ledger-steps.ts'
 import { Owed } from './owed.ts'
+import { OwnSteps } from './own-steps.ts'
 
 export interface LedgerOptions {
   readonly namespace: string
@@ -71,10 +72,7 @@ export class Ledger {
   readonly #queue: LedgerQueue
   readonly #pace = new Pace()
   readonly #reports: Reports
-  /** Numbers of own steps whose lines have not come with those of others yet. */
-  readonly #ownAhead = new Set<number>()
-  /** Ids of own steps that were sent: their lines may be read before they are answered. */
-  readonly #onTheirWay = new Set<string>()
+  readonly #own = new OwnSteps()
   #generation = 0
   #asked = 0
   #heard = 0
@@ -180,41 +178,17 @@ export class Ledger {
     return { ...last, dropped, isApplied: true }
   }
 
-  /**
-   * What has waited names an old position. Where this process has heard of everything since, and nothing of it concerns the entries, the step names where
-   * it stands now: so the store need not look through what others, and the burst itself, have moved meanwhile.
-   */
-  #asOfNow(change: Change): Change {
-    const { view } = this
-    const { unmovedSince, write, targets, watch } = change
-    if (unmovedSince === undefined || unmovedSince.epoch !== view.epoch || unmovedSince.seq >= view.last) return change
-    for (let at = 0; at < write.length; at++) {
-      const target = targets[at]
-      if (target?.kind !== 'key' || view.hasMoved(target.key, watch?.[at] ?? [], unmovedSince.seq)) return change
-    }
-    return { ...change, unmovedSince: { epoch: view.epoch, seq: view.last } }
-  }
-
   /** One step, or several that were merged, of this process. An answer that comes when it was given up tells nothing: a new epoch may have begun since. */
   async #step(change: Change, command: Command): Promise<Advanced> {
     const { store } = this.#options
     if (store === undefined) return this.#advanceLocally(change)
     const question = ++this.#asked
-    const advanced = await this.#tell(store, this.#asOfNow(change))
+    const advanced = await this.#own.send(store, this.#options.namespace, asOfNow(this.view, change))
     if (command.isOver) return advanced
     this.#owed.accept()
     if (!this.#applyOwn(change, advanced)) await this.refresh()
     else if (this.view.last >= advanced.position.seq) this.#noteHeard(question)
     return advanced
-  }
-
-  async #tell(store: LedgerStore, change: Change): Promise<Advanced> {
-    this.#onTheirWay.add(change.id)
-    try {
-      return await store.advance(this.#options.namespace, change)
-    } finally {
-      this.#onTheirWay.delete(change.id)
-    }
   }
 
   /** Void in this process from now on: its memory is not believed before the ledger has heard of it. */
@@ -258,7 +232,7 @@ export class Ledger {
     }
     const line: Line = { seq: position.seq, targets: change.targets, mode: change.mode, reason: change.reason, id: change.id }
     this.view.apply(line)
-    if (this.view.last < position.seq) this.#ownAhead.add(position.seq)
+    if (this.view.last < position.seq) this.#own.isAhead(position.seq)
     this.#handlers.applied([line], true)
     if (this.view.last < position.seq) void this.refresh()
     return true
@@ -269,7 +243,7 @@ export class Ledger {
     this.#generation++
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
     this.view.restart(position, position.seq, position.seq)
-    this.#ownAhead.clear()
+    this.#own.clear()
     if (this.#started) this.#handlers.lost('epoch')
     this.#started = true
   }
@@ -322,7 +296,7 @@ export class Ledger {
     if (answer.kind === 'snapshot') {
       const why = position.epoch === this.view.epoch ? 'gap' : 'epoch'
       this.view.restart(position, floor, outerFloor)
-      this.#ownAhead.clear()
+      this.#own.clear()
       for (const line of lines) this.view.apply(line)
       if (this.#started) this.#handlers.lost(why)
       this.#started = true
@@ -331,7 +305,7 @@ export class Ledger {
     const { last } = this.view
     for (const line of lines) this.view.apply(line)
     this.view.reach(position.seq, floor, outerFloor)
-    const others = lines.filter(({ seq, id }) => seq > last && !this.#ownAhead.delete(seq) && !this.#onTheirWay.has(id))
+    const others = this.#own.without(lines, last)
     if (others.length > 0) this.#handlers.applied(others, false)
   }
 
@@ -339,7 +313,7 @@ export class Ledger {
   async #pay(store: LedgerStore): Promise<boolean> {
     try {
       await this.#owed.pay(async (change) => {
-        const advanced = await this.#withTimeout(this.#tell(store, change), 'advance')
+        const advanced = await this.#withTimeout(this.#own.send(store, this.#options.namespace, change), 'advance')
         this.#owed.accept()
         this.#applyOwn(change, advanced) // what comes next is the question itself
       })

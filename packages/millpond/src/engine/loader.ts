@@ -1,6 +1,6 @@
 // What a loader is, and what it is given.
 import type { Duration } from '../core/duration.ts'
-import type { Flight } from './flights.ts'
+import type { Flight } from './flight.ts'
 
 /** What a loader is given. */
 export interface LoadContext {

@@ -4,28 +4,20 @@
 // After the leases of memcached: Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
 import { checkOptions, duration, flag, refused, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
-import { MillpondError, show } from '../core/errors.ts'
 import type { LoadPolicy, ReadOptions } from '../core/options.ts'
 import { currentFlight } from './current-flight.ts'
-import { noteRead, tagsWithDependencies } from './dependencies.ts'
-import { type Flight, LET_GO } from './flights.ts'
+import { noteRead } from './dependencies.ts'
+import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
+import { MissLease } from './held-lease.ts'
 import { Journey } from './journey.ts'
-import { stillHolds } from './leases.ts'
 import type { Loads } from './loader.ts'
 import { countMiss } from './misses.ts'
 import { staleInMemory } from './near.ts'
 import { readThrough, shown } from './read.ts'
 import { checkSignal, onAbort } from './signals.ts'
-import { isolateFor, type Space } from './space.ts'
+import type { Space } from './space.ts'
 import { staleInTier } from './wait.ts'
-import { noteSet, type WriteItem } from './write.ts'
-
-/**
- * What became of a value that was set under a lease. `stored`: kept as its options say. `overtaken`: its key, tag, pattern or all was invalidated, or the key
- * written, since the miss: the value may be older than that, and nothing was changed. `expired`: the lease was over (its time, `release`, or a `set` before).
- */
-export type LeaseVerdict = 'stored' | 'overtaken' | 'expired'
 
 /** How a lease is given. */
 export interface LeaseOptions {
@@ -33,16 +25,6 @@ export interface LeaseOptions {
   readonly for?: Duration
   /** Waits while somebody else loads the key. Default true; `false`: answers at once, without a lease. */
   readonly wait?: boolean
-}
-
-/** The right to fill a missing key: good for one `set` of that key, by the same cache object's process. */
-export interface Lease {
-  /** The encoded key. */
-  readonly key: string
-  /** When it ends by itself, epoch milliseconds. */
-  readonly until: number
-  /** Lets others load the key at once, where nothing will be set. Does nothing after a `set`: call it in a `finally`. */
-  release(): void
 }
 
 /** Where `timeout.hard` says that loaders may take for ever. */
@@ -166,94 +148,3 @@ class Asking {
     this.#resolve(answer)
   }
 }
-
-/** The caller's end of a flight. */
-export class MissLease implements Lease {
-  readonly key: string
-  readonly until: number
-  /** What the flight waits for. */
-  readonly value: Promise<unknown>
-  readonly #space: Space
-  readonly #flight: Flight
-  #isOver = false
-  #land: (value: unknown) => void = () => {}
-  #letGo: () => void = () => {}
-  readonly #stopTimer: () => void
-
-  constructor(space: Space, flight: Flight, ms: number) {
-    this.key = flight.key
-    this.until = space.services.clock.now() + ms
-    this.#space = space
-    this.#flight = flight
-    this.value = new Promise((resolve, reject) => {
-      this.#land = resolve
-      this.#letGo = () => reject(LET_GO)
-    })
-    this.#stopTimer = space.services.clock.after(ms, () => this.release())
-  }
-
-  release(): void {
-    if (this.#isOver) return
-    this.#end()
-    this.#letGo()
-  }
-
-  /**
-   * Lands the flight with the value.
-   * @throws MillpondError as a plain `set` does: `VALUE_UNSUPPORTED`, `VALUE_TOO_LARGE` (the lease stays), `LEDGER_UNREACHABLE` (it is over).
-   */
-  async set(space: Space, { key, value }: WriteItem, policy: LoadPolicy): Promise<LeaseVerdict> {
-    if (space !== this.#space || key !== this.key)
-      throw refused(key, 'lease', `the lease to the namespace and key that it was given for, ${show(this.key)}, or none`)
-    const isolated = isolateFor(space, value, key)
-    const flight = this.#flight
-    if (this.#isOver) return this.#tooLate()
-    this.#end()
-    try {
-      flight.addTags(await tagsWithDependencies(space, policy))
-      await space.ledger.ensure() // it may answer by now
-    } catch (error) {
-      this.#letGo()
-      throw error
-    }
-    if (!(await stillHolds(space, flight))) {
-      this.#letGo()
-      return this.#tooLate()
-    }
-    space.watch.counters.sets++
-    const verdict = new Promise<LeaseVerdict>((resolve, reject) => {
-      const told = (kept: boolean | undefined): void => {
-        if (kept === undefined) reject(unreachable(key))
-        else resolve(kept ? 'stored' : 'overtaken')
-      }
-      flight.setting = { isolated, policy, told: (kept) => void Promise.resolve(kept).then(told, reject) }
-      flight.landing.catch((error: unknown) => (error === LET_GO ? resolve(this.#tooLate()) : reject(error)))
-    })
-    this.#land(value)
-    const ending = await verdict
-    if (ending === 'stored') noteSet(space, { key, isolated })
-    return ending
-  }
-
-  #end(): void {
-    this.#isOver = true
-    this.#stopTimer()
-  }
-
-  /** The caller has seen a value that no load has brought: what memory holds may be older, and must not be shown after it (`wary.ts`). */
-  #tooLate(): LeaseVerdict {
-    const { ledger, wary, flights, near } = this.#space
-    if (!ledger.isLocal) {
-      wary.mark(this.key, ledger)
-      flights.overlap(this.key)
-      near?.drop(this.key, 'replaced')
-    }
-    return this.#flight.isOutdated ? 'overtaken' : 'expired'
-  }
-}
-
-const unreachable = (key: string): MillpondError =>
-  new MillpondError(
-    'LEDGER_UNREACHABLE',
-    `the value of ${show(key)} was not stored: the shared ledger does not answer, so nobody can say whether it was overtaken`,
-  )

@@ -1,45 +1,18 @@
 // How a read travels: memory, then a flight over the far tiers, then the loader.
 import { MillpondError } from '../core/errors.ts'
-import { decodeToken } from '../invalidate/token.ts'
-import type { Demand } from './abroad.ts'
 import { currentFlight, waitFrom } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
-import { type FarResult, readFar } from './far.ts'
-import { type Flight, LET_GO } from './flights.ts'
+import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
-import { fly, openFlight, openFlights, PROVISIONAL_MS, refreshBehind, staleMs } from './load.ts'
-import { countMiss, countStale, whyGone } from './misses.ts'
+import { PROVISIONAL_MS } from './landing.ts'
+import { fly, openFlight, openFlights, refreshBehind, staleMs } from './load.ts'
+import { makeReady, newestMark } from './make-ready.ts'
+import { countMiss, countStale } from './misses.ts'
 import { freshSlot, hitInCall, staleInMemory } from './near.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
 import { canWaitAlone, join, lead, staleInTier, take } from './wait.ts'
-
-/**
- * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `wary.ts`.
- * `false`: the ledger does not answer, so no copy may be believed.
- */
-export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
-  const here = readyHere(space, mark, demand)
-  const abroad = space.abroad?.catchUp(demand) ?? true
-  if (abroad === true) return here
-  return Promise.all([here, abroad]).then((answers) => answers.every(Boolean))
-}
-
-function readyHere(space: Space, mark: number, { consistency, after }: Demand): true | Promise<boolean> {
-  const { ledger } = space
-  if (consistency === 'strong') return ledger.isLocal || ledger.refresh()
-  if (ledger.heard <= mark) return after === undefined ? ledger.hear(mark) : ledger.refresh()
-  const seen = after === undefined ? undefined : decodeToken(after)?.get(space.id.prefix)
-  if (seen !== undefined) return ledger.reach(seen)
-  return ledger.trusted() || ledger.ensure()
-}
-
-function newestMark({ wary }: Space, keys: readonly string[]): number {
-  let newest = -1
-  for (const key of keys) newest = Math.max(newest, wary.markOf(key))
-  return newest
-}
 
 /** What a reader gets of what was found: a copy where freezing cannot protect the value. */
 export function shown(space: Space, { value, isolated }: Found): unknown {
@@ -271,69 +244,4 @@ function isTooOld({ space, joinedAt, isJoined }: Journey, key: string, found: Fo
   if (found.asOf.epoch !== view.epoch || found.asOf.seq >= joinedAt) return false
   const moved = view.concerning(key, found.tags)
   return moved > found.asOf.seq && moved <= joinedAt
-}
-
-/**
- * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`: what is stale is no miss for the
- * caller. `isQuiet`: nothing counts.
- */
-export async function readTiers(
-  space: Space,
-  keys: readonly string[],
-  demand: Demand,
-  takesStale: boolean,
-  isQuiet: boolean,
-): Promise<(Found | undefined)[]> {
-  const ready = makeReady(space, newestMark(space, keys), demand)
-  const isReachable = ready === true || (await ready)
-  const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
-  const since = space.ledger.view.position
-  const found: (Found | undefined)[] = []
-  const wanted: number[] = []
-  for (let at = 0; at < keys.length; at++) {
-    const key = keys[at] ?? ''
-    const slot = isBlind ? -1 : freshSlot(space, key)
-    const here = slot >= 0 ? hitInCall(space, slot, key, isQuiet) : isReachable || isBlind ? undefined : await provisional(space, key)
-    found.push(here)
-    if (here === undefined) wanted.push(at)
-  }
-  if (isReachable && wanted.length > 0) {
-    const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
-    const far = await readFar(space, asked, space.settings.readBudgetMs, false, isQuiet)
-    takeOver(space, wanted, far, found, takesStale, isQuiet)
-  } else if (!isQuiet) for (const at of wanted) countMiss(space, keys[at] ?? '', 'ledger_unreachable')
-  if (space.settings.dependencies === 'tracked') {
-    for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [], found[at]?.asOf ?? since)
-  }
-  return found
-}
-
-/** Puts what the far tiers answered in the places of the keys that were wanted of them. */
-function takeOver(
-  space: Space,
-  wanted: readonly number[],
-  far: FarResult,
-  found: (Found | undefined)[],
-  takesStale: boolean,
-  isQuiet: boolean,
-): void {
-  const now = space.services.clock.now()
-  for (let index = 0; index < wanted.length; index++) {
-    const key = far.keys[index] ?? ''
-    const entry = far.found[index] ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
-    found[wanted[index] ?? 0] = entry
-    if (isQuiet || (entry !== undefined && (takesStale || entry.freshUntil > now))) continue
-    const gone = whyGone(space, key)
-    countMiss(space, key, far.causes[index] ?? far.failure ?? gone.cause, gone)
-  }
-}
-
-/** What was loaded a moment ago while the ledger did not answer. */
-async function provisional(space: Space, key: string): Promise<Found | undefined> {
-  const flight = space.flights.loads.get(key)
-  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.isOverlapped) return undefined
-  if (flight.age(space.services.clock) >= PROVISIONAL_MS) return undefined
-  const found = await flight.landing
-  space.wary.mark(key, space.ledger)
-  return { ...found, value: shown(space, found) }
 }

@@ -4,9 +4,9 @@ import { rename, rm } from 'node:fs/promises'
 import type { DecodedParts, Near, NearStore } from '../core/contracts.ts'
 import { type OpenSnapshot, openSnapshot, type SnapshotItem } from '../memory/snapshot-read.ts'
 import { Turns } from '../memory/turns.ts'
-import { storeNear } from './far.ts'
 import type { RestartParts, Restored } from './restart-parts.ts'
 import type { Space } from './space.ts'
+import { storeNear } from './store-near.ts'
 
 /** `problem`: what is wrong with the file, to be said after its name. */
 export interface RestoreOutcome extends Restored {

@@ -1,6 +1,6 @@
 // Waiting for a flight: as long as the caller has patience, and with what may be given instead where its loader is slow or fails.
 import { currentFlight, waitFrom } from './current-flight.ts'
-import { type Flight, LET_GO } from './flights.ts'
+import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { countStale } from './misses.ts'

@@ -1,6 +1,6 @@
 // A ledger that has no room left for a key's target forgets it: what that may cost, and what it may not.
 import { join } from 'node:path'
-import { memory } from 'millpond'
+import { type Cache, memory, type ReadOptions } from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -22,14 +22,25 @@ describeWith('redis', 'forgotten targets', () => {
 
   const path = () => join(newFolder(), 'cache.db')
   const opened = (name: string, file: string, targets: number) =>
-    open({ name, tiers: [memory({ maxEntries: 100 }), sqlite({ path: file }), redis({ url: server.url, retain: { targets } })] })
+    open({
+      name,
+      maxStale: '1m',
+      tiers: [memory({ maxEntries: 100 }), sqlite({ path: file }), redis({ url: server.url, retain: { targets } })],
+    })
+
+  /** In small parts, and with `maxStale`: what is void is asked here, and not how busy the machine is. */
+  const readAll = async (cache: Cache, keys: readonly string[], options?: ReadOptions): Promise<unknown[]> => {
+    const values: unknown[] = []
+    for (let from = 0; from < keys.length; from += 100) values.push(...(await cache.getMany(keys.slice(from, from + 100), options)))
+    return values
+  }
 
   it('G1: many more keys are written than the ledger remembers, and none of them is void', async () => {
     const cache = opened(`many${count++}`, path(), 1000)
     await cache.set('old', 'old', { tags: ['t'] })
     const keys = Array.from({ length: 5000 }, (_, index) => `k${index}`)
     await cache.setMany(keys.map((key) => [key, key]))
-    expect(await cache.getMany(['old', ...keys])).toEqual(['old', ...keys])
+    expect(await readAll(cache, ['old', ...keys])).toEqual(['old', ...keys])
   })
 
   // In the long form what the ledger remembers by default: 100,000.
@@ -37,11 +48,17 @@ describeWith('redis', 'forgotten targets', () => {
   it(`G1: ${many} keys beside a file`, { timeout: 120_000 }, async () => {
     const cache = open({
       name: `large${count++}`,
+      maxStale: '1m',
       tiers: [memory({ maxEntries: 100 }), sqlite({ path: path() }), redis({ url: server.url, retain })],
     })
     await cache.setMany(Array.from({ length: many }, (_, index) => [`k${index}`, index] as const))
     const some = Array.from({ length: 1000 }, (_, index) => (index * many) / 1000)
-    expect(await cache.getMany(some.map((index) => `k${index}`))).toEqual(some)
+    expect(
+      await readAll(
+        cache,
+        some.map((index) => `k${index}`),
+      ),
+    ).toEqual(some)
     expect(cache.stats().missesByCause).not.toHaveProperty('invalidated_all')
   })
 
@@ -71,14 +88,15 @@ describeWith('redis', 'forgotten targets', () => {
     await cache.setMany(pairs(keys))
     await cache.deleteMany(keys.slice(500, 5500))
     const expected = keys.map((key, at) => (at < 500 || at >= 5500 ? key : undefined))
-    expect(await cache.getMany(keys)).toEqual(expected)
-    expect(await opened(name, file, 1000).getMany(keys)).toEqual(expected)
-    expect(await opened(name, path(), 1000).getMany(keys)).toEqual(expected)
+    expect(await readAll(cache, keys)).toEqual(expected)
+    expect(await readAll(opened(name, file, 1000), keys)).toEqual(expected)
+    expect(await readAll(opened(name, path(), 1000), keys)).toEqual(expected)
   })
 
   it('G1: three tiers beside the ledger, and none of their copies is void for another key', async () => {
     const cache = open({
       name: `three${count++}`,
+      maxStale: '1m',
       tiers: [
         memory({ maxEntries: 100 }),
         file({ path: newFolder() }),
@@ -88,7 +106,7 @@ describeWith('redis', 'forgotten targets', () => {
     })
     const keys = named(3000)
     await cache.setMany(pairs(keys))
-    expect(await cache.getMany(keys)).toEqual(keys)
+    expect(await readAll(cache, keys)).toEqual(keys)
   })
 
   it('G1 G3: two processes write more than the ledger remembers, each over its own file', async () => {
@@ -96,11 +114,11 @@ describeWith('redis', 'forgotten targets', () => {
     const [a, b] = [opened(name, path(), 500), opened(name, path(), 500)]
     const [ofA, ofB] = [named(1500, 'a'), named(1500, 'b')]
     await Promise.all([a.setMany(pairs(ofA)), b.setMany(pairs(ofB))])
-    for (const cache of [a, b]) expect(await cache.getMany([...ofA, ...ofB])).toEqual([...ofA, ...ofB])
+    for (const cache of [a, b]) expect(await readAll(cache, [...ofA, ...ofB])).toEqual([...ofA, ...ofB])
     await b.deleteMany(ofA)
     await a.setMany(pairs(named(1500, 'later')))
-    expect(await a.getMany(ofA)).toEqual(ofA.map(() => undefined))
-    expect(await b.getMany(ofB)).toEqual(ofB)
+    expect(await readAll(a, ofA, { consistency: 'strong' })).toEqual(ofA.map(() => undefined))
+    expect(await readAll(b, ofB)).toEqual(ofB)
   })
 
   it('G1: a tier that was down while its copies were written and deleted brings none of them back', async () => {
@@ -108,7 +126,7 @@ describeWith('redis', 'forgotten targets', () => {
     const file = path()
     const spare = redis({ url: server.url, retain: { targets: 64 } })
     const down = breakable(sqlite({ path: file }))
-    const cache = open({ name, tiers: [memory({ maxEntries: 10 }), down.tier, spare] })
+    const cache = open({ name, maxStale: '1m', tiers: [memory({ maxEntries: 10 }), down.tier, spare] })
     const keys = named(30)
     await cache.setMany(pairs(keys))
     down.isDown = true

@@ -94,11 +94,11 @@ function cachedClock(clock: FakeClock): Clock {
 
 const VIEW = 'src/core/ledger-view.ts'
 const LEDGER = 'src/engine/ledger.ts'
-const FAR = 'src/engine/far.ts'
+const LANDING = 'src/engine/landing.ts'
 
 /** What is set under a lease is stored as if it had been read when it was set. */
 const asOfItsSet = {
-  file: 'src/engine/load.ts',
+  file: LANDING,
   find: 'const { key, asOf, setting } = flight',
   replace: 'const { key, setting } = flight\n  const asOf = setting === undefined ? flight.asOf : space.ledger.view.position',
 }
@@ -245,7 +245,7 @@ export const defects: readonly Defect[] = [
       [1, write('set'), write('set')],
     ]),
     wrapTier: deaf,
-    patches: [{ file: FAR, find: '!ledger.isLocal && !holds(near, key, entry.value)', replace: 'false' }],
+    patches: [{ file: 'src/engine/promote.ts', find: '!ledger.isLocal && !holds(near, key, entry.value)', replace: 'false' }],
   },
   {
     name: 'a load lands over what another read promoted',
@@ -255,7 +255,7 @@ export const defects: readonly Defect[] = [
       [1, wait(3), write('set')],
     ]),
     wrapTier: deaf,
-    patches: [{ file: FAR, find: 'flight.isOverlapped && !holds(near, entry.key, entry.value)', replace: 'false' }],
+    patches: [{ file: 'src/engine/store-near.ts', find: 'flight.isOverlapped && !holds(near, entry.key, entry.value)', replace: 'false' }],
   },
   {
     name: 'no question below memory after a load',
@@ -265,12 +265,12 @@ export const defects: readonly Defect[] = [
       [1, write('set'), write('tag')],
     ]),
     wrapTier: deaf,
-    patches: [{ file: 'src/engine/read.ts', find: 'if (ledger.heard <= mark)', replace: 'if (mark < -1)' }],
+    patches: [{ file: 'src/engine/make-ready.ts', find: 'if (ledger.heard <= mark)', replace: 'if (mark < -1)' }],
   },
   {
     name: 'a late tagged set is stored',
     program: lateSet('tag'),
-    patches: [{ file: 'src/engine/write.ts', find: '      watch,\n', replace: '' }],
+    patches: [{ file: 'src/engine/write-far.ts', find: '      watch,\n', replace: '' }],
   },
   {
     name: 'a lease ignores an invalidation',
@@ -280,8 +280,8 @@ export const defects: readonly Defect[] = [
     ]),
     patches: [
       asOfItsSet,
-      { file: 'src/engine/load.ts', find: 'mayStore && !flight.isOutdated && ', replace: 'mayStore && ' },
-      { file: 'src/engine/load.ts', find: 'found, asOf, flight.lease)', replace: 'found, asOf, undefined)' },
+      { file: LANDING, find: 'mayStore && !flight.isOutdated && ', replace: 'mayStore && ' },
+      { file: LANDING, find: 'found, asOf, flight.lease)', replace: 'found, asOf, undefined)' },
     ],
   },
   {

@@ -1,0 +1,81 @@
+// Storing an entry in the far tiers as of a position: the ledger's own tier refuses what was overtaken.
+import type { CommitItem } from '../core/contracts.ts'
+import type { Position } from '../core/ledger.ts'
+import { type BodyFor, bodyOf } from './encoding.ts'
+import type { Found } from './found.ts'
+import { goesTo, isLeft } from './route-tiers.ts'
+import { type FarTier, keepUntil, type Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
+
+/** Stores a loaded entry in every far tier, conditionally where the ledger lives. `false`: it was refused there. */
+export async function commitFar(
+  space: Space,
+  key: string,
+  entry: Omit<Found, 'asOf' | 'tier'>,
+  asOf: Position,
+  lease: string | undefined,
+): Promise<boolean> {
+  const bodyFor = bodyOf(space, entry, asOf)
+  const now = space.services.clock.now()
+  if (space.near === undefined) space.watch.removals.expect(space.watch.hash(key), now, entry.staleUntil)
+  const left = space.far.filter((far) => isLeft(space, far, entry))
+  const [accepted] = await Promise.all([
+    Promise.all(
+      space.far
+        .filter((far) => goesTo(space, far, entry))
+        .map((far) => commitBody(space, far, entry, asOf, bodyFor, keepUntil(far.keep, entry, now), lease)),
+    ),
+    ...left.map((far) => far.guarded.drop([storageKey(space.id.prefix, key)])),
+  ])
+  return !accepted.includes(false)
+}
+
+/** The position was taken before the entry is encoded, however long that takes: the ledger refuses what moved meanwhile, and only that is `false`. */
+export async function commitBody(
+  space: Space,
+  far: FarTier,
+  { key }: Pick<Found, 'key'>,
+  asOf: Position,
+  bodyFor: BodyFor,
+  expiresAt: number,
+  lease: string | undefined,
+): Promise<boolean> {
+  if (far.guarded.state === 'open') return true
+  const body = bodyFor(far)
+  return commitTo(space, far, key, asOf, body instanceof Promise ? await body : body, expiresAt, lease)
+}
+
+async function commitTo(
+  space: Space,
+  far: FarTier,
+  key: string,
+  asOf: Position,
+  body: Uint8Array,
+  expiresAt: number,
+  lease: string | undefined,
+): Promise<boolean> {
+  const item: CommitItem = {
+    key: storageKey(space.id.prefix, key),
+    target: key,
+    asOf,
+    body,
+    expiresAt,
+    ...(lease === undefined ? {} : { lease }),
+  }
+  const store = far.holdsLedger ? far.guarded.ledger : undefined
+  if (store === undefined) {
+    const written = await far.guarded.write([item])
+    if (written.ok) space.watch.counters.tier(far.guarded.name).writes++
+    return true
+  }
+  const accepted = await store.commit(space.id.prefix, item)
+  if (accepted) space.watch.counters.tier(far.guarded.name).writes++
+  else dropRefused(space, key, asOf)
+  return accepted
+}
+
+/** The key has moved, or its source is being written: what the load has left in memory goes, unless something else is there by now. */
+function dropRefused({ near }: Space, key: string, asOf: Position): void {
+  const slot = near?.find(key) ?? -1
+  if (near !== undefined && slot >= 0 && near.asOf(slot) === asOf.seq) near.drop(key, 'data_changed')
+}

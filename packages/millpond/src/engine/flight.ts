@@ -1,0 +1,238 @@
+// A flight: one load of a key on its way, who waits for it, and what it comes to.
+import type { MissCause } from '../core/causes.ts'
+import type { Clock, Isolated } from '../core/contracts.ts'
+import type { Position } from '../core/ledger.ts'
+import type { LoadPolicy } from '../core/options.ts'
+import type { Found } from './found.ts'
+import type { Gone } from './gone.ts'
+import { LateSignal } from './late-signal.ts'
+
+/** How a flight begins. */
+export interface Start {
+  readonly asOf: Position
+  /** Monotonic milliseconds. */
+  readonly startedAt: number
+  /** Epoch milliseconds. */
+  readonly startedWall: number
+  readonly tags: readonly string[]
+  /** When its loader is given up, in milliseconds. */
+  readonly hardMs: number
+  readonly isBackground: boolean
+}
+
+interface Waiting {
+  readonly promise: Promise<Found>
+  readonly resolve: (found: Found) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** A space, as far as flights know one. */
+interface Owner {
+  readonly abroad: object | undefined
+}
+
+/** What a caller has set by hand, in a loader's place: see `miss-lease.ts`. */
+export interface Setting {
+  readonly isolated: Isolated
+  readonly policy: LoadPolicy
+  /** What became of it: kept, or overtaken; undefined where the ledger does not say. */
+  readonly told: (kept: boolean | undefined | Promise<boolean>) => void
+}
+
+/** What a flight fails with whose caller by hand will not set anything. Nobody is shown it: who had joined loads by himself. */
+export const LET_GO = new Error('the lease was let go')
+
+/** Most loads have one caller, who reads the end off the flight itself: a promise is made for those who join. */
+export class Flight {
+  /** The space it belongs to. */
+  readonly owner: Owner
+  readonly key: string
+  readonly #start: Start
+  /** What memory and the past say of the key. */
+  readonly gone: Gone
+  /** Why the key has to be loaded. */
+  cause: MissCause
+  /** A refresh behind a stale value: it goes on when nobody waits. */
+  isBackground: boolean
+  /** Whose loader call this one's value comes from: its own, or that of the first of its batch. */
+  lead: Flight = this
+  /** All that share the call of this one's loader; none beside itself until that begins. */
+  crew: readonly Flight[] = NOBODY
+  /** Flights that this one's loader is waiting for. */
+  waitsFor: Set<Flight> | undefined
+  isOutdated = false
+  /** Reads that come find it. */
+  isListed = false
+  /** While it was on its way, somebody was given another value of its key, which may be newer. */
+  isOverlapped = false
+  /** Loaded while the ledger did not answer: joinable for a moment after its end, stored nowhere. */
+  isProvisional = false
+  /** The lease under which it loads. */
+  lease: string | undefined
+  /** The time to live that its loader asked for. */
+  ttlMs: number | undefined
+  setting: Setting | undefined
+  /** Called once when the flight is outdated: gives back its lease, so that nobody waits for a result that will not be believed. */
+  onOutdated: (() => void) | undefined
+  /** The call of the loader that this one leads, while it is under way. */
+  call: { left(why: unknown): void } | undefined
+  waiters = 0
+  #tags: readonly string[]
+  #ownTags: Set<string> | undefined
+  #givenUp: LateSignal | undefined
+  #state: 'open' | 'landed' | 'failed' = 'open'
+  #found: Found | undefined
+  #error: unknown
+  #waiting: Waiting | undefined
+  #fallback: Found | undefined
+  /** Who would take an expired value, should one be met. */
+  #hopes: (() => void)[] | undefined
+
+  constructor(owner: Owner, key: string, gone: Gone, start: Start) {
+    this.owner = owner
+    this.key = key
+    this.gone = gone
+    this.cause = gone.cause
+    this.#start = start
+    this.#tags = start.tags
+    this.isBackground = start.isBackground
+  }
+
+  get asOf(): Position {
+    return this.#start.asOf
+  }
+
+  get startedAt(): number {
+    return this.#start.startedAt
+  }
+
+  get hardMs(): number {
+    return this.#start.hardMs
+  }
+
+  /** The tags known so far. */
+  get tags(): readonly string[] {
+    if (this.#ownTags !== undefined) this.#tags = [...this.#ownTags]
+    return this.#tags
+  }
+
+  addTags(tags: Iterable<string>): void {
+    this.#ownTags ??= new Set(this.#tags)
+    for (const tag of tags) this.#ownTags.add(tag)
+  }
+
+  /** Fires at the hard timeout, and when the last waiter has left. */
+  get givenUp(): LateSignal {
+    this.#givenUp ??= new LateSignal()
+    return this.#givenUp
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** All who waited have left. */
+  get isGivenUp(): boolean {
+    return this.#givenUp?.isFired === true
+  }
+
+  /** What some tier still had, expired, when the flight passed by. */
+  get fallback(): Found | undefined {
+    return this.#fallback
+  }
+
+  set fallback(met: Found | undefined) {
+    this.#fallback = met
+    if (met === undefined || this.#hopes === undefined) return
+    const hopes = this.#hopes
+    this.#hopes = undefined
+    for (const hope of hopes) hope()
+  }
+
+  /** Calls back once, as soon as a tier on the way has an expired value. */
+  hopeFor(hope: () => void): void {
+    this.#hopes ??= []
+    this.#hopes.push(hope)
+  }
+
+  /** Milliseconds since its start: the larger of monotonic and wall advance, since a frozen process must not believe its own timers. */
+  age(clock: Pick<Clock, 'monotonic' | 'now'>): number {
+    return Math.max(clock.monotonic() - this.startedAt, clock.now() - this.#start.startedWall)
+  }
+
+  /** Later reads must not join it, and its result is not stored. */
+  outdate(): void {
+    if (this.isOutdated) return
+    this.isOutdated = true
+    this.onOutdated?.()
+  }
+
+  /** What it came to. The first end counts. */
+  land(found: Found): void {
+    if (this.#state !== 'open') return
+    this.#state = 'landed'
+    this.#found = found
+    this.#waiting?.resolve(found)
+  }
+
+  fail(error: unknown): void {
+    if (this.#state !== 'open') return
+    this.#state = 'failed'
+    this.#error = error
+    this.#waiting?.reject(error)
+  }
+
+  /** Settles as the load does. */
+  get landing(): Promise<Found> {
+    if (this.#waiting === undefined) {
+      this.#waiting = withResolvers<Found>()
+      this.#waiting.promise.catch(() => {}) // joiners see the error; a flight that nobody joined any more must not crash the process
+      if (this.#state === 'landed' && this.#found !== undefined) this.#waiting.resolve(this.#found)
+      if (this.#state === 'failed') this.#waiting.reject(this.#error)
+    }
+    return this.#waiting.promise
+  }
+
+  /** What it came to, for the one who led it. @throws the loader's error. */
+  take(): Found {
+    const found = this.#found
+    if (found === undefined) throw this.#error
+    this.leaveBehind()
+    return found
+  }
+
+  /** It has ended, and who waited has been told. While it can be joined it keeps what it brought. */
+  leaveBehind(): void {
+    if (!this.isProvisional) this.forget()
+  }
+
+  /** What it brought goes: the map's old tables may hold the flight for long, as a Set's would (`core/chain.ts`). */
+  forget(): void {
+    this.#found = undefined
+    this.#waiting = undefined
+    this.#fallback = undefined
+    this.#hopes = undefined
+    this.call = undefined
+    this.setting = undefined
+  }
+
+  /** One who waited has left before the end. Who leaves last gives the load up. */
+  leave(why: unknown): void {
+    if (this.waiters > 0 || this.isBackground || !this.isOpen) return
+    this.outdate()
+    this.givenUp.fire(why)
+    this.lead.call?.left(why)
+  }
+}
+
+const NOBODY: readonly Flight[] = Object.freeze([])
+
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}

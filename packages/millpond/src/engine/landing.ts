@@ -1,0 +1,182 @@
+// What becomes of a load that has ended: each flight lands by itself, and what nothing has moved past is kept.
+import type { Isolated } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { decodeKey } from '../core/key.ts'
+import { type LoadPolicy, timesOf } from '../core/options.ts'
+import { hashValue } from '../core/value-hash.ts'
+import { commitFar } from './commit-far.ts'
+import { type Flight, LET_GO } from './flight.ts'
+import type { Found } from './found.ts'
+import type { Journey } from './journey.ts'
+import { releaseLease } from './leases.ts'
+import type { Ending } from './run-loader.ts'
+import { inBackground, isolateFor, type Space } from './space.ts'
+import { landNear } from './store-near.ts'
+
+/** How long a value that was loaded while the ledger did not answer is served, from the start of its load. */
+export const PROVISIONAL_MS = 400
+/** After a failed load, a stale value is good for this long before the loader is asked again. */
+const RETRY_STALE_MS = 1000
+
+/** While the ledger does not answer, the ended flight stays joinable for a moment, so that a stampede stays one load. */
+export function close({ space }: Journey, flight: Flight): void {
+  const { flights, services } = space
+  const left = flight.isProvisional ? PROVISIONAL_MS - flight.age(services.clock) : 0
+  if (left <= 0) flights.end(flight)
+  else if (flight.isListed)
+    services.clock.after(left, () => {
+      flights.end(flight)
+      flight.forget()
+    })
+}
+
+/** How a call of a loader went, and when it had answered. */
+interface Loaded {
+  readonly ms: number
+  readonly isTrusted: boolean
+  readonly now: number
+}
+
+/** What becomes of the flights of one call of a loader. */
+export class Landing implements Ending {
+  readonly #journey: Journey
+  readonly #flights: readonly Flight[]
+  /** The ledger's tier has answered on the way here. */
+  readonly #isAnswering: boolean
+  readonly #began: number
+  readonly #done: () => void
+
+  constructor(journey: Journey, flights: readonly Flight[], isAnswering: boolean, began: number, done: () => void) {
+    this.#journey = journey
+    this.#flights = flights
+    this.#isAnswering = isAnswering
+    this.#began = began
+    this.#done = done
+  }
+
+  loaded(answer: unknown): void {
+    const { space, loads } = this.#journey
+    const ms = space.services.clock.monotonic() - this.#began
+    space.watch.latency.load.record(ms)
+    try {
+      const values = 'one' in loads ? [answer] : checkValues(answer, this.#flights.length)
+      const hearing = space.abroad?.hear(this.#flights.map((flight) => flight.tags))
+      if (hearing === undefined && space.ledger.trusted()) this.#land(values, ms, true)
+      else void this.#landLater(values, ms, hearing)
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  failed(error: unknown): void {
+    if (error !== LET_GO) this.#journey.space.watch.counters.loadErrors += this.#flights.length
+    for (const flight of this.#flights) fail(this.#journey, flight, error)
+    this.#end()
+  }
+
+  async #landLater(values: readonly unknown[], ms: number, hearing: Promise<unknown> | undefined): Promise<void> {
+    const { ledger } = this.#journey.space
+    try {
+      await hearing
+      this.#land(values, ms, ledger.trusted() || (this.#isAnswering && (await ledger.ensure())))
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #land(values: readonly unknown[], ms: number, isTrusted: boolean): void {
+    const loaded: Loaded = { ms, isTrusted, now: this.#journey.space.services.clock.now() }
+    this.#flights.forEach((flight, at) => {
+      landOne(this.#journey, flight, values[at], loaded)
+    })
+    this.#end()
+  }
+
+  #end(): void {
+    for (const flight of this.#flights) close(this.#journey, flight)
+    this.#done()
+  }
+}
+
+function checkValues(answer: unknown, wanted: number): readonly unknown[] {
+  if (Array.isArray(answer) && answer.length === wanted) return answer
+  throw new MillpondError(
+    'VALUE_UNSUPPORTED',
+    `the loader of ${wanted} keys returned ${show(answer)}: return an array with one value per key, in their order`,
+  )
+}
+
+/** A value that cannot be kept fails its own flight, not the others. */
+function landOne(journey: Journey, flight: Flight, value: unknown, loaded: Loaded): void {
+  const { space } = journey
+  const { events } = space.services
+  if (events.has('load')) events.emit('load', { key: flight.key, namespace: space.id.name, ms: loaded.ms })
+  try {
+    land(journey, flight, value, loaded)
+  } catch (error) {
+    releaseLease(space, flight)
+    flight.fail(error)
+  }
+}
+
+function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted, now }: Loaded): void {
+  const { space } = journey
+  const { key, asOf, setting } = flight
+  const { services, ledger } = space
+  const policy = setting?.policy ?? journey.policy
+  const ttlMs = ttlOf(policy, flight, value)
+  const isolated = setting?.isolated ?? isolateFor(space, value, key)
+  noteLoad(space, key, isolated, ms)
+  const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, now, services.random())
+  const { tags } = flight
+  const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
+  space.flights.recover(key)
+  if (!ledger.isLocal) {
+    space.wary.mark(key, ledger)
+    space.flights.overlap(key, flight)
+  }
+  const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
+  if (mayStore && !isTrusted) {
+    flight.isProvisional = true
+    setting?.told(undefined)
+  } else if (mayStore && !flight.isOutdated && ledger.view.judgeAt(key, tags, asOf) === 'valid') {
+    landNear(space, found, flight, ms, now)
+    const committed =
+      space.far.length === 0 ? undefined : commitFar(space, key, found, asOf, flight.lease).finally(() => releaseLease(space, flight))
+    if (committed !== undefined) inBackground(space, `the commit of ${show(decodeKey(key))}, loaded here,`, committed)
+    setting?.told(committed ?? true)
+    flight.land(found)
+    return
+  } else setting?.told(!mayStore)
+  // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
+  if (!ledger.isLocal) space.near?.drop(key, 'replaced')
+  releaseLease(space, flight)
+  flight.land(found)
+}
+
+/** What is set by hand has the time to live that its `set` says, whatever it is. */
+function ttlOf({ ttlMs, negativeMs }: LoadPolicy, { setting, ttlMs: own }: Flight, value: unknown): number {
+  if (setting === undefined && negativeMs >= 0 && (value === undefined || value === null)) return negativeMs
+  return own ?? ttlMs
+}
+
+function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated, ms: number): void {
+  watch.recorder?.load(watch.hash(key), ms, bytes, hashValue(value), key, id.name)
+}
+
+/** All who wait are given the error; who may have a stale value instead finds it by himself. */
+function fail({ space, policy }: Journey, flight: Flight, error: unknown): void {
+  const { services, flights } = space
+  releaseLease(space, flight)
+  if (error === LET_GO) {
+    flight.fail(error)
+    return
+  }
+  if (services.events.has('loadError')) services.events.emit('loadError', { key: flight.key, namespace: space.id.name, error })
+  const servesStale = policy.staleForMs > 0 || policy.staleIfErrorMs > 0 || policy.refreshAhead > 0
+  if (!flight.isOutdated && (servesStale || policy.errorMs > 0)) {
+    const now = services.clock.monotonic()
+    flights.remember(flight.key, { error, until: now + policy.errorMs, pausedUntil: now + RETRY_STALE_MS })
+  }
+  flight.fail(error)
+}

@@ -1,0 +1,30 @@
+// Making the view of the ledger as new as a call demands, before anything is believed.
+import { decodeToken } from '../invalidate/token.ts'
+import type { Demand } from './abroad.ts'
+import type { Space } from './space.ts'
+
+/**
+ * Makes the view as new as the call demands, at once where it is. `mark`: a question that must have been answered, see `wary.ts`.
+ * `false`: the ledger does not answer, so no copy may be believed.
+ */
+export function makeReady(space: Space, mark: number, demand: Demand): true | Promise<boolean> {
+  const here = readyHere(space, mark, demand)
+  const abroad = space.abroad?.catchUp(demand) ?? true
+  if (abroad === true) return here
+  return Promise.all([here, abroad]).then((answers) => answers.every(Boolean))
+}
+
+function readyHere(space: Space, mark: number, { consistency, after }: Demand): true | Promise<boolean> {
+  const { ledger } = space
+  if (consistency === 'strong') return ledger.isLocal || ledger.refresh()
+  if (ledger.heard <= mark) return after === undefined ? ledger.hear(mark) : ledger.refresh()
+  const seen = after === undefined ? undefined : decodeToken(after)?.get(space.id.prefix)
+  if (seen !== undefined) return ledger.reach(seen)
+  return ledger.trusted() || ledger.ensure()
+}
+
+export function newestMark({ wary }: Space, keys: readonly string[]): number {
+  let newest = -1
+  for (const key of keys) newest = Math.max(newest, wary.markOf(key))
+  return newest
+}

@@ -1,0 +1,59 @@
+// Copying an entry that was found in a far tier to memory and to the tiers above.
+import type { Near, Stored } from '../core/contracts.ts'
+import { commitBody } from './commit-far.ts'
+import { bodyOf, codecOf } from './encoding.ts'
+import type { Found } from './found.ts'
+import { goesTo } from './route-tiers.ts'
+import { type FarTier, inBackground, keepUntil, type Space } from './space.ts'
+import { holds, putNear } from './store-near.ts'
+
+/** The most keys whose promotion is counted at a time. */
+const MAX_PROMOTIONS = 10_000
+
+/** Copies an entry that has just been believed to memory and to the tiers above the one that had it, once it was read often enough there. */
+export function promote(space: Space, depth: number, entry: Found, stored: Stored, now: number): void {
+  const far = space.far[depth]
+  if (far === undefined) return
+  const isWanted = isDue(space, far, entry.key)
+  if (space.near !== undefined) promoteNear(space, space.near, entry, isWanted, now)
+  if (!isWanted) return
+  const bodyFor = bodyOf(space, entry, entry.asOf)
+  const from = codecOf(space, far)
+  for (let above = 0; above < depth; above++) {
+    const to = space.far[above]
+    if (to === undefined || !goesTo(space, to, entry)) continue
+    // Bytes that are bound to a position must not be copied to another one.
+    const isCopy = codecOf(space, to) === from && from.isBound !== true
+    const commit = commitBody(space, to, entry, entry.asOf, isCopy ? () => stored.body : bodyFor, keepUntil(to.keep, entry, now), undefined)
+    inBackground(space, `promotion to ${to.guarded.name}`, commit)
+  }
+}
+
+/**
+ * A read comes here when memory has nothing to serve: what it may serve now came while this answer was on its way. Where the two differ, readers may
+ * have seen both, and memory keeps neither: see `wary.ts`. With a ledger of this process alone nothing is unheard, and what is valid is the latest.
+ */
+function promoteNear(space: Space, near: Near, entry: Found, isWanted: boolean, now: number): void {
+  const { key } = entry
+  const { ledger, wary } = space
+  if (entry.freshUntil > now) space.flights.overlap(key)
+  const held = near.find(key)
+  if (held < 0 || near.freshUntil(held) <= now || ledger.view.judge(key, near.tags(held), near.asOf(held)) !== 'valid') {
+    if (isWanted && !wary.isOf(key, ledger)) putNear(space, near, entry, entry.asOf.seq, 0, now)
+  } else if (!ledger.isLocal && !holds(near, key, entry.value)) {
+    near.drop(key, 'replaced')
+    wary.mark(key, ledger)
+  }
+}
+
+function isDue(space: Space, far: FarTier, key: string): boolean {
+  if (far.promoteAfter <= 1) return true
+  const reads = (space.promotions.get(key) ?? 0) + 1
+  if (reads >= far.promoteAfter) {
+    space.promotions.delete(key)
+    return true
+  }
+  if (space.promotions.size >= MAX_PROMOTIONS) space.promotions.clear()
+  space.promotions.set(key, reads)
+  return false
+}

@@ -1,0 +1,76 @@
+// Reading without a loader: what memory and the far tiers hold.
+import type { Demand } from './abroad.ts'
+import { noteRead } from './dependencies.ts'
+import { type FarResult, readFar } from './far.ts'
+import type { Found } from './found.ts'
+import { PROVISIONAL_MS } from './landing.ts'
+import { makeReady, newestMark } from './make-ready.ts'
+import { countMiss, whyGone } from './misses.ts'
+import { freshSlot, hitInCall, staleInMemory } from './near.ts'
+import { shown } from './read.ts'
+import type { Space } from './space.ts'
+
+/**
+ * Reads without a loader: what the tiers hold for each key, fresh or stale, in the order of the keys. `takesStale`: what is stale is no miss for the
+ * caller. `isQuiet`: nothing counts.
+ */
+export async function readTiers(
+  space: Space,
+  keys: readonly string[],
+  demand: Demand,
+  takesStale: boolean,
+  isQuiet: boolean,
+): Promise<(Found | undefined)[]> {
+  const ready = makeReady(space, newestMark(space, keys), demand)
+  const isReachable = ready === true || (await ready)
+  const isBlind = !isReachable && (demand.consistency === 'strong' || demand.after !== undefined)
+  const since = space.ledger.view.position
+  const found: (Found | undefined)[] = []
+  const wanted: number[] = []
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at] ?? ''
+    const slot = isBlind ? -1 : freshSlot(space, key)
+    const here = slot >= 0 ? hitInCall(space, slot, key, isQuiet) : isReachable || isBlind ? undefined : await provisional(space, key)
+    found.push(here)
+    if (here === undefined) wanted.push(at)
+  }
+  if (isReachable && wanted.length > 0) {
+    const asked = wanted.length === keys.length ? keys : wanted.map((at) => keys[at] ?? '')
+    const far = await readFar(space, asked, space.settings.readBudgetMs, false, isQuiet)
+    takeOver(space, wanted, far, found, takesStale, isQuiet)
+  } else if (!isQuiet) for (const at of wanted) countMiss(space, keys[at] ?? '', 'ledger_unreachable')
+  if (space.settings.dependencies === 'tracked') {
+    for (const at of wanted) noteRead(space, keys[at] ?? '', found[at]?.tags ?? [], found[at]?.asOf ?? since)
+  }
+  return found
+}
+
+/** Puts what the far tiers answered in the places of the keys that were wanted of them. */
+function takeOver(
+  space: Space,
+  wanted: readonly number[],
+  far: FarResult,
+  found: (Found | undefined)[],
+  takesStale: boolean,
+  isQuiet: boolean,
+): void {
+  const now = space.services.clock.now()
+  for (let index = 0; index < wanted.length; index++) {
+    const key = far.keys[index] ?? ''
+    const entry = far.found[index] ?? staleInMemory(space, key, Number.POSITIVE_INFINITY)
+    found[wanted[index] ?? 0] = entry
+    if (isQuiet || (entry !== undefined && (takesStale || entry.freshUntil > now))) continue
+    const gone = whyGone(space, key)
+    countMiss(space, key, far.causes[index] ?? far.failure ?? gone.cause, gone)
+  }
+}
+
+/** What was loaded a moment ago while the ledger did not answer. */
+async function provisional(space: Space, key: string): Promise<Found | undefined> {
+  const flight = space.flights.loads.get(key)
+  if (flight === undefined || !flight.isProvisional || flight.isOutdated || flight.isOverlapped) return undefined
+  if (flight.age(space.services.clock) >= PROVISIONAL_MS) return undefined
+  const found = await flight.landing
+  space.wary.mark(key, space.ledger)
+  return { ...found, value: shown(space, found) }
+}

@@ -1,0 +1,51 @@
+// Giving what is held new times: touch, and expire.
+import type { Reason } from '../core/contracts.ts'
+import { type LoadPolicy, timesOf } from '../core/options.ts'
+import { commitFar } from './commit-far.ts'
+import { readFar } from './far.ts'
+import { forget } from './forget.ts'
+import type { Found } from './found.ts'
+import { heldAt } from './held.ts'
+import type { Receipt } from './receipt.ts'
+import type { Space } from './space.ts'
+import { retimeNear } from './store-near.ts'
+
+/** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value, position and stale window stay. */
+export async function touch(space: Space, key: string, policy: LoadPolicy): Promise<boolean> {
+  const entry = await heldEntry(space, key)
+  const now = space.services.clock.now()
+  if (entry === undefined || entry.freshUntil <= now) return false
+  const { freshUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
+  const staleUntil = entry.staleUntil > entry.freshUntil ? freshUntil + (entry.staleUntil - entry.freshUntil) : freshUntil
+  retimeNear(space, key, { freshUntil, staleUntil }, now)
+  await rewriteFar(space, { ...entry, freshUntil, staleUntil })
+  return true
+}
+
+/** Makes an entry stale here and in every process, without removing it. */
+export async function expire(space: Space, key: string, reason: Reason): Promise<Receipt> {
+  const entry = space.far.length === 0 ? undefined : await heldEntry(space, key)
+  if (entry !== undefined) await rewriteFar(space, { ...entry, freshUntil: Math.min(entry.freshUntil, space.services.clock.coarse) })
+  return forget(space, { keys: [key], mode: 'expire', reason })
+}
+
+/** The entry as the far tiers hold it, or, where there are none, as memory does: if it may be believed. */
+async function heldEntry(space: Space, key: string): Promise<Found | undefined> {
+  await space.ledger.ensure()
+  const far = space.far.length === 0 ? undefined : (await readFar(space, [key], space.settings.readBudgetMs)).found[0]
+  return far ?? nearEntry(space, key)
+}
+
+function nearEntry({ near, ledger, services }: Space, key: string): Found | undefined {
+  const slot = near?.find(key) ?? -1
+  if (near === undefined || slot < 0) return undefined
+  const held = heldAt(near, ledger.view, key, slot)
+  const judgement = ledger.view.judge(key, held.tags, held.asOf.seq)
+  if (judgement === 'void') return undefined
+  return judgement === 'stale' ? { ...held, freshUntil: Math.min(held.freshUntil, services.clock.now()) } : held
+}
+
+/** Stores an entry in the far tiers again, at its own position: refused wherever something moved since. */
+async function rewriteFar(space: Space, entry: Found): Promise<void> {
+  if (space.far.length > 0) await commitFar(space, entry.key, entry, entry.asOf, undefined)
+}

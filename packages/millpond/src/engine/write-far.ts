@@ -1,0 +1,147 @@
+// A write over far tiers: one step of the ledger voids the keys and stores the entries in its own tier; then come the other tiers, and memory last.
+import { randomUUID } from 'node:crypto'
+import type { Change, Settled } from '../core/contracts.ts'
+import { dependencyTag } from '../core/dependency.ts'
+import { type Position, stampedId, type Target } from '../core/ledger.ts'
+import { type BodiesFor, bodiesOf, type Draft, draftOf } from './encoding.ts'
+import type { Found } from './found.ts'
+import { goesTo, isLeft } from './route-tiers.ts'
+import { type FarTier, keepUntil, ledgerTier, type Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
+import { storeNear } from './store-near.ts'
+
+const endsOf = ({ epoch, seq }: Position, count: number): Settled => ({ epoch, seqs: Array.from({ length: count }, () => seq) })
+
+export const keysOf = (entries: readonly Found[]): string[] => entries.map(({ key }) => key)
+
+/** A write that met another one is tried again at once, from the position that it has just been told. */
+const MAX_TRIES = 3
+
+/**
+ * Where a codec takes its time, the position and the place among the writes of a key are taken before. A write that was encoded later and met another one is
+ * not tried again: what it met may have been asked after it.
+ */
+export function writeFar(space: Space, entries: readonly Found[], now: number): Promise<void> {
+  const keys = keysOf(entries)
+  const before = space.writes.before(keys)
+  if (before !== undefined)
+    return space.writes.hold(
+      keys,
+      before.then(() => encodeAndStore(space, entries, now)),
+    )
+  const draft = draftOf(space, keys, space.ledger.view.position)
+  const bodies = bodiesOf(space, entries, draft)
+  if (!(bodies instanceof Promise)) return storeFar(space, entries, bodies, now, draft, MAX_TRIES)
+  if (space.ledger.isLocal || space.ledger.heard > 0) return space.writes.hold(keys, storeLater(space, entries, bodies, now, draft))
+  // Nothing was heard of the ledger yet, from which alone "not moved since" can be told: a second write would be stored, the first never.
+  bodies.catch(() => {})
+  return space.writes.hold(
+    keys,
+    space.ledger.ensure().then(() => encodeAndStore(space, entries, now)),
+  )
+}
+
+function encodeAndStore(space: Space, entries: readonly Found[], now: number): Promise<void> {
+  const draft = draftOf(space, keysOf(entries), space.ledger.view.position)
+  const bodies = bodiesOf(space, entries, draft)
+  return bodies instanceof Promise
+    ? storeLater(space, entries, bodies, now, draft)
+    : storeFar(space, entries, bodies, now, draft, MAX_TRIES)
+}
+
+async function storeLater(space: Space, entries: readonly Found[], bodies: Promise<BodiesFor>, now: number, draft: Draft): Promise<void> {
+  return storeFar(space, entries, await bodies, now, draft, 1)
+}
+
+export async function storeFar(
+  space: Space,
+  entries: readonly Found[],
+  encoded: BodiesFor,
+  now: number,
+  draft: Draft,
+  tries: number,
+  isHeld = false,
+): Promise<void> {
+  const itemsFor = (far: FarTier, bodiesFor: BodiesFor, stored: readonly boolean[] = []): Change['write'] => {
+    const bodies = bodiesFor(far)
+    // A tier that was switched on meanwhile has none.
+    return entries.flatMap((entry, index) => {
+      const body = bodies[index]
+      return body === undefined || stored[index] === false || !goesTo(space, far, entry)
+        ? []
+        : { key: storageKey(space.id.prefix, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
+    })
+  }
+  try {
+    const { position, stored, bodiesFor } = await advanceAndWrite(space, entries, itemsFor, encoded, draft, tries, isHeld)
+    await Promise.all(
+      space.far
+        .filter((far) => far.enabled && !far.holdsLedger)
+        .map(async (far) => {
+          const left = entries.filter((entry) => isLeft(space, far, entry))
+          if (left.length > 0) await far.guarded.drop(left.map(({ key }) => storageKey(space.id.prefix, key)))
+          const items = itemsFor(far, bodiesFor, stored)
+          if (items.length === 0) return
+          const written = await far.guarded.write(items.map((item) => ({ ...item, asOf: position })))
+          if (written.ok) space.watch.counters.tier(far.guarded.name).writes += items.length
+        }),
+    )
+    entries.forEach((entry, index) => {
+      space.flights.outdateBefore(entry.key, position.seq)
+      if (stored[index] === false) return
+      storeNear(space, entry, position)
+      if (space.near === undefined) space.watch.removals.expect(space.watch.hash(entry.key), now, entry.staleUntil)
+    })
+  } catch (error) {
+    for (const entry of entries) {
+      space.flights.outdate(entry.key)
+      space.near?.drop(entry.key, 'replaced')
+    }
+    throw error
+  }
+}
+
+/** One step of the ledger that voids the keys everywhere and, where the ledger's tier holds entries, stores the new ones. */
+async function advanceAndWrite(
+  space: Space,
+  entries: readonly Found[],
+  itemsFor: (far: FarTier, bodiesFor: BodiesFor) => Change['write'],
+  encoded: BodiesFor,
+  first: Draft,
+  tries: number,
+  isHeld: boolean,
+): Promise<{ position: Position; stored: readonly boolean[]; bodiesFor: BodiesFor }> {
+  const holder = ledgerTier(space)
+  const keys = entries.map((entry): Target => ({ kind: 'key', key: entry.key }))
+  const dependents =
+    space.settings.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
+  const targets = [...keys, ...dependents]
+  const watch = entries.map((entry) => entry.tags)
+  // All entries of a step are alike in this.
+  const isKept = holder !== undefined && entries.every((entry) => goesTo(space, holder, entry))
+  let bodiesFor = encoded
+  let draft = first
+  for (let turn = 1; ; turn++) {
+    const write = isKept && holder !== undefined ? itemsFor(holder, bodiesFor) : []
+    const { position, stored = [] } = await space.ledger.advance({
+      targets,
+      mode: 'delete',
+      reason: 'replaced',
+      id: draft.stamp === undefined ? randomUUID() : stampedId(draft.stamp, randomUUID()),
+      // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there later.
+      drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space.id.prefix, entry.key)) : [],
+      write,
+      watch,
+      ...(isHeld ? { settles: endsOf(draft.since, targets.length) } : { unmovedSince: draft.since }),
+    })
+    if (turn < tries && stored.includes(false)) {
+      const isBound = draft.stamp !== undefined
+      draft = draftOf(space, keysOf(entries), position)
+      // Written for another position.
+      if (isBound) bodiesFor = await bodiesOf(space, entries, draft)
+      continue
+    }
+    if (isKept && holder !== undefined) space.watch.counters.tier(holder.guarded.name).writes += entries.length
+    return { position, stored, bodiesFor }
+  }
+}
