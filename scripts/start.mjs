@@ -1,4 +1,4 @@
-// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:http`, `npm run bench:consistency`: installs and builds what is
+// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:http`, `npm run bench:consistency`, `npm run bench:page`: installs and builds what is
 // missing, then runs the program in this very process, so that signals, exit code, arguments and environment are the program's own.
 // @ts-check
 import { existsSync, readFileSync } from 'node:fs'
@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, checkNode, install, root } from './prepare.mjs'
 
-/** `help`: where the program says what it can do, so that asking for it installs and builds nothing. @type {Record<string, { project: string, entry: string, help?: string }>} */
+/** `help`: where the program says what it can do, so that asking for it installs and builds nothing. @type {Record<string, { project: string, others?: string[], entry: string, help?: string }>} */
 const programs = {
   serve: { project: 'apps/deals', entry: 'apps/deals/dist/main.js', help: 'apps/deals/src/settings.ts' },
   load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js', help: 'apps/deals/src/load/options.ts' },
   bench: { project: 'bench', entry: 'bench/dist/main.js' },
   'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js', help: 'bench/src/hit-ratio.ts' },
   consistency: { project: 'bench', entry: 'bench/dist/consistency.js', help: 'bench/src/consistency.ts' },
+  'bench-page': { project: 'bench', others: ['apps/deals'], entry: 'bench/dist/page.js', help: 'bench/src/page.ts' },
   'bench-http': { project: 'bench', entry: 'bench/dist/http.js' },
 }
 
@@ -25,7 +26,7 @@ if (!program) {
 
 checkNode()
 if (args.some((arg) => arg === '--help' || arg === '-h')) tellHelp(program)
-if (!install() || !build([program.project])) process.exit(1)
+if (!install() || !build([program.project, ...(program.others ?? [])])) process.exit(1)
 
 const path = join(root, program.entry)
 if (!existsSync(path)) {

@@ -21,6 +21,7 @@ test.each([
   ['start.mjs', ['serve', '-h'], 'Usage: npm start'],
   ['start.mjs', ['load', '--help'], 'Usage: npm run load'],
   ['start.mjs', ['hit-ratio', '--help'], 'usage: npm run bench:hit-ratio'],
+  ['start.mjs', ['bench-page', '--help'], 'usage: npm run bench:page'],
 ])('%s %j', (script, args, begins) => {
   const { status, stdout } = call(script, ...args)
   expect([status, stdout.startsWith(begins), stdout.includes('npm ci')]).toEqual([0, true, false])

@@ -1,0 +1,98 @@
+// What the page of benchmarks is written from: the figures as they were taken, kept beside it so that both can be compared.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { BytesAnswer } from '../bytes.ts'
+import type { Spread } from '../numbers.ts'
+
+/** Where, when and at which state a section was taken. */
+export interface Taken {
+  readonly date: string
+  /** Short name of the commit; with `+` where files differed from it. */
+  readonly commit: string
+  readonly machine: string
+  /** Load average of a minute when it began: what else the machine did. */
+  readonly load: number
+  /** Library -> what is installed. */
+  readonly versions: Readonly<Record<string, string>>
+}
+
+export interface Right extends Taken {
+  /** Contestant -> how it stands there. */
+  readonly setups: Readonly<Record<string, string>>
+  readonly cells: Readonly<Record<string, readonly { readonly row: string; readonly text: string }[]>>
+}
+
+export interface Fast extends Taken {
+  readonly rounds: number
+  readonly sizes: readonly { readonly entries: number; readonly costs: readonly Cost[] }[]
+  readonly awaited: readonly Awaited[]
+  readonly isolated: readonly Awaited[]
+  readonly bytes: readonly BytesAnswer[]
+}
+
+/** Over lru-cache in the same round. */
+export interface Cost {
+  readonly name: string
+  readonly row: string
+  readonly ratio: Spread
+}
+
+export interface Awaited {
+  readonly name: string
+  readonly row: string
+  readonly ns: Spread
+}
+
+export interface Course {
+  readonly requests: number
+  readonly writes: number
+  readonly hitRate: number | null
+  readonly meanMs: number
+  readonly p50Ms: number
+  readonly p95Ms: number
+  readonly queries: number
+  readonly cpuMs: number
+}
+
+export interface Worth extends Taken {
+  readonly seconds: number
+  readonly sessions: number
+  readonly compared: number
+  readonly wrong: number
+  readonly cached: Course
+  readonly uncached: Course
+}
+
+export interface Smart extends Taken {
+  readonly policies: readonly string[]
+  /** Mean over the sizes, in percent. */
+  readonly traces: readonly { readonly trace: string; readonly ratios: Readonly<Record<string, number>> }[]
+  readonly mean: Readonly<Record<string, number>>
+  /** Points by which it falls short of LRU where that is most. */
+  readonly below: Readonly<Record<string, number>>
+}
+
+export interface Figures {
+  readonly right?: Right
+  readonly fast?: Fast
+  readonly worth?: Worth
+  readonly smart?: Smart
+}
+
+export const SECTIONS = ['right', 'fast', 'worth', 'smart'] as const
+export type Section = (typeof SECTIONS)[number]
+
+const FILE = fileURLToPath(new URL('../../figures.json', import.meta.url))
+
+export function readFigures(file = FILE): Figures {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw error
+  }
+}
+
+export function writeFigures(figures: Figures, file = FILE): void {
+  writeFileSync(file, `${JSON.stringify(figures, undefined, 2)}\n`)
+}

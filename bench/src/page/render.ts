@@ -1,0 +1,179 @@
+// The page of benchmarks, and the line of figures in the README: made of the figures and of nothing else.
+import { formatTable } from '../table.ts'
+import type { Awaited, Fast, Figures, Right, Smart, Taken, Worth } from './figures.ts'
+
+const HEAD = `# Benchmarks
+
+Written by \`npm run bench:page\` from \`bench/figures.json\`; the tests compare them. Each section says when, where and at which state it was taken, and which command prints it: run that to have it
+anew on your machine. Ratios matter, not seconds. Peers stand in their documented set-up, in the same run, in turn.`
+
+export function renderPage({ right, fast, worth, smart }: Figures): string {
+  return `${[HEAD, renderRight(right), renderFast(fast), renderWorth(worth), renderSmart(smart)].join('\n\n')}\n`
+}
+
+function renderRight(right: Right | undefined): string {
+  const head = '## Right?'
+  if (right === undefined) return notTaken(head)
+  const names = Object.keys(right.cells)
+  const rows = [...new Set(Object.values(right.cells).flatMap((cells) => cells.map(({ row }) => row)))]
+  const textOf = (name: string, row: string) => right.cells[name]?.find((cell) => cell.row === row)?.text ?? ''
+  return [
+    head,
+    `\`npm run bench:consistency\`: memory, Redis and each library's own bus, several processes, a checker over every operation. ${told(right)}`,
+    formatTable([['', ...names.map((name) => named(name, right))], ...rows.map((row) => [row, ...names.map((name) => textOf(name, row))])]),
+    Object.entries(right.setups)
+      .map(([name, setup]) => `- ${name}: ${setup}`)
+      .join('\n'),
+    `A read is stale where an invalidation that was acknowledged before it began had made its value old. Peers that publish the key itself are heard of sooner than ours, which hears that something moved, and
+asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory. Where part of the time was starved, a zero proves little.`,
+  ].join('\n\n')
+}
+
+function renderFast(fast: Fast | undefined): string {
+  const head = '## Fast?'
+  if (fast === undefined) return notTaken(head)
+  const columns = ['millpond', 'millpond store'].flatMap((name) => fast.sizes.map(({ entries, costs }) => ({ name, entries, costs })))
+  const rows = [...new Set(fast.sizes.flatMap(({ costs }) => costs.map(({ row }) => row)))]
+  const cost = ({ name, costs }: (typeof columns)[number], row: string) => {
+    const ratio = costs.find((one) => one.name === name && one.row === row)?.ratio
+    return ratio === undefined ? '' : better(`${ratio.median.toFixed(2)}`, ratio.median < 1)
+  }
+  return [
+    head,
+    `\`npm run bench\`, medians of ${fast.rounds} rounds. ${told(fast)}`,
+    `Cost over ${named('lru-cache', fast)} in the same round, CPU time; below 1 is faster. *Fresh* keys are built for each call, as services do. *millpond* is \`cache.peek\`; its \`set\` is awaited, so only its store has those rows.`,
+    formatTable([
+      ['', ...columns.map(({ name, entries }) => `${name}, ${entries.toLocaleString('en')}`)],
+      ...rows.map((row) => [row, ...columns.map((column) => cost(column, row))]),
+    ]),
+    ...(fast.awaited.length === 0
+      ? []
+      : [`What a service awaits, 1,000 entries with a TTL, CPU time of an operation (us):`, timesTable(fast, fast.awaited)]),
+    ...(fast.isolated.length === 0
+      ? []
+      : [`Objects that nobody else can change, CPU time of an operation (us):`, timesTable(fast, fast.isolated)]),
+    ...(fast.bytes.length === 0
+      ? []
+      : [
+          `Bytes an entry beside key and value: ${fast.bytes
+            .map(
+              ({ name, size, plain, ttl }) =>
+                `${name} ${plain.toFixed(0)}${ttl === undefined ? '' : ` (${ttl.toFixed(0)} with a TTL)`} at ${size.toLocaleString('en')}`,
+            )
+            .join(', ')}.`,
+        ]),
+    `Why a peer may be ahead: where the very same string object is asked for again, a \`Map\` reuses the hash that V8 keeps with it, which JavaScript cannot see; in small caches where every set pushes something
+out, ours also hashes the whole key, weighs, stamps and judges; where a loader runs, it keeps track of who waits for whom, of what moves meanwhile, and of a deadline; and JSON text is cheap to set.`,
+  ].join('\n\n')
+}
+
+function renderWorth(worth: Worth | undefined): string {
+  const head = '## Worth it?'
+  if (worth === undefined) return notTaken(head)
+  const { cached, uncached } = worth
+  const less = (one: number, other: number) => `${(100 * (1 - one / other)).toFixed(0)} % less`
+  const ms = (value: number) => `${value.toFixed(1)} ms`
+  const kept = (isKept: boolean) => (isKept ? 'kept' : 'not kept')
+  const faster = 1 - cached.meanMs / uncached.meanMs
+  const fewer = 1 - cached.queries / uncached.queries
+  return [
+    head,
+    `\`npm run load\`: the deals service on SQLite, ${cached.requests.toLocaleString('en')} requests of ${worth.sessions} sessions over ${worth.seconds} s, ${cached.writes} of them writes; every cached answer was compared with the
+database: ${worth.wrong === 0 ? 'all are right' : `${worth.wrong} are wrong`}. ${told(worth)}`,
+    formatTable([
+      ['', 'with the cache', 'without', '', 'the sources promise', ''],
+      ['hit rate', percent(cached.hitRate ?? 0), '', '', '95 %', kept((cached.hitRate ?? 0) >= 0.95)],
+      ['p50 of a request', ms(cached.p50Ms), ms(uncached.p50Ms), less(cached.p50Ms, uncached.p50Ms), '', ''],
+      ['p95', ms(cached.p95Ms), ms(uncached.p95Ms), less(cached.p95Ms, uncached.p95Ms), 'under 100 ms', kept(cached.p95Ms < 100)],
+      ['mean', ms(cached.meanMs), ms(uncached.meanMs), less(cached.meanMs, uncached.meanMs), '40-60 % less', kept(faster >= 0.4)],
+      [
+        'database queries',
+        cached.queries.toLocaleString('en'),
+        uncached.queries.toLocaleString('en'),
+        less(cached.queries, uncached.queries),
+        '70-80 % fewer',
+        kept(fewer >= 0.7),
+      ],
+      [
+        'processor time',
+        `${(cached.cpuMs / 1000).toFixed(1)} s`,
+        `${(uncached.cpuMs / 1000).toFixed(1)} s`,
+        less(cached.cpuMs, uncached.cpuMs),
+        '',
+        '',
+      ],
+    ]),
+    'Most users open their page once in so short a time, which bounds the hit rate.',
+  ].join('\n\n')
+}
+
+function renderSmart(smart: Smart | undefined): string {
+  const head = '## Smart?'
+  if (smart === undefined) return notTaken(head)
+  const title = (policy: string) =>
+    ({ adaptive: 'millpond', lru: 'LRU', sieve: 'SIEVE', 's3-fifo': 'S3-FIFO', 'w-tinylfu': 'W-TinyLFU' })[policy] ?? policy
+  const line = (label: string, ratios: Readonly<Record<string, number>>) => {
+    const best = Math.max(...smart.policies.filter((policy) => policy !== 'optimum').map((policy) => ratios[policy] ?? 0))
+    return [label, ...smart.policies.map((policy) => better((ratios[policy] ?? 0).toFixed(1), ratios[policy] === best))]
+  }
+  return [
+    head,
+    `\`npm run bench:hit-ratio -- DIR\`: hit ratio in %, mean over caches of 0.5, 1, 2, 5 and 10 % of the unique keys. Exact, not timed. ${told(smart)}`,
+    formatTable([
+      ['trace', ...smart.policies.map(title)],
+      ...smart.traces.map(({ trace, ratios }) => line(trace, ratios)),
+      line('mean', smart.mean),
+      ['furthest below LRU in one cell, points', ...smart.policies.map((policy) => smart.below[policy]?.toFixed(1) ?? '')],
+    ]),
+    "All policies are ours; the peers' columns are their papers' algorithms, each checked against a slow model of itself, and by `--columns` against what other implementations reach.",
+  ].join('\n\n')
+}
+
+/** A line for each operation, a column for each library; the cheapest stands out. */
+function timesTable(taken: Taken, figures: readonly Awaited[]): string {
+  const names = [...new Set(figures.map(({ name }) => name))]
+  const rows = [...new Set(figures.map(({ row }) => row))]
+  return formatTable([
+    ['', ...names.map((name) => named(name, taken))],
+    ...rows.map((row) => {
+      const medians = names.map((name) => figures.find((one) => one.name === name && one.row === row)?.ns.median)
+      const best = Math.min(...medians.filter((one) => one !== undefined))
+      return [row, ...medians.map((ns) => (ns === undefined ? '' : better(us(ns), ns === best)))]
+    }),
+  ])
+}
+
+const MARK = /<!-- figures -->.*?<!-- \/figures -->/s
+
+/** The README with the figures it states; throws where it has no place for them. */
+export function renderReadme(readme: string, figures: Figures): string {
+  if (!MARK.test(readme)) throw new Error('README.md has no <!-- figures --> ... <!-- /figures --> to write into')
+  return readme.replace(MARK, () => `<!-- figures -->${readmeLine(figures)}<!-- /figures -->`)
+}
+
+function readmeLine({ fast, right }: Figures): string {
+  const nsOf = (figures: readonly Awaited[] | undefined, name: string, row: string) =>
+    figures?.find((one) => one.name === name && one.row === row)?.ns.median
+  const held = nsOf(fast?.isolated, 'millpond, isolated', 'hit, object')
+  const awaited = nsOf(fast?.awaited, 'millpond', 'getOrSet hit prebuilt')
+  const speed = held === undefined || awaited === undefined ? [] : [`A hit takes ${us(held)} us of CPU, an awaited one ${us(awaited)}`]
+  const stale = Object.entries(right?.cells ?? {}).flatMap(([name, cells]) => {
+    const text = cells.find(({ row }) => row === 'mixed load, no fault: stale own reads')?.text
+    return text === undefined ? [] : [`${name} ${text}`]
+  })
+  return [...speed, ...(stale.length === 0 ? [] : [`stale reads of own writes under load: ${stale.join(', ')}`])].join('; ')
+}
+
+function told({ date, commit, machine, load }: Taken): string {
+  return `Taken on ${date} at \`${commit}\`, ${machine}, load average ${load.toFixed(1)} when it began.`
+}
+
+const notTaken = (head: string): string => `${head}\n\nNot taken yet: \`npm run bench:page\` does.`
+/** `cacheable getOrSet` is a way to use cacheable. */
+function named(name: string, { versions }: Taken): string {
+  const known = Object.keys(versions).find((one) => name === one || name.startsWith(`${one} `) || name.startsWith(`${one},`))
+  return known === undefined || versions[known] === '0.1.0' ? name : `${name} (${versions[known]})`
+}
+const better = (text: string, isBetter: boolean): string => (isBetter ? `**${text}**` : text)
+const us = (ns: number): string => (ns / 1000).toPrecision(2)
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
