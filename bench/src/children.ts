@@ -24,20 +24,7 @@ const run = promisify(execFile)
 
 export async function measureInTurn(plan: Plan, progress: (line: string) => void): Promise<Results> {
   const results = new Results()
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const size of plan.sizes) {
-      progress(`round ${round + 1} of ${plan.rounds}: ${size} entries`)
-      // Every second round goes the other way, so that nobody always follows the same neighbour.
-      const order = round % 2 === 0 ? plan.names : [...plan.names].reverse()
-      for (const name of order) {
-        const samples = await child<Sample[]>(['rows', name, `${size}`, ...plan.rows])
-        for (const { row, ns } of samples) results.add(round, `${size}`, name, row, ns)
-      }
-    }
-    for (const group of ['awaited', 'isolated'] as const)
-      for (const name of plan[group])
-        for (const { row, ns } of await child<Sample[]>([group, name])) results.add(round, group, name, row, ns)
-  }
+  for (let round = 0; round < plan.rounds; round++) await measureRound(results, plan, round, progress)
   if (plan.bytesAt > 0) {
     progress('bytes')
     for (const name of plan.names) {
@@ -46,6 +33,20 @@ export async function measureInTurn(plan: Plan, progress: (line: string) => void
     }
   }
   return results
+}
+
+export async function measureRound(results: Results, plan: Plan, round: number, progress: (line: string) => void): Promise<void> {
+  for (const size of plan.sizes) {
+    progress(`round ${round + 1}: ${size} entries`)
+    // Every second round goes the other way, so that nobody always follows the same neighbour.
+    const order = round % 2 === 0 ? plan.names : [...plan.names].reverse()
+    for (const name of order) {
+      const samples = await child<Sample[]>(['rows', name, `${size}`, ...plan.rows])
+      for (const { row, ns } of samples) results.add(round, `${size}`, name, row, ns)
+    }
+  }
+  for (const group of ['awaited', 'isolated'] as const)
+    for (const name of plan[group]) for (const { row, ns } of await child<Sample[]>([group, name])) results.add(round, group, name, row, ns)
 }
 
 async function child<T>(args: readonly string[], flags: readonly string[] = ['--max-old-space-size=4096']): Promise<T> {

@@ -1,9 +1,10 @@
-// The regression gate: our cost over lru-cache, now and when the baseline was saved. Machines differ; ratios within one run differ little.
+// The regression gate: our cost over lru-cache, now and when the baseline was saved. Machines differ; ratios within one round differ little.
+// Round after round, in turn, until every row is decided or the time is up: what is not decided by then is said to be so, and is neither kept nor lost.
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { measureInTurn } from './children.ts'
-import type { Spread } from './numbers.ts'
-import type { Results } from './results.ts'
+import { measureInTurn, measureRound, type Plan } from './children.ts'
+import { type Interval, medianInterval, type Spread } from './numbers.ts'
+import { Results } from './results.ts'
 import { ROWS } from './rows.ts'
 import { printTable } from './table.ts'
 
@@ -16,22 +17,38 @@ export interface Baseline {
 const FILE = fileURLToPath(new URL('../baseline.json', import.meta.url))
 const OURS = ['millpond', 'millpond store']
 const OVER = 'lru-cache'
-const PLAN = { sizes: [1_000, 100_000], rounds: 7, rows: ROWS, names: [...OURS, OVER], awaited: [], isolated: [], bytesAt: 0 }
-/** A loss must be this large beside being outside both spreads. */
+const PLAN: Plan = { sizes: [1_000, 100_000], rounds: 7, rows: ROWS, names: [...OURS, OVER], awaited: [], isolated: [], bytesAt: 0 }
+/** What costs so many times the baseline's median, or less, is no loss. */
 const TOLERANCE = 1.15
+/** With fewer rounds the least and the most do not hold the median in nine of ten cases. */
+const LEAST_ROUNDS = 5
+const MOST_ROUNDS = 15
 
-/** `true` when nothing got really slower. */
-export async function gate(progress: (line: string) => void): Promise<boolean> {
+export type Verdict = 'kept' | 'LOSS' | 'cannot tell'
+export const EXIT_CODES: Readonly<Record<Verdict, number>> = { kept: 0, LOSS: 1, 'cannot tell': 3 }
+
+/** Goes on for about so many minutes at most, but for the rounds without which nothing could be told. */
+export async function gate(minutes: number, progress: (line: string) => void): Promise<Verdict> {
   const baseline: Baseline = JSON.parse(await readFile(FILE, 'utf8'))
-  const results = await measureInTurn(PLAN, progress)
-  const lines = compare(baseline.ratios, results)
+  const until = performance.now() + minutes * 60_000
+  const results = new Results()
+  let lines: Comparison[] = []
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const begin = performance.now()
+    await measureRound(results, PLAN, round, progress)
+    lines = compare(baseline.ratios, results)
+    const open = lines.filter(({ verdict }) => verdict === 'cannot tell').length
+    if (round + 1 < LEAST_ROUNDS) continue
+    if (open === 0 || performance.now() + (performance.now() - begin) > until) break
+    progress(`${open} of ${lines.length} rows are not decided yet`)
+  }
   printTable([
-    ['ours over lru-cache', 'baseline', 'now', ''],
-    ...lines.map(({ label, before, now, isLoss }) => [label, shown(before), shown(now), isLoss ? 'LOSS' : '']),
+    ['ours over lru-cache', `baseline of ${baseline.savedAt}`, 'now', ''],
+    ...lines.map(({ label, before, now, verdict }) => [label, shown(before), shown(now), verdict === 'kept' ? '' : verdict]),
   ])
-  const losses = lines.filter(({ isLoss }) => isLoss)
-  console.log(losses.length === 0 ? '\nno loss' : `\n${losses.length} real losses against the baseline of ${baseline.savedAt}`)
-  return losses.length === 0
+  const verdict = verdictOf(lines)
+  console.log(`\n${said(verdict, lines)}`)
+  return verdict
 }
 
 export async function saveBaseline(progress: (line: string) => void): Promise<void> {
@@ -55,22 +72,43 @@ function ratiosOf(results: Results): Baseline['ratios'] {
 export interface Comparison {
   readonly label: string
   readonly before: Spread
-  readonly now: Spread
-  readonly isLoss: boolean
+  readonly now: Interval
+  readonly verdict: Verdict
 }
 
-export function compare(baseline: Baseline['ratios'], results: Pick<Results, 'ratio'>): Comparison[] {
+export function compare(baseline: Baseline['ratios'], results: Pick<Results, 'ratios'>): Comparison[] {
   return baseline.flatMap(({ size, name, row, ratio: before }) => {
-    const now = results.ratio(size, name, row, OVER)
-    return now === undefined ? [] : [{ label: `${name}, ${size}: ${row}`, before, now, isLoss: isLoss(before, now) }]
+    const ratios = results.ratios(size, name, row, OVER)
+    if (ratios.length === 0) return []
+    const now = medianInterval(ratios)
+    return [{ label: `${name}, ${size}: ${row}`, before, now, verdict: judge(before, now) }]
   })
 }
 
-/** Slower in the median by more than the tolerance, and even its better quarter slower than the baseline's worse one. */
-export function isLoss(before: Spread, now: Spread): boolean {
-  return now.median > before.median * TOLERANCE && now.low > before.high
+/**
+ * Lost where even the least that the median may be is above the tolerance and above what the baseline spread over; kept where even the most is
+ * not; between them nothing can be told.
+ */
+export function judge(before: Spread, now: Interval): Verdict {
+  const limit = Math.max(before.median * TOLERANCE, before.high)
+  if (now.least > limit) return 'LOSS'
+  return now.most <= limit ? 'kept' : 'cannot tell'
 }
 
-function shown({ median, low, high }: Spread): string {
-  return `${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
+/** A loss is one whatever else cannot be told. */
+export function verdictOf(lines: readonly Pick<Comparison, 'verdict'>[]): Verdict {
+  if (lines.some(({ verdict }) => verdict === 'LOSS')) return 'LOSS'
+  return lines.length > 0 && lines.every(({ verdict }) => verdict === 'kept') ? 'kept' : 'cannot tell'
+}
+
+function said(verdict: Verdict, lines: readonly Comparison[]): string {
+  const of = (wanted: Verdict) => `${lines.filter((line) => line.verdict === wanted).length} of ${lines.length} rows`
+  if (verdict === 'kept') return `kept: in ${of('kept')} not above the baseline by more than ${Math.round((TOLERANCE - 1) * 100)} %`
+  if (verdict === 'LOSS') return `LOSS: in ${of('LOSS')} above it by more, and by more than the rounds differ`
+  return `cannot tell: in ${of('cannot tell')} the rounds differ by too much. That is neither kept nor lost: run it where less else runs, or with more --minutes`
+}
+
+function shown(value: Spread | Interval): string {
+  const [low, high] = 'least' in value ? [value.least, value.most] : [value.low, value.high]
+  return `${value.median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
 }

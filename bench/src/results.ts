@@ -25,10 +25,14 @@ export class Results {
 
   /** The cost over another's, round by round: what slows both alike does not show. */
   ratio(group: string, name: string, row: string, over: string): Spread | undefined {
+    const ratios = this.ratios(group, name, row, over)
+    return ratios.length === 0 ? undefined : spread(ratios)
+  }
+
+  ratios(group: string, name: string, row: string, over: string): number[] {
     const own = this.#rounds(group, name, row)
     const other = this.#rounds(group, over, row)
-    const ratios = own.map((ns, round) => ns / (other[round] ?? Number.NaN)).filter((ratio) => Number.isFinite(ratio))
-    return ratios.length === 0 ? undefined : spread(ratios)
+    return own.map((ns, round) => ns / (other[round] ?? Number.NaN)).filter((ratio) => Number.isFinite(ratio))
   }
 
   #rounds(group: string, name: string, row: string): readonly number[] {

@@ -1,7 +1,7 @@
 // The gate: fails on a real loss, stays calm under noise.
 import { describe, expect, test } from 'vitest'
-import { compare, isLoss } from '../src/gate.ts'
-import { randomFrom, shuffledDraws, spread, zipfDraws } from '../src/numbers.ts'
+import { compare, judge, type Verdict, verdictOf } from '../src/gate.ts'
+import { medianInterval, randomFrom, shuffledDraws, spread, zipfDraws } from '../src/numbers.ts'
 import { Results, ratioTable } from '../src/results.ts'
 
 function measured(ours: readonly number[], theirs: readonly number[]): Results {
@@ -13,24 +13,44 @@ function measured(ours: readonly number[], theirs: readonly number[]): Results {
 
 describe('the gate', () => {
   const before = spread([0.5, 0.52, 0.54, 0.56, 0.58])
+  const verdict = (...ratios: number[]) => judge(before, medianInterval(ratios))
 
-  test('a loss of a quarter is one', () => {
-    expect(isLoss(before, spread([0.66, 0.68, 0.7, 0.72, 0.74]))).toBe(true)
+  test('a loss is one where every round says so', () => {
+    expect(verdict(0.66, 0.68, 0.7, 0.72, 0.74)).toBe('LOSS')
   })
 
-  test('a small loss, or one within the spread, is none; a gain never is', () => {
-    expect(isLoss(before, spread([0.56, 0.57, 0.58, 0.59, 0.6]))).toBe(false)
-    expect(isLoss(before, spread([0.45, 0.5, 0.7, 0.9, 1]))).toBe(false)
-    expect(isLoss(before, spread([0.3, 0.31, 0.32]))).toBe(false)
+  test('what is within the tolerance is kept, and so is every gain', () => {
+    expect(verdict(0.56, 0.57, 0.58, 0.59, 0.6)).toBe('kept')
+    expect(verdict(0.3, 0.31, 0.32, 0.3, 0.31)).toBe('kept')
+  })
+
+  test('where rounds differ, or are too few, nothing can be told, however bad or good the median', () => {
+    expect(verdict(0.45, 0.5, 0.7, 0.9, 1)).toBe('cannot tell')
+    expect(verdict(0.4, 0.41, 0.42, 0.43, 0.8)).toBe('cannot tell')
+    expect(verdict(0.9, 0.9, 0.9, 0.9)).toBe('cannot tell')
+  })
+
+  test('more rounds settle it: one that was disturbed counts no longer', () => {
+    expect(verdict(0.53, 0.54, 0.54, 0.55, 0.55, 0.55, 0.54, 0.9)).toBe('kept')
+    expect(verdict(0.7, 0.71, 0.72, 0.7, 0.71, 0.72, 0.7, 0.5)).toBe('LOSS')
+  })
+
+  test('one loss is a loss; one row that cannot be told, or none at all, is no pass', () => {
+    const of = (...verdicts: Verdict[]) => verdictOf(verdicts.map((one) => ({ verdict: one })))
+    expect([of('kept', 'cannot tell', 'LOSS'), of('kept', 'cannot tell'), of('kept', 'kept'), of()]).toEqual([
+      'LOSS',
+      'cannot tell',
+      'kept',
+      'cannot tell',
+    ])
   })
 
   test('ratios are taken within a round, so that a slow round for both is no loss', () => {
     const baseline = [{ size: '1000', name: 'millpond', row: 'hit fresh', ratio: before }]
-    const [calm] = compare(baseline, measured([54, 540, 55], [100, 1000, 100]))
-    expect(calm?.now.median).toBeCloseTo(0.54)
-    expect(calm?.isLoss).toBe(false)
-    const [slow] = compare(baseline, measured([90, 91, 92], [100, 100, 100]))
-    expect(slow?.isLoss).toBe(true)
+    const [calm] = compare(baseline, measured([54, 540, 55, 54, 54], [100, 1000, 100, 100, 100]))
+    expect(calm).toMatchObject({ verdict: 'kept', now: { median: 0.54 } })
+    const [slow] = compare(baseline, measured([90, 91, 92, 90, 90], [100, 100, 100, 100, 100]))
+    expect(slow?.verdict).toBe('LOSS')
   })
 })
 
@@ -38,6 +58,21 @@ describe('figures', () => {
   test('medians and quarters', () => {
     expect(spread([4, 1, 3, 2, 5])).toEqual({ median: 3, low: 2, high: 4 })
     expect(spread([1, 2])).toEqual({ median: 1.5, low: 1.25, high: 1.75 })
+  })
+
+  test('the interval holds the median of what was drawn from in nine of ten cases, and is no wider than that asks', () => {
+    const random = randomFrom(5)
+    for (const count of [5, 6, 7, 8, 11, 15]) {
+      let held = 0
+      for (let turn = 0; turn < 2000; turn++) {
+        const { least, most } = medianInterval(Array.from({ length: count }, random))
+        if (least <= 0.5 && most >= 0.5) held += 1
+      }
+      expect(held, `${count} samples`).toBeGreaterThan(1760)
+    }
+    expect(medianInterval([1, 2, 3, 4])).toEqual({ median: 2.5, least: 0, most: Number.POSITIVE_INFINITY })
+    expect(medianInterval([1, 2, 3, 4, 5])).toEqual({ median: 3, least: 1, most: 5 })
+    expect(medianInterval([1, 2, 3, 4, 5, 6, 7, 8])).toEqual({ median: 4.5, least: 2, most: 7 })
   })
 
   test('shuffled draws meet every index equally often', () => {
