@@ -28,6 +28,7 @@ const PARTS: Readonly<Record<string, Measure>> = {
 
 const HELP = `usage: npm run bench:consistency -- [options]
   --quick         few tries, short loads: to see that it works (under two minutes)
+  --brief         fewer tries, shorter loads: figures, in half the time
   --only a,b      these contestants beside ours: ${contestants.map((one) => one.name).join(', ')}
   --parts a,b     these measurements: ${Object.keys(PARTS).join(', ')}
   --json          print the figures as JSON, nothing else
@@ -36,6 +37,7 @@ const HELP = `usage: npm run bench:consistency -- [options]
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    brief: { type: 'boolean', default: false },
     only: { type: 'string' },
     parts: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -55,7 +57,7 @@ if (values.help) {
     process.once(signal, () => process.exit(code))
   const redis = await startRedisServer()
   try {
-    const results = await compare({ redis, start: startMember, quick: values.quick })
+    const results = await compare({ redis, start: startMember, extent: values.quick ? 'quick' : values.brief ? 'brief' : 'full' })
     console.log(values.json ? asJson(results) : values.markdown ? markdown(results) : comparisonTable(results))
   } finally {
     await redis.close()
@@ -83,7 +85,7 @@ async function compare(field: Field): Promise<Results> {
     }
   }
   const versions = new Map(takers.map((one) => [one.name, `${versionOf(one.name)}: ${one.setup}`]))
-  return { about: { date: new Date().toISOString().slice(0, 10), machine: machine(field.redis), versions, quick: field.quick }, cells }
+  return { about: { date: new Date().toISOString().slice(0, 10), machine: machine(field.redis), versions, extent: field.extent }, cells }
 }
 
 function picked(list: string | undefined, name: string): boolean {

@@ -10,16 +10,18 @@ import { take } from './page/take.ts'
 const HELP = `usage: npm run bench:page -- [options]
   --only a,b      these sections: right, fast, worth, smart; the others stay as they are
   --traces DIR    recorded traffic for "smart"; without it that section stays as it is
+  --note TEXT     what else must be known of these figures; stands beside them
   --render        take nothing: write the page anew from bench/figures.json
   --quick         so short that it only shows that everything works; needs --to
   --to DIR        write figures.json and benchmarks.md there, and nothing else
 
-Takes about eight minutes; best on a machine that does nothing else.`
+Takes about eight minutes on two cores that do nothing else; what else they do stands beside the figures.`
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
     traces: { type: 'string' },
+    note: { type: 'string' },
     render: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     to: { type: 'string' },
@@ -29,19 +31,26 @@ const { values } = parseArgs({
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
+// What it has started ends with it.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => process.exit(code))
+
 if (values.help) console.log(HELP)
 else if (values.quick && values.to === undefined) refuse('--quick: its figures are good for nothing, so say where they go: --to DIR')
 else await write(sectionsOf(values.only))
 
 async function write(sections: readonly Section[]): Promise<void> {
-  const { to, quick, traces } = values
+  const { to, quick, traces, note } = values
   if (to !== undefined) mkdirSync(to, { recursive: true })
   const file = to === undefined ? undefined : join(to, 'figures.json')
   const begin = performance.now()
   let figures = readFigures(file)
   for (const section of values.render ? [] : sections) {
     progress(`bench:page: ${section}${section === 'smart' && traces === undefined ? ': left as it is, for want of --traces DIR' : ''}`)
-    figures = { ...figures, ...(await take(section, { quick, traces, progress })) }
+    figures = { ...figures, ...(await take(section, { quick, traces, note, progress })) }
     // What was taken is kept, whatever becomes of the next.
     writeFigures(figures, file)
   }

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => redis.close())
 
-const field = (): Field => ({ redis, start: localMember, quick: true })
+const field = (): Field => ({ redis, start: localMember, extent: 'quick' })
 
 describe.each(contestants.map((one) => [one.name, one] as const))('%s', (_name, contestant: Contestant) => {
   test('keeps what it is given, in memory and in Redis, and forgets what it is told to', async () => {
@@ -63,7 +63,10 @@ test('the table has a line per row and a column per contestant', () => {
     ['millpond', [{ row: 'loads', text: '1' }]],
     ['other', [{ row: 'loads', text: '4' }]],
   ])
-  const results = { about: { date: '2026-01-01', machine: 'two cores', versions: new Map([['millpond', '1: so']]), quick: true }, cells }
+  const results = {
+    about: { date: '2026-01-01', machine: 'two cores', versions: new Map([['millpond', '1: so']]), extent: 'quick' as const },
+    cells,
+  }
   expect(comparisonTable(results)).toMatch(/\| loads +\| +1 \| +4 \|$/)
   expect(markdown(results)).toContain('two cores')
   expect(markdown(results)).toContain('A quick run')

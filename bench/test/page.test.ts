@@ -47,7 +47,6 @@ test.each([
 describe('a page', () => {
   const taken: Taken = { date: '2026-01-01', commit: 'abc1234', machine: 'two cores', load: 0.2, versions: { cacheable: '2.5.0' } }
   const course: Course = { requests: 10, writes: 1, hitRate: 0.5, meanMs: 9, p50Ms: 5, p95Ms: 120, queries: 20, cpuMs: 1000 }
-  const spread = (median: number) => ({ median, low: median, high: median })
   const figures: Figures = {
     right: {
       ...taken,
@@ -60,12 +59,12 @@ describe('a page', () => {
     fast: {
       ...taken,
       rounds: 3,
-      sizes: [{ entries: 1000, costs: [{ name: 'millpond', row: 'hit fresh', ratio: spread(1.25) }] }],
+      sizes: [{ entries: 1000, costs: [{ name: 'millpond', row: 'hit fresh', ratio: 1.25 }] }],
       awaited: [
-        { name: 'millpond', row: 'getOrSet hit prebuilt', ns: spread(110) },
-        { name: 'cacheable getOrSet', row: 'getOrSet hit prebuilt', ns: spread(90) },
+        { name: 'millpond', row: 'getOrSet hit prebuilt', ns: 110 },
+        { name: 'cacheable getOrSet', row: 'getOrSet hit prebuilt', ns: 90 },
       ],
-      isolated: [{ name: 'millpond, isolated', row: 'hit, object', ns: spread(40) }],
+      isolated: [{ name: 'millpond, isolated', row: 'hit, object', ns: 40 }],
       bytes: [],
     },
     worth: { ...taken, seconds: 30, sessions: 4, compared: 2, wrong: 2, cached: course, uncached: { ...course, meanMs: 12, queries: 40 } },

@@ -1,7 +1,7 @@
 // Client CPU of reads that Redis answers, over bare ioredis and JSON in the same rounds.
 import type { Contestant } from './contestant.ts'
 import type { CpuArgs } from './cpu-task.ts'
-import { type Cell, type Field, median, memberAt, withMembers } from './field.ts'
+import { type Cell, type Field, median, memberAt, sized, withMembers } from './field.ts'
 
 export const CPU_ROWS = {
   get: 'CPU of a miss served by Redis, over bare GET + JSON.parse',
@@ -11,7 +11,7 @@ export const CPU_ROWS = {
 const BARE = 'bare ioredis'
 
 export async function measureCpu(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
-  const rounds = field.quick ? 1 : 3
+  const rounds = sized(field, 1, 3, 3)
   const cells: Cell[] = []
   for (const what of ['get', 'getMany'] as const) {
     const ratios: number[] = []
@@ -31,7 +31,7 @@ export async function measureCpu(field: Field, contestant: Contestant): Promise<
 }
 
 function once(field: Field, name: string, what: CpuArgs['what']): Promise<number> {
-  const reads = field.quick ? 2000 : what === 'get' ? 40_000 : 1500
-  const args: CpuArgs = { what, keys: field.quick ? 1000 : 5000, reads, atOnce: what === 'get' ? 64 : 4 }
+  const reads = what === 'get' ? sized(field, 2000, 20_000, 40_000) : sized(field, 2000, 700, 1500)
+  const args: CpuArgs = { what, keys: sized(field, 1000, 5000, 5000), reads, atOnce: what === 'get' ? 64 : 4 }
   return withMembers(field, name, 1, { maxEntries: 100 }, (members) => memberAt(members, 0).run('cpuPerRead', args))
 }

@@ -6,9 +6,15 @@ import type { RedisServer } from './redis-server.ts'
 export interface Field {
   readonly redis: RedisServer
   readonly start: StartMember
-  /** Fewer tries, shorter loads: to see that it works, not for figures. */
-  readonly quick: boolean
+  readonly extent: Extent
 }
+
+/** `quick`: to see that it works, not for figures; `brief`: figures from fewer tries and shorter loads. */
+export type Extent = 'quick' | 'brief' | 'full'
+
+/** How much of something, by the extent of the run. */
+export const sized = ({ extent }: Pick<Field, 'extent'>, quick: number, brief: number, full: number): number =>
+  ({ quick, brief, full })[extent]
 
 /** One cell of the table: what is shown, and the figures behind it. */
 export interface Cell {

@@ -1,6 +1,6 @@
 // How many loads many calls are: of one cold key at one instant, and of a hot key that expires each second.
 import type { Contestant } from './contestant.ts'
-import { type Cell, type Field, median, withMembers } from './field.ts'
+import { type Cell, type Field, median, sized, withMembers } from './field.ts'
 
 export const LOAD_ROWS = {
   cold: '200 calls of a cold key at once, 4 processes: loads (median, most of 10)',
@@ -14,13 +14,13 @@ const HEAD_START_MS = 150
 export async function measureLoads(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
   return withMembers(field, contestant.name, PROCESSES, {}, async (members) => {
     const rounds: number[] = []
-    for (let round = 0; round < (field.quick ? 2 : 10); round++) {
+    for (let round = 0; round < sized(field, 2, 10, 10); round++) {
       const at = Date.now() + HEAD_START_MS
       const args = { key: `cold:${round}`, calls: CALLS / PROCESSES, at, loadMs: 100 }
       const loads = await Promise.all(members.map((member) => member.run('coldCalls', args)))
       rounds.push(sum(loads))
     }
-    const forMs = field.quick ? 2000 : 6000
+    const forMs = sized(field, 2000, 6000, 6000)
     const hotArgs = { key: 'hot', ttlMs: 1000, forMs, at: Date.now() + HEAD_START_MS, loadMs: 20 }
     const hot = sum(await Promise.all(members.map((member) => member.run('hotCalls', hotArgs))))
     const most = Math.max(...rounds)

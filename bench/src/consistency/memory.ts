@@ -1,6 +1,6 @@
 // What tags cost in memory: in the process and in the server, over the same entries without tags.
 import type { Contestant } from './contestant.ts'
-import { type Cell, type Field, median, memberAt, NOT_OFFERED, withMembers } from './field.ts'
+import { type Cell, type Field, median, memberAt, NOT_OFFERED, sized, withMembers } from './field.ts'
 
 export const MEMORY_ROWS = {
   process: 'entries of 2 KB with three tags of 20 bytes over the same without: process',
@@ -9,8 +9,8 @@ export const MEMORY_ROWS = {
 
 export async function measureMemory(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
   if (!contestant.hasTags) return Object.values(MEMORY_ROWS).map((row) => ({ row, text: NOT_OFFERED }))
-  const count = field.quick ? 1000 : 20_000
-  const rounds = field.quick ? 1 : 2
+  const count = sized(field, 1000, 20_000, 20_000)
+  const rounds = sized(field, 1, 1, 2)
   const taken = { plain: { process: [] as number[], server: [] as number[] }, tagged: { process: [] as number[], server: [] as number[] } }
   for (let round = 0; round < rounds; round++) {
     for (const kind of ['plain', 'tagged'] as const) {

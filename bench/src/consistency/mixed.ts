@@ -1,7 +1,7 @@
 // A mixed load over three processes, judged by the project's own checker: without a fault, with Redis stopped, with connections cut.
 import { checkHistory, type FaultProxy, type HistoryLine, historyTime, startFaultProxy, type Verdict } from 'millpond/testing'
 import type { Contestant } from './contestant.ts'
-import { type Cell, type Field, sleep, withMembers } from './field.ts'
+import { type Cell, type Field, sized, sleep, withMembers } from './field.ts'
 import { openTruth } from './truth.ts'
 
 const PROCESSES = 3
@@ -61,7 +61,7 @@ async function runHistory(field: Field, contestant: string, fault: FaultName): P
   const truth = openTruth()
   const lines: HistoryLine[] = []
   const proxies = await Promise.all(Array.from({ length: PROCESSES }, () => startFaultProxy({ to: { port: field.redis.port } })))
-  const ms = field.quick ? 2500 : 8000
+  const ms = sized(field, 2500, 4000, 8000)
   try {
     await withMembers(field, contestant, PROCESSES, { answer: truth.ask, urlOf: (at) => proxies[at]?.url() ?? '' }, async (members) => {
       const running = Promise.all(members.map((member, seed) => member.run('runMixed', { keys: KEYS, lanes: LANES, ms, seed: seed + 1 })))
@@ -86,7 +86,7 @@ async function runHistory(field: Field, contestant: string, fault: FaultName): P
 }
 
 async function strike(field: Field, fault: FaultName, blow: number, proxy: FaultProxy | undefined): Promise<void> {
-  const ms = field.quick ? 300 : 1000
+  const ms = sized(field, 300, 1000, 1000)
   if (fault === 'stopped') {
     field.redis.pause()
     await sleep(ms).finally(() => field.redis.resume())

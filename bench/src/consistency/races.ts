@@ -1,6 +1,6 @@
 // An invalidation while a loader runs: how often the value from before it is there afterwards.
 import type { Contestant } from './contestant.ts'
-import { type Cell, type Field, memberAt, NOT_OFFERED, sleep, withMembers } from './field.ts'
+import { type Cell, type Field, memberAt, NOT_OFFERED, sized, sleep, withMembers } from './field.ts'
 
 export const RACE_ROWS = {
   alone: 'key deleted while its loader runs, one process: old value stored',
@@ -13,7 +13,7 @@ export const RACE_ROWS = {
 const SETTLE_MS = 700
 
 export async function measureRaces(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
-  const tries = field.quick ? 10 : 100
+  const tries = sized(field, 10, 50, 100)
   const cells: Cell[] = []
   for (const byTag of [false, true]) {
     const rows = byTag ? [RACE_ROWS.tagAlone, RACE_ROWS.tagAcross] : [RACE_ROWS.alone, RACE_ROWS.across]

@@ -1,6 +1,6 @@
 // How long another process shows the old value after the ack, with the bus up.
 import type { Contestant } from './contestant.ts'
-import { atShare, type Cell, type Field, median, memberAt, sleep, withMembers } from './field.ts'
+import { atShare, type Cell, type Field, median, memberAt, sized, sleep, withMembers } from './field.ts'
 import { openTruth } from './truth.ts'
 
 export const SPREAD_ROW = 'old value shown by another process after the ack, bus up: median, p99 ms'
@@ -9,7 +9,7 @@ const PATIENCE_MS = 1500
 
 export async function measureSpread(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
   const truth = openTruth()
-  const rounds = field.quick ? 5 : 200
+  const rounds = sized(field, 5, 50, 200)
   const key = 'spread'
   const found = await withMembers(field, contestant.name, 2, { answer: truth.ask }, async (members) => {
     const [writer, reader] = [memberAt(members, 0), memberAt(members, 1)]

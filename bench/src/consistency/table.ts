@@ -1,6 +1,6 @@
 // The comparison as a table: a line per row, a column per contestant.
 import { formatTable } from '../table.ts'
-import type { Cell } from './field.ts'
+import type { Cell, Extent } from './field.ts'
 
 export interface Results {
   readonly about: About
@@ -13,7 +13,13 @@ export interface About {
   readonly machine: string
   /** Contestant -> version and setup. */
   readonly versions: ReadonlyMap<string, string>
-  readonly quick: boolean
+  readonly extent: Extent
+}
+
+const WARNINGS: Readonly<Record<Extent, string>> = {
+  quick: '\n\nA quick run: it shows that everything works, not how well.',
+  brief: '\n\nA brief run: fewer tries and shorter loads.',
+  full: '',
 }
 
 /** Lines for a terminal or a page. */
@@ -29,7 +35,7 @@ export function markdown(results: Results): string {
   const { about } = results
   const setups = [...about.versions].map(([name, setup]) => `- **${name}** ${setup}`)
   const head = `Measured ${about.date} on ${about.machine}, all in one run, in turn, on the same Redis.`
-  const warning = about.quick ? '\n\nA quick run: it shows that everything works, not how well.' : ''
+  const warning = WARNINGS[about.extent]
   return [`${head}${warning}`, comparisonTable(results), setups.join('\n')].join('\n\n')
 }
 

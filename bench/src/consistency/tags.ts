@@ -1,7 +1,7 @@
 // What tags cost: an invalidation over many keys, and a hit in memory.
 import { type FaultProxy, startFaultProxy } from 'millpond/testing'
 import type { Contestant } from './contestant.ts'
-import { type Cell, type Field, median, memberAt, NOT_OFFERED, sleep, withMembers } from './field.ts'
+import { type Cell, type Field, median, memberAt, NOT_OFFERED, sized, sleep, withMembers } from './field.ts'
 
 export const TAG_ROWS = {
   invalidate: 'tag of 100,000 keys invalidated: ms, commands (median of 5)',
@@ -13,7 +13,7 @@ const TAGS = ['tag-one', 'tag-two', 'tag-three']
 
 export async function measureTags(field: Field, contestant: Contestant): Promise<readonly Cell[]> {
   if (!contestant.hasTags) return Object.values(TAG_ROWS).map((row) => ({ row, text: NOT_OFFERED }))
-  const count = field.quick ? 1000 : 100_000
+  const count = sized(field, 1000, 100_000, 100_000)
   const proxy = await startFaultProxy({ to: { port: field.redis.port } })
   try {
     const options = { tags: true, maxEntries: count + 100, urlOf: () => proxy.url() }

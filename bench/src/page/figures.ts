@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { BytesAnswer } from '../bytes.ts'
-import type { Spread } from '../numbers.ts'
 
 /** Where, when and at which state a section was taken. */
 export interface Taken {
@@ -10,8 +9,10 @@ export interface Taken {
   /** Short name of the commit; with `+` where files differed from it. */
   readonly commit: string
   readonly machine: string
-  /** Load average of a minute when it began: what else the machine did. */
-  readonly load: number
+  /** Load average of a minute when it began: what else the machine did. Absent where nobody noted it. */
+  readonly load?: number
+  /** What else must be known. */
+  readonly note?: string
   /** Library -> what is installed. */
   readonly versions: Readonly<Record<string, string>>
 }
@@ -30,17 +31,17 @@ export interface Fast extends Taken {
   readonly bytes: readonly BytesAnswer[]
 }
 
-/** Over lru-cache in the same round. */
+/** Over lru-cache in the same round: the median. */
 export interface Cost {
   readonly name: string
   readonly row: string
-  readonly ratio: Spread
+  readonly ratio: number
 }
 
 export interface Awaited {
   readonly name: string
   readonly row: string
-  readonly ns: Spread
+  readonly ns: number
 }
 
 export interface Course {

@@ -19,13 +19,13 @@ function renderRight(right: Right | undefined): string {
   const textOf = (name: string, row: string) => right.cells[name]?.find((cell) => cell.row === row)?.text ?? ''
   return [
     head,
-    `\`npm run bench:consistency\`: memory, Redis and each library's own bus, several processes, a checker over every operation. ${told(right)}`,
+    `\`npm run bench:consistency -- --brief\`: memory, Redis and each library's own bus, several processes, a checker over every operation. ${told(right)}`,
     formatTable([['', ...names.map((name) => named(name, right))], ...rows.map((row) => [row, ...names.map((name) => textOf(name, row))])]),
     Object.entries(right.setups)
       .map(([name, setup]) => `- ${name}: ${setup}`)
       .join('\n'),
     `A read is stale where an invalidation that was acknowledged before it began had made its value old. Peers that publish the key itself are heard of sooner than ours, which hears that something moved, and
-asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory. Where part of the time was starved, a zero proves little.`,
+asks. Bare reads check nothing and keep nothing: ours also compares a checksum and the ledger's numbers, freezes and weighs the value and puts it into memory. Where part of the time was starved, a zero proves little; an empty cell failed in that run.`,
   ].join('\n\n')
 }
 
@@ -36,12 +36,12 @@ function renderFast(fast: Fast | undefined): string {
   const rows = [...new Set(fast.sizes.flatMap(({ costs }) => costs.map(({ row }) => row)))]
   const cost = ({ name, costs }: (typeof columns)[number], row: string) => {
     const ratio = costs.find((one) => one.name === name && one.row === row)?.ratio
-    return ratio === undefined ? '' : better(`${ratio.median.toFixed(2)}`, ratio.median < 1)
+    return ratio === undefined ? '' : better(ratio.toFixed(2), ratio < 1)
   }
   return [
     head,
-    `\`npm run bench\`, medians of ${fast.rounds} rounds. ${told(fast)}`,
-    `Cost over ${named('lru-cache', fast)} in the same round, CPU time; below 1 is faster. *Fresh* keys are built for each call, as services do. *millpond* is \`cache.peek\`; its \`set\` is awaited, so only its store has those rows.`,
+    `\`npm run bench\`. ${told(fast)}`,
+    `Cost over ${named('lru-cache', fast)} in the same round, CPU time, median of ${fast.rounds} rounds; below 1 is faster. *Fresh* keys are built for each call, as services do. *millpond* is \`cache.peek\`; its \`set\` is awaited, so only its store has those rows.`,
     formatTable([
       ['', ...columns.map(({ name, entries }) => `${name}, ${entries.toLocaleString('en')}`)],
       ...rows.map((row) => [row, ...columns.map((column) => cost(column, row))]),
@@ -51,7 +51,10 @@ function renderFast(fast: Fast | undefined): string {
       : [`What a service awaits, 1,000 entries with a TTL, CPU time of an operation (us):`, timesTable(fast, fast.awaited)]),
     ...(fast.isolated.length === 0
       ? []
-      : [`Objects that nobody else can change, CPU time of an operation (us):`, timesTable(fast, fast.isolated)]),
+      : [
+          `Objects that nobody else can change, CPU time of an operation (us); through JSON, dates become text:`,
+          timesTable(fast, fast.isolated),
+        ]),
     ...(fast.bytes.length === 0
       ? []
       : [
@@ -78,7 +81,7 @@ function renderWorth(worth: Worth | undefined): string {
   const fewer = 1 - cached.queries / uncached.queries
   return [
     head,
-    `\`npm run load\`: the deals service on SQLite, ${cached.requests.toLocaleString('en')} requests of ${worth.sessions} sessions over ${worth.seconds} s, ${cached.writes} of them writes; every cached answer was compared with the
+    `\`npm run load -- --seconds ${worth.seconds}\`: the deals service on SQLite, ${cached.requests.toLocaleString('en')} requests of ${worth.sessions} sessions over ${worth.seconds} s, ${cached.writes} of them writes; every cached answer was compared with the
 database: ${worth.wrong === 0 ? 'all are right' : `${worth.wrong} are wrong`}. ${told(worth)}`,
     formatTable([
       ['', 'with the cache', 'without', '', 'the sources promise', ''],
@@ -136,7 +139,7 @@ function timesTable(taken: Taken, figures: readonly Awaited[]): string {
   return formatTable([
     ['', ...names.map((name) => named(name, taken))],
     ...rows.map((row) => {
-      const medians = names.map((name) => figures.find((one) => one.name === name && one.row === row)?.ns.median)
+      const medians = names.map((name) => figures.find((one) => one.name === name && one.row === row)?.ns)
       const best = Math.min(...medians.filter((one) => one !== undefined))
       return [row, ...medians.map((ns) => (ns === undefined ? '' : better(us(ns), ns === best)))]
     }),
@@ -153,7 +156,7 @@ export function renderReadme(readme: string, figures: Figures): string {
 
 function readmeLine({ fast, right }: Figures): string {
   const nsOf = (figures: readonly Awaited[] | undefined, name: string, row: string) =>
-    figures?.find((one) => one.name === name && one.row === row)?.ns.median
+    figures?.find((one) => one.name === name && one.row === row)?.ns
   const held = nsOf(fast?.isolated, 'millpond, isolated', 'hit, object')
   const awaited = nsOf(fast?.awaited, 'millpond', 'getOrSet hit prebuilt')
   const speed = held === undefined || awaited === undefined ? [] : [`A hit takes ${us(held)} us of CPU, an awaited one ${us(awaited)}`]
@@ -164,8 +167,9 @@ function readmeLine({ fast, right }: Figures): string {
   return [...speed, ...(stale.length === 0 ? [] : [`stale reads of own writes under load: ${stale.join(', ')}`])].join('; ')
 }
 
-function told({ date, commit, machine, load }: Taken): string {
-  return `Taken on ${date} at \`${commit}\`, ${machine}, load average ${load.toFixed(1)} when it began.`
+function told({ date, commit, machine, load, note }: Taken): string {
+  const busy = load === undefined ? '' : `, load average ${load.toFixed(1)} when it began`
+  return `Taken on ${date} at \`${commit}\`, ${machine}${busy}.${note === undefined ? '' : ` ${note}`}`
 }
 
 const notTaken = (head: string): string => `${head}\n\nNot taken yet: \`npm run bench:page\` does.`

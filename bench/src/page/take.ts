@@ -4,8 +4,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { awaitedTypes } from '../awaited.ts'
-import { measureInTurn, type Plan } from '../children.ts'
+import { measureInTurn, measureRound, type Plan } from '../children.ts'
 import { type Cell, COLUMNS, mean, worstAgainstLru } from '../hit-ratio/measure.ts'
 import { isolatedTypes } from '../isolated.ts'
 import type { Results } from '../results.ts'
@@ -14,20 +13,24 @@ import type { Course, Fast, Figures, Right, Section, Smart, Taken, Worth } from 
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const OVER = 'lru-cache'
+/** Who offers `getOrSet` with a TTL, under one name or another. */
+const AWAITED = ['millpond', 'lru-cache fetch', 'cache-manager wrap', 'cacheable getOrSet', 'bentocache getOrSet']
 
 export interface Extent {
   /** So short that it only shows that everything works. */
   readonly quick: boolean
   /** Folder of recorded traffic; without one that section stays as it is. */
   readonly traces: string | undefined
+  readonly note: string | undefined
   readonly progress: (line: string) => void
 }
 
 export async function take(section: Section, extent: Extent): Promise<Figures> {
-  if (section === 'right') return { right: await takeRight(extent) }
-  if (section === 'fast') return { fast: await takeFast(extent) }
-  if (section === 'worth') return { worth: await takeWorth(extent) }
-  return extent.traces === undefined ? {} : { smart: await takeSmart(extent.traces) }
+  const note = extent.note === undefined ? {} : { note: extent.note }
+  if (section === 'right') return { right: { ...(await takeRight(extent)), ...note } }
+  if (section === 'fast') return { fast: { ...(await takeFast(extent)), ...note } }
+  if (section === 'worth') return { worth: { ...(await takeWorth(extent)), ...note } }
+  return extent.traces === undefined ? {} : { smart: { ...(await takeSmart(extent.traces)), ...note } }
 }
 
 async function takeRight({ quick }: Extent): Promise<Right> {
@@ -35,7 +38,10 @@ async function takeRight({ quick }: Extent): Promise<Right> {
   const answer: {
     versions: Record<string, string>
     cells: Right['cells']
-  } = await program('bench/dist/consistency.js', ['--json', ...(quick ? ['--quick', '--parts', 'tags'] : [])])
+  } = await program('bench/dist/consistency.js', [
+    '--json',
+    ...(quick ? ['--quick', '--parts', 'tags'] : ['--brief', '--parts', 'races,mixed,loads,spread,tags,cpu']),
+  ])
   // "1.6.1: how it stands there".
   const parts = Object.entries(answer.versions).map(([name, text]) => [name, ...split(text)] as const)
   return {
@@ -52,20 +58,23 @@ function split(text: string): [version: string, setup: string] {
 }
 
 async function takeFast({ quick, progress }: Extent): Promise<Fast> {
-  const taken = stamp([OVER, 'cache-manager', 'cacheable', 'bentocache', 'keyv'])
+  const taken = stamp([OVER, 'cache-manager', 'cacheable', 'bentocache'])
   const plan: Plan = {
     sizes: quick ? [1_000] : [1_000, 100_000],
     rounds: quick ? 1 : 3,
     rows: quick ? ['hit fresh'] : ROWS,
     names: ['millpond', 'millpond store', OVER],
-    awaited: quick ? [] : awaitedTypes.map(({ name }) => name),
-    isolated: quick ? [] : isolatedTypes.map(({ name }) => name),
+    awaited: [],
+    isolated: [],
     bytesAt: quick ? 0 : 1_000_000,
   }
   const results = await measureInTurn(plan, progress)
+  // One turn each, and medians of its batches: these are times, not ratios within a round.
+  const times = { ...plan, sizes: [], awaited: AWAITED, isolated: isolatedTypes.map(({ name }) => name) }
+  if (!quick) await measureRound(results, times, 0, progress)
   const sizes = plan.sizes.map((entries) => ({ entries, costs: costsOf(results, entries, plan) }))
   const { figures } = results.toJSON()
-  const group = (wanted: string) => figures.filter((one) => one.group === wanted).map(({ name, row, ns }) => ({ name, row, ns }))
+  const group = (wanted: string) => figures.filter((one) => one.group === wanted).map(({ name, row, ns }) => ({ name, row, ns: ns.median }))
   return { ...taken, rounds: plan.rounds, sizes, awaited: group('awaited'), isolated: group('isolated'), bytes: results.bytes }
 }
 
@@ -74,7 +83,7 @@ function costsOf(results: Results, entries: number, { names, rows }: Plan) {
     .filter((name) => name !== OVER)
     .flatMap((name) =>
       rows.flatMap((row) => {
-        const ratio = results.ratio(`${entries}`, name, row, OVER)
+        const ratio = results.ratio(`${entries}`, name, row, OVER)?.median
         return ratio === undefined ? [] : [{ name, row, ratio }]
       }),
     )
@@ -113,14 +122,19 @@ async function takeSmart(traces: string): Promise<Smart> {
   }
 }
 
-/** What a program of the project prints as JSON. Its progress is shown. */
+/** What a program of the project prints as JSON, whatever it thinks of it; its progress is shown. It ends with this process. */
 async function program<T>(path: string, args: readonly string[]): Promise<T> {
   const child = spawn(process.execPath, [join(ROOT, path), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const stop = () => child.kill()
+  process.once('exit', stop)
   let text = ''
   for await (const chunk of child.stdout.setEncoding('utf8')) text += chunk
-  const code = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)))
-  if (code !== 0) throw new Error(`${path} ${args.join(' ')} ended with ${code}, so nothing of it is written down`)
-  return JSON.parse(text)
+  process.off('exit', stop)
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Error(`${path} ${args.join(' ')} printed no figures`, { cause })
+  }
 }
 
 function stamp(packages: readonly string[]): Taken {
