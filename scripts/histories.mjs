@@ -8,7 +8,8 @@ import { bringServers, missing } from './servers.mjs'
 
 const USAGE = `npm run histories -- [--minutes N] [--seed S] [--skip N] [--tier redis,postgres,...] [--fault NAME] [--ms LENGTH]
 
-  --minutes  how long to go on; no cell begins that would end later, but for the first. A cell takes 10 to 30 seconds. Default 10.
+  --minutes  how long to go on, what fetching takes included; no cell begins that would end later, but for the first. A cell takes 10 to 30
+             seconds. Default 10.
   --seed     draws cells and everything within them; entries of every other cell are sealed. Default: by the time of day, and printed.
   --skip     leave out so many cells of that seed: go on where a run ended. Default 0.
   --tier     what the processes share: redis, sentinel, cluster, postgres, memcached, sqlite, file, none. Default: all whose servers are here.
@@ -52,6 +53,7 @@ if (given.help) {
   process.exit(0)
 }
 const minutes = number('minutes', given.minutes, 10)
+const until = performance.now() + minutes * 60_000
 const seed = Math.floor(number('seed', given.seed, Date.now() % 1_000_000))
 const skip = Math.floor(number('skip', given.skip, 0))
 const ms = number('ms', given.ms, 6000)
@@ -99,7 +101,6 @@ const inAll = countCells(tiers, given.fault)
 console.log(
   `histories: seed ${seed}, ${minutes} minutes, ${tiers.join(', ')}: ${inAll} cells${skip > 0 ? `, without the first ${skip}` : ''}`,
 )
-const until = performance.now() + minutes * 60_000
 let longest = 0
 let done = 0
 for (const cell of cells) {
