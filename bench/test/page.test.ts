@@ -20,6 +20,13 @@ test('docs/benchmarks.md and the README state what bench/figures.json holds: npm
   expect(read('README.md')).toBe(renderReadme(read('README.md'), figures))
 })
 
+test('figures are written as the formatter leaves them', () => {
+  const file = join(root, 'bench/figures.json')
+  expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify(readFigures(), undefined, 2)}\n`)
+  // It would draw together what fits into a line.
+  expect(JSON.stringify(readFigures())).not.toMatch(/\[[^[{]/)
+})
+
 test('a quick run measures, and writes a page where it is told to', { timeout: 90_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-page-'))
   try {
@@ -70,7 +77,6 @@ describe('a page', () => {
     worth: { ...taken, seconds: 30, sessions: 4, compared: 2, wrong: 2, cached: course, uncached: { ...course, meanMs: 12, queries: 40 } },
     smart: {
       ...taken,
-      policies: ['lru', 'adaptive', 'optimum'],
       traces: [{ trace: 'loop', ratios: { lru: 3.1, adaptive: 2.5, optimum: 9 } }],
       mean: { lru: 3.1, adaptive: 2.5, optimum: 9 },
       below: { adaptive: 0.6 },

@@ -65,8 +65,7 @@ export interface Worth extends Taken {
 }
 
 export interface Smart extends Taken {
-  readonly policies: readonly string[]
-  /** Mean over the sizes, in percent. */
+  /** Policy -> mean over the sizes, in percent. */
   readonly traces: readonly { readonly trace: string; readonly ratios: Readonly<Record<string, number>> }[]
   readonly mean: Readonly<Record<string, number>>
   /** Points by which it falls short of LRU where that is most. */

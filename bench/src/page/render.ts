@@ -113,20 +113,21 @@ database: ${worth.wrong === 0 ? 'all are right' : `${worth.wrong} are wrong`}. $
 function renderSmart(smart: Smart | undefined): string {
   const head = '## Smart?'
   if (smart === undefined) return notTaken(head)
+  const policies = Object.keys(smart.mean)
   const title = (policy: string) =>
     ({ adaptive: 'millpond', lru: 'LRU', sieve: 'SIEVE', 's3-fifo': 'S3-FIFO', 'w-tinylfu': 'W-TinyLFU' })[policy] ?? policy
   const line = (label: string, ratios: Readonly<Record<string, number>>) => {
-    const best = Math.max(...smart.policies.filter((policy) => policy !== 'optimum').map((policy) => ratios[policy] ?? 0))
-    return [label, ...smart.policies.map((policy) => better((ratios[policy] ?? 0).toFixed(1), ratios[policy] === best))]
+    const best = Math.max(...policies.filter((policy) => policy !== 'optimum').map((policy) => ratios[policy] ?? 0))
+    return [label, ...policies.map((policy) => better((ratios[policy] ?? 0).toFixed(1), ratios[policy] === best))]
   }
   return [
     head,
     `\`npm run bench:hit-ratio -- DIR\`: hit ratio in %, mean over caches of 0.5, 1, 2, 5 and 10 % of the unique keys. Exact, not timed. ${told(smart)}`,
     formatTable([
-      ['trace', ...smart.policies.map(title)],
+      ['trace', ...policies.map(title)],
       ...smart.traces.map(({ trace, ratios }) => line(trace, ratios)),
       line('mean', smart.mean),
-      ['furthest below LRU in one cell, points', ...smart.policies.map((policy) => smart.below[policy]?.toFixed(1) ?? '')],
+      ['furthest below LRU in one cell, points', ...policies.map((policy) => smart.below[policy]?.toFixed(1) ?? '')],
     ]),
     "All policies are ours; the peers' columns are their papers' algorithms, each checked against a slow model of itself, and by `--columns` against what other implementations reach.",
   ].join('\n\n')

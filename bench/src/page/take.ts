@@ -115,7 +115,6 @@ async function takeSmart(traces: string): Promise<Smart> {
   const judged = COLUMNS.filter((column) => column !== 'lru' && column !== 'optimum')
   return {
     ...taken,
-    policies: COLUMNS,
     traces: names.map((trace) => ({ trace, ratios: ratiosOf(cells.filter((cell) => cell.trace === trace)) })),
     mean: ratiosOf(cells),
     below: Object.fromEntries(judged.map((column) => [column, Math.max(0, -worstAgainstLru(cells, column).points)])),
