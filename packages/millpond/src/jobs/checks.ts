@@ -2,8 +2,8 @@
 import { checkOptions, duration, listOf, oneOf, type Shape, text, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import { DEFAULT_RETENTION, type JobRetention, LISTED, type ListOptions, MAX_LISTED } from '../core/jobs.ts'
 import { checkName } from '../core/key.ts'
-import { DEFAULT_RETENTION, type JobRetention, LISTED, type ListOptions, MAX_LISTED } from './contract.ts'
 
 export interface RetentionOptions {
   /** How long a done job's id is remembered. Default `'1h'`. */

@@ -1,6 +1,7 @@
 // Jobs: a leased table, four places to keep it, and the runner.
+
+export type { Claimed, Job, JobState, JobStore, ListedState, ListOptions, NewJob } from '../core/jobs.ts'
 export type { QueueOptions, RetentionOptions, ServerOptions } from './checks.ts'
-export type { Claimed, Job, JobState, JobStore, ListedState, ListOptions, NewJob } from './contract.ts'
 export { createJobs, Jobs, type JobsOptions, MAX_PAYLOAD, type WhenOptions } from './jobs.ts'
 export { type MemoryJobsOptions, memoryJobs } from './memory.ts'
 export { type PostgresJobsOptions, type PostgresJobsPool, postgresJobs, postgresJobsSchema } from './postgres.ts'

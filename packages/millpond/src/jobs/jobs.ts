@@ -19,8 +19,8 @@ import {
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { Job, JobStore, ListOptions } from '../core/jobs.ts'
 import { checkJobWord, errorText } from './checks.ts'
-import type { Job, JobStore, ListOptions } from './contract.ts'
 import { type JobHandler, runJob } from './run-job.ts'
 
 export interface JobsOptions {

@@ -3,8 +3,8 @@ import { checkOptions, clock as clockCheck, type Shape } from '../core/checks.ts
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import type { Claimed, Job, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { RETENTION, type RetentionOptions, resolveList, resolveRetention } from './checks.ts'
-import type { Claimed, Job, JobStore, ListOptions, NewJob } from './contract.ts'
 
 export interface MemoryJobsOptions extends RetentionOptions {
   /** Default: the machine's. */

@@ -1,8 +1,8 @@
 // The job table in PostgreSQL: rows are claimed with FOR UPDATE SKIP LOCKED, times are the server's.
 import { checkOptions, flag, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { Claimed, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
-import type { Claimed, JobStore, ListOptions, NewJob } from './contract.ts'
 import { JOB_COLUMNS, jobOf } from './sql-row.ts'
 
 /** What is used of pg's Pool (or Client). */

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { checkOptions, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
+import type { Claimed, Job, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { checkName } from '../core/key.ts'
 import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
-import type { Claimed, Job, JobStore, ListOptions, NewJob } from './contract.ts'
 import { SCRIPTS } from './redis-scripts.ts'
 import { stateOf } from './sql-row.ts'
 

@@ -1,8 +1,8 @@
 // One try of one job: the handler, the renewal of its lease meanwhile, and what becomes of it.
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { Job, JobStore } from '../core/jobs.ts'
 import { errorText } from './checks.ts'
-import type { Job, JobStore } from './contract.ts'
 
 export interface JobContext {
   readonly id: string

@@ -4,9 +4,9 @@ import { checkOptions, clock as clockCheck, required, type Shape, withMethods } 
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import type { Job, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { bytesIn, classify, column, numberIn, numbers, textIn, texts, transaction } from '../core/sqlite.ts'
 import { QUEUE, type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
-import type { Job, JobStore, ListOptions, NewJob } from './contract.ts'
 import { jobOf } from './sql-row.ts'
 
 /** What is used of libsql, better-sqlite3 and node:sqlite. */

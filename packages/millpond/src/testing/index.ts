@@ -33,6 +33,7 @@ export {
   recordHistory,
   type Versioned,
 } from './history-recorder.ts'
+export { describeJobStore, type JobStoreSubject, type OpenJobStore } from './job-store.ts'
 export { describeLedger, type LedgerSubject } from './ledger.ts'
 export { type Battlefield, FAULTS, type FaultName, type Participant, type Patient, type PatientGroup, strike } from './nemesis.ts'
 export { describeNodeStore, type NodeStoreSubject } from './node-store.ts'

@@ -1,6 +1,6 @@
 // The runner over the memory table and a clock that the test moves.
 import { describe, expect, it } from 'vitest'
-import type { Job, JobStore } from '../../src/jobs/contract.ts'
+import type { Job, JobStore } from '../../src/core/jobs.ts'
 import { createJobs, type Jobs, type JobsOptions } from '../../src/jobs/jobs.ts'
 import { memoryJobs } from '../../src/jobs/memory.ts'
 import type { JobContext } from '../../src/jobs/run-job.ts'

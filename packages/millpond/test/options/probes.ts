@@ -1,5 +1,5 @@
 // How each options type is used: what is given beside the option that is tried, and what makes or calls with it.
-import { createCache, memory, type Tier } from 'millpond'
+import { buildKey, createCache, memory, type Tier } from 'millpond'
 import { frameCodec, jsonCodec, keyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
@@ -121,6 +121,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. MemoryOptions': { use: (options) => memory(options) },
   '. TierUse': { secret: ['codec'], base: { use: tier() }, use: (use) => createCache({ clock, tiers: [memory(), use] }) },
   '. BreakerOptions': { use: (breaker) => createCache({ clock, tiers: [memory(), { use: tier(), breaker }] }) },
+  '. KeyParts': { base: { prefix: 'p', identifier: 1 }, use: (parts) => buildKey(parts), takesAny: ['identifier'] },
   '. WarmingSettings': { use: (warming) => createCache({ clock, warming }) },
   '. ScheduledFor': { base: { in: '1h' }, use: (when) => cache.schedule({ tags: ['t'] }, when) },
   './tiers/file FileTierOptions': { base: { path: '/nonexistent/millpond' }, use: (options) => file(options) },
