@@ -51,6 +51,12 @@ export function encodeKeyAt(key: Key, at: string): string {
   }
 }
 
+/** Keys as a verb is given them. @throws MillpondError `OPTION_INVALID` for what is not a list. */
+export function keyList(given: unknown, verb: string): readonly Key[] {
+  if (Array.isArray(given)) return given
+  throw new MillpondError('OPTION_INVALID', `${verb}: ${show(given)} is not a list: give an array of keys`)
+}
+
 /** Encoded keys of a list. @param at what the list is called: `dependsOn`. @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
 export function encodeKeys(given: unknown, at: string): string[] {
   if (!Array.isArray(given)) throw new MillpondError('OPTION_INVALID', `${at}: ${show(given)} is not a list: give an array of keys`)

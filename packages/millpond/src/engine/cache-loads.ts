@@ -56,8 +56,12 @@ export interface CacheLoads {
   refresh<T>(key: Key, loader?: Loader<T>, options?: LoadOptions): Promise<T>
 }
 
+function checkLoader(loader: unknown, verb: string): void {
+  if (typeof loader !== 'function') throw refused(loader, verb, 'a loader: a function that returns the value, or a promise of it')
+}
+
 export async function getOrSet<T>(space: Space, key: Key, loader: Loader<T>, options: LoadOptions | undefined): Promise<T> {
-  if (typeof loader !== 'function') throw refused(loader, 'getOrSet', 'a loader: a function that returns the value, or a promise of it')
+  checkLoader(loader, 'getOrSet')
   const encoded = encodeKey(key)
   const { near, settings } = space
   const slot = near === undefined ? -1 : near.find(encoded)
@@ -81,6 +85,7 @@ export async function getOrSetEntry<T>(
   loader: Loader<T>,
   options: LoadOptions | undefined,
 ): Promise<LoadedEntry<T>> {
+  checkLoader(loader, 'getOrSetEntry')
   const encoded = encodeKey(key)
   const journey = begin(space, { one: loader }, options)
   const found = await travel(journey, encoded)
@@ -94,6 +99,7 @@ export async function getOrSetEntry<T>(
 }
 
 export async function refresh<T>(space: Space, key: Key, loader: Loader<T> | undefined, options: LoadOptions | undefined): Promise<T> {
+  if (loader !== undefined) checkLoader(loader, 'refresh')
   const encoded = encodeKey(key)
   const source = loader === undefined ? space.services.sourceOf(space.id.name, encoded) : { load: loader }
   if (source === undefined) {
@@ -114,6 +120,7 @@ export async function getOrSetMany<Id, T>(
 ): Promise<(T | undefined)[]> {
   checkBatch(options)
   const { key = (id: Id): Key => id as Key, load, ...rest } = options
+  if (!Array.isArray(ids)) throw refused(ids, 'getOrSetMany', 'an array of ids')
   const asked = [...ids]
   const keys = asked.map((id) => checkKey(encodeKey(key(id))))
   const journey = begin(space, { many: batchOf(asked, keys, load) }, rest)

@@ -1,6 +1,6 @@
 // Reading without a loader: what memory and the tiers below hold.
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
-import { checkKey, encodeKey, type Key } from '../core/key.ts'
+import { checkKey, encodeKey, type Key, keyList } from '../core/key.ts'
 import { type Consistency, DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import { timed } from './call-time.ts'
 import { type HeldEntry, heldEntries } from './entries.ts'
@@ -109,7 +109,7 @@ function lookOrLease(space: Space, key: string, { lease, ...options }: EntryRead
 }
 
 export async function getMany<T>(space: Space, keys: readonly Key[], options: ReadOptions | undefined): Promise<(T | undefined)[]> {
-  const found = await read(space, keys.map(encodeKey), options)
+  const found = await read(space, keyList(keys, 'getMany').map(encodeKey), options)
   const now = space.services.clock.now()
   return found.map((entry) => (entry === undefined || entry.freshUntil <= now ? undefined : (entry.value as T)))
 }

@@ -1,9 +1,9 @@
 // Writing, removing and re-timing entries by their keys.
 
-import { check, checkOptions, required, type Shape } from '../core/checks.ts'
+import { check, checkOptions, refused, required, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { checkKey, encodeKey, type Key } from '../core/key.ts'
+import { checkKey, encodeKey, type Key, keyList } from '../core/key.ts'
 import { type EntryOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import { forget } from './forget.ts'
 import { type Lease, type LeaseVerdict, MissLease } from './held-lease.ts'
@@ -93,9 +93,19 @@ export async function setLeased(space: Space, key: Key, value: unknown, given: L
   return verdict
 }
 
+function pairsOf(entries: Iterable<readonly [Key, unknown]>): readonly (readonly [Key, unknown])[] {
+  const given: unknown = entries
+  if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
+    throw refused(given, 'setMany', 'pairs of a key and its value: an array of [key, value], or a Map')
+  const pairs = [...entries]
+  const odd = pairs.findIndex((pair) => !Array.isArray(pair) || pair.length !== 2)
+  if (odd >= 0) throw refused(pairs[odd], `setMany[${odd}]`, 'pairs of a key and its value: [key, value]')
+  return pairs
+}
+
 export async function setMany(space: Space, entries: Iterable<readonly [Key, unknown]>, options: EntryOptions | undefined): Promise<void> {
   checkOpen(space)
-  const items = [...entries].map(([key, value]) => itemOf(key, value))
+  const items = pairsOf(entries).map(([key, value]) => itemOf(key, value))
   if (items.length === 0) return
   const { clock } = space.services
   const started = clock.monotonic()
@@ -105,7 +115,7 @@ export async function setMany(space: Space, entries: Iterable<readonly [Key, unk
 
 export async function deleteMany(space: Space, keys: readonly Key[]): Promise<Receipt> {
   checkOpen(space)
-  const encoded = keys.map((key) => checkKey(encodeKey(key)))
+  const encoded = keyList(keys, 'deleteMany').map((key) => checkKey(encodeKey(key)))
   space.watch.counters.deletes += encoded.length
   const receipt = await forget(space, { keys: encoded })
   const { events } = space.services

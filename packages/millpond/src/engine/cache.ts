@@ -1,4 +1,5 @@
 // The public face of a cache: each verb hands over to the part that knows its subject.
+import { checkedElsewhere, checkOptions, required, type Shape } from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
@@ -71,6 +72,9 @@ export interface CacheParts {
   readonly around: Around | undefined
 }
 
+/** Which texts name a tenant is looked at where one becomes a name. */
+const WHOSE: Shape<{ readonly tenant: string }> = { tenant: required<string>(checkedElsewhere) }
+
 /** What plug-ins are put around. `peek` stays bare: it is not awaited. */
 const VERBS: readonly (keyof Cache)[] = [
   ...(['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh'] as const),
@@ -122,8 +126,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
    * const acme = cache.for({ tenant: request.tenant })
    * await acme.getOrSet('plan', () => loadPlan(request.tenant))
    */
-  for({ tenant }: { readonly tenant: string }, options?: NamespaceOptions): Cache {
+  for(whose: { readonly tenant: string }, options?: NamespaceOptions): Cache {
     checkOpen(this.#space)
+    checkOptions<{ readonly tenant: string }>(whose, WHOSE, 'for')
+    const { tenant } = whose
     const own = this.name
     if (!isTenantPart(own) || tenantPart(namespaceOf(own), tenant) === own)
       return this.#house.open(tenantPart(namespaceOf(own), tenant), options)

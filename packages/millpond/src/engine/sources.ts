@@ -1,7 +1,7 @@
 // What `cache.source` was given, checked; and a registered loader as a load calls it.
 import { checkOptions, fn, options as optionsOf, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { decodeKey, encodeKey, type Key } from '../core/key.ts'
+import { decodeKey, encodeKey, encodeKeyAt, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
 import type { Loader } from './loader.ts'
@@ -23,8 +23,9 @@ export function sourceFrom(namespace: string, prefix: Key, load: SourceLoad, opt
   checkOptions<SourceOptions>(options, OPTIONS, 'source')
   if (typeof load !== 'function') throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
   if (options.defaults !== undefined) resolvePolicy(options.defaults, DEFAULT_POLICY)
+  const encoded = typeof prefix === 'string' ? encodeKey(prefix) : encodeKeyAt(prefix, 'source')
   const own: Key = typeof prefix === 'string' ? prefix : [...prefix]
-  return { ...options, namespace, prefix: own, name: options.name ?? encodeKey(own), load }
+  return { ...options, namespace, prefix: own, name: options.name ?? encoded, load }
 }
 
 export function loaderOf(source: Source | undefined): Sourced | undefined {

@@ -2,7 +2,7 @@
 //
 // Before the commit other transactions still read the old rows: an invalidation then would be answered by a load of the old value.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { checkOptions, fn, required, type Shape, whole, withMethods } from '../core/checks.ts'
+import { checkOptions, fn, refused, required, type Shape, whole, withMethods } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
 import { checkModel, idText, type ModelId } from './model-tags.ts'
 import type { CascadePlan, ChangeKind, Relations } from './relations.ts'
@@ -91,6 +91,7 @@ export class ModelEvents<R> {
    * error although the work has committed.
    */
   async during<T>(work: () => Promise<T>): Promise<T> {
+    if (typeof work !== 'function') throw refused(work, 'during', 'the work: a function that resolves once it has committed')
     const outer = this.#scopes.getStore()
     const scope: Scope = { changes: new Changes(this.#maxRows), isOpen: true }
     let result: T

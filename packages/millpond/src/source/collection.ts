@@ -1,5 +1,5 @@
 // A collection at work: reads through the cache's own verbs, writes as its strategy says.
-import { checkOptions } from '../core/checks.ts'
+import { checkOptions, refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import type { EntryOptions, LoadOptions } from '../core/options.ts'
@@ -69,6 +69,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   }
 
   async getMany(ids: readonly Id[], options?: LoadOptions): Promise<(T | undefined)[]> {
+    if (!Array.isArray(ids)) throw refused(ids, `collection ${this.name}: getMany`, 'an array of ids')
     const behind = this.#behind
     await behind?.ready()
     if (behind === undefined || behind.depth === 0) return this.#readMany(ids, options)
@@ -85,7 +86,12 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   }
 
   async setMany(entries: Iterable<readonly [Id, T]>, options?: CollectionWriteOptions): Promise<void> {
+    const given: unknown = entries
+    if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
+      throw refused(given, `collection ${this.name}: setMany`, 'pairs of an id and its value')
     const all = [...entries]
+    const odd = all.findIndex((pair) => !Array.isArray(pair) || pair.length !== 2)
+    if (odd >= 0) throw refused(all[odd], `collection ${this.name}: setMany[${odd}]`, 'pairs of an id and its value: [id, value]')
     if (all.length > 0) await this.#write(all, options)
   }
 

@@ -121,7 +121,12 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. MemoryOptions': { use: (options) => memory(options) },
   '. TierUse': { secret: ['codec'], base: { use: tier() }, use: (use) => createCache({ clock, tiers: [memory(), use] }) },
   '. BreakerOptions': { use: (breaker) => createCache({ clock, tiers: [memory(), { use: tier(), breaker }] }) },
-  '. KeyParts': { base: { prefix: 'p', identifier: 1 }, use: (parts) => buildKey(parts), takesAny: ['identifier'] },
+  '. KeyParts': {
+    base: { prefix: 'p', identifier: 1 },
+    use: (parts) => buildKey(parts),
+    takesAny: ['identifier'],
+    leaves: { parameters: ['instance'] },
+  },
   '. WarmingSettings': { use: (warming) => createCache({ clock, warming }) },
   '. ScheduledFor': { base: { in: '1h' }, use: (when) => cache.schedule({ tags: ['t'] }, when) },
   './tiers/file FileTierOptions': { base: { path: '/nonexistent/millpond' }, use: (options) => file(options) },

@@ -4,6 +4,7 @@ import { checkedElsewhere, checkOptions, duration, flag, flagOr, type Shape, who
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
+import { parseServerUrl, wrongUrl } from '../url.ts'
 import type { Address, PostgresPool } from './client.ts'
 import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
 
@@ -91,16 +92,11 @@ export function resolvePostgres(options: PostgresTierOptions): PostgresSettings 
   }
 }
 
-function checkUrl(url: unknown): void {
-  const protocol = typeof url === 'string' && URL.canParse(url) ? new URL(url).protocol : undefined
-  if (protocol === 'postgres:' || protocol === 'postgresql:') return
-  const why = protocol === undefined ? 'is no URL' : `begins with ${show(protocol)}, not postgres:`
-  throw new MillpondError('OPTION_INVALID', `postgres url: ${show(withoutSecrets(url))} ${why}: give one such as ${FORM}`)
-}
-
-/** For messages: everything between the scheme and the last `@` may be a secret, and so may a parameter. */
-function withoutSecrets(url: unknown): unknown {
-  return typeof url === 'string' ? url.replace(/^([^:/]*:?\/*).*@/s, '$1***@').replace(/\?.*$/s, '?***') : url
+function checkUrl(given: unknown): void {
+  const words = { at: 'postgres url', form: FORM }
+  const { protocol } = parseServerUrl(given, words)
+  if (protocol !== 'postgres:' && protocol !== 'postgresql:')
+    throw wrongUrl(given, `begins with ${show(protocol)}, not postgres: give one such as ${FORM}`, words)
 }
 
 function checkPool(pool: PostgresPool, options: PostgresTierOptions): void {

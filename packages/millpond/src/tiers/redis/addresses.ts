@@ -1,6 +1,7 @@
 // Where servers are: URLs, names and lists, checked. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
 import { MillpondError, show } from '../../core/errors.ts'
+import { parseServerUrl, wrongUrl } from '../url.ts'
 
 /** A server of a list. */
 export interface RedisHost {
@@ -28,11 +29,11 @@ export interface Address {
 const FORM = 'redis://user:password@host:6379/0'
 
 export function parseUrl(text: string): { address: Address; db: number | undefined } {
+  const words = { at: 'redis url', form: FORM }
   const wrong = (why: string): never => {
-    throw new MillpondError('OPTION_INVALID', `redis url: ${show(withoutSecrets(text))} ${why}: give one such as ${FORM}`)
+    throw wrongUrl(text, `${why}: give one such as ${FORM}`, words)
   }
-  if (typeof text !== 'string' || !URL.canParse(text)) return wrong('is no URL')
-  const url = new URL(text)
+  const url = parseServerUrl(text, words)
   const scheme = /^(redis|valkey)(s?):$/.exec(url.protocol)
   if (scheme === null) return wrong(`begins with ${show(url.protocol)}, not redis: or rediss:`)
   if (url.hostname === '') return wrong('names no host')
@@ -56,11 +57,6 @@ export function parseUrl(text: string): { address: Address; db: number | undefin
     },
     db: path === undefined ? undefined : Number(path),
   }
-}
-
-/** For messages: everything between the scheme and the last `@` may be a secret. */
-function withoutSecrets(text: unknown): unknown {
-  return typeof text === 'string' ? text.replace(/^([^:/]*:?\/*).*@/s, '$1***@') : text
 }
 
 export function byName(options: { readonly host?: string; readonly port?: number; readonly path?: string }): Address {

@@ -1,0 +1,35 @@
+// URLs with a user and a password in them: what is wrong is said, and nothing that may be a secret is shown.
+import { MillpondError, show } from '../core/errors.ts'
+
+const ENCODE = 'percent-encode what is special in user name and password (@ as %40, / as %2F, # as %23, ? as %3F, % as %25)'
+
+/** What a tier calls its URL, and one as it should be. */
+export interface UrlWords {
+  readonly at: string
+  readonly form: string
+}
+
+/**
+ * Of `redis://user:p@ss/word@host/0` the host would be `ss`: the wrong server would be asked, and a piece of the password would stand in every message.
+ * @throws MillpondError `OPTION_INVALID`.
+ */
+export function parseServerUrl(given: unknown, words: UrlWords): URL {
+  if (typeof given !== 'string' || !URL.canParse(given)) {
+    const hint = typeof given === 'string' && given.includes('@') ? `${ENCODE}, and ` : ''
+    throw wrongUrl(given, `is no URL: ${hint}give one such as ${words.form}`, words)
+  }
+  const url = new URL(given)
+  const behind = decodeURI(url.pathname.replace(/%(?![0-9a-f]{2})/gi, '%25'))
+  if (behind.includes('@') || url.hash.includes('@') || (behind.length < 2 && url.search.includes('@')))
+    throw wrongUrl(given, `has an "@" behind its host: ${ENCODE}, and give one such as ${words.form}`, words)
+  return url
+}
+
+export function wrongUrl(given: unknown, why: string, { at }: UrlWords): MillpondError {
+  return new MillpondError('OPTION_INVALID', `${at}: ${show(withoutSecrets(given))} ${why}`)
+}
+
+/** Everything between the scheme and the last `@` may be a secret, and so may a parameter. */
+function withoutSecrets(given: unknown): unknown {
+  return typeof given === 'string' ? given.replace(/^([^:/]*:?\/*).*@/s, '$1***@').replace(/\?.*$/s, '?***') : given
+}
