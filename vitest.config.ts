@@ -31,6 +31,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
     reporters: ['default'],
+    // Each project transforms for itself: the second finds what the first has done, and so does the next run.
+    experimental: { fsModuleCache: true, fsModuleCachePath: '.cache/vitest' },
     coverage: { provider: 'v8', include: ['packages/*/src/**', 'apps/*/src/**'], reporter: ['text', 'json-summary'] },
     // The third worker runs while the others wait for servers and timers.
     projects: [
