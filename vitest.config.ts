@@ -34,10 +34,10 @@ export default defineConfig({
     // Each project transforms for itself: the second finds what the first has done, and so does the next run.
     experimental: { fsModuleCache: true, fsModuleCachePath: '.cache/vitest' },
     coverage: { provider: 'v8', include: ['packages/*/src/**', 'apps/*/src/**'], reporter: ['text', 'json-summary'] },
-    // The third worker runs while the others wait for servers and timers.
+    // Of four on two cores, two wait for servers and timers most of the time. Those that count their own CPU have a core each.
     projects: [
-      project('rooms', { include: suites, exclude: [...alone, ...own], isolate: false, maxWorkers: 3, sequence: { groupOrder: 0 } }),
-      project('own', { include: own, exclude: alone, maxWorkers: 3, sequence: { groupOrder: 1 } }),
+      project('rooms', { include: suites, exclude: [...alone, ...own], isolate: false, maxWorkers: 4, sequence: { groupOrder: 0 } }),
+      project('own', { include: own, exclude: alone, maxWorkers: 2, sequence: { groupOrder: 1 } }),
       project('alone', { include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } }),
     ],
   },
