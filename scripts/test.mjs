@@ -114,7 +114,9 @@ function tests() {
   console.log('\nmillpond: tests (vitest)')
   rmSync(report, { force: true })
   const reporters = ['--reporter=default', `--reporter=${failures}`, '--reporter=json', `--outputFile.json=${report}`]
+  const begin = performance.now()
   const well = run(...node('vitest')('run', ...reporters, ...filters))
+  console.log(`millpond: tests (vitest): ${well ? 'passed' : 'FAILED'}, ${((performance.now() - begin) / 1000).toFixed(1)} s`)
   if (!existsSync(report)) {
     console.error('millpond: vitest ended without a report')
     sums.failed += 1
