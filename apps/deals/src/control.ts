@@ -1,6 +1,6 @@
 // The control plane of the service's own cache: the admin API below /api/admin/caching, with the demo tokens as credentials.
 import { join } from 'node:path'
-import { type ControlPlane, createControl, openStore, type Principal, ROLE_SCOPES, type Role } from '@millpond/control'
+import { type Application, type ControlPlane, createControl, openStore, type Principal, ROLE_SCOPES, type Role } from '@millpond/control'
 import { type Cache, MillpondError } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import type { Granted } from './http/access.ts'
@@ -19,6 +19,8 @@ const ROLES: ReadonlyMap<string, Role> = new Map([
 
 export interface ControlParts {
   readonly cache: Cache | undefined
+  /** What people name: organisations, kinds of answers. */
+  readonly application: Application
   readonly folder: string
   readonly settings: CacheSettings
   readonly nodeId: string
@@ -29,7 +31,16 @@ export interface ControlParts {
 }
 
 /** @throws StartError when its store cannot be opened. */
-export async function openControl({ cache, folder, settings, nodeId, say, member, addressOf }: ControlParts): Promise<ControlPlane> {
+export async function openControl({
+  cache,
+  application,
+  folder,
+  settings,
+  nodeId,
+  say,
+  member,
+  addressOf,
+}: ControlParts): Promise<ControlPlane> {
   const { redisUrl } = settings
   const store = await openStore(join(folder, 'control.sqlite')).catch((error: unknown) => {
     if (error instanceof MillpondError) throw new StartError(`${error.message.replace('[millpond] ', '')} (--dir)`, { cause: error })
@@ -39,6 +50,7 @@ export async function openControl({ cache, folder, settings, nodeId, say, member
     store,
     base: CONTROL_PATH,
     nodeId,
+    application,
     caches: cache === undefined ? [] : [cache],
     ...(redisUrl !== undefined && { tiers: { redis: () => redis({ url: redisUrl }) } }),
     authorize: async (request) => principalOf(await member(request)),

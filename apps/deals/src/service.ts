@@ -4,6 +4,7 @@ import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { getRequestListener, type HttpBindings, type ServerType } from '@hono/node-server'
+import { createApplication } from './cache/application.ts'
 import { createFront, type Front } from './cache/front.ts'
 import { createInvalidation } from './cache/invalidation.ts'
 import { createLayer, type Layer, type Observe } from './cache/layer.ts'
@@ -75,6 +76,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const door: ControlDoor = { arrivals: new WeakMap() }
     const control = await openControl({
       cache: caches.cache,
+      application: createApplication({ db, cache: caches.cache, warming }),
       folder: settings.folder,
       settings: settings.cache,
       nodeId: `deals-${settings.node}`,

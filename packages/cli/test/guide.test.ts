@@ -44,6 +44,8 @@ it('leads from the fallen hit rate to cause and remedy', async () => {
   for (let at = 0; at < 10; at++) await desk.shop.get(`deal:${at}`)
   await desk.run(['invalidate', '--tags', 'deals', '--yes', '--reason', 'price import', '--cache-name', 'shop'])
   for (let at = 0; at < 10; at++) await desk.shop.get(`deal:${at}`)
+  // Figures are as of the last look, a second ago.
+  await expect.poll(async () => (await desk.run(['status'])).out, { timeout: 20_000 }).toMatch(/invalidated_tag/)
   const steps = commandLines(guide.slice(guide.indexOf('five steps'), guide.indexOf('What each cause means')))
   expect(steps).toHaveLength(5)
   let operation = ''

@@ -2,6 +2,7 @@
 import type { Cache } from 'millpond'
 import type { NodeStore } from 'millpond/nodes'
 import type { Principal } from './access/roles.ts'
+import type { Application } from './agent/application.ts'
 import { Alerts, type AlertView } from './alerts/alerts.ts'
 import { Evaluator } from './alerts/evaluator.ts'
 import { webhooksOf } from './alerts/settings.ts'
@@ -30,6 +31,8 @@ export interface ControlOptions {
   readonly store: Store
   /** Caches of this process. They stay the caller's to close. */
   readonly caches?: readonly Cache[]
+  /** What the application calls its organisations, cache types and critical paths in `caches`. */
+  readonly application?: Application
   /** Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`. */
   readonly meetingPlaces?: readonly NodeStore[]
   /** How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`. */
@@ -82,7 +85,8 @@ export function createControl(options: ControlOptions): ControlPlane {
     onError = (error: unknown) => console.error('[millpond] [control]', error),
     onWarning = () => undefined,
   } = options
-  const fleet = new Fleet({ caches: options.caches ?? [], meetingPlaces: options.meetingPlaces ?? [], nodeId: options.nodeId, onWarning })
+  const { caches = [], meetingPlaces = [], nodeId, application } = options
+  const fleet = new Fleet({ caches, meetingPlaces, nodeId, application, onWarning })
   const control: Control = {
     store,
     configurations: configurations(store),

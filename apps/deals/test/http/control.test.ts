@@ -44,3 +44,25 @@ test('what was answered is shown as a key, explained, invalidated for all who as
   expect(isHit(await subject.get(path))).toBe(false)
   expect((await subject.get(`${BASE}/metrics/summary/`, VIEWER)).json.caches[0].total.hits).toBeGreaterThan(0)
 })
+
+test('its organisations and kinds of answers are known by name: counted, invalidated, warmed', async () => {
+  const path = '/api/cached/organizations/1/info/'
+  const { json } = await subject.get(`${BASE}/application/`, VIEWER)
+  expect(json.data[0]).toMatchObject({ scopes: ['organization'], models: ['Organization', 'User', 'Deal'], has_critical_paths: true })
+  expect(json.data[0].cache_types).toEqual(expect.arrayContaining(['permissions', 'strategic', 'response', 'all']))
+  const warmed = await subject.send('POST', `${BASE}/warming/warm_registered/`, ADMINISTRATOR, {
+    organization: '1',
+    cache_type: 'organization',
+  })
+  expect(warmed.json).toMatchObject({ state: 'completed', result: { loaded: 1, failed: 0 } })
+  await subject.get(path)
+  expect(isHit(await subject.get(path))).toBe(true)
+  const { json: held } = await subject.get(`${BASE}/application/coverage/?organization=1`, VIEWER)
+  expect(held.data[0]).toMatchObject({ id: '1' })
+  expect(held.data[0].entries).toBeGreaterThan(1)
+  const name = (await subject.get(path)).json.data?.name ?? (await subject.get(path)).json.name
+  const done = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { organization: name })
+  expect(done.json).toMatchObject({ state: 'completed', request: { criteria: { tags: ['organization:1'] } } })
+  expect(isHit(await subject.get(path))).toBe(false)
+  expect((await subject.send('POST', `${BASE}/warming/warm_registered/`, ADMINISTRATOR, { organization: 'nobody' })).status).toBe(422)
+})

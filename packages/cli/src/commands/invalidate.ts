@@ -8,7 +8,7 @@ import { ask } from '../terminal/ask.ts'
 import { joined, type Part, styled, text } from '../terminal/text.ts'
 import { bytes, count } from '../terminal/units.ts'
 import { keysFrom } from './key-file.ts'
-import { targetOf } from './organization.ts'
+import { namesIn } from './organization.ts'
 
 const FIELDS = ['plan', 'operation'] as const
 
@@ -51,14 +51,12 @@ export const invalidate: Command = {
       ...given1(context, 'model'),
       ...given1(context, 'id'),
     }
-    const hasTarget = given.has('organization') || given.has('cache-type')
-    if (Object.keys(named).length === 0 && !hasTarget)
+    const names = namesIn(context)
+    if (Object.keys(named).length === 0 && Object.keys(names).length === 0)
       throw wrongUse(
         'say what to forget: --tags, --pattern, --model, --key, --file, --organization or --cache-type ("millpond clear" forgets everything)',
       )
-    const client = await context.client()
-    const target = hasTarget ? await targetOf(context, client) : {}
-    return planned(context, client, { ...named, ...target, tags: merged(tags, target.tags), ...common(context) })
+    return planned(context, await context.client(), { ...named, ...names, ...common(context) })
   },
 }
 
@@ -72,10 +70,9 @@ export const clear: Command = {
   example: 'millpond clear --cache-name shop --dry-run',
   scope: 'invalidate',
   async run(context) {
-    const client = await context.client()
     const type = context.given.text('cache-type')
-    const target = type === undefined || type === 'all' ? { all: true } : await targetOf(context, client)
-    return planned(context, client, { ...target, ...common(context) }, true)
+    const target = type === undefined || type === 'all' ? { all: true } : { cache_type: type }
+    return planned(context, await context.client(), { ...target, ...common(context) }, true)
   },
 }
 
@@ -83,9 +80,6 @@ const given1 = ({ given }: Context, name: 'pattern' | 'model' | 'id'): Row => {
   const value = given.text(name)
   return value === undefined ? {} : { [name]: value }
 }
-
-const merged = (tags: readonly string[], more: readonly string[] | undefined): readonly string[] | undefined =>
-  tags.length > 0 || more !== undefined ? [...tags, ...(more ?? [])] : undefined
 
 const common = ({ given }: Context): Row => ({
   ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),

@@ -6,6 +6,7 @@ import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../co
 import type { ExitName } from '../failure.ts'
 import { joined, type Part, type Safe, styled, text } from '../terminal/text.ts'
 import { bytes, clock, count, milliseconds, percent } from '../terminal/units.ts'
+import { ofOrganization } from './organization.ts'
 
 const EVERY_MS = 2000
 const COLUMNS = [
@@ -25,15 +26,12 @@ export const status: Command = {
   summary: 'how the caches are: health with what takes from it, tiers, causes of misses, alerts',
   positionals: [],
   options: ['cache-name', 'organization', 'watch', 'fail-under'],
-  fields: ['health_score', 'caches', 'alerts'],
+  fields: ['health_score', 'caches', 'alerts', 'organization'],
   example: 'millpond status --fail-under 80',
   scope: 'metrics:read',
   async run(context) {
     const client = await context.client()
-    if (context.given.has('organization')) {
-      const { ofOrganization } = await import('./organization.ts')
-      return ofOrganization(context, client)
-    }
+    if (context.given.has('organization')) return ofOrganization(context, client)
     if (!context.given.flag('watch')) return once(context, client)
     while (!context.signal.aborted && !context.out.isGone) {
       await once(context, client)
@@ -85,11 +83,12 @@ function tell(out: Context['out'], cache: Row, firing: readonly Row[]): void {
     COLUMNS,
     rowsAt(cache, 'tiers').map((tier) => tierRow(cache, tier)),
   )
-  const causes = countsAt(cache, at(cache, 'last_minute_miss_causes') === null ? 'miss_causes' : 'last_minute_miss_causes')
+  const recent = countsAt(cache, 'last_minute_miss_causes')
+  const causes = recent.length > 0 ? recent : countsAt(cache, 'miss_causes')
   const misses = causes.reduce((sum, [, n]) => sum + n, 0)
   if (misses === 0) return
   const shares = causes.slice(0, 4).map(([cause, n]) => text`${cause} ${percent(n / misses)}`)
-  out.line(text`Misses: ${joined(shares, ', ')}`)
+  out.line(text`${recent.length > 0 ? 'Misses of the last minute' : 'Misses'}: ${joined(shares, ', ')}`)
   out.note(text`-> "millpond top --by misses" says where, "millpond explain KEY" why, "millpond monitor" shows it live`)
 }
 

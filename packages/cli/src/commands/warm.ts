@@ -40,8 +40,8 @@ export const warm: Command = {
   scope: 'warm',
   async run(context) {
     const { given, out } = context
-    if (['model', 'view', 'api', 'critical', 'organization', 'cache-type'].some((name) => given.has(name as 'model')))
-      return ofApplication(context)
+    const byName = await ofApplication(context)
+    if (byName !== undefined) return byName
     const named = [...given.texts('key'), ...(await keysFrom(context, 'keys'))]
     const hottest = given.count('top')
     if (named.length === 0 && hottest === undefined)

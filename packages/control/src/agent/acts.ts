@@ -1,6 +1,7 @@
 // What a node does when the control plane asks, for one cache of this process.
 import type { Cache } from 'millpond'
 import { keyPattern } from 'millpond/observe'
+import { type Application, described, target } from './application.ts'
 import { benchmark } from './benchmark.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { preview, settingsFor } from './settings.ts'
@@ -8,6 +9,7 @@ import { chosen, keyOf, openSpaceOf } from './spaces.ts'
 import { testTiers } from './test-tiers.ts'
 import { entriesOf, goOn, Waiting, type Walk, type Walked } from './walks.ts'
 import { warm } from './warm.ts'
+import { NamedWarming } from './warm-named.ts'
 import { type Answered, ASKED, type Asked, type Group, type KeyList, type KeyRow, type Topic } from './words.ts'
 
 /** One function a topic; what it is given has been checked. */
@@ -16,8 +18,9 @@ export type Acts = { readonly [T in Topic]: (asked: Asked<T>) => Promise<Answere
 /** How long a walk over memory may take, pauses for others included. */
 const WALK_MS = 200
 
-export function actsOf(cache: Cache): Acts {
+export function actsOf(cache: Cache, application: Application = {}): Acts {
   const waiting = new Waiting()
+  const named = new NamedWarming(cache, application)
   const settings = settingsFor(cache)
   return {
     describe: async () => ({ ...cache.describe(), sources: cache.sources }),
@@ -31,6 +34,9 @@ export function actsOf(cache: Cache): Acts {
     acked: (asked) => acked(cache, asked),
     probe: (asked) => probe(cache, asked),
     warm: (asked) => warm(cache, asked),
+    application: async () => described(cache, application),
+    target: (asked) => target(application, asked),
+    warm_named: (asked) => named.ask(asked),
     test: () => testTiers(cache),
     benchmark: (asked) => benchmark(cache, asked),
   }

@@ -2,6 +2,7 @@
 import { type Cache, MillpondError } from 'millpond'
 import { createNodes, type Nodes, type NodesOptions, type NodeWarning } from 'millpond/nodes'
 import { type Acts, act, actsOf } from './acts.ts'
+import type { Application } from './application.ts'
 import { type CacheReport, reportOf } from './figures.ts'
 import { settingsFor } from './settings.ts'
 import { ASKED, type Topic } from './words.ts'
@@ -10,6 +11,8 @@ import { ASKED, type Topic } from './words.ts'
 export interface AttachOptions {
   /** The process's name, best the same after a restart. Default: the host's name and the process id. */
   readonly id?: string
+  /** What the application calls its organisations, cache types and critical paths: people name these. */
+  readonly application?: Application
   /** Told of what needs a look. */
   readonly onWarning?: (warning: NodeWarning) => void
 }
@@ -44,10 +47,10 @@ export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0,
  * const attached = attach(cache, { id: 'web-1' })
  * await attached.join()
  */
-export function attach(cache: Cache, { id, onWarning }: AttachOptions = {}): Attached {
+export function attach(cache: Cache, { id, application, onWarning }: AttachOptions = {}): Attached {
   const startedAt = performance.now()
   const name = cache.info().name
-  const acts = actsOf(cache)
+  const acts = actsOf(cache, application)
   const nodes = createNodes({
     store: cache.nodeStore,
     channel: channelOf(name),

@@ -5,6 +5,7 @@ import { z } from 'zod'
 const MOST_KEYS = 10_000
 const namespaces = z.array(z.string().min(1).max(128)).max(1000).optional()
 const key = z.string().min(1).max(16_384)
+const scopeNames = z.record(z.string().max(128), z.string().max(200))
 const names = z.array(z.string().min(1).max(1024)).max(1000).optional()
 
 /** What to forget. Keys are encoded. */
@@ -50,6 +51,20 @@ export const ASKED = {
     concurrency: z.number().int().min(1).max(64),
     per_second: z.number().positive().max(100_000).optional(),
     wait_ms: z.number().min(0).max(60_000),
+  }),
+  application: z.null(),
+  target: z.strictObject({ scopes: scopeNames, cache_type: z.string().max(128).optional() }),
+  warm_named: z.strictObject({
+    kind: z.enum(['model', 'view', 'api', 'critical', 'named']).describe('named: by scopes and cache type'),
+    name: z.string().max(200).optional(),
+    scopes: scopeNames,
+    cache_type: z.string().max(128).optional(),
+    concurrency: z.number().int().min(1).max(64),
+    per_second: z.number().positive().max(100_000).optional(),
+    force: z.boolean().optional(),
+    wait_ms: z.number().min(0).max(60_000),
+    run: z.string().max(64).optional().describe('of an earlier answer: how far it is'),
+    cancel: z.boolean().optional(),
   }),
   test: z.null(),
   benchmark: z.strictObject({
@@ -128,7 +143,41 @@ export interface TestStep {
   readonly detail?: string
 }
 
+/** The names that an application registered for a cache. */
+export interface Registered {
+  readonly cache_types: readonly string[]
+  readonly scopes: readonly string[]
+  readonly models: readonly string[]
+  readonly views: readonly string[]
+  readonly endpoints: readonly string[]
+  readonly has_critical_paths: boolean
+}
+
+/** How far a run of named plans is. */
+export interface NamedRun {
+  readonly run: string
+  readonly is_done: boolean
+  readonly plans: number
+  readonly plans_done: number
+  readonly loaded: number
+  readonly fresh: number
+  readonly empty: number
+  readonly failed: number
+  readonly errors: readonly string[]
+  readonly paths: readonly { readonly name: string; readonly ms: number; readonly failed: number }[]
+}
+
 export interface Answered {
+  application: Registered
+  target: {
+    /** Absent: all of the cache. */
+    readonly namespaces?: readonly string[]
+    /** Ids by scope. */
+    readonly scopes: Readonly<Record<string, string>>
+    /** `null`: everything in these namespaces. */
+    readonly tags: readonly string[] | null
+  }
+  warm_named: NamedRun
   describe: Readonly<Record<string, unknown>>
   preview: {
     readonly changes: readonly SettingChange[]

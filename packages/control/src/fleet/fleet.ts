@@ -4,6 +4,7 @@ import { type Cache, MillpondError } from 'millpond'
 import { type AppliedSettings, createNodes, type NodeStore, type Nodes } from 'millpond/nodes'
 import { act } from '../agent/acts.ts'
 import { type Attached, attach, CONFIGURATIONS, channelOf, namesIn, openDirectory, REPORT, SETTINGS } from '../agent/agent.ts'
+import type { Application } from '../agent/application.ts'
 import type { CacheReport } from '../agent/figures.ts'
 import type { Answered, Asked, Topic } from '../agent/words.ts'
 import { Problem } from '../http/problem.ts'
@@ -54,6 +55,7 @@ export interface FleetOptions {
   /** Where further caches meet: a tier's `nodes`. */
   readonly meetingPlaces: readonly NodeStore[]
   readonly nodeId: string | undefined
+  readonly application: Application | undefined
   readonly onWarning: (message: string) => void
 }
 
@@ -67,6 +69,7 @@ export class Fleet {
     for (const cache of options.caches) {
       const local = attach(cache, {
         ...(options.nodeId !== undefined && { id: options.nodeId }),
+        ...(options.application !== undefined && { application: options.application }),
         onWarning: ({ message }) => options.onWarning(message),
       })
       if (this.#members.has(local.cache))

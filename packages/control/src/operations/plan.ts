@@ -6,6 +6,7 @@ import type { AskedCriteria, NodePlan } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { cachesFor, namespacesFor } from '../fleet/reach.ts'
 import { invalid, notFound, Problem } from '../http/problem.ts'
+import { type Target, targets } from './registered.ts'
 
 const PLAN_MS = 5 * 60_000
 /** More than this needs a plan that was confirmed by its text. */
@@ -29,6 +30,8 @@ export const invalidationBody = z.strictObject({
     .union([z.string().max(200), z.number()])
     .optional()
     .describe('a row of the model'),
+  organization: z.string().min(1).max(200).optional().describe('by name or id, as the application registered its organisations'),
+  cache_type: z.string().min(1).max(128).optional().describe('as the application registered it: strategic, response, ...; all'),
   all: z.literal(true).optional().describe('everything of the namespaces; needs purge:all'),
   mode: z.enum(['soft', 'hard']).default('hard').describe('soft: stale values may be served while they are loaded anew'),
   reason: z.string().max(1000).optional(),
@@ -72,14 +75,16 @@ export interface StoredPlan extends Plan {
 
 /** @throws Problem 422 for no target, 403 without `purge:all`, 404 for a cache that is not there */
 export async function planInvalidation(control: Control, principal: Principal, body: InvalidationBody): Promise<StoredPlan> {
-  const criteria = criteriaOf(body)
+  const byName =
+    body.organization === undefined && body.cache_type === undefined ? undefined : await targets(control, principal, body.cache_name, body)
+  const criteria = byName === undefined ? criteriaOf(body) : criteriaByName(body, [...byName.values()])
   if (criteria.all === true && !may(principal, 'purge:all'))
     throw new Problem(403, 'forbidden', 'to clear everything needs the permission purge:all: name keys, tags or a pattern')
-  const caches = cachesFor(control, principal, body.cache_name)
+  const caches = byName === undefined ? cachesFor(control, principal, body.cache_name) : [...byName.keys()]
   const hottest: Record<string, NodePlan['hottest']> = {}
   const plans = await Promise.all(
     caches.map(async (cache): Promise<CachePlan> => {
-      const namespaces = namespacesFor(principal, cache, body.namespace)
+      const namespaces = within(namespacesFor(principal, cache, body.namespace), byName?.get(cache)?.namespaces)
       const plan = await planOne(control, cache, namespaces, criteria, body.scan)
       hottest[cache] = plan.hottest
       return {
@@ -115,6 +120,23 @@ export async function planInvalidation(control: Control, principal: Principal, b
     .execute()
   await control.store.read.deleteFrom('plans').where('expires_at', '<', now).execute()
   return plan
+}
+
+/** What may be touched, of what is meant; undefined: all. */
+function within(allowed: readonly string[] | undefined, meant: readonly string[] | undefined): readonly string[] | undefined {
+  if (allowed === undefined || meant === undefined) return allowed ?? meant
+  return meant.filter((name) => allowed.includes(name))
+}
+
+/** Tags that caches do not share are unknown to the others, and take nothing there. @throws Problem 422 beside other targets */
+function criteriaByName(body: InvalidationBody, found: readonly Target[]): AskedCriteria {
+  const beside = (['keys', 'tags', 'pattern', 'model', 'id', 'all', 'plan_id'] as const).filter((name) => body[name] !== undefined)
+  if (beside.length > 0)
+    throw invalid(
+      beside.map((name) => ({ pointer: `/${name}`, code: 'with_name', detail: 'an organisation or cache type says it: leave it out' })),
+    )
+  if (found.some(({ tags }) => tags === null)) return { all: true }
+  return { tags: [...new Set(found.flatMap(({ tags }) => tags ?? []))] }
 }
 
 export function shownPlan({ hottest: _, ...plan }: StoredPlan): Plan {
@@ -185,7 +207,7 @@ export async function storedPlan(control: Control, principal: Principal, body: I
     .executeTakeFirst()
   if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make another one`)
   const plan: StoredPlan = JSON.parse(row.document)
-  const named = ['keys', 'tags', 'pattern', 'model', 'id', 'all', 'namespace', 'cache_name'] as const
+  const named = ['keys', 'tags', 'pattern', 'model', 'id', 'all', 'organization', 'cache_type', 'namespace', 'cache_name'] as const
   const extra = named.filter((name) => body[name] !== undefined)
   if (extra.length > 0)
     throw invalid(

@@ -16,17 +16,22 @@ export async function orLater(
 ): Promise<Reply> {
   const wanted = /(?:^|[,;\s])wait=(\d{1,4})/.exec(request.headers.get('prefer') ?? '')?.[1]
   const seconds = Math.min(MOST_S, wanted === undefined ? USUAL_S : Number(wanted))
-  let id: string | undefined
-  const work = start((known) => {
-    id = known
+  let known: (id: string) => void = () => undefined
+  const began = new Promise<string>((resolve) => {
+    known = resolve
   })
+  const work = start(known)
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), seconds * 1000)
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, seconds * 1000)
   })
-  const first = await Promise.race([work, late]).finally(() => clearTimeout(timer))
-  if (first !== 'late') return json(200, first)
+  // However short the wait: an answer without an id could not be followed.
+  const first = await Promise.race([
+    work.then((view) => ({ view, id: undefined })),
+    Promise.all([began, late]).then(([id]) => ({ view: undefined, id })),
+  ]).finally(() => clearTimeout(timer))
+  if (first.view !== undefined) return json(200, first.view)
   // It ends as failed on its own row.
   work.catch(() => undefined)
-  return json(202, { id, state: 'running' }, id === undefined ? undefined : { Location: `${base}/operations/${id}/` })
+  return json(202, { id: first.id, state: 'running' }, { Location: `${base}/operations/${first.id}/` })
 }

@@ -3,6 +3,7 @@ import type { Route } from '../http/route.ts'
 import { accessRoutes } from './access.ts'
 import { alertSettingRoutes } from './alert-settings.ts'
 import { alertRoutes } from './alerts.ts'
+import { applicationRoutes } from './application.ts'
 import { auditRoutes } from './audit.ts'
 import { configurationRoutes } from './configurations.ts'
 import { fleetRoutes } from './fleet.ts'
@@ -22,6 +23,7 @@ export const routesOf = (): readonly Route[] => [
   ...metricRoutes,
   ...invalidationRoutes,
   ...warmingRoutes,
+  ...applicationRoutes,
   ...alertRoutes,
   ...alertSettingRoutes,
   ...optimizationRoutes,

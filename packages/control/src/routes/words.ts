@@ -106,6 +106,6 @@ export const operation = z.object({
   updated_at: instant,
   ended_at: instant.nullable(),
 })
-export const accepted = z.object({ id: z.string().optional(), state: z.literal('running') })
+export const accepted = z.object({ id: z.string(), state: z.literal('running') })
 
 export const all = <T extends z.ZodType>(row: T) => z.object({ data: z.array(row), has_more: z.literal(false) })

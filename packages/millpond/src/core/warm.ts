@@ -173,6 +173,8 @@ export interface Warming {
    * @throws MillpondError `OPTION_INVALID` where there is one of that name.
    */
   register(kind: 'model' | 'view' | 'api', name: string, warmer: Warmer): () => void
+  /** What can be warmed by its name, in the order in which it was registered. */
+  readonly registered: readonly { readonly kind: 'model' | 'view' | 'api'; readonly name: string }[]
   /**
    * Runs plans again and again, each in one process of all that share the ledger, or a job table of their own. The timers do not keep the process alive.
    * A schedule that is running is replaced.

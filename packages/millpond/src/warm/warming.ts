@@ -56,7 +56,7 @@ interface Scheduled {
 export class NamespaceWarming implements Warming {
   readonly #seam: WarmSeam
   readonly #defaults: WarmingDefaults
-  readonly #warmers = new Map<string, Warmer>()
+  readonly #warmers = new Map<string, { readonly kind: 'model' | 'view' | 'api'; readonly name: string; readonly warmer: Warmer }>()
   #scheduled: readonly Scheduled[] = []
   /** What is under way, one after the other. */
   #running: Promise<unknown> = Promise.resolve()
@@ -80,10 +80,14 @@ export class NamespaceWarming implements Warming {
     const id = `${kind} ${name}`
     if (this.#warmers.has(id))
       throw new MillpondError('OPTION_INVALID', `warming: there is a warmer of the ${kind} ${show(name)} already: take it back first`)
-    this.#warmers.set(id, warmer)
+    this.#warmers.set(id, { kind, name, warmer })
     return () => {
-      if (this.#warmers.get(id) === warmer) this.#warmers.delete(id)
+      if (this.#warmers.get(id)?.warmer === warmer) this.#warmers.delete(id)
     }
+  }
+
+  get registered(): Warming['registered'] {
+    return [...this.#warmers.values()].map(({ kind, name }) => ({ kind, name }))
   }
 
   start(options: WarmScheduleOptions): void {
@@ -132,7 +136,7 @@ export class NamespaceWarming implements Warming {
 
   #check(plans: WarmPlan | readonly WarmPlan[]): CheckedPlan[] {
     const all: readonly WarmPlan[] = Array.isArray(plans) ? plans : [plans as WarmPlan]
-    return all.map((plan) => checkPlan(plan, this.#seam, (kind, name) => this.#warmers.get(`${kind} ${name}`)))
+    return all.map((plan) => checkPlan(plan, this.#seam, (kind, name) => this.#warmers.get(`${kind} ${name}`)?.warmer))
   }
 
   #end(): void {

@@ -1,0 +1,85 @@
+// What the service registers with the control plane: the names that its people use, and what they stand for in its cache.
+import type { Application, CacheType, NamedAt, NamedPlan } from '@millpond/control'
+import type { Cache } from 'millpond'
+import type { Database } from '../db/database.ts'
+import { groupTag, KIND_NAMES, KINDS, type KindName } from './kinds.ts'
+import type { Warming, WarmOptions } from './warming.ts'
+
+export interface ApplicationParts {
+  readonly db: Database
+  /** Undefined when it is off. */
+  readonly cache: Cache | undefined
+  readonly warming: Warming
+}
+
+/** The answers that a row of the model is shown in. */
+const MODELS: Readonly<Record<string, readonly KindName[]>> = {
+  Organization: ['organization', 'roles'],
+  User: ['permissions', 'dashboard'],
+  Deal: ['deal_statistics', 'analytics', 'performance', 'overview', 'search'],
+}
+const ENDPOINTS: Readonly<Record<string, readonly KindName[]>> = {
+  '/api/cached/organizations/info/': ['organization'],
+  '/api/cached/organizations/roles/': ['roles'],
+  '/api/cached/organizations/statistics/': ['deal_statistics'],
+  '/api/cached/users/dashboard/': ['dashboard'],
+  '/api/cached/users/permissions/': ['permissions'],
+  '/api/cached/analytics/deal-analytics/': ['analytics'],
+  '/api/cached/analytics/performance-metrics/': ['performance'],
+  '/api/dashboard/overview-advanced/': ['overview'],
+}
+const SCOPE = 'organization'
+const LAYERS = ['strategic', 'response'] as const
+
+export function createApplication({ db, cache, warming }: ApplicationParts): Application {
+  const warm = async (organization: string | undefined, options: WarmOptions): Promise<void> => {
+    const done =
+      organization === undefined
+        ? await warming.warmAllOrganizations(options)
+        : await warming.warmOrganizationCache(Number(organization), options)
+    if (done.failed > 0) throw new Error(`${done.failed} of ${done.warmed + done.failed} answers could not be made`)
+  }
+  const planOf = (name: string, organization: string | undefined, options: WarmOptions): NamedPlan => ({
+    name: organization === undefined ? name : `${name} of ${organization}`,
+    run: () => warm(organization, options),
+  })
+  for (const kind of KIND_NAMES) cache?.warming.register('view', kind, () => warm(undefined, { kinds: [kind] }))
+  for (const [name, kinds] of Object.entries(MODELS)) cache?.warming.register('model', name, () => warm(undefined, { kinds }))
+  for (const [name, kinds] of Object.entries(ENDPOINTS)) cache?.warming.register('api', name, () => warm(undefined, { kinds }))
+
+  const kindType = (kind: KindName): CacheType => ({
+    tags: ({ scopes: { [SCOPE]: id } }) => [id === undefined ? groupTag.kind(kind) : groupTag.both(kind, Number(id))],
+    plans: ({ scopes: { [SCOPE]: id } }) => [planOf(kind, id, { kinds: [kind] })],
+  })
+  const layerType = (layer: (typeof LAYERS)[number]): CacheType => ({
+    namespaces: [layer],
+    tags: ({ scopes: { [SCOPE]: id } }) =>
+      id === undefined ? KIND_NAMES.map((kind) => groupTag.kind(kind)) : [groupTag.organization(Number(id))],
+    plans: ({ scopes: { [SCOPE]: id } }) => [planOf(layer, id, { layer })],
+  })
+  return {
+    cacheTypes: Object.fromEntries([
+      ...KIND_NAMES.map((kind) => [kind, kindType(kind)] as const),
+      ...LAYERS.map((layer) => [layer, layerType(layer)] as const),
+      ['all', { plans: ({ scopes: { [SCOPE]: id } }: NamedAt) => [planOf('all', id, {})] }],
+    ]),
+    scopes: {
+      [SCOPE]: {
+        find: async (text) => {
+          const rows = db.kysely.selectFrom('organizations').select('id').orderBy('id')
+          const found = /^\d{1,15}$/.test(text) ? rows.where('id', '=', Number(text)) : rows.where('name', '=', text)
+          const row = await found.executeTakeFirst()
+          return row === undefined ? undefined : String(row.id)
+        },
+        tags: (id) => [groupTag.organization(Number(id))],
+        plans: (id, { cacheType }) => {
+          const kinds = KIND_NAMES.filter((kind) => kind === cacheType)
+          const layer = LAYERS.find((one) => one === cacheType)
+          return [planOf(cacheType ?? SCOPE, id, { ...(kinds.length > 0 && { kinds }), ...(layer !== undefined && { layer }) })]
+        },
+      },
+    },
+    criticalPaths: () =>
+      KIND_NAMES.filter((kind) => KINDS[kind].priority === 'high').map((kind) => planOf(kind, undefined, { kinds: [kind] })),
+  }
+}

@@ -1,0 +1,126 @@
+// What an application tells of itself: the names that its people use (an organisation, a cache type, its critical paths), and what they stand for in its caches.
+// Names travel, functions stay in the process.
+import type { Cache, WarmPlan } from 'millpond'
+import { namespacesOf, spaceOf } from './spaces.ts'
+import type { Answered, Asked } from './words.ts'
+
+/** What the names of a call come to: the id of the organisation that was named, the cache type. */
+export interface NamedAt {
+  /** By the scope's name: `{ organization: '7' }`. */
+  readonly scopes: Readonly<Record<string, string>>
+  readonly cacheType: string | undefined
+}
+
+/** What warms: a plan of `cache.warm` with the namespace that it is run in (default: the cache's own), or a function that does it by itself. */
+export type NamedPlan =
+  | { readonly namespace?: string; readonly plan: WarmPlan }
+  | { readonly name: string; readonly run: (context: { readonly signal: AbortSignal }) => Promise<unknown> }
+
+/** A part of a cache that has a name: `strategic`, `permissions`. */
+export interface CacheType {
+  /** Where it lies. Default: all namespaces of the cache. */
+  readonly namespaces?: readonly string[]
+  /** What its entries carry. Without it, all of its namespaces is meant. */
+  readonly tags?: (at: NamedAt) => readonly string[]
+  /** What warms it. */
+  readonly plans?: (at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>
+}
+
+/** Whom data belongs to: organisations, tenants, shops. */
+export interface Scope {
+  /** The id of what is named or given as an id; undefined: there is none. */
+  readonly find: (nameOrId: string) => string | undefined | Promise<string | undefined>
+  /** What everything of it carries. */
+  readonly tags: (id: string) => readonly string[]
+  /** What warms it; the cache type may narrow it. */
+  readonly plans?: (id: string, at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>
+}
+
+/**
+ * What an application registers. Models, views and endpoints are registered with the cache itself: `cache.warming.register('view', 'dashboard', warmer)`.
+ * @example
+ * attach(cache, { application: { scopes: { organization: { find: (id) => db.organization(id), tags: (id) => [`org:${id}`] } } } })
+ */
+export interface Application {
+  readonly cacheTypes?: Readonly<Record<string, CacheType>>
+  readonly scopes?: Readonly<Record<string, Scope>>
+  /** What must not be cold: warmed by `millpond warm --critical`, and what `millpond test` measures. */
+  readonly criticalPaths?: () => readonly NamedPlan[] | Promise<readonly NamedPlan[]>
+}
+
+const own = <T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
+  record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
+
+export function described(cache: Cache, { cacheTypes = {}, scopes = {}, criticalPaths }: Application): Answered['application'] {
+  const warmers = namespacesOf(cache).flatMap((name) => spaceOf(cache, name).warming.registered)
+  const of = (kind: string): string[] => [...new Set(warmers.filter((one) => one.kind === kind).map(({ name }) => name))]
+  return {
+    cache_types: Object.keys(cacheTypes),
+    scopes: Object.keys(scopes),
+    models: of('model'),
+    views: of('view'),
+    endpoints: of('api'),
+    has_critical_paths: criticalPaths !== undefined,
+  }
+}
+
+/** @throws Error for what nobody registered, or nobody is called */
+export async function resolved(application: Application, { scopes, cache_type: cacheType }: Asked<'target'>): Promise<NamedAt> {
+  const ids: Record<string, string> = {}
+  for (const [name, value] of Object.entries(scopes)) {
+    const scope = own(application.scopes, name)
+    if (scope === undefined) throw new Error(`no ${name} is registered`)
+    const id = await scope.find(value)
+    if (id === undefined) throw new Error(`there is no ${name} ${JSON.stringify(value)}`)
+    ids[name] = id
+  }
+  if (cacheType !== undefined && own(application.cacheTypes, cacheType) === undefined)
+    throw new Error(`there is no cache type ${JSON.stringify(cacheType)}: there ${listed(Object.keys(application.cacheTypes ?? {}))}`)
+  return { scopes: ids, cacheType }
+}
+
+const listed = (names: readonly string[]): string => (names.length === 0 ? 'is none' : `are ${names.join(', ')}`)
+
+/** What an invalidation of these names takes. */
+export async function target(application: Application, asked: Asked<'target'>): Promise<Answered['target']> {
+  const at = await resolved(application, asked)
+  const type = at.cacheType === undefined ? undefined : own(application.cacheTypes, at.cacheType)
+  const namespaces = type?.namespaces === undefined ? {} : { namespaces: [...type.namespaces] }
+  // A cache type that knows its tags narrows them to the scope by itself.
+  if (type?.tags !== undefined) return { ...namespaces, scopes: at.scopes, tags: [...type.tags(at)] }
+  const tags = Object.entries(at.scopes).flatMap(([name, id]) => own(application.scopes, name)?.tags(id) ?? [])
+  return { ...namespaces, scopes: at.scopes, tags: Object.keys(at.scopes).length > 0 ? [...tags] : null }
+}
+
+/** @throws Error for what nobody registered */
+export async function plansOf(cache: Cache, application: Application, asked: Asked<'warm_named'>): Promise<readonly NamedPlan[]> {
+  const { kind, name = '' } = asked
+  if (kind === 'critical') {
+    if (application.criticalPaths === undefined) throw new Error('no critical path is registered')
+    return application.criticalPaths()
+  }
+  if (kind === 'model' || kind === 'view' || kind === 'api') return byWarmer(cache, kind, name)
+  const at = await resolved(application, asked)
+  const type = at.cacheType === undefined ? undefined : own(application.cacheTypes, at.cacheType)
+  const scoped: NamedPlan[] = []
+  for (const [scope, id] of Object.entries(at.scopes)) scoped.push(...((await own(application.scopes, scope)?.plans?.(id, at)) ?? []))
+  const plans = scoped.length > 0 ? scoped : await type?.plans?.(at)
+  if (plans === undefined || plans.length === 0)
+    throw new Error(`nobody has registered what warms ${JSON.stringify(asked.cache_type ?? asked.scopes)}`)
+  return plans
+}
+
+/** In every namespace that knows the name. */
+function byWarmer(cache: Cache, kind: 'model' | 'view' | 'api', name: string): readonly NamedPlan[] {
+  const known = namespacesOf(cache).filter((namespace) =>
+    spaceOf(cache, namespace).warming.registered.some((one) => one.kind === kind && one.name === name),
+  )
+  if (known.length === 0) throw new Error(`nobody has registered how to warm the ${kind} ${JSON.stringify(name)}`)
+  const plan: WarmPlan =
+    kind === 'model'
+      ? { kind, model: name }
+      : kind === 'view'
+        ? { kind, views: [{ view_name: name }] }
+        : { kind, endpoints: [{ endpoint: name }] }
+  return known.map((namespace) => ({ namespace, plan: { ...plan, name: `${kind} ${name}` } }))
+}

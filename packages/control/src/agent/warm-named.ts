@@ -1,0 +1,137 @@
+// Warming of what has a name: runs on in the process while the control plane asks how far it is, slice by slice, and ends where it is told to.
+import { randomBytes } from 'node:crypto'
+import type { Cache } from 'millpond'
+import { type Application, type NamedPlan, plansOf } from './application.ts'
+import { namespacesOf, spaceOf } from './spaces.ts'
+import type { Answered, Asked } from './words.ts'
+
+const MOST_RUNS = 16
+const MOST_ERRORS = 20
+/** What nobody asks about any more ends. */
+const FORGOTTEN_MS = 120_000
+
+interface Run {
+  readonly end: AbortController
+  readonly counts: { plans: number; plans_done: number; loaded: number; fresh: number; empty: number; failed: number }
+  readonly paths: { name: string; ms: number; failed: number }[]
+  readonly errors: Set<string>
+  done: Promise<void>
+  isDone: boolean
+  askedAt: number
+}
+
+export class NamedWarming {
+  readonly #cache: Cache
+  readonly #application: Application
+  readonly #runs = new Map<string, Run>()
+
+  constructor(cache: Cache, application: Application) {
+    this.#cache = cache
+    this.#application = application
+  }
+
+  /** @throws Error for a name that nobody registered, and a run that is not known any more */
+  async ask(asked: Asked<'warm_named'>): Promise<Answered['warm_named']> {
+    const id = asked.run ?? (await this.#begin(asked))
+    const run = this.#runs.get(id)
+    if (run === undefined) throw new Error('this run is not known any more: the process was started anew, or nobody asked for it')
+    run.askedAt = performance.now()
+    if (asked.cancel === true) run.end.abort()
+    await settled(run.done, asked.wait_ms)
+    if (run.isDone) this.#runs.delete(id)
+    return { run: id, is_done: run.isDone, ...run.counts, errors: [...run.errors], paths: run.paths }
+  }
+
+  async #begin(asked: Asked<'warm_named'>): Promise<string> {
+    this.#sweep()
+    if (this.#runs.size >= MOST_RUNS) throw new Error(`${MOST_RUNS} runs of warming are under way in this process: wait for one to end`)
+    const plans = await plansOf(this.#cache, this.#application, asked)
+    const run: Run = {
+      end: new AbortController(),
+      counts: { plans: plans.length, plans_done: 0, loaded: 0, fresh: 0, empty: 0, failed: 0 },
+      paths: [],
+      errors: new Set(),
+      done: Promise.resolve(),
+      isDone: false,
+      askedAt: performance.now(),
+    }
+    run.done = this.#work(run, plans, asked).finally(() => {
+      run.isDone = true
+    })
+    const id = randomBytes(9).toString('base64url')
+    this.#runs.set(id, run)
+    return id
+  }
+
+  async #work(run: Run, plans: readonly NamedPlan[], asked: Asked<'warm_named'>): Promise<void> {
+    const { end, counts, errors } = run
+    for (const plan of plans) {
+      if (end.signal.aborted) return
+      try {
+        if ('run' in plan) await this.#call(run, plan)
+        else await this.#warm(run, plan, asked)
+      } catch (error) {
+        counts.failed++
+        if (errors.size < MOST_ERRORS) errors.add(error instanceof Error ? error.message.replace(/^\[millpond\] /, '') : String(error))
+      }
+      counts.plans_done++
+    }
+  }
+
+  async #call({ end, counts, paths }: Run, { name, run }: Extract<NamedPlan, { run: unknown }>): Promise<void> {
+    const began = performance.now()
+    const path = { name, ms: 0, failed: 1 }
+    paths.push(path)
+    try {
+      await run({ signal: end.signal })
+      path.failed = 0
+      counts.loaded++
+    } finally {
+      path.ms = Math.round((performance.now() - began) * 100) / 100
+    }
+  }
+
+  async #warm(
+    { end, counts, paths, errors }: Run,
+    { namespace, plan }: Extract<NamedPlan, { plan: unknown }>,
+    { concurrency, per_second, force }: Asked<'warm_named'>,
+  ): Promise<void> {
+    const space = namespace === undefined ? this.#cache : this.#spaceOf(namespace)
+    const report = await space.warm(plan, {
+      concurrency,
+      signal: end.signal,
+      ...(per_second !== undefined && { rate: per_second }),
+      ...(force === true && { force }),
+    })
+    counts.loaded += report.warmed
+    counts.fresh += report.fresh
+    counts.empty += report.empty
+    counts.failed += report.failed
+    for (const one of report.plans) {
+      paths.push({ name: one.name, ms: Math.round(one.ms * 100) / 100, failed: one.failed })
+      for (const error of one.errors) if (errors.size < MOST_ERRORS) errors.add(error)
+    }
+  }
+
+  #spaceOf(namespace: string): Cache {
+    if (!namespacesOf(this.#cache).includes(namespace))
+      throw new Error(`the namespace ${JSON.stringify(namespace)} is not open in this process`)
+    return spaceOf(this.#cache, namespace)
+  }
+
+  #sweep(): void {
+    for (const [id, run] of this.#runs) {
+      if (performance.now() - run.askedAt < FORGOTTEN_MS) continue
+      run.end.abort()
+      this.#runs.delete(id)
+    }
+  }
+}
+
+async function settled(done: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([done, late]).finally(() => clearTimeout(timer))
+}
