@@ -121,7 +121,7 @@ it('the JSON of each command has a schema and the fields that it lists, and noth
       name,
     ).toEqual([])
   }
-  expect((await desk.run(['status', '--json='])).out).toBe('health_score caches alerts\n')
+  expect((await desk.run(['status', '--json='])).out).toBe('health_score caches alerts organization\n')
   expect(Object.keys((await desk.run(['status', '--json=health_score'])).json)).toEqual(['schema', 'health_score'])
   expect(await desk.run(['status', '--json=health'])).toMatchObject({ code: 2, err: expect.stringMatching(/there are health_score/) })
 })

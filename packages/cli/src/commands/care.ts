@@ -122,18 +122,18 @@ const GOAL = { hit_ratio: 0.8, get_avg_ms: 10, path_ms: 100 }
 
 function judged(cache_name: string, columns: unknown) {
   const series = rowsAt(columns, 'series')
-  const of = (name: string, labels: Readonly<Record<string, string>> = {}): readonly number[] => {
+  const of = (name: string, labels: Readonly<Record<string, string>> = {}): readonly unknown[] => {
     const found = series.find(
       (one) => textAt(one, 'name') === name && Object.entries(labels).every(([label, value]) => textAt(one, 'labels', label) === value),
     )
     const values = at(found, 'v')
-    return Array.isArray(values) ? values.filter((value) => typeof value === 'number') : []
+    return Array.isArray(values) ? values : []
   }
-  const mean = (values: readonly number[]): number | null =>
-    values.length === 0 ? null : values.reduce((all, value) => all + value, 0) / values.length
-  const hit_ratio = mean(of('hit_ratio'))
-  const get_avg_ms = mean(of('latency_ms', { op: 'get', stat: 'avg' }))
-  const p95 = of('latency_ms', { op: 'get', stat: 'p95' })
+  const reads = of('requests_per_second')
+  const hit_ratio = meanOf(of('hit_ratio'), reads)
+  const get_avg_ms = meanOf(of('latency_ms', { op: 'get', stat: 'avg' }), reads)
+  const loads = of('loads_per_second')
+  const p95 = of('latency_ms', { op: 'get', stat: 'p95' }).filter((value) => typeof value === 'number')
   const missed = [
     ...(hit_ratio !== null && hit_ratio < GOAL.hit_ratio ? [`hits below ${GOAL.hit_ratio * 100} %`] : []),
     ...(get_avg_ms !== null && get_avg_ms > GOAL.get_avg_ms ? [`a get takes more than ${GOAL.get_avg_ms} ms`] : []),
@@ -143,8 +143,22 @@ function judged(cache_name: string, columns: unknown) {
     hit_ratio,
     get_avg_ms,
     get_p95_ms: p95.length === 0 ? null : Math.max(...p95),
-    loads_per_second: mean(of('loads_per_second')),
-    steps: numberAt(columns, 'step_seconds'),
+    loads_per_second: meanOf(
+      loads,
+      loads.map(() => 1),
+    ),
     missed,
   }
+}
+
+/** Steps count by their traffic: a quiet night is not a busy hour. */
+function meanOf(values: readonly unknown[], weights: readonly unknown[]): number | null {
+  let [sum, all] = [0, 0]
+  for (const [step, value] of values.entries()) {
+    const weight = weights[step]
+    if (typeof value !== 'number' || typeof weight !== 'number') continue
+    sum += value * weight
+    all += weight
+  }
+  return all === 0 ? null : sum / all
 }

@@ -42,12 +42,14 @@ export const healthCheck: Command = {
   },
 }
 
+const short = (value: number | null): string => (value === null ? '-' : String(Number(value.toPrecision(3))))
+
 function partWords(part: Row) {
   const name = textAt(part, 'name')
   const detail = textAt(part, 'detail')
   if (textAt(part, 'state') !== 'known') return styled('dim', text`  ? ${name}: ${detail === '' ? 'not known' : detail}`)
   const deduction = numberAt(part, 'deduction') ?? 0
-  const words = text`  ${deduction === 0 ? 'ok' : `-${Math.round(deduction)}`} ${name} ${numberAt(part, 'value') ?? '-'} (target ${numberAt(part, 'target') ?? '-'})${detail === '' ? text`` : text`: ${detail}`}`
+  const words = text`  ${deduction === 0 ? 'ok' : `-${Math.round(deduction)}`} ${name} ${short(numberAt(part, 'value'))} (target ${short(numberAt(part, 'target'))})${detail === '' ? text`` : text`: ${detail}`}`
   return deduction === 0 ? words : styled('yellow', words)
 }
 
@@ -103,7 +105,7 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
         name: textAt(part, 'name'),
         fault:
           (numberAt(part, 'deduction') ?? 0) > 0
-            ? `${numberAt(part, 'value')} (target ${numberAt(part, 'target')}) ${textAt(part, 'detail')}`
+            ? `${short(numberAt(part, 'value'))} (target ${short(numberAt(part, 'target'))}) ${textAt(part, 'detail')}`
             : undefined,
       })),
     })),

@@ -188,9 +188,7 @@ function tellRun(context: Context, operation: Row): void {
   for (const name of Object.keys(caches ?? {})) {
     const result = at(caches, name)
     const nodes = rowsAt(result, 'nodes').map((node) => nodeWords(node))
-    out.line(
-      text`  ${name}: ${at(result, 'is_exact') === true ? text`` : text`at least `}${count(numberAt(result, 'removed'))} entries dropped   ${joined(nodes, ', ')}`,
-    )
+    out.line(text`  ${name}: ${droppedWords(result)}   ${joined(nodes, ', ')}`)
     const old = textsAt(result, 'probe', 'old')
     const checked = numberAt(result, 'probe', 'checked') ?? 0
     if (old.length > 0) out.line(styled('red', text`  still old: ${joined(old, ', ')}`))
@@ -199,6 +197,13 @@ function tellRun(context: Context, operation: Row): void {
   if (textAt(operation, 'state') === 'partial')
     out.note(text`a process that is late is asked again for ten minutes: "millpond operations show ${textAt(operation, 'id')}"`)
   out.note(text`to load the hottest of them again: "millpond undo ${textAt(operation, 'id')}"`)
+}
+
+/** Tags and patterns touch no entry: they are numbers that entries are compared with. */
+function droppedWords(result: unknown): Part {
+  const removed = numberAt(result, 'removed') ?? 0
+  if (at(result, 'is_exact') === true) return text`${count(removed)} entries dropped`
+  return removed === 0 ? text`forgotten` : text`forgotten, ${count(removed)} entries dropped at once`
 }
 
 function nodeWords(node: Row): Part {

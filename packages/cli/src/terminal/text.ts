@@ -34,7 +34,7 @@ const escaped = (character: string): string =>
 
 /** As it is where all of it can be seen; else in quotes, so that what is shown can be told from what only looks like it. */
 export function shown(text: string): string {
-  const isPlain = text !== '' && !HIDDEN.test(text) && !text.startsWith('"') && text.trim() === text
+  const isPlain = !HIDDEN.test(text) && !text.startsWith('"') && text.trim() === text
   return isPlain ? text : `"${text.replace(/["\\]/g, '\\$&').replace(EACH_HIDDEN, escaped)}"`
 }
 

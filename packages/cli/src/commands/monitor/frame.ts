@@ -22,15 +22,19 @@ export interface View {
 
 const NAMES: Readonly<Record<string, string>> = { load_errors: 'load errors', stale: 'stale served' }
 
-export function frameOf(view: View, columns: number, rows: number): readonly Safe[] {
+/** The picture alone. */
+export function pictureOf(view: View, columns: number): readonly Safe[] {
   const lines = view.summary === undefined ? [text`no cache is attached yet`] : body(view, view.summary, columns)
-  const kept = [head(view), ...lines].slice(0, Math.max(1, rows - 1)).map((line) => cut(line, columns))
-  const more = view.place[1] > 1 ? `n next cache (${view.place[0] + 1} of ${view.place[1]})  ` : ''
-  return [
-    ...kept,
-    ...Array.from({ length: Math.max(0, rows - 1 - kept.length) }, () => text``),
-    styled('dim', cut(text`q quit  p ${view.isPaused ? 'go on' : 'pause'}  ${more.trim()}`, columns)),
-  ]
+  return [head(view), ...lines].map((line) => cut(line, columns))
+}
+
+/** As many lines as the terminal has, the last of which says which keys there are. */
+export function frameOf(view: View, columns: number, rows: number): readonly Safe[] {
+  const kept = pictureOf(view, columns).slice(0, Math.max(1, rows - 1))
+  const [place, all] = view.place
+  const keys = text`q quit  p ${view.isPaused ? 'go on' : 'pause'}${all > 1 ? text`  n next cache (${place + 1} of ${all})` : text``}`
+  const space = Array.from({ length: Math.max(0, rows - 1 - kept.length) }, () => text``)
+  return [...kept, ...space, styled('dim', cut(keys, columns))]
 }
 
 function head({ url, summary, isPaused, failure }: View): Safe {

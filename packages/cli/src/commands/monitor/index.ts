@@ -9,7 +9,7 @@ import { isDumb } from '../../terminal/streams.ts'
 import { text } from '../../terminal/text.ts'
 import { clock, count, percent } from '../../terminal/units.ts'
 import { prometheus } from '../export.ts'
-import { frameOf } from './frame.ts'
+import { frameOf, pictureOf } from './frame.ts'
 import { Samples } from './samples.ts'
 
 const USUAL_MS = 1000
@@ -91,7 +91,7 @@ async function once({ given, out }: Context, watched: Watched): Promise<ExitName
         place: [at, caches.length] as const,
         filter: given.text('contains'),
       }
-      for (const line of frameOf(view, out.columns ?? 120, 1000).filter((_, row) => row < 40)) out.line(line)
+      for (const line of pictureOf(view, out.columns ?? 120)) out.line(line)
     }
   })
   return 'done'
