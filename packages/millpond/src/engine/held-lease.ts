@@ -28,31 +28,28 @@ export interface Lease {
 export class MissLease implements Lease {
   readonly key: string
   readonly until: number
-  /** What the flight waits for. */
-  readonly value: Promise<unknown>
   readonly #space: Space
   readonly #flight: Flight
-  #isOver = false
-  #land: (value: unknown) => void = () => {}
-  #letGo: () => void = () => {}
+  readonly #land: (value: unknown) => void
+  readonly #fail: (error: unknown) => void
   readonly #stopTimer: () => void
+  #isOver = false
 
-  constructor(space: Space, flight: Flight, ms: number) {
+  /** `land` and `fail` end what the flight waits for. */
+  constructor(space: Space, flight: Flight, ms: number, land: (value: unknown) => void, fail: (error: unknown) => void) {
     this.key = flight.key
     this.until = space.services.clock.now() + ms
     this.#space = space
     this.#flight = flight
-    this.value = new Promise((resolve, reject) => {
-      this.#land = resolve
-      this.#letGo = () => reject(LET_GO)
-    })
+    this.#land = land
+    this.#fail = fail
     this.#stopTimer = space.services.clock.after(ms, () => this.release())
   }
 
   release(): void {
     if (this.#isOver) return
     this.#end()
-    this.#letGo()
+    this.#fail(LET_GO)
   }
 
   /**
@@ -70,11 +67,11 @@ export class MissLease implements Lease {
       flight.addTags(await tagsWithDependencies(space, policy))
       await space.ledger.ensure() // it may answer by now
     } catch (error) {
-      this.#letGo()
+      this.#fail(LET_GO)
       throw error
     }
     if (!(await stillHolds(space, flight))) {
-      this.#letGo()
+      this.#fail(LET_GO)
       return this.#tooLate()
     }
     space.watch.counters.sets++

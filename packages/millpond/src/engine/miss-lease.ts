@@ -119,9 +119,10 @@ class Asking {
   #load(): Promise<unknown> {
     const flight = currentFlight()
     if (flight === undefined || this.isOver) throw LET_GO
-    const lease = new MissLease(this.#space, flight, this.#wish.ms)
-    this.#end({ found: this.#stale(flight), lease })
-    return lease.value
+    return new Promise((land, fail) => {
+      const lease = new MissLease(this.#space, flight, this.#wish.ms, land, fail)
+      this.#end({ found: this.#stale(flight), lease })
+    })
   }
 
   /** The caller waits for them, unless there is something to show, or waiting was not wanted. */

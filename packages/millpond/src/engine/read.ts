@@ -172,7 +172,10 @@ function fromFlight(journey: Journey, key: string): Promise<Found> | undefined {
   const { space, isReachable, isQuiet } = journey
   const flight = space.flights.loads.get(key)
   if (flight === undefined || flight.isOutdated || movedSince(space, flight, journey.joinedAt)) return undefined
-  if ('one' in journey.loads) journey.loads.othersLoad?.(flight)
+  if ('one' in journey.loads && journey.loads.othersLoad !== undefined) {
+    journey.loads.othersLoad(flight)
+    checkSignal(journey.signal) // who does not wait for them has left
+  }
   // It began before the ledger had answered for the first time: a later epoch outdates flights.
   const isUnnumbered = flight.asOf.epoch !== space.ledger.view.epoch
   if (
