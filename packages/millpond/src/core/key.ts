@@ -127,12 +127,15 @@ export const MAX_TAG_LENGTH = 1024
 export const MAX_TAGS = 128
 
 /** @throws MillpondError `TAG_INVALID` for tags that are empty, too long, too many, no strings, or not well-formed. */
-export function checkTags(given: Iterable<unknown>): readonly string[] {
+export function checkTags(given: Iterable<unknown>, most = MAX_TAGS): readonly string[] {
   if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
     throw new MillpondError('TAG_INVALID', `tags: ${show(given)} is not a list: give an array (or a Set) of texts, such as ['users']`)
   const tags: readonly unknown[] = Array.isArray(given) ? given : [...given]
-  if (tags.length > MAX_TAGS)
-    throw new MillpondError('TAG_INVALID', `${tags.length} tags: at most ${MAX_TAGS} are allowed; use a broader tag`)
+  if (tags.length > most)
+    throw new MillpondError(
+      'TAG_INVALID',
+      `${tags.length} tags: at most ${most} are allowed ${most === MAX_TAGS ? 'on an entry' : 'in one call'}; use a broader tag`,
+    )
   for (const tag of tags) {
     if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || isInner(tag) || !tag.isWellFormed()) {
       throw new MillpondError(

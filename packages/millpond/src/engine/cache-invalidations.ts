@@ -1,7 +1,7 @@
 // Saying what is no longer true: by tag, pattern, model and time, now or later.
 import { checkOptions, oneOf, type Shape } from '../core/checks.ts'
 import { checkTags } from '../core/key.ts'
-import type { Criteria } from '../invalidate/criteria.ts'
+import { type Criteria, MAX_KEYS } from '../invalidate/criteria.ts'
 import { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
 import type { ChangeKind } from '../invalidate/relations.ts'
@@ -55,7 +55,7 @@ export interface CacheInvalidations {
 }
 
 export async function invalidateTags(space: Space, tags: Iterable<string>, options: InvalidateOptions): Promise<Receipt | DryRun> {
-  return invalidate(space, { tags: checkTags(tags) }, options)
+  return invalidate(space, { tags: checkTags(tags, MAX_KEYS) }, options)
 }
 
 export async function invalidate(space: Space, criteria: Criteria, options: InvalidateOptions): Promise<Receipt | DryRun> {

@@ -62,7 +62,7 @@ export interface Resolved {
   selects(entry: { readonly key: string; readonly tags: readonly string[]; readonly createdAt: number }): boolean
 }
 
-/** The most keys one call may name. */
+/** The most keys, and the most tags, that one call may name. */
 export const MAX_KEYS = 10_000
 /** The most patterns one call may name: the ledger keeps 64 in force. */
 export const MAX_PATTERNS = 16
@@ -100,7 +100,7 @@ export function resolveCriteria(criteria: Criteria, parts: CriteriaParts): Resol
   const { all = false } = criteria
   const keys = keysOf(criteria)
   const cascade = cascadeOf(criteria, parts.relations ?? NO_RELATIONS)
-  const tags = [...new Set([...checkTags(listOf(criteria.tag, criteria.tags, 'tags', 'TAG_INVALID')), ...(cascade?.tags ?? [])])]
+  const tags = [...new Set([...checkTags(listOf(criteria.tag, criteria.tags, 'tags', 'TAG_INVALID'), MAX_KEYS), ...(cascade?.tags ?? [])])]
   const patterns = patternsOf(criteria, parts.engine)
   const createdBefore = timeOf(criteria, parts.now)
   const isTargetless = keys.size + tags.length + patterns.length === 0

@@ -47,6 +47,18 @@ onEverySetup('invalidation', (create) => {
     })
   }
 
+  it('G14: thousands of tags in one call go in steps, and each of them counts', async () => {
+    const cache = create()
+    const tags = Array.from({ length: 2000 }, (_, at) => `ref:${at}`)
+    await cache.set('first', 1, { tags: ['ref:0'] })
+    await cache.set('last', 1, { tags: ['other', 'ref:1999'] })
+    await cache.set('kept', 1, { tags: ['ref:2000'] })
+    expect(await cache.invalidateTags(tags)).toMatchObject({ isApplied: true })
+    expect(await cache.getMany(['first', 'last', 'kept'])).toEqual([undefined, undefined, 1])
+    await expect(cache.invalidateTags(Array.from({ length: 10_001 }, () => 't'))).rejects.toMatchObject({ code: 'TAG_INVALID' })
+    await expect(cache.set('k', 1, { tags: tags.slice(0, 129) })).rejects.toThrow(/at most 128 are allowed on an entry/)
+  })
+
   it('G2: a load whose tags become known only at its end is not believed by a reader who invalidated one of them meanwhile', async () => {
     const cache = create()
     const slow = gate<string>()

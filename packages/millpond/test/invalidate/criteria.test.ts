@@ -107,7 +107,7 @@ describe('resolveCriteria', () => {
       [{ kyes: ['a'] }, 'OPTION_INVALID'],
       [{ keys: Array.from({ length: MAX_KEYS + 1 }, (_, i) => `k${i}`) }, 'OPTION_INVALID'],
       [{ patterns: Array.from({ length: 17 }, (_, i) => `k${i}*`) }, 'OPTION_INVALID'],
-      [{ tags: Array.from({ length: 129 }, (_, i) => `t${i}`) }, 'TAG_INVALID'],
+      [{ tags: Array.from({ length: MAX_KEYS + 1 }, (_, i) => `t${i}`) }, 'TAG_INVALID'],
       ...(['2026-01-01', '2026-01-01T00:00:00', 'now', Number.NaN, new Date(Number.NaN), 1e300, {}] as unknown[]).map(
         (createdBefore): [unknown, string] => [{ createdBefore }, 'OPTION_INVALID'],
       ),
