@@ -296,6 +296,7 @@ describe('credentials', () => {
       out: expect.stringContaining('viewer'),
     })
     expect((await desk.run(['whoami', '--json'], { as: null, env })).json).toMatchObject({ name: 'viewer', token_from: 'millpond login' })
+    expect((await desk.run(['login', '--token-file', '-'], { as: null, stdin: tokenOf('viewer'), env })).code).toBe(0)
     const file = join(env.XDG_CONFIG_HOME, 'millpond', 'credentials.json')
     expect(statSync(file).mode & 0o777).toBe(0o600)
     chmodSync(file, 0o644)

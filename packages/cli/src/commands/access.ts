@@ -2,11 +2,13 @@
 import type { Command, Context } from '../command.ts'
 import { Client } from '../connection/client.ts'
 import { keepToken } from '../connection/credentials.ts'
+import { list } from '../connection/pages.ts'
 import { at, numberAt, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { senderFor } from '../connection/send.ts'
-import { connectionFor, tokenIn, userFolder } from '../connection/settings.ts'
+import { addressFor, givenToken, tokenIn, userFolder } from '../connection/settings.ts'
 import { Failure, wrongUse } from '../failure.ts'
-import { readInput, readSecret } from '../terminal/ask.ts'
+import { type Asking, readSecret } from '../terminal/ask.ts'
+import type { Streams } from '../terminal/streams.ts'
 import { joined, styled, text } from '../terminal/text.ts'
 import { clock } from '../terminal/units.ts'
 
@@ -44,28 +46,11 @@ export const login: Command = {
   fields: ['url', 'name', 'role'],
   example: 'millpond login --url https://caches.example.com --token-file token.txt',
   async run({ given, streams, out, signal, asking }) {
-    const { token: _, ...connection } = await connectionFor(given, {
-      ...streams,
-      env: { ...streams.env, MILLPOND_TOKEN: '', MILLPOND_TOKEN_FILE: '' },
-    })
-    const file = given.text('token-file')
-    const token =
-      file !== undefined && file !== '-'
-        ? (await connectionFor(given, streams)).token
-        : tokenIn(
-            streams.stdin.isTTY === true
-              ? await readSecret(asking, text`Token for ${connection.url}:`)
-              : await readInput(streams, 'the token'),
-            'standard input',
-          )
+    const address = await addressFor(given, streams)
+    const { token, from } = await typedToken(given.text('token-file'), streams, asking, address.url)
+    const connection = { ...address, token, tokenFrom: from }
     const send = await senderFor(connection.url, streams.env)
-    const client = new Client({
-      connection: { ...connection, token, tokenFrom: file ?? 'standard input' },
-      send,
-      timeoutMs: 30_000,
-      signal,
-      trace: () => undefined,
-    })
+    const client = new Client({ connection, send, timeoutMs: 30_000, signal, trace: () => undefined })
     const { body } = await client.get('session/')
     await keepToken(userFolder(streams.env), connection.url, token)
     await out.answer('login', { url: connection.url, name: textAt(body, 'name'), role: textAt(body, 'role') }, () =>
@@ -73,6 +58,17 @@ export const login: Command = {
     )
     return 'done'
   },
+}
+
+/** From a file, from a pipe, or typed without being shown. */
+async function typedToken(
+  file: string | undefined,
+  streams: Streams,
+  asking: Asking,
+  url: string,
+): Promise<{ token: string; from: string }> {
+  if (file !== undefined || streams.stdin.isTTY !== true) return givenToken(file ?? '-', streams)
+  return { token: tokenIn(await readSecret(asking, text`Token for ${url}:`), 'what was typed'), from: 'what was typed' }
 }
 
 export const logout: Command = {
@@ -84,7 +80,7 @@ export const logout: Command = {
   fields: ['url', 'was_kept'],
   example: 'millpond logout --url https://caches.example.com',
   async run({ given, streams, out }) {
-    const { url } = await connectionFor(given, { ...streams, env: { ...streams.env, MILLPOND_TOKEN: '', MILLPOND_TOKEN_FILE: '' } })
+    const { url } = await addressFor(given, streams)
     const was_kept = await keepToken(userFolder(streams.env), url, undefined)
     await out.answer('logout', { url, was_kept }, () =>
       out.line(was_kept ? text`the token for ${url} is forgotten here` : text`none was kept for ${url}`),
@@ -198,7 +194,6 @@ export const audit: Command = {
       await out.raw(await response.text())
       return 'done'
     }
-    const { list } = await import('../connection/pages.ts')
     await list(context, client, {
       schema: 'audit',
       path: 'audit/',

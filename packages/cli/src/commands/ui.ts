@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Command } from '../command.ts'
 import type { Send } from '../connection/client.ts'
 import { senderFor } from '../connection/send.ts'
-import { connectionFor } from '../connection/settings.ts'
+import { addressFor } from '../connection/settings.ts'
 import { Failure, wrongUse } from '../failure.ts'
 import { text } from '../terminal/text.ts'
 
@@ -27,7 +27,7 @@ export const ui: Command = {
     const port = given.count('port') ?? USUAL_PORT
     if (port > 65_535) throw wrongUse(`--port ${port} is not a port: give 0 to 65535`)
     const page = await pageOf(given.flag('read-only'))
-    const { url } = await connectionFor(given, { ...streams, env: { ...streams.env, MILLPOND_TOKEN: '', MILLPOND_TOKEN_FILE: '' } })
+    const { url } = await addressFor(given, streams)
     const pass = passOn(url, await senderFor(url, streams.env), given.flag('read-only'))
     const { createAdaptorServer } = await import('@hono/node-server')
     const own = new Set<string>()

@@ -31,11 +31,23 @@ interface Said {
   readonly tokenFile: string | undefined
 }
 
+/** Where alone: for what asks for a token itself, or needs none. */
+export async function addressFor(given: Given, streams: Streams): Promise<Pick<Connection, 'url' | 'urlFrom'>> {
+  const { url, from } = await whichUrl(given, streams)
+  return { url: urlIn(url, from), urlFrom: from }
+}
+
 export async function connectionFor(given: Given, streams: Streams): Promise<Connection> {
   const said = await whichUrl(given, streams)
   const url = urlIn(said.url, said.from)
   const token = await whichToken(given, streams, said, url)
   return { url, urlFrom: said.from, token: token?.token, tokenFrom: token?.from }
+}
+
+/** The one of `--token-file`, `-` being standard input. */
+export async function givenToken(file: string, streams: Streams): Promise<{ token: string; from: string }> {
+  if (file === '-') return { token: tokenIn(await readInput(streams, 'the token'), 'standard input'), from: 'standard input' }
+  return { token: tokenIn(await readToken(file), file), from: file }
 }
 
 async function whichUrl(given: Given, { env, cwd }: Streams): Promise<Said> {
@@ -60,8 +72,7 @@ const profileOf = ({ settings }: SettingsFile, profile: string | undefined) =>
 async function whichToken(given: Given, streams: Streams, said: Said, url: string): Promise<{ token: string; from: string } | undefined> {
   const { env } = streams
   const file = given.text('token-file')
-  if (file === '-') return { token: tokenIn(await readInput(streams, 'the token'), 'standard input'), from: 'standard input' }
-  if (file !== undefined) return { token: tokenIn(await readToken(file), file), from: file }
+  if (file !== undefined) return givenToken(file, streams)
   const own = await storedToken(userFolder(env), url)
   if (said.isOfFolder) {
     if (own !== undefined) return { token: own, from: 'millpond login' }

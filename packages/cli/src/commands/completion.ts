@@ -1,4 +1,4 @@
-// What runs on this machine: the control plane itself, the dashboard, the proxy, completion of the shell.
+// `millpond completion`: a script for the shell.
 import { SHELLS, completion as scriptFor } from '../arguments/completion.ts'
 import type { Command } from '../command.ts'
 import { wrongUse } from '../failure.ts'
