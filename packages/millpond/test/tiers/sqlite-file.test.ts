@@ -20,6 +20,7 @@ import { describe, expect, test } from 'vitest'
 import { MillpondError } from '../../src/core/errors.ts'
 import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
+import { loadDriver, type SqliteHandle, type SqliteStatement } from '../../src/tiers/sqlite/client.ts'
 import { type SqliteOptions, sqlite, type TierWarning } from '../../src/tiers/sqlite/index.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
 
@@ -179,6 +180,47 @@ describe('files of others', () => {
     await tier.write([item('k')])
     expect(await text(tier, 'k')).toBe('body of k')
     expect(tier.driver).toBe('Database')
+    await tier.close()
+  })
+})
+
+describe('the first start of many processes', () => {
+  // Whose file it is takes several statements, and another process may make the tables between any two of them.
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('another process makes the tables after statement %i of the opening', async (when) => {
+    const path = file()
+    const others: ReturnType<typeof sqlite>[] = []
+    let statements = 0
+    const driver = loadDriver('libsql')
+    class Interrupted implements SqliteHandle {
+      readonly #handle: SqliteHandle
+      constructor(at: string) {
+        this.#handle = driver.open(at)
+      }
+      exec(sql: string): unknown {
+        return this.#handle.exec(sql)
+      }
+      prepare(sql: string): SqliteStatement {
+        const statement = this.#handle.prepare(sql)
+        return {
+          run: (...values) => statement.run(...values),
+          all: (...values) => statement.all(...values),
+          get(...values) {
+            const row = statement.get(...values)
+            if (++statements === when) others.push(sqlite({ path }))
+            return row
+          },
+        }
+      }
+      close(): unknown {
+        return this.#handle.close()
+      }
+    }
+    const tier = sqlite({ path, driver: Interrupted })
+    await tier.write([item('k')])
+    for (const other of others) {
+      expect(await text(other, 'k')).toBe('body of k')
+      await other.close()
+    }
     await tier.close()
   })
 })

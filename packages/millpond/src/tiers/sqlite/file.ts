@@ -135,9 +135,10 @@ function checkWritable(full: string, path: string): void {
 
 /** Reads only: a file that is refused is left as it was. */
 function checkOwner(handle: SqliteHandle, path: string): void {
-  const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
-  const owner = numberIn(handle.prepare('PRAGMA application_id').get(), 'application_id')
+  // Tables come together with the marks: where there were some, the marks that are read after them are those of who made them.
   const tables = numberIn(handle.prepare('SELECT count(*) AS tables FROM sqlite_master').get(), 'tables')
+  const owner = numberIn(handle.prepare('PRAGMA application_id').get(), 'application_id')
+  const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')
   if (owner !== APPLICATION_ID && tables > 0) {
     throw new MillpondError(
       'OPTION_INVALID',
