@@ -57,6 +57,15 @@ it('says of an operation that has ended that there is nothing to cancel, and goe
   expect((await opened.call('GET', 'session/', { as: 'admin' })).status).toBe(200)
 })
 
+it('answers an invalidation with its id at once for whoever prefers not to wait', async () => {
+  const asked = { as: 'operator', body: { keys: ['c'] }, headers: { Prefer: 'wait=0' } } as const
+  const { status, json } = await opened.call('POST', 'invalidations/invalidate_keys/', asked)
+  expect([200, 202]).toContain(status)
+  await expect
+    .poll(async () => (await opened.call('GET', `operations/${json.id}/`, { as: 'viewer' })).json.state, { timeout: 20_000 })
+    .toBe('completed')
+})
+
 it('judges alerts when it is asked to', async () => {
   const answer = await post('alerts/evaluate/', {})
   expect(answer).toEqual({ data: [], has_more: false })

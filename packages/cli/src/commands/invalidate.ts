@@ -145,7 +145,7 @@ async function confirmed({ given, asking }: Context, plan: unknown, isClear: boo
   return undefined
 }
 
-/** An interrupt while the server works: it goes on there, and its id is looked up. */
+/** An interrupt before the server has said an id: it may have begun, and goes on there. */
 async function ran(context: Context, client: Client, body: Row): Promise<Row> {
   try {
     return await followed(
@@ -155,7 +155,8 @@ async function ran(context: Context, client: Client, body: Row): Promise<Row> {
       'keys',
     )
   } catch (error) {
-    if (!context.signal.aborted || context.isLocal) throw error
+    const hasId = error instanceof Failure && error.message.includes(' goes on: ')
+    if (!context.signal.aborted || context.isLocal || hasId) throw error
     throw new Failure('interrupted', 'it may have begun, and goes on there: "millpond operations list" shows it')
   }
 }

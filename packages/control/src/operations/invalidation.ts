@@ -9,7 +9,13 @@ import { type CachePlan, guard, type InvalidationBody, planInvalidation, SAMPLE,
 const ACK_MS = 1500
 
 /** @throws Problem as `planInvalidation`; 409 where it needs a confirmation or is larger than `max_keys`; 403 beyond the caller's own limit */
-export async function runInvalidation(control: Control, principal: Principal, who: Who, body: InvalidationBody): Promise<OperationView> {
+export async function runInvalidation(
+  control: Control,
+  principal: Principal,
+  who: Who,
+  body: InvalidationBody,
+  began: (id: string) => void = () => undefined,
+): Promise<OperationView> {
   const plan = body.plan_id === undefined ? await planInvalidation(control, principal, body) : await storedPlan(control, principal, body)
   guard(principal, plan, body)
   const { caches, criteria, mode, hottest } = plan
@@ -17,6 +23,7 @@ export async function runInvalidation(control: Control, principal: Principal, wh
   const request = { criteria, mode, namespaces: Object.fromEntries(caches.map(({ cache_name, namespaces }) => [cache_name, namespaces])) }
   const given = { kind: 'invalidate', prefix: 'inv', caches: names, request, plan: { ...shownPlan(plan), hottest }, reason: body.reason }
   return control.operations.run(given, who, async (step) => {
+    began(step.id)
     const results = await Promise.all(caches.map((one) => runOne(control, one, plan, step)))
     const isWhole = results.every(({ isComplete }) => isComplete)
     return {

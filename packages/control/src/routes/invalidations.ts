@@ -78,11 +78,15 @@ export const invalidationRoutes: readonly Route[] = [
     scope: 'invalidate',
     rate: 'purge',
     body: invalidationBody,
-    answers: { 200: { description: 'What it came to, or with dry_run the plan', schema: z.union([operation, plan]) } },
+    answers: {
+      200: { description: 'What it came to, or with dry_run the plan', schema: z.union([operation, plan]) },
+      202: { description: 'It runs: for whoever says Prefer: wait=N', schema: accepted },
+    },
     async handle(call) {
-      const { control, principal, who, body } = call
+      const { control, principal, who, body, request, base } = call
       if (body.dry_run) return planned(call, body)
-      return json(200, await runInvalidation(control, principal, who, body))
+      if (!request.headers.has('prefer')) return json(200, await runInvalidation(control, principal, who, body))
+      return orLater(request, base, (began) => runInvalidation(control, principal, who, body, began))
     },
   }),
   defineRoute({
