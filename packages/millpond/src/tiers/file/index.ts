@@ -107,7 +107,7 @@ class FolderTier implements FileTier {
     for (const some of inSteps(keys)) {
       const log = await this.#current('drop')
       this.#try('drop', () => {
-        const there = [...new Set(some)].filter((key) => log.has(key))
+        const there = [...new Set(some)].filter((key) => log.places.has(key))
         if (there.length > 0) log.append(there.map((key) => dropping(log, key)))
         dropped += there.length
       })
@@ -118,12 +118,12 @@ class FolderTier implements FileTier {
   /** In force at once; the walk behind it only counts, and frees. */
   async clear(prefix: string): Promise<number> {
     const log = await this.#current('clear')
-    let removed = prefix === '' ? log.live.entries : 0
+    let removed = prefix === '' ? log.places.live.entries : 0
     this.#try('clear', () => log.append([{ kind: KIND.clear, key: prefix, bytes: packClear(prefix, log.seed) }]))
     for (const segment of log.segments)
       for (let offset = FIRST, isAtEnd = false; !isAtEnd; await yieldToOthers()) {
         const step = this.#readSome('clear', log, segment, offset, (key, place, isOver) => {
-          if (key.startsWith(prefix) && log.forgetCleared(key, segment.number, place) && !isOver) removed++
+          if (key.startsWith(prefix) && log.places.forgetCleared(key, segment.number, place) && !isOver) removed++
         })
         ;({ offset, isAtEnd } = step)
       }
@@ -139,7 +139,7 @@ class FolderTier implements FileTier {
       for (let offset = FIRST, isAtEnd = false; !isAtEnd; ) {
         const keys: string[] = []
         const step = this.#readSome('scan', log, segment, offset, (key, place, isOver) => {
-          if (!isOver && key.startsWith(prefix) && log.isNewest(key, segment.number, place)) keys.push(key)
+          if (!isOver && key.startsWith(prefix) && log.places.isNewest(key, segment.number, place)) keys.push(key)
         })
         ;({ offset, isAtEnd } = step)
         if (keys.length > 0) yield keys
@@ -150,7 +150,7 @@ class FolderTier implements FileTier {
   /** Entries whose deadline has passed count until their segment leaves; bytes are all that lie in the folder. */
   async usage(): Promise<{ entries: number; bytes: number }> {
     const log = await this.#current('usage')
-    return { entries: log.live.entries, bytes: log.bytes }
+    return { entries: log.places.live.entries, bytes: log.bytes }
   }
 
   async close(): Promise<void> {
@@ -194,7 +194,7 @@ class FolderTier implements FileTier {
         const { oldest } = log
         if (attempt > 0 || oldest === undefined) {
           // Others may still find what was there before; this process knows that it is not the newest.
-          for (const { key } of entries) log.forget(key)
+          for (const { key } of entries) log.places.forget(key)
           return false
         }
         log.leave(oldest)

@@ -1,20 +1,16 @@
-// The log of a folder: segments that are only appended to, by all processes of the host, and a table of where each key's newest record is.
+// The log of a folder: segments that are only appended to, by all processes of the host.
 //
 // Every process reads what the others appended before it answers, so all of them see the same order of writes and drops, which is the order of the
 // bytes. Segments leave oldest first only: whatever a drop concerns has then left before the drop itself.
 import { closeSync, readSync, truncateSync, unlinkSync, writeSync } from 'node:fs'
 import type { Stored } from '../../core/contracts.ts'
-import { KeyTable, type Place } from './key-table.ts'
+import { Places } from './places.ts'
 import { readOn } from './read-on.ts'
-import { type Head, KIND, type Kind, keyAt, packSeal, storedIn } from './record.ts'
+import { KIND, type Kind, keyAt, packSeal, storedIn } from './record.ts'
 import { FIRST, type Identity, identify, listSegments, makeSegment, measure, openSegment, quietly, type Segment, sweep } from './segment.ts'
 
-/** No record begins further into its segment. */
-const SPAN = 2 ** 26
 /** Segments' worth that is left free, for what other processes are writing at the same moment. */
 const RESERVE = 2
-/** More prefixes than these are cleared as if everything were. */
-const MAX_RULES = 64
 const BLOCK = 4096
 const FOREVER = Number.POSITIVE_INFINITY
 
@@ -22,12 +18,6 @@ export interface LogSettings {
   readonly path: string
   readonly maxBytes: number
   readonly segmentBytes: number
-}
-
-/** What begins with the prefix and was born before is gone. */
-interface Rule {
-  readonly prefix: string
-  readonly birth: number
 }
 
 /** A record to append: its bytes, and its key or prefix. */
@@ -43,17 +33,14 @@ export class Log {
   readonly #settings: LogSettings
   readonly #identity: Identity
   readonly #segments = new Map<number, Segment>()
-  readonly #table = new KeyTable()
-  readonly #isAlive = (number: number): boolean => this.#segments.has(number)
+  /** Where the newest record of each key is. */
+  readonly places = new Places(this.#segments)
   readonly #probe = Buffer.alloc(2)
-  #rules: Rule[] = []
   #active: Segment
   #last = 0
   /** The segment that was written to when all of them were last measured. */
   #measuredAt = 0
   #isClosed = false
-  /** Keys that others dropped while somebody watches. */
-  #dropped: Set<string> | undefined
 
   /** Opens the segments without reading them: `catchUp` does. Errors of the file system pass. */
   constructor(settings: LogSettings) {
@@ -83,16 +70,6 @@ export class Log {
     return sum
   }
 
-  get live(): { readonly entries: number; readonly bytes: number } {
-    let entries = 0
-    let bytes = 0
-    for (const segment of this.#segments.values()) {
-      entries += segment.live
-      bytes += segment.liveBytes
-    }
-    return { entries, bytes }
-  }
-
   get segments(): readonly Segment[] {
     return [...this.#segments.values()]
   }
@@ -116,7 +93,7 @@ export class Log {
       const active = this.#active
       const left = ms === FOREVER ? FOREVER : until - performance.now()
       const { offset, isAtEnd } = readOn(active.fd, active.end, this.seed, left, (bytes, at, head, place) => {
-        this.#apply(active, place, head, () => keyAt(bytes, at, head))
+        this.places.apply(active, place, head, () => keyAt(bytes, at, head))
         return head.kind !== KIND.seal
       })
       active.end = offset
@@ -157,7 +134,7 @@ export class Log {
       if (length === 'same') {
         let offset = from
         for (const { key, kind, bytes: record, birth = 0 } of entries) {
-          this.#apply(active, offset, { kind, birth, length: record.length }, () => key)
+          this.places.apply(active, offset, { kind, birth, length: record.length }, () => key)
           offset += record.length
         }
         return
@@ -170,67 +147,17 @@ export class Log {
     }
   }
 
-  /** Runs `work`; answers the keys that were dropped meanwhile. */
-  watchDrops(work: () => void): ReadonlySet<string> {
-    const dropped = new Set<string>()
-    this.#dropped = dropped
-    try {
-      work()
-    } finally {
-      this.#dropped = undefined
-    }
-    return dropped
-  }
-
   /** The entry of a key, if it is there, whole, and not over. */
   read(key: string, now: number): Stored | undefined {
-    const slot = this.#table.locate(key)
+    const slot = this.places.slotOf(key)
     if (slot < 0) return undefined
-    const { segment, offset, length, birth } = this.#table.placeIn(slot)
+    const { segment, offset, length } = this.places.at(slot)
     const holder = this.#segments.get(segment)
-    if (holder === undefined || this.#isCleared(key, birth)) return undefined
+    if (holder === undefined) return undefined
     const record = Buffer.allocUnsafe(length)
     const stored = readSync(holder.fd, record, 0, length, offset) === length ? storedIn(record, key, this.seed, now) : undefined
-    if (stored !== undefined) this.#table.mark(slot)
+    if (stored !== undefined) this.places.mark(slot)
     return stored
-  }
-
-  /** Is the newest record of the key at this place? */
-  isNewest(key: string, segment: number, offset: number): boolean {
-    const slot = this.#table.locate(key)
-    return slot >= 0 && this.#table.isAt(slot, segment, offset) && !this.#isCleared(key, this.#table.placeIn(slot).birth)
-  }
-
-  birthOf(key: string): number {
-    const slot = this.#table.locate(key)
-    return slot < 0 ? 0 : this.#table.placeIn(slot).birth
-  }
-
-  /** Whether the key's entry was read since it was stored, or since this was last asked. */
-  takeMark(key: string): boolean {
-    const slot = this.#table.locate(key)
-    return slot >= 0 && this.#table.takeMark(slot)
-  }
-
-  has(key: string): boolean {
-    const slot = this.#table.locate(key)
-    if (slot < 0) return false
-    const { segment, birth } = this.#table.placeIn(slot)
-    return this.#segments.has(segment) && !this.#isCleared(key, birth)
-  }
-
-  /** Forgets a place that a clear has voided. Answers whether it was there. */
-  forgetCleared(key: string, segment: number, offset: number): boolean {
-    const slot = this.#table.locate(key)
-    if (slot < 0 || !this.#table.isAt(slot, segment, offset) || !this.#isCleared(key, this.#table.placeIn(slot).birth)) return false
-    this.#remove(slot)
-    return true
-  }
-
-  /** This process forgets where the key is; what others know is not touched. */
-  forget(key: string): void {
-    const slot = this.#table.locate(key)
-    if (slot >= 0) this.#remove(slot)
   }
 
   /** Frees the segment's place on the disk, also where other processes still have it open. */
@@ -270,66 +197,12 @@ export class Log {
     this.#isClosed = true
     for (const { fd } of this.#segments.values()) closeSync(fd)
     this.#segments.clear()
-    this.#table.clear()
+    this.places.clear()
   }
 
   /** Its descriptors may be those of other files by now. */
   #checkOpen(): void {
     if (this.#isClosed) throw new Error('the log was closed meanwhile')
-  }
-
-  #apply(segment: Segment, offset: number, { kind, birth, length }: Pick<Head, 'kind' | 'birth' | 'length'>, keyOf: () => string): void {
-    const born = birth === 0 ? segment.number * SPAN + offset : birth
-    if (kind === KIND.put) this.#put(keyOf(), { segment: segment.number, offset, length, birth: born }, segment)
-    else if (kind === KIND.drop) this.#drop(keyOf(), born)
-    else if (kind === KIND.clear) this.#clear({ prefix: keyOf(), birth: born })
-    else segment.isSealed = segment.hasSeal = true
-  }
-
-  #put(key: string, place: Place, segment: Segment): void {
-    const slot = this.#table.locate(key)
-    if (slot >= 0) {
-      const old = this.#table.placeIn(slot)
-      const holder = this.#segments.get(old.segment)
-      if (holder !== undefined) {
-        if (old.birth > place.birth) return
-        holder.live--
-        holder.liveBytes -= old.length
-      }
-    }
-    segment.live++
-    segment.liveBytes += place.length
-    this.#table.put(slot, place, this.#isAlive)
-  }
-
-  #drop(key: string, birth: number): void {
-    this.#dropped?.add(key)
-    const slot = this.#table.locate(key)
-    if (slot >= 0 && this.#table.placeIn(slot).birth <= birth) this.#remove(slot)
-  }
-
-  #remove(slot: number): void {
-    const { segment, length } = this.#table.placeIn(slot)
-    const holder = this.#segments.get(segment)
-    if (holder !== undefined) {
-      holder.live--
-      holder.liveBytes -= length
-    }
-    this.#table.remove(slot)
-  }
-
-  #clear(rule: Rule): void {
-    const prefix = this.#rules.length < MAX_RULES ? rule.prefix : ''
-    this.#rules = this.#rules.filter((other) => !other.prefix.startsWith(prefix))
-    this.#rules.push({ prefix, birth: rule.birth })
-    if (prefix !== '') return
-    this.#table.clear()
-    for (const segment of this.#segments.values()) segment.live = segment.liveBytes = 0
-  }
-
-  #isCleared(key: string, birth: number): boolean {
-    for (const rule of this.#rules) if (birth < rule.birth && key.startsWith(rule.prefix)) return true
-    return false
   }
 
   /** Before the active segment becomes too large another one begins. */
@@ -368,7 +241,7 @@ export class Log {
     if (!this.#segments.delete(segment.number)) return
     closeSync(segment.fd)
     const [first] = this.#segments.keys()
-    this.#rules = this.#rules.filter(({ birth }) => first !== undefined && birth >= first * SPAN)
+    this.places.forgetRulesBefore(first)
   }
 
   /** The segment behind this one, made if there is none. */

@@ -54,7 +54,7 @@ function take(lock: string): boolean {
 }
 
 async function moveOn(log: Log, from: Segment, settings: FileSettings, isOver: () => boolean, touch: () => void): Promise<void> {
-  const isCompaction = log.live.bytes < settings.maxBytes / 2
+  const isCompaction = log.places.live.bytes < settings.maxBytes / 2
   let budget = isCompaction ? Number.POSITIVE_INFINITY : settings.segmentBytes / 2
   for (let offset = FIRST, isAtEnd = false; !isAtEnd && budget > 0; ) {
     const now = Date.now()
@@ -62,8 +62,8 @@ async function moveOn(log: Log, from: Segment, settings: FileSettings, isOver: (
     const step = readOn(from.fd, offset, log.seed, STEP_MS, (bytes, at, head, place) => {
       if (head.kind !== KIND.put || head.expiresAt <= now) return head.kind !== KIND.seal
       const key = keyAt(bytes, at, head)
-      if (!log.isNewest(key, from.number, place) || !(isCompaction || log.takeMark(key))) return true
-      kept.push({ kind: KIND.put, key, bytes: Buffer.from(bytes.subarray(at, at + head.length)), birth: log.birthOf(key) })
+      if (!log.places.isNewest(key, from.number, place) || !(isCompaction || log.places.takeMark(key))) return true
+      kept.push({ kind: KIND.put, key, bytes: Buffer.from(bytes.subarray(at, at + head.length)), birth: log.places.birthOf(key) })
       budget -= head.length
       return budget > 0
     })
@@ -80,7 +80,7 @@ async function moveOn(log: Log, from: Segment, settings: FileSettings, isOver: (
 /** What others drop at this very moment must not come back by it. */
 function move(log: Log, kept: readonly Entry[]): void {
   for (const { bytes, birth = 0 } of kept) giveBirth(bytes, birth, log.seed)
-  const dropped = log.watchDrops(() => log.append(kept))
+  const dropped = log.places.watchDrops(() => log.append(kept))
   const back = kept.filter(({ key }) => dropped.has(key))
   if (back.length > 0)
     log.append(back.map(({ key, birth = 0 }) => ({ kind: KIND.drop, key, bytes: packDrop(key, log.seed, birth), birth })))
