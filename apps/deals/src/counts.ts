@@ -4,6 +4,7 @@ import type { HttpStats } from 'millpond/http'
 import type { Histogram } from 'millpond/observe'
 import type { KindName } from './cache/kinds.ts'
 import type { LayerName } from './cache/layer.ts'
+import type { Progress } from './cache/warming.ts'
 import type { Database } from './db/database.ts'
 
 export interface Tally {
@@ -30,6 +31,7 @@ export interface Sources {
   readonly startedAt: number
   /** What the HTTP cache before the routes has done; its hits never reach them. */
   readonly httpStats: () => HttpStats | undefined
+  readonly warming: Progress
   /** Redis was asked for and does not answer. */
   readonly isRedisMissing: () => boolean
 }

@@ -6,10 +6,14 @@ import type { Tokens } from './http/tokens.ts'
 
 export interface Demo {
   readonly organization: { readonly id: number; readonly name: string }
+  /** One of its deals, to try a write on. */
+  readonly deal: { readonly id: number; readonly title: string; readonly amount_cents: number | null } | undefined
   /** Absent when nobody active has the role any more. */
   readonly viewer: string | undefined
   readonly manager: string | undefined
   readonly administrator: string | undefined
+  /** The administrator also runs the service: sees and changes every organisation. */
+  readonly isAdministratorStaff: boolean
 }
 
 export async function chooseDemo(db: Database, tokens: Tokens): Promise<Demo> {
@@ -28,13 +32,27 @@ export async function chooseDemo(db: Database, tokens: Tokens): Promise<Demo> {
     .innerJoin('roles', 'roles.id', 'memberships.role_id')
     .where('memberships.organization_id', '=', organization.id)
     .where('users.is_active', '=', 1)
-    .orderBy('users.is_staff', 'desc')
     .orderBy('users.id')
-    .select(['users.id', 'roles.name as role'])
+    .select(['users.id', 'users.is_staff', 'roles.name as role'])
     .execute()
+  const deal = await db.kysely
+    .selectFrom('deals')
+    .where('organization_id', '=', organization.id)
+    .orderBy((eb) => eb.fn('length', ['title']))
+    .orderBy('id')
+    .select(['id', 'title', 'amount_cents'])
+    .executeTakeFirst()
   const tokenOf = (role: string) => {
     const member = members.find((each) => each.role === role)
     return member && tokens.issue({ userId: member.id, organizationId: organization.id })
   }
-  return { organization, viewer: tokenOf('viewer'), manager: tokenOf('manager'), administrator: tokenOf('administrator') }
+  const isAdministratorStaff = members.find((each) => each.role === 'administrator')?.is_staff === 1
+  return {
+    organization,
+    deal,
+    isAdministratorStaff,
+    viewer: tokenOf('viewer'),
+    manager: tokenOf('manager'),
+    administrator: tokenOf('administrator'),
+  }
 }

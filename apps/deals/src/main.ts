@@ -54,7 +54,7 @@ function run(service: Service, settings: Settings, others: readonly string[], mo
   Tokens of this start, for ${demo.organization.name} (organisation ${demo.organization.id}), from this machine only:
     viewer         ${demo.viewer ?? 'nobody active has this role'}
     manager        ${demo.manager ?? 'nobody active has this role'}
-    administrator  ${demo.administrator ?? 'nobody active has this role'}
+    administrator  ${demo.administrator ?? 'nobody active has this role'}${demo.isAdministratorStaff ? '\n                   (who runs the service too, and so every organisation)' : ''}
 
   The cache from a shell (npx millpond help says what else there is):
     MILLPOND_URL=${url} MILLPOND_TOKEN=${demo.manager ?? 'TOKEN'} npx millpond status

@@ -107,7 +107,7 @@ function latencyOf(histogram: Histogram) {
   return { count: requests, avg_ms: ms(avgMs), p50_ms: ms(p50Ms), p95_ms: ms(p95Ms), p99_ms: ms(p99Ms) }
 }
 
-function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing, httpStats }: Sources) {
+function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing, httpStats, warming }: Sources) {
   const info = cache?.info()
   const layers = [...counts.layers].map(([name, kinds]) => ({
     name,
@@ -131,6 +131,7 @@ function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing, ht
     http: httpStats() ?? null,
     requests: latencyOf(counts.requests.latency),
     database_queries: db.queries(),
+    warming: { is_running: warming.isRunning, answers: warming.warmed, database_queries: warming.queries },
     memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, process_bytes: process.memoryUsage.rss() },
     cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
   }
@@ -157,7 +158,7 @@ function describeStatus({ db, cache, isRedisMissing }: Sources): object {
   }
 }
 
-function describeAnalytics(counts: Counts, { db, strategic, response, cache }: Sources, hot: readonly object[]): object {
+function describeAnalytics(counts: Counts, { db, strategic, response, cache, warming }: Sources, hot: readonly object[]): object {
   const spaces = [strategic, response].flatMap((space) => (space ? [space.stats()] : []))
   const info = cache?.info()
   return {
@@ -198,7 +199,7 @@ function describeAnalytics(counts: Counts, { db, strategic, response, cache }: S
     memory: { cache: info?.memory ?? null, process_bytes: process.memoryUsage.rss() },
     requests: latencyOf(counts.requests.latency),
     routes: [...counts.routes].map(([route, tally]) => ({ route, ...latencyOf(tally.latency) })),
-    database: { engine: db.engine, queries: db.queries() },
+    database: { engine: db.engine, queries: db.queries(), queries_of_warming: warming.queries },
     hot_keys: hot,
   }
 }

@@ -18,7 +18,12 @@ const METRICS = {
   answers: metric('histogram', 'deals_cache_answer_duration_seconds', ['layer', 'kind'], 'Time until a layer had its answer.'),
   requests: metric('counter', 'deals_http_requests_total', ['route', 'status'], 'Requests by route and status.'),
   durations: metric('histogram', 'deals_http_request_duration_seconds', ['route'], 'Time from a request to its answer.'),
-  queries: metric('counter', 'deals_database_queries_total', ['engine'], 'Statements sent to the database.'),
+  queries: metric(
+    'counter',
+    'deals_database_queries_total',
+    ['engine', 'by'],
+    'Statements sent to the database: by warming, and by all else.',
+  ),
   memory: metric('gauge', 'deals_cache_memory_bytes', [], 'Estimated bytes in the memory tier, all layers together.'),
 }
 
@@ -29,7 +34,7 @@ export interface Exporter {
 export function createExporter(counts: Counts, sources: () => Sources): Exporter {
   const registry = createRegistry()
   registry.collect((emit) => {
-    const { db, cache } = sources()
+    const { db, cache, warming } = sources()
     for (const [layer, kinds] of counts.layers) {
       for (const [kind, tally] of kinds) {
         for (const [tier, hits] of tally.byTier) emit(METRICS.hits, { layer, kind, tier }, hits)
@@ -42,7 +47,8 @@ export function createExporter(counts: Counts, sources: () => Sources): Exporter
       for (const [status, count] of tally.byStatus) emit(METRICS.requests, { route, status: String(status) }, count)
       emit(METRICS.durations, { route }, tally.latency.view({ buckets: true }))
     }
-    emit(METRICS.queries, { engine: db.engine }, db.queries())
+    emit(METRICS.queries, { engine: db.engine, by: 'warming' }, warming.queries)
+    emit(METRICS.queries, { engine: db.engine, by: 'requests' }, db.queries() - warming.queries)
     emit(METRICS.memory, {}, cache?.info().memory?.bytes ?? 0)
   })
   const monitor = createMonitor({

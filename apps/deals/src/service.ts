@@ -11,6 +11,7 @@ import { createLayer, type Layer, type Observe } from './cache/layer.ts'
 import { type Caches, openCaches } from './cache/open-caches.ts'
 import { createResponses } from './cache/responses.ts'
 import { createStrategicCache } from './cache/strategic.ts'
+import { layerAfter } from './cache/token.ts'
 import { createWarming } from './cache/warming.ts'
 import { openControl } from './control.ts'
 import { prepareData } from './data/prepare.ts'
@@ -48,11 +49,11 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const caches = await openCaches(settings.cache, settings.folder, dataset, say)
     opened.unshift(caches)
     const startedAt = Date.now()
+    const answers = createAnswers(db, today)
     const observation = createObservation({
       isMonitoring: settings.cache.isMonitoring,
-      sources: () => ({ ...caches, db, startedAt, httpStats: () => front.stats() }),
+      sources: () => ({ ...caches, db, startedAt, warming: warming.progress(), httpStats: () => front.stats() }),
     })
-    const answers = createAnswers(db, today)
     const observed = layersOver(caches, settings.cache.defaultTtlMs, observation.observe)
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
@@ -66,12 +67,15 @@ export async function startService(settings: Settings, say: (line: string) => vo
     })
     // Warming is not traffic: it goes through the same caches and is not counted.
     const unseen = layersOver(caches, settings.cache.defaultTtlMs, () => undefined)
-    const unseenStrategic = createStrategicCache(unseen[0], answers)
-    const warming = createWarming({ db, strategic: unseenStrategic, responses: createResponses(unseen[1], unseenStrategic) })
+    const apart = db.apart()
+    const unseenStrategic = createStrategicCache(unseen[0], createAnswers(apart, today))
+    const warming = createWarming({ db: apart, strategic: unseenStrategic, responses: createResponses(unseen[1], unseenStrategic) })
     const tokens = createTokens(settings.tokenSecret)
     const demo = await chooseDemo(db, tokens)
     const tiers = caches.cache?.info().config.tiers ?? []
     const facts = { ...demo, counts: await countAll(db), database: db.engine, tiers, today: isoDay(today), url: '' }
+    const responsesAfter = (token: string) =>
+      createResponses(layerAfter(observed[1], token), createStrategicCache(layerAfter(observed[0], token), answers))
     const access = createAccess(tokens, strategic)
     const door: ControlDoor = { arrivals: new WeakMap() }
     const control = await openControl({
@@ -86,7 +90,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       addressOf: (request) => door.arrivals.get(request)?.address,
     })
     opened.unshift(control)
-    const parts = { access, invalidation, db, today, responses, warming, observation, control, door }
+    const parts = { access, invalidation, db, today, responses, responsesAfter, warming, observation, control, door }
     // What a process that was killed left undone comes before the first answer.
     await invalidation.settlePending().catch(() => undefined)
     const server = await listen(settings, front, (url) =>

@@ -55,7 +55,7 @@ export const HELP = `Usage: npm start -- [options]
   --as-of YYYY-MM-DD   "now" for statistics (the newest date in the data)
   --cache on|off       (on)
   --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
-  --help
+  -h, --help
 
 Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB; CACHE_DEFAULT_TIMEOUT (300, seconds),
 CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
@@ -74,7 +74,7 @@ const OPTIONS = {
   'as-of': { type: 'string' },
   cache: { type: 'string' },
   nodes: { type: 'string' },
-  help: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -102,11 +102,23 @@ export function readSettings(args: readonly string[], env: Environment): Setting
 
 function parseOptions(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values
+    return parseArgs({ args: withValues(args, OPTIONS), options: OPTIONS, strict: true, allowPositionals: false }).values
   } catch (error) {
     const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
     throw new StartError(`${line.replace(/\. To specify.*$/, '')}; --help shows the options`)
   }
+}
+
+/** `--users -5` as `--users=-5`: a number below zero is a value that is refused by its own line, not an option that nobody knows. */
+export function withValues(args: readonly string[], options: Readonly<Record<string, { readonly type: string }>>): string[] {
+  const joined: string[] = []
+  for (const arg of args) {
+    const last = joined.at(-1)
+    if (/^-\d/.test(arg) && last?.startsWith('--') && options[last.slice(2)]?.type === 'string')
+      joined[joined.length - 1] = `${last}=${arg}`
+    else joined.push(arg)
+  }
+  return joined
 }
 
 function readSizes(given: ReturnType<typeof parseOptions>): Sizes | undefined {
@@ -173,7 +185,7 @@ function readPrefix(prefix: string): string {
 function readDay(day: string | undefined): number | undefined {
   if (day === undefined) return undefined
   const number = parseIsoDay(day)
-  if (number === undefined) throw new StartError(`--as-of ${JSON.stringify(day)} is no date: give it as 2025-12-31`)
+  if (number === undefined) throw new StartError(`--as-of ${JSON.stringify(day)} is not a date: give it as 2025-12-31`)
   return number
 }
 

@@ -20,10 +20,10 @@ test.each([
   [['--port', 'http'], {}, /--port "http" .* 0 to 65535/],
   [[], { PORT: '70000' }, /PORT "70000"/],
   [['--deals=-5'], {}, /--deals "-5" .* from 0/],
-  [['--deals', '-5'], {}, /--deals.*ambiguous/],
+  [['--deals', '-5'], {}, /--deals "-5" .* from 0/],
   [['--organizations', '10', '--users', '5'], {}, /--users 5 is too few for 10 organisations/],
   [['--data', '/x', '--deals', '5'], {}, /--data brings its own data/],
-  [['--as-of', '2017-02-30'], {}, /--as-of "2017-02-30" is no date/],
+  [['--as-of', '2017-02-30'], {}, /--as-of "2017-02-30" is not a date/],
   [['--cache', 'maybe'], {}, /--cache "maybe".*on or off/],
   [[], { REDIS_URL: 'localhost:6379' }, /REDIS_URL "localhost:6379".*redis:\/\//],
   [[], { REDIS_URL: 'http://x' }, /REDIS_URL "http:\/\/x"/],
@@ -70,4 +70,9 @@ test('the load run refuses wrong options in the same way', () => {
   expect(() => readLoadOptions(['--rate', 'fast'])).toThrow(/--rate "fast".*whole number/)
   expect(() => readLoadOptions(['--speed', '1'])).toThrow(StartError)
   expect(readLoadOptions(['--help'])).toBeUndefined()
+})
+
+test.each([['--help'], ['-h']])('%s asks for help', (flag) => {
+  expect(readSettings([flag], {})).toBeUndefined()
+  expect(readLoadOptions([flag])).toBeUndefined()
 })

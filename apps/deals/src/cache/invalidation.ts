@@ -4,7 +4,8 @@ import { scope } from '../db/versions.ts'
 import { type Changed, commit, forgetNotes, pendingNotes } from '../writes/commit.ts'
 import type { Front } from './front.ts'
 import { groupTag, type KindName } from './kinds.ts'
-import type { Layer } from './layer.ts'
+import type { Layer, LayerName } from './layer.ts'
+import { tokenOf } from './token.ts'
 
 /** The answer to a write. */
 export interface Written<T> {
@@ -13,11 +14,25 @@ export interface Written<T> {
   readonly write: number
   /** `pending`: committed, but the cache's shared tier could not be told yet; it will be, and this process already knows. */
   readonly invalidation: 'done' | 'pending' | 'off'
+  /** What was forgotten for it; absent where nothing was, or could not be yet. */
+  readonly forgotten: Forgotten | undefined
+}
+
+/** What one layer said of an invalidation. */
+export interface LayerReceipt {
+  readonly layer: LayerName
+  /** As the log and `explain` name it. */
+  readonly id: string
+  readonly ms: number
+  readonly tiers: readonly { readonly name: string; readonly ok: boolean }[]
 }
 
 export interface Forgotten {
   readonly tags: readonly string[]
   readonly ms: number
+  readonly receipts: readonly LayerReceipt[]
+  /** Brought along by a read, that read sees nothing older. */
+  readonly token: string
 }
 
 export interface Invalidation {
@@ -43,18 +58,25 @@ export interface InvalidationOptions {
   readonly plantedFault: string | undefined
 }
 
+const tenth = (ms: number): number => Math.round(ms * 10) / 10
+
 export function createInvalidation({ db, layers, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
   /** A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being told. */
   const forget = async (tags: readonly string[], only?: Layer['name']): Promise<Forgotten> => {
     const from = performance.now()
     const failures: unknown[] = []
+    const receipts: LayerReceipt[] = []
     for (const layer of layers) {
       if (only !== undefined && layer.name !== only) continue
-      await layer.cache?.invalidateTags(tags).catch((error: unknown) => failures.push(error))
+      const receipt = await layer.cache?.invalidateTags(tags).catch((error: unknown) => {
+        failures.push(error)
+        return undefined
+      })
+      if (receipt) receipts.push({ layer: layer.name, id: receipt.id, ms: tenth(receipt.ms), tiers: receipt.tiers })
     }
     await front.forget(tags).catch((error: unknown) => failures.push(error))
     if (failures.length > 0) throw failures[0]
-    return { tags, ms: performance.now() - from }
+    return { tags, ms: tenth(performance.now() - from), receipts, token: tokenOf(layers) }
   }
   const settlePending = async () => {
     const notes = await pendingNotes(db)
@@ -71,16 +93,16 @@ export function createInvalidation({ db, layers, front, isEnabled, plantedFault 
       const { data, touched, versions, write, noteId } = await commit(db, work)
       if (!isEnabled) {
         await forgetNotes(db, [noteId])
-        return { data, versions, write, invalidation: 'off' }
+        return { data, versions, write, invalidation: 'off', forgotten: undefined }
       }
       try {
         const tags = plantedFault === undefined ? touched : touched.filter((tag) => !tag.startsWith(plantedFault))
-        if (tags.length > 0) await forget(tags)
+        const forgotten = tags.length > 0 ? await forget(tags) : undefined
         await forgetNotes(db, [noteId])
-        return { data, versions, write, invalidation: 'done' }
+        return { data, versions, write, invalidation: 'done', forgotten }
       } catch {
         // The write is committed and its note is kept: a job settles it as soon as the shared tier answers.
-        return { data, versions, write, invalidation: 'pending' }
+        return { data, versions, write, invalidation: 'pending', forgotten: undefined }
       }
     },
     invalidateOrganizationCaches: (id) => forget([groupTag.organization(id)]),

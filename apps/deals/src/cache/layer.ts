@@ -37,7 +37,8 @@ export interface Layer {
   readonly name: LayerName
   /** Undefined when the cache is off. */
   readonly cache: Cache | undefined
-  fetch<T extends Held>(question: Question, load: () => Promise<T>): Promise<Fetched<T>>
+  /** `after`: a token; the answer is no older than what its bearer has seen. */
+  fetch<T extends Held>(question: Question, load: () => Promise<T>, after?: string): Promise<Fetched<T>>
   /** Loads anew and stores, whatever is held. */
   renew<T extends Held>(question: Question, load: () => Promise<T>): Promise<T>
 }
@@ -84,7 +85,7 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
   }
   const lower = followLowerHits(cache)
   const loading = new Set<string>()
-  const fetchAbsent = async <T extends Held>(asked: Question, load: () => Promise<T>): Promise<Fetched<T>> => {
+  const fetchAbsent = async <T extends Held>(asked: Question, load: () => Promise<T>, after?: string): Promise<Fetched<T>> => {
     const ttlMs = ttlOf(asked.kind)
     const isFirst = !loading.has(asked.key)
     let isLoaded = false
@@ -98,7 +99,7 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
           context.addTags(...Object.keys(loaded.versions))
           return loaded
         },
-        { ttl: ttlMs, tags: groupTags(asked) },
+        { ttl: ttlMs, tags: groupTags(asked), ...(after === undefined ? {} : { after }) },
       )
       const tier = lower.take(asked.key)
       const outcome: Outcome = isLoaded ? { result: 'miss' } : isFirst ? { result: 'hit', tier: tier ?? 'memory' } : { result: 'collapsed' }
@@ -110,11 +111,11 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
   return {
     name,
     cache,
-    fetch: async <T extends Held>(asked: Question, load: () => Promise<T>) => {
+    fetch: async <T extends Held>(asked: Question, load: () => Promise<T>, after?: string) => {
       const from = performance.now()
-      const near = cache.peek<T>(asked.key)
+      const near = after === undefined ? cache.peek<T>(asked.key) : undefined
       const fetched: Fetched<T> =
-        near === undefined ? await fetchAbsent(asked, load) : { value: near, outcome: IN_MEMORY, ttlMs: ttlOf(asked.kind) }
+        near === undefined ? await fetchAbsent(asked, load, after) : { value: near, outcome: IN_MEMORY, ttlMs: ttlOf(asked.kind) }
       observe(name, asked, fetched.outcome, performance.now() - from)
       return fetched
     },

@@ -23,11 +23,21 @@ export interface Warming {
   warmOrganizationCache(id: number, options?: WarmOptions): Promise<Warmed>
   /** Every organisation, kind by kind in the order of priority. */
   warmAllOrganizations(options?: WarmOptions): Promise<Warmed>
+  /** What is going on now, and what it has cost since the start. */
+  progress(): Progress
   /** Stops what is running after the answer at hand. */
   stop(): void
 }
 
+export interface Progress {
+  readonly isRunning: boolean
+  /** Answers made since the start. */
+  readonly warmed: number
+  readonly queries: number
+}
+
 export interface WarmingParts {
+  /** Counted apart. */
   readonly db: Database
   readonly strategic: StrategicCache
   readonly responses: Responses
@@ -41,8 +51,18 @@ const PRIORITIES = ['high', 'medium', 'low'] as const
 
 export function createWarming({ db, strategic, responses }: WarmingParts): Warming {
   let isStopped = false
+  let running = 0
+  let total = 0
 
-  const run = async (organizations: readonly number[], { kinds = KIND_NAMES, layer = 'response' }: WarmOptions): Promise<Warmed> => {
+  const run = async (organizations: readonly number[], options: WarmOptions): Promise<Warmed> => {
+    running++
+    try {
+      return await walk(organizations, options)
+    } finally {
+      running--
+    }
+  }
+  const walk = async (organizations: readonly number[], { kinds = KIND_NAMES, layer = 'response' }: WarmOptions): Promise<Warmed> => {
     const from = performance.now()
     const doors = layer === 'response' ? responses : strategicDoors(strategic)
     let warmed = 0
@@ -51,8 +71,10 @@ export function createWarming({ db, strategic, responses }: WarmingParts): Warmi
       for (const id of organizations) {
         for (const task of await tasksOf(db, doors, id, kind)) {
           if (isStopped) return { organizations: organizations.length, warmed, failed, ms: performance.now() - from }
-          if (await rested(task)) warmed++
-          else failed++
+          if (await rested(task)) {
+            warmed++
+            total++
+          } else failed++
         }
       }
     }
@@ -68,6 +90,7 @@ export function createWarming({ db, strategic, responses }: WarmingParts): Warmi
         options,
       )
     },
+    progress: () => ({ isRunning: running > 0, warmed: total, queries: db.queries() }),
     stop: () => {
       isStopped = true
     },

@@ -14,16 +14,21 @@ export interface Database {
   /** As shown to people: a path, or a URL without its password. */
   readonly location: string
   readonly kysely: Kysely<Schema>
-  /** How many statements were sent since the start. */
+  /** How many statements were sent since the start; of `apart`, its own alone. */
   readonly queries: () => number
   /** Runs `read` in one snapshot: nothing that it sees changes under it. */
   snapshot<T>(read: (tx: Reader) => Promise<T>): Promise<T>
   write<T>(work: (tx: Writer) => Promise<T>): Promise<T>
+  /** The same data for work that is counted by itself (in the whole, too). */
+  apart(): Database
   close(): Promise<void>
 }
 
 /** Where the data lives: a file, or a PostgreSQL URL. */
 export type Where = { readonly engine: 'sqlite'; readonly path: string } | { readonly engine: 'postgres'; readonly url: string }
+
+/** Its beginning and its end are statements of a transaction, too. */
+const FRAME = 2
 
 /** Opens and migrates. Throws `StartError` for a database that cannot be used. */
 export async function openDatabase(where: Where): Promise<Database> {
@@ -42,13 +47,30 @@ export async function openDatabase(where: Where): Promise<Database> {
     await kysely.destroy()
     throw error
   }
-  return {
+  const asDatabase = (through: Kysely<Schema>, queries: () => number): Database => ({
     engine: where.engine,
     location,
-    kysely,
-    queries: () => count,
-    snapshot: (read) => kysely.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read),
-    write: (work) => kysely.transaction().execute(work),
+    kysely: through,
+    queries,
+    snapshot: (read) => through.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(read),
+    write: (work) => through.transaction().execute(work),
+    apart: () => {
+      let own = 0
+      const counted = kysely.withPlugin({
+        transformQuery: ({ node }) => {
+          own++
+          return node
+        },
+        transformResult: async ({ result }) => result,
+      })
+      const view = asDatabase(counted, () => own)
+      const framed = <T>(work: Promise<T>): Promise<T> => {
+        own += FRAME
+        return work
+      }
+      return { ...view, snapshot: (read) => framed(view.snapshot(read)), write: (work) => framed(view.write(work)) }
+    },
     close: () => kysely.destroy(),
-  }
+  })
+  return asDatabase(kysely, () => count)
 }

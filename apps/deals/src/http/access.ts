@@ -39,13 +39,15 @@ export interface Access {
 
 export function createAccess(tokens: Tokens, strategic: StrategicCache): Access {
   const caller = (c: Ctx): Caller => {
-    const token = tokenOf(c)
+    const { token, scheme } = credentialsOf(c)
     const known = token === undefined ? undefined : tokens.read(token)
     if (known && isFromLoopback(c.env.incoming)) return known
     const detail =
-      token === undefined
-        ? 'this needs a token: send Authorization: Bearer <token>'
-        : 'the token is not one of this start, or is not used from this machine'
+      token !== undefined
+        ? 'the token is not one of this start, or is not used from this machine'
+        : scheme === undefined
+          ? 'this needs a token: send Authorization: Bearer <token>'
+          : `this needs a token, and the request brought ${scheme}: send Authorization: Bearer <token>`
     throw new Problem(401, detail, { headers: { 'WWW-Authenticate': token === undefined ? 'Bearer' : 'Bearer error="invalid_token"' } })
   }
   const within = async (c: Ctx, organizationId: number, permission?: Permission): Promise<Granted> => {
@@ -81,9 +83,11 @@ export function createAccess(tokens: Tokens, strategic: StrategicCache): Access 
   }
 }
 
-/** The header, or for a link in a browser `?access_token=`: demo tokens only, on loopback only. */
-function tokenOf(c: Ctx): string | undefined {
+/** The header, or for a link in a browser `?access_token=`: demo tokens only, on loopback only. `scheme`: what was brought in place of a token. */
+function credentialsOf(c: Ctx): { readonly token: string | undefined; readonly scheme?: string } {
   const header = c.req.header('authorization')
-  if (header !== undefined) return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? ''
-  return c.req.method === 'GET' ? c.req.query('access_token') : undefined
+  if (header === undefined) return { token: c.req.method === 'GET' || c.req.method === 'HEAD' ? c.req.query('access_token') : undefined }
+  const [scheme = '', rest = ''] = header.trim().split(/ +(.*)/s)
+  if (scheme.toLowerCase() === 'bearer') return { token: rest }
+  return { token: undefined, scheme: /^[\w-]{1,20}$/.test(scheme) ? `"${scheme}"` : 'something else' }
 }

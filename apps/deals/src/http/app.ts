@@ -8,12 +8,13 @@ import { type ControlDoor, controlRoutes } from './control-routes.ts'
 import { type ManagementParts, managementRoutes } from './management-routes.ts'
 import { type PageParts, pageRoutes } from './page-routes.ts'
 import { Problem, problemResponse } from './problem.ts'
-import { readRoutes } from './read-routes.ts'
+import { type ReadParts, readRoutes } from './read-routes.ts'
 import { type WriteParts, writeRoutes } from './write-routes.ts'
 
 const MAX_BODY_BYTES = 65_536
 
-export type AppParts = WriteParts &
+export type AppParts = ReadParts &
+  WriteParts &
   ManagementParts &
   PageParts & {
     readonly control: ControlPlane
@@ -34,6 +35,15 @@ export function createApp(parts: AppParts) {
       performance.now() - from,
     )
   })
+  // The length of what GET would have sent (RFC 9110, 9.3.2): a body that is dropped is not counted by anybody else.
+  app.use(async (c, next) => {
+    await next()
+    if (c.req.method !== 'HEAD' || c.res.body === null) return
+    const { status, headers } = c.res
+    const length = (await c.res.arrayBuffer()).byteLength
+    c.res = undefined
+    c.res = new Response(null, { status, headers: [...headers, ['Content-Length', String(length)]] })
+  })
   // Before the limit of bodies: it has one of its own.
   app.route('/', controlRoutes(parts.control, parts.door))
   app.use(
@@ -43,7 +53,7 @@ export function createApp(parts: AppParts) {
       onError: () => problemResponse(new Problem(413, `the body has more than ${MAX_BODY_BYTES} bytes`)),
     }),
   )
-  app.route('/', readRoutes(parts.access, parts.responses))
+  app.route('/', readRoutes(parts))
   app.route('/', writeRoutes(parts))
   app.route('/', managementRoutes(parts))
   app.route('/', pageRoutes(parts))

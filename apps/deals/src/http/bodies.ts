@@ -61,8 +61,13 @@ export const newRole = z.strictObject({
 })
 
 /** `all`, one of the two layers, or one kind. */
-export const cacheRequest = z.strictObject({
-  cache_type: z.enum(['all', 'strategic', 'response', ...KIND_NAMES]).default('all'),
+export const warmRequest = z.strictObject({
+  cache_type: z.enum(['all', 'strategic', 'response', ...KIND_NAMES]).optional(),
   organization_id: id.optional(),
   user_id: id.optional(),
 })
+/** The same, but an empty one says nothing: it must not drop everything. */
+export const invalidateRequest = warmRequest.refine(
+  (asked) => Object.keys(asked).length > 0,
+  `names nothing to drop: give cache_type ("all" for everything, or one of strategic, response, ${KIND_NAMES.join(', ')}), organization_id or user_id`,
+)

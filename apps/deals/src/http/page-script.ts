@@ -21,7 +21,10 @@ function draw(live) {
   at('p50').innerHTML = has ? time(live.requests.p50_ms) + ' <small>ms</small>' : '–'
   at('p95').innerHTML = has ? time(live.requests.p95_ms) + ' <small>ms</small>' : '–'
   at('requests').textContent = live.requests.count.toLocaleString('en')
-  at('queries').textContent = live.database_queries.toLocaleString('en') + ' database queries'
+  const apart = live.warming.database_queries
+  at('queries').textContent = (live.database_queries - apart).toLocaleString('en') + ' database queries' + (apart > 0 ? ', and ' + apart.toLocaleString('en') + ' by warming' : '')
+  at('warming').hidden = !live.warming.is_running
+  at('warming').textContent = 'The cache is being warmed (' + live.warming.answers.toLocaleString('en') + ' answers so far): it shares the processor with you, so answers take longer than they will.'
   const shares = parts(live)
   at('bar').replaceChildren(...shares.map(([name, share], index) => {
     const piece = at('bar').querySelector('[data-name="' + name + '"]') ?? document.createElement('i')
@@ -95,6 +98,43 @@ async function show(link) {
   poll()
 }
 
+async function probe(rows, column, token, extra) {
+  for (const row of rows) {
+    const answer = await fetch(row.dataset.probe, { headers: { Authorization: 'Bearer ' + token, ...extra }, cache: 'no-store' })
+    await answer.text()
+    const cell = row.children[column]
+    cell.textContent = answer.ok ? told(answer.headers.get('cache-status')) : String(answer.status)
+    cell.className = cell.textContent.startsWith('from') ? 'kept' : 'anew'
+  }
+}
+
+async function change() {
+  const panel = at('write')
+  const rows = [...panel.querySelectorAll('tbody tr')]
+  const { token, deal } = panel.dataset
+  at('change').disabled = true
+  at('receipt').textContent = ''
+  try {
+    await probe(rows, 1, token, {})
+    await probe(rows, 1, token, {})
+    panel.dataset.amount = Number(panel.dataset.amount) + 100
+    const answer = await fetch('/api/deals/' + deal + '/', {
+      method: 'PATCH',
+      headers: { Authorization: 'Bearer ' + token, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ amount_cents: Number(panel.dataset.amount) }),
+    })
+    const made = await answer.json()
+    await probe(rows, 2, token, answer.headers.has('cache-token') ? { 'Cache-Token': answer.headers.get('cache-token') } : {})
+    const { tags = [], receipts = [] } = made.forgotten ?? {}
+    at('receipt').textContent = !answer.ok ? made.detail : 'Invalidation ' + made.invalidation + ': ' + tags.join(', ') + '. ' +
+      receipts.map((each) => each.layer + ' in ' + time(each.ms) + ' ms, receipt ' + each.id).join('; ')
+  } catch {
+    at('receipt').textContent = 'the service does not answer'
+  }
+  at('change').disabled = false
+  poll()
+}
+
 function pretty(text) {
   try { return JSON.stringify(JSON.parse(text), null, 2) } catch { return text }
 }
@@ -106,6 +146,7 @@ document.addEventListener('click', (event) => {
   const panel = link.parentElement.querySelector('.answer')
   if (panel) { panel.remove(); link.removeAttribute('aria-expanded') } else show(link)
 })
+at('change')?.addEventListener('click', change)
 poll()
 setInterval(() => { if (!document.hidden) poll() }, 2000)
 `

@@ -37,6 +37,14 @@ dl { margin: 0 }
 .c0 { background: var(--deep) } .c1 { background: var(--mid) } .c2 { background: var(--pale) } .c9 { background: var(--loaded) }
 section { margin-top: 2.6rem; break-inside: avoid }
 .columns { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 1.75rem; align-items: start }
+.write .sheet { margin-top: .8rem; padding: 1.1rem 1.5rem 1.3rem }
+.write button { font: inherit; font-weight: 530; color: var(--sheet); background: var(--deep); border: 0; border-radius: 9px; padding: .5rem .9rem; cursor: pointer; margin-right: .6rem }
+.write button:disabled { opacity: .5; cursor: default }
+table { width: 100%; border-collapse: collapse; margin-top: .9rem; font-size: .92rem }
+th, td { text-align: left; font-weight: 450; padding: .38rem .8rem .38rem 0; border-top: 1px solid var(--line) }
+thead th { color: var(--soft); font-size: .84rem; border-top: 0 }
+td { width: 32% } .anew { color: var(--warn); font-weight: 560 } .kept { color: var(--deep) }
+#receipt { margin-top: .8rem; overflow-wrap: anywhere; min-height: 1.3em }
 .head { display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; flex-wrap: wrap }
 .links { list-style: none; margin: .8rem 0 0; padding: 0; background: var(--sheet); border: 1px solid var(--line); border-radius: 14px; overflow: hidden }
 .links > li + li { border-top: 1px solid var(--line) }

@@ -5,6 +5,8 @@ import { PAGE_STYLE } from './page-style.ts'
 
 export interface PageFacts {
   readonly organization: { readonly id: number; readonly name: string }
+  /** One of its deals, to try a write on. */
+  readonly deal: { readonly id: number; readonly title: string; readonly amount_cents: number | null } | undefined
   readonly counts: { readonly organizations: number; readonly users: number; readonly deals: number }
   readonly database: 'sqlite' | 'postgres'
   readonly tiers: readonly string[]
@@ -54,9 +56,12 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 <div class="bar" id="bar"></div>
 <ul class="key" id="key"></ul>
 <p class="small" id="none">Nothing was asked yet. Follow a link below, twice.</p>
+<p class="small" id="warming" hidden></p>
 <p class="small warn" id="state" role="status"></p>
 </div>
 </div>
+
+${writePanel(facts)}
 
 <div class="columns">
 ${columns(facts)
@@ -66,13 +71,38 @@ ${columns(facts)
 
 ${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the machine that runs the service.</p>' : ''}
 <footer>
+<p>Answers say <code>max-age</code>, as their kinds ask for. A browser that keeps to it does not see its own write until then, unless it brings what the write answered:
+<code>Cache-Token</code>. This page does, and asks past the browser’s own cache.</p>
 <p>The same from a terminal; send it twice and look at <code>Cache-Status</code>. Writes and cache management need the administrator’s token, which only the terminal shows.</p>
-<pre>${escaped(curlLine(facts.url, organization.id, facts.viewer ?? 'TOKEN'))}</pre>
+<pre>${breakable(curlLine(facts.url, organization.id, facts.viewer ?? 'TOKEN'))}</pre>
 </footer>
 </main>
 <script nonce="${nonce}">${PAGE_SCRIPT}</script>
 </html>
 `
+}
+
+/** A write, and exactly what it takes away: the same questions before and after it. */
+function writePanel({ deal, manager, organization, counts }: PageFacts): string {
+  if (deal === undefined || manager === undefined) return ''
+  const own = `/api/cached/organizations/${organization.id}`
+  const other = organization.id === 1 ? Math.min(2, counts.organizations) : 1
+  const probes = [
+    ['Statistics over 30 days', `${own}/statistics/?days=30`],
+    ['Deals: pipeline', '/api/cached/analytics/deal-analytics/?days=30&type=pipeline'],
+    ['Roles and what they may do', `${own}/roles/`],
+    ['Permissions', '/api/cached/users/permissions/'],
+    ['Another organisation', `/api/cached/organizations/${other}/info/`],
+  ] as const
+  const rows = probes.map(([title, path]) => `<tr data-probe="${escaped(path)}"><th scope="row">${title}</th><td>–</td><td>–</td></tr>`)
+  return `<section class="write" id="write" data-token="${escaped(manager)}" data-deal="${deal.id}" data-amount="${deal.amount_cents ?? 0}">
+<div class="head"><h2>Change a deal, and see what is forgotten</h2><span class="small">with the manager’s token</span></div>
+<div class="sheet">
+<p><button id="change">Raise “${escaped(deal.title)}” by 1.00</button> <span class="small">PATCH <code>/api/deals/${deal.id}/</code></span></p>
+<table><thead><tr><th scope="col">asked</th><th scope="col">before</th><th scope="col">after</th></tr></thead><tbody>${rows.join('')}</tbody></table>
+<p class="small" id="receipt" role="status"></p>
+</div>
+</section>`
 }
 
 /** A line to paste in a terminal. */
@@ -102,12 +132,13 @@ function columns({ organization: { id, name } }: PageFacts): readonly (readonly 
         ],
       },
       {
-        title: 'A user',
+        title: 'People',
         note: 'with the viewer’s token',
         entries: [
           asViewer('Dashboard', '/api/cached/users/dashboard/'),
           asViewer('Permissions', '/api/cached/users/permissions/'),
           asViewer('Search', '/api/cached/search/?q=pilot&stage=won'),
+          asViewer('Sales performance', '/api/cached/analytics/performance-metrics/'),
         ],
       },
     ],
@@ -121,10 +152,9 @@ function columns({ organization: { id, name } }: PageFacts): readonly (readonly 
         ],
       },
       {
-        title: 'People and the cache',
-        note: 'performance of both',
+        title: 'The cache',
+        note: 'how it does',
         entries: [
-          asViewer('Sales performance', '/api/cached/analytics/performance-metrics/'),
           { title: 'Hit rates, latencies, hot keys', path: '/api/dashboard/cache-analytics/', as: 'manager' },
           { title: 'Metrics for Prometheus', path: '/api/dashboard/metrics/prometheus/', as: 'manager' },
           asViewer('State of the tiers', '/api/cache-management/cache-status/'),
@@ -149,7 +179,7 @@ function link({ title, path, as }: Entry, { viewer, manager }: PageFacts): strin
 /** A path that may be broken after its marks, not inside its words. */
 function breakable(path: string): string {
   return path
-    .split(/(?<=[/?&])/)
+    .split(/(?<=[/?])|(?=&)/)
     .map(escaped)
     .join('<wbr>')
 }

@@ -14,7 +14,7 @@ const DEFAULT_PERIOD: Period = 30
 
 export function readId(at: string, text: string): number {
   const id = /^[1-9]\d{0,9}$/.test(text) ? Number(text) : 0
-  if (id === 0 || id > MAX_ID) throw malformed(at, `${JSON.stringify(text)} is no id: give a whole number from 1`)
+  if (id === 0 || id > MAX_ID) throw malformed(at, `${JSON.stringify(text)} is not an id: give a whole number from 1`)
   return id
 }
 
@@ -30,6 +30,14 @@ export function readAnalyticsType(text = 'overview'): AnalyticsType {
   if (type === undefined)
     throw unprocessable([{ at: 'type', detail: `${JSON.stringify(text)} is not offered: give ${ANALYTICS_TYPES.join(', ')}` }])
   return type
+}
+
+/** Refuses names that the route does not read: `?dayz=30` must not be answered as if it said nothing. @throws Problem 422 */
+export function onlyQuery(c: Ctx, ...names: readonly string[]): void {
+  const unknown = Object.keys(c.req.query()).filter((name) => name !== 'access_token' && !names.includes(name))
+  if (unknown.length === 0) return
+  const remedy = names.length === 0 ? 'this path takes none' : `there are ${names.join(', ')}`
+  throw unprocessable(unknown.map((name) => ({ at: name, detail: `unknown name in the query: ${remedy}` })))
 }
 
 /** The words in one form, so that one search is one cache entry. */
@@ -51,8 +59,18 @@ export function readSearch(c: Ctx): SearchQuestion {
 }
 
 function readWhole(at: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw malformed(at, `${JSON.stringify(text)} is no whole number`)
+  if (!/^\d{1,9}$/.test(text)) throw malformed(at, `${JSON.stringify(text)} is not a whole number`)
   return Number(text)
+}
+
+/** The id of that name in a body that may be anything yet: who may not write there hears that first, not what is wrong with the body. */
+export async function peekId(c: Ctx, name: string): Promise<number | undefined> {
+  const given: unknown = await c.req
+    .text()
+    .then(JSON.parse)
+    .catch(() => undefined)
+  const id: unknown = typeof given === 'object' && given !== null ? Reflect.get(given, name) : undefined
+  return typeof id === 'number' && Number.isInteger(id) && id > 0 && id <= MAX_ID ? id : undefined
 }
 
 /** The JSON body, checked. @throws Problem 400, 415, 422 */
@@ -64,7 +82,7 @@ export async function readBody<S extends z.ZodType>(c: Ctx, schema: S): Promise<
   try {
     given = JSON.parse(await c.req.text())
   } catch {
-    throw malformed('', 'the body is no JSON')
+    throw new Problem(400, 'the body is not JSON')
   }
   const checked = schema.safeParse(given)
   if (checked.success) return checked.data

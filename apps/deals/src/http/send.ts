@@ -3,6 +3,7 @@
 import { KINDS } from '../cache/kinds.ts'
 import type { Outcome } from '../cache/layer.ts'
 import type { Response as Answer } from '../cache/responses.ts'
+import { TOKEN_HEADER } from '../cache/token.ts'
 import type { Versions } from '../db/versions.ts'
 import type { Ctx } from './context.ts'
 import { Problem } from './problem.ts'
@@ -19,7 +20,8 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
   })
   // What is for anybody is kept by the HTTP cache before the routes, until one of these changes.
   if (cacheControl.includes('public')) headers.set('Surrogate-Key', [...Object.keys(body.versions), ...tags].join(' '))
-  else headers.set('Vary', 'Authorization')
+  // A token makes another request of it: a browser that keeps to max-age still asks anew after a write of its own.
+  headers.set('Vary', cacheControl.includes('public') ? TOKEN_HEADER : `Authorization, ${TOKEN_HEADER}`)
   if (outcome.result === 'hit') headers.set('Age', String(Math.max(0, Math.floor((Date.now() - body.storedAt) / 1000))))
   const changed = Math.floor(body.changedAt / 1000)
   // RFC 9110, 8.8.2.2: within the second of the change, the date could not tell this state from a later one.

@@ -2,7 +2,9 @@
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Invalidation, Written } from '../cache/invalidation.ts'
+import { TOKEN_HEADER } from '../cache/token.ts'
 import type { Database } from '../db/database.ts'
+import { isoDay } from '../db/days.ts'
 import { addActivity, createDeal, deleteDeal, updateDeal } from '../writes/deals.ts'
 import { assignRole, removeMember, updateOrganization, updateUser } from '../writes/people.ts'
 import { Refused } from '../writes/refused.ts'
@@ -20,9 +22,23 @@ import {
   userChange,
 } from './bodies.ts'
 import type { Ctx } from './context.ts'
-import { readBody, readId } from './parse.ts'
+import { onlyQuery, peekId, readBody, readId } from './parse.ts'
 import { Problem } from './problem.ts'
 import { dataVersion } from './send.ts'
+
+const DEAL_COLUMNS = [
+  'id',
+  'reference',
+  'organization_id',
+  'title',
+  'product',
+  'source',
+  'stage',
+  'amount_cents',
+  'owner_id',
+  'opened_day',
+  'closed_day',
+] as const
 
 export interface WriteParts {
   readonly access: Access
@@ -43,25 +59,34 @@ type Routes = Hono<{ Bindings: HttpBindings }>
 
 function addDealRoutes(routes: Routes, { access, invalidation, db, today }: WriteParts): void {
   /** A deal of an organisation that the caller does not belong to is as good as absent. */
-  const ofDeal = async (c: Ctx): Promise<Granted & { dealId: number }> => {
+  const ofDeal = async (c: Ctx, permission: Permission = 'deals.edit'): Promise<Granted & { dealId: number }> => {
     access.caller(c)
     const dealId = readId('id', c.req.param('id') ?? '')
     const deal = await db.kysely.selectFrom('deals').select('organization_id').where('id', '=', dealId).executeTakeFirst()
     const absent = new Problem(404, `there is no deal ${dealId}`)
     if (!deal) throw absent
-    const granted = await access.in(c, deal.organization_id, 'deals.edit').catch((error: unknown) => {
+    const granted = await access.in(c, deal.organization_id, permission).catch((error: unknown) => {
       throw error instanceof Problem && error.message.includes('not a member') ? absent : error
     })
+    onlyQuery(c)
     return { ...granted, dealId }
   }
+  routes.get('/api/deals/:id', async (c) => {
+    const { dealId } = await ofDeal(c, 'deals.view')
+    const deal = await db.kysely.selectFrom('deals').select(DEAL_COLUMNS).where('id', '=', dealId).executeTakeFirstOrThrow()
+    const { opened_day: opened, closed_day: closed, ...rest } = deal
+    const answer = { ...rest, opened: opened === null ? null : isoDay(opened), closed: closed === null ? null : isoDay(closed) }
+    return c.json(answer, 200, { 'Cache-Control': 'no-store' })
+  })
   routes.post('/api/deals', async (c) => {
     const { organizationId: home } = access.caller(c)
-    const { organization_id: named, ...deal } = await readBody(c, newDeal)
-    const { caller, organizationId } = await access.in(c, named ?? home, 'deals.edit')
-    return written(
-      await invalidation.write((tx) => createDeal(tx, organizationId, { ...deal, owner_id: deal.owner_id ?? caller.userId }, today)),
-      201,
+    const { caller, organizationId } = await access.in(c, (await peekId(c, 'organization_id')) ?? home, 'deals.edit')
+    onlyQuery(c)
+    const { organization_id: _, ...deal } = await readBody(c, newDeal)
+    const made = await invalidation.write((tx) =>
+      createDeal(tx, organizationId, { ...deal, owner_id: deal.owner_id ?? caller.userId }, today),
     )
+    return created(made, `/api/deals/${made.data.id}`)
   })
   routes.patch('/api/deals/:id', async (c) => {
     const { dealId } = await ofDeal(c)
@@ -75,13 +100,14 @@ function addDealRoutes(routes: Routes, { access, invalidation, db, today }: Writ
   routes.post('/api/deals/:id/activities', async (c) => {
     const { dealId, caller } = await ofDeal(c)
     const activity = await readBody(c, newActivity)
-    return written(await invalidation.write((tx) => addActivity(tx, dealId, caller.userId, activity, today)), 201)
+    return created(await invalidation.write((tx) => addActivity(tx, dealId, caller.userId, activity, today)), `/api/deals/${dealId}`)
   })
 }
 
 function addPeopleRoutes(routes: Routes, { access, invalidation, today }: WriteParts): void {
   routes.patch('/api/users/me', async (c) => {
     const { caller } = await access.here(c)
+    onlyQuery(c, 'organization')
     const change = await readBody(c, profileChange)
     return written(await invalidation.write((tx) => updateUser(tx, caller.userId, defined(change))))
   })
@@ -122,7 +148,8 @@ function addRoleRoutes(routes: Routes, { access, invalidation }: WriteParts): vo
   routes.post('/api/organizations/:id/roles', async (c) => {
     const { organizationId } = await inOrganization(access, c, 'roles.edit')
     const role = await readBody(c, newRole)
-    return written(await invalidation.write((tx) => createRole(tx, organizationId, role)), 201)
+    const made = await invalidation.write((tx) => createRole(tx, organizationId, role))
+    return created(made, `/api/organizations/${organizationId}/roles/${made.data.id}`)
   })
   routes.patch('/api/organizations/:id/roles/:role', async (c) => {
     const { organizationId } = await inOrganization(access, c, 'roles.edit')
@@ -139,14 +166,23 @@ function addRoleRoutes(routes: Routes, { access, invalidation }: WriteParts): vo
 
 async function inOrganization(access: Access, c: Ctx, permission: Permission): Promise<Granted> {
   access.caller(c)
-  return access.in(c, readId('id', c.req.param('id') ?? ''), permission)
+  const granted = await access.in(c, readId('id', c.req.param('id') ?? ''), permission)
+  onlyQuery(c)
+  return granted
 }
 
-function written<T extends object>({ data, versions, write, invalidation }: Written<T>, status: 200 | 201 = 200): Response {
-  return new Response(JSON.stringify({ ...data, version: versions, write, invalidation }), {
-    status,
-    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Data-Version': dataVersion(versions) },
-  })
+function written<T extends object>({ data, versions, write, invalidation, forgotten }: Written<T>): Response {
+  const shown = forgotten && { tags: forgotten.tags, duration_ms: forgotten.ms, receipts: forgotten.receipts }
+  const headers = new Headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'Data-Version': dataVersion(versions) })
+  if (forgotten && forgotten.token !== '') headers.set(TOKEN_HEADER, forgotten.token)
+  return new Response(JSON.stringify({ ...data, version: versions, write, invalidation, ...(shown && { forgotten: shown }) }), { headers })
+}
+
+/** `location`: where what was made can be asked for or changed; of an activity, its deal. */
+function created<T extends object>(made: Written<T>, location: string): Response {
+  const { headers, body } = written(made)
+  headers.set('Location', location)
+  return new Response(body, { status: 201, headers })
 }
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

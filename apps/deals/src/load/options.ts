@@ -1,6 +1,7 @@
 // Options of `npm run load`.
 import { parseArgs } from 'node:util'
 import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from '../data/generate.ts'
+import { withValues } from '../settings.ts'
 import { StartError } from '../start-error.ts'
 
 export interface LoadOptions {
@@ -30,7 +31,7 @@ export const LOAD_HELP = `Usage: npm run load -- [options]
   --cold               start with an empty cache, without warming
   --plant SCOPE        leave out invalidations of scopes that begin so ("owner:"): the run must fail
   --json               the figures as JSON
-  --help
+  -h, --help
 
 With REDIS_URL the cached run uses Redis as its middle tier.`
 
@@ -82,10 +83,10 @@ function parse(args: readonly string[]) {
     plant: text,
     cold: flag,
     json: flag,
-    help: flag,
+    help: { type: 'boolean', short: 'h' } as const,
   }
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
+    return parseArgs({ args: withValues(args, options), options, strict: true, allowPositionals: false }).values
   } catch (error) {
     const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
     throw new StartError(`${line.replace(/\. To specify.*$/, '')}; --help shows the options`)

@@ -63,7 +63,8 @@ describeWith('postgres', 'X1 the same service on SQLite and on PostgreSQL', () =
     ]
     for (const [method, path, as, body] of writes) {
       const [a, b] = [await lite.send(method, path, as, body), await big.send(method, path, as, body)]
-      expect([path, b.status, b.json]).toEqual([path, a.status, a.json])
+      const { receipts: _, duration_ms: __, ...forgotten } = a.json.forgotten
+      expect([path, b.status, b.json]).toMatchObject([path, a.status, { ...a.json, forgotten }])
     }
     await compare()
   })
