@@ -56,12 +56,14 @@ async function poll() {
 }
 
 const told = (status) => {
-  const last = (status ?? '').split(', ').at(-1)
-  const tier = /detail=(\\w+)/.exec(last)?.[1]
   if (!status) return 'not cached'
-  if (last.includes('; hit')) return 'from ' + (names[tier] ?? tier ?? 'the cache')
-  if (last.includes('collapsed')) return 'shared with another request'
-  if (last.includes('bypass')) return 'computed; the cache is off'
+  // One member for each cache that was passed, the nearest to the data first (RFC 9211): the last that hit is the one that answered.
+  const passed = status.split(', ').reverse()
+  const hit = passed.find((one) => /; hit(;|$)/.test(one))
+  const tier = hit && /detail=(\\w+)/.exec(hit)?.[1]
+  if (hit) return 'from ' + (hit.startsWith('deals-http') ? 'the HTTP cache' : names[tier] ?? tier ?? 'the cache')
+  if (passed.some((one) => one.includes('collapsed'))) return 'shared with another request'
+  if (passed.some((one) => one.startsWith('deals-response') && one.includes('bypass'))) return 'computed; the cache is off'
   return 'computed, and now cached'
 }
 

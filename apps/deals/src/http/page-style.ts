@@ -38,7 +38,7 @@ dl { margin: 0 }
 section { margin-top: 2.6rem; break-inside: avoid }
 .columns { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 1.75rem; align-items: start }
 .write .sheet { margin-top: .8rem; padding: 1.1rem 1.5rem 1.3rem }
-.write button { font: inherit; font-weight: 530; color: var(--sheet); background: var(--deep); border: 0; border-radius: 9px; padding: .5rem .9rem; cursor: pointer; margin-right: .6rem }
+.write button { font: inherit; font-weight: 530; color: var(--sheet); background: var(--deep); border: 0; border-radius: 9px; padding: .5rem .9rem; cursor: pointer; margin: 0 .6rem .35rem 0 }
 .write button:disabled { opacity: .5; cursor: default }
 table { width: 100%; border-collapse: collapse; margin-top: .9rem; font-size: .92rem }
 th, td { text-align: left; font-weight: 450; padding: .38rem .8rem .38rem 0; border-top: 1px solid var(--line) }
@@ -67,6 +67,7 @@ footer pre { background: var(--sheet) }
   .figures { grid-template-columns: 1fr 1fr }
   .figure { padding: 1rem 1.1rem .9rem } .figure:nth-child(odd) { border-left: 0 } .figure:nth-child(n+3) { border-top: 1px solid var(--line) }
   .figure dd { font-size: 1.55rem }
+  .write .sheet { padding: 1rem 1.1rem 1.1rem } th, td { padding-right: .5rem } .anew, .kept { font-weight: 450 }
   .tiers, .answer { padding-left: 1.1rem; padding-right: 1.1rem } .links a { padding: .78rem 1.1rem }
 }
 @media (prefers-reduced-motion: reduce) { .bar i { transition: none } }
