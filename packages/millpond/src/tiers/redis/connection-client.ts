@@ -1,6 +1,7 @@
 // The client library, told to do what the connection needs and nothing of its own accord.
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 import type { Address, RedisSettings } from './options.ts'
+import { leaveWhenOutOfStep } from './out-of-step.ts'
 
 /** Between attempts to connect, in milliseconds: grows from the first to the last. */
 const FIRST_RETRY_MS = 50
@@ -41,6 +42,7 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
   // Without a listener the client writes to the console.
   client.on('error', () => {})
   letGo(client)
+  leaveWhenOutOfStep(client)
   return client
 }
 
