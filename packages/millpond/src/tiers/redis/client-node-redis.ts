@@ -117,7 +117,7 @@ export function nodeRedisClass(create: Create): RedisClientClass {
     }
 
     async subscribe(...channels: string[]): Promise<void> {
-      await this.#live().subscribe(channels, (text, channel) => this.#tell('message', channel, text))
+      await this.#live().subscribe(channels, (text, channel) => this.#tell('messageBuffer', channel, text))
     }
 
     async unsubscribe(...channels: string[]): Promise<void> {

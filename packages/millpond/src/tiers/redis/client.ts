@@ -56,7 +56,8 @@ export interface RedisClient {
   disconnect(reconnect?: boolean): void
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'connect' | 'reconnecting' | 'ready' | 'close' | 'end', listener: () => void): unknown
-  on(event: 'message', listener: (channel: string, text: string) => void): unknown
+  /** Bytes, or text; of a damaged stream anything: for `message` ioredis would make text of it, outside of every call. */
+  on(event: 'messageBuffer', listener: (channel: unknown, text: unknown) => void): unknown
   select(db: number): Promise<unknown>
   info(section: string): Promise<string>
   ping(): Promise<unknown>

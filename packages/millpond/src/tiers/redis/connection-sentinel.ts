@@ -52,7 +52,7 @@ export class SentinelWatch {
         this.#trouble = error
       })
       letGo(client)
-      client.on('message', (_channel, text) => this.#hear(text))
+      client.on('messageBuffer', (_channel, text) => this.#hear(String(text)))
       client.on('ready', () => client.subscribe(CHANNEL).catch(() => client.disconnect(true)))
       client.connect().catch(() => {})
       this.#clients.push(client)

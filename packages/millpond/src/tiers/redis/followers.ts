@@ -46,7 +46,7 @@ export class Followers {
     if (this.#client !== undefined) return
     const client = this.#create()
     this.#client = client
-    client.on('message', (from) => this.#wake(from))
+    client.on('messageBuffer', (from) => this.#wake(String(from)))
     client.on('ready', () => void this.#subscribe(client, [...this.#channels.keys()]))
     client.on('end', () => setTimeout(() => this.#replace(client), REPLACE_MS).unref())
     client.connect().catch(() => {})
