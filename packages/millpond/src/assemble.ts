@@ -22,9 +22,9 @@ import type { RestartOptions, RestartParts, Restored } from './engine/restart-pa
 import type { CacheSettings } from './engine/settings.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
-import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
-import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+import type { JobStore, Jobs } from './jobs/index.ts'
 import { processNodes } from './nodes/memory.ts'
+import { ScheduledInvalidations } from './scheduled-invalidations.ts'
 import { seamOf } from './seam.ts'
 import { type OpenCollection, SourceCollection } from './source/collection.ts'
 import type { SourceRegistry } from './source/registry.ts'
@@ -69,7 +69,7 @@ export class Assembly implements House {
   /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
   readonly #unnamed = new Set<string>()
   #memoryIsOn: boolean
-  #jobs: Jobs | undefined
+  readonly #scheduled: ScheduledInvalidations
   #restart: Restart | undefined
   #closing: Promise<void> | undefined
   /** Namespaces that are closing by themselves. */
@@ -83,6 +83,9 @@ export class Assembly implements House {
     this.#around = aroundOf(parts.plugins)
     this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
     this.#memoryIsOn = parts.memory?.isOn ?? false
+    this.#scheduled = new ScheduledInvalidations(parts.space, parts.jobStore, (due) =>
+      this.open(due.namespace).invalidate(due.criteria, { mode: due.mode }),
+    )
   }
 
   /** The cache of the default namespace; what a former run has left in a lasting store is due without anybody asking. */
@@ -113,8 +116,11 @@ export class Assembly implements House {
   }
 
   jobs(): Jobs {
-    this.#jobs ??= this.#startJobs()
-    return this.#jobs
+    return this.#scheduled.jobs()
+  }
+
+  get jobKind(): string {
+    return this.#scheduled.kind
   }
 
   nodeStore(): NodeStore {
@@ -351,23 +357,6 @@ export class Assembly implements House {
     }
   }
 
-  #startJobs(): Jobs {
-    const { space, jobStore } = this.#parts
-    const { clock, events } = space.services
-    const handler = invalidationHandler((due) => this.open(due.namespace).invalidate(due.criteria, { mode: due.mode }))
-    const onError = (error: unknown): void =>
-      events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
-    const store = jobStore ?? memoryJobs({ clock })
-    const jobs = createJobs({ store, clock, handlers: { [this.jobKind]: handler }, onError })
-    jobs.start()
-    return jobs
-  }
-
-  /** Several caches may share a table. */
-  get jobKind(): string {
-    return `${INVALIDATION_JOB}.${this.#parts.space.cacheName}`
-  }
-
   /** Its name is free at once: who opens it again begins with an empty memory and a ledger view of its own. */
   async #closeOne(space: Space): Promise<void> {
     const namespace = space.id.name
@@ -391,18 +380,6 @@ export class Assembly implements House {
     if (!this.#open.has(namespace)) this.#parts.memory?.store.release(namespace)
   }
 
-  /** What is scheduled in this process alone ends with it: nobody else will do it. */
-  async #tellPending(): Promise<void> {
-    if (this.#jobs === undefined || this.#parts.jobStore !== undefined) return
-    const { events } = this.#parts.space.services
-    const waiting = await this.#jobs.list({ states: ['waiting'] })
-    if (waiting.length === 0) return
-    const count = waiting.length === 1 ? 'a scheduled invalidation' : `${waiting.length} scheduled invalidations`
-    events.emit('warning', {
-      message: `${count} of this process will not happen, because the cache is closed: give createCache jobs, a store that lasts`,
-    })
-  }
-
   /** Waits for work that runs behind, but not for ever: says what it left. */
   async #inTime(work: Promise<unknown>): Promise<void> {
     const { clock, events } = this.#parts.space.services
@@ -420,8 +397,7 @@ export class Assembly implements House {
 
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
-    await this.#tellPending()
-    await this.#jobs?.stop()
+    await this.#scheduled.stop()
     await Promise.all(this.#leaving.values())
     await this.#stopWarming([...this.#warmings.keys()])
     await this.#closeCollections([...this.#collections.keys()])

@@ -1,0 +1,57 @@
+// The scheduled invalidations of a cache: jobs of its own kind, in the table that was given or in this process.
+import type { SpaceParts } from './engine/open-space.ts'
+import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
+import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+
+type Invalidate = Parameters<typeof invalidationHandler>[0]
+
+export class ScheduledInvalidations {
+  readonly #parts: Pick<SpaceParts, 'cacheName' | 'services'>
+  readonly #store: JobStore | undefined
+  readonly #invalidate: Invalidate
+  #jobs: Jobs | undefined
+
+  /** Starts nothing. */
+  constructor(parts: Pick<SpaceParts, 'cacheName' | 'services'>, store: JobStore | undefined, invalidate: Invalidate) {
+    this.#parts = parts
+    this.#store = store
+    this.#invalidate = invalidate
+  }
+
+  /** Several caches may share a table. */
+  get kind(): string {
+    return `${INVALIDATION_JOB}.${this.#parts.cacheName}`
+  }
+
+  /** Started with the first call. */
+  jobs(): Jobs {
+    this.#jobs ??= this.#start()
+    return this.#jobs
+  }
+
+  /** What is scheduled in this process alone ends with it: nobody else will do it. */
+  async stop(): Promise<void> {
+    if (this.#jobs === undefined) return
+    if (this.#store === undefined) await this.#tellPending(this.#jobs)
+    await this.#jobs.stop()
+  }
+
+  #start(): Jobs {
+    const { clock, events } = this.#parts.services
+    const handler = invalidationHandler(this.#invalidate)
+    const onError = (error: unknown): void =>
+      events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
+    const jobs = createJobs({ store: this.#store ?? memoryJobs({ clock }), clock, handlers: { [this.kind]: handler }, onError })
+    jobs.start()
+    return jobs
+  }
+
+  async #tellPending(jobs: Jobs): Promise<void> {
+    const waiting = await jobs.list({ states: ['waiting'] })
+    if (waiting.length === 0) return
+    const count = waiting.length === 1 ? 'a scheduled invalidation' : `${waiting.length} scheduled invalidations`
+    this.#parts.services.events.emit('warning', {
+      message: `${count} of this process will not happen, because the cache is closed: give createCache jobs, a store that lasts`,
+    })
+  }
+}
