@@ -1,6 +1,18 @@
 // Removes what is over, in small steps: expired entries, leases, nodes, holds, and histories that no record names any more.
 import { NOW } from './ledger-record.ts'
 
+/** Some rows of epochs that no record names, found by skipping from one epoch to the next. */
+const sweepHistory = (s: string, table: 'target' | 'line'): string => `  WITH RECURSIVE named AS (
+    (SELECT t.epoch FROM ${s}.${table} t ORDER BY t.epoch LIMIT 1)
+    UNION ALL SELECT (SELECT t.epoch FROM ${s}.${table} t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL
+  ) SELECT array_agg(n.epoch) INTO v_old FROM named n WHERE n.epoch IS NOT NULL AND n.epoch NOT IN (SELECT l.epoch FROM ${s}.ledger l);
+  IF v_old IS NOT NULL THEN
+    DELETE FROM ${s}.${table} d WHERE d.ctid = ANY (ARRAY(SELECT t.ctid FROM ${s}.${table} t WHERE t.epoch = ANY (v_old) LIMIT p_limit));
+    GET DIAGNOSTICS v_swept = ROW_COUNT;
+    v_most := greatest(v_most, v_swept);
+  END IF;
+`
+
 /** @param s the schema's name, quoted. */
 export const sweepFunctions = (s: string): string => `
 CREATE OR REPLACE FUNCTION ${s}.sweep(p_lock bigint, p_limit integer) RETURNS integer LANGUAGE plpgsql AS $$
@@ -20,24 +32,6 @@ BEGIN
   DELETE FROM ${s}.node n WHERE n.at <= v_now - 10000;
   DELETE FROM ${s}.hold h WHERE NOT EXISTS (SELECT FROM ${s}.ledger l WHERE l.epoch = h.epoch);
   -- Histories that no record names any more.
-  WITH RECURSIVE named AS (
-    (SELECT t.epoch FROM ${s}.target t ORDER BY t.epoch LIMIT 1)
-    UNION ALL SELECT (SELECT t.epoch FROM ${s}.target t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL
-  ) SELECT array_agg(n.epoch) INTO v_old FROM named n WHERE n.epoch IS NOT NULL AND n.epoch NOT IN (SELECT l.epoch FROM ${s}.ledger l);
-  IF v_old IS NOT NULL THEN
-    DELETE FROM ${s}.target d WHERE d.ctid = ANY (ARRAY(SELECT t.ctid FROM ${s}.target t WHERE t.epoch = ANY (v_old) LIMIT p_limit));
-    GET DIAGNOSTICS v_swept = ROW_COUNT;
-    v_most := greatest(v_most, v_swept);
-  END IF;
-  WITH RECURSIVE named AS (
-    (SELECT t.epoch FROM ${s}.line t ORDER BY t.epoch LIMIT 1)
-    UNION ALL SELECT (SELECT t.epoch FROM ${s}.line t WHERE t.epoch > n.epoch ORDER BY t.epoch LIMIT 1) FROM named n WHERE n.epoch IS NOT NULL
-  ) SELECT array_agg(n.epoch) INTO v_old FROM named n WHERE n.epoch IS NOT NULL AND n.epoch NOT IN (SELECT l.epoch FROM ${s}.ledger l);
-  IF v_old IS NOT NULL THEN
-    DELETE FROM ${s}.line d WHERE d.ctid = ANY (ARRAY(SELECT t.ctid FROM ${s}.line t WHERE t.epoch = ANY (v_old) LIMIT p_limit));
-    GET DIAGNOSTICS v_swept = ROW_COUNT;
-    v_most := greatest(v_most, v_swept);
-  END IF;
-  RETURN v_most;
+${sweepHistory(s, 'target')}${sweepHistory(s, 'line')}  RETURN v_most;
 END $$;
 `

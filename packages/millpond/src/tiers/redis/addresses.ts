@@ -1,7 +1,7 @@
 // Where servers are: URLs, names and lists, checked. Secrets never reach a message.
-import type { ConnectionOptions } from 'node:tls'
 import { MillpondError, show } from '../../core/errors.ts'
 import { parseServerUrl, wrongUrl } from '../url.ts'
+import type { RedisClientOptions } from './client.ts'
 
 /** A server of a list. */
 export interface RedisHost {
@@ -11,20 +11,21 @@ export interface RedisHost {
 }
 
 /** Where to connect and as whom, in the words of ioredis. */
-export interface Address {
-  readonly host?: string
-  readonly port?: number
-  readonly path?: string
-  readonly username?: string
-  readonly password?: string
-  readonly tls?: ConnectionOptions
-  readonly sentinels?: { host: string; port: number }[]
-  readonly name?: string
-  readonly sentinelUsername?: string
-  readonly sentinelPassword?: string
-  readonly sentinelTLS?: ConnectionOptions
-  readonly enableTLSForSentinelMode?: boolean
-}
+export type Address = Pick<
+  RedisClientOptions,
+  | 'host'
+  | 'port'
+  | 'path'
+  | 'username'
+  | 'password'
+  | 'tls'
+  | 'sentinels'
+  | 'name'
+  | 'sentinelUsername'
+  | 'sentinelPassword'
+  | 'sentinelTLS'
+  | 'enableTLSForSentinelMode'
+>
 
 const FORM = 'redis://user:password@host:6379/0'
 
