@@ -19,8 +19,8 @@ const COMMIT_ITEMS = 200
 const COMMIT_BYTES = 2 ** 21
 const COMMIT_CALLS = 2
 /** Leases under way: so many in each of so many groups. */
-const LEASE_ITEMS = 32
-const LEASE_CALLS = 8
+const LEASE_ITEMS = 16
+const LEASE_CALLS = 4
 
 interface Commit {
   readonly namespace: string

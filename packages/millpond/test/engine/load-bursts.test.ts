@@ -56,7 +56,7 @@ describe('loads in one turn', () => {
       await until(cache.flush())
       expect(warnings).toEqual([])
       expect(server.entries.size).toBe(3000)
-      expect(seen.most).toBeLessThan(300)
+      expect(seen.most).toBeLessThan(100)
       expect(seen.calls.get('commit')).toBeLessThan(500)
     },
   )
