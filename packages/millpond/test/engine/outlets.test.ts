@@ -141,8 +141,8 @@ describe('outlets', () => {
     const { use } = outlet()
     expect(() => open({ outlets: [use, use] })).toThrow('is there twice')
     // @ts-expect-error: not a function
-    expect(() => open({ outlets: [{ name: 'x', deliver: 1 }] })).toThrow('is not an outlet')
-    expect(() => open({ outlets: [{ ...use, timeout: 0 }] })).toThrow('is not an outlet')
+    expect(() => open({ outlets: [{ name: 'x', deliver: 1 }] })).toThrow('outlets[0].deliver: 1 is not allowed: give a function')
+    expect(() => open({ outlets: [{ ...use, timeout: 0 }] })).toThrow('outlets[0].timeout')
     expect(() => open({ outlets: [{ ...use, name: 'a b' }] })).toThrow('outlets[0].name')
   })
 })
