@@ -203,7 +203,7 @@ export class Flight {
 
   /** It has ended, and who waited has been told. While it can be joined it keeps what it brought. */
   leaveBehind(): void {
-    if (!this.isProvisional) this.forget()
+    if (!this.isProvisional || !this.isListed) this.forget()
   }
 
   /** What it brought goes: the map's old tables may hold the flight for long, as a Set's would (`core/chain.ts`). */

@@ -26,7 +26,8 @@ export function close({ space }: Journey, flight: Flight): void {
   else if (flight.isListed)
     services.clock.after(left, () => {
       flights.end(flight)
-      flight.forget()
+      // One of a batch may have landed long before the others, for whom its caller still waits.
+      if (flight.waiters === 0) flight.forget()
     })
 }
 

@@ -26,8 +26,8 @@ export async function loadUnderLeases(space: Space, store: GuardedLedger, flight
   const loading: Promise<void>[] = []
   for (let turn = 0, waiting = flights; waiting.length > 0; turn++) {
     const answers = await Promise.all(waiting.map((flight) => takeLease(space, store, flight)))
-    const held = waiting.filter((_, at) => (answers[at] ?? 0) > 0)
-    const free = waiting.filter((_, at) => (answers[at] ?? 0) === 0)
+    const held = waiting.filter((_, at) => isHeld(answers[at]))
+    const free = waiting.filter((_, at) => !isHeld(answers[at]))
     if (free.length > 0) {
       const load = loadFree(space, store, free, steps)
       load.catch(() => {}) // told at the end, with the others
@@ -36,12 +36,15 @@ export async function loadUnderLeases(space: Space, store: GuardedLedger, flight
     if (held.length === 0) break
     space.watch.counters.leaseWaits += held.length
     if (steps.othersLoad !== undefined) for (const flight of held) steps.othersLoad(flight)
-    const leftMs = Math.min(...answers.filter((ms) => ms > 0))
+    const leftMs = Math.min(...answers.filter(isHeld))
     await pause(space, Math.min(leftMs, LEASE_POLL_MS[Math.min(turn, LEASE_POLL_MS.length - 1)] ?? 25))
     waiting = await steps.look(held)
   }
   await Promise.all(loading)
 }
+
+/** Whatever a store answers: each flight either waits for another process or is loaded. */
+const isHeld = (leftMs: number | undefined): boolean => leftMs !== undefined && leftMs > 0
 
 /** For how long another process holds the key, in milliseconds; 0: nobody else does, or nobody can say. */
 async function takeLease(space: Space, store: GuardedLedger, flight: Flight): Promise<number> {

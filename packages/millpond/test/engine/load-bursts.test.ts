@@ -83,4 +83,51 @@ describe('loads in one turn', () => {
     expect(names(50).filter((_, at) => kept[at] === undefined)).toEqual(['k7'])
     expect(warnings).toEqual([expect.stringContaining('"k7"')])
   })
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined as never])(
+    'a lease that is answered with %s left leaves no load behind',
+    async (leftMs) => {
+      const { ledger, ...rest } = simulatedServer().connect()
+      let isDamaged = true
+      const damaged: LedgerStore = {
+        ...ledger,
+        lease: async (...asked) => {
+          if (!isDamaged) return ledger.lease(...asked)
+          isDamaged = false
+          return { granted: false, leftMs }
+        },
+      }
+      const cache = open({ tiers: [memory(), { ...rest, ledger: damaged }] })
+      expect(await Promise.all([cache.getOrSet('k', () => 1), cache.getOrSet('k', () => 1)])).toEqual([1, 1])
+    },
+  )
+
+  it('one of a batch that has landed while the ledger is silent is still given to who waits for the others', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const { ledger, ...rest } = simulatedServer({ now: () => clock.now() }).connect()
+    let isSilent = false
+    let isElsewhere = true
+    const half: LedgerStore = {
+      ...ledger,
+      pull: async (...asked) => {
+        if (isSilent) throw new MillpondError('LEDGER_UNREACHABLE', 'cut')
+        return ledger.pull(...asked)
+      },
+      lease: async (...asked) => (asked[1] === 'b' && isElsewhere ? { granted: false, leftMs: 2000 } : ledger.lease(...asked)),
+    }
+    const cache = open({ clock, tiers: [memory(), { ...rest, ledger: half }] })
+    await cache.get('before')
+    isSilent = true
+    await clock.run(300)
+    const load = async (ids: readonly string[]): Promise<Map<string, string>> => {
+      await new Promise((resolve) => clock.after(150, () => resolve(undefined)))
+      return new Map(ids.map((id) => [id, id]))
+    }
+    const both = cache.getOrSetMany(['a', 'b'], { load })
+    both.catch(() => {}) // told below
+    await clock.run(1000)
+    isElsewhere = false
+    await clock.run(500)
+    expect(await both).toEqual(['a', 'b'])
+  })
 })

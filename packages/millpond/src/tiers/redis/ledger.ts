@@ -13,7 +13,7 @@ import { NODES, REPORT } from './ledger-report.ts'
 import { linesOf, lineText, readPairs, readReply, targetText } from './lines.ts'
 import type { Names } from './names.ts'
 import { store, tailOf, timeToLive } from './record.ts'
-import { list, run } from './script.ts'
+import { list, run, whole } from './script.ts'
 import type { SpreadEntries } from './spread.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
@@ -107,7 +107,7 @@ export class RedisLedger implements LedgerStore {
       const [epoch, seq, there, allowed] = list(await run(wire, ADVANCE, keys, args))
       const wasThere = list(there).map((count) => count === 1)
       const stored = list(allowed).map((verdict) => verdict === 1)
-      return { position: { epoch: String(epoch), seq: Number(seq) }, dropped: wasThere.filter(Boolean).length, wasThere, stored }
+      return { position: { epoch: String(epoch), seq: whole(seq) }, dropped: wasThere.filter(Boolean).length, wasThere, stored }
     }
     return this.#connection.exchange(`advance ${namespace}`, FAILED, talk, record)
   }
@@ -145,7 +145,7 @@ export class RedisLedger implements LedgerStore {
   lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
     const name = this.#names.lease(namespace, key)
     const talk = async (wire: Wire): Promise<LeaseAnswer> => {
-      const left = Number(await run(wire, LEASE, [name], [id, Math.max(1, Math.ceil(ms))]))
+      const left = whole(await run(wire, LEASE, [name], [id, Math.max(1, Math.ceil(ms))]))
       return left < 0 ? { granted: true } : { granted: false, leftMs: left }
     }
     return this.#connection.exchange(`lease ${namespace}`, FAILED, talk, name)
@@ -173,7 +173,7 @@ export class RedisLedger implements LedgerStore {
     const texts = list(reply)
     const nodes: LedgerNode[] = []
     for (let at = 0; at + 2 < texts.length; at += 3) {
-      nodes.push({ id: String(texts[at]), seq: Number(texts[at + 1]), ageMs: Number(texts[at + 2]) })
+      nodes.push({ id: String(texts[at]), seq: whole(texts[at + 1]), ageMs: whole(texts[at + 2]) })
     }
     return nodes
   }

@@ -33,3 +33,10 @@ export function list(reply: unknown): unknown[] {
   if (Array.isArray(reply)) return reply
   throw new Error('the script answered no list')
 }
+
+/** @throws Error for what a damaged connection makes of a number. */
+export function whole(reply: unknown): number {
+  const number = typeof reply === 'string' && reply !== '' ? Number(reply) : reply
+  if (typeof number === 'number' && Number.isSafeInteger(number)) return number
+  throw new Error('the script answered no whole number')
+}
