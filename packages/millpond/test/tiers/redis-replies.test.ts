@@ -7,11 +7,25 @@ describe('a whole number in an answer', () => {
     [0, 0],
     [-1, -1],
     ['17', 17],
+    [Buffer.from('-1'), -1],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
   ])('%s is %s', (reply, number) => expect(whole(reply)).toBe(number))
 
-  it.each([undefined, null, '', 'OK', '1.5', 1.5, '9007199254740993', Number.NaN, [], [1, 2], {}, new Error('ERR')])(
-    '%s is none',
-    (reply) => expect(() => whole(reply)).toThrow('no whole number'),
-  )
+  it.each([
+    undefined,
+    null,
+    '',
+    'OK',
+    '1.5',
+    1.5,
+    '9007199254740993',
+    Number.NaN,
+    [],
+    [1],
+    [1, 2],
+    {},
+    Buffer.from(''),
+    Buffer.from('+-1'),
+    new Error('ERR'),
+  ])('%s is none', (reply) => expect(() => whole(reply)).toThrow('no whole number'))
 })

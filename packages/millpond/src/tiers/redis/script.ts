@@ -34,9 +34,9 @@ export function list(reply: unknown): unknown[] {
   throw new Error('the script answered no list')
 }
 
-/** @throws Error for what a damaged connection makes of a number. */
+/** A number, its digits, or these as bytes. @throws Error for what else a damaged connection makes of it. */
 export function whole(reply: unknown): number {
-  const number = typeof reply === 'string' && reply !== '' ? Number(reply) : reply
-  if (typeof number === 'number' && Number.isSafeInteger(number)) return number
+  const number = Array.isArray(reply) || !/^-?\d+$/.test(String(reply)) ? Number.NaN : Number(String(reply))
+  if (Number.isSafeInteger(number)) return number
   throw new Error('the script answered no whole number')
 }
