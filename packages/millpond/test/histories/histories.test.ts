@@ -8,7 +8,7 @@ import { count, isGood, newTally, runFairly, tell } from './run.ts'
 
 /** Another seed draws other cells: `MILLPOND_SEED=7 npx vitest run packages/millpond/test/histories`. */
 const SEED = Number(process.env.MILLPOND_SEED ?? 20_261_121)
-/** Long enough for 100,000 reads over Redis alone. */
+/** With the other cells some 100,000 reads. */
 const REDIS_MS = 3500
 /** Of everything else one cell or two: where a server takes long to start and to recover, that is most of the time. The long form has all of them. */
 const ONE_MS = 2500
@@ -47,9 +47,17 @@ describeWith('memcached', 'G1 to G9: a history over Memcached beside a Redis led
 describe('G1 to G9: a history over a folder beside a SQLite ledger', () => record(drawFor('file', ['process-killed'])))
 describeWith('postgres', 'G1 to G9: a history over PostgreSQL', () => record(drawFor('postgres', ['server-restarted'])))
 
-test('together at least 100,000 reads', (context) => {
-  if (tally.clean < planned) context.skip(`only ${tally.clean} of ${planned} histories were run and clean`)
-  expect(tally.reads).toBeGreaterThan(100_000)
+describeWith('redis', 'G1 to G9: all of these', () => {
+  test('are together at least 100,000 reads: a machine that reads slower runs more of the cells', { timeout: 240_000 }, async (context) => {
+    if (tally.clean < planned) context.skip(`only ${tally.clean} of ${planned} histories were run and clean`)
+    for (const cell of drawCells('redis', SEED + 1, FAULTS, { ms: REDIS_MS })) {
+      if (tally.reads >= 100_000) break
+      const result = await runFairly(cell, compiled)
+      count(tally, result)
+      expect(isGood(result), tell(result)).toBe(true)
+    }
+    expect(tally.reads).toBeGreaterThanOrEqual(100_000)
+  })
 })
 
 afterAll(() => {
