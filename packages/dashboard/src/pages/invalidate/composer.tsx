@@ -50,9 +50,13 @@ export function Composer() {
   const cache = draft.cache === '' ? usual : draft.cache
   const caches = summaries.data?.caches ?? []
   const namespaces = caches.find(({ cache_name }) => cache_name === cache)?.namespaces ?? []
+  // Kept while another is made, so that what one looks at, and the focus in it, stay.
+  const [made, setMade] = useState<Plan | undefined>()
   const plan = useMutation({
     mutationFn: (asked: Draft) => client.send<{ readonly plan: Plan }>('POST', 'invalidations/plan/', bodyOf(asked, cache)),
   })
+  // Told with the call, which only the last call is: an earlier answer that comes late changes nothing.
+  const ask = (asked: Draft) => plan.mutate(asked, { onSuccess: (answer) => setMade(answer.plan) })
   const run = useMutation({
     mutationFn: ({ id, confirm }: { readonly id: string; readonly confirm: string | undefined }) =>
       client.send<Operation>('POST', 'invalidations/invalidate_keys/', {
@@ -67,19 +71,19 @@ export function Composer() {
   })
   const change = (part: Partial<Draft>) => {
     setDraft((before) => ({ ...before, ...part }))
+    setMade(undefined)
     plan.reset()
     run.reset()
   }
   const way = WAYS.find(({ by }) => by === draft.by) ?? WAYS[1]
-  const made = plan.data?.plan
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    plan.mutate(draft)
+    ask(draft)
   }
   // Another mode is another plan: the server holds the mode with it.
   const setMode = (mode: 'soft' | 'hard') => {
     setDraft((before) => ({ ...before, mode }))
-    plan.mutate({ ...draft, mode })
+    ask({ ...draft, mode })
   }
   return (
     <div>
@@ -151,7 +155,7 @@ export function Composer() {
         {made !== undefined && (
           <>
             <Stop at={2} is="done" title="Plan" note={<PlanNote plan={made} />}>
-              <PlanFacts plan={made} mode={draft.mode} onMode={setMode} isBusy={plan.isPending} />
+              <PlanFacts plan={made} onMode={setMode} />
             </Stop>
             <Stop
               at={3}
@@ -163,7 +167,12 @@ export function Composer() {
                   : 'one press: the plan is below the guard'
               }
             >
-              <Confirm plan={made} mode={draft.mode} isBusy={run.isPending} onRun={(confirm) => run.mutate({ id: made.id, confirm })} />
+              <Confirm
+                plan={made}
+                isRunning={run.isPending}
+                isReady={!plan.isPending}
+                onRun={(confirm) => run.mutate({ id: made.id, confirm })}
+              />
               {run.error !== null && <Failure error={run.error} what="The invalidation" />}
             </Stop>
           </>

@@ -6,24 +6,15 @@ import { KeyLink } from '../../parts/key-name.tsx'
 import { Notice } from '../../parts/section.tsx'
 import { Large, Name, vars, Word } from '../../parts/words.tsx'
 
-interface PlanProps {
-  readonly plan: Plan
-  readonly mode: 'soft' | 'hard'
-}
-
-export function PlanFacts({
-  plan,
-  mode,
-  onMode,
-  isBusy,
-}: PlanProps & { readonly onMode: (mode: 'soft' | 'hard') => void; readonly isBusy: boolean }) {
+export function PlanFacts({ plan, onMode }: { readonly plan: Plan; readonly onMode: (mode: 'soft' | 'hard') => void }) {
   const { numbers } = useDashboard()
   const sum = (of: (one: Plan['caches'][number]) => number): number => plan.caches.reduce((all, one) => all + of(one), 0)
   const reads = sum(({ reads_per_second }) => reads_per_second)
   const spaces = plan.caches.flatMap(({ by_namespace }) => Object.entries(by_namespace)).sort(([, a], [, b]) => b - a)
   const most = Math.max(1, ...spaces.map(([, keys]) => keys))
   const sample = plan.caches.flatMap(({ sample: some, cache_name }) => some.map((one) => ({ ...one, cache_name })))
-  const cascade = plan.caches.flatMap((one) => one.cascade)
+  const asked = new Set(plan.criteria.tags)
+  const cascade = [...new Set(plan.caches.flatMap((one) => one.cascade))].filter((tag) => !asked.has(tag))
   return (
     <div className="stack-small">
       <dl className="bigs">
@@ -51,18 +42,18 @@ export function PlanFacts({
         </div>
       </dl>
       <div className="cols">
-        <fieldset className="options span-6" disabled={isBusy}>
+        <fieldset className="options span-6">
           <legend className="label">How</legend>
           <label className="option">
-            <input type="radio" name="mode" checked={mode === 'soft'} onChange={() => onMode('soft')} />
+            <input type="radio" name="mode" checked={plan.mode === 'soft'} onChange={() => onMode('soft')} />
             <strong>Soft: serve stale while refilling</strong>
             <span>Who allows stale values gets them while one load a key runs.</span>
             <small>nobody waits where stale is allowed</small>
           </label>
           <label className="option">
-            <input type="radio" name="mode" checked={mode === 'hard'} onChange={() => onMode('hard')} />
+            <input type="radio" name="mode" checked={plan.mode === 'hard'} onChange={() => onMode('hard')} />
             <strong>Hard: forget at once</strong>
-            <span>The source is asked for up to {numbers.short(reads)} keys/s at first; reads of one key share one load.</span>
+            <span>The source is asked for each key at its next read; reads of one key share one load.</span>
             <small>no old value is served again</small>
           </label>
         </fieldset>
@@ -124,17 +115,23 @@ export function PlanFacts({
 
 export function Confirm({
   plan,
-  mode,
-  isBusy,
+  isRunning,
+  isReady,
   onRun,
-}: PlanProps & { readonly isBusy: boolean; readonly onRun: (confirm: string | undefined) => void }) {
+}: {
+  readonly plan: Plan
+  readonly isRunning: boolean
+  /** False while another plan is made in the place of this one. */
+  readonly isReady: boolean
+  readonly onRun: (confirm: string | undefined) => void
+}) {
   const { numbers } = useDashboard()
   const [typed, setTyped] = useState('')
   const { needs_confirmation: isGuarded, confirm } = plan.guard
   const isRight = !isGuarded || typed === confirm
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (isRight) onRun(isGuarded ? typed : undefined)
+    if (isRight && isReady) onRun(isGuarded ? typed : undefined)
   }
   return (
     <form className="confirm" onSubmit={submit}>
@@ -155,8 +152,12 @@ export function Confirm({
           <p aria-live="polite">{typed === confirm ? <Word tone="proven">matches</Word> : null}</p>
         </>
       )}
-      <button type="submit" className={`btn push ${mode === 'hard' ? 'btn-danger' : 'btn-primary'}`} disabled={isBusy || !isRight}>
-        {isBusy ? 'Running…' : `Invalidate ${plan.is_exact ? '' : 'at least '}${numbers.count(plan.keys)} keys, ${mode}`}
+      <button
+        type="submit"
+        className={`btn push ${plan.mode === 'hard' ? 'btn-danger' : 'btn-primary'}`}
+        disabled={isRunning || !isReady || !isRight}
+      >
+        {isRunning ? 'Running…' : `Invalidate ${plan.is_exact ? '' : 'at least '}${numbers.count(plan.keys)} keys, ${plan.mode}`}
       </button>
     </form>
   )
