@@ -1,5 +1,5 @@
 // The whole dashboard as one component.
-import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { useCallback, useMemo, useRef, useState } from 'react'
 import { ApiError, createCacheClient } from './api/client.ts'
 import { type Dashboard, DashboardContext } from './context.tsx'
@@ -61,14 +61,17 @@ export function CachingDashboard(props: CachingDashboardProps) {
   const onToken = useCallback((given: string | undefined) => {
     token.current = given
   }, [])
+  // Functions written into the host's JSX are new at each of its renders: another client each time would sign in anew and begin the page again.
+  const given = useRef({ fetcher, auth })
+  given.current = { fetcher, auth }
   const client = useMemo(
     () =>
       createCacheClient({
         apiBaseUrl,
-        fetcher,
-        auth: auth ?? (() => (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` })),
+        fetcher: (url, init) => (given.current.fetcher ?? fetch)(url, init),
+        auth: () => given.current.auth?.() ?? (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` }),
       }),
-    [apiBaseUrl, fetcher, auth],
+    [apiBaseUrl],
   )
   const [queries] = useState(() => createQueries(() => setRefusals((count) => count + 1)))
   const dashboard = useMemo<Dashboard>(
@@ -114,8 +117,12 @@ export function CachingDashboard(props: CachingDashboardProps) {
 const AGAIN = 2
 
 function createQueries(onRefused: () => void): QueryClient {
+  const onError = (error: unknown) => {
+    if (error instanceof ApiError && error.status === 401) onRefused()
+  }
   return new QueryClient({
-    queryCache: new QueryCache({ onError: (error) => error instanceof ApiError && error.status === 401 && onRefused() }),
+    queryCache: new QueryCache({ onError }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: {
         staleTime: 1000,

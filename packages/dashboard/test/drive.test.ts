@@ -2,7 +2,8 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
-import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+import { hostScript } from './host-script.ts'
+import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn, tokenOf } from './served.ts'
 
 /** A tag in another direction of writing, with markup in it. */
 const HOSTILE = 'عروض <b onclick=alert(1)>🦆'
@@ -133,8 +134,83 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.getByText('in force since').waitFor()
     expect(await page.getByRole('button', { name: /Change|Roll back|Delete|New/ }).count()).toBe(0)
     expect(await page.locator('nav[aria-label=Main]').getByRole('link', { name: 'Audit' }).count()).toBe(0)
+    await served.cache.namespace('seen').set('seen:1', 1, { tags: ['seen'] })
+    for (const [place, mark] of [
+      ['', 'Who answers'],
+      ['keys/?by=tag&ns=seen', '1 entries looked at'],
+      ['keys/?ns=seen&key=seen:1', 'Hidden.'],
+      ['invalidate/?by=tag&value=seen', 'Your role does not invalidate'],
+      ['warm/', 'Runs'],
+    ] as const) {
+      await page.goto(`${served.url}${BASE}${place}`)
+      await page.locator('main').getByText(mark).first().waitFor()
+      const acts = page
+        .locator('main')
+        .locator('button, a.btn')
+        .filter({ hasText: /Invalidate|Plan|Undo|Warm|Reveal|Resolve|Run|Keep/ })
+      expect([place, await acts.allTextContents()]).toEqual([place, []])
+    }
     expect(faults).toEqual([])
     await close()
+  })
+
+  it('never runs another plan than the one it shows, and keeps that one where the next cannot be had', async () => {
+    await served.cache.namespace('modes').set('mode:1', 1, { tags: ['modes'] })
+    const { page, close } = await open('operator')
+    await page.goto(`${served.url}${BASE}invalidate/?by=tag&value=modes&mode=hard`)
+    expect(await page.getByRole('button', { name: /^Invalidate/ }).count()).toBe(0)
+    await page.getByRole('button', { name: 'Plan…' }).click()
+    await page.getByRole('button', { name: 'Invalidate 1 keys, hard' }).waitFor()
+    await page.getByRole('radio', { name: /^Soft/ }).focus()
+    await page.keyboard.press('Space')
+    await page.getByRole('button', { name: 'Invalidate 1 keys, soft' }).waitFor()
+    expect(await page.getByRole('radio', { name: /^Soft/ }).evaluate((element) => element.matches(':focus'))).toBe(true)
+    await page.route('**/invalidations/plan/', (route) => route.fulfill(refusal(429)))
+    await page.getByRole('radio', { name: /^Hard/ }).click({ noWaitAfter: true })
+    await page.getByText('The plan could not be had.').waitFor()
+    expect(await page.getByRole('radio', { name: /^Soft/ }).isChecked()).toBe(true)
+    await page.getByRole('button', { name: 'Invalidate 1 keys, soft' }).waitFor()
+    await page.route('**/invalidations/plan/', (route) => route.fulfill(refusal(401)))
+    await page.getByRole('button', { name: 'Plan again…' }).click()
+    await page.getByText('The session has ended').waitFor()
+    await close()
+  })
+
+  it('shows an error beside what was known before, and heals by itself', async () => {
+    const { page, close } = await open('viewer')
+    await page.getByRole('heading', { name: 'Who answers' }).waitFor()
+    await page.route('**/metrics/summary/', (route) => route.fulfill(refusal(429)))
+    await page.getByText('The figures could not be had.').waitFor()
+    expect(await page.getByText('Asked too often: again in 7 s.').count()).toBe(1)
+    expect(await page.getByRole('heading', { name: 'Who answers' }).count()).toBe(1)
+    await page.unroute('**/metrics/summary/')
+    await page.getByText('The figures could not be had.').waitFor({ state: 'detached' })
+    await close()
+  })
+
+  it('signs in once inside an application that renders again, and shows no name of a key where it is told not to', async () => {
+    const deals = served.cache.namespace('secret')
+    await deals.set('secret:key', 1)
+    await served.api('POST', 'invalidations/invalidate_keys/', { keys: ['secret:key'], namespace: 'secret', reason: 'hidden' })
+    const context = await browser.newContext()
+    context.setDefaultTimeout(10_000)
+    const page = await context.newPage()
+    const script = await hostScript()
+    await page.route('**/host/', (route) =>
+      route.fulfill({ contentType: 'text/html', body: '<div id="host"></div><script type="module" src="host.js"></script>' }),
+    )
+    await page.route('**/host/host.js', (route) => route.fulfill({ contentType: 'text/javascript', body: script }))
+    const faults = faultsOf(page)
+    const signedIn: string[] = []
+    page.on('request', (request) => /\/session\/$/.test(request.url()) && signedIn.push(request.url()))
+    await page.goto(`${served.url}/host/#${tokenOf('operator')}`)
+    await page.locator('nav[aria-label=Main] a[href$="#/invalidate/"]').dispatchEvent('click') // without the style it is not seen
+    await page.locator('output', { hasText: 'invalidate/' }).waitFor()
+    await page.getByRole('row', { name: /hidden/ }).waitFor()
+    expect(await page.locator('main').textContent()).toMatch(/Key key [0-9a-f]{8}/)
+    expect(await page.locator('main').textContent()).not.toContain('secret:key')
+    expect([signedIn.length, faults]).toEqual([1, []])
+    await context.close()
   })
 
   it('runs nothing that stands in a name, and asks for a token again when its own was revoked', async () => {
@@ -149,6 +225,13 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.getByText('The session has ended').waitFor()
     await close()
   })
+})
+
+/** What a control plane answers when it refuses. */
+const refusal = (status: number) => ({
+  status,
+  headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '7' },
+  body: JSON.stringify({ status, code: 'refused', detail: 'not now' }),
 })
 
 /** As the Tab key would, without counting how often. */
