@@ -48,15 +48,21 @@ export function causeShares(counts: Counts, most = 4): readonly CauseShare[] {
   return [...rows.slice(0, most - 1), { cause: '', name: `${rest.length} others`, count, share: count / all }]
 }
 
-/** What an invalidation was aimed at: its kind and its text. */
-export function aim(criteria: Criteria | undefined): { readonly kind: string; readonly text: string; readonly more: number } {
+/**
+ * What an invalidation was aimed at: its kind and its text.
+ * @param keyName how a key is written
+ */
+export function aim(
+  criteria: Criteria | undefined,
+  keyName: (key: string) => string = (key) => key,
+): { readonly kind: string; readonly text: string; readonly more: number } {
   if (criteria?.all === true) return { kind: 'everything', text: '', more: 0 }
   const of = (kind: string, list: readonly string[] | undefined) =>
     list === undefined || list[0] === undefined ? undefined : { kind, text: list[0], more: list.length - 1 }
   return (
     of('tag', criteria?.tags) ??
     of('pattern', criteria?.patterns) ??
-    of('key', criteria?.keys) ?? {
+    of('key', criteria?.keys?.map(keyName)) ?? {
       kind: 'model',
       text: `${criteria?.model ?? 'unknown'}${criteria?.id === undefined ? '' : ` ${criteria.id}`}`,
       more: 0,

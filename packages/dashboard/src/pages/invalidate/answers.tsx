@@ -4,6 +4,7 @@ import type { InvalidationResult, Operation } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Icon } from '../../parts/icon.tsx'
+import { useKeyName } from '../../parts/key-name.tsx'
 import { Notice } from '../../parts/section.tsx'
 import { Source } from '../../parts/source.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -102,6 +103,7 @@ function AckState({ status }: { readonly status: string }) {
 
 export function Probed({ operation }: { readonly operation: Operation }) {
   const { numbers } = useDashboard()
+  const keyName = useKeyName()
   const probes = Object.values(operation.result?.caches ?? {}).flatMap(({ probe }) => (probe === undefined ? [] : [probe]))
   const checked = probes.reduce((all, one) => all + one.checked, 0)
   const old = probes.flatMap((one) => one.old)
@@ -136,7 +138,7 @@ export function Probed({ operation }: { readonly operation: Operation }) {
               </ol>
             </>
           ) : (
-            <Notice tone="critical" isAlert more={<code>{old.slice(0, 5).join(', ')}</code>}>
+            <Notice tone="critical" isAlert more={<code>{old.slice(0, 5).map(keyName).join(', ')}</code>}>
               <b>
                 {numbers.count(old.length)} of {numbers.count(checked)} sampled keys still answer as before.
               </b>

@@ -75,7 +75,12 @@ function Ran({ id }: { readonly id: string }) {
                 {view.request?.mode === 'soft' ? 'Soft' : 'Hard'},{' '}
                 {view.plan?.keys === undefined ? 'keys not counted' : `${numbers.count(view.plan.keys)} keys planned`}, by{' '}
                 <b>{view.actor}</b> at <Time at={view.created_at} />
-                {view.reason !== null && <>, reason “{view.reason}”</>}. <OperationState state={view.state} />
+                {view.reason !== null && (
+                  <>
+                    , reason “<bdi>{view.reason}</bdi>”
+                  </>
+                )}
+                . <OperationState state={view.state} />
               </>
             }
           />

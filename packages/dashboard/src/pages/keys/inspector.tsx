@@ -4,7 +4,7 @@ import type { Explanation, Page } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
-import { redacted } from '../../parts/key-name.tsx'
+import { useKeyName } from '../../parts/key-name.tsx'
 import { Notice, PageTitle, Section } from '../../parts/section.tsx'
 import { Time, Unit } from '../../parts/words.tsx'
 import { Link, placeOf, usePlace } from '../../place/place.tsx'
@@ -21,7 +21,7 @@ export interface KeyInspectorProps {
 }
 
 export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
-  const { client, numbers, redact } = useDashboard()
+  const { client, numbers } = useDashboard()
   const { addresses } = usePlace()
   const { may } = useAccess()
   const live = useLive()
@@ -31,7 +31,7 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
     queryFn: ({ signal }) => client.get<Explanation>(`keys/${encodeURIComponent(name)}/`, about, signal),
     refetchInterval: live.every(3000),
   })
-  const shown = redact === 'names' ? redacted(name) : name
+  const shown = useKeyName()
   return (
     <div className="stack">
       <PageTitle
@@ -45,7 +45,7 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
           </Link>,
           'copies',
         ]}
-        title={<span dir="auto">{shown}</span>}
+        title={<span dir="auto">{shown(name)}</span>}
         actions={
           <>
             <CopyButton text={name} label="Copy" />
@@ -151,7 +151,12 @@ function History({ name, about }: { readonly name: string; readonly about: About
                       ) : (
                         row.operation
                       )}
-                      {row.reason !== null && ` · ${row.reason}`}
+                      {row.reason !== null && (
+                        <>
+                          {' '}
+                          · <bdi>{row.reason}</bdi>
+                        </>
+                      )}
                     </p>
                   </div>
                 </li>

@@ -5,6 +5,7 @@ import { useAccess, useDashboard } from '../../context.tsx'
 import { aim, causeShares } from '../../format/causes.ts'
 import { Failure } from '../../parts/answer.tsx'
 import { Icon } from '../../parts/icon.tsx'
+import { useKeyName } from '../../parts/key-name.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Name, Time, Unit, vars } from '../../parts/words.tsx'
@@ -110,7 +111,12 @@ function ChangeWords({ change: { of } }: { readonly change: Change }) {
       </p>
       <p>
         {operation.actor}
-        {operation.reason !== null && <> · {operation.reason}</>}
+        {operation.reason !== null && (
+          <>
+            {' '}
+            · <bdi>{operation.reason}</bdi>
+          </>
+        )}
         {operation.state !== 'completed' && (
           <>
             {' '}
@@ -128,7 +134,7 @@ function ChangeWords({ change: { of } }: { readonly change: Change }) {
 }
 
 export function Aimed({ operation }: { readonly operation: Operation }) {
-  const { kind, text, more } = aim(operation.request?.criteria)
+  const { kind, text, more } = aim(operation.request?.criteria, useKeyName())
   return (
     <>
       {kind.charAt(0).toUpperCase() + kind.slice(1)} {text !== '' && <Name>{text}</Name>}
@@ -151,7 +157,7 @@ export function Namespaces({ summary }: { readonly summary: Summary }) {
         keyOf={({ name }) => name}
         toneOf={({ misses }) => (misses === 0 ? 'quiet' : undefined)}
         columns={[
-          { name: 'Namespace', cell: (row) => <Link to={placeOf('keys', { ns: row.name })}>{row.name}</Link> },
+          { name: 'Namespace', cell: (row) => <Link to={placeOf('keys', { cache: summary.cache_name, ns: row.name })}>{row.name}</Link> },
           { name: 'Reads', isNumber: true, cell: (row) => numbers.count(row.hits + row.misses) },
           {
             name: 'Hit ratio',
@@ -193,6 +199,7 @@ export function Namespaces({ summary }: { readonly summary: Summary }) {
 export function WhatHelps({ changes, summary }: { readonly changes: readonly Change[]; readonly summary: Summary }) {
   const { may, offers } = useAccess()
   const { numbers } = useDashboard()
+  const keyName = useKeyName()
   const invalidation = changes.find(({ of }) => of.is === 'invalidation')?.of
   const configuration = changes.find(({ of }) => of.is === 'configuration' && of.configuration.version > 1)?.of
   const [costliest] = [...summary.namespaces].sort((a, b) => b.misses - a.misses)
@@ -200,7 +207,7 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
   if (invalidation?.is === 'invalidation' && may('warm') && offers('POST', 'invalidations/{id}/undo/'))
     helps.push({
       title: 'Warm the hottest of what was invalidated',
-      note: `${aim(invalidation.operation.request?.criteria).text || 'everything'}: loaded again before it is asked for`,
+      note: `${aim(invalidation.operation.request?.criteria, keyName).text || 'everything'}: loaded again before it is asked for`,
       place: placeOf('invalidate', { id: invalidation.operation.id }),
       verb: 'Undo…',
     })
@@ -218,14 +225,14 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
         costliest === undefined
           ? 'what each tier has of a key, and who took it'
           : `${costliest.name} missed ${numbers.count(costliest.misses)} times`,
-      place: 'why/',
+      place: placeOf('why', { cache: summary.cache_name }),
       verb: 'Why…',
     })
   if (may('invalidate') && offers('POST', 'invalidations/plan/'))
     helps.push({
       title: 'Invalidate what is wrong',
       note: 'by key, tag or pattern; the plan says what would go',
-      place: 'invalidate/',
+      place: placeOf('invalidate', { cache: summary.cache_name }),
       verb: 'Plan…',
     })
   return (

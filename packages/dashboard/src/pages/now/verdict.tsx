@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import type { HealthPart, Summary } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import { aim, type CauseShare, causeShares } from '../../format/causes.ts'
+import { useKeyName } from '../../parts/key-name.tsx'
 import { sourceName } from '../../parts/source.tsx'
 import { Name, Unit, vars } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
@@ -45,7 +46,7 @@ export function Verdict({ summary, changes }: { readonly summary: Summary; reado
                   <b>
                     <Unit figure={numbers.percent(share)} />
                   </b>
-                  {cause === '' ? <Link to="why/">{name}</Link> : <Link to={placeOf('why', { cause })}>{name}</Link>}
+                  <Link to={placeOf('why', { cache: summary.cache_name, cause })}>{name}</Link>
                 </li>
               ))}
             </ul>
@@ -83,6 +84,7 @@ function Sentence({ summary, changes, shares }: SentenceProps): ReactNode {
 /** Named only where the largest cause is an invalidation, and one of that kind was made here a short while ago. */
 function Because({ changes, shares }: Pick<SentenceProps, 'changes' | 'shares'>): ReactNode {
   const { times } = useDashboard()
+  const keyName = useKeyName()
   const [first] = shares
   if (first === undefined) return null
   const kind = /^invalidated_(key|tag|pattern|all)$/.exec(first.cause)?.[1]
@@ -92,7 +94,7 @@ function Because({ changes, shares }: Pick<SentenceProps, 'changes' | 'shares'>)
     return kind === aimed || (kind === 'all' && aimed === 'everything')
   })
   if (made === undefined || made.of.is !== 'invalidation') return <>, most misses: {first.name}</>
-  const { kind: what, text } = aim(made.of.operation.request?.criteria)
+  const { kind: what, text } = aim(made.of.operation.request?.criteria, keyName)
   return (
     <>
       {' '}
