@@ -286,6 +286,11 @@ export interface Group {
   readonly hits: number
 }
 
+export interface GroupPage extends Page<Group> {
+  readonly scanned: number
+  readonly is_complete: boolean
+}
+
 /** What one tier of one node has of a key. */
 export interface Copy {
   readonly tier: string

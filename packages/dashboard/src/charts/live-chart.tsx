@@ -35,7 +35,6 @@ export interface LiveChartProps {
   readonly to: number
   /** Largest value of the axis; default: what the series need. */
   readonly max?: number | undefined
-  readonly goal?: { readonly value: number; readonly label: string } | undefined
   readonly marks?: readonly ChartMark[]
   readonly format: (value: number) => string
   readonly className?: string
@@ -45,27 +44,12 @@ export interface LiveChartProps {
 const LABEL_APART = 15
 
 export function LiveChart(props: LiveChartProps) {
-  const {
-    title,
-    unit,
-    summary,
-    t,
-    series,
-    isStacked = false,
-    isPartial = false,
-    from,
-    to,
-    goal,
-    marks = [],
-    format,
-    className = '',
-    id,
-  } = props
+  const { title, unit, summary, t, series, isStacked = false, isPartial = false, from, to, marks = [], format, className = '', id } = props
   const { times } = useDashboard()
   const [hover, setHover] = useState<number | undefined>()
   const xs = useMemo(() => t.map((at) => ((at * 1000 - from) / (to - from)) * WIDTH), [t, from, to])
   const shown = useMemo(() => stack(series, isStacked), [series, isStacked])
-  const max = props.max ?? roundUp(Math.max(goal?.value ?? 0, ...shown.flatMap(({ top }) => top.map((value) => value ?? 0))))
+  const max = props.max ?? roundUp(Math.max(0, ...shown.flatMap(({ top }) => top.map((value) => value ?? 0))))
   const axis = linear(max)
   const y = (values: readonly (number | null)[]) => values.map((value) => (value === null ? null : axis.y(value)))
   const last = t.length - 1
@@ -125,7 +109,6 @@ export function LiveChart(props: LiveChartProps) {
               </g>
             )
           })}
-          {goal !== undefined && goal.value <= max && <path className="goal" d={`M0 ${axis.y(goal.value)}H${WIDTH}`} />}
           {seen.map((mark) => (
             <path key={mark.letter} className="note-line" d={`M${xOf(mark.at, from, to)} -6V${HEIGHT}`} />
           ))}
@@ -136,11 +119,6 @@ export function LiveChart(props: LiveChartProps) {
             {format(value)}
           </span>
         ))}
-        {goal !== undefined && goal.value <= max && (
-          <span className="goal-label" style={vars({ '--y': axis.y(goal.value) })}>
-            {goal.label}
-          </span>
-        )}
         {seen.map((mark) => (
           <span
             key={mark.letter}

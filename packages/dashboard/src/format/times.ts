@@ -40,6 +40,7 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
 }
 
 export type Times = ReturnType<typeof createTimes>
+
 /** Minutes and seconds as a stop-watch has them: 3:12, 1:02:07. */
 export function stopwatch(ms: number): string {
   const all = Math.max(0, Math.floor(ms / 1000))

@@ -22,14 +22,15 @@ export function OneConfiguration({ id }: { readonly id: string }) {
   const live = useLive()
   const [open, setOpen] = useState<'edit' | 'roll back' | undefined>()
   const close = () => setOpen(undefined)
+  const path = `configurations/${encodeURIComponent(id)}/` // the address may say anything
   const one = useQuery({
     queryKey: ['configurations', id],
-    queryFn: ({ signal }) => client.get<Configuration>(`configurations/${id}/`, {}, signal),
+    queryFn: ({ signal }) => client.get<Configuration>(path, {}, signal),
     refetchInterval: live.every(10_000),
   })
   const versions = useQuery({
     queryKey: ['configurations', id, 'versions'],
-    queryFn: ({ signal }) => client.get<Page<ConfigurationVersion>>(`configurations/${id}/versions/`, {}, signal),
+    queryFn: ({ signal }) => client.get<Page<ConfigurationVersion>>(`${path}versions/`, {}, signal),
     refetchInterval: live.every(10_000),
   })
   const mayChange = may('config:write')
@@ -64,7 +65,7 @@ export function OneConfiguration({ id }: { readonly id: string }) {
               mayChange ? (
                 <>
                   <Remove
-                    path={`configurations/${id}/`}
+                    path={path}
                     queryKey="configurations"
                     isSmall={false}
                     verb="Delete"
@@ -141,7 +142,7 @@ export function OneConfiguration({ id }: { readonly id: string }) {
                   </dl>
                 </Section>
               )}
-              {offers('POST', 'configurations/{id}/test_connection/') && <TestConnection id={id} />}
+              {offers('POST', 'configurations/{id}/test_connection/') && <TestConnection id={view.id} />}
             </div>
           </div>
           {open === 'edit' && <EditConfiguration held={view} onClose={close} />}

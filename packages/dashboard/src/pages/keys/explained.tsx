@@ -1,15 +1,14 @@
 // Why a key hits or misses: a verdict in a sentence, then tier by tier, with who took it where that was asked for here.
 import type { Explanation } from '../../api/types.ts'
-import { useDashboard } from '../../context.tsx'
 import { causeName } from '../../format/causes.ts'
+import { stopwatch } from '../../format/times.ts'
 import { Section } from '../../parts/section.tsx'
 import { Source } from '../../parts/source.tsx'
-import { Name, Time, Unit } from '../../parts/words.tsx'
+import { Name, Time } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 import { copiesOf } from './copies.tsx'
 
 export function Explained({ explanation, className }: { readonly explanation: Explanation; readonly className?: string }) {
-  const { numbers } = useDashboard()
   const { by, verdict, cause, detail } = explanation
   const copies = [...copiesOf(explanation)].sort((a, b) => Number(a.copy.scope !== 'process') - Number(b.copy.scope !== 'process'))
   const isLoading = explanation.nodes.some(({ is_loading }) => is_loading === true)
@@ -36,7 +35,12 @@ export function Explained({ explanation, className }: { readonly explanation: Ex
           <>
             Asked for by <b>{by.actor}</b> at <Time at={by.at} /> with{' '}
             <Link to={placeOf('invalidate', { id: by.operation })}>{by.operation}</Link>
-            {by.reason !== null && <>, reason “{by.reason}”</>}.
+            {by.reason !== null && (
+              <>
+                , reason “<bdi>{by.reason}</bdi>”
+              </>
+            )}
+            .
           </>
         )}
       </p>
@@ -63,12 +67,7 @@ export function Explained({ explanation, className }: { readonly explanation: Ex
                 <p>
                   {copy.at !== undefined && <Time at={copy.at} />}
                   {copy.receipt !== undefined && ` by receipt ${copy.receipt}`}
-                  {copy.age_seconds !== undefined && (
-                    <>
-                      {' '}
-                      <Unit figure={numbers.span(Math.round(copy.age_seconds))} /> old
-                    </>
-                  )}
+                  {copy.age_seconds !== undefined && <> {stopwatch(copy.age_seconds * 1000)} old</>}
                 </p>
               </div>
             </li>

@@ -1,8 +1,9 @@
 // Keys: what memory holds, by name, by tag, hottest or largest first; or the one key that the address names.
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { useCacheName, useSummaries } from '../../api/queries.ts'
-import type { Group, KeyPage, KeyRow, Page } from '../../api/types.ts'
+import type { Group, GroupPage, KeyPage, KeyRow } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { stopwatch } from '../../format/times.ts'
 import { Answer, Bones, Failure } from '../../parts/answer.tsx'
 import { KeyLink } from '../../parts/key-name.tsx'
 import { PageTitle, Section } from '../../parts/section.tsx'
@@ -147,11 +148,11 @@ function KeyTable({
             { name: 'Namespace', cell: (row) => row.namespace },
             { name: 'Size', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
             { name: 'Hits', isNumber: true, cell: (row) => numbers.count(row.hits) },
-            { name: 'Age', isNumber: true, cell: (row) => <Unit figure={numbers.span(Math.round(row.age_seconds))} /> },
+            { name: 'Age', isNumber: true, cell: (row) => stopwatch(row.age_seconds * 1000) },
             {
               name: 'TTL left',
               isNumber: true,
-              cell: (row) => (row.ttl_seconds === null ? 'for ever' : <Unit figure={numbers.span(Math.round(row.ttl_seconds))} />),
+              cell: (row) => (row.ttl_seconds === null ? 'for ever' : stopwatch(row.ttl_seconds * 1000)),
             },
             { name: 'Tags', folded: 'wide', cell: (row) => <Tags tags={row.tags} cache={cache} /> },
           ]}
@@ -174,17 +175,11 @@ function Groups({ cache, ns, by }: { readonly cache: string | undefined; readonl
   const groups = useQuery({
     queryKey: ['groups', cache, ns, by],
     queryFn: ({ signal }) =>
-      by === 'tag'
-        ? client.get<Page<Group> & { readonly scanned: number; readonly is_complete: boolean }>(
-            'tags/',
-            { cache_name: cache, namespace: ns, limit: 100 },
-            signal,
-          )
-        : client.get<Page<Group> & { readonly scanned: number; readonly is_complete: boolean }>(
-            'top/',
-            { cache_name: cache, namespace: ns, by, limit: 100 },
-            signal,
-          ),
+      client.get<GroupPage>(
+        by === 'tag' ? 'tags/' : 'top/',
+        { cache_name: cache, namespace: ns, by: by === 'tag' ? undefined : by, limit: 100 },
+        signal,
+      ),
     placeholderData: keepPreviousData,
   })
   const isKeys = by === 'hits' || by === 'bytes'

@@ -1,4 +1,4 @@
-// What changed in the time that the page shows: invalidations, configurations, deploys, newest first, each with a letter.
+// What changed last: invalidations, configurations, deploys, newest first, each with a letter.
 import { useConfigurations, useInvalidations, useMarkers } from '../../api/queries.ts'
 import type { Configuration, Marker, Operation } from '../../api/types.ts'
 
@@ -13,7 +13,6 @@ export interface Change {
 
 const MOST = 6
 
-/** @param from those before it are told without a letter on the charts */
 export function useChanges(cache: string | undefined): readonly Change[] {
   const invalidations = useInvalidations()
   const markers = useMarkers()
