@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { attach } from '@millpond/control/agent'
 import { createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Desk, openDesk, runHere, tokenOf } from './desk.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type Desk, openDesk, runHere, type Started, tokenOf } from './desk.ts'
 
 let desk: Desk
 beforeAll(async () => {
@@ -73,11 +73,22 @@ describe('--local', () => {
 })
 
 describe('ui', () => {
-  it('serves the page, passes calls on without a token of its own, and is nobody else’s site', async () => {
-    const started = desk.start(['ui', '--port', '0'])
+  let started: Started | undefined
+  afterEach(async () => {
+    started?.kill('SIGKILL')
+    await started?.ended
+  })
+  const open = async (...args: readonly string[]): Promise<{ readonly ui: Started; readonly url: string }> => {
+    const ui = desk.start(['ui', '--port', '0', ...args])
+    started = ui
     const url = await new Promise<string>((resolve) =>
-      started.stdout.on('data', (chunk) => resolve(/(http:\S+?)\/ shows/.exec(String(chunk))?.[1] ?? '')),
+      ui.stdout.on('data', (chunk) => resolve(/(http:\S+?)\/ shows/.exec(String(chunk))?.[1] ?? '')),
     )
+    return { ui, url }
+  }
+
+  it('serves the page, passes calls on without a token of its own, and is nobody else’s site', async () => {
+    const { ui, url } = await open()
     const call = (path: string, init: RequestInit = {}) => fetch(url + path, init)
     expect(await (await call('/')).text()).toContain('<!doctype html>')
     expect((await call('/api/admin/caching/session/')).status).toBe(401)
@@ -88,19 +99,16 @@ describe('ui', () => {
       request(`${url}/`, { headers: { Host: 'evil.example' } }, ({ statusCode }) => resolve(statusCode)).end(),
     )
     expect(foreign).toBe(403)
-    started.kill('SIGINT')
-    expect((await started.ended).code).toBe(0)
+    ui.kill('SIGINT')
+    expect((await ui.ended).code).toBe(0)
   })
 
   it('offers no action with --read-only', async () => {
-    const started = desk.start(['ui', '--port', '0', '--read-only'])
-    const url = await new Promise<string>((resolve) =>
-      started.stdout.on('data', (chunk) => resolve(/(http:\S+?)\/ shows/.exec(String(chunk))?.[1] ?? '')),
-    )
+    const { ui, url } = await open('--read-only')
     const headers = { Authorization: `Bearer ${tokenOf('admin')}`, 'Content-Type': 'application/json' }
     const refused = await fetch(`${url}/api/admin/caching/events/markers/`, { method: 'POST', headers, body: '{"message":"x"}' })
     expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'read_only'])
-    started.kill('SIGTERM')
-    expect((await started.ended).code).toBe(0)
+    ui.kill('SIGTERM')
+    expect((await ui.ended).code).toBe(0)
   })
 })
