@@ -5,7 +5,7 @@ import { parse } from './arguments/parse.ts'
 import type { Command, Context } from './command.ts'
 import { COMMANDS } from './commands/index.ts'
 import { Client } from './connection/client.ts'
-import { senderFor } from './connection/send.ts'
+import { isLoopback, senderFor } from './connection/send.ts'
 import { connectionFor } from './connection/settings.ts'
 import { EXIT, Failure, wrongUse } from './failure.ts'
 import { handedOver } from './hand-over.ts'
@@ -14,7 +14,6 @@ import { ownStreams, type Streams } from './terminal/streams.ts'
 import { sentence, styled, text } from './terminal/text.ts'
 
 const VERSION = '0.1.0'
-const TIMEOUT_MS = 30_000
 
 /** @returns the exit code; it never rejects */
 export async function main(args: readonly string[], streams: Streams = ownStreams()): Promise<number> {
@@ -90,7 +89,7 @@ async function clientFor(
   signal: AbortSignal,
   opened: (() => Promise<void>)[],
 ): Promise<Client> {
-  const timeoutMs = given.duration('timeout') ?? TIMEOUT_MS
+  const timeoutMs = given.duration('timeout')
   const trace = (line: string): void => {
     if (out.isVerbose) out.error(styled('dim', sentence(line)))
   }
@@ -103,7 +102,7 @@ async function clientFor(
   if (given.has('redis') || given.has('sqlite')) throw wrongUse('--redis and --sqlite go with --local STORE, or with "millpond serve"')
   const connection = await connectionFor(given, streams)
   const { protocol, hostname } = new URL(connection.url)
-  if (protocol === 'http:' && connection.token !== undefined && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
+  if (protocol === 'http:' && connection.token !== undefined && !isLoopback(hostname))
     out.note(styled('yellow', text`the token travels unencrypted to ${connection.url}: https would hide it`))
   return new Client({ connection, send: await senderFor(connection.url, streams.env), timeoutMs, signal, trace })
 }

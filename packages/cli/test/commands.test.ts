@@ -90,7 +90,6 @@ it('each command does for a role what the role may, and says 4 to everybody else
   await desk.run(['invalidate', '--tags', 'nothing', '--yes'], { as: 'admin' })
   const seen: string[] = []
   for (const { name, scope } of COMMANDS) {
-    // Figures for a screen that needs a terminal have a test of their own.
     for (const role of ROLES) {
       const call = await callOf(name)
       const { code, out, err } = await desk.run(call, { as: role, stdin: tokenOf(role) })
@@ -150,6 +149,8 @@ describe('wrong use', () => {
     [['completion', 'tcsh'], 2, /bash, zsh, fish/],
     [['config', 'get', 'none'], 5, /there is no configuration none/],
     [['config', 'apply', 'none.json'], 2, /cannot be read/],
+    [['health-check', '--junit', 'nowhere/health.xml'], 2, /--junit nowhere\/health\.xml cannot be written \(ENOENT\)/],
+    [['export', 'prometheus', '--output', 'nowhere/m.prom'], 2, /--output nowhere\/m\.prom cannot be written \(ENOENT\)/],
     [['token', 'revoke', 'mp_secret'], 2, /never by the secret/],
     [['invalidate', '--pattern', '^(', '--yes', ...SHOP], 2, /./],
   ] as const)('%j ends with %i in one line', async (args, code, words) => {

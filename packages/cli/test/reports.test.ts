@@ -162,12 +162,41 @@ describe('a server', () => {
     expect(err).toContain(`${url}/api/admin/caching/ (MILLPOND_URL) did not answer in time (0.1 s)`)
   })
 
-  it('that is something else is told as such', async () => {
+  it('gets the time that --timeout gives, also for answers that have more by default', async () => {
+    const url = await serve(() => undefined)
+    const { code, err } = await at(url, ['audit', '--verify', '--timeout', '100ms'])
+    expect([code, err]).toEqual([8, expect.stringContaining('did not answer in time (0.1 s)')])
+  })
+
+  it('that is something else is told as such, and no page of it is taken for an export', async () => {
     const url = await serve((_, response) => response.setHeader('Content-Type', 'text/html').end('<html>sign in</html>'))
-    expect(await at(url, ['status'])).toMatchObject({
-      code: 8,
-      err: expect.stringContaining('answered 200 with text/html: that is not a control plane'),
+    for (const args of [['status'], ['audit', '--format', 'csv'], ['export', 'prometheus']])
+      expect(await at(url, args), args.join(' ')).toMatchObject({
+        code: 8,
+        out: '',
+        err: expect.stringContaining('answered 200 with text/html: that is not a control plane'),
+      })
+  })
+
+  it('that refuses an export says why, as with any other call', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(429, { 'Content-Type': 'application/problem+json' })
+      response.end(JSON.stringify({ status: 429, code: 'rate_limited', detail: 'too many calls' }))
     })
+    for (const args of [
+      ['audit', '--format', 'csv'],
+      ['export', 'prometheus'],
+    ])
+      expect(await at(url, args), args.join(' ')).toMatchObject({ code: 10, out: '', err: 'millpond: too many calls\n' })
+  })
+
+  it('that goes away while an operation is followed leaves its id to whoever asked', async () => {
+    const url = await serve((request, response) => {
+      if (request.method === 'GET') return void request.socket.destroy()
+      response.writeHead(202, { 'Content-Type': 'application/json' }).end(JSON.stringify({ id: 'op_1', state: 'running' }))
+    })
+    const { code, err } = await at(url, ['benchmark', ...SHOP])
+    expect([code, err]).toEqual([8, expect.stringMatching(/is not reached.*op_1 goes on: "millpond operations wait op_1"/)])
   })
 
   it('that sends on gets no token after it (cli/cli#12928)', async () => {

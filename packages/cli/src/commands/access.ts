@@ -6,7 +6,7 @@ import { list } from '../connection/pages.ts'
 import { at, numberAt, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { senderFor } from '../connection/send.ts'
 import { addressFor, givenToken, tokenIn, userFolder } from '../connection/settings.ts'
-import { Failure, wrongUse } from '../failure.ts'
+import { wrongUse } from '../failure.ts'
 import { type Asking, readSecret } from '../terminal/ask.ts'
 import type { Streams } from '../terminal/streams.ts'
 import { joined, styled, text } from '../terminal/text.ts'
@@ -50,7 +50,7 @@ export const login: Command = {
     const { token, from } = await typedToken(given.text('token-file'), streams, asking, address.url)
     const connection = { ...address, token, tokenFrom: from }
     const send = await senderFor(connection.url, streams.env)
-    const client = new Client({ connection, send, timeoutMs: 30_000, signal, trace: () => undefined })
+    const client = new Client({ connection, send, timeoutMs: given.duration('timeout'), signal, trace: () => undefined })
     const { body } = await client.get('session/')
     await keepToken(userFolder(streams.env), connection.url, token)
     await out.answer('login', { url: connection.url, name: textAt(body, 'name'), role: textAt(body, 'role') }, () =>
@@ -189,9 +189,7 @@ export const audit: Command = {
     const format = given.text('format')
     if (given.flag('verify')) return verified(context, client)
     if (format !== undefined) {
-      const response = await client.open('GET', 'audit/', { query: { ...query, format }, timeoutMs: 120_000 })
-      if (!response.ok) throw new Failure('forbidden', `${client.url} does not give the audit to you: it needs audit:read`)
-      await out.raw(await response.text())
+      await out.raw(await client.text('audit/', { query: { ...query, format }, timeoutMs: 120_000 }))
       return 'done'
     }
     await list(context, client, {

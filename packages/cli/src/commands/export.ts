@@ -1,10 +1,11 @@
 // Figures for other programs, put whole in their place.
 import { randomBytes } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
+import type { OptionName } from '../arguments/options.ts'
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { codeOf } from '../connection/files.ts'
-import { type ExitName, Failure } from '../failure.ts'
+import { type ExitName, wrongUse } from '../failure.ts'
 import { text } from '../terminal/text.ts'
 
 export const exportPrometheus: Command = {
@@ -22,25 +23,24 @@ export const exportPrometheus: Command = {
 }
 
 export async function prometheus({ given, out }: Context, client: Client): Promise<ExitName> {
-  const response = await client.open('GET', 'metrics/prometheus/', { query: { cache_name: given.text('cache-name') } })
-  // A refusal is told as any other call's.
-  if (!response.ok) await client.get('metrics/prometheus/', { cache_name: given.text('cache-name') })
-  const words = await response.text()
+  const words = await client.text('metrics/prometheus/', { query: { cache_name: given.text('cache-name') } })
   const path = given.text('output')
   if (path === undefined) await out.raw(words)
-  else await putInPlace(path, words)
-  if (path !== undefined) out.note(text`written to ${path}`)
+  else {
+    await putInPlace('output', path, words)
+    out.note(text`written to ${path}`)
+  }
   return 'done'
 }
 
 /** A reader sees the file of before or that of now, never a part. */
-export async function putInPlace(path: string, words: string): Promise<void> {
+export async function putInPlace(option: OptionName, path: string, words: string): Promise<void> {
   const draft = `${path}.${randomBytes(4).toString('hex')}.tmp`
   try {
     await writeFile(draft, words, { flag: 'wx' })
     await rename(draft, path)
   } catch (error) {
     await rm(draft, { force: true })
-    throw new Failure('unexpected', `${path} cannot be written (${codeOf(error)}): name another --output`)
+    throw wrongUse(`--${option} ${path} cannot be written (${codeOf(error)}): name another one`)
   }
 }

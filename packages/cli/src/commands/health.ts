@@ -1,5 +1,4 @@
 // Is it well? For people, for CI, and for a look at each stored configuration.
-import { writeFile } from 'node:fs/promises'
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
@@ -7,6 +6,7 @@ import type { ExitName } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
 import { milliseconds } from '../terminal/units.ts'
 import { configurations, named } from './config.ts'
+import { putInPlace } from './export.ts'
 import { healthWords } from './status.ts'
 
 export const healthCheck: Command = {
@@ -27,7 +27,7 @@ export const healthCheck: Command = {
     const connections = given.flag('deep') ? await tested(client, await configurations(client)) : null
     const status = textAt(body, 'status')
     const junit = given.text('junit')
-    if (junit !== undefined) await writeFile(junit, junitOf(caches, connections ?? []))
+    if (junit !== undefined) await putInPlace('junit', junit, junitOf(caches, connections ?? []))
     await out.answer('health', { status, caches, connections, alerts }, () => {
       for (const cache of caches) {
         out.line(text`${styled('bold', textAt(cache, 'cache_name'))} ${textAt(cache, 'status')}, ${healthWords({ health: cache })}`)

@@ -10,7 +10,7 @@ export type Send = (request: Request) => Promise<Response>
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly body?: unknown
-  /** Milliseconds; default: the command's own. */
+  /** Milliseconds for an answer that takes its time; `--timeout` goes before it. */
   readonly timeoutMs?: number
   readonly headers?: Readonly<Record<string, string>>
   /** Answers that are no failure here: `[503]` of a health check. */
@@ -26,11 +26,16 @@ export interface Answered {
 export interface ClientOptions {
   readonly connection: Connection
   readonly send: Send
-  readonly timeoutMs: number
+  /** Milliseconds of `--timeout`. */
+  readonly timeoutMs: number | undefined
   readonly signal: AbortSignal
   /** For `--verbose`. */
   readonly trace: (line: string) => void
 }
+
+const USUAL_MS = 30_000
+/** A timer of Node cannot be set for longer. */
+const MOST_MS = 2 ** 31 - 1
 
 export class Client {
   readonly #options: ClientOptions
@@ -57,43 +62,55 @@ export class Client {
 
   /** @throws Failure for everything that is not an answer */
   async call(method: string, path: string, options: CallOptions = {}): Promise<Answered> {
-    const response = await this.open(method, path, options)
-    const text = await this.#read(response)
+    const response = await this.#open(method, path, options)
+    const text = await this.#read(response, options)
     const body = jsonIn(text)
-    const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? 'nothing that says what it is'
-    if (type === 'application/problem+json' && isObject(body)) throw problemOf(response, body, this.#options.connection)
     if (response.status === 204) return { status: 204, headers: response.headers, body: {} }
-    if (!isObject(body) || (!response.ok && options.takes?.includes(response.status) !== true))
-      throw new Failure(
-        'unreachable',
-        `${this.url} (${this.#options.connection.urlFrom}) answered ${response.status} with ${type}: that is not a control plane; is the address right?`,
-      )
+    if (!isObject(body) || typeOf(response) === PROBLEM || (!response.ok && options.takes?.includes(response.status) !== true))
+      throw this.#refused(response, body)
     return { status: response.status, headers: response.headers, body }
   }
 
-  /** The answer as it begins, for streams and exports. A POST that breaks off is sent once more: its key makes it one call. */
-  async open(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+  /** The answer as it is, for exports. @throws Failure as `call` does, and for a page in its place */
+  async text(path: string, options: CallOptions = {}): Promise<string> {
+    const response = await this.#open('GET', path, options)
+    const text = await this.#read(response, options)
+    if (!response.ok || typeOf(response) === 'text/html') throw this.#refused(response, jsonIn(text))
+    return text
+  }
+
+  #refused(response: Response, body: unknown): Failure {
+    const { connection } = this.#options
+    const type = typeOf(response)
+    if (type === PROBLEM && isObject(body)) return problemOf(response, body, connection)
+    return new Failure(
+      'unreachable',
+      `${connection.url} (${connection.urlFrom}) answered ${response.status} with ${type ?? 'nothing that says what it is'}: that is not a control plane; is the address right?`,
+    )
+  }
+
+  /** A POST that breaks off is sent once more: its key makes it one call. */
+  async #open(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     const key = method === 'POST' ? randomUUID() : undefined
     try {
       return await this.#send(method, path, options, key)
     } catch (error) {
-      if (this.#options.signal.aborted || !isBroken(error) || (method !== 'GET' && key === undefined)) throw this.#told(error)
+      if (this.#options.signal.aborted || !isBroken(error) || (method !== 'GET' && key === undefined)) throw this.#told(error, options)
       this.#options.trace(`the connection broke (${reasonOf(error)}): once more`)
       return await this.#send(method, path, options, key).catch((again: unknown) => {
-        throw this.#told(again)
+        throw this.#told(again, options)
       })
     }
   }
 
   async #send(method: string, path: string, options: CallOptions, key: string | undefined): Promise<Response> {
-    const { connection, signal, timeoutMs, send, trace } = this.#options
+    const { connection, signal, send, trace } = this.#options
     const url = new URL(path, connection.url)
     for (const [name, value] of Object.entries(options.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value))
-    const limit = options.timeoutMs ?? timeoutMs
     const request = new Request(url, {
       method,
       redirect: 'manual',
-      signal: limit === Number.POSITIVE_INFINITY ? signal : AbortSignal.any([signal, AbortSignal.timeout(limit)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(this.#limitOf(options))]),
       headers: {
         Accept: 'application/json, application/problem+json',
         'User-Agent': 'millpond-cli/0.1.0',
@@ -117,27 +134,37 @@ export class Client {
     return response
   }
 
-  async #read(response: Response): Promise<string> {
+  async #read(response: Response, options: CallOptions): Promise<string> {
     try {
       return await response.text()
     } catch (error) {
-      throw this.#told(error)
+      throw this.#told(error, options)
     }
   }
 
-  #told(error: unknown): Error {
+  #limitOf({ timeoutMs = USUAL_MS }: CallOptions): number {
+    return Math.min(this.#options.timeoutMs ?? timeoutMs, MOST_MS)
+  }
+
+  #told(error: unknown, options: CallOptions): Error {
     if (error instanceof Failure) return error
-    const { connection, signal, timeoutMs } = this.#options
+    const { connection, signal } = this.#options
     if (signal.aborted) return new Failure('interrupted', 'interrupted')
     const where = `${connection.url} (${connection.urlFrom})`
     if (error instanceof Error && error.name === 'TimeoutError')
-      return new Failure('unreachable', `${where} did not answer in time (${timeoutMs / 1000} s): is it busy? --timeout gives it longer`)
+      return new Failure(
+        'unreachable',
+        `${where} did not answer in time (${this.#limitOf(options) / 1000} s): is it busy? --timeout gives it longer`,
+      )
     return new Failure(
       'unreachable',
       `${where} is not reached: ${reasonOf(error)}; is the control plane running? --url says where it is, --local FILE works without it`,
     )
   }
 }
+
+const PROBLEM = 'application/problem+json'
+const typeOf = (response: Response): string | undefined => response.headers.get('content-type')?.split(';')[0]?.trim()
 
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 const isBroken = (error: unknown): boolean => error instanceof TypeError && BROKEN.has(reasonOf(error).split(' ')[0] ?? '')

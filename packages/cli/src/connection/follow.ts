@@ -38,13 +38,12 @@ export async function followed({ given, out, signal, isLocal }: Context, client:
     }
     return operation
   } catch (error) {
-    if (!signal.aborted) throw error
-    throw new Failure(
-      'interrupted',
-      isLocal
-        ? `${id} ends with this process: what it has done stays done`
-        : `${id} goes on: "millpond operations wait ${id}" follows it, "millpond operations cancel ${id}" ends it`,
-    )
+    const goesOn = isLocal
+      ? `${id} ends with this process: what it has done stays done`
+      : `${id} goes on: "millpond operations wait ${id}" follows it, "millpond operations cancel ${id}" ends it`
+    if (signal.aborted) throw new Failure('interrupted', goesOn)
+    if (error instanceof Failure) throw new Failure(error.exit, `${error.message} (${goesOn})`, error.more)
+    throw error
   } finally {
     progress.end()
   }

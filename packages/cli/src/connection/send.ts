@@ -2,11 +2,13 @@
 import type { Send } from './client.ts'
 
 const NAMES = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'] as const
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+/** Whether a host's name is this very machine. */
+export const isLoopback = (hostname: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
 
 /** @param url the server's own */
 export async function senderFor(url: string, env: Readonly<Record<string, string | undefined>>): Promise<Send> {
-  if (!NAMES.some((name) => (env[name] ?? '') !== '') || LOOPBACK.test(new URL(url).hostname)) return (request) => fetch(request)
+  if (!NAMES.some((name) => (env[name] ?? '') !== '') || isLoopback(new URL(url).hostname)) return (request) => fetch(request)
   const { EnvHttpProxyAgent, fetch: proxied } = await import('undici')
   const first = (...names: readonly string[]): string | undefined => names.map((name) => env[name]).find((value) => (value ?? '') !== '')
   const httpProxy = first('http_proxy', 'HTTP_PROXY')
