@@ -1,5 +1,5 @@
 // Help, from the table of commands.
-import { COMMANDS, type Command, GROUPS, type Group } from '../commands/index.ts'
+import { COMMANDS, type Command, GROUPS } from '../commands/index.ts'
 import { tableLines } from '../terminal/table.ts'
 import { type Safe, styled, text } from '../terminal/text.ts'
 import { GLOBAL, type OptionName, optionOf } from './options.ts'
@@ -30,14 +30,15 @@ export function helpOf({ name, summary, positionals, options: own, example, fiel
     text``,
     text`  ${`millpond ${[name, ...positionals].join(' ')}${own.length > 0 ? ' [options]' : ''}`}`,
     ...(own.length > 0 ? [text``, ...options(own, width)] : []),
-    ...(example === undefined ? [] : [text``, text`For example: ${example}`]),
+    text``,
+    text`For example: ${example}`,
     ...(fields.length > 0 ? [text``, text`Fields of --json: ${fields.join(', ')}`] : []),
     text``,
     text`"millpond help" shows the options of every command.`,
   ]
 }
 
-const commandsOf = (group: string): readonly Command[] => COMMANDS.filter((command) => command.group === (group as Group))
+const commandsOf = (group: string): readonly Command[] => COMMANDS.filter((command) => command.group === group)
 
 function rows(commands: readonly Command[], width: number | undefined): readonly Safe[] {
   const [, ...lines] = tableLines(

@@ -2,7 +2,7 @@
 import type { Command, Context } from '../command.ts'
 import { exitOf, followed, isRunning, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt } from '../connection/read.ts'
-import { type ExitName, wrongUse } from '../failure.ts'
+import { wrongUse } from '../failure.ts'
 import { styled, text } from '../terminal/text.ts'
 import { count, milliseconds } from '../terminal/units.ts'
 
@@ -50,11 +50,9 @@ export const benchmark: Command = {
     const figures = isRunning(operation) ? null : figuresOf(operation)
     const missed = figures === null ? [] : budget.filter(({ name, most }) => figures.get[name] > most).map(({ text: words }) => words)
     await out.answer('benchmark', { operation, figures, missed }, () => tell(context, operation, figures, missed))
-    return missed.length > 0 ? 'unhealthy' : endOf(operation)
+    return missed.length > 0 ? 'unhealthy' : exitOf(operation)
   },
 }
-
-const endOf = (operation: Row): ExitName => exitOf(operation)
 
 function tell(context: Context, operation: Row, figures: Figures | null, missed: readonly string[]): void {
   const { out } = context

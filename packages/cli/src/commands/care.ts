@@ -3,11 +3,11 @@ import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { followed, SOON } from '../connection/follow.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
-import { Failure, wrongUse } from '../failure.ts'
-import { ask } from '../terminal/ask.ts'
+import { wrongUse } from '../failure.ts'
 import { joined, type Safe, styled, text } from '../terminal/text.ts'
 import { count, milliseconds, percent } from '../terminal/units.ts'
 import { coverage, tellCoverage } from './organization.ts'
+import { makeSure } from './sure.ts'
 
 export const cleanup: Command = {
   name: 'cleanup',
@@ -19,7 +19,7 @@ export const cleanup: Command = {
   example: 'millpond cleanup --days 30 --dry-run',
   scope: 'users:write',
   async run(context) {
-    const { given, out, asking } = context
+    const { given, out } = context
     const days = given.number('days') ?? 30
     if (days < 1) throw wrongUse(`--days ${days}: at least one`)
     const client = await context.client()
@@ -35,8 +35,7 @@ export const cleanup: Command = {
       return 'done'
     }
     out.line(text`Older than ${days} days: ${joined(words, ', ')}`)
-    if (!given.flag('yes') && !given.flag('force') && !/^y(es)?$/i.test(await ask(asking, text`Remove them? [y/N]`, '--yes')))
-      throw new Failure('unconfirmed', 'nothing was changed')
+    await makeSure(context, text`Remove them?`)
     const { body: done } = await client.post('maintenance/cleanup/', { ...body, dry_run: false })
     await out.answer('cleanup', done, () => out.line(text`removed`))
     return 'done'

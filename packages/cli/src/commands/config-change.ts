@@ -5,10 +5,11 @@ import type { Client } from '../connection/client.ts'
 import { codeOf, isObject } from '../connection/files.ts'
 import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
 import { type ExitName, Failure, wrongUse } from '../failure.ts'
-import { ask, readInput } from '../terminal/ask.ts'
+import { readInput } from '../terminal/ask.ts'
 import { type Part, sentence, shownJson, styled, text } from '../terminal/text.ts'
 import { bytes } from '../terminal/units.ts'
 import { configurations, named } from './config.ts'
+import { makeSure } from './sure.ts'
 
 /** What a GET gave beside the document. */
 const MADE_THERE = ['id', 'version', 'created_at', 'updated_at']
@@ -137,7 +138,7 @@ export const configApply: Command = {
   example: 'millpond config apply caches.json --dry-run',
   scope: 'config:write',
   async run(context) {
-    const { given, out, asking } = context
+    const { given, out } = context
     const documents = await documentsIn(context)
     const client = await context.client()
     const changes = await planOf(client, documents)
@@ -149,8 +150,7 @@ export const configApply: Command = {
       await answer([], () => out.line(text`Nothing was changed.`))
       return 'done'
     }
-    if (!given.flag('yes') && !given.flag('force') && !/^y(es)?$/i.test(await ask(asking, text`Put them in force? [y/N]`, '--yes')))
-      throw new Failure('unconfirmed', 'nothing was changed')
+    await makeSure(context, text`Put them in force?`)
     const applied: Row[] = []
     for (const change of wanted) applied.push(await apply(client, change, given.count('if-version')))
     await answer(applied, () => {
@@ -177,7 +177,7 @@ export const configRollback: Command = {
   example: 'millpond config rollback product_cache 3 --yes',
   scope: 'config:write',
   async run(context) {
-    const { given, out, asking } = context
+    const { given, out } = context
     const [name = '', wanted] = given.positionals
     const client = await context.client()
     const before = await named(client, name)
@@ -190,12 +190,7 @@ export const configRollback: Command = {
           : `${wanted} is not a version: give one of "millpond config get ${name} --history"`,
       )
     if (given.flag('dry-run')) return tellVersion(context, client, before, to)
-    if (
-      !given.flag('yes') &&
-      !given.flag('force') &&
-      !/^y(es)?$/i.test(await ask(asking, text`Put version ${to} of ${name} in force instead of ${from}? [y/N]`, '--yes'))
-    )
-      throw new Failure('unconfirmed', 'nothing was changed')
+    await makeSure(context, text`Put version ${to} of ${name} in force instead of ${from}?`)
     const { body } = await client.post(`configurations/${textAt(before, 'id')}/rollback/`, { version: to })
     await out.answer('config.rollback', { configuration: body, from, to }, () =>
       out.line(text`${name} is as in version ${to} again, as version ${numberAt(body, 'version') ?? '-'}`),

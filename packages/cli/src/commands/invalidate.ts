@@ -9,6 +9,7 @@ import { joined, type Part, styled, text } from '../terminal/text.ts'
 import { bytes, count } from '../terminal/units.ts'
 import { keysFrom } from './key-file.ts'
 import { namesIn } from './organization.ts'
+import { makeSure } from './sure.ts'
 
 const FIELDS = ['plan', 'operation'] as const
 
@@ -115,13 +116,13 @@ async function planned(context: Context, client: Client, body: Row, isClear = fa
 }
 
 /** What is said to the server, once whoever asks is sure. */
-async function confirmed({ given, asking }: Context, plan: unknown, isClear: boolean): Promise<string | undefined> {
+async function confirmed(context: Context, plan: unknown, isClear: boolean): Promise<string | undefined> {
+  const { given, asking } = context
   const guard = at(plan, 'guard')
   const wanted = textAt(guard, 'confirm')
   const keys = numberAt(plan, 'keys') ?? 0
-  const isSure = given.flag('force') || (given.flag('yes') && !isClear)
   if (isClear) {
-    if (isSure) return wanted
+    if (given.flag('force')) return wanted
     const names = rowsAt(plan, 'caches').map((cache) => textAt(cache, 'cache_name'))
     const name = names.length === 1 ? (names[0] ?? 'all') : 'all'
     const typed =
@@ -139,26 +140,17 @@ async function confirmed({ given, asking }: Context, plan: unknown, isClear: boo
       throw new Failure('unconfirmed', `${JSON.stringify(typed)} is not ${JSON.stringify(wanted)}: nothing was changed`)
     return wanted
   }
-  if (isSure) return undefined
-  const answer = await ask(asking, text`Run it? [y/N]`, '--yes')
-  if (!/^y(es)?$/i.test(answer.trim())) throw new Failure('unconfirmed', 'nothing was changed')
+  await makeSure(context, text`Run it?`)
   return undefined
 }
 
-/** An interrupt before the server has said an id: it may have begun, and goes on there. */
 async function ran(context: Context, client: Client, body: Row): Promise<Row> {
-  try {
-    return await followed(
-      context,
-      client,
-      await client.post('invalidations/invalidate_keys/', body, { ...SOON, timeoutMs: 60_000 }),
-      'keys',
-    )
-  } catch (error) {
-    const hasId = error instanceof Failure && error.message.includes(' goes on: ')
-    if (!context.signal.aborted || context.isLocal || hasId) throw error
+  const begun = await client.post('invalidations/invalidate_keys/', body, { ...SOON, timeoutMs: 60_000 }).catch((error: unknown) => {
+    if (!context.signal.aborted || context.isLocal) throw error
+    // The server has not said an id yet.
     throw new Failure('interrupted', 'it may have begun, and goes on there: "millpond operations list" shows it')
-  }
+  })
+  return followed(context, client, begun, 'keys')
 }
 
 function tellPlan(out: Context['out'], plan: unknown): void {

@@ -2,7 +2,7 @@
 import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { list } from '../connection/pages.ts'
-import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
+import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
 import { joined, type Part, type Safe, sentence, shownJson, styled, text } from '../terminal/text.ts'
 import { bytes, clock, count, percent, seconds } from '../terminal/units.ts'
 
@@ -104,8 +104,7 @@ function tellNamespaces(out: Context['out'], data: readonly Row[]): void {
       { title: 'MISSES BECAUSE OF', gives: true },
     ],
     data.map((row) => {
-      const causes = Object.entries(at(row, 'miss_causes') ?? {})
-      const sorted = causes.sort(([, a], [, b]) => Number(b) - Number(a)).slice(0, 3)
+      const causes = countsAt(row, 'miss_causes').slice(0, 3)
       return [
         textAt(row, 'name'),
         percent(numberAt(row, 'hit_ratio')),
@@ -114,7 +113,7 @@ function tellNamespaces(out: Context['out'], data: readonly Row[]): void {
         count(numberAt(row, 'entries')),
         bytes(numberAt(row, 'bytes')),
         joined(
-          sorted.map(([cause, n]) => text`${cause} ${count(Number(n))}`),
+          causes.map(([cause, n]) => text`${cause} ${count(n)}`),
           ', ',
         ),
       ]

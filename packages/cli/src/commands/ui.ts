@@ -69,7 +69,7 @@ function passOn(url: string, send: Send, readOnly: boolean): (request: Request) 
     const { pathname, search } = new URL(request.url)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (readOnly && !isRead && pathname !== `${API}/session/`)
-      return Response.json({ status: 403, code: 'read_only', detail: 'this dashboard was started with --read-only' }, { status: 403 })
+      return problem(403, 'read_only', 'this dashboard was started with --read-only')
     const headers = new Headers(request.headers)
     for (const name of OWN) headers.delete(name)
     try {
@@ -86,11 +86,10 @@ function passOn(url: string, send: Send, readOnly: boolean): (request: Request) 
       for (const name of OWN) passed.delete(name)
       return new Response(answer.body, { status: answer.status, headers: passed })
     } catch (error) {
-      const detail = `${url} is not reached: ${error instanceof Error ? error.message : error}`
-      return Response.json(
-        { status: 502, code: 'unreachable', detail },
-        { status: 502, headers: { 'Content-Type': 'application/problem+json' } },
-      )
+      return problem(502, 'unreachable', `${url} is not reached: ${error instanceof Error ? error.message : error}`)
     }
   }
 }
+
+const problem = (status: number, code: string, detail: string): Response =>
+  Response.json({ status, code, detail }, { status, headers: { 'Content-Type': 'application/problem+json' } })
