@@ -133,6 +133,7 @@ describe('wrong use', () => {
     [['status', '--nosuch'], 2, /--nosuch/],
     [['explain'], 2, /needs KEY/],
     [['explain', 'a', 'b'], 2, /does not take "b"/],
+    [['explain', ''], 2, /KEY of "explain" is empty/],
     [['top', '--by', 'luck'], 2, /hits, bytes, pattern, misses, loads/],
     [['test', '--days', 'soon'], 2, /--days soon is not a number/],
     [['benchmark', '--duration', '-1'], 2, /--duration/],
@@ -323,6 +324,25 @@ it('the audit can be read, exported and verified', async () => {
   expect((await desk.run(['audit', '--format', 'csv'], { as })).out).toMatch(/^seq,id,at,/)
   expect(await desk.run(['audit', '--verify'], { as })).toMatchObject({ code: 0, out: expect.stringMatching(/rows, whole to/) })
   expect((await desk.run(['audit', '--format', 'csv'], { as: 'viewer' })).code).toBe(4)
+})
+
+it('what is old is counted with --dry-run, removed once somebody is sure, and kept where nobody can be asked', async () => {
+  const as = 'admin'
+  const at = (await desk.store.now()) - 400 * 86_400_000
+  const old = { id: 'mrk_old', at, kind: 'deploy', message: 'm', actor: 'a' }
+  await desk.store.read.insertInto('markers').values(old).execute()
+  const isThere = async () =>
+    (await desk.store.read.selectFrom('markers').select('id').where('id', '=', 'mrk_old').executeTakeFirst()) !== undefined
+  const call = ['cleanup', '--days', '365']
+  expect(await desk.run([...call, '--dry-run', '--yes'], { as })).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/1 markers[\s\S]*Nothing was changed\./),
+  })
+  expect(await desk.run(call, { as })).toMatchObject({ code: 9, err: expect.stringContaining('--yes') })
+  expect(await desk.run(call, { as, typed: ['n'] })).toMatchObject({ code: 9, err: expect.stringContaining('nothing was changed') })
+  expect(await isThere()).toBe(true)
+  expect(await desk.run(call, { as, typed: [' Y '] })).toMatchObject({ code: 0, out: expect.stringContaining('removed') })
+  expect(await isThere()).toBe(false)
 })
 
 it('health is judged for CI', async () => {

@@ -100,8 +100,10 @@ describe('names with hostile bytes', () => {
       const found = await desk.run(['explain', key, '--cache-name', 'deep'])
       expect([found.code, found.out.split(' in default')[0]], JSON.stringify(key)).toEqual([0, shown(key)])
     }
-    const listed = await desk.run(['keys', '--all', '--cache-name', 'deep'])
-    expect(listed.out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    for (const form of [[], ['--json'], ['--ndjson']]) {
+      const listed = await desk.run(['keys', '--all', '--cache-name', 'deep', ...form])
+      expect(listed.out.replaceAll('\n', ''), form.join()).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+    }
     for (const key of keys)
       expect(
         (await desk.run(['invalidate', '--key', key, '--yes', '--cache-name', 'deep', '--reason', key])).code,

@@ -152,8 +152,18 @@ function suite(name: string, isHere: boolean): void {
       expect((await post('invalidations/plan/', { organization: '7', tags: ['x'] })).status).toBe(422)
       expect((await post('invalidations/plan/', { cache_type: '__proto__' })).status).toBe(422)
       expect((await post('warming/warm_registered/', { view: 'home' }, 'limited')).status).toBe(403)
-      const { json } = await post('invalidations/plan/', { organization: '7' }, 'limited')
-      expect(json.plan.caches[0].namespaces).toEqual(['mine'])
+    })
+
+    it('shows and takes for whoever is limited to a part what lies in that part alone', async () => {
+      await fill(cache)
+      const planned = async (body: object) => (await post('invalidations/plan/', body, 'limited')).json.plan
+      expect((await planned({ organization: '7' })).caches[0].namespaces).toEqual(['mine'])
+      expect(await planned({ organization: '7', cache_type: 'stats' })).toMatchObject({ keys: 0, caches: [{ namespaces: [] }] })
+      const done = (await post('invalidations/invalidate_keys/', { organization: '7', cache_type: 'stats' }, 'limited')).json
+      expect(done.request.namespaces).toEqual({ shop: [] })
+      expect(await cache.namespace('stats').get('stats:7')).toBe('7')
+      for (const names of ['organization=7', 'cache_type=strategic', 'organization=7&cache_type=stats'])
+        expect((await get(`application/coverage/?${names}`, 'limited')).data, names).toMatchObject([{ entries: 0, by_namespace: {} }])
     })
   })
 }

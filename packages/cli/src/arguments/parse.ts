@@ -74,5 +74,7 @@ function check({ name, options, positionals }: Command, values: RawValues, given
   const least = positionals.filter((word) => !word.startsWith('[')).length
   const missing = positionals[given.positionals.length]
   if (given.positionals.length < least) throw wrongUse(`"${name}" needs ${missing}: "millpond help ${name}" shows an example`)
+  const empty = given.positionals.indexOf('')
+  if (empty >= 0 && empty < most) throw wrongUse(`${positionals[empty]} of "${name}" is empty: is a variable of the shell not set?`)
   if (given.positionals.length > most) throw wrongUse(`"${name}" does not take ${JSON.stringify(given.positionals[most])}`)
 }

@@ -100,7 +100,8 @@ export const tokenList: Command = {
   async run({ out, client }) {
     const { body } = await (await client()).get('tokens/')
     const data = rowsAt(body, 'data')
-    await out.answer('token.list', { data }, () =>
+    await out.answer('token.list', { data }, () => {
+      if (data.length === 0) return out.line(text`no token`)
       out.table(
         [
           { title: 'TOKEN' },
@@ -118,8 +119,8 @@ export const tokenList: Command = {
           textAt(row, 'last_used_at') === '' ? 'never' : clock(textAt(row, 'last_used_at')),
           at(row, 'scopes') === null ? 'all of the role' : joined(textsAt(row, 'scopes'), ' '),
         ]),
-      ),
-    )
+      )
+    })
     return 'done'
   },
 }
