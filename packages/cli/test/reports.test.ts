@@ -319,6 +319,15 @@ describe('a proxy of the environment', () => {
   })
 })
 
+describe('a key that lies elsewhere', () => {
+  it('is not told as cold without saying where was looked', async () => {
+    await desk.shop.namespace('users').set('elsewhere', 1)
+    const { err } = await desk.run(['explain', 'elsewhere', ...SHOP])
+    expect(err).toMatch(/^only default was looked at.*--namespace NAME/)
+    expect((await desk.run(['explain', 'elsewhere', '--namespace', 'users', ...SHOP])).err).toBe('')
+  })
+})
+
 describe('an exit code', () => {
   it('is not 0 where a part failed (knative/client#960, kyma-project/cli#1166)', async () => {
     desk.shop.source('half:', async (key) => {

@@ -133,7 +133,7 @@ export const explain: Command = {
   async run(context) {
     const [key = ''] = context.given.positionals
     const { body } = await (await context.client()).get('explain/', { ...where(context), key })
-    await context.out.answer('explain', body, () => tellExplanation(context.out, body))
+    await context.out.answer('explain', body, () => tellExplanation(context, body))
     return 'done'
   },
 }
@@ -156,7 +156,7 @@ export const inspect: Command = {
     const history = given.flag('history') ? rowsAt((await client.get(`${path}/history/`, where(context))).body, 'data') : null
     const value = given.flag('value') ? await heldAt(context, client, path) : null
     await out.answer('inspect', { ...body, history, value }, () => {
-      tellExplanation(out, body)
+      tellExplanation(context, body)
       if (history !== null) tellHistory(out, history)
       if (value !== null) out.line(at(value, 'found') === true ? jsonLines(at(value, 'value')) : text`it has no value here`)
     })
@@ -171,7 +171,7 @@ async function heldAt(context: Context, client: Client, path: string): Promise<R
 /** Keeps its lines. */
 const jsonLines = (value: unknown): Safe => joined(shownJson(value, 2).split('\n').map(sentence), '\n')
 
-function tellExplanation(out: Context['out'], body: Row): void {
+function tellExplanation({ given, out }: Context, body: Row): void {
   const verdict = textAt(body, 'verdict')
   const cause = textAt(body, 'cause')
   const because = cause === '' ? text`` : text`, because of ${styled('bold', cause)}${detailOf(textAt(body, 'detail'))}`
@@ -196,6 +196,10 @@ function tellExplanation(out: Context['out'], body: Row): void {
     ],
     rows,
   )
+  if (cause === 'cold' && !given.has('namespace'))
+    out.note(
+      text`only ${textAt(body, 'namespace')} was looked at: "millpond keys --contains KEY" says where a key is, --namespace NAME looks there`,
+    )
 }
 
 const detailOf = (detail: string): Part => (detail === '' ? text`` : text` (${detail})`)
