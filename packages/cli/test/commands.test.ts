@@ -187,7 +187,7 @@ describe('an invalidation', () => {
 
   it('asks nobody where nobody can answer: it says which option does', async () => {
     await desk.shop.set('kept', 1)
-    for (const options of [{}, { typed: [], env: { CI: 'true' } }])
+    for (const options of [{}, { stdin: 'y\n' }, { typed: ['y'], env: { CI: 'true' } }])
       expect(await desk.run(['invalidate', '--key', 'kept', ...SHOP], options)).toMatchObject({
         code: 9,
         err: expect.stringContaining('--yes'),

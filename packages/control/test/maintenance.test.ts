@@ -17,6 +17,8 @@ afterAll(async () => {
 })
 
 const DAY_MS = 86_400_000
+const receiptsOf = (id: string) =>
+  opened.store.read.selectFrom('operation_receipts').select('receipt').where('operation_id', '=', id).execute()
 const post = async (path: string, body: object) => (await opened.call('POST', path, { as: 'admin', body })).json
 
 it('removes what is older than so many days, as a dry run said, and nothing of the audit', async () => {
@@ -36,6 +38,7 @@ it('removes what is older than so many days, as a dry run said, and nothing of t
     .where('id', '=', id)
     .execute()
   const expected = { history: 1, operations: 1, resolved_alerts: 0, markers: 1, ended_silences: 0, expired_tokens: 0 }
+  expect(await receiptsOf(id)).not.toEqual([])
   expect(await post('maintenance/cleanup/', { dry_run: true })).toEqual({ days: 30, dry_run: true, removed: expected })
   expect((await opened.call('GET', `operations/${id}/`, { as: 'viewer' })).status).toBe(200)
   expect((await post('maintenance/cleanup/', { metrics_only: true, days: 10 })).removed).toEqual({
@@ -46,6 +49,7 @@ it('removes what is older than so many days, as a dry run said, and nothing of t
   })
   expect((await post('maintenance/cleanup/', {})).removed).toEqual({ ...expected, history: 0 })
   expect((await opened.call('GET', `operations/${id}/`, { as: 'viewer' })).status).toBe(404)
+  expect(await receiptsOf(id)).toEqual([])
   expect((await opened.call('GET', 'events/markers/', { as: 'viewer' })).json.data).toHaveLength(2)
   expect((await opened.call('GET', 'audit/verify/', { as: 'auditor' })).json.ok).toBe(true)
 })
@@ -66,9 +70,16 @@ it('answers an invalidation with its id at once for whoever prefers not to wait'
     .toBe('completed')
 })
 
-it('judges alerts when it is asked to', async () => {
-  const answer = await post('alerts/evaluate/', {})
-  expect(answer).toEqual({ data: [], has_more: false })
+it('judges alerts when it is asked to, and tells of no cache that is not the caller’s', async () => {
+  expect(await post('alerts/evaluate/', {})).toEqual({ data: [], has_more: false })
+  const at = await opened.store.now()
+  const row = { id: 'alr_1', fingerprint: 'f', rule: 'errors', severity: 'high', cache: 'elsewhere', state: 'firing', message: 'm' }
+  await opened.store.read
+    .insertInto('alerts')
+    .values({ ...row, since: at, updated_at: at })
+    .execute()
+  expect((await post('alerts/evaluate/', {})).data).toMatchObject([{ id: 'alr_1' }])
+  expect((await opened.call('POST', 'alerts/evaluate/', { as: 'limited', body: {} })).json.data).toEqual([])
 })
 
 describeWith('promtool', 'figures for Prometheus', () => {
