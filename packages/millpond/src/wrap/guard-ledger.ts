@@ -86,12 +86,15 @@ export function guardLedger(store: LedgerStore, name: string, clock: Clock, sile
     const answer = lease.ms === undefined ? giveBack(lease, before) : take(lease, lease.ms)
     const all = before === undefined ? answer : Promise.allSettled([before, answer])
     asking.set(id, all)
+    // Not before all have been answered: of two renewals the later one may be the first.
+    const end = (): void => {
+      if (asking.get(id) === all) asking.delete(id)
+    }
+    all.then(end, end)
     try {
       return { value: (await answer) ?? { granted: true } }
     } catch (error) {
       return { error }
-    } finally {
-      if (asking.get(id) === all) asking.delete(id)
     }
   }
   const take = async ({ namespace, key, id }: Lease, ms: number): Promise<LeaseAnswer> => store.lease(namespace, key, id, ms)

@@ -38,6 +38,35 @@ test('a release waits for the renewals before it: one that came after it would t
   expect(await guarded.lease('ns', 'k', 'you', 2000)).toEqual({ granted: true })
 })
 
+test('a release waits for a renewal that is answered after a later one', async () => {
+  const { ledger } = simulatedServer().connect()
+  const { opened, open } = gate()
+  const seen: string[] = []
+  const disordered: LedgerStore = {
+    ...ledger,
+    async lease(...call) {
+      seen.push('lease')
+      if (seen.length === 2) await opened
+      return ledger.lease(...call)
+    },
+    async release(...call) {
+      seen.push('release')
+      return ledger.release(...call)
+    },
+  }
+  const guarded = guardLedger(disordered, 'disordered', fakeClock(), () => 250)
+  await guarded.lease('ns', 'k', 'me', 2000)
+  const first = guarded.lease('ns', 'k', 'me', 2000)
+  await new Promise((resolve) => setImmediate(resolve))
+  await guarded.lease('ns', 'k', 'me', 2000)
+  const released = guarded.release('ns', 'k', 'me')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(seen).toEqual(['lease', 'lease', 'lease'])
+  open()
+  await Promise.all([first, released])
+  expect(await guarded.lease('ns', 'k', 'you', 2000)).toEqual({ granted: true })
+})
+
 test('a load waits for its lease as long as for an answer, and no longer', async () => {
   const { ledger } = simulatedServer().connect()
   const clock = fakeClock()
