@@ -15,7 +15,7 @@ import type { Loads } from './loader.ts'
 import { countMiss } from './misses.ts'
 import { staleInMemory } from './near.ts'
 import { readThrough, shown } from './read.ts'
-import { checkSignal, onAbort } from './signals.ts'
+import { aborted, checkSignal, onAbort } from './signals.ts'
 import type { Space } from './space.ts'
 import { staleInTier } from './wait.ts'
 
@@ -73,6 +73,10 @@ export async function readOrLease(
   try {
     const read = readThrough(journey, key).then((found): Answer => ({ found, lease: undefined }))
     const { found, lease } = await Promise.race([asking.answer, read])
+    if (lease !== undefined && signal?.aborted === true) {
+      lease.release() // given in the same turn in which the caller left
+      throw aborted(signal)
+    }
     if (found === undefined && space.settings.dependencies === 'tracked') noteRead(space, key, [], journey.since)
     return { found: found && { ...found, value: shown(space, found) }, lease }
   } finally {

@@ -175,6 +175,15 @@ onEverySetup('a lease on a missing key', (cache) => {
     expect(await c.set('k', 1, { lease: entry.lease })).toBe('stored')
   })
 
+  it('a signal that fires before the lease is there lets others load at once', async () => {
+    const c = cache()
+    const controller = new AbortController()
+    const asked = c.getEntry('k', { lease: true, signal: controller.signal })
+    controller.abort()
+    await expect(asked).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(await c.getOrSet('k', () => 'loaded')).toBe('loaded')
+  })
+
   it('an open lease keeps nobody from closing', async () => {
     const c = cache()
     const lease = await leaseOf(c)
