@@ -1,10 +1,11 @@
 // Leases on missing keys: a caller who fetches by hand has what a loader has.
 import { join } from 'node:path'
-import { type Cache, type Lease, memory } from 'millpond'
+import { type Cache, type Lease, MillpondError, memory } from 'millpond'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
+import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { describeWith, type RedisService, startRedis } from '../services/index.ts'
 import { closeAfterEach, newFolder, onEverySetup, open, until } from './setups.ts'
 
@@ -102,6 +103,14 @@ onEverySetup('a lease on a missing key', (cache) => {
     expect(c.stats()).toMatchObject({ loadErrors: 0 })
   })
 
+  it('set too late, it is told that it was overtaken too', async () => {
+    const c = cache()
+    const lease = await leaseOf(c)
+    await c.delete('k')
+    lease.release()
+    expect(await c.set('k', 1, { lease })).toBe('overtaken')
+  })
+
   it('is good for one set', async () => {
     const c = cache()
     const lease = await leaseOf(c)
@@ -116,6 +125,7 @@ onEverySetup('a lease on a missing key', (cache) => {
     const lease = await leaseOf(c)
     const entry = await c.getEntry('k', { lease: { wait: false } })
     expect(entry).toEqual({ kind: 'miss' })
+    expect(c.stats().misses).toBe(2)
     const { lease: other } = await c.getEntry('other', { lease: { wait: false } })
     expect(other).toBeDefined()
     other?.release()
@@ -255,6 +265,68 @@ describe('a lease', () => {
     const again = await leaseOf(c)
     await c.delete('part')
     expect(await c.set('k', 2, { lease: again, dependsOn: ['part'] })).toBe('overtaken')
+  })
+
+  it('lasts for as long as it says, however long loaders may take', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const c = open({ clock, defaults: { timeout: { hard: '1s' } } })
+    const { lease } = await c.getEntry('k', { lease: { for: '30s' } })
+    if (lease === undefined) throw new Error('no lease')
+    await clock.run(20_000)
+    expect(await c.set('k', 1, { lease })).toBe('stored')
+  })
+
+  /** Processes over one server whose ledger can be silent, and of whose steps nobody is told. */
+  const peers = () => {
+    const clock = fakeClock({ now: Date.now() })
+    const server = simulatedServer({ now: () => clock.now() })
+    const link = { isCut: false }
+    const answer = async (): Promise<void> => {
+      if (link.isCut) throw new MillpondError('LEDGER_UNREACHABLE', 'cut')
+    }
+    const peer = (): Cache =>
+      open({ name: 'peers', clock, tiers: [memory(), server.connect({ send: answer, back: answer, push: () => new Promise(() => {}) })] })
+    return { clock, link, peer }
+  }
+
+  it('G7: what was set too late was seen all the same, and nothing older is shown after it', async () => {
+    const { peer } = peers()
+    const [here, there] = [peer(), peer()]
+    const lease = await leaseOf(here)
+    lease.release()
+    await here.getOrSet('k', () => 'old')
+    await there.delete('k')
+    expect(await here.get('k')).toBe('old')
+    expect(await here.set('k', 'new', { lease })).toBe('expired')
+    expect(await here.get('k')).toBeUndefined()
+  })
+
+  it('while the ledger is silent nobody can say what became of the value, and it is not kept', async () => {
+    const { clock, link, peer } = peers()
+    const cache = peer()
+    await cache.get('before')
+    link.isCut = true
+    await clock.run(500)
+    const lease = await leaseOf(cache)
+    await expect(cache.set('k', 1, { lease })).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    expect(await cache.set('k', 1, { lease })).toBe('expired')
+    link.isCut = false
+    await clock.run(60_000)
+    expect(await cache.get('k')).toBeUndefined()
+  })
+
+  it('a ledger that was silent at the miss, and answers by the set, is believed', async () => {
+    const { clock, link, peer } = peers()
+    const cache = peer()
+    await cache.get('before')
+    link.isCut = true
+    await clock.run(500)
+    const { lease } = await cache.getEntry('k', { lease: { for: '10m' } })
+    if (lease === undefined) throw new Error('no lease')
+    link.isCut = false
+    await clock.run(60_000)
+    expect(await cache.set('k', 1, { lease })).toBe('stored')
+    expect(await cache.get('k')).toBe(1)
   })
 
   it('with the error of a load that it waited for: rejects with that', async () => {
