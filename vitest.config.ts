@@ -12,9 +12,9 @@ const alone = ['packages/*/test/histories/**/*.test.ts', '**/*.alone.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught. */
 const WHOLE_PROCESS =
   /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
-/** Caches of memory alone meet in a store of their process, and a control plane sees all of them. */
+/** Suites that judge what a control plane sees: caches of memory alone meet in a store of their process, and it sees all that are there. */
 const SEES_ALL_CACHES = /^packages\/(cli|control)\//
-/** Suites that use it have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
+/** Suites of either kind have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
 const own = ['packages', 'apps', 'bench', 'scripts'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
