@@ -15,7 +15,8 @@ export const fairRunner = (watch) =>
   class extends TestRunner {
     /** @type {Map<string, number>} */
     #begun = new Map()
-    #leftBehind = watchProcess()
+    /** @type {() => string[]} */
+    #leftBehind = () => []
 
     /** @override @param {Parameters<TestRunner['onBeforeRunTask']>[0]} task */
     async onBeforeRunTask(task) {

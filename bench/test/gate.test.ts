@@ -1,6 +1,6 @@
 // The gate: fails on a real loss, stays calm under noise.
 import { describe, expect, test } from 'vitest'
-import { compare, judge, type Verdict, verdictOf } from '../src/gate.ts'
+import { compare, EXIT_CODES, judge, type Verdict, verdictOf } from '../src/gate.ts'
 import { medianInterval, randomFrom, shuffledDraws, spread, zipfDraws } from '../src/numbers.ts'
 import { Results, ratioTable } from '../src/results.ts'
 
@@ -24,6 +24,11 @@ describe('the gate', () => {
     expect(verdict(0.3, 0.31, 0.32, 0.3, 0.31)).toBe('kept')
   })
 
+  test('what the baseline itself spread over is no loss, even above the tolerance', () => {
+    const wide = spread([0.4, 0.5, 0.5, 0.8, 0.9])
+    expect(judge(wide, medianInterval([0.7, 0.72, 0.74, 0.76, 0.78]))).toBe('kept')
+  })
+
   test('where rounds differ, or are too few, nothing can be told, however bad or good the median', () => {
     expect(verdict(0.45, 0.5, 0.7, 0.9, 1)).toBe('cannot tell')
     expect(verdict(0.4, 0.41, 0.42, 0.43, 0.8)).toBe('cannot tell')
@@ -43,6 +48,10 @@ describe('the gate', () => {
       'kept',
       'cannot tell',
     ])
+  })
+
+  test('scripts tell the three apart', () => {
+    expect(EXIT_CODES).toEqual({ kept: 0, LOSS: 1, 'cannot tell': 3 })
   })
 
   test('ratios are taken within a round, so that a slow round for both is no loss', () => {
