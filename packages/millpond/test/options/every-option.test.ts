@@ -8,8 +8,21 @@ import { publicOptionTypes } from './public-types.ts'
 
 const TYPES = publicOptionTypes(new Set(Object.keys(PROBES)))
 
+/** What to give, or what it should have been. */
+const TELLS = /\b(give|use|name|there are)\b|\bis not (an? |\{)/
+
+/** What is wrong within a value, shown in its place. */
+const WITHIN: Readonly<Record<string, RegExp>> = {
+  list: /\[0\]|undefined/,
+  listOfLists: /\[0\]|7\.25/,
+  object: /nonsense/,
+  instance: /\bodd\b/,
+  map: /nonsense/,
+  empty: /is empty/,
+}
+
 /** What is wrong with how the value is refused; undefined: nothing. */
-async function faultOf(probe: Probe, given: unknown, name: string, value: unknown): Promise<string | undefined> {
+async function faultOf(probe: Probe, given: unknown, name: string, value: unknown, what: string): Promise<string | undefined> {
   const told = await Promise.race([
     attempt(() => probe.use(given)),
     new Promise<string>((resolve) => setTimeout(resolve, 1000, 'nothing within a second')),
@@ -21,8 +34,8 @@ async function faultOf(probe: Probe, given: unknown, name: string, value: unknow
   const singular = name.replace(/s$/, '')
   if (!told.message.includes(name) && !new RegExp(`\\b${singular}\\b`).test(told.message)) return `does not name it: ${told.message}`
   if (probe.secret?.includes(name) === true) return undefined
-  // The value, or what is wrong within it.
-  const isShown = told.message.includes(show(value).slice(0, 60)) || /\[0\]|undefined|7\.25|nonsense|odd\b|is empty/.test(told.message)
+  if (!TELLS.test(told.message)) return `does not say what to give: ${told.message}`
+  const isShown = told.message.includes(show(value).slice(0, 60)) || WITHIN[what]?.test(told.message) === true
   if (!isShown && probe.besides?.includes(name) !== true) return `does not show the value: ${told.message}`
   return undefined
 }
@@ -53,7 +66,7 @@ describe.each(TYPES.filter(({ id }) => id in PROBES).map((type) => [type.id, typ
   it.each(type.options.map((option) => [option.name, option] as const))('%s', async (name, option) => {
     const faults: string[] = []
     const trial = async (what: string, value: unknown): Promise<void> => {
-      const fault = await faultOf(probe, { ...probe.base, [name]: value }, name, value)
+      const fault = await faultOf(probe, { ...probe.base, [name]: value }, name, value, what)
       if (fault !== undefined) faults.push(`${what}: ${fault}`)
     }
     const left = probe.leaves?.[name] ?? []
