@@ -47,3 +47,7 @@ export async function withDatabase<T>(where: Where, look: (db: Kysely<Schema>) =
     await db.close()
   }
 }
+
+/** The casts of the first two organisations of a running service over SQLite. */
+export const twoCasts = (path: string): Promise<[Cast, Cast]> =>
+  withDatabase({ engine: 'sqlite', path }, async (db) => [await castOf(db, 1), await castOf(db, 2)])

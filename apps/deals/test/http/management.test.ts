@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWith, promtool } from '../../../../packages/millpond/test/services/index.ts'
-import { type Cast, castOf, withDatabase } from '../people.ts'
+import { type Cast, twoCasts } from '../people.ts'
 import { isHit, type Subject, startSubject } from '../service-under-test.ts'
 
 let subject: Subject
@@ -11,10 +11,7 @@ let two: Cast
 
 beforeAll(async () => {
   subject = await startSubject()
-  ;[one, two] = await withDatabase({ engine: 'sqlite', path: subject.service.database }, async (db) => [
-    await castOf(db, 1),
-    await castOf(db, 2),
-  ])
+  ;[one, two] = await twoCasts(subject.service.database)
 })
 afterAll(() => subject.stop())
 

@@ -1,6 +1,6 @@
 // The cached answers over HTTP: who may see them, what headers they carry, what they say about the cache (SPEC X2, X3, S5).
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Cast, castOf, withDatabase } from '../people.ts'
+import { type Cast, twoCasts } from '../people.ts'
 import { cacheStatus, isHit, type Subject, startSubject } from '../service-under-test.ts'
 
 let subject: Subject
@@ -9,10 +9,7 @@ let two: Cast
 
 beforeAll(async () => {
   subject = await startSubject()
-  ;[one, two] = await withDatabase({ engine: 'sqlite', path: subject.service.database }, async (db) => [
-    await castOf(db, 1),
-    await castOf(db, 2),
-  ])
+  ;[one, two] = await twoCasts(subject.service.database)
 })
 afterAll(() => subject.stop())
 

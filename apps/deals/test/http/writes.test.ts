@@ -1,6 +1,6 @@
 // Writes: what they touch is gone from the cache when they answer, what they do not touch stays (X4, I3, G2).
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Cast, castOf, withDatabase } from '../people.ts'
+import { type Cast, twoCasts } from '../people.ts'
 import { isHit, type Member, type Reply, type Subject, startSubject } from '../service-under-test.ts'
 
 let subject: Subject
@@ -9,10 +9,7 @@ let two: Cast
 
 beforeAll(async () => {
   subject = await startSubject()
-  ;[one, two] = await withDatabase({ engine: 'sqlite', path: subject.service.database }, async (db) => [
-    await castOf(db, 1),
-    await castOf(db, 2),
-  ])
+  ;[one, two] = await twoCasts(subject.service.database)
 })
 afterAll(() => subject.stop())
 
