@@ -176,6 +176,23 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 
+  it('lets everything go only once the text that the plan asks for is typed out', async () => {
+    const { page, faults, close } = await open('admin')
+    await page.goto(`${served.url}${BASE}invalidate/?by=all`)
+    await page.getByRole('button', { name: 'Plan…' }).click()
+    const run = page.getByRole('button', { name: /^Invalidate .*keys, soft$/ })
+    await run.waitFor()
+    const typed = page.getByLabel(/^Type .* to go on$/)
+    const wanted = (await page.locator('form.confirm code').textContent()) ?? ''
+    expect([wanted === '', await run.isEnabled()]).toEqual([false, false])
+    await typed.fill(`${wanted}x`)
+    expect(await run.isEnabled()).toBe(false)
+    await typed.fill(wanted)
+    expect(await run.isEnabled()).toBe(true)
+    expect(faults).toEqual([])
+    await close()
+  })
+
   it('shows an error beside what was known before, and heals by itself', async () => {
     const { page, close } = await open('viewer')
     await page.getByRole('heading', { name: 'Who answers' }).waitFor()

@@ -1,0 +1,37 @@
+// Times and numbers as the pages write them.
+import { describe, expect, it } from 'vitest'
+import { createNumbers } from '../src/format/numbers.ts'
+import { createTimes, stopwatch } from '../src/format/times.ts'
+
+const AT = Date.UTC(2026, 2, 1, 21, 30, 5)
+
+describe('times', () => {
+  it('are of the zone that was asked for: a clock while they are near, with their day else, whole with their zone', () => {
+    const times = createTimes({ locale: 'en', timeZone: 'Asia/Tokyo' })
+    expect(times.clock(AT)).toBe('06:30:05')
+    expect(times.short(AT, AT + 3_600_000)).toBe('06:30:05')
+    expect(times.short(AT, AT + 86_400_000)).toBe('Mar 2, 06:30')
+    expect(times.whole(AT)).toMatch(/^Mar 2, 2026,? .*6:30:05 AM GMT\+9$/)
+  })
+
+  it('are said as people say them, before and after', () => {
+    const { ago } = createTimes({ locale: 'en' })
+    const said = [0, -59, -60, -7200, -172_800, 90].map((seconds) => ago(AT + seconds * 1000, AT))
+    expect(said).toEqual(['now', '59 seconds ago', '1 minute ago', '2 hours ago', '2 days ago', 'in 2 minutes'])
+  })
+
+  it('run as on a stop-watch, and never below nothing', () => {
+    expect([-1, 999, 59_999, 192_000, 3_727_000].map(stopwatch)).toEqual(['0:00', '0:00', '0:59', '3:12', '1:02:07'])
+  })
+})
+
+it('gives numbers no more digits than are known, a true minus, and all of a hundred percent only where it is all', () => {
+  const numbers = createNumbers('en')
+  expect([0, 0.123, 12.34, 1234.5, -3].map(numbers.short)).toEqual(['0', '0.12', '12.3', '1,235', '\u22123'])
+  expect([0, 0.004, 0.5, 0.9944, 1].map((share) => numbers.percent(share).value)).toEqual(['0', '0.4', '50', '99.4', '100'])
+  expect([numbers.bytes(0), numbers.bytes(17_700), numbers.ms(0.015)]).toEqual([
+    { value: '0', unit: 'B' },
+    { value: '17.7', unit: 'kB' },
+    { value: '0.015', unit: 'ms' },
+  ])
+})
