@@ -173,7 +173,7 @@ function Act({ name, namespace, cache }: KeyInspectorProps) {
   const { may, offers } = useAccess()
   const to = (mode: string) => placeOf('invalidate', { cache, ns: namespace, by: 'keys', value: name, mode })
   return (
-    <Section title="Act on this key" note="each shows first what will happen">
+    <Section title="Act on this key" note="each opens its page; nothing is done yet">
       <div className="row">
         {may('warm') && offers('POST', 'warming/warm_keys/') && (
           <Link to={placeOf('warm', { cache, ns: namespace, key: name })} className="btn">

@@ -236,7 +236,7 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
       verb: 'Plan…',
     })
   return (
-    <Section title="What would help" note="each shows a plan first" className="now-acts">
+    <Section title="What would help" note="each opens its page; nothing is done yet" className="now-acts">
       {helps.length === 0 ? (
         <p className="note">Nothing that your role may do.</p>
       ) : (
