@@ -17,7 +17,7 @@ import { status } from './status.ts'
 import { ui } from './ui.ts'
 import { undo, warm } from './warm.ts'
 
-export { type Command, GROUPS, type Group } from '../command.ts'
+export { type Command, GROUPS } from '../command.ts'
 
 export const COMMANDS: readonly Command[] = [
   status,
