@@ -94,7 +94,7 @@ export interface CacheOptions {
    */
   readonly restart?: { readonly path: string; readonly every?: Duration; readonly maxEntries?: number }
   /**
-   * Which tiers an entry goes to, by namespace, size and tags; the first rule that fits decides, and where none does, every tier. Tiers are named as in figures:
+   * Which tiers an entry goes to, by namespace, priority, size and tags; the first rule that fits decides, and where none does, every tier. Tiers are named as in figures:
    * `memory`, `redis`, or the `name` of their use. What a tier holds of a key is dropped when the key's entry goes elsewhere.
    */
   readonly route?: readonly RouteRule[]

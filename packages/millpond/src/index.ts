@@ -1,6 +1,7 @@
 // The front door.
 export { MISS_CAUSES, type MissCause } from './core/causes.ts'
 export type { Clock, Codec, Reason, Scope, Tier } from './core/contracts.ts'
+export type { Priority } from './core/dependency.ts'
 export type { Duration } from './core/duration.ts'
 export { type ErrorCode, MillpondError } from './core/errors.ts'
 export type { CacheEvents, EventName } from './core/events.ts'

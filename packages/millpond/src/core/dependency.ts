@@ -1,10 +1,15 @@
-// Tags by which an entry says what it was computed from. They begin with control characters that tags of users may not begin with.
+// Tags by which an entry says what it was computed from, and how important it is. They begin with control characters that tags of users may not begin with.
 import type { Position } from './ledger.ts'
 
 const MARK = '\u0001'
 const MARK_CODE = 1
 const ABROAD = '\u0002'
 const ABROAD_CODE = 2
+const PRIORITY = '\u0003'
+const PRIORITY_CODE = 3
+
+/** How important an entry is to its owner. Nothing goes by it but rules of `route`. */
+export type Priority = 'high' | 'medium' | 'low'
 
 /** The tag of what was computed from the key. */
 export const dependencyTag = (key: string): string => `${MARK}${key}`
@@ -21,9 +26,9 @@ export interface FromAbroad {
   readonly tags: readonly string[]
 }
 
-/** The tags of what was computed from the entry: what it was itself computed from elsewhere comes along. */
+/** The tags of what was computed from the entry: what it was itself computed from elsewhere comes along, its priority does not. */
 export function abroadTags({ namespace, asOf, key, tags }: FromAbroad): readonly string[] {
-  const its = tags.filter((tag) => !isAbroad(tag))
+  const its = tags.filter((tag) => !isAbroad(tag) && !isPriority(tag))
   return [`${ABROAD}${JSON.stringify([namespace, asOf.epoch, asOf.seq, key, ...its])}`, ...tags.filter(isAbroad)]
 }
 
@@ -48,4 +53,19 @@ export function ownTags(tags: readonly string[]): readonly string[] {
 }
 
 /** A tag that the engine makes. */
-export const isInner = (tag: string): boolean => tag.charCodeAt(0) === MARK_CODE || isAbroad(tag)
+export const isInner = (tag: string): boolean => tag.charCodeAt(0) === MARK_CODE || isAbroad(tag) || isPriority(tag)
+
+const isPriority = (tag: string): boolean => tag.charCodeAt(0) === PRIORITY_CODE
+
+/** The tags without a priority: what others inherit from the entry. */
+export const withoutPriority = (tags: readonly string[]): readonly string[] =>
+  tags.some(isPriority) ? tags.filter((tag) => !isPriority(tag)) : tags
+
+/** An entry carries its priority among its tags, so that whoever finds it in a tier knows it: `medium` is none. */
+export const withPriority = (tags: readonly string[], priority: Priority): readonly string[] =>
+  priority === 'medium' ? withoutPriority(tags) : Object.freeze([...withoutPriority(tags), `${PRIORITY}${priority}`])
+
+export function priorityOf(tags: readonly string[]): Priority {
+  const mark = tags.find(isPriority)?.slice(1)
+  return mark === 'high' || mark === 'low' ? mark : 'medium'
+}

@@ -140,7 +140,7 @@ export function checkTags(given: Iterable<unknown>, most = MAX_TAGS): readonly s
     if (typeof tag !== 'string' || tag.length === 0 || tag.length > MAX_TAG_LENGTH || isInner(tag) || !tag.isWellFormed()) {
       throw new MillpondError(
         'TAG_INVALID',
-        `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001 or U+0002`,
+        `the tag ${show(tag)} is not allowed: use 1 to ${MAX_TAG_LENGTH} well-formed characters, not beginning with U+0001, U+0002 or U+0003`,
       )
     }
   }

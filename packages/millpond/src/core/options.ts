@@ -1,5 +1,6 @@
 // The options of entries, reads and loads, resolved once into plain numbers.
 import { check, checkedElsewhere, checkOptions, duration, flag, oneOf, options as optionsOf, type Shape, share, signal } from './checks.ts'
+import { type Priority, withPriority } from './dependency.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { checkTags, encodeKeys, type Key } from './key.ts'
 
@@ -27,6 +28,8 @@ export interface EntryOptions {
   readonly jitter?: number
   /** What the entry belongs to: `invalidateTags` removes it. A list, a Set, or any other iterable of texts. */
   readonly tags?: Iterable<string>
+  /** How important the entry is, for rules of `route`; it is stored with the entry. Default `'medium'`. */
+  readonly priority?: Priority
   /** Keys that the value was computed from: when one of them changes, this entry goes too. Needs `dependencies` on the cache. */
   readonly dependsOn?: readonly Key[]
 }
@@ -64,7 +67,9 @@ export interface LoadPolicy {
   readonly staleForMs: number
   readonly staleIfErrorMs: number
   readonly jitter: number
+  /** With the priority among them. */
   readonly tags: readonly string[]
+  readonly priority: Priority
   readonly softMs: number
   readonly hardMs: number
   readonly refreshAhead: number
@@ -86,6 +91,7 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   staleIfErrorMs: 0,
   jitter: 0,
   tags: NO_TAGS,
+  priority: 'medium',
   softMs: Number.POSITIVE_INFINITY,
   hardMs: 10_000,
   refreshAhead: 0,
@@ -100,6 +106,7 @@ export const LOAD_OPTIONS: Shape<LoadOptions> = {
   staleFor: duration,
   staleIfError: duration,
   jitter: share,
+  priority: oneOf('high', 'medium', 'low'),
   tags: checkedElsewhere, // read once, as they are taken over: they may be an iterator
   dependsOn: checkedElsewhere, // likewise, as keys are encoded
   consistency: oneOf('eventual', 'read-your-writes', 'strong'),
@@ -120,12 +127,14 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
   if (options === undefined) return defaults
   checkOptions<LoadOptions>(options, LOAD_OPTIONS, at)
   const { ttl, staleFor, staleIfError, jitter, tags, timeout, refreshAhead, negativeTtl, errorTtl, consistency, dependsOn } = options
+  const priority = options.priority ?? defaults.priority
   return {
     ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl, 'ttl'),
     staleForMs: staleFor === undefined ? defaults.staleForMs : parseDuration(staleFor, 'staleFor'),
     staleIfErrorMs: staleIfError === undefined ? defaults.staleIfErrorMs : parseDuration(staleIfError, 'staleIfError'),
     jitter: jitter ?? defaults.jitter,
-    tags: tags === undefined ? defaults.tags : copyTags(tags),
+    tags: tagsOf(tags, priority, defaults),
+    priority,
     softMs: timeout?.soft === undefined ? defaults.softMs : parseDuration(timeout.soft, 'timeout.soft'),
     hardMs: timeout?.hard === undefined ? defaults.hardMs : parseDuration(timeout.hard, 'timeout.hard') || Number.POSITIVE_INFINITY,
     refreshAhead: refreshAhead ?? defaults.refreshAhead,
@@ -134,6 +143,11 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
     consistency: consistency ?? defaults.consistency,
     dependsOn: dependsOn === undefined ? defaults.dependsOn : encodeKeys(dependsOn, 'dependsOn'),
   }
+}
+
+function tagsOf(tags: Iterable<string> | undefined, priority: Priority, defaults: LoadPolicy): readonly string[] {
+  if (tags === undefined && priority === defaults.priority) return defaults.tags
+  return withPriority(tags === undefined ? defaults.tags : copyTags(tags), priority)
 }
 
 /** The caller may change its list as soon as it has been given a promise. */

@@ -18,6 +18,7 @@ const DEFAULTS: Fields = {
   stale_if_error_seconds: ['staleIfError', inMs],
   jitter: ['jitter', asIs],
   tags: ['tags', asIs],
+  priority: ['priority', asIs],
   timeout_soft_seconds: ['timeout.soft', inMs],
   timeout_hard_seconds: ['timeout.hard', inMs],
   refresh_ahead: ['refreshAhead', asIs],

@@ -104,6 +104,7 @@ const DEFAULTS: Shape<DefaultChanges> = {
   staleIfError: (value) => value as never,
   jitter: (value) => value as never,
   tags: (value) => value as never,
+  priority: (value) => value as never,
   timeout: orNull(options<NonNullable<DefaultChanges['timeout']>>({ soft: orNull(duration), hard: orNull(duration) })),
   refreshAhead: (value) => value as never,
   negativeTtl: (value) => value as never,

@@ -2,7 +2,7 @@
 //
 // A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
 // an invalidation never has to walk a graph.
-import { abroadTags, dependencyKey, dependencyTag } from '../core/dependency.ts'
+import { abroadTags, dependencyKey, dependencyTag, withoutPriority } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
@@ -31,7 +31,7 @@ async function lookUp(space: Space, policy: LoadPolicy): Promise<readonly string
     ...new Set([
       ...policy.tags,
       ...policy.dependsOn.flatMap((key) => inherited(space, key)),
-      ...found.flatMap((entry) => entry?.tags ?? []),
+      ...found.flatMap((entry) => withoutPriority(entry?.tags ?? [])),
     ]),
   ]
 }
@@ -46,7 +46,7 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
   const isOwn = lead.owner === space
   // Another cache's entries are not this one's to judge.
   if (!isOwn && lead.owner.abroad !== space.abroad) return
-  const noted = isOwn ? [dependencyTag(key), ...tags] : abroadTags({ namespace: space.id.name, asOf, key, tags })
+  const noted = isOwn ? [dependencyTag(key), ...withoutPriority(tags)] : abroadTags({ namespace: space.id.name, asOf, key, tags })
   lead.addTags(noted)
   for (const flight of lead.crew) if (flight !== lead) flight.addTags(noted)
 }
@@ -54,5 +54,5 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
 function inherited(space: Space, key: string): readonly string[] {
   const slot = space.near?.find(key) ?? -1
   const tags = slot < 0 ? [] : (space.near?.tags(slot) ?? [])
-  return [dependencyTag(key), ...tags]
+  return [dependencyTag(key), ...withoutPriority(tags)]
 }

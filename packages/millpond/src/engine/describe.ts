@@ -1,5 +1,6 @@
 // How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no end.
 import type { NearStore, Scope } from '../core/contracts.ts'
+import { ownTags, type Priority } from '../core/dependency.ts'
 import type { Consistency, Dependencies, LoadPolicy } from '../core/options.ts'
 import type { PolicyName } from '../memory/options.ts'
 import type { Keep, Settings } from './settings.ts'
@@ -15,6 +16,7 @@ export interface DescribedDefaults {
   readonly stale_if_error_seconds: Amount
   readonly jitter: number
   readonly tags: readonly string[]
+  readonly priority: Priority
   readonly timeout_soft_seconds: Amount
   readonly timeout_hard_seconds: Amount
   readonly refresh_ahead: number
@@ -123,7 +125,8 @@ export function describePolicy(policy: LoadPolicy): DescribedDefaults {
     stale_for_seconds: seconds(policy.staleForMs),
     stale_if_error_seconds: seconds(policy.staleIfErrorMs),
     jitter: policy.jitter,
-    tags: [...policy.tags],
+    tags: [...ownTags(policy.tags)],
+    priority: policy.priority,
     timeout_soft_seconds: seconds(policy.softMs),
     timeout_hard_seconds: seconds(policy.hardMs),
     refresh_ahead: policy.refreshAhead,

@@ -1,6 +1,6 @@
 // What is known of an entry beside its value. What is not known is absent, and so is an end that never comes.
 import type { Near } from '../core/contracts.ts'
-import { ownTags } from '../core/dependency.ts'
+import { ownTags, type Priority, priorityOf } from '../core/dependency.ts'
 import type { Position } from '../core/ledger.ts'
 import type { Found } from './found.ts'
 
@@ -22,6 +22,8 @@ export interface EntryFacts {
   /** What it weighs in memory, estimated (key, value and bookkeeping), or the bytes that a tier below stores. */
   readonly bytes?: number
   readonly tags: readonly string[]
+  /** What it was stored with; absent: `medium`. */
+  readonly priority?: Priority
   /** The ledger's position at which it was last known to be valid. */
   readonly version: Position
   readonly isCompressed?: boolean
@@ -37,6 +39,7 @@ export const NO_FACTS: { readonly hits?: number; readonly lastReadAt?: number | 
 
 export function factsOf(known: Known, now: number): EntryFacts {
   const { tier, createdAt, freshUntil, tags, asOf, lastReadAt, hits, bytes, isCompressed, isEncrypted } = known
+  const priority = priorityOf(tags)
   return {
     tier,
     createdAt,
@@ -46,6 +49,7 @@ export function factsOf(known: Known, now: number): EntryFacts {
     ...(hits === undefined ? {} : { hits }),
     ...(bytes === undefined ? {} : { bytes }),
     tags: ownTags(tags),
+    ...(priority === 'medium' ? {} : { priority }),
     version: asOf,
     ...(isCompressed === undefined ? {} : { isCompressed }),
     ...(isEncrypted === undefined ? {} : { isEncrypted }),

@@ -24,6 +24,7 @@ export interface FarResult {
 /**
  * Asks one tier after the other for what is still missing, within the budget; promotes what it finds. `isAgain`: the same call has asked before, and
  * what is still missing counts once. `isQuiet`: nothing counts. `met` is told of what is expired as soon as a tier has it: the next one may be slow.
+ * `tags`: what the caller says of the entries, for the tiers that are asked.
  */
 export async function readFar(
   space: Space,
@@ -32,13 +33,14 @@ export async function readFar(
   isAgain = false,
   isQuiet = false,
   met?: (at: number, entry: Found) => void,
+  tags?: readonly string[],
 ): Promise<FarResult> {
   const result: FarResult = { keys, found: keys.map(() => undefined), causes: keys.map(() => undefined), failure: undefined }
   const until = space.services.clock.monotonic() + budgetMs
   let wanted = keys.map((_, at) => at)
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]
-    if (far === undefined || !isAsked(space, far)) continue
+    if (far === undefined || !isAsked(space, far, tags)) continue
     const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
     const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
     const { outerFloor } = space.ledger.view

@@ -107,6 +107,7 @@ async function landFromTiers(journey: Journey, flights: readonly Flight[], isAga
       const flight = flights[at]
       if (flight !== undefined) flight.fallback = shared(journey, { ...entry, isStale: true })
     },
+    journey.policy.tags,
   )
   const now = space.services.clock.now()
   const missing = flights.filter((flight, at) => {

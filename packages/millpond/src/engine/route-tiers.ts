@@ -4,9 +4,9 @@ import type { FarTier, Space } from './space.ts'
 
 type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
 
-/** Is the tier asked for entries of this namespace? */
-export const isAsked = ({ route }: Pick<Space, 'route'>, far: FarTier): boolean =>
-  far.enabled && (route === undefined || route.mayHold(far.guarded.name))
+/** Is the tier asked for entries of this namespace; with tags: for one of which the caller says so much? */
+export const isAsked = ({ route }: Pick<Space, 'route'>, far: FarTier, tags?: readonly string[]): boolean =>
+  far.enabled && (route === undefined || route.mayHold(far.guarded.name, tags))
 
 /** Does the entry go to the tier? */
 export const goesTo = ({ route }: Pick<Space, 'route'>, far: FarTier, entry: Routed): boolean =>

@@ -1,8 +1,10 @@
-// Which tiers an entry goes to: rules by namespace, size and tags; the first that fits decides, and where none does, every tier.
+// Which tiers an entry goes to: rules by namespace, priority, size and tags; the first that fits decides, and where none does, every tier.
 //
-// Where a tier can hold nothing of a namespace it is not asked. Size and tags are known only once there is an entry: so a tier that some rule leaves
-// out for them is still asked, and what it holds of a key is dropped when the key's entry goes elsewhere.
-import { check, listOf, oneOrMore, options, refused, required, type Shape, text, texts } from '../core/checks.ts'
+// Where a tier can hold nothing of a namespace, or of what the caller of a load says of its entry, it is not asked. Size is known only once there is an
+// entry: so a tier that some rule leaves out for it is still asked, and what it holds of a key is dropped when the key's entry goes elsewhere.
+import { check, listOf, oneOf, oneOrMore, options, refused, type Shape, text, texts } from '../core/checks.ts'
+import { type Priority, priorityOf } from '../core/dependency.ts'
+import { MillpondError } from '../core/errors.ts'
 import type { Found } from './found.ts'
 
 /** One rule of `route`. */
@@ -10,6 +12,8 @@ export interface RouteRule {
   /** What the entry must be, all of it together. Default: anything. */
   readonly when?: {
     readonly namespace?: string | readonly string[]
+    /** What it was stored with: `priority` of `set` and loads, of a collection or of the defaults. */
+    readonly priority?: Priority | readonly Priority[]
     /** The entry has one of these. */
     readonly tags?: readonly string[]
     /** Estimated bytes of the value in memory, at least. */
@@ -17,21 +21,24 @@ export interface RouteRule {
     /** The same, at most. */
     readonly maxBytes?: number
   }
-  /** Names of tiers, `'memory'` among them; none: such entries are loaded each time, and kept nowhere. */
-  readonly tiers: readonly string[]
+  /** Where it goes: names of tiers, `'memory'` among them; none: such entries are loaded each time, and kept nowhere. */
+  readonly tiers?: readonly string[]
+  /** Instead of `tiers`: every tier but these, of which at least one must be left. */
+  readonly except?: readonly string[]
 }
 
 type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
 
 /** The rules of a namespace. */
 export interface Route {
-  /** Whether the tier may hold anything of this namespace. */
-  mayHold(tier: string): boolean
+  /** Whether the tier may hold anything of this namespace; with tags: an entry of which so much is known. */
+  mayHold(tier: string, tags?: readonly string[]): boolean
   /** Whether the entry goes to the tier. */
   takes(tier: string, entry: Routed): boolean
 }
 
 interface Rule {
+  readonly priorities: readonly Priority[] | undefined
   readonly tags: readonly string[] | undefined
   readonly minBytes: number
   readonly maxBytes: number
@@ -42,11 +49,12 @@ const bytes = check((value): value is number => typeof value === 'number' && val
 const names = texts('a list of names')
 const WHEN: Shape<NonNullable<RouteRule['when']>> = {
   namespace: oneOrMore(text, 'a name, or a list of names'),
+  priority: oneOrMore(oneOf('high', 'medium', 'low'), "'high', 'medium', 'low', or a list of them"),
   tags: names,
   minBytes: bytes,
   maxBytes: bytes,
 }
-const RULE: Shape<RouteRule> = { when: options(WHEN), tiers: required(names) }
+const RULE: Shape<RouteRule> = { when: options(WHEN), tiers: names, except: names }
 const RULES = listOf<RouteRule>(options(RULE), 'a list of rules, such as [{ when: { minBytes: 100_000 }, tiers: [...] }]')
 export const MEMORY = 'memory'
 
@@ -70,36 +78,78 @@ export function routes(
 
 function routeOf(rules: readonly Rule[], weigh: (value: unknown) => number): Route {
   // Behind a rule that fits everything no other is reached.
-  const end = rules.findIndex(
-    ({ tags, minBytes, maxBytes }) => tags === undefined && minBytes === 0 && maxBytes === Number.POSITIVE_INFINITY,
-  )
+  const end = rules.findIndex((rule) => isOfAnySize(rule) && rule.tags === undefined && rule.priorities === undefined)
   const reached = end < 0 ? rules : rules.slice(0, end + 1)
-  const needsBytes = reached.some(({ minBytes, maxBytes }) => minBytes > 0 || maxBytes < Number.POSITIVE_INFINITY)
+  const needsBytes = reached.some((rule) => !isOfAnySize(rule))
+  const needsPriority = reached.some(({ priorities }) => priorities !== undefined)
+  const priorityIn = (tags: readonly string[]): Priority => (needsPriority ? priorityOf(tags) : 'medium')
   return {
-    mayHold: (tier) => end < 0 || reached.some(({ tiers }) => tiers.has(tier)),
+    mayHold: (tier, tags) => {
+      // Of the tags some may be missing yet; the usual priority is what nobody may have said.
+      const told = tags === undefined ? 'medium' : priorityIn(tags)
+      for (const rule of reached) {
+        if (told !== 'medium' && !hasPriority(rule, told)) continue
+        if (rule.tiers.has(tier)) return true
+        const isDecided = rule.priorities === undefined || told !== 'medium'
+        if (isDecided && isOfAnySize(rule) && (rule.tags === undefined || (tags !== undefined && hasTag(rule, tags)))) return false
+      }
+      return true
+    },
     takes: (tier, { value, isolated, tags }) => {
       const bytes = needsBytes ? (isolated?.bytes ?? weigh(value)) : 0
+      const priority = priorityIn(tags)
       const rule = reached.find(
-        (one) => bytes >= one.minBytes && bytes <= one.maxBytes && (one.tags === undefined || one.tags.some((tag) => tags.includes(tag))),
+        (one) =>
+          bytes >= one.minBytes &&
+          bytes <= one.maxBytes &&
+          (one.tags === undefined || hasTag(one, tags)) &&
+          (one.priorities === undefined || one.priorities.includes(priority)),
       )
       return rule === undefined || rule.tiers.has(tier)
     },
   }
 }
 
+const isOfAnySize = ({ minBytes, maxBytes }: Rule): boolean => minBytes === 0 && maxBytes === Number.POSITIVE_INFINITY
+const hasPriority = ({ priorities }: Rule, priority: Priority): boolean => priorities === undefined || priorities.includes(priority)
+const hasTag = (rule: Rule, tags: readonly string[]): boolean => rule.tags?.some((tag) => tags.includes(tag)) === true
+
 function ruleOf(
-  { when = {}, tiers }: RouteRule,
+  { when = {}, tiers, except }: RouteRule,
   at: string,
   known: readonly string[],
 ): Rule & { readonly namespaces: readonly string[] | undefined } {
-  const odd = tiers.find((name) => !known.includes(name))
-  if (odd !== undefined) throw refused(odd, `${at}.tiers`, `names of this cache's tiers: ${known.join(', ')}`)
-  const { namespace, tags, minBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = when
+  const { namespace, priority, tags, minBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = when
   return {
     namespaces: namespace === undefined ? undefined : [namespace].flat(),
+    priorities: priority === undefined ? undefined : [priority].flat(),
     tags,
     minBytes,
     maxBytes,
-    tiers: new Set(tiers),
+    tiers: new Set(tiersOf(tiers, except, at, known)),
   }
+}
+
+function tiersOf(
+  tiers: readonly string[] | undefined,
+  except: readonly string[] | undefined,
+  at: string,
+  known: readonly string[],
+): readonly string[] {
+  const given = tiers ?? except
+  if (given === undefined || (tiers !== undefined && except !== undefined))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${at}.tiers: ${given === undefined ? 'nobody said where such entries go' : 'is given beside except'}: give tiers, or except`,
+    )
+  const odd = given.find((name) => !known.includes(name))
+  if (odd !== undefined)
+    throw refused(odd, `${at}.${tiers === undefined ? 'except' : 'tiers'}`, `names of this cache's tiers: ${known.join(', ')}`)
+  if (tiers !== undefined) return tiers
+  const left = known.filter((name) => !given.includes(name))
+  if (left.length > 0) return left
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${at}.except: ${given.join(', ')} are all tiers of this cache: leave one, or say tiers: [] where such entries are to be kept nowhere`,
+  )
 }

@@ -168,6 +168,84 @@ describe('T8: rules of route', () => {
     expect(await cache.get('large')).toBe(LARGE)
   })
 
+  it('by priority: of a call, of a collection, of the defaults; it is stored with the entry, and promotion obeys it', async () => {
+    const folder = newFolder()
+    const rules: RouteRule[] = [
+      { when: { priority: 'low' }, tiers: ['sqlite'] },
+      { when: { priority: 'high' }, except: ['file'] },
+    ]
+    const { cache, files, ledger } = openParts(rules, folder)
+    await cache.set('low', 1, { priority: 'low' })
+    await cache.setMany([['lows', 1]], { priority: 'low' })
+    await cache.getOrSet('loaded', () => 1, { priority: 'low', tags: ['t'] })
+    await cache.set('high', 1, { priority: 'high' })
+    await cache.set('usual', 1)
+    const deals = cache.collection('deal', { load: (id: number) => ({ id }), priority: 'low' })
+    await deals.get(7)
+    const quiet = cache.namespace('quiet', { priority: 'low' })
+    await quiet.set('q', 1)
+    await quiet.set('back to usual', 1, { priority: 'medium' })
+    await cache.flush()
+    await quiet.flush()
+    expect(await keysIn(files)).toEqual(['default:usual', 'quiet:back to usual'])
+    expect([cache.peek('low'), cache.peek('lows'), cache.peek('loaded'), quiet.peek('q')]).toEqual(Array(4).fill(undefined))
+    expect([cache.peek('high'), cache.peek('usual'), quiet.peek('back to usual')]).toEqual([1, 1, 1])
+    expect((await keysIn(ledger)).length).toBe(8)
+    expect(await cache.getEntry('loaded')).toMatchObject({ kind: 'hit', tier: 'sqlite', tags: ['t'], priority: 'low' })
+    expect(await cache.getEntry('usual')).not.toHaveProperty('priority')
+    expect(quiet.describe().namespaces.find(({ name }) => name === 'quiet')?.defaults).toMatchObject({ priority: 'low', tags: [] })
+    await cache.close()
+    // Another process, whose reads say nothing of priorities.
+    const other = openParts(rules, folder).cache
+    expect([await other.get('low'), await other.get('high')]).toEqual([1, 1])
+    expect(await other.touch('loaded', '5m')).toBe(true)
+    await other.flush()
+    expect([other.peek('low'), other.peek('loaded'), other.peek('high')]).toEqual([undefined, undefined, 1])
+    await other.configure({ defaults: { priority: 'low' } })
+    await other.set('low by default', 1)
+    expect(other.peek('low by default')).toBeUndefined()
+  })
+
+  it('an entry that changes its priority leaves nothing behind, and what is computed from one has its own', async () => {
+    const { cache, files } = openParts([{ when: { priority: 'low' }, tiers: ['sqlite'] }], newFolder(), { dependencies: 'tracked' })
+    await cache.set('k', 'usual')
+    await cache.flush()
+    expect(await keysIn(files)).toEqual(['default:k'])
+    await cache.set('k', 'low', { priority: 'low' })
+    await cache.flush()
+    expect([cache.peek('k'), await keysIn(files), await cache.get('k')]).toEqual([undefined, [], 'low'])
+    await cache.getOrSet('made of it', async () => `made of ${await cache.get('k')}`)
+    await cache.set('declared', 1, { dependsOn: ['k'] })
+    await cache.flush()
+    expect([cache.peek('made of it'), cache.peek('declared')]).toEqual(['made of low', 1])
+    await cache.set('k', 'new', { priority: 'low' })
+    expect([await cache.get('made of it'), await cache.get('declared')]).toEqual([undefined, undefined])
+  })
+
+  it('a tier is not read for an entry of which the load itself says that it does not go there', async () => {
+    const { cache, files, ledger } = openParts([
+      { when: { priority: ['low', 'high'] }, except: ['file'] },
+      { when: { tags: ['live'] }, tiers: ['memory'] },
+    ])
+    const reads = [vi.spyOn(files, 'read'), vi.spyOn(ledger, 'read')]
+    const asked = (): boolean[] =>
+      reads.map((read) => {
+        const was = read.mock.calls.length > 0
+        read.mockClear()
+        return was
+      })
+    await cache.getOrSet('a', () => 1, { priority: 'low' })
+    expect(asked()).toEqual([false, true])
+    await cache.getOrSetMany(['b', 'c'], { load: async (ids) => ids, priority: 'high' })
+    expect(asked()).toEqual([false, true])
+    await cache.getOrSet('d', () => 1, { tags: ['live'] })
+    // A high one with that tag lies in the ledger's tier, and the load may have left its priority unsaid.
+    expect(asked()).toEqual([false, true])
+    await cache.getOrSet('e', () => 1)
+    expect(asked()).toEqual([true, true])
+    expect(await cache.get('b')).toBe('b')
+  })
+
   it('memory alone can be left out, too', async () => {
     const cache = open({ route: [{ when: { minBytes: 1000 }, tiers: [] }] })
     await cache.set('large', LARGE)
@@ -188,6 +266,11 @@ describe('garbage', () => {
     [[{ tiers: [], when: { tags: 't' } }], 'tags'],
     [[{ tiers: [], when: { namespace: 7 } }], 'namespace'],
     [[{ tiers: [], unless: 1 }], 'unless'],
+    [[{ tiers: [], when: { priority: 'urgent' } }], 'urgent'],
+    [[{ tiers: [], when: { priority: ['low', 3] } }], 'priority[1]'],
+    [[{ tiers: ['memory'], except: ['memory'] }], 'beside except'],
+    [[{ except: ['redis'] }], 'route[0].except'],
+    [[{ when: { priority: 'low' }, except: ['memory'] }], 'tiers: []'],
   ])('%j is refused, naming what is wrong', (route, named) => {
     expect(() => createCache({ route } as unknown as CacheOptions)).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(named) }),
