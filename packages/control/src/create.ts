@@ -1,21 +1,23 @@
 // Puts the control plane together: a store, the caches it sees, its routes, one function from Request to Response, and what runs by the clock.
 import type { Cache } from 'millpond'
 import type { NodeStore } from 'millpond/nodes'
+import { check, checkOptions, flag, fn, listOf, required, type Shape, withMethods } from 'millpond/options'
 import type { Principal } from './access/roles.ts'
-import type { Application } from './agent/application.ts'
+import { type Application, application } from './agent/application.ts'
 import { Alerts, type AlertView } from './alerts/alerts.ts'
 import { Evaluator } from './alerts/evaluator.ts'
 import { webhooksOf } from './alerts/settings.ts'
 import { Webhooks } from './alerts/webhooks.ts'
 import { startClock } from './clock.ts'
 import { configurations } from './configurations/configurations.ts'
-import type { TierFactories } from './configurations/named.ts'
+import { type TierFactories, tierFactories } from './configurations/named.ts'
 import { bringSettings, keepSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
 import { Fleet } from './fleet/fleet.ts'
+import { aCache, aNodeId, aNodeStore } from './given.ts'
 import { createApp } from './http/app.ts'
 import { openApi } from './http/openapi.ts'
-import { type Rate, Rates } from './http/rates.ts'
+import { type Rate, Rates, rates } from './http/rates.ts'
 import { Refusals } from './http/refusals.ts'
 import { defineRoute, json, type RateClass, type Route } from './http/route.ts'
 import { Collector } from './metrics/collector.ts'
@@ -67,11 +69,27 @@ export interface ControlPlane {
   readonly routes: readonly Route[]
 }
 
+const CONTROL: Shape<ControlOptions> = {
+  store: required(withMethods<Store>("a store: await openStore('control.db')", 'write', 'now', 'close')),
+  caches: listOf(aCache, 'a list of caches'),
+  application,
+  meetingPlaces: listOf(aNodeStore, 'a list of node stores'),
+  tiers: tierFactories,
+  nodeId: aNodeId,
+  base: check((value): value is string => typeof value === 'string' && /^\/.*[^/]$/.test(value), "a path such as '/api/admin/caching'"),
+  rates,
+  authorize: fn('a function from a request to a principal'),
+  allowPrivateWebhooks: flag,
+  addressOf: fn('a function from a request to an address'),
+  onError: fn('a function that takes an error'),
+  onWarning: fn('a function that takes a message'),
+}
 const VERSION = '0.1.0'
 const BASE = '/api/admin/caching'
 
 /**
  * The admin API over a store. It is closed until a credential exists: see `ensureToken`.
+ * @throws MillpondError `OPTION_INVALID`
  * @example
  * const store = await openStore('control.db')
  * await ensureToken(store, { name: 'admin', role: 'admin' }, process.env.MILLPOND_ADMIN_TOKEN)
@@ -79,14 +97,15 @@ const BASE = '/api/admin/caching'
  * await control.start()
  */
 export function createControl(options: ControlOptions): ControlPlane {
+  checkOptions<ControlOptions>(options, CONTROL, 'createControl')
   const {
     store,
     base = BASE,
     onError = (error: unknown) => console.error('[millpond] [control]', error),
     onWarning = () => undefined,
   } = options
-  const { caches = [], meetingPlaces = [], nodeId, application } = options
-  const fleet = new Fleet({ caches, meetingPlaces, nodeId, application, onWarning })
+  const { caches = [], meetingPlaces = [], nodeId } = options
+  const fleet = new Fleet({ caches, meetingPlaces, nodeId, application: options.application, onWarning })
   const control: Control = {
     store,
     configurations: configurations(store),

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkOptions, flag, isOptions, text } from './checks.ts'
 
 /** Where the page is and what it is told. */
 export interface DashboardOptions {
@@ -16,6 +17,21 @@ export interface DashboardOptions {
   readonly readOnly?: boolean
   /** Believe `X-Forwarded-Prefix` of a proxy that strips a prefix from the path. Default false: anybody could send it. */
   readonly trustPrefix?: boolean
+}
+
+const path = text("a path such as '/admin/caching/'")
+const OPTIONS = {
+  base: path,
+  apiBaseUrl: path,
+  environment: { test: isBadge, wanted: "a badge: { label: 'Production', color: '#c00' }" },
+  readOnly: flag,
+  trustPrefix: flag,
+}
+
+function isBadge(value: unknown): boolean {
+  if (!isOptions(value)) return false
+  const { label, color, ...rest }: { label?: unknown; color?: unknown } = value
+  return typeof label === 'string' && ['string', 'undefined'].includes(typeof color) && Object.keys(rest).length === 0
 }
 
 /** Answers requests below its base; undefined for every other path. */
@@ -44,11 +60,13 @@ interface Built {
 
 /**
  * The page of the dashboard, read once from what the build made. Deep links answer the page; files have a hash in their name and never change.
+ * @throws TypeError naming the option that is not allowed
  * @example
  * const page = dashboard({ environment: { label: 'Production' } })
  * const answer = (await page(request)) ?? (await control.fetch(request))
  */
 export function dashboard(options: DashboardOptions = {}): DashboardHandler {
+  checkOptions<DashboardOptions>(options, OPTIONS, 'dashboard')
   const { base = '/admin/caching/', apiBaseUrl = '/api/admin/caching', environment, readOnly = false, trustPrefix = false } = options
   const mounted = `/${base.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/')
   let built: Promise<Built> | undefined

@@ -114,7 +114,8 @@ export interface CacheOptions {
 }
 
 const RESTART: Shape<NonNullable<CacheOptions['restart']>> = { path: required(text), every: duration, maxEntries: whole(1) }
-const OPTIONS: Shape<CacheOptions> = {
+/** The checks of `CacheOptions`, for who takes them among options of its own: see `millpond/options`. */
+export const CACHE: Shape<CacheOptions> = {
   name: (value, at) => checkName(value, at),
   // The list and each of its tiers are looked at one by one below, and so are the defaults, the codec and the models.
   tiers: checkedElsewhere,
@@ -146,7 +147,7 @@ const READ_BUDGET_MS = 300
  * const user = await cache.getOrSet(['user', 7], () => db.user(7), { ttl: '10m', tags: ['users'] })
  */
 export function createCache(options: CacheOptions = {}): Cache {
-  checkOptions<CacheOptions>(options, OPTIONS, '')
+  checkOptions<CacheOptions>(options, CACHE, '')
   const name = checkName(options.name ?? 'cache', 'name')
   const clock = options.clock ?? systemClock()
   const events = new Events()

@@ -1,6 +1,8 @@
 // The proxy's settings: from code, from a JSON file, from the command line; checked once, with messages that show the value.
 import { readFileSync } from 'node:fs'
-import type { HttpCacheOptions } from 'millpond/http'
+import { memory } from 'millpond'
+import { HTTP_CACHE, type HttpCacheOptions } from 'millpond/http'
+import { check, checkOptions, flag, fn, options as optionsOf, refused, required, type Shape, text, whole } from 'millpond/options'
 
 export interface ProxyOptions {
   /** Where the answers come from: `http://127.0.0.1:3000`. Several share the load; one that cannot be reached is left out for a while. */
@@ -49,44 +51,36 @@ export interface ProxyOptions {
 export type ProxySettings = Required<Omit<ProxyOptions, 'origin' | 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'>> &
   Pick<ProxyOptions, 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'> & { readonly origins: readonly URL[] }
 
-const NUMBERS = [
-  'port',
-  'retries',
-  'connectTimeout',
-  'originTimeout',
-  'clientTimeout',
-  'connections',
-  'maxHeaderBytes',
-  'maxRequestBytes',
-  'adminPort',
-] as const
-const NAMES: ReadonlySet<string> = new Set([
-  ...NUMBERS,
-  'origin',
-  'host',
-  'strict',
-  'memory',
-  'redis',
-  'healthPath',
-  'trustForwarded',
-  'accessLog',
-  'onError',
-  'cache',
-])
+const number = whole(0, Number.MAX_SAFE_INTEGER, true)
+const port = whole(0, 65_535)
+const OPTIONS: Shape<ProxyOptions> = {
+  origin: required(origins),
+  port,
+  host: text,
+  strict: flag,
+  memory: (value) => memory({ maxBytes: value as string }).limits.maxBytes,
+  redis: text,
+  retries: number,
+  connectTimeout: number,
+  originTimeout: number,
+  clientTimeout: number,
+  connections: number,
+  maxHeaderBytes: number,
+  maxRequestBytes: number,
+  healthPath: check((value): value is string => typeof value === 'string' && value.startsWith('/'), "a path such as '/health'"),
+  trustForwarded: flag,
+  adminPort: port,
+  accessLog: fn('a function that takes a line'),
+  onError: fn('a function that takes an error'),
+  cache: optionsOf(HTTP_CACHE),
+}
 
 /** What strict mode means for the cache: the answer alone decides. */
 const STRICT: HttpCacheOptions = { storeSetCookie: true, credentials: [], keyInputs: false }
 
-/** @throws Error naming the option, the value and the remedy. */
+/** @throws MillpondError `OPTION_INVALID`, naming the option, the value and the remedy. */
 export function resolveOptions(options: ProxyOptions): ProxySettings {
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) throw fault(name, 'is not known', `there are ${[...NAMES].join(', ')}`)
-  }
-  for (const name of NUMBERS) {
-    const value: unknown = options[name]
-    const isRight = typeof value === 'number' && value >= 0 && (Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY)
-    if (value !== undefined && !isRight) throw fault(name, `${JSON.stringify(value)} is not allowed`, 'give a whole number from 0')
-  }
+  checkOptions<ProxyOptions>(options, OPTIONS, '')
   const isStrict = options.strict ?? false
   const { redis, host, healthPath, adminPort, accessLog } = options
   return {
@@ -113,15 +107,16 @@ export function resolveOptions(options: ProxyOptions): ProxySettings {
   }
 }
 
-function originsOf(given: ProxyOptions['origin']): URL[] {
-  const list = typeof given === 'string' ? [given] : given
-  if (!Array.isArray(list) || list.length === 0)
-    throw fault('origin', `${JSON.stringify(given)} names none`, "give 'http://127.0.0.1:3000'")
+const originsOf = (given: ProxyOptions['origin']): URL[] => (typeof given === 'string' ? [given] : given).map((text) => new URL(text))
+
+function origins(given: unknown, at: string): ProxyOptions['origin'] {
+  const list: unknown = typeof given === 'string' ? [given] : given
+  if (!Array.isArray(list) || list.length === 0) throw refused(given, at, "an address such as 'http://127.0.0.1:3000', or a list of them")
   return list.map((text: unknown) => {
     const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
     if (url === undefined || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '')
-      throw fault('origin', `${JSON.stringify(text)} is not an origin`, "give scheme, host and port only: 'http://127.0.0.1:3000'")
-    return url
+      throw refused(text, at, "an origin, which is scheme, host and port only: 'http://127.0.0.1:3000'")
+    return url.origin
   })
 }
 
@@ -135,5 +130,3 @@ export function readConfig(path: string): Partial<ProxyOptions> {
   }
   throw new Error(`[millpond] ${path} holds no object: give { "origin": "http://127.0.0.1:3000" }`)
 }
-
-const fault = (name: string, what: string, remedy: string): Error => new Error(`[millpond] ${name}: ${what}: ${remedy}`)

@@ -49,6 +49,6 @@ describe('millpond', () => {
   })
   it('names what cannot be used', () => {
     const { status, stderr } = run('proxy', '--origin', 'nowhere', '--port', '0')
-    expect([status, stderr]).toEqual([1, expect.stringContaining('origin: "nowhere" is not an origin')])
+    expect([status, stderr]).toEqual([1, expect.stringContaining('origin: "nowhere" is not allowed: give an origin')])
   })
 })

@@ -370,11 +370,11 @@ describe('running it', () => {
     await made.close()
   })
   it.each([
-    [{ origin: 'x' }, /origin: "x" is not an origin/],
-    [{ origin: [] }, /origin: \[\] names none/],
-    [{ origin: 'http://a/path' }, /is not an origin/],
+    [{ origin: 'x' }, /origin: "x" is not allowed: give an origin/],
+    [{ origin: [] }, /origin: \[\] is not allowed: give an address/],
+    [{ origin: 'http://a/path' }, /"http:\/\/a\/path" is not allowed: give an origin, which is scheme, host and port only/],
     [{ origin: 'http://a', retries: -1 }, /retries: -1 is not allowed/],
-    [{ origin: 'http://a', nonsense: 1 }, /nonsense: is not known/],
+    [{ origin: 'http://a', nonsense: 1 }, /unknown option "nonsense"/],
   ])('refuses %j', async (options, message) => {
     await expect(startProxy(options as ProxyOptions)).rejects.toThrow(message)
   })

@@ -1,8 +1,9 @@
 // Users and their tokens. A token is shown once, and only its hash is stored: 256 random bits need no slow hash (a password would).
 import { createHash, randomBytes } from 'node:crypto'
 import { MillpondError } from 'millpond'
+import { checkOptions, oneOf, required, type Shape, text, texts, whole } from 'millpond/options'
 import type { Store, Writer } from '../store/store.ts'
-import { isRole, isScope, type Principal, ROLE_SCOPES, type Role, type Scope } from './roles.ts'
+import { isRole, isScope, type Principal, ROLE_SCOPES, ROLES, type Role, type Scope } from './roles.ts'
 
 export interface NewUser {
   readonly name: string
@@ -10,6 +11,13 @@ export interface NewUser {
   /** Namespaces and cache names it is limited to; absent: all. */
   readonly namespaces?: readonly string[] | undefined
   readonly maxKeys?: number | undefined
+}
+
+const USER: Shape<NewUser> = {
+  name: required(text),
+  role: required(oneOf(...ROLES)),
+  namespaces: texts('a list of namespaces'),
+  maxKeys: whole(1),
 }
 
 export interface NewToken {
@@ -69,9 +77,10 @@ export async function addToken(tx: Writer, given: NewToken, now: number): Promis
 /**
  * Makes the token `given` (by the environment or a file) that of a user, made where there is none. For the first credential, and for programs that must
  * know theirs beforehand.
- * @throws MillpondError `OPTION_INVALID` for one that is shorter than 32 characters.
+ * @throws MillpondError `OPTION_INVALID` for a user that is not one, and for a token that is shorter than 32 characters.
  */
 export async function ensureToken(store: Store, user: NewUser, token: string): Promise<void> {
+  checkOptions<NewUser>(user, USER, 'user')
   if (!/^[\w.-]{32,}$/.test(token))
     throw new MillpondError(
       'OPTION_INVALID',

@@ -1,8 +1,10 @@
 // A cache of this process as the control plane sees it: reports each second, acts when asked, takes settings.
 import { type Cache, MillpondError } from 'millpond'
 import { createNodes, type Nodes, type NodesOptions, type NodeWarning } from 'millpond/nodes'
+import { checkOptions, fn, type Shape } from 'millpond/options'
+import { aCache, aNodeId } from '../given.ts'
 import { type Acts, act, actsOf } from './acts.ts'
-import type { Application } from './application.ts'
+import { type Application, application as anApplication } from './application.ts'
 import { type CacheReport, reportOf } from './figures.ts'
 import { settingsFor } from './settings.ts'
 import { ASKED, type Topic } from './words.ts'
@@ -16,6 +18,8 @@ export interface AttachOptions {
   /** Told of what needs a look. */
   readonly onWarning?: (warning: NodeWarning) => void
 }
+
+const ATTACH: Shape<AttachOptions> = { id: aNodeId, application: anApplication, onWarning: fn('a function that takes a warning') }
 
 /** A cache that is attached. */
 export interface Attached {
@@ -43,11 +47,15 @@ export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0,
 
 /**
  * Lets a control plane in any process see and steer this cache. In the process of the control plane itself `createControl({ caches: [cache] })` does it.
+ * @throws MillpondError `OPTION_INVALID`
  * @example
  * const attached = attach(cache, { id: 'web-1' })
  * await attached.join()
  */
-export function attach(cache: Cache, { id, application, onWarning }: AttachOptions = {}): Attached {
+export function attach(cache: Cache, options: AttachOptions = {}): Attached {
+  aCache(cache, 'attach')
+  checkOptions<AttachOptions>(options, ATTACH, 'attach')
+  const { id, application, onWarning } = options
   const startedAt = performance.now()
   const name = cache.info().name
   const acts = actsOf(cache, application)

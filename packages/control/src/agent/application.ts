@@ -1,6 +1,7 @@
 // What an application tells of itself: the names that its people use (an organisation, a cache type, its critical paths), and what they stand for in its caches.
 // Names travel, functions stay in the process.
 import type { Cache, WarmPlan } from 'millpond'
+import { type Check, fn, options, recordOf, required, type Shape, texts } from 'millpond/options'
 import { namespacesOf, spaceOf } from './spaces.ts'
 import type { Answered, Asked } from './words.ts'
 
@@ -47,6 +48,24 @@ export interface Application {
   /** What must not be cold: warmed by `millpond warm --critical`, and what `millpond test` measures. */
   readonly criticalPaths?: () => readonly NamedPlan[] | Promise<readonly NamedPlan[]>
 }
+
+const CACHE_TYPE: Shape<CacheType> = {
+  namespaces: texts('a list of namespaces'),
+  tags: fn('a function that answers tags'),
+  plans: fn('a function that answers plans'),
+}
+const SCOPE: Shape<Scope> = {
+  find: required(fn('a function from a name to an id')),
+  tags: required(fn('a function from an id to tags')),
+  plans: fn('a function that answers plans'),
+}
+
+/** The check of what an application registers. */
+export const application: Check<Application> = options<Application>({
+  cacheTypes: recordOf(options(CACHE_TYPE), 'an object from names to cache types'),
+  scopes: recordOf(options(SCOPE), 'an object from names to scopes'),
+  criticalPaths: fn('a function that answers plans'),
+})
 
 const own = <T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined

@@ -1,9 +1,11 @@
 // Caches by the names of stored configurations: `caches.get('product_cache')`.
 import { type Cache, type CacheOptions, MillpondError } from 'millpond'
 import type { NodeStore } from 'millpond/nodes'
+import { CACHE, checkOptions, fn, listOf, omit, options as optionsOf, record, required, type Shape } from 'millpond/options'
 import { z } from 'zod'
 import { type ConfigurationDocument, configurationDocument } from '../configurations/document.ts'
-import { makeCache, type TierFactories } from '../configurations/named.ts'
+import { makeCache, type TierFactories, tierFactories } from '../configurations/named.ts'
+import { aNodeId, aNodeStore } from '../given.ts'
 import { type Attached, attach, CONFIGURATIONS, openDirectory } from './agent.ts'
 
 /** Where configurations are read, and what caches are made of. */
@@ -34,6 +36,14 @@ export interface NamedCaches {
   close(): Promise<void>
 }
 
+const OPEN: Shape<OpenCachesOptions> = {
+  store: required(aNodeStore),
+  tiers: tierFactories,
+  fallback: listOf(record('a configuration: { name, ttl_seconds }'), 'a list of configurations'),
+  options: optionsOf<NonNullable<OpenCachesOptions['options']>>(omit(CACHE, 'name', 'tiers')),
+  nodeId: aNodeId,
+  onWarning: fn('a function that takes a message'),
+}
 const stored = z.array(z.unknown()).max(10_000)
 
 /**
@@ -43,14 +53,9 @@ const stored = z.array(z.unknown()).max(10_000)
  * const caches = await openCaches({ store: redis({ url }).nodes, tiers: { redis: () => redis({ url }) } })
  * await caches.get('product_cache').set('a', 1)
  */
-export async function openCaches({
-  store,
-  tiers = {},
-  fallback = [],
-  options,
-  nodeId,
-  onWarning = () => undefined,
-}: OpenCachesOptions): Promise<NamedCaches> {
+export async function openCaches(given: OpenCachesOptions): Promise<NamedCaches> {
+  checkOptions<OpenCachesOptions>(given, OPEN, 'openCaches')
+  const { store, tiers = {}, fallback = [], options, nodeId, onWarning = () => undefined } = given
   const standing = new Map<string, ConfigurationDocument>()
   const byCode = new Map(fallback.map((one) => [one.name, documentOf(one)]))
   const made = new Map<string, { readonly cache: Cache; readonly attached: Attached; readonly type: string }>()

@@ -1,11 +1,21 @@
 // A cache made from a stored configuration, and the tiers that it may be made of.
 import { type Cache, type CacheOptions, createCache, MillpondError, memory, type Tier } from 'millpond'
+import { type Check, fn, options as optionsOf } from 'millpond/options'
 import type { ConfigurationDocument } from './document.ts'
 
 const BELOW = ['redis', 'memcached', 'database', 'file_system'] as const
 
 /** How to reach what a configuration names; `memory` needs nothing. Called once for each cache, with its name. */
 export type TierFactories = Readonly<Partial<Record<(typeof BELOW)[number], (name: string) => Tier>>>
+
+const aFactory = fn<(name: string) => Tier>('a function that makes a tier: () => redis({ url })')
+/** The check of `TierFactories`. */
+export const tierFactories: Check<TierFactories> = optionsOf<TierFactories>({
+  redis: aFactory,
+  memcached: aFactory,
+  database: aFactory,
+  file_system: aFactory,
+})
 
 /** @throws MillpondError `OPTION_INVALID` where nobody said how to reach the tier that it names. */
 export function makeCache(

@@ -1,4 +1,5 @@
 // How often one principal may call: a token bucket for each class of route (RFC 9110 429; RateLimit fields after draft-ietf-httpapi-ratelimit-headers).
+import { type Check, check, options, required } from 'millpond/options'
 import type { RateClass } from './route.ts'
 
 export interface Rate {
@@ -13,6 +14,16 @@ export const DEFAULT_RATES: Readonly<Record<RateClass, Rate>> = {
   purge: { perMinute: 50, burst: 50 },
   scan: { perMinute: 2, burst: 2 },
 }
+
+const calls = check((value): value is number => typeof value === 'number' && value > 0, 'a number of calls above 0')
+const rate = options<Rate>({ perMinute: required(calls), burst: required(calls) })
+/** The check of rates that are given. */
+export const rates: Check<Partial<Record<RateClass, Rate>>> = options<Partial<Record<RateClass, Rate>>>({
+  read: rate,
+  write: rate,
+  purge: rate,
+  scan: rate,
+})
 
 const MINUTE_MS = 60_000
 /** Full buckets are forgotten when there are more than this. */

@@ -1,5 +1,7 @@
 // The admin API as a browser calls it: one base, one way to sign in, problem documents (RFC 9457) as errors. Works without React.
 
+import { checkOptions, fn, text } from '../checks.ts'
+
 /** Where the admin API is and how it is called. */
 export interface CacheClientOptions {
   /** Default `/api/admin/caching`. */
@@ -48,8 +50,15 @@ export class ApiError extends Error {
   }
 }
 
-/** @example const client = createCacheClient({ auth: () => ({ Authorization: `Bearer ${token}` }) }) */
+const OPTIONS = {
+  apiBaseUrl: text("an address such as '/api/admin/caching'"),
+  fetcher: fn('a function like fetch'),
+  auth: fn('a function that answers headers'),
+}
+
+/** @throws TypeError naming the option that is not allowed @example const client = createCacheClient({ auth: () => ({ Authorization: `Bearer ${token}` }) }) */
 export function createCacheClient(options: CacheClientOptions = {}): CacheClient {
+  checkOptions<CacheClientOptions>(options, OPTIONS, 'createCacheClient')
   const base = (options.apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')
   const fetcher = options.fetcher ?? ((url: string, init: RequestInit) => fetch(url, init))
 

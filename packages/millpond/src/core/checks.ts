@@ -17,6 +17,7 @@ export type Shape<O> = {
 }
 
 /**
+ * Looks at each option that is given, and at those that must be.
  * @param at what the options belong to, for the message: `''` for those of `createCache`, else `breaker`, `tiers[1]`.
  * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, or what a check throws.
  */
@@ -66,7 +67,7 @@ export function unknownName(name: string, names: readonly string[], full = name,
   return new MillpondError('OPTION_INVALID', `unknown ${what} ${show(full)}:${meant} there are ${names.join(', ')}`)
 }
 
-/** @param wanted what to give: `a whole number from 1`. */
+/** The error for a value that is not allowed. @param wanted what to give: `a whole number from 1`. */
 export function refused(value: unknown, at: string, wanted: string): MillpondError {
   return new MillpondError('OPTION_INVALID', `${at}: ${show(value)} is not allowed: give ${wanted}`)
 }
@@ -85,16 +86,19 @@ export function check<T>(test: (value: unknown) => value is T, wanted: string): 
   }
 }
 
+/** Milliseconds, or a text with its unit: `'5m'`. */
 export const duration: Check<Duration> = (value, at) => {
   parseDuration(value, at)
   return value as Duration
 }
 
+/** `true` or `false`, and nothing that is taken for either. */
 export const flag = check((value) => typeof value === 'boolean', 'true or false')
 
+/** A text that is not empty. */
 export const text = check((value): value is string => typeof value === 'string' && value !== '', 'a text')
 
-/** @param isEndless `Infinity` is allowed, too. */
+/** A whole number. @param isEndless `Infinity` is allowed, too. */
 export function whole(least: number, most = Number.MAX_SAFE_INTEGER, isEndless = false): Check<number> {
   const to = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${most}`
   return check(
@@ -105,6 +109,7 @@ export function whole(least: number, most = Number.MAX_SAFE_INTEGER, isEndless =
   )
 }
 
+/** One of these texts. */
 export function oneOf<const T extends string>(...words: readonly T[]): Check<T> {
   return check((value): value is T => words.some((word) => word === value), words.map((word) => `'${word}'`).join(' or '))
 }
@@ -146,6 +151,7 @@ export function withMethods<T extends object>(wanted: string, ...methods: readon
   )
 }
 
+/** An array, of which `item` looks at each. */
 export function listOf<T>(item: Check<T>, wanted = 'an array'): Check<readonly T[]> {
   return (value, at) => {
     if (!Array.isArray(value)) throw refused(value, at, wanted)
@@ -183,6 +189,12 @@ export const checkedElsewhere = <T>(value: unknown, at: string): T => {
 /** An object of names of the caller's own. */
 export function record<T extends object>(wanted: string, isItem: (item: unknown) => boolean = () => true): Check<T> {
   return check((value): value is T => isOptions(value) && Object.values(value).every(isItem), wanted)
+}
+
+/** An object from the caller's own names to what `item` takes. */
+export function recordOf<T>(item: Check<T>, wanted: string): Check<Readonly<Record<string, T>>> {
+  const any = record<Readonly<Record<string, unknown>>>(wanted)
+  return (value, at) => Object.fromEntries(Object.entries(any(value, at)).map(([name, one]) => [name, item(one, `${at}.${name}`)]))
 }
 
 /** A switch, or the options of what it switches on, which are somebody else's. */

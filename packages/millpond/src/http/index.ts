@@ -11,7 +11,7 @@ export type { HttpCache, Listener, Middleware } from './node/http-cache.ts'
 export type { Purge } from './purge.ts'
 export type { RawFields } from './rules/fields.ts'
 export { INPUTS, type RequestFacts } from './rules/request.ts'
-export type { HttpCacheOptions, Settings } from './settings.ts'
+export { HTTP_CACHE, type HttpCacheOptions, type Settings } from './settings.ts'
 
 interface ToldOfErrors {
   readonly onError?: (error: unknown) => void

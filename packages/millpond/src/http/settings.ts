@@ -76,6 +76,7 @@ const MB = 1024 * 1024
 /** Strings are sent without a copy, bytes in pieces with one. */
 const INLINE_BYTES = 64 * 1024
 const fields = texts('a list of field names')
+/** The checks of `HttpCacheOptions`, for who takes them among options of its own: see `millpond/options`. */
 export const HTTP_CACHE: Shape<HttpCacheOptions> = {
   name: text,
   shared: flag,

@@ -1,4 +1,8 @@
 // How each options type is used: what is given beside the option that is tried, and what makes or calls with it.
+import { createControl, ensureToken, openStore } from '@millpond/control'
+import { attach, openCaches } from '@millpond/control/agent'
+import { dashboard } from '@millpond/dashboard/handler'
+import { startProxy } from '@millpond/proxy'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
 import { frameCodec, jsonCodec, keyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { fromEnvironment } from 'millpond/environment'
@@ -26,6 +30,8 @@ import { memcached } from 'millpond/tiers/memcached'
 import { postgres, postgresSchema } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
+// Not by the dashboard's front door: React's types make a DOM of their own for all tests.
+import { createCacheClient } from '../../../dashboard/src/api/client.ts'
 import type { GARBAGE } from './garbage.ts'
 
 /** Options of `tls.connect`. */
@@ -64,6 +70,10 @@ const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
 const pool = { query: async () => ({ rows: [], rowCount: 0 }) }
 const never = (): Promise<never> => new Promise(() => {})
+
+const admin = await openStore(':memory:')
+const ORIGIN = 'http://127.0.0.1:1'
+const TOKEN = 'of-a-test-'.repeat(4)
 
 /** Options that are an object have the lease of a miss unless they bring their own. */
 async function setLeased(options: Garbage): Promise<unknown> {
@@ -238,6 +248,20 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './testing FaultProxyOptions': { base: { to: { port: 1 } }, use: (options) => startFaultProxy(options) },
   './testing RecorderOptions': { base: { process: 'p', write: () => {} }, use: (options) => recordHistory(options).close() },
   './testing SimulatedServerOptions': { use: (options) => simulatedServer(options) },
+  'control . ControlOptions': { base: { store: admin }, use: (options) => createControl(options) },
+  'control . AttachOptions': { use: (options) => attach(cache, options) },
+  'control . Application': { use: (application) => attach(cache, { application }) },
+  'control . CacheType': { use: (type) => attach(cache, { application: { cacheTypes: { strategic: type } } }) },
+  'control . ApplicationScope': {
+    base: { find: nothing, tags: () => [] },
+    use: (scope) => attach(cache, { application: { scopes: { organization: scope } } }),
+  },
+  'control . NewUser': { base: { name: 'a', role: 'viewer' }, use: (user) => ensureToken(admin, user, TOKEN) },
+  'control . TierFactories': { use: (tiers) => createControl({ store: admin, tiers }) },
+  'control ./agent OpenCachesOptions': { base: { store: memoryNodes() }, use: (options) => openCaches(options) },
+  'dashboard . CacheClientOptions': { use: (options) => createCacheClient(options) },
+  'dashboard ./handler DashboardOptions': { use: (options) => dashboard(options) },
+  'proxy . ProxyOptions': { base: { origin: ORIGIN, port: 0 }, use: (options) => startProxy(options) },
 }
 
 /** What carries such a name and is no options that anybody gives. */

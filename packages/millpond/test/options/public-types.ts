@@ -1,11 +1,11 @@
-// The options types of all entry points, as the compiler sees them: which options there are, and which garbage is none of an option's type.
+// The options types of all entry points of all packages, as the compiler sees them: which options there are, and which garbage is none of an option's type.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import type { GARBAGE } from './garbage.ts'
 
 export interface OptionType {
-  /** `./jobs JobsOptions`. */
+  /** `./jobs JobsOptions`; of another package than the library, `control ./agent AttachOptions`. */
   readonly id: string
   readonly options: readonly {
     readonly name: string
@@ -16,21 +16,19 @@ export interface OptionType {
 }
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
-const PACKAGE = `${ROOT}packages/millpond/`
+const PACKAGES = ['millpond', 'control', 'dashboard', 'proxy'] as const
 const OPTIONS = /Options$/
 
 /** @param others further types that are options by another name. */
 export function publicOptionTypes(others: ReadonlySet<string>): OptionType[] {
-  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(readFileSync(`${PACKAGE}package.json`, 'utf8'))
-  const entries = Object.entries(exports).flatMap(([entry, { types }]) =>
-    types === undefined ? [] : [{ entry, file: PACKAGE + types.replace('dist/', 'src/').replace(/\.d\.ts$/, '.ts') }],
-  )
+  const entries = PACKAGES.flatMap(entriesOf)
   const garbageFile = fileURLToPath(new URL('./garbage.ts', import.meta.url))
   const { config } = ts.readConfigFile(`${ROOT}tsconfig.base.json`, ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent({ compilerOptions: config.compilerOptions, files: [] }, ts.sys, PACKAGE)
+  const { options } = ts.parseJsonConfigFileContent({ compilerOptions: config.compilerOptions, files: [] }, ts.sys, ROOT)
   const program = ts.createProgram([...entries.map(({ file }) => file), garbageFile], {
     ...options,
     noEmit: true,
+    jsx: ts.JsxEmit.ReactJSX,
     composite: false,
     incremental: false,
   })
@@ -70,6 +68,16 @@ export function publicOptionTypes(others: ReadonlySet<string>): OptionType[] {
       ]
     }),
   )
+}
+
+function entriesOf(name: string): { entry: string; file: string }[] {
+  const folder = `${ROOT}packages/${name}/`
+  const { exports }: { exports: Record<string, { types?: string }> } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8'))
+  return Object.entries(exports).flatMap(([entry, { types }]) => {
+    if (types === undefined) return []
+    const file = folder + types.replace('dist/', 'src/').replace(/\.d\.ts$/, '.ts')
+    return [{ entry: name === 'millpond' ? entry : `${name} ${entry}`, file }]
+  })
 }
 
 function typeOfConst(checker: ts.TypeChecker, symbols: readonly ts.Symbol[], name: string): [keyof typeof GARBAGE, ts.Type][] {

@@ -1,0 +1,28 @@
+// Options checked as the library checks its own: for authors of tiers, plug-ins and packages on top of it.
+//
+// A `Shape` has one check for each option of a type; the compiler refuses one that lacks a name of the type, or has another.
+export {
+  type Check,
+  check,
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flag,
+  fn,
+  listOf,
+  omit,
+  oneOf,
+  oneOrMore,
+  options,
+  type Required,
+  record,
+  recordOf,
+  refused,
+  required,
+  type Shape,
+  text,
+  texts,
+  whole,
+  withMethods,
+} from './core/checks.ts'
+export { CACHE } from './create.ts'
