@@ -15,9 +15,11 @@ export type {
   Stored,
   Tail,
   Tier,
+  TierBounds,
   TierCall,
   TierItem,
   TierLimits,
+  TierUsage,
 } from './core/contracts.ts'
 export { type ErrorCode, MillpondError } from './core/errors.ts'
 export type { Line, Position, Target } from './core/ledger.ts'

@@ -41,7 +41,7 @@ const TIER: Fields = {
 }
 /** Described, and not to be changed while a cache runs: what was read may be sent back whole. */
 const READ_ONLY = new Set(['name', 'ledger', 'max_stale_seconds', 'read_budget_seconds', 'dependencies', 'plugins', 'namespaces'])
-const READ_ONLY_OF_TIER = new Set(['name', 'scope', 'durable', 'holds_ledger', 'limits'])
+const READ_ONLY_OF_TIER = new Set(['name', 'scope', 'durable', 'holds_ledger', 'limits', 'bounds'])
 
 /**
  * Reads what `cache.describe()` says, whole or in part, as changes for `cache.configure`: `{ defaults: { ttl_seconds: 60 }, tiers: [{ name: 'redis', enabled: false }] }`.

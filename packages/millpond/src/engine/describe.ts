@@ -62,6 +62,8 @@ export interface DescribedTier {
     readonly batch_bytes: Amount
     readonly calls: Amount
   }
+  /** The most that it holds, over all who use its store. */
+  readonly bounds: { readonly max_entries: Amount; readonly max_size_mb: Amount }
 }
 
 /** The settings of a cache as they stand, in names and units for JSON. */
@@ -170,6 +172,10 @@ export function describeTier({ guarded, keep, promoteAfter, holdsLedger, enabled
       items: amount(limits.items),
       batch_bytes: amount(limits.batchBytes),
       calls: amount(limits.calls),
+    },
+    bounds: {
+      max_entries: amount(tier.bounds?.maxEntries ?? Number.POSITIVE_INFINITY),
+      max_size_mb: amount((tier.bounds?.maxBytes ?? Number.POSITIVE_INFINITY) / MEGABYTE),
     },
   }
 }

@@ -1,6 +1,6 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 
-import type { NearStore, Reason, Scope } from '../core/contracts.ts'
+import type { NearStore, Reason, Scope, TierBounds } from '../core/contracts.ts'
 import { type Consistency, DEFAULT_POLICY } from '../core/options.ts'
 import type { ScheduledWarming } from '../core/warm.ts'
 import type { PolicyName } from '../memory/options.ts'
@@ -44,7 +44,14 @@ export interface CacheInfo {
     readonly ledger: string
     readonly consistency: Consistency
   }
-  readonly cacheLevels: readonly { readonly level: number; readonly name: string; readonly scope: Scope; readonly enabled: boolean }[]
+  readonly cacheLevels: readonly {
+    readonly level: number
+    readonly name: string
+    readonly scope: Scope
+    readonly enabled: boolean
+    /** What a tier below memory holds at most, over all who use its store; absent where it has no such bounds. */
+    readonly bounds?: TierBounds
+  }[]
   readonly metrics: {
     readonly hitRate: number
     readonly l1HitRate: number
@@ -139,7 +146,7 @@ function compressionOf(space: Space): Pick<CacheStats, 'compression'> {
 }
 
 function farStats(space: Space, far: FarTier): TierStats {
-  const name = far.guarded.name
+  const { name, tier } = far.guarded
   const { hits, misses, writes, drops, refused, causes, rejected } = space.watch.counters.tier(name)
   return {
     name,
@@ -149,6 +156,7 @@ function farStats(space: Space, far: FarTier): TierStats {
     sets: writes,
     drops,
     refused,
+    ...(tier.bounds?.maxBytes !== undefined && { maxBytes: tier.bounds.maxBytes }),
     ...(causes.size > 0 && { missesByCause: Object.fromEntries(causes) }),
     ...(rejected.size > 0 && { rejected: Object.fromEntries(rejected) }),
     breaker: far.guarded.state,
@@ -171,7 +179,12 @@ export function describeCache(
   const policy = spaces[0]?.settings.policy ?? DEFAULT_POLICY
   const levels = [
     ...(nearStore === undefined ? [] : [{ name: 'memory', scope: 'process' as const, enabled: true }]),
-    ...far.map(({ guarded, enabled }) => ({ name: guarded.name, scope: guarded.tier.scope, enabled })),
+    ...far.map(({ guarded: { name, tier }, enabled }) => ({
+      name,
+      scope: tier.scope,
+      enabled,
+      ...(tier.bounds && { bounds: tier.bounds }),
+    })),
   ]
   const hits = sum(namespaces.map((space) => space.hits))
   const misses = sum(namespaces.map((space) => space.misses))

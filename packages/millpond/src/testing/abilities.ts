@@ -1,7 +1,16 @@
 // What tiers say that they can do, as a table in Markdown.
 import type { Tier } from '../core/contracts.ts'
 
-const HEAD = ['tier', 'reaches', 'outlives the process', 'keeps the ledger', 'can be listed', 'tells its usage', 'largest body']
+const HEAD = [
+  'tier',
+  'reaches',
+  'outlives the process',
+  'keeps the ledger',
+  'can be listed',
+  'tells its usage',
+  'can be bounded by',
+  'largest body',
+]
 
 /** One line a tier, in the order given; nothing is connected or read. */
 export function tierAbilities(tiers: readonly Tier[]): string {
@@ -21,6 +30,13 @@ function abilitiesOf(tier: Tier): readonly string[] {
     yes(tier.ledger !== undefined),
     yes(tier.scan !== undefined),
     yes(tier.usage !== undefined),
+    boundedBy(tier),
     itemBytes === Number.POSITIVE_INFINITY ? 'any' : `${itemBytes.toLocaleString('en')} bytes`,
   ]
+}
+
+/** As it is set up. */
+function boundedBy({ bounds = {} }: Tier): string {
+  const by = [...(bounds.maxEntries === undefined ? [] : ['entries']), ...(bounds.maxBytes === undefined ? [] : ['bytes'])]
+  return by.length === 0 ? 'no' : by.join(', ')
 }

@@ -9,6 +9,8 @@ export interface TierSubject {
   readonly open: () => Promise<Tier>
   /** Another tier on the store of `open`'s last answer, as a second process would have it. Needed unless `peer` and `durable` are skipped. */
   readonly again?: () => Promise<Tier>
+  /** Two tiers on one empty store, as two processes would have them, with small bounds: up to some thousand entries or some MB. Needed unless `bounded` is skipped. */
+  readonly openBounded?: () => Promise<readonly [Tier, Tier]>
   /** Stored records as they lie in the store. Needed unless `every-bit` is skipped. */
   readonly record?: StoredRecord
   /** Cases that this tier cannot pass, each with the reason. */

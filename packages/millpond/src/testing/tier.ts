@@ -1,5 +1,6 @@
 // The conformance suite of tiers: what `Tier` promises, for every implementation alike.
 import { type Case, type Runner, register } from './runner.ts'
+import { boundCases } from './tier-bounds.ts'
 import { damageCases } from './tier-damage.ts'
 import { deadlineCases } from './tier-deadlines.ts'
 import { entryCases } from './tier-entries.ts'
@@ -15,4 +16,11 @@ export function describeTier(runner: Runner, subject: TierSubject): void {
 }
 
 /** Every obligation. */
-export const tierCases: readonly Case<TierSubject>[] = [...entryCases, ...deadlineCases, ...removalCases, ...damageCases, ...lifeCases]
+export const tierCases: readonly Case<TierSubject>[] = [
+  ...entryCases,
+  ...boundCases,
+  ...deadlineCases,
+  ...removalCases,
+  ...damageCases,
+  ...lifeCases,
+]

@@ -12,11 +12,11 @@ import { temporaryFolder } from './folder.ts'
 const folder = temporaryFolder()
 
 test('what the guide says of each tier is what the tier says', async () => {
-  // None of them connects before its first command.
+  // With every bound that each takes. None of them connects before its first command.
   const tiers = [
     redis(),
-    postgres({ url: 'postgres://127.0.0.1:1/none' }),
-    sqlite({ path: folder() }),
+    postgres({ url: 'postgres://127.0.0.1:1/none', maxEntries: 1000, maxBytes: 2 ** 30 }),
+    sqlite({ path: folder(), maxEntries: 1000 }),
     memcached(),
     file({ path: folder() }),
   ]

@@ -21,6 +21,11 @@ const suite = (name: string, options: Partial<FileTierOptions>): void =>
         return file({ path, ...options })
       },
       again: async () => file({ path, ...options }),
+      openBounded: async () => {
+        path = folder()
+        const bounded = { path, ...options, maxBytes: 1_048_576 }
+        return [file(bounded), file(bounded)]
+      },
       record: { load: async (key) => [place(key).record], store: async (key, [bytes]) => replace(key, bytes ?? new Uint8Array(0)) },
     },
   )

@@ -29,11 +29,12 @@ describeWith('postgres', 'the postgres tier', () => {
     return schema
   }
   const tier = (url: string, tuning?: LedgerTuning) => postgres({ url, schema, commandTimeout: 5000, poolSize: 8, ...tuned(tuning) })
+  const bounded = (url: string) => postgres({ url, schema, commandTimeout: 5000, maxEntries: 700, maxBytes: 1_048_576 })
   const asService = () => server.url.replace('postgres@', 'service@')
   const loseRecord = async (namespace: string) =>
     void (await server.query(`DELETE FROM ${schema}.ledger WHERE ns = $1`, [Buffer.from(namespace)]))
-  const installed = async (unlogged: boolean) => {
-    await server.query(postgresSchema({ schema: newSchema(), unlogged }))
+  const installed = async (unlogged: boolean, isBounded = false) => {
+    await server.query(postgresSchema({ schema: newSchema(), unlogged, bounded: isBounded }))
     await server.query(postgresGrants({ schema, role: 'service' }))
   }
 
@@ -43,7 +44,11 @@ describeWith('postgres', 'the postgres tier', () => {
       newSchema()
       return again(tuning)
     }
-    describeTier({ describe, it }, { name: 'postgres (owner)', open: () => open(), again: () => again(), record })
+    const openBounded = async () => {
+      newSchema()
+      return [bounded(server.url), bounded(server.url)] as const
+    }
+    describeTier({ describe, it }, { name: 'postgres (owner)', open: () => open(), again: () => again(), openBounded, record })
     describeLedger({ describe, it }, { name: 'postgres (owner)', open, again, loseRecord })
   })
 
@@ -53,7 +58,11 @@ describeWith('postgres', 'the postgres tier', () => {
       await installed(true)
       return again(tuning)
     }
-    describeTier({ describe, it }, { name: 'postgres (service)', open: () => open(), again: () => again(), record })
+    const openBounded = async () => {
+      await installed(true, true)
+      return [bounded(asService()), bounded(asService())] as const
+    }
+    describeTier({ describe, it }, { name: 'postgres (service)', open: () => open(), again: () => again(), openBounded, record })
     describeLedger({ describe, it }, { name: 'postgres (service)', open, again, loseRecord })
   })
 })

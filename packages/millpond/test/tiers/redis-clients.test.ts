@@ -36,6 +36,7 @@ describeWith('redis', 'the redis tier', () => {
         open: () => open(),
         again: () => again(),
         skips: {
+          bounded: 'how much it holds is a setting of the server: maxmemory',
           usage: 'a server cannot tell the entries of one cache from others without a scan',
           'every-bit': 'a record has the same form whatever sends it',
         },

@@ -42,6 +42,7 @@ describeWith('redis', 'the redis tier through sentinels', () => {
       open: () => open(),
       again: () => again(),
       skips: {
+        bounded: 'how much it holds is a setting of the server: maxmemory',
         usage: 'a server cannot tell the entries of one cache from others without a scan',
         'every-bit': 'a record has the form that it has on one server, where each bit is flipped',
       },

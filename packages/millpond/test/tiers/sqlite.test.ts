@@ -20,7 +20,17 @@ const tuned = ({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial
 
 const record = sqliteRecord(() => path)
 afterAll(() => record.close())
-describeTier({ describe, it }, { name: 'sqlite (file)', open: onFile(), again, record })
+const bounded = { maxEntries: 500, maxBytes: 400_000 }
+describeTier(
+  { describe, it },
+  {
+    name: 'sqlite (file)',
+    open: onFile(),
+    again,
+    openBounded: async () => [await onFile(bounded)(), sqlite({ path, ...bounded })],
+    record,
+  },
+)
 describeTier(
   { describe, it },
   {
@@ -28,6 +38,7 @@ describeTier(
     open: async () => sqlite({ path: ':memory:' }),
     skips: {
       'every-bit': 'nobody but the process itself reaches a database in memory',
+      bounded: 'a database in memory belongs to one process; in a file its bounds are the same',
       peer: 'a database in memory belongs to one process',
       durable: 'a database in memory ends with its process',
     },

@@ -22,6 +22,21 @@ export interface TierLimits {
   readonly calls?: number
 }
 
+/** The most that a tier holds, over all who use its store; who comes then takes the place of others. */
+export interface TierBounds {
+  readonly maxEntries?: number
+  /** As `usage` counts them. */
+  readonly maxBytes?: number
+}
+
+/** What a tier holds. */
+export interface TierUsage {
+  readonly entries?: number
+  readonly bytes?: number
+  /** Entries that have left for want of room, since the store was made. */
+  readonly evicted?: number
+}
+
 /** What a tier is told of a call beside its keys. */
 export interface TierCall {
   /** Fires when nobody waits for the answer any more. Made when it is first read. */
@@ -50,6 +65,8 @@ export interface Tier {
   /** Survives a restart of the process. */
   readonly durable: boolean
   readonly limits?: TierLimits
+  /** Absent: none that this side knows of. */
+  readonly bounds?: TierBounds
   read(keys: readonly string[], call?: TierCall): Promise<(Stored | undefined)[]>
   /** Answers nothing where all was stored, else for each item why it was not, `undefined` where it was. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
@@ -60,8 +77,8 @@ export interface Tier {
   clear(prefix: string, call?: TierCall): Promise<number>
   /** Keys that begin with the prefix, in small steps; absent where the tier cannot list. */
   scan?(prefix: string): AsyncIterable<readonly string[]>
-  /** Entry count and bytes, where the tier can tell cheaply. */
-  usage?(): Promise<{ entries?: number; bytes?: number }>
+  /** Where the tier can tell cheaply. */
+  usage?(): Promise<TierUsage>
   /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
   readonly ledger?: LedgerStore
   /** Where the processes that use this tier may meet, where it can hold that (`millpond/nodes`). */

@@ -1,7 +1,7 @@
 // The file tier: entries in an append-only log in a folder, for all processes of a host. It cannot keep a ledger; a tier beside it does.
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import type { Refusal, Stored, Tier, TierItem, TierLimits } from '../../core/contracts.ts'
+import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Entry, Log } from './log.ts'
 import { type FileSettings, type FileTierOptions, resolveFile } from './options.ts'
@@ -54,6 +54,7 @@ class FolderTier implements FileTier {
   readonly durable = true
   readonly path: string
   readonly limits: TierLimits
+  readonly bounds: TierBounds
   readonly #settings: FileSettings
   #log: Log | undefined
   #opening: Promise<Log> | undefined
@@ -64,6 +65,7 @@ class FolderTier implements FileTier {
   constructor(settings: FileSettings) {
     this.path = settings.path
     this.limits = { itemBytes: settings.itemBytes, entryBytes: settings.entryBytes }
+    this.bounds = { maxBytes: settings.maxBytes }
     this.#settings = settings
   }
 

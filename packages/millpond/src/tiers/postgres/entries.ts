@@ -24,6 +24,7 @@ BEGIN
       WITH ORDINALITY AS u (epoch, seq, key, start, length, expires, allowed, ord)
     WHERE u.allowed ORDER BY u.key, u.ord DESC
   ) AS w WHERE w.length >= 0 ORDER BY w.key
-  ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, expires = excluded.expires, head = excluded.head, body = excluded.body;
+  ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, expires = excluded.expires, head = excluded.head, body = excluded.body,
+    born = excluded.born;
 END $$;
 `

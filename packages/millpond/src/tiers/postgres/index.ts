@@ -1,5 +1,5 @@
 // The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
-import type { LedgerStore, Stored, Tier, TierItem, TierLimits } from '../../core/contracts.ts'
+import type { LedgerStore, Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierUsage } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import type { Row } from './call.ts'
 import { access } from './client.ts'
@@ -23,7 +23,7 @@ export interface PostgresTier extends Tier {
   readonly ledger: LedgerStore
   readonly nodes: NodeStore
   scan(prefix: string): AsyncIterable<readonly string[]>
-  usage(): Promise<{ bytes: number }>
+  usage(): Promise<TierUsage & { readonly bytes: number }>
 }
 
 const FAILED = 'TIER_FAILED'
@@ -31,6 +31,9 @@ const FAILED = 'TIER_FAILED'
 const STEP = 1000
 /** The most bytes of bodies in one statement, beyond its first item. */
 const STEP_BYTES = 8_388_608
+/** However large, so many fit within `maxBytes`. */
+const LEAST_ENTRIES = 8
+const LARGEST_ENTRY = 64 * 1_048_576
 /** Keys of several callers in one statement: so few that the answers of a burst keep coming on a busy server. */
 const TOGETHER = 250
 const SWEEP = 500
@@ -60,6 +63,7 @@ class SharedTier implements PostgresTier {
   readonly durable = true
   /** Half of the connections: the ledger's steps must not wait behind a burst of reads, nor anybody in the pool, which gives up after a while. */
   readonly limits: TierLimits
+  readonly bounds?: TierBounds
   readonly ledger: PostgresLedger
   readonly nodes: NodeStore
   readonly #database: Database
@@ -69,8 +73,15 @@ class SharedTier implements PostgresTier {
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(database: Database, followers: Followers, channel: string | null) {
-    const { schema, sweepMs } = database.settings
-    this.limits = { calls: Math.max(1, database.settings.poolSize >> 1), items: TOGETHER, batchBytes: STEP_BYTES }
+    const { schema, sweepMs, poolSize, bounds } = database.settings
+    const largest = bounds?.maxBytes === undefined ? undefined : Math.min(LARGEST_ENTRY, Math.floor(bounds.maxBytes / LEAST_ENTRIES))
+    this.limits = {
+      calls: Math.max(1, poolSize >> 1),
+      items: TOGETHER,
+      batchBytes: Math.min(STEP_BYTES, largest ?? STEP_BYTES),
+      ...(largest !== undefined && { itemBytes: largest, entryBytes: 0 }),
+    }
+    if (bounds !== undefined) this.bounds = bounds
     this.#database = database
     this.#followers = followers
     this.#statements = statementsOf(`"${schema}"`)
@@ -93,8 +104,11 @@ class SharedTier implements PostgresTier {
     return answers
   }
 
-  async write(items: readonly TierItem[]): Promise<void> {
-    for (const some of inSteps(items, (item) => item.body.length)) {
+  async write(items: readonly TierItem[]): Promise<readonly (Refusal | undefined)[]> {
+    const { itemBytes = Number.POSITIVE_INFINITY, batchBytes = STEP_BYTES } = this.limits
+    for (const all of inSteps(items, (item) => item.body.length, batchBytes)) {
+      // What is too large only replaces, as what has expired does.
+      const some = all.map((item) => (item.body.length > itemBytes ? { ...item, expiresAt: 0 } : item))
       const { keys, starts, lengths, expires, bodies } = pack(some, Date.now())
       const epochs = some.map((item) => item.asOf.epoch)
       const seqs = some.map((item) => item.asOf.seq)
@@ -102,6 +116,7 @@ class SharedTier implements PostgresTier {
       await this.#run('write', this.#statements.write, [epochs, seqs, keys, starts, lengths, expires, allowed, bodies])
       this.#sweepLater(this.#database.settings.sweepMs)
     }
+    return items.map((item) => (item.body.length > itemBytes ? 'too_large' : undefined))
   }
 
   async drop(keys: readonly string[]): Promise<number> {
@@ -133,9 +148,11 @@ class SharedTier implements PostgresTier {
     }
   }
 
-  /** Bytes on the server's disk, indexes and rows not yet swept included. */
-  async usage(): Promise<{ bytes: number }> {
-    return { bytes: numberAt((await this.#run('usage', this.#statements.usage, [])).rows[0], 0) }
+  /** Bytes on the server's disk, indexes and rows not yet swept included; of a bounded tier as the bounds count, without what vacuum has yet to give back. */
+  async usage(): Promise<TierUsage & { readonly bytes: number }> {
+    if (this.bounds === undefined) return { bytes: numberAt((await this.#run('usage', this.#statements.usage, [])).rows[0], 0) }
+    const [row] = (await this.#run('usage', this.#statements.counted, [])).rows
+    return { entries: numberAt(row, 0), bytes: numberAt(row, 1), evicted: numberAt(row, 2) }
   }
 
   async close(): Promise<void> {
@@ -181,6 +198,9 @@ function statementsOf(s: string) {
       ) SELECT count(*), (SELECT encode(key, 'hex') FROM gone ORDER BY key DESC LIMIT 1) FROM gone`),
     scan: statement(`SELECT encode(key, 'hex') FROM ${s}.entry WHERE key >= $1::bytea AND key < $2::bytea AND ($3::boolean OR key <> $1::bytea)
       AND (expires IS NULL OR expires > $4::bigint) ORDER BY key LIMIT $5::integer`),
+    counted: statement(
+      `SELECT coalesce(sum(entries), 0)::bigint, coalesce(sum(bytes), 0)::bigint, coalesce(sum(evicted), 0)::bigint FROM ${s}.usage`,
+    ),
     usage: statement(`SELECT pg_total_relation_size('${s}.entry')`),
     sweep: statement(`SELECT ${s}.sweep($1::bigint, $2::integer)`),
   }
@@ -206,11 +226,11 @@ function separate(answers: (Stored | undefined)[], from: number): void {
 }
 
 /** An empty batch is one empty step, so that a closed tier still says so. */
-function* inSteps<T>(items: readonly T[], bytesIn: (item: T) => number = () => 0): Generator<readonly T[]> {
+function* inSteps<T>(items: readonly T[], bytesIn: (item: T) => number = () => 0, mostBytes = STEP_BYTES): Generator<readonly T[]> {
   let step: T[] = []
   let bytes = 0
   for (const item of items) {
-    if (step.length === STEP || (step.length > 0 && bytes + bytesIn(item) > STEP_BYTES)) {
+    if (step.length === STEP || (step.length > 0 && bytes + bytesIn(item) > mostBytes)) {
       yield step
       step = []
       bytes = 0

@@ -1,5 +1,7 @@
 // Whether the server can be used: it takes writes, and the schema is there in our version, or is installed.
+import type { TierBounds } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
+import { isBounded, sayBounds } from './bounds.ts'
 import { ask } from './call.ts'
 import type { PostgresClient } from './client.ts'
 import type { PostgresSettings } from './options.ts'
@@ -10,7 +12,7 @@ const INSTALL_MS = 30_000
 
 /** @throws MillpondError `SCHEMA_NEWER` where a later Millpond has installed it; another error says why the server is of no use. */
 export async function checkServer(client: PostgresClient, settings: PostgresSettings): Promise<void> {
-  const { connectMs, install, schema } = settings
+  const { connectMs, install, schema, bounds } = settings
   const [state] = await ask(client, "SELECT current_setting('transaction_read_only')", connectMs)
   if (state?.[0] === 'on') throw new Error('the server is read-only: a standby, or a master that was demoted')
   let version = await versionOf(client, settings)
@@ -26,6 +28,19 @@ export async function checkServer(client: PostgresClient, settings: PostgresSett
       `[postgres] the schema "${schema}" has version ${version}, this Millpond knows ${SCHEMA_VERSION}: update it, or use another schema`,
     )
   }
+  if (bounds !== undefined) await checkBounds(client, settings, bounds)
+}
+
+/** Whose bounds are others says so last: they hold for whoever uses the schema. */
+async function checkBounds(client: PostgresClient, settings: PostgresSettings, bounds: TierBounds): Promise<void> {
+  const { connectMs, install, schema } = settings
+  const isThere = async (): Promise<boolean> => (await ask(client, `SELECT ${isBounded(`"${schema}"`)}`, connectMs))[0]?.[0] === 't'
+  if (!(await isThere()) && install) await installSchema(client, settings, isThere)
+  if (!(await isThere()))
+    throw new Error(
+      `the entries of the schema "${schema}" are not counted, so they cannot be bounded: run postgresSchema({ bounded: true }) as its owner`,
+    )
+  await ask(client, sayBounds(`"${schema}"`, bounds), connectMs)
 }
 
 async function versionOf(client: PostgresClient, { schema, connectMs }: PostgresSettings): Promise<number | undefined> {
@@ -42,19 +57,23 @@ async function versionOf(client: PostgresClient, { schema, connectMs }: Postgres
  * One process at a time: whoever had to wait looks again, for functions must not be replaced under the calls of those that were first.
  * Where two roles meet at the first start, the second may not replace what the first has made, and need not.
  */
-async function installSchema(client: PostgresClient, settings: PostgresSettings): Promise<number | undefined> {
-  const { schema, unlogged } = settings
+async function installSchema(
+  client: PostgresClient,
+  settings: PostgresSettings,
+  isThere = async (version: number): Promise<boolean> => version >= SCHEMA_VERSION,
+): Promise<number | undefined> {
+  const { schema, unlogged, bounds } = settings
   try {
     // The statements that install begin a transaction too, which goes on with this one: a warning that nobody needs.
     const wait = `SET LOCAL client_min_messages = error; SET LOCAL statement_timeout = '30s'; SELECT pg_advisory_xact_lock(${lockKey(schema, 'install')})`
     await ask(client, `BEGIN; ${wait}`, INSTALL_MS)
     const [row] = await ask(client, `SELECT to_regclass('"${schema}".meta') IS NOT NULL`, INSTALL_MS)
     const version = row?.[0] === 't' ? await versionOf(client, settings) : undefined
-    if (version !== undefined && version >= SCHEMA_VERSION) {
+    if (version !== undefined && (await isThere(version))) {
       await ask(client, 'COMMIT', INSTALL_MS)
       return version
     }
-    await ask(client, postgresSchema({ schema, unlogged }), INSTALL_MS)
+    await ask(client, postgresSchema({ schema, unlogged, bounded: bounds !== undefined }), INSTALL_MS)
   } catch (error) {
     await ask(client, 'ROLLBACK', settings.connectMs)
     const version = await versionOf(client, settings)

@@ -1,6 +1,7 @@
 // The options of the PostgreSQL tier, checked once. Secrets never reach a message.
 import type { ConnectionOptions } from 'node:tls'
 import { checkedElsewhere, checkOptions, duration, flag, flagOr, type Shape, whole } from '../../core/checks.ts'
+import type { TierBounds } from '../../core/contracts.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { type Retain, type RetainOptions, resolveRetain } from '../retain.ts'
@@ -8,7 +9,7 @@ import { parseServerUrl, wrongUrl } from '../url.ts'
 import type { Address, PostgresPool } from './client.ts'
 import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
 
-export interface PostgresTierOptions extends PostgresSchemaOptions {
+export interface PostgresTierOptions extends Omit<PostgresSchemaOptions, 'bounded'> {
   /** `postgres://user:password@host:5432/database`, with the parameters that pg understands (`sslmode`, `application_name`). */
   readonly url?: string
   /** Your own pg pool instead of `url`; it stays open after `close`. Give it a `connectionTimeoutMillis` and a few connections to spare. */
@@ -30,6 +31,16 @@ export interface PostgresTierOptions extends PostgresSchemaOptions {
   /** How often one of the processes sweeps expired rows, a few hundred at a time. Default `'1s'`; `Infinity` for never. */
   readonly sweepEvery?: Duration
   readonly retain?: RetainOptions
+  /**
+   * Most entries in the schema, over all caches and processes that use it; those written first leave first. Of processes that say different bounds the one that connected
+   * last counts. Default: no limit.
+   */
+  readonly maxEntries?: number
+  /**
+   * Most bytes of entries in the schema, as they lie on the disk with their indexes (without what vacuum has yet to give back); from 1 MiB. The largest entry is an
+   * eighth of it. Default: no limit.
+   */
+  readonly maxBytes?: number
 }
 
 export interface PostgresSettings extends Address {
@@ -41,6 +52,8 @@ export interface PostgresSettings extends Address {
   readonly commandMs: number
   readonly sweepMs: number
   readonly retain: Retain
+  /** Undefined: none. */
+  readonly bounds: TierBounds | undefined
 }
 
 const OPTIONS: Shape<PostgresTierOptions> = {
@@ -57,6 +70,8 @@ const OPTIONS: Shape<PostgresTierOptions> = {
   connectTimeout: duration,
   sweepEvery: duration,
   retain: checkedElsewhere,
+  maxEntries: whole(100),
+  maxBytes: whole(1_048_576),
 }
 const FORM = 'postgres://user:password@host:5432/database'
 const LONGEST_MS = 3_600_000
@@ -64,7 +79,7 @@ const LONGEST_MS = 3_600_000
 /** @throws MillpondError `OPTION_INVALID` or `DURATION_INVALID`, naming the option and showing the value without its secrets. */
 export function resolvePostgres(options: PostgresTierOptions): PostgresSettings {
   checkOptions<PostgresTierOptions>(options, OPTIONS, 'postgres')
-  const { url, pool } = options
+  const { url, pool, maxEntries, maxBytes } = options
   if ((url === undefined) === (pool === undefined)) {
     throw new MillpondError(
       'OPTION_INVALID',
@@ -89,6 +104,10 @@ export function resolvePostgres(options: PostgresTierOptions): PostgresSettings 
     connectMs: deadline(options.connectTimeout ?? 1000, 'connectTimeout'),
     sweepMs: sweep(options.sweepEvery ?? 1000),
     retain: resolveRetain(options.retain, 'postgres'),
+    bounds:
+      maxEntries === undefined && maxBytes === undefined
+        ? undefined
+        : { ...(maxEntries !== undefined && { maxEntries }), ...(maxBytes !== undefined && { maxBytes }) },
   }
 }
 

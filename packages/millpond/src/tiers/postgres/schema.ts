@@ -13,6 +13,7 @@
 import { createHash } from 'node:crypto'
 import { checkOptions, flag, type Shape } from '../../core/checks.ts'
 import { MillpondError, show } from '../../core/errors.ts'
+import { beginBounds, boundFunctions, boundTables } from './bounds.ts'
 import { entryFunctions } from './entries.ts'
 import { advanceFunctions } from './ledger-advance.ts'
 import { commitFunctions } from './ledger-commit.ts'
@@ -22,9 +23,18 @@ import { recordFunctions } from './ledger-record.ts'
 import { sweepFunctions } from './sweep.ts'
 
 /** Raised when tables or functions change; a database of a higher version is refused, never guessed at. */
-export const SCHEMA_VERSION = 8
+export const SCHEMA_VERSION = 9
 
-const FUNCTIONS = [recordFunctions, pullFunctions, entryFunctions, advanceFunctions, commitFunctions, leaseFunctions, sweepFunctions]
+const FUNCTIONS = [
+  recordFunctions,
+  pullFunctions,
+  entryFunctions,
+  boundFunctions,
+  advanceFunctions,
+  commitFunctions,
+  leaseFunctions,
+  sweepFunctions,
+]
 
 const NAME = /^[a-z_][a-z0-9_]{0,40}$/
 
@@ -42,9 +52,11 @@ export interface PostgresSchemaOptions {
   readonly schema?: string
   /** Entries are kept out of the write-ahead log: cheaper writes, no copies on replicas, empty after a crash. Default `false`. */
   readonly unlogged?: boolean
+  /** Entries are counted, so that a tier with `maxEntries` or `maxBytes` can use the schema. Counting stays on once it is there. Default `false`. */
+  readonly bounded?: boolean
 }
 
-export const SCHEMA: Shape<PostgresSchemaOptions> = { schema: (value) => checkSchema(value), unlogged: flag }
+export const SCHEMA: Shape<PostgresSchemaOptions> = { schema: (value) => checkSchema(value), unlogged: flag, bounded: flag }
 
 /**
  * The statements that make schema, tables and functions; harmless when they are there. One transaction.
@@ -71,8 +83,7 @@ CREATE ${unlogged}TABLE IF NOT EXISTS ${s}.entry (
 );
 ALTER TABLE ${s}.entry ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE ${s}.entry ADD COLUMN IF NOT EXISTS head bigint;
-CREATE INDEX IF NOT EXISTS entry_expires ON ${s}.entry (expires) WHERE expires IS NOT NULL;
-CREATE TABLE IF NOT EXISTS ${s}.ledger (
+CREATE INDEX IF NOT EXISTS entry_expires ON ${s}.entry (expires) WHERE expires IS NOT NULL;${boundTables(s)}CREATE TABLE IF NOT EXISTS ${s}.ledger (
   ns bytea PRIMARY KEY, epoch text COLLATE "C" NOT NULL, seq bigint NOT NULL, floor bigint NOT NULL, commit_floor bigint NOT NULL,
   oldest bigint NOT NULL, external boolean NOT NULL, server text NOT NULL
 ) WITH (fillfactor = 20);
@@ -109,7 +120,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS ${s}.channel_reply (
 CREATE TABLE IF NOT EXISTS ${s}.channel_setting (
   channel text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL, revision text NOT NULL, body text NOT NULL, PRIMARY KEY (channel, name)
 );
-${FUNCTIONS.map((its) => its(s)).join('')}INSERT INTO ${s}.meta (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT (one) DO UPDATE SET version = greatest(meta.version, excluded.version);
+${FUNCTIONS.map((its) => its(s)).join('')}${options.bounded ? beginBounds(s) : ''}INSERT INTO ${s}.meta (version) VALUES (${SCHEMA_VERSION}) ON CONFLICT (one) DO UPDATE SET version = greatest(meta.version, excluded.version);
 COMMIT;
 `
 }
@@ -129,7 +140,8 @@ export function postgresGrants(options: { readonly role: string; readonly schema
 GRANT USAGE ON SCHEMA ${s} TO ${quoted};
 GRANT SELECT ON ${s}.meta TO ${quoted};
 GRANT SELECT, INSERT ON ${s}.server TO ${quoted};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.target, ${s}.line, ${s}.hold, ${s}.lease, ${s}.node TO ${quoted};
+GRANT SELECT, INSERT, UPDATE ON ${s}.bound TO ${quoted};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.entry, ${s}.usage, ${s}.target, ${s}.line, ${s}.hold, ${s}.lease, ${s}.node TO ${quoted};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ${s}.channel, ${s}.channel_node, ${s}.channel_request, ${s}.channel_reply, ${s}.channel_setting TO ${quoted};
 GRANT SELECT, INSERT, UPDATE ON ${s}.ledger TO ${quoted};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ${s} TO ${quoted};

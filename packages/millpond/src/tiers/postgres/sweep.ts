@@ -1,4 +1,5 @@
-// Removes what is over, in small steps: expired entries, leases, nodes, holds, and histories that no record names any more.
+// Removes what is over, in small steps: expired entries, the oldest where they near their bounds, leases, nodes, holds, and histories that no record names any more.
+import { sweepBounds } from './bounds.ts'
 import { NOW } from './ledger-record.ts'
 
 /** Some rows of epochs that no record names, found by skipping from one epoch to the next. */
@@ -28,6 +29,7 @@ BEGIN
     SELECT e.ctid FROM ${s}.entry e WHERE e.expires <= v_now ORDER BY e.expires LIMIT p_limit FOR UPDATE SKIP LOCKED
   ));
   GET DIAGNOSTICS v_most = ROW_COUNT;
+  v_most := greatest(v_most, ${sweepBounds(s)});
   DELETE FROM ${s}.lease h WHERE h.until <= v_now;
   DELETE FROM ${s}.node n WHERE n.at <= v_now - 10000;
   DELETE FROM ${s}.hold h WHERE NOT EXISTS (SELECT FROM ${s}.ledger l WHERE l.epoch = h.epoch);

@@ -1,6 +1,6 @@
 // The SQLite tier: an embedded cache file for one host, shared by its processes, with the ledger in the same transactions.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import type { LedgerStore, Scope, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { loadDriver } from './client.ts'
@@ -52,6 +52,7 @@ class SqliteFileTier implements SqliteTier {
   readonly durable: boolean
   /** It works in this process: what is sent together only waits together, and others want the event loop between. */
   readonly limits = { calls: 1, items: STEP }
+  readonly bounds: TierBounds
   readonly path: string
   readonly driver: string
   readonly ledger: SqliteLedger
@@ -67,6 +68,7 @@ class SqliteFileTier implements SqliteTier {
     this.scope = database.inMemory ? 'process' : 'host'
     this.durable = !database.inMemory
     this.path = settings.path
+    this.bounds = finite(settings)
     this.driver = driver
     this.#database = database
     this.#bounds = settings
@@ -167,6 +169,11 @@ class SqliteFileTier implements SqliteTier {
     }
   }
 }
+
+const finite = ({ maxEntries, maxBytes }: Bounds): TierBounds => ({
+  ...(maxEntries < Number.POSITIVE_INFINITY && { maxEntries }),
+  ...(maxBytes < Number.POSITIVE_INFINITY && { maxBytes }),
+})
 
 /** An empty batch is one empty step, so that a closed tier still says so. */
 function* inSteps<T>(items: readonly T[]): Generator<readonly T[]> {
