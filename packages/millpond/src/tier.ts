@@ -6,6 +6,7 @@ export type {
   Change,
   CommitItem,
   LeaseAnswer,
+  LeaseAsk,
   LedgerNode,
   LedgerStore,
   Reason,

@@ -69,6 +69,8 @@ export class Flight {
   isProvisional = false
   /** The lease under which it loads. */
   lease: string | undefined
+  /** What it brought is on its way to the tiers below memory. */
+  storing: Promise<unknown> | undefined
   /** The time to live that its loader asked for. */
   ttlMs: number | undefined
   setting: Setting | undefined

@@ -3,6 +3,7 @@ import type { Isolated } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
+import { shareOfTurn } from '../core/turn-share.ts'
 import { hashValue } from '../core/value-hash.ts'
 import { commitFar } from './commit-far.ts'
 import { type Flight, LET_GO } from './flight.ts'
@@ -79,7 +80,9 @@ export class Landing implements Ending {
     const { ledger } = this.#journey.space
     try {
       await hearing
-      this.#land(values, ms, ledger.trusted() || (this.#isAnswering && (await ledger.ensure())))
+      if (!ledger.trusted() && this.#isAnswering) await ledger.ensure()
+      await shareOfTurn()
+      this.#land(values, ms, ledger.trusted())
     } catch (error) {
       this.failed(error)
     }
@@ -137,22 +140,34 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
     space.flights.overlap(key, flight)
   }
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
-  if (mayStore && !isTrusted) {
-    flight.isProvisional = true
-    setting?.told(undefined)
-  } else if (mayStore && !flight.isOutdated && ledger.view.judgeAt(key, tags, asOf) === 'valid') {
+  const isValid = mayStore && !flight.isOutdated && ledger.view.judgeAt(key, tags, asOf) === 'valid'
+  if (isValid && isTrusted) {
     landNear(space, found, flight, ms, now)
-    const committed =
-      space.far.length === 0 ? undefined : commitFar(space, key, found, asOf, flight.lease).finally(() => releaseLease(space, flight))
-    if (committed !== undefined) inBackground(space, `the commit of ${show(decodeKey(key))}, loaded here,`, committed)
+    const committed = keepFar(space, found, flight)
     setting?.told(committed ?? true)
     flight.land(found)
     return
-  } else setting?.told(!mayStore)
+  }
+  flight.isProvisional = mayStore && !isTrusted
+  // Nobody has asked for a moment, as in a burst: that is no outage. The ledger says whether it may be kept, and memory waits until it is asked again.
+  const committed = isValid && ledger.isUp ? keepFar(space, found, flight) : undefined
+  setting?.told(flight.isProvisional ? committed : !mayStore)
   // The caller now knows a value that memory does not have: what memory holds may be older, and must not be shown after it.
   if (!ledger.isLocal) space.near?.drop(key, 'replaced')
-  releaseLease(space, flight)
+  if (committed === undefined) releaseLease(space, flight)
   flight.land(found)
+}
+
+/** Stores what was loaded in the tiers below memory, behind its caller; undefined where there are none. */
+function keepFar(space: Space, found: Found, flight: Flight): Promise<boolean> | undefined {
+  if (space.far.length === 0) return undefined
+  const committed = commitFar(space, found.key, found, found.asOf, flight.lease).finally(() => {
+    flight.storing = undefined
+    releaseLease(space, flight)
+  })
+  flight.storing = committed
+  inBackground(space, `the commit of ${show(decodeKey(found.key))}, loaded here,`, committed)
+  return committed
 }
 
 /** What is set by hand has the time to live that its `set` says, whatever it is. */

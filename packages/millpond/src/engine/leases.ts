@@ -80,7 +80,10 @@ async function loadFree(space: Space, store: GuardedLedger, flights: readonly Fl
     const left = flights.filter((flight) => flight.lease === undefined || missing.has(flight))
     if (left.length > 0) await load(left)
   } finally {
-    stop()
+    // In a burst what was loaded waits for its turn, longer than a lease lasts.
+    const storing = granted.flatMap((flight) => flight.storing ?? [])
+    if (storing.length === 0) stop()
+    else void Promise.allSettled(storing).then(stop)
   }
 }
 
@@ -91,14 +94,14 @@ export function releaseLease(space: Space, flight: Flight): void {
     inBackground(space, 'lease release', store.release(space.id.prefix, flight.key, flight.lease))
 }
 
-/** Keeps the leases while the load runs; returns how to stop. */
+/** Keeps the leases until what was loaded is stored; returns how to stop. */
 function renewLeases(space: Space, store: GuardedLedger, flights: readonly Flight[]): () => void {
   if (flights.length === 0) return () => {}
   let cancel = (): void => {}
   const again = (): void => {
     cancel = space.services.clock.after(RENEW_MS, () => {
-      for (const { isOpen, key, lease } of flights)
-        if (isOpen && lease !== undefined) store.lease(space.id.prefix, key, lease, LEASE_MS).catch(() => {}) // a lost lease shows at commit
+      for (const { isOpen, key, lease, storing } of flights)
+        if ((isOpen || storing !== undefined) && lease !== undefined) store.lease(space.id.prefix, key, lease, LEASE_MS).catch(() => {}) // a lost lease shows at commit
       again()
     })
   }

@@ -1,5 +1,6 @@
 // How a read travels: memory, then a flight over the far tiers, then the loader.
 import { MillpondError } from '../core/errors.ts'
+import { shareOfTurn } from '../core/turn-share.ts'
 import { currentFlight, waitFrom } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
 import { type Flight, LET_GO } from './flight.ts'
@@ -54,6 +55,12 @@ async function travel(journey: Journey, key: string): Promise<Found> {
     const joined = fromFlight(journey, key)
     if (joined !== undefined) found = await joined
     else {
+      // Of thousands that have waited for one answer of the ledger some hundreds go on at once; the others see anew what there is.
+      const share = ready === true ? undefined : shareOfTurn()
+      if (share !== undefined) {
+        await share
+        return readAgain(journey, key)
+      }
       const flight = openFlight(journey, key)
       journey.flight = flight
       const done = fly(journey, [flight])

@@ -1,8 +1,9 @@
 // The conformance suite of ledger stores: what `LedgerStore` promises, for every implementation alike.
 import { basicCases } from './ledger-basics.ts'
-import { commitCases, leaseCases } from './ledger-commits.ts'
+import { commitCases } from './ledger-commits.ts'
 import { historyCases } from './ledger-history.ts'
 import { holdCases } from './ledger-holds.ts'
+import { leaseCases } from './ledger-leases.ts'
 import { peerCases } from './ledger-peers.ts'
 import { stepCases } from './ledger-steps.ts'
 import type { LedgerSubject } from './ledger-subject.ts'

@@ -1,7 +1,7 @@
 // A shared tier with its ledger that exists only in memory, can lose everything or go back in time, and is reached over links that can fail.
 import { randomBytes } from 'node:crypto'
 import { checkOptions, flag, fn, oneOf, type Shape, whole } from '../core/checks.ts'
-import type { LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
+import type { LeaseAsk, LedgerStore, Scope, Stored, Tier } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { LedgerRecord, type LedgerRecordOptions } from './simulator-ledger.ts'
 
@@ -110,6 +110,12 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
         call(`commit ${items.map((item) => item.target).join(', ')}`, () => recordOf(namespace).commit(items, now())),
       lease: (namespace, key, id, ms) => call(`lease ${key}`, () => recordOf(namespace).lease(key, id, ms, now())),
       release: (namespace, key, id) => call(`release ${key}`, () => recordOf(namespace).release(key, id)),
+      leaseAll: (namespace, asks, ms) =>
+        call(`lease ${namesOf(asks)}`, () => asks.map(({ key, id }) => recordOf(namespace).lease(key, id, ms, now()))),
+      releaseAll: (namespace, asks) =>
+        call(`release ${namesOf(asks)}`, () => {
+          for (const { key, id } of asks) recordOf(namespace).release(key, id)
+        }),
       follow(namespace, wake) {
         const list = followers.get(namespace) ?? new Set()
         followers.set(namespace, list)
@@ -164,6 +170,8 @@ export function simulatedServer(options: SimulatedServerOptions = {}): Simulated
     },
   }
 }
+
+const namesOf = (asks: readonly LeaseAsk[]): string => asks.map(({ key }) => key).join(', ')
 
 /** What a call over a broken link ends with. */
 export function unreachable(what: string): MillpondError {

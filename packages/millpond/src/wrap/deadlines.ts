@@ -3,6 +3,7 @@ import { afterAwake } from '../core/awake.ts'
 import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import { SHARE } from '../core/turn-share.ts'
 
 interface Running {
   /** Monotonic milliseconds, without the pauses of this process. */
@@ -77,11 +78,15 @@ export class Deadlines {
     this.#rest()
     const now = this.#awakeMs()
     let next = Number.POSITIVE_INFINITY
+    let expired = 0
     for (const running of this.#running) {
       const { item } = running
       if (item === undefined) continue
       if (item.dueAt > now) next = Math.min(next, item.dueAt)
-      else {
+      else if (expired++ === SHARE) {
+        next = now
+        break
+      } else {
         this.#running.remove(running)
         item.expire()
       }

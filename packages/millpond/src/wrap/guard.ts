@@ -153,7 +153,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   return {
     tier,
     name,
-    ledger: tier.ledger && guardLedger(tier.ledger, name, clock, () => timeoutMs),
+    ledger: tier.ledger && guardLedger(tier.ledger, name, clock, () => timeoutMs, limits.calls),
     limits,
     breaker,
     get state() {

@@ -6,6 +6,7 @@
 import { afterAwake } from '../core/awake.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import { inShares } from '../core/turn-share.ts'
 
 /** How much goes to a server at a time. */
 export interface QueueLimits {
@@ -249,7 +250,7 @@ export class Queue<I extends Carried, A> {
     this.#waiting = []
     this.#first = 0
     const error = this.#late(this.#options.silentMs)
-    for (const one of waiting) reject(one, error)
+    inShares(waiting, (one) => reject(one, error))
   }
 
   #giveUp(sent: Sent<I, A>, now: number): void {

@@ -82,6 +82,36 @@ function bursts(tiers: () => Tiers, large: number, count = COUNT): void {
   })
 }
 
+/** `tier`: patient enough that only what is lost shows, and not how busy the machine is. */
+function loadsInOneTurn(tier: () => Tier, count = sized(5000, 20_000)): void {
+  it(`G11 G14: ${count} loads in one turn: each has its value, and all are stored`, { timeout: 120_000 }, async () => {
+    const shared = tier()
+    const name = `l${randomBytes(4).toString('hex')}`
+    const cache = open({ name, tiers: [memory({ maxEntries: 1000 }), { use: shared, timeout: '10s' }] })
+    await until('the server to answer', () =>
+      cache.set('first', 1).then(
+        () => true,
+        () => false,
+      ),
+    )
+    const warnings: string[] = []
+    cache.on('warning', ({ message }) => warnings.push(message))
+    const keys = names(count)
+    let loads = 0
+    const load = async (key: string): Promise<string> => `${key} ${++loads > 0}`
+    expect(await Promise.all(keys.map((key) => cache.getOrSet(key, () => load(key))))).toEqual(keys.map((key) => `${key} true`))
+    await cache.flush()
+    expect(loads).toBe(count)
+    expect(warnings).toEqual([])
+    let stored = 0
+    for (let at = 0; at < count; at += 500) {
+      const read = await shared.read(keys.slice(at, at + 500).map((key) => `${name}:default:${key}`))
+      stored += read.filter((entry) => entry !== undefined).length
+    }
+    expect(stored).toBe(count)
+  })
+}
+
 describe('bursts over SQLite', () =>
   bursts(() => [memory({ maxEntries: 1000 }), sqlite({ path: join(newFolder(), 'cache.db') })], sized(10_000, 100_000), sized(5000, COUNT)))
 
@@ -92,6 +122,7 @@ describeWith('redis', 'bursts over Redis', () => {
   })
   afterAll(() => server.stop())
   bursts(() => [memory({ maxEntries: 1000 }), redis({ url: server.url })], sized(20_000, 60_000))
+  loadsInOneTurn(() => redis({ url: server.url, commandTimeout: '10s' }))
 
   it('G14: when the server hangs, all of a burst is told within the deadline', async () => {
     const cache = open({ name: 'hang', tiers: [memory(), redis({ url: server.url })] })
@@ -119,6 +150,7 @@ describeWith('postgres', 'bursts over PostgreSQL', () => {
     sized(10_000, 40_000),
     sized(5000, 10_000),
   )
+  loadsInOneTurn(() => postgres({ url: server.url, schema: `loads_${randomBytes(4).toString('hex')}`, commandTimeout: '10s' }))
 })
 
 describe('steps that fail', () => {

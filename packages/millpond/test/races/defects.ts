@@ -281,7 +281,7 @@ export const defects: readonly Defect[] = [
     patches: [
       asOfItsSet,
       { file: LANDING, find: 'mayStore && !flight.isOutdated && ', replace: 'mayStore && ' },
-      { file: LANDING, find: 'found, asOf, flight.lease)', replace: 'found, asOf, undefined)' },
+      { file: LANDING, find: 'found.asOf, flight.lease)', replace: 'found.asOf, undefined)' },
     ],
   },
   {

@@ -40,6 +40,22 @@ describe('deadlines', () => {
     expect(ended).toEqual(['short: TIER_FAILED', 'middle: TIER_FAILED', 'long answered'])
   })
 
+  test('of thousands that end at once some hundreds do in each turn', async () => {
+    const { clock, ended, begin } = calls()
+    for (let at = 0; at < 1000; at++) begin(`k${at}`, 250)
+    let most = 0
+    let before = 0
+    const watch = (): void => {
+      most = Math.max(most, ended.length - before)
+      before = ended.length
+      if (before < 1000) setImmediate(watch)
+    }
+    setImmediate(watch)
+    await clock.run(260)
+    expect(ended).toEqual(Array.from({ length: 1000 }, (_, at) => `k${at}: TIER_FAILED`))
+    expect(most).toBe(250)
+  })
+
   test('many calls are one timer, and none once all have ended, so that it keeps no process alive', async () => {
     const { clock, begin, answer } = calls()
     for (const name of ['a', 'b', 'c']) begin(name, 250)

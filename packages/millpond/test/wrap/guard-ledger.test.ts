@@ -5,6 +5,12 @@ import { fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { guardLedger } from '../../src/wrap/guard-ledger.ts'
 
+/** A store that takes leases one by one. */
+function oneByOne(): LedgerStore {
+  const { leaseAll, releaseAll, ...ledger } = simulatedServer().connect().ledger
+  return ledger
+}
+
 const gate = () => {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => (open = resolve))
@@ -12,7 +18,7 @@ const gate = () => {
 }
 
 test('a release waits for the renewals before it: one that came after it would take the key once more', async () => {
-  const { ledger } = simulatedServer().connect()
+  const ledger = oneByOne()
   const { opened, open } = gate()
   const seen: string[] = []
   const slow: LedgerStore = {
@@ -27,7 +33,7 @@ test('a release waits for the renewals before it: one that came after it would t
       return ledger.release(...call)
     },
   }
-  const guarded = guardLedger(slow, 'slow', fakeClock(), () => 250)
+  const guarded = guardLedger(slow, 'slow', fakeClock(), () => 250, 8)
   expect(await guarded.lease('ns', 'k', 'me', 2000)).toEqual({ granted: true })
   const renewals = [guarded.lease('ns', 'k', 'me', 2000), guarded.lease('ns', 'k', 'me', 2000)]
   const released = guarded.release('ns', 'k', 'me')
@@ -39,7 +45,7 @@ test('a release waits for the renewals before it: one that came after it would t
 })
 
 test('a release waits for a renewal that is answered after a later one', async () => {
-  const { ledger } = simulatedServer().connect()
+  const ledger = oneByOne()
   const { opened, open } = gate()
   const seen: string[] = []
   const disordered: LedgerStore = {
@@ -54,7 +60,7 @@ test('a release waits for a renewal that is answered after a later one', async (
       return ledger.release(...call)
     },
   }
-  const guarded = guardLedger(disordered, 'disordered', fakeClock(), () => 250)
+  const guarded = guardLedger(disordered, 'disordered', fakeClock(), () => 250, 8)
   await guarded.lease('ns', 'k', 'me', 2000)
   const first = guarded.lease('ns', 'k', 'me', 2000)
   await new Promise((resolve) => setImmediate(resolve))
@@ -68,7 +74,7 @@ test('a release waits for a renewal that is answered after a later one', async (
 })
 
 test('a load waits for its lease as long as for an answer, and no longer: what was not sent by then never is', async () => {
-  const { ledger } = simulatedServer().connect()
+  const ledger = oneByOne()
   const clock = fakeClock()
   let sent = 0
   const slow: LedgerStore = {
@@ -79,7 +85,7 @@ test('a load waits for its lease as long as for an answer, and no longer: what w
       return { granted: true }
     },
   }
-  const guarded = guardLedger(slow, 'slow', clock, () => 250)
+  const guarded = guardLedger(slow, 'slow', clock, () => 250, 8)
   const codes: string[] = []
   for (let at = 0; at < 192; at++)
     guarded.lease('ns', `k${at}`, 'me', 2000).then(
@@ -93,7 +99,7 @@ test('a load waits for its lease as long as for an answer, and no longer: what w
 })
 
 test("a lease that fails is nobody else's failure", async () => {
-  const { ledger } = simulatedServer().connect()
+  const ledger = oneByOne()
   const picky: LedgerStore = {
     ...ledger,
     async lease(...call) {
@@ -101,13 +107,53 @@ test("a lease that fails is nobody else's failure", async () => {
       return ledger.lease(...call)
     },
   }
-  const guarded = guardLedger(picky, 'picky', fakeClock(), () => 250)
+  const guarded = guardLedger(picky, 'picky', fakeClock(), () => 250, 8)
   const asked = ['k0', 'k1', 'k2'].map((key) => guarded.lease('ns', key, key, 2000).catch((error: Error) => error.message))
   expect(await Promise.all(asked)).toEqual([{ granted: true }, 'not k1', { granted: true }])
 })
 
-test('commits go together, those of each namespace by themselves', async () => {
+test('leases of one namespace go together, and so do those that are given back; a renewal is waited for', async () => {
   const { ledger } = simulatedServer().connect()
+  const { opened, open } = gate()
+  const seen: string[] = []
+  const noted: LedgerStore = {
+    ...ledger,
+    async leaseAll(namespace, asks, ms) {
+      seen.push(['take', namespace, ...asks.map(({ key }) => key)].join(' '))
+      if (seen.length === 4) await opened
+      return ledger.leaseAll?.(namespace, asks, ms) ?? []
+    },
+    async releaseAll(namespace, asks) {
+      seen.push(['give back', namespace, ...asks.map(({ key }) => key)].join(' '))
+      await ledger.releaseAll?.(namespace, asks)
+    },
+  }
+  const guarded = guardLedger(noted, 'noted', fakeClock(), () => 250, 8)
+  await ledger.lease('a', 'held', 'other', 2000)
+  const asked = ['k0', 'held', 'k1'].map((key) => guarded.lease('a', key, `of ${key}`, 2000))
+  const answers = await Promise.all([...asked, guarded.lease('b', 'k0', 'b', 2000)])
+  expect(answers.map(({ granted }) => granted)).toEqual([true, false, true, true])
+  await guarded.release('b', 'k0', 'b')
+  const renewal = guarded.lease('a', 'k1', 'of k1', 2000)
+  const released = Promise.all(['k0', 'k1'].map((key) => guarded.release('a', key, `of ${key}`)))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(seen).toEqual(['take a k0 held k1', 'take b k0', 'give back b k0', 'take a k1'])
+  open()
+  await Promise.all([renewal, released])
+  expect(seen[4]).toBe('give back a k0 k1')
+  expect(await ledger.lease('a', 'k1', 'you', 2000)).toEqual({ granted: true })
+})
+
+test('leases that fail together, or are answered in part, are granted to nobody', async () => {
+  const { ledger } = simulatedServer().connect()
+  const half: LedgerStore = { ...ledger, leaseAll: async (...call) => ((await ledger.leaseAll?.(...call)) ?? []).slice(1) }
+  const guarded = guardLedger(half, 'half', fakeClock(), () => 250, 8)
+  const asked = ['k0', 'k1'].map((key) => guarded.lease('ns', key, key, 2000).catch((error: { code: string }) => error.code))
+  expect(await Promise.all(asked)).toEqual(['LEDGER_UNREACHABLE', 'LEDGER_UNREACHABLE'])
+})
+
+test('commits go together, those of each namespace by themselves', async () => {
+  const ledger = oneByOne()
   const seen: string[] = []
   const noted: LedgerStore = {
     ...ledger,
@@ -116,7 +162,7 @@ test('commits go together, those of each namespace by themselves', async () => {
       return items.map(({ key }) => key !== 'refused')
     },
   }
-  const guarded = guardLedger(noted, 'noted', fakeClock(), () => 250)
+  const guarded = guardLedger(noted, 'noted', fakeClock(), () => 250, 8)
   const commit = (namespace: string, key: string): Promise<boolean> =>
     guarded.commit(namespace, { key, target: key, asOf: { epoch: 'e', seq: 0 }, body: new Uint8Array(1), expiresAt: 1 })
   const answers = await Promise.all([commit('a', 'one'), commit('a', 'refused'), commit('b', 'one'), commit('a', 'two')])

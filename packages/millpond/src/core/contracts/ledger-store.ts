@@ -74,6 +74,13 @@ export interface Tail {
   readonly lines: readonly Line[]
 }
 
+/** One of many leases that are asked for, or given back, together. */
+export interface LeaseAsk {
+  readonly key: string
+  /** Who asks. */
+  readonly id: string
+}
+
 export type LeaseAnswer = { readonly granted: true } | { readonly granted: false; readonly leftMs: number }
 
 /**
@@ -97,6 +104,13 @@ export interface LedgerStore {
   /** One load over all processes: grants the key's lease to `id`, or says how long the holder has left. A holder may ask again (renew). */
   lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer>
   release(namespace: string, key: string, id: string): Promise<void>
+  /**
+   * `lease` for a few hundred keys in one round trip, as if they were asked for one after another; each has its own answer, in their order. Two processes that
+   * ask for the same keys in different orders must not wait for each other. Without it a burst of loads asks one by one, and most of it goes without leases.
+   */
+  leaseAll?(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<readonly LeaseAnswer[]>
+  /** `release` of as many. */
+  releaseAll?(namespace: string, asks: readonly LeaseAsk[]): Promise<void>
   /** Calls `wake` soon after the namespace moves. A hint only: correctness rests on `pull`. Returns how to stop. */
   follow?(namespace: string, wake: () => void): () => void
   /** This process has applied every line up to the position. Kept for some seconds; a process that ended leaves by silence. */

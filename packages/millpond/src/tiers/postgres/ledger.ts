@@ -1,6 +1,6 @@
 // The ledger on PostgreSQL: one row a namespace, every step one statement, followed by LISTEN and NOTIFY.
 import { randomBytes } from 'node:crypto'
-import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Advanced, Change, CommitItem, LeaseAnswer, LeaseAsk, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
 import type { Position, Target } from '../../core/ledger.ts'
 import { MAX_TAIL } from '../retain.ts'
 import { numberAt, textAt } from './columns.ts'
@@ -122,14 +122,26 @@ export class PostgresLedger implements LedgerStore {
   }
 
   async lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
-    const values = [bytesOf(namespace), bytesOf(key), id, Math.max(1, Math.ceil(ms))]
-    const { rows } = await this.#run(`lease ${namespace}`, this.#statements.lease, values)
-    const left = numberAt(rows[0], 0)
-    return left < 0 ? { granted: true } : { granted: false, leftMs: left }
+    const [answer] = await this.leaseAll(namespace, [{ key, id }], ms)
+    if (answer === undefined) throw new Error('the server answered nothing')
+    return answer
   }
 
-  async release(namespace: string, key: string, id: string): Promise<void> {
-    await this.#run(`release ${namespace}`, this.#statements.release, [bytesOf(namespace), bytesOf(key), id])
+  async leaseAll(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<LeaseAnswer[]> {
+    if (asks.length === 0) return []
+    const values = [bytesOf(namespace), ...columnsOf(asks), Math.max(1, Math.ceil(ms))]
+    const { rows } = await this.#run(`lease ${namespace}`, this.#statements.lease, values)
+    const left = new Map(rows.map((row) => [numberAt(row, 0), numberAt(row, 1)]))
+    return asks.map((_, at) => leaseAnswer(left.get(at + 1)))
+  }
+
+  release(namespace: string, key: string, id: string): Promise<void> {
+    return this.releaseAll(namespace, [{ key, id }])
+  }
+
+  async releaseAll(namespace: string, asks: readonly LeaseAsk[]): Promise<void> {
+    if (asks.length === 0) return
+    await this.#run(`release ${namespace}`, this.#statements.release, [bytesOf(namespace), ...columnsOf(asks)])
   }
 
   follow(namespace: string, wake: () => void): () => void {
@@ -173,8 +185,13 @@ function statementsOf(s: string) {
       `SELECT * FROM ${call('advance', `bigint bytea text boolean bigint bigint text text[] bytea[] text text text text bigint bytea[] ${packed} text text integer[] bytea[] bigint text[] text bigint[]`)}`,
     ),
     commit: statement(`SELECT ${call('commit', `bigint bytea text[] bigint[] bytea[] text[] ${packed}`)}`),
-    lease: statement(`SELECT ${call('lease', 'bytea bytea text bigint')}`),
-    release: statement(`DELETE FROM ${s}.lease WHERE ns = $1::bytea AND key = $2::bytea AND id = $3::text`),
+    // Everybody takes keys in their order: of two who wanted each other's, the server would end one.
+    lease: statement(`SELECT a.ord, ${s}.lease($1::bytea, a.key, a.id, $4::bigint)
+      FROM (SELECT * FROM unnest($2::bytea[], $3::text[]) WITH ORDINALITY AS u (key, id, ord) ORDER BY key, ord) AS a`),
+    release: statement(`WITH held AS (
+        SELECT h.ns, h.key FROM ${s}.lease h JOIN unnest($2::bytea[], $3::text[]) AS u (key, id) ON h.key = u.key AND h.id = u.id
+        WHERE h.ns = $1::bytea ORDER BY h.key FOR UPDATE OF h
+      ) DELETE FROM ${s}.lease h USING held WHERE h.ns = held.ns AND h.key = held.key`),
     report: statement(`INSERT INTO ${s}.node (epoch, id, seq, at) VALUES ($1::text, $2::text, $3::bigint, ${NOW})
       ON CONFLICT (epoch, id) DO UPDATE SET seq = excluded.seq, at = excluded.at`),
     nodes: statement(`SELECT n.id, n.seq, ${NOW} - n.at FROM ${s}.ledger l JOIN ${s}.node n ON n.epoch = l.epoch
@@ -186,6 +203,14 @@ function statementsOf(s: string) {
 function newEpoch(): string {
   return randomBytes(9).toString('base64url')
 }
+
+/** -1 when granted, else how long the holder has left. */
+function leaseAnswer(left: number | undefined): LeaseAnswer {
+  if (left === undefined) throw new Error('the server did not answer for every lease')
+  return left < 0 ? { granted: true } : { granted: false, leftMs: left }
+}
+
+const columnsOf = (asks: readonly LeaseAsk[]): [Buffer[], string[]] => [asks.map(({ key }) => bytesOf(key)), asks.map(({ id }) => id)]
 
 function verdicts(text: string): boolean[] {
   return [...text].map((one) => one === '1')

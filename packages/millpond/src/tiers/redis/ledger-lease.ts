@@ -1,18 +1,24 @@
-// The lease of a key: one load over all processes.
+// The leases of keys: one load over all processes.
 import { script } from './script.ts'
 
-/** KEYS: the lease. ARGV: id, milliseconds. Answers -1 when granted, else how long the holder has left. */
+/** KEYS: leases, all of one namespace. ARGV: milliseconds, and the id of who asks for each. Answers for each -1 when granted, else how long the holder has left. */
 export const LEASE = script(`
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return -1 end
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  return -1
+local out = {}
+for at, name in ipairs(KEYS) do
+  local id = ARGV[at + 1]
+  if redis.call('SET', name, id, 'NX', 'PX', ARGV[1]) then out[at] = -1
+  elseif redis.call('GET', name) == id then
+    redis.call('PEXPIRE', name, ARGV[1])
+    out[at] = -1
+  else out[at] = math.max(0, redis.call('PTTL', name)) end
 end
-return math.max(0, redis.call('PTTL', KEYS[1]))
+return out
 `)
 
-/** KEYS: the lease. ARGV: id. */
+/** KEYS: leases. ARGV: the id of each one's holder. */
 export const RELEASE = script(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end
+for at, name in ipairs(KEYS) do
+  if redis.call('GET', name) == ARGV[at] then redis.call('UNLINK', name) end
+end
 return 0
 `)

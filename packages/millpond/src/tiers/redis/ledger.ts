@@ -1,6 +1,6 @@
 // The ledger on Redis: one hash a namespace, every step one script, followed by publish and subscribe.
 import { randomBytes } from 'node:crypto'
-import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
+import type { Advanced, Change, CommitItem, LeaseAnswer, LeaseAsk, LedgerNode, LedgerStore, Snapshot, Tail } from '../../core/contracts.ts'
 import { type Position, stampOf } from '../../core/ledger.ts'
 import { type Page, PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
 import { MAX_TAIL, type Retain } from '../retain.ts'
@@ -142,18 +142,32 @@ export class RedisLedger implements LedgerStore {
     return verdicts
   }
 
-  lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
-    const name = this.#names.lease(namespace, key)
-    const talk = async (wire: Wire): Promise<LeaseAnswer> => {
-      const left = whole(await run(wire, LEASE, [name], [id, Math.max(1, Math.ceil(ms))]))
-      return left < 0 ? { granted: true } : { granted: false, leftMs: left }
-    }
-    return this.#connection.exchange(`lease ${namespace}`, FAILED, talk, name)
+  async lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
+    const [answer] = await this.leaseAll(namespace, [{ key, id }], ms)
+    if (answer === undefined) throw new Error('the script answered nothing')
+    return answer
   }
 
-  async release(namespace: string, key: string, id: string): Promise<void> {
-    const name = this.#names.lease(namespace, key)
-    await this.#connection.exchange(`release ${namespace}`, FAILED, (wire) => run(wire, RELEASE, [name], [id]), name)
+  async leaseAll(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<LeaseAnswer[]> {
+    if (asks.length === 0) return []
+    const keys = asks.map(({ key }) => this.#names.lease(namespace, key))
+    const args = [Math.max(1, Math.ceil(ms)), ...asks.map(({ id }) => id)]
+    const talk = async (wire: Wire): Promise<LeaseAnswer[]> => {
+      const answers = list(await run(wire, LEASE, keys, args)).map(whole)
+      return answers.map((left) => (left < 0 ? { granted: true } : { granted: false, leftMs: left }))
+    }
+    return this.#connection.exchange(`lease ${namespace}`, FAILED, talk, keys[0])
+  }
+
+  release(namespace: string, key: string, id: string): Promise<void> {
+    return this.releaseAll(namespace, [{ key, id }])
+  }
+
+  async releaseAll(namespace: string, asks: readonly LeaseAsk[]): Promise<void> {
+    if (asks.length === 0) return
+    const keys = asks.map(({ key }) => this.#names.lease(namespace, key))
+    const ids = asks.map(({ id }) => id)
+    await this.#connection.exchange(`release ${namespace}`, FAILED, (wire) => run(wire, RELEASE, keys, ids), keys[0])
   }
 
   follow(namespace: string, wake: () => void): () => void {

@@ -1,6 +1,17 @@
 // The ledger in a cache file: its record is advanced in the transaction that drops the rows, and shared by all processes of that file.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import type { Advanced, Change, CommitItem, LeaseAnswer, LedgerNode, LedgerStore, Scope, Snapshot, Tail } from '../../core/contracts.ts'
+import type {
+  Advanced,
+  Change,
+  CommitItem,
+  LeaseAnswer,
+  LeaseAsk,
+  LedgerNode,
+  LedgerStore,
+  Scope,
+  Snapshot,
+  Tail,
+} from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { numberIn, numbers, textIn, texts } from '../../core/sqlite.ts'
 import { PagedSnapshots, type PullReply } from '../paged-snapshots.ts'
@@ -120,24 +131,37 @@ export class SqliteLedger implements LedgerStore {
   }
 
   async lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer> {
+    const [answer] = await this.leaseAll(namespace, [{ key, id }], ms)
+    if (answer === undefined) throw new Error('no answer for a lease')
+    return answer
+  }
+
+  async leaseAll(namespace: string, asks: readonly LeaseAsk[], ms: number): Promise<LeaseAnswer[]> {
     const what = `lease ${namespace}`
     // Most who ask are refused, and being refused needs no lock.
-    const refused = await this.#database.look(what, FAILED, (file) => heldByOther(file, namespace, key, id, Date.now()))
-    if (refused !== undefined) return refused
-    return this.#database.write<LeaseAnswer>(what, FAILED, (file) => {
+    const looked = await this.#database.look(what, FAILED, (file) => asks.map((ask) => heldByOther(file, namespace, ask, Date.now())))
+    const refused = looked.filter((answer) => answer !== undefined)
+    if (refused.length === asks.length) return refused
+    return this.#database.write<LeaseAnswer[]>(what, FAILED, (file) => {
       const now = Date.now()
-      const held = heldByOther(file, namespace, key, id, now)
-      if (held !== undefined) return held
-      file
-        .sql('INSERT OR REPLACE INTO lease (ns, key, id, until) VALUES (?, ?, ?, ?)')
-        .run(namespace, key, id, now + Math.max(1, Math.ceil(ms)))
-      return { granted: true }
+      return asks.map((ask) => {
+        const held = heldByOther(file, namespace, ask, now)
+        if (held !== undefined) return held
+        file
+          .sql('INSERT OR REPLACE INTO lease (ns, key, id, until) VALUES (?, ?, ?, ?)')
+          .run(namespace, ask.key, ask.id, now + Math.max(1, Math.ceil(ms)))
+        return { granted: true }
+      })
     })
   }
 
-  async release(namespace: string, key: string, id: string): Promise<void> {
+  release(namespace: string, key: string, id: string): Promise<void> {
+    return this.releaseAll(namespace, [{ key, id }])
+  }
+
+  async releaseAll(namespace: string, asks: readonly LeaseAsk[]): Promise<void> {
     await this.#database.write(`release ${namespace}`, FAILED, (file) => {
-      file.sql('DELETE FROM lease WHERE ns = ? AND key = ? AND id = ?').run(namespace, key, id)
+      for (const { key, id } of asks) file.sql('DELETE FROM lease WHERE ns = ? AND key = ? AND id = ?').run(namespace, key, id)
     })
   }
 
@@ -216,7 +240,7 @@ function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, 
   })
 }
 
-function heldByOther(file: CacheFile, ns: string, key: string, id: string, now: number): LeaseAnswer | undefined {
+function heldByOther(file: CacheFile, ns: string, { key, id }: LeaseAsk, now: number): LeaseAnswer | undefined {
   const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
   if (row === undefined || row === null || textIn(row, 'id') === id) return undefined
   const leftMs = numberIn(row, 'until') - now

@@ -1,0 +1,31 @@
+// The share of a turn that calls may have: thousands that have waited for one and the same answer do not all go on in the turn in which it comes.
+//
+// Each goes on with tens of microseconds of work, so that all at once would hold the event loop for as many milliseconds as there are hundreds of them.
+
+/** Calls that go on in one turn. */
+export const SHARE = 250
+
+let gone = 0
+const waiting: (() => void)[] = []
+
+/** Undefined: go on now. Else resolves in the turn in which there is room, in the order of asking. */
+export function shareOfTurn(): Promise<void> | undefined {
+  if (gone < SHARE && waiting.length === 0) {
+    if (gone++ === 0) setImmediate(next)
+    return undefined
+  }
+  return new Promise((resolve) => waiting.push(resolve))
+}
+
+function next(): void {
+  const some = waiting.splice(0, SHARE)
+  gone = some.length
+  if (gone > 0) setImmediate(next)
+  for (const go of some) go()
+}
+
+/** Does the work for each, so many a turn; the first ones at once. */
+export function inShares<T>(items: readonly T[], work: (item: T) => void, from = 0): void {
+  for (let at = from; at < Math.min(items.length, from + SHARE); at++) work(items[at] as T)
+  if (from + SHARE < items.length) setImmediate(() => inShares(items, work, from + SHARE))
+}

@@ -1,0 +1,130 @@
+// The leases of loads, behind a queue: those of one namespace are asked for together, where the store takes many at a time.
+//
+// A load that would have to wait longer for its lease than for an answer goes without. A release waits for the renewals before it: one that came after it would
+// take the key once more.
+import type { Clock, LeaseAnswer, LeaseAsk, LedgerStore } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
+import { Deadlines } from './deadlines.ts'
+import { answerOf, type Outcome } from './outcome.ts'
+import { Queue } from './queue.ts'
+import { sendApart } from './send-apart.ts'
+
+export interface GuardedLeases {
+  lease(namespace: string, key: string, id: string, ms: number): Promise<LeaseAnswer>
+  release(namespace: string, key: string, id: string): Promise<void>
+}
+
+/** Leases of one step: a store does nothing else meanwhile. */
+const ITEMS = 200
+/** Where each is a step of its own: so many in each of so many groups. */
+const SINGLES = 16
+const SINGLE_CALLS = 4
+
+interface Lease extends LeaseAsk {
+  readonly namespace: string
+  /** For how long; undefined gives it back. */
+  readonly ms: number | undefined
+}
+
+type Outcomes = readonly Outcome<LeaseAnswer>[]
+
+/** @param calls steps under way, where the store takes many leases in one. */
+export function guardLeases(store: LedgerStore, name: string, clock: Clock, silentMs: () => number, calls: number): GuardedLeases {
+  const leaving = new Deadlines(clock)
+  const isBulk = store.leaseAll !== undefined && store.releaseAll !== undefined
+  const steps = isBulk ? inBulk(store) : oneByOne(store)
+  /** By lease: what the store is being asked for it. */
+  const asking = new Map<string, Promise<unknown>>()
+
+  const ask = async (leases: readonly Lease[]): Promise<Outcomes> => {
+    const before = new Set(leases.flatMap(({ id }) => asking.get(id) ?? []))
+    const answers = send(leases, before)
+    const all = before.size === 0 ? answers : Promise.allSettled([...before, answers])
+    for (const { id } of leases) asking.set(id, all)
+    // Not before all have been answered: of two renewals the later one may be the first.
+    const end = (): void => {
+      for (const { id } of leases) if (asking.get(id) === all) asking.delete(id)
+    }
+    all.then(end, end)
+    return answers
+  }
+  const send = async (leases: readonly Lease[], before: ReadonlySet<Promise<unknown>>): Promise<Outcomes> => {
+    const [first] = leases
+    if (first === undefined) return []
+    if (first.ms !== undefined) return steps.take(first.namespace, leases, first.ms)
+    await Promise.allSettled(before) // told to who asked
+    return steps.giveBack(first.namespace, leases)
+  }
+  const queue = new Queue<Lease, Outcome<LeaseAnswer>>({
+    what: `${name}: lease`,
+    clock,
+    limits: isBulk
+      ? { calls, items: ITEMS, weight: Number.POSITIVE_INFINITY }
+      : { calls: SINGLE_CALLS, items: SINGLES, weight: Number.POSITIVE_INFINITY },
+    get silentMs() {
+      return silentMs()
+    },
+    together() {
+      let first: Lease | undefined
+      return (lease) => {
+        first ??= lease
+        return lease.namespace === first.namespace && lease.ms === first.ms
+      }
+    },
+    send: (leases) => sendApart(leases, ask, (_, __, error) => ({ error })),
+  })
+  return {
+    async lease(namespace, key, id, ms) {
+      const asked = queue.ask([{ namespace, key, id, ms }])
+      try {
+        return answerOf(await leaving.hold(asked.answers, silentMs(), () => `${name}: lease`))
+      } catch (error) {
+        asked.leave()
+        throw error
+      }
+    },
+    release: async (namespace, key, id) => void answerOf(await queue.ask([{ namespace, key, id, ms: undefined }]).answers),
+  }
+}
+
+interface Steps {
+  take(namespace: string, leases: readonly Lease[], ms: number): Promise<Outcomes>
+  giveBack(namespace: string, leases: readonly Lease[]): Promise<Outcomes>
+}
+
+const GIVEN_BACK: Outcome<LeaseAnswer> = { value: { granted: true } }
+
+function inBulk(store: LedgerStore): Steps {
+  return {
+    async take(namespace, leases, ms) {
+      const answers = (await store.leaseAll?.(namespace, leases.map(askOf), ms)) ?? []
+      if (answers.length === leases.length) return answers.map((value) => ({ value }))
+      throw new MillpondError('LEDGER_UNREACHABLE', `${leases.length} leases were given ${answers.length} answers`)
+    },
+    async giveBack(namespace, leases) {
+      await store.releaseAll?.(namespace, leases.map(askOf))
+      return leases.map(() => GIVEN_BACK)
+    },
+  }
+}
+
+const askOf = ({ key, id }: Lease): LeaseAsk => ({ key, id })
+
+/** What fails of one concerns no other. */
+function oneByOne(store: LedgerStore): Steps {
+  return {
+    take: (namespace, leases, ms) => Promise.all(leases.map(({ key, id }) => outcomeOf(async () => store.lease(namespace, key, id, ms)))),
+    giveBack: (namespace, leases) =>
+      Promise.all(
+        leases.map(({ key, id }) => outcomeOf(async () => store.release(namespace, key, id).then((): LeaseAnswer => ({ granted: true })))),
+      ),
+  }
+}
+
+async function outcomeOf<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await work() }
+  } catch (error) {
+    return { error }
+  }
+}
