@@ -14,6 +14,8 @@ import type { Collection, CollectionOptions } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
 import { Departures } from './engine/departures.ts'
 import { type CacheDescription, describeConfig, describePolicy } from './engine/describe.ts'
+import { erase } from './engine/erase.ts'
+import type { Erased, ErasureSubject } from './engine/erasure.ts'
 import { isSameKeeping, type Keeping, keepingOf, type NamespaceOptions, partOptions } from './engine/namespace-options.ts'
 import { openSpace, type SpaceParts } from './engine/open-space.ts'
 import { type Around, aroundOf, intercept, type Plugin } from './engine/plugins.ts'
@@ -215,6 +217,22 @@ export class Assembly implements House {
   async ready(): Promise<Restored> {
     await Promise.all(this.#collectionsOf([...this.#collections.keys()]).map((collection) => collection.ready()))
     return (await this.#restart?.restored) ?? { restored: 0, refused: 0 }
+  }
+
+  erase(space: Space, subject: ErasureSubject): Promise<Erased> {
+    const open = (name: string): Space => this.#spaceOf(name)
+    const openNames = (): readonly string[] => [...this.#open.keys()]
+    return erase(
+      space,
+      {
+        open,
+        get openNames() {
+          return openNames()
+        },
+        close: (name) => this.close(open(name)),
+      },
+      subject,
+    )
   }
 
   /** A namespace alone, or with the default one everything. */

@@ -209,7 +209,7 @@ export function createCache(options: CacheOptions = {}): Cache {
         (isKept) => store?.keepHashes(isKept),
         (message, error) => events.emit('warning', { message, error }),
       ),
-      warmth: { restoring: undefined },
+      warmth: { restoring: undefined, rewrite: undefined },
     },
   }).start()
 }

@@ -68,6 +68,7 @@ export type {
 export { changesFromJson } from './engine/configure-json.ts'
 export type { Amount, CacheDescription, DescribedDefaults, DescribedMemory, DescribedTier } from './engine/describe.ts'
 export type { HeldEntry } from './engine/entries.ts'
+export type { Erased, ErasedTier, ErasedWrite, ErasureSubject } from './engine/erasure.ts'
 export type { Explanation, TierExplanation } from './engine/explain.ts'
 export type { EntryFacts } from './engine/facts.ts'
 export type { Frozen } from './engine/frozen.ts'

@@ -47,6 +47,10 @@ export function seamOf(cache: Cache, space: Space, name: string): Seam {
           ? found
           : undefined
     },
+    onErase: (eraser) => {
+      space.erasers.add(eraser)
+      return () => space.erasers.delete(eraser)
+    },
     showQueue: (collection, stats) => {
       space.queues.set(collection, stats)
       return () => space.queues.delete(collection)

@@ -80,6 +80,7 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       const framed = (value: Awaited<typeof applied>): Uint8Array => pack(number, parts, value.bytes, limits.maxBytes, value.numbers)
       return applied instanceof Promise ? applied.then(framed) : framed(applied)
     },
+    names: (bytes) => namesIn(bytes, limits),
     decode(bytes, context = NOWHERE) {
       const unpacked = unpack(bytes, limits.maxBytes)
       if (typeof unpacked === 'string') return report(unpacked, context)
@@ -110,6 +111,12 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** What the frame says of key and tags, whatever became of its value. */
+export function namesIn(bytes: Uint8Array, limits: CodecLimits): Pick<EncodedParts, 'key' | 'tags'> | undefined {
+  const unpacked = unpack(bytes, limits.maxBytes)
+  return typeof unpacked === 'string' ? undefined : { key: unpacked.key, tags: unpacked.tags }
+}
 
 /** Frame and value in one turn. */
 export function writeFrame(format: ValueFormat, parts: EncodedParts, limits: CodecLimits): Uint8Array {

@@ -1,6 +1,6 @@
 // What is stored as bytes: the frame, the lossless formats, compression, encryption and its keys, limits, and the choice of fields.
 export type { CodecOptions, CompressOptions, EncryptedCodecOptions, KeyRing } from '../core/codec-options.ts'
-export type { Rejection } from '../core/contracts.ts'
+export type { KeyStore, Rejection, ShreddedKeys } from '../core/contracts.ts'
 export type { Read, ValueFormat, Written } from './format.ts'
 export { type FrameCodecOptions, frameCodec } from './frame-codec.ts'
 export { type JsonCodecOptions, jsonCodec } from './json.ts'
@@ -14,8 +14,11 @@ export {
   type WrappedKeyringOptions,
   wrappedKeyring,
 } from './key-sources.ts'
+export { folderKeyStore, memoryKeyStore } from './key-stores.ts'
 export { type KeyBytes, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
 export { type CodecLimits, resolveLimits } from './limits.ts'
 export { type Field, type FieldName, type Selection, select } from './select.ts'
+export { tenantId } from './tenant-id.ts'
+export { type RewrapOptions, type Rewrapped, type TenantKeyring, type TenantKeyringOptions, tenantKeyring } from './tenant-keyring.ts'
 export type { SharedContext, Transform, TransformContext } from './transform.ts'
 export { valueCodec } from './value-codec.ts'

@@ -1,7 +1,7 @@
 // The default codec: JSON in the frame, nothing transformed, so that both ways are one turn.
 import { checkedElsewhere, checkOptions, fn, type Shape } from '../core/checks.ts'
 import type { Rejection, SyncCodec } from '../core/contracts.ts'
-import { readFrame, writeFrame } from './frame-codec.ts'
+import { namesIn, readFrame, writeFrame } from './frame-codec.ts'
 import { jsonFormat } from './json-format.ts'
 import { type CodecLimits, resolveLimits } from './limits.ts'
 
@@ -27,6 +27,7 @@ export function jsonCodec(options: JsonCodecOptions = {}): SyncCodec {
   return {
     maxItems: limits.maxItems,
     encode: (parts) => writeFrame(jsonFormat, parts, limits),
+    names: (bytes) => namesIn(bytes, limits),
     decode: (bytes, context) => {
       const answer = readFrame(jsonFormat, bytes, limits)
       if (typeof answer !== 'string') return answer

@@ -60,4 +60,5 @@ export const CAUSE_OF_REASON: Readonly<Record<Reason, MissCause>> = Object.freez
   replaced: 'invalidated_key',
   memory_pressure: 'memory_pressure',
   switched_off: 'switched_off',
+  erased: 'invalidated_key',
 })

@@ -29,7 +29,8 @@ export interface CacheEvents {
   tierRefused: { tier: string; key: string; why: Refusal }
   /**
    * The bytes of a tier were not believed, and count as a miss: `checksum`, `foreign`, `truncated` and the like for what is damaged; `moved` for another key's entry; of sealed entries
-   * `unsealed` (in plain), `unknown_key` (of the ring), `tampered` (changed, or another key's, namespace's or cache's), `replayed` (older than its place).
+   * `unsealed` (in plain), `unknown_key` (of the ring), `tampered` (changed, or another key's, namespace's or cache's), `shredded` (of a tenant whose key was destroyed), `no_answer` (where its key
+   * is kept), `replayed` (older than its place).
    */
   rejected: { key: string; namespace: string; tier: string; why: Rejection }
   breaker: { tier: string; state: 'closed' | 'open' | 'half-open' }
@@ -51,6 +52,15 @@ export interface CacheEvents {
     attempts?: number
     retryMs?: number
     lostBytes?: number
+  }
+  /**
+   * Something was erased (`cache.erase`), and this process has done its part: memory, restart file, journals. `writes`: queued writes that it has dropped. `isOwn` where it was asked for in
+   * this process.
+   */
+  erased: {
+    namespace: string
+    writes: readonly { collection: string; key: string; kind: 'set' | 'remove' | undefined; wasSent: boolean; wasDead: boolean }[]
+    isOwn: boolean
   }
   /** How far a plan of warming is: once it has begun, about once a second, and at its end. */
   warm: {
@@ -87,6 +97,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   ledger: true,
   settings: true,
   writeBehind: true,
+  erased: true,
   warm: true,
   warning: true,
 }

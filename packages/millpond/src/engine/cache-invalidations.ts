@@ -8,6 +8,7 @@ import type { ChangeKind } from '../invalidate/relations.ts'
 import { type ScheduleTime, scheduleInvalidation, TIME } from '../invalidate/schedule.ts'
 import { encodeToken } from '../invalidate/token.ts'
 import type { Jobs } from '../jobs/index.ts'
+import type { Erased, ErasureSubject } from './erasure.ts'
 import { forget } from './forget.ts'
 import { type InvalidateOptions, invalidate as invalidateBy } from './invalidate.ts'
 import type { Around } from './plugins.ts'
@@ -33,6 +34,16 @@ export interface CacheInvalidations {
   invalidate(criteria: Criteria, options?: InvalidateOptions): Promise<Receipt>
   /** Removes everything of this namespace, in every tier of every process. */
   clear(): Promise<Receipt>
+  /**
+   * Leaves no readable copy of what belongs to somebody: a tenant (in every namespace; its keys are destroyed where `codec: { encrypt }` is a `tenantKeyring`), or what carries one of the tags,
+   * or lies under one of the keys, of this namespace. Forgets it everywhere, as an invalidation does, and looks through every tier for what is void, overtaken or over too; drops queued
+   * writes and dead letters, writes restart files anew. Reads the names of the whole namespace where the tier can list, and takes a second or more. The receipt says for each tier what is
+   * proven; what servers keep in their own logs and backups, the guide does.
+   * @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`, `TAG_INVALID`; `LEDGER_UNREACHABLE`, `KEYRING_UNREACHABLE`: nobody knows what is left, erase again.
+   * @example
+   * const { isProven, tiers } = await cache.erase({ tags: ['user:7'] })
+   */
+  erase(subject: ErasureSubject): Promise<Erased>
   /**
    * Invalidates later: after a time, or at an instant (one that has passed means at once). Resolves with the job's id once the job is stored.
    * Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.

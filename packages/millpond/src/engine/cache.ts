@@ -25,6 +25,7 @@ import type { Collection, CollectionOptions } from './collection.ts'
 import type { Changes, Configured, ConfigureOptions } from './configure.ts'
 import type { CacheDescription } from './describe.ts'
 import type { HeldEntry } from './entries.ts'
+import type { Erased, ErasureSubject } from './erasure.ts'
 import type { Explanation } from './explain.ts'
 import type { LeaseVerdict } from './held-lease.ts'
 import type { InvalidateOptions } from './invalidate.ts'
@@ -61,6 +62,7 @@ export interface House {
   readonly jobKind: string
   nodeStore(): NodeStore
   ready(): Promise<Restored>
+  erase(space: Space, subject: ErasureSubject): Promise<Erased>
   /** A namespace alone, or with the default one everything. */
   close(space: Space): Promise<void>
 }
@@ -78,7 +80,19 @@ const WHOSE: Shape<{ readonly tenant: string }> = { tenant: required<string>(che
 /** What plug-ins are put around. `peek` stays bare: it is not awaited. */
 const VERBS: readonly (keyof Cache)[] = [
   ...(['get', 'getEntry', 'getMany', 'has', 'getOrSet', 'getOrSetEntry', 'getOrSetMany', 'refresh'] as const),
-  ...(['set', 'setMany', 'delete', 'deleteMany', 'touch', 'expire', 'invalidate', 'invalidateTags', 'invalidatePattern', 'clear'] as const),
+  ...([
+    'set',
+    'setMany',
+    'delete',
+    'deleteMany',
+    'touch',
+    'expire',
+    'invalidate',
+    'invalidateTags',
+    'invalidatePattern',
+    'clear',
+    'erase',
+  ] as const),
   ...(['reseal', 'transaction', 'warm'] as const),
 ]
 
@@ -245,6 +259,11 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   clear(): Promise<Receipt> {
     return invalidations.clear(this.#space)
+  }
+
+  async erase(subject: ErasureSubject): Promise<Erased> {
+    checkOpen(this.#space)
+    return this.#house.erase(this.#space, subject)
   }
 
   schedule(criteria: Criteria, when: invalidations.ScheduledFor): Promise<string> {

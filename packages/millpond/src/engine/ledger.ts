@@ -194,7 +194,11 @@ export class Ledger {
   /** Void in this process from now on: its memory is not believed before the ledger has heard of it. */
   async #owe(change: Change, cause: unknown, isDurable: boolean): Promise<Outcome> {
     const { namespace } = this.#options
-    const owed = new Set(partsOf(change, MAX_STEP).map((part) => this.#owed.add({ ...change, ...part, id: withoutStamp(change.id) })))
+    // Sent later, and perhaps with others in one step, it is an invalidation like any other: who erases is told that it has not reached everybody.
+    const reason = change.reason === 'erased' ? 'manual' : change.reason
+    const owed = new Set(
+      partsOf(change, MAX_STEP).map((part) => this.#owed.add({ ...change, ...part, reason, id: withoutStamp(change.id) })),
+    )
     this.#markDown(cause)
     for (const step of owed) await this.#owed.save(step)
     if (isDurable && this.#owed.isKept) return { position: this.view.position, dropped: 0, isApplied: false }

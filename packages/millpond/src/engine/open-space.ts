@@ -5,6 +5,7 @@ import type { Line, Target } from '../core/ledger.ts'
 import { namespaceOf } from '../core/tenant.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { Alarms } from './alarms.ts'
+import { eraseBehind, forgetKeys } from './erase-here.ts'
 import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
 import { tellInvalidated, told } from './forget.ts'
@@ -59,6 +60,9 @@ export function openSpace(
     },
     {
       applied: (lines, isOwn) => {
+        const erased = isOwn ? [] : lines.flatMap(({ reason, mode, targets }) => (reason === 'erased' && mode === 'delete' ? targets : []))
+        if (erased.length > 0) eraseBehind(space, erased)
+        if (lines.some(({ targets }) => targets.some(({ kind }) => kind === 'all'))) forgetKeys(space)
         for (const line of lines) {
           const isNew = space.watch.history.add(line, clock.now())
           space.watch.because(line.id, () => {
@@ -71,6 +75,7 @@ export function openSpace(
       },
       lost: (why) => {
         space.flights.outdateAll()
+        forgetKeys(space)
         space.watch.history.clear()
         if (why === 'gap') space.watch.counters.gaps++
         else space.watch.counters.epochs++
@@ -111,6 +116,7 @@ export function openSpace(
     delays: new Delays(clock),
     coalescing: new Map(),
     background: new Set(),
+    erasers: new Set(),
     queues: new Map(),
     warmth: parts.warmth,
     closed: false,

@@ -3,6 +3,7 @@
 // With a shared ledger every entry names its position, so that a file of any age is safe: what was invalidated meanwhile is not believed. A ledger
 // that lives in this process dies with it. Then only a file that `close` has written may be believed, and only once: it is out of its place before
 // anything is acknowledged, so that a later crash cannot bring back what was invalidated since.
+import { rm } from 'node:fs/promises'
 import type { RestartOptions, RestartParts, Restored } from './restart-parts.ts'
 import { restoreHottest } from './restart-restore.ts'
 import { saveHottest } from './restart-save.ts'
@@ -34,6 +35,12 @@ export function keepWarm(
     } catch (error) {
       warn(`${options.path} could not be written`, error)
     }
+  }
+  warmth.rewrite = async () => {
+    await restored
+    await saving
+    if (parts.ledgerStore === undefined) await rm(options.path, { force: true })
+    else await saveHottest(parts, options, spaces())
   }
   const later = (): void => {
     if (isStopped || options.everyMs === Number.POSITIVE_INFINITY || parts.ledgerStore === undefined) return

@@ -8,6 +8,7 @@ import type { Histogram, QueueStats } from '../observe/index.ts'
 import type { GuardedTier } from '../wrap/guard.ts'
 import type { Abroad } from './abroad.ts'
 import type { Alarms } from './alarms.ts'
+import type { Eraser } from './erasure.ts'
 import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outlets } from './outlets.ts'
@@ -99,6 +100,8 @@ export interface Space {
   readonly coalescing: Map<string, Coalesce<() => Promise<Receipt | DryRun>, Receipt | DryRun>>
   /** Work that was acknowledged before it ended (sweeps, refreshes): `flush` waits for it. */
   readonly background: Set<Promise<unknown>>
+  /** What forgets queued writes of what is erased. */
+  readonly erasers: Set<Eraser>
   /** Figures of its write queues, by the collection's name. */
   readonly queues: Map<string, () => QueueStats>
   /** Of the whole cache, over all its namespaces. */
@@ -113,6 +116,8 @@ export interface Warmth {
    * it is not. While it could come back from the file, deletes and writes of keys take numbers, and who looks for entries waits.
    */
   restoring: Promise<unknown> | undefined
+  /** Writes the restart file anew, from what memory holds now; undefined where there is none. Rejects where it could not be written. */
+  rewrite: (() => Promise<void>) | undefined
 }
 
 /** @throws MillpondError `CLOSED`. */

@@ -3,6 +3,7 @@ import type { Clock } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
 import type { EntryOptions, LoadOptions } from '../core/options.ts'
 import type { Cache } from '../engine/cache.ts'
+import type { Eraser } from '../engine/erasure.ts'
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
 import type { QueueStats } from '../observe/index.ts'
@@ -35,6 +36,8 @@ export interface Seam {
   encode(key: string, value: unknown): Uint8Array | Promise<Uint8Array>
   /** Undefined for bytes that cannot be read. */
   decode(key: string, bytes: Uint8Array): { readonly value: unknown } | undefined | Promise<{ readonly value: unknown } | undefined>
+  /** Told what is erased, and to tell what it has dropped for it; returns how to take it back. */
+  onErase(eraser: Eraser): () => void
   /** Shows a queue's figures in the cache's; returns how to take them back. */
   showQueue(name: string, stats: () => QueueStats): () => void
 }

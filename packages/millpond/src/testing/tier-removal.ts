@@ -55,6 +55,19 @@ export const removalCases: readonly Case<TierSubject>[] = [
       }),
   },
   {
+    id: 'scrub',
+    title: 'G25: scrub, where there is one, takes nothing that is alive',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('a'), item('b'), item('c')])
+        await tier.drop(['a'])
+        await tier.scrub?.()
+        await tier.write([item('d')])
+        await tier.scrub?.()
+        assert.deepEqual((await tier.read(['a', 'b', 'c', 'd'])).map(text), [undefined, 'body of b', 'body of c', 'body of d'])
+      }),
+  },
+  {
     id: 'scan',
     title: 'scan names every key under the prefix, taken literally',
     run: (subject) =>

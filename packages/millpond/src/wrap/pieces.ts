@@ -33,6 +33,11 @@ const NAME = /^[^:]*:[^:]*:#piece:[\w-]{32}$/
 /** Is it no entry of its own? */
 export const isPiece = (key: string): boolean => NAME.test(key)
 
+/** Where the pieces of a body lie; none where it is whole. */
+export function piecesOf(key: string, body: Uint8Array): string[] {
+  return isList(body) ? partsOf(body).digests.map((digest) => nameOf(key, digest)) : []
+}
+
 /** @param refuse tells that an entry was not stored. */
 export function inPieces(
   items: Carrier,

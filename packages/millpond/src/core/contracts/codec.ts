@@ -3,7 +3,8 @@ import type { Position } from '../ledger.ts'
 
 /**
  * Why bytes were not believed. `format`, `transform`: of a number that this codec does not know, or that did not come back. `unsealed`, `unknown_key`,
- * `tampered`: of sealed ones. `moved`, `replayed`: told by the cache, of sealed ones that lie where they were not written to, or that were there before.
+ * `tampered`: of sealed ones. `shredded`: of a tenant whose key was destroyed; `no_answer`: where its key is kept does not answer. `moved`, `replayed`: told by the cache, of sealed
+ * ones that lie where they were not written to, or that were there before.
  */
 export type Rejection =
   | 'too_large'
@@ -16,6 +17,8 @@ export type Rejection =
   | 'unsealed'
   | 'unknown_key'
   | 'tampered'
+  | 'shredded'
+  | 'no_answer'
   | 'moved'
   | 'replayed'
   | 'too_deep'
@@ -57,8 +60,30 @@ export interface Codec {
   readonly isBound?: boolean
   /** Nothing that it writes shows a value, and it reads nothing that does. Default `false`. */
   readonly isSecret?: boolean
+  /** What an entry is called, read without opening it; undefined for bytes that are damaged or foreign. Default: found out by `decode`. */
+  names?(bytes: Uint8Array): Pick<EncodedParts, 'key' | 'tags'> | undefined
+  /** Where keys belong to tenants: what erasing one does to them. */
+  readonly tenants?: TenantSecrets
   /** What compression did to the values of a namespace; undefined where nothing is compressed. */
   figures?(place: Pick<CodecContext, 'cache' | 'namespace'>): CompressionFigures | undefined
+}
+
+/** The keys of tenants, as an erasure uses them. */
+export interface TenantSecrets {
+  /** Destroys the tenant's keys for good, where they are kept. Rejects where it is not known to have happened. */
+  shred(tenant: string): Promise<ShreddedKeys>
+  /** The namespace was cleared: what is known of its tenant's keys is asked for anew, since they may have been destroyed. */
+  forget(namespace: string): void
+}
+
+/** What was destroyed. */
+export interface ShreddedKeys {
+  /** Epoch milliseconds; of the first time, where it had happened before. */
+  readonly shreddedAt: number
+  /** The ids of the keys. */
+  readonly ids: readonly string[]
+  /** A process that cannot be told holds the key until then at the latest, and asks anew. */
+  readonly heldUntil: number
 }
 
 /** What compression did, since the start. */

@@ -79,6 +79,15 @@ export interface Tier {
   scan?(prefix: string): AsyncIterable<readonly string[]>
   /** Where the tier can tell cheaply. */
   usage?(): Promise<TierUsage>
+  /** `scan` and `clear` may pass over what is there all the while: nobody can prove by them that it is gone. Default false. */
+  readonly scanMayMiss?: boolean
+  /**
+   * Overwrites or lets go of what is still there of entries that were dropped, replaced, or are over: free pages, logs, old segments of the tier's own. Absent where nothing of that
+   * kind is in the tier's hands. May take its time; rejects where it could not be done.
+   */
+  scrub?(): Promise<void>
+  /** Entry count and bytes, where the tier can tell cheaply. */
+  usage?(): Promise<{ entries?: number; bytes?: number }>
   /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
   readonly ledger?: LedgerStore
   /** Where the processes that use this tier may meet, where it can hold that (`millpond/nodes`). */

@@ -61,6 +61,7 @@ export class Journal {
   #isWriting = false
   #turn: NodeJS.Immediate | undefined
   #noting: NodeJS.Timeout | undefined
+  #isScrubbing = false
   #isClosing = false
   #isClosed = false
 
@@ -122,6 +123,15 @@ export class Journal {
     }, SETTLE_MS).unref()
   }
 
+  /**
+   * Writes what counts into a new file, and removes the others: nothing of what was settled is left.
+   * @throws MillpondError `JOURNAL_FAILED`; nothing is lost then, and nothing gone.
+   */
+  async scrub(): Promise<void> {
+    this.#isScrubbing = true
+    await this.#keep([])
+  }
+
   /** Notes what is settled and leaves the rest to the next process that opens the journal. */
   async close(): Promise<void> {
     if (this.#isClosing) return
@@ -163,7 +173,11 @@ export class Journal {
     this.#isWriting = true
     try {
       this.#checkClaim()
-      const draft = this.#segments.write([...batch.flatMap(({ puts }) => puts), ...this.#segments.worthMoving()], settled)
+      const live = this.#isScrubbing ? this.#segments.renew() : this.#segments.worthMoving()
+      this.#isScrubbing = false
+      // What is settled now is not written once more; and what moves comes before newer records of its key.
+      const moving = live.filter(({ key, number }) => (settled.get(key) ?? 0) < number)
+      const draft = this.#segments.write([...moving, ...batch.flatMap(({ puts }) => puts)], settled)
       if (this.#sync) await this.#segments.sync()
       this.#segments.commit(draft)
       for (const { resolve } of batch) resolve()

@@ -112,12 +112,24 @@ export class Segments {
     const oldest = this.#all[0]
     const dead = this.#bytes - this.#liveBytes
     if (oldest === undefined || this.#all.length < 2 || dead < this.#liveBytes + this.#options.segmentBytes) return []
-    const bytes = this.#files.read(oldest.path)
+    return this.#liveIn(oldest)
+  }
+
+  #liveIn(segment: Segment): readonly EncodedPut[] {
+    const bytes = segment.keys.size === 0 ? undefined : this.#files.read(segment.path)
     if (bytes === undefined) return []
     const live = new Map<string, JournalRecord>()
     for (const item of scan(bytes).items)
-      if (item.kind === 'put' && oldest.keys.get(item.record.key)?.number === item.record.number) live.set(item.record.key, item.record)
+      if (item.kind === 'put' && segment.keys.get(item.record.key)?.number === item.record.number) live.set(item.record.key, item.record)
     return [...live.values()].map(encoded)
+  }
+
+  /** All that counts, and from now on another file: when it is written again there, the former ones go. */
+  renew(): readonly EncodedPut[] {
+    const live = this.#all.flatMap((segment) => this.#liveIn(segment))
+    this.close()
+    this.#fileFor()
+    return live
   }
 
   close(): void {

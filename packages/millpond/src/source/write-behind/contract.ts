@@ -37,7 +37,19 @@ export interface WriteLog {
     readonly records: readonly { readonly key: string; readonly number: number; readonly body: Uint8Array }[]
     readonly lostBytes: number
   }>
+  /** Leaves no byte of what was settled. Absent where nothing outlives it. */
+  scrub?(): Promise<void>
   close(): Promise<void>
+}
+
+/** A write that was forgotten for good. */
+export interface ForgottenWrite {
+  readonly key: string
+  readonly kind: Operation['kind'] | undefined
+  /** It was on its way to the source, and may have reached it. */
+  readonly wasSent: boolean
+  /** It had been set aside. */
+  readonly wasDead: boolean
 }
 
 /** A write that the source refuses. */

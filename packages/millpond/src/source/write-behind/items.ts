@@ -15,6 +15,8 @@ export interface Item {
   /** The largest batch it may travel in: halved when a batch fails, so that the one that fails it is found. */
   group: number
   isSent: boolean
+  /** It is not tried again: it was forgotten while it was on its way. */
+  isForgotten: boolean
   /** A later write of the key, which came while this one was on its way. */
   next: { readonly operation: Operation; readonly number: number } | undefined
 }
@@ -72,6 +74,7 @@ export class Items {
         seen: 0,
         group: Number.POSITIVE_INFINITY,
         isSent: false,
+        isForgotten: false,
         next: undefined,
       }
       this.#all.set(key, item)
@@ -79,6 +82,7 @@ export class Items {
       return
     }
     if (number <= (held.next?.number ?? held.number)) return
+    held.isForgotten = false
     if (held.isSent) held.next = { operation, number }
     else {
       held.operation = operation

@@ -8,7 +8,7 @@
 // - While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by everybody at once.
 // - Delays between attempts grow, with full jitter (Brooker, Exponential Backoff and Jitter, 2015).
 import { MillpondError, show } from '../../core/errors.ts'
-import type { DeadLetter, Drained, Operation, QueueOptions } from './contract.ts'
+import type { DeadLetter, Drained, ForgottenWrite, Operation, QueueOptions } from './contract.ts'
 import { type Item, Items } from './items.ts'
 import { Room } from './room.ts'
 import { verdictsOf } from './verdicts.ts'
@@ -39,6 +39,8 @@ export class WriteQueue {
   #isEnded = false
   #cancelTimer: (() => void) | undefined
   #idle: (() => void)[] = []
+  /** Who waits for the end of what is on its way. */
+  readonly #ended = new Map<Item, () => void>()
 
   constructor(options: QueueOptions) {
     this.#options = options
@@ -160,6 +162,36 @@ export class WriteQueue {
     return true
   }
 
+  /**
+   * Forgets for good what waits or is set aside and is meant: it never reaches the source. What is on its way may; it is waited for, and not tried again. `isMeant` is given no
+   * operation for what cannot be read.
+   */
+  async forget(isMeant: (key: string, operation: Operation | undefined) => boolean): Promise<readonly ForgottenWrite[]> {
+    await Promise.all(this.#burials)
+    const forgotten: ForgottenWrite[] = []
+    const onTheirWay: Promise<void>[] = []
+    for (const item of [...this.#items]) {
+      const operation = item.next?.operation ?? item.operation
+      if (!isMeant(item.key, operation) && !isMeant(item.key, item.operation)) continue
+      forgotten.push({ key: item.key, kind: operation.kind, wasSent: item.isSent, wasDead: false })
+      this.#options.log.settle(item.key, item.next?.number ?? item.number)
+      item.next = undefined
+      if (!item.isSent) this.#end(item)
+      else {
+        item.isForgotten = true
+        onTheirWay.push(this.#whenEnded(item))
+      }
+    }
+    for (const { key, operation } of this.deadLetters) {
+      if (!isMeant(key, operation)) continue
+      this.dropDead(key)
+      forgotten.push({ key, kind: operation?.kind, wasSent: false, wasDead: true })
+    }
+    await Promise.all(onTheirWay)
+    if (this.#items.size === 0) for (const tell of this.#idle.splice(0)) tell()
+    return forgotten
+  }
+
   /** Forgets a dead letter for good. `false`: there is none. */
   dropDead(key: string): boolean {
     const letter = this.#dead.get(key)
@@ -238,6 +270,11 @@ export class WriteQueue {
 
   #failedOne(item: Item, error: unknown, group: number): void {
     const { clock, random, events, maxAttempts } = this.#options
+    this.#tellEnded(item)
+    if (item.isForgotten) {
+      this.#end(item)
+      return
+    }
     const isRefused = this.#stored > item.seen || item.attempts === 0
     if (isRefused && group <= 1) item.attempts++
     item.seen = this.#stored
@@ -284,6 +321,24 @@ export class WriteQueue {
   #end(item: Item): void {
     this.#items.end(item, this.#options.clock.monotonic())
     this.#room.fill(this.#items.size)
+    this.#tellEnded(item)
+  }
+
+  /** Or came back to wait, since a newer write has taken its place. */
+  #whenEnded(item: Item): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#ended.get(item)
+      this.#ended.set(item, () => {
+        before?.()
+        resolve()
+      })
+    })
+  }
+
+  #tellEnded(item: Item): void {
+    const tell = this.#ended.get(item)
+    this.#ended.delete(item)
+    tell?.()
   }
 
   #whenIdle(timeoutMs: number): Promise<void> {

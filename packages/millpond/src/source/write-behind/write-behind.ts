@@ -7,12 +7,13 @@ import { MillpondError, show } from '../../core/errors.ts'
 import type { CacheEvents } from '../../core/events.ts'
 import type { Position } from '../../core/ledger.ts'
 import type { DeadLetters } from '../../engine/collection.ts'
+import type { ErasedWrite, IsMeant } from '../../engine/erasure.ts'
 import type { SourceWrite } from '../../engine/source-write.ts'
 import type { CollectionPlan } from '../collection-options.ts'
 import { Journal } from '../journal/journal.ts'
 import type { Seam, Written } from '../seam.ts'
 import { storeAll, verdictOf } from '../store-all.ts'
-import type { Operation, QueuedWrite, StoreBatch } from './contract.ts'
+import type { Operation, QueuedWrite, StoreBatch, WriteLog } from './contract.ts'
 import { createCounts, type QueueCounts } from './counts.ts'
 import { deadLettersOf } from './dead-letters.ts'
 import { memoryLog } from './memory-log.ts'
@@ -39,12 +40,13 @@ export class WriteBehind<Id, T> {
   readonly #plan: CollectionPlan<Id, T>
   readonly #seam: Seam
   readonly #settings: QueueSettings
+  readonly #log: WriteLog
   readonly #queue: WriteQueue
   readonly #counts: QueueCounts = createCounts()
   /** Of the batches on their way to the source. */
   readonly #underWay = new Map<string, SourceWrite>()
-  /** Keys whose entries have options of their own, which the queue does not know: they are forgotten when the source has them. */
-  readonly #special = new Set<string>()
+  /** Keys whose entries have options of their own, which the queue does not know: they are forgotten when the source has them. With their tags. */
+  readonly #special = new Map<string, readonly string[]>()
   readonly #ends: (() => void)[] = []
   #recovering: Promise<void> | undefined
   #isReady = false
@@ -57,9 +59,10 @@ export class WriteBehind<Id, T> {
     this.#settings = settingsOf(name, plan.options.writeBehind)
     const { journal: path, sync } = this.#settings
     const journal = path === undefined ? undefined : new Journal({ path, sync, owner: seam.owner })
+    this.#log = journal ?? memoryLog()
     this.#queue = new WriteQueue({
       ...this.#settings,
-      log: journal ?? memoryLog(),
+      log: this.#log,
       store: (writes, context) => this.#store(writes, context),
       clock: seam.clock,
       random: seam.random,
@@ -90,6 +93,7 @@ export class WriteBehind<Id, T> {
         ...this.#counts,
       })),
     )
+    this.#ends.push(seam.onErase((isMeant) => this.#erase(isMeant)))
     if (this.#settings.drainOnSigterm) this.#ends.push(onSigterm(() => this.#drain()))
     // At once, so that what was left is on its way without anybody asking; its failure is told to who calls.
     this.ready().catch((error: unknown) =>
@@ -126,7 +130,7 @@ export class WriteBehind<Id, T> {
     const begun = await this.#seam.begin(writes.map(({ key }) => key))
     const kept = await Promise.allSettled(writes.map(({ id, key, value }) => this.#queue.put(key, { kind: 'set', id, value })))
     const refused = kept.find((one) => one.status === 'rejected')
-    if (isSpecial) for (const { key } of writes) this.#special.add(key)
+    if (isSpecial) for (const { key, options } of items) this.#special.set(key, [...(options.tags ?? [])])
     await this.#seam.end(
       begun,
       items.filter((_, at) => kept[at]?.status === 'fulfilled'),
@@ -142,6 +146,23 @@ export class WriteBehind<Id, T> {
   async flush(): Promise<void> {
     await this.ready()
     await this.#queue.flush()
+  }
+
+  /** Forgets what is queued of what is erased, also what processes that have died meanwhile have left, and leaves no byte of it in the journal. */
+  async #erase(isMeant: IsMeant): Promise<readonly ErasedWrite[]> {
+    await this.ready()
+    await this.#recover()
+    const forgotten = await this.#queue.forget((key, operation) => isMeant(key, () => this.#tagsOf(key, operation)))
+    await this.#log.scrub?.()
+    return forgotten.map((one) => ({ collection: this.#name, ...one }))
+  }
+
+  /** Tags that a write was given by its call are known to the process that was called. */
+  #tagsOf(key: string, operation: Operation | undefined): readonly string[] {
+    const { tagsOf, defaults } = this.#plan
+    const value = operation?.kind === 'set' ? (operation.value as T) : undefined
+    const own = value === undefined || value === null ? undefined : tagsOf?.(value, operation?.id as Id)
+    return [...(this.#special.get(key) ?? []), ...(own ?? []), ...(defaults.tags ?? [])]
   }
 
   /** Drains within its time, and says what it has left. */

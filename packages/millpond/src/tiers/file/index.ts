@@ -8,7 +8,7 @@ import { type FileSettings, type FileTierOptions, resolveFile } from './options.
 import { readOn } from './read-on.ts'
 import { KIND, keyAt, packClear, packDrop, packPut } from './record.ts'
 import { FIRST, type Segment } from './segment.ts'
-import { makeRoom, needsUpkeep } from './upkeep.ts'
+import { makeRoom, needsUpkeep, scrub } from './upkeep.ts'
 
 export type { FileTierOptions, FileWarning } from './options.ts'
 
@@ -147,6 +147,17 @@ class FolderTier implements FileTier {
         if (keys.length > 0) yield keys
         await yieldToOthers()
       }
+  }
+
+  async scrub(): Promise<void> {
+    const log = await this.#current('scrub')
+    try {
+      await scrub(log, this.#settings, () => this.#log !== log)
+    } catch (error) {
+      this.#try('scrub', () => {
+        throw error
+      })
+    }
   }
 
   /** Entries whose deadline has passed count until their segment leaves; bytes are all that lie in the folder. */

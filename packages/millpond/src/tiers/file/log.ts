@@ -193,6 +193,17 @@ export class Log {
     return true
   }
 
+  /** Whatever is appended from now on goes to another segment. Answers the number of the last one that is over. */
+  endSegment(): number {
+    this.catchUp()
+    const { number, end } = this.#active
+    if (end === FIRST) return number - 1
+    this.#write(this.#active, packSeal(this.seed))
+    this.catchUp()
+    this.refresh()
+    return number
+  }
+
   close(): void {
     this.#isClosed = true
     for (const { fd } of this.#segments.values()) closeSync(fd)

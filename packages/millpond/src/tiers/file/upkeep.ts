@@ -4,7 +4,7 @@
 // segment (a second chance). One process does it at a time; two would only do the same work twice.
 import { closeSync, openSync, statSync, unlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Entry, Log } from './log.ts'
 import type { FileSettings } from './options.ts'
 import { readOn } from './read-on.ts'
@@ -14,6 +14,7 @@ import { FIRST, quietly, type Segment } from './segment.ts'
 const LOCK = 'upkeep.lock'
 /** A lock that was not touched for so long belongs to nobody: its process is dead, or frozen and harmless when it wakes. */
 const STALE_MS = 10_000
+const LOCK_POLL_MS = 10
 /** Milliseconds of work before others get the event loop. */
 const STEP_MS = 4
 
@@ -41,6 +42,29 @@ export async function makeRoom(log: Log, settings: FileSettings, isOver: () => b
   }
 }
 
+/**
+ * Everything that is alive is written again, and all that was there before leaves: no byte is left of what was dropped, replaced, or is over.
+ * @throws Error where another process makes room all the while; errors of the file system pass.
+ */
+export async function scrub(log: Log, settings: FileSettings, isOver: () => boolean): Promise<void> {
+  const lock = join(settings.path, LOCK)
+  const until = Date.now() + STALE_MS
+  while (!take(lock)) {
+    if (Date.now() > until) throw new Error('another process makes room all the while: try again later')
+    await pause(LOCK_POLL_MS)
+  }
+  try {
+    const last = log.endSegment()
+    for (let { oldest } = log; oldest !== undefined && oldest.number <= last && !isOver(); { oldest } = log) {
+      await moveOn(log, oldest, settings, isOver, () => void quietly('ENOENT', () => utimesSync(lock, new Date(), new Date())), true)
+      if (!isOver() && log.holds(oldest)) log.leave(oldest)
+    }
+    if (isOver()) throw new Error('the log was closed meanwhile')
+  } finally {
+    quietly('ENOENT', () => unlinkSync(lock))
+  }
+}
+
 function take(lock: string): boolean {
   const fd = quietly('EEXIST', () => openSync(lock, 'wx', 0o600))
   if (fd !== undefined) {
@@ -53,8 +77,15 @@ function take(lock: string): boolean {
   return false
 }
 
-async function moveOn(log: Log, from: Segment, settings: FileSettings, isOver: () => boolean, touch: () => void): Promise<void> {
-  const isCompaction = log.places.live.bytes < settings.maxBytes / 2
+async function moveOn(
+  log: Log,
+  from: Segment,
+  settings: FileSettings,
+  isOver: () => boolean,
+  touch: () => void,
+  isAll = false,
+): Promise<void> {
+  const isCompaction = isAll || log.places.live.bytes < settings.maxBytes / 2
   let budget = isCompaction ? Number.POSITIVE_INFINITY : settings.segmentBytes / 2
   for (let offset = FIRST, isAtEnd = false; !isAtEnd && budget > 0; ) {
     const now = Date.now()

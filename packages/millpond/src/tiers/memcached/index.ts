@@ -77,6 +77,8 @@ class SpreadTier implements MemcachedTier {
   readonly name = 'memcached'
   readonly scope = 'shared'
   readonly durable = true
+  /** The servers list what their crawler comes by. */
+  readonly scanMayMiss = true
   readonly limits: TierLimits
   readonly counts: MemcachedCounts = { unreachable: 0, refused: 0, unreadable: 0 }
   readonly #settings: MemcachedSettings

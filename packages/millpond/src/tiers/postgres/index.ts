@@ -155,6 +155,11 @@ class SharedTier implements PostgresTier {
     return { entries: numberAt(row, 0), bytes: numberAt(row, 1), evicted: numberAt(row, 2) }
   }
 
+  /** Rows that are over go. What the server keeps of rows that were deleted, until it is vacuumed, and in its own log, is not in the tier's hands. */
+  async scrub(): Promise<void> {
+    for (let count = SWEEP; count >= SWEEP; ) ({ count } = await this.#run('scrub', this.#statements.scrub, [Date.now(), SWEEP]))
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#followers.close()
@@ -202,6 +207,8 @@ function statementsOf(s: string) {
       `SELECT coalesce(sum(entries), 0)::bigint, coalesce(sum(bytes), 0)::bigint, coalesce(sum(evicted), 0)::bigint FROM ${s}.usage`,
     ),
     usage: statement(`SELECT pg_total_relation_size('${s}.entry')`),
+    scrub: statement(`DELETE FROM ${s}.entry d WHERE d.ctid = ANY (ARRAY(
+      SELECT e.ctid FROM ${s}.entry e WHERE e.expires <= $1::bigint ORDER BY e.expires LIMIT $2::integer FOR UPDATE SKIP LOCKED))`),
     sweep: statement(`SELECT ${s}.sweep($1::bigint, $2::integer)`),
   }
 }

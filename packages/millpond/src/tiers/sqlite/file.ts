@@ -158,7 +158,7 @@ function prepare(handle: SqliteHandle, settings: SqliteSettings, identity: strin
   // Both are kept in the file; the size limit lets the log shrink again after a burst.
   if (settings.path !== IN_MEMORY) handle.exec('PRAGMA journal_mode = WAL')
   handle.exec(
-    `PRAGMA synchronous = ${settings.synchronous}; PRAGMA journal_size_limit = 16777216; PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY`,
+    `PRAGMA synchronous = ${settings.synchronous}; PRAGMA journal_size_limit = 16777216; PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON`,
   )
   const file = new CacheFile(handle, settings.path, identity)
   const version = numberIn(handle.prepare('PRAGMA user_version').get(), 'user_version')

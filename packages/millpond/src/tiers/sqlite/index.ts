@@ -7,12 +7,14 @@ import { loadDriver } from './client.ts'
 import { Database } from './database.ts'
 import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
 import { Followers } from './followers.ts'
+import { emptyLog } from './key-store.ts'
 import { SqliteLedger } from './ledger.ts'
 import { SqliteNodes } from './nodes.ts'
 import { resolveSqlite, type SqliteOptions, type SqliteSettings } from './options.ts'
 
 export type { RetainOptions } from '../retain.ts'
 export type { SqliteClass, SqliteDriver, SqliteHandle, SqliteStatement } from './client.ts'
+export { type SqliteKeyStoreOptions, sqliteKeyStore } from './key-store.ts'
 export type { SqliteOptions, TierWarning } from './options.ts'
 export { type SqliteOutboxOptions, sqliteOutbox } from './outbox.ts'
 
@@ -136,6 +138,16 @@ class SqliteFileTier implements SqliteTier {
       const total = file.sql(`SELECT ${numbers('entries', 'bytes')} FROM total`).get()
       return { entries: numberIn(total, 'entries'), bytes: numberIn(total, 'bytes') }
     })
+  }
+
+  /** What is deleted is overwritten at once (`secure_delete`): expired rows go, and the log with all former pages is emptied. */
+  async scrub(): Promise<void> {
+    for (;;) {
+      const swept = await this.#database.write('scrub', FAILED, (file) => sweepExpired(file, Date.now(), STEP))
+      if (swept < STEP) break
+      await yieldToOthers()
+    }
+    if (this.durable) await this.#database.look('scrub', FAILED, (file) => emptyLog(file.sql('PRAGMA wal_checkpoint(TRUNCATE)').get()))
   }
 
   async close(): Promise<void> {

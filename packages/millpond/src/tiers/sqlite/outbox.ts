@@ -1,11 +1,10 @@
 // The outbox: invalidations that could not reach the ledger, in a SQLite file of their own. It is no cache, so nothing in it is set aside or dropped.
 import { randomUUID } from 'node:crypto'
-import { setTimeout as pause } from 'node:timers/promises'
 import { checkOptions, required, type Shape, text } from '../../core/checks.ts'
 import type { Outbox, OutboxChange } from '../../core/contracts.ts'
-import { MillpondError, show } from '../../core/errors.ts'
-import { classify, numberIn, textIn, texts } from '../../core/sqlite.ts'
-import { DRIVER, loadDriver, type SqliteClass, type SqliteHandle } from './client.ts'
+import { numberIn, textIn, texts } from '../../core/sqlite.ts'
+import { DRIVER, type SqliteClass } from './client.ts'
+import { openOwnFile, retried } from './own-file.ts'
 
 export interface SqliteOutboxOptions {
   /** The file, in a folder that exists. Processes of one host may share it. */
@@ -13,10 +12,10 @@ export interface SqliteOutboxOptions {
   readonly driver?: 'libsql' | 'node' | SqliteClass
 }
 
-/** How long a call waits for another process's lock before it rejects. */
-const DEADLINE_MS = 2000
 /** Before the number of a record whose own id cannot be read. */
 const NUMBERED = '#'
+const SCHEMA =
+  'CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, namespace TEXT NOT NULL, change TEXT NOT NULL)'
 const OPTIONS: Shape<SqliteOutboxOptions> = {
   path: required(text),
   driver: DRIVER,
@@ -28,22 +27,19 @@ const OPTIONS: Shape<SqliteOutboxOptions> = {
  */
 export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
   checkOptions<SqliteOutboxOptions>(options, OPTIONS, 'sqliteOutbox')
-  const { path } = options
-  if (typeof path !== 'string' || path === '')
-    throw new MillpondError('OPTION_INVALID', `sqliteOutbox path: ${show(path)} is not a path: name a file in a folder that exists`)
-  const handle = open(options)
+  const handle = openOwnFile(options, SCHEMA, ['sqliteOutbox', 'an outbox'])
   let isClosed = false
   return {
     async add(namespace, change) {
       const id = randomUUID()
       const kept: OutboxChange = { targets: change.targets, mode: change.mode, reason: change.reason, id: change.id, drop: change.drop }
-      await retried(() =>
+      await retried('outbox', () =>
         handle.prepare('INSERT INTO outbox (id, namespace, change) VALUES (?, ?, ?)').run(id, namespace, JSON.stringify(kept)),
       )
       return id
     },
     async list(namespace) {
-      const rows = await retried(() =>
+      const rows = await retried('outbox', () =>
         handle.prepare(`SELECT number, ${texts('id', 'change')} FROM outbox WHERE namespace = ? ORDER BY number`).all(namespace),
       )
       return rows.map((row) => ({
@@ -52,7 +48,7 @@ export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
       }))
     },
     async remove(ids) {
-      await retried(() => {
+      await retried('outbox', () => {
         for (const id of ids)
           if (id.startsWith(NUMBERED)) handle.prepare('DELETE FROM outbox WHERE number = ?').run(Number(id.slice(NUMBERED.length)))
           else handle.prepare('DELETE FROM outbox WHERE id = ?').run(id)
@@ -62,40 +58,6 @@ export function sqliteOutbox(options: SqliteOutboxOptions): Outbox {
       if (!isClosed) handle.close()
       isClosed = true
     },
-  }
-}
-
-function open({ path, driver }: SqliteOutboxOptions): SqliteHandle {
-  let handle: SqliteHandle | undefined
-  try {
-    handle = loadDriver(driver).open(path)
-    handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 20')
-    handle.exec(
-      'CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, namespace TEXT NOT NULL, change TEXT NOT NULL)',
-    )
-    return handle
-  } catch (cause) {
-    handle?.close()
-    if (cause instanceof MillpondError) throw cause
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `sqliteOutbox path: ${show(path)} cannot be used: name a new file, or an outbox that this user may write`,
-      { cause },
-    )
-  }
-}
-
-/** Tries again, without blocking, while another process holds the lock. */
-async function retried<T>(step: () => T): Promise<T> {
-  const end = performance.now() + DEADLINE_MS
-  for (let round = 0; ; round++) {
-    try {
-      return step()
-    } catch (cause) {
-      if (classify(cause) !== 'busy' || performance.now() >= end)
-        throw new MillpondError('TIER_FAILED', '[sqlite] outbox: the file could not be read or written', { cause })
-    }
-    await pause(Math.random() * Math.min(20, 1 + round * 2))
   }
 }
 

@@ -275,4 +275,55 @@ describe('a write queue', () => {
       { numRuns: 60 },
     )
   })
+
+  it('forgets what waits, waits for what is on its way, and tries neither again', async () => {
+    let refuse: (error: Error) => void = () => {}
+    const settled: string[] = []
+    const { queue, clock, batches } = open({
+      log: { ...memoryLog(), settle: (key, number) => settled.push(`${key} ${number}`) },
+      concurrency: 1,
+      maxBatch: 1,
+      store: (writes) => {
+        batches.push(writes)
+        return new Promise((_, reject) => (refuse = reject))
+      },
+    })
+    for (const key of ['sent', 'waits', 'other']) await queue.put(key, set(1))
+    await clock.run(1)
+    await queue.put('sent', set(2))
+    expect(keysOf(batches)).toEqual(['sent'])
+    let isOver = false
+    const forgetting = queue.forget((key) => key !== 'other').finally(() => (isOver = true))
+    await clock.run(1)
+    expect([isOver, queue.pending('waits')]).toEqual([false, undefined])
+    refuse(new Error('down'))
+    expect(await forgetting).toEqual([
+      { key: 'sent', kind: 'set', wasSent: true, wasDead: false },
+      { key: 'waits', kind: 'set', wasSent: false, wasDead: false },
+    ])
+    expect(settled).toEqual(['sent 4', 'waits 2'])
+    await clock.run(60_000)
+    expect(new Set(keysOf(batches))).toEqual(new Set(['sent', 'other']))
+    expect(keysOf(batches).filter((keys) => keys === 'sent')).toHaveLength(1)
+    expect(queue.depth).toBe(1)
+  })
+
+  it('tries a write that came after what was forgotten', async () => {
+    let refuse: (error: Error) => void = () => {}
+    const { queue, clock, batches } = open({
+      maxBatch: 1,
+      store: (writes) => {
+        batches.push(writes)
+        return new Promise((_, reject) => (refuse = reject))
+      },
+    })
+    await queue.put('k', set(1))
+    await clock.run(1)
+    const forgetting = queue.forget(() => true)
+    await queue.put('k', set(2))
+    refuse(new Error('down'))
+    await forgetting
+    await clock.run(60_000)
+    expect(batches.at(-1)?.[0]?.operation).toEqual(set(2))
+  })
 })

@@ -1,0 +1,31 @@
+// What a tenant is called where its key is kept: a hash, the same for each way in which the tenant's name stands in a namespace's.
+import { createHash } from 'node:crypto'
+import { TENANT_MARK } from '../core/tenant.ts'
+
+/** What the key of a tenant is kept under in a key store: SHA-256 of its name, as base64url. Whoever knows the names can find them again; the store does not show them. */
+export const tenantId = (tenant: string): string => createHash('sha256').update(tenant).digest('base64url')
+
+const MAX_KNOWN = 10_000
+const known = new Map<string, string>()
+
+/** The tenant of a part such as `reports~acme`; undefined for a namespace that is no tenant's. */
+export function tenantIn(namespace: string): string | undefined {
+  const mark = namespace.indexOf(TENANT_MARK)
+  if (mark < 0) return undefined
+  const found = known.get(namespace)
+  if (found !== undefined) return found
+  const written = namespace.slice(mark + 1)
+  const id = written.startsWith(TENANT_MARK) ? written.slice(1) : tenantId(nameFrom(written))
+  if (known.size >= MAX_KNOWN) known.clear()
+  known.set(namespace, id)
+  return id
+}
+
+/** `=40` is a byte. */
+function nameFrom(written: string): string {
+  if (!written.includes('=')) return written
+  return Buffer.from(
+    written.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  ).toString('utf8')
+}

@@ -1,0 +1,211 @@
+// A ring that gives each tenant keys of its own, wrapped by another ring and kept in a store: to destroy a tenant's keys is to destroy all that they have sealed.
+import { checkOptions, duration, required, type Shape, withMethods } from '../core/checks.ts'
+import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
+import type { Codec, CodecContext, DecodedParts, EncodedParts, KeyStore, ShreddedKeys } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { tenantId, tenantIn } from './tenant-id.ts'
+import { unwrapKey, wrapKey } from './tenant-record.ts'
+import type { TenantRing } from './tenant-ring.ts'
+import { shreddedError, TenantRings } from './tenant-rings.ts'
+import { valueCodec } from './value-codec.ts'
+
+/** Whose keys wrap those of tenants, and where these are kept. */
+export interface TenantKeyringOptions {
+  /** Wraps tenants' keys, and seals what belongs to no tenant. */
+  readonly ring: KeyRing
+  /** `memoryKeyStore()`, `folderKeyStore(path)`, `sqliteKeyStore({ path })` of `millpond/tiers/sqlite`, or one of your own. Not in the tiers that hold the entries. */
+  readonly store: KeyStore
+  /**
+   * How long a process uses what it knows of a tenant's keys before it asks the store again. Default `'5m'`. A process that follows the tenant's part of the cache hears of a shredding
+   * with its invalidation, within 500 ms; this is for those that do not.
+   */
+  readonly recheck?: Duration
+  /** How long the store may take. Default `'250ms'`; after a failure it is left alone for a second. */
+  readonly timeout?: Duration
+}
+
+/** A ring with a key for each tenant. */
+export interface TenantKeyring extends KeyRing {
+  /**
+   * Destroys all keys of a tenant, for good: whatever they have sealed is unreadable from now on, wherever it lies, and nothing is sealed for the tenant any more. `cache.erase({ tenant })`
+   * does it, and removes what can be found too. Doing it twice is harmless.
+   * @throws MillpondError `KEYRING_UNREACHABLE`: nobody knows whether it has happened; do it again.
+   */
+  shred(tenant: string): Promise<ShreddedKeys>
+  /** Gives a tenant whose keys were destroyed a new one. What the destroyed ones have sealed stays unreadable. */
+  revive(tenant: string): Promise<void>
+  /** Gives a tenant a new key, by which it is sealed from now on; the former ones only read. Resolves with its id. */
+  rotate(tenant: string): Promise<string>
+  /**
+   * Wraps tenants' keys anew that a former key of the ring wraps, so that it may leave. May be stopped and run again.
+   * @throws MillpondError `ABORTED`, `KEYRING_UNREACHABLE`: what was done stays done.
+   */
+  rewrap(options?: RewrapOptions): Promise<Rewrapped>
+}
+
+export interface RewrapOptions {
+  readonly signal?: AbortSignal
+  /** Told after each step of the store's list. */
+  readonly onProgress?: (progress: Rewrapped) => void
+}
+
+/** What `rewrap` has found and done. */
+export interface Rewrapped {
+  readonly seen: number
+  readonly rewrapped: number
+  /** Tenants with a key whose wrapping key is not in the ring, or that was changed. */
+  readonly unreadable: number
+}
+
+const OPTIONS: Shape<TenantKeyringOptions> = {
+  ring: required(withMethods<KeyRing>('a key ring, such as keyring({ current, keys })', 'key', 'codec')),
+  store: required(withMethods<KeyStore>('a key store, such as folderKeyStore(path)', 'get', 'put', 'list', 'close')),
+  recheck: duration,
+  timeout: duration,
+}
+
+/**
+ * A ring for `codec: { encrypt }` under which `cache.for({ tenant })` seals with a key of that tenant, made when it is first needed.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`.
+ * @example
+ * const keys = tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1 } }), store: folderKeyStore('/var/lib/app/keys') })
+ * const cache = createCache({ tiers, codec: { encrypt: keys } })
+ * await cache.for({ tenant: 'acme' }).set('plan', plan)
+ * await cache.erase({ tenant: 'acme' })
+ */
+export function tenantKeyring(options: TenantKeyringOptions): TenantKeyring {
+  checkOptions<TenantKeyringOptions>(options, OPTIONS, 'tenantKeyring')
+  const { ring, store, recheck = '5m', timeout = '250ms' } = options
+  const rings = new TenantRings({
+    ring,
+    store,
+    recheckMs: parseDuration(recheck, 'recheck'),
+    timeoutMs: parseDuration(timeout, 'timeout'),
+  })
+  return {
+    get current() {
+      return ring.current
+    },
+    get ids() {
+      return ring.ids
+    },
+    key: (id) => ring.key(id),
+    codec: (codecOptions) => tenantCodec(ring, rings, codecOptions),
+    shred: async (tenant) => rings.shred(tenantId(checkTenant(tenant))),
+    revive: async (tenant) => rings.revive(tenantId(checkTenant(tenant))),
+    rotate: async (tenant) => rings.rotate(tenantId(checkTenant(tenant))),
+    rewrap: (rewrapOptions = {}) => rewrap(ring, rings, rewrapOptions),
+  }
+}
+
+function checkTenant(tenant: unknown): string {
+  if (typeof tenant === 'string' && tenant !== '') return tenant
+  throw new MillpondError('OPTION_INVALID', `tenant: ${show(tenant)} names no tenant: give the text that cache.for({ tenant }) is given`)
+}
+
+function tenantCodec(ring: KeyRing, rings: TenantRings, options: CodecOptions): Codec {
+  const shared: CodecOptions = { ...options }
+  const whole = valueCodec({ ...shared, encrypt: ring })
+  const seal = (its: TenantRing, tenant: string, parts: EncodedParts, context: CodecContext): ReturnType<Codec['encode']> => {
+    if (its.isShredded) throw shreddedError(tenant)
+    if (!its.canSeal)
+      throw new MillpondError(
+        'KEYRING_INVALID',
+        `the key of the tenant ${show(tenant)} cannot be unwrapped: give the ring the key that wraps it, or restore the record of the key store`,
+      )
+    return its.codec(shared).encode(parts, context)
+  }
+  return {
+    ...whole,
+    tenants: {
+      shred: (tenant) => rings.shred(tenantId(tenant)),
+      forget(namespace) {
+        const tenant = tenantIn(namespace)
+        if (tenant !== undefined) rings.forget(tenant)
+      },
+    },
+    encode(parts, context) {
+      const tenant = context === undefined ? undefined : tenantIn(context.namespace)
+      if (tenant === undefined || context === undefined) return whole.encode(parts, context)
+      const its = rings.known(tenant)
+      if (its !== undefined && (its.canSeal || its.isShredded)) return seal(its, tenant, parts, context)
+      return rings.openToSeal(tenant).then((opened) => seal(opened, tenant, parts, context))
+    },
+    decode(bytes, context) {
+      const tenant = context === undefined ? undefined : tenantIn(context.namespace)
+      if (tenant === undefined || context === undefined) return whole.decode(bytes, context)
+      const its = rings.known(tenant)
+      return its === undefined ? openLater(rings, tenant, shared, bytes, context) : open(rings, its, tenant, shared, bytes, context)
+    },
+    figures(place) {
+      const tenant = tenantIn(place.namespace)
+      return tenant === undefined ? whole.figures?.(place) : rings.known(tenant)?.codec(shared).figures?.(place)
+    },
+  }
+}
+
+type Opened = DecodedParts | undefined
+
+async function openLater(
+  rings: TenantRings,
+  tenant: string,
+  options: CodecOptions,
+  bytes: Uint8Array,
+  context: CodecContext,
+): Promise<Opened> {
+  let its: TenantRing
+  try {
+    its = await rings.open(tenant)
+  } catch {
+    context.reject?.('no_answer')
+    return undefined
+  }
+  return its.isShredded ? refuse(context) : its.codec(options).decode(bytes, context)
+}
+
+/** A key that is not known may be one that another process has made since. */
+function open(
+  rings: TenantRings,
+  its: TenantRing,
+  tenant: string,
+  options: CodecOptions,
+  bytes: Uint8Array,
+  context: CodecContext,
+): Opened | Promise<Opened> {
+  if (its.isShredded) return refuse(context)
+  let isUnknown = false
+  const answer = its.codec(options).decode(bytes, {
+    ...context,
+    reject: (why) => {
+      isUnknown = why === 'unknown_key' && rings.mayAsk(tenant)
+      if (!isUnknown) context.reject?.(why)
+    },
+  })
+  if (answer instanceof Promise) return answer.then((found) => (isUnknown ? openLater(rings, tenant, options, bytes, context) : found))
+  return isUnknown ? openLater(rings, tenant, options, bytes, context) : answer
+}
+
+function refuse(context: CodecContext): undefined {
+  context.reject?.('shredded')
+  return undefined
+}
+
+async function rewrap(ring: KeyRing, rings: TenantRings, { signal, onProgress }: RewrapOptions): Promise<Rewrapped> {
+  const done = { seen: 0, rewrapped: 0, unreadable: 0 }
+  for await (const tenants of rings.tenants()) {
+    for (const tenant of tenants) {
+      if (signal?.aborted === true)
+        throw new MillpondError('ABORTED', 'rewrap was stopped: what was done stays done', { cause: signal.reason })
+      done.seen++
+      const outcome = await rings.rewrap(tenant, (key) => {
+        const opened = unwrapKey(ring, tenant, key)
+        return opened === undefined ? undefined : wrapKey(ring, tenant, key, opened)
+      })
+      if (outcome === undefined) done.unreadable++
+      else if (outcome) done.rewrapped++
+    }
+    onProgress?.({ ...done })
+  }
+  return done
+}

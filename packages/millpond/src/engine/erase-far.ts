@@ -1,0 +1,97 @@
+// What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to none; void and overtaken ones too.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { MillpondError } from '../core/errors.ts'
+import { isPiece, piecesOf } from '../wrap/pieces.ts'
+import { codecOf } from './encoding.ts'
+import { isMeantBy, type Meant } from './erase-here.ts'
+import type { FarTier, Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
+
+/** Records that are looked at in one step. */
+const STEP = 256
+
+/**
+ * Whatever is meant; a tier that cannot be listed is asked for what is named by its key alone. Resolves with how many there were.
+ * @throws MillpondError `TIER_FAILED`.
+ */
+export async function eraseFar(space: Space, far: FarTier, meant: Meant | undefined): Promise<number> {
+  const { guarded } = far
+  const { prefix } = space.id
+  if (meant === undefined) return cleared(await guarded.clear(prefix), guarded.name)
+  const named = [...meant.keys].map((key) => storageKey(prefix, key))
+  if (guarded.tier.scan !== undefined && !isNamedOut(space, far, meant)) return sweep(space, far, meant)
+  let removed = 0
+  for (let from = 0; from < named.length; from += STEP) removed += await dropWhole(far, named.slice(from, from + STEP))
+  return removed
+}
+
+/** Each of what is meant is named, and lies in one place. */
+export function isNamedOut({ settings }: Space, { guarded }: FarTier, meant: Meant): boolean {
+  const isInPieces = guarded.limits.itemBytes !== Number.POSITIVE_INFINITY
+  return settings.dependencies === 'off' && !isInPieces && meant.tags.size === meant.keys.size
+}
+
+/** With the pieces that they list. */
+async function dropWhole({ guarded }: FarTier, names: readonly string[]): Promise<number> {
+  const isInPieces = guarded.limits.itemBytes !== Number.POSITIVE_INFINITY
+  const records = isInPieces ? await guarded.tier.read(names) : []
+  const pieces = records.flatMap((record, at) => (record === undefined ? [] : piecesOf(names[at] ?? '', record.body)))
+  return cleared(await guarded.drop([...names, ...pieces]), guarded.name)
+}
+
+/** Entries first: what they list is kept, and all other pieces belong to what was replaced or goes now. */
+async function sweep(space: Space, far: FarTier, meant: Meant): Promise<number> {
+  const { guarded } = far
+  const isMeant = isMeantBy(meant)
+  const kept = new Set<string>()
+  const pieces: string[] = []
+  let removed = 0
+  const scan = guarded.tier.scan?.(space.id.prefix) ?? []
+  for await (const found of scan) {
+    pieces.push(...found.filter(isPiece))
+    const names = found.filter((name) => !isPiece(name))
+    for (let from = 0; from < names.length; from += STEP) {
+      const some = names.slice(from, from + STEP)
+      const records = await guarded.tier.read(some)
+      const whole = await wholeOf(far, some, records)
+      const going = some.filter((name, at) => {
+        const body = whole[at]
+        const its = body === undefined ? undefined : codecOf(space, far).names?.(body)
+        if (its === undefined || isMeant(its.key, () => its.tags)) return true
+        for (const piece of piecesOf(name, records[at]?.body ?? NOTHING)) kept.add(piece)
+        return false
+      })
+      if (going.length > 0) removed += cleared(await guarded.drop(going), guarded.name)
+      await yieldToOthers()
+    }
+  }
+  const orphans = pieces.filter((piece) => !kept.has(piece))
+  for (let from = 0; from < orphans.length; from += STEP)
+    removed += cleared(await guarded.drop(orphans.slice(from, from + STEP)), guarded.name)
+  return removed
+}
+
+const NOTHING = new Uint8Array()
+
+/** A list of pieces says nothing of key and tags; where its pieces cannot be put together it counts as damaged, and goes. */
+async function wholeOf(
+  { guarded }: FarTier,
+  names: readonly string[],
+  records: Awaited<ReturnType<FarTier['guarded']['tier']['read']>>,
+): Promise<(Uint8Array | undefined)[]> {
+  const inPieces = names.filter((name, at) => piecesOf(name, records[at]?.body ?? NOTHING).length > 0)
+  const read = inPieces.length === 0 ? undefined : await guarded.read(inPieces)
+  if (read?.ok === false) throw unanswered(guarded.name)
+  return names.map((name, at) => {
+    const index = inPieces.indexOf(name)
+    return index < 0 ? records[at]?.body : (read?.value[index]?.body ?? NOTHING)
+  })
+}
+
+function cleared(attempt: { readonly ok: true; readonly value: number } | { readonly ok: false }, name: string): number {
+  if (attempt.ok) return attempt.value
+  throw unanswered(name)
+}
+
+const unanswered = (name: string): MillpondError =>
+  new MillpondError('TIER_FAILED', `${name} did not answer while it was looked through: erase again`)

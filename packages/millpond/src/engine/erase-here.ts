@@ -1,0 +1,73 @@
+// What a process does of its own when something is erased, whoever asked for it: memory, queued writes, the restart file, and keys that may have been destroyed.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { dependencyTag } from '../core/dependency.ts'
+import type { Target } from '../core/ledger.ts'
+import type { ErasedWrite, IsMeant } from './erasure.ts'
+import { inBackground, type Space } from './space.ts'
+
+/** What is meant, by what the ledger's line names; undefined where it names everything. */
+export interface Meant {
+  readonly keys: ReadonlySet<string>
+  readonly tags: ReadonlySet<string>
+}
+
+export function meantBy(targets: readonly Target[]): Meant | undefined {
+  const keys = new Set<string>()
+  const tags = new Set<string>()
+  for (const target of targets) {
+    if (target.kind === 'key') {
+      keys.add(target.key)
+      tags.add(dependencyTag(target.key))
+    } else if (target.kind === 'tag') tags.add(target.tag)
+    else return undefined
+  }
+  return { keys, tags }
+}
+
+export const isMeantBy =
+  (meant: Meant | undefined): IsMeant =>
+  (key, tags) =>
+    meant === undefined || meant.keys.has(key) || tags().some((tag) => meant.tags.has(tag))
+
+/** Memory at once, as far as it takes one turn; the rest behind. */
+export async function eraseHere(space: Space, targets: readonly Target[]): Promise<readonly ErasedWrite[]> {
+  const meant = meantBy(targets)
+  const isMeant = isMeantBy(meant)
+  if (meant === undefined) {
+    space.near?.clear('erased')
+    forgetKeys(space)
+  } else await sweepMemory(space, isMeant)
+  const writes = await Promise.all([...space.erasers].map((erase) => erase(isMeant)))
+  await space.warmth.rewrite?.()
+  return writes.flat()
+}
+
+/** Somebody else has erased something: this process does its part, and says what it dropped. */
+export function eraseBehind(space: Space, targets: readonly Target[]): void {
+  const done = eraseHere(space, targets).then((writes) =>
+    space.services.events.emit('erased', { namespace: space.id.name, writes, isOwn: false }),
+  )
+  inBackground(space, 'what this process was to do for an erasure', done)
+}
+
+/** The namespace was cleared, or its history lost: its tenant's keys may be gone. */
+export function forgetKeys({ id, codec, far }: Space): void {
+  for (const one of new Set([codec, ...far.map((tier) => tier.codec)])) one?.tenants?.forget(id.name)
+}
+
+/** How long the walk holds the event loop, in milliseconds. */
+const HOLD_MS = 5
+
+async function sweepMemory(space: Space, isMeant: IsMeant): Promise<void> {
+  const { near, services } = space
+  if (near === undefined) return
+  let since = services.clock.monotonic()
+  for (const key of [...near.keys()]) {
+    if (services.clock.monotonic() - since > HOLD_MS) {
+      await yieldToOthers()
+      since = services.clock.monotonic()
+    }
+    const slot = near.find(key)
+    if (slot >= 0 && isMeant(key, () => near.tags(slot))) near.drop(key, 'erased')
+  }
+}

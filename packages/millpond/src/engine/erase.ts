@@ -1,0 +1,187 @@
+// An erasure: everybody forgets, then every place that may hold a copy is looked through, twice.
+//
+// First the keys of a tenant are destroyed, so that nothing can be sealed for it any more. Then the ledger tells everybody, as of any invalidation: loads that are under way are outdated,
+// and each process drops what it holds and has queued. What was on its way to a tier at that moment may still arrive: so when all have heard, and the longest time that a command may take
+// is over, the tiers are looked through once more. Only that counts as proven.
+import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
+import type { ShreddedKeys } from '../core/contracts.ts'
+import { dependencyTag } from '../core/dependency.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { checkKey, checkTags, encodeKey, keyList } from '../core/key.ts'
+import { isTenantPart, namespaceOf } from '../core/tenant.ts'
+import { MAX_KEYS } from '../invalidate/criteria.ts'
+import { eraseFar, isNamedOut } from './erase-far.ts'
+import { eraseHere, type Meant } from './erase-here.ts'
+import type { Erased, ErasedTier, ErasedWrite, ErasureSubject } from './erasure.ts'
+import { forget } from './forget.ts'
+import type { Receipt } from './receipt.ts'
+import { checkOpen, type FarTier, type Space } from './space.ts'
+import { tenantPart } from './tenant-part.ts'
+
+/** How long it waits for other processes to say that they have heard, in milliseconds: longer than one that has ended is taken for alive. */
+const ACK_MS = 4000
+/** After the longest time that a command may take: what was sent before has arrived, or never will. */
+const SLACK_MS = 50
+
+const SUBJECT: Shape<ErasureSubject> = { tenant: checkedElsewhere, tags: checkedElsewhere, keys: checkedElsewhere }
+
+/** What the assembly does for it: spaces by their name, and those that are open. */
+export interface Spaces {
+  open(namespace: string): Space
+  readonly openNames: readonly string[]
+  close(namespace: string): Promise<void>
+}
+
+export async function erase(space: Space, spaces: Spaces, subject: ErasureSubject): Promise<Erased> {
+  checkOpen(space)
+  checkOptions<ErasureSubject>(subject, SUBJECT, 'erase')
+  const given = Object.values(subject).filter((value) => value !== undefined)
+  if (given.length !== 1)
+    throw new MillpondError('OPTION_INVALID', 'erase: name one subject: { tenant }, { tags } or { keys }; for two, erase twice')
+  const started = space.services.clock.monotonic()
+  if (subject.tenant !== undefined) checkWhose(space, subject.tenant)
+  if (subject.tenant !== undefined) return eraseTenant(space, spaces, subject.tenant, started)
+  const keys = subject.keys === undefined ? [] : keyList(subject.keys, 'erase').map((key) => checkKey(encodeKey(key)))
+  const tags = subject.tags === undefined ? [] : checkTags(subject.tags, MAX_KEYS)
+  const meant: Meant = { keys: new Set(keys), tags: new Set([...tags, ...keys.map(dependencyTag)]) }
+  return sum([await eraseIn(space, meant)], undefined, started, space)
+}
+
+function checkWhose({ id }: Space, tenant: string): void {
+  if (!isTenantPart(id.name) || tenantPart(namespaceOf(id.name), tenant) === id.name) return
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `erase: this is the cache of another tenant than ${show(tenant)}: ask the whole namespace's cache`,
+  )
+}
+
+/** In all of its namespaces: those that are open here, and those of which a tier has an entry. */
+async function eraseTenant(space: Space, spaces: Spaces, tenant: string, started: number): Promise<Erased> {
+  const isOwn = (name: string): boolean => tenantPart(namespaceOf(name), tenant) === name
+  const first = tenantPart(namespaceOf(space.id.name), tenant)
+  const keys = await shred(space, spaces, tenant)
+  const names = new Set([first, ...spaces.openNames.filter(isOwn)])
+  const failures = new Map<string, unknown>()
+  for (const far of space.far)
+    await findParts(space, far, (name) => isOwn(name) && names.add(name)).catch((error: unknown) => failures.set(far.guarded.name, error))
+  const parts: Part[] = []
+  for (const name of names) {
+    const isOpen = spaces.openNames.includes(name)
+    parts.push(await eraseIn(spaces.open(name), undefined, keys))
+    if (!isOpen) await spaces.close(name)
+  }
+  for (const part of parts) for (const [name, error] of failures) fail(part.tiers, name, error)
+  return sum(parts, keys, started, space)
+}
+
+/** Keys may be kept by several codecs: of the cache, of a namespace, of a tier. */
+async function shred(space: Space, spaces: Spaces, tenant: string): Promise<ShreddedKeys | undefined> {
+  const codecs = [space, ...spaces.openNames.map((name) => spaces.open(name))].flatMap(({ codec, far }) => [
+    codec,
+    ...far.map((tier) => tier.codec),
+  ])
+  const secrets = new Set(codecs.flatMap((codec) => codec?.tenants ?? []))
+  const shredded = await Promise.all([...secrets].map((its) => its.shred(tenant)))
+  const [first] = shredded
+  if (first === undefined) return undefined
+  return {
+    shreddedAt: Math.min(...shredded.map(({ shreddedAt }) => shreddedAt)),
+    ids: [...new Set(shredded.flatMap(({ ids }) => ids))],
+    heldUntil: Math.max(...shredded.map(({ heldUntil }) => heldUntil)),
+  }
+}
+
+async function findParts({ id }: Space, { guarded }: FarTier, found: (namespace: string) => void): Promise<void> {
+  const prefix = `${id.cache}:`
+  for await (const names of guarded.tier.scan?.(prefix) ?? [])
+    for (const name of names) found(name.slice(prefix.length, name.indexOf(':', prefix.length)))
+}
+
+/** What it came to in one namespace. */
+interface Part {
+  readonly namespace: string
+  readonly receipt: Receipt
+  readonly tiers: Map<string, ErasedTier>
+  readonly writes: readonly ErasedWrite[]
+  readonly unheard: readonly string[]
+}
+
+/** @param meant undefined for everything. */
+async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKeys): Promise<Part> {
+  const { clock } = space.services
+  const receipt = await forget(space, {
+    ...(meant === undefined
+      ? { all: true }
+      : { keys: [...meant.keys], tags: [...meant.tags].filter((tag) => !isDependencyOf(meant, tag)) }),
+    reason: 'erased',
+  })
+  const targets = receipt.targets
+  const before = await eraseHere(space, targets)
+  const unheard = receipt.isApplied ? await receipt.acked({ timeout: ACK_MS }) : []
+  const first = new Map<FarTier, number>()
+  for (const far of space.far) first.set(far, await eraseFar(space, far, meant).catch(() => 0))
+  const longest = Math.max(0, ...space.far.map(({ guarded }) => guarded.settings.timeoutMs))
+  if (space.far.length > 0 && receipt.isApplied) await new Promise<void>((resolve) => clock.after(longest + SLACK_MS, resolve, true))
+  const after = await eraseHere(space, targets)
+  const writes = [...before, ...after]
+  space.services.events.emit('erased', { namespace: space.id.name, writes, isOwn: true })
+  const tiers = new Map<string, ErasedTier>()
+  for (const far of space.far) {
+    const { name } = far.guarded
+    try {
+      const removed = (first.get(far) ?? 0) + (await eraseFar(space, far, meant))
+      await far.guarded.tier.scrub?.()
+      tiers.set(name, { name, ...fateIn(space, far, meant, receipt, keys), removed })
+    } catch (error) {
+      fail(tiers, name, error)
+    }
+  }
+  return { namespace: space.id.name, receipt, tiers, writes, unheard }
+}
+
+const isDependencyOf = ({ keys }: Meant, tag: string): boolean => [...keys].some((key) => dependencyTag(key) === tag)
+
+function fateIn(
+  space: Space,
+  far: FarTier,
+  meant: Meant | undefined,
+  { isApplied }: Receipt,
+  keys: ShreddedKeys | undefined,
+): Pick<ErasedTier, 'state' | 'until' | 'error'> {
+  const { tier } = far.guarded
+  if (!isApplied) return { state: 'failed', error: new Error('the ledger does not answer: nobody else has heard of it') }
+  const isListed = tier.scan !== undefined && tier.scanMayMiss !== true
+  if (isListed || (meant !== undefined && isNamedOut(space, far, meant))) return { state: 'proven' }
+  // What the tenant's own key has sealed; what was written before it had one is over when it expires.
+  if (keys !== undefined && (far.codec ?? space.codec).tenants !== undefined) return { state: 'shredded' }
+  return { state: 'until', until: space.services.clock.now() + far.keep.ttlMs }
+}
+
+function fail(tiers: Map<string, ErasedTier>, name: string, error: unknown): void {
+  tiers.set(name, { name, state: 'failed', removed: tiers.get(name)?.removed ?? 0, error })
+}
+
+const WORST = ['proven', 'shredded', 'until', 'failed'] as const
+
+function sum(parts: readonly Part[], keys: ShreddedKeys | undefined, started: number, space: Space): Erased {
+  const tiers = new Map<string, ErasedTier>()
+  for (const part of parts)
+    for (const [name, tier] of part.tiers) {
+      const known = tiers.get(name)
+      const worse = known === undefined || WORST.indexOf(tier.state) > WORST.indexOf(known.state) ? tier : known
+      const until = Math.max(known?.until ?? 0, tier.until ?? 0)
+      tiers.set(name, { ...worse, ...(worse.state === 'until' && { until }), removed: (known?.removed ?? 0) + tier.removed })
+    }
+  const unheard = [...new Set(parts.flatMap((part) => part.unheard))]
+  const states = [...tiers.values()].map(({ state }) => state)
+  return {
+    id: parts[0]?.receipt.id ?? '',
+    isProven: unheard.length === 0 && states.every((state) => state === 'proven' || state === 'shredded'),
+    namespaces: parts.map(({ namespace }) => namespace),
+    tiers: [...tiers.values()],
+    writes: parts.flatMap(({ writes }) => writes),
+    keys,
+    unheard,
+    ms: space.services.clock.monotonic() - started,
+  }
+}

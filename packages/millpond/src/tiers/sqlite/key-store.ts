@@ -1,0 +1,65 @@
+// Tenants' keys in a SQLite file of their own, never that of the entries: shredding is as final as the file and its backups.
+import { checkOptions, required, type Shape, text } from '../../core/checks.ts'
+import type { KeyStore } from '../../core/contracts.ts'
+import { textIn, texts } from '../../core/sqlite.ts'
+import { DRIVER, type SqliteClass } from './client.ts'
+import { openOwnFile, retried } from './own-file.ts'
+
+export interface SqliteKeyStoreOptions {
+  /** The file, in a folder that exists and only its owner may read. Processes of one host may share it. Not the file of a tier. */
+  readonly path: string
+  readonly driver?: 'libsql' | 'node' | SqliteClass
+}
+
+const OPTIONS: Shape<SqliteKeyStoreOptions> = { path: required(text), driver: DRIVER }
+const SCHEMA = 'CREATE TABLE IF NOT EXISTS tenant_key (tenant TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID'
+const STEP = 500
+
+/**
+ * Keeps tenants' keys (wrapped, see `tenantKeyring`) in a SQLite file. What is replaced is overwritten in the file, and the write-ahead log is emptied, before `put` resolves.
+ * @throws MillpondError `OPTION_INVALID` when the file cannot be opened: it is left as it is.
+ */
+export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
+  checkOptions<SqliteKeyStoreOptions>(options, OPTIONS, 'sqliteKeyStore')
+  const handle = openOwnFile(options, SCHEMA, ['sqliteKeyStore', 'a key store'])
+  let isClosed = false
+  return {
+    async get(tenant) {
+      const row = await retried('key store', () => handle.prepare(`SELECT ${texts('record')} FROM tenant_key WHERE tenant = ?`).get(tenant))
+      return row === undefined || row === null ? undefined : textIn(row, 'record')
+    },
+    async put(tenant, record, before) {
+      const { changes } = await retried('key store', () =>
+        before === undefined
+          ? handle.prepare('INSERT OR IGNORE INTO tenant_key (tenant, record) VALUES (?, ?)').run(tenant, record)
+          : handle.prepare('UPDATE tenant_key SET record = ? WHERE tenant = ? AND record = ?').run(record, tenant, before),
+      )
+      const isDone = Number(changes) === 1
+      if (isDone && before !== undefined)
+        await retried('key store', () => emptyLog(handle.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()))
+      return isDone
+    },
+    async *list() {
+      for (let after = ''; ; ) {
+        const from = after
+        const rows = await retried('key store', () =>
+          handle.prepare(`SELECT ${texts('tenant')} FROM tenant_key WHERE tenant > ? ORDER BY tenant_key.tenant LIMIT ${STEP}`).all(from),
+        )
+        const tenants = rows.map((row) => textIn(row, 'tenant'))
+        if (tenants.length > 0) yield tenants
+        if (tenants.length < STEP) return
+        after = tenants.at(-1) ?? ''
+      }
+    },
+    async close() {
+      if (!isClosed) handle.close()
+      isClosed = true
+    },
+  }
+}
+
+/** Somebody who reads just now keeps the log as it is: asked again, as for a lock. */
+export function emptyLog(row: unknown): void {
+  const isBusy = typeof row === 'object' && row !== null && 'busy' in row && row.busy !== 0
+  if (isBusy) throw Object.assign(new Error('the log is being read'), { code: 'SQLITE_BUSY' })
+}

@@ -1,0 +1,301 @@
+// Erasure (G25): a canary is searched for in what every tier really holds, byte by byte, after it was stored in every way there is.
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Cache, type CacheOptions, memory, type Tier } from 'millpond'
+import { file } from 'millpond/tiers/file'
+import { memcached } from 'millpond/tiers/memcached'
+import { postgres } from 'millpond/tiers/postgres'
+import { redis } from 'millpond/tiers/redis'
+import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  describeWith,
+  type MemcachedService,
+  type PostgresService,
+  type RedisService,
+  startMemcached,
+  startPostgres,
+  startRedis,
+  until,
+} from '../services/index.ts'
+import { closeAfterEach, gate, newFolder, open } from './setups.ts'
+
+const CANARY = 'CANARY-5f2b'
+const OTHER = 'OTHER-77c1'
+let count = 0
+
+/** All bytes under a path. */
+function bytesUnder(path: string): Buffer {
+  if (!statSync(path).isDirectory()) return readFileSync(path)
+  return Buffer.concat(readdirSync(path).map((name) => bytesUnder(join(path, name))))
+}
+
+/** Everything that puts a subject's value somewhere: written, overwritten, loaded, void, over, large, in another process. */
+async function fill(a: Cache, b: Cache): Promise<void> {
+  const value = (name: string) => ({ text: `${CANARY} ${name}`, more: 'x'.repeat(200) })
+  await a.set('written', value('first'), { tags: ['subject'] })
+  await a.set('written', value('second'), { tags: ['subject', 'more'] })
+  await b.getOrSet('loaded', () => value('loaded'), { tags: ['subject'] })
+  await a.set('void', value('void'), { tags: ['subject'] })
+  await a.invalidateTags(['more'])
+  await a.set('over', value('over'), { tags: ['subject'], ttl: 1 })
+  await a.set('large', CANARY.repeat(100_000), { tags: ['subject'] })
+  await a.set('large', `${CANARY}!`.repeat(90_000), { tags: ['subject'] })
+  await a.set('other', { text: OTHER })
+  await a.set('other large', OTHER.repeat(50_000))
+  await Promise.all([a.flush(), b.flush()])
+}
+
+interface Place {
+  /** Tiers of a process: all see the same. */
+  tiers(): Tier[]
+  bytes(): Promise<Buffer>
+}
+
+function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'): void {
+  closeAfterEach()
+  const start = (place: Place, name: string, more: CacheOptions = {}): Cache =>
+    open({ name, tiers: [memory({ maxBytes: '64mb' }), ...place.tiers()], ...more })
+
+  test('G25: by tags, nothing is left, and nothing of others is gone', async () => {
+    const place = placeOf()
+    const name = `erase${count++}`
+    const [a, b] = [start(place, name), start(place, name)]
+    await fill(a, b)
+    expect((await place.bytes()).includes(CANARY)).toBe(true)
+    // A load that began before, and ends when all is over, and one that ends meanwhile.
+    const [late, meanwhile] = [gate<string>(), gate<string>()]
+    const loads = [
+      b.getOrSet('late', () => late.promise, { tags: ['subject'] }),
+      a.getOrSet('mean', () => meanwhile.promise, { tags: ['subject'] }),
+    ]
+    const erasing = a.erase({ tags: ['subject'] })
+    meanwhile.open(`${CANARY} meanwhile`)
+    const erased = await erasing
+    late.open(`${CANARY} late`)
+    await Promise.all(loads)
+    await Promise.all([a.flush(), b.flush()])
+    expect(erased.tiers.map(({ state }) => state)).toContain(fate)
+    expect(erased.isProven).toBe(fate === 'proven')
+    expect(erased.unheard).toEqual([])
+    expect((await place.bytes()).includes(CANARY)).toBe(false)
+    expect((await place.bytes()).includes(OTHER)).toBe(true)
+    for (const cache of [a, b])
+      for (const key of ['written', 'loaded', 'void', 'large', 'late', 'mean']) {
+        expect(await cache.get(key)).toBeUndefined()
+        expect([...cache.entries()].map((entry) => entry.key)).not.toContain(key)
+      }
+    expect(await b.get('other')).toEqual({ text: OTHER })
+    expect(await start(place, name).get('other large')).toBe(OTHER.repeat(50_000))
+  })
+
+  test('G25: by keys', async () => {
+    const place = placeOf()
+    const name = `erase${count++}`
+    const [a, b] = [start(place, name), start(place, name)]
+    await fill(a, b)
+    const erased = await b.erase({ keys: ['written', 'loaded', 'void', 'over', 'large'] })
+    expect(erased.isProven).toBe(fate === 'proven')
+    expect((await place.bytes()).includes(CANARY)).toBe(false)
+    expect(await a.get('other')).toEqual({ text: OTHER })
+  })
+
+  test('G25: a tenant, in every namespace, also those that are not open here', async () => {
+    const place = placeOf()
+    const name = `erase${count++}`
+    const [a, b] = [start(place, name), start(place, name)]
+    await fill(b.for({ tenant: 'acme' }), b.namespace('reports').for({ tenant: 'acme' }))
+    await fill(b.namespace('reports').for({ tenant: 'acme' }), b.for({ tenant: 'acme' }))
+    await b.for({ tenant: 'bolt' }).set('k', OTHER)
+    await b.flush()
+    const erased = await a.erase({ tenant: 'acme' })
+    expect(erased.isProven).toBe(fate === 'proven')
+    expect([...erased.namespaces].sort()).toEqual(['default~acme', 'reports~acme'])
+    expect((await place.bytes()).includes(CANARY)).toBe(false)
+    expect(await b.for({ tenant: 'acme' }).get('other')).toBeUndefined()
+    expect(await a.for({ tenant: 'bolt' }).get('k')).toBe(OTHER)
+  })
+}
+
+describe('erasure from SQLite, its file and its log', () => {
+  canarySuite(() => {
+    const folder = newFolder()
+    return { tiers: () => [sqlite({ path: join(folder, 'cache.db') })], bytes: async () => bytesUnder(folder) }
+  })
+})
+
+describe('erasure from the segments of the file tier', () => {
+  canarySuite(() => {
+    const folder = newFolder()
+    const ledger = newFolder()
+    return {
+      tiers: () => [file({ path: folder }), sqlite({ path: join(ledger, 'ledger.db') })],
+      bytes: async () => Buffer.concat([bytesUnder(folder), bytesUnder(ledger)]),
+    }
+  })
+})
+
+describeWith('redis', 'erasure from Redis, its dump and its log', () => {
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+  })
+  afterAll(() => server.stop())
+  canarySuite(() => ({
+    tiers: () => [redis({ url: server.url })],
+    async bytes() {
+      // What the guide tells operators to do.
+      await until('the log to be rewritten', async () => {
+        const info = String(await server.command('INFO', 'persistence'))
+        return info.includes('aof_rewrite_in_progress:0') && info.includes('rdb_bgsave_in_progress:0')
+      })
+      await server.command('BGREWRITEAOF')
+      await until('the log to be rewritten', async () => {
+        const info = String(await server.command('INFO', 'persistence'))
+        return info.includes('aof_rewrite_in_progress:0') && info.includes('aof_rewrite_scheduled:0')
+      })
+      await server.command('CONFIG', 'SET', 'rdbcompression', 'no')
+      await server.command('SAVE')
+      return bytesUnder(server.folder)
+    },
+  }))
+})
+
+describeWith('postgres', 'erasure from a table of PostgreSQL', () => {
+  let server: PostgresService
+  beforeAll(async () => {
+    server = await startPostgres()
+    const first = open({ tiers: [postgres({ url: server.url })] })
+    await until('the ledger to answer', async () => (await first.explain('k')).ledger.isTrusted)
+    await first.close()
+  })
+  afterAll(() => server.stop())
+  canarySuite(() => ({
+    tiers: () => [postgres({ url: server.url })],
+    async bytes() {
+      const tables = await server.query(
+        "select schemaname || '.' || quote_ident(tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
+      )
+      const rows = await Promise.all(tables.map(({ name }) => server.query(`select * from ${name}`)))
+      return Buffer.concat(
+        rows.flat().flatMap((row) => Object.values(row).map((value) => (Buffer.isBuffer(value) ? value : Buffer.from(String(value))))),
+      )
+    },
+  }))
+})
+
+describeWith('memcached', 'erasure from Memcached', () => {
+  let server: MemcachedService
+  let ledger: RedisService
+  beforeAll(async () => {
+    ;[server, ledger] = await Promise.all([startMemcached({ args: ['-m', '256'] }), startRedis()])
+  })
+  afterAll(() => Promise.all([server.stop(), ledger.stop()]))
+  canarySuite(() => {
+    return {
+      tiers: () => [memcached({ servers: `127.0.0.1:${server.port}` }), redis({ url: ledger.url })],
+      async bytes() {
+        const tier = memcached({ servers: `127.0.0.1:${server.port}` })
+        const all: Uint8Array[] = []
+        for await (const names of tier.scan('')) for (const one of await tier.read(names)) all.push(one?.body ?? new Uint8Array())
+        await tier.close()
+        return Buffer.concat(all)
+      },
+    }
+  }, 'until')
+})
+
+describe('an erasure', () => {
+  closeAfterEach()
+
+  test('in memory alone', async () => {
+    const cache = open()
+    await cache.set('k', CANARY, { tags: ['subject'] })
+    await cache.set('l', OTHER)
+    expect(await cache.erase({ tags: ['subject'] })).toMatchObject({ isProven: true, tiers: [], writes: [] })
+    expect([...cache.entries()].map(({ key }) => key)).toEqual(['l'])
+  })
+
+  test('takes what was computed from what is erased', async () => {
+    const folder = newFolder()
+    const cache = open({ dependencies: 'declared', tiers: [memory(), sqlite({ path: join(folder, 'cache.db') })] })
+    await cache.set('user', CANARY)
+    await cache.getOrSet('page', () => `<p>${CANARY}</p>`, { dependsOn: ['user'] })
+    await cache.flush()
+    expect(await cache.erase({ keys: ['user'] })).toMatchObject({ isProven: true })
+    expect(bytesUnder(folder).includes(CANARY)).toBe(false)
+  })
+
+  test('writes the restart file anew, here and in other processes', async () => {
+    const folder = newFolder()
+    const tiers = () => [memory(), sqlite({ path: join(folder, 'cache.db') })]
+    const of = (path: string) => open({ tiers: tiers(), restart: { path: join(folder, path) } })
+    const [a, b] = [of('a.snapshot'), of('b.snapshot')]
+    await a.set('k', CANARY, { tags: ['subject'], ttl: '1h' })
+    await a.set('l', OTHER, { ttl: '1h' })
+    await Promise.all([a.get('k'), b.get('k'), b.get('l')])
+    await Promise.all([a.close(), b.close()])
+    expect(readFileSync(join(folder, 'a.snapshot')).includes(CANARY)).toBe(true)
+    const [c, d] = [of('a.snapshot'), of('b.snapshot')]
+    await Promise.all([c.ready(), d.ready()])
+    const heard = new Promise((resolve) => d.on('erased', resolve))
+    expect(await c.erase({ tags: ['subject'] })).toMatchObject({ isProven: true })
+    expect(await heard).toEqual({ namespace: 'default', writes: [], isOwn: false })
+    expect(bytesUnder(folder).includes(CANARY)).toBe(false)
+    expect(readFileSync(join(folder, 'a.snapshot')).includes(OTHER)).toBe(true)
+  })
+
+  test('leaves nothing in a restart file that nothing was stored for', async () => {
+    const path = join(newFolder(), 'hot.snapshot')
+    const cache = open({ restart: { path } })
+    await cache.ready()
+    await cache.set('k', CANARY)
+    expect(await cache.erase({ keys: ['k'] })).toMatchObject({ isProven: true })
+  })
+
+  test('reaches tiers that are switched off, and says which do not answer', async () => {
+    const folder = newFolder()
+    const [a, b] = [sqlite({ path: join(folder, 'a.db') }), sqlite({ path: join(folder, 'b.db') })]
+    const cache = open({ tiers: [memory(), { use: a, name: 'a' }, { use: b, name: 'b' }] })
+    await cache.set('k', CANARY, { tags: ['subject'] })
+    await cache.configure({ tiers: { a: { enabled: false } } })
+    expect(await cache.erase({ tags: ['subject'] })).toMatchObject({ isProven: true })
+    expect(bytesUnder(folder).includes(CANARY)).toBe(false)
+    await a.close()
+    const { isProven, tiers } = await cache.erase({ tags: ['subject'] })
+    expect([isProven, tiers.map(({ name, state }) => `${name} ${state}`)]).toEqual([false, ['a failed', 'b proven']])
+  })
+
+  test('that the ledger does not hear of proves nothing, and says so', async () => {
+    const folder = newFolder()
+    const tier = sqlite({ path: join(folder, 'a.db') })
+    const cache = open({ tiers: [memory(), tier], outbox: sqliteOutbox({ path: join(folder, 'outbox.db') }) })
+    await cache.set('k', CANARY, { tags: ['subject'] })
+    await tier.close()
+    const { isProven, tiers } = await cache.erase({ tags: ['subject'] })
+    expect([isProven, tiers[0]?.state]).toEqual([false, 'failed'])
+    const without = open({ tiers: [memory(), tier] })
+    await expect(without.erase({ tags: ['subject'] })).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+  })
+
+  test('G23: of a tenant is not asked for by another', async () => {
+    const cache = open()
+    const [a, b] = [cache.for({ tenant: 'a' }), cache.for({ tenant: 'b' })]
+    await a.set('k', 1)
+    await b.set('k', 2)
+    await expect(a.erase({ tenant: 'b' })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    await a.erase({ tenant: 'a' })
+    expect([await a.get('k'), await b.get('k')]).toEqual([undefined, 2])
+  })
+
+  test.each<[string, unknown, string]>([
+    ['nothing', {}, 'OPTION_INVALID'],
+    ['two subjects', { tags: ['a'], keys: ['b'] }, 'OPTION_INVALID'],
+    ['what is no subject', { tag: 'a' }, 'OPTION_INVALID'],
+    ['no tenant', { tenant: '' }, 'OPTION_INVALID'],
+    ['no tags', { tags: [7] }, 'TAG_INVALID'],
+    ['no keys', { keys: 'k' }, 'OPTION_INVALID'],
+  ])('is refused of %s', async (_what, subject, code) => {
+    await expect(open().erase(subject as never)).rejects.toMatchObject({ code })
+  })
+})
