@@ -1,5 +1,5 @@
 // A ring that gives each tenant keys of its own, wrapped by another ring and kept in a store: to destroy a tenant's keys is to destroy all that they have sealed.
-import { checkOptions, duration, required, type Shape, withMethods } from '../core/checks.ts'
+import { check, checkOptions, duration, fn, required, type Shape, withMethods } from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec, CodecContext, DecodedParts, EncodedParts, KeyStore, ShreddedKeys } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
@@ -191,7 +191,14 @@ function refuse(context: CodecContext): undefined {
   return undefined
 }
 
-async function rewrap(ring: KeyRing, rings: TenantRings, { signal, onProgress }: RewrapOptions): Promise<Rewrapped> {
+const REWRAP: Shape<RewrapOptions> = {
+  signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),
+  onProgress: fn('a function that is told of the progress'),
+}
+
+async function rewrap(ring: KeyRing, rings: TenantRings, options: RewrapOptions): Promise<Rewrapped> {
+  checkOptions<RewrapOptions>(options, REWRAP, 'rewrap')
+  const { signal, onProgress } = options
   const done = { seen: 0, rewrapped: 0, unreadable: 0 }
   for await (const tenants of rings.tenants()) {
     for (const tenant of tenants) {

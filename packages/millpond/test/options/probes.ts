@@ -4,7 +4,7 @@ import { attach, openCaches } from '@millpond/control/agent'
 import { dashboard } from '@millpond/dashboard/handler'
 import { startProxy } from '@millpond/proxy'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
-import { frameCodec, jsonCodec, keyring, valueCodec, wrappedKeyring } from 'millpond/codec'
+import { frameCodec, jsonCodec, keyring, memoryKeyStore, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
@@ -29,7 +29,7 @@ import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres, postgresSchema } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
-import { sqlite, sqliteOutbox } from 'millpond/tiers/sqlite'
+import { sqlite, sqliteKeyStore, sqliteOutbox } from 'millpond/tiers/sqlite'
 // Not by the dashboard's front door: React's types make a DOM of their own for all tests.
 import { createCacheClient } from '../../../dashboard/src/api/client.ts'
 import type { GARBAGE } from './garbage.ts'
@@ -165,6 +165,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     leaves: { tls: OTHERS, sentinelTls: OTHERS },
   },
   './tiers/sqlite SqliteOptions': { base: { path: ':memory:' }, use: (options) => sqlite(options) },
+  './tiers/sqlite SqliteKeyStoreOptions': { base: { path: ':memory:' }, use: (options) => sqliteKeyStore(options) },
   './tiers/sqlite SqliteOutboxOptions': { base: { path: ':memory:' }, use: (options) => sqliteOutbox(options) },
   './http HttpCacheOptions': { use: (options) => createHttpCache(cache, options) },
   './http/middlewares HeaderRule': { use: (rule) => cacheHeaders(rule), whole: ['function'] },
@@ -233,6 +234,14 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './codec JsonCodecOptions': { use: (options) => jsonCodec(options) },
   './codec CodecLimits': { use: (limits) => jsonCodec({ limits }) },
   './codec KeyringOptions': { base: { current: 'k1', keys: { k1: key } }, use: (options) => keyring(options), secret: ['keys', 'next'] },
+  './codec TenantKeyringOptions': {
+    base: { ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() },
+    use: (options) => tenantKeyring(options),
+    secret: ['ring'],
+  },
+  './codec RewrapOptions': {
+    use: (options) => tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() }).rewrap(options),
+  },
   './codec WrappedKeyringOptions': {
     base: { service: { unwrap: async () => key }, current: 'k1', keys: { k1: key } },
     use: (options) => wrappedKeyring(options),
