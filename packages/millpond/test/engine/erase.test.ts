@@ -1,6 +1,7 @@
 // Erasure (G25): a canary is searched for in what every tier really holds, byte by byte, after it was stored in every way there is.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { type Cache, type CacheOptions, memory, type Tier } from 'millpond'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
@@ -46,6 +47,10 @@ async function fill(a: Cache, b: Cache): Promise<void> {
   await Promise.all([a.flush(), b.flush()])
 }
 
+/** A read whose deadline is over on a busy machine is a miss; what is gone stays one. */
+const isThere = (cache: Cache, key: string, value: unknown): Promise<unknown> =>
+  until(`${key} to be read`, async () => isDeepStrictEqual(await cache.get(key), value))
+
 interface Place {
   /** Tiers of a process: all see the same. */
   tiers(): Tier[]
@@ -85,8 +90,8 @@ function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'):
         expect(await cache.get(key)).toBeUndefined()
         expect([...cache.entries()].map((entry) => entry.key)).not.toContain(key)
       }
-    expect(await b.get('other')).toEqual({ text: OTHER })
-    expect(await start(place, name).get('other large')).toBe(OTHER.repeat(50_000))
+    await isThere(b, 'other', { text: OTHER })
+    await isThere(start(place, name), 'other large', OTHER.repeat(50_000))
   })
 
   test('G25: by keys', async () => {
@@ -97,7 +102,7 @@ function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'):
     const erased = await b.erase({ keys: ['written', 'loaded', 'void', 'over', 'large'] })
     expect(erased.isProven).toBe(fate === 'proven')
     expect((await place.bytes()).includes(CANARY)).toBe(false)
-    expect(await a.get('other')).toEqual({ text: OTHER })
+    await isThere(a, 'other', { text: OTHER })
   })
 
   test('G25: a tenant, in every namespace, also those that are not open here', async () => {
@@ -113,7 +118,7 @@ function canarySuite(placeOf: () => Place, fate: 'proven' | 'until' = 'proven'):
     expect([...erased.namespaces].sort()).toEqual(['default~acme', 'reports~acme'])
     expect((await place.bytes()).includes(CANARY)).toBe(false)
     expect(await b.for({ tenant: 'acme' }).get('other')).toBeUndefined()
-    expect(await a.for({ tenant: 'bolt' }).get('k')).toBe(OTHER)
+    await isThere(a.for({ tenant: 'bolt' }), 'k', OTHER)
   })
 }
 
