@@ -86,8 +86,6 @@ export interface Tier {
    * kind is in the tier's hands. May take its time; rejects where it could not be done.
    */
   scrub?(): Promise<void>
-  /** Entry count and bytes, where the tier can tell cheaply. */
-  usage?(): Promise<{ entries?: number; bytes?: number }>
   /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
   readonly ledger?: LedgerStore
   /** Where the processes that use this tier may meet, where it can hold that (`millpond/nodes`). */
