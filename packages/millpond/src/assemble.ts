@@ -1,4 +1,5 @@
 // A cache at work: its namespaces as they open and close, what they share, and what may be changed meanwhile.
+import { CacheJobs, type Claim } from './cache-jobs.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
 import type { NearStore, Tier } from './core/contracts.ts'
 import { MillpondError, show } from './core/errors.ts'
@@ -24,7 +25,7 @@ import type { RestartOptions, RestartParts, Restored } from './engine/restart-pa
 import type { CacheSettings } from './engine/settings.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
-import type { JobStore, Jobs } from './jobs/index.ts'
+import { type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
 import { processNodes } from './nodes/memory.ts'
 import { ScheduledInvalidations } from './scheduled-invalidations.ts'
 import { seamOf } from './seam.ts'
@@ -32,7 +33,7 @@ import { type OpenCollection, SourceCollection } from './source/collection.ts'
 import type { SourceRegistry } from './source/registry.ts'
 import type { FarUse } from './tier-uses.ts'
 import { NamespaceWarming, type WarmingDefaults } from './warm/warming.ts'
-import { warmSeamOf } from './warm-seam.ts'
+import { claimOf, warmSeamOf } from './warm-seam.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
 /** Reads of a collection come by as the cache's own verbs. */
@@ -72,6 +73,7 @@ export class Assembly implements House {
   readonly #unnamed = new Set<string>()
   #memoryIsOn: boolean
   readonly #scheduled: ScheduledInvalidations
+  readonly #jobs: CacheJobs
   #restart: Restart | undefined
   #closing: Promise<void> | undefined
   /** Namespaces that are closing by themselves. */
@@ -85,16 +87,19 @@ export class Assembly implements House {
     this.#around = aroundOf(parts.plugins)
     this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
     this.#memoryIsOn = parts.memory?.isOn ?? false
-    this.#scheduled = new ScheduledInvalidations(parts.space, parts.jobStore, (due) =>
+    const store = parts.jobStore ?? memoryJobs({ clock: parts.space.services.clock })
+    this.#scheduled = new ScheduledInvalidations(parts.space, store, parts.jobStore !== undefined, (due) =>
       this.open(due.namespace).invalidate(due.criteria, { mode: due.mode }),
     )
+    const claim: Claim = (name, ms) => claimOf(this.#spaceOf(DEFAULT_NAMESPACE))(name, ms)
+    this.#jobs = new CacheJobs(parts.space, store, parts.jobStore === undefined ? claim : undefined)
   }
 
   /** The cache of the default namespace; what a former run has left in a lasting store is due without anybody asking. */
   start(): Cache {
     const { space, memory, restart, jobStore } = this.#parts
     this.#listen()
-    if (jobStore !== undefined) this.jobs()
+    if (jobStore !== undefined) this.#scheduled.jobs()
     const first = this.open(DEFAULT_NAMESPACE)
     if (restart === undefined) return first
     const parts: RestartParts = { ...space, nearStore: this.#memoryIsOn ? memory?.store : undefined }
@@ -118,11 +123,11 @@ export class Assembly implements House {
   }
 
   jobs(): Jobs {
-    return this.#scheduled.jobs()
+    return this.#jobs.jobs()
   }
 
-  get jobKind(): string {
-    return this.#scheduled.kind
+  get scheduled(): ScheduledInvalidations {
+    return this.#scheduled
   }
 
   nodeStore(): NodeStore {
@@ -137,6 +142,7 @@ export class Assembly implements House {
       holder?.use.name ?? 'memory',
       this.#memoryIsOn ? memory?.store : undefined,
       this.#schedule,
+      this.#jobs.figures,
     )
   }
 
@@ -415,7 +421,7 @@ export class Assembly implements House {
 
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
-    await this.#scheduled.stop()
+    await Promise.all([this.#scheduled.stop(), this.#jobs.stop()])
     await Promise.all(this.#leaving.values())
     await this.#stopWarming([...this.#warmings.keys()])
     await this.#closeCollections([...this.#collections.keys()])

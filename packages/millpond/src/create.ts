@@ -126,7 +126,7 @@ export const CACHE: Shape<CacheOptions> = {
   dependencies: oneOf('off', 'declared', 'tracked'),
   outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
   outlets: checkedElsewhere,
-  jobs: withMethods('a job store, such as sqliteJobs({ path })', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail'),
+  jobs: withMethods('a job store, such as sqliteJobs({ path })', 'add', 'get', 'list', 'cancel', 'claim', 'complete', 'fail', 'again'),
   restart: optionsOf(RESTART),
   route: checkedElsewhere,
   toPlain: fn('a function from an instance to plain data'),

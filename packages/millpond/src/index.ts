@@ -39,7 +39,7 @@ export type {
 } from './core/warm.ts'
 export { type CacheOptions, createCache } from './create.ts'
 export type { Cache } from './engine/cache.ts'
-export type { CacheInvalidations, ScheduledFor } from './engine/cache-invalidations.ts'
+export type { CacheInvalidations, CacheJobs, ScheduledFor } from './engine/cache-invalidations.ts'
 export type { CacheLoads, GetOrSetManyOptions, LoadedEntry } from './engine/cache-loads.ts'
 export type { CacheReads, EntryReadOptions, EntryView, LeasedView } from './engine/cache-reads.ts'
 export type { CacheWhole } from './engine/cache-whole.ts'

@@ -1,20 +1,22 @@
 // The scheduled invalidations of a cache: jobs of its own kind, in the table that was given or in this process.
 import type { SpaceParts } from './engine/open-space.ts'
 import { INVALIDATION_JOB, invalidationHandler } from './invalidate/schedule.ts'
-import { createJobs, type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+import { createJobs, type JobStore, type Jobs } from './jobs/index.ts'
 
 type Invalidate = Parameters<typeof invalidationHandler>[0]
 
 export class ScheduledInvalidations {
   readonly #parts: Pick<SpaceParts, 'cacheName' | 'services'>
-  readonly #store: JobStore | undefined
+  readonly #store: JobStore
+  readonly #isLasting: boolean
   readonly #invalidate: Invalidate
   #jobs: Jobs | undefined
 
   /** Starts nothing. */
-  constructor(parts: Pick<SpaceParts, 'cacheName' | 'services'>, store: JobStore | undefined, invalidate: Invalidate) {
+  constructor(parts: Pick<SpaceParts, 'cacheName' | 'services'>, store: JobStore, isLasting: boolean, invalidate: Invalidate) {
     this.#parts = parts
     this.#store = store
+    this.#isLasting = isLasting
     this.#invalidate = invalidate
   }
 
@@ -32,7 +34,7 @@ export class ScheduledInvalidations {
   /** What is scheduled in this process alone ends with it: nobody else will do it. */
   async stop(): Promise<void> {
     if (this.#jobs === undefined) return
-    if (this.#store === undefined) await this.#tellPending(this.#jobs)
+    if (!this.#isLasting) await this.#tellPending(this.#jobs)
     await this.#jobs.stop()
   }
 
@@ -41,13 +43,13 @@ export class ScheduledInvalidations {
     const handler = invalidationHandler(this.#invalidate)
     const onError = (error: unknown): void =>
       events.emit('warning', { message: 'a scheduled invalidation failed, and is tried again', error })
-    const jobs = createJobs({ store: this.#store ?? memoryJobs({ clock }), clock, handlers: { [this.kind]: handler }, onError })
+    const jobs = createJobs({ store: this.#store, clock, handlers: { [this.kind]: handler }, onError })
     jobs.start()
     return jobs
   }
 
   async #tellPending(jobs: Jobs): Promise<void> {
-    const waiting = await jobs.list({ states: ['waiting'] })
+    const waiting = await jobs.list({ states: ['waiting'], kind: this.kind })
     if (waiting.length === 0) return
     const count = waiting.length === 1 ? 'a scheduled invalidation' : `${waiting.length} scheduled invalidations`
     this.#parts.services.events.emit('warning', {

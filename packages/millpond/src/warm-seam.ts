@@ -1,5 +1,6 @@
 // What warming asks of its cache, answered by the namespace at work.
 import { randomUUID } from 'node:crypto'
+import type { Claim } from './cache-jobs.ts'
 import { MillpondError, show } from './core/errors.ts'
 import { encodeKey, type Key } from './core/key.ts'
 import type { LoadOptions } from './core/options.ts'
@@ -46,11 +47,16 @@ export function warmSeamOf(cache: Cache, space: Space, collectionOf: (name: stri
         return { value: await collection.get(id, QUIET), isLoaded: true }
       }
     },
-    async claim(name, ms) {
-      const store = ledgerTier(space)?.guarded.tier.ledger
-      if (store === undefined) return true
-      const { granted } = await store.lease(space.id.prefix, `millpond.warming ${name}`, randomUUID(), ms)
-      return granted
-    },
+    claim: (name, ms) => claimOf(space)(`warming ${name}`, ms),
+  }
+}
+
+/** By a lease in the ledger of the namespace, which is not given back. */
+export function claimOf(space: Space): Claim {
+  return async (name, ms) => {
+    const store = ledgerTier(space)?.guarded.tier.ledger
+    if (store === undefined) return true
+    const { granted } = await store.lease(space.id.prefix, `millpond.${name}`, randomUUID(), ms)
+    return granted
   }
 }

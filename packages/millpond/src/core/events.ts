@@ -73,6 +73,17 @@ export interface CacheEvents {
     failed: number
     ms: number
   }
+  /** A run of `cache.jobs`: see `JobEvent` of `millpond/jobs`. */
+  job: {
+    id: string
+    job: string
+    state: 'late' | 'began' | 'done' | 'retried' | 'failed' | 'lost'
+    attempt: number
+    lateMs?: number
+    ms?: number
+    retryMs?: number
+    error?: unknown
+  }
   warning: { message: string; error?: unknown }
 }
 /** The names of the events that `cache.on` takes. */
@@ -99,6 +110,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   writeBehind: true,
   erased: true,
   warm: true,
+  job: true,
   warning: true,
 }
 

@@ -22,12 +22,14 @@ export interface Job {
   readonly error?: string
 }
 
+/** Counted by the store's clock, so that a process whose clock is wrong is not. */
+export type JobDue = { readonly inMs: number } | { readonly at: number }
+
 export interface NewJob {
   readonly id: string
   readonly kind: string
   readonly payload: string
-  /** Counted by the store's clock, so that a process whose clock is wrong is not. */
-  readonly due: { readonly inMs: number } | { readonly at: number }
+  readonly due: JobDue
 }
 
 export interface Claimed {
@@ -71,6 +73,8 @@ export interface JobStore {
   complete(id: string, lease: string): Promise<boolean>
   /** The try failed: again in `retryInMs`, or, without it, never. `false` as for `renew`. */
   fail(id: string, lease: string, error: string, retryInMs: number | undefined): Promise<boolean>
+  /** The run is over and the job waits for its next time, as if it had been added with this payload: no attempts, no error. `false` as for `renew`. */
+  again(id: string, lease: string, due: JobDue, payload: string): Promise<boolean>
   /** Ends the use of the store; a client that was handed in stays open. */
   close(): Promise<void>
 }

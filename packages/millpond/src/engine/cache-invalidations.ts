@@ -18,6 +18,16 @@ import { checkOpen, type Space } from './space.ts'
 /** When, and how. */
 export type ScheduledFor = ScheduleTime & { readonly mode?: 'delete' | 'expire' }
 
+/** What a cache lets of its runner of jobs be used. */
+export type CacheJobs = Pick<Jobs, 'add' | 'handle' | 'repeat' | 'repeating' | 'trigger' | 'figures' | 'list' | 'get' | 'cancel'>
+
+/** Scheduled invalidations, with a runner of their own. */
+export interface Scheduled {
+  jobs(): Jobs
+  /** Of this cache's jobs: several caches may share a table. */
+  readonly kind: string
+}
+
 /** The verbs that outdate entries by what they have in common. */
 export interface CacheInvalidations {
   /**
@@ -49,8 +59,11 @@ export interface CacheInvalidations {
    * Runs in one of all processes that share the job store. `cache.jobs` lists and cancels.
    */
   schedule(criteria: Criteria, when: ScheduledFor): Promise<string>
-  /** Scheduled invalidations of the whole cache: list, cancel. */
-  readonly jobs: Pick<Jobs, 'list' | 'get' | 'cancel'>
+  /**
+   * The jobs of the whole cache, in the table that `jobs` of `createCache` names (else in this process): scheduled invalidations to list and cancel, jobs of
+   * the program's own (`add`, `handle`), and what is done again and again in one process of all (`repeat`, `repeating`, `trigger`).
+   */
+  readonly jobs: CacheJobs
   /**
    * A row (or, without an id, any row) of a model has changed, and the change is committed: what carries the model's tags (`modelTags`) goes, with its
    * declared relations. Within `cache.changes.during(work)` it waits for the end of the work.
@@ -81,20 +94,15 @@ export async function clear(space: Space): Promise<Receipt> {
 
 const WHEN: Shape<ScheduledFor> = { ...TIME, mode: oneOf('delete', 'expire') }
 
-export async function schedule(
-  space: Space,
-  house: { jobs(): Jobs; readonly jobKind: string },
-  criteria: Criteria,
-  when: ScheduledFor,
-): Promise<string> {
+export async function schedule(space: Space, scheduled: Scheduled, criteria: Criteria, when: ScheduledFor): Promise<string> {
   checkOpen(space)
   checkOptions<ScheduledFor>(when, WHEN, 'schedule')
   const { id, settings, services } = space
   const { mode, ...time } = when
   return scheduleInvalidation(
     {
-      jobs: house.jobs(),
-      kind: house.jobKind,
+      jobs: scheduled.jobs(),
+      kind: scheduled.kind,
       namespace: id.name,
       criteria,
       relations: settings.relations,

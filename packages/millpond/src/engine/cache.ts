@@ -58,8 +58,7 @@ export interface House {
   sources(namespace: string | undefined): SourceView[]
   /** Started with the first call. */
   jobs(): Jobs
-  /** The kind of this cache's jobs: several caches may share a table. */
-  readonly jobKind: string
+  readonly scheduled: invalidations.Scheduled
   nodeStore(): NodeStore
   ready(): Promise<Restored>
   erase(space: Space, subject: ErasureSubject): Promise<Erased>
@@ -267,10 +266,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   }
 
   schedule(criteria: Criteria, when: invalidations.ScheduledFor): Promise<string> {
-    return invalidations.schedule(this.#space, this.#house, criteria, when)
+    return invalidations.schedule(this.#space, this.#house.scheduled, criteria, when)
   }
 
-  get jobs(): Pick<Jobs, 'list' | 'get' | 'cancel'> {
+  get jobs(): invalidations.CacheJobs {
     return this.#house.jobs()
   }
 

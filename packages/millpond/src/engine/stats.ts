@@ -3,6 +3,7 @@
 import type { NearStore, Reason, Scope, TierBounds } from '../core/contracts.ts'
 import { type Consistency, DEFAULT_POLICY } from '../core/options.ts'
 import type { ScheduledWarming } from '../core/warm.ts'
+import type { JobFigures } from '../jobs/index.ts'
 import type { PolicyName } from '../memory/options.ts'
 import {
   addCompression,
@@ -74,6 +75,8 @@ export interface CacheInfo {
   readonly health: 'ok' | 'degraded'
   /** What is warmed again and again, of all namespaces. */
   readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
+  /** What this process has run of `cache.jobs`, by kind and by name of repeated jobs. */
+  readonly jobs: readonly JobFigures[]
   readonly namespaces: readonly SpaceStats[]
 }
 
@@ -173,6 +176,7 @@ export function describeCache(
   ledger: string,
   nearStore: NearStore | undefined,
   warmingSchedule: CacheInfo['warmingSchedule'],
+  jobs: CacheInfo['jobs'],
 ): CacheInfo {
   const namespaces = spaces.map(describeSpace)
   const far = spaces[0]?.far ?? []
@@ -220,6 +224,7 @@ export function describeCache(
     circuitBreaker: Object.fromEntries(far.map(({ guarded }) => [guarded.name, guarded.state])),
     health: far.every(({ guarded }) => guarded.state === 'closed') && namespaces.every((space) => space.ledger.isUp) ? 'ok' : 'degraded',
     warmingSchedule,
+    jobs,
     namespaces,
   }
 }

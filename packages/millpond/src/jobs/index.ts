@@ -1,10 +1,14 @@
 // Jobs: a leased table, four places to keep it, and the runner.
 
-export type { Claimed, Job, JobState, JobStore, ListedState, ListOptions, NewJob } from '../core/jobs.ts'
+export type { Claimed, Job, JobDue, JobState, JobStore, ListedState, ListOptions, NewJob } from '../core/jobs.ts'
 export type { QueueOptions, RetentionOptions, ServerOptions } from './checks.ts'
 export { createJobs, Jobs, type JobsOptions, MAX_PAYLOAD, type WhenOptions } from './jobs.ts'
 export { type MemoryJobsOptions, memoryJobs } from './memory.ts'
 export { type PostgresJobsOptions, type PostgresJobsPool, postgresJobs, postgresJobsSchema } from './postgres.ts'
 export { type RedisJobsClient, type RedisJobsOptions, redisJobs } from './redis.ts'
+export type { RepeatedJob, RepeatedRun, RepeatHandler, RepeatOptions } from './repeat.ts'
 export type { JobContext, JobHandler } from './run-job.ts'
 export { type SqliteJobsDatabase, type SqliteJobsOptions, sqliteJobs } from './sqlite.ts'
+export type { JobEvent, JobFigures } from './tally.ts'
+export type { TimetableOptions } from './timetable.ts'
+export type { JobDay, JobWindow } from './windows.ts'

@@ -3,7 +3,7 @@ import { checkOptions, clock as clockCheck, type Shape } from '../core/checks.ts
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import type { Claimed, Job, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
+import type { Claimed, Job, JobDue, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { RETENTION, type RetentionOptions, resolveList, resolveRetention } from './checks.ts'
 
 export interface MemoryJobsOptions extends RetentionOptions {
@@ -48,6 +48,7 @@ export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
     row.lease = lease
     return true
   }
+  const dueAtOf = (due: JobDue, now: number): number => ('at' in due ? due.at : now + due.inMs)
   const prune = (): void => {
     for (const id of [...rows.keys()]) live(id)
   }
@@ -58,7 +59,7 @@ export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
       open()
       if (live(id) !== undefined) return false
       const now = clock.now()
-      const dueAt = 'at' in due ? due.at : now + due.inMs
+      const dueAt = dueAtOf(due, now)
       const job: Job = { id, kind, payload, state: 'waiting', dueAt, createdAt: now, attempts: 0, readyAt: dueAt }
       rows.set(id, { job, lease: '', expiresAt: Number.POSITIVE_INFINITY })
       return true
@@ -116,6 +117,14 @@ export function memoryJobs(options: MemoryJobsOptions = {}): JobStore {
       return retryInMs === undefined
         ? put(row, { state: 'failed', error }, now + keepFailedMs)
         : put(row, { state: 'waiting', error, readyAt: now + retryInMs })
+    },
+    async again(id, lease, due, payload) {
+      const row = leased(id, lease)
+      if (row === undefined) return false
+      const { error: _, ...job } = row.job
+      const dueAt = dueAtOf(due, clock.now())
+      row.job = { ...job, payload, state: 'waiting', dueAt, attempts: 0, readyAt: dueAt }
+      return true
     },
     async close() {
       isClosed = true

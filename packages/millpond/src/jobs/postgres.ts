@@ -1,7 +1,7 @@
 // The job table in PostgreSQL: rows are claimed with FOR UPDATE SKIP LOCKED, times are the server's.
 import { checkOptions, flag, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { Claimed, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
+import type { Claimed, JobDue, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
 import { JOB_COLUMNS, jobOf } from './sql-row.ts'
 
@@ -80,14 +80,14 @@ export function postgresJobs(options: PostgresJobsOptions): JobStore {
   return {
     name: 'postgres',
     add: ({ id, kind, payload, due }: NewJob) => {
-      const dueAt = 'at' in due ? '$5::bigint' : `${NOW} + $5::bigint`
+      const dueAt = dueAtOf(due, '$5')
       const sql = `WITH gone AS (DELETE FROM ${table} WHERE expires_at <= ${NOW} AND NOT (queue = $1 AND id = $2))
         INSERT INTO ${table} AS held (queue, id, kind, payload, state, due_at, created_at, attempts, ready_at)
         VALUES ($1, $2, $3, $4, 'waiting', ${dueAt}, ${NOW}, 0, ${dueAt})
         ON CONFLICT (queue, id) DO UPDATE SET kind = excluded.kind, payload = excluded.payload, state = 'waiting', due_at = excluded.due_at, created_at = excluded.created_at,
           attempts = 0, ready_at = excluded.ready_at, lease = NULL, error = NULL, expires_at = NULL
         WHERE held.expires_at <= ${NOW}`
-      return changed('add', sql, queue, id, kind, payload, 'at' in due ? Math.floor(due.at) : Math.ceil(due.inMs))
+      return changed('add', sql, queue, id, kind, payload, msOf(due))
     },
     async get(id) {
       const { rows } = await step('get', `SELECT ${JOB_COLUMNS} FROM ${table} WHERE queue = $1 AND id = $2 AND ${live}`, [queue, id])
@@ -143,11 +143,19 @@ export function postgresJobs(options: PostgresJobsOptions): JobStore {
             error,
             Math.ceil(retryInMs),
           ),
+    again: (id, lease, due, payload) => {
+      const sql = `UPDATE ${table} SET state = 'waiting', lease = NULL, error = NULL, attempts = 0, due_at = ${dueAtOf(due, '$4')}, ready_at = ${dueAtOf(due, '$4')}, payload = $5
+        WHERE ${leasedBy}`
+      return changed('again', sql, queue, id, lease, msOf(due), payload)
+    },
     async close() {
       isClosed = true
     },
   }
 }
+
+const dueAtOf = (due: JobDue, value: string): string => ('at' in due ? `${value}::bigint` : `${NOW} + ${value}::bigint`)
+const msOf = (due: JobDue): number => ('at' in due ? Math.floor(due.at) : Math.ceil(due.inMs))
 
 const columnsOf = (name: string): string =>
   JOB_COLUMNS.split(', ')

@@ -124,4 +124,17 @@ else
   redis.call('ZADD', base .. ':due:' .. kind, ready, id)
 end
 return 1`,
+  /** id, lease, payload, 'in' or 'at', milliseconds */
+  again: `${PRELUDE}
+local id = ARGV[1]
+local kind = leased(id, ARGV[2])
+if not kind then return 0 end
+local job = base .. ':job:' .. id
+local due = tonumber(ARGV[5])
+if ARGV[4] == 'in' then due = now + due end
+redis.call('HDEL', job, 'lease', 'error')
+redis.call('HSET', job, 'state', 'waiting', 'payload', ARGV[3], 'due', num(due), 'ready', num(due), 'attempts', '0')
+redis.call('ZADD', base .. ':due:' .. kind, num(due), id)
+redis.call('ZADD', base .. ':all', num(due), id)
+return 1`,
 } as const

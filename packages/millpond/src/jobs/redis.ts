@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { checkOptions, required, type Shape, withMethods } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
-import type { Claimed, Job, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
+import type { Claimed, Job, JobDue, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { checkName } from '../core/key.ts'
 import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from './checks.ts'
 import { SCRIPTS } from './redis-scripts.ts'
@@ -50,8 +50,7 @@ export function redisJobs(options: RedisJobsOptions): JobStore {
 
   return {
     name: 'redis',
-    add: ({ id, kind, payload, due }: NewJob) =>
-      changed('add', id, kind, payload, 'at' in due ? 'at' : 'in', 'at' in due ? Math.floor(due.at) : Math.ceil(due.inMs)),
+    add: ({ id, kind, payload, due }: NewJob) => changed('add', id, kind, payload, ...dueOf(due)),
     async get(id) {
       return jobOf(await step('get', id))
     },
@@ -86,11 +85,14 @@ export function redisJobs(options: RedisJobsOptions): JobStore {
     complete: (id, lease) => changed('complete', id, lease, keepDoneMs),
     fail: (id, lease, error, retryInMs) =>
       changed('fail', id, lease, error, retryInMs === undefined ? '' : Math.ceil(retryInMs), keepFailedMs),
+    again: (id, lease, due, payload) => changed('again', id, lease, payload, ...dueOf(due)),
     async close() {
       isClosed = true
     },
   }
 }
+
+const dueOf = (due: JobDue): (string | number)[] => ('at' in due ? ['at', Math.floor(due.at)] : ['in', Math.ceil(due.inMs)])
 
 const hashes = new Map<string, string>()
 

@@ -1,11 +1,13 @@
 // One try of one job: the handler, the renewal of its lease meanwhile, and what becomes of it.
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { Job, JobStore } from '../core/jobs.ts'
+import type { Job, JobDue, JobStore } from '../core/jobs.ts'
 import { errorText } from './checks.ts'
 
 export interface JobContext {
   readonly id: string
+  /** When it was to run first, epoch milliseconds of the table's clock: with the id it names one run of a repeated job. */
+  readonly dueAt: number
   /** From 1. Above 1 an earlier try failed, or its process died on the way. */
   readonly attempt: number
   /** Fires when the lease is lost, the time is over, or the process stops: somebody else may run the job from then on. */
@@ -29,17 +31,29 @@ export interface RunJobOptions {
   readonly retryInMs: number | undefined
   /** It was tried as often as it may, and every process died of it. */
   readonly isSpent: boolean
+  /** When a repeated job is due next, and its payload then; `undefined`: it is not repeated, or not any more. Asked for when the run is over. */
+  readonly again: (failure: Failure | undefined) => { readonly due: JobDue; readonly payload: string } | undefined
   readonly report: (error: unknown) => void
 }
 
+export interface Failure {
+  readonly error: unknown
+}
+
+/** How a try has ended. `lost`: it is not ours to say, another process runs the job. */
+export interface Ended {
+  readonly state: 'done' | 'retried' | 'failed' | 'lost'
+  readonly error?: unknown
+}
+
 /** Never rejects. */
-export async function runJob(job: Job, options: RunJobOptions): Promise<void> {
+export async function runJob(job: Job, options: RunJobOptions): Promise<Ended> {
   const { controller, clock, report } = options
   const stopRenewing = renewing(job, options)
   const stopTimeout = clock.after(options.timeoutMs, () => {
     controller.abort(new MillpondError('ABORTED', `the job ${show(job.id)} took longer than ${options.timeoutMs} ms`))
   })
-  let failure: { readonly error: unknown } | undefined
+  let failure: Failure | undefined
   try {
     await untilAborted(attempt(job, options), controller.signal)
   } catch (error) {
@@ -49,10 +63,15 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<void> {
   stopTimeout()
   stopRenewing()
   try {
-    await settle(job, options, failure)
+    const isOurs = await settle(job, options, failure)
+    const { retryInMs } = options
+    if (isOurs && failure === undefined) return { state: 'done' }
+    if (failure === undefined) report(lost(job))
+    return { state: !isOurs ? 'lost' : retryInMs === undefined ? 'failed' : 'retried', ...failure }
   } catch (error) {
     // The lease runs out, and the job is run again.
     report(error)
+    return { state: 'lost', error }
   }
 }
 
@@ -63,7 +82,7 @@ async function attempt(job: Job, { handler, isSpent, controller }: RunJobOptions
       `the job ${show(job.id)} was begun ${job.attempts - 1} times and never ended: its process died, or lost its lease`,
     )
   if (handler === undefined) throw new MillpondError('OPTION_INVALID', `no handler for jobs of the kind ${show(job.kind)}`)
-  await handler(JSON.parse(job.payload), { id: job.id, attempt: job.attempts, signal: controller.signal })
+  await handler(JSON.parse(job.payload), { id: job.id, dueAt: job.dueAt, attempt: job.attempts, signal: controller.signal })
 }
 
 /** A handler that does not listen to its signal must not hold its place. */
@@ -76,14 +95,13 @@ function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   })
 }
 
-async function settle(
-  job: Job,
-  { store, lease, retryInMs, report }: RunJobOptions,
-  failure: { readonly error: unknown } | undefined,
-): Promise<void> {
-  const isOurs =
-    failure === undefined ? await store.complete(job.id, lease) : await store.fail(job.id, lease, errorText(failure.error), retryInMs)
-  if (!isOurs && failure === undefined) report(lost(job))
+/** Is what became of it noted? `false`: the lease is another's. */
+function settle(job: Job, { store, lease, retryInMs, again }: RunJobOptions, failure: Failure | undefined): Promise<boolean> {
+  const { id } = job
+  if (failure !== undefined && retryInMs !== undefined) return store.fail(id, lease, errorText(failure.error), retryInMs)
+  const next = again(failure)
+  if (next !== undefined) return store.again(id, lease, next.due, next.payload)
+  return failure === undefined ? store.complete(id, lease) : store.fail(id, lease, errorText(failure.error), undefined)
 }
 
 /** Asks for more time at each third of the lease. A store that is silent until the lease is over has lost it for us. */

@@ -4,7 +4,7 @@ import { checkOptions, clock as clockCheck, required, type Shape, withMethods } 
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import type { Job, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
+import type { Job, JobDue, JobStore, ListOptions, NewJob } from '../core/jobs.ts'
 import { bytesIn, classify, column, numberIn, numbers, textIn, texts, transaction } from '../core/sqlite.ts'
 import { QUEUE, type QueueOptions, queueName, resolveList, resolveRetention, storeFailed } from './checks.ts'
 import { jobOf } from './sql-row.ts'
@@ -79,7 +79,7 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
     add: ({ id, kind, payload, due }: NewJob) =>
       step('add', (now) => {
         forgetOld(database, now)
-        const dueAt = 'at' in due ? Math.floor(due.at) : now + Math.ceil(due.inMs)
+        const dueAt = dueAtOf(due, now)
         const sql = `INSERT INTO millpond_jobs (queue, id, kind, payload, state, due_at, created_at, attempts, ready_at)
           VALUES (?, ?, ?, ?, 'waiting', ?, ?, 0, ?) ON CONFLICT DO NOTHING`
         return changed(sql, queue, id, kind, payload, dueAt, now, dueAt)
@@ -157,11 +157,19 @@ export function sqliteJobs(options: SqliteJobsOptions): JobStore {
               lease,
             ),
       ),
+    again: (id, lease, due, payload) =>
+      step('again', (now) => {
+        const dueAt = dueAtOf(due, now)
+        const sql = `UPDATE millpond_jobs SET state = 'waiting', lease = NULL, error = NULL, attempts = 0, due_at = ?, ready_at = ?, payload = ? WHERE ${leasedBy}`
+        return changed(sql, dueAt, dueAt, payload, queue, id, lease)
+      }),
     async close() {
       isClosed = true
     },
   }
 }
+
+const dueAtOf = (due: JobDue, now: number): number => ('at' in due ? Math.floor(due.at) : now + Math.ceil(due.inMs))
 
 const decoder = new TextDecoder()
 

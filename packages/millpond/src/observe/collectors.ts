@@ -4,7 +4,7 @@ import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
 import type { KeyStatistics } from './key-statistics.ts'
 import type { Collector, Emit, Labels } from './registry.ts'
-import type { BreakerState, CacheStats, LedgerStats, QueueStats, TierStats } from './stats.ts'
+import type { BreakerState, CacheStats, JobStats, LedgerStats, QueueStats, TierStats } from './stats.ts'
 
 /** Metrics of caches, from snapshots taken when an exporter asks: `cache.info().namespaces`, of as many caches as there are. */
 export function cacheCollector(snapshots: () => Iterable<CacheStats>): Collector {
@@ -94,6 +94,17 @@ function emitTier(emit: Emit, cache: string, stats: TierStats): void {
   if (stats.maxBytes !== undefined) emit(METRICS.limitBytes, labels, stats.maxBytes)
   for (const state of STATES) emit(METRICS.breaker, { ...labels, state }, state === stats.breaker ? 1 : 0)
   emit(METRICS.tierDuration, labels, stats.latency)
+}
+
+/** Runs of a cache's jobs: `registry.collect(jobCollector('shop', () => cache.info().jobs))`. */
+export function jobCollector(cache: string, jobs: () => Iterable<JobStats>): Collector {
+  return (emit) => {
+    for (const { job, running, ...outcomes } of jobs()) {
+      emit(METRICS.jobsRunning, { cache, job }, running)
+      for (const outcome of ['done', 'retried', 'failed', 'late', 'lost'] as const)
+        emit(METRICS.jobRuns, { cache, job, outcome }, outcomes[outcome])
+    }
+  }
 }
 
 export interface ProcessStats {

@@ -23,6 +23,8 @@ function metric<const Label extends string>(
 const SPACE = ['cache', 'cache_ns'] as const
 const SHARE = ['cache', 'cache_ns', 'tier'] as const
 const TIER = ['cache', 'tier'] as const
+const JOB = ['cache', 'job'] as const
+const JOB_OUTCOME = [...JOB, 'outcome'] as const
 const QUEUE = [...SPACE, 'collection'] as const
 
 /** Every metric that the library exports, with its kind, labels and help. */
@@ -60,6 +62,13 @@ export const METRICS = Object.freeze({
     SPACE,
     'Times that memory was dropped because the history of the ledger was lost.',
   ),
+  jobRuns: metric(
+    'counter',
+    'millpond_job_runs_total',
+    JOB_OUTCOME,
+    'Runs of jobs in this process, by how they ended; late ones also as such.',
+  ),
+  jobsRunning: metric('gauge', 'millpond_jobs_running', JOB, 'Jobs that run in this process.'),
   queueDepth: metric('gauge', 'millpond_write_queue_depth', QUEUE, 'Writes that wait for their source.'),
   queueLag: metric('gauge', 'millpond_write_queue_lag_seconds', QUEUE, 'How long the oldest write has waited for its source.'),
   queueDead: metric('gauge', 'millpond_write_queue_dead_letters', QUEUE, 'Writes that their source refused, set aside.'),

@@ -1,5 +1,5 @@
 // What a running cache tells: histograms, metrics as Prometheus text, key patterns and hot keys, log lines.
-export { cacheCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
+export { cacheCollector, jobCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
 export { METRICS, type MetricDefinition, type MetricKind } from './definitions.ts'
 export { createHistogram, type Histogram, LATENCY_BOUNDS_MS } from './histogram.ts'
 export { type HotKey, HotKeys } from './hot-keys.ts'
@@ -33,6 +33,7 @@ export {
   type CacheStats,
   type Counts,
   hitRate,
+  type JobStats,
   type LatencyStats,
   type LedgerStats,
   type QueueStats,

@@ -70,6 +70,17 @@ export interface QueueStats {
   readonly journalBytes: number
 }
 
+/** What was run of a kind of jobs: `cache.info().jobs`. */
+export interface JobStats {
+  readonly job: string
+  readonly running: number
+  readonly done: number
+  readonly retried: number
+  readonly failed: number
+  readonly late: number
+  readonly lost: number
+}
+
 export interface CacheStats {
   readonly cache: string
   /** The part of the cache that was counted. Default `default`. */

@@ -184,6 +184,28 @@ const cases: readonly Case<JobStoreSubject>[] = [
     assert.deepEqual([(await store.get('a'))?.state, (await take(store)).jobs], ['failed', []])
   }),
 
+  jobCase('again', 'a run that is over waits for its next time as if it were new, for whoever holds it alone', async ({ store, again }) => {
+    await store.add(job('a'))
+    await take(store)
+    await store.fail('a', 'l1', 'Error: first', 0)
+    await taking(store, 'l2')
+    assert.equal(await (await again()).again('a', 'l1', soon, '"stolen"'), false)
+    assert.equal(await store.again('a', 'l2', { inMs: MINUTE }, '"next"'), true)
+    const { dueAt, createdAt, readyAt, ...rest } = (await store.get('a')) ?? {}
+    assert.deepEqual(rest, { id: 'a', kind: 'mail', payload: '"next"', state: 'waiting', attempts: 0 })
+    assert.ok(
+      (dueAt ?? 0) - (createdAt ?? 0) >= MINUTE && readyAt === dueAt,
+      `due at ${dueAt}, ready at ${readyAt}, created at ${createdAt}`,
+    )
+    assert.deepEqual([(await take(store)).jobs, ids(await store.list({ states: ['waiting'] }))], [[], ['a']])
+    assert.equal(await store.again('a', 'l2', soon, '""'), false)
+    await store.cancel('a')
+    await store.add(job('a'))
+    await take(store, 1, 'l3')
+    await store.again('a', 'l3', { at: 5 }, '"at"')
+    assert.deepEqual([(await store.get('a'))?.dueAt, (await taking(store, 'l4')).attempts], [5, 1])
+  }),
+
   jobCase('cancels', 'cancels what waits or has failed, not what runs or is done', async ({ store }) => {
     for (const id of ['waits', 'runs', 'failed', 'done']) await store.add(job(id, id === 'waits' ? { inMs: MINUTE } : soon))
     await take(store)

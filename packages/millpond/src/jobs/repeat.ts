@@ -1,0 +1,137 @@
+// A job that runs again and again: one row of the table, which waits for its next time when a run is over. So two runs of it never overlap, whoever runs them.
+//
+// What the row says of past runs lies in its payload, and goes from run to run with it.
+import { checkOptions, duration, flag, type Shape, whole } from '../core/checks.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { Job, JobDue, JobState } from '../core/jobs.ts'
+import { checkJobWord, errorText } from './checks.ts'
+import type { JobContext } from './run-job.ts'
+import { TIMETABLE, type Timetable, type TimetableOptions, timetable } from './timetable.ts'
+
+/** When a job is repeated, and how each run is taken. */
+export interface RepeatOptions extends TimetableOptions {
+  /** The first time at once, where the table does not hold the job yet. Default false. */
+  readonly atStart?: boolean
+  /** Tries of one run; after the last one it waits for its next time. Default 3. */
+  readonly attempts?: number
+  /** When a run is given up. Default: that of the runner, `'5m'`. */
+  readonly timeout?: Duration
+}
+
+/** A rejection is tried again, `attempts` times in all. */
+export type RepeatHandler = (context: JobContext) => Promise<unknown> | unknown
+
+/** A run that is over. Times in milliseconds, by the clock of the table. */
+export interface RepeatedRun {
+  readonly dueAt: number
+  /** How long after that its last try began. */
+  readonly lateMs: number
+  /** What the last try took. */
+  readonly ms: number
+  readonly attempts: number
+  /** What the last try failed with; absent where it went well. */
+  readonly error?: string
+}
+
+/** A repeated job, of all processes that share the table. */
+export interface RepeatedJob {
+  readonly name: string
+  readonly id: string
+  /** `undefined`: the table does not hold it (yet), or it will not come again. */
+  readonly state: JobState | undefined
+  /** When it runs next, or, while it runs, was due. Epoch milliseconds of the table's clock. */
+  readonly dueAt: number | undefined
+  /** What the last try failed with, where it is tried again. */
+  readonly error?: string
+  /** The last twenty, the latest first. */
+  readonly runs: readonly RepeatedRun[]
+}
+
+const OPTIONS: Shape<RepeatOptions> = { ...TIMETABLE, atStart: flag, attempts: whole(1, 100), timeout: duration }
+const MAX_RUNS = 20
+const MAX_ERROR = 300
+
+/** What is known of a repeated job in this process. */
+export interface Repeat {
+  readonly name: string
+  readonly id: string
+  readonly kind: string
+  readonly when: Timetable
+  readonly attempts: number
+  readonly timeoutMs: number | undefined
+  readonly handler: RepeatHandler
+  /** When the first run is due. */
+  readonly first: (now: number) => JobDue | undefined
+}
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for a timetable by which nothing ever runs. */
+export function repeatOf(scope: string, name: string, options: RepeatOptions, handler: RepeatHandler, now: number): Repeat {
+  checkJobWord(name, 'name')
+  checkOptions<RepeatOptions>(options, OPTIONS, name)
+  if (typeof handler !== 'function')
+    throw new MillpondError('OPTION_INVALID', `${name}: ${show(handler)} is not a function that does the job`)
+  const { atStart = false, attempts = 3, timeout, ...table } = options
+  const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, `${name}.timeout`)
+  if (timeoutMs !== undefined && !(timeoutMs >= 1))
+    throw new MillpondError('OPTION_INVALID', `${name}.timeout: ${show(timeout)} is no time to run in`)
+  const when = timetable(table, name, now)
+  const kind = checkJobWord(`millpond.repeat.${scope}${name}`, 'name')
+  const first = (at: number): JobDue | undefined => {
+    // An interval is counted by the table's clock; a line of cron names an instant.
+    const next = atStart ? at : when.next(at, at)
+    if (next === undefined) return undefined
+    return table.cron === undefined && table.windows === undefined ? { inMs: next - at } : { at: when.opensAt(next) }
+  }
+  return { name, id: kind, kind, when, attempts, timeoutMs, handler, first }
+}
+
+export interface RepeatPayload {
+  readonly when: string
+  readonly runs: readonly RepeatedRun[]
+}
+
+/** What a row says; nothing of it is trusted. */
+export function readRepeat(payload: string): RepeatPayload {
+  try {
+    const { when, runs }: { when?: unknown; runs?: unknown } = Object(JSON.parse(payload))
+    return { when: String(when), runs: Array.isArray(runs) ? runs.filter(isRun).slice(0, MAX_RUNS) : [] }
+  } catch {
+    return { when: '', runs: [] }
+  }
+}
+
+const isRun = (run: unknown): run is RepeatedRun =>
+  typeof run === 'object' &&
+  run !== null &&
+  ['dueAt', 'lateMs', 'ms', 'attempts'].every((name) => typeof Reflect.get(run, name) === 'number')
+
+export const repeatText = (payload: RepeatPayload): string => JSON.stringify(payload)
+
+/** The payload of the next run: this one is the latest of the past. */
+export function payloadAfter(
+  repeat: Repeat,
+  job: Job,
+  run: { readonly lateMs: number; readonly ms: number; readonly error?: unknown },
+): string {
+  const { lateMs, ms, error } = run
+  const ended: RepeatedRun = {
+    dueAt: job.dueAt,
+    lateMs: Math.round(lateMs),
+    ms: Math.round(ms),
+    attempts: job.attempts,
+    ...(error !== undefined && { error: errorText(error).slice(0, MAX_ERROR) }),
+  }
+  return repeatText({ when: repeat.when.text, runs: [ended, ...readRepeat(job.payload).runs].slice(0, MAX_RUNS) })
+}
+
+export function describeRepeat({ name, id }: Repeat, job: Job | undefined): RepeatedJob {
+  return {
+    name,
+    id,
+    state: job?.state,
+    dueAt: job?.dueAt,
+    ...(job?.error !== undefined && { error: job.error }),
+    runs: job === undefined ? [] : readRepeat(job.payload).runs,
+  }
+}

@@ -1,0 +1,55 @@
+// What a runner tells of its runs, and what it has counted of them.
+
+/**
+ * A run: `late` where it begins later than it may, `began`, then `done`, `retried` (it failed and comes again after `retryMs`), `failed` for good (a repeated
+ * job waits for its next time even so), or `lost`: its lease ran out, and another process runs it.
+ */
+export interface JobEvent {
+  readonly id: string
+  /** The kind, or the name of a repeated job. */
+  readonly job: string
+  readonly state: 'late' | 'began' | 'done' | 'retried' | 'failed' | 'lost'
+  readonly attempt: number
+  /** How long after its time it begins: of `late` and `began`. */
+  readonly lateMs?: number
+  readonly ms?: number
+  readonly retryMs?: number
+  readonly error?: unknown
+}
+
+/** Of one kind, or one repeated job, in this process since it started. */
+export interface JobFigures {
+  readonly job: string
+  readonly running: number
+  readonly done: number
+  readonly retried: number
+  readonly failed: number
+  readonly late: number
+  readonly lost: number
+}
+
+type Counted = Exclude<JobEvent['state'], 'began'>
+
+export class JobTally {
+  readonly #counts = new Map<string, Record<Counted | 'running', number>>()
+  readonly #listener: ((event: JobEvent) => void) | undefined
+
+  constructor(listener: ((event: JobEvent) => void) | undefined) {
+    this.#listener = listener
+  }
+
+  tell(event: JobEvent): void {
+    const counts = this.#counts.get(event.job) ?? { running: 0, done: 0, retried: 0, failed: 0, late: 0, lost: 0 }
+    this.#counts.set(event.job, counts)
+    if (event.state === 'began') counts.running++
+    else {
+      counts[event.state]++
+      if (event.state !== 'late') counts.running--
+    }
+    this.#listener?.(event)
+  }
+
+  get figures(): readonly JobFigures[] {
+    return [...this.#counts].map(([job, counts]) => ({ job, ...counts }))
+  }
+}

@@ -1,0 +1,99 @@
+// The hours in which a job may run, by the wall clock of a time zone: off-peak, say.
+import { check, checkOptions, listOf, oneOf, required, type Shape } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
+
+/** Hours of the day: `{ from: '22:00', to: '06:00' }`. `to` is not part of them; where it is not after `from`, they end on the next day. */
+export interface JobWindow {
+  readonly from: string
+  readonly to: string
+  /** The days on which it begins. Default: every day. */
+  readonly days?: readonly JobDay[]
+}
+
+/** A day of the week. */
+export type JobDay = (typeof DAYS)[number]
+
+const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
+const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/
+const DAY_MINUTES = 1440
+const MINUTE_MS = 60_000
+/** Every window of a week has come within so many steps; a clock that is put forward may skip one. */
+const MOST_STEPS = 64
+
+const time = check((value): value is string => typeof value === 'string' && TIME.test(value), "a time of the day, such as '22:00'")
+const WINDOW: Shape<JobWindow> = {
+  from: required(time),
+  to: required(time),
+  days: listOf(oneOf(...DAYS), `a list of days: ${DAYS.join(', ')}`),
+}
+
+interface Minutes {
+  readonly day: number
+  readonly minute: number
+}
+
+interface Parsed {
+  readonly from: number
+  readonly length: number
+  readonly days: readonly number[]
+}
+
+export interface Windows {
+  /** The instant itself where it lies within a window, else when the next one opens. Epoch milliseconds. */
+  opensAt(at: number): number
+}
+
+/** @throws MillpondError `OPTION_INVALID`. */
+export function windowsOf(given: readonly JobWindow[], timezone: string, name: string): Windows {
+  if (!Array.isArray(given) || given.length === 0)
+    throw new MillpondError('OPTION_INVALID', `${name}: ${show(given)} is not a list of windows: give [{ from: '22:00', to: '06:00' }]`)
+  const windows = given.map((window, index) => parse(window, `${name}[${index}]`))
+  const local = localMinutes(timezone)
+  return {
+    opensAt(at) {
+      let instant = at
+      for (let step = 0; step < MOST_STEPS; step++) {
+        const wait = Math.min(...windows.map((window) => minutesUntil(window, local(instant))))
+        if (wait === 0) return instant
+        // Looked at again, because the clock may be put forward or back in between.
+        instant = Math.floor(instant / MINUTE_MS) * MINUTE_MS + wait * MINUTE_MS
+      }
+      return Number.POSITIVE_INFINITY
+    },
+  }
+}
+
+function parse(window: JobWindow, at: string): Parsed {
+  checkOptions<JobWindow>(window, WINDOW, at)
+  if (window.days?.length === 0) throw new MillpondError('OPTION_INVALID', `${at}.days: [] is no day: name one, or leave it out`)
+  const from = minuteOf(window.from)
+  const to = minuteOf(window.to)
+  return {
+    from,
+    length: to > from ? to - from : to + DAY_MINUTES - from,
+    days: window.days?.map((day) => DAYS.indexOf(day)) ?? DAYS.map((_, day) => day),
+  }
+}
+
+const minuteOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3))
+
+/** 0 within it, which may have begun the day before. */
+function minutesUntil({ from, length, days }: Parsed, { day, minute }: Minutes): number {
+  const waits = days.map((begin) => {
+    const since = (((day - begin + 7) % 7) * DAY_MINUTES + minute - from + 7 * DAY_MINUTES) % (7 * DAY_MINUTES)
+    return since < length ? 0 : 7 * DAY_MINUTES - since
+  })
+  return Math.min(...waits)
+}
+
+function localMinutes(timeZone: string): (at: number) => Minutes {
+  const format = new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', weekday: 'short', hour: '2-digit', minute: '2-digit' })
+  return (at) => {
+    const parts = new Map(format.formatToParts(at).map(({ type, value }) => [type, value]))
+    const weekday = parts.get('weekday')?.toLowerCase()
+    return {
+      day: DAYS.findIndex((name) => weekday?.startsWith(name)),
+      minute: Number(parts.get('hour')) * 60 + Number(parts.get('minute')),
+    }
+  }
+}

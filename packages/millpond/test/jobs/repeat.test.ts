@@ -1,0 +1,267 @@
+// Jobs that run again and again, over tables that processes share, by a clock that the test moves.
+import { memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { describe, expect, it } from 'vitest'
+import type { JobStore } from '../../src/core/jobs.ts'
+import { createJobs, type JobEvent, type Jobs, type JobsOptions, memoryJobs, type RepeatOptions } from '../../src/jobs/index.ts'
+import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import { closeAfterEach, gate, newFolder, open } from '../engine/setups.ts'
+
+closeAfterEach()
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+interface Setup {
+  readonly clock: FakeClock
+  readonly store: JobStore
+  readonly told: JobEvent[]
+  /** `lateMs` and the like are looked at where they matter. */
+  readonly states: () => string[]
+  readonly jobs: Jobs
+}
+
+function setup(more: Partial<JobsOptions> = {}, shared: { clock?: FakeClock; store?: JobStore } = {}): Setup {
+  const clock = shared.clock ?? fakeClock({ now: Date.UTC(2026, 0, 5), monotonic: 0 })
+  const store = shared.store ?? memoryJobs({ clock })
+  const told: JobEvent[] = []
+  const jobs = createJobs({ store, clock, handlers: {}, random: () => 0, poll: '1s', onRun: (event) => told.push(event), ...more })
+  jobs.start()
+  return { clock, store, told, states: () => told.map(({ job, state, attempt }) => `${job} ${state} ${attempt}`), jobs }
+}
+
+describe('a repeated job', () => {
+  it('runs by its interval, at once where it is told to, in one process of all', async () => {
+    const a = setup()
+    const b = setup({}, a)
+    const ran: number[] = []
+    for (const { jobs } of [a, b])
+      jobs.repeat('sweep', { every: '10m', atStart: true }, ({ dueAt }) => void ran.push(dueAt - Date.UTC(2026, 0, 5)))
+    await a.clock.run(35 * MINUTE)
+    expect(ran).toEqual([0, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE])
+    expect(a.told.length + b.told.length).toBe(8)
+    const [sweep] = await b.jobs.repeating()
+    expect(sweep).toMatchObject({ name: 'sweep', state: 'waiting', dueAt: Date.UTC(2026, 0, 5) + 40 * MINUTE })
+    expect(sweep?.runs).toHaveLength(4)
+    await Promise.all([a.jobs.stop(), b.jobs.stop()])
+    expect(a.clock.pending).toBe(0)
+  })
+
+  it('never overlaps itself, and what was missed meanwhile is one run', async () => {
+    const { clock, jobs, states } = setup()
+    let running = 0
+    let most = 0
+    let runs = 0
+    jobs.repeat('slow', { every: '1m', timeout: '1h' }, async () => {
+      most = Math.max(most, ++running)
+      runs++
+      await new Promise<void>((resolve) => clock.after(150_000, resolve))
+      running--
+    })
+    await clock.run(10 * MINUTE)
+    expect([most, runs]).toEqual([1, 4])
+    expect(states().filter((state) => state.includes('done'))).toHaveLength(3)
+  })
+
+  it('tries a failed run again within its attempts, then waits for its next time, and says why', async () => {
+    const { clock, jobs, states, told } = setup()
+    let tries = 0
+    jobs.repeat('report', { every: '1h', attempts: 2 }, () => {
+      if (++tries < 4) throw new Error(`no disk ${tries}`)
+    })
+    await clock.run(3.5 * HOUR)
+    expect(states()).toEqual([
+      ...['report began 1', 'report retried 1', 'report began 2', 'report failed 2'],
+      ...['report began 1', 'report retried 1', 'report began 2', 'report done 2'],
+      ...['report began 1', 'report done 1'],
+    ])
+    expect(told[1]).toMatchObject({ retryMs: 1000, error: new Error('no disk 1') })
+    const [report] = await jobs.repeating()
+    expect(report?.runs.map(({ attempts, error }) => [attempts, error])).toEqual([
+      [1, undefined],
+      [2, undefined],
+      [2, 'Error: no disk 2'],
+    ])
+    expect(jobs.figures).toEqual([{ job: 'report', running: 0, done: 2, retried: 2, failed: 1, late: 0, lost: 0 }])
+  })
+
+  it('is run by another process when the one that ran it stops, and its late beginning is told', async () => {
+    const a = setup({ lease: '30s' })
+    a.jobs.repeat('backup', { every: '1h', timeout: '1d' }, () => new Promise(() => undefined))
+    await a.clock.run(HOUR)
+    expect(a.states()).toEqual(['backup began 1'])
+    void a.jobs.stop({ timeout: 0 })
+    expect((await a.store.list()).map(({ state }) => state)).toEqual(['running'])
+    const b = setup({ lease: '30s' }, { clock: a.clock, store: a.store })
+    let runs = 0
+    b.jobs.repeat('backup', { every: '1h', timeout: '1d' }, () => void runs++)
+    await a.clock.run(2 * MINUTE)
+    expect(runs).toBe(1)
+    await b.jobs.stop()
+    await a.clock.run(5 * HOUR)
+    const c = setup({}, { clock: a.clock, store: a.store })
+    c.jobs.repeat('backup', { every: '1h' }, () => void runs++)
+    await a.clock.run(MINUTE)
+    expect(runs).toBe(2)
+    expect(c.told[0]).toMatchObject({ state: 'late', lateMs: expect.any(Number) })
+    expect(c.told[0]?.lateMs).toBeGreaterThan(3 * HOUR)
+  })
+
+  it('moves to its new time where a later version of the program says another one, and keeps its history', async () => {
+    const a = setup()
+    a.jobs.repeat('sweep', { every: '10m', atStart: true }, () => undefined)
+    await a.clock.run(MINUTE)
+    await a.jobs.stop()
+    const b = setup({}, a)
+    const ran: number[] = []
+    b.jobs.repeat('sweep', { every: '2m' }, () => void ran.push(1))
+    await a.clock.run(4 * MINUTE)
+    expect(ran).toHaveLength(2)
+    expect((await b.jobs.repeating())[0]?.runs).toHaveLength(3)
+  })
+
+  it('comes back where the table has lost it, and stays away where this process has ended it', async () => {
+    const { clock, jobs, store } = setup()
+    let runs = 0
+    const end = jobs.repeat('sweep', { every: '1m' }, () => void runs++)
+    await clock.run(MINUTE)
+    const [row] = await store.list()
+    expect(await store.cancel(row?.id ?? '')).toBe(true)
+    await clock.run(2 * MINUTE)
+    expect(runs).toBe(2)
+    end()
+    await clock.run(10 * MINUTE)
+    expect([runs, await jobs.repeating()]).toEqual([2, []])
+  })
+
+  it('runs out of turn when it is triggered', async () => {
+    const { clock, jobs } = setup()
+    let runs = 0
+    jobs.repeat('sweep', { every: '1h' }, () => void runs++)
+    await clock.run(0)
+    expect([await jobs.trigger('sweep'), await jobs.trigger('other')]).toEqual([true, false])
+    await clock.run(MINUTE)
+    expect([runs, (await jobs.repeating())[0]?.dueAt]).toEqual([1, Date.UTC(2026, 0, 5) + HOUR])
+  })
+
+  it('keeps its distance also where the clock of the process is wrong', async () => {
+    const clock = fakeClock({ now: Date.UTC(2026, 0, 5), monotonic: 0 })
+    const store = memoryJobs({ clock })
+    const ran: number[] = []
+    // The table's clock is ten seconds ahead of this process's.
+    const behind: FakeClock = { ...clock, now: () => clock.now() - 10_000 }
+    const { jobs } = setup({}, { clock: behind, store })
+    jobs.repeat('sweep', { every: '1m' }, () => void ran.push(clock.monotonic()))
+    await clock.run(5 * MINUTE + 5000)
+    expect(ran).toEqual([1, 2, 3, 4, 5].map((at) => at * MINUTE))
+  })
+})
+
+describe('a timetable', () => {
+  const nextOf = async (options: RepeatOptions, runMs: number, from = Date.UTC(2026, 0, 5)) => {
+    const clock = fakeClock({ now: from, monotonic: 0 })
+    const { jobs } = setup({ poll: '1h' }, { clock })
+    const ran: string[] = []
+    jobs.repeat('x', options, () => void ran.push(new Date(clock.now()).toISOString().slice(5, 16)))
+    await clock.run(runMs)
+    await jobs.stop()
+    return ran
+  }
+
+  it('is a line of cron in its time zone', async () => {
+    expect(await nextOf({ cron: '0 3 * * *', timezone: 'Europe/Berlin' }, 48 * HOUR)).toEqual(['01-05T02:00', '01-06T02:00'])
+    // The day on which the clock is put forward.
+    expect(await nextOf({ cron: '0 3 * * *', timezone: 'Europe/Berlin' }, 48 * HOUR, Date.UTC(2026, 2, 28))).toEqual([
+      '03-28T02:00',
+      '03-29T01:00',
+    ])
+  })
+
+  it('waits for the next window, which may go over midnight and have its days', async () => {
+    const night = [{ from: '22:00', to: '06:00' }]
+    expect(await nextOf({ every: '5h', windows: night }, 30 * HOUR)).toEqual(['01-05T05:00', '01-05T22:00', '01-06T03:00'])
+    expect(await nextOf({ cron: '30 * * * *', windows: [{ from: '23:00', to: '00:31' }] }, 26 * HOUR)).toEqual([
+      '01-05T00:30',
+      '01-05T23:30',
+      '01-06T00:30',
+    ])
+    const weekend = [{ from: '08:00', to: '09:00', days: ['sat' as const] }]
+    expect(await nextOf({ every: '1d', windows: weekend }, 14 * 24 * HOUR)).toEqual(['01-10T08:00', '01-17T08:00'])
+  })
+
+  it('that has missed its window does not run in the hours that were to be spared', async () => {
+    const a = setup()
+    const options: RepeatOptions = { cron: '0 23 * * *', windows: [{ from: '22:00', to: '06:00' }] }
+    const ran: number[] = []
+    a.jobs.repeat('night', options, () => void ran.push(1))
+    await a.clock.run(0)
+    await a.jobs.stop()
+    await a.clock.run(36 * HOUR)
+    const b = setup({}, a)
+    b.jobs.repeat('night', options, () => void ran.push(a.clock.now()))
+    await a.clock.run(8 * HOUR)
+    expect(ran).toEqual([])
+    await a.clock.run(4 * HOUR)
+    expect(ran).toHaveLength(1)
+  })
+
+  it('by which nothing ever runs is refused, as is what is no timetable', () => {
+    const { jobs } = setup()
+    const repeat = (options: unknown) => () => jobs.repeat('x', options as RepeatOptions, () => undefined)
+    expect(repeat({ cron: '0 0 31 2 *' })).toThrow(/"0 0 31 2 \*" never comes/)
+    expect(repeat({ cron: '0 12 * * *', windows: [{ from: '22:00', to: '06:00' }] })).toThrow(/never comes/)
+    expect(repeat({ cron: 'now and then' })).toThrow(/is not a line of cron/)
+    expect(repeat({ cron: '* * * * *', timezone: 'Mars/Olympus' })).toThrow(/timezone: "Mars\/Olympus" is not known/)
+    expect(repeat({})).toThrow(/give every \('5m'\) or cron/)
+    expect(repeat({ every: '1m', cron: '* * * * *' })).toThrow(/one of them/)
+    expect(repeat({ every: 10 })).toThrow(/give a finite time from 1 s/)
+    expect(repeat({ every: '1m', windows: [] })).toThrow(/is not a list of windows/)
+    expect(repeat({ every: '1m', windows: [{ from: '25:00', to: '06:00' }] })).toThrow(/windows\[0\]\.from/)
+    jobs.repeat('x', { every: '1m' }, () => undefined)
+    expect(repeat({ every: '1m' })).toThrow(/is repeated already/)
+  })
+})
+
+describe('the jobs of a cache', () => {
+  it('are shown, counted and told', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const cache = open({ clock })
+    const told: string[] = []
+    cache.on('job', ({ job, state }) => told.push(`${job} ${state}`))
+    cache.jobs.handle('mail', () => undefined)
+    cache.jobs.repeat('sweep', { every: '1m' }, () => undefined)
+    await cache.jobs.add('mail', { to: 'ada' })
+    await clock.run(MINUTE)
+    expect(told).toEqual(['mail began', 'mail done', 'sweep began', 'sweep done'])
+    expect(cache.info().jobs.map(({ job, done }) => [job, done])).toEqual([
+      ['mail', 1],
+      ['sweep', 1],
+    ])
+    expect(() => cache.jobs.handle('mail', () => undefined)).toThrow(/already/)
+  })
+
+  it('without a table of their own run in one process of all that share the ledger', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const path = `${newFolder()}/shared.db`
+    const ran: string[] = []
+    for (const name of ['a', 'b']) {
+      const cache = open({ clock, tiers: [memory(), sqlite({ path })] })
+      cache.jobs.repeat('sweep', { every: '10m', atStart: true }, () => void ran.push(name))
+    }
+    // The file's own clock is the machine's: its lease stands for the rest of the test.
+    await clock.run(35 * MINUTE)
+    expect(ran).toEqual(['a'])
+  })
+
+  it('do not keep scheduled invalidations waiting', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const cache = open({ clock })
+    const ends = gate()
+    for (const at of [1, 2, 3, 4, 5]) cache.jobs.repeat(`long-${at}`, { every: '1h', atStart: true, timeout: '1d' }, () => ends.promise)
+    await cache.set('k', 1, { tags: ['t'], ttl: '1d' })
+    await cache.schedule({ tags: ['t'] }, { in: '1s' })
+    await clock.run(2000)
+    expect(await cache.get('k')).toBeUndefined()
+    ends.open()
+  })
+})
