@@ -75,6 +75,9 @@ const admin = await openStore(':memory:')
 const ORIGIN = 'http://127.0.0.1:1'
 const TOKEN = 'of-a-test-'.repeat(4)
 
+/** Each time a runner of its own, where no name is taken. */
+const repeat = (options: Garbage): unknown => createJobs({ store: jobs, clock, handlers: {} }).repeat('job', options, nothing)
+
 /** Options that are an object have the lease of a miss unless they bring their own. */
 async function setLeased(options: Garbage): Promise<unknown> {
   const key = newKey()
@@ -219,6 +222,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './jobs ListOptions': { use: (options) => jobs.list(options) },
   './jobs JobsOptions': { base: { store: jobs, clock, handlers: {} }, use: (options) => createJobs(options) },
   './jobs WhenOptions': { use: (when) => createJobs({ store: jobs, clock, handlers: {} }).add('kind', 1, when), takesAny: ['at'] },
+  './jobs RepeatOptions': { base: { every: '1h' }, use: repeat, besides: ['cron'] },
+  './jobs TimetableOptions': { base: { every: '1h' }, use: repeat, besides: ['cron'] },
   './jobs MemoryJobsOptions': { use: (options) => memoryJobs(options) },
   './jobs PostgresJobsOptions': { base: { pool }, use: (options) => postgresJobs(options) },
   './jobs RedisJobsOptions': { base: { client: { call: nothing } }, use: (options) => redisJobs(options) },
