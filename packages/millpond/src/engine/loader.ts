@@ -15,6 +15,12 @@ export interface LoadContext {
    * @throws MillpondError `DURATION_INVALID` for what is not a duration.
    */
   setTtl(ttl: Duration): void
+  /**
+   * Asks the ledger now: whether something that this load reads was invalidated since it began, in whatever process, by its key and the tags known so far. Such
+   * a value is given to who waits and is stored nowhere; a loader that hands it on to others that keep it can tell them not to. `true` also where the ledger does
+   * not answer. At once where the ledger lives in this process.
+   */
+  isOutdated(): boolean | Promise<boolean>
 }
 
 /** Loads one value. `undefined` means "do not store"; `null` is a value. An error passes to every caller that waits, unchanged. */

@@ -23,7 +23,7 @@ export interface Ending {
  * likes.
  */
 export function runLoader(
-  { alarms, services }: Pick<Space, 'alarms' | 'services'>,
+  space: Pick<Space, 'alarms' | 'services' | 'ledger' | 'abroad'>,
   flights: readonly Flight[],
   loads: Loads,
   ending: Ending,
@@ -37,21 +37,27 @@ export function runLoader(
   const givenUp = flights.length === 1 ? undefined : new LateSignal()
   let answer: unknown
   try {
-    answer = insideFlight(lead, () => call(loads, lead, flights, givenUp))
+    answer = insideFlight(lead, () => call(space, loads, lead, flights, givenUp))
   } catch (error) {
     insideEnds()
     queueMicrotask(() => ending.failed(error))
     return
   }
-  if (isPromise(answer)) new LoaderCall(alarms, services.clock, flights, givenUp, ending).await(answer)
+  if (isPromise(answer)) new LoaderCall(space.alarms, space.services.clock, flights, givenUp, ending).await(answer)
   else {
     insideEnds()
     queueMicrotask(() => ending.loaded(answer))
   }
 }
 
-function call(loads: Loads, lead: Flight, flights: readonly Flight[], givenUp: LateSignal | undefined): unknown {
-  if ('one' in loads) return loads.one(new FlightContext(lead))
+function call(
+  space: Pick<Space, 'ledger' | 'abroad'>,
+  loads: Loads,
+  lead: Flight,
+  flights: readonly Flight[],
+  givenUp: LateSignal | undefined,
+): unknown {
+  if ('one' in loads) return loads.one(new FlightContext(space, lead))
   return loads.many(
     flights.map((flight) => flight.key),
     signalOf(givenUp ?? lead.givenUp),
@@ -74,17 +80,27 @@ class FlightContext implements LoadContext {
   declare readonly signal: AbortSignal
   readonly addTags: LoadContext['addTags']
   readonly setTtl: LoadContext['setTtl']
+  readonly isOutdated: LoadContext['isOutdated']
   readonly #flight: Flight
 
-  constructor(flight: Flight) {
+  constructor(space: Pick<Space, 'ledger' | 'abroad'>, flight: Flight) {
     this.key = flight.key
     this.#flight = flight
     this.addTags = (...tags) => flight.addTags(checkTags(tags))
     this.setTtl = (ttl) => {
       flight.ttlMs = parseDuration(ttl, 'setTtl')
     }
+    this.isOutdated = () => isOutdated(space, flight)
     Object.defineProperty(this, 'signal', FlightContext.#signal)
   }
+}
+
+/** A ledger that does not answer leaves it open, and what nobody can vouch for counts as outdated. */
+function isOutdated({ ledger, abroad }: Pick<Space, 'ledger' | 'abroad'>, flight: Flight): boolean | Promise<boolean> {
+  const judge = (isHeard: boolean): boolean =>
+    !isHeard || flight.isOutdated || ledger.view.judgeAt(flight.key, flight.tags, flight.asOf) !== 'valid'
+  if (ledger.isLocal) return judge(true)
+  return Promise.all([ledger.hear(ledger.asked), abroad?.hear([flight.tags])]).then(([isHeard]) => judge(isHeard))
 }
 
 /** Its own property, so that a loader may spread it. */

@@ -12,6 +12,7 @@ export interface HttpReceipt {
 export interface LoadControl {
   addTags(...tags: string[]): void
   setTtl(ms: number): void
+  isOutdated(): boolean | Promise<boolean>
 }
 
 export interface Backing {

@@ -4,11 +4,12 @@ import type { Asked, Call, Sink, Upstream } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
 import { completedFields, type Piece } from './rules/combine.ts'
 import { fieldLines, firstLine, type RawFields, withoutFields } from './rules/fields.ts'
+import { freshened } from './rules/freshened.ts'
 import { isServerError, mayServeOnError } from './rules/reuse.ts'
 import { refusalOf } from './rules/storable.ts'
-import { confirms, updatedFields } from './rules/validation.ts'
+import { confirms } from './rules/validation.ts'
 import type { Settings } from './settings.ts'
-import type { HttpStore, StoredAnswer } from './store.ts'
+import type { HttpStore, IsOutdated, StoredAnswer } from './store.ts'
 
 /** What a question came to. */
 export type Outcome =
@@ -23,8 +24,8 @@ export type Outcome =
       readonly meta: AnswerMeta | undefined
       readonly refusal: string | undefined
     }
-  /** The stored answer is still good. */
-  | { readonly kind: 'confirmed'; readonly answer: StoredAnswer }
+  /** The stored answer is still good; for others than who asked only where nothing forbids to store it as it is now. */
+  | { readonly kind: 'confirmed'; readonly answer: StoredAnswer; readonly refusal: string | undefined }
   /** The origin failed, and the stored answer may be used all the same. */
   | { readonly kind: 'stale'; readonly answer: StoredAnswer }
   | { readonly kind: 'failed'; readonly error: unknown }
@@ -46,6 +47,8 @@ export interface FetchOptions {
   readonly mayStore: boolean
   /** Where only some answers are for this key: whether this one is. */
   readonly isStoredAs: ((fields: RawFields) => boolean) | undefined
+  /** Whether an invalidation has come since that concerns such an answer; absent where there is no load around the question. */
+  readonly isOutdated: IsOutdated | undefined
 }
 
 /** A sink, and a promise of what may be stored. */
@@ -55,7 +58,6 @@ export class Fetching implements Sink {
   readonly #primary: string
   readonly #id: string
   readonly #requestAt: number
-  readonly #moment: number
   #base: StoredAnswer | undefined
   #call: Call | undefined
   #arrival: Arrival | undefined
@@ -63,6 +65,7 @@ export class Fetching implements Sink {
   #declared: number | undefined
   #begun: Piece | undefined
   #status = 0
+  #isTold = false
   #isOver = false
   #resolve: (answer: StoredAnswer | undefined | Promise<StoredAnswer | undefined>) => void = () => {}
   readonly stored: Promise<StoredAnswer | undefined>
@@ -75,7 +78,6 @@ export class Fetching implements Sink {
     this.#base = options.base
     this.#begun = options.begun
     this.#requestAt = options.settings.now()
-    this.#moment = store.moment
     this.stored = new Promise((resolve) => {
       this.#resolve = resolve
     })
@@ -96,7 +98,7 @@ export class Fetching implements Sink {
   }
 
   start(status: number, reason: string, fields: RawFields): void {
-    const { settings, upstream, onOutcome } = this.#options
+    const { settings, upstream } = this.#options
     if (this.#isOver || this.#arrival !== undefined) return
     const base = this.#base
     const responseAt = settings.now()
@@ -114,7 +116,7 @@ export class Fetching implements Sink {
     if (base !== undefined && isServerError(status) && mayServeOnError(base, responseAt, status, settings)) {
       this.#finish(undefined)
       this.#call?.abort()
-      onOutcome({ kind: 'stale', answer: base })
+      this.#tell({ kind: 'stale', answer: base })
       return
     }
     this.#arrive(status, reason, fields, responseAt)
@@ -140,7 +142,7 @@ export class Fetching implements Sink {
   }
 
   #arrive(status: number, reason: string, fields: RawFields, responseAt: number): void {
-    const { asked, settings, mayStore, isStoredAs, onOutcome } = this.#options
+    const { asked, settings, mayStore, isStoredAs } = this.#options
     this.#status = status
     this.#declared = declaredLength(fields)
     const tooLong = this.#declared !== undefined && this.#declared > settings.maxBodyBytes
@@ -152,36 +154,55 @@ export class Fetching implements Sink {
         : tooLong
           ? 'too-large'
           : (refusalOf(asked.facts, status, fields, responseAt, settings) ?? (isStoredAs?.(fields) === false ? 'method' : undefined))
-    this.#meta = refusal === undefined ? answerOf({ status, reason, fields, requestAt: this.#requestAt, responseAt }, settings) : undefined
+    const meta = refusal === undefined ? answerOf({ status, reason, fields, requestAt: this.#requestAt, responseAt }, settings) : undefined
+    this.#meta = meta
     const arrival = new Arrival({
       keepBytes: refusal === undefined ? settings.maxBodyBytes : 0,
       onDrain: () => this.#call?.resume(),
       onDeserted: () => this.#desert(),
     })
     this.#arrival = arrival
-    const told = this.#told(fields, this.#meta)
-    const readersCome = onOutcome({ kind: 'arrived', status, reason, fields: told, arrival, meta: this.#meta, refusal })
-    // Something else may be sent in its place (a 304), so that nobody reads it.
-    if (readersCome === undefined) arrival.release()
-    else void readersCome.then(() => arrival.release())
+    this.#whenJudged(meta, (isOutdated) => {
+      const told = isOutdated ? forNoCdn(fields) : fields
+      const readersCome = this.#tell({ kind: 'arrived', status, reason, fields: told, arrival, meta, refusal })
+      // Something else may be sent in its place (a 304), so that nobody reads it.
+      if (readersCome === undefined) arrival.release()
+      else void readersCome.then(() => arrival.release())
+    })
   }
 
   #confirm(base: StoredAnswer, fields: RawFields, responseAt: number): void {
-    const { settings, onOutcome } = this.#options
-    const updated = updatedFields(base.fields, fields, responseAt)
-    const meta = answerOf({ status: base.status, reason: base.reason, fields: updated, requestAt: this.#requestAt, responseAt }, settings)
+    const { asked, settings } = this.#options
+    const exchanged = { requestAt: this.#requestAt, responseAt }
+    const { meta, refusal, leavesStored } = freshened(base, asked.facts, fields, exchanged, settings)
     const { text, encoding, bodyId, pieces, length } = base
     const answer: StoredAnswer = { ...meta, id: this.#id, text, encoding, bodyId, pieces, length }
-    const refusal = refusalOf(this.#options.asked.facts, base.status, updated, responseAt, settings)
-    const kept = refusal === undefined ? this.#store.keepPieces(this.#primary, answer).then(() => answer) : undefined
-    onOutcome({ kind: 'confirmed', answer: { ...answer, fields: this.#told(answer.fields, answer) } })
-    this.#finish(kept)
+    const told = { kind: 'confirmed', answer, refusal } as const
+    if (refusal === undefined) {
+      this.#finish(this.#store.keepPieces(this.#primary, answer).then(() => answer))
+      this.#whenJudged(meta, (isOutdated) => {
+        this.#tell(isOutdated ? { ...told, answer: { ...answer, fields: forNoCdn(answer.fields) } } : told)
+      })
+      return
+    }
+    // The origin takes back what the stored head said: nobody is given that any more, once this answer has left.
+    const forgotten = leavesStored ? Promise.resolve() : this.#store.forget(this.#primary, base)
+    this.#finish(forgotten.then(() => undefined))
+    const tell = (): void => void this.#tell(told)
+    forgotten.then(tell, tell)
   }
 
-  /** What was invalidated on its way is for who asked, and for no CDN to keep (RFC 9213). */
-  #told(fields: RawFields, meta: AnswerMeta | undefined): RawFields {
-    if (meta === undefined || !this.#store.isOvertaken(this.#moment, this.#primary, meta)) return fields
-    return [...withoutFields(fields, (name) => name === 'cdn-cache-control'), 'CDN-Cache-Control', 'no-store']
+  #tell(outcome: Outcome): Promise<void> | undefined {
+    if (this.#isTold) return undefined
+    this.#isTold = true
+    return this.#options.onOutcome(outcome)
+  }
+
+  /** Before the head of what is stored leaves, the ledger is asked: where it is shared, another process may have invalidated it on its way. */
+  #whenJudged(meta: AnswerMeta | undefined, go: (isOutdated: boolean) => void): void {
+    const judged = meta === undefined ? false : (this.#options.isOutdated?.(meta) ?? false)
+    if (typeof judged === 'boolean') go(judged)
+    else judged.then(go, () => go(true))
   }
 
   write(chunk: Buffer): boolean {
@@ -214,11 +235,11 @@ export class Fetching implements Sink {
 
   fail(error: unknown): void {
     if (this.#isOver) return
-    const { settings, onOutcome } = this.#options
-    if (this.#arrival !== undefined) this.#arrival.fail()
-    else if (this.#base !== undefined && mayServeOnError(this.#base, settings.now(), undefined, settings))
-      onOutcome({ kind: 'stale', answer: this.#base })
-    else onOutcome({ kind: 'failed', error })
+    const { settings } = this.#options
+    this.#arrival?.fail()
+    if (this.#base !== undefined && mayServeOnError(this.#base, settings.now(), undefined, settings))
+      this.#tell({ kind: 'stale', answer: this.#base })
+    else this.#tell({ kind: 'failed', error })
     this.#finish(undefined)
   }
 
@@ -234,7 +255,7 @@ export class Fetching implements Sink {
     this.#finish(undefined)
   }
 
-  #finish(kept: Promise<StoredAnswer> | undefined): void {
+  #finish(kept: Promise<StoredAnswer | undefined> | undefined): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#resolve(kept)
@@ -249,6 +270,11 @@ function declaredLength(fields: RawFields): number | undefined {
   if (lines.length === 0) return undefined
   const first = lines[0] as string
   return lines.every((line) => line === first) && /^\d{1,15}$/.test(first) ? Number(first) : INVALID_LENGTH
+}
+
+/** For who asked, and for no CDN to keep (RFC 9213). */
+function forNoCdn(fields: RawFields): string[] {
+  return [...withoutFields(fields, (name) => name === 'cdn-cache-control'), 'CDN-Cache-Control', 'no-store']
 }
 
 /** What is sent from the store always says how long it is. */

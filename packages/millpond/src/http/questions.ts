@@ -14,7 +14,7 @@ import type { Refusal } from './rules/storable.ts'
 import { conditionsFor, isCondition } from './rules/validation.ts'
 import { secondaryKey } from './rules/vary.ts'
 import type { Settings } from './settings.ts'
-import { type HttpStore, newId, type StoredAnswer } from './store.ts'
+import { type HttpStore, type IsOutdated, newId, type StoredAnswer } from './store.ts'
 
 /** How long a key is known not to be storable, so that its askers do not wait for each other. */
 const UNSTORABLE_MS = 10_000
@@ -130,7 +130,7 @@ export class Questions {
       await this.#forget(asked, outcome).catch(this.#onError)
       // Loaded from here on, so that it does not fall to its own invalidation.
       if (outcome.kind === 'arrived' && outcome.meta !== undefined)
-        this.#store.load(primary, asked.facts, () => fetching.stored, id).catch(this.#onError)
+        this.#store.load(primary, asked.facts, () => fetching.stored, { id }).catch(this.#onError)
       this.#answer(trip, outcome, false)
     }
     const fetching = new Fetching(this.#store, primary, id, {
@@ -144,6 +144,7 @@ export class Questions {
       mayStore: asked.facts.method === 'POST',
       // RFC 9110 9.3.3: the answer to a POST may serve later GETs of what Content-Location names, when that is the URL itself.
       isStoredAs: (fields) => sameOrigin(firstLine(fields, 'content-location'), asked.url) === asked.url,
+      isOutdated: undefined,
       onInform: (status, fields) => reply.inform(status, fields),
       onOutcome,
     })
@@ -172,15 +173,16 @@ export class Questions {
       this.#answer(trip, outcome, true)
       return
     }
+    const isForOthers = outcome.kind === 'stale' || outcome.refusal === undefined
     const kept = outcome.kind === 'arrived' ? outcome.meta : outcome.answer
-    if (kept === undefined) this.pass(trip)
+    if (kept === undefined || !isForOthers) this.pass(trip)
     else if (sameSelection(trip.asked, flight.leader, kept.vary) && (outcome.kind !== 'arrived' || outcome.arrival.isJoinable))
       this.#answer(trip, outcome, true)
     else this.#fly(trip, (own) => this.#answer(trip, own, false), false)
   }
 
   #fly(trip: Trip, onOutcome: OnOutcome, isShared: boolean): void {
-    const { primary, asked } = trip
+    const { primary, asked, base } = trip
     const flight: Flight = { waiters: [], outcome: undefined, leader: asked }
     if (isShared) this.#flights.set(primary, flight)
     const land = (): void => {
@@ -195,12 +197,12 @@ export class Questions {
       return readersCome
     }
     let isAsked = false
-    const produce = (id: string): Promise<StoredAnswer | undefined> => {
+    const produce = (id: string, isOutdated: IsOutdated): Promise<StoredAnswer | undefined> => {
       isAsked = true
-      return this.#question(trip, id, settle, true).stored
+      return this.#question(trip, id, settle, true, isOutdated).stored
     }
     this.#store
-      .load(primary, asked.facts, produce)
+      .load(primary, asked.facts, produce, { base })
       .catch((error: unknown) => {
         this.#onError(error)
         // The store could not even begin: the origin is asked without it.
@@ -218,7 +220,7 @@ export class Questions {
     } else if (OF_THE_URL.has(outcome.refusal ?? '')) this.#unstorable.add(primary)
   }
 
-  #question(trip: Trip, id: string, onOutcome: OnOutcome, mayStore: boolean): Fetching {
+  #question(trip: Trip, id: string, onOutcome: OnOutcome, mayStore: boolean, isOutdated?: IsOutdated): Fetching {
     const { asked, base, begun, upstream, reply, primary } = trip
     const { facts } = asked
     const completion = begun === undefined || !mayStore ? undefined : completionOf(begun.meta, begun.bytes.length)
@@ -236,6 +238,7 @@ export class Questions {
       begun: completion === undefined ? undefined : begun,
       mayStore,
       isStoredAs: undefined,
+      isOutdated,
       onInform: (status, fields) => reply.inform(status, fields),
       onOutcome,
     })

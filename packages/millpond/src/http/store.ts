@@ -6,17 +6,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Backing, HttpReceipt, LoadControl } from './contract.ts'
 import { tenantOf } from './key.ts'
-import { Overtaken } from './overtaken.ts'
-import { type AnswerMeta, ageMs, answerOf } from './rules/answer.ts'
+import { type AnswerMeta, ageMs } from './rules/answer.ts'
 import { combine, type Piece } from './rules/combine.ts'
 import { fieldValue, firstLine, type RawFields } from './rules/fields.ts'
+import { freshened } from './rules/freshened.ts'
 import { groupsOf } from './rules/invalidation.ts'
 import type { RequestFacts } from './rules/request.ts'
-import { confirms, updatedFields } from './rules/validation.ts'
+import { confirms } from './rules/validation.ts'
 import type { Settings } from './settings.ts'
 import { groupTag, hostTag, prefixPattern, surrogateTags, tenantTag, urlTag } from './tags.ts'
 import { textOf } from './text.ts'
-import { answerKey, type Index, PART, select, withFirst } from './variants.ts'
+import { answerKey, type Index, idsOf, PART, select, withFirst } from './variants.ts'
 
 /** An answer as it is kept. */
 export interface StoredAnswer extends AnswerMeta {
@@ -43,6 +43,17 @@ export interface Found {
   readonly hasVariants: boolean
 }
 
+/** Whether an invalidation has come, in whatever process, since the load of such an answer began. */
+export type IsOutdated = (meta: AnswerMeta) => boolean | Promise<boolean>
+
+/** What is stored, as it is loaded. */
+export interface Loading {
+  /** Default: a new one. */
+  readonly id?: string
+  /** The stored answer that this one takes the place of, also where they vary by other fields. */
+  readonly base?: StoredAnswer | undefined
+}
+
 export interface StoreSettings {
   /** How long an answer is kept past its freshness, for validation and for errors. */
   readonly keepStaleMs: number
@@ -58,7 +69,6 @@ const NOTHING: Found = { answer: undefined, part: undefined, isExpired: false, h
 
 export class HttpStore {
   readonly pieceBytes = PIECE_BYTES
-  readonly #overtaken = new Overtaken()
   readonly #cache: Backing
   readonly #settings: StoreSettings
   /** Changes of one URL's index happen one after the other. */
@@ -109,11 +119,14 @@ export class HttpStore {
   async load(
     primary: string,
     request: RequestFacts,
-    produce: (id: string) => Promise<StoredAnswer | undefined>,
-    id: string = newId(),
+    produce: (id: string, isOutdated: IsOutdated) => Promise<StoredAnswer | undefined>,
+    { id = newId(), base }: Loading = {},
   ): Promise<StoredAnswer | undefined> {
     const run = async (control: LoadControl): Promise<StoredAnswer | undefined> => {
-      const answer = await produce(id)
+      const answer = await produce(id, (meta) => {
+        control.addTags(...tagsOf(primary, meta))
+        return control.isOutdated()
+      })
       if (answer === undefined) return undefined
       control.setTtl(Math.max(LEAST_TTL_MS, answer.lifetimeMs - ageMs(answer, this.#settings.now())))
       control.addTags(...tagsOf(primary, answer))
@@ -122,7 +135,7 @@ export class HttpStore {
     const { keepStaleMs } = this.#settings
     const options = { ttl: LEAST_TTL_MS, staleFor: keepStaleMs, timeout: { hard: Number.POSITIVE_INFINITY } }
     const answer = await this.#cache.getOrSet(answerKey(primary, id), run, options)
-    if (answer !== undefined) await this.#point(primary, request, answer)
+    if (answer !== undefined) await this.#point(primary, request, answer, base)
     return answer
   }
 
@@ -148,14 +161,15 @@ export class HttpStore {
     const isSame = confirms(fields, base) && (length === undefined || Number(length) === base.length)
     if (!isSame) return this.forget(primary, base)
     const now = settings.now()
-    await this.load(primary, request, async (id) => {
-      const update = updatedFields(base.fields, fields, now)
-      const meta = answerOf({ status: base.status, reason: base.reason, fields: update, requestAt: now, responseAt: now }, settings)
+    const { meta, refusal, leavesStored } = freshened(base, request, fields, { requestAt: now, responseAt: now }, settings)
+    if (refusal !== undefined) return leavesStored ? undefined : this.forget(primary, base)
+    const produce = async (id: string): Promise<StoredAnswer> => {
       const { text, encoding, bodyId, pieces } = base
       const answer: StoredAnswer = { ...meta, id, text, encoding, bodyId, pieces, length: base.length }
       await this.keepPieces(primary, answer)
       return answer
-    })
+    }
+    await this.load(primary, request, produce, { base })
   }
 
   /** A part, together with the one that is stored, where they are of one representation (RFC 9111 3.4). */
@@ -207,34 +221,19 @@ export class HttpStore {
 
   /** Absolute URLs and cache groups of one origin (RFC 9111 4.4, RFC 9875). */
   invalidate(primaries: readonly string[], host: string, groups: readonly string[]): Promise<HttpReceipt> {
-    const tags = [...primaries.map(urlTag), ...groups.map((group) => groupTag(host, group))]
-    this.#overtaken.tags(tags)
-    return this.#cache.invalidateTags(tags)
+    return this.#cache.invalidateTags([...primaries.map(urlTag), ...groups.map((group) => groupTag(host, group))])
   }
 
   purgeTags(tags: readonly string[], mode: 'delete' | 'expire'): Promise<HttpReceipt> {
-    this.#overtaken.tags(tags)
     return this.#cache.invalidateTags(tags, { mode })
   }
 
   purgePrefix(prefix: string, mode: 'delete' | 'expire'): Promise<HttpReceipt> {
-    this.#overtaken.prefix(prefix)
     return this.#cache.invalidatePattern(prefixPattern(prefix), { mode })
   }
 
   purgeAll(): Promise<HttpReceipt> {
-    this.#overtaken.all()
     return this.#cache.clear()
-  }
-
-  /** What a question that is put now is compared with later. */
-  get moment(): number {
-    return this.#overtaken.now
-  }
-
-  /** Has this process invalidated such an answer since? */
-  isOvertaken(moment: number, primary: string, meta: AnswerMeta): boolean {
-    return this.#overtaken.since(moment, primary, () => tagsOf(primary, meta))
   }
 
   #pieceTtl(meta: AnswerMeta): number {
@@ -242,9 +241,9 @@ export class HttpStore {
   }
 
   /** Puts the answer first in the index of its URL. */
-  #point(primary: string, request: RequestFacts, answer: StoredAnswer): Promise<void> {
+  #point(primary: string, request: RequestFacts, answer: StoredAnswer, base: StoredAnswer | undefined): Promise<void> {
     const before = this.#indexing.get(primary) ?? Promise.resolve()
-    const next = before.then(() => this.#repoint(primary, request, answer))
+    const next = before.then(() => this.#repoint(primary, request, answer, base))
     this.#indexing.set(primary, next)
     const done = (): void => {
       if (this.#indexing.get(primary) === next) this.#indexing.delete(primary)
@@ -252,14 +251,19 @@ export class HttpStore {
     return next.finally(done)
   }
 
-  async #repoint(primary: string, request: RequestFacts, answer: StoredAnswer): Promise<void> {
+  async #repoint(primary: string, request: RequestFacts, answer: StoredAnswer, base: StoredAnswer | undefined): Promise<void> {
     const index = await this.#index(primary)
-    const selections = withFirst(primary, index?.selections ?? [], request, answer)
+    const former = index?.selections ?? []
+    const selections = withFirst(primary, former, request, answer, base?.id)
     const now = this.#settings.now()
     // The longest-lived answer decides; the others are found void by themselves.
     const until = Math.max(index?.until ?? 0, now + this.#pieceTtl(answer))
     const { keepStaleMs } = this.#settings
     await this.#cache.set(primary, { selections, until }, { ttl: until - now, staleFor: keepStaleMs, tags: [hostTag(primary)] })
+    // What nothing points to any more would lie there for as long as stale answers are kept. Bodies in pieces may still be on their way to slow clients.
+    const left = new Set(idsOf(selections))
+    const dropped = idsOf(former).filter((id) => !left.has(id))
+    if (dropped.length > 0) await this.#cache.deleteMany(dropped.map((id) => answerKey(primary, id)))
   }
 }
 

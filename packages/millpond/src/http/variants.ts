@@ -34,24 +34,41 @@ export function select(primary: string, { selections }: Index, request: RequestF
   return undefined
 }
 
-/** The selections of a URL with this answer as the newest. */
+/** The selections of a URL with this answer as the newest, and without the one that it takes the place of. */
 export function withFirst(
   primary: string,
   selections: readonly Selection[],
   request: RequestFacts,
   answer: AnswerMeta & { readonly id: string },
+  replaced: string | undefined,
 ): Selection[] {
   const names = answer.vary
   const key = secondaryKey(request, names) + (answer.part === undefined ? '' : PART)
-  const same = selections.find((selection) => selection.names.join() === names.join())
-  const others = selections.filter((selection) => selection !== same)
-  const kept = (same?.keys ?? []).flatMap((known, at) => {
-    const id = same?.ids[at]
-    return id === undefined || known === key ? [] : [[known, id] as const]
+  const isSame = (selection: Selection): boolean => selection.names.join() === names.join()
+  const same = selections.find(isSame)
+  const kept = same === undefined ? [] : pairsOf(same).filter(([known, id]) => known !== key && id !== replaced)
+  const first = selectionOf(primary, names, [[key, answer.id], ...kept])
+  const others = selections.flatMap((selection) => {
+    if (isSame(selection)) return []
+    const pairs = pairsOf(selection)
+    const left = pairs.filter(([, id]) => id !== replaced)
+    return left.length === pairs.length ? [selection] : left.length === 0 ? [] : [selectionOf(primary, selection.names, left)]
   })
-  const pairs = [[key, answer.id] as const, ...kept].slice(0, MAX_VARIANTS)
-  const selection = { names, keys: pairs.map(([known]) => known), ids: pairs.map(([, id]) => id), first: answerKey(primary, answer.id) }
-  return [selection, ...others].slice(0, MAX_SELECTIONS)
+  return [first, ...others].slice(0, MAX_SELECTIONS)
 }
+
+/** A key and the id of its answer. */
+type Pair = readonly [string, string]
+
+const pairsOf = ({ keys, ids }: Selection): Pair[] => keys.map((key, at) => [key, ids[at] as string])
+
+function selectionOf(primary: string, names: readonly string[], all: readonly Pair[]): Selection {
+  const pairs = all.slice(0, MAX_VARIANTS)
+  const ids = pairs.map(([, id]) => id)
+  return { names, keys: pairs.map(([key]) => key), ids, first: answerKey(primary, ids[0] as string) }
+}
+
+/** All answers that a URL's selections point to. */
+export const idsOf = (selections: readonly Selection[]): string[] => selections.flatMap(({ ids }) => ids)
 
 export const answerKey = (primary: string, id: string): string => `${primary}\n${id}`

@@ -229,7 +229,7 @@ onEverySetup('loading', (create) => {
       given = { ...context }
       return 1
     })
-    expect(Object.keys(given).sort()).toEqual(['addTags', 'key', 'setTtl', 'signal'])
+    expect(Object.keys(given).sort()).toEqual(['addTags', 'isOutdated', 'key', 'setTtl', 'signal'])
     expect(given.signal?.aborted).toBe(false)
   })
 

@@ -54,6 +54,26 @@ onEverySetup('whence', (create) => {
     expect(heard).toEqual([])
   })
 
+  it('context.isOutdated says whether what the load reads was invalidated since it began', async () => {
+    const cache = create()
+    const verdicts: boolean[] = []
+    const load = (invalidate: () => Promise<unknown>) =>
+      cache.refresh('k', async (context) => {
+        verdicts.push(await context.isOutdated())
+        await invalidate()
+        // Its tags are known only now.
+        verdicts.push(await context.isOutdated())
+        context.addTags('mine')
+        verdicts.push(await context.isOutdated())
+        return 'value'
+      })
+    await load(() => cache.invalidateTags(['other']))
+    await load(() => cache.invalidateTags(['mine']))
+    await load(() => cache.delete('k'))
+    await load(() => cache.clear())
+    expect(verdicts).toEqual([false, false, false, false, false, true, false, true, true, false, true, true])
+  })
+
   it('context.setTtl takes a duration, and refuses what is none', async () => {
     const clock = fakeClock({ now: Date.now() })
     const cache = create({ clock })

@@ -12,7 +12,9 @@ interface Node {
   readonly cache: Cache
   readonly server: Server
   calls: number
-  ask(path: string, headers?: Record<string, string>): Promise<Shown>
+  /** The application answers when it is called; absent: at once. */
+  hold: ((answer: () => void) => void) | undefined
+  ask(path: string, headers?: Record<string, string>, method?: string): Promise<Shown>
 }
 
 describeWith('redis', 'HTTP caches over one Redis', () => {
@@ -34,18 +36,21 @@ describeWith('redis', 'HTTP caches over one Redis', () => {
       http,
       cache,
       calls: 0,
+      hold: undefined,
       server: createServer(
         http.listener((request, response) => {
           node.calls++
           response.setHeader('Cache-Control', 'max-age=600')
           response.setHeader('Surrogate-Key', 'all')
           response.setHeader('Vary', 'X-Kind')
-          if (request.url === '/bytes') response.end(bytes)
-          else response.end(`${request.url} ${request.headers['x-kind']}`)
+          const answer = (): unknown =>
+            request.url === '/bytes' ? response.end(bytes) : response.end(`${request.url} ${request.headers['x-kind']}`)
+          if (node.hold === undefined) answer()
+          else node.hold(answer)
         }),
       ),
       // One name for both, or each would be another site.
-      ask: (path, headers = {}) => ask(port, path, { headers: { Host: 'a.example', ...headers } }),
+      ask: (path, headers = {}, method = 'GET') => ask(port, path, { method, headers: { Host: 'a.example', ...headers } }),
     }
     const port = await listen(node.server)
     nodes.push(node)
@@ -67,6 +72,46 @@ describeWith('redis', 'HTTP caches over one Redis', () => {
     // G3: other processes within half a second.
     await expect.poll(async () => verdictOf(await b.ask('/x', { 'X-Kind': '2' })), { timeout: 500, interval: 10 }).toMatch(/^fwd=/)
     expect(b.calls).toBe(1)
+  })
+
+  it.each<[string, (node: Node) => Promise<unknown>, boolean]>([
+    ['what another purged by tag', (other) => other.http.purge({ tags: ['all'] }), true],
+    ['what another purged by URL', (other) => other.http.purge({ urls: ['http://a.example/x'] }), true],
+    ['what another purged by prefix', (other) => other.http.purge({ prefix: 'http://a.example/' }), true],
+    ['what a write through another made obsolete', (other) => other.ask('/x', {}, 'POST'), true],
+    ['but what another purged besides', (other) => other.http.purge({ tags: ['other'] }), false],
+  ])('let nobody keep an answer that is on its way: %s', async (_, invalidate, isOutdated) => {
+    server = await startRedis()
+    const [a, b] = [await start(), await start()]
+    let release: (() => void) | undefined
+    b.hold = (answer) => (release = answer)
+    const waiting = b.ask('/x')
+    await expect.poll(() => release).toBeDefined()
+    await invalidate(a)
+    release?.()
+    b.hold = undefined
+    const shown = await waiting
+    expect([shown.body, shown.headers['cdn-cache-control']]).toEqual(['/x undefined', isOutdated ? 'no-store' : undefined])
+    await b.cache.flush()
+    expect(verdictOf(await b.ask('/x'))).toMatch(isOutdated ? /^fwd=/ : /^hit/)
+  })
+
+  it('keep no answer that another has taken the place of', async () => {
+    server = await startRedis()
+    const a = await start()
+    const countHeads = async (): Promise<number> => {
+      const keys = (await server.command('KEYS', '*')) as string[]
+      return keys.filter((key) => key.includes('http://a.example/x\n')).length
+    }
+    const reload = { 'Cache-Control': 'no-cache' }
+    await a.ask('/x')
+    await expect.poll(countHeads).toBe(1)
+    for (let round = 0; round < 5; round++) {
+      await a.ask('/x', reload)
+      await expect.poll(async () => verdictOf(await a.ask('/x'))).toBe('hit')
+    }
+    expect(a.calls).toBe(6)
+    await expect.poll(countHeads).toBe(1)
   })
 
   it('answer without the store while Redis is away', async () => {
