@@ -1,30 +1,12 @@
-// What it takes to write a value as bytes and read it again, by format, compression and encryption, beside plain JSON; in turn, ratios first.
+// What it takes to write a value as bytes and read it again: by format and shape of the value, beside plain JSON; and what compression and encryption add for each KB.
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { Codec } from 'millpond'
-import { jsonCodec, keyring, valueCodec } from 'millpond/codec'
+import { type CodecOptions, jsonCodec, keyring, valueCodec } from 'millpond/codec'
+import { VALUES } from './codec-values.ts'
 import { printTable } from './table.ts'
 
-/** An answer of a shop as services keep it: about 2 KB of JSON. */
-const VALUE = {
-  id: 12345,
-  title: 'A deal of the day: headphones that hear nothing',
-  price: 199.99,
-  currency: 'EUR',
-  active: true,
-  tags: ['audio', 'sale', 'new'],
-  seller: { id: 7, name: 'Some Shop', rating: 4.7, city: 'Ulm' },
-  items: Array.from({ length: 14 }, (_, i) => ({
-    sku: `SKU-${i}`,
-    qty: i,
-    price: i * 1.25,
-    name: `Item number ${i}`,
-    stock: i % 2 === 0,
-    at: 1_700_000_000_000 + i,
-  })),
-  description: 'It is what it is. '.repeat(22),
-  stats: { views: 1000, clicks: 50, ratio: 0.05 },
-}
-const TIMES = 4000
+const TIMES = 3000
 
 interface Way {
   readonly name: string
@@ -40,56 +22,85 @@ interface Best {
 }
 
 export function benchCodecs(rounds: number, say: (text: string) => void): void {
-  const ways = waysOf()
-  const best = new Map<string, Best>(ways.map(({ name }) => [name, { write: Number.POSITIVE_INFINITY, read: Number.POSITIVE_INFINITY }]))
-  for (let round = 0; round < rounds; round++) {
-    say(`codecs: round ${round + 1} of ${rounds}`)
-    for (const { name, write, read } of ways) {
-      const its = best.get(name) as Best
-      its.write = Math.min(its.write, timed(write))
-      its.read = Math.min(its.read, timed(read))
-    }
-  }
-  const plain = best.get('JSON') as Best
-  const kilobytes = (ways[0]?.bytes ?? 0) / 1000
-  printTable([
-    ['codec', 'bytes', 'write us', 'read us', 'both over JSON', 'more per KB than json, us'],
-    ...ways.map(({ name, bytes }) => {
-      const { write, read } = best.get(name) as Best
-      const json = best.get('json') as Best
-      const over = (write + read) / (plain.write + plain.read)
-      const more = (write + read - json.write - json.read) / kilobytes
-      return [name, String(bytes), write.toFixed(1), read.toFixed(1), over.toFixed(2), name === 'JSON' ? '' : more.toFixed(1)]
-    }),
-  ])
+  benchFormats(rounds, say)
+  console.log()
+  benchTransforms(rounds, say)
 }
 
-function waysOf(): Way[] {
-  const text = JSON.stringify(VALUE)
-  const utf8 = Buffer.from(text)
+/** Goals for `deal`: json 1.3, messagepack 1.1, packed .7 of plain JSON. */
+function benchFormats(rounds: number, say: (text: string) => void): void {
+  const lines = Object.entries(VALUES).map(([shape, value]) => {
+    say(`codecs: ${shape}, ${rounds} rounds`)
+    const ways = [plainJson(value), ...formatsOf().map(([name, codec]) => wayOf(name, codec, value))]
+    const [plain, ...ours] = measured(ways, rounds)
+    const cells = ours.map(({ best, way }) => `${ratio(best, plain?.best)} (${way.bytes} B)`)
+    return [shape, String(plain?.way.bytes), `${plain?.best.write.toFixed(1)} + ${plain?.best.read.toFixed(1)}`, ...cells]
+  })
+  printTable([['write + read over plain JSON', 'bytes', 'plain, us', ...formatsOf().map(([name]) => name)], ...lines])
+}
+
+function benchTransforms(rounds: number, say: (text: string) => void): void {
   const encrypt = keyring({ current: 'k', keys: { k: randomBytes(32) } })
-  return [
-    // Bytes to bytes: that is what a tier takes and gives.
-    { name: 'JSON', bytes: text.length, write: () => Buffer.from(JSON.stringify(VALUE)), read: () => JSON.parse(utf8.toString()) },
-    wayOf('json', jsonCodec()),
-    wayOf('messagepack', valueCodec({ format: 'messagepack' })),
-    wayOf('json, brotli', valueCodec({ compress: { algorithm: 'brotli' } })),
-    wayOf('json, gzip', valueCodec({ compress: { algorithm: 'gzip' } })),
-    wayOf('json, sealed', valueCodec({ encrypt })),
-    wayOf('messagepack, sealed', valueCodec({ format: 'messagepack', encrypt })),
-    wayOf('json, brotli, sealed', valueCodec({ compress: 'auto', mixesSecrets: false, encrypt })),
+  const kinds: readonly [string, CodecOptions][] = [
+    ['gzip', { compress: { algorithm: 'gzip' } }],
+    ['brotli', { compress: { algorithm: 'brotli' } }],
+    ['sealed', { encrypt }],
+    ['brotli, padded, sealed', { compress: 'auto', mixesSecrets: false, encrypt }],
   ]
+  say('codecs: compression and encryption')
+  const value = VALUES.deal
+  const kilobytes = JSON.stringify(value).length / 1000
+  const lines = (['json', 'packed'] as const).flatMap((format) => {
+    const [bare, ...ours] = measured(
+      [wayOf(format, valueCodec({ format }), value), ...kinds.map(([name, more]) => wayOf(name, valueCodec({ format, ...more }), value))],
+      rounds,
+    )
+    return ours.map(({ way, best }) => [
+      `${format}, ${way.name}`,
+      String(way.bytes),
+      perKilobyte(best.write, bare?.best.write, kilobytes),
+      perKilobyte(best.read, bare?.best.read, kilobytes),
+    ])
+  })
+  printTable([['what it adds for a KB of JSON', 'bytes', 'write, us', 'read, us'], ...lines])
 }
 
-function wayOf(name: string, codec: Codec): Way {
+const ratio = (best: Best, plain: Best | undefined): string =>
+  plain === undefined ? '' : ((best.write + best.read) / (plain.write + plain.read)).toFixed(2)
+
+const perKilobyte = (time: number, without = 0, kilobytes = 1): string => ((time - without) / kilobytes).toFixed(1)
+
+const formatsOf = (): readonly (readonly [string, Codec])[] => [
+  ['json', jsonCodec()],
+  ['messagepack', valueCodec({ format: 'messagepack' })],
+  ['packed', valueCodec({ format: 'packed' })],
+]
+
+/** Bytes to bytes: that is what a tier takes and gives. Of a time it makes a text. */
+function plainJson(value: unknown): Way {
+  const utf8 = Buffer.from(JSON.stringify(value))
+  return { name: 'plain', bytes: utf8.length, write: () => Buffer.from(JSON.stringify(value)), read: () => JSON.parse(utf8.toString()) }
+}
+
+function wayOf(name: string, codec: Codec, value: unknown): Way {
   const place = { cache: 'bench', namespace: 'default', asOf: { epoch: 'epoch-of-bench', seq: 12345 } }
-  const parts = { key: 'deal:12345', value: VALUE, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: [] }
+  const parts = { key: 'deal:12345', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: [] }
   const written = codec.encode(parts, place)
   if (!(written instanceof Uint8Array)) throw new Error(`${name} takes more than one turn`)
   const read = (): unknown => codec.decode(written, place)
-  if (JSON.stringify(Reflect.get(Object(read()), 'value')) !== JSON.stringify(VALUE))
-    throw new Error(`${name} does not give back what it was given`)
+  if (!isDeepStrictEqual(Reflect.get(Object(read()), 'value'), value)) throw new Error(`${name} does not give back what it was given`)
   return { name, bytes: written.byteLength, write: () => codec.encode(parts, place), read }
+}
+
+/** All of them in turn, the best of all rounds of each. */
+function measured(ways: readonly Way[], rounds: number): readonly { readonly way: Way; readonly best: Best }[] {
+  const all = ways.map((way) => ({ way, best: { write: Number.POSITIVE_INFINITY, read: Number.POSITIVE_INFINITY } }))
+  for (let round = 0; round < rounds; round++)
+    for (const { way, best } of all) {
+      best.write = Math.min(best.write, timed(way.write))
+      best.read = Math.min(best.read, timed(way.read))
+    }
+  return all
 }
 
 function timed(work: () => unknown): number {

@@ -29,14 +29,18 @@ class Walk {
   readonly #steps: Step[] = []
   readonly #above: object[] = []
   #items = 0
+  #room: number
 
   constructor(limits: CodecLimits) {
     this.#limits = limits
+    this.#room = limits.maxBytes
   }
 
   value(value: unknown): unknown {
     switch (typeof value) {
       case 'string':
+        this.#take(value.length)
+        return value
       case 'boolean':
         return value
       case 'number':
@@ -63,6 +67,7 @@ class Walk {
     if (ArrayBuffer.isView(value)) return this.#view(value)
     if (types.isArrayBuffer(value)) {
       this.#mustBe(value, 2, 'ArrayBuffer')
+      this.#take(value.byteLength)
       return { [MARK]: ['ArrayBuffer', Buffer.from(value).toString('base64')] }
     }
     return undefined
@@ -70,6 +75,7 @@ class Walk {
 
   // Named properties on a view are not looked for: listing them would list every index.
   #view(value: ArrayBufferView): unknown {
+    this.#take(value.byteLength)
     const base64 = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
     if (Object.getPrototypeOf(value) === Buffer.prototype) return { [MARK]: ['Buffer', base64] }
     const isTyped = types.isTypedArray(value)
@@ -155,6 +161,7 @@ class Walk {
     // No prototype: a field named __proto__ or toJSON is a field here like any other.
     const fields: Record<string, unknown> = Object.create(null)
     for (const name of names) {
+      this.#take(name.length)
       this.#steps.push(name)
       fields[name] = this.value((value as Record<string, unknown>)[name])
       this.#steps.pop()
@@ -177,6 +184,17 @@ class Walk {
       throw new MillpondError(
         'VALUE_TOO_LARGE',
         `value holds more than ${this.#limits.maxItems} items (counted up to ${renderPath(this.#steps)}): store less, or raise limits.maxItems of the codec`,
+      )
+    }
+  }
+
+  /** Text and bytes, which come to no less when they are written: before time is spent on them. */
+  #take(length: number): void {
+    this.#room -= length
+    if (this.#room < 0) {
+      throw new MillpondError(
+        'VALUE_TOO_LARGE',
+        `value needs more than ${this.#limits.maxBytes} bytes (counted up to ${renderPath(this.#steps)}): store less, or raise limits.maxBytes of the codec`,
       )
     }
   }

@@ -3,8 +3,8 @@ import { MARK } from './escape.ts'
 
 /** Thrown for data that no encoder of ours wrote; `decode` makes a miss of it. */
 export class Unbelievable extends Error {
-  readonly rejection: 'malformed' | 'too_deep'
-  constructor(rejection: 'malformed' | 'too_deep', message: string) {
+  readonly rejection: 'malformed' | 'too_deep' | 'too_many'
+  constructor(rejection: 'malformed' | 'too_deep' | 'too_many', message: string) {
     super(message)
     this.rejection = rejection
   }

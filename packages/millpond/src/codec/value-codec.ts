@@ -7,12 +7,13 @@ import { frameCodec } from './frame-codec.ts'
 import { jsonFormat } from './json-format.ts'
 import { resolveLimits } from './limits.ts'
 import { messagePackFormat, needMessagePack } from './message-pack.ts'
+import { packedFormat } from './packed.ts'
 import { sealing } from './seal.ts'
 
 const COMPRESS: Shape<CompressOptions> = { algorithm: oneOf('gzip', 'brotli', 'zstd'), minBytes: whole(0), level: whole(1) }
 
 const OPTIONS: Shape<CodecOptions> = {
-  format: oneOf('json', 'messagepack'),
+  format: oneOf('json', 'messagepack', 'packed'),
   compress: (value, at) => {
     if (value === 'auto' || value === 'off') return value
     if (typeof value !== 'object' || value === null) throw refused(value, at, "'auto', 'off', or { algorithm, minBytes, level }")
@@ -25,6 +26,8 @@ const OPTIONS: Shape<CodecOptions> = {
   limits: checkedElsewhere,
 }
 
+const FORMATS = { json: jsonFormat, messagepack: messagePackFormat, packed: packedFormat } as const
+
 /**
  * How values are written to the tiers outside the process, for `createCache({ codec })`, a namespace or one tier. What was written under other options is still
  * read, but for encryption: with `encrypt` only what is sealed by a key of the ring is, unless `readsPlain` says otherwise.
@@ -36,7 +39,7 @@ export function valueCodec(options: CodecOptions = {}): Codec {
   checkOptions<CodecOptions>(options, OPTIONS, 'codec')
   const { encrypt, limits } = options
   if (options.format === 'messagepack') needMessagePack()
-  const format = { format: options.format === 'messagepack' ? messagePackFormat : jsonFormat, reads: [messagePackFormat] }
+  const format = { format: FORMATS[options.format ?? 'json'], reads: [messagePackFormat, packedFormat] }
   const compression = new Compression(compressOptions(options))
   const compress = compression.writes === undefined ? [] : [compression.writes]
   const undoes = compression.reads

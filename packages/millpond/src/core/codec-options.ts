@@ -27,8 +27,11 @@ export interface KeyRing {
 
 /** How values are written to the tiers outside the process. */
 export interface CodecOptions {
-  /** Default `'json'`. `'messagepack'` keeps the same values in fewer bytes, and needs the package msgpackr. Either reads what the other has written. */
-  readonly format?: 'json' | 'messagepack'
+  /**
+   * Default `'json'`. `'packed'` keeps the same values in half the time and less room: names once for each shape of objects, texts in one piece. `'messagepack'` needs the package msgpackr.
+   * Each reads what the others have written.
+   */
+  readonly format?: 'json' | 'messagepack' | 'packed'
   /** Default `'off'`. `'auto'` compresses what is large and compresses well; with `encrypt` only beside `mixesSecrets: false`. */
   readonly compress?: 'auto' | 'off' | CompressOptions
   /** Encrypts each value with AES-256-GCM, bound to its place: `keyring({ current: 'k1', keys: { k1 } })`. */

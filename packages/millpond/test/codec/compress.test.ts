@@ -3,24 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { brotliCompressSync, crc32, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { jsonCodec, valueCodec } from '../../src/codec/index.ts'
-import type { Codec, CodecContext, DecodedParts, EncodedParts } from '../../src/core/contracts.ts'
+import type { Codec, EncodedParts } from '../../src/core/contracts.ts'
+import { decode, encode as encodeParts, PLACE } from './one-turn.ts'
 
-const place: CodecContext = { cache: 'shop', namespace: 'pages', asOf: { epoch: 'e', seq: 1 } }
+const place = PLACE
 const partsOf = (value: unknown): EncodedParts => ({ key: 'k', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: [] })
 const text = 'It is what it is, and it is compressible. '.repeat(200)
 
-function encode(codec: Codec, value: unknown, context = place): Buffer {
-  const bytes = codec.encode(partsOf(value), context)
-  if (bytes instanceof Promise) throw new Error('too large for one turn')
-  return Buffer.from(bytes)
-}
-
-function decode(codec: Codec, bytes: Uint8Array): { parts: DecodedParts | undefined; why: string | undefined } {
-  let why: string | undefined
-  const parts = codec.decode(bytes, { ...place, reject: (reason) => (why = reason) })
-  if (parts instanceof Promise) throw new Error('too large for one turn')
-  return { parts, why }
-}
+const encode = (codec: Codec, value: unknown, context = place): Buffer => encodeParts(codec, partsOf(value), context)
 
 /** A frame that says it was transformed by `number`, around any bytes. */
 function forged(number: number, bytes: Uint8Array): Buffer {

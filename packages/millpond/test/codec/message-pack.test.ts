@@ -1,14 +1,14 @@
 // MessagePack keeps what JSON keeps, nothing of it changed in silence, and believes no bytes that are not its own.
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { jsonCodec, keyring, type Rejection, valueCodec } from '../../src/codec/index.ts'
 import { messagePackExcess } from '../../src/codec/message-pack-scan.ts'
-import type { Codec, DecodedParts, EncodedParts } from '../../src/core/contracts.ts'
+import type { Codec, EncodedParts } from '../../src/core/contracts.ts'
 import { sized } from '../form.ts'
 import { anyValue } from './arbitrary.ts'
+import { decode, encode as encodeParts, formatOf, framed } from './one-turn.ts'
 import { assertEntry, assertSame } from './same.ts'
 import { kept, refused } from './values.ts'
 
@@ -16,33 +16,12 @@ const { Packr } = createRequire(import.meta.url)('msgpackr')
 const packr = new Packr({ useRecords: false })
 const codec = valueCodec({ format: 'messagepack' })
 /** How many random values each arrangement gets; `npm run long` asks for a million in all. */
-const VALUES = sized(5_000, 250_000)
+const VALUES = sized(4_000, 170_000)
 
 const partsOf = (value: unknown): EncodedParts => ({ key: 'k', value, createdAt: 1, freshUntil: 2, staleUntil: 3, tags: ['t'] })
 
-function encode(of: Codec, value: unknown): Buffer {
-  const bytes = of.encode(partsOf(value))
-  if (bytes instanceof Promise) throw new Error('too large for one turn')
-  return Buffer.from(bytes)
-}
-
-function decode(of: Codec, bytes: Uint8Array): { parts: DecodedParts | undefined; why: string | undefined } {
-  let why: string | undefined
-  const context = { cache: '', namespace: '', asOf: { epoch: '', seq: 0 }, reject: (reason: string) => (why = reason) }
-  const parts = of.decode(bytes, context)
-  if (parts instanceof Promise) throw new Error('too large for one turn')
-  return { parts, why }
-}
-
-const formatOf = (frame: Buffer): number => frame[3] ?? -1
-
-/** A frame of ours around any bytes. */
-function forged(value: Uint8Array, format = 32): Buffer {
-  const frame = encode(jsonCodec(), Buffer.from(value))
-  frame[3] = format
-  frame.writeUInt32LE(crc32(frame.subarray(0, frame.length - 4)), frame.length - 4)
-  return frame
-}
+const forged = (value: Uint8Array, format = 32): Buffer => framed(format, value)
+const encode = (of: Codec, value: unknown): Buffer => encodeParts(of, partsOf(value))
 
 describe('G20: messagepack', () => {
   test.each(kept)('keeps $name', ({ make }) => {
@@ -70,8 +49,10 @@ describe('G20: messagepack', () => {
 
   const secret = { encrypt: keyring({ current: 'k', keys: { k: randomBytes(32) } }), mixesSecrets: false }
   test.each<[string, Codec]>([
-    ['json', valueCodec()],
+    ['json', jsonCodec()],
     ['messagepack', codec],
+    ['packed', valueCodec({ format: 'packed' })],
+    ['packed, compressed and sealed', valueCodec({ format: 'packed', compress: { minBytes: 100 }, ...secret })],
     ['messagepack, compressed', valueCodec({ format: 'messagepack', compress: { minBytes: 1, algorithm: 'gzip', level: 1 } })],
     ['messagepack, compressed and sealed', valueCodec({ format: 'messagepack', compress: { minBytes: 100 }, ...secret })],
   ])('D1: %s gives back any value as it was', { timeout: 600_000 }, (_name, of) => {

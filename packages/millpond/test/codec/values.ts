@@ -136,6 +136,11 @@ export const refused: readonly Refused[] = [
   { name: 'a function inside', make: () => ({ items: [0, 1, 2, { fn: () => 1 }] }), path: 'value.items[3].fn' },
   { name: 'a symbol', make: () => ({ s: Symbol('s') }), path: 'value.s' },
   { name: 'a field named by a symbol', make: () => ({ deep: { [Symbol('tag')]: 1 } }), path: 'value.deep' },
+  {
+    name: 'a field of an array named by a symbol',
+    make: () => ({ rows: Object.assign([1], { [Symbol('total')]: 1 }) }),
+    path: 'value.rows',
+  },
   { name: "an instance of a user's class", make: () => ({ at: [new Point()] }), path: 'value.at[0]' },
   { name: 'a subclass of Array', make: () => ({ list: List.from([1]) }), path: 'value.list' },
   { name: 'a subclass of Map', make: () => ({ table: new Table() }), path: 'value.table' },

@@ -1,0 +1,240 @@
+// Packed bytes as a value (`packed.ts` has the layout). They are anybody's: within the limits, of known kinds only, whole.
+
+import type { Read } from './format.ts'
+import { parse } from './frame.ts'
+import { type CodecLimits, excessOf } from './limits.ts'
+import { HEAD, TAG, TEXTS } from './packed-tags.ts'
+import { Unbelievable } from './revive.ts'
+
+/** Where it lies in the head. */
+const CHECKSUM = 9
+const LAST_TIME = 8.64e15
+/** Bytes of tables that are remembered: those of a service's queries, a few hundred bytes each. */
+const MAX_TABLE_BYTES = 1024 * 1024
+/** A part of a text keeps the whole alive, so it is copied out of longer ones. V8 copies what is shorter than 13 characters anyway. */
+const SMALL_TEXTS = 4096
+const COPIED = 13
+
+interface Shape {
+  readonly names: readonly string[]
+  /** None of its names is one that objects have by nature, so that assigning makes a field of each. */
+  readonly isAssigned: boolean
+}
+
+interface Table {
+  readonly bytes: Buffer
+  readonly shapes: readonly Shape[]
+  readonly isNarrow: boolean
+}
+
+/** By the checksum of their bytes; of two with one checksum the later. */
+const tables = new Map<number, Table>()
+let tableBytes = 0
+
+const NOTHING = Buffer.alloc(0)
+const NO_SHAPES: readonly Shape[] = []
+
+// Of the value that is read, in one turn.
+let bytes: Buffer = NOTHING
+let at = 0
+let end = 0
+let left = 0
+let shapes = NO_SHAPES
+let texts = ''
+let textAt = 0
+let copiesTexts = false
+
+/** The value in `body[from, to)`, or why it is not one. */
+export function readPacked(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
+  try {
+    return begin(body, from, to, limits)
+  } catch (error) {
+    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
+  } finally {
+    bytes = NOTHING
+    shapes = NO_SHAPES
+    texts = ''
+  }
+}
+
+function begin(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
+  if (to - from < HEAD) throw malformed()
+  const data = from + HEAD + body.readUInt32LE(from + 1)
+  const textsFrom = data + body.readUInt32LE(from + 5)
+  if (data > to || textsFrom > to) throw malformed()
+  const table = tableIn(body, body.readUInt32LE(from + CHECKSUM), from + HEAD, data, limits)
+  const kind = body[from]
+  bytes = body
+  at = data
+  end = textsFrom
+  left = limits.maxItems
+  shapes = table.shapes
+  texts = body.toString(encodingOf(kind), textsFrom, to)
+  textAt = 0
+  copiesTexts = texts.length > SMALL_TEXTS
+  const value = readItem(limits.maxDepth)
+  if (at !== end || textAt !== texts.length) throw malformed()
+  return { value, isNarrow: kind === TEXTS.narrow && table.isNarrow }
+}
+
+function encodingOf(kind: number | undefined): BufferEncoding {
+  switch (kind) {
+    case TEXTS.narrow:
+      return 'latin1'
+    case TEXTS.utf8:
+      return 'utf8'
+    case TEXTS.wide:
+      return 'utf16le'
+    default:
+      throw malformed()
+  }
+}
+
+/** A known one only where every byte is the same: no other table can be taken for it. */
+function tableIn(body: Buffer, checksum: number, from: number, to: number, limits: CodecLimits): Table {
+  const known = tables.get(checksum)
+  if (known !== undefined && known.bytes.compare(body, from, to) === 0) return known
+  // Of as many objects as there may be items, each of a shape of its own.
+  const excess = excessOf(body, from, to, { maxDepth: 2, maxItems: 2 * limits.maxItems + 2 })
+  if (excess !== undefined) throw new Unbelievable(excess, 'a table beyond the limits')
+  const text = body.toString('utf8', from, to)
+  const isNarrow = text.length === to - from && !text.includes('\\u')
+  const table = { bytes: Buffer.from(body.subarray(from, to)), shapes: shapesIn(parse(text)), isNarrow }
+  remember(checksum, table)
+  return table
+}
+
+function remember(checksum: number, table: Table): void {
+  tableBytes += table.bytes.length - (tables.get(checksum)?.bytes.length ?? 0)
+  tables.delete(checksum)
+  tables.set(checksum, table)
+  for (const [oldest, { bytes }] of tables) {
+    if (tableBytes <= MAX_TABLE_BYTES) return
+    tables.delete(oldest)
+    tableBytes -= bytes.length
+  }
+}
+
+function shapesIn(table: unknown): readonly Shape[] {
+  if (!Array.isArray(table)) throw malformed()
+  return table.map((names: unknown) => {
+    if (!isNames(names) || new Set(names).size !== names.length) throw malformed()
+    return { names, isAssigned: !names.some((name) => name in Object.prototype) }
+  })
+}
+
+const isNames = (names: unknown): names is readonly string[] => Array.isArray(names) && names.every((name) => typeof name === 'string')
+
+function readItem(levels: number): unknown {
+  if (at >= end) throw malformed()
+  const tag = bytes[at++]!
+  if (tag < TAG.shape) return tag
+  if (tag < TAG.list) return readShaped(tag - TAG.shape, levels)
+  if (tag < TAG.text) return readList(tag - TAG.list, levels)
+  if (tag < TAG.null) return readText(tag - TAG.text)
+  switch (tag) {
+    case TAG.null:
+      return null
+    case TAG.undefined:
+      return undefined
+    case TAG.false:
+      return false
+    case TAG.true:
+      return true
+    case TAG.float:
+      return bytes.readDoubleBE(skip(8))
+    case TAG.uint16:
+      return uint16()
+    case TAG.int32:
+      return (uint16() << 16) | uint16()
+    case TAG.date:
+      return readDate()
+    case TAG.text16:
+      return readText(uint16())
+    case TAG.text32:
+      return readText(bytes.readUInt32BE(skip(4)))
+    case TAG.list32:
+      return readList(bytes.readUInt32BE(skip(4)), levels)
+    case TAG.shape16:
+      return readShaped(uint16(), levels)
+    case TAG.named32:
+      return readNamed(bytes.readUInt32BE(skip(4)), levels)
+    default:
+      throw malformed()
+  }
+}
+
+/** Where the next bytes begin. */
+function skip(length: number): number {
+  const from = at
+  at += length
+  if (at > end) throw malformed()
+  return from
+}
+
+/** Costs half of what a Buffer's own does, and most numbers are read here. */
+function uint16(): number {
+  if (at + 2 > end) throw malformed()
+  return (bytes[at++]! << 8) | bytes[at++]!
+}
+
+function readText(length: number): string {
+  const from = textAt
+  textAt += length
+  if (textAt > texts.length) throw malformed()
+  const text = texts.slice(from, textAt)
+  return copiesTexts && length >= COPIED ? Buffer.from(text, 'utf16le').toString('utf16le') : text
+}
+
+function readDate(): Date {
+  const time = bytes.readDoubleBE(skip(8))
+  if (!Number.isNaN(time) && (!Number.isInteger(time) || Math.abs(time) > LAST_TIME)) throw malformed()
+  return new Date(time)
+}
+
+/** Before anything is made of them. */
+function count(items: number, levels: number): void {
+  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  left -= items || 1
+  if (left < 0) throw new Unbelievable('too_many', 'too many items')
+}
+
+function readList(length: number, levels: number): unknown[] {
+  count(length, levels)
+  const list: unknown[] = []
+  for (let i = 0; i < length; i++) list.push(readItem(levels - 1))
+  return list
+}
+
+function readShaped(number: number, levels: number): Record<string, unknown> {
+  const shape = shapes[number]
+  if (shape === undefined) throw malformed()
+  const { names, isAssigned } = shape
+  count(names.length, levels)
+  const fields: Record<string, unknown> = {}
+  for (let i = 0; i < names.length; i++) {
+    const value = readItem(levels - 1)
+    if (isAssigned) fields[names[i]!] = value
+    else define(fields, names[i]!, value)
+  }
+  return fields
+}
+
+function readNamed(length: number, levels: number): Record<string, unknown> {
+  count(length, levels)
+  const fields: Record<string, unknown> = {}
+  for (let i = 0; i < length; i++) {
+    const name = readItem(0)
+    if (typeof name !== 'string') throw malformed()
+    define(fields, name, readItem(levels - 1))
+  }
+  return fields
+}
+
+/** Assignment, but a field is made whatever objects inherit: `__proto__` has a setter, and where `Object.prototype` is frozen nothing else could be assigned either. */
+function define(fields: Record<string, unknown>, name: string, value: unknown): void {
+  if (name in Object.prototype) Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true })
+  else fields[name] = value
+}
+
+const malformed = (): Unbelievable => new Unbelievable('malformed', 'packed bytes that are not')

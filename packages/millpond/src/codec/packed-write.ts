@@ -1,0 +1,244 @@
+// A value as packed bytes (`packed.ts` has the layout), in one walk that also makes sure that nothing is changed in silence.
+//
+// What is asked of each object and array is what `plain.ts` asks, and why it is asked is said there. State of one walk lies in the module: it is one turn, and who is called meanwhile (a getter
+// of the value that writes another one) is told no.
+import { types } from 'node:util'
+import type { CodecLimits } from './limits.ts'
+import { HEAD, TAG, TEXTS } from './packed-tags.ts'
+import { isBareList } from './plain.ts'
+import { bytesOfTable, emptyShape, emptyTable, type Shape, shapeWith, type Table, tableWith } from './shapes.ts'
+
+const SCRATCH = 64 * 1024
+/** What one item takes at most before the next one asks for room. */
+const ROOM = 16
+/** Where they end in the head. */
+const LENGTHS = 9
+/** From so many shapes on, and so deep, an object's number takes three bytes: what lies behind one of one byte is moved where that was too little. */
+const MANY_SHAPES = 12
+const SHALLOW = 8
+const MAX_NUMBER = 65_535
+
+let scratch = Buffer.allocUnsafeSlow(SCRATCH)
+let view = new DataView(scratch.buffer)
+let full = SCRATCH - ROOM
+let at = 0
+let texts = ''
+let left = 0
+let room = 0
+let table: Table = emptyTable()
+let walk = 0
+let isBusy = false
+let takesBare = false
+let deep = 0
+
+/**
+ * The bytes; undefined for a value that is not plain enough, or not within the limits: others know why.
+ * @param isBare objects without a prototype are taken for plain ones, as in the escape form.
+ */
+export function writePacked(value: object, limits: CodecLimits, isBare = false): Buffer | undefined {
+  if (isBusy || 'toJSON' in Array.prototype) return undefined
+  for (const _ in Object.prototype) return undefined
+  isBusy = true
+  at = 0
+  left = limits.maxItems
+  room = limits.maxBytes
+  table = emptyTable()
+  takesBare = isBare
+  deep = limits.maxDepth - SHALLOW
+  walk++
+  try {
+    return writeItem(value, limits.maxDepth) ? finish() : undefined
+  } catch {
+    // A getter that throws, or no room: who writes it another way meets that again, and says so.
+    return undefined
+  } finally {
+    texts = ''
+    isBusy = false
+    if (scratch.length > SCRATCH) resize(SCRATCH)
+  }
+}
+
+function finish(): Buffer {
+  const size = Buffer.byteLength(texts)
+  const [kind, length, encoding] =
+    size === texts.length
+      ? ([TEXTS.narrow, size, 'latin1'] as const)
+      : texts.isWellFormed()
+        ? ([TEXTS.utf8, size, 'utf8'] as const)
+        : ([TEXTS.wide, texts.length * 2, 'utf16le'] as const)
+  const shapes = bytesOfTable(table)
+  const data = LENGTHS + shapes.length
+  const out = Buffer.allocUnsafe(data + at + length)
+  out[0] = kind
+  out.writeUInt32LE(data - HEAD, 1)
+  out.writeUInt32LE(at, 5)
+  shapes.copy(out, LENGTHS)
+  scratch.copy(out, data, 0, at)
+  out.write(texts, data + at, encoding)
+  return out
+}
+
+function resize(size: number): void {
+  const larger = Buffer.allocUnsafeSlow(size)
+  scratch.copy(larger, 0, 0, Math.min(at, size))
+  scratch = larger
+  view = new DataView(larger.buffer)
+  full = size - ROOM
+}
+
+/** Whether all of it could be written. */
+function writeItem(item: unknown, levels: number): boolean {
+  if (at > full) resize(scratch.length * 2)
+  switch (typeof item) {
+    case 'string':
+      writeText(item)
+      return texts.length <= room
+    case 'number':
+      writeNumber(item)
+      return true
+    case 'boolean':
+      scratch[at++] = item ? TAG.true : TAG.false
+      return true
+    case 'undefined':
+      scratch[at++] = TAG.undefined
+      return true
+    case 'object':
+      if (item !== null) return levels > 0 ? writeObject(item, levels - 1) : false
+      scratch[at++] = TAG.null
+      return true
+    default:
+      return false
+  }
+}
+
+/** Its length only. */
+function writeText(text: string): void {
+  const { length } = text
+  if (length < 32) scratch[at++] = TAG.text | length
+  else if (length < 65_536) {
+    scratch[at++] = TAG.text16
+    scratch[at++] = length >> 8
+    scratch[at++] = length
+  } else {
+    scratch[at++] = TAG.text32
+    view.setUint32(at, length)
+    at += 4
+  }
+  texts += text
+}
+
+function writeNumber(item: number): void {
+  if ((item | 0) !== item || (item === 0 && 1 / item < 0)) {
+    scratch[at++] = TAG.float
+    view.setFloat64(at, item)
+    at += 8
+  } else if (item >= 0 && item < 128) scratch[at++] = item
+  else if (item >= 0 && item < 65_536) {
+    scratch[at++] = TAG.uint16
+    scratch[at++] = item >> 8
+    scratch[at++] = item
+  } else {
+    scratch[at++] = TAG.int32
+    view.setInt32(at, item)
+    at += 4
+  }
+}
+
+function writeObject(item: object, levels: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(item)
+  if (prototype === Object.prototype || (takesBare && prototype === null)) return writeFields(item as Record<string, unknown>, levels)
+  if (prototype === Array.prototype) return Array.isArray(item) && writeList(item, levels)
+  return prototype === Date.prototype && writeDate(item as Date)
+}
+
+function writeList(list: unknown[], levels: number): boolean {
+  const { length } = list
+  left -= length || 1
+  if (left < 0 || !isBareList(list)) return false
+  if (length < 16) scratch[at++] = TAG.list | length
+  else {
+    scratch[at++] = TAG.list32
+    view.setUint32(at, length)
+    at += 4
+  }
+  for (let i = 0; i < length; i++) {
+    const item = list[i]
+    if (typeof item === 'number') {
+      if (at > full) resize(scratch.length * 2)
+      writeNumber(item)
+    } else if ((item === undefined && !Object.hasOwn(list, i)) || !writeItem(item, levels)) return false
+  }
+  return true
+}
+
+function writeFields(fields: Record<string, unknown>, levels: number): boolean {
+  if (Object.getOwnPropertySymbols(fields).length !== 0) return false
+  const begin = at
+  const textsBefore = texts
+  const leftBefore = left
+  // Which shape it is shows at its end. Most have a number of one byte.
+  const isShort = table.size < MANY_SHAPES && levels > deep
+  at += isShort ? 1 : 3
+  let shape = emptyShape()
+  // for-in costs less than a list of names, and reads a field for less.
+  for (const name in fields) {
+    const { last } = shape
+    const next = last !== undefined && last.name === name ? last : shapeWith(shape, name)
+    if (next === undefined) {
+      at = begin
+      texts = textsBefore
+      left = leftBefore
+      return writeNamed(fields, levels)
+    }
+    shape = next
+    if (!writeItem(fields[name], levels)) return false
+  }
+  left -= shape.size || 1
+  if (left < 0) return false
+  const number = numberOf(shape)
+  if (number > MAX_NUMBER) return false
+  if (isShort && number < 16) scratch[begin] = TAG.shape | number
+  else {
+    if (isShort) {
+      scratch.copyWithin(begin + 3, begin + 1, at)
+      at += 2
+    }
+    scratch[begin] = TAG.shape16
+    scratch[begin + 1] = number >> 8
+    scratch[begin + 2] = number
+  }
+  return true
+}
+
+/** Its number in the table of this value, which it is put into where it is not there yet. */
+function numberOf(shape: Shape): number {
+  if (shape.value === walk) return shape.number
+  shape.value = walk
+  shape.number = table.size
+  table = tableWith(table, shape)
+  return shape.number
+}
+
+function writeNamed(fields: Record<string, unknown>, levels: number): boolean {
+  const names = Object.keys(fields)
+  left -= names.length || 1
+  if (left < 0) return false
+  scratch[at++] = TAG.named32
+  view.setUint32(at, names.length)
+  at += 4
+  for (const name of names) {
+    if (at > full) resize(scratch.length * 2)
+    writeText(name)
+    if (!writeItem(fields[name], levels)) return false
+  }
+  return true
+}
+
+/** What is hidden beside the time, or was added to it, is for others to refuse. */
+function writeDate(date: Date): boolean {
+  if (!types.isDate(date) || Reflect.ownKeys(date).length !== 0) return false
+  scratch[at++] = TAG.date
+  view.setFloat64(at, date.getTime())
+  at += 8
+  return true
+}
