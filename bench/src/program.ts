@@ -14,7 +14,7 @@ export interface Program {
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Throws an `Error` that says how to get it when it is not here. */
-export function findProgram(name: 'redis' | 'memcached'): Program {
+export function findProgram(name: 'redis' | 'memcached' | 'postgres'): Program {
   const found = recorded(name)
   if (found !== undefined) return found
   spawnSync(process.execPath, [join(root, 'scripts/servers.mjs')], { stdio: 'inherit' })

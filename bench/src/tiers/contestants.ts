@@ -5,13 +5,17 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import Database from 'libsql'
 import { MemcacheClient } from 'memcache-client'
 import type { Tier } from 'millpond/tier'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
-import { redis } from 'millpond/tiers/redis'
+import { type RedisTierOptions, redis } from 'millpond/tiers/redis'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { createClient, RESP_TYPES } from 'redis'
 import { startRedisServer } from '../consistency/redis-server.ts'
 import { findProgram, freePort } from '../program.ts'
+import { openPostgres } from './postgres.ts'
 
 export interface Contest {
   readonly name: string
@@ -26,31 +30,105 @@ export interface Contest {
   close(): Promise<void>
 }
 
-export const CONTESTS = { redis: openRedis, memcached: openMemcached, file: openFile } as const
+export const CONTESTS = {
+  redis: openRedis,
+  'node-redis': openNodeRedis,
+  postgres: openPostgres,
+  sqlite: openSqlite,
+  memcached: openMemcached,
+  file: openFile,
+} as const
 
-async function openRedis(): Promise<Contest> {
+interface Bare extends Pick<Contest, 'bareName' | 'bare'> {
+  /** The tier works through a client of the same class: two versions of one client differ by more than the tier adds. */
+  readonly options: RedisTierOptions
+  close(): unknown
+}
+
+async function besideRedis(name: string, open: (url: string) => Promise<Bare>): Promise<Contest> {
   const server = await startRedisServer()
-  const client = new Redis(server.url)
-  const tier = redis({ url: server.url })
+  const { bareName, bare, options, close } = await open(server.url)
+  const tier = redis(options)
   return {
-    name: 'redis',
+    name,
     tier,
-    bareName: 'ioredis',
+    bareName,
+    bare,
+    async close() {
+      await close()
+      await tier.close()
+      await server.close()
+    },
+  }
+}
+
+function openRedis(): Promise<Contest> {
+  return besideRedis('redis', async (url) => {
+    const client = new Redis(url)
+    return {
+      bareName: 'ioredis',
+      options: { client },
+      close: () => client.disconnect(),
+      bare: {
+        read: async ([key = '', ...more]) =>
+          more.length === 0
+            ? Number((await client.getBuffer(`bare:${key}`)) !== null)
+            : (await client.mgetBuffer([key, ...more].map((one) => `bare:${one}`))).filter((one) => one !== null).length,
+        write: async (keys, body) => {
+          const pipeline = client.pipeline()
+          for (const key of keys) pipeline.set(`bare:${key}`, body)
+          await pipeline.exec()
+        },
+      },
+    }
+  })
+}
+
+function openNodeRedis(): Promise<Contest> {
+  return besideRedis('node-redis', async (url) => {
+    const client = createClient({ url })
+    await client.connect()
+    const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
+    return {
+      bareName: 'node-redis',
+      options: { url, driver: 'redis' },
+      close: () => client.destroy(),
+      bare: {
+        read: async ([key = '', ...more]) =>
+          more.length === 0
+            ? Number((await bytes.get(`bare:${key}`)) !== null)
+            : (await bytes.mGet([key, ...more].map((one) => `bare:${one}`))).filter((one) => one !== null).length,
+        write: (keys, body) => Promise.all(keys.map((key) => client.set(`bare:${key}`, body))).then(() => undefined),
+      },
+    }
+  })
+}
+
+/** One table, its two statements prepared; a batch of writes is one transaction. */
+async function openSqlite(): Promise<Contest> {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
+  const tier = sqlite({ path: join(folder, 'tier.db'), driver: 'libsql' })
+  const database = new Database(join(folder, 'bare.db'))
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE entry (key TEXT PRIMARY KEY, body BLOB NOT NULL)')
+  const get = database.prepare('SELECT body FROM entry WHERE key = ?')
+  const put = database.prepare('INSERT OR REPLACE INTO entry (key, body) VALUES (?, ?)')
+  const [begin, commit] = [database.prepare('BEGIN IMMEDIATE'), database.prepare('COMMIT')]
+  return {
+    name: 'sqlite',
+    tier,
+    bareName: 'libsql',
     bare: {
-      read: async ([key = '', ...more]) =>
-        more.length === 0
-          ? Number((await client.getBuffer(`bare:${key}`)) !== null)
-          : (await client.mgetBuffer([key, ...more].map((one) => `bare:${one}`))).filter((one) => one !== null).length,
+      read: async (keys) => keys.filter((key) => get.get(key) !== undefined).length,
       write: async (keys, body) => {
-        const pipeline = client.pipeline()
-        for (const key of keys) pipeline.set(`bare:${key}`, body)
-        await pipeline.exec()
+        begin.run()
+        for (const key of keys) put.run(key, body)
+        commit.run()
       },
     },
     async close() {
-      client.disconnect()
+      database.close()
       await tier.close()
-      await server.close()
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

@@ -9,12 +9,14 @@ export const CHECK_PRIME = 4_294_967_291
 /** Continues from the check of what stands before. */
 export function checkOf(text: string, before = 0): number {
   let check = before
-  for (let at = 0; at < text.length; at++) check = (check * CHECK_BASE + text.charCodeAt(at)) % CHECK_PRIME
+  for (let at = 0; at < text.length; at++) check = withCharacter(check, text.charCodeAt(at))
   return check
 }
 
-export function checkOfBytes(bytes: Uint8Array, from: number, to: number, before = 0): number {
-  let check = before
-  for (let at = from; at < to; at++) check = (check * CHECK_BASE + (bytes[at] ?? 0)) % CHECK_PRIME
-  return check
+/** The check with one more character: what `%` would answer, which for numbers beyond 32 bits takes ten times as long. */
+export function withCharacter(check: number, character: number): number {
+  const grown = check * CHECK_BASE + character
+  const rest = grown - Math.floor(grown / CHECK_PRIME) * CHECK_PRIME
+  // The quotient was rounded up to the next whole number.
+  return rest < 0 ? rest + CHECK_PRIME : rest
 }

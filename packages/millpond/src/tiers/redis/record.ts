@@ -3,12 +3,15 @@
 import type { Stored } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
 import { deadlineIn } from '../deadline.ts'
-import { checkOf, checkOfBytes } from '../head-check.ts'
+import { checkOf, withCharacter } from '../head-check.ts'
 
 const LONGEST_EPOCH = 64
 const EPOCH = /^[\w-]+$/
 const NEWLINE = 10
 const COLON = 58
+const ZERO = 48
+/** What a number can hold exactly. */
+const MOST_DIGITS = 16
 
 /** The deadline and the body: what a script completes with a position and a check. An absent deadline is never. */
 export function tailOf(body: Uint8Array, expiresAt: number): Buffer {
@@ -30,39 +33,69 @@ function under(head: string, body: Uint8Array): Buffer {
   return bytes
 }
 
-/** Undefined for bytes that are not ours or damaged, and for what has expired. */
+/** An epoch with the colon behind it, as records begin with it. */
+interface Beginning {
+  readonly bytes: Buffer
+  readonly epoch: string
+  readonly check: number
+}
+
+/** Of the record before: those of a namespace begin with the same one until its ledger begins anew. */
+let last: Beginning = beginningOf('-')
+
+/** Undefined for bytes that are not ours or damaged, and for what has expired. One way through the head: this is most of what a read costs beside its client. */
 export function restore(bytes: unknown, now: number): Stored | undefined {
   if (!Buffer.isBuffer(bytes)) return undefined
-  const epochEnd = bytes.indexOf(COLON)
-  if (epochEnd < 1 || epochEnd > LONGEST_EPOCH) return undefined
-  const seqEnd = digitsEnd(bytes, epochEnd + 1)
-  if (seqEnd === epochEnd + 1 || bytes[seqEnd] !== COLON) return undefined
-  const checkEnd = digitsEnd(bytes, seqEnd + 1)
-  if (checkEnd === seqEnd + 1 || bytes[checkEnd] !== COLON) return undefined
-  const headEnd = digitsEnd(bytes, checkEnd + 1)
-  if (bytes[headEnd] !== NEWLINE) return undefined
-  const check = checkOfBytes(bytes, checkEnd + 1, headEnd, checkOfBytes(bytes, 0, seqEnd + 1))
-  if (check !== numberAt(bytes, seqEnd + 1, checkEnd)) return undefined
-  const expiresAt = headEnd === checkEnd + 1 ? Number.POSITIVE_INFINITY : numberAt(bytes, checkEnd + 1, headEnd)
+  const beginning = beginsWith(bytes, last.bytes) ? last : beginningIn(bytes)
+  if (beginning === undefined) return undefined
+  last = beginning
+  const first = beginning.bytes.length
+  let check = beginning.check
+  let at = first
+  let seq = 0
+  for (let digit = digitAt(bytes, at); digit >= 0 && at < first + MOST_DIGITS; digit = digitAt(bytes, ++at)) {
+    seq = seq * 10 + digit
+    check = withCharacter(check, ZERO + digit)
+  }
+  if (at === first || bytes[at] !== COLON) return undefined
+  check = withCharacter(check, COLON)
+  const checkStart = ++at
+  let given = 0
+  for (let digit = digitAt(bytes, at); digit >= 0 && at < checkStart + MOST_DIGITS; digit = digitAt(bytes, ++at)) given = given * 10 + digit
+  if (at === checkStart || bytes[at] !== COLON) return undefined
+  const deadlineStart = ++at
+  let deadline = 0
+  for (let digit = digitAt(bytes, at); digit >= 0 && at < deadlineStart + MOST_DIGITS; digit = digitAt(bytes, ++at)) {
+    deadline = deadline * 10 + digit
+    check = withCharacter(check, ZERO + digit)
+  }
+  if (bytes[at] !== NEWLINE || check !== given) return undefined
+  const expiresAt = at === deadlineStart ? Number.POSITIVE_INFINITY : deadline
   if (expiresAt <= now) return undefined
-  const epoch = bytes.toString('latin1', 0, epochEnd)
-  if (!EPOCH.test(epoch)) return undefined
-  return { asOf: { epoch, seq: numberAt(bytes, epochEnd + 1, seqEnd) }, expiresAt, body: bytes.subarray(headEnd + 1) }
+  return { asOf: { epoch: beginning.epoch, seq }, expiresAt, body: bytes.subarray(at + 1) }
 }
 
-/** At most 16: what a number can hold exactly. */
-function digitsEnd(bytes: Buffer, start: number): number {
-  let at = start
-  while (at < start + 16 && isDigit(bytes[at])) at++
-  return at
+function beginsWith(bytes: Buffer, beginning: Buffer): boolean {
+  for (let at = 0; at < beginning.length; at++) if (bytes[at] !== beginning[at]) return false
+  return true
 }
 
-const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 48 && byte <= 57
+function beginningIn(bytes: Buffer): Beginning | undefined {
+  const end = bytes.indexOf(COLON)
+  if (end < 1 || end > LONGEST_EPOCH) return undefined
+  const epoch = bytes.toString('latin1', 0, end)
+  return EPOCH.test(epoch) ? beginningOf(epoch) : undefined
+}
 
-function numberAt(bytes: Buffer, start: number, end: number): number {
-  let number = 0
-  for (let at = start; at < end; at++) number = number * 10 + (bytes[at] ?? 48) - 48
-  return number
+function beginningOf(epoch: string): Beginning {
+  const text = `${epoch}:`
+  return { bytes: Buffer.from(text, 'latin1'), epoch, check: checkOf(text) }
+}
+
+/** Negative: none. */
+function digitAt(bytes: Buffer, at: number): number {
+  const digit = (bytes[at] ?? 0) - ZERO
+  return digit <= 9 ? digit : -1
 }
 
 /** Milliseconds to live as the scripts take them: '' for ever, '0' for gone already. */

@@ -45,6 +45,16 @@ export class Database {
    * What comes from a file that was replaced a moment ago is an old entry at worst, and the ledger judges those.
    */
   look<T>(what: string, code: ErrorCode, step: Step<T>): Promise<T> {
+    const file = this.#file
+    if (file === undefined || this.#closed) return this.#attempt(what, code, step, RECHECK_MS)
+    try {
+      if (this.#isCurrent(file, RECHECK_MS)) {
+        const answer = step(file)
+        if (this.#isCurrent(file, RECHECK_MS)) return Promise.resolve(answer)
+      }
+    } catch {
+      // Whatever it was, the attempt meets it again, and knows what to do.
+    }
     return this.#attempt(what, code, step, RECHECK_MS)
   }
 

@@ -81,15 +81,23 @@ class SqliteFileTier implements SqliteTier {
     this.nodes = new SqliteNodes(database, this.scope)
   }
 
-  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+  /** One step is its own promise, as small reads are. */
+  read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    return keys.length <= STEP ? this.#readStep(keys) : this.#readSteps(keys)
+  }
+
+  async #readSteps(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const answers: (Stored | undefined)[] = []
     for (const some of inSteps(keys)) {
       if (answers.length > 0) await yieldToOthers()
-      const now = Date.now()
-      const step = await this.#database.look('read', FAILED, (file) => some.map((key) => readEntry(file, key, now)))
-      for (const one of step) answers.push(one)
+      for (const one of await this.#readStep(some)) answers.push(one)
     }
     return answers
+  }
+
+  #readStep(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    const now = Date.now()
+    return this.#database.look('read', FAILED, (file) => keys.map((key) => readEntry(file, key, now)))
   }
 
   async write(items: readonly TierItem[]): Promise<void> {
