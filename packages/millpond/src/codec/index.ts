@@ -11,6 +11,7 @@ export {
   fileKeyring,
   type KeyService,
   newWrappedKey,
+  type WrappedKeyring,
   type WrappedKeyringOptions,
   wrappedKeyring,
 } from './key-sources.ts'

@@ -108,8 +108,19 @@ export interface WrappedKeyringOptions {
   readonly service: Pick<KeyService, 'unwrap'>
   readonly current: string
   readonly keys: Readonly<Record<string, Uint8Array>>
+  /** As for `keyring`: the key that seals in place of `current` from a moment on. */
+  readonly next?: KeyringOptions['next']
   /** How long the service may take for a key. Default `'10s'`. */
   readonly timeout?: Duration
+}
+
+/** A ring whose keys a service has unwrapped. */
+export interface WrappedKeyring extends LiveKeyring {
+  /**
+   * Takes these keys in place of the former ones when the service has unwrapped all of them; where it fails, or one is wrong, nothing changes.
+   * @throws MillpondError as `wrappedKeyring` does.
+   */
+  reload(changed: Pick<WrappedKeyringOptions, 'current' | 'keys' | 'next'>): Promise<void>
 }
 
 /** A new key, known to nobody but who unwraps it. */
@@ -126,6 +137,7 @@ const WRAPPED: Shape<WrappedKeyringOptions> = {
   service: required(withMethods<WrappedKeyringOptions['service']>('a key service, with unwrap', 'unwrap')),
   current: required(text),
   keys: required<WrappedKeyringOptions['keys']>(checkedElsewhere), // looked at below, and never shown
+  next: checkedElsewhere, // by the ring
   timeout: duration,
 }
 
@@ -133,16 +145,26 @@ const WRAPPED: Shape<WrappedKeyringOptions> = {
  * A ring of keys that a service unwraps, once, before the cache is created. The service is not asked again: a service that is down stops nobody who runs.
  * @throws MillpondError `KEYRING_UNREACHABLE` where the service fails or is late for the current key or any other; `KEYRING_INVALID` as `keyring`.
  */
-export async function wrappedKeyring(options: WrappedKeyringOptions): Promise<LiveKeyring> {
+export async function wrappedKeyring(options: WrappedKeyringOptions): Promise<WrappedKeyring> {
   checkOptions<WrappedKeyringOptions>(options, WRAPPED, 'wrappedKeyring')
-  const { service, current, keys, timeout = '10s' } = options
+  const ring = keyring(await unwrapAll(options))
+  return Object.assign(ring, {
+    async reload(changed: Pick<WrappedKeyringOptions, 'current' | 'keys' | 'next'>) {
+      const next = { service: options.service, ...(options.timeout !== undefined && { timeout: options.timeout }), ...changed }
+      checkOptions<WrappedKeyringOptions>(next, WRAPPED, 'reload')
+      ring.replace(await unwrapAll(next))
+    },
+  })
+}
+
+async function unwrapAll({ service, current, keys, next, timeout = '10s' }: WrappedKeyringOptions): Promise<KeyringOptions> {
   if (typeof keys !== 'object' || keys === null || !Object.values(keys).every((key) => key instanceof Uint8Array))
     throw new MillpondError('OPTION_INVALID', 'wrappedKeyring.keys: they are not wrapped keys by id: give { k1: bytes }')
   const ms = parseDuration(timeout, 'timeout')
   const opened = await Promise.all(
     Object.entries(keys).map(async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await inTime(service.unwrap(wrapped), id, ms)]),
   )
-  return keyring({ current, keys: opened })
+  return { current, keys: opened, ...(next !== undefined && { next }) }
 }
 
 async function inTime(work: Promise<Uint8Array>, id: string, ms: number): Promise<Uint8Array> {
@@ -153,6 +175,7 @@ async function inTime(work: Promise<Uint8Array>, id: string, ms: number): Promis
   try {
     return await Promise.race([work, late])
   } catch (cause) {
+    if (cause instanceof MillpondError && cause.code === 'KEYRING_INVALID') throw cause
     throw new MillpondError('KEYRING_UNREACHABLE', `the key service has not unwrapped the key ${show(id)}: ${reasonOf(cause)}`, { cause })
   } finally {
     clearTimeout(cancel)

@@ -5,6 +5,7 @@ import { dashboard } from '@millpond/dashboard/handler'
 import { startProxy } from '@millpond/proxy'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
 import { frameCodec, jsonCodec, keyring, memoryKeyStore, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
+import { awsKms } from 'millpond/codec/aws-kms'
 import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
@@ -247,10 +248,11 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './codec RewrapOptions': {
     use: (options) => tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() }).rewrap(options),
   },
+  './codec/aws-kms AwsKmsOptions': { base: { keyId: 'alias/cache' }, use: (options) => awsKms(options) },
   './codec WrappedKeyringOptions': {
     base: { service: { unwrap: async () => key }, current: 'k1', keys: { k1: key } },
     use: (options) => wrappedKeyring(options),
-    secret: ['keys'],
+    secret: ['keys', 'next'],
   },
   './nodes AskOptions': { use: (options) => createNodes({ store: memoryNodes(), clock }).ask('topic', 1, options) },
   './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
