@@ -64,6 +64,7 @@ export class DerivedKeys {
       this.#own.set(name, own)
     }
     const { keyId, key, salt } = own
+    this.#ring.noteUse?.(keyId)
     return { keyId, key, salt, count: own.count++ }
   }
 

@@ -31,6 +31,7 @@ const NOT_MINE = 0o077
 /** A lock that is older belongs to nobody: its process is dead. */
 const STALE_MS = 10_000
 const WAIT_MS = 2
+const MAX_READS = 10
 
 /**
  * A file for each tenant in a folder of a local disk that only its owner may read (mode 700, made where it does not exist), for all processes of a host. What is replaced is overwritten
@@ -74,9 +75,13 @@ export function folderKeyStore(path: string): KeyStore {
   }
 }
 
+/** Who has opened a file just before it was replaced may find zeros in it: another one has its name by then. */
 async function read(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8')
+    for (let tries = 1; ; tries++) {
+      const text = await readFile(file, 'utf8')
+      if (!text.includes('\u0000') || tries >= MAX_READS) return text
+    }
   } catch (error) {
     if (isOf(error, 'ENOENT')) return undefined
     throw error

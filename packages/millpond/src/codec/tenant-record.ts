@@ -120,7 +120,7 @@ function isListOf(list: unknown, is: (one: unknown) => boolean): boolean {
   return Array.isArray(list) && list.every(is)
 }
 
-function isWrappedKey(one: unknown): one is WrappedKey {
+export function isWrappedKey(one: unknown): one is WrappedKey {
   if (typeof one !== 'object' || one === null) return false
   return (
     'id' in one &&

@@ -23,6 +23,8 @@ export interface KeyRing {
   key(id: string): Uint8Array | undefined
   /** A codec that encrypts with this ring. */
   codec(options: CodecOptions): Codec
+  /** Told of each record that is sealed under a key: called once a record, so it only counts. */
+  noteUse?(id: string): void
 }
 
 /** How values are written to the tiers outside the process. */

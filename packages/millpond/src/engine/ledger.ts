@@ -64,6 +64,8 @@ export class Ledger {
   #up = true
   #closed = false
   #started = false
+  /** An epoch was met by a step of our own: what was before it is not known, and is asked for as a whole. */
+  #isBlind = false
   #question: Promise<boolean> | undefined
   #next: Promise<boolean> | undefined
   #cancelTimer: (() => void) | undefined
@@ -247,6 +249,7 @@ export class Ledger {
     this.#generation++
     this.#askedMonotonic = Number.NEGATIVE_INFINITY
     this.view.restart(position, position.seq, position.seq)
+    this.#isBlind = true
     this.#own.clear()
     if (this.#started) this.#handlers.lost('epoch')
     this.#started = true
@@ -272,7 +275,7 @@ export class Ledger {
       const sentWall = clock.now()
       const question = ++this.#asked
       const generation = this.#generation
-      const from = this.#started ? { epoch: this.view.epoch, seq: this.view.last } : undefined
+      const from = this.#started && !this.#isBlind ? { epoch: this.view.epoch, seq: this.view.last } : undefined
       const answer = await this.#withTimeout(store.pull(namespace, from), 'pull')
       if (generation !== this.#generation) return false
       this.#apply(answer)
@@ -302,6 +305,10 @@ export class Ledger {
       this.view.restart(position, floor, outerFloor)
       this.#own.clear()
       for (const line of lines) this.view.apply(line)
+      const isTold = this.#isBlind && why === 'gap'
+      this.#isBlind = false
+      // What it held was void when the epoch was met.
+      if (isTold) return
       if (this.#started) this.#handlers.lost(why)
       this.#started = true
       return

@@ -4,7 +4,7 @@ import { attach, openCaches } from '@millpond/control/agent'
 import { dashboard } from '@millpond/dashboard/handler'
 import { startProxy } from '@millpond/proxy'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
-import { frameCodec, jsonCodec, keyring, memoryKeyStore, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
+import { frameCodec, jsonCodec, keyring, memoryKeyStore, storedKeyring, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { awsKms } from 'millpond/codec/aws-kms'
 import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
@@ -244,6 +244,17 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() },
     use: (options) => tenantKeyring(options),
     secret: ['ring'],
+  },
+  './codec StoredKeyringOptions': {
+    base: { by: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() },
+    use: async (options) => (await storedKeyring(options)).close(),
+    secret: ['by'],
+  },
+  './codec RotateAfter': {
+    use: async (rotateAfter) => {
+      const by = keyring({ current: 'k1', keys: { k1: key } })
+      await (await storedKeyring({ by, store: memoryKeyStore(), rotateAfter })).close()
+    },
   },
   './codec RewrapOptions': {
     use: (options) => tenantKeyring({ ring: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() }).rewrap(options),

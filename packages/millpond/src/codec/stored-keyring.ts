@@ -1,0 +1,299 @@
+// A ring that is kept in a key store and rotates itself, by age and by use, for all processes that share it.
+//
+// Rotation has two steps, or the first who seals with a new key is not understood: a new key is put into the record with a moment in the future, by when every process has read the record
+// again; then it seals. Who puts it there is whoever finds first that it is due; the record is changed by compare-and-set, so that there is one.
+import { checkOptions, duration, fn, options as optionsOf, required, type Shape, text, whole, withMethods } from '../core/checks.ts'
+import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
+import type { KeyStore } from '../core/contracts.ts'
+import { type Duration, parseDuration } from '../core/duration.ts'
+import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { type StoredKeys, storedFrom, storedText } from './stored-record.ts'
+import { newKey, unwrapKey, wrapKey } from './tenant-record.ts'
+import { valueCodec } from './value-codec.ts'
+
+/** When a key has sealed enough: whatever comes first. */
+export interface RotateAfter {
+  /** Since it began to seal. Default `'90d'`. */
+  readonly age?: Duration
+  /** Records sealed by all processes together. Default 2^40: long before that each process has taken further derived keys, so that it is a matter of policy. */
+  readonly records?: number
+}
+
+/** A rotation that was decided on. */
+export interface KeyRotation {
+  readonly id: string
+  /** Epoch milliseconds: from then on it seals. */
+  readonly activeFrom: number
+  readonly because: 'age' | 'use' | 'asked'
+}
+
+export interface StoredKeyringOptions {
+  /** Wraps the keys: one from a key service, say. */
+  readonly by: KeyRing
+  readonly store: KeyStore
+  /** Which ring of the store: letters, digits, `_` and `-`, at most 40. Default `'cache'`. */
+  readonly name?: string
+  readonly rotateAfter?: RotateAfter
+  /** How long a new key is there before it seals: longer than `recheck`, and than clocks differ. Default `'10m'`. */
+  readonly overlap?: Duration
+  /** How often the record is read again, and told how many records were sealed. Default `'1m'`. */
+  readonly recheck?: Duration
+  /** How long a key that seals no more is kept. Then what it has sealed is unreadable. Default: for ever. */
+  readonly retireAfter?: Duration
+  /** How long the store may take. Default `'2s'`. */
+  readonly timeout?: Duration
+  /** Told in the process that has put a new key into the record: a good moment to plan `cache.reseal()`. */
+  readonly onRotation?: (rotation: KeyRotation) => void
+  /** The store could not be read or written this time; the ring goes on with what it knows. */
+  readonly onWarning?: (error: MillpondError) => void
+}
+
+/** A ring that rotates itself. */
+export interface StoredKeyring extends KeyRing {
+  /** Each key: since when it seals, and how many records it has sealed, as far as the store was told. */
+  readonly keys: readonly { readonly id: string; readonly activeFrom: number; readonly createdAt: number; readonly uses: number }[]
+  /** Reads the record now, tells it what was sealed, and rotates where it is due. @throws MillpondError `KEYRING_UNREACHABLE`. */
+  check(): Promise<void>
+  /** Puts a new key into the record, to seal after the overlap. @throws MillpondError `KEYRING_UNREACHABLE`. */
+  rotate(): Promise<KeyRotation>
+  /** Wraps keys anew that a former key of `by` wraps. @throws MillpondError `KEYRING_UNREACHABLE`. */
+  rewrap(): Promise<void>
+  /** Tells the store what was sealed since, and ends. */
+  close(): Promise<void>
+}
+
+const AFTER: Shape<RotateAfter> = { age: duration, records: whole(1) }
+const OPTIONS: Shape<StoredKeyringOptions> = {
+  by: required(withMethods<KeyRing>('a key ring, such as keyring({ current, keys })', 'key', 'codec')),
+  store: required(withMethods<KeyStore>('a key store, such as folderKeyStore(path)', 'get', 'put', 'list', 'close')),
+  name: text,
+  rotateAfter: optionsOf(AFTER),
+  overlap: duration,
+  recheck: duration,
+  retireAfter: duration,
+  timeout: duration,
+  onRotation: fn('a function that is told of a new key'),
+  onWarning: fn('a function that is told of a failure'),
+}
+const NAME = /^[\w-]{1,40}$/
+const MAX_TRIES = 20
+const NEVER = Number.POSITIVE_INFINITY
+
+/**
+ * A ring whose keys are made, rotated and kept for you, the same for every process that has the store. Resolves when it has a key.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; `KEYRING_UNREACHABLE` where the store does not answer; `KEYRING_INVALID` for a record that is damaged, or whose keys `by` does
+ * not open; `SCHEMA_NEWER`.
+ * @example
+ * const by = await wrappedKeyring({ service: awsKms({ keyId }), current: 'root', keys: { root } })
+ * const ring = await storedKeyring({ by, store: sqliteKeyStore({ path: '/var/lib/app/keys.db' }), rotateAfter: { age: '30d' } })
+ */
+export async function storedKeyring(options: StoredKeyringOptions): Promise<StoredKeyring> {
+  checkOptions<StoredKeyringOptions>(options, OPTIONS, 'storedKeyring')
+  const { name = 'cache', overlap = '10m', recheck = '1m' } = options
+  if (!NAME.test(name))
+    throw new MillpondError('OPTION_INVALID', `storedKeyring.name: ${show(name)} is not a name: give 1 to 40 letters, digits, "_" or "-"`)
+  const [overlapMs, recheckMs] = [parseDuration(overlap, 'overlap'), parseDuration(recheck, 'recheck')]
+  if (overlapMs < 2 * recheckMs)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `storedKeyring.overlap: ${show(overlap)} is too short for a recheck of ${show(recheck)}: give at least twice as long, so that every process has the key before it seals`,
+    )
+  const ring = new Stored(options, name, overlapMs, recheckMs)
+  await ring.check()
+  return ring
+}
+
+class Stored implements StoredKeyring {
+  readonly #options: StoredKeyringOptions
+  readonly #record: string
+  readonly #overlapMs: number
+  readonly #ageMs: number
+  readonly #records: number
+  readonly #retireMs: number
+  readonly #timeoutMs: number
+  readonly #timer: NodeJS.Timeout
+  #known: StoredKeys | undefined
+  #opened: ReadonlyMap<string, Uint8Array> = new Map()
+  /** Sealed here, and not told yet. */
+  #uses = new Map<string, number>()
+  #current = ''
+  #nextAt = NEVER
+
+  constructor(options: StoredKeyringOptions, name: string, overlapMs: number, recheckMs: number) {
+    const { rotateAfter: { age = '90d', records = 2 ** 40 } = {}, retireAfter, timeout = '2s' } = options
+    this.#options = options
+    this.#record = `ring-${name}`
+    this.#overlapMs = overlapMs
+    this.#ageMs = parseDuration(age, 'rotateAfter.age')
+    this.#records = records
+    this.#retireMs = retireAfter === undefined ? NEVER : parseDuration(retireAfter, 'retireAfter')
+    this.#timeoutMs = parseDuration(timeout, 'timeout')
+    this.#timer = setInterval(() => void this.#checkBehind(), recheckMs).unref()
+  }
+
+  get current(): string {
+    if (Date.now() >= this.#nextAt) this.#settle()
+    return this.#current
+  }
+
+  get ids(): readonly string[] {
+    return [...this.#opened.keys()]
+  }
+
+  get keys(): StoredKeyring['keys'] {
+    return (this.#known ?? []).map(({ id, activeFrom, createdAt, uses }) => ({
+      id,
+      activeFrom,
+      createdAt,
+      uses: uses + (this.#uses.get(id) ?? 0),
+    }))
+  }
+
+  key(id: string): Uint8Array | undefined {
+    return this.#opened.get(id)
+  }
+
+  codec(options: CodecOptions): ReturnType<KeyRing['codec']> {
+    return valueCodec({ ...options, encrypt: this })
+  }
+
+  noteUse(id: string): void {
+    this.#uses.set(id, (this.#uses.get(id) ?? 0) + 1)
+  }
+
+  async check(): Promise<void> {
+    await this.#change((keys, now) => this.#dueFrom(keys, now))
+  }
+
+  async rotate(): Promise<KeyRotation> {
+    const rotation = await this.#change(() => 'asked')
+    if (rotation !== undefined) return rotation
+    const [next] = this.#known ?? []
+    if (next === undefined) throw new MillpondError('KEYRING_UNREACHABLE', 'the stored ring has no record')
+    return { id: next.id, activeFrom: next.activeFrom, because: 'asked' }
+  }
+
+  async rewrap(): Promise<void> {
+    await this.#change(() => undefined, true)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#change(() => undefined).catch((error: unknown) => this.#warn(error))
+  }
+
+  toJSON(): { readonly current: string; readonly ids: readonly string[] } {
+    return { current: this.current, ids: this.ids }
+  }
+
+  async #checkBehind(): Promise<void> {
+    await this.check().catch((error: unknown) => this.#warn(error))
+  }
+
+  #warn(error: unknown): void {
+    if (error instanceof MillpondError) this.#options.onWarning?.(error)
+  }
+
+  #dueFrom([newest]: StoredKeys, now: number): KeyRotation['because'] | undefined {
+    if (newest.uses >= this.#records) return 'use'
+    return now - newest.activeFrom >= this.#ageMs ? 'age' : undefined
+  }
+
+  /** Reads the record, adds what was sealed, rotates where `due` says so, and puts it back; again where another process was faster. */
+  async #change(
+    due: (keys: StoredKeys, now: number) => KeyRotation['because'] | undefined,
+    isRewrap = false,
+  ): Promise<KeyRotation | undefined> {
+    const { store, by } = this.#options
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const before = await this.#inTime(store.get(this.#record))
+      const now = Date.now()
+      const told = new Map(this.#uses)
+      const found = before === undefined ? undefined : storedFrom(before, this.#record)
+      const first = (): StoredKeys => [{ ...newKey(by, this.#record, now), activeFrom: now, uses: 0 }]
+      let keys: StoredKeys = mapKeys(found ?? first(), (key) => ({ ...key, uses: key.uses + (told.get(key.id) ?? 0) }))
+      // One that does not seal yet is the rotation that is under way.
+      const because = found === undefined || keys[0].activeFrom > now ? undefined : due(keys, now)
+      if (because !== undefined) keys = [{ ...newKey(by, this.#record, now), activeFrom: now + this.#overlapMs, uses: 0 }, ...keys]
+      if (isRewrap) keys = mapKeys(keys, (key) => this.#wrappedAnew(key))
+      keys = this.#withoutRetired(keys, now)
+      const after = storedText(keys)
+      if (after !== before && !(await this.#inTime(store.put(this.#record, after, before)))) continue
+      for (const [id, count] of told) this.#uses.set(id, (this.#uses.get(id) ?? 0) - count)
+      this.#learn(keys)
+      if (because === undefined) return undefined
+      const rotation = { id: keys[0].id, activeFrom: keys[0].activeFrom, because }
+      this.#options.onRotation?.(rotation)
+      return rotation
+    }
+    throw new MillpondError(
+      'KEYRING_UNREACHABLE',
+      `the record of the stored ring was changed by others ${MAX_TRIES} times meanwhile: try again`,
+    )
+  }
+
+  #wrappedAnew(key: StoredKeys[number]): StoredKeys[number] {
+    const { by } = this.#options
+    const opened = key.by === by.current ? undefined : unwrapKey(by, this.#record, key)
+    return opened === undefined ? key : { ...key, ...wrapKey(by, this.#record, key, opened) }
+  }
+
+  /** A key seals no more from the moment on from which the next newer one does. */
+  #withoutRetired([newest, ...older]: StoredKeys, now: number): StoredKeys {
+    let successor = newest
+    const kept = older.filter((key) => {
+      const isOver = now - successor.activeFrom >= this.#retireMs
+      successor = key
+      return !isOver
+    })
+    return [newest, ...kept]
+  }
+
+  #learn(keys: StoredKeys): void {
+    const before = this.#opened
+    const opened = new Map<string, Uint8Array>()
+    for (const key of keys) {
+      const bytes = before.get(key.id) ?? unwrapKey(this.#options.by, this.#record, key)
+      if (bytes !== undefined) opened.set(key.id, bytes)
+    }
+    const sealing = keys.find(({ activeFrom }) => activeFrom <= Date.now())
+    if (sealing === undefined || !opened.has(sealing.id))
+      throw new MillpondError(
+        'KEYRING_INVALID',
+        'the stored ring: its current key cannot be unwrapped: give `by` the key that wraps it, or restore the record of the key store',
+      )
+    this.#known = keys
+    this.#opened = opened
+    this.#settle()
+  }
+
+  /** Which key seals now, and when the next one does. A clock that is set back does not bring a former one back. */
+  #settle(): void {
+    const now = Date.now()
+    const keys = (this.#known ?? []).filter(({ id }) => this.#opened.has(id))
+    const at = keys.findIndex(({ activeFrom }) => activeFrom <= now)
+    const held = keys.findIndex(({ id }) => id === this.#current)
+    const chosen = held >= 0 ? Math.min(held, at < 0 ? held : at) : at
+    this.#current = keys[chosen]?.id ?? this.#current
+    this.#nextAt = keys[chosen - 1]?.activeFrom ?? NEVER
+  }
+
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    let cancel: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      cancel = setTimeout(() => reject(new Error(`no answer within ${this.#timeoutMs} ms`)), this.#timeoutMs)
+    })
+    try {
+      return await Promise.race([work, late])
+    } catch (cause) {
+      throw new MillpondError('KEYRING_UNREACHABLE', `the key store has not answered for the stored ring: ${reasonOf(cause)}`, { cause })
+    } finally {
+      clearTimeout(cancel)
+    }
+  }
+}
+
+const mapKeys = ([first, ...others]: StoredKeys, change: (key: StoredKeys[number]) => StoredKeys[number]): StoredKeys => [
+  change(first),
+  ...others.map(change),
+]

@@ -1,0 +1,45 @@
+// The record of a stored ring: its keys, newest first, each with the moment from which it seals and how many records it has sealed.
+import { MillpondError, show } from '../core/errors.ts'
+import { isWrappedKey, type WrappedKey } from './tenant-record.ts'
+
+export interface StoredKey extends WrappedKey {
+  /** Epoch milliseconds. Until then it only opens. */
+  readonly activeFrom: number
+  /** Records sealed under it, by all processes, as far as they have told. */
+  readonly uses: number
+}
+
+export type StoredKeys = readonly [StoredKey, ...StoredKey[]]
+
+const VERSION = 1
+
+export const storedText = (keys: StoredKeys): string => JSON.stringify({ version: VERSION, ring: keys })
+
+/** @throws MillpondError `KEYRING_INVALID`, `SCHEMA_NEWER`. */
+export function storedFrom(text: string, name: string): StoredKeys {
+  const found = parse(text)
+  if (found !== undefined && typeof found.version === 'number' && found.version > VERSION)
+    throw new MillpondError(
+      'SCHEMA_NEWER',
+      `the key store: the ring ${show(name)} has version ${found.version}, this Millpond knows ${VERSION}: update Millpond`,
+    )
+  const { ring } = found ?? {}
+  if (found?.version === VERSION && Array.isArray(ring) && ring.every(isStoredKey)) {
+    const [first, ...others] = ring
+    if (first !== undefined) return [first, ...others]
+  }
+  throw new MillpondError('KEYRING_INVALID', `the key store: the record of the ring ${show(name)} is not one: restore it from a backup`)
+}
+
+/** What the parser says would quote the text. */
+function parse(text: string): { readonly version?: unknown; readonly ring?: unknown } | undefined {
+  try {
+    const found: unknown = JSON.parse(text)
+    return typeof found === 'object' && found !== null ? found : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isStoredKey = (one: unknown): one is StoredKey =>
+  isWrappedKey(one) && 'activeFrom' in one && typeof one.activeFrom === 'number' && 'uses' in one && typeof one.uses === 'number'
