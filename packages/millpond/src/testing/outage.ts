@@ -215,6 +215,32 @@ export const outageCases: readonly Case<OutageSubject>[] = [
       }),
   },
   {
+    id: 'reconnecting',
+    title: 'closing while it is gone ends in time; what was under way settles with a typed error, and nobody connects when the server is back',
+    run: (subject) =>
+      using(subject, async (tier) => {
+        await tier.write([item('k')])
+        await subject.link().set({ kind: 'refuse' })
+        await until('the tier to find the server gone', () => tier.read(['k']).then(() => false, isTyped))
+        const under = [tier.read(['k']), tier.write([item('k')]), tier.drop(['k'])].map((call) => call.catch((error: unknown) => error))
+        const waited = stopwatch()
+        await tier.close()
+        assert.ok(waited() < SOON_MS, 'close took too long')
+        for (const outcome of await Promise.all(under)) assert.ok(isTyped(outcome), `expected a typed failure, not ${outcome}`)
+        await subject.link().heal()
+        assert.equal(codeOf(await tier.read(['k']).catch((error: unknown) => error)), 'CLOSED')
+        // What would connect anew has had its time when another has.
+        const another = await subject.open()
+        try {
+          await isBack(another)
+          await works(another)
+        } finally {
+          await another.close()
+        }
+        await until('the server to be left alone', () => subject.link().connections.length === 0)
+      }),
+  },
+  {
     id: 'burst',
     title: 'many calls in one turn on a healthy server: none fails',
     run: (subject) =>

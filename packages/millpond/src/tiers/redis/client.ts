@@ -18,7 +18,7 @@ export interface RedisClientOptions {
   readonly enableTLSForSentinelMode?: boolean
   readonly role?: 'master'
   readonly sentinelCommandTimeout?: number
-  readonly sentinelRetryStrategy?: (attempt: number) => number
+  readonly sentinelRetryStrategy?: () => null
   readonly failoverDetector?: boolean
   readonly lazyConnect?: boolean
   readonly keyPrefix?: string

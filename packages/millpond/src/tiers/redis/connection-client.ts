@@ -8,6 +8,8 @@ const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2000
 /** A group that elects a new master is worth asking more often. */
 const LAST_ELECTION_MS = 500
+/** How long a connection of ours that ends waits for the other side to end it too, which a dead one never does. */
+const DISCONNECT_MS = 100
 
 /**
  * A client that connects when told and comes back after `retry` milliseconds (`null`: never); it queues nothing and sends nothing twice.
@@ -21,8 +23,7 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
     keyPrefix: '',
     protocol: 2,
     connectTimeout: connectMs,
-    // How long a closed connection waits for the other side to close too, which a dead one never does.
-    disconnectTimeout: 100,
+    disconnectTimeout: DISCONNECT_MS,
     enableOfflineQueue: false,
     enableReadyCheck: false,
     autoResendUnfulfilledCommands: false,
@@ -34,7 +35,8 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
     retryStrategy: retry,
     role: 'master',
     sentinelCommandTimeout: commandMs,
-    sentinelRetryStrategy: (attempt) => retryDelay(attempt, true),
+    // Asked in vain, it ends, and we come back: its own pause would keep the process alive.
+    sentinelRetryStrategy: () => null,
     // Ours (`SentinelWatch`): the client's own would write to the console.
     failoverDetector: false,
   } satisfies RedisClientOptions
@@ -42,6 +44,7 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
   // Without a listener the client writes to the console.
   client.on('error', () => {})
   letGo(client)
+  if (sentinelsOf(settings) !== undefined) leaveSentinelsSoon(client)
   leaveWhenOutOfStep(client)
   return client
 }
@@ -52,6 +55,23 @@ export function letGo(client: RedisClient): void {
   client.on('reconnecting', () => {
     const timer: unknown = Reflect.get(client, 'reconnectTimeout')
     if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
+  })
+}
+
+/**
+ * The client asks sentinels over connections that take none of our options, and holds the process for two seconds after each: longer than the pause until it
+ * asks again, so that it would never end while no sentinel answers.
+ */
+function leaveSentinelsSoon(client: RedisClient): void {
+  const connector: unknown = Reflect.get(client, 'connector')
+  if (typeof connector !== 'object' || connector === null) return
+  const ask: unknown = Reflect.get(connector, 'connectToSentinel')
+  if (typeof ask !== 'function') return
+  Reflect.set(connector, 'connectToSentinel', (...args: unknown[]): object => {
+    const asking = Reflect.apply(ask, connector, args)
+    const own: unknown = Reflect.get(asking, 'connector')
+    if (typeof own === 'object' && own !== null) Reflect.set(own, 'disconnectTimeout', DISCONNECT_MS)
+    return asking
   })
 }
 

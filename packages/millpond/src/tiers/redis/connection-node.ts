@@ -119,7 +119,7 @@ export class NodeConnection implements Connection {
     })
     client.on('close', () => this.#lose(this.#down ?? new Error('the connection was closed')))
     client.on('ready', () => void this.#greet(client))
-    // Told to stop while it asks the sentinels, the client does not come back by itself.
+    // Of sentinels that do not answer, or told to stop while it asks them, the client does not come back by itself.
     client.on('end', () => {
       if (!this.#closed) setTimeout(() => client.connect().catch(() => {}), this.#nextDelay()).unref()
     })

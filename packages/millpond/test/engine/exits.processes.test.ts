@@ -28,8 +28,8 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** A program that uses a cache over the tiers and never closes it. Answers what it printed once it has ended by itself. */
-async function ends(imports: string, tiers: string): Promise<string> {
+/** A program that uses a cache over the tiers and never closes it, unless `after` says so. Answers what it printed once it has ended by itself. */
+async function ends(imports: string, tiers: string, after = ''): Promise<string> {
   const file = join(folder, `${imports.length}-${Math.random()}.mjs`)
   writeFileSync(
     file,
@@ -39,7 +39,8 @@ const cache = createCache({ tiers: [memory(), ${tiers}] })
 const loaded = await cache.getOrSet('a', async () => 'loaded')
 await cache.set('b', 1, { tags: ['t'] }).catch(() => {})
 await cache.get('c')
-console.log(loaded)`,
+console.log(loaded)
+${after}`,
   )
   const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] })
   let printed = ''
@@ -60,9 +61,32 @@ test('memory alone, SQLite, a folder of files', async () => {
   )
 })
 
-test('a Redis that does not answer', async () => {
-  const url = `redis://127.0.0.1:${await freePort()}`
-  expect(await ends(`import { redis } from '${dist('tiers/redis/index.js')}'`, `redis({ url: '${url}' })`)).toBe('loaded 0')
+describe('a server that is not there, while it is looked for', () => {
+  const AT = '127.0.0.1'
+  const kinds: [name: string, tier: 'redis' | 'postgres' | 'memcached', made: (port: number) => string][] = [
+    ['Redis by ioredis', 'redis', (port) => `redis({ url: 'redis://${AT}:${port}' })`],
+    ['Redis by node-redis', 'redis', (port) => `redis({ url: 'redis://${AT}:${port}', driver: 'redis' })`],
+    ['Sentinel by ioredis', 'redis', (port) => `redis({ sentinels: [{ host: '${AT}', port: ${port} }], name: 'main' })`],
+    [
+      'Sentinel by node-redis',
+      'redis',
+      (port) => `redis({ sentinels: [{ host: '${AT}', port: ${port} }], name: 'main', driver: 'redis' })`,
+    ],
+    ['Redis Cluster', 'redis', (port) => `redis({ cluster: [{ host: '${AT}', port: ${port} }] })`],
+    ['PostgreSQL', 'postgres', (port) => `postgres({ url: 'postgres://postgres@${AT}:${port}/postgres' })`],
+    // It keeps no ledger.
+    ['Memcached below Redis', 'memcached', (port) => `redis({ url: 'redis://${AT}:${port}' }), memcached({ servers: '${AT}:${port}' })`],
+  ]
+
+  test.each(kinds)('%s: the process ends, with a cache that is closed and one that is not', async (_name, tier, made) => {
+    const port = await freePort()
+    const closed = `const other = createCache({ name: 'other', tiers: [memory(), ${made(port)}] })
+const late = other.get('a')
+await other.close()
+await late.catch(() => {})`
+    const imports = [...new Set([tier, 'redis'])].map((name) => `import { ${name} } from '${dist(`tiers/${name}/index.js`)}'`)
+    expect(await ends(imports.join('\n'), made(port), closed)).toBe('loaded 0')
+  })
 })
 
 describeWith('redis', 'with a Redis server', () => {
