@@ -8,7 +8,9 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 /** Suites that judge times: neighbours would disturb them. */
-const alone = ['packages/*/test/histories/**/*.test.ts', '**/*.alone.test.ts']
+const alone = ['**/*.alone.test.ts']
+/** Suites of real processes, which wait most of the time: they judge by seconds, or by what their own processes felt. Histories use half a core. */
+const processes = ['**/*.processes.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught. */
 const WHOLE_PROCESS =
   /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
@@ -38,9 +40,16 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['packages/*/src/**', 'apps/*/src/**'], reporter: ['text', 'json-summary'] },
     // Of four on two cores, two wait for servers and timers most of the time. Those that count their own CPU have a core each.
     projects: [
-      project('rooms', { include: suites, exclude: [...alone, ...own], isolate: false, maxWorkers: 4, sequence: { groupOrder: 0 } }),
-      project('own', { include: own, exclude: alone, maxWorkers: 2, sequence: { groupOrder: 1 } }),
-      project('alone', { include: alone, maxWorkers: 1, sequence: { groupOrder: 2 } }),
+      project('rooms', {
+        include: suites,
+        exclude: [...alone, ...processes, ...own],
+        isolate: false,
+        maxWorkers: 4,
+        sequence: { groupOrder: 0 },
+      }),
+      project('own', { include: own, exclude: [...alone, ...processes], maxWorkers: 2, sequence: { groupOrder: 1 } }),
+      project('alone', { include: alone, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
+      project('processes', { include: processes, isolate: false, maxWorkers: 2, sequence: { groupOrder: 3 } }),
     ],
   },
 })

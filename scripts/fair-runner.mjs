@@ -8,6 +8,9 @@ import { TICK_MS, watchWaiting } from './waiting.mjs'
 /** What says that something did not come in time, in whichever suite. */
 const LATE = /timed out in \d+ms|waited \d+ ms in vain/
 
+/** Suites that judge times; the others judge none of their own: only what never came can be the machine's fault there. */
+const JUDGING = ['alone', 'processes']
+
 /** @typedef {Parameters<TestRunner['onAfterRunTask']>[0] | Parameters<TestRunner['onAfterRunSuite']>[0]} Task */
 
 /** @param {Pick<ReturnType<typeof watchWaiting>, 'now' | 'excuse'>} watch */
@@ -60,8 +63,7 @@ export const fairRunner = (watch) =>
     #judge(task) {
       if (task.result?.state !== 'fail') return undefined
       const errors = task.result.errors ?? []
-      // Suites that run beside others judge no times of their own: only what never came can be the machine's fault there.
-      if (this.config.name !== 'alone' && !errors.every(({ message }) => LATE.test(message))) return undefined
+      if (!JUDGING.some((name) => name === this.config.name) && !errors.every(({ message }) => LATE.test(message))) return undefined
       const excuse = watch.excuse(this.#begun.get(task.id) ?? 0)
       if (excuse === undefined) return undefined
       const note = `not run: ${excuse}; it said: ${errors[0]?.message.split('\n', 1)[0]}`

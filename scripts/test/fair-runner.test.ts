@@ -104,8 +104,8 @@ describe('of a run on a busy machine', () => {
     }
   }
 
-  test('suites that run alone are not run where they failed, and say what failed', () => {
-    const { status, stderr, closing } = run('alone', '"busy"')
+  test.each(['alone', 'processes'])('suites that judge times (%s) are not run where they failed, and say what failed', (project) => {
+    const { status, stderr, closing } = run(project, '"busy"')
     expect({ status, closing }).toEqual({ status: 0, closing: '1 passed, 0 failed, 3 skipped' })
     const [, list] = stderr.split('what counts as not run:\n')
     expect(list).toMatch(/a wrong value: not run: busy; it said: expected 1 to be 2/)
