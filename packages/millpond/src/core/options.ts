@@ -145,6 +145,22 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
   }
 }
 
+/**
+ * Options that are kept for calls to come: whoever gave them may change them, and what can be read only once (an iterator of tags) is read now.
+ * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`
+ */
+export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
+  checkOptions<LoadOptions>(options, LOAD_OPTIONS, at)
+  const { tags, dependsOn, timeout } = options
+  return {
+    ...options,
+    ...(tags !== undefined && { tags: copyTags(tags) }),
+    ...(timeout !== undefined && { timeout: { ...timeout } }),
+    // What is not a list of keys is refused where it is encoded.
+    ...(Array.isArray(dependsOn) && { dependsOn: dependsOn.map((key: Key) => (Array.isArray(key) ? [...key] : key)) }),
+  }
+}
+
 function tagsOf(tags: Iterable<string> | undefined, priority: Priority, defaults: LoadPolicy): readonly string[] {
   if (tags === undefined && priority === defaults.priority) return defaults.tags
   return withPriority(tags === undefined ? defaults.tags : copyTags(tags), priority)

@@ -3,7 +3,7 @@ import { checkedElsewhere, checkOptions, duration, flag, options, orNull, record
 import type { EvictionFactory, NearBudget, NearStore } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { LoadOptions } from '../core/options.ts'
+import { keptOptions, type LoadOptions } from '../core/options.ts'
 import { type PolicyName, policyByName } from '../memory/index.ts'
 import { resolveMemoryOptions } from '../memory/options.ts'
 import { type BreakerOptions, checkBreaker } from '../wrap/breaker.ts'
@@ -153,7 +153,7 @@ export function planChanges(cache: Configurable, changes: Changes, namespace: st
 
 function planDefaults(settings: CacheSettings, given: DefaultChanges, namespace: string | undefined): Step {
   checkOptions<DefaultChanges>(given, DEFAULTS, 'defaults')
-  const changed = merged(settings.changed(namespace), given)
+  const changed = keptOptions(merged(settings.changed(namespace), given))
   const to = settings.policyWith(changed, namespace)
   const path = namespace === undefined ? 'defaults' : `namespaces.${namespace}.defaults`
   return {

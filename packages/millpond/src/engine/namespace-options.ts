@@ -3,7 +3,7 @@ import { check, checkedElsewhere, checkOptions, type Shape } from '../core/check
 import { asCodec, type EncryptedCodecOptions } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
+import { keptOptions, LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
 import type { FarTier } from './space.ts'
 
 /** What `cache.namespace` is told, where it differs from the cache's own. */
@@ -31,7 +31,7 @@ const OPTIONS: Shape<NamespaceOptions> = { ...LOAD_OPTIONS, codec: checkedElsewh
 export function partOptions(options: NamespaceOptions): { readonly code: LoadOptions; readonly keeping: Keeping } {
   checkOptions<NamespaceOptions>(options, OPTIONS, 'namespace')
   const { codec, select, ...code } = options
-  return { code, keeping: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) } }
+  return { code: keptOptions(code), keeping: { ...(codec !== undefined && { codec }), ...(select !== undefined && { select }) } }
 }
 
 /**

@@ -1,7 +1,7 @@
 // What a namespace works by, beside its parts: read anew by each call, while a load keeps the policy it began with.
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { DEFAULT_POLICY, type Dependencies, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
+import { DEFAULT_POLICY, type Dependencies, keptOptions, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
 import { namespaceOf } from '../core/tenant.ts'
 import type { Relations } from '../invalidate/relations.ts'
 
@@ -49,7 +49,7 @@ export class CacheSettings {
   constructor(code: LoadOptions | undefined, common: Omit<Settings, 'policy'>) {
     this.common = common
     this.#nearKeep = common.nearKeep
-    this.#cache = { code: code ?? NOTHING, changed: NOTHING }
+    this.#cache = { code: code === undefined ? NOTHING : keptOptions(code, 'defaults'), changed: NOTHING }
     policyOf(this.#cache, DEFAULT_POLICY, 'defaults')
   }
 

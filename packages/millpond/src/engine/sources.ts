@@ -2,7 +2,7 @@
 import { checkOptions, fn, options as optionsOf, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { decodeKey, encodeKey, encodeKeyAt, type Key } from '../core/key.ts'
-import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
 import type { Loader } from './loader.ts'
 
@@ -22,10 +22,11 @@ const OPTIONS: Shape<SourceOptions> = {
 export function sourceFrom(namespace: string, prefix: Key, load: SourceLoad, options: SourceOptions): Source {
   checkOptions<SourceOptions>(options, OPTIONS, 'source')
   if (typeof load !== 'function') throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
-  if (options.defaults !== undefined) resolvePolicy(options.defaults, DEFAULT_POLICY)
+  const defaults = options.defaults && keptOptions(options.defaults)
+  if (defaults !== undefined) resolvePolicy(defaults, DEFAULT_POLICY)
   const encoded = typeof prefix === 'string' ? encodeKey(prefix) : encodeKeyAt(prefix, 'source')
   const own: Key = typeof prefix === 'string' ? prefix : [...prefix]
-  return { ...options, namespace, prefix: own, name: options.name ?? encoded, load }
+  return { ...options, ...(defaults && { defaults }), namespace, prefix: own, name: options.name ?? encoded, load }
 }
 
 export function loaderOf(source: Source | undefined): Sourced | undefined {

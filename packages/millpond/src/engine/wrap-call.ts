@@ -2,7 +2,7 @@
 import { check, checkOptions, omit, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key, KeyPart } from '../core/key.ts'
-import { LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
+import { keptOptions, LOAD_OPTIONS, type LoadOptions } from '../core/options.ts'
 import type { Loader } from './loader.ts'
 import type { Receipt } from './receipt.ts'
 
@@ -61,7 +61,7 @@ export function wrapCall<A extends readonly unknown[], T>(
   const given: unknown = options
   checkOptions<WrapOptions<readonly unknown[], unknown>>(given, OPTIONS, 'wrap')
   const { key, tags, ...rest } = options
-  const stored: LoadOptions = typeof tags === 'function' || tags === undefined ? rest : { ...rest, tags }
+  const stored = keptOptions(typeof tags === 'function' || tags === undefined ? rest : { ...rest, tags }, 'wrap')
   // What is no part of a key is refused when the key is encoded.
   const keyOf = (args: A): Key =>
     typeof key === 'function' ? key(...args) : [...key, ...(args as readonly unknown[] as readonly KeyPart[])]

@@ -216,7 +216,8 @@ export const outageCases: readonly Case<OutageSubject>[] = [
   },
   {
     id: 'reconnecting',
-    title: 'closing while it is gone ends in time; what was under way settles with a typed error, and nobody connects when the server is back',
+    title:
+      'closing while it is gone ends in time; what was under way settles with a typed error, and nobody connects when the server is back',
     run: (subject) =>
       using(subject, async (tier) => {
         await tier.write([item('k')])

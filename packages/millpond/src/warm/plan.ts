@@ -2,7 +2,7 @@
 import { checkedElsewhere, checkOptions, duration, fn, oneOf, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Key } from '../core/key.ts'
-import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
+import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type {
   WarmApi,
   WarmCollection,
@@ -98,8 +98,9 @@ function nameOf(plan: WarmPlan): string {
 function storeOf(plan: WarmPlan): LoadOptions {
   const given: WarmStore = 'collection' in plan ? {} : plan
   const store: LoadOptions = Object.fromEntries(Object.entries(given).filter(([name, value]) => name in STORE && value !== undefined))
-  resolvePolicy(store, DEFAULT_POLICY)
-  return store
+  const kept = keptOptions(store)
+  resolvePolicy(kept, DEFAULT_POLICY)
+  return kept
 }
 
 function itemsOf(plan: WarmPlan, store: LoadOptions, seam: WarmSeam, find: FindWarmer): CheckedPlan['items'] {
