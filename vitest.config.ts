@@ -9,8 +9,9 @@ const root = fileURLToPath(new URL('.', import.meta.url))
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 /** Suites that judge times: neighbours would disturb them. */
 const alone = ['**/*.alone.test.ts']
-/** Suites of real processes, which wait most of the time: they judge by seconds, or by what their own processes felt. Histories use half a core. */
+/** Suites of real processes, which wait most of the time: they judge by seconds. Histories do so by what their own processes felt, and use half a core each. */
 const processes = ['**/*.processes.test.ts']
+const histories = ['packages/*/test/histories/*.processes.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught. */
 const WHOLE_PROCESS =
   /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
@@ -49,7 +50,8 @@ export default defineConfig({
       }),
       project('own', { include: own, exclude: [...alone, ...processes], maxWorkers: 2, sequence: { groupOrder: 1 } }),
       project('alone', { include: alone, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
-      project('processes', { include: processes, isolate: false, maxWorkers: 2, sequence: { groupOrder: 3 } }),
+      project('histories', { include: histories, isolate: false, maxWorkers: 2, sequence: { groupOrder: 3 } }),
+      project('processes', { include: processes, exclude: histories, isolate: false, maxWorkers: 2, sequence: { groupOrder: 4 } }),
     ],
   },
 })

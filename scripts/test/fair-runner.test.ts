@@ -104,7 +104,7 @@ describe('of a run on a busy machine', () => {
     }
   }
 
-  test.each(['alone', 'processes'])('suites that judge times (%s) are not run where they failed, and say what failed', (project) => {
+  test.each(['alone', 'histories', 'processes'])('suites that judge times (%s) are not run where they failed, and say what failed', (project) => {
     const { status, stderr, closing } = run(project, '"busy"')
     expect({ status, closing }).toEqual({ status: 0, closing: '1 passed, 0 failed, 3 skipped' })
     const [, list] = stderr.split('what counts as not run:\n')
