@@ -104,14 +104,17 @@ describe('of a run on a busy machine', () => {
     }
   }
 
-  test.each(['alone', 'histories', 'processes'])('suites that judge times (%s) are not run where they failed, and say what failed', (project) => {
-    const { status, stderr, closing } = run(project, '"busy"')
-    expect({ status, closing }).toEqual({ status: 0, closing: '1 passed, 0 failed, 3 skipped' })
-    const [, list] = stderr.split('what counts as not run:\n')
-    expect(list).toMatch(/a wrong value: not run: busy; it said: expected 1 to be 2/)
-    expect(list).toMatch(/never comes: not run: busy; it said: Test timed out in 30ms/)
-    expect(stderr).toMatch(/a hook: not run: busy; it said: Hook timed out in 30ms/)
-  })
+  test.each(['alone', 'histories', 'processes'])(
+    'suites that judge times (%s) are not run where they failed, and say what failed',
+    (project) => {
+      const { status, stderr, closing } = run(project, '"busy"')
+      expect({ status, closing }).toEqual({ status: 0, closing: '1 passed, 0 failed, 3 skipped' })
+      const [, list] = stderr.split('what counts as not run:\n')
+      expect(list).toMatch(/a wrong value: not run: busy; it said: expected 1 to be 2/)
+      expect(list).toMatch(/never comes: not run: busy; it said: Test timed out in 30ms/)
+      expect(stderr).toMatch(/a hook: not run: busy; it said: Hook timed out in 30ms/)
+    },
+  )
 
   test('others fail as ever, but for what never came', () => {
     const { status, stderr, closing } = run('rooms', '"busy"')
