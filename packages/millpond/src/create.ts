@@ -217,7 +217,7 @@ export function createCache(options: CacheOptions = {}): Cache {
 /** Told once the caller has had its turn to listen; where nobody does, on the process's own channel: a tier less is not to be overlooked. */
 function warnOfMissing(events: Events, at: string, error: MillpondError): void {
   const message = `${at} is optional and left out, so that nothing is kept or shared there: ${reasonOf(error)}`
-  queueMicrotask(() => {
+  void Promise.resolve().then(() => {
     if (events.has('warning')) events.emit('warning', { message, error })
     else process.emitWarning(message, 'MillpondWarning')
   })

@@ -4,6 +4,7 @@
 // microtask: once the step is done, and before whoever awaits the call goes on. What a listener itself makes leave waits for the next turn of
 // the event loop, and so does all beyond `MOST` tellings in one turn: a listener that puts back what was pushed out, be it asynchronous, would
 // never let go of the loop otherwise.
+import { setImmediate } from 'node:timers'
 import type { Reason } from '../core/contracts.ts'
 import type { CacheEvents, Events } from '../core/events.ts'
 
@@ -31,7 +32,7 @@ export class Departures {
         this.#tellings = 0
       })
     }
-    queueMicrotask(() => this.#tell())
+    void Promise.resolve().then(() => this.#tell())
   }
 
   #tell(): void {

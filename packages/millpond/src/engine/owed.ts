@@ -2,6 +2,7 @@
 //
 // A step that the store refuses, although it answers, must not be sent for ever. It is halved, until what cannot be said stands alone; that lets the others
 // pass; and when the store has accepted others since, it becomes a clear, which forgets too much and never too little.
+import { setImmediate } from 'node:timers'
 import type { Change, Outbox } from '../core/contracts.ts'
 import type { Target } from '../core/ledger.ts'
 import { type Forgetting, MAX_STEP, partsOf } from './ledger-steps.ts'

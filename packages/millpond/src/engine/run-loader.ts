@@ -40,13 +40,13 @@ export function runLoader(
     answer = insideFlight(lead, () => call(space, loads, lead, flights, givenUp))
   } catch (error) {
     insideEnds()
-    queueMicrotask(() => ending.failed(error))
+    void Promise.resolve().then(() => ending.failed(error))
     return
   }
   if (isPromise(answer)) new LoaderCall(space.alarms, space.services.clock, flights, givenUp, ending).await(answer)
   else {
     insideEnds()
-    queueMicrotask(() => ending.loaded(answer))
+    void Promise.resolve().then(() => ending.loaded(answer))
   }
 }
 

@@ -1,4 +1,5 @@
 // What waits for the end of the turn: all of it on one immediate.
+import { setImmediate } from 'node:timers'
 
 const due: (() => void)[] = []
 

@@ -63,7 +63,7 @@ export function memoryNodes(options: { readonly clock?: Clock } = {}): NodeStore
   }
   // As from anywhere else, nobody is woken within the call that wakes.
   const wake = (channel: Channel, what: string): void => {
-    for (const one of channel.wakes.get(what) ?? []) queueMicrotask(one)
+    for (const one of channel.wakes.get(what) ?? []) void Promise.resolve().then(one)
   }
 
   return {

@@ -1,4 +1,5 @@
 // Loads of one turn come together: many callers ask for one thing each, and the source is asked once.
+import { nextTick } from 'node:process'
 import { MillpondError, show } from '../core/errors.ts'
 import type { CollectionOptions } from '../engine/collection.ts'
 
@@ -25,7 +26,7 @@ export class Batches<Id, T> {
   load(id: Id, signal: AbortSignal): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       // Behind the promises of this turn, so that whoever awaits one answer and asks for the next is in it too.
-      if (this.#waiting.length === 0) void Promise.resolve().then(() => process.nextTick(() => this.#send()))
+      if (this.#waiting.length === 0) void Promise.resolve().then(() => nextTick(() => this.#send()))
       this.#waiting.push({ id, signal, resolve, reject })
       if (this.#waiting.length >= this.#most) this.#send()
     })

@@ -3,6 +3,7 @@
 // A deadline begins when a command is sent, and a queue that moves is no failure: as long as answers come, what waits goes on waiting. With no
 // answer at all for `silentMs` everything fails at once, what is under way and what waits: it would only wait for the same. A server that
 // serves one command after the other, each in time, has answered the last of `calls` after `calls` times as long: what takes longer is lost.
+import { nextTick } from 'node:process'
 import { afterAwake } from '../core/awake.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -135,7 +136,7 @@ export class Queue<I extends Carried, A> {
   #gather(): void {
     if (this.#isGathering || this.#sent.size >= this.#options.limits.calls) return
     this.#isGathering = true
-    process.nextTick(() => {
+    nextTick(() => {
       this.#isGathering = false
       this.#pump()
     })

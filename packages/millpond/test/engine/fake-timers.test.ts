@@ -1,8 +1,12 @@
 // Users' own tests under the fake timers of Vitest (and of Jest, which are the same library): a cache that is made there lives by them.
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { compile } from '../histories/compile.mjs'
 import { newFolder, open, until } from './setups.ts'
 
 beforeEach(() => {
@@ -60,4 +64,50 @@ describe.each([
     expect(await cache.get('k')).toBeUndefined()
     await cache.close()
   })
+})
+
+/**
+ * A program in which no timer, no immediate, no tick and no microtask of its own ever comes, as under Jest's default until time is advanced: whatever is
+ * no matter of time must settle all the same.
+ */
+const HELD = (library: string, folder: string): string => `
+import { createCache, memory } from ${JSON.stringify(`${library}/src/index.js`)}
+import { sqlite } from ${JSON.stringify(`${library}/src/tiers/sqlite/index.js`)}
+import { file } from ${JSON.stringify(`${library}/src/tiers/file/index.js`)}
+const held = () => ({ ref() {}, unref() {}, hasRef: () => false, refresh() {}, [Symbol.toPrimitive]: () => 1 })
+for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']) globalThis[name] = held
+process.nextTick = held
+const path = ${JSON.stringify(folder)}
+const arrangements = {
+  memory: [memory()],
+  SQLite: [memory(), sqlite({ path: path + '/a.db' })],
+  files: [memory(), file({ path: path + '/files' }), sqlite({ path: path + '/b.db' })],
+}
+for (const [name, tiers] of Object.entries(arrangements)) {
+  const cache = createCache({ tiers })
+  const rows = cache.collection('row', { loadMany: async (ids) => ids.map(String) })
+  const seen = [
+    await cache.getOrSet('a', () => 1, { tags: ['t'] }),
+    await cache.getOrSet('b', async () => 2),
+    await cache.getOrSetMany(['c', 'd'], { load: async (ids) => ids }),
+    await cache.setMany([['e', 5], ['f', 6]]).then(() => cache.getMany(['e', 'f'])),
+    await rows.get(7),
+    await rows.getMany([8, 9]),
+    (await cache.delete('b')).removed > 0,
+    await cache.invalidateTags(['t']).then(() => cache.get('a')),
+    await cache.refresh('e', () => 55),
+  ]
+  await cache.clear()
+  await cache.close()
+  console.log(name, JSON.stringify(seen))
+}
+`
+
+test('with all that Jest fakes, only what is a matter of time waits for it', async () => {
+  vi.useRealTimers()
+  const { href } = pathToFileURL(compile())
+  const program = HELD(href, newFolder())
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })
+  const seen = '[1,2,["c","d"],[5,6],"7",["8","9"],true,null,55]'
+  expect(stdout.trim().split('\n')).toEqual([`memory ${seen}`, `SQLite ${seen}`, `files ${seen}`])
 })

@@ -6,6 +6,7 @@
 //
 // Records are numbered by the wall clock in microseconds, and never below one that was seen: so those of several processes of one host keep
 // the order in which they were acknowledged, as far as their common clock does.
+import { setImmediate } from 'node:timers'
 import { MillpondError } from '../../core/errors.ts'
 import { type Claim, claim } from './claim.ts'
 import { type JournalFiles, nodeFiles } from './files.ts'

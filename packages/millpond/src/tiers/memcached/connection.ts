@@ -1,7 +1,10 @@
 // One connection to one server: commands in, replies out, in order. It ends with the first thing that is wrong, and everybody who waits is told.
 //
 // Nothing is sent before the server has shown that it speaks the meta protocol: an older one would read values as commands.
+
 import type { Socket } from 'node:net'
+import { nextTick } from 'node:process'
+import { setImmediate } from 'node:timers'
 import { Replies, type Reply } from './replies.ts'
 
 export type Verb = 'mg' | 'ms' | 'md'
@@ -78,7 +81,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#batches.push({ verb, count, replies: [], resolve, reject })
       if (this.#state === 'ready') {
-        if (this.#out.length === 0) process.nextTick(() => this.#flush())
+        if (this.#out.length === 0) nextTick(() => this.#flush())
         if (this.#timer === undefined) this.#watch(this.#settings.commandMs)
       }
       this.#out.push(commands)

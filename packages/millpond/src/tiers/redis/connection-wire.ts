@@ -1,4 +1,5 @@
 // One live connection, as exchanges see it.
+import { nextTick } from 'node:process'
 import type { RedisClient } from './client.ts'
 import type { Argument, Wire } from './connection.ts'
 
@@ -31,7 +32,7 @@ export class LiveWire implements Wire {
     const { stream } = this.#client
     this.#isGathering = true
     stream.cork()
-    process.nextTick(() => {
+    nextTick(() => {
       this.#isGathering = false
       stream.uncork()
     })
