@@ -220,7 +220,7 @@ export const outageCases: readonly Case<OutageSubject>[] = [
       'closing while it is gone ends in time; what was under way settles with a typed error, and nobody connects when the server is back',
     run: (subject) =>
       using(subject, async (tier) => {
-        await tier.write([item('k')])
+        await works(tier)
         await subject.link().set({ kind: 'refuse' })
         await until('the tier to find the server gone', () => tier.read(['k']).then(() => false, isTyped))
         const under = [tier.read(['k']), tier.write([item('k')]), tier.drop(['k'])].map((call) => call.catch((error: unknown) => error))
