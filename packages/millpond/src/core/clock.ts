@@ -19,6 +19,9 @@ const TICK_MS = 10
 /** workerd starts no timers while a program is being loaded, and drops those of a request with it: a reading would never become too old. */
 const KEEPS_TIMERS = !isWorkerd(Reflect.get(globalThis, 'navigator'))
 
+/** While a test fakes timers, or has faked them, one that resets a reading may never come: then none is kept. */
+const machineTimeout = globalThis.setTimeout
+
 function isWorkerd(navigator: unknown): boolean {
   return typeof navigator === 'object' && navigator !== null && 'userAgent' in navigator && navigator.userAgent === 'Cloudflare-Workers'
 }
@@ -46,16 +49,23 @@ class SystemClock implements Clock {
     const wall = Date.now()
     const after = performance.now()
     this.#reading = wall
-    if (!KEEPS_TIMERS) this.#reading = 0
-    else if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => {
-        this.#reading = 0
-      }, TICK_MS)
-      this.#timer.unref()
-    } else this.#timer.refresh()
+    if (KEEPS_TIMERS && globalThis.setTimeout === machineTimeout) this.#resetSoon()
+    else this.#reading = 0
     // The wall is told in whole milliseconds: it may be one further than it says.
     this.#keepUp(wall + 1 - before, wall - after)
     return wall
+  }
+
+  /** Timers are numbers where a test runs as in a browser. */
+  #resetSoon(): void {
+    if (typeof this.#timer === 'object') {
+      this.#timer.refresh()
+      return
+    }
+    this.#timer = setTimeout(() => {
+      this.#reading = 0
+    }, TICK_MS)
+    letGo(this.#timer)
   }
 
   #keepUp(most: number, least: number): void {
@@ -86,7 +96,11 @@ class SystemClock implements Clock {
 
   after(ms: number, fn: () => void, hold = false): () => void {
     const handle = setTimeout(fn, Math.min(ms, 2 ** 31 - 1))
-    if (!hold) handle.unref()
+    if (!hold) letGo(handle)
     return () => clearTimeout(handle)
   }
+}
+
+function letGo(timer: ReturnType<typeof setTimeout>): void {
+  if (typeof timer === 'object') timer.unref()
 }

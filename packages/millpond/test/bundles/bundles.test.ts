@@ -132,6 +132,21 @@ test('memory alone, minified and compressed, is as small as the guide says', asy
   expect(kilobytes).toBeGreaterThan(stated * 0.9)
 })
 
+test('every entry point can be required, and what is required is what is imported', async () => {
+  const manifest: { exports: Record<string, unknown> } = JSON.parse(
+    readFileSync(join(program('.'), '../node_modules/millpond/package.json'), 'utf8'),
+  )
+  const names = Object.keys(manifest.exports).map((subpath) => join('millpond', subpath))
+  const both = `const all = ${JSON.stringify(names)}.map((name) => [name, require(name)])
+Promise.all(all.map(async ([name, required]) => {
+  const imported = await import(name, name.endsWith('.json') ? { with: { type: 'json' } } : {})
+  return Object.keys(imported).every((key) => key === 'default' || imported[key] === required[key]) ? [] : [name]
+})).then((others) => console.log(others.flat().join() || 'one'))`
+  const file = join(program('.'), '..', 'both.cjs')
+  writeFileSync(file, both)
+  expect(await run(process.execPath, ['--disable-warning=ExperimentalWarning', file], folder)).toBe('one')
+})
+
 test('a TypeScript program of CommonJS modules compiles under the strictest rules, and runs', async () => {
   const source = program('common.cts')
   const options: ts.CompilerOptions = {

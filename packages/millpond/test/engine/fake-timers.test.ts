@@ -39,9 +39,47 @@ describe.each([
     const cache = open({ tiers: tiers() })
     await cache.set('k', 1, { ttl: '1h' })
     vi.setSystemTime(new Date('2030-01-02'))
-    // Memory looks at the clock once in 10 ms.
-    vi.advanceTimersByTime(10)
     expect(await cache.get('k')).toBeUndefined()
+    await cache.close()
+  })
+
+  // lru-cache 379: a clock that begins at 0.
+  test('a time that begins at 0 is one', async () => {
+    vi.useFakeTimers({ now: 0 })
+    const cache = open({ tiers: tiers() })
+    await cache.set('k', 1, { ttl: '1m' })
+    expect(await cache.get('k')).toBe(1)
+    vi.advanceTimersByTime(59_999)
+    expect(await cache.get('k')).toBe(1)
+    vi.advanceTimersByTime(2)
+    expect(await cache.get('k')).toBeUndefined()
+    await cache.close()
+  })
+
+  // lru-cache 349: caches outlive the timers under which they were first used.
+  test.each([0, 1_000_000_000])('the machine’s time again where timers were faked when it was first used, %i ms ahead', async (ahead) => {
+    vi.useFakeTimers({ now: Date.now() + ahead })
+    const cache = open({ tiers: tiers() })
+    await cache.set('first', 1, { ttl: '1h' })
+    expect(cache.peek('first')).toBe(1)
+    vi.useRealTimers()
+    await cache.set('k', 1, { ttl: 20 })
+    await until(() => cache.peek('k') === undefined)
+    expect(await cache.get('k')).toBeUndefined()
+    await cache.close()
+  })
+
+  test('a loader that is slow gives way to a stale value at its soft timeout, and is stored when it comes', async () => {
+    const cache = open({ tiers: tiers() })
+    await cache.set('k', 'old', { ttl: '1m', staleIfError: '1h' })
+    vi.advanceTimersByTime(61_000)
+    const slow = () => new Promise<string>((resolve) => setTimeout(resolve, 3000, 'new'))
+    const reading = cache.getOrSet('k', slow, { timeout: { soft: '1s' }, staleIfError: '1h' })
+    await vi.advanceTimersByTimeAsync(1001)
+    expect(await reading).toBe('old')
+    await vi.advanceTimersByTimeAsync(2001)
+    await cache.flush()
+    expect(await cache.get('k')).toBe('new')
     await cache.close()
   })
 
@@ -64,6 +102,21 @@ describe.each([
     expect(await cache.get('k')).toBeUndefined()
     await cache.close()
   })
+})
+
+// node-cache 172: timers of a browser are numbers, and a test may run as in one.
+test('memory with timers that are numbers', async () => {
+  vi.useRealTimers()
+  const { setTimeout: real } = globalThis
+  vi.stubGlobal('setTimeout', (work: () => void, ms: number) => Number(real(work, ms)))
+  try {
+    const cache = open()
+    await cache.set('k', 1, { ttl: 20 })
+    expect([await cache.get('k'), await cache.getOrSet('l', async () => 2, { timeout: { hard: '1m' } })]).toEqual([1, 2])
+    await until(() => cache.peek('k') === undefined)
+  } finally {
+    vi.unstubAllGlobals()
+  }
 })
 
 /**
