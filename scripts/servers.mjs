@@ -11,8 +11,8 @@ const lists = join(cache, '.apt')
 const record = join(root, '.cache', 'servers.json')
 
 /**
- * What can be brought. `packages` are Debian's; those that carry the program come first, `versions` is what tests are written for.
- * @type {Record<string, { program: string, packages: string[], folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string }>}
+ * What can be brought. `npm` is a package of npm with its version, `packages` are Debian's; those that carry the program come first, `versions` is what tests are written for.
+ * @type {Record<string, { program: string, packages: string[], folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string, npm?: string }>}
  */
 export const wanted = {
   redis: {
@@ -52,6 +52,15 @@ export const wanted = {
     suites: 'the dashboard in a browser',
     install: 'apt-get install chromium, or brew install chromium',
   },
+  // Beside the Node that runs the tests, for what only a newer one has.
+  node24: {
+    program: 'node',
+    packages: [],
+    npm: 'node@24.21.0',
+    versions: /^v2[4-9]\./,
+    suites: 'what needs a newer Node (zstd)',
+    install: 'npm install node@24.21.0 in a folder of its own, and that first in PATH',
+  },
 }
 
 /**
@@ -67,8 +76,8 @@ export function bringServers({ say = console.log, fetch = true } = {}) {
     const before = known[name]
     const ready = (before && probe(server, before.path, before.libraries)) ?? onPath(server) ?? unpacked(name, server)
     if (ready) found[name] = ready
-    else if (fetch && debian()) {
-      say(`servers: fetching ${server.program} (${server.packages.join(', ')})`)
+    else if (fetch && (server.npm !== undefined || debian())) {
+      say(`servers: fetching ${server.program} (${server.npm ?? server.packages.join(', ')})`)
       try {
         download(name, server)
       } catch (error) {
@@ -151,10 +160,16 @@ function download(name, server) {
   const draft = mkdtempSync(join(cache, `.${name}-`))
   try {
     const place = join(draft, 'root')
-    fetchAndUnpack(server.packages, draft, place)
+    if (server.npm !== undefined) {
+      mkdirSync(place)
+      execFileSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', place, server.npm], {
+        stdio: 'pipe',
+        timeout: 240_000,
+      })
+    } else fetchAndUnpack(server.packages, draft, place)
     const path = findProgram(place, server.program)
-    if (path === undefined) throw new Error(`no ${server.program} in ${server.packages.join(', ')}`)
-    for (let round = 0; round < 4; round += 1) {
+    if (path === undefined) throw new Error(`no ${server.program} in ${server.npm ?? server.packages.join(', ')}`)
+    for (let round = 0; server.npm === undefined && round < 4; round += 1) {
       const programs = [server.program, ...(server.others ?? [])].map((one) => join(dirname(path), one))
       const lacking = [...new Set(programs.flatMap((one) => missingLibraries(one, libraryFolders(place))))]
       if (lacking.length === 0) break
@@ -258,7 +273,7 @@ function libraryFolders(place) {
 /** @param {string} place @param {string} program */
 function findProgram(place, program) {
   // What Debian puts into usr/bin of chromium is a script that knows one place only.
-  const folders = ['usr/lib/chromium', 'usr/bin', 'usr/sbin', 'bin'].map((folder) => join(place, folder))
+  const folders = ['usr/lib/chromium', 'usr/bin', 'usr/sbin', 'bin', 'node_modules/node/bin'].map((folder) => join(place, folder))
   return [...versioned(join(place, 'usr/lib/postgresql'), 'bin'), ...folders]
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path))

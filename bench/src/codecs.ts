@@ -44,6 +44,7 @@ function benchTransforms(rounds: number, say: (text: string) => void): void {
   const kinds: readonly [string, CodecOptions][] = [
     ['gzip', { compress: { algorithm: 'gzip' } }],
     ['brotli', { compress: { algorithm: 'brotli' } }],
+    ['lz4', { compress: { algorithm: 'lz4' } }],
     ['sealed', { encrypt }],
     ['brotli, padded, sealed', { compress: 'auto', mixesSecrets: false, encrypt }],
   ]

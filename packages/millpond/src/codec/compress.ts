@@ -1,81 +1,37 @@
 // Compression as transforms of a value's bytes, where it pays: not of small values, and not of a namespace whose values do not get smaller.
-import { promisify } from 'node:util'
-import * as zlib from 'node:zlib'
 import type { CompressOptions } from '../core/codec-options.ts'
 import type { CodecContext, CompressionFigures } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
+import { ALGORITHMS, type Algorithm, type Engine, engineOf, LEVEL, MAX_LEVEL, NUMBER, needLz4 } from './compress-engines.ts'
 import type { Transform } from './transform.ts'
 
-export type Algorithm = NonNullable<CompressOptions['algorithm']>
-
-/** What frames call them, the same ever after. */
-const NUMBER = { gzip: 1, brotli: 2, zstd: 3 } as const satisfies Record<Algorithm, number>
-const LEVEL = { gzip: 6, brotli: 1, zstd: 3 } as const satisfies Record<Algorithm, number>
-const MAX_LEVEL = { gzip: 9, brotli: 11, zstd: 22 } as const satisfies Record<Algorithm, number>
 const MIN_BYTES = 1024
+/** Above this level 64 KB take longer than a turn should: from so many bytes on it is done beside the event loop. */
+const QUICK_LEVEL = { gzip: 9, brotli: 4, zstd: 9, lz4: 1 } as const satisfies Record<Algorithm, number>
+const SLOW_BYTES = 4096
 /** What saves less is stored as it is: readers would pay for nothing. */
 const WORTH = 0.9
-/** How much each value moves the estimate of its namespace. */
-const WEIGHT = 1 / 8
-/** While a namespace is not compressed, one value of so many is looked at. */
-const PROBE_EVERY = 32
+/** How much each value moves the estimate of its namespace: little enough that of mixed values a row of bad ones is no verdict. */
+const WEIGHT = 1 / 32
+/** What is thought of a namespace before anything is known: one bad value at the beginning is no verdict either. */
+const AT_FIRST = 0.5
+/** While a namespace is not compressed, one value of so many is looked at. A prime, so that values that come in turn are all seen. */
+const PROBE_EVERY = 31
+/** Namespaces that are remembered: tenants have their own, and come and go. */
+const MAX_PLACES = 10_000
 
-interface Engine {
-  pack(bytes: Uint8Array, level: number): Uint8Array
-  packLater(bytes: Uint8Array, level: number): Promise<Uint8Array>
-  unpack(bytes: Uint8Array, maxBytes: number): Uint8Array
-  unpackLater(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>
+interface Counted {
+  readonly figures: { -readonly [K in keyof CompressionFigures]: CompressionFigures[K] }
+  /** What is left of a value's bytes, on average. */
+  ratio: number
+  /** Values since the last look. */
+  skipped: number
 }
 
-type Counted = { -readonly [K in keyof CompressionFigures]: CompressionFigures[K] }
 type Place = Pick<CodecContext, 'cache' | 'namespace'>
 
 /** A namespace in one of the caches that share the codec: names have no blanks. */
 const nameOf = ({ cache, namespace }: Place): string => `${cache} ${namespace}`
-
-/** Node knows zstd from 22.15 on. */
-type Zstd = {
-  readonly zstdCompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
-  readonly zstdDecompressSync?: (bytes: Uint8Array, options: object) => Uint8Array
-  readonly zstdCompress?: (bytes: Uint8Array, options: object, done: (error: Error | null, out: Uint8Array) => void) => void
-  readonly zstdDecompress?: (bytes: Uint8Array, options: object, done: (error: Error | null, out: Uint8Array) => void) => void
-}
-
-const gzip: Engine = {
-  pack: (bytes, level) => zlib.gzipSync(bytes, { level }),
-  packLater: (bytes, level) => promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.gzip)(bytes, { level }),
-  unpack: (bytes, maxOutputLength) => zlib.gunzipSync(bytes, { maxOutputLength }),
-  unpackLater: (bytes, maxOutputLength) => promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.gunzip)(bytes, { maxOutputLength }),
-}
-
-const brotliAt = (level: number): zlib.BrotliOptions => ({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: level } })
-const brotli: Engine = {
-  pack: (bytes, level) => zlib.brotliCompressSync(bytes, brotliAt(level)),
-  packLater: (bytes, level) => promisify<Uint8Array, zlib.BrotliOptions, Uint8Array>(zlib.brotliCompress)(bytes, brotliAt(level)),
-  unpack: (bytes, maxOutputLength) => zlib.brotliDecompressSync(bytes, { maxOutputLength }),
-  unpackLater: (bytes, maxOutputLength) =>
-    promisify<Uint8Array, zlib.BrotliOptions, Uint8Array>(zlib.brotliDecompress)(bytes, { maxOutputLength }),
-}
-
-/** ZSTD_c_compressionLevel. */
-const ZSTD_LEVEL = 100
-
-function zstdEngine({ zstdCompressSync, zstdDecompressSync, zstdCompress, zstdDecompress }: Zstd): Engine | undefined {
-  if (!zstdCompressSync || !zstdDecompressSync || !zstdCompress || !zstdDecompress) return undefined
-  const at = (level: number): object => ({ params: { [ZSTD_LEVEL]: level } })
-  return {
-    pack: (bytes, level) => zstdCompressSync(bytes, at(level)),
-    packLater: (bytes, level) => promisify(zstdCompress)(bytes, at(level)),
-    unpack: (bytes, maxOutputLength) => zstdDecompressSync(bytes, { maxOutputLength }),
-    unpackLater: (bytes, maxOutputLength) => promisify(zstdDecompress)(bytes, { maxOutputLength }),
-  }
-}
-
-function engineOf(algorithm: Algorithm): Engine | undefined {
-  const known: object = zlib
-  if (algorithm === 'zstd') return zstdEngine(known)
-  return algorithm === 'gzip' ? gzip : brotli
-}
 
 /** Notes what it does by namespace. */
 export class Compression {
@@ -83,9 +39,7 @@ export class Compression {
   readonly writes: Transform | undefined
   /** All that this Node can read. */
   readonly reads: readonly Transform[]
-  readonly #figures = new Map<string, Counted>()
-  /** By namespace: what is left of a value's bytes, on average, and values since the last look. */
-  readonly #estimates = new Map<string, { ratio: number; skipped: number }>()
+  readonly #places = new Map<string, Counted>()
   readonly #level: number
   readonly #minBytes: number
 
@@ -99,12 +53,13 @@ export class Compression {
         'OPTION_INVALID',
         `codec.compress.level: ${this.#level} is not a level of ${algorithm}: give up to ${MAX_LEVEL[algorithm]}`,
       )
-    const all = (['gzip', 'brotli', 'zstd'] as const).flatMap((name) => {
+    const all = ALGORITHMS.flatMap((name) => {
       const engine = engineOf(name)
       return engine === undefined ? [] : this.#transform(name, engine)
     })
     this.reads = all
     if (options === undefined) return
+    if (algorithm === 'lz4') needLz4()
     this.writes = all.find(({ name }) => name === algorithm)
     if (this.writes === undefined)
       throw new MillpondError(
@@ -114,15 +69,17 @@ export class Compression {
   }
 
   figures(place: Place): CompressionFigures | undefined {
-    return this.writes === undefined ? undefined : this.#count(place)
+    return this.writes === undefined ? undefined : this.#at(place).figures
   }
 
-  #count(place: Place): Counted {
+  #at(place: Place): Counted {
     const name = nameOf(place)
-    const known = this.#figures.get(name)
+    const known = this.#places.get(name)
     if (known !== undefined) return known
-    const fresh: Counted = { compressed: 0, left: 0, bytesIn: 0, bytesOut: 0, compressMs: 0, inflateMs: 0 }
-    this.#figures.set(name, fresh)
+    const figures = { compressed: 0, left: 0, bytesIn: 0, bytesOut: 0, compressMs: 0, inflateMs: 0 }
+    const fresh: Counted = { figures, ratio: AT_FIRST, skipped: 0 }
+    if (this.#places.size >= MAX_PLACES) for (const oldest of this.#places.keys()) if (this.#places.delete(oldest)) break
+    this.#places.set(name, fresh)
     return fresh
   }
 
@@ -132,6 +89,7 @@ export class Compression {
       name,
       number: NUMBER[name],
       does: 'compress',
+      ...(level > QUICK_LEVEL[name] ? { applyLaterFrom: SLOW_BYTES } : undefined),
       apply: (bytes, place) => {
         if (!this.#isTried(bytes, place)) return undefined
         const began = performance.now()
@@ -145,37 +103,32 @@ export class Compression {
       undo: (bytes, place, maxBytes) => {
         const began = performance.now()
         const plain = engine.unpack(bytes, maxBytes)
-        this.#count(place).inflateMs += performance.now() - began
+        this.#at(place).figures.inflateMs += performance.now() - began
         return plain
       },
       undoLater: async (bytes, place, maxBytes) => {
         const began = performance.now()
         const plain = await engine.unpackLater(bytes, maxBytes)
-        this.#count(place).inflateMs += performance.now() - began
+        this.#at(place).figures.inflateMs += performance.now() - began
         return plain
       },
     }
   }
 
   #isTried(bytes: Uint8Array, place: Place): boolean {
-    const figures = this.#count(place)
-    const estimate = this.#estimates.get(nameOf(place))
-    const isTried =
-      bytes.byteLength >= this.#minBytes && (estimate === undefined || estimate.ratio < WORTH || ++estimate.skipped >= PROBE_EVERY)
-    if (!isTried) figures.left++
+    const at = this.#at(place)
+    const isTried = bytes.byteLength >= this.#minBytes && (at.ratio < WORTH || ++at.skipped >= PROBE_EVERY)
+    if (!isTried) at.figures.left++
     return isTried
   }
 
   #judge(bytes: Uint8Array, packed: Uint8Array, place: Place, began: number): Uint8Array | undefined {
-    const figures = this.#count(place)
+    const at = this.#at(place)
+    const { figures } = at
     figures.compressMs += performance.now() - began
     const ratio = packed.byteLength / bytes.byteLength
-    const estimate = this.#estimates.get(nameOf(place))
-    if (estimate === undefined) this.#estimates.set(nameOf(place), { ratio, skipped: 0 })
-    else {
-      estimate.ratio += (ratio - estimate.ratio) * WEIGHT
-      estimate.skipped = 0
-    }
+    at.ratio += (ratio - at.ratio) * WEIGHT
+    at.skipped = 0
     if (ratio >= WORTH) {
       figures.left++
       return undefined

@@ -31,7 +31,9 @@ export interface Transform {
   readonly isBound?: boolean
   /** The changed bytes, or undefined to leave these as they are: the frame then does not name it. */
   apply(bytes: Uint8Array, context: TransformContext): Uint8Array | undefined
-  /** The same for what is larger than 64 KB. Default: `apply` for all. */
+  /** From more than so many bytes on `applyLater` is asked. Default 65,536. */
+  readonly applyLaterFrom?: number
+  /** The same for what is larger than that. Default: `apply` for all. */
   applyLater?(bytes: Uint8Array, context: TransformContext): Promise<Uint8Array | undefined>
   /** The way back; undefined for what cannot be believed, or would be larger than `maxBytes`. Throwing means the same. */
   undo(bytes: Uint8Array, context: TransformContext, maxBytes: number): Uint8Array | undefined
@@ -49,7 +51,7 @@ export function applyAll(transforms: readonly Transform[], bytes: Uint8Array, co
   const numbers: number[] = []
   let now = bytes
   for (const [at, transform] of transforms.entries()) {
-    if (isLarge(now) && transform.applyLater !== undefined) return applyLater(transforms.slice(at), now, context, numbers)
+    if (isLater(transform, now)) return applyLater(transforms.slice(at), now, context, numbers)
     const changed = transform.apply(now, { ...context, before: [...numbers] })
     if (changed === undefined) continue
     now = changed
@@ -66,9 +68,8 @@ async function applyLater(
 ): Promise<Transformed> {
   let now = bytes
   for (const transform of transforms) {
-    const isLater = isLarge(now) && transform.applyLater !== undefined
     const about = { ...context, before: [...numbers] }
-    const changed = isLater ? await transform.applyLater?.(now, about) : transform.apply(now, about)
+    const changed = isLater(transform, now) ? await transform.applyLater?.(now, about) : transform.apply(now, about)
     if (changed === undefined) continue
     now = changed
     numbers.push(transform.number)
@@ -118,6 +119,9 @@ async function undoLater(
   }
   return now
 }
+
+const isLater = ({ applyLater, applyLaterFrom = SYNC_BYTES }: Transform, bytes: Uint8Array): boolean =>
+  applyLater !== undefined && bytes.byteLength > applyLaterFrom
 
 const isLarge = (bytes: Uint8Array): boolean => bytes.byteLength > SYNC_BYTES
 

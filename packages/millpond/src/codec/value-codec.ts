@@ -10,7 +10,7 @@ import { messagePackFormat, needMessagePack } from './message-pack.ts'
 import { packedFormat } from './packed.ts'
 import { sealing } from './seal.ts'
 
-const COMPRESS: Shape<CompressOptions> = { algorithm: oneOf('gzip', 'brotli', 'zstd'), minBytes: whole(0), level: whole(1) }
+const COMPRESS: Shape<CompressOptions> = { algorithm: oneOf('gzip', 'brotli', 'zstd', 'lz4'), minBytes: whole(0), level: whole(1) }
 
 const OPTIONS: Shape<CodecOptions> = {
   format: oneOf('json', 'messagepack', 'packed'),
@@ -45,7 +45,7 @@ export function valueCodec(options: CodecOptions = {}): Codec {
   const undoes = compression.reads
   const withFigures = (codec: Codec): Codec => ({ ...codec, figures: (place) => compression.figures(place) })
   if (encrypt === undefined) return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
-  const seal = sealing(encrypt, options.mixesSecrets === false)
+  const seal = sealing(encrypt, compression.writes !== undefined)
   return withFigures(
     frameCodec({
       ...format,

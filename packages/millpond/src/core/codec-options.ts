@@ -49,11 +49,11 @@ export interface CodecOptions {
 }
 
 export interface CompressOptions {
-  /** Default `'brotli'`. `'zstd'` needs Node 22.15 in every process that reads. */
-  readonly algorithm?: 'gzip' | 'brotli' | 'zstd'
+  /** Default `'brotli'`. `'zstd'` needs Node 22.15, and `'lz4'` the package lz4-napi, in every process that reads. */
+  readonly algorithm?: 'gzip' | 'brotli' | 'zstd' | 'lz4'
   /** Values below so many bytes are left as they are. Default 1,024. */
   readonly minBytes?: number
-  /** As the algorithm counts them. Default: brotli 1, gzip 6, zstd 3. */
+  /** As the algorithm counts them. Default: brotli 1, gzip 6, zstd 3; lz4 has none. */
   readonly level?: number
 }
 

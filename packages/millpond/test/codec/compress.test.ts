@@ -1,9 +1,15 @@
 // D3: compression where it pays, by namespace, bounded on the way back, with figures of what it saved and cost.
+
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { brotliCompressSync, crc32, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { jsonCodec, valueCodec } from '../../src/codec/index.ts'
+import { jsonCodec, keyring, valueCodec } from '../../src/codec/index.ts'
 import type { Codec, EncodedParts } from '../../src/core/contracts.ts'
+import { describeWith, newerNode } from '../services/index.ts'
 import { decode, encode as encodeParts, PLACE } from './one-turn.ts'
 
 const place = PLACE
@@ -23,10 +29,19 @@ function forged(number: number, bytes: Uint8Array): Buffer {
   return frame
 }
 
+/** Deterministic numbers from 0 to 1. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
 const hasZstd = 'zstdCompressSync' in (await import('node:zlib'))
 
 describe('D3: compression', () => {
-  test.each(hasZstd ? (['gzip', 'brotli', 'zstd'] as const) : (['gzip', 'brotli'] as const))(
+  test.each(hasZstd ? (['gzip', 'brotli', 'lz4', 'zstd'] as const) : (['gzip', 'brotli', 'lz4'] as const))(
     '%s makes it smaller, comes back, and is read by who uses another one or none',
     async (algorithm) => {
       const codec = valueCodec({ compress: { algorithm } })
@@ -43,6 +58,7 @@ describe('D3: compression', () => {
   test('an algorithm that this Node does not know, and levels that there are not, are refused when the codec is made', () => {
     if (!hasZstd) expect(() => valueCodec({ compress: { algorithm: 'zstd' } })).toThrow(/does not know 'zstd'.*22.15/)
     expect(() => valueCodec({ compress: { algorithm: 'gzip', level: 10 } })).toThrow(/10 is not a level of gzip: give up to 9/)
+    expect(() => valueCodec({ compress: { algorithm: 'lz4', level: 2 } })).toThrow(/2 is not a level of lz4/)
     expect(() => valueCodec({ compress: 'zip' as never })).toThrow(/codec.compress: "zip" is not allowed/)
     expect(() => valueCodec({ compress: { minByte: 1 } as never })).toThrow(/did you mean "minBytes"/)
     expect(() => valueCodec({ compres: 'auto' } as never)).toThrow(/did you mean "compress"/)
@@ -70,6 +86,58 @@ describe('D3: compression', () => {
     expect(figures()?.compressed).toBeGreaterThan(50)
   })
 
+  test.each([
+    [0.3, 0.97],
+    [0.5, 0.95],
+    [0.7, 0.8],
+  ])('of values of which %d do not get smaller, at least %d of the others are compressed', (share, most) => {
+    const codec = valueCodec({ compress: { algorithm: 'lz4' } })
+    const random = randomFrom(7)
+    const bad = Array.from({ length: 20 }, () => randomBytes(2000))
+    const count = 4000
+    let compressible = 0
+    for (let i = 0; i < count; i++) {
+      const isGood = random() >= share
+      if (isGood) compressible++
+      encode(codec, isGood ? text : bad[i % bad.length])
+    }
+    const { compressed = 0, left = 0 } = codec.figures?.(place) ?? {}
+    expect(compressed + left).toBe(count)
+    expect(compressed / compressible).toBeGreaterThanOrEqual(most)
+  })
+
+  test('values that come in turn are looked at in turn: none of them stays unseen', () => {
+    const codec = valueCodec({ compress: { algorithm: 'lz4' } })
+    const bad = randomBytes(2000)
+    for (let i = 0; i < 3200; i++) encode(codec, i % 32 === 0 && i >= 1600 ? text : bad)
+    // One in 31 is looked at, so each of 32 places is, within a thousand values.
+    expect(codec.figures?.(place)?.compressed).toBeGreaterThan(0)
+  })
+
+  test('what takes long at a high level is done beside the event loop, and read at once', async () => {
+    const slow = valueCodec({ compress: { algorithm: 'brotli', level: 11 } })
+    const later = slow.encode(partsOf(text), place)
+    expect(later).toBeInstanceOf(Promise)
+    expect(decode(slow, await later).parts?.value).toBe(text)
+    expect(slow.encode(partsOf(text.slice(0, 3000)), place)).toBeInstanceOf(Uint8Array)
+  })
+
+  test('beside encryption, what is compressed is padded, also by an algorithm that was named', () => {
+    const encrypt = keyring({ current: 'k', keys: { k: randomBytes(32) } })
+    const codec = valueCodec({ encrypt, compress: { algorithm: 'gzip' } })
+    const random = randomBytes(4000).toString('hex')
+    const lengths = Array.from({ length: 8 }, (_, i) => encode(codec, random + 'ab'.repeat(i)).length)
+    expect(new Set(lengths).size).toBeLessThanOrEqual(2)
+    expect(decode(codec, encode(codec, random)).parts).toMatchObject({ value: random, isCompressed: true, isEncrypted: true })
+  })
+
+  test('remembers ten thousand namespaces, and not every one that there ever was', () => {
+    const codec = valueCodec({ compress: 'auto' })
+    for (let i = 0; i < 10_001; i++) encode(codec, 'small', { ...place, namespace: `tenant${i}` })
+    expect(codec.figures?.({ ...place, namespace: 'tenant10000' })).toMatchObject({ left: 1 })
+    expect(codec.figures?.({ ...place, namespace: 'tenant0' })).toMatchObject({ left: 0 })
+  })
+
   test('says what it saved and cost, by cache and namespace', () => {
     const codec = valueCodec({ compress: 'auto' })
     for (let i = 0; i < 10; i++) decode(codec, encode(codec, text))
@@ -85,7 +153,12 @@ describe('D3: compression', () => {
 
 describe('G26: bombs', () => {
   const zeros = Buffer.alloc(64 * 1024 * 1024)
+  const lz4 = createRequire(import.meta.url)('lz4-napi')
+  const lying = lz4.compressSync(zeros)
+  lying.writeUInt32LE(100, 0)
   const bombs: [string, number, Uint8Array][] = [
+    ['lz4', 4, lz4.compressSync(zeros)],
+    ['lz4 that claims to be small', 4, lying],
     ['gzip', 1, gzipSync(zeros)],
     ['brotli', 2, brotliCompressSync(zeros)],
     ['gzip within gzip', 1, gzipSync(gzipSync(zeros))],
@@ -106,9 +179,31 @@ describe('G26: bombs', () => {
       [1, Buffer.from('plain')],
       [1, whole.subarray(0, whole.length - 9)],
       [2, whole],
+      [4, whole],
+      [4, Buffer.from([1])],
+      [4, Buffer.from([1, 0, 0, 0])],
       [9, whole],
     ] as const)
       expect(decode(codec, forged(number, bytes))).toEqual({ parts: undefined, why: 'transform' })
     expect(decode(codec, forged(1, whole)).parts?.value).toBe(1)
+  })
+})
+
+describeWith('node24', 'D3: zstd, in a Node that knows it', () => {
+  test('comes back, is a miss where it is not known, and no bomb of it is inflated', async () => {
+    const { path, env } = newerNode()
+    const child = fileURLToPath(new URL('newer-node.mjs', import.meta.url))
+    const { stdout } = await promisify(execFile)(path, [child], { env })
+    const told = JSON.parse(stdout)
+    expect(told.small).toMatchObject({ isBack: true })
+    expect(told.small.bytes).toBeLessThan(text.length / 10)
+    expect(told.large).toMatchObject({ isBack: true })
+    expect(told.figures).toMatchObject({ compressed: 2, left: 0 })
+    for (const what of ['bomb', 'twice', 'cut', 'plain', 'gzip']) {
+      // A frame that names zstd once is inflated once.
+      expect(told[what].why).toBe(what === 'twice' ? 'malformed' : 'transform')
+      expect(told[what].ms).toBeLessThan(100)
+    }
+    if (!hasZstd) expect(decode(valueCodec(), Buffer.from(told.frame, 'base64'))).toEqual({ parts: undefined, why: 'transform' })
   })
 })

@@ -1,7 +1,7 @@
 // Where the servers are, as scripts/servers.mjs found or fetched them.
 import { recorded, wanted } from '../../../../scripts/servers.mjs'
 
-export type ServerName = 'redis' | 'postgres' | 'memcached' | 'promtool' | 'chromium'
+export type ServerName = 'redis' | 'postgres' | 'memcached' | 'promtool' | 'chromium' | 'node24'
 
 export interface Program {
   readonly path: string
@@ -28,3 +28,6 @@ export function program(name: ServerName): Program {
 
 /** Path of promtool, and the environment to run it with. */
 export const promtool = (): Program => program('promtool')
+
+/** A Node that is newer than the oldest one there is support for. */
+export const newerNode = (): Program => program('node24')
