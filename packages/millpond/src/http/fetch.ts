@@ -15,10 +15,10 @@ export type FetchHandler = (request: Request) => Response | Promise<Response>
  */
 export function cachedFetch(http: HttpCache, handler: FetchHandler): (request: Request) => Promise<Response> {
   return async (request) => {
-    const { host, pathname, search, protocol } = new URL(request.url)
+    const { origin, host, pathname, search, hash, protocol } = new URL(request.url)
     const fields = [...flat(request.headers), ...(request.headers.has('host') ? [] : ['Host', host])]
     const facts = new RequestFacts(request.method, fields, http.settings.codings)
-    const url = urlOfRequest(protocol === 'https:' ? 'https' : 'http', facts, pathname + search)
+    const url = urlOfRequest(protocol === 'https:' ? 'https' : 'http', facts, origin + pathname + search + hash)
     if (url === undefined || facts.has(ASKS.ambiguous)) return new Response('Bad Request\n', { status: 400 })
     const body = request.method === 'QUERY' ? new Uint8Array(await request.clone().arrayBuffer()) : undefined
     if (body !== undefined && body.length > queryLimit) return handler(request)

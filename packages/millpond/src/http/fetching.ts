@@ -206,7 +206,15 @@ export class Fetching implements Sink {
   }
 
   write(chunk: Buffer): boolean {
-    return this.#isOver || this.#arrival === undefined ? true : this.#arrival.write(chunk)
+    const arrival = this.#arrival
+    if (this.#isOver || arrival === undefined) return true
+    const left = this.#declared === undefined || this.#isBodiless() ? chunk.length : this.#declared - arrival.bytes
+    if (chunk.length <= left) return arrival.write(chunk)
+    // RFC 9112 6.3: what is beyond would be taken for the beginning of the next answer.
+    arrival.write(chunk.subarray(0, left))
+    this.#call?.abort()
+    this.fail(new Error('the content is longer than Content-Length says'))
+    return true
   }
 
   end(trailers?: RawFields): void {

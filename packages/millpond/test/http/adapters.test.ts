@@ -1,27 +1,13 @@
 // One suite for all adapters, over real sockets: whatever the framework, a stored answer is the same.
-import { createServer, type RequestListener, type Server } from 'node:http'
-import { getRequestListener } from '@hono/node-server'
-import express from 'express'
-import fastify from 'fastify'
-import { Hono } from 'hono'
-import Koa from 'koa'
+import type { Server } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
-import { fastifyCache } from '../../src/http/fastify.ts'
-import { cachedFetch } from '../../src/http/fetch.ts'
-import { honoCache } from '../../src/http/hono.ts'
-import { createHttpCache, type HttpCache } from '../../src/http/index.ts'
-import { koaCache } from '../../src/http/koa.ts'
+import { createHttpCache } from '../../src/http/index.ts'
 import { createCache } from '../../src/index.ts'
+import { type Application, adapters } from './applications.ts'
 import { ask, close, listen, verdictOf } from './stage.ts'
 
-/** What every application here does. */
-interface Answer {
-  readonly status: number
-  readonly headers: Record<string, string>
-  readonly body: string
-}
 let calls: string[] = []
-function answerTo(method: string, url: string, header: (name: string) => string | undefined): Answer {
+const application: Application = ({ method, url, header }) => {
   calls.push(`${method} ${url}`)
   const headers: Record<string, string> = { 'Cache-Control': 'max-age=60', ETag: '"e"', 'Content-Type': 'text/plain; charset=utf-8' }
   if (url === '/private') headers['Cache-Control'] = 'private'
@@ -32,91 +18,13 @@ function answerTo(method: string, url: string, header: (name: string) => string 
   return { status: 200, headers, body: url === '/vary' ? String(header('x-kind')) : `${method} ${url}` }
 }
 
-type Make = (http: HttpCache) => Promise<Server> | Server
-const web = async (request: Request): Promise<Response> => {
-  const { status, headers, body } = answerTo(
-    request.method,
-    new URL(request.url).pathname,
-    (name) => request.headers.get(name) ?? undefined,
-  )
-  return new Response(status === 304 ? null : body, { status, headers })
-}
-function expressApp(http?: HttpCache): RequestListener {
-  const app = express()
-  if (http !== undefined) app.use(http.middleware())
-  app.use((request, response) => {
-    const { status, headers, body } = answerTo(request.method, request.url, (name) => request.header(name))
-    response.status(status).set(headers).send(body)
-  })
-  return app
-}
-async function fastifyServer(http: HttpCache, isPlugin: boolean): Promise<Server> {
-  let server: Server | undefined
-  const app = isPlugin
-    ? fastify()
-    : fastify({
-        serverFactory: (handler) => {
-          server = createServer(http.listener(handler))
-          return server
-        },
-      })
-  if (isPlugin) await app.register(fastifyCache(http))
-  app.all('*', (request, reply) => {
-    const { status, headers, body } = answerTo(request.method, request.url, (name) => request.headers[name]?.toString())
-    return reply.code(status).headers(headers).send(body)
-  })
-  await app.ready()
-  return server ?? app.server
-}
-function koaApp(http?: HttpCache): RequestListener {
-  const app = new Koa()
-  app.silent = true
-  if (http !== undefined) app.use(koaCache(http))
-  app.use((context) => {
-    const { status, headers, body } = answerTo(context.method, context.url, (name) => context.get(name) || undefined)
-    context.status = status
-    context.set(headers)
-    context.body = body
-  })
-  return app.callback()
-}
-function honoApp(http?: HttpCache): (request: Request) => Response | Promise<Response> {
-  const app = new Hono()
-  if (http !== undefined) app.use(honoCache(http))
-  app.onError((_, context) => context.text('broken', 500))
-  app.all('*', (context) => web(context.req.raw))
-  return app.fetch
-}
-
-const adapters: [string, Make][] = [
-  [
-    'node:http',
-    (http) =>
-      createServer(
-        http.listener((request, response) => {
-          const { status, headers, body } = answerTo(request.method ?? '', request.url ?? '', (name) => request.headers[name]?.toString())
-          response.writeHead(status, headers).end(body)
-        }),
-      ),
-  ],
-  ['Express, before it', (http) => createServer(http.listener(expressApp()))],
-  ['Express, as app.use', (http) => createServer(expressApp(http))],
-  ['Fastify, before it', (http) => fastifyServer(http, false)],
-  ['Fastify, as a plugin', (http) => fastifyServer(http, true)],
-  ['Koa, before it', (http) => createServer(http.listener(koaApp()))],
-  ['Koa, as app.use', (http) => createServer(koaApp(http))],
-  ['Hono, before it', (http) => createServer(http.listener(getRequestListener(honoApp())))],
-  ['Hono, as app.use', (http) => createServer(getRequestListener(honoApp(http)))],
-  ['a fetch handler', (http) => createServer(getRequestListener(cachedFetch(http, web)))],
-]
-
 describe.each(adapters)('%s', (_, make) => {
   let server: Server | undefined
   let clock = 0
   async function start(): Promise<number> {
     calls = []
     clock = Date.now()
-    server = await make(createHttpCache(createCache(), { now: () => clock }))
+    server = await make(application, createHttpCache(createCache(), { now: () => clock }))
     return listen(server)
   }
   afterEach(async () => {

@@ -17,6 +17,7 @@ export function applicationUpstream(
   const writeHead = response.writeHead.bind(response)
   const write = response.write.bind(response)
   const end = response.end.bind(response)
+  const destroy = response.destroy.bind(response)
   const writing: Writing = {
     writeHead(status, reason, fields) {
       for (const name of response.getHeaderNames()) response.removeHeader(name)
@@ -24,6 +25,7 @@ export function applicationUpstream(
     },
     write: (chunk) => write(chunk),
     end: (body, encoding) => end(body, encoding ?? 'latin1'),
+    destroy,
   }
   return {
     isRepeatable: false,
@@ -78,6 +80,7 @@ class Capture implements Call {
   /** Own properties, since frameworks change the prototype. */
   takeOver(): void {
     const response = this.#response
+    const destroy = response.destroy.bind(response)
     const own = {
       writeHead: (status: number, reason?: unknown, given?: unknown) => {
         this.#start(status, typeof reason === 'string' ? reason : undefined, typeof reason === 'string' ? given : reason)
@@ -92,6 +95,11 @@ class Capture implements Call {
         return response
       },
       flushHeaders: () => this.#startOnce(),
+      // Who gives up in the middle says so by this: those who wait for the same answer are not to wait any longer.
+      destroy: (error?: Error) => {
+        if (!this.#isEnded) this.#sink.fail(error ?? new Error('the application broke its answer off'))
+        return destroy(error)
+      },
     }
     Object.assign(response, own)
     response.once('close', () => {

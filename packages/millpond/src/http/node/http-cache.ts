@@ -1,5 +1,6 @@
 // An HTTP cache for node:http: in front of a listener, as a middleware, or before an upstream of the caller's own.
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Backing, HttpReceipt } from '../contract.ts'
 import type { HttpStats } from '../counts.ts'
@@ -21,6 +22,8 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
 
 export class HttpCache {
   readonly #handler: HttpHandler
+  /** Connections that end with the refusal of a request: RFC 9112 9.6 forbids to read on. */
+  readonly #refused = new Set<Socket>()
 
   /** Made by `createHttpCache`. */
   constructor(cache: Backing, options: HttpCacheOptions, onError: (error: unknown) => void) {
@@ -68,13 +71,14 @@ export class HttpCache {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => NodeUpstream): void {
+    if (this.#refused.size > 0 && this.#refused.has(request.socket)) return
     const method = request.method ?? 'GET'
     const facts = new RequestFacts(method, request.rawHeaders, this.#handler.settings.codings)
     const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
     const url = urlOfRequest(scheme, facts, request.url ?? '')
     const reply = new NodeReply(response)
     // RFC 9112 3.2, 6.3: what can be read in two ways is refused, and never stored.
-    if (url === undefined || facts.has(ASKS.ambiguous)) refuse(request, reply)
+    if (url === undefined || facts.has(ASKS.ambiguous)) this.#refuse(request, reply)
     else if (method === 'QUERY') void this.#query(request, { facts, url }, reply, upstreamOf())
     else if ((method !== 'GET' && method !== 'HEAD') || !this.#handler.hit({ facts, url }, reply)) {
       const upstream = upstreamOf()
@@ -85,14 +89,17 @@ export class HttpCache {
   async #query(request: IncomingMessage, asked: Asked, given: NodeReply, upstream: NodeUpstream): Promise<void> {
     const reply = upstream.reply ?? given
     const body = await readBody(request, queryLimit)
-    if (body === undefined) refuse(request, reply)
+    if (body === undefined) this.#refuse(request, reply)
     else await this.#handler.serve({ ...asked, body }, reply, upstream)
   }
-}
 
-function refuse(request: IncomingMessage, reply: NodeReply): void {
-  const text = 'Bad Request\n'
-  const fields = ['Content-Type', 'text/plain', 'Content-Length', String(text.length), 'Connection', 'close']
-  reply.send({ status: 400, reason: 'Bad Request', fields }, text, 'latin1')
-  request.resume()
+  #refuse(request: IncomingMessage, reply: NodeReply): void {
+    const { socket } = request
+    this.#refused.add(socket)
+    socket.once('close', () => this.#refused.delete(socket))
+    const text = 'Bad Request\n'
+    const fields = ['Content-Type', 'text/plain', 'Content-Length', String(text.length), 'Connection', 'close']
+    reply.send({ status: 400, reason: 'Bad Request', fields }, text, 'latin1')
+    request.resume()
+  }
 }

@@ -9,6 +9,7 @@ export interface Writing {
   writeHead(status: number, reason: string, fields: string[]): unknown
   write(chunk: Uint8Array): boolean
   end(body?: string | Uint8Array, encoding?: BufferEncoding): unknown
+  destroy(): unknown
 }
 
 export class NodeReply implements Reply {
@@ -70,7 +71,7 @@ export class NodeReply implements Reply {
   }
 
   cut(): void {
-    this.#response.destroy()
+    this.#writing.destroy()
   }
 
   onDrain(listener: () => void): void {

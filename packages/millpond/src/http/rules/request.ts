@@ -42,6 +42,8 @@ export class RequestFacts {
         host = fields[at + 1] as string
       } else if (mark === ASKS.body) {
         framing++
+        if ((fields[at] as string).length === TRANSFER_ENCODING.length && !ENDS_CHUNKED.test(fields[at + 1] as string))
+          asks |= ASKS.ambiguous
         // Many clients say that there is none.
         if (fields[at + 1] !== '0') asks |= mark
       } else asks |= mark
@@ -102,6 +104,9 @@ export const INPUTS: readonly string[] = Object.freeze([
   'x-invoke-error',
 ])
 
+const TRANSFER_ENCODING = 'transfer-encoding'
+/** RFC 9112 6.3: otherwise nobody can tell where the content of a request ends. */
+const ENDS_CHUNKED = /(?:^|,)[\t ]*chunked[\t ]*$/i
 const HOST = -1
 const MARKS: ReadonlyMap<string, number> = new Map([
   ['host', HOST],
@@ -115,7 +120,7 @@ const MARKS: ReadonlyMap<string, number> = new Map([
   ['if-none-match', ASKS.condition],
   ['content-length', ASKS.body],
   ['if-modified-since', ASKS.condition],
-  ['transfer-encoding', ASKS.body],
+  [TRANSFER_ENCODING, ASKS.body],
   ['if-unmodified-since', ASKS.precondition],
   ...INPUTS.map((name) => [name, ASKS.inputs] as const),
 ])
