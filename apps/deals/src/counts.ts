@@ -4,6 +4,7 @@ import type { HttpStats } from 'millpond/http'
 import type { Histogram } from 'millpond/observe'
 import type { KindName } from './cache/kinds.ts'
 import type { LayerName } from './cache/layer.ts'
+import type { Values } from './cache/values.ts'
 import type { Progress } from './cache/warming.ts'
 import type { Database } from './db/database.ts'
 
@@ -28,6 +29,9 @@ export interface Sources {
   readonly cache: Cache | undefined
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
+  readonly front: Cache | undefined
+  /** How values are kept. */
+  readonly values: Values | undefined
   readonly startedAt: number
   /** What the HTTP cache before the routes has done; its hits never reach them. */
   readonly httpStats: () => HttpStats | undefined

@@ -107,7 +107,8 @@ function latencyOf(histogram: Histogram) {
   return { count: requests, avg_ms: ms(avgMs), p50_ms: ms(p50Ms), p95_ms: ms(p95Ms), p99_ms: ms(p99Ms) }
 }
 
-function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing, httpStats, warming }: Sources) {
+function describeLive(counts: Counts, sources: Sources) {
+  const { db, cache, startedAt, isRedisMissing, httpStats, warming } = sources
   const info = cache?.info()
   const layers = [...counts.layers].map(([name, kinds]) => ({
     name,
@@ -128,12 +129,36 @@ function describeLive(counts: Counts, { db, cache, startedAt, isRedisMissing, ht
         }
       : null,
     layers,
+    values: describeValues(sources),
     http: httpStats() ?? null,
     requests: latencyOf(counts.requests.latency),
     database_queries: db.queries(),
     warming: { is_running: warming.isRunning, answers: warming.warmed, database_queries: warming.queries },
     memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, process_bytes: process.memoryUsage.rss() },
     cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
+  }
+}
+
+/** What compression and selection have saved, and by which key is sealed. */
+function describeValues({ values, strategic, response, front }: Sources) {
+  if (values === undefined) return null
+  const figures = [strategic, response, front].flatMap((space) => space?.stats().compression ?? [])
+  const sum = (of: (one: (typeof figures)[number]) => number) => figures.reduce((total, one) => total + of(one), 0)
+  const { values: selected, bytes } = values.selected()
+  return {
+    compression:
+      figures.length === 0
+        ? null
+        : {
+            compressed: sum((one) => one.compressed),
+            left: sum((one) => one.left),
+            bytes_in: sum((one) => one.bytesIn),
+            bytes_out: sum((one) => one.bytesOut),
+            compress_ms: Math.round(sum((one) => one.compressMs)),
+            inflate_ms: Math.round(sum((one) => one.inflateMs)),
+          },
+    selection: values.select === undefined ? null : { values: selected, bytes },
+    sealed_by: values.keyId() ?? null,
   }
 }
 

@@ -36,6 +36,12 @@ export interface CacheSettings {
   readonly isInvalidating: boolean
   readonly isMonitoring: boolean
   readonly isWarming: boolean
+  /** Answers are packed and compressed outside memory, and kept without what nobody reads again. */
+  readonly isCompact: boolean
+  /** What leaves the process is sealed. */
+  readonly isEncrypted: boolean
+  /** The key, or keys; undefined: one is made beside the cache. */
+  readonly encryptionKey: string | undefined
   readonly warmEveryMs: number
   /** Scopes that begin so are not invalidated: a fault for the load run to find. */
   readonly plantedFault: string | undefined
@@ -54,12 +60,14 @@ export const HELP = `Usage: npm start -- [options]
   --reset              fill the database again
   --as-of YYYY-MM-DD   "now" for statistics (the newest date in the data)
   --cache on|off       (on)
+  --compact on|off     pack and compress what is cached outside memory, and keep only what is read again (on)
+  --encrypt            seal what is cached outside memory, by a key that is made beside it, or CACHE_ENCRYPTION_KEY
   --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
   -h, --help
 
 Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB; CACHE_DEFAULT_TIMEOUT (300, seconds),
 CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
-CACHE_MONITORING_ENABLED (true).`
+CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too).`
 
 const OPTIONS = {
   port: { type: 'string' },
@@ -73,6 +81,8 @@ const OPTIONS = {
   reset: { type: 'boolean' },
   'as-of': { type: 'string' },
   cache: { type: 'string' },
+  compact: { type: 'string' },
+  encrypt: { type: 'boolean' },
   nodes: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -93,7 +103,7 @@ export function readSettings(args: readonly string[], env: Environment): Setting
     sizes: readSizes(given),
     isReset: given.reset ?? false,
     asOf: readDay(given['as-of']),
-    cache: readCache(given.cache, env),
+    cache: readCache(given, env),
     tokenSecret: readSecret(text(env.DEALS_TOKEN_SECRET)),
     nodes: whole('--nodes', given.nodes ?? '1', 1, 16),
     node: whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, 16),
@@ -146,11 +156,13 @@ function readDatabase(url: string | undefined): string | undefined {
   )
 }
 
-function readCache(cache: string | undefined, env: Environment): CacheSettings {
-  if (cache !== undefined && cache !== 'on' && cache !== 'off')
-    throw new StartError(`--cache ${JSON.stringify(cache)} is not understood: give on or off`)
+function readCache({ cache, compact, encrypt = false }: ReturnType<typeof parseOptions>, env: Environment): CacheSettings {
+  const encryptionKey = text(env.CACHE_ENCRYPTION_KEY)
   return {
-    isOn: cache !== 'off',
+    isOn: isOn('--cache', cache),
+    isCompact: isOn('--compact', compact),
+    isEncrypted: encrypt || encryptionKey !== undefined,
+    encryptionKey,
     redisUrl: readRedis(env),
     keyPrefix: readPrefix(text(env.CACHE_KEY_PREFIX) ?? 'deals'),
     defaultTtlMs: whole('CACHE_DEFAULT_TIMEOUT', text(env.CACHE_DEFAULT_TIMEOUT) ?? '300', 1, 31_536_000) * 1000,
@@ -160,6 +172,11 @@ function readCache(cache: string | undefined, env: Environment): CacheSettings {
     plantedFault: text(env.DEALS_PLANTED_FAULT),
     warmEveryMs: whole('CACHE_WARMING_INTERVAL', text(env.CACHE_WARMING_INTERVAL) ?? '300', 1, 86_400) * 1000,
   }
+}
+
+function isOn(option: string, given = 'on'): boolean {
+  if (given === 'on' || given === 'off') return given === 'on'
+  throw new StartError(`${option} ${JSON.stringify(given)} is not understood: give on or off`)
 }
 
 function readRedis(env: Environment): string | undefined {

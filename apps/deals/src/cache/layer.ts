@@ -28,7 +28,7 @@ export interface Question {
   readonly organizationId: number | null
 }
 
-/** What a layer holds: the versions of the data decide what invalidates it. */
+/** What is loaded for a layer: the versions of the data decide what invalidates it. */
 export interface Held {
   readonly versions: Versions
 }
@@ -38,9 +38,9 @@ export interface Layer {
   /** Undefined when the cache is off. */
   readonly cache: Cache | undefined
   /** `after`: a token; the answer is no older than what its bearer has seen. */
-  fetch<T extends Held>(question: Question, load: () => Promise<T>, after?: string): Promise<Fetched<T>>
+  fetch<T>(question: Question, load: () => Promise<T & Held>, after?: string): Promise<Fetched<T>>
   /** Loads anew and stores, whatever is held. */
-  renew<T extends Held>(question: Question, load: () => Promise<T>): Promise<T>
+  renew<T>(question: Question, load: () => Promise<T & Held>): Promise<T>
 }
 
 /** Told of every answer of a layer. */
@@ -85,7 +85,7 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
   }
   const lower = followLowerHits(cache)
   const loading = new Set<string>()
-  const fetchAbsent = async <T extends Held>(asked: Question, load: () => Promise<T>, after?: string): Promise<Fetched<T>> => {
+  const fetchAbsent = async <T>(asked: Question, load: () => Promise<T & Held>, after?: string): Promise<Fetched<T>> => {
     const ttlMs = ttlOf(asked.kind)
     const isFirst = !loading.has(asked.key)
     let isLoaded = false
@@ -111,7 +111,7 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
   return {
     name,
     cache,
-    fetch: async <T extends Held>(asked: Question, load: () => Promise<T>, after?: string) => {
+    fetch: async <T>(asked: Question, load: () => Promise<T & Held>, after?: string) => {
       const from = performance.now()
       const near = after === undefined ? cache.peek<T>(asked.key) : undefined
       const fetched: Fetched<T> =

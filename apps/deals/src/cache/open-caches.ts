@@ -6,6 +6,8 @@ import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import type { CacheSettings } from '../settings.ts'
 import { StartError } from '../start-error.ts'
+import { groupTag } from './kinds.ts'
+import { createValues, type Values } from './values.ts'
 
 export interface Caches {
   /** Undefined: off. */
@@ -14,17 +16,22 @@ export interface Caches {
   readonly response: Cache | undefined
   /** Of whole HTTP answers. */
   readonly front: Cache | undefined
+  /** How values are kept. Undefined: off. */
+  readonly values: Values | undefined
   /** Redis was asked for and does not answer now. */
   isRedisMissing(): boolean
   close(): Promise<void>
 }
 
 const MEMORY = '128mb'
+/** Large, and asked for only when a response is made of them: the response lies in memory, and they below it. */
+const BELOW_MEMORY = ['deal_statistics', 'analytics', 'performance', 'overview'] as const
 const NO_CACHES: Caches = {
   cache: undefined,
   strategic: undefined,
   response: undefined,
   front: undefined,
+  values: undefined,
   isRedisMissing: () => false,
   close: async () => undefined,
 }
@@ -33,9 +40,10 @@ const NO_CACHES: Caches = {
 export async function openCaches(settings: CacheSettings, folder: string, dataset: string, say: (line: string) => void): Promise<Caches> {
   if (!settings.isOn) return NO_CACHES
   const { redisUrl } = settings
-  const cache = startOrExplain(() => {
+  const { cache, values } = startOrExplain(() => {
     mkdirSync(folder, { recursive: true })
-    return createCache({
+    const values = createValues(settings, folder)
+    const cache = createCache({
       name: `${settings.keyPrefix}-${dataset}`,
       tiers: [
         memory({ maxBytes: MEMORY }),
@@ -45,19 +53,24 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
       defaults: { ttl: settings.defaultTtlMs, jitter: 0.05 },
       // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
       dependencies: 'tracked',
+      codec: values.codec,
+      ...(settings.isCompact && {
+        route: [{ when: { namespace: 'strategic', tags: BELOW_MEMORY.map(groupTag.kind) }, except: ['memory'] }],
+      }),
     })
+    return { cache, values }
   })
   cache.on('warning', ({ message }) => say(`cache: ${message}`))
   cache.on('breaker', ({ tier, state }) =>
     say(`cache: ${tier} is ${state === 'closed' ? 'used again' : state === 'open' ? 'left out until it answers again' : 'tried again'}`),
   )
   const strategic = cache.namespace('strategic')
-  const response = cache.namespace('response')
+  const response = cache.namespace('response', values.select && { select: values.select })
   const front = cache.namespace('http')
   const isRedisMissing = () => redisUrl !== undefined && !response.stats().ledger.isUp
   await response.get('v1:first:look').catch(() => undefined)
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
-  return { cache, strategic, response, front, isRedisMissing, close: () => cache.close() }
+  return { cache, strategic, response, front, values, isRedisMissing, close: () => cache.close() }
 }
 
 function startOrExplain<T>(make: () => T): T {

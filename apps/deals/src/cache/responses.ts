@@ -5,7 +5,7 @@ import type { AnalyticsType } from '../queries/answers.ts'
 import type { SearchQuestion } from '../queries/search.ts'
 import type { Period } from '../queries/window.ts'
 import type { KindName } from './kinds.ts'
-import { type Fetched, groupTags, type Layer, type Outcome, type Question } from './layer.ts'
+import { type Fetched, groupTags, type Held, type Layer, type Outcome, type Question } from './layer.ts'
 import { asked, asResponse, type StrategicCache } from './strategic.ts'
 
 /** A body that is ready to be sent. */
@@ -13,7 +13,6 @@ export interface Body {
   /** Null: there is no such thing. */
   readonly text: string | null
   readonly etag: string
-  readonly versions: Versions
   /** Epoch milliseconds. */
   readonly changedAt: number
   readonly storedAt: number
@@ -37,7 +36,7 @@ export function createResponses(layer: Layer, strategic: StrategicCache) {
     shape: (data: T) => object | null,
   ): Promise<Response> => {
     let below: Outcome | undefined
-    const { value, outcome, ttlMs } = await layer.fetch(asResponse(question), async () => {
+    const { value, outcome, ttlMs } = await layer.fetch<Body>(asResponse(question), async () => {
       const fetched = await read()
       below = fetched.outcome
       return makeBody(fetched.value, shape)
@@ -72,7 +71,8 @@ export function createResponses(layer: Layer, strategic: StrategicCache) {
 
 export type Responses = ReturnType<typeof createResponses>
 
-function makeBody<T>({ data, versions, changedAt }: Reading<T>, shape: (data: T) => object | null): Body {
+/** With the versions, which become its tags. They stand in the text, and need not be kept beside it. */
+function makeBody<T>({ data, versions, changedAt }: Reading<T>, shape: (data: T) => object | null): Body & Held {
   const shaped = shape(data)
   const text = shaped === null ? null : JSON.stringify({ ...shaped, version: versions })
   const etag = `"${createHash('sha256')
@@ -80,4 +80,11 @@ function makeBody<T>({ data, versions, changedAt }: Reading<T>, shape: (data: T)
     .digest('base64url')
     .slice(0, 22)}"`
   return { text, etag, versions, changedAt, storedAt: Date.now() }
+}
+
+const VERSION = '"version":'
+
+/** The versions that a text shows, as its last member. */
+export function versionsIn(text: string): Versions {
+  return JSON.parse(text.slice(text.lastIndexOf(VERSION) + VERSION.length, -1))
 }

@@ -46,10 +46,26 @@ function draw(live) {
   at('state').textContent = live.cache?.is_redis_missing ? 'Redis does not answer; it will be used when it comes' : live.cache && live.cache.health !== 'ok' ? 'a tier is failing' : ''
 }
 
+const size = (bytes) => bytes >= 1e6 ? (bytes / 1e6).toFixed(1) + ' MB' : bytes >= 1e3 ? Math.round(bytes / 1e3) + ' kB' : bytes + ' bytes'
+const answers = (count) => count.toLocaleString('en') + (count === 1 ? ' answer' : ' answers')
+
+function drawSaved(values) {
+  at('saved').hidden = !values
+  if (!values) return
+  const { compression, selection, sealed_by } = values
+  at('compressed').textContent = !compression ? 'nothing' : compression.compressed === 0 ? 'nothing yet' :
+    answers(compression.compressed) + ', ' + size(compression.bytes_in) + ' to ' + size(compression.bytes_out) + ', ' + percent(1 - compression.bytes_out / compression.bytes_in) +
+    ' saved in ' + time(compression.compress_ms) + ' ms; ' + compression.left.toLocaleString('en') + ' too small to gain'
+  at('selected').textContent = !selection ? 'nothing' : size(selection.bytes) + ' that nobody reads again, of ' + answers(selection.values)
+  at('sealed').textContent = sealed_by ? 'all that leaves the process, by AES-256-GCM with the key ' + sealed_by : 'nothing; --encrypt seals what leaves the process'
+}
+
 async function poll() {
   try {
     const answer = await fetch('/api/live/')
-    draw(await answer.json())
+    const live = await answer.json()
+    draw(live)
+    drawSaved(live.values)
   } catch {
     at('state').textContent = 'the service does not answer'
   }

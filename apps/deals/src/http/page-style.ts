@@ -35,6 +35,9 @@ dl { margin: 0 }
 .key b { color: var(--ink); font-weight: 560; font-variant-numeric: tabular-nums }
 .key i { display: inline-block; width: .62rem; height: .62rem; border-radius: 3px; margin-right: .45rem }
 .c0 { background: var(--deep) } .c1 { background: var(--mid) } .c2 { background: var(--pale) } .c9 { background: var(--loaded) }
+.saved { display: grid; gap: .3rem; margin-top: .9rem; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .88rem }
+.saved[hidden] { display: none }
+.saved div { display: grid; grid-template-columns: 7rem minmax(0, 1fr) } .saved dt { color: var(--soft) } .saved dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
 section { margin-top: 2.6rem; break-inside: avoid }
 .columns { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 1.75rem; align-items: start }
 .write .sheet { margin-top: .8rem; padding: 1.1rem 1.5rem 1.3rem }

@@ -58,6 +58,11 @@ export function renderPage(facts: PageFacts, nonce: string): string {
 <p class="small" id="none">Nothing was asked yet. Follow a link below, twice.</p>
 <p class="small" id="warming" hidden></p>
 <p class="small warn" id="state" role="status"></p>
+<dl class="saved" id="saved" hidden>
+<div><dt>Compressed</dt><dd id="compressed"></dd></div>
+<div><dt>Left out</dt><dd id="selected"></dd></div>
+<div><dt>Sealed</dt><dd id="sealed"></dd></div>
+</dl>
 </div>
 </div>
 

@@ -2,7 +2,7 @@
 
 import { KINDS } from '../cache/kinds.ts'
 import type { Outcome } from '../cache/layer.ts'
-import type { Response as Answer } from '../cache/responses.ts'
+import { type Response as Answer, versionsIn } from '../cache/responses.ts'
 import { TOKEN_HEADER } from '../cache/token.ts'
 import type { Versions } from '../db/versions.ts'
 import type { Ctx } from './context.ts'
@@ -12,14 +12,15 @@ export function send(c: Ctx, answer: Answer, missing: string): Response {
   const { kind, tags, body, outcome } = answer
   if (body.text === null) throw new Problem(404, missing)
   const { cacheControl } = KINDS[kind]
+  const versions = versionsIn(body.text)
   const headers = new Headers({
     'Cache-Control': cacheControl,
     'Cache-Status': cacheStatus(answer),
-    'Data-Version': dataVersion(body.versions),
+    'Data-Version': dataVersion(versions),
     ETag: body.etag,
   })
   // What is for anybody is kept by the HTTP cache before the routes, until one of these changes.
-  if (cacheControl.includes('public')) headers.set('Surrogate-Key', [...Object.keys(body.versions), ...tags].join(' '))
+  if (cacheControl.includes('public')) headers.set('Surrogate-Key', [...Object.keys(versions), ...tags].join(' '))
   // A token makes another request of it: a browser that keeps to max-age still asks anew after a write of its own.
   headers.set('Vary', cacheControl.includes('public') ? TOKEN_HEADER : `Authorization, ${TOKEN_HEADER}`)
   if (outcome.result === 'hit') headers.set('Age', String(Math.max(0, Math.floor((Date.now() - body.storedAt) / 1000))))

@@ -1,0 +1,66 @@
+// How answers are kept: packed and compressed outside memory, sealed where that is asked for, and without what nobody asks of them again.
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Codec } from 'millpond'
+import { environmentKeyring, fileKeyring, type KeyRing, select, valueCodec } from 'millpond/codec'
+import type { CacheSettings } from '../settings.ts'
+
+export interface Values {
+  readonly codec: Codec
+  /** What is kept of a response; undefined: all of it. */
+  readonly select: ((value: unknown) => unknown) | undefined
+  /** The id of the key that seals; undefined: nothing is sealed. */
+  keyId(): string | undefined
+  selected(): Selected
+}
+
+/** What the selection has left out since the start. */
+export interface Selected {
+  readonly values: number
+  /** As JSON. */
+  readonly bytes: number
+}
+
+const KEY_FILE = 'cache-keys.json'
+
+/** @throws MillpondError `KEYRING_INVALID` or `KEYRING_UNREACHABLE` for keys that cannot be used. */
+export function createValues({ isCompact, isEncrypted, encryptionKey }: CacheSettings, folder: string): Values {
+  const ring = isEncrypted ? ringOf(folder, encryptionKey) : undefined
+  const selected = { values: 0, bytes: 0 }
+  // The versions stand in the text of the response too, and are its tags: whoever reads a response asks for neither.
+  const withoutVersions = select({ omit: ['versions'] })
+  return {
+    codec: valueCodec({
+      ...(isCompact && { format: 'packed', compress: 'auto' }),
+      // Nothing here is a secret beside what a stranger wrote: titles and names are those of the organisation itself.
+      ...(ring !== undefined && { encrypt: ring, mixesSecrets: false }),
+    }),
+    select: isCompact
+      ? (value) => {
+          selected.values++
+          selected.bytes += versionBytes(value)
+          return withoutVersions(value)
+        }
+      : undefined,
+    keyId: () => ring?.current,
+    selected: () => ({ ...selected }),
+  }
+}
+
+/** The environment's keys; else those of a file beside the cache, made at the first start. */
+function ringOf(folder: string, given: string | undefined): KeyRing {
+  if (given !== undefined) return environmentKeyring('CACHE_ENCRYPTION_KEY', { CACHE_ENCRYPTION_KEY: given })
+  const path = join(folder, KEY_FILE)
+  const key = { id: 'k1', key: randomBytes(32).toString('base64') }
+  mkdirSync(folder, { recursive: true })
+  try {
+    writeFileSync(path, `${JSON.stringify({ current: key.id, keys: [key] })}\n`, { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+  return fileKeyring(path)
+}
+
+const versionBytes = (value: unknown): number =>
+  typeof value === 'object' && value !== null && 'versions' in value ? `,"versions":${JSON.stringify(value.versions)}`.length : 0

@@ -1,0 +1,68 @@
+// `npm run bench:memory`: what the answers of all organisations take in memory (L1) and in the SQLite file (L2): packed, compressed and selected, beside the same without.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { createLayer } from './cache/layer.ts'
+import { openCaches } from './cache/open-caches.ts'
+import { createResponses } from './cache/responses.ts'
+import { createStrategicCache } from './cache/strategic.ts'
+import { createWarming } from './cache/warming.ts'
+import { prepareData } from './data/prepare.ts'
+import { createAnswers } from './queries/answers.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+interface Held {
+  readonly answers: number
+  /** As memory weighs its entries. */
+  readonly memory: number
+  /** The rows of the file. */
+  readonly file: number
+}
+
+const SIZES = ['--organizations', '40', '--users', '400', '--deals', '10000']
+
+/** What is held when everything that the service warms has been asked for once. */
+async function holdAll(settings: Settings, folder: string, isCompact: boolean): Promise<Held> {
+  const { db, dataset, today } = await prepareData(settings, () => undefined)
+  const place = join(folder, isCompact ? 'compact' : 'plain')
+  const caches = await openCaches({ ...settings.cache, redisUrl: undefined, isCompact }, place, dataset, () => undefined)
+  const layer = (name: 'strategic' | 'response') =>
+    createLayer({ name, cache: caches[name], defaultTtlMs: settings.cache.defaultTtlMs, observe: () => undefined })
+  const strategic = createStrategicCache(layer('strategic'), createAnswers(db, today))
+  const { warmed } = await createWarming({
+    db,
+    strategic,
+    responses: createResponses(layer('response'), strategic),
+  }).warmAllOrganizations()
+  const memory = caches.cache?.info().memory?.bytes ?? 0
+  await caches.close()
+  await db.close()
+  const tier = sqlite({ path: join(place, 'cache.sqlite') })
+  const file = (await tier.usage()).bytes
+  await tier.close()
+  return { answers: warmed, memory, file }
+}
+
+async function compare(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'deals-memory-'))
+  try {
+    const settings = readSettings(['--dir', folder, ...SIZES], {})
+    if (settings === undefined) return
+    const plain = await holdAll(settings, folder, false)
+    const compact = await holdAll(settings, folder, true)
+    if (plain.answers !== compact.answers) throw new Error(`${plain.answers} answers and ${compact.answers}: not the same was asked`)
+    const line = (name: string, { memory, file }: Held) =>
+      `${name.padEnd(44)}${[memory, file, memory + file].map((bytes) => (bytes / 1e6).toFixed(2).padStart(10)).join('')}`
+    console.log(`${plain.answers} answers (${SIZES.join(' ')}), MB${' '.repeat(8)}    memory      file  together`)
+    console.log(line('as they are', plain))
+    console.log(line('packed, compressed, selected', compact))
+    const saved = 1 - (compact.memory + compact.file) / (plain.memory + plain.file)
+    console.log(`${(100 * saved).toFixed(0)} % less; the goal is 30 %`)
+    if (saved < 0.3) process.exitCode = 1
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+await compare()
