@@ -57,6 +57,7 @@ const WHOLE = [
   'codec/message-pack',
   'codec/seal',
   'codec/nonces',
+  'codec/rotation',
   'tiers/file-crash',
 ]
 const RACES = 'packages/millpond/test/races'

@@ -3,6 +3,7 @@ export type { CodecOptions, CompressOptions, EncryptedCodecOptions, KeyRing } fr
 export type { KeyStore, Rejection, ShreddedKeys } from '../core/contracts.ts'
 export type { Read, ValueFormat, Written } from './format.ts'
 export { type FrameCodecOptions, frameCodec } from './frame-codec.ts'
+export { type HybridKeys, type HybridOptions, hybridKeyService, newHybridKeys } from './hybrid.ts'
 export { type JsonCodecOptions, jsonCodec } from './json.ts'
 export { jsonFormat } from './json-format.ts'
 export {

@@ -1,9 +1,10 @@
 // Every option of every public options type, given garbage: refused at once, by a typed error that names it, shows the value, and says what to give.
+import { rmSync } from 'node:fs'
 import { MillpondError } from 'millpond'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { show } from '../../src/core/errors.ts'
 import { GARBAGE, ODD_NUMBERS } from './garbage.ts'
-import { NO_OPTIONS, PROBES, type Probe } from './probes.ts'
+import { NO_OPTIONS, PROBES, type Probe, witnesses } from './probes.ts'
 import { publicOptionTypes } from './public-types.ts'
 
 const TYPES = publicOptionTypes(new Set(Object.keys(PROBES)))
@@ -54,6 +55,8 @@ async function attempt(use: () => unknown): Promise<unknown> {
     return error
   }
 }
+
+afterAll(() => rmSync(witnesses, { recursive: true, force: true }))
 
 it('every options type of every entry point is tried', () => {
   const ids = TYPES.map(({ id }) => id)

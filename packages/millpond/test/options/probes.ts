@@ -1,4 +1,6 @@
 // How each options type is used: what is given beside the option that is tried, and what makes or calls with it.
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createControl, ensureToken, openStore } from '@millpond/control'
 import { attach, openCaches } from '@millpond/control/agent'
 import { dashboard } from '@millpond/dashboard/handler'
@@ -31,6 +33,7 @@ import { memcached } from 'millpond/tiers/memcached'
 import { postgres, postgresSchema } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteKeyStore, sqliteOutbox } from 'millpond/tiers/sqlite'
+import { verifyWitness, witnessed } from 'millpond/tiers/witness'
 // Not by the dashboard's front door: React's types make a DOM of their own for all tests.
 import { createCacheClient } from '../../../dashboard/src/api/client.ts'
 import type { GARBAGE } from './garbage.ts'
@@ -66,6 +69,8 @@ const layered = createCache({ clock, tiers: [memory(), tier()] })
 const nothing = async (): Promise<undefined> => undefined
 let fresh = 0
 /** What a hit would not look at. */
+/** Made by what is tried. */
+export const witnesses = join(tmpdir(), `millpond-witness-${process.pid}`)
 const newKey = (): string => `key-${fresh++}`
 const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
@@ -245,6 +250,12 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     use: (options) => tenantKeyring(options),
     secret: ['ring'],
   },
+  './tiers/witness WitnessOptions': {
+    base: { path: witnesses },
+    secret: ['signingKey'],
+    use: async (options) => witnessed(sqlite({ path: ':memory:' }), options).close(),
+  },
+  './tiers/witness VerifyWitnessOptions': { use: (options) => verifyWitness(tmpdir(), options), secret: ['publicKey'] },
   './codec StoredKeyringOptions': {
     base: { by: keyring({ current: 'k1', keys: { k1: key } }), store: memoryKeyStore() },
     use: async (options) => (await storedKeyring(options)).close(),
@@ -293,5 +304,6 @@ export const PROBES: Readonly<Record<string, Probe>> = {
 
 /** What carries such a name and is no options that anybody gives. */
 export const NO_OPTIONS: Readonly<Record<string, string>> = {
+  './codec HybridOptions': 'needs Node 24; tried by hybrid.test.ts',
   './tiers/redis RedisClientOptions': "ioredis's own, as the tier hands them on",
 }
