@@ -1,7 +1,7 @@
 // The client library, told to do what the connection needs and nothing of its own accord.
 import type { RedisClient, RedisClientClass, RedisClientOptions } from './client.ts'
 import type { Address, RedisSettings } from './options.ts'
-import { leaveWhenOutOfStep } from './out-of-step.ts'
+import { type Hear, leaveWhenOutOfStep } from './out-of-step.ts'
 
 /** Between attempts to connect, in milliseconds: grows from the first to the last. */
 const FIRST_RETRY_MS = 50
@@ -13,9 +13,9 @@ const DISCONNECT_MS = 100
 
 /**
  * A client that connects when told and comes back after `retry` milliseconds (`null`: never); it queues nothing and sends nothing twice.
- * The caller chooses the database: a failing SELECT would be passed over, and the commands go to database 0.
+ * The caller chooses the database: a failing SELECT would be passed over, and the commands go to database 0. With `hear` it is one that listens.
  */
-export function createClient(settings: RedisSettings, Client: RedisClientClass, retry: () => number | null): RedisClient {
+export function createClient(settings: RedisSettings, Client: RedisClientClass, retry: () => number | null, hear?: Hear): RedisClient {
   const { address, template, connectMs, commandMs } = settings
   const options = {
     lazyConnect: true,
@@ -45,7 +45,7 @@ export function createClient(settings: RedisSettings, Client: RedisClientClass, 
   client.on('error', () => {})
   letGo(client)
   if (sentinelsOf(settings) !== undefined) leaveSentinelsSoon(client)
-  leaveWhenOutOfStep(client)
+  leaveWhenOutOfStep(client, hear)
   return client
 }
 

@@ -15,6 +15,7 @@ import { Deadlines } from './deadlines.ts'
 import { Followers } from './followers.ts'
 import { AskingWire, byServer, type KeyCommand, linesFor, type Place, runOne } from './key-commands.ts'
 import type { RedisSettings } from './options.ts'
+import type { Hear } from './out-of-step.ts'
 import { addressOf, redirectionOf, type ServerName, slotOf } from './slots.ts'
 
 const MAX_REDIRECTIONS = 16
@@ -36,7 +37,7 @@ export class ClusterConnection implements Connection {
     this.#settings = settings
     this.#Client = client
     this.#deadlines = new Deadlines(settings.commandMs)
-    this.#followers = new Followers(() => this.#listener())
+    this.#followers = new Followers((hear) => this.#listener(hear))
     this.#nodes = new ClusterNodes(settings, client, ({ masters }) => {
       if (this.#heardFrom !== undefined && !masters.has(this.#heardFrom)) this.#followers.reconnect()
     })
@@ -202,11 +203,12 @@ export class ClusterConnection implements Connection {
   }
 
   /** Any server passes on what is published on another; each attempt tries the next. */
-  #listener(): RedisClient {
+  #listener(hear: Hear): RedisClient {
     const { servers } = this.#nodes
     const server = servers[this.#turn++ % servers.length] ?? ''
     this.#heardFrom = server
-    return createClient({ ...this.#settings, address: { ...this.#settings.address, ...addressOf(server) } }, this.#Client, () => null)
+    const address = { ...this.#settings.address, ...addressOf(server) }
+    return createClient({ ...this.#settings, address }, this.#Client, () => null, hear)
   }
 }
 

@@ -13,6 +13,7 @@ import { LiveWire } from './connection-wire.ts'
 import { Deadlines } from './deadlines.ts'
 import { Followers } from './followers.ts'
 import type { RedisSettings } from './options.ts'
+import type { Hear } from './out-of-step.ts'
 
 /** How long a connection may be silent after a missed deadline before it is given up for a new one. */
 const SILENT_MS = 1000
@@ -39,7 +40,7 @@ export class NodeConnection implements Connection {
     this.#settings = settings
     this.#Client = client
     this.#deadlines = new Deadlines(settings.commandMs)
-    this.#followers = new Followers(() => this.#create())
+    this.#followers = new Followers((hear) => this.#create(hear))
     const group = sentinelsOf(settings)
     this.#watch = group && new SentinelWatch(group, client, settings.connectMs, () => this.#moveOn())
   }
@@ -179,8 +180,8 @@ export class NodeConnection implements Connection {
     }, SILENT_MS).unref()
   }
 
-  #create(): RedisClient {
-    return createClient(this.#settings, this.#Client, () => (this.#closed ? null : this.#nextDelay()))
+  #create(hear?: Hear): RedisClient {
+    return createClient(this.#settings, this.#Client, () => (this.#closed ? null : this.#nextDelay()), hear)
   }
 
   /** Grows until a server has been greeted: one that accepts and then refuses is no reason to hurry. */

@@ -5,6 +5,7 @@
 import type { RedisClient, RedisClientClass } from './client.ts'
 import { letGo } from './connection-client.ts'
 import type { Address } from './options.ts'
+import { leaveWhenOutOfStep } from './out-of-step.ts'
 
 const CHANNEL = '+switch-master'
 const RETRY_MS = 1000
@@ -52,7 +53,7 @@ export class SentinelWatch {
         this.#trouble = error
       })
       letGo(client)
-      client.on('messageBuffer', (_channel, text) => this.#hear(String(text)))
+      leaveWhenOutOfStep(client, (_channel, text) => this.#hear(String(text)))
       client.on('ready', () => client.subscribe(CHANNEL).catch(() => client.disconnect(true)))
       client.connect().catch(() => {})
       this.#clients.push(client)

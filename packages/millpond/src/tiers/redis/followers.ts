@@ -1,14 +1,15 @@
 // The connection that listens: made for the first follower, gone with the last. Only hints come over it, so its failures are nobody's.
 import type { RedisClient } from './client.ts'
+import type { Hear } from './out-of-step.ts'
 
 const REPLACE_MS = 200
 
 export class Followers {
-  readonly #create: () => RedisClient
+  readonly #create: (hear: Hear) => RedisClient
   readonly #channels = new Map<string, Set<() => void>>()
   #client: RedisClient | undefined
 
-  constructor(create: () => RedisClient) {
+  constructor(create: (hear: Hear) => RedisClient) {
     this.#create = create
   }
 
@@ -44,9 +45,8 @@ export class Followers {
   #listen(channel: string): void {
     if (this.#client?.status === 'ready') return void this.#subscribe(this.#client, [channel])
     if (this.#client !== undefined) return
-    const client = this.#create()
+    const client = this.#create((from) => this.#wake(String(from)))
     this.#client = client
-    client.on('messageBuffer', (from) => this.#wake(String(from)))
     client.on('ready', () => void this.#subscribe(client, [...this.#channels.keys()]))
     client.on('end', () => setTimeout(() => this.#replace(client), REPLACE_MS).unref())
     client.connect().catch(() => {})

@@ -1,35 +1,64 @@
-// A connection on which an answer comes that nobody asked for is out of step: what comes next may be the answer to another's question.
+// A guard between ioredis and what a server says: nothing that comes over a damaged stream, or from a proxy that is out of step, may end the process.
+//
+// ioredis (5.11 and 6.0) reads the answer to SUBSCRIBE, a message and what nobody asked for without looking: where one of them is a null it throws out of a
+// listener of its own, which nobody can catch. So every answer is given to us under the name of a command that it reads nothing of. That way a connection that
+// asks is left where something comes that nobody asked for, since what comes next may be the answer to another's question; and one that listens never enters
+// ioredis's subscriber mode. A client without a queue that can be seen takes care of itself.
 import { Duplex } from 'node:stream'
 import type { RedisClient } from './client.ts'
 
 /** So many in one piece of what was received are passed over. The client empties its queue in a loop of its own, which must end. */
 const MOST = 100_000
 
+/** A message of a channel. Of a damaged stream: anything. */
+export type Hear = (channel: unknown, text: unknown) => void
+
+interface Item {
+  readonly command: Command
+}
+
+interface Command {
+  readonly name: string
+  readonly args: readonly unknown[]
+  resolve(answer: unknown): unknown
+  reject(error: unknown): unknown
+}
+
 interface Queue {
-  shift(): unknown
+  shift(): Item | undefined
+  unshift(item: Item): unknown
 }
 
 /** What the client takes for the command that was answered. */
-const NOBODYS = { command: { name: 'unasked', args: [], resolve() {}, reject() {} } }
+const NOBODYS: Item = { command: { name: 'unasked', args: [], resolve() {}, reject() {} } }
 
-/**
- * Makes such a connection anew. ioredis (5.11) emits an error and goes on; where what came is a null it throws outside of every call, which ends
- * the process. It still does where a null is the answer to SUBSCRIBE, or stands for a channel: there is no place to catch that. A client without a
- * queue that can be seen takes care of itself.
- */
-export function leaveWhenOutOfStep(client: RedisClient): void {
+/** Puts the guard before a client's queue. With `hear` the client listens: it is told every message. */
+export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
   const first: unknown = Reflect.get(client, 'commandQueue')
-  if (!isQueue(first)) return
+  if (!isQueue(first)) {
+    if (hear !== undefined) client.on('messageBuffer', hear)
+    return
+  }
+  /** How many may be passed over; 0 while the client empties its queue by itself. */
   let passes = 0
+  let hasLeft = false
+  const leave = (): void => {
+    if (hasLeft) return
+    hasLeft = true
+    client.disconnect(true)
+  }
+  const listener = hear === undefined ? undefined : new Listener(hear, leave)
   const guarded = (queue: unknown): unknown => {
     if (!isQueue(queue)) return queue
     const shift = queue.shift.bind(queue)
     queue.shift = () => {
-      const item = shift()
-      if (item !== undefined || passes === 0) return item
-      if (passes === MOST) client.disconnect(true)
-      passes -= 1
-      return NOBODYS
+      const asked = shift()
+      if (passes === 0 || (asked !== undefined && listener === undefined)) return asked
+      if (asked === undefined) {
+        passes -= 1
+        if (listener === undefined) leave()
+      }
+      return listener === undefined ? NOBODYS : listener.answerTo(asked, queue)
     }
     return queue
   }
@@ -43,6 +72,7 @@ export function leaveWhenOutOfStep(client: RedisClient): void {
     },
   })
   client.on('connect', () => {
+    hasLeft = false
     // Before and after the client's own listener: only what was received can be unasked.
     const stream: unknown = client.stream
     if (!(stream instanceof Duplex)) return
@@ -55,6 +85,59 @@ export function leaveWhenOutOfStep(client: RedisClient): void {
   })
 }
 
+/** What comes over a connection that has subscribed: messages, one answer for each channel named, and answers to what was asked before. */
+class Listener {
+  readonly #hear: Hear
+  readonly #leave: () => void
+  /** Answers that are still to come. */
+  readonly #left = new WeakMap<Command, number>()
+
+  constructor(hear: Hear, leave: () => void) {
+    this.#hear = hear
+    this.#leave = leave
+  }
+
+  /** Takes the next answer in the client's place. `asked`: whose it is, unless it is a message. */
+  answerTo(asked: Item | undefined, queue: Queue): Item {
+    const resolve = (answer: unknown): void => this.#take(answer, asked, queue)
+    const reject = (error: unknown): void => {
+      if (asked === undefined) this.#leave()
+      else asked.command.reject(error)
+    }
+    return { command: { name: 'heard', args: [], resolve, reject } }
+  }
+
+  #take(answer: unknown, asked: Item | undefined, queue: Queue): void {
+    const [kind, channel, text] = Array.isArray(answer) ? answer : []
+    const said = kind instanceof Uint8Array || typeof kind === 'string' ? String(kind) : undefined
+    if (said === 'message') {
+      if (asked !== undefined) queue.unshift(asked)
+      this.#hear(channel, text)
+    } else if (said === 'subscribe' || said === 'unsubscribe') {
+      if (asked !== undefined) this.#count(asked, queue)
+    } else if (asked === undefined || /^(un)?subscribe$/i.test(asked.command.name)) {
+      // Whoever asked is told that the connection has ended.
+      if (asked !== undefined) queue.unshift(asked)
+      this.#leave()
+    } else asked.command.resolve(answer)
+  }
+
+  #count(asked: Item, queue: Queue): void {
+    const { command } = asked
+    const left = (this.#left.get(command) ?? command.args.length) - 1
+    this.#left.set(command, left)
+    if (left > 0) queue.unshift(asked)
+    else command.resolve(0)
+  }
+}
+
 function isQueue(value: unknown): value is Queue {
-  return typeof value === 'object' && value !== null && 'shift' in value && typeof value.shift === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'shift' in value &&
+    typeof value.shift === 'function' &&
+    'unshift' in value &&
+    typeof value.unshift === 'function'
+  )
 }
