@@ -12,6 +12,8 @@ import { type Results, ratioTable } from './results.ts'
 import { ROWS, type Row } from './rows.ts'
 import { subjects } from './subjects.ts'
 import { printTable } from './table.ts'
+import { benchCluster } from './tiers/bench-cluster.ts'
+import { benchFiles } from './tiers/bench-files.ts'
 import { benchTiers } from './tiers/bench-tiers.ts'
 
 const HELP = `usage: npm run bench -- [options]
@@ -19,7 +21,7 @@ const HELP = `usage: npm run bench -- [options]
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
   --only a,b      these libraries beside ours, the Map and lru-cache
-  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client; or codecs alone
+  --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client; or files, cluster, codecs alone
   --json          print the figures as JSON, nothing else
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
   --minutes N     about how long the gate goes on (default 5); it needs five rounds, some four minutes on a quiet machine
@@ -44,6 +46,8 @@ if (values.help) console.log(HELP)
 else if (values.save) await saveBaseline(progress)
 else if (values.gate) process.exitCode = EXIT_CODES[await gate(numbers(values.minutes, '--minutes')[0] ?? 5, progress)]
 else if (values.rows === 'tiers') await benchTiers(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
+else if (values.rows === 'files') await benchFiles(progress)
+else if (values.rows === 'cluster') await benchCluster(progress)
 else if (values.rows === 'codecs') benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
 else await bench()
 

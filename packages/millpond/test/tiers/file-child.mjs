@@ -1,6 +1,6 @@
 // A process that works on a folder until it is done or killed. Arguments: folder of the compiled library, path, task, name, maxBytes.
 // Each acknowledged step is one line on standard output, written before anything else happens.
-import { writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 
 const [compiled = '', path = '', task = '', name = '', maxBytes = '0'] = process.argv.slice(2)
@@ -38,4 +38,26 @@ async function fill() {
   await tier.close()
 }
 
-await (task === 'churn' ? churn() : fill())
+/** Takes every descriptor that is left while a second tier on the folder is opened, again and again; then gives them back. */
+async function starve() {
+  for (let step = 0; step < 600; step++) await tier.write([item(`k${step}`, step)])
+  const other = file({ path, maxBytes: Number(maxBytes) })
+  const open = () => readdirSync('/proc/self/fd').length
+  const before = open()
+  /** @type {number[]} */
+  const taken = []
+  const failures = new Set()
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'))
+  } catch {}
+  // Enough for some of the segments.
+  for (const fd of taken.splice(0, 10)) closeSync(fd)
+  for (let tries = 0; tries < 5; tries++) await other.read(['k599']).catch((error) => failures.add(error.code))
+  for (const fd of taken) closeSync(fd)
+  const after = open()
+  const [stored] = await other.read(['k599'])
+  say({ failures: [...failures], leaked: after - before, seq: stored?.asOf.seq })
+  await Promise.all([tier.close(), other.close()])
+}
+
+await (task === 'churn' ? churn() : task === 'starve' ? starve() : fill())

@@ -75,6 +75,24 @@ describeWith('redis', 'the redis tier under faults', () => {
       expect(Object.fromEntries(proxy.counts.commands)).toEqual({ SET: 100, MGET: 1, UNLINK: 1, EVALSHA: 3 })
     })
 
+    test('T4: a read whose connection is lost under it is asked once more on the next one, within its deadline; a write is not', async () => {
+      const tier = open({ commandTimeout: 5000 })
+      await tier.write([item('k')])
+      await proxy.set({ kind: 'delay', ms: 100, direction: 'up' })
+      proxy.resetCounts()
+      const kill = () => server.command('CLIENT', 'KILL', 'TYPE', 'normal')
+      const [[stored]] = await Promise.all([tier.read(['k']), kill()])
+      expect(stored && Buffer.from(stored.body).toString()).toBe('body of k')
+      expect(proxy.counts.commands.get('MGET')).toBe(2)
+      await Promise.all([expect(tier.write([item('k', 'new')])).rejects.toMatchObject(FAILED), kill()])
+      expect(proxy.counts.commands.get('SET')).toBe(1)
+      await until('the tier to answer', () => answers(tier), 10_000)
+      // A server that is gone is gone: nobody waits for the deadline.
+      const lost = expect(tier.read(['k'])).rejects.toMatchObject({ ...FAILED, message: expect.not.stringContaining('no answer within') })
+      await proxy.set({ kind: 'refuse' })
+      await Promise.all([lost, kill()])
+    })
+
     test('scripts are sent again where the server has forgotten them', async () => {
       const tier = open()
       await tier.ledger.advance('ns', change([tag('t')]))

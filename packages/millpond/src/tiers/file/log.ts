@@ -47,9 +47,15 @@ export class Log {
     this.#settings = settings
     this.#identity = identify(settings.path)
     sweep(settings.path)
-    for (const number of listSegments(settings.path)) this.#open(number)
-    const [first] = this.#segments.values()
-    this.#active = first ?? this.#next(0)
+    try {
+      for (const number of listSegments(settings.path)) this.#open(number)
+      const [first] = this.#segments.values()
+      this.#active = first ?? this.#next(0)
+    } catch (error) {
+      // Nobody gets this log, and the next attempt opens all of them anew: where descriptors have run out, it would never find any again.
+      for (const { fd } of this.#segments.values()) closeSync(fd)
+      throw error
+    }
   }
 
   get seed(): number {

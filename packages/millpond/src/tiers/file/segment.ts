@@ -116,9 +116,14 @@ export function openSegment(folder: string, number: number, { id }: Identity): S
   const path = pathOf(folder, number)
   const fd = quietly(NO_FILE, () => openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_NOFOLLOW))
   if (fd === undefined) return undefined
-  const beginning = Buffer.alloc(FIRST)
-  if (readSync(fd, beginning, 0, FIRST, 0) === FIRST && beginning.equals(beginningOf(number, id)))
-    return { number, path, fd, end: FIRST, size: fstatSync(fd).size, isSealed: false, hasSeal: false, live: 0, liveBytes: 0 }
+  try {
+    const beginning = Buffer.alloc(FIRST)
+    if (readSync(fd, beginning, 0, FIRST, 0) === FIRST && beginning.equals(beginningOf(number, id)))
+      return { number, path, fd, end: FIRST, size: fstatSync(fd).size, isSealed: false, hasSeal: false, live: 0, liveBytes: 0 }
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
   closeSync(fd)
   return undefined
 }

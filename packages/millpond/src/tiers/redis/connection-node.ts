@@ -45,7 +45,7 @@ export class NodeConnection implements Connection {
     this.#watch = group && new SentinelWatch(group, client, settings.connectMs, () => this.#moveOn())
   }
 
-  exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>): Promise<T> {
+  exchange<T>(what: string, code: ErrorCode, talk: (wire: Wire) => Promise<T>, _key?: string, isRead = false): Promise<T> {
     if (this.#closed) return Promise.reject(this.#failed(code, what, undefined))
     if (this.#client === undefined) this.#connect()
     const wire = this.#wire
@@ -59,27 +59,29 @@ export class NodeConnection implements Connection {
         reject(this.#failed(code, what, new Error(`no answer within ${this.#settings.commandMs} ms`)))
         this.#suspect()
       })
-      const work =
-        wire === undefined
-          ? this.#firstWire().then((first) => {
-              // Whoever asked has been told that it failed: so it is not sent.
-              if (isOver) throw new Error('the connection came too late')
-              return talk(first)
-            })
-          : talk(wire)
-      work.then(
-        (answer) => {
-          this.#deadlines.end(deadline)
-          this.#wire?.hear()
-          resolve(answer)
-        },
-        (error: unknown) => {
-          this.#deadlines.end(deadline)
-          this.#wire?.hear()
-          if (isReadOnly(error)) this.#client?.disconnect(true)
-          reject(this.#failed(code, what, error))
-        },
-      )
+      const onNext = (): Promise<T> =>
+        this.#nextWire().then((next) => {
+          // Whoever asked has been told that it failed: so it is not sent.
+          if (isOver) throw new Error('the connection came too late')
+          return talk(next)
+        })
+      const done = (answer: T): void => {
+        this.#deadlines.end(deadline)
+        this.#wire?.hear()
+        resolve(answer)
+      }
+      const failed = (error: unknown): void => {
+        this.#deadlines.end(deadline)
+        this.#wire?.hear()
+        if (isReadOnly(error)) this.#client?.disconnect(true)
+        reject(this.#failed(code, what, error))
+      }
+      if (wire === undefined) onNext().then(done, failed)
+      else
+        talk(wire).then(done, (error: unknown) => {
+          if (isRead && !wire.isAlive && !isOver && !this.#closed) onNext().then(done, failed)
+          else failed(error)
+        })
     })
   }
 
@@ -104,7 +106,9 @@ export class NodeConnection implements Connection {
     this.#client = undefined
   }
 
-  #firstWire(): Promise<LiveWire> {
+  #nextWire(): Promise<LiveWire> {
+    const wire = this.#wire
+    if (wire !== undefined) return Promise.resolve(wire)
     return new Promise((resolve, reject) => {
       this.#waiting.add((wire) => (wire === undefined ? reject(this.#down) : resolve(wire)))
     })

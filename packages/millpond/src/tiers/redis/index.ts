@@ -1,7 +1,7 @@
 // The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
-import { type Connection, clientClass } from './connection.ts'
+import { type Connection, clientClass, type Wire } from './connection.ts'
 import { ClusterConnection } from './connection-cluster.ts'
 import { NodeConnection } from './connection-node.ts'
 import { RedisLedger } from './ledger.ts'
@@ -86,7 +86,8 @@ class SharedTier implements RedisTier {
 
   async #readStep(keys: readonly string[]): Promise<(Stored | undefined)[]> {
     const names = keys.map((key) => this.#names.entry(key))
-    const reply = await this.#connection.exchange('read', FAILED, (wire) => (names.length === 0 ? NOTHING : wire.call('MGET', names)))
+    const talk = (wire: Wire): Promise<unknown> => (names.length === 0 ? NOTHING : wire.call('MGET', names))
+    const reply = await this.#connection.exchange('read', FAILED, talk, undefined, true)
     const now = Date.now()
     return names.map((_, index) => restore(Array.isArray(reply) ? reply[index] : undefined, now))
   }
