@@ -55,6 +55,7 @@ const WHOLE = [
   'histories/planted',
   'races/defects',
   'codec/message-pack',
+  'codec/round-trips',
   'codec/seal',
   'codec/nonces',
   'codec/rotation',
