@@ -19,6 +19,7 @@ h1 { font-size: clamp(1.9rem, 5vw, 2.7rem); line-height: 1.1; letter-spacing: -.
 h2 { font-size: .95rem; font-weight: 600; margin: 0 }
 p { margin: 0 }
 .lead { color: var(--soft); margin-top: .7rem; max-width: 42rem }
+.lead a { color: var(--deep) }
 .lead b { color: var(--ink); font-weight: 560 }
 .sheet { background: var(--sheet); border: 1px solid var(--line); border-radius: 14px; margin-top: 1.75rem; overflow: hidden }
 .figures { display: grid; grid-template-columns: repeat(4, 1fr) }

@@ -78,7 +78,7 @@ ${facts.viewer === undefined ? '<p class="note">Tokens are shown only on the mac
 <footer>
 <p>Answers say <code>max-age</code>, as their kinds ask for. A browser that keeps to it does not see its own write until then, unless it brings what the write answered:
 <code>Cache-Token</code>. This page does, and asks past the browser’s own cache.</p>
-<p>The same from a terminal; send it twice and look at <code>Cache-Status</code>. Writes and cache management need the administrator’s token, which only the terminal shows.</p>
+<p>The same from a terminal; send it twice and look at <code>Cache-Status</code>. What writes needs the manager’s or the administrator’s token; that of the administrator, which members, roles and the cache need, only the terminal shows.</p>
 <pre>${breakable(curlLine(facts.url, organization.id, facts.viewer ?? 'TOKEN'))}</pre>
 </footer>
 </main>

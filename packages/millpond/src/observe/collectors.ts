@@ -1,4 +1,5 @@
 // Collectors: from what caches and the process tell about themselves to metrics.
+import { fn, text, withMethods } from '../core/checks.ts'
 import type { CompressionFigures } from '../core/contracts.ts'
 import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
@@ -6,8 +7,17 @@ import type { KeyStatistics } from './key-statistics.ts'
 import type { Collector, Emit, Labels } from './registry.ts'
 import type { BreakerState, CacheStats, JobStats, LedgerStats, QueueStats, TierStats } from './stats.ts'
 
-/** Metrics of caches, from snapshots taken when an exporter asks: `cache.info().namespaces`, of as many caches as there are. */
-export function cacheCollector(snapshots: () => Iterable<CacheStats>): Collector {
+/** What `cacheCollector` asks a cache: its figures, namespace by namespace. */
+interface Measured {
+  info(): { readonly namespaces: Iterable<CacheStats> }
+}
+
+/**
+ * Metrics of a cache, `cacheCollector(cache)`; or of as many as there are, from snapshots taken when an exporter asks: `() => [...a.info().namespaces, ...]`.
+ * @throws MillpondError `OPTION_INVALID`
+ */
+export function cacheCollector(of: Measured | (() => Iterable<CacheStats>)): Collector {
+  const snapshots = snapshotsOf(of)
   return (emit) => {
     const caches = new Map<string, CacheStats[]>()
     for (const stats of snapshots()) {
@@ -96,8 +106,20 @@ function emitTier(emit: Emit, cache: string, stats: TierStats): void {
   emit(METRICS.tierDuration, labels, stats.latency)
 }
 
+function snapshotsOf(of: unknown): () => Iterable<CacheStats> {
+  if (isMeasured(of)) return () => of.info().namespaces
+  return fn<() => Iterable<CacheStats>>('a cache, or a function that gives snapshots of some: () => cache.info().namespaces')(
+    of,
+    'cacheCollector',
+  )
+}
+
+const isMeasured = (of: unknown): of is Measured => typeof of === 'object' && of !== null && 'info' in of && typeof of.info === 'function'
+
 /** Runs of a cache's jobs: `registry.collect(jobCollector('shop', () => cache.info().jobs))`. */
 export function jobCollector(cache: string, jobs: () => Iterable<JobStats>): Collector {
+  text(cache, 'jobCollector')
+  fn('a function that gives figures of jobs: () => cache.info().jobs')(jobs, 'jobCollector')
   return (emit) => {
     for (const { job, running, ...outcomes } of jobs()) {
       emit(METRICS.jobsRunning, { cache, job }, running)
@@ -144,8 +166,12 @@ export function processCollector(): Collector {
   }
 }
 
+const aKeyStatistics = withMethods<KeyStatistics>('what createKeyStatistics() makes', 'patterns')
+
 /** Hits and misses of a cache by key pattern. */
 export function keyCollector(cache: string, statistics: KeyStatistics): Collector {
+  text(cache, 'keyCollector')
+  aKeyStatistics(statistics, 'keyCollector')
   return (emit) => {
     for (const { pattern, hits, misses } of statistics.patterns()) {
       emit(METRICS.patternHits, { cache, pattern }, hits)

@@ -30,7 +30,7 @@ export interface Gauge {
 }
 
 export interface Registry {
-  /** Numbers read when asked. Returns how to stop. */
+  /** Numbers read when asked. Returns how to stop. @throws MillpondError `OPTION_INVALID` */
   collect(collector: Collector): () => void
   /** The counter or gauge of these labels, made at 0 on the first call. */
   number<Label extends string>(definition: MetricDefinition<Label>, labels: Labels<Label>): Gauge
@@ -51,6 +51,7 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/
 const RESERVED = /^__|^(?:le|quantile)$/
 
+const aCollector = fn<Collector>('a collector, such as cacheCollector(cache)')
 const OPTIONS: Shape<RegistryOptions> = { maxSeries: whole(1), onError: fn() }
 
 /** A registry of collectors, which are asked when somebody scrapes. */
@@ -78,6 +79,7 @@ class Families implements Registry {
   }
 
   collect(collector: Collector): () => void {
+    aCollector(collector, 'collect')
     this.#collectors.add(collector)
     return () => this.#collectors.delete(collector)
   }

@@ -1,6 +1,7 @@
 // The Prometheus text, judged by promtool and by a reader of our own.
 import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
+import { createCache } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import { CAUSE_OF_REASON, MISS_CAUSES } from '../../src/core/causes.ts'
 import {
@@ -10,6 +11,7 @@ import {
   createKeyStatistics,
   createRegistry,
   hitRate,
+  jobCollector,
   keyCollector,
   METRICS,
   type MetricDefinition,
@@ -82,6 +84,7 @@ function full(): Registry {
   registry.collect(cacheCollector(() => [stats, { ...stats, cache: 'we"ird \\ \n {cache="x"} \ud800 é' }]))
   registry.collect(processCollector())
   registry.collect(keyCollector('shop', keys))
+  registry.collect(jobCollector('shop', () => [{ job: 'nightly', running: 1, done: 4, retried: 3, failed: 2, late: 1, lost: 0 }]))
   return registry
 }
 
@@ -128,6 +131,15 @@ describe('M3 Prometheus text', () => {
     )
     const missing = Object.values(METRICS).filter(({ name }) => !given.has(name))
     expect(missing).toEqual([METRICS.droppedSeries])
+  })
+
+  it('takes a cache as it is', async () => {
+    const cache = createCache({ name: 'whole' })
+    const registry = createRegistry()
+    registry.collect(cacheCollector(cache))
+    await cache.namespace('basket').get('k')
+    expect(prometheusText(registry)).toContain('millpond_miss_causes_total{cache="whole",cache_ns="basket",cause="cold"} 1')
+    await cache.close()
   })
 
   it('tells 50 namespaces of a cache apart, sums up the others, and counts those', () => {

@@ -1,5 +1,6 @@
 // What verbs are given beside options, given wrongly: a typed error at once, never a raw one, and never something else done than was meant.
 import { createCache, MillpondError } from 'millpond'
+import { cacheCollector, createRegistry, jobCollector, keyCollector } from 'millpond/observe'
 import { fakeClock } from 'millpond/testing'
 import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
@@ -51,6 +52,10 @@ const VERBS: Readonly<Record<string, readonly [(given: Garbage) => unknown, ...(
   'breaker, a tier': [(tier) => cache.breaker(tier)],
   'changes.during, its work': [(work) => cache.changes.during(work), 'function'],
   'modelChanged, a model': [(model) => cache.modelChanged(model, 1, 'save'), 'text'],
+  'cacheCollector, a cache': [(of) => cacheCollector(of), 'function'],
+  'jobCollector, jobs': [(jobs) => jobCollector('shop', jobs), 'function'],
+  'keyCollector, statistics': [(statistics) => keyCollector('shop', statistics)],
+  'collect, a collector': [(collector) => createRegistry().collect(collector), 'function'],
   'modelChanged, a kind': [(kind) => cache.modelChanged('User', 1, kind)],
 }
 
