@@ -242,14 +242,14 @@ function intervalOf(every: Duration): number {
 
 /** Names the key of what cannot be kept. Plain values, as most are, do not pay for the conversion. */
 function isolatorOf(codec: Codec, toPlain: ToPlain | undefined): Services['isolate'] {
-  return (value, key) => {
+  return (value, key, maxBytes) => {
     const note = () => ` (key ${show(decodeKey(key))})`
-    if (toPlain === undefined) return isolate(value, codec.maxItems, note)
+    if (toPlain === undefined) return isolate(value, codec.maxItems, note, maxBytes)
     try {
-      return isolate(value, codec.maxItems, note)
+      return isolate(value, codec.maxItems, note, maxBytes)
     } catch (error) {
       if (!(error instanceof MillpondError) || error.code !== 'VALUE_UNSUPPORTED') throw error
-      return isolate(asPlain(value, toPlain), codec.maxItems, note)
+      return isolate(asPlain(value, toPlain), codec.maxItems, note, maxBytes)
     }
   }
 }

@@ -68,6 +68,7 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
   }
   return {
     maxItems: limits.maxItems,
+    maxBytes: limits.maxBytes,
     isBound: transforms.some((transform) => transform.isBound === true),
     isSecret: requires?.does === 'encrypt',
     encode(parts, context = NOWHERE) {

@@ -26,6 +26,7 @@ export function jsonCodec(options: JsonCodecOptions = {}): SyncCodec {
   const { onReject } = options
   return {
     maxItems: limits.maxItems,
+    maxBytes: limits.maxBytes,
     encode: (parts) => writeFrame(jsonFormat, parts, limits),
     names: (bytes) => namesIn(bytes, limits),
     decode: (bytes, context) => {

@@ -57,7 +57,7 @@ export interface Services {
   /** A number from 0 to 1. */
   readonly random: () => number
   /** A copy that nobody else can change. Throws `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`, naming the key. */
-  readonly isolate: (value: unknown, key: string) => Isolated
+  readonly isolate: (value: unknown, key: string, maxBytes?: number) => Isolated
   /** The same without a copy, for a value that nobody else holds; `isNarrow` as the codec said. */
   readonly own: (value: unknown, isNarrow?: boolean) => Isolated
   /** The value with its live parts copied. */
@@ -126,8 +126,15 @@ export function checkOpen({ closed }: Pick<Space, 'closed'>): void {
 }
 
 /** A copy that nobody else can change of what is kept of the value. Throws as `isolate` does, and what `select` throws. */
-export function isolateFor({ select, services }: Space, value: unknown, key: string): Isolated {
-  return services.isolate(select === undefined ? value : select(value), key)
+export function isolateFor({ select, services }: Space, value: unknown, key: string, room?: number): Isolated {
+  return services.isolate(select === undefined ? value : select(value), key, room)
+}
+
+/** The longest text, and the most bytes, that a value may hold which all of its tiers are to take. Memory alone has bounds of its own. */
+export function roomOf({ far, codec }: Space): number {
+  let room = Number.POSITIVE_INFINITY
+  for (const tier of far) if (tier.enabled) room = Math.min(room, (tier.codec ?? codec).maxBytes ?? room)
+  return room
 }
 
 /** The far tier in which the ledger lives: also while it is switched off for entries. */

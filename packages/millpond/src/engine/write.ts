@@ -11,7 +11,7 @@ import { bodiesOf, draftOf } from './encoding.ts'
 import { forget } from './forget.ts'
 import type { Found } from './found.ts'
 import { goesTo } from './route-tiers.ts'
-import { isolateFor, ledgerTier, type Space } from './space.ts'
+import { isolateFor, ledgerTier, roomOf, type Space } from './space.ts'
 import { storeNear } from './store-near.ts'
 import { keysOf, storeFar, writeFar } from './write-far.ts'
 
@@ -178,7 +178,7 @@ interface KeptItem {
 
 /** Comes before whatever is waited for: the caller may change the object as soon as `set` has returned its promise. */
 function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
-  return { key, isolated: isolateFor(space, value, key) }
+  return { key, isolated: isolateFor(space, value, key, roomOf(space)) }
 }
 
 function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {

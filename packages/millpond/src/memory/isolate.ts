@@ -11,6 +11,7 @@ import { weighFields, weighList, weighPrimitive, weighShell, weighTable } from '
 /** Thrown and caught inside this file: a value that cannot be kept. The path is looked for afterwards, so that good values do not pay for it. */
 const REFUSED = Symbol('refused')
 const TOO_LARGE = Symbol('too large')
+const TOO_LONG = Symbol('too long')
 
 /** The default bound of the codec, which refuses what is larger wherever a value is written as bytes. */
 const MOST_ITEMS = 100_000
@@ -21,6 +22,8 @@ interface Walk {
   live: boolean
   bytes: number
   left: number
+  /** No text of it may be longer, and no bytes more. */
+  readonly longest: number
   /** Bytes met so far, where there were any. */
   seen: Set<object> | undefined
 }
@@ -30,16 +33,23 @@ interface Walk {
  *
  * What occurs twice is cloned twice: `maxItems` (array elements, fields, Map keys and values, Set members together) bounds what a few
  * objects that hold each other many times can become.
+ * A text longer than `maxBytes`, or so many bytes, are refused before they are looked at or copied.
  * `note` says in messages whose value it is: ` (key "user:7")`.
- * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept; `VALUE_TOO_LARGE` beyond `maxItems`.
+ * @throws MillpondError `VALUE_UNSUPPORTED`, naming the path of the part that cannot be kept; `VALUE_TOO_LARGE` beyond `maxItems` or `maxBytes`.
  */
-export function isolate(value: unknown, maxItems = MOST_ITEMS, note: () => string = () => ''): Isolated {
-  const walk: Walk = { inside: [], live: false, bytes: 0, left: maxItems, seen: undefined }
+export function isolate(
+  value: unknown,
+  maxItems = MOST_ITEMS,
+  note: () => string = () => '',
+  maxBytes = Number.POSITIVE_INFINITY,
+): Isolated {
+  const walk: Walk = { inside: [], live: false, bytes: 0, left: maxItems, longest: maxBytes, seen: undefined }
   try {
     const kept = keep(value, walk)
     return { value: kept, live: walk.live, bytes: walk.bytes }
   } catch (error) {
     if (error === TOO_LARGE) throw tooLarge(maxItems, note())
+    if (error === TOO_LONG) throw tooLong(maxBytes, note())
     if (error !== REFUSED && !(error instanceof RangeError)) throw error
     const refusal = locateRefusal(value)
     throw new MillpondError(
@@ -56,6 +66,13 @@ function tooLarge(maxItems: number, note: string): MillpondError {
   )
 }
 
+function tooLong(maxBytes: number, note: string): MillpondError {
+  return new MillpondError(
+    'VALUE_TOO_LARGE',
+    `value${note} has a text or bytes longer than the ${maxBytes} bytes that are allowed: store less, or raise limits.maxBytes of the codec`,
+  )
+}
+
 /** An empty container counts as one. Arrays and objects do this without a call. */
 function count(items: number, walk: Walk): void {
   walk.left -= items || 1
@@ -65,6 +82,7 @@ function count(items: number, walk: Walk): void {
 function keep(value: unknown, walk: Walk): unknown {
   if (typeof value === 'object' && value !== null) return keepObject(value, walk)
   if (typeof value === 'function' || typeof value === 'symbol') throw REFUSED
+  if (typeof value === 'string' && value.length > walk.longest) throw TOO_LONG
   walk.bytes += weighPrimitive(value)
   return value
 }
@@ -86,7 +104,7 @@ function keepParts(value: object, walk: Walk): object {
   if (!isBuiltIn(value)) throw REFUSED
   walk.live = true
   if (types.isMap(value) || types.isSet(value)) count(types.isMap(value) ? 2 * value.size : value.size, walk)
-  else if (!types.isDate(value)) countRepeated(value as Bytes, walk)
+  else if (!types.isDate(value)) countBytes(value as Bytes, walk)
   const copy = copyBuiltIn(value, (part) => keep(part, walk))
   walk.bytes += weighShell(copy)
   return copy
@@ -95,7 +113,8 @@ function keepParts(value: object, walk: Walk): object {
 type Bytes = ArrayBufferView | ArrayBuffer
 
 /** The same bytes again are copied again, so they count by the words they take. */
-function countRepeated(bytes: Bytes, walk: Walk): void {
+function countBytes(bytes: Bytes, walk: Walk): void {
+  if (bytes.byteLength > walk.longest) throw TOO_LONG
   walk.seen ??= new Set()
   if (walk.seen.has(bytes)) count(bytes.byteLength >>> 3, walk)
   else walk.seen.add(bytes)

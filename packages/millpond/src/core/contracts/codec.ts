@@ -56,6 +56,8 @@ export interface Codec {
   decode(bytes: Uint8Array, context?: CodecContext): DecodedParts | undefined | Promise<DecodedParts | undefined>
   /** Array elements, fields, Map keys and values, Set members of one value that it writes at most; memory keeps to it too. Default 100,000. */
   readonly maxItems?: number
+  /** Bytes of one body that it writes at most: a longer text, or more bytes, are refused before they are copied. Default: no bound. */
+  readonly maxBytes?: number
   /** What it writes is bound to the position in the context: it is encoded anew, never copied, for another one. Default `false`. */
   readonly isBound?: boolean
   /** Nothing that it writes shows a value, and it reads nothing that does. Default `false`. */
