@@ -1,11 +1,13 @@
 // A process that works on a folder until it is done or killed. Arguments: folder of the compiled library, path, task, name, maxBytes.
 // Each acknowledged step is one line on standard output, written before anything else happens.
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const [compiled = '', path = '', task = '', name = '', maxBytes = '0'] = process.argv.slice(2)
 const { file } = await import(pathToFileURL(`${compiled}/src/tiers/file/index.js`).href)
-const tier = file({ path, maxBytes: Number(maxBytes), upkeepEvery: 10 })
+const NOBODY = 65_534
+const tier = file({ path: task === 'readOnly' ? `${path}-other` : path, maxBytes: Number(maxBytes), upkeepEvery: 10 })
 const say = (/** @type {object} */ line) => writeSync(1, `${JSON.stringify(line)}\n`)
 const body = (/** @type {number} */ step) => new TextEncoder().encode(`${name} ${step} ${'x'.repeat((step * 37) % 5000)}`)
 const item = (/** @type {string} */ key, /** @type {number} */ step) => ({
@@ -60,4 +62,41 @@ async function starve() {
   await Promise.all([tier.close(), other.close()])
 }
 
-await (task === 'churn' ? churn() : task === 'starve' ? starve() : fill())
+/** Writes to a folder that may then only be read, and again when it may be written. As root, which may do everything, it becomes somebody else. */
+async function readOnly() {
+  const inside = `${path}/inside`
+  mkdirSync(path, { mode: 0o755 })
+  mkdirSync(inside)
+  chmodSync(dirname(path), 0o755)
+  if (process.getuid?.() === 0) {
+    chownSync(inside, NOBODY, NOBODY)
+    process.setgid?.(NOBODY)
+    process.setuid?.(NOBODY)
+  }
+  const codes = new Set()
+  try {
+    file({ path: `${path}/never` })
+  } catch (error) {
+    codes.add(Reflect.get(Object(error), 'code'))
+  }
+  const own = file({ path: inside, maxBytes: Number(maxBytes) })
+  await own.write([item('first', 1)])
+  chmodSync(inside, 0o555)
+  let last = 1
+  for (let step = 2; step < 200; step++)
+    await own.write([item(`k${step}`, step)]).then(
+      () => {
+        last = step
+      },
+      (error) => codes.add(error.code),
+    )
+  const read = await own.read(['first', `k${last}`, 'k199'])
+  chmodSync(inside, 0o755)
+  await own.write([item('again', 7)])
+  read.push(...(await own.read(['again'])))
+  say({ codes: [...codes], isCut: last < 199, seqs: read.map((stored) => stored?.asOf.seq ?? null), last })
+  await Promise.all([own.close(), tier.close()])
+}
+
+const TASKS = { churn, fill, starve, readOnly }
+await TASKS[/** @type {keyof typeof TASKS} */ (task)]()

@@ -39,6 +39,16 @@ describe('files', () => {
     expect(JSON.parse(run.stdout)).toEqual({ failures: ['TIER_FAILED'], leaked: 0, seq: 599 })
   })
 
+  test.skipIf(process.platform === 'win32')(
+    'a folder that may suddenly only be read is read; writes fail typed, and go on when it may be written',
+    () => {
+      const run = spawnSync(process.execPath, [CHILD, compile(), folder(), 'readOnly', 'own', String(MIB)], { encoding: 'utf8' })
+      expect(run.stderr).toBe('')
+      const { last, ...told } = JSON.parse(run.stdout)
+      expect(told).toEqual({ codes: ['OPTION_INVALID', 'TIER_FAILED'], isCut: true, seqs: [1, last, null, 7] })
+    },
+  )
+
   test('clear and drop on a busy folder, by two who share it: nothing fails (rails/rails#36941, #43936)', async () => {
     const path = folder()
     const [one, two] = [opened(file({ path, maxBytes: MIB, upkeepEvery: 10 })), opened(file({ path, maxBytes: MIB, upkeepEvery: 10 }))]

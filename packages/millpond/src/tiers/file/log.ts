@@ -91,7 +91,7 @@ export class Log {
     return first === this.#active ? undefined : first
   }
 
-  /** Reads what was appended, for about `ms`. Answers whether it has come to the end. */
+  /** Reads what was appended, for about `ms`. Answers whether it has come to the end. Makes nothing, so that a folder that has no room, or may only be read, is read. */
   catchUp(ms = FOREVER): boolean {
     this.#checkOpen()
     const until = performance.now() + ms
@@ -104,14 +104,23 @@ export class Log {
       })
       active.end = offset
       if (isAtEnd && this.#lengthFrom(active) === 'gone') this.#skip(active)
-      else if (active.isSealed) this.#active = this.#next(active.number)
-      else if (isAtEnd) {
-        if (active.number === this.#last) return true
-        // A later one is there, and so this one's seal was, before it was torn.
+      else if (active.isSealed || (isAtEnd && active.number !== this.#last)) {
+        // Where a later one is there this one's seal was, too, before it was torn.
         active.isSealed = true
-        this.#active = this.#next(active.number)
-      }
+        const later = this.#laterThan(active.number)
+        if (later === undefined) return true
+        this.#active = later
+      } else if (isAtEnd) return true
       if (performance.now() >= until) return false
+    }
+  }
+
+  /** At the end of the log, where it goes on: in a segment of its own, behind a seal. */
+  #goOn(): void {
+    this.catchUp()
+    while (this.#active.isSealed) {
+      this.#active = this.#next(this.#active.number)
+      this.catchUp()
     }
   }
 
@@ -129,7 +138,7 @@ export class Log {
     const [only] = entries
     const bytes = entries.length === 1 && only !== undefined ? only.bytes : Buffer.concat(entries.map((entry) => entry.bytes))
     for (;;) {
-      if (!this.isCurrent) this.catchUp()
+      if (!this.isCurrent) this.#goOn()
       this.#roll(bytes.length)
       this.makeRoom(bytes.length)
       const active = this.#active
@@ -147,7 +156,7 @@ export class Log {
       }
       // Others were there at the same time: the log itself says in which order.
       active.end = from
-      this.catchUp()
+      this.#goOn()
       if (this.#active === active) return
       // It was sealed meanwhile, or is gone, and what stands behind a seal does not count.
     }
@@ -201,11 +210,11 @@ export class Log {
 
   /** Whatever is appended from now on goes to another segment. Answers the number of the last one that is over. */
   endSegment(): number {
-    this.catchUp()
+    this.#goOn()
     const { number, end } = this.#active
     if (end === FIRST) return number - 1
     this.#write(this.#active, packSeal(this.seed))
-    this.catchUp()
+    this.#goOn()
     this.refresh()
     return number
   }
@@ -226,7 +235,7 @@ export class Log {
   #roll(length: number): void {
     if (this.#active.end + length <= this.#settings.segmentBytes || this.#active.end === FIRST) return
     this.#write(this.#active, packSeal(this.seed))
-    this.catchUp()
+    this.#goOn()
     this.refresh()
   }
 
