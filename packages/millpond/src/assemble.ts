@@ -235,7 +235,9 @@ export class Assembly implements House {
         get openNames() {
           return openNames()
         },
-        close: (name) => this.close(open(name)),
+        letGo: async (name) => {
+          if (this.#unnamed.has(name)) await this.close(open(name))
+        },
       },
       subject,
     )

@@ -75,7 +75,7 @@ export function awsKms(options: AwsKmsOptions): KeyService {
       })
     })
     const bytes: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, field) : undefined
-    if (bytes instanceof Uint8Array) return bytes
+    if (bytes instanceof Uint8Array && bytes.byteLength > 0) return bytes
     throw new MillpondError('KEYRING_UNREACHABLE', `AWS KMS ${show(KeyId)} has answered without a key: is this its endpoint?`)
   }
   return {

@@ -19,6 +19,7 @@ export {
 export { folderKeyStore, memoryKeyStore } from './key-stores.ts'
 export { type KeyBytes, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
 export { type CodecLimits, resolveLimits } from './limits.ts'
+export { type KeyedNames, keyedNames } from './names.ts'
 export { type Field, type FieldName, type Selection, select } from './select.ts'
 export { type KeyRotation, type RotateAfter, type StoredKeyring, type StoredKeyringOptions, storedKeyring } from './stored-keyring.ts'
 export { tenantId } from './tenant-id.ts'

@@ -123,11 +123,16 @@ export interface WrappedKeyring extends LiveKeyring {
   reload(changed: Pick<WrappedKeyringOptions, 'current' | 'keys' | 'next'>): Promise<void>
 }
 
-/** A new key, known to nobody but who unwraps it. */
+/**
+ * A new key, known to nobody but who unwraps it.
+ * @throws MillpondError `KEYRING_UNREACHABLE` for a service that answers with what is no wrapped key; what the service throws.
+ */
 export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<Uint8Array> {
   const key = randomBytes(32)
   try {
-    return await service.wrap(key)
+    const wrapped: unknown = await service.wrap(key)
+    if (wrapped instanceof Uint8Array && wrapped.byteLength > 0) return wrapped
+    throw new MillpondError('KEYRING_UNREACHABLE', `the key service has answered ${show(wrapped)}, which is no wrapped key`)
   } finally {
     key.fill(0)
   }

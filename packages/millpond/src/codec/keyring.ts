@@ -141,11 +141,17 @@ function pairsOf(keys: unknown): Iterable<readonly [unknown, unknown]> {
   })
 }
 
-/** Whoever gave the bytes may overwrite them. */
-function bytesOf(id: string, given: unknown): Uint8Array {
+const bytesOf = (id: string, given: unknown): Uint8Array => keyBytes(`the key ${show(id)}`, given)
+
+/**
+ * A copy, since whoever gave the bytes may overwrite them.
+ * @param what as the message calls it
+ * @throws MillpondError `KEYRING_INVALID`
+ */
+export function keyBytes(what: string, given: unknown): Uint8Array {
   const bytes = given instanceof Uint8Array ? Uint8Array.from(given) : typeof given === 'string' ? fromText(given) : undefined
-  if (bytes === undefined) throw invalid(`the key ${show(id)} is not bytes: give a Buffer of 32 bytes, or these as hexadecimal or base64`)
-  if (bytes.byteLength !== KEY_BYTES) throw invalid(`the key ${show(id)} has ${bytes.byteLength} bytes: give 32, such as randomBytes(32)`)
+  if (bytes === undefined) throw invalid(`${what} is not bytes: give a Buffer of 32 bytes, or these as hexadecimal or base64`)
+  if (bytes.byteLength !== KEY_BYTES) throw invalid(`${what} has ${bytes.byteLength} bytes: give 32, such as randomBytes(32)`)
   return bytes
 }
 

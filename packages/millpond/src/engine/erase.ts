@@ -5,7 +5,7 @@
 // is over, the tiers are looked through once more. Only that counts as proven.
 import { checkedElsewhere, checkOptions, type Shape } from '../core/checks.ts'
 import type { ShreddedKeys } from '../core/contracts.ts'
-import { dependencyTag } from '../core/dependency.ts'
+import { dependencyKey, dependencyTag } from '../core/dependency.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, checkTags, encodeKey, keyList } from '../core/key.ts'
 import { isTenantPart, namespaceOf } from '../core/tenant.ts'
@@ -29,7 +29,8 @@ const SUBJECT: Shape<ErasureSubject> = { tenant: checkedElsewhere, tags: checked
 export interface Spaces {
   open(namespace: string): Space
   readonly openNames: readonly string[]
-  close(namespace: string): Promise<void>
+  /** Unless somebody has named it meanwhile. */
+  letGo(namespace: string): Promise<void>
 }
 
 export async function erase(space: Space, spaces: Spaces, subject: ErasureSubject): Promise<Erased> {
@@ -68,7 +69,7 @@ async function eraseTenant(space: Space, spaces: Spaces, tenant: string, started
   for (const name of names) {
     const isOpen = spaces.openNames.includes(name)
     parts.push(await eraseIn(spaces.open(name), undefined, keys))
-    if (!isOpen) await spaces.close(name)
+    if (!isOpen) await spaces.letGo(name)
   }
   for (const part of parts) for (const [name, error] of failures) fail(part.tiers, name, error)
   return sum(parts, keys, started, space)
@@ -112,7 +113,7 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
   const receipt = await forget(space, {
     ...(meant === undefined
       ? { all: true }
-      : { keys: [...meant.keys], tags: [...meant.tags].filter((tag) => !isDependencyOf(meant, tag)) }),
+      : { keys: [...meant.keys], tags: [...meant.tags].filter((tag) => dependencyKey(tag) === undefined) }),
     reason: 'erased',
   })
   const targets = receipt.targets
@@ -138,8 +139,6 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
   }
   return { namespace: space.id.name, receipt, tiers, writes, unheard }
 }
-
-const isDependencyOf = ({ keys }: Meant, tag: string): boolean => [...keys].some((key) => dependencyTag(key) === tag)
 
 function fateIn(
   space: Space,

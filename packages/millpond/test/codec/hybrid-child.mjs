@@ -1,11 +1,6 @@
-// Tries hybrid keys where the runtime has ML-KEM: `hybrid-child.mjs <compiled folder>`. Tells what came of it as JSON.
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+// Tries hybrid keys where the runtime has ML-KEM: that Node reads the sources as they are. Tells what came of it as JSON.
+import { hybridKeyService, newHybridKeys, newWrappedKey, wrappedKeyring } from '../../src/codec/index.ts'
 
-const [, , folder = ''] = process.argv
-const { hybridKeyService, newHybridKeys, newWrappedKey, wrappedKeyring } = await import(
-  pathToFileURL(join(folder, 'src/codec/index.js')).href
-)
 /** @param {() => unknown} work */
 const refusal = async (work) => {
   try {

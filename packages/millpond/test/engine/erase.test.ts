@@ -283,6 +283,19 @@ describe('an erasure', () => {
     await expect(without.erase({ tags: ['subject'] })).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
   })
 
+  test('of a tenant that somebody begins to use meanwhile leaves its cache open, and lets go of what nobody named', async () => {
+    const cache = open({ tiers: [memory(), sqlite({ path: join(newFolder(), 'cache.db') })] })
+    const names = () => cache.info().namespaces.map(({ name }) => name)
+    const erasing = cache.erase({ tenant: 'acme' })
+    await until('the erasure to begin', () => names().includes('default~acme'))
+    const acme = cache.for({ tenant: 'acme' })
+    await erasing
+    await acme.set('k', 1)
+    expect(await acme.get('k')).toBe(1)
+    await cache.erase({ tenant: 'bolt' })
+    expect(names()).toEqual(['default', 'default~acme'])
+  })
+
   test('G23: of a tenant is not asked for by another', async () => {
     const cache = open()
     const [a, b] = [cache.for({ tenant: 'a' }), cache.for({ tenant: 'b' })]
