@@ -285,7 +285,7 @@ describe('an erasure', () => {
 
   test('of a tenant that somebody begins to use meanwhile leaves its cache open, and lets go of what nobody named', async () => {
     const cache = open({ tiers: [memory(), sqlite({ path: join(newFolder(), 'cache.db') })] })
-    const names = () => cache.info().namespaces.map(({ name }) => name)
+    const names = () => cache.info().namespaces.map(({ namespace }) => namespace)
     const erasing = cache.erase({ tenant: 'acme' })
     await until('the erasure to begin', () => names().includes('default~acme'))
     const acme = cache.for({ tenant: 'acme' })
