@@ -39,7 +39,7 @@ export class Journey {
   isReachable = true
   /** Nobody can say what has moved, and the caller must see the latest: no copy may be believed. */
   isBlind = false
-  /** Memory has just been asked for the one key, and has nothing of it, not even what is over: true until something is waited for. */
+  /** Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until something is waited for. */
   isAbsent = false
   /** Keys whose values have been served and are to be refreshed behind. */
   due: string[] | undefined

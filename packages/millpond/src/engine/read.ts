@@ -10,7 +10,7 @@ import { PROVISIONAL_MS } from './landing.ts'
 import { fly, openFlight, openFlights, refreshBehind, staleMs } from './load.ts'
 import { makeReady, newestMark } from './make-ready.ts'
 import { countMiss, countStale } from './misses.ts'
-import { freshSlot, hitInCall, staleInMemory } from './near.ts'
+import { hitInCall, isFreshAt, staleInMemory } from './near.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
 import { canWaitAlone, join, lead, staleInTier, take } from './wait.ts'
@@ -50,7 +50,7 @@ async function travel(journey: Journey, key: string): Promise<Found> {
     journey.open(await ready, true)
     checkSignal(journey.signal)
   }
-  let found = fromMemory(journey, key)
+  let found = fromMemory(journey, key, journey.isAbsent ? -1 : (space.near?.find(key) ?? -1))
   if (found === undefined) {
     const joined = fromFlight(journey, key)
     if (joined !== undefined) found = await joined
@@ -104,7 +104,14 @@ async function travelMany(journey: Journey, keys: readonly string[]): Promise<re
   checkSignal(journey.signal)
   const unique = [...new Set(keys)]
   // First without waiting for anything: it may throw, and then nobody has been joined whose error would be nobody's.
-  const found = unique.map((key) => fromMemory(journey, key))
+  let isAbsent = true
+  const found = unique.map((key) => {
+    const slot = space.near?.find(key) ?? -1
+    const held = fromMemory(journey, key, slot)
+    if (held === undefined && slot >= 0) isAbsent = false
+    return held
+  })
+  journey.isAbsent = isAbsent
   const joined: Promise<unknown>[] = []
   const absent: number[] = []
   for (let at = 0; at < unique.length; at++) {
@@ -152,17 +159,17 @@ async function readAgain(journey: Journey, key: string): Promise<Found> {
 }
 
 /** What may be served at once. @throws the error that the key's loader is remembered to have ended with. */
-function fromMemory(journey: Journey, key: string): Found | undefined {
+function fromMemory(journey: Journey, key: string, slot: number): Found | undefined {
   const { space, isQuiet } = journey
   if (journey.isBlind || journey.wants === 'new') return undefined
-  const slot = journey.isAbsent ? -1 : freshSlot(space, key)
   const { clock } = space.services
-  const fresh = slot < 0 ? undefined : hitInCall(space, slot, key, isQuiet)
+  const isFresh = slot >= 0 && space.near !== undefined && isFreshAt(space, space.near, slot, key)
+  const fresh = isFresh ? hitInCall(space, slot, key, isQuiet) : undefined
   if (fresh !== undefined) {
     if (journey.isDue(fresh, clock.coarse)) journey.noteDue(key)
     return fresh
   }
-  const stale = journey.isAbsent ? undefined : staleInMemory(space, key, staleMs(journey, key))
+  const stale = slot < 0 ? undefined : staleInMemory(space, key, staleMs(journey, key))
   if (stale !== undefined) {
     journey.noteDue(key)
     if (!isQuiet) countStale(space, stale)
