@@ -109,7 +109,21 @@ export class LedgerView {
   /** May an entry of this key, with these tags, loaded as of `seq`, be believed? */
   judge(key: string, tags: readonly string[], seq: number): Judgement {
     const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags)
-    if (abroad === 'void' || abroad === 'unheard') return 'void'
+    return this.#judge(key, tags, seq, abroad === 'unheard' ? 'void' : abroad)
+  }
+
+  /**
+   * May it be kept? As `judge`, but that another namespace has to be asked first speaks against nothing: whoever reads the entry asks. Where a moment was enough for
+   * that, what had just been made would be made anew.
+   */
+  judgeToKeep(key: string, tags: readonly string[], seq: number, epoch = this.epoch): Judgement {
+    if (epoch !== this.epoch) return 'void'
+    const abroad = this.abroad === undefined ? 'valid' : this.abroad.judge(tags)
+    return this.#judge(key, tags, seq, abroad === 'unheard' ? 'valid' : abroad)
+  }
+
+  #judge(key: string, tags: readonly string[], seq: number, abroad: Judgement): Judgement {
+    if (abroad === 'void') return 'void'
     if (seq >= this.head) return abroad
     if (this.concerning(key, tags) > seq) return 'void'
     return this.#staleConcerning(key, tags) > seq ? 'stale' : abroad

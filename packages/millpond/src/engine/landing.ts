@@ -140,7 +140,7 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
     space.flights.overlap(key, flight)
   }
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
-  const isValid = mayStore && !flight.isOutdated && ledger.view.judgeAt(key, tags, asOf) === 'valid'
+  const isValid = mayStore && !flight.isOutdated && ledger.view.judgeToKeep(key, tags, asOf.seq, asOf.epoch) === 'valid'
   if (isValid && isTrusted) {
     landNear(space, found, flight, ms, now)
     const committed = keepFar(space, found, flight)

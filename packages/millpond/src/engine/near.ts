@@ -38,7 +38,7 @@ const REASONS = { key: 'data_changed', tag: 'tag_based', pattern: 'pattern_based
 
 function reaffirm(space: Space, near: Near, key: string, slot: number): boolean {
   const { view } = space.ledger
-  const judgement = view.judge(key, near.tags(slot), near.asOf(slot))
+  const judgement = view.judgeToKeep(key, near.tags(slot), near.asOf(slot))
   if (judgement === 'valid') {
     if (view.last > near.asOf(slot)) near.reaffirm(slot, view.last)
     return true

@@ -134,7 +134,7 @@ function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean)
   const { near, flights } = space
   if (target.kind !== 'key') {
     const { view } = space.ledger
-    flights.outdateWhere((flight) => flight.asOf.seq < line.seq && view.judge(flight.key, flight.tags, flight.asOf.seq) !== 'valid')
+    flights.outdateWhere(({ key, tags, asOf }) => asOf.seq < line.seq && view.judgeToKeep(key, tags, asOf.seq) !== 'valid')
     if (target.kind === 'all' && line.mode === 'delete') {
       if (isNew) space.watch.cleared = { at: space.services.clock.now(), receipt: line.id }
       dropOlder(space, line.seq)

@@ -154,7 +154,7 @@ async function writeDraft(space: Space, entries: readonly Found[], now: number, 
 
 function writeNearUnmoved(space: Space, entry: Found, since: Position): void {
   const { key, tags } = entry
-  if (space.ledger.view.judgeAt(key, tags, since) === 'valid') writeNear(space, entry)
+  if (space.ledger.view.judgeToKeep(key, tags, since.seq, since.epoch) === 'valid') writeNear(space, entry)
   else {
     space.flights.outdate(key)
     space.near?.drop(key, 'replaced')
