@@ -167,12 +167,16 @@ function permitsHit({ consistency }: LoadPolicy, options: LoadOptions | undefine
   )
 }
 
-/** The loader of ids. Where it is to load as many keys as there are ids, it loads all of them. */
+/** The loader of ids. Where it is to load just the keys that were asked for, it need not look for their ids; what is refreshed behind comes in another order. */
 function batchOf<Id, T>(ids: readonly Id[], keys: readonly string[], load: GetOrSetManyOptions<Id, T>['load']): BatchLoader {
   let places: Map<string, Id> | undefined
+  const idsOf = (wanted: readonly string[]): Id[] => {
+    if (wanted.length === keys.length && wanted.every((key, at) => key === keys[at])) return [...ids]
+    places ??= new Map(keys.map((key, at) => [key, ids[at] as Id]))
+    return wanted.map((key) => places?.get(key) as Id)
+  }
   return async (wanted, context) => {
-    if (wanted.length < ids.length) places ??= new Map(keys.map((key, at) => [key, ids[at] as Id]))
-    const missing = places === undefined ? [...ids] : wanted.map((key) => places?.get(key) as Id)
+    const missing = idsOf(wanted)
     const loaded = await load(missing, context)
     return loaded instanceof Map ? missing.map((id) => loaded.get(id)) : (loaded as readonly unknown[])
   }

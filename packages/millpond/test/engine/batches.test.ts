@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it, vi } from 'vitest'
+import { fakeClock } from '../../src/testing/clock.ts'
+import { simulatedServer } from '../../src/testing/simulator-server.ts'
 import { closeAfterEach, gate, newFolder, onEverySetup, open, until } from './setups.ts'
 
 onEverySetup('batches', (create) => {
@@ -40,6 +42,35 @@ onEverySetup('batches', (create) => {
     own.push('late')
     await one
     expect(await cache.getEntry('c')).toMatchObject({ tags: ['u'] })
+  })
+})
+
+describe('batches of which memory holds a part', () => {
+  closeAfterEach()
+
+  it.each([
+    ['its last keys', 7, 10],
+    ['its first keys', 0, 3],
+    ['some in the middle', 4, 6],
+  ])('G10: what is refreshed behind belongs to its own key: %s', async (_, from, to) => {
+    const clock = fakeClock({ now: Date.now() })
+    const { ledger, ...tier } = simulatedServer({ now: () => clock.now() }).connect()
+    const cache = open({ clock, tiers: [memory(), { ...tier, ledger }], defaults: { ttl: 1000, staleFor: '1h' } })
+    const other = open({ clock, tiers: [memory(), { ...tier, ledger }], defaults: { ttl: 1000, staleFor: '1h' } })
+    const keys = Array.from({ length: 10 }, (_, at) => `k${at}`)
+    await other.setMany(keys.map((key) => [key, `old ${key}`]))
+    await cache.getMany(keys.slice(from, to))
+    await clock.run(1500)
+    const calls: (readonly string[])[] = []
+    const load = async (missing: readonly string[]): Promise<string[]> => {
+      calls.push(missing)
+      return missing.map((key) => `new ${key}`)
+    }
+    expect(await cache.getOrSetMany(keys, { load })).toEqual(keys.map((key) => `old ${key}`))
+    await clock.run(10)
+    await cache.flush()
+    expect(calls.flat().sort()).toEqual(keys)
+    expect(await cache.getMany(keys)).toEqual(keys.map((key) => `new ${key}`))
   })
 })
 

@@ -55,6 +55,55 @@ describeWith('postgres', 'two caches over memory and PostgreSQL', () => {
     expect(waits.sort((a, b) => a - b)[10]).toBeLessThan(40)
   })
 
+  /** What is judged is how often the source is asked, and not how busy the machine is. */
+  async function patient(defaults: { readonly staleFor: '1h' } | { readonly staleIfError: '1h' }): Promise<Cache> {
+    await one.close()
+    one = createCache({
+      name: 'shop',
+      tiers: [memory({ maxEntries: 10 }), { use: postgres({ url: server.url, schema, commandTimeout: '10s' }), timeout: '10s' }],
+      defaults: { ttl: 20, ...defaults },
+    })
+    return one
+  }
+  const isStale = async (cache: Cache, key: string): Promise<boolean> => (await cache.getEntry(key)).kind === 'stale'
+
+  test.each([{ staleFor: '1h' }, { staleIfError: '1h' }] as const)(
+    'a source that fails is asked at most once a second: %j',
+    async (defaults) => {
+      const cache = await patient(defaults)
+      await cache.set('k', 'old')
+      await until('it to be stale', () => isStale(cache, 'k'))
+      let loads = 0
+      const load = async (): Promise<never> => {
+        loads += 1
+        throw new Error('down')
+      }
+      const ms = stopwatch()
+      for (let turn = 0; turn < 50; turn++) {
+        expect(await cache.getOrSet('k', load)).toBe('old')
+        await cache.flush()
+      }
+      expect(loads).toBeGreaterThan(0)
+      expect(loads).toBeLessThanOrEqual(1 + Math.floor(ms() / 1000))
+    },
+  )
+
+  test('900 stale keys are given at once, and loaded in one call behind', async () => {
+    const cache = await patient({ staleFor: '1h' })
+    const keys = Array.from({ length: 900 }, (_, at) => `k${at}`)
+    await cache.setMany(keys.map((key) => [key, `old ${key}`]))
+    await until('the last to be stale', () => isStale(cache, 'k899'))
+    const calls: number[] = []
+    const load = async (missing: readonly string[]): Promise<string[]> => {
+      calls.push(missing.length)
+      return missing.map((key) => `new ${key}`)
+    }
+    expect(await cache.getOrSetMany(keys, { load, ttl: '1h' })).toEqual(keys.map((key) => `old ${key}`))
+    await cache.flush()
+    expect(calls).toEqual([900])
+    expect(await cache.getMany(keys)).toEqual(keys.map((key) => `new ${key}`))
+  })
+
   test('G11: 50 cold calls over both are one load', async () => {
     let loads = 0
     const load = async (): Promise<number> => {
