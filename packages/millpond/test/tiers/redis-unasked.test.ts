@@ -3,9 +3,10 @@
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { Redis as Redis6 } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
-import { createCache, memory } from 'millpond'
+import { type Cache, createCache, memory } from 'millpond'
 import { type RedisTierOptions, redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Change } from '../../src/core/contracts.ts'
 import { describeWith, freePort, type RedisService, type SentinelGroup, startRedis, startSentinel, until } from '../services/index.ts'
 
 /** A way to a server. `answer`: what is said in its place to what a client sends; undefined where it is asked itself. */
@@ -37,6 +38,13 @@ async function way(port: number, answer: (sent: string) => string | undefined = 
 /** What is judged is what comes over the connection, and not how busy the machine is. */
 const patient = (options: RedisTierOptions) => ({ use: redis({ ...options, commandTimeout: '10s' }), timeout: '10s' }) as const
 
+async function isSet(cache: Cache): Promise<boolean> {
+  await cache.set('k', 1)
+  return true
+}
+
+const NOTHING: Change = { targets: [{ kind: 'key', key: 'k' }], mode: 'delete', reason: 'manual', id: 'x', drop: [], write: [] }
+
 const clients: [string, (port: number) => Pick<RedisTierOptions, 'url' | 'client'>][] = [
   ['ioredis 6', (port) => ({ client: new Redis6(port, '127.0.0.1', { lazyConnect: true }) })],
   ['ioredis 5', (port) => ({ client: new Redis5(port, '127.0.0.1', { lazyConnect: true }) })],
@@ -67,7 +75,7 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
       const link = await way(server.port)
       const cache = createCache({ tiers: [memory(), patient(options(link.port))] })
       try {
-        await cache.set('k', 1)
+        await until('a value', () => isSet(cache))
         await until('the subscription', async () => String(await server.command('PUBSUB', 'CHANNELS')) !== '')
         const before = link.connections()
         // The first is asked, the other is told.
@@ -91,7 +99,7 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
         const name = `n${Math.random().toString(36).slice(2)}`
         const cache = createCache({ name, tiers: [memory(), patient(options(link.port))] })
         try {
-          await cache.set('k', 1)
+          await until('a value', () => isSet(cache))
           await until('another attempt', () => asked > 1)
           await until('the subscription', async () => String(await server.command('PUBSUB', 'CHANNELS')).includes(name))
           expect(await cache.get('k')).toBe(1)
@@ -134,6 +142,51 @@ describeWith('redis', 'a Redis connection on which something comes that nobody a
         await Promise.all([tier.close(), other.close()])
       }
     })
+
+    test('a channel that is left and followed anew in one turn is heard (StackExchange.Redis 1110)', async () => {
+      const tier = redis(options(server.port))
+      const other = redis({ url: server.url })
+      const heard: string[] = []
+      const follow = (name: string) => tier.ledger.follow?.(name, () => heard.push(name)) ?? (() => {})
+      const channels = async (): Promise<string> => String(await server.command('PUBSUB', 'CHANNELS'))
+      try {
+        follow('kept')
+        const stop = follow('left')
+        await until('both to be subscribed', async () => ['kept', 'left'].every((name) => heard.includes(name)))
+        stop()
+        follow('left')()
+        follow('left')
+        heard.length = 0
+        await until('a message', async () => {
+          await other.ledger.advance('left', NOTHING)
+          return heard.includes('left')
+        })
+        expect(await channels()).toContain('{left}')
+      } finally {
+        await Promise.all([tier.close(), other.close()])
+      }
+    })
+
+    test('it hears again after a server that was away for several attempts (ioredis 85, node-redis 265)', async () => {
+      const tier = redis(options(server.port))
+      const heard: string[] = []
+      try {
+        tier.ledger.follow?.('a', () => heard.push('a'))
+        await until('it to be subscribed', () => heard.length > 0)
+        await server.kill()
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        await server.restart()
+        const other = redis({ url: server.url })
+        await until('the subscription', async () => String(await server.command('PUBSUB', 'CHANNELS')).includes('{a}'))
+        await until('the first word', () => heard.length > 1)
+        heard.length = 0
+        await other.ledger.advance('a', NOTHING)
+        await until('a message', () => heard.length > 0)
+        await other.close()
+      } finally {
+        await tier.close()
+      }
+    })
   })
 })
 
@@ -154,12 +207,7 @@ describeWith('redis', 'a connection to a sentinel on which something comes that 
     const sentinels = links.map(({ port }) => ({ host: '127.0.0.1', port }))
     const cache = createCache({ tiers: [memory(), patient({ sentinels, name: group.name })] })
     try {
-      await until('a value', () =>
-        cache.set('k', 1).then(
-          () => true,
-          () => false,
-        ),
-      )
+      await until('a value', () => isSet(cache))
       await until('every sentinel to be asked again', () => asked >= group.addresses.length * 2)
       for (const { clients: open } of links) for (const client of open) client.write('$-1\r\n*3\r\n$7\r\nmessage\r\n$-1\r\n$-1\r\n')
       expect(await cache.get('k')).toBe(1)
