@@ -12,7 +12,7 @@ const record = join(root, '.cache', 'servers.json')
 
 /**
  * What can be brought. `npm` is a package of npm with its version, `packages` are Debian's; those that carry the program come first, `versions` is what tests are written for.
- * @type {Record<string, { program: string, packages: string[], folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string, npm?: string }>}
+ * @type {Record<string, { program: string, packages: string[], ask?: string, folders?: () => string[], others?: string[], versions: RegExp, suites: string, install: string, npm?: string }>}
  */
 export const wanted = {
   redis: {
@@ -64,15 +64,38 @@ export const wanted = {
 }
 
 /**
+ * What `npm run bench:http` stands beside, and no test needs.
+ * @type {typeof wanted}
+ */
+export const compared = {
+  nginx: {
+    program: 'nginx',
+    packages: ['nginx'],
+    ask: '-v',
+    versions: /nginx\/1\./,
+    suites: 'nginx in bench:http',
+    install: 'apt-get install nginx',
+  },
+  varnish: {
+    program: 'varnishd',
+    packages: ['varnish'],
+    ask: '-V',
+    versions: /varnish-[6-9]/,
+    suites: 'Varnish in bench:http',
+    install: 'apt-get install varnish',
+  },
+}
+
+/**
  * Finds or fetches every server and writes down where it is.
- * @param {{ say?: (line: string) => void, fetch?: boolean }} [options]
+ * @param {{ say?: (line: string) => void, fetch?: boolean, which?: typeof wanted }} [options]
  * @returns {Record<string, { path: string, version: string, libraries?: string }>} what is there; a server that is missing has no entry
  */
-export function bringServers({ say = console.log, fetch = true } = {}) {
+export function bringServers({ say = console.log, fetch = true, which = wanted } = {}) {
   const known = recorded()
   /** @type {Record<string, { path: string, version: string, libraries?: string }>} */
   const found = {}
-  for (const [name, server] of Object.entries(wanted)) {
+  for (const [name, server] of Object.entries(which)) {
     const before = known[name]
     const ready = (before && probe(server, before.path, before.libraries)) ?? onPath(server) ?? unpacked(name, server)
     if (ready) found[name] = ready
@@ -90,7 +113,8 @@ export function bringServers({ say = console.log, fetch = true } = {}) {
   rmSync(lists, { recursive: true, force: true })
   mkdirSync(dirname(record), { recursive: true })
   const draft = `${record}.${process.pid}`
-  writeFileSync(draft, `${JSON.stringify(found, null, 2)}\n`)
+  const others = Object.entries(known).filter(([name]) => which[name] === undefined)
+  writeFileSync(draft, `${JSON.stringify({ ...Object.fromEntries(others), ...found }, null, 2)}\n`)
   renameSync(draft, record)
   return found
 }
@@ -110,8 +134,8 @@ export function recorded() {
  */
 export const permittedAbsences = JSON.parse(readFileSync(new URL('./permitted-absences.json', import.meta.url), 'utf8'))
 
-/** @param {Record<string, unknown>} found */
-export const missing = (found) => Object.entries(wanted).filter(([name]) => !found[name])
+/** @param {Record<string, unknown>} found @param {typeof wanted} which */
+export const missing = (found, which = wanted) => Object.entries(which).filter(([name]) => !found[name])
 
 /** @param {(typeof wanted)[string]} server @returns {ReturnType<typeof probe>} */
 function onPath(server) {
@@ -134,7 +158,7 @@ function unpacked(name, server) {
 function probe(server, path, libraries) {
   if (!existsSync(path)) return undefined
   if (server.others?.some((other) => !existsSync(join(dirname(path), other)))) return undefined
-  const run = spawnSync(path, ['--version'], { encoding: 'utf8', env: withLibraries(libraries), timeout: 10_000 })
+  const run = spawnSync(path, [server.ask ?? '--version'], { encoding: 'utf8', env: withLibraries(libraries), timeout: 10_000 })
   const version = `${run.stdout ?? ''}${run.stderr ?? ''}`.split('\n')[0] ?? ''
   if (run.status !== 0 || !server.versions.test(version)) return undefined
   return { path, version, ...(libraries === undefined ? {} : { libraries }) }
@@ -294,11 +318,12 @@ const firstLine = (error) => {
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const found = bringServers()
+  const which = process.argv.includes('--compared') ? compared : wanted
+  const found = bringServers({ which })
   for (const [name, { path, version }] of Object.entries(found)) {
     console.log(`servers: ${name} ${relative(root, path).startsWith('..') ? path : relative(root, path)} (${version})`)
   }
-  for (const [, { program, suites, install }] of missing(found))
+  for (const [, { program, suites, install }] of missing(found, which))
     console.log(`servers: no ${program}, so ${suites} cannot be tested. To have it: ${install}`)
-  process.exitCode = process.env.CI && missing(found).length > 0 ? 1 : 0
+  process.exitCode = process.env.CI && missing(found, which).length > 0 ? 1 : 0
 }

@@ -1,9 +1,10 @@
 // `npm run bench:http`: stored answers per second of the server's own CPU time, over bare node:http in the same round. Needs wrk.
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process'
-import { createServer } from 'node:net'
 import { availableParallelism, cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { type Running, startForeign } from './http/foreign.ts'
+import { freePort } from './program.ts'
 
 const KINDS: Readonly<Record<string, string>> = {
   bare: 'node:http, header object',
@@ -14,6 +15,8 @@ const KINDS: Readonly<Record<string, string>> = {
   'millpond-before-express': 'millpond/http before Express',
   'millpond-in-express': 'millpond/http as app.use',
   'undici-cache': 'undici’s cache in a proxy',
+  nginx: 'nginx of Debian, proxy_cache',
+  varnish: 'Varnish of Debian',
 }
 /** Until what runs is compiled. */
 const WARM_SECONDS = 2
@@ -40,7 +43,7 @@ else if (spawnSync('wrk', ['--version']).error !== undefined) {
 interface Subject {
   readonly kind: string
   readonly port: number
-  readonly server: ChildProcess
+  readonly server: Running
   readonly rates: number[]
   /** Over the bare server's rate in the same round. */
   readonly ratios: number[]
@@ -50,24 +53,21 @@ async function run(): Promise<void> {
   const only = values.only?.split(',')
   const kinds = Object.keys(KINDS).filter((kind) => kind === 'bare' || only === undefined || only.includes(kind))
   const originPort = await freePort()
-  const origin = await startServer('bare', originPort, '')
+  const running = [await startServer('bare', originPort, originPort)]
   const subjects: Subject[] = []
-  for (const kind of kinds) {
-    const port = await freePort()
-    const server = await startServer(kind, port, `http://127.0.0.1:${originPort}`)
-    subjects.push({ kind, port, server, rates: [], ratios: [] })
-    await load(port, WARM_SECONDS)
-  }
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const subject of subjects) subject.rates.push(await measure(subject))
-    const bare = subjects[0]?.rates.at(-1) ?? Number.NaN
-    for (const { kind, rates, ratios } of subjects) {
-      const rate = rates.at(-1) ?? Number.NaN
-      ratios.push(rate / bare)
-      console.error(`round ${round + 1}: ${kind}: ${Math.round(rate)} answers per CPU second, ${(rate / bare).toFixed(2)}`)
+  try {
+    for (const kind of kinds) {
+      const port = await freePort()
+      const server = await start(kind, port, originPort)
+      running.push(server)
+      subjects.push({ kind, port, server, rates: [], ratios: [] })
+      await load(port, WARM_SECONDS)
     }
+    for (let round = 0; round < Number(values.rounds); round++) await runRound(subjects, round)
+  } finally {
+    // Those that are not ours would go on without us.
+    for (const server of running) server.end()
   }
-  for (const { server } of [...subjects, { server: origin }]) server.disconnect()
   const { model = 'unknown' } = cpus()[0] ?? {}
   console.log(
     `Node ${process.version}, ${availableParallelism()} x ${model}, wrk with 64 connections, 2 KB, medians of ${values.rounds} rounds`,
@@ -77,18 +77,32 @@ async function run(): Promise<void> {
     console.log(`| ${KINDS[kind]} | ${Math.round(median(rates))} | ${median(ratios).toFixed(2)} |`)
 }
 
-async function measure({ port, server }: Subject): Promise<number> {
-  const before = await cpuOf(server)
-  const answers = await load(port, Number(values.seconds))
-  return answers / ((await cpuOf(server)) - before)
+async function runRound(subjects: readonly Subject[], round: number): Promise<void> {
+  for (const subject of subjects) subject.rates.push(await measure(subject))
+  const bare = subjects[0]?.rates.at(-1) ?? Number.NaN
+  for (const { kind, rates, ratios } of subjects) {
+    const rate = rates.at(-1) ?? Number.NaN
+    ratios.push(rate / bare)
+    console.error(`round ${round + 1}: ${kind}: ${Math.round(rate)} answers per CPU second, ${(rate / bare).toFixed(2)}`)
+  }
 }
 
-function startServer(kind: string, port: number, origin: string): Promise<ChildProcess> {
-  const server = fork(fileURLToPath(new URL('./http/server.js', import.meta.url)), [kind, String(port), origin], {
+async function measure({ port, server }: Subject): Promise<number> {
+  const before = await server.cpu()
+  const answers = await load(port, Number(values.seconds))
+  return answers / ((await server.cpu()) - before)
+}
+
+function start(kind: string, port: number, originPort: number): Promise<Running> {
+  return kind === 'nginx' || kind === 'varnish' ? startForeign(kind, port, originPort) : startServer(kind, port, originPort)
+}
+
+function startServer(kind: string, port: number, originPort: number): Promise<Running> {
+  const server = fork(fileURLToPath(new URL('./http/server.js', import.meta.url)), [kind, String(port), `http://127.0.0.1:${originPort}`], {
     env: { ...process.env, NODE_ENV: 'production' },
   })
   return new Promise((resolve, reject) => {
-    server.once('message', () => resolve(server))
+    server.once('message', () => resolve({ cpu: () => cpuOf(server), end: () => server.disconnect() }))
     server.once('error', reject)
     server.once('exit', (code) => reject(new Error(`the server ${kind} ended with ${code}`)))
   })
@@ -110,15 +124,6 @@ async function load(port: number, seconds: number): Promise<number> {
   const count = /(\d+) requests in/.exec(text)?.[1]
   if (count === undefined || /Non-2xx/.test(text)) throw new Error(`wrk says:\n${text}`)
   return Number(count)
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
 }
 
 function median(numbers: readonly number[] = []): number {

@@ -13,11 +13,14 @@ export interface Program {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Those that are only stood beside. */
+const COMPARED: ReadonlySet<string> = new Set(['nginx', 'varnish'])
+
 /** Throws an `Error` that says how to get it when it is not here. */
-export function findProgram(name: 'redis' | 'memcached' | 'postgres'): Program {
+export function findProgram(name: 'redis' | 'memcached' | 'postgres' | 'nginx' | 'varnish'): Program {
   const found = recorded(name)
   if (found !== undefined) return found
-  spawnSync(process.execPath, [join(root, 'scripts/servers.mjs')], { stdio: 'inherit' })
+  spawnSync(process.execPath, [join(root, 'scripts/servers.mjs'), ...(COMPARED.has(name) ? ['--compared'] : [])], { stdio: 'inherit' })
   const brought = recorded(name)
   if (brought === undefined) throw new Error(`no ${name} server here: have it installed by the system's packages`)
   return brought
