@@ -3,17 +3,14 @@ import { MillpondError, show } from '../core/errors.ts'
 import { escapeValue } from './escape.ts'
 import type { Read, ValueFormat, Written } from './format.ts'
 import { parse } from './frame.ts'
-import { type CodecLimits, excessOf, surelyShallow, valueWithin } from './limits.ts'
+import { type CodecLimits, escapedLimits, excessOf, surelyShallow, valueWithin } from './limits.ts'
 import { isPlain } from './plain.ts'
-import { revive, Unbelievable } from './revive.ts'
+import { reviveRead } from './revive.ts'
 
 const NUMBER = { json: 0, escaped: 1, buffer: 2, bytes: 3, absent: 4 } as const
 
 // Parsing this much takes no longer than some 20 ms whatever it holds, so the walk over every byte before it is not needed.
 const SMALL = 128 * 1024
-// The escape form of one item is at most four items, of one level at most three levels.
-const ESCAPED_ITEMS = 4
-const ESCAPED_LEVELS = 3
 
 /**
  * Keeps: null, booleans, numbers (NaN, infinities, -0), bigint, strings (lone surrogates too), `undefined`, Date
@@ -85,15 +82,9 @@ function readJson(body: Buffer, from: number, to: number, limits: CodecLimits): 
 /** As many bytes as characters are ASCII; what an escape stands for may be wider. */
 const isNarrow = (text: string, bytes: number): boolean => text.length === bytes && !text.includes('\\u')
 
-function readEscaped(body: Buffer, from: number, to: number, { maxDepth, maxItems }: CodecLimits): Read {
-  const raw = { maxDepth: maxDepth * ESCAPED_LEVELS, maxItems: (maxItems + 1) * ESCAPED_ITEMS }
-  const excess = to - from <= Math.min(SMALL, maxItems) ? undefined : excessOf(body, from, to, raw)
+function readEscaped(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
+  const excess = to - from <= Math.min(SMALL, limits.maxItems) ? undefined : excessOf(body, from, to, escapedLimits(limits))
   if (excess !== undefined) return { rejected: excess }
-  const data = parse(body.toString('utf8', from, to))
-  if (data === undefined) return { rejected: 'malformed' }
-  try {
-    return { value: revive(data, maxDepth) }
-  } catch (error) {
-    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
-  }
+  const value = parse(body.toString('utf8', from, to))
+  return reviveRead(value === undefined ? { rejected: 'malformed' } : { value }, limits)
 }

@@ -19,6 +19,17 @@ export function resolveLimits(given: Partial<CodecLimits> = {}): CodecLimits {
   return Object.freeze({ maxBytes, maxDepth, maxItems })
 }
 
+// The escape form of one item is at most four items, of one level at most three levels.
+const ESCAPED_ITEMS = 4
+const ESCAPED_LEVELS = 3
+
+/** What holds for the escape form of a value that keeps to the limits. */
+export const escapedLimits = ({ maxBytes, maxDepth, maxItems }: CodecLimits): CodecLimits => ({
+  maxBytes,
+  maxDepth: maxDepth * ESCAPED_LEVELS,
+  maxItems: (maxItems + 1) * ESCAPED_ITEMS,
+})
+
 const QUOTE = 0x22
 const COMMA = 0x2c
 const BACKSLASH = 0x5c

@@ -13,15 +13,12 @@
 import { escapeValue } from './escape.ts'
 import type { Read, ValueFormat, Written } from './format.ts'
 import { jsonFormat } from './json-format.ts'
-import type { CodecLimits } from './limits.ts'
+import { type CodecLimits, escapedLimits } from './limits.ts'
 import { readPacked } from './packed-read.ts'
 import { writePacked } from './packed-write.ts'
-import { revive, Unbelievable } from './revive.ts'
+import { reviveRead } from './revive.ts'
 
 const NUMBER = { plain: 48, escaped: 49 } as const
-// The escape form of one item is at most four items, of one level at most three levels.
-const ESCAPED_ITEMS = 4
-const ESCAPED_LEVELS = 3
 
 /** Keeps and refuses what `jsonFormat` does. */
 export const packedFormat: ValueFormat = { name: 'packed', numbers: Object.values(NUMBER), write, read }
@@ -37,17 +34,5 @@ function write(value: unknown, key: string, limits: CodecLimits): Written {
 
 function read(number: number, bytes: Buffer, from: number, to: number, limits: CodecLimits): Read {
   if (number === NUMBER.plain) return readPacked(bytes, from, to, limits)
-  const read = readPacked(bytes, from, to, escapedLimits(limits))
-  if ('rejected' in read) return read
-  try {
-    return { value: revive(read.value, limits.maxDepth) }
-  } catch (error) {
-    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
-  }
+  return reviveRead(readPacked(bytes, from, to, escapedLimits(limits)), limits)
 }
-
-const escapedLimits = ({ maxBytes, maxDepth, maxItems }: CodecLimits): CodecLimits => ({
-  maxBytes,
-  maxDepth: maxDepth * ESCAPED_LEVELS,
-  maxItems: (maxItems + 1) * ESCAPED_ITEMS,
-})

@@ -1,5 +1,7 @@
 // The way back from the escape form (`escape.ts`) to the value. The input is parsed JSON from a shared tier, so it is not trusted.
 import { MARK } from './escape.ts'
+import type { Read } from './format.ts'
+import type { CodecLimits } from './limits.ts'
 
 /** Thrown for data that no encoder of ours wrote; `decode` makes a miss of it. */
 export class Unbelievable extends Error {
@@ -7,6 +9,16 @@ export class Unbelievable extends Error {
   constructor(rejection: 'malformed' | 'too_deep' | 'too_many', message: string) {
     super(message)
     this.rejection = rejection
+  }
+}
+
+/** What was read in the escape form, as the value that it stands for. */
+export function reviveRead(read: Read, { maxDepth }: CodecLimits): Read {
+  if ('rejected' in read) return read
+  try {
+    return { value: revive(read.value, maxDepth) }
+  } catch (error) {
+    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
   }
 }
 

@@ -6,7 +6,7 @@ import { Compression } from './compress.ts'
 import { frameCodec } from './frame-codec.ts'
 import { jsonFormat } from './json-format.ts'
 import { resolveLimits } from './limits.ts'
-import { messagePackFormat, needMessagePack } from './message-pack.ts'
+import { messagePackFormat } from './message-pack.ts'
 import { packedFormat } from './packed.ts'
 import { sealing } from './seal.ts'
 
@@ -38,7 +38,6 @@ const FORMATS = { json: jsonFormat, messagepack: messagePackFormat, packed: pack
 export function valueCodec(options: CodecOptions = {}): Codec {
   checkOptions<CodecOptions>(options, OPTIONS, 'codec')
   const { encrypt, limits } = options
-  if (options.format === 'messagepack') needMessagePack()
   const format = { format: FORMATS[options.format ?? 'json'], reads: [messagePackFormat, packedFormat] }
   const compression = new Compression(compressOptions(options))
   const compress = compression.writes === undefined ? [] : [compression.writes]

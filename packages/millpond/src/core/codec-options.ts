@@ -30,7 +30,7 @@ export interface KeyRing {
 /** How values are written to the tiers outside the process. */
 export interface CodecOptions {
   /**
-   * Default `'json'`. `'packed'` keeps the same values in half the time and less room: names once for each shape of objects, texts in one piece. `'messagepack'` needs the package msgpackr.
+   * Default `'json'`. `'packed'` keeps the same values in half the time and less room: names once for each shape of objects, texts in one piece. `'messagepack'` writes every name out.
    * Each reads what the others have written.
    */
   readonly format?: 'json' | 'messagepack' | 'packed'

@@ -1,10 +1,12 @@
-// MessagePack keeps what JSON keeps, nothing of it changed in silence, and believes no bytes that are not its own.
+// MessagePack keeps what JSON keeps, nothing of it changed in silence, and believes no bytes that are not MessagePack.
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { jsonCodec, keyring, type Rejection, valueCodec } from '../../src/codec/index.ts'
-import { messagePackExcess } from '../../src/codec/message-pack-scan.ts'
+import { resolveLimits } from '../../src/codec/limits.ts'
+import { readMessagePack } from '../../src/codec/message-pack-read.ts'
+import { writeMessagePack } from '../../src/codec/message-pack-write.ts'
 import type { Codec, EncodedParts } from '../../src/core/contracts.ts'
 import { sized } from '../form.ts'
 import { anyValue } from './arbitrary.ts'
@@ -38,13 +40,48 @@ describe('G20: messagepack', () => {
     expect(() => encode(codec, make())).toThrow(message)
   })
 
-  test('writes plain data and what needs escapes, and leaves to JSON what it would change', () => {
+  test('writes plain data and what needs escapes, and leaves to JSON what has no UTF-8', () => {
     expect(formatOf(encode(codec, { a: [1, 'x', null] }))).toBe(32)
+    expect(formatOf(encode(codec, { a: '\ufffd' }))).toBe(32)
+    expect(formatOf(encode(codec, JSON.parse('{"a":{"__proto__":1}}')))).toBe(32)
     expect(formatOf(encode(codec, { a: new Date(0) }))).toBe(33)
     expect(formatOf(encode(codec, { a: '\ud800' }))).toBe(0)
-    expect(formatOf(encode(codec, { a: '\ufffd' }))).toBe(0)
-    expect(formatOf(encode(codec, JSON.parse('{"a":{"__proto__":1}}')))).toBe(0)
     expect(formatOf(encode(codec, Buffer.from('raw')))).toBe(2)
+  })
+
+  test('texts and numbers around every bound, and maps and lists of every head', () => {
+    for (const length of [0, 1, 23, 24, 31, 32, 63, 64, 255, 256, 4096, 65_535, 65_536])
+      for (const unit of ['a', 'é', '中', '😀', '\u0000']) {
+        const text = unit.repeat(Math.ceil(length / unit.length)).slice(0, length)
+        for (const value of [[text, text], { [text.slice(0, 200)]: text, after: 1 }])
+          assertSame(decode(codec, encode(codec, value)).parts?.value, value)
+      }
+    for (const bound of [0, 32, 127, 128, 255, 256, 32_767, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53, 1e300, 0.1])
+      for (const number of [bound, -bound, bound + 1, -bound - 1, bound - 1])
+        assertSame(decode(codec, encode(codec, [number])).parts?.value, [number])
+    for (const count of [0, 15, 16, 17, 300, 65_535, 65_536]) {
+      const list = Array.from({ length: count }, (_, i) => i % 7)
+      assertSame(decode(codec, encode(codec, [list, 'end'])).parts?.value, [list, 'end'])
+      const fields = Object.fromEntries(list.slice(0, 30_000).map((item, i) => [`field${i}`, item]))
+      const deep = nest(12, { fields, end: 1 })
+      assertSame(decode(codec, encode(codec, [fields, deep, 'end'])).parts?.value, [fields, deep, 'end'])
+    }
+  })
+
+  test('names that look like one another stay apart, however many there are', () => {
+    const rows = Array.from({ length: 200 }, (_, i) => ({ [`a${i}`]: 1, [`Ã©${i}`]: 2, [`é${i}`]: 3, [`b${i * 7}`]: 4 }))
+    for (let round = 0; round < 2; round++) assertSame(decode(codec, encode(codec, rows)).parts?.value, rows)
+  })
+
+  test('a value whose getter writes another value is written as JSON for that one, and a getter is read once', () => {
+    let reads = 0
+    const value = {
+      get inner() {
+        return ++reads + formatOf(encode(codec, { b: [2] }))
+      },
+      z: 'end',
+    }
+    assertSame(decode(codec, encode(codec, value)).parts?.value, { inner: 1, z: 'end' })
   })
 
   const secret = { encrypt: keyring({ current: 'k', keys: { k: randomBytes(32) } }), mixesSecrets: false }
@@ -124,20 +161,27 @@ describe('G26: bytes that claim to be messagepack', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
   })
 
-  test('the walk lets through whatever the package makes of plain data', () => {
+  test('it is MessagePack: the package msgpackr reads what is written, and what it makes of plain data is read', () => {
+    const limits = resolveLimits({ maxDepth: 20 })
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 6 }), (value) => {
-        const bytes = packr.pack(value)
-        expect(messagePackExcess(bytes, 0, bytes.length, { maxDepth: 20, maxItems: 100_000 })).toBeUndefined()
+        if (typeof value !== 'object' || value === null) return
+        const ours = writeMessagePack(value, limits)
+        if (ours === undefined || JSON.stringify(value).includes('__proto__')) return
+        assertSame(packr.unpack(ours), value)
+        const theirs = packr.pack(value)
+        const read = readMessagePack(theirs, 0, theirs.length, limits)
+        assertSame('value' in read ? read.value : read.rejected, value)
       }),
       { numRuns: 1000 },
     )
-    expect(messagePackExcess(packr.pack([[[]]]), 0, 3, { maxDepth: 2, maxItems: 100 })).toBe('too_deep')
-    expect(
-      messagePackExcess(new Packr({ useRecords: false, variableMapSize: true }).pack({ a: 1, b: [1, 2] }), 0, 8, {
-        maxDepth: 2,
-        maxItems: 3,
-      }),
-    ).toBe('too_many')
+    const bytes = packr.pack([[[]]])
+    expect(readMessagePack(bytes, 0, bytes.length, resolveLimits({ maxDepth: 2 }))).toEqual({ rejected: 'too_deep' })
+    const items = packr.pack({ a: 1, b: [1, 2] })
+    expect(readMessagePack(items, 0, items.length, resolveLimits({ maxItems: 3 }))).toEqual({ rejected: 'too_many' })
   })
 })
+
+function nest(levels: number, core: unknown): unknown {
+  return levels === 0 ? core : { [`level${levels}`]: nest(levels - 1, core), after: levels }
+}

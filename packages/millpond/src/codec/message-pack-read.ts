@@ -1,0 +1,188 @@
+// MessagePack bytes as a value. They are anybody's: within the limits, of known types only, whole.
+//
+// Only what is written here is believed: no extensions, no binary, no 64-bit integers, names that are texts.
+import type { Read } from './format.ts'
+import type { CodecLimits } from './limits.ts'
+import { Unbelievable } from './revive.ts'
+
+/** A part of a text keeps the whole alive, so of longer bytes each text is made by itself. */
+const SMALL = 4096
+/** Up to here it is quicker to look at each byte than to ask for a text. */
+const SHORT = 64
+/** Names that are remembered, by a hash of their bytes; the longest of them. */
+const NAMES = 2048
+const LONGEST_NAME = 40
+
+interface Name {
+  readonly text: string
+  /** It is not one that objects have by nature, so that assigning makes a field of it. */
+  readonly isAssigned: boolean
+}
+
+const NOTHING = Buffer.alloc(0)
+const names: (Name | undefined)[] = new Array(NAMES)
+
+// Of the value that is read, in one turn.
+let bytes: Buffer = NOTHING
+let at = 0
+let end = 0
+let left = 0
+/** All bytes as a text, one each; empty where there are too many. */
+let texts = ''
+let first = 0
+let isNarrow = true
+
+/** The value in `body[from, to)`, or why it is not one. */
+export function readMessagePack(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
+  bytes = body
+  at = from
+  end = to
+  left = limits.maxItems
+  first = from
+  texts = to - from <= SMALL ? body.toString('latin1', from, to) : ''
+  isNarrow = true
+  try {
+    const value = readItem(limits.maxDepth)
+    return at === end ? { value, isNarrow } : { rejected: 'malformed' }
+  } catch (error) {
+    return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
+  } finally {
+    bytes = NOTHING
+    texts = ''
+  }
+}
+
+function readItem(levels: number): unknown {
+  if (at >= end) throw malformed()
+  const type = bytes[at++]!
+  if (type < 0x80) return type
+  if (type < 0x90) return readFields(type & 0x0f, levels)
+  if (type < 0xa0) return readList(type & 0x0f, levels)
+  if (type < 0xc0) return readText(type & 0x1f)
+  if (type >= 0xe0) return type - 256
+  switch (type) {
+    case 0xc0:
+      return null
+    case 0xc2:
+      return false
+    case 0xc3:
+      return true
+    case 0xcb:
+      return bytes.readDoubleBE(skip(8))
+    case 0xcc:
+      return uint8()
+    case 0xcd:
+      return uint16()
+    case 0xce:
+      return uint32()
+    case 0xd0:
+      return (uint8() << 24) >> 24
+    case 0xd1:
+      return (uint16() << 16) >> 16
+    case 0xd2:
+      return uint32() | 0
+    case 0xd9:
+      return readText(uint8())
+    case 0xda:
+      return readText(uint16())
+    case 0xdb:
+      return readText(uint32())
+    case 0xdc:
+      return readList(uint16(), levels)
+    case 0xdd:
+      return readList(uint32(), levels)
+    case 0xde:
+      return readFields(uint16(), levels)
+    case 0xdf:
+      return readFields(uint32(), levels)
+    default:
+      throw malformed()
+  }
+}
+
+/** Where the next bytes begin. */
+function skip(length: number): number {
+  const from = at
+  at += length
+  if (at > end) throw malformed()
+  return from
+}
+
+const uint8 = (): number => bytes[skip(1)]!
+
+function uint16(): number {
+  const from = skip(2)
+  return (bytes[from]! << 8) | bytes[from + 1]!
+}
+
+const uint32 = (): number => uint16() * 65_536 + uint16()
+
+function readText(length: number): string {
+  const from = skip(length)
+  if (texts !== '' && length < SHORT) {
+    let all = 0
+    for (let i = from; i < at; i++) all |= bytes[i]!
+    if (all < 0x80) return texts.slice(from - first, at - first)
+  }
+  const text = bytes.toString('utf8', from, at)
+  if (text.length !== length) isNarrow = false
+  return text
+}
+
+/** Most have been read before, as the name of another object's field. */
+function readName(): Name {
+  if (at >= end) throw malformed()
+  const type = bytes[at++]!
+  const length =
+    type >= 0xa0 && type < 0xc0 ? type & 0x1f : type === 0xd9 ? uint8() : type === 0xda ? uint16() : type === 0xdb ? uint32() : -1
+  if (length < 0) throw malformed()
+  if (length > LONGEST_NAME) return nameOf(readText(length))
+  const from = skip(length)
+  let hash = length
+  for (let i = from; i < at; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
+  const place = (hash ^ (hash >>> 11)) & (NAMES - 1)
+  const known = names[place]
+  if (known !== undefined && isAt(known.text, from, length)) return known
+  const name = nameOf(bytes.toString('utf8', from, at))
+  if (name.text.length === length) names[place] = name
+  else isNarrow = false
+  return name
+}
+
+const nameOf = (text: string): Name => ({ text, isAssigned: !(text in Object.prototype) })
+
+/** Only names of one byte a character are remembered, and a byte of such a one is the character. */
+function isAt(name: string, from: number, length: number): boolean {
+  if (name.length !== length) return false
+  for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== bytes[from + i]) return false
+  return true
+}
+
+/** Before anything is made of them. */
+function count(items: number, levels: number): void {
+  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  left -= items || 1
+  if (left < 0) throw new Unbelievable('too_many', 'too many items')
+}
+
+function readList(length: number, levels: number): unknown[] {
+  count(length, levels)
+  const list: unknown[] = []
+  for (let i = 0; i < length; i++) list.push(readItem(levels - 1))
+  return list
+}
+
+function readFields(length: number, levels: number): Record<string, unknown> {
+  count(length, levels)
+  const fields: Record<string, unknown> = {}
+  for (let i = 0; i < length; i++) {
+    const { text, isAssigned } = readName()
+    const value = readItem(levels - 1)
+    // A field is made whatever objects inherit: see `packed-read.ts`.
+    if (isAssigned) fields[text] = value
+    else Object.defineProperty(fields, text, { value, enumerable: true, configurable: true, writable: true })
+  }
+  return fields
+}
+
+const malformed = (): Unbelievable => new Unbelievable('malformed', 'bytes that are not MessagePack')

@@ -1,0 +1,196 @@
+// A plain value as MessagePack, in one walk that also makes sure that nothing is changed in silence: what is asked of objects and lists is what `plain.ts` asks.
+//
+// State of one walk lies in the module: it is one turn, and who is called meanwhile (a getter of the value that writes another one) is told no.
+import type { CodecLimits } from './limits.ts'
+import { isBareList } from './plain.ts'
+
+const SCRATCH = 64 * 1024
+/** What a number or a head takes at most. */
+const ROOM = 16
+/** Up to here it is quicker to write a text byte by byte than to ask for it. */
+const SHORT = 24
+/** Deeper than this, a map's head is as long as any: what lies behind a short one is moved where that was too little. */
+const SHALLOW = 8
+
+let scratch = Buffer.allocUnsafeSlow(SCRATCH)
+let view = new DataView(scratch.buffer)
+let at = 0
+let left = 0
+let room = 0
+let deep = 0
+let isBusy = false
+let takesBare = false
+
+/**
+ * The bytes; undefined for a value that is not plain enough, or not within the limits: others know why.
+ * @param isBare objects without a prototype are taken for plain ones, as in the escape form.
+ */
+export function writeMessagePack(value: object, limits: CodecLimits, isBare = false): Buffer | undefined {
+  if (isBusy || 'toJSON' in Array.prototype) return undefined
+  for (const _ in Object.prototype) return undefined
+  isBusy = true
+  at = 0
+  left = limits.maxItems
+  room = limits.maxBytes
+  deep = limits.maxDepth - SHALLOW
+  takesBare = isBare
+  try {
+    return writeItem(value, limits.maxDepth) ? Buffer.from(scratch.subarray(0, at)) : undefined
+  } catch {
+    // A getter that throws, or no room: who writes it another way meets that again, and says so.
+    return undefined
+  } finally {
+    isBusy = false
+    if (scratch.length > SCRATCH) resize(SCRATCH)
+  }
+}
+
+function resize(size: number): void {
+  const larger = Buffer.allocUnsafeSlow(size)
+  scratch.copy(larger, 0, 0, Math.min(at, size))
+  scratch = larger
+  view = new DataView(larger.buffer)
+}
+
+function need(bytes: number): void {
+  if (at + bytes > scratch.length) resize(Math.max(scratch.length * 2, at + bytes))
+}
+
+/** Whether all of it could be written. */
+function writeItem(item: unknown, levels: number): boolean {
+  need(ROOM)
+  switch (typeof item) {
+    case 'string':
+      return writeText(item)
+    case 'number':
+      return writeNumber(item)
+    case 'boolean':
+      scratch[at++] = item ? 0xc3 : 0xc2
+      return true
+    case 'object':
+      if (item !== null) return levels > 0 && writeObject(item, levels - 1)
+      scratch[at++] = 0xc0
+      return true
+    default:
+      return false
+  }
+}
+
+function writeText(text: string): boolean {
+  const { length } = text
+  if (length < SHORT) {
+    need(SHORT + 1)
+    const begin = at
+    scratch[at++] = 0xa0 | length
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit >= 0x80) {
+        at = begin
+        return writeLong(text)
+      }
+      scratch[at++] = unit
+    }
+    return true
+  }
+  return writeLong(text)
+}
+
+/** Half of a surrogate pair has no UTF-8. */
+function writeLong(text: string): boolean {
+  if (text.length > room) return false
+  const size = Buffer.byteLength(text)
+  if (size > room) return false
+  const isNarrow = size === text.length
+  if (!isNarrow && !text.isWellFormed()) return false
+  need(size + 5)
+  if (size < 32) scratch[at++] = 0xa0 | size
+  else if (size < 256) {
+    scratch[at++] = 0xd9
+    scratch[at++] = size
+  } else writeHead(size, 0xda)
+  at += scratch.write(text, at, isNarrow ? 'latin1' : 'utf8')
+  room -= size
+  return true
+}
+
+/** Two bytes or four; the type for four is the one after that for two. */
+function writeHead(count: number, type: number): void {
+  if (count < 65_536) {
+    scratch[at++] = type
+    scratch[at++] = count >> 8
+    scratch[at++] = count
+  } else {
+    scratch[at++] = type + 1
+    view.setUint32(at, count)
+    at += 4
+  }
+}
+
+function writeNumber(item: number): boolean {
+  if ((item | 0) !== item || (item === 0 && 1 / item < 0)) {
+    // Neither NaN nor an infinity, nor -0, which the escape form says.
+    if (item - item !== 0 || item === 0) return false
+    scratch[at++] = 0xcb
+    view.setFloat64(at, item)
+    at += 8
+  } else if (item >= -32 && item < 128) scratch[at++] = item
+  else if (item >= 0 && item < 65_536) {
+    scratch[at++] = 0xcd
+    scratch[at++] = item >> 8
+    scratch[at++] = item
+  } else {
+    scratch[at++] = 0xd2
+    view.setInt32(at, item)
+    at += 4
+  }
+  return true
+}
+
+function writeObject(item: object, levels: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(item)
+  if (prototype === Object.prototype || (takesBare && prototype === null)) return writeFields(item as Record<string, unknown>, levels)
+  return prototype === Array.prototype && Array.isArray(item) && writeList(item, levels)
+}
+
+function writeList(list: unknown[], levels: number): boolean {
+  const { length } = list
+  left -= length || 1
+  if (left < 0 || !isBareList(list)) return false
+  if (length < 16) scratch[at++] = 0x90 | length
+  else writeHead(length, 0xdc)
+  for (let i = 0; i < length; i++) {
+    const item = list[i]
+    if (typeof item === 'number') {
+      need(ROOM)
+      if (!writeNumber(item)) return false
+    } else if (!writeItem(item, levels)) return false
+  }
+  return true
+}
+
+function writeFields(fields: Record<string, unknown>, levels: number): boolean {
+  if (Object.getOwnPropertySymbols(fields).length !== 0) return false
+  const begin = at
+  // How many there are shows at its end. Most have a head of one byte.
+  const isShort = levels > deep
+  at += isShort ? 1 : 5
+  let count = 0
+  for (const name in fields) {
+    count++
+    if (!writeText(name) || !writeItem(fields[name], levels)) return false
+  }
+  left -= count || 1
+  if (left < 0) return false
+  if (isShort && count < 16) {
+    scratch[begin] = 0x80 | count
+    return true
+  }
+  if (isShort) {
+    need(4)
+    scratch.copyWithin(begin + 5, begin + 1, at)
+    at += 4
+  }
+  scratch[begin] = 0xdf
+  view.setUint32(begin + 1, count)
+  return true
+}
