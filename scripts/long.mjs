@@ -1,5 +1,5 @@
-// `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: whole tables and figures, schedules of the simulator, a soak of the memory
-// tier, kills, histories under faults.
+// `npm run long -- --minutes N`: the long forms of what `npm test` does briefly: whole tables and figures, schedules of the simulator, soaks of the memory
+// tier and of the HTTP cache, kills, histories under faults.
 // @ts-check
 import { parseArgs } from 'node:util'
 import { build, checkNode, install, run, tool } from './prepare.mjs'
@@ -82,6 +82,11 @@ const stages = [
     work: (share) => tests(['packages/millpond/test/memory/long'], { MEMORY_SOAK_MINUTES: String(share), MEMORY_SEED: String(seed) }),
   },
   {
+    name: 'soak of the HTTP cache',
+    share: 0.1,
+    work: (share) => tests(['packages/millpond/test/http/soak'], { HTTP_SOAK_MINUTES: String(share) }),
+  },
+  {
     name: 'whole figures',
     share: 0.15,
     work: (share) =>
@@ -100,7 +105,7 @@ const stages = [
       ),
   },
   { name: 'kills of writers', share: 0.1, work: (share) => script('kills.mjs', share) },
-  { name: 'histories', share: 0.4, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
+  { name: 'histories', share: 0.3, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
 ]
 
 /** @param {string} file @param {number} share @param {string[]} args */

@@ -464,6 +464,24 @@ describe('an application', () => {
     expect((await ask('/a')).status).toBe(502)
     expect(errors).toHaveLength(1)
   })
+  it.each<[string, Play]>([
+    ['destroys its response', (_, response) => void response.destroy()],
+    ['destroys its connection', (request) => void request.socket.destroy()],
+  ])('that %s lets nobody wait who shares its answer', async (_, breakOff) => {
+    let calls = 0
+    let release: (() => void) | undefined
+    const made = await play((request, response) => {
+      if (++calls === 1) release = () => void breakOff(request, response)
+      else response.end('whole')
+    })
+    const leading = made.ask('/a').catch(() => 'cut')
+    await expect.poll(() => release).toBeDefined()
+    const waiting = made.ask('/a')
+    await expect.poll(() => made.sockets.size).toBe(2)
+    release?.()
+    expect(await leading).toBe('cut')
+    expect((await waiting).status).toBe(502)
+  })
   it('that ends short of its Content-Length is cut off, and nothing is stored', async () => {
     const { ask, seen } = await play((_, response) => {
       response.writeHead(200, { 'Content-Length': '10', 'Cache-Control': 'max-age=60' })

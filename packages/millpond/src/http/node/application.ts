@@ -7,6 +7,7 @@ import { NodeReply, type Writing } from './reply.ts'
 
 /** An application whose client has left may never end its answer: it gets this long. */
 const ABANDONED_MS = 30_000
+const BROKEN_OFF = 'the application broke its answer off'
 
 /** Takes over the response that the application was given. The client is served through `reply`, by the calls that it had before. */
 export function applicationUpstream(
@@ -97,13 +98,18 @@ class Capture implements Call {
       flushHeaders: () => this.#startOnce(),
       // Who gives up in the middle says so by this: those who wait for the same answer are not to wait any longer.
       destroy: (error?: Error) => {
-        if (!this.#isEnded) this.#sink.fail(error ?? new Error('the application broke its answer off'))
-        return destroy(error)
+        destroy(error)
+        if (!this.#isEnded) this.#sink.fail(error ?? new Error(BROKEN_OFF))
+        return response
       },
     }
     Object.assign(response, own)
+    const { socket } = response
     response.once('close', () => {
       if (this.#isEnded) return
+      // A client that leaves ends its side or resets the connection; else somebody here has destroyed it.
+      const hasClientLeft = socket === null || socket.readableEnded || socket.errored !== null
+      if (!hasClientLeft) return this.#sink.fail(new Error(BROKEN_OFF))
       const timer = setTimeout(() => this.#sink.fail(new Error('the application did not end its answer')), ABANDONED_MS)
       timer.unref()
     })
