@@ -9,7 +9,7 @@ import { type Purge, purge } from './purge.ts'
 import { QueryRules } from './query-rules.ts'
 import { Questions, type Trip } from './questions.ts'
 import { ageMs } from './rules/answer.ts'
-import { ASKS, isSafe } from './rules/request.ts'
+import { ASKS, INPUTS, isSafe, MODES } from './rules/request.ts'
 import { decide } from './rules/reuse.ts'
 import { type HttpCacheOptions, resolveSettings, type Settings } from './settings.ts'
 import { type Found, HttpStore, type StoredAnswer } from './store.ts'
@@ -24,6 +24,8 @@ interface Visit {
 
 /** About the origin's own state, or no request for an answer at all: the origin decides. */
 const BYPASS = ASKS.precondition | ASKS.upgrade | ASKS.body
+
+const EVERY: readonly string[] = [...INPUTS, ...MODES]
 
 export class HttpHandler {
   readonly settings: Settings
@@ -80,7 +82,7 @@ export class HttpHandler {
   #primaryOf({ url, facts }: Asked): string {
     const { keyInputs, tenant } = this.settings
     const reduced = this.#queries.reduce(url)
-    const primary = facts.has(ASKS.inputs) && keyInputs ? inputKey(reduced, facts) : reduced
+    const primary = facts.has(ASKS.inputs | ASKS.modes) ? inputKey(reduced, facts, keyInputs ? EVERY : MODES) : reduced
     return tenant === undefined ? primary : tenantKey(primary, tenant(facts))
   }
 

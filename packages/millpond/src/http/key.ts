@@ -1,6 +1,6 @@
 // The primary key of a request: its absolute URL with a normalised host, the raw path and query; for QUERY also what was sent.
 import { createHash } from 'node:crypto'
-import { INPUTS, type RequestFacts } from './rules/request.ts'
+import type { RequestFacts } from './rules/request.ts'
 
 const HOST = /^(?:[a-z0-9_~!$&'()*+,;=.%-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/
 /** `http://host` as it begins a key, by the host as clients write it: each request asks. */
@@ -42,9 +42,9 @@ function absolute(scheme: Scheme, origin: string, target: string): string | unde
   return `${origin}${rest.startsWith('/') ? '' : '/'}${rest}`
 }
 
-/** What of a request belongs to the key beside its URL: the inputs that it carries, since the origin may heed them. */
-export function inputKey(url: string, facts: RequestFacts): string {
-  const given = INPUTS.flatMap((name) => {
+/** What of a request belongs to the key beside its URL: those of the fields that it carries, since the origin may heed them. */
+export function inputKey(url: string, facts: RequestFacts, names: readonly string[]): string {
+  const given = names.flatMap((name) => {
     const value = facts.get(name)
     return value === undefined ? [] : [name, value]
   })

@@ -16,6 +16,8 @@ export const ASKS = Object.freeze({
   ambiguous: 128,
   /** One of `INPUTS`. */
   inputs: 256,
+  /** One of `MODES`. */
+  modes: 512,
 })
 
 export class RequestFacts {
@@ -102,6 +104,21 @@ export const INPUTS: readonly string[] = Object.freeze([
   'x-invoke-query',
   'x-invoke-status',
   'x-invoke-error',
+  'next-resume',
+])
+
+/**
+ * Fields by which the browser half of a framework asks for another form of the same URL. The application needs them, and does not always say that it varies by
+ * them (vercel/next.js#52745, CVE-2023-46298, CVE-2026-44576), so they are always in the key.
+ */
+export const MODES: readonly string[] = Object.freeze([
+  'rsc',
+  'next-url',
+  'next-router-prefetch',
+  'next-router-segment-prefetch',
+  'next-router-state-tree',
+  'x-middleware-prefetch',
+  'x-nextjs-data',
 ])
 
 const TRANSFER_ENCODING = 'transfer-encoding'
@@ -123,6 +140,7 @@ const MARKS: ReadonlyMap<string, number> = new Map([
   [TRANSFER_ENCODING, ASKS.body],
   ['if-unmodified-since', ASKS.precondition],
   ...INPUTS.map((name) => [name, ASKS.inputs] as const),
+  ...MODES.map((name) => [name, ASKS.modes] as const),
 ])
 
 /** Most names are told apart from all of these by their length and their first letter: an index into a table, without a case. */
