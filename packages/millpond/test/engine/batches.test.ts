@@ -1,10 +1,12 @@
 // Many keys in one call: one call of the loader for all that want it, and no key that waits for another's trouble.
 import { join } from 'node:path'
-import { memory } from 'millpond'
+import fc from 'fast-check'
+import { type Cache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it, vi } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
+import { sized } from '../form.ts'
 import { closeAfterEach, gate, newFolder, onEverySetup, open, until } from './setups.ts'
 
 onEverySetup('batches', (create) => {
@@ -71,6 +73,65 @@ describe('batches of which memory holds a part', () => {
     await cache.flush()
     expect(calls.flat().sort()).toEqual(keys)
     expect(await cache.getMany(keys)).toEqual(keys.map((key) => `new ${key}`))
+  })
+})
+
+describe('batches of every mixture', () => {
+  closeAfterEach()
+
+  /** Where a key of the batch lies, and how old it is. */
+  const somewhere = fc.constantFrom('nowhere', 'far', 'far, stale', 'memory', 'memory, stale', 'remembered')
+  const stale = fc.constantFrom('far, stale', 'memory, stale')
+  const options = fc.constantFrom({}, { staleFor: '1h' }, { refreshAhead: 1e-9 }, { staleFor: '1h', refreshAhead: 1e-9 })
+  const mixture = fc.record({
+    places: fc.oneof(...[somewhere, stale].map((place) => fc.array(place, { minLength: 1, maxLength: 8 }))),
+    order: fc.array(fc.nat(), { minLength: 8, maxLength: 8 }),
+    twice: fc.option(fc.nat(7), { nil: undefined }),
+    options,
+    asMap: fc.boolean(),
+  })
+
+  it('G10: each key has its own value, wherever those of the batch lie, and in whatever order they are named', async () => {
+    await fc.assert(
+      fc.asyncProperty(mixture, async ({ places, order, twice, options: told, asMap }) => {
+        const clock = fakeClock({ now: Date.now() })
+        const server = simulatedServer({ now: () => clock.now() })
+        const [cache, other] = [0, 1].map(() => open({ clock, tiers: [memory(), server.connect()] })) as [Cache, Cache]
+        const keys = places.map((_, at) => `k${at}`)
+        const of = (wanted: string): string[] => keys.filter((_, at) => places[at] === wanted)
+        await other.setMany(
+          [...of('far, stale'), ...of('memory, stale')].map((key) => [key, `old ${key}`]),
+          { ttl: 1000, staleFor: '1h' },
+        )
+        await other.setMany(
+          [...of('far'), ...of('memory')].map((key) => [key, `old ${key}`]),
+          { ttl: '1h' },
+        )
+        await cache.getMany([...of('memory'), ...of('memory, stale')])
+        for (const key of of('remembered')) await cache.getOrSet(key, () => undefined)
+        await clock.run(1500)
+        const ids = keys
+          .map((key, at) => [order[at] ?? 0, key] as const)
+          .sort(([a], [b]) => a - b)
+          .map(([, key]) => key)
+        if (twice !== undefined) ids.push(ids[twice % ids.length] ?? '')
+        const load = async (missing: readonly string[]): Promise<string[] | Map<string, string>> => {
+          const loaded = missing.map((key) => [key, `new ${key}`] as const)
+          return asMap ? new Map(loaded) : loaded.map(([, value]) => value)
+        }
+        const mayBe = (key: string) => [`old ${key}`, `new ${key}`]
+        const given = await cache.getOrSetMany(ids, { load, ...told })
+        ids.forEach((key, at) => expect(mayBe(key)).toContain(given[at]))
+        await clock.run(10)
+        await cache.flush()
+        for (const reader of [cache, other]) {
+          const kept = await reader.getMany(keys)
+          keys.forEach((key, at) => expect([undefined, ...mayBe(key)]).toContain(kept[at]))
+        }
+        await Promise.all([cache.close(), other.close()])
+      }),
+      { numRuns: sized(120, 2000) },
+    )
   })
 })
 
