@@ -32,29 +32,29 @@ export interface ControlOptions {
   /** `await openStore('control.db')`; it stays the caller's to close. */
   readonly store: Store
   /** Caches of this process. They stay the caller's to close. */
-  readonly caches?: readonly Cache[]
+  readonly caches?: readonly Cache[] | undefined
   /** What the application calls its organisations, cache types and critical paths in `caches`. */
-  readonly application?: Application
+  readonly application?: Application | undefined
   /** Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`. */
-  readonly meetingPlaces?: readonly NodeStore[]
+  readonly meetingPlaces?: readonly NodeStore[] | undefined
   /** How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`. */
-  readonly tiers?: TierFactories
+  readonly tiers?: TierFactories | undefined
   /** This process's name among the nodes. Default: the host's name and the process id. */
-  readonly nodeId?: string
+  readonly nodeId?: string | undefined
   /** What every path begins with. Default `/api/admin/caching`. */
-  readonly base?: string
+  readonly base?: string | undefined
   /** Calls a minute of one principal, by class of route. Defaults: read 600, write 60, purge 50, scan 2. */
-  readonly rates?: Partial<Record<RateClass, Rate>>
+  readonly rates?: Partial<Record<RateClass, Rate>> | undefined
   /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
   readonly authorize?: (request: Request) => Promise<Principal | undefined> | Principal | undefined
   /** Webhooks may go to addresses of private networks: for receivers within one's own walls. Default false. */
-  readonly allowPrivateWebhooks?: boolean
+  readonly allowPrivateWebhooks?: boolean | undefined
   /** The peer's address, for the audit. Default: unknown. */
   readonly addressOf?: (request: Request) => string | undefined
   /** Told of errors that nobody foresaw. Default: a line on standard error. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: ((error: unknown) => void) | undefined
   /** Told of what needs a look: a node that is not reached, a setting that was refused. Default: nobody. */
-  readonly onWarning?: (message: string) => void
+  readonly onWarning?: ((message: string) => void) | undefined
 }
 
 export interface ControlPlane {

@@ -8,15 +8,15 @@ import { checkOptions, flag, isOptions, text } from './checks.ts'
 /** Where the page is and what it is told. */
 export interface DashboardOptions {
   /** What every path of the page begins with. Default `/admin/caching/`. */
-  readonly base?: string
+  readonly base?: string | undefined
   /** Where the admin API is, as a path of the same origin. Default `/api/admin/caching`. */
-  readonly apiBaseUrl?: string
+  readonly apiBaseUrl?: string | undefined
   /** A badge beside the name; `production` is red. Default: none. */
-  readonly environment?: { readonly label: string; readonly color?: string }
+  readonly environment?: { readonly label: string; readonly color?: string | undefined } | undefined
   /** No action is offered. Default false. */
-  readonly readOnly?: boolean
+  readonly readOnly?: boolean | undefined
   /** Believe `X-Forwarded-Prefix` of a proxy that strips a prefix from the path. Default false: anybody could send it. */
-  readonly trustPrefix?: boolean
+  readonly trustPrefix?: boolean | undefined
 }
 
 const path = text("a path such as '/admin/caching/'")

@@ -51,66 +51,66 @@ import { warmingDefaults } from './warm/warming.ts'
 /** What `createCache` is told; each has a default. */
 export interface CacheOptions {
   /** Part of every storage key and metric. Default `cache`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Fastest first. Default: memory with 1,000 entries. */
-  readonly tiers?: readonly (MemoryTier | Tier | TierUse)[]
-  readonly defaults?: LoadOptions
+  readonly tiers?: readonly (MemoryTier | Tier | TierUse)[] | undefined
+  readonly defaults?: LoadOptions | undefined
   /**
    * How values are written to the tiers outside the process: `{ encrypt: keyring(...) }`, or what `valueCodec` of `millpond/codec` makes. Default: JSON that
    * loses nothing. A change is no flush: what was written before is read, but for plain values once they are to be encrypted.
    */
-  readonly codec?: Codec | EncryptedCodecOptions
+  readonly codec?: Codec | EncryptedCodecOptions | undefined
   /**
    * How long memory may be believed without an answer from the shared ledger. Default 400 ms, which keeps other processes' invalidations
    * within 500 ms. A longer time serves local copies through an outage, at the price of that much staleness.
    */
-  readonly maxStale?: Duration
+  readonly maxStale?: Duration | undefined
   /** Declared relations: what else goes when a model changes. */
-  readonly models?: ModelRules
+  readonly models?: ModelRules | undefined
   /**
    * Whether entries know what they were computed from. `declared`: by `dependsOn`; `tracked`: also by the reads that a loader makes.
    * Each write and delete then names one more target. Default `off`.
    */
-  readonly dependencies?: Dependencies
+  readonly dependencies?: Dependencies | undefined
   /**
    * Keeps invalidations while the ledger cannot be reached: they then resolve with `isApplied: false` instead of rejecting, survive a crash, and are
    * applied before memory is believed again.
    */
-  readonly outbox?: Outbox
+  readonly outbox?: Outbox | undefined
   /**
    * What else must hear of invalidations and writes: a CDN, an edge, an audit. Each is told in order, at least once, over a crash too where there is an
    * `outbox`. A call waits for the delivery, at most its `timeout`; its receipt says what came of it.
    */
-  readonly outlets?: readonly Outlet[]
+  readonly outlets?: readonly Outlet[] | undefined
   /**
    * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or `redisJobs` of `millpond/jobs`
    * survive a restart, and are picked up by any process of this cache. The store stays the caller's to close.
    */
-  readonly jobs?: JobStore
+  readonly jobs?: JobStore | undefined
   /**
    * Keeps the hottest entries over a restart in a file of this cache alone: written on close and every `every` (default `'1m'`; at least a second, 0 for
    * on close only), restored when the cache is created, as far as the ledger says that they are still valid. `maxEntries`: default 10,000.
    * `await cache.ready()` waits for the restore.
    */
-  readonly restart?: { readonly path: string; readonly every?: Duration; readonly maxEntries?: number }
+  readonly restart?: { readonly path: string; readonly every?: Duration | undefined; readonly maxEntries?: number | undefined } | undefined
   /**
    * Which tiers an entry goes to, by namespace, priority, size and tags; the first rule that fits decides, and where none does, every tier. Tiers are named as in figures:
    * `memory`, `redis`, or the `name` of their use. What a tier holds of a key is dropped when the key's entry goes elsewhere.
    */
-  readonly route?: readonly RouteRule[]
+  readonly route?: readonly RouteRule[] | undefined
   /**
    * What is kept in place of an instance of a class (a row of an ORM, say), which would be refused otherwise: `(row) => row.toJSON()`, or
    * `(instance) => ({ ...instance })`. Readers are given what was kept, never the instance.
    */
-  readonly toPlain?: (instance: object) => unknown
+  readonly toPlain?: ((instance: object) => unknown) | undefined
   /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` leaves this process out. */
-  readonly warming?: WarmingSettings
+  readonly warming?: WarmingSettings | undefined
   /** Run around each awaited operation, the first one outermost. */
-  readonly plugins?: readonly Plugin[]
+  readonly plugins?: readonly Plugin[] | undefined
   /** For tests. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
   /** For tests: numbers from 0 to 1. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 const RESTART: Shape<NonNullable<CacheOptions['restart']>> = { path: required(text), every: duration, maxEntries: whole(1) }

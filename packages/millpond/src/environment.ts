@@ -11,7 +11,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** How `fromEnvironment` reads. */
 export interface EnvironmentOptions {
   /** Variables that the program honours itself, such as `DATABASE_URL`: they are not looked at here. Default: none. */
-  readonly own?: Iterable<string>
+  readonly own?: Iterable<string> | undefined
 }
 
 const OPTIONS: Shape<EnvironmentOptions> = { own: checkedElsewhere }

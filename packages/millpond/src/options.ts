@@ -15,6 +15,7 @@ export {
   oneOrMore,
   options,
   type Required,
+  type Resolved,
   record,
   recordOf,
   refused,

@@ -22,23 +22,23 @@ export interface TierUse {
    * `true`: where the tier's package is not installed it is left out, with a warning, in place of an error. `use` is then a function, since a tier
    * asks for its package when it is made. Default false.
    */
-  readonly optional?: boolean
+  readonly optional?: boolean | undefined
   /** What the tier is called in figures, events and receipts. Default: the tier's own name; the second of that name is `sqlite-2`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** How long the tier keeps an entry, as a multiple of the entry's TTL. Default 1. Never changes how long an entry is fresh. */
-  readonly ttlFactor?: number
+  readonly ttlFactor?: number | undefined
   /** The longest the tier keeps an entry. Default: no limit. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** Copy an entry to the tiers above after this many reads found here. Default 1. */
-  readonly promoteAfter?: number
+  readonly promoteAfter?: number | undefined
   /** `false`: configured, but not used. Default true. */
-  readonly enabled?: boolean
+  readonly enabled?: boolean | undefined
   /** The longest a single command may take. Default 250 ms. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** When the tier is left alone after failures, and for how long; `false` switches that off. */
-  readonly breaker?: BreakerOptions | false
+  readonly breaker?: BreakerOptions | false | undefined
   /** How this tier's entries are written. Default: as the cache's are. What is copied to a tier of another codec is encoded anew. Not for memory. */
-  readonly codec?: Codec | EncryptedCodecOptions
+  readonly codec?: Codec | EncryptedCodecOptions | undefined
 }
 
 const USE: Shape<TierUse> = {

@@ -2,53 +2,65 @@
 import { readFileSync } from 'node:fs'
 import { memory } from 'millpond'
 import { HTTP_CACHE, type HttpCacheOptions } from 'millpond/http'
-import { check, checkOptions, flag, fn, options as optionsOf, refused, required, type Shape, text, whole } from 'millpond/options'
+import {
+  check,
+  checkOptions,
+  flag,
+  fn,
+  options as optionsOf,
+  type Resolved,
+  refused,
+  required,
+  type Shape,
+  text,
+  whole,
+} from 'millpond/options'
 
 export interface ProxyOptions {
   /** Where the answers come from: `http://127.0.0.1:3000`. Several share the load; one that cannot be reached is left out for a while. */
   readonly origin: string | readonly string[]
   /** Default 8080; 0 takes a free one. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** Address to listen at. Default: all. */
-  readonly host?: string
+  readonly host?: string | undefined
   /**
    * Only what the RFCs say: nothing is kept from the origin, `Set-Cookie` and answers to requests with cookies are stored where the answer
    * permits it, no retries, no fields added to requests. Default `false`.
    */
-  readonly strict?: boolean
+  readonly strict?: boolean | undefined
   /** How much memory the stored answers may take. Default `'256mb'`. */
-  readonly memory?: string | number
+  readonly memory?: string | number | undefined
   /** A Redis that several proxies share, below their memory; needs the package ioredis. */
-  readonly redis?: string
+  readonly redis?: string | undefined
   /** How often a GET, HEAD, OPTIONS or QUERY whose connection broke before an answer began is put again. Default 1; 0 in strict mode. */
-  readonly retries?: number
+  readonly retries?: number | undefined
   /** Milliseconds until a connection stands. Default 5,000. */
-  readonly connectTimeout?: number
+  readonly connectTimeout?: number | undefined
   /** Milliseconds until an answer begins, and between two pieces of it. Default 60,000. */
-  readonly originTimeout?: number
+  readonly originTimeout?: number | undefined
   /** Milliseconds for a client to send its header, and at most five times as much for the content. Default 60,000. */
-  readonly clientTimeout?: number
+  readonly clientTimeout?: number | undefined
   /** Connections to each origin. Default 128. */
-  readonly connections?: number
+  readonly connections?: number | undefined
   /** The largest header section, in bytes, of either side. Default 16,384. */
-  readonly maxHeaderBytes?: number
+  readonly maxHeaderBytes?: number | undefined
   /** The largest content of a request, in bytes. Default: no limit. */
-  readonly maxRequestBytes?: number
+  readonly maxRequestBytes?: number | undefined
   /** Path that says whether an origin is well (a status below 500), asked every 5 s. Default: none, a failed connection says it. */
-  readonly healthPath?: string
+  readonly healthPath?: string | undefined
   /** Whether `X-Forwarded-*` of clients is believed: only behind another proxy. Default `false`. */
-  readonly trustForwarded?: boolean
+  readonly trustForwarded?: boolean | undefined
   /** Port of `/metrics`, `/health` and `POST /purge`, on 127.0.0.1 only. Default: none. */
-  readonly adminPort?: number
+  readonly adminPort?: number | undefined
   /** One JSON line per answer. Default: none. */
-  readonly accessLog?: (line: string) => void
+  readonly accessLog?: ((line: string) => void) | undefined
   /** Told what goes wrong behind an answer. Default: nothing. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: ((error: unknown) => void) | undefined
   /** How the answers are cached (`millpond/http`). */
-  readonly cache?: HttpCacheOptions
+  readonly cache?: HttpCacheOptions | undefined
 }
 
-export type ProxySettings = Required<Omit<ProxyOptions, 'origin' | 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'>> &
+export type ProxySettings = Resolved<Omit<ProxyOptions, 'origin' | 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'>> &
   Pick<ProxyOptions, 'redis' | 'host' | 'healthPath' | 'adminPort' | 'accessLog'> & { readonly origins: readonly URL[] }
 
 const number = whole(0, Number.MAX_SAFE_INTEGER, true)

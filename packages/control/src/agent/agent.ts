@@ -12,11 +12,11 @@ import { ASKED, type Topic } from './words.ts'
 /** How a process joins the control plane. */
 export interface AttachOptions {
   /** The process's name, best the same after a restart. Default: the host's name and the process id. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** What the application calls its organisations, cache types and critical paths: people name these. */
-  readonly application?: Application
+  readonly application?: Application | undefined
   /** Told of what needs a look. */
-  readonly onWarning?: (warning: NodeWarning) => void
+  readonly onWarning?: ((warning: NodeWarning) => void) | undefined
 }
 
 const ATTACH: Shape<AttachOptions> = { id: aNodeId, application: anApplication, onWarning: fn('a function that takes a warning') }

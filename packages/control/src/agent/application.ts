@@ -20,11 +20,11 @@ export type NamedPlan =
 /** A part of a cache that has a name: `strategic`, `permissions`. */
 export interface CacheType {
   /** Where it lies. Default: all namespaces of the cache. */
-  readonly namespaces?: readonly string[]
+  readonly namespaces?: readonly string[] | undefined
   /** What its entries carry. Without it, all of its namespaces is meant. */
-  readonly tags?: (at: NamedAt) => readonly string[]
+  readonly tags?: ((at: NamedAt) => readonly string[]) | undefined
   /** What warms it. */
-  readonly plans?: (at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>
+  readonly plans?: ((at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>) | undefined
 }
 
 /** Whom data belongs to: organisations, tenants, shops. */
@@ -34,7 +34,7 @@ export interface Scope {
   /** What everything of it carries. */
   readonly tags: (id: string) => readonly string[]
   /** What warms it; the cache type may narrow it. */
-  readonly plans?: (id: string, at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>
+  readonly plans?: ((id: string, at: NamedAt) => readonly NamedPlan[] | Promise<readonly NamedPlan[]>) | undefined
 }
 
 /**
@@ -43,10 +43,10 @@ export interface Scope {
  * attach(cache, { application: { scopes: { organization: { find: (id) => db.organization(id), tags: (id) => [`org:${id}`] } } } })
  */
 export interface Application {
-  readonly cacheTypes?: Readonly<Record<string, CacheType>>
-  readonly scopes?: Readonly<Record<string, Scope>>
+  readonly cacheTypes?: Readonly<Record<string, CacheType>> | undefined
+  readonly scopes?: Readonly<Record<string, Scope>> | undefined
   /** What must not be cold: warmed by `millpond warm --critical`, and what `millpond test` measures. */
-  readonly criticalPaths?: () => readonly NamedPlan[] | Promise<readonly NamedPlan[]>
+  readonly criticalPaths?: (() => readonly NamedPlan[] | Promise<readonly NamedPlan[]>) | undefined
 }
 
 const CACHE_TYPE: Shape<CacheType> = {

@@ -13,15 +13,15 @@ export interface OpenCachesOptions {
   /** Where the control plane leaves them: `redis({ url }).nodes`, another tier's, or a cache's `nodeStore`. */
   readonly store: NodeStore
   /** How to reach the tiers that they name: `{ redis: () => redis({ url }) }`. */
-  readonly tiers?: TierFactories
+  readonly tiers?: TierFactories | undefined
   /** Used where nothing of that name is stored, or the store is away at the start: `[{ name: 'product_cache', ttl_seconds: 300 }]`. */
-  readonly fallback?: readonly z.input<typeof configurationDocument>[]
+  readonly fallback?: readonly z.input<typeof configurationDocument>[] | undefined
   /** What each cache gets beside its configuration: a codec, outlets, models. */
-  readonly options?: Omit<CacheOptions, 'name' | 'tiers'>
+  readonly options?: Omit<CacheOptions, 'name' | 'tiers'> | undefined
   /** This process's name among the nodes. Default: the host's name and the process id. */
-  readonly nodeId?: string
+  readonly nodeId?: string | undefined
   /** Told of what needs a look: a document that was not understood, a change that needs a restart. Default: nobody. */
-  readonly onWarning?: (message: string) => void
+  readonly onWarning?: ((message: string) => void) | undefined
 }
 
 export interface NamedCaches {

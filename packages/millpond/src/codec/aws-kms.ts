@@ -15,17 +15,17 @@ export interface AwsKmsOptions {
   /** The key that wraps: its id, ARN or alias. */
   readonly keyId: string
   /** A `KMSClient` of your own. Default: one for `region`, which finds its credentials as any AWS client does. */
-  readonly client?: AwsKmsClient
+  readonly client?: AwsKmsClient | undefined
   /** Default: as the environment says. Not beside `client`. */
-  readonly region?: string
+  readonly region?: string | undefined
   /** The URL of another endpoint than AWS's (a VPC endpoint, a local stand-in). Not beside `client`. */
-  readonly endpoint?: string
+  readonly endpoint?: string | undefined
   /**
    * Encryption context: what a key was wrapped with has to be said again to unwrap it, and stands in CloudTrail's log. Nothing secret. Default `{ purpose: 'millpond' }`.
    */
-  readonly context?: Readonly<Record<string, string>>
+  readonly context?: Readonly<Record<string, string>> | undefined
   /** How long one call may take, tries included. Default `'5s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
 }
 
 const OPTIONS: Shape<AwsKmsOptions> = {

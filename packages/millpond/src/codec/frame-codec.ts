@@ -10,18 +10,18 @@ import { applyAll, type Transform, undoAll } from './transform.ts'
 
 export interface FrameCodecOptions {
   /** How values are written. Default `jsonFormat`. */
-  readonly format?: ValueFormat
+  readonly format?: ValueFormat | undefined
   /** Formats that are also read, beside `format` and JSON: what was written before a change is no flush. */
-  readonly reads?: readonly ValueFormat[]
+  readonly reads?: readonly ValueFormat[] | undefined
   /** Applied to the bytes of each value in this order, and undone in reverse. */
-  readonly transforms?: readonly Transform[]
+  readonly transforms?: readonly Transform[] | undefined
   /** Transforms that are also undone: what was written before a change is no flush. */
-  readonly undoes?: readonly Transform[]
+  readonly undoes?: readonly Transform[] | undefined
   /** Only what this transform was applied to, as the last one, is read. It must be among `transforms`. */
-  readonly requires?: Transform
-  readonly limits?: Partial<CodecLimits>
+  readonly requires?: Transform | undefined
+  readonly limits?: Partial<CodecLimits> | undefined
   /** Called for each body that is not believed and so becomes a miss. Must not throw. */
-  readonly onReject?: (reason: Rejection) => void
+  readonly onReject?: ((reason: Rejection) => void) | undefined
 }
 
 const format = withMethods<ValueFormat>('a format of values, such as jsonFormat', 'write', 'read')

@@ -19,7 +19,7 @@ export interface HybridKeys {
 export interface HybridOptions {
   readonly publicKey: string
   /** Without it the service only wraps. */
-  readonly privateKey?: string
+  readonly privateKey?: string | undefined
 }
 
 const OPTIONS: Shape<HybridOptions> = { publicKey: required(text), privateKey: text }

@@ -7,9 +7,9 @@ import { type CodecLimits, resolveLimits } from './limits.ts'
 
 export interface JsonCodecOptions {
   /** Bounds for writing and reading; each has a default. */
-  readonly limits?: Partial<CodecLimits>
+  readonly limits?: Partial<CodecLimits> | undefined
   /** Called for each body that is not believed and so becomes a miss. Must not throw. */
-  readonly onReject?: (reason: Rejection) => void
+  readonly onReject?: ((reason: Rejection) => void) | undefined
 }
 
 const OPTIONS: Shape<JsonCodecOptions> = { limits: checkedElsewhere, onReject: fn('a function that is told why bytes are not believed') }

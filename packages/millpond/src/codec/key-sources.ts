@@ -109,9 +109,9 @@ export interface WrappedKeyringOptions {
   readonly current: string
   readonly keys: Readonly<Record<string, Uint8Array>>
   /** As for `keyring`: the key that seals in place of `current` from a moment on. */
-  readonly next?: KeyringOptions['next']
+  readonly next?: KeyringOptions['next'] | undefined
   /** How long the service may take for a key. Default `'10s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
 }
 
 /** A ring whose keys a service has unwrapped. */

@@ -18,7 +18,7 @@ export interface KeyringOptions {
    * The key that seals in place of `current` from a moment on: a Date, epoch milliseconds, or what `new Date` reads. Both steps of a rotation are then one change: until `activeFrom`
    * every process must have been given the ring, and their clocks may differ by as much as you leave between.
    */
-  readonly next?: { readonly id: string; readonly activeFrom: Date | number | string }
+  readonly next?: { readonly id: string; readonly activeFrom: Date | number | string } | undefined
 }
 
 /** A ring whose keys can be changed while caches use it. */

@@ -14,9 +14,9 @@ import { valueCodec } from './value-codec.ts'
 /** When a key has sealed enough: whatever comes first. */
 export interface RotateAfter {
   /** Since it began to seal. Default `'90d'`. */
-  readonly age?: Duration
+  readonly age?: Duration | undefined
   /** Records sealed by all processes together. Default 2^40: long before that each process has taken further derived keys, so that it is a matter of policy. */
-  readonly records?: number
+  readonly records?: number | undefined
 }
 
 /** A rotation that was decided on. */
@@ -32,20 +32,20 @@ export interface StoredKeyringOptions {
   readonly by: KeyRing
   readonly store: KeyStore
   /** Which ring of the store: letters, digits, `_` and `-`, at most 40. Default `'cache'`. */
-  readonly name?: string
-  readonly rotateAfter?: RotateAfter
+  readonly name?: string | undefined
+  readonly rotateAfter?: RotateAfter | undefined
   /** How long a new key is there before it seals: longer than `recheck`, and than clocks differ. Default `'10m'`. */
-  readonly overlap?: Duration
+  readonly overlap?: Duration | undefined
   /** How often the record is read again, and told how many records were sealed. Default `'1m'`. */
-  readonly recheck?: Duration
+  readonly recheck?: Duration | undefined
   /** How long a key that seals no more is kept. Then what it has sealed is unreadable. Default: for ever. */
-  readonly retireAfter?: Duration
+  readonly retireAfter?: Duration | undefined
   /** How long the store may take. Default `'2s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Told in the process that has put a new key into the record: a good moment to plan `cache.reseal()`. */
-  readonly onRotation?: (rotation: KeyRotation) => void
+  readonly onRotation?: ((rotation: KeyRotation) => void) | undefined
   /** The store could not be read or written this time; the ring goes on with what it knows. */
-  readonly onWarning?: (error: MillpondError) => void
+  readonly onWarning?: ((error: MillpondError) => void) | undefined
 }
 
 /** A ring that rotates itself. */

@@ -20,9 +20,9 @@ export interface TenantKeyringOptions {
    * How long a process uses what it knows of a tenant's keys before it asks the store again. Default `'5m'`. A process that follows the tenant's part of the cache hears of a shredding
    * with its invalidation, within 500 ms; this is for those that do not.
    */
-  readonly recheck?: Duration
+  readonly recheck?: Duration | undefined
   /** How long the store may take. Default `'250ms'`; after a failure it is left alone for a second. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
 }
 
 /** A ring with a key for each tenant. */
@@ -45,9 +45,9 @@ export interface TenantKeyring extends KeyRing {
 }
 
 export interface RewrapOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Told after each step of the store's list. */
-  readonly onProgress?: (progress: Rewrapped) => void
+  readonly onProgress?: ((progress: Rewrapped) => void) | undefined
 }
 
 /** What `rewrap` has found and done. */

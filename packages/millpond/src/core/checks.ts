@@ -11,6 +11,9 @@ export type Check<T> = (value: unknown, at: string) => T
 /** The check of an option that must be given: see `required`. */
 export type Required<T> = Check<T> & { readonly isRequired: true }
 
+/** Options of which every one has a value: as they stand once defaults are filled in. */
+export type Resolved<O> = { readonly [K in keyof O]-?: Exclude<O[K], undefined> }
+
 /** One check for each option. */
 export type Shape<O> = {
   readonly [K in keyof O]-?: Partial<Pick<O, K>> extends Pick<O, K> ? Check<Exclude<O[K], undefined>> : Required<O[K]>

@@ -33,28 +33,28 @@ export interface CodecOptions {
    * Default `'json'`. `'packed'` keeps the same values in half the time and less room: names once for each shape of objects, texts in one piece. `'messagepack'` writes every name out.
    * Each reads what the others have written.
    */
-  readonly format?: 'json' | 'messagepack' | 'packed'
+  readonly format?: 'json' | 'messagepack' | 'packed' | undefined
   /** Default `'off'`. `'auto'` compresses what is large and compresses well; with `encrypt` only beside `mixesSecrets: false`. */
-  readonly compress?: 'auto' | 'off' | CompressOptions
+  readonly compress?: 'auto' | 'off' | CompressOptions | undefined
   /** Encrypts each value with AES-256-GCM, bound to its place: `keyring({ current: 'k1', keys: { k1 } })`. */
-  readonly encrypt?: KeyRing
+  readonly encrypt?: KeyRing | undefined
   /**
    * Whether one value may hold a secret beside what somebody else has chosen. Then its compressed length would tell of the secret, so that `compress: 'auto'` is
    * off beside `encrypt`. `false`: it does not; values are compressed, and their lengths padded. Default true.
    */
-  readonly mixesSecrets?: boolean
+  readonly mixesSecrets?: boolean | undefined
   /** With `encrypt`: whether what lies there unencrypted is read. For the days of the change only: whoever can write there can forge it. Default `false`. */
-  readonly readsPlain?: boolean
-  readonly limits?: Partial<CodecLimits>
+  readonly readsPlain?: boolean | undefined
+  readonly limits?: Partial<CodecLimits> | undefined
 }
 
 export interface CompressOptions {
   /** Default `'brotli'`. `'zstd'` needs Node 22.15, and `'lz4'` the package lz4-napi, in every process that reads. */
-  readonly algorithm?: 'gzip' | 'brotli' | 'zstd' | 'lz4'
+  readonly algorithm?: 'gzip' | 'brotli' | 'zstd' | 'lz4' | undefined
   /** Values below so many bytes are left as they are. Default 1,024. */
-  readonly minBytes?: number
+  readonly minBytes?: number | undefined
   /** As the algorithm counts them. Default: brotli 1, gzip 6, zstd 3; lz4 has none. */
-  readonly level?: number
+  readonly level?: number | undefined
 }
 
 /** Options that have what makes the codec. */

@@ -43,11 +43,11 @@ export type ListedState = Exclude<JobState, 'done'>
 
 export interface ListOptions {
   /** Default: all three. */
-  readonly states?: readonly ListedState[]
-  readonly kind?: string
+  readonly states?: readonly ListedState[] | undefined
+  readonly kind?: string | undefined
   /** Default 100, at most 1000. */
-  readonly limit?: number
-  readonly offset?: number
+  readonly limit?: number | undefined
+  readonly offset?: number | undefined
 }
 
 /**

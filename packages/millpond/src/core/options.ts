@@ -19,30 +19,30 @@ export type ById<Id, T> = Pick<ReadonlyMap<Id, T>, 'get' | 'has' | 'size'>
 /** How an entry is stored. */
 export interface EntryOptions {
   /** How long the entry is fresh. Default `'5m'`. 0 stores nothing; `Infinity` never expires. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** How long after that it may be returned at once while a refresh runs behind. Default 0. */
-  readonly staleFor?: Duration
+  readonly staleFor?: Duration | undefined
   /** How long after `ttl` it may be returned when its loader fails or is slow (`timeout.soft`). Default 0. */
-  readonly staleIfError?: Duration
+  readonly staleIfError?: Duration | undefined
   /** Share of `ttl` taken off at random, 0 to 1, so that entries stored together do not expire together. Default 0. */
-  readonly jitter?: number
+  readonly jitter?: number | undefined
   /** What the entry belongs to: `invalidateTags` removes it. A list, a Set, or any other iterable of texts. */
-  readonly tags?: Iterable<string>
+  readonly tags?: Iterable<string> | undefined
   /** How important the entry is, for rules of `route`; it is stored with the entry. Default `'medium'`. */
-  readonly priority?: Priority
+  readonly priority?: Priority | undefined
   /** Keys that the value was computed from: when one of them changes, this entry goes too. Needs `dependencies` on the cache. */
-  readonly dependsOn?: readonly Key[]
+  readonly dependsOn?: readonly Key[] | undefined
 }
 
 /** How a read is answered. */
 export interface ReadOptions {
-  readonly consistency?: Consistency
+  readonly consistency?: Consistency | undefined
   /** A token of `cache.token()`, from any process: this read sees nothing older than what its maker had seen. What cannot be read counts as none. */
-  readonly after?: string
+  readonly after?: string | undefined
   /** Rejects this caller with `ABORTED`; the load goes on while others wait for it. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** A read that is nobody's (warming, inspection): it counts nothing, tells no listener, and does not make the entry look wanted. Default false. */
-  readonly quiet?: boolean
+  readonly quiet?: boolean | undefined
 }
 
 /** How a value is loaded, stored and answered; as `defaults` of a cache, what every call goes by that says nothing else. */
@@ -52,13 +52,13 @@ export interface LoadOptions extends EntryOptions, ReadOptions {
    * `hard`: when the loader is given up, its signal fires and the key is free again. Default `'10s'`; 0: never.
    * A caller who joins a load waits for it as long as its own `hard` says.
    */
-  readonly timeout?: { readonly soft?: Duration; readonly hard?: Duration }
+  readonly timeout?: { readonly soft?: Duration | undefined; readonly hard?: Duration | undefined } | undefined
   /** Share of `ttl`, 0 to 1, after which a hit starts a refresh behind. Default: never. */
-  readonly refreshAhead?: number
+  readonly refreshAhead?: number | undefined
   /** How long "there is none" (`null`, or `undefined` from the loader) is remembered. Default: `null` as any value, `undefined` not at all. */
-  readonly negativeTtl?: Duration
+  readonly negativeTtl?: Duration | undefined
   /** How long this process remembers a loader's error and rejects with it again. Default 0. */
-  readonly errorTtl?: Duration
+  readonly errorTtl?: Duration | undefined
 }
 
 /** `LoadOptions` in milliseconds, all present. */
@@ -160,6 +160,16 @@ export function keptOptions(options: LoadOptions, at = ''): LoadOptions {
     ...(Array.isArray(dependsOn) && { dependsOn: dependsOn.map((key: Key) => (Array.isArray(key) ? [...key] : key)) }),
   }
 }
+
+/** What a call says, over what was said for it: `undefined` says nothing, and of the two timeouts each is said by itself. */
+export function laidOver(before: LoadOptions, said: LoadOptions | undefined): LoadOptions {
+  if (said === undefined) return before
+  checkOptions<LoadOptions>(said, LOAD_OPTIONS, '')
+  const timeout = said.timeout === undefined ? before.timeout : { ...before.timeout, ...present(said.timeout) }
+  return { ...before, ...present(said), ...(timeout !== undefined && { timeout }) }
+}
+
+const present = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 function tagsOf(tags: Iterable<string> | undefined, priority: Priority, defaults: LoadPolicy): readonly string[] {
   if (tags === undefined && priority === defaults.priority) return defaults.tags

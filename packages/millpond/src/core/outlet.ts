@@ -33,9 +33,9 @@ export interface Outlet {
   /** Resolves when all of it has happened. Rejecting, or taking longer than `timeout`, means that all of it is delivered again. */
   deliver(batch: OutletBatch): Promise<void>
   /** The longest that a delivery may take, and that an invalidation waits for it. Default `'5s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Deliver here, too, what other processes have invalidated. Default `false`: each process delivers its own. */
-  readonly peers?: boolean
+  readonly peers?: boolean | undefined
 }
 
 /** What a receipt says of an outlet. */

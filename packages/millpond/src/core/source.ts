@@ -17,11 +17,11 @@ export type SourceLoad = (key: Key, context: SourceContext) => unknown
 /** What a registered source is told beside its loader. */
 export interface SourceOptions {
   /** Loads several keys of the family at once; values in the order of the keys. Who warms or refreshes many asks it, where it is there. */
-  readonly loadMany?: (keys: readonly Key[], context: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>
+  readonly loadMany?: ((keys: readonly Key[], context: { readonly signal: AbortSignal }) => Promise<readonly unknown[]>) | undefined
   /** How entries of the family are stored: TTL, tags and the rest, where the caller does not say. */
-  readonly defaults?: LoadOptions
+  readonly defaults?: LoadOptions | undefined
   /** Shown in lists: `collection user`. Default: the prefix. */
-  readonly name?: string
+  readonly name?: string | undefined
 }
 
 /** A family of keys and its loader, as registered. */

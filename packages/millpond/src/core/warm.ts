@@ -9,11 +9,11 @@ export type WarmPriority = 'critical' | 'high' | 'medium' | 'low'
 /** What every plan may say. */
 export interface WarmPlanOptions {
   /** Shown in reports, events and the schedule. Default: what the plan warms. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Default `medium`. */
-  readonly priority?: WarmPriority
+  readonly priority?: WarmPriority | undefined
   /** How often a schedule runs it. Default: models `'1h'`, views `'30m'`, API `'15m'`, others what the schedule says. */
-  readonly interval?: Duration
+  readonly interval?: Duration | undefined
 }
 
 /** How what a plan warms is stored, where the source of its keys does not say. */
@@ -26,7 +26,7 @@ export type WarmList<T> = Iterable<T> | AsyncIterable<T> | (() => Iterable<T> | 
 export interface WarmKeys extends WarmPlanOptions, WarmStore {
   readonly keys: WarmList<Key>
   /** Loads one. Default: the loader that is registered for the key. `undefined`: there is none, and nothing is stored. */
-  readonly load?: (key: Key, context: { readonly signal: AbortSignal }) => unknown
+  readonly load?: ((key: Key, context: { readonly signal: AbortSignal }) => unknown) | undefined
 }
 
 /** Values at hand. */
@@ -93,15 +93,15 @@ export type Warmer = (request: WarmRequest, context: { readonly signal: AbortSig
 /** How fast a run of plans may be, and when it gives up. */
 export interface WarmOptions {
   /** Loads at a time, at most. Fewer while the source slows or fails. Default 4. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** Loads a second, at most. Default: no limit. */
-  readonly rate?: number
+  readonly rate?: number | undefined
   /** Load also what is there and fresh. Default false: what an earlier run has warmed is passed by, so that a run that was cut goes on. */
-  readonly force?: boolean
+  readonly force?: boolean | undefined
   /** The share of failures, 0 to 1, of at least 20 attempts, at which a plan is given up. Default 0.5. */
-  readonly errorThreshold?: number
+  readonly errorThreshold?: number | undefined
   /** Ends the run: what is under way is waited for, nothing more begins. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What became of one plan. */
@@ -139,18 +139,18 @@ export interface WarmReport {
 /** What schedules of a cache go by, whoever starts them. */
 export interface WarmingSettings {
   /** `false`: `warming.start` checks its plans and runs none, so that one of many processes can be left out. What `warm` is told to do is done. Default true. */
-  readonly enabled?: boolean
+  readonly enabled?: boolean | undefined
   /** How often plans run that do not say so themselves, where the schedule does not either. From 1 s. Default `'5m'`. */
-  readonly every?: Duration
+  readonly every?: Duration | undefined
 }
 
 /** Plans that run again and again. */
 export interface WarmScheduleOptions extends WarmOptions {
   readonly plans: readonly WarmPlan[]
   /** How often plans run that do not say so themselves. Default: `warming.every` of the cache, else `'5m'`. */
-  readonly every?: Duration
+  readonly every?: Duration | undefined
   /** Also at once. Default true. */
-  readonly atStart?: boolean
+  readonly atStart?: boolean | undefined
 }
 
 /** A plan of a schedule, as operators see it. Times are epoch milliseconds. */

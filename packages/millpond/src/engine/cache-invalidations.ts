@@ -16,7 +16,7 @@ import type { DryRun, Receipt } from './receipt.ts'
 import { checkOpen, type Space } from './space.ts'
 
 /** When, and how. */
-export type ScheduledFor = ScheduleTime & { readonly mode?: 'delete' | 'expire' }
+export type ScheduledFor = ScheduleTime & { readonly mode?: 'delete' | 'expire' | undefined }
 
 /** What a cache lets of its runner of jobs be used. */
 export type CacheJobs = Pick<Jobs, 'add' | 'handle' | 'repeat' | 'repeating' | 'trigger' | 'figures' | 'list' | 'get' | 'cancel'>

@@ -3,7 +3,7 @@ import type { MissCause } from '../core/causes.ts'
 import { checkOptions, fn, refused, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key } from '../core/key.ts'
-import { type ById, LOAD_OPTIONS, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
+import { type ById, LOAD_OPTIONS, type LoadOptions, type LoadPolicy, laidOver, resolvePolicy } from '../core/options.ts'
 import { recordTime, timed } from './call-time.ts'
 import { type EntryFacts, factsOf } from './facts.ts'
 import type { Found } from './found.ts'
@@ -28,7 +28,7 @@ export interface LoadedEntry<T> extends EntryFacts {
 /** What `getOrSetMany` is told: how to load what is missing, and how its entries are stored. */
 export interface GetOrSetManyOptions<Id, T> extends LoadOptions {
   /** The key of an id. Default: the id itself. */
-  readonly key?: (id: Id) => Key
+  readonly key?: ((id: Id) => Key) | undefined
   /** Loads what is missing; returns one value per id, in their order, or a Map from id to value. */
   readonly load: (missing: readonly Id[], context: { readonly signal: AbortSignal }) => Promise<readonly (T | undefined)[] | ById<Id, T>>
 }
@@ -108,7 +108,7 @@ export async function refresh<T>(space: Space, key: Key, loader: Loader<T> | und
       `refresh: no loader is known for the key ${show(key)}: give one as the second argument, or register one with cache.source`,
     )
   }
-  const journey = begin(space, { one: source.load }, source.defaults === undefined ? options : { ...source.defaults, ...options }, 'new')
+  const journey = begin(space, { one: source.load }, source.defaults === undefined ? options : laidOver(source.defaults, options), 'new')
   space.watch.counters.refreshes++
   return shown(space, await travel(journey, encoded)) as T
 }

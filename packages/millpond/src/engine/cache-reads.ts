@@ -29,7 +29,7 @@ export interface EntryReadOptions extends ReadOptions {
    * Where no fresh value is held, gives the right to fill the key: fetch the value yourself, then `set(key, value, { lease })`, or `lease.release()`. One at a time has
    * it, in this process and in all that share a ledger; who comes meanwhile waits for what is set (and so does `getOrSet`), or sees the stale value that is there.
    */
-  readonly lease?: true | LeaseOptions
+  readonly lease?: true | LeaseOptions | undefined
 }
 
 /** The verbs that read and never load. */

@@ -60,76 +60,77 @@ export interface WriteBehindOptions {
    * What an acknowledged write survives. `journal`: the end of the process. `journal-sync`: also a loss of power. `memory`: nothing, it is lost with the
    * process. `stream` is not there yet, and refused. Default `journal`.
    */
-  readonly durability?: 'journal' | 'journal-sync' | 'memory' | 'stream'
+  readonly durability?: 'journal' | 'journal-sync' | 'memory' | 'stream' | undefined
   /** The journal's folder: of this collection alone, shared by all processes of this host, made where it does not exist. Needed for `journal`. */
-  readonly journal?: string
+  readonly journal?: string | undefined
   /** How long a write waits for others before it goes to the source. Default `'1s'`. */
-  readonly maxDelay?: Duration
+  readonly maxDelay?: Duration | undefined
   /** The most writes of one call of `storeMany`, and of calls of `store` at a time. Default 100. */
-  readonly maxBatch?: number
+  readonly maxBatch?: number | undefined
   /** Keys that may wait for the source; who comes then waits for room. Default 10,000. */
-  readonly maxQueued?: number
+  readonly maxQueued?: number | undefined
   /** How long it waits for room before it is refused with `QUEUE_FULL`. Default `'5s'`. */
-  readonly maxWait?: Duration
+  readonly maxWait?: Duration | undefined
   /** How long a call of the source may take before it counts as failed. Default `'30s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** How often a write that the source refuses, while it takes others, is tried before it becomes a dead letter. Default 8. */
-  readonly maxAttempts?: number
+  readonly maxAttempts?: number | undefined
   /** How long `close()`, and the process after SIGTERM, wait for the queue to drain. Default `'10s'`. */
-  readonly drainTimeout?: Duration
+  readonly drainTimeout?: Duration | undefined
   /** Drain on SIGTERM. A process that listens to SIGTERM itself ends when it likes, any other by the signal once all is drained. Default true. */
-  readonly drainOnSigterm?: boolean
+  readonly drainOnSigterm?: boolean | undefined
 }
 
 /** What one collection is told. `Id` and `T` follow from its loader. */
 export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | keyof ReadOptions> {
   /** The key of an id. Default `[name, id]`. */
-  readonly key?: (id: Id) => Key
+  readonly key?: ((id: Id) => Key) | undefined
   /** Part of every key: values of another shape get another version, and old and new processes do not meet. */
-  readonly keyVersion?: number | string
+  readonly keyVersion?: number | string | undefined
   /** What an entry belongs to; a function says it of each value. */
-  readonly tags?: readonly string[] | ((value: T, id: Id) => readonly string[])
+  readonly tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined
   /** Loads one value. `undefined`: there is none, and nothing is stored. */
   readonly load?: (id: Id, context: CollectionContext) => Promise<T | undefined> | T | undefined
   /**
    * Loads several at once: an array in the order of the ids (an `Error` in it fails its own id alone), or a Map from id to value. Single reads of one turn
    * come together in it.
    */
-  readonly loadMany?: (
-    ids: readonly Id[],
-    context: { readonly signal: AbortSignal },
-  ) => Promise<readonly (T | Error | undefined)[] | ById<Id, T>>
+  readonly loadMany?:
+    | ((ids: readonly Id[], context: { readonly signal: AbortSignal }) => Promise<readonly (T | Error | undefined)[] | ById<Id, T>>)
+    | undefined
   /** The most ids of one call of `loadMany`. Default 500. */
-  readonly maxBatch?: number
+  readonly maxBatch?: number | undefined
   /** Writes one value to the source. */
-  readonly store?: (id: Id, value: T, context: StoreContext) => unknown
+  readonly store?: ((id: Id, value: T, context: StoreContext) => unknown) | undefined
   /**
    * Writes several. Resolves with nothing when all are stored, or with one verdict each, in their order: `undefined` for stored, else its error. A rejection
    * says that nobody knows. An error whose `permanent` is true is not tried again.
    */
-  readonly storeMany?: (
-    writes: readonly CollectionWrite<Id, T>[],
-    context: { readonly signal: AbortSignal },
-    // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
-  ) => Promise<readonly unknown[] | undefined | void>
+  readonly storeMany?:
+    | ((
+        writes: readonly CollectionWrite<Id, T>[],
+        context: { readonly signal: AbortSignal },
+        // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
+      ) => Promise<readonly unknown[] | undefined | void>)
+    | undefined
   /**
    * How long a write through or around may take: for so long its keys are held, so that nobody caches what may be the old value. A process that ends between
    * source and caches leaves the hold behind, and when it runs out the caches forget the keys. From 1 ms to an hour. Default `'10s'`.
    */
-  readonly hold?: Duration
+  readonly hold?: Duration | undefined
   /** Removes one from the source. Needed for `delete`. */
-  readonly remove?: (id: Id, context: StoreContext) => unknown
+  readonly remove?: ((id: Id, context: StoreContext) => unknown) | undefined
   /** What becomes of writes. Default: `write-through` where there is `store` or `storeMany`, else `cache-aside`. */
-  readonly write?: WriteStrategy
+  readonly write?: WriteStrategy | undefined
   /** The same by the names of strategies, one or several; for `refresh-ahead` 0.8 of the TTL where `refreshAhead` does not say otherwise. */
-  readonly strategy?: Strategy | readonly Strategy[]
-  readonly writeBehind?: WriteBehindOptions
+  readonly strategy?: Strategy | readonly Strategy[] | undefined
+  readonly writeBehind?: WriteBehindOptions | undefined
 }
 
 /** What a write of a collection is told. */
 export interface CollectionWriteOptions extends EntryOptions {
   /** For this call. A collection that writes behind does so always: its queue knows the order. */
-  readonly write?: WriteStrategy
+  readonly write?: WriteStrategy | undefined
 }
 
 /** A write that the source refuses, set aside. */

@@ -16,7 +16,7 @@ import type { FarTier } from './space.ts'
 export type DefaultChanges = {
   readonly [K in Exclude<keyof LoadOptions, 'dependsOn' | 'after' | 'signal' | 'quiet' | 'timeout'>]?: LoadOptions[K] | null
 } & {
-  readonly timeout?: { readonly soft?: Duration | null; readonly hard?: Duration | null } | null
+  readonly timeout?: { readonly soft?: Duration | null | undefined; readonly hard?: Duration | null | undefined } | null | undefined
 }
 
 /** What may change of a tier. */
@@ -25,36 +25,36 @@ export interface TierChanges {
    * `false`: neither read nor written from now on; memory lets go of what it holds. The tier that keeps the ledger goes on keeping it, and forgets
    * entries in its steps.
    */
-  readonly enabled?: boolean
+  readonly enabled?: boolean | undefined
   /** How long the tier keeps an entry, as a multiple of the entry's TTL; of memory at most 1. */
-  readonly ttlFactor?: number
-  readonly ttl?: Duration
+  readonly ttlFactor?: number | undefined
+  readonly ttl?: Duration | undefined
   /** Not of memory. */
-  readonly promoteAfter?: number
+  readonly promoteAfter?: number | undefined
   /** Not of memory. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Not of memory. */
-  readonly breaker?: BreakerOptions
+  readonly breaker?: BreakerOptions | undefined
   /** Of memory alone, as the next three. Shrinking and another policy go in steps of at most 5 ms. */
-  readonly maxEntries?: number
-  readonly maxBytes?: number | string
-  readonly policy?: PolicyName | EvictionFactory
-  readonly pressure?: number | false
+  readonly maxEntries?: number | undefined
+  readonly maxBytes?: number | string | undefined
+  readonly policy?: PolicyName | EvictionFactory | undefined
+  readonly pressure?: number | false | undefined
 }
 
 /** What `configure` is to change while the cache runs; what is left out stays. */
 export interface Changes {
-  readonly defaults?: DefaultChanges
+  readonly defaults?: DefaultChanges | undefined
   /** By the tier's name, as `describe()` and figures show it. Tiers belong to the whole cache: not in a namespace. */
-  readonly tiers?: Readonly<Record<string, TierChanges>>
+  readonly tiers?: Readonly<Record<string, TierChanges>> | undefined
 }
 
 /** How `configure` goes about it. */
 export interface ConfigureOptions {
   /** `new` (default): what is stored already keeps its times. `drop`: the namespaces concerned are cleared as well, in every process. */
-  readonly apply?: 'new' | 'drop'
+  readonly apply?: 'new' | 'drop' | undefined
   /** Changes nothing, and tells what would. */
-  readonly dryRun?: boolean
+  readonly dryRun?: boolean | undefined
 }
 
 /** What `configure` has changed, or would change. */
@@ -223,7 +223,7 @@ function planFar(far: FarTier, change: TierChanges): Step {
   const keep = keepWith(far.keep, change)
   const guard = {
     timeoutMs: timeout === undefined ? settings.timeoutMs : positive(parseDuration(timeout, 'timeout'), timeout),
-    breaker: { ...settings.breaker, ...breaker },
+    breaker: { ...settings.breaker, ...present(breaker ?? {}) },
   }
   const next = { ...far, enabled, keep, promoteAfter, guarded: { ...far.guarded, settings: guard } }
   return {

@@ -13,13 +13,13 @@ import type { Space } from './space.ts'
 /** How an invalidation happens. */
 export interface InvalidateOptions {
   /** `expire`: entries become stale, and may be returned where stale values are permitted. Default `delete`. */
-  readonly mode?: 'delete' | 'expire'
+  readonly mode?: 'delete' | 'expire' | undefined
   /** Changes nothing, and tells what would go. Reads every entry of the namespace that this process can list. */
-  readonly dryRun?: boolean
+  readonly dryRun?: boolean | undefined
   /** Resolves when it has happened, after this time in this process (at once when the cache is closed before). For what must outlive the process: `schedule`. */
-  readonly delay?: Duration
+  readonly delay?: Duration | undefined
   /** The first call happens at once; the calls of the following window with the same criteria share one at its end. */
-  readonly atMostEvery?: Duration
+  readonly atMostEvery?: Duration | undefined
 }
 
 const OPTIONS: Shape<InvalidateOptions> = { mode: oneOf('delete', 'expire'), dryRun: flag, delay: duration, atMostEvery: duration }

@@ -5,11 +5,11 @@ import { check, checkOptions, listOf, record, required, type Shape, text } from 
 /** What `buildKey` makes a key of. */
 export interface KeyParts {
   /** Raising it leaves all older entries behind. Default `v1`. */
-  readonly version?: string
+  readonly version?: string | undefined
   readonly prefix: string
   readonly identifier: string | number
   /** Positional (`[30, 'open']`) or named (`{ days: 30 }`, order does not matter). */
-  readonly parameters?: readonly ParameterValue[] | Readonly<Record<string, ParameterValue>>
+  readonly parameters?: readonly ParameterValue[] | Readonly<Record<string, ParameterValue>> | undefined
 }
 export type ParameterValue = string | number | boolean | null | undefined
 

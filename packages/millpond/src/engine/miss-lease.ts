@@ -22,9 +22,9 @@ import { staleInTier } from './wait.ts'
 /** How a lease is given. */
 export interface LeaseOptions {
   /** How long at most, until it ends by itself. Default: `timeout.hard` of the namespace, which is `'10s'`. */
-  readonly for?: Duration
+  readonly for?: Duration | undefined
   /** Waits while somebody else loads the key. Default true; `false`: answers at once, without a lease. */
-  readonly wait?: boolean
+  readonly wait?: boolean | undefined
 }
 
 /** Where `timeout.hard` says that loaders may take for ever. */

@@ -9,12 +9,12 @@ import type { FarTier } from './space.ts'
 /** What `cache.namespace` is told, where it differs from the cache's own. */
 export interface NamespaceOptions extends LoadOptions {
   /** How its values are written to tiers that have no codec of their own. Default: as the cache's. */
-  readonly codec?: Codec | EncryptedCodecOptions
+  readonly codec?: Codec | EncryptedCodecOptions | undefined
   /**
    * What is kept of each value, in every tier and for every caller, the first one too: `select({ pick: ['id', 'name'] })` of `millpond/codec`, or any pure function
    * that leaves its argument as it is.
    */
-  readonly select?: (value: unknown) => unknown
+  readonly select?: ((value: unknown) => unknown) | undefined
 }
 
 /** As it was given. */

@@ -14,9 +14,9 @@ import { storageKey } from './storage-key.ts'
 /** How `cache.reseal` is run. */
 export interface ResealOptions {
   /** Stops it after the entries that are under way: it rejects with `ABORTED`, and what was done stays done. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Told after each step of some hundred keys. */
-  readonly onProgress?: (progress: Resealed) => void
+  readonly onProgress?: ((progress: Resealed) => void) | undefined
 }
 
 /** What `cache.reseal` has found and done, over all tiers. */

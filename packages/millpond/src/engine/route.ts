@@ -10,21 +10,23 @@ import type { Found } from './found.ts'
 /** One rule of `route`. */
 export interface RouteRule {
   /** What the entry must be, all of it together. Default: anything. */
-  readonly when?: {
-    readonly namespace?: string | readonly string[]
-    /** What it was stored with: `priority` of `set` and loads, of a collection or of the defaults. */
-    readonly priority?: Priority | readonly Priority[]
-    /** The entry has one of these. */
-    readonly tags?: readonly string[]
-    /** Estimated bytes of the value in memory, at least. */
-    readonly minBytes?: number
-    /** The same, at most. */
-    readonly maxBytes?: number
-  }
+  readonly when?:
+    | {
+        readonly namespace?: string | readonly string[] | undefined
+        /** What it was stored with: `priority` of `set` and loads, of a collection or of the defaults. */
+        readonly priority?: Priority | readonly Priority[] | undefined
+        /** The entry has one of these. */
+        readonly tags?: readonly string[] | undefined
+        /** Estimated bytes of the value in memory, at least. */
+        readonly minBytes?: number | undefined
+        /** The same, at most. */
+        readonly maxBytes?: number | undefined
+      }
+    | undefined
   /** Where it goes: names of tiers, `'memory'` among them; none: such entries are loaded each time, and kept nowhere. */
-  readonly tiers?: readonly string[]
+  readonly tiers?: readonly string[] | undefined
   /** Instead of `tiers`: every tier but these, of which at least one must be left. */
-  readonly except?: readonly string[]
+  readonly except?: readonly string[] | undefined
 }
 
 type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>

@@ -150,7 +150,10 @@ const policyOf = ({ code, changed }: Said, base: LoadPolicy, at?: string): LoadP
   resolvePolicy(changed, resolvePolicy(code, base, at))
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
-export function keepOf({ ttlFactor, ttl }: { readonly ttlFactor?: number; readonly ttl?: Duration }, factor: number): Keep {
+export function keepOf(
+  { ttlFactor, ttl }: { readonly ttlFactor?: number | undefined; readonly ttl?: Duration | undefined },
+  factor: number,
+): Keep {
   const value = ttlFactor ?? factor
   if (typeof value !== 'number' || !(value > 0) || value > 1000)
     throw new MillpondError('OPTION_INVALID', `ttlFactor: ${show(value)} is not allowed: give a number above 0 and up to 1000`)

@@ -9,9 +9,9 @@ import { checkOpen, type Space } from './space.ts'
 
 /** What a transaction changes. */
 export interface TransactionTargets {
-  readonly keys?: readonly Key[]
+  readonly keys?: readonly Key[] | undefined
   /** What entries belong to that the transaction changes without knowing their keys: lists, counts. Invalidated before and after. */
-  readonly tags?: Iterable<string>
+  readonly tags?: Iterable<string> | undefined
 }
 
 /** What a transaction is told. */
@@ -20,7 +20,7 @@ export interface TransactionOptions extends TransactionTargets {
    * How long it may take. For so long nobody caches what may be old; if the process ends between commit and caches, they forget the keys and tags when it runs out.
    * From 1 ms to an hour. Default `'10s'`.
    */
-  readonly hold?: Duration
+  readonly hold?: Duration | undefined
 }
 
 /** What the work of a transaction is given. */

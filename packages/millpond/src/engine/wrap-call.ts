@@ -14,7 +14,7 @@ export interface WrapOptions<A extends readonly unknown[], T> extends Omit<LoadO
    */
   readonly key: readonly [KeyPart, ...KeyPart[]] | ((...args: A) => Key)
   /** What the entries belong to, said beforehand or told by arguments and result. */
-  readonly tags?: readonly string[] | ((args: A, result: T) => readonly string[])
+  readonly tags?: readonly string[] | ((args: A, result: T) => readonly string[]) | undefined
 }
 
 /** A function with the cache before it. */

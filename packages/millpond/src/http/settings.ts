@@ -7,30 +7,30 @@ import { needStructuredFields } from './rules/structured.ts'
 
 export interface HttpCacheOptions {
   /** In `Cache-Status` (RFC 9211). Default `Millpond`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** `false`: a private cache, for one user. Default `true`. */
-  readonly shared?: boolean
+  readonly shared?: boolean | undefined
   /** Freshness of answers that say nothing about it. Default 0: they are not stored. */
-  readonly defaultTtl?: Duration
+  readonly defaultTtl?: Duration | undefined
   /** Share of the time since `Last-Modified` that an answer without explicit freshness is fresh for, 0 to 1 (RFC 9111 4.2.2). Default 0.1. */
-  readonly heuristic?: number
+  readonly heuristic?: number | undefined
   /** Targeted fields, the first one that is there decides (RFC 9213). Default `['cdn-cache-control']`. */
-  readonly targets?: readonly string[]
+  readonly targets?: readonly string[] | undefined
   /** How long answers are kept past their freshness, to be validated or used when the origin fails. Default `'1d'`. */
-  readonly keepStale?: Duration
+  readonly keepStale?: Duration | undefined
   /** How long past its freshness an answer that says nothing about it is used while the origin cannot be reached. Default `'1h'`. */
-  readonly staleIfUnreachable?: Duration
+  readonly staleIfUnreachable?: Duration | undefined
   /** Whether answers with `Set-Cookie` may be stored. Default `false`. */
-  readonly storeSetCookie?: boolean
+  readonly storeSetCookie?: boolean | undefined
   /** Request fields that make an answer personal unless it says that it is public. `Authorization` always does. Default `['cookie']`. */
-  readonly credentials?: readonly string[]
+  readonly credentials?: readonly string[] | undefined
   /**
    * Whether `X-Forwarded-Host`, `X-Original-URL`, `X-HTTP-Method-Override` and their like are part of the key, since an application may heed them. Default `true`;
    * `false` where the origin never sees them.
    */
-  readonly keyInputs?: boolean
+  readonly keyInputs?: boolean | undefined
   /** Whether the client's `Cache-Control` counts. Default `true`. */
-  readonly honourClient?: boolean
+  readonly honourClient?: boolean | undefined
   /**
    * Whose a request's answers are, where the URL does not say it: part of the key, so that tenants share nothing. Tell it from what the client cannot choose, or
    * what is checked before the cache. `undefined`: nobody's alone. Default: the URL says it all.
@@ -40,15 +40,15 @@ export interface HttpCacheOptions {
    * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies by `Accept-Encoding` when they come to the
    * same one. Default: what `Accept-Encoding` says counts as it is.
    */
-  readonly codings?: readonly string[]
+  readonly codings?: readonly string[] | undefined
   /** The longest body that is stored, in bytes. Default 16 MB. */
-  readonly maxBodyBytes?: number
+  readonly maxBodyBytes?: number | undefined
   /** What the client that asked has left is still fetched for the store up to this many bytes. Default 1 MB. */
-  readonly finishBytes?: number
+  readonly finishBytes?: number | undefined
   /** `false`: no `Cache-Status` is sent. Default `true`. */
-  readonly cacheStatus?: boolean
+  readonly cacheStatus?: boolean | undefined
   /** For tests. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 export interface Settings {

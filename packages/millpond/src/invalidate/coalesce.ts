@@ -10,7 +10,7 @@ export interface CoalesceOptions<T, R> {
   /** Does the work; given what the last call of the window asked for. */
   readonly run: (target: string, request: T) => Promise<R>
   /** How many targets may be in their window at once; a call beyond runs at once. Default 10,000. */
-  readonly maxTargets?: number
+  readonly maxTargets?: number | undefined
 }
 
 const OPTIONS: Shape<CoalesceOptions<unknown, unknown>> = {

@@ -15,25 +15,25 @@ import { type CascadePlan, Relations } from './relations.ts'
 
 /** What to invalidate: any of these, together. */
 export interface Criteria {
-  readonly key?: Key
-  readonly keys?: readonly Key[]
-  readonly tag?: string
-  readonly tags?: readonly string[]
+  readonly key?: Key | undefined
+  readonly keys?: readonly Key[] | undefined
+  readonly tag?: string | undefined
+  readonly tags?: readonly string[] | undefined
   /** A glob (`user:*`), a text that begins with `^` (a regular expression), or a RegExp. Over keys as they were written; a tuple is its JSON, see `prefix`. */
-  readonly pattern?: string | RegExp
-  readonly patterns?: readonly (string | RegExp)[]
+  readonly pattern?: string | RegExp | undefined
+  readonly patterns?: readonly (string | RegExp)[] | undefined
   /** A family of keys: `['user']` is every tuple that begins so, itself too; `'user:'` every text that begins so. Stands in the ledger as a pattern. */
-  readonly prefix?: Key
+  readonly prefix?: Key | undefined
   /** With what is declared to go along. */
-  readonly model?: string
+  readonly model?: string | undefined
   /** A row of `model`; absent: the whole model. */
-  readonly id?: ModelId
+  readonly id?: ModelId | undefined
   /** Only entries stored longer ago than this. */
-  readonly olderThan?: Duration
+  readonly olderThan?: Duration | undefined
   /** Only entries stored before this instant: epoch milliseconds, a Date, or an ISO text with a zone. Later than now means now. */
-  readonly createdBefore?: number | Date | string
+  readonly createdBefore?: number | Date | string | undefined
   /** Everything of the namespace. */
-  readonly all?: boolean
+  readonly all?: boolean | undefined
 }
 
 export interface CriteriaParts {

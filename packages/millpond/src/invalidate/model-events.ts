@@ -12,7 +12,7 @@ export interface ModelEventsOptions<R> {
   /** Invalidates the tags of one or many changes, in one step. */
   readonly invalidate: (plan: CascadePlan) => Promise<R>
   /** How many rows of one transaction are remembered one by one; with more, their models go whole. Default 1000. */
-  readonly maxRows?: number
+  readonly maxRows?: number | undefined
 }
 
 const OPTIONS: Shape<ModelEventsOptions<unknown>> = {

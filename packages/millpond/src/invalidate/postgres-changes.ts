@@ -28,11 +28,11 @@ export interface FollowOptions extends PostgresChangesSql {
   readonly clock: Clock
   /** Given what changed, in the order of commits, one batch at a time. A rejection is told to `onError`, and the batch counts as missed. */
   readonly changed: (changes: readonly TableChange[]) => Promise<unknown>
-  readonly onError?: (error: unknown) => void
+  readonly onError?: ((error: unknown) => void) | undefined
   /** How long to wait before connecting again: from the first number, doubled, to the second, in milliseconds. Default [100, 10,000]. */
-  readonly reconnectMs?: readonly [number, number]
+  readonly reconnectMs?: readonly [number, number] | undefined
   /** How often the connection is asked whether it lives, and how long it may take, in milliseconds: a half-open one tells nothing. Default 5,000. */
-  readonly checkMs?: number
+  readonly checkMs?: number | undefined
 }
 
 export interface ChangesFollower {

@@ -28,14 +28,14 @@ export type Related = string | RelatedModel | RelatedTag
 
 export interface ModelRule {
   /** Which changes count. Default: both. */
-  readonly invalidateOn?: readonly ChangeKind[]
+  readonly invalidateOn?: readonly ChangeKind[] | undefined
   /** What goes along: `'profile'` is `{ model: 'profile' }`, all of it. */
-  readonly related?: readonly Related[]
+  readonly related?: readonly Related[] | undefined
   /**
    * Default: what is related brings along what is related to it. `false`: only this model's own list. `true`: when this model itself changes, the
    * models that name it as related go too, since their entries may show it.
    */
-  readonly cascade?: boolean
+  readonly cascade?: boolean | undefined
 }
 
 /** `{ User: { invalidateOn: ['save', 'delete'], related: ['profile', 'permissions'] }, Assessment: { cascade: true } }` */
@@ -43,9 +43,9 @@ export type ModelRules = Readonly<Record<string, ModelRule>>
 
 export interface RelationLimits {
   /** How many relations may be followed one after another. Default 8. */
-  readonly maxDepth?: number
+  readonly maxDepth?: number | undefined
   /** How many rows and models one change may reach before rows are widened to their model. Default 100. */
-  readonly maxTargets?: number
+  readonly maxTargets?: number | undefined
 }
 
 /** What a change comes to. A dry run shows it. */

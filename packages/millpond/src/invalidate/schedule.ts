@@ -11,7 +11,11 @@ import type { Relations } from './relations.ts'
 
 /** The part of the jobs' runner that is used. */
 export interface JobQueue {
-  add(kind: string, payload: unknown, when: { readonly in?: Duration; readonly at?: number | Date; readonly id?: string }): Promise<string>
+  add(
+    kind: string,
+    payload: unknown,
+    when: { readonly in?: Duration | undefined; readonly at?: number | Date | undefined; readonly id?: string | undefined },
+  ): Promise<string>
 }
 
 export interface ScheduleOptions {
@@ -19,20 +23,20 @@ export interface ScheduleOptions {
   /** Whose entries. Part of the job, since one queue serves all namespaces. */
   readonly namespace: string
   readonly criteria: Criteria
-  readonly mode?: 'delete' | 'expire'
-  readonly relations?: Relations
+  readonly mode?: 'delete' | 'expire' | undefined
+  readonly relations?: Relations | undefined
   /** Epoch milliseconds. */
   readonly now: number
   /** The kind of the job, where several caches share a table. Default `INVALIDATION_JOB`. */
-  readonly kind?: string
+  readonly kind?: string | undefined
 }
 
 /** One of both. A time that has passed means at once. */
 export interface ScheduleTime {
-  readonly in?: Duration
-  readonly at?: number | Date
+  readonly in?: Duration | undefined
+  readonly at?: number | Date | undefined
   /** Scheduling the same id again changes nothing. Default: random. */
-  readonly id?: string
+  readonly id?: string | undefined
 }
 
 export const TIME: Shape<ScheduleTime> = {

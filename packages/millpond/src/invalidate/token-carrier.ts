@@ -6,13 +6,13 @@ import { decodeToken, encodeToken, MAX_TOKEN_LENGTH, mergePositions, type Positi
 
 export interface TokenCarrierOptions extends TokenOptions {
   /** Default `millpond-token`. */
-  readonly header?: string
+  readonly header?: string | undefined
   /** Default `millpond_token`. */
-  readonly cookie?: string
+  readonly cookie?: string | undefined
   /** How long a browser brings the cookie back: longer than any process may lag behind. Default `'1m'`. */
-  readonly maxAge?: Duration
+  readonly maxAge?: Duration | undefined
   /** Only over TLS. Default true. */
-  readonly secure?: boolean
+  readonly secure?: boolean | undefined
 }
 
 const OPTIONS: Shape<TokenCarrierOptions> = { ...TOKEN, header: text, cookie: text, maxAge: duration, secure: flag }

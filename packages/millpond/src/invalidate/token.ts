@@ -11,7 +11,7 @@ export type Positions = ReadonlyMap<string, Position>
 
 export interface TokenOptions {
   /** Signs and checks: a client then cannot ask for positions that were never reached. At least 16 bytes. */
-  readonly key?: string | Uint8Array
+  readonly key?: string | Uint8Array | undefined
 }
 
 export const TOKEN: Shape<TokenOptions> = { key: checkedElsewhere } // looked at where it is used, and never shown

@@ -1,5 +1,16 @@
 // Incoming webhooks that invalidate: signed, in time, once. Answers are JSON; refusals are problem details (RFC 9457).
-import { checkedElsewhere, checkOptions, clock, duration, fn, required, type Shape, whole, withMethods } from '../core/checks.ts'
+import {
+  checkedElsewhere,
+  checkOptions,
+  clock,
+  duration,
+  fn,
+  type Resolved,
+  required,
+  type Shape,
+  whole,
+  withMethods,
+} from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
@@ -15,15 +26,15 @@ export interface WebhookOptions<R> {
   readonly invalidate: (criteria: Criteria) => Promise<R>
   readonly clock: Clock
   /** How far the timestamp may be from now, either way. Default `'5m'`. */
-  readonly window?: Duration
+  readonly window?: Duration | undefined
   /** The largest body, in bytes. Default 65,536. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** Default: in this process, 10,000 messages. */
-  readonly nonces?: NonceStore
+  readonly nonces?: NonceStore | undefined
   /** What of the receipt the sender is shown. Default: nothing of it. */
-  readonly show?: (receipt: R) => unknown
+  readonly show?: ((receipt: R) => unknown) | undefined
   /** Told of failures that are not the sender's. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: ((error: unknown) => void) | undefined
 }
 
 export interface WebhookAnswer {
@@ -80,7 +91,7 @@ export function webhook<R>(options: WebhookOptions<R>): Webhook {
   }
 }
 
-interface Settings<R> extends Required<Omit<WebhookOptions<R>, 'secret' | 'window'>> {
+interface Settings<R> extends Resolved<Omit<WebhookOptions<R>, 'secret' | 'window'>> {
   readonly secrets: readonly Uint8Array[]
   readonly windowMs: number
 }

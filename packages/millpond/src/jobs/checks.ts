@@ -1,5 +1,5 @@
 // What all job tables refuse and how they fail.
-import { checkOptions, duration, listOf, oneOf, type Shape, text, whole } from '../core/checks.ts'
+import { checkOptions, duration, listOf, oneOf, type Resolved, type Shape, text, whole } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { DEFAULT_RETENTION, type JobRetention, LISTED, type ListOptions, MAX_LISTED } from '../core/jobs.ts'
@@ -7,19 +7,19 @@ import { checkName } from '../core/key.ts'
 
 export interface RetentionOptions {
   /** How long a done job's id is remembered. Default `'1h'`. */
-  readonly keepDone?: Duration
+  readonly keepDone?: Duration | undefined
   /** How long a failed job can be looked at. Default `'7d'`. */
-  readonly keepFailed?: Duration
+  readonly keepFailed?: Duration | undefined
 }
 
 export interface ServerOptions extends QueueOptions {
   /** The longest a step may take. Default `'10s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
 }
 
 export interface QueueOptions extends RetentionOptions {
   /** Jobs of another queue are never seen. Default `jobs`. */
-  readonly queue?: string
+  readonly queue?: string | undefined
 }
 
 export const RETENTION: Shape<RetentionOptions> = { keepDone: duration, keepFailed: duration }
@@ -49,7 +49,7 @@ export const stepMs = (options: ServerOptions): number =>
 export const queueName = (options: QueueOptions): string => checkName(options.queue ?? 'jobs', 'queue')
 
 /** @throws MillpondError `OPTION_INVALID`. */
-export function resolveList(options: ListOptions = {}): Required<Omit<ListOptions, 'kind'>> & { readonly kind: string | undefined } {
+export function resolveList(options: ListOptions = {}): Resolved<Omit<ListOptions, 'kind'>> & { readonly kind: string | undefined } {
   checkOptions<ListOptions>(options, LIST, 'list')
   const { states, kind, limit = 100, offset = 0 } = options
   return { states: states ?? LISTED, kind, limit: Math.min(limit, MAX_LISTED), offset }

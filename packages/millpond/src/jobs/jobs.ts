@@ -42,39 +42,41 @@ export interface JobsOptions {
   /** By kind. This process takes jobs of these kinds only. */
   readonly handlers: Readonly<Record<string, JobHandler>>
   /** How many jobs this process runs at once. Default 4. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** How long a dead process keeps its job from others. Default `'30s'`. */
-  readonly lease?: Duration
+  readonly lease?: Duration | undefined
   /** How late a job may start that another process added. Default `'500ms'`. */
-  readonly poll?: Duration
+  readonly poll?: Duration | undefined
   /** When a handler is given up: its signal fires and the try counts as failed. Default `'5m'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Tries in all, and the pauses between them: `base`, doubled each time, at most `max`, up to a quarter less at random. Default 8, `'1s'`, `'5m'`. */
-  readonly retry?: { readonly attempts?: number; readonly base?: Duration; readonly max?: Duration }
+  readonly retry?:
+    | { readonly attempts?: number | undefined; readonly base?: Duration | undefined; readonly max?: Duration | undefined }
+    | undefined
   /** How long after its time a run may begin before it is told as late. Default `'1m'`. */
-  readonly lateAfter?: Duration
+  readonly lateAfter?: Duration | undefined
   /** Names of repeated jobs begin with it, where several programs share a table. Default: none. */
-  readonly scope?: string
+  readonly scope?: string | undefined
   /**
    * Asked before each run of a repeated job, `everyMs` before the next; `false` passes it by. For a table that is this process's own, where processes agree
    * elsewhere who runs what. Default: every run.
    */
-  readonly mayRepeat?: (name: string, everyMs: number) => Promise<boolean> | boolean
+  readonly mayRepeat?: ((name: string, everyMs: number) => Promise<boolean> | boolean) | undefined
   /** Told of each run. */
-  readonly onRun?: (event: JobEvent) => void
+  readonly onRun?: ((event: JobEvent) => void) | undefined
   /** Told of failed tries and of a store that does not answer. */
-  readonly onError?: (error: unknown, job: Job | undefined) => void
+  readonly onError?: ((error: unknown, job: Job | undefined) => void) | undefined
   /** For tests: numbers from 0 to 1. */
-  readonly random?: () => number
+  readonly random?: (() => number) | undefined
 }
 
 export interface WhenOptions {
   /** After this time. */
-  readonly in?: Duration
+  readonly in?: Duration | undefined
   /** At this instant, epoch milliseconds or a Date. One that has passed runs at once. */
-  readonly at?: number | Date
+  readonly at?: number | Date | undefined
   /** Names the job, so that adding it twice runs it once. Default: random. */
-  readonly id?: string
+  readonly id?: string | undefined
 }
 
 const RETRY: Shape<NonNullable<JobsOptions['retry']>> = { attempts: whole(1), base: duration, max: duration }

@@ -8,7 +8,7 @@ import { RETENTION, type RetentionOptions, resolveList, resolveRetention } from 
 
 export interface MemoryJobsOptions extends RetentionOptions {
   /** Default: the machine's. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 interface Row {

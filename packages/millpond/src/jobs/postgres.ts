@@ -14,9 +14,9 @@ export interface PostgresJobsOptions extends ServerOptions {
   /** It stays open after `close`. */
   readonly pool: PostgresJobsPool
   /** Default `millpond_jobs`; `schema.table` is possible. */
-  readonly table?: string
+  readonly table?: string | undefined
   /** `false`: the table is there already (see `postgresJobsSchema`), and this user may not make it. Default true. */
-  readonly install?: boolean
+  readonly install?: boolean | undefined
 }
 
 const TABLE = /^[a-z_][a-z0-9_]{0,40}(\.[a-z_][a-z0-9_]{0,40})?$/

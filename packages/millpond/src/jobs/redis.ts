@@ -17,7 +17,7 @@ export interface RedisJobsOptions extends ServerOptions {
   /** It stays open after `close`. */
   readonly client: RedisJobsClient
   /** What keys begin with. Default `millpond`. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
 }
 
 type Script = keyof typeof SCRIPTS

@@ -12,11 +12,11 @@ import { TIMETABLE, type Timetable, type TimetableOptions, timetable } from './t
 /** When a job is repeated, and how each run is taken. */
 export interface RepeatOptions extends TimetableOptions {
   /** The first time at once, where the table does not hold the job yet. Default false. */
-  readonly atStart?: boolean
+  readonly atStart?: boolean | undefined
   /** Tries of one run; after the last one it waits for its next time. Default 3. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
   /** When a run is given up. Default: that of the runner, `'5m'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
 }
 
 /** A rejection is tried again, `attempts` times in all. */

@@ -25,7 +25,7 @@ export interface SqliteJobsOptions extends QueueOptions {
   /** An open database; it stays open after `close`. */
   readonly database: SqliteJobsDatabase
   /** All processes of a host share its clock. Default: the machine's. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** How long other processes may hold the lock before a step fails, in milliseconds. */

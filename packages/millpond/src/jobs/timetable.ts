@@ -8,13 +8,13 @@ import { type JobWindow, type Windows, windowsOf } from './windows.ts'
 /** When: `every` or `cron`, one of them. */
 export interface TimetableOptions {
   /** From the beginning of one run to that of the next, from 1 s. */
-  readonly every?: Duration
+  readonly every?: Duration | undefined
   /** A line of cron: `'0 3 * * *'`, with seconds in front where there are six fields. Needs the package croner. */
-  readonly cron?: string
+  readonly cron?: string | undefined
   /** Of `cron` and `windows`, as IANA names it: `'Europe/Berlin'`. Default `'UTC'`, so that processes agree wherever they run. */
-  readonly timezone?: string
+  readonly timezone?: string | undefined
   /** Runs within these hours only: what would be due outside of them waits for the next one. */
-  readonly windows?: readonly JobWindow[]
+  readonly windows?: readonly JobWindow[] | undefined
 }
 
 export const TIMETABLE: Shape<TimetableOptions> = { every: duration, cron: text, timezone: text, windows: checkedElsewhere }

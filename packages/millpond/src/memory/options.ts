@@ -13,22 +13,22 @@ export interface MemoryOptions {
    * The most entries held, over all namespaces. A whole number from 1, or `Infinity` for no such limit.
    * Default: 1000, or no limit where `maxBytes` is given. With both limits, the one that is reached decides what an entry is worth.
    */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** The most bytes held (keys, values, bookkeeping; estimated): a number, or `'128mb'` (b, kb, mb, gb; powers of 1024). Default: no limit. */
-  readonly maxBytes?: number | string
+  readonly maxBytes?: number | string | undefined
   /** Who leaves when the tier is full. Default: `adaptive`. */
-  readonly policy?: PolicyName | EvictionFactory
+  readonly policy?: PolicyName | EvictionFactory | undefined
   /**
    * The share of the heap's limit, or of what the machine or container has for heap and bytes beside it, beyond which the tier gives memory
    * back (0.5 to 0.98), until there is room again; `false` never. Default: 0.85.
    */
-  readonly pressure?: number | false
+  readonly pressure?: number | false | undefined
   /** How long this tier keeps an entry, as a share of the entry's TTL: above 0, up to 1. Default: 1. */
-  readonly ttlFactor?: number
+  readonly ttlFactor?: number | undefined
   /** Notes when each entry was last read, to the second: four bytes an entry, and a store on each hit. Default: false. */
-  readonly lastAccess?: boolean
+  readonly lastAccess?: boolean | undefined
   /** `false`: configured, but not used. Default: true. */
-  readonly enabled?: boolean
+  readonly enabled?: boolean | undefined
 }
 
 export interface MemorySettings {

@@ -46,9 +46,9 @@ export interface Answers {
 
 export interface AskOptions {
   /** Until when answers are waited for, at most a minute. No node begins after it. Default `'2s'`. */
-  readonly deadline?: Duration
+  readonly deadline?: Duration | undefined
   /** Ids; default: all nodes, those that are late too. */
-  readonly to?: readonly string[]
+  readonly to?: readonly string[] | undefined
 }
 
 export interface RequestContext {

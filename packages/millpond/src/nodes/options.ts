@@ -14,19 +14,19 @@ export interface NodesOptions {
   /** Where the nodes meet: `cache.nodeStore`, a tier's `nodes`, or `memoryNodes()`. */
   readonly store: NodeStore
   /** Nodes of another channel are never met. Default `millpond`. */
-  readonly channel?: string
+  readonly channel?: string | undefined
   /** The node's name, best the same after a restart. Default: the host's name and the process id. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** How often it says that it lives, with its state. Default `'1s'`. */
-  readonly every?: Duration
+  readonly every?: Duration | undefined
   /** How long a silence makes it late. Default: five times `every`. */
-  readonly lateAfter?: Duration
+  readonly lateAfter?: Duration | undefined
   /** How long a silence makes others forget it; until then an operation over all nodes is not complete without it. Default `'10m'`. */
-  readonly forgetAfter?: Duration
+  readonly forgetAfter?: Duration | undefined
   /** Told of what needs a look; never throws into the channel. */
-  readonly onWarning?: (warning: NodeWarning) => void
+  readonly onWarning?: ((warning: NodeWarning) => void) | undefined
   /** For tests. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 const OPTIONS: Shape<NodesOptions> = {

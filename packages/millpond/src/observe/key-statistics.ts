@@ -1,19 +1,19 @@
 // Statistics by key pattern and the hottest keys, in bounded memory, from a sample of the reads.
 import type { MissCause } from '../core/causes.ts'
-import { checkOptions, type Shape, whole } from '../core/checks.ts'
+import { checkOptions, type Resolved, type Shape, whole } from '../core/checks.ts'
 import type { Recorder } from '../core/recorder.ts'
 import { type HotKey, HotKeys } from './hot-keys.ts'
 import { keyPattern } from './key-pattern.ts'
 
 export interface KeyStatisticsOptions {
   /** One of how many reads is looked at; counts are multiplied by it. Default 64. 1 looks at all. */
-  readonly sampleEvery?: number
+  readonly sampleEvery?: number | undefined
   /** Patterns told apart; further ones count as `(other)`. Default 200. */
-  readonly maxPatterns?: number
+  readonly maxPatterns?: number | undefined
   /** Keys tracked for `hotKeys`. Default 256. */
-  readonly trackedKeys?: number
+  readonly trackedKeys?: number | undefined
   /** Any 32-bit number; decides which reads are looked at. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 export interface PatternStats {
@@ -63,7 +63,7 @@ class Sampled implements KeyStatistics {
   #random: number
   #skip: number
 
-  constructor({ sampleEvery, maxPatterns, trackedKeys, seed }: Required<KeyStatisticsOptions>) {
+  constructor({ sampleEvery, maxPatterns, trackedKeys, seed }: Resolved<KeyStatisticsOptions>) {
     this.#every = sampleEvery
     this.#maxPatterns = maxPatterns
     this.#hot = new HotKeys(trackedKeys)

@@ -18,13 +18,13 @@ export interface Log {
 
 export interface LogOptions {
   /** Takes one line, with its newline. Default: standard output. */
-  readonly write?: (line: string) => void
+  readonly write?: ((line: string) => void) | undefined
   /** `service.name`. Default `millpond`. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** The lowest level that is written. Default `info`. */
-  readonly level?: Level
+  readonly level?: Level | undefined
   /** Epoch milliseconds. Default: the system's clock. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
 export interface LogEntry {

@@ -13,11 +13,11 @@ export interface MonitorOptions {
   /** Snapshots of all caches, taken when asked. */
   readonly caches: () => Iterable<CacheStats>
   /** Key statistics by cache, where they are kept. */
-  readonly keys?: Readonly<Record<string, KeyStatistics>>
+  readonly keys?: Readonly<Record<string, KeyStatistics>> | undefined
   /** What memory holds, for `analyzeMemoryUsage`: `cache.entries()`. */
-  readonly entries?: () => Iterable<{ readonly key: string; readonly bytes: number }>
+  readonly entries?: (() => Iterable<{ readonly key: string; readonly bytes: number }>) | undefined
   /** Where further metrics of the application are. Default: a registry of its own. */
-  readonly registry?: Registry
+  readonly registry?: Registry | undefined
 }
 
 export interface MemoryUsage {

@@ -42,9 +42,9 @@ export interface Registry {
 
 export interface RegistryOptions {
   /** Series of one metric. Those beyond are left out and counted in `millpond_dropped_series`. Default 2,000. */
-  readonly maxSeries?: number
+  readonly maxSeries?: number | undefined
   /** Called when a collector throws; the other families are still given. Without it, `gather` throws. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: ((error: unknown) => void) | undefined
 }
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/

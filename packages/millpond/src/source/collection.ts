@@ -2,7 +2,7 @@
 import { checkOptions, refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
-import type { EntryOptions, LoadOptions } from '../core/options.ts'
+import { type EntryOptions, type LoadOptions, laidOver } from '../core/options.ts'
 import type {
   Collection,
   CollectionContext,
@@ -258,11 +258,11 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const { tagsOf, defaults } = this.#plan
     if (tagsOf === undefined && own === undefined) return defaults
     const tags = own?.tags ?? (value === null ? undefined : tagsOf?.(value, id))
-    return { ...defaults, ...own, ...(tags === undefined ? {} : { tags }) }
+    return laidOver(laidOver(defaults, own), tags === undefined ? undefined : { tags })
   }
 
   #with(options: LoadOptions | undefined): LoadOptions {
-    return options === undefined ? this.#plan.defaults : { ...this.#plan.defaults, ...options }
+    return laidOver(this.#plan.defaults, options)
   }
 
   get #canLoad(): boolean {

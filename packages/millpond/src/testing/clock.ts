@@ -4,11 +4,11 @@ import type { Clock } from '../core/contracts.ts'
 
 export interface FakeClockOptions {
   /** Wall time at the start, epoch milliseconds. Default 2026-01-01T00:00:00Z. */
-  readonly now?: number
+  readonly now?: number | undefined
   /** Monotonic time at the start, milliseconds. Default 1000. */
-  readonly monotonic?: number
+  readonly monotonic?: number | undefined
   /** How far apart coarse ticks are, milliseconds; 0 keeps the coarse field equal to `now()`. Default 0. */
-  readonly tickMs?: number
+  readonly tickMs?: number | undefined
 }
 
 /** A `Clock` under a test's hand. Milliseconds everywhere. */

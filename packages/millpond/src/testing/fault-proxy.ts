@@ -18,11 +18,11 @@ export interface ProxyConnection {
 
 export interface FaultProxyOptions {
   /** The real server. `host` defaults to 127.0.0.1. */
-  readonly to: { readonly host?: string; readonly port: number }
+  readonly to: { readonly host?: string | undefined; readonly port: number }
   /** Where to listen on 127.0.0.1. Default: a free port. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** For jitter and corruption. Default 1. */
-  readonly seed?: number
+  readonly seed?: number | undefined
 }
 
 export interface FaultProxy {

@@ -7,11 +7,11 @@ import { LedgerRecord, type LedgerRecordOptions } from './simulator-ledger.ts'
 
 export interface SimulatedServerOptions extends LedgerRecordOptions {
   /** Milliseconds, for leases and expiry. Default: the system's clock. */
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
   /** Who sees it. Default `shared`. */
-  readonly scope?: Scope
+  readonly scope?: Scope | undefined
   /** What an epoch belongs to. `record`, a defect: it comes back with old data. Default `server`. */
-  readonly epochOf?: 'server' | 'record'
+  readonly epochOf?: 'server' | 'record' | undefined
 }
 
 /** How calls travel: `send` before the server acts, `back` before the caller hears of it. Both may reject or never resolve. */

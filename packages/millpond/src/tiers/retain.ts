@@ -12,14 +12,14 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 
 export interface RetainOptions {
   /** How many key targets, how many tags and patterns, and how many log lines a namespace keeps. Default 100,000, least 8. */
-  readonly targets?: number
+  readonly targets?: number | undefined
   /** How long log lines and key targets are kept, and so how old a load may be when it commits. Default `'120s'`. */
-  readonly window?: Duration
+  readonly window?: Duration | undefined
   /**
    * Entries of this ledger also lie in tiers beside its own that outlive a process. Default `false`; a cache that puts such tiers
    * together says so itself (`LedgerStore.coverOtherTiers`).
    */
-  readonly externalTiers?: boolean
+  readonly externalTiers?: boolean | undefined
 }
 
 export interface Retain {

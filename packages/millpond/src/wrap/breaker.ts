@@ -2,7 +2,7 @@
 //
 // closed -> open after `threshold` failures in a row; open -> half-open when `openMs` have passed; half-open lets one call through
 // and closes on its success or opens again on its failure.
-import { check, checkOptions, type Shape } from '../core/checks.ts'
+import { check, checkOptions, type Resolved, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -13,9 +13,9 @@ export type BreakerState = 'closed' | 'open' | 'half-open'
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {
   /** Failures in a row that open it: a whole number from 1, or `Infinity` for never. Default 5. */
-  readonly threshold?: number
+  readonly threshold?: number | undefined
   /** How long it stays open before one call may try, in milliseconds, up to an hour. Default 500. */
-  readonly openMs?: number
+  readonly openMs?: number | undefined
 }
 
 const MOST_OPEN_MS = 3_600_000
@@ -37,7 +37,7 @@ export function checkBreaker(options: unknown, at: string): asserts options is B
 
 /** Stops calling what keeps failing: `new Breaker()` for a client of your own, or `cache.breaker('redis')` for a tier's. */
 export class Breaker {
-  #options: Required<BreakerOptions>
+  #options: Resolved<BreakerOptions>
   readonly #clock: Clock
   readonly #onChange: (state: BreakerState) => void
   #failures = 0
@@ -55,7 +55,7 @@ export class Breaker {
     this.#onChange = onChange
   }
 
-  get options(): Required<BreakerOptions> {
+  get options(): Resolved<BreakerOptions> {
     return this.#options
   }
 

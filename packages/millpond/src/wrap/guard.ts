@@ -2,6 +2,7 @@
 //
 // The breaker counts commands that failed. What a tier refuses (an item too large, a key too long) is no failure: the tier is well, and the other
 // items of the same command are stored. A read that leaves the queue at its budget is none either.
+import type { Resolved } from '../core/checks.ts'
 import type { Clock, Refusal, Stored, Tier, TierItem } from '../core/contracts.ts'
 import type { Attempt } from './attempt.ts'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts'
@@ -39,7 +40,7 @@ export interface GuardedTier {
   readonly state: BreakerState
   readonly breaker: Breaker
   /** Skipped once `budgetMs` have passed, wherever it is by then. */
-  readonly settings: { readonly timeoutMs: number; readonly breaker: Required<BreakerOptions> }
+  readonly settings: { readonly timeoutMs: number; readonly breaker: Resolved<BreakerOptions> }
   /** For commands sent from now on; what is left out stays as it is. */
   configure(changes: Pick<GuardOptions, 'timeoutMs' | 'breaker'>): void
   read(keys: readonly string[], budgetMs?: number): Promise<Attempt<readonly (Stored | undefined)[]>>

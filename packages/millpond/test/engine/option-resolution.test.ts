@@ -145,6 +145,27 @@ test('tags that can be read only once count for every call', async () => {
   expect(given).toEqual(['m e', 'n e', 'o f', 'p f', 'q g', 'r g', 's:1 d', 's:2 d'])
 })
 
+test('what a call leaves undefined counts as its collection, or its source, says; and so does the timeout that it does not name', async () => {
+  const clock = fakeClock()
+  const cache = open({ clock, defaults: { ttl: '1h' } })
+  const load = () => new Promise<number>(() => {})
+  const rows = cache.collection<number, number>('row', { load: (id) => id, ttl: '10m', tags: ['t'] })
+  const slow = cache.collection<number, number>('slow', { load, timeout: { hard: '1s' } })
+  cache.source(['s'], () => 1, { defaults: { ttl: '10m', tags: ['t'] } })
+  await rows.get(1, { ttl: undefined, consistency: undefined })
+  await rows.set(2, 2, { ttl: undefined, tags: undefined })
+  await cache.refresh(['s', 1], undefined, { ttl: undefined })
+  for (const key of [
+    ['row', 1],
+    ['row', 2],
+    ['s', 1],
+  ])
+    expect(await cache.getEntry(key)).toMatchObject({ ttlMs: 600_000, tags: ['t'] })
+  const told = expect(slow.get(1, { timeout: { soft: '5s' } })).rejects.toMatchObject({ code: 'LOAD_TIMEOUT' })
+  await clock.advance(1001)
+  await told
+})
+
 test('a tenant follows its namespace, and a call its tenant', async () => {
   const clock = fakeClock()
   const cache = open({ clock, defaults: { ttl: '1h' } })

@@ -86,6 +86,13 @@ describe.each(TYPES.filter(({ id }) => id in PROBES).map((type) => [type.id, typ
     expect(faults.length, faults.join('\n')).toBe(0)
   })
 
+  it('takes undefined for what may be left out', async () => {
+    const optional = type.options.filter(({ isOptional }) => isOptional)
+    expect(optional.filter(({ takesUndefined }) => !takesUndefined).map(({ name }) => name)).toEqual([])
+    for (const { name } of optional)
+      if (!(name in (probe.base ?? {}))) expect(await attempt(() => probe.use({ ...probe.base, [name]: undefined })), name).toBe('no error')
+  })
+
   it('refuses a name that is nearly right', async () => {
     const faults: string[] = []
     for (const { name } of type.options) {

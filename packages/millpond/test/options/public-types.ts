@@ -12,6 +12,9 @@ export interface OptionType {
     readonly wrong: readonly (keyof typeof GARBAGE)[]
     readonly takesNumbers: boolean
     readonly takesTexts: boolean
+    /** It may be left out, and the compiler takes `undefined` for that under `exactOptionalPropertyTypes` too. */
+    readonly isOptional: boolean
+    readonly takesUndefined: boolean
   }[]
 }
 
@@ -62,6 +65,8 @@ export function publicOptionTypes(others: ReadonlySet<string>): OptionType[] {
               wrong: garbage.filter(([, one]) => !takes(one)).map(([name]) => name),
               takesNumbers: takes(numbers) && !takes(checker.getESSymbolType()),
               takesTexts: takes(texts) && !takes(checker.getESSymbolType()),
+              isOptional: (property.flags & ts.SymbolFlags.Optional) !== 0,
+              takesUndefined: takes(checker.getUndefinedType()),
             }
           }),
         },

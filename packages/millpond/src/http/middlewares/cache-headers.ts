@@ -9,19 +9,19 @@ import { beforeHead } from './head.ts'
 
 export interface HeaderRule {
   /** Time to live by kind of data; `maxAge` counts more. */
-  readonly profile?: ProfileName
-  readonly maxAge?: Duration
+  readonly profile?: ProfileName | undefined
+  readonly maxAge?: Duration | undefined
   /** For shared caches. */
-  readonly sharedMaxAge?: Duration
+  readonly sharedMaxAge?: Duration | undefined
   /** Whether answers are for everybody. Default `false`: `private`. */
-  readonly public?: boolean
-  readonly immutable?: boolean
-  readonly staleWhileRevalidate?: Duration
-  readonly staleIfError?: Duration
+  readonly public?: boolean | undefined
+  readonly immutable?: boolean | undefined
+  readonly staleWhileRevalidate?: Duration | undefined
+  readonly staleIfError?: Duration | undefined
   /** Fields that select the answer, added to `Vary`. */
-  readonly vary?: readonly string[]
+  readonly vary?: readonly string[] | undefined
   /** A strong entity tag for answers that are ended with their whole content. Default `false`. */
-  readonly etag?: boolean
+  readonly etag?: boolean | undefined
 }
 
 const RULE: Shape<HeaderRule> = {

@@ -12,9 +12,9 @@ export type Coding = 'br' | 'gzip' | 'zstd'
 
 export interface CompressionOptions {
   /** In order of preference, where the client likes several alike. Default: brotli, zstd (where Node has it), gzip. */
-  readonly codings?: readonly Coding[]
+  readonly codings?: readonly Coding[] | undefined
   /** Shorter bodies stay as they are, where their length is known. Default 1,024 bytes. */
-  readonly minBytes?: number
+  readonly minBytes?: number | undefined
 }
 
 const OPTIONS: Shape<CompressionOptions> = { codings: listOf(oneOf('br', 'gzip', 'zstd'), 'a list of codings'), minBytes: whole(0) }

@@ -6,11 +6,11 @@ import { beforeHead } from './head.ts'
 
 export interface MetricsOptions {
   /** The route of a request, from few: a template such as `/users/:id`, never a URL. Default: all requests are one route. */
-  readonly routeOf?: (request: IncomingMessage) => string
+  readonly routeOf?: ((request: IncomingMessage) => string) | undefined
   /** The most routes; those that come later count as `other`. Default 100. */
-  readonly maxRoutes?: number
+  readonly maxRoutes?: number | undefined
   /** Whether `Server-Timing` tells how long the answer took. Default `true`. */
-  readonly serverTiming?: boolean
+  readonly serverTiming?: boolean | undefined
 }
 
 export interface RouteFigures {

@@ -7,7 +7,7 @@ import type { Middleware } from '../node/http-cache.ts'
 
 export interface RecorderOptions {
   /** URLs that are counted. Default 1,000. */
-  readonly maxUrls?: number
+  readonly maxUrls?: number | undefined
 }
 
 /** One URL worth warming. */

@@ -13,11 +13,11 @@ export interface RequestLike {
 
 export interface VaryOptions {
   /** Request fields (`'accept-language'`) and cookies (`'cookie:theme'`) that change the result. */
-  readonly varyOn?: readonly string[]
+  readonly varyOn?: readonly string[] | undefined
   /** Whether each signed-in user has results of his own (by `Authorization` and all cookies). Default `true`. */
-  readonly varyOnAuth?: boolean
+  readonly varyOnAuth?: boolean | undefined
   /** Whether the query changes the result. Default `true`. */
-  readonly varyOnParams?: boolean
+  readonly varyOnParams?: boolean | undefined
 }
 
 export const VARY: Shape<VaryOptions> = { varyOn: texts('a list of field names'), varyOnAuth: flag, varyOnParams: flag }

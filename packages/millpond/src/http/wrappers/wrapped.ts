@@ -32,16 +32,16 @@ export type Tags = readonly string[] | ((args: Unknown, result: Unknown) => read
 
 export interface WrapOptions<F extends AnyFunction> {
   /** How long a result is fresh. */
-  readonly ttl?: Duration
+  readonly ttl?: Duration | undefined
   /** Names the function in keys. Default: its own name; a function without a name needs one, and two functions need two. */
-  readonly keyPrefix?: string
+  readonly keyPrefix?: string | undefined
   /** The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is no part of it. */
-  readonly key?: (...args: Parameters<F>) => Key
-  readonly tags?: Tags
+  readonly key?: ((...args: Parameters<F>) => Key) | undefined
+  readonly tags?: Tags | undefined
   /** Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache itself. */
   readonly tenant?: (...args: Parameters<F>) => string | undefined
   /** How long an error is remembered. Default: not at all. */
-  readonly cacheErrors?: Duration
+  readonly cacheErrors?: Duration | undefined
 }
 
 export const WRAP: Shape<WrapOptions<AnyFunction>> = {

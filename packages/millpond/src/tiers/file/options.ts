@@ -14,10 +14,10 @@ export interface FileTierOptions {
   /** A folder on a local disk, made if it is not there. Several caches and processes of one host may share it; network file systems do not keep appends apart. */
   readonly path: string
   /** Most bytes on the disk, all of the folder's segments together; from 1 MiB. Default 1 GiB. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** How often the folder is looked after: what others removed, room for what comes. Default `'1s'`. */
-  readonly upkeepEvery?: Duration
-  readonly onWarning?: (warning: FileWarning) => void
+  readonly upkeepEvery?: Duration | undefined
+  readonly onWarning?: ((warning: FileWarning) => void) | undefined
 }
 
 export interface FileSettings {

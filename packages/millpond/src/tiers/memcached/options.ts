@@ -26,25 +26,25 @@ export interface MemcachedTierOptions {
    * The servers: a list of `{ host, port, weight }`, or a text such as `'10.0.0.1:11211,10.0.0.2'`, with a weight as in `'10.0.0.1:11211:3'`.
    * All processes must name the same servers by the same names, weights included. Default: `127.0.0.1:11211`.
    */
-  readonly servers?: string | readonly MemcachedHost[]
+  readonly servers?: string | readonly MemcachedHost[] | undefined
   /** What every key begins with: up to 100 characters of ASCII without spaces. Default `millpond:`. */
-  readonly keyPrefix?: string
+  readonly keyPrefix?: string | undefined
   /** Connections to each server, 1 to 64; the commands of a key always take the same one. Default 1: commands are pipelined. */
-  readonly poolSize?: number
+  readonly poolSize?: number | undefined
   /** The longest that a server may be silent while it owes an answer. Default 200 ms, so that the answers of the others still count. */
-  readonly commandTimeout?: Duration
+  readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
-  readonly connectTimeout?: Duration
+  readonly connectTimeout?: Duration | undefined
   /** How long a server that did not answer is left alone before it is tried again. Default 500 ms. */
-  readonly retryAfter?: Duration
+  readonly retryAfter?: Duration | undefined
   /** The largest item that the servers take (`-I`), in bytes. Default 1 MiB, as theirs. */
-  readonly maxItemBytes?: number
+  readonly maxItemBytes?: number | undefined
   /** `true`, or the options of `tls.connect`. Default off. */
-  readonly tls?: boolean | ConnectionOptions
+  readonly tls?: boolean | ConnectionOptions | undefined
   /** With a password: for servers that were started with `--auth-file`. */
-  readonly username?: string
-  readonly password?: string
-  readonly onWarning?: (warning: MemcachedWarning) => void
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly onWarning?: ((warning: MemcachedWarning) => void) | undefined
 }
 
 export interface MemcachedSettings {

@@ -11,36 +11,36 @@ import { checkSchema, type PostgresSchemaOptions } from './schema.ts'
 
 export interface PostgresTierOptions extends Omit<PostgresSchemaOptions, 'bounded'> {
   /** `postgres://user:password@host:5432/database`, with the parameters that pg understands (`sslmode`, `application_name`). */
-  readonly url?: string
+  readonly url?: string | undefined
   /** Your own pg pool instead of `url`; it stays open after `close`. Give it a `connectionTimeoutMillis` and a few connections to spare. */
-  readonly pool?: PostgresPool
+  readonly pool?: PostgresPool | undefined
   /** `true`, or the options of `tls.connect`. Default: as `url` says. */
-  readonly tls?: boolean | ConnectionOptions
+  readonly tls?: boolean | ConnectionOptions | undefined
   /** Most connections of our own pool, beside the one that listens. Default 4. */
-  readonly poolSize?: number
+  readonly poolSize?: number | undefined
   /** `false`: schema and grants are there already (`postgresSchema`, `postgresGrants`), and this role may not make them. Default `true`. */
-  readonly install?: boolean
+  readonly install?: boolean | undefined
   /** `false`: no LISTEN and NOTIFY; other processes then learn of a move when they next ask, within 100 ms. Default `true`. */
-  readonly notify?: boolean
+  readonly notify?: boolean | undefined
   /** `false`: no prepared statements. PgBouncer in transaction mode needs that and `notify: false`. Default `true`. */
-  readonly prepare?: boolean
+  readonly prepare?: boolean | undefined
   /** The longest a command may take before it is given up. Default 250 ms. */
-  readonly commandTimeout?: Duration
+  readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
-  readonly connectTimeout?: Duration
+  readonly connectTimeout?: Duration | undefined
   /** How often one of the processes sweeps expired rows, a few hundred at a time. Default `'1s'`; `Infinity` for never. */
-  readonly sweepEvery?: Duration
-  readonly retain?: RetainOptions
+  readonly sweepEvery?: Duration | undefined
+  readonly retain?: RetainOptions | undefined
   /**
    * Most entries in the schema, over all caches and processes that use it; those written first leave first. Of processes that say different bounds the one that connected
    * last counts. Default: no limit.
    */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /**
    * Most bytes of entries in the schema, as they lie on the disk with their indexes (without what vacuum has yet to give back); from 1 MiB. The largest entry is an
    * eighth of it. Default: no limit.
    */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
 }
 
 export interface PostgresSettings extends Address {

@@ -49,11 +49,11 @@ export function checkSchema(schema: unknown): string {
 
 export interface PostgresSchemaOptions {
   /** Default `millpond`. */
-  readonly schema?: string
+  readonly schema?: string | undefined
   /** Entries are kept out of the write-ahead log: cheaper writes, no copies on replicas, empty after a crash. Default `false`. */
-  readonly unlogged?: boolean
+  readonly unlogged?: boolean | undefined
   /** Entries are counted, so that a tier with `maxEntries` or `maxBytes` can use the schema. Counting stays on once it is there. Default `false`. */
-  readonly bounded?: boolean
+  readonly bounded?: boolean | undefined
 }
 
 export const SCHEMA: Shape<PostgresSchemaOptions> = { schema: (value) => checkSchema(value), unlogged: flag, bounded: flag }

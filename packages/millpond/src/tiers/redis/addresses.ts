@@ -60,7 +60,11 @@ export function parseUrl(text: string): { address: Address; db: number | undefin
   }
 }
 
-export function byName(options: { readonly host?: string; readonly port?: number; readonly path?: string }): Address {
+export function byName(options: {
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly path?: string | undefined
+}): Address {
   const { host = '127.0.0.1', port = 6379, path } = options
   if (path !== undefined) {
     if (typeof path !== 'string' || path === '')

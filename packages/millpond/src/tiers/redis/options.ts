@@ -26,40 +26,40 @@ export type RedisDriver = 'ioredis' | 'redis'
 
 export interface RedisTierOptions {
   /** `redis://user:password@host:6379/0`, `rediss://` for TLS; `valkey://` and `valkeys://` mean the same. */
-  readonly url?: string
+  readonly url?: string | undefined
   /** Default `127.0.0.1`. */
-  readonly host?: string
+  readonly host?: string | undefined
   /** Default 6379. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** A Unix socket instead of host and port. */
-  readonly path?: string
+  readonly path?: string | undefined
   /** The sentinels of a group, instead of one server: the master that they name is used, and followed. Port 26379 by default. */
-  readonly sentinels?: readonly RedisHost[]
+  readonly sentinels?: readonly RedisHost[] | undefined
   /** What the sentinels call the master. Needed with `sentinels`. */
-  readonly name?: string
-  readonly sentinelUsername?: string
-  readonly sentinelPassword?: string
+  readonly name?: string | undefined
+  readonly sentinelUsername?: string | undefined
+  readonly sentinelPassword?: string | undefined
   /** TLS to the sentinels; `tls` is for the servers that they name. Default off. */
-  readonly sentinelTls?: boolean | ConnectionOptions
+  readonly sentinelTls?: boolean | ConnectionOptions | undefined
   /** Some servers of a Redis Cluster, instead of one server: the others are found through them. */
-  readonly cluster?: readonly RedisHost[]
+  readonly cluster?: readonly RedisHost[] | undefined
   /** Default 0, the only one of a cluster. */
-  readonly db?: number
-  readonly username?: string
-  readonly password?: string
+  readonly db?: number | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
   /** `true`, or the options of `tls.connect`. Default: on for `rediss://`. */
-  readonly tls?: boolean | ConnectionOptions
+  readonly tls?: boolean | ConnectionOptions | undefined
   /** A client of ioredis 5 or 6, or of node-redis 5 or 6, or one like it, whose options are used for connections of our own; the client itself stays yours. */
-  readonly client?: RedisClient | NodeRedisClient
+  readonly client?: RedisClient | NodeRedisClient | undefined
   /** The package that makes the connections: `ioredis`, or `redis`, which is node-redis. Default: the first of them that is installed. */
-  readonly driver?: RedisDriver
+  readonly driver?: RedisDriver | undefined
   /** What every key begins with. Default `millpond:`. */
-  readonly keyPrefix?: string
+  readonly keyPrefix?: string | undefined
   /** The longest a command may take before it is given up. Default 250 ms. */
-  readonly commandTimeout?: Duration
+  readonly commandTimeout?: Duration | undefined
   /** The longest that opening a connection may take. Default `'1s'`. */
-  readonly connectTimeout?: Duration
-  readonly retain?: RetainOptions
+  readonly connectTimeout?: Duration | undefined
+  readonly retain?: RetainOptions | undefined
 }
 
 export interface RedisSettings {

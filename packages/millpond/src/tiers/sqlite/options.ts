@@ -16,22 +16,22 @@ export interface SqliteOptions {
   /** The database file, in a folder that exists and can be written. `':memory:'` keeps everything in this process, for tests. */
   readonly path: string
   /** Most entries; the oldest leave first. Default: no limit. */
-  readonly maxEntries?: number
+  readonly maxEntries?: number | undefined
   /** Most bytes of keys and bodies; the oldest entries leave first. Default 1 GiB. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /** How long one call may wait inside SQLite for another process's lock, blocking this one: 0 to 20 ms. Default 2 ms. */
-  readonly busyTimeout?: Duration
+  readonly busyTimeout?: Duration | undefined
   /** How long a call keeps trying, without blocking, while other processes hold the lock. Default `'2s'`. */
-  readonly deadline?: Duration
+  readonly deadline?: Duration | undefined
   /** How often expired rows are swept, a few hundred at a time. Default `'1s'`; `Infinity` for never. */
-  readonly sweepEvery?: Duration
+  readonly sweepEvery?: Duration | undefined
   /** `normal` survives a kill of the process; `full` also a power loss, at one disk flush a write. Default `normal`. */
-  readonly synchronous?: 'normal' | 'full'
+  readonly synchronous?: 'normal' | 'full' | undefined
   /** `'libsql'`, `'node'` (node:sqlite), or better-sqlite3's class. Default: the first that is installed. */
-  readonly driver?: 'libsql' | 'node' | SqliteClass
-  readonly retain?: RetainOptions
+  readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
+  readonly retain?: RetainOptions | undefined
   /** Told when a corrupt file was set aside, when the file was replaced by somebody, and when sweeping fails. */
-  readonly onWarning?: (warning: TierWarning) => void
+  readonly onWarning?: ((warning: TierWarning) => void) | undefined
 }
 
 export interface SqliteSettings {

@@ -9,7 +9,7 @@ import { openOwnFile, retried } from './own-file.ts'
 export interface SqliteOutboxOptions {
   /** The file, in a folder that exists. Processes of one host may share it. */
   readonly path: string
-  readonly driver?: 'libsql' | 'node' | SqliteClass
+  readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
 }
 
 /** Before the number of a record whose own id cannot be read. */

@@ -9,7 +9,7 @@ const DEADLINE_MS = 2000
 
 export interface OwnFileOptions {
   readonly path: string
-  readonly driver?: 'libsql' | 'node' | SqliteClass
+  readonly driver?: 'libsql' | 'node' | SqliteClass | undefined
 }
 
 /**

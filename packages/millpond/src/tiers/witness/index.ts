@@ -13,15 +13,15 @@ export interface WitnessOptions {
   /** A folder for the logs, one file for each process and start; made where it does not exist. */
   readonly path: string
   /** Signs checkpoints: an Ed25519 private key, as a KeyObject or PEM. Without it a checkpoint is only as good as the place where you keep it. */
-  readonly signingKey?: KeyObject | string
+  readonly signingKey?: KeyObject | string | undefined
   /** Lines between two checkpoints. Default 1,000; one comes with `close` too. */
-  readonly checkpointEvery?: number
+  readonly checkpointEvery?: number | undefined
   /** Which part of what is returned is logged, from 0 to 1. Default 1: all of it. What is stored always is. */
-  readonly reads?: number
+  readonly reads?: number | undefined
   /** Told of each checkpoint: keep it where nobody who can write the log can. */
-  readonly onCheckpoint?: (checkpoint: Checkpoint) => void
+  readonly onCheckpoint?: ((checkpoint: Checkpoint) => void) | undefined
   /** The log could not be written (a full disk): the tier goes on, and what it does is not witnessed. Told once until it works again. */
-  readonly onWarning?: (error: unknown) => void
+  readonly onWarning?: ((error: unknown) => void) | undefined
 }
 
 const OPTIONS: Shape<WitnessOptions> = {

@@ -10,9 +10,9 @@ import { keyFrom } from './signing-key.ts'
 
 export interface VerifyWitnessOptions {
   /** Of the key that signed: a checkpoint without a right signature is then a fault. */
-  readonly publicKey?: KeyObject | string
+  readonly publicKey?: KeyObject | string | undefined
   /** Checkpoints that were kept elsewhere: a log that does not reach one, or says otherwise there, was cut or changed. */
-  readonly checkpoints?: readonly Checkpoint[]
+  readonly checkpoints?: readonly Checkpoint[] | undefined
 }
 
 /** What a log came to. */
