@@ -46,11 +46,11 @@ export interface ControlOptions {
   /** Calls a minute of one principal, by class of route. Defaults: read 600, write 60, purge 50, scan 2. */
   readonly rates?: Partial<Record<RateClass, Rate>> | undefined
   /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
-  readonly authorize?: (request: Request) => Promise<Principal | undefined> | Principal | undefined
+  readonly authorize?: ((request: Request) => Promise<Principal | undefined> | Principal | undefined) | undefined
   /** Webhooks may go to addresses of private networks: for receivers within one's own walls. Default false. */
   readonly allowPrivateWebhooks?: boolean | undefined
   /** The peer's address, for the audit. Default: unknown. */
-  readonly addressOf?: (request: Request) => string | undefined
+  readonly addressOf?: ((request: Request) => string | undefined) | undefined
   /** Told of errors that nobody foresaw. Default: a line on standard error. */
   readonly onError?: ((error: unknown) => void) | undefined
   /** Told of what needs a look: a node that is not reached, a setting that was refused. Default: nobody. */

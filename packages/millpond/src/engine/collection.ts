@@ -90,7 +90,7 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   /** What an entry belongs to; a function says it of each value. */
   readonly tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined
   /** Loads one value. `undefined`: there is none, and nothing is stored. */
-  readonly load?: (id: Id, context: CollectionContext) => Promise<T | undefined> | T | undefined
+  readonly load?: ((id: Id, context: CollectionContext) => Promise<T | undefined> | T | undefined) | undefined
   /**
    * Loads several at once: an array in the order of the ids (an `Error` in it fails its own id alone), or a Map from id to value. Single reads of one turn
    * come together in it.

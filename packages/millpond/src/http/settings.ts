@@ -35,7 +35,7 @@ export interface HttpCacheOptions {
    * Whose a request's answers are, where the URL does not say it: part of the key, so that tenants share nothing. Tell it from what the client cannot choose, or
    * what is checked before the cache. `undefined`: nobody's alone. Default: the URL says it all.
    */
-  readonly tenant?: (request: RequestFacts) => string | undefined
+  readonly tenant?: ((request: RequestFacts) => string | undefined) | undefined
   /**
    * Content codings that the origin chooses from, the one it prefers first: requests then share an answer that varies by `Accept-Encoding` when they come to the
    * same one. Default: what `Accept-Encoding` says counts as it is.

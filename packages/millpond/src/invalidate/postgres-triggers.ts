@@ -18,7 +18,7 @@ export const WATCHED_TABLE: Shape<WatchedTable> = { table: required(text), key: 
 
 export interface PostgresChangesSql {
   /** Channel of the notifications: letters, digits, `_`. Default `millpond_changes`. */
-  readonly channel?: string
+  readonly channel?: string | undefined
   readonly tables: readonly WatchedTable[]
 }
 

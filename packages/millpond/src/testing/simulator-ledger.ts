@@ -4,11 +4,11 @@ import type { Line, Position, Target } from '../core/ledger.ts'
 
 export interface LedgerRecordOptions {
   /** How many key targets, how many tags and patterns, and how many lines are kept. Default 100,000. */
-  readonly targets?: number
+  readonly targets?: number | undefined
   /** How long lines and key targets are kept, milliseconds. Default 120000. */
-  readonly windowMs?: number
+  readonly windowMs?: number | undefined
   /** Entries also lie in tiers that an advance does not drop from. Default false. */
-  readonly externalTiers?: boolean
+  readonly externalTiers?: boolean | undefined
 }
 
 interface InForce {

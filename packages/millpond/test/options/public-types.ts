@@ -66,13 +66,22 @@ export function publicOptionTypes(others: ReadonlySet<string>): OptionType[] {
               takesNumbers: takes(numbers) && !takes(checker.getESSymbolType()),
               takesTexts: takes(texts) && !takes(checker.getESSymbolType()),
               isOptional: (property.flags & ts.SymbolFlags.Optional) !== 0,
-              takesUndefined: takes(checker.getUndefinedType()),
+              takesUndefined: saysUndefined(checker, property),
             }
           }),
         },
       ]
     }),
   )
+}
+
+/** As it is written: what may be left out takes `undefined` to the checker in any case. */
+function saysUndefined(checker: ts.TypeChecker, property: ts.Symbol): boolean {
+  const written = property.declarations?.find(ts.isPropertySignature)?.type
+  if (written === undefined) return true
+  const type = checker.getTypeFromTypeNode(written)
+  const parts = type.isUnion() ? type.types : [type]
+  return parts.some(({ flags }) => (flags & (ts.TypeFlags.Undefined | ts.TypeFlags.Unknown | ts.TypeFlags.Any)) !== 0)
 }
 
 function entriesOf(name: string): { entry: string; file: string }[] {

@@ -39,7 +39,7 @@ export interface WrapOptions<F extends AnyFunction> {
   readonly key?: ((...args: Parameters<F>) => Key) | undefined
   readonly tags?: Tags | undefined
   /** Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache itself. */
-  readonly tenant?: (...args: Parameters<F>) => string | undefined
+  readonly tenant?: ((...args: Parameters<F>) => string | undefined) | undefined
   /** How long an error is remembered. Default: not at all. */
   readonly cacheErrors?: Duration | undefined
 }
