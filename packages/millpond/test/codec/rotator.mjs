@@ -15,6 +15,7 @@ const ring = await storedKeyring({
   rotateAfter: { records: 100 },
   recheck: 50,
   overlap: 1000,
+  timeout: '30s',
   onRotation: () => rotations++,
 })
 const cache = createCache({
