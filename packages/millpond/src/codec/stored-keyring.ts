@@ -4,7 +4,7 @@
 // again; then it seals. Who puts it there is whoever finds first that it is due; the record is changed by compare-and-set, so that there is one.
 import { checkOptions, duration, fn, options as optionsOf, required, type Shape, text, whole, withMethods } from '../core/checks.ts'
 import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
-import type { KeyStore } from '../core/contracts.ts'
+import type { Codec, DecodedParts, KeyStore, Rejection } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { type StoredKeys, storedFrom, storedText } from './stored-record.ts'
@@ -77,6 +77,9 @@ const OPTIONS: Shape<StoredKeyringOptions> = {
 }
 const NAME = /^[\w-]{1,40}$/
 const MAX_TRIES = 20
+/** How often the store is asked for keys that are not known, and how long a reader waits for it, in milliseconds. */
+const ASK_EVERY_MS = 1000
+const ASK_WAIT_MS = 250
 const NEVER = Number.POSITIVE_INFINITY
 
 /**
@@ -116,6 +119,8 @@ class Stored implements StoredKeyring {
   #opened: ReadonlyMap<string, Uint8Array> = new Map()
   /** Sealed here, and not told yet. */
   #uses = new Map<string, number>()
+  #asking: Promise<void> | undefined
+  #askedAt = Number.NEGATIVE_INFINITY
   #current = ''
   #nextAt = NEVER
 
@@ -153,8 +158,27 @@ class Stored implements StoredKeyring {
     return this.#opened.get(id)
   }
 
-  codec(options: CodecOptions): ReturnType<KeyRing['codec']> {
-    return valueCodec({ ...options, encrypt: this })
+  /** A key that is not known may be one that was made while this process was too busy to read the record: it is read once more, and waited for a moment. */
+  codec(options: CodecOptions): Codec {
+    const codec = valueCodec({ ...options, encrypt: this })
+    return {
+      ...codec,
+      decode: (bytes, context) => {
+        if (context === undefined) return codec.decode(bytes)
+        let isUnknown = false
+        const reject = (why: Rejection): void => {
+          isUnknown = why === 'unknown_key' && this.#mayAsk
+          if (!isUnknown) context.reject?.(why)
+        }
+        const again = async (): Promise<DecodedParts | undefined> => {
+          await this.#asked()
+          return codec.decode(bytes, context)
+        }
+        const answer = codec.decode(bytes, { ...context, reject })
+        if (answer instanceof Promise) return answer.then((found) => (isUnknown ? again() : found))
+        return isUnknown ? again() : answer
+      },
+    }
   }
 
   noteUse(id: string): void {
@@ -184,6 +208,28 @@ class Stored implements StoredKeyring {
 
   toJSON(): { readonly current: string; readonly ids: readonly string[] } {
     return { current: this.current, ids: this.ids }
+  }
+
+  get #mayAsk(): boolean {
+    return this.#asking !== undefined || Date.now() - this.#askedAt >= ASK_EVERY_MS
+  }
+
+  /** One question for all who meet an unknown key; nobody waits for a slow store. */
+  async #asked(): Promise<void> {
+    if (this.#asking === undefined) {
+      this.#askedAt = Date.now()
+      this.#asking = this.#checkBehind().finally(() => {
+        this.#asking = undefined
+      })
+    }
+    let cancel: NodeJS.Timeout | undefined
+    await Promise.race([
+      this.#asking,
+      new Promise<void>((resolve) => {
+        cancel = setTimeout(resolve, ASK_WAIT_MS)
+      }),
+    ])
+    clearTimeout(cancel)
   }
 
   async #checkBehind(): Promise<void> {

@@ -9,7 +9,7 @@ import { sized } from '../form.ts'
 import { compile } from '../histories/compile.mjs'
 
 const PROCESSES = 3
-const MS = sized(4000, 60_000)
+const MS = sized(2000, 60_000)
 
 interface Told {
   readonly reads: number

@@ -78,6 +78,34 @@ describe('a stored ring', () => {
     expect(b.ids).toHaveLength(2)
   })
 
+  test('a process that was too busy to read the record finds a key that it meets, and asks no more than once a second', async () => {
+    const kept = memoryKeyStore()
+    let asked = 0
+    const store: KeyStore = {
+      ...kept,
+      get: (tenant) => {
+        asked++
+        return kept.get(tenant)
+      },
+    }
+    const [a, b] = [await open(kept), await open(store)]
+    await a.rotate()
+    later(10 * MINUTE)
+    const codec = b.codec({})
+    const sealed = await a.codec({}).encode(parts, place)
+    expect(b.ids).toHaveLength(1)
+    const before = asked
+    const all = await Promise.all(Array.from({ length: 20 }, () => codec.decode(sealed, place)))
+    expect(all.map((found) => found?.value)).toEqual(Array.from({ length: 20 }, () => 'v'))
+    expect([asked - before, b.current]).toEqual([1, a.current])
+    // One that nobody has.
+    const stranger = keyring({ current: 'x', keys: { x: randomBytes(32) } })
+    const foreign = await stranger.codec({ encrypt: stranger }).encode(parts, place)
+    const why: string[] = []
+    for (let turn = 0; turn < 20; turn++) await codec.decode(foreign, { ...place, reject: (reason) => why.push(reason) })
+    expect([why.length, new Set(why), asked - before]).toEqual([20, new Set(['unknown_key']), 1])
+  })
+
   test('by hand, and keeps former keys unless it is told for how long', async () => {
     const store = memoryKeyStore()
     const ring = await open(store, { retireAfter: '7d' })
