@@ -1,6 +1,7 @@
 // `npm run bench -- --rows tiers`: what a tier costs beside its bare client, in CPU time of this process, in turn, as ratios.
 import { printTable } from '../table.ts'
-import { CONTESTS, type Contest } from './contestants.ts'
+import type { Contest } from './contest.ts'
+import { CONTESTS } from './contestants.ts'
 
 const KEYS = 1000
 const BODY = Buffer.alloc(1024, 'x')

@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import Database from 'libsql'
 import { MemcacheClient } from 'memcache-client'
-import type { Tier } from 'millpond/tier'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { type RedisTierOptions, redis } from 'millpond/tiers/redis'
@@ -15,20 +14,8 @@ import { sqlite } from 'millpond/tiers/sqlite'
 import { createClient, RESP_TYPES } from 'redis'
 import { startRedisServer } from '../consistency/redis-server.ts'
 import { findProgram, freePort } from '../program.ts'
+import type { Contest } from './contest.ts'
 import { openPostgres } from './postgres.ts'
-
-export interface Contest {
-  readonly name: string
-  readonly tier: Tier
-  /** What it is measured against. */
-  readonly bareName: string
-  readonly bare: {
-    /** How many were there. */
-    read(keys: readonly string[]): Promise<number>
-    write(keys: readonly string[], body: Buffer): Promise<void>
-  }
-  close(): Promise<void>
-}
 
 export const CONTESTS = {
   redis: openRedis,

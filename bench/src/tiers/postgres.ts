@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { postgres } from 'millpond/tiers/postgres'
 import pg from 'pg'
 import { findProgram, freePort } from '../program.ts'
-import type { Contest } from './contestants.ts'
+import type { Contest } from './contest.ts'
 
 /** The server refuses to run as root. */
 function identity(): { uid?: number; gid?: number } {
