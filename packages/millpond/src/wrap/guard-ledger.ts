@@ -69,7 +69,7 @@ export function guardLedger(store: LedgerStore, name: string, clock: Clock, sile
         return await commit(namespace, item)
       } catch (error) {
         if (!isSilence(error)) throw error
-        await new Promise<void>((resolve) => clock.after(silentMs(), resolve))
+        await new Promise<void>((resolve) => clock.after(silentMs(), resolve, true))
         return commit(namespace, item)
       }
     },
