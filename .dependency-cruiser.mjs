@@ -87,8 +87,8 @@ export default {
       comment: 'other packages, the reference application and the benchmarks use the library by its public names',
       severity,
       from: { path: '^(packages/(?!millpond/)|apps/|bench/)' },
-      // Their tests start real servers the same way, and send the same hostile requests.
-      to: { path: '^packages/millpond/(src|test)/', pathNot: '^packages/millpond/test/(services/|http/hostile-requests\\.ts$)' },
+      // Their tests start real servers the same way, have the same two forms, and send the same hostile requests.
+      to: { path: '^packages/millpond/(src|test)/', pathNot: '^packages/millpond/test/(services/|form\\.ts$|http/hostile-requests\\.ts$)' },
     },
     {
       name: 'library-knows-no-one',
