@@ -16,7 +16,7 @@ import { confirms } from './rules/validation.ts'
 import type { Settings } from './settings.ts'
 import { groupTag, hostTag, prefixPattern, surrogateTags, tenantTag, urlTag } from './tags.ts'
 import { textOf } from './text.ts'
-import { answerKey, type Index, idsOf, PART, select, withFirst } from './variants.ts'
+import { answerKey, type Body, type Index, idsOf, PART, select, withFirst } from './variants.ts'
 
 /** An answer as it is kept. */
 export interface StoredAnswer extends AnswerMeta {
@@ -259,11 +259,19 @@ export class HttpStore {
     // The longest-lived answer decides; the others are found void by themselves.
     const until = Math.max(index?.until ?? 0, now + this.#pieceTtl(answer))
     const { keepStaleMs } = this.#settings
-    await this.#cache.set(primary, { selections, until }, { ttl: until - now, staleFor: keepStaleMs, tags: [hostTag(primary)] })
-    // What nothing points to any more would lie there for as long as stale answers are kept. Bodies in pieces may still be on their way to slow clients.
     const left = new Set(idsOf(selections))
+    const own = answer.pieces === 0 ? [] : [{ of: answer.id, id: answer.bodyId, pieces: answer.pieces }]
+    const known: readonly Body[] = [...(index?.bodies ?? []), ...own]
+    const bodies = known.filter(({ of }) => left.has(of))
+    const used = new Set(bodies.map(({ id }) => id))
+    const leaving = known.filter(({ id }) => !used.has(id))
+    const entry: Index = { selections, until, bodies, leaving }
+    await this.#cache.set(primary, entry, { ttl: until - now, staleFor: keepStaleMs, tags: [hostTag(primary)] })
+    // What nothing points to any more would lie there for as long as stale answers are kept. A body stays until the change after the one that left it.
     const dropped = idsOf(former).filter((id) => !left.has(id))
-    if (dropped.length > 0) await this.#cache.deleteMany(dropped.map((id) => answerKey(primary, id)))
+    const gone = (index?.leaving ?? []).filter(({ id }) => !used.has(id))
+    const keys = [...dropped.map((id) => answerKey(primary, id)), ...gone.flatMap((body) => pieceKeys(primary, body))]
+    if (keys.length > 0) await this.#cache.deleteMany(keys)
   }
 }
 
@@ -271,6 +279,7 @@ export class HttpStore {
 export const newId = (): string => randomBytes(12).toString('base64url')
 
 const pieceKey = (primary: string, id: string, at: number): string => `${primary}\n${id}\n${at}`
+const pieceKeys = (primary: string, { id, pieces }: Body): string[] => Array.from({ length: pieces }, (_, at) => pieceKey(primary, id, at))
 
 function tagsOf(primary: string, { fields }: AnswerMeta): string[] {
   const groups = groupsOf(fields, 'cache-groups').map((group) => groupTag(primary, group))

@@ -22,6 +22,18 @@ export interface Index {
   readonly selections: readonly Selection[]
   /** When the last of its answers is over. */
   readonly until: number
+  /** Of those that lie in pieces. */
+  readonly bodies?: readonly Body[]
+  /** Bodies that the last change has left without an answer: a slow client may still be reading them. */
+  readonly leaving?: readonly Body[]
+}
+
+/** A body in pieces. */
+export interface Body {
+  /** The answer that has it; one that was freshened has the same body under another name. */
+  readonly of: string
+  readonly id: string
+  readonly pieces: number
 }
 
 /** The key of the newest answer whose selecting fields the request matches (RFC 9111 4.1). */
