@@ -28,7 +28,7 @@ const ROOMS = [
  */
 export const PAIRS = {
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
-  source: ['engine', 'observe'],
+  source: ['engine', 'observe', 'wrap'],
 }
 
 /** Rooms that may use other people's code, as an optional peer or handed in by the user. */

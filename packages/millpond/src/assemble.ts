@@ -3,10 +3,11 @@ import { CacheJobs, type Claim } from './cache-jobs.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
 import type { NearStore, Tier } from './core/contracts.ts'
 import { MillpondError, show } from './core/errors.ts'
-import { isName } from './core/key.ts'
+import type { GuardOptions, SourceGuard } from './core/guard.ts'
+import { checkName, isName } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
 import type { LoadOptions } from './core/options.ts'
-import type { Source, SourceView } from './core/source.ts'
+import type { Source, SourceOptions, SourceView } from './core/source.ts'
 import { isTenantPart, namespaceOf } from './core/tenant.ts'
 import type { WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
 import { Abroad } from './engine/abroad.ts'
@@ -30,7 +31,10 @@ import { processNodes } from './nodes/memory.ts'
 import { ScheduledInvalidations } from './scheduled-invalidations.ts'
 import { seamOf } from './seam.ts'
 import { type OpenCollection, SourceCollection } from './source/collection.ts'
+import { Guards } from './source/guard/guards.ts'
+import type { GuardServices } from './source/guard/source-guard.ts'
 import type { SourceRegistry } from './source/registry.ts'
+import { guardedSource, guardOf } from './source-guards.ts'
 import type { FarUse } from './tier-uses.ts'
 import { NamespaceWarming, type WarmingDefaults } from './warm/warming.ts'
 import { claimOf, warmSeamOf } from './warm-seam.ts'
@@ -74,6 +78,7 @@ export class Assembly implements House {
   #memoryIsOn: boolean
   readonly #scheduled: ScheduledInvalidations
   readonly #jobs: CacheJobs
+  readonly #guards: Guards
   #restart: Restart | undefined
   #closing: Promise<void> | undefined
   /** Namespaces that are closing by themselves. */
@@ -87,6 +92,10 @@ export class Assembly implements House {
     this.#around = aroundOf(parts.plugins)
     this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
     this.#memoryIsOn = parts.memory?.isOn ?? false
+    const { clock, events, random } = parts.space.services
+    const tell: GuardServices['tell'] = (guard, state, error) =>
+      events.emit('guard', { guard, state, ...(error !== undefined && { error }) })
+    this.#guards = new Guards({ clock, random, tell })
     const store = parts.jobStore ?? memoryJobs({ clock: parts.space.services.clock })
     this.#scheduled = new ScheduledInvalidations(parts.space, store, parts.jobStore !== undefined, (due) =>
       this.open(due.namespace).invalidate(due.criteria, { mode: due.mode }),
@@ -143,6 +152,7 @@ export class Assembly implements House {
       this.#memoryIsOn ? memory?.store : undefined,
       this.#schedule,
       this.#jobs.figures,
+      this.#guards.stats,
     )
   }
 
@@ -179,8 +189,23 @@ export class Assembly implements House {
     return { changes: plan.changes, isDryRun: false, dropped }
   }
 
-  register(source: Source): () => void {
-    return this.#parts.sources.register(source)
+  register(space: Space, source: Omit<Source, 'guard'>, given: SourceOptions['guard']): () => void {
+    if (given === undefined) return this.#parts.sources.register(source)
+    const { guard, release } = guardOf(this.#guards, space, given, `${space.id.name}.${source.name}`)
+    try {
+      const unregister = this.#parts.sources.register(guardedSource(source, guard))
+      return () => {
+        unregister()
+        release()
+      }
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  guard(name: string, options?: GuardOptions): SourceGuard {
+    return this.#guards.guard(checkName(name, 'guard'), options)
   }
 
   collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T> {
@@ -190,7 +215,11 @@ export class Assembly implements House {
         'OPTION_INVALID',
         `there is a collection ${show(name)} in the namespace ${show(space.id.name)} already: open it once, and hand it on`,
       )
-    const collection = new SourceCollection(name, options, seamOf(cache, space, name))
+    const collection = new SourceCollection(
+      name,
+      options,
+      seamOf(cache, space, name, { guards: this.#guards, sources: this.#parts.sources }),
+    )
     if (this.#around !== undefined) intercept(collection, COLLECTION_VERBS, cache.name, this.#around)
     this.#collections.set(space, open)
     open.set(name, collection)

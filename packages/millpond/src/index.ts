@@ -5,6 +5,17 @@ export type { Priority } from './core/dependency.ts'
 export type { Duration } from './core/duration.ts'
 export { type ErrorCode, MillpondError } from './core/errors.ts'
 export type { CacheEvents, EventName } from './core/events.ts'
+export type {
+  GuardBreaker,
+  GuardBulkhead,
+  GuardErrorThreshold,
+  GuardHedge,
+  GuardOptions,
+  GuardRetry,
+  GuardState,
+  GuardStats,
+  SourceGuard,
+} from './core/guard.ts'
 export { decodeKey, type Key, type KeyPart } from './core/key.ts'
 export { hashOf } from './core/key-hash.ts'
 export type { Position, Target } from './core/ledger.ts'

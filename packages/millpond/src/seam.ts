@@ -4,13 +4,22 @@ import { resolvePolicy } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
 import { forget } from './engine/forget.ts'
 import { beginWrite, endWrite, forgetWrite } from './engine/source-write.ts'
+import { sourceFrom } from './engine/sources.ts'
 import type { Space } from './engine/space.ts'
+import type { Guards } from './source/guard/guards.ts'
+import type { SourceRegistry } from './source/registry.ts'
 import type { Seam } from './source/seam.ts'
+import { guardOf } from './source-guards.ts'
 
 /** What a journal's records are bound to instead of a place in the ledger's history, which ends before they do. */
 const IN_JOURNAL = Object.freeze({ epoch: 'journal', seq: 0 })
 
-export function seamOf(cache: Cache, space: Space, name: string): Seam {
+export interface SeamParts {
+  readonly guards: Guards
+  readonly sources: SourceRegistry
+}
+
+export function seamOf(cache: Cache, space: Space, name: string, { guards, sources }: SeamParts): Seam {
   const { id, services, settings } = space
   const { clock, events, random } = services
   const context: CodecContext = { cache: id.cache, namespace: id.name, asOf: IN_JOURNAL }
@@ -51,6 +60,9 @@ export function seamOf(cache: Cache, space: Space, name: string): Seam {
       space.erasers.add(eraser)
       return () => space.erasers.delete(eraser)
     },
+    source: (prefix, load, options, guard) =>
+      sources.register({ ...sourceFrom(id.name, prefix, load, options), ...(guard !== undefined && { guard }) }),
+    guard: (given) => (given === undefined ? undefined : guardOf(guards, space, given, `${id.name}.${name}`)),
     showQueue: (collection, stats) => {
       space.queues.set(collection, stats)
       return () => space.queues.delete(collection)

@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'JOURNAL_FAILED'
   | 'QUEUE_FULL'
   | 'SOURCE_TIMEOUT'
+  | 'SOURCE_OPEN'
+  | 'SOURCE_BUSY'
   | 'CLOSED'
   | 'SCHEMA_NEWER'
   | 'ABORTED'

@@ -73,6 +73,8 @@ export interface CacheEvents {
     failed: number
     ms: number
   }
+  /** The breaker of a guard has changed, or so many calls in a row have failed that its threshold of errors is reached. */
+  guard: { guard: string; state: 'closed' | 'open' | 'half-open' | 'error_threshold'; error?: unknown }
   /** A run of `cache.jobs`: see `JobEvent` of `millpond/jobs`. */
   job: {
     id: string
@@ -111,6 +113,7 @@ const NAMES: { readonly [E in EventName]: true } = {
   erased: true,
   warm: true,
   job: true,
+  guard: true,
   warning: true,
 }
 

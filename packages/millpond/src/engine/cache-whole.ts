@@ -1,6 +1,7 @@
 // What concerns a whole cache, from whichever of its namespaces it is asked: settings, loaders, listeners, figures, its life.
 import { refused } from '../core/checks.ts'
 import type { EventName, Listener } from '../core/events.ts'
+import type { GuardOptions, SourceGuard } from '../core/guard.ts'
 import type { Key } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import type { Recorder } from '../core/recorder.ts'
@@ -63,6 +64,15 @@ export interface CacheWhole {
   warm(plans: WarmPlan | readonly WarmPlan[], options?: WarmOptions): Promise<WarmReport>
   /** Who warms models, views and endpoints of this namespace, and what is warmed again and again. */
   readonly warming: Warming
+  /**
+   * What stands before a source, so that one that fails, hangs or slows takes nobody along: a breaker, and where they are asked for retries, a bulkhead and more.
+   * Of the whole cache, by its name: made with options, asked for without. Sources and collections are told of it (`guard`); `guard.run` is for loaders of your own.
+   * @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`; with options for one that is there, without for one that is not.
+   * @example
+   * cache.guard('crm', { breaker: { slowAfter: '2s' }, bulkhead: { concurrency: 16 } })
+   * const deals = cache.collection('deal', { load: (id) => crm.deal(id), guard: 'crm', staleIfError: '1h' })
+   */
+  guard(name: string, options?: GuardOptions): SourceGuard
   /** The loaders that are registered in this namespace; in the default one, in all. */
   readonly sources: readonly SourceView[]
   /** Where the processes of this cache meet (`createNodes` of `millpond/nodes`): in the tier that holds the ledger, else in this process alone. */

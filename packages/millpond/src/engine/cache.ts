@@ -3,6 +3,7 @@ import { checkedElsewhere, checkOptions, required, type Shape } from '../core/ch
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
+import type { GuardOptions, SourceGuard } from '../core/guard.ts'
 import { checkName, type Key } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import type { EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
@@ -49,7 +50,8 @@ export interface House {
   info(): CacheInfo
   describe(): CacheDescription
   configure(namespace: string, changes: Changes, options?: ConfigureOptions): Promise<Configured>
-  register(source: Source): () => void
+  register(space: Space, source: Omit<Source, 'guard'>, guard: SourceOptions['guard']): () => void
+  guard(name: string, options?: GuardOptions): SourceGuard
   collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T>
   warm(cache: Cache, space: Space, plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport>
   warming(cache: Cache, space: Space): Warming
@@ -298,7 +300,12 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   source(prefix: Key, load: SourceLoad, options: SourceOptions = {}): () => void {
     checkOpen(this.#space)
-    return this.#house.register(sourceFrom(this.name, prefix, load, options))
+    return this.#house.register(this.#space, sourceFrom(this.name, prefix, load, options), options.guard)
+  }
+
+  guard(name: string, options?: GuardOptions): SourceGuard {
+    checkOpen(this.#space)
+    return this.#house.guard(name, options)
   }
 
   wrap<A extends readonly unknown[], T>(fn: (...args: A) => T | Promise<T>, options: WrapOptions<A, T>): WrappedCall<A, T> {

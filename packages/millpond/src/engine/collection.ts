@@ -1,6 +1,7 @@
 // A collection as its users see it: what is told of a kind of things once (where they come from, where they go), and the verbs that follow from it.
 
 import type { Duration } from '../core/duration.ts'
+import type { GuardOptions, SourceGuard } from '../core/guard.ts'
 import type { Key } from '../core/key.ts'
 import type { ById, EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
 import type { Receipt } from './receipt.ts'
@@ -36,6 +37,8 @@ export interface CollectionContext {
   /** Fires when nobody waits any more, or the hard timeout has come. */
   readonly signal: AbortSignal
   addTags(...tags: string[]): void
+  /** Another time to live for this value: see `LoadContext`. */
+  setTtl(ttl: Duration): void
 }
 
 /** What a write to the source is given. */
@@ -91,6 +94,10 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   readonly tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined
   /** Loads one value. `undefined`: there is none, and nothing is stored. */
   readonly load?: ((id: Id, context: CollectionContext) => Promise<T | undefined> | T | undefined) | undefined
+  /** Loads one value from a replica, where the source is slow or fails: see `hedge` of the guard, which says when. */
+  readonly replicaLoad?: ((id: Id, context: CollectionContext) => Promise<T | undefined> | T | undefined) | undefined
+  /** What stands before the source's loads: the name of one of `cache.guard`, the guard itself, or its options. Default: nothing. */
+  readonly guard?: string | SourceGuard | GuardOptions | undefined
   /**
    * Loads several at once: an array in the order of the ids (an `Error` in it fails its own id alone), or a Map from id to value. Single reads of one turn
    * come together in it.

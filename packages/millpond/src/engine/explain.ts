@@ -3,6 +3,7 @@ import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
 import { ownTags } from '../core/dependency.ts'
 import { reasonOf } from '../core/errors.ts'
+import type { GuardStats } from '../core/guard.ts'
 import type { Position } from '../core/ledger.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import type { Gone } from './gone.ts'
@@ -45,6 +46,8 @@ export interface Explanation {
   readonly receipt?: string
   readonly detail?: string
   readonly isLoading: boolean
+  /** What stands before the source of its family, where one is registered with a guard: whether a load would be let through. */
+  readonly source?: Pick<GuardStats, 'guard' | 'state' | 'running' | 'waiting' | 'errorRate' | 'slowRate'>
   readonly ledger: { readonly position: Position; readonly isTrusted: boolean; readonly isUp: boolean; readonly pending: number }
   readonly tiers: readonly TierExplanation[]
 }
@@ -66,9 +69,17 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
     ...(best === undefined ? {} : { from: best.tier }),
     ...(why === undefined ? {} : toldOf(why)),
     isLoading: space.flights.loads.get(key) !== undefined,
+    ...sourceOf(space, key),
     ledger: { position: space.ledger.view.position, isTrusted, isUp: space.ledger.isUp, pending: space.ledger.pending },
     tiers,
   }
+}
+
+function sourceOf(space: Space, key: string): Pick<Explanation, 'source'> {
+  const stats = space.services.sourceOf(space.id.name, key)?.guard?.stats()
+  if (stats === undefined) return {}
+  const { guard, state, running, waiting, errorRate, slowRate } = stats
+  return { source: { guard, state, running, waiting, errorRate, slowRate } }
 }
 
 /** As a read counts it: what a tier says of an entry that it has, then that a tier failed, then what is remembered of the key's end. */

@@ -1,6 +1,7 @@
 // What `cache.source` was given, checked; and a registered loader as a load calls it.
-import { checkOptions, fn, options as optionsOf, type Shape, text } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, fn, options as optionsOf, type Shape, text } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { SourceGuard } from '../core/guard.ts'
 import { decodeKey, encodeKey, encodeKeyAt, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type { Source, SourceLoad, SourceOptions } from '../core/source.ts'
@@ -10,27 +11,32 @@ import type { Loader } from './loader.ts'
 export interface Sourced {
   readonly load: Loader<unknown>
   readonly defaults?: LoadOptions
+  readonly guard?: SourceGuard
 }
 
 const OPTIONS: Shape<SourceOptions> = {
   loadMany: fn('a loader: a function'),
   defaults: optionsOf(LOAD_OPTIONS),
   name: text,
+  // A name, a guard or its options: looked at where guards are kept.
+  guard: checkedElsewhere,
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `KEY_INVALID`. */
-export function sourceFrom(namespace: string, prefix: Key, load: SourceLoad, options: SourceOptions): Source {
+export function sourceFrom(namespace: string, prefix: Key, load: SourceLoad, options: SourceOptions): Omit<Source, 'guard'> {
   checkOptions<SourceOptions>(options, OPTIONS, 'source')
   if (typeof load !== 'function') throw new MillpondError('OPTION_INVALID', `source: ${show(load)} is not a loader: give a function`)
   const defaults = options.defaults && keptOptions(options.defaults)
   if (defaults !== undefined) resolvePolicy(defaults, DEFAULT_POLICY)
   const encoded = typeof prefix === 'string' ? encodeKey(prefix) : encodeKeyAt(prefix, 'source')
   const own: Key = typeof prefix === 'string' ? prefix : [...prefix]
-  return { ...options, ...(defaults && { defaults }), namespace, prefix: own, name: options.name ?? encoded, load }
+  const { guard: _, ...rest } = options
+  return { ...rest, ...(defaults && { defaults }), namespace, prefix: own, name: options.name ?? encoded, load }
 }
 
 export function loaderOf(source: Source | undefined): Sourced | undefined {
   if (source === undefined) return undefined
   const load: Loader<unknown> = (context) => source.load(decodeKey(context.key), context)
-  return { load, ...(source.defaults !== undefined && { defaults: source.defaults }) }
+  const { defaults, guard } = source
+  return { load, ...(defaults !== undefined && { defaults }), ...(guard !== undefined && { guard }) }
 }

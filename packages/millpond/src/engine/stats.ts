@@ -1,6 +1,7 @@
 // What a cache tells about itself: plain snapshots, made when asked.
 
 import type { NearStore, Reason, Scope, TierBounds } from '../core/contracts.ts'
+import type { GuardStats } from '../core/guard.ts'
 import { type Consistency, DEFAULT_POLICY } from '../core/options.ts'
 import type { ScheduledWarming } from '../core/warm.ts'
 import type { JobFigures } from '../jobs/index.ts'
@@ -75,6 +76,8 @@ export interface CacheInfo {
   readonly health: 'ok' | 'degraded'
   /** What is warmed again and again, of all namespaces. */
   readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
+  /** What stands before sources: breakers, queues, and what was refused. */
+  readonly guards: readonly GuardStats[]
   /** What this process has run of `cache.jobs`, by kind and by name of repeated jobs. */
   readonly jobs: readonly JobFigures[]
   readonly namespaces: readonly SpaceStats[]
@@ -177,6 +180,7 @@ export function describeCache(
   nearStore: NearStore | undefined,
   warmingSchedule: CacheInfo['warmingSchedule'],
   jobs: CacheInfo['jobs'],
+  guards: CacheInfo['guards'],
 ): CacheInfo {
   const namespaces = spaces.map(describeSpace)
   const far = spaces[0]?.far ?? []
@@ -222,11 +226,17 @@ export function describeCache(
             evictions: { ...nearStore.evictions },
           },
     circuitBreaker: Object.fromEntries(far.map(({ guarded }) => [guarded.name, guarded.state])),
-    health: far.every(({ guarded }) => guarded.state === 'closed') && namespaces.every((space) => space.ledger.isUp) ? 'ok' : 'degraded',
+    health: isWell(far, namespaces, guards) ? 'ok' : 'degraded',
     warmingSchedule,
+    guards,
     jobs,
     namespaces,
   }
+}
+
+function isWell(far: readonly FarTier[], namespaces: readonly SpaceStats[], guards: readonly GuardStats[]): boolean {
+  const isClosed = far.every(({ guarded }) => guarded.state === 'closed') && guards.every(({ state }) => state === 'closed')
+  return isClosed && namespaces.every((space) => space.ledger.isUp)
 }
 
 /** What has no end is absent: JSON would make `null` of it. */

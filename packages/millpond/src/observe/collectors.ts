@@ -1,6 +1,7 @@
 // Collectors: from what caches and the process tell about themselves to metrics.
 import { fn, text, withMethods } from '../core/checks.ts'
 import type { CompressionFigures } from '../core/contracts.ts'
+import type { GuardStats } from '../core/guard.ts'
 import { METRICS } from './definitions.ts'
 import { foldNamespaces } from './fold.ts'
 import type { KeyStatistics } from './key-statistics.ts'
@@ -115,6 +116,23 @@ function snapshotsOf(of: unknown): () => Iterable<CacheStats> {
 }
 
 const isMeasured = (of: unknown): of is Measured => typeof of === 'object' && of !== null && 'info' in of && typeof of.info === 'function'
+
+/** What stands before a cache's sources: `registry.collect(guardCollector('shop', () => cache.info().guards))`. */
+export function guardCollector(cache: string, guards: () => Iterable<GuardStats>): Collector {
+  text(cache, 'guardCollector')
+  fn('a function that gives figures of guards: () => cache.info().guards')(guards, 'guardCollector')
+  return (emit) => {
+    for (const stats of guards()) {
+      const labels = { cache, guard: stats.guard }
+      for (const state of STATES) emit(METRICS.guardState, { ...labels, state }, state === stats.state ? 1 : 0)
+      for (const outcome of GUARD_OUTCOMES) emit(METRICS.guardCalls, { ...labels, outcome }, stats[outcome])
+      emit(METRICS.guardRunning, labels, stats.running)
+      emit(METRICS.guardWaiting, labels, stats.waiting)
+    }
+  }
+}
+
+const GUARD_OUTCOMES = ['calls', 'failed', 'slow', 'retried', 'hedged', 'refusedOpen', 'refusedBusy'] as const
 
 /** Runs of a cache's jobs: `registry.collect(jobCollector('shop', () => cache.info().jobs))`. */
 export function jobCollector(cache: string, jobs: () => Iterable<JobStats>): Collector {

@@ -23,6 +23,7 @@ function metric<const Label extends string>(
 const SPACE = ['cache', 'cache_ns'] as const
 const SHARE = ['cache', 'cache_ns', 'tier'] as const
 const TIER = ['cache', 'tier'] as const
+const GUARD = ['cache', 'guard'] as const
 const JOB = ['cache', 'job'] as const
 const JOB_OUTCOME = [...JOB, 'outcome'] as const
 const QUEUE = [...SPACE, 'collection'] as const
@@ -62,6 +63,15 @@ export const METRICS = Object.freeze({
     SPACE,
     'Times that memory was dropped because the history of the ledger was lost.',
   ),
+  guardState: metric('gauge', 'millpond_guard_state', [...GUARD, 'state'], 'State of the breaker of a source: 1 for the state it is in.'),
+  guardCalls: metric(
+    'counter',
+    'millpond_guard_calls_total',
+    [...GUARD, 'outcome'],
+    'Calls of a guarded source: made, failed, slow, made again, of its replica, and those that were refused.',
+  ),
+  guardRunning: metric('gauge', 'millpond_guard_running', GUARD, 'Calls of a guarded source that are under way.'),
+  guardWaiting: metric('gauge', 'millpond_guard_waiting', GUARD, 'Calls of a guarded source that wait for their turn.'),
   jobRuns: metric(
     'counter',
     'millpond_job_runs_total',

@@ -1,5 +1,13 @@
 // What a running cache tells: histograms, metrics as Prometheus text, key patterns and hot keys, log lines.
-export { cacheCollector, jobCollector, keyCollector, type ProcessStats, processCollector, processStats } from './collectors.ts'
+export {
+  cacheCollector,
+  guardCollector,
+  jobCollector,
+  keyCollector,
+  type ProcessStats,
+  processCollector,
+  processStats,
+} from './collectors.ts'
 export { METRICS, type MetricDefinition, type MetricKind } from './definitions.ts'
 export { createHistogram, type Histogram, LATENCY_BOUNDS_MS } from './histogram.ts'
 export { type HotKey, HotKeys } from './hot-keys.ts'

@@ -14,6 +14,9 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   key: FUNCTION,
   load: FUNCTION,
   loadMany: FUNCTION,
+  replicaLoad: FUNCTION,
+  // Looked at where guards are kept.
+  guard: checkedElsewhere,
   store: FUNCTION,
   storeMany: FUNCTION,
   remove: FUNCTION,

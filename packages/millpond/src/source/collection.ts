@@ -3,6 +3,7 @@ import { checkOptions, refused } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { type EntryOptions, type LoadOptions, laidOver } from '../core/options.ts'
+import type { SourceOptions } from '../core/source.ts'
 import type {
   Collection,
   CollectionContext,
@@ -15,6 +16,7 @@ import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
 import { Batches, byId } from './batches.ts'
 import { type CollectionPlan, planOf, WRITE } from './collection-options.ts'
+import type { Guard } from './guard/source-guard.ts'
 import type { Seam, Written } from './seam.ts'
 import { checkStored, storeAll } from './store-all.ts'
 import { type WriteKind, writeKindOf } from './strategies.ts'
@@ -37,6 +39,8 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   readonly #seam: Seam
   readonly #batches: Batches<Id, T> | undefined
   readonly #behind: WriteBehind<Id, T> | undefined
+  readonly #guard: Guard | undefined
+  readonly #releaseGuard: () => void
   readonly #unregister: () => void
 
   /** @throws MillpondError `OPTION_INVALID` and others for what it was told; what opening a journal throws. */
@@ -46,15 +50,23 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     this.write = plan.write
     this.#plan = plan
     this.#seam = seam
-    this.#batches = options.loadMany === undefined ? undefined : new Batches(options.loadMany, plan.maxBatch)
+    this.#batches = options.loadMany === undefined ? undefined : new Batches(this.#batchLoader(options.loadMany), plan.maxBatch)
+    const guarded = seam.guard(options.guard)
+    this.#guard = guarded?.guard
+    this.#releaseGuard = guarded?.release ?? (() => {})
     this.#unregister = this.#register()
     try {
       this.#behind = plan.write === 'write-behind' ? new WriteBehind(name, plan, seam) : undefined
     } catch (error) {
+      this.#releaseGuard()
       this.#unregister()
       throw error
     }
     this.deadLetters = this.#behind?.deadLetters ?? noDeadLetters
+  }
+
+  #batchLoader(loadMany: NonNullable<CollectionOptions<Id, T>['loadMany']>): typeof loadMany {
+    return async (ids, context) => this.#guarded((own) => loadMany(ids, own), context)
   }
 
   keyOf(id: Id): Key {
@@ -140,6 +152,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 
   async close(): Promise<void> {
     this.#unregister()
+    this.#releaseGuard()
     await this.#behind?.close()
   }
 
@@ -176,7 +189,9 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const wanted = ids.filter((_, at) => queued[at] === undefined)
     const pieces: (readonly Id[])[] = []
     for (let at = 0; at < wanted.length; at += this.#plan.maxBatch) pieces.push(wanted.slice(at, at + this.#plan.maxBatch))
-    const answers = await Promise.all(pieces.map(async (piece) => byId<Id, T>(piece, await loadMany?.(piece, context))))
+    const answers = await Promise.all(
+      pieces.map(async (piece) => byId<Id, T>(piece, await this.#guarded((own) => loadMany?.(piece, own), context))),
+    )
     const found = new Map(answers.flatMap((answer) => [...answer]))
     return ids.map((id, at) => {
       const value = queued[at] === undefined ? found.get(id) : queued[at].value
@@ -198,7 +213,30 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 
   #ask(id: Id, context: CollectionContext): Promise<T | undefined> | T | undefined {
     const { load } = this.#plan.options
+    const guard = this.#guard
+    if (guard !== undefined) return this.#askGuarded(guard, id, context)
     return this.#batches === undefined ? load?.(id, context) : this.#batches.load(id, context.signal)
+  }
+
+  async #askGuarded(guard: Guard, id: Id, context: CollectionContext): Promise<T | undefined> {
+    const { load, replicaLoad } = this.#plan.options
+    if (guard.tag !== undefined) context.addTags(guard.tag)
+    // Batches are guarded as a whole.
+    if (this.#batches !== undefined) return this.#batches.load(id, context.signal)
+    const within = (signal: AbortSignal): CollectionContext => ({ ...context, signal })
+    const own = ({ signal }: { readonly signal: AbortSignal }) => load?.(id, within(signal))
+    if (replicaLoad === undefined) return guard.run(own, context)
+    const { answer, isReplica } = await guard.hedged(own, ({ signal }) => replicaLoad(id, within(signal)), context.signal)
+    if (isReplica) context.setTtl(guard.replicaTtlMs)
+    return answer
+  }
+
+  /** One call of the source. */
+  #guarded<A>(
+    work: (context: { readonly signal: AbortSignal }) => A | Promise<A>,
+    context: { readonly signal: AbortSignal },
+  ): A | Promise<A> {
+    return this.#guard === undefined ? work(context) : this.#guard.run(work, context)
   }
 
   async #write(given: readonly (readonly [Id, T])[], options: CollectionWriteOptions = {}): Promise<void> {
@@ -284,11 +322,12 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const { prefix, options, defaults } = this.#plan
     if (prefix === undefined || !this.#canLoad) return () => {}
     const idOf = (key: Key): Id => (typeof key === 'string' ? key : key.at(-1)) as Id
-    return this.#seam.cache.source(prefix, (key, context) => this.#load(idOf(key), context), {
+    const told: SourceOptions = {
       name: `collection ${this.name}`,
       defaults,
       ...(options.loadMany === undefined ? {} : { loadMany: (keys, context) => this.#loadMany(keys.map(idOf), context) }),
-    })
+    }
+    return this.#seam.source(prefix, (key, context) => this.#load(idOf(key), context), told, this.#guard)
   }
 }
 

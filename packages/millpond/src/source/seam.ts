@@ -1,12 +1,16 @@
 // What a collection asks of the cache that it belongs to, beside the cache's own verbs.
 import type { Clock } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
+import type { Key } from '../core/key.ts'
 import type { EntryOptions, LoadOptions } from '../core/options.ts'
+import type { SourceLoad, SourceOptions } from '../core/source.ts'
 import type { Cache } from '../engine/cache.ts'
+import type { CollectionOptions } from '../engine/collection.ts'
 import type { Eraser } from '../engine/erasure.ts'
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
 import type { QueueStats } from '../observe/index.ts'
+import type { Guard } from './guard/source-guard.ts'
 
 /** A value with its encoded key, and how it is stored. */
 export interface Written {
@@ -38,6 +42,10 @@ export interface Seam {
   decode(key: string, bytes: Uint8Array): { readonly value: unknown } | undefined | Promise<{ readonly value: unknown } | undefined>
   /** Told what is erased, and to tell what it has dropped for it; returns how to take it back. */
   onErase(eraser: Eraser): () => void
+  /** Registers a loader that stands behind its guard already. */
+  source(prefix: Key, load: SourceLoad, options: SourceOptions, guard: Guard | undefined): () => void
+  /** The guard that a collection was told of, and how to let go of it; `undefined`: none. */
+  guard(given: CollectionOptions<never, never>['guard']): { readonly guard: Guard; readonly release: () => void } | undefined
   /** Shows a queue's figures in the cache's; returns how to take them back. */
   showQueue(name: string, stats: () => QueueStats): () => void
 }

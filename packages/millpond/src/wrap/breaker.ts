@@ -73,10 +73,15 @@ export class Breaker {
     return this.#state
   }
 
+  /** It is open, and has been for long enough that one call may try. */
+  get isDue(): boolean {
+    return this.#state === 'open' && this.#clock.monotonic() - this.#openedAt >= this.#options.openMs
+  }
+
   /** May a call go through now? In the half-open state only the caller that was told `true` may. */
   allows(): boolean {
     if (this.#state === 'closed') return true
-    if (this.#state === 'half-open' || this.#clock.monotonic() - this.#openedAt < this.#options.openMs) return false
+    if (!this.isDue) return false
     this.#become('half-open')
     return true
   }
@@ -88,10 +93,13 @@ export class Breaker {
 
   failed(): void {
     this.#failures++
-    if (this.#state === 'half-open' || this.#failures >= this.#options.threshold) {
-      this.#openedAt = this.#clock.monotonic()
-      if (this.#state !== 'open') this.#become('open')
-    }
+    if (this.#state === 'half-open' || this.#failures >= this.#options.threshold) this.trip()
+  }
+
+  /** Opens it now, whatever was counted. */
+  trip(): void {
+    this.#openedAt = this.#clock.monotonic()
+    if (this.#state !== 'open') this.#become('open')
   }
 
   /**

@@ -116,6 +116,16 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. WarmKeys': { leaves: { keys: READ_LATER }, base: { keys: [], load: () => 1 }, use: (plan) => cache.warm(plan) },
   '. WarmValues': { leaves: { values: READ_LATER }, base: { values: [] }, use: (plan) => cache.warm(plan) },
   '. CollectionOptions': { takesAny: ['keyVersion'], use: (options) => cache.collection(newKey(), options) },
+  '. GuardOptions': { use: (options) => cache.guard(newKey(), options) },
+  '. GuardBreaker': { whole: ['false'], use: (breaker) => cache.guard(newKey(), { breaker }) },
+  '. GuardRetry': { whole: ['false'], use: (retry) => cache.guard(newKey(), { retry }) },
+  '. GuardBulkhead': { whole: ['false'], use: (bulkhead) => cache.guard(newKey(), { bulkhead }) },
+  '. GuardHedge': { whole: ['false'], base: { after: '1s' }, use: (hedge) => cache.guard(newKey(), { hedge }) },
+  '. GuardErrorThreshold': {
+    whole: ['false'],
+    base: { failures: 1, action: 'hold' },
+    use: (errorThreshold) => cache.guard(newKey(), { errorThreshold }),
+  },
   '. WriteBehindOptions': {
     base: { durability: 'memory' },
     use: (writeBehind) => cache.collection(newKey(), { store: nothing, write: 'write-behind', writeBehind }),

@@ -1,0 +1,78 @@
+// Bounded calls of a source at a time, and a bounded queue before them: first come, first served, and whoever leaves gives up its place.
+import { MillpondError } from '../../core/errors.ts'
+
+interface Waiting {
+  readonly enter: () => void
+}
+
+export class Bulkhead {
+  #concurrency: number
+  #queue: number
+  #running = 0
+  readonly #waiting = new Set<Waiting>()
+
+  constructor(concurrency: number, queue: number) {
+    this.#concurrency = concurrency
+    this.#queue = queue
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  configure(concurrency: number, queue: number): void {
+    this.#concurrency = concurrency
+    this.#queue = queue
+    this.#admit()
+  }
+
+  /** Resolves when it may begin: `leave` must follow. @throws MillpondError `SOURCE_BUSY`; the signal's reason. */
+  async enter(name: string, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#running < this.#concurrency) {
+      this.#running++
+      return
+    }
+    if (this.#waiting.size >= this.#queue)
+      throw new MillpondError(
+        'SOURCE_BUSY',
+        `the source ${name} is busy: ${this.#running} calls are under way and ${this.#waiting.size} wait; ask later, or allow it more at a time (bulkhead)`,
+      )
+    await this.#turn(signal)
+  }
+
+  leave(): void {
+    this.#running--
+    this.#admit()
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => {
+        this.#waiting.delete(waiting)
+        reject(signal?.reason)
+      }
+      const waiting: Waiting = {
+        enter: () => {
+          signal?.removeEventListener('abort', giveUp)
+          resolve()
+        },
+      }
+      this.#waiting.add(waiting)
+      if (signal?.aborted === true) giveUp()
+      else signal?.addEventListener('abort', giveUp, { once: true })
+    })
+  }
+
+  #admit(): void {
+    for (const waiting of this.#waiting) {
+      if (this.#running >= this.#concurrency) return
+      this.#waiting.delete(waiting)
+      this.#running++
+      waiting.enter()
+    }
+  }
+}

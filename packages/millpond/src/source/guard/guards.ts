@@ -1,0 +1,52 @@
+// The guards of a cache, by name.
+import { MillpondError, show } from '../../core/errors.ts'
+import type { GuardOptions, GuardStats, SourceGuard } from '../../core/guard.ts'
+import { Guard, type GuardServices } from './source-guard.ts'
+
+export class Guards {
+  readonly #services: GuardServices
+  readonly #guards = new Map<string, Guard>()
+
+  constructor(services: GuardServices) {
+    this.#services = services
+  }
+
+  /** Made with its options, or the one that there is. @throws MillpondError `OPTION_INVALID` where it is there already, or not yet. */
+  guard(name: string, options: GuardOptions | undefined): Guard {
+    const known = this.#guards.get(name)
+    if (options === undefined) {
+      if (known !== undefined) return known
+      const names = [...this.#guards.keys()]
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `there is no guard ${show(name)}: make it with options${names.length === 0 ? '' : `, or use ${names.join(', ')}`}`,
+      )
+    }
+    if (known !== undefined)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `there is a guard ${show(name)} already: change it by its configure(), or ask for it without options`,
+      )
+    const guard = new Guard(name, options, this.#services)
+    this.#guards.set(name, guard)
+    return guard
+  }
+
+  /** The guard that a source names, brings, or describes; `name`: of one that is described. */
+  of(given: string | SourceGuard | GuardOptions, name: string): Guard {
+    if (typeof given === 'string') return this.guard(given, undefined)
+    if (given instanceof Guard) {
+      if (this.#guards.get(given.name) === given) return given
+      throw new MillpondError('OPTION_INVALID', `the guard ${show(given.name)} is another cache's: make one with this cache's guard()`)
+    }
+    return this.guard(name, given as GuardOptions)
+  }
+
+  remove(guard: Guard): void {
+    this.#guards.delete(guard.name)
+  }
+
+  get stats(): readonly GuardStats[] {
+    return [...this.#guards.values()].map((guard) => guard.stats())
+  }
+}

@@ -1,0 +1,282 @@
+// A guard before a source: a breaker, a bulkhead and retries, in that order around each call, and what is counted of them.
+import type { Clock } from '../../core/contracts.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import type { GuardOptions, GuardState, GuardStats, SourceGuard } from '../../core/guard.ts'
+import { Budget } from './budget.ts'
+import { Bulkhead } from './bulkhead.ts'
+import { type GuardPolicy, guardPolicy } from './options.ts'
+import { type Pass, RateBreaker } from './rate-breaker.ts'
+
+export interface GuardServices {
+  readonly clock: Clock
+  readonly random: () => number
+  /** Told of each change of the breaker, and of the threshold of errors. */
+  readonly tell: (guard: string, state: GuardState | 'error_threshold', error?: unknown) => void
+}
+
+type Work<T> = (context: { readonly signal: AbortSignal; readonly attempt: number }) => Promise<T> | T
+
+const UNBOUNDED = { concurrency: Number.POSITIVE_INFINITY, queue: 0 }
+
+export class Guard implements SourceGuard {
+  readonly name: string
+  readonly #services: GuardServices
+  #options: GuardOptions
+  #policy: GuardPolicy
+  #breaker: RateBreaker | undefined
+  readonly #bulkhead: Bulkhead
+  readonly #retries: Budget
+  readonly #hedges: Budget
+  readonly #counts = { calls: 0, failed: 0, slow: 0, retried: 0, hedged: 0, refusedOpen: 0, refusedBusy: 0, opened: 0 }
+  /** What goes when too many calls in a row have failed. */
+  readonly #forgetters = new Set<() => void>()
+  #failuresInRow = 0
+
+  /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+  constructor(name: string, options: GuardOptions, services: GuardServices) {
+    const policy = guardPolicy(options, `guard ${name}`)
+    const { concurrency, queue } = policy.bulkhead ?? UNBOUNDED
+    this.name = name
+    this.#services = services
+    this.#options = options
+    this.#policy = policy
+    this.#bulkhead = new Bulkhead(concurrency, queue)
+    this.#retries = new Budget(policy.retry?.budget ?? 0)
+    this.#hedges = new Budget(policy.hedge?.budget ?? 0)
+    this.#breaker = this.#breakerOf(policy)
+  }
+
+  get state(): GuardState {
+    return this.#breaker?.state ?? 'closed'
+  }
+
+  /** The tag of its entries, where they are to go when it keeps failing. */
+  get tag(): string | undefined {
+    return this.#policy.errorThreshold?.action === 'invalidate' ? `source:${this.name}` : undefined
+  }
+
+  configure(options: GuardOptions): void {
+    const all = { ...this.#options, ...options }
+    const policy = guardPolicy(all, `guard ${this.name}`)
+    this.#options = all
+    this.#policy = policy
+    const { concurrency, queue } = policy.bulkhead ?? UNBOUNDED
+    this.#bulkhead.configure(concurrency, queue)
+    this.#retries.configure(policy.retry?.budget ?? 0)
+    this.#hedges.configure(policy.hedge?.budget ?? 0)
+    if (policy.breaker !== undefined && this.#breaker !== undefined) this.#breaker.configure(policy.breaker)
+    else this.#breaker = this.#breakerOf(policy)
+  }
+
+  trip(): void {
+    this.#breaker?.trip()
+  }
+
+  reset(): void {
+    this.#failuresInRow = 0
+    this.#breaker?.reset()
+  }
+
+  stats(): GuardStats {
+    const { running, waiting } = this.#bulkhead
+    const rates = this.#breaker?.rates ?? { errorRate: 0, slowRate: 0 }
+    return { guard: this.name, state: this.state, running, waiting, ...rates, ...this.#counts }
+  }
+
+  /** Called once when too many calls in a row have failed; returns how to take it back. */
+  onThreshold(forget: () => void): () => void {
+    this.#forgetters.add(forget)
+    return () => this.#forgetters.delete(forget)
+  }
+
+  async run<T>(work: Work<T>, options: { readonly signal?: AbortSignal } = {}): Promise<T> {
+    if (typeof work !== 'function')
+      throw new MillpondError('OPTION_INVALID', `guard ${this.name}: ${show(work)} is not a function that asks the source`)
+    const { signal = new AbortController().signal } = options
+    const { retry } = this.#policy
+    this.#retries.earn()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await this.#once(work, attempt, signal)
+        this.#failuresInRow = 0
+        return answer
+      } catch (error) {
+        const isOver = retry === undefined || attempt >= retry.attempts || signal.aborted || !this.#isFault(error)
+        if (isOver || !this.#retries.spend()) {
+          this.#failed(error, signal)
+          throw error
+        }
+        this.#counts.retried++
+        await this.#pause(Math.min(retry.maxMs, retry.baseMs * 2 ** (attempt - 1)) * this.#services.random(), signal)
+      }
+    }
+  }
+
+  /** The source, or its declared replica where the source is slow or fails. `isReplica`: whose answer it is. */
+  async hedged<T>(work: Work<T>, replica: Work<T>, signal: AbortSignal): Promise<{ readonly answer: T; readonly isReplica: boolean }> {
+    const { hedge } = this.#policy
+    if (hedge === undefined) return { answer: await this.run(work, { signal }), isReplica: false }
+    this.#hedges.earn()
+    // Whoever loses is told to stop.
+    const ends = [new AbortController(), new AbortController()] as const
+    const within = (at: 0 | 1): AbortSignal => AbortSignal.any([signal, ends[at].signal])
+    const first = this.run(work, { signal: within(0) }).then((answer) => ({ answer, isReplica: false }))
+    const second = this.#afterwards(first, hedge.afterMs).then(async () => {
+      this.#counts.hedged++
+      return { answer: await replica({ signal: within(1), attempt: 1 }), isReplica: true }
+    })
+    try {
+      return await Promise.any([first, second])
+    } catch {
+      // Both failed: what the source itself said.
+      return await first
+    } finally {
+      for (const end of ends) end.abort()
+    }
+  }
+
+  get replicaTtlMs(): number {
+    return this.#policy.hedge?.ttlMs ?? 0
+  }
+
+  /** Resolves when the replica is to be asked: the call is slow, or has failed. Never, where it has gone well. */
+  #afterwards(call: Promise<unknown>, ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#services.clock.after(ms, () => {
+        if (this.#hedges.spend()) resolve()
+      })
+      call.then(
+        () => {
+          cancel()
+          reject(ANSWERED)
+        },
+        () => {
+          cancel()
+          resolve()
+        },
+      )
+    })
+  }
+
+  async #once<T>(work: Work<T>, attempt: number, signal: AbortSignal): Promise<T> {
+    // Before a place in the queue is taken, and again when it is had.
+    if (this.#breaker?.isShut === true) throw this.#open()
+    try {
+      await this.#bulkhead.enter(show(this.name), signal)
+    } catch (error) {
+      if (isBusy(error)) this.#counts.refusedBusy++
+      throw error
+    }
+    try {
+      const pass = this.#breaker?.pass()
+      if (this.#breaker !== undefined && pass === undefined) throw this.#open()
+      return await this.#call(work, attempt, signal, pass)
+    } finally {
+      this.#bulkhead.leave()
+    }
+  }
+
+  async #call<T>(work: Work<T>, attempt: number, signal: AbortSignal, pass: Pass | undefined): Promise<T> {
+    const { clock } = this.#services
+    const { timeoutMs, breaker } = this.#policy
+    const judge = this.#breaker
+    const began = clock.monotonic()
+    this.#counts.calls++
+    let isGood: boolean | undefined = true
+    try {
+      return await this.#inTime(work, attempt, signal, timeoutMs)
+    } catch (error) {
+      isGood = this.#verdict(error, signal)
+      if (isGood === false) this.#counts.failed++
+      throw error
+    } finally {
+      const ms = clock.monotonic() - began
+      if (breaker !== undefined && ms >= breaker.slowMs) this.#counts.slow++
+      if (pass !== undefined) judge?.ended(pass, isGood, ms)
+    }
+  }
+
+  /** The call, until it answers, its time is over, or its caller has left: one that does not listen to its signal must not hold its place. */
+  #inTime<T>(work: Work<T>, attempt: number, outer: AbortSignal, timeoutMs: number | undefined): Promise<T> {
+    const { clock } = this.#services
+    return new Promise<T>((resolve, reject) => {
+      const ends = new AbortController()
+      const signal = AbortSignal.any([outer, ends.signal])
+      const give = (): void => reject(signal.reason)
+      const late = (): void =>
+        ends.abort(new MillpondError('SOURCE_TIMEOUT', `the source ${show(this.name)} did not answer within ${timeoutMs} ms`))
+      const cancel = timeoutMs === undefined ? undefined : clock.after(timeoutMs, late)
+      signal.addEventListener('abort', give, { once: true })
+      new Promise<T>((begin) => begin(work({ signal, attempt }))).then(resolve, reject).finally(() => {
+        cancel?.()
+        signal.removeEventListener('abort', give)
+      })
+      if (signal.aborted) give()
+    })
+  }
+
+  /** `undefined`: the caller has left, which says nothing of the source. The hard timeout of a load does. */
+  #verdict(error: unknown, signal: AbortSignal): boolean | undefined {
+    if (signal.aborted) return isTimeout(signal.reason) ? false : undefined
+    return !this.#policy.isFailure(error)
+  }
+
+  /** May the call be made again: did the source itself fail? */
+  #isFault(error: unknown): boolean {
+    if (error instanceof MillpondError && (error.code === 'SOURCE_OPEN' || error.code === 'SOURCE_BUSY')) return false
+    return this.#policy.isFailure(error)
+  }
+
+  #failed(error: unknown, signal: AbortSignal): void {
+    if (!this.#isFault(error) || (signal.aborted && !isTimeout(signal.reason))) return
+    this.#failuresInRow++
+    const { errorThreshold } = this.#policy
+    if (errorThreshold === undefined || this.#failuresInRow !== errorThreshold.failures) return
+    this.#services.tell(this.name, 'error_threshold', error)
+    if (errorThreshold.action === 'invalidate') for (const forget of this.#forgetters) forget()
+    else {
+      this.#failuresInRow = 0
+      this.trip()
+    }
+  }
+
+  #open(): MillpondError {
+    this.#counts.refusedOpen++
+    return new MillpondError(
+      'SOURCE_OPEN',
+      `the source ${show(this.name)} is not asked: it has failed or slowed too often; it is tried again within ${this.#policy.breaker?.openMs} ms`,
+    )
+  }
+
+  #breakerOf({ breaker }: GuardPolicy): RateBreaker | undefined {
+    if (breaker === undefined) return undefined
+    return new RateBreaker(breaker, this.#services.clock, (state) => {
+      if (state === 'open') this.#counts.opened++
+      this.#services.tell(this.name, state)
+    })
+  }
+
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        cancel()
+        reject(signal.reason)
+      }
+      const cancel = this.#services.clock.after(
+        ms,
+        () => {
+          signal.removeEventListener('abort', leave)
+          resolve()
+        },
+        true,
+      )
+      signal.addEventListener('abort', leave, { once: true })
+    })
+  }
+}
+
+/** The replica was not needed. */
+const ANSWERED = new Error('the source has answered')
+
+const isBusy = (error: unknown): boolean => error instanceof MillpondError && error.code === 'SOURCE_BUSY'
+const isTimeout = (error: unknown): boolean => error instanceof MillpondError && error.code === 'LOAD_TIMEOUT'
