@@ -234,7 +234,7 @@ export class Assembly implements House {
     const known = this.#warmings.get(space)
     if (known !== undefined) return known
     const warming = new NamespaceWarming(
-      warmSeamOf(cache, space, (name) => this.#collections.get(space)?.get(name)),
+      warmSeamOf(cache, space, () => this.#jobs.jobs(), (name) => this.#collections.get(space)?.get(name)),
       this.#parts.warming,
     )
     this.#warmings.set(space, warming)
@@ -452,9 +452,9 @@ export class Assembly implements House {
 
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
-    await Promise.all([this.#scheduled.stop(), this.#jobs.stop()])
+    // Runs of warming are jobs: told to end first, they are not waited for as those are that go on to their end.
+    await Promise.all([this.#scheduled.stop(), this.#stopWarming([...this.#warmings.keys()]), this.#jobs.stop()])
     await Promise.all(this.#leaving.values())
-    await this.#stopWarming([...this.#warmings.keys()])
     await this.#closeCollections([...this.#collections.keys()])
     const open = [...this.#open.values()]
     for (const one of open) await endDelays(one)

@@ -16,6 +16,7 @@ export type {
   GuardStats,
   SourceGuard,
 } from './core/guard.ts'
+export type { JobDay, JobWindow } from './core/jobs.ts'
 export { decodeKey, type Key, type KeyPart } from './core/key.ts'
 export { hashOf } from './core/key-hash.ts'
 export type { Position, Target } from './core/ledger.ts'
@@ -44,6 +45,7 @@ export type {
   WarmRequest,
   WarmScheduleOptions,
   WarmStore,
+  WarmUrls,
   WarmValues,
   WarmView,
   WarmViews,

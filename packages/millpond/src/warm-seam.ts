@@ -6,12 +6,20 @@ import { encodeKey, type Key } from './core/key.ts'
 import type { LoadOptions } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
+import { type Jobs, timetable } from './jobs/index.ts'
 import type { OpenCollection } from './source/collection.ts'
 import type { LoadKey, WarmSeam, Warmth } from './warm/seam.ts'
 
+/** A run takes what it takes. */
+const RUN_MS = 7 * 86_400_000
 const QUIET = Object.freeze({ quiet: true })
 
-export function warmSeamOf(cache: Cache, space: Space, collectionOf: (name: string) => OpenCollection | undefined): WarmSeam {
+export function warmSeamOf(
+  cache: Cache,
+  space: Space,
+  jobs: () => Jobs,
+  collectionOf: (name: string) => OpenCollection | undefined,
+): WarmSeam {
   const { clock, events, sourceOf } = space.services
   return {
     namespace: cache.name,
@@ -47,7 +55,10 @@ export function warmSeamOf(cache: Cache, space: Space, collectionOf: (name: stri
         return { value: await collection.get(id, QUIET), isLoaded: true }
       }
     },
-    claim: (name, ms) => claimOf(space)(`warming ${name}`, ms),
+    timetable: (when, name) => timetable(when, name, clock.now()),
+    // A run that is cut is no failed try: what is missing is warmed by the next one.
+    repeat: (name, when, run) =>
+      jobs().repeat(`warming.${cache.name}.${encodeURIComponent(name)}`, { ...when, attempts: 1, timeout: RUN_MS }, ({ signal }) => run(signal)),
   }
 }
 

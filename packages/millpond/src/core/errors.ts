@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'QUEUE_FULL'
   | 'SOURCE_TIMEOUT'
   | 'SOURCE_OPEN'
+  | 'SOURCE_FAILED'
   | 'SOURCE_BUSY'
   | 'CLOSED'
   | 'SCHEMA_NEWER'

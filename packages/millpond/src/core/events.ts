@@ -71,6 +71,8 @@ export interface CacheEvents {
     fresh: number
     empty: number
     failed: number
+    /** Things in all, where the plan's list tells. */
+    total?: number
     ms: number
   }
   /** The breaker of a guard has changed, or so many calls in a row have failed that its threshold of errors is reached. */

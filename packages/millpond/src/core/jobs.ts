@@ -89,3 +89,16 @@ export interface JobRetention {
 export const DEFAULT_RETENTION: JobRetention = Object.freeze({ keepDoneMs: 3_600_000, keepFailedMs: 604_800_000 })
 export const MAX_LISTED = 1000
 export const LISTED: readonly ListedState[] = Object.freeze(['waiting', 'running', 'failed'])
+
+export const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
+
+/** A day of the week. */
+export type JobDay = (typeof DAYS)[number]
+
+/** Hours of the day: `{ from: '22:00', to: '06:00' }`. `to` is not part of them; where it is not after `from`, they end on the next day. */
+export interface JobWindow {
+  readonly from: string
+  readonly to: string
+  /** The days on which it begins. Default: every day. */
+  readonly days?: readonly JobDay[]
+}

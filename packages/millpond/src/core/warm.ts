@@ -1,5 +1,6 @@
 // The words of warming: what is to be in a cache before anybody asks, as data that can be stored.
 import type { Duration } from './duration.ts'
+import type { JobWindow } from './jobs.ts'
 import type { Key } from './key.ts'
 import type { LoadOptions } from './options.ts'
 
@@ -14,6 +15,12 @@ export interface WarmPlanOptions {
   readonly priority?: WarmPriority | undefined
   /** How often a schedule runs it. Default: models `'1h'`, views `'30m'`, API `'15m'`, others what the schedule says. */
   readonly interval?: Duration | undefined
+  /** In a schedule: by a line of cron instead. Needs the package croner. */
+  readonly cron?: string | undefined
+  /** Of `cron` and `windows`. Default `'UTC'`. */
+  readonly timezone?: string | undefined
+  /** In a schedule: within these hours only, off-peak say. */
+  readonly windows?: readonly JobWindow[] | undefined
 }
 
 /** How what a plan warms is stored, where the source of its keys does not say. */
@@ -74,8 +81,23 @@ export interface WarmEndpoint {
   readonly data?: string
 }
 
+/** Addresses, asked over HTTP: who answers them warms its own caches. An answer that is not 2xx is a failure; redirects are not followed. */
+export interface WarmUrls extends WarmPlanOptions {
+  readonly kind: 'url'
+  /** Paths, or whole addresses. */
+  readonly urls: WarmList<string>
+  /** What paths belong to: `'http://127.0.0.1:3000'`. Its host is allowed. */
+  readonly base?: string
+  /** Hosts that may be asked beside, with their port where they name one. An address of any other is refused. */
+  readonly allow?: readonly string[]
+  /** Sent with each. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** For each. Default `'10s'`. */
+  readonly timeout?: Duration
+}
+
 /** What is to be warm: one kind of things, as data. */
-export type WarmPlan = WarmKeys | WarmValues | WarmCollection | WarmModel | WarmViews | WarmApi
+export type WarmPlan = WarmKeys | WarmValues | WarmCollection | WarmModel | WarmViews | WarmApi | WarmUrls
 
 /** What a registered warmer is asked for. */
 export type WarmRequest =
@@ -157,7 +179,9 @@ export interface WarmScheduleOptions extends WarmOptions {
 export interface ScheduledWarming {
   readonly name: string
   readonly priority: WarmPriority
-  readonly every_ms: number
+  /** Of those that run by an interval. */
+  readonly every_ms?: number
+  readonly cron?: string
   readonly next_at: number
   /** In this process. Another one may have run it since. */
   readonly last?: { readonly at: number; readonly report: WarmReport }
@@ -176,7 +200,7 @@ export interface Warming {
   /** What can be warmed by its name, in the order in which it was registered. */
   readonly registered: readonly { readonly kind: 'model' | 'view' | 'api'; readonly name: string }[]
   /**
-   * Runs plans again and again, each in one process of all that share the ledger, or a job table of their own. The timers do not keep the process alive.
+   * Runs plans again and again, each in one process of all that share the cache's job table, or else its ledger. The timers do not keep the process alive.
    * A schedule that is running is replaced.
    */
   start(options: WarmScheduleOptions): void

@@ -1,6 +1,6 @@
 // Jobs: a leased table, four places to keep it, and the runner.
 
-export type { Claimed, Job, JobDue, JobState, JobStore, ListedState, ListOptions, NewJob } from '../core/jobs.ts'
+export type { Claimed, Job, JobDay, JobDue, JobState, JobStore, ListedState, ListOptions, JobWindow, NewJob } from '../core/jobs.ts'
 export type { QueueOptions, RetentionOptions, ServerOptions } from './checks.ts'
 export { createJobs, Jobs, type JobsOptions, MAX_PAYLOAD, type WhenOptions } from './jobs.ts'
 export { type MemoryJobsOptions, memoryJobs } from './memory.ts'
@@ -10,5 +10,4 @@ export type { RepeatedJob, RepeatedRun, RepeatHandler, RepeatOptions } from './r
 export type { JobContext, JobHandler } from './run-job.ts'
 export { type SqliteJobsDatabase, type SqliteJobsOptions, sqliteJobs } from './sqlite.ts'
 export type { JobEvent, JobFigures } from './tally.ts'
-export type { TimetableOptions } from './timetable.ts'
-export type { JobDay, JobWindow } from './windows.ts'
+export { type Timetable, type TimetableOptions, timetable } from './timetable.ts'

@@ -2,8 +2,9 @@
 import { checkedElsewhere, checkOptions, duration, type Shape, text } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { JobWindow } from '../core/jobs.ts'
 import { cronLine } from './cron.ts'
-import { type JobWindow, type Windows, windowsOf } from './windows.ts'
+import { type Windows, windowsOf } from './windows.ts'
 
 /** When: `every` or `cron`, one of them. */
 export interface TimetableOptions {
@@ -22,6 +23,7 @@ const LEAST_MS = 1000
 /** A line of cron that fires so often outside of its windows never meets them. */
 const MOST_MISSES = 800
 
+/** When something comes next, checked. */
 export interface Timetable {
   /** Two that are the same say the same. */
   readonly text: string
@@ -31,7 +33,7 @@ export interface Timetable {
   opensAt(at: number): number
 }
 
-/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for what never comes. */
+/** `name`: as errors call it; `now`: epoch milliseconds. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`: also for what never comes. */
 export function timetable(options: TimetableOptions, name: string, now: number): Timetable {
   checkOptions<TimetableOptions>(options, TIMETABLE, name)
   const { every, cron, timezone = 'UTC', windows: given } = options

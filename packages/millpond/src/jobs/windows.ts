@@ -1,19 +1,8 @@
 // The hours in which a job may run, by the wall clock of a time zone: off-peak, say.
 import { check, checkOptions, listOf, oneOf, required, type Shape } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import { DAYS, type JobWindow } from '../core/jobs.ts'
 
-/** Hours of the day: `{ from: '22:00', to: '06:00' }`. `to` is not part of them; where it is not after `from`, they end on the next day. */
-export interface JobWindow {
-  readonly from: string
-  readonly to: string
-  /** The days on which it begins. Default: every day. */
-  readonly days?: readonly JobDay[]
-}
-
-/** A day of the week. */
-export type JobDay = (typeof DAYS)[number]
-
-const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/
 const DAY_MINUTES = 1440
 const MINUTE_MS = 60_000

@@ -35,6 +35,7 @@ export {
   type RegistryOptions,
   type Sample,
 } from './registry.ts'
+export { showWarming, type WarmBarCache, type WarmBarOptions } from './warm-bar.ts'
 export {
   addCompression,
   type BreakerState,

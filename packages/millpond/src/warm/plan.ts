@@ -1,6 +1,7 @@
 // What a plan says, checked, and taken apart into what is to be warmed, one after the other and as it is needed: a plan of ten million keys is never held as a list.
-import { checkedElsewhere, checkOptions, duration, fn, oneOf, required, type Shape, text } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, duration, fn, oneOf, recordOf, required, type Shape, text, texts } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { JobWindow } from '../core/jobs.ts'
 import type { Key } from '../core/key.ts'
 import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type {
@@ -15,10 +16,12 @@ import type {
   WarmPriority,
   WarmRequest,
   WarmStore,
+  WarmUrls,
   WarmValues,
   WarmViews,
 } from '../core/warm.ts'
 import type { WarmSeam, Warmth } from './seam.ts'
+import { urlFetcher } from './urls.ts'
 
 type Items = AsyncIterable<WarmItem> | Iterable<WarmItem>
 type Some<T> = AsyncIterable<T> | Iterable<T>
@@ -35,8 +38,13 @@ export interface CheckedPlan {
   readonly priority: WarmPriority
   /** Of the plan itself. */
   readonly interval: WarmPlan['interval']
-  readonly kind: 'keys' | 'values' | 'collection' | 'model' | 'view' | 'api'
+  readonly cron: string | undefined
+  readonly timezone: string | undefined
+  readonly windows: readonly JobWindow[] | undefined
+  readonly kind: keyof typeof KINDS
   items(): Items
+  /** How many there are, where the list that was read last tells. */
+  total(): number | undefined
 }
 
 type FindWarmer = (kind: string, name: string) => Warmer | undefined
@@ -50,7 +58,15 @@ const STORE: Shape<WarmStore> = {
   tags: LOAD_OPTIONS.tags,
   timeout: LOAD_OPTIONS.timeout,
 }
-const PLAN: Shape<WarmPlanOptions> = { name: text, priority: oneOf(...PRIORITIES), interval: duration }
+// A timetable is looked at as a whole, where it is used.
+const PLAN: Shape<WarmPlanOptions> = {
+  name: text,
+  priority: oneOf(...PRIORITIES),
+  interval: duration,
+  cron: text,
+  timezone: text,
+  windows: checkedElsewhere,
+}
 const name = required(text)
 /** Lists are looked at where they are taken apart: a function is asked with each run. */
 const KINDS: {
@@ -60,6 +76,7 @@ const KINDS: {
   readonly model: Shape<WarmModel>
   readonly view: Shape<WarmViews>
   readonly api: Shape<WarmApi>
+  readonly url: Shape<WarmUrls>
 } = {
   keys: { ...PLAN, ...STORE, keys: required<WarmKeys['keys']>(checkedElsewhere), load: fn('a function that loads a key') },
   values: { ...PLAN, ...STORE, values: required<WarmValues['values']>(checkedElsewhere) },
@@ -67,21 +84,32 @@ const KINDS: {
   model: { ...PLAN, ...STORE, kind: required(oneOf('model')), model: name, filters: checkedElsewhere, include: (value) => value },
   view: { ...PLAN, ...STORE, kind: required(oneOf('view')), views: required<WarmViews['views']>(checkedElsewhere) },
   api: { ...PLAN, ...STORE, kind: required(oneOf('api')), endpoints: required<WarmApi['endpoints']>(checkedElsewhere) },
+  url: {
+    ...PLAN,
+    kind: required(oneOf('url')),
+    urls: required<WarmUrls['urls']>(checkedElsewhere),
+    base: text,
+    allow: texts('a list of hosts'),
+    headers: recordOf(text, 'headers by name'),
+    timeout: duration,
+  },
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: whatever is wrong with a plan is said before anything is warmed. */
 export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): CheckedPlan {
   const kind = kindOf(plan)
   checkOptions<WarmPlanOptions>(plan, KINDS[kind], 'plan')
-  const { name = nameOf(plan), priority = 'medium', interval } = plan
-  return { name, priority, interval, kind, items: itemsOf(plan, storeOf(plan), seam, find) }
+  const { name = nameOf(plan), priority = 'medium', interval, cron, timezone, windows } = plan
+  const count: Count = { total: undefined }
+  const items = itemsOf(plan, storeOf(plan), seam, find, count)
+  return { name, priority, interval, cron, timezone, windows, kind, items, total: () => count.total }
 }
 
 function kindOf(plan: WarmPlan): keyof typeof KINDS {
   if (typeof plan !== 'object' || plan === null) throw wrong(plan, 'plan', 'is not a plan: give { keys, load }, { values }, or { kind }')
   if ('kind' in plan) {
-    if (plan.kind === 'model' || plan.kind === 'view' || plan.kind === 'api') return plan.kind
-    throw wrong(Reflect.get(plan, 'kind'), 'kind', "is not known: use 'model', 'view' or 'api'")
+    if (plan.kind === 'model' || plan.kind === 'view' || plan.kind === 'api' || plan.kind === 'url') return plan.kind
+    throw wrong(Reflect.get(plan, 'kind'), 'kind', "is not known: use 'model', 'view', 'api' or 'url'")
   }
   if ('keys' in plan) return 'keys'
   if ('values' in plan) return 'values'
@@ -96,33 +124,39 @@ function nameOf(plan: WarmPlan): string {
 }
 
 function storeOf(plan: WarmPlan): LoadOptions {
-  const given: WarmStore = 'collection' in plan ? {} : plan
+  const given: WarmStore = 'collection' in plan || 'urls' in plan ? {} : plan
   const store: LoadOptions = Object.fromEntries(Object.entries(given).filter(([name, value]) => name in STORE && value !== undefined))
   const kept = keptOptions(store)
   resolvePolicy(kept, DEFAULT_POLICY)
   return kept
 }
 
-function itemsOf(plan: WarmPlan, store: LoadOptions, seam: WarmSeam, find: FindWarmer): CheckedPlan['items'] {
+function itemsOf(plan: WarmPlan, store: LoadOptions, seam: WarmSeam, find: FindWarmer, count: Count): CheckedPlan['items'] {
   if ('keys' in plan) {
     const { load } = plan
-    const all = listed(plan.keys, 'keys')
+    const all = listed(plan.keys, 'keys', count)
     return () => mapEach(all(), (key) => ({ do: 'load', what: key, load: (isForced) => seam.load(key, load, store, isForced) }))
   }
   if ('values' in plan) {
-    const all = listed(plan.values, 'values')
+    const all = listed(plan.values, 'values', count)
     return () => stored(all(), store, seam)
   }
   if ('collection' in plan) {
     const load = seam.collection(plan.collection)
-    const all = listed(plan.ids, 'ids')
+    const all = listed(plan.ids, 'ids', count)
     return () => mapEach(all(), (id) => ({ do: 'load', what: id, load: (isForced) => load(id, isForced) }))
+  }
+  if (plan.kind === 'url') {
+    const fetchOne = urlFetcher(plan, seam.clock)
+    if (Array.isArray(plan.urls)) for (const url of plan.urls) fetchOne.check(url)
+    const all = listed(plan.urls, 'urls', count)
+    return () => mapEach(all(), (url) => ({ do: 'load', what: url, load: () => fetchOne.load(url) }))
   }
   const asks = requestsOf(plan).map(({ request, name }) => askOf(request, name, store, seam, find))
   return () => asks
 }
 
-function requestsOf(plan: Extract<WarmPlan, { kind: string }>): readonly { readonly request: WarmRequest; readonly name: string }[] {
+function requestsOf(plan: WarmModel | WarmViews | WarmApi): readonly { readonly request: WarmRequest; readonly name: string }[] {
   if (plan.kind === 'model') {
     const { kind, model, filters, include } = plan
     const request = { kind, model, ...(filters !== undefined && { filters }), ...(include !== undefined && { include }) }
@@ -169,12 +203,21 @@ async function* mapEach<A>(all: Some<A> | Promise<Some<A>>, each: (one: A) => Wa
 }
 
 /** Checked now; a function is asked when the plan runs. */
-function listed<T>(given: WarmList<T>, name: string): () => Some<T> | Promise<Some<T>> {
+function listed<T>(given: WarmList<T>, name: string, count: Count): () => Some<T> | Promise<Some<T>> {
   if (typeof given !== 'function') {
     const list = listOf(given, name)
-    return () => list
+    return () => counted(list, count)
   }
-  return async () => listOf(await given(), `what ${name}() returned`)
+  return async () => counted(listOf(await given(), `what ${name}() returned`), count)
+}
+
+interface Count {
+  total: number | undefined
+}
+
+function counted<T>(list: Some<T>, count: Count): Some<T> {
+  count.total = Array.isArray(list) ? list.length : list instanceof Set || list instanceof Map ? list.size : undefined
+  return list
 }
 
 function listOf<I>(given: I, name: string): I {

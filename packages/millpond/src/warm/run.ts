@@ -208,6 +208,7 @@ class PlanRun {
     this.#toldAt = this.#seam.clock.monotonic()
     const { events, namespace } = this.#seam
     if (!events.has('warm')) return
+    const total = this.#plan.total()
     events.emit('warm', {
       namespace,
       plan: this.#plan.name,
@@ -216,6 +217,7 @@ class PlanRun {
       fresh: this.#fresh,
       empty: this.#empty,
       failed: this.#failed,
+      ...(total !== undefined && { total }),
       ms: this.#toldAt - this.#began,
     })
   }

@@ -1,6 +1,7 @@
 // What warming asks of the cache that it warms.
 import type { Clock } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
+import type { JobWindow } from '../core/jobs.ts'
 import type { Key } from '../core/key.ts'
 import type { LoadOptions } from '../core/options.ts'
 
@@ -19,12 +20,26 @@ export interface WarmSeam {
   set(key: Key, value: unknown, options: LoadOptions): Promise<void>
   /** Loads a thing of a collection, likewise. @throws MillpondError `OPTION_INVALID` where there is no such collection. */
   collection(name: string): (id: unknown, isForced: boolean) => Promise<Warmth>
-  /** Whether this process, of all, does what is named; nobody else does for so long. */
-  claim(name: string, ms: number): Promise<boolean>
+  /** Checks when something is to be repeated; tells when it comes next, as this process reckons. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+  timetable(when: WarmTimes, name: string): WarmTable
+  /** Does it again and again, in one process of all; returns how to end that here. */
+  repeat(name: string, when: WarmTimes & { readonly atStart: boolean }, run: (signal: AbortSignal) => Promise<void>): () => void
 }
 
 /** What became of a key. */
 export interface Warmth {
   readonly value: unknown
   readonly isLoaded: boolean
+}
+
+/** When a plan of a schedule runs: `every` or `cron`. */
+export interface WarmTimes {
+  readonly every?: number
+  readonly cron?: string
+  readonly timezone?: string
+  readonly windows?: readonly JobWindow[]
+}
+
+export interface WarmTable {
+  next(after: number, last: number): number | undefined
 }

@@ -14,7 +14,7 @@ import type {
 } from '../core/warm.ts'
 import { type CheckedPlan, checkPlan } from './plan.ts'
 import { type CheckedOptions, checkRun, RUN, runOf, runPlans } from './run.ts'
-import type { WarmSeam } from './seam.ts'
+import type { WarmSeam, WarmTable, WarmTimes } from './seam.ts'
 
 const EVERY_MS = 300_000
 const DEFAULTS: WarmingDefaults = Object.freeze({ isOn: true, everyMs: EVERY_MS })
@@ -27,8 +27,6 @@ const SCHEDULE: Shape<WarmScheduleOptions> = {
   atStart: flag,
 }
 const LEAST_MS = 1000
-/** A process whose timer comes a little early must not be refused by the claim of its own last run. */
-const CLAIM_SHARE = 0.9
 
 /** `WarmingSettings`, resolved. */
 export interface WarmingDefaults {
@@ -45,12 +43,14 @@ export function warmingDefaults(given: unknown): WarmingDefaults {
 
 interface Scheduled {
   readonly plan: CheckedPlan
-  readonly everyMs: number
-  nextAt: number
+  readonly when: WarmTimes
+  readonly table: WarmTable
+  readonly startedAt: number
   last: { readonly at: number; readonly report: WarmReport } | undefined
   runs: number
   failedRuns: number
-  cancel: () => void
+  /** Ends it in this process. */
+  end: () => void
 }
 
 export class NamespaceWarming implements Warming {
@@ -95,10 +95,7 @@ export class NamespaceWarming implements Warming {
     const run = runOf(options)
     const { plans, every = this.#defaults.everyMs, atStart = true } = options
     const everyMs = intervalOf(every, 'every')
-    const scheduled = this.#check(plans).map((plan): Scheduled => {
-      const ms = plan.interval === undefined ? (EVERY_MS_OF[plan.kind] ?? everyMs) : intervalOf(plan.interval, `interval of ${plan.name}`)
-      return { plan, everyMs: ms, nextAt: 0, last: undefined, runs: 0, failedRuns: 0, cancel: () => {} }
-    })
+    const scheduled = this.#check(plans).map((plan) => this.#scheduledOf(plan, everyMs))
     const names = scheduled.map(({ plan }) => plan.name)
     const twice = names.find((name, at) => names.indexOf(name) !== at)
     if (twice !== undefined)
@@ -111,10 +108,8 @@ export class NamespaceWarming implements Warming {
     this.#ends = new AbortController()
     const signal = run.signal === undefined ? this.#ends.signal : AbortSignal.any([run.signal, this.#ends.signal])
     this.#scheduled = scheduled
-    for (const one of scheduled) {
-      if (atStart) this.#runSoon(one, { ...run, signal })
-      this.#await(one, { ...run, signal })
-    }
+    for (const one of scheduled)
+      one.end = this.#seam.repeat(one.plan.name, { ...one.when, atStart }, (cut) => this.#inTurn(one, { ...run, signal: AbortSignal.any([signal, cut]) }))
   }
 
   async stop(): Promise<void> {
@@ -123,15 +118,31 @@ export class NamespaceWarming implements Warming {
   }
 
   get schedule(): readonly ScheduledWarming[] {
-    return this.#scheduled.map(({ plan: { name, priority }, everyMs, nextAt, last, runs, failedRuns }) => ({
+    const now = this.#seam.clock.now()
+    return this.#scheduled.map(({ plan: { name, priority }, when: { every, cron }, table, startedAt, last, runs, failedRuns }) => ({
       name,
       priority,
-      every_ms: everyMs,
-      next_at: nextAt,
+      ...(every !== undefined && { every_ms: every }),
+      ...(cron !== undefined && { cron }),
+      next_at: table.next(now, startedAt) ?? Number.POSITIVE_INFINITY,
       ...(last !== undefined && { last }),
       runs,
       failed_runs: failedRuns,
     }))
+  }
+
+  #scheduledOf(plan: CheckedPlan, everyMs: number): Scheduled {
+    const { name, interval, cron, timezone, windows, kind } = plan
+    if (cron !== undefined && interval !== undefined)
+      throw new MillpondError('OPTION_INVALID', `warming: ${name} has an interval and a line of cron: give one of them`)
+    const every = interval === undefined ? (EVERY_MS_OF[kind] ?? everyMs) : intervalOf(interval, `interval of ${name}`)
+    const when: WarmTimes = {
+      ...(cron === undefined ? { every } : { cron }),
+      ...(timezone !== undefined && { timezone }),
+      ...(windows !== undefined && { windows }),
+    }
+    const table = this.#seam.timetable(when, `warming ${name}`)
+    return { plan, when, table, startedAt: this.#seam.clock.now(), last: undefined, runs: 0, failedRuns: 0, end: () => {} }
   }
 
   #check(plans: WarmPlan | readonly WarmPlan[]): CheckedPlan[] {
@@ -141,22 +152,15 @@ export class NamespaceWarming implements Warming {
 
   #end(): void {
     this.#ends.abort()
-    for (const { cancel } of this.#scheduled) cancel()
+    for (const { end } of this.#scheduled) end()
     this.#scheduled = []
   }
 
-  #await(one: Scheduled, options: CheckedOptions): void {
-    const { clock } = this.#seam
-    one.nextAt = clock.now() + one.everyMs
-    one.cancel = clock.after(one.everyMs, () => {
-      this.#await(one, options)
-      this.#runSoon(one, options)
-    })
-  }
-
   /** One plan at a time: a schedule is not to be felt. */
-  #runSoon(one: Scheduled, options: CheckedOptions): void {
-    this.#running = this.#running.then(() => this.#run(one, options))
+  #inTurn(one: Scheduled, options: CheckedOptions): Promise<void> {
+    const turn = this.#running.then(() => this.#run(one, options))
+    this.#running = turn
+    return turn
   }
 
   async #run(one: Scheduled, options: CheckedOptions): Promise<void> {
@@ -164,7 +168,6 @@ export class NamespaceWarming implements Warming {
     const { plan } = one
     if (options.signal?.aborted === true) return
     try {
-      if (!(await this.#seam.claim(plan.name, Math.floor(one.everyMs * CLAIM_SHARE)))) return
       const at = clock.now()
       const report = await runPlans([plan], options, this.#seam)
       one.last = { at, report }

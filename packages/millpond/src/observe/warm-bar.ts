@@ -1,0 +1,47 @@
+// How far warming is, as a line in a terminal that is written over, and as one line a plan elsewhere.
+import type { CacheEvents } from '../core/events.ts'
+
+/** What is used of a cache. */
+export interface WarmBarCache {
+  on(event: 'warm', listener: (detail: CacheEvents['warm']) => void): () => void
+}
+
+/** Where it is shown. */
+export interface WarmBarOptions {
+  /** What is written to. Default: the process's standard error. */
+  readonly out?: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number }
+  /** Plans of these namespaces alone. Default: all. */
+  readonly namespaces?: readonly string[]
+}
+
+const CELLS = 24
+const CLEAR = '\r\u001b[K'
+
+/**
+ * Shows what `cache.warm` and its schedule do, until what it returns is called.
+ * @example
+ * const hide = showWarming(cache)
+ * await cache.warm(plans)
+ * hide()
+ */
+export function showWarming(cache: WarmBarCache, { out = process.stderr, namespaces }: WarmBarOptions = {}): () => void {
+  return cache.on('warm', (event) => {
+    if (namespaces !== undefined && !namespaces.includes(event.namespace)) return
+    const isOver = event.state === 'ended'
+    if (out.isTTY !== true) {
+      if (isOver) out.write(`${lineOf(event)}\n`)
+      return
+    }
+    out.write(`${CLEAR}${lineOf(event).slice(0, (out.columns ?? 80) - 1)}${isOver ? '\n' : ''}`)
+  })
+}
+
+function lineOf({ plan, namespace, state, warmed, fresh, empty, failed, total, ms }: CacheEvents['warm']): string {
+  const tried = warmed + fresh + empty + failed
+  const share = state === 'ended' ? 1 : total === undefined || total === 0 ? undefined : Math.min(1, tried / total)
+  const full = Math.round((share ?? 0) * CELLS)
+  const bar = share === undefined ? '.'.repeat(CELLS) : '#'.repeat(full) + '.'.repeat(CELLS - full)
+  const count = total === undefined ? `${tried}` : `${tried}/${total}`
+  const told = [`${warmed} loaded`, ...(fresh > 0 ? [`${fresh} fresh`] : []), ...(failed > 0 ? [`${failed} failed`] : [])]
+  return `[${bar}] ${count} ${namespace === 'default' ? '' : `${namespace}: `}${plan}, ${told.join(', ')}, ${(ms / 1000).toFixed(1)} s`
+}

@@ -1,0 +1,54 @@
+// Addresses that are asked over HTTP so that whoever answers them warms its own caches: of the hosts that the plan allows, and of no other.
+import type { Clock } from '../core/contracts.ts'
+import { parseDuration } from '../core/duration.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { WarmUrls } from '../core/warm.ts'
+import type { Warmth } from './seam.ts'
+
+export interface UrlFetcher {
+  /** @throws MillpondError `OPTION_INVALID` for what is not an address, or one of another host. */
+  check(url: unknown): URL
+  load(url: unknown): Promise<Warmth>
+}
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
+export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: WarmUrls, clock: Clock): UrlFetcher {
+  const root = base === undefined ? undefined : addressOf(base, undefined)
+  const hosts = new Set([...allow.map((host) => host.toLowerCase()), ...(root === undefined ? [] : [root.host])])
+  if (hosts.size === 0)
+    throw new MillpondError('OPTION_INVALID', 'warm: url: no host may be asked: give base, such as "http://127.0.0.1:3000", or allow')
+  const timeoutMs = parseDuration(timeout, 'warm: timeout')
+  const check = (url: unknown): URL => {
+    const address = addressOf(url, root)
+    if (hosts.has(address.host)) return address
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `warm: url: ${show(String(url))} is of the host ${show(address.host)}, which is not allowed: allow it, or leave it out; there are ${[...hosts].join(', ')}`,
+    )
+  }
+  return {
+    check,
+    async load(url) {
+      const address = check(url)
+      const ends = new AbortController()
+      const late = (): void => ends.abort(new MillpondError('LOAD_TIMEOUT', `${address.href} did not answer within ${timeoutMs} ms`))
+      const cancel = clock.after(timeoutMs, late)
+      try {
+        // A redirect could lead to any host.
+        const answer = await fetch(address, { headers, redirect: 'manual', signal: ends.signal })
+        // Read to its end: an answer that is cut may not be kept by who makes it.
+        for await (const _ of answer.body ?? []) if (ends.signal.aborted) break
+        if (!answer.ok) throw new MillpondError('SOURCE_FAILED', `${address.href} answered ${answer.status}`)
+        return { value: true, isLoaded: true }
+      } finally {
+        cancel()
+      }
+    },
+  }
+}
+
+function addressOf(url: unknown, root: URL | undefined): URL {
+  const address = typeof url === 'string' && URL.canParse(url, root?.href) ? new URL(url, root?.href) : undefined
+  if (address !== undefined && (address.protocol === 'http:' || address.protocol === 'https:')) return address
+  throw new MillpondError('OPTION_INVALID', `warm: url: ${show(url)} is not an address of HTTP: give a path and base, or a whole address`)
+}
