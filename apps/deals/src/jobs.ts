@@ -1,73 +1,208 @@
-// What runs by the clock: warming, collecting analytics, settling invalidations that could not be delivered.
+// What runs by the clock and what is queued: warming, invalidation, maintenance, reports, over all processes of the service; and invalidations that could not
+// be delivered, in each.
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Cache } from 'millpond'
+import { showWarming } from 'millpond/observe'
+import { z } from 'zod'
 import type { Invalidation } from './cache/invalidation.ts'
+import { KIND_NAMES } from './cache/kinds.ts'
 import type { StrategicCache } from './cache/strategic.ts'
-import type { Warming } from './cache/warming.ts'
+import type { Warmed, Warming } from './cache/warming.ts'
 import type { Observation } from './observation.ts'
 
 export interface JobParts {
+  /** Undefined when it is off: then there are no jobs but the settling of invalidations. */
+  readonly cache: Cache | undefined
   readonly warming: Warming
   readonly invalidation: Invalidation
   readonly strategic: StrategicCache
   readonly observation: Observation
+  /** The busiest first, where nobody has been seen yet. */
+  readonly busiest: (limit: number) => Promise<readonly number[]>
   /** Undefined: no warming. */
   readonly warmEveryMs: number | undefined
+  /** Where reports are written. */
+  readonly folder: string
   readonly say: (line: string) => void
 }
 
+/** What an organisation's caches, or all of them, are to be filled or emptied of. */
+export interface OrganizationJob {
+  readonly organization_id?: number | undefined
+  readonly kinds?: readonly (typeof KIND_NAMES)[number][] | undefined
+  readonly layer?: 'strategic' | 'response' | undefined
+}
+
+/** A job as its asker sees it. */
+export interface JobState {
+  readonly id: string
+  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'unknown'
+  readonly error?: string
+  /** Of a job that this process has run lately. */
+  readonly result?: Warmed
+}
+
 export interface Jobs {
+  /** Queues it; resolves with the job's id. Undefined: the cache is off. */
+  warmOrganizationCaches(job: OrganizationJob): Promise<string> | undefined
+  invalidateOrganizationCaches(job: OrganizationJob): Promise<string> | undefined
+  /** Resolves when the job has ended, or the time is over. */
+  ended(id: string, withinMs: number): Promise<JobState>
+  /** The repeated ones, with their last runs. */
+  repeated(): Promise<object[]>
+  /** Warms what is asked for first, and begins to run jobs. */
+  start(): void
   /** Stops the clock and waits for what is running. */
   stop(): Promise<void>
 }
 
 const SETTLE_EVERY_MS = 2_000
-const COLLECT_EVERY_MS = 15 * 60_000
-const WARM_ALL_EVERY_MS = 4 * 3_600_000
-/** How many organisations the collector looks after. */
-const COLLECTED = 10
+const LOOK_MS = 50
+/** How many organisations are warmed at the start, and looked after by the collector and the critical paths. */
+const FIRST = 200
+const HOT = 10
+const KEPT_RESULTS = 100
+const KEPT_REPORTS = 120
 
-export function startJobs({ warming, invalidation, strategic, observation, warmEveryMs, say }: JobParts): Jobs {
-  const running = new Set<Promise<void>>()
-  const stops: (() => void)[] = []
-  /** Never twice at once; a failure is told and tried again the next time. */
-  const every = (name: string, ms: number, work: () => Promise<unknown>, isFirstNow = false) => {
-    let current: Promise<void> | undefined
-    const turn = () => {
-      if (current) return
-      current = work()
-        .catch((error: unknown) => say(`job ${name}: ${error instanceof Error ? error.message : String(error)}`))
-        .then(() => {
-          if (current) running.delete(current)
-          current = undefined
-        })
-      running.add(current)
-    }
-    const timer = setInterval(turn, ms)
-    timer.unref()
-    stops.push(() => clearInterval(timer))
-    if (isFirstNow) turn()
+const organizationJob = z.object({
+  organization_id: z.int().positive().optional(),
+  kinds: z.array(z.enum(KIND_NAMES)).optional(),
+  layer: z.enum(['strategic', 'response']).optional(),
+})
+
+export function createJobs(parts: JobParts): Jobs {
+  const { cache, warming, invalidation, strategic, observation, warmEveryMs, folder, say } = parts
+  const ends = new AbortController()
+  const settling = settle(invalidation, say)
+  const results = new Map<string, Warmed>()
+  let first: Promise<unknown> = Promise.resolve()
+
+  const warm = (payload: unknown, signal: AbortSignal): Promise<Warmed> => {
+    const { organization_id: id, kinds, layer } = organizationJob.parse(payload)
+    const options = { signal, ...(kinds !== undefined && { kinds }), ...(layer !== undefined && { layer }) }
+    return id === undefined ? warming.warmAllOrganizations(options) : warming.warmOrganizationCache(id, options)
   }
-  every('settle invalidations', SETTLE_EVERY_MS, () => invalidation.settlePending())
-  if (warmEveryMs !== undefined) {
-    every('warm all organisations', WARM_ALL_EVERY_MS, () => warmAll(warming, say), true)
-    every('warm critical paths', warmEveryMs, () =>
-      warming.warmAllOrganizations({ kinds: ['organization', 'permissions'], layer: 'strategic' }),
+  const hot = async (): Promise<readonly number[]> => {
+    const seen = observation.hotOrganizations(HOT)
+    return seen.length > 0 ? seen : parts.busiest(HOT)
+  }
+  const handle = (jobs: Cache['jobs']): void => {
+    jobs.handle('warmOrganizationCaches', async (payload, { id, signal }) => {
+      results.set(id, await warm(payload, signal))
+      for (const old of [...results.keys()].slice(0, -KEPT_RESULTS)) results.delete(old)
+    })
+    jobs.handle('invalidateOrganizationCaches', async (payload) => {
+      const { organization_id: id, kinds = KIND_NAMES, layer } = organizationJob.parse(payload)
+      await invalidation.invalidateKinds(kinds, id ?? null, layer)
+    })
+    jobs.repeat('cacheMaintenance', { every: '1h' }, () => invalidation.settlePending())
+    jobs.repeat('generateCachePerformanceReport', { every: '6h' }, ({ dueAt }) => writeReport(folder, dueAt, observation.analytics(null)))
+    if (warmEveryMs === undefined) return
+    jobs.repeat('scheduledCacheWarming', { every: '4h', timeout: '3h' }, async ({ signal }) =>
+      told(await warming.warmAllOrganizations({ signal })),
     )
-    every('collect analytics', COLLECT_EVERY_MS, async () => {
-      for (const id of observation.hotOrganizations(COLLECTED)) await strategic.collectAnalytics(id)
+    jobs.repeat('criticalPaths', { every: warmEveryMs, timeout: '1h' }, async ({ signal }) =>
+      told(await warming.warmCriticalPaths(await hot(), signal)),
+    )
+    jobs.repeat('collectAnalytics', { every: '15m' }, async () => {
+      for (const id of await hot()) await strategic.collectAnalytics(id)
     })
   }
+  const stateOf = async (id: string): Promise<JobState> => {
+    const job = await cache?.jobs.get(id)
+    const result = results.get(id)
+    return {
+      id,
+      state: job?.state ?? 'unknown',
+      ...(job?.error !== undefined && { error: job.error }),
+      ...(result !== undefined && { result }),
+    }
+  }
   return {
+    warmOrganizationCaches: (job) => cache?.jobs.add('warmOrganizationCaches', job),
+    invalidateOrganizationCaches: (job) => cache?.jobs.add('invalidateOrganizationCaches', job),
+    ended: async (id, withinMs) => {
+      const until = performance.now() + withinMs
+      for (;;) {
+        const job = await stateOf(id)
+        if (job.state === 'done' || job.state === 'failed' || job.state === 'unknown' || performance.now() >= until) return job
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+      }
+    },
+    repeated: async () =>
+      ((await cache?.jobs.repeating()) ?? []).map(({ name, state, dueAt, runs }) => ({
+        name,
+        state: state ?? 'waiting',
+        due_at: dueAt === undefined ? null : new Date(dueAt).toISOString(),
+        last:
+          runs[0] === undefined
+            ? null
+            : { ms: runs[0].ms, late_ms: runs[0].lateMs, attempts: runs[0].attempts, error: runs[0].error ?? null },
+      })),
+    start: () => {
+      if (cache === undefined) return
+      handle(cache.jobs)
+      if (warmEveryMs !== undefined) first = warmFirst(cache, warming, ends.signal, say)
+    },
     stop: async () => {
-      for (const stop of stops) stop()
-      warming.stop()
-      await Promise.all(running)
+      ends.abort()
+      await Promise.all([first, settling.stop()])
     },
   }
 }
 
-async function warmAll(warming: Warming, say: (line: string) => void): Promise<void> {
-  const { organizations, warmed, failed, ms } = await warming.warmAllOrganizations()
-  say(
-    `warming: ${warmed.toLocaleString('en')} answers of ${organizations} organisations in ${(ms / 1000).toFixed(1)} s${failed > 0 ? `, ${failed} failed` : ''}`,
+/** A run of which much failed is a failed run. */
+function told({ warmed, fresh, failed }: Warmed): void {
+  if (failed > (warmed + fresh + failed) / 20) throw new Error(`${failed} of ${warmed + fresh + failed} answers could not be made`)
+}
+
+async function warmFirst(cache: Cache, warming: Warming, signal: AbortSignal, say: (line: string) => void): Promise<void> {
+  const hide = process.stderr.isTTY === true ? showWarming(cache) : () => undefined
+  try {
+    const { organizations, warmed, fresh, failed, ms } = await warming.warmBusiestOrganizations(FIRST, { signal })
+    const besides = [...(fresh > 0 ? [`${fresh.toLocaleString('en')} were there`] : []), ...(failed > 0 ? [`${failed} failed`] : [])]
+    say(
+      `warming: ${warmed.toLocaleString('en')} answers of the ${organizations} busiest organisations in ${(ms / 1000).toFixed(1)} s${besides.map((text) => `, ${text}`).join('')}`,
+    )
+  } catch (error) {
+    say(`warming: ${error instanceof Error ? error.message : String(error)}`)
+  } finally {
+    hide()
+  }
+}
+
+function writeReport(folder: string, dueAt: number, report: object): void {
+  const reports = join(folder, 'reports')
+  mkdirSync(reports, { recursive: true })
+  writeFileSync(
+    join(reports, `cache-performance-${new Date(dueAt).toISOString().replaceAll(':', '-')}.json`),
+    `${JSON.stringify(report, null, 2)}\n`,
   )
+  const old = readdirSync(reports)
+    .filter((name) => name.startsWith('cache-performance-'))
+    .sort()
+    .slice(0, -KEPT_REPORTS)
+  for (const name of old) rmSync(join(reports, name))
+}
+
+/** In each process, with or without a cache: what could not be delivered is its own. Never twice at once. */
+function settle(invalidation: Invalidation, say: (line: string) => void): { stop(): Promise<void> } {
+  let current: Promise<unknown> | undefined
+  const turn = (): void => {
+    current ??= invalidation
+      .settlePending()
+      .catch((error: unknown) => say(`settling invalidations: ${error instanceof Error ? error.message : String(error)}`))
+      .finally(() => {
+        current = undefined
+      })
+  }
+  const timer = setInterval(turn, SETTLE_EVERY_MS)
+  timer.unref()
+  return {
+    stop: async () => {
+      clearInterval(timer)
+      await current
+    },
+  }
 }

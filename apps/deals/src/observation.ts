@@ -2,6 +2,7 @@
 import { createHistogram, type Histogram } from 'millpond/observe'
 import { KIND_NAMES, type KindName } from './cache/kinds.ts'
 import type { Observe, Outcome } from './cache/layer.ts'
+import type { Progress } from './cache/warming.ts'
 import type { Counts, RouteTally, Sources, Tally } from './counts.ts'
 import { createHotKeys } from './hot-keys.ts'
 import { createExporter } from './prometheus.ts'
@@ -133,7 +134,7 @@ function describeLive(counts: Counts, sources: Sources) {
     http: httpStats() ?? null,
     requests: latencyOf(counts.requests.latency),
     database_queries: db.queries(),
-    warming: { is_running: warming.isRunning, answers: warming.warmed, database_queries: warming.queries },
+    warming: warmingShown(warming),
     memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, process_bytes: process.memoryUsage.rss() },
     cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
   }
@@ -162,7 +163,11 @@ function describeValues({ values, strategic, response, front }: Sources) {
   }
 }
 
-function describeStatus({ db, cache, isRedisMissing }: Sources): object {
+function warmingShown({ isRunning, plans, warmed, queries }: Progress) {
+  return { is_running: isRunning, answers: warmed, database_queries: queries, plans }
+}
+
+function describeStatus({ db, cache, isRedisMissing, warming }: Sources): object {
   const info = cache?.info()
   if (!info) return { cache: 'off', database: db.engine }
   const { ttlMs, tiers, ledger } = info.config
@@ -180,6 +185,7 @@ function describeStatus({ db, cache, isRedisMissing }: Sources): object {
     })),
     hit_rate: round(info.metrics.hitRate),
     memory: info.memory ? { entries: info.memory.entries, bytes: info.memory.bytes, policy: info.memory.policy } : null,
+    warming: warmingShown(warming),
   }
 }
 

@@ -8,11 +8,12 @@ import { createApplication } from './cache/application.ts'
 import { createFront, type Front } from './cache/front.ts'
 import { createInvalidation } from './cache/invalidation.ts'
 import { createLayer, type Layer, type Observe } from './cache/layer.ts'
+import { registerLoaders } from './cache/loaders.ts'
 import { type Caches, openCaches } from './cache/open-caches.ts'
-import { createResponses } from './cache/responses.ts'
+import { createBodies, createResponses } from './cache/responses.ts'
 import { createStrategicCache } from './cache/strategic.ts'
 import { layerAfter } from './cache/token.ts'
-import { createWarming } from './cache/warming.ts'
+import { busiest, createWarming } from './cache/warming.ts'
 import { openControl } from './control.ts'
 import { prepareData } from './data/prepare.ts'
 import type { Database } from './db/database.ts'
@@ -22,7 +23,7 @@ import { createAccess } from './http/access.ts'
 import { createApp } from './http/app.ts'
 import type { ControlDoor } from './http/control-routes.ts'
 import { createTokens } from './http/tokens.ts'
-import { type Jobs, startJobs } from './jobs.ts'
+import { createJobs, type Jobs } from './jobs.ts'
 import { createObservation } from './observation.ts'
 import { createAnswers } from './queries/answers.ts'
 import type { Settings } from './settings.ts'
@@ -66,10 +67,30 @@ export async function startService(settings: Settings, say: (line: string) => vo
       plantedFault: settings.cache.plantedFault,
     })
     // Warming is not traffic: it goes through the same caches and is not counted.
-    const unseen = layersOver(caches, settings.cache.defaultTtlMs, () => undefined)
+    const unseen = layersOver(caches, settings.cache.defaultTtlMs, () => undefined, true)
     const apart = db.apart()
     const unseenStrategic = createStrategicCache(unseen[0], createAnswers(apart, today))
-    const warming = createWarming({ db: apart, strategic: unseenStrategic, responses: createResponses(unseen[1], unseenStrategic) })
+    const warming = createWarming({ db: apart, cache: caches.cache })
+    if (caches.strategic !== undefined && caches.response !== undefined)
+      registerLoaders({
+        strategic: caches.strategic,
+        response: caches.response,
+        answers: createAnswers(apart, today),
+        bodies: createBodies(unseenStrategic),
+        defaultTtlMs: settings.cache.defaultTtlMs,
+      })
+    const jobs = createJobs({
+      cache: caches.cache,
+      warming,
+      invalidation,
+      strategic: unseenStrategic,
+      observation,
+      busiest: (limit) => busiest(apart, limit),
+      folder: settings.folder,
+      say,
+      warmEveryMs: settings.cache.isOn && settings.cache.isWarming ? settings.cache.warmEveryMs : undefined,
+    })
+    opened.unshift({ close: () => jobs.stop() })
     const tokens = createTokens(settings.tokenSecret)
     const demo = await chooseDemo(db, tokens)
     const tiers = caches.cache?.info().config.tiers ?? []
@@ -90,7 +111,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       addressOf: (request) => door.arrivals.get(request)?.address,
     })
     opened.unshift(control)
-    const parts = { access, invalidation, db, today, responses, responsesAfter, warming, observation, control, door }
+    const parts = { access, invalidation, db, today, responses, responsesAfter, jobs, observation, control, door }
     // What a process that was killed left undone comes before the first answer.
     await invalidation.settlePending().catch(() => undefined)
     const server = await listen(settings, front, (url) =>
@@ -104,14 +125,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       }),
     )
     await control.start()
-    const jobs = startJobs({
-      warming,
-      invalidation,
-      strategic: unseenStrategic,
-      observation,
-      say,
-      warmEveryMs: settings.cache.isOn && settings.cache.isWarming ? settings.cache.warmEveryMs : undefined,
-    })
+    jobs.start()
     return { url: server.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
   } catch (error) {
     for (const each of opened) await each.close()
@@ -119,8 +133,8 @@ export async function startService(settings: Settings, say: (line: string) => vo
   }
 }
 
-function layersOver(caches: Caches, defaultTtlMs: number, observe: Observe): readonly [Layer, Layer] {
-  const layer = (name: 'strategic' | 'response') => createLayer({ name, cache: caches[name], defaultTtlMs, observe })
+function layersOver(caches: Caches, defaultTtlMs: number, observe: Observe, isQuiet = false): readonly [Layer, Layer] {
+  const layer = (name: 'strategic' | 'response') => createLayer({ name, cache: caches[name], defaultTtlMs, observe, isQuiet })
   return [layer('strategic'), layer('response')]
 }
 

@@ -26,7 +26,7 @@ export interface Subject {
   readonly said: string[]
   token(member: Member): string
   get(path: string, as?: Member, headers?: Record<string, string>): Promise<Reply>
-  send(method: string, path: string, as: Member | undefined, body?: unknown): Promise<Reply>
+  send(method: string, path: string, as: Member | undefined, body?: unknown, headers?: Record<string, string>): Promise<Reply>
   stop(): Promise<void>
 }
 
@@ -72,12 +72,12 @@ export async function startSubject({ args = SMALL, env = {}, folder = makeFolder
     said,
     token: (member) => tokens.issue(member),
     get: (path, as, headers = {}) => ask('GET', path, as, headers),
-    send: (method, path, as, body) =>
+    send: (method, path, as, body, headers = {}) =>
       ask(
         method,
         path,
         as,
-        body === undefined ? {} : { 'content-type': 'application/json' },
+        body === undefined ? headers : { 'content-type': 'application/json', ...headers },
         body === undefined ? undefined : JSON.stringify(body),
       ),
     stop: () => service.close(),

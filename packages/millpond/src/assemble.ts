@@ -234,7 +234,12 @@ export class Assembly implements House {
     const known = this.#warmings.get(space)
     if (known !== undefined) return known
     const warming = new NamespaceWarming(
-      warmSeamOf(cache, space, () => this.#jobs.jobs(), (name) => this.#collections.get(space)?.get(name)),
+      warmSeamOf(
+        cache,
+        space,
+        () => this.#jobs.jobs(),
+        (name) => this.#collections.get(space)?.get(name),
+      ),
       this.#parts.warming,
     )
     this.#warmings.set(space, warming)

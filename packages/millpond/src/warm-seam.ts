@@ -58,7 +58,9 @@ export function warmSeamOf(
     timetable: (when, name) => timetable(when, name, clock.now()),
     // A run that is cut is no failed try: what is missing is warmed by the next one.
     repeat: (name, when, run) =>
-      jobs().repeat(`warming.${cache.name}.${encodeURIComponent(name)}`, { ...when, attempts: 1, timeout: RUN_MS }, ({ signal }) => run(signal)),
+      jobs().repeat(`warming.${cache.name}.${encodeURIComponent(name)}`, { ...when, attempts: 1, timeout: RUN_MS }, ({ signal }) =>
+        run(signal),
+      ),
   }
 }
 

@@ -4,7 +4,8 @@ import { scope } from '../db/versions.ts'
 import { type Changed, commit, forgetNotes, pendingNotes } from '../writes/commit.ts'
 import type { Front } from './front.ts'
 import { groupTag, type KindName } from './kinds.ts'
-import type { Layer, LayerName } from './layer.ts'
+import type { Layer, LayerName, Question } from './layer.ts'
+import { asked, asResponse } from './strategic.ts'
 import { tokenOf } from './token.ts'
 
 /** The answer to a write. */
@@ -39,7 +40,8 @@ export interface Invalidation {
   /** Runs a write and forgets what it touched before it answers. */
   write<T>(work: (tx: Writer) => Promise<Changed<T>>): Promise<Written<T>>
   invalidateOrganizationCaches(id: number): Promise<Forgotten>
-  invalidateUserRelatedCaches(userId: number): Promise<Forgotten>
+  /** What is made of a user's data; with an organisation, what the user is shown there. */
+  invalidateUserRelatedCaches(userId: number, organizationId?: number): Promise<Forgotten>
   /** Kinds of one organisation, or of all (null). `layer` `response` leaves the strategic cache as it is; else both forget. */
   invalidateKinds(kinds: readonly KindName[], organizationId: number | null, layer?: Layer['name']): Promise<Forgotten>
   /** Applies the notes of writes whose invalidation was never acknowledged. Resolves with how many there were. */
@@ -78,6 +80,17 @@ export function createInvalidation({ db, layers, front, isEnabled, plantedFault 
     if (failures.length > 0) throw failures[0]
     return { tags, ms: tenth(performance.now() - from), receipts, token: tokenOf(layers) }
   }
+  /** Nothing of one user alone is in the HTTP cache, which holds what anybody may see. */
+  const forgetKeys = async (questions: readonly Question[]): Promise<Forgotten> => {
+    const from = performance.now()
+    const receipts: LayerReceipt[] = []
+    for (const layer of layers) {
+      const keys = questions.map((question) => (layer.name === 'response' ? asResponse(question).key : question.key))
+      const receipt = await layer.cache?.invalidate({ keys })
+      if (receipt) receipts.push({ layer: layer.name, id: receipt.id, ms: tenth(receipt.ms), tiers: receipt.tiers })
+    }
+    return { tags: [], ms: tenth(performance.now() - from), receipts, token: tokenOf(layers) }
+  }
   const settlePending = async () => {
     const notes = await pendingNotes(db)
     if (notes.length === 0) return 0
@@ -106,7 +119,10 @@ export function createInvalidation({ db, layers, front, isEnabled, plantedFault 
       }
     },
     invalidateOrganizationCaches: (id) => forget([groupTag.organization(id)]),
-    invalidateUserRelatedCaches: (userId) => forget([scope.user(userId)]),
+    invalidateUserRelatedCaches: (userId, organizationId) =>
+      organizationId === undefined
+        ? forget([scope.user(userId)])
+        : forgetKeys([asked.permissions(userId, organizationId), asked.dashboard(userId, organizationId)]),
     invalidateKinds: (kinds, id, layer) =>
       forget(
         kinds.map((kind) => (id === null ? groupTag.kind(kind) : groupTag.both(kind, id))),

@@ -65,9 +65,11 @@ export interface LayerOptions {
   /** Milliseconds, for kinds without a time of their own. */
   readonly defaultTtlMs: number
   readonly observe: Observe
+  /** For reads that are nobody's, as warming's: they count nothing. Default false. */
+  readonly isQuiet?: boolean
 }
 
-export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions): Layer {
+export function createLayer({ name, cache, defaultTtlMs, observe, isQuiet = false }: LayerOptions): Layer {
   const ttlOf = (kind: KindName) => KINDS[kind].ttlMs ?? defaultTtlMs
   if (!cache) {
     const bypass: Outcome = { result: 'bypass' }
@@ -99,7 +101,7 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
           context.addTags(...Object.keys(loaded.versions))
           return loaded
         },
-        { ttl: ttlMs, tags: groupTags(asked), ...(after === undefined ? {} : { after }) },
+        { ttl: ttlMs, tags: groupTags(asked), quiet: isQuiet, ...(after === undefined ? {} : { after }) },
       )
       const tier = lower.take(asked.key)
       const outcome: Outcome = isLoaded ? { result: 'miss' } : isFirst ? { result: 'hit', tier: tier ?? 'memory' } : { result: 'collapsed' }
@@ -113,7 +115,7 @@ export function createLayer({ name, cache, defaultTtlMs, observe }: LayerOptions
     cache,
     fetch: async <T>(asked: Question, load: () => Promise<T & Held>, after?: string) => {
       const from = performance.now()
-      const near = after === undefined ? cache.peek<T>(asked.key) : undefined
+      const near = after === undefined && !isQuiet ? cache.peek<T>(asked.key) : undefined
       const fetched: Fetched<T> =
         near === undefined ? await fetchAbsent(asked, load, after) : { value: near, outcome: IN_MEMORY, ttlMs: ttlOf(asked.kind) }
       observe(name, asked, fetched.outcome, performance.now() - from)

@@ -1,7 +1,9 @@
 // The tiers of the service: memory, Redis when it is asked for, a SQLite file; and the two layers upon them.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import Sqlite from 'libsql'
 import { type Cache, createCache, MillpondError, memory } from 'millpond'
+import { sqliteJobs } from 'millpond/jobs'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import type { CacheSettings } from '../settings.ts'
@@ -40,9 +42,10 @@ const NO_CACHES: Caches = {
 export async function openCaches(settings: CacheSettings, folder: string, dataset: string, say: (line: string) => void): Promise<Caches> {
   if (!settings.isOn) return NO_CACHES
   const { redisUrl } = settings
-  const { cache, values } = startOrExplain(() => {
+  const { cache, values, jobs } = startOrExplain(() => {
     mkdirSync(folder, { recursive: true })
     const values = createValues(settings, folder)
+    const jobs = new Sqlite(join(folder, 'jobs.sqlite'), { timeout: 2_000 })
     const cache = createCache({
       name: `${settings.keyPrefix}-${dataset}`,
       tiers: [
@@ -51,6 +54,8 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
         sqlite({ path: join(folder, 'cache.sqlite'), onWarning: ({ message }) => say(`cache: ${message}`) }),
       ],
       defaults: { ttl: settings.defaultTtlMs, jitter: 0.05 },
+      // Shared by all processes of this folder: each job is run by one of them.
+      jobs: sqliteJobs({ database: jobs }),
       // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
       dependencies: 'tracked',
       codec: values.codec,
@@ -58,7 +63,7 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
         route: [{ when: { namespace: 'strategic', tags: BELOW_MEMORY.map(groupTag.kind) }, except: ['memory'] }],
       }),
     })
-    return { cache, values }
+    return { cache, values, jobs }
   })
   cache.on('warning', ({ message }) => say(`cache: ${message}`))
   cache.on('breaker', ({ tier, state }) =>
@@ -67,10 +72,14 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
   const strategic = cache.namespace('strategic')
   const response = cache.namespace('response', values.select && { select: values.select })
   const front = cache.namespace('http')
+  const close = async (): Promise<void> => {
+    await cache.close()
+    jobs.close()
+  }
   const isRedisMissing = () => redisUrl !== undefined && !response.stats().ledger.isUp
   await response.get('v1:first:look').catch(() => undefined)
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
-  return { cache, strategic, response, front, values, isRedisMissing, close: () => cache.close() }
+  return { cache, strategic, response, front, values, isRedisMissing, close }
 }
 
 function startOrExplain<T>(make: () => T): T {

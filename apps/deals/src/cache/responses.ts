@@ -29,43 +29,71 @@ export interface Response {
   readonly below: Outcome | undefined
 }
 
-export function createResponses(layer: Layer, strategic: StrategicCache) {
-  const respond = async <T>(
-    question: Question,
-    read: () => Promise<Fetched<Reading<T>>>,
-    shape: (data: T) => object | null,
-  ): Promise<Response> => {
-    let below: Outcome | undefined
-    const { value, outcome, ttlMs } = await layer.fetch<Body>(asResponse(question), async () => {
-      const fetched = await read()
-      below = fetched.outcome
-      return makeBody(fetched.value, shape)
-    })
-    return { kind: question.kind, tags: groupTags(question), body: value, ttlMs, outcome, below }
+interface Made {
+  readonly body: Body & Held
+  readonly below: Outcome
+}
+
+/** Bodies as they are made, without a cache of their own. */
+function createMakers(strategic: StrategicCache) {
+  const make = async <T>(read: Promise<Fetched<Reading<T>>>, shape: (data: T) => object | null): Promise<Made> => {
+    const { value, outcome } = await read
+    return { body: makeBody(value, shape), below: outcome }
   }
   const asItIs = <T extends object | null>(data: T) => data
   return {
-    organization: (id: number) => respond(asked.organization(id), () => strategic.getOrganizationData(id), asItIs),
-    roles: (id: number) =>
-      respond(
-        asked.roles(id),
-        () => strategic.getOrganizationRoles(id),
-        (roles) => ({ organization_id: id, roles }),
-      ),
-    permissions: (userId: number, id: number) =>
-      respond(asked.permissions(userId, id), () => strategic.getUserPermissions(userId, id), asItIs),
-    dashboard: (userId: number, id: number) => respond(asked.dashboard(userId, id), () => strategic.getUserDashboard(userId, id), asItIs),
-    statistics: (id: number, days: Period) => respond(asked.statistics(id, days), () => strategic.getDealStatistics(id, days), asItIs),
+    organization: (id: number) => make(strategic.getOrganizationData(id), asItIs),
+    roles: (id: number) => make(strategic.getOrganizationRoles(id), (roles) => ({ organization_id: id, roles })),
+    permissions: (userId: number, id: number) => make(strategic.getUserPermissions(userId, id), asItIs),
+    dashboard: (userId: number, id: number) => make(strategic.getUserDashboard(userId, id), asItIs),
+    statistics: (id: number, days: Period) => make(strategic.getDealStatistics(id, days), asItIs),
+    analytics: (id: number | null, days: Period, type: AnalyticsType) => make(strategic.getDealAnalytics(id, days, type), asItIs),
+    performance: (id: number) => make(strategic.getPerformanceMetrics(id), (data) => ({ organization_id: id, ...data })),
+    overview: (id: number) => make(strategic.getOverview(id), asItIs),
+    search: (id: number, search: SearchQuestion) => make(strategic.searchDeals(id, search), asItIs),
+  }
+}
+
+/** Bodies alone: for loaders that are registered. */
+export function createBodies(strategic: StrategicCache) {
+  const make = createMakers(strategic)
+  return {
+    organization: async (id: number) => (await make.organization(id)).body,
+    roles: async (id: number) => (await make.roles(id)).body,
+    permissions: async (userId: number, id: number) => (await make.permissions(userId, id)).body,
+    dashboard: async (userId: number, id: number) => (await make.dashboard(userId, id)).body,
+    statistics: async (id: number, days: Period) => (await make.statistics(id, days)).body,
+    analytics: async (id: number | null, days: Period, type: AnalyticsType) => (await make.analytics(id, days, type)).body,
+    performance: async (id: number) => (await make.performance(id)).body,
+    overview: async (id: number) => (await make.overview(id)).body,
+    search: async (id: number, search: SearchQuestion) => (await make.search(id, search)).body,
+  }
+}
+
+export type Bodies = ReturnType<typeof createBodies>
+
+export function createResponses(layer: Layer, strategic: StrategicCache) {
+  const make = createMakers(strategic)
+  const respond = async (question: Question, made: () => Promise<Made>): Promise<Response> => {
+    let below: Outcome | undefined
+    const { value, outcome, ttlMs } = await layer.fetch<Body>(asResponse(question), async () => {
+      const one = await made()
+      below = one.below
+      return one.body
+    })
+    return { kind: question.kind, tags: groupTags(question), body: value, ttlMs, outcome, below }
+  }
+  return {
+    organization: (id: number) => respond(asked.organization(id), () => make.organization(id)),
+    roles: (id: number) => respond(asked.roles(id), () => make.roles(id)),
+    permissions: (userId: number, id: number) => respond(asked.permissions(userId, id), () => make.permissions(userId, id)),
+    dashboard: (userId: number, id: number) => respond(asked.dashboard(userId, id), () => make.dashboard(userId, id)),
+    statistics: (id: number, days: Period) => respond(asked.statistics(id, days), () => make.statistics(id, days)),
     analytics: (id: number | null, days: Period, type: AnalyticsType) =>
-      respond(asked.analytics(id, days, type), () => strategic.getDealAnalytics(id, days, type), asItIs),
-    performance: (id: number) =>
-      respond(
-        asked.performance(id),
-        () => strategic.getPerformanceMetrics(id),
-        (data) => ({ organization_id: id, ...data }),
-      ),
-    overview: (id: number) => respond(asked.overview(id), () => strategic.getOverview(id), asItIs),
-    search: (id: number, search: SearchQuestion) => respond(asked.search(id, search), () => strategic.searchDeals(id, search), asItIs),
+      respond(asked.analytics(id, days, type), () => make.analytics(id, days, type)),
+    performance: (id: number) => respond(asked.performance(id), () => make.performance(id)),
+    overview: (id: number) => respond(asked.overview(id), () => make.overview(id)),
+    search: (id: number, search: SearchQuestion) => respond(asked.search(id, search), () => make.search(id, search)),
   }
 }
 

@@ -1,13 +1,16 @@
-// Warming: the answers of an organisation that its users open first, by priority, one at a time and with rests.
+// Warming: plans of the answers that an organisation's users open first, by priority, through the loaders that are registered for their keys.
+import type { Cache, CacheEvents, WarmPlan, WarmReport } from 'millpond'
 import type { Database } from '../db/database.ts'
 import { PERIODS } from '../queries/window.ts'
 import { KIND_NAMES, KINDS, type KindName } from './kinds.ts'
-import type { Responses } from './responses.ts'
-import type { StrategicCache } from './strategic.ts'
+import type { Question } from './layer.ts'
+import { asked, asResponse } from './strategic.ts'
 
 export interface Warmed {
   readonly organizations: number
   readonly warmed: number
+  /** There already. */
+  readonly fresh: number
   readonly failed: number
   readonly ms: number
 }
@@ -17,20 +20,32 @@ export interface WarmOptions {
   readonly kinds?: readonly KindName[]
   /** `response` (the default) warms the strategic cache too, because responses are made from it. */
   readonly layer?: 'strategic' | 'response'
+  readonly signal?: AbortSignal
 }
 
 export interface Warming {
   warmOrganizationCache(id: number, options?: WarmOptions): Promise<Warmed>
   /** Every organisation, kind by kind in the order of priority. */
   warmAllOrganizations(options?: WarmOptions): Promise<Warmed>
+  /** Those with the most activity, the busiest first. */
+  warmBusiestOrganizations(limit: number, options?: WarmOptions): Promise<Warmed>
+  /** What most visits begin with. Dashboards and profiles are made anew, so that none expires before the next time. */
+  warmCriticalPaths(organizations: readonly number[], signal: AbortSignal): Promise<Warmed>
   /** What is going on now, and what it has cost since the start. */
   progress(): Progress
-  /** Stops what is running after the answer at hand. */
-  stop(): void
+}
+
+export interface PlanProgress {
+  readonly plan: string
+  readonly layer: string
+  readonly done: number
+  readonly total: number | null
+  readonly failed: number
 }
 
 export interface Progress {
   readonly isRunning: boolean
+  readonly plans: readonly PlanProgress[]
   /** Answers made since the start. */
   readonly warmed: number
   readonly queries: number
@@ -39,123 +54,131 @@ export interface Progress {
 export interface WarmingParts {
   /** Counted apart. */
   readonly db: Database
-  readonly strategic: StrategicCache
-  readonly responses: Responses
+  /** Undefined when the cache is off: then nothing is warmed. */
+  readonly cache: Cache | undefined
 }
-
-type Task = () => Promise<unknown>
 
 /** Warming may use this share of the time; requests get the rest. */
 const SHARE = 0.5
-const PRIORITIES = ['high', 'medium', 'low'] as const
+const NOTHING: Warmed = { organizations: 0, warmed: 0, fresh: 0, failed: 0, ms: 0 }
+/** Dashboard statistics, user profiles, recent activity, common endpoints. */
+const CRITICAL: readonly KindName[] = ['organization', 'roles', 'deal_statistics']
+const CRITICAL_ANEW: readonly KindName[] = ['permissions', 'dashboard', 'overview']
 
-export function createWarming({ db, strategic, responses }: WarmingParts): Warming {
-  let isStopped = false
-  let running = 0
+export function createWarming({ db, cache }: WarmingParts): Warming {
+  const running = new Map<string, PlanProgress>()
   let total = 0
+  cache?.on('warm', (event) => {
+    const id = `${event.namespace} ${event.plan}`
+    if (event.state === 'ended') {
+      running.delete(id)
+      total += event.warmed
+    } else running.set(id, progressOf(event))
+  })
 
-  const run = async (organizations: readonly number[], options: WarmOptions): Promise<Warmed> => {
-    running++
-    try {
-      return await walk(organizations, options)
-    } finally {
-      running--
-    }
+  const run = async (
+    organizations: readonly number[],
+    { kinds = KIND_NAMES, layer = 'response', signal }: WarmOptions,
+    force = false,
+  ): Promise<Warmed> => {
+    if (cache === undefined) return NOTHING
+    const plans = kinds.map((kind) => planOf(db, kind, organizations, layer))
+    const report = await cache
+      .namespace(layer)
+      .warm(plans, { concurrency: 1, share: SHARE, force, ...(signal !== undefined && { signal }) })
+    return warmedOf(organizations.length, report)
   }
-  const walk = async (organizations: readonly number[], { kinds = KIND_NAMES, layer = 'response' }: WarmOptions): Promise<Warmed> => {
-    const from = performance.now()
-    const doors = layer === 'response' ? responses : strategicDoors(strategic)
-    let warmed = 0
-    let failed = 0
-    for (const kind of byPriority(kinds)) {
-      for (const id of organizations) {
-        for (const task of await tasksOf(db, doors, id, kind)) {
-          if (isStopped) return { organizations: organizations.length, warmed, failed, ms: performance.now() - from }
-          if (await rested(task)) {
-            warmed++
-            total++
-          } else failed++
-        }
-      }
-    }
-    return { organizations: organizations.length, warmed, failed, ms: performance.now() - from }
+  const all = async (): Promise<number[]> => {
+    const rows = await db.kysely.selectFrom('organizations').select('id').orderBy('id').execute()
+    return rows.map((row) => row.id)
   }
-
   return {
     warmOrganizationCache: (id, options = {}) => run([id], options),
-    warmAllOrganizations: async (options = {}) => {
-      const rows = await db.kysely.selectFrom('organizations').select('id').orderBy('id').execute()
-      return run(
-        rows.map((row) => row.id),
-        options,
-      )
+    warmAllOrganizations: async (options = {}) => run(await all(), options),
+    warmBusiestOrganizations: async (limit, options = {}) => run(await busiest(db, limit), options),
+    warmCriticalPaths: async (organizations, signal) => {
+      const held = await run(organizations, { kinds: CRITICAL, signal })
+      const anew = await run(organizations, { kinds: CRITICAL_ANEW, signal }, true)
+      return {
+        organizations: organizations.length,
+        warmed: held.warmed + anew.warmed,
+        fresh: held.fresh,
+        failed: held.failed + anew.failed,
+        ms: held.ms + anew.ms,
+      }
     },
-    progress: () => ({ isRunning: running > 0, warmed: total, queries: db.queries() }),
-    stop: () => {
-      isStopped = true
-    },
+    progress: () => ({ isRunning: running.size > 0, plans: [...running.values()], warmed: total, queries: db.queries() }),
   }
 }
 
-/** The same questions at either layer. */
-type Doors = { readonly [K in keyof Responses]: (...asked: Parameters<Responses[K]>) => Promise<unknown> }
+function progressOf({ plan, namespace, warmed, fresh, empty, failed, total }: CacheEvents['warm']): PlanProgress {
+  return { plan, layer: namespace, done: warmed + fresh + empty, total: total ?? null, failed }
+}
 
-function strategicDoors(strategic: StrategicCache): Doors {
+function warmedOf(organizations: number, { warmed, fresh, empty, failed, ms }: WarmReport): Warmed {
+  return { organizations, warmed: warmed + empty, fresh, failed, ms }
+}
+
+function planOf(db: Database, kind: KindName, organizations: readonly number[], layer: 'strategic' | 'response'): WarmPlan {
   return {
-    organization: strategic.getOrganizationData,
-    roles: strategic.getOrganizationRoles,
-    permissions: strategic.getUserPermissions,
-    dashboard: strategic.getUserDashboard,
-    statistics: strategic.getDealStatistics,
-    analytics: strategic.getDealAnalytics,
-    performance: strategic.getPerformanceMetrics,
-    overview: strategic.getOverview,
-    search: strategic.searchDeals,
+    name: kind,
+    priority: KINDS[kind].priority,
+    keys: async () => {
+      const questions = await questionsOf(db, kind, organizations)
+      return questions.map((question) => (layer === 'response' ? asResponse(question).key : question.key))
+    },
   }
 }
 
-async function tasksOf(db: Database, doors: Doors, id: number, kind: KindName): Promise<Task[]> {
+async function questionsOf(db: Database, kind: KindName, organizations: readonly number[]): Promise<readonly Question[]> {
   switch (kind) {
     case 'permissions':
-      return (await members(db, id)).map((userId) => () => doors.permissions(userId, id))
-    case 'dashboard':
-      return (await members(db, id)).map((userId) => () => doors.dashboard(userId, id))
+    case 'dashboard': {
+      const members = await activeMembers(db, organizations)
+      return members.map(({ user_id: user, organization_id: id }) => asked[kind](user, id))
+    }
     case 'deal_statistics':
-      return PERIODS.map((days) => () => doors.statistics(id, days))
+      return organizations.flatMap((id) => PERIODS.map((days) => asked.statistics(id, days)))
     case 'analytics':
-      return PERIODS.map((days) => () => doors.analytics(id, days, 'overview'))
+      return organizations.flatMap((id) => PERIODS.map((days) => asked.analytics(id, days, 'overview')))
     case 'search':
-      return [() => doors.search(id, { text: '', stage: null, page: 1 })]
+      return organizations.map((id) => asked.search(id, { text: '', stage: null, page: 1 }))
     case 'organization':
     case 'roles':
     case 'overview':
     case 'performance':
-      return [() => doors[kind](id)]
+      return organizations.map((id) => asked[kind](id))
   }
 }
 
-/** Runs a task, then rests in proportion. A failing task does not stop the others. */
-async function rested(task: Task): Promise<boolean> {
-  const from = performance.now()
-  const isWarm = await task().then(
-    () => true,
-    () => false,
-  )
-  const restMs = ((performance.now() - from) * (1 - SHARE)) / SHARE
-  await new Promise((resolve) => (restMs < 1 ? setImmediate(resolve) : setTimeout(resolve, restMs)))
-  return isWarm
+/** Nobody signs in for a user who is not active. In the order of the organisations. */
+async function activeMembers(db: Database, organizations: readonly number[]) {
+  const members = []
+  for (const id of organizations)
+    members.push(
+      ...(await db.kysely
+        .selectFrom('memberships')
+        .innerJoin('users', 'users.id', 'memberships.user_id')
+        .select(['memberships.user_id', 'memberships.organization_id'])
+        .where('memberships.organization_id', '=', id)
+        .where('users.is_active', '=', 1)
+        .orderBy('memberships.user_id')
+        .execute()),
+    )
+  return members
 }
 
-function byPriority(kinds: readonly KindName[]): KindName[] {
-  return PRIORITIES.flatMap((priority) => kinds.filter((kind) => KINDS[kind].priority === priority))
-}
-
-async function members(db: Database, organizationId: number): Promise<number[]> {
+/** By the activities of their deals. */
+export async function busiest(db: Database, limit: number): Promise<number[]> {
   const rows = await db.kysely
-    .selectFrom('memberships')
-    .select('user_id')
-    .where('organization_id', '=', organizationId)
-    .orderBy('user_id')
+    .selectFrom('organizations')
+    .leftJoin('deals', 'deals.organization_id', 'organizations.id')
+    .leftJoin('activities', 'activities.deal_id', 'deals.id')
+    .groupBy('organizations.id')
+    .select((eb) => ['organizations.id', eb.fn.count<number>('activities.id').as('activities')])
+    .orderBy('activities', 'desc')
+    .orderBy('organizations.id')
+    .limit(limit)
     .execute()
-  return rows.map((row) => row.user_id)
+  return rows.map((row) => row.id)
 }

@@ -5,7 +5,7 @@ import { PROMETHEUS_CONTENT_TYPE } from 'millpond/observe'
 import type { Forgotten, Invalidation } from '../cache/invalidation.ts'
 import { KIND_NAMES, type KindName } from '../cache/kinds.ts'
 import type { Responses } from '../cache/responses.ts'
-import type { Warming } from '../cache/warming.ts'
+import type { JobState, Jobs } from '../jobs.ts'
 import type { Observation } from '../observation.ts'
 import type { Access, Granted } from './access.ts'
 import { invalidateRequest, warmRequest } from './bodies.ts'
@@ -17,7 +17,7 @@ export interface ManagementParts {
   readonly access: Access
   readonly responses: Responses
   readonly invalidation: Invalidation
-  readonly warming: Warming
+  readonly jobs: Jobs
   readonly observation: Observation
 }
 
@@ -29,7 +29,7 @@ interface Scope {
   readonly userId: number | undefined
 }
 
-export function managementRoutes({ access, invalidation, warming, observation }: ManagementParts) {
+export function managementRoutes({ access, invalidation, jobs, observation }: ManagementParts) {
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
 
   /** An administrator acts on the own organisation; those who run the service on any, and by default on all. */
@@ -48,10 +48,17 @@ export function managementRoutes({ access, invalidation, warming, observation }:
     const granted = await access.here(c, 'cache.manage')
     const { kinds, layer, organizationId, userId } = await readScope(c, granted, warmRequest)
     if (userId !== undefined) throw unprocessable([{ at: '/user_id', detail: 'warming is by organisation: leave it out' }])
-    const options = { kinds, layer: layer ?? 'response' }
-    const done =
-      organizationId === null ? await warming.warmAllOrganizations(options) : await warming.warmOrganizationCache(organizationId, options)
-    return c.json({ organizations: done.organizations, warmed: done.warmed, failed: done.failed, duration_ms: Math.round(done.ms) })
+    const job = { kinds, ...(layer !== undefined && { layer }), ...(organizationId !== null && { organization_id: organizationId }) }
+    const id = await jobs.warmOrganizationCaches(job)
+    if (id === undefined) throw new Problem(409, 'the cache is off: there is nothing to warm')
+    return answerOf(c, id, await jobs.ended(id, waitMs(c)))
+  })
+  routes.get('/api/cache-management/jobs/:id', async (c) => {
+    await access.here(c, 'cache.manage')
+    onlyQuery(c, 'organization')
+    const job = await jobs.ended(c.req.param('id'), 0)
+    if (job.state === 'unknown') throw new Problem(404, 'there is no such job, or it ended long ago')
+    return c.json(jobShown(job), 200, { 'Cache-Control': 'no-store' })
   })
 
   routes.post('/api/cache-management/invalidate-cache', async (c) => {
@@ -60,7 +67,8 @@ export function managementRoutes({ access, invalidation, warming, observation }:
     if (userId !== undefined) {
       const isMember = await access.isMember(userId, granted.organizationId)
       if (!isMember && !granted.access.is_staff) throw new Problem(403, `user ${userId} is not a member of your organisation`)
-      return c.json(shown(await invalidation.invalidateUserRelatedCaches(userId)))
+      // Without a name of an organisation those who run the service mean the user as a whole.
+      return c.json(shown(await invalidation.invalidateUserRelatedCaches(userId, organizationId ?? undefined)))
     }
     return c.json(shown(await invalidation.invalidateKinds(kinds, organizationId, layer)))
   })
@@ -68,7 +76,7 @@ export function managementRoutes({ access, invalidation, warming, observation }:
   routes.get('/api/cache-management/cache-status', async (c) => {
     await access.here(c)
     onlyQuery(c, 'organization')
-    return c.json(observation.status(), 200, { 'Cache-Control': 'no-store' })
+    return c.json({ ...observation.status(), jobs: await jobs.repeated() }, 200, { 'Cache-Control': 'no-store' })
   })
   routes.get('/api/dashboard/cache-analytics', async (c) => {
     const granted = await access.here(c, 'cache.view')
@@ -81,6 +89,40 @@ export function managementRoutes({ access, invalidation, warming, observation }:
     return c.body(observation.prometheus(), 200, { 'Content-Type': PROMETHEUS_CONTENT_TYPE, 'Cache-Control': 'no-store' })
   })
   return routes
+}
+
+const MOST_WAIT_S = 60
+
+/** What the client is willing to wait (RFC 7240, 4.3): `wait`, or `wait=30`; 0 where it says nothing. */
+function waitMs(c: Ctx): number {
+  const preference = (c.req.header('prefer') ?? '').split(',').find((one) => /^\s*wait\s*(=|$)/i.test(one))
+  if (preference === undefined) return 0
+  const seconds = /=\s*(\d{1,4})\s*$/.exec(preference)?.[1]
+  return Math.min(MOST_WAIT_S, seconds === undefined ? MOST_WAIT_S : Number(seconds)) * 1000
+}
+
+/** 200 with what came of it, where the client has waited for it; else 202 with where to look. */
+function answerOf(c: Ctx, id: string, job: JobState) {
+  const waited = waitMs(c) > 0
+  const head = { 'Cache-Control': 'no-store', ...(waited && { 'Preference-Applied': 'wait' }) }
+  if (waited && job.state === 'done') return c.json(jobShown(job), 200, head)
+  if (job.state === 'failed') throw new Problem(500, `the job ${id} failed: ${job.error ?? 'nobody knows why'}`)
+  return c.json(jobShown(job), 202, { ...head, Location: `/api/cache-management/jobs/${id}/` })
+}
+
+function jobShown({ id, state, error, result }: JobState) {
+  return {
+    job: id,
+    state,
+    ...(error !== undefined && { error }),
+    ...(result !== undefined && {
+      organizations: result.organizations,
+      warmed: result.warmed,
+      fresh: result.fresh,
+      failed: result.failed,
+      duration_ms: Math.round(result.ms),
+    }),
+  }
 }
 
 function shown({ tags, ms, receipts }: Forgotten) {

@@ -131,7 +131,7 @@ test('a write answers with its receipts, and with a token that makes a read see 
 test('what warming costs is told apart from what requests cost', async () => {
   await subject.get('/api/cache-management/cache-status/', one.administrator)
   const before = (await subject.get('/api/live/')).json
-  await subject.send('POST', '/api/cache-management/warm-cache/', one.administrator, { organization_id: 2 })
+  await subject.send('POST', '/api/cache-management/warm-cache/', one.administrator, { organization_id: 2 }, { prefer: 'wait' })
   const after = (await subject.get('/api/live/')).json
   const warmed = after.warming.database_queries - before.warming.database_queries
   expect(warmed).toBeGreaterThan(10)

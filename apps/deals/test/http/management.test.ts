@@ -16,7 +16,16 @@ beforeAll(async () => {
 afterAll(() => subject.stop())
 
 const WARM = '/api/cache-management/warm-cache/'
+const WAIT = { prefer: 'wait=30' }
 const FORGET = '/api/cache-management/invalidate-cache/'
+
+async function untilEnded(path: string) {
+  for (;;) {
+    const reply = await subject.get(path, two.administrator)
+    if (reply.json.state !== 'waiting' && reply.json.state !== 'running') return reply
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
 
 describe('C2', () => {
   test('viewers and managers get 403 for warming and invalidating, nobody 401; the state is for every member', async () => {
@@ -34,13 +43,44 @@ describe('C2', () => {
 
   test('warming fills what is asked for: the first reader finds it', async () => {
     expect((await subject.send('POST', FORGET, one.administrator, { cache_type: 'all' })).status).toBe(200)
-    const warmed = await subject.send('POST', WARM, two.administrator, { cache_type: 'deal_statistics' })
+    const warmed = await subject.send('POST', WARM, two.administrator, { cache_type: 'deal_statistics' }, WAIT)
+    expect([warmed.status, warmed.headers.get('preference-applied')]).toEqual([200, 'wait'])
     expect(warmed.json).toMatchObject({ organizations: 1, warmed: 4, failed: 0 })
     expect(isHit(await subject.get('/api/cached/organizations/2/statistics/?days=90', two.viewer))).toBe(true)
     expect(isHit(await subject.get('/api/cached/organizations/1/statistics/?days=90', one.viewer))).toBe(false)
-    const all = await subject.send('POST', WARM, one.administrator, { cache_type: 'all' })
-    expect(all.json).toMatchObject({ organizations: 4, failed: 0 })
+    const all = await subject.send('POST', WARM, one.administrator, { cache_type: 'all' }, WAIT)
+    expect(all.json).toMatchObject({ state: 'done', organizations: 4, failed: 0 })
     expect(isHit(await subject.get('/api/cached/users/dashboard/', two.manager))).toBe(true)
+  })
+
+  test('warming is queued: 202 with the job and where to look for it, which is not for everybody', async () => {
+    const queued = await subject.send('POST', WARM, two.administrator, { cache_type: 'roles' })
+    expect(queued.status).toBe(202)
+    const path = queued.headers.get('location') ?? ''
+    expect(path).toBe(`/api/cache-management/jobs/${queued.json.job}/`)
+    expect((await subject.get(path, two.viewer)).status).toBe(403)
+    const ended = await untilEnded(path)
+    expect(ended.json).toMatchObject({ job: queued.json.job, state: 'done', organizations: 1, failed: 0 })
+    expect((await subject.get('/api/cache-management/jobs/nobody/', two.administrator)).status).toBe(404)
+    const { json: status } = await subject.get('/api/cache-management/cache-status/', one.viewer)
+    expect(status.warming).toMatchObject({ is_running: false, plans: [], answers: expect.any(Number) })
+    expect(status.jobs.map(({ name }: { name: string }) => name)).toEqual(['cacheMaintenance', 'generateCachePerformanceReport'])
+  })
+
+  test('what warming loads counts as nobody’s reads, in either layer', async () => {
+    const misses = async (): Promise<number> => {
+      const { json } = await subject.get('/api/dashboard/cache-analytics/', one.administrator)
+      const causes: Record<string, Record<string, number>> = json.misses_by_cause
+      return Object.values(causes)
+        .flatMap((layer) => Object.values(layer))
+        .reduce((sum, count) => sum + count, 0)
+    }
+    await subject.send('POST', FORGET, one.administrator, { cache_type: 'all' })
+    const before = await misses()
+    const { json } = await subject.send('POST', WARM, one.administrator, { cache_type: 'all' }, WAIT)
+    expect(json.warmed).toBeGreaterThan(50)
+    // The permissions of who asks are read on the way.
+    expect((await misses()) - before).toBeLessThan(5)
   })
 
   test('an administrator invalidates the own organisation, one kind, one layer, one user', async () => {

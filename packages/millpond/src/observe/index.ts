@@ -35,7 +35,6 @@ export {
   type RegistryOptions,
   type Sample,
 } from './registry.ts'
-export { showWarming, type WarmBarCache, type WarmBarOptions } from './warm-bar.ts'
 export {
   addCompression,
   type BreakerState,
@@ -48,3 +47,4 @@ export {
   type QueueStats,
   type TierStats,
 } from './stats.ts'
+export { showWarming, type WarmBarCache, type WarmBarOptions } from './warm-bar.ts'

@@ -32,7 +32,8 @@ export function showWarming(cache: WarmBarCache, { out = process.stderr, namespa
       if (isOver) out.write(`${lineOf(event)}\n`)
       return
     }
-    out.write(`${CLEAR}${lineOf(event).slice(0, (out.columns ?? 80) - 1)}${isOver ? '\n' : ''}`)
+    // A terminal of unknown width says 0.
+    out.write(`${CLEAR}${lineOf(event).slice(0, (out.columns || 80) - 1)}${isOver ? '\n' : ''}`)
   })
 }
 

@@ -14,17 +14,21 @@ export class Pace {
   readonly #clock: Clock
   readonly #most: number
   readonly #gapMs: number
+  /** After each load, as a part of what it took. */
+  readonly #rest: number
   #allowed: number
   #bestMs = Number.POSITIVE_INFINITY
   #running = 0
   #nextAt = Number.NEGATIVE_INFINITY
   #waiting: (() => void)[] = []
 
-  constructor(clock: Clock, concurrency: number, rate: number) {
+  /** `share`: of the time, for what is loaded; the rest is left to others. */
+  constructor(clock: Clock, concurrency: number, rate: number, share = 1) {
     this.#clock = clock
     this.#most = concurrency
     this.#allowed = concurrency
     this.#gapMs = 1000 / rate
+    this.#rest = (1 - share) / share
   }
 
   /** Loads that may run at a time now. */
@@ -45,6 +49,7 @@ export class Pace {
   /** `ms`: what it took; undefined where the source was not asked. */
   end(ms: number | undefined, isGood: boolean): void {
     this.#running--
+    if (ms !== undefined && this.#rest > 0) this.#nextAt = Math.max(this.#nextAt, this.#clock.monotonic() + ms * this.#rest)
     if (!isGood) this.#allowed = Math.max(1, this.#allowed / 2)
     else if (ms !== undefined) this.#judge(ms)
     for (const go of this.#waiting.splice(0)) go()

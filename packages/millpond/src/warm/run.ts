@@ -10,6 +10,7 @@ import type { WarmSeam } from './seam.ts'
 export const RUN: Shape<WarmOptions> = {
   concurrency: whole(1, 1000),
   rate: check((value): value is number => typeof value === 'number' && value > 0, 'loads a second, above 0'),
+  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a share of the time, above 0 to 1'),
   force: flag,
   errorThreshold: share,
   signal,
@@ -21,6 +22,7 @@ const PROGRESS_MS = 1000
 export interface CheckedOptions {
   readonly concurrency: number
   readonly rate: number
+  readonly share: number
   readonly isForced: boolean
   readonly errorThreshold: number
   readonly signal: AbortSignal | undefined
@@ -36,11 +38,12 @@ export function checkRun(options: WarmOptions): CheckedOptions {
 export function runOf({
   concurrency = 4,
   rate = Number.POSITIVE_INFINITY,
+  share: part = 1,
   force = false,
   errorThreshold = 0.5,
   signal,
 }: WarmOptions): CheckedOptions {
-  return { concurrency, rate, isForced: force, errorThreshold, signal }
+  return { concurrency, rate, share: part, isForced: force, errorThreshold, signal }
 }
 
 /** Never rejects: what fails is in the report. */
@@ -48,7 +51,7 @@ export async function runPlans(plans: readonly CheckedPlan[], options: CheckedOp
   const began = seam.clock.monotonic()
   const inOrder = PRIORITIES.flatMap((priority) => plans.filter((plan) => plan.priority === priority))
   const reports: WarmPlanReport[] = []
-  const pace = new Pace(seam.clock, options.concurrency, options.rate)
+  const pace = new Pace(seam.clock, options.concurrency, options.rate, options.share)
   for (const plan of inOrder) reports.push(await new PlanRun(plan, options, pace, seam).run())
   const sum = (count: (report: WarmPlanReport) => number): number => reports.reduce((all, report) => all + count(report), 0)
   const [warmed, fresh, empty, failed] = [
@@ -97,9 +100,11 @@ class PlanRun {
   }
 
   async run(): Promise<WarmPlanReport> {
+    // A list at hand tells its length before its first thing is warmed.
+    const items = this.#plan.items()
     this.#tell('began')
     try {
-      await this.#each(this.#plan.items())
+      await this.#each(items)
     } catch (error) {
       // What lists the plan's things has failed: nobody knows what is missing.
       this.#fail(error)

@@ -109,7 +109,9 @@ export class NamespaceWarming implements Warming {
     const signal = run.signal === undefined ? this.#ends.signal : AbortSignal.any([run.signal, this.#ends.signal])
     this.#scheduled = scheduled
     for (const one of scheduled)
-      one.end = this.#seam.repeat(one.plan.name, { ...one.when, atStart }, (cut) => this.#inTurn(one, { ...run, signal: AbortSignal.any([signal, cut]) }))
+      one.end = this.#seam.repeat(one.plan.name, { ...one.when, atStart }, (cut) =>
+        this.#inTurn(one, { ...run, signal: AbortSignal.any([signal, cut]) }),
+      )
   }
 
   async stop(): Promise<void> {

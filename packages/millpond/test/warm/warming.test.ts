@@ -1,6 +1,7 @@
 // Warming: what plans warm, at which pace, what their reports say, and schedules that one process of all runs.
 import { join } from 'node:path'
 import { type Cache, type Duration, memory, type WarmPlan } from 'millpond'
+import { memoryJobs } from 'millpond/jobs'
 import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
@@ -212,12 +213,7 @@ describe('a schedule', () => {
     cache.warming.register('view', 'v', () => ran('view'))
     const view: WarmPlan = { name: 'view', kind: 'view', views: [{ view_name: 'v' }] }
     cache.warming.start({ every: '10m', plans: [plan('often', '1m'), plan('seldom'), view] })
-    const pass = async (minutes: number) => {
-      for (let at = 0; at < minutes; at++) {
-        clock.advance(60_000)
-        for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
+    const pass = (minutes: number) => clock.run(minutes * 60_000)
     await until(() => runs.view === 1)
     await pass(10)
     expect(runs).toEqual({ often: 11, seldom: 2, view: 1 })
@@ -255,6 +251,53 @@ describe('a schedule', () => {
     cache.warming.start({ plans: [{ name: 'broken', keys: () => Promise.reject(new Error('gone')) }] })
     await until(() => cache.info().warmingSchedule[0]?.failed_runs === 1)
     expect(warnings).toEqual(['warming of broken in default was given up: gone'])
+  })
+
+  it('W2: runs by lines of cron, within windows, as jobs of the cache', async () => {
+    const clock = fakeClock({ now: Date.UTC(2026, 0, 5) })
+    const store = memoryJobs({ clock })
+    const cache = open({ clock, jobs: store })
+    const ran: string[] = []
+    const plan = (name: string, more: Partial<WarmPlan>): WarmPlan => ({
+      name,
+      values: () => {
+        ran.push(`${name} ${new Date(clock.now()).toISOString().slice(11, 16)}`)
+        return []
+      },
+      ...(more as object),
+    })
+    const start = (plans: readonly WarmPlan[]) => cache.warming.start({ plans, atStart: false })
+    start([plan('nightly', { cron: '0 3 * * *' }), plan('off-peak', { interval: '5h', windows: [{ from: '22:00', to: '06:00' }] })])
+    expect(cache.info().warmingSchedule).toMatchObject([
+      { name: 'nightly', cron: '0 3 * * *', next_at: Date.UTC(2026, 0, 5, 3) },
+      { name: 'off-peak', every_ms: 5 * 3_600_000 },
+    ])
+    await clock.run(24 * 3_600_000)
+    expect(ran).toEqual(['nightly 03:00', 'off-peak 05:00', 'off-peak 22:00'])
+    expect((await cache.jobs.repeating()).map(({ name, runs }) => [name, runs.length])).toEqual([
+      ['warming.default.nightly', 1],
+      ['warming.default.off-peak', 2],
+    ])
+    expect(() => start([plan('never', { cron: '0 0 31 2 *' })])).toThrow(/never comes/)
+    expect(() => start([plan('both', { cron: '0 3 * * *', interval: '1h' })])).toThrow(/give one of them/)
+    expect(cache.info().warmingSchedule).toHaveLength(2)
+    await cache.warming.stop()
+  })
+
+  it('W3: leaves the share of the time to others that it is told to', async () => {
+    const clock = fakeClock()
+    const pace = new Pace(clock, 1, Number.POSITIVE_INFINITY, 0.25)
+    await pace.begin()
+    clock.advance(100)
+    pace.end(100, true)
+    let isBegun = false
+    void pace.begin().then(() => {
+      isBegun = true
+    })
+    await clock.run(299)
+    expect(isBegun).toBe(false)
+    await clock.run(1)
+    expect(isBegun).toBe(true)
   })
 
   it('ends with its cache: what is under way is waited for, nothing more begins', async () => {
