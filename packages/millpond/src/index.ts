@@ -31,6 +31,7 @@ export type {
   WarmEndpoint,
   Warmed,
   Warmer,
+  WarmHot,
   Warming,
   WarmingSettings,
   WarmKeys,

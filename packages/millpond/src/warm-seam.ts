@@ -7,6 +7,7 @@ import type { LoadOptions } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
 import { type Jobs, timetable } from './jobs/index.ts'
+import { hottestKeys } from './memory/hottest.ts'
 import type { OpenCollection } from './source/collection.ts'
 import type { LoadKey, WarmSeam, Warmth } from './warm/seam.ts'
 
@@ -55,6 +56,15 @@ export function warmSeamOf(
         return { value: await collection.get(id, QUIET), isLoaded: true }
       }
     },
+    async hottest(limit) {
+      return space.near === undefined ? [] : (await hottestKeys(space.near, limit)).map(({ key }) => key)
+    },
+    knows: (key) => sourceOf(cache.name, key) !== undefined,
+    recall: (key) => cache.get(key, QUIET),
+    onInvalidation: (listener) =>
+      events.on('invalidate', ({ namespace }) => {
+        if (namespace === cache.name) listener()
+      }),
     timetable: (when, name) => timetable(when, name, clock.now()),
     // A run that is cut is no failed try: what is missing is warmed by the next one.
     repeat: (name, when, run) =>

@@ -1,4 +1,5 @@
 // The contract between the runner and a job table: leases, so that of all processes one runs a job at a time.
+import { type Check, check, listOf, oneOf, options as optionsOf, refused, required, type Shape } from './checks.ts'
 
 /** `waiting` for its time or its next try; `running` under a lease; `done`; `failed` for good. */
 export type JobState = 'waiting' | 'running' | 'done' | 'failed'
@@ -101,4 +102,23 @@ export interface JobWindow {
   readonly to: string
   /** The days on which it begins. Default: every day. */
   readonly days?: readonly JobDay[]
+}
+
+const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/
+const time = check((value): value is string => typeof value === 'string' && TIME.test(value), "a time of the day, such as '22:00'")
+const WINDOW: Shape<JobWindow> = {
+  from: required(time),
+  to: required(time),
+  days: (value, at) => notNone(days(value, at), at, "a day, such as ['sat'], or leave it out"),
+}
+const days = listOf(oneOf(...DAYS), `a list of days: ${DAYS.join(', ')}`)
+const windows = listOf(optionsOf(WINDOW), "a list of windows, such as [{ from: '22:00', to: '06:00' }]")
+
+/** Checks windows: at least one. */
+export const jobWindows: Check<readonly JobWindow[]> = (value, at) =>
+  notNone(windows(value, at), at, "a list of windows, such as [{ from: '22:00', to: '06:00' }]")
+
+function notNone<T>(list: readonly T[], at: string, wanted: string): readonly T[] {
+  if (list.length > 0) return list
+  throw refused(list, at, wanted)
 }

@@ -96,8 +96,18 @@ export interface WarmUrls extends WarmPlanOptions {
   readonly timeout?: Duration
 }
 
+/**
+ * The keys that were read most, as far as loaders are registered for them: those that memory holds, then those that an earlier run has recorded in the tiers,
+ * so that a restart begins with what was hot before it.
+ */
+export interface WarmHot extends WarmPlanOptions {
+  readonly kind: 'hot'
+  /** At most so many. Default 500. */
+  readonly top?: number
+}
+
 /** What is to be warm: one kind of things, as data. */
-export type WarmPlan = WarmKeys | WarmValues | WarmCollection | WarmModel | WarmViews | WarmApi | WarmUrls
+export type WarmPlan = WarmKeys | WarmValues | WarmCollection | WarmModel | WarmViews | WarmApi | WarmUrls | WarmHot
 
 /** What a registered warmer is asked for. */
 export type WarmRequest =
@@ -175,6 +185,8 @@ export interface WarmScheduleOptions extends WarmOptions {
   readonly every?: Duration | undefined
   /** Also at once. Default true. */
   readonly atStart?: boolean | undefined
+  /** After an invalidation the hottest of what went: of so many keys that were read most (100), after a pause in which others may come (`'1s'`). Default: not. */
+  readonly afterInvalidation?: boolean | { readonly top?: number; readonly delay?: Duration } | undefined
 }
 
 /** A plan of a schedule, as operators see it. Times are epoch milliseconds. */

@@ -1,8 +1,8 @@
 // When a job runs again and again: by an interval or a line of cron, within windows where there are any.
-import { checkedElsewhere, checkOptions, duration, type Shape, text } from '../core/checks.ts'
+import { checkOptions, duration, type Shape, text } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { JobWindow } from '../core/jobs.ts'
+import { type JobWindow, jobWindows } from '../core/jobs.ts'
 import { cronLine } from './cron.ts'
 import { type Windows, windowsOf } from './windows.ts'
 
@@ -18,7 +18,7 @@ export interface TimetableOptions {
   readonly windows?: readonly JobWindow[] | undefined
 }
 
-export const TIMETABLE: Shape<TimetableOptions> = { every: duration, cron: text, timezone: text, windows: checkedElsewhere }
+export const TIMETABLE: Shape<TimetableOptions> = { every: duration, cron: text, timezone: text, windows: jobWindows }
 const LEAST_MS = 1000
 /** A line of cron that fires so often outside of its windows never meets them. */
 const MOST_MISSES = 800
@@ -40,7 +40,7 @@ export function timetable(options: TimetableOptions, name: string, now: number):
   if ((every === undefined) === (cron === undefined))
     throw new MillpondError('OPTION_INVALID', `${name}: give every ('5m') or cron ('0 3 * * *'), one of them`)
   checkZone(timezone, name)
-  const windows: Windows = given === undefined ? { opensAt: (at) => at } : windowsOf(given, timezone, `${name}.windows`)
+  const windows: Windows = given === undefined ? { opensAt: (at) => at } : windowsOf(given, timezone)
   const table: Timetable = {
     text: JSON.stringify({ every: every === undefined ? undefined : parseDuration(every, name), cron, timezone, windows: given }),
     next: cron === undefined ? byInterval(intervalOf(every, name), windows) : byCron(cron, timezone, windows),
@@ -57,8 +57,9 @@ function byInterval(everyMs: number, windows: Windows): Timetable['next'] {
 
 function byCron(line: string, timezone: string, windows: Windows): Timetable['next'] {
   const next = cronLine(line, timezone)
-  return (after) => {
-    let from = after
+  return (after, last) => {
+    // A run that was let go a moment early must not be due a second time.
+    let from = Math.max(after, last)
     for (let misses = 0; misses < MOST_MISSES; misses++) {
       const at = next(from)
       if (at === undefined) return undefined

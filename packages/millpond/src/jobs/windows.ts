@@ -1,20 +1,10 @@
 // The hours in which a job may run, by the wall clock of a time zone: off-peak, say.
-import { check, checkOptions, listOf, oneOf, required, type Shape } from '../core/checks.ts'
-import { MillpondError, show } from '../core/errors.ts'
 import { DAYS, type JobWindow } from '../core/jobs.ts'
 
-const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/
 const DAY_MINUTES = 1440
 const MINUTE_MS = 60_000
 /** Every window of a week has come within so many steps; a clock that is put forward may skip one. */
 const MOST_STEPS = 64
-
-const time = check((value): value is string => typeof value === 'string' && TIME.test(value), "a time of the day, such as '22:00'")
-const WINDOW: Shape<JobWindow> = {
-  from: required(time),
-  to: required(time),
-  days: listOf(oneOf(...DAYS), `a list of days: ${DAYS.join(', ')}`),
-}
 
 interface Minutes {
   readonly day: number
@@ -32,11 +22,9 @@ export interface Windows {
   opensAt(at: number): number
 }
 
-/** @throws MillpondError `OPTION_INVALID`. */
-export function windowsOf(given: readonly JobWindow[], timezone: string, name: string): Windows {
-  if (!Array.isArray(given) || given.length === 0)
-    throw new MillpondError('OPTION_INVALID', `${name}: ${show(given)} is not a list of windows: give [{ from: '22:00', to: '06:00' }]`)
-  const windows = given.map((window, index) => parse(window, `${name}[${index}]`))
+/** Of what has been checked. */
+export function windowsOf(given: readonly JobWindow[], timezone: string): Windows {
+  const windows = given.map(parse)
   const local = localMinutes(timezone)
   return {
     opensAt(at) {
@@ -52,9 +40,7 @@ export function windowsOf(given: readonly JobWindow[], timezone: string, name: s
   }
 }
 
-function parse(window: JobWindow, at: string): Parsed {
-  checkOptions<JobWindow>(window, WINDOW, at)
-  if (window.days?.length === 0) throw new MillpondError('OPTION_INVALID', `${at}.days: [] is no day: name one, or leave it out`)
+function parse(window: JobWindow): Parsed {
   const from = minuteOf(window.from)
   const to = minuteOf(window.to)
   return {

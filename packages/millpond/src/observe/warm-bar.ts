@@ -1,4 +1,5 @@
 // How far warming is, as a line in a terminal that is written over, and as one line a plan elsewhere.
+import { checkOptions, type Shape, texts, withMethods } from '../core/checks.ts'
 import type { CacheEvents } from '../core/events.ts'
 
 /** What is used of a cache. */
@@ -14,6 +15,10 @@ export interface WarmBarOptions {
   readonly namespaces?: readonly string[]
 }
 
+const OPTIONS: Shape<WarmBarOptions> = {
+  out: withMethods<NonNullable<WarmBarOptions['out']>>('a stream, such as process.stdout', 'write'),
+  namespaces: texts('a list of namespaces'),
+}
 const CELLS = 24
 const CLEAR = '\r\u001b[K'
 
@@ -24,7 +29,9 @@ const CLEAR = '\r\u001b[K'
  * await cache.warm(plans)
  * hide()
  */
-export function showWarming(cache: WarmBarCache, { out = process.stderr, namespaces }: WarmBarOptions = {}): () => void {
+export function showWarming(cache: WarmBarCache, options: WarmBarOptions = {}): () => void {
+  checkOptions<WarmBarOptions>(options, OPTIONS, 'showWarming')
+  const { out = process.stderr, namespaces } = options
   return cache.on('warm', (event) => {
     if (namespaces !== undefined && !namespaces.includes(event.namespace)) return
     const isOver = event.state === 'ended'

@@ -1,13 +1,14 @@
 // What a plan says, checked, and taken apart into what is to be warmed, one after the other and as it is needed: a plan of ten million keys is never held as a list.
-import { checkedElsewhere, checkOptions, duration, fn, oneOf, recordOf, required, type Shape, text, texts } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, duration, fn, oneOf, recordOf, required, type Shape, text, texts, whole } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { JobWindow } from '../core/jobs.ts'
-import type { Key } from '../core/key.ts'
+import { type JobWindow, jobWindows } from '../core/jobs.ts'
+import { decodeKey, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, keptOptions, LOAD_OPTIONS, type LoadOptions, resolvePolicy } from '../core/options.ts'
 import type {
   WarmApi,
   WarmCollection,
   Warmer,
+  WarmHot,
   WarmKeys,
   WarmList,
   WarmModel,
@@ -20,6 +21,7 @@ import type {
   WarmValues,
   WarmViews,
 } from '../core/warm.ts'
+import { HotList } from './hot-list.ts'
 import type { WarmSeam, Warmth } from './seam.ts'
 import { urlFetcher } from './urls.ts'
 
@@ -58,16 +60,17 @@ const STORE: Shape<WarmStore> = {
   tags: LOAD_OPTIONS.tags,
   timeout: LOAD_OPTIONS.timeout,
 }
-// A timetable is looked at as a whole, where it is used.
 const PLAN: Shape<WarmPlanOptions> = {
   name: text,
   priority: oneOf(...PRIORITIES),
   interval: duration,
   cron: text,
   timezone: text,
-  windows: checkedElsewhere,
+  windows: jobWindows,
 }
 const name = required(text)
+const HOT = 500
+const MOST_HOT = 100_000
 /** Lists are looked at where they are taken apart: a function is asked with each run. */
 const KINDS: {
   readonly keys: Shape<WarmKeys>
@@ -77,6 +80,7 @@ const KINDS: {
   readonly view: Shape<WarmViews>
   readonly api: Shape<WarmApi>
   readonly url: Shape<WarmUrls>
+  readonly hot: Shape<WarmHot>
 } = {
   keys: { ...PLAN, ...STORE, keys: required<WarmKeys['keys']>(checkedElsewhere), load: fn('a function that loads a key') },
   values: { ...PLAN, ...STORE, values: required<WarmValues['values']>(checkedElsewhere) },
@@ -93,6 +97,7 @@ const KINDS: {
     headers: recordOf(text, 'headers by name'),
     timeout: duration,
   },
+  hot: { ...PLAN, kind: required(oneOf('hot')), top: whole(1, MOST_HOT) },
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`: whatever is wrong with a plan is said before anything is warmed. */
@@ -108,8 +113,8 @@ export function checkPlan(plan: WarmPlan, seam: WarmSeam, find: FindWarmer): Che
 function kindOf(plan: WarmPlan): keyof typeof KINDS {
   if (typeof plan !== 'object' || plan === null) throw wrong(plan, 'plan', 'is not a plan: give { keys, load }, { values }, or { kind }')
   if ('kind' in plan) {
-    if (plan.kind === 'model' || plan.kind === 'view' || plan.kind === 'api' || plan.kind === 'url') return plan.kind
-    throw wrong(Reflect.get(plan, 'kind'), 'kind', "is not known: use 'model', 'view', 'api' or 'url'")
+    if (plan.kind === 'model' || plan.kind === 'view' || plan.kind === 'api' || plan.kind === 'url' || plan.kind === 'hot') return plan.kind
+    throw wrong(Reflect.get(plan, 'kind'), 'kind', "is not known: use 'model', 'view', 'api', 'url' or 'hot'")
   }
   if ('keys' in plan) return 'keys'
   if ('values' in plan) return 'values'
@@ -124,7 +129,7 @@ function nameOf(plan: WarmPlan): string {
 }
 
 function storeOf(plan: WarmPlan): LoadOptions {
-  const given: WarmStore = 'collection' in plan || 'urls' in plan ? {} : plan
+  const given: WarmStore = 'collection' in plan || 'urls' in plan || isHot(plan) ? {} : plan
   const store: LoadOptions = Object.fromEntries(Object.entries(given).filter(([name, value]) => name in STORE && value !== undefined))
   const kept = keptOptions(store)
   resolvePolicy(kept, DEFAULT_POLICY)
@@ -152,8 +157,21 @@ function itemsOf(plan: WarmPlan, store: LoadOptions, seam: WarmSeam, find: FindW
     const all = listed(plan.urls, 'urls', count)
     return () => mapEach(all(), (url) => ({ do: 'load', what: url, load: () => fetchOne.load(url) }))
   }
+  if (isHot(plan)) {
+    const hot = new HotList(seam, plan.top ?? HOT)
+    const all = listed(() => hot.list(), 'hot', count)
+    return () => mapEach(all(), (key) => loadKnown(key, seam))
+  }
   const asks = requestsOf(plan).map(({ request, name }) => askOf(request, name, store, seam, find))
   return () => asks
+}
+
+const isHot = (plan: WarmPlan): plan is WarmHot => 'kind' in plan && plan.kind === 'hot'
+
+/** By the loader that is registered for the encoded key. */
+export function loadKnown(encoded: string, seam: WarmSeam): WarmItem {
+  const key = decodeKey(encoded)
+  return { do: 'load', what: key, load: (isForced) => seam.load(key, undefined, {}, isForced) }
 }
 
 function requestsOf(plan: WarmModel | WarmViews | WarmApi): readonly { readonly request: WarmRequest; readonly name: string }[] {

@@ -20,6 +20,14 @@ export interface WarmSeam {
   set(key: Key, value: unknown, options: LoadOptions): Promise<void>
   /** Loads a thing of a collection, likewise. @throws MillpondError `OPTION_INVALID` where there is no such collection. */
   collection(name: string): (id: unknown, isForced: boolean) => Promise<Warmth>
+  /** The keys that memory has seen read most, encoded, the hottest first. */
+  hottest(limit: number): Promise<readonly string[]>
+  /** Is a loader registered for the encoded key? */
+  knows(key: string): boolean
+  /** What is stored of a key, as nobody's read. */
+  recall(key: Key): Promise<unknown>
+  /** Told of each invalidation of the namespace, in whichever process; returns how to stop. */
+  onInvalidation(listener: () => void): () => void
   /** Checks when something is to be repeated; tells when it comes next, as this process reckons. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
   timetable(when: WarmTimes, name: string): WarmTable
   /** Does it again and again, in one process of all; returns how to end that here. */

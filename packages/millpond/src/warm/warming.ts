@@ -1,5 +1,15 @@
 // Warming of one namespace: single runs, warmers by name, and a schedule whose plans are run in one process of all.
-import { checkedElsewhere, checkOptions, duration, flag, listOf, required, type Shape } from '../core/checks.ts'
+import {
+  checkedElsewhere,
+  checkOptions,
+  duration,
+  flag,
+  listOf,
+  options as optionsOf,
+  required,
+  type Shape,
+  whole,
+} from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import type {
@@ -12,7 +22,8 @@ import type {
   WarmReport,
   WarmScheduleOptions,
 } from '../core/warm.ts'
-import { type CheckedPlan, checkPlan } from './plan.ts'
+import { HotList } from './hot-list.ts'
+import { type CheckedPlan, checkPlan, loadKnown, type WarmItem } from './plan.ts'
 import { type CheckedOptions, checkRun, RUN, runOf, runPlans } from './run.ts'
 import type { WarmSeam, WarmTable, WarmTimes } from './seam.ts'
 
@@ -25,7 +36,19 @@ const SCHEDULE: Shape<WarmScheduleOptions> = {
   plans: required(listOf<WarmPlan>(checkedElsewhere, 'a list of plans')),
   every: duration,
   atStart: flag,
+  afterInvalidation: (value, at) => (typeof value === 'boolean' ? value : afterInvalidation(value, at)),
 }
+const HEALING: Omit<CheckedPlan, 'items' | 'total'> = Object.freeze({
+  name: 'after an invalidation',
+  priority: 'high',
+  kind: 'hot',
+  interval: undefined,
+  cron: undefined,
+  timezone: undefined,
+  windows: undefined,
+})
+const AFTER: Shape<{ readonly top?: number; readonly delay?: Duration }> = { top: whole(1, 10_000), delay: duration }
+const afterInvalidation = optionsOf(AFTER)
 const LEAST_MS = 1000
 
 /** `WarmingSettings`, resolved. */
@@ -61,6 +84,7 @@ export class NamespaceWarming implements Warming {
   /** What is under way, one after the other. */
   #running: Promise<unknown> = Promise.resolve()
   #ends = new AbortController()
+  #stopHealing: (() => void) | undefined
 
   constructor(seam: WarmSeam, defaults: WarmingDefaults) {
     this.#seam = seam
@@ -93,7 +117,7 @@ export class NamespaceWarming implements Warming {
   start(options: WarmScheduleOptions): void {
     checkOptions<WarmScheduleOptions>(options, SCHEDULE, 'warming')
     const run = runOf(options)
-    const { plans, every = this.#defaults.everyMs, atStart = true } = options
+    const { plans, every = this.#defaults.everyMs, atStart = true, afterInvalidation = false } = options
     const everyMs = intervalOf(every, 'every')
     const scheduled = this.#check(plans).map((plan) => this.#scheduledOf(plan, everyMs))
     const names = scheduled.map(({ plan }) => plan.name)
@@ -108,6 +132,7 @@ export class NamespaceWarming implements Warming {
     this.#ends = new AbortController()
     const signal = run.signal === undefined ? this.#ends.signal : AbortSignal.any([run.signal, this.#ends.signal])
     this.#scheduled = scheduled
+    if (afterInvalidation !== false) this.#heal(afterInvalidation === true ? {} : afterInvalidation, { ...run, signal })
     for (const one of scheduled)
       one.end = this.#seam.repeat(one.plan.name, { ...one.when, atStart }, (cut) =>
         this.#inTurn(one, { ...run, signal: AbortSignal.any([signal, cut]) }),
@@ -154,8 +179,33 @@ export class NamespaceWarming implements Warming {
 
   #end(): void {
     this.#ends.abort()
+    this.#stopHealing?.()
+    this.#stopHealing = undefined
     for (const { end } of this.#scheduled) end()
     this.#scheduled = []
+  }
+
+  /** In each process, since each knows its own hot keys: what several ask for is loaded once. What an invalidation has left is fresh, and passed by. */
+  #heal({ top = 100, delay = '1s' }: { readonly top?: number; readonly delay?: Duration }, options: CheckedOptions): void {
+    const { clock } = this.#seam
+    const delayMs = parseDuration(delay, 'warming afterInvalidation.delay')
+    const hot = new HotList(this.#seam, top)
+    let cancel: (() => void) | undefined
+    const warm = (): void => {
+      cancel = undefined
+      const keys = hot.keys
+      const items = (): WarmItem[] => keys.map((key) => loadKnown(key, this.#seam))
+      this.#running = this.#running.then(() => runPlans([{ ...HEALING, items, total: () => keys.length }], options, this.#seam))
+    }
+    const stop = this.#seam.onInvalidation(() => {
+      if (hot.keys.length > 0) cancel ??= clock.after(delayMs, warm)
+    })
+    void hot.follow()
+    this.#stopHealing = () => {
+      stop()
+      hot.stop()
+      cancel?.()
+    }
   }
 
   /** One plan at a time: a schedule is not to be felt. */

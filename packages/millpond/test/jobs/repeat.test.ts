@@ -3,7 +3,7 @@ import { memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import type { JobStore } from '../../src/core/jobs.ts'
-import { createJobs, type JobEvent, type Jobs, type JobsOptions, memoryJobs, type RepeatOptions } from '../../src/jobs/index.ts'
+import { createJobs, type JobEvent, type Jobs, type JobsOptions, memoryJobs, type RepeatOptions, timetable } from '../../src/jobs/index.ts'
 import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
 import { closeAfterEach, gate, newFolder, open } from '../engine/setups.ts'
 
@@ -215,10 +215,79 @@ describe('a timetable', () => {
     expect(repeat({})).toThrow(/give every \('5m'\) or cron/)
     expect(repeat({ every: '1m', cron: '* * * * *' })).toThrow(/one of them/)
     expect(repeat({ every: 10 })).toThrow(/give a finite time from 1 s/)
-    expect(repeat({ every: '1m', windows: [] })).toThrow(/is not a list of windows/)
+    expect(repeat({ every: '1m', windows: [] })).toThrow(/x\.windows: \[\] is not allowed: give a list of windows/)
     expect(repeat({ every: '1m', windows: [{ from: '25:00', to: '06:00' }] })).toThrow(/windows\[0\]\.from/)
     jobs.repeat('x', { every: '1m' }, () => undefined)
     expect(repeat({ every: '1m' })).toThrow(/is repeated already/)
+  })
+})
+
+describe('as it was reported of others', () => {
+  it('agenda #1749, bullmq #4220: a run whose processes all die waits for its next time, neither starved nor begun for ever', async () => {
+    const { clock, store, jobs, states } = setup({ lease: '30s' })
+    let runs = 0
+    const end = jobs.repeat('backup', { every: '1h', attempts: 3 }, () => void runs++)
+    await clock.run(0)
+    const [row] = await store.list()
+    end()
+    await clock.run(HOUR)
+    // Three processes take it, and die.
+    for (const lease of ['a', 'b', 'c']) {
+      expect((await store.claim([row?.kind ?? ''], 1, lease, 30_000)).jobs).toHaveLength(1)
+      await clock.run(30_000)
+    }
+    jobs.repeat('backup', { every: '1h', attempts: 3 }, () => void runs++)
+    await clock.run(MINUTE)
+    expect([runs, states().at(-1)]).toEqual([0, 'backup failed 4'])
+    const [backup] = await jobs.repeating()
+    expect(backup?.runs[0]?.error).toMatch(/was begun 3 times and never ended/)
+    await clock.run(HOUR)
+    expect(runs).toBe(1)
+  })
+
+  it('bull #747: one that is let go a moment early comes at its next time, not never and not twice', () => {
+    for (const options of [{ every: '10m' }, { cron: '*/10 * * * *' }] as const) {
+      const table = timetable(options, 'x', Date.UTC(2026, 0, 5))
+      const due = Date.UTC(2026, 0, 5, 0, 10)
+      for (const early of [-13, 0, 13]) expect(table.next(due + early, due)).toBe(due + 10 * MINUTE)
+    }
+  })
+
+  it('bullmq #2889: programs that start anew, all at once, leave one job, which keeps its rhythm', async () => {
+    const { clock, store } = setup()
+    const ran: number[] = []
+    for (let start = 0; start < 5; start++) {
+      const all = [1, 2, 3].map(() => setup({}, { clock, store }))
+      for (const { jobs } of all) jobs.repeat('sync', { every: '10m' }, () => void ran.push(clock.now()))
+      await clock.run(12 * MINUTE)
+      await Promise.all(all.map(({ jobs }) => jobs.stop()))
+    }
+    expect(await store.list()).toHaveLength(1)
+    expect(ran).toHaveLength(6)
+  })
+
+  it('cron #563: on the days of the clock change it runs once', async () => {
+    const runs = async (from: number): Promise<number> => {
+      const clock = fakeClock({ now: from, monotonic: 0 })
+      const { jobs } = setup({ poll: '1h' }, { clock })
+      let count = 0
+      jobs.repeat('x', { cron: '30 2 * * *', timezone: 'Europe/Berlin' }, () => void count++)
+      await clock.run(24 * HOUR)
+      await jobs.stop()
+      return count
+    }
+    expect([await runs(Date.UTC(2026, 2, 28, 12)), await runs(Date.UTC(2026, 9, 24, 12))]).toEqual([1, 1])
+  })
+
+  it('node-cron #120: a process that was held up runs what it missed once, and says how late', async () => {
+    const { clock, jobs, told } = setup()
+    let runs = 0
+    jobs.repeat('tick', { every: '1m' }, () => void runs++)
+    await clock.run(MINUTE)
+    clock.stall(10 * MINUTE)
+    await clock.run(MINUTE)
+    expect(runs).toBe(3)
+    expect(told.filter(({ state }) => state === 'late')).toMatchObject([{ job: 'tick' }])
   })
 })
 

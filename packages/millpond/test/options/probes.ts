@@ -26,7 +26,7 @@ import {
 } from 'millpond/invalidate'
 import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'millpond/jobs'
 import { createNodes, memoryNodes } from 'millpond/nodes'
-import { createKeyStatistics, createLog, createMonitor, createRegistry } from 'millpond/observe'
+import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
@@ -232,6 +232,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     secret: ['secret'],
     takesAny: ['now', 'body'],
   },
+  './observe WarmBarOptions': { use: (options) => showWarming(cache, options) },
   './jobs QueueOptions': { base: { pool }, use: (options) => postgresJobs(options) },
   './jobs RetentionOptions': { use: (options) => memoryJobs(options) },
   './jobs ServerOptions': { base: { pool }, use: (options) => postgresJobs(options) },

@@ -129,17 +129,130 @@ describe('the breaker of a source', () => {
   })
 
   it('R1: can be set, tripped and reset while it runs', async () => {
-    const { guard } = setup({ breaker: { least: 100 } })
+    const { guard, clock } = setup({ breaker: { least: 100 } })
     await codeOf(guard.run(() => no()))
     guard.configure({ breaker: { least: 2 } })
+    // Within a part what is left out stays, too.
+    guard.configure({ breaker: { openFor: '9s' } })
     await codeOf(guard.run(() => no()))
     expect(guard.state).toBe('open')
+    await clock.run(5000)
+    expect(await codeOf(guard.run(yes))).toBe('SOURCE_OPEN')
     guard.reset()
     expect(await guard.run(yes)).toBe('row')
     guard.configure({ breaker: false })
     for (let at = 0; at < 10; at++) await codeOf(guard.run(() => no()))
     expect(guard.state).toBe('closed')
     expect(() => guard.configure({ breaker: { errorRate: 2 } })).toThrow(/errorRate/)
+    expect(() => guard.configure({ errorThreshold: { failures: 1, action: 'hold' } })).toThrow(/which is off/)
+  })
+})
+
+describe('as it was reported of others', () => {
+  it('opossum #385: failures that come together open it once, and it tries again all the same', async () => {
+    const { guard, clock, told } = setup({ breaker: { least: 5, openFor: '5s' } })
+    const fails = gate<string>()
+    const calls = Array.from({ length: 12 }, () => codeOf(guard.run(() => fails.promise)))
+    await clock.run(0)
+    fails.fail(new Error('down'))
+    await Promise.all(calls)
+    expect(told).toEqual(['crm open'])
+    await clock.run(5000)
+    expect(await guard.run(yes)).toBe('row')
+  })
+
+  it('opossum #276, #388: a try that fails opens it though few calls were seen; one whose error is not the source’s fault closes it', async () => {
+    const { guard, clock } = setup({ breaker: { least: 50, openFor: '5s' }, isFailure: (error) => !String(error).includes('no such row') })
+    for (const [why, state] of [
+      ['still down', 'open'],
+      ['no such row', 'closed'],
+    ] as const) {
+      guard.trip()
+      await clock.run(5000)
+      await codeOf(guard.run(() => no(why)))
+      expect(guard.state).toBe(state)
+    }
+  })
+
+  it('opossum #119, #819: of many that come at once when it may try again, one goes through', async () => {
+    const { guard, clock } = setup({ breaker: { openFor: '5s' }, bulkhead: { concurrency: 4, queue: 100 } })
+    guard.trip()
+    await clock.run(5000)
+    let asked = 0
+    const hangs = gate<string>()
+    const calls = Array.from({ length: 20 }, () =>
+      codeOf(
+        guard.run(() => {
+          asked++
+          return hangs.promise
+        }),
+      ),
+    )
+    await clock.run(0)
+    hangs.open('row')
+    expect([asked, (await Promise.all(calls)).filter((code) => code === 'SOURCE_OPEN').length]).toEqual([1, 19])
+  })
+
+  it('p-retry #71, cockatiel #81: leaves nothing behind on a signal that its caller keeps, whatever becomes of the call', async () => {
+    const { guard, clock } = setup({
+      timeout: '1s',
+      retry: { base: '10ms' },
+      hedge: { after: '10ms' },
+      bulkhead: { concurrency: 1, queue: 9 },
+    })
+    const caller = new AbortController()
+    const { signal } = caller
+    let held = 0
+    const add = signal.addEventListener.bind(signal)
+    const remove = signal.removeEventListener.bind(signal)
+    Object.assign(signal, {
+      addEventListener: (...args: Parameters<typeof add>) => {
+        held++
+        add(...args)
+      },
+      removeEventListener: (...args: Parameters<typeof remove>) => {
+        held--
+        remove(...args)
+      },
+    })
+    const calls = [
+      guard.run(yes, { signal }),
+      guard.run(() => no(), { signal }),
+      guard.run(never, { signal }),
+      guard.hedged(never, yes, signal),
+      guard.hedged(yes, yes, signal),
+    ].map(codeOf)
+    await clock.run(20_000)
+    await Promise.all(calls)
+    expect([held, guard.stats().running, guard.stats().waiting, clock.pending]).toEqual([0, 0, 0, 0])
+  })
+
+  it('a hundred calls that share a signal are one listener on it', async () => {
+    const { guard } = setup({ bulkhead: { concurrency: 10, queue: 100 } })
+    const caller = new AbortController()
+    const warnings: string[] = []
+    const note = (warning: Error) => warnings.push(warning.name)
+    process.on('warning', note)
+    const calls = Array.from({ length: 100 }, () => codeOf(guard.run(never, { signal: caller.signal })))
+    await new Promise((resolve) => setImmediate(resolve))
+    caller.abort(new Error('gone'))
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['Error: gone']))
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
+  it('p-retry #97: a caller who leaves during a call does not wait for the pause after it', async () => {
+    const { guard, clock } = setup({ retry: { base: '10s', max: '10s' } })
+    const caller = new AbortController()
+    const call = codeOf(
+      guard.run(({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))), {
+        signal: caller.signal,
+      }),
+    )
+    await clock.run(0)
+    caller.abort(new Error('gone'))
+    expect([await call, clock.pending]).toEqual(['Error: gone', 0])
   })
 })
 
@@ -274,6 +387,28 @@ describe('hedged reads', () => {
         ),
       ),
     ).toBe('Error: the source')
+  })
+
+  it('R2: do not ask it where the caller has left, or where the source is not at fault', async () => {
+    const { guard } = hedged({ isFailure: (error) => !String(error).includes('no such row') })
+    let asked = 0
+    const replica = async () => `replica ${++asked}`
+    const caller = new AbortController()
+    const left = codeOf(guard.hedged(never, replica, caller.signal))
+    caller.abort(new Error('gone'))
+    expect([await left, await codeOf(guard.hedged(() => no('no such row'), replica, signal))]).toEqual([
+      'Error: gone',
+      'Error: no such row',
+    ])
+    expect(asked).toBe(0)
+  })
+
+  it('R5: hold: after so many failures in a row nothing more is asked until a try goes well', async () => {
+    const { guard, clock, told } = setup({ errorThreshold: { failures: 3, action: 'hold' }, breaker: { openFor: '5s' } })
+    for (const work of [() => no(), () => no(), yes, () => no(), () => no(), () => no()]) await codeOf(guard.run(work))
+    expect([guard.state, told]).toEqual(['open', ['crm error_threshold', 'crm open']])
+    await clock.run(5000)
+    expect(await guard.run(yes)).toBe('row')
   })
 
   it('R2: of a slow source stay within their share', async () => {

@@ -1,5 +1,6 @@
 // Bounded calls of a source at a time, and a bounded queue before them: first come, first served, and whoever leaves gives up its place.
 import { MillpondError } from '../../core/errors.ts'
+import { onAbort } from './on-abort.ts'
 
 interface Waiting {
   readonly enter: () => void
@@ -31,7 +32,8 @@ export class Bulkhead {
   }
 
   /** Resolves when it may begin: `leave` must follow. @throws MillpondError `SOURCE_BUSY`; the signal's reason. */
-  async enter(name: string, signal: AbortSignal | undefined): Promise<void> {
+  async enter(name: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
     if (this.#running < this.#concurrency) {
       this.#running++
       return
@@ -49,21 +51,20 @@ export class Bulkhead {
     this.#admit()
   }
 
-  #turn(signal: AbortSignal | undefined): Promise<void> {
+  #turn(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const giveUp = (): void => {
+      const stop = onAbort(signal, () => {
+        stop()
         this.#waiting.delete(waiting)
-        reject(signal?.reason)
-      }
+        reject(signal.reason)
+      })
       const waiting: Waiting = {
         enter: () => {
-          signal?.removeEventListener('abort', giveUp)
+          stop()
           resolve()
         },
       }
       this.#waiting.add(waiting)
-      if (signal?.aborted === true) giveUp()
-      else signal?.addEventListener('abort', giveUp, { once: true })
     })
   }
 

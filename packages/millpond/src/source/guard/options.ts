@@ -73,6 +73,11 @@ export interface GuardPolicy {
 export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
   checkOptions<GuardOptions>(options, GUARD, name)
   const { breaker = {}, retry = false, bulkhead = false, hedge = false, errorThreshold = false, timeout, isFailure = () => true } = options
+  if (breaker === false && errorThreshold !== false && errorThreshold.action === 'hold')
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${name}.errorThreshold: 'hold' is done by the breaker, which is off: switch it on, or give 'invalidate'`,
+    )
   return {
     breaker: breaker === false ? undefined : breakerPolicy(breaker, name),
     retry: retry === false ? undefined : retryPolicy(retry, name),
@@ -90,6 +95,17 @@ export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
     isFailure,
   }
 }
+
+/** What the changes leave out stays as it was, within each of its parts too. */
+export function mergedOptions(known: GuardOptions, changes: GuardOptions): GuardOptions {
+  const parts = Object.entries(changes).map(([name, value]) => {
+    const before: unknown = Reflect.get(known, name)
+    return [name, isOptions(before) && isOptions(value) ? { ...before, ...value } : value] as const
+  })
+  return { ...known, ...Object.fromEntries(parts) }
+}
+
+export const isOptions = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 function breakerPolicy(
   { errorRate = 0.5, slowRate = 1, slowAfter, window = '30s', least = 20, openFor = '5s', probes = 3 }: GuardBreaker,

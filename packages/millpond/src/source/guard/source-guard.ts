@@ -4,7 +4,9 @@ import { MillpondError, show } from '../../core/errors.ts'
 import type { GuardOptions, GuardState, GuardStats, SourceGuard } from '../../core/guard.ts'
 import { Budget } from './budget.ts'
 import { Bulkhead } from './bulkhead.ts'
-import { type GuardPolicy, guardPolicy } from './options.ts'
+import { follow } from './follow.ts'
+import { onAbort } from './on-abort.ts'
+import { type GuardPolicy, guardPolicy, isOptions, mergedOptions } from './options.ts'
 import { type Pass, RateBreaker } from './rate-breaker.ts'
 
 export interface GuardServices {
@@ -56,7 +58,7 @@ export class Guard implements SourceGuard {
   }
 
   configure(options: GuardOptions): void {
-    const all = { ...this.#options, ...options }
+    const all = isOptions(options) ? mergedOptions(this.#options, options) : options
     const policy = guardPolicy(all, `guard ${this.name}`)
     this.#options = all
     this.#policy = policy
@@ -118,12 +120,11 @@ export class Guard implements SourceGuard {
     if (hedge === undefined) return { answer: await this.run(work, { signal }), isReplica: false }
     this.#hedges.earn()
     // Whoever loses is told to stop.
-    const ends = [new AbortController(), new AbortController()] as const
-    const within = (at: 0 | 1): AbortSignal => AbortSignal.any([signal, ends[at].signal])
-    const first = this.run(work, { signal: within(0) }).then((answer) => ({ answer, isReplica: false }))
-    const second = this.#afterwards(first, hedge.afterMs).then(async () => {
+    const ends = [follow(signal), follow(signal)] as const
+    const first = this.run(work, { signal: ends[0].signal }).then((answer) => ({ answer, isReplica: false }))
+    const second = this.#afterwards(first, hedge.afterMs, signal).then(async () => {
       this.#counts.hedged++
-      return { answer: await replica({ signal: within(1), attempt: 1 }), isReplica: true }
+      return { answer: await replica({ signal: ends[1].signal, attempt: 1 }), isReplica: true }
     })
     try {
       return await Promise.any([first, second])
@@ -131,7 +132,10 @@ export class Guard implements SourceGuard {
       // Both failed: what the source itself said.
       return await first
     } finally {
-      for (const end of ends) end.abort()
+      for (const end of ends) {
+        end.release()
+        end.abort()
+      }
     }
   }
 
@@ -139,8 +143,8 @@ export class Guard implements SourceGuard {
     return this.#policy.hedge?.ttlMs ?? 0
   }
 
-  /** Resolves when the replica is to be asked: the call is slow, or has failed. Never, where it has gone well. */
-  #afterwards(call: Promise<unknown>, ms: number): Promise<void> {
+  /** Resolves when the replica is to be asked: the call is slow, or the source has failed. Rejects where it has gone well, and where nobody waits any more. */
+  #afterwards(call: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const cancel = this.#services.clock.after(ms, () => {
         if (this.#hedges.spend()) resolve()
@@ -150,9 +154,10 @@ export class Guard implements SourceGuard {
           cancel()
           reject(ANSWERED)
         },
-        () => {
+        (error: unknown) => {
           cancel()
-          resolve()
+          if (!signal.aborted && (isRefused(error) || this.#policy.isFailure(error))) resolve()
+          else reject(error)
         },
       )
     })
@@ -199,20 +204,16 @@ export class Guard implements SourceGuard {
   /** The call, until it answers, its time is over, or its caller has left: one that does not listen to its signal must not hold its place. */
   #inTime<T>(work: Work<T>, attempt: number, outer: AbortSignal, timeoutMs: number | undefined): Promise<T> {
     const { clock } = this.#services
+    const { signal, abort, release } = follow(outer)
+    const late = (): void =>
+      abort(new MillpondError('SOURCE_TIMEOUT', `the source ${show(this.name)} did not answer within ${timeoutMs} ms`))
     return new Promise<T>((resolve, reject) => {
-      const ends = new AbortController()
-      const signal = AbortSignal.any([outer, ends.signal])
       const give = (): void => reject(signal.reason)
-      const late = (): void =>
-        ends.abort(new MillpondError('SOURCE_TIMEOUT', `the source ${show(this.name)} did not answer within ${timeoutMs} ms`))
+      if (signal.aborted) return give()
       const cancel = timeoutMs === undefined ? undefined : clock.after(timeoutMs, late)
       signal.addEventListener('abort', give, { once: true })
-      new Promise<T>((begin) => begin(work({ signal, attempt }))).then(resolve, reject).finally(() => {
-        cancel?.()
-        signal.removeEventListener('abort', give)
-      })
-      if (signal.aborted) give()
-    })
+      new Promise<T>((begin) => begin(work({ signal, attempt }))).then(resolve, reject).finally(() => cancel?.())
+    }).finally(release)
   }
 
   /** `undefined`: the caller has left, which says nothing of the source. The hard timeout of a load does. */
@@ -223,8 +224,7 @@ export class Guard implements SourceGuard {
 
   /** May the call be made again: did the source itself fail? */
   #isFault(error: unknown): boolean {
-    if (error instanceof MillpondError && (error.code === 'SOURCE_OPEN' || error.code === 'SOURCE_BUSY')) return false
-    return this.#policy.isFailure(error)
+    return !isRefused(error) && this.#policy.isFailure(error)
   }
 
   #failed(error: unknown, signal: AbortSignal): void {
@@ -258,19 +258,16 @@ export class Guard implements SourceGuard {
 
   #pause(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
+      const stop = onAbort(signal, () => {
+        stop()
         cancel()
         reject(signal.reason)
+      })
+      const go = (): void => {
+        stop()
+        resolve()
       }
-      const cancel = this.#services.clock.after(
-        ms,
-        () => {
-          signal.removeEventListener('abort', leave)
-          resolve()
-        },
-        true,
-      )
-      signal.addEventListener('abort', leave, { once: true })
+      const cancel = this.#services.clock.after(ms, go, true)
     })
   }
 }
@@ -278,5 +275,6 @@ export class Guard implements SourceGuard {
 /** The replica was not needed. */
 const ANSWERED = new Error('the source has answered')
 
+const isRefused = (error: unknown): boolean => isBusy(error) || (error instanceof MillpondError && error.code === 'SOURCE_OPEN')
 const isBusy = (error: unknown): boolean => error instanceof MillpondError && error.code === 'SOURCE_BUSY'
 const isTimeout = (error: unknown): boolean => error instanceof MillpondError && error.code === 'LOAD_TIMEOUT'

@@ -1,0 +1,53 @@
+// The keys that are read most: as this process has seen them, and as they were recorded before, by whichever process did so last.
+import type { Key } from '../core/key.ts'
+import type { WarmSeam } from './seam.ts'
+
+/** Where it is recorded. */
+const RECORD: Key = ['millpond.hot']
+const KEPT = '30d'
+/** How often what memory holds is looked at, in milliseconds. */
+const LOOK_MS = 60_000
+
+export class HotList {
+  readonly #seam: WarmSeam
+  readonly #top: number
+  /** Encoded. From before whatever happens now: what an invalidation takes is not in memory any more. */
+  #keys: readonly string[] = []
+  #cancel: (() => void) | undefined
+
+  constructor(seam: WarmSeam, top: number) {
+    this.#seam = seam
+    this.#top = top
+  }
+
+  get keys(): readonly string[] {
+    return this.#keys
+  }
+
+  /** Looks again and again, until `stop`. */
+  async follow(): Promise<void> {
+    this.stop()
+    this.#cancel = this.#seam.clock.after(LOOK_MS, () => void this.follow())
+    await this.#look()
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  /** The hottest now, then those that were recorded; and records them. Only such as somebody knows how to load. */
+  async list(): Promise<readonly string[]> {
+    await this.#look()
+    const recorded = await this.#seam.recall(RECORD)
+    const before = Array.isArray(recorded) ? recorded.filter((key): key is string => typeof key === 'string') : []
+    const all = [...new Set([...this.#keys, ...before])].filter((key) => this.#seam.knows(key)).slice(0, this.#top)
+    if (all.length > 0) await this.#seam.set(RECORD, all, { ttl: KEPT })
+    return all
+  }
+
+  async #look(): Promise<void> {
+    const hot = await this.#seam.hottest(this.#top)
+    if (hot.length > 0) this.#keys = hot.filter((key) => this.#seam.knows(key))
+  }
+}
