@@ -3,13 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { createLayer } from './cache/layer.ts'
 import { openCaches } from './cache/open-caches.ts'
-import { createResponses } from './cache/responses.ts'
-import { createStrategicCache } from './cache/strategic.ts'
-import { createWarming } from './cache/warming.ts'
+import { openWarming } from './cache/open-warming.ts'
 import { prepareData } from './data/prepare.ts'
-import { createAnswers } from './queries/answers.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 interface Held {
@@ -27,14 +23,8 @@ async function holdAll(settings: Settings, folder: string, isCompact: boolean): 
   const { db, dataset, today } = await prepareData(settings, () => undefined)
   const place = join(folder, isCompact ? 'compact' : 'plain')
   const caches = await openCaches({ ...settings.cache, redisUrl: undefined, isCompact }, place, dataset, () => undefined)
-  const layer = (name: 'strategic' | 'response') =>
-    createLayer({ name, cache: caches[name], defaultTtlMs: settings.cache.defaultTtlMs, observe: () => undefined })
-  const strategic = createStrategicCache(layer('strategic'), createAnswers(db, today))
-  const { warmed } = await createWarming({
-    db,
-    strategic,
-    responses: createResponses(layer('response'), strategic),
-  }).warmAllOrganizations()
+  const { warming } = openWarming({ db, caches, today, defaultTtlMs: settings.cache.defaultTtlMs })
+  const { warmed } = await warming.warmAllOrganizations()
   const memory = caches.cache?.info().memory?.bytes ?? 0
   await caches.close()
   await db.close()

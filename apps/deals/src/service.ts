@@ -8,12 +8,12 @@ import { createApplication } from './cache/application.ts'
 import { createFront, type Front } from './cache/front.ts'
 import { createInvalidation } from './cache/invalidation.ts'
 import { createLayer, type Layer, type Observe } from './cache/layer.ts'
-import { registerLoaders } from './cache/loaders.ts'
 import { type Caches, openCaches } from './cache/open-caches.ts'
-import { createBodies, createResponses } from './cache/responses.ts'
+import { openWarming } from './cache/open-warming.ts'
+import { createResponses } from './cache/responses.ts'
 import { createStrategicCache } from './cache/strategic.ts'
 import { layerAfter } from './cache/token.ts'
-import { busiest, createWarming } from './cache/warming.ts'
+import { busiest } from './cache/warming.ts'
 import { openControl } from './control.ts'
 import { prepareData } from './data/prepare.ts'
 import type { Database } from './db/database.ts'
@@ -66,19 +66,8 @@ export async function startService(settings: Settings, say: (line: string) => vo
       isEnabled: settings.cache.isInvalidating,
       plantedFault: settings.cache.plantedFault,
     })
-    // Warming is not traffic: it goes through the same caches and is not counted.
-    const unseen = layersOver(caches, settings.cache.defaultTtlMs, () => undefined, true)
     const apart = db.apart()
-    const unseenStrategic = createStrategicCache(unseen[0], createAnswers(apart, today))
-    const warming = createWarming({ db: apart, cache: caches.cache })
-    if (caches.strategic !== undefined && caches.response !== undefined)
-      registerLoaders({
-        strategic: caches.strategic,
-        response: caches.response,
-        answers: createAnswers(apart, today),
-        bodies: createBodies(unseenStrategic),
-        defaultTtlMs: settings.cache.defaultTtlMs,
-      })
+    const { warming, strategic: unseenStrategic } = openWarming({ db: apart, caches, today, defaultTtlMs: settings.cache.defaultTtlMs })
     const jobs = createJobs({
       cache: caches.cache,
       warming,
@@ -133,8 +122,8 @@ export async function startService(settings: Settings, say: (line: string) => vo
   }
 }
 
-function layersOver(caches: Caches, defaultTtlMs: number, observe: Observe, isQuiet = false): readonly [Layer, Layer] {
-  const layer = (name: 'strategic' | 'response') => createLayer({ name, cache: caches[name], defaultTtlMs, observe, isQuiet })
+function layersOver(caches: Caches, defaultTtlMs: number, observe: Observe): readonly [Layer, Layer] {
+  const layer = (name: 'strategic' | 'response') => createLayer({ name, cache: caches[name], defaultTtlMs, observe })
   return [layer('strategic'), layer('response')]
 }
 
