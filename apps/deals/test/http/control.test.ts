@@ -45,6 +45,19 @@ test('what was answered is shown as a key, explained, invalidated for all who as
   expect((await subject.get(`${BASE}/metrics/summary/`, VIEWER)).json.caches[0].total.hits).toBeGreaterThan(0)
 })
 
+test('an invalidation can be undone: its hottest answers are loaded again, by the loaders of their keys alone', async () => {
+  const path = '/api/cached/organizations/1/roles/'
+  for (let time = 0; time < 3; time++) await subject.get(path)
+  const plan = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, { tags: ['kind:roles'], dry_run: true })
+  const gone = await subject.send('POST', `${BASE}/invalidations/invalidate_keys/`, ADMINISTRATOR, {
+    plan_id: plan.json.plan.id,
+    reason: 'too much',
+  })
+  const undone = await subject.send('POST', `${BASE}/invalidations/${gone.json.id}/undo/`, ADMINISTRATOR, {})
+  expect(undone.json).toMatchObject({ state: 'completed', result: { failed: 0 } })
+  expect(undone.json.result.loaded).toBeGreaterThan(0)
+})
+
 test('its organisations and kinds of answers are known by name: counted, invalidated, warmed', async () => {
   const path = '/api/cached/organizations/1/info/'
   const { json } = await subject.get(`${BASE}/application/`, VIEWER)
