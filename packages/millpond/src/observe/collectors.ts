@@ -125,14 +125,22 @@ export function guardCollector(cache: string, guards: () => Iterable<GuardStats>
     for (const stats of guards()) {
       const labels = { cache, guard: stats.guard }
       for (const state of STATES) emit(METRICS.guardState, { ...labels, state }, state === stats.state ? 1 : 0)
-      for (const outcome of GUARD_OUTCOMES) emit(METRICS.guardCalls, { ...labels, outcome }, stats[outcome])
+      for (const [outcome, count] of GUARD_OUTCOMES) emit(METRICS.guardCalls, { ...labels, outcome }, stats[count])
       emit(METRICS.guardRunning, labels, stats.running)
       emit(METRICS.guardWaiting, labels, stats.waiting)
     }
   }
 }
 
-const GUARD_OUTCOMES = ['calls', 'failed', 'slow', 'retried', 'hedged', 'refusedOpen', 'refusedBusy'] as const
+const GUARD_OUTCOMES = [
+  ['made', 'calls'],
+  ['failed', 'failed'],
+  ['slow', 'slow'],
+  ['retried', 'retried'],
+  ['hedged', 'hedged'],
+  ['refused_open', 'refusedOpen'],
+  ['refused_busy', 'refusedBusy'],
+] as const
 
 /** Runs of a cache's jobs: `registry.collect(jobCollector('shop', () => cache.info().jobs))`. */
 export function jobCollector(cache: string, jobs: () => Iterable<JobStats>): Collector {

@@ -10,6 +10,7 @@ import {
   createHistogram,
   createKeyStatistics,
   createRegistry,
+  guardCollector,
   hitRate,
   jobCollector,
   keyCollector,
@@ -85,6 +86,9 @@ function full(): Registry {
   registry.collect(processCollector())
   registry.collect(keyCollector('shop', keys))
   registry.collect(jobCollector('shop', () => [{ job: 'nightly', running: 1, done: 4, retried: 3, failed: 2, late: 1, lost: 0 }]))
+  const figures = { calls: 9, failed: 2, slow: 1, retried: 1, hedged: 1, refusedOpen: 3, refusedBusy: 1, opened: 1 }
+  const guard = { guard: 'crm', state: 'open' as const, running: 1, waiting: 2, errorRate: 0.5, slowRate: 0, ...figures }
+  registry.collect(guardCollector('shop', () => [guard]))
   return registry
 }
 
@@ -117,6 +121,8 @@ describe('M3 Prometheus text', () => {
       'millpond_tier_duration_seconds_bucket{cache="shop",tier="redis",le="0.256"} 2',
       'millpond_tier_duration_seconds_bucket{cache="shop",tier="redis",le="+Inf"} 3',
       'millpond_tier_duration_seconds_count{cache="shop",tier="redis"} 3',
+      'millpond_guard_state{cache="shop",guard="crm",state="open"} 1',
+      'millpond_guard_calls_total{cache="shop",guard="crm",outcome="refused_open"} 3',
       'millpond_key_pattern_hits_total{cache="shop",pattern="user:*"} 1',
     ]) {
       expect(lines).toContain(line)
