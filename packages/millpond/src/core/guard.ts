@@ -4,39 +4,39 @@ import type { Duration } from './duration.ts'
 /** When a source counts as ill. Rates are of the calls within `window`. */
 export interface GuardBreaker {
   /** The share of calls that fail, above 0 to 1, at which it opens. Default 0.5. */
-  readonly errorRate?: number
+  readonly errorRate?: number | undefined
   /** The share of calls slower than `slowAfter` at which it opens. Default 1. */
-  readonly slowRate?: number
+  readonly slowRate?: number | undefined
   /** What counts as slow. Default: nothing does. */
-  readonly slowAfter?: Duration
+  readonly slowAfter?: Duration | undefined
   /** Default `'30s'`. */
-  readonly window?: Duration
+  readonly window?: Duration | undefined
   /** Calls within the window before it judges. Default 20. */
-  readonly least?: number
+  readonly least?: number | undefined
   /** How long it stays open before one call may try. Default `'5s'`. */
-  readonly openFor?: Duration
+  readonly openFor?: Duration | undefined
   /** Calls that must go well after that try before rates count again: one that fails opens it at once. Default 3. */
-  readonly probes?: number
+  readonly probes?: number | undefined
 }
 
 /** How often a call that failed is made again. */
 export interface GuardRetry {
   /** Calls in all. Default 3. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
   /** The longest pause before the second call; doubled each time; the pause itself is random, from 0. Default `'50ms'`. */
-  readonly base?: Duration
+  readonly base?: Duration | undefined
   /** Default `'1s'`. */
-  readonly max?: Duration
+  readonly max?: Duration | undefined
   /** Calls made again, as a share of all first calls, 0 to 1, beside ten in a row: a source that is down is not asked three times as often. Default 0.1. */
-  readonly budget?: number
+  readonly budget?: number | undefined
 }
 
 /** How much is asked of a source at a time. */
 export interface GuardBulkhead {
   /** Calls at a time. Default 32. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** Calls that may wait for their turn; the next is refused with `SOURCE_BUSY`. Default 100. */
-  readonly queue?: number
+  readonly queue?: number | undefined
 }
 
 /** Reads of a declared replica (`replicaLoad` of a collection) when the source itself is slow or fails. */
@@ -44,9 +44,9 @@ export interface GuardHedge {
   /** How long the source may take before the replica is asked too. */
   readonly after: Duration
   /** Such reads, as a share of all, 0 to 1, beside ten in a row. Where the source fails or its breaker is open the replica is asked in any case. Default 0.1. */
-  readonly budget?: number
+  readonly budget?: number | undefined
   /** How long an answer of the replica is kept. A replica may lag behind what has just been invalidated, so by default it is given to the callers and not kept: 0. */
-  readonly replicaTtl?: Duration
+  readonly replicaTtl?: Duration | undefined
 }
 
 /** What happens when calls fail one after the other. */
@@ -63,16 +63,16 @@ export interface GuardErrorThreshold {
 /** How a source is guarded. What is not named is off, but for the breaker. */
 export interface GuardOptions {
   /** `false`: none. */
-  readonly breaker?: GuardBreaker | false
+  readonly breaker?: GuardBreaker | false | undefined
   /** For calls that may be made twice. `{}` for the defaults. */
-  readonly retry?: GuardRetry | false
-  readonly bulkhead?: GuardBulkhead | false
-  readonly hedge?: GuardHedge | false
-  readonly errorThreshold?: GuardErrorThreshold | false
+  readonly retry?: GuardRetry | false | undefined
+  readonly bulkhead?: GuardBulkhead | false | undefined
+  readonly hedge?: GuardHedge | false | undefined
+  readonly errorThreshold?: GuardErrorThreshold | false | undefined
   /** When one call is given up, counts as failed and may be made again. Default: the hard timeout of the load alone. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
   /** Is the error the source's fault? Of what is not (a row that is refused, say) nothing is counted or tried again. Default: every error. */
-  readonly isFailure?: (error: unknown) => boolean
+  readonly isFailure?: ((error: unknown) => boolean) | undefined
 }
 
 /** `closed`: calls go through; `open`: none does; `half-open`: one is trying. */

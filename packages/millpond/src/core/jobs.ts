@@ -101,7 +101,7 @@ export interface JobWindow {
   readonly from: string
   readonly to: string
   /** The days on which it begins. Default: every day. */
-  readonly days?: readonly JobDay[]
+  readonly days?: readonly JobDay[] | undefined
 }
 
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/

@@ -87,13 +87,13 @@ export interface WarmUrls extends WarmPlanOptions {
   /** Paths, or whole addresses. */
   readonly urls: WarmList<string>
   /** What paths belong to: `'http://127.0.0.1:3000'`. Its host is allowed. */
-  readonly base?: string
+  readonly base?: string | undefined
   /** Hosts that may be asked beside, with their port where they name one. An address of any other is refused. */
-  readonly allow?: readonly string[]
+  readonly allow?: readonly string[] | undefined
   /** Sent with each. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** For each. Default `'10s'`. */
-  readonly timeout?: Duration
+  readonly timeout?: Duration | undefined
 }
 
 /**
@@ -103,7 +103,7 @@ export interface WarmUrls extends WarmPlanOptions {
 export interface WarmHot extends WarmPlanOptions {
   readonly kind: 'hot'
   /** At most so many. Default 500. */
-  readonly top?: number
+  readonly top?: number | undefined
 }
 
 /** What is to be warm: one kind of things, as data. */

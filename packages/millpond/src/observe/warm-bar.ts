@@ -10,9 +10,9 @@ export interface WarmBarCache {
 /** Where it is shown. */
 export interface WarmBarOptions {
   /** What is written to. Default: the process's standard error. */
-  readonly out?: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number }
+  readonly out?: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number } | undefined
   /** Plans of these namespaces alone. Default: all. */
-  readonly namespaces?: readonly string[]
+  readonly namespaces?: readonly string[] | undefined
 }
 
 const OPTIONS: Shape<WarmBarOptions> = {

@@ -62,7 +62,7 @@ export interface RetryPolicy {
 export interface GuardPolicy {
   readonly breaker: BreakerPolicy | undefined
   readonly retry: RetryPolicy | undefined
-  readonly bulkhead: Required<GuardBulkhead> | undefined
+  readonly bulkhead: { readonly concurrency: number; readonly queue: number } | undefined
   readonly hedge: { readonly afterMs: number; readonly budget: number; readonly ttlMs: number } | undefined
   readonly errorThreshold: GuardErrorThreshold | undefined
   readonly timeoutMs: number | undefined
@@ -96,14 +96,16 @@ export function guardPolicy(options: GuardOptions, name: string): GuardPolicy {
   }
 }
 
-/** What the changes leave out stays as it was, within each of its parts too. */
+/** What the changes leave out, or say `undefined` of, stays as it was, within each of its parts too. */
 export function mergedOptions(known: GuardOptions, changes: GuardOptions): GuardOptions {
-  const parts = Object.entries(changes).map(([name, value]) => {
+  const parts = said(changes).map(([name, value]) => {
     const before: unknown = Reflect.get(known, name)
-    return [name, isOptions(before) && isOptions(value) ? { ...before, ...value } : value] as const
+    return [name, isOptions(before) && isOptions(value) ? { ...before, ...Object.fromEntries(said(value)) } : value] as const
   })
   return { ...known, ...Object.fromEntries(parts) }
 }
+
+const said = (options: object): [string, unknown][] => Object.entries(options).filter(([, value]) => value !== undefined)
 
 export const isOptions = (value: unknown): value is object => typeof value === 'object' && value !== null
 
