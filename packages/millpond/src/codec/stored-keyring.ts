@@ -256,6 +256,8 @@ class Stored implements StoredKeyring {
       const now = Date.now()
       const told = new Map(this.#uses)
       const found = before === undefined ? undefined : storedFrom(before, this.#record)
+      // Whoever is always slower than others in putting has read all the same.
+      if (found !== undefined) this.#learn(found)
       const first = (): StoredKeys => [{ ...newKey(by, this.#record, now), activeFrom: now, uses: 0 }]
       let keys: StoredKeys = mapKeys(found ?? first(), (key) => ({ ...key, uses: key.uses + (told.get(key.id) ?? 0) }))
       // One that does not seal yet is the rotation that is under way.

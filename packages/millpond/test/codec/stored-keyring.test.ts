@@ -106,6 +106,19 @@ describe('a stored ring', () => {
     expect([why.length, new Set(why), asked - before]).toEqual([20, new Set(['unknown_key']), 1])
   })
 
+  test('a process whose every change comes too late has the new keys all the same', async () => {
+    const kept = memoryKeyStore()
+    const a = await open(kept)
+    let isSlow = false
+    const b = await open({ ...kept, put: async (...change) => (isSlow ? false : kept.put(...change)) })
+    await a.rotate()
+    isSlow = true
+    await b.codec({}).encode(parts, place)
+    await expect(b.check()).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })
+    expect(b.ids).toEqual(a.ids)
+    isSlow = false
+  })
+
   test('by hand, and keeps former keys unless it is told for how long', async () => {
     const store = memoryKeyStore()
     const ring = await open(store, { retireAfter: '7d' })
