@@ -137,6 +137,24 @@ describeWith('redis', 'bursts over Redis', () => {
     await until('what is owed to be sent', () => cache.stats().ledger.pending === 0)
     expect(await cache.get('k1')).toBeUndefined()
   })
+
+  it('G14: when the server hangs, all of a burst of loads have their values from the loader', async () => {
+    const cache = open({ name: 'hang-loads', tiers: [memory(), redis({ url: server.url })] })
+    await until('the server to answer', () =>
+      cache.set('warm', 1).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await server.pause()
+    const keys = names(5000)
+    const began = performance.now()
+    const loaded = await Promise.all(keys.map((key) => cache.getOrSet(key, async () => key)))
+    const ms = performance.now() - began
+    await server.resume()
+    expect(loaded).toEqual(keys)
+    expect(ms).toBeLessThan(10_000)
+  })
 })
 
 describeWith('postgres', 'bursts over PostgreSQL', () => {
