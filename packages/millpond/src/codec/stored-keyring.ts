@@ -106,6 +106,9 @@ export async function storedKeyring(options: StoredKeyringOptions): Promise<Stor
   return ring
 }
 
+/** Why a rotation is due now, if it is. */
+type Due = (keys: StoredKeys, now: number) => KeyRotation['because'] | undefined
+
 class Stored implements StoredKeyring {
   readonly #options: StoredKeyringOptions
   readonly #record: string
@@ -120,6 +123,9 @@ class Stored implements StoredKeyring {
   /** Sealed here, and not told yet. */
   #uses = new Map<string, number>()
   #asking: Promise<void> | undefined
+  /** What this process changes of the record it changes one after another: against itself it would only lose. */
+  #changing: Promise<unknown> = Promise.resolve()
+  #isChecking = false
   #askedAt = Number.NEGATIVE_INFINITY
   #current = ''
   #nextAt = NEVER
@@ -133,7 +139,7 @@ class Stored implements StoredKeyring {
     this.#records = records
     this.#retireMs = retireAfter === undefined ? NEVER : parseDuration(retireAfter, 'retireAfter')
     this.#timeoutMs = parseDuration(timeout, 'timeout')
-    this.#timer = setInterval(() => void this.#checkBehind(), recheckMs).unref()
+    this.#timer = setInterval(() => void this.#recheck(), recheckMs).unref()
   }
 
   get current(): string {
@@ -236,6 +242,14 @@ class Stored implements StoredKeyring {
     await this.check().catch((error: unknown) => this.#warn(error))
   }
 
+  /** Not once more while the last one is still waiting for its store. */
+  async #recheck(): Promise<void> {
+    if (this.#isChecking) return
+    this.#isChecking = true
+    await this.#checkBehind()
+    this.#isChecking = false
+  }
+
   #warn(error: unknown): void {
     if (error instanceof MillpondError) this.#options.onWarning?.(error)
   }
@@ -245,11 +259,14 @@ class Stored implements StoredKeyring {
     return now - newest.activeFrom >= this.#ageMs ? 'age' : undefined
   }
 
+  #change(due: Due, isRewrap = false): Promise<KeyRotation | undefined> {
+    const change = this.#changing.then(() => this.#changeNow(due, isRewrap))
+    this.#changing = change.catch(() => {})
+    return change
+  }
+
   /** Reads the record, adds what was sealed, rotates where `due` says so, and puts it back; again where another process was faster. */
-  async #change(
-    due: (keys: StoredKeys, now: number) => KeyRotation['because'] | undefined,
-    isRewrap = false,
-  ): Promise<KeyRotation | undefined> {
+  async #changeNow(due: Due, isRewrap: boolean): Promise<KeyRotation | undefined> {
     const { store, by } = this.#options
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const before = await this.#inTime(store.get(this.#record))

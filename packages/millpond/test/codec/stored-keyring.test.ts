@@ -119,6 +119,32 @@ describe('a stored ring', () => {
     isSlow = false
   })
 
+  test('one that is checked faster than its store answers has one question open at a time, and tells each use once', async () => {
+    const store = memoryKeyStore()
+    let [asked, most] = [0, 0]
+    const gates: (() => void)[] = []
+    const slow: KeyStore = {
+      ...store,
+      async get(name) {
+        asked++
+        most = Math.max(most, asked)
+        if (gates.length < 1) await new Promise<void>((resolve) => gates.push(resolve))
+        asked--
+        return store.get(name)
+      },
+    }
+    const opening = open(slow, { overlap: 100, recheck: 10 })
+    await vi.waitFor(() => expect(gates).toHaveLength(1))
+    vi.advanceTimersByTime(1000)
+    gates[0]?.()
+    const ring = await opening
+    await ring.codec({}).encode(parts, place)
+    await Promise.all(Array.from({ length: 20 }, () => ring.check()))
+    expect(most).toBe(1)
+    expect(ring.keys.map(({ uses }) => uses)).toEqual([1])
+    expect(JSON.parse((await store.get('ring-cache')) ?? '').ring).toMatchObject([{ uses: 1 }])
+  })
+
   test('by hand, and keeps former keys unless it is told for how long', async () => {
     const store = memoryKeyStore()
     const ring = await open(store, { retireAfter: '7d' })
