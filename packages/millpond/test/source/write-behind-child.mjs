@@ -17,7 +17,18 @@ const items = createCache().collection('item', {
 })
 for (let value = 1; ; value++) {
   const id = `${name}:${value % 50}`
-  const written = items.set(id, value).then(() => writeSync(1, `${id} ${value}\n`))
+  const written = items.set(id, value).then(() => tell(`${id} ${value}\n`))
   if (value % 10 === 0) await written
   if (value % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+/** At once, so that a kill takes nothing that was told; the pipe may be full for a moment. @param {string} line */
+function tell(line) {
+  for (;;) {
+    try {
+      return writeSync(1, line)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+    }
+  }
 }
