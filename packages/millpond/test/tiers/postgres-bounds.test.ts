@@ -47,6 +47,11 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
   const items = (from: number, count: number, bytes = 100) =>
     Array.from({ length: count }, (_, at) => item(`k${from + at}`, new Uint8Array(bytes)))
 
+  /** Three caches at once may keep the ledger busy for longer than a write waits for it: that one is sent later, and must be counted as exactly. */
+  const orLater = async (write: Promise<unknown>): Promise<void> => {
+    await write.catch((error: unknown) => expect(error).toMatchObject({ code: 'LEDGER_UNREACHABLE' }))
+  }
+
   it('counts exactly, whatever a cache does, and with several that do it at once', async () => {
     newSchema()
     const caches = [1, 2, 3].map((at) => {
@@ -67,14 +72,14 @@ describeWith('postgres', 'T5: a bounded postgres tier', () => {
         for (let round = 0; round < 15; round++) {
           // The same keys in opposite orders: nobody may wait for anybody in a circle.
           const keys = Array.from({ length: 30 }, (_, at) => `k${(which === 1 ? 29 - at : at) + round * 3}`)
-          await cache.setMany(keys.map((key) => [key, { which, round, text: 'x'.repeat(round * 20) }]))
+          await orLater(cache.setMany(keys.map((key) => [key, { which, round, text: 'x'.repeat(round * 20) }])))
           await cache.getOrSetMany(
             keys.slice(0, 5).map((key) => `loaded ${key}`),
             { load: async (ids) => ids, tags: ['t'] },
           )
-          await cache.set('short', 1, { ttl: 30 })
-          await cache.deleteMany(keys.slice(10, 15))
-          if (round % 5 === 4) await cache.invalidateTags(['t'])
+          await orLater(cache.set('short', 1, { ttl: 30 }))
+          await orLater(cache.deleteMany(keys.slice(10, 15)))
+          if (round % 5 === 4) await orLater(cache.invalidateTags(['t']))
         }
         await cache.flush()
       }),
