@@ -9,15 +9,12 @@ const SCRATCH = 64 * 1024
 const ROOM = 16
 /** Up to here it is quicker to write a text byte by byte than to ask for it. */
 const SHORT = 24
-/** Deeper than this, a map's head is as long as any: what lies behind a short one is moved where that was too little. */
-const SHALLOW = 8
 
 let scratch = Buffer.allocUnsafeSlow(SCRATCH)
 let view = new DataView(scratch.buffer)
 let at = 0
 let left = 0
 let room = 0
-let deep = 0
 let isBusy = false
 let takesBare = false
 
@@ -32,7 +29,6 @@ export function writeMessagePack(value: object, limits: CodecLimits, isBare = fa
   at = 0
   left = limits.maxItems
   room = limits.maxBytes
-  deep = limits.maxDepth - SHALLOW
   takesBare = isBare
   try {
     return writeItem(value, limits.maxDepth) ? Buffer.from(scratch.subarray(0, at)) : undefined
@@ -168,29 +164,19 @@ function writeList(list: unknown[], levels: number): boolean {
   return true
 }
 
+/** Its names are counted before it is written: the head says how many there are. */
 function writeFields(fields: Record<string, unknown>, levels: number): boolean {
   if (Object.getOwnPropertySymbols(fields).length !== 0) return false
-  const begin = at
-  // How many there are shows at its end. Most have a head of one byte.
-  const isShort = levels > deep
-  at += isShort ? 1 : 5
   let count = 0
-  for (const name in fields) {
-    count++
-    if (!writeText(name) || !writeItem(fields[name], levels)) return false
-  }
+  for (const _ in fields) count++
   left -= count || 1
   if (left < 0) return false
-  if (isShort && count < 16) {
-    scratch[begin] = 0x80 | count
-    return true
+  if (count < 16) scratch[at++] = 0x80 | count
+  else writeHead(count, 0xde)
+  for (const name in fields) {
+    count--
+    if (!writeText(name) || !writeItem(fields[name], levels)) return false
   }
-  if (isShort) {
-    need(4)
-    scratch.copyWithin(begin + 5, begin + 1, at)
-    at += 4
-  }
-  scratch[begin] = 0xdf
-  view.setUint32(begin + 1, count)
-  return true
+  // More are left where a getter took one of them away.
+  return count === 0
 }

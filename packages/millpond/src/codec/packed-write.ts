@@ -13,9 +13,6 @@ const SCRATCH = 64 * 1024
 const ROOM = 16
 /** Where they end in the head. */
 const LENGTHS = 9
-/** From so many shapes on, and so deep, an object's number takes three bytes: what lies behind one of one byte is moved where that was too little. */
-const MANY_SHAPES = 12
-const SHALLOW = 8
 const MAX_NUMBER = 65_535
 
 let scratch = Buffer.allocUnsafeSlow(SCRATCH)
@@ -29,7 +26,6 @@ let table: Table = emptyTable()
 let walk = 0
 let isBusy = false
 let takesBare = false
-let deep = 0
 
 /**
  * The bytes; undefined for a value that is not plain enough, or not within the limits: others know why.
@@ -44,7 +40,6 @@ export function writePacked(value: object, limits: CodecLimits, isBare = false):
   room = limits.maxBytes
   table = emptyTable()
   takesBare = isBare
-  deep = limits.maxDepth - SHALLOW
   walk++
   try {
     return writeItem(value, limits.maxDepth) ? finish() : undefined
@@ -171,43 +166,33 @@ function writeList(list: unknown[], levels: number): boolean {
   return true
 }
 
+/** Its names are walked before its values: what its shape is, or that it has none, is known before anything of it is written. for-in costs less than a list of names. */
 function writeFields(fields: Record<string, unknown>, levels: number): boolean {
   if (Object.getOwnPropertySymbols(fields).length !== 0) return false
-  const begin = at
-  const textsBefore = texts
-  const leftBefore = left
-  // Which shape it is shows at its end. Most have a number of one byte.
-  const isShort = table.size < MANY_SHAPES && levels > deep
-  at += isShort ? 1 : 3
   let shape = emptyShape()
-  // for-in costs less than a list of names, and reads a field for less.
   for (const name in fields) {
     const { last } = shape
     const next = last !== undefined && last.name === name ? last : shapeWith(shape, name)
-    if (next === undefined) {
-      at = begin
-      texts = textsBefore
-      left = leftBefore
-      return writeNamed(fields, levels)
-    }
+    if (next === undefined) return writeNamed(fields, levels)
     shape = next
-    if (!writeItem(fields[name], levels)) return false
   }
   left -= shape.size || 1
   if (left < 0) return false
   const number = numberOf(shape)
   if (number > MAX_NUMBER) return false
-  if (isShort && number < 16) scratch[begin] = TAG.shape | number
+  if (number < 16) scratch[at++] = TAG.shape | number
   else {
-    if (isShort) {
-      scratch.copyWithin(begin + 3, begin + 1, at)
-      at += 2
-    }
-    scratch[begin] = TAG.shape16
-    scratch[begin + 1] = number >> 8
-    scratch[begin + 2] = number
+    scratch[at++] = TAG.shape16
+    scratch[at++] = number >> 8
+    scratch[at++] = number
   }
-  return true
+  let written = 0
+  for (const name in fields) {
+    written++
+    if (!writeItem(fields[name], levels)) return false
+  }
+  // Fewer where a getter took one of them away.
+  return written === shape.size
 }
 
 /** Its number in the table of this value, which it is put into where it is not there yet. */

@@ -133,6 +133,30 @@ describe('G20: packed', () => {
     assertSame(roundTrip(value), { n: 1 })
   })
 
+  test('dictionaries in one another are walked once, however deep', () => {
+    let reads = 0
+    const inmost = {
+      get n() {
+        return ++reads
+      },
+    }
+    const wide = Object.fromEntries(names(130).map((name) => [name, 1]))
+    for (const more of [wide, { ['n'.repeat(200)]: 1 }]) {
+      reads = 0
+      encode(codec, partsOf(nest(12, inmost, more)))
+      expect(reads).toBe(1)
+      assertSame(roundTrip(nest(60, {}, more)), nest(60, {}, more))
+    }
+  })
+
+  test('a value that ends where the room to write it in ends is whole', () => {
+    const shapes = names(20).map((name) => ({ [name]: 1 }))
+    for (let length = 65_390; length < 65_450; length++) {
+      const value = nest(8, [shapes, new Array(length).fill(1), 0.5])
+      expect(JSON.stringify(roundTrip(value)) === JSON.stringify(value), `a list of ${length}`).toBe(true)
+    }
+  })
+
   test('what others put on Object.prototype is no field, and values of another realm are plain', () => {
     Object.defineProperty(Object.prototype, 'polluted', { value: 1, enumerable: true, configurable: true })
     try {
@@ -262,4 +286,11 @@ describe('G26: bytes that claim to be packed', () => {
 
 function names(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `n${i}`)
+}
+
+/** `core` as the first field of an object, as the first field of an object, and so on; each has `more` beside it. */
+function nest(levels: number, core: object, more: object = {}): object {
+  let value = core
+  for (let level = 0; level < levels; level++) value = { [`level${level}`]: value, ...more }
+  return value
 }
