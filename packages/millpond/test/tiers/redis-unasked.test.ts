@@ -1,12 +1,15 @@
 // Answers that nobody asked for, and answers of no sense to who listens: a damaged stream of a Redis connection, or a proxy that is out of step, must not end
 // the process.
+import { EventEmitter } from 'node:events'
 import { createServer, connect as dial, type Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { Redis as Redis6 } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { type Cache, createCache, memory } from 'millpond'
 import { type RedisTierOptions, redis } from 'millpond/tiers/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Change } from '../../src/core/contracts.ts'
+import { leaveWhenOutOfStep } from '../../src/tiers/redis/out-of-step.ts'
 import { describeWith, freePort, type RedisService, type SentinelGroup, startRedis, startSentinel, until } from '../services/index.ts'
 
 /** A way to a server. `answer`: what is said in its place to what a client sends; undefined where it is asked itself. */
@@ -216,4 +219,26 @@ describeWith('redis', 'a connection to a sentinel on which something comes that 
       for (const link of links) link.close()
     }
   })
+})
+
+// What the guard knows of ioredis is not in its documentation: a release that does it otherwise must work as if there were no guard.
+test.each<[string, (queue: { shift(): unknown; unshift(item: unknown): unknown }) => unknown]>([
+  ['keeps other things in its queue', (queue) => queue.shift()],
+  ['reads its queue in another way', () => 'asked'],
+])('a client that %s is left as it is, and its messages are heard', async (_what, next) => {
+  const client = Object.assign(new EventEmitter(), {
+    commandQueue: { shift: () => 'asked', unshift: () => {} },
+    stream: new PassThrough(),
+    disconnect: () => {},
+  })
+  const heard: unknown[][] = []
+  leaveWhenOutOfStep(client as never, (...message) => heard.push(message))
+  client.emit('connect')
+  const taken: unknown[] = []
+  client.stream.on('data', () => {
+    taken.push(next(client.commandQueue))
+    client.emit('messageBuffer', 'channel', 'text')
+  })
+  client.stream.emit('data', 'x')
+  expect([taken, heard]).toEqual([['asked'], [['channel', 'text']]])
 })

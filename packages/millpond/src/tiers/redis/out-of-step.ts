@@ -3,7 +3,7 @@
 // ioredis (5.11 and 6.0) reads the answer to SUBSCRIBE, a message and what nobody asked for without looking: where one of them is a null it throws out of a
 // listener of its own, which nobody can catch. So every answer is given to us under the name of a command that it reads nothing of. That way a connection that
 // asks is left where something comes that nobody asked for, since what comes next may be the answer to another's question; and one that listens never enters
-// ioredis's subscriber mode. A client without a queue that can be seen takes care of itself.
+// ioredis's subscriber mode. A client without a queue that can be seen, or with other things in it, takes care of itself, and its messages are heard as it tells them.
 import { Duplex } from 'node:stream'
 import type { RedisClient } from './client.ts'
 
@@ -25,7 +25,8 @@ interface Command {
 }
 
 interface Queue {
-  shift(): Item | undefined
+  /** Of a client that is made otherwise: anything. */
+  shift(): unknown
   unshift(item: Item): unknown
 }
 
@@ -34,11 +35,10 @@ const NOBODYS: Item = { command: { name: 'unasked', args: [], resolve() {}, reje
 
 /** Puts the guard before a client's queue. With `hear` the client listens: it is told every message. */
 export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
+  // Behind the guard this never comes.
+  if (hear !== undefined) client.on('messageBuffer', hear)
   const first: unknown = Reflect.get(client, 'commandQueue')
-  if (!isQueue(first)) {
-    if (hear !== undefined) client.on('messageBuffer', hear)
-    return
-  }
+  if (!isQueue(first)) return
   /** How many may be passed over; 0 while the client empties its queue by itself. */
   let passes = 0
   let hasLeft = false
@@ -53,12 +53,12 @@ export function leaveWhenOutOfStep(client: RedisClient, hear?: Hear): void {
     const shift = queue.shift.bind(queue)
     queue.shift = () => {
       const asked = shift()
-      if (passes === 0 || (asked !== undefined && listener === undefined)) return asked
-      if (asked === undefined) {
-        passes -= 1
-        if (listener === undefined) leave()
-      }
-      return listener === undefined ? NOBODYS : listener.answerTo(asked, queue)
+      if (passes === 0) return asked
+      if (asked !== undefined) return listener === undefined || !isItem(asked) ? asked : listener.answerTo(asked, queue)
+      passes -= 1
+      if (listener !== undefined) return listener.answerTo(undefined, queue)
+      leave()
+      return NOBODYS
     }
     return queue
   }
@@ -129,6 +129,23 @@ class Listener {
     if (left > 0) queue.unshift(asked)
     else command.resolve(0)
   }
+}
+
+function isItem(value: unknown): value is Item {
+  if (typeof value !== 'object' || value === null || !('command' in value)) return false
+  const { command } = value
+  return (
+    typeof command === 'object' &&
+    command !== null &&
+    'name' in command &&
+    typeof command.name === 'string' &&
+    'args' in command &&
+    Array.isArray(command.args) &&
+    'resolve' in command &&
+    typeof command.resolve === 'function' &&
+    'reject' in command &&
+    typeof command.reject === 'function'
+  )
 }
 
 function isQueue(value: unknown): value is Queue {
