@@ -1,5 +1,6 @@
 // The PostgreSQL tier when the server is slow, frozen, killed, emptied, restarted or refuses.
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
@@ -7,7 +8,7 @@ import { change, commitItem, key, tag } from '../../src/testing/ledger-subject.t
 import { until } from '../../src/testing/runner.ts'
 import { stopwatch } from '../../src/testing/stopwatch.ts'
 import { item } from '../../src/testing/tier.ts'
-import { type PostgresTier, type PostgresTierOptions, postgres } from '../../src/tiers/postgres/index.ts'
+import { type PostgresTier, type PostgresTierOptions, postgres, postgresSchema } from '../../src/tiers/postgres/index.ts'
 import { SCHEMA_VERSION } from '../../src/tiers/postgres/schema.ts'
 import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
 import { answers, FAILED, text, UNREACHABLE } from './faults.ts'
@@ -283,6 +284,34 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       })
       const tier = await opened()
       expect((await tier.ledger.advance('ns', change([key('k')]))).position.seq).toBeGreaterThan(0)
+    })
+
+    test('one of version 8 is brought up to date with what lies in it, and can be bounded', async () => {
+      const statements = readFileSync(new URL('./schemas/postgres-8.sql', import.meta.url), 'utf8')
+      await server.query(statements.replaceAll('as_of_8', schema))
+      // As a process of that version leaves it: by the functions of then.
+      await server.query(`UPDATE ${schema}.meta SET version = ${SCHEMA_VERSION}`)
+      const then = await opened({ install: false })
+      const { position } = await then.ledger.advance('ns', change([key('gone')]))
+      await then.write(['one', 'two'].map((name) => ({ ...item(name), asOf: position })))
+      await then.close()
+      await server.query(`UPDATE ${schema}.meta SET version = 8`)
+      const now = await opened({ maxEntries: 100, sweepEvery: Number.POSITIVE_INFINITY })
+      expect([await text(now, 'one'), await text(now, 'two')]).toEqual(['body of one', 'body of two'])
+      expect((await now.ledger.pull('ns')).position).toEqual(position)
+      expect((await now.ledger.advance('ns', change([key('k')]))).position).toEqual({ ...position, seq: position.seq + 1 })
+      expect((await now.usage()).entries).toBe(2)
+      await now.write(Array.from({ length: 99 }, (_, at) => item(`more ${at}`)))
+      expect((await now.usage()).entries).toBeLessThanOrEqual(100)
+    })
+
+    test('what is installed has not changed since its version was raised', () => {
+      // Where this fails: raise SCHEMA_VERSION, or the schemas that stand will not get what is new. Then say the new digest.
+      const statements = postgresSchema({ bounded: true })
+      expect([SCHEMA_VERSION, createHash('sha256').update(statements).digest('hex')]).toEqual([
+        9,
+        '0b92ddde56366670533779dcf8132361abc03b6d057841911ff2ab11438c97f4',
+      ])
     })
 
     test('a schema that is not there and may not be made is said so', async () => {
