@@ -1,6 +1,6 @@
 // How a read travels: memory, then a flight over the far tiers, then the loader.
 import { MillpondError } from '../core/errors.ts'
-import { shareOfTurn } from '../core/turn-share.ts'
+import { shareOfTurn } from '../wrap/turn-share.ts'
 import { currentFlight, waitFrom } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
 import { type Flight, LET_GO } from './flight.ts'

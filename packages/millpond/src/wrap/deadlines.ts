@@ -3,7 +3,7 @@ import { afterAwake } from '../core/awake.ts'
 import { Chain, type Link } from '../core/chain.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import { SHARE } from '../core/turn-share.ts'
+import { SHARE } from './turn-share.ts'
 
 interface Running {
   /** Monotonic milliseconds, without the pauses of this process. */

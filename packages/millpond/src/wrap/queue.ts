@@ -7,7 +7,7 @@ import { nextTick } from 'node:process'
 import { afterAwake } from '../core/awake.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
-import { inShares } from '../core/turn-share.ts'
+import { inShares } from './turn-share.ts'
 
 /** How much goes to a server at a time. */
 export interface QueueLimits {
