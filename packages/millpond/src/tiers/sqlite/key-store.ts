@@ -23,8 +23,16 @@ export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
   checkOptions<SqliteKeyStoreOptions>(options, OPTIONS, 'sqliteKeyStore')
   const handle = openOwnFile(options, SCHEMA, ['sqliteKeyStore', 'a key store'])
   let isClosed = false
+  /** The log still holds what was replaced: somebody read it all the while. */
+  let isOwed = false
+  const forgetFormer = async (): Promise<void> => {
+    await retried('key store', () => emptyLog(handle.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()))
+    isOwed = false
+  }
   return {
     async get(tenant) {
+      // Who does again what has been put finds it done, and puts nothing.
+      if (isOwed) await forgetFormer()
       const row = await retried('key store', () => handle.prepare(`SELECT ${texts('record')} FROM tenant_key WHERE tenant = ?`).get(tenant))
       return row === undefined || row === null ? undefined : textIn(row, 'record')
     },
@@ -35,8 +43,10 @@ export function sqliteKeyStore(options: SqliteKeyStoreOptions): KeyStore {
           : handle.prepare('UPDATE tenant_key SET record = ? WHERE tenant = ? AND record = ?').run(record, tenant, before),
       )
       const isDone = Number(changes) === 1
-      if (isDone && before !== undefined)
-        await retried('key store', () => emptyLog(handle.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()))
+      if (isDone && before !== undefined) {
+        isOwed = true
+        await forgetFormer()
+      }
       return isDone
     },
     async *list() {
