@@ -3,6 +3,7 @@ import { checkedElsewhere, checkOptions, duration, required, type Shape, text, w
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../core/packages.ts'
+import { inTime } from './in-time.ts'
 import type { KeyService } from './key-sources.ts'
 import { invalid } from './keyring.ts'
 
@@ -14,7 +15,7 @@ export interface AwsKmsClient {
 export interface AwsKmsOptions {
   /** The key that wraps: its id, ARN or alias. */
   readonly keyId: string
-  /** A `KMSClient` of your own. Default: one for `region`, which finds its credentials as any AWS client does. */
+  /** A `KMSClient` of your own. Default: one for `region`, with the credentials that every AWS client looks for: of the environment, the profile, the role of the machine. */
   readonly client?: AwsKmsClient | undefined
   /** Default: as the environment says. Not beside `client`. */
   readonly region?: string | undefined
@@ -67,7 +68,7 @@ export function awsKms(options: AwsKmsOptions): KeyService {
     options.client ??
     new KMSClient({ ...(region !== undefined && { region }), ...(endpoint !== undefined && { endpoint }), maxAttempts: 3 })
   const ask = async (what: string, command: object, field: 'CiphertextBlob' | 'Plaintext'): Promise<Uint8Array> => {
-    const answer = await inTime(client, command, ms).catch((cause: unknown) => {
+    const answer = await sent(client, command, ms).catch((cause: unknown) => {
       if (cause instanceof Error && NOT_OURS.has(cause.name))
         throw invalid('what is to be unwrapped was not wrapped by this key in this context, or is damaged', `AWS KMS ${show(KeyId)}`)
       throw new MillpondError('KEYRING_UNREACHABLE', `AWS KMS ${show(KeyId)} has not ${what} a key: ${nameOf(cause)}${reasonOf(cause)}`, {
@@ -86,19 +87,13 @@ export function awsKms(options: AwsKmsOptions): KeyService {
 }
 
 /** The client's own tries and connections end with it. */
-async function inTime(client: AwsKmsClient, command: object, ms: number): Promise<unknown> {
+async function sent(client: AwsKmsClient, command: object, ms: number): Promise<unknown> {
   const given = new AbortController()
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`no answer within ${ms} ms`))
-      given.abort()
-    }, ms)
-  })
   try {
-    return await Promise.race([client.send(command, { abortSignal: given.signal }), late])
-  } finally {
-    clearTimeout(timer)
+    return await inTime(client.send(command, { abortSignal: given.signal }), ms)
+  } catch (error) {
+    given.abort()
+    throw error
   }
 }
 

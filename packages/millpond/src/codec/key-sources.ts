@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { checkedElsewhere, checkOptions, duration, required, type Shape, text, withMethods } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { inTime } from './in-time.ts'
 import { idOf, invalid, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
 
 /** Read or written by the group or others, as Unix says it. */
@@ -125,14 +126,14 @@ export interface WrappedKeyring extends LiveKeyring {
 
 /**
  * A new key, known to nobody but who unwraps it.
- * @throws MillpondError `KEYRING_UNREACHABLE` for a service that answers with what is no wrapped key; what the service throws.
+ * @throws MillpondError `KEYRING_UNREACHABLE` for a service that answers with what is not a wrapped key; what the service throws.
  */
 export async function newWrappedKey(service: Pick<KeyService, 'wrap'>): Promise<Uint8Array> {
   const key = randomBytes(32)
   try {
     const wrapped: unknown = await service.wrap(key)
     if (wrapped instanceof Uint8Array && wrapped.byteLength > 0) return wrapped
-    throw new MillpondError('KEYRING_UNREACHABLE', `the key service has answered ${show(wrapped)}, which is no wrapped key`)
+    throw new MillpondError('KEYRING_UNREACHABLE', `the key service has answered ${show(wrapped)}, which is not a wrapped key`)
   } finally {
     key.fill(0)
   }
@@ -167,22 +168,16 @@ async function unwrapAll({ service, current, keys, next, timeout = '10s' }: Wrap
     throw new MillpondError('OPTION_INVALID', 'wrappedKeyring.keys: they are not wrapped keys by id: give { k1: bytes }')
   const ms = parseDuration(timeout, 'timeout')
   const opened = await Promise.all(
-    Object.entries(keys).map(async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await inTime(service.unwrap(wrapped), id, ms)]),
+    Object.entries(keys).map(async ([id, wrapped]): Promise<[string, Uint8Array]> => [id, await unwrapped(service, id, wrapped, ms)]),
   )
   return { current, keys: opened, ...(next !== undefined && { next }) }
 }
 
-async function inTime(work: Promise<Uint8Array>, id: string, ms: number): Promise<Uint8Array> {
-  let cancel: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    cancel = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
+async function unwrapped(service: WrappedKeyringOptions['service'], id: string, wrapped: Uint8Array, ms: number): Promise<Uint8Array> {
   try {
-    return await Promise.race([work, late])
+    return await inTime(service.unwrap(wrapped), ms)
   } catch (cause) {
     if (cause instanceof MillpondError && cause.code === 'KEYRING_INVALID') throw cause
     throw new MillpondError('KEYRING_UNREACHABLE', `the key service has not unwrapped the key ${show(id)}: ${reasonOf(cause)}`, { cause })
-  } finally {
-    clearTimeout(cancel)
   }
 }

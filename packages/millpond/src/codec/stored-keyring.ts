@@ -7,25 +7,11 @@ import type { CodecOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec, DecodedParts, KeyStore, Rejection } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { inTime } from './in-time.ts'
 import { type StoredKeys, storedFrom, storedText } from './stored-record.ts'
-import { newKey, unwrapKey, wrapKey } from './tenant-record.ts'
+import { type KeyRotation, type RotateAfter, type RotationTimes, type Step, sealingAt, stepOf } from './stored-rotation.ts'
+import { unwrapKey } from './tenant-record.ts'
 import { valueCodec } from './value-codec.ts'
-
-/** When a key has sealed enough: whatever comes first. */
-export interface RotateAfter {
-  /** Since it began to seal. Default `'90d'`. */
-  readonly age?: Duration | undefined
-  /** Records sealed by all processes together. Default 2^40: long before that each process has taken further derived keys, so that it is a matter of policy. */
-  readonly records?: number | undefined
-}
-
-/** A rotation that was decided on. */
-export interface KeyRotation {
-  readonly id: string
-  /** Epoch milliseconds: from then on it seals. */
-  readonly activeFrom: number
-  readonly because: 'age' | 'use' | 'asked'
-}
 
 export interface StoredKeyringOptions {
   /** Wraps the keys: one from a key service, say. */
@@ -106,16 +92,10 @@ export async function storedKeyring(options: StoredKeyringOptions): Promise<Stor
   return ring
 }
 
-/** Why a rotation is due now, if it is. */
-type Due = (keys: StoredKeys, now: number) => KeyRotation['because'] | undefined
-
 class Stored implements StoredKeyring {
   readonly #options: StoredKeyringOptions
   readonly #record: string
-  readonly #overlapMs: number
-  readonly #ageMs: number
-  readonly #records: number
-  readonly #retireMs: number
+  readonly #times: RotationTimes
   readonly #timeoutMs: number
   readonly #timer: NodeJS.Timeout
   #known: StoredKeys | undefined
@@ -123,7 +103,7 @@ class Stored implements StoredKeyring {
   /** Sealed here, and not told yet. */
   #uses = new Map<string, number>()
   #asking: Promise<void> | undefined
-  /** What this process changes of the record it changes one after another: against itself it would only lose. */
+  /** What this process changes of the record it changes one after another: against itself it would only lose. A call of the store that hangs holds up the next change for the timeout. */
   #changing: Promise<unknown> = Promise.resolve()
   #isChecking = false
   #askedAt = Number.NEGATIVE_INFINITY
@@ -134,10 +114,8 @@ class Stored implements StoredKeyring {
     const { rotateAfter: { age = '90d', records = 2 ** 40 } = {}, retireAfter, timeout = '2s' } = options
     this.#options = options
     this.#record = `ring-${name}`
-    this.#overlapMs = overlapMs
-    this.#ageMs = parseDuration(age, 'rotateAfter.age')
-    this.#records = records
-    this.#retireMs = retireAfter === undefined ? NEVER : parseDuration(retireAfter, 'retireAfter')
+    const retireMs = retireAfter === undefined ? NEVER : parseDuration(retireAfter, 'retireAfter')
+    this.#times = { ageMs: parseDuration(age, 'rotateAfter.age'), records, overlapMs, retireMs }
     this.#timeoutMs = parseDuration(timeout, 'timeout')
     this.#timer = setInterval(() => void this.#recheck(), recheckMs).unref()
   }
@@ -192,11 +170,11 @@ class Stored implements StoredKeyring {
   }
 
   async check(): Promise<void> {
-    await this.#change((keys, now) => this.#dueFrom(keys, now))
+    await this.#change('what is due')
   }
 
   async rotate(): Promise<KeyRotation> {
-    const rotation = await this.#change(() => 'asked')
+    const rotation = await this.#change('rotation')
     if (rotation !== undefined) return rotation
     const [next] = this.#known ?? []
     if (next === undefined) throw new MillpondError('KEYRING_UNREACHABLE', 'the stored ring has no record')
@@ -204,12 +182,12 @@ class Stored implements StoredKeyring {
   }
 
   async rewrap(): Promise<void> {
-    await this.#change(() => undefined, true)
+    await this.#change('rewrap')
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#change(() => undefined).catch((error: unknown) => this.#warn(error))
+    await this.#change('nothing').catch((error: unknown) => this.#warn(error))
   }
 
   toJSON(): { readonly current: string; readonly ids: readonly string[] } {
@@ -228,14 +206,7 @@ class Stored implements StoredKeyring {
         this.#asking = undefined
       })
     }
-    let cancel: NodeJS.Timeout | undefined
-    await Promise.race([
-      this.#asking,
-      new Promise<void>((resolve) => {
-        cancel = setTimeout(resolve, ASK_WAIT_MS)
-      }),
-    ])
-    clearTimeout(cancel)
+    await inTime(this.#asking, ASK_WAIT_MS).catch(() => {}) // then it is unknown still
   }
 
   async #checkBehind(): Promise<void> {
@@ -251,67 +222,50 @@ class Stored implements StoredKeyring {
   }
 
   #warn(error: unknown): void {
-    if (error instanceof MillpondError) this.#options.onWarning?.(error)
+    const { onWarning } = this.#options
+    const told = error instanceof MillpondError ? error : new MillpondError('KEYRING_INVALID', `the stored ring: ${reasonOf(error)}`)
+    this.#tell(() => onWarning?.(told))
   }
 
-  #dueFrom([newest]: StoredKeys, now: number): KeyRotation['because'] | undefined {
-    if (newest.uses >= this.#records) return 'use'
-    return now - newest.activeFrom >= this.#ageMs ? 'age' : undefined
+  /** A listener that throws concerns neither the ring nor whoever waits for it. */
+  #tell(listener: () => void): void {
+    try {
+      listener()
+    } catch (error) {
+      process.emitWarning(`a listener of the stored ring has thrown: ${reasonOf(error)}`, 'MillpondWarning')
+    }
   }
 
-  #change(due: Due, isRewrap = false): Promise<KeyRotation | undefined> {
-    const change = this.#changing.then(() => this.#changeNow(due, isRewrap))
+  #change(asked: Step['asked']): Promise<KeyRotation | undefined> {
+    const change = this.#changing.then(() => this.#changeNow(asked))
     this.#changing = change.catch(() => {})
     return change
   }
 
-  /** Reads the record, adds what was sealed, rotates where `due` says so, and puts it back; again where another process was faster. */
-  async #changeNow(due: Due, isRewrap: boolean): Promise<KeyRotation | undefined> {
+  /** Reads the record, takes the step that is asked for, and puts it back; again where another process was faster. */
+  async #changeNow(asked: Step['asked']): Promise<KeyRotation | undefined> {
     const { store, by } = this.#options
+    const [record, times] = [this.#record, this.#times]
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const before = await this.#inTime(store.get(this.#record))
-      const now = Date.now()
-      const told = new Map(this.#uses)
-      const found = before === undefined ? undefined : storedFrom(before, this.#record)
+      const before = await this.#answer(() => store.get(record))
+      const found = before === undefined ? undefined : storedFrom(before, record)
       // Whoever is always slower than others in putting has read all the same.
       if (found !== undefined) this.#learn(found)
-      const first = (): StoredKeys => [{ ...newKey(by, this.#record, now), activeFrom: now, uses: 0 }]
-      let keys: StoredKeys = mapKeys(found ?? first(), (key) => ({ ...key, uses: key.uses + (told.get(key.id) ?? 0) }))
-      // One that does not seal yet is the rotation that is under way.
-      const because = found === undefined || keys[0].activeFrom > now ? undefined : due(keys, now)
-      if (because !== undefined) keys = [{ ...newKey(by, this.#record, now), activeFrom: now + this.#overlapMs, uses: 0 }, ...keys]
-      if (isRewrap) keys = mapKeys(keys, (key) => this.#wrappedAnew(key))
-      keys = this.#withoutRetired(keys, now)
+      const uses = new Map(this.#uses)
+      const { keys, because } = stepOf(found, { by, record, now: Date.now(), uses, times, asked })
       const after = storedText(keys)
-      if (after !== before && !(await this.#inTime(store.put(this.#record, after, before)))) continue
-      for (const [id, count] of told) this.#uses.set(id, (this.#uses.get(id) ?? 0) - count)
+      if (after !== before && !(await this.#answer(() => store.put(record, after, before)))) continue
+      for (const [id, count] of uses) this.#uses.set(id, (this.#uses.get(id) ?? 0) - count)
       this.#learn(keys)
       if (because === undefined) return undefined
       const rotation = { id: keys[0].id, activeFrom: keys[0].activeFrom, because }
-      this.#options.onRotation?.(rotation)
+      this.#tell(() => this.#options.onRotation?.(rotation))
       return rotation
     }
     throw new MillpondError(
       'KEYRING_UNREACHABLE',
       `the record of the stored ring was changed by others ${MAX_TRIES} times meanwhile: try again`,
     )
-  }
-
-  #wrappedAnew(key: StoredKeys[number]): StoredKeys[number] {
-    const { by } = this.#options
-    const opened = key.by === by.current ? undefined : unwrapKey(by, this.#record, key)
-    return opened === undefined ? key : { ...key, ...wrapKey(by, this.#record, key, opened) }
-  }
-
-  /** A key seals no more from the moment on from which the next newer one does. */
-  #withoutRetired([newest, ...older]: StoredKeys, now: number): StoredKeys {
-    let successor = newest
-    const kept = older.filter((key) => {
-      const isOver = now - successor.activeFrom >= this.#retireMs
-      successor = key
-      return !isOver
-    })
-    return [newest, ...kept]
   }
 
   #learn(keys: StoredKeys): void {
@@ -321,7 +275,7 @@ class Stored implements StoredKeyring {
       const bytes = before.get(key.id) ?? unwrapKey(this.#options.by, this.#record, key)
       if (bytes !== undefined) opened.set(key.id, bytes)
     }
-    const sealing = keys.find(({ activeFrom }) => activeFrom <= Date.now())
+    const sealing = keys[sealingAt(keys, Date.now())]
     if (sealing === undefined || !opened.has(sealing.id))
       throw new MillpondError(
         'KEYRING_INVALID',
@@ -334,31 +288,19 @@ class Stored implements StoredKeyring {
 
   /** Which key seals now, and when the next one does. A clock that is set back does not bring a former one back. */
   #settle(): void {
-    const now = Date.now()
     const keys = (this.#known ?? []).filter(({ id }) => this.#opened.has(id))
-    const at = keys.findIndex(({ activeFrom }) => activeFrom <= now)
+    const at = sealingAt(keys, Date.now())
     const held = keys.findIndex(({ id }) => id === this.#current)
-    const chosen = held >= 0 ? Math.min(held, at < 0 ? held : at) : at
+    const chosen = held < 0 ? at : Math.min(held, at)
     this.#current = keys[chosen]?.id ?? this.#current
     this.#nextAt = keys[chosen - 1]?.activeFrom ?? NEVER
   }
 
-  async #inTime<T>(work: Promise<T>): Promise<T> {
-    let cancel: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      cancel = setTimeout(() => reject(new Error(`no answer within ${this.#timeoutMs} ms`)), this.#timeoutMs)
-    })
+  async #answer<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await Promise.race([work, late])
+      return await inTime(ask(), this.#timeoutMs)
     } catch (cause) {
       throw new MillpondError('KEYRING_UNREACHABLE', `the key store has not answered for the stored ring: ${reasonOf(cause)}`, { cause })
-    } finally {
-      clearTimeout(cancel)
     }
   }
 }
-
-const mapKeys = ([first, ...others]: StoredKeys, change: (key: StoredKeys[number]) => StoredKeys[number]): StoredKeys => [
-  change(first),
-  ...others.map(change),
-]

@@ -2,6 +2,7 @@
 import type { KeyRing } from '../core/codec-options.ts'
 import type { KeyStore, ShreddedKeys } from '../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { inTime } from './in-time.ts'
 import { newKey, recordFrom, recordText, type TenantRecord, type WrappedKey } from './tenant-record.ts'
 import { TenantRing } from './tenant-ring.ts'
 
@@ -160,7 +161,7 @@ export class TenantRings {
   async #read(tenant: string, held: Held, isCurrent: () => boolean): Promise<void> {
     const askedAt = this.#now()
     try {
-      const text = await this.#inTime(this.#store.get(tenant))
+      const text = await inTime(this.#store.get(tenant), this.#timeoutMs)
       if (!isCurrent()) return this.#ask(tenant, held)
       held.ring.learn(text === undefined ? undefined : recordFrom(text, tenant))
       held.askedAt = askedAt
@@ -180,10 +181,14 @@ export class TenantRings {
   ): Promise<TenantRing> {
     try {
       for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const before = await this.#inTime(this.#store.get(tenant))
+        const before = await inTime(this.#store.get(tenant), this.#timeoutMs)
         const record = before === undefined ? undefined : isEnd ? readable(before, tenant) : recordFrom(before, tenant)
         const after = change(record)
-        if (after === record || after === undefined || (await this.#inTime(this.#store.put(tenant, recordText(after), before)))) {
+        if (
+          after === record ||
+          after === undefined ||
+          (await inTime(this.#store.put(tenant, recordText(after), before), this.#timeoutMs))
+        ) {
           const held = this.#holding(tenant)
           this.forget(tenant)
           held.ring.learn(after)
@@ -195,18 +200,6 @@ export class TenantRings {
       throw asUnreachable(tenant, cause)
     }
     throw asUnreachable(tenant, new Error(`somebody else changed the record ${MAX_TRIES} times meanwhile`))
-  }
-
-  async #inTime<T>(work: Promise<T>): Promise<T> {
-    let cancel: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      cancel = setTimeout(() => reject(new Error(`no answer within ${this.#timeoutMs} ms`)), this.#timeoutMs)
-    })
-    try {
-      return await Promise.race([work, late])
-    } finally {
-      clearTimeout(cancel)
-    }
   }
 }
 

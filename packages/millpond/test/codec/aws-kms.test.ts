@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { newWrappedKey, wrappedKeyring } from 'millpond/codec'
 import { awsKms } from 'millpond/codec/aws-kms'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 
 const KEY = 'alias/cache'
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' }
@@ -121,11 +121,18 @@ describe('AWS KMS', () => {
     await expect(ring(KEY, randomBytes(64))).rejects.toMatchObject(refused)
   })
 
-  test('makes a client of its own from region and endpoint', async () => {
-    const before = { ...process.env }
+  test('makes a client of its own from region and endpoint, with the credentials of the environment', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDENVIRONMENT')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+    const own = awsKms({ keyId: KEY, region: 'eu-west-3', endpoint })
+    const wrapped = await newWrappedKey(own).finally(() => vi.unstubAllEnvs())
+    expect(await own.unwrap(wrapped)).toHaveLength(32)
+    for (const { authorization } of asked) expect(authorization).toMatch(/Credential=AKIDENVIRONMENT\/\d+\/eu-west-3\/kms/)
+    expect(asked).toHaveLength(2)
+  })
+
+  test('refuses what would be of another client, and a context that is not of texts', () => {
     expect(() => awsKms({ keyId: KEY, client, region: 'eu-central-1' })).toThrow(/leave them out/)
     expect(() => awsKms({ keyId: KEY, client, context: { a: 1 } as never })).toThrow(/not an object of texts/)
-    expect(awsKms({ keyId: KEY, region: 'eu-central-1', endpoint })).toMatchObject({ wrap: expect.any(Function) })
-    expect(process.env).toEqual(before)
   })
 })

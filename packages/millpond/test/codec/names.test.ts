@@ -21,7 +21,7 @@ describe('keyed names', () => {
     expect(keyedNames(secret.toString('hex'))(['a', 1])).toBe(name(['a', 1]))
   })
 
-  test('nothing of key and tag is in the file, the ledger, the outbox or an event; and they work as any', async () => {
+  test('nothing of key and tag is in the file, the ledger, the outbox or an event; and they work as all other names do', async () => {
     const folder = newFolder()
     const name = keyedNames(secret)
     const cache = open({

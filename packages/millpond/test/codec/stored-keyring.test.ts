@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { type KeyStore, keyring, memoryKeyStore, type StoredKeyringOptions, storedKeyring } from 'millpond/codec'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { countedStore } from './counted-store.ts'
 
 const k1 = randomBytes(32)
 const by = keyring({ current: 'k1', keys: { k1 } })
@@ -80,30 +81,23 @@ describe('a stored ring', () => {
 
   test('a process that was too busy to read the record finds a key that it meets, and asks no more than once a second', async () => {
     const kept = memoryKeyStore()
-    let asked = 0
-    const store: KeyStore = {
-      ...kept,
-      get: (tenant) => {
-        asked++
-        return kept.get(tenant)
-      },
-    }
+    const store = countedStore(kept)
     const [a, b] = [await open(kept), await open(store)]
     await a.rotate()
     later(10 * MINUTE)
     const codec = b.codec({})
     const sealed = await a.codec({}).encode(parts, place)
     expect(b.ids).toHaveLength(1)
-    const before = asked
+    const before = store.asked
     const all = await Promise.all(Array.from({ length: 20 }, () => codec.decode(sealed, place)))
     expect(all.map((found) => found?.value)).toEqual(Array.from({ length: 20 }, () => 'v'))
-    expect([asked - before, b.current]).toEqual([1, a.current])
+    expect([store.asked - before, b.current]).toEqual([1, a.current])
     // One that nobody has.
     const stranger = keyring({ current: 'x', keys: { x: randomBytes(32) } })
     const foreign = await stranger.codec({ encrypt: stranger }).encode(parts, place)
     const why: string[] = []
     for (let turn = 0; turn < 20; turn++) await codec.decode(foreign, { ...place, reject: (reason) => why.push(reason) })
-    expect([why.length, new Set(why), asked - before]).toEqual([20, new Set(['unknown_key']), 1])
+    expect([why.length, new Set(why), store.asked - before]).toEqual([20, new Set(['unknown_key']), 1])
   })
 
   test('a process whose every change comes too late has the new keys all the same', async () => {
@@ -143,6 +137,48 @@ describe('a stored ring', () => {
     expect(most).toBe(1)
     expect(ring.keys.map(({ uses }) => uses)).toEqual([1])
     expect(JSON.parse((await store.get('ring-cache')) ?? '').ring).toMatchObject([{ uses: 1 }])
+  })
+
+  test('is understood by a process whose clock is behind, and one whose clock was ahead stops no other', async () => {
+    const store = memoryKeyStore()
+    const a = await open(store)
+    const sealed = await a.codec({}).encode(parts, place)
+    later(-5000)
+    const b = await open(store)
+    expect(b.current).toBe(a.current)
+    expect(await b.codec({}).decode(sealed, place)).toMatchObject({ value: 'v' })
+    expect(await a.codec({}).decode(await b.codec({}).encode(parts, place), place)).toMatchObject({ value: 'v' })
+  })
+
+  test('a listener that throws ends neither the process nor the rechecks', async () => {
+    const kept = memoryKeyStore()
+    let isDown = false
+    const store = countedStore({ ...kept, get: (name) => (isDown ? Promise.reject(new Error('down')) : kept.get(name)) })
+    const told: string[] = []
+    await open(store, {
+      onWarning: ({ code }) => {
+        told.push(code)
+        throw new Error('the listener is broken')
+      },
+    })
+    isDown = true
+    const before = store.asked
+    await vi.advanceTimersByTimeAsync(3 * MINUTE)
+    expect([store.asked - before, told.length]).toEqual([3, 3])
+  })
+
+  test('a store call that hangs holds up later ones no longer than the timeout, and an end neither', async () => {
+    const kept = memoryKeyStore()
+    let hangs = 0
+    const store: KeyStore = { ...kept, get: (name) => (hangs-- > 0 ? new Promise(() => {}) : kept.get(name)) }
+    const ring = await open(store, { timeout: 50 })
+    hangs = 1
+    const outcomes = await Promise.allSettled([ring.check(), ring.check(), ring.rotate()])
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+    await ring.codec({}).encode(parts, place)
+    hangs = 1
+    await Promise.allSettled([ring.check(), ring.close()])
+    expect(JSON.parse((await kept.get('ring-cache')) ?? '').ring.map(({ uses }: { uses: number }) => uses)).toEqual([0, 1])
   })
 
   test('by hand, and keeps former keys unless it is told for how long', async () => {
