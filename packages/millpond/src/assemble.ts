@@ -1,50 +1,37 @@
-// A cache at work: its namespaces as they open and close, what they share, and what may be changed meanwhile.
+// A cache at work: its parts, what may be changed meanwhile, and in which order it closes.
 import { CacheJobs, type Claim } from './cache-jobs.ts'
+import { CacheSources } from './cache-sources.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
 import type { NearStore, Tier } from './core/contracts.ts'
-import { MillpondError, show } from './core/errors.ts'
 import type { GuardOptions, SourceGuard } from './core/guard.ts'
-import { checkName, isName } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
-import type { LoadOptions } from './core/options.ts'
 import type { Source, SourceOptions, SourceView } from './core/source.ts'
-import { isTenantPart, namespaceOf } from './core/tenant.ts'
 import type { WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
-import { Abroad } from './engine/abroad.ts'
 import { Cache, type House } from './engine/cache.ts'
 import type { Collection, CollectionOptions } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
 import { Departures } from './engine/departures.ts'
-import { type CacheDescription, describeConfig, describePolicy } from './engine/describe.ts'
+import { type CacheDescription, describeConfig } from './engine/describe.ts'
 import { erase } from './engine/erase.ts'
 import type { Erased, ErasureSubject } from './engine/erasure.ts'
-import { isSameKeeping, type Keeping, keepingOf, type NamespaceOptions, partOptions } from './engine/namespace-options.ts'
-import { openSpace, type SpaceParts } from './engine/open-space.ts'
-import { type Around, aroundOf, intercept, type Plugin } from './engine/plugins.ts'
+import type { NamespaceOptions } from './engine/namespace-options.ts'
+import type { SpaceParts } from './engine/open-space.ts'
+import { aroundOf, type Plugin } from './engine/plugins.ts'
 import { keepWarm, type Restart } from './engine/restart.ts'
 import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
 import { type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+import { Namespaces, type Opened } from './namespaces.ts'
 import { processNodes } from './nodes/memory.ts'
 import { ScheduledInvalidations } from './scheduled-invalidations.ts'
-import { seamOf } from './seam.ts'
-import { type OpenCollection, SourceCollection } from './source/collection.ts'
-import { Guards } from './source/guard/guards.ts'
-import type { GuardServices } from './source/guard/source-guard.ts'
 import type { SourceRegistry } from './source/registry.ts'
-import { guardedSource, guardOf } from './source-guards.ts'
 import type { FarUse } from './tier-uses.ts'
-import { NamespaceWarming, type WarmingDefaults } from './warm/warming.ts'
-import { claimOf, warmSeamOf } from './warm-seam.ts'
+import type { NamespaceWarming, WarmingDefaults } from './warm/warming.ts'
+import { claimOf } from './warm-seam.ts'
 
 export const DEFAULT_NAMESPACE = 'default'
-/** Reads of a collection come by as the cache's own verbs. */
-const COLLECTION_VERBS = ['set', 'setMany', 'delete'] as const
-/** Namespaces that open without being named. */
-const MAX_UNNAMED = 1000
-const NOTHING: Keeping = Object.freeze({})
 const CONFIGURE: Shape<ConfigureOptions> = { apply: oneOf('new', 'drop'), dryRun: flag }
 
 export interface AssemblyParts {
@@ -61,47 +48,42 @@ export interface AssemblyParts {
   readonly warming: WarmingDefaults
 }
 
-interface Opened {
-  readonly cache: Cache
-  readonly space: Space
-}
-
 export class Assembly implements House {
   readonly #parts: AssemblyParts
-  readonly #open = new Map<string, Opened>()
-  /** What the code says of the codec and selection of an open namespace. */
-  readonly #keeping = new Map<string, Keeping>()
-  readonly #around: Around | undefined
-  readonly #abroad: Abroad | undefined
-  /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
-  readonly #unnamed = new Set<string>()
+  readonly #namespaces: Namespaces
   #memoryIsOn: boolean
   readonly #scheduled: ScheduledInvalidations
   readonly #jobs: CacheJobs
-  readonly #guards: Guards
+  readonly #sources: CacheSources
   #restart: Restart | undefined
   #closing: Promise<void> | undefined
   /** Namespaces that are closing by themselves. */
   readonly #leaving = new Map<Space, Promise<void>>()
-  readonly #warmings = new Map<Space, NamespaceWarming>()
-  /** By namespace and name. */
-  readonly #collections = new Map<Space, Map<string, OpenCollection>>()
 
   constructor(parts: AssemblyParts) {
     this.#parts = parts
-    this.#around = aroundOf(parts.plugins)
-    this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
     this.#memoryIsOn = parts.memory?.isOn ?? false
-    const { clock, events, random } = parts.space.services
-    const tell: GuardServices['tell'] = (guard, state, error) =>
-      events.emit('guard', { guard, state, ...(error !== undefined && { error }) })
-    this.#guards = new Guards({ clock, random, tell })
-    const store = parts.jobStore ?? memoryJobs({ clock: parts.space.services.clock })
+    const { services } = parts.space
+    const around = aroundOf(parts.plugins)
+    this.#namespaces = new Namespaces({
+      ...parts,
+      nearStore: () => (this.#memoryIsOn ? parts.memory?.store : undefined),
+      cacheOf: (space) => new Cache({ space, around, house: this }),
+      isClosing: () => this.#closing !== undefined,
+    })
+    const store = parts.jobStore ?? memoryJobs({ clock: services.clock })
     this.#scheduled = new ScheduledInvalidations(parts.space, store, parts.jobStore !== undefined, (due) =>
       this.open(due.namespace).invalidate(due.criteria, { mode: due.mode }),
     )
-    const claim: Claim = (name, ms) => claimOf(this.#spaceOf(DEFAULT_NAMESPACE))(name, ms)
+    const claim: Claim = (name, ms) => claimOf(this.#namespaces.spaceOf(DEFAULT_NAMESPACE))(name, ms)
     this.#jobs = new CacheJobs(parts.space, store, parts.jobStore === undefined ? claim : undefined)
+    this.#sources = new CacheSources({
+      services,
+      sources: parts.sources,
+      around,
+      warming: parts.warming,
+      jobs: () => this.#jobs.jobs(),
+    })
   }
 
   /** The cache of the default namespace; what a former run has left in a lasting store is due without anybody asking. */
@@ -115,7 +97,7 @@ export class Assembly implements House {
     this.#restart = keepWarm(
       parts,
       restart,
-      (namespace) => this.#spaceOf(namespace),
+      (namespace) => this.#namespaces.spaceOf(namespace),
       () => this.#spaces,
     )
     return first
@@ -123,12 +105,7 @@ export class Assembly implements House {
 
   /** The one cache of a namespace for as long as it is open. `options`: what differs from the cache's own. */
   open(namespace: string, options?: NamespaceOptions): Cache {
-    const known = this.#open.get(namespace)
-    if (known === undefined) return this.#begin(namespace, options).cache
-    // A tenant's part that a restart has opened by its name learns with its namespace how its values are kept.
-    const isNew = isTenantPart(namespace) && this.#unnamed.has(namespace)
-    if (options !== undefined || isNew) this.#say(namespace, known.space, options ?? {})
-    return known.cache
+    return this.#namespaces.open(namespace, options)
   }
 
   jobs(): Jobs {
@@ -150,9 +127,9 @@ export class Assembly implements House {
       this.#spaces,
       holder?.use.name ?? 'memory',
       this.#memoryIsOn ? memory?.store : undefined,
-      this.#schedule,
+      this.#sources.schedule,
       this.#jobs.figures,
-      this.#guards.stats,
+      this.#sources.guards,
     )
   }
 
@@ -183,47 +160,22 @@ export class Assembly implements House {
     const applied = plan.apply()
     if (plan.changes.length === 0) return { changes: [], isDryRun: false, dropped: [] }
     space.services.events.emit('settings', { namespace, changes: plan.changes })
-    const concerned =
-      apply === 'new' ? [] : isWhole ? [...this.#open.values()] : [...this.#open.values()].filter(({ cache }) => cache.name === namespace)
+    const { all } = this.#namespaces
+    const concerned = apply === 'new' ? [] : isWhole ? all : all.filter(({ cache }) => cache.name === namespace)
     const [, ...dropped] = await Promise.all([applied, ...concerned.map(({ cache }) => cache.clear())])
     return { changes: plan.changes, isDryRun: false, dropped }
   }
 
   register(space: Space, source: Omit<Source, 'guard'>, given: SourceOptions['guard']): () => void {
-    if (given === undefined) return this.#parts.sources.register(source)
-    const { guard, release } = guardOf(this.#guards, space, given, `${space.id.name}.${source.name}`)
-    try {
-      const unregister = this.#parts.sources.register(guardedSource(source, guard))
-      return () => {
-        unregister()
-        release()
-      }
-    } catch (error) {
-      release()
-      throw error
-    }
+    return this.#sources.register(space, source, given)
   }
 
   guard(name: string, options?: GuardOptions): SourceGuard {
-    return this.#guards.guard(checkName(name, 'guard'), options)
+    return this.#sources.guard(name, options)
   }
 
   collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T> {
-    const open = this.#collections.get(space) ?? new Map<string, OpenCollection>()
-    if (open.has(name))
-      throw new MillpondError(
-        'OPTION_INVALID',
-        `there is a collection ${show(name)} in the namespace ${show(space.id.name)} already: open it once, and hand it on`,
-      )
-    const collection = new SourceCollection(
-      name,
-      options,
-      seamOf(cache, space, name, { guards: this.#guards, sources: this.#parts.sources }),
-    )
-    if (this.#around !== undefined) intercept(collection, COLLECTION_VERBS, cache.name, this.#around)
-    this.#collections.set(space, open)
-    open.set(name, collection)
-    return collection
+    return this.#sources.collection(cache, space, name, options)
   }
 
   warm(cache: Cache, space: Space, plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport> {
@@ -231,37 +183,25 @@ export class Assembly implements House {
   }
 
   warming(cache: Cache, space: Space): NamespaceWarming {
-    const known = this.#warmings.get(space)
-    if (known !== undefined) return known
-    const warming = new NamespaceWarming(
-      warmSeamOf(
-        cache,
-        space,
-        () => this.#jobs.jobs(),
-        (name) => this.#collections.get(space)?.get(name),
-      ),
-      this.#parts.warming,
-    )
-    this.#warmings.set(space, warming)
-    return warming
+    return this.#sources.warming(cache, space)
   }
 
-  async drain(space: Space): Promise<void> {
-    await Promise.all(this.#collectionsOf([space]).map((collection) => collection.flush()))
+  drain(space: Space): Promise<void> {
+    return this.#sources.flush(space)
   }
 
   sources(namespace: string | undefined): SourceView[] {
-    return this.#parts.sources.list(namespace)
+    return this.#sources.list(namespace)
   }
 
   async ready(): Promise<Restored> {
-    await Promise.all(this.#collectionsOf([...this.#collections.keys()]).map((collection) => collection.ready()))
+    await this.#sources.ready()
     return (await this.#restart?.restored) ?? { restored: 0, refused: 0 }
   }
 
   erase(space: Space, subject: ErasureSubject): Promise<Erased> {
-    const open = (name: string): Space => this.#spaceOf(name)
-    const openNames = (): readonly string[] => [...this.#open.keys()]
+    const open = (name: string): Space => this.#namespaces.spaceOf(name)
+    const openNames = (): readonly string[] => this.#spaces.map(({ id }) => id.name)
     return erase(
       space,
       {
@@ -270,7 +210,7 @@ export class Assembly implements House {
           return openNames()
         },
         letGo: async (name) => {
-          if (this.#unnamed.has(name)) await this.close(open(name))
+          if (this.#namespaces.isUnnamed(name)) await this.close(open(name))
         },
       },
       subject,
@@ -289,107 +229,12 @@ export class Assembly implements House {
   }
 
   get #spaces(): Space[] {
-    return [...this.#open.values()].map(({ space }) => space)
+    return this.#namespaces.all.map(({ space }) => space)
   }
 
   get #memory() {
     const { memory, settings } = this.#parts
     return memory && { store: memory.store, keep: settings.nearKeep, isOn: this.#memoryIsOn }
-  }
-
-  get #schedule() {
-    return [...this.#warmings].flatMap(([{ id }, { schedule }]) => schedule.map((one) => ({ namespace: id.name, ...one })))
-  }
-
-  async #stopWarming(spaces: readonly Space[]): Promise<void> {
-    const warmings = spaces.flatMap((space) => this.#warmings.get(space) ?? [])
-    for (const space of spaces) this.#warmings.delete(space)
-    await this.#inTime(Promise.all(warmings.map((warming) => warming.stop())))
-  }
-
-  #collectionsOf(spaces: readonly Space[]): OpenCollection[] {
-    return spaces.flatMap((space) => [...(this.#collections.get(space)?.values() ?? [])])
-  }
-
-  /** What is queued goes to its sources first: caches are told of it while they are open. */
-  async #closeCollections(spaces: readonly Space[]): Promise<void> {
-    const closing = this.#collectionsOf(spaces)
-    for (const space of spaces) this.#collections.delete(space)
-    await Promise.all(closing.map((collection) => collection.close()))
-  }
-
-  #begin(namespace: string, options: NamespaceOptions | undefined): Opened {
-    const { settings, space: parts, memory } = this.#parts
-    const { code, keeping } = options === undefined ? { code: undefined, keeping: NOTHING } : partOptions(options)
-    const { codec, select } = this.#keepingOf(namespace, keeping)
-    const space = openSpace(
-      { ...parts, abroad: this.#abroad },
-      namespace,
-      settings.open(namespace, code),
-      this.#memoryIsOn ? memory?.store.space(namespace) : undefined,
-      codec,
-      select,
-    )
-    const opened = { space, cache: new Cache({ space, around: this.#around, house: this }) }
-    this.#open.set(namespace, opened)
-    return opened
-  }
-
-  #spaceOf(namespace: string): Space {
-    const known = this.#open.get(namespace)
-    if (known !== undefined) return known.space
-    this.#unnamed.add(namespace)
-    return this.#begin(namespace, undefined).space
-  }
-
-  /** A shared tier may name anything: what is not a name, or one too many, is not opened. */
-  #knownSpace(namespace: string): Space | undefined {
-    const known = this.#open.get(namespace)
-    if (known !== undefined) return known.space
-    if (this.#closing !== undefined || this.#unnamed.size >= MAX_UNNAMED || !(isName(namespace) || isTenantPart(namespace)))
-      return undefined
-    return this.#spaceOf(namespace)
-  }
-
-  #say(namespace: string, space: Space, options: NamespaceOptions): void {
-    const { code, keeping } = partOptions(options)
-    if (this.#unnamed.has(namespace)) {
-      Object.assign(space, this.#keepingOf(namespace, keeping))
-      this.#parts.settings.say(namespace, code)
-      this.#unnamed.delete(namespace)
-      for (const { space: part } of this.#open.values())
-        if (part !== space && namespaceOf(part.id.name) === namespace)
-          Object.assign(part, this.#keepingOf(part.id.name, this.#keeping.get(part.id.name) ?? NOTHING))
-      return
-    }
-    this.#checkSame(namespace, code)
-    if (!isSameKeeping(this.#keeping.get(namespace) ?? NOTHING, keeping))
-      throw new MillpondError(
-        'OPTION_INVALID',
-        `the namespace ${show(namespace)} is open with another codec or select: make them once, and give the same ones everywhere`,
-      )
-  }
-
-  /** Records that prove their position are like copies: see `createCache`. */
-  #keepingOf(namespace: string, keeping: Keeping): ReturnType<typeof keepingOf> {
-    const { space, holder } = this.#parts
-    // A tenant's values are kept as its namespace's are, or encryption would end where tenants begin.
-    const whole = { ...this.#keeping.get(namespaceOf(namespace)), ...keeping }
-    const made = keepingOf(namespace, whole, space.services.codec, space.far)
-    if (made.codec.isBound === true) holder?.use.ledger?.coverOtherTiers?.()
-    this.#keeping.set(namespace, keeping)
-    return made
-  }
-
-  /** Two places in the code that say different things of one namespace are a mistake in one of them. */
-  #checkSame(namespace: string, code: LoadOptions): void {
-    const { settings } = this.#parts
-    const known = settings.codeOf(namespace) ?? {}
-    if (JSON.stringify(describePolicy(settings.policyOfCode(known))) === JSON.stringify(describePolicy(settings.policyOfCode(code)))) return
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `the namespace ${show(namespace)} is open with other settings, ${show(known)}: say the same everywhere, or change it with configure()`,
-    )
   }
 
   /** What leaves memory is noted where it was, and told to who listens. */
@@ -399,7 +244,7 @@ export class Assembly implements House {
     const { clock, events } = space.services
     const departures = new Departures(events)
     memory.store.onLeave = (namespace, key, reason, createdAt, freshUntil) => {
-      const opened = this.#open.get(namespace)
+      const opened = this.#namespaces.get(namespace)
       if (opened === undefined) return
       opened.space.watch.left(key, reason, clock.coarse, createdAt, freshUntil)
       if (events.hearsLeaves) departures.add(namespace, key, reason)
@@ -419,25 +264,19 @@ export class Assembly implements House {
 
   /** Its name is free at once: who opens it again begins with an empty memory and a ledger view of its own. */
   async #closeOne(space: Space): Promise<void> {
+    const opened = this.#namespaces.take(space)
+    if (opened === undefined) return
     const namespace = space.id.name
-    const opened = this.#open.get(namespace)
-    // The name may be another cache's by now.
-    if (opened?.space !== space) return
-    this.#open.delete(namespace)
-    this.#unnamed.delete(namespace)
-    this.#abroad?.forget(namespace)
-    this.#parts.settings.close(namespace)
-    this.#keeping.delete(namespace)
-    this.#parts.sources.close(namespace)
+    this.#sources.forget(namespace)
     this.#parts.space.watch.close(opened.space.watch)
     opened.space.near?.clear('cleared')
     opened.space.near = undefined
-    await this.#stopWarming([space])
-    await this.#closeCollections([space])
+    await this.#inTime(this.#sources.stopWarming([space]))
+    await this.#sources.closeCollections([space])
     await finish(opened)
     opened.space.ledger.close()
     // Unless the name was taken again meanwhile.
-    if (!this.#open.has(namespace)) this.#parts.memory?.store.release(namespace)
+    if (this.#namespaces.get(namespace) === undefined) this.#parts.memory?.store.release(namespace)
   }
 
   /** Waits for work that runs behind, but not for ever: says what it left. */
@@ -458,10 +297,10 @@ export class Assembly implements House {
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
     // Runs of warming are jobs: told to end first, they are not waited for as those are that go on to their end.
-    await Promise.all([this.#scheduled.stop(), this.#stopWarming([...this.#warmings.keys()]), this.#jobs.stop()])
+    await Promise.all([this.#scheduled.stop(), this.#inTime(this.#sources.stopWarming()), this.#jobs.stop()])
     await Promise.all(this.#leaving.values())
-    await this.#closeCollections([...this.#collections.keys()])
-    const open = [...this.#open.values()]
+    await this.#sources.closeCollections()
+    const open = this.#namespaces.all
     for (const one of open) await endDelays(one)
     await this.#inTime(Promise.all(open.map(({ cache }) => cache.flush())))
     await Promise.all(open.map(({ space: { outlets } }) => outlets?.close()))

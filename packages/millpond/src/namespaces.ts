@@ -1,0 +1,153 @@
+// The namespaces of a cache as they open: by their users with what is said of them, or unnamed, because something that was stored knows of them.
+import type { NearStore } from './core/contracts.ts'
+import { MillpondError, show } from './core/errors.ts'
+import { isName } from './core/key.ts'
+import type { LoadOptions } from './core/options.ts'
+import { isTenantPart, namespaceOf } from './core/tenant.ts'
+import { Abroad } from './engine/abroad.ts'
+import type { Cache } from './engine/cache.ts'
+import { describePolicy } from './engine/describe.ts'
+import { isSameKeeping, type Keeping, keepingOf, type NamespaceOptions, partOptions } from './engine/namespace-options.ts'
+import { openSpace, type SpaceParts } from './engine/open-space.ts'
+import type { CacheSettings } from './engine/settings.ts'
+import type { Space } from './engine/space.ts'
+import type { FarUse } from './tier-uses.ts'
+
+/** Namespaces that open without being named. */
+const MAX_UNNAMED = 1000
+const NOTHING: Keeping = Object.freeze({})
+
+export interface NamespacesParts {
+  readonly space: Omit<SpaceParts, 'abroad'>
+  readonly settings: CacheSettings
+  /** The tier that keeps the ledger. */
+  readonly holder: FarUse | undefined
+  /** Memory, while it is on. */
+  readonly nearStore: () => NearStore | undefined
+  readonly cacheOf: (space: Space) => Cache
+  /** From then on no namespace opens unnamed. */
+  readonly isClosing: () => boolean
+}
+
+export interface Opened {
+  readonly cache: Cache
+  readonly space: Space
+}
+
+export class Namespaces {
+  readonly #parts: NamespacesParts
+  readonly #open = new Map<string, Opened>()
+  /** What the code says of the codec and selection of an open namespace. */
+  readonly #keeping = new Map<string, Keeping>()
+  readonly #abroad: Abroad | undefined
+  /** Namespaces that nobody has named yet: a file that was restored, or an entry that was computed from theirs, knows of them. */
+  readonly #unnamed = new Set<string>()
+
+  constructor(parts: NamespacesParts) {
+    this.#parts = parts
+    this.#abroad = parts.settings.common.dependencies === 'tracked' ? new Abroad((namespace) => this.#knownSpace(namespace)) : undefined
+  }
+
+  /** The one cache of a namespace for as long as it is open. `options`: what differs from the cache's own. */
+  open(namespace: string, options?: NamespaceOptions): Cache {
+    const known = this.#open.get(namespace)
+    if (known === undefined) return this.#begin(namespace, options).cache
+    // A tenant's part that a restart has opened by its name learns with its namespace how its values are kept.
+    const isNew = isTenantPart(namespace) && this.#unnamed.has(namespace)
+    if (options !== undefined || isNew) this.#say(namespace, known.space, options ?? {})
+    return known.cache
+  }
+
+  /** Opens it unnamed where nobody has yet. */
+  spaceOf(namespace: string): Space {
+    const known = this.#open.get(namespace)
+    if (known !== undefined) return known.space
+    this.#unnamed.add(namespace)
+    return this.#begin(namespace, undefined).space
+  }
+
+  get(namespace: string): Opened | undefined {
+    return this.#open.get(namespace)
+  }
+
+  get all(): readonly Opened[] {
+    return [...this.#open.values()]
+  }
+
+  isUnnamed(namespace: string): boolean {
+    return this.#unnamed.has(namespace)
+  }
+
+  /** Its name is free at once. Undefined where the name is another cache's by now. */
+  take(space: Space): Opened | undefined {
+    const namespace = space.id.name
+    const opened = this.#open.get(namespace)
+    if (opened?.space !== space) return undefined
+    this.#open.delete(namespace)
+    this.#unnamed.delete(namespace)
+    this.#abroad?.forget(namespace)
+    this.#parts.settings.close(namespace)
+    this.#keeping.delete(namespace)
+    return opened
+  }
+
+  #begin(namespace: string, options: NamespaceOptions | undefined): Opened {
+    const { settings, space: parts, nearStore, cacheOf } = this.#parts
+    const { code, keeping } = options === undefined ? { code: undefined, keeping: NOTHING } : partOptions(options)
+    const { codec, select } = this.#keepingOf(namespace, keeping)
+    const near = nearStore()?.space(namespace)
+    const space = openSpace({ ...parts, abroad: this.#abroad }, namespace, settings.open(namespace, code), near, codec, select)
+    const opened = { space, cache: cacheOf(space) }
+    this.#open.set(namespace, opened)
+    return opened
+  }
+
+  /** A shared tier may name anything: what is not a name, or one too many, is not opened. */
+  #knownSpace(namespace: string): Space | undefined {
+    const known = this.#open.get(namespace)
+    if (known !== undefined) return known.space
+    if (this.#parts.isClosing() || this.#unnamed.size >= MAX_UNNAMED || !(isName(namespace) || isTenantPart(namespace))) return undefined
+    return this.spaceOf(namespace)
+  }
+
+  #say(namespace: string, space: Space, options: NamespaceOptions): void {
+    const { code, keeping } = partOptions(options)
+    if (this.#unnamed.has(namespace)) {
+      Object.assign(space, this.#keepingOf(namespace, keeping))
+      this.#parts.settings.say(namespace, code)
+      this.#unnamed.delete(namespace)
+      for (const { space: part } of this.#open.values())
+        if (part !== space && namespaceOf(part.id.name) === namespace)
+          Object.assign(part, this.#keepingOf(part.id.name, this.#keeping.get(part.id.name) ?? NOTHING))
+      return
+    }
+    this.#checkSame(namespace, code)
+    if (!isSameKeeping(this.#keeping.get(namespace) ?? NOTHING, keeping))
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `the namespace ${show(namespace)} is open with another codec or select: make them once, and give the same ones everywhere`,
+      )
+  }
+
+  /** Records that prove their position are like copies: see `createCache`. */
+  #keepingOf(namespace: string, keeping: Keeping): ReturnType<typeof keepingOf> {
+    const { space, holder } = this.#parts
+    // A tenant's values are kept as its namespace's are, or encryption would end where tenants begin.
+    const whole = { ...this.#keeping.get(namespaceOf(namespace)), ...keeping }
+    const made = keepingOf(namespace, whole, space.services.codec, space.far)
+    if (made.codec.isBound === true) holder?.use.ledger?.coverOtherTiers?.()
+    this.#keeping.set(namespace, keeping)
+    return made
+  }
+
+  /** Two places in the code that say different things of one namespace are a mistake in one of them. */
+  #checkSame(namespace: string, code: LoadOptions): void {
+    const { settings } = this.#parts
+    const known = settings.codeOf(namespace) ?? {}
+    if (JSON.stringify(describePolicy(settings.policyOfCode(known))) === JSON.stringify(describePolicy(settings.policyOfCode(code)))) return
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `the namespace ${show(namespace)} is open with other settings, ${show(known)}: say the same everywhere, or change it with configure()`,
+    )
+  }
+}
