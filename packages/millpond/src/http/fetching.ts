@@ -3,7 +3,7 @@ import { Arrival } from './arrival.ts'
 import type { Asked, Call, Sink, Upstream } from './exchange.ts'
 import { type AnswerMeta, answerOf } from './rules/answer.ts'
 import { completedFields, type Piece } from './rules/combine.ts'
-import { fieldLines, firstLine, type RawFields, withoutFields } from './rules/fields.ts'
+import { fieldLines, firstLine, type RawFields, unsendable, withoutFields } from './rules/fields.ts'
 import { freshened } from './rules/freshened.ts'
 import { isServerError, mayServeOnError } from './rules/reuse.ts'
 import { refusalOf } from './rules/storable.ts'
@@ -100,6 +100,12 @@ export class Fetching implements Sink {
   start(status: number, reason: string, fields: RawFields): void {
     const { settings, upstream } = this.#options
     if (this.#isOver || this.#arrival !== undefined) return
+    const fault = unsendable(status, reason, fields)
+    if (fault !== undefined) {
+      this.#call?.abort()
+      this.fail(new Error(`the origin's answer cannot be sent on: ${fault} is not valid`))
+      return
+    }
     const base = this.#base
     const responseAt = settings.now()
     if (base !== undefined && status === 304) {

@@ -246,8 +246,18 @@ export class Questions {
 
   /** Sends an outcome to one client. */
   #answer(trip: Trip, outcome: Outcome, isCollapsed: boolean): undefined {
-    const { base } = trip
     this.#counts.count(outcome, isCollapsed)
+    try {
+      this.#send(trip, outcome, isCollapsed)
+    } catch (error) {
+      // Somebody has written into this client's response; those who wait for the same are told all the same.
+      this.#onError(error)
+      trip.reply.cut()
+    }
+  }
+
+  #send(trip: Trip, outcome: Outcome, isCollapsed: boolean): void {
+    const { base } = trip
     if (outcome.kind === 'arrived') this.#answering.arrived(trip, outcome, isCollapsed)
     else if (outcome.kind !== 'failed') this.#keep(trip, outcome, isCollapsed)
     else if (isCollapsed && base !== undefined && mayServeOnError(base, this.#settings.now(), undefined, this.#settings))

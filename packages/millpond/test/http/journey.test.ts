@@ -1,4 +1,5 @@
 // The cache before a node:http listener, over real sockets: what is stored, shared, validated, invalidated and purged.
+import { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { HttpCacheOptions } from '../../src/http/index.ts'
@@ -481,6 +482,40 @@ describe('an application', () => {
     release?.()
     expect(await leading).toBe('cut')
     expect((await waiting).status).toBe(502)
+  })
+  it.each<[string, Play]>([
+    ['a field', (_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=60', 'X-A': 'b\nSet-Cookie: c=d' })],
+    ['a name', (_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=60', 'X A': 'b' })],
+    ['a reason', (_, response) => response.writeHead(200, 'O\rK', { 'Cache-Control': 'max-age=60' })],
+    ['a status', (_, response) => response.writeHead(42, { 'Cache-Control': 'max-age=60' })],
+  ])('that writes %s that cannot be sent is a 502, and nothing is stored', async (_, writeHead) => {
+    const { ask, errors, seen } = await play((request, response) => {
+      writeHead(request, response)
+      response.end('x')
+    })
+    for (let round = 0; round < 2; round++) expect((await ask('/a')).status).toBe(502)
+    expect(errors).toEqual([
+      expect.objectContaining({ message: expect.stringMatching(/cannot be sent on: .* is not valid/) }),
+      expect.anything(),
+    ])
+    expect(seen).toHaveLength(2)
+  })
+  it('whose response somebody writes to beside it is cut off; who waits for the same is answered', async () => {
+    let release: (() => void) | undefined
+    const { ask, errors, sockets } = await play((_, response) => {
+      release = () => {
+        ServerResponse.prototype.writeHead.call(response, 200)
+        response.writeHead(200, { 'Cache-Control': 'max-age=60' }).end('x')
+      }
+    })
+    const leading = ask('/a').catch(() => 'cut')
+    await expect.poll(() => release).toBeDefined()
+    const waiting = ask('/a')
+    await expect.poll(() => sockets.size).toBe(2)
+    release?.()
+    expect((await waiting).body).toBe('x')
+    expect(await leading).toBe('cut')
+    expect(errors).toHaveLength(1)
   })
   it('that ends short of its Content-Length is cut off, and nothing is stored', async () => {
     const { ask, seen } = await play((_, response) => {

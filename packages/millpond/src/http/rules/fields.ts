@@ -58,6 +58,21 @@ export function withoutFields(fields: RawFields, refused: (name: string) => bool
   return kept
 }
 
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
+
+/** What of a head cannot be sent (RFC 9110 5.1, 5.5, 15, RFC 9112 4); values may be secrets, and are not shown. */
+export function unsendable(status: number, reason: string, fields: RawFields): string | undefined {
+  if (!(status >= 100 && status <= 999)) return `the status ${status}`
+  if (NOT_TEXT.test(reason)) return 'the reason beside the status'
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] as string
+    if (!TOKEN.test(name)) return `a field named ${JSON.stringify(name)}`
+    if (NOT_TEXT.test(fields[at + 1] as string)) return `the field ${name}`
+  }
+  return undefined
+}
+
 /** RFC 9110 7.6.1 and RFC 9111 3.1: they belong to one connection, and are neither stored nor forwarded. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
