@@ -16,7 +16,7 @@ import { confirms } from './rules/validation.ts'
 import type { Settings } from './settings.ts'
 import { groupTag, hostTag, prefixPattern, surrogateTags, tenantTag, urlTag } from './tags.ts'
 import { textOf } from './text.ts'
-import { answerKey, type Body, type Index, idsOf, PART, select, withFirst } from './variants.ts'
+import { answerKey, type Body, type Index, idsOf, MAX_LEAVING, PART, select, withFirst } from './variants.ts'
 
 /** An answer as it is kept. */
 export interface StoredAnswer extends AnswerMeta {
@@ -65,6 +65,8 @@ export interface StoreSettings {
 const PIECE_BYTES = 256 * 1024
 /** What the cache keeps at least, so that a stale answer can be validated. */
 const LEAST_TTL_MS = 1
+/** How long a body that was left by its answer stays for who is still reading it. */
+const LEAVING_MS = 300_000
 const NOTHING: Found = { answer: undefined, part: undefined, isExpired: false, hasVariants: false }
 
 export class HttpStore {
@@ -264,12 +266,14 @@ export class HttpStore {
     const known: readonly Body[] = [...(index?.bodies ?? []), ...own]
     const bodies = known.filter(({ of }) => left.has(of))
     const used = new Set(bodies.map(({ id }) => id))
-    const leaving = known.filter(({ id }) => !used.has(id))
+    const isUnused = ({ id }: Body): boolean => !used.has(id)
+    const unused = [...(index?.leaving ?? []), ...known.map((body) => ({ ...body, at: now }))].filter(isUnused)
+    const leaving = unused.filter(({ at }) => now - at < LEAVING_MS).slice(-MAX_LEAVING)
     const entry: Index = { selections, until, bodies, leaving }
     await this.#cache.set(primary, entry, { ttl: until - now, staleFor: keepStaleMs, tags: [hostTag(primary)] })
-    // What nothing points to any more would lie there for as long as stale answers are kept. A body stays until the change after the one that left it.
+    // What nothing points to any more would lie there for as long as stale answers are kept. A body stays a while: a slow client may still be reading it.
     const dropped = idsOf(former).filter((id) => !left.has(id))
-    const gone = (index?.leaving ?? []).filter(({ id }) => !used.has(id))
+    const gone = unused.filter((body) => !leaving.includes(body))
     const keys = [...dropped.map((id) => answerKey(primary, id)), ...gone.flatMap((body) => pieceKeys(primary, body))]
     if (keys.length > 0) await this.#cache.deleteMany(keys)
   }

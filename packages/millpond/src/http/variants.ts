@@ -6,6 +6,8 @@ import { secondaryKey } from './rules/vary.ts'
 /** Variants of a URL that are remembered; the oldest are forgotten. */
 const MAX_VARIANTS = 128
 const MAX_SELECTIONS = 4
+/** Bodies of a URL that stay for who is still reading them; the oldest go. */
+export const MAX_LEAVING = 128
 /** Behind the secondary key of a part (206). */
 export const PART = '\u0001part'
 
@@ -24,8 +26,8 @@ export interface Index {
   readonly until: number
   /** Of those that lie in pieces. */
   readonly bodies?: readonly Body[]
-  /** Bodies that the last change has left without an answer: a slow client may still be reading them. */
-  readonly leaving?: readonly Body[]
+  /** Bodies that a change has left without an answer, and when: a slow client may still be reading them. */
+  readonly leaving?: readonly (Body & { readonly at: number })[]
 }
 
 /** A body in pieces. */

@@ -1,5 +1,6 @@
 // The cache before a node:http listener, over real sockets: what is stored, shared, validated, invalidated and purged.
 import { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { HttpCacheOptions } from '../../src/http/index.ts'
@@ -72,6 +73,21 @@ describe('a stored answer', () => {
       const part = await ask('/a', { headers: { Range: 'bytes=262140-600000' } })
       expect([part.status, part.bytes.equals(body.subarray(262_140, 600_001))]).toEqual([206, true])
     }
+  })
+  it('is sent to its end to a slow client, whatever takes its place meanwhile', async () => {
+    const body = Buffer.alloc(15_000_000, 'long')
+    const { ask, port, seen, sockets } = await play((_, response) => {
+      response.writeHead(200, { 'Cache-Control': 'max-age=60', Vary: 'X-Kind' }).end(body)
+    })
+    await ask('/a')
+    const client = connect(port, '127.0.0.1').pause()
+    client.write(`GET /a HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
+    await expect.poll(() => [...sockets].at(-1)?.bytesWritten).toBeGreaterThan(1_000_000)
+    await ask('/a', { headers: { 'Cache-Control': 'no-cache' } })
+    for (const kind of ['1', '2']) await ask('/a', { headers: { 'X-Kind': kind } })
+    let bytes = 0
+    for await (const chunk of client) bytes += chunk.length
+    expect([bytes > body.length, seen.length]).toEqual([true, 4])
   })
   it('is another one for another method, host, query or variant', async () => {
     const { ask, seen } = await play((request, response) => {
