@@ -38,8 +38,10 @@ export async function startForeign(kind: Foreign, port: number, originPort: numb
   let said = ''
   child.stderr.on('data', (chunk) => (said += chunk))
   const end = (): void => {
-    child.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-    child.kill()
+    const remove = (): void => rmSync(folder, { recursive: true, force: true })
+    // One that did not start has ended already.
+    if (child.kill()) child.once('exit', remove)
+    else remove()
   }
   try {
     await listening(child, port)
