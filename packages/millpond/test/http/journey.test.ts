@@ -76,13 +76,13 @@ describe('a stored answer', () => {
   })
   it('is sent to its end to a slow client, whatever takes its place meanwhile', async () => {
     const body = Buffer.alloc(15_000_000, 'long')
-    const { ask, port, seen, sockets } = await play((_, response) => {
+    const { arrived, ask, port, seen } = await play((_, response) => {
       response.writeHead(200, { 'Cache-Control': 'max-age=60', Vary: 'X-Kind' }).end(body)
     })
     await ask('/a')
     const client = connect(port, '127.0.0.1').pause()
     client.write(`GET /a HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
-    await expect.poll(() => [...sockets].at(-1)?.bytesWritten).toBeGreaterThan(1_000_000)
+    await expect.poll(() => arrived.at(-1)?.socket.bytesWritten).toBeGreaterThan(1_000_000)
     await ask('/a', { headers: { 'Cache-Control': 'no-cache' } })
     for (const kind of ['1', '2']) await ask('/a', { headers: { 'X-Kind': kind } })
     let bytes = 0
@@ -195,14 +195,14 @@ describe('what is stale', () => {
 describe('concurrent requests', () => {
   it('are one question, whose answer all read at their own pace', async () => {
     let release: () => void = () => {}
-    const { ask, seen, sockets } = await play(async (_, response) => {
+    const { arrived, ask, seen } = await play(async (_, response) => {
       await new Promise<void>((resolve) => (release = resolve))
       response.setHeader('Cache-Control', 'max-age=60')
       response.write('hel')
       response.end('lo')
     })
     const all = Array.from({ length: 20 }, () => ask('/a'))
-    while (seen.length < 1 || sockets.size < 20) await sleep(5)
+    while (seen.length < 1 || arrived.length < 20) await sleep(5)
     await sleep(50)
     release()
     const answers = await Promise.all(all)
@@ -494,7 +494,7 @@ describe('an application', () => {
     const leading = made.ask('/a').catch(() => 'cut')
     await expect.poll(() => release).toBeDefined()
     const waiting = made.ask('/a')
-    await expect.poll(() => made.sockets.size).toBe(2)
+    await expect.poll(() => made.arrived.length).toBe(2)
     release?.()
     expect(await leading).toBe('cut')
     expect((await waiting).status).toBe(502)
@@ -518,7 +518,7 @@ describe('an application', () => {
   })
   it('whose response somebody writes to beside it is cut off; who waits for the same is answered', async () => {
     let release: (() => void) | undefined
-    const { ask, errors, sockets } = await play((_, response) => {
+    const { arrived, ask, errors } = await play((_, response) => {
       release = () => {
         ServerResponse.prototype.writeHead.call(response, 200)
         response.writeHead(200, { 'Cache-Control': 'max-age=60' }).end('x')
@@ -527,7 +527,7 @@ describe('an application', () => {
     const leading = ask('/a').catch(() => 'cut')
     await expect.poll(() => release).toBeDefined()
     const waiting = ask('/a')
-    await expect.poll(() => sockets.size).toBe(2)
+    await expect.poll(() => arrived.length).toBe(2)
     release?.()
     expect((await waiting).body).toBe('x')
     expect(await leading).toBe('cut')

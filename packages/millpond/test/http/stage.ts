@@ -8,7 +8,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { createHttpCache, type HttpCache, type HttpCacheOptions } from '../../src/http/index.ts'
 import { createCache, memory } from '../../src/index.ts'
 
@@ -73,7 +73,8 @@ export interface Stage {
   ask(path: string, asking?: Asking): Promise<Shown>
   /** The `Cache-Status` member without its name and its time. */
   verdict(path: string, asking?: Asking): Promise<string>
-  readonly sockets: Set<Socket>
+  /** Requests that reached the server, also those that the cache answers or lets wait. */
+  readonly arrived: IncomingMessage[]
   readonly errors: unknown[]
   close(): Promise<void>
 }
@@ -90,8 +91,8 @@ export async function stage(play: Play, options: HttpCacheOptions = {}): Promise
     return play(request, response)
   })
   const server = createServer(listener)
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket) => sockets.add(socket))
+  const arrived: IncomingMessage[] = []
+  server.on('request', (request) => arrived.push(request))
   const port = await listen(server)
   const asked = (path: string, asking?: Asking): Promise<Shown> => ask(port, path, asking)
   return {
@@ -99,7 +100,7 @@ export async function stage(play: Play, options: HttpCacheOptions = {}): Promise
     port,
     seen,
     clock,
-    sockets,
+    arrived,
     errors,
     ask: asked,
     verdict: async (path, asking) => verdictOf(await asked(path, asking)),

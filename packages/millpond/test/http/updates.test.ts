@@ -106,7 +106,7 @@ describe('who waits for a 304', () => {
     const leading = made.ask('/a', { headers: { 'X-Kind': '1' } })
     await expect.poll(() => release).toBeDefined()
     const waiting = made.ask('/a', { headers: { 'X-Kind': '2' } })
-    await expect.poll(() => made.sockets.size).toBe(3)
+    await expect.poll(() => made.arrived.length).toBe(3)
     release?.()
     expect((await leading).body).toBe('for 1')
     const { headers, body } = await waiting
