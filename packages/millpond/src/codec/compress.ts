@@ -126,7 +126,8 @@ export class Compression {
     const at = this.#at(place)
     const { figures } = at
     figures.compressMs += performance.now() - began
-    const ratio = packed.byteLength / bytes.byteLength
+    // Of no bytes it would be infinite, and so would be the estimate ever after.
+    const ratio = Math.min(1, packed.byteLength / bytes.byteLength)
     at.ratio += (ratio - at.ratio) * WEIGHT
     at.skipped = 0
     if (ratio >= WORTH) {

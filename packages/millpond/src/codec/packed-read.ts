@@ -3,14 +3,18 @@
 import type { Read } from './format.ts'
 import { parse } from './frame.ts'
 import { type CodecLimits, excessOf } from './limits.ts'
-import { HEAD, TAG, TEXTS } from './packed-tags.ts'
+import { HEAD, MAX_FIELDS, TAG, TEXTS } from './packed-tags.ts'
 import { Unbelievable } from './revive.ts'
 
 /** Where it lies in the head. */
 const CHECKSUM = 9
 const LAST_TIME = 8.64e15
-/** Bytes of tables that are remembered: those of a service's queries, a few hundred bytes each. */
-const MAX_TABLE_BYTES = 1024 * 1024
+/** What remembered tables take in memory, about: those of a service's queries, a few hundred bytes and ten times as much memory each. */
+const MAX_WEIGHT = 8 * 1024 * 1024
+/** A heavier one would be in the place of many. */
+const MAX_TABLE_WEIGHT = MAX_WEIGHT / 16
+const SHAPE_WEIGHT = 100
+const NAME_WEIGHT = 50
 /** A part of a text keeps the whole alive, so it is copied out of longer ones. V8 copies what is shorter than 13 characters anyway. */
 const SMALL_TEXTS = 4096
 const COPIED = 13
@@ -25,11 +29,12 @@ interface Table {
   readonly bytes: Buffer
   readonly shapes: readonly Shape[]
   readonly isNarrow: boolean
+  readonly weight: number
 }
 
 /** By the checksum of their bytes; of two with one checksum the later. */
 const tables = new Map<number, Table>()
-let tableBytes = 0
+let weight = 0
 
 const NOTHING = Buffer.alloc(0)
 const NO_SHAPES: readonly Shape[] = []
@@ -43,6 +48,8 @@ let shapes = NO_SHAPES
 let texts = ''
 let textAt = 0
 let copiesTexts = false
+/** They take one byte a character, also where they lie. */
+let isNarrow = false
 
 /** The value in `body[from, to)`, or why it is not one. */
 export function readPacked(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
@@ -72,9 +79,10 @@ function begin(body: Buffer, from: number, to: number, limits: CodecLimits): Rea
   texts = body.toString(encodingOf(kind), textsFrom, to)
   textAt = 0
   copiesTexts = texts.length > SMALL_TEXTS
+  isNarrow = kind === TEXTS.narrow
   const value = readItem(limits.maxDepth)
   if (at !== end || textAt !== texts.length) throw malformed()
-  return { value, isNarrow: kind === TEXTS.narrow && table.isNarrow }
+  return { value, isNarrow: isNarrow && table.isNarrow }
 }
 
 function encodingOf(kind: number | undefined): BufferEncoding {
@@ -99,26 +107,30 @@ function tableIn(body: Buffer, checksum: number, from: number, to: number, limit
   if (excess !== undefined) throw new Unbelievable(excess, 'a table beyond the limits')
   const text = body.toString('utf8', from, to)
   const isNarrow = text.length === to - from && !text.includes('\\u')
-  const table = { bytes: Buffer.from(body.subarray(from, to)), shapes: shapesIn(parse(text)), isNarrow }
-  remember(checksum, table)
+  const shapes = shapesIn(parse(text))
+  const table = { bytes: Buffer.from(body.subarray(from, to)), shapes, isNarrow, weight: weightOf(to - from, shapes) }
+  if (table.weight <= MAX_TABLE_WEIGHT) remember(checksum, table)
   return table
 }
 
+const weightOf = (bytes: number, shapes: readonly Shape[]): number =>
+  shapes.reduce((sum, { names }) => sum + SHAPE_WEIGHT + names.length * NAME_WEIGHT, bytes)
+
 function remember(checksum: number, table: Table): void {
-  tableBytes += table.bytes.length - (tables.get(checksum)?.bytes.length ?? 0)
+  weight += table.weight - (tables.get(checksum)?.weight ?? 0)
   tables.delete(checksum)
   tables.set(checksum, table)
-  for (const [oldest, { bytes }] of tables) {
-    if (tableBytes <= MAX_TABLE_BYTES) return
+  for (const [oldest, { weight: freed }] of tables) {
+    if (weight <= MAX_WEIGHT) return
     tables.delete(oldest)
-    tableBytes -= bytes.length
+    weight -= freed
   }
 }
 
 function shapesIn(table: unknown): readonly Shape[] {
   if (!Array.isArray(table)) throw malformed()
   return table.map((names: unknown) => {
-    if (!isNames(names) || new Set(names).size !== names.length) throw malformed()
+    if (!isNames(names) || names.length > MAX_FIELDS || new Set(names).size !== names.length) throw malformed()
     return { names, isAssigned: !names.some((name) => name in Object.prototype) }
   })
 }
@@ -182,8 +194,10 @@ function readText(length: number): string {
   const from = textAt
   textAt += length
   if (textAt > texts.length) throw malformed()
-  const text = texts.slice(from, textAt)
-  return copiesTexts && length >= COPIED ? Buffer.from(text, 'utf16le').toString('utf16le') : text
+  if (!copiesTexts || length < COPIED) return texts.slice(from, textAt)
+  // By way of UTF-16 a text of a million characters takes two bytes for each ever after.
+  if (isNarrow) return bytes.toString('latin1', end + from, end + textAt)
+  return Buffer.from(texts.slice(from, textAt), 'utf16le').toString('utf16le')
 }
 
 function readDate(): Date {

@@ -3,6 +3,9 @@
 /** How the texts are written, two lengths, and a checksum. */
 export const HEAD = 13
 
+/** An object with more is a dictionary: its names are data, beside its values. */
+export const MAX_FIELDS = 128
+
 export const TAG = {
   // 0x00 to 0x7f: a whole number
   /** 0x80 to 0x8f: an object of the shape of that number, its values follow. */

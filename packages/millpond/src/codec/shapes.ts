@@ -3,9 +3,9 @@
 // A tree of names: an object's fields lead from its root to a node, and that node is its shape. A second tree, of shapes, finds the table of a value: which shapes it holds, in the order in
 // which they came. Whoever writes a thousand rows of one query walks the same nodes each time, and makes the table's bytes once.
 import { crc32 } from 'node:zlib'
+import { MAX_FIELDS } from './packed-tags.ts'
 
-/** An object with more fields, or longer names, is a dictionary, and its names are data. */
-const MAX_FIELDS = 128
+/** An object with longer names is a dictionary, too. */
 const MAX_NAME = 128
 /** Nodes of both trees, and the bytes of tables, counted as nodes. */
 const MAX_NODES = 20_000

@@ -1,4 +1,5 @@
 // Packed values keep what JSON keeps, nothing of it changed in silence, and no bytes are believed that are not packed.
+import { serialize, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -103,6 +104,14 @@ describe('G20: packed', () => {
     assertSame(roundTrip(texts), texts)
     const wide = texts.map((text) => `${text} 中`)
     assertSame(roundTrip(wide), wide)
+  })
+
+  test('what takes one byte a character is kept in one byte a character', () => {
+    for (const length of [10, 5000, 2_000_000]) {
+      const [text] = roundTrip(['x'.repeat(length)]) as string[]
+      // V8 writes a text as it keeps it.
+      expect(serialize(text).length).toBeLessThan(length + 100)
+    }
   })
 
   test('a value whose getter writes another value, and one whose getter throws', () => {
@@ -223,9 +232,13 @@ describe('G26: bytes that claim to be packed', () => {
     ['a table of a million names', packed({ table: `[[${'"a",'.repeat(1_000_000)}"b"]]`, data: [1] }), 'too_many'],
     ['a table whose one name comes 200,000 times', packed({ table: `[[${'"a",'.repeat(200_000)}"a"]]`, data: [1] }), 'malformed'],
     ['a depth of a million', packed({ data: new Array(1_000_000).fill(0x91) }), 'too_deep'],
+    ['a shape of more fields than any has', packed({ table: JSON.stringify([names(129)]), data: new Array(130).fill(0x80) }), 'malformed'],
     [
       'a shape of many fields, many times',
-      packed({ table: JSON.stringify([names(20_000)]), data: new Array(1000).fill(0x80) }),
+      packed({
+        table: JSON.stringify([names(128)]),
+        data: [0xdd, 0, 0, 4, 0, ...new Array(1024).fill([0x80, ...new Array(128).fill(1)]).flat()],
+      }),
       'too_many',
     ],
     ['a million empty lists', packed({ data: [0xdd, 0, 1, 0x86, 0x9f, ...new Array(100_000).fill(0x90)] }), 'too_many'],
@@ -242,6 +255,18 @@ describe('G26: bytes that claim to be packed', () => {
     expect(readsAs(packed({ table: '[["a"]]', data, tableSum: 7 }))).toEqual({ a: 1 })
     expect(readsAs(packed({ table: '[["b"]]', data, tableSum: 7 }))).toEqual({ b: 1 })
     expect(readsAs(packed({ table: '[["a"]]', data, tableSum: 7 }))).toEqual({ a: 1 })
+  })
+
+  test('what is remembered of tables is bounded by the memory that it takes, not by its bytes', () => {
+    setFlagsFromString('--expose-gc')
+    const heap = (): number => {
+      runInNewContext('gc')()
+      return process.memoryUsage().heapUsed
+    }
+    const before = heap()
+    for (let sum = 0; sum < 100; sum++) readsAs(packed({ table: `[${'[],'.repeat(3000)}[]]`, data: [1], tableSum: sum }))
+    for (let sum = 0; sum < 10; sum++) readsAs(packed({ table: `[${'[],'.repeat(90_000)}[]]`, data: [1], tableSum: sum }))
+    expect((heap() - before) / 2 ** 20).toBeLessThan(12)
   })
 
   test('names that objects have by nature become fields, and pollute nothing', () => {
