@@ -12,9 +12,9 @@ const alone = ['**/*.alone.test.ts']
 /** Suites of real processes, which wait most of the time: they judge by seconds. Histories do so by what their own processes felt, and use half a core each. */
 const processes = ['**/*.processes.test.ts']
 const histories = ['packages/*/test/histories/*.processes.test.ts']
-/** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught. */
+/** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught, and modules in another's place, which stay unseen by what is loaded already. */
 const WHOLE_PROCESS =
-  /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
+  /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|vi\.mock\(|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
 /** Suites that judge what a control plane sees: caches of memory alone meet in a store of their process, and it sees all that are there. */
 const SEES_ALL_CACHES = /^packages\/(cli|control)\//
 /** Suites of either kind have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
