@@ -3,36 +3,15 @@
 // At least once: a job runs once while its process lives, since its lease is renewed as long as it runs. When the process dies or freezes, the lease
 // ends and another process runs the job again, with the same id. A handler that must not happen twice makes its effect idempotent by that id.
 import { randomUUID } from 'node:crypto'
-import {
-  checkedElsewhere,
-  checkOptions,
-  clock,
-  duration,
-  fn,
-  options,
-  record,
-  required,
-  type Shape,
-  text,
-  whole,
-  withMethods,
-} from '../core/checks.ts'
+import { checkOptions, clock, duration, fn, options, record, required, type Shape, text, whole, withMethods } from '../core/checks.ts'
 import type { Clock } from '../core/contracts.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import type { Job, JobDue, JobStore, ListOptions } from '../core/jobs.ts'
-import { checkJobWord, errorText } from './checks.ts'
-import {
-  describeRepeat,
-  payloadAfter,
-  type Repeat,
-  type RepeatedJob,
-  type RepeatHandler,
-  type RepeatOptions,
-  readRepeat,
-  repeatOf,
-  repeatText,
-} from './repeat.ts'
+import type { Job, JobStore, ListOptions } from '../core/jobs.ts'
+import { checkJobWord } from './checks.ts'
+import { dueOf, payloadText, type WhenOptions } from './new-job.ts'
+import { isOpen, nextRun, type Repeat, type RepeatedJob, type RepeatHandler, type RepeatOptions, repeatOf } from './repeat.ts'
+import { Repeats } from './repeats.ts'
 import { type JobHandler, runJob } from './run-job.ts'
 import { type JobEvent, type JobFigures, JobTally } from './tally.ts'
 
@@ -70,15 +49,6 @@ export interface JobsOptions {
   readonly random?: (() => number) | undefined
 }
 
-export interface WhenOptions {
-  /** After this time. */
-  readonly in?: Duration | undefined
-  /** At this instant, epoch milliseconds or a Date. One that has passed runs at once. */
-  readonly at?: number | Date | undefined
-  /** Names the job, so that adding it twice runs it once. Default: random. */
-  readonly id?: string | undefined
-}
-
 const RETRY: Shape<NonNullable<JobsOptions['retry']>> = { attempts: whole(1), base: duration, max: duration }
 const OPTIONS: Shape<JobsOptions> = {
   store: required(
@@ -98,20 +68,13 @@ const OPTIONS: Shape<JobsOptions> = {
   onError: fn(),
   random: fn('a function that returns numbers from 0 to 1'),
 }
-const WHEN: Shape<WhenOptions> = { in: duration, at: checkedElsewhere, id: (value) => checkJobWord(value, 'id') }
-
-/** The longest payload, in characters of JSON. */
-export const MAX_PAYLOAD = 65_536
 const IDLE_MS = 3_600_000
-/** How often repeated jobs are looked for in the table: somebody may have cancelled them, or the table was lost. */
-const LOOK_MS = 30_000
 
 /** Runs the jobs of a table: in all processes that share it, one at a time has each. */
 export class Jobs {
   readonly #options: JobsOptions
   readonly #handlers: Map<string, JobHandler>
-  /** By kind. */
-  readonly #repeats = new Map<string, Repeat>()
+  readonly #repeats: Repeats
   readonly #tally: JobTally
   readonly #lateAfterMs: number
   readonly #concurrency: number
@@ -121,7 +84,6 @@ export class Jobs {
   readonly #retry: { readonly attempts: number; readonly baseMs: number; readonly maxMs: number }
   readonly #running = new Map<Promise<void>, { readonly id: string; abort(): void }>()
   #cancelTimer: (() => void) | undefined
-  #cancelLook: (() => void) | undefined
   #claiming: Promise<void> | undefined
   #isStarted = false
   /** Something may have become due while a claim was under way. */
@@ -132,12 +94,14 @@ export class Jobs {
     checkOptions<JobsOptions>(options, OPTIONS, 'createJobs')
     this.#options = options
     this.#handlers = new Map(Object.entries(options.handlers).map(([kind, handler]) => [checkJobWord(kind, 'kind'), handler]))
-    this.#tally = new JobTally(options.onRun)
+    this.#tally = new JobTally((event) => this.#told(event))
     this.#lateAfterMs = parseDuration(options.lateAfter ?? '1m', 'lateAfter')
     this.#concurrency = count(options.concurrency ?? 4, 'concurrency')
     this.#pollMs = positive(options.poll ?? '500ms', 'poll')
     this.#leaseMs = positive(options.lease ?? '30s', 'lease')
     this.#timeoutMs = positive(options.timeout ?? '5m', 'timeout')
+    const { store, clock, mayRepeat, onError } = options
+    this.#repeats = new Repeats({ store, clock, leaseMs: this.#leaseMs, mayRepeat, onError: (error) => onError?.(error, undefined) })
     const { attempts = 8, base = '1s', max = '5m' } = options.retry ?? {}
     this.#retry = {
       attempts: count(attempts, 'retry.attempts'),
@@ -149,9 +113,8 @@ export class Jobs {
   /** Puts a job into the table, whether or not this process runs such jobs. Resolves with its id once it is stored. */
   async add(kind: string, payload: unknown, when: WhenOptions = {}): Promise<string> {
     checkJobWord(kind, 'kind')
-    checkOptions<WhenOptions>(when, WHEN, 'when')
-    const id = when.id === undefined ? randomUUID() : checkJobWord(when.id, 'id')
     const due = dueOf(when)
+    const { id = randomUUID() } = when
     await this.#options.store.add({ id, kind, payload: payloadText(kind, payload), due })
     const inMs = 'inMs' in due ? due.inMs : due.at - this.#options.clock.now()
     // What is due later is seen by the next look at the table.
@@ -167,7 +130,7 @@ export class Jobs {
     checkJobWord(kind, 'kind')
     if (typeof handler !== 'function')
       throw new MillpondError('OPTION_INVALID', `${show(handler)} is not a handler of jobs: give a function`)
-    if (this.#handlers.has(kind) || this.#repeats.has(kind))
+    if (this.#handlers.has(kind) || this.#repeats.get(kind) !== undefined)
       throw new MillpondError('OPTION_INVALID', `there is a handler of jobs of the kind ${show(kind)} already: take it back first`)
     this.#handlers.set(kind, handler)
     this.#nudge()
@@ -185,32 +148,23 @@ export class Jobs {
    */
   repeat(name: string, options: RepeatOptions, handler: RepeatHandler): () => void {
     const repeat = repeatOf(this.#options.scope ?? '', name, options, handler, this.#options.clock.now())
-    if (this.#repeats.has(repeat.kind))
-      throw new MillpondError('OPTION_INVALID', `a job ${show(name)} is repeated already: end that first, or give another name`)
-    this.#repeats.set(repeat.kind, repeat)
-    void this.#place(repeat).then(() => this.#nudge())
-    this.#lookSoon()
-    return () => {
-      if (this.#repeats.get(repeat.kind) === repeat) this.#repeats.delete(repeat.kind)
-    }
+    const { placed, end } = this.#repeats.add(repeat)
+    void placed.then(() => this.#nudge())
+    return end
   }
 
   /** The jobs that this process repeats, as the table has them: of runs in all processes. */
-  async repeating(): Promise<RepeatedJob[]> {
-    const { store } = this.#options
-    return Promise.all([...this.#repeats.values()].map(async (repeat) => describeRepeat(repeat, await store.get(repeat.id))))
+  repeating(): Promise<RepeatedJob[]> {
+    return this.#repeats.describe()
   }
 
-  /** Runs a repeated job now, out of turn; its next time is counted from now. `false`: it is not repeated here, or it runs. */
+  /**
+   * Runs a repeated job now, out of turn, also outside of its windows; its next time is counted from now. `false`: it is not repeated here, or it runs.
+   */
   async trigger(name: string): Promise<boolean> {
-    const { scope = '', store } = this.#options
-    const repeat = [...this.#repeats.values()].find((one) => one.kind === `millpond.repeat.${scope}${name}`)
-    if (repeat === undefined) return false
-    const job = await store.get(repeat.id)
-    if (job?.state === 'running') return false
-    if (!(await this.#put(repeat, job, { inMs: 0 }))) return false
-    this.#nudge()
-    return true
+    const isDue = await this.#repeats.trigger(name)
+    if (isDue) this.#nudge()
+    return isDue
   }
 
   /** What this process has run, by kind and by name of repeated jobs. */
@@ -236,7 +190,7 @@ export class Jobs {
   start(): void {
     if (this.#isStarted) return
     this.#isStarted = true
-    this.#lookSoon()
+    this.#repeats.start()
     this.#nudge()
   }
 
@@ -248,8 +202,7 @@ export class Jobs {
     const timeoutMs = parseDuration(options.timeout ?? '10s', 'timeout')
     this.#isStarted = false
     this.#cancelTimer?.()
-    this.#cancelLook?.()
-    this.#cancelLook = undefined
+    this.#repeats.stop()
     await this.#claiming
     if (!(await this.#settled(timeoutMs))) {
       for (const { abort } of this.#running.values()) abort()
@@ -270,44 +223,12 @@ export class Jobs {
     return this.#running.size === 0
   }
 
-  /** Sees to it that the table has the job, at its time. */
-  async #place(repeat: Repeat): Promise<void> {
-    const { store, clock, onError } = this.#options
-    try {
-      const job = await store.get(repeat.id)
-      // Whoever runs it now says when it comes next; this is looked at again.
-      if (job?.state === 'running') return
-      if (job?.state === 'waiting' && readRepeat(job.payload).when === repeat.when.text) return
-      const due = repeat.first(clock.now())
-      if (due !== undefined) await this.#put(repeat, job, due)
-    } catch (error) {
-      onError?.(error, undefined)
-    }
-  }
-
-  /** In the place of what the table has, with its history. `false`: somebody was faster. */
-  async #put({ id, kind, when }: Repeat, job: Job | undefined, due: JobDue): Promise<boolean> {
-    const { store } = this.#options
-    const runs = job === undefined ? [] : readRepeat(job.payload).runs
-    if (job !== undefined && !(await store.cancel(id))) return false
-    return store.add({ id, kind, payload: repeatText({ when: when.text, runs }), due })
-  }
-
-  #lookSoon(): void {
-    if (!this.#isStarted || this.#repeats.size === 0 || this.#cancelLook !== undefined) return
-    this.#cancelLook = this.#options.clock.after(LOOK_MS, () => {
-      this.#cancelLook = undefined
-      for (const repeat of this.#repeats.values()) void this.#place(repeat)
-      this.#lookSoon()
-    })
-  }
-
   get #kinds(): string[] {
-    return [...this.#handlers.keys(), ...this.#repeats.keys()]
+    return [...this.#handlers.keys(), ...this.#repeats.kinds]
   }
 
   #nudge(): void {
-    if (!this.#isStarted || this.#handlers.size + this.#repeats.size === 0) return
+    if (!this.#isStarted || this.#kinds.length === 0) return
     if (this.#claiming !== undefined) {
       this.#isNudged = true
       return
@@ -355,11 +276,14 @@ export class Jobs {
   async #try(job: Job, lease: string, leasedAt: number, controller: AbortController): Promise<void> {
     const { clock, store, onError, random = Math.random } = this.#options
     const repeat = this.#repeats.get(job.kind)
+    const handler: JobHandler | undefined = repeat === undefined ? this.#handlers.get(job.kind) : (_, context) => repeat.handler(context)
+    const report = (error: unknown): void => onError?.(error, job)
+    // It was taken back while the table was asked: somebody else may have one.
+    if (handler === undefined) return void (await store.again(job.id, lease, { at: job.dueAt }, job.payload).catch(report))
     // The lease was counted from the table's now, so that this process's own clock does not matter.
     const claimedAt = job.readyAt - Math.ceil(this.#leaseMs)
     const tableNow = (): number => claimedAt + clock.monotonic() - leasedAt
-    const report = (error: unknown): void => onError?.(error, job)
-    if (repeat !== undefined && job.attempts === 1 && !(await this.#mayRun(repeat, job, lease, tableNow(), report))) return
+    if (repeat !== undefined && job.attempts === 1 && !(await this.#repeats.mayBegin(repeat, job, lease, tableNow()))) return
     const name = repeat?.name ?? job.kind
     const lateMs = Math.max(0, claimedAt - job.dueAt)
     const about = { id: job.id, job: name, attempt: job.attempts }
@@ -367,9 +291,10 @@ export class Jobs {
     this.#tally.tell({ ...about, state: 'began', lateMs })
     const attempts = repeat?.attempts ?? this.#retry.attempts
     const began = clock.monotonic()
-    const retryInMs = job.attempts < attempts ? this.#pause(job.attempts, random()) : undefined
+    const refusal = refusalOf(job, attempts, repeat, tableNow())
+    const retryInMs = refusal === undefined && job.attempts < attempts ? this.#pause(job.attempts, random()) : undefined
     const ended = await runJob(job, {
-      handler: repeat === undefined ? this.#handlers.get(job.kind) : (_, context) => repeat.handler(context),
+      handler,
       store,
       clock,
       lease,
@@ -378,7 +303,7 @@ export class Jobs {
       timeoutMs: repeat?.timeoutMs ?? this.#timeoutMs,
       controller,
       retryInMs,
-      isSpent: job.attempts > attempts,
+      refusal,
       again: (failure) => repeat && nextRun(repeat, job, tableNow(), { lateMs, ms: clock.monotonic() - began, ...failure }),
       report,
     })
@@ -386,21 +311,13 @@ export class Jobs {
     this.#tally.tell({ ...about, ...ended, ...retry, ms: clock.monotonic() - began })
   }
 
-  /** `false`: not now, and it waits for its next time. */
-  async #mayRun(repeat: Repeat, job: Job, lease: string, now: number, report: (error: unknown) => void): Promise<boolean> {
-    const { mayRepeat, store } = this.#options
+  /** A listener that throws must not end the run that it is told of. */
+  #told(event: JobEvent): void {
     try {
-      const next = repeat.when.next(now, job.dueAt)
-      // A run that comes so late that its hours are over must not fall into those that were to be spared.
-      const isOpen = repeat.when.opensAt(now) <= now
-      if (isOpen && (mayRepeat === undefined || (await mayRepeat(repeat.name, (next ?? now + this.#leaseMs) - now)))) return true
-      if (next === undefined) await store.complete(job.id, lease)
-      else await store.again(job.id, lease, { at: next }, job.payload)
+      this.#options.onRun?.(event)
     } catch (error) {
-      // The lease runs out, and it is asked again.
-      report(error)
+      this.#options.onError?.(error, undefined)
     }
-    return false
   }
 
   #pause(attempts: number, random: number): number {
@@ -413,46 +330,11 @@ export function createJobs(options: JobsOptions): Jobs {
   return new Jobs(options)
 }
 
-function nextRun(
-  repeat: Repeat,
-  job: Job,
-  now: number,
-  run: { readonly lateMs: number; readonly ms: number; readonly error?: unknown },
-): { readonly due: JobDue; readonly payload: string } | undefined {
-  const at = repeat.when.next(now, job.dueAt)
-  return at === undefined ? undefined : { due: { at }, payload: payloadAfter(repeat, job, run) }
-}
-
-function dueOf({ in: after, at }: WhenOptions): JobDue {
-  if (after !== undefined && at !== undefined)
-    throw new MillpondError('OPTION_INVALID', 'a job runs "in" a time or "at" an instant: give one of them')
-  if (at !== undefined) {
-    const instant = at instanceof Date ? at.getTime() : at
-    if (typeof instant === 'number' && Number.isFinite(instant) && Math.abs(instant) <= 8.64e15) return { at: instant }
-    throw new MillpondError('OPTION_INVALID', `at: ${show(at)} is not an instant: give epoch milliseconds or a Date`)
-  }
-  const inMs = after === undefined ? 0 : parseDuration(after, 'in')
-  if (Number.isFinite(inMs)) return { inMs }
-  throw new MillpondError('OPTION_INVALID', 'in: Infinity never comes: give a finite time')
-}
-
-function payloadText(kind: string, payload: unknown): string {
-  let text: string | undefined
-  try {
-    text = JSON.stringify(payload ?? null)
-  } catch (cause) {
-    throw new MillpondError('VALUE_UNSUPPORTED', `the payload of the job ${show(kind)} cannot be written as JSON: ${errorText(cause)}`, {
-      cause,
-    })
-  }
-  if (text === undefined)
-    throw new MillpondError('VALUE_UNSUPPORTED', `the payload of the job ${show(kind)} cannot be written as JSON: give plain data`)
-  if (text.length > MAX_PAYLOAD)
-    throw new MillpondError(
-      'VALUE_TOO_LARGE',
-      `the payload of the job ${show(kind)} has ${text.length} characters, ${MAX_PAYLOAD} are allowed: store it elsewhere and pass its name`,
-    )
-  return text
+function refusalOf(job: Job, attempts: number, repeat: Repeat | undefined, now: number): MillpondError | undefined {
+  const begun = `the job ${show(job.id)} was begun ${job.attempts - 1} times and never ended`
+  if (job.attempts > attempts) return new MillpondError('ABORTED', `${begun}: its process died, or lost its lease`)
+  if (repeat === undefined || isOpen(repeat, job, now)) return undefined
+  return new MillpondError('ABORTED', `${begun} well, and is now outside of its windows: it waits for its next time`)
 }
 
 function count(value: unknown, name: string): number {

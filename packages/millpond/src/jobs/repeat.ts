@@ -74,7 +74,7 @@ export function repeatOf(scope: string, name: string, options: RepeatOptions, ha
   const { atStart = false, attempts = 3, timeout, ...table } = options
   const timeoutMs = timeout === undefined ? undefined : parseDuration(timeout, `${name}.timeout`)
   if (timeoutMs !== undefined && !(timeoutMs >= 1))
-    throw new MillpondError('OPTION_INVALID', `${name}.timeout: ${show(timeout)} is no time to run in`)
+    throw new MillpondError('OPTION_INVALID', `${name}.timeout: ${show(timeout)} is not a time to run in: give one from 1 ms`)
   const when = timetable(table, name, now)
   const kind = checkJobWord(`millpond.repeat.${scope}${name}`, 'name')
   const first = (at: number): JobDue | undefined => {
@@ -89,13 +89,23 @@ export function repeatOf(scope: string, name: string, options: RepeatOptions, ha
 export interface RepeatPayload {
   readonly when: string
   readonly runs: readonly RepeatedRun[]
+  /** Somebody asked for the run that waits. */
+  readonly isTriggered?: boolean
 }
+
+/** Lies the instant within its windows, or does it run out of turn? */
+export const isOpen = (repeat: Repeat, job: Job, now: number): boolean =>
+  readRepeat(job.payload).isTriggered === true || repeat.when.opensAt(now) <= now
 
 /** What a row says; nothing of it is trusted. */
 export function readRepeat(payload: string): RepeatPayload {
   try {
-    const { when, runs }: { when?: unknown; runs?: unknown } = Object(JSON.parse(payload))
-    return { when: String(when), runs: Array.isArray(runs) ? runs.filter(isRun).slice(0, MAX_RUNS) : [] }
+    const { when, runs, isTriggered }: { when?: unknown; runs?: unknown; isTriggered?: unknown } = Object(JSON.parse(payload))
+    return {
+      when: String(when),
+      runs: Array.isArray(runs) ? runs.filter(isRun).slice(0, MAX_RUNS) : [],
+      isTriggered: isTriggered === true,
+    }
   } catch {
     return { when: '', runs: [] }
   }
@@ -108,12 +118,15 @@ const isRun = (run: unknown): run is RepeatedRun =>
 
 export const repeatText = (payload: RepeatPayload): string => JSON.stringify(payload)
 
-/** The payload of the next run: this one is the latest of the past. */
-export function payloadAfter(
+/** When it comes next, and its payload then: this run is the latest of the past. `now`: by the table's clock. */
+export function nextRun(
   repeat: Repeat,
   job: Job,
+  now: number,
   run: { readonly lateMs: number; readonly ms: number; readonly error?: unknown },
-): string {
+): { readonly due: JobDue; readonly payload: string } | undefined {
+  const at = repeat.when.next(now, job.dueAt)
+  if (at === undefined) return undefined
   const { lateMs, ms, error } = run
   const ended: RepeatedRun = {
     dueAt: job.dueAt,
@@ -122,7 +135,8 @@ export function payloadAfter(
     attempts: job.attempts,
     ...(error !== undefined && { error: errorText(error).slice(0, MAX_ERROR) }),
   }
-  return repeatText({ when: repeat.when.text, runs: [ended, ...readRepeat(job.payload).runs].slice(0, MAX_RUNS) })
+  const payload = repeatText({ when: repeat.when.text, runs: [ended, ...readRepeat(job.payload).runs].slice(0, MAX_RUNS) })
+  return { due: { at }, payload }
 }
 
 export function describeRepeat({ name, id }: Repeat, job: Job | undefined): RepeatedJob {

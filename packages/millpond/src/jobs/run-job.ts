@@ -18,7 +18,7 @@ export interface JobContext {
 export type JobHandler = (payload: unknown, context: JobContext) => Promise<unknown> | unknown
 
 export interface RunJobOptions {
-  readonly handler: JobHandler | undefined
+  readonly handler: JobHandler
   readonly store: JobStore
   readonly clock: Clock
   readonly lease: string
@@ -29,8 +29,8 @@ export interface RunJobOptions {
   readonly controller: AbortController
   /** When to try again after a failure; `undefined`: never. */
   readonly retryInMs: number | undefined
-  /** It was tried as often as it may, and every process died of it. */
-  readonly isSpent: boolean
+  /** Why it is not tried: it counts as failed. */
+  readonly refusal: MillpondError | undefined
   /** When a repeated job is due next, and its payload then; `undefined`: it is not repeated, or not any more. Asked for when the run is over. */
   readonly again: (failure: Failure | undefined) => { readonly due: JobDue; readonly payload: string } | undefined
   readonly report: (error: unknown) => void
@@ -75,13 +75,8 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<Ended> {
   }
 }
 
-async function attempt(job: Job, { handler, isSpent, controller }: RunJobOptions): Promise<void> {
-  if (isSpent)
-    throw new MillpondError(
-      'ABORTED',
-      `the job ${show(job.id)} was begun ${job.attempts - 1} times and never ended: its process died, or lost its lease`,
-    )
-  if (handler === undefined) throw new MillpondError('OPTION_INVALID', `no handler for jobs of the kind ${show(job.kind)}`)
+async function attempt(job: Job, { handler, refusal, controller }: RunJobOptions): Promise<void> {
+  if (refusal !== undefined) throw refusal
   await handler(JSON.parse(job.payload), { id: job.id, dueAt: job.dueAt, attempt: job.attempts, signal: controller.signal })
 }
 

@@ -32,9 +32,9 @@ type Counted = Exclude<JobEvent['state'], 'began'>
 
 export class JobTally {
   readonly #counts = new Map<string, Record<Counted | 'running', number>>()
-  readonly #listener: ((event: JobEvent) => void) | undefined
+  readonly #listener: (event: JobEvent) => void
 
-  constructor(listener: ((event: JobEvent) => void) | undefined) {
+  constructor(listener: (event: JobEvent) => void) {
     this.#listener = listener
   }
 
@@ -46,7 +46,7 @@ export class JobTally {
       counts[event.state]++
       if (event.state !== 'late') counts.running--
     }
-    this.#listener?.(event)
+    this.#listener(event)
   }
 
   get figures(): readonly JobFigures[] {

@@ -120,6 +120,32 @@ describe('a repeated job', () => {
     expect((await b.jobs.repeating())[0]?.runs).toHaveLength(3)
   })
 
+  it('is neither put off nor run too often while two versions of the program differ in when it runs', async () => {
+    for (const atStart of [false, true]) {
+      const a = setup()
+      const b = setup({}, a)
+      const ran: number[] = []
+      a.jobs.repeat('sweep', { every: '5m', atStart }, () => void ran.push(a.clock.now()))
+      b.jobs.repeat('sweep', { every: '6m', atStart }, () => void ran.push(a.clock.now()))
+      await a.clock.run(HOUR)
+      expect(ran.length, `atStart ${atStart}: runs in an hour`).toBeGreaterThanOrEqual(10)
+      expect(ran.length, `atStart ${atStart}: runs in an hour`).toBeLessThanOrEqual(13)
+      await Promise.all([a.jobs.stop(), b.jobs.stop()])
+    }
+  })
+
+  it('is not run at once because a later version says another time', async () => {
+    const a = setup()
+    a.jobs.repeat('sweep', { every: '1h', atStart: true }, () => undefined)
+    await a.clock.run(MINUTE)
+    await a.jobs.stop()
+    const b = setup({}, a)
+    let runs = 0
+    b.jobs.repeat('sweep', { every: '2h', atStart: true }, () => void runs++)
+    await a.clock.run(HOUR)
+    expect([runs, (await b.jobs.repeating())[0]?.dueAt]).toEqual([0, Date.UTC(2026, 0, 5) + 2 * HOUR])
+  })
+
   it('comes back where the table has lost it, and stays away where this process has ended it', async () => {
     const { clock, jobs, store } = setup()
     let runs = 0
@@ -142,6 +168,72 @@ describe('a repeated job', () => {
     expect([await jobs.trigger('sweep'), await jobs.trigger('other')]).toEqual([true, false])
     await clock.run(MINUTE)
     expect([runs, (await jobs.repeating())[0]?.dueAt]).toEqual([1, Date.UTC(2026, 0, 5) + HOUR])
+  })
+
+  it('runs when it is triggered also outside of its windows, and where processes agree elsewhere who runs what', async () => {
+    const { clock, jobs } = setup({ mayRepeat: () => false })
+    let runs = 0
+    jobs.repeat('night', { every: '1h', windows: [{ from: '22:00', to: '06:00' }] }, () => void runs++)
+    await clock.run(12 * HOUR)
+    expect(runs).toBe(0)
+    expect(await jobs.trigger('night')).toBe(true)
+    await clock.run(MINUTE)
+    expect(runs).toBe(1)
+    await clock.run(24 * HOUR)
+    expect(runs).toBe(1)
+  })
+
+  it('asks again whether it may run where nobody could say, and does not run meanwhile', async () => {
+    let answers = 0
+    const { clock, jobs, states } = setup({
+      mayRepeat: () => {
+        if (++answers < 5) throw new Error('the ledger is silent')
+        return true
+      },
+    })
+    jobs.repeat('sweep', { every: '1h', atStart: true }, () => undefined)
+    await clock.run(10 * MINUTE)
+    expect([answers, states()]).toEqual([5, ['sweep began 1', 'sweep done 1']])
+  })
+
+  it('that this process has ended while it asked the table is left to others, and no failure', async () => {
+    const a = setup()
+    let end: () => void = () => undefined
+    const { store } = a
+    const claimed: JobStore = {
+      ...store,
+      claim: async (...args) => {
+        const answer = await store.claim(...args)
+        if (answer.jobs.length > 0) end()
+        return answer
+      },
+    }
+    const b = setup({}, { clock: a.clock, store: claimed })
+    end = b.jobs.repeat('sweep', { every: '1h', atStart: true }, () => undefined)
+    await a.clock.run(MINUTE)
+    expect([b.told, (await store.list()).map(({ state, attempts, error }) => [state, attempts, error])]).toEqual([
+      [],
+      [['waiting', 0, undefined]],
+    ])
+    let runs = 0
+    a.jobs.repeat('sweep', { every: '1h' }, () => void runs++)
+    await a.clock.run(MINUTE)
+    expect(runs).toBe(1)
+  })
+
+  it('goes on where whoever is told of its runs throws', async () => {
+    const errors: unknown[] = []
+    const { clock, jobs } = setup({
+      onRun: () => {
+        throw new Error('listener')
+      },
+      onError: (error) => errors.push(error),
+    })
+    let runs = 0
+    jobs.repeat('sweep', { every: '1m', atStart: true }, () => void runs++)
+    await clock.run(2 * MINUTE)
+    expect(runs).toBe(3)
+    expect(errors[0]).toEqual(new Error('listener'))
   })
 
   it('keeps its distance also where the clock of the process is wrong', async () => {
@@ -203,6 +295,24 @@ describe('a timetable', () => {
     expect(ran).toEqual([])
     await a.clock.run(4 * HOUR)
     expect(ran).toHaveLength(1)
+  })
+
+  it('keeps to its windows also where a process died in a run, and says so', async () => {
+    const { clock, store, jobs, told } = setup({ lease: '30s' })
+    const options: RepeatOptions = { every: '1h', windows: [{ from: '22:00', to: '06:00' }] }
+    const end = jobs.repeat('night', options, () => undefined)
+    await clock.run(30 * MINUTE)
+    end()
+    await clock.run(5 * HOUR)
+    const [row] = await store.list()
+    expect((await store.claim([row?.kind ?? ''], 1, 'dies', 30_000)).jobs).toHaveLength(1)
+    await clock.run(6 * HOUR)
+    const ran: string[] = []
+    jobs.repeat('night', options, () => void ran.push(new Date(clock.now()).toISOString().slice(5, 16)))
+    await clock.run(13 * HOUR)
+    expect(ran).toEqual(['01-05T22:00', '01-05T23:00', '01-06T00:00'].filter((at) => ran.includes(at)))
+    expect(ran.length).toBeGreaterThan(0)
+    expect(told.find(({ state }) => state === 'failed')?.error).toMatchObject({ message: expect.stringMatching(/outside of its windows/) })
   })
 
   it('by which nothing ever runs is refused, as is what is no timetable', () => {
