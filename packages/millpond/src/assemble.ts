@@ -22,7 +22,7 @@ import type { RestartOptions, RestartParts, Restored } from './engine/restart-pa
 import type { CacheSettings } from './engine/settings.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
-import { type JobStore, type Jobs, memoryJobs } from './jobs/index.ts'
+import { type JobStore, memoryJobs } from './jobs/index.ts'
 import { Namespaces, type Opened } from './namespaces.ts'
 import { processNodes } from './nodes/memory.ts'
 import { ScheduledInvalidations } from './scheduled-invalidations.ts'
@@ -82,7 +82,7 @@ export class Assembly implements House {
       sources: parts.sources,
       around,
       warming: parts.warming,
-      jobs: () => this.#jobs.jobs(),
+      jobs: () => this.#jobs.warming(),
     })
   }
 
@@ -108,7 +108,7 @@ export class Assembly implements House {
     return this.#namespaces.open(namespace, options)
   }
 
-  jobs(): Jobs {
+  jobs(): ReturnType<CacheJobs['jobs']> {
     return this.#jobs.jobs()
   }
 

@@ -1,19 +1,24 @@
-// The jobs of a cache: what it repeats and what its program hands in, over the table that was given or in this process. Scheduled invalidations are run apart
-// (`scheduled-invalidations.ts`), so that long jobs never keep them waiting.
+// The jobs of a cache: what it repeats and what its program hands in, over the table that was given or in this process. Plans of warming, which wait for each
+// other, are run apart, and so are scheduled invalidations (`scheduled-invalidations.ts`): long jobs never keep others waiting. They are shown as one.
+import type { CacheJobs as JobsOfCache } from './engine/cache-invalidations.ts'
 import type { SpaceParts } from './engine/open-space.ts'
-import { createJobs, type JobFigures, type JobStore, type Jobs } from './jobs/index.ts'
+import { createJobs, type JobFigures, type JobStore, type Jobs, type JobsOptions } from './jobs/index.ts'
 
 /** Whether this process, of all that share the ledger, does what is named; nobody else does for so long. */
 export type Claim = (name: string, ms: number) => Promise<boolean>
 
 /** A process whose timer comes a little early must not be refused by the claim of its own last run. */
 const CLAIM_SHARE = 0.9
+/** No bound: each namespace warms one plan at a time. It is known what comes when, so that the table is asked seldom. */
+const WARMING = { concurrency: 1000, poll: '5s' } as const
 
 export class CacheJobs {
   readonly #parts: Pick<SpaceParts, 'cacheName' | 'services'>
   readonly #store: JobStore
   readonly #claim: Claim | undefined
   #jobs: Jobs | undefined
+  #warming: Jobs | undefined
+  #shown: JobsOfCache | undefined
   #isStopped = false
 
   /** Starts nothing. `claim`: where the table is this process's own. */
@@ -24,21 +29,50 @@ export class CacheJobs {
   }
 
   /** Started with the first call. */
-  jobs(): Jobs {
-    this.#jobs ??= this.#start()
-    return this.#jobs
+  jobs(): JobsOfCache {
+    this.#jobs ??= this.#start({})
+    this.#shown ??= this.#show(this.#jobs)
+    return this.#shown
+  }
+
+  /** Of plans of warming. Started with the first call. */
+  warming(): Jobs {
+    this.#warming ??= this.#start(WARMING)
+    return this.#warming
   }
 
   get figures(): readonly JobFigures[] {
-    return this.#jobs?.figures ?? []
+    return this.#all.flatMap((jobs) => jobs.figures)
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
-    await this.#jobs?.stop()
+    await Promise.all(this.#all.map((jobs) => jobs.stop()))
   }
 
-  #start(): Jobs {
+  get #all(): Jobs[] {
+    return [this.#jobs, this.#warming].filter((jobs) => jobs !== undefined)
+  }
+
+  #show(jobs: Jobs): JobsOfCache {
+    const all = (): Jobs[] => this.#all
+    const figures = (): readonly JobFigures[] => this.figures
+    return {
+      add: (...given) => jobs.add(...given),
+      handle: (...given) => jobs.handle(...given),
+      repeat: (...given) => jobs.repeat(...given),
+      list: (...given) => jobs.list(...given),
+      get: (id) => jobs.get(id),
+      cancel: (id) => jobs.cancel(id),
+      repeating: async () => (await Promise.all(all().map((one) => one.repeating()))).flat(),
+      trigger: async (name) => (await Promise.all(all().map((one) => one.trigger(name)))).includes(true),
+      get figures() {
+        return figures()
+      },
+    }
+  }
+
+  #start(more: Pick<JobsOptions, 'concurrency' | 'poll'>): Jobs {
     const { cacheName, services } = this.#parts
     const { clock, events, random } = services
     const claim = this.#claim
@@ -48,6 +82,7 @@ export class CacheJobs {
       random,
       scope: `${cacheName}.`,
       handlers: {},
+      ...more,
       onRun: (run) => events.emit('job', run),
       onError: (error, job) =>
         events.emit('warning', { message: job === undefined ? 'the job table does not answer' : `the job ${job.kind} failed`, error }),

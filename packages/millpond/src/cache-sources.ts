@@ -26,7 +26,7 @@ export interface CacheSourcesParts {
   readonly sources: SourceRegistry
   readonly around: Around | undefined
   readonly warming: WarmingDefaults
-  /** The runner of the cache's jobs: schedules of warming are some. */
+  /** The runner of schedules of warming. */
   readonly jobs: () => Jobs
 }
 

@@ -18,7 +18,7 @@ const QUIET = Object.freeze({ quiet: true })
 export function warmSeamOf(
   cache: Cache,
   space: Space,
-  jobs: () => Jobs,
+  jobsOfWarming: () => Jobs,
   collectionOf: (name: string) => OpenCollection | undefined,
 ): WarmSeam {
   const { clock, events, sourceOf } = space.services
@@ -66,9 +66,9 @@ export function warmSeamOf(
         if (namespace === cache.name) listener()
       }),
     timetable: (when, name) => timetable(when, name, clock.now()),
-    // A run that is cut is no failed try: what is missing is warmed by the next one.
+    // A run that is cut is not a failed try: what is missing is warmed by the next one.
     repeat: (name, when, run) =>
-      jobs().repeat(`warming.${cache.name}.${encodeURIComponent(name)}`, { ...when, attempts: 1, timeout: RUN_MS }, ({ signal }) =>
+      jobsOfWarming().repeat(`warming.${cache.name}.${encodeURIComponent(name)}`, { ...when, attempts: 1, timeout: RUN_MS }, ({ signal }) =>
         run(signal),
       ),
   }

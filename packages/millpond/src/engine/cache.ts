@@ -15,7 +15,6 @@ import type { Criteria } from '../invalidate/criteria.ts'
 import type { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
 import type { ChangeKind } from '../invalidate/relations.ts'
-import type { Jobs } from '../jobs/index.ts'
 import type { Breaker } from '../wrap/breaker.ts'
 import * as invalidations from './cache-invalidations.ts'
 import * as loads from './cache-loads.ts'
@@ -59,7 +58,7 @@ export interface House {
   drain(space: Space): Promise<void>
   sources(namespace: string | undefined): SourceView[]
   /** Started with the first call. */
-  jobs(): Jobs
+  jobs(): invalidations.CacheJobs
   readonly scheduled: invalidations.Scheduled
   nodeStore(): NodeStore
   ready(): Promise<Restored>

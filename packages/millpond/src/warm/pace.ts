@@ -7,7 +7,7 @@ import type { Clock } from '../core/contracts.ts'
 /** A load that takes so many times the best is a sign of a queue; below this time nothing is. */
 const SLOW_FACTOR = 3
 const SLOW_MS = 20
-/** A best time is forgotten slowly: a source that has become slower for good is no reason to wait for ever. */
+/** A best time is forgotten slowly: a source that has become slower for good is not a reason to wait for ever. */
 const FADE = 1.02
 
 export class Pace {
@@ -36,14 +36,14 @@ export class Pace {
     return Math.max(1, Math.floor(this.#allowed))
   }
 
-  /** Resolves when one more may begin. Must be followed by `end`. */
-  async begin(): Promise<void> {
+  /** Resolves when one more may begin, or the signal fires. Must be followed by `end`. */
+  async begin(signal?: AbortSignal): Promise<void> {
     while (this.#running >= this.allowed) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#running++
     const now = this.#clock.monotonic()
     const at = Math.max(now, this.#nextAt)
     this.#nextAt = at + this.#gapMs
-    if (at > now) await new Promise<void>((resolve) => this.#clock.after(at - now, resolve, true))
+    if (at > now && signal?.aborted !== true) await this.#pause(at - now, signal)
   }
 
   /** `ms`: what it took; undefined where the source was not asked. */
@@ -53,6 +53,18 @@ export class Pace {
     if (!isGood) this.#allowed = Math.max(1, this.#allowed / 2)
     else if (ms !== undefined) this.#judge(ms)
     for (const go of this.#waiting.splice(0)) go()
+  }
+
+  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const go = (): void => {
+        cancel()
+        signal?.removeEventListener('abort', go)
+        resolve()
+      }
+      const cancel = this.#clock.after(ms, go, true)
+      signal?.addEventListener('abort', go)
+    })
   }
 
   #judge(ms: number): void {

@@ -130,7 +130,7 @@ class PlanRun {
   async #each(items: AsyncIterable<WarmItem> | Iterable<WarmItem>): Promise<void> {
     for await (const item of items) {
       if (this.#isOver()) return
-      await this.#pace.begin()
+      await this.#pace.begin(this.#signal)
       if (this.#isOver()) {
         this.#pace.end(undefined, true)
         return

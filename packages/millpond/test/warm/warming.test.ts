@@ -284,6 +284,51 @@ describe('a schedule', () => {
     await cache.warming.stop()
   })
 
+  it('keeps no job of the program waiting, however many plans wait for their turn', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const cache = open({ clock })
+    const ends = gate()
+    const asked: string[] = []
+    cache.warming.start({
+      plans: ids(6).map(
+        (name): WarmPlan => ({
+          name,
+          keys: async () => {
+            asked.push(name)
+            await ends.promise
+            return []
+          },
+        }),
+      ),
+    })
+    let mails = 0
+    cache.jobs.handle('mail', () => void mails++)
+    await clock.run(1000)
+    await cache.jobs.add('mail', {})
+    await clock.run(1000)
+    const before = [...asked, mails]
+    ends.open()
+    expect(before).toEqual(['k0', 1])
+    expect((await cache.jobs.repeating()).map(({ name }) => name)).toEqual(ids(6).map((name) => `warming.default.${name}`))
+    await clock.run(6000)
+    expect(asked.sort()).toEqual(ids(6))
+    expect(await cache.jobs.trigger('warming.default.k3')).toBe(true)
+    await clock.run(1000)
+    expect(asked).toHaveLength(7)
+    expect(cache.info().jobs.map(({ job, done }) => [job, done])).toContainEqual(['warming.default.k3', 2])
+    await cache.warming.stop()
+  })
+
+  it('ends a pause of its pace with its run', async () => {
+    const clock = fakeClock()
+    const cache = open({ clock })
+    const ends = new AbortController()
+    const run = cache.warm({ keys: ids(3), load: (key) => key }, { rate: 0.001, signal: ends.signal })
+    await clock.run(1000)
+    ends.abort()
+    expect(await run).toMatchObject({ warmed: 1, plans: [{ state: 'aborted' }] })
+  })
+
   it('W3: leaves the share of the time to others that it is told to', async () => {
     const clock = fakeClock()
     const pace = new Pace(clock, 1, Number.POSITIVE_INFINITY, 0.25)
