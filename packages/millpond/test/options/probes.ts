@@ -67,10 +67,10 @@ const cache = createCache({ clock, dependencies: 'declared' })
 const tier = (): Tier => simulatedServer().connect()
 const layered = createCache({ clock, tiers: [memory(), tier()] })
 const nothing = async (): Promise<undefined> => undefined
-let fresh = 0
-/** What a hit would not look at. */
 /** Made by what is tried. */
 export const witnesses = join(tmpdir(), `millpond-witness-${process.pid}`)
+let fresh = 0
+/** What a hit would not look at. */
 const newKey = (): string => `key-${fresh++}`
 const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
