@@ -7,6 +7,7 @@ import { MillpondError } from '../core/errors.ts'
 import type { Position } from '../core/ledger.ts'
 import { commitBody } from './commit-far.ts'
 import { bodyOf, codecOf, decodeAll, positionOf } from './encoding.ts'
+import { listed } from './listing.ts'
 import { checkSignal } from './signals.ts'
 import type { FarTier, Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
@@ -46,7 +47,7 @@ export async function reseal(space: Space, options: ResealOptions = {}): Promise
       done.unlisted.push(name)
       continue
     }
-    for await (const names of tier.scan(space.id.prefix)) {
+    for await (const names of listed(space, far, space.id.prefix)) {
       checkSignal(options.signal)
       const answer = await far.guarded.read(names)
       if (!answer.ok) throw new MillpondError('TIER_FAILED', `${name} did not answer while its entries were sealed anew: run it again`)
