@@ -1,14 +1,18 @@
 // What an erasure takes from a tier: records that are meant, those that nobody can read, and pieces that belong to none; void and overtaken ones too.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import type { Scope } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { isPiece, piecesOf } from '../wrap/pieces.ts'
 import { codecOf } from './encoding.ts'
 import { isMeantBy, type Meant } from './erase-here.ts'
-import type { FarTier, Space } from './space.ts'
+import { listed } from './listing.ts'
+import { type FarTier, ledgerTier, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
 /** Records that are looked at in one step. */
 const STEP = 256
+/** After the longest time that a command may take, in milliseconds: what was sent before has arrived, or never will. */
+const SLACK_MS = 50
 
 /**
  * Whatever is meant; a tier that cannot be listed is asked for what is named by its key alone. Resolves with how many there were.
@@ -23,6 +27,20 @@ export async function eraseFar(space: Space, far: FarTier, meant: Meant | undefi
   let removed = 0
   for (let from = 0; from < named.length; from += STEP) removed += await dropWhole(far, named.slice(from, from + STEP))
   return removed
+}
+
+const SCOPES: readonly Scope[] = ['process', 'host', 'shared']
+
+/** Do others keep to the same ledger who see another store of this tier: other hosts their own files, other processes their own memory? */
+export function isOfFew(space: Space, { guarded }: FarTier): boolean {
+  const holder = ledgerTier(space)?.guarded.tier.ledger
+  return holder !== undefined && SCOPES.indexOf(guarded.tier.scope) < SCOPES.indexOf(holder.scope)
+}
+
+/** When all that this process has sent to its tiers has arrived, or never will. */
+export function arrived({ far, services }: Space): Promise<void> {
+  const longest = Math.max(0, ...far.map(({ guarded }) => guarded.settings.timeoutMs))
+  return new Promise((resolve) => services.clock.after(longest + SLACK_MS, resolve, true))
 }
 
 /** Each of what is meant is named, and lies in one place. */
@@ -46,8 +64,7 @@ async function sweep(space: Space, far: FarTier, meant: Meant): Promise<number> 
   const kept = new Set<string>()
   const pieces: string[] = []
   let removed = 0
-  const scan = guarded.tier.scan?.(space.id.prefix) ?? []
-  for await (const found of scan) {
+  for await (const found of listed(space, far, space.id.prefix)) {
     pieces.push(...found.filter(isPiece))
     const names = found.filter((name) => !isPiece(name))
     for (let from = 0; from < names.length; from += STEP) {

@@ -3,7 +3,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { dependencyTag } from '../core/dependency.ts'
 import type { Target } from '../core/ledger.ts'
 import type { ErasedWrite, IsMeant } from './erasure.ts'
-import { inBackground, type Space } from './space.ts'
+import type { Space } from './space.ts'
 
 /** What is meant, by what the ledger's line names; undefined where it names everything. */
 export interface Meant {
@@ -40,14 +40,6 @@ export async function eraseHere(space: Space, targets: readonly Target[]): Promi
   const writes = await Promise.all([...space.erasers].map((erase) => erase(isMeant)))
   await space.warmth.rewrite?.()
   return writes.flat()
-}
-
-/** Somebody else has erased something: this process does its part, and says what it dropped. */
-export function eraseBehind(space: Space, targets: readonly Target[]): void {
-  const done = eraseHere(space, targets).then((writes) =>
-    space.services.events.emit('erased', { namespace: space.id.name, writes, isOwn: false }),
-  )
-  inBackground(space, 'what this process was to do for an erasure', done)
 }
 
 /** The namespace was cleared, or its history lost: its tenant's keys may be gone. */

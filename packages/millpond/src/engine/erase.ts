@@ -10,18 +10,20 @@ import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, checkTags, encodeKey, keyList } from '../core/key.ts'
 import { isTenantPart, namespaceOf } from '../core/tenant.ts'
 import { MAX_KEYS } from '../invalidate/criteria.ts'
-import { eraseFar, isNamedOut } from './erase-far.ts'
+import { arrived, eraseFar, isNamedOut, isOfFew } from './erase-far.ts'
 import { eraseHere, type Meant } from './erase-here.ts'
 import type { Erased, ErasedTier, ErasedWrite, ErasureSubject } from './erasure.ts'
 import { forget } from './forget.ts'
+import { listed } from './listing.ts'
 import type { Receipt } from './receipt.ts'
 import { checkOpen, type FarTier, type Space } from './space.ts'
 import { tenantPart } from './tenant-part.ts'
 
 /** How long it waits for other processes to say that they have heard, in milliseconds: longer than one that has ended is taken for alive. */
 const ACK_MS = 4000
-/** After the longest time that a command may take: what was sent before has arrived, or never will. */
-const SLACK_MS = 50
+
+/** Namespaces of a tenant that are looked through at a time. */
+const AT_ONCE = 8
 
 const SUBJECT: Shape<ErasureSubject> = { tenant: checkedElsewhere, tags: checkedElsewhere, keys: checkedElsewhere }
 
@@ -45,7 +47,7 @@ export async function erase(space: Space, spaces: Spaces, subject: ErasureSubjec
   const keys = subject.keys === undefined ? [] : keyList(subject.keys, 'erase').map((key) => checkKey(encodeKey(key)))
   const tags = subject.tags === undefined ? [] : checkTags(subject.tags, MAX_KEYS)
   const meant: Meant = { keys: new Set(keys), tags: new Set([...tags, ...keys.map(dependencyTag)]) }
-  return sum([await eraseIn(space, meant)], undefined, started, space)
+  return sum(await scrubbed(space, [await eraseIn(space, meant)]), undefined, started, space)
 }
 
 function checkWhose({ id }: Space, tenant: string): void {
@@ -56,23 +58,47 @@ function checkWhose({ id }: Space, tenant: string): void {
   )
 }
 
-/** In all of its namespaces: those that are open here, and those of which a tier has an entry. */
+/** In its part of each namespace that is open here, since other processes may hold some in memory or in a queue alone, and of each of which a tier has an entry. */
 async function eraseTenant(space: Space, spaces: Spaces, tenant: string, started: number): Promise<Erased> {
-  const isOwn = (name: string): boolean => tenantPart(namespaceOf(name), tenant) === name
-  const first = tenantPart(namespaceOf(space.id.name), tenant)
+  const partOf = (namespace: string): string => tenantPart(namespaceOf(namespace), tenant)
   const keys = await shred(space, spaces, tenant)
-  const names = new Set([first, ...spaces.openNames.filter(isOwn)])
+  const names = new Set([space.id.name, ...spaces.openNames].map(partOf))
   const failures = new Map<string, unknown>()
   for (const far of space.far)
-    await findParts(space, far, (name) => isOwn(name) && names.add(name)).catch((error: unknown) => failures.set(far.guarded.name, error))
+    await findParts(space, far, (name) => partOf(name) === name && names.add(name)).catch((error: unknown) =>
+      failures.set(far.guarded.name, error),
+    )
   const parts: Part[] = []
-  for (const name of names) {
-    const isOpen = spaces.openNames.includes(name)
-    parts.push(await eraseIn(spaces.open(name), undefined, keys))
-    if (!isOpen) await spaces.letGo(name)
+  const all = [...names]
+  for (let from = 0; from < all.length; from += AT_ONCE) {
+    const outcomes = await Promise.allSettled(all.slice(from, from + AT_ONCE).map((name) => erasePart(spaces, name, keys)))
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      parts.push(outcome.value)
+    }
   }
   for (const part of parts) for (const [name, error] of failures) fail(part.tiers, name, error)
-  return sum(parts, keys, started, space)
+  return sum(await scrubbed(space, parts), keys, started, space)
+}
+
+async function erasePart(spaces: Spaces, name: string, keys: ShreddedKeys | undefined): Promise<Part> {
+  const isOpen = spaces.openNames.includes(name)
+  try {
+    return await eraseIn(spaces.open(name), undefined, keys)
+  } finally {
+    if (!isOpen) await spaces.letGo(name)
+  }
+}
+
+/** Once for all namespaces: a tier may have to be written anew as a whole. */
+async function scrubbed({ far }: Space, parts: readonly Part[]): Promise<readonly Part[]> {
+  for (const { guarded } of far)
+    try {
+      await guarded.tier.scrub?.()
+    } catch (error) {
+      for (const { tiers } of parts) fail(tiers, guarded.name, error)
+    }
+  return parts
 }
 
 /** Keys may be kept by several codecs: of the cache, of a namespace, of a tier. */
@@ -92,9 +118,9 @@ async function shred(space: Space, spaces: Spaces, tenant: string): Promise<Shre
   }
 }
 
-async function findParts({ id }: Space, { guarded }: FarTier, found: (namespace: string) => void): Promise<void> {
-  const prefix = `${id.cache}:`
-  for await (const names of guarded.tier.scan?.(prefix) ?? [])
+async function findParts(space: Space, far: FarTier, found: (namespace: string) => void): Promise<void> {
+  const prefix = `${space.id.cache}:`
+  for await (const names of listed(space, far, prefix))
     for (const name of names) found(name.slice(prefix.length, name.indexOf(':', prefix.length)))
 }
 
@@ -109,7 +135,6 @@ interface Part {
 
 /** @param meant undefined for everything. */
 async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKeys): Promise<Part> {
-  const { clock } = space.services
   const receipt = await forget(space, {
     ...(meant === undefined
       ? { all: true }
@@ -121,8 +146,7 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
   const unheard = receipt.isApplied ? await receipt.acked({ timeout: ACK_MS }) : []
   const first = new Map<FarTier, number>()
   for (const far of space.far) first.set(far, await eraseFar(space, far, meant).catch(() => 0))
-  const longest = Math.max(0, ...space.far.map(({ guarded }) => guarded.settings.timeoutMs))
-  if (space.far.length > 0 && receipt.isApplied) await new Promise<void>((resolve) => clock.after(longest + SLACK_MS, resolve, true))
+  if (space.far.length > 0 && receipt.isApplied) await arrived(space)
   const after = await eraseHere(space, targets)
   const writes = [...before, ...after]
   space.services.events.emit('erased', { namespace: space.id.name, writes, isOwn: true })
@@ -131,7 +155,6 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
     const { name } = far.guarded
     try {
       const removed = (first.get(far) ?? 0) + (await eraseFar(space, far, meant))
-      await far.guarded.tier.scrub?.()
       tiers.set(name, { name, ...fateIn(space, far, meant, receipt, keys), removed })
     } catch (error) {
       fail(tiers, name, error)
@@ -150,7 +173,8 @@ function fateIn(
   const { tier } = far.guarded
   if (!isApplied) return { state: 'failed', error: new Error('the ledger does not answer: nobody else has heard of it') }
   const isListed = tier.scan !== undefined && tier.scanMayMiss !== true
-  if (isListed || (meant !== undefined && isNamedOut(space, far, meant))) return { state: 'proven' }
+  const isWhole = !isOfFew(space, far)
+  if (isWhole && (isListed || (meant !== undefined && isNamedOut(space, far, meant)))) return { state: 'proven' }
   // What the tenant's own key has sealed; what was written before it had one is over when it expires.
   if (keys !== undefined && (far.codec ?? space.codec).tenants !== undefined) return { state: 'shredded' }
   return { state: 'until', until: space.services.clock.now() + far.keep.ttlMs }

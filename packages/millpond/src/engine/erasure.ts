@@ -5,10 +5,10 @@ import type { Key } from '../core/key.ts'
 /** Whose data is erased: a tenant's, or what has one of the tags or keys. One of the three. */
 export interface ErasureSubject {
   /** All of the tenant, in every namespace; its keys are destroyed where `codec: { encrypt }` is a `tenantKeyring`. */
-  readonly tenant?: string
+  readonly tenant?: string | undefined
   /** Of this namespace: what carries one of them, and what was computed from it. */
-  readonly tags?: readonly string[]
-  readonly keys?: readonly Key[]
+  readonly tags?: readonly string[] | undefined
+  readonly keys?: readonly Key[] | undefined
 }
 
 /** A queued write that will not reach its source any more. */

@@ -166,6 +166,41 @@ describeWith('redis', 'erasure from Redis, its dump and its log', () => {
   }))
 })
 
+describeWith('redis', 'erasure from tiers that each host has of its own', () => {
+  closeAfterEach()
+  let server: RedisService
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.stop())
+  const hosts = (more: CacheOptions = {}) =>
+    [newFolder(), newFolder()].map((folder) => {
+      const tiers = [memory(), sqlite({ path: join(folder, 'cache.db') }), { use: redis({ url: server.url }), ttl: '10m' as const }]
+      return { folder, cache: open({ name: `hosts${count}`, tiers, ...more }) }
+    })
+
+  test('G25: another host drops its copies when it hears, and nothing is called proven that hosts may hold which do not hear', async () => {
+    count++
+    const [a, b] = hosts()
+    if (a === undefined || b === undefined) throw new Error('there are two')
+    await a.cache.set('k', CANARY, { tags: ['subject'] })
+    await b.cache.set('l', OTHER)
+    expect(await b.cache.get('k')).toBe(CANARY)
+    await Promise.all([a.cache.flush(), b.cache.flush()])
+    expect(bytesUnder(b.folder).includes(CANARY)).toBe(true)
+    const { isProven, tiers } = await a.cache.erase({ tags: ['subject'] })
+    expect([isProven, tiers.map(({ name, state }) => [name, state])]).toEqual([
+      false,
+      [
+        ['sqlite', 'until'],
+        ['redis', 'proven'],
+      ],
+    ])
+    await until('the other host to have done its part', async () => !bytesUnder(b.folder).includes(CANARY))
+    expect([bytesUnder(a.folder).includes(CANARY), bytesUnder(b.folder).includes(OTHER)]).toEqual([false, true])
+  })
+})
+
 describeWith('postgres', 'erasure from a table of PostgreSQL', () => {
   let server: PostgresService
   beforeAll(async () => {
@@ -294,6 +329,47 @@ describe('an erasure', () => {
     expect(await acme.get('k')).toBe(1)
     await cache.erase({ tenant: 'bolt' })
     expect(names()).toEqual(['default', 'default~acme'])
+  })
+
+  test('of a tenant reaches what another process holds in memory alone, in a namespace that is open here for others', async () => {
+    const path = join(newFolder(), 'cache.db')
+    let scrubs = 0
+    const tier = sqlite({ path })
+    const scrub = tier.scrub?.bind(tier)
+    tier.scrub = async () => {
+      scrubs++
+      await scrub?.()
+    }
+    const [a, b] = [open({ tiers: [memory(), tier] }), open({ tiers: [memory(), sqlite({ path })] })]
+    a.namespace('reports')
+    const its = b.namespace('reports').for({ tenant: 'acme' })
+    await its.set('k', CANARY)
+    await its.flush()
+    // As if it had left for want of room.
+    await tier.clear('')
+    expect([...its.entries()].map(({ key }) => key)).toEqual(['k'])
+    const { namespaces, isProven } = await a.erase({ tenant: 'acme' })
+    expect([[...namespaces].sort(), isProven, scrubs]).toEqual([['default~acme', 'reports~acme'], true, 1])
+    expect([...its.entries()]).toEqual([])
+  })
+
+  test('of a tier that falls silent while it is listed ends, and proves nothing', async () => {
+    const tier = sqlite({ path: join(newFolder(), 'cache.db') })
+    let isSilent = false
+    const scan = tier.scan?.bind(tier)
+    tier.scan = async function* (prefix) {
+      if (isSilent) await new Promise(() => {})
+      yield* scan?.(prefix) ?? []
+    }
+    const cache = open({ tiers: [{ use: tier, timeout: 5 }] })
+    await cache.set('k', CANARY, { tags: ['subject'] })
+    isSilent = true
+    const { isProven, tiers } = await cache.erase({ tags: ['subject'] })
+    expect([isProven, tiers[0]?.state, String(tiers[0]?.error)]).toEqual([
+      false,
+      'failed',
+      expect.stringContaining('did not answer within'),
+    ])
   })
 
   test('G23: of a tenant is not asked for by another', async () => {
