@@ -1,6 +1,7 @@
 // MessagePack bytes as a value. They are anybody's: within the limits, of known types only, whole.
 //
 // Only what is written here is believed: no extensions, no binary, no 64-bit integers, names that are texts.
+import { count, cursor, define, float64, malformed, next, release, skip, startAt, uint16, uint32 } from './cursor.ts'
 import type { Read } from './format.ts'
 import type { CodecLimits } from './limits.ts'
 import { Unbelievable } from './revive.ts'
@@ -19,14 +20,9 @@ interface Name {
   readonly isAssigned: boolean
 }
 
-const NOTHING = Buffer.alloc(0)
 const names: (Name | undefined)[] = new Array(NAMES)
 
 // Of the value that is read, in one turn.
-let bytes: Buffer = NOTHING
-let at = 0
-let end = 0
-let left = 0
 /** All bytes as a text, one each; empty where there are too many. */
 let texts = ''
 let first = 0
@@ -34,27 +30,23 @@ let isNarrow = true
 
 /** The value in `body[from, to)`, or why it is not one. */
 export function readMessagePack(body: Buffer, from: number, to: number, limits: CodecLimits): Read {
-  bytes = body
-  at = from
-  end = to
-  left = limits.maxItems
+  startAt(body, from, to, limits.maxItems)
   first = from
   texts = to - from <= SMALL ? body.toString('latin1', from, to) : ''
   isNarrow = true
   try {
     const value = readItem(limits.maxDepth)
-    return at === end ? { value, isNarrow } : { rejected: 'malformed' }
+    return cursor.at === cursor.end ? { value, isNarrow } : { rejected: 'malformed' }
   } catch (error) {
     return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
   } finally {
-    bytes = NOTHING
+    release()
     texts = ''
   }
 }
 
 function readItem(levels: number): unknown {
-  if (at >= end) throw malformed()
-  const type = bytes[at++]!
+  const type = next()
   if (type < 0x80) return type
   if (type < 0x90) return readFields(type & 0x0f, levels)
   if (type < 0xa0) return readList(type & 0x0f, levels)
@@ -68,21 +60,21 @@ function readItem(levels: number): unknown {
     case 0xc3:
       return true
     case 0xcb:
-      return bytes.readDoubleBE(skip(8))
+      return float64()
     case 0xcc:
-      return uint8()
+      return next()
     case 0xcd:
       return uint16()
     case 0xce:
       return uint32()
     case 0xd0:
-      return (uint8() << 24) >> 24
+      return (next() << 24) >> 24
     case 0xd1:
       return (uint16() << 16) >> 16
     case 0xd2:
       return uint32() | 0
     case 0xd9:
-      return readText(uint8())
+      return readText(next())
     case 0xda:
       return readText(uint16())
     case 0xdb:
@@ -100,25 +92,9 @@ function readItem(levels: number): unknown {
   }
 }
 
-/** Where the next bytes begin. */
-function skip(length: number): number {
-  const from = at
-  at += length
-  if (at > end) throw malformed()
-  return from
-}
-
-const uint8 = (): number => bytes[skip(1)]!
-
-function uint16(): number {
-  const from = skip(2)
-  return (bytes[from]! << 8) | bytes[from + 1]!
-}
-
-const uint32 = (): number => uint16() * 65_536 + uint16()
-
 function readText(length: number): string {
   const from = skip(length)
+  const { bytes, at } = cursor
   if (texts !== '' && length < SHORT) {
     let all = 0
     for (let i = from; i < at; i++) all |= bytes[i]!
@@ -131,13 +107,13 @@ function readText(length: number): string {
 
 /** Most have been read before, as the name of another object's field. */
 function readName(): Name {
-  if (at >= end) throw malformed()
-  const type = bytes[at++]!
+  const type = next()
   const length =
-    type >= 0xa0 && type < 0xc0 ? type & 0x1f : type === 0xd9 ? uint8() : type === 0xda ? uint16() : type === 0xdb ? uint32() : -1
+    type >= 0xa0 && type < 0xc0 ? type & 0x1f : type === 0xd9 ? next() : type === 0xda ? uint16() : type === 0xdb ? uint32() : -1
   if (length < 0) throw malformed()
   if (length > LONGEST_NAME) return nameOf(readText(length))
   const from = skip(length)
+  const { bytes, at } = cursor
   let hash = length
   for (let i = from; i < at; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
   const place = (hash ^ (hash >>> 11)) & (NAMES - 1)
@@ -154,15 +130,8 @@ const nameOf = (text: string): Name => ({ text, isAssigned: !(text in Object.pro
 /** Only names of one byte a character are remembered, and a byte of such a one is the character. */
 function isAt(name: string, from: number, length: number): boolean {
   if (name.length !== length) return false
-  for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== bytes[from + i]) return false
+  for (let i = 0; i < length; i++) if (name.charCodeAt(i) !== cursor.bytes[from + i]) return false
   return true
-}
-
-/** Before anything is made of them. */
-function count(items: number, levels: number): void {
-  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
-  left -= items || 1
-  if (left < 0) throw new Unbelievable('too_many', 'too many items')
 }
 
 function readList(length: number, levels: number): unknown[] {
@@ -178,11 +147,8 @@ function readFields(length: number, levels: number): Record<string, unknown> {
   for (let i = 0; i < length; i++) {
     const { text, isAssigned } = readName()
     const value = readItem(levels - 1)
-    // A field is made whatever objects inherit: see `packed-read.ts`.
     if (isAssigned) fields[text] = value
-    else Object.defineProperty(fields, text, { value, enumerable: true, configurable: true, writable: true })
+    else define(fields, text, value)
   }
   return fields
 }
-
-const malformed = (): Unbelievable => new Unbelievable('malformed', 'bytes that are not MessagePack')

@@ -1,5 +1,6 @@
 // Packed bytes as a value (`packed.ts` has the layout). They are anybody's: within the limits, of known kinds only, whole.
 
+import { count, cursor, define, float64, malformed, next, release, startAt, uint16, uint32 } from './cursor.ts'
 import type { Read } from './format.ts'
 import { parse } from './frame.ts'
 import { type CodecLimits, excessOf } from './limits.ts'
@@ -36,14 +37,9 @@ interface Table {
 const tables = new Map<number, Table>()
 let weight = 0
 
-const NOTHING = Buffer.alloc(0)
 const NO_SHAPES: readonly Shape[] = []
 
 // Of the value that is read, in one turn.
-let bytes: Buffer = NOTHING
-let at = 0
-let end = 0
-let left = 0
 let shapes = NO_SHAPES
 let texts = ''
 let textAt = 0
@@ -58,7 +54,7 @@ export function readPacked(body: Buffer, from: number, to: number, limits: Codec
   } catch (error) {
     return { rejected: error instanceof Unbelievable ? error.rejection : 'malformed' }
   } finally {
-    bytes = NOTHING
+    release()
     shapes = NO_SHAPES
     texts = ''
   }
@@ -71,17 +67,14 @@ function begin(body: Buffer, from: number, to: number, limits: CodecLimits): Rea
   if (data > to || textsFrom > to) throw malformed()
   const table = tableIn(body, body.readUInt32LE(from + CHECKSUM), from + HEAD, data, limits)
   const kind = body[from]
-  bytes = body
-  at = data
-  end = textsFrom
-  left = limits.maxItems
+  startAt(body, data, textsFrom, limits.maxItems)
   shapes = table.shapes
   texts = body.toString(encodingOf(kind), textsFrom, to)
   textAt = 0
   copiesTexts = texts.length > SMALL_TEXTS
   isNarrow = kind === TEXTS.narrow
   const value = readItem(limits.maxDepth)
-  if (at !== end || textAt !== texts.length) throw malformed()
+  if (cursor.at !== cursor.end || textAt !== texts.length) throw malformed()
   return { value, isNarrow: isNarrow && table.isNarrow }
 }
 
@@ -138,8 +131,7 @@ function shapesIn(table: unknown): readonly Shape[] {
 const isNames = (names: unknown): names is readonly string[] => Array.isArray(names) && names.every((name) => typeof name === 'string')
 
 function readItem(levels: number): unknown {
-  if (at >= end) throw malformed()
-  const tag = bytes[at++]!
+  const tag = next()
   if (tag < TAG.shape) return tag
   if (tag < TAG.list) return readShaped(tag - TAG.shape, levels)
   if (tag < TAG.text) return readList(tag - TAG.list, levels)
@@ -154,7 +146,7 @@ function readItem(levels: number): unknown {
     case TAG.true:
       return true
     case TAG.float:
-      return bytes.readDoubleBE(skip(8))
+      return float64()
     case TAG.uint16:
       return uint16()
     case TAG.int32:
@@ -164,30 +156,16 @@ function readItem(levels: number): unknown {
     case TAG.text16:
       return readText(uint16())
     case TAG.text32:
-      return readText(bytes.readUInt32BE(skip(4)))
+      return readText(uint32())
     case TAG.list32:
-      return readList(bytes.readUInt32BE(skip(4)), levels)
+      return readList(uint32(), levels)
     case TAG.shape16:
       return readShaped(uint16(), levels)
     case TAG.named32:
-      return readNamed(bytes.readUInt32BE(skip(4)), levels)
+      return readNamed(uint32(), levels)
     default:
       throw malformed()
   }
-}
-
-/** Where the next bytes begin. */
-function skip(length: number): number {
-  const from = at
-  at += length
-  if (at > end) throw malformed()
-  return from
-}
-
-/** Costs half of what a Buffer's own does, and most numbers are read here. */
-function uint16(): number {
-  if (at + 2 > end) throw malformed()
-  return (bytes[at++]! << 8) | bytes[at++]!
 }
 
 function readText(length: number): string {
@@ -196,21 +174,14 @@ function readText(length: number): string {
   if (textAt > texts.length) throw malformed()
   if (!copiesTexts || length < COPIED) return texts.slice(from, textAt)
   // By way of UTF-16 a text of a million characters takes two bytes for each ever after.
-  if (isNarrow) return bytes.toString('latin1', end + from, end + textAt)
+  if (isNarrow) return cursor.bytes.toString('latin1', cursor.end + from, cursor.end + textAt)
   return Buffer.from(texts.slice(from, textAt), 'utf16le').toString('utf16le')
 }
 
 function readDate(): Date {
-  const time = bytes.readDoubleBE(skip(8))
+  const time = float64()
   if (!Number.isNaN(time) && (!Number.isInteger(time) || Math.abs(time) > LAST_TIME)) throw malformed()
   return new Date(time)
-}
-
-/** Before anything is made of them. */
-function count(items: number, levels: number): void {
-  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
-  left -= items || 1
-  if (left < 0) throw new Unbelievable('too_many', 'too many items')
 }
 
 function readList(length: number, levels: number): unknown[] {
@@ -240,15 +211,9 @@ function readNamed(length: number, levels: number): Record<string, unknown> {
   for (let i = 0; i < length; i++) {
     const name = readItem(0)
     if (typeof name !== 'string') throw malformed()
-    define(fields, name, readItem(levels - 1))
+    const value = readItem(levels - 1)
+    if (name in Object.prototype) define(fields, name, value)
+    else fields[name] = value
   }
   return fields
 }
-
-/** Assignment, but a field is made whatever objects inherit: `__proto__` has a setter, and where `Object.prototype` is frozen nothing else could be assigned either. */
-function define(fields: Record<string, unknown>, name: string, value: unknown): void {
-  if (name in Object.prototype) Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true })
-  else fields[name] = value
-}
-
-const malformed = (): Unbelievable => new Unbelievable('malformed', 'packed bytes that are not')

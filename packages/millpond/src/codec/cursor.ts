@@ -1,0 +1,57 @@
+// Where a reader of anybody's bytes stands, and how many items it may still make: of the one value that is read, in one turn. For packed values and MessagePack, whose numbers are written alike.
+import { Unbelievable } from './revive.ts'
+
+const NOTHING: Buffer = Buffer.alloc(0)
+
+export const cursor = { bytes: NOTHING, at: 0, end: 0, left: 0 }
+
+export function startAt(bytes: Buffer, at: number, end: number, left: number): void {
+  cursor.bytes = bytes
+  cursor.at = at
+  cursor.end = end
+  cursor.left = left
+}
+
+/** Lets the bytes go. */
+export function release(): void {
+  cursor.bytes = NOTHING
+}
+
+/** The next byte. */
+export function next(): number {
+  if (cursor.at >= cursor.end) throw malformed()
+  return cursor.bytes[cursor.at++]!
+}
+
+/** Where the next bytes begin. */
+export function skip(length: number): number {
+  const from = cursor.at
+  cursor.at += length
+  if (cursor.at > cursor.end) throw malformed()
+  return from
+}
+
+/** Costs half of what a Buffer's own does, and most numbers are read here. */
+export function uint16(): number {
+  const from = skip(2)
+  const { bytes } = cursor
+  return (bytes[from]! << 8) | bytes[from + 1]!
+}
+
+export const uint32 = (): number => uint16() * 65_536 + uint16()
+
+export const float64 = (): number => cursor.bytes.readDoubleBE(skip(8))
+
+/** Before anything is made of them. */
+export function count(items: number, levels: number): void {
+  if (levels === 0) throw new Unbelievable('too_deep', 'nested too deep')
+  cursor.left -= items || 1
+  if (cursor.left < 0) throw new Unbelievable('too_many', 'too many items')
+}
+
+/** Instead of assignment, for a name that objects have by nature: a field is made whatever objects inherit: `__proto__` has a setter, and where `Object.prototype` is frozen nothing else could be assigned either. */
+export function define(fields: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true })
+}
+
+export const malformed = (): Unbelievable => new Unbelievable('malformed', 'bytes that nobody writes')
