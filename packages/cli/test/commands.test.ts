@@ -38,6 +38,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   'operations cancel': ['operations', 'cancel', 'OPERATION'],
   invalidate: ['invalidate', '--tags', 'nothing', '--yes'],
   clear: ['clear', '--cache-name', 'deep', '--force'],
+  erase: ['erase', '--tenant', 'nobody', '--confirm', 'nobody', ...SHOP],
+  receipt: ['receipt', 'ers_none'],
   warm: ['warm', '--key', 'user:8', ...SHOP],
   undo: ['undo', 'OPERATION'],
   mark: ['mark', 'deploy'],
@@ -71,6 +73,7 @@ const ENDS: Readonly<Record<string, number>> = {
   'alerts resolve': 5,
   optimize: 11,
   'token revoke': 5,
+  receipt: 5,
   ui: 2, // it would run on: tested beside --local
 }
 
@@ -353,4 +356,30 @@ it('health is judged for CI', async () => {
     /<testsuite name="shop" tests="6" failures="\d">[\s\S]*<testcase classname="shop" name="invalidation_lag"\/>/,
   )
   expect(await desk.run(['status', '--fail-under', '101'])).toMatchObject({ code: 3, err: expect.stringContaining('is below 101') })
+})
+
+it('erases what is of a tenant, once its name was typed, and keeps the receipt', async () => {
+  const acme = desk.deep.for({ tenant: 'acme' })
+  await acme.set('plan', 'gold')
+  await desk.deep.flush()
+  const DEEP = ['--cache-name', 'deep'] as const
+  expect(await desk.run(['erase', ...DEEP], { as: 'admin' })).toMatchObject({ code: 2, err: expect.stringContaining('--tenant') })
+  const dry = await desk.run(['erase', '--tenant', 'acme', '--dry-run', ...DEEP], { as: 'admin' })
+  expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/deep: 1 entries in memory[\s\S]*Nothing was changed/) })
+  const wrong = await desk.run(['erase', '--tenant', 'acme', ...DEEP], { as: 'admin', typed: ['acne'] })
+  expect([wrong.code, await acme.get('plan')]).toEqual([9, 'gold'])
+  const done = await desk.run(['erase', '--no-color', '--tenant', 'acme', '--reason', 'request 4711', ...DEEP], {
+    as: 'admin',
+    typed: ['acme'],
+  })
+  expect(done).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/completed\n {2}deep: proven\n {4}default~acme sqlite proven, 0 removed/),
+  })
+  expect(await acme.get('plan')).toBeUndefined()
+  const id = /ers_[\w-]+/.exec(done.out)?.[0] ?? ''
+  const file = join(desk.folder, 'receipt.json')
+  const receipt = await desk.run(['receipt', id, '--output', file], { as: 'admin' })
+  expect(receipt).toMatchObject({ code: 0, out: expect.stringMatching(/on record by admin: row \d+/) })
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ schema: 'millpond.receipt/1', subject: { tenant: 'acme' } })
 })

@@ -44,6 +44,7 @@ export const OPTIONS = {
   watch: { kind: 'flag', help: 'again every two seconds' },
   'fail-under': { kind: 'number', value: 'SCORE', help: 'exit 3 where health is below it' },
   key: { kind: 'texts', value: 'KEY', help: 'one key; may be repeated' },
+  tenant: { kind: 'text', value: 'TENANT', help: 'all of one tenant' },
   tags: { kind: 'list', value: 'A,B', help: 'by tags; may be repeated' },
   pattern: { kind: 'text', value: 'GLOB', help: 'such as user:*, or a regular expression that begins with ^' },
   model: { kind: 'text', value: 'NAME', help: 'a model of the application' },

@@ -7,6 +7,7 @@ import { cleanup, test } from './care.ts'
 import { completion } from './completion.ts'
 import { configGet, configList } from './config.ts'
 import { configApply, configDiff, configRollback, configValidate } from './config-change.ts'
+import { erase, receipt } from './erase.ts'
 import { exportPrometheus } from './export.ts'
 import { healthCheck, testConnection } from './health.ts'
 import { clear, invalidate } from './invalidate.ts'
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   operationsCancel,
   invalidate,
   clear,
+  erase,
   warm,
   undo,
   mark,
@@ -53,6 +55,7 @@ export const COMMANDS: readonly Command[] = [
   configRollback,
   cleanup,
   audit,
+  receipt,
   whoami,
   login,
   logout,

@@ -72,7 +72,7 @@ async function meetingTiers(given: Given): Promise<readonly Tier[]> {
 }
 
 /** Acts that concern entries: they need somebody who has the cache open. */
-const ACTS = ['invalidate', 'clear', 'explain', 'inspect']
+const ACTS = ['invalidate', 'clear', 'erase', 'explain', 'inspect']
 
 /**
  * The named cache, where no process runs it: opened over its tier. Which namespaces it has, only its processes know, so one is named: an invalidation that

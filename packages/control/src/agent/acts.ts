@@ -3,6 +3,7 @@ import type { Cache } from 'millpond'
 import { keyPattern } from 'millpond/observe'
 import { type Application, described, target } from './application.ts'
 import { benchmark } from './benchmark.ts'
+import { Erasures, planErasure } from './erasure.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
@@ -21,6 +22,7 @@ const WALK_MS = 200
 export function actsOf(cache: Cache, application: Application = {}): Acts {
   const waiting = new Waiting()
   const named = new NamedWarming(cache, application)
+  const erasures = new Erasures(cache)
   const settings = settingsFor(cache)
   return {
     describe: async () => ({ ...cache.describe(), sources: cache.sources }),
@@ -37,6 +39,8 @@ export function actsOf(cache: Cache, application: Application = {}): Acts {
     application: async () => described(cache, application),
     target: (asked) => target(application, asked),
     warm_named: (asked) => named.ask(asked),
+    erase_plan: (asked) => planErasure(cache, asked),
+    erase: (asked) => erasures.ask(asked),
     test: () => testTiers(cache),
     benchmark: (asked) => benchmark(cache, asked),
   }

@@ -1,6 +1,7 @@
 // Does every tier of a cache store, give back and forget? By an entry of its own in a namespace of its own, in steps that say what failed.
 import { randomUUID } from 'node:crypto'
 import type { Cache } from 'millpond'
+import { reasonOf } from './reason.ts'
 import { inProbe } from './spaces.ts'
 import type { Answered, TestStep } from './words.ts'
 
@@ -12,7 +13,7 @@ export function testTiers(cache: Cache): Promise<Answered['test']> {
     const warnings: string[] = []
     const step = async (tier: string, name: string, work: () => Promise<string | undefined>): Promise<boolean> => {
       const began = performance.now()
-      const failure = await work().catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+      const failure = await work().catch((error: unknown) => reasonOf(error))
       steps.push({
         tier,
         step: name,

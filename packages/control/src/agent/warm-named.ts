@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Cache } from 'millpond'
 import { type Application, type NamedPlan, plansOf } from './application.ts'
+import { reasonOf } from './reason.ts'
+import { settled } from './settled.ts'
 import { namespacesOf, spaceOf } from './spaces.ts'
 import type { Answered, Asked } from './words.ts'
 
@@ -72,7 +74,7 @@ export class NamedWarming {
         else await this.#warm(run, plan, asked)
       } catch (error) {
         counts.failed++
-        if (errors.size < MOST_ERRORS) errors.add(error instanceof Error ? error.message.replace(/^\[millpond\] /, '') : String(error))
+        if (errors.size < MOST_ERRORS) errors.add(reasonOf(error))
       }
       counts.plans_done++
     }
@@ -126,12 +128,4 @@ export class NamedWarming {
       this.#runs.delete(id)
     }
   }
-}
-
-async function settled(done: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([done, late]).finally(() => clearTimeout(timer))
 }

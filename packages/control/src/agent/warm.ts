@@ -1,5 +1,6 @@
 // Warming by the loaders that the cache knows: keys that are fresh stay, one that fails does not stop the rest.
 import type { Cache } from 'millpond'
+import { reasonOf } from './reason.ts'
 import { chosen, keyOf, spaceOf } from './spaces.ts'
 import type { Asked, Warmed } from './words.ts'
 
@@ -45,7 +46,7 @@ async function warmOne(
     await space.refresh(key, undefined, { quiet: true })
     return 'loaded'
   } catch (error) {
-    failed(`${text}: ${error instanceof Error ? error.message : String(error)}`)
+    failed(`${text}: ${reasonOf(error)}`)
     return 'failed'
   }
 }

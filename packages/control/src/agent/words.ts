@@ -20,6 +20,15 @@ export const criteria = z.strictObject({
 /** What to forget, as it travels. */
 export type AskedCriteria = z.output<typeof criteria>
 
+/** Whose data is erased: one of the three. Keys are encoded. */
+export const subject = z.strictObject({
+  tenant: z.string().min(1).max(1024).optional(),
+  tags: z.array(z.string().min(1).max(1024)).min(1).max(1000).optional(),
+  keys: z.array(key).min(1).max(MOST_KEYS).optional(),
+})
+/** Whose data is erased, as it travels. */
+export type AskedSubject = z.output<typeof subject>
+
 /** What a stored configuration changes of a cache that runs; the rest of it is for whoever makes the cache. */
 export const settingsDocument = z.object({ ttl_seconds: z.number().positive(), max_size_mb: z.number().positive(), is_active: z.boolean() })
 
@@ -65,6 +74,13 @@ export const ASKED = {
     wait_ms: z.number().min(0).max(60_000),
     run: z.string().max(64).optional().describe('of an earlier answer: how far it is'),
     cancel: z.boolean().optional(),
+  }),
+  erase_plan: z.strictObject({ namespaces, subject }),
+  erase: z.strictObject({
+    namespaces,
+    subject,
+    wait_ms: z.number().min(0).max(60_000),
+    run: z.string().max(64).optional().describe('of an earlier answer: how far it is'),
   }),
   test: z.null(),
   benchmark: z.strictObject({
@@ -167,7 +183,34 @@ export interface NamedRun {
   readonly paths: readonly { readonly name: string; readonly ms: number; readonly failed: number }[]
 }
 
+/** What an erasure came to in some namespaces of one cache: `Erased` of the library, in names for JSON. */
+export interface ErasedPart {
+  readonly id: string
+  readonly is_proven: boolean
+  readonly namespaces: readonly string[]
+  readonly tiers: readonly {
+    readonly name: string
+    readonly state: 'proven' | 'shredded' | 'until' | 'failed'
+    readonly removed: number
+    /** `null`: nobody can say. */
+    readonly until?: string | null
+    readonly error?: string
+  }[]
+  readonly writes: readonly {
+    readonly collection: string
+    readonly key: string
+    readonly kind: 'set' | 'remove' | null
+    readonly was_sent: boolean
+    readonly was_dead: boolean
+  }[]
+  readonly keys: { readonly shredded_at: string | null; readonly ids: readonly string[]; readonly held_until: string | null } | null
+  readonly unheard: readonly string[]
+  readonly ms: number
+}
+
 export interface Answered {
+  erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }
+  erase: { readonly run: string; readonly is_done: boolean; readonly parts: readonly ErasedPart[]; readonly error?: string }
   application: Registered
   target: {
     /** Absent: all of the cache. */

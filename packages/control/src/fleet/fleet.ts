@@ -6,6 +6,7 @@ import { act } from '../agent/acts.ts'
 import { type Attached, attach, CONFIGURATIONS, channelOf, namesIn, openDirectory, REPORT, SETTINGS } from '../agent/agent.ts'
 import type { Application } from '../agent/application.ts'
 import type { CacheReport } from '../agent/figures.ts'
+import { reasonOf, withoutSecrets } from '../agent/reason.ts'
 import type { Answered, Asked, Topic } from '../agent/words.ts'
 import { Problem } from '../http/problem.ts'
 import { reportIn } from './report-in.ts'
@@ -234,7 +235,11 @@ export class Fleet {
         to?.filter((id) => !isHere || id !== nodes.id) ?? (await nodes.list()).filter(({ boot }) => boot !== nodes.boot).map(({ id }) => id)
       if (others.length === 0) return []
       const { nodes: answers } = await nodes.ask(topic, body, { to: others, deadline: deadlineMs })
-      return answers.map(({ body: answer, ...rest }) => (answer === undefined ? rest : { ...rest, body: answer as Answered[T] })) // a node of ours has answered this topic
+      return answers.map(({ body: answer, error, ...rest }) => ({
+        ...rest,
+        ...(error !== undefined && { error: withoutSecrets(error) }),
+        ...(answer !== undefined && { body: answer as Answered[T] }), // a node of ours has answered this topic
+      }))
     } catch (error) {
       // Whoever is there cannot be told from nobody: one row that says so.
       return [{ id: 'other nodes', boot: '', status: 'late', error: reasonOf(error) }]
@@ -265,5 +270,3 @@ async function reached<T>(work: () => Promise<T>): Promise<T | undefined> {
     throw error
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message.replace(/^\[millpond\] /, '') : String(error))

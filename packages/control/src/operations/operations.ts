@@ -10,14 +10,24 @@ export type OperationState = 'running' | 'cancelling' | 'completed' | 'partial' 
 export type EndState = 'completed' | 'partial' | 'failed' | 'cancelled'
 
 export interface NewOperation {
-  /** `invalidate`, `warm`, `benchmark`. */
+  /** `invalidate`, `warm`, `benchmark`, `erase`. */
   readonly kind: string
-  /** Of its id: `inv`, `op`. */
+  /** Of its id: `inv`, `op`, `ers`. */
   readonly prefix: string
   readonly caches: readonly string[]
   readonly request: unknown
   readonly plan?: unknown
   readonly reason: string | undefined
+}
+
+/** What work came to. */
+export interface Outcome {
+  readonly state: EndState
+  readonly result: unknown
+  /** Of the ledger. */
+  readonly receipts?: readonly string[]
+  /** What the audit is told of the result: it is kept longer than the operation. */
+  readonly audited?: unknown
 }
 
 export interface OperationView {
@@ -64,30 +74,22 @@ export class Operations {
    * Does the work between an intent and a result. What it throws ends the operation as failed, and is thrown on.
    * @param work gets the id, a function that tells how far it is, and one that says whether somebody has cancelled it
    */
-  async run(
-    given: NewOperation,
-    who: Who,
-    work: (step: Step) => Promise<{ readonly state: EndState; readonly result: unknown; readonly receipts?: readonly string[] }>,
-  ): Promise<OperationView> {
+  async run(given: NewOperation, who: Who, work: (step: Step) => Promise<Outcome>): Promise<OperationView> {
     const id = newId(given.prefix)
     await this.#begin(id, given, who)
     const renewing = setInterval(() => void this.#renew(id).catch(() => undefined), RENEW_MS) // a lease that is lost shows as interrupted
     renewing.unref()
     try {
-      const {
-        state,
-        result,
-        receipts = [],
-      } = await work({
+      const outcome = await work({
         id,
         progress: (so_far) => this.#note(id, so_far),
         isCancelled: async () => (await this.#row(id))?.state === 'cancelling',
       })
-      await this.#end(id, given, who, state, result, receipts)
+      await this.#end(id, given, who, outcome)
     } catch (error) {
       const detail =
         error instanceof Problem ? { error: error.message, code: error.code } : { error: 'something went wrong here, and was noted' }
-      await this.#end(id, given, who, 'failed', detail, [])
+      await this.#end(id, given, who, { state: 'failed', result: detail })
       throw error
     } finally {
       clearInterval(renewing)
@@ -203,14 +205,7 @@ export class Operations {
     await this.#tell(id)
   }
 
-  async #end(
-    id: string,
-    { kind, caches }: NewOperation,
-    who: Who,
-    state: EndState,
-    result: unknown,
-    receipts: readonly string[],
-  ): Promise<void> {
+  async #end(id: string, { kind, caches }: NewOperation, who: Who, { state, result, receipts = [], audited }: Outcome): Promise<void> {
     await this.#store.write(async (tx) => {
       const now = await this.#store.now(tx)
       await tx
@@ -229,7 +224,7 @@ export class Operations {
         kind: 'result',
         action: kind,
         target: caches.join(','),
-        detail: { id, state, receipts },
+        detail: { id, state, receipts, ...(audited !== undefined && { proof: audited }) },
         outcome: state === 'failed' ? 'failed' : 'ok',
       })
     })
@@ -271,10 +266,11 @@ export interface Step {
   readonly isCancelled: () => Promise<boolean>
 }
 
-/** Keys by the hundred are for who undoes it. */
+/** Keys by the hundred are for who undoes it; whom an erasure is about, for who may erase. */
+const UNSHOWN: ReadonlySet<string> = new Set(['hottest', 'subject', 'salt'])
 function shownPlan(plan: unknown): unknown {
   if (typeof plan !== 'object' || plan === null) return plan
-  return Object.fromEntries(Object.entries(plan).filter(([name]) => name !== 'hottest'))
+  return Object.fromEntries(Object.entries(plan).filter(([name]) => !UNSHOWN.has(name)))
 }
 
 const STATES: readonly OperationState[] = ['running', 'cancelling', 'completed', 'partial', 'failed', 'cancelled']

@@ -159,7 +159,7 @@ async function planOne(
   const replies = await control.fleet.ask(cache, 'plan', asked, { deadlineMs: PLANNING_MS })
   const plans = replies.flatMap(({ body }) => (body === undefined ? [] : [body]))
   const failed = replies.find(({ status }) => status === 'failed')
-  if (plans.length === 0 && failed?.error !== undefined) throw new Problem(422, 'invalid', failed.error.replace(/^\[millpond\] /, ''))
+  if (plans.length === 0 && failed?.error !== undefined) throw new Problem(422, 'invalid', failed.error)
   const largest = plans.reduce<NodePlan | undefined>(
     (most, plan) => (most === undefined || plan.entries > most.entries ? plan : most),
     undefined,
@@ -202,7 +202,7 @@ export async function storedPlan(control: Control, principal: Principal, body: I
   const row = await control.store.read
     .selectFrom('plans')
     .select('document')
-    .where('id', '=', body.plan_id ?? '')
+    .where('id', '=', body.plan_id?.startsWith('plan_') === true ? body.plan_id : '')
     .where('expires_at', '>', await control.store.now())
     .executeTakeFirst()
   if (row === undefined) throw notFound(`plan ${body.plan_id} any more: a plan is valid for 5 minutes; make another one`)

@@ -1,6 +1,6 @@
 // The audit log: pages, export, verification.
 import { z } from 'zod'
-import { verifyAudit } from '../audit/audit.ts'
+import { appendAudit, verifyAudit } from '../audit/audit.ts'
 import { csvOf, ndjsonOf, viewOf } from '../audit/export.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
@@ -26,7 +26,7 @@ export const auditRoutes: readonly Route[] = [
   defineRoute({
     method: 'GET',
     path: 'audit/',
-    summary: 'Who did what, newest first; format=ndjson or csv exports the newest 10,000',
+    summary: 'Who did what, newest first; format=ndjson or csv exports the newest 10,000, which is on record',
     scope: 'audit:read',
     query: listQuery.extend({
       actor: z.string().max(200).optional(),
@@ -34,7 +34,7 @@ export const auditRoutes: readonly Route[] = [
       format: z.enum(['json', 'ndjson', 'csv']).default('json'),
     }),
     answers: { 200: { description: 'A page, or the export', schema: page(row) } },
-    async handle({ control, query }) {
+    async handle({ control, query, who }) {
       const { actor, action, format, limit } = query
       const list = `audit ${actor ?? ''} ${action ?? ''}`
       const before = readCursor(query.cursor, list)
@@ -44,6 +44,15 @@ export const auditRoutes: readonly Route[] = [
       if (before !== undefined) rows = rows.where('seq', '<', before)
       if (format !== 'json') {
         const all = await rows.limit(MOST_EXPORTED).execute()
+        await control.store.write((tx) =>
+          appendAudit(control.store, tx, {
+            ...who,
+            kind: 'access',
+            action: 'audit.export',
+            target: format,
+            detail: { rows: all.length, newest: all[0]?.seq ?? null, oldest: all.at(-1)?.seq ?? null, actor, action },
+          }),
+        )
         return format === 'csv'
           ? {
               status: 200,

@@ -6,6 +6,7 @@ import { alertRoutes } from './alerts.ts'
 import { applicationRoutes } from './application.ts'
 import { auditRoutes } from './audit.ts'
 import { configurationRoutes } from './configurations.ts'
+import { erasureRoutes } from './erasures.ts'
 import { fleetRoutes } from './fleet.ts'
 import { invalidationRoutes } from './invalidations.ts'
 import { keyRoutes } from './keys.ts'
@@ -22,6 +23,7 @@ export const routesOf = (): readonly Route[] => [
   testConnection,
   ...metricRoutes,
   ...invalidationRoutes,
+  ...erasureRoutes,
   ...warmingRoutes,
   ...applicationRoutes,
   ...alertRoutes,

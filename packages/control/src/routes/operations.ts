@@ -1,15 +1,15 @@
 // Operations: what runs and what ran; to be waited for and cancelled.
 import { z } from 'zod'
-import { mayTouch, type Principal } from '../access/roles.ts'
+import { may, mayTouch, type Principal } from '../access/roles.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import type { OperationView } from '../operations/operations.ts'
 import { operation } from './words.ts'
 
-/** Their own, and what concerns a cache of theirs. */
-export const mayLookAt = (principal: Principal, { caches, actor }: OperationView): boolean =>
-  actor === principal.name || caches.every((cache) => mayTouch(principal, cache))
+/** Their own, and what concerns a cache of theirs. Whom an erasure was about is for those who answer for it. */
+export const mayLookAt = (principal: Principal, { kind, caches, actor }: OperationView): boolean =>
+  actor === principal.name || (caches.every((cache) => mayTouch(principal, cache)) && (kind !== 'erase' || may(principal, 'audit:read')))
 
 export const operationRoutes: readonly Route[] = [
   defineRoute({
@@ -17,7 +17,7 @@ export const operationRoutes: readonly Route[] = [
     path: 'operations/',
     summary: 'Operations, newest first',
     scope: 'metrics:read',
-    query: listQuery.extend({ kind: z.enum(['invalidate', 'warm', 'benchmark']).optional() }),
+    query: listQuery.extend({ kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase']).optional() }),
     answers: { 200: { description: 'A page', schema: page(operation) } },
     async handle({ control, principal, query: { kind, limit, cursor } }) {
       const list = `operations ${kind ?? ''}`

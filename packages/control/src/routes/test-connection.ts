@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { actsOf } from '../agent/acts.ts'
+import { reasonOf } from '../agent/reason.ts'
 import type { Answered } from '../agent/words.ts'
 import type { ConfigurationDocument } from '../configurations/document.ts'
 import { makeCache } from '../configurations/named.ts'
@@ -55,10 +56,11 @@ async function tryOut(
       await cache.close()
     }
   } catch (error) {
-    const detail = error instanceof Error ? error.message.replace(/^\[millpond\] /, '').replace(/\/\/[^@/]*@/g, '//***@') : String(error)
     return {
       ok: false,
-      steps: [{ tier: document.cache_type, step: 'connect', ok: false, ms: Math.round(performance.now() - began), detail }],
+      steps: [
+        { tier: document.cache_type, step: 'connect', ok: false, ms: Math.round(performance.now() - began), detail: reasonOf(error) },
+      ],
       warnings: [],
     }
   }

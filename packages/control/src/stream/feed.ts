@@ -8,7 +8,10 @@ import { summaryOf } from '../metrics/summary.ts'
 export function feed({ hub, alerts, operations }: Control): () => void {
   const stops = [
     alerts.onChange((alert) => hub.tell('alerts', 'alert', [alert.cache_name], alert)),
-    operations.onStep((view) => hub.tell('operations', 'op', view.caches, { ...view, plan: null })),
+    // What an erasure came to names whom it was about.
+    operations.onStep((view) =>
+      hub.tell('operations', 'op', view.caches, { ...view, plan: null, ...(view.kind === 'erase' && { result: null }) }),
+    ),
   ]
   return () => {
     for (const stop of stops) stop()

@@ -1,0 +1,300 @@
+// An erasure as an operation: planned, confirmed by its text, run in the processes that have the namespaces open, and proven by what each tier answered.
+//
+// The audit outlives what it tells of, and cannot be changed: so it names nobody. It holds a digest of the subject with a salt that lies beside the operation: whoever has the receipt can
+// show that the row is about that subject, and once the operation is too old to be kept nobody can tell whom it was about.
+import { createHash, randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { mayTouch, type Principal } from '../access/roles.ts'
+import { newId } from '../access/tokens.ts'
+import type { Answered, AskedSubject, ErasedPart } from '../agent/words.ts'
+import type { Control } from '../control.ts'
+import { cachesFor } from '../fleet/reach.ts'
+import { invalid, notFound, Problem } from '../http/problem.ts'
+import type { EndState, OperationView, Step, Who } from './operations.ts'
+
+const PLAN_MS = 5 * 60_000
+/** A walk over memory takes 2.5 s at most. */
+const PLANNING_MS = 4000
+const SLICE_MS = 2000
+const PREFIX = 'erp'
+const text = z.string().min(1).max(1024)
+const keyText = z.string().min(1).max(16_384)
+
+/** What `erasures/` takes. */
+export const erasureBody = z.strictObject({
+  cache_name: z.string().max(128).optional().describe('default: every cache that the caller may touch'),
+  namespace: z
+    .string()
+    .max(128)
+    .optional()
+    .describe('of tags and keys; default: all that is open anywhere. A tenant is erased in all of them'),
+  tenant: text.optional().describe('all of a tenant; its keys are destroyed where it has its own'),
+  tags: z.array(text).min(1).max(1000).optional().describe('what carries one of them, and what was computed from it'),
+  keys: z
+    .array(z.union([keyText, z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).min(1)]))
+    .min(1)
+    .max(10_000)
+    .optional(),
+  reason: z.string().max(1000).optional().describe('such as the number of the request: goes into the audit, so name nobody'),
+  dry_run: z.boolean().default(false),
+  plan_id: z.string().max(64).optional().describe('of an earlier plan: its subject, nothing else'),
+  confirm: text.optional().describe('the text that the plan asks for'),
+})
+export type ErasureBody = z.output<typeof erasureBody>
+
+export const erasurePlan = z.object({
+  id: z.string(),
+  expires_at: z.iso.datetime(),
+  subject: z.object({ tenant: z.string().optional(), tags: z.array(z.string()).optional(), keys: z.array(z.string()).optional() }),
+  caches: z.array(
+    z.object({
+      cache_name: z.string(),
+      namespaces: z.array(z.string()),
+      entries: z.number().describe("in the processes' memory: what lies in tiers is found when they are searched"),
+      by_namespace: z.record(z.string(), z.number()),
+      silent: z.array(z.string()).describe('processes that did not answer: what only they have open is not looked through'),
+    }),
+  ),
+  confirm: z.string(),
+})
+export type ErasurePlan = z.output<typeof erasurePlan>
+
+/** @throws Problem 422 for no subject or several, 404 for a cache that is not there */
+export async function planErasure(control: Control, principal: Principal, body: ErasureBody): Promise<ErasurePlan> {
+  const subject = subjectOf(body)
+  const caches = cachesFor(control, principal, body.cache_name)
+  const foreign = caches.find((cache) => !mayTouch(principal, cache))
+  if (foreign !== undefined)
+    throw new Problem(403, 'forbidden', `${principal.name} is limited to a part of ${foreign}: an erasure looks through all of it`)
+  const now = await control.store.now()
+  const plan: ErasurePlan = {
+    id: newId(PREFIX),
+    expires_at: new Date(now + PLAN_MS).toISOString(),
+    subject,
+    caches: await Promise.all(caches.map((cache) => planOne(control, cache, subject, body.namespace))),
+    confirm: subject.tenant ?? subject.tags?.[0] ?? subject.keys?.[0] ?? '',
+  }
+  await control.store.read
+    .insertInto('plans')
+    .values({ id: plan.id, user_id: principal.userId, document: JSON.stringify(plan), expires_at: now + PLAN_MS })
+    .execute()
+  return plan
+}
+
+function subjectOf({ tenant, tags, keys }: ErasureBody): AskedSubject {
+  const given = [tenant, tags, keys].filter((one) => one !== undefined)
+  if (given.length !== 1)
+    throw invalid([{ pointer: '', code: 'one_subject', detail: 'name one subject: a tenant, tags or keys; for two, erase twice' }])
+  return {
+    ...(tenant !== undefined && { tenant }),
+    ...(tags !== undefined && { tags }),
+    ...(keys !== undefined && { keys: keys.map((key) => (typeof key === 'string' ? key : JSON.stringify(key))) }),
+  }
+}
+
+async function planOne(
+  control: Control,
+  cache: string,
+  subject: AskedSubject,
+  namespace: string | undefined,
+): Promise<ErasurePlan['caches'][number]> {
+  const { bodies, silent } = await looked(control, cache, subject, namespace === undefined ? undefined : [namespace])
+  if (bodies.length === 0)
+    throw new Problem(503, 'no_node', `no process of ${cache} can be asked: ${silent.join(', ') || 'none is running'}`, {
+      headers: { 'Retry-After': '2' },
+    })
+  // Copies of one entry in several processes are one entry.
+  const most = bodies.reduce((a, b) => (b.body.entries > a.body.entries ? b : a))
+  const namespaces = [...new Set(bodies.flatMap(({ body }) => body.namespaces))].sort()
+  return { cache_name: cache, namespaces, entries: most.body.entries, by_namespace: { ...most.body.by_namespace }, silent: [...silent] }
+}
+
+async function looked(control: Control, cache: string, subject: AskedSubject, namespaces: string[] | undefined) {
+  const asked = { subject, ...(namespaces !== undefined && { namespaces }) }
+  const replies = await control.fleet.ask(cache, 'erase_plan', asked, { deadlineMs: PLANNING_MS })
+  const refused = replies.find(({ status, error }) => status === 'failed' && error !== undefined)
+  if (refused?.error !== undefined) throw new Problem(422, 'invalid', refused.error)
+  return {
+    bodies: replies.flatMap(({ id, body }) => (body === undefined ? [] : [{ id, body }])),
+    silent: replies.filter(({ body, status }) => body === undefined && status !== 'left').map(({ id }) => id),
+  }
+}
+
+/** @throws Problem as `planErasure`; 409 without the plan's text */
+export async function runErasure(
+  control: Control,
+  principal: Principal,
+  who: Who,
+  body: ErasureBody,
+  began: (id: string) => void = () => undefined,
+): Promise<OperationView> {
+  const plan = body.plan_id === undefined ? await planErasure(control, principal, body) : await storedPlan(control, principal, body)
+  if (body.confirm !== plan.confirm)
+    throw new Problem(
+      409,
+      'needs_confirmation',
+      `an erasure cannot be undone: look at the plan, then send its plan_id with "confirm": ${JSON.stringify(plan.confirm)}`,
+      { extra: { plan } },
+    )
+  await control.store.read.deleteFrom('plans').where('id', '=', plan.id).execute()
+  const salt = randomBytes(16).toString('base64url')
+  const kind = Object.keys(plan.subject)[0] ?? ''
+  const request = { subject_kind: kind, subject_digest: digestOf(plan.subject, salt) }
+  const caches = plan.caches.map(({ cache_name }) => cache_name)
+  const given = { kind: 'erase', prefix: 'ers', caches, request, plan: { subject: plan.subject, salt }, reason: body.reason }
+  return control.operations.run(given, who, async (step) => {
+    began(step.id)
+    const results: Record<string, CacheErased> = {}
+    for (const one of plan.caches) results[one.cache_name] = await eraseIn(control, one, plan.subject, results, step)
+    await forgetHere(control, caches)
+    const isProven = Object.values(results).every((result) => result.is_proven)
+    const result = { is_proven: isProven, caches: results, remains: REMAINS }
+    return { state: isProven ? 'completed' : 'partial', result, audited: proofOf(isProven, results) } satisfies {
+      state: EndState
+    } & Record<string, unknown>
+  })
+}
+
+/** What an erasure in caches does not reach. */
+const REMAINS = [
+  'the audit, whose rows of earlier invalidations and looks at values name keys: it is a chain',
+  'requests of earlier operations that named keys, until they are too old to be kept (maintenance/retention/)',
+  'what servers keep for themselves: logs, backups, replicas that are behind',
+  'copies beyond these caches: a CDN, browsers, the source itself',
+]
+
+export interface CacheErased {
+  readonly is_proven: boolean
+  readonly parts: readonly ErasedPart[]
+  /** Namespaces that a silent process alone may have open. */
+  readonly silent: readonly string[]
+  /** Why it ended early. */
+  readonly error: string | null
+}
+
+async function eraseIn(
+  control: Control,
+  { cache_name: cache, namespaces }: ErasurePlan['caches'][number],
+  subject: AskedSubject,
+  before: Readonly<Record<string, CacheErased>>,
+  step: Step,
+): Promise<CacheErased> {
+  const { bodies, silent } = await looked(control, cache, subject, subject.tenant === undefined ? [...namespaces] : undefined)
+  const parts: ErasedPart[] = []
+  const errors: string[] = []
+  for (const { id, names } of shared(bodies)) {
+    const asked = { subject, ...(subject.tenant === undefined && { namespaces: [...names] }) }
+    const done = await followed(control, cache, id, asked, async (so_far) =>
+      step.progress({
+        is_proven: false,
+        caches: { ...before, [cache]: { is_proven: false, parts: [...parts, ...so_far], silent, error: null } },
+      }),
+    )
+    parts.push(...done.parts)
+    if (done.error !== undefined) errors.push(`${id}: ${done.error}`)
+  }
+  const is_proven = parts.length > 0 && errors.length === 0 && silent.length === 0 && parts.every((part) => part.is_proven)
+  return {
+    is_proven,
+    parts,
+    silent,
+    error: errors.length === 0 ? (parts.length === 0 ? 'no process could be asked' : null) : errors.join('; '),
+  }
+}
+
+/** Each namespace is looked through by one process that has it open; whoever has none left to look through is not asked, but for the first. */
+function shared(bodies: readonly { readonly id: string; readonly body: Answered['erase_plan'] }[]) {
+  const taken = new Set<string>()
+  return [...bodies]
+    .sort((a, b) => b.body.namespaces.length - a.body.namespaces.length)
+    .flatMap(({ id, body }, at) => {
+      const names = body.namespaces.filter((name) => !taken.has(name))
+      for (const name of names) taken.add(name)
+      return at === 0 || names.length > 0 ? [{ id, names }] : []
+    })
+}
+
+async function followed(
+  control: Control,
+  cache: string,
+  node: string,
+  asked: { readonly subject: AskedSubject; readonly namespaces?: string[] },
+  progress: (parts: readonly ErasedPart[]) => Promise<void>,
+): Promise<Pick<Answered['erase'], 'parts' | 'error'>> {
+  let run: string | undefined
+  let parts: readonly ErasedPart[] = []
+  for (;;) {
+    const slice = { ...asked, wait_ms: SLICE_MS, ...(run !== undefined && { run }) }
+    const [reply] = await control.fleet.ask(cache, 'erase', slice, { to: [node], deadlineMs: SLICE_MS + 10_000 })
+    if (reply?.body === undefined) return { parts, error: reply?.error ?? reply?.status ?? 'it does not answer' }
+    if (reply.body.is_done) return reply.body
+    run = reply.body.run
+    parts = reply.body.parts
+    await progress(parts)
+  }
+}
+
+/** The control plane's own plans name the hottest keys: of these caches they are let go of, and with them the undo of what was invalidated before. */
+async function forgetHere(control: Control, caches: readonly string[]): Promise<void> {
+  await control.store.read.deleteFrom('plans').execute()
+  for (const cache of caches)
+    await control.store.read
+      .updateTable('operations')
+      .set({ plan: null })
+      .where('kind', '=', 'invalidate')
+      .where('plan', 'is not', null)
+      .where((eb) =>
+        eb.or([
+          eb('cache', '=', cache),
+          eb('cache', 'like', `${cache},%`),
+          eb('cache', 'like', `%,${cache}`),
+          eb('cache', 'like', `%,${cache},%`),
+        ]),
+      )
+      .execute()
+}
+
+/** What goes into the audit: places and counts, nobody's name. */
+const proofOf = (isProven: boolean, results: Readonly<Record<string, CacheErased>>) => ({
+  is_proven: isProven,
+  caches: Object.fromEntries(
+    Object.entries(results).map(([cache, { parts, silent, error }]) => [
+      cache,
+      {
+        receipts: parts.map(({ id }) => id),
+        tiers: parts.flatMap(({ tiers }) => tiers.map(({ name, state, removed }) => ({ name, state, removed }))),
+        shredded_keys: parts.flatMap(({ keys }) => keys?.ids ?? []),
+        unheard: [...new Set(parts.flatMap(({ unheard }) => unheard))],
+        silent,
+        error,
+      },
+    ]),
+  ),
+})
+
+/** The subject as the audit names it. */
+export const digestOf = (subject: AskedSubject, salt: string): string =>
+  createHash('sha256')
+    .update(JSON.stringify([salt, subject.tenant ?? null, subject.tags ?? null, subject.keys ?? null]))
+    .digest('hex')
+
+/** @throws Problem 404 */
+async function storedPlan(control: Control, principal: Principal, body: ErasureBody): Promise<ErasurePlan> {
+  const row = body.plan_id?.startsWith(`${PREFIX}_`)
+    ? await control.store.read
+        .selectFrom('plans')
+        .select('document')
+        .where('id', '=', body.plan_id)
+        .where('expires_at', '>', await control.store.now())
+        .executeTakeFirst()
+    : undefined
+  if (row === undefined) throw notFound(`erasure plan ${body.plan_id} any more: a plan is valid for 5 minutes; make another one`)
+  const extra = (['tenant', 'tags', 'keys', 'namespace', 'cache_name'] as const).filter((name) => body[name] !== undefined)
+  if (extra.length > 0)
+    throw invalid(
+      extra.map((name) => ({ pointer: `/${name}`, code: 'with_plan', detail: 'the plan says it: leave it out beside plan_id' })),
+    )
+  const plan = erasurePlan.parse(JSON.parse(row.document))
+  if (!plan.caches.every(({ cache_name }) => mayTouch(principal, cache_name))) throw notFound(`erasure plan ${plan.id}`)
+  return plan
+}
