@@ -68,7 +68,7 @@ export type {
   DeadLetters,
   StoreContext,
   Strategy,
-  WriteBehindOptions,
+  WriteBehindUse,
   WriteStrategy,
 } from './engine/collection.ts'
 export type {

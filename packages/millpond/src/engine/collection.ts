@@ -84,6 +84,11 @@ export interface WriteBehindOptions {
   readonly drainOnSigterm?: boolean | undefined
 }
 
+/** How a collection queues its writes: what `writeBehind({ journal })` of `millpond/write-behind` makes. */
+export interface WriteBehindUse {
+  readonly kind: 'write-behind'
+}
+
 /** What one collection is told. `Id` and `T` follow from its loader. */
 export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | keyof ReadOptions> {
   /** The key of an id. Default `[name, id]`. */
@@ -131,7 +136,8 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   readonly write?: WriteStrategy | undefined
   /** The same by the names of strategies, one or several; for `refresh-ahead` 0.8 of the TTL where `refreshAhead` does not say otherwise. */
   readonly strategy?: Strategy | readonly Strategy[] | undefined
-  readonly writeBehind?: WriteBehindOptions | undefined
+  /** The queue, for `write: 'write-behind'`: made by `writeBehind({ journal })` of `millpond/write-behind`, for this collection alone. */
+  readonly writeBehind?: WriteBehindUse | undefined
 }
 
 /** What a write of a collection is told. */

@@ -1,11 +1,11 @@
 // What a collection was told, checked once.
-import { check, checkedElsewhere, checkOptions, duration, fn, omit, options as optionsOf, type Shape, whole } from '../core/checks.ts'
+import { check, checkedElsewhere, checkOptions, duration, fn, omit, type Shape, whole } from '../core/checks.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import type { CollectionOptions, CollectionWriteOptions } from '../engine/collection.ts'
 import { holdMsOf } from '../engine/source-write.ts'
+import { isOffered } from './behind.ts'
 import { chosenOf, type WriteKind } from './strategies.ts'
-import { WRITE_BEHIND } from './write-behind/options.ts'
 
 const ENTRY: Shape<Omit<LoadOptions, 'tags' | keyof ReadOptions>> = omit(LOAD_OPTIONS, 'tags', 'consistency', 'after', 'signal', 'quiet')
 const FUNCTION = fn()
@@ -33,7 +33,7 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   // What they say is looked at together.
   write: checkedElsewhere,
   strategy: checkedElsewhere,
-  writeBehind: optionsOf(WRITE_BEHIND),
+  writeBehind: check(isOffered, 'what writeBehind({ journal }) of millpond/write-behind makes'),
 }
 const MAX_BATCH = 500
 

@@ -15,13 +15,13 @@ import type {
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
 import { Batches, byId } from './batches.ts'
+import { type Behind, offerOf } from './behind.ts'
 import { type CollectionPlan, planOf, WRITE } from './collection-options.ts'
 import type { Guard } from './guard/source-guard.ts'
 import type { Seam, Written } from './seam.ts'
 import { checkStored, storeAll } from './store-all.ts'
 import { type WriteKind, writeKindOf } from './strategies.ts'
 import { noDeadLetters } from './write-behind/dead-letters.ts'
-import { WriteBehind } from './write-behind/write-behind.ts'
 
 /** A collection as the cache that opened it sees it. */
 export interface OpenCollection extends Collection<unknown, unknown> {
@@ -38,7 +38,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   readonly #plan: CollectionPlan<Id, T>
   readonly #seam: Seam
   readonly #batches: Batches<Id, T> | undefined
-  readonly #behind: WriteBehind<Id, T> | undefined
+  readonly #behind: Behind<Id, T> | undefined
   readonly #guard: Guard | undefined
   readonly #releaseGuard: () => void
   readonly #unregister: () => void
@@ -56,7 +56,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     this.#releaseGuard = guarded?.release ?? (() => {})
     this.#unregister = this.#register()
     try {
-      this.#behind = plan.write === 'write-behind' ? new WriteBehind(name, plan, seam) : undefined
+      this.#behind = plan.write === 'write-behind' ? openBehind(name, plan, seam) : undefined
     } catch (error) {
       this.#releaseGuard()
       this.#unregister()
@@ -163,7 +163,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     return cache.getOrSet<T | undefined>(key, (context) => this.#load(id, context), this.#with(options))
   }
 
-  async #readBehind(behind: WriteBehind<Id, T>, id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
+  async #readBehind(behind: Behind<Id, T>, id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
     await behind.ready()
     const queued = behind.pending(this.#key(id))
     return queued === undefined ? this.#read(id, options) : queued.value
@@ -332,6 +332,11 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
 }
 
 const NO_QUEUE: StoreContext = Object.freeze({ signal: new AbortController().signal, number: 0 })
+
+function openBehind<Id, T>(name: string, plan: CollectionPlan<Id, T>, seam: Seam): Behind<Id, T> | undefined {
+  const { writeBehind } = plan.options
+  return writeBehind === undefined ? undefined : offerOf(writeBehind)?.open(name, plan, seam)
+}
 
 /** The options of the entries, where there are any. */
 function withoutWrite(options: CollectionWriteOptions): EntryOptions | undefined {

@@ -4,7 +4,7 @@ import { parseDuration } from '../../core/duration.ts'
 import { MillpondError } from '../../core/errors.ts'
 import type { WriteBehindOptions } from '../../engine/collection.ts'
 
-export const WRITE_BEHIND: Shape<WriteBehindOptions> = {
+const WRITE_BEHIND: Shape<WriteBehindOptions> = {
   durability: oneOf('journal', 'journal-sync', 'memory', 'stream'),
   journal: text,
   maxDelay: duration,
@@ -32,35 +32,34 @@ export interface QueueSettings {
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
-export function settingsOf(name: string, options: WriteBehindOptions = {}): QueueSettings {
-  const what = `collection ${name}: writeBehind`
-  checkOptions<WriteBehindOptions>(options, WRITE_BEHIND, what)
+export function settingsOf(options: WriteBehindOptions): QueueSettings {
+  checkOptions<WriteBehindOptions>(options, WRITE_BEHIND, 'writeBehind')
   const { durability = 'journal', journal, drainOnSigterm = true } = options
   if (durability === 'stream')
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}.durability: 'stream' is not there yet: use 'journal' or 'journal-sync', on a disk that outlives the process`,
+      `writeBehind.durability: 'stream' is not there yet: use 'journal' or 'journal-sync', on a disk that outlives the process`,
     )
   if (durability === 'memory' && journal !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}: durability 'memory' keeps no journal: leave journal away, or use durability 'journal'`,
+      `writeBehind: durability 'memory' keeps no journal: leave journal away, or use durability 'journal'`,
     )
   if (durability !== 'memory' && journal === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}.journal: undefined is not a path: name a folder of its own (made where it does not exist), or say durability: 'memory' for writes that may be lost`,
+      `writeBehind.journal: undefined is not a path: name a folder of its own (made where it does not exist), or say durability: 'memory' for writes that may be lost`,
     )
   return {
     journal: durability === 'memory' ? undefined : journal,
     sync: durability === 'journal-sync',
-    maxDelayMs: parseDuration(options.maxDelay ?? '1s', `${what}.maxDelay`),
+    maxDelayMs: parseDuration(options.maxDelay ?? '1s', 'writeBehind.maxDelay'),
     maxBatch: options.maxBatch ?? 100,
     maxQueued: options.maxQueued ?? 10_000,
-    maxWaitMs: parseDuration(options.maxWait ?? '5s', `${what}.maxWait`),
-    timeoutMs: parseDuration(options.timeout ?? '30s', `${what}.timeout`),
+    maxWaitMs: parseDuration(options.maxWait ?? '5s', 'writeBehind.maxWait'),
+    timeoutMs: parseDuration(options.timeout ?? '30s', 'writeBehind.timeout'),
     maxAttempts: options.maxAttempts ?? 8,
-    drainMs: parseDuration(options.drainTimeout ?? '10s', `${what}.drainTimeout`),
+    drainMs: parseDuration(options.drainTimeout ?? '10s', 'writeBehind.drainTimeout'),
     drainOnSigterm,
   }
 }
