@@ -1,7 +1,7 @@
 // A stored head that node:http writes once and that is sent again: byte for byte what `writeHead` would write, whoever asks and however.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { createHttpCache } from '../../src/http/index.ts'
 import { createCache } from '../../src/index.ts'
 import { close, listen } from './stage.ts'
@@ -123,4 +123,57 @@ it('tells those who ask the response afterwards', async () => {
   await ask(last)
   await ask(next + next + last)
   expect(told).toEqual(Array(4).fill([200, 'Fine', true, true]))
+})
+
+it('ends a request that nobody reads at once, and leaves one to who listens', async () => {
+  const told: string[] = []
+  const endedAtOnce: boolean[] = []
+  const seen: IncomingMessage[] = []
+  const listener = createHttpCache(createCache()).listener((_, response) => {
+    response.writeHead(200, { 'Cache-Control': 'max-age=60' })
+    response.end('hello')
+  })
+  server = createServer((request, response) => {
+    seen.push(request)
+    if (request.headers['x-listen'] !== undefined) request.on('close', () => told.push('close'))
+    listener(request, response)
+    endedAtOnce.push(request.readableEnded)
+  })
+  const url = `http://127.0.0.1:${await listen(server)}/`
+  for (const headers of [{}, {}, { 'X-Listen': '1' }, {}]) await (await fetch(url, { headers })).text()
+  expect(endedAtOnce).toEqual([false, true, false, true])
+  await vi.waitFor(() => expect(told).toEqual(['close']))
+  for (const { complete, readableEnded, destroyed, errored } of seen)
+    expect([complete, readableEnded, destroyed, errored]).toEqual([true, true, true, null])
+})
+
+it('keeps the content of what comes next on the connection for who reads it', async () => {
+  const got: string[] = []
+  const ask = await start('hello', [], (request) => {
+    if (request.method !== 'POST') return
+    let text = ''
+    request.on('data', (chunk) => {
+      text += chunk
+    })
+    request.on('end', () => got.push(text))
+  })
+  await ask(last)
+  const post = 'POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345'
+  const answers = answersIn(await ask(next + post + next + post + last))
+  expect(answers.map((answer) => /HTTP\/1.1 (\d+)/.exec(answer)?.[1])).toEqual(['200', '200', '200', '200', '200'])
+  expect(got).toEqual(['12345', '12345'])
+})
+
+it('keeps head and body together for the last answers only, each its own', async () => {
+  const bodies = Array.from({ length: 70 }, (_, at) => `body ${at} `.repeat(50))
+  const http = createHttpCache(createCache(), { now: () => 1_700_000_000_000 })
+  const listener = http.listener((request, response) => {
+    response.writeHead(200, { 'Cache-Control': 'max-age=60' })
+    response.end(bodies[Number(request.url?.slice(1))])
+  })
+  server = createServer(listener)
+  const url = `http://127.0.0.1:${await listen(server)}`
+  for (let round = 0; round < 4; round++)
+    expect(await Promise.all(bodies.map(async (_, at) => (await fetch(`${url}/${at}`)).text()))).toEqual(bodies)
+  expect(http.stats().hits).toBe(210)
 })

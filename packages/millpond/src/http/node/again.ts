@@ -4,6 +4,8 @@
 // back to node:http for the next one: `_header` is what `end` sends where it is there. The property is not documented, though on-headers, morgan and others
 // have read it for ten years. Where it is not what is expected, or somebody has wrapped the response or set other fields
 // than last time, `writeHead` is called as ever.
+//
+// Texts are kept in one piece: what was put together with `+` is taken apart again by each write.
 import { ServerResponse } from 'node:http'
 import type { KeptHead } from '../exchange.ts'
 
@@ -17,6 +19,8 @@ interface Insides {
 
 class Written {
   readonly text: string
+  /** With the body behind it; see `whole`. */
+  all: string | undefined
   /** In `Keep-Alive`. */
   readonly keepAliveTimeout: unknown
   /** Fields that somebody before the cache has set on the response (Express says what it is): their names and values. */
@@ -45,6 +49,26 @@ const { writeHead, end } = ServerResponse.prototype
 /** Wrapped before this file was loaded: whoever did it wants to hear of each answer. */
 const isWrapped = !/_storeHeader/.test(String(writeHead))
 
+/** Bodies up to this length are kept together with their heads while these are current, the last ones that were sent. */
+const WHOLE_LENGTH = 16 * 1024
+const WHOLES = 64
+const wholes: Written[] = []
+let oldest = 0
+
+/** Head and body in one. One answer has one body, so what was put together once holds for as long as its head. */
+function whole(written: Written, body: string): string {
+  if (written.all !== undefined) return written.all
+  if (body.length > WHOLE_LENGTH) return written.text + body
+  const former = wholes[oldest]
+  if (former !== undefined) former.all = undefined
+  wholes[oldest] = written
+  oldest = (oldest + 1) % WHOLES
+  written.all = inOnePiece(written.text + body)
+  return written.all
+}
+
+const inOnePiece = (text: string): string => Buffer.from(text, 'latin1').toString('latin1')
+
 /** Sends a whole answer. */
 export function sendAgain(response: ServerResponse, head: KeptHead, body: string | Uint8Array, encoding: 'latin1' | 'utf8'): void {
   const insides = response as ServerResponse & Insides
@@ -59,7 +83,7 @@ export function sendAgain(response: ServerResponse, head: KeptHead, body: string
     response.statusMessage = head.reason
     if (typeof body === 'string' && encoding === 'latin1') {
       // One string is one write.
-      insides._header = written.text + body
+      insides._header = whole(written, body)
       response.end()
       return
     }
@@ -69,7 +93,7 @@ export function sendAgain(response: ServerResponse, head: KeptHead, body: string
     response.writeHead(head.status, head.reason, head.fields)
     const text = insides._header
     if (isUsual && !isWrapped && typeof text === 'string' && text.endsWith('\r\n\r\n'))
-      head.written = new Written(text, insides._keepAliveTimeout, others)
+      head.written = new Written(inOnePiece(text), insides._keepAliveTimeout, others)
   }
   if (typeof body === 'string') response.end(body, encoding)
   else response.end(body)

@@ -13,6 +13,7 @@ import type { HttpCacheOptions, Settings } from '../settings.ts'
 import { applicationUpstream } from './application.ts'
 import { readBody } from './body.ts'
 import { NodeReply } from './reply.ts'
+import { endUnread } from './unread.ts'
 
 /** An upstream that has taken over the response brings the reply that still reaches the client. */
 type NodeUpstream = Upstream & { readonly reply?: NodeReply }
@@ -80,7 +81,8 @@ export class HttpCache {
     // RFC 9112 3.2, 6.3: what can be read in two ways is refused, and never stored.
     if (url === undefined || facts.has(ASKS.ambiguous)) this.#refuse(request, reply)
     else if (method === 'QUERY') void this.#query(request, { facts, url }, reply, upstreamOf())
-    else if ((method !== 'GET' && method !== 'HEAD') || !this.#handler.hit({ facts, url }, reply)) {
+    else if ((method === 'GET' || method === 'HEAD') && this.#handler.hit({ facts, url }, reply)) endUnread(request)
+    else {
       const upstream = upstreamOf()
       void this.#handler.serve({ facts, url }, upstream.reply ?? reply, upstream)
     }

@@ -151,6 +151,8 @@ const IS_MARKED = new Uint8Array(CELLS)
 for (const name of MARKS.keys()) IS_MARKED[cellOf(name)] = 1
 
 function markOf(name: string): number {
+  // Each request has it, and this is how clients write it.
+  if (name === 'Host') return HOST
   return IS_MARKED[cellOf(name)] === 1 ? (MARKS.get(name.toLowerCase()) ?? 0) : 0
 }
 
