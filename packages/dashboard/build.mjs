@@ -1,16 +1,20 @@
-// Builds the page into dist/app and the style into dist/style.css, unless what is there is newer than everything it is made of.
+// Builds the page into dist/app and the style into dist/style.css, unless what is there was made of the very same contents.
 // @ts-check
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const sources = ['src', 'package.json', 'build.mjs'].map((name) => join(here, name))
 const target = join(here, 'dist', 'app')
+/** What the page was made of, written after it. */
+const mark = join(here, 'dist', 'app.sha256')
 
 async function buildPage() {
-  const page = join(target, 'index.html')
-  if (existsSync(page) && statSync(page).mtimeMs > Math.max(...sources.map(newest))) return
+  const contents = digest()
+  if (existsSync(join(target, 'index.html')) && existsSync(mark) && readFileSync(mark, 'utf8') === contents) return
   process.env.NODE_ENV = 'production' // whatever whoever started us is: React has two faces
   const { build } = await import('vite')
   // Beside its place and then into it: whoever serves the page meanwhile sees the old one or the new one.
@@ -34,19 +38,31 @@ async function buildPage() {
       },
     },
   })
+  rmSync(mark, { force: true })
   rmSync(target, { recursive: true, force: true })
   renameSync(draft, target)
   const assets = join(target, 'assets')
   const style = readdirSync(assets).find((name) => name.endsWith('.css'))
   mkdirSync(join(here, 'dist'), { recursive: true })
   if (style !== undefined) copyFileSync(join(assets, style), join(here, 'dist', 'style.css'))
+  writeFileSync(mark, contents)
 }
 
-/** @param {string} path @returns {number} */
-function newest(path) {
-  const { mtimeMs } = statSync(path)
-  if (!statSync(path).isDirectory()) return mtimeMs
-  return Math.max(mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))))
+/** Over our sources and the versions of what is bundled with them. A time says little: a checkout and a copy give files new ones. */
+function digest() {
+  const hash = createHash('sha256')
+  for (const path of sources.flatMap(filesIn)) hash.update(path.slice(here.length)).update(readFileSync(path))
+  const { resolve } = createRequire(import.meta.url)
+  for (const name of ['react', 'react-dom', '@tanstack/react-query', 'vite']) hash.update(readFileSync(resolve(`${name}/package.json`)))
+  return hash.digest('hex')
+}
+
+/** @param {string} path @returns {string[]} */
+function filesIn(path) {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesIn(join(path, name)))
 }
 
 await buildPage()

@@ -83,6 +83,19 @@ describe('keys', () => {
       expect(await get(`keys/${encodeURIComponent(key)}/?cache_name=shop`), key).toMatchObject({ key, verdict: 'hit' })
   })
 
+  it('are named in the query where no path can, and patterns in a list', async () => {
+    for (const key of ['.', '..', ' a\n', 'b']) await shop.set(key, 1)
+    for (const key of ['.', '..', ' a\n']) {
+      const query = `?cache_name=shop&key=${encodeURIComponent(key)}`
+      expect(await get(`keys/-/${query}`), key).toMatchObject({ key, verdict: 'hit' })
+      expect(await get(`keys/-/value/${query}`, 'admin'), key).toMatchObject({ key, found: true, value: 1 })
+    }
+    const { id } = (await invalidate({ keys: ['..'] })).json
+    expect((await get('keys/-/history/?cache_name=shop&key=..')).data).toMatchObject([{ operation: id }])
+    const body = { cache_name: 'shop', namespace: 'default', pattern: [' a*', 'b'] }
+    expect((await post('invalidations/plan/', body)).json.plan).toMatchObject({ keys: 2, criteria: { patterns: [' a*', 'b'] } })
+  })
+
   it('with line breaks and controls are invalidated as any other', async () => {
     await shop.set('line\r\nbreak', 1)
     await shop.set('nul\u0000', 1)

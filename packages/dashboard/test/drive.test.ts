@@ -160,19 +160,47 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.goto(`${served.url}${BASE}invalidate/?by=tag&value=modes&mode=hard`)
     expect(await page.getByRole('button', { name: /^Invalidate/ }).count()).toBe(0)
     await page.getByRole('button', { name: 'Plan…' }).click()
-    await page.getByRole('button', { name: 'Invalidate 1 keys, hard' }).waitFor()
+    await page.getByRole('button', { name: 'Invalidate 1 key, hard' }).waitFor()
     await page.getByRole('radio', { name: /^Soft/ }).focus()
     await page.keyboard.press('Space')
-    await page.getByRole('button', { name: 'Invalidate 1 keys, soft' }).waitFor()
+    await page.getByRole('button', { name: 'Invalidate 1 key, soft' }).waitFor()
     expect(await page.getByRole('radio', { name: /^Soft/ }).evaluate((element) => element.matches(':focus'))).toBe(true)
     await page.route('**/invalidations/plan/', (route) => route.fulfill(refusal(429)))
     await page.getByRole('radio', { name: /^Hard/ }).click({ noWaitAfter: true })
     await page.getByText('The plan could not be had.').waitFor()
     expect(await page.getByRole('radio', { name: /^Soft/ }).isChecked()).toBe(true)
-    await page.getByRole('button', { name: 'Invalidate 1 keys, soft' }).waitFor()
+    await page.getByRole('button', { name: 'Invalidate 1 key, soft' }).waitFor()
     await page.route('**/invalidations/plan/', (route) => route.fulfill(refusal(401)))
     await page.getByRole('button', { name: 'Plan again…' }).click()
     await page.getByText('The session has ended').waitFor()
+    await close()
+  })
+
+  it('loses no name that neither a line nor a path can hold, and takes patterns one a line', async () => {
+    const odd = served.cache.namespace('odd')
+    const name = ' deal:\n"7" '
+    for (const key of [name, '.', '..', 'one:1', 'two:2']) await odd.set(key, 1)
+    const { page, faults, close } = await open('operator')
+    for (const key of ['.', '..', name]) {
+      await page.goto(`${served.url}${BASE}keys/?ns=odd&key=${encodeURIComponent(key)}`)
+      await page.getByText('A hit.').waitFor()
+    }
+    await page.getByRole('link', { name: 'Invalidate, hard…' }).click()
+    expect(await page.getByLabel('Keys, one a line').inputValue()).toBe(JSON.stringify(name))
+    await page.getByRole('button', { name: 'Plan…' }).click()
+    await page.getByRole('button', { name: 'Invalidate 1 key, hard' }).waitFor()
+    await page.goto(`${served.url}${BASE}invalidate/?by=pattern&ns=odd&value=${encodeURIComponent('one:*\ntwo:*')}`)
+    await page.getByRole('button', { name: 'Plan…' }).click()
+    await page.getByRole('button', { name: 'Invalidate 2 keys, soft' }).waitFor()
+    // The form of Why follows the address.
+    await page.goto(`${served.url}${BASE}why/?ns=odd&key=one:1`)
+    await page.getByText('A hit.').waitFor()
+    await page.keyboard.press('Control+K')
+    await page.keyboard.type('two:2')
+    await page.getByRole('option', { name: 'why did it miss?' }).click()
+    await page.waitForURL(/key=two/)
+    expect(await page.getByLabel('Key', { exact: true }).inputValue()).toBe('two:2')
+    expect(faults).toEqual([])
     await close()
   })
 
@@ -225,7 +253,21 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.locator('output', { hasText: 'invalidate/' }).waitFor()
     await page.getByRole('row', { name: /hidden/ }).waitFor()
     expect(await page.locator('main').textContent()).toMatch(/Key key [0-9a-f]{8}/)
-    expect(await page.locator('main').textContent()).not.toContain('secret:key')
+    const [mark = ''] = /key [0-9a-f]{8}/.exec((await page.locator('main').textContent()) ?? '') ?? []
+    for (const [place, shown] of [
+      ['keys/?ns=secret&key=secret:key', mark],
+      ['why/?ns=secret&key=secret:key', 'A miss.'],
+      ['invalidate/?by=keys&value=secret:key', mark],
+      ['warm/?key=secret:key', mark],
+    ] as const) {
+      await page.evaluate(`location.hash = ${JSON.stringify(`#/${place}`)}`)
+      await page.locator('main').getByText(shown).first().waitFor()
+      const fields = await page
+        .locator('main')
+        .locator('input, textarea')
+        .evaluateAll((all) => all.map((one) => Reflect.get(one, 'value')))
+      expect([await page.locator('main').textContent(), ...fields].join(' '), place).not.toContain('secret:key')
+    }
     expect([signedIn.length, faults]).toEqual([1, []])
     await context.close()
   })

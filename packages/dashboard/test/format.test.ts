@@ -1,5 +1,6 @@
 // Times and numbers as the pages write them.
 import { describe, expect, it } from 'vitest'
+import { lineOf, linesOf } from '../src/format/lines.ts'
 import { createNumbers } from '../src/format/numbers.ts'
 import { createTimes, stopwatch } from '../src/format/times.ts'
 
@@ -34,4 +35,10 @@ it('gives numbers no more digits than are known, a true minus, and all of a hund
     { value: '17.7', unit: 'kB' },
     { value: '0.015', unit: 'ms' },
   ])
+})
+
+it('writes names one a line and reads each back as it was', () => {
+  const names = ['deals', ' both ends ', 'two\nlines', '"quoted"', '"half', 'عروض', '\t', '{"a":1}']
+  expect(linesOf(names.map(lineOf).join('\r\n'))).toEqual(names)
+  expect(linesOf(' deals \n\n"" \n "org: 1 "')).toEqual(['deals', '""', 'org: 1 '])
 })

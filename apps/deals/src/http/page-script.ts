@@ -43,6 +43,8 @@ function draw(live) {
     return item
   }))
   at('none').hidden = shares.length > 0
+  at('none').textContent = !live.cache ? 'The cache is off: every answer is computed.' :
+    (has ? 'No request was for what the cache keeps.' : 'Nothing was asked yet.') + ' Follow a link below, twice.'
   at('state').textContent = live.cache?.is_redis_missing ? 'Redis does not answer; it will be used when it comes' : live.cache && live.cache.health !== 'ok' ? 'a tier is failing' : ''
 }
 

@@ -24,7 +24,10 @@ export const invalidationBody = z.strictObject({
   namespace: z.string().max(128).optional().describe('default: all of the cache'),
   keys: keys.optional().describe('as code writes them; a tuple as an array, or as the text of one'),
   tags: z.array(text).max(1000).optional(),
-  pattern: text.optional().describe('a glob such as user:*, or a regular expression that begins with ^'),
+  pattern: z
+    .union([text, z.array(text).min(1).max(16)])
+    .optional()
+    .describe('a glob such as user:*, or a regular expression that begins with ^; or a list of them'),
   model: z.string().min(1).max(200).optional(),
   id: z
     .union([z.string().max(200), z.number()])
@@ -228,7 +231,7 @@ function criteriaOf({ keys: named, tags, pattern, model, id, all, plan_id }: Inv
   const criteria = {
     ...(named !== undefined && { keys: named.map((key) => (typeof key === 'string' ? key : JSON.stringify(key))) }),
     ...(tags !== undefined && { tags }),
-    ...(pattern !== undefined && { patterns: [pattern] }),
+    ...(pattern !== undefined && { patterns: typeof pattern === 'string' ? [pattern] : pattern }),
     ...(model !== undefined && { model }),
     ...(id !== undefined && { id }),
     ...(all !== undefined && { all }),

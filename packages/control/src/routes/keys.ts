@@ -9,6 +9,12 @@ import { instant, number } from './words.ts'
 
 const at = { cache_name: z.string().max(128).optional(), namespace: z.string().max(128).optional() }
 const MOST_KEY = 16_384
+const keyText = z.string().min(1).max(MOST_KEY)
+const atKey = z.strictObject({
+  ...at,
+  key: keyText.optional().describe('in the place of the one in the path: no path holds "." and "..", and some proxies change others'),
+})
+const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string => query.key ?? params.key ?? ''
 const keyRow = z.object({
   namespace: z.string(),
   key: z.string(),
@@ -97,16 +103,16 @@ export const keyRoutes: readonly Route[] = [
     path: 'keys/{key}/',
     summary: 'A key in every node and tier, and why it misses',
     scope: 'keys:read',
-    query: z.strictObject(at),
+    query: atKey,
     answers: { 200: { description: 'As explain/', schema: explanation } },
-    handle: async (call) => json(200, await explained(call, call.params.key ?? '')),
+    handle: async (call) => json(200, await explained(call, keyOf(call))),
   }),
   defineRoute({
     method: 'GET',
     path: 'keys/{key}/history/',
     summary: 'The operations that named this key',
     scope: 'keys:read',
-    query: z.strictObject(at),
+    query: atKey,
     answers: {
       200: {
         description: 'Newest first, of the last 200',
@@ -118,10 +124,12 @@ export const keyRoutes: readonly Route[] = [
         }),
       },
     },
-    async handle({ control, params, principal, query }) {
+    async handle(call) {
+      const { control, principal, query } = call
+      const key = keyOf(call)
       const cache = oneCache(control, principal, query.cache_name)
       const rows = await control.operations.list({ limit: 200 })
-      const named = rows.filter(({ view }) => view.caches.includes(cache) && namesKey(view.request, params.key ?? ''))
+      const named = rows.filter(({ view }) => view.caches.includes(cache) && namesKey(view.request, key))
       const data = named.map(({ view: { id, kind, actor, reason, created_at } }) => ({
         operation: id,
         kind,
@@ -137,7 +145,7 @@ export const keyRoutes: readonly Route[] = [
     path: 'keys/{key}/value/',
     summary: 'The value itself: each look is in the audit',
     scope: 'values:read',
-    query: z.strictObject(at),
+    query: atKey,
     answers: {
       200: {
         description: 'As JSON; what JSON cannot say is named ($map, $set, $bytes)',
@@ -152,9 +160,9 @@ export const keyRoutes: readonly Route[] = [
       },
     },
     async handle(call) {
-      const { control, params, principal, query, who } = call
+      const { control, principal, query, who } = call
       const cache = oneCache(control, principal, query.cache_name)
-      const key = params.key ?? ''
+      const key = keyOf(call)
       const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
       await control.store.write((tx) =>
         appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail: { cache, namespace } }),
@@ -167,7 +175,7 @@ export const keyRoutes: readonly Route[] = [
     path: 'explain/',
     summary: 'Why a key hits or misses, in every node and tier, and who caused it',
     scope: 'keys:read',
-    query: z.strictObject({ ...at, key: z.string().min(1).max(MOST_KEY) }),
+    query: z.strictObject({ ...at, key: keyText }),
     answers: { 200: { description: 'The explanation', schema: explanation } },
     handle: async (call) => json(200, await explained(call, call.query.key)),
   }),

@@ -4,6 +4,7 @@ import { useState } from 'react'
 import type { AuditRow, AuditVerdict, Page } from '../api/types.ts'
 import { useAccess, useDashboard } from '../context.tsx'
 import { Bones, Failure } from '../parts/answer.tsx'
+import { useKeyName, useKeysIn } from '../parts/key-name.tsx'
 import { Notice, PageTitle, Section, State } from '../parts/section.tsx'
 import { Table } from '../parts/table.tsx'
 import { Name, Time, Word } from '../parts/words.tsx'
@@ -107,7 +108,7 @@ const COLUMNS = [
     ),
   },
   { name: 'Action', cell: (row: AuditRow) => <code>{row.action}</code> },
-  { name: 'On', folded: 'wide' as const, cell: (row: AuditRow) => <Name>{row.target}</Name> },
+  { name: 'On', folded: 'wide' as const, cell: (row: AuditRow) => <Target row={row} /> },
   {
     name: 'Outcome',
     cell: (row: AuditRow) =>
@@ -124,7 +125,14 @@ const COLUMNS = [
   { name: 'Detail', folded: 'wide' as const, cell: (row: AuditRow) => <Detail row={row} /> },
 ]
 
+/** Of a look at a value, the key. */
+function Target({ row: { action, target } }: { readonly row: AuditRow }) {
+  const keyName = useKeyName()
+  return <Name>{action === 'value.read' ? keyName(target) : target}</Name>
+}
+
 function Detail({ row }: { readonly row: AuditRow }) {
+  const keysIn = useKeysIn()
   return (
     <details className="data">
       <summary>
@@ -132,7 +140,7 @@ function Detail({ row }: { readonly row: AuditRow }) {
         <span className="sr"> of {row.action}</span>
       </summary>
       <pre className="code">
-        {JSON.stringify({ seq: row.seq, request_id: row.request_id, hash: row.hash, detail: row.detail }, null, 2)}
+        {JSON.stringify({ seq: row.seq, request_id: row.request_id, hash: row.hash, detail: keysIn(row.detail) }, null, 2)}
       </pre>
     </details>
   )

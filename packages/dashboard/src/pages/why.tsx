@@ -16,22 +16,17 @@ import { Explained } from './keys/explained.tsx'
 
 export function Why() {
   const { offers } = useAccess()
-  const { query, go } = usePlace()
+  const { query } = usePlace()
   const cache = useCacheName()
   const summaries = useSummaries()
   const key = query.get('key') ?? ''
   const ns = query.get('ns') ?? 'default'
-  const [draft, setDraft] = useState({ key, ns })
   if (!offers('GET', 'explain/'))
     return (
       <NotInstalled title="No miss can be explained here" route="GET explain/">
         <p>Why a key missed: the cause in each tier, and who asked for the invalidation that took it.</p>
       </NotInstalled>
     )
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    go(placeOf('why', { cache: query.get('cache') ?? undefined, ...draft }))
-  }
   const summary = summaries.data?.caches.find(({ cache_name }) => cache_name === cache)
   return (
     <>
@@ -40,40 +35,54 @@ export function Why() {
         say="Every miss has one cause, from a closed list. What is no longer remembered is said to be unknown, never guessed."
       />
       <div className="stack-wide">
-        <form className="ask" onSubmit={submit}>
-          <label className="field">
-            <span>Key</span>
-            <input
-              className="input mono"
-              required
-              value={draft.key}
-              onChange={(event) => setDraft({ ...draft, key: event.target.value })}
-              spellCheck={false}
-            />
-          </label>
-          <label className="field">
-            <span>Namespace</span>
-            <input
-              className="input"
-              list="millpond-namespaces"
-              value={draft.ns}
-              onChange={(event) => setDraft({ ...draft, ns: event.target.value })}
-              spellCheck={false}
-            />
-            <datalist id="millpond-namespaces">
-              {summary?.namespaces.map(({ name }) => (
-                <option key={name} value={name} />
-              ))}
-            </datalist>
-          </label>
-          <button type="submit" className="btn btn-primary">
-            Explain
-          </button>
-        </form>
+        <Ask key={`${ns} ${key}`} name={key} namespace={ns} known={summary?.namespaces.map(({ name }) => name) ?? []} />
         {key !== '' && <OneKey name={key} namespace={ns} cache={cache} />}
         {summary !== undefined && <Causes summary={summary} />}
       </div>
     </>
+  )
+}
+
+/** The question; another address is another one. */
+function Ask({ name, namespace, known }: { readonly name: string; readonly namespace: string; readonly known: readonly string[] }) {
+  const { query, go } = usePlace()
+  const { redact } = useDashboard()
+  const [draft, setDraft] = useState({ key: redact === 'none' ? name : '', ns: namespace })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    go(placeOf('why', { range: query.get('range') ?? undefined, cache: query.get('cache') ?? undefined, ...draft }))
+  }
+  return (
+    <form className="ask" onSubmit={submit}>
+      <label className="field">
+        <span>Key</span>
+        <input
+          className="input mono"
+          required
+          value={draft.key}
+          onChange={(event) => setDraft({ ...draft, key: event.target.value })}
+          spellCheck={false}
+        />
+      </label>
+      <label className="field">
+        <span>Namespace</span>
+        <input
+          className="input"
+          list="millpond-namespaces"
+          value={draft.ns}
+          onChange={(event) => setDraft({ ...draft, ns: event.target.value })}
+          spellCheck={false}
+        />
+        <datalist id="millpond-namespaces">
+          {known.map((name) => (
+            <option key={name} value={name} />
+          ))}
+        </datalist>
+      </label>
+      <button type="submit" className="btn btn-primary">
+        Explain
+      </button>
+    </form>
   )
 }
 

@@ -18,6 +18,7 @@ export function Table<Row>({
   keyOf,
   toneOf,
   footer,
+  isDense = false,
 }: {
   readonly caption: string
   /** The first names the row. */
@@ -26,12 +27,14 @@ export function Table<Row>({
   readonly keyOf: (row: Row) => string
   readonly toneOf?: (row: Row) => 'wrong' | 'quiet' | undefined
   readonly footer?: ReactNode
+  /** Of many rows: short as cards, too. */
+  readonly isDense?: boolean
 }) {
   const [first, ...rest] = columns
   return (
     // biome-ignore-start lint/a11y/noRedundantRoles: a table that is displayed as a grid loses them
     // biome-ignore-start lint/a11y/useSemanticElements: the elements are the right ones already
-    <table role="table" className="fold">
+    <table role="table" className={`fold ${isDense ? 'dense' : ''}`}>
       <caption className="sr">{caption}</caption>
       <thead role="rowgroup">
         <tr role="row">

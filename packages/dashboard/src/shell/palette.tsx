@@ -1,6 +1,7 @@
 // The palette: pages by name, and what can be done with whatever was typed.
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
 import { useAccess } from '../context.tsx'
+import { lineOf } from '../format/lines.ts'
 import { placeOf, usePlace } from '../place/place.tsx'
 import { PAGES } from './pages.ts'
 
@@ -22,7 +23,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
     if (dialog !== null && !dialog.open) dialog.showModal()
     return () => dialog?.close()
   }, [])
-  const choices = useMemo(() => choicesFor(text.trim(), access.offers), [text, access.offers])
+  const choices = useMemo(() => choicesFor(text, access.offers), [text, access.offers])
   const chosen = Math.min(at, choices.length - 1)
   const follow = (choice: Choice | undefined) => {
     if (choice === undefined) return
@@ -88,7 +89,9 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   )
 }
 
-function choicesFor(text: string, offers: (method: string, path: string) => boolean): readonly Choice[] {
+/** Names are taken as they are typed, spaces at their ends too; where there are such, the name without them comes first. */
+function choicesFor(typedText: string, offers: (method: string, path: string) => boolean): readonly Choice[] {
+  const text = typedText.trim()
   const wanted = text.toLowerCase()
   const pages = PAGES.filter(({ name, also = '' }) => wanted === '' || `${name} ${also}`.toLowerCase().includes(wanted)).map(
     ({ name, page, shortcut }) => ({ name, note: shortcut ?? 'page', place: placeOf(page) }),
@@ -99,6 +102,8 @@ function choicesFor(text: string, offers: (method: string, path: string) => bool
   if (offers('GET', 'keys/')) typed.push({ name: text, note: 'list keys that begin so', place: placeOf('keys', { prefix: text }) })
   if (offers('GET', 'explain/')) typed.push({ name: text, note: 'why did it miss?', place: placeOf('why', { key: text }) })
   if (offers('POST', 'invalidations/plan/'))
-    typed.push({ name: text, note: 'plan to invalidate this tag', place: placeOf('invalidate', { by: 'tag', value: text }) })
+    typed.push({ name: text, note: 'plan to invalidate this tag', place: placeOf('invalidate', { by: 'tag', value: lineOf(text) }) })
+  if (typedText !== text && offers('GET', 'keys/{key}/'))
+    typed.push({ name: JSON.stringify(typedText), note: 'inspect this key, with its spaces', place: placeOf('keys', { key: typedText }) })
   return [...pages, ...typed]
 }

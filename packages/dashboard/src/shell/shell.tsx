@@ -1,8 +1,11 @@
 // The frame around every page: bar, navigation, the page itself with a boundary for what fails in it.
 import { Component, type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
+import { useAlerts } from '../api/queries.ts'
 import { useAccess, useDashboard } from '../context.tsx'
 import { PAGE_COMPONENTS } from '../pages/index.ts'
 import { Failure } from '../parts/answer.tsx'
+import { Icon } from '../parts/icon.tsx'
+import { useKeyName } from '../parts/key-name.tsx'
 import { Link, placeOf, usePlace } from '../place/place.tsx'
 import { Bar } from './bar.tsx'
 import { Help } from './help.tsx'
@@ -15,6 +18,8 @@ import { useShortcuts } from './shortcuts.tsx'
 export function Shell() {
   const { isPage, pages: shown, environment } = useDashboard()
   const { page, query } = usePlace()
+  const key = query.get('key')
+  const keyName = useKeyName()
   const live = useLive()
   const [open, setOpen] = useState<'palette' | 'help' | undefined>()
   const close = useCallback(() => setOpen(undefined), [])
@@ -29,12 +34,14 @@ export function Shell() {
   const before = useRef(page)
   useEffect(() => {
     if (isPage)
-      document.title = [entry?.name ?? 'Not found', query.get('key') ?? environment?.label, 'Millpond'].filter(Boolean).join(' · ')
+      document.title = [entry?.name ?? 'Not found', key === null ? environment?.label : keyName(key), 'Millpond']
+        .filter(Boolean)
+        .join(' · ')
     if (before.current === page) return
     before.current = page
     if (isPage) window.scrollTo(0, 0)
     main.current?.querySelector<HTMLElement>('h1')?.focus({ preventScroll: true })
-  }, [page, query, entry, environment, isPage])
+  }, [page, key, keyName, entry, environment, isPage])
 
   const Page = PAGE_COMPONENTS[page]
   const isShown = shown === undefined || page === '' || shown.includes(page)
@@ -84,6 +91,7 @@ function Navigation() {
                     onFollow={() => ref.current?.matches(':popover-open') && ref.current.hidePopover()}
                   >
                     {each.name}
+                    {each.page === 'alerts' && <Firing />}
                     {each.shortcut !== undefined && <Shortcut keys={each.shortcut} />}
                   </Link>
                 </li>
@@ -92,6 +100,19 @@ function Navigation() {
         </div>
       ))}
     </nav>
+  )
+}
+
+function Firing() {
+  const { data } = useAlerts('firing')
+  const count = data?.data.length ?? 0
+  if (count === 0) return null
+  return (
+    <span className="n">
+      <Icon name="critical" />
+      {count}
+      <span className="sr"> firing</span>
+    </span>
   )
 }
 

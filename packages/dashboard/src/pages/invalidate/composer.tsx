@@ -4,7 +4,9 @@ import { type FormEvent, useState } from 'react'
 import { useCacheName, useSummaries } from '../../api/queries.ts'
 import type { Operation, Plan } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { linesOf } from '../../format/lines.ts'
 import { Failure } from '../../parts/answer.tsx'
+import { Lines } from '../../parts/lines.tsx'
 import { PageTitle } from '../../parts/section.tsx'
 import { Time } from '../../parts/words.tsx'
 import { placeOf, usePlace } from '../../place/place.tsx'
@@ -14,7 +16,7 @@ import { Stop } from './stop.tsx'
 const WAYS = [
   { by: 'keys', name: 'Keys', label: 'Keys, one a line', hint: 'org:42:stats' },
   { by: 'tag', name: 'Tag', label: 'Tags, one a line', hint: 'deals' },
-  { by: 'pattern', name: 'Pattern', label: 'Pattern: a glob, or a regular expression that begins with ^', hint: 'user:*' },
+  { by: 'pattern', name: 'Pattern', label: 'Patterns, one a line: a glob, or a regular expression that begins with ^', hint: 'user:*' },
   { by: 'all', name: 'Everything', label: '', hint: '' },
 ] as const
 
@@ -122,18 +124,14 @@ export function Composer() {
               </select>
             </label>
             {draft.by !== 'all' && (
-              <label className="field c-6">
-                <span>{way.label}</span>
-                <textarea
-                  className="input mono lines"
-                  rows={draft.text.split('\n').length > 1 ? 4 : 1}
-                  required
-                  placeholder={way.hint}
-                  spellCheck={false}
-                  value={draft.text}
-                  onChange={(event) => change({ text: event.target.value })}
-                />
-              </label>
+              <Lines
+                label={way.label}
+                hint={way.hint}
+                text={draft.text}
+                isOfKeys={draft.by === 'keys'}
+                given={query.get('value') ?? ''}
+                onText={(text) => change({ text })}
+              />
             )}
             <label className="field c-6">
               <span>Reason, kept in the audit log</span>
@@ -191,14 +189,11 @@ function PlanNote({ plan }: { readonly plan: Plan }) {
 }
 
 function bodyOf({ by, text, mode, namespace }: Draft, cache: string | undefined): Record<string, unknown> {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
+  const lines = linesOf(text)
   return {
     mode,
     ...(cache === undefined ? {} : { cache_name: cache }),
     ...(namespace === '' ? {} : { namespace }),
-    ...(by === 'all' ? { all: true } : by === 'keys' ? { keys: lines } : by === 'tag' ? { tags: lines } : { pattern: lines[0] ?? '' }),
+    ...(by === 'all' ? { all: true } : by === 'keys' ? { keys: lines } : by === 'tag' ? { tags: lines } : { pattern: lines }),
   }
 }

@@ -2,7 +2,7 @@
 import { type FormEvent, useState } from 'react'
 import type { Plan } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
-import { KeyLink } from '../../parts/key-name.tsx'
+import { KeyLink, useKeyName } from '../../parts/key-name.tsx'
 import { Notice } from '../../parts/section.tsx'
 import { Large, Name, vars, Word } from '../../parts/words.tsx'
 
@@ -128,10 +128,13 @@ export function Confirm({
   const { numbers } = useDashboard()
   const [typed, setTyped] = useState('')
   const { needs_confirmation: isGuarded, confirm } = plan.guard
-  const isRight = !isGuarded || typed === confirm
+  const keyName = useKeyName()
+  // Where names are hidden, the mark of a key stands for it.
+  const wanted = plan.criteria.keys?.includes(confirm) === true ? keyName(confirm) : confirm
+  const isRight = !isGuarded || typed === wanted
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (isRight && isReady) onRun(isGuarded ? typed : undefined)
+    if (isRight && isReady) onRun(isGuarded ? confirm : undefined)
   }
   return (
     <form className="confirm" onSubmit={submit}>
@@ -139,7 +142,7 @@ export function Confirm({
         <>
           <label className="field">
             <span>
-              Type <code>{confirm}</code> to go on
+              Type <code dir="auto">{wanted}</code> to go on
             </span>
             <input
               className="input mono"
@@ -149,7 +152,7 @@ export function Confirm({
               autoComplete="off"
             />
           </label>
-          <p aria-live="polite">{typed === confirm ? <Word tone="proven">matches</Word> : null}</p>
+          <p aria-live="polite">{typed === wanted ? <Word tone="proven">matches</Word> : null}</p>
         </>
       )}
       <button
@@ -157,7 +160,9 @@ export function Confirm({
         className={`btn push ${plan.mode === 'hard' ? 'btn-danger' : 'btn-primary'}`}
         disabled={isRunning || !isReady || !isRight}
       >
-        {isRunning ? 'Running…' : `Invalidate ${plan.is_exact ? '' : 'at least '}${numbers.count(plan.keys)} keys, ${plan.mode}`}
+        {isRunning
+          ? 'Running…'
+          : `Invalidate ${plan.is_exact ? '' : 'at least '}${numbers.count(plan.keys)} ${plan.keys === 1 ? 'key' : 'keys'}, ${plan.mode}`}
       </button>
     </form>
   )

@@ -1,7 +1,9 @@
 // One key: every copy, why it misses, who took it, its value behind a veil, what can be done with it.
 import { useQuery } from '@tanstack/react-query'
+import { ofKey } from '../../api/key-path.ts'
 import type { Explanation, Page } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { lineOf } from '../../format/lines.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
 import { useKeyName } from '../../parts/key-name.tsx'
@@ -21,14 +23,14 @@ export interface KeyInspectorProps {
 }
 
 export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
-  const { client, numbers } = useDashboard()
+  const { client, numbers, redact } = useDashboard()
   const { addresses } = usePlace()
   const { may } = useAccess()
   const live = useLive()
   const about = { cache_name: cache, namespace }
   const explained = useQuery({
     queryKey: ['key', cache, namespace, name],
-    queryFn: ({ signal }) => client.get<Explanation>(`keys/${encodeURIComponent(name)}/`, about, signal),
+    queryFn: ({ signal }) => client.get<Explanation>(...ofKey(name, about), signal),
     refetchInterval: live.every(3000),
   })
   const shown = useKeyName()
@@ -48,7 +50,7 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
         title={<span dir="auto">{shown(name)}</span>}
         actions={
           <>
-            <CopyButton text={name} label="Copy" />
+            {redact === 'none' && <CopyButton text={name} label="Copy" />}
             <CopyButton
               text={() => new URL(addresses.href(placeOf('keys', { cache, ns: namespace, key: name })), location.href).href}
               label="Copy link"
@@ -126,7 +128,7 @@ function History({ name, about }: { readonly name: string; readonly about: About
   const { offers } = useAccess()
   const history = useQuery({
     queryKey: ['key', about.cache_name, about.namespace, name, 'history'],
-    queryFn: ({ signal }) => client.get<Page<HistoryRow>>(`keys/${encodeURIComponent(name)}/history/`, about, signal),
+    queryFn: ({ signal }) => client.get<Page<HistoryRow>>(...ofKey(name, about, 'history/'), signal),
     enabled: offers('GET', 'keys/{key}/history/'),
   })
   if (!offers('GET', 'keys/{key}/history/')) return null
@@ -171,7 +173,7 @@ function History({ name, about }: { readonly name: string; readonly about: About
 
 function Act({ name, namespace, cache }: KeyInspectorProps) {
   const { may, offers } = useAccess()
-  const to = (mode: string) => placeOf('invalidate', { cache, ns: namespace, by: 'keys', value: name, mode })
+  const to = (mode: string) => placeOf('invalidate', { cache, ns: namespace, by: 'keys', value: lineOf(name), mode })
   return (
     <Section title="Act on this key" note="each opens its page; nothing is done yet">
       <div className="row">

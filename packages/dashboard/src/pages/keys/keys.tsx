@@ -3,6 +3,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-qu
 import { useCacheName, useSummaries } from '../../api/queries.ts'
 import type { Group, GroupPage, KeyPage, KeyRow } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { lineOf } from '../../format/lines.ts'
 import { stopwatch } from '../../format/times.ts'
 import { Answer, Bones, Failure } from '../../parts/answer.tsx'
 import { KeyLink } from '../../parts/key-name.tsx'
@@ -39,6 +40,7 @@ export function Keys() {
 
 function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
   const { query, go } = usePlace()
+  const { redact } = useDashboard()
   const summaries = useSummaries()
   const namespaces = summaries.data?.caches.find(({ cache_name }) => cache_name === cache)?.namespaces ?? []
   const by = query.get('by') ?? ''
@@ -58,7 +60,7 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
           <fieldset className="field wide-field">
             <legend>Show</legend>
             <div className="choice">
-              {VIEWS.map((view) => (
+              {VIEWS.filter((view) => redact === 'none' || view.by !== 'pattern').map((view) => (
                 <label key={view.by}>
                   <input type="radio" name="by" checked={by === view.by} onChange={() => set({ by: view.by })} />
                   {view.name}
@@ -140,6 +142,7 @@ function KeyTable({
         </p>
       ) : (
         <Table
+          isDense
           caption="Keys in memory"
           rows={rows}
           keyOf={(row) => `${row.namespace} ${row.key}`}
@@ -195,6 +198,7 @@ function Groups({ cache, ns, by }: { readonly cache: string | undefined; readonl
             <p>Memory holds nothing of this kind.</p>
           ) : (
             <Table
+              isDense
               caption={title}
               rows={data}
               keyOf={(row) => `${row.namespace} ${row.name}`}
@@ -223,7 +227,7 @@ function Groups({ cache, ns, by }: { readonly cache: string | undefined; readonl
                         isSilent: true,
                         isNumber: true,
                         cell: (row: Group) => (
-                          <Link to={placeOf('invalidate', { cache, by: 'tag', value: row.name })} className="btn btn-small">
+                          <Link to={placeOf('invalidate', { cache, by: 'tag', value: lineOf(row.name) })} className="btn btn-small">
                             Invalidate…
                           </Link>
                         ),

@@ -1,5 +1,6 @@
 // The value of a key, behind a veil: a permission of its own, and each look is in the audit log.
 import { useMutation } from '@tanstack/react-query'
+import { ofKey } from '../../api/key-path.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { CopyButton } from '../../parts/copy.tsx'
@@ -24,7 +25,7 @@ export function Value({
 }) {
   const { client } = useDashboard()
   const { may, offers } = useAccess()
-  const reveal = useMutation({ mutationFn: () => client.get<Revealed>(`keys/${encodeURIComponent(name)}/value/`, about) })
+  const reveal = useMutation({ mutationFn: () => client.get<Revealed>(...ofKey(name, about, 'value/')) })
   if (!offers('GET', 'keys/{key}/value/')) return null
   const { data } = reveal
   const text = data?.found === true ? JSON.stringify(data.value, null, 2) : ''

@@ -4,7 +4,9 @@ import { type FormEvent, useState } from 'react'
 import { useCacheName } from '../../api/queries.ts'
 import type { Operation, Page, WarmingPlan } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
+import { lineOf, linesOf } from '../../format/lines.ts'
 import { Answer, Failure } from '../../parts/answer.tsx'
+import { Lines } from '../../parts/lines.tsx'
 import { Notice, PageTitle, Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time } from '../../parts/words.tsx'
@@ -43,14 +45,12 @@ function WarmKeys() {
   const { query } = usePlace()
   const queries = useQueryClient()
   const cache = useCacheName()
-  const [keys, setKeys] = useState(query.get('key') ?? '')
+  const given = lineOfGiven(query.get('key'))
+  const [keys, setKeys] = useState(given)
   const [namespace, setNamespace] = useState(query.get('ns') ?? '')
   const [rate, setRate] = useState('200')
   const [name, setName] = useState('')
-  const lines = keys
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
+  const lines = linesOf(keys)
   const body = {
     keys: lines,
     ...(cache === undefined ? {} : { cache_name: cache }),
@@ -77,17 +77,7 @@ function WarmKeys() {
       }
     >
       <form className="compose" onSubmit={submit}>
-        <label className="field c-6">
-          <span>Keys, one a line</span>
-          <textarea
-            className="input mono lines"
-            rows={4}
-            required
-            spellCheck={false}
-            value={keys}
-            onChange={(event) => setKeys(event.target.value)}
-          />
-        </label>
+        <Lines label="Keys, one a line" text={keys} given={given} isOfKeys rows={4} onText={setKeys} />
         <div className="c-6 stack-small">
           <label className="field">
             <span>Namespace</span>
@@ -134,6 +124,8 @@ function WarmKeys() {
     </Section>
   )
 }
+
+const lineOfGiven = (key: string | null): string => (key === null ? '' : lineOf(key))
 
 function RunWords({ operation }: { readonly operation: Operation }) {
   const { numbers } = useDashboard()
