@@ -14,13 +14,13 @@ import { subjects } from './subjects.ts'
 import { printTable } from './table.ts'
 import { benchCluster } from './tiers/bench-cluster.ts'
 import { benchFiles } from './tiers/bench-files.ts'
-import { benchTiers } from './tiers/bench-tiers.ts'
+import { benchTiers, TIERS } from './tiers/bench-tiers.ts'
 
 const HELP = `usage: npm run bench -- [options]
   --quick         two sizes, three rounds (some minutes)
   --sizes 1000,100000,1000000
   --rounds N      how often each library has its turn (default 5)
-  --only a,b      these libraries beside ours, the Map and lru-cache
+  --only a,b      these libraries beside ours, the Map and lru-cache; with --rows tiers: these tiers
   --rows a,b      these workloads: ${ROWS.join(', ')}; or tiers alone: each far tier beside its bare client; or files, cluster, codecs alone
   --json          print the figures as JSON, nothing else
   --gate          compare ours with bench/baseline.json; exit code 1 on a real loss, 3 where the machine lets nothing be told
@@ -45,7 +45,8 @@ const { values } = parseArgs({
 if (values.help) console.log(HELP)
 else if (values.save) await saveBaseline(progress)
 else if (values.gate) process.exitCode = EXIT_CODES[await gate(numbers(values.minutes, '--minutes')[0] ?? 5, progress)]
-else if (values.rows === 'tiers') await benchTiers(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)
+else if (values.rows === 'tiers')
+  await benchTiers(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress, chosen(values.only, TIERS, '--only'))
 else if (values.rows === 'files') await benchFiles(progress)
 else if (values.rows === 'cluster') await benchCluster(progress)
 else if (values.rows === 'codecs') benchCodecs(numbers(values.rounds ?? (values.quick ? '3' : '9'), '--rounds')[0] ?? 9, progress)

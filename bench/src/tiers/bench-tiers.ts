@@ -14,10 +14,13 @@ interface Way {
   write(keys: readonly string[]): Promise<unknown>
 }
 
+export const TIERS = Object.keys(CONTESTS)
+
 /** One line a tier, verb and batch: medians of the rounds. */
-export async function benchTiers(rounds: number, progress: (line: string) => void): Promise<void> {
+export async function benchTiers(rounds: number, progress: (line: string) => void, only: readonly string[] = TIERS): Promise<void> {
   const lines: string[][] = [['tier, verb, keys', 'beside', 'bare us', 'ours us', 'ratio', 'half spread']]
   for (const [name, open] of Object.entries(CONTESTS)) {
+    if (!only.includes(name)) continue
     progress(name)
     const contest = await open()
     try {

@@ -1,6 +1,7 @@
 // The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
 import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
+import { restore } from '../record-head.ts'
 import { type Connection, clientClass, type Wire } from './connection.ts'
 import { ClusterConnection } from './connection-cluster.ts'
 import { NodeConnection } from './connection-node.ts'
@@ -8,7 +9,7 @@ import { RedisLedger } from './ledger.ts'
 import { Names } from './names.ts'
 import { redisNodes } from './nodes.ts'
 import { type RedisTierOptions, resolveRedis } from './options.ts'
-import { restore, store, timeToLive } from './record.ts'
+import { store, timeToLive } from './record.ts'
 import { scanNames } from './scan.ts'
 import { SpreadEntries } from './spread.ts'
 

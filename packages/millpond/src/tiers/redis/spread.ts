@@ -6,11 +6,12 @@
 
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import { type ErrorCode, MillpondError } from '../../core/errors.ts'
+import { restore } from '../record-head.ts'
 import type { ClusterConnection } from './connection-cluster.ts'
 import { type KeyCommand, scriptCommand } from './key-commands.ts'
 import { PUT } from './ledger-commit.ts'
 import type { Names } from './names.ts'
-import { restore, store, timeToLive } from './record.ts'
+import { store, timeToLive } from './record.ts'
 import { scanNames } from './scan.ts'
 
 const FAILED = 'TIER_FAILED'

@@ -10,6 +10,10 @@ export interface SqliteStatement {
   run(...values: SqlValue[]): { readonly changes: number | bigint }
   get(...values: SqlValue[]): unknown
   all(...values: SqlValue[]): unknown[]
+  /** Rows as arrays from now on: libsql and better-sqlite3. */
+  raw?(isRaw: boolean): unknown
+  /** The same of node:sqlite, since Node 24. */
+  setReturnArrays?(isOn: boolean): unknown
 }
 
 export interface SqliteHandle {

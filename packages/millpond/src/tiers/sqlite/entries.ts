@@ -1,9 +1,10 @@
 // The verbs of the tier on its table.
 import type { Stored, TierItem } from '../../core/contracts.ts'
 import type { Position } from '../../core/ledger.ts'
-import { bytesIn, column, numberIn, numbers } from '../../core/sqlite.ts'
+import { bytesIn, numberIn, numbers } from '../../core/sqlite.ts'
 import { deadlineIn } from '../deadline.ts'
 import { checkOf } from '../head-check.ts'
+import { restore } from '../record-head.ts'
 import type { CacheFile } from './file.ts'
 
 export interface Bounds {
@@ -13,29 +14,18 @@ export interface Bounds {
 
 const encoder = new TextEncoder()
 /**
- * A row as one value of bytes: each column more would cost as much as a tenth of the search, and a damaged one may hold anything, also text that is not UTF-8. In
- * front of the body stand check, number, deadline and epoch, and the length of that.
+ * A row as one value of bytes, which `record-head.ts` reads: each column more would cost as much as a tenth of the search, and a damaged one may hold anything,
+ * also text that is not UTF-8.
  */
-const READ = `SELECT CAST(head || ':' || seq || ':' || ifnull(expires, '') || ':' || length(CAST(epoch AS BLOB)) || ':' || CAST(epoch AS BLOB) || body AS BLOB) AS record
+const READ = `SELECT CAST(CAST(epoch AS BLOB) || ':' || seq || ':' || head || ':' || ifnull(expires, '') || x'0a' || body AS BLOB) AS record
   FROM entry WHERE key = ?`
-const ABOUT = /^(\d{1,10}):(\d{1,16}):(\d{0,16}):(\d{1,4}):/
-/** More than these digits and colons take. */
-const LONGEST_ABOUT = 64
 
 /** The entry, unless it is absent, expired or cannot be read. */
 export function readEntry(file: CacheFile, key: string, now: number): Stored | undefined {
-  const record = column(file.sql(READ).get(key), 'record')
+  const record = file.value(READ, 'record', key)
   // Rows of version 2 have no check, and so no record.
   if (!(record instanceof Uint8Array)) return undefined
-  const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength)
-  const [about = '', head, seq, deadline = '', length] = ABOUT.exec(bytes.toString('latin1', 0, LONGEST_ABOUT)) ?? []
-  const start = about.length + Number(length)
-  const asOf = { epoch: bytes.toString('utf8', about.length, start), seq: Number(seq) }
-  const expires = deadline === '' ? null : Number(deadline)
-  // Where there is nothing to be read, all of them are NaN.
-  if (Number(head) !== headOf(asOf, expires) || !Number.isSafeInteger(asOf.seq) || start > bytes.length) return undefined
-  if (expires !== null && expires <= now) return undefined
-  return { asOf, expiresAt: expires ?? Number.POSITIVE_INFINITY, body: bytes.subarray(start) }
+  return restore(Buffer.isBuffer(record) ? record : Buffer.from(record.buffer, record.byteOffset, record.byteLength), now)
 }
 
 /** The check over what the body's own checksum does not cover. */
