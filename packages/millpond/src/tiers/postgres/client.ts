@@ -21,13 +21,13 @@ export interface PostgresClient {
   on(event: 'error', listener: (error: Error) => void): unknown
 }
 
-/** `types` makes every column text, whatever parsers the program has set for others. */
+/** `types` makes every column text, or bytes where it is marked, whatever parsers the program has set for others. */
 export interface PostgresQuery {
   readonly text: string
   readonly name?: string
   readonly values?: unknown[]
   readonly rowMode: 'array'
-  readonly types: { getTypeParser(): (text: string) => string }
+  readonly types: { getTypeParser(type: number): (text: string) => string | Buffer }
 }
 
 /** What is used of a client of our own. */

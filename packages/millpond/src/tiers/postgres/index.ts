@@ -96,7 +96,7 @@ class SharedTier implements PostgresTier {
       const bytes = some.map(bytesOf)
       const { rows } = await this.#run('read', this.#statements.read, [bytes, Date.now()])
       const found = new Map<string, Stored>()
-      for (const row of rows) found.set(textAt(row, 0), storedOf(row))
+      for (const row of rows) takeIn(found, row)
       for (const key of bytes) answers.push(found.size === 0 ? undefined : found.get(key.toString('hex')))
       // A key that is named twice has two answers, which must not share their bytes.
       if (found.size < some.length) separate(answers, answers.length - some.length)
@@ -189,7 +189,8 @@ class SharedTier implements PostgresTier {
 
 function statementsOf(s: string) {
   return {
-    read: statement(`SELECT encode(key, 'hex'), epoch, seq, expires, encode(body, 'hex') FROM ${s}.entry e
+    // Each column more is parsed and described with every answer: what is short comes in one.
+    read: statement(`SELECT encode(key, 'hex') || ':' || seq || ':' || coalesce(expires::text, '') || ':' || epoch, encode(body, 'hex')::varchar FROM ${s}.entry e
       WHERE key = ANY ($1::bytea[]) AND (expires IS NULL OR expires > $2::bigint) AND head = ${headOf('e')}`),
     write: statement(
       `SELECT ${s}.put($1::text[], $2::bigint[], $3::bytea[], $4::integer[], $5::integer[], $6::bigint[], $7::boolean[], $8::bytea)`,
@@ -213,13 +214,23 @@ function statementsOf(s: string) {
   }
 }
 
-function storedOf(row: Row): Stored {
-  const expires = row[3]
-  return {
-    asOf: { epoch: textAt(row, 1), seq: numberAt(row, 2) },
-    expiresAt: typeof expires === 'string' ? Number(expires) : Number.POSITIVE_INFINITY,
-    body: bytesAt(row, 4),
-  }
+function takeIn(found: Map<string, Stored>, row: Row): void {
+  const about = textAt(row, 0)
+  const [keyEnd, seqEnd, expiresEnd] = colonsIn(about)
+  const seq = Number(about.slice(keyEnd + 1, seqEnd))
+  if (!Number.isSafeInteger(seq)) throw new TypeError(`the number of a position is ${about.slice(keyEnd + 1, seqEnd)}`)
+  found.set(about.slice(0, keyEnd), {
+    asOf: { epoch: about.slice(expiresEnd + 1), seq },
+    expiresAt: expiresEnd === seqEnd + 1 ? Number.POSITIVE_INFINITY : Number(about.slice(seqEnd + 1, expiresEnd)),
+    body: bytesAt(row, 1),
+  })
+}
+
+/** The first three: an epoch may have more. */
+function colonsIn(about: string): [number, number, number] {
+  const first = about.indexOf(':')
+  const second = about.indexOf(':', first + 1)
+  return [first, second, about.indexOf(':', second + 1)]
 }
 
 function separate(answers: (Stored | undefined)[], from: number): void {

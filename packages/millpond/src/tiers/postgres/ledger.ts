@@ -98,7 +98,8 @@ export class PostgresLedger implements LedgerStore {
     const position = { epoch: textAt(row, 0), seq: numberAt(row, 1) }
     const wasThere = verdicts(textAt(row, 2))
     const advanced = { position, dropped: wasThere.filter(Boolean).length, wasThere }
-    return unmovedSince === undefined && settles === undefined ? advanced : { ...advanced, stored: verdicts(row?.[3] ?? '') }
+    if (unmovedSince === undefined && settles === undefined) return advanced
+    return { ...advanced, stored: verdicts(row?.[3] == null ? '' : textAt(row, 3)) }
   }
 
   async commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]> {
