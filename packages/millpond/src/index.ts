@@ -66,6 +66,7 @@ export type {
   CollectionWrite,
   CollectionWriteOptions,
   DeadLetters,
+  RecordVersion,
   StoreContext,
   Strategy,
   WriteBehindUse,

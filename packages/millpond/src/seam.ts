@@ -60,6 +60,11 @@ export function seamOf(cache: Cache, space: Space, name: string, { guards, sourc
       space.erasers.add(eraser)
       return () => space.erasers.delete(eraser)
     },
+    shape: (prefix, fit) => {
+      const end = space.shapes.add(prefix, fit)
+      if (space.near !== undefined) space.shapes.sweep(space.near)
+      return end
+    },
     source: (prefix, load, options, guard) =>
       sources.register({ ...sourceFrom(id.name, prefix, load, options), ...(guard !== undefined && { guard }) }),
     guard: (given) => (given === undefined ? undefined : guardOf(guards, space, given, `${id.name}.${name}`)),

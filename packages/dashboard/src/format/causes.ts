@@ -13,6 +13,8 @@ const CAUSES: Readonly<Record<string, string>> = {
   invalidated_all: 'everything invalidated',
   epoch_changed: 'ledger began anew',
   unreadable: 'unreadable entry',
+  other_shape: 'written by another version',
+  older_version: 'older than known',
   memory_pressure: 'memory was short',
   switched_off: 'cache switched off',
   ledger_unreachable: 'ledger did not answer',

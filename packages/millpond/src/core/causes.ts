@@ -10,7 +10,8 @@ import type { Reason } from './contracts.ts'
  * - `invalidated_key`, `invalidated_tag`, `invalidated_pattern`, `invalidated_all`: somebody said so; `invalidated_all` is `clear`, and whatever
  *   is older than the invalidations that the ledger still tells apart.
  * - `epoch_changed`: the ledger's history was lost, so that nothing older is believed.
- * - `unreadable`: corrupt, foreign, or written for another key.
+ * - `unreadable`: corrupt, foreign, or written for another key. `other_shape`: not what the collection's schema says, as another version of the program
+ *   writes it. `older_version`: this process has seen a later one, as `versionOf` of the collection tells.
  * - `switched_off`: every tier is switched off, or memory was while it held the entry. `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it
  *   failed, or was not asked because it kept failing.
  * - `vary_mismatch`, `bypass_rule`, `bypass_request`: HTTP only.
@@ -29,6 +30,8 @@ export const MISS_CAUSES = Object.freeze([
   'invalidated_all',
   'epoch_changed',
   'unreadable',
+  'other_shape',
+  'older_version',
   'memory_pressure',
   'switched_off',
   'ledger_unreachable',

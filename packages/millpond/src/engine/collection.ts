@@ -4,6 +4,7 @@ import type { Duration } from '../core/duration.ts'
 import type { GuardOptions, SourceGuard } from '../core/guard.ts'
 import type { Key } from '../core/key.ts'
 import type { ById, EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
+import type { StandardSchema } from '../core/standard-schema.ts'
 import type { Receipt } from './receipt.ts'
 
 /** What becomes of a write. Both spellings mean the same. */
@@ -89,11 +90,31 @@ export interface WriteBehindUse {
   readonly kind: 'write-behind'
 }
 
+/** What tells which of two records of a thing is the later one: a row's number, or when it was changed. */
+export type RecordVersion = number | bigint | Date
+
 /** What one collection is told. `Id` and `T` follow from its loader. */
 export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | keyof ReadOptions> {
   /** The key of an id. Default `[name, id]`. */
   readonly key?: ((id: Id) => Key) | undefined
-  /** Part of every key: values of another shape get another version, and old and new processes do not meet. */
+  /**
+   * What a record is: a Standard Schema (Zod, Valibot, ArkType and others) that answers at once and accepts what it has made. What is loaded or set and is not of
+   * this shape is `VALUE_UNSUPPORTED`. What another version of the program has stored, in whatever tier, is taken as the schema makes it, else as `upgrade`
+   * does, else it is a miss (`other_shape`). Keys must be tuples that end with the id. What memory holds is not looked at again.
+   */
+  readonly schema?: StandardSchema<T> | undefined
+  /** Makes a record of this shape of one of another; `undefined`: it cannot. Needs `schema`. An error counts as `undefined`, and is told by `warning`. */
+  readonly upgrade?: ((old: unknown, id: Id) => T | undefined) | undefined
+  /**
+   * Which version of the thing a record is. One that is older than what this process has seen in the last minute is not believed: of a tier it is a miss
+   * (`older_version`), of a replica the source is asked instead, and of the source (a lagging one) it is given to who asked and kept nowhere. Keys must be tuples that end
+   * with the id; `getMany` then loads each by itself, and these loads meet in `loadMany`.
+   */
+  readonly versionOf?: ((value: T) => RecordVersion) | undefined
+  /**
+   * Part of every key: values of another shape get another version, and old and new processes do not meet. Nor do their invalidations, but by tags that both
+   * give: where both write, use `schema` instead.
+   */
   readonly keyVersion?: number | string | undefined
   /** What an entry belongs to; a function says it of each value. */
   readonly tags?: readonly string[] | ((value: T, id: Id) => readonly string[]) | undefined

@@ -136,6 +136,8 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   }
   if (!isTrusted) return { ...held, state: 'unavailable', cause: 'ledger_unreachable' }
   if (held.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'void', cause: 'epoch_changed' }
+  const fitted = space.shapes.fit(key, parts.value)
+  if (typeof fitted === 'string') return { ...held, state: 'void', cause: fitted }
   const isApart = far.isApart || parts.sealed !== undefined
   return { ...held, ...judged(space, key, parts.tags, held.asOf.seq, parts.freshUntil, parts.staleUntil, isApart) }
 }

@@ -167,12 +167,15 @@ function believe(
     if (!isUncounted && isReplayed(space, parts, stored, seq)) countReject(space, far, key, 'replayed')
     return causeOf(view.blame(key, parts.tags, seq, isCopy))
   }
+  const fitted = space.shapes.fit(key, parts.value)
+  if (typeof fitted === 'string') return fitted
+  const value = fitted === undefined ? parts.value : fitted.value
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
-  const isolated = space.near === undefined ? undefined : space.services.own(parts.value, parts.isNarrow)
+  const isolated = space.near === undefined ? undefined : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
   return {
     key,
-    value: isolated === undefined ? parts.value : handOut(space, isolated),
+    value: isolated === undefined ? value : handOut(space, isolated),
     createdAt: parts.createdAt,
     freshUntil: isStale ? Math.min(parts.freshUntil, now) : parts.freshUntil,
     staleUntil: parts.staleUntil,

@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts'
 import { Outlets, type OutletUse } from './outlets.ts'
 import type { Route } from './route.ts'
 import type { Settings } from './settings.ts'
+import { Shapes } from './shapes.ts'
 import type { Space } from './space.ts'
 import { Stamps } from './stamps.ts'
 import { storagePrefix } from './storage-key.ts'
@@ -112,6 +113,7 @@ export function openSpace(
     writes: new WriteOrder(),
     stamps: new Stamps(),
     codec,
+    shapes: new Shapes(),
     select,
     promotions: new Map(),
     delays: new Delays(clock),

@@ -106,7 +106,11 @@ function restore(space: Space, near: Near, item: SnapshotItem, entry: DecodedPar
   // A local ledger counts from 0 in each process, and the file was valid when this one began: whatever has moved since is newer.
   const asOf = ledger.isLocal ? { epoch: ledger.view.epoch, seq: 0 } : (entry.sealed?.asOf ?? item.asOf)
   // A file is a tier of its own: nothing has dropped from it what was invalidated since.
-  if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'void' || !storeNear(space, entry, asOf)) return false
+  if (ledger.view.judgeApart(key, entry.tags, asOf.seq) === 'void') return false
+  const fitted = space.shapes.fit(key, entry.value)
+  if (typeof fitted === 'string') return false
+  const own = fitted === undefined || fitted.value === entry.value ? entry : { ...entry, value: fitted.value, isNarrow: undefined }
+  if (!storeNear(space, own, asOf)) return false
   const slot = near.find(key)
   for (let mark = 1; mark < item.hits; mark++) near.hit(slot)
   return true

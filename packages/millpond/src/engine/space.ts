@@ -15,6 +15,7 @@ import type { Outlets } from './outlets.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Route } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
+import type { Shapes } from './shapes.ts'
 import type { Sourced } from './sources.ts'
 import type { Stamps } from './stamps.ts'
 import type { Wary } from './wary.ts'
@@ -88,6 +89,8 @@ export interface Space {
   readonly stamps: Stamps
   /** How its entries are written in tiers that have no codec of their own. Said once, at the latest when code names the namespace. */
   codec: Codec
+  /** What readers take of stored values of some families of keys. */
+  readonly shapes: Shapes
   /** What is kept of a value; undefined: all of it. */
   select: ((value: unknown) => unknown) | undefined
   /** What else hears of invalidations; undefined where nothing does. */

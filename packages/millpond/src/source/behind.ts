@@ -1,6 +1,7 @@
 // What a collection asks of its write-behind, and how it comes by one: handed in by who made `writeBehind`, so that only programs that queue writes carry it.
 import type { Collection, DeadLetters, WriteBehindUse } from '../engine/collection.ts'
 import type { CollectionPlan } from './collection-options.ts'
+import type { Records } from './records.ts'
 import type { Seam, Written } from './seam.ts'
 
 /** What a reader is given of a queued write; a removal has no value. */
@@ -33,7 +34,7 @@ export interface Behind<Id, T> extends Pick<Collection<Id, T>, 'flush'> {
 
 export interface Offer {
   /** @throws MillpondError where the journal cannot be opened. */
-  open<Id, T>(name: string, plan: CollectionPlan<Id, T>, seam: Seam): Behind<Id, T>
+  open<Id, T>(name: string, plan: CollectionPlan<Id, T>, seam: Seam, records: Records<Id, T> | undefined): Behind<Id, T>
 }
 
 const offers = new WeakMap<object, Offer>()

@@ -1,7 +1,9 @@
 // What a collection was told, checked once.
 import { check, checkedElsewhere, checkOptions, duration, fn, omit, type Shape, whole } from '../core/checks.ts'
+import { MillpondError } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
+import { isStandardSchema } from '../core/standard-schema.ts'
 import type { CollectionOptions, CollectionWriteOptions } from '../engine/collection.ts'
 import { holdMsOf } from '../engine/source-write.ts'
 import { isOffered } from './behind.ts'
@@ -20,6 +22,9 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   store: FUNCTION,
   storeMany: FUNCTION,
   remove: FUNCTION,
+  schema: check(isStandardSchema, "a Standard Schema: an object with '~standard', as Zod, Valibot and ArkType make them"),
+  upgrade: FUNCTION,
+  versionOf: FUNCTION,
   keyVersion: check(
     (value): value is number | string => Number.isSafeInteger(value) || (typeof value === 'string' && value !== ''),
     'a text or a whole number',
@@ -72,16 +77,31 @@ export function planOf<Id, T>(name: string, options: CollectionOptions<Id, T>): 
   }
   resolvePolicy(defaults, DEFAULT_POLICY)
   const keyOf = keysOf(name, options)
+  const prefix = prefixOf(name, options, keyOf)
+  checkRecords(name, options, prefix)
   return {
     options,
     write,
     defaults,
     tagsOf: typeof tags === 'function' ? tags : undefined,
     keyOf,
-    prefix: prefixOf(name, options, keyOf),
+    prefix,
     maxBatch,
     holdMs: holdMsOf(options.hold, `collection ${name}: hold`),
   }
+}
+
+function checkRecords<Id, T>(name: string, { schema, upgrade, versionOf }: CollectionOptions<Id, T>, prefix: Key | undefined): void {
+  if (upgrade !== undefined && schema === undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${name}: upgrade is given, and nothing says which shape is another one: add schema`,
+    )
+  if (prefix === undefined && (schema !== undefined || versionOf !== undefined))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${name}: schema and versionOf need keys that are tuples which end with the id: key: (id) => ['${name}', id]`,
+    )
 }
 
 function keysOf<Id, T>(name: string, { key, keyVersion }: CollectionOptions<Id, T>): (id: Id) => Key {

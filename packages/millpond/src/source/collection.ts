@@ -4,20 +4,14 @@ import { MillpondError, show } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { type EntryOptions, type LoadOptions, laidOver } from '../core/options.ts'
 import type { SourceOptions } from '../core/source.ts'
-import type {
-  Collection,
-  CollectionContext,
-  CollectionOptions,
-  CollectionWriteOptions,
-  DeadLetters,
-  StoreContext,
-} from '../engine/collection.ts'
+import type { Collection, CollectionOptions, CollectionWriteOptions, DeadLetters, StoreContext } from '../engine/collection.ts'
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
-import { Batches, byId } from './batches.ts'
-import { type Behind, offerOf } from './behind.ts'
+import { type Behind, offerOf, type Wanted } from './behind.ts'
+import { CollectionLoads } from './collection-loads.ts'
 import { type CollectionPlan, planOf, WRITE } from './collection-options.ts'
 import type { Guard } from './guard/source-guard.ts'
+import { Records } from './records.ts'
 import type { Seam, Written } from './seam.ts'
 import { checkStored, storeAll } from './store-all.ts'
 import { type WriteKind, writeKindOf } from './strategies.ts'
@@ -37,7 +31,8 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   readonly deadLetters: DeadLetters<Id>
   readonly #plan: CollectionPlan<Id, T>
   readonly #seam: Seam
-  readonly #batches: Batches<Id, T> | undefined
+  readonly #loads: CollectionLoads<Id, T>
+  readonly #records: Records<Id, T> | undefined
   readonly #behind: Behind<Id, T> | undefined
   readonly #guard: Guard | undefined
   readonly #releaseGuard: () => void
@@ -50,23 +45,20 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     this.write = plan.write
     this.#plan = plan
     this.#seam = seam
-    this.#batches = options.loadMany === undefined ? undefined : new Batches(this.#batchLoader(options.loadMany), plan.maxBatch)
     const guarded = seam.guard(options.guard)
     this.#guard = guarded?.guard
     this.#releaseGuard = guarded?.release ?? (() => {})
+    this.#records = recordsOf(name, options, seam)
+    this.#loads = new CollectionLoads({ plan, records: this.#records, guard: this.#guard, pending: (key) => this.#behind?.pending(key) })
     this.#unregister = this.#register()
     try {
-      this.#behind = plan.write === 'write-behind' ? openBehind(name, plan, seam) : undefined
+      this.#behind = plan.write === 'write-behind' ? openBehind(name, plan, seam, this.#records) : undefined
     } catch (error) {
       this.#releaseGuard()
       this.#unregister()
       throw error
     }
     this.deadLetters = this.#behind?.deadLetters ?? noDeadLetters
-  }
-
-  #batchLoader(loadMany: NonNullable<CollectionOptions<Id, T>['loadMany']>): typeof loadMany {
-    return async (ids, context) => this.#guarded((own) => loadMany(ids, own), context)
   }
 
   keyOf(id: Id): Key {
@@ -110,6 +102,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   async delete(id: Id): Promise<Receipt> {
     const key = this.#key(id)
     if (this.write === 'cache-aside') return this.#seam.forget([key])
+    this.#records?.forget(key) // what is made anew may begin with its first version
     const { remove } = this.#plan.options
     if (remove === undefined)
       throw new MillpondError(
@@ -139,7 +132,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   async refresh(id: Id, options?: LoadOptions): Promise<T | undefined> {
     await this.#behind?.ready()
     this.#checkLoads('refresh')
-    return this.#seam.cache.refresh<T | undefined>(this.#plan.keyOf(id), (context) => this.#load(id, context), this.#with(options))
+    return this.#seam.cache.refresh<T | undefined>(this.#plan.keyOf(id), (context) => this.#loads.load(id, context), this.#with(options))
   }
 
   async flush(): Promise<void> {
@@ -160,7 +153,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const { cache } = this.#seam
     const key = this.#plan.keyOf(id)
     if (!this.#canLoad) return cache.get<T>(key, options)
-    return cache.getOrSet<T | undefined>(key, (context) => this.#load(id, context), this.#with(options))
+    return cache.getOrSet<T | undefined>(key, (context) => this.#loads.load(id, context), this.#with(options))
   }
 
   async #readBehind(behind: Behind<Id, T>, id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
@@ -173,70 +166,14 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     const { cache } = this.#seam
     const { keyOf, tagsOf, options: told } = this.#plan
     if (!this.#canLoad) return cache.getMany<T>(ids.map(keyOf), options)
-    // A batch has no place for tags of each value: then each is a load of its own, and they meet again in `loadMany`.
-    if (told.loadMany === undefined || tagsOf !== undefined) return Promise.all(ids.map((id) => this.#read(id, options)))
+    // A batch has no place for tags of each value, nor for one that must not be kept: then each is a load of its own, and they meet again in `loadMany`.
+    if (told.loadMany === undefined || tagsOf !== undefined || told.versionOf !== undefined)
+      return Promise.all(ids.map((id) => this.#read(id, options)))
     return cache.getOrSetMany<Id, T>(ids, {
       ...this.#with(options),
       key: keyOf,
-      load: (missing, context) => this.#loadMany(missing, context),
+      load: (missing, context) => this.#loads.loadMany(missing, context),
     })
-  }
-
-  /** In pieces of at most `maxBatch`. A queued write is what a key is. */
-  async #loadMany(ids: readonly Id[], context: { readonly signal: AbortSignal }): Promise<readonly (T | undefined)[]> {
-    const { loadMany } = this.#plan.options
-    const queued = ids.map((id) => this.#behind?.pending(this.#key(id)))
-    const wanted = ids.filter((_, at) => queued[at] === undefined)
-    const pieces: (readonly Id[])[] = []
-    for (let at = 0; at < wanted.length; at += this.#plan.maxBatch) pieces.push(wanted.slice(at, at + this.#plan.maxBatch))
-    const answers = await Promise.all(
-      pieces.map(async (piece) => byId<Id, T>(piece, await this.#guarded((own) => loadMany?.(piece, own), context))),
-    )
-    const found = new Map(answers.flatMap((answer) => [...answer]))
-    return ids.map((id, at) => {
-      const value = queued[at] === undefined ? found.get(id) : queued[at].value
-      if (value instanceof Error) throw value
-      return value
-    })
-  }
-
-  /** What loading one comes to: a queued write, else the source. */
-  async #load(id: Id, context: CollectionContext): Promise<T | undefined> {
-    const queued = this.#behind?.pending(this.#key(id))
-    const value = queued === undefined ? await this.#ask(id, context) : queued.value
-    if (value !== undefined && value !== null) {
-      const tags = this.#plan.tagsOf?.(value, id)
-      if (tags !== undefined) context.addTags(...tags)
-    }
-    return value
-  }
-
-  #ask(id: Id, context: CollectionContext): Promise<T | undefined> | T | undefined {
-    const { load } = this.#plan.options
-    const guard = this.#guard
-    if (guard !== undefined) return this.#askGuarded(guard, id, context)
-    return this.#batches === undefined ? load?.(id, context) : this.#batches.load(id, context.signal)
-  }
-
-  async #askGuarded(guard: Guard, id: Id, context: CollectionContext): Promise<T | undefined> {
-    const { load, replicaLoad } = this.#plan.options
-    if (guard.tag !== undefined) context.addTags(guard.tag)
-    // Batches are guarded as a whole.
-    if (this.#batches !== undefined) return this.#batches.load(id, context.signal)
-    const within = (signal: AbortSignal): CollectionContext => ({ ...context, signal })
-    const own = ({ signal }: { readonly signal: AbortSignal }) => load?.(id, within(signal))
-    if (replicaLoad === undefined) return guard.run(own, context)
-    const { answer, isReplica } = await guard.hedged(own, ({ signal }) => replicaLoad(id, within(signal)), context.signal)
-    if (isReplica) context.setTtl(guard.replicaTtlMs)
-    return answer
-  }
-
-  /** One call of the source. */
-  #guarded<A>(
-    work: (context: { readonly signal: AbortSignal }) => A | Promise<A>,
-    context: { readonly signal: AbortSignal },
-  ): A | Promise<A> {
-    return this.#guard === undefined ? work(context) : this.#guard.run(work, context)
   }
 
   async #write(given: readonly (readonly [Id, T])[], options: CollectionWriteOptions = {}): Promise<void> {
@@ -249,14 +186,26 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
           'VALUE_UNSUPPORTED',
           `collection ${this.name}: the value of ${show(id)} is undefined: delete it, or store null`,
         )
-      return { id, key: this.#key(id), value: this.#seam.keep(value) as T }
+      return {
+        id,
+        key: this.#key(id),
+        value: this.#seam.keep(this.#records === undefined ? value : this.#records.check(value, id, 'the value')) as T,
+      }
     })
     const own = withoutWrite(options)
     const items = writes.map(({ id, key, value }): Written => ({ key, value, options: this.#stored(id, value, own) }))
-    if (this.#behind !== undefined) return this.#behind.set(writes, items, own !== undefined)
     const keys = writes.map(({ key }) => key)
-    if (kind === 'cache-aside') return this.#seam.end(await this.#seam.begin(keys), items)
-    const write = await this.#seam.begin(keys, this.#plan.holdMs)
+    if (this.#behind !== undefined) await this.#behind.set(writes, items, own !== undefined)
+    else if (kind === 'cache-aside') await this.#seam.end(await this.#seam.begin(keys), items)
+    else await this.#writeSource(writes, kind === 'write-around' ? [] : items)
+    for (const { key, value } of writes) this.#records?.isCurrent(key, value)
+  }
+
+  async #writeSource(writes: readonly Wanted<Id, T>[], items: readonly Written[]): Promise<void> {
+    const write = await this.#seam.begin(
+      writes.map(({ key }) => key),
+      this.#plan.holdMs,
+    )
     try {
       checkStored(
         await storeAll(
@@ -269,7 +218,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
       await this.#abandon(write)
       throw error
     }
-    await this.#seam.end(write, kind === 'write-around' ? [] : items)
+    await this.#seam.end(write, items)
   }
 
   /** Nobody knows whether the source has it. Where caches cannot be told either, they are when the hold runs out. */
@@ -320,22 +269,46 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   /** So that `refresh(key)`, warming and operators find its loader. */
   #register(): () => void {
     const { prefix, options, defaults } = this.#plan
-    if (prefix === undefined || !this.#canLoad) return () => {}
+    if (prefix === undefined) return () => {}
+    const unshape = this.#records === undefined ? () => {} : this.#seam.shape(prefix, this.#records.fit)
+    if (!this.#canLoad) return unshape
     const idOf = (key: Key): Id => (typeof key === 'string' ? key : key.at(-1)) as Id
     const told: SourceOptions = {
       name: `collection ${this.name}`,
       defaults,
-      ...(options.loadMany === undefined ? {} : { loadMany: (keys, context) => this.#loadMany(keys.map(idOf), context) }),
+      ...(options.loadMany === undefined || options.versionOf !== undefined
+        ? {}
+        : { loadMany: (keys, context) => this.#loads.loadMany(keys.map(idOf), context) }),
     }
-    return this.#seam.source(prefix, (key, context) => this.#load(idOf(key), context), told, this.#guard)
+    try {
+      const unregister = this.#seam.source(prefix, (key, context) => this.#loads.load(idOf(key), context), told, this.#guard)
+      return () => {
+        unregister()
+        unshape()
+      }
+    } catch (error) {
+      unshape()
+      throw error
+    }
   }
+}
+
+function recordsOf<Id, T>(name: string, options: CollectionOptions<Id, T>, seam: Seam): Records<Id, T> | undefined {
+  if (options.schema === undefined && options.versionOf === undefined) return undefined
+  const warn = (message: string, error?: unknown): void => seam.events.emit('warning', { message, ...(error !== undefined && { error }) })
+  return new Records({ name, options, clock: seam.clock, keep: (value) => seam.keep(value), warn })
 }
 
 const NO_QUEUE: StoreContext = Object.freeze({ signal: new AbortController().signal, number: 0 })
 
-function openBehind<Id, T>(name: string, plan: CollectionPlan<Id, T>, seam: Seam): Behind<Id, T> | undefined {
+function openBehind<Id, T>(
+  name: string,
+  plan: CollectionPlan<Id, T>,
+  seam: Seam,
+  records: Records<Id, T> | undefined,
+): Behind<Id, T> | undefined {
   const { writeBehind } = plan.options
-  return writeBehind === undefined ? undefined : offerOf(writeBehind)?.open(name, plan, seam)
+  return writeBehind === undefined ? undefined : offerOf(writeBehind)?.open(name, plan, seam, records)
 }
 
 /** The options of the entries, where there are any. */

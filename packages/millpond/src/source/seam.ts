@@ -8,6 +8,7 @@ import type { Cache } from '../engine/cache.ts'
 import type { CollectionOptions } from '../engine/collection.ts'
 import type { Eraser } from '../engine/erasure.ts'
 import type { Receipt } from '../engine/receipt.ts'
+import type { Fit } from '../engine/shapes.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
 import type { QueueStats } from '../observe/index.ts'
 import type { Guard } from './guard/source-guard.ts'
@@ -42,6 +43,8 @@ export interface Seam {
   decode(key: string, bytes: Uint8Array): { readonly value: unknown } | undefined | Promise<{ readonly value: unknown } | undefined>
   /** Told what is erased, and to tell what it has dropped for it; returns how to take it back. */
   onErase(eraser: Eraser): () => void
+  /** Says what readers of keys that begin so take of stored values; returns how to take it back. */
+  shape(prefix: Key, fit: Fit): () => void
   /** Registers a loader that stands behind its guard already. */
   source(prefix: Key, load: SourceLoad, options: SourceOptions, guard: Guard | undefined): () => void
   /** The guard that a collection was told of, and how to let go of it; `undefined`: none. */

@@ -14,5 +14,5 @@ export type { WriteBehindOptions, WriteBehindUse } from '../../engine/collection
  */
 export function writeBehind(options: WriteBehindOptions): WriteBehindUse {
   const settings = settingsOf(options)
-  return offer({ open: (name, plan, seam) => new WriteBehind(name, plan, seam, settings) })
+  return offer({ open: (name, plan, seam, records) => new WriteBehind(name, plan, seam, records, settings) })
 }

@@ -7,7 +7,7 @@
 //   after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is down, and its writes wait.
 // - While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by everybody at once.
 // - Delays between attempts grow, with full jitter (Brooker, Exponential Backoff and Jitter, 2015).
-import { MillpondError, show } from '../../core/errors.ts'
+import { MillpondError, reasonOf, show } from '../../core/errors.ts'
 import type { DeadLetter, Drained, ForgottenWrite, Operation, QueueOptions } from './contract.ts'
 import { type Item, Items } from './items.ts'
 import { Room } from './room.ts'
@@ -63,13 +63,21 @@ export class WriteQueue {
     const { records, lostBytes } = await this.#options.log.recover()
     const now = this.#options.clock.monotonic()
     for (const { key, number, body } of records) {
-      const operation = await this.#options.decode(key, body.subarray(1))
-      if (operation === undefined) this.#setAside({ key, number, error: 'the bytes in the log cannot be read' })
+      const { operation, error } = await this.#read(key, body)
+      if (operation === undefined) this.#setAside({ key, number, error })
       else if (body[0] === DEAD) this.#setAside({ key, number, operation, error: 'set aside by an earlier process' })
       else this.#items.put(key, operation, number, now)
     }
     this.#schedule()
     return { recovered: records.length, lostBytes }
+  }
+
+  async #read(key: string, body: Uint8Array): Promise<{ readonly operation: Operation | undefined; readonly error: string }> {
+    try {
+      return { operation: await this.#options.decode(key, body.subarray(1)), error: 'the bytes in the log cannot be read' }
+    } catch (error) {
+      return { operation: undefined, error: reasonOf(error) }
+    }
   }
 
   /** What a reader must see of a key instead of what the source says. */

@@ -12,6 +12,7 @@ import type { SourceWrite } from '../../engine/source-write.ts'
 import type { Behind, Queued, Wanted } from '../behind.ts'
 import type { CollectionPlan } from '../collection-options.ts'
 import { Journal } from '../journal/journal.ts'
+import type { Records } from '../records.ts'
 import type { Seam, Written } from '../seam.ts'
 import { storeAll, verdictOf } from '../store-all.ts'
 import type { Operation, QueuedWrite, StoreBatch, WriteLog } from './contract.ts'
@@ -42,7 +43,7 @@ export class WriteBehind<Id, T> implements Behind<Id, T> {
   #isReady = false
 
   /** @throws MillpondError where the journal cannot be opened. */
-  constructor(name: string, plan: CollectionPlan<Id, T>, seam: Seam, settings: QueueSettings) {
+  constructor(name: string, plan: CollectionPlan<Id, T>, seam: Seam, records: Records<Id, T> | undefined, settings: QueueSettings) {
     this.#name = name
     this.#plan = plan
     this.#seam = seam
@@ -57,7 +58,7 @@ export class WriteBehind<Id, T> implements Behind<Id, T> {
       clock: seam.clock,
       random: seam.random,
       encode: (key, operation) => seam.encode(key, operation),
-      decode: async (key, body) => operationFrom(await seam.decode(key, body)),
+      decode: async (key, body) => fitted(records, operationFrom(await seam.decode(key, body))),
       afterStore: (keys) => this.#afterStore(keys),
       concurrency: 1,
       events: {
@@ -266,4 +267,12 @@ function operationFrom(found: { readonly value: unknown } | undefined): Operatio
   const id = 'id' in value ? value.id : undefined
   if (value.kind === 'remove') return { kind: 'remove', id }
   return value.kind === 'set' && 'value' in value ? { kind: 'set', id, value: value.value } : undefined
+}
+
+/** Another version of the program may have queued it. @throws MillpondError `VALUE_UNSUPPORTED` where it is of another shape. */
+function fitted<Id, T>(records: Records<Id, T> | undefined, operation: Operation | undefined): Operation | undefined {
+  if (records === undefined || operation?.kind !== 'set') return operation
+  const taken = records.take(operation.value, operation.id as Id)
+  if (taken !== undefined) return { ...operation, value: taken.value }
+  throw new MillpondError('VALUE_UNSUPPORTED', `${show(operation.id)} was queued by another version of the program, in another shape`)
 }

@@ -1,0 +1,145 @@
+// What a collection takes for a record of its own: of the shape that its schema tells, and not of an older version than this process knows.
+//
+// Versions of a program that run side by side share the keys, so that what one invalidates the other forgets too. What the other has stored is brought up to
+// date (`upgrade`), or is no entry to this one.
+import { refused } from '../core/checks.ts'
+import type { Clock } from '../core/contracts.ts'
+import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import { encodeKey } from '../core/key.ts'
+import type { SchemaAnswer } from '../core/standard-schema.ts'
+import type { CollectionOptions, RecordVersion } from '../engine/collection.ts'
+import type { Fit } from '../engine/shapes.ts'
+
+/** Ids whose versions are remembered, and for how long: a source that was set back is believed after that. */
+const MAX_KNOWN = 10_000
+const KNOWN_MS = 60_000
+
+type Told<Id, T> = Pick<CollectionOptions<Id, T>, 'schema' | 'upgrade' | 'versionOf'>
+
+export interface RecordsParts<Id, T> {
+  readonly name: string
+  readonly options: Told<Id, T>
+  readonly clock: Clock
+  /** A copy that nobody else can change. */
+  readonly keep: (value: unknown) => unknown
+  readonly warn: (message: string, error?: unknown) => void
+}
+
+interface Known {
+  readonly version: bigint | number
+  readonly at: number
+}
+
+export class Records<Id, T> {
+  readonly #parts: RecordsParts<Id, T>
+  /** By encoded key, the latest last. */
+  readonly #known = new Map<string, Known>()
+  #warnedAt = Number.NEGATIVE_INFINITY
+
+  constructor(parts: RecordsParts<Id, T>) {
+    this.#parts = parts
+  }
+
+  /** What a tier or a file has of a key that ends with its id. */
+  readonly fit: Fit = (key, stored) => {
+    try {
+      const taken = this.take(stored, key.at(-1) as Id)
+      if (taken === undefined) return 'other_shape'
+      return this.isCurrent(encodeKey(key), taken.value) ? taken : 'older_version'
+    } catch {
+      return 'other_shape' // without a version
+    }
+  }
+
+  /** What somebody else has written, as this program has it; `undefined`: that cannot be said. */
+  take(stored: unknown, id: Id): { readonly value: T } | undefined {
+    const { schema, upgrade } = this.#parts.options
+    if (schema === undefined || stored === null) return { value: stored as T }
+    try {
+      const found = answerOf(schema, stored)
+      if (found.issues === undefined) return this.#kept(stored, found.value)
+      const upgraded = upgrade?.(stored, id)
+      if (upgraded === undefined) return undefined
+      const again = answerOf(schema, upgraded)
+      if (again.issues === undefined) return this.#kept(stored, again.value)
+      this.#warn(
+        `collection ${this.#parts.name}: upgrade of ${show(id)} made something else than the schema says: ${issuesText(again.issues)}`,
+      )
+    } catch (error) {
+      this.#warn(`collection ${this.#parts.name}: what was stored of ${show(id)} is not used: ${reasonOf(error)}`, error)
+    }
+    return undefined
+  }
+
+  /** What the source answered, or a caller gives. @throws MillpondError `VALUE_UNSUPPORTED` */
+  check(value: T, id: Id, from: string): T {
+    const { schema } = this.#parts.options
+    if (schema === undefined || value === null || value === undefined) return value
+    const answer = answerOf(schema, value)
+    if (answer.issues === undefined) return answer.value
+    throw new MillpondError(
+      'VALUE_UNSUPPORTED',
+      `collection ${this.#parts.name}: ${from} of ${show(id)} is not what the schema says: ${issuesText(answer.issues)}`,
+    )
+  }
+
+  /** Notes the value's version. `false`: this process has known a later one a moment ago. @throws MillpondError `VALUE_UNSUPPORTED` */
+  isCurrent(key: string, value: T): boolean {
+    const version = this.#versionOf(value)
+    if (version === undefined) return true
+    const now = this.#parts.clock.monotonic()
+    const known = this.#known.get(key)
+    if (known !== undefined && known.version > version && now - known.at < KNOWN_MS) return false
+    this.#known.delete(key)
+    this.#known.set(key, { version, at: now })
+    if (this.#known.size > MAX_KNOWN) for (const oldest of [...this.#known.keys()].slice(0, MAX_KNOWN / 10)) this.#known.delete(oldest)
+    return true
+  }
+
+  /** Whatever comes next is the first of its kind. */
+  forget(key: string): void {
+    this.#known.delete(key)
+  }
+
+  warnOfOlder(id: Id): void {
+    this.#warn(`collection ${this.#parts.name}: the source answered for ${show(id)} with an older version than it had before: kept nowhere`)
+  }
+
+  /** What it made may be somebody's own, who must not find it frozen. */
+  #kept(stored: unknown, made: T): { readonly value: T } {
+    return { value: made === stored ? made : (this.#parts.keep(made) as T) }
+  }
+
+  #versionOf(value: T): bigint | number | undefined {
+    const { versionOf } = this.#parts.options
+    if (versionOf === undefined || value === null || value === undefined) return undefined
+    const version: RecordVersion = versionOf(value)
+    const number = version instanceof Date ? version.getTime() : version
+    if (typeof number === 'bigint' || (typeof number === 'number' && !Number.isNaN(number))) return number
+    throw refused(version, `collection ${this.#parts.name}: versionOf`, 'a number, a bigint or a Date')
+  }
+
+  /** A lagging source would say the same for thousands of keys. */
+  #warn(message: string, error?: unknown): void {
+    const now = this.#parts.clock.monotonic()
+    if (now - this.#warnedAt < KNOWN_MS) return
+    this.#warnedAt = now
+    this.#parts.warn(message, error)
+  }
+}
+
+function answerOf<T>(schema: NonNullable<Told<never, T>['schema']>, value: unknown): SchemaAnswer<T> {
+  const answer = schema['~standard'].validate(value)
+  if (!(answer instanceof Promise)) return answer
+  answer.catch(() => {}) // nobody waits for it
+  throw new MillpondError('OPTION_INVALID', 'schema: it answers with a promise: give one that decides at once, without asking anybody')
+}
+
+function issuesText(issues: Extract<SchemaAnswer<unknown>, { readonly issues: readonly unknown[] }>['issues']): string {
+  return issues
+    .slice(0, 3)
+    .map(({ message, path = [] }) => (path.length === 0 ? message : `${path.map(stepText).join('.')}: ${message}`))
+    .join('; ')
+}
+
+const stepText = (step: unknown): string => String(typeof step === 'object' && step !== null && 'key' in step ? step.key : step)
