@@ -6,9 +6,11 @@ import type { Control } from './control.ts'
 import { recheck } from './operations/invalidation.ts'
 import { holdsLease } from './store/lease.ts'
 import { tellFigures } from './stream/feed.ts'
+import { tellEvents } from './stream/tail.ts'
 
 const LOOK_MS = 1000
 const ROUND_MS = 5000
+const TAIL_MS = 500
 const LEASE = 'clock'
 
 /** Returns how to stop: what is under way ends, and what was counted is stored. */
@@ -36,6 +38,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       await tellFigures(control, points)
       if (isWriter) for (const [cache, point] of points) await control.history.add(cache, point)
     }),
+    every(TAIL_MS, () => tellEvents(control)),
     every(ROUND_MS, async () => {
       isWriter = await holdsLease(control.store, LEASE, control.operations.holder)
       await control.fleet.discover()

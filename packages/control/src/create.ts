@@ -16,6 +16,7 @@ import type { Control } from './control.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { aCache, aNodeId, aNodeStore } from './given.ts'
 import { createApp } from './http/app.ts'
+import { batchRoute } from './http/batch.ts'
 import { openApi } from './http/openapi.ts'
 import { type Rate, Rates, rates } from './http/rates.ts'
 import { Refusals } from './http/refusals.ts'
@@ -128,7 +129,13 @@ export function createControl(options: ControlOptions): ControlPlane {
     answers: { 200: { description: 'OpenAPI 3.1' } },
     handle: () => json(200, openApi(routes, base, VERSION)),
   })
-  const routes: readonly Route[] = [...routesOf(), document]
+  // A part of a batch comes from whoever sent the whole.
+  const wholes = new WeakMap<Request, Request>()
+  const batch = batchRoute(
+    (request) => fetch(request),
+    (part, whole) => wholes.set(part, whole),
+  )
+  const routes: readonly Route[] = [...routesOf(() => routes), document, batch]
   const refusals = new Refusals()
   const evaluator = new Evaluator(control, () => refusals.lastMinute())
   const webhooks = new Webhooks({ allowPrivate: control.allowPrivateWebhooks, onWarning })
@@ -143,7 +150,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     refusals,
     onError,
     authorize: options.authorize,
-    addressOf: options.addressOf,
+    addressOf: options.addressOf && ((request) => options.addressOf?.(wholes.get(request) ?? request)),
   })
   let stop: (() => Promise<void>) | undefined
   return {

@@ -10,7 +10,7 @@ import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeWith, type RedisService, startRedis } from '../../millpond/test/services/index.ts'
-import { type Opened, open } from './setup.ts'
+import { type Opened, open, tokenOf } from './setup.ts'
 
 /** Two seconds are promised; a loaded machine is given more before the test is called hung. */
 const HANGS_MS = 10_000
@@ -76,6 +76,24 @@ function fleetSuite(placeOf: () => string, isWhole: boolean): void {
       ['web-1', 'hit'],
       ['web-2', 'hit'],
     ])
+  })
+
+  it('tell what they do to who looks', async () => {
+    const answer = await desk.plane.fetch(
+      new Request('http://127.0.0.1/api/admin/caching/stream/?topics=events', {
+        headers: { Authorization: `Bearer ${tokenOf('viewer')}` },
+      }),
+    )
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+    const told = new Set<string>()
+    let at = 0
+    for (let text = ''; !(told.has('web-1') && told.has('web-2')); ) {
+      await Promise.all([one.ask(`get told:${at}`), two.ask(`get told:${at}`)])
+      at++
+      text += (await reader?.read())?.value ?? ''
+      for (const [, node = ''] of text.matchAll(/"key":"told:\d+"[^}]*"node":"([^"]+)"/g)) told.add(node)
+    }
+    await reader?.cancel()
   })
 
   it('acknowledge an invalidation one by one, and give nothing old afterwards', async () => {

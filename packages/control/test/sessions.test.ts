@@ -1,6 +1,7 @@
 // Browsers: signing in by a cookie, writes that no other site can cause, and the event stream.
 import { createCache } from 'millpond'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tellEvents } from '../src/stream/tail.ts'
 import { type Opened, open, tokenOf } from './setup.ts'
 
 const cache = createCache({ name: 'shop' })
@@ -169,6 +170,32 @@ describe('the event stream', () => {
     expect((await opened.call('GET', 'stream/?topics=secrets', { as: 'viewer' })).status).toBe(422)
   })
 
+  it('tells single reads and writes to who asks for them, those of their namespaces to who is limited, and has no price else', async () => {
+    const { hub } = opened.plane.control
+    const usual = await listen()
+    expect(hub.hears('events')).toBe(false)
+    await usual.close()
+    const [stream, limited] = await Promise.all([listen('?topics=events'), listen('?topics=events', { as: 'limited' })])
+    const mine = cache.namespace('mine')
+    const rows: { kind: string; namespace: string }[] = []
+    // The first round only begins to listen: what happens before it is nobody's.
+    await tellEvents(opened.plane.control)
+    await cache.get('nobody')
+    await mine.set('a', 1)
+    await mine.get('a')
+    await mine.invalidateTags(['left'])
+    while (!rows.some(({ kind }) => kind === 'invalidate')) rows.push(...(await stream.next('event')).data.rows)
+    const [miss, set, hit, invalidation] = rows
+    expect(miss).toMatchObject({ kind: 'miss', namespace: 'default', key: 'nobody', cause: 'cold' })
+    expect(set).toMatchObject({ kind: 'set', namespace: 'mine', key: 'a' })
+    expect(hit).toMatchObject({ kind: 'hit', tier: 'memory' })
+    expect(invalidation).toMatchObject({ mode: 'hard', targets: [{ kind: 'tag', name: 'left' }], more: 0 })
+    const seen = (await limited.next('event')).data
+    expect(seen.rows.map((row: { namespace: string }) => row.namespace).every((name: string) => name === 'mine')).toBe(true)
+    expect(seen.seen).toBeNull()
+    await Promise.all([stream.close(), limited.close()])
+  })
+
   it('says good-bye when the control plane stops', async () => {
     const own = createCache({ name: 'brief' })
     const other = await open(':memory:', { caches: [own] })
@@ -178,5 +205,31 @@ describe('the event stream', () => {
     await other.close()
     expect(await answer.text()).toContain('event: bye')
     await own.close()
+  })
+})
+
+describe('several questions in one request', () => {
+  it('are each answered, permitted and refused as they would be alone', async () => {
+    const get = ['metrics/summary/', 'audit/', 'nowhere/', 'keys/?cache_name=none', 'stream/', '../../x', 'session/']
+    const { json, status } = await opened.call('POST', 'batch/', { as: 'viewer', body: { get } })
+    const answers: { status: number; body: { code?: string; role?: string } | null }[] = json.answers
+    expect([status, ...answers.map((answer) => answer.status)]).toEqual([200, 200, 403, 404, 404, 406, 404, 200])
+    expect(answers.map(({ body }) => body?.code ?? body?.role)).toEqual([
+      undefined,
+      'forbidden',
+      'not_found',
+      'cache_unknown',
+      undefined,
+      'not_found',
+      'viewer',
+    ])
+    expect((await opened.call('POST', 'batch/', { body: { get } })).status).toBe(401)
+    expect((await opened.call('POST', 'batch/', { as: 'viewer', body: { get: Array(21).fill('session/') } })).status).toBe(422)
+  })
+
+  it('begin with one that names every route and cache', async () => {
+    const { json } = await opened.call('GET', 'session/', { as: 'viewer' })
+    expect(json.routes).toEqual(opened.plane.routes.map(({ method, path }) => `${method} ${path}`))
+    expect(json.caches).toEqual(opened.plane.control.fleet.names)
   })
 })

@@ -7,6 +7,7 @@ import { Erasures, planErasure } from './erasure.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
+import { Tail } from './tail.ts'
 import { testTiers } from './test-tiers.ts'
 import { entriesOf, goOn, Waiting, type Walk, type Walked } from './walks.ts'
 import { warm } from './warm.ts'
@@ -23,6 +24,7 @@ export function actsOf(cache: Cache, application: Application = {}): Acts {
   const waiting = new Waiting()
   const named = new NamedWarming(cache, application)
   const erasures = new Erasures(cache)
+  const tail = new Tail(cache)
   const settings = settingsFor(cache)
   return {
     describe: async () => ({ ...cache.describe(), sources: cache.sources }),
@@ -41,6 +43,7 @@ export function actsOf(cache: Cache, application: Application = {}): Acts {
     warm_named: (asked) => named.ask(asked),
     erase_plan: (asked) => planErasure(cache, asked),
     erase: (asked) => erasures.ask(asked),
+    tail: async (asked) => tail.ask(asked),
     test: () => testTiers(cache),
     benchmark: (asked) => benchmark(cache, asked),
   }

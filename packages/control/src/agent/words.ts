@@ -82,6 +82,10 @@ export const ASKED = {
     wait_ms: z.number().min(0).max(60_000),
     run: z.string().max(64).optional().describe('of an earlier answer: how far it is'),
   }),
+  tail: z.strictObject({
+    by: z.string().min(1).max(64).describe('who asks: each asker has a sample of its own'),
+    limit: z.number().int().min(1).max(200),
+  }),
   test: z.null(),
   benchmark: z.strictObject({
     duration_ms: z.number().min(10).max(30_000),
@@ -208,7 +212,28 @@ export interface ErasedPart {
   readonly ms: number
 }
 
+/** One thing that a cache did. */
+export interface TailRow {
+  readonly kind: 'hit' | 'stale' | 'miss' | 'load' | 'load_error' | 'set' | 'delete' | 'invalidate'
+  readonly namespace: string
+  /** How long before the answer, so that clocks need not agree. */
+  readonly age_ms: number
+  readonly key?: string
+  /** Only the beginning of the key is here. */
+  readonly is_cut?: boolean
+  readonly tier?: string
+  readonly cause?: string
+  readonly ms?: number
+  readonly receipt?: string
+  readonly detail?: string
+  readonly mode?: 'soft' | 'hard'
+  /** The first of what was invalidated. */
+  readonly targets?: readonly { readonly kind: string; readonly name: string }[]
+  readonly more?: number
+}
+
 export interface Answered {
+  tail: { readonly rows: readonly TailRow[]; readonly seen: number }
   erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }
   erase: { readonly run: string; readonly is_done: boolean; readonly parts: readonly ErasedPart[]; readonly error?: string }
   application: Registered

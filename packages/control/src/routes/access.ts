@@ -4,6 +4,7 @@ import { may, type Principal, ROLES, SCOPES } from '../access/roles.ts'
 import { cookieFor, endSession, openSession, secretIn } from '../access/sessions.ts'
 import { addToken, addUser } from '../access/tokens.ts'
 import { appendAudit } from '../audit/audit.ts'
+import { cachesFor } from '../fleet/reach.ts'
 import { notFound, Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 
@@ -46,15 +47,31 @@ const sessionOf = ({ name, role, scopes, namespaces, maxKeys }: Principal) => ({
   max_keys: maxKeys ?? null,
 })
 
-export const accessRoutes: readonly Route[] = [
+/** All that a page has to know before its first question. */
+export const sessionRoute = (routes: () => readonly Route[]): Route =>
   defineRoute({
     method: 'GET',
     path: 'session/',
-    summary: 'Who is signed in, and what they may do',
+    summary: 'Who is signed in, what they may do, which routes and caches there are',
     scope: 'any',
-    answers: { 200: { description: 'The caller', schema: session } },
-    handle: ({ principal }) => json(200, sessionOf(principal)),
-  }),
+    answers: {
+      200: {
+        description: 'The caller',
+        schema: session.extend({
+          routes: z.array(z.string()).describe('GET keys/, POST batch/'),
+          caches: z.array(z.string()).describe('those that the caller may look at'),
+        }),
+      },
+    },
+    handle: ({ principal, control }) =>
+      json(200, {
+        ...sessionOf(principal),
+        routes: routes().map(({ method, path }) => `${method} ${path}`),
+        caches: control.fleet.names.length === 0 ? [] : cachesFor(control, principal, undefined),
+      }),
+  })
+
+export const accessRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'session/',

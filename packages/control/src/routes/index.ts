@@ -1,6 +1,6 @@
 // Every route, in the order in which the document lists them.
 import type { Route } from '../http/route.ts'
-import { accessRoutes } from './access.ts'
+import { accessRoutes, sessionRoute } from './access.ts'
 import { alertSettingRoutes } from './alert-settings.ts'
 import { alertRoutes } from './alerts.ts'
 import { applicationRoutes } from './application.ts'
@@ -18,7 +18,8 @@ import { streamRoute } from './stream.ts'
 import { testConnection } from './test-connection.ts'
 import { warmingRoutes } from './warming.ts'
 
-export const routesOf = (): readonly Route[] => [
+/** @param all the routes of the finished app, for the one that names them */
+export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...configurationRoutes,
   testConnection,
   ...metricRoutes,
@@ -35,5 +36,6 @@ export const routesOf = (): readonly Route[] => [
   ...fleetRoutes,
   streamRoute,
   ...auditRoutes,
+  sessionRoute(all),
   ...accessRoutes,
 ]

@@ -1,29 +1,32 @@
 // The event stream.
 import { z } from 'zod'
-import { may, mayTouch } from '../access/roles.ts'
+import { may, mayTouch, type Scope } from '../access/roles.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, type Route } from '../http/route.ts'
-import { TOPICS, type Topic } from '../stream/hub.ts'
+import { TOPICS, type Topic, USUAL_TOPICS } from '../stream/hub.ts'
 import { openStream } from '../stream/open.ts'
+import { seenBy } from '../stream/tail.ts'
 
 const MOST_OF_ONE = 6
 const MOST = 200
 const open = new WeakMap<object, Map<string, number>>()
 const topic = z.enum(TOPICS)
+/** Beside `metrics:read`. */
+const NEEDS: Partial<Record<Topic, Scope>> = { alerts: 'alerts:read', events: 'keys:read' }
 const HEADERS = { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' }
 
 export const streamRoute: Route = defineRoute({
   method: 'GET',
   path: 'stream/',
   summary:
-    'Events as they come (text/event-stream): summary, tick, alert, op, gap, bye. Last-Event-ID replays what came in the last 5 minutes',
+    'Events as they come (text/event-stream): summary, tick, alert, op, event, gap, bye. Last-Event-ID replays what came in the last 5 minutes',
   scope: 'metrics:read',
   query: z.strictObject({
     topics: z
       .string()
       .max(200)
-      .default(TOPICS.join(','))
-      .describe(`some of ${TOPICS.join(',')}`)
+      .default(USUAL_TOPICS.join(','))
+      .describe(`some of ${TOPICS.join(',')}; events: single reads and writes, at most 200 a second, with the names of keys`)
       .transform((text) => text.split(','))
       .pipe(z.array(topic).min(1)),
     hz: z.coerce.number().min(0.05).max(4).default(1).describe('the most summaries and ticks a second'),
@@ -46,11 +49,14 @@ export const streamRoute: Route = defineRoute({
         },
       )
     counts.set(principal.userId, own + 1)
-    const topics = new Set<Topic>(query.topics.filter((one) => one !== 'alerts' || may(principal, 'alerts:read')))
+    const topics = new Set<Topic>(query.topics.filter((one) => NEEDS[one] === undefined || may(principal, NEEDS[one])))
     const stream = openStream({
       hub,
       topics,
-      mayHear: ({ caches }) => caches.every((cache) => mayTouch(principal, cache)),
+      shown: (message) => {
+        if (message.topic === 'events') return seenBy(principal, message)
+        return message.caches.every((cache) => mayTouch(principal, cache)) ? message.data : undefined
+      },
       lastEventId: request.headers.get('last-event-id') ?? undefined,
       everyMs: 1000 / query.hz,
       mayGoOn: stillSignedIn,

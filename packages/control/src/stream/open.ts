@@ -4,7 +4,8 @@ import type { Hub, Message, Topic } from './hub.ts'
 export interface StreamOptions {
   readonly hub: Hub
   readonly topics: ReadonlySet<Topic>
-  readonly mayHear: (message: Message) => boolean
+  /** What of a message this listener is told; undefined: nothing. */
+  readonly shown: (message: Message) => unknown
   readonly lastEventId: string | undefined
   /** Milliseconds between two messages of one event and cache. */
   readonly everyMs: number
@@ -19,7 +20,7 @@ const MOST_WAITING = 1_000_000
 /** What a later one of replaces. */
 const REPLACED = new Set(['summary', 'tick'])
 
-export function openStream({ hub, topics, mayHear, lastEventId, everyMs, mayGoOn, onEnd }: StreamOptions): ReadableStream<Uint8Array> {
+export function openStream({ hub, topics, shown, lastEventId, everyMs, mayGoOn, onEnd }: StreamOptions): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const sentAt = new Map<string, number>()
   let stop: () => void = () => undefined
@@ -31,7 +32,7 @@ export function openStream({ hub, topics, mayHear, lastEventId, everyMs, mayGoOn
         const write = (text: string): void => controller.enqueue(encoder.encode(text))
         const event = (name: string, data: unknown, id?: string): void =>
           write(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
-        const take = (message: Message): boolean => {
+        const take = (message: Message, data: unknown): boolean => {
           const about = `${message.event} ${message.caches.join()}`
           if (REPLACED.has(message.event)) {
             // A little less than the interval: a tick that comes early is not put off to the next one.
@@ -44,7 +45,7 @@ export function openStream({ hub, topics, mayHear, lastEventId, everyMs, mayGoOn
           }
           if (dropped > 0) event('gap', { dropped })
           dropped = 0
-          event(message.event, message.data, `${hub.boot}-${message.seq}`)
+          event(message.event, data, `${hub.boot}-${message.seq}`)
           return true
         }
         const end = (why: string): void => {
@@ -54,10 +55,13 @@ export function openStream({ hub, topics, mayHear, lastEventId, everyMs, mayGoOn
           controller.close()
         }
         write(`retry: ${2000 + Math.floor(Math.random() * 1000)}\n\n`)
-        const missed = lastEventId === undefined ? [] : hub.since(lastEventId)
+        const missed = lastEventId === undefined ? [] : hub.since(lastEventId, topics)
         if (missed === undefined) event('gap', { dropped: null })
-        for (const message of missed ?? []) if (topics.has(message.topic) && mayHear(message)) take(message)
-        const unlisten = hub.listen({ topics, mayHear, take, end })
+        for (const message of missed ?? []) {
+          const data = shown(message)
+          if (data !== undefined) take(message, data)
+        }
+        const unlisten = hub.listen({ topics, shown, take, end })
         const timer = setInterval(() => {
           write(': here\n\n')
           mayGoOn().then(
