@@ -69,7 +69,7 @@ export type {
   RecordVersion,
   StoreContext,
   Strategy,
-  WriteBehindUse,
+  WriteBehindOptions,
   WriteStrategy,
 } from './engine/collection.ts'
 export type {

@@ -85,11 +85,6 @@ export interface WriteBehindOptions {
   readonly drainOnSigterm?: boolean | undefined
 }
 
-/** How a collection queues its writes: what `writeBehind({ journal })` of `millpond/write-behind` makes. */
-export interface WriteBehindUse {
-  readonly kind: 'write-behind'
-}
-
 /** What tells which of two records of a thing is the later one: a row's number, or when it was changed. */
 export type RecordVersion = number | bigint | Date
 
@@ -157,8 +152,7 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
   readonly write?: WriteStrategy | undefined
   /** The same by the names of strategies, one or several; for `refresh-ahead` 0.8 of the TTL where `refreshAhead` does not say otherwise. */
   readonly strategy?: Strategy | readonly Strategy[] | undefined
-  /** The queue, for `write: 'write-behind'`: made by `writeBehind({ journal })` of `millpond/write-behind`, for this collection alone. */
-  readonly writeBehind?: WriteBehindUse | undefined
+  readonly writeBehind?: WriteBehindOptions | undefined
 }
 
 /** What a write of a collection is told. */

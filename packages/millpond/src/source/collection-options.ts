@@ -1,13 +1,13 @@
 // What a collection was told, checked once.
-import { check, checkedElsewhere, checkOptions, duration, fn, omit, type Shape, whole } from '../core/checks.ts'
+import { check, checkedElsewhere, checkOptions, duration, fn, omit, options as optionsOf, type Shape, whole } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
 import { encodeKey, type Key } from '../core/key.ts'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadOptions, type ReadOptions, resolvePolicy } from '../core/options.ts'
 import { isStandardSchema } from '../core/standard-schema.ts'
 import type { CollectionOptions, CollectionWriteOptions } from '../engine/collection.ts'
 import { holdMsOf } from '../engine/source-write.ts'
-import { isOffered } from './behind.ts'
 import { chosenOf, type WriteKind } from './strategies.ts'
+import { WRITE_BEHIND } from './write-behind/options.ts'
 
 const ENTRY: Shape<Omit<LoadOptions, 'tags' | keyof ReadOptions>> = omit(LOAD_OPTIONS, 'tags', 'consistency', 'after', 'signal', 'quiet')
 const FUNCTION = fn()
@@ -38,7 +38,7 @@ const OPTIONS: Shape<CollectionOptions<unknown, unknown>> = {
   // What they say is looked at together.
   write: checkedElsewhere,
   strategy: checkedElsewhere,
-  writeBehind: check(isOffered, 'what writeBehind({ journal }) of millpond/write-behind makes'),
+  writeBehind: optionsOf(WRITE_BEHIND),
 }
 const MAX_BATCH = 500
 

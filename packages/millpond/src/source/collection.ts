@@ -7,7 +7,6 @@ import type { SourceOptions } from '../core/source.ts'
 import type { Collection, CollectionOptions, CollectionWriteOptions, DeadLetters, StoreContext } from '../engine/collection.ts'
 import type { Receipt } from '../engine/receipt.ts'
 import type { SourceWrite } from '../engine/source-write.ts'
-import { type Behind, offerOf, type Wanted } from './behind.ts'
 import { CollectionLoads } from './collection-loads.ts'
 import { type CollectionPlan, planOf, WRITE } from './collection-options.ts'
 import type { Guard } from './guard/source-guard.ts'
@@ -16,6 +15,7 @@ import type { Seam, Written } from './seam.ts'
 import { checkStored, storeAll } from './store-all.ts'
 import { type WriteKind, writeKindOf } from './strategies.ts'
 import { noDeadLetters } from './write-behind/dead-letters.ts'
+import { type Wanted, WriteBehind } from './write-behind/write-behind.ts'
 
 /** A collection as the cache that opened it sees it. */
 export interface OpenCollection extends Collection<unknown, unknown> {
@@ -33,7 +33,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
   readonly #seam: Seam
   readonly #loads: CollectionLoads<Id, T>
   readonly #records: Records<Id, T> | undefined
-  readonly #behind: Behind<Id, T> | undefined
+  readonly #behind: WriteBehind<Id, T> | undefined
   readonly #guard: Guard | undefined
   readonly #releaseGuard: () => void
   readonly #unregister: () => void
@@ -52,7 +52,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     this.#loads = new CollectionLoads({ plan, records: this.#records, guard: this.#guard, pending: (key) => this.#behind?.pending(key) })
     this.#unregister = this.#register()
     try {
-      this.#behind = plan.write === 'write-behind' ? openBehind(name, plan, seam, this.#records) : undefined
+      this.#behind = plan.write === 'write-behind' ? new WriteBehind(name, plan, seam, this.#records) : undefined
     } catch (error) {
       this.#releaseGuard()
       this.#unregister()
@@ -156,7 +156,7 @@ export class SourceCollection<Id, T> implements Collection<Id, T> {
     return cache.getOrSet<T | undefined>(key, (context) => this.#loads.load(id, context), this.#with(options))
   }
 
-  async #readBehind(behind: Behind<Id, T>, id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
+  async #readBehind(behind: WriteBehind<Id, T>, id: Id, options: LoadOptions | undefined): Promise<T | undefined> {
     await behind.ready()
     const queued = behind.pending(this.#key(id))
     return queued === undefined ? this.#read(id, options) : queued.value
@@ -300,16 +300,6 @@ function recordsOf<Id, T>(name: string, options: CollectionOptions<Id, T>, seam:
 }
 
 const NO_QUEUE: StoreContext = Object.freeze({ signal: new AbortController().signal, number: 0 })
-
-function openBehind<Id, T>(
-  name: string,
-  plan: CollectionPlan<Id, T>,
-  seam: Seam,
-  records: Records<Id, T> | undefined,
-): Behind<Id, T> | undefined {
-  const { writeBehind } = plan.options
-  return writeBehind === undefined ? undefined : offerOf(writeBehind)?.open(name, plan, seam, records)
-}
 
 /** The options of the entries, where there are any. */
 function withoutWrite(options: CollectionWriteOptions): EntryOptions | undefined {

@@ -63,11 +63,6 @@ export function chosenOf(name: string, options: Told): Chosen {
       'OPTION_INVALID',
       `collection ${name}: writeBehind is given, and writes are ${write}: add write: 'write-behind'`,
     )
-  if (write === 'write-behind' && options.writeBehind === undefined)
-    throw new MillpondError(
-      'OPTION_INVALID',
-      `collection ${name}: nobody said where queued writes are kept: give writeBehind: writeBehind({ journal: './folder' }), from 'millpond/write-behind'`,
-    )
   const isAhead = names.some((given) => dashed(given) === 'refresh-ahead')
   return { write, refreshAhead: options.refreshAhead ?? (isAhead ? REFRESH_AHEAD : undefined) }
 }

@@ -3,7 +3,6 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Cache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { writeBehind } from 'millpond/write-behind'
 import { describe, expect, test } from 'vitest'
 import { until } from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
@@ -34,7 +33,7 @@ describe('an erasure and queued writes', () => {
       remove: (id) => void stored.delete(id),
       tags: (user) => [`owner:${user.owner}`],
       write: 'write-behind',
-      writeBehind: writeBehind({ journal: join(folder, 'journal'), maxDelay, drainTimeout: 50, maxAttempts: 1 }),
+      writeBehind: { journal: join(folder, 'journal'), maxDelay, drainTimeout: 50, maxAttempts: 1 },
     })
     return { cache, users }
   }
@@ -90,7 +89,7 @@ describe('an erasure and queued writes', () => {
     const users = cache.for({ tenant: 'acme' }).collection<number, User>('user', {
       store: () => Promise.reject(Object.assign(new Error('no'), { permanent: true })),
       write: 'write-behind',
-      writeBehind: writeBehind({ journal: join(folder, 'journal'), maxDelay: 1 }),
+      writeBehind: { journal: join(folder, 'journal'), maxDelay: 1 },
     })
     await users.set(1, user('ann'))
     await until('the letter', () => users.deadLetters.list().length === 1)

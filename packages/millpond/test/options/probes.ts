@@ -34,7 +34,6 @@ import { postgres, postgresSchema } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteKeyStore, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { verifyWitness, witnessed } from 'millpond/tiers/witness'
-import { writeBehind } from 'millpond/write-behind'
 // Not by the dashboard's front door: React's types make a DOM of their own for all tests.
 import { createCacheClient } from '../../../dashboard/src/api/client.ts'
 import type { GARBAGE } from './garbage.ts'
@@ -126,6 +125,10 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     whole: ['false'],
     base: { failures: 1, action: 'hold' },
     use: (errorThreshold) => cache.guard(newKey(), { errorThreshold }),
+  },
+  '. WriteBehindOptions': {
+    base: { durability: 'memory' },
+    use: (writeBehind) => cache.collection(newKey(), { store: nothing, write: 'write-behind', writeBehind }),
   },
   '. CollectionWriteOptions': { use: (options) => cache.collection<number, number>(newKey(), {}).set(1, 1, options) },
   '. Changes': { use: (changes) => cache.configure(changes, { dryRun: true }) },
@@ -284,7 +287,6 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     use: (options) => wrappedKeyring(options),
     secret: ['keys', 'next'],
   },
-  './write-behind WriteBehindOptions': { base: { durability: 'memory' }, use: (options) => writeBehind(options) },
   './nodes AskOptions': { use: (options) => createNodes({ store: memoryNodes(), clock }).ask('topic', 1, options) },
   './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
   './observe KeyStatisticsOptions': { use: (options) => createKeyStatistics(options) },

@@ -70,13 +70,12 @@ async function runAndKill(argv, lines) {
 /** @param {string} library @param {string} journal @param {string} source @param {string} durability */
 async function drain(library, journal, source, durability) {
   const { createCache } = await import(pathToFileURL(`${library}/src/index.js`).href)
-  const { writeBehind } = await import(pathToFileURL(`${library}/src/source/write-behind/index.js`).href)
   const { appendFileSync } = await import('node:fs')
   const cache = createCache()
   cache.collection('item', {
     store: (/** @type {string} */ id, /** @type {number} */ value) => appendFileSync(source, `${id} ${value}\n`),
     write: 'write-behind',
-    writeBehind: writeBehind({ durability, journal }),
+    writeBehind: { durability, journal },
   })
   await cache.flush()
   await cache.close()

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { type CacheOptions, type CollectionOptions, memory } from 'millpond'
 import { fakeClock } from 'millpond/testing'
 import { sqlite } from 'millpond/tiers/sqlite'
-import { writeBehind } from 'millpond/write-behind'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { closeAfterEach, newFolder, open } from '../engine/setups.ts'
@@ -150,7 +149,7 @@ describe('two versions of a program', () => {
   it('G18: bring up to date what the other has queued, and set aside what they cannot, which the other then finds', async () => {
     const journal = join(newFolder(), 'journal')
     const stored: unknown[] = []
-    const behind = { write: 'write-behind', writeBehind: writeBehind({ journal, maxDelay: 1, drainTimeout: 1 }) } as const
+    const behind = { write: 'write-behind', writeBehind: { journal, maxDelay: 1, drainTimeout: 1 } } as const
     const queue = async (record: Before) => {
       const cache = open()
       const people = cache.collection('user', { ...behind, schema: before, store: () => new Promise(() => {}) })

@@ -5,7 +5,6 @@ import { pathToFileURL } from 'node:url'
 
 const [folder = '', journal = '', source = '', name = '', durability = ''] = process.argv.slice(2)
 const { createCache } = await import(pathToFileURL(`${folder}/src/index.js`).href)
-const { writeBehind } = await import(pathToFileURL(`${folder}/src/source/write-behind/index.js`).href)
 const items = createCache().collection('item', {
   load: () => 0,
   store: async (/** @type {string} */ id, /** @type {number} */ value) => {
@@ -14,7 +13,7 @@ const items = createCache().collection('item', {
     appendFileSync(source, `${id} ${value}\n`)
   },
   write: 'write-behind',
-  writeBehind: writeBehind({ durability, maxDelay: 20, ...(durability !== 'memory' && { journal }) }),
+  writeBehind: { durability, maxDelay: 20, ...(durability !== 'memory' && { journal }) },
 })
 for (let value = 1; ; value++) {
   const id = `${name}:${value % 50}`

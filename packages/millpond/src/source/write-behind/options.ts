@@ -4,7 +4,7 @@ import { parseDuration } from '../../core/duration.ts'
 import { MillpondError } from '../../core/errors.ts'
 import type { WriteBehindOptions } from '../../engine/collection.ts'
 
-const WRITE_BEHIND: Shape<WriteBehindOptions> = {
+export const WRITE_BEHIND: Shape<WriteBehindOptions> = {
   durability: oneOf('journal', 'journal-sync', 'memory', 'stream'),
   journal: text,
   maxDelay: duration,
@@ -32,34 +32,35 @@ export interface QueueSettings {
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
-export function settingsOf(options: WriteBehindOptions): QueueSettings {
-  checkOptions<WriteBehindOptions>(options, WRITE_BEHIND, 'writeBehind')
+export function settingsOf(name: string, options: WriteBehindOptions = {}): QueueSettings {
+  const what = `collection ${name}: writeBehind`
+  checkOptions<WriteBehindOptions>(options, WRITE_BEHIND, what)
   const { durability = 'journal', journal, drainOnSigterm = true } = options
   if (durability === 'stream')
     throw new MillpondError(
       'OPTION_INVALID',
-      `writeBehind.durability: 'stream' is not there yet: use 'journal' or 'journal-sync', on a disk that outlives the process`,
+      `${what}.durability: 'stream' is not there yet: use 'journal' or 'journal-sync', on a disk that outlives the process`,
     )
   if (durability === 'memory' && journal !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `writeBehind: durability 'memory' keeps no journal: leave journal away, or use durability 'journal'`,
+      `${what}: durability 'memory' keeps no journal: leave journal away, or use durability 'journal'`,
     )
   if (durability !== 'memory' && journal === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
-      `writeBehind.journal: undefined is not a path: name a folder of its own (made where it does not exist), or say durability: 'memory' for writes that may be lost`,
+      `${what}.journal: undefined is not a path: name a folder of its own (made where it does not exist), or say durability: 'memory' for writes that may be lost`,
     )
   return {
     journal: durability === 'memory' ? undefined : journal,
     sync: durability === 'journal-sync',
-    maxDelayMs: parseDuration(options.maxDelay ?? '1s', 'writeBehind.maxDelay'),
+    maxDelayMs: parseDuration(options.maxDelay ?? '1s', `${what}.maxDelay`),
     maxBatch: options.maxBatch ?? 100,
     maxQueued: options.maxQueued ?? 10_000,
-    maxWaitMs: parseDuration(options.maxWait ?? '5s', 'writeBehind.maxWait'),
-    timeoutMs: parseDuration(options.timeout ?? '30s', 'writeBehind.timeout'),
+    maxWaitMs: parseDuration(options.maxWait ?? '5s', `${what}.maxWait`),
+    timeoutMs: parseDuration(options.timeout ?? '30s', `${what}.timeout`),
     maxAttempts: options.maxAttempts ?? 8,
-    drainMs: parseDuration(options.drainTimeout ?? '10s', 'writeBehind.drainTimeout'),
+    drainMs: parseDuration(options.drainTimeout ?? '10s', `${what}.drainTimeout`),
     drainOnSigterm,
   }
 }

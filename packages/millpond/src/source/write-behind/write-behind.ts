@@ -9,7 +9,6 @@ import type { Position } from '../../core/ledger.ts'
 import type { DeadLetters } from '../../engine/collection.ts'
 import type { ErasedWrite, IsMeant } from '../../engine/erasure.ts'
 import type { SourceWrite } from '../../engine/source-write.ts'
-import type { Behind, Queued, Wanted } from '../behind.ts'
 import type { CollectionPlan } from '../collection-options.ts'
 import { Journal } from '../journal/journal.ts'
 import type { Records } from '../records.ts'
@@ -20,12 +19,23 @@ import { createCounts, type QueueCounts } from './counts.ts'
 import { deadLettersOf } from './dead-letters.ts'
 import { memoryLog } from './memory-log.ts'
 import { onSigterm } from './on-sigterm.ts'
-import type { QueueSettings } from './options.ts'
+import { type QueueSettings, settingsOf } from './options.ts'
 import { WriteQueue } from './queue.ts'
 
 type Told = CacheEvents['writeBehind']
 
-export class WriteBehind<Id, T> implements Behind<Id, T> {
+/** What a reader is given of a queued write; a removal has no value. */
+interface Queued<T> {
+  readonly value: T | undefined
+}
+
+export interface Wanted<Id, T> {
+  readonly id: Id
+  readonly key: string
+  readonly value: T
+}
+
+export class WriteBehind<Id, T> {
   readonly deadLetters: DeadLetters<Id>
   readonly #name: string
   readonly #plan: CollectionPlan<Id, T>
@@ -42,12 +52,12 @@ export class WriteBehind<Id, T> implements Behind<Id, T> {
   #recovering: Promise<void> | undefined
   #isReady = false
 
-  /** @throws MillpondError where the journal cannot be opened. */
-  constructor(name: string, plan: CollectionPlan<Id, T>, seam: Seam, records: Records<Id, T> | undefined, settings: QueueSettings) {
+  /** @throws MillpondError for options, and where the journal cannot be opened. */
+  constructor(name: string, plan: CollectionPlan<Id, T>, seam: Seam, records: Records<Id, T> | undefined) {
     this.#name = name
     this.#plan = plan
     this.#seam = seam
-    this.#settings = settings
+    this.#settings = settingsOf(name, plan.options.writeBehind)
     const { journal: path, sync } = this.#settings
     const journal = path === undefined ? undefined : new Journal({ path, sync, owner: seam.owner })
     this.#log = journal ?? memoryLog()
@@ -96,10 +106,12 @@ export class WriteBehind<Id, T> implements Behind<Id, T> {
     return this.#isReady
   }
 
+  /** Writes that wait or are on their way. */
   get depth(): number {
     return this.#queue.depth
   }
 
+  /** Takes over what earlier processes have left, once; tried again by the next call where it failed. */
   async ready(): Promise<void> {
     if (this.#isReady) return
     this.#recovering ??= this.#recover().finally(() => {
@@ -154,6 +166,7 @@ export class WriteBehind<Id, T> implements Behind<Id, T> {
     return [...(this.#special.get(key) ?? []), ...(own ?? []), ...(defaults.tags ?? [])]
   }
 
+  /** Drains within its time, and says what it has left. */
   async close(): Promise<void> {
     for (const end of this.#ends) end()
     await this.#recovering?.catch(() => {}) // told when it failed
