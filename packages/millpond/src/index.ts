@@ -20,10 +20,11 @@ export type { JobDay, JobWindow } from './core/jobs.ts'
 export { decodeKey, type Key, type KeyPart } from './core/key.ts'
 export { hashOf } from './core/key-hash.ts'
 export type { Position, Target } from './core/ledger.ts'
-export type { ById, Consistency, Dependencies, EntryOptions, LoadOptions, ReadOptions } from './core/options.ts'
+export type { ById, Consistency, Dependencies, EntryOptions, LoadOptions, ReadOptions, RefreshAhead } from './core/options.ts'
 export type { Outlet, OutletBatch, OutletLine, OutletReceipt } from './core/outlet.ts'
 export type { Recorder } from './core/recorder.ts'
 export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
+export type { SchemaAnswer, StandardSchema } from './core/standard-schema.ts'
 export type {
   ScheduledWarming,
   WarmApi,

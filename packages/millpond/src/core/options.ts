@@ -53,12 +53,28 @@ export interface LoadOptions extends EntryOptions, ReadOptions {
    * A caller who joins a load waits for it as long as its own `hard` says.
    */
   readonly timeout?: { readonly soft?: Duration | undefined; readonly hard?: Duration | undefined } | undefined
-  /** Share of `ttl`, 0 to 1, after which a hit starts a refresh behind. Default: never. */
-  readonly refreshAhead?: number | undefined
+  /**
+   * When a hit starts a refresh behind: a share of `ttl`, 0 to 1, or what `RefreshAhead` says. One refresh of a key over all processes, at most 32 of a namespace
+   * at a time in each. Default: never.
+   */
+  readonly refreshAhead?: number | RefreshAhead | undefined
   /** How long "there is none" (`null`, or `undefined` from the loader) is remembered. Default: `null` as any value, `undefined` not at all. */
   readonly negativeTtl?: Duration | undefined
   /** How long this process remembers a loader's error and rejects with it again. Default 0. */
   readonly errorTtl?: Duration | undefined
+}
+
+/** When a value that is read is loaded anew before it expires. */
+export interface RefreshAhead {
+  /** Share of `ttl`, 0 to 1; up to a tenth of it sooner, by the key, so that what was loaded together is not refreshed together. Default: 0.8, with `beta` never. */
+  readonly after?: number | undefined
+  /**
+   * By chance instead, the likelier the nearer the end and the longer loads take: 1 is the optimum where loads take about equally long, more refreshes sooner.
+   * XFetch: Vattani, Chierichetti, Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015; by the mean time of the namespace's loads in this process.
+   */
+  readonly beta?: number | undefined
+  /** How often an entry must have been read since it was stored, with the read that refreshes. Without memory nobody counts, and every read does. Default 2. */
+  readonly reads?: 1 | 2 | undefined
 }
 
 /** `LoadOptions` in milliseconds, all present. */
@@ -72,7 +88,11 @@ export interface LoadPolicy {
   readonly priority: Priority
   readonly softMs: number
   readonly hardMs: number
+  /** A share; 0: never. */
   readonly refreshAhead: number
+  /** 0: not by chance. */
+  readonly refreshBeta: number
+  readonly refreshReads: 1 | 2
   /** Negative: not asked for. */
   readonly negativeMs: number
   readonly errorMs: number
@@ -95,11 +115,22 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   softMs: Number.POSITIVE_INFINITY,
   hardMs: 10_000,
   refreshAhead: 0,
+  refreshBeta: 0,
+  refreshReads: 2,
   negativeMs: -1,
   errorMs: 0,
   consistency: 'eventual',
   dependsOn: NO_TAGS,
 })
+
+const REFRESH_AHEAD: Shape<RefreshAhead> = {
+  after: share,
+  beta: check((value): value is number => typeof value === 'number' && value > 0 && value <= 100, 'a number above 0, 100 at most'),
+  reads: check((value): value is 1 | 2 => value === 1 || value === 2, '1 or 2'),
+}
+const ahead = optionsOf(REFRESH_AHEAD)
+const shareOrMore = (value: unknown, at: string): number | RefreshAhead =>
+  typeof value === 'object' && value !== null ? ahead(value, at) : share(value, at)
 
 export const LOAD_OPTIONS: Shape<LoadOptions> = {
   ttl: duration,
@@ -114,7 +145,7 @@ export const LOAD_OPTIONS: Shape<LoadOptions> = {
   signal,
   quiet: flag,
   timeout: optionsOf(TIMEOUT),
-  refreshAhead: share,
+  refreshAhead: shareOrMore,
   negativeTtl: duration,
   errorTtl: duration,
 }
@@ -137,7 +168,7 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
     priority,
     softMs: timeout?.soft === undefined ? defaults.softMs : parseDuration(timeout.soft, 'timeout.soft'),
     hardMs: timeout?.hard === undefined ? defaults.hardMs : parseDuration(timeout.hard, 'timeout.hard') || Number.POSITIVE_INFINITY,
-    refreshAhead: refreshAhead ?? defaults.refreshAhead,
+    ...aheadOf(refreshAhead, defaults),
     negativeMs: negativeTtl === undefined ? defaults.negativeMs : parseDuration(negativeTtl, 'negativeTtl'),
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
     consistency: consistency ?? defaults.consistency,
@@ -170,6 +201,18 @@ export function laidOver(before: LoadOptions, said: LoadOptions | undefined): Lo
 }
 
 const present = (fields: object): object => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+const AFTER = 0.8
+
+function aheadOf(
+  said: LoadOptions['refreshAhead'],
+  { refreshAhead, refreshBeta, refreshReads }: LoadPolicy,
+): Pick<LoadPolicy, 'refreshAhead' | 'refreshBeta' | 'refreshReads'> {
+  if (said === undefined) return { refreshAhead, refreshBeta, refreshReads }
+  if (typeof said === 'number') return { refreshAhead: said, refreshBeta: 0, refreshReads: DEFAULT_POLICY.refreshReads }
+  const { beta = 0, after = beta > 0 ? 0 : AFTER, reads = DEFAULT_POLICY.refreshReads } = said
+  return { refreshAhead: after, refreshBeta: beta, refreshReads: reads }
+}
 
 function tagsOf(tags: Iterable<string> | undefined, priority: Priority, defaults: LoadPolicy): readonly string[] {
   if (tags === undefined && priority === defaults.priority) return defaults.tags

@@ -12,6 +12,7 @@ import { refreshBehind } from './load.ts'
 import type { BatchLoader, Loader, Loads } from './loader.ts'
 import { hitValue, isFreshAt } from './near.ts'
 import { readThrough, readThroughMany, shown } from './read.ts'
+import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { checkOpen, type Space } from './space.ts'
 
 /** A value with where it came from: `tier` may be `loader` too. */
@@ -66,7 +67,7 @@ export async function getOrSet<T>(space: Space, key: Key, loader: Loader<T>, opt
   const { near, settings } = space
   const slot = near === undefined ? -1 : near.find(encoded)
   if (near !== undefined && slot >= 0 && permitsHit(settings.policy, options) && isFreshAt(space, near, slot, encoded)) {
-    if (settings.policy.refreshAhead > 0 || options?.refreshAhead !== undefined) refreshEarly(space, encoded, slot, loader, options)
+    if (refreshesAhead(settings.policy) || options?.refreshAhead !== undefined) refreshEarly(space, encoded, slot, loader, options)
     return hitValue(space, slot, encoded) as T
   }
   checkKey(encoded)
@@ -138,11 +139,14 @@ function travel(journey: Journey, encoded: string): Promise<Found> {
 }
 
 function refreshEarly<T>(space: Space, key: string, slot: number, loader: Loader<T>, options: LoadOptions | undefined): void {
+  checkOpen(space)
   const { near, services } = space
   if (near === undefined) return
-  const journey = begin(space, { one: loader }, options)
-  if (!journey.isDue({ createdAt: near.createdAt(slot), freshUntil: near.freshUntil(slot) }, services.clock.coarse)) return
-  journey.noteDue(key)
+  const policy = resolvePolicy(options, space.settings.policy)
+  const life = { createdAt: near.createdAt(slot), freshUntil: near.freshUntil(slot) }
+  if (!isDue(space, policy, key, life, readsOf(space, slot), services.clock.coarse)) return
+  const journey = new Journey(space, { one: loader }, policy, options ?? NO_CALL)
+  journey.noteDue(key, life.createdAt)
   refreshBehind(journey)
 }
 

@@ -1,7 +1,7 @@
 // How a cache is set up, as JSON that anybody may read: no secrets, units in the names, a word where a number has no end.
 import type { NearStore, Scope } from '../core/contracts.ts'
 import { ownTags, type Priority } from '../core/dependency.ts'
-import type { Consistency, Dependencies, LoadPolicy } from '../core/options.ts'
+import { type Consistency, DEFAULT_POLICY, type Dependencies, type LoadPolicy, type RefreshAhead } from '../core/options.ts'
 import type { PolicyName } from '../memory/options.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { FarTier } from './space.ts'
@@ -19,7 +19,8 @@ export interface DescribedDefaults {
   readonly priority: Priority
   readonly timeout_soft_seconds: Amount
   readonly timeout_hard_seconds: Amount
-  readonly refresh_ahead: number
+  /** A share; an object where it says more than that. */
+  readonly refresh_ahead: number | RefreshAhead
   /** `null`: as any other value. */
   readonly negative_ttl_seconds: Amount | null
   readonly error_ttl_seconds: Amount
@@ -131,11 +132,16 @@ export function describePolicy(policy: LoadPolicy): DescribedDefaults {
     priority: policy.priority,
     timeout_soft_seconds: seconds(policy.softMs),
     timeout_hard_seconds: seconds(policy.hardMs),
-    refresh_ahead: policy.refreshAhead,
+    refresh_ahead: refreshAheadOf(policy),
     negative_ttl_seconds: policy.negativeMs < 0 ? null : seconds(policy.negativeMs),
     error_ttl_seconds: seconds(policy.errorMs),
     consistency: policy.consistency,
   }
+}
+
+function refreshAheadOf({ refreshAhead, refreshBeta, refreshReads }: LoadPolicy): number | RefreshAhead {
+  if (refreshBeta === 0 && refreshReads === DEFAULT_POLICY.refreshReads) return refreshAhead
+  return { after: refreshAhead, ...(refreshBeta > 0 && { beta: refreshBeta }), reads: refreshReads }
 }
 
 export function describeMemory({ store, keep, isOn }: NonNullable<Described['memory']>): DescribedMemory {

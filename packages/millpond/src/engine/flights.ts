@@ -24,6 +24,8 @@ export interface MoveMark {
 /** The flights of one space, by key. */
 export class Flights {
   readonly loads = new FlightTable()
+  /** How many of them go on behind callers who have been served. */
+  refreshing = 0
   /** Of the writes on their way to a source. */
   readonly #marks = new Map<string, Set<MoveMark>>()
   readonly #failures = new Map<string, Failure>()

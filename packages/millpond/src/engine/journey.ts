@@ -41,8 +41,10 @@ export class Journey {
   isBlind = false
   /** Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until something is waited for. */
   isAbsent = false
-  /** Keys whose values have been served and are to be refreshed behind. */
-  due: string[] | undefined
+  /** Keys whose values have been served and are to be refreshed behind, with when those were made. */
+  due: Map<string, number> | undefined
+  /** Of what happens behind: what came of the keys before is no answer. */
+  served: ReadonlyMap<string, number> | undefined
   /** Another call's load brought the value. */
   isJoined = false
   /** The load that brought it: begun by this call, or joined. */
@@ -69,9 +71,10 @@ export class Journey {
   }
 
   /** What happens behind the caller who has been served: nobody waits for it. */
-  behind(): Journey {
+  behind(served: ReadonlyMap<string, number>): Journey {
     const journey = new Journey(this.space, this.loads, this.policy, { quiet: this.isQuiet }, 'refresh')
     journey.isReachable = this.isReachable
+    journey.served = served
     return journey
   }
 
@@ -102,17 +105,11 @@ export class Journey {
     return this.wants === 'new' ? 0 : this.policy.staleIfErrorMs
   }
 
-  /** A fresh value that has lived for its share: a refresh is due. */
-  isDue({ createdAt, freshUntil }: { readonly createdAt: number; readonly freshUntil: number }, now: number): boolean {
-    const { refreshAhead } = this.policy
-    return refreshAhead > 0 && now >= createdAt + refreshAhead * (freshUntil - createdAt)
-  }
-
   /** Refreshes behind, once the caller has been served. */
-  noteDue(key: string): void {
+  noteDue(key: string, createdAt: number): void {
     const { flights, services } = this.space
     if (flights.loads.get(key) !== undefined || flights.isPaused(key, services.clock)) return
-    if (this.due === undefined) this.due = [key]
-    else this.due.push(key)
+    this.due ??= new Map()
+    this.due.set(key, createdAt)
   }
 }

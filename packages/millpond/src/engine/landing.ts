@@ -10,6 +10,7 @@ import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
 import type { Journey } from './journey.ts'
 import { releaseLease } from './leases.ts'
+import { refreshesAhead } from './refresh-ahead.ts'
 import type { Ending } from './run-loader.ts'
 import { inBackground, isolateFor, type Space } from './space.ts'
 import { landNear } from './store-near.ts'
@@ -189,7 +190,7 @@ function fail({ space, policy }: Journey, flight: Flight, error: unknown): void 
     return
   }
   if (services.events.has('loadError')) services.events.emit('loadError', { key: flight.key, namespace: space.id.name, error })
-  const servesStale = policy.staleForMs > 0 || policy.staleIfErrorMs > 0 || policy.refreshAhead > 0
+  const servesStale = policy.staleForMs > 0 || policy.staleIfErrorMs > 0 || refreshesAhead(policy)
   if (!flight.isOutdated && (servesStale || policy.errorMs > 0)) {
     const now = services.clock.monotonic()
     flights.remember(flight.key, { error, until: now + policy.errorMs, pausedUntil: now + RETRY_STALE_MS })

@@ -8,6 +8,7 @@ import type { Journey } from './journey.ts'
 import { close, Landing } from './landing.ts'
 import { loadUnderLeases, releaseLease } from './leases.ts'
 import { countMiss, countStale, whyGone } from './misses.ts'
+import { isDueFar, isLate } from './refresh-ahead.ts'
 import { runLoader } from './run-loader.ts'
 import { inBackground, ledgerTier } from './space.ts'
 
@@ -52,15 +53,17 @@ export function refreshBehind(journey: Journey): void {
   const { space, due } = journey
   if (due === undefined) return
   journey.due = undefined
-  const behind = journey.behind()
+  const behind = journey.behind(due)
   const flights = openFlights(
     behind,
-    [...new Set(due)].filter((key) => space.flights.loads.get(key) === undefined),
+    [...due.keys()].filter((key) => space.flights.loads.get(key) === undefined),
   )
   if (flights.length === 0) return
   space.watch.counters.refreshes += flights.length
+  space.flights.refreshing += flights.length
   for (const flight of flights) inBackground(space, `refresh of ${flight.key}`, flight.landing)
   void fly(behind, flights).then(() => {
+    space.flights.refreshing -= flights.length
     for (const flight of flights) flight.leaveBehind()
   })
 }
@@ -117,7 +120,7 @@ async function landFromTiers(journey: Journey, flights: readonly Flight[], isAga
       space.flights.end(flight)
       flight.land(shared(journey, isFresh ? entry : { ...entry, isStale: true }))
       if (!isFresh && !journey.isBackground && !isQuiet) countStale(space, entry)
-      if (!isFresh || journey.isDue(entry, now)) journey.noteDue(flight.key)
+      if (!isFresh || isDueFar(journey, flight.key, entry, now)) journey.noteDue(flight.key, entry.createdAt)
       return false
     }
     flight.fallback = entry === undefined ? undefined : shared(journey, { ...entry, isStale: true })
@@ -130,8 +133,14 @@ async function landFromTiers(journey: Journey, flights: readonly Flight[], isAga
 
 /** May the entry be given to the caller, as far as time goes? While its source fails, what a failure permits is given without asking again. */
 function isGoodEnough(journey: Journey, entry: Found, now: number): boolean {
-  if (entry.freshUntil > now) return !(journey.isBackground && journey.isDue(entry, now))
+  if (entry.freshUntil > now) return !journey.isBackground || isNews(journey, entry, now)
   return entry.staleUntil > now && entry.freshUntil + staleMs(journey, entry.key) > now
+}
+
+/** Of a refresh behind: another process has refreshed it already. */
+function isNews({ policy, served }: Journey, entry: Found, now: number): boolean {
+  const isSame = policy.refreshBeta > 0 && entry.createdAt <= (served?.get(entry.key) ?? Number.NEGATIVE_INFINITY)
+  return !isSame && !isLate(policy, entry.key, entry, now)
 }
 
 /** How long past its freshness a value may be given to the caller without a load, in milliseconds. */

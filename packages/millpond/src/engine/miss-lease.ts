@@ -93,6 +93,7 @@ const byHand = (policy: LoadPolicy): LoadPolicy => ({
   staleForMs: 0,
   staleIfErrorMs: 0,
   refreshAhead: 0,
+  refreshBeta: 0,
   hardMs: Number.POSITIVE_INFINITY,
 })
 

@@ -11,6 +11,7 @@ import { fly, openFlight, openFlights, refreshBehind, staleMs } from './load.ts'
 import { makeReady, newestMark } from './make-ready.ts'
 import { countMiss, countStale } from './misses.ts'
 import { hitInCall, isFreshAt, staleInMemory } from './near.ts'
+import { isDue, readsOf, refreshesAhead } from './refresh-ahead.ts'
 import { abortable, checkSignal } from './signals.ts'
 import { handOut, type Space } from './space.ts'
 import { canWaitAlone, join, lead, staleInTier, take } from './wait.ts'
@@ -164,14 +165,15 @@ function fromMemory(journey: Journey, key: string, slot: number): Found | undefi
   if (journey.isBlind || journey.wants === 'new') return undefined
   const { clock } = space.services
   const isFresh = slot >= 0 && space.near !== undefined && isFreshAt(space, space.near, slot, key)
+  const reads = isFresh && refreshesAhead(journey.policy) ? readsOf(space, slot) : 0
   const fresh = isFresh ? hitInCall(space, slot, key, isQuiet) : undefined
   if (fresh !== undefined) {
-    if (journey.isDue(fresh, clock.coarse)) journey.noteDue(key)
+    if (reads > 0 && isDue(space, journey.policy, key, fresh, reads, clock.coarse)) journey.noteDue(key, fresh.createdAt)
     return fresh
   }
   const stale = slot < 0 ? undefined : staleInMemory(space, key, staleMs(journey, key))
   if (stale !== undefined) {
-    journey.noteDue(key)
+    journey.noteDue(key, stale.createdAt)
     if (!isQuiet) countStale(space, stale)
     return stale
   }

@@ -34,7 +34,7 @@ type Told = Pick<CollectionOptions<unknown, unknown>, 'write' | 'strategy' | 're
 
 export interface Chosen {
   readonly write: WriteKind
-  readonly refreshAhead: number | undefined
+  readonly refreshAhead: CollectionOptions<unknown, unknown>['refreshAhead']
 }
 
 /** What a collection's `write` and `strategy` come to together. @throws MillpondError `OPTION_INVALID` */

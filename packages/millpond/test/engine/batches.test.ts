@@ -82,7 +82,12 @@ describe('batches of every mixture', () => {
   /** Where a key of the batch lies, and how old it is. */
   const somewhere = fc.constantFrom('nowhere', 'far', 'far, stale', 'memory', 'memory, stale', 'remembered')
   const stale = fc.constantFrom('far, stale', 'memory, stale')
-  const options = fc.constantFrom({}, { staleFor: '1h' }, { refreshAhead: 1e-9 }, { staleFor: '1h', refreshAhead: 1e-9 })
+  const options = fc.constantFrom(
+    {},
+    { staleFor: '1h' },
+    { refreshAhead: { after: 1e-9, reads: 1 } },
+    { staleFor: '1h', refreshAhead: { after: 1e-9, reads: 1 } },
+  )
   const mixture = fc.record({
     places: fc.oneof(...[somewhere, stale].map((place) => fc.array(place, { minLength: 1, maxLength: 8 }))),
     order: fc.array(fc.nat(), { minLength: 8, maxLength: 8 }),

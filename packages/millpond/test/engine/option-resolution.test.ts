@@ -26,7 +26,7 @@ const durations = (name: keyof LoadOptions, field: keyof LoadPolicy): Case => ({
     { [field]: ms },
   ]),
 })
-const shares = (name: 'jitter' | 'refreshAhead'): Case => ({
+const shares = (name: 'jitter'): Case => ({
   says: [0.1, 0, 0.25, 1, 0.5].map((share) => [{ [name]: share }, { [name]: share }]),
 })
 const words = <N extends 'priority' | 'consistency'>(name: N, ...all: NonNullable<LoadOptions[N]>[]): Case => ({
@@ -39,7 +39,15 @@ const CASES: Readonly<Record<string, Case>> = {
   negativeTtl: durations('negativeTtl', 'negativeMs'),
   errorTtl: durations('errorTtl', 'errorMs'),
   jitter: shares('jitter'),
-  refreshAhead: shares('refreshAhead'),
+  refreshAhead: {
+    says: [
+      [{ refreshAhead: 0.1 }, { refreshAhead: 0.1, refreshBeta: 0, refreshReads: 2 }],
+      [{ refreshAhead: 0 }, { refreshAhead: 0, refreshBeta: 0, refreshReads: 2 }],
+      [{ refreshAhead: { beta: 1, reads: 1 } }, { refreshAhead: 0, refreshBeta: 1, refreshReads: 1 }],
+      [{ refreshAhead: {} }, { refreshAhead: 0.8, refreshBeta: 0, refreshReads: 2 }],
+      [{ refreshAhead: { after: 0.5, beta: 2 } }, { refreshAhead: 0.5, refreshBeta: 2, refreshReads: 2 }],
+    ],
+  },
   priority: words('priority', 'high', 'low', 'medium'),
   consistency: words('consistency', 'strong', 'read-your-writes', 'eventual'),
   tags: { says: [['a'], [], ['b', 'c'], ['d'], ['e']].map((tags) => [{ tags }, { tags }]) },

@@ -82,6 +82,7 @@ describe.each(Object.keys(places))('permissions: %s', (place) => {
   it('P6: refreshAhead holds wherever the value lies, for many keys, and for strong reads', async () => {
     const { cache, clock } = make({ defaults: { ttl: 10_000, refreshAhead: 0.5 } })
     for (const key of ['one', 'strong', 'a', 'b']) await cache.set(key, 'old')
+    await cache.getMany(['one', 'strong', 'a', 'b'])
     await clock.run(6000)
     expect(await cache.getOrSet('one', () => 'new')).toBe('old')
     expect(await cache.getOrSet('strong', () => 'new', { consistency: 'strong' })).toBe('old')

@@ -5,7 +5,7 @@ import { closeAfterEach, gate, onEverySetup, open } from './setups.ts'
 
 const HOUR = 3_600_000
 /** Fresh for a moment, then stale; and fresh, but old enough to be refreshed behind. */
-const BEHIND = { stale: { ttl: 1, staleFor: HOUR }, ahead: { ttl: HOUR, refreshAhead: 1e-9 } } as const
+const BEHIND = { stale: { ttl: 1, staleFor: HOUR }, ahead: { ttl: HOUR, refreshAhead: { after: 1e-9, reads: 1 } } } as const
 
 /** Reads until the entry is old enough for a refresh, which then runs behind. */
 async function untilRefreshed(cache: Cache, options: LoadOptions, load: Loader<unknown>): Promise<void> {

@@ -139,7 +139,7 @@ onEverySetup('leases of refreshes', (create) => {
           isRunning = true
           return slow.promise
         },
-        { refreshAhead: 1e-9, signal: controller.signal },
+        { refreshAhead: { after: 1e-9, reads: 1 }, signal: controller.signal },
       )
       await new Promise((resolve) => setImmediate(resolve))
     }
