@@ -1,6 +1,7 @@
 // The whole dashboard as one component.
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { useCallback, useMemo, useRef, useState } from 'react'
+import { batched } from './api/batch.ts'
 import { ApiError, createCacheClient } from './api/client.ts'
 import { type Dashboard, DashboardContext } from './context.tsx'
 import { createNumbers } from './format/numbers.ts'
@@ -64,15 +65,18 @@ export function CachingDashboard(props: CachingDashboardProps) {
   // Functions written into the host's JSX are new at each of its renders: another client each time would sign in anew and begin the page again.
   const given = useRef({ fetcher, auth })
   given.current = { fetcher, auth }
-  const client = useMemo(
-    () =>
-      createCacheClient({
-        apiBaseUrl,
-        fetcher: (url, init) => (given.current.fetcher ?? fetch)(url, init),
-        auth: () => given.current.auth?.() ?? (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` }),
-      }),
-    [apiBaseUrl],
-  )
+  const routes = useRef<ReadonlySet<string>>(new Set())
+  const client = useMemo(() => {
+    const plain = createCacheClient({
+      apiBaseUrl,
+      fetcher: (url, init) => (given.current.fetcher ?? fetch)(url, init),
+      auth: () => given.current.auth?.() ?? (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` }),
+    })
+    return batched(plain, () => routes.current.has('POST batch/'))
+  }, [apiBaseUrl])
+  const onRoutes = useCallback((known: ReadonlySet<string>) => {
+    routes.current = known
+  }, [])
   const [queries] = useState(() => createQueries(() => setRefusals((count) => count + 1)))
   const dashboard = useMemo<Dashboard>(
     () => ({
@@ -101,7 +105,14 @@ export function CachingDashboard(props: CachingDashboardProps) {
         <DashboardContext.Provider value={dashboard}>
           <PreferencesContext.Provider value={preferences}>
             <PlaceProvider addresses={props.addresses ?? fallback} onNavigate={onNavigate}>
-              <Gate client={client} readOnly={readOnly} isHosted={auth !== undefined} onToken={onToken} refusals={refusals}>
+              <Gate
+                client={client}
+                readOnly={readOnly}
+                isHosted={auth !== undefined}
+                onToken={onToken}
+                onRoutes={onRoutes}
+                refusals={refusals}
+              >
                 <LiveProvider>
                   <Shell />
                 </LiveProvider>

@@ -221,14 +221,94 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 
+  it('opens Now with three questions, and follows one stream in all tabs of a browser', async () => {
+    const { page, faults, close } = await open('viewer')
+    const asked: string[] = []
+    const watch = (tab: Page) =>
+      tab.on(
+        'request',
+        (request) =>
+          request.url().includes('/api/') &&
+          asked.push(
+            request
+              .url()
+              .replace(/^.*caching\//, '')
+              .replace(/\?.*/, ''),
+          ),
+      )
+    watch(page)
+    await page.goto(served.url + BASE)
+    await page.getByText('Live', { exact: true }).last().waitFor()
+    await page.getByRole('heading', { name: 'Latency of loads' }).waitFor()
+    expect(asked.sort()).toEqual(['batch/', 'session/', 'stream/'])
+    const other = await page.context().newPage()
+    watch(other)
+    await signIn(other, served.url, 'viewer')
+    await other.locator('.live:not(.is-polling)').waitFor()
+    expect(asked.filter((path) => path === 'stream/')).toHaveLength(1)
+    // What happens is shown without being asked for, in the tab that does not lead too.
+    await served.plane.control.alerts.raise({
+      rule: 'tier_down',
+      cache: 'shop',
+      subject: 'redis',
+      severity: 'high',
+      value: 1,
+      threshold: 1,
+      message: 'redis is gone',
+    })
+    await other.getByText('redis is gone').waitFor()
+    await page.close()
+    await other.bringToFront()
+    await expect.poll(() => asked.filter((path) => path === 'stream/').length).toBe(2)
+    await other.locator('.live:not(.is-polling)').waitFor()
+    await served.api(
+      'POST',
+      `alerts/${(await served.api<{ data: { id: string }[] }>('GET', 'alerts/?state=firing')).data[0]?.id}/resolve/`,
+      {},
+    )
+    await other.getByText('redis is gone').waitFor({ state: 'detached' })
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  it('tails what a cache does while somebody looks, by kind, with links to why', async () => {
+    const tail = served.cache.namespace('tail')
+    const { page, faults, close } = await open('viewer')
+    await page.goto(`${served.url}${BASE}live/?ns=tail`)
+    const main = page.locator('main')
+    await main.getByText('Nothing has happened').waitFor()
+    await expect
+      .poll(async () => {
+        await tail.get(HOSTILE)
+        await tail.set('hot', 1)
+        return main.getByRole('row', { name: /miss.*never asked for/ }).count()
+      })
+      .toBeGreaterThan(0)
+    await tail.invalidateTags(['tail:*'])
+    await main.getByRole('row', { name: /invalidated.*tag tail/ }).waitFor()
+    await main.getByRole('checkbox', { name: 'Misses' }).uncheck()
+    await main.getByRole('row', { name: /miss/ }).first().waitFor({ state: 'detached' })
+    await main.getByRole('checkbox', { name: 'Misses' }).check()
+    expect(await page.evaluate('document.querySelector("[onclick]")')).toBeNull()
+    await main.getByRole('button', { name: 'Hold still' }).click()
+    await main.getByText('held still', { exact: true }).waitFor()
+    await main.getByRole('link', { name: 'never asked for' }).first().click()
+    await page.getByText('A miss.').waitFor()
+    expect(served.plane.control.hub.hears('events')).toBe(false)
+    expect(faults).toEqual([])
+    await close()
+  })
+
   it('shows an error beside what was known before, and heals by itself', async () => {
     const { page, close } = await open('viewer')
     await page.getByRole('heading', { name: 'Who answers' }).waitFor()
-    await page.route('**/metrics/summary/', (route) => route.fulfill(refusal(429)))
+    // Neither pushed nor answered: what is known stays, with its age.
+    await page.route(/(stream|batch|summary)\//, (route) => route.fulfill(refusal(429)))
+    served.cut()
     await page.getByText('The figures could not be had.').waitFor()
     expect(await page.getByText('Asked too often: again in 7 s.').count()).toBe(1)
     expect(await page.getByRole('heading', { name: 'Who answers' }).count()).toBe(1)
-    await page.unroute('**/metrics/summary/')
+    await page.unroute(/(stream|batch|summary)\//)
     await page.getByText('The figures could not be had.').waitFor({ state: 'detached' })
     await close()
   })

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { createControl, ensureToken, openStore, ROLES, type Role } from '@millpond/control'
+import { type ControlPlane, createControl, ensureToken, openStore, ROLES, type Role } from '@millpond/control'
 import { dashboard } from '@millpond/dashboard/handler'
 import { type Cache, createCache } from 'millpond'
 import { memory } from 'millpond/memory'
@@ -19,6 +19,9 @@ export interface Served {
   readonly url: string
   readonly cache: Cache
   readonly api: <T>(method: string, path: string, body?: unknown) => Promise<T>
+  readonly plane: ControlPlane
+  /** Breaks every connection off, streams too. */
+  readonly cut: () => void
   readonly close: () => Promise<void>
 }
 
@@ -33,6 +36,9 @@ export async function serve(): Promise<Served> {
   const server = createAdaptorServer({ fetch: async (request: Request) => (await page(request)) ?? control.fetch(request) })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // listening on TCP
+  const cut = () => {
+    if ('closeAllConnections' in server) server.closeAllConnections()
+  }
   return {
     url,
     cache,
@@ -44,8 +50,10 @@ export async function serve(): Promise<Served> {
       })
       return (answer.status === 204 ? undefined : await answer.json()) as T // as the route's schema has it
     },
+    plane: control,
+    cut,
     async close() {
-      if ('closeAllConnections' in server) server.closeAllConnections()
+      cut()
       await new Promise((resolve) => server.close(resolve))
       await control.close()
       await cache.close()

@@ -48,6 +48,13 @@ export class ApiError extends Error {
     const seconds = Number(headers?.get('retry-after') ?? Number.NaN)
     this.retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined
   }
+
+  /** Of an answer: its status, its body as JSON where it is, its headers. */
+  static of(status: number, body: unknown, headers: Headers): ApiError {
+    const fields = isRecord(body) ? body : {}
+    const detail = typeof fields.detail === 'string' ? fields.detail : `the server answered ${status}`
+    return new ApiError(status, typeof fields.code === 'string' ? fields.code : 'error', detail, fields, headers)
+  }
 }
 
 const OPTIONS = {
@@ -73,7 +80,7 @@ export function createCacheClient(options: CacheClientOptions = {}): CacheClient
           Accept: 'application/json',
           ...(isWrite ? { 'X-Requested-With': 'millpond' } : {}),
           ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-          ...(method === 'POST' ? { 'Idempotency-Key': newKey() } : {}),
+          ...(method === 'POST' && path !== 'batch/' ? { 'Idempotency-Key': newKey() } : {}), // a batch changes nothing
           ...options.auth?.(),
           ...headers,
         },
@@ -84,7 +91,7 @@ export function createCacheClient(options: CacheClientOptions = {}): CacheClient
       if (signal?.aborted) throw error
       throw new ApiError(0, 'unreachable', `no answer came from ${base}: ${error instanceof Error ? error.message : String(error)}`)
     }
-    if (!response.ok) throw await problemOf(response)
+    if (!response.ok) throw ApiError.of(response.status, await response.json().catch(() => undefined), response.headers)
     return response
   }
   // What a route answers is believed as the server's schema has it: the only place where it is.
@@ -97,16 +104,9 @@ export function createCacheClient(options: CacheClientOptions = {}): CacheClient
   }
 }
 
-function search(query: Query = {}): string {
+export function search(query: Query = {}): string {
   const given = Object.entries(query).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]))
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`
-}
-
-async function problemOf(response: Response): Promise<ApiError> {
-  const document: unknown = await response.json().catch(() => undefined)
-  const fields = isRecord(document) ? document : {}
-  const detail = typeof fields.detail === 'string' ? fields.detail : `the server answered ${response.status} ${response.statusText}`
-  return new ApiError(response.status, typeof fields.code === 'string' ? fields.code : 'error', detail, fields, response.headers)
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>

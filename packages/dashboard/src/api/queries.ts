@@ -8,6 +8,8 @@ import type { Alert, Columns, Configuration, Marker, Operation, Page, Summary } 
 
 /** Points of a chart: a column of pixels or two for each. */
 const POINTS = 240
+/** The stream brings seconds; how they add up to steps is asked for. */
+const EXACT_MS = 60_000
 
 /** Every cache as it is now. */
 export function useSummaries() {
@@ -17,7 +19,7 @@ export function useSummaries() {
   return useQuery({
     queryKey: ['summary'],
     queryFn: ({ signal }) => client.get<{ readonly caches: readonly Summary[] }>('metrics/summary/', {}, signal),
-    refetchInterval: live.every(1000 / refreshHz),
+    refetchInterval: live.pushed(1000 / refreshHz),
     enabled: offers('GET', 'metrics/summary/') && may('metrics:read'),
   })
 }
@@ -25,13 +27,14 @@ export function useSummaries() {
 /** The cache that the address names, else the first. */
 export function useCacheName(): string | undefined {
   const { query } = usePlace()
-  const named = query.get('cache')
+  const { session } = useAccess()
   const { data } = useSummaries()
-  return named ?? data?.caches[0]?.cache_name
+  return query.get('cache') ?? session.caches?.[0] ?? data?.caches[0]?.cache_name
 }
 
-export function useColumns(cache: string) {
+export function useColumns(cache: string | undefined) {
   const { client } = useDashboard()
+  const { offers, may } = useAccess()
   const live = useLive()
   const range = useRange()
   const step = Math.max(1, Math.ceil(range.ms / 1000 / POINTS))
@@ -41,7 +44,8 @@ export function useColumns(cache: string) {
       const to = Date.now() / 1000
       return client.get<Columns>('metrics/', { cache_name: cache, from: Math.floor(to - range.ms / 1000), to: Math.ceil(to), step }, signal)
     },
-    refetchInterval: live.every(Math.max(2000, step * 1000)),
+    refetchInterval: live.pushed(Math.max(2000, step * 1000), EXACT_MS),
+    enabled: cache !== undefined && offers('GET', 'metrics/') && may('metrics:read'),
   })
 }
 
@@ -52,7 +56,7 @@ export function useAlerts(state?: 'firing' | 'resolved') {
   return useQuery({
     queryKey: ['alerts', state],
     queryFn: ({ signal }) => client.get<Page<Alert>>('alerts/', { state, limit: 100 }, signal),
-    refetchInterval: live.every(5000),
+    refetchInterval: live.pushed(5000),
     enabled: offers('GET', 'alerts/') && may('alerts:read'),
   })
 }
@@ -64,7 +68,7 @@ export function useInvalidations(limit = 20) {
   return useQuery({
     queryKey: ['invalidations', limit],
     queryFn: ({ signal }) => client.get<Page<Operation>>('invalidations/', { limit }, signal),
-    refetchInterval: live.every(2000),
+    refetchInterval: live.pushed(2000),
     enabled: offers('GET', 'invalidations/'),
   })
 }

@@ -6,6 +6,8 @@ export interface Session {
   readonly scopes: readonly string[]
   readonly namespaces: readonly string[] | null
   readonly max_keys: number | null
+  /** Caches that the caller may look at; servers before 0.2 do not say. */
+  readonly caches?: readonly string[]
 }
 
 export interface Page<Row> {
@@ -325,6 +327,33 @@ export interface Explanation {
     readonly error: string | null
     readonly tiers: readonly Copy[]
   }[]
+}
+
+/** One thing that a cache did: `event` on the stream. */
+export interface TailRow {
+  readonly kind: string
+  readonly namespace: string
+  readonly node: string
+  readonly at: number
+  readonly key?: string
+  /** Only the beginning of the key is there. */
+  readonly is_cut?: boolean
+  readonly tier?: string
+  readonly cause?: string
+  readonly ms?: number
+  readonly receipt?: string
+  readonly detail?: string
+  readonly mode?: string
+  readonly targets?: readonly { readonly kind: string; readonly name: string }[]
+  readonly more?: number
+}
+
+export interface TailRound {
+  readonly cache_name: string
+  readonly rows: readonly TailRow[]
+  /** What the rows are a sample of; `null`: not told to who is limited to namespaces. */
+  readonly seen: Known
+  readonly silent: readonly string[]
 }
 
 export interface Marker {

@@ -1,8 +1,9 @@
 // A chart over time: shapes as SVG, words as HTML, so that text never stretches. A sentence says what it shows, a table holds its numbers.
 import { type PointerEvent, type ReactNode, useMemo, useState } from 'react'
 import { useDashboard } from '../context.tsx'
+import { stopwatch } from '../format/times.ts'
 import { vars } from '../parts/words.tsx'
-import { apart, areaPath, HEIGHT, linear, linePath, roundUp, timeTicks, WIDTH } from './scale.ts'
+import { apart, areaPath, HEIGHT, type Hole, linear, linePath, roundUp, timeTicks, WIDTH } from './scale.ts'
 
 export interface ChartSeries {
   readonly name: string
@@ -36,6 +37,8 @@ export interface LiveChartProps {
   /** Largest value of the axis; default: what the series need. */
   readonly max?: number | undefined
   readonly marks?: readonly ChartMark[]
+  /** Spans within that nothing is known of: epoch seconds. */
+  readonly missing?: readonly Hole[]
   readonly format: (value: number) => string
   readonly className?: string
   readonly id?: string
@@ -44,7 +47,22 @@ export interface LiveChartProps {
 const LABEL_APART = 15
 
 export function LiveChart(props: LiveChartProps) {
-  const { title, unit, summary, t, series, isStacked = false, isPartial = false, from, to, marks = [], format, className = '', id } = props
+  const {
+    title,
+    unit,
+    summary,
+    t,
+    series,
+    isStacked = false,
+    isPartial = false,
+    from,
+    to,
+    marks = [],
+    missing = [],
+    format,
+    className = '',
+    id,
+  } = props
   const { times } = useDashboard()
   const [hover, setHover] = useState<number | undefined>()
   const xs = useMemo(() => t.map((at) => ((at * 1000 - from) / (to - from)) * WIDTH), [t, from, to])
@@ -130,6 +148,16 @@ export function LiveChart(props: LiveChartProps) {
             <span className="sr"> {mark.title}</span>
           </span>
         ))}
+        {missing
+          .filter((hole) => hole.to * 1000 > from)
+          .map((hole) => {
+            const [left, right] = [Math.max(0, xOf(hole.from * 1000, from, to) / 10), xOf(hole.to * 1000, from, to) / 10]
+            return (
+              <span key={hole.from} className="plot-empty plot-hole" style={{ left: `${left}%`, width: `${right - left}%` }}>
+                {right - left > 12 && `${stopwatch((hole.to - hole.from) * 1000)} missing`}
+              </span>
+            )
+          })}
         {begun === undefined ? (
           <span className="plot-empty">no data in this span yet</span>
         ) : (

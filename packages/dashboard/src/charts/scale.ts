@@ -78,3 +78,16 @@ export function apart(ys: readonly number[], least: number): readonly number[] {
   for (const { y, at } of order) placed[at] = y - over
   return placed
 }
+
+export interface Hole {
+  readonly from: number
+  readonly to: number
+}
+
+/** Where between two steps more than one is missing: what lies there is not known, and no line is drawn over it. */
+export function holes(t: readonly number[], step: number): readonly Hole[] {
+  return t.flatMap((to, at) => {
+    const from = t[at - 1]
+    return from !== undefined && to - from > step * 2.5 ? [{ from, to: to - step }] : []
+  })
+}

@@ -6,7 +6,8 @@ import { Audit } from './audit.tsx'
 import { Configurations } from './configurations/configurations.tsx'
 import { Invalidate } from './invalidate/invalidate.tsx'
 import { Keys } from './keys/keys.tsx'
-import { Advice, Cdn, Experiments, LiveTail, Sizing } from './not-yet.tsx'
+import { Live } from './live/live.tsx'
+import { Advice, Cdn, Experiments, Sizing } from './not-yet.tsx'
 import { Now } from './now/now.tsx'
 import { Settings } from './settings.tsx'
 import { Warm } from './warm/warm.tsx'
@@ -16,7 +17,7 @@ export const PAGE_COMPONENTS: Readonly<Record<string, ComponentType>> = {
   '': Now,
   keys: Keys,
   why: Why,
-  live: LiveTail,
+  live: Live,
   invalidate: Invalidate,
   warm: Warm,
   cdn: Cdn,

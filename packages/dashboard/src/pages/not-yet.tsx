@@ -1,17 +1,6 @@
 // Pages of parts that a server may not have: what they show, and what to switch on.
 import { NotInstalled } from '../shell/missing.tsx'
 
-export function LiveTail() {
-  return (
-    <NotInstalled title="This server does not tell single hits and misses" route="GET stream/?topics=events">
-      <p>
-        What happens as it happens, within a budget, with every gap shown. Until then Now shows figures once a second, and Audit and Warm
-        show what ran.
-      </p>
-    </NotInstalled>
-  )
-}
-
 export function Sizing() {
   return (
     <NotInstalled title="Sizing needs a sample of your traffic" route="GET sizing/">

@@ -57,16 +57,20 @@ export function Bar({ openPalette }: { readonly openPalette: () => void }) {
 
 function Fresh() {
   const live = useLive()
+  const { times } = useDashboard()
   const { state, at } = useFreshness()
   const now = useNow()
   const age = at === undefined ? undefined : Math.max(0, Math.round((now - at) / 1000))
-  const said = live.isPaused ? 'Paused' : state === 'lost' ? 'No answer' : state === 'asking' ? 'Asking' : 'Polling'
+  const isLost = state === 'lost'
+  const isWell = live.isStreaming && !live.isPaused && !isLost
+  const said = live.isPaused ? 'Paused' : isLost ? 'No answer' : isWell ? 'Live' : state === 'asking' ? 'Asking' : 'Polling'
+  const more = [
+    at === undefined ? '' : `newest answer ${age} s ago`,
+    live.gap === undefined ? '' : `the stream had a gap at ${times.clock(live.gap.at)}, and everything was asked anew`,
+  ].filter(Boolean)
   return (
     <>
-      <p
-        className={`live ${live.isPaused || state !== 'polling' ? 'is-polling' : ''}`}
-        title={at === undefined ? undefined : `newest answer ${age} s ago`}
-      >
+      <p className={`live ${isWell ? '' : 'is-polling'}`} title={more.join('; ') || undefined}>
         <i aria-hidden="true" />
         <span>{said}</span> {age !== undefined && age > 0 && <b>{age} s ago</b>}
       </p>

@@ -24,12 +24,14 @@ export interface GateProps {
   readonly isHosted: boolean
   /** Told of the token that calls are to carry; undefined: none. */
   readonly onToken: (token: string | undefined) => void
+  /** Told which routes the server has. */
+  readonly onRoutes: (routes: ReadonlySet<string>) => void
   /** Counts the times that the server said 401 to a page. */
   readonly refusals: number
   readonly children: ReactNode
 }
 
-export function Gate({ client, readOnly, isHosted, onToken, refusals, children }: GateProps) {
+export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, children }: GateProps) {
   const queries = useQueryClient()
   const [state, setState] = useState<GateState>(() =>
     isHosted || heldCredentials(client.base).isLikely ? { is: 'asking' } : { is: 'closed' },
@@ -52,6 +54,7 @@ export function Gate({ client, readOnly, isHosted, onToken, refusals, children }
           onToken(undefined)
         }
       }
+      onRoutes(routes)
       setState({ is: 'open', session, routes })
       await queries.invalidateQueries()
     } catch (error) {
@@ -61,7 +64,7 @@ export function Gate({ client, readOnly, isHosted, onToken, refusals, children }
         setState({ is: 'closed', said: `Not signed in: ${error.message.split(':')[0]}.` })
       } else setState({ is: 'failed', error })
     }
-  }, [client, isHosted, onToken, queries])
+  }, [client, isHosted, onToken, onRoutes, queries])
 
   useEffect(() => {
     if (isHosted || heldCredentials(client.base).isLikely) void enter()

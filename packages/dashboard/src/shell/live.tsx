@@ -1,20 +1,70 @@
 // Whether the page follows the server: live, polling, paused, or lost. Every question that repeats asks here how often.
 import { useQueryClient } from '@tanstack/react-query'
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react'
+import { useAccess, useDashboard } from '../context.tsx'
+import { createApply, type Gap } from '../live/apply.ts'
+import { follow, type StreamState } from '../live/follow.ts'
+import { share } from '../live/share.ts'
 
 export interface Live {
   readonly isPaused: boolean
   readonly setPaused: (isPaused: boolean) => void
   /** For `refetchInterval`: false while paused. */
   readonly every: (ms: number) => number | false
+  /** Of what the stream brings: asked for while there is none, else as often as `liveMs` says (default: never). */
+  readonly pushed: (ms: number, liveMs?: number) => number | false
+  readonly isStreaming: boolean
+  /** The last thing that the stream has left out. */
+  readonly gap: Gap | undefined
 }
 
 const LiveContext = createContext<Live | undefined>(undefined)
 
+/** How long nothing is polled for while nobody knows yet whether there is a stream. */
+const JOINING_MS = 5000
+const TOPICS = ['summary', 'series', 'alerts', 'operations']
+
 export function LiveProvider({ children }: { readonly children: ReactNode }) {
   const [isPaused, setPaused] = useState(false)
-  const value = useMemo<Live>(() => ({ isPaused, setPaused, every: (ms) => (isPaused ? false : ms) }), [isPaused])
+  const [gap, setGap] = useState<Gap | undefined>()
+  const stream = useSharedStream(!isPaused, setGap)
+  const isStreaming = stream === 'on'
+  const value = useMemo<Live>(
+    () => ({
+      isPaused,
+      setPaused,
+      every: (ms) => (isPaused ? false : ms),
+      pushed: (ms, liveMs) => {
+        if (isPaused) return false
+        if (isStreaming) return liveMs ?? false
+        return stream === 'joining' ? Math.max(ms, JOINING_MS) : ms
+      },
+      isStreaming,
+      gap,
+    }),
+    [isPaused, isStreaming, stream, gap],
+  )
   return <LiveContext.Provider value={value}>{children}</LiveContext.Provider>
+}
+
+function useSharedStream(isWanted: boolean, onGap: (gap: Gap) => void): StreamState | 'joining' {
+  const { client, refreshHz } = useDashboard()
+  const { session, offers, may } = useAccess()
+  const queries = useQueryClient()
+  const isOffered = offers('GET', 'stream/') && may('metrics:read')
+  const [state, setState] = useState<StreamState | 'joining'>(isOffered ? 'joining' : 'off')
+  // Another user's tab, or one with other rights, leads none of ours.
+  const name = `millpond ${client.base} ${[session.name, session.role, session.scopes, session.namespaces].join(' ')}`
+  useEffect(() => {
+    if (!isWanted || !isOffered) return setState('off')
+    return share({
+      name,
+      hear: createApply(queries, onGap),
+      state: setState,
+      follow: (options) => follow({ client, topics: TOPICS, hz: refreshHz, ...options }),
+    })
+  }, [isWanted, isOffered, name, client, refreshHz, queries, onGap])
+  return state
 }
 
 export function useLive(): Live {

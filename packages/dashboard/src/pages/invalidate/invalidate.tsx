@@ -52,7 +52,7 @@ function Ran({ id }: { readonly id: string }) {
   const operation = useQuery({
     queryKey: ['operations', id],
     queryFn: ({ signal }) => client.get<Operation>(`operations/${encodeURIComponent(id)}/`, {}, signal),
-    refetchInterval: ({ state }) => (state.data !== undefined && isOver(state.data) ? false : live.every(1000)),
+    refetchInterval: ({ state }) => (state.data !== undefined && isOver(state.data) ? false : live.pushed(1000, 3000)),
   })
   return (
     <Answer query={operation} what="The invalidation">

@@ -1,7 +1,10 @@
 // The charts of Now: answers by source, hit ratio, latency. All over the same span, with the same letters.
+
+import { useMemo } from 'react'
 import { useColumns } from '../../api/queries.ts'
 import type { Columns, Summary } from '../../api/types.ts'
 import { type ChartSeries, LiveChart } from '../../charts/live-chart.tsx'
+import { type Hole, holes } from '../../charts/scale.ts'
 import { useDashboard } from '../../context.tsx'
 import { aim } from '../../format/causes.ts'
 import { Answer } from '../../parts/answer.tsx'
@@ -21,8 +24,20 @@ export function Charts({ summary, changes }: { readonly summary: Summary; readon
 
 type Values = readonly (number | null)[]
 
+/** With an unknown step in each hole, so that no line is drawn across it. */
+function parted({ t, series }: Columns, between: readonly Hole[]): Pick<Columns, 't' | 'series'> {
+  if (between.length === 0) return { t, series }
+  const after = new Set(between.map(({ from }) => from))
+  const into = <T,>(values: readonly T[], filler: (at: number) => T): readonly T[] =>
+    values.flatMap((value, at) => (after.has(t[at] ?? 0) ? [value, filler(at)] : [value]))
+  return {
+    t: into(t, (at) => ((t[at] ?? 0) + (t[at + 1] ?? 0)) / 2),
+    series: series.map((one) => ({ ...one, v: into(one.v, () => null) })),
+  }
+}
+
 function ThreeCharts({
-  columns,
+  columns: held,
   summary,
   changes,
 }: {
@@ -33,6 +48,8 @@ function ThreeCharts({
   const { numbers } = useDashboard()
   const range = useRange()
   const now = useNow(5000)
+  const missing = useMemo(() => holes(held.t, held.step_seconds), [held])
+  const columns = useMemo(() => parted(held, missing), [held, missing])
   const to = Math.max(now, (columns.t.at(-1) ?? 0) * 1000)
   const find = (name: string, labels: Readonly<Record<string, string>> = {}): Values | undefined =>
     columns.series.find((each) => each.name === name && Object.entries(labels).every(([label, value]) => each.labels[label] === value))?.v
@@ -46,7 +63,7 @@ function ThreeCharts({
           ? of.configuration.name
           : of.marker.message,
   }))
-  const shared = { t: columns.t, from: to - range.ms, to, marks, isPartial: columns.partial_last, className: 'now-chart' }
+  const shared = { t: columns.t, from: to - range.ms, to, marks, isPartial: held.partial_last, missing, className: 'now-chart' }
   const reads = find('requests_per_second') ?? []
   const ratio = find('hit_ratio') ?? []
   const misses = reads.map((value, at) =>

@@ -1,5 +1,5 @@
 // Now: is it us, which tier, since when, what changed, what to press.
-import { useAlerts, useCacheName, useSummaries } from '../../api/queries.ts'
+import { useAlerts, useCacheName, useColumns, useSummaries } from '../../api/queries.ts'
 import { useAccess } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
 import { State } from '../../parts/section.tsx'
@@ -29,6 +29,7 @@ function NowOfCaches() {
   const cache = useCacheName()
   const changes = useChanges(cache)
   const alerts = useAlerts('firing')
+  useColumns(cache) // for the charts, which come with the figures: asked for with them
   const range = useRange()
   const now = useNow(5000)
   return (

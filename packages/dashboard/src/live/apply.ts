@@ -1,0 +1,53 @@
+// What a message of the stream changes in the answers that pages show.
+import type { QueryClient } from '@tanstack/react-query'
+import type { Columns, Summary } from '../api/types.ts'
+import type { Heard } from './follow.ts'
+import { type Tick, withTick } from './tick.ts'
+
+export interface Gap {
+  readonly at: number
+  /** Messages that were left out; undefined: nobody knows how many. */
+  readonly dropped: number | undefined
+}
+
+/** An operation that runs tells each of its steps: what shows it asks once a while. */
+const ASK_MS = 400
+
+export function createApply(queries: QueryClient, onGap: (gap: Gap) => void): (message: Heard) => void {
+  const asked = new Map<string, ReturnType<typeof setTimeout>>()
+  const askAgain = (key: string) => {
+    if (asked.has(key)) return
+    asked.set(
+      key,
+      setTimeout(() => {
+        asked.delete(key)
+        void queries.invalidateQueries({ queryKey: [key] })
+      }, ASK_MS),
+    )
+  }
+  // The server is ours, and its messages are believed as its answers are.
+  return ({ event, data }) => {
+    if (event === 'summary') takeSummary(queries, data as Summary)
+    else if (event === 'tick') takeTick(queries, data as Tick)
+    else if (event === 'alert') askAgain('alerts')
+    else if (event === 'op') for (const key of ['operations', 'invalidations']) askAgain(key)
+    else if (event === 'gap') {
+      onGap({ at: Date.now(), dropped: (data as { dropped: number | null }).dropped ?? undefined })
+      void queries.invalidateQueries()
+    }
+  }
+}
+
+function takeSummary(queries: QueryClient, summary: Summary): void {
+  queries.setQueryData<{ readonly caches: readonly Summary[] }>(['summary'], (before) =>
+    before === undefined
+      ? before
+      : { ...before, caches: [...before.caches.filter(({ cache_name }) => cache_name !== summary.cache_name), summary].sort(byName) },
+  )
+}
+
+const byName = (a: Summary, b: Summary): number => (a.cache_name < b.cache_name ? -1 : 1)
+
+function takeTick(queries: QueryClient, tick: Tick): void {
+  queries.setQueriesData<Columns>({ queryKey: ['metrics', tick.cache_name] }, (before) => before && withTick(before, tick))
+}
