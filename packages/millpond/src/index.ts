@@ -58,7 +58,7 @@ export type { CacheInvalidations, CacheJobs, ScheduledFor } from './engine/cache
 export type { CacheLoads, GetOrSetManyOptions, LoadedEntry } from './engine/cache-loads.ts'
 export type { CacheReads, EntryReadOptions, EntryView, LeasedView } from './engine/cache-reads.ts'
 export type { CacheWhole } from './engine/cache-whole.ts'
-export type { CacheWrites, LeasedOptions } from './engine/cache-writes.ts'
+export type { CacheWrites, DeleteOptions, LeasedOptions } from './engine/cache-writes.ts'
 export type {
   Collection,
   CollectionContext,

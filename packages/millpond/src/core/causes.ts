@@ -64,4 +64,5 @@ export const CAUSE_OF_REASON: Readonly<Record<Reason, MissCause>> = Object.freez
   memory_pressure: 'memory_pressure',
   switched_off: 'switched_off',
   erased: 'invalidated_key',
+  superseded: 'invalidated_key',
 })

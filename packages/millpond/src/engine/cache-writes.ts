@@ -1,6 +1,6 @@
 // Writing, removing and re-timing entries by their keys.
 
-import { check, checkOptions, refused, required, type Shape } from '../core/checks.ts'
+import { check, checkOptions, oneOf, refused, required, type Shape } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { checkKey, encodeKey, type Key, keyList } from '../core/key.ts'
@@ -20,6 +20,15 @@ export interface LeasedOptions extends EntryOptions {
   readonly lease: Lease
 }
 
+/** Why entries are removed. */
+export interface DeleteOptions {
+  /**
+   * Counted, and told by events and receipts. `data_changed`: the source has something else now. `superseded`: others have taken their place, under other keys, and nobody
+   * asks for these any more. Default `manual`.
+   */
+  readonly reason?: 'manual' | 'data_changed' | 'superseded' | undefined
+}
+
 /** The verbs that change entries by their keys. */
 export interface CacheWrites {
   /** Stores a value everywhere. Ack means that no reader, in any process, is given an older one later than the documented bound. */
@@ -33,9 +42,9 @@ export interface CacheWrites {
   /** Stores many values; some hundreds take one step of the ledger and one round trip per tier. */
   setMany(entries: Iterable<readonly [Key, unknown]>, options?: EntryOptions): Promise<void>
   /** Removes a key from every tier of every process. */
-  delete(key: Key): Promise<Receipt>
+  delete(key: Key, options?: DeleteOptions): Promise<Receipt>
   /** Removes many keys with one step of the ledger. */
-  deleteMany(keys: readonly Key[]): Promise<Receipt>
+  deleteMany(keys: readonly Key[], options?: DeleteOptions): Promise<Receipt>
   /** Makes a key stale everywhere: it may still be returned where stale values are permitted. */
   expire(key: Key): Promise<Receipt>
   /** Gives a fresh entry a new time to live from now. `false`: there was none. */
@@ -113,11 +122,19 @@ export async function setMany(space: Space, entries: Iterable<readonly [Key, unk
   space.watch.latency.set.record(clock.monotonic() - started)
 }
 
-export async function deleteMany(space: Space, keys: readonly Key[]): Promise<Receipt> {
+const DELETE: Shape<DeleteOptions> = { reason: oneOf('manual', 'data_changed', 'superseded') }
+
+export async function deleteMany(
+  space: Space,
+  keys: readonly Key[],
+  options: DeleteOptions | undefined,
+  at = 'deleteMany',
+): Promise<Receipt> {
   checkOpen(space)
+  if (options !== undefined) checkOptions<DeleteOptions>(options, DELETE, at)
   const encoded = keyList(keys, 'deleteMany').map((key) => checkKey(encodeKey(key)))
   space.watch.counters.deletes += encoded.length
-  const receipt = await forget(space, { keys: encoded })
+  const receipt = await forget(space, { keys: encoded, reason: options?.reason ?? 'manual' })
   const { events } = space.services
   if (events.has('delete')) for (const key of encoded) events.emit('delete', { key, namespace: space.id.name })
   return receipt

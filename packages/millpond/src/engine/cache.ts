@@ -215,12 +215,12 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return writes.setMany(this.#space, entries, options)
   }
 
-  delete(key: Key): Promise<Receipt> {
-    return writes.deleteMany(this.#space, [key])
+  delete(key: Key, options?: writes.DeleteOptions): Promise<Receipt> {
+    return writes.deleteMany(this.#space, [key], options, 'delete')
   }
 
-  deleteMany(keys: readonly Key[]): Promise<Receipt> {
-    return writes.deleteMany(this.#space, keys)
+  deleteMany(keys: readonly Key[], options?: writes.DeleteOptions): Promise<Receipt> {
+    return writes.deleteMany(this.#space, keys, options)
   }
 
   expire(key: Key): Promise<Receipt> {

@@ -26,7 +26,7 @@ export interface Backing {
     options: { readonly ttl: number; readonly staleFor?: number; readonly tags: readonly string[] },
   ): Promise<void>
   touch(key: string, ttl: number): Promise<boolean>
-  deleteMany(keys: readonly string[]): Promise<unknown>
+  deleteMany(keys: readonly string[], options: { readonly reason: 'data_changed' | 'superseded' }): Promise<unknown>
   invalidateTags(tags: readonly string[], options?: { readonly mode?: 'delete' | 'expire' }): Promise<HttpReceipt>
   invalidatePattern(pattern: string, options?: { readonly mode?: 'delete' | 'expire' }): Promise<HttpReceipt>
   clear(): Promise<HttpReceipt>

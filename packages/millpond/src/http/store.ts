@@ -218,7 +218,7 @@ export class HttpStore {
 
   /** The answer cannot be used any more, since its body is not there. */
   async forget(primary: string, answer: StoredAnswer): Promise<void> {
-    await this.#cache.deleteMany([answerKey(primary, answer.id)])
+    await this.#cache.deleteMany([answerKey(primary, answer.id)], { reason: 'data_changed' })
   }
 
   /** Absolute URLs and cache groups of one origin (RFC 9111 4.4, RFC 9875). */
@@ -275,7 +275,7 @@ export class HttpStore {
     const dropped = idsOf(former).filter((id) => !left.has(id))
     const gone = unused.filter((body) => !leaving.includes(body))
     const keys = [...dropped.map((id) => answerKey(primary, id)), ...gone.flatMap((body) => pieceKeys(primary, body))]
-    if (keys.length > 0) await this.#cache.deleteMany(keys)
+    if (keys.length > 0) await this.#cache.deleteMany(keys, { reason: 'superseded' })
   }
 }
 

@@ -10,7 +10,7 @@ import {
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createHttpCache, type HttpCache, type HttpCacheOptions } from '../../src/http/index.ts'
-import { createCache, memory } from '../../src/index.ts'
+import { type Cache, createCache, memory } from '../../src/index.ts'
 
 export interface Shown {
   readonly status: number
@@ -65,6 +65,7 @@ export function ask(port: number, path: string, { method = 'GET', headers = {}, 
 
 export interface Stage {
   readonly http: HttpCache
+  readonly cache: Cache
   readonly port: number
   /** Requests that reached the application. */
   readonly seen: IncomingMessage[]
@@ -97,6 +98,7 @@ export async function stage(play: Play, options: HttpCacheOptions = {}): Promise
   const asked = (path: string, asking?: Asking): Promise<Shown> => ask(port, path, asking)
   return {
     http,
+    cache,
     port,
     seen,
     clock,

@@ -87,6 +87,25 @@ describe.each([
   })
 })
 
+describe('what an answer takes the place of', () => {
+  const reasons = (made: Stage): unknown => made.cache.stats().invalidationsByReason
+  it('is counted as superseded, and nobody has invalidated it', async () => {
+    const made = await play((_, response) => response.writeHead(200, { 'Cache-Control': 'max-age=1' }).end('body'))
+    for (let round = 0; round < 3; round++) {
+      await made.ask('/a')
+      made.clock.now += 5000
+    }
+    await expect.poll(() => reasons(made)).toEqual({ superseded: 2 })
+  })
+  it('and what the origin takes back is counted as changed', async () => {
+    const made = await play(updating(() => ({ 'Cache-Control': 'no-store' })))
+    await made.ask('/a')
+    made.clock.now += 5000
+    await made.ask('/a')
+    expect(reasons(made)).toEqual({ data_changed: 1 })
+  })
+})
+
 describe('who waits for a 304', () => {
   it.each<[string, Record<string, string>, boolean]>([
     ['is given what it confirms', { 'X-Version': '2' }, true],

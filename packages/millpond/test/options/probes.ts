@@ -102,6 +102,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. EntryReadOptions': { use: (options) => cache.getEntry(newKey(), options), takesAny: ['after'] },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
   '. LeasedOptions': { use: setLeased },
+  '. DeleteOptions': { use: (options) => cache.delete(newKey(), options) },
   '. GetOrSetManyOptions': {
     base: { load: async (ids: string[]) => ids.map(() => 1) },
     use: (options) => cache.getOrSetMany([newKey()], options),

@@ -3,7 +3,7 @@ import type { Position } from '../ledger.ts'
 
 const REASONS = [
   ...(['ttl_expired', 'manual', 'data_changed', 'capacity_limit', 'not_admitted', 'too_large', 'error_threshold', 'tag_based'] as const),
-  ...(['pattern_based', 'cleared', 'epoch_changed', 'replaced', 'memory_pressure', 'switched_off', 'erased'] as const),
+  ...(['pattern_based', 'cleared', 'epoch_changed', 'replaced', 'memory_pressure', 'switched_off', 'erased', 'superseded'] as const),
 ] as const
 
 /** Why an entry left, as operators read it in counters, events and the audit. */
