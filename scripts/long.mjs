@@ -82,9 +82,10 @@ const stages = [
     work: (share) => tests(['packages/millpond/test/memory/long'], { MEMORY_SOAK_MINUTES: String(share), MEMORY_SEED: String(seed) }),
   },
   {
-    name: 'soak of the HTTP cache',
+    name: 'soaks of the HTTP cache and the proxy',
     share: 0.1,
-    work: (share) => tests(['packages/millpond/test/http/soak'], { HTTP_SOAK_MINUTES: String(share) }),
+    // One after the other, and each for its minutes.
+    work: (share) => tests(['packages/millpond/test/http/soak', 'packages/proxy/test/soak'], { HTTP_SOAK_MINUTES: String(share / 2) }),
   },
   {
     name: 'whole figures',

@@ -3,9 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 export function logAnswer(request: IncomingMessage, response: ServerResponse, write: (line: string) => void): void {
   const startedAt = performance.now()
-  const { method, url, headers } = request
-  const address = request.socket.remoteAddress
-  const sentBefore = request.socket.bytesWritten
+  // undici takes the socket away from a request whose content it has sent on.
+  const { method, url, headers, socket } = request
+  const address = socket.remoteAddress
+  const sentBefore = socket.bytesWritten
   response.once('close', () => {
     const line = {
       time: new Date().toISOString(),
@@ -14,7 +15,7 @@ export function logAnswer(request: IncomingMessage, response: ServerResponse, wr
       host: headers.host,
       url,
       status: response.statusCode,
-      bytes: Math.max(0, request.socket.bytesWritten - sentBefore),
+      bytes: Math.max(0, socket.bytesWritten - sentBefore),
       ms: Math.round((performance.now() - startedAt) * 1000) / 1000,
       cache: cacheStatus(response),
       complete: response.writableFinished,

@@ -353,6 +353,11 @@ describe('running it', () => {
       complete: true,
       address: '127.0.0.1',
     })
+    // undici takes the socket away from a request whose content it sends.
+    await raw('POST /c HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello')
+    while (lines.length < 2) await sleep(5)
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ method: 'POST', url: '/c', status: 200, bytes: expect.any(Number), complete: true })
+    expect(JSON.parse(lines[1] ?? '').bytes).toBeGreaterThan(100)
   })
   it('stops when the answers under way are out', async () => {
     let finish: () => void = () => {}
