@@ -28,8 +28,14 @@ export interface Backing {
   touch(key: string, ttl: number): Promise<boolean>
   deleteMany(keys: readonly string[], options: { readonly reason: 'data_changed' | 'superseded' }): Promise<unknown>
   invalidateTags(tags: readonly string[], options?: { readonly mode?: 'delete' | 'expire' }): Promise<HttpReceipt>
-  invalidatePattern(pattern: string, options?: { readonly mode?: 'delete' | 'expire' }): Promise<HttpReceipt>
+  invalidate(what: Named, options: { readonly mode: 'delete' | 'expire' }): Promise<HttpReceipt>
   clear(): Promise<HttpReceipt>
+}
+
+/** Tags, and globs over keys. */
+export interface Named {
+  readonly tags?: readonly string[]
+  readonly patterns?: readonly string[]
 }
 
 export interface LoadTimes {

@@ -1,43 +1,64 @@
 // Purging on demand: by tag, URL, prefix, host, or everything; hard (gone) or soft (kept, but validated before its next use).
+import { check, checkOptions, oneOf, options as optionsOf, required, type Shape, text, texts } from '../core/checks.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { HttpReceipt } from './contract.ts'
 import type { QueryRules } from './query-rules.ts'
 import type { HttpStore } from './store.ts'
-import { groupTag, hostTag, namedTag, tenantTag, urlTag } from './tags.ts'
+import { groupTag, hostTag, namedTag, prefixPattern, tenantTag, urlTag } from './tags.ts'
 
+/** What is to be forgotten: whatever one of these names. */
 export interface Purge {
   /** As the origin named them in `Surrogate-Key` or `Cache-Tag`. */
-  readonly tags?: readonly string[]
+  readonly tags?: readonly string[] | undefined
   /** Absolute URLs, all their variants. */
-  readonly urls?: readonly string[]
+  readonly urls?: readonly string[] | undefined
   /** Absolute URLs up to some point: everything below. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** An origin: `https://example.org`. */
-  readonly host?: string
+  readonly host?: string | undefined
   /** Cache groups of an origin (RFC 9875). */
-  readonly groups?: { readonly host: string; readonly names: readonly string[] }
+  readonly groups?: GroupNames | undefined
   /** Everything of a tenant, as the option `tenant` named it. */
-  readonly tenant?: string
-  readonly all?: true
+  readonly tenant?: string | undefined
+  readonly all?: true | undefined
   /** `soft`: kept, and validated before the next use. Default `hard`. */
-  readonly mode?: 'soft' | 'hard'
+  readonly mode?: 'soft' | 'hard' | undefined
+}
+
+/** Cache groups of one origin. */
+export interface GroupNames {
+  readonly host: string
+  readonly names: readonly string[]
+}
+
+const PURGE: Shape<Purge> = {
+  tags: texts('a list of tags'),
+  urls: texts('a list of absolute URLs'),
+  prefix: text,
+  host: text,
+  groups: optionsOf<GroupNames>({ host: required(text), names: required(texts('a list of names')) }),
+  tenant: text,
+  all: check((value): value is true => value === true, 'true'),
+  mode: oneOf('soft', 'hard'),
 }
 
 /** @throws MillpondError `OPTION_INVALID` for what names nothing, or no absolute URL. */
 export function purge(store: HttpStore, queries: QueryRules, what: Purge): Promise<HttpReceipt> {
+  checkOptions<Purge>(what, PURGE, 'purge')
+  const { groups, prefix } = what
   const mode = what.mode === 'soft' ? 'expire' : 'delete'
-  if (what.all === true) return store.purgeAll()
-  if (what.prefix !== undefined) return store.purgePrefix(absolute(what.prefix), mode)
+  if (what.all === true) return mode === 'delete' ? store.purgeAll() : store.purge({ patterns: [prefixPattern('')] }, mode)
   const tags = [
     ...(what.tags ?? []).map(namedTag),
     ...(what.urls ?? []).map((url) => urlTag(queries.reduce(absolute(url)))),
     ...(what.tenant === undefined ? [] : [tenantTag(what.tenant)]),
     ...(what.host === undefined ? [] : [hostTag(absolute(what.host))]),
-    ...(what.groups?.names ?? []).map((name) => groupTag(absolute(what.groups?.host ?? ''), name)),
+    ...(groups === undefined ? [] : groups.names.map((name) => groupTag(absolute(groups.host), name))),
   ]
-  if (tags.length === 0)
+  const patterns = prefix === undefined ? [] : [prefixPattern(absolute(prefix))]
+  if (tags.length + patterns.length === 0)
     throw new MillpondError('OPTION_INVALID', `${show(what)} names nothing to purge: give tags, urls, prefix, host, groups, tenant, or all`)
-  return store.purgeTags(tags, mode)
+  return store.purge({ tags, patterns }, mode)
 }
 
 /** As the keys write it: scheme and host in lower case, the scheme's own port left out. */

@@ -4,7 +4,7 @@
 // answering outdates the answer like any other load, in every process (G1), although its tags are known only from its header. The index merely
 // points: a pointer to an answer that is void, evicted or expired is a miss.
 import { randomBytes } from 'node:crypto'
-import type { Backing, HttpReceipt, LoadControl } from './contract.ts'
+import type { Backing, HttpReceipt, LoadControl, Named } from './contract.ts'
 import { tenantOf } from './key.ts'
 import { type AnswerMeta, ageMs } from './rules/answer.ts'
 import { combine, type Piece } from './rules/combine.ts'
@@ -14,7 +14,7 @@ import { groupsOf } from './rules/invalidation.ts'
 import type { RequestFacts } from './rules/request.ts'
 import { confirms } from './rules/validation.ts'
 import type { Settings } from './settings.ts'
-import { groupTag, hostTag, prefixPattern, surrogateTags, tenantTag, urlTag } from './tags.ts'
+import { groupTag, hostTag, surrogateTags, tenantTag, urlTag } from './tags.ts'
 import { textOf } from './text.ts'
 import { answerKey, type Body, type Index, idsOf, MAX_LEAVING, PART, select, withFirst } from './variants.ts'
 
@@ -226,12 +226,8 @@ export class HttpStore {
     return this.#cache.invalidateTags([...primaries.map(urlTag), ...groups.map((group) => groupTag(host, group))])
   }
 
-  purgeTags(tags: readonly string[], mode: 'delete' | 'expire'): Promise<HttpReceipt> {
-    return this.#cache.invalidateTags(tags, { mode })
-  }
-
-  purgePrefix(prefix: string, mode: 'delete' | 'expire'): Promise<HttpReceipt> {
-    return this.#cache.invalidatePattern(prefixPattern(prefix), { mode })
+  purge(what: Named, mode: 'delete' | 'expire'): Promise<HttpReceipt> {
+    return this.#cache.invalidate(what, { mode })
   }
 
   purgeAll(): Promise<HttpReceipt> {

@@ -384,6 +384,7 @@ describe('purging', () => {
     ['a prefix', { prefix: 'http://a.example/x/' }, [false, false, true, true]],
     ['a host', { host: 'http://a.example' }, [false, false, false, true]],
     ['everything', { all: true as const }, [false, false, false, false]],
+    ['a prefix and a tag', { prefix: 'http://a.example/x/', tags: ['path-y'] }, [false, false, false, true]],
     ['a URL that nobody asked for', { urls: ['http://a.example/'] }, [true, true, true, true]],
   ])('by %s', async (_, what, expected) => {
     const { stage: made, hits } = await filled()
@@ -391,16 +392,22 @@ describe('purging', () => {
     expect(receipt).toMatchObject({ mode: 'delete', isApplied: true })
     expect(await hits()).toEqual(expected)
   })
-  it.each([{ urls: ['http://a.example/y'] }, { host: 'http://a.example' }, { prefix: 'http://a.example/' }, { tags: ['path-y'] }])(
-    'softly by %j: kept, and validated before its next use',
-    async (what) => {
-      const { stage: made } = await filled()
-      await made.http.purge({ ...what, mode: 'soft' })
-      expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('fwd=stale; fwd-status=304; stored')
-      expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('hit')
-    },
-  )
-  it.each([{}, { urls: ['/x'] }, { prefix: 'ftp://x' }, { host: '' }])('refuses %j', async (what) => {
+  it.each([
+    { urls: ['http://a.example/y'] },
+    { host: 'http://a.example' },
+    { prefix: 'http://a.example/' },
+    { tags: ['path-y'] },
+    { all: true as const },
+  ])('softly by %j: kept, and validated before its next use', async (what) => {
+    const { stage: made } = await filled()
+    await made.http.purge({ ...what, mode: 'soft' })
+    expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('fwd=stale; fwd-status=304; stored')
+    expect(await made.verdict('/y', { headers: { Host: 'a.example' } })).toBe('hit')
+  })
+  it.each<object>([
+    ...[{}, { urls: ['/x'] }, { prefix: 'ftp://x' }, { host: '' }, { tags: 'a' }, { tags: ['a'], hosts: 'b' }, { all: false }],
+    ...[{ all: true, mode: 'gentle' }, { groups: { names: ['a'] } }],
+  ])('refuses %j', async (what) => {
     const { http } = await play(answer({}))
     await expect(http.purge(what)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })

@@ -109,6 +109,16 @@ describe('cachedMethod', () => {
     const { cachedMethod } = setUp()
     expect(() => cachedMethod()(() => 1)).toThrow(/keyPrefix/)
     expect(() => cachedMethod()(7 as never)).toThrow(/is not a function/)
+    const named = (value: number) => ({ load: (_id: number) => value }).load
+    cachedMethod()(named(1))
+    cachedMethod()(named(1))
+    expect(() => cachedMethod()({ load: (_id: number) => 'another' }.load)).toThrow(/two functions are called "load"/)
+    cachedMethod({ keyPrefix: 'another' })({ load: (_id: number) => 'another' }.load)
+    class Bound {
+      load() {}
+    }
+    cachedMethod()(new Bound().load.bind(new Bound()))
+    expect(() => cachedMethod()(new Bound().load.bind(new Bound()))).toThrow(/keyPrefix/)
     await expect(cachedMethod({ keyPrefix: 'x' })((_: unknown) => 1)(new Map())).rejects.toThrow(/give the option key/)
   })
 })
@@ -125,6 +135,42 @@ describe('decorators', () => {
     const object = { base: 10, add: decorated }
     expect([await object.add(1), await object.add(1), await object.add(2)]).toEqual([11, 11, 12])
     expect(calls).toBe(2)
+  })
+  it('of TC39: methods of one name in two classes are two, static ones and those of subclasses too', async () => {
+    const { cachedMethod } = setUp()
+    /** As the compiler does it. */
+    function decorate(holder: object, instances: readonly object[]): void {
+      const method = Reflect.get(holder, 'find')
+      const initializers: ((this: unknown) => void)[] = []
+      const addInitializer = (initializer: (this: unknown) => void): void => void initializers.push(initializer)
+      Reflect.set(holder, 'find', cachedMethod()(method, { kind: 'method', name: 'find', addInitializer }))
+      for (const instance of instances) for (const initializer of initializers) initializer.call(instance)
+    }
+    class Users {
+      find(id: number): unknown {
+        return `user ${id}`
+      }
+      static find(id: number): unknown {
+        return `one of all users ${id}`
+      }
+    }
+    class Deals {
+      find(id: number): unknown {
+        return `deal ${id}`
+      }
+    }
+    class Admins extends Users {
+      override find(id: number): unknown {
+        return `admin ${id}`
+      }
+    }
+    const all = [new Users(), new Deals(), new Admins()] as const
+    decorate(Users.prototype, [all[2], all[0]])
+    decorate(Deals.prototype, [all[1]])
+    decorate(Admins.prototype, [all[2]])
+    const found = async (): Promise<unknown[]> => Promise.all([...all.map((one) => one.find(1)), Users.find(1)])
+    expect(await found()).toEqual(['user 1', 'deal 1', 'admin 1', 'one of all users 1'])
+    expect(await found()).toEqual(['user 1', 'deal 1', 'admin 1', 'one of all users 1'])
   })
   it('of experimentalDecorators', async () => {
     const { cachedMethod } = setUp()

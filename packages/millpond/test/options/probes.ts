@@ -102,6 +102,8 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '. EntryReadOptions': { use: (options) => cache.getEntry(newKey(), options), takesAny: ['after'] },
   '. LeaseOptions': { whole: ['true'], use: (lease) => cache.getEntry(newKey(), { lease }) },
   '. LeasedOptions': { use: setLeased },
+  './http Purge': { base: { tags: ['a'] }, use: (what) => createHttpCache(cache).purge(what) },
+  './http GroupNames': { base: { host: 'http://a', names: ['a'] }, use: (groups) => createHttpCache(cache).purge({ groups }) },
   '. DeleteOptions': { use: (options) => cache.delete(newKey(), options) },
   '. GetOrSetManyOptions': {
     base: { load: async (ids: string[]) => ids.map(() => 1) },

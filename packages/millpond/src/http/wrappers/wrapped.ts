@@ -33,7 +33,7 @@ export type Tags = readonly string[] | ((args: Unknown, result: Unknown) => read
 export interface WrapOptions<F extends AnyFunction> {
   /** How long a result is fresh. */
   readonly ttl?: Duration | undefined
-  /** Names the function in keys. Default: its own name; a function without a name needs one, and two functions need two. */
+  /** Names the function in keys. Default: its own name, for a method with its class's; a function without a name needs one, and so does one of two that have the same. */
   readonly keyPrefix?: string | undefined
   /** The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is no part of it. */
   readonly key?: ((...args: Parameters<F>) => Key) | undefined
@@ -85,6 +85,7 @@ export interface Behaviour<F extends AnyFunction> {
 interface MethodContext {
   readonly kind: string
   readonly name: string | symbol
+  addInitializer?(initializer: (this: unknown) => void): void
 }
 
 /** Takes a function; or, as a decorator, a method: of TC39 (`value, context`) and of TypeScript's `experimentalDecorators` alike. */
@@ -95,30 +96,79 @@ export interface Wrapper {
 }
 
 /** The three ways in which a wrapper is called. */
-export function asWrapper(wrap: (fn: AnyFunction, name: string) => AnyFunction): Wrapper {
+export function asWrapper(wrap: (fn: AnyFunction, name: OwnName) => AnyFunction): Wrapper {
   const wrapper = (target: unknown, context?: MethodContext | string | symbol, descriptor?: PropertyDescriptor): unknown => {
-    if (descriptor !== undefined && typeof context !== 'object') {
-      return { ...descriptor, value: wrap(descriptor.value, `${target?.constructor.name ?? ''}.${String(context)}`) }
-    }
+    if (descriptor !== undefined && typeof context !== 'object')
+      return { ...descriptor, value: wrap(descriptor.value, `${classOf(target)}.${String(context)}`) }
     if (typeof target !== 'function')
       throw new MillpondError('OPTION_INVALID', `${show(target)} is not a function: wrap a function or a method`)
-    return wrap(target as AnyFunction, typeof context === 'object' ? String(context.name) : target.name)
+    if (typeof context !== 'object') return wrap(target as AnyFunction, target.name)
+    // Whose method it is can only be told from an instance: two classes may have a method of the same name.
+    let owner: string | undefined
+    const wrapped = wrap(target as AnyFunction, () => (owner === undefined ? String(context.name) : `${owner}.${String(context.name)}`))
+    context.addInitializer?.(function () {
+      owner ??= ownerOf(this, context.name, wrapped)
+    })
+    return wrapped
   }
   return wrapper as Wrapper
+}
+
+/** What a function is called; of a method it is known when there is an instance. */
+type OwnName = string | (() => string)
+
+/** The name of the class on whose prototype a method stands, or which has it as its own (`static`). */
+function classOf(holder: unknown): string {
+  if (typeof holder === 'function') return holder.name
+  return typeof holder === 'object' && holder !== null ? holder.constructor.name : ''
+}
+
+function ownerOf(self: unknown, name: string | symbol, method: AnyFunction): string {
+  let found: string | undefined
+  for (let at = self; at !== null && at !== undefined; at = Object.getPrototypeOf(at)) {
+    if (!Object.hasOwn(at, name)) continue
+    if (Reflect.get(at, name) === method) return classOf(at)
+    // Another decorator may stand around it.
+    found = classOf(at)
+  }
+  return found ?? classOf(self)
+}
+
+/** Whose results lie under the names that functions have by themselves, by cache. */
+const named = new WeakMap<WrapperCache, Map<string, AnyFunction>>()
+
+/** @throws MillpondError `OPTION_INVALID` where another function of this cache has the name: one would be given the other's results. */
+function takeName(cache: WrapperCache, name: string, fn: AnyFunction): string {
+  if (name === '')
+    throw new MillpondError('OPTION_INVALID', 'the function has no name, so its results have no keys: give the option keyPrefix')
+  const names = named.get(cache) ?? new Map<string, AnyFunction>()
+  named.set(cache, names)
+  const before = names.get(name)
+  if (before !== undefined && !isSame(before, fn))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `two functions are called ${show(name)}, so that one would be given the results of the other: give one of them the option keyPrefix`,
+    )
+  names.set(name, fn)
+  return name
 }
 
 /** Not stored: whoever waited for it runs the function himself. */
 const NOT_KEPT = undefined
 
-export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, ownName: string, behaviour: Behaviour<F>): Wrapped<F> {
+/** A module that is read again, or a function that is made anew for each request, is the same one. Bound functions all have the same text. */
+function isSame(a: AnyFunction, b: AnyFunction): boolean {
+  return a === b || (String(a) === String(b) && !String(a).includes('[native code]'))
+}
+
+export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, ownName: OwnName, behaviour: Behaviour<F>): Wrapped<F> {
   const { options, defaultTtl, applies, keeps, ttlOf, pack, unpack } = behaviour
-  const prefix = options.keyPrefix ?? ownName
-  if (prefix === '')
-    throw new MillpondError('OPTION_INVALID', 'the function has no name, so its results have no keys: give the option keyPrefix')
+  let prefix = options.keyPrefix ?? (typeof ownName === 'string' ? takeName(cache, ownName, fn) : undefined)
   type Result = Awaited<ReturnType<F>>
   const keyOf = (args: Parameters<F>): Key => {
     const given = options.key?.(...args)
     const parts = given === undefined ? (behaviour.parts?.(args) ?? args) : typeof given === 'string' ? [given] : given
+    prefix ??= takeName(cache, typeof ownName === 'string' ? ownName : ownName(), fn)
     return callKey(prefix, argumentParts(parts, prefix))
   }
   const cacheOf = (tenant: string | undefined): WrapperCache => (tenant === undefined ? cache : cache.for({ tenant }))
@@ -154,7 +204,7 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
   const refresh = function (this: unknown, ...args: Parameters<F>): Promise<Result> {
     return travel(this, args, 'refresh')
   }
-  Object.defineProperty(call, 'name', { value: prefix })
+  Object.defineProperty(call, 'name', { value: options.keyPrefix ?? fn.name })
   return Object.assign(call, { invalidate, refresh })
 }
 
