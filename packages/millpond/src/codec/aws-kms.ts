@@ -4,8 +4,8 @@ import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { isNotInstalled, loadPackage } from '../core/packages.ts'
 import { inTime } from './in-time.ts'
+import { invalid } from './key-bytes.ts'
 import type { KeyService } from './key-sources.ts'
-import { invalid } from './keyring.ts'
 
 /** What is used of a `KMSClient`. */
 export interface AwsKmsClient {

@@ -4,6 +4,7 @@ import type { Codec, CodecContext, DecodedParts, EncodedParts, Rejection, Sealed
 import { MillpondError, show } from '../core/errors.ts'
 import type { ValueFormat } from './format.ts'
 import { headOf, pack, type Unpacked, unpack } from './frame.ts'
+import { type Hides, hiddenParts, hiding } from './hiding.ts'
 import { jsonFormat } from './json-format.ts'
 import { type CodecLimits, resolveLimits } from './limits.ts'
 import { applyAll, type Transform, undoAll } from './transform.ts'
@@ -17,6 +18,8 @@ export interface FrameCodecOptions {
   readonly transforms?: readonly Transform[] | undefined
   /** Transforms that are also undone: what was written before a change is no flush. */
   readonly undoes?: readonly Transform[] | undefined
+  /** Gives keys and tags other names outside, and puts these inside. Only with `requires`: inside must be sealed. */
+  readonly hides?: Hides | undefined
   /** Only what this transform was applied to, as the last one, is read. It must be among `transforms`. */
   readonly requires?: Transform | undefined
   readonly limits?: Partial<CodecLimits> | undefined
@@ -32,6 +35,7 @@ const OPTIONS: Shape<FrameCodecOptions> = {
   transforms: listOf(transform, 'a list of transforms'),
   undoes: listOf(transform, 'a list of transforms'),
   requires: transform,
+  hides: fn('a function that makes the names of a namespace'),
   limits: checkedElsewhere,
   onReject: fn('a function that is told why bytes are not believed'),
 }
@@ -48,7 +52,8 @@ const NOWHERE: CodecContext = Object.freeze({ cache: '', namespace: '', asOf: Ob
  */
 export function frameCodec(options: FrameCodecOptions = {}): Codec {
   checkOptions<FrameCodecOptions>(options, OPTIONS, 'frameCodec')
-  const { format = jsonFormat, transforms = [], requires, onReject } = options
+  const { format = jsonFormat, requires, hides, onReject } = options
+  const transforms = [...(hides === undefined ? [] : [hiding]), ...(options.transforms ?? [])]
   const limits = resolveLimits(options.limits)
   const formats = formatsByNumber([format, ...(options.reads ?? []), jsonFormat])
   const known = transformsByNumber([...transforms, ...(options.undoes ?? [])])
@@ -71,14 +76,17 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
     maxBytes: limits.maxBytes,
     isBound: transforms.some((transform) => transform.isBound === true),
     isSecret: requires?.does === 'encrypt',
+    ...(hides !== undefined && { namesIn: hides }),
     encode(parts, context = NOWHERE) {
       if (transforms.length === 0) return writeFrame(format, parts, limits)
       const { number, bytes } = format.write(parts.value, parts.key, limits)
       const plain = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
       // What comes back may be no larger than what may be stored.
       if (plain.byteLength > limits.maxBytes) return pack(number, parts, plain, limits.maxBytes)
-      const applied = applyAll(transforms, plain, { ...context, head: headOf(number, parts) })
-      const framed = (value: Awaited<typeof applied>): Uint8Array => pack(number, parts, value.bytes, limits.maxBytes, value.numbers)
+      const outer = hides === undefined ? parts : hiddenParts(hides(context), parts)
+      const inner = hides === undefined ? undefined : parts
+      const applied = applyAll(transforms, plain, { ...context, head: headOf(number, outer), inner })
+      const framed = (value: Awaited<typeof applied>): Uint8Array => pack(number, outer, value.bytes, limits.maxBytes, value.numbers)
       return applied instanceof Promise ? applied.then(framed) : framed(applied)
     },
     names: (bytes) => namesIn(bytes, limits),
@@ -89,12 +97,16 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       if (requires !== undefined && unpacked.transforms.at(-1) !== requires.number) return report('unsealed', context)
       if (unpacked.transforms.length === 0) return report(read(unpacked, body, from, to), context)
       let proof: Pick<DecodedParts, 'sealed' | 'isOldKey'> | undefined
+      let inner: Pick<EncodedParts, 'key' | 'tags'> | undefined
       let why: Rejection = 'transform'
       const about = {
         ...context,
         head: headOf(unpacked.format, { ...unpacked, value: undefined }),
         prove: (sealed: Sealed, isOldKey: boolean) => {
           proof = { sealed, isOldKey }
+        },
+        name: (found: Pick<EncodedParts, 'key' | 'tags'>) => {
+          inner = found
         },
         reject: (what: string) => {
           if (what === 'unknown_key' || what === 'tampered') why = what
@@ -103,7 +115,7 @@ export function frameCodec(options: FrameCodecOptions = {}): Codec {
       const undone = undoAll(known, unpacked.transforms, body.subarray(from, to), about, limits.maxBytes)
       const finish = (plain: Uint8Array | undefined): DecodedParts | undefined => {
         const parts = report(plain === undefined ? why : read(unpacked, asBuffer(plain), 0, plain.byteLength), context)
-        return parts === undefined || proof === undefined ? parts : { ...parts, ...proof }
+        return parts === undefined || proof === undefined ? parts : { ...parts, ...proof, ...inner }
       }
       return undone instanceof Promise ? undone.then(finish) : finish(undone)
     },

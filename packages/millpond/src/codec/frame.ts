@@ -95,13 +95,19 @@ export function headOf(format: number, parts: EncodedParts): Uint8Array {
   return head
 }
 
-function packMeta({ key, tags, createdAt, freshUntil, staleUntil }: EncodedParts): string {
+function packMeta(parts: EncodedParts): string {
+  const { key, createdAt, freshUntil, staleUntil } = parts
   if (!Number.isFinite(createdAt) || Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) {
     throw new MillpondError(
       'OPTION_INVALID',
       `the times of entry ${show(key)} are ${createdAt}, ${freshUntil}, ${staleUntil}: give epoch milliseconds`,
     )
   }
+  return metaOf(parts)
+}
+
+/** @throws MillpondError `VALUE_TOO_LARGE` for more than any reader believes. */
+export function metaOf({ key, tags }: Pick<EncodedParts, 'key' | 'tags'>): string {
   const meta = tags.length === 0 ? `[${JSON.stringify(key)}]` : JSON.stringify([key, ...tags])
   if (tags.length >= META_BOUNDS.maxItems || (meta.length * 3 > MAX_META && Buffer.byteLength(meta) > MAX_META)) {
     throw new MillpondError(
@@ -137,18 +143,25 @@ export function unpack(bytes: Uint8Array, maxBytes: number): Unpacked | Rejectio
 }
 
 function unpackMeta(body: Buffer, meta: number, from: number, to: number): Unpacked | Rejection {
-  if (from - meta > MAX_META) return 'too_large'
-  if (from - meta > SHORT_META && excessOf(body, meta, from, META_BOUNDS) !== undefined) return 'too_many'
+  const named = metaIn(body, meta, from)
+  if (typeof named === 'string') return named
   const createdAt = body.readDoubleLE(4)
   const freshUntil = body.readDoubleLE(12)
   const staleUntil = body.readDoubleLE(20)
   if (!Number.isFinite(createdAt) || Number.isNaN(freshUntil) || Number.isNaN(staleUntil)) return 'malformed'
-  const tags = simpleMeta(body, meta, from) ?? parse(body.toString('utf8', meta, from))
+  const transforms = meta === HEADER ? NO_TRANSFORMS : [...body.subarray(HEADER + 1, meta)]
+  const { key, tags } = named
+  return { format: body[3] ?? -1, transforms, key, tags, createdAt, freshUntil, staleUntil, body, from, to }
+}
+
+/** Key and tags in `body[from, to)`. */
+export function metaIn(body: Buffer, from: number, to: number): Pick<EncodedParts, 'key' | 'tags'> | Rejection {
+  if (to - from > MAX_META) return 'too_large'
+  if (to - from > SHORT_META && excessOf(body, from, to, META_BOUNDS) !== undefined) return 'too_many'
+  const tags = simpleMeta(body, from, to) ?? parse(body.toString('utf8', from, to))
   if (!isTexts(tags)) return 'malformed'
   const key = tags.shift()
-  if (key === undefined) return 'malformed'
-  const transforms = meta === HEADER ? NO_TRANSFORMS : [...body.subarray(HEADER + 1, meta)]
-  return { format: body[3] ?? -1, transforms, key, tags, createdAt, freshUntil, staleUntil, body, from, to }
+  return key === undefined ? 'malformed' : { key, tags }
 }
 
 /** `["key"]` in plain ASCII, without tags or escapes: what most entries say, and not worth a parser. */

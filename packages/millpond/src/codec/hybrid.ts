@@ -5,8 +5,8 @@
 import * as crypto from 'node:crypto'
 import { checkOptions, required, type Shape, text } from '../core/checks.ts'
 import { MillpondError } from '../core/errors.ts'
+import { invalid } from './key-bytes.ts'
 import type { KeyService } from './key-sources.ts'
-import { invalid } from './keyring.ts'
 
 /** Keys of a hybrid service, as text: base64 of both keys, behind a mark. */
 export interface HybridKeys {

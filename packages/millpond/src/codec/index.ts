@@ -6,6 +6,7 @@ export { type FrameCodecOptions, frameCodec } from './frame-codec.ts'
 export { type HybridKeys, type HybridOptions, hybridKeyService, newHybridKeys } from './hybrid.ts'
 export { type JsonCodecOptions, jsonCodec } from './json.ts'
 export { jsonFormat } from './json-format.ts'
+export type { KeyBytes } from './key-bytes.ts'
 export {
   environmentKeyring,
   type FileKeyring,
@@ -17,7 +18,7 @@ export {
   wrappedKeyring,
 } from './key-sources.ts'
 export { folderKeyStore, memoryKeyStore } from './key-stores.ts'
-export { type KeyBytes, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
+export { type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
 export { type CodecLimits, resolveLimits } from './limits.ts'
 export { type KeyedNames, keyedNames } from './names.ts'
 export { type Field, type FieldName, type Selection, select } from './select.ts'

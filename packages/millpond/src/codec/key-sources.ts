@@ -5,7 +5,8 @@ import { checkedElsewhere, checkOptions, duration, required, type Shape, text, w
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
 import { inTime } from './in-time.ts'
-import { idOf, invalid, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
+import { invalid } from './key-bytes.ts'
+import { idOf, type KeyringOptions, keyring, type LiveKeyring } from './keyring.ts'
 
 /** Read or written by the group or others, as Unix says it. */
 const NOT_MINE = 0o077

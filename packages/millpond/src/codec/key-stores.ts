@@ -4,7 +4,7 @@ import { mkdir, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyStore } from '../core/contracts.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
-import { invalid } from './keyring.ts'
+import { invalid } from './key-bytes.ts'
 import { newest, putAfter, syncFolder } from './versions.ts'
 
 /** For tests and for caches whose entries may all be lost with the process. */

@@ -1,7 +1,7 @@
 // Names that tell nothing: keys and tags as HMACs, so that neither a tier, nor the ledger, an outbox or a log shows what they are of.
 import { createHmac } from 'node:crypto'
 import { checkKey, checkTags, encodeKey, type Key } from '../core/key.ts'
-import { type KeyBytes, keyBytes } from './keyring.ts'
+import { type KeyBytes, keyBytes } from './key-bytes.ts'
 
 /** Makes names of keys and tags. */
 export interface KeyedNames {

@@ -2,7 +2,7 @@
 //
 // Small values are transformed at once, so that an ordinary write stays one turn; above 64 KB a transform that has an asynchronous form is
 // asked for that, since half a megabyte of gzip would block every other call. Whoever decodes asynchronously must judge the entry again.
-import type { CodecContext, Sealed } from '../core/contracts.ts'
+import type { CodecContext, EncodedParts, Sealed } from '../core/contracts.ts'
 
 /** Values up to so many bytes are transformed at once. */
 export const SYNC_BYTES = 65_536
@@ -11,6 +11,10 @@ export const SYNC_BYTES = 65_536
 export interface TransformContext extends CodecContext {
   /** Frame version, format, times, key and tags: the same bytes on the way back. What is authenticated with the value. */
   readonly head: Uint8Array
+  /** Key and tags as they are, where the head has others. */
+  readonly inner?: Pick<EncodedParts, 'key' | 'tags'> | undefined
+  /** Told by a transform that is undone: key and tags as they are. */
+  readonly name?: (inner: Pick<EncodedParts, 'key' | 'tags'>) => void
   /** Numbers of the transforms that came before this one: who authenticates must include them, or another list would give the bytes another meaning. */
   readonly before: readonly number[]
   /** Told by a transform that is undone: what the bytes prove of their position, and whether the key has been replaced since. */

@@ -2,9 +2,12 @@
 import { checkedElsewhere, checkOptions, flag, oneOf, refused, type Shape, whole, withMethods } from '../core/checks.ts'
 import type { CodecOptions, CompressOptions, KeyRing } from '../core/codec-options.ts'
 import type { Codec } from '../core/contracts.ts'
+import { MillpondError } from '../core/errors.ts'
 import { Compression } from './compress.ts'
 import { frameCodec } from './frame-codec.ts'
+import { hiddenNames } from './hiding.ts'
 import { jsonFormat } from './json-format.ts'
+import { keyBytes } from './key-bytes.ts'
 import { resolveLimits } from './limits.ts'
 import { messagePackFormat } from './message-pack.ts'
 import { packedFormat } from './packed.ts'
@@ -21,6 +24,8 @@ const OPTIONS: Shape<CodecOptions> = {
     return value
   },
   encrypt: withMethods<KeyRing>('a key ring, such as keyring({ current, keys })', 'key', 'codec'),
+  // Never shown.
+  keyNames: checkedElsewhere,
   mixesSecrets: flag,
   readsPlain: flag,
   limits: checkedElsewhere,
@@ -43,6 +48,11 @@ export function valueCodec(options: CodecOptions = {}): Codec {
   const compress = compression.writes === undefined ? [] : [compression.writes]
   const undoes = compression.reads
   const withFigures = (codec: Codec): Codec => ({ ...codec, figures: (place) => compression.figures(place) })
+  if (options.keyNames !== undefined && (encrypt === undefined || options.readsPlain === true))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'codec: keyNames needs encrypt, and no readsPlain: key and tags of an entry are kept inside what is sealed',
+    )
   if (encrypt === undefined) return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
   const seal = sealing(encrypt, compression.writes !== undefined)
   return withFigures(
@@ -51,6 +61,7 @@ export function valueCodec(options: CodecOptions = {}): Codec {
       transforms: [...compress, seal],
       undoes,
       limits: resolveLimits(limits),
+      ...(options.keyNames !== undefined && { hides: hiddenNames(keyBytes('codec.keyNames', options.keyNames)) }),
       ...(options.readsPlain === true ? undefined : { requires: seal }),
     }),
   )

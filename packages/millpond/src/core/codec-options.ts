@@ -43,6 +43,11 @@ export interface CodecOptions {
    * off beside `encrypt`. `false`: it does not; values are compressed, and their lengths padded. Default true.
    */
   readonly mixesSecrets?: boolean | undefined
+  /**
+   * With `encrypt`: a secret of 32 bytes (or these as hexadecimal or base64) by which keys and tags leave the process as names that tell nothing, HMAC-SHA-256; what they are of lies inside, sealed. Not a key
+   * of the ring: those change, and another secret is a flush. Patterns, prefixes and scheduled invalidations are refused there. For a cache or a namespace, not for one tier. Default: keys and tags lie in the clear.
+   */
+  readonly keyNames?: Uint8Array | string | undefined
   /** With `encrypt`: whether what lies there unencrypted is read. For the days of the change only: whoever can write there can forge it. Default `false`. */
   readonly readsPlain?: boolean | undefined
   readonly limits?: Partial<CodecLimits> | undefined

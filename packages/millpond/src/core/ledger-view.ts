@@ -10,7 +10,7 @@
 // it runs ahead of `last` when this process's own advance returned before the lines of others that came first were read. A load may start
 // "as of" `head` (what happened before is in the source), but an entry may only be reaffirmed at `last` (lines between may still concern it).
 
-import type { Sealed } from './contracts.ts'
+import type { HiddenNames, Sealed } from './contracts.ts'
 import { dependencyKey } from './dependency.ts'
 import { type Line, type Position, stampOf, type Target } from './ledger.ts'
 
@@ -22,6 +22,8 @@ export interface ViewOptions {
   readonly maxTargets?: number
   /** Compiles a pattern target to a linear-time test over keys. */
   readonly compile: (pattern: string) => (key: string) => boolean
+  /** What lines call keys and tags; undefined where they say what they are. */
+  readonly names?: () => HiddenNames | undefined
 }
 
 /** The target that an entry fell to. `clear` also stands for targets that were pruned by raising the floor. */
@@ -30,6 +32,11 @@ export interface Blame {
   readonly name: string
   /** 0 for what was invalidated in another namespace. */
   readonly seq: number
+}
+
+interface Named {
+  readonly key: string
+  readonly tags: readonly string[]
 }
 
 interface PatternTarget {
@@ -59,6 +66,7 @@ export class LedgerView {
   #staleFloor = 0
   readonly #maxTargets: number
   readonly #compile: ViewOptions['compile']
+  readonly #names: () => HiddenNames | undefined
   /** Judges tags that name entries of other namespaces; undefined where none are kept. */
   abroad: { judge(tags: readonly string[]): Judgement | 'unheard'; blame(tags: readonly string[]): Blame | undefined } | undefined
 
@@ -67,6 +75,7 @@ export class LedgerView {
     this.#firstEpoch = firstEpoch
     this.#maxTargets = options.maxTargets ?? 100_000
     this.#compile = options.compile
+    this.#names = options.names ?? (() => undefined)
   }
 
   get epoch(): string {
@@ -125,8 +134,19 @@ export class LedgerView {
   #judge(key: string, tags: readonly string[], seq: number, abroad: Judgement): Judgement {
     if (abroad === 'void') return 'void'
     if (seq >= this.head) return abroad
-    if (this.concerning(key, tags) > seq) return 'void'
+    const names = this.#names()
+    return names === undefined ? this.#judgeNamed(key, tags, seq, abroad) : this.#judgeNamed(names.key(key), hide(names, tags), seq, abroad)
+  }
+
+  #judgeNamed(key: string, tags: readonly string[], seq: number, abroad: Judgement): Judgement {
+    if (this.#concerning(key, tags) > seq) return 'void'
     return this.#staleConcerning(key, tags) > seq ? 'stale' : abroad
+  }
+
+  /** As `judgeApart`, by the names that lines use; for whoever knows no others. */
+  judgeNamedApart(key: string, tags: readonly string[], seq: number): Judgement {
+    if (seq < this.outerFloor) return 'void'
+    return seq >= this.head ? 'valid' : this.#judgeNamed(key, tags, seq, 'valid')
   }
 
   /** As `judge`, for an entry that no step of the ledger has dropped for certain: its key target may have been forgotten. */
@@ -136,12 +156,14 @@ export class LedgerView {
 
   /** As of which number a sealed entry is valid: its own, or that of the step that wrote it, where nothing has moved its key since. */
   sealedSeq(key: string, { asOf, stamp }: Sealed): number {
-    return stamp !== undefined && this.#stamps.get(key) === stamp ? Math.max(asOf.seq, this.#keys.get(key) ?? 0) : asOf.seq
+    if (stamp === undefined) return asOf.seq
+    const name = this.#names()?.key(key) ?? key
+    return this.#stamps.get(name) === stamp ? Math.max(asOf.seq, this.#keys.get(name) ?? 0) : asOf.seq
   }
 
-  /** Has anything moved that concerns the key or the tags, in either mode, since `seq`? As far as is known here: up to `last`. */
+  /** Has anything moved that concerns the key or the tags, named as in lines, in either mode, since `seq`? As far as is known here: up to `last`. */
   hasMoved(key: string, tags: readonly string[], seq: number): boolean {
-    return seq < this.outerFloor || this.concerning(key, tags) > seq || this.#staleConcerning(key, tags) > seq
+    return seq < this.outerFloor || this.#concerning(key, tags) > seq || this.#staleConcerning(key, tags) > seq
   }
 
   /** As `judge`, for an entry that names its epoch. */
@@ -151,6 +173,11 @@ export class LedgerView {
 
   /** The number of the last invalidation (not expiry) that concerns an entry; the floor when none is known. */
   concerning(key: string, tags: readonly string[]): number {
+    const names = this.#names()
+    return names === undefined ? this.#concerning(key, tags) : this.#concerning(names.key(key), hide(names, tags))
+  }
+
+  #concerning(key: string, tags: readonly string[]): number {
     let seq = Math.max(this.floor, this.#keys.get(key) ?? 0)
     for (const tag of tags) seq = Math.max(seq, this.#tags.get(tag) ?? 0)
     return newestMatch(this.#patterns, key, tags, false, seq)
@@ -158,15 +185,32 @@ export class LedgerView {
 
   /** Which target voids (or expires) an entry loaded as of `seq`; undefined when none does. For people, not for the hit path. */
   blame(key: string, tags: readonly string[], seq: number, isApart = false): Blame | undefined {
+    const names = this.#names()
+    const named = names === undefined ? { key, tags } : { key: names.key(key), tags: hide(names, tags) }
+    return this.#blame({ key, tags }, named, seq, isApart) ?? this.abroad?.blame(tags)
+  }
+
+  /** As `blame` of a copy, by the names that lines use. */
+  blameNamed(key: string, tags: readonly string[], seq: number): Blame | undefined {
+    return this.#blame({ key, tags }, { key, tags }, seq, true)
+  }
+
+  #blame({ key, tags }: Named, named: Named, seq: number, isApart: boolean): Blame | undefined {
     const suspects: Blame[] = [
-      { kind: 'key', name: key, seq: Math.max(this.#keys.get(key) ?? 0, this.#staleKeys.get(key) ?? 0) },
-      ...tags.map((tag): Blame => ({ kind: 'tag', name: tag, seq: Math.max(this.#tags.get(tag) ?? 0, this.#staleTags.get(tag) ?? 0) })),
+      { kind: 'key', name: key, seq: Math.max(this.#keys.get(named.key) ?? 0, this.#staleKeys.get(named.key) ?? 0) },
+      ...named.tags.map(
+        (tag, at): Blame => ({
+          kind: 'tag',
+          name: tags[at] ?? tag,
+          seq: Math.max(this.#tags.get(tag) ?? 0, this.#staleTags.get(tag) ?? 0),
+        }),
+      ),
       ...this.#patterns
         .filter((pattern) => matchesEntry(pattern, key, tags))
         .map(({ pattern, seq: at }): Blame => ({ kind: 'pattern', name: pattern, seq: at })),
       { kind: 'clear', name: '', seq: Math.max(this.floor, this.#staleFloor, isApart ? this.outerFloor : 0) },
     ]
-    return suspects.filter((suspect) => suspect.seq > seq).sort((a, b) => b.seq - a.seq)[0] ?? this.abroad?.blame(tags)
+    return suspects.filter((suspect) => suspect.seq > seq).sort((a, b) => b.seq - a.seq)[0]
   }
 
   #staleConcerning(key: string, tags: readonly string[]): number {
@@ -201,7 +245,8 @@ export class LedgerView {
       targets.delete(oldest[0])
       // The step that named the key has dropped it, from the ledger's own tier and, when its line came, from memory.
       if (targets === this.#keys) this.#stamps.delete(oldest[0])
-      if (targets === this.#keys) this.outerFloor = Math.max(this.outerFloor, oldest[1])
+      // Where keys are hidden, memory may not have known which of its entries the line meant.
+      if (targets === this.#keys && this.#names() === undefined) this.outerFloor = Math.max(this.outerFloor, oldest[1])
       else this.floor = Math.max(this.floor, oldest[1])
     }
   }
@@ -225,6 +270,8 @@ export class LedgerView {
     this.#patterns = this.#patterns.filter((pattern) => pattern.seq > this.floor)
   }
 }
+
+const hide = (names: HiddenNames, tags: readonly string[]): readonly string[] => tags.map((tag) => names.tag(tag))
 
 function newestMatch(patterns: readonly PatternTarget[], key: string, tags: readonly string[], expires: boolean, atLeast: number): number {
   let seq = atLeast

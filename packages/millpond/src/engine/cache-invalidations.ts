@@ -1,7 +1,8 @@
 // Saying what is no longer true: by tag, pattern, model and time, now or later.
 import { checkOptions, oneOf, type Shape } from '../core/checks.ts'
+import { MillpondError, show } from '../core/errors.ts'
 import { checkTags } from '../core/key.ts'
-import { type Criteria, MAX_KEYS } from '../invalidate/criteria.ts'
+import { type Criteria, MAX_KEYS, resolveCriteria } from '../invalidate/criteria.ts'
 import { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
 import type { ChangeKind } from '../invalidate/relations.ts'
@@ -10,6 +11,7 @@ import { encodeToken } from '../invalidate/token.ts'
 import type { Jobs } from '../jobs/index.ts'
 import type { Erased, ErasureSubject } from './erasure.ts'
 import { forget } from './forget.ts'
+import { namesOf, refusePatterns } from './hidden.ts'
 import { type InvalidateOptions, invalidate as invalidateBy } from './invalidate.ts'
 import type { Around } from './plugins.ts'
 import type { DryRun, Receipt } from './receipt.ts'
@@ -98,6 +100,7 @@ export async function schedule(space: Space, scheduled: Scheduled, criteria: Cri
   checkOpen(space)
   checkOptions<ScheduledFor>(when, WHEN, 'schedule')
   const { id, settings, services } = space
+  refuseToSchedule(space, criteria)
   const { mode, ...time } = when
   return scheduleInvalidation(
     {
@@ -110,6 +113,18 @@ export async function schedule(space: Space, scheduled: Scheduled, criteria: Cri
       ...(mode === undefined ? {} : { mode }),
     },
     time,
+  )
+}
+
+/** What a job says lies in the clear. */
+function refuseToSchedule(space: Space, criteria: Criteria): void {
+  if (namesOf(space) === undefined) return
+  const { keys, tags, patterns } = resolveCriteria(criteria, { now: space.services.clock.now(), relations: space.settings.relations })
+  refusePatterns(space, patterns)
+  if (keys.length === 0 && tags.length === 0) return
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `schedule: the keys and tags of the namespace ${show(space.id.name)} are hidden (codec: { keyNames }), and a job would tell them: invalidate when it is time`,
   )
 }
 

@@ -3,6 +3,7 @@ import type { CommitItem } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
 import { type BodyFor, bodyOf } from './encoding.ts'
 import type { Found } from './found.ts'
+import { ledgerKey } from './hidden.ts'
 import { goesTo, isLeft } from './route-tiers.ts'
 import { type FarTier, keepUntil, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
@@ -25,7 +26,7 @@ export async function commitFar(
         .filter((far) => goesTo(space, far, entry))
         .map((far) => commitBody(space, far, entry, asOf, bodyFor, keepUntil(far.keep, entry, now), lease)),
     ),
-    ...left.map((far) => far.guarded.drop([storageKey(space.id.prefix, key)])),
+    ...left.map((far) => far.guarded.drop([storageKey(space, key)])),
   ])
   return !accepted.includes(false)
 }
@@ -55,8 +56,8 @@ async function commitTo(
   lease: string | undefined,
 ): Promise<boolean> {
   const item: CommitItem = {
-    key: storageKey(space.id.prefix, key),
-    target: key,
+    key: storageKey(space, key),
+    target: ledgerKey(space, key),
     asOf,
     body,
     expiresAt,

@@ -2,12 +2,13 @@
 //
 // A change of key K invalidates the tag "depends on K" in the same step. Inheriting makes the relation transitive at the time of the load, so that
 // an invalidation never has to walk a graph.
-import { abroadTags, dependencyKey, dependencyTag, withoutPriority } from '../core/dependency.ts'
+import { abroadTags, dependencyKey, dependencyTag, type FromAbroad, isAbroad, withoutPriority } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import type { LoadPolicy } from '../core/options.ts'
 import { currentFlight } from './current-flight.ts'
 import { readFar } from './far.ts'
+import { namesOf } from './hidden.ts'
 import type { Space } from './space.ts'
 
 export const isDependencyTarget = (target: Target): boolean => target.kind === 'tag' && dependencyKey(target.tag) !== undefined
@@ -46,9 +47,18 @@ export function noteRead(space: Space, key: string, tags: readonly string[], asO
   const isOwn = lead.owner === space
   // Another cache's entries are not this one's to judge.
   if (!isOwn && lead.owner.abroad !== space.abroad) return
-  const noted = isOwn ? [dependencyTag(key), ...withoutPriority(tags)] : abroadTags({ namespace: space.id.name, asOf, key, tags })
+  const noted = isOwn
+    ? [dependencyTag(key), ...withoutPriority(tags)]
+    : abroadTags(asKnownThere(space, { namespace: space.id.name, asOf, key, tags }))
   lead.addTags(noted)
   for (const flight of lead.crew) if (flight !== lead) flight.addTags(noted)
+}
+
+/** Keys and tags that are hidden stay so, whoever reads them: the other namespace may hide nothing. */
+function asKnownThere(space: Space, read: FromAbroad): FromAbroad {
+  const names = namesOf(space)
+  if (names === undefined) return read
+  return { ...read, key: names.key(read.key), tags: withoutPriority(read.tags).map((tag) => (isAbroad(tag) ? tag : names.tag(tag))) }
 }
 
 function inherited(space: Space, key: string): readonly string[] {

@@ -4,6 +4,7 @@ import { isPiece } from '../wrap/pieces.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import { type EntryFacts, factsOf, heldFacts } from './facts.ts'
 import type { FarTier, Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
 
 export interface ScannedEntry {
   readonly key: string
@@ -81,6 +82,8 @@ async function* scanFar(space: Space, far: FarTier): AsyncIterable<ScannedEntry>
       }
       const parts = decoded[index]
       if (stored === undefined || parts === undefined || parts.staleUntil <= space.services.clock.now()) continue
+      // Written when keys were called otherwise: no read finds it.
+      if (storageKey(space, parts.key) !== keys[index]) continue
       const { view } = space.ledger
       const { epoch, seq } = positionOf(space, parts, stored)
       const judgement =

@@ -4,10 +4,10 @@ import type { Scope } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
 import { isPiece, piecesOf } from '../wrap/pieces.ts'
 import { codecOf } from './encoding.ts'
-import { isMeantBy, type Meant } from './erase-here.ts'
+import { isMeantBy, isNamedBy, type Meant } from './erase-here.ts'
 import { listed } from './listing.ts'
 import { type FarTier, ledgerTier, type Space } from './space.ts'
-import { storageKey } from './storage-key.ts'
+import { storageName } from './storage-key.ts'
 
 /** Records that are looked at in one step. */
 const STEP = 256
@@ -22,7 +22,7 @@ export async function eraseFar(space: Space, far: FarTier, meant: Meant | undefi
   const { guarded } = far
   const { prefix } = space.id
   if (meant === undefined) return cleared(await guarded.clear(prefix), guarded.name)
-  const named = [...meant.keys].map((key) => storageKey(prefix, key))
+  const named = [...meant.keys].map((key) => storageName(prefix, key))
   if (guarded.tier.scan !== undefined && !isNamedOut(space, far, meant)) return sweep(space, far, meant)
   let removed = 0
   for (let from = 0; from < named.length; from += STEP) removed += await dropWhole(far, named.slice(from, from + STEP))
@@ -60,7 +60,8 @@ async function dropWhole({ guarded }: FarTier, names: readonly string[]): Promis
 /** Entries first: what they list is kept, and all other pieces belong to what was replaced or goes now. */
 async function sweep(space: Space, far: FarTier, meant: Meant): Promise<number> {
   const { guarded } = far
-  const isMeant = isMeantBy(meant)
+  // What was written before keys were hidden says what it is.
+  const isMeant = isMeantBy(space, meant)
   const kept = new Set<string>()
   const pieces: string[] = []
   let removed = 0
@@ -74,7 +75,7 @@ async function sweep(space: Space, far: FarTier, meant: Meant): Promise<number> 
       const going = some.filter((name, at) => {
         const body = whole[at]
         const its = body === undefined ? undefined : codecOf(space, far).names?.(body)
-        if (its === undefined || isMeant(its.key, () => its.tags)) return true
+        if (its === undefined || isNamedBy(meant, its.key, its.tags) || isMeant(its.key, () => its.tags)) return true
         for (const piece of piecesOf(name, records[at]?.body ?? NOTHING)) kept.add(piece)
         return false
       })

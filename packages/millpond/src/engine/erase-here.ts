@@ -3,9 +3,10 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { dependencyTag } from '../core/dependency.ts'
 import type { Target } from '../core/ledger.ts'
 import type { ErasedWrite, IsMeant } from './erasure.ts'
+import { namesOf } from './hidden.ts'
 import type { Space } from './space.ts'
 
-/** What is meant, by what the ledger's line names; undefined where it names everything. */
+/** What is meant, named as in the ledger's line; undefined where that names everything. */
 export interface Meant {
   readonly keys: ReadonlySet<string>
   readonly tags: ReadonlySet<string>
@@ -24,15 +25,27 @@ export function meantBy(targets: readonly Target[]): Meant | undefined {
   return { keys, tags }
 }
 
-export const isMeantBy =
-  (meant: Meant | undefined): IsMeant =>
-  (key, tags) =>
-    meant === undefined || meant.keys.has(key) || tags().some((tag) => meant.tags.has(tag))
+/** Of keys and tags as this process knows them. */
+export function isMeantBy(space: Space, meant: Meant | undefined): IsMeant {
+  if (meant === undefined) return () => true
+  const names = namesOf(space)
+  if (names === undefined) return (key, tags) => isNamedBy(meant, key, tags())
+  return (key, tags) =>
+    isNamedBy(
+      meant,
+      names.key(key),
+      tags().map((tag) => names.tag(tag)),
+    )
+}
+
+/** Of keys and tags as the ledger knows them. */
+export const isNamedBy = (meant: Meant, key: string, tags: readonly string[]): boolean =>
+  meant.keys.has(key) || tags.some((tag) => meant.tags.has(tag))
 
 /** Memory at once, as far as it takes one turn; the rest behind. */
 export async function eraseHere(space: Space, targets: readonly Target[]): Promise<readonly ErasedWrite[]> {
   const meant = meantBy(targets)
-  const isMeant = isMeantBy(meant)
+  const isMeant = isMeantBy(space, meant)
   if (meant === undefined) {
     space.near?.clear('erased')
     forgetKeys(space)

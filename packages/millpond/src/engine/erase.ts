@@ -11,9 +11,10 @@ import { checkKey, checkTags, encodeKey, keyList } from '../core/key.ts'
 import { isTenantPart, namespaceOf } from '../core/tenant.ts'
 import { MAX_KEYS } from '../invalidate/criteria.ts'
 import { arrived, eraseFar, isNamedOut, isOfFew } from './erase-far.ts'
-import { eraseHere, type Meant } from './erase-here.ts'
+import { eraseHere, type Meant, meantBy } from './erase-here.ts'
 import type { Erased, ErasedTier, ErasedWrite, ErasureSubject } from './erasure.ts'
 import { forget } from './forget.ts'
+import { hiddenTargets, namesOf } from './hidden.ts'
 import { listed } from './listing.ts'
 import type { Receipt } from './receipt.ts'
 import { checkOpen, type FarTier, type Space } from './space.ts'
@@ -141,11 +142,12 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
       : { keys: [...meant.keys], tags: [...meant.tags].filter((tag) => dependencyKey(tag) === undefined) }),
     reason: 'erased',
   })
-  const targets = receipt.targets
+  const targets = hiddenTargets(namesOf(space), receipt.targets)
+  const named = meantBy(targets)
   const before = await eraseHere(space, targets)
   const unheard = receipt.isApplied ? await receipt.acked({ timeout: ACK_MS }) : []
   const first = new Map<FarTier, number>()
-  for (const far of space.far) first.set(far, await eraseFar(space, far, meant).catch(() => 0))
+  for (const far of space.far) first.set(far, await eraseFar(space, far, named).catch(() => 0))
   if (space.far.length > 0 && receipt.isApplied) await arrived(space)
   const after = await eraseHere(space, targets)
   const writes = [...before, ...after]
@@ -154,7 +156,7 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
   for (const far of space.far) {
     const { name } = far.guarded
     try {
-      const removed = (first.get(far) ?? 0) + (await eraseFar(space, far, meant))
+      const removed = (first.get(far) ?? 0) + (await eraseFar(space, far, named))
       tiers.set(name, { name, ...fateIn(space, far, meant, receipt, keys), removed })
     } catch (error) {
       fail(tiers, name, error)

@@ -64,7 +64,7 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
   const why = fresh === undefined ? leadingCause(space, key, tiers) : undefined
   return {
     key,
-    storageKey: storageKey(space.id.prefix, key),
+    storageKey: storageKey(space, key),
     verdict: fresh !== undefined ? 'hit' : best !== undefined ? 'stale' : 'miss',
     ...(best === undefined ? {} : { from: best.tier }),
     ...(why === undefined ? {} : toldOf(why)),
@@ -118,7 +118,7 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   const about = { tier: name, scope: tier.scope }
   if (!far.enabled) return { ...about, state: 'unavailable', cause: 'switched_off' }
   if (state === 'open') return { ...about, state: 'unavailable', cause: 'breaker_open', ...lastError(far) }
-  const answer = await far.guarded.read([storageKey(space.id.prefix, key)], space.settings.readBudgetMs)
+  const answer = await far.guarded.read([storageKey(space, key)], space.settings.readBudgetMs)
   if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error', ...lastError(far) }
   const [stored] = answer.value
   if (stored === undefined) return { ...about, state: 'absent', ...toldOf(goneFromBelow(space, key)) }

@@ -41,7 +41,7 @@ export async function readFar(
   for (let depth = 0; depth < space.far.length && wanted.length > 0; depth++) {
     const far = space.far[depth]
     if (far === undefined || !isAsked(space, far, tags)) continue
-    const names = wanted.map((at) => storageKey(space.id.prefix, keys[at] ?? ''))
+    const names = wanted.map((at) => storageKey(space, keys[at] ?? ''))
     const failure = far.guarded.state === 'open' ? 'breaker_open' : 'tier_error'
     const { outerFloor } = space.ledger.view
     const answer = await far.guarded.read(names, until - space.services.clock.monotonic())

@@ -7,6 +7,7 @@ import type { Line, Position, Target } from '../core/ledger.ts'
 import type { OutletLine } from '../core/outlet.ts'
 import { isDependencyTarget } from './dependencies.ts'
 import { expireNear } from './expire-near.ts'
+import { hiddenTargets, namesOf } from './hidden.ts'
 import type { Outcome } from './ledger.ts'
 import { MAX_STEP } from './ledger-steps.ts'
 import type { Deliver } from './outlets.ts'
@@ -43,8 +44,10 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
   space.watch.counters.invalidationsByReason.set(reason, (space.watch.counters.invalidationsByReason.get(reason) ?? 0) + 1)
   // Without outlets nothing is waited for: memory alone forgets in the turn of the call.
   const deliver =
-    space.outlets === undefined ? undefined : await space.outlets.promise({ ...told({ id, reason, mode, targets }, true), reason })
-  const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space.id.prefix, key))
+    space.outlets === undefined
+      ? undefined
+      : await space.outlets.promise({ ...told({ id, reason, mode, targets: hiddenTargets(namesOf(space), targets) }, true), reason })
+  const drop = mode === 'expire' ? [] : keys.map((key) => storageKey(space, key))
   const inMemory = countInMemory(space, keys)
   const { position, dropped, isApplied } =
     targets.length === 0

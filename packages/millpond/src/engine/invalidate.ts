@@ -7,6 +7,7 @@ import { Coalesce } from '../invalidate/coalesce.ts'
 import { type Criteria, type Resolved, resolveCriteria } from '../invalidate/criteria.ts'
 import { scanEntries } from './entries.ts'
 import { forget } from './forget.ts'
+import { refusePatterns } from './hidden.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Space } from './space.ts'
 
@@ -32,6 +33,7 @@ export async function invalidate(space: Space, criteria: Criteria, options: Inva
   checkOptions<InvalidateOptions>(options, OPTIONS, '')
   const { mode = 'delete' } = options
   const resolved = resolveCriteria(criteria, { now: space.services.clock.now(), relations: space.settings.relations })
+  refusePatterns(space, resolved.patterns)
   if (options.dryRun === true) return tryOut(space, resolved)
   const { delay, atMostEvery, ...now } = options
   // Resolved anew when it happens: what is old by then may be young now.

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { GuardedLedger } from '../wrap/guard-ledger.ts'
 import type { Flight } from './flight.ts'
+import { ledgerKey } from './hidden.ts'
 import { inBackground, ledgerTier, type Space } from './space.ts'
 
 const LEASE_MS = 2000
@@ -50,7 +51,7 @@ const isHeld = (leftMs: number | undefined): boolean => leftMs !== undefined && 
 async function takeLease(space: Space, store: GuardedLedger, flight: Flight): Promise<number> {
   if (flight.isOutdated) return 0
   const id = randomBytes(9).toString('base64url')
-  const answer = await store.lease(space.id.prefix, flight.key, id, LEASE_MS).catch(() => undefined)
+  const answer = await store.lease(space.id.prefix, ledgerKey(space, flight.key), id, LEASE_MS).catch(() => undefined)
   if (answer === undefined) return 0
   if (!answer.granted) return Math.max(1, answer.leftMs)
   flight.lease = id
@@ -66,7 +67,7 @@ async function takeLease(space: Space, store: GuardedLedger, flight: Flight): Pr
 export async function stillHolds(space: Space, { key, lease, isOutdated }: Flight): Promise<boolean> {
   const store = ledgerTier(space)?.guarded.ledger
   if (lease === undefined || store === undefined || isOutdated) return true
-  const answer = await store.lease(space.id.prefix, key, lease, LEASE_MS).catch(() => undefined)
+  const answer = await store.lease(space.id.prefix, ledgerKey(space, key), lease, LEASE_MS).catch(() => undefined)
   return answer?.granted !== false
 }
 
@@ -91,7 +92,7 @@ async function loadFree(space: Space, store: GuardedLedger, flights: readonly Fl
 export function releaseLease(space: Space, flight: Flight): void {
   const store = ledgerTier(space)?.guarded.ledger
   if (flight.lease !== undefined && store !== undefined)
-    inBackground(space, 'lease release', store.release(space.id.prefix, flight.key, flight.lease))
+    inBackground(space, 'lease release', store.release(space.id.prefix, ledgerKey(space, flight.key), flight.lease))
 }
 
 /** Keeps the leases until what was loaded is stored; returns how to stop. */
@@ -101,7 +102,8 @@ function renewLeases(space: Space, store: GuardedLedger, flights: readonly Fligh
   const again = (): void => {
     cancel = space.services.clock.after(RENEW_MS, () => {
       for (const { isOpen, key, lease, storing } of flights)
-        if ((isOpen || storing !== undefined) && lease !== undefined) store.lease(space.id.prefix, key, lease, LEASE_MS).catch(() => {}) // a lost lease shows at commit
+        if ((isOpen || storing !== undefined) && lease !== undefined)
+          store.lease(space.id.prefix, ledgerKey(space, key), lease, LEASE_MS).catch(() => {}) // a lost lease shows at commit
       again()
     })
   }

@@ -3,12 +3,13 @@
 // Trust is a question with an answer: every 100 ms the store is asked for what came after our position. Until 400 ms after the moment a
 // question was *sent* that has been answered, memory may be believed. What the store pushes (`follow`) only makes the next question come sooner.
 // Elapsed time is the larger of monotonic and wall advance, so that a frozen process does not believe its own past.
-import type { Advanced, Change, Clock, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
+import type { Advanced, Change, Clock, HiddenNames, LedgerStore, Outbox, Snapshot, Tail } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
 import { type Line, type Position, type Target, withoutStamp } from '../core/ledger.ts'
 import { LedgerView } from '../core/ledger-view.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import type { Command } from '../wrap/queue.ts'
+import { hiddenChange, hiddenTargets } from './hidden.ts'
 import { lazyId } from './lazy-id.ts'
 import { type LedgerQueue, ledgerQueue } from './ledger-queue.ts'
 import { Reports } from './ledger-reports.ts'
@@ -29,6 +30,8 @@ export interface LedgerOptions {
   readonly outbox: Outbox | undefined
   /** This process, as others see it. */
   readonly nodeId: () => string
+  /** What stands for keys and tags outside the process: in lines too, those of this process as well. */
+  readonly names: () => HiddenNames | undefined
 }
 
 /** `isApplied: false`: kept in the outbox, and applied before memory is believed again. */
@@ -83,7 +86,7 @@ export class Ledger {
     this.#options = options
     this.#handlers = handlers
     this.#deadlines = new Deadlines(options.clock)
-    this.view = new LedgerView(lazyId(), { compile: options.compile })
+    this.view = new LedgerView(lazyId(), { compile: options.compile, names: options.names })
     this.isLocal = options.store === undefined
     this.#started = this.isLocal
     this.#owed = new Owed(options.namespace, options.outbox)
@@ -162,7 +165,8 @@ export class Ledger {
    * @throws MillpondError `LEDGER_UNREACHABLE` where there is no outbox, or `isDurable` is not asked for; what was not sent is kept in this process, and
    * applied before memory is trusted again.
    */
-  async advance(change: Change, isDurable = false): Promise<Outcome> {
+  async advance(given: Change, isDurable = false): Promise<Outcome> {
+    const change = hiddenChange(this.#options.names(), given)
     if (this.#options.store === undefined) return { ...this.#advanceLocally(change), isApplied: true }
     let dropped = 0
     let last: Advanced = { position: this.view.position, dropped: 0 }
@@ -213,6 +217,10 @@ export class Ledger {
 
   /** Moves a local ledger's number: synchronous, so that nothing can come between. */
   advanceNow(targets: readonly Target[], mode: 'delete' | 'expire', reason: string, id: string): Advanced {
+    return this.#applyLocally(hiddenTargets(this.#options.names(), targets), mode, reason, id)
+  }
+
+  #applyLocally(targets: readonly Target[], mode: 'delete' | 'expire', reason: string, id: string): Advanced {
     const line: Line = { seq: this.view.head + 1, targets, mode, reason, id }
     this.view.apply(line)
     this.#handlers.applied([line], true)
@@ -226,7 +234,7 @@ export class Ledger {
   }
 
   #advanceLocally(change: Change): Advanced {
-    return this.advanceNow(change.targets, change.mode, change.reason, change.id)
+    return this.#applyLocally(change.targets, change.mode, change.reason, change.id)
   }
 
   /** `false`: a new epoch began, and memory is not believed before the next answer. */

@@ -51,7 +51,22 @@ export function keepingOf(
       'OPTION_INVALID',
       `codec: the namespace ${show(namespace)} is to be encrypted, and the tier ${show(open.guarded.name)} has a codec of its own that does not: give that tier { encrypt }, or none`,
     )
+  checkNames(namespace, made, far)
   return { codec: made, select }
+}
+
+const PROBE = 'probe'
+
+/** Names are made by the namespace's codec, and all of its tiers are read by them. */
+function checkNames(namespace: string, codec: Codec, far: readonly FarTier[]): void {
+  const place = { cache: '', namespace: '' }
+  const name = codec.namesIn?.(place).key(PROBE)
+  const other = far.find((tier) => tier.codec !== undefined && tier.codec.namesIn?.(place).key(PROBE) !== name)
+  if (other === undefined) return
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `codec: keyNames hides the keys of a cache or namespace, and the tier ${show(other.guarded.name)} has a codec of its own that names those of ${show(namespace)} otherwise: give both the same keyNames, or that tier no codec`,
+  )
 }
 
 /** Two places in the code say the same, as far as can be seen: options that are written out each time must name the same ring and values. */

@@ -10,6 +10,7 @@ import { forgetKeys } from './erase-here.ts'
 import { expireNear } from './expire-near.ts'
 import { Flights } from './flights.ts'
 import { tellInvalidated, told } from './forget.ts'
+import { namesOf } from './hidden.ts'
 import { Ledger } from './ledger.ts'
 import { Outlets, type OutletUse } from './outlets.ts'
 import type { Route } from './route.ts'
@@ -59,6 +60,7 @@ export function openSpace(
       timeoutMs: parts.ledgerTimeoutMs,
       outbox: parts.outbox,
       nodeId: parts.nodeId,
+      names: () => namesOf(space),
     },
     {
       applied: (lines, isOwn) => {
@@ -132,10 +134,12 @@ function openOutlets({ outlets, outbox, services }: SpaceParts, namespace: strin
   return outlets.length === 0 ? undefined : new Outlets(outlets, { namespace, prefix, clock, events, outbox })
 }
 
-/** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns are judged when an entry is next touched. */
+/** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next touched. */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {
   const { near, flights } = space
-  if (target.kind !== 'key') {
+  const names = namesOf(space)
+  const key = target.kind !== 'key' ? undefined : names === undefined ? target.key : names.keyOf(target.key)
+  if (key === undefined) {
     const { view } = space.ledger
     flights.outdateWhere(({ key, tags, asOf }) => asOf.seq < line.seq && view.judgeToKeep(key, tags, asOf.seq) !== 'valid')
     if (target.kind === 'all' && line.mode === 'delete') {
@@ -144,14 +148,14 @@ function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean)
     }
     return
   }
-  flights.outdateBefore(target.key, line.seq)
-  const slot = near?.find(target.key) ?? -1
+  flights.outdateBefore(key, line.seq)
+  const slot = near?.find(key) ?? -1
   if (near !== undefined && slot >= 0) {
     if (near.asOf(slot) >= line.seq) return
-    if (line.mode === 'delete') near.drop(target.key, 'data_changed')
-    else expireNear(space, near, slot, target.key)
+    if (line.mode === 'delete') near.drop(key, 'data_changed')
+    else expireNear(space, near, slot, key)
   }
-  if (isNew && line.mode === 'delete' && space.far.length > 0) noteBelow(space, line, target.key, slot >= 0)
+  if (isNew && line.mode === 'delete' && space.far.length > 0) noteBelow(space, line, key, slot >= 0)
 }
 
 /** What happened to a key in the tiers below. A set is a line too, but takes nothing away. */

@@ -76,7 +76,7 @@ async function resealSome(
     if (stored === undefined) continue
     done.seen++
     const parts = decoded[index]
-    if (parts === undefined || storageKey(space.id.prefix, parts.key) !== names[index]) done.unreadable++
+    if (parts === undefined || storageKey(space, parts.key) !== names[index]) done.unreadable++
     else if (parts.isOldKey === true || parts.isEncrypted === false) {
       const asOf = verified(space, parts, stored)
       if (asOf === undefined) continue

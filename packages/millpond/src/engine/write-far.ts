@@ -69,7 +69,7 @@ export async function storeFar(
       const body = bodies[index]
       return body === undefined || stored[index] === false || !goesTo(space, far, entry)
         ? []
-        : { key: storageKey(space.id.prefix, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
+        : { key: storageKey(space, entry.key), body, expiresAt: keepUntil(far.keep, entry, now) }
     })
   }
   try {
@@ -79,7 +79,7 @@ export async function storeFar(
         .filter((far) => far.enabled && !far.holdsLedger)
         .map(async (far) => {
           const left = entries.filter((entry) => isLeft(space, far, entry))
-          if (left.length > 0) await far.guarded.drop(left.map(({ key }) => storageKey(space.id.prefix, key)))
+          if (left.length > 0) await far.guarded.drop(left.map(({ key }) => storageKey(space, key)))
           const items = itemsFor(far, bodiesFor, stored)
           if (items.length === 0) return
           const written = await far.guarded.write(items.map((item) => ({ ...item, asOf: position })))
@@ -129,7 +129,7 @@ async function advanceAndWrite(
       reason: 'replaced',
       id: draft.stamp === undefined ? randomUUID() : stampedId(draft.stamp, randomUUID()),
       // Switched off or left out by a rule, it still forgets in the ledger's step: nothing older may be found there later.
-      drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space.id.prefix, entry.key)) : [],
+      drop: holder !== undefined && !isKept ? entries.map((entry) => storageKey(space, entry.key)) : [],
       write,
       watch,
       ...(isHeld ? { settles: endsOf(draft.since, targets.length) } : { unmovedSince: draft.since }),

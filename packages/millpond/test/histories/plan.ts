@@ -62,7 +62,10 @@ export function drawCells(shared: SharedTier, seed: number, faults: readonly Fau
 /** Every second history is of sealed entries, which are judged by what they prove. */
 export const isSealed = ({ seed }: Pick<Cell, 'seed'>): boolean => seed % 2 === 1
 
+/** Of these every second hides keys and tags from tier and ledger. */
+export const isHidden = ({ seed }: Pick<Cell, 'seed'>): boolean => seed % 4 === 3
+
 export function nameCell(cell: Cell): string {
   const { shared, fault, policy, scope, seed } = cell
-  return `${shared}${isSealed(cell) ? ' sealed' : ''} ${fault} ${policy} ${scope} seed ${seed}`
+  return `${shared}${isHidden(cell) ? ' hidden' : isSealed(cell) ? ' sealed' : ''} ${fault} ${policy} ${scope} seed ${seed}`
 }

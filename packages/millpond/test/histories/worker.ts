@@ -7,7 +7,7 @@ import { recordHistory } from '../../src/testing/history-recorder.ts'
 import { sqliteOutbox } from '../../src/tiers/sqlite/outbox.ts'
 import { startLanes } from './lanes.ts'
 import type { Ask, FromSupervisor, FromWorker, WorkerOptions } from './messages.ts'
-import { isSealed } from './plan.ts'
+import { isHidden, isSealed } from './plan.ts'
 
 const options: WorkerOptions = JSON.parse(process.argv[2] ?? '{}')
 const file = openSync(options.file, 'a')
@@ -68,7 +68,12 @@ const cache = createCache({
   name: 'history',
   tiers: [memory({ maxEntries: 1000 }), ...(await openTier())],
   ...(outbox === undefined ? {} : { outbox }),
-  ...(isSealed(options.cell) && { codec: { encrypt: keyring({ current: 'k', keys: { k: new Uint8Array(32).fill(7) } }) } }),
+  ...(isSealed(options.cell) && {
+    codec: {
+      encrypt: keyring({ current: 'k', keys: { k: new Uint8Array(32).fill(7) } }),
+      ...(isHidden(options.cell) && { keyNames: new Uint8Array(32).fill(9) }),
+    },
+  }),
 })
 const seed = options.cell.seed + [...options.process].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7)
 const lanes = startLanes({ cell: options.cell, readsOnly: options.readsOnly, cache, recorder, ask }, seed)

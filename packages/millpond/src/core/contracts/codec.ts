@@ -64,10 +64,20 @@ export interface Codec {
   readonly isSecret?: boolean
   /** What an entry is called, read without opening it; undefined for bytes that are damaged or foreign. Default: found out by `decode`. */
   names?(bytes: Uint8Array): Pick<EncodedParts, 'key' | 'tags'> | undefined
+  /** Where keys and tags leave the process under other names: those of a namespace. All codecs of a namespace must make the same. Default: none. */
+  namesIn?(place: Pick<CodecContext, 'cache' | 'namespace'>): HiddenNames
   /** Where keys belong to tenants: what erasing one does to them. */
   readonly tenants?: TenantSecrets
   /** What compression did to the values of a namespace; undefined where nothing is compressed. */
   figures?(place: Pick<CodecContext, 'cache' | 'namespace'>): CompressionFigures | undefined
+}
+
+/** What stands for keys and tags in tiers and in the ledger, the same in every process. */
+export interface HiddenNames {
+  key(key: string): string
+  tag(tag: string): string
+  /** The key of such a name, where it was made here lately. */
+  keyOf(name: string): string | undefined
 }
 
 /** The keys of tenants, as an erasure uses them. */

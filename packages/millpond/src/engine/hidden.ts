@@ -1,0 +1,40 @@
+// Keys and tags as tiers and the ledger know them, where the namespace's codec gives them other names. In this process they are what they are.
+import type { Change, HiddenNames } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import type { Target } from '../core/ledger.ts'
+import type { Space } from './space.ts'
+
+/** A codec may be said later than a namespace is opened, so it is asked each time. */
+export const namesOf = ({ id, codec }: Pick<Space, 'id' | 'codec'>): HiddenNames | undefined =>
+  codec.namesIn?.({ cache: id.cache, namespace: id.name })
+
+/** What the ledger calls a key. */
+export const ledgerKey = (space: Pick<Space, 'id' | 'codec'>, key: string): string => namesOf(space)?.key(key) ?? key
+
+export function hiddenTargets(names: HiddenNames | undefined, targets: readonly Target[]): readonly Target[] {
+  if (names === undefined) return targets
+  return targets.map((target): Target => {
+    if (target.kind === 'key') return { kind: 'key', key: names.key(target.key) }
+    return target.kind === 'tag' ? { kind: 'tag', tag: names.tag(target.tag) } : target
+  })
+}
+
+export function hiddenChange(names: HiddenNames | undefined, change: Change): Change {
+  if (names === undefined) return change
+  const { targets, watch } = change
+  return {
+    ...change,
+    targets: hiddenTargets(names, targets),
+    ...(watch !== undefined && { watch: watch.map((tags) => tags.map((tag) => names.tag(tag))) }),
+  }
+}
+
+/** @throws MillpondError `PATTERN_INVALID`: what lies in a tier cannot be told from its name. */
+export function refusePatterns(space: Pick<Space, 'id' | 'codec'>, patterns: readonly string[]): void {
+  const [pattern] = patterns
+  if (pattern === undefined || namesOf(space) === undefined) return
+  throw new MillpondError(
+    'PATTERN_INVALID',
+    `the pattern ${show(pattern)}: the keys of the namespace ${show(space.id.name)} are hidden (codec: { keyNames }), so that none can be matched: invalidate by tags or keys`,
+  )
+}
