@@ -33,5 +33,13 @@ export {
 } from './schedule.ts'
 export { decodeToken, encodeToken, mergePositions, type Positions, type TokenOptions } from './token.ts'
 export { type RequestHeaders, TokenCarrier, type TokenCarrierOptions } from './token-carrier.ts'
+export {
+  type NoteOptions,
+  type RunSql,
+  type Settled,
+  type TransactionOutbox,
+  type TransactionOutboxOptions,
+  transactionOutbox,
+} from './transaction-outbox.ts'
 export { type Webhook, type WebhookAnswer, type WebhookHeaders, type WebhookOptions, webhook } from './webhook.ts'
 export { type SignOptions, signWebhook, type WebhookSecret } from './webhook-signature.ts'

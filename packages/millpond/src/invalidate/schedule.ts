@@ -66,7 +66,7 @@ export async function scheduleInvalidation(options: ScheduleOptions, when: Sched
   const { jobs, namespace, criteria, mode, relations, now, kind = INVALIDATION_JOB } = options
   checkTime(when)
   resolveCriteria(criteria, { now, ...(relations === undefined ? {} : { relations }) })
-  return jobs.add(kind, { namespace, criteria: toPlain(criteria), ...(mode === undefined ? {} : { mode }) }, when)
+  return jobs.add(kind, plainInvalidation({ namespace, criteria, mode }), when)
 }
 
 function isInstant(value: unknown): boolean {
@@ -107,6 +107,13 @@ export function invalidationHandler(
   }
 }
 
+/** As JSON holds it. */
+export const plainInvalidation = ({ namespace, criteria, mode }: Pick<ScheduleOptions, 'namespace' | 'criteria' | 'mode'>): object => ({
+  namespace,
+  criteria: toPlain(criteria),
+  ...(mode === undefined ? {} : { mode }),
+})
+
 interface Plain extends Omit<Criteria, 'key' | 'keys' | 'pattern' | 'patterns'> {
   /** Encoded: tuples hold bigints, which JSON does not. */
   readonly keys?: readonly string[]
@@ -125,7 +132,8 @@ function toPlain({ key, keys, pattern, patterns, id, createdBefore, ...rest }: C
   }
 }
 
-function readPayload(payload: unknown): Omit<DueInvalidation, 'id'> {
+/** @throws MillpondError where it is not one. */
+export function readPayload(payload: unknown): Omit<DueInvalidation, 'id'> {
   const { namespace, criteria, mode } = fieldsOf(payload)
   const { keys, ...rest } = fieldsOf(criteria)
   return {
