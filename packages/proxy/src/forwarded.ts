@@ -2,23 +2,31 @@
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { INPUTS } from 'millpond/http'
+import { countedDown } from './max-forwards.ts'
 import type { ProxySettings } from './options.ts'
 
 /** Not told, unless another proxy is before this one. */
 const UNKEYED: ReadonlySet<string> = new Set(INPUTS)
+
+/** To a server behind CGI or WSGI `X_Forwarded_Host` is `X-Forwarded-Host`; nobody honest writes it so. */
+function isTakenFor(lower: string): boolean {
+  const name = lower.replaceAll('_', '-')
+  return UNKEYED.has(name) || name === 'x-forwarded-for' || name === 'host'
+}
 
 /** The fields of a request as the origin gets them, flat. */
 export function forwardedFields(fields: readonly string[], request: IncomingMessage, settings: ProxySettings): string[] {
   const kept: string[] = []
   let addresses = request.socket.remoteAddress ?? 'unknown'
   for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [name, value] = [fields[at] as string, fields[at + 1] as string]
+    const name = fields[at] as string
     const lower = name.toLowerCase()
+    const value = countedDown(request.method, lower, fields[at + 1] as string)
     // undici cannot send it, and this server has answered it.
     if (lower === 'expect') continue
     if (settings.strict) kept.push(name, value)
     else if (lower === 'x-forwarded-for') addresses = settings.trustForwarded ? `${value}, ${addresses}` : addresses
-    else if (settings.trustForwarded || !UNKEYED.has(lower)) kept.push(name, value)
+    else if (lower.includes('_') ? !isTakenFor(lower) : settings.trustForwarded || !UNKEYED.has(lower)) kept.push(name, value)
   }
   if (settings.strict) return kept
   kept.push('X-Forwarded-For', addresses)

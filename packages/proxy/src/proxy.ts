@@ -6,6 +6,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { createHttpCache, type HttpCache } from 'millpond/http'
 import { logAnswer } from './access-log.ts'
 import { adminServer } from './admin.ts'
+import { answeredHere } from './max-forwards.ts'
 import { type ProxyOptions, type ProxySettings, resolveOptions } from './options.ts'
 import { Origins } from './origins.ts'
 import { tunnel } from './upgrade.ts'
@@ -99,6 +100,7 @@ class RunningProxy implements CachingProxy {
       response.writeHead(413, { Connection: 'close', 'Content-Length': '0' }).end()
       return
     }
+    if (answeredHere(request, response)) return
     this.http.handle(request, response, () => originFor(request, this.#origins, this.#settings))
   }
 

@@ -234,6 +234,18 @@ describe('a request', () => {
     })
     for (const name of ['x-original-url', 'x-http-method-override', 'x-secret', 'expect']) expect(seen[0]?.headers[name]).toBeUndefined()
   })
+  it.each([false, true])('for OPTIONS and TRACE goes no further than Max-Forwards says (RFC 9110 7.6.2): strict %s', async (strict) => {
+    const made = await play(({ headers }, response) => response.end(`left: ${headers['max-forwards']}`), { strict })
+    const asked = async (method: string, path: string, ...lines: string[]): Promise<string> =>
+      made.raw(get(path, ...lines).replace('GET', method))
+    expect(statusOf(await asked('OPTIONS', '/a', 'Max-Forwards: 0'))).toBe(200)
+    expect(statusOf(await asked('TRACE', '/a', 'Max-Forwards: 0'))).toBe(405)
+    expect(fieldOf(await asked('OPTIONS', '*'), 'allow')).toContain('GET')
+    expect(statusOf(await asked('GET', '*'))).toBe(400)
+    expect(made.seen).toHaveLength(0)
+    expect(await asked('OPTIONS', '/a', 'Max-Forwards: 5')).toContain('left: 4')
+    expect(await asked('GET', '/a', 'Max-Forwards: 0')).toContain('left: 0')
+  })
   it('in strict mode is sent as it came', async () => {
     const { raw, seen } = await play(cached, { strict: true })
     await raw(get('/a', 'X-Forwarded-Host: b.example', 'X-Thing: 1'))

@@ -30,6 +30,8 @@ export function urlOfRequest(scheme: Scheme, facts: RequestFacts, target: string
   const origin = facts.host === undefined ? undefined : originOf(scheme, facts.host)
   if (origin === undefined) return undefined
   if (target.charCodeAt(0) === SLASH) return target.includes('#') ? undefined : origin + target
+  // RFC 9110 9.3.7: about the server as a whole. A URL of nothing that is stored.
+  if (target === '*') return facts.method === 'OPTIONS' ? `${origin}/*` : undefined
   return absolute(scheme, origin, target)
 }
 

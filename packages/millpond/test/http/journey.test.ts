@@ -481,6 +481,12 @@ describe('parts, RFC 9111 3.3', () => {
 })
 
 describe('an application', () => {
+  it('answers OPTIONS * itself (RFC 9110 9.3.7)', async () => {
+    const { ask } = await play((request, response) => response.writeHead(204, { 'X-Asked': String(request.url) }).end())
+    const answered = await ask('*', { method: 'OPTIONS' })
+    expect([answered.status, answered.headers['x-asked']]).toEqual([204, '*'])
+    expect((await ask('*')).status).toBe(400)
+  })
   it('may throw: the client is told, nothing is stored', async () => {
     const { ask, errors } = await play(() => {
       throw new Error('no')

@@ -8,6 +8,7 @@ import type { Asked, Reply, Upstream } from '../exchange.ts'
 import { HttpHandler } from '../handler.ts'
 import { queryLimit, urlOfRequest } from '../key.ts'
 import type { Purge } from '../purge.ts'
+import { asForwarded, type RawFields } from '../rules/fields.ts'
 import { ASKS, RequestFacts } from '../rules/request.ts'
 import type { HttpCacheOptions, Settings } from '../settings.ts'
 import { applicationUpstream } from './application.ts'
@@ -47,9 +48,9 @@ export class HttpCache {
     return (request, response, next) => this.#handle(request, response, () => applicationUpstream(request, response, () => next()))
   }
 
-  /** One request before an origin that the caller asks by himself. */
+  /** One request before an origin that the caller asks by himself, without the fields that `Connection` names. */
   handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => Upstream): void {
-    this.#handle(request, response, upstreamOf)
+    this.#handle(request, response, upstreamOf, asForwarded(request.rawHeaders))
   }
 
   /** One request of a server that is not node:http: a stored answer, or what the upstream says. Never rejects. */
@@ -71,10 +72,15 @@ export class HttpCache {
     return this.#handler.stats()
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse, upstreamOf: () => NodeUpstream): void {
+  #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upstreamOf: () => NodeUpstream,
+    fields: RawFields = request.rawHeaders,
+  ): void {
     if (this.#refused.size > 0 && this.#refused.has(request.socket)) return
     const method = request.method ?? 'GET'
-    const facts = new RequestFacts(method, request.rawHeaders, this.#handler.settings.codings)
+    const facts = new RequestFacts(method, fields, this.#handler.settings.codings)
     const scheme = (request.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
     const url = urlOfRequest(scheme, facts, request.url ?? '')
     const reply = new NodeReply(response)

@@ -92,8 +92,30 @@ export function hopByHop(fields: RawFields): (name: string) => boolean {
   const named = fieldValue(fields, 'connection')
   if (named === undefined) return (name) => HOP_BY_HOP.has(name)
   const listed = new Set(listMembers(named).map((name) => name.toLowerCase()))
+  // Without it the origin would answer for another host than the key says.
+  listed.delete('host')
   return (name) => HOP_BY_HOP.has(name) || listed.has(name)
 }
+
+const USUAL = /^(?:close|keep-alive|upgrade|te)(?:,[\t ]*(?:close|keep-alive|upgrade|te))*$/i
+/** What says where a request ends, and for whom it is. */
+const FRAMING: ReadonlySet<string> = new Set(['connection', 'transfer-encoding', 'content-length', 'host', 'upgrade'])
+
+/**
+ * A request as it is passed on, for whoever judges it: a client may name fields in `Connection` that never reach the origin (RFC 9110 7.6.1), so that they must count
+ * for nothing here either (N. Davison, "Abusing HTTP hop-by-hop request headers", 2019).
+ */
+export function asForwarded(fields: RawFields): RawFields {
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] as string
+    if (name.length !== CONNECTION.length || USUAL.test(fields[at + 1] as string) || name.toLowerCase() !== CONNECTION) continue
+    const isHop = hopByHop(fields)
+    return withoutFields(fields, (one) => isHop(one) && !FRAMING.has(one))
+  }
+  return fields
+}
+
+const CONNECTION = 'connection'
 
 /** What is passed on (RFC 9110 7.6.1). */
 export function endToEnd(fields: RawFields, refused?: (name: string) => boolean): string[] {
