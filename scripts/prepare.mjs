@@ -41,13 +41,13 @@ function packages(file) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
 }
 
-/** Compiles what changed; false when it failed. @param {string[]} [projects] folders with a tsconfig.json; all when absent */
+/** Compiles what changed, by the compiler in machine code (`typescript` has the API that TypeDoc and some tests use); false when it failed. @param {string[]} [projects] folders with a tsconfig.json; all when absent */
 export function build(projects = references()) {
   // The compiler trusts its notes and would not see that the output was removed.
   for (const project of references()) {
     if (!existsSync(join(root, project, 'dist'))) rmSync(join(root, project, 'tsconfig.tsbuildinfo'), { force: true })
   }
-  const compiled = step('building (tsc -b)', () => run(process.execPath, [tool('typescript', 'tsc'), '-b', ...projects]))
+  const compiled = step('building (tsc -b)', () => run(process.execPath, [tool('typescript-native', 'tsc'), '-b', ...projects]))
   if (!compiled || !projects.some((project) => PAGE_OF.includes(project))) return compiled
   return step('building the dashboard (vite)', () => run(process.execPath, [join(root, 'packages', 'dashboard', 'build.mjs')]))
 }

@@ -35,7 +35,7 @@ const script = (file, ...args) => [process.execPath, [join(root, 'scripts', file
 
 /** None writes what another reads; the longest come first. @type {[string, import('./side-by-side.mjs').Check][]} */
 const stages = [
-  ['types of tests and scripts (tsc)', (run) => run(...node('typescript', 'tsc')('-p', 'tsconfig.test.json'))],
+  ['types of tests and scripts (tsc)', (run) => run(...node('typescript-native', 'tsc')('-p', 'tsconfig.test.json'))],
   ['nothing public without words (typedoc)', (run) => run(...script('reference.mjs', '--check'))],
   ['format and lint (biome)', (run) => run(...node('@biomejs/biome', 'biome')('check', '--error-on-warnings', '.'))],
   [
