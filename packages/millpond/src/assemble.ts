@@ -17,8 +17,10 @@ import type { Erased, ErasureSubject } from './engine/erasure.ts'
 import type { NamespaceOptions } from './engine/namespace-options.ts'
 import type { SpaceParts } from './engine/open-space.ts'
 import { aroundOf, type Plugin } from './engine/plugins.ts'
+import { reroute } from './engine/reroute.ts'
 import { keepWarm, type Restart } from './engine/restart.ts'
 import type { RestartOptions, RestartParts, Restored } from './engine/restart-parts.ts'
+import type { Routing } from './engine/route.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
 import { type CacheInfo, describeCache } from './engine/stats.ts'
@@ -37,6 +39,8 @@ const CONFIGURE: Shape<ConfigureOptions> = { apply: oneOf('new', 'drop'), dryRun
 export interface AssemblyParts {
   readonly space: Omit<SpaceParts, 'abroad'>
   readonly settings: CacheSettings
+  /** Reads rules of `route` for the cache's tiers. */
+  readonly routed: (rules: unknown) => Routing
   readonly memory: { readonly store: NearStore; readonly isOn: boolean } | undefined
   readonly tiers: readonly Tier[]
   /** The tier that keeps the ledger. */
@@ -141,6 +145,7 @@ export class Assembly implements House {
       settings: settings.common,
       memory: this.#memory,
       far: space.far,
+      routing: settings.routing,
       ledger: ledgerTier(space)?.guarded.name ?? 'memory',
       maxStaleMs: space.trustMs,
       plugins: plugins.map(({ name }) => name),
@@ -153,9 +158,14 @@ export class Assembly implements House {
     checkOptions<ConfigureOptions>(options, CONFIGURE, 'configure')
     const { apply = 'new', dryRun = false } = options
     const isWhole = namespace === DEFAULT_NAMESPACE
-    const { settings, space } = this.#parts
+    const { settings, space, routed } = this.#parts
     const switchMemory = (isOn: boolean): void => this.#switchMemory(isOn)
-    const plan = planChanges({ settings, far: space.far, memory: this.#memory, switchMemory }, changes, isWhole ? undefined : namespace)
+    const changeRouting = (to: Routing): Promise<unknown> => this.#changeRouting(to)
+    const plan = planChanges(
+      { settings, far: space.far, memory: this.#memory, switchMemory, routed, changeRouting },
+      changes,
+      isWhole ? undefined : namespace,
+    )
     if (dryRun) return { changes: plan.changes, isDryRun: true, dropped: [] }
     const applied = plan.apply()
     if (plan.changes.length === 0) return { changes: [], isDryRun: false, dropped: [] }
@@ -260,6 +270,13 @@ export class Assembly implements House {
       space.near?.clear('switched_off')
       space.near = isOn ? memory.store.space(space.id.name) : undefined
     }
+  }
+
+  #changeRouting(to: Routing): Promise<unknown> {
+    const before = new Map(this.#spaces.map((space) => [space, space.settings.route]))
+    this.#parts.settings.routing = to
+    const changed = [...before].filter(([space, route]) => space.settings.route?.text !== route?.text)
+    return Promise.all(changed.map(([space, route]) => reroute(space, route)))
   }
 
   /** Its name is free at once: who opens it again begins with an empty memory and a ledger view of its own. */

@@ -30,7 +30,7 @@ import type { Cache } from './engine/cache.ts'
 import { lazyId } from './engine/lazy-id.ts'
 import { checkPlugin, type Plugin } from './engine/plugins.ts'
 import type { RestartOptions } from './engine/restart-parts.ts'
-import { MEMORY, type RouteRule, routes } from './engine/route.ts'
+import { MEMORY, type RouteRule, type Routing, routing } from './engine/route.ts'
 import { CacheSettings, keepOf } from './engine/settings.ts'
 import { loaderOf } from './engine/sources.ts'
 import type { Services } from './engine/space.ts'
@@ -165,17 +165,19 @@ export function createCache(options: CacheOptions = {}): Cache {
   const isBound = farUses.some((_, index) => (far[index]?.codec ?? codec).isBound === true)
   const externalTiers = farUses.length > 1 || options.restart !== undefined || isBound
   if (externalTiers) holder?.use.ledger?.coverOtherTiers?.()
-  const routeOf = routes(options.route, [...(near === undefined ? [] : [MEMORY]), ...names], (value) => own(value).bytes)
+  const routed = (given: unknown): Routing => routing(given, [...(near === undefined ? [] : [MEMORY]), ...names], weighed)
   const sources = new SourceRegistry()
   const store = near?.use.createStore(clock)
-  const settings = new CacheSettings(options.defaults, {
+  const common = {
     nearKeep: keepOf(near ?? {}, near?.use.ttlFactor ?? 1),
     dependencies: options.dependencies ?? 'off',
     relations: new Relations(options.models),
     readBudgetMs: READ_BUDGET_MS,
-  })
+  }
+  const settings = new CacheSettings(options.defaults, common, routed(options.route))
   return new Assembly({
     settings,
+    routed,
     memory: near && store && { store, isOn: near.enabled !== false && near.use.enabled },
     holder,
     sources,
@@ -197,7 +199,6 @@ export function createCache(options: CacheOptions = {}): Cache {
         sourceOf: (namespace, key) => loaderOf(sources.of(namespace, key)),
       },
       far,
-      routeOf,
       ledgerStore: holder?.use.ledger,
       compile: patternCompiler(),
       outbox: options.outbox,
@@ -213,6 +214,9 @@ export function createCache(options: CacheOptions = {}): Cache {
     },
   }).start()
 }
+
+/** Of a copy, since what is weighed is frozen on the way. */
+const weighed = (value: unknown): number => own(structuredClone(value)).bytes
 
 /** Told once the caller has had its turn to listen; where nobody does, on the process's own channel: a tier less is not to be overlooked. */
 function warnOfMissing(events: Events, at: string, error: MillpondError): void {

@@ -82,7 +82,7 @@ export type {
   TierChanges,
 } from './engine/configure.ts'
 export { changesFromJson } from './engine/configure-json.ts'
-export type { Amount, CacheDescription, DescribedDefaults, DescribedMemory, DescribedTier } from './engine/describe.ts'
+export type { Amount, CacheDescription, DescribedDefaults, DescribedMemory, DescribedRule, DescribedTier } from './engine/describe.ts'
 export type { HeldEntry } from './engine/entries.ts'
 export type { Erased, ErasedTier, ErasedWrite, ErasureSubject } from './engine/erasure.ts'
 export type { Explanation, TierExplanation } from './engine/explain.ts'

@@ -12,7 +12,7 @@ import type { Reason } from './contracts.ts'
  * - `epoch_changed`: the ledger's history was lost, so that nothing older is believed.
  * - `unreadable`: corrupt, foreign, or written for another key. `other_shape`: not what the collection's schema says, as another version of the program
  *   writes it. `older_version`: this process has seen a later one, as `versionOf` of the collection tells.
- * - `switched_off`: every tier is switched off, or memory was while it held the entry. `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it
+ * - `switched_off`: every tier is switched off or left out by `route`, or the one that held the entry was. `ledger_unreachable`: nobody can say what is valid. `tier_error`, `breaker_open`: a tier that may have it
  *   failed, or was not asked because it kept failing.
  * - `vary_mismatch`, `bypass_rule`, `bypass_request`: HTTP only.
  * - `negative`: the loader's last error is remembered and was given again.

@@ -2,6 +2,7 @@
 import { MillpondError, show } from '../core/errors.ts'
 import type { Changes, DefaultChanges, TierChanges } from './configure.ts'
 import { MEGABYTE } from './describe.ts'
+import type { RouteRule } from './route.ts'
 
 type Read = (value: unknown, path: string) => unknown
 /** Where a field goes, and how it is read. */
@@ -41,22 +42,40 @@ const TIER: Fields = {
 }
 /** Described, and not to be changed while a cache runs: what was read may be sent back whole. */
 const READ_ONLY = new Set(['name', 'ledger', 'max_stale_seconds', 'read_budget_seconds', 'dependencies', 'plugins', 'namespaces'])
+const RULE: Fields = {
+  when: ['when', (value, path) => fieldsOf(recordOf(value, path), WHEN, path)],
+  tiers: ['tiers', asIs],
+  except: ['except', asIs],
+}
+const WHEN: Fields = {
+  namespace: ['namespace', asIs],
+  priority: ['priority', asIs],
+  tags: ['tags', asIs],
+  min_bytes: ['minBytes', whole],
+  max_bytes: ['maxBytes', whole],
+}
 const READ_ONLY_OF_TIER = new Set(['name', 'scope', 'durable', 'holds_ledger', 'limits', 'bounds'])
 
 /**
  * Reads what `cache.describe()` says, whole or in part, as changes for `cache.configure`: `{ defaults: { ttl_seconds: 60 }, tiers: [{ name: 'redis', enabled: false }] }`.
- * `unlimited` is no end, `null` in `defaults` goes back to what code says; what cannot be changed while a cache runs is passed over.
+ * `unlimited` is no end, `null` in `defaults`, or as `route`, goes back to what code says; what cannot be changed while a cache runs is passed over.
  * @throws MillpondError `OPTION_INVALID` naming the first field that does not exist; values are checked by `configure`.
  */
 export function changesFromJson(document: unknown): Changes {
   const given = recordOf(document, 'the document')
-  const changes: { defaults?: DefaultChanges; tiers?: Record<string, TierChanges> } = {}
+  const changes: { defaults?: DefaultChanges; tiers?: Record<string, TierChanges>; route?: readonly RouteRule[] | null } = {}
   for (const [name, value] of Object.entries(given)) {
     if (name === 'defaults') changes.defaults = fieldsOf(recordOf(value, name), DEFAULTS, name)
     else if (name === 'tiers') changes.tiers = tiersOf(value)
-    else if (!READ_ONLY.has(name)) throw unknown(name, ['defaults', 'tiers'])
+    else if (name === 'route') changes.route = value === null ? null : rulesOf(value)
+    else if (!READ_ONLY.has(name)) throw unknown(name, ['defaults', 'tiers', 'route'])
   }
   return changes
+}
+
+function rulesOf(value: unknown): RouteRule[] {
+  if (!Array.isArray(value)) throw new MillpondError('OPTION_INVALID', `route: ${show(value)} is not a list of rules`)
+  return value.map((rule, index) => fieldsOf(recordOf(rule, `route[${index}]`), RULE, `route[${index}]`))
 }
 
 function tiersOf(value: unknown): Record<string, TierChanges> {

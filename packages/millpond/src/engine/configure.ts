@@ -7,8 +7,9 @@ import { keptOptions, type LoadOptions } from '../core/options.ts'
 import { type PolicyName, policyByName } from '../memory/index.ts'
 import { resolveMemoryOptions } from '../memory/options.ts'
 import { type BreakerOptions, checkBreaker } from '../wrap/breaker.ts'
-import { type Described, describeMemory, describePolicy, describeTier } from './describe.ts'
+import { type Described, describeMemory, describePolicy, describeRoute, describeTier } from './describe.ts'
 import type { Receipt } from './receipt.ts'
+import type { RouteRule, Routing } from './route.ts'
 import { type CacheSettings, type Keep, keepOf } from './settings.ts'
 import type { FarTier } from './space.ts'
 
@@ -47,6 +48,11 @@ export interface Changes {
   readonly defaults?: DefaultChanges | undefined
   /** By the tier's name, as `describe()` and figures show it. Tiers belong to the whole cache: not in a namespace. */
   readonly tiers?: Readonly<Record<string, TierChanges>> | undefined
+  /**
+   * Other rules for which tiers entries go to; `null` goes back to what code says. What lies where it no longer goes is not read any more, memory lets go of
+   * it before the promise resolves, and the tiers below behind the calls (`flush` waits for it). Of the whole cache: a rule names its namespaces.
+   */
+  readonly route?: readonly RouteRule[] | null | undefined
 }
 
 /** How `configure` goes about it. */
@@ -84,6 +90,10 @@ export interface Configurable {
   readonly memory: ConfigurableMemory | undefined
   /** Switches memory on or off in every namespace. */
   readonly switchMemory: (isOn: boolean) => void
+  /** Reads rules for this cache's tiers. */
+  readonly routed: (rules: unknown) => Routing
+  /** Goes by other rules; resolves when memory holds nothing that they leave out. */
+  readonly changeRouting: (to: Routing) => Promise<unknown>
 }
 
 interface Step {
@@ -96,6 +106,8 @@ interface Step {
 const CHANGES: Shape<Changes> = {
   defaults: checkedElsewhere,
   tiers: record("changes by the tier's name, such as { memory: { maxEntries: 5000 } }"),
+  // As `createCache` looks at them.
+  route: (value) => value as never,
 }
 /** Their values are looked at as what they come to, together with what stays. */
 const DEFAULTS: Shape<DefaultChanges> = {
@@ -135,7 +147,7 @@ const FAR_TIER: Shape<Omit<TierChanges, OfMemory>> = {
 /** What would change, and how to do it. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`; nothing has changed then. */
 export function planChanges(cache: Configurable, changes: Changes, namespace: string | undefined): Step {
   checkOptions<Changes>(changes, CHANGES, 'changes')
-  const { defaults, tiers } = changes
+  const { defaults, tiers, route } = changes
   const steps: Step[] = []
   if (defaults !== undefined) steps.push(planDefaults(cache.settings, defaults, namespace))
   if (tiers !== undefined && namespace !== undefined)
@@ -143,6 +155,12 @@ export function planChanges(cache: Configurable, changes: Changes, namespace: st
       'OPTION_INVALID',
       `tiers: they belong to the whole cache, not to the namespace ${show(namespace)}: configure the cache`,
     )
+  if (route !== undefined && namespace !== undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `route: it belongs to the whole cache, not to the namespace ${show(namespace)}: configure the cache, and say the namespace in "when"`,
+    )
+  if (route !== undefined) steps.push(planRoute(cache, route))
   for (const [name, change] of Object.entries(tiers ?? {})) steps.push(planTier(cache, name, change))
   return {
     changes: steps.flatMap((step) => step.changes),
@@ -161,6 +179,14 @@ function planDefaults(settings: CacheSettings, given: DefaultChanges, namespace:
     apply: () => settings.change(changed, namespace),
     isKept: true,
   }
+}
+
+function planRoute({ settings, routed, changeRouting }: Configurable, rules: Changes['route']): Step {
+  const to = rules === null ? settings.routingOfCode : routed(rules)
+  const before = describeRoute(settings.routing)
+  const after = describeRoute(to)
+  const isSame = JSON.stringify(before) === JSON.stringify(after)
+  return { changes: isSame ? [] : [{ setting: 'route', from: before, to: after }], apply: () => changeRouting(to) }
 }
 
 /** What is `null` is as if it had never been changed. */

@@ -3,6 +3,7 @@ import type { NearStore, Scope } from '../core/contracts.ts'
 import { ownTags, type Priority } from '../core/dependency.ts'
 import { type Consistency, DEFAULT_POLICY, type Dependencies, type LoadPolicy, type RefreshAhead } from '../core/options.ts'
 import type { PolicyName } from '../memory/options.ts'
+import type { RouteRule, Routing } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { FarTier } from './space.ts'
 
@@ -67,12 +68,27 @@ export interface DescribedTier {
   readonly bounds: { readonly max_entries: Amount; readonly max_size_mb: Amount }
 }
 
+/** A rule of `route`, as it was given. */
+export interface DescribedRule {
+  readonly when?: {
+    readonly namespace?: string | readonly string[]
+    readonly priority?: Priority | readonly Priority[]
+    readonly tags?: readonly string[]
+    readonly min_bytes?: Amount
+    readonly max_bytes?: Amount
+  }
+  readonly tiers?: readonly string[]
+  readonly except?: readonly string[]
+}
+
 /** The settings of a cache as they stand, in names and units for JSON. */
 export interface CacheDescription {
   readonly name: string
   readonly defaults: DescribedDefaults
   /** Fastest first. */
   readonly tiers: readonly (DescribedMemory | DescribedTier)[]
+  /** Which tiers entries go to: the first rule that fits decides, and where none does, all. */
+  readonly route: readonly DescribedRule[]
   /** The tier that keeps it; `memory` where this process is alone. */
   readonly ledger: string
   readonly max_stale_seconds: Amount
@@ -92,6 +108,7 @@ export interface Described {
     | { readonly store: Pick<NearStore, 'limits' | 'policy' | 'pressure'>; readonly keep: Keep; readonly isOn: boolean }
     | undefined
   readonly far: readonly FarTier[]
+  readonly routing: Routing
   readonly ledger: string
   readonly maxStaleMs: number
   readonly plugins: readonly string[]
@@ -104,6 +121,7 @@ export function describeConfig({
   settings,
   memory,
   far,
+  routing,
   ledger,
   maxStaleMs,
   plugins,
@@ -113,6 +131,7 @@ export function describeConfig({
     name,
     defaults: describePolicy(policy),
     tiers: [...(memory === undefined ? [] : [describeMemory(memory)]), ...far.map(describeTier)],
+    route: describeRoute(routing),
     ledger,
     max_stale_seconds: seconds(maxStaleMs),
     read_budget_seconds: seconds(settings.readBudgetMs),
@@ -183,6 +202,25 @@ export function describeTier({ guarded, keep, promoteAfter, holdsLedger, enabled
       max_entries: amount(tier.bounds?.maxEntries ?? Number.POSITIVE_INFINITY),
       max_size_mb: amount((tier.bounds?.maxBytes ?? Number.POSITIVE_INFINITY) / MEGABYTE),
     },
+  }
+}
+
+export const describeRoute = ({ rules }: Routing): readonly DescribedRule[] => rules.map(describeRule)
+
+function describeRule({ when, tiers, except }: RouteRule): DescribedRule {
+  const { namespace, priority, tags, minBytes, maxBytes } = when ?? {}
+  return {
+    ...(when !== undefined && {
+      when: {
+        ...(namespace !== undefined && { namespace }),
+        ...(priority !== undefined && { priority }),
+        ...(tags !== undefined && { tags }),
+        ...(minBytes !== undefined && { min_bytes: amount(minBytes) }),
+        ...(maxBytes !== undefined && { max_bytes: amount(maxBytes) }),
+      },
+    }),
+    ...(tiers !== undefined && { tiers }),
+    ...(except !== undefined && { except }),
   }
 }
 

@@ -4,6 +4,7 @@
 // then. On a write, the position and the order of the key are taken before: see `write-order.ts`.
 import type { Codec, CodecContext, DecodedParts, EncodedParts, Rejection, Stored } from '../core/contracts.ts'
 import type { Position } from '../core/ledger.ts'
+import { isAsked } from './route-tiers.ts'
 import type { FarTier, Space } from './space.ts'
 
 /** The tier's own, the namespace's, or the cache's. */
@@ -45,7 +46,7 @@ export type BodiesFor = (far: FarTier) => readonly Uint8Array[]
 const NO_BODIES: readonly Uint8Array[] = []
 
 /**
- * For every tier that is in use; a promise only where a codec takes its time.
+ * For every tier that may get some; a promise only where a codec takes its time.
  * @throws MillpondError `VALUE_UNSUPPORTED` or `VALUE_TOO_LARGE`; a promise rejects with the same.
  */
 export function bodiesOf(space: Space, entries: readonly EncodedParts[], { since, stamp }: Draft): BodiesFor | Promise<BodiesFor> {
@@ -54,7 +55,7 @@ export function bodiesOf(space: Space, entries: readonly EncodedParts[], { since
   const context = contextOf(space, since, stamp)
   for (const far of space.far) {
     const codec = codecOf(space, far)
-    if (!far.enabled || byCodec.has(codec)) continue
+    if (!isAsked(space, far) || byCodec.has(codec)) continue
     const bodies: Uint8Array[] = []
     byCodec.set(codec, bodies)
     entries.forEach((entry, index) => {

@@ -50,7 +50,7 @@ export function isNamedOut({ settings }: Space, { guarded }: FarTier, meant: Mea
 }
 
 /** With the pieces that they list. */
-async function dropWhole({ guarded }: FarTier, names: readonly string[]): Promise<number> {
+export async function dropWhole({ guarded }: FarTier, names: readonly string[]): Promise<number> {
   const isInPieces = guarded.limits.itemBytes !== Number.POSITIVE_INFINITY
   const records = isInPieces ? await guarded.tier.read(names) : []
   const pieces = records.flatMap((record, at) => (record === undefined ? [] : piecesOf(names[at] ?? '', record.body)))

@@ -8,6 +8,7 @@ import type { Position } from '../core/ledger.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import type { Gone } from './gone.ts'
 import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.ts'
+import { goesTo, isAsked } from './route-tiers.ts'
 import type { FarTier, Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -116,7 +117,7 @@ function explainNear(space: Space, key: string, isTrusted: boolean): TierExplana
 async function explainFar(space: Space, far: FarTier, key: string, isTrusted: boolean): Promise<TierExplanation> {
   const { tier, name, state } = far.guarded
   const about = { tier: name, scope: tier.scope }
-  if (!far.enabled) return { ...about, state: 'unavailable', cause: 'switched_off' }
+  if (!isAsked(space, far)) return { ...about, state: 'unavailable', cause: 'switched_off' }
   if (state === 'open') return { ...about, state: 'unavailable', cause: 'breaker_open', ...lastError(far) }
   const answer = await far.guarded.read([storageKey(space, key)], space.settings.readBudgetMs)
   if (!answer.ok) return { ...about, state: 'unavailable', cause: 'tier_error', ...lastError(far) }
@@ -138,6 +139,8 @@ async function explainFar(space: Space, far: FarTier, key: string, isTrusted: bo
   if (held.asOf.epoch !== space.ledger.view.epoch) return { ...held, state: 'void', cause: 'epoch_changed' }
   const fitted = space.shapes.fit(key, parts.value)
   if (typeof fitted === 'string') return { ...held, state: 'void', cause: fitted }
+  if (!goesTo(space, far, { ...parts, isolated: space.services.own(parts.value, parts.isNarrow) }))
+    return { ...held, state: 'void', cause: 'switched_off' }
   const isApart = far.isApart || parts.sealed !== undefined
   return { ...held, ...judged(space, key, parts.tags, held.asOf.seq, parts.freshUntil, parts.staleUntil, isApart) }
 }

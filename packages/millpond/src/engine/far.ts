@@ -6,7 +6,8 @@ import { countReject, decodeAll, positionOf } from './encoding.ts'
 import type { Found } from './found.ts'
 import { causeOf } from './misses.ts'
 import { promote } from './promote.ts'
-import { isAsked } from './route-tiers.ts'
+import { dropLeft } from './reroute.ts'
+import { goesTo, isAsked } from './route-tiers.ts'
 import { type FarTier, handOut, type Space } from './space.ts'
 import { storageKey } from './storage-key.ts'
 
@@ -173,6 +174,11 @@ function believe(
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
   const isolated = space.near === undefined ? undefined : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
+  if (!goesTo(space, far, { value, isolated, tags: parts.tags })) {
+    // The route was another one when it was stored, here or in another process.
+    dropLeft(space, far, [key])
+    return 'switched_off'
+  }
   return {
     key,
     value: isolated === undefined ? value : handOut(space, isolated),

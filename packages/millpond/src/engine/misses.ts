@@ -4,6 +4,8 @@ import type { Blame } from '../core/ledger-view.ts'
 import type { Found } from './found.ts'
 import type { Gone } from './gone.ts'
 import type { Removal } from './removals.ts'
+import { MEMORY } from './route.ts'
+import { isAsked } from './route-tiers.ts'
 import type { Space } from './space.ts'
 
 const COLD: Gone = Object.freeze({ cause: 'cold' })
@@ -18,14 +20,20 @@ const GIVEN_UP: ReadonlySet<MissCause> = new Set(['evicted_capacity', 'memory_pr
 /** Costs a hash of the key and a look-up. `slot`: where memory has the key. */
 export function whyGone(space: Space, key: string, slot = space.near?.find(key) ?? -1): Gone {
   const { near, watch, services } = space
+  if (isKeptNowhere(space)) return SWITCHED_OFF
   const hash = watch.hash(key)
   const removal = watch.removals.find(hash)
   // An entry that is over may still be held: it leaves when its room is needed, or soon after.
   if (near !== undefined && slot >= 0 && near.freshUntil(slot) <= services.clock.coarse)
     return removal !== undefined && removal.at >= near.createdAt(slot) ? removal : EXPIRED
   if (removal !== undefined) return afterRemoval(space, removal)
-  if (near === undefined && !space.far.some((far) => far.enabled)) return SWITCHED_OFF
   return watch.removals.wasSeen(hash) ? forgotten(space) : COLD
+}
+
+/** Every tier is switched off, or left out by the route. */
+function isKeptNowhere(space: Space): boolean {
+  const { near, far, settings } = space
+  return (near === undefined || settings.route?.mayHold(MEMORY) === false) && !far.some((one) => isAsked(space, one))
 }
 
 /** The same of memory alone, whatever happened below it since. */

@@ -2,7 +2,6 @@
 import type { Codec, LedgerStore, Near, Outbox } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Line, Target } from '../core/ledger.ts'
-import { namespaceOf } from '../core/tenant.ts'
 import { Delays } from '../invalidate/delay.ts'
 import { Alarms } from './alarms.ts'
 import { eraseBehind } from './erase-behind.ts'
@@ -13,7 +12,6 @@ import { tellInvalidated, told } from './forget.ts'
 import { namesOf } from './hidden.ts'
 import { Ledger } from './ledger.ts'
 import { Outlets, type OutletUse } from './outlets.ts'
-import type { Route } from './route.ts'
 import type { Settings } from './settings.ts'
 import { Shapes } from './shapes.ts'
 import type { Space } from './space.ts'
@@ -26,8 +24,6 @@ import { WriteOrder } from './write-order.ts'
 /** What all namespaces of a cache share. */
 export interface SpaceParts extends Pick<Space, 'services' | 'far' | 'warmth' | 'abroad'> {
   readonly cacheName: string
-  /** Where the entries of a namespace go; undefined: everywhere. */
-  readonly routeOf: (namespace: string) => Route | undefined
   readonly watch: CacheWatch
   readonly ledgerStore: LedgerStore | undefined
   readonly compile: (pattern: string) => (key: string) => boolean
@@ -103,7 +99,6 @@ export function openSpace(
     services: parts.services,
     near,
     far: parts.far,
-    route: parts.routeOf(namespaceOf(namespace)),
     ledger,
     isAlone: ledger.isLocal && parts.abroad === undefined,
     abroad: parts.abroad,

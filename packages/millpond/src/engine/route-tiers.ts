@@ -5,13 +5,13 @@ import type { FarTier, Space } from './space.ts'
 type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
 
 /** Is the tier asked for entries of this namespace; with tags: for one of which the caller says so much? */
-export const isAsked = ({ route }: Pick<Space, 'route'>, far: FarTier, tags?: readonly string[]): boolean =>
+export const isAsked = ({ settings: { route } }: Pick<Space, 'settings'>, far: FarTier, tags?: readonly string[]): boolean =>
   far.enabled && (route === undefined || route.mayHold(far.guarded.name, tags))
 
 /** Does the entry go to the tier? */
-export const goesTo = ({ route }: Pick<Space, 'route'>, far: FarTier, entry: Routed): boolean =>
+export const goesTo = ({ settings: { route } }: Pick<Space, 'settings'>, far: FarTier, entry: Routed): boolean =>
   far.enabled && (route === undefined || route.takes(far.guarded.name, entry))
 
 /** May the tier hold an older entry of the key, though this one goes elsewhere? */
-export const isLeft = (space: Pick<Space, 'route'>, far: FarTier, entry: Routed): boolean =>
-  space.route !== undefined && isAsked(space, far) && !goesTo(space, far, entry)
+export const isLeft = (space: Pick<Space, 'settings'>, far: FarTier, entry: Routed): boolean =>
+  space.settings.route !== undefined && isAsked(space, far) && !goesTo(space, far, entry)

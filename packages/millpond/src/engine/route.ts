@@ -1,10 +1,12 @@
 // Which tiers an entry goes to: rules by namespace, priority, size and tags; the first that fits decides, and where none does, every tier.
 //
 // Where a tier can hold nothing of a namespace, or of what the caller of a load says of its entry, it is not asked. Size is known only once there is an
-// entry: so a tier that some rule leaves out for it is still asked, and what it holds of a key is dropped when the key's entry goes elsewhere.
+// entry: so a tier that some rule leaves out for it is still asked, what it answers of such entries is not taken, and what it holds of a key is dropped when
+// the key's entry goes elsewhere. What a change of the rules leaves where it no longer belongs is taken away by `reroute.ts`.
 import { check, listOf, oneOf, oneOrMore, options, refused, type Shape, text, texts } from '../core/checks.ts'
 import { type Priority, priorityOf } from '../core/dependency.ts'
 import { MillpondError } from '../core/errors.ts'
+import { checkTags } from '../core/key.ts'
 import type { Found } from './found.ts'
 
 /** One rule of `route`. */
@@ -33,13 +35,26 @@ type Routed = Pick<Found, 'value' | 'isolated' | 'tags'>
 
 /** The rules of a namespace. */
 export interface Route {
+  /** What tells it from others: the rules that concern the namespace. */
+  readonly text: string
+  /** Whether some entry of this namespace does not go to the tier. */
+  leavesOut(tier: string): boolean
   /** Whether the tier may hold anything of this namespace; with tags: an entry of which so much is known. */
   mayHold(tier: string, tags?: readonly string[]): boolean
   /** Whether the entry goes to the tier. */
   takes(tier: string, entry: Routed): boolean
 }
 
+/** The rules of a cache. */
+export interface Routing {
+  /** As they were given. */
+  readonly rules: readonly RouteRule[]
+  /** Undefined where none concerns the namespace: its entries go everywhere. */
+  of(namespace: string): Route | undefined
+}
+
 interface Rule {
+  readonly given: RouteRule
   readonly priorities: readonly Priority[] | undefined
   readonly tags: readonly string[] | undefined
   readonly minBytes: number
@@ -61,24 +76,26 @@ const RULES = listOf<RouteRule>(options(RULE), 'a list of rules, such as [{ when
 export const MEMORY = 'memory'
 
 /**
- * Answers the rules of a namespace; undefined where none concerns it.
  * @param weigh estimated bytes of a value that memory does not hold.
- * @throws MillpondError `OPTION_INVALID` for tiers that are not there, and garbage.
+ * @throws MillpondError `OPTION_INVALID` for tiers that are not there, and garbage; `TAG_INVALID`.
  */
-export function routes(
-  given: unknown,
-  tiers: readonly string[],
-  weigh: (value: unknown) => number,
-): (namespace: string) => Route | undefined {
-  if (given === undefined) return () => undefined
-  const rules = RULES(given, 'route').map((rule, index) => ruleOf(rule, `route[${index}]`, tiers))
-  return (namespace) => {
-    const concerning = rules.filter(({ namespaces }) => namespaces === undefined || namespaces.includes(namespace))
-    return concerning.length === 0 ? undefined : routeOf(concerning, weigh)
+export function routing(given: unknown, tiers: readonly string[], weigh: (value: unknown) => number): Routing {
+  if (given === undefined) return NO_RULES
+  // Who gave them may change them.
+  const kept = RULES(given, 'route').map((rule) => structuredClone(rule))
+  const rules = kept.map((rule, index) => ruleOf(rule, `route[${index}]`, tiers))
+  return {
+    rules: kept,
+    of: (namespace) => {
+      const concerning = rules.filter(({ namespaces }) => namespaces === undefined || namespaces.includes(namespace))
+      return concerning.length === 0 ? undefined : routeOf(concerning, tiers, weigh)
+    },
   }
 }
 
-function routeOf(rules: readonly Rule[], weigh: (value: unknown) => number): Route {
+const NO_RULES: Routing = { rules: [], of: () => undefined }
+
+function routeOf(rules: readonly Rule[], tiers: readonly string[], weigh: (value: unknown) => number): Route {
   // Behind a rule that fits everything no other is reached.
   const end = rules.findIndex((rule) => isOfAnySize(rule) && rule.tags === undefined && rule.priorities === undefined)
   const reached = end < 0 ? rules : rules.slice(0, end + 1)
@@ -86,6 +103,8 @@ function routeOf(rules: readonly Rule[], weigh: (value: unknown) => number): Rou
   const needsPriority = reached.some(({ priorities }) => priorities !== undefined)
   const priorityIn = (tags: readonly string[]): Priority => (needsPriority ? priorityOf(tags) : 'medium')
   return {
+    text: JSON.stringify([tiers, reached.map(({ given }) => given)]),
+    leavesOut: (tier) => reached.some((rule) => !rule.tiers.has(tier)),
     mayHold: (tier, tags) => {
       // Of the tags some may be missing yet; the usual priority is what nobody may have said.
       const told = tags === undefined ? 'medium' : priorityIn(tags)
@@ -116,13 +135,12 @@ const isOfAnySize = ({ minBytes, maxBytes }: Rule): boolean => minBytes === 0 &&
 const hasPriority = ({ priorities }: Rule, priority: Priority): boolean => priorities === undefined || priorities.includes(priority)
 const hasTag = (rule: Rule, tags: readonly string[]): boolean => rule.tags?.some((tag) => tags.includes(tag)) === true
 
-function ruleOf(
-  { when = {}, tiers, except }: RouteRule,
-  at: string,
-  known: readonly string[],
-): Rule & { readonly namespaces: readonly string[] | undefined } {
+function ruleOf(given: RouteRule, at: string, known: readonly string[]): Rule & { readonly namespaces: readonly string[] | undefined } {
+  const { when = {}, tiers, except } = given
   const { namespace, priority, tags, minBytes = 0, maxBytes = Number.POSITIVE_INFINITY } = when
+  if (tags !== undefined) checkTags(tags)
   return {
+    given,
     namespaces: namespace === undefined ? undefined : [namespace].flat(),
     priorities: priority === undefined ? undefined : [priority].flat(),
     tags,

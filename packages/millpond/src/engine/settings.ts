@@ -4,6 +4,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import { DEFAULT_POLICY, type Dependencies, keptOptions, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
 import { namespaceOf } from '../core/tenant.ts'
 import type { Relations } from '../invalidate/relations.ts'
+import type { Route, Routing } from './route.ts'
 
 /** How long a tier keeps an entry: as a multiple of its fresh time, or absolutely. Never how long the entry is fresh. */
 export interface Keep {
@@ -15,11 +16,16 @@ export interface Settings {
   readonly policy: LoadPolicy
   /** How long memory keeps an entry. */
   readonly nearKeep: Keep
+  /** Which tiers its entries go to; undefined: all. */
+  readonly route: Route | undefined
   readonly dependencies: Dependencies
   readonly relations: Relations
   /** All far tiers together may take this long before the loader is called, in milliseconds. */
   readonly readBudgetMs: number
 }
+
+/** What is the same for all namespaces. */
+export type CommonSettings = Omit<Settings, 'policy' | 'route'>
 
 /** What code says, and what was changed since; the second goes before the first. */
 interface Said {
@@ -41,13 +47,17 @@ const NOTHING: LoadOptions = Object.freeze({})
  */
 export class CacheSettings {
   readonly #pages = new Map<string, Page>()
-  readonly common: Omit<Settings, 'policy'>
+  readonly common: CommonSettings
+  readonly #routingOfCode: Routing
+  #routing: Routing
   #cache: Said
   #nearKeep: Keep
 
   /** @throws MillpondError for options that do not exist or garbage in them. */
-  constructor(code: LoadOptions | undefined, common: Omit<Settings, 'policy'>) {
+  constructor(code: LoadOptions | undefined, common: CommonSettings, routing: Routing) {
     this.common = common
+    this.#routingOfCode = routing
+    this.#routing = routing
     this.#nearKeep = common.nearKeep
     this.#cache = { code: code === undefined ? NOTHING : keptOptions(code, 'defaults'), changed: NOTHING }
     policyOf(this.#cache, DEFAULT_POLICY, 'defaults')
@@ -57,7 +67,8 @@ export class CacheSettings {
   open(namespace: string, code: LoadOptions = NOTHING): Settings {
     const said: Said = { code, changed: NOTHING }
     const policy = policyOf(said, this.#baseOf(namespace))
-    const page: Page = { ...said, settings: { ...this.common, nearKeep: this.#nearKeep, policy } }
+    const route = this.#routing.of(namespaceOf(namespace))
+    const page: Page = { ...said, settings: { ...this.common, nearKeep: this.#nearKeep, policy, route } }
     this.#pages.set(namespace, page)
     // Its tenants may have been there before it, by their names.
     if (code !== NOTHING && namespaceOf(namespace) === namespace) this.#follow()
@@ -121,6 +132,21 @@ export class CacheSettings {
 
   get nearKeep(): Keep {
     return this.#nearKeep
+  }
+
+  /** The rules that stand. */
+  get routing(): Routing {
+    return this.#routing
+  }
+
+  get routingOfCode(): Routing {
+    return this.#routingOfCode
+  }
+
+  /** Entries that land from now on go by it. */
+  set routing(routing: Routing) {
+    this.#routing = routing
+    for (const [name, { settings }] of this.#pages) settings.route = routing.of(namespaceOf(name))
   }
 
   get #policy(): LoadPolicy {

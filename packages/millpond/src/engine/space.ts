@@ -13,7 +13,6 @@ import type { Flights } from './flights.ts'
 import type { Ledger } from './ledger.ts'
 import type { Outlets } from './outlets.ts'
 import type { DryRun, Receipt } from './receipt.ts'
-import type { Route } from './route.ts'
 import type { Keep, Settings } from './settings.ts'
 import type { Shapes } from './shapes.ts'
 import type { Sourced } from './sources.ts'
@@ -73,8 +72,6 @@ export interface Space {
   /** Undefined where there is no memory tier, and while it is switched off. */
   near: Near | undefined
   readonly far: readonly FarTier[]
-  /** Which of them its entries go to; undefined: all. */
-  readonly route: Route | undefined
   readonly ledger: Ledger
   /** No ledger but its own, in this process, has a say in what memory holds. */
   readonly isAlone: boolean

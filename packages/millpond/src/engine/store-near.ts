@@ -40,7 +40,7 @@ export function storeNear(space: Space, entry: Owned, asOf: Position, cost = 0, 
 }
 
 export function putNear(space: Space, near: Near, made: Owned, asOf: number, cost: number, now: number): boolean {
-  if (space.route !== undefined && !space.route.takes(MEMORY, made)) {
+  if (space.settings.route?.takes(MEMORY, made) === false) {
     // It goes elsewhere: what memory holds of the key would be older.
     near.drop(made.key, 'replaced')
     return false

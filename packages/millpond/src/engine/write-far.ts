@@ -64,7 +64,7 @@ export async function storeFar(
 ): Promise<void> {
   const itemsFor = (far: FarTier, bodiesFor: BodiesFor, stored: readonly boolean[] = []): Change['write'] => {
     const bodies = bodiesFor(far)
-    // A tier that was switched on meanwhile has none.
+    // A tier that was switched on, or that the route has let in, meanwhile has none.
     return entries.flatMap((entry, index) => {
       const body = bodies[index]
       return body === undefined || stored[index] === false || !goesTo(space, far, entry)
@@ -117,12 +117,13 @@ async function advanceAndWrite(
     space.settings.dependencies === 'off' ? [] : entries.map((entry): Target => ({ kind: 'tag', tag: dependencyTag(entry.key) }))
   const targets = [...keys, ...dependents]
   const watch = entries.map((entry) => entry.tags)
-  // All entries of a step are alike in this.
-  const isKept = holder !== undefined && entries.every((entry) => goesTo(space, holder, entry))
   let bodiesFor = encoded
   let draft = first
   for (let turn = 1; ; turn++) {
-    const write = isKept && holder !== undefined ? itemsFor(holder, bodiesFor) : []
+    // All entries of a step are alike in this, unless settings have changed since they were put together.
+    const items = holder === undefined ? [] : itemsFor(holder, bodiesFor)
+    const isKept = holder !== undefined && items.length === entries.length
+    const write = isKept ? items : []
     const { position, stored = [] } = await space.ledger.advance({
       targets,
       mode: 'delete',

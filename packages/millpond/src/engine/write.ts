@@ -106,7 +106,7 @@ const isOfValue = (error: unknown): boolean =>
 
 /** Entries that the ledger's own tier keeps and those that it does not, by the rules of `route`, go in steps of their own. */
 function endOfStep(space: Space, entries: readonly Found[], from: number): number {
-  const holder = space.route === undefined ? undefined : ledgerTier(space)
+  const holder = space.settings.route === undefined ? undefined : ledgerTier(space)
   const isKept = (entry: Found | undefined): boolean => holder === undefined || entry === undefined || goesTo(space, holder, entry)
   let bytes = 0
   for (let to = from; to < entries.length; to++) {

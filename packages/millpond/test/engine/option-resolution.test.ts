@@ -5,6 +5,7 @@ import { fakeClock } from 'millpond/testing'
 import { describe, expect, test } from 'vitest'
 import { DEFAULT_POLICY, LOAD_OPTIONS, type LoadPolicy, resolvePolicy } from '../../src/core/options.ts'
 import { partOptions } from '../../src/engine/namespace-options.ts'
+import { routing } from '../../src/engine/route.ts'
 import { CacheSettings } from '../../src/engine/settings.ts'
 import { Relations } from '../../src/invalidate/relations.ts'
 import { closeAfterEach, open } from './setups.ts'
@@ -80,7 +81,11 @@ const common = {
 
 /** What comes of it when these speak. */
 function policyOf(said: ReadonlyMap<Speaker, LoadOptions>): LoadPolicy {
-  const settings = new CacheSettings(said.get('cache code'), common)
+  const settings = new CacheSettings(
+    said.get('cache code'),
+    common,
+    routing(undefined, [], () => 0),
+  )
   const opened = settings.open('shop', said.get('namespace code'))
   settings.change(said.get('namespace change') ?? {}, 'shop')
   settings.change(said.get('cache change') ?? {})
@@ -111,7 +116,11 @@ describe.each(Object.entries(CASES))('%s', (name, { says }) => {
   test('what was given may be changed, or used up, by who gave it', () => {
     const [options] = says[0] ?? [{}]
     const given: Record<string, unknown> = structuredClone(options)
-    const settings = new CacheSettings(given, common)
+    const settings = new CacheSettings(
+      given,
+      common,
+      routing(undefined, [], () => 0),
+    )
     const opened = settings.open('shop', partOptions(given).code)
     const { policy } = opened
     const list = given[name]

@@ -1,0 +1,99 @@
+// What a change of the route leaves where it no longer belongs: memory lets go of it at once, the tiers below behind the calls.
+//
+// Nobody is shown it meanwhile: a tier that is left out is not asked, and what a tier answers of an entry that belongs elsewhere is not taken (`far.ts`). So a
+// sweep that fails, that another process does, or that a write of a process with the former rules has overtaken costs room, and nothing else.
+import { createHash, randomUUID } from 'node:crypto'
+import { MillpondError } from '../core/errors.ts'
+import { Turns } from '../memory/turns.ts'
+import { isPiece } from '../wrap/pieces.ts'
+import { decodeAll } from './encoding.ts'
+import { dropWhole } from './erase-far.ts'
+import { MEMORY, type Route } from './route.ts'
+import { goesTo, isAsked } from './route-tiers.ts'
+import { type FarTier, inBackground, ledgerTier, type Space } from './space.ts'
+import { storageKey } from './storage-key.ts'
+
+/** How long a sweep is left to the process that does it, in milliseconds; each of its steps begins it anew. */
+const LEASE_MS = 30_000
+
+/** The space goes by another route from now on; `before` is the former one. Resolves when memory holds nothing that it leaves out. */
+export function reroute(space: Space, before: Route | undefined): Promise<void> {
+  // Loads that are being stored went by the former rules.
+  const stored = Promise.all(space.background)
+  const { route } = space.settings
+  for (const far of space.far) {
+    if (!far.enabled) continue
+    const { name } = far.guarded
+    if (!isAsked(space, far)) {
+      if (before === undefined || before.mayHold(name))
+        inBackground(
+          space,
+          `clearing ${name} of what the route leaves out`,
+          stored.then(() => clear(space, far)),
+        )
+    } else if (route?.leavesOut(name) === true)
+      inBackground(
+        space,
+        `looking through ${name} for what the route leaves out`,
+        stored.then(() => sweep(space, far, route)),
+      )
+  }
+  return leaveMemory(space)
+}
+
+/** Drops from the tier what was found there and goes elsewhere. */
+export function dropLeft(space: Space, { guarded }: FarTier, keys: readonly string[]): void {
+  const names = keys.map((key) => storageKey(space.id.prefix, key))
+  inBackground(space, `dropping from ${guarded.name} what the route leaves out`, guarded.drop(names))
+}
+
+async function leaveMemory(space: Space): Promise<void> {
+  const { near } = space
+  const { route } = space.settings
+  if (near === undefined || route?.leavesOut(MEMORY) !== true) return
+  if (!route.mayHold(MEMORY)) return near.clear('switched_off')
+  const turns = new Turns()
+  for (const key of [...near.keys()]) {
+    await turns.rest()
+    if (space.settings.route !== route) return
+    const slot = near.find(key)
+    if (slot < 0) continue
+    const value = near.value(slot)
+    if (!route.takes(MEMORY, { value, isolated: space.services.own(value), tags: near.tags(slot) })) near.drop(key, 'switched_off')
+  }
+}
+
+async function clear(space: Space, far: FarTier): Promise<void> {
+  const { guarded } = far
+  if (isAsked(space, far)) return
+  const cleared = await guarded.clear(space.id.prefix)
+  if (!cleared.ok) throw unanswered(guarded.name)
+}
+
+/** One process of all that share the tier looks through it. A tier that cannot be listed lets go of each entry when it is next read or written. */
+async function sweep(space: Space, far: FarTier, route: Route): Promise<void> {
+  const { tier, name } = far.guarded
+  const ledger = tier.scope === 'process' ? undefined : ledgerTier(space)?.guarded.ledger
+  const key = `\u0000route:${name}:${createHash('sha256').update(route.text).digest('base64url')}`
+  const id = randomUUID()
+  const isOurs = async (): Promise<boolean> => ledger === undefined || (await ledger.lease(space.id.prefix, key, id, LEASE_MS)).granted
+  for await (const found of tier.scan?.(space.id.prefix) ?? []) {
+    if (space.closed || space.settings.route !== route || !(await isOurs())) break
+    const names = found.filter((one) => !isPiece(one))
+    const answer = await far.guarded.read(names)
+    if (!answer.ok) throw unanswered(name)
+    const decoded = await decodeAll(space, far, answer.value)
+    const going = names.filter((_, at) => {
+      const parts = decoded[at]
+      return parts !== undefined && !goesTo(space, far, { ...parts, isolated: space.services.own(parts.value, parts.isNarrow) })
+    })
+    if (going.length > 0) await dropWhole(far, going)
+  }
+  await ledger?.release(space.id.prefix, key, id)
+}
+
+const unanswered = (name: string): MillpondError =>
+  new MillpondError(
+    'TIER_FAILED',
+    `${name} did not answer; what lies there is dropped when it is next read or written, or when its time is over`,
+  )
