@@ -268,7 +268,7 @@ describeWith('redis', 'the redis tier under faults', () => {
 
 describeWith('redis', 'the redis tier behind TLS and a least-privilege user', () => {
   /** As the guide tells operators. */
-  const guide = readFileSync(new URL('../../../../docs/guide/operations.md', import.meta.url), 'utf8')
+  const guide = readFileSync(new URL('../../../../docs/guide/redis.md', import.meta.url), 'utf8')
   const RULES = /^ACL SETUSER shop on >\S+ (.*)$/m.exec(guide)?.[1] ?? ''
 
   test("S6: the option's own description names the same rules as the guide", () => {
