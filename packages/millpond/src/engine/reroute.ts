@@ -8,6 +8,7 @@ import { Turns } from '../memory/turns.ts'
 import { isPiece } from '../wrap/pieces.ts'
 import { decodeAll } from './encoding.ts'
 import { dropWhole } from './erase-far.ts'
+import { listed } from './listing.ts'
 import { MEMORY, type Route } from './route.ts'
 import { goesTo, isAsked } from './route-tiers.ts'
 import { type FarTier, inBackground, ledgerTier, type Space } from './space.ts'
@@ -43,7 +44,7 @@ export function reroute(space: Space, before: Route | undefined): Promise<void> 
 
 /** Drops from the tier what was found there and goes elsewhere. */
 export function dropLeft(space: Space, { guarded }: FarTier, keys: readonly string[]): void {
-  const names = keys.map((key) => storageKey(space.id.prefix, key))
+  const names = keys.map((key) => storageKey(space, key))
   inBackground(space, `dropping from ${guarded.name} what the route leaves out`, guarded.drop(names))
 }
 
@@ -77,7 +78,7 @@ async function sweep(space: Space, far: FarTier, route: Route): Promise<void> {
   const key = `\u0000route:${name}:${createHash('sha256').update(route.text).digest('base64url')}`
   const id = randomUUID()
   const isOurs = async (): Promise<boolean> => ledger === undefined || (await ledger.lease(space.id.prefix, key, id, LEASE_MS)).granted
-  for await (const found of tier.scan?.(space.id.prefix) ?? []) {
+  for await (const found of listed(space, far, space.id.prefix)) {
     if (space.closed || space.settings.route !== route || !(await isOurs())) break
     const names = found.filter((one) => !isPiece(one))
     const answer = await far.guarded.read(names)
