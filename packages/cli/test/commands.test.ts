@@ -45,6 +45,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   mark: ['mark', 'deploy'],
   'alerts resolve': ['alerts', 'resolve', 'alr_none'],
   'alerts silence': ['alerts', 'silence', '--for', '1m'],
+  report: ['report', '--hours', '1', ...SHOP],
+  compliance: ['compliance'],
   test: ['test', '--days', '1'],
   benchmark: ['benchmark', '--duration', '50ms', ...SHOP],
   optimize: ['optimize'],

@@ -3,7 +3,9 @@
 import type { Evaluator } from './alerts/evaluator.ts'
 import { bringSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
+import { cleanUpWhereDue } from './maintenance/retention.ts'
 import { recheck } from './operations/invalidation.ts'
+import { makeDueReports } from './reports/reports.ts'
 import { holdsLease } from './store/lease.ts'
 import { tellFigures } from './stream/feed.ts'
 import { tellEvents } from './stream/tail.ts'
@@ -11,12 +13,15 @@ import { tellEvents } from './stream/tail.ts'
 const LOOK_MS = 1000
 const ROUND_MS = 5000
 const TAIL_MS = 500
+/** What is due once in hours or days is looked for once a minute. */
+const CARE_MS = 60_000
 const LEASE = 'clock'
 
 /** Returns how to stop: what is under way ends, and what was counted is stored. */
 export function startClock(control: Control, evaluator: Evaluator, onError: (error: unknown) => void): () => Promise<void> {
   const running = new Set<Promise<void>>()
   let isWriter = false
+  let begun = Number.POSITIVE_INFINITY
   /** A turn that takes longer than its interval is not overtaken by the next one. */
   const every = (ms: number, work: () => Promise<void>): NodeJS.Timeout => {
     let current: Promise<void> | undefined
@@ -34,7 +39,9 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
   }
   const timers = [
     every(LOOK_MS, async () => {
-      const points = await control.collector.look(await control.store.now())
+      const now = await control.store.now()
+      begun = Math.min(begun, now)
+      const points = await control.collector.look(now)
       await tellFigures(control, points)
       if (isWriter) for (const [cache, point] of points) await control.history.add(cache, point)
     }),
@@ -46,6 +53,11 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       await bringSettings(control)
       await recheck(control)
       await evaluator.turn()
+    }),
+    every(CARE_MS, async () => {
+      if (!isWriter) return
+      await makeDueReports(control, begun)
+      await cleanUpWhereDue(control.store)
     }),
   ]
   return async () => {

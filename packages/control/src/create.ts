@@ -9,6 +9,7 @@ import { Evaluator } from './alerts/evaluator.ts'
 import { webhooksOf } from './alerts/settings.ts'
 import { Webhooks } from './alerts/webhooks.ts'
 import { startClock } from './clock.ts'
+import { violations } from './compliance/report.ts'
 import { configurations } from './configurations/configurations.ts'
 import { type TierFactories, tierFactories } from './configurations/named.ts'
 import { bringSettings, keepSettings } from './configurations/settings.ts'
@@ -137,7 +138,11 @@ export function createControl(options: ControlOptions): ControlPlane {
   )
   const routes: readonly Route[] = [...routesOf(() => routes), document, batch]
   const refusals = new Refusals()
-  const evaluator = new Evaluator(control, () => refusals.lastMinute())
+  const evaluator = new Evaluator(
+    control,
+    () => refusals.lastMinute(),
+    (isAuditWhole) => violations(control, isAuditWhole),
+  )
   const webhooks = new Webhooks({ allowPrivate: control.allowPrivateWebhooks, onWarning })
   const tell = async (alert: AlertView): Promise<void> => {
     if (!(await control.alerts.isSilent(alert))) webhooks.tell(await webhooksOf(store), alert)

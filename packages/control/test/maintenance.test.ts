@@ -37,7 +37,7 @@ it('removes what is older than so many days, as a dry run said, and nothing of t
     .set({ ended_at: now - 40 * DAY_MS })
     .where('id', '=', id)
     .execute()
-  const expected = { history: 1, operations: 1, resolved_alerts: 0, markers: 1, ended_silences: 0, expired_tokens: 0 }
+  const expected = { history: 1, operations: 1, resolved_alerts: 0, markers: 1, reports: 0, ended_silences: 0, expired_tokens: 0 }
   expect(await receiptsOf(id)).not.toEqual([])
   expect(await post('maintenance/cleanup/', { dry_run: true })).toEqual({ days: 30, dry_run: true, removed: expected })
   expect((await opened.call('GET', `operations/${id}/`, { as: 'viewer' })).status).toBe(200)

@@ -29,6 +29,8 @@ const ENDPOINTS: Readonly<Record<string, readonly KindName[]>> = {
   '/api/dashboard/overview-advanced/': ['overview'],
 }
 const SCOPE = 'organization'
+/** In reports of how well each is covered. */
+const MOST_LISTED = 200
 const LAYERS = ['strategic', 'response'] as const
 
 export function createApplication({ db, cache, warming }: ApplicationParts): Application {
@@ -70,6 +72,10 @@ export function createApplication({ db, cache, warming }: ApplicationParts): App
           const found = /^\d{1,15}$/.test(text) ? rows.where('id', '=', Number(text)) : rows.where('name', '=', text)
           const row = await found.executeTakeFirst()
           return row === undefined ? undefined : String(row.id)
+        },
+        list: async () => {
+          const rows = await db.kysely.selectFrom('organizations').select('id').orderBy('id').limit(MOST_LISTED).execute()
+          return rows.map(({ id }) => String(id))
         },
         tags: (id) => [groupTag.organization(Number(id))],
         plans: (id, { cacheType }) => {

@@ -39,6 +39,7 @@ export const OPTIONS = {
   force: { kind: 'flag', help: 'do not ask' },
   confirm: { kind: 'text', value: 'TEXT', help: 'the text that a large plan asks for' },
   detach: { kind: 'flag', help: 'do not wait for the end' },
+  hours: { kind: 'number', value: 'N', help: 'up to now (6)' },
   days: { kind: 'number', value: 'N', help: 'of the past' },
 
   watch: { kind: 'flag', help: 'again every two seconds' },
@@ -93,6 +94,7 @@ export const OPTIONS = {
   actor: { kind: 'text', value: 'NAME', help: 'of one person' },
   action: { kind: 'text', value: 'ACTION', help: 'of one kind: configuration., invalidate, ...' },
   format: { kind: 'text', value: 'FORMAT', choices: ['ndjson', 'csv'], help: 'the newest 10,000 in this form' },
+  regime: { kind: 'text', value: 'REGIME', choices: ['gdpr', 'soc2', 'hipaa', 'pci_dss'], help: 'one of them' },
   verify: { kind: 'flag', help: 'read the whole chain' },
   role: { kind: 'text', value: 'ROLE', choices: ['viewer', 'operator', 'editor', 'admin', 'auditor'], help: 'what may be done' },
   scopes: { kind: 'list', value: 'A,B', help: 'a part of what the role may do' },

@@ -12,7 +12,7 @@ import { makeSure } from './sure.ts'
 export const cleanup: Command = {
   name: 'cleanup',
   group: 'govern',
-  summary: 'removes figures, operations and resolved alerts that are older than so many days; the audit stays',
+  summary: 'removes figures, operations, reports and resolved alerts that are older than so many days; the audit stays',
   positionals: [],
   options: ['days', 'dry-run', 'metrics-only', 'yes', 'force'],
   fields: ['days', 'dry_run', 'removed'],
@@ -20,11 +20,12 @@ export const cleanup: Command = {
   scope: 'users:write',
   async run(context) {
     const { given, out } = context
-    const days = given.number('days') ?? 30
-    if (days < 1) throw wrongUse(`--days ${days}: at least one`)
+    const asked = given.number('days')
+    if (asked !== undefined && asked < 1) throw wrongUse(`--days ${asked}: at least one`)
     const client = await context.client()
-    const body = { days, metrics_only: given.flag('metrics-only') }
+    const body = { ...(asked !== undefined && { days: asked }), metrics_only: given.flag('metrics-only') }
     const { body: plan } = await client.post('maintenance/cleanup/', { ...body, dry_run: true })
+    const days = numberAt(plan, 'days') ?? 0
     const words = countsAt(plan, 'removed').map(([name, n]) => text`${count(n)} ${name.replaceAll('_', ' ')}`)
     const all = countsAt(plan, 'removed').reduce((sum, [, n]) => sum + n, 0)
     if (given.flag('dry-run') || all === 0) {

@@ -14,6 +14,7 @@ import { clear, invalidate } from './invalidate.ts'
 import { explain, inspect, keys, top } from './keys.ts'
 import { monitor } from './monitor/index.ts'
 import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
+import { compliance, report } from './reports.ts'
 import { status } from './status.ts'
 import { ui } from './ui.ts'
 import { undo, warm } from './warm.ts'
@@ -44,6 +45,7 @@ export const COMMANDS: readonly Command[] = [
   alertsResolve,
   alertsSilence,
   test,
+  report,
   benchmark,
   optimize,
   exportPrometheus,
@@ -55,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
   configRollback,
   cleanup,
   audit,
+  compliance,
   receipt,
   whoami,
   login,

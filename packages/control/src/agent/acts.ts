@@ -3,6 +3,7 @@ import type { Cache } from 'millpond'
 import { keyPattern } from 'millpond/observe'
 import { type Application, described, target } from './application.ts'
 import { benchmark } from './benchmark.ts'
+import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { preview, settingsFor } from './settings.ts'
@@ -41,6 +42,7 @@ export function actsOf(cache: Cache, application: Application = {}): Acts {
     application: async () => described(cache, application),
     target: (asked) => target(application, asked),
     warm_named: (asked) => named.ask(asked),
+    coverage: () => coverage(cache, application),
     erase_plan: (asked) => planErasure(cache, asked),
     erase: (asked) => erasures.ask(asked),
     tail: async (asked) => tail.ask(asked),

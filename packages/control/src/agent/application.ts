@@ -31,6 +31,8 @@ export interface CacheType {
 export interface Scope {
   /** The id of what is named or given as an id; undefined: there is none. */
   readonly find: (nameOrId: string) => string | undefined | Promise<string | undefined>
+  /** The ids, the most important first: reports tell how well each of the first 200 is covered. Default: reports name none. */
+  readonly list?: (() => readonly string[] | Promise<readonly string[]>) | undefined
   /** What everything of it carries. */
   readonly tags: (id: string) => readonly string[]
   /** What warms it; the cache type may narrow it. */
@@ -56,6 +58,7 @@ const CACHE_TYPE: Shape<CacheType> = {
 }
 const SCOPE: Shape<Scope> = {
   find: required(fn('a function from a name to an id')),
+  list: fn('a function that answers ids'),
   tags: required(fn('a function from an id to tags')),
   plans: fn('a function that answers plans'),
 }

@@ -12,6 +12,18 @@ export interface NamespaceReport {
   readonly gauges: Counters
 }
 
+/** What a node says of a tier. */
+export interface TierReport {
+  readonly name: string
+  readonly scope: string
+  readonly enabled: boolean
+  readonly breaker: string
+  /** Whether what is written there is sealed, for every namespace that is open; `null` for memory, which is the process's own. */
+  readonly encrypted: boolean | null
+  /** Since when its oldest sealing key seals, epoch milliseconds; `null` where nobody knows. */
+  readonly key_since: number | null
+}
+
 /** What a node says of one of its caches, each second. */
 export interface CacheReport {
   readonly cache: string
@@ -20,7 +32,7 @@ export interface CacheReport {
   /** Over all namespaces, with those of the tiers. */
   readonly counters: Counters
   readonly gauges: Counters
-  readonly tiers: readonly { readonly name: string; readonly scope: string; readonly enabled: boolean; readonly breaker: string }[]
+  readonly tiers: readonly TierReport[]
   readonly ledger: { readonly tier: string; readonly is_up: boolean; readonly pending: number }
   readonly ttl_seconds: number | null
   /** The 50 that are asked most, the rest together as `other`. */
@@ -62,7 +74,13 @@ export function reportOf(cache: Cache, startedAt: number): CacheReport {
       process_bytes: residentBytes,
       process_heap_bytes: heapUsedBytes,
     },
-    tiers: info.cacheLevels.map(({ name, scope, enabled }) => ({ name, scope, enabled, breaker: info.circuitBreaker[name] ?? 'closed' })),
+    tiers: info.cacheLevels.map(({ name, scope, enabled }) => ({
+      name,
+      scope,
+      enabled,
+      breaker: info.circuitBreaker[name] ?? 'closed',
+      ...sealingOf(name, spaces),
+    })),
     ledger: {
       tier: info.config.ledger,
       is_up: spaces.every(({ ledger }) => ledger.isUp),
@@ -71,6 +89,13 @@ export function reportOf(cache: Cache, startedAt: number): CacheReport {
     ttl_seconds: info.config.ttlMs === undefined ? null : info.config.ttlMs / 1000,
     namespaces,
   }
+}
+
+function sealingOf(tier: string, spaces: readonly CacheStats[]): Pick<TierReport, 'encrypted' | 'key_since'> {
+  if (tier === 'memory') return { encrypted: null, key_since: null }
+  const sealing = spaces.map(({ tiers }) => tiers.find(({ name }) => name === tier)?.encryption)
+  const since = sealing.flatMap((one) => one?.since ?? [])
+  return { encrypted: sealing.every((one) => one !== undefined), key_since: since.length === 0 ? null : Math.min(...since) }
 }
 
 function countersOf(space: CacheStats): Counters {

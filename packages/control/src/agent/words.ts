@@ -75,6 +75,7 @@ export const ASKED = {
     run: z.string().max(64).optional().describe('of an earlier answer: how far it is'),
     cancel: z.boolean().optional(),
   }),
+  coverage: z.null(),
   erase_plan: z.strictObject({ namespaces, subject }),
   erase: z.strictObject({
     namespaces,
@@ -232,8 +233,36 @@ export interface TailRow {
   readonly more?: number
 }
 
+/** What memory holds of one organisation, tenant or namespace. */
+export interface Held {
+  readonly name: string
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+}
+
+/** How far what an application names is in memory, and whether what is there is read. */
+export interface Coverage {
+  readonly scopes: readonly (Held & {
+    readonly scope: string
+    /** Cache types of which it has at least one entry, and those of which it has none; types without tags of their own are in neither. */
+    readonly held: readonly string[]
+    readonly missing: readonly string[]
+  })[]
+  readonly tenants: readonly Held[]
+  readonly namespaces: readonly (Held & {
+    /** Older than half of their time, and not read since they were stored. */
+    readonly unread: number
+    /** With a time to live, of which a share can be spent. */
+    readonly timed: number
+  })[]
+  readonly scanned: number
+  readonly is_complete: boolean
+}
+
 export interface Answered {
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }
+  coverage: Coverage
   erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }
   erase: { readonly run: string; readonly is_done: boolean; readonly parts: readonly ErasedPart[]; readonly error?: string }
   application: Registered

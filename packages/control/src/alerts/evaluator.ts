@@ -14,6 +14,7 @@ const CLEAR_TURNS = 3
 const WINDOWS = [5, 10, 15, 30, 60]
 /** The chain is read whole so often, in turns of five seconds. */
 const AUDIT_EVERY = 720
+const VIOLATIONS_EVERY = 12
 
 type Watches = Pick<Control, 'fleet' | 'alerts' | 'history' | 'store'> & {
   readonly collector: Pick<Control['collector'], 'sight' | 'recent'>
@@ -29,15 +30,22 @@ export class Evaluator {
   readonly #control: Watches
   readonly #watched = new Map<string, Watched>()
   readonly #refused: () => number
+  readonly #violations: Violations
+  #violated: readonly Reading[] = []
+  #violationsIn = 0
   #turn = 0
   #isAuditBroken = 0
   #isResumed = false
   #last: Promise<void> = Promise.resolve()
 
-  /** @param refused credentials that were refused in the last minute */
-  constructor(control: Watches, refused: () => number) {
+  /**
+   * @param refused credentials that were refused in the last minute
+   * @param violations what is violated of what is required; told whether the audit held when it was last read
+   */
+  constructor(control: Watches, refused: () => number, violations: Violations = async () => []) {
     this.#control = control
     this.#refused = refused
+    this.#violations = violations
   }
 
   /** One turn: every five seconds, by one control plane of several. Turns never overlap. */
@@ -49,6 +57,7 @@ export class Evaluator {
 
   /** As many turns at once as raise what is bad: for whoever asks now. */
   async judge(): Promise<void> {
+    this.#violationsIn = 0
     for (let turn = 0; turn < BAD_TURNS; turn++) await this.turn()
   }
 
@@ -115,10 +124,26 @@ export class Evaluator {
     return fingerprint
   }
 
+  /** What was violated before and is not any more is told as well. */
+  async #readViolations(): Promise<readonly Reading[]> {
+    const now = await this.#violations(this.#isAuditBroken === 0)
+    const before = this.#violated.filter(({ value }) => value === 1)
+    const subjects = new Set([...now, ...before].map(({ subject }) => subject))
+    return [...subjects].map((subject) => {
+      const detail = now.find((one) => one.subject === subject)?.detail
+      return { rule: 'compliance', subject, value: detail === undefined ? 0 : 1, message: () => detail ?? '' }
+    })
+  }
+
   /** Of the control plane itself. */
   async #ownReadings(): Promise<readonly Reading[]> {
     if (this.#turn % AUDIT_EVERY === AUDIT_EVERY - 1) this.#isAuditBroken = (await verifyAudit(this.#control.store)).ok ? 0 : 1
+    if (this.#violationsIn-- === 0) {
+      this.#violationsIn = VIOLATIONS_EVERY - 1
+      this.#violated = await this.#readViolations()
+    }
     return [
+      ...this.#violated,
       {
         rule: 'refused_credentials',
         subject: '',
@@ -134,6 +159,8 @@ export class Evaluator {
     ]
   }
 }
+
+export type Violations = (isAuditWhole: boolean) => Promise<readonly { readonly subject: string; readonly detail: string }[]>
 
 function windowOf(points: readonly Point[]): Point | undefined {
   let window: Point | undefined

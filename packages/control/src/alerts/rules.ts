@@ -27,6 +27,7 @@ export const rulesDocument = z.strictObject({
   process_cpu_ratio: rule.optional().describe('above; of one core, over a minute'),
   refused_credentials: rule.optional().describe('above; in a minute'),
   audit_broken: rule.optional().describe('1: the chain of the audit does not hold'),
+  compliance: rule.optional().describe('1: what compliance/settings/ requires is violated; once a minute'),
 })
 export type RulesDocument = z.output<typeof rulesDocument>
 export type RuleName = keyof RulesDocument
@@ -46,6 +47,7 @@ export const DEFAULT_RULES: Readonly<Record<RuleName, Rule>> = {
   process_cpu_ratio: { enabled: true, levels: { medium: 0.95 } },
   refused_credentials: { enabled: true, levels: { critical: 100, high: 20 } },
   audit_broken: { enabled: true, levels: { critical: 1 } },
+  compliance: { enabled: true, levels: { high: 1 } },
 }
 
 /** Where a smaller value is worse. */
@@ -76,7 +78,7 @@ export function isClear(name: RuleName, { levels: of }: Rule, value: number): bo
 const MARGIN = 0.03
 
 const isSwitch = (name: RuleName): boolean => SWITCHES.has(name)
-const SWITCHES: ReadonlySet<RuleName> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'consistency'])
+const SWITCHES: ReadonlySet<RuleName> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'consistency', 'compliance'])
 
 /** A value that a rule looks at; null: it cannot be judged now, and whatever fires goes on. */
 export interface Reading {

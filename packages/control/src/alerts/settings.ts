@@ -1,7 +1,7 @@
 // What is set of alerts as a whole: rules and webhooks, each one document with a version.
 import { z } from 'zod'
-import { type AuditEntry, appendAudit } from '../audit/audit.ts'
-import { Problem } from '../http/problem.ts'
+import type { AuditEntry } from '../audit/audit.ts'
+import { putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
 import { SEVERITIES } from './alerts.ts'
 import { DEFAULT_RULES, type Rule, type RuleName, rulesDocument } from './rules.ts'
@@ -26,7 +26,7 @@ const RULES = 'alert_rules'
 const WEBHOOKS = 'webhooks'
 
 export async function rulesOf(store: Store): Promise<Readonly<Record<RuleName, Rule>>> {
-  const held = await read(store, RULES)
+  const held = await readDocument(store, RULES)
   return {
     ...DEFAULT_RULES,
     ...Object.fromEntries(Object.entries(rulesDocument.parse(held ?? {})).filter(([, rule]) => rule !== undefined)),
@@ -34,15 +34,15 @@ export async function rulesOf(store: Store): Promise<Readonly<Record<RuleName, R
 }
 
 export const putRules = (store: Store, rules: z.output<typeof rulesDocument>, who: Who): Promise<void> =>
-  put(store, RULES, rules, { ...who, kind: 'change', action: 'alert_rules.update', target: RULES, detail: rules })
+  putDocument(store, RULES, rules, { ...who, kind: 'change', action: 'alert_rules.update', target: RULES, detail: rules })
 
 export async function webhooksOf(store: Store): Promise<readonly Webhook[]> {
-  return webhooksDocument.parse((await read(store, WEBHOOKS)) ?? [])
+  return webhooksDocument.parse((await readDocument(store, WEBHOOKS)) ?? [])
 }
 
 /** The audit names addresses, without secrets. */
 export const putWebhooks = (store: Store, webhooks: readonly Webhook[], who: Who): Promise<void> =>
-  put(store, WEBHOOKS, webhooks, {
+  putDocument(store, WEBHOOKS, webhooks, {
     ...who,
     kind: 'change',
     action: 'webhooks.update',
@@ -52,28 +52,3 @@ export const putWebhooks = (store: Store, webhooks: readonly Webhook[], who: Who
 
 /** Some services put their secret into the path or the query. */
 export const withoutSecrets = (url: string): string => new URL(url).origin
-
-async function read(store: Store, name: string): Promise<unknown> {
-  const row = await store.read.selectFrom('documents').select('document').where('name', '=', name).executeTakeFirst()
-  if (row === undefined) return undefined
-  try {
-    return JSON.parse(row.document)
-  } catch (error) {
-    throw new Problem(500, 'store_damaged', `the document ${name} of the store is not JSON (${error})`)
-  }
-}
-
-async function put(store: Store, name: string, document: unknown, entry: AuditEntry): Promise<void> {
-  await store.write(async (tx) => {
-    const now = await store.now(tx)
-    const text = JSON.stringify(document)
-    await tx
-      .insertInto('documents')
-      .values({ name, document: text, version: 1, updated_at: now })
-      .onConflict((conflict) =>
-        conflict.column('name').doUpdateSet((eb) => ({ document: text, version: eb('documents.version', '+', 1), updated_at: now })),
-      )
-      .execute()
-    await appendAudit(store, tx, entry)
-  })
-}

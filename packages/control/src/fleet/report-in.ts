@@ -10,7 +10,16 @@ const report = z.object({
   counters: counts,
   gauges: counts,
   tiers: z
-    .array(z.object({ name: z.string().max(128), scope: z.string().max(40), enabled: z.boolean(), breaker: z.string().max(40) }))
+    .array(
+      z.object({
+        name: z.string().max(128),
+        scope: z.string().max(40),
+        enabled: z.boolean(),
+        breaker: z.string().max(40),
+        encrypted: z.boolean().nullable().default(null),
+        key_since: z.number().nullable().default(null),
+      }),
+    )
     .max(64),
   ledger: z.object({ tier: z.string().max(128), is_up: z.boolean(), pending: z.number() }),
   ttl_seconds: z.number().nullable(),

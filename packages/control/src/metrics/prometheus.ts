@@ -35,6 +35,7 @@ const BY_TIER: readonly (readonly [string, MetricDefinition])[] = [
   ['misses', withoutSpace(METRICS.misses)],
   ['errors', byNode(METRICS.tierErrors)],
 ]
+const ENCRYPTED = withoutSpace(METRICS.encrypted)
 const CAUSES = byNode(METRICS.missCauses)
 const ENTRIES = byNode(METRICS.entries)
 const BYTES = byNode(METRICS.usedBytes)
@@ -53,6 +54,8 @@ export function prometheusOf(sights: readonly CacheSight[]): string {
         emit(LATE, { cache, node }, isLate ? 1 : 0)
         if (report === undefined || isLate) continue
         emit(LEDGER, { cache, node }, report.ledger.is_up ? 1 : 0)
+        for (const { name: tier, encrypted } of report.tiers)
+          if (encrypted !== null) emit(ENCRYPTED, { cache, node, tier }, encrypted ? 1 : 0)
         for (const { name: tier } of report.tiers)
           for (const [what, definition] of BY_TIER) emit(definition, { cache, node, tier }, report.counters[`tier.${tier}.${what}`] ?? 0)
         for (const [cache_ns, { counters, gauges }] of Object.entries(report.namespaces))

@@ -1,5 +1,5 @@
 // What is to be said of a cache now: since its nodes began, in the last minute, by tier, by namespace, by cause.
-import { type Counters, sum } from '../agent/figures.ts'
+import { type CacheReport, type Counters, sum } from '../agent/figures.ts'
 import type { Control } from '../control.ts'
 import { joined, type Point, type Sight } from './collector.ts'
 import { type Health, healthOf } from './health.ts'
@@ -49,6 +49,7 @@ export async function summaryOf(control: Control, cache: string) {
     process: { bytes: gauges.process_bytes ?? 0, heap_bytes: gauges.process_heap_bytes ?? 0, cpu_seconds: total.process_cpu_seconds ?? 0 },
     tiers: [...tiers.values()].map((tier) => ({
       ...tier,
+      encrypted: sealedEverywhere(reports, tier.name),
       breaker: worstBreaker(
         reports.flatMap((report) => report.tiers.filter(({ name }) => name === tier.name).map(({ breaker }) => breaker)),
       ),
@@ -143,5 +144,11 @@ const causesOf = (counters: Counters): Record<string, number> =>
   Object.fromEntries(
     Object.entries(counters).flatMap(([name, count]) => (name.startsWith('cause.') && count > 0 ? [[name.slice(6), count]] : [])),
   )
+
+/** One process that writes plainly is enough. */
+function sealedEverywhere(reports: readonly CacheReport[], tier: string): boolean | null {
+  const told = reports.flatMap(({ tiers }) => tiers.filter(({ name }) => name === tier).map(({ encrypted }) => encrypted))
+  return told.includes(false) ? false : (told.find((one) => one !== null) ?? null)
+}
 
 const worstBreaker = (states: readonly string[]): string => ['open', 'half-open'].find((state) => states.includes(state)) ?? 'closed'

@@ -5,6 +5,7 @@ import { alertSettingRoutes } from './alert-settings.ts'
 import { alertRoutes } from './alerts.ts'
 import { applicationRoutes } from './application.ts'
 import { auditRoutes } from './audit.ts'
+import { complianceRoutes } from './compliance.ts'
 import { configurationRoutes } from './configurations.ts'
 import { erasureRoutes } from './erasures.ts'
 import { fleetRoutes } from './fleet.ts'
@@ -14,6 +15,7 @@ import { maintenanceRoutes } from './maintenance.ts'
 import { metricRoutes } from './metrics.ts'
 import { operationRoutes } from './operations.ts'
 import { optimizationRoutes } from './optimizations.ts'
+import { reportRoutes } from './reports.ts'
 import { streamRoute } from './stream.ts'
 import { testConnection } from './test-connection.ts'
 import { warmingRoutes } from './warming.ts'
@@ -33,6 +35,8 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...operationRoutes,
   ...keyRoutes,
   ...maintenanceRoutes,
+  ...reportRoutes,
+  ...complianceRoutes,
   ...fleetRoutes,
   streamRoute,
   ...auditRoutes,

@@ -75,6 +75,8 @@ export const summary = z.object({
       scope: z.string(),
       enabled: z.boolean(),
       breaker: z.string(),
+      encrypted: z.boolean().nullable().describe('whether what is written there is sealed; null for memory'),
+      key_since: number.describe('since when the key seals that seals now, epoch milliseconds; null where nobody knows'),
       last_minute: tierFigures.nullable(),
     }),
   ),

@@ -33,6 +33,8 @@ export interface Schema {
   plans: { id: string; user_id: string; document: string; expires_at: number }
   warming_plans: { seq: Generated<number>; id: string; document: string; created_at: number; updated_at: number; deleted: number }
   history: { cache: string; step: number; at: number; data: string }
+  /** Performance reports, one a cache and time. */
+  reports: { seq: Generated<number>; id: string; cache: string; at: number; document: string }
   alerts: AlertTable
   silences: {
     id: string

@@ -129,6 +129,10 @@ class Stored implements StoredKeyring {
     return [...this.#opened.keys()]
   }
 
+  since(id: string): number | undefined {
+    return this.#known?.find((key) => key.id === id)?.activeFrom
+  }
+
   get keys(): StoredKeyring['keys'] {
     return (this.#known ?? []).map(({ id, activeFrom, createdAt, uses }) => ({
       id,

@@ -55,7 +55,12 @@ export function valueCodec(options: CodecOptions = {}): Codec {
     )
   if (encrypt === undefined) return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
   const seal = sealing(encrypt, compression.writes !== undefined)
-  return withFigures(
+  const sealedBy = (): ReturnType<NonNullable<Codec['sealedBy']>> => {
+    const id = encrypt.current
+    const since = encrypt.since?.(id)
+    return { id, ...(since !== undefined && { since }) }
+  }
+  const codec = withFigures(
     frameCodec({
       ...format,
       transforms: [...compress, seal],
@@ -65,6 +70,7 @@ export function valueCodec(options: CodecOptions = {}): Codec {
       ...(options.readsPlain === true ? undefined : { requires: seal }),
     }),
   )
+  return { ...codec, sealedBy }
 }
 
 /** Undefined for none. A compressed length tells what a secret has in common with what stands beside it (CRIME, 2012). */

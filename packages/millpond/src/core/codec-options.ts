@@ -19,6 +19,8 @@ export interface KeyRing {
   /** The id of the key that seals. */
   readonly current: string
   readonly ids: readonly string[]
+  /** Since when that key seals, epoch milliseconds; undefined where the ring does not know. Default: it does not. */
+  since?(id: string): number | undefined
   /** The key of that id; undefined for one that is not in the ring. */
   key(id: string): Uint8Array | undefined
   /** A codec that encrypts with this ring. */

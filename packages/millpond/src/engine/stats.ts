@@ -154,6 +154,7 @@ function compressionOf(space: Space): Pick<CacheStats, 'compression'> {
 function farStats(space: Space, far: FarTier): TierStats {
   const { name, tier } = far.guarded
   const { hits, misses, writes, drops, refused, causes, rejected } = space.watch.counters.tier(name)
+  const codec = codecOf(space, far)
   return {
     name,
     hits,
@@ -165,6 +166,7 @@ function farStats(space: Space, far: FarTier): TierStats {
     ...(tier.bounds?.maxBytes !== undefined && { maxBytes: tier.bounds.maxBytes }),
     ...(causes.size > 0 && { missesByCause: Object.fromEntries(causes) }),
     ...(rejected.size > 0 && { rejected: Object.fromEntries(rejected) }),
+    ...(codec.isSecret === true && { encryption: codec.sealedBy?.() ?? {} }),
     breaker: far.guarded.state,
     latency: far.latency.view(WITH_BUCKETS),
   }

@@ -85,6 +85,8 @@ function emitShare(emit: Emit, labels: Labels<'cache' | 'cache_ns' | 'tier'>, st
   for (const [cause, count] of Object.entries(stats.missesByCause ?? {})) emit(METRICS.tierMissCauses, { ...labels, cause }, count)
   emit(METRICS.tierRefused, labels, stats.refused ?? 0)
   for (const [reason, count] of Object.entries(stats.rejected ?? {})) emit(METRICS.tierRejected, { ...labels, reason }, count)
+  if (stats.name !== 'memory') emit(METRICS.encrypted, labels, stats.encryption === undefined ? 0 : 1)
+  if (stats.encryption?.since !== undefined) emit(METRICS.sealedSince, labels, stats.encryption.since / 1000)
   if (stats.entries !== undefined) emit(METRICS.entries, labels, stats.entries)
   if (stats.bytes !== undefined) emit(METRICS.usedBytes, labels, stats.bytes)
 }

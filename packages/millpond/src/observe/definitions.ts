@@ -120,6 +120,13 @@ export const METRICS = Object.freeze({
     [...SHARE, 'reason'],
     'Entries whose bytes were not believed: damaged, moved, replayed, or not sealed by a key of the ring.',
   ),
+  encrypted: metric('gauge', 'millpond_tier_encrypted', SHARE, 'Whether what is written to a tier outside the process is sealed: 1, or 0.'),
+  sealedSince: metric(
+    'gauge',
+    'millpond_encryption_key_activated_timestamp_seconds',
+    SHARE,
+    'Since when the key seals that seals now, where its ring tells.',
+  ),
   entries: metric('gauge', 'millpond_entries', SHARE, 'Entries in a tier.'),
   usedBytes: metric('gauge', 'millpond_used_bytes', SHARE, 'Estimated bytes in a tier.'),
   limitBytes: metric('gauge', 'millpond_limit_bytes', TIER, 'Bytes that a tier may hold, where there is a limit.'),

@@ -91,8 +91,11 @@ const addQueue = (a: QueueStats, b: QueueStats): QueueStats => ({
 /** What belongs to the whole tier is in each of the two. */
 function addTiers(a: TierStats, b: TierStats | undefined): TierStats {
   if (b === undefined) return a
+  const { encryption, ...rest } = a
   return {
-    ...a,
+    ...rest,
+    // Of several namespaces only what holds for all.
+    ...(encryption !== undefined && b.encryption !== undefined && { encryption }),
     hits: a.hits + b.hits,
     misses: a.misses + b.misses,
     sets: a.sets + b.sets,

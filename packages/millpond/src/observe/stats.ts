@@ -38,6 +38,8 @@ export interface TierStats {
   readonly bytes?: number
   /** The most that it may hold; absent where there is no limit. */
   readonly maxBytes?: number
+  /** What is written to it is sealed, and nothing else is read: with the id of the key that seals now, and since when (epoch milliseconds), where the codec knows. Absent: it is not. */
+  readonly encryption?: { readonly id?: string; readonly since?: number }
   /** Of the whole tier, as `errors` and `latency` are: one tier serves all namespaces of a cache. */
   readonly breaker: BreakerState
   readonly latency: LatencyStats

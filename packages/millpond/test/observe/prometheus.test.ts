@@ -65,6 +65,7 @@ const stats: CacheStats = {
       drops: 1,
       missesByCause: { expired_ttl: 2, invalidated_tag: 1 },
       rejected: { tampered: 1, unknown_key: 2 },
+      encryption: { id: 'k1', since: 1_700_000_000_000 },
       breaker: 'half-open',
       latency: latency(0.5, 2, 300),
     },

@@ -62,6 +62,8 @@ export interface Codec {
   readonly isBound?: boolean
   /** Nothing that it writes shows a value, and it reads nothing that does. Default `false`. */
   readonly isSecret?: boolean
+  /** The key that seals now, where the codec knows it: its id, and since when (epoch milliseconds) where its ring tells. */
+  sealedBy?(): { readonly id: string; readonly since?: number }
   /** What an entry is called, read without opening it; undefined for bytes that are damaged or foreign. Default: found out by `decode`. */
   names?(bytes: Uint8Array): Pick<EncodedParts, 'key' | 'tags'> | undefined
   /** Where keys and tags leave the process under other names: those of a namespace. All codecs of a namespace must make the same. Default: none. */

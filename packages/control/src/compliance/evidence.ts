@@ -1,0 +1,243 @@
+// What can be said of a control: facts that were looked up now, each with what would speak against it.
+import { verifyAudit } from '../audit/audit.ts'
+import type { Control } from '../control.ts'
+import { retentionOf } from '../maintenance/retention.ts'
+import type { ComplianceDocument } from './settings.ts'
+
+export type State = 'met' | 'violated' | 'unknown' | 'not_covered'
+
+export interface Fact {
+  readonly state: Exclude<State, 'not_covered'>
+  /** In one sentence. */
+  readonly detail: string
+  readonly evidence: unknown
+}
+
+export type FactName = 'encryption' | 'keys' | 'access' | 'tokens' | 'audit' | 'retention' | 'erasure' | 'values' | 'alerts'
+export type Facts = Readonly<Record<FactName, Fact>>
+
+const DAY_MS = 86_400_000
+const LOOKED_BACK_MS = 30 * DAY_MS
+
+/** @param isAuditWhole undefined: read the whole chain now */
+export async function factsFor(control: Control, settings: ComplianceDocument, isAuditWhole?: boolean): Promise<Facts> {
+  const now = await control.store.now()
+  const tiers = await tiersOf(control)
+  const [access, audit, retention, erasure, values, alerts] = await Promise.all([
+    accessOf(control, settings, now),
+    auditOf(control, isAuditWhole),
+    keptFor(control, settings),
+    erasuresOf(control),
+    valuesOf(control, now),
+    alertsOf(control),
+  ])
+  return {
+    encryption: encryptionOf(tiers, settings),
+    keys: keysOf(tiers, settings, now),
+    access: access.roles,
+    tokens: access.tokens,
+    audit,
+    retention,
+    erasure,
+    values,
+    alerts,
+  }
+}
+
+interface TierFact {
+  readonly cache: string
+  readonly tier: string
+  readonly scope: string
+  /** `null`: no process tells. */
+  readonly encrypted: boolean | null
+  readonly key_since: number | null
+}
+
+/** Everything below memory that is in use, as its worst process has it. */
+async function tiersOf({ fleet }: Control): Promise<readonly TierFact[]> {
+  const found = new Map<string, TierFact>()
+  for (const cache of fleet.names)
+    for (const { report } of (await fleet.see(cache)).nodes)
+      for (const { name: tier, scope, enabled, encrypted, key_since } of report?.tiers ?? []) {
+        if (tier === 'memory' || !enabled) continue
+        const id = `${cache}/${tier}`
+        const known = found.get(id)
+        found.set(id, {
+          cache,
+          tier,
+          scope,
+          encrypted: known?.encrypted === false ? false : encrypted,
+          key_since: Math.min(known?.key_since ?? Number.POSITIVE_INFINITY, key_since ?? Number.POSITIVE_INFINITY),
+        })
+      }
+  return [...found.values()].map((one) => ({ ...one, key_since: Number.isFinite(one.key_since) ? one.key_since : null }))
+}
+
+function encryptionOf(tiers: readonly TierFact[], { require_encryption, unencrypted_allowed }: ComplianceDocument): Fact {
+  const isAllowed = ({ cache, tier }: TierFact): boolean =>
+    unencrypted_allowed.includes(cache) || unencrypted_allowed.includes(`${cache}/${tier}`)
+  const named = (some: readonly TierFact[]): string => some.map(({ cache, tier }) => `${cache}/${tier}`).join(', ')
+  const plain = tiers.filter((one) => one.encrypted === false && !isAllowed(one))
+  const untold = tiers.filter((one) => one.encrypted === null && !isAllowed(one))
+  const sealed = tiers.filter(({ encrypted }) => encrypted === true).length
+  const evidence = {
+    required: require_encryption,
+    coverage: tiers.length === 0 ? null : sealed / tiers.length,
+    tiers,
+    allowed: unencrypted_allowed,
+  }
+  if (tiers.length === 0) return { state: 'met', detail: 'no cache keeps anything outside its process', evidence }
+  if (plain.length > 0) return { state: 'violated', detail: `what is written to ${named(plain)} is not sealed`, evidence }
+  if (untold.length > 0) return { state: 'unknown', detail: `no process says whether ${named(untold)} is sealed`, evidence }
+  return { state: 'met', detail: 'everything that leaves a process is sealed (AES-256-GCM), or is allowed not to be', evidence }
+}
+
+function keysOf(tiers: readonly TierFact[], { max_key_age_days }: ComplianceDocument, now: number): Fact {
+  const sealed = tiers.filter(({ encrypted }) => encrypted === true)
+  const ages = sealed.map(({ cache, tier, key_since }) => ({
+    cache,
+    tier,
+    age_days: key_since === null ? null : Math.max(0, Math.floor((now - key_since) / DAY_MS)),
+  }))
+  const evidence = { max_key_age_days, keys: ages }
+  const old = ages.filter(({ age_days }) => age_days !== null && age_days > max_key_age_days)
+  const [oldest] = old
+  if (sealed.length === 0) return { state: 'unknown', detail: 'nothing is sealed', evidence }
+  if (oldest !== undefined)
+    return { state: 'violated', detail: `the key of ${oldest.cache}/${oldest.tier} is ${oldest.age_days} days old: rotate it`, evidence }
+  if (ages.some(({ age_days }) => age_days === null))
+    return { state: 'unknown', detail: 'a ring does not tell since when its key seals: storedKeyring does', evidence }
+  return { state: 'met', detail: `no key seals for longer than ${max_key_age_days} days`, evidence }
+}
+
+async function accessOf({ store }: Control, settings: ComplianceDocument, now: number): Promise<{ roles: Fact; tokens: Fact }> {
+  const users = await store.read
+    .selectFrom('users')
+    .select(['name', 'role', 'namespaces'])
+    .where('disabled', '=', 0)
+    .orderBy('name')
+    .execute()
+  const tokens = await store.read
+    .selectFrom('tokens')
+    .innerJoin('users', 'users.id', 'tokens.user_id')
+    .select(['tokens.id', 'tokens.created_at', 'tokens.expires_at', 'tokens.last_used_at', 'users.name as user'])
+    .where('tokens.revoked', '=', 0)
+    .where('users.disabled', '=', 0)
+    .execute()
+  const live = tokens.filter(({ expires_at }) => expires_at === null || Number(expires_at) > now)
+  const byRole: Record<string, number> = {}
+  for (const { role } of users) byRole[role] = (byRole[role] ?? 0) + 1
+  const { max_token_days, max_idle_token_days } = settings
+  const tooLong =
+    max_token_days === null
+      ? []
+      : live.filter(
+          ({ created_at, expires_at }) => expires_at === null || Number(expires_at) - Number(created_at) > max_token_days * DAY_MS,
+        )
+  const idle = live.filter(({ created_at, last_used_at }) => now - Number(last_used_at ?? created_at) > max_idle_token_days * DAY_MS)
+  const evidence = {
+    live: live.length,
+    without_end: live.filter(({ expires_at }) => expires_at === null).length,
+    too_long: tooLong.map(({ id, user }) => ({ id, user })),
+    idle: idle.map(({ id, user }) => ({ id, user })),
+    max_token_days,
+    max_idle_token_days,
+  }
+  const at = tooLong[0] ?? idle[0]
+  return {
+    roles: {
+      state: 'met',
+      detail: `${users.length} users with roles of least privilege; nothing is open without a credential`,
+      evidence: { users_by_role: byRole, limited: users.filter(({ namespaces }) => namespaces !== null).length },
+    },
+    tokens: {
+      state: at === undefined ? 'met' : 'violated',
+      detail:
+        at === undefined
+          ? 'tokens are stored as hashes, shown once, and end where they must'
+          : `the token ${at.id} of ${at.user} ${tooLong.length > 0 ? 'lasts longer than is allowed' : 'was not used for too long'}: revoke it`,
+      evidence,
+    },
+  }
+}
+
+async function auditOf({ store }: Control, isWhole: boolean | undefined): Promise<Fact> {
+  const verdict = isWhole === undefined ? await verifyAudit(store) : { ok: isWhole, rows: null, broken: undefined, last: null }
+  const first = await store.read.selectFrom('audit').select('at').orderBy('seq').limit(1).executeTakeFirst()
+  const evidence = {
+    ok: verdict.ok,
+    rows: verdict.rows,
+    last: verdict.last,
+    broken: verdict.broken ?? null,
+    since: first === undefined ? null : new Date(Number(first.at)).toISOString(),
+  }
+  return verdict.ok
+    ? { state: 'met', detail: 'every act is on record in a chain of hashes that holds, and no row is ever removed', evidence }
+    : { state: 'violated', detail: 'the chain of the audit does not hold', evidence }
+}
+
+async function keptFor({ store }: Control, { max_retention_days }: ComplianceDocument): Promise<Fact> {
+  const { days, is_automatic } = await retentionOf(store)
+  const last = await store.read
+    .selectFrom('audit')
+    .select(['at', 'actor'])
+    .where('action', '=', 'maintenance.cleanup')
+    .where('kind', '=', 'change')
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  const evidence = {
+    days,
+    is_automatic,
+    max_retention_days,
+    last_cleanup: last === undefined ? null : new Date(Number(last.at)).toISOString(),
+  }
+  if (!is_automatic) return { state: 'violated', detail: 'nothing removes what is old by itself', evidence }
+  if (days > max_retention_days)
+    return { state: 'violated', detail: `operations are kept for ${days} days, more than ${max_retention_days}`, evidence }
+  return { state: 'met', detail: `what has ended goes after ${days} days; entries of caches end with their time to live`, evidence }
+}
+
+async function erasuresOf({ store }: Control): Promise<Fact> {
+  const rows = await store.read
+    .selectFrom('operations')
+    .select(['id', 'state', 'plan', 'created_at'])
+    .where('kind', '=', 'erase')
+    .orderBy('seq')
+    .execute()
+  // One that was asked for again and proven then is no matter any more.
+  const open = new Map<string, string>()
+  for (const { id, state, plan } of rows) {
+    const subject = JSON.stringify(JSON.parse(plan ?? 'null')?.subject ?? id)
+    if (state === 'completed') open.delete(subject)
+    else open.set(subject, id)
+  }
+  const unproven = [...open.values()]
+  const evidence = { erasures: rows.length, unproven }
+  return unproven.length === 0
+    ? { state: 'met', detail: `erasures are planned, confirmed and proven: ${rows.length} are kept on record`, evidence }
+    : { state: 'violated', detail: `${unproven.join(', ')} did not come to a proof: erase again`, evidence }
+}
+
+async function valuesOf({ store }: Control, now: number): Promise<Fact> {
+  const looks = await store.read
+    .selectFrom('audit')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('action', 'in', ['value.read', 'audit.export', 'erasure.receipt'])
+    .where('at', '>', now - LOOKED_BACK_MS)
+    .executeTakeFirstOrThrow()
+  return {
+    state: 'met',
+    detail: `values are shown to administrators alone, and each look and export is on record: ${Number(looks.n)} in 30 days`,
+    evidence: { in_30_days: Number(looks.n) },
+  }
+}
+
+async function alertsOf({ store }: Control): Promise<Fact> {
+  const firing = await store.read.selectFrom('alerts').select(['rule', 'severity']).where('state', '=', 'firing').execute()
+  return {
+    state: 'met',
+    detail: 'refused credentials, a broken chain, and violations of what is required here raise alerts',
+    evidence: { firing: firing.length, rules: ['refused_credentials', 'audit_broken', 'compliance'] },
+  }
+}

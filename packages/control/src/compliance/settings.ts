@@ -1,0 +1,39 @@
+// Which regimes apply, and what they are taken to require here.
+import { z } from 'zod'
+import type { AuditEntry } from '../audit/audit.ts'
+import { putDocument, readDocument } from '../store/documents.ts'
+import type { Store } from '../store/store.ts'
+
+export const REGIMES = ['gdpr', 'soc2', 'hipaa', 'pci_dss'] as const
+export type Regime = (typeof REGIMES)[number]
+
+export const complianceDocument = z.strictObject({
+  regimes: z
+    .array(z.enum(REGIMES))
+    .max(4)
+    .default([])
+    .describe('those that apply: their violations raise an alert. The report has all of them'),
+  require_encryption: z.boolean().default(false).describe('of everything that leaves the process'),
+  unencrypted_allowed: z
+    .array(z.string().min(1).max(260))
+    .max(1000)
+    .default([])
+    .describe('tiers that may hold what is not sealed all the same: cache/tier, or a cache'),
+  max_key_age_days: z.number().min(1).max(3650).default(365),
+  max_token_days: z.number().min(1).max(3650).nullable().default(null).describe('how long a token may last at most; null: for ever'),
+  max_idle_token_days: z.number().min(1).max(3650).default(90).describe('a token that nobody has used for so long is to go'),
+  max_retention_days: z.number().min(1).max(3650).default(90).describe('of operations, which may name keys'),
+})
+export type ComplianceDocument = z.output<typeof complianceDocument>
+
+const NAME = 'compliance'
+
+export const complianceOf = async (store: Store): Promise<ComplianceDocument> =>
+  complianceDocument.parse((await readDocument(store, NAME)) ?? {})
+
+export const putCompliance = (
+  store: Store,
+  document: ComplianceDocument,
+  who: Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>,
+): Promise<void> =>
+  putDocument(store, NAME, document, { ...who, kind: 'change', action: 'compliance.update', target: NAME, detail: document })

@@ -1,0 +1,30 @@
+// What is set as a whole: one document with a version under each name, changed together with the row of the audit that tells of it.
+import { type AuditEntry, appendAudit } from '../audit/audit.ts'
+import { Problem } from '../http/problem.ts'
+import type { Store } from './store.ts'
+
+/** Undefined where nobody has set it. */
+export async function readDocument(store: Store, name: string): Promise<unknown> {
+  const row = await store.read.selectFrom('documents').select('document').where('name', '=', name).executeTakeFirst()
+  if (row === undefined) return undefined
+  try {
+    return JSON.parse(row.document)
+  } catch (error) {
+    throw new Problem(500, 'store_damaged', `the document ${name} of the store is not JSON (${error})`)
+  }
+}
+
+export async function putDocument(store: Store, name: string, document: unknown, entry: AuditEntry): Promise<void> {
+  await store.write(async (tx) => {
+    const now = await store.now(tx)
+    const text = JSON.stringify(document)
+    await tx
+      .insertInto('documents')
+      .values({ name, document: text, version: 1, updated_at: now })
+      .onConflict((conflict) =>
+        conflict.column('name').doUpdateSet((eb) => ({ document: text, version: eb('documents.version', '+', 1), updated_at: now })),
+      )
+      .execute()
+    await appendAudit(store, tx, entry)
+  })
+}
