@@ -26,6 +26,7 @@ import { Collector } from './metrics/collector.ts'
 import { History } from './metrics/history.ts'
 import { Operations } from './operations/operations.ts'
 import { routesOf } from './routes/index.ts'
+import { managementRoutes } from './routes/management.ts'
 import type { Store } from './store/store.ts'
 import { feed } from './stream/feed.ts'
 import { Hub } from './stream/hub.ts'
@@ -45,6 +46,8 @@ export interface ControlOptions {
   readonly nodeId?: string | undefined
   /** What every path begins with. Default `/api/admin/caching`. */
   readonly base?: string | undefined
+  /** What the paths of `warm-cache/`, `invalidate-cache/` and `cache-status/` begin with. Default `/api/cache-management`. */
+  readonly managementBase?: string | undefined
   /** Calls a minute of one principal, by class of route. Defaults: read 600, write 60, purge 50, scan 2. */
   readonly rates?: Partial<Record<RateClass, Rate>> | undefined
   /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
@@ -71,6 +74,10 @@ export interface ControlPlane {
   readonly routes: readonly Route[]
 }
 
+const aBase = check(
+  (value): value is string => typeof value === 'string' && /^\/.*[^/]$/.test(value),
+  "a path such as '/api/admin/caching'",
+)
 const CONTROL: Shape<ControlOptions> = {
   store: required(withMethods<Store>("a store: await openStore('control.db')", 'write', 'now', 'close')),
   caches: listOf(aCache, 'a list of caches'),
@@ -78,7 +85,8 @@ const CONTROL: Shape<ControlOptions> = {
   meetingPlaces: listOf(aNodeStore, 'a list of node stores'),
   tiers: tierFactories,
   nodeId: aNodeId,
-  base: check((value): value is string => typeof value === 'string' && /^\/.*[^/]$/.test(value), "a path such as '/api/admin/caching'"),
+  base: aBase,
+  managementBase: aBase,
   rates,
   authorize: fn('a function from a request to a principal'),
   allowPrivateWebhooks: flag,
@@ -88,6 +96,7 @@ const CONTROL: Shape<ControlOptions> = {
 }
 const VERSION = '0.1.0'
 const BASE = '/api/admin/caching'
+const MANAGEMENT_BASE = '/api/cache-management'
 
 /**
  * The admin API over a store. It is closed until a credential exists: see `ensureToken`.
@@ -103,6 +112,7 @@ export function createControl(options: ControlOptions): ControlPlane {
   const {
     store,
     base = BASE,
+    managementBase = MANAGEMENT_BASE,
     onError = (error: unknown) => console.error('[millpond] [control]', error),
     onWarning = () => undefined,
   } = options
@@ -136,7 +146,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     (request) => fetch(request),
     (part, whole) => wholes.set(part, whole),
   )
-  const routes: readonly Route[] = [...routesOf(() => routes), document, batch]
+  const routes: readonly Route[] = [...routesOf(() => routes), ...managementRoutes(managementBase), document, batch]
   const refusals = new Refusals()
   const evaluator = new Evaluator(
     control,

@@ -131,6 +131,26 @@ function suite(name: string, isHere: boolean): void {
       expect(critical.result.errors[0]).toMatch(/no such row/)
     })
 
+    it('is warmed, invalidated and looked at below /api/cache-management/, as clients of the sources do (C2)', async () => {
+      const base = '/api/cache-management'
+      await fill(cache)
+      const warmed = await post(`${base}/warm-cache`, { cache_type: 'all' })
+      expect([warmed.status, warmed.json.result.loaded]).toEqual([200, 2]) // the critical paths, of which one fails
+      expect((await post(`${base}/warm-cache/`, { cache_type: 'all', organization: 'Globex' })).json.state).toBe('completed')
+      const some = await post(`${base}/invalidate-cache/`, { cache_type: 'stats' })
+      expect(some).toMatchObject({ status: 200, json: { state: 'completed', request: { criteria: { tags: ['stats'] } } } })
+      expect([await cache.get('org:7'), await cache.namespace('stats').get('stats:7')]).toEqual(['7', undefined])
+      expect((await post(`${base}/invalidate-cache/`, { cache_type: 'all' })).status).toBe(403)
+      expect((await post(`${base}/invalidate-cache/`, { cache_type: 'all' }, 'admin')).json.state).toBe('completed')
+      expect(await cache.get('org:7')).toBeUndefined()
+      const status = await get(`${base}/cache-status/`)
+      expect(status).toMatchObject({ caches: [{ cache_name: 'shop', cache_types: ['stats', 'strategic', 'slow'] }] })
+      for (const path of ['warm-cache/', 'invalidate-cache/'])
+        expect((await post(`${base}/${path}`, { cache_type: 'all' }, 'viewer')).status).toBe(403)
+      expect((await post(`${base}/warm-cache/`, { cache_type: 'none' })).status).toBe(422)
+      expect((await opened.call('PUT', `${base}/warm-cache/`, { as: 'admin', body: {} })).headers.get('allow')).toBe('POST')
+    })
+
     it('is cancelled while it runs', async () => {
       const begun = await post('warming/warm_registered/', { cache_type: 'slow' }, 'operator', { Prefer: 'wait=0' })
       expect(begun.status).toBe(202)

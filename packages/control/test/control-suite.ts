@@ -322,7 +322,9 @@ export function controlSuite(where: () => string): void {
       const described = Object.entries<Record<string, unknown>>(json.paths).flatMap(([path, methods]) =>
         Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
       )
-      expect(described.sort()).toEqual(opened.plane.routes.map(({ method, path }) => `${method} /api/admin/caching/${path}`).sort())
+      expect(described.sort()).toEqual(
+        opened.plane.routes.map(({ method, path, base = '/api/admin/caching' }) => `${method} ${base}/${path}`).sort(),
+      )
     })
 
     it('says what a path is for when it is asked otherwise, and nothing of paths that are none', async () => {

@@ -9,7 +9,7 @@ it('each route answers whoever holds its permission, nobody else, and a refusal 
   const opened = await open(':memory:', { caches: [cache] })
   let refused = 0
   for (const route of opened.plane.routes) {
-    const path = route.path.replaceAll(/\{\w+\}/g, 'none')
+    const path = (route.base === undefined ? '' : `${route.base}/`) + route.path.replaceAll(/\{\w+\}/g, 'none')
     const body = route.method === 'GET' ? {} : { body: { nonsense: 1 } }
     expect((await opened.call(route.method, path, body)).status, `nobody at ${route.method} ${path}`).toBe(401)
     for (const role of ROLES) {

@@ -53,7 +53,7 @@ export async function open(where = ':memory:', options: Partial<ControlOptions> 
     plane,
     async call(method, path, { as, token = as && tokenOf(as), body, text, headers = {} } = {}) {
       const response = await plane.fetch(
-        new Request(`http://127.0.0.1/api/admin/caching/${path}`, {
+        new Request(`http://127.0.0.1${path.startsWith('/') ? path : `/api/admin/caching/${path}`}`, {
           method,
           headers: {
             ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -82,8 +82,8 @@ function checkContract(routes: readonly Route[], method: string, path: string, s
     .replace(/[?#].*$/, '')
     .replace(/\/$/, '')
     .split('/')
-  const fits = ({ path: described, method: wanted }: Route): boolean => {
-    const parts = described.replace(/\/$/, '').split('/')
+  const fits = ({ path: described, method: wanted, base }: Route): boolean => {
+    const parts = (base === undefined ? described : `${base}/${described}`).replace(/\/$/, '').split('/')
     return wanted === method && parts.length === given.length && parts.every((part, at) => part.startsWith('{') || part === given[at])
   }
   const route = routes.find((one) => fits(one) && !one.path.includes('{')) ?? routes.find(fits)

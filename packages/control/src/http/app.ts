@@ -29,9 +29,9 @@ export interface AppOptions {
 }
 
 export function createApp(options: AppOptions): (request: Request) => Promise<Response> {
-  const app = new Hono({ strict: false }).basePath(options.base)
+  const app = new Hono({ strict: false })
   for (const route of options.routes) {
-    const path = `/${route.path.replace(/\{(\w+)\}/g, ':$1').replace(/\/$/, '')}`
+    const path = fullPath(options, route).replace(/\{(\w+)\}/g, ':$1')
     app.on(route.method, path, async (c) => answer(options, route, c.req.raw, c.req.param()))
   }
   app.notFound((c) => {
@@ -48,18 +48,16 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
   return async (request) => app.fetch(request)
 }
 
-function allowed({ routes, base }: AppOptions, path: string): string[] {
-  const given = path
-    .slice(base.length + 1)
-    .replace(/\/$/, '')
-    .split('/')
+/** Without its last slash. */
+const fullPath = ({ base }: AppOptions, route: Route): string => `${route.base ?? base}/${route.path.replace(/\/$/, '')}`
+
+function allowed(options: AppOptions, path: string): string[] {
+  const given = path.replace(/\/$/, '').split('/')
   const fits = (route: Route): boolean => {
-    const wanted = route.path.replace(/\/$/, '').split('/')
+    const wanted = fullPath(options, route).split('/')
     return wanted.length === given.length && wanted.every((part, at) => (part.startsWith('{') ? given[at] !== '' : part === given[at]))
   }
-  return path.startsWith(base)
-    ? [...new Set(routes.filter(fits).flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
-    : []
+  return [...new Set(options.routes.filter(fits).flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
 }
 
 async function answer(options: AppOptions, route: Route, request: Request, params: Record<string, string>): Promise<Response> {
@@ -95,7 +93,7 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
       appendAudit(control.store, tx, {
         ...who,
         kind: 'access',
-        action: `${method} ${path}`,
+        action: `${method} ${route.base === undefined ? '' : `${route.base}/`}${path}`,
         target: requestPath(request),
         outcome: 'refused',
       }),

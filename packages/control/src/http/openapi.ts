@@ -20,7 +20,7 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): unknown => {
 export function openApi(routes: readonly Route[], base: string, version: string): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes) {
-    const path = `${base}/${route.path}`
+    const path = `${route.base ?? base}/${route.path}`
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) }
   }
   return {

@@ -45,6 +45,8 @@ export interface Answer {
 /** A route's types are its schemas'; kept apart from `Route` so that a list can hold routes of every kind. */
 export interface RouteOf<B extends z.ZodType, Q extends z.ZodType> {
   readonly method: Method
+  /** What its path begins with; absent: the API's own base. */
+  readonly base?: string
   /** Below the base, with `{name}` for parameters and a slash at its end: `configurations/{id}/`. */
   readonly path: string
   readonly summary: string

@@ -8,7 +8,14 @@ import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { all, instant } from './words.ts'
 
-const tier = z.object({ name: z.string(), scope: z.string(), enabled: z.boolean(), breaker: z.string() })
+const tier = z.object({
+  name: z.string(),
+  scope: z.string(),
+  enabled: z.boolean(),
+  breaker: z.string(),
+  encrypted: z.boolean().nullable(),
+  key_since: z.number().nullable(),
+})
 const node = z.object({
   id: z.string(),
   boot: z.string(),
