@@ -55,7 +55,7 @@ function watching(refused = () => 0) {
           health: 'ok',
           counters: {},
           gauges: {},
-          tiers: [{ name: 'redis', scope: 'shared', enabled: true, breaker: state.breaker ?? 'closed' }],
+          tiers: [{ name: 'redis', scope: 'shared', enabled: true, breaker: state.breaker ?? 'closed', encrypted: null, key_since: null }],
           ledger: { tier: 'redis', is_up: true, pending: 0 },
           ttl_seconds: 300,
           namespaces: {},
