@@ -66,7 +66,7 @@ export const sessionRoute = (routes: () => readonly Route[]): Route =>
     handle: ({ principal, control }) =>
       json(200, {
         ...sessionOf(principal),
-        routes: routes().map(({ method, path }) => `${method} ${path}`),
+        routes: routes().map(({ method, path, base }) => `${method} ${base === undefined ? '' : `${base}/`}${path}`),
         caches: control.fleet.names.length === 0 ? [] : cachesFor(control, principal, undefined),
       }),
   })
