@@ -9,11 +9,14 @@ import type { Target } from './ledger.ts'
  */
 export interface Recorder {
   /** A tier answered a read, or a value past its freshness was served. `bytes`: what the entry weighs in memory, or its size in a tier below. */
-  hit?(hash: number, bytes: number, key: string, namespace: string): void
+  hit?(hash: number, bytes: number, key: string, namespace: string, tier: string): void
   miss?(hash: number, cause: MissCause, key: string, namespace: string): void
-  /** A loader brought a value within `ms`. `valueHash` is another one than the last time when the value has changed. */
-  load?(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string): void
-  set?(hash: number, bytes: number, key: string, namespace: string): void
+  /**
+   * A loader brought a value within `ms`. `valueHash` is another one than the last time when the value has changed. `ttlMs`: how long it is fresh from now
+   * on; 0 for what is not to be stored.
+   */
+  load?(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void
+  set?(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void
   /** Somebody invalidated, in this process or in another one; a `set` is none. */
   invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
 }
@@ -34,22 +37,77 @@ export type RecorderPort = Required<Recorder>
 
 /** One port for all recorders; undefined for none. `failed` is told who threw, or rejected later. */
 export function portOf(recorders: readonly Recorder[], failed: (recorder: Recorder, error: unknown) => void): RecorderPort | undefined {
-  if (recorders.length === 0) return undefined
-  const each = (tell: (recorder: Recorder) => unknown): void => {
-    for (const recorder of recorders) {
-      try {
-        const answer = tell(recorder)
-        if (answer instanceof Promise) answer.catch((error: unknown) => failed(recorder, error))
-      } catch (error) {
-        failed(recorder, error)
-      }
-    }
+  const [first, ...more] = recorders
+  if (first === undefined) return undefined
+  return more.reduce<RecorderPort>((port, recorder) => both(port, guarded(recorder, failed)), guarded(first, failed))
+}
+
+/** Without a closure or a list for each call: a hit passes here. */
+function guarded(recorder: Recorder, failed: (recorder: Recorder, error: unknown) => void): RecorderPort {
+  const failedNow = (error: unknown): void => failed(recorder, error)
+  const later = (answer: unknown): void => {
+    if (answer instanceof Promise) answer.catch(failedNow)
   }
   return {
-    hit: (hash, bytes, key, namespace) => each((recorder) => recorder.hit?.(hash, bytes, key, namespace)),
-    miss: (hash, cause, key, namespace) => each((recorder) => recorder.miss?.(hash, cause, key, namespace)),
-    load: (hash, ms, bytes, valueHash, key, namespace) => each((recorder) => recorder.load?.(hash, ms, bytes, valueHash, key, namespace)),
-    set: (hash, bytes, key, namespace) => each((recorder) => recorder.set?.(hash, bytes, key, namespace)),
-    invalidate: (targets, mode, namespace) => each((recorder) => recorder.invalidate?.(targets, mode, namespace)),
+    hit(hash, bytes, key, namespace, tier) {
+      try {
+        later(recorder.hit?.(hash, bytes, key, namespace, tier))
+      } catch (error) {
+        failedNow(error)
+      }
+    },
+    miss(hash, cause, key, namespace) {
+      try {
+        later(recorder.miss?.(hash, cause, key, namespace))
+      } catch (error) {
+        failedNow(error)
+      }
+    },
+    load(hash, ms, bytes, valueHash, key, namespace, ttlMs) {
+      try {
+        later(recorder.load?.(hash, ms, bytes, valueHash, key, namespace, ttlMs))
+      } catch (error) {
+        failedNow(error)
+      }
+    },
+    set(hash, bytes, key, namespace, ttlMs) {
+      try {
+        later(recorder.set?.(hash, bytes, key, namespace, ttlMs))
+      } catch (error) {
+        failedNow(error)
+      }
+    },
+    invalidate(targets, mode, namespace) {
+      try {
+        later(recorder.invalidate?.(targets, mode, namespace))
+      } catch (error) {
+        failedNow(error)
+      }
+    },
+  }
+}
+
+function both(one: RecorderPort, other: RecorderPort): RecorderPort {
+  return {
+    hit(hash, bytes, key, namespace, tier) {
+      one.hit(hash, bytes, key, namespace, tier)
+      other.hit(hash, bytes, key, namespace, tier)
+    },
+    miss(hash, cause, key, namespace) {
+      one.miss(hash, cause, key, namespace)
+      other.miss(hash, cause, key, namespace)
+    },
+    load(hash, ms, bytes, valueHash, key, namespace, ttlMs) {
+      one.load(hash, ms, bytes, valueHash, key, namespace, ttlMs)
+      other.load(hash, ms, bytes, valueHash, key, namespace, ttlMs)
+    },
+    set(hash, bytes, key, namespace, ttlMs) {
+      one.set(hash, bytes, key, namespace, ttlMs)
+      other.set(hash, bytes, key, namespace, ttlMs)
+    },
+    invalidate(targets, mode, namespace) {
+      one.invalidate(targets, mode, namespace)
+      other.invalidate(targets, mode, namespace)
+    },
   }
 }

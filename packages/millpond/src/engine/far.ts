@@ -137,7 +137,7 @@ function staleBy({ ledger }: Space, { key, tags, asOf }: Found): MissCause {
 function countFarHit({ id, watch, services }: Space, counters: TierCounters, { key, tier, bytes = 0 }: Found): void {
   counters.hits++
   if (services.events.hearsHits) services.events.emit('hit', { key, namespace: id.name, tier })
-  watch.recorder?.hit(watch.hash(key), bytes, key, id.name)
+  watch.recorder?.hit(watch.hash(key), bytes, key, id.name, tier)
 }
 
 /** Judges: an entry of another key, epoch or time, or one that was invalidated, is a miss, whose cause is the answer. */

@@ -85,7 +85,7 @@ export class MissLease implements Lease {
     })
     this.#land(value)
     const ending = await verdict
-    if (ending === 'stored') noteSet(space, { key, isolated })
+    if (ending === 'stored') noteSet(space, { key, isolated, createdAt: 0, freshUntil: policy.ttlMs })
     return ending
   }
 

@@ -131,8 +131,9 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
   const policy = setting?.policy ?? journey.policy
   const ttlMs = ttlOf(policy, flight, value)
   const isolated = setting?.isolated ?? isolateFor(space, value, key)
-  noteLoad(space, key, isolated, ms)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, now, services.random())
+  const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
+  noteLoad(space, key, isolated, ms, mayStore ? freshUntil - now : 0)
   const { tags } = flight
   const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
   space.flights.recover(key)
@@ -140,7 +141,6 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
     space.wary.mark(key, ledger)
     space.flights.overlap(key, flight)
   }
-  const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
   const isValid = mayStore && !flight.isOutdated && ledger.view.judgeToKeep(key, tags, asOf.seq, asOf.epoch) === 'valid'
   if (isValid && isTrusted) {
     landNear(space, found, flight, ms, now)
@@ -177,8 +177,8 @@ function ttlOf({ ttlMs, negativeMs }: LoadPolicy, { setting, ttlMs: own }: Fligh
   return own ?? ttlMs
 }
 
-function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated, ms: number): void {
-  watch.recorder?.load(watch.hash(key), ms, bytes, hashValue(value), key, id.name)
+function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated, ms: number, ttlMs: number): void {
+  watch.recorder?.load(watch.hash(key), ms, bytes, hashValue(value), key, id.name, ttlMs)
 }
 
 /** All who wait are given the error; who may have a stale value instead finds it by himself. */

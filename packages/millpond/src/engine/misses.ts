@@ -111,6 +111,6 @@ const isYoung = (gone: Gone | Removal): boolean => 'isYoung' in gone && gone.isY
 /** A caller was given a value past its freshness. */
 export function countStale({ id, watch, services }: Space, { key, tier, bytes = 0 }: Found): void {
   watch.counters.stale++
-  watch.recorder?.hit(watch.hash(key), bytes, key, id.name)
+  watch.recorder?.hit(watch.hash(key), bytes, key, id.name, tier)
   if (services.events.has('stale')) services.events.emit('stale', { key, namespace: id.name, tier })
 }

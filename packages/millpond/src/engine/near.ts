@@ -82,7 +82,7 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
 }
 
 function recordHit({ id, watch }: Space, near: Near, slot: number, key: string): void {
-  watch.recorder?.hit(near.hash(slot), near.weight(slot), key, id.name)
+  watch.recorder?.hit(near.hash(slot), near.weight(slot), key, id.name, 'memory')
 }
 
 /** Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand hits. */

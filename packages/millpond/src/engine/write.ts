@@ -54,8 +54,10 @@ export async function write(space: Space, items: readonly WriteItem[], policy: L
 
 const NONE: ReadonlyMap<Found, unknown> = new Map()
 
-export function noteSet({ id, watch, services }: Space, { key, isolated }: Pick<Found, 'key' | 'isolated'>): void {
-  watch.recorder?.set(watch.hash(key), isolated?.bytes ?? 0, key, id.name)
+type NotedSet = Pick<Found, 'key' | 'isolated' | 'createdAt' | 'freshUntil'>
+
+export function noteSet({ id, watch, services }: Space, { key, isolated, createdAt, freshUntil }: NotedSet): void {
+  watch.recorder?.set(watch.hash(key), isolated?.bytes ?? 0, key, id.name, freshUntil - createdAt)
   if (services.events.has('set')) services.events.emit('set', { key, namespace: id.name })
 }
 

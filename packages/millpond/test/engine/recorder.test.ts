@@ -36,15 +36,15 @@ for (const [name, tiers] of Object.entries(setups)) {
       const stop = cache.record(recorder)
       const reports = cache.namespace('reports')
       await cache.set('a', { n: 1 }, { tags: ['t'] })
-      expect(take()).toEqual([['set', hash('a'), bytes, 'a', 'default']])
+      expect(take()).toEqual([['set', hash('a'), bytes, 'a', 'default', 300_000]])
       await cache.get('a')
-      expect(take()).toEqual([['hit', hash('a'), bytes, 'a', 'default']])
+      expect(take()).toEqual([['hit', hash('a'), bytes, 'a', 'default', cache.info().cacheLevels[0]?.name]])
       await reports.get('a')
       expect(take()).toEqual([['miss', hash('a', 'reports'), 'cold', 'a', 'reports']])
       await cache.getOrSet('b', () => [1, 2])
       expect(take()).toEqual([
         ['miss', hash('b'), 'cold', 'b', 'default'],
-        ['load', hash('b'), ms, bytes, hashValue([1, 2]), 'b', 'default'],
+        ['load', hash('b'), ms, bytes, hashValue([1, 2]), 'b', 'default', 300_000],
       ])
       await cache.delete('a')
       await cache.invalidateTags(['t'], { mode: 'expire' })
@@ -118,7 +118,7 @@ describe('recorder', () => {
     stop()
     cache.record(recorder)
     cache.peek('k1999')
-    expect(take()).toEqual([['hit', hash('k1999'), bytes, 'k1999', 'default']])
+    expect(take()).toEqual([['hit', hash('k1999'), bytes, 'k1999', 'default', 'memory']])
   })
 
   it('feeds key statistics', async () => {
