@@ -28,6 +28,7 @@ const ROOMS = [
  */
 export const PAIRS = {
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
+  insight: ['memory'],
   source: ['engine', 'observe', 'wrap'],
 }
 

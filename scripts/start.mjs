@@ -1,4 +1,4 @@
-// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:http`, `npm run bench:consistency`, `npm run bench:memory`, `npm run bench:page`: installs and builds what is
+// `npm start`, `npm run load`, `npm run bench`, `npm run bench:hit-ratio`, `npm run bench:insight`, `npm run bench:http`, `npm run bench:consistency`, `npm run bench:memory`, `npm run bench:page`: installs and builds what is
 // missing, then runs the program in this very process, so that signals, exit code, arguments and environment are the program's own.
 // @ts-check
 import { existsSync, readFileSync } from 'node:fs'
@@ -12,6 +12,7 @@ const programs = {
   load: { project: 'apps/deals', entry: 'apps/deals/dist/load.js', help: 'apps/deals/src/load/options.ts' },
   memory: { project: 'apps/deals', entry: 'apps/deals/dist/memory.js' },
   bench: { project: 'bench', entry: 'bench/dist/main.js' },
+  insight: { project: 'bench', entry: 'bench/dist/insight.js', help: 'bench/src/insight.ts' },
   'hit-ratio': { project: 'bench', entry: 'bench/dist/hit-ratio.js', help: 'bench/src/hit-ratio.ts' },
   consistency: { project: 'bench', entry: 'bench/dist/consistency.js', help: 'bench/src/consistency.ts' },
   'bench-page': { project: 'bench', others: ['apps/deals'], entry: 'bench/dist/page.js', help: 'bench/src/page.ts' },

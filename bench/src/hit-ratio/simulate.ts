@@ -5,7 +5,7 @@ import type { Trace } from './trace.ts'
 export interface Play {
   /** Changes the hashes of the keys. */
   readonly seed?: number
-  readonly onHit?: (key: number) => void
+  readonly onHit?: (key: number, at: number) => void
   /** How long loading a key takes this time, in milliseconds; 0 is "not told", the default. */
   readonly loadTime?: (key: number) => number
 }
@@ -13,7 +13,7 @@ export interface Play {
 /** Hits in percent of all requests, at most `capacity` entries. Each miss stores the key, as a cache in front of a source does. */
 export function hitRatio(
   factory: EvictionFactory,
-  { keys, unique }: Trace,
+  { keys, unique }: Pick<Trace, 'keys' | 'unique'>,
   capacity: number,
   { seed = 0x9e3779b9, onHit, loadTime }: Play = {},
 ): number {
@@ -27,11 +27,12 @@ export function hitRatio(
   let held = 0
   let free = 0
   let hits = 0
-  for (const key of keys) {
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at] as number
     const slot = slotOf[key] ?? -1
     if (slot >= 0) {
       hits++
-      onHit?.(key)
+      onHit?.(key, at)
       const mark = marks?.[slot]
       if (marks === undefined || mark === undefined || mark > limit) policy.hit(slot)
       else if (mark < limit) marks[slot] = mark + 1

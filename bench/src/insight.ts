@@ -1,0 +1,100 @@
+// `npm run bench:insight -- DIR`: how far the shipped estimates are from exact simulations on recorded traffic.
+import { parseArgs } from 'node:util'
+import { type CurveCell, curveCells, judgeCurves } from './insight/curves.ts'
+import { type Decision, decisionsOf, judgeDecisions } from './insight/decisions.ts'
+import { type Row, tableOf } from './insight/report.ts'
+import { type Traffic, trafficFiles } from './insight/traffic.ts'
+import { formatTable } from './table.ts'
+
+const HELP = `usage: npm run bench:insight -- DIR [options]
+  DIR             a folder of traces (or one file), with those in its folders: gzip text, a request per line,
+                  NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
+  --part a,b      of mrc, shadow; default all
+  --only a,b      these traces, by a part of their names
+  --cells         a line for each trace, too
+  --json          print what was measured as JSON, nothing else`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    part: { type: 'string' },
+    only: { type: 'string' },
+    cells: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+interface Part {
+  /** What one trace comes to. */
+  readonly cells: (traffic: Traffic) => readonly unknown[]
+  readonly lines: (cells: readonly never[]) => string[][]
+  readonly judge: (cells: readonly never[]) => Row[]
+}
+
+const PARTS: Readonly<Record<string, Part>> = {
+  mrc: { cells: curveCells, lines: curveLines, judge: judgeCurves },
+  shadow: { cells: decisionsOf, lines: decisionLines, judge: judgeDecisions },
+}
+
+const [folder] = positionals
+const wanted = values.part?.split(',') ?? Object.keys(PARTS)
+const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name))
+if (values.help) console.log(HELP)
+else if (folder === undefined || unknown.length > 0) {
+  console.error(unknown.length > 0 ? `--part ${unknown.join(', ')}: there are ${Object.keys(PARTS).join(', ')}` : HELP)
+  process.exitCode = 2
+} else bench(folder)
+
+function bench(path: string): void {
+  const only = values.only?.split(',')
+  const files = trafficFiles(path).filter(({ name }) => only === undefined || only.some((part) => name.includes(part)))
+  if (files.length === 0) {
+    console.error(`no trace *.gz in ${path}`)
+    process.exitCode = 1
+    return
+  }
+  const found: Record<string, unknown[]> = Object.fromEntries(wanted.map((name) => [name, []]))
+  for (const file of files) {
+    process.stderr.write(`${file.name} ...\n`)
+    const traffic = file.read()
+    for (const name of wanted) found[name]?.push(...(PARTS[name]?.cells(traffic) ?? []))
+  }
+  if (values.json) {
+    console.log(JSON.stringify(found, null, 2))
+    return
+  }
+  const of = (name: string): readonly never[] => (found[name] ?? []) as never[]
+  if (values.cells) for (const name of wanted) console.log(`${formatTable(PARTS[name]?.lines(of(name)) ?? [])}\n`)
+  console.log(formatTable(tableOf(wanted.flatMap((name) => PARTS[name]?.judge(of(name)) ?? []))))
+}
+
+function curveLines(cells: readonly CurveCell[]): string[][] {
+  return [
+    ['curve, trace', 'unit', 'TTL of the time', 'mean error', 'worst', 'in interval', 'ns a read looked at', 'reads looked at'],
+    ...cells.map((cell) => [
+      cell.trace,
+      cell.unit,
+      cell.ttl === Number.POSITIVE_INFINITY ? 'none' : `${cell.ttl * 100} %`,
+      cell.mean.toFixed(4),
+      cell.worst.toFixed(4),
+      `${(cell.covered * 100).toFixed(0)} %`,
+      cell.cost.toFixed(0),
+      `${(cell.looked * 100).toFixed(1)} %`,
+    ]),
+  ]
+}
+
+function decisionLines(decisions: readonly Decision[]): string[][] {
+  return [
+    ['shadows, trace', 'entries', 'pair', 'exact', 'told', 'within'],
+    ...decisions.map(({ trace, entries, pair, exact, told, within }) => [
+      trace,
+      String(entries),
+      pair,
+      exact.toFixed(4),
+      told.toFixed(4),
+      within.toFixed(4),
+    ]),
+  ]
+}

@@ -1,0 +1,63 @@
+// What the insight bench rests on: reading both kinds of traces, and the exact simulations.
+import { describe, expect, it } from 'vitest'
+import { curveCells, judgeCurves } from '../../src/insight/curves.ts'
+import { decisionsOf, judgeDecisions } from '../../src/insight/decisions.ts'
+import { exactMissRatio } from '../../src/insight/exact.ts'
+import { parseTraffic } from '../../src/insight/traffic.ts'
+
+describe('traces', () => {
+  it('of keys alone have a millisecond a request', () => {
+    const { keys, times, unique, isTimed, sizes } = parseTraffic('t', '7\n9\n7\n', false)
+    expect({ keys: [...keys], times: [...times], unique, isTimed, sizes }).toEqual({
+      keys: [0, 1, 0],
+      times: [0, 1, 2],
+      unique: 2,
+      isTimed: false,
+      sizes: undefined,
+    })
+  })
+
+  it('with times have sizes and sessions where each line tells them', () => {
+    const { times, sizes, sessions } = parseTraffic('t', '1000\ta\t512\ts1\tg\n1500\tb\t10\ts2\ts\n1600\ta\t512\ts1\tg\n', true)
+    expect({ times: [...times], sizes: [...(sizes ?? [])], sessions: [...(sessions ?? [])] }).toEqual({
+      times: [0, 500, 600],
+      sizes: [512, 10, 512],
+      sessions: [0, 1, 0],
+    })
+    expect(parseTraffic('t', '1000\ta\t512\t-\tg\n', true).sessions).toBeUndefined()
+    expect(parseTraffic('t', '5 100 2\n6 50 3\n', false)).toMatchObject({ times: new Float64Array([0, 1000]), isTimed: true })
+  })
+})
+
+describe('the exact simulation', () => {
+  const traffic = parseTraffic('t', 'a\nb\nc\na\nb\na\n', false)
+
+  it('evicts the least recently used', () => {
+    expect([1, 2, 3].map((size) => exactMissRatio(traffic, size, Number.POSITIVE_INFINITY) * 6)).toEqual([6, 5, 3])
+  })
+
+  it('lets values expire where they were loaded, and gives their room away', () => {
+    expect(exactMissRatio(traffic, 3, 3) * 6).toBeCloseTo(5)
+    expect(exactMissRatio(traffic, 3, 6) * 6).toBeCloseTo(3)
+  })
+
+  it('weighs keys', () => {
+    expect(exactMissRatio(traffic, 4, Number.POSITIVE_INFINITY, new Uint32Array([2, 2, 2, 2, 2, 2])) * 6).toBeCloseTo(5)
+  })
+})
+
+describe('the table of goals', () => {
+  it('is made of a trace, and can miss a goal', () => {
+    const keys = Array.from({ length: 6000 }, (_, at) => `${(at * at) % 701}`).join('\n')
+    const traffic = parseTraffic('t', keys, false)
+    expect(judgeCurves(curveCells(traffic)).map(({ isMet }) => isMet)).toEqual([true, true, undefined])
+    expect(judgeCurves([{ trace: 't', unit: 'entries', ttl: 1, mean: 0.5, worst: 0.6, covered: 0, cost: 1, looked: 1 }])).toMatchObject([
+      { isMet: false },
+      { isMet: false },
+      {},
+    ])
+    expect(decisionsOf(traffic)).toEqual([]) // no cache is large enough to tell policies apart
+    const wrong = { trace: 't', entries: 1000, pair: 'lru or sieve', exact: 0.1, told: -0.1, within: 0.01 }
+    expect(judgeDecisions([wrong]).map(({ isMet }) => isMet)).toEqual([false, false, undefined])
+  })
+})

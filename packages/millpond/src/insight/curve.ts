@@ -1,0 +1,287 @@
+// The miss-ratio curve: how often reads would miss in caches of other sizes and with other times to live, from a sample of the keys.
+//
+// SHARDS with a fixed number of keys (Waldspurger, Park, Garthwaite, Ahmad, "Efficient MRC Construction with SHARDS", FAST '15): keys are watched whose
+// hash lies below a threshold, which falls whenever too many are; distances among them are scaled up, and each read counts as many as it stands for. What
+// that says of all reads: `tally.ts`.
+//
+// Times to live: each key remembers for each cache of the grid when it would have been loaded there, since a small cache that loads more often holds
+// fresher values. What has expired takes no room ("TTLs Matter", Sultan et al., EuroSys '24); a key is taken to do so for as long as it would live from its
+// last use: what was used after a key that still lives is then never taken away too early, which errs more than taking it away too late.
+//
+// The caches of the grid evict the least recently used. What another policy would do is told by shadows (`shadows.ts`).
+import { HashDirectory } from '../memory/policies/hash-directory.ts'
+import { Recency } from './recency.ts'
+import { ALL, GROUPS, groupOf, mixed } from './sample.ts'
+import { type Estimate, emptyTally, missesPerRead, type Tally } from './tally.ts'
+
+/** A cache that might be there: its size (entries or bytes), and how long values live in it, as a multiple of what they were given. */
+export interface Scenario {
+  readonly size: number
+  readonly ttlScale: number
+}
+
+/** What a read came to in the cache that is there: `lost` is a miss that no size avoids. */
+export type Outcome = 'hit' | 'miss' | 'lost'
+
+/** Three times what SHARDS uses: the worst error is what people will meet. */
+const MOST_KEYS = 24_576
+const STORED = 1
+/** A miss was told, and no value since. */
+const MISSED = 2
+/** After so many reads it is looked which keys have expired. */
+const SWEEP_EVERY = 512
+/** Times of keys are kept in 32 bits, from this one's own beginning: after 24 days it begins anew. */
+const LONGEST_MS = 2 ** 31
+
+/**
+ * Misses per read of caches that might be there, from at most `most` keys (24,576 where nothing is said; some 4 MB with 26 scenarios). For traffic of
+ * one's own: tell it of each read and each stored value, and ask `estimate`.
+ * @example
+ * const curve = new Curve([{ size: 1000, ttlScale: 1 }, { size: 2000, ttlScale: 1 }], 0)
+ * curve.read(hashOf(key, 0), 1, Date.now(), 'miss')
+ * curve.stored(hashOf(key, 0), 1, Date.now(), 60_000)
+ * const { value, error } = curve.estimate(1) // misses per read of 2,000 entries, and its standard error
+ */
+export class Curve {
+  readonly scenarios: readonly Scenario[]
+  tally: Tally
+  readonly #sizes: Float64Array
+  readonly #scales: Float64Array
+  /** The scenario that is there now; `hit` of a key that was not watched before says something of it and of larger ones. */
+  readonly #actual: number
+  readonly #most: number
+  readonly #directory: HashDirectory
+  readonly #recency: Recency
+  readonly #weights: Float64Array
+  readonly #ttls: Float64Array
+  readonly #usedAt: Uint32Array
+  readonly #state: Uint8Array
+  /** For each key a row: when it was last loaded in each scenario, milliseconds since `#beganAt`. */
+  readonly #loads: Uint32Array
+  #threshold = ALL
+  #beganAt = Number.NaN
+  #now = 0
+  #sinceSweep = 0
+
+  /** `actual`: the index of the scenario that is there now. */
+  constructor(scenarios: readonly Scenario[], actual: number, most = MOST_KEYS) {
+    this.scenarios = scenarios
+    this.#sizes = Float64Array.from(scenarios, ({ size }) => size)
+    this.#scales = Float64Array.from(scenarios, ({ ttlScale }) => ttlScale)
+    this.#actual = actual
+    this.#most = most
+    this.#directory = new HashDirectory(most)
+    this.#recency = new Recency(most)
+    this.#weights = new Float64Array(most)
+    this.#ttls = new Float64Array(most)
+    this.#usedAt = new Uint32Array(most)
+    this.#state = new Uint8Array(most)
+    this.#loads = new Uint32Array(most * scenarios.length)
+    this.tally = emptyTally(scenarios.length)
+  }
+
+  /** The share of keys that is watched. */
+  get rate(): number {
+    return this.#threshold / ALL
+  }
+
+  /** Keys whose mixed hash is below it are watched. */
+  get threshold(): number {
+    return this.#threshold
+  }
+
+  /** Keys watched. */
+  get keys(): number {
+    return this.#directory.size
+  }
+
+  watches(mix: number): boolean {
+    return mix < this.#threshold
+  }
+
+  /** Reads of keys that are not watched, and how many of them missed. */
+  skip(reads: number, missed: number): void {
+    this.tally.reads += reads
+    this.tally.missed += missed
+  }
+
+  /** A read of any key, watched or not. `wasHit`: in the cache that is there, where that is another one than the one that `outcome` tells of. */
+  read(hash: number, weight: number, now: number, outcome: Outcome, wasHit = outcome === 'hit'): void {
+    const { tally } = this
+    tally.reads++
+    if (!wasHit) tally.missed++
+    const mix = mixed(hash)
+    if (mix >= this.#threshold) return
+    const time = this.#tick(now)
+    const known = this.#directory.find(hash)
+    const id = known >= 0 ? known : this.#insert(hash, mix)
+    if (id < 0) return
+    const standsFor = ALL / this.#threshold
+    const group = groupOf(mix)
+    tally.looked++
+    tally.sampled[group] = (tally.sampled[group] as number) + standsFor
+    if (!wasHit) tally.sampledMissed[group] = (tally.sampledMissed[group] as number) + standsFor
+    const before = this.#state[id] as number
+    if (known < 0) this.#readFirst(id, group, standsFor, time, outcome)
+    // Nothing was stored after the last miss: nothing is there to be found, whatever the size.
+    else if (outcome === 'lost' || (outcome === 'miss' && (before & STORED) === 0)) this.#miss(id, group, standsFor, time)
+    else this.#readKnown(id, group, standsFor, time, weight)
+    this.#state[id] = outcome === 'hit' ? STORED : MISSED
+    this.#weights[id] = weight > 0 ? weight : (this.#weights[id] as number) || 1
+    this.#use(id, time)
+  }
+
+  #use(id: number, time: number): void {
+    this.#usedAt[id] = time
+    this.#recency.use(id, this.#weights[id] as number)
+  }
+
+  /** The value was stored: after a miss as what was missed, else as a new value, in every scenario. `weight` 0: not known. */
+  stored(hash: number, weight: number, now: number, ttlMs: number): void {
+    const mix = mixed(hash)
+    if (mix >= this.#threshold) return
+    const time = this.#tick(now)
+    const known = this.#directory.find(hash)
+    const id = known >= 0 ? known : this.#insert(hash, mix)
+    if (id < 0) return
+    const state = this.#state[id] as number
+    if (!(ttlMs > 0)) {
+      this.#state[id] = 0
+      return
+    }
+    this.#ttls[id] = ttlMs
+    this.#state[id] = STORED
+    if (weight > 0) this.#weights[id] = weight
+    else if (known < 0) this.#weights[id] = 1
+    if ((state & MISSED) === 0) {
+      this.#loadAll(id, time)
+      this.#use(id, time)
+    }
+  }
+
+  /**
+   * Misses per read in a scenario, of the span of `tally`; with `other`, how many more than that one has. The error holds what groups of keys do
+   * differently, and that a distance among few sampled keys is itself uncertain: by a part of 1 / sqrt(keys within it), which moves along the curve.
+   */
+  estimate(candidate: number, other?: number, tally: Tally = this.tally): Estimate {
+    const { value, error } = missesPerRead(tally, candidate, other)
+    const isOfSize = other === undefined || this.#sizes[candidate] !== this.#sizes[other]
+    const blur = isOfSize ? Math.hypot(this.#blur(candidate, tally), other === undefined ? 0 : this.#blur(other, tally)) : 0
+    return { value, error: Math.hypot(error, blur) }
+  }
+
+  #blur(candidate: number, tally: Tally): number {
+    const [below, above] = this.#beside(candidate)
+    const size = this.#sizes[candidate] as number
+    const span = Math.log((this.#sizes[above] as number) / (this.#sizes[below] as number))
+    if (!(span > 0) || tally.reads === 0) return 0
+    const slope = missesPerRead(tally, below, above).value / span
+    const keysWithin = (size / this.#weightOfKey()) * this.rate
+    return Math.abs(slope) * Math.sqrt((1 - this.rate) / Math.max(1, keysWithin))
+  }
+
+  /** The next smaller and the next larger size with the same time to live, or the size itself at an end. */
+  #beside(candidate: number): readonly [number, number] {
+    const size = this.#sizes[candidate] as number
+    let below = candidate
+    let above = candidate
+    for (const [at, scenario] of this.scenarios.entries()) {
+      if (scenario.ttlScale !== this.#scales[candidate]) continue
+      if (scenario.size < size && (below === candidate || scenario.size > (this.#sizes[below] as number))) below = at
+      if (scenario.size > size && (above === candidate || scenario.size < (this.#sizes[above] as number))) above = at
+    }
+    return [below, above]
+  }
+
+  #weightOfKey(): number {
+    return this.keys === 0 ? 1 : this.#recency.total / this.keys || 1
+  }
+
+  /** A new span begins; what was watched stays. Returns the one that ends. */
+  turn(): Tally {
+    const ended = this.tally
+    this.tally = emptyTally(this.scenarios.length)
+    return ended
+  }
+
+  /** Time that goes backwards stands still. */
+  #tick(now: number): number {
+    if (!(now - this.#beganAt < LONGEST_MS)) this.#begin(now)
+    this.#now = Math.max(this.#now, now - this.#beganAt)
+    if (++this.#sinceSweep >= SWEEP_EVERY) this.#sweep()
+    return this.#now
+  }
+
+  #begin(now: number): void {
+    this.#beganAt = now
+    this.#now = 0
+    for (let id = 0; id < this.#most; id++) this.#recency.remove(id)
+    this.#directory.clear()
+  }
+
+  #sweep(): void {
+    this.#sinceSweep = 0
+    for (let id = 0; id < this.#most; id++) {
+      const idle = this.#now - (this.#usedAt[id] as number)
+      if (idle >= (this.#ttls[id] as number) && this.#recency.isCounted(id)) this.#recency.discount(id)
+    }
+  }
+
+  /** A key that is seen for the first time, which may have been stored long before: a hit is one in the cache that is there, and in larger ones. */
+  #readFirst(id: number, group: number, standsFor: number, time: number, outcome: Outcome): void {
+    const least = outcome === 'hit' ? (this.#sizes[this.#actual] as number) : Number.POSITIVE_INFINITY
+    for (let at = 0; at < this.#sizes.length; at++) if ((this.#sizes[at] as number) < least) this.#count(at, group, standsFor)
+    this.#loadAll(id, time)
+  }
+
+  #readKnown(id: number, group: number, standsFor: number, time: number, weight: number): void {
+    const width = this.#sizes.length
+    const row = id * width
+    const ttl = this.#ttls[id] as number
+    const needed = this.#recency.after(id) * standsFor + (weight > 0 ? weight : (this.#weights[id] as number))
+    for (let at = 0; at < width; at++) {
+      const isHeld = (this.#sizes[at] as number) >= needed
+      if (isHeld && time - (this.#loads[row + at] as number) < ttl * (this.#scales[at] as number)) continue
+      this.#count(at, group, standsFor)
+      this.#loads[row + at] = time
+    }
+  }
+
+  #miss(id: number, group: number, standsFor: number, time: number): void {
+    for (let at = 0; at < this.#sizes.length; at++) this.#count(at, group, standsFor)
+    this.#loadAll(id, time)
+  }
+
+  #count(at: number, group: number, standsFor: number): void {
+    const { misses } = this.tally
+    misses[at * GROUPS + group] = (misses[at * GROUPS + group] as number) + standsFor
+  }
+
+  #loadAll(id: number, time: number): void {
+    const row = id * this.#sizes.length
+    this.#loads.fill(time, row, row + this.#sizes.length)
+  }
+
+  /** The new id; -1 where there was no room and the threshold has fallen below the key itself. */
+  #insert(hash: number, mix: number): number {
+    if (this.#directory.size === this.#most) this.#lower()
+    if (mix >= this.#threshold) return -1
+    const id = this.#directory.insert(hash)
+    this.#state[id] = 0
+    this.#weights[id] = 0
+    this.#ttls[id] = Number.POSITIVE_INFINITY
+    return id
+  }
+
+  /** An eighth of the keys is let go at a time: those with the highest hashes, as if they had never been watched. */
+  #lower(): void {
+    const { hashes } = this.#directory
+    const mixes = Uint32Array.from(hashes, mixed).sort()
+    this.#threshold = mixes[Math.floor((mixes.length * 7) / 8)] as number
+    for (let id = 0; id < this.#most; id++) {
+      if (mixed(hashes[id] as number) < this.#threshold) continue
+      this.#recency.remove(id)
+      this.#directory.delete(id)
+    }
+  }
+}

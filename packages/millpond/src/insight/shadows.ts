@@ -1,0 +1,179 @@
+// Shadow caches: small caches without values that each evict by another policy, on the same sample of the reads.
+//
+// Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC 2017): a cache scaled down with the share
+// of keys that it is shown misses like the whole one. What is told of two is their difference, since both saw the same reads.
+import type { Eviction, EvictionFactory } from '../core/contracts.ts'
+import { HashDirectory } from '../memory/policies/hash-directory.ts'
+import { ALL, GROUPS, groupOf, mixed } from './sample.ts'
+import { emptyTally, SURE, type Tally } from './tally.ts'
+
+/** The fewest and the most entries of a shadow, and the share of the cache that it is where both allow it. */
+const LEAST = 512
+const MOST = 8192
+const SCALE = 0.1
+/** The standard error of a difference that comes from the scale alone: measured over public traces (`npm run bench:insight`). */
+const OF_SCALE = 0.004
+/** After so many reads for each entry, a shadow that is still not full counts all the same. */
+const WARM_AFTER = 16
+
+export interface ShadowsOptions {
+  readonly policies: readonly EvictionFactory[]
+  /** Of the whole cache, in `unit`. */
+  readonly capacity: number
+  readonly unit: 'entries' | 'bytes'
+  /** About how many entries the whole cache holds when it is full. */
+  readonly entries: number
+}
+
+/** A shadow for each policy, of 512 to 8,192 entries. For traffic of one's own: tell it of reads and stored values, and ask `missesPerRead` of two. */
+export class Shadows {
+  /** One candidate for each policy. */
+  tally: Tally
+  /** Keys whose mixed hash is below it are shown to the shadows. */
+  readonly threshold: number
+  readonly #shadows: readonly Shadow[]
+  readonly #warmAfter: number
+  #looked = 0
+
+  constructor({ policies, capacity, unit, entries }: ShadowsOptions) {
+    const most = Math.max(1, Math.min(MOST, Math.max(LEAST, entries * SCALE), entries))
+    const rate = Math.min(1, most / entries)
+    this.threshold = rate * ALL
+    // Room for some more entries than a usual one: they may be smaller than they were.
+    const slots = Math.ceil(unit === 'entries' ? capacity * rate : Math.min(MOST, 2 * most)) + 1
+    this.#shadows = policies.map((factory) => new Shadow(factory, capacity * rate, unit, slots))
+    this.#warmAfter = WARM_AFTER * most
+    this.tally = emptyTally(policies.length)
+  }
+
+  /** Every policy has had to choose, so that they can differ. */
+  get isWarm(): boolean {
+    return this.#looked >= this.#warmAfter || this.#shadows.every(({ isFull }) => isFull)
+  }
+
+  /** Entries had to leave. */
+  get isFull(): boolean {
+    return this.#shadows.some(({ isFull }) => isFull)
+  }
+
+  skip(reads: number, missed: number): void {
+    if (!this.isWarm) return
+    this.tally.reads += reads
+    this.tally.missed += missed
+  }
+
+  /** A read of any key. `isLost`: a miss that no policy avoids. */
+  read(hash: number, weight: number, now: number, isHit: boolean, isLost: boolean): void {
+    const { tally, isWarm } = this
+    if (isWarm) this.skip(1, isHit ? 0 : 1)
+    const mix = mixed(hash)
+    if (mix >= this.threshold) return
+    this.#looked++
+    const standsFor = ALL / this.threshold
+    const group = groupOf(mix)
+    if (isWarm) {
+      tally.looked++
+      tally.sampled[group] = (tally.sampled[group] as number) + standsFor
+      if (!isHit) tally.sampledMissed[group] = (tally.sampledMissed[group] as number) + standsFor
+    }
+    for (const [at, shadow] of this.#shadows.entries()) {
+      if (isLost) shadow.drop(hash)
+      if (shadow.ask(hash, weight, now) || !isWarm) continue
+      const cell = at * GROUPS + group
+      tally.misses[cell] = (tally.misses[cell] as number) + standsFor
+    }
+  }
+
+  /** The value was stored after a miss (it keeps what time it has where it was held), or written anew. */
+  stored(hash: number, now: number, ttlMs: number, isNew: boolean): void {
+    if (mixed(hash) >= this.threshold) return
+    for (const shadow of this.#shadows) shadow.stored(hash, now, ttlMs, isNew)
+  }
+
+  /** Half of the 95 % interval of a difference: what the sample does not know, and what a small cache does otherwise than a whole one. */
+  within(error: number): number {
+    return SURE * Math.hypot(error, OF_SCALE)
+  }
+
+  turn(): Tally {
+    const ended = this.tally
+    this.tally = emptyTally(this.#shadows.length)
+    return ended
+  }
+}
+
+class Shadow {
+  isFull = false
+  readonly #directory: HashDirectory
+  readonly #policy: Eviction
+  readonly #weights: Float64Array
+  readonly #until: Float64Array
+  /** Loaded by the last read of it: its time is told next. */
+  readonly #isNew: Uint8Array
+  #room: number
+
+  constructor(factory: EvictionFactory, capacity: number, unit: 'entries' | 'bytes', slots: number) {
+    this.#room = capacity
+    this.#policy = factory({ capacity, unit })
+    this.#directory = new HashDirectory(slots)
+    this.#weights = new Float64Array(slots)
+    this.#until = new Float64Array(slots)
+    this.#isNew = new Uint8Array(slots)
+    this.#policy.grow(slots, this.#directory.hashes)
+  }
+
+  /** Whether it has the key; if not, it has now. */
+  ask(hash: number, weight: number, now: number): boolean {
+    const id = this.#directory.find(hash)
+    if (id >= 0 && now < (this.#until[id] as number)) {
+      this.#hit(id)
+      return true
+    }
+    if (id >= 0) this.#leave(id)
+    while (this.#directory.size === this.#weights.length) this.#evict()
+    const slot = this.#directory.insert(hash)
+    this.#weights[slot] = weight
+    this.#until[slot] = Number.POSITIVE_INFINITY
+    this.#isNew[slot] = 1
+    this.#room -= weight
+    this.#policy.add(slot, hash, weight, 0)
+    while (this.#room < 0) this.#evict()
+    return false
+  }
+
+  #hit(id: number): void {
+    const { marks, markLimit = 0 } = this.#policy
+    const mark = marks?.[id]
+    if (marks === undefined || mark === undefined || mark > markLimit) this.#policy.hit(id)
+    else if (mark < markLimit) marks[id] = mark + 1
+    this.#isNew[id] = 0
+  }
+
+  stored(hash: number, now: number, ttlMs: number, isNew: boolean): void {
+    const id = this.#directory.find(hash)
+    if (id < 0 || (!isNew && this.#isNew[id] === 0)) return
+    this.#until[id] = now + ttlMs
+    this.#isNew[id] = 0
+  }
+
+  drop(hash: number): void {
+    const id = this.#directory.find(hash)
+    if (id >= 0) this.#leave(id)
+  }
+
+  #leave(id: number): void {
+    this.#policy.remove(id)
+    this.#forget(id)
+  }
+
+  #evict(): void {
+    this.isFull = true
+    const id = this.#policy.victim()
+    if (id >= 0) this.#forget(id)
+  }
+
+  #forget(id: number): void {
+    this.#room += this.#weights[id] as number
+    this.#directory.delete(id)
+  }
+}

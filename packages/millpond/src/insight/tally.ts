@@ -1,0 +1,99 @@
+// What a sample has counted, by groups of keys, and what that says of all reads: an estimate and how sure it is.
+import { GROUPS } from './sample.ts'
+
+/** Reads and misses of a span of time. Those of the sample count as many as they stand for. */
+export interface Tally {
+  /** All reads, of the sample or not. */
+  reads: number
+  /** Those that the cache which is there has missed. */
+  missed: number
+  /** Reads of the sample, each as one. */
+  looked: number
+  readonly sampled: Float64Array
+  readonly sampledMissed: Float64Array
+  /** Misses of each candidate (a size, a policy), group after group. */
+  readonly misses: Float64Array
+}
+
+/** A share of all reads, and its standard error. */
+export interface Estimate {
+  readonly value: number
+  readonly error: number
+}
+
+/** Standard errors to either side that hold the truth in 95 of 100 cases: Student's t with some 60 degrees of freedom. */
+export const SURE = 2
+
+export function emptyTally(candidates: number): Tally {
+  return {
+    reads: 0,
+    missed: 0,
+    looked: 0,
+    sampled: new Float64Array(GROUPS),
+    sampledMissed: new Float64Array(GROUPS),
+    misses: new Float64Array(candidates * GROUPS),
+  }
+}
+
+/** Of the same candidates. */
+export function addTally(into: Tally, more: Tally): void {
+  into.reads += more.reads
+  into.missed += more.missed
+  into.looked += more.looked
+  for (const column of ['sampled', 'sampledMissed', 'misses'] as const) {
+    const from = more[column]
+    for (let at = 0; at < from.length; at++) into[column][at] = (into[column][at] as number) + (from[at] as number)
+  }
+}
+
+/** Misses per read of a candidate; with `other`, how many more than that one has: pairs are far surer than levels. */
+export function missesPerRead(tally: Tally, candidate: number, other?: number): Estimate {
+  const series = Array.from({ length: GROUPS }, (_, group) => {
+    const misses = tally.misses[candidate * GROUPS + group] as number
+    return other === undefined ? misses : misses - (tally.misses[other * GROUPS + group] as number)
+  })
+  return perRead(tally, series)
+}
+
+/**
+ * What a series over the groups sums up to for all keys, per read. Of all keys it is known how many reads and how many misses there were; what the sample
+ * has too few or too many of is put right by as much as groups with more of it have more of the series: the regression estimator of survey sampling
+ * (Cochran, *Sampling Techniques*, 1977, chapter 7). SHARDS-adj is the case of a regression of 0.
+ */
+function perRead({ reads, missed, sampled, sampledMissed }: Tally, series: readonly number[]): Estimate {
+  if (reads === 0) return { value: Number.NaN, error: Number.NaN }
+  const y = centred(series)
+  const a = centred(sampled)
+  const b = centred(sampledMissed)
+  const [ofReads, ofMisses] = regression(product(a, a), product(a, b), product(b, b), product(a, y), product(b, y))
+  const value = sum(series) + ofReads * (reads - sum(sampled)) + ofMisses * (missed - sum(sampledMissed))
+  let squares = 0
+  for (let group = 0; group < GROUPS; group++) {
+    squares += ((y[group] as number) - ofReads * (a[group] as number) - ofMisses * (b[group] as number)) ** 2
+  }
+  return { value: value / reads, error: Math.sqrt((squares * GROUPS) / (GROUPS - 3)) / reads }
+}
+
+/** Least squares with two variables. One that says nothing of its own (all reads missed, or none) is left out. */
+function regression(aa: number, ab: number, bb: number, ay: number, by: number): readonly [number, number] {
+  const determinant = aa * bb - ab * ab
+  if (determinant > 1e-9 * aa * bb) return [(ay * bb - by * ab) / determinant, (by * aa - ay * ab) / determinant]
+  return aa > 0 ? [ay / aa, 0] : [0, 0]
+}
+
+function centred(series: ArrayLike<number>): Float64Array {
+  const mean = sum(series) / series.length
+  return Float64Array.from(series, (value) => value - mean)
+}
+
+function sum(series: ArrayLike<number>): number {
+  let total = 0
+  for (let at = 0; at < series.length; at++) total += series[at] as number
+  return total
+}
+
+function product(one: Float64Array, other: Float64Array): number {
+  let total = 0
+  for (let at = 0; at < one.length; at++) total += (one[at] as number) * (other[at] as number)
+  return total
+}
