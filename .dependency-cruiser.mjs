@@ -28,7 +28,7 @@ const ROOMS = [
  */
 export const PAIRS = {
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
-  insight: ['memory'],
+  insight: ['memory', 'observe'],
   source: ['engine', 'observe', 'wrap'],
 }
 

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { type CurveCell, curveCells, judgeCurves } from './insight/curves.ts'
 import { type Decision, decisionsOf, judgeDecisions } from './insight/decisions.ts'
+import { measureRecorder } from './insight/recorder.ts'
 import { type Row, tableOf } from './insight/report.ts'
 import { type Traffic, trafficFiles } from './insight/traffic.ts'
 import { formatTable } from './table.ts'
@@ -9,7 +10,7 @@ import { formatTable } from './table.ts'
 const HELP = `usage: npm run bench:insight -- DIR [options]
   DIR             a folder of traces (or one file), with those in its folders: gzip text, a request per line,
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
-  --part a,b      of mrc, shadow; default all
+  --part a,b      of recorder, mrc, shadow; default all
   --only a,b      these traces, by a part of their names
   --cells         a line for each trace, too
   --json          print what was measured as JSON, nothing else`
@@ -37,16 +38,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   shadow: { cells: decisionsOf, lines: decisionLines, judge: judgeDecisions },
 }
 
+/** Needs no trace. */
+const RECORDER = 'recorder'
+
 const [folder] = positionals
-const wanted = values.part?.split(',') ?? Object.keys(PARTS)
-const unknown = wanted.filter((name) => !Object.hasOwn(PARTS, name))
+const wanted = values.part?.split(',') ?? [RECORDER, ...Object.keys(PARTS)]
+const unknown = wanted.filter((name) => name !== RECORDER && !Object.hasOwn(PARTS, name))
 if (values.help) console.log(HELP)
 else if (folder === undefined || unknown.length > 0) {
-  console.error(unknown.length > 0 ? `--part ${unknown.join(', ')}: there are ${Object.keys(PARTS).join(', ')}` : HELP)
+  console.error(unknown.length > 0 ? `--part ${unknown.join(', ')}: there are ${[RECORDER, ...Object.keys(PARTS)].join(', ')}` : HELP)
   process.exitCode = 2
-} else bench(folder)
+} else await bench(folder)
 
-function bench(path: string): void {
+async function bench(path: string): Promise<void> {
   const only = values.only?.split(',')
   const files = trafficFiles(path).filter(({ name }) => only === undefined || only.some((part) => name.includes(part)))
   if (files.length === 0) {
@@ -54,19 +58,21 @@ function bench(path: string): void {
     process.exitCode = 1
     return
   }
-  const found: Record<string, unknown[]> = Object.fromEntries(wanted.map((name) => [name, []]))
-  for (const file of files) {
+  const costs = wanted.includes(RECORDER) ? await measureRecorder() : []
+  const parts = wanted.filter((name) => name !== RECORDER)
+  const found: Record<string, unknown[]> = Object.fromEntries(parts.map((name) => [name, []]))
+  for (const file of parts.length === 0 ? [] : files) {
     process.stderr.write(`${file.name} ...\n`)
     const traffic = file.read()
-    for (const name of wanted) found[name]?.push(...(PARTS[name]?.cells(traffic) ?? []))
+    for (const name of parts) found[name]?.push(...(PARTS[name]?.cells(traffic) ?? []))
   }
   if (values.json) {
-    console.log(JSON.stringify(found, null, 2))
+    console.log(JSON.stringify({ costs, ...found }, null, 2))
     return
   }
   const of = (name: string): readonly never[] => (found[name] ?? []) as never[]
-  if (values.cells) for (const name of wanted) console.log(`${formatTable(PARTS[name]?.lines(of(name)) ?? [])}\n`)
-  console.log(formatTable(tableOf(wanted.flatMap((name) => PARTS[name]?.judge(of(name)) ?? []))))
+  if (values.cells) for (const name of parts) console.log(`${formatTable(PARTS[name]?.lines(of(name)) ?? [])}\n`)
+  console.log(formatTable(tableOf([...costs, ...parts.flatMap((name) => PARTS[name]?.judge(of(name)) ?? [])])))
 }
 
 function curveLines(cells: readonly CurveCell[]): string[][] {

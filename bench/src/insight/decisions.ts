@@ -25,7 +25,12 @@ export function decisionsOf(traffic: Traffic): Decision[] {
     .filter((entries) => entries >= LEAST_ENTRIES)
     .flatMap((entries) => {
       const exact = POLICIES.map((name) => 1 - hitRatio(policyByName(name), traffic, entries) / 100)
-      const shadows = new Shadows({ policies: POLICIES.map(policyByName), capacity: entries, unit: 'entries', entries })
+      const shadows = new Shadows({
+        shadows: POLICIES.map((name) => ({ policy: policyByName(name), scale: 1 })),
+        capacity: entries,
+        unit: 'entries',
+        entries,
+      })
       for (let at = 0; at < traffic.keys.length; at++) shadows.read(traffic.hashes[at] as number, 1, 0, false, false)
       return POLICIES.flatMap((first, a) =>
         POLICIES.slice(a + 1).map((second, after) => {

@@ -51,35 +51,40 @@ function guarded(recorder: Recorder, failed: (recorder: Recorder, error: unknown
   return {
     hit(hash, bytes, key, namespace, tier) {
       try {
-        later(recorder.hit?.(hash, bytes, key, namespace, tier))
+        const answer: unknown = recorder.hit?.(hash, bytes, key, namespace, tier)
+        if (answer !== undefined) later(answer)
       } catch (error) {
         failedNow(error)
       }
     },
     miss(hash, cause, key, namespace) {
       try {
-        later(recorder.miss?.(hash, cause, key, namespace))
+        const answer: unknown = recorder.miss?.(hash, cause, key, namespace)
+        if (answer !== undefined) later(answer)
       } catch (error) {
         failedNow(error)
       }
     },
     load(hash, ms, bytes, valueHash, key, namespace, ttlMs) {
       try {
-        later(recorder.load?.(hash, ms, bytes, valueHash, key, namespace, ttlMs))
+        const answer: unknown = recorder.load?.(hash, ms, bytes, valueHash, key, namespace, ttlMs)
+        if (answer !== undefined) later(answer)
       } catch (error) {
         failedNow(error)
       }
     },
     set(hash, bytes, key, namespace, ttlMs) {
       try {
-        later(recorder.set?.(hash, bytes, key, namespace, ttlMs))
+        const answer: unknown = recorder.set?.(hash, bytes, key, namespace, ttlMs)
+        if (answer !== undefined) later(answer)
       } catch (error) {
         failedNow(error)
       }
     },
     invalidate(targets, mode, namespace) {
       try {
-        later(recorder.invalidate?.(targets, mode, namespace))
+        const answer: unknown = recorder.invalidate?.(targets, mode, namespace)
+        if (answer !== undefined) later(answer)
       } catch (error) {
         failedNow(error)
       }

@@ -63,8 +63,9 @@ export class Curve {
   #now = 0
   #sinceSweep = 0
 
-  /** `actual`: the index of the scenario that is there now. */
-  constructor(scenarios: readonly Scenario[], actual: number, most = MOST_KEYS) {
+  /** `actual`: the index of the scenario that is there now. `share`: of all keys, the most that are watched, above 0. */
+  constructor(scenarios: readonly Scenario[], actual: number, most = MOST_KEYS, share = 1) {
+    this.#threshold = share * ALL
     this.scenarios = scenarios
     this.#sizes = Float64Array.from(scenarios, ({ size }) => size)
     this.#scales = Float64Array.from(scenarios, ({ ttlScale }) => ttlScale)
@@ -136,7 +137,10 @@ export class Curve {
     this.#recency.use(id, this.#weights[id] as number)
   }
 
-  /** The value was stored: after a miss as what was missed, else as a new value, in every scenario. `weight` 0: not known. */
+  /**
+   * The value was stored: after a miss as what was missed, else as a new value, in every scenario. `weight` 0 and `ttlMs` `NaN`: not known, and as before;
+   * a `ttlMs` of 0: it was not stored.
+   */
   stored(hash: number, weight: number, now: number, ttlMs: number): void {
     const mix = mixed(hash)
     if (mix >= this.#threshold) return
@@ -145,11 +149,11 @@ export class Curve {
     const id = known >= 0 ? known : this.#insert(hash, mix)
     if (id < 0) return
     const state = this.#state[id] as number
-    if (!(ttlMs > 0)) {
+    if (ttlMs <= 0) {
       this.#state[id] = 0
       return
     }
-    this.#ttls[id] = ttlMs
+    if (!Number.isNaN(ttlMs)) this.#ttls[id] = ttlMs
     this.#state[id] = STORED
     if (weight > 0) this.#weights[id] = weight
     else if (known < 0) this.#weights[id] = 1
@@ -277,9 +281,16 @@ export class Curve {
   #lower(): void {
     const { hashes } = this.#directory
     const mixes = Uint32Array.from(hashes, mixed).sort()
-    this.#threshold = mixes[Math.floor((mixes.length * 7) / 8)] as number
+    this.lowerTo(mixes[Math.floor((mixes.length * 7) / 8)] as number)
+  }
+
+  /** Watches no key any more whose mixed hash is not below the threshold. */
+  lowerTo(threshold: number): void {
+    if (threshold >= this.#threshold) return
+    this.#threshold = threshold
     for (let id = 0; id < this.#most; id++) {
-      if (mixed(hashes[id] as number) < this.#threshold) continue
+      const hash = this.#directory.hashes[id] as number
+      if (mixed(hash) < threshold || this.#directory.find(hash) !== id) continue
       this.#recency.remove(id)
       this.#directory.delete(id)
     }

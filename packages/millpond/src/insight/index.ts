@@ -1,4 +1,20 @@
-// `millpond/insight`.
+// `millpond/insight`: what another size, policy or time to live would bring, and how sure that is.
+export type { Change, Recommendation } from './advice.ts'
 export { Curve, type Outcome, type Scenario } from './curve.ts'
-export { Shadows } from './shadows.ts'
-export { missesPerRead } from './tally.ts'
+export type { Evidence } from './evidence.ts'
+export type { Bottleneck, CacheHealth, Deduction } from './findings.ts'
+export {
+  type Analysis,
+  createInsight,
+  type HotTier,
+  type Insight,
+  type InsightCache,
+  type InsightOptions,
+  type Optimized,
+  type OptimizeOptions,
+  type Sizing,
+  type WindowOptions,
+} from './insight.ts'
+export { type ShadowOf, Shadows, type ShadowsOptions } from './shadows.ts'
+export type { PatternPoint, PolicyPoint, Range, SizePoint, TtlPoint } from './sizing.ts'
+export { type Estimate, missesPerRead, type Tally } from './tally.ts'

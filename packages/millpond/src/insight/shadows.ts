@@ -2,6 +2,7 @@
 //
 // Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC 2017): a cache scaled down with the share
 // of keys that it is shown misses like the whole one. What is told of two is their difference, since both saw the same reads.
+import { check, checkOptions, fn, listOf, oneOf, options as optionsOf, required, type Shape } from '../core/checks.ts'
 import type { Eviction, EvictionFactory } from '../core/contracts.ts'
 import { HashDirectory } from '../memory/policies/hash-directory.ts'
 import { ALL, GROUPS, groupOf, mixed } from './sample.ts'
@@ -16,18 +17,40 @@ const OF_SCALE = 0.004
 /** After so many reads for each entry, a shadow that is still not full counts all the same. */
 const WARM_AFTER = 16
 
+/** A cache that might be there. */
+export interface ShadowOf {
+  readonly policy: EvictionFactory
+  /** Its size, as a multiple of the whole cache's. */
+  readonly scale: number
+}
+
 export interface ShadowsOptions {
-  readonly policies: readonly EvictionFactory[]
+  readonly shadows: readonly ShadowOf[]
   /** Of the whole cache, in `unit`. */
   readonly capacity: number
   readonly unit: 'entries' | 'bytes'
   /** About how many entries the whole cache holds when it is full. */
   readonly entries: number
+  /** Of all keys, the most that are shown to shadows, above 0 to 1. Default 1. */
+  readonly share?: number | undefined
 }
 
-/** A shadow for each policy, of 512 to 8,192 entries. For traffic of one's own: tell it of reads and stored values, and ask `missesPerRead` of two. */
+const amount = check(
+  (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,
+  'a number above 0',
+)
+const SHADOW: Shape<ShadowOf> = { policy: required(fn("a policy, such as policyByName('lru')")), scale: required(amount) }
+const OPTIONS: Shape<ShadowsOptions> = {
+  shadows: required(listOf(optionsOf(SHADOW), 'a list of shadows')),
+  capacity: required(amount),
+  unit: required(oneOf('entries', 'bytes')),
+  entries: required(amount),
+  share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0, at most 1'),
+}
+
+/** Shadows of 512 to 8,192 entries, scaled. For traffic of one's own: tell it of reads and stored values, and ask `missesPerRead` of two. */
 export class Shadows {
-  /** One candidate for each policy. */
+  /** A candidate for each of `shadows`. */
   tally: Tally
   /** Keys whose mixed hash is below it are shown to the shadows. */
   readonly threshold: number
@@ -35,18 +58,23 @@ export class Shadows {
   readonly #warmAfter: number
   #looked = 0
 
-  constructor({ policies, capacity, unit, entries }: ShadowsOptions) {
-    const most = Math.max(1, Math.min(MOST, Math.max(LEAST, entries * SCALE), entries))
+  /** @throws MillpondError `OPTION_INVALID` */
+  constructor(options: ShadowsOptions) {
+    checkOptions<ShadowsOptions>(options, OPTIONS, 'Shadows')
+    const { shadows, capacity, unit, entries, share = 1 } = options
+    const most = Math.max(1, Math.min(MOST, Math.max(LEAST, entries * SCALE), entries * share))
     const rate = Math.min(1, most / entries)
     this.threshold = rate * ALL
-    // Room for some more entries than a usual one: they may be smaller than they were.
-    const slots = Math.ceil(unit === 'entries' ? capacity * rate : Math.min(MOST, 2 * most)) + 1
-    this.#shadows = policies.map((factory) => new Shadow(factory, capacity * rate, unit, slots))
+    this.#shadows = shadows.map(({ policy, scale }) => {
+      // Room for some more entries than a usual one: they may be smaller than they were.
+      const slots = Math.ceil(unit === 'entries' ? capacity * rate * scale : Math.min(2 * MOST, 2 * most * scale)) + 1
+      return new Shadow(policy, capacity * rate * scale, unit, slots)
+    })
     this.#warmAfter = WARM_AFTER * most
-    this.tally = emptyTally(policies.length)
+    this.tally = emptyTally(shadows.length)
   }
 
-  /** Every policy has had to choose, so that they can differ. */
+  /** Each has had to choose who leaves, so that they can differ. */
   get isWarm(): boolean {
     return this.#looked >= this.#warmAfter || this.#shadows.every(({ isFull }) => isFull)
   }
@@ -84,9 +112,9 @@ export class Shadows {
     }
   }
 
-  /** The value was stored after a miss (it keeps what time it has where it was held), or written anew. */
+  /** The value was stored after a miss (it keeps what time it has where it was held), or written anew. `NaN`: for how long is not known. */
   stored(hash: number, now: number, ttlMs: number, isNew: boolean): void {
-    if (mixed(hash) >= this.threshold) return
+    if (mixed(hash) >= this.threshold || Number.isNaN(ttlMs)) return
     for (const shadow of this.#shadows) shadow.stored(hash, now, ttlMs, isNew)
   }
 
@@ -127,6 +155,7 @@ class Shadow {
     const id = this.#directory.find(hash)
     if (id >= 0 && now < (this.#until[id] as number)) {
       this.#hit(id)
+      this.#weigh(id, weight)
       return true
     }
     if (id >= 0) this.#leave(id)
@@ -147,6 +176,15 @@ class Shadow {
     if (marks === undefined || mark === undefined || mark > markLimit) this.#policy.hit(id)
     else if (mark < markLimit) marks[id] = mark + 1
     this.#isNew[id] = 0
+  }
+
+  /** What it weighs is known better now. */
+  #weigh(id: number, weight: number): void {
+    const before = this.#weights[id] as number
+    if (weight === before) return
+    this.#room += before - weight
+    this.#weights[id] = weight
+    while (this.#room < 0) this.#evict()
   }
 
   stored(hash: number, now: number, ttlMs: number, isNew: boolean): void {

@@ -35,6 +35,11 @@ export function emptyTally(candidates: number): Tally {
   }
 }
 
+/** As if there were no reads but those of the sample: where nobody knows of the others. */
+export function alone(tally: Tally): Tally {
+  return { ...tally, reads: sum(tally.sampled), missed: sum(tally.sampledMissed) }
+}
+
 /** Of the same candidates. */
 export function addTally(into: Tally, more: Tally): void {
   into.reads += more.reads

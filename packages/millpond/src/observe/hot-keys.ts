@@ -50,6 +50,12 @@ export class HotKeys {
     this.#sink(least)
   }
 
+  /** Never above the true count. */
+  leastCountOf(key: string): number {
+    const cell = this.#cells.get(key)
+    return cell === undefined ? 0 : cell.count - cell.error
+  }
+
   /** The `limit` hottest, hottest first. */
   top(limit: number): HotKey[] {
     return [...this.#heap]

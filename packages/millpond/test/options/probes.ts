@@ -12,6 +12,7 @@ import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
 import { wrappers } from 'millpond/http/wrappers'
+import { createInsight, Shadows } from 'millpond/insight'
 import {
   Coalesce,
   EventMap,
@@ -25,6 +26,7 @@ import {
   webhook,
 } from 'millpond/invalidate'
 import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'millpond/jobs'
+import { policyByName } from 'millpond/memory'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
@@ -71,6 +73,7 @@ const nothing = async (): Promise<undefined> => undefined
 export const witnesses = join(tmpdir(), `millpond-witness-${process.pid}`)
 let fresh = 0
 /** What a hit would not look at. */
+const insight = createInsight({ caches: [createCache({ name: 'probed', clock })], clock })
 const newKey = (): string => `key-${fresh++}`
 const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
@@ -292,6 +295,13 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   },
   './nodes AskOptions': { use: (options) => createNodes({ store: memoryNodes(), clock }).ask('topic', 1, options) },
   './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
+  './insight InsightOptions': { base: { caches: [] }, use: (options) => createInsight(options).close() },
+  './insight OptimizeOptions': { use: (options) => insight.optimize('probed', options) },
+  './insight ShadowsOptions': {
+    base: { shadows: [{ policy: policyByName('lru'), scale: 1 }], capacity: 10, unit: 'entries', entries: 10 },
+    use: (options) => new Shadows(options),
+  },
+  './insight WindowOptions': { use: (options) => insight.sizing('probed', options) },
   './observe KeyStatisticsOptions': { use: (options) => createKeyStatistics(options) },
   './observe LogOptions': { use: (options) => createLog(options) },
   './observe MonitorOptions': { base: { caches: () => [] }, use: (options) => createMonitor(options).close() },

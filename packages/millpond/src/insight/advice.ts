@@ -1,0 +1,152 @@
+// What to do about a cache: few things, each with what it would bring, how sure that is, what it costs, and how it is undone.
+import type { PolicyName } from '../memory/options.ts'
+import type { Evidence, Seen } from './evidence.ts'
+import { type PatternPoint, type PolicyPoint, patternsOf, policiesOf, type Range } from './sizing.ts'
+import type { Setting, Study } from './study.ts'
+import { SURE } from './tally.ts'
+
+/** What `configure` takes, as far as advice goes. */
+export interface Change {
+  readonly tiers: { readonly memory: { readonly maxEntries?: number; readonly maxBytes?: number; readonly policy?: PolicyName } }
+}
+
+/** One thing to do. */
+export interface Recommendation {
+  /** The same for the same advice: `size:2`, `policy:lru`, `ttl:user:*`. */
+  readonly id: string
+  readonly kind: 'size' | 'policy' | 'ttl'
+  readonly text: string
+  /** For `cache.configure`; absent where only code can do it. */
+  readonly change?: Change
+  /** What takes it back. */
+  readonly undo?: Change
+  /** How many more of all reads would hit (of the pattern's reads for `ttl`), 0 to 1. */
+  readonly hitRate: Range
+  /** What it costs: bytes or entries more, negative for less; absent where it costs nothing. */
+  readonly cost?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
+  readonly risk: string
+  readonly evidence: Evidence
+  /** 0 to 100: 100 (1 - exp(-U / Uref)) P(U > 0). */
+  readonly impact: number
+}
+
+/** So many more hits per read are an impact of 63. */
+const REFERENCE_GAIN = 0.05
+/** Half of the memory for nothing is one of 39. */
+const REFERENCE_SAVING = 1
+const LEAST_GAIN = 0.005
+/** More hits per read than this must not be lost where memory is given back. */
+const MOST_LOSS = 0.01
+/** Reloads before anything is said of a time to live, and the share that may find another value. */
+const LEAST_RELOADS = 30
+const MOST_CHANGED = 0.05
+const LEAST_LOOKED = 500
+const LEAST_KEYS = 30
+
+/** Highest impact first; none without evidence. */
+export function recommendationsOf(study: Study, seen: Seen | undefined, evidence: Evidence): Recommendation[] {
+  const { setting } = study
+  if (setting === undefined || seen === undefined || !evidence.isEnough) return []
+  const points = policiesOf(study, seen)
+  const found = [
+    ...(study.shadows?.isFull === true ? sizeAdvice(setting, points) : []),
+    ...(study.shadows?.isFull === true ? policyAdvice(setting, points) : []),
+    ...patternsOf(study).flatMap(ttlAdvice),
+  ]
+  return found.map((one) => ({ ...one, evidence })).sort((a, b) => b.impact - a.impact)
+}
+
+type Draft = Omit<Recommendation, 'evidence'>
+
+function sizeAdvice(setting: Setting, points: readonly PolicyPoint[]): Draft[] {
+  const of = (factor: number): PolicyPoint | undefined => points.find((point) => point.policy === setting.policy && point.factor === factor)
+  const [larger, smaller] = [of(2), of(0.5)]
+  if (larger !== undefined && larger.change.low > 0 && larger.change.value >= LEAST_GAIN)
+    return [
+      {
+        ...resized(setting, 2),
+        text: `twice the memory would answer ${percent(larger.change)} more of all reads`,
+        hitRate: larger.change,
+        risk: 'the heap must have the room: entries weigh what they are estimated to weigh',
+        impact: impactOf(larger.change.value / REFERENCE_GAIN, surety(larger.change, 0)),
+      },
+    ]
+  if (smaller !== undefined && smaller.change.low >= -MOST_LOSS)
+    return [
+      {
+        ...resized(setting, 0.5),
+        text: `half of the memory would do: ${percent(smaller.change)} of all reads would be answered otherwise`,
+        hitRate: smaller.change,
+        risk: 'a burst of other keys finds less room',
+        impact: impactOf(0.5 / REFERENCE_SAVING, surety(smaller.change, -MOST_LOSS)),
+      },
+    ]
+  return []
+}
+
+function resized({ unit, capacity }: Setting, factor: number): Pick<Draft, 'id' | 'kind' | 'change' | 'undo' | 'cost'> {
+  const size = Math.max(1, Math.round(capacity * factor))
+  const limit = (amount: number): Change => ({ tiers: { memory: unit === 'bytes' ? { maxBytes: amount } : { maxEntries: amount } } })
+  return { id: `size:${factor}`, kind: 'size', change: limit(size), undo: limit(capacity), cost: { unit, amount: size - capacity } }
+}
+
+function policyAdvice({ policy }: Setting, points: readonly PolicyPoint[]): Draft[] {
+  const [best] = points.filter((point) => point.policy !== policy && point.factor === 1).sort((a, b) => b.change.value - a.change.value)
+  const own = points.find((point) => point.policy === policy)?.policy
+  if (best === undefined || own === undefined || best.change.low <= 0 || best.change.value < LEAST_GAIN) return []
+  return [
+    {
+      id: `policy:${best.policy}`,
+      kind: 'policy',
+      text: `the policy ${best.policy} would answer ${percent(best.change)} more of all reads than ${policy}`,
+      change: { tiers: { memory: { policy: best.policy } } },
+      undo: { tiers: { memory: { policy: own } } },
+      hitRate: best.change,
+      risk: 'other traffic may favour another policy: adaptive follows it',
+      impact: impactOf(best.change.value / REFERENCE_GAIN, surety(best.change, 0)),
+    },
+  ]
+}
+
+/** A longer time to live: only beside what it would cost in staleness, and only for code to set. */
+function ttlAdvice({ namespace, pattern, reads, keys, reloads, changed, ttl }: PatternPoint): Draft[] {
+  if (reads < LEAST_LOOKED || keys < LEAST_KEYS || reloads < LEAST_RELOADS) return []
+  const most = mostChanged(changed * reloads, reloads)
+  if (most > MOST_CHANGED) return []
+  const longer = ttl.find(({ factor }) => factor === 2)
+  if (longer === undefined || longer.change.low <= 0 || longer.change.value < LEAST_GAIN) return []
+  const name = namespace === 'default' ? pattern : `${namespace} ${pattern}`
+  return [
+    {
+      id: `ttl:${name}`,
+      kind: 'ttl',
+      text: `${name}: twice the time to live would answer ${percent(longer.change)} more of its reads; of ${reloads} reloads ${Math.round(changed * reloads)} found another value`,
+      hitRate: longer.change,
+      risk: `up to ${(most * 100).toFixed(1)} % of what is reloaded now had changed: that would be seen as much later as the value lives longer, where no tag invalidates it`,
+      impact: impactOf((longer.change.value / REFERENCE_GAIN) * (1 - most), surety(longer.change, 0)),
+    },
+  ]
+}
+
+/** The upper end of the 95 % interval of a share (Wilson 1927). */
+function mostChanged(count: number, of: number): number {
+  const share = count / of
+  const spread = SURE * Math.sqrt((share * (1 - share)) / of + (SURE * SURE) / (4 * of * of))
+  return (share + (SURE * SURE) / (2 * of) + spread) / (1 + (SURE * SURE) / of)
+}
+
+const impactOf = (use: number, isSo: number): number => Math.round(100 * (1 - Math.exp(-use)) * isSo)
+
+/** The chance that the truth is above `least`, if errors are as the normal distribution has them. */
+function surety({ value, high }: Range, least: number): number {
+  const error = (high - value) / SURE
+  if (error === 0) return value > least ? 1 : 0
+  const x = (value - least) / error
+  // Tocher's logistic approximation, within .0004 with this cubic term (Bowling et al., 2009).
+  return 1 / (1 + Math.exp(-(0.07056 * x ** 3 + 1.5976 * x)))
+}
+
+function percent({ value, low, high }: Range): string {
+  const points = (share: number): string => (share * 100).toFixed(1)
+  return `${points(value)} % (${points(low)} to ${points(high)})`
+}

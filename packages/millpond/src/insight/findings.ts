@@ -1,0 +1,102 @@
+// What a cache suffers from: where its misses come from, and its health as a score with every deduction.
+import type { Seen } from './evidence.ts'
+
+/** A share of all misses, and what stands behind it. */
+export interface Bottleneck {
+  readonly kind: 'expiry' | 'capacity' | 'invalidation' | 'first reads'
+  /** Of all misses, 0 to 1. */
+  readonly share: number
+  /** Of all reads, 0 to 1. */
+  readonly ofReads: number
+  readonly text: string
+}
+
+/** What is said of a cache in `info()`. */
+export interface JudgedCache {
+  info(): {
+    readonly name: string
+    readonly metrics: { readonly hitRate: number; readonly totalOperations: number }
+    readonly circuitBreaker: Readonly<Record<string, string>>
+    readonly namespaces: readonly {
+      readonly hits: number
+      readonly misses: number
+      readonly loads: number
+      readonly loadErrors: number
+      readonly youngEvictions: number
+      readonly ledger: { readonly isUp: boolean }
+    }[]
+  }
+}
+
+export interface Deduction {
+  readonly name: 'hit rate' | 'source errors' | 'early evictions' | 'tiers' | 'ledger'
+  /** 0 to 100 less this. */
+  readonly points: number
+  readonly text: string
+}
+
+/** Since the process started. */
+export interface CacheHealth {
+  readonly cache: string
+  /** 0 to 100; undefined while too little was read. */
+  readonly score: number | undefined
+  readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'unknown'
+  readonly deductions: readonly Deduction[]
+}
+
+/** Shares below this are not worth a line. */
+const LEAST_SHARE = 0.02
+
+export function bottlenecksOf({ counted }: Seen): Bottleneck[] {
+  const { hits, misses, expired, evicted, lost } = counted
+  if (misses === 0) return []
+  const first = misses - expired - evicted - lost
+  const all: readonly (readonly [Bottleneck['kind'], number, string])[] = [
+    ['expiry', expired, 'their time was over: a longer ttl, staleFor or refreshAhead'],
+    ['capacity', evicted, 'memory had pushed them out, or did not let them in'],
+    ['invalidation', lost, 'somebody said so, a tier failed, or the value could not be read: no size helps'],
+    ['first reads', first, 'memory had not held them as long as it remembers: warming, or nothing at all, helps'],
+  ]
+  return all
+    .map(([kind, count, text]) => ({ kind, share: count / misses, ofReads: count / (hits + misses), text }))
+    .filter(({ share }) => share >= LEAST_SHARE)
+    .sort((a, b) => b.share - a.share)
+}
+
+const LEAST_READS = 200
+const TARGET = 0.8
+const WEIGHTS = { 'hit rate': 40, 'source errors': 20, 'early evictions': 10, tiers: 20, ledger: 30 } as const
+const HEALTHY = 80
+const DEGRADED = 50
+
+/** From what the cache counts anyway. */
+export function healthOf(cache: JudgedCache): CacheHealth {
+  const { name, metrics, circuitBreaker, namespaces } = cache.info()
+  const sum = (of: (space: (typeof namespaces)[number]) => number): number => namespaces.reduce((all, space) => all + of(space), 0)
+  const reads = sum(({ hits, misses }) => hits + misses)
+  const open = Object.entries(circuitBreaker).filter(([, state]) => state !== 'closed')
+  const deductions: Deduction[] = []
+  const deduct = (part: keyof typeof WEIGHTS, share: number, text: string): void => {
+    const points = Math.round(WEIGHTS[part] * Math.min(1, Math.max(0, share)) * 10) / 10
+    if (points > 0) deductions.push({ name: part, points, text })
+  }
+  if (reads >= LEAST_READS) {
+    deduct(
+      'hit rate',
+      (TARGET - metrics.hitRate) / (0.4 * TARGET),
+      `${percent(metrics.hitRate)} of the reads hit; ${percent(TARGET)} is aimed at`,
+    )
+    const young = sum(({ youngEvictions }) => youngEvictions) / reads
+    deduct('early evictions', young / 0.1, `${percent(young)} of the reads miss what was pushed out before half its time was over`)
+  }
+  const loads = sum((space) => space.loads + space.loadErrors)
+  const failed = loads === 0 ? 0 : sum(({ loadErrors }) => loadErrors) / loads
+  if (loads >= LEAST_READS) deduct('source errors', failed / 0.1, `${percent(failed)} of the loads failed`)
+  deduct('tiers', open.length, `not asked, since they failed: ${open.map(([tier]) => tier).join(', ')}`)
+  deduct('ledger', namespaces.some(({ ledger }) => !ledger.isUp) ? 1 : 0, 'the ledger is not reached: values are kept for 400 ms')
+  const score = Math.max(0, Math.round(100 - deductions.reduce((all, { points }) => all + points, 0)))
+  if (reads < LEAST_READS && deductions.length === 0) return { cache: name, score: undefined, status: 'unknown', deductions }
+  return { cache: name, score, status: score >= HEALTHY ? 'healthy' : score >= DEGRADED ? 'degraded' : 'unhealthy', deductions }
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`

@@ -1,0 +1,196 @@
+// One object that says what other settings of caches would bring.
+import { check, checkOptions, clock as clockCheck, listOf, required, type Shape, whole } from '../core/checks.ts'
+import { systemClock } from '../core/clock.ts'
+import type { Clock } from '../core/contracts.ts'
+import { MillpondError, show } from '../core/errors.ts'
+import { type Change, type Recommendation, recommendationsOf } from './advice.ts'
+import { type Evidence, evidenceOf, type Seen } from './evidence.ts'
+import { type Bottleneck, bottlenecksOf, type CacheHealth, healthOf, type JudgedCache } from './findings.ts'
+import {
+  measuredHitRate,
+  type PatternPoint,
+  type PolicyPoint,
+  patternsOf,
+  policiesOf,
+  type SizePoint,
+  sizesOf,
+  type TtlPoint,
+  ttlsOf,
+} from './sizing.ts'
+import { Study, type WatchedCache } from './study.ts'
+
+/** What is asked of a cache: `createCache` makes one. */
+export interface InsightCache extends WatchedCache {
+  info(): ReturnType<WatchedCache['info']> & ReturnType<JudgedCache['info']>
+  configure(changes: Change): Promise<unknown>
+}
+
+export interface InsightOptions {
+  /** Each is watched from now on, all its namespaces together: they share its memory. */
+  readonly caches: readonly InsightCache[]
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined
+}
+
+export interface WindowOptions {
+  /** How far back, from 1 to 30. What was not seen is not there: `evidence` says what was. Default 7. */
+  readonly days?: number | undefined
+}
+
+export interface OptimizeOptions extends WindowOptions {
+  /** Below this impact, 0 to 100, nothing is told or done. Default 0. */
+  readonly minImpact?: number | undefined
+  /** Carries out the first one that has a change, and no other: after it the evidence begins anew. Default false. */
+  readonly apply?: boolean | undefined
+}
+
+/** What other sizes, policies and times to live would bring. */
+export interface Sizing {
+  readonly cache: string
+  readonly evidence: Evidence
+  /** What memory may hold now; absent where nothing bounds it. */
+  readonly capacity?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
+  readonly policy?: string
+  /** Of all reads in the window, those that memory answered: measured. */
+  readonly hitRate: number
+  /** By the least recently used; what one's own policy does at half and twice the size is among `policies`. */
+  readonly sizes: readonly SizePoint[]
+  readonly policies: readonly PolicyPoint[]
+  readonly ttls: readonly TtlPoint[]
+}
+
+export interface HotTier {
+  readonly tier: string
+  /** Estimates from one read in 64: `count - error` to `count`. */
+  readonly keys: readonly { readonly key: string; readonly count: number; readonly error: number }[]
+}
+
+export interface Analysis extends Sizing {
+  /** What misses come from, the most first. */
+  readonly bottlenecks: readonly Bottleneck[]
+  readonly recommendations: readonly Recommendation[]
+  readonly patterns: readonly PatternPoint[]
+  readonly hotKeys: readonly HotTier[]
+}
+
+export interface Optimized {
+  readonly cache: string
+  readonly evidence: Evidence
+  readonly recommendations: readonly Recommendation[]
+  /** What was carried out. */
+  readonly applied?: { readonly id: string; readonly change: Change; readonly undo: Change }
+}
+
+/** Advice on caches of this process, from a sample of what is asked of them. */
+export interface Insight {
+  readonly caches: readonly string[]
+  /** @throws MillpondError `OPTION_INVALID` for a cache that is not watched, as all of these */
+  sizing(cache: string, options?: WindowOptions): Sizing
+  analyze(cache: string, options?: WindowOptions): Analysis
+  /** What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is none. */
+  optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
+  health(cache: string): CacheHealth
+  /** Stops recording. */
+  close(): void
+}
+
+const days = whole(1, 30)
+const CACHE = check(
+  (value): value is InsightCache =>
+    typeof value === 'object' &&
+    value !== null &&
+    ['record', 'info', 'describe', 'configure'].every((name) => typeof Reflect.get(value, name) === 'function'),
+  'a cache, as createCache makes it',
+)
+const OPTIONS: Shape<InsightOptions> = { caches: required(listOf(CACHE, 'a list of caches')), clock: clockCheck }
+const WINDOW: Shape<WindowOptions> = { days }
+const impact = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 100, 'a number from 0 to 100')
+const OPTIMIZE: Shape<OptimizeOptions> = { days, minImpact: impact, apply: check((value) => typeof value === 'boolean', 'true or false') }
+const USUAL_DAYS = 7
+const HOT_KEYS = 20
+
+/**
+ * Watches caches from now on, and says what other settings would bring. Some 15 MiB of memory for each cache at most, and per read some nanoseconds on the
+ * hit path; what is watched is looked at in turns of its own. Nothing is changed unless `optimize` is told to.
+ * @throws MillpondError `OPTION_INVALID`
+ * @example
+ * const insight = createInsight({ caches: [cache] })
+ * const { evidence, recommendations } = insight.analyze('shop')
+ * if (!evidence.isEnough) console.log(evidence.why)
+ * for (const { impact, text } of recommendations) console.log(impact, text)
+ */
+export function createInsight(options: InsightOptions): Insight {
+  checkOptions<InsightOptions>(options, OPTIONS, 'createInsight')
+  const { caches, clock = systemClock() } = options
+  const studies = new Map<string, { readonly cache: InsightCache; readonly study: Study }>()
+  for (const cache of caches) {
+    const { name } = cache.info()
+    if (studies.has(name))
+      throw new MillpondError('OPTION_INVALID', `createInsight: two caches are named ${show(name)}: give each its own name`)
+    studies.set(name, { cache, study: new Study(cache, clock) })
+  }
+  const of = (name: string): { readonly cache: InsightCache; readonly study: Study } => {
+    const found = studies.get(name)
+    if (found !== undefined) return found
+    throw new MillpondError('OPTION_INVALID', `the cache ${show(name)} is not watched: there are ${[...studies.keys()].join(', ')}`)
+  }
+  const look = (name: string, window: number | undefined): Looked => {
+    const { study } = of(name)
+    study.catchUp()
+    const seen = study.seen(window ?? USUAL_DAYS)
+    return { study, seen, evidence: evidenceOf(study, seen) }
+  }
+  return {
+    caches: [...studies.keys()],
+    sizing(name, options = {}) {
+      checkOptions<WindowOptions>(options, WINDOW, 'sizing')
+      return sizingOf(name, look(name, options.days))
+    },
+    analyze(name, options = {}) {
+      checkOptions<WindowOptions>(options, WINDOW, 'analyze')
+      const looked = look(name, options.days)
+      return {
+        ...sizingOf(name, looked),
+        bottlenecks: looked.seen === undefined ? [] : bottlenecksOf(looked.seen),
+        recommendations: recommendationsOf(looked.study, looked.seen, looked.evidence),
+        patterns: patternsOf(looked.study),
+        hotKeys: looked.study.hotKeys(HOT_KEYS),
+      }
+    },
+    async optimize(name, options = {}) {
+      checkOptions<OptimizeOptions>(options, OPTIMIZE, 'optimize')
+      const { study, seen, evidence } = look(name, options.days)
+      const recommendations = recommendationsOf(study, seen, evidence).filter((one) => one.impact >= (options.minImpact ?? 0))
+      const first =
+        options.apply === true ? recommendations.find(({ change, undo }) => change !== undefined && undo !== undefined) : undefined
+      if (first?.change === undefined || first.undo === undefined) return { cache: name, evidence, recommendations }
+      const { id, change, undo } = first
+      await of(name).cache.configure(change)
+      return { cache: name, evidence, recommendations, applied: { id, change, undo } }
+    },
+    health: (name) => healthOf(of(name).cache),
+    close() {
+      for (const { study } of studies.values()) study.close()
+    },
+  }
+}
+
+interface Looked {
+  readonly study: Study
+  readonly seen: Seen | undefined
+  readonly evidence: Evidence
+}
+
+function sizingOf(cache: string, { study, seen, evidence }: Looked): Sizing {
+  const { setting } = study
+  if (setting === undefined || seen === undefined) return { cache, evidence, hitRate: 0, sizes: [], policies: [], ttls: [] }
+  const known = {
+    cache,
+    evidence,
+    capacity: { unit: setting.unit, amount: setting.capacity },
+    policy: setting.policy,
+    hitRate: measuredHitRate(seen),
+  }
+  if (!evidence.isEnough) return { ...known, sizes: [], policies: [], ttls: [] }
+  return { ...known, sizes: sizesOf(study, seen), policies: policiesOf(study, seen), ttls: ttlsOf(study, seen) }
+}

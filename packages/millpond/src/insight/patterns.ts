@@ -1,0 +1,106 @@
+// The patterns of keys that are told apart: those that are read most, each with a curve of its own and what its reloads have found.
+import { HotKeys, keyPattern } from '../observe/index.ts'
+import { Curve, type Scenario } from './curve.ts'
+import { ALL, mixed } from './sample.ts'
+
+/** With 24,576 keys of the whole cache and 6 shadows this is what 16 MiB hold. */
+const MOST_PATTERNS = 24
+const KEYS_OF_PATTERN = 2048
+/** Patterns of keys that were looked at lately; a power of two. */
+const REMEMBERED = 32_768
+/** After so many reads of the sample, older ones count half. */
+const ROUND = 65_536
+/** How much more often a pattern must be read than the least of those that are watched, to take its place. */
+const LEAD = 2
+const LEAST_READS = 100
+const NOBODY = 255
+
+export interface PatternStudy {
+  readonly namespace: string
+  readonly pattern: string
+  readonly curve: Curve
+  /** Reads of the sample, older ones counting less. */
+  recent: number
+  loads: number
+  /** Reloads of a key whose last value is known: how many found another value, how many the same. */
+  changed: number
+  unchanged: number
+}
+
+export class Patterns {
+  readonly #scenarios: readonly Scenario[]
+  readonly #actual: number
+  readonly #studies: PatternStudy[] = []
+  readonly #waiting = new HotKeys(64)
+  readonly #tags = new Int32Array(REMEMBERED)
+  readonly #places = new Uint8Array(REMEMBERED).fill(NOBODY)
+  /** The last value of a key, by its hash. */
+  readonly #valueTags = new Int32Array(REMEMBERED)
+  readonly #values = new Int32Array(REMEMBERED)
+  #sinceRound = 0
+  #threshold = ALL
+
+  constructor(scenarios: readonly Scenario[], actual: number) {
+    this.#scenarios = scenarios
+    this.#actual = actual
+  }
+
+  /** Most read first. */
+  list(): PatternStudy[] {
+    return [...this.#studies].sort((a, b) => b.recent - a.recent)
+  }
+
+  /** The study that the key belongs to; undefined where its pattern is not watched. */
+  of(hash: number, key: string, namespace: string): PatternStudy | undefined {
+    const cell = mixed(hash) & (REMEMBERED - 1)
+    if (this.#tags[cell] === hash && this.#places[cell] !== NOBODY) return this.#studies[this.#places[cell] as number]
+    const place = this.#find(namespace, keyPattern(key))
+    this.#tags[cell] = hash
+    this.#places[cell] = place
+    return this.#studies[place]
+  }
+
+  /** Only keys whose mixed hash is below the threshold are told from now on. */
+  lowerTo(threshold: number): void {
+    this.#threshold = threshold
+    for (const { curve } of this.#studies) curve.lowerTo(threshold)
+  }
+
+  read(study: PatternStudy): void {
+    study.recent++
+    if (++this.#sinceRound < ROUND) return
+    this.#sinceRound = 0
+    for (const one of this.#studies) one.recent /= 2
+    this.#waiting.clear()
+  }
+
+  loaded(study: PatternStudy, hash: number, valueHash: number): void {
+    study.loads++
+    const cell = mixed(hash) & (REMEMBERED - 1)
+    if (this.#valueTags[cell] === hash) {
+      if (this.#values[cell] === valueHash) study.unchanged++
+      else study.changed++
+    }
+    this.#valueTags[cell] = hash
+    this.#values[cell] = valueHash
+  }
+
+  #find(namespace: string, pattern: string): number {
+    const known = this.#studies.findIndex((one) => one.pattern === pattern && one.namespace === namespace)
+    if (known >= 0) return known
+    const study = { namespace, pattern, recent: 0, loads: 0, changed: 0, unchanged: 0 }
+    if (this.#studies.length < MOST_PATTERNS) return this.#studies.push({ ...study, curve: this.#curve() }) - 1
+    const name = `${namespace}\u0000${pattern}`
+    this.#waiting.add(name)
+    const least = this.#studies.reduce((best, one, at) => (one.recent < (this.#studies[best]?.recent ?? 0) ? at : best), 0)
+    const count = this.#waiting.leastCountOf(name)
+    if (count < LEAST_READS || count < LEAD * (this.#studies[least]?.recent ?? 0)) return NOBODY
+    this.#studies[least] = { ...study, curve: this.#curve() }
+    for (let cell = 0; cell < REMEMBERED; cell++) if (this.#places[cell] === least) this.#places[cell] = NOBODY
+    return least
+  }
+
+  #curve(): Curve {
+    return new Curve(this.#scenarios, this.#actual, KEYS_OF_PATTERN, this.#threshold / ALL)
+  }
+}

@@ -1,0 +1,122 @@
+// The ear of insight on the hit path: a read of a key that is not watched costs a multiplication or two and a comparison.
+import type { MissCause } from '../core/causes.ts'
+import type { Clock } from '../core/contracts.ts'
+import type { Recorder } from '../core/recorder.ts'
+import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
+import { mixed } from './sample.ts'
+
+/** Misses that another size, policy or time to live would have made hits. */
+const AVOIDABLE: ReadonlySet<MissCause> = new Set(['cold', 'expired_ttl', 'evicted_capacity', 'not_admitted', 'memory_pressure', 'unknown'])
+/** One read of so many counts for the hottest keys. */
+export const HOT_EVERY = 64
+
+/** Namespaces that are told apart. */
+const MOST_SPACES = 1000
+
+/** What is counted of all reads and loads, watched or not. */
+export interface Counted {
+  hits: number
+  misses: number
+  loads: number
+  loadMs: number
+  /** Of misses: those whose time was over, and those that memory had pushed out. */
+  expired: number
+  evicted: number
+  lost: number
+}
+
+export const nothingCounted = (): Counted => ({ hits: 0, misses: 0, loads: 0, loadMs: 0, expired: 0, evicted: 0, lost: 0 })
+
+/** Hears of everything; keeps what belongs to the sample for later. */
+export class Ear implements Required<Omit<Recorder, 'invalidate'>> {
+  counted = nothingCounted()
+  /** Reads of memory that were not kept: hits and misses. */
+  skippedHits = 0
+  skippedMisses = 0
+  /** Keys whose mixed hash is below it are watched. */
+  threshold: number
+  readonly #ring: Ring
+  readonly #clock: Clock
+  /** The tier whose reads are hits here: what others answer was a miss in it. */
+  readonly #tier: string
+  readonly #wake: () => void
+  readonly #hot: (tier: string, key: string, namespace: string) => void
+  #untilHot = HOT_EVERY
+  /** Namespaces by their numbers; those that come late share the last one. */
+  readonly spaces: string[] = []
+  #space: string | undefined
+  #spaceNumber = 0
+
+  constructor(ring: Ring, clock: Clock, tier: string, threshold: number, wake: () => void, hot: Ear['hotKey']) {
+    this.#ring = ring
+    this.#clock = clock
+    this.#tier = tier
+    this.threshold = threshold
+    this.#wake = wake
+    this.#hot = hot
+  }
+
+  hit(hash: number, bytes: number, key: string, namespace: string, tier: string): void {
+    if (--this.#untilHot === 0) this.hotKey(tier, key, namespace)
+    const isHit = tier === this.#tier
+    if (isHit) this.counted.hits++
+    else this.counted.misses++
+    if (mixed(hash) >= this.threshold) {
+      if (isHit) this.skippedHits++
+      else this.skippedMisses++
+      return
+    }
+    // Of what another tier holds, the size there is not what memory would weigh it with.
+    this.#note(isHit ? HIT : MISS, hash, isHit ? bytes : 0, key, namespace)
+    // Memory takes a copy of it.
+    if (!isHit) this.#stored(LOADED, hash, 0, key, namespace, Number.NaN)
+  }
+
+  miss(hash: number, cause: MissCause, key: string, namespace: string): void {
+    const { counted } = this
+    counted.misses++
+    const isAvoidable = AVOIDABLE.has(cause)
+    if (!isAvoidable) counted.lost++
+    else if (cause === 'expired_ttl') counted.expired++
+    else if (cause === 'evicted_capacity' || cause === 'not_admitted') counted.evicted++
+    if (mixed(hash) >= this.threshold) this.skippedMisses++
+    else this.#note(isAvoidable ? MISS : LOST, hash, 0, key, namespace)
+  }
+
+  load(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void {
+    this.counted.loads++
+    this.counted.loadMs += ms
+    if (mixed(hash) >= this.threshold) return
+    const at = this.#stored(LOADED, hash, bytes, key, namespace, ttlMs)
+    if (at >= 0) this.#ring.values[at] = valueHash
+  }
+
+  set(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void {
+    if (mixed(hash) < this.threshold) this.#stored(WRITTEN, hash, bytes, key, namespace, ttlMs)
+  }
+
+  /** One of the reads that stand for all. */
+  hotKey(tier: string, key: string, namespace: string): void {
+    this.#untilHot = HOT_EVERY
+    this.#hot(tier, key, namespace)
+  }
+
+  #stored(kind: number, hash: number, bytes: number, key: string, namespace: string, ttlMs: number): number {
+    const at = this.#note(kind, hash, bytes, key, namespace)
+    if (at >= 0) this.#ring.ttls[at] = ttlMs
+    return at
+  }
+
+  #note(kind: number, hash: number, bytes: number, key: string, namespace: string): number {
+    if (this.#ring.count === 0) this.#wake()
+    if (namespace !== this.#space) this.#enter(namespace)
+    return this.#ring.note(kind, hash, bytes, this.#clock.coarse, key, this.#spaceNumber)
+  }
+
+  /** Reads of one namespace follow each other mostly. */
+  #enter(namespace: string): void {
+    this.#space = namespace
+    const known = this.spaces.indexOf(namespace)
+    this.#spaceNumber = known >= 0 ? known : this.spaces.length < MOST_SPACES ? this.spaces.push(namespace) - 1 : MOST_SPACES - 1
+  }
+}

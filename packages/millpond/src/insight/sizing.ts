@@ -1,0 +1,109 @@
+// What other sizes, policies and times to live would bring, each with its 95 % interval.
+
+import type { PolicyName } from '../memory/options.ts'
+import type { Seen } from './evidence.ts'
+import { ACTUAL, ACTUAL_OF_PATTERN, FACTORS, type Study, TTL_SCALES } from './study.ts'
+import { alone, type Estimate, missesPerRead, SURE } from './tally.ts'
+
+/** A number, and where it is in 95 of 100 cases. */
+export interface Range {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+/** Reads that memory would answer, of all, if it were of this size. */
+export interface SizePoint {
+  /** As a multiple of the size that is there. */
+  readonly factor: number
+  readonly size: number
+  readonly hitRate: Range
+}
+
+/** How many more of all reads would hit: negative for fewer. */
+export interface PolicyPoint {
+  readonly policy: PolicyName
+  readonly factor: number
+  readonly change: Range
+}
+
+export interface TtlPoint {
+  /** As a multiple of what values are given; `Infinity`: until they are pushed out or invalidated. */
+  readonly factor: number
+  readonly change: Range
+}
+
+/** A pattern of keys: what it reads, and what longer times to live would bring it. */
+export interface PatternPoint {
+  readonly namespace: string
+  readonly pattern: string
+  /** Reads of the sample; older ones count less. */
+  readonly reads: number
+  readonly keys: number
+  readonly loads: number
+  /** Of reloads of keys whose last value is known: how many there were, and the share that found another value. */
+  readonly reloads: number
+  readonly changed: number
+  /** Of this pattern's reads, if it had the whole memory for itself. */
+  readonly ttl: readonly TtlPoint[]
+}
+
+/** The points of a curve. Levels are put right by the hit rate that was measured: the estimate is of the difference. */
+export function sizesOf(study: Study, seen: Seen): SizePoint[] {
+  const { curve, setting } = study
+  if (curve === undefined || setting === undefined) return []
+  const now = measuredHitRate(seen)
+  return FACTORS.map((factor, at) => {
+    const more = at === ACTUAL ? { value: 0, error: 0 } : curve.estimate(ACTUAL, at, seen.curve)
+    return {
+      factor,
+      size: Math.round(factor * setting.capacity),
+      hitRate: clamped(rangeOf({ value: now + more.value, error: more.error })),
+    }
+  })
+}
+
+export function policiesOf(study: Study, seen: Seen): PolicyPoint[] {
+  const { shadows, shadowed } = study
+  const own = shadowed.findIndex(({ policy, scale }) => scale === 1 && policy === study.setting?.policy)
+  if (shadows === undefined || own < 0 || seen.shadows.reads === 0) return []
+  return shadowed.flatMap(({ policy, scale }, at) => {
+    if (at === own) return []
+    const { value, error } = missesPerRead(seen.shadows, own, at)
+    const within = shadows.within(error)
+    return [{ policy, factor: scale, change: { value, low: value - within, high: value + within } }]
+  })
+}
+
+export function ttlsOf(study: Study, seen: Seen): TtlPoint[] {
+  const { curve } = study
+  if (curve === undefined) return []
+  return TTL_SCALES.map((factor, at) => ({ factor, change: rangeOf(curve.estimate(ACTUAL, FACTORS.length + at, seen.curve)) }))
+}
+
+/** Most read first. */
+export function patternsOf({ patterns }: Study): PatternPoint[] {
+  return (patterns?.list() ?? []).map(({ namespace, pattern, curve, recent, loads, changed, unchanged }) => ({
+    namespace,
+    pattern,
+    reads: Math.round(recent),
+    keys: curve.keys,
+    loads,
+    reloads: changed + unchanged,
+    changed: changed === 0 ? 0 : changed / (changed + unchanged),
+    ttl: TTL_SCALES.map((factor, at) => ({
+      factor,
+      change: rangeOf(curve.estimate(ACTUAL_OF_PATTERN, ACTUAL_OF_PATTERN + 1 + at, alone(curve.tally))),
+    })),
+  }))
+}
+
+/** Of all reads, those that memory answered. */
+export function measuredHitRate({ counted: { hits, misses } }: Seen): number {
+  return hits + misses === 0 ? 0 : hits / (hits + misses)
+}
+
+export const rangeOf = ({ value, error }: Estimate): Range => ({ value, low: value - SURE * error, high: value + SURE * error })
+
+const clamp = (share: number): number => Math.min(1, Math.max(0, share))
+const clamped = ({ value, low, high }: Range): Range => ({ value: clamp(value), low: clamp(low), high: clamp(high) })
