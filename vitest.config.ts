@@ -3,15 +3,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import LongestFirst from './scripts/longest-first.mjs'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 
 const suites = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'scripts/test/**/*.test.ts']
 /** Suites that judge times: neighbours would disturb them. */
 const alone = ['**/*.alone.test.ts']
-/** Suites of real processes, which wait most of the time: they judge by seconds. Histories do so by what their own processes felt, and use half a core each. */
+/** Suites of real processes, which wait most of the time: they judge by seconds, histories by what their own processes felt. Each uses half a core at most. */
 const processes = ['**/*.processes.test.ts']
-const histories = ['packages/*/test/histories/*.processes.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught, and modules in another's place, which stay unseen by what is loaded already. */
 const WHOLE_PROCESS =
   /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|vi\.mock\(|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
@@ -30,6 +30,7 @@ export default defineConfig({
   test: {
     globalSetup: ['./scripts/vitest-setup.mjs'],
     runner: './scripts/fair-runner.mjs',
+    sequence: { sequencer: LongestFirst },
     // Processes, not threads: a test may crash, stop or starve itself without taking the others along.
     pool: 'forks',
     testTimeout: 30_000,
@@ -50,9 +51,8 @@ export default defineConfig({
       }),
       project('own', { include: own, exclude: [...alone, ...processes], maxWorkers: 2, sequence: { groupOrder: 1 } }),
       project('alone', { include: alone, exclude: own, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
-      project('apart', { include: own.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 1, sequence: { groupOrder: 5 } }),
-      project('histories', { include: histories, isolate: false, maxWorkers: 2, sequence: { groupOrder: 3 } }),
-      project('processes', { include: processes, exclude: histories, isolate: false, maxWorkers: 2, sequence: { groupOrder: 4 } }),
+      project('apart', { include: own.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 1, sequence: { groupOrder: 4 } }),
+      project('processes', { include: processes, isolate: false, maxWorkers: 3, sequence: { groupOrder: 3 } }),
     ],
   },
 })

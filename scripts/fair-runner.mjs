@@ -9,7 +9,7 @@ import { TICK_MS, watchWaiting } from './waiting.mjs'
 const LATE = /timed out in \d+ms|waited \d+ ms in vain/
 
 /** Suites that judge times; the others judge none of their own: only what never came can be the machine's fault there. */
-const JUDGING = ['alone', 'apart', 'histories', 'processes']
+const JUDGING = ['alone', 'apart', 'processes']
 
 /** @typedef {Parameters<TestRunner['onAfterRunTask']>[0] | Parameters<TestRunner['onAfterRunSuite']>[0]} Task */
 

@@ -104,7 +104,7 @@ describe('of a run on a busy machine', () => {
     }
   }
 
-  test.each(['alone', 'apart', 'histories', 'processes'])(
+  test.each(['alone', 'apart', 'processes'])(
     'suites that judge times (%s) are not run where they failed, and say what failed',
     (project) => {
       const { status, stderr, closing } = run(project, '"busy"')

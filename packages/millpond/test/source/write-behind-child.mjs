@@ -13,7 +13,8 @@ const items = createCache().collection('item', {
     appendFileSync(source, `${id} ${value}\n`)
   },
   write: 'write-behind',
-  writeBehind: { durability, maxDelay: 20, ...(durability !== 'memory' && { journal }) },
+  // It goes on writing while it drains, so that a drain takes all of its time.
+  writeBehind: { durability, maxDelay: 20, drainTimeout: '2s', ...(durability !== 'memory' && { journal }) },
 })
 for (let value = 1; ; value++) {
   const id = `${name}:${value % 50}`

@@ -1,0 +1,52 @@
+// The order of the suites: those that take longest begin first, so that none of them is left running alone at the end. Vitest orders by what it remembers, and
+// in a fresh clone by size, which says little about time.
+// @ts-check
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { BaseSequencer } from 'vitest/node'
+import { root } from './prepare.mjs'
+
+/** Of each stage, 15 seconds and more on two cores. */
+const LONGEST = [
+  'packages/millpond/test/races/defects.test.ts',
+  'packages/millpond/test/docs.test.ts',
+  'packages/millpond/test/tiers/redis-sentinel.test.ts',
+  'packages/millpond/test/tiers/postgres.test.ts',
+  'apps/deals/test/load/run.test.ts',
+  'packages/dashboard/test/drive.test.ts',
+  'packages/millpond/test/bundles/bundles.test.ts',
+  'packages/millpond/test/memory/weigh.test.ts',
+  'apps/deals/test/start.test.ts',
+  'packages/millpond/test/services/services.test.ts',
+  'packages/millpond/test/tiers/reported.test.ts',
+  'packages/millpond/test/engine/dependencies.test.ts',
+  'packages/millpond/test/engine/erase.test.ts',
+  'packages/millpond/test/races/exhaustive.test.ts',
+  'packages/control/test/nodes.test.ts',
+  'packages/millpond/test/histories/tiers.processes.test.ts',
+  'packages/millpond/test/histories/redis.processes.test.ts',
+  'packages/millpond/test/engine/peers.processes.test.ts',
+  'packages/millpond/test/nodes/fleet.processes.test.ts',
+  'packages/millpond/test/engine/acked.processes.test.ts',
+  'packages/millpond/test/histories/planted.processes.test.ts',
+]
+
+const gone = LONGEST.filter((path) => !existsSync(join(root, path)))
+if (gone.length > 0) throw new Error(`scripts/longest-first.mjs names suites that are not there: ${gone.join(', ')}`)
+
+/** @param {string} path */
+const placeOf = (path) => {
+  const place = LONGEST.findIndex((name) => path.replaceAll('\\', '/').endsWith(`/${name}`))
+  return place < 0 ? LONGEST.length : place
+}
+
+/** @param {readonly string[]} paths @returns {number[]} their places in the new order; equals stay as they are */
+export const longestFirst = (paths) => paths.map((_, at) => at).sort((a, b) => placeOf(paths[a] ?? '') - placeOf(paths[b] ?? '') || a - b)
+
+export default class extends BaseSequencer {
+  /** @override @param {Parameters<BaseSequencer['sort']>[0]} files */
+  async sort(files) {
+    const sorted = await super.sort(files)
+    return longestFirst(sorted.map(({ moduleId }) => moduleId)).flatMap((at) => sorted[at] ?? [])
+  }
+}
