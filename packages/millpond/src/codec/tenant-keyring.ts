@@ -14,7 +14,7 @@ import { valueCodec } from './value-codec.ts'
 export interface TenantKeyringOptions {
   /** Wraps tenants' keys, and seals what belongs to no tenant. */
   readonly ring: KeyRing
-  /** `memoryKeyStore()`, `folderKeyStore(path)`, `sqliteKeyStore({ path })` of `millpond/tiers/sqlite`, or one of your own. Not in the tiers that hold the entries. */
+  /** `memoryKeyStore()`, `folderKeyStore(path)`, `sqliteKeyStore({ path })` of `millpond/tiers/sqlite`, `postgresKeyStore({ pool })` of `millpond/tiers/postgres`, or one of your own. Not in the tiers that hold the entries. */
   readonly store: KeyStore
   /**
    * How long a process uses what it knows of a tenant's keys before it asks the store again. Default `'5m'`. A process that follows the tenant's part of the cache hears of a shredding

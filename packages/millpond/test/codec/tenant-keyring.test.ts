@@ -13,12 +13,15 @@ import {
   tenantId,
   tenantKeyring,
 } from 'millpond/codec'
+import { postgresKeyStore } from 'millpond/tiers/postgres'
 import { sqliteKeyStore } from 'millpond/tiers/sqlite'
-import { afterAll, describe, expect, test } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TenantRings } from '../../src/codec/tenant-rings.ts'
 import type { Codec } from '../../src/core/contracts.ts'
 import { tenantPart } from '../../src/engine/tenant-part.ts'
 import { loadDriver } from '../../src/tiers/sqlite/client.ts'
+import { describeWith, type PostgresService, startPostgres } from '../services/index.ts'
 import { countedStore } from './counted-store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-tenants-'))
@@ -29,7 +32,8 @@ let count = 0
 
 /** Of a process that was killed while it put a record. */
 const LEFT = 'LEFT-BEHIND'
-const stores: [string, () => { store: () => KeyStore; bytes: () => Buffer; leave?: (tenant: string) => void }][] = [
+type Fresh = () => { store: () => KeyStore; bytes: () => Buffer | Promise<Buffer>; leave?: (tenant: string) => void }
+const stores: [string, Fresh][] = [
   [
     'memory',
     () => {
@@ -80,7 +84,7 @@ async function read(codec: Codec, bytes: Uint8Array, tenant: string, namespace =
   return found?.value ?? why
 }
 
-describe.each(stores)('tenants’ keys kept in %s', (_name, fresh) => {
+function keepsKeys(fresh: Fresh): void {
   test('each tenant has its own, the same in every process and namespace; none opens another’s', async () => {
     const { store, bytes } = fresh()
     const [a, b] = [codecOf({ store: store() }), codecOf({ store: store() })]
@@ -92,7 +96,7 @@ describe.each(stores)('tenants’ keys kept in %s', (_name, fresh) => {
     expect(await read(a.codec, other, 'acme')).toBe('tampered')
     // Known now: at once.
     expect(a.codec.encode(parts, place('acme'))).toBeInstanceOf(Uint8Array)
-    expect(bytes().includes('acme')).toBe(false)
+    expect((await bytes()).includes('acme')).toBe(false)
   })
 
   test('processes that need a tenant’s first key at the same time agree on one', async () => {
@@ -113,7 +117,7 @@ describe.each(stores)('tenants’ keys kept in %s', (_name, fresh) => {
     expect(await read(codec, sealed, 'acme')).toBe('shredded')
     expect(() => codec.encode(parts, place('acme'))).toThrow(/KEY_SHREDDED|were destroyed/)
     expect(await read(codecOf({ store: store() }).codec, sealed, 'acme')).toBe('shredded')
-    expect(bytes().includes(wrapped)).toBe(false)
+    expect((await bytes()).includes(wrapped)).toBe(false)
     expect(await kept.get(tenantId('acme'))).not.toContain(wrapped)
     // Twice is once.
     expect(await keys.shred('acme')).toEqual({ shreddedAt, ids, heldUntil })
@@ -172,7 +176,7 @@ describe.each(stores)('tenants’ keys kept in %s', (_name, fresh) => {
     await Promise.all(all.map(count))
     expect(await store().get('t')).toBe(String(done))
     expect(done).toBeGreaterThanOrEqual(10)
-    expect(bytes().includes(LEFT)).toBe(false)
+    expect((await bytes()).includes(LEFT)).toBe(false)
   })
 
   test('of changes that meet one wins, and a shredding is never undone by another change', async () => {
@@ -182,6 +186,89 @@ describe.each(stores)('tenants’ keys kept in %s', (_name, fresh) => {
     const done = await Promise.allSettled([a.keys.rotate('acme'), b.keys.shred('acme'), a.keys.rotate('acme'), b.keys.rewrap()])
     expect(done[1]?.status).toBe('fulfilled')
     await expect(b.keys.rotate('acme')).rejects.toMatchObject({ code: 'KEY_SHREDDED' })
+  })
+}
+
+describe.each(stores)('tenants’ keys kept in %s', (_name, fresh) => keepsKeys(fresh))
+
+describeWith('postgres', 'tenants’ keys kept in PostgreSQL', () => {
+  let server: PostgresService
+  let pool: pg.Pool
+  beforeAll(async () => {
+    server = await startPostgres()
+    pool = new pg.Pool({ connectionString: server.url, max: 8 })
+  })
+  afterAll(async () => {
+    await pool.end()
+    await server.stop()
+  })
+  keepsKeys(() => {
+    const table = `keys${count++}`
+    return {
+      store: () => postgresKeyStore({ pool, table }),
+      bytes: async () => Buffer.from(JSON.stringify(await server.query(`select * from ${table}`))),
+    }
+  })
+
+  /** Of the table, and of what the server keeps for itself. */
+  const bytesOf = (room: 'base' | 'pg_wal'): Buffer =>
+    Buffer.concat(
+      readdirSync(join(server.folder, 'data', room), { recursive: true, withFileTypes: true }).flatMap((one) =>
+        one.isFile() ? [readFileSync(join(one.parentPath, one.name))] : [],
+      ),
+    )
+
+  test('G25: a shredded key is gone from the table’s file after VACUUM FULL; the server’s own log keeps it until it is recycled', async () => {
+    const store = postgresKeyStore({ pool, table: 'vacuumed' })
+    const { keys, codec } = codecOf({ store })
+    await codec.encode(parts, place('acme'))
+    const wrapped: string = JSON.parse((await store.get(tenantId('acme'))) ?? '').keys[0].wrapped
+    await server.query('checkpoint')
+    expect(bytesOf('base').includes(wrapped)).toBe(true)
+    await keys.shred('acme')
+    await server.query('vacuum full vacuumed')
+    await server.query('checkpoint')
+    expect([bytesOf('base').includes(wrapped), bytesOf('pg_wal').includes(wrapped)]).toEqual([false, true])
+  })
+
+  test('is committed for good where commits are not, and where sessions are stricter one change of two wins', async () => {
+    await server.query('alter system set synchronous_commit = off')
+    await server.query('select pg_reload_conf()')
+    const strict = new pg.Pool({ connectionString: server.url, options: '-c default_transaction_isolation=serializable', max: 8 })
+    const told: unknown[] = []
+    // What a statement has set for its transaction shows before that ends.
+    const within = async (text: string, values?: unknown[]) => {
+      const client = await strict.connect()
+      try {
+        await client.query('begin')
+        const answer = await client.query(text, values)
+        told.push((await client.query('show synchronous_commit')).rows[0].synchronous_commit)
+        await client.query('commit')
+        return answer
+      } finally {
+        client.release()
+      }
+    }
+    const watched = postgresKeyStore({ pool: { query: within }, table: 'strict' })
+    expect(await watched.put('t', '0', undefined)).toBe(true)
+    expect(await watched.put('t', '1', '0')).toBe(true)
+    expect(told).toEqual(['off', 'on', 'on'])
+    const store = postgresKeyStore({ pool: strict, table: 'strict' })
+    const won = await Promise.all(Array.from({ length: 8 }, (_, at) => store.put('t', `by ${at}`, '1')))
+    expect(won.filter(Boolean)).toHaveLength(1)
+    await strict.end()
+    await server.query('alter system reset synchronous_commit')
+    await server.query('select pg_reload_conf()')
+  })
+
+  test('refuses what is no table, does nothing after it was closed, and rejects where the server does not let it', async () => {
+    for (const table of ['', 'a;b', 'A', 'a.b.c'])
+      expect(() => postgresKeyStore({ pool, table })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    const store = postgresKeyStore({ pool, table: 'never_made', install: false })
+    await expect(store.get('t')).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })
+    await expect(store.put('t', '0', undefined)).rejects.toMatchObject({ code: 'KEYRING_UNREACHABLE' })
+    await store.close()
+    await expect(store.get('t')).rejects.toMatchObject({ code: 'CLOSED' })
   })
 })
 

@@ -32,7 +32,7 @@ import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarm
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
-import { postgres, postgresSchema } from 'millpond/tiers/postgres'
+import { postgres, postgresKeyStore, postgresSchema } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite, sqliteKeyStore, sqliteOutbox } from 'millpond/tiers/sqlite'
 import { verifyWitness, witnessed } from 'millpond/tiers/witness'
@@ -189,6 +189,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     takesAny: ['keyPrefix', 'username', 'password', 'sentinelUsername', 'sentinelPassword'],
     leaves: { tls: OTHERS, sentinelTls: OTHERS },
   },
+  './tiers/postgres PostgresKeyStoreOptions': { base: { pool }, use: (options) => postgresKeyStore(options) },
   './tiers/sqlite SqliteOptions': { base: { path: ':memory:' }, use: (options) => sqlite(options) },
   './tiers/sqlite SqliteKeyStoreOptions': { base: { path: ':memory:' }, use: (options) => sqliteKeyStore(options) },
   './tiers/sqlite SqliteOutboxOptions': { base: { path: ':memory:' }, use: (options) => sqliteOutbox(options) },

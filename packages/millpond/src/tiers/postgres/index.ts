@@ -15,6 +15,12 @@ import { lockKey } from './schema.ts'
 
 export type { RetainOptions } from '../retain.ts'
 export type { PostgresClient, PostgresPool, PostgresQuery } from './client.ts'
+export {
+  type PostgresKeyStoreOptions,
+  type PostgresKeyStorePool,
+  postgresKeyStore,
+  postgresKeyStoreSchema,
+} from './key-store.ts'
 export type { PostgresTierOptions } from './options.ts'
 export { type PostgresSchemaOptions, postgresGrants, postgresSchema } from './schema.ts'
 
