@@ -48,10 +48,11 @@ export function valueCodec(options: CodecOptions = {}): Codec {
   const compress = compression.writes === undefined ? [] : [compression.writes]
   const undoes = compression.reads
   const withFigures = (codec: Codec): Codec => ({ ...codec, figures: (place) => compression.figures(place) })
-  if (options.keyNames !== undefined && (encrypt === undefined || options.readsPlain === true))
+  const nameSecret = options.keyNames === undefined ? undefined : keyBytes('codec.keyNames', options.keyNames)
+  if (nameSecret !== undefined && (encrypt === undefined || options.readsPlain === true))
     throw new MillpondError(
       'OPTION_INVALID',
-      'codec: keyNames needs encrypt, and no readsPlain: key and tags of an entry are kept inside what is sealed',
+      'codec: keyNames needs encrypt, and no readsPlain: give { encrypt: keyring(...), keyNames }, since key and tags of an entry are kept inside what is sealed',
     )
   if (encrypt === undefined) return withFigures(frameCodec({ ...format, transforms: compress, undoes, limits: resolveLimits(limits) }))
   const seal = sealing(encrypt, compression.writes !== undefined)
@@ -66,7 +67,7 @@ export function valueCodec(options: CodecOptions = {}): Codec {
       transforms: [...compress, seal],
       undoes,
       limits: resolveLimits(limits),
-      ...(options.keyNames !== undefined && { hides: hiddenNames(keyBytes('codec.keyNames', options.keyNames)) }),
+      ...(nameSecret !== undefined && { hides: hiddenNames(nameSecret) }),
       ...(options.readsPlain === true ? undefined : { requires: seal }),
     }),
   )

@@ -252,11 +252,11 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './jobs PostgresJobsOptions': { base: { pool }, use: (options) => postgresJobs(options) },
   './jobs RedisJobsOptions': { base: { client: { call: nothing } }, use: (options) => redisJobs(options) },
   './jobs SqliteJobsOptions': { base: { database: { prepare: () => ({}), exec: () => {} } }, use: (options) => sqliteJobs(options) },
-  './codec CodecOptions': { use: (options) => valueCodec(options), secret: ['encrypt'] },
+  './codec CodecOptions': { use: (options) => valueCodec(options), secret: ['encrypt', 'keyNames'] },
   './codec EncryptedCodecOptions': {
     base: { encrypt: keyring({ current: 'k1', keys: { k1: key } }) },
     use: (codec) => createCache({ clock, codec }),
-    secret: ['encrypt'],
+    secret: ['encrypt', 'keyNames'],
   },
   './codec CompressOptions': { use: (compress) => valueCodec({ compress }) },
   './codec FrameCodecOptions': { use: (options) => frameCodec(options) },
