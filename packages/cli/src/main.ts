@@ -12,8 +12,7 @@ import { handedOver } from './hand-over.ts'
 import { Output } from './terminal/output.ts'
 import { ownStreams, type Streams } from './terminal/streams.ts'
 import { sentence, styled, text } from './terminal/text.ts'
-
-const VERSION = '0.1.0'
+import { VERSION } from './version.ts'
 
 /** @returns the exit code; it never rejects */
 export async function main(args: readonly string[], streams: Streams = ownStreams()): Promise<number> {

@@ -133,12 +133,18 @@ it('the JSON of each command has a schema and the fields that it lists, and noth
 describe('wrong use', () => {
   it.each([
     [['nosuch'], 2, /there is no command "nosuch"/],
+    [['stats'], 2, /did you mean "status"\?/],
+    [['config', 'aply'], 2, /did you mean "config apply"\?/],
+    [['help', 'invaldate'], 2, /did you mean "invalidate"\?/],
+    [['status', '--cach-name', 'x'], 2, /did you mean --cache-name\?/],
+    [['benchmark', '--traffic', 'zip'], 2, /zipf:1\.0/],
+    [['benchmark', '--compare', 'nowhere.json'], 2, /cannot be read \(ENOENT\)/],
     [['config', 'nosuch'], 2, /there is no command "config nosuch"/],
     [['status', '--tags', 'x'], 2, /--tags is not an option of "status"/],
     [['status', '--nosuch'], 2, /--nosuch/],
     [['explain'], 2, /needs KEY/],
     [['explain', 'a', 'b'], 2, /does not take "b"/],
-    [['explain', ''], 2, /KEY of "explain" is empty/],
+    [['explain', ''], 2, /KEY\|URL of "explain" is empty/],
     [['top', '--by', 'luck'], 2, /hits, bytes, pattern, misses, loads/],
     [['test', '--days', 'soon'], 2, /--days soon is not a number/],
     [['benchmark', '--duration', '-1'], 2, /--duration/],
@@ -384,4 +390,32 @@ it('erases what is of a tenant, once its name was typed, and keeps the receipt',
   const receipt = await desk.run(['receipt', id, '--output', file], { as: 'admin' })
   expect(receipt).toMatchObject({ code: 0, out: expect.stringMatching(/on record by admin: row \d+/) })
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ schema: 'millpond.receipt/1', subject: { tenant: 'acme' } })
+})
+
+it('is of one version, told by the package itself', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  expect((await desk.run(['--version'])).out).toBe(`millpond ${version}\n`)
+})
+
+it('leaves no user behind whose token could not be made', async () => {
+  const { token } = (await desk.run(['token', 'create', 'half', '--scopes', 'tokens:write,users:write', '--json'], { as: 'admin' })).json
+  expect((await desk.run(['token', 'create', 'orphan', '--role', 'viewer'], { env: { MILLPOND_TOKEN: token } })).code).toBe(4)
+  const names = await desk.store.read.selectFrom('users').select('name').execute()
+  expect(names.map(({ name }) => name)).not.toContain('orphan')
+})
+
+it('compares what processes hold, and a benchmark with an earlier one', async () => {
+  await desk.shop.set('compared', { a: 1 })
+  const alone = await desk.run(['inspect', 'compared', '--diff', ...SHOP], { as: 'admin' })
+  expect(alone).toMatchObject({ code: 0, out: expect.stringMatching(/: [0-9a-f]{12}, of memory/) })
+  expect((await desk.run(['inspect', 'compared', '--diff', ...SHOP], { as: 'viewer' })).code).toBe(4)
+  const run = ['benchmark', '--duration', '1', '--ops', '500', '--traffic', 'zipf:0.8', ...SHOP]
+  const first = await desk.run([...run, '--json'])
+  expect(first.json.figures.operations).toBe(500)
+  const file = join(desk.folder, 'bench.json')
+  const write = (figures: object) => writeFileSync(file, JSON.stringify({ figures }))
+  write({ ...first.json.figures, ops_per_second: 1, get: { p50_ms: 1e9, p99_ms: 1e9 }, set: { p50_ms: 1e9, p99_ms: 1e9 } })
+  expect((await desk.run([...run, '--compare', file])).code).toBe(0)
+  write({ ...first.json.figures, ops_per_second: 1e12 })
+  expect((await desk.run([...run, '--compare', file])).code).toBe(3)
 })

@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { differences } from '../src/commands/compared.ts'
 import { tableLines } from '../src/terminal/table.ts'
 import { cut, plain, sentence, shown, shownJson, text, widthOf } from '../src/terminal/text.ts'
 import { type Desk, openDesk, runHere, tokenOf } from './desk.ts'
@@ -353,4 +354,15 @@ describe('Ctrl-C in the middle of an operation', () => {
     expect((await desk.run(['operations', 'cancel', id])).code).toBe(0)
     expect(await desk.run(['operations', 'wait', id])).toMatchObject({ code: 7, out: expect.stringContaining('cancelled') })
   })
+})
+
+it('names what differs, path by path', () => {
+  const of = (left: unknown, right: unknown) => differences(left, right).map(({ path, ...sides }) => [path, sides])
+  expect(of({ a: 1, b: [1, { c: 2 }], 'x y': 0 }, { a: 1, b: [1, { c: 3 }, 4] })).toEqual([
+    ['$.b[1].c', { left: 2, right: 3 }],
+    ['$.b[2]', { right: 4 }],
+    ['$["x y"]', { left: 0 }],
+  ])
+  expect(of([1], { 0: 1 })).toHaveLength(1)
+  expect(of(null, null)).toEqual([])
 })

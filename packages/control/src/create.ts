@@ -30,6 +30,7 @@ import { managementRoutes } from './routes/management.ts'
 import type { Store } from './store/store.ts'
 import { feed } from './stream/feed.ts'
 import { Hub } from './stream/hub.ts'
+import { VERSION } from './version.ts'
 
 export interface ControlOptions {
   /** `await openStore('control.db')`; it stays the caller's to close. */
@@ -94,7 +95,6 @@ const CONTROL: Shape<ControlOptions> = {
   onError: fn('a function that takes an error'),
   onWarning: fn('a function that takes a message'),
 }
-const VERSION = '0.1.0'
 const BASE = '/api/admin/caching'
 const MANAGEMENT_BASE = '/api/cache-management'
 

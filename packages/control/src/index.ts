@@ -3,6 +3,7 @@ export { type Principal, ROLE_SCOPES, ROLES, type Role, SCOPES, type Scope } fro
 export { ensureToken, type NewUser } from './access/tokens.ts'
 export { type Attached, type AttachOptions, attach } from './agent/agent.ts'
 export type { Application, CacheType, NamedAt, NamedPlan, Scope as ApplicationScope } from './agent/application.ts'
+export type { UrlEntry } from './agent/urls.ts'
 export { type Checkpoint, type Verdict, verifyAudit } from './audit/audit.ts'
 export type { ConfigurationDocument, ConfigurationView } from './configurations/document.ts'
 export type { TierFactories } from './configurations/named.ts'

@@ -10,6 +10,7 @@ export {
   flag,
   fn,
   listOf,
+  nearest,
   omit,
   oneOf,
   oneOrMore,

@@ -1,6 +1,7 @@
 // From arguments to a command and what it was given. Parsing is Node's own; what an option means is in the table.
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { type Command, commandAt, isGroup } from '../commands/index.ts'
+import { nearest } from 'millpond/options'
+import { COMMANDS, type Command, commandAt, isGroup } from '../commands/index.ts'
 import { wrongUse } from '../failure.ts'
 import { Given, type RawValues } from './given.ts'
 import { GLOBAL, isOption, type Kind, OPTIONS } from './options.ts'
@@ -29,7 +30,7 @@ export function parse(args: readonly string[]): Parsed {
   const name = group === undefined ? first : `${group} ${second}`
   const command = commandAt(name)
   if (command === undefined)
-    throw wrongUse(`there is no command "${name}": "millpond help${group === undefined ? '' : ` ${group}`}" lists them`)
+    throw wrongUse(`there is no command "${name}"${meantBy(name)}: "millpond help${group === undefined ? '' : ` ${group}`}" lists them`)
   const given = new Given(values, positionals.slice(group === undefined ? 1 : 2), name)
   if (!given.flag('help')) check(command, values, given)
   return { command, group: undefined, given }
@@ -41,8 +42,15 @@ function helpOn(words: readonly string[], values: RawValues): Parsed {
   if (first === undefined) return { command: undefined, group: undefined, given: new Given(values, []) }
   if (isGroup(first) && second === undefined) return { command: undefined, group: first, given }
   const command = commandAt(words.join(' '))
-  if (command === undefined) throw wrongUse(`there is no command "${words.join(' ')}": "millpond help" lists them`)
+  if (command === undefined)
+    throw wrongUse(`there is no command "${words.join(' ')}"${meantBy(words.join(' '))}: "millpond help" lists them`)
   return { command, group: undefined, given }
+}
+
+/** The command, or word that stands for several, that was meant. */
+function meantBy(name: string): string {
+  const near = nearest(name, [...new Set(COMMANDS.flatMap((command) => [command.name, command.name.split(' ')[0] ?? '']))])
+  return near === undefined ? '' : `; did you mean "${near}"?`
 }
 
 /** `--json` alone is all of it: Node's parser knows no option that may have a value. */
@@ -62,7 +70,9 @@ function read(args: string[]): { values: RawValues; positionals: readonly string
     return { values, positionals }
   } catch (error) {
     const words = error instanceof Error ? (error.message.split(/\.\s|\n/)[0] ?? '') : String(error)
-    throw wrongUse(`${words}; "millpond help" lists what there is`)
+    const unknown = /^Unknown option '--([^']+)'/.exec(words)?.[1]
+    const near = unknown === undefined ? undefined : nearest(unknown, Object.keys(OPTIONS))
+    throw wrongUse(`${words}${near === undefined ? '' : `; did you mean --${near}?`}; "millpond help" lists what there is`)
   }
 }
 

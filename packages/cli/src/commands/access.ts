@@ -139,11 +139,10 @@ export const tokenCreate: Command = {
     const [name = ''] = given.positionals
     const client = await context.client()
     const role = given.text('role')
-    const user = role === undefined ? undefined : textAt((await client.post('users/', { name, role })).body, 'id')
     const scopes = given.list('scopes')
     const body = {
       name,
-      ...(user !== undefined && { user_id: user }),
+      ...(role !== undefined && { role }),
       ...(scopes.length > 0 && { scopes }),
       ...(given.has('days') && { expires_in_days: given.number('days') }),
     }

@@ -1,5 +1,7 @@
 // How fast a cache is where it runs: gets and sets in a namespace of its own, erased afterwards.
+import { readFile } from 'node:fs/promises'
 import type { Command, Context } from '../command.ts'
+import { codeOf, isObject } from '../connection/files.ts'
 import { exitOf, followed, isRunning, SOON, tellOperation } from '../connection/follow.ts'
 import { at, numberAt, type Row, rowsAt } from '../connection/read.ts'
 import { wrongUse } from '../failure.ts'
@@ -29,8 +31,8 @@ export const benchmark: Command = {
   group: 'decide',
   summary: 'how fast a cache is where it runs, in a namespace of its own that is erased afterwards',
   positionals: [],
-  options: ['cache-name', 'duration', 'value-size', 'budget', 'detach'],
-  fields: ['operation', 'figures', 'missed'],
+  options: ['cache-name', 'duration', 'ops', 'traffic', 'value-size', 'budget', 'compare', 'detach'],
+  fields: ['operation', 'figures', 'missed', 'compared'],
   example: 'millpond benchmark --duration 10 --budget p99=2ms',
   scope: 'benchmark',
   async run(context) {
@@ -41,17 +43,61 @@ export const benchmark: Command = {
     const body = {
       ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
       ...(given.has('value-size') && { value_bytes: given.count('value-size') }),
+      ...(given.has('ops') && { operations: given.count('ops') }),
+      ...(given.has('traffic') && { skew: skewOf(given.text('traffic') ?? '') }),
       duration_seconds: duration / 1000,
       keys: KEYS,
     }
+    const before = given.text('compare')
+    const earlier = before === undefined ? undefined : await earlierIn(before)
     const client = await context.client()
-    out.note(text`${duration / 1000} s of gets and sets of ${KEYS} keys, one of ten a set`)
+    out.note(text`at most ${duration / 1000} s of gets and sets of ${KEYS} keys, one of ten a set`)
     const operation = await followed(context, client, await client.post('optimizations/benchmark/', body, SOON), 'keys')
     const figures = isRunning(operation) ? null : figuresOf(operation)
     const missed = figures === null ? [] : budget.filter(({ name, most }) => figures.get[name] > most).map(({ text: words }) => words)
-    await out.answer('benchmark', { operation, figures, missed }, () => tell(context, operation, figures, missed))
-    return missed.length > 0 ? 'unhealthy' : exitOf(operation)
+    const compared = figures === null || earlier === undefined ? null : comparedWith(earlier, figures)
+    await out.answer('benchmark', { operation, figures, missed, compared }, () => {
+      tell(context, operation, figures, missed)
+      for (const { name, before: was, now, is_worse } of compared ?? []) {
+        const words = text`${name} ${was.toPrecision(3)} -> ${now.toPrecision(3)}`
+        out.line(is_worse ? styled('red', words) : words)
+      }
+    })
+    return missed.length > 0 || compared?.some(({ is_worse }) => is_worse) === true ? 'unhealthy' : exitOf(operation)
   },
+}
+
+function skewOf(shape: string): number {
+  if (shape === 'uniform') return 0
+  const skew = /^zipf:(\d+(?:\.\d+)?)$/.exec(shape)?.[1]
+  if (skew === undefined || Number(skew) > 5) throw wrongUse(`--traffic ${shape}: say zipf:1.0 (up to 5), or uniform`)
+  return Number(skew)
+}
+
+/** The figures of an answer that `--json` gave. */
+async function earlierIn(path: string): Promise<Row> {
+  try {
+    const figures = at(JSON.parse(await readFile(path, 'utf8')), 'figures')
+    if (isObject(figures) && numberAt(figures, 'ops_per_second') !== null) return figures
+  } catch (error) {
+    throw wrongUse(`--compare ${path} cannot be read (${codeOf(error)})`)
+  }
+  throw wrongUse(`--compare ${path} does not hold figures: write them with "millpond benchmark --json > ${path}"`)
+}
+
+/** Two runs of the same machine differ by some percent: a fifth is more than that. */
+const CLEARLY = 1.2
+
+function comparedWith(earlier: Row, now: Figures) {
+  const was = numberAt(earlier, 'ops_per_second') ?? 0
+  const rate = { name: 'ops_per_second', before: was, now: now.ops_per_second, is_worse: now.ops_per_second * CLEARLY < was }
+  const times = (['get', 'set'] as const).flatMap((op) =>
+    (['p50_ms', 'p99_ms'] as const).flatMap((name) => {
+      const before = numberAt(earlier, op, name)
+      return before === null ? [] : [{ name: `${op} ${name}`, before, now: now[op][name], is_worse: now[op][name] > before * CLEARLY }]
+    }),
+  )
+  return [rate, ...times]
 }
 
 function tell(context: Context, operation: Row, figures: Figures | null, missed: readonly string[]): void {

@@ -3,8 +3,10 @@ import type { Command, Context } from '../command.ts'
 import type { Client } from '../connection/client.ts'
 import { list } from '../connection/pages.ts'
 import { at, countsAt, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
+import { Failure } from '../failure.ts'
 import { joined, type Part, type Safe, sentence, shownJson, styled, text } from '../terminal/text.ts'
 import { bytes, clock, count, percent, seconds } from '../terminal/units.ts'
+import { differenceLines, differences } from './compared.ts'
 
 const where = ({ given }: Context) => ({ cache_name: given.text('cache-name'), namespace: given.text('namespace') })
 
@@ -124,18 +126,31 @@ function tellNamespaces(out: Context['out'], data: readonly Row[]): void {
 export const explain: Command = {
   name: 'explain',
   group: 'look',
-  summary: 'why a key hits or misses, in every process and tier, and whose invalidation took it',
-  positionals: ['KEY'],
+  summary: 'why a key, or the answer to a URL, hits or misses, in every process and tier, and whose invalidation took it',
+  positionals: ['KEY|URL'],
   options: ['cache-name', 'namespace'],
   fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes'],
   example: 'millpond explain user:7 --cache-name shop',
   scope: 'keys:read',
   async run(context) {
     const [key = ''] = context.given.positionals
-    const { body } = await (await context.client()).get('explain/', { ...where(context), key })
+    const client = await context.client()
+    const named = /^https?:\/\//i.test(key) ? await ofUrl(client, context, key) : { key }
+    const { body } = await client.get('explain/', { ...where(context), ...named })
     await context.out.answer('explain', body, () => tellExplanation(context, body))
     return 'done'
   },
+}
+
+/** A key may look like a URL, and the HTTP cache's do: what is found as an answer to it goes first. */
+async function ofUrl(client: Client, context: Context, url: string): Promise<{ readonly url: string } | { readonly key: string }> {
+  try {
+    await client.get('explain/', { ...where(context), url })
+    return { url }
+  } catch (error) {
+    if (error instanceof Failure && error.exit === 'notFound') return { key: url }
+    throw error
+  }
 }
 
 export const inspect: Command = {
@@ -143,8 +158,8 @@ export const inspect: Command = {
   group: 'look',
   summary: 'the copies of a key in every process and tier, what named it, and with --value what it holds',
   positionals: ['KEY'],
-  options: ['cache-name', 'namespace', 'value', 'history'],
-  fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes', 'history', 'value'],
+  options: ['cache-name', 'namespace', 'value', 'history', 'diff'],
+  fields: ['cache_name', 'namespace', 'key', 'verdict', 'cause', 'detail', 'receipt', 'by', 'nodes', 'history', 'value', 'copies'],
   example: 'millpond inspect user:7 --history',
   scope: 'keys:read',
   async run(context) {
@@ -155,13 +170,32 @@ export const inspect: Command = {
     const path = `keys/${encodeURIComponent(key)}`
     const history = given.flag('history') ? rowsAt((await client.get(`${path}/history/`, where(context))).body, 'data') : null
     const value = given.flag('value') ? await heldAt(context, client, path) : null
-    await out.answer('inspect', { ...body, history, value }, () => {
+    const copies = given.flag('diff') ? (await client.get(`${path}/copies/`, where(context))).body : null
+    await out.answer('inspect', { ...body, history, value, copies }, () => {
       tellExplanation(context, body)
       if (history !== null) tellHistory(out, history)
       if (value !== null) out.line(at(value, 'found') === true ? jsonLines(at(value, 'value')) : text`it has no value here`)
+      if (copies !== null) tellCopies(out, copies)
     })
-    return 'done'
+    return copies !== null && at(copies, 'is_same') === false ? 'unhealthy' : 'done'
   },
+}
+
+/** Each process against the first that has it. */
+function tellCopies(out: Context['out'], copies: Row): void {
+  const held = rowsAt(copies, 'copies')
+  const first = held.find((copy) => at(copy, 'found') === true)
+  if (first === undefined) out.line(text`no process has a value`)
+  for (const copy of held) {
+    const name = textAt(copy, 'node')
+    if (at(copy, 'found') !== true) out.line(text`${name}: ${at(copy, 'found') === false ? 'nothing' : textAt(copy, 'status')}`)
+    else if (copy === first) out.line(text`${styled('bold', name)}: ${textAt(copy, 'sha256').slice(0, 12)}, of ${textAt(copy, 'tier')}`)
+    else if (textAt(copy, 'sha256') === textAt(first, 'sha256')) out.line(text`${name}: ${styled('green', 'the same')}`)
+    else {
+      out.line(text`${name}: ${styled('red', 'another value')} (- ${textAt(first, 'node')}, + ${name})`)
+      for (const one of differences(at(first, 'value'), at(copy, 'value'))) for (const line of differenceLines(one)) out.line(line)
+    }
+  }
 }
 
 async function heldAt(context: Context, client: Client, path: string): Promise<Row> {

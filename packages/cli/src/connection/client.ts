@@ -1,6 +1,7 @@
 // Calls of the admin API: one place that sends the token, understands problem documents, and says in one line what was wrong and what to do.
 import { randomUUID } from 'node:crypto'
 import { type ExitName, Failure } from '../failure.ts'
+import { VERSION } from '../version.ts'
 import { codeOf, isObject } from './files.ts'
 import type { Connection } from './settings.ts'
 
@@ -113,7 +114,7 @@ export class Client {
       signal: AbortSignal.any([signal, AbortSignal.timeout(this.#limitOf(options))]),
       headers: {
         Accept: 'application/json, application/problem+json',
-        'User-Agent': 'millpond-cli/0.1.0',
+        'User-Agent': `millpond-cli/${VERSION}`,
         ...(connection.token !== undefined && { Authorization: `Bearer ${connection.token}` }),
         ...(key !== undefined && { 'Idempotency-Key': key }),
         ...(options.body !== undefined && { 'Content-Type': 'application/json' }),

@@ -10,6 +10,7 @@ import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
 import { Tail } from './tail.ts'
 import { testTiers } from './test-tiers.ts'
+import { entriesOfUrl } from './urls.ts'
 import { entriesOf, goOn, Waiting, type Walk, type Walked } from './walks.ts'
 import { warm } from './warm.ts'
 import { NamedWarming } from './warm-named.ts'
@@ -33,6 +34,7 @@ export function actsOf(cache: Cache, application: Application = {}): Acts {
     keys: (asked) => listKeys(cache, waiting, asked),
     groups: (asked) => group(cache, asked),
     explain: async ({ namespace, key }) => openSpaceOf(cache, namespace).explain(keyOf(key)),
+    url: (asked) => entriesOfUrl(cache, application, asked),
     value: (asked) => revealed(cache, asked),
     plan: (asked) => plan(cache, asked),
     invalidate: (asked) => invalidate(cache, asked),

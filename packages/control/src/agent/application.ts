@@ -3,6 +3,7 @@
 import type { Cache, WarmPlan } from 'millpond'
 import { type Check, fn, options, recordOf, required, type Shape, texts } from 'millpond/options'
 import { namespacesOf, spaceOf } from './spaces.ts'
+import type { UrlEntry } from './urls.ts'
 import type { Answered, Asked } from './words.ts'
 
 /** What the names of a call come to: the id of the organisation that was named, the cache type. */
@@ -47,6 +48,8 @@ export interface Scope {
 export interface Application {
   readonly cacheTypes?: Readonly<Record<string, CacheType>> | undefined
   readonly scopes?: Readonly<Record<string, Scope>> | undefined
+  /** The entries that answer a URL, for `millpond explain URL`. Those of an HTTP cache are found without it. */
+  readonly urls?: ((url: URL) => readonly UrlEntry[] | Promise<readonly UrlEntry[]>) | undefined
   /** What must not be cold: warmed by `millpond warm --critical`, and what `millpond test` measures. */
   readonly criticalPaths?: (() => readonly NamedPlan[] | Promise<readonly NamedPlan[]>) | undefined
 }
@@ -67,6 +70,7 @@ const SCOPE: Shape<Scope> = {
 export const application: Check<Application> = options<Application>({
   cacheTypes: recordOf(options(CACHE_TYPE), 'an object from names to cache types'),
   scopes: recordOf(options(SCOPE), 'an object from names to scopes'),
+  urls: fn('a function from a URL to entries'),
   criticalPaths: fn('a function that answers plans'),
 })
 

@@ -9,16 +9,19 @@ import type { Answered, Asked } from './words.ts'
 const SET_EVERY = 10
 const PAUSE_EVERY_MS = 5
 
-export function benchmark(cache: Cache, { duration_ms, value_bytes, keys }: Asked<'benchmark'>): Promise<Answered['benchmark']> {
+export function benchmark(
+  cache: Cache,
+  { duration_ms, value_bytes, keys, operations: most = Number.POSITIVE_INFINITY, skew = 1 }: Asked<'benchmark'>,
+): Promise<Answered['benchmark']> {
   return inProbe(cache, async (space) => {
     const value = 'x'.repeat(value_bytes)
     const times = { get: createHistogram(), set: createHistogram() }
+    const next = zipf(keys, skew)
     const began = performance.now()
     let operations = 0
     let rested = began
-    for (let now = began; now - began < duration_ms; now = performance.now()) {
-      // Squared, so that a tenth of the keys takes a third of the calls.
-      const key = `bench:${Math.floor(Math.random() ** 2 * keys)}`
+    for (let now = began; operations < most && now - began < duration_ms; now = performance.now()) {
+      const key = `bench:${next()}`
       const isSet = operations++ % SET_EVERY === 0
       if (isSet) await space.set(key, value, { ttl: '1m' })
       else await space.get(key)
@@ -30,6 +33,23 @@ export function benchmark(cache: Cache, { duration_ms, value_bytes, keys }: Aske
     const seconds = (performance.now() - began) / 1000
     return { operations, seconds, ops: { get: shown(times.get), set: shown(times.set) } }
   })
+}
+
+/** The n-th key comes up in proportion to 1 / n^s: by its place in the sums of these, found by halving. */
+function zipf(keys: number, skew: number): () => number {
+  const sums = new Float64Array(keys)
+  let sum = 0
+  for (let at = 0; at < keys; at++) sums[at] = sum += 1 / (at + 1) ** skew
+  return () => {
+    const wanted = Math.random() * sum
+    let [low, high] = [0, keys - 1]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((sums[middle] ?? 0) < wanted) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
 }
 
 function shown(times: Histogram) {

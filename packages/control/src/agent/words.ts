@@ -44,6 +44,7 @@ export const ASKED = {
   }),
   groups: z.strictObject({ by: z.enum(['tag', 'pattern', 'hits', 'bytes']), namespaces, limit: z.number().int().min(1).max(200) }),
   explain: z.strictObject({ namespace: z.string().max(128), key }),
+  url: z.strictObject({ url: z.url({ protocol: /^https?$/ }).max(16_384), namespaces }),
   value: z.strictObject({ namespace: z.string().max(128), key }),
   plan: z.strictObject({ namespaces, criteria, scan: z.boolean() }),
   invalidate: z.strictObject({ namespaces, criteria, mode: z.enum(['delete', 'expire']) }),
@@ -90,6 +91,8 @@ export const ASKED = {
   test: z.null(),
   benchmark: z.strictObject({
     duration_ms: z.number().min(10).max(30_000),
+    operations: z.number().int().min(1).optional().describe('at most so many'),
+    skew: z.number().min(0).max(5).optional().describe("Zipf's exponent; 0: all keys alike"),
     value_bytes: z.number().int().min(1).max(1_048_576),
     keys: z.number().int().min(1).max(100_000),
   }),
@@ -283,6 +286,8 @@ export interface Answered {
   keys: KeyList
   groups: { readonly data: readonly Group[]; readonly scanned: number; readonly is_complete: boolean }
   explain: Explanation
+  /** What answers a URL, the likeliest first. */
+  url: { readonly entries: readonly { readonly namespace: string; readonly key: string; readonly verdict: string }[] }
   value: { readonly found: boolean; readonly tier?: string; readonly value: unknown; readonly is_stale?: boolean }
   plan: NodePlan
   invalidate: { readonly receipts: readonly NodeReceipt[]; readonly ms: number }

@@ -1,11 +1,12 @@
 // People and their credentials: who am I, users, tokens.
 import { z } from 'zod'
+import { createUser, grantable } from '../access/grants.ts'
 import { may, type Principal, ROLES, SCOPES } from '../access/roles.ts'
 import { cookieFor, endSession, openSession, secretIn } from '../access/sessions.ts'
-import { addToken, addUser } from '../access/tokens.ts'
+import { addToken } from '../access/tokens.ts'
 import { appendAudit } from '../audit/audit.ts'
 import { cachesFor } from '../fleet/reach.ts'
-import { notFound, Problem } from '../http/problem.ts'
+import { invalid, notFound, Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 
 const name = z.string().regex(/^[\w.@-]{1,64}$/, 'give 1 to 64 letters, digits, "_", ".", "@" or "-"')
@@ -129,25 +130,9 @@ export const accessRoutes: readonly Route[] = [
     scope: 'users:write',
     body: z.strictObject({ name, role: z.enum(ROLES), namespaces: names.optional(), max_keys: z.number().int().min(0).optional() }),
     answers: { 201: { description: 'Added', schema: z.object({ id: z.string(), name: z.string(), role: z.enum(ROLES) }) } },
-    async handle({ control, body, who }) {
-      const id = await control.store.write(async (tx) => {
-        const taken = await tx.selectFrom('users').select('id').where('name', '=', body.name).executeTakeFirst()
-        if (taken !== undefined)
-          throw new Problem(409, 'name_taken', `${JSON.stringify(body.name)} is the name of ${taken.id}: choose another one`)
-        const made = await addUser(
-          tx,
-          { name: body.name, role: body.role, namespaces: body.namespaces, maxKeys: body.max_keys },
-          await control.store.now(tx),
-        )
-        await appendAudit(control.store, tx, {
-          ...who,
-          kind: 'change',
-          action: 'user.create',
-          target: body.name,
-          detail: { id: made, ...body },
-        })
-        return made
-      })
+    async handle({ control, body, principal, who }) {
+      const { max_keys: maxKeys, ...user } = body
+      const id = await control.store.write((tx) => createUser(control.store, tx, { ...user, maxKeys }, principal, who))
       return json(201, { id, name: body.name, role: body.role })
     },
   }),
@@ -214,6 +199,7 @@ export const accessRoutes: readonly Route[] = [
     body: z.strictObject({
       name,
       user_id: z.string().optional().describe('default: the caller'),
+      role: z.enum(ROLES).optional().describe('make a user of this name for it, with this role: both or neither; needs users:write'),
       scopes: z.array(z.enum(SCOPES)).min(1).optional().describe("default: all of the user's role"),
       expires_in_days: z.number().positive().max(3650).default(90),
     }),
@@ -221,14 +207,28 @@ export const accessRoutes: readonly Route[] = [
       201: { description: 'Made', schema: z.object({ id: z.string(), name: z.string(), token: z.string(), expires_at: z.iso.datetime() }) },
     },
     async handle({ control, body, principal, who }) {
-      const userId = body.user_id ?? principal.userId
+      const { user_id, role } = body
+      if (user_id !== undefined && role !== undefined)
+        throw invalid([{ pointer: '/role', code: 'with_user', detail: 'a user that is there has its role: leave one of them out' }])
+      if (role !== undefined && !may(principal, 'users:write'))
+        throw new Problem(403, 'forbidden', 'to make a user for the token needs the permission users:write')
       const made = await control.store.write(async (tx) => {
-        const owner = await tx.selectFrom('users').select('name').where('id', '=', userId).where('disabled', '=', 0).executeTakeFirst()
-        if (owner === undefined) throw notFound(`user ${userId}`)
         const now = await control.store.now(tx)
+        const userId =
+          role === undefined
+            ? (user_id ?? principal.userId)
+            : await createUser(control.store, tx, { name: body.name, role }, principal, who)
+        const owner = await tx
+          .selectFrom('users')
+          .select(['name', 'role', 'namespaces', 'max_keys'])
+          .where('id', '=', userId)
+          .where('disabled', '=', 0)
+          .executeTakeFirst()
+        if (owner === undefined) throw notFound(`user ${userId}`)
+        const scopes = grantable(principal, owner, body.scopes)
         const expiresAt = now + Math.ceil(body.expires_in_days * DAY_MS)
-        const { id, token } = await addToken(tx, { name: body.name, userId, scopes: body.scopes, expiresAt }, now)
-        const detail = { id, name: body.name, scopes: body.scopes ?? null, expires_at: timeOf(expiresAt) }
+        const { id, token } = await addToken(tx, { name: body.name, userId, scopes, expiresAt }, now)
+        const detail = { id, name: body.name, scopes: scopes ?? null, expires_at: timeOf(expiresAt) }
         await appendAudit(control.store, tx, { ...who, kind: 'change', action: 'token.create', target: owner.name, detail })
         return { id, name: body.name, token, expires_at: timeOf(expiresAt) }
       })

@@ -1,9 +1,10 @@
 // What caches hold: keys as memory has them, each with its copies in every node and tier, and why one misses.
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { appendAudit } from '../audit/audit.ts'
 import { namespacesFor, oneCache } from '../fleet/reach.ts'
 import { listQuery } from '../http/lists.ts'
-import { Problem } from '../http/problem.ts'
+import { invalid, Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Route } from '../http/route.ts'
 import { instant, number } from './words.ts'
 
@@ -172,12 +173,84 @@ export const keyRoutes: readonly Route[] = [
   }),
   defineRoute({
     method: 'GET',
+    path: 'keys/{key}/copies/',
+    summary: 'The value as each process has it, and whether all have the same: the look is in the audit',
+    scope: 'values:read',
+    query: atKey,
+    answers: {
+      200: {
+        description: 'By process',
+        schema: z.object({
+          key: z.string(),
+          namespace: z.string(),
+          is_same: z.boolean().nullable().describe('null: fewer than two have it'),
+          copies: z.array(
+            z.object({
+              node: z.string(),
+              status: z.string(),
+              found: z.boolean().nullable(),
+              tier: z.string().nullable(),
+              is_stale: z.boolean().nullable(),
+              sha256: z.string().nullable(),
+              value: z.unknown(),
+            }),
+          ),
+        }),
+      },
+    },
+    async handle(call) {
+      const { control, principal, query, who } = call
+      const cache = oneCache(control, principal, query.cache_name)
+      const key = keyOf(call)
+      const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
+      await control.store.write((tx) =>
+        appendAudit(control.store, tx, {
+          ...who,
+          kind: 'access',
+          action: 'value.read',
+          target: key,
+          detail: { cache, namespace, copies: true },
+        }),
+      )
+      const replies = await control.fleet.ask(cache, 'value', { namespace, key })
+      const copies = replies.map(({ id, status, body }) => ({
+        node: id,
+        status,
+        found: body?.found ?? null,
+        tier: body?.tier ?? null,
+        is_stale: body?.is_stale ?? null,
+        sha256: body?.found === true ? createHash('sha256').update(JSON.stringify(body.value)).digest('hex') : null,
+        value: body?.value ?? null,
+      }))
+      const sums = copies.flatMap(({ sha256 }) => sha256 ?? [])
+      return json(200, { key, namespace, is_same: sums.length < 2 ? null : new Set(sums).size === 1, copies })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
     path: 'explain/',
     summary: 'Why a key hits or misses, in every node and tier, and who caused it',
     scope: 'keys:read',
-    query: z.strictObject({ ...at, key: keyText }),
+    query: z.strictObject({
+      ...at,
+      key: keyText.optional(),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(MOST_KEY)
+        .optional()
+        .describe(
+          'in place of key: absolute, as its client asks for it. What answers it is found by the HTTP cache, or as the application registered',
+        ),
+    }),
     answers: { 200: { description: 'The explanation', schema: explanation } },
-    handle: async (call) => json(200, await explained(call, call.query.key)),
+    async handle(call) {
+      const { key, url } = call.query
+      if ((key === undefined) === (url === undefined))
+        throw invalid([{ pointer: '?key', code: 'one_of', detail: 'give key or url, one of the two' }])
+      if (url === undefined) return json(200, await explained(call, key ?? ''))
+      const found = await entryOf(call, url)
+      return json(200, await explained({ ...call, query: { ...call.query, namespace: found.namespace } }, found.key))
+    },
   }),
   defineRoute({
     method: 'GET',
@@ -217,6 +290,22 @@ async function grouped(
     ...(namespaces !== undefined && { namespaces: [...namespaces] }),
   })
   return json(200, { ...found, has_more: false })
+}
+
+/** Of the first process that knows one; what it knows best first: what is there, then what was. */
+async function entryOf({ control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>, url: string) {
+  const cache = oneCache(control, principal, query.cache_name)
+  const namespaces = namespacesFor(principal, cache, query.namespace)
+  const asked = { url, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }
+  const replies = await control.fleet.ask(cache, 'url', asked)
+  const entries = replies.flatMap(({ body }) => body?.entries ?? [])
+  const found = ['hit', 'stale', 'miss'].map((verdict) => entries.find((one) => one.verdict === verdict)).find((one) => one !== undefined)
+  if (found !== undefined) return found
+  throw new Problem(
+    404,
+    'url_unknown',
+    `no process of ${cache} has stored what answers ${JSON.stringify(url.slice(0, 200))}, or remembers it`,
+  )
 }
 
 async function explained({ control, principal, query }: Pick<Call<unknown, At>, 'control' | 'principal' | 'query'>, key: string) {

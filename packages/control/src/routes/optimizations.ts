@@ -41,6 +41,8 @@ export const optimizationRoutes: readonly Route[] = [
       duration_seconds: z.number().positive().max(300).default(60),
       value_bytes: z.number().int().min(1).max(1_048_576).default(256),
       keys: z.number().int().min(1).max(100_000).default(1000),
+      operations: z.number().int().min(1).max(1_000_000_000).optional().describe('at most so many, within duration_seconds'),
+      skew: z.number().min(0).max(5).default(1).describe("Zipf's exponent of how often keys are asked for; 0: all alike"),
     }),
     answers: { 200: { description: 'The figures', schema: operation }, 202: { description: 'It runs', schema: accepted } },
     handle({ control, principal, body, who, request, base }) {
@@ -52,11 +54,20 @@ export const optimizationRoutes: readonly Route[] = [
           async (step) => {
             began(step.id)
             const parts: unknown[] = []
+            let operations = body.operations
             // In slices: a request to a node is bounded, and between two the benchmark may be cancelled.
             for (let left = body.duration_seconds * 1000; left > 0; left -= SLICE_MS) {
-              const asked = { duration_ms: Math.max(10, Math.min(SLICE_MS, left)), value_bytes: body.value_bytes, keys: body.keys }
-              parts.push(await control.fleet.one(cache, 'benchmark', asked, { deadlineMs: SLICE_MS + 20_000 }))
-              if (left <= SLICE_MS) break
+              const asked = {
+                duration_ms: Math.max(10, Math.min(SLICE_MS, left)),
+                value_bytes: body.value_bytes,
+                keys: body.keys,
+                skew: body.skew,
+                ...(operations !== undefined && { operations }),
+              }
+              const part = await control.fleet.one(cache, 'benchmark', asked, { deadlineMs: SLICE_MS + 20_000 })
+              parts.push(part)
+              if (operations !== undefined) operations -= part.operations
+              if (left <= SLICE_MS || operations === 0) break
               await step.progress({ parts })
               if (await step.isCancelled()) return { state: 'cancelled', result: { parts } }
             }

@@ -59,14 +59,20 @@ export function required<T>(one: Check<T>): Required<T> {
 
 const isNameOf = <S extends object>(name: string, shape: S): name is Extract<keyof S, string> => Object.hasOwn(shape, name)
 
-/** The error for a name that does not exist: the one that was meant, where it is near, and all that there are. */
-export function unknownName(name: string, names: readonly string[], full = name, what = 'option'): MillpondError {
+/** The name that was meant by one that does not exist: at most two letters away from it, whatever their case; undefined where none is, or the name is shorter than three. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
   const given = name.toLowerCase()
   const [near] = names
     .map((known) => ({ known, letters: distance(known.toLowerCase(), given), longer: Math.abs(known.length - name.length) }))
     .filter(({ letters }) => letters <= 2)
     .sort((a, b) => a.letters - b.letters || a.longer - b.longer)
-  const meant = near === undefined || name.length < 3 ? '' : ` did you mean ${show(near.known)}?`
+  return name.length < 3 ? undefined : near?.known
+}
+
+/** The error for a name that does not exist: the one that was meant, where it is near, and all that there are. */
+export function unknownName(name: string, names: readonly string[], full = name, what = 'option'): MillpondError {
+  const near = nearest(name, names)
+  const meant = near === undefined ? '' : ` did you mean ${show(near)}?`
   return new MillpondError('OPTION_INVALID', `unknown ${what} ${show(full)}:${meant} there are ${names.join(', ')}`)
 }
 

@@ -12,6 +12,7 @@ export type { GroupNames, Purge } from './purge.ts'
 export type { RawFields } from './rules/fields.ts'
 export { INPUTS, type RequestFacts } from './rules/request.ts'
 export { HTTP_CACHE, type HttpCacheOptions, type Settings } from './settings.ts'
+export { storedKeys } from './stored-keys.ts'
 
 interface ToldOfErrors {
   readonly onError?: (error: unknown) => void

@@ -1,0 +1,42 @@
+// Which entry answers a URL: as the application says, or as an HTTP cache has stored it.
+import type { Cache, Key } from 'millpond'
+import type { Application } from './application.ts'
+import { chosen, openSpaceOf, spaceOf } from './spaces.ts'
+import type { Answered, Asked } from './words.ts'
+
+/** Namespaces that are asked for it, the busiest first: each question reads its tiers. */
+const MOST_ASKED = 20
+const MOST_VARIANTS = 10
+
+/** What answers a URL. */
+export interface UrlEntry {
+  /** Default: the cache's own. */
+  readonly namespace?: string | undefined
+  readonly key: Key
+}
+
+export async function entriesOfUrl(cache: Cache, application: Application, { url, namespaces }: Asked<'url'>): Promise<Answered['url']> {
+  const said = (await application.urls?.(new URL(url))) ?? []
+  const allowed = chosen(cache, namespaces)
+  const entries: { namespace: string; key: string; verdict: string }[] = []
+  for (const { namespace = cache.name, key } of said) {
+    if (!allowed.includes(namespace)) continue
+    const { verdict } = await openSpaceOf(cache, namespace).explain(key)
+    entries.push({ namespace, key: typeof key === 'string' ? key : JSON.stringify(key), verdict })
+  }
+  // Loaded when somebody asks: most caches hold no HTTP answers.
+  const { storedKeys } = await import('millpond/http')
+  const busiest = cache
+    .info()
+    .namespaces.filter(({ namespace }) => allowed.includes(namespace))
+    .sort((a, b) => b.hits + b.misses - a.hits - a.misses)
+    .slice(0, MOST_ASKED)
+  for (const { namespace } of busiest) {
+    const space = spaceOf(cache, namespace)
+    for (const key of (await storedKeys(space, url)).slice(0, MOST_VARIANTS)) {
+      const { verdict } = await space.explain(key)
+      entries.push({ namespace, key, verdict })
+    }
+  }
+  return { entries }
+}

@@ -1,0 +1,87 @@
+// What one key is elsewhere: its value in every process, and the answer to a URL.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Attached, attach } from '@millpond/control/agent'
+import { type Cache, createCache, memory } from 'millpond'
+import { createHttpCache } from 'millpond/http'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Opened, open } from './setup.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millpond-copies-'))
+const make = (): Cache => createCache({ name: 'shop', tiers: [memory(), sqlite({ path: join(folder, 'shop.db') })] })
+let shop: Cache
+let elsewhere: Cache
+let attached: Attached
+let opened: Opened
+beforeAll(async () => {
+  shop = make()
+  elsewhere = make()
+  attached = attach(elsewhere, { id: 'web-2' })
+  await attached.join()
+  opened = await open(':memory:', {
+    caches: [shop],
+    nodeId: 'web-1',
+    application: { urls: ({ pathname }) => (pathname.startsWith('/deals/') ? [{ key: ['deal', pathname.slice(7)] }] : []) },
+  })
+  await opened.plane.start()
+})
+afterAll(async () => {
+  await opened.close()
+  await attached.close()
+  await Promise.all([shop.close(), elsewhere.close()])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+it('shows the value of every process, says whether all are the same, and is on record', async () => {
+  await shop.set('a', { n: 1 })
+  await elsewhere.get('a')
+  const copies = async (as: 'admin' | 'editor' = 'admin') => opened.call('GET', 'keys/a/copies/', { as })
+  expect((await copies()).json).toMatchObject({
+    is_same: true,
+    copies: [
+      { node: 'web-1', value: { n: 1 } },
+      { node: 'web-2', value: { n: 1 } },
+    ],
+  })
+  expect((await copies('editor')).status).toBe(403)
+  const { json } = await opened.call('GET', 'audit/?action=value.read', { as: 'auditor' })
+  expect(json.data[0]).toMatchObject({ actor: 'admin', target: 'a', detail: { copies: true } })
+  attached.nodes.answer('value', () => ({ found: true, tier: 'memory', value: { n: 2 } }))
+  const { json: other } = await copies()
+  expect(other.is_same).toBe(false)
+  expect(other.copies[0].sha256).not.toBe(other.copies[1].sha256)
+})
+
+it('explains a URL by what the HTTP cache stores, and by what the application says', async () => {
+  const pages = shop.namespace('pages')
+  const http = createHttpCache(pages)
+  const server = createServer(http.listener((_, response) => response.setHeader('Cache-Control', 'max-age=60').end('page'))).listen(
+    0,
+    '127.0.0.1',
+  )
+  await new Promise((resolve) => server.once('listening', resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await (await fetch(`${origin}/p/7?x=1`)).text()
+  await pages.flush()
+  const explain = (url: string, as: 'viewer' | 'limited' = 'viewer') =>
+    opened.call('GET', `explain/?url=${encodeURIComponent(url)}`, { as })
+  expect((await explain(`${origin}/p/7?x=1#top`)).json).toMatchObject({
+    namespace: 'pages',
+    key: expect.stringContaining(`${origin}/p/7?x=1`),
+    verdict: 'hit',
+  })
+  await http.purge({ urls: [`${origin}/p/7?x=1`] })
+  expect((await explain(`${origin}/p/7?x=1`)).json).toMatchObject({ namespace: 'pages', verdict: 'miss', cause: 'invalidated_tag' })
+  await shop.set(['deal', '9'], 1)
+  expect((await explain('https://shop.example/deals/9')).json).toMatchObject({ namespace: 'default', key: '["deal","9"]', verdict: 'hit' })
+  expect((await explain('https://shop.example/none')).json.code).toBe('url_unknown')
+  expect((await explain(`${origin}/p/7?x=1`, 'limited')).status).toBe(404)
+  for (const query of ['', '?key=a&url=http://a/', '?url=ftp://a/', '?url=/deals/9'])
+    expect((await opened.call('GET', `explain/${query}`, { as: 'viewer' })).status, query).toBe(422)
+  server.close()
+  server.closeAllConnections()
+})
