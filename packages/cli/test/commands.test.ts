@@ -65,6 +65,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   'token list': ['token', 'list'],
   'token create': ['token', 'create', 'NAME'],
   'token revoke': ['token', 'revoke', 'tok_none'],
+  grafana: ['grafana'],
+  'prometheus-rules': ['prometheus-rules'],
   completion: ['completion', 'bash'],
   ui: ['ui', '--port', '99999'],
 }
@@ -104,7 +106,7 @@ it('each command does for a role what the role may, and says 4 to everybody else
       if (code !== ends) seen.push(`${role} ${call.join(' ')} ended with ${code}, not ${ends}: ${out}${err}`)
     }
     const nobody = await desk.run(await callOf(name), { as: null, env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') } })
-    const needsNone = ['completion', 'logout', 'login', 'ui'].includes(name)
+    const needsNone = ['completion', 'logout', 'login', 'ui', 'grafana'].includes(name)
     if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
   }
   expect(seen).toEqual([])
@@ -418,4 +420,15 @@ it('compares what processes hold, and a benchmark with an earlier one', async ()
   expect((await desk.run([...run, '--compare', file])).code).toBe(0)
   write({ ...first.json.figures, ops_per_second: 1e12 })
   expect((await desk.run([...run, '--compare', file])).code).toBe(3)
+})
+
+it('writes dashboard and rules, and says where a file is not what is made any more', async () => {
+  for (const command of ['grafana', 'prometheus-rules']) {
+    const file = join(desk.folder, command)
+    expect((await desk.run([command, '--output', file])).code).toBe(0)
+    expect((await desk.run([command, '--check', file])).code).toBe(0)
+    writeFileSync(file, readFileSync(file, 'utf8').replace('millpond', 'milpond'))
+    expect(await desk.run([command, '--check', file])).toMatchObject({ code: 3, err: expect.stringContaining('differs') })
+    expect((await desk.run([command, '--check', join(desk.folder, 'none')])).code).toBe(2)
+  }
 })

@@ -86,6 +86,7 @@ export const OPTIONS = {
   interval: { kind: 'duration', value: 'TIME', help: 'between two pictures (1 s)' },
   export: { kind: 'text', value: 'FORMAT', choices: ['prometheus'], help: 'the figures in this form' },
   output: { kind: 'text', value: 'FILE', help: 'put whole in its place' },
+  check: { kind: 'text', value: 'FILE', help: 'compare this file; exit 3 where it differs' },
   'apply-optimizations': { kind: 'flag', help: 'put them in force' },
   'min-impact-score': { kind: 'number', value: 'N', help: 'only those above it' },
   state: { kind: 'text', value: 'STATE', choices: ['firing', 'resolved'], help: 'only those' },

@@ -7,6 +7,7 @@ import { cleanup, test } from './care.ts'
 import { completion } from './completion.ts'
 import { configGet, configList } from './config.ts'
 import { configApply, configDiff, configRollback, configValidate } from './config-change.ts'
+import { grafana, prometheusRules } from './dashboards.ts'
 import { erase, receipt } from './erase.ts'
 import { exportPrometheus } from './export.ts'
 import { healthCheck, testConnection } from './health.ts'
@@ -49,6 +50,7 @@ export const COMMANDS: readonly Command[] = [
   benchmark,
   optimize,
   exportPrometheus,
+  prometheusRules,
   configList,
   configGet,
   configDiff,
@@ -66,6 +68,7 @@ export const COMMANDS: readonly Command[] = [
   tokenCreate,
   tokenRevoke,
   ui,
+  grafana,
   completion,
 ]
 

@@ -3,6 +3,7 @@
 import { createRegistry, type Emit, METRICS, type MetricDefinition, prometheusText } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
 import type { FleetNode } from '../fleet/fleet.ts'
+import { HEALTH, LATE } from './definitions.ts'
 
 export interface CacheSight {
   readonly cache: string
@@ -12,13 +13,6 @@ export interface CacheSight {
 }
 
 const byNode = ({ labels, ...definition }: MetricDefinition): MetricDefinition => ({ ...definition, labels: [...labels, 'node'] })
-const HEALTH: MetricDefinition = { name: 'millpond_health_score', kind: 'gauge', labels: ['cache'], help: 'Health of a cache, 0 to 100.' }
-const LATE: MetricDefinition = {
-  name: 'millpond_node_late',
-  kind: 'gauge',
-  labels: ['cache', 'node'],
-  help: 'Whether a process is silent.',
-}
 /** Of a namespace. */
 const COUNTED: readonly (readonly [string, MetricDefinition])[] = [
   ['loads', byNode(METRICS.loads)],

@@ -7,6 +7,7 @@ import { applicationRoutes } from './application.ts'
 import { auditRoutes } from './audit.ts'
 import { complianceRoutes } from './compliance.ts'
 import { configurationRoutes } from './configurations.ts'
+import { dashboardRoutes } from './dashboards.ts'
 import { erasureRoutes } from './erasures.ts'
 import { fleetRoutes } from './fleet.ts'
 import { invalidationRoutes } from './invalidations.ts'
@@ -25,6 +26,7 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...configurationRoutes,
   testConnection,
   ...metricRoutes,
+  ...dashboardRoutes,
   ...invalidationRoutes,
   ...erasureRoutes,
   ...warmingRoutes,

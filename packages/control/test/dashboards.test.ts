@@ -1,0 +1,115 @@
+// Dashboard and alert rules: they name what is exported, all of it, and Prometheus reads them.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { grafanaDashboard, prometheusRules } from '@millpond/control/dashboards'
+import { METRICS, type MetricDefinition } from 'millpond/observe'
+import { afterAll, expect, it } from 'vitest'
+import { describeWith, promtool } from '../../millpond/test/services/index.ts'
+import { HEALTH, LATE } from '../src/metrics/definitions.ts'
+import { open } from './setup.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millpond-rules-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+interface Shown {
+  readonly id: number
+  readonly title: string
+  readonly type: string
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
+  readonly targets?: readonly { readonly expr: string; readonly refId: string }[]
+}
+const panels = grafanaDashboard().panels as Shown[]
+const exprs = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+const known = new Map([...Object.values<MetricDefinition>(METRICS), HEALTH, LATE].map((one) => [one.name, one]))
+const metricsIn = (text: string): string[] => [...text.matchAll(/\bmillpond_\w+/g)].map(([name]) => name)
+const baseOf = (name: string): string => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
+
+it('names every metric that is exported, and no other', () => {
+  const named = new Set(exprs.flatMap(metricsIn).map(baseOf))
+  expect([...named].filter((name) => !known.has(name))).toEqual([])
+  expect([...known.keys()].filter((name) => !named.has(name))).toEqual([])
+  const inRules = metricsIn(prometheusRules()).map(baseOf)
+  expect(inRules.filter((name) => !known.has(name))).toEqual([])
+})
+
+it('takes rates of counters alone, and quantiles of histograms', () => {
+  for (const expr of exprs)
+    for (const [, name = ''] of expr.matchAll(/rate\((millpond_\w+)/g)) {
+      const metric = known.get(baseOf(name))
+      expect(metric?.kind === 'counter' || (metric?.kind === 'histogram' && name.endsWith('_bucket')), expr).toBe(true)
+    }
+})
+
+it('is the same each time; no two panels have one id or lie over one another', () => {
+  expect(JSON.stringify(grafanaDashboard())).toBe(JSON.stringify(grafanaDashboard()))
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
+  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+    Array.from({ length: w * h }, (_, at) => `${x + (at % w)} ${y + Math.floor(at / w)}`),
+  )
+  expect(new Set(cells).size).toBe(cells.length)
+  for (const { targets = [] } of panels) expect(new Set(targets.map(({ refId }) => refId)).size).toBe(targets.length)
+})
+
+it('follows the thresholds that are set, and leaves out what is switched off', async () => {
+  const opened = await open()
+  const rules = { hit_ratio: { levels: { critical: 0.33 } }, tier_down: { enabled: false, levels: { high: 1 } } }
+  await opened.call('PUT', 'alert_rules/', { as: 'admin', body: rules })
+  const { text, headers } = await opened.call('GET', 'prometheus/rules.yml', { as: 'viewer' })
+  expect(headers.get('content-type')).toBe('application/yaml')
+  expect(text).toContain('< 0.33')
+  expect(text).not.toContain('MillpondTierDown')
+  expect(text.match(/MillpondHitRatio/g)).toHaveLength(1)
+  expect((await opened.call('GET', 'grafana/dashboard.json', { as: 'viewer' })).json.uid).toBe('millpond')
+  await opened.close()
+})
+
+describeWith('promtool', 'rules', () => {
+  const run = (args: readonly string[]) => {
+    const { path, env } = promtool()
+    const { status, stdout, stderr } = spawnSync(path, args, { env, encoding: 'utf8', cwd: folder })
+    return [status, status === 0 ? '' : stdout + stderr]
+  }
+
+  it('are read, and so is every query of the dashboard', () => {
+    writeFileSync(join(folder, 'rules.yml'), prometheusRules())
+    expect(run(['check', 'rules', 'rules.yml'])).toEqual([0, ''])
+    // As rules of their own: promtool reads no dashboards.
+    const queries = exprs.map((expr) => expr.replaceAll('$__rate_interval', '5m').replaceAll('$cache', '.*'))
+    const lines = queries.map((expr, at) => `      - record: q:${at}\n        expr: ${JSON.stringify(expr)}`)
+    writeFileSync(join(folder, 'queries.yml'), `groups:\n  - name: queries\n    rules:\n${lines.join('\n')}\n`)
+    expect(run(['check', 'rules', 'queries.yml'])).toEqual([0, ''])
+  })
+
+  it('fire at what they are for, once, and not before', () => {
+    const series = (name: string, values: string): string => `      - series: '${name}'\n        values: '${values}'`
+    const alert = (name: string, at: string, labels: string | undefined): string =>
+      `      - eval_time: ${at}\n        alertname: ${name}\n        exp_alerts: [${labels === undefined ? '' : `{ exp_labels: ${labels} }`}]`
+    const test = [
+      'rule_files: [rules.yml]',
+      'evaluation_interval: 30s',
+      'tests:',
+      '  - interval: 30s',
+      '    input_series:',
+      series('millpond_hits_total{cache="shop",tier="memory"}', '0+60x40'),
+      series('millpond_miss_causes_total{cache="shop",cause="cold"}', '0+40x40'),
+      series('millpond_hits_total{cache="quiet",tier="memory"}', '0+1x40'),
+      series('millpond_miss_causes_total{cache="quiet",cause="cold"}', '0+9x40'),
+      series('millpond_breaker_state{cache="shop",tier="redis",state="open"}', '0x10 1x30'),
+      series('millpond_ledger_up{cache="shop",cache_ns="default"}', '1x40'),
+      '    alert_rule_test:',
+      alert('MillpondHitRatioHigh', '15m', '{ severity: high, cache: shop }'),
+      alert('MillpondHitRatioCritical', '15m', undefined),
+      alert('MillpondHitRatioMedium', '15m', undefined),
+      alert('MillpondTierDownHigh', '4m', undefined),
+      alert('MillpondTierDownHigh', '7m', '{ severity: high, cache: shop, tier: redis }'),
+      alert('MillpondLedgerDownCritical', '15m', undefined),
+    ]
+    // Summaries are words for people: not compared here.
+    const without = prometheusRules().replace(/\n {8}annotations:\n {10}summary: .*$/gm, '')
+    writeFileSync(join(folder, 'rules.yml'), without)
+    writeFileSync(join(folder, 'test.yml'), `${test.join('\n')}\n`)
+    expect(run(['test', 'rules', 'test.yml'])).toEqual([0, ''])
+  })
+})
