@@ -12,7 +12,6 @@ import { type Caches, openCaches } from './cache/open-caches.ts'
 import { openWarming } from './cache/open-warming.ts'
 import { createResponses } from './cache/responses.ts'
 import { createStrategicCache } from './cache/strategic.ts'
-import { layerAfter } from './cache/token.ts'
 import { busiest } from './cache/warming.ts'
 import { openControl } from './control.ts'
 import { prepareData } from './data/prepare.ts'
@@ -85,7 +84,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const tiers = caches.cache?.info().config.tiers ?? []
     const facts = { ...demo, counts: await countAll(db), database: db.engine, tiers, today: isoDay(today), url: '' }
     const responsesAfter = (token: string) =>
-      createResponses(layerAfter(observed[1], token), createStrategicCache(layerAfter(observed[0], token), answers))
+      createResponses(observed[1].after(token), createStrategicCache(observed[0].after(token), answers))
     const access = createAccess(tokens, strategic)
     const door: ControlDoor = { arrivals: new WeakMap() }
     const control = await openControl({

@@ -1,5 +1,6 @@
 // One of the two layers: a cache namespace that answers through itself, and tells where the answer came from.
 import { buildKey, type Cache } from 'millpond'
+import { wrappers } from 'millpond/http/wrappers'
 import type { Versions } from '../db/versions.ts'
 import { groupTag, KINDS, type KindName } from './kinds.ts'
 
@@ -33,14 +34,25 @@ export interface Held {
   readonly versions: Versions
 }
 
+/** A way to an answer, with the cache before it. */
+export interface Method<A extends readonly unknown[], T> {
+  (...args: A): Promise<Fetched<T>>
+  /** Loads anew and stores, whatever is held. */
+  renew(...args: A): Promise<Fetched<T>>
+}
+
 export interface Layer {
   readonly name: LayerName
   /** Undefined when the cache is off. */
   readonly cache: Cache | undefined
-  /** `after`: a token; the answer is no older than what its bearer has seen. */
-  fetch<T>(question: Question, load: () => Promise<T & Held>, after?: string): Promise<Fetched<T>>
-  /** Loads anew and stores, whatever is held. */
-  renew<T>(question: Question, load: () => Promise<T & Held>): Promise<T>
+  /** Puts the cache before what makes an answer. */
+  method<A extends readonly unknown[], T>(
+    kind: KindName,
+    ask: (...args: A) => Question,
+    load: (...args: A) => Promise<T & Held>,
+  ): Method<A, T>
+  /** The same, for who must see nothing older than the bearer of the token has seen. */
+  after(token: string): Layer
 }
 
 /** Told of every answer of a layer. */
@@ -69,86 +81,56 @@ export interface LayerOptions {
   readonly isQuiet?: boolean
 }
 
-export function createLayer({ name, cache, defaultTtlMs, observe, isQuiet = false }: LayerOptions): Layer {
-  const ttlOf = (kind: KindName) => KINDS[kind].ttlMs ?? defaultTtlMs
-  if (!cache) {
-    const bypass: Outcome = { result: 'bypass' }
-    return {
-      name,
-      cache,
-      fetch: async (asked, load) => {
-        const from = performance.now()
-        const value = await load()
-        observe(name, asked, bypass, performance.now() - from)
-        return { value, outcome: bypass, ttlMs: 0 }
-      },
-      renew: (_, load) => load(),
-    }
-  }
-  const lower = followLowerHits(cache)
-  const loading = new Set<string>()
-  const fetchAbsent = async <T>(asked: Question, load: () => Promise<T & Held>, after?: string): Promise<Fetched<T>> => {
-    const ttlMs = ttlOf(asked.kind)
-    const isFirst = !loading.has(asked.key)
-    let isLoaded = false
-    if (isFirst) loading.add(asked.key)
-    try {
-      const value = await cache.getOrSet<T>(
-        asked.key,
-        async (context) => {
-          isLoaded = true
-          const loaded = await load()
-          context.addTags(...Object.keys(loaded.versions))
-          return loaded
-        },
-        { ttl: ttlMs, tags: groupTags(asked), quiet: isQuiet, ...(after === undefined ? {} : { after }) },
-      )
-      const tier = lower.take(asked.key)
-      const outcome: Outcome = isLoaded ? { result: 'miss' } : isFirst ? { result: 'hit', tier: tier ?? 'memory' } : { result: 'collapsed' }
-      return { value, outcome, ttlMs }
-    } finally {
-      if (isFirst) loading.delete(asked.key)
-    }
-  }
-  return {
-    name,
-    cache,
-    fetch: async <T>(asked: Question, load: () => Promise<T & Held>, after?: string) => {
-      const from = performance.now()
-      const near = after === undefined && !isQuiet ? cache.peek<T>(asked.key) : undefined
-      const fetched: Fetched<T> =
-        near === undefined ? await fetchAbsent(asked, load, after) : { value: near, outcome: IN_MEMORY, ttlMs: ttlOf(asked.kind) }
-      observe(name, asked, fetched.outcome, performance.now() - from)
-      return fetched
-    },
-    // Deleting first and loading after is safe beside writes; storing a value that was read before would not be.
-    renew: async (asked, load) => {
-      await cache.delete(asked.key)
-      return (await fetchAbsent(asked, load)).value
-    },
-  }
+export function createLayer(options: LayerOptions): Layer {
+  return layerFor(options, undefined)
 }
 
-const IN_MEMORY: Outcome = { result: 'hit', tier: 'memory' }
+function layerFor(options: LayerOptions, token: string | undefined): Layer {
+  const { name, cache, defaultTtlMs, observe, isQuiet = false } = options
+  function method<A extends readonly unknown[], T>(
+    kind: KindName,
+    ask: (...args: A) => Question,
+    load: (...args: A) => Promise<T & Held>,
+  ): Method<A, T> {
+    const ttlMs = cache === undefined ? 0 : (KINDS[kind].ttlMs ?? defaultTtlMs)
+    const watched = async (args: A, read: () => Promise<Omit<Fetched<T>, 'ttlMs'>>): Promise<Fetched<T>> => {
+      const from = performance.now()
+      const { value, outcome } = await read()
+      observe(name, ask(...args), outcome, performance.now() - from)
+      return { value, outcome, ttlMs }
+    }
+    if (cache === undefined) {
+      const pass = (...args: A): Promise<Fetched<T>> => watched(args, async () => ({ value: await load(...args), outcome: BYPASS }))
+      return Object.assign(pass, { renew: pass })
+    }
+    const held = wrappers(cache).cachedMethod({
+      keyPrefix: false,
+      key: (args: A) => ask(...args).key,
+      ttl: ttlMs,
+      tags: ([args]: readonly [A], { versions }: Held) => [...groupTags(ask(...args)), ...Object.keys(versions)],
+      quiet: isQuiet,
+      ...(token !== undefined && { after: () => token }),
+    })((args: A) => load(...args))
+    const get = (...args: A): Promise<Fetched<T>> =>
+      watched(args, async () => {
+        const { value, tier, isJoined } = await held.entry(args)
+        return { value, outcome: tier !== 'loader' ? { result: 'hit', tier } : { result: isJoined ? 'collapsed' : 'miss' } }
+      })
+    // Deleting first and loading after is safe beside writes; storing a value that was read before would not be.
+    const renew = async (...args: A): Promise<Fetched<T>> => {
+      await held.invalidate(args)
+      return get(...args)
+    }
+    return Object.assign(get, { renew })
+  }
+  return { name, cache, method, after: (given) => layerFor(options, given) }
+}
+
+const BYPASS: Outcome = { result: 'bypass' }
 
 /** What beside the versions of its data invalidates an answer. */
 export function groupTags({ kind, organizationId }: Question): string[] {
   return organizationId === null
     ? [groupTag.kind(kind)]
     : [groupTag.kind(kind), groupTag.organization(organizationId), groupTag.both(kind, organizationId)]
-}
-
-/** Remembers which lower tier answered for a key, until the answer is taken. */
-function followLowerHits(cache: Cache): { take(key: string): string | undefined } {
-  const tiers = new Map<string, string>()
-  cache.on('hit', ({ key, tier }) => {
-    if (tier !== 'memory') tiers.set(key, tier)
-  })
-  return {
-    take: (key) => {
-      const tier = tiers.get(key)
-      tiers.delete(key)
-      return tier
-    },
-  }
 }

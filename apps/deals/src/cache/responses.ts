@@ -72,28 +72,33 @@ export function createBodies(strategic: StrategicCache) {
 
 export type Bodies = ReturnType<typeof createBodies>
 
-export function createResponses(layer: Layer, strategic: StrategicCache) {
+export function createResponses({ method }: Layer, strategic: StrategicCache) {
   const make = createMakers(strategic)
-  const respond = async (question: Question, made: () => Promise<Made>): Promise<Response> => {
-    let below: Outcome | undefined
-    const { value, outcome, ttlMs } = await layer.fetch<Body>(asResponse(question), async () => {
-      const one = await made()
-      below = one.below
-      return one.body
-    })
-    return { kind: question.kind, tags: groupTags(question), body: value, ttlMs, outcome, below }
+  /** What the layer below said, of bodies that were just made. */
+  const belows = new WeakMap<Body, Outcome>()
+  const respond = <A extends readonly unknown[]>(kind: KindName, ask: (...args: A) => Question, made: (...args: A) => Promise<Made>) => {
+    const load = async (...args: A): Promise<Body & Held> => {
+      const { body, below } = await made(...args)
+      belows.set(body, below)
+      return body
+    }
+    const get = method<A, Body>(kind, (...args) => asResponse(ask(...args)), load)
+    return async (...args: A): Promise<Response> => {
+      const { value, outcome, ttlMs } = await get(...args)
+      const below = outcome.result === 'hit' ? undefined : belows.get(value)
+      return { kind, tags: groupTags(ask(...args)), body: value, ttlMs, outcome, below }
+    }
   }
   return {
-    organization: (id: number) => respond(asked.organization(id), () => make.organization(id)),
-    roles: (id: number) => respond(asked.roles(id), () => make.roles(id)),
-    permissions: (userId: number, id: number) => respond(asked.permissions(userId, id), () => make.permissions(userId, id)),
-    dashboard: (userId: number, id: number) => respond(asked.dashboard(userId, id), () => make.dashboard(userId, id)),
-    statistics: (id: number, days: Period) => respond(asked.statistics(id, days), () => make.statistics(id, days)),
-    analytics: (id: number | null, days: Period, type: AnalyticsType) =>
-      respond(asked.analytics(id, days, type), () => make.analytics(id, days, type)),
-    performance: (id: number) => respond(asked.performance(id), () => make.performance(id)),
-    overview: (id: number) => respond(asked.overview(id), () => make.overview(id)),
-    search: (id: number, search: SearchQuestion) => respond(asked.search(id, search), () => make.search(id, search)),
+    organization: respond('organization', asked.organization, make.organization),
+    roles: respond('roles', asked.roles, make.roles),
+    permissions: respond('permissions', asked.permissions, make.permissions),
+    dashboard: respond('dashboard', asked.dashboard, make.dashboard),
+    statistics: respond('deal_statistics', asked.statistics, make.statistics),
+    analytics: respond('analytics', asked.analytics, make.analytics),
+    performance: respond('performance', asked.performance, make.performance),
+    overview: respond('overview', asked.overview, make.overview),
+    search: respond('search', asked.search, make.search),
   }
 }
 

@@ -19,21 +19,20 @@ export const asked = {
 }
 
 /** The same questions as `Answers`, answered from the cache where it knows. */
-export function createStrategicCache(layer: Layer, answers: Answers) {
-  const get = layer.fetch
+export function createStrategicCache({ method }: Layer, answers: Answers) {
+  const getDealAnalytics = method('analytics', asked.analytics, answers.analytics)
   return {
-    getOrganizationData: (id: number) => get(asked.organization(id), () => answers.organization(id)),
-    getOrganizationRoles: (id: number) => get(asked.roles(id), () => answers.roles(id)),
-    getUserPermissions: (userId: number, id: number) => get(asked.permissions(userId, id), () => answers.permissions(userId, id)),
-    getUserDashboard: (userId: number, id: number) => get(asked.dashboard(userId, id), () => answers.dashboard(userId, id)),
-    getDealStatistics: (id: number, days: Period) => get(asked.statistics(id, days), () => answers.statistics(id, days)),
-    getDealAnalytics: (id: number | null, days: Period, type: AnalyticsType) =>
-      get(asked.analytics(id, days, type), () => answers.analytics(id, days, type)),
-    getPerformanceMetrics: (id: number) => get(asked.performance(id), () => answers.performance(id)),
-    getOverview: (id: number) => get(asked.overview(id), () => answers.overview(id)),
-    searchDeals: (id: number, search: SearchQuestion) => get(asked.search(id, search), () => answers.search(id, search)),
+    getOrganizationData: method('organization', asked.organization, answers.organization),
+    getOrganizationRoles: method('roles', asked.roles, answers.roles),
+    getUserPermissions: method('permissions', asked.permissions, answers.permissions),
+    getUserDashboard: method('dashboard', asked.dashboard, answers.dashboard),
+    getDealStatistics: method('deal_statistics', asked.statistics, answers.statistics),
+    getDealAnalytics,
+    getPerformanceMetrics: method('performance', asked.performance, answers.performance),
+    getOverview: method('overview', asked.overview, answers.overview),
+    searchDeals: method('search', asked.search, answers.search),
     /** Computes the analytics that dashboards open with anew, so that nobody waits for them. */
-    collectAnalytics: (id: number) => layer.renew(asked.analytics(id, 30, 'overview'), () => answers.analytics(id, 30, 'overview')),
+    collectAnalytics: (id: number) => getDealAnalytics.renew(id, 30, 'overview'),
   }
 }
 

@@ -11,8 +11,3 @@ export function tokenOf(layers: readonly Layer[]): string {
   for (const { cache } of layers) positions = mergePositions(positions, decodeToken(cache?.token()) ?? new Map())
   return positions.size === 0 ? '' : encodeToken(positions)
 }
-
-/** The layer for reads that see nothing older than the token's bearer has seen. */
-export function layerAfter(layer: Layer, token: string): Layer {
-  return { ...layer, fetch: (asked, load) => layer.fetch(asked, load, token) }
-}

@@ -105,6 +105,43 @@ describe('cachedMethod', () => {
     await f.invalidate('b')
     expect(await f('b')).toBe('b 3')
   })
+  it('tells where a result came from, with keys of the caller’s own', async () => {
+    const { cachedMethod, cache } = setUp()
+    const options = { keyPrefix: false, key: (id: number) => `v1:org:data:${id}`, ttl: '1m', quiet: true } as const
+    const find = cachedMethod(options)(async (id: number) => ({ id }))
+    const both = await Promise.all([find.entry(7), find.entry(7)])
+    expect(both).toMatchObject([
+      { value: { id: 7 }, tier: 'loader', isJoined: false },
+      { value: { id: 7 }, tier: 'loader', isJoined: true },
+    ])
+    const { value, tier, ttlMs } = await find.entry(7)
+    expect([value, tier, Number(ttlMs) > 50_000]).toEqual([{ id: 7 }, 'memory', true])
+    expect(cache.peek('v1:org:data:7')).toEqual({ id: 7 })
+    expect(await find.invalidate(7)).toMatchObject({ removed: 1 })
+    expect((await find.entry(7)).tier).toBe('loader')
+    const never = cachedMethod({ keyPrefix: 'never' })(async () => undefined)
+    expect(await never.entry()).toEqual({ value: undefined, tier: 'loader', isJoined: false, ageMs: 0 })
+    expect(() => cachedMethod({ keyPrefix: false })(async function f() {})).toThrow(/give the option key/)
+  })
+  it('hands on the token of who must see nothing older, and that nobody counts', async () => {
+    const { cache } = setUp()
+    const given: unknown[] = []
+    const watched = Object.assign(Object.create(cache) as typeof cache, {
+      getOrSet: (_key: unknown, load: (control: never) => unknown, { after, quiet }: { after?: string; quiet?: boolean }) => {
+        given.push([after, quiet])
+        return load({ addTags() {} } as never)
+      },
+    })
+    const { cachedMethod } = wrappers(watched as never)
+    const read = cachedMethod({ keyPrefix: 'read', after: (_id: number, token?: string) => token, quiet: true })(
+      async (id: number, _token?: string) => id,
+    )
+    expect([await read(1), await read(1, 'token')]).toEqual([1, 1])
+    expect(given).toEqual([
+      [undefined, true],
+      ['token', true],
+    ])
+  })
   it('says what is missing', async () => {
     const { cachedMethod } = setUp()
     expect(() => cachedMethod()(() => 1)).toThrow(/keyPrefix/)

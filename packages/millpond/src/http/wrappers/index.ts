@@ -20,7 +20,7 @@ import {
 export { PROFILES, type ProfileName } from './profiles.ts'
 export type { RequestLike, VaryOptions } from './request-parts.ts'
 export type { SmartLoad } from './smart.ts'
-export type { Tags, WrapOptions, Wrapped, Wrapper, WrapperCache } from './wrapped.ts'
+export type { Tags, WrapOptions, Wrapped, WrappedEntry, Wrapper, WrapperCache } from './wrapped.ts'
 
 type Options = WrapOptions<AnyFunction>
 
@@ -111,6 +111,8 @@ const SMART: Shape<SmartOptions> = {
   tags: WRAP.tags,
   tenant: WRAP.tenant,
   cacheErrors: WRAP.cacheErrors,
+  after: WRAP.after,
+  quiet: WRAP.quiet,
   baseTtl: duration,
   minTtl: duration,
   maxTtl: duration,

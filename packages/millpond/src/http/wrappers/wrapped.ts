@@ -1,5 +1,5 @@
 // Wrapping a function, as a function or as a decorator: what all wrappers have in common.
-import { check, duration, fn, type Shape, text } from '../../core/checks.ts'
+import { check, duration, flag, fn, type Shape } from '../../core/checks.ts'
 import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { Key } from '../../core/key.ts'
@@ -9,6 +9,7 @@ import { argumentParts, callKey } from './call-key.ts'
 /** What wrappers ask of a cache. Any `Cache` is one. */
 export interface WrapperCache {
   getOrSet<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
+  getOrSetEntry<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<WrappedEntry<T>>
   refresh<T>(key: Key, load: WrapperLoad<T>, options: WrapperLoadOptions): Promise<T>
   delete(key: Key): Promise<HttpReceipt>
   /** A tenant's part of it. */
@@ -21,6 +22,21 @@ interface WrapperLoadOptions {
   readonly ttl: Duration
   readonly errorTtl?: Duration
   readonly tags?: readonly string[]
+  readonly quiet?: boolean
+  readonly after?: string
+}
+
+/** A result with where it came from. */
+export interface WrappedEntry<T> {
+  readonly value: T
+  /** `memory`, the name of a tier below, or `loader`: the function was run. */
+  readonly tier: string
+  /** By another call that was under way. */
+  readonly isJoined: boolean
+  /** Milliseconds since it was made. */
+  readonly ageMs: number
+  /** Milliseconds until it is no longer fresh; absent: never, or it is not stored. */
+  readonly ttlMs?: number
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: options are given before the function is, so its parameters are not known yet; nothing narrower takes every function
@@ -34,19 +50,26 @@ export interface WrapOptions<F extends AnyFunction> {
   /** How long a result is fresh. */
   readonly ttl?: Duration | undefined
   /** Names the function in keys. Default: its own name, for a method with its class's; a function without a name needs one, and so does one of two that have the same. */
-  readonly keyPrefix?: string | undefined
-  /** The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is no part of it. */
+  readonly keyPrefix?: string | false | undefined
+  /**
+   * The key of a call. Default: all arguments, which must be plain data then. The object that a method is called on is no part of it. With `keyPrefix: false` it is the whole
+   * key, for whoever names keys by a rule of his own (`buildKey`).
+   */
   readonly key?: ((...args: Parameters<F>) => Key) | undefined
   readonly tags?: Tags | undefined
   /** Whose the result is: it lies in `cache.for({ tenant })`, with its tags; `undefined`: nobody's alone, in the cache itself. */
   readonly tenant?: ((...args: Parameters<F>) => string | undefined) | undefined
   /** How long an error is remembered. Default: not at all. */
   readonly cacheErrors?: Duration | undefined
+  /** A token of `cache.token()`: the result is no older than what its bearer has seen. */
+  readonly after?: ((...args: Parameters<F>) => string | undefined) | undefined
+  /** Calls that are nobody's, as a job's: they count as no hits and no misses. Default `false`. */
+  readonly quiet?: boolean | undefined
 }
 
 export const WRAP: Shape<WrapOptions<AnyFunction>> = {
   ttl: duration,
-  keyPrefix: text,
+  keyPrefix: check((value): value is string | false => value === false || (typeof value === 'string' && value !== ''), 'a text, or false'),
   key: fn('a function from arguments to a key'),
   tags: check(
     (value): value is Tags =>
@@ -55,10 +78,14 @@ export const WRAP: Shape<WrapOptions<AnyFunction>> = {
   ),
   tenant: fn('a function from arguments to a tenant'),
   cacheErrors: duration,
+  after: fn('a function from arguments to a token'),
+  quiet: flag,
 }
 
 /** The function with a cache before it, and a way to make it forget. */
 export type Wrapped<F extends AnyFunction> = ((...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>) & {
+  /** The result, and where it came from. */
+  entry(...args: Parameters<F>): Promise<WrappedEntry<Awaited<ReturnType<F>>>>
   /** Forgets the result for these arguments, in every process. */
   invalidate(...args: Parameters<F>): Promise<HttpReceipt>
   /** Forgets it, and loads it anew. */
@@ -163,49 +190,75 @@ function isSame(a: AnyFunction, b: AnyFunction): boolean {
 
 export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, ownName: OwnName, behaviour: Behaviour<F>): Wrapped<F> {
   const { options, defaultTtl, applies, keeps, ttlOf, pack, unpack } = behaviour
+  if (options.keyPrefix === false && options.key === undefined)
+    throw new MillpondError('OPTION_INVALID', 'keyPrefix is false, so that key has to make the whole key: give the option key')
   let prefix = options.keyPrefix ?? (typeof ownName === 'string' ? takeName(cache, ownName, fn) : undefined)
   type Result = Awaited<ReturnType<F>>
   const keyOf = (args: Parameters<F>): Key => {
     const given = options.key?.(...args)
+    if (options.keyPrefix === false && given !== undefined) return given
     const parts = given === undefined ? (behaviour.parts?.(args) ?? args) : typeof given === 'string' ? [given] : given
-    prefix ??= takeName(cache, typeof ownName === 'string' ? ownName : ownName(), fn)
-    return callKey(prefix, argumentParts(parts, prefix))
+    const named = prefix || takeName(cache, typeof ownName === 'string' ? ownName : ownName(), fn)
+    prefix = named
+    return callKey(named, argumentParts(parts, named))
   }
-  const cacheOf = (tenant: string | undefined): WrapperCache => (tenant === undefined ? cache : cache.for({ tenant }))
+  const cacheOf = (args: Parameters<F>): WrapperCache => {
+    const tenant = options.tenant?.(...args)
+    return tenant === undefined ? cache : cache.for({ tenant })
+  }
   const tags = Array.isArray(options.tags) ? (options.tags as readonly string[]) : undefined
   const loadOptions = {
     ttl: options.ttl ?? defaultTtl,
     ...(tags === undefined ? {} : { tags }),
     ...(options.cacheErrors === undefined ? {} : { errorTtl: options.cacheErrors }),
+    ...(options.quiet === undefined ? {} : { quiet: options.quiet }),
   }
-  async function travel(self: unknown, args: Parameters<F>, verb: 'getOrSet' | 'refresh'): Promise<Result> {
+  const optionsOf = (args: Parameters<F>): WrapperLoadOptions => {
+    const after = options.after?.(...args)
+    return after === undefined ? loadOptions : { ...loadOptions, after }
+  }
+  /** By one of the cache's verbs. */
+  async function travel(self: unknown, args: Parameters<F>, by: Travel): Promise<Result> {
     const run = async (): Promise<Result> => (await fn.apply(self, args)) as Result
     if (applies?.(args) === false) return run()
     const key = keyOf(args)
-    const tenant = options.tenant?.(...args)
     let own: { readonly result: Result } | undefined
     const load: WrapperLoad<unknown> = async (control) => {
       const result = await run()
       own = { result }
       if (keeps?.(result) === false) return NOT_KEPT
       if (typeof options.tags === 'function') control.addTags(...options.tags(args, result))
-      if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify([tenant ?? null, key], bigintAsText), result))
+      if (ttlOf !== undefined) control.setTtl(ttlOf(JSON.stringify([options.tenant?.(...args) ?? null, key], bigintAsText), result))
       return pack === undefined ? result : pack(result)
     }
-    const kept = await cacheOf(tenant)[verb](key, load, loadOptions)
+    const kept = await by(cacheOf(args), key, load, optionsOf(args))
     if (own !== undefined) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
     if (kept === NOT_KEPT) return run()
     return unpack === undefined ? (kept as Result) : unpack(kept)
   }
   function call(this: unknown, ...args: Parameters<F>): Promise<Result> {
-    return travel(this, args, 'getOrSet')
+    return travel(this, args, through)
   }
-  const invalidate = async (...args: Parameters<F>): Promise<HttpReceipt> => cacheOf(options.tenant?.(...args)).delete(keyOf(args))
+  const entry = async function (this: unknown, ...args: Parameters<F>): Promise<WrappedEntry<Result>> {
+    let found: WrappedEntry<unknown> | undefined
+    const value = await travel(this, args, async (from, key, load, given) => {
+      found = await from.getOrSetEntry(key, load, given)
+      return found.value
+    })
+    // What another call was not allowed to keep was made by this one.
+    return found === undefined || found.value === NOT_KEPT ? { value, tier: 'loader', isJoined: false, ageMs: 0 } : { ...found, value }
+  }
+  const invalidate = async (...args: Parameters<F>): Promise<HttpReceipt> => cacheOf(args).delete(keyOf(args))
   const refresh = function (this: unknown, ...args: Parameters<F>): Promise<Result> {
-    return travel(this, args, 'refresh')
+    return travel(this, args, anew)
   }
-  Object.defineProperty(call, 'name', { value: options.keyPrefix ?? fn.name })
-  return Object.assign(call, { invalidate, refresh })
+  Object.defineProperty(call, 'name', { value: options.keyPrefix || fn.name })
+  return Object.assign(call, { entry, invalidate, refresh })
 }
+
+type Travel = (cache: WrapperCache, key: Key, load: WrapperLoad<unknown>, options: WrapperLoadOptions) => Promise<unknown>
+
+const through: Travel = (cache, key, load, options) => cache.getOrSet(key, load, options)
+const anew: Travel = (cache, key, load, options) => cache.refresh(key, load, options)
 
 const bigintAsText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}n` : value)
