@@ -134,6 +134,16 @@ describe('the recorder', () => {
       { method: 'GET', endpoint: '/b', count: 2 },
     ])
     expect(recorder.top().map(({ endpoint }) => endpoint)).toEqual(['/a', '/b', '/d'])
+    // Another instance, warmed with it.
+    const made: string[] = []
+    const http = createHttpCache(createCache())
+    const other = await serve([http.middleware()], (request, response) => {
+      made.push(request.url ?? '')
+      response.writeHead(200, { 'Cache-Control': 'max-age=60' }).end()
+    })
+    const report = await createCache().warm(recorder.plan(`http://127.0.0.1:${other}`, 2))
+    expect([report.warmed, made]).toEqual([2, ['/a', '/b']])
+    expect(verdictOf(await ask(other, '/a'))).toBe('hit')
     recorder.reset()
     expect(recorder.top()).toEqual([])
     expect(() => recordTraffic({ maxUrls: 0 })).toThrow(/maxUrls/)

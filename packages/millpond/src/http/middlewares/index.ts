@@ -2,4 +2,4 @@
 export { cacheHeaders, type HeaderRule } from './cache-headers.ts'
 export { type Coding, type CompressionOptions, compression } from './compression.ts'
 export { type MetricsOptions, type RouteFigures, requestMetrics } from './metrics.ts'
-export { type RecordedUrl, type Recorder, type RecorderOptions, recordTraffic } from './recorder.ts'
+export { type RecordedPlan, type RecordedUrl, type Recorder, type RecorderOptions, recordTraffic } from './recorder.ts'

@@ -3,12 +3,16 @@
 // Space-saving (A. Metwally, D. Agrawal, A. El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005): a new URL takes the place of the least
 // asked one and inherits its count, so that whatever makes up more than 1/maxUrls of the traffic is in the list.
 import { checkOptions, type Shape, whole } from '../../core/checks.ts'
+import type { WarmUrls } from '../../core/warm.ts'
 import type { Middleware } from '../node/http-cache.ts'
 
 export interface RecorderOptions {
   /** URLs that are counted. Default 1,000. */
   readonly maxUrls?: number | undefined
 }
+
+/** A plan of URLs, the most asked ones first. */
+export type RecordedPlan = Pick<WarmUrls, 'kind' | 'base' | 'urls'>
 
 /** One URL worth warming. */
 export interface RecordedUrl {
@@ -23,6 +27,8 @@ export interface Recorder {
   readonly middleware: Middleware
   /** The most asked ones first. */
   top(most?: number): RecordedUrl[]
+  /** A plan for `cache.warm`: whoever answers at `base` (an origin, such as a new instance's) is asked for them. */
+  plan(base: string, most?: number): RecordedPlan
   /** Begins anew. */
   reset(): void
 }
@@ -35,7 +41,7 @@ const OPTIONS: Shape<RecorderOptions> = { maxUrls: whole(1) }
  * @example
  * const recorder = recordTraffic()
  * app.use(recorder.middleware)
- * for (const { endpoint } of recorder.top(50)) await fetch(`http://new-instance${endpoint}`)
+ * await cache.warm(recorder.plan('http://new-instance:3000', 50))
  */
 export function recordTraffic(options: RecorderOptions = {}): Recorder {
   checkOptions<RecorderOptions>(options, OPTIONS, 'recordTraffic')
@@ -51,7 +57,8 @@ export function recordTraffic(options: RecorderOptions = {}): Recorder {
       .sort(([, a], [, b]) => b - a)
       .slice(0, most)
       .map(([endpoint, count]) => ({ method: 'GET', endpoint, count }))
-  return { middleware, top, reset: () => counts.clear() }
+  const plan = (base: string, most?: number): RecordedPlan => ({ kind: 'url', base, urls: top(most).map(({ endpoint }) => endpoint) })
+  return { middleware, top, plan, reset: () => counts.clear() }
 }
 
 function record(counts: Map<string, number>, url: string, maxUrls: number): void {
