@@ -87,11 +87,25 @@ export const compared = {
 }
 
 /**
+ * What is used where somebody has it on the PATH, and not fetched: `permitted-absences.json` says why it may be absent.
+ * @type {typeof wanted}
+ */
+export const sought = {
+  valkey: {
+    program: 'valkey-server',
+    packages: [],
+    versions: /v=([7-9]|\d\d)\./,
+    suites: 'the Redis tier on Valkey',
+    install: 'apt-get install valkey-server (Debian 13), or brew install valkey',
+  },
+}
+
+/**
  * Finds or fetches every server and writes down where it is.
  * @param {{ say?: (line: string) => void, fetch?: boolean, which?: typeof wanted }} [options]
  * @returns {Record<string, { path: string, version: string, libraries?: string }>} what is there; a server that is missing has no entry
  */
-export function bringServers({ say = console.log, fetch = true, which = wanted } = {}) {
+export function bringServers({ say = console.log, fetch = true, which = { ...wanted, ...sought } } = {}) {
   const known = recorded()
   /** @type {Record<string, { path: string, version: string, libraries?: string }>} */
   const found = {}
@@ -99,7 +113,7 @@ export function bringServers({ say = console.log, fetch = true, which = wanted }
     const before = known[name]
     const ready = (before && probe(server, before.path, before.libraries)) ?? onPath(server) ?? unpacked(name, server)
     if (ready) found[name] = ready
-    else if (fetch && (server.npm !== undefined || debian())) {
+    else if (fetch && (server.npm !== undefined || (server.packages.length > 0 && debian()))) {
       say(`servers: fetching ${server.program} (${server.npm ?? server.packages.join(', ')})`)
       try {
         download(name, server)
@@ -319,7 +333,7 @@ const firstLine = (error) => {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const which = process.argv.includes('--compared') ? compared : wanted
-  const found = bringServers({ which })
+  const found = bringServers(which === wanted ? {} : { which })
   for (const [name, { path, version }] of Object.entries(found)) {
     console.log(`servers: ${name} ${relative(root, path).startsWith('..') ? path : relative(root, path)} (${version})`)
   }

@@ -1,7 +1,7 @@
 // Where the servers are, as scripts/servers.mjs found or fetched them.
-import { recorded, wanted } from '../../../../scripts/servers.mjs'
+import { recorded, sought, wanted } from '../../../../scripts/servers.mjs'
 
-export type ServerName = 'redis' | 'postgres' | 'memcached' | 'promtool' | 'chromium' | 'node24'
+export type ServerName = 'redis' | 'valkey' | 'postgres' | 'memcached' | 'promtool' | 'chromium' | 'node24'
 
 export interface Program {
   readonly path: string
@@ -11,9 +11,14 @@ export interface Program {
 
 export const isHere = (name: ServerName): boolean => recorded()[name] !== undefined
 
+/** It may be absent everywhere, also where everything else has to be there. */
+export const isOptional = (name: ServerName): boolean => sought[name] !== undefined
+
 /** What a person needs to know when it is not here. */
-export const remedy = (name: ServerName): string =>
-  `no ${wanted[name]?.program} here; to have it: ${wanted[name]?.install}; then node scripts/servers.mjs`
+export function remedy(name: ServerName): string {
+  const { program, install } = wanted[name] ?? sought[name] ?? {}
+  return `no ${program} here; to have it: ${install}; then node scripts/servers.mjs`
+}
 
 /** Throws when the server is not here. */
 export function program(name: ServerName): Program {
@@ -25,6 +30,9 @@ export function program(name: ServerName): Program {
     env: { ...process.env, LC_ALL: 'C', TZ: 'UTC', ...(found.libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
   }
 }
+
+/** What the Redis suites run on: `REDIS_SERVER=valkey npx vitest run redis` runs all of them on Valkey. */
+export const redisServer = (): 'redis' | 'valkey' => (process.env.REDIS_SERVER === 'valkey' ? 'valkey' : 'redis')
 
 /** Path of promtool, and the environment to run it with. */
 export const promtool = (): Program => program('promtool')

@@ -1,7 +1,7 @@
 // A Sentinel group for tests: one master, its replicas, and the sentinels that watch them.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { program } from './program.ts'
+import { program, redisServer } from './program.ts'
 import { ask, type RedisService, startRedis } from './redis.ts'
 import { launch, type Service } from './service.ts'
 import { until } from './until.ts'
@@ -67,7 +67,7 @@ export async function startSentinel({
 function watch(masterPort: number, quorum: number, downAfterMs: number): Promise<Service> {
   return launch({
     name: 'sentinel',
-    program: program('redis'),
+    program: program(redisServer()),
     url: (port) => `redis://127.0.0.1:${port}`,
     prepare: (folder, port) => {
       const lines = [

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { type Certificate, selfSigned } from './certificate.ts'
-import { program } from './program.ts'
+import { program, redisServer } from './program.ts'
 import { launch, type Service } from './service.ts'
 
 export interface RedisService extends Service {
@@ -21,6 +21,8 @@ export interface RedisServiceOptions {
   readonly args?: readonly string[]
   /** Speaks TLS only; `url` begins with `rediss:`. */
   readonly tls?: boolean
+  /** Default: what `REDIS_SERVER` says, or Redis. */
+  readonly server?: 'redis' | 'valkey'
   /** The user of `url`, with what it may do: `~shop:* +get +set`. The default user is off then. */
   readonly acl?: { readonly user: string; readonly password: string; readonly rules: string }
 }
@@ -34,7 +36,7 @@ export const SHIPPED_SAVES: readonly string[] = ['--save', '3600 1 300 100 60 10
  * Starts a server that persists nothing by itself: after `kill`, `restart` finds what the last SAVE (or `--appendonly yes`) left;
  * `restart` of a running server saves first, so nothing is lost.
  */
-export async function startRedis({ args = [], tls = false, acl }: RedisServiceOptions = {}): Promise<RedisService> {
+export async function startRedis({ args = [], tls = false, acl, server = redisServer() }: RedisServiceOptions = {}): Promise<RedisService> {
   const certificate = tls ? selfSigned() : undefined
   const adminPassword = randomBytes(12).toString('hex')
   const url = (port: number, user?: string, password?: string): string =>
@@ -44,7 +46,7 @@ export async function startRedis({ args = [], tls = false, acl }: RedisServiceOp
 
   const service = await launch({
     name: 'redis',
-    program: program('redis'),
+    program: program(server),
     url: (port) => (acl ? url(port, acl.user, acl.password) : url(port)),
     prepare: (folder) => {
       if (certificate) {

@@ -1,4 +1,4 @@
-// The Redis tier against the published suites, on a real server.
+// The Redis tier against the published suites, on a real Redis, and on a real Valkey where there is one.
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, it } from 'vitest'
@@ -8,12 +8,14 @@ import { type RedisTierOptions, redis } from '../../src/tiers/redis/index.ts'
 import { describeWith, type RedisService, SHIPPED_SAVES, startRedis } from '../services/index.ts'
 import { DRIVER } from './redis-driver.ts'
 
-describeWith('redis', 'the redis tier', () => {
+for (const kind of ['redis', 'valkey'] as const) describeWith(kind, `the redis tier on ${kind}`, () => onServer(kind))
+
+function onServer(kind: 'redis' | 'valkey'): void {
   let server: RedisService
   let keyPrefix = ''
   let raw: Redis
   beforeAll(async () => {
-    server = await startRedis({ args: SHIPPED_SAVES })
+    server = await startRedis({ args: SHIPPED_SAVES, server: kind })
     raw = new Redis(server.url)
   })
   afterAll(async () => {
@@ -47,7 +49,7 @@ describeWith('redis', 'the redis tier', () => {
     { describe, it },
     { name: 'redis', open, again, loseRecord: async (namespace) => void (await server.command('DEL', `${keyPrefix}l:{${namespace}}`)) },
   )
-})
+}
 
 function tuned({ targets, windowMs, externalTiers }: LedgerTuning = {}): Partial<RedisTierOptions> {
   return { retain: { ...(targets && { targets }), ...(windowMs && { window: windowMs }), ...(externalTiers && { externalTiers }) } }
