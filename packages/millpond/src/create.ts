@@ -157,7 +157,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const near = uses.find(isMemoryUse)
   const farUses = uses.filter(isFarUse)
   const holder = ledgerHolder(farUses)
-  const names = namesOf(farUses)
+  const names = namesOf(farUses, near === undefined ? [] : [MEMORY])
   const far = farUses.map((use, index) => farTier(use, names[index] ?? use.use.name, use === holder, clock, events))
   const maxStaleMs = options.maxStale === undefined ? TRUST_MS : Math.max(TRUST_MS, parseDuration(options.maxStale, 'maxStale'))
   // A file that outlives the process is a tier of its own, as far as forgetting is concerned.

@@ -126,17 +126,18 @@ export function checkOrder(uses: readonly MadeUse[]): void {
   if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
 }
 
-/** What each tier is called, so that two of one name count apart. */
-export function namesOf(uses: readonly FarUse[]): readonly string[] {
+/** What each tier is called, so that two of one name count apart. `taken`: what the memory tier is called, where there is one. */
+export function namesOf(uses: readonly FarUse[], taken: readonly string[] = []): readonly string[] {
   const names: string[] = uses.map(({ name }) => (name === undefined ? '' : checkName(name, 'name of a tier')))
+  const isTaken = (name: string): boolean => names.includes(name) || taken.includes(name)
   names.forEach((name, index) => {
-    if (name !== '' && names.indexOf(name) !== index)
+    if (name !== '' && (names.indexOf(name) !== index || taken.includes(name)))
       throw new MillpondError('OPTION_INVALID', `tiers: two are called ${show(name)}: give each a name of its own`)
   })
   uses.forEach(({ use }, index) => {
     if (names[index] !== '') return
     let name = use.name
-    for (let count = 2; names.includes(name); count++) name = `${use.name}-${count}`
+    for (let count = 2; isTaken(name); count++) name = `${use.name}-${count}`
     names[index] = name
   })
   return names

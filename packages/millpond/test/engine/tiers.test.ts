@@ -147,6 +147,23 @@ describe('tiers', () => {
     ])
   })
 
+  it('no tier is called as the memory tier is: rules of route, settings and figures go by names', async () => {
+    const own = file()
+    expect(() => open({ tiers: [memory(), { use: own, name: 'memory' }] })).toThrow('two are called "memory"')
+    const plain: Tier = {
+      name: 'memory',
+      scope: 'process',
+      durable: false,
+      read: async (keys) => keys.map(() => undefined),
+      write: async () => {},
+      drop: async () => 0,
+      clear: async () => 0,
+      close: async () => {},
+    }
+    const cache = open({ tiers: [memory(), plain, own] })
+    expect(cache.describe().tiers.map(({ name }) => name)).toEqual(['memory', 'memory-2', 'sqlite'])
+  })
+
   it('a durable tier without a ledger beneath is refused with the remedy', () => {
     expect(() => open({ tiers: [memory(), spied(file())] })).toThrow(/keep the ledger/)
   })

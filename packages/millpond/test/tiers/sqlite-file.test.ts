@@ -1,4 +1,5 @@
 // The cache file's life: wrong paths, other people's files, corruption, replacement, locks, bounds.
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -22,6 +23,7 @@ import { until } from '../../src/testing/runner.ts'
 import { item } from '../../src/testing/tier.ts'
 import { loadDriver, type SqliteHandle, type SqliteStatement } from '../../src/tiers/sqlite/client.ts'
 import { type SqliteOptions, sqlite, type TierWarning } from '../../src/tiers/sqlite/index.ts'
+import { SCHEMA, SCHEMA_VERSION } from '../../src/tiers/sqlite/schema.ts'
 import { openRaw, temporaryFolder } from './folder.ts'
 
 const file = temporaryFolder()
@@ -160,6 +162,14 @@ describe('files of others', () => {
     await tier.write([item('k')])
     expect(await tier.read(['k'])).toEqual([expect.objectContaining({ asOf: { epoch: 'e0', seq: 0 } })])
     await tier.close()
+  })
+
+  test('the tables have not changed since their version was raised', () => {
+    // Where this fails: raise SCHEMA_VERSION, or the files that stand will not get what is new. Then say the new digest.
+    expect([SCHEMA_VERSION, createHash('sha256').update(SCHEMA).digest('hex')]).toEqual([
+      5,
+      '898627e9681c87787372090a5baf3a6c997118d50d0493c64ded9827058b6bbe',
+    ])
   })
 
   test('a newer schema is refused and left as it was', async () => {
