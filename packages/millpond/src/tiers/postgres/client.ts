@@ -24,7 +24,7 @@ export interface PostgresClient {
 /** `types` makes every column text, or bytes where it is marked, whatever parsers the program has set for others. */
 export interface PostgresQuery {
   readonly text: string
-  readonly name?: string
+  readonly name?: string | undefined
   readonly values?: unknown[]
   readonly rowMode: 'array'
   readonly types: { getTypeParser(type: number): (text: string) => string | Buffer }

@@ -10,7 +10,7 @@ import { ask, asRow, asText, Call, type Row, withLimit } from './call.ts'
 import type { Access, PostgresClient, PostgresQuery } from './client.ts'
 import { checkServer } from './install.ts'
 import type { PostgresSettings } from './options.ts'
-import { isGone, isMissing, sqlState, wasReplaced } from './sql-state.ts'
+import { isGone, isMissing, isUnprepared, sqlState, wasReplaced } from './sql-state.ts'
 
 export interface Answer {
   readonly rows: readonly Row[]
@@ -104,7 +104,8 @@ export class Database {
     if (!this.#access.isOwn) this.#access.pool.removeListener('error', this.#onPoolError)
   }
 
-  async #attempt(call: Call, query: PostgresQuery): Promise<Answer> {
+  async #attempt(call: Call, given: PostgresQuery): Promise<Answer> {
+    let query = given
     for (let tries = 1; ; tries++) {
       try {
         if (!this.#isReady) await (this.#preparing ?? this.#prepare())
@@ -112,7 +113,8 @@ export class Database {
       } catch (error) {
         if (tries === MAX_TRIES || call.isOver || this.#closed) throw error
         const state = sqlState(error)
-        if (isMissing(state))
+        if (isUnprepared(error)) query = { ...query, name: undefined }
+        else if (isMissing(state))
           this.#isReady = false // the schema was dropped: it is made again
         else if (state !== '40001' && state !== '40P01' && !wasReplaced(error)) throw error
       }
@@ -134,7 +136,7 @@ export class Database {
     } catch (error) {
       if (call.isOver) throw error
       const isLost = isGone(error)
-      call.release(isLost)
+      call.release(isLost || isUnprepared(error))
       if (isLost) this.#fall(error)
       else this.#heardAt = performance.now()
       throw error

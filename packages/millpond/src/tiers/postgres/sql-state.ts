@@ -17,6 +17,16 @@ export function wasReplaced(error: unknown): boolean {
   return sqlState(error) === 'XX000' && error instanceof Error && error.message.startsWith('cache lookup failed for function')
 }
 
+/**
+ * What was prepared on the connection is not what it was: thrown away or known already, as behind a pooler, or its columns have other types. Nothing has happened, and
+ * it stays so for as long as the connection lives.
+ */
+export function isUnprepared(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state === '26000' || state === '42P05') return true
+  return (state === '0A000' || state === '42804') && error instanceof Error && /^cached plan|when preparing the plan/.test(error.message)
+}
+
 /** The connection is lost, the server ends, or it has become a standby: the next connection may find a better one. */
 export function isGone(error: unknown): boolean {
   const state = sqlState(error)
