@@ -18,14 +18,12 @@ export function wasReplaced(error: unknown): boolean {
 }
 
 /**
- * What was prepared on the connection is not what it was: thrown away or known already, as behind a pooler, or its columns have other types. Nothing has happened, and
- * it stays so for as long as the connection lives.
+ * What was prepared on the connection, or in a function there, is not what it was: thrown away or known already, as behind a pooler, or its columns have other types.
+ * Nothing has happened, and it stays so for as long as the connection lives. Our statements meet these states in no other way; their messages may be in any language.
  */
-export function isUnprepared(error: unknown): boolean {
-  const state = sqlState(error)
-  if (state === '26000' || state === '42P05') return true
-  return (state === '0A000' || state === '42804') && error instanceof Error && /^cached plan|when preparing the plan/.test(error.message)
-}
+export const isUnprepared = (error: unknown): boolean => UNPREPARED.has(sqlState(error) ?? '')
+
+const UNPREPARED: ReadonlySet<string> = new Set(['26000', '42P05', '0A000', '42804'])
 
 /** The connection is lost, the server ends, or it has become a standby: the next connection may find a better one. */
 export function isGone(error: unknown): boolean {
