@@ -6,8 +6,9 @@ import { ApiError, createCacheClient } from './api/client.ts'
 import { type Dashboard, DashboardContext } from './context.tsx'
 import { createNumbers } from './format/numbers.ts'
 import { createTimes } from './format/times.ts'
-import { type Addresses, hashAddresses } from './place/addresses.ts'
+import { hashAddresses } from './place/addresses.ts'
 import { PlaceProvider } from './place/place.tsx'
+import { type CachingDashboardProps, checkProps } from './props.ts'
 import { heldCredentials } from './shell/credentials.ts'
 import { Gate } from './shell/gate.tsx'
 import { LiveProvider } from './shell/live.tsx'
@@ -15,42 +16,9 @@ import { usePreferences } from './shell/preferences.ts'
 import { PreferencesContext } from './shell/preferences-context.ts'
 import { Shell } from './shell/shell.tsx'
 
-/** Everything has a default: `<CachingDashboard />` asks the admin API of its own origin and signs in by a token field. */
-export interface CachingDashboardProps {
-  /** Default `/api/admin/caching`. */
-  readonly apiBaseUrl?: string
-  /** Default: the browser's `fetch`. */
-  readonly fetcher?: (url: string, init: RequestInit) => Promise<Response>
-  /** Headers that sign the caller in, asked before each call. With it there is no token field. */
-  readonly auth?: () => Readonly<Record<string, string>>
-  /** Names of the pages to show: `['keys', 'invalidate']`. Default: all. Now is always there. */
-  readonly pages?: readonly string[]
-  /** `5m`, `15m` (default), `1h`, `6h`, `24h`, `7d`. */
-  readonly initialRange?: string
-  /** How often live numbers are asked for, 1 to 4 a second. Default 1. */
-  readonly refreshHz?: number
-  /** No action is offered, whatever the role. Default false. */
-  readonly readOnly?: boolean
-  /** Default `system`. */
-  readonly theme?: 'light' | 'dark' | 'system'
-  /** BCP 47. Default `en`. */
-  readonly locale?: string
-  /** IANA name. Default: the browser's. */
-  readonly timeZone?: string
-  /** Told of the place in the dashboard (`keys/?key=a`) whenever it changes. */
-  readonly onNavigate?: (place: string) => void
-  /** A badge beside the name; `production` is red. */
-  readonly environment?: { readonly label: string; readonly color?: string }
-  /** `names`: keys are shown as a hash. Default `none`. */
-  readonly redact?: 'none' | 'names'
-  /** How places are written into the address bar. Default: behind `#/`, which leaves the host application's router alone. */
-  readonly addresses?: Addresses
-  /** The dashboard is the whole page: it names the document and scrolls the window. Default false. */
-  readonly isPage?: boolean
-}
-
-/** @example import '@millpond/dashboard/style.css'; <CachingDashboard apiBaseUrl="/api/admin/caching" /> */
+/** @throws TypeError naming the prop that is not allowed @example import '@millpond/dashboard/style.css'; <CachingDashboard apiBaseUrl="/api/admin/caching" /> */
 export function CachingDashboard(props: CachingDashboardProps) {
+  checkProps(props)
   const { apiBaseUrl, fetcher, auth, environment, readOnly = false, redact = 'none', pages, isPage = false, onNavigate } = props
   const { refreshHz = 1, initialRange = '15m', locale = 'en' } = props
   const root = useRef<HTMLDivElement>(null)
@@ -86,7 +54,7 @@ export function CachingDashboard(props: CachingDashboardProps) {
       environment,
       readOnly,
       redact,
-      refreshHz: Math.min(4, Math.max(1, refreshHz)),
+      refreshHz,
       initialRange,
       pages,
       isPage,

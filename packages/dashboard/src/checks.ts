@@ -12,6 +12,12 @@ export const text = (wanted = 'a text'): Check => ({ test: (value) => typeof val
 export const flag: Check = { test: (value) => typeof value === 'boolean', wanted: 'true or false' }
 export const fn = (wanted: string): Check => ({ test: (value) => typeof value === 'function', wanted })
 
+export const that = (test: Check['test'], wanted: string): Check => ({ test, wanted })
+export const oneOf = (...names: readonly string[]): Check => ({
+  test: (value) => names.some((name) => name === value),
+  wanted: names.map((name) => `'${name}'`).join(' or '),
+})
+
 /** @throws TypeError naming the option, the value and what to give. */
 export function checkOptions<O extends object>(given: unknown, checks: Checks<O>, at: string): asserts given is O {
   if (!isOptions(given)) throw refused(at, given, 'an object')

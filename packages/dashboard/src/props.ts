@@ -1,0 +1,88 @@
+// What the component is told, looked at when it is rendered: hosts in JavaScript have no compiler that would.
+import { checkOptions, flag, fn, isOptions, oneOf, text, that } from './checks.ts'
+import type { Addresses } from './place/addresses.ts'
+import { PAGES } from './shell/pages.ts'
+import { RANGES } from './shell/range.ts'
+
+/** Everything has a default: `<CachingDashboard />` asks the admin API of its own origin and signs in by a token field. */
+export interface CachingDashboardProps {
+  /** Default `/api/admin/caching`. */
+  readonly apiBaseUrl?: string
+  /** Default: the browser's `fetch`. */
+  readonly fetcher?: (url: string, init: RequestInit) => Promise<Response>
+  /** Headers that sign the caller in, asked before each call. With it there is no token field. */
+  readonly auth?: () => Readonly<Record<string, string>>
+  /** Names of the pages to show: `['keys', 'invalidate']`. Default: all. Now is always there. */
+  readonly pages?: readonly string[]
+  /** `5m`, `15m` (default), `1h`, `6h`, `24h`, `7d`. */
+  readonly initialRange?: string
+  /** How often live numbers are asked for, 1 to 4 a second. Default 1. */
+  readonly refreshHz?: number
+  /** No action is offered, whatever the role. Default false. */
+  readonly readOnly?: boolean
+  /** Default `system`. */
+  readonly theme?: 'light' | 'dark' | 'system'
+  /** BCP 47. Default `en`. */
+  readonly locale?: string
+  /** IANA name. Default: the browser's. */
+  readonly timeZone?: string
+  /** Told of the place in the dashboard (`keys/?key=a`) whenever it changes. */
+  readonly onNavigate?: (place: string) => void
+  /** A badge beside the name; `production` is red. */
+  readonly environment?: { readonly label: string; readonly color?: string }
+  /** `names`: keys are shown as a hash. Default `none`. */
+  readonly redact?: 'none' | 'names'
+  /** How places are written into the address bar. Default: behind `#/`, which leaves the host application's router alone. */
+  readonly addresses?: Addresses
+  /** The dashboard is the whole page: it names the document and scrolls the window. Default false. */
+  readonly isPage?: boolean
+}
+
+const ADDRESSES: readonly (keyof Addresses)[] = ['read', 'href', 'write', 'onChange']
+const NAMES = PAGES.map(({ page }) => page).filter((page) => page !== '')
+
+const PROPS = {
+  apiBaseUrl: text("an address such as '/api/admin/caching'"),
+  fetcher: fn('a function like fetch'),
+  auth: fn('a function that answers headers'),
+  pages: that(
+    (value) => Array.isArray(value) && value.every((page) => PAGES.some((known) => known.page === page)),
+    `a list of ${NAMES.join(', ')}`,
+  ),
+  initialRange: oneOf(...RANGES.map(({ name }) => name)),
+  refreshHz: that((value) => typeof value === 'number' && value >= 1 && value <= 4, 'a number from 1 to 4'),
+  readOnly: flag,
+  theme: oneOf('light', 'dark', 'system'),
+  locale: that((value) => typeof value === 'string' && isKnown(() => new Intl.NumberFormat(value)), "a language tag such as 'en-GB'"),
+  timeZone: that(
+    (value) => typeof value === 'string' && isKnown(() => new Intl.DateTimeFormat('en', { timeZone: value })),
+    "the name of a time zone such as 'Europe/Vienna'",
+  ),
+  onNavigate: fn('a function that is told of places'),
+  environment: that(isEnvironment, "an object such as { label: 'staging' }"),
+  redact: oneOf('none', 'names'),
+  addresses: that(
+    (value) => isOptions(value) && ADDRESSES.every((name) => name in value && typeof value[name as never] === 'function'),
+    "what pathAddresses('/ops/caches/') makes",
+  ),
+  isPage: flag,
+}
+
+/** @throws TypeError naming the prop, the value and what to give. */
+export function checkProps(props: unknown): asserts props is CachingDashboardProps {
+  checkOptions<CachingDashboardProps>(props, PROPS, 'CachingDashboard')
+}
+
+function isEnvironment(value: unknown): boolean {
+  if (!isOptions(value) || !('label' in value) || typeof value.label !== 'string') return false
+  return !('color' in value) || value.color === undefined || typeof value.color === 'string'
+}
+
+function isKnown(make: () => unknown): boolean {
+  try {
+    make()
+    return true
+  } catch {
+    return false
+  }
+}
