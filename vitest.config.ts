@@ -18,12 +18,7 @@ const WHOLE_PROCESS =
 /** Suites that judge what a control plane sees: caches of memory alone meet in a store of their process, and it sees all that are there. */
 const SEES_ALL_CACHES = /^packages\/(cli|control)\//
 /** Suites of either kind have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
-const own = ['packages', 'apps', 'bench', 'scripts'].flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
-    .map((path) => join(folder, path))
-    .filter((path) => SEES_ALL_CACHES.test(path) || WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8'))),
-)
+const own = testFiles().filter((path) => SEES_ALL_CACHES.test(path) || WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8')))
 
 export default defineConfig({
   resolve: { alias: publicNames() },
@@ -57,11 +52,21 @@ export default defineConfig({
   },
 })
 
+/** Looked for where tests lie and nowhere else: in cache folders files come and go meanwhile. */
+function testFiles(): string[] {
+  const packages = ['packages', 'apps'].flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))
+  return [...packages, 'bench', 'scripts']
+    .map((folder) => join(folder, 'test'))
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)))
+    .filter((path) => path.endsWith('.test.ts'))
+}
+
 function project(
   name: string,
   { exclude = [], ...test }: NonNullable<TestProjectInlineConfiguration['test']>,
 ): TestProjectInlineConfiguration {
-  return { extends: true, test: { name, exclude: ['**/node_modules/**', ...exclude], ...test } }
+  return { extends: true, test: { name, exclude: ['**/node_modules/**', '**/.cache/**', ...exclude], ...test } }
 }
 
 /** `millpond/tiers/redis` as its source file, read from the exports that users see: what is not exported cannot be imported by name. */
