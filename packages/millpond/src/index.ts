@@ -72,6 +72,8 @@ export type {
   Strategy,
   WriteBehindOptions,
   WriteStrategy,
+  WriteStreamClient,
+  WriteStreamOptions,
 } from './engine/collection.ts'
 export type {
   Changes,

@@ -58,15 +58,40 @@ export interface CollectionWrite<Id, T> {
   readonly number: number
 }
 
+/**
+ * A Redis or Valkey server that keeps acknowledged writes, for all hosts. It must sync what it acknowledges and must not evict: `appendonly yes`, `appendfsync
+ * always`, and `maxmemory 0` or `maxmemory-policy noeviction`; one that does not say so is refused.
+ */
+export interface WriteStreamOptions {
+  /** `redis://host:6379`; needs the package ioredis. */
+  readonly url?: string | undefined
+  /** In its place a client of ioredis (Redis or Cluster), which stays open. */
+  readonly client?: WriteStreamClient | undefined
+  /** From 2000: `appendfsync everysec` will do, and what was acknowledged in the last two seconds may be lost with the server. Default 0. */
+  readonly allowLossMs?: number | undefined
+  /** Its settings cannot be read (a managed service), and you know them. Default false. */
+  readonly assumeDurable?: boolean | undefined
+  /** Replicas that must have a write before it is acknowledged (WAIT): what only the master had is lost when a replica takes its place. Default 0. */
+  readonly replicas?: number | undefined
+}
+
+/** What is used of a client of ioredis. */
+export interface WriteStreamClient {
+  call(command: string, args: (string | number | Buffer)[]): Promise<unknown>
+  callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown>
+}
+
 /** How writes that are acknowledged before they are stored are kept, gathered and sent to the source. */
 export interface WriteBehindOptions {
   /**
-   * What an acknowledged write survives. `journal`: the end of the process. `journal-sync`: also a loss of power. `memory`: nothing, it is lost with the
-   * process. `stream` is not there yet, and refused. Default `journal`.
+   * What an acknowledged write survives. `journal`: the end of the process. `journal-sync`: also a loss of power. `stream`: the end of the process's host and of
+   * the Redis server that keeps it. `memory`: nothing, it is lost with the process. Default `stream` where `stream` is given, else `journal`.
    */
   readonly durability?: 'journal' | 'journal-sync' | 'memory' | 'stream' | undefined
   /** The journal's folder: of this collection alone, shared by all processes of this host, made where it does not exist. Needed for `journal`. */
   readonly journal?: string | undefined
+  /** The server that keeps acknowledged writes. Needed for `stream`. */
+  readonly stream?: WriteStreamOptions | undefined
   /** How long a write waits for others before it goes to the source. Default `'1s'`. */
   readonly maxDelay?: Duration | undefined
   /** The most writes of one call of `storeMany`, and of calls of `store` at a time. Default 100. */

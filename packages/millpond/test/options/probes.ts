@@ -23,6 +23,7 @@ import {
   scheduleInvalidation,
   signWebhook,
   TokenCarrier,
+  transactionOutbox,
   webhook,
 } from 'millpond/invalidate'
 import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'millpond/jobs'
@@ -136,6 +137,11 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { durability: 'memory' },
     use: (writeBehind) => cache.collection(newKey(), { store: nothing, write: 'write-behind', writeBehind }),
   },
+  '. WriteStreamOptions': {
+    base: { client: { call: never, callBuffer: never } },
+    besides: ['url'],
+    use: (stream) => cache.collection(newKey(), { store: nothing, write: 'write-behind', writeBehind: { stream } }),
+  },
   '. CollectionWriteOptions': { use: (options) => cache.collection<number, number>(newKey(), {}).set(1, 1, options) },
   '. Changes': { use: (changes) => cache.configure(changes, { dryRun: true }) },
   '. DefaultChanges': { use: (defaults) => cache.configure({ defaults }, { dryRun: true }) },
@@ -213,6 +219,14 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './invalidate FollowOptions': {
     base: { connect: never, clock, changed: nothing, tables: [] },
     use: (options) => followPostgresChanges(options).close(),
+  },
+  './invalidate TransactionOutboxOptions': {
+    base: { dialect: 'sqlite', run: nothing, invalidate: nothing },
+    use: (options) => transactionOutbox(options),
+  },
+  './invalidate NoteOptions': {
+    use: (options) =>
+      transactionOutbox({ dialect: 'sqlite', run: async () => [], invalidate: async () => {} }).note(async () => [], { key: 'k' }, options),
   },
   './invalidate ModelRule': { use: (rule) => new Relations({ User: rule }) },
   './invalidate RelationLimits': { use: (limits) => new Relations({}, limits) },

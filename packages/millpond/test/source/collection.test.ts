@@ -214,7 +214,7 @@ describe('a collection', () => {
       [{ ...options, write: 'write-around', strategy: 'write-through' }, /choose one/],
       [{ ...options, writeBehind: {} }, /add write: 'write-behind'/],
       [{ ...options, write: 'write-behind' }, /journal: undefined is not a path/],
-      [{ ...options, write: 'write-behind', writeBehind: { durability: 'stream' } }, /not there yet/],
+      [{ ...options, write: 'write-behind', writeBehind: { durability: 'stream' } }, /durability 'stream' needs a server/],
       [{ load: 'x' }, /collection user.load: "x" is not allowed: give a function/],
       [{ colour: 1 }, /unknown option/],
     ]

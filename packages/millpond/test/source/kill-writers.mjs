@@ -21,15 +21,17 @@ const CHILD = fileURLToPath(new URL('./write-behind-child.mjs', import.meta.url)
 /**
  * Two writers at a time share the journal; each ends by a kill. Then one process drains it.
  * @param {object} options
- * @param {'journal' | 'journal-sync'} options.durability
+ * @param {'journal' | 'journal-sync' | 'stream'} options.durability
+ * @param {string} [options.url] of the server, for `stream`
+ * @param {() => Promise<unknown>} [options.buried] waited for before the journal is drained: the dead must be known to be dead
  * @param {(kills: number) => boolean} options.goesOn asked before each pair
  * @param {() => number} [options.random]
  * @returns {Promise<Verdict>}
  */
-export async function killWriters({ durability, goesOn, random = Math.random }) {
+export async function killWriters({ durability, goesOn, url, buried, random = Math.random }) {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-kills-'))
   const library = compile()
-  const journal = join(folder, 'journal')
+  const journal = url ?? join(folder, 'journal')
   const source = join(folder, 'source')
   const acked = new Map()
   let kills = 0
@@ -46,6 +48,7 @@ export async function killWriters({ durability, goesOn, random = Math.random }) 
       }
       kills += 2
     }
+    await buried?.()
     await drain(library, journal, source, durability)
     return { kills, acked: count, ...judge(acked, existsSync(source) ? readFileSync(source, 'utf8') : '') }
   } finally {
@@ -75,7 +78,7 @@ async function drain(library, journal, source, durability) {
   cache.collection('item', {
     store: (/** @type {string} */ id, /** @type {number} */ value) => appendFileSync(source, `${id} ${value}\n`),
     write: 'write-behind',
-    writeBehind: { durability, journal },
+    writeBehind: durability === 'stream' ? { stream: { url: journal } } : { durability, journal },
   })
   await cache.flush()
   await cache.close()

@@ -1,4 +1,5 @@
-// Writes behind a journal until it is killed, or asked to end. Arguments: folder of the compiled library, journal, the source's file, name, durability.
+// Writes behind a journal (or a stream: then its URL) until it is killed, or asked to end. Arguments: folder of the compiled library, journal, the source's file, name,
+// durability.
 // Each acknowledged write is one line on standard output; the source is a file to which each write is one line.
 import { appendFileSync, writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
@@ -14,13 +15,23 @@ const items = createCache().collection('item', {
   },
   write: 'write-behind',
   // It goes on writing while it drains, so that a drain takes all of its time.
-  writeBehind: { durability, maxDelay: 20, drainTimeout: '2s', ...(durability !== 'memory' && { journal }) },
+  writeBehind: {
+    durability,
+    maxDelay: 20,
+    drainTimeout: '2s',
+    ...(durability === 'stream' ? { stream: { url: journal } } : durability !== 'memory' && { journal }),
+  },
 })
 for (let value = 1; ; value++) {
   const id = `${name}:${value % 50}`
-  const written = items.set(id, value).then(() => tell(`${id} ${value}\n`))
+  const written = items.set(id, value).then(() => tell(`${id} ${value}\n`), refused)
   if (value % 10 === 0) await written
   if (value % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+}
+
+/** A server that is killed refuses; nobody is told then. @param {unknown} error */
+function refused(error) {
+  if (durability !== 'stream') throw error
 }
 
 /** At once, so that a kill takes nothing that was told; the pipe may be full for a moment. @param {string} line */

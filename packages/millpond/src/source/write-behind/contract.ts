@@ -37,6 +37,8 @@ export interface WriteLog {
     readonly records: readonly { readonly key: string; readonly number: number; readonly body: Uint8Array }[]
     readonly lostBytes: number
   }>
+  /** Told when another process has died, and what it has left waits to be taken over. Absent where only a start can find that. */
+  watch?(found: () => void): void
   /** Leaves no byte of what was settled. Absent where nothing outlives it. */
   scrub?(): Promise<void>
   close(): Promise<void>

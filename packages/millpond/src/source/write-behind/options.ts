@@ -1,12 +1,32 @@
 // What a write-behind collection was told of its queue, checked once.
-import { checkOptions, duration, flag, oneOf, type Shape, text, whole } from '../../core/checks.ts'
+import {
+  check,
+  checkOptions,
+  duration,
+  flag,
+  oneOf,
+  options as optionsOf,
+  type Shape,
+  text,
+  whole,
+  withMethods,
+} from '../../core/checks.ts'
 import { parseDuration } from '../../core/duration.ts'
 import { MillpondError } from '../../core/errors.ts'
-import type { WriteBehindOptions } from '../../engine/collection.ts'
+import type { WriteBehindOptions, WriteStreamClient, WriteStreamOptions } from '../../engine/collection.ts'
+
+const STREAM: Shape<WriteStreamOptions> = {
+  url: text,
+  client: withMethods<WriteStreamClient>('a client of ioredis', 'call', 'callBuffer'),
+  allowLossMs: check((value): value is number => typeof value === 'number' && value >= 0, 'a number of milliseconds'),
+  assumeDurable: flag,
+  replicas: whole(0),
+}
 
 export const WRITE_BEHIND: Shape<WriteBehindOptions> = {
   durability: oneOf('journal', 'journal-sync', 'memory', 'stream'),
   journal: text,
+  stream: optionsOf(STREAM),
   maxDelay: duration,
   maxBatch: whole(1),
   maxQueued: whole(1),
@@ -21,6 +41,7 @@ export interface QueueSettings {
   /** The folder; undefined: in this process's memory. */
   readonly journal: string | undefined
   readonly sync: boolean
+  readonly stream: WriteStreamOptions | undefined
   readonly maxDelayMs: number
   readonly maxBatch: number
   readonly maxQueued: number
@@ -35,24 +56,33 @@ export interface QueueSettings {
 export function settingsOf(name: string, options: WriteBehindOptions = {}): QueueSettings {
   const what = `collection ${name}: writeBehind`
   checkOptions<WriteBehindOptions>(options, WRITE_BEHIND, what)
-  const { durability = 'journal', journal, drainOnSigterm = true } = options
-  if (durability === 'stream')
+  const { journal, stream, drainOnSigterm = true } = options
+  const { durability = stream === undefined ? 'journal' : 'stream' } = options
+  if ((durability === 'stream') !== (stream !== undefined))
     throw new MillpondError(
       'OPTION_INVALID',
-      `${what}.durability: 'stream' is not there yet: use 'journal' or 'journal-sync', on a disk that outlives the process`,
+      `${what}: durability '${durability}' ${stream === undefined ? 'needs a server' : 'keeps no stream'}: give stream: { url: 'redis://…' } with durability 'stream', and with no other`,
+    )
+  if (stream !== undefined && (stream.url === undefined) === (stream.client === undefined))
+    throw new MillpondError('OPTION_INVALID', `${what}.stream: give a url or a client, one of both`)
+  if (durability === 'stream' && journal !== undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${what}: durability 'stream' keeps no journal: leave journal away, or use durability 'journal'`,
     )
   if (durability === 'memory' && journal !== undefined)
     throw new MillpondError(
       'OPTION_INVALID',
       `${what}: durability 'memory' keeps no journal: leave journal away, or use durability 'journal'`,
     )
-  if (durability !== 'memory' && journal === undefined)
+  if (durability !== 'memory' && durability !== 'stream' && journal === undefined)
     throw new MillpondError(
       'OPTION_INVALID',
       `${what}.journal: undefined is not a path: name a folder of its own (made where it does not exist), or say durability: 'memory' for writes that may be lost`,
     )
   return {
     journal: durability === 'memory' ? undefined : journal,
+    stream,
     sync: durability === 'journal-sync',
     maxDelayMs: parseDuration(options.maxDelay ?? '1s', `${what}.maxDelay`),
     maxBatch: options.maxBatch ?? 100,

@@ -14,6 +14,7 @@ import { Journal } from '../journal/journal.ts'
 import type { Records } from '../records.ts'
 import type { Seam, Written } from '../seam.ts'
 import { storeAll, verdictOf } from '../store-all.ts'
+import { openStream } from '../stream/open.ts'
 import type { Operation, QueuedWrite, StoreBatch, WriteLog } from './contract.ts'
 import { createCounts, type QueueCounts } from './counts.ts'
 import { deadLettersOf } from './dead-letters.ts'
@@ -58,9 +59,12 @@ export class WriteBehind<Id, T> {
     this.#plan = plan
     this.#seam = seam
     this.#settings = settingsOf(name, plan.options.writeBehind)
-    const { journal: path, sync } = this.#settings
+    const { journal: path, sync, stream } = this.#settings
     const journal = path === undefined ? undefined : new Journal({ path, sync, owner: seam.owner })
-    this.#log = journal ?? memoryLog()
+    this.#log = journal ?? (stream === undefined ? memoryLog() : openStream(stream, name, seam))
+    this.#log.watch?.(() => {
+      if (this.#isReady) void this.#recover().catch(() => {}) // it is told again
+    })
     this.#queue = new WriteQueue({
       ...this.#settings,
       log: this.#log,
@@ -172,7 +176,9 @@ export class WriteBehind<Id, T> {
     await this.#recovering?.catch(() => {}) // told when it failed
     const { left } = await this.#queue.close(this.#settings.drainMs)
     if (left === 0) return
-    const fate = this.#settings.journal === undefined ? 'lost' : 'left in the journal'
+    const { journal, stream } = this.#settings
+    const fate =
+      journal === undefined && stream === undefined ? 'lost' : stream === undefined ? 'left in the journal' : 'left in the stream'
     this.#tell('left', { count: left })
     this.#seam.events.emit('warning', {
       message: `collection ${this.#name}: closed with ${left} writes that the source has not taken: they are ${fate}`,

@@ -1,0 +1,47 @@
+// Opens the write log of a collection on a Redis server: by a client that was given, or one of its own.
+import { MillpondError } from '../../core/errors.ts'
+import { isNotInstalled, loadPackage } from '../../core/packages.ts'
+import type { WriteStreamOptions } from '../../engine/collection.ts'
+import type { Seam } from '../seam.ts'
+import { RedisLog, type StreamClient } from './redis-log.ts'
+
+const TIMEOUT_MS = 5000
+
+/** A client as ioredis makes it. */
+interface OwnClient extends StreamClient {
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  disconnect(): void
+}
+
+/** @throws MillpondError `OPTION_INVALID` where the package is missing. Connects later. */
+export function openStream(options: WriteStreamOptions, collection: string, { clock, events, owner }: Seam): RedisLog {
+  const { url, client, allowLossMs = 0, assumeDurable = false, replicas = 0 } = options
+  const onError = (error: unknown): void => events.emit('warning', { message: `collection ${collection}: the stream of its writes`, error })
+  const own = client === undefined ? connect(url ?? '') : undefined
+  const used = client ?? own
+  if (used === undefined) throw new MillpondError('OPTION_INVALID', `collection ${collection}: writeBehind.stream: give a url or a client`)
+  const end = own && (() => own.disconnect())
+  return new RedisLog({ client: used, name: owner, allowLossMs, assumeDurable, replicas, timeoutMs: TIMEOUT_MS, clock, onError, end })
+}
+
+function connect(url: string): OwnClient {
+  let found: unknown
+  try {
+    found = loadPackage('ioredis')
+  } catch (cause) {
+    if (!isNotInstalled(cause)) throw cause
+    throw new MillpondError('OPTION_INVALID', 'writeBehind.stream.url needs the package ioredis: npm install ioredis', { cause })
+  }
+  const Client = classOf(found)
+  // What is asked while it is not connected waits for the deadline of the step, and no longer.
+  const client = new Client(url, { maxRetriesPerRequest: null })
+  client.on('error', () => {}) // what is asked meanwhile says so
+  return client
+}
+
+type ClientClass = new (url: string, options: { maxRetriesPerRequest: null }) => OwnClient
+
+function classOf(found: unknown): ClientClass {
+  if (typeof found === 'function' && 'Redis' in found && typeof found.Redis === 'function') return found.Redis as ClientClass
+  throw new MillpondError('OPTION_INVALID', 'writeBehind.stream.url: the package ioredis has no class Redis: use version 5 or 6')
+}
