@@ -69,11 +69,23 @@ function read(args: readonly string[]): Given {
   if (values.port !== undefined) options.port = number(values.port, '--port')
   if (values['admin-port'] !== undefined) options.adminPort = number(values['admin-port'], '--admin-port')
   if (values['health-path'] !== undefined) options.healthPath = values['health-path']
-  if (values['access-log'] === true) options.accessLog = (line: string) => void process.stdout.write(`${line}\n`)
+  if (values['access-log'] === true) options.accessLog = logTo(process.stdout)
   if (values.verbose === true) options.onError = (error: unknown) => console.error(error)
   const isHelp = values.help === true
   if (!isHelp && options.origin === undefined && values.config === undefined) throw new Error('--origin is missing')
   return { isHelp, config: values.config, options }
+}
+
+/** Whoever reads the log may go (`| head`), and nobody is answered the worse for it. */
+function logTo(out: NodeJS.WriteStream): (line: string) => void {
+  let isRead = true
+  out.on('error', (error) => {
+    if (isRead) complain(new Error(`the access log goes nowhere any more: ${error.message}`), 0)
+    isRead = false
+  })
+  return (line) => {
+    if (isRead) out.write(`${line}\n`)
+  }
 }
 
 function number(text: string, name: string): number {

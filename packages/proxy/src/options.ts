@@ -46,7 +46,7 @@ export interface ProxyOptions {
   readonly maxHeaderBytes?: number | undefined
   /** The largest content of a request, in bytes. Default: no limit. */
   readonly maxRequestBytes?: number | undefined
-  /** Path that says whether an origin is well (a status below 500), asked every 5 s. Default: none, a failed connection says it. */
+  /** Path that says whether an origin is well (a status below 500), asked at the start and every 5 s. Default: none, a failed connection says it. */
   readonly healthPath?: string | undefined
   /** Whether `X-Forwarded-*` of clients is believed: only behind another proxy. Default `false`. */
   readonly trustForwarded?: boolean | undefined

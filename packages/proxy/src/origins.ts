@@ -33,6 +33,7 @@ export class Origins {
     }))
     const { healthPath } = settings
     if (healthPath === undefined) return
+    void this.#check(healthPath)
     this.#timer = setInterval(() => void this.#check(healthPath), HEALTH_MS)
     this.#timer.unref()
   }

@@ -1,6 +1,9 @@
 // `millpond proxy` as a user starts it: the library's command hands over, and says what is missing. Against the built packages, as the examples of the guide are.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
 import { listen } from './origin.ts'
@@ -38,6 +41,41 @@ describe('millpond', () => {
     const ended = new Promise((resolve) => child?.once('exit', resolve))
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
+  })
+  it('proxy: reads its configuration again on SIGHUP, keeps the former one where it is wrong, and lives on without a reader of its log', async () => {
+    origin = createServer((request, response) => response.end(`from ${request.headers.host}`))
+    const port = await listen(origin)
+    const folder = mkdtempSync(join(tmpdir(), 'millpond-proxy-'))
+    const config = join(folder, 'proxy.json')
+    const write = (options: object): void => writeFileSync(config, JSON.stringify(options))
+    write({ origin: 'http://127.0.0.1:1', retries: 0, cache: { name: 'edge' } })
+    try {
+      child = spawn(process.execPath, [bin, 'proxy', '--config', config, '--port', '0', '--host', '127.0.0.1', '--access-log'], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      let said = ''
+      child.stderr?.on('data', (chunk) => {
+        said += chunk
+      })
+      const until = (words: RegExp): Promise<void> => expect.poll(() => said, { timeout: 10_000 }).toMatch(words)
+      await until(/listens on port \d+/)
+      const url = `http://127.0.0.1:${/port (\d+)/.exec(said)?.[1]}/`
+      expect((await fetch(url)).status).toBe(502)
+      write({ origin: `http://127.0.0.1:${port}`, cache: { name: 'edge' } })
+      child.kill('SIGHUP')
+      await until(/read its configuration again/)
+      const answer = await fetch(url)
+      expect([answer.status, answer.headers.get('cache-status')]).toEqual([200, expect.stringMatching(/^edge; fwd=uri-miss/)])
+      write({ origin: 5 })
+      child.kill('SIGHUP')
+      await until(/origin: 5 is not allowed/)
+      child.stdout?.destroy()
+      for (let round = 0; round < 3; round++) expect((await fetch(url)).status).toBe(200)
+      await until(/the access log goes nowhere/)
+      expect(child.exitCode).toBe(null)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
   it.each([
     [['proxy'], /--origin is missing/],

@@ -283,6 +283,28 @@ describe('an origin', () => {
     expect(statuses).toEqual(Array(6).fill(200))
     expect(seen).toHaveLength(6)
   })
+  it('that is not well by its health path is left out from the start, and taken again', async () => {
+    let isWell = false
+    const sick = createServer((request, response) => {
+      if (request.url === '/health') response.writeHead(isWell ? 204 : 503).end()
+      else response.end('sick')
+    })
+    const other = `http://127.0.0.1:${await listen(sick)}`
+    const made = await play((_, response) => response.end('well'), { adminPort: 0, healthPath: '/health' })
+    const options = { origin: [other, made.origin], healthPath: '/health' }
+    const up = async (): Promise<unknown[]> => {
+      const told = (await (await fetch(`http://127.0.0.1:${made.proxy.adminPort}/health`)).json()) as { origins: { isUp: boolean }[] }
+      return told.origins.map(({ isUp }) => isUp)
+    }
+    made.proxy.reload(options)
+    await expect.poll(up).toEqual([false, true])
+    for (let round = 0; round < 3; round++) expect(await made.raw(get(`/${round}`))).toContain('well')
+    isWell = true
+    made.proxy.reload(options)
+    await expect.poll(up).toEqual([true, true])
+    sick.closeAllConnections()
+    sick.close()
+  })
   it('that is away leaves what is stored in use, unless that is forbidden', async () => {
     let now = Date.now()
     const made = await play(
