@@ -348,6 +348,44 @@ describe('upgrades', () => {
     while (!text.includes('<ping>')) await sleep(5)
     socket.destroy()
   })
+  it.each([
+    ['websocket', 'HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno'],
+    ['h2c', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno'],
+    ['h2c', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nno'],
+  ])(
+    'to %s that the origin does not agree to open no way past the proxy (M. Egorov, 2019; J. Miller, "h2c Smuggling", 2020): %s',
+    async (protocol, answer) => {
+      let seen = ''
+      const made = await rawScene((socket) => {
+        socket.on('data', (chunk) => {
+          seen += chunk
+        })
+        socket.on('end', () => socket.end())
+        socket.write(answer)
+      })
+      open = made
+      const first = `GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nX-Forwarded-Host: evil\r\n\r\n`
+      const told = await made.raw(`${first}GET /admin HTTP/1.1\r\nHost: a\r\n\r\n`)
+      expect(told).toContain('no')
+      expect(seen).not.toMatch(/admin|evil/)
+    },
+  )
+  it('to another HTTP are asked for without, with their content and nothing behind it', async () => {
+    let text = ''
+    const made = await play((request, response) => {
+      request.on('data', (chunk) => {
+        text += chunk
+      })
+      request.on('end', () => response.end(`${request.headers.upgrade} ${request.headers['x-forwarded-for']} ${text}`))
+    })
+    const head = 'POST /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n'
+    expect(await made.raw(`${head}Content-Length: 5\r\n\r\nhelloGET /admin HTTP/1.1\r\nHost: a\r\n\r\n`)).toMatch(
+      /undefined 127\.0\.0\.1 hello/,
+    )
+    expect(made.seen.map(({ url }) => url)).toEqual(['/a'])
+    expect(statusOf(await made.raw(`${head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`))).toBe(501)
+    expect(statusOf(await made.raw(`${head}Host: b\r\n\r\n`))).toBe(400)
+  })
   it('that the origin cannot take are a 502', async () => {
     const made = await play(cached)
     made.proxy.reload({ origin: 'http://127.0.0.1:1' })
