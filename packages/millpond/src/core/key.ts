@@ -86,7 +86,10 @@ function encodeTuple(parts: readonly KeyPart[]): string {
   if (!Array.isArray(parts) || parts.length === 0) {
     throw new MillpondError('KEY_INVALID', `${show(parts)} is not a key: give a string or a tuple such as ['user', 7]`)
   }
-  return `[${parts.map(encodePart).join(',')}]`
+  // By index: a hole is not a part, and `map` would pass over it.
+  let text = '['
+  for (let at = 0; at < parts.length; at++) text += at === 0 ? encodePart(parts[at]) : `,${encodePart(parts[at])}`
+  return `${text}]`
 }
 
 function encodePart(part: unknown): string {
