@@ -206,11 +206,24 @@ class Stored implements StoredKeyring {
   async #asked(): Promise<void> {
     if (this.#asking === undefined) {
       this.#askedAt = Date.now()
-      this.#asking = this.#checkBehind().finally(() => {
+      this.#asking = this.#readBehind().finally(() => {
         this.#asking = undefined
       })
     }
     await inTime(this.#asking, ASK_WAIT_MS).catch(() => {}) // then it is unknown still
+  }
+
+  /** Only reads: a change of this process that is under way, or a store that is slow to put, holds up nobody who reads. */
+  async #readBehind(): Promise<void> {
+    try {
+      const text = await this.#answer(() => this.#options.store.get(this.#record))
+      const found = text === undefined ? undefined : storedFrom(text, this.#record)
+      const [newest] = this.#known ?? []
+      // What was read before a change of our own is older than what is known.
+      if (found?.some(({ id }) => id === newest?.id) === true) this.#learn(found)
+    } catch (error) {
+      this.#warn(error)
+    }
   }
 
   async #checkBehind(): Promise<void> {

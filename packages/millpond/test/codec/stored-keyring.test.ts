@@ -113,6 +113,33 @@ describe('a stored ring', () => {
     isSlow = false
   })
 
+  test('a process whose change hangs in the store reads what a new key has sealed all the same', async () => {
+    const kept = memoryKeyStore()
+    const a = await open(kept)
+    let isStuck = false
+    const gates: (() => void)[] = []
+    const b = await open({
+      ...kept,
+      async put(...change) {
+        if (isStuck) await new Promise<void>((resolve) => gates.push(resolve))
+        return kept.put(...change)
+      },
+    })
+    await b.codec({}).encode(parts, place)
+    isStuck = true
+    const checking = b.check()
+    await vi.waitFor(() => expect(gates).toHaveLength(1))
+    await a.rotate()
+    later(10 * MINUTE)
+    const why: string[] = []
+    const sealed = await a.codec({}).encode(parts, place)
+    expect(await b.codec({}).decode(sealed, { ...place, reject: (reason) => why.push(reason) })).toMatchObject({ value: 'v' })
+    expect(why).toEqual([])
+    isStuck = false
+    gates[0]?.()
+    await checking
+  })
+
   test('one that is checked faster than its store answers has one question open at a time, and tells each use once', async () => {
     const store = memoryKeyStore()
     let [asked, most] = [0, 0]
