@@ -87,6 +87,7 @@ function takeIn(
   const counters = space.watch.counters.tier(far.guarded.name)
   const now = space.services.clock.now()
   const missing: number[] = []
+  const left: string[] = []
   for (let index = 0; index < wanted.length; index++) {
     const at = wanted[index] ?? 0
     const key = keys[at] ?? ''
@@ -95,6 +96,7 @@ function takeIn(
     const entry = stored === undefined ? undefined : believe(space, far, key, stored, decoded[index], isApart, isUncounted, now)
     if (stored === undefined || entry === undefined || typeof entry === 'string') {
       const cause = typeof entry === 'string' ? entry : undefined
+      if (cause === LEFT_OUT) left.push(key)
       if (!isUncounted) counters.misses++
       if (!isUncounted && cause !== undefined) countCause(counters, cause)
       causes[at] ??= cause
@@ -118,8 +120,12 @@ function takeIn(
     }
     if (entry.freshUntil <= now) missing.push(at)
   }
+  if (left.length > 0) dropLeft(space, far, left)
   return missing
 }
+
+/** Of an entry that lies where the route does not let it lie. */
+const LEFT_OUT = 'switched_off' satisfies MissCause
 
 function countCause(counters: TierCounters, cause: MissCause): void {
   if (cause !== 'expired_ttl') counters.refused++
@@ -174,11 +180,8 @@ function believe(
   const isStale = judgement === 'stale'
   // Where there is no memory to share it with, the value is the caller's own as it is.
   const isolated = space.near === undefined ? undefined : space.services.own(value, value === parts.value ? parts.isNarrow : undefined)
-  if (!goesTo(space, far, { value, isolated, tags: parts.tags })) {
-    // The route was another one when it was stored, here or in another process.
-    dropLeft(space, far, [key])
-    return 'switched_off'
-  }
+  // The route was another one when it was stored, here or in another process.
+  if (!goesTo(space, far, { value, isolated, tags: parts.tags })) return LEFT_OUT
   return {
     key,
     value: isolated === undefined ? value : handOut(space, isolated),

@@ -65,7 +65,11 @@ export const isSealed = ({ seed }: Pick<Cell, 'seed'>): boolean => seed % 2 === 
 /** Of these every second hides keys and tags from tier and ledger. */
 export const isHidden = ({ seed }: Pick<Cell, 'seed'>): boolean => seed % 4 === 3
 
+/** Over two tiers half of the histories are of processes that change their routes all the while, each when it likes. */
+export const isRerouted = ({ shared, seed }: Pick<Cell, 'shared' | 'seed'>): boolean =>
+  (shared === 'memcached' || shared === 'file') && Math.floor(seed / 4) % 2 === 1
+
 export function nameCell(cell: Cell): string {
   const { shared, fault, policy, scope, seed } = cell
-  return `${shared}${isHidden(cell) ? ' hidden' : isSealed(cell) ? ' sealed' : ''} ${fault} ${policy} ${scope} seed ${seed}`
+  return `${shared}${isHidden(cell) ? ' hidden' : isSealed(cell) ? ' sealed' : ''}${isRerouted(cell) ? ' rerouted' : ''} ${fault} ${policy} ${scope} seed ${seed}`
 }

@@ -2,12 +2,13 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { keyring } from '../../src/codec/index.ts'
 import type { Tier } from '../../src/core/contracts.ts'
-import { createCache, memory } from '../../src/index.ts'
+import { createCache, memory, type RouteRule } from '../../src/index.ts'
 import { recordHistory } from '../../src/testing/history-recorder.ts'
+import { seededRandom } from '../../src/testing/random.ts'
 import { sqliteOutbox } from '../../src/tiers/sqlite/outbox.ts'
 import { startLanes } from './lanes.ts'
 import type { Ask, FromSupervisor, FromWorker, WorkerOptions } from './messages.ts'
-import { isHidden, isSealed } from './plan.ts'
+import { isHidden, isRerouted, isSealed } from './plan.ts'
 
 const options: WorkerOptions = JSON.parse(process.argv[2] ?? '{}')
 const file = openSync(options.file, 'a')
@@ -75,11 +76,37 @@ const cache = createCache({
     },
   }),
 })
+/** Until the lanes come to rest: every way, some ways for some, and at times nowhere. */
+function startRerouting(seed: number): () => void {
+  if (!isRerouted(options.cell)) return () => {}
+  const random = seededRandom(seed)
+  const [, upper = '', ledger = ''] = cache.describe().tiers.map(({ name }) => name)
+  const routes: readonly RouteRule[][] = [
+    [],
+    [{ tiers: ['memory', ledger] }],
+    [{ tiers: [upper] }],
+    [{ tiers: ['memory'] }],
+    [{ when: { tags: ['t0', 't1'] }, tiers: [upper] }, { except: [upper] }],
+    [
+      { when: { tags: ['t0', 't2'] }, tiers: [ledger] },
+      { when: { tags: ['t3'] }, tiers: [] },
+    ],
+  ]
+  const timer = setInterval(() => {
+    if (random.chance(0.3)) cache.configure({ route: routes[random.below(routes.length)] ?? [] }).catch(crash('a change of the route'))
+  }, 100)
+  return () => clearInterval(timer)
+}
+
 const seed = options.cell.seed + [...options.process].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 7)
+const stopRerouting = startRerouting(seed)
 const lanes = startLanes({ cell: options.cell, readsOnly: options.readsOnly, cache, recorder, ask }, seed)
 
 const ORDERS = {
-  drain: () => lanes.drain().then(() => say({ tell: 'drained' })),
+  drain: () => {
+    stopRerouting()
+    return lanes.drain().then(() => say({ tell: 'drained' }))
+  },
   repair: (keys: readonly string[]) => lanes.repair(keys).then(() => say({ tell: 'repaired' })),
   final: () => lanes.readAll().then(() => say({ tell: 'finished' })),
   close: async () => {
