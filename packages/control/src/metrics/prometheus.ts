@@ -1,6 +1,6 @@
 // The figures of every process of every cache as Prometheus reads them: the library's own metrics, with the process as a label. What a process has counted starts
 // again with its next life, and only by process can `rate()` tell.
-import { createRegistry, type Emit, METRICS, type MetricDefinition, prometheusText } from 'millpond/observe'
+import { createRegistry, type Emit, METRICS, type MetricDefinition, metricsFor } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
 import type { FleetNode } from '../fleet/fleet.ts'
 import { HEALTH, LATE } from './definitions.ts'
@@ -39,7 +39,11 @@ function withoutSpace(definition: MetricDefinition): MetricDefinition {
   return byNode({ ...definition, labels: definition.labels.filter((label) => label !== 'cache_ns') })
 }
 
-export function prometheusOf(sights: readonly CacheSight[]): string {
+/** @param accept of the scraper: OpenMetrics where it prefers that */
+export function prometheusOf(
+  sights: readonly CacheSight[],
+  accept: string | null,
+): { readonly text: string; readonly contentType: string } {
   const registry = createRegistry()
   registry.collect((emit) => {
     for (const { cache, nodes, health } of sights) {
@@ -57,7 +61,7 @@ export function prometheusOf(sights: readonly CacheSight[]): string {
       }
     }
   })
-  return prometheusText(registry)
+  return metricsFor(accept, registry)
 }
 
 function emitSpace(emit: Emit, labels: Readonly<Record<string, string>>, counters: Counters, gauges: Counters): void {

@@ -1,5 +1,4 @@
 // Figures: now, over time, per configuration, per namespace.
-import { PROMETHEUS_CONTENT_TYPE } from 'millpond/observe'
 import { z } from 'zod'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
@@ -59,8 +58,8 @@ export const metricRoutes: readonly Route[] = [
     summary: 'What every process has counted, as Prometheus reads it',
     scope: 'metrics:read',
     query: z.strictObject({ cache_name: cacheName }),
-    answers: { 200: { description: 'Text in the Prometheus exposition format' } },
-    async handle({ control, principal, query }) {
+    answers: { 200: { description: 'Text in the Prometheus exposition format, or OpenMetrics for whoever prefers that (Accept)' } },
+    async handle({ control, principal, query, request }) {
       const names =
         query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
       const sights = names.map(async (cache) => ({
@@ -68,7 +67,8 @@ export const metricRoutes: readonly Route[] = [
         nodes: (await control.fleet.see(cache)).nodes,
         health: (await healthOnly(control, cache)).score.to,
       }))
-      return { status: 200, text: prometheusOf(await Promise.all(sights)), headers: { 'Content-Type': PROMETHEUS_CONTENT_TYPE } }
+      const { text, contentType } = prometheusOf(await Promise.all(sights), request.headers.get('accept'))
+      return { status: 200, text, headers: { 'Content-Type': contentType, Vary: 'Accept' } }
     },
   }),
   defineRoute({

@@ -16,6 +16,9 @@ import {
   keyCollector,
   METRICS,
   type MetricDefinition,
+  metricsFor,
+  OPENMETRICS_CONTENT_TYPE,
+  openMetricsText,
   processCollector,
   prometheusText,
   type Registry,
@@ -305,5 +308,40 @@ describe('M3 registry', () => {
     expect(prometheusText(registry)).toContain(
       'millpond_operation_duration_seconds_bucket{cache="a",cache_ns="default",op="get",le="0.004"} 1\n',
     )
+  })
+})
+
+describe('OpenMetrics', () => {
+  it('names families of counters without _total, and has an end', () => {
+    const text = openMetricsText(full())
+    expect(text).toContain('# TYPE millpond_hits counter\n')
+    expect(text).toContain('\nmillpond_hits_total{cache="shop"')
+    expect(text.endsWith('\n# EOF\n')).toBe(true)
+    expect(text.match(/# EOF/g)).toHaveLength(1)
+    for (const [, name = '', kind = ''] of text.matchAll(/^# TYPE (\S+) (\w+)$/gm)) {
+      expect(kind === 'counter' && name.endsWith('_total'), name).toBe(false)
+      const suffix = { counter: '_total', gauge: '', histogram: '_bucket' }[kind]
+      expect(text, name).toMatch(new RegExp(`^${name}${suffix}[ {]`, 'm'))
+    }
+    // What the process uses is another moment's.
+    const samples = (of: string): string => of.replace(/^(?:#|millpond_process_).*\n/gm, '')
+    expect(samples(text)).toBe(samples(prometheusText(full())))
+  })
+
+  it.each([
+    [
+      'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+      true,
+    ],
+    ['application/openmetrics-text; version="1.0.0"', true],
+    ['text/plain;version=0.0.4;q=0.5,application/openmetrics-text;q=0.4', false],
+    ['application/openmetrics-text;version=2.0.0', false],
+    ['application/openmetrics-text;q=0', false],
+    ['application/openmetrics-text;q=none', false],
+    ['text/html,*/*', false],
+    ['', false],
+    [undefined, false],
+  ])('for Accept: %s is %s', (accept, isOpen) => {
+    expect(metricsFor(accept, full()).contentType === OPENMETRICS_CONTENT_TYPE).toBe(isOpen)
   })
 })
