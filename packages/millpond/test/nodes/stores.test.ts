@@ -84,7 +84,7 @@ describeWith('redis', 'redis, as a least-privilege user', () => {
 describeWith('redis', 'redis cluster', () => {
   let cluster: ClusterGroup
   beforeAll(async () => {
-    cluster = await startCluster({ nodeTimeoutMs: 2000 })
+    cluster = await startCluster()
   })
   afterAll(() => cluster.stop())
   const opened: Tier[] = []

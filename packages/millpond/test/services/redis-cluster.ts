@@ -17,11 +17,11 @@ export interface ClusterGroup {
 
 const SLOTS = 16_384
 
-/** Starts `masters` (3) with `replicasEach` (1) replica, a `nodeTimeoutMs` of 3 s, and waits until all agree. */
+/** Starts `masters` (3) with `replicasEach` (1) replica, a `nodeTimeoutMs` of 2 s, and waits until all agree. */
 export async function startCluster({
   masters = 3,
   replicasEach = 1,
-  nodeTimeoutMs = 3_000,
+  nodeTimeoutMs = 2_000,
   args = [] as readonly string[],
 } = {}): Promise<ClusterGroup> {
   const nodes: RedisService[] = []
@@ -53,8 +53,9 @@ export async function startCluster({
     nodes,
     addresses: nodes.map(({ host, port }) => ({ host, port })),
     ownerOf: async (key) => {
-      const [one] = await running()
-      if (!one) return undefined
+      // The first to answer: one that is frozen would be waited for.
+      const one = await Promise.any(nodes.map((node) => node.command('PING').then(() => node))).catch(() => undefined)
+      if (one === undefined) return undefined
       const slot = Number(await one.command('CLUSTER', 'KEYSLOT', key))
       const line = lines(await one.command('CLUSTER', 'NODES')).find(
         (node) => /master/.test(node[2] ?? '') && !/fail/.test(node[2] ?? '') && owns(node, slot),

@@ -18,7 +18,7 @@ describeWith('redis', 'the redis tier on a cluster', () => {
   const closing: { close(): Promise<unknown> }[] = []
 
   beforeAll(async () => {
-    cluster = await startCluster({ nodeTimeoutMs: 2000 })
+    cluster = await startCluster()
   }, 90_000)
   afterEach(async () => {
     await Promise.all(closing.splice(0).map((one) => one.close()))
