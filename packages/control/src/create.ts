@@ -1,5 +1,6 @@
 // Puts the control plane together: a store, the caches it sees, its routes, one function from Request to Response, and what runs by the clock.
 import type { Cache } from 'millpond'
+import type { Insight } from 'millpond/insight'
 import type { NodeStore } from 'millpond/nodes'
 import { check, checkOptions, flag, fn, listOf, required, type Shape, withMethods } from 'millpond/options'
 import type { Principal } from './access/roles.ts'
@@ -15,7 +16,7 @@ import { type TierFactories, tierFactories } from './configurations/named.ts'
 import { bringSettings, keepSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
 import { Fleet } from './fleet/fleet.ts'
-import { aCache, aNodeId, aNodeStore } from './given.ts'
+import { aCache, aNodeId, aNodeStore, anInsight } from './given.ts'
 import { createApp } from './http/app.ts'
 import { batchRoute } from './http/batch.ts'
 import { openApi } from './http/openapi.ts'
@@ -39,6 +40,8 @@ export interface ControlOptions {
   readonly caches?: readonly Cache[] | undefined
   /** What the application calls its organisations, cache types and critical paths in `caches`. */
   readonly application?: Application | undefined
+  /** What watches these caches, for sizing and advice: `createInsight({ caches })`. It stays the caller's to close. */
+  readonly insight?: Insight | undefined
   /** Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`. */
   readonly meetingPlaces?: readonly NodeStore[] | undefined
   /** How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`. */
@@ -83,6 +86,7 @@ const CONTROL: Shape<ControlOptions> = {
   store: required(withMethods<Store>("a store: await openStore('control.db')", 'write', 'now', 'close')),
   caches: listOf(aCache, 'a list of caches'),
   application,
+  insight: anInsight,
   meetingPlaces: listOf(aNodeStore, 'a list of node stores'),
   tiers: tierFactories,
   nodeId: aNodeId,
@@ -117,7 +121,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     onWarning = () => undefined,
   } = options
   const { caches = [], meetingPlaces = [], nodeId } = options
-  const fleet = new Fleet({ caches, meetingPlaces, nodeId, application: options.application, onWarning })
+  const fleet = new Fleet({ caches, meetingPlaces, nodeId, application: options.application, insight: options.insight, onWarning })
   const control: Control = {
     store,
     configurations: configurations(store),

@@ -1,5 +1,6 @@
 // What programs hand to the control plane, looked at before it is used.
 import type { Cache } from 'millpond'
+import type { Insight } from 'millpond/insight'
 import type { NodeStore } from 'millpond/nodes'
 import { type Check, check, withMethods } from 'millpond/options'
 
@@ -11,6 +12,8 @@ export const aNodeStore: Check<NodeStore> = withMethods<NodeStore>(
   'list',
   'inbox',
 )
+
+export const anInsight: Check<Insight> = withMethods<Insight>('insight: createInsight({ caches })', 'sizing', 'analyze')
 
 /** A node's name, as `createNodes` takes it. */
 export const aNodeId: Check<string> = check(

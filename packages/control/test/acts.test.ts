@@ -325,7 +325,7 @@ describe('what is for later', () => {
   it('answers 501 with a document that says so; health and benchmark work', async () => {
     for (const [method, path] of [
       ['POST', 'optimizations/analyze/'],
-      ['GET', 'sizing/'],
+      ['GET', 'sizing/?cache_name=shop'],
       ['GET', 'experiments/'],
       ['POST', 'cdn/upload_assets/'],
       ['POST', 'cdn/optimize_images/'],

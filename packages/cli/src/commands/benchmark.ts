@@ -169,20 +169,3 @@ function budgetOf(words: string): {
   const names = { p50: 'p50_ms', p95: 'p95_ms', p99: 'p99_ms', avg: 'avg_ms' } as const
   return { name: names[name as keyof typeof names], most: Number(digits) * (unit === 's' ? 1000 : unit === 'us' ? 0.001 : 1), text: words }
 }
-
-export const optimize: Command = {
-  name: 'optimize',
-  group: 'decide',
-  summary: 'bottlenecks and recommendations; needs a server with the insight engine',
-  positionals: [],
-  options: ['cache-name', 'days', 'output', 'apply-optimizations', 'min-impact-score'],
-  fields: [],
-  example: 'millpond optimize --cache-name shop --days 14',
-  scope: 'metrics:read',
-  async run({ given, out, client }) {
-    const body = { days: given.number('days') ?? 7, ...(given.has('cache-name') && { cache_name: given.text('cache-name') }) }
-    const { body: found } = await (await client()).post('optimizations/analyze/', body)
-    await out.answer('optimize', found, () => out.line(text`${JSON.stringify(at(found, 'recommendations') ?? [])}`))
-    return 'done'
-  },
-}

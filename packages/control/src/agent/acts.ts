@@ -1,10 +1,12 @@
 // What a node does when the control plane asks, for one cache of this process.
 import type { Cache } from 'millpond'
+import type { Insight } from 'millpond/insight'
 import { keyPattern } from 'millpond/observe'
 import { type Application, described, target } from './application.ts'
 import { benchmark } from './benchmark.ts'
 import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
+import { analyzed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
@@ -22,7 +24,7 @@ export type Acts = { readonly [T in Topic]: (asked: Asked<T>) => Promise<Answere
 /** How long a walk over memory may take, pauses for others included. */
 const WALK_MS = 200
 
-export function actsOf(cache: Cache, application: Application = {}): Acts {
+export function actsOf(cache: Cache, application: Application = {}, insight?: Insight): Acts {
   const waiting = new Waiting()
   const named = new NamedWarming(cache, application)
   const erasures = new Erasures(cache)
@@ -48,6 +50,9 @@ export function actsOf(cache: Cache, application: Application = {}): Acts {
     erase_plan: (asked) => planErasure(cache, asked),
     erase: (asked) => erasures.ask(asked),
     tail: async (asked) => tail.ask(asked),
+    sizing: async (asked) => sized(insight, cache.info().name, asked),
+    analyze: async (asked) => analyzed(insight, cache.info().name, asked),
+    tune: (asked) => tuned(cache, asked),
     test: () => testTiers(cache),
     benchmark: (asked) => benchmark(cache, asked),
   }

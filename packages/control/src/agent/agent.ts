@@ -1,8 +1,9 @@
 // A cache of this process as the control plane sees it: reports each second, acts when asked, takes settings.
 import { type Cache, MillpondError } from 'millpond'
+import type { Insight } from 'millpond/insight'
 import { createNodes, type Nodes, type NodesOptions, type NodeWarning } from 'millpond/nodes'
 import { checkOptions, fn, type Shape } from 'millpond/options'
-import { aCache, aNodeId } from '../given.ts'
+import { aCache, aNodeId, anInsight } from '../given.ts'
 import { type Acts, act, actsOf } from './acts.ts'
 import { type Application, application as anApplication } from './application.ts'
 import { type CacheReport, reportOf } from './figures.ts'
@@ -15,11 +16,18 @@ export interface AttachOptions {
   readonly id?: string | undefined
   /** What the application calls its organisations, cache types and critical paths: people name these. */
   readonly application?: Application | undefined
+  /** What watches this cache: then sizing and advice can be asked for. It stays the caller's to close. */
+  readonly insight?: Insight | undefined
   /** Told of what needs a look. */
   readonly onWarning?: ((warning: NodeWarning) => void) | undefined
 }
 
-const ATTACH: Shape<AttachOptions> = { id: aNodeId, application: anApplication, onWarning: fn('a function that takes a warning') }
+const ATTACH: Shape<AttachOptions> = {
+  id: aNodeId,
+  application: anApplication,
+  insight: anInsight,
+  onWarning: fn('a function that takes a warning'),
+}
 
 /** A cache that is attached. */
 export interface Attached {
@@ -55,10 +63,10 @@ export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0,
 export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   aCache(cache, 'attach')
   checkOptions<AttachOptions>(options, ATTACH, 'attach')
-  const { id, application, onWarning } = options
+  const { id, application, insight, onWarning } = options
   const startedAt = performance.now()
   const name = cache.info().name
-  const acts = actsOf(cache, application)
+  const acts = actsOf(cache, application, insight)
   const nodes = createNodes({
     store: cache.nodeStore,
     channel: channelOf(name),

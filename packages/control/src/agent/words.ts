@@ -32,6 +32,15 @@ export type AskedSubject = z.output<typeof subject>
 /** What a stored configuration changes of a cache that runs; the rest of it is for whoever makes the cache. */
 export const settingsDocument = z.object({ ttl_seconds: z.number().positive(), max_size_mb: z.number().positive(), is_active: z.boolean() })
 
+const insightDays = z.number().int().min(1).max(30)
+
+/** What of memory may be changed by advice, and taken back. */
+export const memoryChange = z.strictObject({
+  max_entries: z.number().int().min(1).max(134_217_727).optional(),
+  max_bytes: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+  policy: z.enum(['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']).optional(),
+})
+
 export const ASKED = {
   describe: z.null(),
   preview: z.strictObject({ document: settingsDocument.nullable() }),
@@ -88,6 +97,9 @@ export const ASKED = {
     by: z.string().min(1).max(64).describe('who asks: each asker has a sample of its own'),
     limit: z.number().int().min(1).max(200),
   }),
+  sizing: z.strictObject({ days: insightDays }),
+  analyze: z.strictObject({ days: insightDays }),
+  tune: memoryChange,
   test: z.null(),
   benchmark: z.strictObject({
     duration_ms: z.number().min(10).max(30_000),
@@ -263,7 +275,70 @@ export interface Coverage {
   readonly is_complete: boolean
 }
 
+/** Parts of what insight says, as they travel. */
+export interface Shown {
+  readonly range: { readonly value: number; readonly low: number; readonly high: number }
+  /** `null`: for ever. */
+  readonly ttl: { readonly factor: number | null; readonly change: Shown['range'] }
+  readonly change: { readonly max_entries?: number; readonly max_bytes?: number; readonly policy?: string }
+  readonly evidence: {
+    readonly from: string
+    readonly to: string
+    readonly reads: number
+    readonly looked: number
+    readonly keys: number
+    readonly key_share: number
+    readonly lost: number
+    readonly is_enough: boolean
+    readonly why: string | null
+  }
+  readonly sizing: {
+    readonly evidence: Shown['evidence']
+    readonly capacity: { readonly unit: 'entries' | 'bytes'; readonly amount: number } | null
+    readonly policy: string | null
+    readonly hit_ratio: number
+    readonly sizes: readonly { readonly factor: number; readonly size: number; readonly hit_ratio: Shown['range'] }[]
+    readonly policies: readonly { readonly policy: string; readonly factor: number; readonly change: Shown['range'] }[]
+    readonly ttls: readonly Shown['ttl'][]
+  }
+  readonly recommendation: {
+    readonly id: string
+    readonly kind: 'size' | 'policy' | 'ttl'
+    readonly text: string
+    /** `null`: only code can do it. */
+    readonly change: Shown['change'] | null
+    readonly undo: Shown['change'] | null
+    readonly hit_ratio_change: Shown['range']
+    readonly cost: { readonly unit: 'entries' | 'bytes'; readonly amount: number } | null
+    readonly risk: string
+    readonly impact: number
+  }
+}
+
 export interface Answered {
+  /** `null`: nobody watches this cache here. */
+  sizing: Shown['sizing'] | null
+  analyze:
+    | (Shown['sizing'] & {
+        readonly bottlenecks: readonly { readonly kind: string; readonly share: number; readonly of_reads: number; readonly text: string }[]
+        readonly recommendations: readonly Shown['recommendation'][]
+        readonly patterns: readonly {
+          readonly namespace: string
+          readonly pattern: string
+          readonly reads: number
+          readonly keys: number
+          readonly loads: number
+          readonly reloads: number
+          readonly changed: number
+          readonly ttl: readonly Shown['ttl'][]
+        }[]
+        readonly hot_keys: readonly {
+          readonly tier: string
+          readonly keys: readonly { readonly key: string; readonly count: number; readonly error: number }[]
+        }[]
+      })
+    | null
+  tune: { readonly changes: readonly SettingChange[] }
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }
   coverage: Coverage
   erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }

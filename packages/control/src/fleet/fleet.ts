@@ -1,6 +1,7 @@
 // Every node of every cache, as one: those of this process directly, the others over the node channel of the cache. A channel that is away takes only the
 // others from view.
 import { type Cache, MillpondError } from 'millpond'
+import type { Insight } from 'millpond/insight'
 import { type AppliedSettings, createNodes, type NodeStore, type Nodes } from 'millpond/nodes'
 import { act } from '../agent/acts.ts'
 import { type Attached, attach, CONFIGURATIONS, channelOf, namesIn, openDirectory, REPORT, SETTINGS } from '../agent/agent.ts'
@@ -57,6 +58,7 @@ export interface FleetOptions {
   readonly meetingPlaces: readonly NodeStore[]
   readonly nodeId: string | undefined
   readonly application: Application | undefined
+  readonly insight: Insight | undefined
   readonly onWarning: (message: string) => void
 }
 
@@ -71,6 +73,7 @@ export class Fleet {
       const local = attach(cache, {
         ...(options.nodeId !== undefined && { id: options.nodeId }),
         ...(options.application !== undefined && { application: options.application }),
+        ...(options.insight !== undefined && { insight: options.insight }),
         onWarning: ({ message }) => options.onWarning(message),
       })
       if (this.#members.has(local.cache))

@@ -6,6 +6,7 @@ import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Method, type Route } from '../http/route.ts'
 import { healthOnly } from '../metrics/summary.ts'
 import { orLater } from '../operations/wait.ts'
+import { adviceRoutes } from './advice.ts'
 import { accepted, health, operation } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
@@ -77,8 +78,7 @@ export const optimizationRoutes: readonly Route[] = [
       )
     },
   }),
-  unavailable('POST', 'optimizations/analyze/', 'Bottlenecks and recommendations', 'metrics:read', 'insight'),
-  unavailable('GET', 'sizing/', 'What another size would bring', 'metrics:read', 'insight'),
+  ...adviceRoutes,
   unavailable('GET', 'experiments/', 'Experiments between configurations', 'metrics:read', 'insight'),
   unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write', 'cdn'),
   unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write', 'cdn'),

@@ -1,11 +1,15 @@
 // Pages of parts that a server may not have: what they show, and what to switch on.
+import { State } from '../parts/section.tsx'
 import { NotInstalled } from '../shell/missing.tsx'
 
 export function Sizing() {
   return (
-    <NotInstalled title="Sizing needs a sample of your traffic" route="GET sizing/">
-      <p>How many misses another size of memory, another policy or another TTL would have had, on the traffic just seen, with its error.</p>
-    </NotInstalled>
+    <State label="No page yet" title="Sizing is told by the API" level="h1">
+      <p>
+        How many misses another size of memory, another policy or another TTL would have had, on the traffic just seen, with its error. It
+        has no page here yet; the route answers where insight watches a cache.
+      </p>
+    </State>
   )
 }
 
@@ -22,9 +26,12 @@ export function Experiments() {
 
 export function Advice() {
   return (
-    <NotInstalled title="Advice needs some days of figures" route="POST optimizations/analyze/">
-      <p>What costs most, what would change it, and by how much, from the traffic of the last days.</p>
-    </NotInstalled>
+    <State label="No page yet" title="Advice is told by the command line" level="h1">
+      <p>
+        What costs most, what would change it, and by how much, from the traffic of the last days. It has no page here yet:{' '}
+        <code>millpond optimize</code> tells it, where insight watches a cache.
+      </p>
+    </State>
   )
 }
 

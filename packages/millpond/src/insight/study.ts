@@ -49,7 +49,7 @@ const MOST_SHADOWS = 6
 const SOON_MS = 20
 /** How often it is asked whether the memory tier is what it was. */
 const FIT_EVERY_MS = 1000
-/** The most of the process's time that looking may take, how often that is judged, and the share of keys below which it does not go. */
+/** The most of a core that looking may take, how often that is judged, and the share of keys below which it does not go. */
 const MOST_BUSY = 0.03
 const BUSY_EVERY_MS = 10_000
 const LEAST_SHARE = 1 / 256
@@ -182,10 +182,10 @@ export class Study {
   #soon(ms: number): void {
     this.#stopTimer ??= this.#clock.after(ms, () => {
       this.#stopTimer = undefined
-      const began = this.#clock.monotonic()
+      const began = [cpuMs(), this.#clock.monotonic()] as const
       const isMore = this.#look(A_TURN)
       this.#followSample()
-      this.#workedMs += this.#clock.monotonic() - began
+      this.#workedMs += Math.min(cpuMs() - began[0], this.#clock.monotonic() - began[1])
       if (this.#clock.now() - this.#fittedAt >= FIT_EVERY_MS) this.#fit()
       if (isMore) this.#soon(0)
     })
@@ -342,6 +342,12 @@ export class Study {
     this.#spanFrom = now
     if (this.#spans.length > MOST_DAYS) this.#spans.shift()
   }
+}
+
+/** Beside the time: a machine that is busy with other things must not look like work of ours. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 function stored(

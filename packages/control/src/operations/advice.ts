@@ -1,0 +1,79 @@
+// What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads agree on.
+import type { Answered, Shown, Topic } from '../agent/words.ts'
+import type { Control } from '../control.ts'
+import { Problem } from '../http/problem.ts'
+
+type Told = 'sizing' | 'analyze'
+
+export interface NodeSays<T> {
+  readonly node: string
+  readonly error: string | null
+  /** `null`: nobody watches there, or it did not answer. */
+  readonly said: T | null
+}
+
+export type Agreed = Shown['recommendation'] & {
+  /** Processes that say so, of those that have seen enough. */
+  readonly nodes: number
+  readonly of_nodes: number
+}
+
+const DEADLINE_MS = 5000
+
+/** @throws Problem 501 where no process of the cache is watched, 502 where none answers */
+export async function askInsight<T extends Told>(
+  control: Control,
+  cache: string,
+  topic: T,
+  days: number,
+): Promise<NodeSays<NonNullable<Answered[T]>>[]> {
+  const replies = await control.fleet.ask(cache, topic as Topic & T, { days } as never, { deadlineMs: DEADLINE_MS })
+  const rows = replies.map(({ id, status, error, body }) => ({
+    node: id,
+    error: status === 'answered' ? (body === null ? NOT_WATCHED : null) : (error ?? status),
+    said: status === 'answered' ? ((body ?? null) as NonNullable<Answered[T]> | null) : null,
+  }))
+  if (rows.some(({ said }) => said !== null)) return rows
+  if (replies.some(({ status }) => status === 'answered'))
+    throw new Problem(
+      501,
+      'not_available',
+      `no insight watches ${cache}: createControl({ caches, insight: createInsight({ caches }) }), or attach(cache, { insight }) in its process`,
+    )
+  throw new Problem(502, 'node_failed', `no process of ${cache} answered: ${rows[0]?.error ?? 'none is running'}`)
+}
+
+const NOT_WATCHED = 'nobody watches there'
+
+/** The same advice of several processes is one, weighed by their reads; a process that has seen enough and does not say so counts against it. */
+export function agreedOn(rows: readonly NodeSays<NonNullable<Answered['analyze']>>[]): Agreed[] {
+  const able = rows.flatMap(({ said }) => (said?.evidence.is_enough === true ? [said] : []))
+  const reads = able.reduce((sum, { evidence }) => sum + evidence.reads, 0)
+  const ids = [...new Set(able.flatMap(({ recommendations }) => recommendations.map(({ id }) => id)))]
+  return ids
+    .flatMap((id) => {
+      const saying = able.flatMap(({ evidence, recommendations }) => {
+        const one = recommendations.find((said) => said.id === id)
+        return one === undefined ? [] : [{ one, weight: evidence.reads / reads }]
+      })
+      const [first] = saying.toSorted((a, b) => b.weight - a.weight)
+      if (first === undefined) return []
+      const mean = (of: (one: Shown['recommendation']) => number): number =>
+        saying.reduce((sum, { one, weight }) => sum + weight * of(one), 0)
+      const among = saying.reduce((sum, { weight }) => sum + weight, 0)
+      return [
+        {
+          ...first.one,
+          impact: Math.round(mean(({ impact }) => impact)),
+          hit_ratio_change: {
+            value: mean((one) => one.hit_ratio_change.value) / among,
+            low: Math.min(...saying.map(({ one }) => one.hit_ratio_change.low)),
+            high: Math.max(...saying.map(({ one }) => one.hit_ratio_change.high)),
+          },
+          nodes: saying.length,
+          of_nodes: able.length,
+        },
+      ]
+    })
+    .sort((a, b) => b.impact - a.impact)
+}

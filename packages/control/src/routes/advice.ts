@@ -1,0 +1,181 @@
+// What another size, policy or time to live would bring, what to do, and doing it.
+import { z } from 'zod'
+import { may } from '../access/roles.ts'
+import { type Answered, memoryChange } from '../agent/words.ts'
+import { cachesFor, namespacesFor, oneCache } from '../fleet/reach.ts'
+import { Problem } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { agreedOn, askInsight } from '../operations/advice.ts'
+import { orLater } from '../operations/wait.ts'
+import { accepted, instant, operation } from './words.ts'
+
+const cacheName = z.string().max(128).optional()
+const days = z.number().int().min(1).max(30)
+const range = z.object({ value: z.number(), low: z.number(), high: z.number() })
+const ttl = z.object({ factor: z.number().nullable(), change: range })
+const amount = z.object({ unit: z.enum(['entries', 'bytes']), amount: z.number() })
+const evidence = z.object({
+  from: instant,
+  to: instant,
+  reads: z.number(),
+  looked: z.number(),
+  keys: z.number(),
+  key_share: z.number(),
+  lost: z.number(),
+  is_enough: z.boolean(),
+  why: z.string().nullable(),
+})
+const sizing = z.object({
+  evidence,
+  capacity: amount.nullable(),
+  policy: z.string().nullable(),
+  hit_ratio: z.number(),
+  sizes: z.array(z.object({ factor: z.number(), size: z.number(), hit_ratio: range })),
+  policies: z.array(z.object({ policy: z.string(), factor: z.number(), change: range })),
+  ttls: z.array(ttl),
+})
+const recommendation = z.object({
+  id: z.string(),
+  kind: z.enum(['size', 'policy', 'ttl']),
+  text: z.string(),
+  change: memoryChange.nullable(),
+  undo: memoryChange.nullable(),
+  hit_ratio_change: range,
+  cost: amount.nullable(),
+  risk: z.string(),
+  impact: z.number(),
+})
+const analysis = sizing.extend({
+  bottlenecks: z.array(z.object({ kind: z.string(), share: z.number(), of_reads: z.number(), text: z.string() })),
+  recommendations: z.array(recommendation),
+  patterns: z.array(
+    z.object({
+      namespace: z.string(),
+      pattern: z.string(),
+      reads: z.number(),
+      keys: z.number(),
+      loads: z.number(),
+      reloads: z.number(),
+      changed: z.number(),
+      ttl: z.array(ttl),
+    }),
+  ),
+  hot_keys: z.array(z.object({ tier: z.string(), keys: z.array(z.object({ key: z.string(), count: z.number(), error: z.number() })) })),
+})
+const byNode = <T extends z.ZodType>(said: T) =>
+  z.array(z.object({ node: z.string(), error: z.string().nullable(), said: said.nullable() }))
+const NOT_WATCHED = { description: 'No process of the cache is watched: see the detail' }
+
+export const adviceRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'sizing/',
+    summary: 'Hit ratios of other sizes, policies and times to live, each process for itself; 501 where nobody watches',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName, days: z.coerce.number().pipe(days).default(7) }),
+    answers: {
+      200: { description: 'With 95 % intervals and the evidence', schema: z.object({ cache_name: z.string(), nodes: byNode(sizing) }) },
+      501: NOT_WATCHED,
+    },
+    async handle({ control, principal, query }) {
+      const cache = oneCache(control, principal, query.cache_name)
+      return json(200, { cache_name: cache, nodes: await askInsight(control, cache, 'sizing', query.days) })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'optimizations/analyze/',
+    summary: 'Bottlenecks and recommendations with their evidence; 501 where nobody watches',
+    scope: 'metrics:read',
+    body: z.strictObject({ cache_name: cacheName, days: days.default(7), min_impact_score: z.number().min(0).max(100).default(0) }),
+    answers: {
+      200: {
+        description: 'By cache: what its processes agree on, and what each says',
+        schema: z.object({
+          caches: z.array(
+            z.object({
+              cache_name: z.string(),
+              /** Why there is nothing: of one of several caches that nobody watches. */
+              error: z.string().nullable(),
+              recommendations: z.array(recommendation.extend({ nodes: z.number(), of_nodes: z.number() })),
+              nodes: byNode(analysis),
+            }),
+          ),
+        }),
+      },
+      501: NOT_WATCHED,
+    },
+    async handle({ control, principal, body }) {
+      const names = cachesFor(control, principal, body.cache_name)
+      const refused: Problem[] = []
+      const caches = await Promise.all(
+        names.map(async (cache_name) => {
+          const rows = await askInsight(control, cache_name, 'analyze', body.days).catch((error: unknown) => {
+            if (names.length > 1 && error instanceof Problem) return error
+            throw error
+          })
+          if (rows instanceof Problem) refused.push(rows)
+          if (rows instanceof Problem) return { cache_name, error: rows.message, recommendations: [], nodes: [] }
+          const only = namespacesFor(principal, cache_name, undefined)
+          const maySeeKeys = only === undefined && may(principal, 'keys:read')
+          const nodes = rows.map(({ said, ...row }) => ({ ...row, said: said === null ? null : shownTo(said, only, maySeeKeys) }))
+          const recommendations = agreedOn(nodes).filter(({ impact }) => impact >= body.min_impact_score)
+          return { cache_name, error: null, recommendations, nodes }
+        }),
+      )
+      const [first] = refused
+      if (first !== undefined && refused.length === names.length) throw first
+      return json(200, { caches })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'optimizations/apply/',
+    summary: 'Changes size or policy of memory in every process, until it ends: what a recommendation calls change, or undo',
+    scope: 'config:write',
+    rate: 'write',
+    body: z.strictObject({ cache_name: cacheName, change: memoryChange, reason: z.string().max(500).optional() }),
+    answers: {
+      200: { description: 'What each process has changed', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
+    handle({ control, principal, body, who, request, base }) {
+      const cache = oneCache(control, principal, body.cache_name)
+      if (namespacesFor(principal, cache, undefined) !== undefined)
+        throw new Problem(403, 'forbidden', `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`)
+      if (Object.keys(body.change).length === 0)
+        throw new Problem(422, 'invalid', 'there is nothing to change', {
+          errors: [{ pointer: '/change', code: 'empty', detail: 'give max_entries, max_bytes or policy' }],
+        })
+      return orLater(request, base, (began) =>
+        control.operations.run(
+          { kind: 'optimize', prefix: 'op', caches: [cache], request: body, reason: body.reason },
+          who,
+          async (step) => {
+            began(step.id)
+            const replies = await control.fleet.ask(cache, 'tune', body.change, { deadlineMs: 10_000 })
+            const nodes = replies.map(({ id, status, error, body: done }) => ({
+              node: id,
+              error: status === 'answered' ? null : (error ?? status),
+              changes: done?.changes ?? [],
+            }))
+            const failed = nodes.filter(({ error }) => error !== null).length
+            return { state: failed === 0 ? 'completed' : failed === nodes.length ? 'failed' : 'partial', result: { nodes } }
+          },
+        ),
+      )
+    },
+  }),
+]
+
+type Said = NonNullable<Answered['analyze']>
+
+/** Names of keys are for those who may see keys; patterns of namespaces that somebody may not touch are not shown. */
+function shownTo(said: Said, only: readonly string[] | undefined, maySeeKeys: boolean): Said {
+  return {
+    ...said,
+    patterns: said.patterns.filter(({ namespace }) => only === undefined || only.includes(namespace)),
+    recommendations: only === undefined ? said.recommendations : said.recommendations.filter(({ kind }) => kind !== 'ttl'),
+    hot_keys: maySeeKeys ? said.hot_keys : [],
+  }
+}

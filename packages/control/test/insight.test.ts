@@ -1,0 +1,122 @@
+// Sizing and advice over the API: what a watched cache says, who may see what, and a change that is carried out and taken back.
+import { type Cache, createCache, memory } from 'millpond'
+import { createInsight, type Insight } from 'millpond/insight'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { agreedOn, type NodeSays } from '../src/operations/advice.ts'
+import { type Opened, open } from './setup.ts'
+
+let shop: Cache
+let dark: Cache
+let insight: Insight
+let opened: Opened
+
+beforeAll(async () => {
+  shop = createCache({ name: 'shop', tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })] })
+  dark = createCache({ name: 'dark' })
+  insight = createInsight({ caches: [shop] })
+  const mine = shop.namespace('mine')
+  // A loop over more keys than there is room for, each read twice.
+  for (let read = 0; read < 6000; read++) {
+    const key = `user:${read % 150}`
+    if (mine.peek(key) === undefined) {
+      await mine.get(key)
+      await mine.set(key, read)
+    }
+    mine.peek(key)
+    if (read % 1000 === 0) insight.sizing('shop')
+  }
+  opened = await open(':memory:', { caches: [shop, dark], insight })
+  await opened.plane.start()
+})
+afterAll(async () => {
+  await opened.close()
+  insight.close()
+  await Promise.all([shop.close(), dark.close()])
+})
+
+const post = (path: string, body: object, as: 'viewer' | 'operator' | 'editor' | 'limited' = 'viewer') =>
+  opened.call('POST', path, { as, body })
+
+describe('sizing/', () => {
+  it('tells by process what other sizes, policies and times would bring', async () => {
+    const { status, json } = await opened.call('GET', 'sizing/?cache_name=shop&days=3', { as: 'viewer' })
+    expect(status).toBe(200)
+    const [{ said, error }] = json.nodes
+    expect(error).toBeNull()
+    expect(said).toMatchObject({ capacity: { unit: 'entries', amount: 100 }, policy: 'lru', evidence: { is_enough: true, reads: 12_000 } })
+    expect(said.sizes.find(({ factor }: { factor: number }) => factor === 2).hit_ratio.value).toBeGreaterThan(0.6)
+    expect(said.ttls.at(-1).factor).toBeNull()
+  })
+
+  it('answers 501 where nobody watches, and refuses days that there are not', async () => {
+    const { status, json } = await opened.call('GET', 'sizing/?cache_name=dark', { as: 'viewer' })
+    expect({ status, code: json.code, detail: json.detail }).toEqual({
+      status: 501,
+      code: 'not_available',
+      detail: expect.stringContaining('createInsight'),
+    })
+    expect((await opened.call('GET', 'sizing/?cache_name=shop&days=31', { as: 'viewer' })).status).toBe(422)
+  })
+})
+
+describe('optimizations/analyze/', () => {
+  it('tells all caches, and of one that nobody watches why it says nothing', async () => {
+    const { status, json } = await post('optimizations/analyze/', {})
+    expect(status).toBe(200)
+    const [of, about] = [json.caches.find(byName('dark')), json.caches.find(byName('shop'))]
+    expect(of.error).toContain('no insight watches dark')
+    expect(about.recommendations[0]).toMatchObject({ nodes: 1, of_nodes: 1, change: expect.anything(), undo: expect.anything() })
+    expect(about.nodes[0].said.bottlenecks[0].kind).toBe('capacity')
+    expect(about.nodes[0].said.hot_keys[0].keys.length).toBeGreaterThan(0)
+    expect((await post('optimizations/analyze/', { cache_name: 'dark' })).status).toBe(501)
+    const { recommendations } = (await post('optimizations/analyze/', { cache_name: 'shop', min_impact_score: 99 })).json.caches[0]
+    expect(recommendations).toEqual(about.recommendations.filter(({ impact }: { impact: number }) => impact >= 99))
+  })
+
+  it('shows somebody who is limited to namespaces the patterns of those, and no keys', async () => {
+    const { json } = await post('optimizations/analyze/', { cache_name: 'shop' }, 'limited')
+    const { said } = json.caches[0].nodes[0]
+    expect(said.hot_keys).toEqual([])
+    expect(said.patterns.map(({ namespace }: { namespace: string }) => namespace)).toEqual(['mine'])
+  })
+})
+
+describe('optimizations/apply/', () => {
+  it('changes memory in every process, and takes it back, both as operations', async () => {
+    const body = { cache_name: 'shop', change: { max_entries: 200, policy: 'adaptive' }, reason: 'recommendation size:2' }
+    expect((await post('optimizations/apply/', body, 'operator')).status).toBe(403)
+    const { json } = await post('optimizations/apply/', body, 'editor')
+    expect(json).toMatchObject({ state: 'completed', kind: 'optimize', reason: 'recommendation size:2' })
+    expect(shop.info().memory).toMatchObject({ maxEntries: 200, policy: 'adaptive' })
+    await post('optimizations/apply/', { cache_name: 'shop', change: { max_entries: 100, policy: 'lru' } }, 'editor')
+    expect(shop.info().memory).toMatchObject({ maxEntries: 100, policy: 'lru' })
+  })
+
+  it('refuses nothing to do, other settings, and somebody who is limited to a part of the cache', async () => {
+    expect((await post('optimizations/apply/', { cache_name: 'shop', change: {} }, 'editor')).status).toBe(422)
+    expect((await post('optimizations/apply/', { cache_name: 'shop', change: { ttl: 5 } }, 'editor')).status).toBe(422)
+    expect((await post('optimizations/apply/', { cache_name: 'shop', change: { max_entries: 5 } }, 'limited')).status).toBe(403)
+  })
+})
+
+describe('what several processes say', () => {
+  type Said = Parameters<typeof agreedOn>[0][number]['said']
+  const says = (reads: number, ids: readonly string[], isEnough = true): NodeSays<NonNullable<Said>> => ({
+    node: `n${reads}`,
+    error: null,
+    said: {
+      evidence: { reads, is_enough: isEnough },
+      recommendations: ids.map((id) => ({ id, impact: 80, hit_ratio_change: { value: 0.1, low: 0.05, high: 0.15 } })),
+    } as unknown as NonNullable<Said>,
+  })
+
+  it('is weighed by their reads: who has seen enough and does not say so counts against it', () => {
+    expect(agreedOn([says(30_000, ['size:2']), says(10_000, [])])).toMatchObject([{ id: 'size:2', impact: 60, nodes: 1, of_nodes: 2 }])
+    expect(agreedOn([says(30_000, ['size:2']), says(10_000, ['size:2']), says(90_000, [], false)])).toMatchObject([
+      { id: 'size:2', impact: 80, nodes: 2, of_nodes: 2 },
+    ])
+    expect(agreedOn([{ node: 'late', error: 'late', said: null }])).toEqual([])
+  })
+})
+
+const byName = (name: string) => (row: { readonly cache_name: string }) => row.cache_name === name
