@@ -18,7 +18,10 @@ const WHOLE_PROCESS =
 /** Suites that judge what a control plane sees: caches of memory alone meet in a store of their process, and it sees all that are there. */
 const SEES_ALL_CACHES = /^packages\/(cli|control)\//
 /** Suites of either kind have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
-const own = testFiles().filter((path) => SEES_ALL_CACHES.test(path) || WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8')))
+const whole = testFiles().filter((path) => SEES_ALL_CACHES.test(path) || WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8')))
+/** Of these, suites that count their own CPU and memory. */
+const counting = whole.filter((path) => /process\.(cpuUsage|memoryUsage|resourceUsage)\(/.test(readFileSync(join(root, path), 'utf8')))
+const own = whole.filter((path) => !counting.includes(path))
 
 export default defineConfig({
   resolve: { alias: publicNames() },
@@ -39,14 +42,15 @@ export default defineConfig({
     projects: [
       project('rooms', {
         include: suites,
-        exclude: [...alone, ...processes, ...own],
+        exclude: [...alone, ...processes, ...whole],
         isolate: false,
         maxWorkers: 4,
         sequence: { groupOrder: 0 },
       }),
-      project('own', { include: own, exclude: [...alone, ...processes], maxWorkers: 2, sequence: { groupOrder: 1 } }),
-      project('alone', { include: alone, exclude: own, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
-      project('apart', { include: own.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 1, sequence: { groupOrder: 4 } }),
+      project('own', { include: own, exclude: [...alone, ...processes], maxWorkers: 4, sequence: { groupOrder: 0 } }),
+      project('counting', { include: counting, exclude: [...alone, ...processes], maxWorkers: 2, sequence: { groupOrder: 1 } }),
+      project('alone', { include: alone, exclude: whole, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
+      project('apart', { include: whole.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 1, sequence: { groupOrder: 4 } }),
       project('processes', { include: processes, isolate: false, maxWorkers: 3, sequence: { groupOrder: 3 } }),
     ],
   },

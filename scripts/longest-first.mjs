@@ -47,6 +47,9 @@ export default class extends BaseSequencer {
   /** @override @param {Parameters<BaseSequencer['sort']>[0]} files */
   async sort(files) {
     const sorted = await super.sort(files)
-    return longestFirst(sorted.map(({ moduleId }) => moduleId)).flatMap((at) => sorted[at] ?? [])
+    const ordered = longestFirst(sorted.map(({ moduleId }) => moduleId)).flatMap((at) => sorted[at] ?? [])
+    // Between two suites that share a process none may stand that has its own: the process would end, and the library be loaded anew.
+    const isShared = (/** @type {typeof ordered[number]} */ { project }) => project.config.isolate === false
+    return [...ordered.filter(isShared), ...ordered.filter((file) => !isShared(file))]
   }
 }
