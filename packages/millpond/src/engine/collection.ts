@@ -113,6 +113,8 @@ export interface WriteBehindOptions {
 /** What tells which of two records of a thing is the later one: a row's number, or when it was changed. */
 export type RecordVersion = number | bigint | Date
 
+type StoreMany<Id, T, Answer> = (writes: readonly CollectionWrite<Id, T>[], context: { readonly signal: AbortSignal }) => Answer
+
 /** What one collection is told. `Id` and `T` follow from its loader. */
 export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | keyof ReadOptions> {
   /** The key of an id. Default `[name, id]`. */
@@ -159,13 +161,7 @@ export interface CollectionOptions<Id, T> extends Omit<LoadOptions, 'tags' | key
    * Writes several. Resolves with nothing when all are stored, or with one verdict each, in their order: `undefined` for stored, else its error. A rejection
    * says that nobody knows. An error whose `permanent` is true is not tried again.
    */
-  readonly storeMany?:
-    | ((
-        writes: readonly CollectionWrite<Id, T>[],
-        context: { readonly signal: AbortSignal },
-        // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing answers so
-      ) => Promise<readonly unknown[] | undefined | void>)
-    | undefined
+  readonly storeMany?: StoreMany<Id, T, Promise<void>> | StoreMany<Id, T, Promise<readonly unknown[] | undefined>> | undefined
   /**
    * How long a write through or around may take: for so long its keys are held, so that nobody caches what may be the old value. A process that ends between
    * source and caches leaves the hold behind, and when it runs out the caches forget the keys. From 1 ms to an hour. Default `'10s'`.

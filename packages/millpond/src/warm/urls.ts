@@ -14,13 +14,13 @@ export interface UrlFetcher {
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`. */
 export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: WarmUrls, clock: Clock): UrlFetcher {
   const root = base === undefined ? undefined : addressOf(base, undefined)
-  const hosts = new Set([...allow.map((host) => host.toLowerCase()), ...(root === undefined ? [] : [root.host])])
+  const hosts = new Set([...allow.map(allowed), ...(root === undefined ? [] : [root.host])])
   if (hosts.size === 0)
     throw new MillpondError('OPTION_INVALID', 'warm: url: no host may be asked: give base, such as "http://127.0.0.1:3000", or allow')
   const timeoutMs = parseDuration(timeout, 'warm: timeout')
   const check = (url: unknown): URL => {
     const address = addressOf(url, root)
-    if (hosts.has(address.host)) return address
+    if (hosts.has(address.host) || hosts.has(withPort(address))) return address
     throw new MillpondError(
       'OPTION_INVALID',
       `warm: url: ${show(String(url))} is of the host ${show(address.host)}, which is not allowed: allow it, or leave it out; there are ${[...hosts].join(', ')}`,
@@ -47,8 +47,32 @@ export function urlFetcher({ base, allow = [], headers = {}, timeout = '10s' }: 
   }
 }
 
+/** A host as addresses have it: in lower case, its names in ASCII, its numbers with dots. @throws MillpondError `OPTION_INVALID` */
+function allowed(host: unknown): string {
+  const text = String(host)
+  const parsed = typeof host === 'string' && URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined
+  // What means more than a host would be allowed less, or more, than it says.
+  if (parsed === undefined || parsed.username !== '' || parsed.pathname !== '/' || /[/\\?#@*\s]/.test(text))
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `warm: allow: ${show(host)} is not a host: give one such as "example.com", with its port where it has one`,
+    )
+  return text.endsWith(':80') ? withPort(parsed) : parsed.host
+}
+
+/** With the port that its protocol stands for. */
+function withPort({ hostname, port, protocol }: URL): string {
+  return `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`
+}
+
 function addressOf(url: unknown, root: URL | undefined): URL {
   const address = typeof url === 'string' && URL.canParse(url, root?.href) ? new URL(url, root?.href) : undefined
-  if (address !== undefined && (address.protocol === 'http:' || address.protocol === 'https:')) return address
+  const isHttp = address?.protocol === 'http:' || address?.protocol === 'https:'
+  if (address !== undefined && isHttp && address.username === '' && address.password === '') return address
+  if (isHttp)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `warm: url: an address of the host ${show(address?.host)} has a user name or password in it: give them as headers, { authorization: 'Basic …' }`,
+    )
   throw new MillpondError('OPTION_INVALID', `warm: url: ${show(url)} is not an address of HTTP: give a path and base, or a whole address`)
 }

@@ -48,6 +48,54 @@ describe('W1: addresses', () => {
   })
 })
 
+describe('addresses that mean another host than they seem to', () => {
+  it('are refused, however they are written', async () => {
+    const cache = open()
+    asked.length = 0
+    const { host, port } = new URL(base)
+    for (const url of [
+      'http://2130706434:1/',
+      'http://0x7f000002:1/',
+      'http://0177.0.0.2:1/',
+      'http://[::ffff:127.0.0.2]:1/',
+      'http:\\\\127.0.0.2:1\\x',
+      '\\\\127.0.0.2:1/x',
+      '/\t/127.0.0.2:1/x',
+      'ht\ntp://127.0.0.2:1/',
+      'http:///127.0.0.2:1/',
+      'http://１２７.0.0.2:1/',
+      `http://127.0.0.1.:${port}1/`,
+      `http://127.0.0.1:1/#@${host}/`,
+      `http://127.0.0.2:1/?${base}`,
+      `https://127.0.0.1:${Number(port) - 1}/`,
+    ])
+      await expect(cache.warm({ kind: 'url', base, urls: [url] }), url).rejects.toThrow(/which is not allowed|is not an address/)
+    for (const url of [`http://${host}@127.0.0.2:1/`, `http://ada:geheim@${host}/a`]) {
+      const refused = cache.warm({ kind: 'url', base, urls: [url] })
+      await expect(refused, url).rejects.toThrow(/has a user name or password in it/)
+      await expect(refused).rejects.not.toThrow(/geheim/)
+    }
+    expect(asked).toEqual([])
+    expect(await cache.warm({ kind: 'url', base, urls: [`http://2130706433:${port}/a`, `HTTP://0x7f.1:${port}/b`] })).toMatchObject({
+      warmed: 2,
+    })
+  })
+
+  it('nor is what is allowed taken for more, or less, than it says', async () => {
+    const cache = open()
+    const warm = (allow: readonly unknown[], url: string) => cache.warm({ kind: 'url', allow: allow as string[], urls: [url] })
+    for (const host of ['http://example.com', 'example.com/x', '*.example.com', 'ada@example.com', 'a b', '', 7])
+      await expect(warm([host], 'http://example.com/'), String(host)).rejects.toThrow(/allow.*(is not a host|give a text)/)
+    const { port } = new URL(base)
+    expect(await warm([`LOCALHOST:${port}`, `0x7f000001:${port}`], `${base}/a`)).toMatchObject({ warmed: 1 })
+    await expect(warm(['example.com:80'], 'https://example.com/')).rejects.toThrow(/not allowed/)
+    await expect(warm(['example.com:443'], 'http://example.com/')).rejects.toThrow(/not allowed/)
+    await expect(warm(['xn--bcher-kva.example'], 'http://bücher.example.evil.test/')).rejects.toThrow(/not allowed/)
+    await expect(warm(['example.com'], 'http://example.com.evil.test/')).rejects.toThrow(/not allowed/)
+    await expect(warm(['example.com'], 'http://evil.test/example.com')).rejects.toThrow(/not allowed/)
+  })
+})
+
 describe('W3: the bar', () => {
   it('is written over in a terminal, and a line for each plan elsewhere', async () => {
     const cache = open()
