@@ -7,6 +7,8 @@ export interface Kind {
   readonly ttlMs: number | null
   /** The exact `Cache-Control` of its answers. */
   readonly cacheControl: string
+  /** After which share of its time the data is computed anew behind who asks for it; absent: it is computed when somebody needs it. */
+  readonly refreshAhead?: number
   /** When it is warmed, among the others of an organisation. */
   readonly priority: 'high' | 'medium' | 'low'
 }
@@ -15,7 +17,7 @@ export const KINDS = {
   organization: { ttlMs: 60 * MINUTE, cacheControl: 'max-age=3600, public, immutable', priority: 'high' },
   permissions: { ttlMs: 30 * MINUTE, cacheControl: 'max-age=1800, private', priority: 'high' },
   roles: { ttlMs: 60 * MINUTE, cacheControl: 'max-age=3600, public', priority: 'medium' },
-  deal_statistics: { ttlMs: 15 * MINUTE, cacheControl: 'max-age=900, private', priority: 'medium' },
+  deal_statistics: { ttlMs: 15 * MINUTE, cacheControl: 'max-age=900, private', refreshAhead: 0.8, priority: 'medium' },
   dashboard: { ttlMs: 10 * MINUTE, cacheControl: 'max-age=600, private', priority: 'medium' },
   overview: { ttlMs: 10 * MINUTE, cacheControl: 'max-age=600, private', priority: 'low' },
   analytics: { ttlMs: 15 * MINUTE, cacheControl: 'max-age=900, private', priority: 'low' },

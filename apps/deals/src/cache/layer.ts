@@ -2,7 +2,7 @@
 import { buildKey, type Cache } from 'millpond'
 import { wrappers } from 'millpond/http/wrappers'
 import type { Versions } from '../db/versions.ts'
-import { groupTag, KINDS, type KindName } from './kinds.ts'
+import { groupTag, KINDS, type Kind, type KindName } from './kinds.ts'
 
 export type LayerName = 'strategic' | 'response'
 
@@ -103,12 +103,15 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
       const pass = (...args: A): Promise<Fetched<T>> => watched(args, async () => ({ value: await load(...args), outcome: BYPASS }))
       return Object.assign(pass, { renew: pass })
     }
+    const { refreshAhead }: Kind = KINDS[kind]
     const held = wrappers(cache).cachedMethod({
       keyPrefix: false,
       key: (args: A) => ask(...args).key,
       ttl: ttlMs,
       tags: ([args]: readonly [A], { versions }: Held) => [...groupTags(ask(...args)), ...Object.keys(versions)],
       quiet: isQuiet,
+      // Of responses not: they are made of these at once.
+      ...(name === 'strategic' && refreshAhead !== undefined && { refreshAhead }),
       ...(token !== undefined && { after: () => token }),
     })((args: A) => load(...args))
     const get = (...args: A): Promise<Fetched<T>> =>

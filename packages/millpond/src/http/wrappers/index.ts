@@ -111,6 +111,7 @@ const SMART: Shape<SmartOptions> = {
   tags: WRAP.tags,
   tenant: WRAP.tenant,
   cacheErrors: WRAP.cacheErrors,
+  refreshAhead: WRAP.refreshAhead,
   after: WRAP.after,
   quiet: WRAP.quiet,
   baseTtl: duration,

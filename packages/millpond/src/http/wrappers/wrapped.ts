@@ -3,6 +3,7 @@ import { check, duration, flag, fn, type Shape } from '../../core/checks.ts'
 import type { Duration } from '../../core/duration.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import type { Key } from '../../core/key.ts'
+import { LOAD_OPTIONS, type RefreshAhead } from '../../core/options.ts'
 import type { HttpReceipt } from '../contract.ts'
 import { argumentParts, callKey } from './call-key.ts'
 
@@ -21,6 +22,7 @@ type WrapperLoad<T> = (control: { addTags(...tags: string[]): void; setTtl(ms: n
 interface WrapperLoadOptions {
   readonly ttl: Duration
   readonly errorTtl?: Duration
+  readonly refreshAhead?: number | RefreshAhead
   readonly tags?: readonly string[]
   readonly quiet?: boolean
   readonly after?: string
@@ -61,6 +63,8 @@ export interface WrapOptions<F extends AnyFunction> {
   readonly tenant?: ((...args: Parameters<F>) => string | undefined) | undefined
   /** How long an error is remembered. Default: not at all. */
   readonly cacheErrors?: Duration | undefined
+  /** When a result that is asked for again is made anew behind who asks, as of loads. Default: never. */
+  readonly refreshAhead?: number | RefreshAhead | undefined
   /** A token of `cache.token()`: the result is no older than what its bearer has seen. */
   readonly after?: ((...args: Parameters<F>) => string | undefined) | undefined
   /** Calls that are nobody's, as a job's: they count as no hits and no misses. Default `false`. */
@@ -78,6 +82,7 @@ export const WRAP: Shape<WrapOptions<AnyFunction>> = {
   ),
   tenant: fn('a function from arguments to a tenant'),
   cacheErrors: duration,
+  refreshAhead: LOAD_OPTIONS.refreshAhead,
   after: fn('a function from arguments to a token'),
   quiet: flag,
 }
@@ -211,6 +216,7 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
     ttl: options.ttl ?? defaultTtl,
     ...(tags === undefined ? {} : { tags }),
     ...(options.cacheErrors === undefined ? {} : { errorTtl: options.cacheErrors }),
+    ...(options.refreshAhead === undefined ? {} : { refreshAhead: options.refreshAhead }),
     ...(options.quiet === undefined ? {} : { quiet: options.quiet }),
   }
   const optionsOf = (args: Parameters<F>): WrapperLoadOptions => {
@@ -232,7 +238,9 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
       return pack === undefined ? result : pack(result)
     }
     const kept = await by(cacheOf(args), key, load, optionsOf(args))
-    if (own !== undefined) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
+    // What is made anew behind this call is not its answer.
+    const isAnswer = options.refreshAhead === undefined || kept === NOT_KEPT
+    if (own !== undefined && isAnswer) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
     if (kept === NOT_KEPT) return run()
     return unpack === undefined ? (kept as Result) : unpack(kept)
   }
