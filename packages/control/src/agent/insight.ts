@@ -3,9 +3,6 @@ import type { Cache } from 'millpond'
 import type { Evidence, Insight, PolicyPoint, Range, Recommendation, SizePoint, Sizing, TtlPoint } from 'millpond/insight'
 import type { Answered, Asked, Shown } from './words.ts'
 
-/** What is said where nobody watches: the route makes "not available" of it. */
-export const NO_INSIGHT = 'no insight watches this cache here'
-
 export function sized(insight: Insight | undefined, cache: string, { days }: Asked<'sizing'>): Answered['sizing'] {
   return insight === undefined || !insight.caches.includes(cache) ? null : sizingOf(insight.sizing(cache, { days }))
 }

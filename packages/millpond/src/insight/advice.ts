@@ -1,8 +1,9 @@
 // What to do about a cache: few things, each with what it would bring, how sure that is, what it costs, and how it is undone.
 import type { PolicyName } from '../memory/options.ts'
 import type { Evidence, Seen } from './evidence.ts'
+import type { Setting } from './setting.ts'
 import { type PatternPoint, type PolicyPoint, patternsOf, policiesOf, type Range } from './sizing.ts'
-import type { Setting, Study } from './study.ts'
+import type { Study } from './study.ts'
 import { SURE } from './tally.ts'
 
 /** What `configure` takes, as far as advice goes. */

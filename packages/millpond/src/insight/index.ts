@@ -15,6 +15,7 @@ export {
   type Sizing,
   type WindowOptions,
 } from './insight.ts'
+export { insightCollector } from './metrics.ts'
 export { type ShadowOf, Shadows, type ShadowsOptions } from './shadows.ts'
 export type { PatternPoint, PolicyPoint, Range, SizePoint, TtlPoint } from './sizing.ts'
 export { type Estimate, missesPerRead, type Tally } from './tally.ts'

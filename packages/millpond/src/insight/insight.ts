@@ -6,6 +6,7 @@ import { MillpondError, show } from '../core/errors.ts'
 import { type Change, type Recommendation, recommendationsOf } from './advice.ts'
 import { type Evidence, evidenceOf, type Seen } from './evidence.ts'
 import { type Bottleneck, bottlenecksOf, type CacheHealth, healthOf, type JudgedCache } from './findings.ts'
+import type { WatchedCache } from './setting.ts'
 import {
   measuredHitRate,
   type PatternPoint,
@@ -17,7 +18,7 @@ import {
   type TtlPoint,
   ttlsOf,
 } from './sizing.ts'
-import { Study, type WatchedCache } from './study.ts'
+import { Study } from './study.ts'
 
 /** What is asked of a cache: `createCache` makes one. */
 export interface InsightCache extends WatchedCache {

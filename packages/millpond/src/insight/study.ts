@@ -1,6 +1,5 @@
 // What is watched of one cache: its ear, and what turns the notes into curves, a few at a time in turns of their own.
 import type { Clock } from '../core/contracts.ts'
-import type { Recorder } from '../core/recorder.ts'
 import type { PolicyName } from '../memory/options.ts'
 import { policyByName } from '../memory/policies/index.ts'
 import { HotKeys } from '../observe/index.ts'
@@ -9,27 +8,9 @@ import { type PatternStudy, Patterns } from './patterns.ts'
 import { type Counted, Ear, HOT_EVERY, nothingCounted } from './recorder.ts'
 import { HIT, LOADED, LOST, Ring, WRITTEN } from './ring.ts'
 import { mixed } from './sample.ts'
+import { type Setting, sameSetting, settingOf, type WatchedCache } from './setting.ts'
 import { type ShadowOf, Shadows } from './shadows.ts'
 import { addTally, emptyTally, type Tally } from './tally.ts'
-
-/** What a study needs of a cache: `Cache` has it. */
-export interface WatchedCache {
-  readonly name: string
-  record(recorder: Recorder): () => void
-  info(): {
-    readonly name: string
-    readonly memory:
-      | {
-          readonly entries: number
-          readonly bytes: number
-          readonly maxEntries?: number
-          readonly maxBytes?: number
-          readonly policy: string
-        }
-      | undefined
-  }
-  describe(): { readonly tiers: readonly { readonly name: string; readonly ttl_factor: number }[] }
-}
 
 /** Sizes of the grid, as multiples of what is there now. */
 export const FACTORS = [1 / 16, 1 / 8, 1 / 4, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 8, 16]
@@ -76,15 +57,6 @@ export interface Span {
   readonly shadows: Tally
   readonly counted: Counted
   lostNotes: number
-}
-
-/** The memory tier as it was when the study of it began. */
-export interface Setting {
-  readonly capacity: number
-  readonly unit: 'entries' | 'bytes'
-  readonly policy: string
-  readonly entries: number
-  readonly ttlFactor: number
 }
 
 export class Study {
@@ -363,40 +335,6 @@ function stored(
   study.curve.stored(hash, weight, time, ttlMs)
   if (isLoad) patterns.loaded(study, hash, value)
 }
-
-/** `undefined`: there is no memory tier, or nothing bounds it. */
-function settingOf(cache: WatchedCache, before: Setting | undefined): Setting | undefined {
-  const { memory } = cache.info()
-  if (memory === undefined) return undefined
-  const { entries, bytes, maxEntries = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY, policy } = memory
-  const [capacity, unit] = bound({ entries, bytes, maxEntries, maxBytes }, before)
-  if (capacity === Number.POSITIVE_INFINITY) return undefined
-  const ttlFactor = cache.describe().tiers.find(({ name }) => name === 'memory')?.ttl_factor ?? 1
-  // How many entries fit: of bytes, by what those that are there weigh.
-  const held = unit === 'entries' ? maxEntries : Math.min(maxEntries, entries === 0 ? maxBytes / 1024 : (maxBytes * entries) / bytes)
-  const known =
-    before !== undefined && before.unit === unit && before.capacity === capacity && held < before.entries * 4 && held > before.entries / 4
-  return { capacity, unit, policy, entries: known ? before.entries : Math.max(1, Math.round(held)), ttlFactor }
-}
-
-/** Of two limits the one that is reached first; once chosen, until the other one is reached. */
-function bound(
-  { entries, bytes, maxEntries, maxBytes }: { entries: number; bytes: number; maxEntries: number; maxBytes: number },
-  before: Setting | undefined,
-): readonly [number, 'entries' | 'bytes'] {
-  const byBytes = bytes / maxBytes
-  const byEntries = entries / maxEntries
-  const isKept = before !== undefined && Math.max(byBytes, byEntries) < 0.9
-  const unit = isKept ? before.unit : byBytes > byEntries || maxEntries === Number.POSITIVE_INFINITY ? 'bytes' : 'entries'
-  return [unit === 'bytes' ? maxBytes : maxEntries, unit]
-}
-
-const sameSetting = (one: Setting | undefined, other: Setting | undefined): boolean =>
-  one?.capacity === other?.capacity &&
-  one?.unit === other?.unit &&
-  one?.policy === other?.policy &&
-  one?.entries === other?.entries &&
-  one?.ttlFactor === other?.ttlFactor
 
 /** As it is, half and twice as large, and three other policies. A policy of the user's own is not tried: nobody here can make one. */
 function shadowedOf(policy: string): Shadowed[] {

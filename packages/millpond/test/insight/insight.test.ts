@@ -1,6 +1,7 @@
 // Insight over real caches: what it says after real reads, when it says nothing, and that nothing is left when it is closed.
 import { createCache, memory } from 'millpond'
-import { createInsight, type InsightCache } from 'millpond/insight'
+import { createInsight, type InsightCache, insightCollector } from 'millpond/insight'
+import { createRegistry, prometheusText } from 'millpond/observe'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { lruMisses, zipfKeys } from './exact.ts'
@@ -249,6 +250,24 @@ describe('not enough data', () => {
     const { patterns } = one.insight.analyze('shop')
     expect(patterns.length).toBeLessThanOrEqual(24)
     expect(patterns[0]?.pattern).toBe('user:*')
+  })
+})
+
+describe('the metrics for who scales', () => {
+  it('tell predictions with their errors, and nothing before there is evidence', async () => {
+    const one = set({ maxEntries: 100, policy: 'lru' })
+    const registry = createRegistry()
+    registry.collect(insightCollector(one.insight))
+    expect(registry.gather().flatMap(({ samples }) => samples)).toEqual([])
+    await play(one, named(zipfKeys(1000, 11_000, 5, 0.8)))
+    const text = prometheusText(registry)
+    const at = (scale: string): number =>
+      Number(new RegExp(`millpond_predicted_hit_ratio\\{cache="shop",scale="${scale}"\\} (\\S+)`).exec(text)?.[1])
+    expect(at('1')).toBeCloseTo(one.insight.sizing('shop').hitRate, 9)
+    expect(at('0.5')).toBeLessThan(at('1'))
+    expect(at('4')).toBeGreaterThan(at('2'))
+    expect(text).toContain('millpond_predicted_hit_ratio_error{cache="shop",scale="2"}')
+    expect(() => insightCollector({} as never)).toThrow(/insightCollector/)
   })
 })
 
