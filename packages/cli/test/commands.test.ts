@@ -32,6 +32,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   'health-check': ['health-check'],
   'test-connection': ['test-connection'],
   'alerts list': ['alerts', 'list'],
+  'jobs list': ['jobs', 'list'],
+  'jobs run': ['jobs', 'run', 'none'],
   'operations list': ['operations', 'list'],
   'operations show': ['operations', 'show', 'OPERATION'],
   'operations wait': ['operations', 'wait', 'OPERATION'],
@@ -78,6 +80,7 @@ const ENDS: Readonly<Record<string, number>> = {
   optimize: 11,
   'token revoke': 5,
   receipt: 5,
+  'jobs run': 5,
   ui: 2, // it would run on: tested beside --local
 }
 

@@ -312,8 +312,10 @@ describe('configurations of running caches', () => {
       'all write',
       'memory read',
       'sqlite read',
+      'all ping',
       'all delete',
     ])
+    expect(running.steps[3].detail).toMatch(/^p50 \S+ ms, p99 \S+ ms of 20 looks/)
     expect(await test({ name: 'alone', cache_type: 'memory' })).toMatchObject({ ok: true, tested: 'new connection' })
     const unknown = await test({ name: 'nowhere', cache_type: 'redis' })
     expect(unknown.ok).toBe(false)

@@ -12,6 +12,7 @@ import { erase, receipt } from './erase.ts'
 import { exportPrometheus } from './export.ts'
 import { healthCheck, testConnection } from './health.ts'
 import { clear, invalidate } from './invalidate.ts'
+import { jobsList, jobsRun } from './jobs.ts'
 import { explain, inspect, keys, top } from './keys.ts'
 import { monitor } from './monitor/index.ts'
 import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   healthCheck,
   testConnection,
   alertsList,
+  jobsList,
   operationsList,
   operationsShow,
   operationsWait,
@@ -43,6 +45,7 @@ export const COMMANDS: readonly Command[] = [
   erase,
   warm,
   undo,
+  jobsRun,
   mark,
   alertsResolve,
   alertsSilence,

@@ -8,6 +8,7 @@ import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
 import { analyzed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
+import { jobsOf, triggerJob } from './jobs.ts'
 import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
 import { Tail } from './tail.ts'
@@ -46,6 +47,8 @@ export function actsOf(cache: Cache, application: Application = {}, insight?: In
     application: async () => described(cache, application),
     target: (asked) => target(application, asked),
     warm_named: (asked) => named.ask(asked),
+    jobs: () => jobsOf(cache),
+    job_run: ({ name }) => triggerJob(cache, name),
     coverage: () => coverage(cache, application),
     erase_plan: (asked) => planErasure(cache, asked),
     erase: (asked) => erasures.ask(asked),

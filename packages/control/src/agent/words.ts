@@ -86,6 +86,8 @@ export const ASKED = {
     cancel: z.boolean().optional(),
   }),
   coverage: z.null(),
+  jobs: z.null(),
+  job_run: z.strictObject({ name: z.string().min(1).max(200) }),
   erase_plan: z.strictObject({ namespaces, subject }),
   erase: z.strictObject({
     namespaces,
@@ -341,6 +343,23 @@ export interface Answered {
   tune: { readonly changes: readonly SettingChange[] }
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }
   coverage: Coverage
+  jobs: {
+    readonly repeated: readonly {
+      readonly name: string
+      readonly state: string
+      readonly due_at: string | null
+      readonly error: string | null
+      readonly runs: readonly {
+        readonly due_at: string | null
+        readonly ms: number
+        readonly late_ms: number
+        readonly attempts: number
+        readonly error: string | null
+      }[]
+    }[]
+    readonly counted: readonly Readonly<Record<string, string | number>>[]
+  }
+  job_run: { readonly is_triggered: boolean }
   erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }
   erase: { readonly run: string; readonly is_done: boolean; readonly parts: readonly ErasedPart[]; readonly error?: string }
   application: Registered

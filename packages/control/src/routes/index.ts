@@ -11,6 +11,7 @@ import { dashboardRoutes } from './dashboards.ts'
 import { erasureRoutes } from './erasures.ts'
 import { fleetRoutes } from './fleet.ts'
 import { invalidationRoutes } from './invalidations.ts'
+import { jobRoutes } from './jobs.ts'
 import { keyRoutes } from './keys.ts'
 import { maintenanceRoutes } from './maintenance.ts'
 import { metricRoutes } from './metrics.ts'
@@ -37,6 +38,7 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...operationRoutes,
   ...keyRoutes,
   ...maintenanceRoutes,
+  ...jobRoutes,
   ...reportRoutes,
   ...complianceRoutes,
   ...fleetRoutes,

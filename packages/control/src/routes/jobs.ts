@@ -1,0 +1,74 @@
+// Jobs of caches: what is repeated and how its last runs went, and a run now.
+import { z } from 'zod'
+import { mayTouch } from '../access/roles.ts'
+import { appendAudit } from '../audit/audit.ts'
+import { cachesFor } from '../fleet/reach.ts'
+import { notFound } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { all, instant } from './words.ts'
+
+const cacheName = z.string().max(128).optional()
+const run = z.object({
+  due_at: instant.nullable(),
+  ms: z.number(),
+  late_ms: z.number(),
+  attempts: z.number(),
+  error: z.string().nullable(),
+})
+const row = z.object({
+  cache_name: z.string(),
+  name: z.string(),
+  state: z.string().describe('waiting, running; unknown: the table does not hold it'),
+  due_at: instant.nullable(),
+  error: z.string().nullable().describe('of the last try, where it is tried again'),
+  runs: z.array(run).describe('the last ten, the latest first'),
+})
+
+export const jobRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'jobs/',
+    summary: 'What is done again and again: when next, and how the last runs went, over all processes',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName }),
+    answers: { 200: { description: 'By cache and name', schema: all(row) } },
+    async handle({ control, principal, query }) {
+      const names =
+        query.cache_name === undefined && control.fleet.names.length === 0 ? [] : cachesFor(control, principal, query.cache_name)
+      const data = await Promise.all(
+        names
+          .filter((cache) => mayTouch(principal, cache))
+          .map(async (cache) => {
+            const replies = await control.fleet.ask(cache, 'jobs', null)
+            // Processes share the table: each knows what it handles itself.
+            const byName = new Map(replies.flatMap(({ body }) => (body?.repeated ?? []).map((job) => [job.name, job] as const)))
+            return [...byName.values()].map((job) => ({ cache_name: cache, ...job, runs: [...job.runs] }))
+          }),
+      )
+      return json(200, { data: data.flat().sort((a, b) => (a.name < b.name ? -1 : 1)), has_more: false })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'jobs/{name}/run/',
+    summary: 'Run a repeated job now; its next time stays as it is',
+    scope: 'warm',
+    body: z.strictObject({ cache_name: cacheName }),
+    answers: { 200: { description: 'It is due now', schema: z.object({ cache_name: z.string(), name: z.string() }) } },
+    async handle({ control, principal, params, body, who }) {
+      const name = params.name ?? ''
+      for (const cache of cachesFor(control, principal, body.cache_name).filter((one) => mayTouch(principal, one))) {
+        const replies = await control.fleet.ask(cache, 'jobs', null)
+        const knows = replies.find((reply) => reply.body?.repeated.some((job) => job.name === name))
+        if (knows === undefined) continue
+        const done = await control.fleet.one(cache, 'job_run', { name }, { to: [knows.id] })
+        if (!done.is_triggered) continue
+        await control.store.write((tx) =>
+          appendAudit(control.store, tx, { ...who, kind: 'change', action: 'job.run', target: name, detail: { cache } }),
+        )
+        return json(200, { cache_name: cache, name })
+      }
+      throw notFound(`repeated job ${JSON.stringify(name)}`)
+    },
+  }),
+]

@@ -1,0 +1,113 @@
+// What was reported of other admin APIs and exporters, tried on this one. Each names the report that it comes from.
+import { createCache } from 'millpond'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Opened, open, tokenOf } from './setup.ts'
+
+const ODD = `key_12345'"'");|]*^@{\n&lt;^@>\u{1f4a9} %2F/../?#\u0000`
+const cache = createCache({ name: 'shop' })
+let opened: Opened
+beforeAll(async () => {
+  opened = await open(':memory:', { caches: [cache], nodeId: 'web"1\\' })
+})
+afterAll(async () => {
+  await opened.close()
+  await cache.close()
+})
+
+const fetchAt = (url: string, init: RequestInit = {}) => opened.plane.fetch(new Request(url, init))
+const API = 'http://127.0.0.1/api/admin/caching'
+const bearer = { Authorization: `Bearer ${tokenOf('admin')}` }
+
+describe('a page of somebody else', () => {
+  it('that calls itself this address gets nothing, since no request carries a credential by itself (georgenijo/agent-mesh#61)', async () => {
+    for (const route of opened.plane.routes) {
+      const path = `${route.base ?? '/api/admin/caching'}/${route.path.replaceAll(/\{\w+\}/g, 'none')}`
+      const answer = await fetchAt(`http://evil.example:8090${path}`, { method: route.method, headers: { Host: 'evil.example:8090' } })
+      expect([answer.status, answer.headers.get('access-control-allow-origin')], path).toEqual([401, null])
+    }
+  })
+
+  it('cannot write by a form with the cookie of a session, whatever its content type (goblogplatform/goblog#571)', async () => {
+    const signedIn = await fetchAt(`${API}/session/`, { method: 'POST', headers: bearer })
+    const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', undefined]) {
+      const headers = { cookie, ...(type !== undefined && { 'Content-Type': type }) }
+      const body = new TextEncoder().encode('{"message":"deploy"}')
+      const answer = await fetchAt(`${API}/events/markers/`, { method: 'POST', headers, body })
+      expect([answer.status, (await answer.json()).code], type).toEqual([403, 'csrf'])
+    }
+  })
+
+  it('does not stand in the way of a token beside the cookie: the token decides (langgenius/dify#39871, mastodon/mastodon#17975)', async () => {
+    const signedIn = await fetchAt(`${API}/session/`, { method: 'POST', headers: { Authorization: `Bearer ${tokenOf('viewer')}` } })
+    const cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const headers = { ...bearer, cookie, 'Content-Type': 'application/json' }
+    const answer = await fetchAt(`${API}/events/markers/`, { method: 'POST', headers, body: '{"message":"deploy"}' })
+    expect(answer.status).toBe(201)
+    const wrong = { Authorization: 'Bearer not-a-token', cookie }
+    expect((await fetchAt(`${API}/session/`, { headers: wrong })).status).toBe(401)
+  })
+})
+
+describe('figures', () => {
+  const text = async (accept = 'text/plain') =>
+    (await opened.call('GET', 'metrics/prometheus/', { as: 'viewer', headers: { accept } })).text
+
+  it('hold labels that cannot end their line (headroomlabs-ai/headroom#2463, claws/aioprometheus#91)', async () => {
+    await cache.set('a', 1)
+    const lines = (await text()).trimEnd().split('\n')
+    expect(
+      lines.filter((line) => !line.startsWith('#') && !/^[a-z_]+(\{([a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? [0-9.e+-]+$/.test(line)),
+    ).toEqual([])
+    expect(lines.some((line) => line.includes('node="web\\"1\\\\"'))).toBe(true)
+  })
+
+  it('escape quotes of HELP in OpenMetrics alone, which the older form does not know (micrometer-metrics/micrometer#3242)', async () => {
+    const helps = (of: string): string => (of.match(/^# HELP .*$/gm) ?? []).join('\n')
+    expect(helps(await text())).not.toContain('\\"')
+    const open = await text('application/openmetrics-text; version=1.0.0')
+    expect(helps(open)).not.toMatch(/(?<!\\)"/)
+    expect(open.endsWith('# EOF\n')).toBe(true)
+  })
+
+  it('come in the form that is said (airlift/airlift#1098)', async () => {
+    const asked = { as: 'viewer', headers: { accept: 'application/openmetrics-text;q=0.9,text/plain;q=0.5' } } as const
+    const { headers } = await opened.call('GET', 'metrics/prometheus/', asked)
+    expect([headers.get('content-type'), headers.get('vary')]).toEqual([
+      'application/openmetrics-text; version=1.0.0; charset=utf-8',
+      'Accept',
+    ])
+  })
+})
+
+describe('keys', () => {
+  const invalidate = (body: object) => opened.call('POST', 'invalidations/invalidate_keys/', { as: 'operator', body })
+
+  it('with any characters are found, explained and dropped (redis/redis#13358, ekondur/RedisUI#39)', async () => {
+    await cache.set(ODD, 1)
+    const named = `?key=${encodeURIComponent(ODD)}`
+    expect((await opened.call('GET', `explain/${named}`, { as: 'viewer' })).json).toMatchObject({ key: ODD, verdict: 'hit' })
+    expect((await opened.call('GET', `keys/-/value/${named}`, { as: 'admin' })).json).toMatchObject({ found: true, value: 1 })
+    expect((await invalidate({ keys: [ODD] })).json.state).toBe('completed')
+    expect(await cache.get(ODD)).toBeUndefined()
+  })
+
+  it('that look like patterns take nothing but themselves (redis/RedisInsight#1289)', async () => {
+    for (const key of ['user:*', 'user:1', 'user:[ab]', 'user:a']) await cache.set(key, 1)
+    await invalidate({ keys: ['user:*', 'user:[ab]'] })
+    expect(await cache.getMany(['user:*', 'user:1', 'user:[ab]', 'user:a'])).toEqual([undefined, 1, undefined, 1])
+  })
+
+  it('are not said to be gone where the process could not do it (redis/RedisInsight#4806)', async () => {
+    const { status, json } = await invalidate({ keys: ['a'], cache_name: 'nowhere' })
+    expect([status, json.code]).toEqual([404, 'cache_unknown'])
+  })
+})
+
+it('a body cannot reach behind the fields that there are (prototype pollution: lodash/lodash#4744 and its kind)', async () => {
+  for (const text of ['{"message":"m","__proto__":{"role":"admin"}}', '{"message":"m","constructor":{"prototype":{"x":1}}}']) {
+    const asked = { as: 'operator', text, headers: { 'Content-Type': 'application/json' } } as const
+    expect((await opened.call('POST', 'events/markers/', asked)).status, text).toBe(422)
+  }
+  expect(Reflect.get({}, 'role')).toBeUndefined()
+})
