@@ -50,6 +50,8 @@ const NAMES = 'caches'
 /** The stored configurations that are for whoever makes a cache of one. */
 export const CONFIGURATIONS = 'configurations'
 const TRIES = 5
+/** Others see figures of so long ago at the most, where this process's own control plane looks each second. */
+const LOOKED_MS = 1500
 
 export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0, 128)
 
@@ -73,8 +75,13 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
     ...(id !== undefined && { id }),
     ...(onWarning !== undefined && { onWarning }),
   })
-  const report = (): CacheReport => reportOf(cache, startedAt)
-  nodes.report(REPORT, report)
+  let last: { readonly at: number; readonly report: CacheReport } | undefined
+  const report = (): CacheReport => {
+    last = { at: performance.now(), report: reportOf(cache, startedAt) }
+    return last.report
+  }
+  // A control plane in this process has looked already, a moment ago: figures are not read a second time for the others.
+  nodes.report(REPORT, () => (last !== undefined && performance.now() - last.at < LOOKED_MS ? last.report : report()))
   for (const topic of Object.keys(ASKED) as Topic[]) nodes.answer(topic, (body) => act(acts, topic, body))
   const settings = settingsFor(cache)
   nodes.onSettings(SETTINGS, async (document) => {
