@@ -34,7 +34,7 @@ describe('a page of somebody else', () => {
       const headers = { cookie, ...(type !== undefined && { 'Content-Type': type }) }
       const body = new TextEncoder().encode('{"message":"deploy"}')
       const answer = await fetchAt(`${API}/events/markers/`, { method: 'POST', headers, body })
-      expect([answer.status, (await answer.json()).code], type).toEqual([403, 'csrf'])
+      expect([answer.status, await answer.text()], type).toEqual([403, expect.stringContaining('"code":"csrf"')])
     }
   })
 
