@@ -5,6 +5,7 @@ import { open } from './setup.ts'
 
 it('shows what is repeated with its last runs, runs one now on record, and starts nothing in a cache without jobs', async () => {
   const [shop, quiet] = [createCache({ name: 'shop' }), createCache({ name: 'quiet' })]
+  shop.jobs.repeat('yearly', { every: '365d' }, () => undefined)
   let runs = 0
   shop.jobs.repeat('tidy', { every: '1h', atStart: true }, () => {
     if (++runs === 1) throw new Error('the first one fails')
@@ -12,7 +13,10 @@ it('shows what is repeated with its last runs, runs one now on record, and start
   const opened = await open(':memory:', { caches: [shop, quiet] })
   const list = async () => (await opened.call('GET', 'jobs/', { as: 'viewer' })).json.data
   await expect.poll(async () => (await list())[0]?.runs.length, { timeout: 20_000 }).toBe(1)
-  expect(await list()).toMatchObject([{ cache_name: 'shop', name: 'tidy', state: 'waiting', runs: [{ attempts: 2, error: null }] }])
+  expect(await list()).toMatchObject([
+    { cache_name: 'shop', name: 'tidy', state: 'waiting', runs: [{ attempts: 2, error: null }] },
+    { cache_name: 'shop', name: 'yearly', runs: [] },
+  ])
   const run = (name: string, as: 'operator' | 'viewer' | 'limited' = 'operator') =>
     opened.call('POST', `jobs/${name}/run/`, { as, body: {} })
   expect((await run('tidy')).json).toEqual({ cache_name: 'shop', name: 'tidy' })

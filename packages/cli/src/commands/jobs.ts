@@ -48,7 +48,7 @@ export const jobsList: Command = {
 export const jobsRun: Command = {
   name: 'jobs run',
   group: 'act',
-  summary: 'runs a repeated job now; its next time stays as it is',
+  summary: 'runs a repeated job now, outside of its windows too; its next time is counted from now',
   positionals: ['JOB'],
   options: ['cache-name'],
   fields: ['cache_name', 'name'],

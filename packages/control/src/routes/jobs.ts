@@ -51,7 +51,7 @@ export const jobRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'jobs/{name}/run/',
-    summary: 'Run a repeated job now; its next time stays as it is',
+    summary: 'Run a repeated job now, outside of its windows too; its next time is counted from now',
     scope: 'warm',
     body: z.strictObject({ cache_name: cacheName }),
     answers: { 200: { description: 'It is due now', schema: z.object({ cache_name: z.string(), name: z.string() }) } },

@@ -78,7 +78,7 @@ export interface CacheInfo {
   readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
   /** What stands before sources: breakers, queues, and what was refused. */
   readonly guards: readonly GuardStats[]
-  /** What this process has run of `cache.jobs`, by kind and by name of repeated jobs. */
+  /** What this process has run of `cache.jobs`, by kind and by name of repeated jobs; of these also what did not run yet. */
   readonly jobs: readonly JobFigures[]
   readonly namespaces: readonly SpaceStats[]
 }

@@ -149,6 +149,7 @@ export class Jobs {
   repeat(name: string, options: RepeatOptions, handler: RepeatHandler): () => void {
     const repeat = repeatOf(this.#options.scope ?? '', name, options, handler, this.#options.clock.now())
     const { placed, end } = this.#repeats.add(repeat)
+    this.#tally.know(repeat.name)
     void placed.then(() => this.#nudge())
     return end
   }
@@ -167,7 +168,7 @@ export class Jobs {
     return isDue
   }
 
-  /** What this process has run, by kind and by name of repeated jobs. */
+  /** What this process has run, by kind and by name of repeated jobs; of these also what did not run yet. */
   get figures(): readonly JobFigures[] {
     return this.#tally.figures
   }

@@ -38,9 +38,15 @@ export class JobTally {
     this.#listener = listener
   }
 
+  /** Counted from 0: what never ran shows as such. */
+  know(job: string): Record<Counted | 'running', number> {
+    const counts = this.#counts.get(job) ?? { running: 0, done: 0, retried: 0, failed: 0, late: 0, lost: 0 }
+    this.#counts.set(job, counts)
+    return counts
+  }
+
   tell(event: JobEvent): void {
-    const counts = this.#counts.get(event.job) ?? { running: 0, done: 0, retried: 0, failed: 0, late: 0, lost: 0 }
-    this.#counts.set(event.job, counts)
+    const counts = this.know(event.job)
     if (event.state === 'began') counts.running++
     else {
       counts[event.state]++

@@ -409,12 +409,13 @@ describe('the jobs of a cache', () => {
     cache.on('job', ({ job, state }) => told.push(`${job} ${state}`))
     cache.jobs.handle('mail', () => undefined)
     cache.jobs.repeat('sweep', { every: '1m' }, () => undefined)
+    expect(cache.info().jobs).toMatchObject([{ job: 'sweep', done: 0 }])
     await cache.jobs.add('mail', { to: 'ada' })
     await clock.run(MINUTE)
     expect(told).toEqual(['mail began', 'mail done', 'sweep began', 'sweep done'])
     expect(cache.info().jobs.map(({ job, done }) => [job, done])).toEqual([
-      ['mail', 1],
       ['sweep', 1],
+      ['mail', 1],
     ])
     expect(() => cache.jobs.handle('mail', () => undefined)).toThrow(/already/)
   })
