@@ -160,7 +160,10 @@ export class Fetching implements Sink {
         : tooLong
           ? 'too-large'
           : (refusalOf(asked.facts, status, fields, responseAt, settings) ?? (isStoredAs?.(fields) === false ? 'method' : undefined))
-    const meta = refusal === undefined ? answerOf({ status, reason, fields, requestAt: this.#requestAt, responseAt }, settings) : undefined
+    const meta =
+      refusal === undefined
+        ? answerOf({ status, reason, fields, requestAt: this.#requestAt, responseAt, origin: asked.facts.get('origin') }, settings)
+        : undefined
     this.#meta = meta
     const arrival = new Arrival({
       keepBytes: refusal === undefined ? settings.maxBodyBytes : 0,

@@ -92,6 +92,30 @@ describe('web cache poisoning (J. Kettle, "Practical Web Cache Poisoning", 2018,
     expect((await asked('/')).body).toContain(`127.0.0.1:${port}`)
     expect((await asked('/', { headers: { Host: 'a@evil.example' } })).status).toBe(400)
   })
+  it('by Origin, where an application lets whoever asks read its answer and does not say that it varies by that (J. Kettle, "Exploiting CORS misconfigurations", 2016)', async () => {
+    const made = await play((request, response) => {
+      const { origin } = request.headers
+      response.writeHead(200, {
+        'Cache-Control': 'max-age=1',
+        ETag: '"a"',
+        Vary: 'Accept',
+        ...(origin === undefined ? {} : { 'Access-Control-Allow-Origin': origin }),
+      })
+      response.end('data')
+    })
+    const allowed = async (origin: string): Promise<unknown> =>
+      (await made.ask('/a', { headers: { Origin: origin } })).headers['access-control-allow-origin']
+    for (let round = 0; round < 2; round++) {
+      expect([await allowed('https://evil.example'), await allowed('https://shop.example')]).toEqual([
+        'https://evil.example',
+        'https://shop.example',
+      ])
+      expect(made.seen).toHaveLength(2 + 2 * round)
+      expect(await made.verdict('/a', { headers: { Origin: 'https://shop.example' } })).toBe('hit')
+      made.clock.now += 5000
+    }
+    expect((await made.ask('/a')).headers['access-control-allow-origin']).toBeUndefined()
+  })
   it('by a HEAD that is answered with an error, or a method that is overridden', async () => {
     const { ask: asked } = await play((request, response) => {
       response.setHeader('Cache-Control', 'max-age=600')

@@ -42,6 +42,8 @@ export interface Received {
   readonly fields: RawFields
   readonly requestAt: number
   readonly responseAt: number
+  /** Of the request: `Origin`. */
+  readonly origin?: string | undefined
 }
 
 export interface AnswerOptions extends FreshnessOptions {
@@ -73,7 +75,7 @@ export function answerOf(received: Received, options: AnswerOptions): AnswerMeta
     etag: etagOf(firstLine(fields, 'etag')),
     lastModified,
     date: dateOf(fields, responseAt),
-    vary: varyNames(fields),
+    vary: varyNames(fields, received.origin),
     part: status === 206 ? contentRange(firstLine(fields, 'content-range')) : undefined,
   }
 }

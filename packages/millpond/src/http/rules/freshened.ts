@@ -29,7 +29,10 @@ export function freshened(
   options: AnswerOptions & StoreOptions,
 ): Freshened {
   const fields = updatedFields(stored.fields, update, responseAt)
-  const meta = answerOf({ status: stored.status, reason: stored.reason, fields, requestAt, responseAt }, options)
+  const meta = answerOf(
+    { status: stored.status, reason: stored.reason, fields, requestAt, responseAt, origin: request.get('origin') },
+    options,
+  )
   // A HEAD is not stored, but what it says is about the answer to a GET.
   const asGet = request.method === 'HEAD' ? new RequestFacts('GET', request.fields, request.codings) : request
   const refusal = refusalOf(asGet, stored.status, fields, responseAt, options)

@@ -5,11 +5,19 @@ import type { RequestFacts } from './request.ts'
 /** The most fields that an answer may vary by: beyond that it is not stored, since hardly any request would match. */
 export const MAX_VARY = 32
 
-/** Lower-case names, sorted, each once. */
-export function varyNames(fields: RawFields): readonly string[] {
+/**
+ * Lower-case names, sorted, each once. An answer that lets the very `Origin` read it that asked varies by it, whether or not it says so: applications forget that
+ * (WHATWG Fetch, "CORS protocol and HTTP caches"; J. Kettle, "Exploiting CORS misconfigurations for Bitcoins and bounties", 2016).
+ */
+export function varyNames(fields: RawFields, origin?: string): readonly string[] {
   const value = fieldValue(fields, 'vary')
-  return value === undefined ? NO_NAMES : [...new Set(listMembers(value).map((name) => name.toLowerCase()))].sort()
+  const isForOrigin = origin !== undefined && fieldValue(fields, 'access-control-allow-origin') === origin
+  if (value === undefined) return isForOrigin ? ORIGIN : NO_NAMES
+  const names = listMembers(value).map((name) => name.toLowerCase())
+  return [...new Set(isForOrigin ? [...names, ...ORIGIN] : names)].sort()
 }
+
+const ORIGIN: readonly string[] = Object.freeze(['origin'])
 
 const NO_NAMES: readonly string[] = Object.freeze([])
 
