@@ -3,6 +3,7 @@ import type { CodecContext } from './core/contracts.ts'
 import { resolvePolicy } from './core/options.ts'
 import type { Cache } from './engine/cache.ts'
 import { forget } from './engine/forget.ts'
+import { namesOf } from './engine/hidden.ts'
 import { beginWrite, endWrite, forgetWrite } from './engine/source-write.ts'
 import { sourceFrom } from './engine/sources.ts'
 import type { Space } from './engine/space.ts'
@@ -29,6 +30,7 @@ export function seamOf(cache: Cache, space: Space, name: string, { guards, sourc
     events,
     random,
     isAlone: space.far.length === 0,
+    hidesKeys: namesOf(space) !== undefined,
     owner: `${id.cache}/${id.name}/${name}`,
     keep: (value) => services.isolate(value, name).value,
     show: (value) => services.copy(value),

@@ -236,6 +236,22 @@ describe('hidden names', () => {
     expect(await cache.schedule({ all: true }, { in: '1h' })).toEqual(expect.any(String))
   })
 
+  test('are told to no server by queued writes: a stream is refused, a journal is a local file', async () => {
+    const cache = keyed(place())
+    const options = {
+      key: (id: string) => ['user', id],
+      load: (): number | undefined => undefined,
+      store: () => {},
+      write: 'write-behind' as const,
+    }
+    expect(() => cache.collection('streamed', { ...options, writeBehind: { stream: { url: 'redis://127.0.0.1:1' } } })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining('keyNames') }),
+    )
+    const users = cache.collection('journaled', { ...options, writeBehind: { journal: join(newFolder(), 'journal') } })
+    await users.set(KEY, 1)
+    await users.flush()
+  })
+
   test('are refused without encryption, of no secret, and of one tier alone; no message shows the secret', () => {
     const secret = randomBytes(31).toString('hex')
     const tier = (codec: ReturnType<typeof valueCodec>) => [memory(), { use: sqlite({ path: ':memory:' }), codec }]

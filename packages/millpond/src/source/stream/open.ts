@@ -13,8 +13,13 @@ interface OwnClient extends StreamClient {
   disconnect(): void
 }
 
-/** @throws MillpondError `OPTION_INVALID` where the package is missing. Connects later. */
-export function openStream(options: WriteStreamOptions, collection: string, { clock, events, owner }: Seam): RedisLog {
+/** @throws MillpondError `OPTION_INVALID` where the package is missing, or keys are to be hidden. Connects later. */
+export function openStream(options: WriteStreamOptions, collection: string, { clock, events, owner, hidesKeys }: Seam): RedisLog {
+  if (hidesKeys)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${collection}: writeBehind.stream would tell the server the keys that codec: { keyNames } hides: use a journal, a local file`,
+    )
   const { url, client, allowLossMs = 0, assumeDurable = false, replicas = 0 } = options
   const onError = (error: unknown): void => events.emit('warning', { message: `collection ${collection}: the stream of its writes`, error })
   const own = client === undefined ? connect(url ?? '') : undefined
