@@ -435,3 +435,22 @@ it('writes dashboard and rules, and says where a file is not what is made any mo
     expect((await desk.run([command, '--check', join(desk.folder, 'none')])).code).toBe(2)
   }
 })
+
+it('tells single reads as they happen, filtered, as lines or documents', async () => {
+  const reads = setInterval(() => void desk.shop.get('tailed:none').then(() => desk.shop.get('tailed:other')), 20)
+  try {
+    const lines = await desk.run(['monitor', '--tail', '--once', '--contains', 'tailed:none', ...SHOP])
+    expect(lines).toMatchObject({ code: 0, out: expect.stringMatching(/^\S+ miss shop\/default tailed:none /) })
+    expect(lines.out).not.toContain('tailed:other')
+    const rows = await desk.run(['monitor', '--tail', '--once', '--ndjson', '--contains', 'tailed:', ...SHOP])
+    expect(JSON.parse(rows.out.split('\n')[0] ?? '')).toMatchObject({ schema: 'millpond.tail/1', cache_name: 'shop', kind: 'miss' })
+  } finally {
+    clearInterval(reads)
+  }
+})
+
+it('inspects keys that no path holds', async () => {
+  await desk.shop.set('..', 'dots')
+  const { code, out } = await desk.run(['inspect', '..', '--value', '--history', ...SHOP], { as: 'admin' })
+  expect([code, out.includes('dots')]).toEqual([0, true])
+})

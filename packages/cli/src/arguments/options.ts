@@ -82,6 +82,7 @@ export const OPTIONS = {
   junit: { kind: 'text', value: 'FILE', help: 'the same as a report for CI' },
   'create-alerts': { kind: 'flag', help: 'judge now, and raise what is bad' },
   'metrics-only': { kind: 'flag', help: 'figures, and nothing else' },
+  tail: { kind: 'flag', help: 'single reads and writes as they happen, a line each' },
   once: { kind: 'flag', help: 'one picture, then the end' },
   interval: { kind: 'duration', value: 'TIME', help: 'between two pictures (1 s)' },
   export: { kind: 'text', value: 'FORMAT', choices: ['prometheus'], help: 'the figures in this form' },

@@ -167,10 +167,12 @@ export const inspect: Command = {
     const client = await context.client()
     const [key = ''] = given.positionals
     const { body } = await client.get('explain/', { ...where(context), key })
-    const path = `keys/${encodeURIComponent(key)}`
-    const history = given.flag('history') ? rowsAt((await client.get(`${path}/history/`, where(context))).body, 'data') : null
-    const value = given.flag('value') ? await heldAt(context, client, path) : null
-    const copies = given.flag('diff') ? (await client.get(`${path}/copies/`, where(context))).body : null
+    // No path holds every key.
+    const path = 'keys/-'
+    const held = { ...where(context), key }
+    const history = given.flag('history') ? rowsAt((await client.get(`${path}/history/`, held)).body, 'data') : null
+    const value = given.flag('value') ? (await client.get(`${path}/value/`, held)).body : null
+    const copies = given.flag('diff') ? (await client.get(`${path}/copies/`, held)).body : null
     await out.answer('inspect', { ...body, history, value, copies }, () => {
       tellExplanation(context, body)
       if (history !== null) tellHistory(out, history)
@@ -196,10 +198,6 @@ function tellCopies(out: Context['out'], copies: Row): void {
       for (const one of differences(at(first, 'value'), at(copy, 'value'))) for (const line of differenceLines(one)) out.line(line)
     }
   }
-}
-
-async function heldAt(context: Context, client: Client, path: string): Promise<Row> {
-  return (await client.get(`${path}/value/`, where(context))).body
 }
 
 /** Keeps its lines. */

@@ -80,6 +80,33 @@ export class Client {
     return text
   }
 
+  /** Server-sent events as they come, until either side ends it. @throws Failure as `call` does */
+  async *events(
+    path: string,
+    query: NonNullable<CallOptions['query']>,
+  ): AsyncGenerator<{ readonly event: string; readonly data: unknown }> {
+    const options = { query, timeoutMs: MOST_MS, headers: { Accept: 'text/event-stream' } }
+    const response = await this.#open('GET', path, options)
+    if (!response.ok || typeOf(response) !== 'text/event-stream' || response.body === null)
+      throw this.#refused(response, jsonIn(await this.#read(response, options)))
+    const decoder = new TextDecoder()
+    let text = ''
+    try {
+      for await (const chunk of response.body) {
+        text += decoder.decode(chunk, { stream: true })
+        for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+          const block = text.slice(0, end)
+          text = text.slice(end + 2)
+          const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1]
+          const [event, data] = [field('event'), field('data')]
+          if (event !== undefined && data !== undefined) yield { event, data: jsonIn(data) }
+        }
+      }
+    } catch (error) {
+      throw this.#told(error, options)
+    }
+  }
+
   #refused(response: Response, body: unknown): Failure {
     const { connection } = this.#options
     const type = typeOf(response)

@@ -11,6 +11,7 @@ import { clock, count, percent } from '../../terminal/units.ts'
 import { prometheus } from '../export.ts'
 import { frameOf, pictureOf } from './frame.ts'
 import { Samples } from './samples.ts'
+import { tail } from './tail.ts'
 
 const USUAL_MS = 1000
 /** Alerts and operations are looked at every so many looks. */
@@ -22,7 +23,7 @@ export const monitor: Command = {
   group: 'look',
   summary: 'the caches live: rates, tiers, causes of misses, alerts; q ends it',
   positionals: [],
-  options: ['cache-name', 'contains', 'interval', 'once', 'export', 'output'],
+  options: ['cache-name', 'contains', 'interval', 'once', 'tail', 'export', 'output'],
   fields: ['caches', 'alerts'],
   example: 'millpond monitor --interval 2',
   scope: 'metrics:read',
@@ -30,6 +31,7 @@ export const monitor: Command = {
     const { given, out, streams } = context
     const client = await context.client()
     if (given.text('export') !== undefined) return prometheus(context, client)
+    if (given.flag('tail')) return tail(context, client)
     const watched = new Watched(client, given.text('cache-name'))
     if (given.flag('once')) return once(context, watched)
     const isScreen = streams.stdout.isTTY === true && streams.stdin.isTTY === true && !isDumb(streams) && !out.isJson
