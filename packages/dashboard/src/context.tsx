@@ -38,6 +38,8 @@ export interface Access {
   /** Whether an action is open to the caller: never shown where it would be refused. */
   readonly may: (scope: string) => boolean
   readonly signOut: () => void
+  /** Milliseconds that the server's clock is ahead of this browser's; 0 where they agree to within some seconds. */
+  readonly skewMs: number
 }
 
 export const AccessContext = createContext<Access | undefined>(undefined)

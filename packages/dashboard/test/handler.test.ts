@@ -1,4 +1,5 @@
 // The page as it is served: deep links, files that never change, headers, what stands in its head.
+import { gzipSync } from 'node:zlib'
 import { dashboard } from '@millpond/dashboard/handler'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { buildPage } from './build-page.ts'
@@ -43,6 +44,17 @@ describe('the handler of the dashboard', () => {
     expect([head?.headers.get('content-length'), await head?.text()]).toEqual([answer?.headers.get('content-length'), ''])
     expect((await page(at('/admin/caching/assets/older-12345678.js')))?.status).toBe(404)
     expect((await page(at('/admin/caching/../package.json')))?.status).not.toBe(200)
+  })
+
+  it('weighs at most 180 kB on its first load, as gzip packs it', async () => {
+    const page = dashboard()
+    const html = (await (await page(at('/admin/caching/')))?.text()) ?? ''
+    const files = [...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, name]) => name)
+    let bytes = gzipSync(html).byteLength
+    for (const name of files)
+      bytes += gzipSync(new Uint8Array((await (await page(at(`/admin/caching/${name}`)))?.arrayBuffer()) ?? [])).byteLength
+    expect(files.length).toBeGreaterThanOrEqual(3)
+    expect(bytes).toBeLessThan(180_000)
   })
 
   it('is not sent twice to who has it', async () => {

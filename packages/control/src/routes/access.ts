@@ -61,14 +61,16 @@ export const sessionRoute = (routes: () => readonly Route[]): Route =>
         schema: session.extend({
           routes: z.array(z.string()).describe('GET keys/, POST batch/'),
           caches: z.array(z.string()).describe('those that the caller may look at'),
+          now: z.iso.datetime().describe('the clock of the store: browsers have others'),
         }),
       },
     },
-    handle: ({ principal, control }) =>
+    handle: async ({ principal, control }) =>
       json(200, {
         ...sessionOf(principal),
         routes: routes().map(({ method, path, base }) => `${method} ${base === undefined ? '' : `${base}/`}${path}`),
         caches: control.fleet.names.length === 0 ? [] : cachesFor(control, principal, undefined),
+        now: new Date(await control.store.now()).toISOString(),
       }),
   })
 

@@ -34,14 +34,14 @@ export function useCacheName(): string | undefined {
 
 export function useColumns(cache: string | undefined) {
   const { client } = useDashboard()
-  const { offers, may } = useAccess()
+  const { offers, may, skewMs } = useAccess()
   const live = useLive()
   const range = useRange()
   const step = Math.max(1, Math.ceil(range.ms / 1000 / POINTS))
   return useQuery({
     queryKey: ['metrics', cache, range.name],
     queryFn: ({ signal }) => {
-      const to = Date.now() / 1000
+      const to = (Date.now() + skewMs) / 1000
       return client.get<Columns>('metrics/', { cache_name: cache, from: Math.floor(to - range.ms / 1000), to: Math.ceil(to), step }, signal)
     },
     refetchInterval: live.pushed(Math.max(2000, step * 1000), EXACT_MS),

@@ -8,6 +8,8 @@ export interface Session {
   readonly max_keys: number | null
   /** Caches that the caller may look at; servers before 0.2 do not say. */
   readonly caches?: readonly string[]
+  /** The server's clock. */
+  readonly now?: string
 }
 
 export interface Page<Row> {

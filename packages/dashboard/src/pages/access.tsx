@@ -7,7 +7,7 @@ import { Answer } from '../parts/answer.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { PageTitle, Section } from '../parts/section.tsx'
 import { Table } from '../parts/table.tsx'
-import { Time, Word } from '../parts/words.tsx'
+import { Time, useSkew, Word } from '../parts/words.tsx'
 import { MakeToken } from './access/make-token.tsx'
 import { MakeUser } from './access/make-user.tsx'
 import { Remove } from './access/remove.tsx'
@@ -159,8 +159,9 @@ export function Access() {
 }
 
 function Ends({ at }: { readonly at: string | null }) {
+  const skewMs = useSkew()
   if (at === null) return <Word tone="warning">never</Word>
-  if (Date.parse(at) - Date.now() < SOON_MS)
+  if (Date.parse(at) - (Date.now() + skewMs) < SOON_MS)
     return (
       <Word tone="warning" glyph="late">
         <Time at={at} relative />

@@ -1,7 +1,7 @@
 // Settings of this browser. Nothing here changes a cache.
 import { useAccess, useDashboard } from '../context.tsx'
-import { PageTitle, Section } from '../parts/section.tsx'
-import { useNow } from '../parts/words.tsx'
+import { Notice, PageTitle, Section } from '../parts/section.tsx'
+import { Unit, useServerNow, useSkew } from '../parts/words.tsx'
 import type { Theme } from '../shell/preferences.ts'
 import { useKeptPreferences } from '../shell/preferences-context.ts'
 
@@ -13,9 +13,10 @@ const THEMES: readonly (readonly [Theme, string])[] = [
 
 export function Settings() {
   const { theme, timeZone, set, fixed } = useKeptPreferences()
-  const { times, client } = useDashboard()
+  const { times, client, numbers } = useDashboard()
   const { session, signOut } = useAccess()
-  const now = useNow()
+  const now = useServerNow()
+  const skewMs = useSkew()
   return (
     <>
       <PageTitle title="Settings" say="Of this browser alone. Nothing here changes a cache." />
@@ -47,6 +48,12 @@ export function Settings() {
               </label>
             </div>
           </fieldset>
+          {skewMs !== 0 && (
+            <Notice tone="warning" glyph="late">
+              This browser's clock is <Unit figure={numbers.span(Math.round(Math.abs(skewMs) / 1000))} />{' '}
+              {skewMs > 0 ? 'behind' : 'ahead of'} the server's. Every time that is shown is the server's.
+            </Notice>
+          )}
         </Section>
         <Section
           title="Signed in"

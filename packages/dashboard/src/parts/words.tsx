@@ -1,6 +1,6 @@
 // Small pieces of text: a figure with its unit, a word with its glyph, a time, a name that cannot turn its sentence around.
-import { type CSSProperties, type ReactNode, useEffect, useState } from 'react'
-import { useDashboard } from '../context.tsx'
+import { type CSSProperties, type ReactNode, useContext, useEffect, useState } from 'react'
+import { AccessContext, useDashboard } from '../context.tsx'
 import type { Figure } from '../format/numbers.ts'
 import { type Glyph, Icon } from './icon.tsx'
 
@@ -60,11 +60,18 @@ export function useNow(everyMs = 1000): number {
   return now
 }
 
+/** The server's clock, as far as this browser can tell. */
+export function useServerNow(everyMs = 1000): number {
+  return useNow(everyMs) + useSkew()
+}
+
+export const useSkew = (): number => useContext(AccessContext)?.skewMs ?? 0
+
 /** A time: short in the text, whole with its zone on hover. */
 export function Time({ at, relative = false }: { readonly at: string | number; readonly relative?: boolean }) {
   const { times } = useDashboard()
   const ms = typeof at === 'number' ? at : Date.parse(at)
-  const now = useNow(relative ? 1000 : 60_000)
+  const now = useServerNow(relative ? 1000 : 60_000)
   if (!Number.isFinite(ms)) return <span className="is-unknown">unknown</span>
   return (
     <time dateTime={new Date(ms).toISOString()} title={times.whole(ms)} className="nw">

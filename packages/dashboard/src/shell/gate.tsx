@@ -12,7 +12,7 @@ type GateState =
   | { readonly is: 'closed'; readonly said?: string }
   | { readonly is: 'asking' }
   | { readonly is: 'failed'; readonly error: unknown }
-  | { readonly is: 'open'; readonly session: Session; readonly routes: ReadonlySet<string> }
+  | { readonly is: 'open'; readonly session: Session; readonly routes: ReadonlySet<string>; readonly skewMs: number }
 
 /** How tokens of the control plane begin: those of a host application have no session to be made of. */
 const OWN = 'mp_'
@@ -55,7 +55,7 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
         }
       }
       onRoutes(routes)
-      setState({ is: 'open', session, routes })
+      setState({ is: 'open', session, routes, skewMs: skewOf(session.now) })
       await queries.invalidateQueries()
     } catch (error) {
       if (error instanceof ApiError && error.status === 401 && !isHosted) {
@@ -81,9 +81,10 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
 
   const access = useMemo<Access | undefined>(() => {
     if (state.is !== 'open') return undefined
-    const { session, routes } = state
+    const { session, routes, skewMs } = state
     return {
       session,
+      skewMs,
       offers: (method, path) => routes.has(`${method} ${path}`),
       may: (scope) => session.scopes.includes(scope) && (!readOnly || scope.endsWith(':read')),
       signOut: () => {
@@ -121,6 +122,14 @@ export function Gate({ client, readOnly, isHosted, onToken, onRoutes, refusals, 
       </main>
     )
   return <AccessContext.Provider value={access}>{children}</AccessContext.Provider>
+}
+
+/** Less is the time that the answer took. */
+const AGREE_MS = 5000
+
+function skewOf(now: string | undefined): number {
+  const skew = now === undefined ? 0 : Date.parse(now) - Date.now()
+  return Math.abs(skew) > AGREE_MS ? skew : 0
 }
 
 /** `GET configurations/{id}/`, read from the document that the server makes of its own routes. */

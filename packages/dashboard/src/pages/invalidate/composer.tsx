@@ -7,6 +7,7 @@ import { useAccess, useDashboard } from '../../context.tsx'
 import { linesOf } from '../../format/lines.ts'
 import { Failure } from '../../parts/answer.tsx'
 import { Lines } from '../../parts/lines.tsx'
+import { NamespaceField } from '../../parts/namespace-field.tsx'
 import { PageTitle } from '../../parts/section.tsx'
 import { Time } from '../../parts/words.tsx'
 import { placeOf, usePlace } from '../../place/place.tsx'
@@ -109,20 +110,14 @@ export function Composer() {
                 ))}
               </div>
             </fieldset>
-            <label className="field c-4">
-              <span>In</span>
-              <select className="input" value={draft.namespace} onChange={(event) => change({ namespace: event.target.value })}>
-                <option value="">all namespaces of {cache ?? 'every cache'}</option>
-                {draft.namespace !== '' && !namespaces.some(({ name }) => name === draft.namespace) && (
-                  <option value={draft.namespace}>{draft.namespace}</option>
-                )}
-                {namespaces.map(({ name }) => (
-                  <option key={name} value={name}>
-                    {name}
-                  </option>
-                ))}
-              </select>
-            </label>
+            <NamespaceField
+              className="c-4"
+              label="In"
+              none={`all namespaces of ${cache ?? 'every cache'}`}
+              value={draft.namespace}
+              known={namespaces}
+              onChoose={(namespace) => change({ namespace })}
+            />
             {draft.by !== 'all' && (
               <Lines
                 label={way.label}

@@ -7,6 +7,7 @@ import { lineOf } from '../../format/lines.ts'
 import { stopwatch } from '../../format/times.ts'
 import { Answer, Bones, Failure } from '../../parts/answer.tsx'
 import { KeyLink } from '../../parts/key-name.tsx'
+import { NamespaceField } from '../../parts/namespace-field.tsx'
 import { PageTitle, Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Name, Unit } from '../../parts/words.tsx'
@@ -68,18 +69,7 @@ function KeyBrowser({ cache }: { readonly cache: string | undefined }) {
               ))}
             </div>
           </fieldset>
-          <label className="field">
-            <span>Namespace</span>
-            <select className="input" value={ns} onChange={(event) => set({ ns: event.target.value })}>
-              <option value="">all</option>
-              {ns !== '' && !namespaces.some(({ name }) => name === ns) && <option value={ns}>{ns}</option>}
-              {namespaces.map(({ name }) => (
-                <option key={name} value={name}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </label>
+          <NamespaceField label="Namespace" none="all" value={ns} known={namespaces} onChoose={(chosen) => set({ ns: chosen })} />
           {by === '' && (
             <>
               <label className="field">

@@ -4,6 +4,7 @@ import { useCacheName, useSummaries } from '../../api/queries.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { causeName } from '../../format/causes.ts'
 import { KeyLink, useKeyName } from '../../parts/key-name.tsx'
+import { NamespaceField } from '../../parts/namespace-field.tsx'
 import { Notice, PageTitle, Section, State } from '../../parts/section.tsx'
 import { sourceName } from '../../parts/source.tsx'
 import { Table } from '../../parts/table.tsx'
@@ -88,18 +89,7 @@ function LiveTail() {
               ))}
             </div>
           </fieldset>
-          <label className="field">
-            <span>Namespace</span>
-            <select className="input" value={ns} onChange={(event) => set({ ns: event.target.value })}>
-              <option value="">all</option>
-              {ns !== '' && !namespaces.some(({ name }) => name === ns) && <option value={ns}>{ns}</option>}
-              {namespaces.map(({ name }) => (
-                <option key={name} value={name}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </label>
+          <NamespaceField label="Namespace" none="all" value={ns} known={namespaces} onChoose={(chosen) => set({ ns: chosen })} />
           <label className="field">
             <span>Key, cause, tier or node contains</span>
             <input className="input mono" value={contains} onChange={(event) => set({ contains: event.target.value })} spellCheck={false} />

@@ -9,7 +9,7 @@ import { useDashboard } from '../../context.tsx'
 import { aim } from '../../format/causes.ts'
 import { Answer } from '../../parts/answer.tsx'
 import { sourceColor, sourceName } from '../../parts/source.tsx'
-import { useNow } from '../../parts/words.tsx'
+import { useServerNow } from '../../parts/words.tsx'
 import { useRange } from '../../shell/range.ts'
 import type { Change } from './changes.ts'
 
@@ -47,7 +47,7 @@ function ThreeCharts({
 }) {
   const { numbers } = useDashboard()
   const range = useRange()
-  const now = useNow(5000)
+  const now = useServerNow(5000)
   const missing = useMemo(() => holes(held.t, held.step_seconds), [held])
   const columns = useMemo(() => parted(held, missing), [held, missing])
   const to = Math.max(now, (columns.t.at(-1) ?? 0) * 1000)

@@ -3,7 +3,7 @@ import { useAlerts, useCacheName, useColumns, useSummaries } from '../../api/que
 import { useAccess } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
 import { State } from '../../parts/section.tsx'
-import { useNow } from '../../parts/words.tsx'
+import { useServerNow } from '../../parts/words.tsx'
 import { NotInstalled } from '../../shell/missing.tsx'
 import { useRange } from '../../shell/range.ts'
 import { useChanges } from './changes.ts'
@@ -31,7 +31,7 @@ function NowOfCaches() {
   const alerts = useAlerts('firing')
   useColumns(cache) // for the charts, which come with the figures: asked for with them
   const range = useRange()
-  const now = useNow(5000)
+  const now = useServerNow(5000)
   return (
     <Answer query={summaries} what="The figures">
       {({ caches }) => {

@@ -1,7 +1,7 @@
 // Is it us, where, since when: one sentence that could be read out on a call, then the split that proves it. Only what was measured.
 import type { ReactNode } from 'react'
 import type { HealthPart, Summary } from '../../api/types.ts'
-import { useDashboard } from '../../context.tsx'
+import { useAccess, useDashboard } from '../../context.tsx'
 import { aim, type CauseShare, causeShares } from '../../format/causes.ts'
 import { useKeyName } from '../../parts/key-name.tsx'
 import { sourceName } from '../../parts/source.tsx'
@@ -84,12 +84,13 @@ function Sentence({ summary, changes, shares }: SentenceProps): ReactNode {
 /** Named only where the largest cause is an invalidation, and one of that kind was made here a short while ago. */
 function Because({ changes, shares }: Pick<SentenceProps, 'changes' | 'shares'>): ReactNode {
   const { times } = useDashboard()
+  const { skewMs } = useAccess()
   const keyName = useKeyName()
   const [first] = shares
   if (first === undefined) return null
   const kind = /^invalidated_(key|tag|pattern|all)$/.exec(first.cause)?.[1]
   const made = changes.find(({ at, of }) => {
-    if (of.is !== 'invalidation' || Date.now() - at > FRESH_MS) return false
+    if (of.is !== 'invalidation' || Date.now() + skewMs - at > FRESH_MS) return false
     const aimed = aim(of.operation.request?.criteria).kind
     return kind === aimed || (kind === 'all' && aimed === 'everything')
   })
