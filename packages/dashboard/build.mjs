@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 const here = dirname(fileURLToPath(import.meta.url))
 const sources = ['src', 'package.json', 'build.mjs'].map((name) => join(here, name))
 const target = join(here, 'dist', 'app')
+const STYLE_TEXT = '@millpond/dashboard/style-text'
 /** What the page was made of, written after it. */
 const mark = join(here, 'dist', 'app.sha256')
 
@@ -25,6 +26,14 @@ async function buildPage() {
     base: './',
     logLevel: 'warn',
     define: { 'process.env.NODE_ENV': '"production"' },
+    // The page has its style as a file.
+    plugins: [
+      {
+        name: 'no-style-text',
+        resolveId: (id) => (id === STYLE_TEXT ? id : null),
+        load: (id) => (id === STYLE_TEXT ? 'export default ""' : null),
+      },
+    ],
     build: {
       outDir: draft,
       emptyOutDir: true,
@@ -44,7 +53,11 @@ async function buildPage() {
   const assets = join(target, 'assets')
   const style = readdirSync(assets).find((name) => name.endsWith('.css'))
   mkdirSync(join(here, 'dist'), { recursive: true })
-  if (style !== undefined) copyFileSync(join(assets, style), join(here, 'dist', 'style.css'))
+  if (style === undefined) throw new Error('the build made no style sheet')
+  copyFileSync(join(assets, style), join(here, 'dist', 'style.css'))
+  const css = readFileSync(join(assets, style), 'utf8')
+  writeFileSync(join(here, 'dist', 'style-text.js'), `export default ${JSON.stringify(css)}\n`)
+  writeFileSync(join(here, 'dist', 'style-text.d.ts'), 'declare const css: string\nexport default css\n')
   writeFileSync(mark, contents)
 }
 

@@ -1,116 +1,13 @@
 // The whole dashboard as one component.
-import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { useCallback, useMemo, useRef, useState } from 'react'
-import { batched } from './api/batch.ts'
-import { ApiError, createCacheClient } from './api/client.ts'
-import { type Dashboard, DashboardContext } from './context.tsx'
-import { createNumbers } from './format/numbers.ts'
-import { createTimes } from './format/times.ts'
-import { hashAddresses } from './place/addresses.ts'
-import { PlaceProvider } from './place/place.tsx'
-import { type CachingDashboardProps, checkProps } from './props.ts'
-import { heldCredentials } from './shell/credentials.ts'
-import { Gate } from './shell/gate.tsx'
-import { LiveProvider } from './shell/live.tsx'
-import { usePreferences } from './shell/preferences.ts'
-import { PreferencesContext } from './shell/preferences-context.ts'
+import { CachingProvider } from './caching-provider.tsx'
+import type { CachingDashboardProps } from './props.ts'
 import { Shell } from './shell/shell.tsx'
 
 /** @throws TypeError naming the prop that is not allowed @example import '@millpond/dashboard/style.css'; <CachingDashboard apiBaseUrl="/api/admin/caching" /> */
 export function CachingDashboard(props: CachingDashboardProps) {
-  checkProps(props)
-  const { apiBaseUrl, fetcher, auth, environment, readOnly = false, redact = 'none', pages, isPage = false, onNavigate } = props
-  const { refreshHz = 1, initialRange = '15m', locale = 'en' } = props
-  const root = useRef<HTMLDivElement>(null)
-  const preferences = usePreferences({ theme: props.theme, timeZone: props.timeZone })
-  const { timeZone } = preferences
-  const [fallback] = useState(hashAddresses)
-  const token = useRef<string | undefined>(heldCredentials((apiBaseUrl ?? '/api/admin/caching').replace(/\/$/, '')).token)
-  const [refusals, setRefusals] = useState(0)
-  const onToken = useCallback((given: string | undefined) => {
-    token.current = given
-  }, [])
-  // Functions written into the host's JSX are new at each of its renders: another client each time would sign in anew and begin the page again.
-  const given = useRef({ fetcher, auth })
-  given.current = { fetcher, auth }
-  const routes = useRef<ReadonlySet<string>>(new Set())
-  const client = useMemo(() => {
-    const plain = createCacheClient({
-      apiBaseUrl,
-      fetcher: (url, init) => (given.current.fetcher ?? fetch)(url, init),
-      auth: () => given.current.auth?.() ?? (token.current === undefined ? {} : { Authorization: `Bearer ${token.current}` }),
-    })
-    return batched(plain, () => routes.current.has('POST batch/'))
-  }, [apiBaseUrl])
-  const onRoutes = useCallback((known: ReadonlySet<string>) => {
-    routes.current = known
-  }, [])
-  const [queries] = useState(() => createQueries(() => setRefusals((count) => count + 1)))
-  const dashboard = useMemo<Dashboard>(
-    () => ({
-      client,
-      numbers: createNumbers(locale),
-      times: createTimes({ locale, timeZone }),
-      environment,
-      readOnly,
-      redact,
-      refreshHz,
-      initialRange,
-      pages,
-      isPage,
-      root: () => root.current ?? document.body,
-    }),
-    [client, locale, timeZone, environment, readOnly, redact, refreshHz, initialRange, pages, isPage],
-  )
   return (
-    <div
-      className="millpond"
-      ref={root}
-      data-theme={preferences.theme === 'system' ? undefined : preferences.theme}
-      data-page={isPage || undefined}
-    >
-      <QueryClientProvider client={queries}>
-        <DashboardContext.Provider value={dashboard}>
-          <PreferencesContext.Provider value={preferences}>
-            <PlaceProvider addresses={props.addresses ?? fallback} onNavigate={onNavigate}>
-              <Gate
-                client={client}
-                readOnly={readOnly}
-                isHosted={auth !== undefined}
-                onToken={onToken}
-                onRoutes={onRoutes}
-                refusals={refusals}
-              >
-                <LiveProvider>
-                  <Shell />
-                </LiveProvider>
-              </Gate>
-            </PlaceProvider>
-          </PreferencesContext.Provider>
-        </DashboardContext.Provider>
-      </QueryClientProvider>
-    </div>
+    <CachingProvider {...props}>
+      <Shell />
+    </CachingProvider>
   )
-}
-
-const AGAIN = 2
-
-function createQueries(onRefused: () => void): QueryClient {
-  const onError = (error: unknown) => {
-    if (error instanceof ApiError && error.status === 401) onRefused()
-  }
-  return new QueryClient({
-    queryCache: new QueryCache({ onError }),
-    mutationCache: new MutationCache({ onError }),
-    defaultOptions: {
-      queries: {
-        staleTime: 1000,
-        networkMode: 'always',
-        // Only what may go away by itself is tried again.
-        retry: (failures, error) => failures < AGAIN && (!(error instanceof ApiError) || error.status === 0 || error.status >= 500),
-        refetchIntervalInBackground: false,
-      },
-      mutations: { networkMode: 'always' },
-    },
-  })
 }

@@ -3,6 +3,7 @@ import { checkOptions, flag, fn, isOptions, oneOf, text, that } from './checks.t
 import type { Addresses } from './place/addresses.ts'
 import { PAGES } from './shell/pages.ts'
 import { RANGES } from './shell/range.ts'
+import { THEME_TOKENS, type ThemeToken } from './shell/theme.ts'
 
 /** Everything has a default: `<CachingDashboard />` asks the admin API of its own origin and signs in by a token field. */
 export interface CachingDashboardProps {
@@ -22,6 +23,12 @@ export interface CachingDashboardProps {
   readonly readOnly?: boolean
   /** Default `system`. */
   readonly theme?: 'light' | 'dark' | 'system'
+  /** Colours, fonts and corners of your own: `{ accent: '#5b2be0', font: 'Inter, sans-serif' }`. For both schemes at once: `light-dark(#5b2be0, #b9a5ff)`. Default: none. */
+  readonly tokens?: Partial<Record<ThemeToken, string>>
+  /** `shadow`: within a shadow root with a style of its own, so that neither page nor dashboard styles the other. Default `none`: import `@millpond/dashboard/style.css`. */
+  readonly isolate?: 'none' | 'shadow'
+  /** Of your Content-Security-Policy, for the one `<style>` that a browser without constructed style sheets needs in a shadow root. Default: none. */
+  readonly nonce?: string
   /** BCP 47. Default `en`. */
   readonly locale?: string
   /** IANA name. Default: the browser's. */
@@ -53,6 +60,9 @@ const PROPS = {
   refreshHz: that((value) => typeof value === 'number' && value >= 1 && value <= 4, 'a number from 1 to 4'),
   readOnly: flag,
   theme: oneOf('light', 'dark', 'system'),
+  tokens: that(isTokens, `an object of texts, with names among ${THEME_TOKENS.join(', ')}`),
+  isolate: oneOf('none', 'shadow'),
+  nonce: text('the nonce of the policy'),
   locale: that((value) => typeof value === 'string' && isKnown(() => new Intl.NumberFormat(value)), "a language tag such as 'en-GB'"),
   timeZone: that(
     (value) => typeof value === 'string' && isKnown(() => new Intl.DateTimeFormat('en', { timeZone: value })),
@@ -77,6 +87,14 @@ function isEnvironment(value: unknown): boolean {
   if (!isOptions(value) || !('label' in value) || typeof value.label !== 'string') return false
   return !('color' in value) || value.color === undefined || typeof value.color === 'string'
 }
+
+function isTokens(value: unknown): boolean {
+  return (
+    isOptions(value) && Object.entries(value).every(([name, text]) => isToken(name) && (typeof text === 'string' || text === undefined))
+  )
+}
+
+const isToken = (name: string): boolean => THEME_TOKENS.some((token) => token === name)
 
 function isKnown(make: () => unknown): boolean {
   try {

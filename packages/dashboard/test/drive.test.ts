@@ -33,6 +33,39 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     return { page, faults, close: () => context.close() }
   }
 
+  /** A page of somebody else's, with its own style and a policy that lets only files of its own in. */
+  const openHost = async () => {
+    const context = await browser.newContext()
+    context.setDefaultTimeout(10_000)
+    const page = await context.newPage()
+    hosted ??= hostScript()
+    const files = await hosted
+    const html = '<link rel="stylesheet" href="loud.css"><div id="host"></div><script type="module" src="host.js"></script>'
+    const headers = {
+      'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:",
+    }
+    await page.route(/\/host\/(\?.*)?$/, (route) =>
+      route.fulfill({ contentType: 'text/html', headers, body: `<!doctype html><link rel="icon" href="data:,">${html}` }),
+    )
+    await page.route('**/host/loud.css', (route) =>
+      route.fulfill({ contentType: 'text/css', body: 'body { font: 40px serif } button, a { background: red; color: red }' }),
+    )
+    await page.route('**/host/*.js', (route) =>
+      route.fulfill({
+        contentType: 'text/javascript',
+        body:
+          files.get(
+            route
+              .request()
+              .url()
+              .replace(/^.*\/host\//, ''),
+          ) ?? '',
+      }),
+    )
+    return { page, faults: faultsOf(page), close: () => context.close() }
+  }
+  let hosted: ReturnType<typeof hostScript> | undefined
+
   // Each page in one of the looks: all of them in all looks is the long form.
   it.each([
     { width: 390, colorScheme: 'dark' as const, half: 0 },
@@ -317,15 +350,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     const deals = served.cache.namespace('secret')
     await deals.set('secret:key', 1)
     await served.api('POST', 'invalidations/invalidate_keys/', { keys: ['secret:key'], namespace: 'secret', reason: 'hidden' })
-    const context = await browser.newContext()
-    context.setDefaultTimeout(10_000)
-    const page = await context.newPage()
-    const script = await hostScript()
-    await page.route('**/host/', (route) =>
-      route.fulfill({ contentType: 'text/html', body: '<div id="host"></div><script type="module" src="host.js"></script>' }),
-    )
-    await page.route('**/host/host.js', (route) => route.fulfill({ contentType: 'text/javascript', body: script }))
-    const faults = faultsOf(page)
+    const { page, faults, close } = await openHost()
     const signedIn: string[] = []
     page.on('request', (request) => /\/session\/$/.test(request.url()) && signedIn.push(request.url()))
     await page.goto(`${served.url}/host/#${tokenOf('operator')}`)
@@ -349,7 +374,40 @@ describeWith('chromium', 'the dashboard in a browser', () => {
       expect([await page.locator('main').textContent(), ...fields].join(' '), place).not.toContain('secret:key')
     }
     expect([signedIn.length, faults]).toEqual([1, []])
-    await context.close()
+    await close()
+  })
+
+  it('lives in a shadow root of a page with a strict policy and a loud style, in colours of its own', async () => {
+    const { page, faults, close } = await openHost()
+    await page.goto(`${served.url}/host/?shadow#${tokenOf('operator')}`)
+    await page.getByRole('heading', { name: 'Who answers' }).waitFor()
+    const look: unknown = await page.evaluate(`(() => {
+      const root = document.querySelector('#host > div').shadowRoot
+      const style = (of, name) => getComputedStyle(root.querySelector(of))[name]
+      return [style('.side a', 'fontSize'), style('.skip', 'backgroundColor') === 'rgb(255, 0, 0)', style('.causes a, .actions .btn-quiet, main a', 'color'), document.querySelector('style') === null]
+    })()`)
+    expect(look).toEqual(['13px', false, 'rgb(1, 2, 3)', true])
+    // Keys, focus and dialogs work across the root.
+    await page.keyboard.press('g')
+    await page.keyboard.press('k')
+    await page.getByRole('heading', { name: 'Keys', level: 1 }).waitFor()
+    await page.keyboard.press('Control+K')
+    await page.keyboard.type('who history')
+    await page.keyboard.press('Escape')
+    expect(await page.getByRole('dialog').count()).toBe(0)
+    expect(faults).toEqual([])
+    await close()
+  })
+
+  it('lends its parts to another page', async () => {
+    const { page, faults, close } = await openHost()
+    await page.goto(`${served.url}/host/?parts#${tokenOf('viewer')}`)
+    await page.getByRole('heading', { name: 'Health' }).waitFor()
+    await page.getByRole('link', { name: 'org-stats' }).waitFor()
+    await page.locator('output', { hasText: 'true' }).waitFor()
+    expect(await page.locator('nav[aria-label=Main]').count()).toBe(0)
+    expect(faults).toEqual([])
+    await close()
   })
 
   it('runs nothing that stands in a name, and asks for a token again when its own was revoked', async () => {

@@ -8,25 +8,39 @@ const ENTRY = 'host.jsx'
 const SOURCE = `
 import { useState } from 'react'
 import { createRoot } from 'react-dom/client'
-import { CachingDashboard } from ${JSON.stringify(fileURLToPath(new URL('../src/index.ts', import.meta.url)))}
+import { CachingDashboard, CachingProvider, ConfigOverview, HealthScore, TierFlow, useCacheStream, useCacheSummaries } from ${JSON.stringify(fileURLToPath(new URL('../src/index.ts', import.meta.url)))}
 
 const token = location.hash.slice(1)
 location.hash = ''
 
-function Host() {
+const auth = () => ({ Authorization: 'Bearer ' + token })
+
+function Redacting() {
   const [place, setPlace] = useState('')
   return (
     <>
       <output>{place}</output>
-      <CachingDashboard auth={() => ({ Authorization: 'Bearer ' + token })} onNavigate={(to) => setPlace(to)} redact="names" />
+      <CachingDashboard auth={() => auth()} onNavigate={(to) => setPlace(to)} redact="names" />
     </>
   )
 }
 
+const Isolated = () => <CachingDashboard auth={auth} isolate="shadow" tokens={{ accent: 'rgb(1, 2, 3)' }} theme="dark" />
+
+function Parts() {
+  const stream = useCacheStream()
+  const summary = useCacheSummaries().data?.caches[0]
+  return summary && <><output>{String(stream.isStreaming)}</output><HealthScore health={summary.health} /><TierFlow summary={summary} /><ConfigOverview /></>
+}
+
+const HOSTS = { '': Redacting, '?shadow': Isolated, '?parts': () => <CachingProvider auth={auth}><Parts /></CachingProvider> }
+const Host = HOSTS[location.search]
+
 createRoot(document.getElementById('host')).render(<Host />)
 `
 
-export async function hostScript(): Promise<string> {
+/** Its files by their names; `host.js` is where it begins. */
+export async function hostScript(): Promise<ReadonlyMap<string, string>> {
   const root = fileURLToPath(new URL('.', import.meta.url))
   const built = await build({
     configFile: false,
@@ -40,10 +54,14 @@ export async function hostScript(): Promise<string> {
     build: {
       write: false,
       minify: false,
-      rolldownOptions: { input: ENTRY, onLog: (level, log, next) => log.code !== 'MODULE_LEVEL_DIRECTIVE' && next(level, log) },
+      rolldownOptions: {
+        input: ENTRY,
+        output: { entryFileNames: 'host.js', chunkFileNames: '[name].js' },
+        onLog: (level, log, next) => log.code !== 'MODULE_LEVEL_DIRECTIVE' && next(level, log),
+      },
     },
   })
   const [first] = Array.isArray(built) ? built : [built]
   if (first === undefined || !('output' in first)) throw new Error('vite has built nothing')
-  return first.output[0].code
+  return new Map(first.output.flatMap((file) => ('code' in file ? [[file.fileName, file.code] as const] : [])))
 }

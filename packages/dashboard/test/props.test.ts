@@ -8,6 +8,7 @@ describe('the props of the dashboard', () => {
     [{}],
     [{ apiBaseUrl: '/api', fetcher: fetch, auth: () => ({}), onNavigate: () => {}, readOnly: true, isPage: false }],
     [{ pages: ['keys', 'invalidate', ''], initialRange: '7d', refreshHz: 4, theme: 'dark', redact: 'names' }],
+    [{ isolate: 'shadow', nonce: 'abc', tokens: { accent: 'red', 'radius-1': '2px', font: undefined } }],
     [{ locale: 'de-AT', timeZone: 'Asia/Tokyo', environment: { label: 'production', color: 'red' }, addresses: pathAddresses('/ops/') }],
     [{ locale: undefined, pages: undefined, environment: { label: 'x', color: undefined } }],
   ])('takes %o', (props) => {
@@ -26,6 +27,11 @@ describe('the props of the dashboard', () => {
     [{ refreshHz: Number.NaN }, /CachingDashboard.refreshHz: NaN/],
     [{ readOnly: 'yes' }, /CachingDashboard.readOnly: "yes" is not allowed: give true or false/],
     [{ theme: 'blue' }, /CachingDashboard.theme: "blue" is not allowed: give 'light' or 'dark' or 'system'/],
+    [
+      { tokens: { accnt: 'red' } },
+      /CachingDashboard.tokens: \{"accnt":"red"\} is not allowed: give an object of texts, with names among page,/,
+    ],
+    [{ isolate: 'iframe' }, /CachingDashboard.isolate: "iframe" is not allowed: give 'none' or 'shadow'/],
     [{ locale: 'english please' }, /CachingDashboard.locale: "english please" is not allowed: give a language tag/],
     [{ timeZone: 'Mars/Olympus' }, /CachingDashboard.timeZone: "Mars\/Olympus" is not allowed: give the name of a time zone/],
     [{ onNavigate: true }, /CachingDashboard.onNavigate: true/],

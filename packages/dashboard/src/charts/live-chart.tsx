@@ -5,6 +5,7 @@ import { stopwatch } from '../format/times.ts'
 import { vars } from '../parts/words.tsx'
 import { apart, areaPath, HEIGHT, type Hole, linear, linePath, roundUp, timeTicks, WIDTH } from './scale.ts'
 
+/** One line, or one layer. */
 export interface ChartSeries {
   readonly name: string
   readonly v: readonly (number | null)[]
@@ -15,12 +16,14 @@ export interface ChartSeries {
   readonly isThin?: boolean
 }
 
+/** A letter above the chart, at a moment. */
 export interface ChartMark {
   readonly at: number
   readonly letter: string
   readonly title: string
 }
 
+/** What a chart shows, and over which span. */
 export interface LiveChartProps {
   readonly title: string
   readonly unit: string
@@ -46,6 +49,7 @@ export interface LiveChartProps {
 
 const LABEL_APART = 15
 
+/** A chart over time, with a sentence and a table of the same. */
 export function LiveChart(props: LiveChartProps) {
   const {
     title,

@@ -17,7 +17,8 @@ export function Dialog({
   useEffect(() => {
     const dialog = ref.current
     if (dialog === null || dialog.open) return
-    const before = document.activeElement
+    const place = dialog.getRootNode()
+    const before = place instanceof ShadowRoot ? place.activeElement : document.activeElement
     dialog.showModal()
     return () => {
       dialog.close()

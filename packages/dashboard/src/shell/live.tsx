@@ -6,6 +6,7 @@ import { createApply, type Gap } from '../live/apply.ts'
 import { follow, type StreamState } from '../live/follow.ts'
 import { share } from '../live/share.ts'
 
+/** How the page follows the server. */
 export interface Live {
   readonly isPaused: boolean
   readonly setPaused: (isPaused: boolean) => void
@@ -67,6 +68,7 @@ function useSharedStream(isWanted: boolean, onGap: (gap: Gap) => void): StreamSt
   return state
 }
 
+/** Whether the event stream is there, what it left out, and how to hold it still. */
 export function useLive(): Live {
   const live = useContext(LiveContext)
   if (live === undefined) throw new Error('this part of the dashboard needs <CachingDashboard> around it')

@@ -87,8 +87,9 @@ class LogLinear implements Histogram {
   cumulative(): number[] {
     let index = 0
     let below = 0
-    return LATENCY_BOUNDS_MS.map((bound) => {
-      while (index < SIZE && lowerBound(index) < bound) below += this.#counts[index++]!
+    return BOUND_INDEXES.map((end) => {
+      // Of a thousand namespaces most have recorded nothing of most kinds.
+      if (this.#count > 0) while (index < end) below += this.#counts[index++]!
       return below
     })
   }
@@ -126,3 +127,10 @@ function lowerBound(index: number): number {
   const octave = LOWEST * 2 ** (index >> SUB_BITS)
   return octave * (1 + (index & ((1 << SUB_BITS) - 1)) / (1 << SUB_BITS))
 }
+
+/** The first fine bucket at or above each coarse bound. */
+const BOUND_INDEXES: readonly number[] = LATENCY_BOUNDS_MS.map((bound) => {
+  let index = 0
+  while (index < SIZE && lowerBound(index) < bound) index++
+  return index
+})

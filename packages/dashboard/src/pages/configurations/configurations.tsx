@@ -18,10 +18,11 @@ export function Configurations() {
   const access = useAccess()
   const id = query.get('id')
   if (!access.offers('GET', 'configurations/')) return <NotInstalled title="No configuration is stored here" route="GET configurations/" />
-  return id === null ? <ConfigurationList /> : <OneConfiguration id={id} />
+  return id === null ? <ConfigOverview /> : <OneConfiguration id={id} />
 }
 
-function ConfigurationList() {
+/** Every stored configuration in a table, with what the caller may do to them. */
+export function ConfigOverview() {
   const { client, numbers } = useDashboard()
   const { may, offers } = useAccess()
   const live = useLive()

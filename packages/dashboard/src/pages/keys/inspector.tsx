@@ -16,12 +16,14 @@ import { Explained } from './explained.tsx'
 import { Tags } from './tags.tsx'
 import { Value } from './value.tsx'
 
+/** Which key: as code writes it, a tuple as the text of an array. */
 export interface KeyInspectorProps {
   readonly name: string
   readonly namespace: string
   readonly cache: string | undefined
 }
 
+/** Every copy of a key, why it misses, who took it, and what can be done with it. */
 export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
   const { client, numbers, redact } = useDashboard()
   const { addresses } = usePlace()
