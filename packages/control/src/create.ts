@@ -144,7 +144,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     answers: { 200: { description: 'OpenAPI 3.1' } },
     handle: () => json(200, openApi(routes, base, VERSION)),
   })
-  // A part of a batch comes from whoever sent the whole.
+  // A part of a batch comes from whoever sent the whole, and is vouched for as that is: a host may know its requests by identity.
   const wholes = new WeakMap<Request, Request>()
   const batch = batchRoute(
     (request) => fetch(request),
@@ -168,7 +168,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     rates: new Rates(options.rates),
     refusals,
     onError,
-    authorize: options.authorize,
+    authorize: options.authorize && ((request) => options.authorize?.(wholes.get(request) ?? request)),
     addressOf: options.addressOf && ((request) => options.addressOf?.(wholes.get(request) ?? request)),
   })
   let stop: (() => Promise<void>) | undefined

@@ -227,6 +227,38 @@ describe('several questions in one request', () => {
     expect((await opened.call('POST', 'batch/', { as: 'viewer', body: { get: Array(21).fill('session/') } })).status).toBe(422)
   })
 
+  it('come from the peer and the caller that the host application knows of the whole', async () => {
+    const known = new WeakMap<Request, string>()
+    const hosted = await open(':memory:', {
+      addressOf: (request) => known.get(request),
+      authorize: (request) =>
+        known.has(request)
+          ? {
+              name: 'ana',
+              userId: 'host:1',
+              via: 'host',
+              role: 'viewer',
+              scopes: new Set(['metrics:read']),
+              namespaces: undefined,
+              maxKeys: undefined,
+            }
+          : undefined,
+    })
+    const request = new Request('http://127.0.0.1/api/admin/caching/batch/', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ get: ['session/', 'audit/'] }),
+    })
+    known.set(request, '192.0.2.7')
+    const { answers } = (await (await hosted.plane.fetch(request)).json()) as { answers: { status: number; body: { name?: string } }[] }
+    expect(answers.map(({ status, body }) => [status, body.name])).toEqual([
+      [200, 'ana'],
+      [403, undefined],
+    ])
+    expect((await hosted.call('GET', 'audit/', { as: 'admin' })).json.data[0]).toMatchObject({ actor: 'ana', address: '192.0.2.7' })
+    await hosted.close()
+  })
+
   it('begin with one that names every route and cache', async () => {
     const { json } = await opened.call('GET', 'session/', { as: 'viewer' })
     expect(json.routes).toEqual(opened.plane.routes.map(({ method, path }) => `${method} ${path}`))
