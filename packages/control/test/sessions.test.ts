@@ -261,7 +261,8 @@ describe('several questions in one request', () => {
 
   it('begin with one that names every route and cache', async () => {
     const { json } = await opened.call('GET', 'session/', { as: 'viewer' })
-    expect(json.routes).toEqual(opened.plane.routes.map(({ method, path }) => `${method} ${path}`))
+    expect(json.routes).toHaveLength(opened.plane.routes.length)
+    expect(json.routes).toEqual(expect.arrayContaining(['GET session/', 'POST batch/', 'GET stream/', 'GET keys/{key}/']))
     expect(json.caches).toEqual(opened.plane.control.fleet.names)
   })
 })
