@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { lineOf, linesOf } from '../src/format/lines.ts'
 import { createNumbers } from '../src/format/numbers.ts'
-import { createTimes, stopwatch } from '../src/format/times.ts'
+import { createTimes, stopwatch, timeLeft } from '../src/format/times.ts'
 
 const AT = Date.UTC(2026, 2, 1, 21, 30, 5)
 
@@ -23,6 +23,7 @@ describe('times', () => {
 
   it('run as on a stop-watch, and never below nothing', () => {
     expect([-1, 999, 59_999, 192_000, 3_727_000].map(stopwatch)).toEqual(['0:00', '0:00', '0:59', '3:12', '1:02:07'])
+    expect([86_400_000, 31_536_000_000].map(timeLeft)).toEqual(['24:00:00', '365 d'])
   })
 })
 

@@ -41,6 +41,9 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
 
 export type Times = ReturnType<typeof createTimes>
 
+/** What is left of a time: as on a stop-watch, from two days on in days. */
+export const timeLeft = (ms: number): string => (ms < 2 * DAY_MS ? stopwatch(ms) : `${Math.floor(ms / DAY_MS)} d`)
+
 /** Minutes and seconds as a stop-watch has them: 3:12, 1:02:07. */
 export function stopwatch(ms: number): string {
   const all = Math.max(0, Math.floor(ms / 1000))

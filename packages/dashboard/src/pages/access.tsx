@@ -64,45 +64,49 @@ export function Access() {
           }
         >
           <Answer query={tokens} what="The list of tokens">
-            {({ data }) => (
-              <Table
-                caption="Tokens in force"
-                rows={data}
-                keyOf={({ id }) => id}
-                columns={[
-                  {
-                    name: 'Name',
-                    cell: (row) => (
-                      <>
-                        {row.name} <span className="note block">{row.id}</span>
-                      </>
-                    ),
-                  },
-                  { name: 'User', cell: (row) => row.user },
-                  {
-                    name: 'May',
-                    folded: 'wide',
-                    cell: (row) => (row.scopes === null ? 'all of its role' : <code>{row.scopes.join(' ')}</code>),
-                  },
-                  { name: 'Last used', cell: (row) => (row.last_used_at === null ? 'never' : <Time at={row.last_used_at} relative />) },
-                  { name: 'Ends', cell: (row) => <Ends at={row.expires_at} /> },
-                  {
-                    name: 'Revoke',
-                    isSilent: true,
-                    isNumber: true,
-                    cell: (row) => (
-                      <Remove
-                        path={`tokens/${row.id}/`}
-                        queryKey="tokens"
-                        verb="Revoke"
-                        what={`the token ${row.name} of ${row.user}`}
-                        then="The next call with it is refused."
-                      />
-                    ),
-                  },
-                ]}
-              />
-            )}
+            {({ data }) =>
+              data.length === 0 ? (
+                <p>No token of this control plane is in force: whoever is here was signed in by the application around it.</p>
+              ) : (
+                <Table
+                  caption="Tokens in force"
+                  rows={data}
+                  keyOf={({ id }) => id}
+                  columns={[
+                    {
+                      name: 'Name',
+                      cell: (row) => (
+                        <>
+                          {row.name} <span className="note block">{row.id}</span>
+                        </>
+                      ),
+                    },
+                    { name: 'User', cell: (row) => row.user },
+                    {
+                      name: 'May',
+                      folded: 'wide',
+                      cell: (row) => (row.scopes === null ? 'all of its role' : <code>{row.scopes.join(' ')}</code>),
+                    },
+                    { name: 'Last used', cell: (row) => (row.last_used_at === null ? 'never' : <Time at={row.last_used_at} relative />) },
+                    { name: 'Ends', cell: (row) => <Ends at={row.expires_at} /> },
+                    {
+                      name: 'Revoke',
+                      isSilent: true,
+                      isNumber: true,
+                      cell: (row) => (
+                        <Remove
+                          path={`tokens/${row.id}/`}
+                          queryKey="tokens"
+                          verb="Revoke"
+                          what={`the token ${row.name} of ${row.user}`}
+                          then="The next call with it is refused."
+                        />
+                      ),
+                    },
+                  ]}
+                />
+              )
+            }
           </Answer>
         </Section>
         {isUserAdmin && (
@@ -115,39 +119,43 @@ export function Access() {
             }
           >
             <Answer query={users} what="The list of users">
-              {({ data }) => (
-                <Table
-                  caption="Users"
-                  rows={data}
-                  keyOf={({ id }) => id}
-                  columns={[
-                    { name: 'Name', cell: (row) => row.name },
-                    { name: 'Role', cell: (row) => row.role },
-                    { name: 'Limited to', cell: (row) => row.namespaces?.join(', ') ?? 'nothing' },
-                    {
-                      name: 'Keys at once',
-                      isNumber: true,
-                      cell: (row) => (row.max_keys === null ? 'no limit' : numbers.count(row.max_keys)),
-                    },
-                    { name: 'Since', cell: (row) => <Time at={row.created_at} /> },
-                    {
-                      name: 'Disable',
-                      isSilent: true,
-                      isNumber: true,
-                      cell: (row) =>
-                        row.name !== session.name && (
-                          <Remove
-                            path={`users/${row.id}/`}
-                            queryKey="users"
-                            verb="Disable"
-                            what={`the user ${row.name}`}
-                            then="All of its tokens end with it."
-                          />
-                        ),
-                    },
-                  ]}
-                />
-              )}
+              {({ data }) =>
+                data.length === 0 ? (
+                  <p>No user of this control plane yet.</p>
+                ) : (
+                  <Table
+                    caption="Users"
+                    rows={data}
+                    keyOf={({ id }) => id}
+                    columns={[
+                      { name: 'Name', cell: (row) => row.name },
+                      { name: 'Role', cell: (row) => row.role },
+                      { name: 'Limited to', cell: (row) => row.namespaces?.join(', ') ?? 'nothing' },
+                      {
+                        name: 'Keys at once',
+                        isNumber: true,
+                        cell: (row) => (row.max_keys === null ? 'no limit' : numbers.count(row.max_keys)),
+                      },
+                      { name: 'Since', cell: (row) => <Time at={row.created_at} /> },
+                      {
+                        name: 'Disable',
+                        isSilent: true,
+                        isNumber: true,
+                        cell: (row) =>
+                          row.name !== session.name && (
+                            <Remove
+                              path={`users/${row.id}/`}
+                              queryKey="users"
+                              verb="Disable"
+                              what={`the user ${row.name}`}
+                              then="All of its tokens end with it."
+                            />
+                          ),
+                      },
+                    ]}
+                  />
+                )
+              }
             </Answer>
           </Section>
         )}

@@ -50,48 +50,50 @@ function AuditLog() {
         say="Every change, every refusal and every value that was shown, chained so that a removed row is noticed."
         actions={<Exports actor={actor} action={action} />}
       />
-      <Verify />
-      <Section title="Log" note={rows.data === undefined ? undefined : `${data.length} rows, newest first`}>
-        <form className="filters" onSubmit={(event) => event.preventDefault()}>
-          <label className="field">
-            <span>Who, exactly</span>
-            <input className="input" value={actor} onChange={(event) => filter({ actor: event.target.value })} spellCheck={false} />
-          </label>
-          <label className="field">
-            <span>Action, or its beginning</span>
-            <input
-              className="input mono"
-              placeholder="configuration."
-              value={action}
-              onChange={(event) => filter({ action: event.target.value })}
-              spellCheck={false}
+      <div className="stack">
+        <Verify />
+        <Section title="Log" note={rows.data === undefined ? undefined : `${data.length} rows, newest first`}>
+          <form className="filters" onSubmit={(event) => event.preventDefault()}>
+            <label className="field">
+              <span>Who, exactly</span>
+              <input className="input" value={actor} onChange={(event) => filter({ actor: event.target.value })} spellCheck={false} />
+            </label>
+            <label className="field">
+              <span>Action, or its beginning</span>
+              <input
+                className="input mono"
+                placeholder="configuration."
+                value={action}
+                onChange={(event) => filter({ action: event.target.value })}
+                spellCheck={false}
+              />
+            </label>
+          </form>
+          {rows.error !== null && (
+            <Failure error={rows.error} what="The audit log" retry={() => void rows.refetch()} since={rows.data && rows.dataUpdatedAt} />
+          )}
+          {rows.data === undefined ? (
+            rows.error === null && <Bones />
+          ) : data.length === 0 ? (
+            <p>{actor || action ? 'No row fits these filters.' : 'Nothing has been changed yet.'}</p>
+          ) : (
+            <Table
+              caption="Audit rows, newest first"
+              columns={COLUMNS}
+              rows={data}
+              keyOf={({ id }) => id}
+              toneOf={({ outcome }) => (outcome === 'refused' || outcome === 'failed' ? 'wrong' : undefined)}
             />
-          </label>
-        </form>
-        {rows.error !== null && (
-          <Failure error={rows.error} what="The audit log" retry={() => void rows.refetch()} since={rows.data && rows.dataUpdatedAt} />
-        )}
-        {rows.data === undefined ? (
-          rows.error === null && <Bones />
-        ) : data.length === 0 ? (
-          <p>{actor || action ? 'No row fits these filters.' : 'Nothing has been changed yet.'}</p>
-        ) : (
-          <Table
-            caption="Audit rows, newest first"
-            columns={COLUMNS}
-            rows={data}
-            keyOf={({ id }) => id}
-            toneOf={({ outcome }) => (outcome === 'refused' || outcome === 'failed' ? 'wrong' : undefined)}
-          />
-        )}
-        {rows.hasNextPage && (
-          <p className="row more">
-            <button type="button" className="btn" onClick={() => void rows.fetchNextPage()} disabled={rows.isFetchingNextPage}>
-              {rows.isFetchingNextPage ? 'Reading…' : 'Older rows'}
-            </button>
-          </p>
-        )}
-      </Section>
+          )}
+          {rows.hasNextPage && (
+            <p className="row more">
+              <button type="button" className="btn" onClick={() => void rows.fetchNextPage()} disabled={rows.isFetchingNextPage}>
+                {rows.isFetchingNextPage ? 'Reading…' : 'Older rows'}
+              </button>
+            </p>
+          )}
+        </Section>
+      </div>
     </>
   )
 }

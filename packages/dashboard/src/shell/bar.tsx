@@ -1,4 +1,5 @@
 // The bar on top: where one is, search, how fresh the page is, which span of time it shows.
+import { useCacheName } from '../api/queries.ts'
 import { useAccess, useDashboard } from '../context.tsx'
 import { Brand, Icon } from '../parts/icon.tsx'
 import { useNow } from '../parts/words.tsx'
@@ -28,6 +29,7 @@ export function Bar({ openPalette }: { readonly openPalette: () => void }) {
           {environment.label}
         </span>
       )}
+      <Caches />
       <button type="button" className="search" onClick={openPalette}>
         <Icon name="search" />
         <span>Key, tag, namespace or page</span>
@@ -52,6 +54,31 @@ export function Bar({ openPalette }: { readonly openPalette: () => void }) {
         Sign out<span className="sr"> {session.name}</span>
       </button>
     </header>
+  )
+}
+
+/** Which cache the page is about, where there are several. */
+function Caches() {
+  const { session } = useAccess()
+  const { page, query, go } = usePlace()
+  const cache = useCacheName()
+  const { caches = [] } = session
+  if (caches.length < 2) return null
+  return (
+    <label className="cache">
+      <span className="sr">Cache</span>
+      <select
+        className="input"
+        value={cache ?? ''}
+        onChange={(event) => go(placeOf(page, { range: query.get('range') ?? undefined, cache: event.target.value }))}
+      >
+        {caches.map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   )
 }
 

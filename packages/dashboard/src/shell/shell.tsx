@@ -72,7 +72,8 @@ function Navigation() {
   const { page, query } = usePlace()
   const access = useAccess()
   const ref = useRef<HTMLElement>(null)
-  const range = query.get('range') ?? undefined
+  // Which span and which cache one looks at goes along from page to page.
+  const [range, cache] = [query.get('range') ?? undefined, query.get('cache') ?? undefined]
   const isShown = (name: string) =>
     (shown === undefined || name === '' || shown.includes(name)) && (name !== 'audit' || access.may('audit:read'))
   return (
@@ -86,7 +87,7 @@ function Navigation() {
               .map((each) => (
                 <li key={each.page}>
                   <Link
-                    to={placeOf(each.page, { range })}
+                    to={placeOf(each.page, { range, cache })}
                     current={each.page === page ? 'page' : undefined}
                     onFollow={() => ref.current?.matches(':popover-open') && ref.current.hidePopover()}
                   >

@@ -2,7 +2,7 @@
 import type { Copy, Explanation } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import { causeName } from '../../format/causes.ts'
-import { stopwatch } from '../../format/times.ts'
+import { stopwatch, timeLeft } from '../../format/times.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Notice, Section } from '../../parts/section.tsx'
 import { Source, sourceName } from '../../parts/source.tsx'
@@ -73,7 +73,7 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
             { name: 'Where', cell: ({ copy, node }) => <Source tier={copy.tier} {...(node === undefined ? {} : { node })} /> },
             { name: 'State', folded: 'right', cell: ({ copy, isOdd }) => <CopyState copy={copy} isOdd={isOdd} /> },
             { name: 'TTL left', cell: ({ copy }) => <TimeLeft copy={copy} /> },
-            { name: 'Age', isNumber: true, cell: ({ copy }) => (copy.age_seconds === undefined ? '' : stopwatch(copy.age_seconds * 1000)) },
+            { name: 'Age', isNumber: true, cell: ({ copy }) => (copy.age_seconds === undefined ? '' : timeLeft(copy.age_seconds * 1000)) },
             {
               name: 'Loaded at',
               isNumber: true,
@@ -134,7 +134,7 @@ function TimeLeft({ copy }: { readonly copy: Copy }) {
   return (
     <span className="ttl">
       <span>
-        {stopwatch(copy.ttl_seconds * 1000)} <span className="note">of {stopwatch(whole * 1000)}</span>
+        {timeLeft(copy.ttl_seconds * 1000)} <span className="note">of {timeLeft(whole * 1000)}</span>
       </span>
       <span className="meter" style={vars({ '--v': whole === 0 ? 0 : (100 * copy.ttl_seconds) / whole })} aria-hidden="true">
         <i />

@@ -4,7 +4,7 @@ import { useCacheName, useSummaries } from '../../api/queries.ts'
 import type { Group, GroupPage, KeyPage, KeyRow } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { lineOf } from '../../format/lines.ts'
-import { stopwatch } from '../../format/times.ts'
+import { timeLeft } from '../../format/times.ts'
 import { Answer, Bones, Failure } from '../../parts/answer.tsx'
 import { KeyLink } from '../../parts/key-name.tsx'
 import { NamespaceField } from '../../parts/namespace-field.tsx'
@@ -141,11 +141,11 @@ function KeyTable({
             { name: 'Namespace', cell: (row) => row.namespace },
             { name: 'Size', isNumber: true, cell: (row) => <Unit figure={numbers.bytes(row.bytes)} /> },
             { name: 'Hits', isNumber: true, cell: (row) => numbers.count(row.hits) },
-            { name: 'Age', isNumber: true, cell: (row) => stopwatch(row.age_seconds * 1000) },
+            { name: 'Age', isNumber: true, cell: (row) => timeLeft(row.age_seconds * 1000) },
             {
               name: 'TTL left',
               isNumber: true,
-              cell: (row) => (row.ttl_seconds === null ? 'for ever' : stopwatch(row.ttl_seconds * 1000)),
+              cell: (row) => (row.ttl_seconds === null ? 'for ever' : timeLeft(row.ttl_seconds * 1000)),
             },
             { name: 'Tags', folded: 'wide', cell: (row) => <Tags tags={row.tags} cache={cache} /> },
           ]}

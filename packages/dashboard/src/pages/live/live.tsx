@@ -161,12 +161,12 @@ function Lines({ lines, cache }: { readonly lines: readonly Line[]; readonly cac
       keyOf={({ id }) => String(id)}
       toneOf={({ kind }) => (kind === 'load_error' ? 'wrong' : kind === 'hit' || kind === 'set' ? 'quiet' : undefined)}
       columns={[
-        { name: 'Time', cell: ({ at }) => <span className="mono">{`${times.clock(at)}.${String(at % 1000).padStart(3, '0')}`}</span> },
+        { name: 'Time', cell: ({ at }) => <span className="mono nw">{`${times.clock(at)}.${String(at % 1000).padStart(3, '0')}`}</span> },
         { name: 'Event', cell: ({ kind }) => <Kind kind={kind} /> },
         { name: 'Key', folded: 'wide', cell: (line) => <Subject line={line} cache={cache} /> },
         { name: 'Namespace', cell: ({ namespace }) => <span dir="auto">{namespace}</span> },
         { name: 'How', cell: (line) => <How line={line} cache={cache} /> },
-        { name: 'Node', cell: ({ node }) => node },
+        { name: 'Node', cell: ({ node }) => <span className="nw">{node}</span> },
       ]}
     />
   )
@@ -218,5 +218,5 @@ function How({ line, cache }: { readonly line: Line; readonly cache: string | un
     )
   if (tier !== undefined) return <>{sourceName(tier)}</>
   if (ms !== undefined) return <Unit figure={numbers.ms(ms)} />
-  return <>{[mode, receipt, detail].filter(Boolean).join(', ')}</>
+  return <span title={receipt === undefined ? undefined : `receipt ${receipt}`}>{[mode, detail].filter(Boolean).join(', ')}</span>
 }

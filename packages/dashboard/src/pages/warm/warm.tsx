@@ -102,7 +102,11 @@ function WarmKeys() {
         </div>
         <p className="row">
           <button type="submit" className="btn btn-primary" disabled={warm.isPending || lines.length === 0}>
-            {warm.isPending ? 'Warming…' : `Warm ${lines.length === 1 ? '1 key' : `${numbers.count(lines.length)} keys`}`}
+            {warm.isPending
+              ? 'Warming…'
+              : lines.length === 0
+                ? 'Warm'
+                : `Warm ${lines.length === 1 ? '1 key' : `${numbers.count(lines.length)} keys`}`}
           </button>
           <button
             type="button"
