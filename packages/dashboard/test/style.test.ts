@@ -24,3 +24,13 @@ it('has no class that no page bears', () => {
   expect(classes.length).toBeGreaterThan(100)
   expect(classes.filter((name) => !isBorne(name))).toEqual([])
 })
+
+it('has the classes that are made of a word and its kind', () => {
+  const styles = read(/\.css$/, /\/\*[\s\S]*?\*\//g)
+  const made = [
+    ...['critical', 'warning', 'proven', 'unknown'].map((tone) => `is-${tone}`),
+    ...['memory', 'redis', 'far', 'origin'].map((kind) => `src-${kind}`),
+    ...[1, 2, 3, 4].map((at) => `cause-${at}`),
+  ]
+  expect(made.filter((name) => !styles.includes(`.${name} `) && !styles.includes(`.${name},`))).toEqual([])
+})

@@ -15,7 +15,7 @@ import { NotInstalled } from '../../shell/missing.tsx'
 import type { Line, Tail } from './lines.ts'
 import { useTail } from './tail.ts'
 
-const SHOWN = 150
+const SHOWN = 60
 
 /** What one can ask for, and which events that is. */
 const KINDS = [
