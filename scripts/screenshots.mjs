@@ -111,7 +111,8 @@ async function load(goesOn) {
 
 /** A configuration is changed, a deploy is marked, a tag is invalidated; says where all of it is to be seen. */
 async function incident() {
-  const api = async (/** @type {string} */ path, /** @type {unknown} */ body) => {
+  /** @param {string} path @param {unknown} [body] @returns {Promise<any>} whatever the route says */
+  const api = async (path, body) => {
     const answer = await fetch(`${url}/api/admin/caching/${path}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { Authorization: `Bearer ${tokens.administrator}`, 'Content-Type': 'application/json' },
