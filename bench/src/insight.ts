@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { type CurveCell, curveCells, judgeCurves } from './insight/curves.ts'
 import { type Decision, decisionsOf, judgeDecisions } from './insight/decisions.ts'
+import { type Doubling, doublingsOf, judgeDoublings } from './insight/realised.ts'
 import { measureRecorder } from './insight/recorder.ts'
 import { type Row, tableOf } from './insight/report.ts'
 import { type Traffic, trafficFiles } from './insight/traffic.ts'
@@ -10,7 +11,7 @@ import { formatTable } from './table.ts'
 const HELP = `usage: npm run bench:insight -- DIR [options]
   DIR             a folder of traces (or one file), with those in its folders: gzip text, a request per line,
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
-  --part a,b      of recorder, mrc, shadow; default all
+  --part a,b      of recorder, mrc, shadow, advice; default all
   --only a,b      these traces, by a part of their names
   --cells         a line for each trace, too
   --json          print what was measured as JSON, nothing else`
@@ -36,6 +37,7 @@ interface Part {
 const PARTS: Readonly<Record<string, Part>> = {
   mrc: { cells: curveCells, lines: curveLines, judge: judgeCurves },
   shadow: { cells: decisionsOf, lines: decisionLines, judge: judgeDecisions },
+  advice: { cells: doublingsOf, lines: doublingLines, judge: judgeDoublings },
 }
 
 /** Needs no trace. */
@@ -101,6 +103,20 @@ function decisionLines(decisions: readonly Decision[]): string[][] {
       exact.toFixed(4),
       told.toFixed(4),
       within.toFixed(4),
+    ]),
+  ]
+}
+
+function doublingLines(doublings: readonly Doubling[]): string[][] {
+  return [
+    ['twice the memory, trace', 'entries', 'policy', 'exact', 'told', 'advised'],
+    ...doublings.map(({ trace, entries, policy, exact, told, isAdvised }) => [
+      trace,
+      String(entries),
+      policy,
+      exact.toFixed(4),
+      told.toFixed(4),
+      isAdvised ? 'yes' : '',
     ]),
   ]
 }

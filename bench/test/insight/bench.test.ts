@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { curveCells, judgeCurves } from '../../src/insight/curves.ts'
 import { decisionsOf, judgeDecisions } from '../../src/insight/decisions.ts'
 import { exactMissRatio } from '../../src/insight/exact.ts'
+import { doublingsOf, judgeDoublings } from '../../src/insight/realised.ts'
 import { parseTraffic } from '../../src/insight/traffic.ts'
 
 describe('traces', () => {
@@ -57,6 +58,9 @@ describe('the table of goals', () => {
       {},
     ])
     expect(decisionsOf(traffic)).toEqual([]) // no cache is large enough to tell policies apart
+    expect(doublingsOf(traffic)).toEqual([])
+    const off = { trace: 't', entries: 1000, policy: 'lru', told: 0.1, exact: 0.2, isAdvised: true }
+    expect(judgeDoublings([off, { ...off, isAdvised: false, exact: 0.1 }]).map(({ isMet }) => isMet)).toEqual([false])
     const wrong = { trace: 't', entries: 1000, pair: 'lru or sieve', exact: 0.1, told: -0.1, within: 0.01 }
     expect(judgeDecisions([wrong]).map(({ isMet }) => isMet)).toEqual([false, false, undefined])
   })
