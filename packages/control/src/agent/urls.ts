@@ -1,6 +1,5 @@
 // Which entry answers a URL: as the application says, or as an HTTP cache has stored it.
 import type { Cache, Key } from 'millpond'
-import type { Application } from './application.ts'
 import { chosen, openSpaceOf, spaceOf } from './spaces.ts'
 import type { Answered, Asked } from './words.ts'
 
@@ -15,7 +14,12 @@ export interface UrlEntry {
   readonly key: Key
 }
 
-export async function entriesOfUrl(cache: Cache, application: Application, { url, namespaces }: Asked<'url'>): Promise<Answered['url']> {
+/** What an application says of its URLs. */
+interface KnowsUrls {
+  readonly urls?: ((url: URL) => readonly UrlEntry[] | Promise<readonly UrlEntry[]>) | undefined
+}
+
+export async function entriesOfUrl(cache: Cache, application: KnowsUrls, { url, namespaces }: Asked<'url'>): Promise<Answered['url']> {
   const said = (await application.urls?.(new URL(url))) ?? []
   const allowed = chosen(cache, namespaces)
   const entries: { namespace: string; key: string; verdict: string }[] = []

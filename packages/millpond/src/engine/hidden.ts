@@ -1,15 +1,19 @@
 // Keys and tags as tiers and the ledger know them, where the namespace's codec gives them other names. In this process they are what they are.
-import type { Change, HiddenNames } from '../core/contracts.ts'
+import type { Change, Codec, HiddenNames } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { Target } from '../core/ledger.ts'
-import type { Space } from './space.ts'
+
+/** A namespace, as far as names go. */
+interface Named {
+  readonly id: { readonly cache: string; readonly name: string }
+  readonly codec: Codec
+}
 
 /** A codec may be said later than a namespace is opened, so it is asked each time. */
-export const namesOf = ({ id, codec }: Pick<Space, 'id' | 'codec'>): HiddenNames | undefined =>
-  codec.namesIn?.({ cache: id.cache, namespace: id.name })
+export const namesOf = ({ id, codec }: Named): HiddenNames | undefined => codec.namesIn?.({ cache: id.cache, namespace: id.name })
 
 /** What the ledger calls a key. */
-export const ledgerKey = (space: Pick<Space, 'id' | 'codec'>, key: string): string => namesOf(space)?.key(key) ?? key
+export const ledgerKey = (space: Named, key: string): string => namesOf(space)?.key(key) ?? key
 
 export function hiddenTargets(names: HiddenNames | undefined, targets: readonly Target[]): readonly Target[] {
   if (names === undefined) return targets
@@ -30,7 +34,7 @@ export function hiddenChange(names: HiddenNames | undefined, change: Change): Ch
 }
 
 /** @throws MillpondError `PATTERN_INVALID`: what lies in a tier cannot be told from its name. */
-export function refusePatterns(space: Pick<Space, 'id' | 'codec'>, patterns: readonly string[]): void {
+export function refusePatterns(space: Named, patterns: readonly string[]): void {
   const [pattern] = patterns
   if (pattern === undefined || namesOf(space) === undefined) return
   throw new MillpondError(
