@@ -25,11 +25,12 @@ export interface Served {
   readonly close: () => Promise<void>
 }
 
-export async function serve(): Promise<Served> {
+/** @param cache of the process beside the control plane; the caller's to close where it is given */
+export async function serve(given?: Cache): Promise<Served> {
   await buildPage()
   const store = await openStore(':memory:')
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))
-  const cache = createCache({ name: 'shop', tiers: [memory()] })
+  const cache = given ?? createCache({ name: 'shop', tiers: [memory()] })
   const control = createControl({ store, caches: [cache], nodeId: 'web-1', rates: { write: { perMinute: 1e6, burst: 1e6 } } })
   await control.start()
   const page = dashboard({ environment: { label: 'Production' } })
@@ -56,7 +57,7 @@ export async function serve(): Promise<Served> {
       cut()
       await new Promise((resolve) => server.close(resolve))
       await control.close()
-      await cache.close()
+      if (given === undefined) await cache.close()
       await store.close()
     },
   }
