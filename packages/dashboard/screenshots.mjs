@@ -1,4 +1,4 @@
-// Makes the screenshots of the guide: `node scripts/screenshots.mjs`; with `--all FOLDER` every page at three widths, light and dark, to be looked at; `--look 1280-light`: one of these looks.
+// Makes the screenshots of the guide: `node packages/dashboard/screenshots.mjs`; with `--all FOLDER` every page at three widths, light and dark, to be looked at; `--look 1280-light`: one of these looks.
 // @ts-check
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = process.argv.indexOf('--all')
 const all = folder < 0 ? undefined : process.argv[folder + 1]
 const look = process.argv.indexOf('--look')
