@@ -1,5 +1,4 @@
-// Nobody gives more than they have. After reports of other admin APIs: tokens of a part of a role's permissions that make tokens of all (grafana/grafana CVE-2022-21673's kind, gitea#24526's kind),
-// administrators of a part who make one of the whole, and users that are left behind by a token that could not be made.
+// Nobody gives more than they have: a token of a part of a role's permissions makes none of all, an administrator of a part makes none of the whole, and a token that could not be made leaves no user behind.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Opened, open, tokenOf } from './setup.ts'
 

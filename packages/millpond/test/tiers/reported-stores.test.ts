@@ -51,10 +51,10 @@ describe('sqlite', () => {
     await listing.return?.()
   })
 
-  test.each(['libsql', 'node'] as const)(
+  test.for(['libsql', 'node'] as const)(
     'what was read leaves no statement half way that keeps the log from being emptied: %s (ibireme/YYCache#129)',
-    async (driver) => {
-      if (driver === 'node' && !process.getBuiltinModule?.('node:sqlite')) return
+    async (driver, { skip }) => {
+      skip(driver === 'node' && !process.getBuiltinModule?.('node:sqlite'), 'this Node has no node:sqlite')
       const path = `${folder()}.db`
       const tier = opened(sqlite({ path, driver }))
       await tier.write([item('a'), item('b')])
