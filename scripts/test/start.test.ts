@@ -11,7 +11,7 @@ const lock = (version: string): string =>
   JSON.stringify({
     packages: {
       '': { name: 'small' },
-      'node_modules/typescript': { version },
+      'node_modules/typescript-native': { version },
       'node_modules/only-on-macs': { version: '1.0.0', optional: true },
     },
   })
@@ -25,9 +25,9 @@ const compiler = `
 const npm = `
   const { appendFileSync, cpSync, mkdirSync, writeFileSync } = require('node:fs')
   appendFileSync('npm.log', process.argv.slice(2).join(' ') + '\\n')
-  mkdirSync('node_modules/typescript', { recursive: true })
-  writeFileSync('node_modules/typescript/package.json', '{ "bin": { "tsc": "tsc.js" } }')
-  cpSync('compiler.js', 'node_modules/typescript/tsc.js')
+  mkdirSync('node_modules/typescript-native', { recursive: true })
+  writeFileSync('node_modules/typescript-native/package.json', '{ "bin": { "tsc": "tsc.js" } }')
+  cpSync('compiler.js', 'node_modules/typescript-native/tsc.js')
   const lock = JSON.parse(require('node:fs').readFileSync('package-lock.json', 'utf8'))
   delete lock.packages['']
   delete lock.packages['node_modules/only-on-macs']

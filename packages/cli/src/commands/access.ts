@@ -18,7 +18,7 @@ export const whoami: Command = {
   summary: 'who one is at the server, and what one may do there',
   positionals: [],
   options: [],
-  fields: ['url', 'url_from', 'token_from', 'name', 'role', 'scopes', 'namespaces', 'max_keys', 'routes', 'caches'],
+  fields: ['url', 'url_from', 'token_from', 'name', 'role', 'scopes', 'namespaces', 'max_keys', 'routes', 'caches', 'now'],
   example: 'millpond whoami',
   async run({ out, client: open }) {
     const client = await open()
