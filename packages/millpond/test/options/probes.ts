@@ -30,6 +30,7 @@ import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'mil
 import { policyByName } from 'millpond/memory'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
+import { openTelemetry } from 'millpond/opentelemetry'
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
@@ -80,6 +81,7 @@ const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
 const pool = { query: async () => ({ rows: [], rowCount: 0 }) }
 const never = (): Promise<never> => new Promise(() => {})
+const refusing = (): Promise<never> => Promise.reject(new Error('nobody is there'))
 
 const admin = await openStore(':memory:')
 const ORIGIN = 'http://127.0.0.1:1'
@@ -138,7 +140,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     use: (writeBehind) => cache.collection(newKey(), { store: nothing, write: 'write-behind', writeBehind }),
   },
   '. WriteStreamOptions': {
-    base: { client: { call: never, callBuffer: never } },
+    base: { client: { call: refusing, callBuffer: refusing } },
     besides: ['url'],
     use: (stream) => cache.collection(newKey(), { store: nothing, write: 'write-behind', writeBehind: { stream } }),
   },
@@ -308,6 +310,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     use: (options) => wrappedKeyring(options),
     secret: ['keys', 'next'],
   },
+  './opentelemetry OpenTelemetryOptions': { use: (options) => openTelemetry(options).close() },
   './nodes AskOptions': { use: (options) => createNodes({ store: memoryNodes(), clock }).ask('topic', 1, options) },
   './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
   './insight InsightOptions': { base: { caches: [] }, use: (options) => createInsight(options).close() },

@@ -1,5 +1,5 @@
 // The options types of all entry points of all packages, as the compiler sees them: which options there are, and which garbage is none of an option's type.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import type { GARBAGE } from './garbage.ts'
@@ -90,6 +90,8 @@ function entriesOf(name: string): { entry: string; file: string }[] {
   return Object.entries(exports).flatMap(([entry, { types }]) => {
     if (types === undefined) return []
     const file = folder + types.replace('dist/', 'src/').replace(/\.d\.ts$/, '.ts')
+    // What a build writes of something else (the text of a style sheet) has no source, and no options.
+    if (!existsSync(file)) return []
     return [{ entry: name === 'millpond' ? entry : `${name} ${entry}`, file }]
   })
 }
