@@ -41,6 +41,8 @@ export class Journey {
   isBlind = false
   /** Memory has just been asked for what is to be loaded, and has nothing of it, not even what is over: true until something is waited for. */
   isAbsent = false
+  /** It has waited for its share of a turn, and asks for no other: where the ledger does not answer, each look at it is a new wait. */
+  hasShare = false
   /** Keys whose values have been served and are to be refreshed behind, with when those were made. */
   due: Map<string, number> | undefined
   /** Of what happens behind: what came of the keys before is no answer. */

@@ -57,10 +57,10 @@ async function travel(journey: Journey, key: string): Promise<Found> {
     if (joined !== undefined) found = await joined
     else {
       // Of thousands that have waited for one answer of the ledger some hundreds go on at once; the others see anew what there is.
-      const share = ready === true ? undefined : shareOfTurn()
+      const share = ready === true || journey.hasShare ? undefined : shareOfTurn()
       if (share !== undefined) {
         await share
-        return readAgain(journey, key)
+        return readAgain(journey, key, true)
       }
       const flight = openFlight(journey, key)
       journey.flight = flight
@@ -150,9 +150,10 @@ async function leadMany(journey: Journey, keys: readonly string[], places: reado
   for (const [index, at] of places.entries()) found[at] = landed[index]
 }
 
-/** Reads a key anew: what was joined turned out to be too old. */
-async function readAgain(journey: Journey, key: string): Promise<Found> {
+/** Reads a key anew: what was joined turned out to be too old, or others have gone on meanwhile. */
+async function readAgain(journey: Journey, key: string, hasShare = false): Promise<Found> {
   const next = journey.again()
+  next.hasShare = hasShare
   const found = await travel(next, key)
   journey.isJoined = next.isJoined
   journey.flight = next.flight

@@ -1,10 +1,13 @@
 // Many loads at once over a shared tier: leases and commits go out a bounded amount at a time, and every value is stored. Time is simulated.
+import { setImmediate } from 'node:timers'
 import { memory } from 'millpond'
 import { describe, expect, it } from 'vitest'
 import type { LedgerStore, Tier } from '../../src/core/contracts.ts'
 import { MillpondError } from '../../src/core/errors.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 import { simulatedServer } from '../../src/testing/simulator-server.ts'
+import { SHARE } from '../../src/wrap/turn-share.ts'
+import { twoProcesses } from './held-link.ts'
 import { closeAfterEach, open } from './setups.ts'
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `k${index}`)
@@ -215,5 +218,22 @@ describe('loads in one turn', () => {
     isElsewhere = false
     await clock.run(500)
     expect(await both).toEqual(['a', 'b'])
+  })
+})
+
+describe('loads at once while the ledger does not answer', () => {
+  it('go on a share a turn, and none waits for its share twice', async () => {
+    const { here, link, clock } = twoProcesses()
+    await here.get('other')
+    link.cut()
+    clock.advance(500)
+    await here.getOrSet('first', () => 1) // the outage is known, and every look at the ledger is a wait that ends at once
+    const keys = Array.from({ length: 4 * SHARE }, (_, at) => `k${at}`)
+    const loads = Promise.all(keys.map((key) => here.getOrSet(key, () => key)))
+    const turns = (async () => {
+      for (let turn = 0; turn < 100; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+      return 'not in a hundred turns'
+    })()
+    expect(await Promise.race([loads, turns])).toEqual(keys)
   })
 })
