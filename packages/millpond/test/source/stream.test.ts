@@ -5,7 +5,7 @@ import { fakeClock } from 'millpond/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { RedisLog, type RedisLogOptions } from '../../src/source/stream/redis-log.ts'
 import { closeAfterEach, gate, open, until } from '../engine/setups.ts'
-import { describeWith, type RedisService, startRedis } from '../services/index.ts'
+import { describeWith, until as eventually, type RedisService, startRedis } from '../services/index.ts'
 
 closeAfterEach()
 
@@ -176,6 +176,11 @@ describeWith('redis', 'a write log in Redis', () => {
       else await expect(opened).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
     } finally {
       await server.command('CONFIG', 'SET', ...before)
+      // Until the log has been written anew after it was off, what a server acknowledges dies with it.
+      await eventually('the log of the server to be whole again', async () => {
+        const said = String(await server.command('INFO', 'persistence'))
+        return said.includes('aof_rewrite_in_progress:0') && said.includes('aof_rewrite_scheduled:0')
+      })
     }
   })
 
