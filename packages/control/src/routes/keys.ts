@@ -16,6 +16,18 @@ const atKey = z.strictObject({
   key: keyText.optional().describe('in the place of the one in the path: no path holds "." and "..", and some proxies change others'),
 })
 const keyOf = ({ params, query }: Pick<Call<unknown, z.output<typeof atKey>>, 'params' | 'query'>): string => query.key ?? params.key ?? ''
+
+/** Whose value is looked at; the look is in the audit before anything is shown. */
+async function lookAtValue(call: Call<unknown, z.output<typeof atKey>>, more: { readonly copies?: true } = {}) {
+  const { control, principal, query, who } = call
+  const cache = oneCache(control, principal, query.cache_name)
+  const key = keyOf(call)
+  const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
+  const detail = { cache, namespace, ...more }
+  await control.store.write((tx) => appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail }))
+  return { cache, namespace, key }
+}
+
 const keyRow = z.object({
   namespace: z.string(),
   key: z.string(),
@@ -161,14 +173,8 @@ export const keyRoutes: readonly Route[] = [
       },
     },
     async handle(call) {
-      const { control, principal, query, who } = call
-      const cache = oneCache(control, principal, query.cache_name)
-      const key = keyOf(call)
-      const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
-      await control.store.write((tx) =>
-        appendAudit(control.store, tx, { ...who, kind: 'access', action: 'value.read', target: key, detail: { cache, namespace } }),
-      )
-      return json(200, { key, namespace, ...(await control.fleet.one(cache, 'value', { namespace, key })) })
+      const { cache, namespace, key } = await lookAtValue(call)
+      return json(200, { key, namespace, ...(await call.control.fleet.one(cache, 'value', { namespace, key })) })
     },
   }),
   defineRoute({
@@ -199,20 +205,8 @@ export const keyRoutes: readonly Route[] = [
       },
     },
     async handle(call) {
-      const { control, principal, query, who } = call
-      const cache = oneCache(control, principal, query.cache_name)
-      const key = keyOf(call)
-      const namespace = namespacesFor(principal, cache, query.namespace)?.[0] ?? 'default'
-      await control.store.write((tx) =>
-        appendAudit(control.store, tx, {
-          ...who,
-          kind: 'access',
-          action: 'value.read',
-          target: key,
-          detail: { cache, namespace, copies: true },
-        }),
-      )
-      const replies = await control.fleet.ask(cache, 'value', { namespace, key })
+      const { cache, namespace, key } = await lookAtValue(call, { copies: true })
+      const replies = await call.control.fleet.ask(cache, 'value', { namespace, key })
       const copies = replies.map(({ id, status, body }) => ({
         node: id,
         status,
