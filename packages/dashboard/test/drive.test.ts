@@ -269,6 +269,8 @@ describeWith('chromium', 'the dashboard in a browser', () => {
               .replace(/\?.*/, ''),
           ),
       )
+    // The page that signed in may still ask for its own stream: it is gone before anything counts.
+    await page.goto('about:blank')
     watch(page)
     await page.goto(served.url + BASE)
     await page.getByText('Live', { exact: true }).last().waitFor()
