@@ -1,5 +1,6 @@
 // A worker as its supervisor sees it: a forked process with a present life, killed and born again under another name.
 import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FromSupervisor, FromWorker, Told, WorkerOptions } from './messages.ts'
 import type { Truth } from './truth.ts'
@@ -25,7 +26,9 @@ export interface WorkerParts {
   readonly onCrash: (process: string, detail: string) => void
 }
 
-/** Starts a worker; resolves when it works. */
+const BIRTH_MS = 20_000
+
+/** Starts a worker; resolves when it works. Rejects where it does not, though it had a processor for long enough: four workers may be born at once. */
 export async function startWorker(id: string, parts: WorkerParts): Promise<WorkerProcess> {
   let life = 0
   let child: ChildProcess
@@ -70,7 +73,24 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
       parts.truth.died(process)
       if (name === process) for (const waiter of waiters.splice(0)) waiter.reject(new Error(`${process} ended with ${code ?? signal}`))
     })
-    await wait('ready', 20_000)
+    await bear(born)
+  }
+
+  /** Ready in time: what it waited for a processor is the machine's. */
+  async function bear(born: ChildProcess): Promise<void> {
+    const begun = performance.now()
+    const ready = wait('ready', 10 * BIRTH_MS)
+    const late = new Promise<never>((_, reject) => {
+      const look = setInterval(() => {
+        const ran = performance.now() - begun - waitedMs(born.pid)
+        if (ran > BIRTH_MS) reject(new Error(`${name} was not ready within ${BIRTH_MS} ms in which it could run`))
+      }, 1000)
+      ready.then(
+        () => clearInterval(look),
+        () => clearInterval(look),
+      )
+    })
+    await Promise.race([ready, late])
   }
 
   async function kill(): Promise<void> {
@@ -110,5 +130,14 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
       await gone
     },
     kill,
+  }
+}
+
+/** For how long a process has wanted to run and could not, milliseconds (the second figure of Linux' sched-stats); 0 where that cannot be read. */
+function waitedMs(pid: number | undefined): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[1]) / 1e6
+  } catch {
+    return 0
   }
 }
