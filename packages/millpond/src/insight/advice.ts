@@ -3,8 +3,8 @@ import type { PolicyName } from '../memory/options.ts'
 import type { Evidence, Seen } from './evidence.ts'
 import type { Setting } from './setting.ts'
 import { type PatternPoint, type PolicyPoint, patternsOf, policiesOf, type Range } from './sizing.ts'
-import type { Study } from './study.ts'
 import { SURE } from './tally.ts'
+import type { Watching } from './watching.ts'
 
 /** What `configure` takes, as far as advice goes. */
 export interface Change {
@@ -45,14 +45,14 @@ const LEAST_LOOKED = 500
 const LEAST_KEYS = 30
 
 /** Highest impact first; none without evidence. */
-export function recommendationsOf(study: Study, seen: Seen | undefined, evidence: Evidence): Recommendation[] {
-  const { setting } = study
-  if (setting === undefined || seen === undefined || !evidence.isEnough) return []
-  const points = policiesOf(study, seen)
+export function recommendationsOf(watching: Watching | undefined, seen: Seen | undefined, evidence: Evidence): Recommendation[] {
+  if (watching === undefined || seen === undefined || !evidence.isEnough) return []
+  const { setting, shadows } = watching
+  const points = policiesOf(watching, seen)
   const found = [
-    ...(study.shadows?.isFull === true ? sizeAdvice(setting, points) : []),
-    ...(study.shadows?.isFull === true ? policyAdvice(setting, points) : []),
-    ...patternsOf(study).flatMap(ttlAdvice),
+    ...(shadows.isFull ? sizeAdvice(setting, points) : []),
+    ...(shadows.isFull ? policyAdvice(setting, points) : []),
+    ...patternsOf(watching).flatMap(ttlAdvice),
   ]
   return found.map((one) => ({ ...one, evidence })).sort((a, b) => b.impact - a.impact)
 }

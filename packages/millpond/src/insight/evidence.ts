@@ -29,11 +29,11 @@ export interface Evidence {
 export type Seen = NonNullable<ReturnType<Study['seen']>>
 
 export function evidenceOf(study: Study, seen: Seen | undefined): Evidence {
-  const { curve } = study
-  if (curve === undefined || seen === undefined) {
+  if (study.watching === undefined || seen === undefined) {
     const now = study.begunAt
     return { from: now, to: now, reads: 0, looked: 0, keys: 0, keyShare: 0, lost: 0, isEnough: false, why: NO_BOUNDS }
   }
+  const { curve } = study.watching
   const { reads, looked } = seen.curve
   const lost = seen.lostNotes === 0 ? 0 : seen.lostNotes / (seen.lostNotes + looked)
   const why = reasonAgainst(study, reads, looked, curve.keys, lost)

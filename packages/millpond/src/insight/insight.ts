@@ -153,15 +153,15 @@ export function createInsight(options: InsightOptions): Insight {
       return {
         ...sizingOf(name, looked),
         bottlenecks: looked.seen === undefined ? [] : bottlenecksOf(looked.seen),
-        recommendations: recommendationsOf(looked.study, looked.seen, looked.evidence),
-        patterns: patternsOf(looked.study),
-        hotKeys: looked.study.hotKeys(HOT_KEYS),
+        recommendations: recommendationsOf(looked.study.watching, looked.seen, looked.evidence),
+        patterns: looked.study.watching === undefined ? [] : patternsOf(looked.study.watching),
+        hotKeys: looked.study.hot.top(HOT_KEYS),
       }
     },
     async optimize(name, options = {}) {
       checkOptions<OptimizeOptions>(options, OPTIMIZE, 'optimize')
       const { study, seen, evidence } = look(name, options.days)
-      const recommendations = recommendationsOf(study, seen, evidence).filter((one) => one.impact >= (options.minImpact ?? 0))
+      const recommendations = recommendationsOf(study.watching, seen, evidence).filter((one) => one.impact >= (options.minImpact ?? 0))
       const first =
         options.apply === true ? recommendations.find(({ change, undo }) => change !== undefined && undo !== undefined) : undefined
       if (first?.change === undefined || first.undo === undefined) return { cache: name, evidence, recommendations }
@@ -183,8 +183,9 @@ interface Looked {
 }
 
 function sizingOf(cache: string, { study, seen, evidence }: Looked): Sizing {
-  const { setting } = study
-  if (setting === undefined || seen === undefined) return { cache, evidence, hitRate: 0, sizes: [], policies: [], ttls: [] }
+  const { watching } = study
+  if (watching === undefined || seen === undefined) return { cache, evidence, hitRate: 0, sizes: [], policies: [], ttls: [] }
+  const { setting } = watching
   const known = {
     cache,
     evidence,
@@ -193,5 +194,5 @@ function sizingOf(cache: string, { study, seen, evidence }: Looked): Sizing {
     hitRate: measuredHitRate(seen),
   }
   if (!evidence.isEnough) return { ...known, sizes: [], policies: [], ttls: [] }
-  return { ...known, sizes: sizesOf(study, seen), policies: policiesOf(study, seen), ttls: ttlsOf(study, seen) }
+  return { ...known, sizes: sizesOf(watching, seen), policies: policiesOf(watching, seen), ttls: ttlsOf(watching, seen) }
 }

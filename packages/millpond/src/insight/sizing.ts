@@ -2,8 +2,9 @@
 
 import type { PolicyName } from '../memory/options.ts'
 import type { Seen } from './evidence.ts'
-import { ACTUAL, ACTUAL_OF_PATTERN, FACTORS, type Study, TTL_SCALES } from './study.ts'
+import { ACTUAL, ACTUAL_OF_PATTERN, FACTORS, TTL_SCALES } from './grid.ts'
 import { alone, type Estimate, missesPerRead, SURE } from './tally.ts'
+import type { Watching } from './watching.ts'
 
 /** A number, and where it is in 95 of 100 cases. */
 export interface Range {
@@ -49,9 +50,7 @@ export interface PatternPoint {
 }
 
 /** The points of a curve. Levels are put right by the hit rate that was measured: the estimate is of the difference. */
-export function sizesOf(study: Study, seen: Seen): SizePoint[] {
-  const { curve, setting } = study
-  if (curve === undefined || setting === undefined) return []
+export function sizesOf({ curve, setting }: Watching, seen: Seen): SizePoint[] {
   const now = measuredHitRate(seen)
   return FACTORS.map((factor, at) => {
     const more = at === ACTUAL ? { value: 0, error: 0 } : curve.estimate(ACTUAL, at, seen.curve)
@@ -63,10 +62,9 @@ export function sizesOf(study: Study, seen: Seen): SizePoint[] {
   })
 }
 
-export function policiesOf(study: Study, seen: Seen): PolicyPoint[] {
-  const { shadows, shadowed } = study
-  const own = shadowed.findIndex(({ policy, scale }) => scale === 1 && policy === study.setting?.policy)
-  if (shadows === undefined || own < 0 || seen.shadows.reads === 0) return []
+export function policiesOf({ shadows, shadowed, setting }: Watching, seen: Seen): PolicyPoint[] {
+  const own = shadowed.findIndex(({ policy, scale }) => scale === 1 && policy === setting.policy)
+  if (own < 0 || seen.shadows.reads === 0) return []
   return shadowed.flatMap(({ policy, scale }, at) => {
     if (at === own) return []
     const { value, error } = missesPerRead(seen.shadows, own, at)
@@ -75,15 +73,13 @@ export function policiesOf(study: Study, seen: Seen): PolicyPoint[] {
   })
 }
 
-export function ttlsOf(study: Study, seen: Seen): TtlPoint[] {
-  const { curve } = study
-  if (curve === undefined) return []
+export function ttlsOf({ curve }: Watching, seen: Seen): TtlPoint[] {
   return TTL_SCALES.map((factor, at) => ({ factor, change: rangeOf(curve.estimate(ACTUAL, FACTORS.length + at, seen.curve)) }))
 }
 
 /** Most read first. */
-export function patternsOf({ patterns }: Study): PatternPoint[] {
-  return (patterns?.list() ?? []).map(({ namespace, pattern, curve, recent, loads, changed, unchanged }) => ({
+export function patternsOf({ patterns }: Watching): PatternPoint[] {
+  return patterns.list().map(({ namespace, pattern, curve, recent, loads, changed, unchanged }) => ({
     namespace,
     pattern,
     reads: Math.round(recent),

@@ -1,0 +1,69 @@
+// What watches a memory tier as it is set now: a curve, shadows, and curves of the patterns. Another setting is watched by another one.
+import { Curve, type Outcome } from './curve.ts'
+import { ACTUAL, ACTUAL_OF_PATTERN, type Shadowed, scenariosOf, scenariosOfPattern, shadowedOf, shadowOf } from './grid.ts'
+import { type PatternStudy, Patterns } from './patterns.ts'
+import { HIT, LOADED, LOST, type Ring, WRITTEN } from './ring.ts'
+import type { Setting } from './setting.ts'
+import { Shadows } from './shadows.ts'
+import type { Weights } from './weights.ts'
+
+export class Watching {
+  readonly setting: Setting
+  readonly curve: Curve
+  /** What each of the shadows stands for. */
+  readonly shadowed: readonly Shadowed[]
+  readonly shadows: Shadows
+  readonly patterns: Patterns
+  readonly #weights: Weights
+  #threshold = Number.POSITIVE_INFINITY
+
+  /** `share`: of all keys, the most that are watched. */
+  constructor(setting: Setting, share: number, weights: Weights) {
+    const { capacity, unit, entries, policy } = setting
+    this.setting = setting
+    this.curve = new Curve(scenariosOf(capacity), ACTUAL, undefined, share)
+    this.patterns = new Patterns(scenariosOfPattern(capacity), ACTUAL_OF_PATTERN)
+    this.shadowed = shadowedOf(policy)
+    this.shadows = new Shadows({ shadows: this.shadowed.map(shadowOf), capacity, unit, entries, share })
+    this.#weights = weights
+  }
+
+  /** Keys that any part watches have a mixed hash below it; it falls with time. */
+  threshold(): number {
+    const threshold = Math.max(this.curve.threshold, this.shadows.threshold)
+    if (threshold < this.#threshold) this.patterns.lowerTo(threshold)
+    this.#threshold = threshold
+    return threshold
+  }
+
+  /** Reads of keys that are not watched. */
+  skip(reads: number, misses: number): void {
+    this.curve.skip(reads, misses)
+    this.shadows.skip(reads, misses)
+  }
+
+  /** Looks at the note that is at a place of the ring. */
+  look(ring: Ring, at: number, namespace: string): void {
+    const hash = ring.hash(at)
+    const time = ring.time(at)
+    const kind = ring.kind(at)
+    const study = this.patterns.of(hash, ring.keys[at] as string, namespace)
+    const weight = this.setting.unit === 'bytes' ? this.#weights.of(hash, ring.bytes(at)) : 1
+    if (kind === LOADED || kind === WRITTEN) {
+      const ttlMs = (ring.ttls[at] as number) * this.setting.ttlFactor
+      this.curve.stored(hash, weight, time, ttlMs)
+      this.shadows.stored(hash, time, ttlMs, kind === WRITTEN)
+      study?.curve.stored(hash, weight, time, ttlMs)
+      // Without a time to live it is a copy of what a tier below holds.
+      if (study !== undefined && kind === LOADED && !Number.isNaN(ttlMs)) this.patterns.loaded(study, hash, ring.values[at] as number)
+    } else this.#read(hash, weight, time, kind === HIT ? 'hit' : kind === LOST ? 'lost' : 'miss', study)
+  }
+
+  #read(hash: number, weight: number, time: number, outcome: Outcome, study: PatternStudy | undefined): void {
+    this.curve.read(hash, weight, time, outcome)
+    this.shadows.read(hash, weight, time, outcome === 'hit', outcome === 'lost')
+    if (study === undefined) return
+    this.patterns.read(study)
+    study.curve.read(hash, weight, time, outcome)
+  }
+}

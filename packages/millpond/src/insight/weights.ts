@@ -1,0 +1,25 @@
+// What keys of the sample weigh, by their hash: a read that missed does not tell.
+import { mixed } from './sample.ts'
+
+/** A power of two. */
+const CELLS = 32_768
+/** How much one weight moves the mean. */
+const STEP = 0.001
+
+export class Weights {
+  readonly #tags = new Int32Array(CELLS)
+  readonly #weights = new Float32Array(CELLS)
+  #mean = 0
+
+  /** Of what is not told, what it weighed last, else what keys weigh in the mean. */
+  of(hash: number, told: number): number {
+    const cell = mixed(hash) & (CELLS - 1)
+    if (told > 0) {
+      this.#tags[cell] = hash
+      this.#weights[cell] = told
+      this.#mean += (told - this.#mean) * (this.#mean === 0 ? 1 : STEP)
+      return told
+    }
+    return this.#tags[cell] === hash && this.#weights[cell] !== 0 ? (this.#weights[cell] as number) : this.#mean || 1
+  }
+}
