@@ -309,17 +309,25 @@ describe('configurations of running caches', () => {
     const running = await test({ name: 'deep' })
     expect(running).toMatchObject({ ok: true, tested: 'running cache' })
     expect(running.steps.map((step: { tier: string; step: string }) => `${step.tier} ${step.step}`)).toEqual([
+      'sqlite open',
+      'sqlite ping',
+      'sqlite server',
+      'sqlite settings',
       'all write',
       'memory read',
       'sqlite read',
-      'all ping',
+      'all look',
       'all delete',
     ])
-    expect(running.steps[3].detail).toMatch(/^p50 \S+ ms, p99 \S+ ms of 20 looks/)
+    expect(running.steps[7].detail).toMatch(/^p50 \S+ ms, p99 \S+ ms of 20 looks/)
     expect(await test({ name: 'alone', cache_type: 'memory' })).toMatchObject({ ok: true, tested: 'new connection' })
     const unknown = await test({ name: 'nowhere', cache_type: 'redis' })
     expect(unknown.ok).toBe(false)
-    expect(unknown.steps[0].detail).toContain('how to reach')
+    expect(unknown.steps[0]).toMatchObject({
+      verdict: 'failed',
+      detail: expect.stringContaining('how to reach'),
+      remedy: expect.any(String),
+    })
   })
 })
 

@@ -62,6 +62,8 @@ async function tested(client: Client, all: readonly Row[]): Promise<readonly Row
   return results
 }
 
+const VERDICTS: Readonly<Record<string, string>> = { ok: 'ok', warning: 'warn' }
+
 function tellTest(out: Context['out'], result: Row): void {
   const isOk = at(result, 'ok') === true
   out.line(
@@ -69,16 +71,21 @@ function tellTest(out: Context['out'], result: Row): void {
   )
   for (const step of rowsAt(result, 'steps')) {
     const detail = textAt(step, 'detail')
-    const words = text`  ${at(step, 'ok') === true ? 'ok' : 'FAILED'} ${textAt(step, 'tier')} ${textAt(step, 'step')} ${milliseconds(numberAt(step, 'ms'))}${detail === '' ? text`` : text`: ${detail}`}`
-    out.line(at(step, 'ok') === true ? words : styled('red', words))
+    const words = text`  ${VERDICTS[textAt(step, 'verdict')] ?? 'FAILED'} ${textAt(step, 'tier')} ${textAt(step, 'step')} ${milliseconds(numberAt(step, 'ms'))}${detail === '' ? text`` : text`: ${detail}`}`
+    const isWarning = textAt(step, 'verdict') === 'warning'
+    out.line(at(step, 'ok') !== true ? styled('red', words) : isWarning ? styled('yellow', words) : words)
+    const remedy = textAt(step, 'remedy')
+    if (remedy !== '') out.line(text`     -> ${remedy}`)
   }
-  for (const warning of textsAt(result, 'warnings')) out.line(styled('yellow', text`  ${warning}`))
+  // Warnings of steps stand beside them already.
+  const told = rowsAt(result, 'steps').map((step) => `${textAt(step, 'tier')}: ${textAt(step, 'remedy')}`)
+  for (const warning of textsAt(result, 'warnings')) if (!told.includes(warning)) out.line(styled('yellow', text`  ${warning}`))
 }
 
 export const testConnection: Command = {
   name: 'test-connection',
   group: 'look',
-  summary: 'writes, reads and deletes an entry of its own in every tier of a configuration',
+  summary: 'reaches every tier of a configuration step by step, then writes, reads and deletes an entry of its own',
   positionals: ['[NAME]'],
   options: ['cache-name'],
   fields: ['results'],
@@ -113,7 +120,7 @@ function junitOf(caches: readonly Row[], connections: readonly Row[]): string {
       name: `connection ${textAt(one, 'name')}`,
       cases: rowsAt(one, 'steps').map((step) => ({
         name: `${textAt(step, 'tier')} ${textAt(step, 'step')}`,
-        fault: at(step, 'ok') === true ? undefined : textAt(step, 'detail') || 'failed',
+        fault: at(step, 'ok') === true ? undefined : `${textAt(step, 'detail') || 'failed'} -> ${textAt(step, 'remedy')}`,
       })),
     })),
   ]

@@ -1,29 +1,59 @@
-// Does every tier of a cache store, give back and forget? By an entry of its own in a namespace of its own, in steps that say what failed.
+// Do the tiers of a cache work? Their stores are examined on connections of their own, step by step; then an entry in a namespace of its own is written, read and deleted.
 import { randomUUID } from 'node:crypto'
-import type { Cache } from 'millpond'
+import type { Cache, ExaminedTier } from 'millpond'
 import { createHistogram } from 'millpond/observe'
-import { reasonOf } from './reason.ts'
+import { reasonOf, withoutSecrets } from './reason.ts'
 import { inProbe } from './spaces.ts'
 import type { Answered, TestStep } from './words.ts'
 
-export function testTiers(cache: Cache): Promise<Answered['test']> {
+export async function testTiers(cache: Cache): Promise<Answered['test']> {
+  const examined = await cache.examine()
+  const reached = examined.flatMap(stepsOf)
+  const tried = await tryEntry(cache)
+  const steps = [...reached, ...tried.steps]
+  const warned = reached.flatMap(({ tier, verdict, remedy }) => (verdict === 'warning' ? [`${tier}: ${remedy ?? ''}`] : []))
+  return { ok: steps.every(({ ok }) => ok), steps, warnings: [...warned, ...tried.warnings] }
+}
+
+const stepsOf = ({ tier, steps }: ExaminedTier): TestStep[] =>
+  steps.map(({ step, at, verdict, ms, detail, remedy }) => ({
+    tier,
+    step,
+    ok: verdict !== 'failed',
+    verdict,
+    ms,
+    detail: withoutSecrets(detail === undefined ? at : `${at}: ${detail}`),
+    ...(remedy !== undefined && { remedy: withoutSecrets(remedy) }),
+  }))
+
+function tryEntry(cache: Cache): Promise<Pick<Answered['test'], 'steps' | 'warnings'>> {
   return inProbe(cache, async (space) => {
     const key = `probe:${randomUUID()}`
     const value = { at: Date.now() }
     const steps: TestStep[] = []
     const warnings: string[] = []
     const pings = timed()
-    const step = async (tier: string, name: string, work: () => Promise<string | undefined>, told?: () => string): Promise<boolean> => {
+    const step = async (
+      tier: string,
+      name: keyof typeof REMEDIES,
+      work: () => Promise<string | undefined>,
+      told?: () => string,
+    ): Promise<boolean> => {
       const began = performance.now()
       const failure = await work().catch((error: unknown) => reasonOf(error))
+      const ok = failure === undefined
+      const ms = Math.round((performance.now() - began) * 1000) / 1000
+      const detail = failure ?? told?.()
       steps.push({
         tier,
         step: name,
-        ok: failure === undefined,
-        ms: Math.round((performance.now() - began) * 1000) / 1000,
-        ...((failure ?? told) !== undefined && { detail: failure ?? told?.() ?? '' }),
+        ok,
+        verdict: ok ? 'ok' : 'failed',
+        ms,
+        ...(detail !== undefined && { detail }),
+        ...(!ok && { remedy: REMEDIES[name] }),
       })
-      return failure === undefined
+      return ok
     }
     const levels = cache.info().cacheLevels
     const isWritten = await step('all', 'write', async () => {
@@ -41,7 +71,7 @@ export function testTiers(cache: Cache): Promise<Answered['test']> {
       const looks = async (): Promise<undefined> => {
         for (let time = 0; time < PINGS; time++) await pings.time(() => space.explain(key))
       }
-      await step('all', 'ping', looks, () => {
+      await step('all', 'look', looks, () => {
         const { p50Ms, p99Ms } = pings.times.view()
         return `p50 ${p50Ms.toPrecision(2)} ms, p99 ${p99Ms.toPrecision(2)} ms of ${PINGS} looks into every tier`
       })
@@ -55,10 +85,17 @@ export function testTiers(cache: Cache): Promise<Answered['test']> {
       if (latency.count > 0 && latency.p99Ms > SLOW_MS)
         warnings.push(`${name}: a hundredth of its calls takes ${latency.p99Ms.toFixed(0)} ms or more`)
     }
-    return { ok: steps.every(({ ok }) => ok), steps, warnings }
+    return { steps, warnings }
   })
 }
 
+/** What to do about a step that failed. */
+const REMEDIES = {
+  write: 'mend the tier whose steps fail above; where none does, the message says what refused the entry',
+  read: 'mend the steps of this tier above; where they are well, it is full or lets go of entries at once: give it room',
+  look: 'mend the tier whose steps fail above',
+  delete: 'another program writes under the same prefix, or the tier does not keep its contract: give it a prefix of its own',
+} as const
 const SLOW_MS = 50
 const PINGS = 20
 

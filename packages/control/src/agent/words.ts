@@ -174,11 +174,17 @@ export interface Warmed {
 }
 
 export interface TestStep {
+  /** Or `all`. */
   readonly tier: string
   readonly step: string
+  /** It did not fail: false is `failed`. */
   readonly ok: boolean
+  /** `warning`: it works, and yet not as it should. */
+  readonly verdict: 'ok' | 'warning' | 'failed'
   readonly ms: number
   readonly detail?: string
+  /** What to do, where it is not ok. */
+  readonly remedy?: string
 }
 
 /** The names that an application registered for a cache. */

@@ -10,13 +10,24 @@ import type { Control } from '../control.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { heldConfiguration } from './configurations.ts'
 
-const TEST_MS = 10_000
-const step = z.object({ tier: z.string(), step: z.string(), ok: z.boolean(), ms: z.number(), detail: z.string().optional() })
+const TEST_MS = 20_000
+const step = z.object({
+  tier: z.string().describe('or "all"'),
+  step: z
+    .string()
+    .describe('resolve, connect, tls, authenticate (open, on a disk), ping, server, settings; then write, read, look, delete'),
+  ok: z.boolean(),
+  verdict: z.enum(['ok', 'warning', 'failed']),
+  ms: z.number(),
+  detail: z.string().optional(),
+  remedy: z.string().optional().describe('what to do, where it is not ok'),
+})
 
 export const testConnection: Route = defineRoute({
   method: 'POST',
   path: 'configurations/{id}/test_connection/',
-  summary: 'Write, read and delete an entry of its own in every tier; in the running cache where there is one',
+  summary:
+    'Reach every tier step by step (name, port, TLS, sign-in, round trips, what the server is and how it is set), then write, read and delete an entry of its own; in the running cache where there is one',
   scope: 'config:read',
   rate: 'write',
   body: z.strictObject({}),
@@ -59,7 +70,15 @@ async function tryOut(
     return {
       ok: false,
       steps: [
-        { tier: document.cache_type, step: 'connect', ok: false, ms: Math.round(performance.now() - began), detail: reasonOf(error) },
+        {
+          tier: document.cache_type,
+          step: 'open',
+          ok: false,
+          verdict: 'failed',
+          ms: Math.round(performance.now() - began),
+          detail: reasonOf(error),
+          remedy: 'mend what the message names, in the tiers that the control plane was given or in this configuration',
+        },
       ],
       warnings: [],
     }

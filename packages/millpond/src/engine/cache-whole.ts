@@ -11,6 +11,7 @@ import type { Breaker } from '../wrap/breaker.ts'
 import type { Collection, CollectionOptions } from './collection.ts'
 import type { Changes, Configured, ConfigureOptions } from './configure.ts'
 import type { CacheDescription } from './describe.ts'
+import type { ExaminedTier } from './examine.ts'
 import type { Restored } from './restart-parts.ts'
 import type { Space } from './space.ts'
 import type { CacheInfo, describeSpace } from './stats.ts'
@@ -93,6 +94,11 @@ export interface CacheWhole {
    * @throws MillpondError `OPTION_INVALID` for a tier that this cache does not have.
    */
   breaker(tier: string): Breaker
+  /**
+   * Whether the store of each tier below memory can be reached and suits a cache: in steps with their times, verdicts and remedies, over connections of their own. Also of tiers that are
+   * switched off, or left alone by their breakers. No secret is in the answer, and what is wrong with a store never rejects.
+   */
+  examine(): Promise<readonly ExaminedTier[]>
   /** What this namespace has counted. */
   stats(): ReturnType<typeof describeSpace>
   /** The whole cache in one object: its configuration, tiers, health and figures. */

@@ -26,6 +26,7 @@ import type { Changes, Configured, ConfigureOptions } from './configure.ts'
 import type { CacheDescription } from './describe.ts'
 import type { HeldEntry } from './entries.ts'
 import type { Erased, ErasureSubject } from './erasure.ts'
+import { type ExaminedTier, examineTiers } from './examine.ts'
 import type { Explanation } from './explain.ts'
 import type { LeaseVerdict } from './held-lease.ts'
 import type { InvalidateOptions } from './invalidate.ts'
@@ -342,6 +343,11 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   record(recorder: Recorder): () => void {
     checkOpen(this.#space)
     return this.#space.watch.ofCache.record(checkRecorder(recorder))
+  }
+
+  async examine(): Promise<readonly ExaminedTier[]> {
+    checkOpen(this.#space)
+    return examineTiers(this.#space)
   }
 
   breaker(tier: string): Breaker {

@@ -11,8 +11,10 @@ interface Step {
   readonly tier: string
   readonly step: string
   readonly ok: boolean
+  readonly verdict: 'ok' | 'warning' | 'failed'
   readonly ms: number
   readonly detail?: string
+  readonly remedy?: string
 }
 
 interface Test {
@@ -34,24 +36,33 @@ export function TestConnection({ id }: { readonly id: string }) {
       {test.error !== null && <Failure error={test.error} what="The test" />}
       {data === undefined && test.error === null && (
         <p>
-          Writes, reads and deletes one entry of its own in every tier: in the running cache where there is one, else over a new connection.
+          Reaches every tier step by step, then writes, reads and deletes one entry of its own: in the running cache where there is one,
+          else over a new connection.
         </p>
       )}
       {steps.length > 0 && (
         <ol className="test">
-          {steps.map(({ tier, step, ok, ms, detail }) => {
+          {steps.map(({ tier, step, ok, verdict, ms, detail, remedy }, at) => {
             const from = passed
             passed += ms
             return (
-              <li key={`${tier} ${step}`} className={ok ? undefined : 'failed'}>
-                <Icon name={ok ? 'ok' : 'no'} />
+              // biome-ignore lint/suspicious/noArrayIndexKey: a tier of several servers has a step of one name for each
+              <li key={at} className={ok ? undefined : 'failed'}>
+                {verdict === 'warning' ? (
+                  <span className="is-warning">
+                    <Icon name="warning" />
+                  </span>
+                ) : (
+                  <Icon name={ok ? 'ok' : 'no'} />
+                )}
                 <div>
                   <p>
                     {step.charAt(0).toUpperCase() + step.slice(1)}
                     {tier !== 'all' && ` ${sourceName(tier)}`}
-                    <span className="sr">: {ok ? 'ok' : 'failed'}</span>
+                    <span className="sr">: {verdict}</span>
                   </p>
                   {detail !== undefined && <p className="note">{detail}</p>}
+                  {remedy !== undefined && <p>{remedy.charAt(0).toUpperCase() + remedy.slice(1)}.</p>}
                 </div>
                 <span className="fall" aria-hidden="true">
                   <i style={vars({ '--x': (100 * from) / total, '--v': (100 * ms) / total })} />
@@ -62,14 +73,16 @@ export function TestConnection({ id }: { readonly id: string }) {
               </li>
             )
           })}
-          {(data?.warnings ?? []).map((said) => (
-            <li key={said} className="warning">
-              <span className="is-warning">
-                <Icon name="warning" />
-              </span>
-              <p>{said}</p>
-            </li>
-          ))}
+          {(data?.warnings ?? [])
+            .filter((said) => !toldBy(steps, said))
+            .map((said) => (
+              <li key={said} className="warning">
+                <span className="is-warning">
+                  <Icon name="warning" />
+                </span>
+                <p>{said}</p>
+              </li>
+            ))}
         </ol>
       )}
       <p className="row more">
@@ -81,6 +94,9 @@ export function TestConnection({ id }: { readonly id: string }) {
     </Section>
   )
 }
+
+/** Warnings of steps stand beside them already. */
+const toldBy = (steps: readonly Step[], said: string): boolean => steps.some(({ tier, remedy }) => said === `${tier}: ${remedy}`)
 
 function Verdict({ test }: { readonly test: Test }) {
   const warnings = test.warnings.length

@@ -37,6 +37,21 @@ export interface TierUsage {
   readonly evicted?: number
 }
 
+/** One step of `examine`: what was tried, how it went, and what to do. No secret is in it. */
+export interface TierStep {
+  /** In this order, where there is such a step: a name resolved, a port reached, TLS, a user signed in, round trips, what the server is, whether its settings suit a cache; `open` in place of the first four for what lies on a disk. */
+  readonly step: 'resolve' | 'connect' | 'tls' | 'authenticate' | 'open' | 'ping' | 'server' | 'settings'
+  /** Which server or folder. */
+  readonly at: string
+  /** `warning`: it works, and yet not as it should. */
+  readonly verdict: 'ok' | 'warning' | 'failed'
+  readonly ms: number
+  /** What was found. */
+  readonly detail?: string
+  /** What to do. With each step that is not ok. */
+  readonly remedy?: string
+}
+
 /** What a tier is told of a call beside its keys. */
 export interface TierCall {
   /** Fires when nobody waits for the answer any more. Made when it is first read. */
@@ -86,6 +101,11 @@ export interface Tier {
    * kind is in the tier's hands. May take its time; rejects where it could not be done.
    */
   scrub?(): Promise<void>
+  /**
+   * Whether its store can be reached and suits a cache, in steps, over connections of their own; what comes after a step that failed is left out. Never rejects for what is wrong with
+   * the store. Absent where there is nothing to reach.
+   */
+  examine?(): Promise<readonly TierStep[]>
   /** The numbers that decide what is valid, where this tier can hold them (DESIGN: the ledger). */
   readonly ledger?: LedgerStore
   /** Where the processes that use this tier may meet, where it can hold that (`millpond/nodes`). */

@@ -1,8 +1,9 @@
 // The file tier: entries in an append-only log in a folder, for all processes of a host. It cannot keep a ledger; a tier beside it does.
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits } from '../../core/contracts.ts'
+import type { Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
+import { examineFolder } from './examine.ts'
 import { type Entry, Log } from './log.ts'
 import { type FileSettings, type FileTierOptions, resolveFile } from './options.ts'
 import { readOn } from './read-on.ts'
@@ -17,6 +18,7 @@ export interface FileTier extends Tier {
   readonly path: string
   usage(): Promise<{ entries: number; bytes: number }>
   scan(prefix: string): AsyncIterable<readonly string[]>
+  examine(): Promise<readonly TierStep[]>
 }
 
 /** Keys handled, and bytes written, before others get the event loop: some milliseconds. */
@@ -164,6 +166,10 @@ class FolderTier implements FileTier {
   async usage(): Promise<{ entries: number; bytes: number }> {
     const log = await this.#current('usage')
     return { entries: log.places.live.entries, bytes: log.bytes }
+  }
+
+  examine(): Promise<readonly TierStep[]> {
+    return examineFolder(this, this.#settings)
   }
 
   async close(): Promise<void> {

@@ -239,10 +239,13 @@ function wrongIn(answer: string, expected: Greeting | undefined): string | undef
       ? undefined
       : `it does not know the meta protocol, as Memcached does since ${LEAST.join('.')}: it answered ${shown}`
   }
+  return isTooOld(answer) ? `it is ${answer.slice(8, 80)}: the meta protocol is what it is since ${LEAST.join('.')}` : undefined
+}
+
+/** Of what is answered to `version`. A proxy may say what it likes. */
+export function isTooOld(answer: string): boolean {
   const version = /^VERSION (\d+)\.(\d+)\.(\d+)/.exec(answer)
-  // A proxy may say what it likes.
-  if (version === null || !isBelow(version.slice(1).map(Number), LEAST)) return undefined
-  return `it is ${answer.slice(8, 80)}: the meta protocol is what it is since ${LEAST.join('.')}`
+  return version !== null && isBelow(version.slice(1).map(Number), LEAST)
 }
 
 function isBelow(version: readonly number[], least: readonly number[]): boolean {

@@ -1,9 +1,10 @@
 // The Memcached tier: shared by all processes, spread over its servers by ketama. It cannot keep a ledger; a tier beside it does.
 import { crc32 } from 'node:zlib'
-import type { Refusal, Stored, Tier, TierItem, TierLimits } from '../../core/contracts.ts'
+import type { Refusal, Stored, Tier, TierItem, TierLimits, TierStep } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
 import type { Verb } from './connection.ts'
 import type { Listed } from './dump.ts'
+import { examineMemcached } from './examine.ts'
 import { Names } from './names.ts'
 import { type MemcachedSettings, type MemcachedTierOptions, resolveMemcached } from './options.ts'
 import { pack, unpack } from './record.ts'
@@ -27,6 +28,7 @@ export interface MemcachedTier extends Tier {
   readonly name: 'memcached'
   readonly counts: Readonly<MemcachedCounts>
   scan(prefix: string): AsyncIterable<readonly string[]>
+  examine(): Promise<readonly TierStep[]>
 }
 
 /** Keys in one step, so that a large batch does not hold others up. */
@@ -168,6 +170,10 @@ class SpreadTier implements MemcachedTier {
       const keys = found.flatMap(({ key }) => key ?? [])
       if (keys.length > 0) yield keys
     }
+  }
+
+  examine(): Promise<readonly TierStep[]> {
+    return examineMemcached(this.#settings)
   }
 
   async close(): Promise<void> {

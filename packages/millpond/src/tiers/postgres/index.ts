@@ -1,11 +1,12 @@
 // The PostgreSQL tier: shared by all processes, durable, with the ledger, the log and the leases in the same transactions.
-import type { LedgerStore, Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierUsage } from '../../core/contracts.ts'
+import type { LedgerStore, Refusal, Stored, Tier, TierBounds, TierItem, TierLimits, TierStep, TierUsage } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import type { Row } from './call.ts'
 import { access } from './client.ts'
 import { bytesAt, numberAt, textAt } from './columns.ts'
 import { type Answer, Database, type Statement, statement } from './database.ts'
 import { headOf } from './entries.ts'
+import { examinePostgres } from './examine.ts'
 import { Followers } from './followers.ts'
 import { PostgresLedger } from './ledger.ts'
 import { postgresNodes } from './nodes.ts'
@@ -29,6 +30,7 @@ export interface PostgresTier extends Tier {
   readonly ledger: LedgerStore
   readonly nodes: NodeStore
   scan(prefix: string): AsyncIterable<readonly string[]>
+  examine(): Promise<readonly TierStep[]>
   usage(): Promise<TierUsage & { readonly bytes: number }>
 }
 
@@ -60,7 +62,8 @@ export function postgres(options: PostgresTierOptions): PostgresTier {
   const connections = access(settings)
   const channel = `millpond_${settings.schema}`
   const followers = new Followers(channel, settings.notify ? connections.listener : undefined)
-  return new SharedTier(new Database(settings, connections), followers, settings.notify ? channel : null)
+  const examine = (): Promise<readonly TierStep[]> => examinePostgres(settings, connections)
+  return new SharedTier(new Database(settings, connections), followers, settings.notify ? channel : null, examine)
 }
 
 class SharedTier implements PostgresTier {
@@ -72,13 +75,15 @@ class SharedTier implements PostgresTier {
   readonly bounds?: TierBounds
   readonly ledger: PostgresLedger
   readonly nodes: NodeStore
+  readonly examine: PostgresTier['examine']
   readonly #database: Database
   readonly #followers: Followers
   readonly #statements: ReturnType<typeof statementsOf>
   readonly #sweepLock: string
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(database: Database, followers: Followers, channel: string | null) {
+  constructor(database: Database, followers: Followers, channel: string | null, examine: PostgresTier['examine']) {
+    this.examine = examine
     const { schema, sweepMs, poolSize, bounds } = database.settings
     const largest = bounds?.maxBytes === undefined ? undefined : Math.min(LARGEST_ENTRY, Math.floor(bounds.maxBytes / LEAST_ENTRIES))
     this.limits = {

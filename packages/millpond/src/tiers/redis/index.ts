@@ -1,10 +1,11 @@
 // The Redis tier: shared by all processes, with the ledger, the log and the leases on the same server. Valkey is the same.
-import type { LedgerStore, Stored, Tier, TierItem } from '../../core/contracts.ts'
+import type { LedgerStore, Stored, Tier, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { restore } from '../record-head.ts'
 import { type Connection, clientClass, type Wire } from './connection.ts'
 import { ClusterConnection } from './connection-cluster.ts'
 import { NodeConnection } from './connection-node.ts'
+import { examineRedis } from './examine.ts'
 import { RedisLedger } from './ledger.ts'
 import { Names } from './names.ts'
 import { redisNodes } from './nodes.ts'
@@ -23,6 +24,7 @@ export interface RedisTier extends Tier {
   readonly ledger: LedgerStore
   readonly nodes: NodeStore
   scan(prefix: string): AsyncIterable<readonly string[]>
+  examine(): Promise<readonly TierStep[]>
 }
 
 const FAILED = 'TIER_FAILED'
@@ -49,13 +51,15 @@ export function redis(options: RedisTierOptions = {}): RedisTier {
   const settings = resolveRedis(options)
   const names = new Names(settings.keyPrefix)
   const Client = clientClass(settings)
+  const examine = (): Promise<readonly TierStep[]> => examineRedis(settings, Client)
   if (settings.cluster !== undefined) {
     const connection = new ClusterConnection(settings, Client)
     const entries = new SpreadEntries(connection, names)
-    return new SpreadTier(connection, entries, new RedisLedger(connection, names, settings.retain, entries), redisNodes(connection, names))
+    const ledger = new RedisLedger(connection, names, settings.retain, entries)
+    return new SpreadTier(connection, entries, ledger, redisNodes(connection, names), examine)
   }
   const connection = new NodeConnection(settings, Client)
-  return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain))
+  return new SharedTier(connection, names, new RedisLedger(connection, names, settings.retain), examine)
 }
 
 class SharedTier implements RedisTier {
@@ -64,10 +68,12 @@ class SharedTier implements RedisTier {
   readonly durable = true
   readonly ledger: RedisLedger
   readonly nodes: NodeStore
+  readonly examine: RedisTier['examine']
   readonly #connection: Connection
   readonly #names: Names
 
-  constructor(connection: Connection, names: Names, ledger: RedisLedger) {
+  constructor(connection: Connection, names: Names, ledger: RedisLedger, examine: RedisTier['examine']) {
+    this.examine = examine
     this.#connection = connection
     this.#names = names
     this.ledger = ledger
@@ -144,10 +150,12 @@ class SpreadTier implements RedisTier {
   readonly durable = true
   readonly ledger: RedisLedger
   readonly nodes: NodeStore
+  readonly examine: RedisTier['examine']
   readonly #connection: Connection
   readonly #entries: SpreadEntries
 
-  constructor(connection: Connection, entries: SpreadEntries, ledger: RedisLedger, nodes: NodeStore) {
+  constructor(connection: Connection, entries: SpreadEntries, ledger: RedisLedger, nodes: NodeStore, examine: RedisTier['examine']) {
+    this.examine = examine
     this.#connection = connection
     this.#entries = entries
     this.ledger = ledger

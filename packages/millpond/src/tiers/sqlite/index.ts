@@ -1,11 +1,12 @@
 // The SQLite tier: an embedded cache file for one host, shared by its processes, with the ledger in the same transactions.
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem } from '../../core/contracts.ts'
+import type { LedgerStore, Scope, Stored, Tier, TierBounds, TierItem, TierStep } from '../../core/contracts.ts'
 import type { NodeStore } from '../../core/nodes.ts'
 import { numberIn, numbers } from '../../core/sqlite.ts'
 import { loadDriver } from './client.ts'
 import { Database } from './database.ts'
 import { type Bounds, clearSome, dropEntry, enforceBounds, listSome, readEntry, sweepExpired, writeEntry } from './entries.ts'
+import { examineSqlite } from './examine.ts'
 import { Followers } from './followers.ts'
 import { emptyLog } from './key-store.ts'
 import { SqliteLedger } from './ledger.ts'
@@ -27,6 +28,7 @@ export interface SqliteTier extends Tier {
   readonly nodes: NodeStore
   usage(): Promise<{ entries: number; bytes: number }>
   scan(prefix: string): AsyncIterable<readonly string[]>
+  examine(): Promise<readonly TierStep[]>
 }
 
 const FAILED = 'TIER_FAILED'
@@ -59,6 +61,7 @@ class SqliteFileTier implements SqliteTier {
   readonly driver: string
   readonly ledger: SqliteLedger
   readonly nodes: SqliteNodes
+  readonly examine: SqliteTier['examine']
   readonly #database: Database
   readonly #followers: Followers
   readonly #bounds: Bounds
@@ -72,6 +75,7 @@ class SqliteFileTier implements SqliteTier {
     this.path = settings.path
     this.bounds = finite(settings)
     this.driver = driver
+    this.examine = () => examineSqlite(database, settings, driver)
     this.#database = database
     this.#bounds = settings
     this.#sweepMs = settings.sweepMs

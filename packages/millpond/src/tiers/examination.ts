@@ -1,0 +1,103 @@
+// An examination of a store: steps with their times, verdicts and remedies. What comes after a step that failed is not tried.
+import type { TierStep } from '../core/contracts.ts'
+
+/** What a step has found; nothing: all is well, and there is nothing to say. */
+export interface Finding {
+  readonly detail?: string | undefined
+  /** It works, and yet this should be changed. */
+  readonly remedy?: string | undefined
+}
+
+/** What to do about an error. */
+export type Remedy = (error: unknown) => string
+
+const PINGS = 5
+/** A round trip that takes longer than this is not worth it for most that is cached. */
+const FAR_MS = 20
+
+export class Examination {
+  readonly steps: TierStep[] = []
+  readonly #ms: number
+
+  /** @param ms the longest that one step may take */
+  constructor(ms: number) {
+    this.#ms = ms
+  }
+
+  /** Resolves with what the work brought, `undefined` where it failed. */
+  async step<T extends Finding | undefined>(
+    step: TierStep['step'],
+    at: string,
+    work: () => Promise<T> | T,
+    remedy: Remedy,
+  ): Promise<{ readonly found: T } | undefined> {
+    const began = performance.now()
+    try {
+      const found = await within(this.#ms, Promise.resolve().then(work))
+      this.#note(step, at, began, found?.remedy === undefined ? 'ok' : 'warning', found?.detail, found?.remedy)
+      return { found }
+    } catch (error) {
+      this.#note(step, at, began, 'failed', messageIn(error), remedy(error))
+      return undefined
+    }
+  }
+
+  /** Some round trips, one after the other. */
+  async ping(at: string, once: () => Promise<unknown>, remedy: Remedy): Promise<boolean> {
+    const answered = await this.step(
+      'ping',
+      at,
+      async () => {
+        const times: number[] = []
+        for (let count = 0; count < PINGS; count++) {
+          const began = performance.now()
+          await once()
+          times.push(performance.now() - began)
+        }
+        times.sort((a, b) => a - b)
+        const median = times[PINGS >> 1] ?? 0
+        return {
+          detail: `${PINGS} round trips: ${median.toPrecision(2)} ms in the middle, ${(times.at(-1) ?? 0).toPrecision(2)} ms at most`,
+          ...(median > FAR_MS && { remedy: 'put it nearer to this process: each read that memory cannot answer waits so long' }),
+        }
+      },
+      remedy,
+    )
+    return answered !== undefined
+  }
+
+  #note(step: TierStep['step'], at: string, began: number, verdict: TierStep['verdict'], detail?: string, remedy?: string): void {
+    this.steps.push({
+      step,
+      at,
+      verdict,
+      ms: Math.round((performance.now() - began) * 1000) / 1000,
+      ...(detail !== undefined && detail !== '' && { detail }),
+      ...(remedy !== undefined && { remedy }),
+    })
+  }
+}
+
+/** Several things that were found as one. */
+export function findings(detail: readonly (string | undefined)[], remedies: readonly (string | false | undefined)[]): Finding {
+  const told = remedies.filter((one) => typeof one === 'string')
+  return { detail: detail.filter((one) => one !== undefined).join(', '), ...(told.length > 0 && { remedy: told.join('; ') }) }
+}
+
+function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(Object.assign(new Error(`no answer within ${ms} ms`), { code: 'ETIMEDOUT' })), ms)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+/** Several addresses that were tried in vain come as one error without a message. */
+function messageIn(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageIn).join('; ')
+  return error instanceof Error ? error.message : String(error)
+}
+
+export const codeIn = (error: unknown): string => {
+  if (error instanceof AggregateError && !('code' in error)) return codeIn(error.errors[0])
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
