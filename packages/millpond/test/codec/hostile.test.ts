@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { jsonCodec, type Rejection } from '../../src/codec/index.ts'
 import type { DecodedParts } from '../../src/core/contracts.ts'
 import { anyValue } from './arbitrary.ts'
+import { expectWithinParses } from './cpu.ts'
 import { forge } from './forge.ts'
 import { assertEntry } from './same.ts'
 
@@ -118,14 +119,11 @@ describe('G26 hostile bytes behind a right checksum', () => {
     ['lists for a key', forge({ meta: '['.repeat(900_000) }), 'too_many'],
     ['a deep list in little', forge({ value: '['.repeat(60_000) + ']'.repeat(60_000) }), 'too_deep'],
     ['a long BigInt', forge({ kind: 1, value: `{"$":["BigInt","${'g'.repeat(8_000_000)}"]}` }), 'malformed'],
-  ])('%s is a miss within 100 ms of CPU', (_, bytes, reason) => {
+  ])('%s is a miss in no time', async (_, bytes, reason) => {
     const codec = jsonCodec()
-    const before = process.cpuUsage()
-    const decoded = codec.decode(bytes)
-    const { user, system } = process.cpuUsage(before)
-    expect(decoded).toBeUndefined()
+    expect(codec.decode(bytes)).toBeUndefined()
     expect(outcome(bytes).reasons).toEqual([reason])
-    expect((user + system) / 1000).toBeLessThan(100)
+    await expectWithinParses(1, () => codec.decode(bytes))
   })
 
   it.each([
@@ -136,14 +134,10 @@ describe('G26 hostile bytes behind a right checksum', () => {
     ['long fractions', forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `0.${'123456789'.repeat(17)}${i}`).join()}]` })],
     ['distinct fields up to the limit', forge({ value: `{${Array.from({ length: 99_000 }, (_, i) => `"${i}x":1`).join()}}` })],
     ['distinct shapes up to the limit', forge({ value: `[${Array.from({ length: 49_000 }, (_, i) => `{"${i}x":1}`).join()}]` })],
-  ])('%s is read in bounded time', (_, bytes) => {
+  ])('%s is read in bounded time', async (_, bytes) => {
     const codec = jsonCodec()
-    const before = process.cpuUsage()
-    const decoded = codec.decode(bytes)
-    const { user, system } = process.cpuUsage(before)
-    expect(decoded).toBeDefined()
-    // The goal is 100 ms; machines that run the tests are shared and slow.
-    expect((user + system) / 1000).toBeLessThan(300)
+    expect(codec.decode(bytes)).toBeDefined()
+    await expectWithinParses(3, () => codec.decode(bytes))
   })
 
   it('limits that are set are kept', () => {
