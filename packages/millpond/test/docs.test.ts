@@ -1,11 +1,11 @@
-// The examples of the README and the guide that are marked to run: each compiles under the strictest rules where it says that it is TypeScript, and runs as
-// a program of its own, against the built library.
+// The examples of the README and the guide that are marked to run: each compiles under the strictest rules where it says that it is TypeScript, and runs
+// against the built library until nothing of it keeps a process alive.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { typeFaults } from './strict-types.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -15,19 +15,56 @@ mkdirSync(join(root, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(root, '.cache', 'examples-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Fails the program on a failing `console.assert`, which by itself only prints. */
-const STRICT = 'console.assert = (ok, ...rest) => { if (!ok) { console.error("assertion failed", ...rest); process.exitCode = 1 } }\n'
+const PAGE_CHILD = fileURLToPath(new URL('./page-child.mjs', import.meta.url))
+
+interface Ended {
+  readonly file: string
+  readonly said: string
+  readonly code: number
+}
+
+/** Runs the examples of one page in as few processes as they leave alive: the library is loaded once for all of them. */
+function runPage(files: readonly string[], report: string): ReadonlyMap<string, Ended> {
+  const ended = new Map<string, Ended>()
+  while (ended.size < files.length) {
+    const waiting = files.filter((file) => !ended.has(file))
+    writeFileSync(report, '')
+    const { stderr, status, signal } = spawnSync(process.execPath, [PAGE_CHILD, report, ...waiting], {
+      encoding: 'utf8',
+      timeout: 20_000 + waiting.length * 1000,
+    })
+    for (const line of readFileSync(report, 'utf8').split('\n').slice(0, -1)) {
+      const one: Ended = JSON.parse(line)
+      ended.set(one.file, one)
+    }
+    if (status === 0 && stderr === '') continue
+    // What the runtime itself says does not pass through the program: it belongs to whoever was running, or ran last.
+    const done = waiting.findLastIndex((file) => ended.has(file))
+    const file = waiting[signal === null ? Math.max(0, done) : done + 1] ?? expect.fail(`after all examples: ${stderr}${signal}`)
+    ended.set(file, { file, said: `${ended.get(file)?.said ?? ''}${stderr}${signal ?? ''}`, code: status ?? 1 })
+  }
+  return ended
+}
 
 describe.each(pages)('%s', (page) => {
   const examples = [...readFileSync(join(root, page), 'utf8').matchAll(/^```[jt]s run\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
+  const fileOf = (index: number) => join(folder, `${page.replaceAll('/', '-')}-${index}.mjs`)
+  let ended: ReadonlyMap<string, Ended>
+  beforeAll(() => {
+    for (const [at, code] of examples.entries()) {
+      const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } })
+      writeFileSync(fileOf(at + 1), outputText)
+    }
+    ended = runPage(
+      examples.map((_, at) => fileOf(at + 1)),
+      join(folder, 'report.jsonl'),
+    )
+  }, 120_000)
 
-  it.each(examples.map((code, index) => [index + 1, code] as const))('example %i runs', (index, code) => {
-    const file = join(folder, `${page.replaceAll('/', '-')}-${index}.mjs`)
-    const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } })
-    writeFileSync(file, STRICT + outputText)
-    const run = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 20_000 })
-    expect(run.stderr).toBe('')
-    expect(run.status).toBe(0)
+  it.each(examples.map((_, at) => at + 1))('example %i runs', (index) => {
+    const { said, code } = ended.get(fileOf(index)) ?? expect.fail('it was not run')
+    expect(said).toBe('')
+    expect(code).toBe(0)
   })
 
   it('names only files that exist', () => {
