@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
-import { type ControlPlane, createControl, ensureToken, openStore, ROLES, type Role } from '@millpond/control'
+import { type ControlOptions, type ControlPlane, createControl, ensureToken, openStore, ROLES, type Role } from '@millpond/control'
 import { dashboard } from '@millpond/dashboard/handler'
 import { type Cache, createCache } from 'millpond'
 import { memory } from 'millpond/memory'
@@ -25,13 +25,13 @@ export interface Served {
   readonly close: () => Promise<void>
 }
 
-/** @param cache of the process beside the control plane; the caller's to close where it is given */
-export async function serve(given?: Cache): Promise<Served> {
+/** @param given the cache of the process beside the control plane; the caller's to close, as are all in `more` */
+export async function serve(given?: Cache, more: Partial<Pick<ControlOptions, 'caches' | 'insight'>> = {}): Promise<Served> {
   await buildPage()
   const store = await openStore(':memory:')
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))
   const cache = given ?? createCache({ name: 'shop', tiers: [memory()] })
-  const control = createControl({ store, caches: [cache], nodeId: 'web-1', rates: { write: { perMinute: 1e6, burst: 1e6 } } })
+  const control = createControl({ store, caches: [cache], nodeId: 'web-1', rates: { write: { perMinute: 1e6, burst: 1e6 } }, ...more })
   await control.start()
   const page = dashboard({ environment: { label: 'Production' } })
   const server = createAdaptorServer({ fetch: async (request: Request) => (await page(request)) ?? control.fetch(request) })

@@ -17,7 +17,7 @@ export const operationRoutes: readonly Route[] = [
     path: 'operations/',
     summary: 'Operations, newest first',
     scope: 'metrics:read',
-    query: listQuery.extend({ kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase']).optional() }),
+    query: listQuery.extend({ kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize']).optional() }),
     answers: { 200: { description: 'A page', schema: page(operation) } },
     async handle({ control, principal, query: { kind, limit, cursor } }) {
       const list = `operations ${kind ?? ''}`

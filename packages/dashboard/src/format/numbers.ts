@@ -33,6 +33,9 @@ export function createNumbers(locale: string) {
     number,
     short,
     count: (value: number): string => number(value),
+    /** As many digits behind the point for all, so that they stand under each other. */
+    fixed: (value: number, digits: number): string =>
+      new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value).replace('-', MINUS),
     /** A share from 0 to 1 as percent. */
     percent: (share: number): Figure => {
       const percent = share * 100

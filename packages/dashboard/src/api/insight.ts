@@ -1,0 +1,182 @@
+// What insight says of a cache: other sizes, policies and times to live, advice, and what of it was carried out.
+import { useQuery } from '@tanstack/react-query'
+import { useAccess, useDashboard } from '../context.tsx'
+import { useLive } from '../shell/live.tsx'
+import { askQuietly } from './quiet.ts'
+import type { Known, Operation, Page } from './types.ts'
+
+/** A number, and where it is in 95 of 100 cases. */
+export interface Range {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+export interface Amount {
+  readonly unit: 'entries' | 'bytes'
+  readonly amount: number
+}
+
+export interface Evidence {
+  readonly from: string
+  readonly to: string
+  readonly reads: number
+  readonly looked: number
+  readonly keys: number
+  readonly key_share: number
+  readonly lost: number
+  readonly is_enough: boolean
+  readonly why: string | null
+}
+
+export interface SizePoint {
+  readonly factor: number
+  readonly size: number
+  readonly hit_ratio: Range
+}
+
+export interface PolicyPoint {
+  readonly policy: string
+  readonly factor: number
+  readonly change: Range
+}
+
+export interface TtlPoint {
+  /** `null`: until they are pushed out. */
+  readonly factor: Known
+  readonly change: Range
+}
+
+export interface Sized {
+  readonly evidence: Evidence
+  readonly capacity: Amount | null
+  readonly policy: string | null
+  readonly hit_ratio: number
+  readonly sizes: readonly SizePoint[]
+  readonly policies: readonly PolicyPoint[]
+  readonly ttls: readonly TtlPoint[]
+}
+
+export interface MemoryChange {
+  readonly max_entries?: number
+  readonly max_bytes?: number
+  readonly policy?: string
+}
+
+export interface Recommendation {
+  readonly id: string
+  readonly kind: string
+  readonly text: string
+  readonly change: MemoryChange | null
+  readonly undo: MemoryChange | null
+  readonly hit_ratio_change: Range
+  readonly cost: Amount | null
+  readonly risk: string
+  readonly impact: number
+  /** Processes that say so, of those that have seen enough. */
+  readonly nodes: number
+  readonly of_nodes: number
+}
+
+export interface PatternPoint {
+  readonly namespace: string
+  readonly pattern: string
+  readonly reads: number
+  readonly keys: number
+  readonly loads: number
+  readonly reloads: number
+  readonly changed: number
+  readonly ttl: readonly TtlPoint[]
+}
+
+export interface Analyzed extends Sized {
+  readonly bottlenecks: readonly { readonly kind: string; readonly share: number; readonly of_reads: number; readonly text: string }[]
+  readonly patterns: readonly PatternPoint[]
+  readonly hot_keys: readonly {
+    readonly tier: string
+    readonly keys: readonly { readonly key: string; readonly count: number; readonly error: number }[]
+  }[]
+}
+
+export interface NodeSays<T> {
+  readonly node: string
+  readonly error: string | null
+  readonly said: T | null
+}
+
+export interface AnalyzedCache {
+  readonly cache_name: string
+  readonly error: string | null
+  readonly recommendations: readonly Recommendation[]
+  readonly nodes: readonly NodeSays<Analyzed>[]
+}
+
+/** Evidence grows by the minute, not by the second. */
+const EVERY_MS = 15_000
+
+/** Whether anybody watches, and what each process says. */
+export function useSizing(cache: string | undefined) {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['sizing', cache],
+    queryFn: ({ signal }) =>
+      askQuietly<{ readonly nodes: readonly NodeSays<Sized>[] }>(
+        client,
+        offers('POST', 'batch/'),
+        'sizing/',
+        { cache_name: cache, days: 30 },
+        signal,
+      ),
+    refetchInterval: live.every(EVERY_MS),
+    enabled: cache !== undefined && offers('GET', 'sizing/') && may('metrics:read'),
+  })
+}
+
+/** @param isWatched asked only where somebody watches */
+export function useAnalysis(cache: string | undefined, isWatched: boolean) {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['analysis', cache],
+    queryFn: async ({ signal }) => {
+      const body = { cache_name: cache, days: 30 }
+      const { caches } = await client.send<{ readonly caches: readonly AnalyzedCache[] }>('POST', 'optimizations/analyze/', body, {
+        signal,
+      })
+      return caches.find(({ cache_name }) => cache_name === cache) ?? null
+    },
+    refetchInterval: live.every(EVERY_MS),
+    enabled: isWatched && cache !== undefined && offers('POST', 'optimizations/analyze/') && may('metrics:read'),
+  })
+}
+
+/** Advice that was carried out, and taken back. */
+export interface Applied extends Omit<Operation, 'request' | 'result'> {
+  readonly request: { readonly change?: MemoryChange } | null
+  readonly result: {
+    readonly error?: string
+    readonly nodes?: readonly {
+      readonly node: string
+      readonly error: string | null
+      readonly changes: readonly { readonly setting: string; readonly from: unknown; readonly to: unknown }[]
+    }[]
+  } | null
+}
+
+export function useApplied(cache: string | undefined) {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['operations', 'optimize', cache],
+    queryFn: async ({ signal }) => {
+      const { data } = await client.get<Page<Applied>>('operations/', { kind: 'optimize', limit: 20 }, signal)
+      return data.filter(({ caches }) => cache === undefined || caches.includes(cache))
+    },
+    refetchInterval: live.every(5000),
+    enabled: offers('GET', 'operations/') && may('metrics:read'),
+  })
+}

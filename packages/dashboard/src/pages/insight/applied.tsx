@@ -1,0 +1,113 @@
+// Advice that was carried out: when, by whom, where it holds, and how it is taken back.
+import { useState } from 'react'
+import { type Applied, type MemoryChange, useApplied } from '../../api/insight.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Answer } from '../../parts/answer.tsx'
+import { Section } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Time, Word } from '../../parts/words.tsx'
+import { Apply, type Tried } from './apply.tsx'
+import { settingsOf } from './figures.ts'
+
+export function AppliedChanges({ cache }: { readonly cache: string }) {
+  const { numbers } = useDashboard()
+  const { may, offers } = useAccess()
+  const applied = useApplied(cache)
+  const [undone, setUndone] = useState<Tried | undefined>()
+  const mayApply = may('config:write') && offers('POST', 'optimizations/apply/')
+  return (
+    <Section title="Carried out from here" note="newest first; each holds until the processes end">
+      <Answer query={applied} what="The list of changes">
+        {(rows) =>
+          rows.length === 0 ? (
+            <p>Nothing was carried out yet.</p>
+          ) : (
+            <Table
+              caption="Changes of memory, newest first"
+              rows={rows}
+              keyOf={({ id }) => id}
+              toneOf={({ state }) => (state === 'failed' || state === 'partial' ? 'wrong' : undefined)}
+              columns={[
+                {
+                  name: 'What',
+                  cell: ({ request }) =>
+                    settingsOf(numbers, request?.change ?? {})
+                      .map(({ name, text }) => `${name}: ${text}`)
+                      .join(', '),
+                },
+                { name: 'Where', folded: 'wide', cell: (row) => <Where applied={row} /> },
+                { name: 'When', cell: (row) => <Time at={row.created_at} relative /> },
+                { name: 'By', cell: (row) => row.actor },
+                { name: 'Why', folded: 'wide', cell: (row) => row.reason ?? '' },
+                {
+                  name: 'Undo',
+                  isSilent: true,
+                  isNumber: true,
+                  cell: (row) => {
+                    const undo = undoOf(row)
+                    return (
+                      mayApply &&
+                      row === rows[0] &&
+                      undo !== undefined && (
+                        <button
+                          type="button"
+                          className="btn btn-small"
+                          onClick={() =>
+                            setUndone({
+                              title: 'Take the change back',
+                              verb: 'Take it back',
+                              change: undo,
+                              undo: row.request?.change ?? null,
+                              reason: `takes ${row.id} back`,
+                            })
+                          }
+                        >
+                          Take back…
+                        </button>
+                      )
+                    )
+                  },
+                },
+              ]}
+            />
+          )
+        }
+      </Answer>
+      {undone !== undefined && <Apply cache={cache} tried={undone} onClose={() => setUndone(undefined)} />}
+    </Section>
+  )
+}
+
+function Where({ applied: { state, result } }: { readonly applied: Applied }) {
+  const nodes = result?.nodes ?? []
+  const failed = nodes.filter(({ error }) => error !== null)
+  if (state === 'running') return <>running</>
+  if (result?.error !== undefined) return <Word tone="critical">{result.error}</Word>
+  if (failed.length > 0)
+    return (
+      <Word tone="critical">
+        {nodes.length - failed.length} of {nodes.length}; {failed.map(({ node, error }) => `${node}: ${error}`).join(', ')}
+      </Word>
+    )
+  return <>{nodes.map(({ node }) => node).join(', ')}</>
+}
+
+/** What was there before, as the processes say. Undefined where nothing was changed, or where they had different settings. */
+function undoOf({ result }: Applied): MemoryChange | undefined {
+  const before = new Map<string, unknown>()
+  for (const { setting, from } of (result?.nodes ?? []).flatMap(({ changes }) => changes)) {
+    const name = setting.split('.').at(-1) ?? setting
+    if (before.has(name) && before.get(name) !== from) return undefined
+    before.set(name, from)
+  }
+  const [entries, megabytes, policy] = [before.get('max_entries'), before.get('max_size_mb'), before.get('policy')]
+  const undo = {
+    ...(typeof entries === 'number' && { max_entries: entries }),
+    ...(typeof megabytes === 'number' && { max_bytes: Math.round(megabytes * MEGABYTE) }),
+    ...(typeof policy === 'string' && { policy }),
+  }
+  return Object.keys(undo).length === 0 ? undefined : undo
+}
+
+/** As configurations count them. */
+const MEGABYTE = 1024 * 1024

@@ -1,0 +1,86 @@
+// Carries out a change of memory after a look at what it is, where it holds and for how long.
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import type { Applied, MemoryChange } from '../../api/insight.ts'
+import { useDashboard } from '../../context.tsx'
+import { Failure } from '../../parts/answer.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
+import { Notice } from '../../parts/section.tsx'
+import { Name } from '../../parts/words.tsx'
+import { settingsOf } from './figures.ts'
+
+export interface Tried {
+  readonly title: string
+  readonly verb: string
+  readonly change: MemoryChange
+  readonly undo: MemoryChange | null
+  readonly reason: string
+}
+
+/** So long is waited for the processes before it goes on without us. */
+const WAIT = { Prefer: 'wait=10' }
+
+export function Apply({ cache, tried, onClose }: { readonly cache: string; readonly tried: Tried; readonly onClose: () => void }) {
+  const { client, numbers } = useDashboard()
+  const queries = useQueryClient()
+  const [reason, setReason] = useState(tried.reason)
+  const apply = useMutation({
+    mutationFn: () =>
+      client.send<Applied>('POST', 'optimizations/apply/', { cache_name: cache, change: tried.change, reason }, { headers: WAIT }),
+    onSuccess: async () => {
+      onClose()
+      await queries.invalidateQueries()
+    },
+  })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    apply.mutate()
+  }
+  const [after, before] = [settingsOf(numbers, tried.change), settingsOf(numbers, tried.undo ?? {})]
+  return (
+    <Dialog title={tried.title} onClose={onClose}>
+      <form className="stack-small" onSubmit={submit}>
+        <table>
+          <caption className="sr">What changes</caption>
+          <thead>
+            <tr>
+              <th scope="col">Setting</th>
+              <th scope="col">Now</th>
+              <th scope="col">Then</th>
+            </tr>
+          </thead>
+          <tbody>
+            {after.map(({ name, text }) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td>{before.find((one) => one.name === name)?.text ?? 'not known'}</td>
+                <td>
+                  <b>{text}</b>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        <Notice>
+          <b>
+            In every process of <Name>{cache}</Name>, until it ends.
+          </b>{' '}
+          For good it belongs into your code or a stored configuration. Evidence begins anew with it; it can be taken back on this page.
+        </Notice>
+        <label className="field">
+          <span>Reason, kept in the audit log</span>
+          <input className="input" value={reason} maxLength={500} onChange={(event) => setReason(event.target.value)} />
+        </label>
+        {apply.error !== null && <Failure error={apply.error} what="The change" />}
+        <div className="row row-end">
+          <button type="button" className="btn" onClick={onClose}>
+            Leave it
+          </button>
+          <button type="submit" className="btn btn-primary" disabled={apply.isPending}>
+            {apply.isPending ? 'Changing…' : tried.verb}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,65 @@
+// The arithmetic of the pages of insight: what lies between two sizes, whose word is shown, how a change is written.
+import type { Amount, MemoryChange, NodeSays, Range, Sized, SizePoint } from '../../api/insight.ts'
+import type { Figure, Numbers } from '../../format/numbers.ts'
+
+/** Misses of all reads at a size between those that were asked about: straight lines between them, over the logarithm of the size. */
+export function missAt(sizes: readonly SizePoint[], factor: number): Range | undefined {
+  const next = sizes.findIndex((point) => point.factor >= factor)
+  const [below, above] = [sizes[next - 1], sizes[next]]
+  if (above === undefined) return undefined
+  const right = missOf(above.hit_ratio)
+  if (below === undefined) return above.factor === factor ? right : undefined
+  const left = missOf(below.hit_ratio)
+  const share = (Math.log(factor) - Math.log(below.factor)) / (Math.log(above.factor) - Math.log(below.factor))
+  const between = (from: number, to: number): number => from + (to - from) * share
+  return { value: between(left.value, right.value), low: between(left.low, right.low), high: between(left.high, right.high) }
+}
+
+export const missOf = ({ value, low, high }: Range): Range => ({ value: 1 - value, low: 1 - high, high: 1 - low })
+
+/** The smallest size from which on more memory brings less than a point of all reads. */
+export function kneeOf(sizes: readonly SizePoint[]): SizePoint | undefined {
+  const last = sizes.at(-1)
+  return last === undefined ? undefined : sizes.find(({ hit_ratio }) => last.hit_ratio.value - hit_ratio.value < 0.01)
+}
+
+/** Who has seen enough and most is asked first. */
+export function speakerOf<T extends Sized>(nodes: readonly NodeSays<T>[], wanted: string | null): NodeSays<T> | undefined {
+  const weight = ({ said }: NodeSays<T>): number => (said === null ? -1 : said.evidence.reads + (said.evidence.is_enough ? 1e15 : 0))
+  return nodes.find(({ node, said }) => node === wanted && said !== null) ?? [...nodes].sort((a, b) => weight(b) - weight(a))[0]
+}
+
+export function readsPerSecond({ evidence: { from, to, reads } }: Sized): number | undefined {
+  const seconds = (Date.parse(to) - Date.parse(from)) / 1000
+  return seconds > 0 ? reads / seconds : undefined
+}
+
+export function amountOf(numbers: Numbers, { unit, amount }: Amount): Figure {
+  return unit === 'bytes' ? numbers.bytes(amount) : { value: numbers.count(amount), unit: 'entries' }
+}
+
+/** "+6.1 points": points of a hundred reads. */
+export function points(numbers: Numbers, share: number): string {
+  const value = round(share * 100)
+  return (value > 0 ? '+' : '') + numbers.fixed(value, 1)
+}
+
+/** Nothing is "−0". */
+const round = (value: number): number => Math.round(value * 10) / 10 || 0
+
+const POLICIES: Readonly<Record<string, string>> = { lru: 'LRU', sieve: 'SIEVE', 's3-fifo': 'S3-FIFO', 'w-tinylfu': 'W-TinyLFU' }
+
+export const policyName = (policy: string): string => POLICIES[policy] ?? policy
+
+const WORDS = { max_entries: 'entries at most', max_bytes: 'memory at most', policy: 'policy' } as const
+
+/** One row a setting: what it is called, and what it is. */
+export function settingsOf(numbers: Numbers, change: MemoryChange): readonly { readonly name: string; readonly text: string }[] {
+  const { max_entries, max_bytes, policy } = change
+  const bytes = max_bytes === undefined ? undefined : numbers.bytes(max_bytes)
+  return [
+    ...(max_entries === undefined ? [] : [{ name: WORDS.max_entries, text: numbers.count(max_entries) }]),
+    ...(bytes === undefined ? [] : [{ name: WORDS.max_bytes, text: `${bytes.value} ${bytes.unit}` }]),
+    ...(policy === undefined ? [] : [{ name: WORDS.policy, text: policyName(policy) }]),
+  ]
+}

@@ -1,0 +1,75 @@
+// What stands where a page of insight would be: not installed, not switched on, or nothing that can be judged.
+import type { UseQueryResult } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
+import { type NodeSays, type Sized, useSizing } from '../../api/insight.ts'
+import { useCacheName } from '../../api/queries.ts'
+import type { Quiet } from '../../api/quiet.ts'
+import { useAccess } from '../../context.tsx'
+import { Answer } from '../../parts/answer.tsx'
+import { State } from '../../parts/section.tsx'
+import { Name } from '../../parts/words.tsx'
+import { Link } from '../../place/place.tsx'
+import { NotInstalled } from '../../shell/missing.tsx'
+
+const ON = `import { createInsight } from 'millpond/insight'
+
+const insight = createInsight({ caches: [cache] })
+createControl({ caches: [cache], insight })  // or, in another process: attach(cache, { insight })`
+
+/** Shows what a watched cache says; else why nothing can be said, and what to do. */
+export function Watched({
+  title,
+  route,
+  about,
+  children,
+}: {
+  /** "Sizing": begins the sentence that says that it is off. */
+  readonly title: string
+  readonly route: readonly [method: string, path: string]
+  /** What the page would show. */
+  readonly about: string
+  readonly children: (cache: string, nodes: readonly NodeSays<Sized>[]) => ReactNode
+}) {
+  const { offers } = useAccess()
+  const cache = useCacheName()
+  const sizing: UseQueryResult<Quiet<{ readonly nodes: readonly NodeSays<Sized>[] }>> = useSizing(cache)
+  if (!offers(...route) || !offers('GET', 'sizing/'))
+    return (
+      <NotInstalled title={`${title} cannot be told here`} route={route.join(' ')}>
+        <p>{about}</p>
+      </NotInstalled>
+    )
+  if (cache === undefined) return <NoCache about={about} />
+  return (
+    <Answer query={sizing} what={title}>
+      {(answer) => (answer.is === 'off' ? <Off title={title} about={about} cache={cache} /> : children(cache, answer.said.nodes))}
+    </Answer>
+  )
+}
+
+function Off({ title, about, cache }: { readonly title: string; readonly about: string; readonly cache: string }) {
+  return (
+    <State label="A part that is not switched on" title={`${title} needs a sample of your traffic`} level="h1">
+      <p>{about}</p>
+      <p>
+        Nobody watches <Name>{cache}</Name> yet. Watching keeps hashes of at most 24,576 keys and no values, in some 15 MiB of its process;
+        a read that is watched costs some 40 ns more, others less.
+      </p>
+      <pre className="code">{ON}</pre>
+      <p className="note">The first figures come after 10,000 reads. Nothing is changed by watching.</p>
+    </State>
+  )
+}
+
+function NoCache({ about }: { readonly about: string }) {
+  return (
+    <State label="First run" title="Waiting for the first cache" level="h1">
+      <p>{about} No cache is attached to this control plane yet.</p>
+      <p className="row">
+        <Link to="" className="btn">
+          How to attach one
+        </Link>
+      </p>
+    </State>
+  )
+}

@@ -1,0 +1,252 @@
+// Sizing: what another size of memory, another policy and other times to live would have brought, on the traffic just seen.
+import { type NodeSays, type PatternPoint, type PolicyPoint, type Sized, type TtlPoint, useAnalysis } from '../../api/insight.ts'
+import { useSummaries } from '../../api/queries.ts'
+import { useDashboard } from '../../context.tsx'
+import { Answer } from '../../parts/answer.tsx'
+import { PageTitle, Section, State } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Name, Time, Unit } from '../../parts/words.tsx'
+import { Link, placeOf, usePlace } from '../../place/place.tsx'
+import { Evidence } from './evidence.tsx'
+import { amountOf, missAt, points, policyName, speakerOf } from './figures.ts'
+import { Change, mostOf, Whisker } from './interval.tsx'
+import { Watched } from './off.tsx'
+import { WhatIf } from './what-if.tsx'
+
+const ABOUT =
+  'How many misses another size of memory, another policy or other times to live would have had, on the traffic just seen, and how sure that is.'
+
+export function Sizing() {
+  return (
+    <Watched title="Sizing" route={['GET', 'sizing/']} about={ABOUT}>
+      {(cache, nodes) => <Told cache={cache} nodes={nodes} />}
+    </Watched>
+  )
+}
+
+function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readonly NodeSays<Sized>[] }) {
+  const { query } = usePlace()
+  const summaries = useSummaries()
+  const speaker = speakerOf(nodes, query.get('node'))
+  const said = speaker?.said ?? null
+  if (speaker === undefined || said === null)
+    return (
+      <div className="stack-wide">
+        <State label="No answer" title="No process says anything" level="h1">
+          <p>The processes of {cache} that are watched do not answer now. This page asks again by itself.</p>
+        </State>
+        <Evidence nodes={nodes} page="sizing" cache={cache} />
+      </div>
+    )
+  const totals = summaries.data?.caches.find(({ cache_name }) => cache_name === cache)?.total
+  return (
+    <>
+      {said.evidence.is_enough && <Headline said={said} node={speaker.node} isOne={nodes.length === 1} />}
+      <div className="stack-wide">
+        {!said.evidence.is_enough && <NotEnough said={said} />}
+        {said.evidence.is_enough && (
+          <>
+            <WhatIf key={speaker.node} said={said} totals={totals} />
+            <div className="cols">
+              <Policies said={said} />
+              <Ttls ttls={said.ttls} />
+            </div>
+            <Namespaces cache={cache} node={speaker.node} />
+          </>
+        )}
+        <Evidence nodes={nodes} page="sizing" cache={cache} shown={speaker.node} />
+      </div>
+    </>
+  )
+}
+
+function Headline({ said, node, isOne }: { readonly said: Sized; readonly node: string; readonly isOne: boolean }) {
+  const { numbers } = useDashboard()
+  const { evidence, capacity, policy, hit_ratio } = said
+  const size = capacity === null ? undefined : amountOf(numbers, capacity)
+  return (
+    <PageTitle
+      title={verdictOf(said, (change) => points(numbers, change))}
+      say={
+        <>
+          Memory answered{' '}
+          <b>
+            <Unit figure={numbers.percent(hit_ratio)} />
+          </b>{' '}
+          of {numbers.count(evidence.reads)} reads since <Time at={evidence.from} />
+          {size !== undefined && (
+            <>
+              {' '}
+              in{' '}
+              <b>
+                <Unit figure={size} />
+              </b>
+            </>
+          )}
+          {policy !== null && <>, by {policyName(policy)}</>}
+          {!isOne && (
+            <>
+              , in <Name>{node}</Name>
+            </>
+          )}
+          . What follows is estimated from a sample of its keys.
+        </>
+      }
+    />
+  )
+}
+
+/** By what the policy that is there does at twice and at half the size; where it has no shadow, by the curve. */
+function verdictOf({ policies, policy, sizes, capacity }: Sized, shown: (change: number) => string): string {
+  if (capacity === null) return 'There is no size to judge'
+  const own = (factor: number): { readonly value: number; readonly low: number } | undefined => {
+    const shadow = policies.find((point) => point.policy === policy && point.factor === factor)?.change
+    const [now, then] = [missAt(sizes, 1), missAt(sizes, factor)]
+    if (shadow !== undefined || now === undefined || then === undefined) return shadow
+    return { value: now.value - then.value, low: now.value - then.high }
+  }
+  const [twice, half] = [own(2), own(0.5)]
+  if (twice !== undefined && twice.low > 0 && twice.value >= LEAST)
+    return `Twice the memory would answer ${shown(twice.value).replace('+', '')} more of a hundred reads`
+  if (half !== undefined && half.low >= -MOST_LOSS) return 'Half of the memory would do'
+  return 'The memory has the size that it needs'
+}
+
+/** As the advice has it. */
+const LEAST = 0.005
+const MOST_LOSS = 0.01
+
+function NotEnough({ said: { evidence, capacity } }: { readonly said: Sized }) {
+  const { numbers } = useDashboard()
+  const share = Math.min(1, evidence.reads / ENOUGH)
+  return (
+    <State label="Not enough data" title="Too little has been seen to judge" level="h1">
+      <p>{capitalised(evidence.why ?? 'nothing was read')}.</p>
+      {share < 1 && capacity !== null && (
+        <>
+          <progress className="seen-so-far" max={ENOUGH} value={evidence.reads} aria-label="Reads seen so far" />
+          <p className="note">
+            {numbers.count(evidence.reads)} of {numbers.count(ENOUGH)} reads since <Time at={evidence.from} />. A figure from less would be
+            about these few reads, not about your traffic.
+          </p>
+        </>
+      )}
+    </State>
+  )
+}
+
+/** Reads below which nothing is said. */
+const ENOUGH = 10_000
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+function Policies({ said: { policies, policy } }: { readonly said: Sized }) {
+  const { numbers } = useDashboard()
+  const most = mostOf(policies.map(({ change }) => change))
+  const rows = [...policies].sort((a, b) => b.change.value - a.change.value)
+  return (
+    <Section title="Policies" note="hits of a hundred reads, against now" className="span-7">
+      {rows.length === 0 ? (
+        <p>No other policy has been tried on this traffic yet.</p>
+      ) : (
+        <Table
+          caption="Other policies and sizes, best first"
+          rows={rows}
+          isDense
+          keyOf={(row: PolicyPoint) => `${row.policy} ${row.factor}`}
+          columns={[
+            { name: 'Policy', cell: (row) => `${policyName(row.policy)}${row.policy === policy ? ', as now' : ''}` },
+            { name: 'Size', cell: ({ factor }) => (factor === 1 ? 'as now' : `${numbers.short(factor)} ×`) },
+            { name: 'Where it lies', folded: 'skip', cell: ({ change }) => <Whisker change={change} most={most} /> },
+            { name: 'Change', isNumber: true, cell: ({ change }) => <Change change={change} /> },
+          ]}
+        />
+      )}
+    </Section>
+  )
+}
+
+function Ttls({ ttls }: { readonly ttls: readonly TtlPoint[] }) {
+  const { numbers } = useDashboard()
+  return (
+    <Section
+      title="Times to live"
+      note="hits of a hundred reads, against now"
+      className="span-5"
+      footer="Nothing is said here of how old values would be: that is for their owner to weigh."
+    >
+      {ttls.length === 0 ? (
+        <p>Nothing is known of times to live yet.</p>
+      ) : (
+        <Table
+          caption="Other times to live"
+          rows={ttls}
+          isDense
+          keyOf={({ factor }) => String(factor)}
+          columns={[
+            { name: 'Time to live', cell: ({ factor }) => ttlName(numbers.short, factor) },
+            { name: 'Change', isNumber: true, cell: ({ change }) => <Change change={change} /> },
+          ]}
+        />
+      )}
+    </Section>
+  )
+}
+
+const ttlName = (short: (value: number) => string, factor: number | null): string =>
+  factor === null ? 'no end' : factor === 2 ? 'twice as long' : factor === 0.5 ? 'half as long' : `${short(factor)} × as long`
+
+function Namespaces({ cache, node }: { readonly cache: string; readonly node: string }) {
+  const { numbers } = useDashboard()
+  const analysis = useAnalysis(cache, true)
+  return (
+    <Section title="By namespace and pattern of keys" note="most read first">
+      <Answer query={analysis} what="The patterns of keys">
+        {(found) => {
+          const rows = found?.nodes.find((one) => one.node === node)?.said?.patterns ?? []
+          if (rows.length === 0) return <p>No pattern has been seen often enough yet.</p>
+          const all = rows.reduce((sum, { reads }) => sum + reads, 0)
+          return (
+            <Table
+              caption="Patterns of keys, most read first"
+              rows={rows}
+              isDense
+              keyOf={(row: PatternPoint) => `${row.namespace} ${row.pattern}`}
+              columns={[
+                {
+                  name: 'Pattern',
+                  cell: (row) => (
+                    <>
+                      <Link to={placeOf('keys', { cache, ns: row.namespace })}>{row.namespace}</Link> <Name>{row.pattern}</Name>
+                    </>
+                  ),
+                },
+                { name: 'Reads', isNumber: true, cell: ({ reads }) => <Unit figure={numbers.percent(all === 0 ? 0 : reads / all)} /> },
+                { name: 'Keys', isNumber: true, cell: ({ keys }) => numbers.count(keys) },
+                { name: 'Loads', isNumber: true, cell: ({ loads }) => numbers.count(loads) },
+                {
+                  name: 'Reloads that found another value',
+                  isNumber: true,
+                  cell: ({ reloads, changed }) =>
+                    reloads === 0 ? (
+                      <span className="is-unknown">none seen</span>
+                    ) : (
+                      `${numbers.count(Math.round(changed * reloads))} of ${numbers.count(reloads)}`
+                    ),
+                },
+                {
+                  name: 'Twice as long a life',
+                  isNumber: true,
+                  cell: ({ ttl }) => {
+                    const twice = ttl.find(({ factor }) => factor === 2)
+                    return twice === undefined ? <span className="is-unknown">not known</span> : <Change change={twice.change} />
+                  },
+                },
+              ]}
+            />
+          )
+        }}
+      </Answer>
+    </Section>
+  )
+}

@@ -1,0 +1,97 @@
+// Sizing and advice in a browser: what a watched cache says, a change that is carried out and taken back, and what stands where nobody watches.
+import { type Cache, createCache } from 'millpond'
+import { createInsight, type Insight } from 'millpond/insight'
+import { memory } from 'millpond/memory'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../millpond/test/services/index.ts'
+import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+
+describeWith('chromium', 'sizing and advice in a browser', () => {
+  const shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: 25_000, policy: 'lru', pressure: false })] })
+  const dark = createCache({ name: 'dark' })
+  const young = createCache({ name: 'young', tiers: [memory({ maxEntries: 100 })] })
+  const caches: readonly Cache[] = [shop, dark, young]
+  let insight: Insight
+  let served: Served
+  let browser: Browser
+  let page: Page
+  let faults: string[]
+  beforeAll(async () => {
+    insight = createInsight({ caches: [shop, young] })
+    const mine = shop.namespace('mine')
+    // A loop over more keys than there is room for, each read twice.
+    for (let read = 0; read < 6000; read++) {
+      const key = `user:${read % 150}`
+      if (mine.peek(key) === undefined) {
+        await mine.get(key)
+        await mine.set(key, 'v'.repeat(150))
+      }
+      mine.peek(key)
+      if (read % 1000 === 0) insight.sizing('shop')
+    }
+    served = await serve(shop, { caches, insight })
+    browser = await openBrowser()
+    const context = await browser.newContext({ viewport: { width: 390, height: 900 } })
+    context.setDefaultTimeout(10_000)
+    page = await context.newPage()
+    faults = faultsOf(page)
+    await signIn(page, served.url, 'editor')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await served?.close()
+    insight.close()
+    for (const cache of caches) await cache.close()
+  })
+  const open = (place: string) => page.goto(served.url + BASE + place)
+  const title = (name: RegExp) => page.getByRole('heading', { level: 1, name })
+
+  it('shows the curve with what another size would bring, by keyboard, and keeps the size in the address', async () => {
+    await open('sizing/?cache=shop&price=10')
+    await title(/Twice the memory would answer/).waitFor()
+    const slider = page.getByRole('slider', { name: 'Another size of memory' })
+    await slider.focus()
+    for (let step = 0; step < 8; step++) await page.keyboard.press('ArrowRight')
+    await page.getByText('Misses at 100 kB').waitFor()
+    await page.waitForURL(/times=4(&|$)/)
+    await page.getByText('+75 kB').waitFor()
+    await page.getByText('As a table').click()
+    await page.getByRole('rowheader', { name: '400 kB' }).waitFor()
+    await page.getByRole('row', { name: /mine user:\*/ }).waitFor()
+    expect([await lookAt(page), faults]).toEqual([[], []])
+  })
+
+  it('carries advice out after a look at it, and takes it back', async () => {
+    await open('advice/?cache=shop')
+    await title(/things? would help/).waitFor()
+    expect(await lookAt(page)).toEqual([])
+    await page.getByRole('button', { name: 'Apply… size:2' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('cell', { name: '50 kB' }).waitFor()
+    await page.getByRole('button', { name: 'Change it' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('row', { name: /50 kB.*web-1/ }).waitFor()
+    expect(shop.info().memory).toMatchObject({ maxBytes: 50_000 })
+    await title(/Too little has been seen/).waitFor()
+    await page.getByRole('button', { name: 'Take back…' }).click()
+    await page.getByRole('button', { name: 'Take it back' }).click()
+    await page.getByRole('row', { name: /25 kB.*web-1/ }).waitFor()
+    expect(shop.info().memory).toMatchObject({ maxBytes: 25_000 })
+    expect(faults).toEqual([])
+  })
+
+  it('says what to do where nobody watches, and that too little was seen where somebody does, without an error in the console', async () => {
+    for (const [place, says] of [
+      ['sizing/?cache=dark', 'Sizing needs a sample of your traffic'],
+      ['advice/?cache=dark', 'Advice needs a sample of your traffic'],
+      ['sizing/?cache=young', 'Too little has been seen to judge'],
+      ['advice/?cache=young', 'Too little has been seen to advise'],
+    ] as const) {
+      await open(place)
+      await title(new RegExp(says)).waitFor()
+      expect(await page.evaluate('document.documentElement.scrollWidth > innerWidth + 1'), place).toBe(false)
+    }
+    expect(faults).toEqual([])
+  })
+})
