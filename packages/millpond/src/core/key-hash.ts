@@ -24,3 +24,13 @@ function scramble(units: number): number {
   const mixed = Math.imul(units, 0xcc9e2d51)
   return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593)
 }
+
+/**
+ * The hash mixed once more, not negative: keys are sampled by it. No eviction policy mixes so: a sample within another's sample would be none (multipliers of
+ * `lowbias32`, Chris Wellons, public domain).
+ */
+export function mixed(hash: number): number {
+  let mix = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  mix = Math.imul(mix ^ (mix >>> 15), 0x846ca68b)
+  return (mix ^ (mix >>> 16)) >>> 0
+}

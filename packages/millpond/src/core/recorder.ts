@@ -1,7 +1,21 @@
 // The port for parts that learn from a cache's traffic: miss-ratio curves, hot keys, key statistics, predictors. Nothing is paid while nobody records.
 import type { MissCause } from './causes.ts'
 import { MillpondError, show } from './errors.ts'
+import { mixed } from './key-hash.ts'
 import type { Target } from './ledger.ts'
+
+/** Under this name a recorder of ours says what it wants to hear of: a call for each read costs more than to count it. */
+export const SAMPLE = Symbol('millpond.sample')
+
+/** The keys whose reads are told where memory answers them. */
+export interface ReadSample {
+  /** Keys whose hash, mixed by `mixed`, is below it are told, all their reads; 2^32 for all keys. */
+  threshold: number
+  /** Of reads of other keys one is told now and then: when this has been counted down to 0. The recorder sets it anew. */
+  untilTold: number
+  /** Reads that were not told. */
+  passed: number
+}
 
 /**
  * What is told of a key: `hash` is `hashOf(key, hashOf(namespace, 0))`, the same in every process; `key` is the encoded key. Called within the read
@@ -21,6 +35,11 @@ export interface Recorder {
   invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
 }
 
+/** Without a sample all reads are told; so they are where several record. */
+interface Sampling extends Recorder {
+  readonly [SAMPLE]?: ReadSample
+}
+
 const METHODS = ['hit', 'miss', 'load', 'set', 'invalidate'] as const
 
 /** @throws MillpondError `OPTION_INVALID` for what has none of the methods, or one that is not a function. */
@@ -33,7 +52,9 @@ export function checkRecorder(recorder: Recorder): Recorder {
   )
 }
 
-export type RecorderPort = Required<Recorder>
+export interface RecorderPort extends Required<Recorder> {
+  readonly sample: ReadSample | undefined
+}
 
 /** One port for all recorders; undefined for none. `failed` is told who threw, or rejected later. */
 export function portOf(recorders: readonly Recorder[], failed: (recorder: Recorder, error: unknown) => void): RecorderPort | undefined {
@@ -42,13 +63,21 @@ export function portOf(recorders: readonly Recorder[], failed: (recorder: Record
   return more.reduce<RecorderPort>((port, recorder) => both(port, guarded(recorder, failed)), guarded(first, failed))
 }
 
+/** Whether a read that memory has answered is only counted. */
+export function passesOver(sample: ReadSample, hash: number): boolean {
+  if (mixed(hash) < sample.threshold || --sample.untilTold <= 0) return false
+  sample.passed++
+  return true
+}
+
 /** Without a closure or a list for each call: a hit passes here. */
-function guarded(recorder: Recorder, failed: (recorder: Recorder, error: unknown) => void): RecorderPort {
+function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown) => void): RecorderPort {
   const failedNow = (error: unknown): void => failed(recorder, error)
   const later = (answer: unknown): void => {
     if (answer instanceof Promise) answer.catch(failedNow)
   }
   return {
+    sample: recorder[SAMPLE],
     hit(hash, bytes, key, namespace, tier) {
       try {
         const answer: unknown = recorder.hit?.(hash, bytes, key, namespace, tier)
@@ -94,6 +123,7 @@ function guarded(recorder: Recorder, failed: (recorder: Recorder, error: unknown
 
 function both(one: RecorderPort, other: RecorderPort): RecorderPort {
   return {
+    sample: undefined,
     hit(hash, bytes, key, namespace, tier) {
       one.hit(hash, bytes, key, namespace, tier)
       other.hit(hash, bytes, key, namespace, tier)

@@ -1,5 +1,6 @@
 // What memory may serve of a key, fresh or stale.
 import type { Near } from '../core/contracts.ts'
+import { passesOver } from '../core/recorder.ts'
 import type { Abroad } from './abroad.ts'
 import { currentFlight } from './current-flight.ts'
 import { noteRead } from './dependencies.ts'
@@ -82,7 +83,10 @@ export function hitValue(space: Space, slot: number, key: string): unknown {
 }
 
 function recordHit({ id, watch }: Space, near: Near, slot: number, key: string): void {
-  watch.recorder?.hit(near.hash(slot), near.weight(slot), key, id.name, 'memory')
+  const { recorder } = watch
+  const hash = near.hash(slot)
+  if (recorder === undefined || (recorder.sample !== undefined && passesOver(recorder.sample, hash))) return
+  recorder.hit(hash, near.weight(slot), key, id.name, 'memory')
 }
 
 /** Does once more what the hit has done. The shorter of two times: a pause of the process must not stand for a thousand hits. */

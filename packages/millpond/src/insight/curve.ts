@@ -9,9 +9,11 @@
 // last use: what was used after a key that still lives is then never taken away too early, which errs more than taking it away too late.
 //
 // The caches of the grid evict the least recently used. What another policy would do is told by shadows (`shadows.ts`).
+
+import { mixed } from '../core/key-hash.ts'
 import { HashDirectory } from '../memory/policies/hash-directory.ts'
 import { Recency } from './recency.ts'
-import { ALL, GROUPS, groupOf, mixed } from './sample.ts'
+import { ALL, GROUPS, groupOf } from './sample.ts'
 import { type Estimate, emptyTally, missesPerRead, type Tally } from './tally.ts'
 
 /** A cache that might be there: its size (entries or bytes), and how long values live in it, as a multiple of what they were given. */

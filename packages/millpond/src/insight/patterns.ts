@@ -1,7 +1,9 @@
 // The patterns of keys that are told apart: those that are read most, each with a curve of its own and what its reloads have found.
+
+import { mixed } from '../core/key-hash.ts'
 import { HotKeys, keyPattern } from '../observe/index.ts'
 import { Curve, type Scenario } from './curve.ts'
-import { ALL, mixed } from './sample.ts'
+import { ALL } from './sample.ts'
 
 /** With 24,576 keys of the whole cache and 6 shadows this is what 16 MiB hold. */
 const MOST_PATTERNS = 24

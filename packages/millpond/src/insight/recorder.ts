@@ -1,9 +1,9 @@
 // The ear of insight on the hit path: a read of a key that is not watched costs a multiplication or two and a comparison.
 import type { MissCause } from '../core/causes.ts'
 import type { Clock } from '../core/contracts.ts'
-import type { Recorder } from '../core/recorder.ts'
+import { mixed } from '../core/key-hash.ts'
+import { type ReadSample, type Recorder, SAMPLE } from '../core/recorder.ts'
 import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
-import { mixed } from './sample.ts'
 
 /** Misses that another size, policy or time to live would have made hits. */
 const AVOIDABLE: ReadonlySet<MissCause> = new Set(['cold', 'expired_ttl', 'evicted_capacity', 'not_admitted', 'memory_pressure', 'unknown'])
@@ -30,41 +30,47 @@ export const nothingCounted = (): Counted => ({ hits: 0, misses: 0, loads: 0, lo
 /** Hears of everything; keeps what belongs to the sample for later. */
 export class Ear implements Required<Omit<Recorder, 'invalidate'>> {
   counted = nothingCounted()
-  /** Reads of memory that were not kept: hits and misses. */
-  skippedHits = 0
-  skippedMisses = 0
-  /** Keys whose mixed hash is below it are watched. */
-  threshold: number
+  /** Keys that are watched. */
+  readonly [SAMPLE]: ReadSample = { threshold: 0, untilTold: HOT_EVERY, passed: 0 }
+  #skippedHits = 0
+  #skippedMisses = 0
   readonly #ring: Ring
   readonly #clock: Clock
   /** The tier whose reads are hits here: what others answer was a miss in it. */
   readonly #tier: string
   readonly #wake: () => void
   readonly #hot: (tier: string, key: string, namespace: string) => void
+  /** Of watched keys. */
   #untilHot = HOT_EVERY
   /** Namespaces by their numbers; those that come late share the last one. */
   readonly spaces: string[] = []
   #space: string | undefined
   #spaceNumber = 0
 
-  constructor(ring: Ring, clock: Clock, tier: string, threshold: number, wake: () => void, hot: Ear['hotKey']) {
+  constructor(ring: Ring, clock: Clock, tier: string, wake: () => void, hot: (tier: string, key: string, namespace: string) => void) {
     this.#ring = ring
     this.#clock = clock
     this.#tier = tier
-    this.threshold = threshold
     this.#wake = wake
     this.#hot = hot
   }
 
   hit(hash: number, bytes: number, key: string, namespace: string, tier: string): void {
-    if (--this.#untilHot === 0) this.hotKey(tier, key, namespace)
     const isHit = tier === this.#tier
     if (isHit) this.counted.hits++
     else this.counted.misses++
-    if (mixed(hash) >= this.threshold) {
-      if (isHit) this.skippedHits++
-      else this.skippedMisses++
+    const sample = this[SAMPLE]
+    if (mixed(hash) >= sample.threshold) {
+      if (isHit) this.#skippedHits++
+      else this.#skippedMisses++
+      if (--sample.untilTold > 0) return
+      sample.untilTold = HOT_EVERY
+      this.#hot(tier, key, namespace)
       return
+    }
+    if (--this.#untilHot === 0) {
+      this.#untilHot = HOT_EVERY
+      this.#hot(tier, key, namespace)
     }
     // Of what another tier holds, the size there is not what memory would weigh it with.
     this.#note(isHit ? HIT : MISS, hash, isHit ? bytes : 0, key, namespace)
@@ -79,26 +85,31 @@ export class Ear implements Required<Omit<Recorder, 'invalidate'>> {
     if (!isAvoidable) counted.lost++
     else if (cause === 'expired_ttl') counted.expired++
     else if (cause === 'evicted_capacity' || cause === 'not_admitted') counted.evicted++
-    if (mixed(hash) >= this.threshold) this.skippedMisses++
+    if (mixed(hash) >= this[SAMPLE].threshold) this.#skippedMisses++
     else this.#note(isAvoidable ? MISS : LOST, hash, 0, key, namespace)
   }
 
   load(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void {
     this.counted.loads++
     this.counted.loadMs += ms
-    if (mixed(hash) >= this.threshold) return
+    if (mixed(hash) >= this[SAMPLE].threshold) return
     const at = this.#stored(LOADED, hash, bytes, key, namespace, ttlMs)
     if (at >= 0) this.#ring.values[at] = valueHash
   }
 
   set(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void {
-    if (mixed(hash) < this.threshold) this.#stored(WRITTEN, hash, bytes, key, namespace, ttlMs)
+    if (mixed(hash) < this[SAMPLE].threshold) this.#stored(WRITTEN, hash, bytes, key, namespace, ttlMs)
   }
 
-  /** One of the reads that stand for all. */
-  hotKey(tier: string, key: string, namespace: string): void {
-    this.#untilHot = HOT_EVERY
-    this.#hot(tier, key, namespace)
+  /** Reads of memory since the last time that were not kept. */
+  takeSkipped(): { readonly hits: number; readonly misses: number } {
+    const { passed } = this[SAMPLE]
+    this.counted.hits += passed
+    const skipped = { hits: this.#skippedHits + passed, misses: this.#skippedMisses }
+    this[SAMPLE].passed = 0
+    this.#skippedHits = 0
+    this.#skippedMisses = 0
+    return skipped
   }
 
   #stored(kind: number, hash: number, bytes: number, key: string, namespace: string, ttlMs: number): number {

@@ -4,8 +4,9 @@
 // of keys that it is shown misses like the whole one. What is told of two is their difference, since both saw the same reads.
 import { check, checkOptions, fn, listOf, oneOf, options as optionsOf, required, type Shape } from '../core/checks.ts'
 import type { Eviction, EvictionFactory } from '../core/contracts.ts'
+import { mixed } from '../core/key-hash.ts'
 import { HashDirectory } from '../memory/policies/hash-directory.ts'
-import { ALL, GROUPS, groupOf, mixed } from './sample.ts'
+import { ALL, GROUPS, groupOf } from './sample.ts'
 import { emptyTally, SURE, type Tally } from './tally.ts'
 
 /** The fewest and the most entries of a shadow, and the share of the cache that it is where both allow it. */

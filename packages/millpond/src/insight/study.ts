@@ -1,5 +1,6 @@
 // What is watched of one cache: its ear, and who looks at the notes, a few at a time in turns of their own.
 import type { Clock } from '../core/contracts.ts'
+import { SAMPLE } from '../core/recorder.ts'
 import { Budget } from './budget.ts'
 import { HotTiers } from './hot-tiers.ts'
 import { Ear, nothingCounted } from './recorder.ts'
@@ -42,7 +43,6 @@ export class Study {
       this.#ring,
       clock,
       'memory',
-      0,
       () => this.#soon(SOON_MS),
       (tier, key, namespace) => this.hot.note(tier, key, namespace),
     )
@@ -124,11 +124,9 @@ export class Study {
 
   /** Keys that any part watches are kept by the ear; what it has passed over is told to those that count all reads. */
   #followSample(): void {
-    const { skippedHits, skippedMisses } = this.#ear
-    this.#ear.threshold = this.watching?.threshold() ?? 0
-    this.#ear.skippedHits = 0
-    this.#ear.skippedMisses = 0
-    this.watching?.skip(skippedHits + skippedMisses, skippedMisses)
+    const { hits, misses } = this.#ear.takeSkipped()
+    this.#ear[SAMPLE].threshold = this.watching?.threshold() ?? 0
+    this.watching?.skip(hits + misses, misses)
   }
 
   /** What was counted until now belongs to the day that goes on. */

@@ -1,5 +1,5 @@
 // What keys of the sample weigh, by their hash: a read that missed does not tell.
-import { mixed } from './sample.ts'
+import { mixed } from '../core/key-hash.ts'
 
 /** A power of two. */
 const CELLS = 32_768

@@ -137,11 +137,12 @@ export class Slots {
   }
 
   keyHash(slot: number, seed: number): number {
-    const known = this.#keyHashes?.[slot]
-    if (known !== undefined && known !== 0) return known
-    const hash = hashOf(this.key(slot), seed)
-    if (this.#keyHashes !== undefined) this.#keyHashes[slot] = hash
-    return hash
+    const hashes = this.#keyHashes
+    if (hashes === undefined) return hashOf(this.key(slot), seed)
+    const known = hashes[slot] as number
+    if (known !== 0) return known
+    hashes[slot] = hashOf(this.key(slot), seed)
+    return hashes[slot] as number
   }
 
   /** When the entry may no longer be served at all. */

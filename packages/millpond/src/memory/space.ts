@@ -17,7 +17,6 @@ export interface SpaceOwner {
   remove(slot: number, reason: Reason): void
   retime(slot: number, freshUntil: number, staleUntil: number): void
   noteRead(slot: number): void
-  weight(slot: number): number
   clearSpace(space: Space, reason: Reason): void
 }
 
@@ -124,7 +123,7 @@ export class Space implements Near {
   }
 
   weight(slot: number): number {
-    return this.#owner.weight(slot)
+    return this.#slots.weight(slot)
   }
 
   hits(slot: number): number {

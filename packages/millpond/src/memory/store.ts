@@ -150,7 +150,7 @@ export class MemoryStore implements NearStore, SpaceOwner {
     }
     const slot = held >= 0 ? held : this.#place(space, key, hash, whole)
     const policyWeight = this.#policyWeight(weight)
-    const more = weight - (held >= 0 ? this.weight(slot) : 0)
+    const more = weight - (held >= 0 ? this.slots.weight(slot) : 0)
     this.bytes += more
     space.bytes += more
     this.#write(slot, value, live, weight, entry)
@@ -353,10 +353,6 @@ export class MemoryStore implements NearStore, SpaceOwner {
   noteRead(slot: number): void {
     const { readAt } = this.slots
     if (readAt !== undefined) readAt[slot] = this.#clock.coarse / 1000
-  }
-
-  weight(slot: number): number {
-    return this.slots.weight(slot)
   }
 
   retime(slot: number, freshUntil: number, staleUntil: number): void {

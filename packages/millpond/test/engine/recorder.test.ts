@@ -4,6 +4,7 @@ import { hashOf, memory, type Recorder } from 'millpond'
 import { createKeyStatistics } from 'millpond/observe'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
+import { type ReadSample, SAMPLE } from '../../src/core/recorder.ts'
 import { hashValue } from '../../src/core/value-hash.ts'
 import { closeAfterEach, newFolder, open, setups } from './setups.ts'
 
@@ -119,6 +120,30 @@ describe('recorder', () => {
     cache.record(recorder)
     cache.peek('k1999')
     expect(take()).toEqual([['hit', hash('k1999'), bytes, 'k1999', 'default', 'memory']])
+  })
+
+  it('tells a recorder with a sample of all reads of its keys and now and then of others, which it counts', async () => {
+    const cache = open({ tiers: [memory()] })
+    const { recorder, take } = tape()
+    const sample: ReadSample = { threshold: 0, untilTold: 4, passed: 0 }
+    const sampling: Recorder & { readonly [SAMPLE]: ReadSample } = { ...recorder, [SAMPLE]: sample }
+    cache.record(sampling)
+    await cache.set('a', 1)
+    take()
+    const read = async (times: number): Promise<number> => {
+      for (let turn = 0; turn < times; turn++) await cache.get('a')
+      return take().length
+    }
+    expect([await read(3), sample.passed]).toEqual([0, 3])
+    expect([await read(1), sample.passed]).toEqual([1, 3])
+    sample.threshold = 2 ** 32
+    expect([await read(5), sample.passed]).toEqual([5, 3])
+    sample.threshold = 0
+    sample.untilTold = 4
+    const stop = cache.record(tape().recorder) // with a second one, both hear of everything
+    expect([await read(3), sample.passed]).toEqual([3, 3])
+    stop()
+    expect([await read(3), sample.passed]).toEqual([0, 6])
   })
 
   it('feeds key statistics', async () => {
