@@ -30,6 +30,7 @@ export interface Sources {
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
   readonly front: Cache | undefined
+  readonly records: Cache | undefined
   /** How values are kept. */
   readonly values: Values | undefined
   readonly startedAt: number

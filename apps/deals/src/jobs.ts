@@ -10,6 +10,7 @@ import { KIND_NAMES } from './cache/kinds.ts'
 import type { StrategicCache } from './cache/strategic.ts'
 import type { Warmed, Warming } from './cache/warming.ts'
 import type { Observation } from './observation.ts'
+import type { Views } from './records/views.ts'
 
 export interface JobParts {
   /** Undefined when it is off: then there are no jobs but the settling of invalidations. */
@@ -18,6 +19,7 @@ export interface JobParts {
   readonly invalidation: Invalidation
   readonly strategic: StrategicCache
   readonly observation: Observation
+  readonly views: Pick<Views, 'fold'>
   /** The busiest first, where nobody has been seen yet. */
   readonly busiest: (limit: number) => Promise<readonly number[]>
   /** Undefined: no warming. */
@@ -72,7 +74,7 @@ const organizationJob = z.object({
 })
 
 export function createJobs(parts: JobParts): Jobs {
-  const { cache, warming, invalidation, strategic, observation, warmEveryMs, folder, say } = parts
+  const { cache, warming, invalidation, strategic, observation, views, warmEveryMs, folder, say } = parts
   const ends = new AbortController()
   const settling = settle(invalidation, say)
   const results = new Map<string, Warmed>()
@@ -96,7 +98,10 @@ export function createJobs(parts: JobParts): Jobs {
       const { organization_id: id, kinds = KIND_NAMES, layer } = organizationJob.parse(payload)
       await invalidation.invalidateKinds(kinds, id ?? null, layer)
     })
-    jobs.repeat('cacheMaintenance', { every: '1h' }, () => invalidation.settlePending())
+    jobs.repeat('cacheMaintenance', { every: '1h' }, async () => {
+      await invalidation.settlePending()
+      await views.fold()
+    })
     jobs.repeat('generateCachePerformanceReport', { every: '6h' }, ({ dueAt }) => writeReport(folder, dueAt, observation.analytics(null)))
     if (warmEveryMs === undefined) return
     jobs.repeat('scheduledCacheWarming', { every: '4h', timeout: '3h' }, async ({ signal }) =>

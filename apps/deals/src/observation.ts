@@ -167,7 +167,7 @@ function warmingShown({ isRunning, plans, warmed, queries }: Progress) {
   return { is_running: isRunning, answers: warmed, database_queries: queries, plans }
 }
 
-function describeStatus({ db, cache, isRedisMissing, warming }: Sources): object {
+function describeStatus({ db, cache, records, isRedisMissing, warming }: Sources): object {
   const info = cache?.info()
   if (!info) return { cache: 'off', database: db.engine }
   const { ttlMs, tiers, ledger } = info.config
@@ -186,6 +186,15 @@ function describeStatus({ db, cache, isRedisMissing, warming }: Sources): object
     hit_rate: round(info.metrics.hitRate),
     memory: info.memory ? { entries: info.memory.entries, bytes: info.memory.bytes, policy: info.memory.policy } : null,
     warming: warmingShown(warming),
+    queues: (records?.stats().queues ?? []).map(({ collection, depth, lagMs, dead, journalBytes, stored, failed }) => ({
+      collection,
+      waiting: depth,
+      lag_ms: Math.round(lagMs),
+      refused: dead,
+      journal_bytes: journalBytes,
+      stored,
+      failed,
+    })),
   }
 }
 

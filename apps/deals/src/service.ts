@@ -3,6 +3,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { getRequestListener, type HttpBindings, type ServerType } from '@hono/node-server'
 import { createApplication } from './cache/application.ts'
 import { createFront, type Front } from './cache/front.ts'
@@ -25,8 +26,9 @@ import { createTokens } from './http/tokens.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createObservation } from './observation.ts'
 import { createAnswers } from './queries/answers.ts'
+import { openRecords } from './records/open-records.ts'
 import type { Settings } from './settings.ts'
-import { StartError } from './start-error.ts'
+import { StartError, startOrExplain } from './start-error.ts'
 
 export interface Service {
   readonly url: string
@@ -48,6 +50,9 @@ export async function startService(settings: Settings, say: (line: string) => vo
   try {
     const caches = await openCaches(settings.cache, settings.folder, dataset, say)
     opened.unshift(caches)
+    caches.cache?.on('writeBehind', ({ collection, state, key, error }) => {
+      if (state === 'dead') say(`${collection} ${key}: the database refuses it (${error instanceof Error ? error.message : error})`)
+    })
     const startedAt = Date.now()
     const answers = createAnswers(db, today)
     const observation = createObservation({
@@ -61,10 +66,14 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const invalidation = createInvalidation({
       db,
       layers: observed,
+      records: caches.records,
       front,
       isEnabled: settings.cache.isInvalidating,
       plantedFault: settings.cache.plantedFault,
     })
+    const journals = join(settings.folder, 'journals', dataset)
+    const records = startOrExplain(() => openRecords({ db, records: caches.records, invalidation, today, journals }, say))
+    opened.unshift(records)
     const apart = db.apart()
     const { warming, strategic: unseenStrategic } = openWarming({ db: apart, caches, today, defaultTtlMs: settings.cache.defaultTtlMs })
     const jobs = createJobs({
@@ -73,6 +82,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       invalidation,
       strategic: unseenStrategic,
       observation,
+      views: records.views,
       busiest: (limit) => busiest(apart, limit),
       folder: settings.folder,
       say,
@@ -99,7 +109,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       addressOf: (request) => door.arrivals.get(request)?.address,
     })
     opened.unshift(control)
-    const parts = { access, invalidation, db, today, responses, responsesAfter, jobs, observation, control, door }
+    const parts = { access, invalidation, records, db, today, responses, responsesAfter, jobs, observation, control, door }
     // What a process that was killed left undone comes before the first answer.
     await invalidation.settlePending().catch(() => undefined)
     const server = await listen(settings, front, (url) =>

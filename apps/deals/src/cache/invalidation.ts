@@ -1,10 +1,12 @@
 // Forgetting: after a write exactly what it touched, on demand an organisation, a user, a kind, a layer, everything.
 import type { Database, Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
-import { type Changed, commit, forgetNotes, pendingNotes } from '../writes/commit.ts'
+import { type Changed, type Committed, commitAll, forgetNotes, pendingNotes } from '../writes/commit.ts'
+import { Refused } from '../writes/refused.ts'
 import type { Front } from './front.ts'
 import { groupTag, type KindName } from './kinds.ts'
 import type { Layer, LayerName, Question } from './layer.ts'
+import type { Caches } from './open-caches.ts'
 import { asked, asResponse } from './strategic.ts'
 import { tokenOf } from './token.ts'
 
@@ -36,9 +38,18 @@ export interface Forgotten {
   readonly token: string
 }
 
+type Work<T> = (tx: Writer) => Promise<Changed<T>>
+
+export interface WriteOptions {
+  /** A collection writes it, and tells the cache of records itself. Default false. */
+  readonly isThrough?: boolean
+}
+
 export interface Invalidation {
-  /** Runs a write and forgets what it touched before it answers. */
-  write<T>(work: (tx: Writer) => Promise<Changed<T>>): Promise<Written<T>>
+  /** Runs a write and forgets what it touched before it answers. @throws Refused */
+  write<T>(work: Work<T>, options?: WriteOptions): Promise<Written<T>>
+  /** Several in one transaction. What is refused costs the others nothing. */
+  writeAll<T>(works: readonly Work<T>[], options?: WriteOptions): Promise<readonly (Written<T> | Refused)[]>
   invalidateOrganizationCaches(id: number): Promise<Forgotten>
   /** What is made of a user's data; with an organisation, what the user is shown there. */
   invalidateUserRelatedCaches(userId: number, organizationId?: number): Promise<Forgotten>
@@ -52,6 +63,8 @@ export interface InvalidationOptions {
   readonly db: Database
   /** From the data upwards: the strategic cache forgets before the responses that are made from it. */
   readonly layers: readonly [strategic: Layer, response: Layer]
+  /** Rows by their ids. */
+  readonly records: Caches['records']
   /** Made from the responses, so it forgets last, whichever layer was meant. */
   readonly front: Pick<Front, 'forget'>
   /** False: writes invalidate nothing, answers are as old as their TTL. */
@@ -60,11 +73,18 @@ export interface InvalidationOptions {
   readonly plantedFault: string | undefined
 }
 
+/** Of tags: does a record carry it? */
+const isOfRecord = (tag: string): boolean => tag.startsWith('deal:') || tag.startsWith('user:')
+
 const tenth = (ms: number): number => Math.round(ms * 10) / 10
 
-export function createInvalidation({ db, layers, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
+export function createInvalidation({ db, layers, records, front, isEnabled, plantedFault }: InvalidationOptions): Invalidation {
+  const token = (): string => tokenOf([...layers.map(({ cache }) => cache), records])
   /** A layer whose shared tier does not answer still forgets in this process, and must not keep the other from being told. */
-  const forget = async (tags: readonly string[], only?: Layer['name']): Promise<Forgotten> => {
+  const forget = async (
+    tags: readonly string[],
+    { only, isThrough = false }: WriteOptions & { readonly only?: Layer['name'] | undefined } = {},
+  ): Promise<Forgotten> => {
     const from = performance.now()
     const failures: unknown[] = []
     const receipts: LayerReceipt[] = []
@@ -76,9 +96,11 @@ export function createInvalidation({ db, layers, front, isEnabled, plantedFault 
       })
       if (receipt) receipts.push({ layer: layer.name, id: receipt.id, ms: tenth(receipt.ms), tiers: receipt.tiers })
     }
+    const ofRecords = isThrough || only !== undefined ? [] : tags.filter(isOfRecord)
+    if (ofRecords.length > 0) await records?.invalidateTags(ofRecords).catch((error: unknown) => failures.push(error))
     await front.forget(tags).catch((error: unknown) => failures.push(error))
     if (failures.length > 0) throw failures[0]
-    return { tags, ms: tenth(performance.now() - from), receipts, token: tokenOf(layers) }
+    return { tags, ms: tenth(performance.now() - from), receipts, token: token() }
   }
   /** Nothing of one user alone is in the HTTP cache, which holds what anybody may see. */
   const forgetKeys = async (questions: readonly Question[]): Promise<Forgotten> => {
@@ -89,7 +111,7 @@ export function createInvalidation({ db, layers, front, isEnabled, plantedFault 
       const receipt = await layer.cache?.invalidate({ keys })
       if (receipt) receipts.push({ layer: layer.name, id: receipt.id, ms: tenth(receipt.ms), tiers: receipt.tiers })
     }
-    return { tags: [], ms: tenth(performance.now() - from), receipts, token: tokenOf(layers) }
+    return { tags: [], ms: tenth(performance.now() - from), receipts, token: token() }
   }
   const settlePending = async () => {
     const notes = await pendingNotes(db)
@@ -101,23 +123,40 @@ export function createInvalidation({ db, layers, front, isEnabled, plantedFault 
     )
     return notes.length
   }
+  const told = async <T>(done: readonly Committed<T>[], options: WriteOptions): Promise<Pick<Written<T>, 'invalidation' | 'forgotten'>> => {
+    const notes = [...new Set(done.map(({ noteId }) => noteId))]
+    if (!isEnabled) {
+      await forgetNotes(db, notes)
+      return { invalidation: 'off', forgotten: undefined }
+    }
+    try {
+      const touched = [...new Set(done.flatMap((one) => one.touched))]
+      const tags = plantedFault === undefined ? touched : touched.filter((tag) => !tag.startsWith(plantedFault))
+      const forgotten = tags.length > 0 ? await forget(tags, options) : undefined
+      await forgetNotes(db, notes)
+      return { invalidation: 'done', forgotten }
+    } catch {
+      // The write is committed and its note is kept: a job settles it as soon as the shared tier answers.
+      return { invalidation: 'pending', forgotten: undefined }
+    }
+  }
+  const writeAll = async <T>(works: readonly Work<T>[], options: WriteOptions = {}): Promise<(Written<T> | Refused)[]> => {
+    const outcomes = await commitAll(db, works)
+    const done = outcomes.filter((outcome): outcome is Committed<T> => !(outcome instanceof Refused))
+    const shared = await told(done, options)
+    return outcomes.map((outcome) => {
+      if (outcome instanceof Refused) return outcome
+      const { data, versions, write } = outcome
+      return { data, versions, write, ...shared }
+    })
+  }
   return {
-    write: async (work) => {
-      const { data, touched, versions, write, noteId } = await commit(db, work)
-      if (!isEnabled) {
-        await forgetNotes(db, [noteId])
-        return { data, versions, write, invalidation: 'off', forgotten: undefined }
-      }
-      try {
-        const tags = plantedFault === undefined ? touched : touched.filter((tag) => !tag.startsWith(plantedFault))
-        const forgotten = tags.length > 0 ? await forget(tags) : undefined
-        await forgetNotes(db, [noteId])
-        return { data, versions, write, invalidation: 'done', forgotten }
-      } catch {
-        // The write is committed and its note is kept: a job settles it as soon as the shared tier answers.
-        return { data, versions, write, invalidation: 'pending', forgotten: undefined }
-      }
+    write: async (work, options) => {
+      const [outcome] = await writeAll([work], options)
+      if (outcome === undefined || outcome instanceof Refused) throw outcome ?? new Error('nothing was written')
+      return outcome
     },
+    writeAll,
     invalidateOrganizationCaches: (id) => forget([groupTag.organization(id)]),
     invalidateUserRelatedCaches: (userId, organizationId) =>
       organizationId === undefined
@@ -126,7 +165,7 @@ export function createInvalidation({ db, layers, front, isEnabled, plantedFault 
     invalidateKinds: (kinds, id, layer) =>
       forget(
         kinds.map((kind) => (id === null ? groupTag.kind(kind) : groupTag.both(kind, id))),
-        layer === 'response' ? layer : undefined,
+        { only: layer === 'response' ? layer : undefined },
       ),
     settlePending,
   }

@@ -110,8 +110,8 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
       ttl: ttlMs,
       tags: ([args]: readonly [A], { versions }: Held) => [...groupTags(ask(...args)), ...Object.keys(versions)],
       quiet: isQuiet,
-      // Of responses not: they are made of these at once.
-      ...(name === 'strategic' && refreshAhead !== undefined && { refreshAhead }),
+      // Of responses too: as long as one is fresh, nobody asks for what it is made of.
+      ...(refreshAhead !== undefined && { refreshAhead }),
       ...(token !== undefined && { after: () => token }),
     })((args: A) => load(...args))
     const get = (...args: A): Promise<Fetched<T>> =>

@@ -2,12 +2,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'libsql'
-import { type Cache, createCache, MillpondError, memory } from 'millpond'
+import { type Cache, createCache, memory } from 'millpond'
 import { sqliteJobs } from 'millpond/jobs'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import type { CacheSettings } from '../settings.ts'
-import { StartError } from '../start-error.ts'
+import { startOrExplain } from '../start-error.ts'
 import { groupTag } from './kinds.ts'
 import { createValues, type Values } from './values.ts'
 
@@ -16,6 +16,8 @@ export interface Caches {
   readonly cache: Cache | undefined
   readonly strategic: Cache | undefined
   readonly response: Cache | undefined
+  /** Of rows by their ids: what collections read and write. */
+  readonly records: Cache | undefined
   /** Of whole HTTP answers. */
   readonly front: Cache | undefined
   /** How values are kept. Undefined: off. */
@@ -32,6 +34,7 @@ const NO_CACHES: Caches = {
   cache: undefined,
   strategic: undefined,
   response: undefined,
+  records: undefined,
   front: undefined,
   values: undefined,
   isRedisMissing: () => false,
@@ -71,6 +74,7 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
   )
   const strategic = cache.namespace('strategic')
   const response = cache.namespace('response', values.select && { select: values.select })
+  const records = cache.namespace('records')
   const front = cache.namespace('http')
   const close = async (): Promise<void> => {
     await cache.close()
@@ -79,18 +83,5 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
   const isRedisMissing = () => redisUrl !== undefined && !response.stats().ledger.isUp
   await response.get('v1:first:look').catch(() => undefined)
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
-  return { cache, strategic, response, front, values, isRedisMissing, close }
-}
-
-function startOrExplain<T>(make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    if (error instanceof MillpondError) throw new StartError(error.message.replace('[millpond] ', ''), { cause: error })
-    if (error instanceof Error && 'code' in error)
-      throw new StartError(`cannot use the folder for the cache file (${error.message}): choose a writable one with --dir`, {
-        cause: error,
-      })
-    throw error
-  }
+  return { cache, strategic, response, records, front, values, isRedisMissing, close }
 }

@@ -43,7 +43,7 @@ export const TABLES = {
 export type TableName = keyof typeof TABLES
 
 /** Takes one row of a table. Rows that it refers to were given before it. */
-export type AddRow = <T extends TableName>(table: T, row: Selectable<Schema[T]>) => void
+export type AddRow = <T extends TableName>(table: T, row: Omit<Selectable<Schema[T]>, 'request_id'>) => void
 
 /** What a search looks through. */
 export function searchText(deal: { readonly title: string; readonly reference: string; readonly product: string }): string {

@@ -6,7 +6,7 @@ import type { Schema } from './schema.ts'
 
 type Step = (tx: Transaction<Schema>, engine: Engine) => Promise<void>
 
-const MIGRATIONS: readonly Step[] = [createFirstTables]
+const MIGRATIONS: readonly Step[] = [createFirstTables, addQueuedWrites]
 
 export const SCHEMA_VERSION = MIGRATIONS.length
 
@@ -73,6 +73,17 @@ async function createFirstTables(tx: Transaction<Schema>, engine: Engine): Promi
     sql`create index milestones_by_deal on milestones (deal_id)`,
     sql`create index activities_by_deal on activities (deal_id)`,
     sql`create index payments_by_deal on payments (deal_id)`,
+  ]
+  for (const statement of statements) await statement.execute(tx)
+}
+
+/** For writes that reach the database after they were acknowledged: what makes storing one twice harmless. */
+async function addQueuedWrites(tx: Transaction<Schema>): Promise<void> {
+  const statements = [
+    sql`alter table activities add column request_id text`,
+    sql`create unique index activities_by_request on activities (request_id)`,
+    sql`create table deal_views (deal_id integer not null references deals(id) on delete cascade, counter text not null, views integer not null,
+      day integer not null, primary key (deal_id, counter))`,
   ]
   for (const statement of statements) await statement.execute(tx)
 }

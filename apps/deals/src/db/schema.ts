@@ -15,7 +15,8 @@ export interface Schema {
   memberships: Memberships
   deals: Deals
   milestones: { id: Generated<number>; deal_id: number; name: string; due_day: number; completed_day: number | null }
-  activities: { id: Generated<number>; deal_id: number; user_id: number; kind: string; day: number; minutes: number }
+  activities: Activities
+  deal_views: { deal_id: number; counter: string; views: number; day: number }
   payments: Payments
 }
 
@@ -75,6 +76,17 @@ interface Deals {
   closed_day: number | null
   /** Title, reference and product in lower case: what a search looks through. */
   search_text: string
+}
+
+interface Activities {
+  id: Generated<number>
+  deal_id: number
+  user_id: number
+  kind: string
+  day: number
+  minutes: number
+  /** What a request that is stored later is known by, so that it is stored once however often it is sent; null of those that were never queued. */
+  request_id: string | null
 }
 
 interface Payments {

@@ -10,6 +10,7 @@ export const EVERY_WRITE = '*'
 export const scope = {
   organization: (id: number) => `org:${id}`,
   deals: (organizationId: number) => `org:${organizationId}:deals`,
+  deal: (id: number) => `deal:${id}`,
   activity: (organizationId: number) => `org:${organizationId}:activity`,
   members: (organizationId: number) => `org:${organizationId}:members`,
   roles: (organizationId: number) => `org:${organizationId}:roles`,
@@ -39,6 +40,16 @@ export function readAt<T>(db: Database, scopes: readonly string[], query: (tx: R
       changedAt: Math.max(Number(filled?.value ?? 0), ...rows.map((row) => row.changed_at)),
     }
   })
+}
+
+/** Of those that have moved; any other is 0. */
+export async function versionsOf(tx: Reader, scopes: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const rows = await tx.selectFrom('data_versions').select(['scope', 'version']).where('scope', 'in', scopes).execute()
+  return new Map(rows.map((row) => [row.scope, row.version]))
+}
+
+export async function versionOf(tx: Reader, name: string): Promise<number> {
+  return (await versionsOf(tx, [name])).get(name) ?? 0
 }
 
 /**

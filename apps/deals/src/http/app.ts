@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { ControlPlane } from '@millpond/control'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { MillpondError } from 'millpond'
 import { Refused } from '../writes/refused.ts'
 import { type ControlDoor, controlRoutes } from './control-routes.ts'
 import { type ManagementParts, managementRoutes } from './management-routes.ts'
@@ -61,6 +62,10 @@ export function createApp(parts: AppParts) {
   app.onError((error) => {
     if (error instanceof Problem) return problemResponse(error)
     if (error instanceof Refused) return problemResponse(new Problem(error.status, error.message))
+    if (error instanceof MillpondError && error.code === 'QUEUE_FULL')
+      return problemResponse(
+        new Problem(503, 'the database takes nothing, and too much waits for it: try again', { headers: { 'Retry-After': '5' } }),
+      )
     parts.onError(error)
     return problemResponse(new Problem(500, 'something went wrong here; the service has noted it'))
   })

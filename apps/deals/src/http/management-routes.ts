@@ -10,7 +10,7 @@ import type { Observation } from '../observation.ts'
 import type { Access, Granted } from './access.ts'
 import { invalidateRequest, warmRequest } from './bodies.ts'
 import type { Ctx } from './context.ts'
-import { onlyQuery, peekId, readBody } from './parse.ts'
+import { onlyQuery, peekId, readBody, waitMs } from './parse.ts'
 import { Problem, unprocessable } from './problem.ts'
 
 export interface ManagementParts {
@@ -89,16 +89,6 @@ export function managementRoutes({ access, invalidation, jobs, observation }: Ma
     return c.body(observation.prometheus(), 200, { 'Content-Type': PROMETHEUS_CONTENT_TYPE, 'Cache-Control': 'no-store' })
   })
   return routes
-}
-
-const MOST_WAIT_S = 60
-
-/** What the client is willing to wait (RFC 7240, 4.3): `wait`, or `wait=30`; 0 where it says nothing. */
-function waitMs(c: Ctx): number {
-  const preference = (c.req.header('prefer') ?? '').split(',').find((one) => /^\s*wait\s*(=|$)/i.test(one))
-  if (preference === undefined) return 0
-  const seconds = /=\s*(\d{1,4})\s*$/.exec(preference)?.[1]
-  return Math.min(MOST_WAIT_S, seconds === undefined ? MOST_WAIT_S : Number(seconds)) * 1000
 }
 
 /** 200 with what came of it, where the client has waited for it; else 202 with where to look. */

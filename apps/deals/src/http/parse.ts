@@ -10,6 +10,7 @@ import { malformed, Problem, unprocessable } from './problem.ts'
 const MAX_ID = 2_147_483_647
 const MAX_SEARCH = 100
 const MAX_PAGE = 10_000
+const MOST_WAIT_S = 60
 const DEFAULT_PERIOD: Period = 30
 
 export function readId(at: string, text: string): number {
@@ -87,4 +88,12 @@ export async function readBody<S extends z.ZodType>(c: Ctx, schema: S): Promise<
   const checked = schema.safeParse(given)
   if (checked.success) return checked.data
   throw unprocessable(checked.error.issues.map((issue) => ({ at: `/${issue.path.join('/')}`, detail: issue.message })))
+}
+
+/** What the client is willing to wait (RFC 7240, 4.3): `wait`, or `wait=30`; 0 where it says nothing. */
+export function waitMs(c: Ctx): number {
+  const preference = (c.req.header('prefer') ?? '').split(',').find((one) => /^\s*wait\s*(=|$)/i.test(one))
+  if (preference === undefined) return 0
+  const seconds = /=\s*(\d{1,4})\s*$/.exec(preference)?.[1]
+  return Math.min(MOST_WAIT_S, seconds === undefined ? MOST_WAIT_S : Number(seconds)) * 1000
 }

@@ -5,8 +5,10 @@ import type { Invalidation, Written } from '../cache/invalidation.ts'
 import { TOKEN_HEADER } from '../cache/token.ts'
 import type { Database } from '../db/database.ts'
 import { isoDay } from '../db/days.ts'
-import { addActivity, createDeal, deleteDeal, updateDeal } from '../writes/deals.ts'
-import { assignRole, removeMember, updateOrganization, updateUser } from '../writes/people.ts'
+import type { Queued } from '../records/activities.ts'
+import type { Records } from '../records/open-records.ts'
+import { changedDeal, createDeal, type Deal, deleteDeal } from '../writes/deals.ts'
+import { assignRole, removeMember, updateOrganization } from '../writes/people.ts'
 import { Refused } from '../writes/refused.ts'
 import { createRole, deleteRole, updateRole } from '../writes/roles.ts'
 import type { Access, Granted, Permission } from './access.ts'
@@ -22,27 +24,14 @@ import {
   userChange,
 } from './bodies.ts'
 import type { Ctx } from './context.ts'
-import { onlyQuery, peekId, readBody, readId } from './parse.ts'
+import { onlyQuery, peekId, readBody, readId, waitMs } from './parse.ts'
 import { Problem } from './problem.ts'
 import { dataVersion } from './send.ts'
-
-const DEAL_COLUMNS = [
-  'id',
-  'reference',
-  'organization_id',
-  'title',
-  'product',
-  'source',
-  'stage',
-  'amount_cents',
-  'owner_id',
-  'opened_day',
-  'closed_day',
-] as const
 
 export interface WriteParts {
   readonly access: Access
   readonly invalidation: Invalidation
+  readonly records: Records
   readonly db: Database
   readonly today: number
 }
@@ -57,25 +46,25 @@ export function writeRoutes(parts: WriteParts) {
 
 type Routes = Hono<{ Bindings: HttpBindings }>
 
-function addDealRoutes(routes: Routes, { access, invalidation, db, today }: WriteParts): void {
+function addDealRoutes(routes: Routes, { access, invalidation, records, today }: WriteParts): void {
   /** A deal of an organisation that the caller does not belong to is as good as absent. */
-  const ofDeal = async (c: Ctx, permission: Permission = 'deals.edit'): Promise<Granted & { dealId: number }> => {
+  const ofDeal = async (c: Ctx, permission: Permission = 'deals.edit'): Promise<Granted & { dealId: number; deal: Deal }> => {
     access.caller(c)
     const dealId = readId('id', c.req.param('id') ?? '')
-    const deal = await db.kysely.selectFrom('deals').select('organization_id').where('id', '=', dealId).executeTakeFirst()
+    const deal = (await records.deals.get(dealId, c.req.header(TOKEN_HEADER)))?.deal
     const absent = new Problem(404, `there is no deal ${dealId}`)
     if (!deal) throw absent
     const granted = await access.in(c, deal.organization_id, permission).catch((error: unknown) => {
       throw error instanceof Problem && error.message.includes('not a member') ? absent : error
     })
     onlyQuery(c)
-    return { ...granted, dealId }
+    return { ...granted, dealId, deal }
   }
   routes.get('/api/deals/:id', async (c) => {
-    const { dealId } = await ofDeal(c, 'deals.view')
-    const deal = await db.kysely.selectFrom('deals').select(DEAL_COLUMNS).where('id', '=', dealId).executeTakeFirstOrThrow()
+    const { dealId, deal } = await ofDeal(c, 'deals.view')
+    const views = c.req.method === 'HEAD' ? null : await records.views.look(dealId)
     const { opened_day: opened, closed_day: closed, ...rest } = deal
-    const answer = { ...rest, opened: opened === null ? null : isoDay(opened), closed: closed === null ? null : isoDay(closed) }
+    const answer = { ...rest, views, opened: opened === null ? null : isoDay(opened), closed: closed === null ? null : isoDay(closed) }
     return c.json(answer, 200, { 'Cache-Control': 'no-store' })
   })
   routes.post('/api/deals', async (c) => {
@@ -91,7 +80,9 @@ function addDealRoutes(routes: Routes, { access, invalidation, db, today }: Writ
   routes.patch('/api/deals/:id', async (c) => {
     const { dealId } = await ofDeal(c)
     const change = await readBody(c, dealChange)
-    return written(await invalidation.write((tx) => updateDeal(tx, dealId, defined(change), today)))
+    return written(
+      await records.deals.change(dealId, ({ deal, version }) => ({ deal: changedDeal(deal, defined(change), today), version })),
+    )
   })
   routes.delete('/api/deals/:id', async (c) => {
     const { dealId } = await ofDeal(c)
@@ -100,16 +91,24 @@ function addDealRoutes(routes: Routes, { access, invalidation, db, today }: Writ
   routes.post('/api/deals/:id/activities', async (c) => {
     const { dealId, caller } = await ofDeal(c)
     const activity = await readBody(c, newActivity)
-    return created(await invalidation.write((tx) => addActivity(tx, dealId, caller.userId, activity, today)), `/api/deals/${dealId}`)
+    const made = await records.activities.add({ ...activity, deal_id: dealId, user_id: caller.userId, day: today }, waitMs(c))
+    return 'requestId' in made ? queued(made, `/api/deals/${dealId}`) : created(made, `/api/deals/${dealId}`)
   })
 }
 
-function addPeopleRoutes(routes: Routes, { access, invalidation, today }: WriteParts): void {
+function addPeopleRoutes(routes: Routes, { access, invalidation, records, db, today }: WriteParts): void {
+  routes.get('/api/users/me', async (c) => {
+    const { caller } = await access.here(c)
+    onlyQuery(c, 'organization')
+    const found = await records.users.get(caller.userId, c.req.header(TOKEN_HEADER))
+    if (!found) throw new Problem(404, `there is no user ${caller.userId}`)
+    return c.json(found.user, 200, { 'Cache-Control': 'no-store' })
+  })
   routes.patch('/api/users/me', async (c) => {
     const { caller } = await access.here(c)
     onlyQuery(c, 'organization')
     const change = await readBody(c, profileChange)
-    return written(await invalidation.write((tx) => updateUser(tx, caller.userId, defined(change))))
+    return written(await records.users.change(caller.userId, ({ user, version }) => ({ user: { ...user, ...defined(change) }, version })))
   })
   routes.patch('/api/organizations/:id', async (c) => {
     const { organizationId } = await inOrganization(access, c, 'organization.edit')
@@ -120,14 +119,15 @@ function addPeopleRoutes(routes: Routes, { access, invalidation, today }: WriteP
     const { organizationId, access: own } = await inOrganization(access, c, 'members.edit')
     const userId = readId('user', c.req.param('user'))
     const change = await readBody(c, userChange)
+    const absent = new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
     return written(
-      await invalidation.write(async (tx) => {
-        const rows = await tx.selectFrom('memberships').select('organization_id').where('user_id', '=', userId).execute()
-        if (!rows.some((row) => row.organization_id === organizationId))
-          throw new Refused(404, `user ${userId} is not a member of organisation ${organizationId}`)
+      await records.users.change(userId, async ({ user, version }) => {
+        // Asked after the record was read: who joins or leaves meanwhile has moved its version.
+        const rows = await db.kysely.selectFrom('memberships').select('organization_id').where('user_id', '=', userId).execute()
+        if (!rows.some((row) => row.organization_id === organizationId)) throw absent
         if (rows.length > 1 && !own.is_staff)
           throw new Refused(403, `user ${userId} belongs to other organisations too: only those who run the service may change the account`)
-        return updateUser(tx, userId, defined(change))
+        return { user: { ...user, ...defined(change) }, version }
       }),
     )
   })
@@ -183,6 +183,14 @@ function created<T extends object>(made: Written<T>, location: string): Response
   const { headers, body } = written(made)
   headers.set('Location', location)
   return new Response(body, { status: 201, headers })
+}
+
+/** Acknowledged, and not in the database yet. */
+function queued({ requestId }: Queued, location: string): Response {
+  return Response.json(
+    { request_id: requestId, state: 'queued' },
+    { status: 202, headers: { 'Cache-Control': 'no-store', Location: location } },
+  )
 }
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> }

@@ -28,7 +28,11 @@ export function createClient(url: string): Client {
           {
             method,
             agent,
-            headers: { authorization: `Bearer ${token}`, ...(text === undefined ? {} : { 'content-type': 'application/json' }) },
+            headers: {
+              authorization: `Bearer ${token}`,
+              // What is stored later has its place in the order of all writes only then, and the check needs to know it.
+              ...(text === undefined ? {} : { 'content-type': 'application/json', prefer: 'wait' }),
+            },
           },
           (answer) => {
             let received = ''

@@ -4,8 +4,13 @@ import type { Writer } from '../db/database.ts'
 import { scope } from '../db/versions.ts'
 
 /** A deal with its milestones and payments. `owners`: before and after the change. */
-export function dealScopes(organizationId: number, owners: readonly number[]): string[] {
-  return [scope.deals(organizationId), scope.allDeals(), ...new Set(owners.map((owner) => scope.owner(organizationId, owner)))]
+export function dealScopes(id: number, organizationId: number, owners: readonly number[]): string[] {
+  return [
+    scope.deal(id),
+    scope.deals(organizationId),
+    scope.allDeals(),
+    ...new Set(owners.map((owner) => scope.owner(organizationId, owner))),
+  ]
 }
 
 export function activityScopes(organizationId: number, ownerId: number): string[] {

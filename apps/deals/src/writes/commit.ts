@@ -1,6 +1,7 @@
 // The journey of a write: lock, change, move the versions of what was touched, note what the cache must forget, commit.
 import type { Database, Writer } from '../db/database.ts'
 import { lockVersions, move, type Versions } from '../db/versions.ts'
+import { Refused } from './refused.ts'
 
 /** What a write did. */
 export interface Changed<T> {
@@ -18,21 +19,49 @@ export interface Committed<T> extends Changed<T> {
   readonly noteId: string
 }
 
-/** Runs `work` in one transaction. Its note outlives a crash between the commit and the invalidation. */
-export async function commit<T>(db: Database, work: (tx: Writer) => Promise<Changed<T>>): Promise<Committed<T>> {
+/**
+ * Runs `works` in one transaction, each with a place of its own in the order of all writes. What is refused is left out and costs the others nothing; any other
+ * failure undoes all of them. One note for all outlives a crash between the commit and the invalidation.
+ */
+export async function commitAll<T>(
+  db: Database,
+  works: readonly ((tx: Writer) => Promise<Changed<T>>)[],
+): Promise<(Committed<T> | Refused)[]> {
   const at = Date.now()
   const noteId = crypto.randomUUID()
-  return db.write(async (tx) => {
-    const write = await lockVersions(tx, at)
-    const { data, touched } = await work(tx)
-    const versions = touched.length > 0 ? await move(tx, touched, at) : {}
+  const outcomes: (Committed<T> | Refused)[] = []
+  const nothing = new Error('nothing was written')
+  const write = async (tx: Writer): Promise<void> => {
+    let place: number | undefined = await lockVersions(tx, at)
+    for (const work of works) {
+      place ??= await lockVersions(tx, at)
+      const changed = await work(tx).catch(refusal)
+      if (changed instanceof Refused) {
+        outcomes.push(changed)
+        continue
+      }
+      const versions = changed.touched.length > 0 ? await move(tx, changed.touched, at) : {}
+      outcomes.push({ ...changed, versions, write: place, noteId })
+      place = undefined
+    }
+    const done = outcomes.filter((outcome): outcome is Committed<T> => !(outcome instanceof Refused))
+    if (done.length === 0) throw nothing // and no place in the order is taken
+    const touched = [...new Set(done.flatMap((outcome) => outcome.touched))]
     if (touched.length > 0)
       await tx
         .insertInto('pending_invalidations')
         .values({ id: noteId, tags: JSON.stringify(touched) })
         .execute()
-    return { data, touched, versions, write, noteId }
+  }
+  await db.write(write).catch((error: unknown) => {
+    if (error !== nothing) throw error
   })
+  return outcomes
+}
+
+function refusal(error: unknown): Refused {
+  if (error instanceof Refused) return error
+  throw error
 }
 
 export interface PendingNote {

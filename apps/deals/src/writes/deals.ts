@@ -1,10 +1,12 @@
 // Changes of deals and of what belongs to them.
+import type { Selectable } from 'kysely'
 import { searchText } from '../data/rows.ts'
 import type { Writer } from '../db/database.ts'
-import type { Stage } from '../db/schema.ts'
+import type { Schema, Stage } from '../db/schema.ts'
+import { scope, versionOf } from '../db/versions.ts'
 import { activityScopes, dealScopes } from './cascade.ts'
 import type { Changed } from './commit.ts'
-import { Refused } from './refused.ts'
+import { Moved, Refused } from './refused.ts'
 
 export interface NewDeal {
   readonly title: string
@@ -15,7 +17,10 @@ export interface NewDeal {
   readonly owner_id: number
 }
 
-export type DealChange = Partial<NewDeal>
+export type DealChange = Partial<Omit<NewDeal, 'stage'> & { readonly stage: string }>
+
+/** A deal as people see it. */
+export type Deal = Omit<Selectable<Schema['deals']>, 'team_id' | 'search_text'>
 
 const isFinal = (stage: string) => stage === 'won' || stage === 'lost'
 
@@ -48,28 +53,41 @@ export async function createDeal(
       search_text: searchText({ ...deal, reference }),
     })
     .execute()
-  return { data: { id, reference }, touched: dealScopes(organizationId, [deal.owner_id]) }
+  return { data: { id, reference }, touched: dealScopes(id, organizationId, [deal.owner_id]) }
 }
 
 /** Changes a deal. A deal that becomes won or lost is closed today; one that is opened again is not closed. */
 export async function updateDeal(tx: Writer, id: number, change: DealChange, today: number): Promise<Changed<{ id: number }>> {
   const deal = await findDeal(tx, id)
-  const next = { ...deal, ...change }
-  const teamId = change.owner_id === undefined ? deal.team_id : await teamOf(tx, deal.organization_id, change.owner_id)
-  const closed = isFinal(next.stage) ? (deal.closed_day ?? today) : null
+  const next = changedDeal(deal, change, today)
+  const isGiven = change.owner_id !== undefined && change.owner_id !== deal.owner_id
+  const teamId = isGiven ? await teamOf(tx, deal.organization_id, next.owner_id) : deal.team_id
   await tx
     .updateTable('deals')
-    .set({ ...change, team_id: teamId, closed_day: closed, opened_day: deal.opened_day ?? today, search_text: searchText(next) })
+    .set({ ...change, team_id: teamId, closed_day: next.closed_day, opened_day: next.opened_day, search_text: searchText(next) })
     .where('id', '=', id)
     .execute()
-  return { data: { id }, touched: dealScopes(deal.organization_id, [deal.owner_id, next.owner_id]) }
+  return { data: { id }, touched: dealScopes(id, deal.organization_id, [deal.owner_id, next.owner_id]) }
+}
+
+/** Puts a deal in the place of the version before it. @throws Moved where another one is there. */
+export async function storeDeal(tx: Writer, { deal, version }: { readonly deal: Deal; readonly version: number }, today: number) {
+  if ((await versionOf(tx, scope.deal(deal.id))) !== version - 1) throw new Moved(`deal ${deal.id}`)
+  const { title, product, source, stage, amount_cents, owner_id } = deal
+  return updateDeal(tx, deal.id, { title, product, source, stage, amount_cents, owner_id }, today)
+}
+
+/** The deal as a change leaves it. */
+export function changedDeal(deal: Deal, change: DealChange, today: number): Deal {
+  const next = { ...deal, ...change }
+  return { ...next, closed_day: isFinal(next.stage) ? (deal.closed_day ?? today) : null, opened_day: deal.opened_day ?? today }
 }
 
 /** Removes a deal with its milestones, activities and payments. */
 export async function deleteDeal(tx: Writer, id: number): Promise<Changed<{ id: number }>> {
   const deal = await findDeal(tx, id)
   await tx.deleteFrom('deals').where('id', '=', id).execute()
-  const touched = [...dealScopes(deal.organization_id, [deal.owner_id]), ...activityScopes(deal.organization_id, deal.owner_id)]
+  const touched = [...dealScopes(id, deal.organization_id, [deal.owner_id]), ...activityScopes(deal.organization_id, deal.owner_id)]
   return { data: { id }, touched: [...new Set(touched)] }
 }
 
@@ -78,15 +96,19 @@ export interface NewActivity {
   readonly minutes: number
 }
 
-/** Logs what `userId` did for a deal today. */
-export async function addActivity(
-  tx: Writer,
-  dealId: number,
-  userId: number,
-  activity: NewActivity,
-  today: number,
-): Promise<Changed<{ id: number }>> {
-  const deal = await findDeal(tx, dealId)
+/** Something that somebody did for a deal. */
+export interface Activity extends NewActivity {
+  readonly deal_id: number
+  readonly user_id: number
+  readonly day: number
+  /** Stored once, however often it is given. */
+  readonly request_id: string
+}
+
+export async function addActivity(tx: Writer, activity: Activity): Promise<Changed<{ id: number }>> {
+  const known = await tx.selectFrom('activities').select('id').where('request_id', '=', activity.request_id).executeTakeFirst()
+  if (known) return { data: known, touched: [] }
+  const deal = await findDeal(tx, activity.deal_id)
   const last = await tx
     .selectFrom('activities')
     .select((eb) => eb.fn.max('id').as('id'))
@@ -94,7 +116,7 @@ export async function addActivity(
   const id = (last?.id ?? 0) + 1
   await tx
     .insertInto('activities')
-    .values({ ...activity, id, deal_id: dealId, user_id: userId, day: today })
+    .values({ ...activity, id })
     .execute()
   return { data: { id }, touched: activityScopes(deal.organization_id, deal.owner_id) }
 }

@@ -1,8 +1,9 @@
 // Changes of users, memberships and organisations.
 import type { Writer } from '../db/database.ts'
+import { scope, versionOf } from '../db/versions.ts'
 import { membershipScopes, organizationScopes, userScopes } from './cascade.ts'
 import type { Changed } from './commit.ts'
-import { Refused } from './refused.ts'
+import { Moved, Refused } from './refused.ts'
 
 export interface UserChange {
   readonly name?: string
@@ -21,6 +22,23 @@ export async function updateUser(
   if (Object.keys(columns).length > 0) await tx.updateTable('users').set(columns).where('id', '=', userId).execute()
   if (Object.keys(profile).length > 0) await tx.updateTable('profiles').set(profile).where('user_id', '=', userId).execute()
   return { data: { id: userId }, touched: await userScopes(tx, userId) }
+}
+
+/** A user as people see one. */
+export interface User {
+  readonly id: number
+  readonly name: string
+  readonly email: string
+  readonly title: string
+  readonly location: string
+  readonly is_active: boolean
+}
+
+/** Puts a user in the place of the version before. @throws Moved where another one is there. */
+export async function storeUser(tx: Writer, { user, version }: { readonly user: User; readonly version: number }) {
+  if ((await versionOf(tx, scope.user(user.id))) !== version - 1) throw new Moved(`user ${user.id}`)
+  const { name, title, location, is_active } = user
+  return updateUser(tx, user.id, { name, title, location, is_active })
 }
 
 export interface Assignment {

@@ -1,10 +1,13 @@
 // A write that the data does not allow.
 
 export class Refused extends Error {
-  readonly status: 403 | 404 | 422
-  constructor(status: 403 | 404 | 422, detail: string) {
+  readonly status: 403 | 404 | 409 | 422
+  constructor(status: 403 | 404 | 409 | 422, detail: string) {
     super(detail)
     this.name = 'Refused'
     this.status = status
   }
 }
+
+/** What was changed has moved since it was read: read it again. */
+export class Moved extends Error {}

@@ -1,7 +1,7 @@
 // A process that is killed between the commit of a write and its invalidation must not leave the old answer alive.
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/db/database.ts'
-import { commit, pendingNotes } from '../../src/writes/commit.ts'
+import { commitAll, pendingNotes } from '../../src/writes/commit.ts'
 import { createDeal } from '../../src/writes/deals.ts'
 import { isHit, startSubject } from '../service-under-test.ts'
 
@@ -16,7 +16,7 @@ test('the note of the write is found at the next start, and the old answer in th
   // As the killed process left it: committed, the cache not told.
   const db = await openDatabase({ engine: 'sqlite', path: first.service.database })
   const deal = { title: 'Unseen', product: 'Weir', source: 'event', stage: 'prospecting' as const, amount_cents: 1, owner_id: 2 }
-  await commit(db, (tx) => createDeal(tx, 1, deal, 20_453))
+  await commitAll(db, [(tx) => createDeal(tx, 1, deal, 20_453)])
   expect(await pendingNotes(db)).toHaveLength(1)
   await db.close()
 

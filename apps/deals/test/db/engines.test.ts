@@ -36,6 +36,7 @@ describeWith('postgres', 'X1 the same service on SQLite and on PostgreSQL', () =
     await server?.stop()
   })
 
+  const WAIT = { prefer: 'wait=20' }
   const compare = async () => {
     for (const path of PATHS) {
       const [a, b] = [await lite.get(path, one.administrator), await big.get(path, one.administrator)]
@@ -62,7 +63,7 @@ describeWith('postgres', 'X1 the same service on SQLite and on PostgreSQL', () =
       ['DELETE', `/api/deals/${dealId + 1}/`, administrator, undefined],
     ]
     for (const [method, path, as, body] of writes) {
-      const [a, b] = [await lite.send(method, path, as, body), await big.send(method, path, as, body)]
+      const [a, b] = [await lite.send(method, path, as, body, WAIT), await big.send(method, path, as, body, WAIT)]
       const { receipts: _, duration_ms: __, ...forgotten } = a.json.forgotten
       expect([path, b.status, b.json]).toMatchObject([path, a.status, { ...a.json, forgotten }])
     }

@@ -64,6 +64,7 @@ describe('C2', () => {
     expect((await subject.get('/api/cache-management/jobs/nobody/', two.administrator)).status).toBe(404)
     const { json: status } = await subject.get('/api/cache-management/cache-status/', one.viewer)
     expect(status.warming).toMatchObject({ is_running: false, plans: [], answers: expect.any(Number) })
+    expect(status.queues.map(({ collection }: { collection: string }) => collection)).toEqual(['activity', 'deal_views'])
     expect(status.jobs.map(({ name }: { name: string }) => name)).toEqual(['cacheMaintenance', 'generateCachePerformanceReport'])
   })
 

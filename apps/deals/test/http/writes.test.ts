@@ -28,6 +28,8 @@ const PEOPLE = [
 ]
 const ALL = [...DEALS, ...PEOPLE]
 
+const WAIT = { prefer: 'wait=20' }
+
 const look = async (as: Member, paths = ALL): Promise<Map<string, Reply>> =>
   new Map(await Promise.all(paths.map(async (path) => [path, await subject.get(path, as)] as const)))
 const hits = (replies: Map<string, Reply>) => [...replies].filter(([, reply]) => isHit(reply)).map(([path]) => path)
@@ -88,7 +90,7 @@ test('a new deal is in the statistics, the search and its owner’s dashboard at
 })
 
 test('an activity concerns the performance and the overview, not the statistics', async () => {
-  const written = await subject.send('POST', `/api/deals/${one.dealId}/activities/`, one.manager, { kind: 'call', minutes: 7 })
+  const written = await subject.send('POST', `/api/deals/${one.dealId}/activities/`, one.manager, { kind: 'call', minutes: 7 }, WAIT)
   expect(written.status).toBe(201)
   const after = await look(one.viewer)
   expect(isHit(after.get('/api/cached/organizations/1/statistics/?days=30') as Reply)).toBe(true)
