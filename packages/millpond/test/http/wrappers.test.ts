@@ -158,6 +158,16 @@ describe('cachedMethod', () => {
     expect(() => cachedMethod()(new Bound().load.bind(new Bound()))).toThrow(/keyPrefix/)
     await expect(cachedMethod({ keyPrefix: 'x' })((_: unknown) => 1)(new Map())).rejects.toThrow(/give the option key/)
   })
+
+  it('answers who loads with what was loaded, not with what is kept of it, refreshed ahead or not', async () => {
+    for (const refreshAhead of [undefined, 0.8]) {
+      const cache = createCache().namespace('kept', { select: (value) => ({ ...(value as object), secret: undefined }) })
+      const made = { id: 1, secret: 'of this call' }
+      const find = wrappers(cache).cachedMethod({ keyPrefix: 'find', ttl: '1m', refreshAhead })(async (_id: number) => made)
+      expect((await find.entry(1)).value).toBe(made)
+      expect((await find.entry(1)).value).toEqual({ id: 1 })
+    }
+  })
 })
 
 describe('decorators', () => {

@@ -224,7 +224,7 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
     return after === undefined ? loadOptions : { ...loadOptions, after }
   }
   /** By one of the cache's verbs. */
-  async function travel(self: unknown, args: Parameters<F>, by: Travel): Promise<Result> {
+  async function travel(self: unknown, args: Parameters<F>, by: Travel, isOwn = () => false): Promise<Result> {
     const run = async (): Promise<Result> => (await fn.apply(self, args)) as Result
     if (applies?.(args) === false) return run()
     const key = keyOf(args)
@@ -239,7 +239,7 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
     }
     const kept = await by(cacheOf(args), key, load, optionsOf(args))
     // What is made anew behind this call is not its answer.
-    const isAnswer = options.refreshAhead === undefined || kept === NOT_KEPT
+    const isAnswer = options.refreshAhead === undefined || kept === NOT_KEPT || isOwn()
     if (own !== undefined && isAnswer) return unpack === undefined || kept === NOT_KEPT ? own.result : unpack(kept)
     if (kept === NOT_KEPT) return run()
     return unpack === undefined ? (kept as Result) : unpack(kept)
@@ -249,10 +249,11 @@ export function wrapFunction<F extends AnyFunction>(cache: WrapperCache, fn: F, 
   }
   const entry = async function (this: unknown, ...args: Parameters<F>): Promise<WrappedEntry<Result>> {
     let found: WrappedEntry<unknown> | undefined
-    const value = await travel(this, args, async (from, key, load, given) => {
+    const by: Travel = async (from, key, load, given) => {
       found = await from.getOrSetEntry(key, load, given)
       return found.value
-    })
+    }
+    const value = await travel(this, args, by, () => found?.tier === 'loader' && !found.isJoined)
     // What another call was not allowed to keep was made by this one.
     return found === undefined || found.value === NOT_KEPT ? { value, tier: 'loader', isJoined: false, ageMs: 0 } : { ...found, value }
   }
