@@ -14,11 +14,9 @@ const alone = ['**/*.alone.test.ts']
 const processes = ['**/*.processes.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught, and modules in another's place, which stay unseen by what is loaded already. */
 const WHOLE_PROCESS =
-  /process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|vi\.mock\(|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
-/** Suites that judge what a control plane sees: caches of memory alone meet in a store of their process, and it sees all that are there. */
-const SEES_ALL_CACHES = /^packages\/(cli|control)\//
-/** Suites of either kind have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
-const whole = testFiles().filter((path) => SEES_ALL_CACHES.test(path) || WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8')))
+  /(?<!\.)process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|vi\.mock\(|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
+/** Such suites have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
+const whole = testFiles().filter((path) => WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8')))
 /** Of these, suites that count their own CPU and memory. */
 const counting = whole.filter((path) => /process\.(cpuUsage|memoryUsage|resourceUsage)\(/.test(readFileSync(join(root, path), 'utf8')))
 const own = whole.filter((path) => !counting.includes(path))
@@ -27,6 +25,7 @@ export default defineConfig({
   resolve: { alias: publicNames() },
   test: {
     globalSetup: ['./scripts/vitest-setup.mjs'],
+    setupFiles: ['./packages/millpond/test/own-meeting-place.ts'],
     runner: './scripts/fair-runner.mjs',
     sequence: { sequencer: LongestFirst },
     // Processes, not threads: a test may crash, stop or starve itself without taking the others along.
