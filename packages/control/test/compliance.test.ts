@@ -73,6 +73,12 @@ it('tells what is sealed and how old the keys are, and raises an alert where enc
   expect((await factOf('keys')).evidence.keys).toEqual([{ cache: 'sealed', tier: 'sqlite', age_days: 0 }])
   const { tiers } = (await get('metrics/summary/?cache_name=sealed', 'viewer')).caches[0]
   expect(tiers).toMatchObject([{ encrypted: null }, { name: 'sqlite', encrypted: true, key_since: expect.any(Number) }])
+  await Promise.all([sealed, plain].map((cache) => cache.set('a', 'x'.repeat(1000))))
+  const { caches } = await get('metrics/summary/', 'viewer')
+  expect(caches.map((one: { tiers: object[] }) => one.tiers[1])).toMatchObject([
+    { encrypted_ratio: 0, read_bytes: 0, written_bytes: expect.any(Number) },
+    { encrypted_ratio: 1 },
+  ])
 })
 
 it('judges tokens, retention and the audit by what is set', async () => {

@@ -118,14 +118,17 @@ function countersOf(space: CacheStats): Counters {
   return counters
 }
 
-const shareOf = ({ name, hits, misses, sets, drops }: TierStats): Counters => ({
+const shareOf = ({ name, hits, misses, sets, drops, encryption }: TierStats): Counters => ({
+  ...(name !== 'memory' && { [`tier.${name}.sealed`]: encryption === undefined ? 0 : sets }),
   [`tier.${name}.hits`]: hits,
   [`tier.${name}.misses`]: misses,
   [`tier.${name}.sets`]: sets,
   [`tier.${name}.drops`]: drops,
 })
 
-const wholeOf = ({ name, errors, latency }: TierStats): Counters => ({
+const wholeOf = ({ name, errors, latency, readBytes, writtenBytes }: TierStats): Counters => ({
+  ...(readBytes !== undefined && { [`tier.${name}.read_bytes`]: readBytes }),
+  ...(writtenBytes !== undefined && { [`tier.${name}.written_bytes`]: writtenBytes }),
   [`tier.${name}.errors`]: errors,
   ...timesOf(`tier.${name}`, latency),
 })

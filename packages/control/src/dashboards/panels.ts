@@ -91,6 +91,25 @@ const ROWS: readonly Row[] = [
     panels: [
       panel('Time of calls', 's', slowest(METRICS.tierDuration, 'tier')),
       panel('Calls that failed', 'reqps', rates(METRICS.tierErrors, 'tier')),
+      panel(
+        'Throughput: reads and writes that come to a tier',
+        'ops',
+        {
+          expr: `${rate(METRICS.hits, 'tier')} + ${rate(METRICS.misses, 'tier')}`,
+          legend: '{{tier}} reads',
+        },
+        named('{{tier}} writes', rates(METRICS.tierSets, 'tier')),
+      ),
+      panel(
+        'Bytes between processes and the store',
+        'Bps',
+        named('{{tier}} read', rates(METRICS.tierReadBytes, 'tier')),
+        named('{{tier}} written', rates(METRICS.tierWrittenBytes, 'tier')),
+      ),
+      panel('Encryption coverage: share of what is written that is sealed', 'percentunit', {
+        expr: `sum by (cache, tier) (rate(${selected(METRICS.tierSets)}[${WINDOW}]) * on (cache, cache_ns, tier, instance) ${selected(METRICS.encrypted)}) / sum by (cache, tier) (rate(${selected(METRICS.tierSets, ', tier!="memory"')}[${WINDOW}]))`,
+        legend: '{{cache}} {{tier}}',
+      }),
       panel('Breakers that are not closed', 'none', {
         expr: `max by (tier, state) (${selected(METRICS.breaker, ', state!="closed"')})`,
         legend: '{{tier}} {{state}}',

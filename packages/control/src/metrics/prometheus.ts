@@ -1,5 +1,6 @@
 // The figures of every process of every cache as Prometheus reads them: the library's own metrics, with the process as a label. What a process has counted starts
 // again with its next life, and only by process can `rate()` tell.
+import { MISS_CAUSES } from 'millpond'
 import { createRegistry, type Emit, METRICS, type MetricDefinition, metricsFor } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
 import type { FleetNode } from '../fleet/fleet.ts'
@@ -13,6 +14,7 @@ export interface CacheSight {
 }
 
 const byNode = ({ labels, ...definition }: MetricDefinition): MetricDefinition => ({ ...definition, labels: [...labels, 'node'] })
+const SERIES_OF_A_PROCESS = 2000
 /** Of a namespace. */
 const COUNTED: readonly (readonly [string, MetricDefinition])[] = [
   ['loads', byNode(METRICS.loads)],
@@ -29,6 +31,11 @@ const BY_TIER: readonly (readonly [string, MetricDefinition])[] = [
   ['misses', withoutSpace(METRICS.misses)],
   ['errors', byNode(METRICS.tierErrors)],
 ]
+/** What memory does not have. */
+const BELOW_MEMORY: readonly (readonly [string, MetricDefinition])[] = [
+  ['read_bytes', byNode(METRICS.tierReadBytes)],
+  ['written_bytes', byNode(METRICS.tierWrittenBytes)],
+]
 const ENCRYPTED = withoutSpace(METRICS.encrypted)
 const CAUSES = byNode(METRICS.missCauses)
 const ENTRIES = byNode(METRICS.entries)
@@ -44,7 +51,9 @@ export function prometheusOf(
   sights: readonly CacheSight[],
   accept: string | null,
 ): { readonly text: string; readonly contentType: string } {
-  const registry = createRegistry()
+  // As many for each process as one has for itself.
+  const processes = sights.reduce((all, { nodes }) => all + nodes.length, 0)
+  const registry = createRegistry({ maxSeries: SERIES_OF_A_PROCESS * Math.max(1, processes) })
   registry.collect((emit) => {
     for (const { cache, nodes, health } of sights) {
       emit(HEALTH, { cache }, health)
@@ -55,7 +64,8 @@ export function prometheusOf(
         for (const { name: tier, encrypted } of report.tiers)
           if (encrypted !== null) emit(ENCRYPTED, { cache, node, tier }, encrypted ? 1 : 0)
         for (const { name: tier } of report.tiers)
-          for (const [what, definition] of BY_TIER) emit(definition, { cache, node, tier }, report.counters[`tier.${tier}.${what}`] ?? 0)
+          for (const [what, definition] of tier === 'memory' ? BY_TIER : [...BY_TIER, ...BELOW_MEMORY])
+            emit(definition, { cache, node, tier }, report.counters[`tier.${tier}.${what}`] ?? 0)
         for (const [cache_ns, { counters, gauges }] of Object.entries(report.namespaces))
           emitSpace(emit, { cache, cache_ns, node }, counters, gauges)
       }
@@ -66,8 +76,7 @@ export function prometheusOf(
 
 function emitSpace(emit: Emit, labels: Readonly<Record<string, string>>, counters: Counters, gauges: Counters): void {
   for (const [what, definition] of COUNTED) emit(definition, labels, counters[what] ?? 0)
-  for (const [name, count] of Object.entries(counters))
-    if (name.startsWith('cause.')) emit(CAUSES, { ...labels, cause: name.slice(6) }, count)
+  for (const cause of MISS_CAUSES) emit(CAUSES, { ...labels, cause }, counters[`cause.${cause}`] ?? 0)
   emit(ENTRIES, { ...labels, tier: 'memory' }, gauges.entries ?? 0)
   emit(BYTES, { ...labels, tier: 'memory' }, gauges.bytes ?? 0)
 }

@@ -12,7 +12,7 @@ type Read = (point: Point) => number | null
 
 /** At most so many series a cache: what is beyond is left out, rarest first. */
 const MOST_SERIES = 200
-const LOWER = ['hits', 'misses', 'errors'] as const
+const LOWER = ['hits', 'misses', 'errors', 'read_bytes', 'written_bytes'] as const
 
 export function seriesOf(points: readonly Point[]): Series[] {
   const series: Series[] = []

@@ -54,7 +54,7 @@ export async function summaryOf(control: Control, cache: string) {
         reports.flatMap((report) => report.tiers.filter(({ name }) => name === tier.name).map(({ breaker }) => breaker)),
       ),
       ...tierFigures(total, tier.name),
-      last_minute: window === undefined ? null : tierFigures(window.counters, tier.name),
+      last_minute: window === undefined ? null : { ...tierFigures(window.counters, tier.name), ...throughput(window, tier.name) },
     })),
     miss_causes: causesOf(total),
     last_minute_miss_causes: window === undefined ? null : causesOf(window.counters),
@@ -125,18 +125,35 @@ function tierFigures(counters: Counters, tier: string) {
   const hits = counters[`${name}.hits`] ?? 0
   const misses = counters[`${name}.misses`] ?? 0
   const reads = (counters.hits ?? 0) + (counters.misses ?? 0)
+  const sets = counters[`${name}.sets`] ?? 0
   return {
     hits,
     misses,
     hit_ratio: ratio(hits, hits + misses),
     share: ratio(hits, reads),
-    sets: counters[`${name}.sets`] ?? 0,
+    sets,
     errors: counters[`${name}.errors`] ?? 0,
+    read_bytes: counters[`${name}.read_bytes`] ?? null,
+    written_bytes: counters[`${name}.written_bytes`] ?? null,
+    encrypted_ratio: ratio(counters[`${name}.sealed`] ?? 0, counters[`${name}.sealed`] === undefined ? 0 : sets),
     calls: counters[`${name}.n`] ?? 0,
     avg_ms: mean(counters, name),
     p50_ms: quantile(counters, name, 0.5),
     p95_ms: quantile(counters, name, 0.95),
     p99_ms: quantile(counters, name, 0.99),
+  }
+}
+
+/** What a tier does in a second: reads and writes that came to it, and bytes of entries between this process and its store. */
+function throughput({ counters, seconds }: Point, tier: string) {
+  const each = (...names: readonly string[]): number | null => {
+    const counts = names.flatMap((name) => counters[`tier.${tier}.${name}`] ?? [])
+    return counts.length === 0 || seconds <= 0 ? null : Math.round((counts.reduce((all, count) => all + count, 0) / seconds) * 100) / 100
+  }
+  return {
+    ops_per_second: each('hits', 'misses', 'sets', 'drops'),
+    read_bytes_per_second: each('read_bytes'),
+    written_bytes_per_second: each('written_bytes'),
   }
 }
 

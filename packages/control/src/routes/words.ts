@@ -34,6 +34,9 @@ const tierFigures = z.object({
   share: number,
   sets: z.number(),
   errors: z.number(),
+  read_bytes: number.describe('of entries that came from its store; null for memory'),
+  written_bytes: number.describe('of entries that went there; null for memory'),
+  encrypted_ratio: number.describe('share of what was written there that is sealed; null where nothing was'),
   calls: z.number(),
   avg_ms: number,
   p50_ms: number,
@@ -77,7 +80,9 @@ export const summary = z.object({
       breaker: z.string(),
       encrypted: z.boolean().nullable().describe('whether what is written there is sealed; null for memory'),
       key_since: number.describe('since when the key seals that seals now, epoch milliseconds; null where nobody knows'),
-      last_minute: tierFigures.nullable(),
+      last_minute: tierFigures
+        .extend({ ops_per_second: number, read_bytes_per_second: number, written_bytes_per_second: number })
+        .nullable(),
     }),
   ),
   miss_causes: counts,

@@ -69,6 +69,7 @@ async function commitTo(
     if (written.ok) space.watch.counters.tier(far.guarded.name).writes++
     return true
   }
+  far.guarded.traffic.written += body.length
   const accepted = await store.commit(space.id.prefix, item)
   if (accepted) space.watch.counters.tier(far.guarded.name).writes++
   else dropRefused(space, key, asOf)

@@ -163,6 +163,8 @@ function farStats(space: Space, far: FarTier): TierStats {
     sets: writes,
     drops,
     refused,
+    readBytes: far.guarded.traffic.read,
+    writtenBytes: far.guarded.traffic.written,
     ...(tier.bounds?.maxBytes !== undefined && { maxBytes: tier.bounds.maxBytes }),
     ...(causes.size > 0 && { missesByCause: Object.fromEntries(causes) }),
     ...(rejected.size > 0 && { rejected: Object.fromEntries(rejected) }),

@@ -124,6 +124,7 @@ async function advanceAndWrite(
     const items = holder === undefined ? [] : itemsFor(holder, bodiesFor)
     const isKept = holder !== undefined && items.length === entries.length
     const write = isKept ? items : []
+    if (holder !== undefined) for (const { body } of write) holder.guarded.traffic.written += body.length
     const { position, stored = [] } = await space.ledger.advance({
       targets,
       mode: 'delete',

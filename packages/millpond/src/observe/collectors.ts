@@ -1,4 +1,5 @@
 // Collectors: from what caches and the process tell about themselves to metrics.
+import { MISS_CAUSES } from '../core/causes.ts'
 import { fn, text, withMethods } from '../core/checks.ts'
 import type { CompressionFigures } from '../core/contracts.ts'
 import type { GuardStats } from '../core/guard.ts'
@@ -48,7 +49,8 @@ function emitNamespace(emit: Emit, stats: CacheStats): void {
   emit(METRICS.sets, labels, stats.sets)
   emit(METRICS.deletes, labels, stats.deletes)
   emit(METRICS.youngEvictions, labels, stats.youngEvictions ?? 0)
-  for (const [cause, count] of Object.entries(stats.missesByCause)) emit(METRICS.missCauses, { ...labels, cause }, count)
+  // Also those that were never seen: of a series that begins at 1, rates do not know the first.
+  for (const cause of MISS_CAUSES) emit(METRICS.missCauses, { ...labels, cause }, stats.missesByCause[cause] ?? 0)
   for (const [cause, count] of Object.entries(stats.evictions)) emit(METRICS.evictions, { ...labels, cause }, count)
   for (const [reason, count] of Object.entries(stats.invalidationsByReason ?? {})) emit(METRICS.invalidations, { ...labels, reason }, count)
   for (const op of ['get', 'set', 'load'] as const) emit(METRICS.operation, { ...labels, op }, stats.latency[op])
@@ -104,6 +106,8 @@ const STATES: readonly BreakerState[] = ['closed', 'half-open', 'open']
 function emitTier(emit: Emit, cache: string, stats: TierStats): void {
   const labels = { cache, tier: stats.name }
   emit(METRICS.tierErrors, labels, stats.errors)
+  if (stats.readBytes !== undefined) emit(METRICS.tierReadBytes, labels, stats.readBytes)
+  if (stats.writtenBytes !== undefined) emit(METRICS.tierWrittenBytes, labels, stats.writtenBytes)
   if (stats.maxBytes !== undefined) emit(METRICS.limitBytes, labels, stats.maxBytes)
   for (const state of STATES) emit(METRICS.breaker, { ...labels, state }, state === stats.breaker ? 1 : 0)
   emit(METRICS.tierDuration, labels, stats.latency)

@@ -102,6 +102,8 @@ export const METRICS = Object.freeze({
   tierSets: metric('counter', 'millpond_tier_sets_total', SHARE, 'Entries written to a tier.'),
   tierDrops: metric('counter', 'millpond_tier_drops_total', SHARE, 'Entries dropped from a tier by deletes and invalidations.'),
   tierErrors: metric('counter', 'millpond_tier_errors_total', TIER, 'Calls of a tier that failed or came too late.'),
+  tierReadBytes: metric('counter', 'millpond_tier_read_bytes_total', TIER, "Bytes of entries that came from a tier's store."),
+  tierWrittenBytes: metric('counter', 'millpond_tier_written_bytes_total', TIER, "Bytes of entries that went to a tier's store."),
   tierMissCauses: metric(
     'counter',
     'millpond_tier_miss_causes_total',

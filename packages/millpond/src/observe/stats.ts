@@ -40,6 +40,9 @@ export interface TierStats {
   readonly maxBytes?: number
   /** What is written to it is sealed, and nothing else is read: with the id of the key that seals now, and since when (epoch milliseconds), where the codec knows. Absent: it is not. */
   readonly encryption?: { readonly id?: string; readonly since?: number }
+  /** Bytes of entries that came from its store and went there, without what its protocol adds; absent of memory. Of the whole tier. */
+  readonly readBytes?: number
+  readonly writtenBytes?: number
   /** Of the whole tier, as `errors` and `latency` are: one tier serves all namespaces of a cache. */
   readonly breaker: BreakerState
   readonly latency: LatencyStats

@@ -32,6 +32,12 @@ export interface GuardEvents {
 
 export type Verb = 'read' | 'write' | 'drop' | 'clear'
 
+/** Bytes of entries that went over to a tier's store, and that came from it: bodies, without what its protocol adds. */
+export interface Traffic {
+  read: number
+  written: number
+}
+
 export interface GuardedTier {
   readonly tier: Tier
   /** What tells it from others, also of the same name. */
@@ -39,6 +45,8 @@ export interface GuardedTier {
   readonly limits: Limits
   readonly state: BreakerState
   readonly breaker: Breaker
+  /** Writes that ride on a step of the ledger are added by who takes it. */
+  readonly traffic: Traffic
   /** Skipped once `budgetMs` have passed, wherever it is by then. */
   readonly settings: { readonly timeoutMs: number; readonly breaker: Resolved<BreakerOptions> }
   /** For commands sent from now on; what is left out stays as it is. */
@@ -61,6 +69,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
   const name = options.id ?? tier.name
   let timeoutMs = options.timeoutMs ?? 250
   const limits = resolveLimits(tier)
+  const traffic: Traffic = { read: 0, written: 0 }
   const leaving = new Deadlines(clock)
   const breaker = new Breaker(options.breaker === false ? NEVER : options.breaker, clock, (state) => events.onState(name, state))
 
@@ -116,6 +125,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
 
   async function writeAll(items: readonly PieceOrItem[], call: Command): Promise<readonly (Refusal | undefined)[]> {
     const fitting = items.filter((item) => item.body.length <= limits.itemBytes)
+    for (const { body } of fitting) traffic.written += body.length
     const answers = fitting.length === 0 && items.length > 0 ? undefined : await tier.write(fitting, call)
     let at = 0
     return items.map((item) => {
@@ -124,10 +134,12 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     })
   }
 
-  async function outcome<A>(asked: Asked<A>, budgetMs: number): Promise<Attempt<readonly A[]>> {
+  async function outcome<A>(asked: Asked<A>, budgetMs: number, seen?: (answers: readonly A[]) => void): Promise<Attempt<readonly A[]>> {
     try {
       const { answers } = asked
-      return { ok: true, value: await (budgetMs === Number.POSITIVE_INFINITY ? answers : leaving.hold(answers, budgetMs, () => name)) }
+      const value = await (budgetMs === Number.POSITIVE_INFINITY ? answers : leaving.hold(answers, budgetMs, () => name))
+      seen?.(value)
+      return { ok: true, value }
     } catch {
       // Its command has been reported; who has left is served by others.
       asked.leave()
@@ -135,14 +147,23 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     }
   }
 
-  const attempt = <I extends Carried, A>(queue: Queue<I, A>, items: readonly I[], budgetMs: number): Promise<Attempt<readonly A[]>> =>
-    budgetMs <= 0 || !breaker.allows() ? Promise.resolve(SKIPPED) : outcome(queue.ask(items), budgetMs)
+  const attempt = <I extends Carried, A>(
+    queue: Queue<I, A>,
+    items: readonly I[],
+    budgetMs: number,
+    seen?: (answers: readonly A[]) => void,
+  ): Promise<Attempt<readonly A[]>> =>
+    budgetMs <= 0 || !breaker.allows() ? Promise.resolve(SKIPPED) : outcome(queue.ask(items), budgetMs, seen)
+
+  const countRead = (answers: readonly (Stored | undefined)[]): void => {
+    for (const answer of answers) if (answer !== undefined) traffic.read += answer.body.length
+  }
 
   const fit = (keys: readonly string[]): readonly string[] =>
     limits.keyBytes === Number.POSITIVE_INFINITY ? keys : keys.map((key) => fitKey(key, limits.keyBytes))
 
   const carrier = {
-    read: (keys: readonly string[], budgetMs: number) => attempt(reads, fit(keys), budgetMs),
+    read: (keys: readonly string[], budgetMs: number) => attempt(reads, fit(keys), budgetMs, countRead),
     write: (items: readonly PieceOrItem[]) => {
       const fitted =
         limits.keyBytes === Number.POSITIVE_INFINITY ? items : items.map((item) => ({ ...item, key: fitKey(item.key, limits.keyBytes) }))
@@ -157,6 +178,7 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
     ledger: tier.ledger && guardLedger(tier.ledger, name, clock, () => timeoutMs, limits.calls),
     limits,
     breaker,
+    traffic,
     get state() {
       return breaker.state
     },

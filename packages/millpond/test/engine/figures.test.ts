@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { memory } from 'millpond'
 import { createMonitor } from 'millpond/observe'
+import { file } from 'millpond/tiers/file'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../../src/testing/clock.ts'
@@ -40,6 +41,38 @@ describe('M1 bytes of memory', () => {
     const monitor = createMonitor({ caches: () => cache.info().namespaces })
     const { bytes } = cache.stats()
     expect(monitor.exportMetrics('prometheus')).toContain(`millpond_used_bytes{cache="shop",cache_ns="default",tier="memory"} ${bytes}\n`)
+  })
+})
+
+describe('M1 bytes between a cache and the stores of its tiers', () => {
+  closeAfterEach()
+
+  it('are counted as they go there and come back: writes, loads, reads; memory has none', async () => {
+    const folder = newFolder()
+    const tiers = () => [memory(), sqlite({ path: join(folder, 'ledger.db') }), file({ path: join(folder, 'entries') })]
+    const cache = open({ name: 'shop', tiers: tiers() })
+    const trafficOf = (of: typeof cache) =>
+      Object.fromEntries(of.stats().tiers.map(({ name, readBytes, writtenBytes }) => [name, [readBytes, writtenBytes]]))
+    expect(trafficOf(cache)).toEqual({ memory: [undefined, undefined], sqlite: [0, 0], file: [0, 0] })
+    // The first step of a process that has heard nothing yet may be taken twice.
+    await cache.get('none')
+    await cache.set('set', 'x'.repeat(10_000))
+    await cache.getOrSet('loaded', () => 'x'.repeat(20_000))
+    await cache.flush()
+    const written = trafficOf(cache)
+    for (const tier of ['sqlite', 'file']) {
+      expect(written[tier]?.[0]).toBe(0)
+      expect(written[tier]?.[1]).toBeGreaterThan(30_000)
+      expect(written[tier]?.[1]).toBeLessThan(31_000)
+    }
+    const again = open({ name: 'shop', tiers: tiers() })
+    await again.get('set')
+    await again.namespace('apart').get('set')
+    expect(trafficOf(again).sqlite?.[0]).toBeGreaterThan(10_000)
+    expect(trafficOf(again).sqlite?.[0]).toBeLessThan(10_500)
+    expect(trafficOf(again).file).toEqual([0, 0])
+    // Of the whole tier: the same in every namespace.
+    expect(trafficOf(again.namespace('apart'))).toEqual(trafficOf(again))
   })
 })
 

@@ -66,6 +66,8 @@ const stats: CacheStats = {
       errors: 2,
       sets: 14,
       drops: 1,
+      readBytes: 640,
+      writtenBytes: 1400,
       missesByCause: { expired_ttl: 2, invalidated_tag: 1 },
       rejected: { tampered: 1, unknown_key: 2 },
       encryption: { id: 'k1', since: 1_700_000_000_000 },
@@ -108,6 +110,12 @@ describe('M3 Prometheus text', () => {
     for (const line of [
       '# TYPE millpond_hits_total counter',
       'millpond_hits_total{cache="shop",cache_ns="default",tier="memory"} 80',
+      'millpond_tier_read_bytes_total{cache="shop",tier="redis"} 640',
+      'millpond_tier_written_bytes_total{cache="shop",tier="redis"} 1400',
+      ...MISS_CAUSES.map((cause) => {
+        const count = { cold: 8, expired_ttl: 2 }[cause as string] ?? 0
+        return `millpond_miss_causes_total{cache="shop",cache_ns="default",cause="${cause}"} ${count}`
+      }),
       'millpond_misses_total{cache="shop",cache_ns="default",tier="redis"} 10',
       'millpond_miss_causes_total{cache="shop",cache_ns="default",cause="cold"} 8',
       'millpond_evictions_total{cache="shop",cache_ns="default",cause="capacity_limit"} 7',
