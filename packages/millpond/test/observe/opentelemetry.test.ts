@@ -41,7 +41,10 @@ describe('metrics', () => {
     await cache.get('none')
     const found = await read()
     expect(found.get('millpond_hits')).toEqual([{ value: 1, attributes: { cache: 'shop', cache_ns: 'default', tier: 'memory' } }])
-    expect(found.get('millpond_miss_causes')).toContainEqual({ value: 1, attributes: { cache: 'shop', cache_ns: 'default', cause: 'cold' } })
+    expect(found.get('millpond_miss_causes')).toContainEqual({
+      value: 1,
+      attributes: { cache: 'shop', cache_ns: 'default', cause: 'cold' },
+    })
     expect(found.get('millpond_entries')?.[0]?.value).toBe(1)
     expect(found.get('millpond_operation_duration_seconds_count')).toContainEqual({
       value: 1,
