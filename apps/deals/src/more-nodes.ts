@@ -29,7 +29,7 @@ export async function startMoreNodes(
       const env = { ...process.env, DEALS_NODE: String(node), DEALS_TOKEN_SECRET: secret, CACHE_WARMING_ENABLED: 'false' }
       const child = fork(script, [...withoutReset(args), '--port', String(port)], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
       children.push(child)
-      urls.push(await ready(child, node, say))
+      urls.push(await ready(child, node, settings.logLevel !== undefined, say))
     }
     return { urls, close }
   } catch (error) {
@@ -41,7 +41,7 @@ export async function startMoreNodes(
 /** The first process has filled the database again. */
 const withoutReset = (args: readonly string[]): readonly string[] => args.filter((arg) => arg !== '--reset')
 
-function ready(child: ChildProcess, node: number, say: (line: string) => void): Promise<string> {
+function ready(child: ChildProcess, node: number, isLogging: boolean, say: (line: string) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     const tell = (chunk: unknown): void => {
       for (const line of String(chunk).split('\n')) {
@@ -51,7 +51,9 @@ function ready(child: ChildProcess, node: number, say: (line: string) => void): 
       }
     }
     child.stdout?.on('data', tell)
-    child.stderr?.on('data', tell)
+    // Lines for machines stay as they are.
+    if (isLogging) child.stderr?.pipe(process.stderr, { end: false })
+    else child.stderr?.on('data', tell)
     child.once('exit', (code) => reject(new Error(`node ${node} ended with ${code} before it was ready`)))
   })
 }

@@ -24,6 +24,7 @@ import { createApp } from './http/app.ts'
 import type { ControlDoor } from './http/control-routes.ts'
 import { createTokens } from './http/tokens.ts'
 import { createJobs, type Jobs } from './jobs.ts'
+import { openLog } from './log.ts'
 import { createObservation } from './observation.ts'
 import { createAnswers } from './queries/answers.ts'
 import { openRecords } from './records/open-records.ts'
@@ -48,7 +49,8 @@ export async function startService(settings: Settings, say: (line: string) => vo
   const { db, dataset, today } = await prepareData(settings, say)
   const opened: { close(): Promise<void> }[] = [db]
   try {
-    const caches = await openCaches(settings.cache, settings.folder, dataset, say)
+    const log = openLog(settings.logLevel, settings.node)
+    const caches = await openCaches(settings.cache, settings.folder, dataset, say, log)
     opened.unshift(caches)
     caches.cache?.on('writeBehind', ({ collection, state, key, error }) => {
       if (state === 'dead') say(`${collection} ${key}: the database refuses it (${error instanceof Error ? error.message : error})`)
@@ -117,13 +119,18 @@ export async function startService(settings: Settings, say: (line: string) => vo
         ...parts,
         facts: { ...facts, url },
         onAnswer: (route, status, ms) => {
+          log?.debug('http.request', `${route}: ${status}`, { 'http.response.status_code': status, 'event.duration': Math.round(ms * 1e6) })
           if (!route.endsWith('/api/live') && route !== 'GET /') observation.onAnswer(route, status, ms)
         },
-        onError: (error) => say(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+        onError: (error) => {
+          log?.error('http.failed', 'a request failed for a reason that nobody foresaw', { error })
+          say(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+        },
       }),
     )
     await control.start()
     jobs.start()
+    log?.info('service.started', `listens at ${server.url}`, { 'server.address': server.url })
     return { url: server.url, demo, tiers, database: db.location, close: () => closeAll(server.server, jobs, opened) }
   } catch (error) {
     for (const each of opened) await each.close()

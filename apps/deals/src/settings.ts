@@ -1,6 +1,7 @@
 // Options of the command line and of the environment, checked before anything is opened or made.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { LEVELS, type Level } from 'millpond/observe'
 import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from './data/generate.ts'
 import { parseIsoDay } from './db/days.ts'
 import { StartError } from './start-error.ts'
@@ -24,6 +25,8 @@ export interface Settings {
   readonly tokenSecret: string | undefined
   /** Processes of one cache, each on a port of its own. */
   readonly nodes: number
+  /** Structured lines for machines; undefined: none. */
+  readonly logLevel: Level | undefined
   /** This one among them: the first starts the others. */
   readonly node: number
 }
@@ -63,6 +66,7 @@ export const HELP = `Usage: npm start -- [options]
   --compact on|off     pack and compress what is cached outside memory, and keep only what is read again (on)
   --encrypt            seal what is cached outside memory, by a key that is made beside it, or CACHE_ENCRYPTION_KEY
   --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
+  --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn or error (none)
   -h, --help
 
 Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB; CACHE_DEFAULT_TIMEOUT (300, seconds),
@@ -84,6 +88,7 @@ const OPTIONS = {
   compact: { type: 'string' },
   encrypt: { type: 'boolean' },
   nodes: { type: 'string' },
+  'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
 
@@ -106,6 +111,7 @@ export function readSettings(args: readonly string[], env: Environment): Setting
     cache: readCache(given, env),
     tokenSecret: readSecret(text(env.DEALS_TOKEN_SECRET)),
     nodes: whole('--nodes', given.nodes ?? '1', 1, 16),
+    logLevel: readLevel(given['log-level']),
     node: whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, 16),
   }
 }
@@ -204,6 +210,12 @@ function readDay(day: string | undefined): number | undefined {
   const number = parseIsoDay(day)
   if (number === undefined) throw new StartError(`--as-of ${JSON.stringify(day)} is not a date: give it as 2025-12-31`)
   return number
+}
+
+function readLevel(given: string | undefined): Level | undefined {
+  const level = LEVELS.find((one) => one === given)
+  if (level !== undefined || given === undefined) return level
+  throw new StartError(`--log-level ${JSON.stringify(given)} is not understood: give ${LEVELS.slice(0, -1).join(', ')} or ${LEVELS.at(-1)}`)
 }
 
 function readSecret(secret: string | undefined): string | undefined {

@@ -39,6 +39,12 @@ test.each([
   expect(line).not.toContain('secret@')
 })
 
+test('the level of log lines is one that there is', () => {
+  expect(readSettings(['--log-level', 'warn'], {})).toMatchObject({ logLevel: 'warn' })
+  expect(readSettings([], {})).toMatchObject({ logLevel: undefined })
+  expect(() => readSettings(['--log-level', 'loud'], {})).toThrow('--log-level "loud" is not understood: give debug, info, warn or error')
+})
+
 describe('T14 settings by environment', () => {
   test('redis by URL, or by host, port and database', () => {
     const redis = (env: Record<string, string>) => readSettings([], env)?.cache.redisUrl

@@ -65,16 +65,27 @@ test('starts, prints where it is with a curl line that works, and stops cleanly 
   expect(/viewer +(\S+)/.exec(again.out)?.[1]).not.toBe(/viewer +(\S+)/.exec(out)?.[1])
 })
 
-test('with --nodes 2, two processes are one cache: each is seen by the control plane, and both end together', async () => {
+test('with --nodes 2, two processes are one cache: each is seen by the control plane, and both end together; with --log-level, lines of JSON alone are on standard error', async () => {
   let nodes: { id: string }[] = []
-  const { code, err } = await run(['--port', '0', '--dir', makeFolder(), '--nodes', '2', ...SMALL], {}, async (text) => {
+  const args = ['--port', '0', '--dir', makeFolder(), '--nodes', '2', '--log-level', 'debug', ...SMALL]
+  const { code, out, err } = await run(args, {}, async (text) => {
     const url = /Deals is ready: (\S+)\//.exec(text)?.[1] ?? ''
-    const token = /viewer +(\S+)/.exec(text)?.[1] ?? ''
-    const answer = await fetch(`${url}/api/admin/caching/nodes/`, { headers: { authorization: `Bearer ${token}` } })
-    nodes = ((await answer.json()) as { data: { id: string }[] }).data
+    const organization = /\(organisation (\d+)\)/.exec(text)?.[1] ?? ''
+    const headers = { authorization: `Bearer ${/viewer +(\S+)/.exec(text)?.[1] ?? ''}` }
+    nodes = ((await (await fetch(`${url}/api/admin/caching/nodes/`, { headers })).json()) as { data: { id: string }[] }).data
+    await (await fetch(`${url}/api/cached/organizations/info/?organization=${organization}`, { headers })).text()
   })
   expect(nodes.map(({ id }) => id)).toEqual(['deals-1', 'deals-2'])
-  expect([code, err]).toEqual([0, ''])
+  expect(code).toBe(0)
+  const lines = err
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(new Set(lines.map((line) => line['service.node.name']))).toEqual(new Set(['deals-1', 'deals-2']))
+  const actions = new Set(lines.map((line) => line['event.action']))
+  for (const action of ['service.started', 'http.request', 'cache.miss', 'cache.load']) expect(actions).toContain(action)
+  expect(lines.every((line) => line['service.name'] === 'deals' && line['ecs.version'] === '8.11.0')).toBe(true)
+  expect(out).toContain('administrator')
 })
 
 describe('what it refuses: one line, exit code 2, nothing half made', () => {

@@ -43,6 +43,8 @@ import { type MemoryTier, memory } from './memory/index.ts'
 import { isolate } from './memory/isolate.ts'
 import { own } from './memory/own.ts'
 import { asPlain, type ToPlain } from './memory/to-plain.ts'
+import { aLog, logEvents } from './observe/event-lines.ts'
+import type { Log } from './observe/index.ts'
 import { outletUses } from './outlet-uses.ts'
 import { SourceRegistry } from './source/registry.ts'
 import { asUses, COMMAND_MS, checkOrder, farTier, isFarUse, isMemoryUse, ledgerHolder, namesOf, type TierUse } from './tier-uses.ts'
@@ -105,6 +107,11 @@ export interface CacheOptions {
   readonly toPlain?: ((instance: object) => unknown) | undefined
   /** Whether and how often `cache.warming.start` runs its plans: `{ enabled: false }` leaves this process out. */
   readonly warming?: WarmingSettings | undefined
+  /**
+   * Where a line is written for what happens, `createLog({ level: 'info' })`: tiers that fail, breakers, the ledger, failing loads (at most one line a second of each, which says how many were left
+   * out), invalidations, settings, queues, warming, jobs; at `debug` also single reads and writes, with their keys. Never values. Default: nowhere, and nothing is listened to.
+   */
+  readonly log?: Log | undefined
   /** Run around each awaited operation, the first one outermost. */
   readonly plugins?: readonly Plugin[] | undefined
   /** For tests. */
@@ -131,6 +138,7 @@ export const CACHE: Shape<CacheOptions> = {
   route: checkedElsewhere,
   toPlain: fn('a function from an instance to plain data'),
   warming: checkedElsewhere,
+  log: aLog,
   plugins: listOf(checkPlugin, 'a list of plug-ins'),
   clock: clockCheck,
   random: fn('a function that returns numbers from 0 to 1'),
@@ -151,6 +159,7 @@ export function createCache(options: CacheOptions = {}): Cache {
   const name = checkName(options.name ?? 'cache', 'name')
   const clock = options.clock ?? systemClock()
   const events = new Events()
+  if (options.log !== undefined) logEvents(name, events, options.log, () => clock.monotonic())
   const codec = options.codec === undefined ? jsonCodec() : asCodec(options.codec, 'codec')
   const uses = asUses(options.tiers ?? [memory()], (at, error) => warnOfMissing(events, at, error))
   checkOrder(uses)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Sqlite from 'libsql'
 import { type Cache, createCache, memory } from 'millpond'
 import { sqliteJobs } from 'millpond/jobs'
+import type { Log } from 'millpond/observe'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import type { CacheSettings } from '../settings.ts'
@@ -42,7 +43,13 @@ const NO_CACHES: Caches = {
 }
 
 /** @throws StartError when a tier's option or file cannot be used. A Redis that does not answer is no error. */
-export async function openCaches(settings: CacheSettings, folder: string, dataset: string, say: (line: string) => void): Promise<Caches> {
+export async function openCaches(
+  settings: CacheSettings,
+  folder: string,
+  dataset: string,
+  say: (line: string) => void,
+  log?: Log,
+): Promise<Caches> {
   if (!settings.isOn) return NO_CACHES
   const { redisUrl } = settings
   const { cache, values, jobs } = startOrExplain(() => {
@@ -62,6 +69,7 @@ export async function openCaches(settings: CacheSettings, folder: string, datase
       // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
       dependencies: 'tracked',
       codec: values.codec,
+      ...(log !== undefined && { log }),
       ...(settings.isCompact && {
         route: [{ when: { namespace: 'strategic', tags: BELOW_MEMORY.map(groupTag.kind) }, except: ['memory'] }],
       }),

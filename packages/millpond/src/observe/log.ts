@@ -1,5 +1,5 @@
 // Structured log lines: JSON, one a line, with the field names of the Elastic Common Schema, so that an ELK stack takes them as they are.
-import { checkOptions, fn, oneOf, type Shape, text } from '../core/checks.ts'
+import { checkOptions, fn, oneOf, record, type Shape, text } from '../core/checks.ts'
 
 /** The levels of log lines, from the least to the gravest. */
 export const LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -23,6 +23,8 @@ export interface LogOptions {
   readonly service?: string | undefined
   /** The lowest level that is written. Default `info`. */
   readonly level?: Level | undefined
+  /** Facts of every line: `{ 'service.node.name': 'web-1' }`. */
+  readonly fields?: LogFields | undefined
   /** Epoch milliseconds. Default: the system's clock. */
   readonly now?: (() => number) | undefined
 }
@@ -37,16 +39,28 @@ export interface LogEntry {
   readonly fields?: LogFields
 }
 
-const OPTIONS: Shape<LogOptions> = { write: fn('a function that takes a line'), service: text, level: oneOf(...LEVELS), now: fn() }
+const OPTIONS: Shape<LogOptions> = {
+  write: fn('a function that takes a line'),
+  service: text,
+  level: oneOf(...LEVELS),
+  fields: record<LogFields>('an object of fields'),
+  now: fn(),
+}
 
 /** Throws `OPTION_INVALID`, for an unknown level too. */
 export function createLog(options: LogOptions = {}): Log {
   checkOptions<LogOptions>(options, OPTIONS, 'createLog')
-  const { write = (line) => void process.stdout.write(line), service = 'millpond', level = 'info', now = Date.now } = options
+  const {
+    write = (line) => void process.stdout.write(line),
+    service = 'millpond',
+    level = 'info',
+    now = Date.now,
+    fields: always,
+  } = options
   const lowest = LEVELS.indexOf(level)
   const at = (own: Level) => (event: string, message: string, fields?: LogFields) => {
     if (LEVELS.indexOf(own) < lowest) return
-    write(logLine({ at: now(), level: own, service, event, message, ...(fields === undefined ? {} : { fields }) }))
+    write(logLine({ at: now(), level: own, service, event, message, fields: { ...always, ...fields } }))
   }
   return { level, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

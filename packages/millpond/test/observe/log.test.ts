@@ -1,7 +1,9 @@
 // Log lines: always one line of JSON, whatever the fields hold.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createLog, logLine } from '../../src/observe/index.ts'
+import { type CacheOptions, createCache, memory, type Tier } from '../../src/index.ts'
+import { createLog, type Level, logLine } from '../../src/observe/index.ts'
+import { fakeClock } from '../../src/testing/clock.ts'
 
 const head = { at: 1_700_000_000_000, level: 'warn', service: 'shop', event: 'tier.error', message: 'redis did not answer' } as const
 
@@ -74,5 +76,68 @@ describe('M3 structured log', () => {
     log.error('d', 'yes', { key: 'k' })
     expect(lines.map((line) => parsed(line)['event.action'])).toEqual(['c', 'd'])
     expect(() => Reflect.apply(createLog, undefined, [{ level: 'loud' }])).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+  })
+})
+
+describe('M3 log lines of a cache', () => {
+  const failing = (): Tier => ({
+    name: 'far',
+    scope: 'process',
+    durable: false,
+    read: () => Promise.reject(new Error('away')),
+    write: () => Promise.reject(new Error('away')),
+    drop: () => Promise.reject(new Error('away')),
+    clear: () => Promise.resolve(0),
+    close: () => Promise.resolve(),
+  })
+  const lines: Record<string, unknown>[] = []
+  const logged = (level: Level, more: CacheOptions = {}) => {
+    lines.length = 0
+    return createCache({ name: 'shop', ...more, log: createLog({ level, write: (text) => lines.push(parsed(text)) }) })
+  }
+  const actions = () => lines.map((line) => line['event.action'])
+
+  it('tell what happens, by level; keys of single reads at debug alone, values never', async () => {
+    const cache = logged('debug')
+    await cache.set('user:7', 'a secret')
+    await cache.get('user:7')
+    await cache.get('user:8')
+    await cache.invalidateTags(['users'])
+    expect(actions()).toEqual(['cache.set', 'cache.hit', 'cache.miss', 'cache.invalidate'])
+    expect(lines[2]).toMatchObject({
+      'log.level': 'debug',
+      millpond: { cache: 'shop', namespace: 'default', key: 'user:8', cause: 'cold' },
+    })
+    expect(lines[3]).toMatchObject({ 'log.level': 'info', millpond: { reason: 'tag_based', targets: 1 } })
+    expect(JSON.stringify(lines)).not.toContain('a secret')
+    const quiet = logged('info')
+    await quiet.get('user:7')
+    await quiet.invalidateTags(['users'])
+    await expect(quiet.getOrSet('user:9', () => Promise.reject(new Error('no source')))).rejects.toThrow()
+    expect(actions()).toEqual(['cache.invalidate', 'load.failed'])
+    expect(JSON.stringify(lines)).not.toContain('user:9')
+    const silent = logged('error')
+    await silent.invalidateTags(['users'])
+    expect(lines).toEqual([])
+    await Promise.all([cache.close(), quiet.close(), silent.close()])
+  })
+
+  it('of a tier that is away come once a second, and say how many were left out', async () => {
+    const clock = fakeClock()
+    const cache = logged('warn', { clock, tiers: [memory(), { use: failing(), breaker: false }] })
+    for (let at = 0; at < 50; at++) await cache.get(`k${at}`)
+    expect(actions()).toEqual(['tier.failed'])
+    expect(lines[0]).toMatchObject({ 'log.level': 'warn', 'error.message': 'away', millpond: { tier: 'far', verb: 'read' } })
+    await clock.advance(1000)
+    await cache.get('again')
+    expect(lines[1]).toMatchObject({ millpond: { left_out: 49 } })
+    await cache.close()
+  })
+
+  it('tell a breaker that opens, and take no listener of what nobody would be told', async () => {
+    const cache = logged('error', { tiers: [memory(), { use: failing(), breaker: { threshold: 3 } }] })
+    for (let at = 0; at < 5; at++) await cache.get(`k${at}`)
+    expect(actions()).toEqual(['breaker.open'])
+    await cache.close()
   })
 })

@@ -1,0 +1,150 @@
+// What happens in a cache as log lines. Only what the log's level lets through is listened to: single reads and writes cost nothing unless they are written.
+import { type Check, withMethods } from '../core/checks.ts'
+import type { CacheEvents, EventName, Events } from '../core/events.ts'
+import { LEVELS, type Level, type Log, type LogFields } from './log.ts'
+
+interface Line {
+  readonly level: Level
+  /** `event.action`. */
+  readonly event: string
+  readonly message: string
+  /** Nobody needs each of them while a tier or a source is away: one a second, which says how many were left out. */
+  readonly isLimited?: boolean
+  readonly error?: unknown
+}
+type Told<E extends EventName> = (detail: CacheEvents[E]) => Line
+
+const EVERY_MS = 1000
+const line = (level: Level, event: string, message: string, more: Pick<Line, 'isLimited' | 'error'> = {}): Line => ({
+  level,
+  event,
+  message,
+  ...more,
+})
+const limited = (error?: unknown): Pick<Line, 'isLimited' | 'error'> => ({ isLimited: true, ...(error !== undefined && { error }) })
+
+/** The gravest level that an event's lines may have, and the line itself. */
+const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E>] } = {
+  hit: ['debug', ({ tier }) => line('debug', 'cache.hit', `found in ${tier}`)],
+  miss: ['debug', ({ cause }) => line('debug', 'cache.miss', `no tier could answer: ${cause}`)],
+  stale: ['debug', ({ tier }) => line('debug', 'cache.stale', `answered past its freshness from ${tier}`)],
+  load: ['debug', ({ ms }) => line('debug', 'cache.load', `loaded in ${ms.toFixed(1)} ms`)],
+  set: ['debug', () => line('debug', 'cache.set', 'set')],
+  delete: ['debug', () => line('debug', 'cache.delete', 'deleted')],
+  leave: ['debug', ({ reason }) => line('debug', 'cache.leave', `left memory: ${reason}`)],
+  loadError: ['warn', ({ error }) => line('warn', 'load.failed', 'a loader failed', limited(error))],
+  invalidate: [
+    'info',
+    ({ isOwn, reason, targets: { length } }) =>
+      line(isOwn ? 'info' : 'debug', 'cache.invalidate', `invalidated ${length} ${length === 1 ? 'target' : 'targets'}: ${reason}`),
+  ],
+  tierError: ['warn', ({ tier, verb, error }) => line('warn', 'tier.failed', `${tier}: ${verb} failed`, limited(error))],
+  tierRefused: ['warn', ({ tier, why }) => line('warn', 'tier.refused', `${tier} did not store an entry: ${why}`, limited())],
+  rejected: ['warn', ({ tier, why }) => line('warn', 'tier.rejected', `bytes of ${tier} were not believed: ${why}`, limited())],
+  breaker: ['error', ({ tier, state }) => line(state === 'open' ? 'error' : 'info', `breaker.${state}`, `${tier} is ${BREAKER[state]}`)],
+  ledger: ['error', ({ state }) => line(LEDGER[state][0], `ledger.${state}`, LEDGER[state][1])],
+  settings: [
+    'info',
+    ({ changes: { length } }) => line('info', 'settings.changed', `${length} ${length === 1 ? 'setting' : 'settings'} changed`),
+  ],
+  writeBehind: [
+    'error',
+    ({ collection, state, error }) =>
+      line(QUEUE[state], `write_behind.${state}`, `writes of ${collection}: ${state}`, state === 'failed' ? limited(error) : { error }),
+  ],
+  erased: [
+    'info',
+    ({ isOwn }) =>
+      line('info', 'cache.erased', isOwn ? 'erased here and elsewhere' : "this process has done its part of another's erasure"),
+  ],
+  warm: [
+    'warn',
+    ({ plan, state, warmed, failed }) =>
+      line(
+        state === 'progress' ? 'debug' : failed > 0 ? 'warn' : 'info',
+        `warm.${state}`,
+        `warming ${plan}: ${state}, ${warmed} warmed, ${failed} failed`,
+      ),
+  ],
+  guard: [
+    'error',
+    ({ guard, state, error }) =>
+      line(state === 'open' || state === 'error_threshold' ? 'error' : 'info', `guard.${state}`, `the guard ${guard} is ${state}`, {
+        error,
+      }),
+  ],
+  job: ['error', ({ job, state, error }) => line(JOB[state], `job.${state}`, `the job ${job}: ${state}`, { error })],
+  warning: ['warn', ({ message, error }) => line('warn', 'cache.warning', message, { error })],
+}
+
+const BREAKER = { closed: 'used again', open: 'left out until it answers again', 'half-open': 'tried again' } as const
+const LEDGER = {
+  up: ['info', 'the ledger answers again'],
+  down: ['error', 'the ledger does not answer: memory is not believed'],
+  epoch: ['warn', 'the history of the ledger was lost: memory was dropped'],
+  gap: ['warn', 'invalidations of others were missed: memory was dropped'],
+} as const
+const QUEUE = { stored: 'debug', failed: 'warn', dead: 'error', recovered: 'info', left: 'warn' } as const
+const JOB = { late: 'warn', began: 'debug', done: 'debug', retried: 'warn', failed: 'error', lost: 'error' } as const
+
+/** The check of the option `log`. */
+export const aLog: Check<Log> = withMethods<Log>("a log: createLog({ level: 'info' })", 'debug', 'info', 'warn', 'error')
+
+/** Writes a line for what happens from now on. */
+export function logEvents(cache: string, events: Events, log: Log, now: () => number): void {
+  const lowest = LEVELS.indexOf(log.level)
+  const pace = new Pace(now)
+  const follow = <E extends EventName>(name: E): void => {
+    const [gravest, told] = LINES[name]
+    if (LEVELS.indexOf(gravest) < lowest) return
+    events.on(name, (detail) => {
+      const { level, event, message, isLimited = false, error } = told(detail)
+      const { left, isDue } = isLimited ? pace.of(`${event} ${placeOf(detail)}`) : ALWAYS
+      if (!isDue) return
+      const fields = { ...fieldsOf(detail, gravest === 'debug'), ...(left > 0 && { left_out: left }) }
+      log[level](event, message, { millpond: { cache, ...fields }, ...(error !== undefined && { error }) })
+    })
+  }
+  for (const name of Object.keys(LINES)) if (isEvent(name)) follow(name)
+}
+
+const isEvent = (name: string): name is EventName => Object.hasOwn(LINES, name)
+
+const ALWAYS = { left: 0, isDue: true } as const
+
+/** At most one of a kind a second. */
+class Pace {
+  readonly #now: () => number
+  readonly #kinds = new Map<string, { at: number; left: number }>()
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  of(kind: string): { readonly left: number; readonly isDue: boolean } {
+    const at = this.#now()
+    const last = this.#kinds.get(kind)
+    if (last !== undefined && at - last.at < EVERY_MS && at >= last.at) {
+      last.left++
+      return { left: last.left, isDue: false }
+    }
+    this.#kinds.set(kind, { at, left: 0 })
+    return { left: last?.left ?? 0, isDue: true }
+  }
+}
+
+const placeOf = (detail: object): string =>
+  ['tier', 'namespace', 'collection', 'verb', 'why'].map((name) => String(Reflect.get(detail, name) ?? '')).join(' ')
+
+/** Numbers, names and states as they are; of what was invalidated the kinds and how many. Keys only of single reads and writes, which are written at `debug` alone. */
+function fieldsOf(detail: object, withKey: boolean): LogFields {
+  return Object.fromEntries(
+    Object.entries(detail).flatMap(([field, value]: [string, unknown]): [string, unknown][] => {
+      if (field === 'error' || field === 'message') return []
+      if (field === 'key') return withKey ? [[field, value]] : []
+      if (field === 'targets') return [['targets', Array.isArray(value) ? value.length : 0]]
+      if (field === 'writes') return [['writes', Array.isArray(value) ? value.length : 0]]
+      return [[field, value]]
+    }),
+  )
+}
