@@ -42,7 +42,7 @@ import { verifyWitness, witnessed } from 'millpond/tiers/witness'
 import { createCacheClient } from '../../../dashboard/src/api/client.ts'
 import type { GARBAGE } from './garbage.ts'
 
-/** Options of `tls.connect`. */
+/** Fields of the caller's own: options of `tls.connect`, facts of a log line. */
 const OTHERS = ['object', 'instance'] as const
 /** Read as they are warmed: what is wrong is in the report. */
 const READ_LATER = ['list', 'listOfLists', 'map'] as const
@@ -321,7 +321,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   },
   './insight WindowOptions': { use: (options) => insight.sizing('probed', options) },
   './observe KeyStatisticsOptions': { use: (options) => createKeyStatistics(options) },
-  './observe LogOptions': { use: (options) => createLog(options) },
+  './observe LogOptions': { leaves: { fields: OTHERS }, use: (options) => createLog(options) },
   './observe MonitorOptions': { base: { caches: () => [] }, use: (options) => createMonitor(options).close() },
   './observe RegistryOptions': { use: (options) => createRegistry(options) },
   './testing FakeClockOptions': { takesAny: ['now', 'monotonic'], use: (options) => fakeClock(options) },
