@@ -4,6 +4,7 @@ import type { Evaluator } from './alerts/evaluator.ts'
 import { bringSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
 import { cleanUpWhereDue } from './maintenance/retention.ts'
+import { CodeErasures } from './operations/code-erasures.ts'
 import { recheck } from './operations/invalidation.ts'
 import { makeDueReports } from './reports/reports.ts'
 import { holdsLease } from './store/lease.ts'
@@ -20,6 +21,7 @@ const LEASE = 'clock'
 /** Returns how to stop: what is under way ends, and what was counted is stored. */
 export function startClock(control: Control, evaluator: Evaluator, onError: (error: unknown) => void): () => Promise<void> {
   const running = new Set<Promise<void>>()
+  const codeErasures = new CodeErasures()
   let isWriter = false
   let begun = Number.POSITIVE_INFINITY
   /** A turn that takes longer than its interval is not overtaken by the next one. */
@@ -52,6 +54,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       if (!isWriter) return evaluator.forget()
       await bringSettings(control)
       await recheck(control)
+      await codeErasures.look(control)
       await evaluator.turn()
     }),
     every(CARE_MS, async () => {

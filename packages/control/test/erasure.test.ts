@@ -7,6 +7,7 @@ import { type Attached, attach } from '@millpond/control/agent'
 import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { CodeErasures } from '../src/operations/code-erasures.ts'
 import { type CallOptions, type Opened, open } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-erasure-'))
@@ -103,6 +104,48 @@ it('is partial where the process that has a namespace open cannot do it', async 
   expect(json.result.caches.shop.error).not.toContain('secret')
   await stuck.close()
   await third.close()
+})
+
+it('gathers what every process had queued, and what it dropped of it', async () => {
+  const queue = (of: Cache, journal: string) =>
+    of.collection<number, { name: string }>('user', {
+      tags: ({ name }) => [`person:${name}`],
+      store: () => new Promise<void>(() => undefined),
+      write: 'write-behind',
+      writeBehind: { journal: join(folder, journal), maxDelay: '1h', drainTimeout: 50 },
+    })
+  const [here, there] = [queue(shop, 'here'), queue(elsewhere, 'there')]
+  await here.set(7, { name: 'ann' })
+  await here.set(8, { name: 'bob' })
+  await there.set(9, { name: 'ann' })
+  const { json: done } = await post({ tags: ['person:ann'], confirm: 'person:ann' })
+  expect(done).toMatchObject({ state: 'completed' })
+  const { parts, writes_elsewhere, queues_unknown } = done.result.caches.shop
+  const own = parts.flatMap((part: { writes: { key: string }[] }) => part.writes)
+  expect([own.length, writes_elsewhere.length, queues_unknown]).toEqual([1, 1, []])
+  expect([...own, ...writes_elsewhere].map(({ key }: { key: string }) => key).sort()).toEqual(['["user",7]', '["user",9]'])
+  expect(writes_elsewhere[0]).toMatchObject({ node: expect.stringMatching(/^web-[12]$/), namespace: 'default', was_sent: false })
+  const row = (await auditText()).split('\n').find((line) => line.includes(done.id) && line.includes('dropped_writes'))
+  expect(row).toMatch(/dropped_writes\W+2\b/)
+  expect(row).not.toContain('ann')
+})
+
+it('puts erasures that a program began by itself on record, once, and those of the control plane not again', async () => {
+  const rows = async (): Promise<{ actor: string; detail: { receipt: string; namespace: string } }[]> =>
+    (await opened.call('GET', 'audit/?action=erase.code', { as: 'auditor' })).json.data
+  await elsewhere.namespace('reports').set('q1', 7, { tags: ['person:carl'] })
+  const [there, here] = [await elsewhere.namespace('reports').erase({ tags: ['person:carl'] }), await shop.erase({ keys: ['k'] })]
+  await post({ tags: ['person:dora'], confirm: 'person:dora' })
+  await expect.poll(async () => (await rows()).length, { timeout: 15_000, interval: 250 }).toBe(2)
+  const told = await rows()
+  expect(told.map(({ actor }) => actor).sort()).toEqual(['process:web-1', 'process:web-2'])
+  expect(told.map(({ detail }) => detail.receipt).sort()).toEqual([there.id, here.id].sort())
+  expect(await auditText()).not.toContain('carl')
+  // Another control plane, and the next start of this one, find them there.
+  const again = new CodeErasures()
+  await again.look(opened.plane.control)
+  expect(await rows()).toHaveLength(2)
+  expect((await opened.call('GET', 'audit/verify/', { as: 'auditor' })).json.ok).toBe(true)
 })
 
 it('refuses no subject and several, plans of another kind, and whoever may not', async () => {

@@ -6,6 +6,7 @@ import { type Application, described, target } from './application.ts'
 import { benchmark } from './benchmark.ts'
 import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
+import { HeardErasures } from './heard-erasures.ts'
 import { analyzed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { jobsOf, triggerJob } from './jobs.ts'
@@ -25,10 +26,10 @@ export type Acts = { readonly [T in Topic]: (asked: Asked<T>) => Promise<Answere
 /** How long a walk over memory may take, pauses for others included. */
 const WALK_MS = 200
 
-export function actsOf(cache: Cache, application: Application = {}, insight?: Insight): Acts {
+export function actsOf(cache: Cache, application: Application = {}, insight?: Insight, heard = new HeardErasures(cache)): Acts {
   const waiting = new Waiting()
   const named = new NamedWarming(cache, application)
-  const erasures = new Erasures(cache)
+  const erasures = new Erasures(cache, heard)
   const tail = new Tail(cache)
   const settings = settingsFor(cache)
   return {
@@ -52,6 +53,8 @@ export function actsOf(cache: Cache, application: Application = {}, insight?: In
     coverage: () => coverage(cache, application),
     erase_plan: (asked) => planErasure(cache, asked),
     erase: (asked) => erasures.ask(asked),
+    erase_heard: (asked) => heard.of(asked),
+    erase_begun: async (asked) => heard.since(asked),
     tail: async (asked) => tail.ask(asked),
     sizing: async (asked) => sized(insight, cache.info().name, asked),
     analyze: async (asked) => analyzed(insight, cache.info().name, asked),

@@ -7,6 +7,7 @@ import { aCache, aNodeId, anInsight } from '../given.ts'
 import { type Acts, act, actsOf } from './acts.ts'
 import { type Application, application as anApplication } from './application.ts'
 import { type CacheReport, reportOf } from './figures.ts'
+import { HeardErasures } from './heard-erasures.ts'
 import { settingsFor } from './settings.ts'
 import { ASKED, type Topic } from './words.ts'
 
@@ -68,7 +69,8 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   const { id, application, insight, onWarning } = options
   const startedAt = performance.now()
   const name = cache.info().name
-  const acts = actsOf(cache, application, insight)
+  const heard = new HeardErasures(cache)
+  const acts = actsOf(cache, application, insight, heard)
   const nodes = createNodes({
     store: cache.nodeStore,
     channel: channelOf(name),
@@ -77,7 +79,7 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   })
   let last: { readonly at: number; readonly report: CacheReport } | undefined
   const report = (): CacheReport => {
-    last = { at: performance.now(), report: reportOf(cache, startedAt) }
+    last = { at: performance.now(), report: { ...reportOf(cache, startedAt), erasures: heard.begun } }
     return last.report
   }
   // A control plane in this process has looked already, a moment ago: figures are not read a second time for the others.

@@ -1,6 +1,7 @@
 // A node's part in an erasure: what it would look through, and doing it, which lists whole tiers twice: it goes on here while the control plane asks how far it is.
 import { randomBytes } from 'node:crypto'
 import type { Cache, Erased, ErasureSubject } from 'millpond'
+import { droppedWrite, type HeardErasures } from './heard-erasures.ts'
 import { reasonOf } from './reason.ts'
 import { settled } from './settled.ts'
 import { chosen, keyOf, namespacesOf, spaceOf } from './spaces.ts'
@@ -55,10 +56,12 @@ export async function planErasure(cache: Cache, asked: Asked<'erase_plan'>): Pro
 
 export class Erasures {
   readonly #cache: Cache
+  readonly #heard: HeardErasures
   readonly #runs = new Map<string, Run>()
 
-  constructor(cache: Cache) {
+  constructor(cache: Cache, heard: HeardErasures) {
     this.#cache = cache
+    this.#heard = heard
   }
 
   /** @throws Error for a run that is not known any more */
@@ -93,16 +96,17 @@ export class Erasures {
     // A tenant is erased in all namespaces at once, by whichever is asked.
     const spaces =
       asked.subject.tenant === undefined ? chosen(this.#cache, asked.namespaces).map((name) => spaceOf(this.#cache, name)) : [this.#cache]
-    for (const space of spaces) parts.push(partOf(await space.erase(subject)))
+    for (const space of spaces) parts.push(partOf(await this.#heard.asked(() => space.erase(subject))))
   }
 }
 
 const timeOf = (ms: number | undefined): string | null => (ms === undefined || !Number.isFinite(ms) ? null : new Date(ms).toISOString())
 
-const partOf = ({ id, isProven, namespaces, tiers, writes, keys, unheard, ms }: Erased): ErasedPart => ({
+const partOf = ({ id, isProven, namespaces, receipts, tiers, writes, keys, unheard, ms }: Erased): ErasedPart => ({
   id,
   is_proven: isProven,
   namespaces,
+  receipts,
   tiers: tiers.map(({ name, state, until, removed, error }) => ({
     name,
     state,
@@ -110,13 +114,7 @@ const partOf = ({ id, isProven, namespaces, tiers, writes, keys, unheard, ms }: 
     ...(state === 'until' && { until: timeOf(until) }),
     ...(error !== undefined && { error: reasonOf(error) }),
   })),
-  writes: writes.map(({ collection, key, kind, wasSent, wasDead }) => ({
-    collection,
-    key,
-    kind: kind ?? null,
-    was_sent: wasSent,
-    was_dead: wasDead,
-  })),
+  writes: writes.map(droppedWrite),
   keys: keys === undefined ? null : { shredded_at: timeOf(keys.shreddedAt), ids: keys.ids, held_until: timeOf(keys.heldUntil) },
   unheard,
   ms: Math.round(ms),

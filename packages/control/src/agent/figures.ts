@@ -35,6 +35,8 @@ export interface CacheReport {
   readonly tiers: readonly TierReport[]
   readonly ledger: { readonly tier: string; readonly is_up: boolean; readonly pending: number }
   readonly ttl_seconds: number | null
+  /** How many the program has begun by itself since its start: who watches asks for them. */
+  readonly erasures?: number | undefined
   /** The 50 that are asked most, the rest together as `other`. */
   readonly namespaces: Readonly<Record<string, NamespaceReport>>
 }

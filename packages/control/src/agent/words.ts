@@ -89,6 +89,11 @@ export const ASKED = {
   jobs: z.null(),
   job_run: z.strictObject({ name: z.string().min(1).max(200) }),
   erase_plan: z.strictObject({ namespaces, subject }),
+  erase_heard: z.strictObject({
+    receipts: z.array(z.strictObject({ namespace: z.string().max(256), id: z.string().max(256) })).max(10_000),
+    wait_ms: z.number().min(0).max(10_000),
+  }),
+  erase_begun: z.strictObject({ after: z.number().int().min(0) }),
   erase: z.strictObject({
     namespaces,
     subject,
@@ -212,8 +217,17 @@ export interface NamedRun {
 }
 
 /** What an erasure came to in some namespaces of one cache: `Erased` of the library, in names for JSON. */
+export interface DroppedWrite {
+  readonly collection: string
+  readonly key: string
+  readonly kind: 'set' | 'remove' | null
+  readonly was_sent: boolean
+  readonly was_dead: boolean
+}
+
 export interface ErasedPart {
   readonly id: string
+  readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
   readonly is_proven: boolean
   readonly namespaces: readonly string[]
   readonly tiers: readonly {
@@ -224,13 +238,7 @@ export interface ErasedPart {
     readonly until?: string | null
     readonly error?: string
   }[]
-  readonly writes: readonly {
-    readonly collection: string
-    readonly key: string
-    readonly kind: 'set' | 'remove' | null
-    readonly was_sent: boolean
-    readonly was_dead: boolean
-  }[]
+  readonly writes: readonly DroppedWrite[]
   readonly keys: { readonly shredded_at: string | null; readonly ids: readonly string[]; readonly held_until: string | null } | null
   readonly unheard: readonly string[]
   readonly ms: number
@@ -367,6 +375,21 @@ export interface Answered {
   }
   job_run: { readonly is_triggered: boolean }
   erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }
+  erase_heard: {
+    /** Open here, and not heard of in time. */
+    readonly missing: readonly string[]
+    readonly writes: readonly (DroppedWrite & { readonly namespace: string })[]
+  }
+  erase_begun: {
+    readonly cache: string
+    readonly begun: readonly {
+      readonly seq: number
+      readonly at: string
+      readonly id: string
+      readonly namespace: string
+      readonly writes: number
+    }[]
+  }
   erase: { readonly run: string; readonly is_done: boolean; readonly parts: readonly ErasedPart[]; readonly error?: string }
   application: Registered
   target: {

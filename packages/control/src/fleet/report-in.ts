@@ -23,6 +23,7 @@ const report = z.object({
     .max(64),
   ledger: z.object({ tier: z.string().max(128), is_up: z.boolean(), pending: z.number() }),
   ttl_seconds: z.number().nullable(),
+  erasures: z.number().optional(),
   namespaces: z.record(z.string().max(128), z.object({ counters: counts, gauges: counts })),
 })
 

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
 import { newId } from '../access/tokens.ts'
-import type { Answered, AskedSubject, ErasedPart } from '../agent/words.ts'
+import type { Answered, AskedSubject, DroppedWrite, ErasedPart } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { invalid, notFound, Problem } from '../http/problem.ts'
@@ -166,6 +166,10 @@ const REMAINS = [
 export interface CacheErased {
   readonly is_proven: boolean
   readonly parts: readonly ErasedPart[]
+  /** Queued writes that other processes have dropped. */
+  readonly writes_elsewhere: readonly (DroppedWrite & { readonly node: string; readonly namespace: string })[]
+  /** Processes that have not said what they did of their queues: look at their events `erased`. */
+  readonly queues_unknown: readonly string[]
   /** Namespaces that a silent process alone may have open. */
   readonly silent: readonly string[]
   /** Why it ended early. */
@@ -187,18 +191,40 @@ async function eraseIn(
     const done = await followed(control, cache, id, asked, async (so_far) =>
       step.progress({
         is_proven: false,
-        caches: { ...before, [cache]: { is_proven: false, parts: [...parts, ...so_far], silent, error: null } },
+        caches: {
+          ...before,
+          [cache]: { is_proven: false, parts: [...parts, ...so_far], writes_elsewhere: [], queues_unknown: [], silent, error: null },
+        },
       }),
     )
     parts.push(...done.parts)
     if (done.error !== undefined) errors.push(`${id}: ${done.error}`)
   }
+  const elsewhere = await queuesOf(control, cache, parts)
   const is_proven = parts.length > 0 && errors.length === 0 && silent.length === 0 && parts.every((part) => part.is_proven)
   return {
     is_proven,
     parts,
+    ...elsewhere,
     silent,
     error: errors.length === 0 ? (parts.length === 0 ? 'no process could be asked' : null) : errors.join('; '),
+  }
+}
+
+/** What other processes had queued of it is theirs to drop, and theirs to tell. */
+async function queuesOf(
+  control: Control,
+  cache: string,
+  parts: readonly ErasedPart[],
+): Promise<Pick<CacheErased, 'writes_elsewhere' | 'queues_unknown'>> {
+  const receipts = parts.flatMap((part) => part.receipts.map(({ namespace, id }) => ({ namespace, id })))
+  if (receipts.length === 0) return { writes_elsewhere: [], queues_unknown: [] }
+  const replies = await control.fleet.ask(cache, 'erase_heard', { receipts, wait_ms: SLICE_MS }, { deadlineMs: SLICE_MS + 2000 })
+  return {
+    writes_elsewhere: replies.flatMap(({ id: node, body }) => (body?.writes ?? []).map((write) => ({ node, ...write }))),
+    queues_unknown: replies
+      .filter(({ body, status }) => status !== 'left' && (body === undefined || body.missing.length > 0))
+      .map(({ id }) => id),
   }
 }
 
@@ -258,9 +284,11 @@ async function forgetHere(control: Control, caches: readonly string[]): Promise<
 const proofOf = (isProven: boolean, results: Readonly<Record<string, CacheErased>>) => ({
   is_proven: isProven,
   caches: Object.fromEntries(
-    Object.entries(results).map(([cache, { parts, silent, error }]) => [
+    Object.entries(results).map(([cache, { parts, writes_elsewhere, queues_unknown, silent, error }]) => [
       cache,
       {
+        dropped_writes: parts.reduce((all, { writes }) => all + writes.length, writes_elsewhere.length),
+        queues_unknown,
         receipts: parts.map(({ id }) => id),
         tiers: parts.flatMap(({ tiers }) => tiers.map(({ name, state, removed }) => ({ name, state, removed }))),
         shredded_keys: parts.flatMap(({ keys }) => keys?.ids ?? []),

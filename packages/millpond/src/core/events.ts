@@ -55,9 +55,10 @@ export interface CacheEvents {
   }
   /**
    * Something was erased (`cache.erase`), and this process has done its part: memory, restart file, journals. `writes`: queued writes that it has dropped. `isOwn` where it was asked for in
-   * this process.
+   * this process. `id`: of the invalidation that told everybody of it in this namespace, the same everywhere (`Erased.receipts`).
    */
   erased: {
+    id: string
     namespace: string
     writes: readonly { collection: string; key: string; kind: 'set' | 'remove' | undefined; wasSent: boolean; wasDead: boolean }[]
     isOwn: boolean

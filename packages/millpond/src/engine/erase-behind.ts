@@ -5,9 +5,9 @@ import { eraseHere, meantBy } from './erase-here.ts'
 import { type FarTier, inBackground, type Space } from './space.ts'
 
 /** Says what it dropped by the event `erased`. */
-export function eraseBehind(space: Space, targets: readonly Target[]): void {
+export function eraseBehind(space: Space, id: string, targets: readonly Target[]): void {
   const done = eraseHere(space, targets).then((writes) =>
-    space.services.events.emit('erased', { namespace: space.id.name, writes, isOwn: false }),
+    space.services.events.emit('erased', { id, namespace: space.id.name, writes, isOwn: false }),
   )
   inBackground(space, 'what this process was to do for an erasure', done)
   for (const far of space.far)

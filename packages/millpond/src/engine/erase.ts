@@ -151,7 +151,7 @@ async function eraseIn(space: Space, meant: Meant | undefined, keys?: ShreddedKe
   if (space.far.length > 0 && receipt.isApplied) await arrived(space)
   const after = await eraseHere(space, targets)
   const writes = [...before, ...after]
-  space.services.events.emit('erased', { namespace: space.id.name, writes, isOwn: true })
+  space.services.events.emit('erased', { id: receipt.id, namespace: space.id.name, writes, isOwn: true })
   const tiers = new Map<string, ErasedTier>()
   for (const far of space.far) {
     const { name } = far.guarded
@@ -203,6 +203,7 @@ function sum(parts: readonly Part[], keys: ShreddedKeys | undefined, started: nu
     id: parts[0]?.receipt.id ?? '',
     isProven: unheard.length === 0 && states.every((state) => state === 'proven' || state === 'shredded'),
     namespaces: parts.map(({ namespace }) => namespace),
+    receipts: parts.map(({ namespace, receipt: { id } }) => ({ namespace, id })),
     tiers: [...tiers.values()],
     writes: parts.flatMap(({ writes }) => writes),
     keys,

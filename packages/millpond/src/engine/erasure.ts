@@ -54,6 +54,8 @@ export interface Erased {
   readonly isProven: boolean
   /** Where it was looked for. */
   readonly namespaces: readonly string[]
+  /** The invalidation of each: processes name it in their event `erased`. */
+  readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
   readonly tiers: readonly ErasedTier[]
   /** Queued writes and dead letters of this process that were dropped; other processes tell of theirs by the event `erased`. */
   readonly writes: readonly ErasedWrite[]

@@ -60,8 +60,8 @@ export function openSpace(
     },
     {
       applied: (lines, isOwn) => {
-        const erased = isOwn ? [] : lines.flatMap(({ reason, mode, targets }) => (reason === 'erased' && mode === 'delete' ? targets : []))
-        if (erased.length > 0) eraseBehind(space, erased)
+        if (!isOwn)
+          for (const { id, reason, mode, targets } of lines) if (reason === 'erased' && mode === 'delete') eraseBehind(space, id, targets)
         if (lines.some(({ targets }) => targets.some(({ kind }) => kind === 'all'))) forgetKeys(space)
         for (const line of lines) {
           const isNew = space.watch.history.add(line, clock.now())

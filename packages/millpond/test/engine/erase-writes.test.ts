@@ -50,13 +50,14 @@ describe('an erasure and queued writes', () => {
     await users.delete(4)
     const told: unknown[] = []
     cache.on('erased', (detail) => told.push(detail))
-    const { writes, isProven } = await cache.erase({ tags: ['owner:ann'] })
+    const { id, writes, isProven, receipts } = await cache.erase({ tags: ['owner:ann'] })
+    expect(receipts).toEqual([{ namespace: 'default', id }])
     expect(isProven).toBe(true)
     expect(writes).toEqual([
       { collection: 'user', key: '["user",1]', kind: 'set', wasSent: false, wasDead: false },
       { collection: 'user', key: '["user",3]', kind: 'set', wasSent: false, wasDead: false },
     ])
-    expect(told).toEqual([{ namespace: 'default', writes, isOwn: true }])
+    expect(told).toEqual([{ id, namespace: 'default', writes, isOwn: true }])
     const bytes = bytesUnder(folder)
     expect([bytes.includes(CANARY), bytes.includes('OTHER')]).toEqual([false, true])
     expect(await users.get(1)).toBeUndefined()
@@ -75,8 +76,9 @@ describe('an erasure and queued writes', () => {
     await Promise.all([a.cache.ready(), b.cache.ready()])
     await b.users.set(1, user('ann'))
     const heard = new Promise((resolve) => b.cache.on('erased', resolve))
-    const { writes } = await a.cache.erase({ tags: ['owner:ann'] })
-    const elsewhere = (await heard) as { writes: { key: string }[] }
+    const { id, writes } = await a.cache.erase({ tags: ['owner:ann'] })
+    const elsewhere = (await heard) as { id: string; writes: { key: string }[] }
+    expect(elsewhere.id).toBe(id)
     expect([...writes, ...elsewhere.writes].map(({ key }) => key).sort()).toEqual(['["user",1]', '["user",9]'])
     expect(bytesUnder(join(folder, 'journal')).includes(CANARY)).toBe(false)
     await Promise.all([a.users.flush(), b.users.flush()])

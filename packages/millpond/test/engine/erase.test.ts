@@ -280,7 +280,7 @@ describe('an erasure', () => {
     await Promise.all([c.ready(), d.ready()])
     const heard = new Promise((resolve) => d.on('erased', resolve))
     expect(await c.erase({ tags: ['subject'] })).toMatchObject({ isProven: true })
-    expect(await heard).toEqual({ namespace: 'default', writes: [], isOwn: false })
+    expect(await heard).toEqual({ id: expect.any(String), namespace: 'default', writes: [], isOwn: false })
     expect(bytesUnder(folder).includes(CANARY)).toBe(false)
     expect(readFileSync(join(folder, 'a.snapshot')).includes(OTHER)).toBe(true)
   })

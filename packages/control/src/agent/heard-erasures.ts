@@ -1,0 +1,106 @@
+// What this process has done of erasures: its part of others' (queued writes that it has dropped), and those that the program itself began, which nobody would know of.
+import type { Cache, ErasedWrite } from 'millpond'
+import { chosen } from './spaces.ts'
+import type { Answered, Asked, DroppedWrite } from './words.ts'
+
+/** Of so long ago and so many at the most: they name keys of those who asked to be forgotten. */
+const KEPT_MS = 600_000
+const MOST_KEPT = 200
+const LOOK_EVERY_MS = 20
+
+interface Heard {
+  readonly at: number
+  readonly id: string
+  readonly namespace: string
+  readonly isOwn: boolean
+  readonly writes: readonly ErasedWrite[]
+}
+
+interface Begun {
+  readonly seq: number
+  readonly at: number
+  readonly id: string
+  readonly namespace: string
+  readonly writes: number
+}
+
+export class HeardErasures {
+  readonly #cache: Cache
+  #heard: Heard[] = []
+  /** Own ones of which it is not known yet whether the control plane has asked for them. */
+  #undecided: Heard[] = []
+  #begun: Begun[] = []
+  #seq = 0
+  /** Erasures of the control plane that run here now, and the ids of those that have run. */
+  #running = 0
+  readonly #asked = new Set<string>()
+
+  constructor(cache: Cache) {
+    this.#cache = cache
+    cache.on('erased', ({ id, namespace, writes, isOwn }) => {
+      const heard = { at: Date.now(), id, namespace, isOwn, writes }
+      this.#heard = [...this.#heard.filter(({ at }) => at > heard.at - KEPT_MS), heard].slice(-MOST_KEPT)
+      if (!isOwn) return
+      this.#undecided.push(heard)
+      this.#decide()
+    })
+  }
+
+  /** How many the program has begun by itself. */
+  get begun(): number {
+    return this.#seq
+  }
+
+  /** Runs an erasure that the control plane has asked for. */
+  async asked<T extends { readonly receipts: readonly { readonly id: string }[] }>(work: () => Promise<T>): Promise<T> {
+    this.#running++
+    try {
+      const done = await work()
+      for (const { id } of done.receipts) this.#asked.add(id)
+      return done
+    } finally {
+      this.#running--
+      this.#decide()
+    }
+  }
+
+  /** What this process has dropped for these erasures of others, as soon as it has done its part of those whose namespaces are open here. */
+  async of({ receipts, wait_ms }: Asked<'erase_heard'>): Promise<Answered['erase_heard']> {
+    const until = performance.now() + wait_ms
+    const wanted = receipts.filter(({ namespace }) => chosen(this.#cache, [namespace]).length > 0)
+    const found = () => wanted.flatMap(({ id, namespace }) => this.#heard.filter((one) => one.id === id && one.namespace === namespace))
+    while (found().length < wanted.length && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    const heard = found()
+    return {
+      missing: wanted.filter(({ id }) => !heard.some((one) => one.id === id)).map(({ namespace }) => namespace),
+      writes: heard
+        .filter(({ isOwn }) => !isOwn)
+        .flatMap(({ namespace, writes }) => writes.map((write) => ({ namespace, ...droppedWrite(write) }))),
+    }
+  }
+
+  /** Those that the program has begun by itself, after the one of this number. */
+  since({ after }: Asked<'erase_begun'>): Answered['erase_begun'] {
+    return {
+      cache: this.#cache.info().name,
+      begun: this.#begun.filter(({ seq }) => seq > after).map(({ at, ...rest }) => ({ ...rest, at: new Date(at).toISOString() })),
+    }
+  }
+
+  #decide(): void {
+    if (this.#running > 0) return
+    for (const { id, namespace, writes, at } of this.#undecided)
+      if (!this.#asked.has(id)) this.#begun.push({ seq: ++this.#seq, at, id, namespace, writes: writes.length })
+    this.#undecided = []
+    this.#asked.clear()
+    this.#begun = this.#begun.slice(-MOST_KEPT)
+  }
+}
+
+export const droppedWrite = ({ collection, key, kind, wasSent, wasDead }: ErasedWrite): DroppedWrite => ({
+  collection,
+  key,
+  kind: kind ?? null,
+  was_sent: wasSent,
+  was_dead: wasDead,
+})

@@ -1,0 +1,53 @@
+// Erasures that a program began by itself (`cache.erase`): each gets its row of the audit, which names nobody. Told by the processes while they live.
+import { appendAudit } from '../audit/audit.ts'
+import type { Control } from '../control.ts'
+import type { FleetNode } from '../fleet/fleet.ts'
+
+/** By life of a process: the last one that was taken in. */
+export class CodeErasures {
+  readonly #seen = new Map<string, number>()
+
+  /** Asks those whose count has grown since the last look. */
+  async look(control: Control): Promise<void> {
+    const present = new Set<string>()
+    for (const cache of control.fleet.names)
+      for (const node of control.collector.sight(cache)?.nodes ?? []) {
+        const life = `${cache} ${node.boot}`
+        present.add(life)
+        const count = node.report?.erasures ?? 0
+        const seen = this.#seen.get(life) ?? 0
+        if (!node.isLate && count > seen) this.#seen.set(life, await takeIn(control, cache, node, seen))
+      }
+    for (const life of this.#seen.keys()) if (!present.has(life)) this.#seen.delete(life)
+  }
+}
+
+/** Resolves with the number of the last one that is on record now. */
+async function takeIn(control: Control, cache: string, { id: node, isLocal }: FleetNode, after: number): Promise<number> {
+  const [reply] = await control.fleet.ask(cache, 'erase_begun', { after }, { to: [node] })
+  let last = after
+  for (const { seq, id, namespace, at, writes } of reply?.body?.begun ?? []) {
+    await control.store.write(async (tx) => {
+      // This process may have been started anew, or another control plane have taken it in before.
+      const known = await tx
+        .selectFrom('audit')
+        .select('seq')
+        .where('action', '=', 'erase.code')
+        .where('target', '=', cache)
+        .where('detail', 'like', `%"${id}"%`)
+        .executeTakeFirst()
+      if (known !== undefined) return
+      await appendAudit(control.store, tx, {
+        kind: 'result',
+        actor: `process:${node}`,
+        via: 'code',
+        action: 'erase.code',
+        target: cache,
+        requestId: id,
+        detail: { receipt: id, namespace, at, dropped_writes: writes, is_local: isLocal },
+      })
+    })
+    last = seq
+  }
+  return last
+}
