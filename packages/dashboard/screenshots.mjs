@@ -1,4 +1,4 @@
-// Makes the screenshots of the guide: `node packages/dashboard/screenshots.mjs`; with `--all FOLDER` every page at three widths, light and dark, to be looked at; `--look 1280-light`: one of these looks.
+// Makes the screenshots of the guide: `node packages/dashboard/screenshots.mjs`; with `--all FOLDER` every page at four widths, light and dark, to be looked at; `--look 1280-light,390-dark`: some of these looks.
 // @ts-check
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = process.argv.indexOf('--all')
 const all = folder < 0 ? undefined : process.argv[folder + 1]
 const look = process.argv.indexOf('--look')
-const wanted = look < 0 ? undefined : process.argv[look + 1]
+const wanted = look < 0 ? undefined : process.argv[look + 1]?.split(',')
 const LOAD_MS = 25_000
 const PAGES = {
   now: '',
@@ -60,7 +60,7 @@ try {
   if (all === undefined) for (const shot of GUIDE) await shoot(shot, places[shot.page], join(root, 'docs/guide/images'))
   else {
     for (const colorScheme of /** @type {const} */ (['light', 'dark']))
-      for (const width of [390, 1280, 2560].filter((each) => wanted === undefined || wanted === `${each}-${colorScheme}`))
+      for (const width of [390, 1280, 1920, 2560].filter((each) => wanted === undefined || wanted.includes(`${each}-${colorScheme}`)))
         for (const page of /** @type {(keyof typeof PAGES)[]} */ (Object.keys(PAGES)))
           await shoot({ page, width, colorScheme, height: 900 }, places[page], all)
   }

@@ -87,32 +87,6 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 
-  it('changes a configuration and rolls it back, by keyboard alone', async () => {
-    const { page, faults, close } = await open('editor')
-    await page.keyboard.press('g')
-    await page.keyboard.press('c')
-    await focus(page, 'link', 'org-stats')
-    await page.keyboard.press('Enter')
-    await focus(page, 'button', 'Change…')
-    await page.keyboard.press('Enter')
-    await focus(page, 'spinbutton', 'TTL')
-    await page.keyboard.press('Control+A')
-    await page.keyboard.type('90')
-    await page.keyboard.press('Enter')
-    await page.getByRole('deletion').getByText('60 s').waitFor()
-    await focus(page, 'button', /^Apply as version 3/)
-    await page.keyboard.press('Enter')
-    await page.getByText('Version 3 is in force').waitFor()
-    await focus(page, 'button', /^Roll back to 2/)
-    await page.keyboard.press('Enter')
-    await page.getByText('Rolling back drops nothing.').waitFor()
-    await focus(page.getByRole('dialog'), 'button', 'Roll back to 2')
-    await page.keyboard.press('Enter')
-    await page.getByText('Version 4 is in force').waitFor()
-    expect(faults).toEqual([])
-    await close()
-  })
-
   it('finds pages by the palette, and closes it with Escape', async () => {
     const { page, close } = await open('admin')
     await page.keyboard.press('Control+K')
@@ -432,11 +406,3 @@ const refusal = (status: number) => ({
   headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '7' },
   body: JSON.stringify({ status, code: 'refused', detail: 'not now' }),
 })
-
-/** As the Tab key would, without counting how often. */
-async function focus(within: Pick<Page, 'getByRole'>, role: 'link' | 'button' | 'spinbutton', name: string | RegExp): Promise<void> {
-  const target = within.getByRole(role, { name, exact: typeof name === 'string' }).first()
-  await target.waitFor()
-  await target.focus()
-  if (!(await target.evaluate((element) => element.matches(':focus')))) throw new Error(`${name} takes no focus`)
-}

@@ -194,6 +194,19 @@ export interface Alert {
   readonly note: string | null
 }
 
+/** Of which nobody is told for a while. */
+export interface Silenced {
+  readonly id: string
+  /** `null`: every one. */
+  readonly rule: string | null
+  readonly cache_name: string | null
+  readonly until: string
+  readonly actor: string
+  readonly reason: string | null
+}
+
+export type AlertRules = Readonly<Record<string, { readonly enabled: boolean; readonly levels: Readonly<Record<string, number>> }>>
+
 export interface Criteria {
   readonly keys?: readonly string[]
   readonly tags?: readonly string[]

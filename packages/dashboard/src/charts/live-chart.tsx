@@ -23,6 +23,12 @@ export interface ChartMark {
   readonly title: string
 }
 
+/** A value to compare with, over the whole span. */
+export interface ChartReference {
+  readonly name: string
+  readonly value: number
+}
+
 /** What a chart shows, and over which span. */
 export interface LiveChartProps {
   readonly title: string
@@ -40,6 +46,8 @@ export interface LiveChartProps {
   /** Largest value of the axis; default: what the series need. */
   readonly max?: number | undefined
   readonly marks?: readonly ChartMark[]
+  /** What is usual, or aimed at: a grey band behind the lines. */
+  readonly reference?: ChartReference | undefined
   /** Spans within that nothing is known of: epoch seconds. */
   readonly missing?: readonly Hole[]
   readonly format: (value: number) => string
@@ -63,6 +71,7 @@ export function LiveChart(props: LiveChartProps) {
     to,
     marks = [],
     missing = [],
+    reference,
     format,
     className = '',
     id,
@@ -111,6 +120,7 @@ export function LiveChart(props: LiveChartProps) {
         <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
           <path className="grid" d={`M0 0H${WIDTH}M0 ${HEIGHT / 2}H${WIDTH}`} />
           <path className="base" d={`M0 ${HEIGHT}H${WIDTH}`} />
+          {reference !== undefined && <path className="expected" d={`M0 ${axis.y(reference.value)}H${WIDTH}`} />}
           {shown.map(({ name, top, bottom, fill, color, isThin }, index) => {
             const line = linePath(isPartial ? xs.slice(0, -1) : xs, y(isPartial ? top.slice(0, -1) : top))
             return (
@@ -141,6 +151,11 @@ export function LiveChart(props: LiveChartProps) {
             {format(value)}
           </span>
         ))}
+        {reference !== undefined && (
+          <span className="expected-name" style={vars({ '--y': axis.y(reference.value) })}>
+            {reference.name} {format(reference.value)}
+          </span>
+        )}
         {seen.map((mark) => (
           <span
             key={mark.letter}

@@ -15,8 +15,14 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
   const date = new Intl.DateTimeFormat(locale, { ...zone, day: 'numeric', month: 'short' })
   const whole = new Intl.DateTimeFormat(locale, {
     ...zone,
-    dateStyle: 'medium',
-    timeStyle: 'long',
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+    timeZoneName: 'short',
   })
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'long' })
   const clockOf = (at: number): string => clock.format(at)

@@ -79,6 +79,7 @@ function AuditLog() {
           ) : (
             <Table
               caption="Audit rows, newest first"
+              isDense
               columns={COLUMNS}
               rows={data}
               keyOf={({ id }) => id}
@@ -113,6 +114,7 @@ const COLUMNS = [
   { name: 'On', folded: 'wide' as const, cell: (row: AuditRow) => <Target row={row} /> },
   {
     name: 'Outcome',
+    folded: 'right' as const,
     cell: (row: AuditRow) =>
       row.outcome === 'refused' || row.outcome === 'failed' ? (
         <Word tone="critical" glyph="no">

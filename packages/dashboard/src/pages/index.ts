@@ -1,7 +1,7 @@
 // Which component stands for which page.
 import type { ComponentType } from 'react'
 import { Access } from './access.tsx'
-import { Alerts } from './alerts.tsx'
+import { Alerts } from './alerts/alerts.tsx'
 import { Audit } from './audit.tsx'
 import { Cdn } from './cdn.tsx'
 import { Configurations } from './configurations/configurations.tsx'

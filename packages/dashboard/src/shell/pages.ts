@@ -1,4 +1,5 @@
 // Every page: its name, where it stands in the navigation, the key that opens it.
+import type { Access } from '../context.tsx'
 
 export interface PageEntry {
   readonly page: string
@@ -50,5 +51,10 @@ export const PAGE_GROUPS: readonly PageGroup[] = [
   },
   { name: undefined, pages: [{ page: 'settings', name: 'Settings', also: 'theme dark light time zone' }] },
 ]
+
+/** Whether a page is shown to this caller by this application. */
+export function isOpen(page: string, access: Pick<Access, 'may'>, shown: readonly string[] | undefined): boolean {
+  return (shown === undefined || page === '' || shown.includes(page)) && (page !== 'audit' || access.may('audit:read'))
+}
 
 export const PAGES: readonly PageEntry[] = PAGE_GROUPS.flatMap(({ pages }) => pages)

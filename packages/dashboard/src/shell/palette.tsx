@@ -1,9 +1,9 @@
 // The palette: pages by name, and what can be done with whatever was typed.
 import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from 'react'
-import { useAccess } from '../context.tsx'
+import { type Access, useAccess, useDashboard } from '../context.tsx'
 import { lineOf } from '../format/lines.ts'
 import { placeOf, usePlace } from '../place/place.tsx'
-import { PAGES } from './pages.ts'
+import { isOpen, PAGES } from './pages.ts'
 
 interface Choice {
   readonly name: string
@@ -23,8 +23,12 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
     if (dialog !== null && !dialog.open) dialog.showModal()
     return () => dialog?.close()
   }, [])
-  const choices = useMemo(() => choicesFor(text, access.offers), [text, access.offers])
+  const { pages: shown } = useDashboard()
+  const choices = useMemo(() => choicesFor(text, access, shown), [text, access, shown])
   const chosen = Math.min(at, choices.length - 1)
+  useEffect(() => {
+    ref.current?.querySelector(`[role=option]:nth-child(${chosen + 1})`)?.scrollIntoView({ block: 'nearest' })
+  }, [chosen])
   const follow = (choice: Choice | undefined) => {
     if (choice === undefined) return
     onClose()
@@ -90,12 +94,13 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
 }
 
 /** Names are taken as they are typed, spaces at their ends too; where there are such, the name without them comes first. */
-function choicesFor(typedText: string, offers: (method: string, path: string) => boolean): readonly Choice[] {
+function choicesFor(typedText: string, access: Access, shown: readonly string[] | undefined): readonly Choice[] {
+  const { offers } = access
   const text = typedText.trim()
   const wanted = text.toLowerCase()
-  const pages = PAGES.filter(({ name, also = '' }) => wanted === '' || `${name} ${also}`.toLowerCase().includes(wanted)).map(
-    ({ name, page, shortcut }) => ({ name, note: shortcut ?? 'page', place: placeOf(page) }),
-  )
+  const pages = PAGES.filter(
+    ({ page, name, also = '' }) => isOpen(page, access, shown) && `${name} ${also}`.toLowerCase().includes(wanted),
+  ).map(({ name, page, shortcut }) => ({ name, note: shortcut ?? 'page', place: placeOf(page) }))
   if (text === '') return pages
   const typed: Choice[] = []
   if (offers('GET', 'keys/{key}/')) typed.push({ name: text, note: 'inspect this key', place: placeOf('keys', { key: text }) })

@@ -11,7 +11,7 @@ import { Bar } from './bar.tsx'
 import { Help } from './help.tsx'
 import { useLive } from './live.tsx'
 import { Missing } from './missing.tsx'
-import { PAGE_GROUPS, PAGES } from './pages.ts'
+import { isOpen, PAGE_GROUPS, PAGES } from './pages.ts'
 import { Palette } from './palette.tsx'
 import { useShortcuts } from './shortcuts.tsx'
 
@@ -74,8 +74,6 @@ function Navigation() {
   const ref = useRef<HTMLElement>(null)
   // Which span and which cache one looks at goes along from page to page.
   const [range, cache] = [query.get('range') ?? undefined, query.get('cache') ?? undefined]
-  const isShown = (name: string) =>
-    (shown === undefined || name === '' || shown.includes(name)) && (name !== 'audit' || access.may('audit:read'))
   return (
     <nav className="side" id="millpond-side" ref={ref} popover="auto" aria-label="Main">
       {PAGE_GROUPS.map((group) => (
@@ -83,7 +81,7 @@ function Navigation() {
           {group.name !== undefined && <h2>{group.name}</h2>}
           <ul>
             {group.pages
-              .filter((each) => isShown(each.page))
+              .filter((each) => isOpen(each.page, access, shown))
               .map((each) => (
                 <li key={each.page}>
                   <Link

@@ -75,7 +75,7 @@ export function Copies({ explanation, copies }: { readonly explanation: Explanat
             { name: 'TTL left', cell: ({ copy }) => <TimeLeft copy={copy} /> },
             { name: 'Age', isNumber: true, cell: ({ copy }) => (copy.age_seconds === undefined ? '' : timeLeft(copy.age_seconds * 1000)) },
             {
-              name: 'Loaded at',
+              name: 'Version',
               isNumber: true,
               cell: ({ copy, isOdd }) =>
                 copy.version === undefined ? (

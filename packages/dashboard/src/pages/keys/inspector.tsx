@@ -89,7 +89,7 @@ export function KeyInspector({ name, namespace, cache }: KeyInspectorProps) {
                 )}
                 {held?.copy.version !== undefined && (
                   <div>
-                    <dt>Loaded at number</dt>
+                    <dt>Version</dt>
                     <dd>{numbers.count(held.copy.version.seq)}</dd>
                   </div>
                 )}

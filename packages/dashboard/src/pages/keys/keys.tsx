@@ -216,6 +216,7 @@ function Groups({ cache, ns, by }: { readonly cache: string | undefined; readonl
                         name: 'Invalidate',
                         isSilent: true,
                         isNumber: true,
+                        folded: 'right' as const,
                         cell: (row: Group) => (
                           <Link to={placeOf('invalidate', { cache, by: 'tag', value: lineOf(row.name) })} className="btn btn-small">
                             Invalidate…

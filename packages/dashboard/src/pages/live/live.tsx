@@ -162,7 +162,7 @@ function Lines({ lines, cache }: { readonly lines: readonly Line[]; readonly cac
       toneOf={({ kind }) => (kind === 'load_error' ? 'wrong' : kind === 'hit' || kind === 'set' ? 'quiet' : undefined)}
       columns={[
         { name: 'Time', cell: ({ at }) => <span className="mono nw">{`${times.clock(at)}.${String(at % 1000).padStart(3, '0')}`}</span> },
-        { name: 'Event', cell: ({ kind }) => <Kind kind={kind} /> },
+        { name: 'Event', folded: 'right', cell: ({ kind }) => <Kind kind={kind} /> },
         { name: 'Key', folded: 'wide', cell: (line) => <Subject line={line} cache={cache} /> },
         { name: 'Namespace', cell: ({ namespace }) => <span dir="auto">{namespace}</span> },
         { name: 'How', cell: (line) => <How line={line} cache={cache} /> },

@@ -3,7 +3,7 @@
 import { useMemo } from 'react'
 import { useColumns } from '../../api/queries.ts'
 import type { Columns, Summary } from '../../api/types.ts'
-import { type ChartSeries, LiveChart } from '../../charts/live-chart.tsx'
+import { type ChartReference, type ChartSeries, LiveChart } from '../../charts/live-chart.tsx'
 import { type Hole, holes } from '../../charts/scale.ts'
 import { useDashboard } from '../../context.tsx'
 import { aim } from '../../format/causes.ts'
@@ -118,6 +118,7 @@ function ThreeCharts({
         title="Hit ratio by tier"
         unit="%"
         max={100}
+        reference={expected(summary)}
         series={hitRatios}
         format={(value) => numbers.number(value, value > 99 && value < 100 ? 1 : 0)}
         summary={<Trend of="All tiers" values={percent(ratio)} unit="%" />}
@@ -133,6 +134,14 @@ function ThreeCharts({
       />
     </>
   )
+}
+
+/** What the hit ratio is measured against: the usual of this hour of the week, while there is none the target. */
+function expected({ health }: Summary): ChartReference | undefined {
+  const part = health.parts.find(({ name }) => name === 'hit_ratio')
+  return part?.target == null || part.state !== 'known'
+    ? undefined
+    : { name: part.detail === null ? 'target' : 'usual', value: 100 * part.target }
 }
 
 function Trend({ of, values, unit }: { readonly of: string; readonly values: Values; readonly unit: string }) {

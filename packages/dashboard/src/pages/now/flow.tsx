@@ -37,6 +37,7 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
   ]
   const perSecond = minute === null ? 0 : reads / Math.max(1, minute.seconds)
   const said = `Of ${numbers.short(perSecond)} reads a second ${pools.map(({ tier, share }) => `${tier} answers ${Math.round(share * 100)} percent`).join(', ')}.`
+  const usual = summary.health.parts.find(({ name }) => name === 'refill')?.target ?? null
   const load: Figure | undefined = minute?.load_avg_ms === null || minute === null ? undefined : numbers.ms(minute.load_avg_ms)
   return (
     <Section title="Who answers" note="width is share, of the last minute" className="now-flow">
@@ -100,6 +101,7 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
         <p className="flow-foot">
           <span>
             The source runs <b>{numbers.short(minute.loads / Math.max(1, minute.seconds))} loads/s</b>
+            {usual !== null && `, usual ${numbers.short(usual)}`}
           </span>
           <span>
             <b>{numbers.percent(reads === 0 ? 0 : minute.stale / reads).value}&nbsp;%</b> served stale

@@ -10,6 +10,7 @@ import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Name, Time, Unit, vars } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
+import { Silence } from '../alerts/silence.tsx'
 import type { Change } from './changes.ts'
 
 export const isCritical = ({ severity }: Alert): boolean => severity === 'critical' || severity === 'high'
@@ -39,13 +40,14 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
             <span className="note since">
               since <Time at={alert.since} />
             </span>
-            {may('alerts:resolve') && offers('POST', 'alerts/{id}/resolve/') && (
-              <span className="row">
+            <span className="row">
+              <Silence alert={alert} />
+              {may('alerts:resolve') && offers('POST', 'alerts/{id}/resolve/') && (
                 <button type="button" className="btn btn-small" onClick={() => resolve.mutate(alert.id)} disabled={resolve.isPending}>
                   Resolve<span className="sr"> {alert.rule}</span>
                 </button>
-              </span>
-            )}
+              )}
+            </span>
           </li>
         ))}
       </ul>
@@ -236,7 +238,7 @@ export function WhatHelps({ changes, summary }: { readonly changes: readonly Cha
       verb: 'Plan…',
     })
   return (
-    <Section title="What would help" note="each opens its page; nothing is done yet" className="now-acts">
+    <Section title="What would help" note="nothing is done yet" className="now-acts">
       {helps.length === 0 ? (
         <p className="note">Nothing that your role may do.</p>
       ) : (

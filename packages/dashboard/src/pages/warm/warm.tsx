@@ -77,7 +77,7 @@ function WarmKeys() {
       }
     >
       <form className="compose" onSubmit={submit}>
-        <Lines label="Keys, one a line" text={keys} given={given} isOfKeys rows={4} onText={setKeys} />
+        <Lines label="Keys, one a line" text={keys} given={given} isOfKeys rows={5} onText={setKeys} />
         <div className="c-6 stack-small">
           <label className="field">
             <span>Namespace</span>

@@ -1,14 +1,16 @@
 // Alerts: what fires, what fired, with what it measured and who ended it.
-import { useAlerts } from '../api/queries.ts'
-import type { Alert } from '../api/types.ts'
-import { useAccess, useDashboard } from '../context.tsx'
-import { Answer } from '../parts/answer.tsx'
-import { PageTitle, Section, State } from '../parts/section.tsx'
-import { Table } from '../parts/table.tsx'
-import { Time } from '../parts/words.tsx'
-import { Link } from '../place/place.tsx'
-import { NotInstalled } from '../shell/missing.tsx'
-import { AlertList } from './now/parts.tsx'
+import { useAlerts } from '../../api/queries.ts'
+import type { Alert } from '../../api/types.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Answer } from '../../parts/answer.tsx'
+import { PageTitle, Section, State } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Time } from '../../parts/words.tsx'
+import { Link } from '../../place/place.tsx'
+import { NotInstalled } from '../../shell/missing.tsx'
+import { AlertList } from '../now/parts.tsx'
+import { Rules } from './rules.tsx'
+import { Silences } from './silences.tsx'
 
 export function Alerts() {
   const { offers } = useAccess()
@@ -73,6 +75,8 @@ function AlertPage() {
               }
             </Answer>
           </Section>
+          <Silences />
+          <Rules />
         </div>
       )}
     </Answer>

@@ -1,0 +1,63 @@
+// Which rules raise alerts, and from which value on.
+import { useQuery } from '@tanstack/react-query'
+import type { AlertRules } from '../../api/types.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import type { Numbers } from '../../format/numbers.ts'
+import { Answer } from '../../parts/answer.tsx'
+import { Section } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+
+export function Rules() {
+  const { client, numbers } = useDashboard()
+  const { offers, may } = useAccess()
+  const isOffered = offers('GET', 'alert_rules/')
+  const rules = useQuery({
+    queryKey: ['alert rules'],
+    queryFn: ({ signal }) => client.get<AlertRules>('alert_rules/', {}, signal),
+    enabled: isOffered && may('alerts:read'),
+  })
+  if (!isOffered) return null
+  return (
+    <Section title="Rules" note="changed by PUT alert_rules/, or by who runs the control plane">
+      <Answer query={rules} what="The list of rules">
+        {(found) => (
+          <Table
+            isDense
+            caption="Rules of alerts"
+            rows={Object.entries(found)}
+            keyOf={([name]) => name}
+            toneOf={([, { enabled }]) => (enabled ? undefined : 'quiet')}
+            columns={[
+              { name: 'Rule', cell: ([name]) => name.replaceAll('_', ' ') },
+              { name: 'State', folded: 'right', cell: ([, { enabled }]) => (enabled ? 'on' : 'switched off') },
+              {
+                name: 'Raised from',
+                folded: 'wide',
+                cell: ([name, { levels }]) =>
+                  Object.entries(levels)
+                    .map(([severity, value]) => `${severity}${SWITCHES.has(name) ? '' : ` ${shown(numbers, name, value)}`}`)
+                    .join(', ') || 'no value is set',
+              },
+            ]}
+          />
+        )}
+      </Answer>
+    </Section>
+  )
+}
+
+/** Either so or not. */
+const SWITCHES: ReadonlySet<string> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'compliance'])
+
+/** Units are in the names. */
+function shown(numbers: Numbers, name: string, value: number): string {
+  const figure = name.endsWith('_ratio')
+    ? numbers.percent(value)
+    : name.endsWith('_ms')
+      ? numbers.ms(value)
+      : name.endsWith('_bytes')
+        ? numbers.bytes(value)
+        : undefined
+  const side = name === 'hit_ratio' ? 'below' : 'above'
+  return `${side} ${figure === undefined ? numbers.short(value) : `${figure.value}\u00a0${figure.unit}`}`
+}

@@ -1,0 +1,64 @@
+// What nobody is told of for a while, until when, and its end.
+import { useQuery } from '@tanstack/react-query'
+import type { Page, Silenced } from '../../api/types.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Answer } from '../../parts/answer.tsx'
+import { Section } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Time } from '../../parts/words.tsx'
+import { useLive } from '../../shell/live.tsx'
+import { Remove } from '../access/remove.tsx'
+
+export function Silences() {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  const isOffered = offers('GET', 'silences/')
+  const silences = useQuery({
+    queryKey: ['silences'],
+    queryFn: ({ signal }) => client.get<Page<Silenced>>('silences/', {}, signal),
+    refetchInterval: live.every(10_000),
+    enabled: isOffered && may('alerts:read'),
+  })
+  const mayEnd = may('alerts:resolve') && offers('DELETE', 'silences/{id}/')
+  if (!isOffered) return null
+  return (
+    <Section title="Silences" note="raised and listed all the same; webhooks are not told">
+      <Answer query={silences} what="The list of silences">
+        {({ data }) =>
+          data.length === 0 ? (
+            <p>Nothing is silent.</p>
+          ) : (
+            <Table
+              caption="Silences that hold"
+              rows={data}
+              keyOf={({ id }) => id}
+              columns={[
+                { name: 'Rule', cell: ({ rule }) => rule?.replaceAll('_', ' ') ?? 'every rule' },
+                { name: 'Cache', cell: ({ cache_name }) => cache_name ?? 'every cache' },
+                { name: 'Until', cell: ({ until }) => <Time at={until} /> },
+                { name: 'By', cell: ({ actor }) => actor },
+                { name: 'Reason', folded: 'wide', cell: ({ reason }) => reason ?? '' },
+                {
+                  name: 'End',
+                  isSilent: true,
+                  isNumber: true,
+                  cell: ({ id, rule }) =>
+                    mayEnd && (
+                      <Remove
+                        path={`silences/${id}/`}
+                        queryKey="silences"
+                        verb="End"
+                        what={`the silence of ${rule?.replaceAll('_', ' ') ?? 'every rule'}`}
+                        then="Webhooks are told again, from the next alert on."
+                      />
+                    ),
+                },
+              ]}
+            />
+          )
+        }
+      </Answer>
+    </Section>
+  )
+}
