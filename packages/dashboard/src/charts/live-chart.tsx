@@ -197,7 +197,7 @@ export function LiveChart(props: LiveChartProps) {
         )}
       </div>
       <div className="x-axis" aria-hidden="true">
-        {timeTicks(from, to).map((tick) => (
+        {timeTicks(from, to, times.offset).map((tick) => (
           <span key={tick} style={vars({ '--x': xOf(tick, from, to) / 10 })}>
             {to - from > 86_400_000 ? times.short(tick, 0) : to - from <= 120_000 ? times.clock(tick) : times.minutes(tick)}
           </span>

@@ -20,13 +20,18 @@ export function linear(max: number): Axis {
   return { max, y: (value) => HEIGHT - (HEIGHT * Math.min(Math.max(value, 0), max)) / max }
 }
 
-/** Round instants, four or five of them. */
-export function timeTicks(from: number, to: number): readonly number[] {
+/** Round instants of a zone, four or five of them. @param offset how far its clocks are ahead of UTC at a time */
+export function timeTicks(from: number, to: number, offset: (at: number) => number = () => 0): readonly number[] {
   const steps = [10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800].map((seconds) => seconds * 1000)
   const step = steps.find((each) => (to - from) / each <= 5) ?? 604_800_000
   const ticks: number[] = []
-  for (let at = Math.ceil(from / step) * step; at <= to; at += step) ticks.push(at)
-  return ticks
+  // By the clocks of the zone; the night in which they change is an hour longer or shorter.
+  for (let local = Math.ceil((from + offset(from)) / step) * step; ; local += step) {
+    const guess = local - offset(from)
+    const at = local - offset(guess)
+    if (at > to) return ticks
+    if (at >= from) ticks.push(at)
+  }
 }
 
 /** A path over the points that are known: what is not known is a gap. */

@@ -25,10 +25,28 @@ export function createTimes({ locale, timeZone }: TimesOptions) {
     timeZoneName: 'short',
   })
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'long' })
+  const parts = new Intl.DateTimeFormat('en', {
+    ...zone,
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+    hourCycle: 'h23',
+  })
   const clockOf = (at: number): string => clock.format(at)
   return {
     clock: clockOf,
     minutes: (at: number): string => minutes.format(at),
+    /** Milliseconds that the zone's clocks are ahead of UTC at a time. */
+    offset: (at: number): number => {
+      const of = new Map<string, number>(parts.formatToParts(at).map(({ type, value }) => [type, Number(value)]))
+      const [year = 0, month = 1, day, hour, minute, second] = ['year', 'month', 'day', 'hour', 'minute', 'second'].map((name) =>
+        of.get(name),
+      )
+      return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000
+    },
     /** The clock within a day of `now`, else the day. */
     short: (at: number, now: number): string =>
       Math.abs(now - at) < DAY_MS / 2 ? clockOf(at) : `${date.format(at)}, ${minutes.format(at)}`,
