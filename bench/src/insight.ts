@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { type CurveCell, curveCells, judgeCurves } from './insight/curves.ts'
 import { type Decision, decisionsOf, judgeDecisions } from './insight/decisions.ts'
+import { judgePrefetch, prefetchedOf, prefetchLines } from './insight/prefetch.ts'
 import { type Doubling, doublingsOf, judgeDoublings } from './insight/realised.ts'
 import { measureRecorder } from './insight/recorder.ts'
 import { type Row, tableOf } from './insight/report.ts'
@@ -11,7 +12,7 @@ import { formatTable } from './table.ts'
 const HELP = `usage: npm run bench:insight -- DIR [options]
   DIR             a folder of traces (or one file), with those in its folders: gzip text, a request per line,
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
-  --part a,b      of recorder, mrc, shadow, advice; default all
+  --part a,b      of recorder, mrc, shadow, advice, prefetch; default all
   --only a,b      these traces, by a part of their names
   --cells         a line for each trace, too
   --json          print what was measured as JSON, nothing else`
@@ -38,6 +39,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   mrc: { cells: curveCells, lines: curveLines, judge: judgeCurves },
   shadow: { cells: decisionsOf, lines: decisionLines, judge: judgeDecisions },
   advice: { cells: doublingsOf, lines: doublingLines, judge: judgeDoublings },
+  prefetch: { cells: prefetchedOf, lines: prefetchLines, judge: judgePrefetch },
 }
 
 /** Needs no trace. */

@@ -16,6 +16,10 @@ export interface Traffic {
   /** A number for each session; undefined where the trace tells none. */
   readonly sessions: Uint32Array | undefined
   readonly unique: number
+  /** The name of each key, as the trace writes it. */
+  readonly names: readonly string[]
+  /** Each key that comes for the first time has the number after the one that came before it: the numbers say in which order, not where. */
+  readonly isRenumbered: boolean
 }
 
 /** The traces below a folder, or the one of a file: `NAME.gz` (`key` or `key size seconds`), `NAME.tsv.gz` (`time_ms key size session op`). */
@@ -43,10 +47,10 @@ export function parseTraffic(name: string, text: string, isTimed: boolean): Traf
     if (fields[0] === undefined || fields[0] === '') continue
     const [time, key, size, session] = isTimed ? fields : [fields[2], fields[0], fields[1], undefined]
     if (key === undefined) continue
-    columns.keys.push(ids(key))
+    columns.keys.push(ids.of(key))
     if (time !== undefined) columns.times.push(Number(time) * (isTimed ? 1 : 1000))
     if (size !== undefined) columns.sizes.push(Number(size) || 1)
-    if (session !== undefined && session !== '-') columns.sessions.push(users(session))
+    if (session !== undefined && session !== '-') columns.sessions.push(users.of(session))
   }
   const count = columns.keys.length
   const told = <T>(column: readonly T[]): boolean => column.length === count && count > 0
@@ -60,18 +64,30 @@ export function parseTraffic(name: string, text: string, isTimed: boolean): Traf
     isTimed: hasTimes,
     sizes: told(columns.sizes) ? Uint32Array.from(columns.sizes) : undefined,
     sessions: told(columns.sessions) ? Uint32Array.from(columns.sessions) : undefined,
-    unique: columns.keys.reduce((most, key) => Math.max(most, key + 1), 0),
+    unique: ids.names().length,
+    names: ids.names(),
+    isRenumbered: isRenumbered(ids.names()),
   }
 }
 
 const SEED = 0x9e3779b9
 
-function numbering(): (name: string) => number {
+function numbering(): { readonly of: (name: string) => number; readonly names: () => readonly string[] } {
   const known = new Map<string, number>()
-  return (name) => {
-    const before = known.get(name)
-    if (before !== undefined) return before
-    known.set(name, known.size)
-    return known.size - 1
+  return {
+    of(name) {
+      const before = known.get(name)
+      if (before !== undefined) return before
+      known.set(name, known.size)
+      return known.size - 1
+    },
+    names: () => [...known.keys()],
   }
+}
+
+/** Of nearly all keys: digits that were counted on from key to key. */
+function isRenumbered(names: readonly string[]): boolean {
+  const numbers = names.map((name) => Number(name.replace(/^\D+/, '')))
+  const counted = numbers.filter((number, at) => at > 0 && number === (numbers[at - 1] ?? 0) + 1).length
+  return names.length > 1 && counted >= 0.9 * (names.length - 1)
 }

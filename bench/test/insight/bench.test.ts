@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { curveCells, judgeCurves } from '../../src/insight/curves.ts'
 import { decisionsOf, judgeDecisions } from '../../src/insight/decisions.ts'
 import { exactMissRatio } from '../../src/insight/exact.ts'
+import { judgePrefetch, type Prefetched, prefetchedOf } from '../../src/insight/prefetch.ts'
 import { doublingsOf, judgeDoublings } from '../../src/insight/realised.ts'
 import { parseTraffic } from '../../src/insight/traffic.ts'
 
@@ -63,5 +64,30 @@ describe('the table of goals', () => {
     expect(judgeDoublings([off, { ...off, isAdvised: false, exact: 0.1 }]).map(({ isMet }) => isMet)).toEqual([false])
     const wrong = { trace: 't', entries: 1000, pair: 'lru or sieve', exact: 0.1, told: -0.1, within: 0.01 }
     expect(judgeDecisions([wrong]).map(({ isMet }) => isMet)).toEqual([false, false, undefined])
+  })
+})
+
+describe('prefetching', () => {
+  it('spares misses in a loop, and not by the numbers of keys that only say in which order they came', () => {
+    const loop = parseTraffic('orm loop', Array.from({ length: 20_000 }, (_, at) => String(at % 2000)).join('\n'), false)
+    expect(loop.isRenumbered).toBe(true)
+    expect(judgePrefetch(prefetchedOf(loop)).map(({ isMet }) => isMet)).toEqual([
+      true,
+      undefined,
+      undefined,
+      true,
+      true,
+      expect.any(Boolean),
+    ])
+    const fresh = Array.from({ length: 12_000 }, (_, at) => String(at)).join('\n')
+    expect(prefetchedOf(parseTraffic('t', fresh, false)).map(({ misses }) => misses)).toEqual([12_000, 12_000, 12_000])
+    const blocks = prefetchedOf(parseTraffic('t', Array.from({ length: 12_000 }, (_, at) => String(at * 8)).join('\n'), false))
+    expect(Math.max(...blocks.map(({ misses }) => misses))).toBeLessThan(8000)
+  })
+
+  it('can miss each goal', () => {
+    const cell: Prefetched = { trace: 'orm', entries: 100, better: 100, without: 100, misses: 101, loads: 140, accuracy: 0, cost: 20 }
+    expect(judgePrefetch([cell]).map(({ isMet }) => isMet)).toEqual([false, undefined, undefined, false, false, false])
+    expect(judgePrefetch([])).toEqual([])
   })
 })

@@ -16,6 +16,8 @@ export {
   type WindowOptions,
 } from './insight.ts'
 export { insightCollector } from './metrics.ts'
+export type { BudgetOptions } from './predict/budget.ts'
+export { type IsWanted, type KeyRead, Predictor, type PredictorOptions } from './predict/predictor.ts'
 export { type ShadowOf, Shadows, type ShadowsOptions } from './shadows.ts'
 export type { PatternPoint, PolicyPoint, Range, SizePoint, TtlPoint } from './sizing.ts'
 export { type Estimate, missesPerRead, type Tally } from './tally.ts'

@@ -2,7 +2,7 @@
 //
 // Waldspurger, Saemundsson, Ahmad, Park, "Cache Modeling and Optimization using Miniature Simulations" (USENIX ATC 2017): a cache scaled down with the share
 // of keys that it is shown misses like the whole one. What is told of two is their difference, since both saw the same reads.
-import { check, checkOptions, fn, listOf, oneOf, options as optionsOf, required, type Shape } from '../core/checks.ts'
+import { check, checkOptions, fn, listOf, oneOf, options as optionsOf, required, type Shape, whole } from '../core/checks.ts'
 import type { Eviction, EvictionFactory } from '../core/contracts.ts'
 import { mixed } from '../core/key-hash.ts'
 import { HashDirectory } from '../memory/policies/hash-directory.ts'
@@ -34,6 +34,8 @@ export interface ShadowsOptions {
   readonly entries: number
   /** Of all keys, the most that are shown to shadows, above 0 to 1. Default 1. */
   readonly share?: number | undefined
+  /** The fewest entries of a shadow, up to 8,192. Default 512. */
+  readonly least?: number | undefined
 }
 
 const amount = check(
@@ -47,6 +49,7 @@ const OPTIONS: Shape<ShadowsOptions> = {
   unit: required(oneOf('entries', 'bytes')),
   entries: required(amount),
   share: check((value): value is number => typeof value === 'number' && value > 0 && value <= 1, 'a number above 0, at most 1'),
+  least: whole(1, MOST),
 }
 
 /** Shadows of 512 to 8,192 entries, scaled. For traffic of one's own: tell it of reads and stored values, and ask `missesPerRead` of two. */
@@ -62,8 +65,8 @@ export class Shadows {
   /** @throws MillpondError `OPTION_INVALID` */
   constructor(options: ShadowsOptions) {
     checkOptions<ShadowsOptions>(options, OPTIONS, 'Shadows')
-    const { shadows, capacity, unit, entries, share = 1 } = options
-    const most = Math.max(1, Math.min(MOST, Math.max(LEAST, entries * SCALE), entries * share))
+    const { shadows, capacity, unit, entries, share = 1, least = LEAST } = options
+    const most = Math.max(1, Math.min(MOST, Math.max(least, entries * SCALE), entries * share))
     const rate = Math.min(1, most / entries)
     this.threshold = rate * ALL
     this.#shadows = shadows.map(({ policy, scale }) => {

@@ -1,0 +1,178 @@
+// What prefetching brings: a whole cache with the shipped predictor against the same one without, and against the better of LRU and W-TinyLFU, read by read.
+import { hashOf as hashOfKey } from 'millpond'
+import { type KeyRead, Predictor } from 'millpond/insight'
+import { policyByName } from 'millpond/memory'
+import { hitRatio } from '../hit-ratio/simulate.ts'
+import { mean, type Row } from './report.ts'
+import type { Traffic } from './traffic.ts'
+import { WholeCache } from './whole-cache.ts'
+
+const PARTS = [0.05, 0.1, 0.2]
+const LEAST_ENTRIES = 64
+const POLICY = 'adaptive'
+const NAMESPACE = 'default'
+
+export interface Prefetched {
+  readonly trace: string
+  readonly entries: number
+  /** Misses of whole caches without prefetching: the better of LRU and W-TinyLFU, and our own policy. */
+  readonly better: number
+  readonly without: number
+  /** With it: misses, and loads, which are misses and what was prefetched. */
+  readonly misses: number
+  readonly loads: number
+  /** Of what was prefetched, what was read while it was there. */
+  readonly accuracy: number
+  /** CPU per read, in microseconds, of predictor and cache. */
+  readonly cost: number
+}
+
+export function prefetchedOf(traffic: Traffic): Prefetched[] {
+  const names = namesOf(traffic)
+  const seed = hashOfKey(NAMESPACE, 0)
+  const hashes = Int32Array.from(names, (name) => hashOfKey(name, seed))
+  return PARTS.map((part) => Math.round(traffic.unique * part))
+    .filter((entries) => entries >= LEAST_ENTRIES)
+    .map((entries) => {
+      const missesOf = (policy: string): number =>
+        Math.round((1 - hitRatio(policyByName(policy), traffic, entries) / 100) * traffic.keys.length)
+      return {
+        trace: traffic.name,
+        entries,
+        better: Math.min(missesOf('lru'), missesOf('w-tinylfu')),
+        without: plain(traffic, hashes, entries),
+        ...play(traffic, names, hashes, entries),
+      }
+    })
+}
+
+/**
+ * A key that is only a place in the order in which keys came would tell the predictor which new key comes next, as no real one does: such keys are
+ * given names that say nothing.
+ */
+function namesOf({ names, isRenumbered }: Traffic): readonly string[] {
+  return isRenumbered ? names.map((_, at) => `${letters(Math.imul(at + 1, 0x9e3779b1) >>> 0)}@`) : names
+}
+
+/** With the sign at the end they are of one pattern. */
+const letters = (number: number): string =>
+  [...number.toString(16)].map((digit) => String.fromCharCode(103 + Number.parseInt(digit, 16))).join('')
+
+function plain({ keys }: Traffic, hashes: Int32Array, entries: number): number {
+  const cache = new WholeCache(POLICY, entries)
+  let misses = 0
+  for (const key of keys) {
+    const hash = hashes[key] as number
+    if (cache.hit(hash)) continue
+    misses++
+    cache.add(hash)
+  }
+  return misses
+}
+
+function play({ keys, sessions }: Traffic, names: readonly string[], hashes: Int32Array, entries: number) {
+  const cache = new WholeCache(POLICY, entries)
+  const predictor = new Predictor({ entries, capacity: entries, unit: 'entries', policy: policyByName(POLICY) })
+  const seed = hashOfKey(NAMESPACE, 0)
+  const isWanted = (key: string): boolean => !cache.has(hashOfKey(key, seed))
+  const read: KeyRead = { hash: 0, key: '', namespace: NAMESPACE, context: 0, isHit: false, isLost: false, weight: 1, time: 0 }
+  let misses = 0
+  let prefetched = 0
+  const began = process.cpuUsage()
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at] as number
+    read.hash = hashes[key] as number
+    read.key = names[key] as string
+    read.context = sessions === undefined ? 0 : (sessions[at] as number) + 1
+    read.isHit = cache.hit(read.hash)
+    if (!read.isHit) {
+      misses++
+      cache.add(read.hash)
+    }
+    predictor.read(read, isWanted)
+    prefetched += predictor.proposed
+    for (let one = 0; one < predictor.proposed; one++) cache.add(predictor.hashAt(one))
+  }
+  const { user, system } = process.cpuUsage(began)
+  const { used, wasted } = predictor
+  return { misses, loads: misses + prefetched, accuracy: used / Math.max(1, used + wasted), cost: (user + system) / keys.length }
+}
+
+export const savedOf = ({ misses, better }: Prefetched): number => 1 - misses / better
+/** Against the same cache without prefetching. */
+export const gainOf = ({ misses, without }: Prefetched): number => 1 - misses / without
+const moreOf = ({ loads, without }: Prefetched): number => loads / without - 1
+
+export function prefetchLines(cells: readonly Prefetched[]): string[][] {
+  return [
+    [
+      'prefetch, trace',
+      'entries',
+      'misses without',
+      'with',
+      'saved',
+      'of the better of LRU, W-TinyLFU',
+      'more loads',
+      'accuracy',
+      'us a read',
+    ],
+    ...cells.map((cell) => [
+      cell.trace,
+      String(cell.entries),
+      String(cell.without),
+      String(cell.misses),
+      percent(gainOf(cell)),
+      percent(savedOf(cell)),
+      percent(moreOf(cell)),
+      cell.accuracy.toFixed(2),
+      cell.cost.toFixed(1),
+    ]),
+  ]
+}
+
+/** By the names that these traces go by. */
+const KINDS: readonly (readonly [string, RegExp, number])[] = [
+  ['ORM, block and database', /orm|oltp|^p\d|block|cloudphysics|disk/i, 0.25],
+  ['fifa and nasa', /fifa|nasa/i, 0.1],
+]
+
+export function judgePrefetch(cells: readonly Prefetched[]): Row[] {
+  if (cells.length === 0) return []
+  const kinds = KINDS.flatMap(([kind, pattern, goal]) => {
+    const of = cells.filter(({ trace }) => pattern.test(trace))
+    const saved = mean(of.map(savedOf))
+    return of.length === 0
+      ? []
+      : [
+          {
+            what: `prefetch, ${kind}: misses saved, mean of ${of.length}`,
+            goal: `at least ${goal * 100} %`,
+            is: percent(saved),
+            isMet: saved >= goal,
+          },
+        ]
+  })
+  const worst = cells.reduce((least, cell) => (gainOf(cell) < gainOf(least) ? cell : least))
+  const most = cells.reduce((best, cell) => (moreOf(cell) > moreOf(best) ? cell : best))
+  const slowest = Math.max(...cells.map(({ cost }) => cost))
+  return [
+    ...kinds,
+    { what: `prefetch, all: misses saved, mean of ${cells.length}`, goal: '', is: percent(mean(cells.map(savedOf))) },
+    { what: 'the same against our own policy without it', goal: '', is: percent(mean(cells.map(gainOf))) },
+    {
+      what: `prefetch, worst: ${worst.trace}, ${worst.entries} entries`,
+      goal: 'at least -0.5 %',
+      is: percent(gainOf(worst)),
+      isMet: gainOf(worst) >= -0.005,
+    },
+    {
+      what: `prefetch, most loads: ${most.trace}, ${most.entries} entries`,
+      goal: 'at most 35 % more',
+      is: percent(moreOf(most)),
+      isMet: moreOf(most) <= 0.35,
+    },
+    { what: 'prefetch, us of CPU a read, the slowest trace', goal: 'at most 10', is: slowest.toFixed(1), isMet: slowest <= 10 },
+  ]
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`

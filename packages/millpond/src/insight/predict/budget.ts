@@ -1,0 +1,63 @@
+// How much may be loaded in vain: a share of what is loaded anyway. The threshold is what this pays for: it rises while the budget is short.
+
+/** Of the loads that there would be without prefetching. */
+const SHARE = 0.24
+const LEAST = 0.15
+const MOST = 0.95
+const START = 0.5
+/** Loads after which the threshold is looked at, and by how much it goes up or down then, in logits. */
+const ROUND = 128
+const UP = 0.2
+const DOWN = 0.1
+const ROOM = 128
+
+/** What may be loaded in vain. */
+export interface BudgetOptions {
+  /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.24. */
+  readonly waste?: number | undefined
+  /** Chances below it are never worth a load, 0 to 1. Default 0.15. */
+  readonly least?: number | undefined
+}
+
+export class Budget {
+  /** Chances from here on are worth a load. */
+  threshold: number
+  readonly #share: number
+  readonly #least: number
+  #credit = ROOM / 2
+  #loads = 0
+
+  constructor({ waste = SHARE, least = LEAST }: BudgetOptions = {}) {
+    this.#share = waste
+    this.#least = least
+    this.threshold = Math.max(START, least)
+  }
+
+  isWorth(chance: number): boolean {
+    return chance >= this.threshold && this.#credit > 1 - chance
+  }
+
+  /** A load that there would be without prefetching too: a miss, or what a prefetch has spared. */
+  loaded(): void {
+    this.#credit = Math.min(ROOM, this.#credit + this.#share)
+    if (++this.#loads < ROUND) return
+    this.#loads = 0
+    if (this.#credit < ROOM / 8) this.#turn(UP)
+    else if (this.#credit > ROOM / 2) this.#turn(-DOWN)
+  }
+
+  /** Pays for what is expected to be in vain. */
+  issued(chance: number): void {
+    this.#credit -= 1 - chance
+  }
+
+  /** `label`: 1 for what was read in time, 0 for what was not. */
+  ended(chance: number, label: number): void {
+    this.#credit += label - chance
+  }
+
+  #turn(logits: number): void {
+    const odds = Math.exp(Math.log(this.threshold / (1 - this.threshold)) + logits)
+    this.threshold = Math.min(Math.max(MOST, this.#least), Math.max(this.#least, odds / (1 + odds)))
+  }
+}

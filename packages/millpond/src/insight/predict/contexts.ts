@@ -1,0 +1,29 @@
+// What each session, request or stream of keys has read last: four keys each, of the contexts that were seen last.
+import { mixed } from '../../core/key-hash.ts'
+
+const CONTEXTS = 16_384
+export const REMEMBERED = 4
+
+export class Contexts {
+  /** Hashes of the keys that were read, the last one first; as many as `lengths` says. */
+  readonly last = new Int32Array(CONTEXTS * REMEMBERED)
+  readonly lengths = new Uint8Array(CONTEXTS)
+  readonly #tags = new Int32Array(CONTEXTS)
+
+  /** Where the context's keys begin. One that shares its place with another begins anew. */
+  find(context: number): number {
+    const cell = mixed(context) & (CONTEXTS - 1)
+    if (this.#tags[cell] !== context) {
+      this.#tags[cell] = context
+      this.lengths[cell] = 0
+    }
+    return cell
+  }
+
+  push(cell: number, hash: number): void {
+    const from = cell * REMEMBERED
+    this.last.copyWithin(from + 1, from, from + REMEMBERED - 1)
+    this.last[from] = hash
+    if ((this.lengths[cell] as number) < REMEMBERED) this.lengths[cell] = (this.lengths[cell] as number) + 1
+  }
+}

@@ -1,0 +1,107 @@
+// Whether the model is worth listening to, pattern by pattern: its log-loss against that of somebody who only knows how often candidates are read at all.
+// And whether the traffic has become another: Page-Hinkley (Page, "Continuous inspection schemes", Biometrika 1954) on the loss.
+import { PATTERNS } from './patterns.ts'
+
+const WINDOW = 1024
+const PATIENCE = 3
+/** So much worse is worse. */
+const MARGIN = 1.05
+/** Windows of a pattern after which it is listened to again. */
+const PAUSE = 8
+const SMALL = 0.001
+/** Changes of the mean loss below this are none, and how much must come together above it. */
+const TOLERANCE = 0.1
+const DRIFT = 300
+const MEAN_OVER = 4096
+
+export type Verdict = 'fine' | 'hurry'
+
+export class Judge {
+  readonly labels = new Uint32Array(PATTERNS)
+  readonly reads = new Float64Array(PATTERNS)
+  /** 1: nothing is prefetched that this pattern's reads propose. */
+  readonly isOff = new Uint8Array(PATTERNS)
+  /** Of the last window of each pattern, per candidate. */
+  readonly loss = new Float64Array(PATTERNS).fill(Number.NaN)
+  readonly baseLoss = new Float64Array(PATTERNS).fill(Number.NaN)
+  drifts = 0
+  readonly #seen = new Uint16Array(PATTERNS)
+  readonly #read = new Float64Array(PATTERNS)
+  readonly #sum = new Float64Array(PATTERNS)
+  readonly #baseSum = new Float64Array(PATTERNS)
+  readonly #rate = new Float64Array(PATTERNS).fill(0.5)
+  readonly #worse = new Uint8Array(PATTERNS)
+  readonly #hurried = new Uint8Array(PATTERNS)
+  readonly #pause = new Uint8Array(PATTERNS)
+  #mean = 0
+  #count = 0
+  #sumUp = 0
+  #least = 0
+
+  /** `hurry`: the model should learn as quickly as at first again. */
+  tell(pattern: number, chance: number, label: number): Verdict {
+    this.labels[pattern] = (this.labels[pattern] as number) + 1
+    this.reads[pattern] = (this.reads[pattern] as number) + label
+    const loss = lossOf(chance, label)
+    this.#sum[pattern] = (this.#sum[pattern] as number) + loss
+    this.#baseSum[pattern] = (this.#baseSum[pattern] as number) + lossOf(this.#rate[pattern] as number, label)
+    this.#read[pattern] = (this.#read[pattern] as number) + label
+    this.#seen[pattern] = (this.#seen[pattern] as number) + 1
+    const isDrift = this.#isDrift(loss)
+    const isBad = (this.#seen[pattern] as number) >= WINDOW && this.#isBad(pattern)
+    return isDrift || isBad ? 'hurry' : 'fine'
+  }
+
+  /** The end of a window. `true`: the model has been worse than the base rate for long enough. */
+  #isBad(pattern: number): boolean {
+    const count = this.#seen[pattern] as number
+    this.loss[pattern] = (this.#sum[pattern] as number) / count
+    this.baseLoss[pattern] = (this.#baseSum[pattern] as number) / count
+    this.#rate[pattern] = Math.min(1 - SMALL, Math.max(SMALL, (this.#read[pattern] as number) / count))
+    this.#seen[pattern] = 0
+    this.#read[pattern] = 0
+    this.#sum[pattern] = 0
+    this.#baseSum[pattern] = 0
+    if (this.isOff[pattern] === 1) {
+      this.#pause[pattern] = (this.#pause[pattern] as number) - 1
+      if (this.#pause[pattern] === 0) {
+        this.isOff[pattern] = 0
+        this.#worse[pattern] = 0
+      }
+      return false
+    }
+    if ((this.loss[pattern] as number) <= MARGIN * (this.baseLoss[pattern] as number)) {
+      this.#worse[pattern] = 0
+      this.#hurried[pattern] = 0
+      return false
+    }
+    this.#worse[pattern] = (this.#worse[pattern] as number) + 1
+    if ((this.#worse[pattern] as number) < PATIENCE) return false
+    this.#worse[pattern] = 0
+    if (this.#hurried[pattern] === 0) {
+      this.#hurried[pattern] = 1
+      return true
+    }
+    this.isOff[pattern] = 1
+    this.#pause[pattern] = PAUSE
+    this.#hurried[pattern] = 0
+    return false
+  }
+
+  #isDrift(loss: number): boolean {
+    this.#count++
+    this.#mean += (loss - this.#mean) / Math.min(this.#count, MEAN_OVER)
+    this.#sumUp += loss - this.#mean - TOLERANCE
+    this.#least = Math.min(this.#least, this.#sumUp)
+    if (this.#sumUp - this.#least < DRIFT) return false
+    this.#sumUp = 0
+    this.#least = 0
+    this.#count = 0
+    this.#mean = 0
+    this.drifts++
+    return true
+  }
+}
+
+const lossOf = (chance: number, label: number): number =>
+  -label * Math.log(Math.max(SMALL, chance)) - (1 - label) * Math.log(Math.max(SMALL, 1 - chance))

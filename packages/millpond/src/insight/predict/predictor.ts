@@ -1,0 +1,315 @@
+// What will be read next: candidates from several heuristics, judged by one model that learns from what became of earlier ones.
+//
+// Each read does three things. It ends what was waited for of its key. It is learnt from: what was read before it in the same context, what was missed before
+// it, by which step its number has grown. And it proposes: what followed it before, of which the model says how likely it will be read while memory has it.
+import { hashOf } from '../../core/key-hash.ts'
+import { Budget, type BudgetOptions } from './budget.ts'
+import { Candidates, FEATURES, MOST } from './candidates.ts'
+import { Contexts, REMEMBERED } from './contexts.ts'
+import { Gate, type GateOptions } from './gate.ts'
+import { Judge } from './judge.ts'
+import { Known } from './known.ts'
+import { Links } from './links.ts'
+import { Model } from './model.ts'
+import { Numbered } from './numbered.ts'
+import { Pairs } from './pairs.ts'
+import { type PatternName, PatternNames } from './patterns.ts'
+import { Pending } from './pending.ts'
+import { Stays } from './stays.ts'
+import { RANKS, Steps } from './steps.ts'
+
+const ROWS = 65_536
+const FOLLOWERS = 8
+const MISSED = 4
+const PAIRS = 65_536
+/** Candidates that are waited for; above the second number only such as are loaded. */
+const WAITING = 32_768
+const WATCHED = 24_576
+/** What was proposed takes a quarter of memory at most, until it is read. */
+/** What a candidate is: looked at only; one that would be loaded if proposals were open; loaded. */
+const WATCHED_ONLY = 0
+const AS_IF = 1
+const LOADED = 2
+const BORROWED = 0.25
+/** A forerunner must have been read within so many reads. */
+const RECENT = 8192
+
+/** What a predictor is told of the memory that it predicts for. */
+export interface PredictorOptions extends BudgetOptions, Pick<GateOptions, 'policy' | 'capacity' | 'unit'> {
+  /** Entries that memory holds when it is full. */
+  readonly entries: number
+  /** Keys that are known at most. Default 65,536. */
+  readonly keys?: number | undefined
+}
+
+/** A read, as a predictor is told of it. The object is not kept: it may be used again. */
+export interface KeyRead {
+  /** `hashOf(key, hashOf(namespace, 0))`, as recorders are told. */
+  hash: number
+  /** Encoded. */
+  key: string
+  namespace: string
+  /** A number for the session or request; 0 for none. */
+  context: number
+  /** Memory had it. */
+  isHit: boolean
+  /** It was a miss that has nothing to do with the room in memory: invalidated, say. */
+  isLost: boolean
+  /** What it weighs, in the unit of the capacity. */
+  weight: number
+  /** Milliseconds. */
+  time: number
+}
+
+/** Whether there is a reason to load a key: it can be loaded, and memory does not have it. */
+export type IsWanted = (key: string, namespace: string) => boolean
+
+/**
+ * Learns from reads, and proposes what to load before it is read. Never allocates for a read but the names of keys that differ by a number; some 10 MiB in all.
+ * @example
+ * const predictor = new Predictor({ entries: 1000, capacity: 1000, unit: 'entries', policy: policyByName('adaptive') })
+ * predictor.read(read, (key) => !held.has(key))
+ * for (let at = 0; at < predictor.proposed; at++) load(predictor.keyAt(at))
+ */
+export class Predictor {
+  /** Of the last read: how many keys it proposes. */
+  proposed = 0
+  /** Loads so far, with those that were spared; and those that were spared, or would have been while nothing was proposed. */
+  loads = 0
+  spared = 0
+  /** Proposed so far; read while memory had them; and not. What is left is waited for. */
+  issued = 0
+  used = 0
+  wasted = 0
+  readonly budget: Budget
+  readonly judge = new Judge()
+  readonly gate: Gate
+  /** What the last read proposes: the first places of `#places` say where in `#candidates`. */
+  readonly #candidates = new Candidates()
+  readonly #places = new Uint8Array(MOST)
+  readonly #entries: number
+  readonly #known: Known
+  readonly #followers: Links
+  readonly #missed: Links
+  readonly #pairs = new Pairs(PAIRS)
+  readonly #contexts = new Contexts()
+  readonly #pending = new Pending(WAITING, FEATURES)
+  readonly #model = new Model()
+  readonly #numbered = new Numbered()
+  readonly #steps = new Steps()
+  readonly #patterns = new PatternNames()
+  #now = 0
+  #namespace: string | undefined
+  #seed = 0
+  readonly #stays = new Stays()
+
+  constructor({ entries, keys = ROWS, policy, capacity, unit, waste, least }: PredictorOptions) {
+    this.gate = new Gate({ policy, capacity, unit, entries })
+    this.#entries = Math.max(1, entries)
+    this.budget = new Budget({ waste, least })
+    this.#followers = new Links(keys, FOLLOWERS)
+    this.#missed = new Links(keys, MISSED)
+    this.#known = new Known(keys, (row) => {
+      this.#followers.forget(row)
+      this.#missed.forget(row)
+    })
+  }
+
+  /** What is loaded and was not read yet. */
+  get outstanding(): number {
+    return this.issued - this.used - this.wasted
+  }
+
+  /** The pattern of a number as `judge` has it. */
+  pattern(number: number): PatternName {
+    return this.#patterns.name(number)
+  }
+
+  /** Of what the last read proposes, from 0 to `proposed - 1`. */
+  hashAt(at: number): number {
+    return this.#candidates.hashes[this.#places[at] as number] as number
+  }
+
+  keyAt(at: number): string {
+    return this.#candidates.keys[this.#places[at] as number] as string
+  }
+
+  /** How likely it will be read while memory has it, 0 to 1. */
+  chanceAt(at: number): number {
+    return this.#candidates.chances[this.#places[at] as number] as number
+  }
+
+  read({ hash, key, namespace, context, isHit, isLost, weight, time }: KeyRead, isWanted: IsWanted): void {
+    const now = ++this.#now
+    const isMiss = !isHit
+    if (namespace !== this.#namespace) {
+      this.#namespace = namespace
+      this.#seed = hashOf(namespace, 0)
+    }
+    const seed = this.#seed
+    this.gate.read(hash, weight, time, isHit, isLost, this.spared, this.loads)
+    const wouldMiss = this.#settle(hash, isMiss) || isMiss
+    if (wouldMiss) {
+      this.loads++
+      this.budget.loaded()
+    }
+    this.#expire()
+    const row = this.#note(hash, key, namespace, now)
+    const pattern = this.#known.pattern[row] as number
+    this.#candidates.clear()
+    if (this.#numbered.read(key)) this.#step(row, key, pattern, seed, now)
+    const before = this.#learn(hash, context === 0 ? pattern + 1 : context)
+    if (wouldMiss) this.#learnMiss(hash, seed)
+    const pair = this.#pairs.find(before, hash)
+    if (pair >= 0) this.#candidates.addPair(this.#pairs, pair)
+    this.#candidates.addFollowers(this.#followers, row)
+    this.#candidates.addMissed(this.#missed, row, wouldMiss)
+    this.#candidates.keep(this.#known, row, now, namespace, isWanted)
+    this.#propose(hash, pattern)
+  }
+
+  /** What was proposed was not loaded after all. */
+  withdraw(hash: number): void {
+    const at = this.#pending.find(hash)
+    if (at < 0 || this.#pending.kind[at] !== LOADED) return
+    this.#pending.end(at)
+    this.issued--
+    this.budget.ended(this.#pending.told[at] as number, 1)
+  }
+
+  #note(hash: number, key: string, namespace: string, now: number): number {
+    const row = this.#known.find(hash)
+    if (row < 0) return this.#known.add(hash, key, this.#patterns.of(namespace, key), now)
+    this.#known.read(row, now)
+    return row
+  }
+
+  /** Returns the key that was read before it in its context. */
+  #learn(hash: number, context: number): number {
+    const cell = this.#contexts.find(context)
+    const { last, lengths } = this.#contexts
+    const from = cell * REMEMBERED
+    const length = lengths[cell] as number
+    const before = last[from] as number
+    if (length > 0 && before === hash) return length > 1 ? (last[from + 1] as number) : 0
+    this.#link(this.#followers, cell, hash)
+    if (length > 1) this.#pairs.see(last[from + 1] as number, before, hash)
+    this.#contexts.push(cell, hash)
+    return length > 0 ? before : 0
+  }
+
+  /** All that is missed in a namespace is one stream, whoever asks. */
+  #learnMiss(hash: number, seed: number): void {
+    const cell = this.#contexts.find(~seed)
+    this.#link(this.#missed, cell, hash)
+    this.#contexts.push(cell, hash)
+  }
+
+  #link(links: Links, cell: number, hash: number): void {
+    const { last, lengths } = this.#contexts
+    const from = cell * REMEMBERED
+    for (let back = 0; back < (lengths[cell] as number); back++) {
+      const before = last[from + back] as number
+      // It begins anew with itself.
+      if (before === hash) return
+      const row = this.#known.find(before)
+      if (row >= 0) links.see(row, hash, back === 0)
+    }
+  }
+
+  /** Where the key before it by a usual step was read lately, the one after it comes next. */
+  #step(row: number, key: string, pattern: number, seed: number, now: number): void {
+    const numbered = this.#numbered
+    this.#steps.see(pattern, numbered.number)
+    const { runs, readAt } = this.#known
+    for (let rank = 0; rank < RANKS; rank++) {
+      const step = this.#steps.top(pattern, rank)
+      if (step === 0) return
+      const before = numbered.sibling(key, -step)
+      const forerunner = before === undefined ? -1 : this.#known.find(hashOf(before, seed))
+      if (forerunner < 0 || now - (readAt[forerunner] as number) > RECENT) continue
+      const run = Math.min(255, (runs[forerunner] as number) + 1)
+      if (run > (runs[row] as number)) runs[row] = run
+      const next = numbered.sibling(key, step)
+      if (next !== undefined) this.#candidates.addStep(hashOf(next, seed), next, run, rank)
+    }
+  }
+
+  #propose(by: number, pattern: number): void {
+    const { budget } = this
+    const candidates = this.#candidates
+    this.proposed = 0
+    const isOn = this.judge.isOff[pattern] === 0
+    for (let at = 0; at < candidates.count; at++) {
+      const chance = this.#model.predict(candidates.features, at * FEATURES, FEATURES)
+      candidates.chances[at] = chance
+      if (this.#pending.find(candidates.hashes[at] as number) >= 0) continue
+      const isWorth = isOn && budget.isWorth(chance)
+      const isIssued = isWorth && this.gate.isOpen && this.outstanding < Math.max(1, this.#entries * BORROWED)
+      if (this.#pending.size >= (isIssued ? WAITING : WATCHED)) continue
+      this.#watch(at, by, pattern, isIssued ? LOADED : isWorth && !this.gate.isOpen ? AS_IF : WATCHED_ONLY)
+      if (!isIssued) {
+        if (isWorth && !this.gate.isOpen) budget.issued(chance)
+        continue
+      }
+      budget.issued(chance)
+      this.issued++
+      this.#places[this.proposed++] = at
+    }
+  }
+
+  #watch(at: number, by: number, pattern: number, kind: number): void {
+    const candidates = this.#candidates
+    const pending = this.#pending
+    const place = pending.add(candidates.hashes[at] as number)
+    pending.told[place] = candidates.chances[at] as number
+    pending.pattern[place] = pattern
+    pending.by[place] = by
+    pending.since[place] = this.loads
+    pending.issuedBefore[place] = this.issued
+    pending.kind[place] = kind
+    const { features } = candidates
+    for (let one = 0; one < FEATURES; one++) pending.features[place * FEATURES + one] = features[at * FEATURES + one] as number
+  }
+
+  /** `true`: a prefetch has spared a load. */
+  #settle(hash: number, isMiss: boolean): boolean {
+    const pending = this.#pending
+    const at = pending.find(hash)
+    if (at < 0) return false
+    const age = this.loads - (pending.since[at] as number)
+    const isIssued = pending.kind[at] === LOADED
+    if (isIssued) {
+      this.#stays.tell(age, !isMiss)
+      this.#end(at, !isMiss, isMiss ? 0 : 1)
+    } else this.#end(at, true, this.#stays.chance(age))
+    return isIssued && !isMiss
+  }
+
+  #expire(): void {
+    const pending = this.#pending
+    const most = Math.max(1, this.#entries * BORROWED)
+    for (let at = pending.oldest(); at >= 0; at = pending.oldest()) {
+      const isDue = this.loads - (pending.since[at] as number) > this.#entries || this.issued - (pending.issuedBefore[at] as number) > most
+      if (!isDue) return
+      this.#end(at, false, 0)
+    }
+  }
+
+  /** `label`: 1 for what was read while memory had it; what was not loaded may have been gone. */
+  #end(at: number, isUsed: boolean, label: number): void {
+    const pending = this.#pending
+    const chance = pending.told[at] as number
+    pending.end(at)
+    this.#model.learn(pending.features, at * FEATURES, FEATURES, chance, label)
+    if (this.judge.tell(pending.pattern[at] as number, chance, label) === 'hurry') this.#model.hurry()
+    this.#known.proposed(this.#known.find(pending.hash(at)), this.#known.find(pending.by[at] as number), isUsed)
+    const kind = pending.kind[at] as number
+    if (kind === WATCHED_ONLY) return
+    this.spared += label
+    this.budget.ended(chance, label)
+    if (kind === AS_IF) return
+    if (isUsed) this.used++
+    else this.wasted++
+  }
+}

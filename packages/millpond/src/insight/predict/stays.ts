@@ -1,0 +1,20 @@
+// For how long memory keeps what is prefetched into it: the chance by age, counted in loads, of what was prefetched and then read.
+
+const AGES = 33
+/** How much the last one counts. */
+const RATE = 0.02
+
+export class Stays {
+  readonly #chances = new Float64Array(AGES).fill(1)
+
+  tell(age: number, isThere: boolean): void {
+    const at = placeOf(age)
+    this.#chances[at] = (this.#chances[at] as number) + ((isThere ? 1 : 0) - (this.#chances[at] as number)) * RATE
+  }
+
+  chance(age: number): number {
+    return this.#chances[placeOf(age)] as number
+  }
+}
+
+const placeOf = (age: number): number => 32 - Math.clz32(age)

@@ -1,0 +1,137 @@
+// The predictor on traffic whose future is known: it finds what follows, keeps quiet where nothing does, and stays within its bounds.
+import { describe, expect, it } from 'vitest'
+import { hashOf } from '../../../src/core/key-hash.ts'
+import { type KeyRead, Predictor } from '../../../src/insight/predict/predictor.ts'
+import { policyByName } from '../../../src/memory/policies/index.ts'
+import { seededRandom } from '../../../src/testing/random.ts'
+import { LruCache } from './lru-cache.ts'
+
+const ENTRIES = 200
+const SEED = hashOf('default', 0)
+
+interface Played {
+  readonly misses: number
+  readonly issued: number
+  readonly predictor: Predictor
+}
+
+/** Plays reads against a least-recently-used cache that is prefetched into. `from`: goes on with what was played before. */
+function play(
+  keys: Iterable<string>,
+  { contextOf = (_at: number): number => 0, timeOf = (at: number): number => at, from = begin() } = {},
+): Played {
+  const { predictor, cache } = from
+  const read: KeyRead = { hash: 0, key: '', namespace: 'default', context: 0, isHit: false, isLost: false, weight: 1, time: 0 }
+  let misses = 0
+  let at = 0
+  const before = predictor.issued
+  for (const key of keys) {
+    read.key = key
+    read.hash = hashOf(key, SEED)
+    read.isHit = cache.read(key)
+    read.time = timeOf(at)
+    read.context = contextOf(at++)
+    if (!read.isHit) misses++
+    predictor.read(read, (one) => !cache.has(one))
+    for (let one = 0; one < predictor.proposed; one++) cache.add(predictor.keyAt(one))
+  }
+  return { misses, issued: predictor.issued - before, predictor }
+}
+
+function begin() {
+  const predictor = new Predictor({ entries: ENTRIES, capacity: ENTRIES, unit: 'entries', policy: policyByName('lru') })
+  return { predictor, cache: new LruCache(ENTRIES) }
+}
+
+/** Words without numbers, so that nothing but their order speaks for them. */
+const word = (number: number): string => `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
+const loop = (keys: number, reads: number): string[] => Array.from({ length: reads }, (_, at) => word(at % keys))
+function random(seed: number, keys: number, reads: number): string[] {
+  const { next: draw } = seededRandom(seed)
+  return Array.from({ length: reads }, () => word(Math.floor(draw() * keys)))
+}
+
+describe('a predictor', () => {
+  it('learns a loop that the memory is too small for', () => {
+    const { misses, predictor } = play(loop(1000, 30_000))
+    expect(misses).toBeLessThan(10_000)
+    expect(predictor.used / predictor.issued).toBeGreaterThan(0.9)
+  })
+
+  it('follows a step in the numbers of keys that it has never seen', () => {
+    const { misses } = play(Array.from({ length: 20_000 }, (_, at) => `["block",${at * 8}]`))
+    expect(misses).toBeLessThan(6000)
+  })
+
+  it('tells sessions apart, where they are told', () => {
+    const { next: draw } = seededRandom(7)
+    const sessions = Array.from({ length: 20_000 }, () => Math.floor(draw() * 50))
+    const steps = new Map<number, number>()
+    // Each session goes through a random page, then the one that always follows it.
+    const keys = sessions.map((session) => {
+      const step = steps.get(session) ?? 0
+      steps.set(session, step + 1)
+      return word(1000 + (step % 2) * 5000 + ((hashOf(`${session} ${step >> 1}`, 0) >>> 0) % 1000))
+    })
+    const told = play(keys, { contextOf: (at) => (sessions[at] ?? 0) + 1 })
+    const untold = play(keys)
+    expect(told.misses).toBeLessThan(0.9 * untold.misses)
+  })
+
+  it('proposes next to nothing where what comes next is chance, and is there again when it is not', () => {
+    const from = begin()
+    const first = play(random(1, 2000, 20_000), { from })
+    expect(first.issued).toBeLessThan(0.02 * first.misses)
+    const second = play(loop(1000, 30_000), { from })
+    expect(second.misses).toBeLessThan(20_000)
+    const third = play(random(2, 2000, 30_000), { from })
+    expect(from.predictor.gate.isOpen).toBe(false)
+    expect(third.issued).toBeLessThan(0.1 * third.misses)
+  })
+
+  it('does the same with the same reads', () => {
+    const keys = [...random(3, 500, 5000), ...loop(400, 20_000)]
+    const figures = ({ misses, issued, predictor: { used, wasted, budget } }: Played) => ({
+      misses,
+      issued,
+      used,
+      wasted,
+      threshold: budget.threshold,
+    })
+    expect(figures(play(keys))).toEqual(figures(play(keys)))
+  })
+
+  it('bears one key, only new keys, and a time that runs backwards', () => {
+    expect(play(Array.from({ length: 5000 }, () => 'one')).issued).toBe(0)
+    const fresh = play(Array.from({ length: 20_000 }, (_, at) => `${word(at)}@`))
+    expect(fresh.issued).toBe(0)
+    const back = play(loop(1000, 30_000), { timeOf: (at) => 1e9 - at * 1000 })
+    expect(back.misses).toBeLessThan(10_000)
+  })
+
+  it('tells a few patterns apart, however many there are', () => {
+    const { predictor } = play(Array.from({ length: 20_000 }, (_, at) => `${word(at)}:x:${at}`))
+    const names = new Set(Array.from({ length: 40 }, (_, number) => predictor.pattern(number).pattern))
+    expect(names.size).toBe(32)
+    expect(names.has('others')).toBe(true)
+  })
+
+  it('takes 11 MiB at most, keys aside', () => {
+    const before = process.memoryUsage().arrayBuffers
+    const kept = begin()
+    const took = process.memoryUsage().arrayBuffers - before
+    expect(kept.predictor.issued).toBe(0)
+    expect(took).toBeLessThan(11 * 2 ** 20)
+  })
+
+  it('wastes no more than its budget', () => {
+    // Every second key is followed by one of two: half of what is proposed is in vain.
+    const { next: draw } = seededRandom(9)
+    const keys = Array.from({ length: 60_000 }, (_, at) =>
+      word((((at >> 1) * 3) % 1500) * 10 + (at % 2 === 0 ? 0 : 1 + Math.floor(draw() * 2))),
+    )
+    const { predictor, misses } = play(keys)
+    expect(predictor.used).toBeGreaterThan(0)
+    expect(predictor.wasted).toBeLessThan(0.26 * (misses + predictor.used))
+  })
+})
