@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
-import { hostScript } from './host-script.ts'
+import { hostScript, type React } from './host-script.ts'
 import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn, tokenOf } from './served.ts'
 
 /** A tag in another direction of writing, with markup in it. */
@@ -34,12 +34,12 @@ describeWith('chromium', 'the dashboard in a browser', () => {
   }
 
   /** A page of somebody else's, with its own style and a policy that lets only files of its own in. */
-  const openHost = async () => {
+  const openHost = async (react: React) => {
     const context = await browser.newContext()
     context.setDefaultTimeout(10_000)
     const page = await context.newPage()
-    hosted ??= hostScript()
-    const files = await hosted
+    hosted[react] ??= hostScript(react)
+    const files = await hosted[react]
     const html = '<link rel="stylesheet" href="loud.css"><div id="host"></div><script type="module" src="host.js"></script>'
     const headers = {
       'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:",
@@ -64,7 +64,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     )
     return { page, faults: faultsOf(page), close: () => context.close() }
   }
-  let hosted: ReturnType<typeof hostScript> | undefined
+  const hosted: Partial<Record<React, ReturnType<typeof hostScript>>> = {}
 
   // Each page in one of the looks: all of them in all looks is the long form.
   it.each([
@@ -186,9 +186,10 @@ describeWith('chromium', 'the dashboard in a browser', () => {
   it('loses no name that neither a line nor a path can hold, and takes patterns one a line', async () => {
     const odd = served.cache.namespace('odd')
     const name = ' deal:\n"7" '
-    for (const key of [name, '.', '..', 'one:1', 'two:2']) await odd.set(key, 1)
+    const asPath = 'a/b%2F\\\\1::B#c?d=1+2&<>' // as people report that admin pages lose it
+    for (const key of [name, '.', '..', 'one:1', 'two:2', asPath]) await odd.set(key, 1)
     const { page, faults, close } = await open('operator')
-    for (const key of ['.', '..', name]) {
+    for (const key of [asPath, '.', '..', name]) {
       await page.goto(`${served.url}${BASE}keys/?ns=odd&key=${encodeURIComponent(key)}`)
       await page.getByText('A hit.').waitFor()
     }
@@ -326,7 +327,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     const deals = served.cache.namespace('secret')
     await deals.set('secret:key', 1)
     await served.api('POST', 'invalidations/invalidate_keys/', { keys: ['secret:key'], namespace: 'secret', reason: 'hidden' })
-    const { page, faults, close } = await openHost()
+    const { page, faults, close } = await openHost(18)
     const signedIn: string[] = []
     page.on('request', (request) => /\/session\/$/.test(request.url()) && signedIn.push(request.url()))
     await page.goto(`${served.url}/host/#${tokenOf('operator')}`)
@@ -353,30 +354,42 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 
-  it('lives in a shadow root of a page with a strict policy and a loud style, in colours of its own', async () => {
-    const { page, faults, close } = await openHost()
-    await page.goto(`${served.url}/host/?shadow#${tokenOf('operator')}`)
-    await page.getByRole('heading', { name: 'Who answers' }).waitFor()
-    const look: unknown = await page.evaluate(`(() => {
+  it.each([18, 19] as const)(
+    'lives in a shadow root of a page of React %i with a strict policy and a loud style, in colours of its own',
+    async (react) => {
+      const { page, faults, close } = await openHost(react)
+      await page.goto(`${served.url}/host/?shadow#${tokenOf('operator')}`)
+      await page.getByRole('heading', { name: 'Who answers' }).waitFor()
+      const look: unknown = await page.evaluate(`(() => {
       const root = document.querySelector('#host > div').shadowRoot
       const style = (of, name) => getComputedStyle(root.querySelector(of))[name]
       return [style('.side a', 'fontSize'), style('.skip', 'backgroundColor') === 'rgb(255, 0, 0)', style('.causes a, .actions .btn-quiet, main a', 'color'), document.querySelector('style') === null]
     })()`)
-    expect(look).toEqual(['13px', false, 'rgb(1, 2, 3)', true])
-    // Keys, focus and dialogs work across the root.
-    await page.keyboard.press('g')
-    await page.keyboard.press('k')
-    await page.getByRole('heading', { name: 'Keys', level: 1 }).waitFor()
-    await page.keyboard.press('Control+K')
-    await page.keyboard.type('who history')
-    await page.keyboard.press('Escape')
-    expect(await page.getByRole('dialog').count()).toBe(0)
-    expect(faults).toEqual([])
-    await close()
-  })
+      expect(look).toEqual(['13px', false, 'rgb(1, 2, 3)', true])
+      expect(await page.evaluate('document.body.dataset.react')).toMatch(new RegExp(`^${react}\\.`))
+      // Keys, focus and dialogs work across the root.
+      await page.keyboard.press('g')
+      await page.keyboard.press('k')
+      await page.getByRole('heading', { name: 'Keys', level: 1 }).waitFor()
+      await page.keyboard.press('Control+K')
+      await page.keyboard.type('who history')
+      await page.keyboard.press('Escape')
+      expect(await page.getByRole('dialog').count()).toBe(0)
+      // The focus is given back within the root: the page around it sees only the host.
+      const back = page.getByRole('link', { name: 'Warm', exact: true })
+      await back.focus()
+      await page.keyboard.press('?')
+      await page.getByRole('dialog').waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      expect(await back.evaluate((element) => element.matches(':focus'))).toBe(true)
+      expect(faults).toEqual([])
+      await close()
+    },
+  )
 
   it('lends its parts to another page', async () => {
-    const { page, faults, close } = await openHost()
+    const { page, faults, close } = await openHost(19)
     await page.goto(`${served.url}/host/?parts#${tokenOf('viewer')}`)
     await page.getByRole('heading', { name: 'Health' }).waitFor()
     await page.getByRole('link', { name: 'org-stats' }).waitFor()

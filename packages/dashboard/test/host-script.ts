@@ -6,7 +6,7 @@ const ENTRY = 'host.jsx'
 
 /** Signs in with the token behind the `#` of its address. */
 const SOURCE = `
-import { useState } from 'react'
+import { useState, version } from 'react'
 import { createRoot } from 'react-dom/client'
 import { CachingDashboard, CachingProvider, ConfigOverview, HealthScore, TierFlow, useCacheStream, useCacheSummaries } from ${JSON.stringify(fileURLToPath(new URL('../src/index.ts', import.meta.url)))}
 
@@ -36,16 +36,21 @@ function Parts() {
 const HOSTS = { '': Redacting, '?shadow': Isolated, '?parts': () => <CachingProvider auth={auth}><Parts /></CachingProvider> }
 const Host = HOSTS[location.search]
 
+document.body.dataset.react = version
 createRoot(document.getElementById('host')).render(<Host />)
 `
 
+/** Releases of React that the component is for. */
+export type React = 18 | 19
+
 /** Its files by their names; `host.js` is where it begins. */
-export async function hostScript(): Promise<ReadonlyMap<string, string>> {
+export async function hostScript(react: React): Promise<ReadonlyMap<string, string>> {
   const root = fileURLToPath(new URL('.', import.meta.url))
   const built = await build({
     configFile: false,
     root,
     logLevel: 'error',
+    ...(react === 18 && { resolve: { alias: { react: 'react-18', 'react-dom': 'react-dom-18' } } }),
     oxc: { jsx: { runtime: 'automatic', development: false } }, // whatever the NODE_ENV of the tests is
     define: { 'process.env.NODE_ENV': '"production"' },
     plugins: [
