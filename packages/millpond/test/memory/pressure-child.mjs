@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const [folder] = process.argv.slice(2)
-const { createMemoryStore } = await import(pathToFileURL(join(folder, 'memory/index.mjs')).href)
+const { createMemoryStore } = await import(pathToFileURL(join(folder, 'src/memory/index.js')).href)
 const clock = { now: () => Date.now(), monotonic: () => performance.now(), coarse: Date.now(), after: () => () => {} }
 const store = createMemoryStore({ maxEntries: Infinity }, { clock })
 const near = store.space('')

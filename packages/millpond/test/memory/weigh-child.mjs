@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 const [folder, load] = process.argv.slice(2)
-const { createMemoryStore } = await import(pathToFileURL(join(folder, 'memory/index.mjs')).href)
+const { createMemoryStore } = await import(pathToFileURL(join(folder, 'src/memory/index.js')).href)
 
 const text = (length, i, unit = 'x') => JSON.parse(JSON.stringify(`${i} ${unit.repeat(length)}`))
 const record = (i) =>

@@ -1,20 +1,12 @@
 // Weights against the heap: a child process fills a store and compares what it counted with what the heap grew by.
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { compileMemory } from './compiled.ts'
+import { describe, expect, test } from 'vitest'
+import { compile } from '../histories/compile.mjs'
 
 const run = promisify(execFile)
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'millpond-memory-'))
-  compileMemory(folder)
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = compile()
 
 async function child(script: string, flags: readonly string[], ...args: string[]): Promise<Record<string, number>> {
   const path = fileURLToPath(new URL(script, import.meta.url))
