@@ -66,10 +66,24 @@ async function query(url: string, sql: string, values: readonly unknown[] = []):
   }
 }
 
+/** A cluster of databases as `initdb` makes it, made once in a process and copied: a copy takes a sixth of the time. */
+let fresh: Promise<string> | undefined
+
 async function initialise(server: Program, data: string, identity: Identity | undefined): Promise<void> {
+  fresh ??= makeFresh(server, identity)
+  // With its owner and its permissions, which the server insists on.
+  await promisify(execFile)('cp', ['-a', await fresh, data])
+}
+
+async function makeFresh(server: Program, identity: Identity | undefined): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-postgres-fresh-'))
+  guard('folder', folder)
+  if (identity) chownSync(folder, identity.uid, identity.gid)
   const initdb = join(dirname(server.path), 'initdb')
+  const data = join(folder, 'data')
   const args = ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync', '--no-instructions']
-  await promisify(execFile)(initdb, args, { cwd: dirname(data), env: server.env, ...(identity ?? {}) })
+  await promisify(execFile)(initdb, args, { cwd: folder, env: server.env, ...(identity ?? {}) })
+  return data
 }
 
 /** The first process and its children: freezing only the first would leave the others answering. */
