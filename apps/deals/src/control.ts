@@ -1,10 +1,21 @@
 // The control plane of the service's own cache: the admin API below /api/admin/caching, with the demo tokens as credentials.
 import { join } from 'node:path'
-import { type Application, type ControlPlane, createControl, openStore, type Principal, ROLE_SCOPES, type Role } from '@millpond/control'
+import {
+  type Application,
+  type ControlPlane,
+  createControl,
+  ensureToken,
+  openStore,
+  type Principal,
+  ROLE_SCOPES,
+  type Role,
+} from '@millpond/control'
 import { type Cache, MillpondError } from 'millpond'
+import { file } from 'millpond/tiers/file'
 import { redis } from 'millpond/tiers/redis'
+import { sqlite } from 'millpond/tiers/sqlite'
 import type { Granted } from './http/access.ts'
-import type { CacheSettings } from './settings.ts'
+import { type CacheSettings, redisOptions, type Settings } from './settings.ts'
 import { StartError } from './start-error.ts'
 
 export const CONTROL_PATH = '/api/admin/caching'
@@ -23,6 +34,7 @@ export interface ControlParts {
   readonly application: Application
   readonly folder: string
   readonly settings: CacheSettings
+  readonly credentials: Pick<Settings, 'adminToken' | 'metricsToken'>
   readonly nodeId: string
   readonly say: (line: string) => void
   /** The member whom a request's demo token names in the organisation that runs the service; undefined: nobody of it. */
@@ -36,23 +48,30 @@ export async function openControl({
   application,
   folder,
   settings,
+  credentials: { adminToken, metricsToken },
   nodeId,
   say,
   member,
   addressOf,
 }: ControlParts): Promise<ControlPlane> {
-  const { redisUrl } = settings
+  const redisAt = redisOptions(settings)
   const store = await openStore(join(folder, 'control.sqlite')).catch((error: unknown) => {
     if (error instanceof MillpondError) throw new StartError(`${error.message.replace('[millpond] ', '')} (--dir)`, { cause: error })
     throw error
   })
+  if (adminToken !== undefined) await ensureToken(store, { name: 'admin', role: 'admin' }, adminToken)
+  if (metricsToken !== undefined) await ensureToken(store, { name: 'prometheus', role: 'viewer' }, metricsToken, ['metrics:read'])
   const plane = createControl({
     store,
     base: CONTROL_PATH,
     nodeId,
     application,
     caches: cache === undefined ? [] : [cache],
-    ...(redisUrl !== undefined && { tiers: { redis: () => redis({ url: redisUrl }) } }),
+    tiers: {
+      ...(redisAt !== undefined && { redis: () => redis(redisAt) }),
+      database: (name) => sqlite({ path: join(folder, `${name}.sqlite`) }),
+      file_system: (name) => file({ path: join(folder, name) }),
+    },
     authorize: async (request) => principalOf(await member(request)),
     addressOf,
     onError: (error) => say(`control: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),

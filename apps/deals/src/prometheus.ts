@@ -1,5 +1,5 @@
 // The service's own metrics beside the library's, as Prometheus text.
-import { createMonitor, createRegistry, type MetricDefinition } from 'millpond/observe'
+import { createMonitor, createRegistry, guardCollector, jobCollector, type MetricDefinition } from 'millpond/observe'
 import type { Counts, Sources } from './counts.ts'
 
 function metric<const Label extends string>(
@@ -51,12 +51,13 @@ export function createExporter(counts: Counts, sources: () => Sources): Exporter
     emit(METRICS.queries, { engine: db.engine, by: 'requests' }, db.queries() - warming.queries)
     emit(METRICS.memory, {}, cache?.info().memory?.bytes ?? 0)
   })
-  const monitor = createMonitor({
-    registry,
-    caches: () => {
-      const { strategic, response } = sources()
-      return [strategic, response].flatMap((space) => (space ? [space.stats()] : []))
-    },
+  registry.collect((emit) => {
+    const { cache } = sources()
+    if (cache === undefined) return
+    const { name } = cache.info()
+    guardCollector(name, () => cache.info().guards)(emit)
+    jobCollector(name, () => cache.info().jobs)(emit)
   })
+  const monitor = createMonitor({ registry, caches: () => sources().cache?.info().namespaces ?? [] })
   return { text: () => monitor.exportMetrics('prometheus') }
 }

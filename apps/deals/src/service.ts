@@ -104,6 +104,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
       application: createApplication({ db, cache: caches.cache, warming }),
       folder: settings.folder,
       settings: settings.cache,
+      credentials: settings,
       nodeId: `deals-${settings.node}`,
       say,
       member: async (request) =>
@@ -111,7 +112,20 @@ export async function startService(settings: Settings, say: (line: string) => vo
       addressOf: (request) => door.arrivals.get(request)?.address,
     })
     opened.unshift(control)
-    const parts = { access, invalidation, records, db, today, responses, responsesAfter, jobs, observation, control, door }
+    const parts = {
+      access,
+      invalidation,
+      records,
+      db,
+      today,
+      responses,
+      responsesAfter,
+      jobs,
+      observation,
+      control,
+      door,
+      metricsToken: settings.metricsToken,
+    }
     // What a process that was killed left undone comes before the first answer.
     await invalidation.settlePending().catch(() => undefined)
     const server = await listen(settings, front, (url) =>

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { LEVELS, type Level } from 'millpond/observe'
+import type { RedisHost, RedisTierOptions } from 'millpond/tiers/redis'
 import { DEFAULT_SIZES, LEAST_USERS, type Sizes } from './data/generate.ts'
 import { parseIsoDay } from './db/days.ts'
 import { StartError } from './start-error.ts'
@@ -23,6 +24,9 @@ export interface Settings {
   readonly asOf: number | undefined
   readonly cache: CacheSettings
   readonly tokenSecret: string | undefined
+  /** Credentials that are known beforehand: of an administrator of the cache, from anywhere, and of whoever reads its metrics. */
+  readonly adminToken: string | undefined
+  readonly metricsToken: string | undefined
   /** Processes of one cache, each on a port of its own. */
   readonly nodes: number
   /** Structured lines for machines; undefined: none. */
@@ -34,6 +38,8 @@ export interface Settings {
 export interface CacheSettings {
   readonly isOn: boolean
   readonly redisUrl: string | undefined
+  /** Some nodes of a Redis Cluster, in place of one server. */
+  readonly redisCluster: readonly RedisHost[] | undefined
   readonly keyPrefix: string
   readonly defaultTtlMs: number
   readonly isInvalidating: boolean
@@ -69,7 +75,8 @@ export const HELP = `Usage: npm start -- [options]
   --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn or error (none)
   -h, --help
 
-Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB; CACHE_DEFAULT_TIMEOUT (300, seconds),
+Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB, or REDIS_CLUSTER (host:port,host:port);
+MILLPOND_ADMIN_TOKEN and DEALS_METRICS_TOKEN (credentials for the admin API and for Prometheus, from anywhere); CACHE_DEFAULT_TIMEOUT (300, seconds),
 CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
 CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too).`
 
@@ -111,6 +118,8 @@ export function readSettings(args: readonly string[], env: Environment): Setting
     cache: readCache(given, env),
     tokenSecret: readSecret(text(env.DEALS_TOKEN_SECRET)),
     nodes: whole('--nodes', given.nodes ?? '1', 1, 16),
+    adminToken: readToken('MILLPOND_ADMIN_TOKEN', env),
+    metricsToken: readToken('DEALS_METRICS_TOKEN', env),
     logLevel: readLevel(given['log-level']),
     node: whole('DEALS_NODE', text(env.DEALS_NODE) ?? '1', 1, 16),
   }
@@ -170,6 +179,7 @@ function readCache({ cache, compact, encrypt = false }: ReturnType<typeof parseO
     isEncrypted: encrypt || encryptionKey !== undefined,
     encryptionKey,
     redisUrl: readRedis(env),
+    redisCluster: readCluster(env),
     keyPrefix: readPrefix(text(env.CACHE_KEY_PREFIX) ?? 'deals'),
     defaultTtlMs: whole('CACHE_DEFAULT_TIMEOUT', text(env.CACHE_DEFAULT_TIMEOUT) ?? '300', 1, 31_536_000) * 1000,
     isInvalidating: flag('CACHE_INVALIDATION_ENABLED', env),
@@ -198,6 +208,30 @@ function readRedis(env: Environment): string | undefined {
     )
   }
   return url
+}
+
+function readCluster(env: Environment): readonly RedisHost[] | undefined {
+  const nodes = text(env.REDIS_CLUSTER)
+  if (nodes === undefined) return undefined
+  const other = (['REDIS_URL', 'REDIS_HOST'] as const).find((name) => text(env[name]) !== undefined)
+  if (other !== undefined) throw new StartError(`REDIS_CLUSTER is given beside ${other}: leave one of them out`)
+  return nodes.split(',').map((node) => {
+    const [, host, port] = /^\s*([A-Za-z0-9_.-]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})\s*$/.exec(node) ?? []
+    if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+    throw new StartError(
+      `REDIS_CLUSTER ${JSON.stringify(node.replace(/^.*@/, '***@'))} is not understood: give nodes as host:port,host:port`,
+    )
+  })
+}
+
+/** Where Redis is; undefined: none was asked for. */
+export const redisOptions = ({ redisUrl, redisCluster }: CacheSettings): RedisTierOptions | undefined =>
+  redisCluster !== undefined ? { cluster: redisCluster } : redisUrl !== undefined ? { url: redisUrl } : undefined
+
+function readToken(name: string, env: Environment): string | undefined {
+  const token = text(env[name])
+  if (token === undefined || /^[\w.-]{32,}$/.test(token)) return token
+  throw new StartError(`${name} is not a token: give at least 32 characters of letters, digits, "_", "." and "-", or leave it out`)
 }
 
 function readPrefix(prefix: string): string {

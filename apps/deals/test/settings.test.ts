@@ -45,6 +45,22 @@ test('the level of log lines is one that there is', () => {
   expect(() => readSettings(['--log-level', 'loud'], {})).toThrow('--log-level "loud" is not understood: give debug, info, warn or error')
 })
 
+test('a Redis Cluster is named by its nodes, and by nothing beside', () => {
+  expect(readSettings([], { REDIS_CLUSTER: 'a:6379, [::1]:7000' })?.cache.redisCluster).toEqual([
+    { host: 'a', port: 6379 },
+    { host: '::1', port: 7000 },
+  ])
+  for (const wrong of ['a', 'a:0', 'a:6379,', 'user:secret@a:6379'])
+    expect(() => readSettings([], { REDIS_CLUSTER: wrong })).toThrow('is not understood: give nodes as host:port,host:port')
+  expect(() => readSettings([], { REDIS_CLUSTER: 'user:secret@a:6379' })).not.toThrow(/secret/)
+  expect(() => readSettings([], { REDIS_CLUSTER: 'a:6379', REDIS_URL: 'redis://b' })).toThrow('given beside REDIS_URL')
+})
+
+test('tokens that are known beforehand are long', () => {
+  expect(() => readSettings([], { DEALS_METRICS_TOKEN: 'short' })).toThrow('DEALS_METRICS_TOKEN is not a token: give at least 32')
+  expect(readSettings([], { MILLPOND_ADMIN_TOKEN: 'x'.repeat(32) })?.adminToken).toBe('x'.repeat(32))
+})
+
 describe('T14 settings by environment', () => {
   test('redis by URL, or by host, port and database', () => {
     const redis = (env: Record<string, string>) => readSettings([], env)?.cache.redisUrl

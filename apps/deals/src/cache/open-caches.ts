@@ -7,7 +7,7 @@ import { sqliteJobs } from 'millpond/jobs'
 import type { Log } from 'millpond/observe'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
-import type { CacheSettings } from '../settings.ts'
+import { type CacheSettings, redisOptions } from '../settings.ts'
 import { startOrExplain } from '../start-error.ts'
 import { groupTag } from './kinds.ts'
 import { createValues, type Values } from './values.ts'
@@ -51,7 +51,7 @@ export async function openCaches(
   log?: Log,
 ): Promise<Caches> {
   if (!settings.isOn) return NO_CACHES
-  const { redisUrl } = settings
+  const redisAt = redisOptions(settings)
   const { cache, values, jobs } = startOrExplain(() => {
     mkdirSync(folder, { recursive: true })
     const values = createValues(settings, folder)
@@ -60,7 +60,7 @@ export async function openCaches(
       name: `${settings.keyPrefix}-${dataset}`,
       tiers: [
         memory({ maxBytes: MEMORY }),
-        ...(redisUrl === undefined ? [] : [redis({ url: redisUrl })]),
+        ...(redisAt === undefined ? [] : [redis(redisAt)]),
         sqlite({ path: join(folder, 'cache.sqlite'), onWarning: ({ message }) => say(`cache: ${message}`) }),
       ],
       defaults: { ttl: settings.defaultTtlMs, jitter: 0.05 },
@@ -88,7 +88,7 @@ export async function openCaches(
     await cache.close()
     jobs.close()
   }
-  const isRedisMissing = () => redisUrl !== undefined && !response.stats().ledger.isUp
+  const isRedisMissing = () => redisAt !== undefined && !response.stats().ledger.isUp
   await response.get('v1:first:look').catch(() => undefined)
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
   return { cache, strategic, response, records, front, values, isRedisMissing, close }

@@ -1,4 +1,5 @@
 // What operators use: the state of the cache, its analytics and metrics, warming and invalidation.
+import { createHash, timingSafeEqual } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { PROMETHEUS_CONTENT_TYPE } from 'millpond/observe'
@@ -19,6 +20,8 @@ export interface ManagementParts {
   readonly invalidation: Invalidation
   readonly jobs: Jobs
   readonly observation: Observation
+  /** Reads the metrics, from anywhere. Undefined: members alone do. */
+  readonly metricsToken: string | undefined
 }
 
 interface Scope {
@@ -29,7 +32,7 @@ interface Scope {
   readonly userId: number | undefined
 }
 
-export function managementRoutes({ access, invalidation, jobs, observation }: ManagementParts) {
+export function managementRoutes({ access, invalidation, jobs, observation, metricsToken }: ManagementParts) {
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
 
   /** An administrator acts on the own organisation; those who run the service on any, and by default on all. */
@@ -84,11 +87,18 @@ export function managementRoutes({ access, invalidation, jobs, observation }: Ma
     return c.json(observation.analytics(granted.access.is_staff ? null : granted.organizationId), 200, { 'Cache-Control': 'no-store' })
   })
   routes.get('/api/dashboard/metrics/prometheus', async (c) => {
-    await access.here(c, 'cache.view')
+    if (!isToken(c.req.header('authorization'), metricsToken)) await access.here(c, 'cache.view')
     onlyQuery(c, 'organization')
     return c.body(observation.prometheus(), 200, { 'Content-Type': PROMETHEUS_CONTENT_TYPE, 'Cache-Control': 'no-store' })
   })
   return routes
+}
+
+/** Compared by hashes, so that the time that it takes tells nothing of the token. */
+function isToken(header: string | undefined, token: string | undefined): boolean {
+  if (header === undefined || token === undefined) return false
+  const [given, wanted] = [header, `Bearer ${token}`].map((text) => createHash('sha256').update(text).digest())
+  return given !== undefined && wanted !== undefined && timingSafeEqual(given, wanted)
 }
 
 /** 200 with what came of it, where the client has waited for it; else 202 with where to look. */

@@ -1,6 +1,13 @@
 // Redis as the middle tier: shared by two services, and no reason to fail when it is not there (T9, X5, G3).
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describeWith, freePort, type RedisService, startRedis, until } from '../../../../packages/millpond/test/services/index.ts'
+import {
+  describeWith,
+  freePort,
+  type RedisService,
+  startCluster,
+  startRedis,
+  until,
+} from '../../../../packages/millpond/test/services/index.ts'
 import { isHit, SMALL, type Subject, startSubject } from '../service-under-test.ts'
 
 const STATISTICS = '/api/cached/organizations/1/statistics/?days=30'
@@ -50,6 +57,28 @@ describeWith('redis', 'Redis as the middle tier', () => {
     } finally {
       redis.resume()
       await subject.stop()
+    }
+  })
+})
+
+describeWith('redis', 'a Redis Cluster as the middle tier', () => {
+  test('is used when its nodes are named, and examined node by node', async () => {
+    const group = await startCluster({ masters: 3, replicasEach: 0 })
+    const nodes = group.addresses.map(({ host, port }) => `${host}:${port}`)
+    const subject = await startSubject({ env: { REDIS_CLUSTER: nodes.join(',') } })
+    try {
+      expect(subject.service.tiers).toEqual(['memory', 'redis', 'sqlite'])
+      await subject.get(STATISTICS, manager)
+      expect(isHit(await subject.get(STATISTICS, manager))).toBe(true)
+      const admin = { userId: 1, organizationId: 1 }
+      const made = await subject.send('POST', '/api/admin/caching/configurations/', admin, { name: 'apart', cache_type: 'redis' })
+      const tested = await subject.send('POST', `/api/admin/caching/configurations/${made.json.id}/test_connection/`, admin)
+      expect(tested.json).toMatchObject({ ok: true, tested: 'new connection' })
+      const reached = tested.json.steps.filter(({ step }: { step: string }) => step === 'server')
+      expect(reached.map(({ detail }: { detail: string }) => detail.replace(/: .*$/, ''))).toEqual(nodes)
+    } finally {
+      await subject.stop()
+      await group.stop()
     }
   })
 })

@@ -77,10 +77,17 @@ export async function addToken(tx: Writer, given: NewToken, now: number): Promis
 /**
  * Makes the token `given` (by the environment or a file) that of a user, made where there is none. For the first credential, and for programs that must
  * know theirs beforehand.
- * @throws MillpondError `OPTION_INVALID` for a user that is not one, and for a token that is shorter than 32 characters.
+ * @param scopes a part of what the role may do, for a program that needs no more: `['metrics:read']`. Default: all of it
+ * @throws MillpondError `OPTION_INVALID` for a user that is not one, for a token that is shorter than 32 characters, and for scopes that the role does not have.
  */
-export async function ensureToken(store: Store, user: NewUser, token: string): Promise<void> {
+export async function ensureToken(store: Store, user: NewUser, token: string, scopes?: readonly Scope[]): Promise<void> {
   checkOptions<NewUser>(user, USER, 'user')
+  const beyond = scopes?.find((scope) => !ROLE_SCOPES[user.role].includes(scope))
+  if (beyond !== undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `scopes: the role ${user.role} does not have ${JSON.stringify(beyond)}: give a part of what it has`,
+    )
   if (!/^[\w.-]{32,}$/.test(token))
     throw new MillpondError(
       'OPTION_INVALID',
@@ -99,7 +106,7 @@ export async function ensureToken(store: Store, user: NewUser, token: string): P
         hash: hashOf(token),
         name: 'given',
         user_id: userId,
-        scopes: null,
+        scopes: scopes === undefined ? null : JSON.stringify(scopes),
         created_at: now,
         expires_at: null,
         last_used_at: null,
