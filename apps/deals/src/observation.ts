@@ -125,6 +125,7 @@ function describeLive(counts: Counts, sources: Sources) {
           tiers: info.config.tiers,
           health: info.health,
           ledger: info.config.ledger,
+          get_p95_ms: ms(info.metrics.p95GetTimeMs),
           breakers: info.circuitBreaker,
           is_redis_missing: isRedisMissing(),
         }
@@ -163,8 +164,8 @@ function describeValues({ values, strategic, response, front }: Sources) {
   }
 }
 
-function warmingShown({ isRunning, plans, warmed, queries }: Progress) {
-  return { is_running: isRunning, answers: warmed, database_queries: queries, plans }
+function warmingShown({ isRunning, plans, warmed, failed, queries }: Progress) {
+  return { is_running: isRunning, answers: warmed, failed, database_queries: queries, plans }
 }
 
 function describeStatus({ db, cache, records, isRedisMissing, warming }: Sources): object {

@@ -1,6 +1,7 @@
 // Warming: plans of the answers that an organisation's users open first, by priority, through the loaders that are registered for their keys.
 import type { Cache, CacheEvents, WarmPlan, WarmReport } from 'millpond'
 import type { Database } from '../db/database.ts'
+import { ANALYTICS_TYPES } from '../queries/answers.ts'
 import { PERIODS } from '../queries/window.ts'
 import { KIND_NAMES, KINDS, type KindName } from './kinds.ts'
 import type { Question } from './layer.ts'
@@ -48,6 +49,7 @@ export interface Progress {
   readonly plans: readonly PlanProgress[]
   /** Answers made since the start. */
   readonly warmed: number
+  readonly failed: number
   readonly queries: number
 }
 
@@ -68,11 +70,13 @@ const CRITICAL_ANEW: readonly KindName[] = ['permissions', 'dashboard', 'overvie
 export function createWarming({ db, cache }: WarmingParts): Warming {
   const running = new Map<string, PlanProgress>()
   let total = 0
+  let failed = 0
   cache?.on('warm', (event) => {
     const id = `${event.namespace} ${event.plan}`
     if (event.state === 'ended') {
       running.delete(id)
       total += event.warmed
+      failed += event.failed
     } else running.set(id, progressOf(event))
   })
 
@@ -107,7 +111,7 @@ export function createWarming({ db, cache }: WarmingParts): Warming {
         ms: held.ms + anew.ms,
       }
     },
-    progress: () => ({ isRunning: running.size > 0, plans: [...running.values()], warmed: total, queries: db.queries() }),
+    progress: () => ({ isRunning: running.size > 0, plans: [...running.values()], warmed: total, failed, queries: db.queries() }),
   }
 }
 
@@ -140,7 +144,7 @@ async function questionsOf(db: Database, kind: KindName, organizations: readonly
     case 'deal_statistics':
       return organizations.flatMap((id) => PERIODS.map((days) => asked.statistics(id, days)))
     case 'analytics':
-      return organizations.flatMap((id) => PERIODS.map((days) => asked.analytics(id, days, 'overview')))
+      return organizations.flatMap((id) => ANALYTICS_TYPES.flatMap((type) => PERIODS.map((days) => asked.analytics(id, days, type))))
     case 'search':
       return organizations.map((id) => asked.search(id, { text: '', stage: null, page: 1 }))
     case 'organization':

@@ -18,44 +18,49 @@ export interface Client {
 
 export function createClient(url: string): Client {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+  const ask: Client['ask'] = (method, path, token, body) =>
+    new Promise((resolve, reject) => {
+      const text = body === undefined ? undefined : JSON.stringify(body)
+      const startedAt = performance.now()
+      const asked = request(
+        new URL(path, url),
+        {
+          method,
+          agent,
+          headers: {
+            authorization: `Bearer ${token}`,
+            // What is stored later has its place in the order of all writes only then, and the check needs to know it.
+            ...(text === undefined ? {} : { 'content-type': 'application/json', prefer: 'wait' }),
+          },
+        },
+        (answer) => {
+          let received = ''
+          answer.setEncoding('utf8')
+          answer.on('data', (chunk: string) => {
+            received += chunk
+          })
+          answer.on('error', reject)
+          answer.on('end', () =>
+            resolve({
+              status: answer.statusCode ?? 0,
+              dataVersion: String(answer.headers['data-version'] ?? ''),
+              cacheStatus: String(answer.headers['cache-status'] ?? ''),
+              body: received,
+              startedAt,
+              endedAt: performance.now(),
+            }),
+          )
+        },
+      )
+      // The service closed the connection just as it was used again: nothing was read, so that asking once more is safe, and what every browser does.
+      asked.on('error', (error: NodeJS.ErrnoException) => {
+        if (asked.reusedSocket && error.code === 'ECONNRESET' && method === 'GET') ask(method, path, token, body).then(resolve, reject)
+        else reject(error)
+      })
+      asked.end(text)
+    })
   return {
-    ask: (method, path, token, body) =>
-      new Promise((resolve, reject) => {
-        const text = body === undefined ? undefined : JSON.stringify(body)
-        const startedAt = performance.now()
-        const asked = request(
-          new URL(path, url),
-          {
-            method,
-            agent,
-            headers: {
-              authorization: `Bearer ${token}`,
-              // What is stored later has its place in the order of all writes only then, and the check needs to know it.
-              ...(text === undefined ? {} : { 'content-type': 'application/json', prefer: 'wait' }),
-            },
-          },
-          (answer) => {
-            let received = ''
-            answer.setEncoding('utf8')
-            answer.on('data', (chunk: string) => {
-              received += chunk
-            })
-            answer.on('error', reject)
-            answer.on('end', () =>
-              resolve({
-                status: answer.statusCode ?? 0,
-                dataVersion: String(answer.headers['data-version'] ?? ''),
-                cacheStatus: String(answer.headers['cache-status'] ?? ''),
-                body: received,
-                startedAt,
-                endedAt: performance.now(),
-              }),
-            )
-          },
-        )
-        asked.on('error', reject)
-        asked.end(text)
-      }),
+    ask,
     close: () => agent.destroy(),
   }
 }

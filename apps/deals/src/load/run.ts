@@ -16,6 +16,7 @@ import { type Company, readCompanies } from './people.ts'
 import { makePlan, type Session } from './plan.ts'
 import { replay } from './replay.ts'
 import { type Live, startServiceProcess } from './service-process.ts'
+import { sourceOf } from './source-of.ts'
 
 export interface Measured {
   readonly course: Course
@@ -24,6 +25,9 @@ export interface Measured {
   readonly cpuMs: number
   /** Share of answers by where they came from: a tier, `computed`. */
   readonly byTier: Readonly<Record<string, number>>
+  readonly warming: { readonly warmed: number; readonly failed: number }
+  /** Of reads of the cache itself, within the service. */
+  readonly getP95Ms: number
 }
 
 export interface Outcome {
@@ -111,6 +115,8 @@ async function measured(
       queries: after.database_queries - before.database_queries,
       cpuMs: after.cpu_ms - before.cpu_ms,
       byTier: tiersOf(course, after),
+      warming: { warmed: after.warming.answers, failed: after.warming.failed },
+      getP95Ms: after.cache?.get_p95_ms ?? 0,
     }
   } finally {
     client.close()
@@ -131,24 +137,8 @@ async function verify(root: string, { sizes }: LoadOptions, secret: string, toke
   }
 }
 
-/** Read off the answers themselves: the last member of `Cache-Status` is the one nearest to the user. `http`: answered before the routes. */
 function tiersOf({ answers }: Course, { cache }: Live): Record<string, number> {
   const counts = new Map<string, number>((cache?.tiers ?? []).map((tier) => [tier, 0]))
-  for (const { cacheStatus } of answers) {
-    const last = lastOf(cacheStatus)
-    const from = last.startsWith('deals-http')
-      ? 'http'
-      : last.includes('; hit')
-        ? (/detail=([\w-]+)/.exec(last)?.[1] ?? 'cache')
-        : 'computed'
-    counts.set(from, (counts.get(from) ?? 0) + 1)
-  }
+  for (const answer of answers) counts.set(sourceOf(answer), (counts.get(sourceOf(answer)) ?? 0) + 1)
   return Object.fromEntries([...counts].map(([from, count]) => [from, answers.length === 0 ? 0 : count / answers.length]))
 }
-
-/** What the HTTP cache passed on was answered behind it. */
-const lastOf = (cacheStatus: string): string =>
-  cacheStatus
-    .split(', ')
-    .filter((member) => !member.startsWith('deals-http; fwd'))
-    .at(-1) ?? ''

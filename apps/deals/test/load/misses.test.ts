@@ -1,0 +1,31 @@
+// Why an answer was computed, told from the answers of a run.
+import { expect, test } from 'vitest'
+import type { Answer } from '../../src/load/drive.ts'
+import { missesOf } from '../../src/load/misses.ts'
+import { sourceOf } from '../../src/load/source-of.ts'
+
+const answer = (at: number, path: string, version: number, cacheStatus: string, userId = 1): Answer => ({
+  step: { method: 'GET', path, as: { userId, organizationId: 1 }, thinkMs: 0 },
+  status: 200,
+  versions: new Map([['org:1:deals', version]]),
+  startedAt: at,
+  endedAt: at + 1,
+  hash: 'a',
+  cacheStatus,
+})
+const HIT = 'deals-response; hit; ttl=5; detail=memory, deals-http; fwd=uri-miss; fwd-status=200'
+const MADE = 'deals-strategic; hit; detail=sqlite, deals-response; fwd=uri-miss; stored'
+
+test('an answer is new, changed by a write, or gone; what one user was shown is not known for another', () => {
+  const answers = [
+    answer(1, '/x', 1, MADE),
+    answer(2, '/x', 1, HIT),
+    answer(3, '/x', 2, MADE, 2),
+    answer(4, '/x', 2, MADE),
+    answer(5, '/api/cached/users/dashboard/', 1, MADE),
+    answer(6, '/api/cached/users/dashboard/', 1, MADE, 2),
+  ]
+  expect(answers.map(sourceOf)).toEqual(['computed', 'memory', 'computed', 'computed', 'computed', 'computed'])
+  expect(missesOf(answers, (one) => sourceOf(one) === 'computed')).toEqual({ first: 3, written: 1, gone: 1 })
+  expect(sourceOf(answer(7, '/x', 1, 'deals-http; hit; ttl=9'))).toBe('http')
+})
