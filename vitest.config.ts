@@ -15,11 +15,12 @@ const processes = ['**/*.processes.test.ts']
 /** What belongs to a whole process: its CPU and memory, its clock and timers, what nobody caught, and modules in another's place, which stay unseen by what is loaded already. */
 const WHOLE_PROCESS =
   /(?<!\.)process\.(cpuUsage|memoryUsage|resourceUsage|on|once|chdir)\(|process\.env\.\w+ = |setFlagsFromString|useFakeTimers|vi\.mock\(|stub(Env|Global)\(|spyOn\((Date|performance|process|console|globalThis)\b/
-/** Such suites have a process each. All others share a few, in which the library is loaded once: that was a third of all time. */
 const whole = testFiles().filter((path) => WHOLE_PROCESS.test(readFileSync(join(root, path), 'utf8')))
 /** Of these, suites that count their own CPU and memory. */
 const counting = whole.filter((path) => /process\.(cpuUsage|memoryUsage|resourceUsage)\(/.test(readFileSync(join(root, path), 'utf8')))
-const own = whole.filter((path) => !counting.includes(path))
+/** Suites with a process each. All others share a few, each kind its own, in which the library is loaded once: that was a third of all time. */
+const own = whole.filter((path) => /vi\.mock\(/.test(readFileSync(join(root, path), 'utf8')))
+const changing = whole.filter((path) => !counting.includes(path) && !own.includes(path))
 
 export default defineConfig({
   resolve: { alias: publicNames() },
@@ -46,8 +47,21 @@ export default defineConfig({
         maxWorkers: 4,
         sequence: { groupOrder: 0 },
       }),
+      project('changing', {
+        include: changing,
+        exclude: [...alone, ...processes],
+        isolate: false,
+        maxWorkers: 4,
+        sequence: { groupOrder: 0 },
+      }),
       project('own', { include: own, exclude: [...alone, ...processes], maxWorkers: 4, sequence: { groupOrder: 0 } }),
-      project('counting', { include: counting, exclude: [...alone, ...processes], maxWorkers: 2, sequence: { groupOrder: 1 } }),
+      project('counting', {
+        include: counting,
+        exclude: [...alone, ...processes, ...own],
+        isolate: false,
+        maxWorkers: 2,
+        sequence: { groupOrder: 1 },
+      }),
       project('alone', { include: alone, exclude: whole, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
       project('apart', { include: whole.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 1, sequence: { groupOrder: 4 } }),
       project('processes', { include: processes, isolate: false, maxWorkers: 3, sequence: { groupOrder: 3 } }),

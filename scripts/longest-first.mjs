@@ -48,8 +48,10 @@ export default class extends BaseSequencer {
   async sort(files) {
     const sorted = await super.sort(files)
     const ordered = longestFirst(sorted.map(({ moduleId }) => moduleId)).flatMap((at) => sorted[at] ?? [])
-    // Between two suites that share a process none may stand that has its own: the process would end, and the library be loaded anew.
-    const isShared = (/** @type {typeof ordered[number]} */ { project }) => project.config.isolate === false
-    return [...ordered.filter(isShared), ...ordered.filter((file) => !isShared(file))]
+    // Between two suites that share a process none of another project may stand: the process would end, and the library be loaded anew.
+    const projects = [...new Set(ordered.map(({ project }) => project))].sort(
+      (a, b) => Number(b.config.isolate === false) - Number(a.config.isolate === false),
+    )
+    return projects.flatMap((one) => ordered.filter(({ project }) => project === one))
   }
 }
