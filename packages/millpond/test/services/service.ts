@@ -1,7 +1,7 @@
 // One server process on a free loopback port in a folder of its own: started, answering, frozen, killed, restarted, gone.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './free-port.ts'
@@ -140,7 +140,10 @@ async function startOn(port: number, what: Launch): Promise<Service> {
     },
     stop,
     kill: () => end('SIGKILL'),
-    pause: () => signal('SIGSTOP'),
+    pause: () => {
+      signal('SIGSTOP')
+      for (const one of what.family?.(pid()) ?? [pid()]) standsStill(one)
+    },
     resume: () => signal('SIGCONT'),
     restart: async ({ empty = false } = {}) => {
       if (stopped) throw new Error(`${what.name} was stopped: start a new one`)
@@ -177,6 +180,21 @@ function isGone(pid: number): boolean {
     return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
     return process.platform === 'linux'
+  }
+}
+
+/** Blocks until each thread has stopped: on a busy machine one that was running answers once more after the signal. */
+function standsStill(pid: number): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let tries = 0; tries < 1000 && isAwake(pid); tries++) Atomics.wait(pause, 0, 0, 1)
+}
+
+function isAwake(pid: number): boolean {
+  if (process.platform !== 'linux') return false
+  try {
+    return readdirSync(`/proc/${pid}/task`).some((thread) => !/\) [TtZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')))
+  } catch {
+    return false
   }
 }
 

@@ -410,11 +410,13 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const tier = await opened({ commandTimeout: 10_000, poolSize: 8 })
       const start = (await tier.ledger.pull('ns')).position
       let isDone = false
-      const moves = Promise.all(Array.from({ length: 200 }, (_, index) => tier.ledger.advance('ns', change([key(`k${index}`)])))).then(
+      const moves = Promise.all(Array.from({ length: 200 }, (_, index) => tier.ledger.advance('ns', change([key(`k${index}`)])))).finally(
         () => {
           isDone = true
         },
       )
+      // Told where it is waited for, below.
+      moves.catch(() => undefined)
       while (!isDone) {
         const answer = await tier.ledger.pull('ns', start)
         expect(answer.lines.map((line) => line.seq)).toEqual(Array.from({ length: answer.position.seq }, (_, index) => index + 1))
