@@ -106,7 +106,12 @@ const stages = [
       ),
   },
   { name: 'kills of writers', share: 0.1, work: (share) => script('kills.mjs', share) },
-  { name: 'histories', share: 0.3, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
+  {
+    name: 'the dashboard left open',
+    share: 0.05,
+    work: (share) => script('../packages/dashboard/left-open.mjs', Math.max(1, Math.floor(share))),
+  },
+  { name: 'histories', share: 0.25, work: (share) => script('histories.mjs', share, '--seed', String(seed)) },
 ]
 
 /** @param {string} file @param {number} share @param {string[]} args */

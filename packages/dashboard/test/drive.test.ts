@@ -1,5 +1,5 @@
 // The dashboard in a browser, against a real control plane: every page by its link, then what people do, by keyboard.
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWith } from '../../millpond/test/services/index.ts'
 import { hostScript, type React } from './host-script.ts'
@@ -399,6 +399,27 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 
+  it('draws six charts anew in a small part of a second of its thread, and keeps nothing of the old ones', async () => {
+    const { page, faults, close } = await openHost(19)
+    await page.goto(`${served.url}/host/?charts#${tokenOf('viewer')}`)
+    await page.getByRole('heading', { name: 'Chart 6' }).waitFor()
+    const devtools = await page.context().newCDPSession(page)
+    await devtools.send('Performance.enable', { timeDomain: 'threadTicks' }) // of the processor, however much else runs
+    const steps = async (): Promise<{ cpuMs: number; heapMb: number }> => {
+      const before = await taskSeconds(devtools)
+      await page.evaluate(`(async () => { for (let at = 0; at < ${STEPS}; at++) await window.step() })()`)
+      const cpuMs = (1000 * ((await taskSeconds(devtools)) - before)) / STEPS
+      await devtools.send('HeapProfiler.collectGarbage')
+      return { cpuMs, heapMb: (await devtools.send('Runtime.getHeapUsage')).usedSize / 1e6 }
+    }
+    await steps()
+    const [first, second] = [await steps(), await steps()]
+    expect(Math.min(first.cpuMs, second.cpuMs), 'ms of the processor for a second of six charts').toBeLessThan(150)
+    expect(second.heapMb - first.heapMb, `MB more after ${STEPS} steps`).toBeLessThan(0.5)
+    expect(faults).toEqual([])
+    await close()
+  })
+
   it('runs nothing that stands in a name, and asks for a token again when its own was revoked', async () => {
     const { page, close } = await open('auditor')
     await served.api('POST', 'configurations/', { name: 'x', reason: MARKUP })
@@ -412,6 +433,15 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 })
+
+/** Of charts that go on by a second. */
+const STEPS = 30
+
+/** Seconds that the page's thread has worked. */
+async function taskSeconds(devtools: CDPSession): Promise<number> {
+  const { metrics } = await devtools.send('Performance.getMetrics')
+  return metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN
+}
 
 /** What a control plane answers when it refuses. */
 const refusal = (status: number) => ({

@@ -6,9 +6,9 @@ const ENTRY = 'host.jsx'
 
 /** Signs in with the token behind the `#` of its address. */
 const SOURCE = `
-import { useState, version } from 'react'
+import { useEffect, useState, version } from 'react'
 import { createRoot } from 'react-dom/client'
-import { CachingDashboard, CachingProvider, ConfigOverview, HealthScore, TierFlow, useCacheStream, useCacheSummaries } from ${JSON.stringify(fileURLToPath(new URL('../src/index.ts', import.meta.url)))}
+import { CachingDashboard, CachingProvider, ConfigOverview, HealthScore, LiveChart, TierFlow, useCacheStream, useCacheSummaries } from ${JSON.stringify(fileURLToPath(new URL('../src/index.ts', import.meta.url)))}
 
 const token = location.hash.slice(1)
 location.hash = ''
@@ -33,7 +33,24 @@ function Parts() {
   return summary && <><output>{String(stream.isStreaming)}</output><HealthScore health={summary.health} /><TierFlow summary={summary} /><ConfigOverview /></>
 }
 
-const HOSTS = { '': Redacting, '?shadow': Isolated, '?parts': () => <CachingProvider auth={auth}><Parts /></CachingProvider> }
+const STEPS = 240
+/** Six charts of three lines each; \`step()\` moves them on by a second, and is done when that is drawn. */
+function Charts() {
+  const [at, setAt] = useState(0)
+  useEffect(() => {
+    window.step = () => new Promise((done) => {
+      setAt((before) => before + 1)
+      requestAnimationFrame(() => setTimeout(done))
+    })
+  }, [])
+  const t = Array.from({ length: STEPS }, (_, step) => 1_800_000_000 + at + step)
+  const series = [1, 2, 3].map((line) => ({ name: 'line ' + line, color: 'var(--mp-series-' + line + ')', fill: 'kept', v: t.map((now) => 100 + 40 * Math.sin(now / (7 * line))) }))
+  return <>{[1, 2, 3, 4, 5, 6].map((one) => (
+    <LiveChart key={one} title={'Chart ' + one} unit="reads/s" summary="Waves." t={t} series={series} isStacked={one % 2 === 0} isPartial from={t[0] * 1000} to={t.at(-1) * 1000} format={(value) => value.toFixed(0)} />
+  ))}</>
+}
+
+const HOSTS = { '': Redacting, '?shadow': Isolated, '?parts': () => <CachingProvider auth={auth}><Parts /></CachingProvider>, '?charts': () => <CachingProvider auth={auth}><Charts /></CachingProvider> }
 const Host = HOSTS[location.search]
 
 document.body.dataset.react = version
