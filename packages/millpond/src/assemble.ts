@@ -23,7 +23,7 @@ import type { RestartOptions, RestartParts, Restored } from './engine/restart-pa
 import type { Routing } from './engine/route.ts'
 import type { CacheSettings } from './engine/settings.ts'
 import { ledgerTier, type Space } from './engine/space.ts'
-import { type CacheInfo, describeCache } from './engine/stats.ts'
+import { activityOf, type CacheInfo, describeCache, type InfoOptions, type NamespaceActivity } from './engine/stats.ts'
 import { type JobStore, memoryJobs } from './jobs/index.ts'
 import { Namespaces, type Opened } from './namespaces.ts'
 import { processNodes } from './nodes/memory.ts'
@@ -124,17 +124,23 @@ export class Assembly implements House {
     return this.#parts.holder?.use.nodes ?? processNodes()
   }
 
-  info(): CacheInfo {
+  info({ namespaces }: InfoOptions = {}): CacheInfo {
     const { space, holder, memory } = this.#parts
+    const told = namespaces === undefined ? this.#spaces : this.#namespaces.among(namespaces)
     return describeCache(
       space.cacheName,
       this.#spaces,
+      told,
       holder?.use.name ?? 'memory',
       this.#memoryIsOn ? memory?.store : undefined,
       this.#sources.schedule,
       this.#jobs.figures,
       this.#sources.guards,
     )
+  }
+
+  activity(): readonly NamespaceActivity[] {
+    return this.#spaces.map(activityOf)
   }
 
   describe(): CacheDescription {

@@ -70,6 +70,11 @@ export class Namespaces {
     return this.#open.get(namespace)
   }
 
+  /** Those of these names that are open, each once. */
+  among(names: readonly string[]): Space[] {
+    return [...new Set(names)].flatMap((name) => this.#open.get(name)?.space ?? [])
+  }
+
   get all(): readonly Opened[] {
     return [...this.#open.values()]
   }

@@ -6,7 +6,7 @@ import { checkOptions, fn, type Shape } from 'millpond/options'
 import { aCache, aNodeId, anInsight } from '../given.ts'
 import { type Acts, act, actsOf } from './acts.ts'
 import { type Application, application as anApplication } from './application.ts'
-import { type CacheReport, reportOf } from './figures.ts'
+import { type CacheReport, Figures } from './figures.ts'
 import { HeardErasures } from './heard-erasures.ts'
 import { settingsFor } from './settings.ts'
 import { ASKED, type Topic } from './words.ts'
@@ -53,6 +53,11 @@ export const CONFIGURATIONS = 'configurations'
 const TRIES = 5
 /** Others see figures of so long ago at the most, where this process's own control plane looks each second. */
 const LOOKED_MS = 1500
+/** Once a second is not too often for what takes less. */
+const CHEAP_MS = 10
+/** After another report nothing is read for so many times as long as it took of the processor, and no longer than this. */
+const REST_FACTOR = 100
+const MOST_REST_MS = 10_000
 
 export const channelOf = (cache: string): string => `millpond-${cache}`.slice(0, 128)
 
@@ -67,7 +72,7 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   aCache(cache, 'attach')
   checkOptions<AttachOptions>(options, ATTACH, 'attach')
   const { id, application, insight, onWarning } = options
-  const startedAt = performance.now()
+  const figures = new Figures(cache, performance.now())
   const name = cache.info().name
   const heard = new HeardErasures(cache)
   const acts = actsOf(cache, application, insight, heard)
@@ -77,10 +82,17 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
     ...(id !== undefined && { id }),
     ...(onWarning !== undefined && { onWarning }),
   })
-  let last: { readonly at: number; readonly report: CacheReport } | undefined
+  let last: { readonly at: number; readonly ms: number; readonly report: CacheReport } | undefined
   const report = (): CacheReport => {
-    last = { at: performance.now(), report: { ...reportOf(cache, startedAt), erasures: heard.begun } }
-    return last.report
+    const at = performance.now()
+    // Where very many namespaces are asked at once, figures are read less often: to look must not cost more than a hundredth.
+    const restMs = last !== undefined && figures.isLarge && last.ms > CHEAP_MS ? Math.min(MOST_REST_MS, last.ms * REST_FACTOR) : 0
+    if (last !== undefined && at - last.at < restMs) return last.report
+    const before = process.cpuUsage()
+    const made = { ...figures.report(), erasures: heard.begun }
+    const { user, system } = process.cpuUsage(before)
+    last = { at, ms: (user + system) / 1000, report: made }
+    return made
   }
   // A control plane in this process has looked already, a moment ago: figures are not read a second time for the others.
   nodes.report(REPORT, () => (last !== undefined && performance.now() - last.at < LOOKED_MS ? last.report : report()))

@@ -1,5 +1,5 @@
 // What a node reports of a cache: flat counters and gauges, so that nodes, windows and steps of time are added up by one rule.
-import type { Cache } from 'millpond'
+import type { Cache, CacheInfo, NamespaceActivity } from 'millpond'
 import { type CacheStats, type LatencyStats, processStats, type TierStats } from 'millpond/observe'
 import { PROBE } from './spaces.ts'
 
@@ -43,61 +43,169 @@ export interface CacheReport {
 
 const MOST_NAMESPACES = 50
 const OTHER = 'other'
+/** Of namespaces in which nothing has happened so many are read again each time: what is not counted may have changed there (keys that seal, say). */
+const IDLE_AT_ONCE = 20
+/** So many are read at once, for the event loop's sake; the others come in the next reports. */
+const CHANGED_AT_ONCE = 500
 
-/** Reads only: the figures that the cache keeps anyway. */
-export function reportOf(cache: Cache, startedAt: number): CacheReport {
-  const info = cache.info()
-  const spaces = info.namespaces.filter(({ namespace }) => namespace !== PROBE).sort((a, b) => b.hits + b.misses - a.hits - a.misses)
-  const counters: Record<string, number> = {}
-  const namespaces: Record<string, NamespaceReport> = {}
-  for (const [index, space] of spaces.entries()) {
-    const report: NamespaceReport = { counters: countersOf(space), gauges: { entries: space.entries, bytes: space.bytes } }
-    addTo(counters, report.counters)
-    for (const tier of space.tiers) addTo(counters, shareOf(tier))
-    const name = index < MOST_NAMESPACES ? space.namespace : OTHER
-    const known = namespaces[name]
-    namespaces[name] =
-      known === undefined ? report : { counters: sum(known.counters, report.counters), gauges: sum(known.gauges, report.gauges) }
+interface Known {
+  readonly activity: number
+  /** Of the namespace. */
+  readonly counters: Counters
+  /** Its share of what the tiers did. */
+  readonly shares: Counters
+  readonly sealing: ReadonlyMap<string, { readonly since: number | undefined } | undefined>
+}
+
+/**
+ * The figures of a cache, kept from report to report: of ten thousand namespaces only those are read anew in which something has happened, and the 50 that are told one by one. Counters
+ * of a namespace that was closed stay in the sums.
+ */
+export class Figures {
+  readonly #cache: Cache
+  readonly #startedAt: number
+  readonly #known = new Map<string, Known>()
+  readonly #spaces: Record<string, number> = {}
+  readonly #shares: Record<string, number> = {}
+  #idle: string[] = []
+  #from = 0
+
+  constructor(cache: Cache, startedAt: number) {
+    this.#cache = cache
+    this.#startedAt = startedAt
   }
-  // A tier's own figures are the same in every namespace.
-  for (const tier of spaces[0]?.tiers ?? []) addTo(counters, wholeOf(tier))
-  const { cpuUserSeconds, cpuSystemSeconds, residentBytes, heapUsedBytes } = processStats()
-  counters.process_cpu_seconds = cpuUserSeconds + cpuSystemSeconds
-  return {
-    cache: info.name,
-    uptime_seconds: Math.round((performance.now() - startedAt) / 1000),
-    health: info.health,
-    counters,
-    gauges: {
-      entries: info.memory?.entries ?? 0,
-      bytes: info.memory?.bytes ?? 0,
-      ...(info.memory?.maxBytes === undefined ? {} : { max_bytes: info.memory.maxBytes }),
-      ...(info.memory?.maxEntries === undefined ? {} : { max_entries: info.memory.maxEntries }),
-      process_bytes: residentBytes,
-      process_heap_bytes: heapUsedBytes,
-    },
-    tiers: info.cacheLevels.map(({ name, scope, enabled }) => ({
-      name,
-      scope,
-      enabled,
-      breaker: info.circuitBreaker[name] ?? 'closed',
-      ...sealingOf(name, spaces),
-    })),
-    ledger: {
-      tier: info.config.ledger,
-      is_up: spaces.every(({ ledger }) => ledger.isUp),
-      pending: spaces.reduce((all, { ledger }) => all + ledger.pending, 0),
-    },
-    ttl_seconds: info.config.ttlMs === undefined ? null : info.config.ttlMs / 1000,
-    namespaces,
+
+  /** More namespaces than are told one by one. */
+  get isLarge(): boolean {
+    return this.#known.size > MOST_NAMESPACES
+  }
+
+  report(): CacheReport {
+    const activities = this.#cache.activity().filter(({ namespace }) => namespace !== PROBE)
+    const top = busiest(activities)
+    const changed = this.#some(activities.filter(({ namespace, activity }) => this.#known.get(namespace)?.activity !== activity))
+    const info = this.#cache.info({ namespaces: [...top, ...changed.map(({ namespace }) => namespace), ...this.#someIdle(activities)] })
+    const activityOf = new Map(changed.map(({ namespace, activity }) => [namespace, activity]))
+    for (const space of info.namespaces) this.#take(space, activityOf.get(space.namespace))
+    this.#forgetClosed(activities)
+    const counters: Record<string, number> = { ...this.#spaces }
+    addTo(counters, this.#shares)
+    // A tier's own figures are the same in every namespace.
+    for (const tier of info.namespaces[0]?.tiers ?? []) addTo(counters, wholeOf(tier))
+    const { cpuUserSeconds, cpuSystemSeconds, residentBytes, heapUsedBytes } = processStats()
+    counters.process_cpu_seconds = cpuUserSeconds + cpuSystemSeconds
+    const memory = info.memory
+    return {
+      cache: info.name,
+      uptime_seconds: Math.round((performance.now() - this.#startedAt) / 1000),
+      health: info.health,
+      counters,
+      gauges: {
+        entries: memory?.entries ?? 0,
+        bytes: memory?.bytes ?? 0,
+        ...(memory?.maxBytes === undefined ? {} : { max_bytes: memory.maxBytes }),
+        ...(memory?.maxEntries === undefined ? {} : { max_entries: memory.maxEntries }),
+        process_bytes: residentBytes,
+        process_heap_bytes: heapUsedBytes,
+      },
+      tiers: info.cacheLevels.map(({ name, scope, enabled }) => ({
+        name,
+        scope,
+        enabled,
+        breaker: info.circuitBreaker[name] ?? 'closed',
+        ...this.#sealingOf(name),
+      })),
+      ledger: { tier: info.config.ledger, is_up: info.ledger.isUp, pending: info.ledger.pending },
+      ttl_seconds: info.config.ttlMs === undefined ? null : info.config.ttlMs / 1000,
+      namespaces: this.#told(
+        info.namespaces.filter(({ namespace }) => top.has(namespace)),
+        activities.length,
+        memory,
+      ),
+    }
+  }
+
+  #take(space: CacheInfo['namespaces'][number], activity: number | undefined): void {
+    const known = this.#known.get(space.namespace)
+    // Closed and opened anew, it begins at nothing.
+    const before = known !== undefined && activity !== undefined && activity < known.activity ? undefined : known
+    const counters = countersOf(space)
+    const shares: Record<string, number> = {}
+    for (const tier of space.tiers) addTo(shares, shareOf(tier))
+    addDifference(this.#spaces, before?.counters, counters)
+    addDifference(this.#shares, before?.shares, shares)
+    const sealing = new Map(space.tiers.map(({ name, encryption }) => [name, encryption && { since: encryption.since }]))
+    this.#known.set(space.namespace, { activity: activity ?? known?.activity ?? 0, counters, shares, sealing })
+  }
+
+  /** Of too many the next ones in turn, so that none waits for ever. */
+  #some(changed: readonly NamespaceActivity[]): readonly NamespaceActivity[] {
+    if (changed.length <= CHANGED_AT_ONCE) return changed
+    this.#from = this.#from >= changed.length ? 0 : this.#from
+    const some = changed.slice(this.#from, this.#from + CHANGED_AT_ONCE)
+    this.#from += CHANGED_AT_ONCE
+    return some
+  }
+
+  /** A few at a time, all of them in turn. */
+  #someIdle(activities: readonly NamespaceActivity[]): readonly string[] {
+    if (this.#idle.length === 0) this.#idle = activities.map(({ namespace }) => namespace)
+    return this.#idle.splice(-IDLE_AT_ONCE)
+  }
+
+  #forgetClosed(activities: readonly NamespaceActivity[]): void {
+    if (this.#known.size <= activities.length) return
+    const open = new Set(activities.map(({ namespace }) => namespace))
+    for (const name of this.#known.keys()) if (!open.has(name)) this.#known.delete(name)
+  }
+
+  #told(top: CacheInfo['namespaces'], count: number, memory: CacheInfo['memory']): Record<string, NamespaceReport> {
+    const namespaces: Record<string, NamespaceReport> = {}
+    const others: Record<string, number> = { ...this.#spaces }
+    let [entries, bytes] = [memory?.entries ?? 0, memory?.bytes ?? 0]
+    for (const { namespace, entries: its, bytes: size } of top) {
+      const counters = this.#known.get(namespace)?.counters ?? {}
+      namespaces[namespace] = { counters, gauges: { entries: its, bytes: size } }
+      for (const [name, value] of Object.entries(counters)) others[name] = (others[name] ?? 0) - value
+      entries -= its
+      bytes -= size
+    }
+    if (count <= MOST_NAMESPACES) return namespaces
+    const rest = { counters: others, gauges: { entries: Math.max(0, entries), bytes: Math.max(0, bytes) } }
+    const same = namespaces[OTHER]
+    namespaces[OTHER] = same === undefined ? rest : { counters: sum(same.counters, rest.counters), gauges: sum(same.gauges, rest.gauges) }
+    return namespaces
+  }
+
+  #sealingOf(tier: string): Pick<TierReport, 'encrypted' | 'key_since'> {
+    if (tier === 'memory') return { encrypted: null, key_since: null }
+    let encrypted = true
+    let since: number | null = null
+    for (const { sealing } of this.#known.values()) {
+      const its = sealing.get(tier)
+      if (its === undefined) encrypted = false
+      else if (its.since !== undefined) since = Math.min(since ?? its.since, its.since)
+    }
+    return { encrypted, key_since: since }
   }
 }
 
-function sealingOf(tier: string, spaces: readonly CacheStats[]): Pick<TierReport, 'encrypted' | 'key_since'> {
-  if (tier === 'memory') return { encrypted: null, key_since: null }
-  const sealing = spaces.map(({ tiers }) => tiers.find(({ name }) => name === tier)?.encryption)
-  const since = sealing.flatMap((one) => one?.since ?? [])
-  return { encrypted: sealing.every((one) => one !== undefined), key_since: since.length === 0 ? null : Math.min(...since) }
+/** The names of those that are asked most, in one pass. */
+function busiest(activities: readonly NamespaceActivity[]): ReadonlySet<string> {
+  if (activities.length <= MOST_NAMESPACES) return new Set(activities.map(({ namespace }) => namespace))
+  const top: NamespaceActivity[] = []
+  for (const one of activities) {
+    const least = top.at(-1)
+    if (top.length === MOST_NAMESPACES && one.reads <= (least?.reads ?? 0)) continue
+    const at = top.findIndex(({ reads }) => reads < one.reads)
+    top.splice(at < 0 ? top.length : at, 0, one)
+    if (top.length > MOST_NAMESPACES) top.pop()
+  }
+  return new Set(top.map(({ namespace }) => namespace))
+}
+
+function addDifference(into: Record<string, number>, before: Counters | undefined, after: Counters): void {
+  for (const [name, value] of Object.entries(after)) into[name] = (into[name] ?? 0) + value - (before?.[name] ?? 0)
 }
 
 function countersOf(space: CacheStats): Counters {

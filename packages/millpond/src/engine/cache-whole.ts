@@ -14,7 +14,7 @@ import type { CacheDescription } from './describe.ts'
 import type { ExaminedTier } from './examine.ts'
 import type { Restored } from './restart-parts.ts'
 import type { Space } from './space.ts'
-import type { CacheInfo, describeSpace } from './stats.ts'
+import type { CacheInfo, describeSpace, InfoOptions, NamespaceActivity } from './stats.ts'
 import type { WrapOptions, WrappedCall } from './wrap-call.ts'
 
 /** The verbs that concern the whole cache, or its life. */
@@ -102,7 +102,9 @@ export interface CacheWhole {
   /** What this namespace has counted. */
   stats(): ReturnType<typeof describeSpace>
   /** The whole cache in one object: its configuration, tiers, health and figures. */
-  info(): CacheInfo
+  info(options?: InfoOptions): CacheInfo
+  /** How much each namespace has been asked: for who watches thousands of them, and reads the figures (`info({ namespaces })`) of those alone where something has happened. */
+  activity(): readonly NamespaceActivity[]
   /**
    * Waits until a warm restart has brought back what it may, and collections have taken over what their journals hold; at once where there is neither.
    * @throws what a collection's journal says that cannot be recovered.

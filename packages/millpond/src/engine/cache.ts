@@ -1,5 +1,5 @@
 // The public face of a cache: each verb hands over to the part that knows its subject.
-import { checkedElsewhere, checkOptions, required, type Shape } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, required, type Shape, texts } from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
@@ -38,7 +38,7 @@ import type { Resealed, ResealOptions } from './reseal.ts'
 import type { Restored } from './restart-parts.ts'
 import { sourceFrom } from './sources.ts'
 import { checkOpen, type Space } from './space.ts'
-import { type CacheInfo, describeSpace } from './stats.ts'
+import { type CacheInfo, describeSpace, type InfoOptions, type NamespaceActivity } from './stats.ts'
 import { tenantPart } from './tenant-part.ts'
 import { type Transaction, type TransactionOptions, transact } from './transaction.ts'
 import { type WrapOptions, type WrappedCall, wrapCall } from './wrap-call.ts'
@@ -47,7 +47,8 @@ import { type WrapOptions, type WrappedCall, wrapCall } from './wrap-call.ts'
 export interface House {
   /** Opens (or returns) the cache of a namespace; `options`: what differs from the cache's own. */
   open(namespace: string, options?: NamespaceOptions): Cache
-  info(): CacheInfo
+  info(options?: InfoOptions): CacheInfo
+  activity(): readonly NamespaceActivity[]
   describe(): CacheDescription
   configure(namespace: string, changes: Changes, options?: ConfigureOptions): Promise<Configured>
   register(space: Space, source: Omit<Source, 'guard'>, guard: SourceOptions['guard']): () => void
@@ -75,6 +76,7 @@ export interface CacheParts {
   readonly around: Around | undefined
 }
 
+const INFO: Shape<InfoOptions> = { namespaces: texts('a list of names of namespaces') }
 /** Which texts name a tenant is looked at where one becomes a name. */
 const WHOSE: Shape<{ readonly tenant: string }> = { tenant: required<string>(checkedElsewhere) }
 
@@ -358,8 +360,13 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     return describeSpace(this.#space)
   }
 
-  info(): CacheInfo {
-    return this.#house.info()
+  info(options: InfoOptions = {}): CacheInfo {
+    checkOptions<InfoOptions>(options, INFO, 'info')
+    return this.#house.info(options)
+  }
+
+  activity(): readonly NamespaceActivity[] {
+    return this.#house.activity()
   }
 
   ready(): Promise<Restored> {

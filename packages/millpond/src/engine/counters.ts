@@ -24,7 +24,8 @@ export class Counters {
   gaps = 0
   epochs = 0
   readonly tiers = new Map<string, TierCounters>()
-  /** Entries that left memory, by reason. */
+  /** Entries that left memory: in all, and by reason. */
+  gone = 0
   readonly left: Partial<Record<Reason, number>> = {}
   readonly missesByCause = new Map<MissCause, number>()
   readonly invalidationsByReason = new Map<Reason, number>()

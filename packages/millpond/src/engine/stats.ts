@@ -35,6 +35,21 @@ export interface SpaceStats extends CacheStats {
   readonly ledger: LedgerStats & { readonly epoch: string; readonly position: number; readonly isLocal: boolean }
 }
 
+/** How much a namespace has been asked, without its figures: what thousands of them cost is reading those. */
+export interface NamespaceActivity {
+  readonly namespace: string
+  /** Hits and misses. */
+  readonly reads: number
+  /** Grows with everything that its figures count; what it holds now (entries, bytes) is not in it. */
+  readonly activity: number
+}
+
+/** What `info` is to tell. */
+export interface InfoOptions {
+  /** Figures of these alone, as far as they are open: `namespaces` and `metrics`. Default: of all. */
+  readonly namespaces?: readonly string[] | undefined
+}
+
 /** The whole cache in one object: configuration, tiers, health and figures. */
 export interface CacheInfo {
   readonly name: string
@@ -74,6 +89,8 @@ export interface CacheInfo {
     | undefined
   readonly circuitBreaker: Readonly<Record<string, BreakerState>>
   readonly health: 'ok' | 'degraded'
+  /** Of all namespaces: whether the ledger answers each of them, and invalidations that have not reached it yet. */
+  readonly ledger: { readonly isUp: boolean; readonly pending: number }
   /** What is warmed again and again, of all namespaces. */
   readonly warmingSchedule: readonly (ScheduledWarming & { readonly namespace: string })[]
   /** What stands before sources: breakers, queues, and what was refused. */
@@ -176,17 +193,36 @@ function farStats(space: Space, far: FarTier): TierStats {
 
 const WITH_BUCKETS = { buckets: true } as const
 
-/** The whole cache in one object. */
+/** Sums of fields alone: of ten thousand namespaces in some milliseconds. */
+export function activityOf({ id, watch, far }: Space): NamespaceActivity {
+  const { counters } = watch
+  let [farHits, activity] = [0, 0]
+  // By the tiers that there are: of a map with an iterator for each namespace the garbage would cost more than the sum.
+  for (let at = 0; at < far.length; at++) {
+    const tier = counters.tiers.get(far[at]?.guarded.name ?? '')
+    if (tier === undefined) continue
+    farHits += tier.hits
+    activity += tier.hits + tier.misses + tier.writes + tier.drops + tier.refused
+  }
+  const reads = counters.memoryHits + counters.stale + farHits + counters.misses
+  activity += reads + counters.memoryInvalidated + counters.loads + counters.loadErrors + counters.loadJoins + counters.refreshes
+  activity +=
+    counters.leaseWaits + counters.sets + counters.deletes + counters.invalidations + counters.gaps + counters.epochs + counters.gone
+  return { namespace: id.name, reads, activity }
+}
+
+/** The whole cache in one object. @param told whose figures are read; the others count for its health alone */
 export function describeCache(
   name: string,
   spaces: readonly Space[],
+  told: readonly Space[],
   ledger: string,
   nearStore: NearStore | undefined,
   warmingSchedule: CacheInfo['warmingSchedule'],
   jobs: CacheInfo['jobs'],
   guards: CacheInfo['guards'],
 ): CacheInfo {
-  const namespaces = spaces.map(describeSpace)
+  const namespaces = told.map(describeSpace)
   const far = spaces[0]?.far ?? []
   const policy = spaces[0]?.settings.policy ?? DEFAULT_POLICY
   const levels = [
@@ -202,7 +238,7 @@ export function describeCache(
   const misses = sum(namespaces.map((space) => space.misses))
   const memoryHits = sum(namespaces.map((space) => space.tiers.find((tier) => tier.name === 'memory')?.hits ?? 0))
   const get = createHistogram()
-  for (const space of spaces) get.merge(space.watch.latency.get)
+  for (const space of told) if (space.watch.latency.get.count > 0) get.merge(space.watch.latency.get)
   return {
     name,
     config: {
@@ -230,7 +266,11 @@ export function describeCache(
             evictions: { ...nearStore.evictions },
           },
     circuitBreaker: Object.fromEntries(far.map(({ guarded }) => [guarded.name, guarded.state])),
-    health: isWell(far, namespaces, guards) ? 'ok' : 'degraded',
+    health: isWell(far, spaces, guards) ? 'ok' : 'degraded',
+    ledger: {
+      isUp: spaces.every(({ ledger }) => ledger.isUp),
+      pending: spaces.reduce((all, { ledger }) => all + ledger.pending, 0),
+    },
     warmingSchedule,
     guards,
     jobs,
@@ -238,9 +278,9 @@ export function describeCache(
   }
 }
 
-function isWell(far: readonly FarTier[], namespaces: readonly SpaceStats[], guards: readonly GuardStats[]): boolean {
+function isWell(far: readonly FarTier[], spaces: readonly Space[], guards: readonly GuardStats[]): boolean {
   const isClosed = far.every(({ guarded }) => guarded.state === 'closed') && guards.every(({ state }) => state === 'closed')
-  return isClosed && namespaces.every((space) => space.ledger.isUp)
+  return isClosed && spaces.every(({ ledger }) => ledger.isUp)
 }
 
 /** What has no end is absent: JSON would make `null` of it. */

@@ -116,6 +116,7 @@ export class Watch {
   left(key: string, reason: Reason, at: number, createdAt: number, freshUntil: number): void {
     const { left } = this.counters
     left[reason] = (left[reason] ?? 0) + 1
+    this.counters.gone++
     this.removals.note(this.hash(key), CAUSE_OF_REASON[reason], at, freshUntil, at - createdAt < freshUntil - at)
   }
 

@@ -153,6 +153,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
       return layered.configure({ tiers: { [isFar ? 'simulated' : 'memory']: changes } }, { dryRun: true })
     },
   },
+  '. InfoOptions': { use: (options) => cache.info(options) },
   '. ConfigureOptions': { use: (options) => cache.configure({}, options) },
   '. InvalidateOptions': { use: (options) => cache.invalidateTags(['t'], options) },
   '. Criteria': { base: { key: 'k' }, use: (criteria) => cache.invalidate(criteria, { dryRun: true }), takesAny: ['createdBefore'] },

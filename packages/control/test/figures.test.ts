@@ -1,0 +1,91 @@
+// What a process reports of its cache: the same sums however they are come by, and at a price that does not grow with namespaces in which nothing happens.
+import { type Cache, createCache, memory } from 'millpond'
+import { sqlite } from 'millpond/tiers/sqlite'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Figures } from '../src/agent/figures.ts'
+
+const opened: Cache[] = []
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((cache) => cache.close()))
+})
+const open = (
+  ...tiers: Parameters<typeof createCache>[0] extends { tiers?: infer T } | undefined
+    ? T extends readonly (infer U)[]
+      ? U[]
+      : never
+    : never
+): Cache => {
+  const cache = createCache({ name: 'shop', ...(tiers.length > 0 && { tiers }) })
+  opened.push(cache)
+  return cache
+}
+
+/** Without times: those of hits are a sample, drawn as far as somebody has looked. */
+const counted = (counters: Readonly<Record<string, number>>) =>
+  Object.fromEntries(Object.entries(counters).filter(([name]) => !/(?:\.(?:b\d+|ms|n)|_seconds)$/.test(name)))
+
+describe('reports of a cache', () => {
+  it('say after any number of turns what a first one says', async () => {
+    const cache = open(memory(), sqlite({ path: ':memory:' }))
+    const kept = new Figures(cache, 0)
+    for (let at = 0; at < 70; at++) cache.namespace(`n${at}`)
+    for (let round = 0; round < 6; round++) {
+      for (let at = 0; at < 70; at++) {
+        if ((at + round) % 3 === 0) continue
+        const space = cache.namespace(`n${at}`)
+        await space.getOrSet(`k${round}`, () => round)
+        await space.get(`k${round}`)
+        if (at % 5 === 0) await space.delete('k0')
+      }
+      const [now, fresh] = [kept.report(), new Figures(cache, 0).report()]
+      expect(counted(now.counters)).toEqual(counted(fresh.counters))
+      expect(Object.keys(now.namespaces).sort()).toEqual(Object.keys(fresh.namespaces).sort())
+      expect(Object.keys(now.namespaces)).toHaveLength(51)
+      const total = Object.values(now.namespaces).reduce((sum, one) => sum + (one.counters.hits ?? 0), 0)
+      expect(total).toBe(now.counters.hits)
+      const held = Object.values(now.namespaces).reduce((sum, one) => sum + (one.gauges.entries ?? 0), 0)
+      expect(held).toBe(now.gauges.entries)
+    }
+  })
+
+  it('never fall when a namespace closes, and go on when it is opened anew', async () => {
+    const cache = open()
+    const figures = new Figures(cache, 0)
+    await cache.namespace('short').set('a', 1)
+    for (let at = 0; at < 5; at++) await cache.namespace('short').get('a')
+    expect(figures.report().counters.hits).toBe(5)
+    await cache.namespace('short').close()
+    expect(figures.report().counters.hits).toBe(5)
+    await cache.namespace('short').set('a', 1)
+    await cache.namespace('short').get('a')
+    expect(figures.report().counters.hits).toBe(6)
+  })
+
+  it('read of thousands of namespaces only the 50 busiest, those where something happened, and a few more', async () => {
+    const cache = open()
+    for (let at = 0; at < 3000; at++) cache.namespace(`tenant${at}`)
+    const figures = new Figures(cache, 0)
+    for (let turn = 0; turn < 6; turn++) figures.report()
+    const asked: number[] = []
+    const { info } = cache
+    cache.info = (options) => {
+      const told = info.call(cache, options)
+      asked.push(told.namespaces.length)
+      return told
+    }
+    figures.report()
+    for (let at = 0; at < 30; at++) await cache.namespace(`tenant${at * 90}`).get('nothing')
+    const report = figures.report()
+    expect(asked[0]).toBeLessThanOrEqual(50 + 20)
+    expect(asked[1]).toBeLessThanOrEqual(50 + 20 + 30)
+    expect(report.counters.misses).toBe(30)
+    expect(Object.keys(report.namespaces)).toHaveLength(51)
+    expect(report.namespaces.other?.counters.misses).toBe(0)
+    // Too many at once are read in turns, and none is forgotten.
+    for (let at = 0; at < 1200; at++) await cache.namespace(`tenant${at}`).get('nothing')
+    const counted = [figures.report(), figures.report(), figures.report()].map(({ counters }) => counters.misses)
+    expect(counted[0]).toBeLessThanOrEqual(30 + 550)
+    expect(counted[2]).toBe(1230)
+    expect(Math.max(...asked)).toBeLessThanOrEqual(50 + 20 + 500)
+  })
+})
