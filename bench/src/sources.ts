@@ -1,5 +1,5 @@
 // `npm run bench -- --rows sources`: what acknowledging a write costs behind a journal, and how many of the writes the source sees.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +9,8 @@ import { printTable } from './table.ts'
 const WRITES = 200_000
 const TOGETHER = 500
 const VALUE = 'x'.repeat(200)
-const COALESCED_WRITES = 30_000
+const COALESCED_WRITES = 150_000
+const SYNCS = 500
 const COALESCED_KEYS = 1000
 
 interface Run {
@@ -27,14 +28,23 @@ export async function benchSources(progress: (line: string) => void): Promise<vo
   }
   printTable([['durability', 'writes acknowledged/s', 'per second of one core'], ...rows])
   console.log()
+  progress(`write-behind: ${SYNCS} writes one after another, beside bare fdatasync`)
+  const [bare, ours] = [bareSyncs(), await oneByOne()]
+  printTable([
+    [`${SYNCS} times, one after another`, 'per second', 'share of the bare one'],
+    ['bare write and fdatasync', bare.toFixed(0), '1'],
+    ['journal-sync', ours.toFixed(0), (ours / bare).toFixed(2)],
+  ])
+  console.log()
   const lines: string[][] = []
   for (const maxBatch of [100, 2 * COALESCED_KEYS]) {
     progress(`write-behind: ${COALESCED_WRITES} writes to ${COALESCED_KEYS} keys, maxBatch ${maxBatch}`)
-    const { calls, written } = await coalesced(maxBatch)
-    lines.push([String(maxBatch), String(calls), String(written), (COALESCED_WRITES / written).toFixed(1)])
+    const { calls, written, perSecond } = await coalesced(maxBatch)
+    const ratio = (COALESCED_WRITES / written).toFixed(1)
+    lines.push([String(maxBatch), perSecond.toFixed(0), String(calls), String(written), ratio])
   }
   printTable([
-    [`maxBatch, ${COALESCED_WRITES} writes to ${COALESCED_KEYS} keys`, 'calls of the source', 'rows written', 'writes per row'],
+    [`maxBatch, ${COALESCED_WRITES} writes to ${COALESCED_KEYS} keys`, 'writes/s', 'calls of the source', 'rows written', 'writes per row'],
     ...lines,
   ])
 }
@@ -67,8 +77,45 @@ async function acknowledged(durability: NonNullable<WriteBehindOptions['durabili
   }
 }
 
-/** Ten thousand writes a second to few keys, and a source that takes 5 ms for each call. A full batch does not wait for its second. */
-async function coalesced(maxBatch: number): Promise<{ readonly calls: number; readonly written: number }> {
+/** What the disk itself can do. */
+function bareSyncs(): number {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
+  const file = openSync(join(folder, 'bare'), 'ax')
+  try {
+    const began = performance.now()
+    for (let at = 0; at < SYNCS; at++) {
+      writeSync(file, VALUE)
+      fdatasyncSync(file)
+    }
+    return SYNCS / ((performance.now() - began) / 1000)
+  } finally {
+    closeSync(file)
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Each acknowledged before the next begins, so that no two share a sync. */
+async function oneByOne(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
+  const cache = createCache()
+  try {
+    const items = cache.collection<number, string>('item', {
+      storeMany: async () => undefined,
+      write: 'write-behind',
+      writeBehind: { durability: 'journal-sync', journal: join(folder, 'journal'), maxDelay: '1m' },
+    })
+    await cache.ready()
+    const began = performance.now()
+    for (let at = 0; at < SYNCS; at++) await items.set(at, VALUE)
+    return SYNCS / ((performance.now() - began) / 1000)
+  } finally {
+    await cache.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Ten thousand writes a second to few keys, and a source that takes 5 ms for each call. */
+async function coalesced(maxBatch: number): Promise<{ readonly calls: number; readonly written: number; readonly perSecond: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-bench-'))
   const cache = createCache()
   let calls = 0
@@ -83,10 +130,12 @@ async function coalesced(maxBatch: number): Promise<{ readonly calls: number; re
       write: 'write-behind',
       writeBehind: { journal: join(folder, 'journal'), maxBatch },
     })
+    const began = performance.now()
     for (let at = 0; at < COALESCED_WRITES; at += 100)
       await Promise.all([sleep(10), ...Array.from({ length: 100 }, (_, index) => items.set((at + index) % COALESCED_KEYS, at))])
-    await cache.flush()
-    return { calls, written }
+    const perSecond = COALESCED_WRITES / ((performance.now() - began) / 1000)
+    await items.flush()
+    return { calls, written, perSecond }
   } finally {
     await cache.close()
     rmSync(folder, { recursive: true, force: true })

@@ -1,4 +1,7 @@
 // The writes that wait: who is next, who rests before the next attempt, and one at a time of each key.
+//
+// A key that was sent a moment ago is likely to be written again before long: it is paced, which is to say it waits out its time, so that more of its writes
+// become one. Any other may go as soon as there are enough for a batch.
 import type { Operation } from './contract.ts'
 
 export interface Item {
@@ -23,16 +26,32 @@ export interface Item {
 
 export class Items {
   readonly #all = new Map<string, Item>()
-  /** Oldest first. */
+  /** Oldest first, each: those that may go in company, and those that are paced. */
   readonly #ready = new Map<string, Item>()
+  readonly #paced = new Map<string, Item>()
+  /** When keys were sent last, on the monotonic clock, oldest first: of the last `spacingMs`. */
+  readonly #lately = new Map<string, number>()
+  readonly #spacingMs: number
+  readonly #mostLately: number
   /** Soonest last. */
   readonly #resting: { readonly item: Item; readonly dueAt: number }[] = []
+
+  /** `mostLately`: of so many keys at most it is known when they were sent. */
+  constructor(spacingMs: number, mostLately: number) {
+    this.#spacingMs = spacingMs
+    this.#mostLately = mostLately
+  }
 
   get size(): number {
     return this.#all.size
   }
 
   get readySize(): number {
+    return this.#ready.size + this.#paced.size
+  }
+
+  /** Of these, those that are not paced. */
+  get unpacedSize(): number {
     return this.#ready.size
   }
 
@@ -52,8 +71,10 @@ export class Items {
 
   /** When the oldest of those that could go now came. */
   oldestReady(): number | undefined {
-    for (const item of this.#ready.values()) return item.since
-    return undefined
+    const [ready] = this.#ready.values()
+    const [paced] = this.#paced.values()
+    if (ready === undefined || paced === undefined) return (ready ?? paced)?.since
+    return Math.min(ready.since, paced.since)
   }
 
   nextDue(): number {
@@ -78,7 +99,8 @@ export class Items {
         next: undefined,
       }
       this.#all.set(key, item)
-      this.#ready.set(key, item)
+      if (now - (this.#lately.get(key) ?? Number.NEGATIVE_INFINITY) < this.#spacingMs) this.#paced.set(key, item)
+      else this.#ready.set(key, item)
       return
     }
     if (number <= (held.next?.number ?? held.number)) return
@@ -91,18 +113,21 @@ export class Items {
     }
   }
 
-  /** The next batch: oldest first, no larger than its most careful member allows. */
-  take(most: number): Item[] {
+  /** The next batch: oldest first, no larger than its most careful member allows; `unpaced`: only of those. */
+  take(most: number, which: 'all' | 'unpaced'): Item[] {
     const batch: Item[] = []
     let limit = most
-    for (const item of this.#ready.values()) {
+    for (const item of which === 'all' ? inOrder(this.#ready.values(), this.#paced.values()) : this.#ready.values()) {
       if (batch.length >= limit) break
       if (batch.length > 0 && item.group < batch.length + 1) continue
       limit = Math.min(limit, item.group)
       item.isSent = true
       batch.push(item)
     }
-    for (const { key } of batch) this.#ready.delete(key)
+    for (const { key } of batch) {
+      this.#ready.delete(key)
+      this.#paced.delete(key)
+    }
     return batch
   }
 
@@ -110,6 +135,8 @@ export class Items {
   end(item: Item, now: number): void {
     this.#all.delete(item.key)
     this.#ready.delete(item.key)
+    this.#paced.delete(item.key)
+    this.#note(item.key, now)
     if (item.next !== undefined) this.put(item.key, item.next.operation, item.next.number, now)
   }
 
@@ -137,5 +164,28 @@ export class Items {
 
   [Symbol.iterator](): IterableIterator<Item> {
     return this.#all.values()
+  }
+
+  #note(key: string, now: number): void {
+    this.#lately.delete(key)
+    this.#lately.set(key, now)
+    for (const [oldest, sentAt] of this.#lately) {
+      if (now - sentAt < this.#spacingMs && this.#lately.size <= this.#mostLately) break
+      this.#lately.delete(oldest)
+    }
+  }
+}
+
+/** Both are in the order in which they came. */
+function* inOrder(a: Iterator<Item>, b: Iterator<Item>): Generator<Item> {
+  let [first, second] = [a.next(), b.next()]
+  while (!first.done || !second.done) {
+    if (second.done || (!first.done && first.value.since <= second.value.since)) {
+      yield first.value
+      first = a.next()
+    } else {
+      yield second.value
+      second = b.next()
+    }
   }
 }

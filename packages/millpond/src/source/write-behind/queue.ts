@@ -2,7 +2,8 @@
 //
 // - Of a key the latest write counts: one that comes while another waits takes its place (coalescing), one that comes while another is on its way
 //   waits for its end. So the source sees a key's writes in their order, and not all of them.
-// - A batch goes when it is full, or when its oldest write has waited for `maxDelayMs`.
+// - A batch goes when its oldest write has waited for `maxDelayMs`, or when enough keys wait to fill it that were not sent a moment ago: those that were,
+//   and are written again and again, wait out their time, or nothing would become of coalescing. It also goes when half of the room is taken.
 // - A batch that fails is tried again in halves, so that a write that the source refuses holds up nobody for long. It is set aside (dead letter)
 //   after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is down, and its writes wait.
 // - While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by everybody at once.
@@ -20,7 +21,7 @@ const DEAD = 1
 
 export class WriteQueue {
   readonly #options: QueueOptions
-  readonly #items = new Items()
+  readonly #items: Items
   readonly #dead = new Map<string, DeadLetter>()
   readonly #room: Room
   /** Of the keys whose writes are being encoded, the last: those that come later must not overtake it. */
@@ -44,6 +45,7 @@ export class WriteQueue {
 
   constructor(options: QueueOptions) {
     this.#options = options
+    this.#items = new Items(options.maxDelayMs, options.maxQueued)
     this.#room = new Room(options.maxQueued, options.clock)
   }
 
@@ -221,8 +223,9 @@ export class WriteQueue {
     if (this.#isEnded) return
     const now = clock.monotonic()
     this.#items.wake(now)
-    while (this.#onTheirWay < concurrency && this.#isDue(now)) {
-      const batch = this.#items.take(maxBatch)
+    while (this.#onTheirWay < concurrency) {
+      const due = this.#dueNow(now)
+      const batch = due === undefined ? [] : this.#items.take(maxBatch, due)
       if (batch.length === 0) break
       void this.#send(batch)
     }
@@ -233,10 +236,15 @@ export class WriteQueue {
     if (next !== Number.POSITIVE_INFINITY) this.#cancelTimer = clock.after(Math.max(1, next - now), () => this.#schedule())
   }
 
-  #isDue(now: number): boolean {
+  /** Which of those that are ready may go now. */
+  #dueNow(now: number): 'all' | 'unpaced' | undefined {
+    const { maxBatch, maxDelayMs, maxQueued } = this.#options
     const oldest = this.#items.oldestReady()
-    if (oldest === undefined || now < this.#pausedUntil) return false
-    return this.#isFlushing > 0 || this.#items.readySize >= this.#options.maxBatch || now - oldest >= this.#options.maxDelayMs
+    if (oldest === undefined || now < this.#pausedUntil) return undefined
+    const { readySize, unpacedSize } = this.#items
+    const isCrowded = readySize >= maxBatch && readySize >= maxQueued / 2
+    if (this.#isFlushing > 0 || now - oldest >= maxDelayMs || isCrowded) return 'all'
+    return unpacedSize >= maxBatch ? 'unpaced' : undefined
   }
 
   async #send(batch: readonly Item[]): Promise<void> {

@@ -59,6 +59,32 @@ describe('a write queue', () => {
     expect(queue.depth).toBe(0)
   })
 
+  it('lets what is written again and again wait out its time, although it would fill a batch, and sends what is new at once', async () => {
+    const { queue, clock, batches } = open({ maxQueued: 10_000, maxBatch: 10, maxDelayMs: 1000 })
+    const keys = Array.from({ length: 100 }, (_, index) => `k${index}`)
+    const rows = () => batches.reduce((sum, batch) => sum + batch.length, 0)
+    let writes = 0
+    for (let turn = 0; turn < 200; turn++) {
+      for (const key of keys) await queue.put(key, set(writes++))
+      await clock.run(50)
+    }
+    await queue.flush()
+    expect(writes / rows()).toBeGreaterThan(15)
+    const before = batches.length
+    for (let index = 0; index < 10; index++) await queue.put(`new ${index}`, set(1))
+    await clock.run(1)
+    expect(keysOf(batches.slice(before))).toEqual([Array.from({ length: 10 }, (_, index) => `new ${index}`).join(' ')])
+  })
+
+  it('does not wait for the time of what is written again where half of the room is taken', async () => {
+    const { queue, clock, batches } = open({ maxQueued: 8, maxBatch: 3, maxDelayMs: 60_000 })
+    for (let turn = 0; turn < 2; turn++) {
+      for (const key of ['a', 'b', 'c', 'd', 'e']) await queue.put(key, set(turn))
+      await clock.run(1)
+    }
+    expect(keysOf(batches)).toEqual(['a b c', 'd e a', 'b c d'])
+  })
+
   it('sends the latest write of a key, in its first turn', async () => {
     const { queue, clock, batches, source } = open()
     await queue.put('a', set(1))
