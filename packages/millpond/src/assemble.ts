@@ -4,9 +4,10 @@ import { CacheSources } from './cache-sources.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
 import type { NearStore, Tier } from './core/contracts.ts'
 import type { GuardOptions, SourceGuard } from './core/guard.ts'
+import type { Key } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
 import type { Source, SourceOptions, SourceView } from './core/source.ts'
-import type { WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
+import type { Prefetched, WarmOptions, WarmPlan, WarmReport } from './core/warm.ts'
 import { Cache, type House } from './engine/cache.ts'
 import type { Collection, CollectionOptions } from './engine/collection.ts'
 import { type Changes, type Configured, type ConfigureOptions, planChanges } from './engine/configure.ts'
@@ -196,6 +197,10 @@ export class Assembly implements House {
 
   warm(cache: Cache, space: Space, plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport> {
     return this.warming(cache, space).warm(plans, options)
+  }
+
+  prefetch(cache: Cache, space: Space, keys: readonly Key[]): Promise<Prefetched> {
+    return this.warming(cache, space).prefetch(keys)
   }
 
   warming(cache: Cache, space: Space): NamespaceWarming {

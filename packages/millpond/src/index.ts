@@ -26,6 +26,7 @@ export type { Recorder } from './core/recorder.ts'
 export type { Source, SourceContext, SourceLoad, SourceOptions, SourceView } from './core/source.ts'
 export type { SchemaAnswer, StandardSchema } from './core/standard-schema.ts'
 export type {
+  Prefetched,
   ScheduledWarming,
   WarmApi,
   WarmCollection,
@@ -53,7 +54,7 @@ export type {
   WarmViews,
 } from './core/warm.ts'
 export { type CacheOptions, createCache } from './create.ts'
-export type { Cache } from './engine/cache.ts'
+export type { Cache, Whose } from './engine/cache.ts'
 export type { CacheInvalidations, CacheJobs, ScheduledFor } from './engine/cache-invalidations.ts'
 export type { CacheLoads, GetOrSetManyOptions, LoadedEntry } from './engine/cache-loads.ts'
 export type { CacheReads, EntryReadOptions, EntryView, LeasedView } from './engine/cache-reads.ts'

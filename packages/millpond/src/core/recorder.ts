@@ -31,6 +31,8 @@ export interface Recorder {
    */
   load?(hash: number, ms: number, bytes: number, valueHash: number, key: string, namespace: string, ttlMs: number): void
   set?(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void
+  /** A reader that has said who it is (`cache.for({ session })`) is about to read the key: `session` is a number for who. */
+  context?(hash: number, session: number, key: string, namespace: string): void
   /** Somebody invalidated, in this process or in another one; a `set` is none. */
   invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
 }
@@ -40,7 +42,7 @@ interface Sampling extends Recorder {
   readonly [SAMPLE]?: ReadSample
 }
 
-const METHODS = ['hit', 'miss', 'load', 'set', 'invalidate'] as const
+const METHODS = ['hit', 'miss', 'load', 'set', 'context', 'invalidate'] as const
 
 /** @throws MillpondError `OPTION_INVALID` for what has none of the methods, or one that is not a function. */
 export function checkRecorder(recorder: Recorder): Recorder {
@@ -110,6 +112,14 @@ function guarded(recorder: Sampling, failed: (recorder: Recorder, error: unknown
         failedNow(error)
       }
     },
+    context(hash, session, key, namespace) {
+      try {
+        const answer: unknown = recorder.context?.(hash, session, key, namespace)
+        if (answer !== undefined) later(answer)
+      } catch (error) {
+        failedNow(error)
+      }
+    },
     invalidate(targets, mode, namespace) {
       try {
         const answer: unknown = recorder.invalidate?.(targets, mode, namespace)
@@ -139,6 +149,10 @@ function both(one: RecorderPort, other: RecorderPort): RecorderPort {
     set(hash, bytes, key, namespace, ttlMs) {
       one.set(hash, bytes, key, namespace, ttlMs)
       other.set(hash, bytes, key, namespace, ttlMs)
+    },
+    context(hash, session, key, namespace) {
+      one.context(hash, session, key, namespace)
+      other.context(hash, session, key, namespace)
     },
     invalidate(targets, mode, namespace) {
       one.invalidate(targets, mode, namespace)

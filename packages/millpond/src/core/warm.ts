@@ -170,6 +170,19 @@ export interface WarmReport {
   readonly ms: number
 }
 
+/** What became of keys that were to be loaded ahead. */
+export interface Prefetched {
+  /** By their loaders. */
+  readonly loaded: number
+  /** There already, in memory or in a tier below. */
+  readonly present: number
+  /** Of which the source says that there is none. */
+  readonly empty: number
+  readonly failed: number
+  /** Without a registered loader, or let go of since many loads were under way. */
+  readonly skipped: number
+}
+
 /** What schedules of a cache go by, whoever starts them. */
 export interface WarmingSettings {
   /** `false`: `warming.start` checks its plans and runs none, so that one of many processes can be left out. What `warm` is told to do is done. Default true. */

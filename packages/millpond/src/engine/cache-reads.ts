@@ -36,6 +36,8 @@ export interface EntryReadOptions extends ReadOptions {
 export interface CacheReads {
   /** Memory only, at once: the fresh value, or `undefined`. Never waits, never loads. */
   peek<T = unknown>(key: Key): T | undefined
+  /** Is a fresh value in memory? At once; counts nothing as read. */
+  holds(key: Key): boolean
   /** The fresh value from the nearest tier that has it, or `undefined`. */
   get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined>
   /**
@@ -63,6 +65,10 @@ export function peek<T>(space: Space, key: Key): T | undefined {
   const encoded = encodeKey(key)
   const slot = freshSlot(space, encoded)
   return slot < 0 ? undefined : (hitValue(space, slot, encoded) as T)
+}
+
+export function holds(space: Space, key: Key): boolean {
+  return freshSlot(space, encodeKey(key)) >= 0
 }
 
 export async function get<T>(space: Space, key: Key, options: ReadOptions | undefined): Promise<T | undefined> {

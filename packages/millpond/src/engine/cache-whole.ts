@@ -6,7 +6,7 @@ import type { Key } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import type { Recorder } from '../core/recorder.ts'
 import type { SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
-import type { Warming, WarmOptions, WarmPlan, WarmReport } from '../core/warm.ts'
+import type { Prefetched, Warming, WarmOptions, WarmPlan, WarmReport } from '../core/warm.ts'
 import type { Breaker } from '../wrap/breaker.ts'
 import type { Collection, CollectionOptions } from './collection.ts'
 import type { Changes, Configured, ConfigureOptions } from './configure.ts'
@@ -63,6 +63,14 @@ export interface CacheWhole {
    * const { warmed, success_rate } = await cache.warm({ keys: ids.map((id) => ['user', id]), load: ([, id]) => db.user(id), ttl: '1h' }, { rate: 100 })
    */
   warm(plans: WarmPlan | readonly WarmPlan[], options?: WarmOptions): Promise<WarmReport>
+  /**
+   * Loads what is missing of these keys, by the loaders that are registered for them: at most four at a time, fewer while a source slows, and none while many others
+   * load. Counts no reads, and tells no plan's events. Resolves when all have ended; what fails is counted.
+   * @throws MillpondError `OPTION_INVALID` for what is not a list, `KEY_INVALID`.
+   * @example
+   * await cache.prefetch(page.links.map(({ id }) => ['user', id]))
+   */
+  prefetch(keys: readonly Key[]): Promise<Prefetched>
   /** Who warms models, views and endpoints of this namespace, and what is warmed again and again. */
   readonly warming: Warming
   /**

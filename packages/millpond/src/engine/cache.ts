@@ -1,16 +1,16 @@
 // The public face of a cache: each verb hands over to the part that knows its subject.
-import { checkedElsewhere, checkOptions, required, type Shape, texts } from '../core/checks.ts'
+import { checkedElsewhere, checkOptions, type Shape, text, texts } from '../core/checks.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
 import type { GuardOptions, SourceGuard } from '../core/guard.ts'
-import { checkName, type Key } from '../core/key.ts'
+import { checkKey, checkName, encodeKey, type Key, keyList } from '../core/key.ts'
 import type { NodeStore } from '../core/nodes.ts'
 import type { EntryOptions, LoadOptions, ReadOptions } from '../core/options.ts'
 import { checkRecorder, type Recorder } from '../core/recorder.ts'
 import type { Source, SourceLoad, SourceOptions, SourceView } from '../core/source.ts'
 import { isTenantPart, namespaceOf, sameTenantIn } from '../core/tenant.ts'
-import type { Warming, WarmOptions, WarmPlan, WarmReport } from '../core/warm.ts'
+import type { Prefetched, Warming, WarmOptions, WarmPlan, WarmReport } from '../core/warm.ts'
 import type { Criteria } from '../invalidate/criteria.ts'
 import type { ModelEvents } from '../invalidate/model-events.ts'
 import type { ModelId } from '../invalidate/model-tags.ts'
@@ -36,6 +36,7 @@ import { type Around, intercept } from './plugins.ts'
 import type { DryRun, Receipt } from './receipt.ts'
 import type { Resealed, ResealOptions } from './reseal.ts'
 import type { Restored } from './restart-parts.ts'
+import { announceReads } from './session.ts'
 import { sourceFrom } from './sources.ts'
 import { checkOpen, type Space } from './space.ts'
 import { type CacheInfo, describeSpace, type InfoOptions, type NamespaceActivity } from './stats.ts'
@@ -55,6 +56,7 @@ export interface House {
   guard(name: string, options?: GuardOptions): SourceGuard
   collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T>
   warm(cache: Cache, space: Space, plans: WarmPlan | readonly WarmPlan[], options: WarmOptions): Promise<WarmReport>
+  prefetch(cache: Cache, space: Space, keys: readonly Key[]): Promise<Prefetched>
   warming(cache: Cache, space: Space): Warming
   /** Sends what the namespace's collections have queued. */
   drain(space: Space): Promise<void>
@@ -74,11 +76,21 @@ export interface CacheParts {
   readonly house: House
   /** Plug-ins; undefined where there are none. */
   readonly around: Around | undefined
+  /** Whose reads these are, for whoever predicts. */
+  readonly session?: string
+}
+
+/** Whose cache, or whose reads. */
+export interface Whose {
+  /** The tenant whose part of the namespace it is. */
+  readonly tenant?: string | undefined
+  /** Who reads: what one session or request reads one after the other is told to recorders, so that it can be predicted. It is stored nowhere. */
+  readonly session?: string | undefined
 }
 
 const INFO: Shape<InfoOptions> = { namespaces: texts('a list of names of namespaces') }
 /** Which texts name a tenant is looked at where one becomes a name. */
-const WHOSE: Shape<{ readonly tenant: string }> = { tenant: required<string>(checkedElsewhere) }
+const WHOSE: Shape<Whose> = { tenant: checkedElsewhere, session: text }
 
 /** What plug-ins are put around. `peek` stays bare: it is not awaited. */
 const VERBS: readonly (keyof Cache)[] = [
@@ -96,7 +108,7 @@ const VERBS: readonly (keyof Cache)[] = [
     'clear',
     'erase',
   ] as const),
-  ...(['reseal', 'transaction', 'warm'] as const),
+  ...(['reseal', 'transaction', 'warm', 'prefetch'] as const),
 ]
 
 /** One namespace of a cache: all verbs of reading, loading, writing and invalidating. */
@@ -107,11 +119,12 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   #changes: ModelEvents<Receipt> | undefined
 
   /** Made by `createCache`. */
-  constructor({ space, house, around }: CacheParts) {
+  constructor({ space, house, around, session }: CacheParts) {
     this.#space = space
     this.#house = house
     this.#around = around
     if (around !== undefined) intercept(this, VERBS, this.name, around)
+    if (session !== undefined) announceReads(this, space, session)
   }
 
   /** `default`, or the namespace's name. */
@@ -139,14 +152,22 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
    * `clear()` on it erases all of the tenant in this namespace; `close()` lets go of it in this process, which may have 65,536 namespaces and tenants open at a time.
    * @throws MillpondError `OPTION_INVALID` for what names no tenant (a text of 1 to 1,024 characters), for another tenant's name within a tenant's cache, and
    * where it is open with other options than these.
+   * With `session`, the same cache, whose reads are told apart from others' by whoever predicts what comes next (`millpond/insight`); each read costs a promise more.
    * @example
    * const acme = cache.for({ tenant: request.tenant })
    * await acme.getOrSet('plan', () => loadPlan(request.tenant))
    */
-  for(whose: { readonly tenant: string }, options?: NamespaceOptions): Cache {
+  for(whose: Whose, options?: NamespaceOptions): Cache {
     checkOpen(this.#space)
-    checkOptions<{ readonly tenant: string }>(whose, WHOSE, 'for')
-    const { tenant } = whose
+    checkOptions<Whose>(whose, WHOSE, 'for')
+    const { session } = whose
+    const its = session !== undefined && whose.tenant === undefined ? this : this.#partOf(whose.tenant, options)
+    return session === undefined ? its : new Cache({ space: its.#space, house: its.#house, around: its.#around, session })
+  }
+
+  /** What is not a tenant is said so where it becomes a name. */
+  #partOf(given: unknown, options: NamespaceOptions | undefined): Cache {
+    const tenant = given as string
     const own = this.name
     if (!isTenantPart(own) || tenantPart(namespaceOf(own), tenant) === own)
       return this.#house.open(tenantPart(namespaceOf(own), tenant), options)
@@ -158,6 +179,10 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
 
   peek<T = unknown>(key: Key): T | undefined {
     return reads.peek(this.#space, key)
+  }
+
+  holds(key: Key): boolean {
+    return reads.holds(this.#space, key)
   }
 
   get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
@@ -323,6 +348,15 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   async warm(plans: WarmPlan | readonly WarmPlan[], options: WarmOptions = {}): Promise<WarmReport> {
     checkOpen(this.#space)
     return this.#house.warm(this, this.#space, plans, options)
+  }
+
+  async prefetch(keys: readonly Key[]): Promise<Prefetched> {
+    checkOpen(this.#space)
+    const checked = keyList(keys, 'prefetch')
+    for (const key of checked) checkKey(encodeKey(key))
+    const done = await this.#house.prefetch(this, this.#space, checked)
+    this.#space.watch.counters.prefetches += done.loaded
+    return done
   }
 
   get warming(): Warming {

@@ -14,6 +14,8 @@ export class Counters {
   loadErrors = 0
   loadJoins = 0
   refreshes = 0
+  /** Loaded ahead of readers. */
+  prefetches = 0
   sets = 0
   deletes = 0
   invalidations = 0

@@ -11,6 +11,11 @@ export class FlightTable implements Iterable<Flight> {
   #flights = new Map<string, Flight>()
   #ended = 0
 
+  /** Those under way. */
+  get size(): number {
+    return this.#flights.size - this.#ended
+  }
+
   get(key: string): Flight | undefined {
     const flight = this.#flights.get(key)
     return flight?.isListed === true ? flight : undefined

@@ -28,6 +28,8 @@ export interface SpaceStats extends CacheStats {
   readonly bytes: number
   readonly loadJoins: number
   readonly refreshes: number
+  /** Values that were loaded ahead of readers (`prefetch`): among the loads, and nobody's reads. */
+  readonly prefetches: number
   /** Times a load waited for another process that was loading the same key. */
   readonly leaseWaits: number
   readonly invalidations: number
@@ -133,6 +135,7 @@ export function describeSpace(space: Space): SpaceStats {
     loadErrors: counters.loadErrors,
     loadJoins: counters.loadJoins,
     refreshes: counters.refreshes,
+    prefetches: counters.prefetches,
     leaseWaits: counters.leaseWaits,
     sets: counters.sets,
     deletes: counters.deletes,

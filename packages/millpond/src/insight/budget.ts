@@ -41,7 +41,8 @@ export class Budget {
   }
 }
 
-function cpuMs(): number {
+/** Of this process so far. */
+export function cpuMs(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
 }

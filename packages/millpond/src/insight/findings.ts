@@ -1,5 +1,7 @@
 // What a cache suffers from: where its misses come from, and its health as a score with every deduction.
+
 import type { Seen } from './evidence.ts'
+import type { PredictionInShort } from './predict/figures.ts'
 
 /** A share of all misses, and what stands behind it. */
 export interface Bottleneck {
@@ -42,6 +44,8 @@ export interface CacheHealth {
   readonly score: number | undefined
   readonly status: 'healthy' | 'degraded' | 'unhealthy' | 'unknown'
   readonly deductions: readonly Deduction[]
+  /** Where next reads are guessed: whether that is let, and how often it is right. It takes no points. */
+  readonly prediction?: PredictionInShort
 }
 
 /** Shares below this are not worth a line. */

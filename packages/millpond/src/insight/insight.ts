@@ -1,11 +1,16 @@
 // One object that says what other settings of caches would bring.
-import { check, checkOptions, clock as clockCheck, listOf, required, type Shape, whole } from '../core/checks.ts'
+import { check, checkedElsewhere, checkOptions, clock as clockCheck, flag, listOf, required, type Shape, whole } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
+import type { WarmKeys } from '../core/warm.ts'
 import { type Change, type Recommendation, recommendationsOf } from './advice.ts'
 import { type Evidence, evidenceOf, type Seen } from './evidence.ts'
 import { type Bottleneck, bottlenecksOf, type CacheHealth, healthOf, type JudgedCache } from './findings.ts'
+import { inShort, type Prediction } from './predict/figures.ts'
+import { predictionSettings, type UsagePrediction } from './predict/options.ts'
+import { type PredictedCache, Predicting } from './predict/prediction.ts'
+import { planOf, type WarmPlanCache, type WarmPlanOfOptions, type WarmPlanSpaces } from './predict/warm-plan.ts'
 import type { WatchedCache } from './setting.ts'
 import {
   measuredHitRate,
@@ -24,6 +29,9 @@ import { Study } from './study.ts'
 export interface InsightCache extends WatchedCache {
   info(): ReturnType<WatchedCache['info']> & ReturnType<JudgedCache['info']>
   configure(changes: Change): Promise<unknown>
+  /** Needed by `usagePrediction` and `predictiveLoading`. */
+  readonly sources?: PredictedCache['sources']
+  namespace?(name: string): ReturnType<PredictedCache['namespace']> & WarmPlanCache
 }
 
 export interface InsightOptions {
@@ -31,6 +39,10 @@ export interface InsightOptions {
   readonly caches: readonly InsightCache[]
   /** Default: the machine's. */
   readonly clock?: Clock | undefined
+  /** Looks at all reads, and guesses what will be read next: see `prediction`. Default: as `predictiveLoading`. */
+  readonly usagePrediction?: boolean | UsagePrediction | undefined
+  /** Loads what is guessed, where a loader is registered for it, as long as that brings anything. Default false. */
+  readonly predictiveLoading?: boolean | undefined
 }
 
 export interface WindowOptions {
@@ -91,6 +103,14 @@ export interface Insight {
   /** What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is none. */
   optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
   health(cache: string): CacheHealth
+  /** How well next reads are guessed, and what loading them ahead brings; `undefined` where that is not switched on. */
+  prediction(cache: string): Prediction | undefined
+  /**
+   * A plan for `cache.warm` and `warming.start`: the keys that were read most of late, a share of all that are known. The list is kept in the cache itself for 30 days, so that a process
+   * that begins anew has it where a tier outlives it.
+   * @throws MillpondError `OPTION_INVALID`, also where nothing is predicted
+   */
+  warmPlan(cache: string, options?: WarmPlanOfOptions): WarmKeys
   /** Stops recording. */
   close(): void
 }
@@ -103,7 +123,14 @@ const CACHE = check(
     ['record', 'info', 'describe', 'configure'].every((name) => typeof Reflect.get(value, name) === 'function'),
   'a cache, as createCache makes it',
 )
-const OPTIONS: Shape<InsightOptions> = { caches: required(listOf(CACHE, 'a list of caches')), clock: clockCheck }
+const OPTIONS: Shape<InsightOptions> = {
+  caches: required(listOf(CACHE, 'a list of caches')),
+  clock: clockCheck,
+  usagePrediction: checkedElsewhere,
+  predictiveLoading: flag,
+}
+/** With prediction beside it: what it takes is theirs else. */
+const PATTERNS_BESIDE = 4
 const WINDOW: Shape<WindowOptions> = { days }
 const impact = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 100, 'a number from 0 to 100')
 const OPTIMIZE: Shape<OptimizeOptions> = { days, minImpact: impact, apply: check((value) => typeof value === 'boolean', 'true or false') }
@@ -122,15 +149,20 @@ const HOT_KEYS = 20
  */
 export function createInsight(options: InsightOptions): Insight {
   checkOptions<InsightOptions>(options, OPTIONS, 'createInsight')
-  const { caches, clock = systemClock() } = options
-  const studies = new Map<string, { readonly cache: InsightCache; readonly study: Study }>()
+  const { caches, clock = systemClock(), predictiveLoading = false } = options
+  const prediction = predictionSettings(options.usagePrediction ?? false, predictiveLoading)
+  const studies = new Map<string, Watched>()
   for (const cache of caches) {
     const { name } = cache.info()
     if (studies.has(name))
       throw new MillpondError('OPTION_INVALID', `createInsight: two caches are named ${show(name)}: give each its own name`)
-    studies.set(name, { cache, study: new Study(cache, clock) })
+    studies.set(name, {
+      cache,
+      study: new Study(cache, clock, prediction === undefined ? undefined : PATTERNS_BESIDE),
+      predicting: prediction === undefined ? undefined : new Predicting(predictable(cache, name), clock, prediction),
+    })
   }
-  const of = (name: string): { readonly cache: InsightCache; readonly study: Study } => {
+  const of = (name: string): Watched => {
     const found = studies.get(name)
     if (found !== undefined) return found
     throw new MillpondError('OPTION_INVALID', `the cache ${show(name)} is not watched: there are ${[...studies.keys()].join(', ')}`)
@@ -169,11 +201,43 @@ export function createInsight(options: InsightOptions): Insight {
       await of(name).cache.configure(change)
       return { cache: name, evidence, recommendations, applied: { id, change, undo } }
     },
-    health: (name) => healthOf(of(name).cache),
+    health(name) {
+      const { cache, predicting } = of(name)
+      const health = healthOf(cache)
+      return predicting === undefined ? health : { ...health, prediction: inShort(predicting.figures) }
+    },
+    prediction: (name) => of(name).predicting?.figures,
+    warmPlan(name, options = {}) {
+      const { cache, predicting } = of(name)
+      if (predicting !== undefined) return planOf(predicting, predictable(cache, name), options)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `warmPlan: nothing is predicted of ${show(name)}: createInsight({ caches, usagePrediction: true })`,
+      )
+    },
     close() {
-      for (const { study } of studies.values()) study.close()
+      for (const { study, predicting } of studies.values()) {
+        study.close()
+        predicting?.close()
+      }
     },
   }
+}
+
+interface Watched {
+  readonly cache: InsightCache
+  readonly study: Study
+  readonly predicting: Predicting | undefined
+}
+
+/** @throws MillpondError `OPTION_INVALID` */
+function predictable(cache: InsightCache, name: string): PredictedCache & WarmPlanSpaces {
+  const { sources, namespace } = cache
+  if (sources !== undefined && namespace !== undefined) return cache as PredictedCache & WarmPlanSpaces
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `createInsight: of ${show(name)} nothing can be predicted: it has no sources and namespaces, as createCache makes them`,
+  )
 }
 
 interface Looked {

@@ -32,6 +32,7 @@ export interface PatternStudy {
 export class Patterns {
   readonly #scenarios: readonly Scenario[]
   readonly #actual: number
+  readonly #most: number
   readonly #studies: PatternStudy[] = []
   readonly #waiting = new HotKeys(64)
   readonly #tags = new Int32Array(REMEMBERED)
@@ -42,7 +43,8 @@ export class Patterns {
   #sinceRound = 0
   #threshold = ALL
 
-  constructor(scenarios: readonly Scenario[], actual: number) {
+  constructor(scenarios: readonly Scenario[], actual: number, most = MOST_PATTERNS) {
+    this.#most = most
     this.#scenarios = scenarios
     this.#actual = actual
   }
@@ -91,7 +93,7 @@ export class Patterns {
     const known = this.#studies.findIndex((one) => one.pattern === pattern && one.namespace === namespace)
     if (known >= 0) return known
     const study = { namespace, pattern, recent: 0, loads: 0, changed: 0, unchanged: 0 }
-    if (this.#studies.length < MOST_PATTERNS) return this.#studies.push({ ...study, curve: this.#curve() }) - 1
+    if (this.#studies.length < this.#most) return this.#studies.push({ ...study, curve: this.#curve() }) - 1
     const name = `${namespace}\u0000${pattern}`
     this.#waiting.add(name)
     const least = this.#studies.reduce((best, one, at) => (one.recent < (this.#studies[best]?.recent ?? 0) ? at : best), 0)

@@ -28,7 +28,7 @@ export interface Counted {
 export const nothingCounted = (): Counted => ({ hits: 0, misses: 0, loads: 0, loadMs: 0, expired: 0, evicted: 0, lost: 0 })
 
 /** Hears of everything; keeps what belongs to the sample for later. */
-export class Ear implements Required<Omit<Recorder, 'invalidate'>> {
+export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   counted = nothingCounted()
   /** Keys that are watched. */
   readonly [SAMPLE]: ReadSample = { threshold: 0, untilTold: HOT_EVERY, passed: 0 }

@@ -24,6 +24,7 @@ export class Study {
   /** When the study began, or began anew. */
   begunAt: number
   readonly #clock: Clock
+  readonly #patterns: number | undefined
   readonly #ring = new Ring()
   readonly #ear: Ear
   readonly #weights = new Weights()
@@ -33,7 +34,9 @@ export class Study {
   #stopTimer: (() => void) | undefined
   #stopRecording: (() => void) | undefined
 
-  constructor(cache: WatchedCache, clock: Clock) {
+  /** `patterns`: curves of their own at most; default as many as there is memory for. */
+  constructor(cache: WatchedCache, clock: Clock, patterns?: number) {
+    this.#patterns = patterns
     this.cache = cache
     this.#clock = clock
     this.begunAt = clock.now()
@@ -118,7 +121,7 @@ export class Study {
     this.#spans = new Spans(now)
     this.#ear.counted = nothingCounted()
     this.#ring.lost = 0
-    this.watching = setting === undefined ? undefined : new Watching(setting, this.#budget.share, this.#weights)
+    this.watching = setting === undefined ? undefined : new Watching(setting, this.#budget.share, this.#weights, this.#patterns)
     this.#followSample()
   }
 

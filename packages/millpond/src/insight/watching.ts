@@ -17,12 +17,12 @@ export class Watching {
   readonly #weights: Weights
   #threshold = Number.POSITIVE_INFINITY
 
-  /** `share`: of all keys, the most that are watched. */
-  constructor(setting: Setting, share: number, weights: Weights) {
+  /** `share`: of all keys, the most that are watched. `patterns`: curves of their own at most. */
+  constructor(setting: Setting, share: number, weights: Weights, patterns?: number) {
     const { capacity, unit, entries, policy } = setting
     this.setting = setting
     this.curve = new Curve(scenariosOf(capacity), ACTUAL, undefined, share)
-    this.patterns = new Patterns(scenariosOfPattern(capacity), ACTUAL_OF_PATTERN)
+    this.patterns = new Patterns(scenariosOfPattern(capacity), ACTUAL_OF_PATTERN, patterns)
     this.shadowed = shadowedOf(policy)
     this.shadows = new Shadows({ shadows: this.shadowed.map(shadowOf), capacity, unit, entries, share })
     this.#weights = weights

@@ -24,6 +24,8 @@ export interface WarmSeam {
   hottest(limit: number): Promise<readonly string[]>
   /** Is a loader registered for the encoded key? */
   knows(key: string): boolean
+  /** Loads of the namespace that are under way. */
+  underWay(): number
   /** What is stored of a key, as nobody's read. */
   recall(key: Key): Promise<unknown>
   /** Told of each invalidation of the namespace, in whichever process; returns how to stop. */

@@ -12,7 +12,9 @@ import {
 } from '../core/checks.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, reasonOf, show } from '../core/errors.ts'
+import type { Key } from '../core/key.ts'
 import type {
+  Prefetched,
   ScheduledWarming,
   Warmer,
   Warming,
@@ -24,6 +26,7 @@ import type {
 } from '../core/warm.ts'
 import { HotList } from './hot-list.ts'
 import { type CheckedPlan, checkPlan, loadKnown, type WarmItem } from './plan.ts'
+import { Prefetching } from './prefetch.ts'
 import { type CheckedOptions, checkRun, RUN, runOf, runPlans } from './run.ts'
 import type { WarmSeam, WarmTable, WarmTimes } from './seam.ts'
 
@@ -78,6 +81,7 @@ interface Scheduled {
 
 export class NamespaceWarming implements Warming {
   readonly #seam: WarmSeam
+  readonly #prefetching: Prefetching
   readonly #defaults: WarmingDefaults
   readonly #warmers = new Map<string, { readonly kind: 'model' | 'view' | 'api'; readonly name: string; readonly warmer: Warmer }>()
   #scheduled: readonly Scheduled[] = []
@@ -89,6 +93,12 @@ export class NamespaceWarming implements Warming {
   constructor(seam: WarmSeam, defaults: WarmingDefaults) {
     this.#seam = seam
     this.#defaults = defaults
+    this.#prefetching = new Prefetching(seam)
+  }
+
+  /** See `Prefetching`. */
+  prefetch(keys: readonly Key[]): Promise<Prefetched> {
+    return this.#prefetching.load(keys)
   }
 
   /** @throws MillpondError as `cache.warm` says. */

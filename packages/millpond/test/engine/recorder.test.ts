@@ -18,7 +18,14 @@ function tape(): { readonly told: Told[]; readonly recorder: Required<Recorder>;
       void told.push([what, ...args])
   return {
     told,
-    recorder: { hit: note('hit'), miss: note('miss'), load: note('load'), set: note('set'), invalidate: note('invalidate') },
+    recorder: {
+      hit: note('hit'),
+      miss: note('miss'),
+      load: note('load'),
+      set: note('set'),
+      context: note('context'),
+      invalidate: note('invalidate'),
+    },
     take: () => told.splice(0),
   }
 }

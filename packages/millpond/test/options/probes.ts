@@ -12,7 +12,7 @@ import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
 import { wrappers } from 'millpond/http/wrappers'
-import { createInsight, Shadows } from 'millpond/insight'
+import { createInsight, Predictor, Shadows } from 'millpond/insight'
 import {
   Coalesce,
   EventMap,
@@ -76,6 +76,7 @@ export const witnesses = join(tmpdir(), `millpond-witness-${process.pid}`)
 let fresh = 0
 /** What a hit would not look at. */
 const insight = createInsight({ caches: [createCache({ name: 'probed', clock })], clock })
+const predicted = createInsight({ caches: [createCache({ name: 'predicted', clock })], clock, usagePrediction: true })
 const newKey = (): string => `key-${fresh++}`
 const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
@@ -316,6 +317,11 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
   './insight InsightOptions': { base: { caches: [] }, use: (options) => createInsight(options).close() },
   './insight OptimizeOptions': { use: (options) => insight.optimize('probed', options) },
+  './insight PredictorOptions': {
+    base: { entries: 10, capacity: 10, unit: 'entries', policy: policyByName('lru') },
+    use: (options) => new Predictor(options),
+  },
+  './insight WarmPlanOfOptions': { use: (options) => predicted.warmPlan('predicted', options) },
   './insight ShadowsOptions': {
     base: { shadows: [{ policy: policyByName('lru'), scale: 1 }], capacity: 10, unit: 'entries', entries: 10 },
     use: (options) => new Shadows(options),

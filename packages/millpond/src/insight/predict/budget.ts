@@ -12,7 +12,7 @@ const DOWN = 0.1
 const ROOM = 128
 
 /** What may be loaded in vain. */
-export interface BudgetOptions {
+export interface WasteBounds {
   /** Loads in vain, as a part of all loads that there would be without prefetching, 0 to 1. Default 0.24. */
   readonly waste?: number | undefined
   /** Chances below it are never worth a load, 0 to 1. Default 0.15. */
@@ -27,7 +27,7 @@ export class Budget {
   #credit = ROOM / 2
   #loads = 0
 
-  constructor({ waste = SHARE, least = LEAST }: BudgetOptions = {}) {
+  constructor({ waste = SHARE, least = LEAST }: WasteBounds = {}) {
     this.#share = waste
     this.#least = least
     this.threshold = Math.max(START, least)

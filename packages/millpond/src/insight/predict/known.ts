@@ -86,6 +86,20 @@ export class Known {
     if (by >= 0) tell(this.asked, this.right, by, isUsed)
   }
 
+  /** Reads until now count half. */
+  fade(): void {
+    for (let row = 0; row < this.reads.length; row++) this.reads[row] = (this.reads[row] as number) >> 1
+  }
+
+  /** A share of the keys of some patterns, at most so many; those that were read most first. */
+  hottest(isWanted: (pattern: number) => boolean, share: number, most: number): string[] {
+    const rows: number[] = []
+    for (const [row, key] of this.keys.entries()) if (key !== '' && isWanted(this.pattern[row] as number)) rows.push(row)
+    const { reads, readAt } = this
+    rows.sort((a, b) => (reads[b] as number) - (reads[a] as number) || (readAt[b] as number) - (readAt[a] as number))
+    return rows.slice(0, Math.min(most, Math.ceil(rows.length * share))).map((row) => this.keys[row] as string)
+  }
+
   /** Second chance: who was read since the hand came by stays for another round. */
   #evict(): void {
     const rows = this.readAt.length

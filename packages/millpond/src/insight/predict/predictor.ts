@@ -2,8 +2,9 @@
 //
 // Each read does three things. It ends what was waited for of its key. It is learnt from: what was read before it in the same context, what was missed before
 // it, by which step its number has grown. And it proposes: what followed it before, of which the model says how likely it will be read while memory has it.
+import { checkOptions } from '../../core/checks.ts'
 import { hashOf } from '../../core/key-hash.ts'
-import { Budget, type BudgetOptions } from './budget.ts'
+import { Budget, type WasteBounds } from './budget.ts'
 import { Candidates, FEATURES, MOST } from './candidates.ts'
 import { Contexts, REMEMBERED } from './contexts.ts'
 import { Gate, type GateOptions } from './gate.ts'
@@ -12,6 +13,7 @@ import { Known } from './known.ts'
 import { Links } from './links.ts'
 import { Model } from './model.ts'
 import { Numbered } from './numbered.ts'
+import { PREDICTOR } from './options.ts'
 import { Pairs } from './pairs.ts'
 import { type PatternName, PatternNames } from './patterns.ts'
 import { Pending } from './pending.ts'
@@ -30,12 +32,16 @@ const WATCHED = 24_576
 const WATCHED_ONLY = 0
 const AS_IF = 1
 const LOADED = 2
+/** Added: another model has proposed it, and ours has nothing to learn from it. */
+const FOREIGN = 4
+/** Reads for each known key after which reads before count half. */
+const FADE = 4
 const BORROWED = 0.25
 /** A forerunner must have been read within so many reads. */
 const RECENT = 8192
 
 /** What a predictor is told of the memory that it predicts for. */
-export interface PredictorOptions extends BudgetOptions, Pick<GateOptions, 'policy' | 'capacity' | 'unit'> {
+export interface PredictorOptions extends WasteBounds, Pick<GateOptions, 'policy' | 'capacity' | 'unit'> {
   /** Entries that memory holds when it is full. */
   readonly entries: number
   /** Keys that are known at most. Default 65,536. */
@@ -72,6 +78,10 @@ export type IsWanted = (key: string, namespace: string) => boolean
  * for (let at = 0; at < predictor.proposed; at++) load(predictor.keyAt(at))
  */
 export class Predictor {
+  /** Whether what is proposed is loaded: if not, nothing is proposed, and counted as if. */
+  mayLoad = true
+  /** Whether its own candidates are proposed: if not, what is offered is, and they are watched only. */
+  isAlone = true
   /** Of the last read: how many keys it proposes. */
   proposed = 0
   /** Loads so far, with those that were spared; and those that were spared, or would have been while nothing was proposed. */
@@ -88,6 +98,8 @@ export class Predictor {
   readonly #candidates = new Candidates()
   readonly #places = new Uint8Array(MOST)
   readonly #entries: number
+  /** What may be outstanding. */
+  readonly #most: number
   readonly #known: Known
   readonly #followers: Links
   readonly #missed: Links
@@ -98,14 +110,20 @@ export class Predictor {
   readonly #numbered = new Numbered()
   readonly #steps = new Steps()
   readonly #patterns = new PatternNames()
+  readonly #fadeEvery: number
   #now = 0
   #namespace: string | undefined
   #seed = 0
   readonly #stays = new Stays()
 
-  constructor({ entries, keys = ROWS, policy, capacity, unit, waste, least }: PredictorOptions) {
+  /** @throws MillpondError `OPTION_INVALID` */
+  constructor(options: PredictorOptions) {
+    checkOptions<PredictorOptions>(options, PREDICTOR, 'Predictor')
+    const { entries, keys = ROWS, policy, capacity, unit, waste, least } = options
+    this.#fadeEvery = keys * FADE
     this.gate = new Gate({ policy, capacity, unit, entries })
     this.#entries = Math.max(1, entries)
+    this.#most = Math.max(1, this.#entries * BORROWED)
     this.budget = new Budget({ waste, least })
     this.#followers = new Links(keys, FOLLOWERS)
     this.#missed = new Links(keys, MISSED)
@@ -118,6 +136,10 @@ export class Predictor {
   /** What is loaded and was not read yet. */
   get outstanding(): number {
     return this.issued - this.used - this.wasted
+  }
+
+  get #isOpen(): boolean {
+    return this.mayLoad && this.gate.isOpen
   }
 
   /** The pattern of a number as `judge` has it. */
@@ -154,6 +176,7 @@ export class Predictor {
       this.budget.loaded()
     }
     this.#expire()
+    if (now % this.#fadeEvery === 0) this.#known.fade()
     const row = this.#note(hash, key, namespace, now)
     const pattern = this.#known.pattern[row] as number
     this.#candidates.clear()
@@ -171,10 +194,44 @@ export class Predictor {
   /** What was proposed was not loaded after all. */
   withdraw(hash: number): void {
     const at = this.#pending.find(hash)
-    if (at < 0 || this.#pending.kind[at] !== LOADED) return
+    if (at < 0 || !isLoaded(this.#pending.kind[at] as number)) return
     this.#pending.end(at)
     this.issued--
     this.budget.ended(this.#pending.told[at] as number, 1)
+  }
+
+  /**
+   * What another model proposes, by the same budget and gate. `true`: it is to be loaded. `chance`: that it will be read while memory has it; the key must be one that
+   * memory does not hold.
+   */
+  offer(hash: number, key: string, namespace: string, chance: number): boolean {
+    const pending = this.#pending
+    const known = pending.find(hash)
+    const isTaken = known >= 0 && pending.kind[known] !== WATCHED_ONLY
+    if (isTaken || pending.size >= WAITING || !this.budget.isWorth(chance)) return false
+    const isIssued = this.#isOpen && this.outstanding < this.#most
+    if (!isIssued && this.#isOpen) return false
+    if (known >= 0) pending.end(known)
+    const place = pending.add(hash)
+    pending.told[place] = chance
+    pending.pattern[place] = this.#patterns.of(namespace, key)
+    pending.by[place] = 0
+    pending.since[place] = this.loads
+    pending.issuedBefore[place] = this.issued
+    pending.kind[place] = (isIssued ? LOADED : AS_IF) + FOREIGN
+    this.budget.issued(chance)
+    if (isIssued) this.issued++
+    return isIssued
+  }
+
+  /** A value was stored, for so long. */
+  stored(hash: number, time: number, ttlMs: number): void {
+    this.gate.stored(hash, time, ttlMs, false)
+  }
+
+  /** Keys of a namespace, those that were read most of late first: this share of all that are known there, 0 to 1. */
+  hottest(namespace: string, share: number, most: number): string[] {
+    return this.#known.hottest((pattern) => this.#patterns.name(pattern).namespace === namespace, share, most)
   }
 
   #note(hash: number, key: string, namespace: string, now: number): number {
@@ -239,17 +296,17 @@ export class Predictor {
     const { budget } = this
     const candidates = this.#candidates
     this.proposed = 0
-    const isOn = this.judge.isOff[pattern] === 0
+    const isOn = this.isAlone && this.judge.isOff[pattern] === 0
     for (let at = 0; at < candidates.count; at++) {
       const chance = this.#model.predict(candidates.features, at * FEATURES, FEATURES)
       candidates.chances[at] = chance
       if (this.#pending.find(candidates.hashes[at] as number) >= 0) continue
       const isWorth = isOn && budget.isWorth(chance)
-      const isIssued = isWorth && this.gate.isOpen && this.outstanding < Math.max(1, this.#entries * BORROWED)
+      const isIssued = isWorth && this.#isOpen && this.outstanding < this.#most
       if (this.#pending.size >= (isIssued ? WAITING : WATCHED)) continue
-      this.#watch(at, by, pattern, isIssued ? LOADED : isWorth && !this.gate.isOpen ? AS_IF : WATCHED_ONLY)
+      this.#watch(at, by, pattern, isIssued ? LOADED : isWorth && !this.#isOpen ? AS_IF : WATCHED_ONLY)
       if (!isIssued) {
-        if (isWorth && !this.gate.isOpen) budget.issued(chance)
+        if (isWorth && !this.#isOpen) budget.issued(chance)
         continue
       }
       budget.issued(chance)
@@ -278,7 +335,7 @@ export class Predictor {
     const at = pending.find(hash)
     if (at < 0) return false
     const age = this.loads - (pending.since[at] as number)
-    const isIssued = pending.kind[at] === LOADED
+    const isIssued = isLoaded(pending.kind[at] as number)
     if (isIssued) {
       this.#stays.tell(age, !isMiss)
       this.#end(at, !isMiss, isMiss ? 0 : 1)
@@ -288,7 +345,7 @@ export class Predictor {
 
   #expire(): void {
     const pending = this.#pending
-    const most = Math.max(1, this.#entries * BORROWED)
+    const most = this.#most
     for (let at = pending.oldest(); at >= 0; at = pending.oldest()) {
       const isDue = this.loads - (pending.since[at] as number) > this.#entries || this.issued - (pending.issuedBefore[at] as number) > most
       if (!isDue) return
@@ -301,15 +358,19 @@ export class Predictor {
     const pending = this.#pending
     const chance = pending.told[at] as number
     pending.end(at)
-    this.#model.learn(pending.features, at * FEATURES, FEATURES, chance, label)
-    if (this.judge.tell(pending.pattern[at] as number, chance, label) === 'hurry') this.#model.hurry()
-    this.#known.proposed(this.#known.find(pending.hash(at)), this.#known.find(pending.by[at] as number), isUsed)
     const kind = pending.kind[at] as number
+    if (kind < FOREIGN) {
+      this.#model.learn(pending.features, at * FEATURES, FEATURES, chance, label)
+      if (this.judge.tell(pending.pattern[at] as number, chance, label) === 'hurry') this.#model.hurry()
+    }
+    this.#known.proposed(this.#known.find(pending.hash(at)), this.#known.find(pending.by[at] as number), isUsed)
     if (kind === WATCHED_ONLY) return
     this.spared += label
     this.budget.ended(chance, label)
-    if (kind === AS_IF) return
+    if (!isLoaded(kind)) return
     if (isUsed) this.used++
     else this.wasted++
   }
 }
+
+const isLoaded = (kind: number): boolean => (kind & LOADED) !== 0

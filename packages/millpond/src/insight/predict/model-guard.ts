@@ -1,0 +1,109 @@
+// A predictor of somebody else's, asked at arm's length: one that throws, hangs or answers what is not a chance is let go of.
+import type { Clock } from '../../core/contracts.ts'
+import { reasonOf, show } from '../../core/errors.ts'
+import { checkKey, encodeKey, type Key } from '../../core/key.ts'
+
+/** A read, as a model is told of it. */
+export interface ObservedRead {
+  readonly key: Key
+  readonly namespace: string
+  /** A number for the session, where readers say who they are; 0 for none. */
+  readonly session: number
+  readonly isHit: boolean
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
+/** A key that may be read next in the same namespace, and how likely that is, 0 to 1. */
+export interface PredictedKey {
+  readonly key: Key
+  readonly p: number
+}
+
+/**
+ * Another model than the one that comes with insight. It is asked in turns of their own, never within a read. What it proposes is held to the same budget, gate and bounds.
+ * One that throws, takes longer than its `timeout`, or answers anything but chances of keys is not asked again.
+ */
+export interface PredictorModel {
+  /** The last reads, oldest first. */
+  observe(batch: readonly ObservedRead[]): unknown
+  /** What may be read after this; the first 12 count. */
+  candidates(context: ObservedRead): readonly PredictedKey[] | Promise<readonly PredictedKey[]>
+}
+
+/** Why a model was let go of. */
+export interface ModelFault {
+  readonly code: 'threw' | 'late' | 'malformed'
+  readonly message: string
+}
+
+const MOST = 12
+
+export class ModelGuard {
+  fault: ModelFault | undefined
+  readonly #model: PredictorModel
+  readonly #clock: Clock
+  readonly #timeoutMs: number
+  readonly #tell: (fault: ModelFault) => void
+
+  constructor(model: PredictorModel, clock: Clock, timeoutMs: number, tell: (fault: ModelFault) => void) {
+    this.#model = model
+    this.#clock = clock
+    this.#timeoutMs = timeoutMs
+    this.#tell = tell
+  }
+
+  async observe(batch: readonly ObservedRead[]): Promise<void> {
+    await this.#ask('observe', () => this.#model.observe(batch))
+  }
+
+  /** Encoded keys with their chances; none where it is at fault. */
+  async candidates(context: ObservedRead): Promise<{ readonly key: string; readonly p: number }[]> {
+    const answer = await this.#ask('candidates', () => this.#model.candidates(context))
+    if (this.fault !== undefined) return []
+    if (!Array.isArray(answer)) return this.#blame('malformed', `candidates: ${show(answer)} is not a list of { key, p }`)
+    const found: { readonly key: string; readonly p: number }[] = []
+    for (const one of answer.slice(0, MOST)) {
+      const p: unknown = one?.p
+      if (typeof p !== 'number' || !(p >= 0 && p <= 1))
+        return this.#blame('malformed', `candidates: ${show(p)} is not a chance: give p as a number from 0 to 1`)
+      try {
+        found.push({ key: checkKey(encodeKey(one.key)), p })
+      } catch (error) {
+        return this.#blame('malformed', `candidates: ${reasonOf(error)}`)
+      }
+    }
+    return found
+  }
+
+  async #ask(verb: string, ask: () => unknown): Promise<unknown> {
+    if (this.fault !== undefined) return undefined
+    const began = this.#clock.monotonic()
+    let cancel = (): void => {}
+    const late = new Promise<typeof LATE>((resolve) => {
+      cancel = this.#clock.after(this.#timeoutMs, () => resolve(LATE))
+    })
+    try {
+      const answer = await Promise.race([Promise.resolve(ask()), late])
+      // Also of one that held up the whole process: nobody can stop it, but it is asked once only.
+      if (answer === LATE || this.#clock.monotonic() - began > this.#timeoutMs)
+        this.#blame('late', `${verb} took more than ${this.#timeoutMs} ms`)
+      return answer
+    } catch (error) {
+      this.#blame('threw', `${verb}: ${reasonOf(error)}`)
+      return undefined
+    } finally {
+      cancel()
+    }
+  }
+
+  #blame(code: ModelFault['code'], message: string): [] {
+    if (this.fault === undefined) {
+      this.fault = { code, message }
+      this.#tell(this.fault)
+    }
+    return []
+  }
+}
+
+const LATE = Symbol('late')

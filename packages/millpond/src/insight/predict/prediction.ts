@@ -1,0 +1,256 @@
+// What is predicted of one cache: its reads are looked at in turns of their own, and what is proposed is loaded behind everybody else.
+import type { Clock } from '../../core/contracts.ts'
+import { reasonOf } from '../../core/errors.ts'
+import { decodeKey, type Key } from '../../core/key.ts'
+import { hashOf } from '../../core/key-hash.ts'
+import type { Prefetched } from '../../core/warm.ts'
+import { policyByName } from '../../memory/policies/index.ts'
+import { cpuMs } from '../budget.ts'
+import { HIT, LOADED, LOST } from '../ring.ts'
+import { type Setting, sameSetting, settingOf, type WatchedCache } from '../setting.ts'
+import { figuresOf, type Prediction } from './figures.ts'
+import { Listener } from './listener.ts'
+import { Loadable, type Sources } from './loadable.ts'
+import { type ModelFault, ModelGuard, type ObservedRead } from './model-guard.ts'
+import type { PredictionSettings } from './options.ts'
+import { type KeyRead, Predictor } from './predictor.ts'
+
+/** One namespace, as far as prefetching goes. */
+interface Space {
+  holds(key: Key): boolean
+  prefetch(keys: readonly Key[]): Promise<Prefetched>
+}
+
+/** What prediction needs of a cache: `createCache` makes one. */
+export interface PredictedCache extends WatchedCache, Sources {
+  namespace(name: string): Space
+}
+
+const SOON_MS = 10
+const FIT_EVERY_MS = 1000
+/** Reads that are looked at in one turn, and the most of a core that turns may take. */
+const A_TURN = 256
+const MOST_BUSY = 0.05
+/** Proposals that wait to be loaded, and those that are loaded with one call. More are let go: they would come too late. */
+const MOST_WAITING = 256
+const TOGETHER = 32
+/** Reads of a turn after which a model of somebody else is asked. */
+const ASKED = 16
+const SHIPPED: ReadonlySet<string> = new Set(['adaptive', 'lru', 'sieve', 's3-fifo', 'w-tinylfu'])
+
+interface Waiting {
+  readonly namespace: string
+  readonly key: string
+  readonly hash: number
+}
+
+export class Predicting {
+  readonly #cache: PredictedCache
+  readonly #clock: Clock
+  readonly #settings: PredictionSettings
+  readonly #listener: Listener
+  readonly #loadable: Loadable
+  readonly #model: ModelGuard | undefined
+  readonly #read: KeyRead = { hash: 0, key: '', namespace: '', context: 0, isHit: false, isLost: false, weight: 1, time: 0 }
+  readonly #isWanted = (key: string, namespace: string): boolean => this.#wants(key, namespace)
+  #predictor: Predictor | undefined
+  #setting: Setting | undefined
+  #fittedAt = Number.NEGATIVE_INFINITY
+  #waiting: Waiting[] = []
+  #isLoading = false
+  #isLooking = false
+  #lost = 0
+  readonly #loads = { loaded: 0, present: 0, empty: 0, failed: 0, skipped: 0 }
+  #stopTimer: (() => void) | undefined
+  #stopRecording: (() => void) | undefined
+
+  constructor(cache: PredictedCache, clock: Clock, settings: PredictionSettings) {
+    this.#cache = cache
+    this.#clock = clock
+    this.#settings = settings
+    this.#loadable = new Loadable(cache)
+    this.#model =
+      settings.model === undefined
+        ? undefined
+        : new ModelGuard(settings.model, clock, settings.modelTimeoutMs, (fault) => this.#withoutModel(fault))
+    this.#listener = new Listener(clock, () => this.#soon(SOON_MS))
+    this.#fit()
+    this.#stopRecording = cache.record(this.#listener)
+  }
+
+  close(): void {
+    this.#stopRecording?.()
+    this.#stopRecording = undefined
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+    this.#waiting = []
+  }
+
+  get figures(): Prediction {
+    return figuresOf({
+      cache: this.#cache.info().name,
+      predictor: this.#predictor,
+      loads: { ...this.#loads },
+      lost: this.#lost + this.#listener.ring.lost,
+      fault: this.#model?.fault,
+      isLoading: this.#settings.isLoading,
+    })
+  }
+
+  /** Keys of a namespace that were read most, encoded: a share of all that are known there. */
+  hottest(namespace: string, share: number, most: number): string[] {
+    return this.#predictor?.hottest(namespace, share, most) ?? []
+  }
+
+  #soon(ms: number): void {
+    if (this.#isLooking) return
+    this.#stopTimer ??= this.#clock.after(ms, () => {
+      this.#stopTimer = undefined
+      void this.#turn()
+    })
+  }
+
+  /** Between turns it rests, so that all of them take a small part of a core. */
+  async #turn(): Promise<void> {
+    this.#isLooking = true
+    const cpu = cpuMs()
+    const began = this.#clock.monotonic()
+    if (this.#clock.now() - this.#fittedAt >= FIT_EVERY_MS) this.#fit()
+    const batch = this.#look()
+    const tookMs = Math.min(cpuMs() - cpu, this.#clock.monotonic() - began)
+    if (this.#model !== undefined && batch.length > 0) await this.#askModel(this.#model, batch)
+    this.#isLooking = false
+    if (this.#stopRecording === undefined) return
+    void this.#load()
+    if (this.#listener.ring.count > 0) this.#soon(Math.max(SOON_MS, tookMs / MOST_BUSY))
+  }
+
+  /** Returns what a model of somebody else is told. */
+  #look(): ObservedRead[] {
+    const { ring, spaces } = this.#listener
+    const told: ObservedRead[] = []
+    for (let left = A_TURN; left > 0; left--) {
+      const at = ring.take()
+      if (at < 0) break
+      const namespace = spaces[ring.space(at)] ?? ''
+      const kind = ring.kind(at)
+      if (kind === LOADED)
+        this.#predictor?.stored(ring.hash(at), ring.time(at), (ring.ttls[at] as number) * (this.#setting?.ttlFactor ?? 1))
+      else {
+        this.#note(at, namespace, kind)
+        if (this.#model !== undefined && this.#model.fault === undefined)
+          told.push({
+            key: decodeKey(ring.keys[at] as string),
+            namespace,
+            session: ring.values[at] as number,
+            isHit: kind === HIT,
+            at: this.#clock.now(),
+          })
+      }
+    }
+    return told
+  }
+
+  #note(at: number, namespace: string, kind: number): void {
+    const predictor = this.#predictor
+    if (predictor === undefined) return
+    const { ring } = this.#listener
+    const read = this.#read
+    read.hash = ring.hash(at)
+    read.key = ring.keys[at] as string
+    read.namespace = namespace
+    read.context = ring.values[at] as number
+    read.isHit = kind === HIT
+    read.isLost = kind === LOST
+    read.weight = this.#weigh(ring.bytes(at))
+    read.time = ring.time(at)
+    predictor.read(read, this.#isWanted)
+    for (let one = 0; one < predictor.proposed; one++) this.#wait({ namespace, key: predictor.keyAt(one), hash: predictor.hashAt(one) })
+  }
+
+  /** A miss weighs what entries weigh in the mean. */
+  #weigh(bytes: number): number {
+    const setting = this.#setting
+    if (setting?.unit !== 'bytes') return 1
+    return bytes > 0 ? bytes : setting.capacity / setting.entries
+  }
+
+  async #askModel(model: ModelGuard, batch: readonly ObservedRead[]): Promise<void> {
+    await model.observe(batch)
+    for (const read of batch.slice(-ASKED)) {
+      for (const { key, p } of await model.candidates(read)) {
+        const predictor = this.#predictor
+        const hash = hashOf(key, hashOf(read.namespace, 0))
+        if (predictor === undefined || !this.#wants(key, read.namespace)) continue
+        if (predictor.offer(hash, key, read.namespace, p)) this.#wait({ namespace: read.namespace, key, hash })
+      }
+    }
+  }
+
+  /** The shipped one takes over. What a listener throws is not to end up in a turn. */
+  #withoutModel(fault: ModelFault): void {
+    if (this.#predictor !== undefined) this.#predictor.isAlone = true
+    try {
+      this.#settings.onModelOff(fault)
+    } catch (error) {
+      process.emitWarning(`onModelOff failed: ${reasonOf(error)}`, 'MillpondWarning')
+    }
+  }
+
+  #wait(one: Waiting): void {
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(one)
+    else {
+      this.#loads.skipped++
+      this.#predictor?.withdraw(one.hash)
+    }
+  }
+
+  /** One call at a time, of keys of one namespace: the cache sees to the pace. */
+  async #load(): Promise<void> {
+    if (this.#isLoading) return
+    this.#isLoading = true
+    for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
+      const { namespace } = first
+      const batch = this.#waiting.filter((one) => one.namespace === namespace).slice(0, TOGETHER)
+      this.#waiting = this.#waiting.filter((one) => !batch.includes(one))
+      try {
+        const done = await this.#cache.namespace(namespace).prefetch(batch.map(({ key }) => decodeKey(key)))
+        for (const name of ['loaded', 'present', 'empty', 'failed', 'skipped'] as const) this.#loads[name] += done[name]
+      } catch {
+        // The namespace was closed meanwhile.
+        this.#loads.failed += batch.length
+      }
+    }
+    this.#isLoading = false
+  }
+
+  #wants(key: string, namespace: string): boolean {
+    if (!this.#loadable.has(namespace, key)) return false
+    try {
+      return !this.#cache.namespace(namespace).holds(decodeKey(key))
+    } catch {
+      return false
+    }
+  }
+
+  /** Of another memory, what was learnt is of no use: how long it keeps what is prefetched is another matter there. */
+  #fit(): void {
+    this.#fittedAt = this.#clock.now()
+    this.#loadable.look()
+    const setting = settingOf(this.#cache, this.#setting)
+    if (sameSetting(setting, this.#setting) && (setting === undefined) === (this.#predictor === undefined)) return
+    this.#setting = setting
+    this.#lost += this.#listener.ring.lost
+    this.#listener.ring.lost = 0
+    const { waste, least, keys, isLoading, model } = this.#settings
+    if (setting === undefined) {
+      this.#predictor = undefined
+      return
+    }
+    const { entries, capacity, unit, policy } = setting
+    const named = policyByName(SHIPPED.has(policy) ? policy : 'adaptive')
+    this.#predictor = new Predictor({ entries, capacity, unit, policy: named, waste, least, keys })
+    this.#predictor.mayLoad = isLoading
+    this.#predictor.isAlone = model === undefined || this.#model?.fault !== undefined
+  }
+}

@@ -1,0 +1,236 @@
+// Prediction over real caches: what is loaded ahead, what never is, and how it ends.
+import { createCache, type Key, memory } from 'millpond'
+import { createInsight, type ObservedRead, type PredictorModel, type UsagePrediction } from 'millpond/insight'
+import { fakeClock } from 'millpond/testing'
+import { afterEach, describe, expect, it } from 'vitest'
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+function set({
+  usage = true,
+  isLoading = true,
+  load,
+}: {
+  usage?: boolean | UsagePrediction
+  isLoading?: boolean
+  load?: (key: Key) => unknown
+} = {}) {
+  const clock = fakeClock()
+  const cache = createCache({
+    name: 'shop',
+    tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })],
+    clock,
+    defaults: { ttl: '1d' },
+  })
+  const loads: Key[] = []
+  cache.source('page:', (key) => {
+    loads.push(key)
+    return load === undefined ? `value of ${key}` : load(key)
+  })
+  const insight = createInsight({ caches: [cache], clock, usagePrediction: usage, predictiveLoading: isLoading })
+  ends.push(
+    () => cache.close(),
+    () => insight.close(),
+  )
+  return { clock, cache, insight, loads }
+}
+
+type Set = ReturnType<typeof set>
+
+/** Each key read and loaded where it is missing, with time for what comes behind. */
+async function play({ cache, clock }: Pick<Set, 'cache' | 'clock'>, keys: Iterable<string>): Promise<number> {
+  let misses = 0
+  for (const key of keys) {
+    await cache.getOrSet(key, () => {
+      misses++
+      return `value of ${key}`
+    })
+    clock.advance(50)
+    await turns()
+  }
+  return misses
+}
+
+/** What is under way without a timer ends. */
+async function turns(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+const word = (number: number): string => `page:${[...String(number)].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
+const loop = (reads: number, of = 300): string[] => Array.from({ length: reads }, (_, at) => word(at % of))
+
+describe('predictive loading', () => {
+  it('loads ahead what follows, so that it is there when it is read, and counts it as nobody’s read', async () => {
+    const one = set()
+    const misses = await play(one, loop(2500))
+    expect(misses).toBeLessThan(1500)
+    const told = one.insight.prediction('shop')
+    expect(told).toMatchObject({ cache: 'shop', state: 'open', lost: 0 })
+    expect(told?.accuracy).toBeGreaterThan(0.9)
+    expect(told?.loads.loaded).toBe(one.loads.length)
+    const { hits, misses: counted, prefetches, loads } = one.cache.stats()
+    expect({ reads: hits + counted, counted, prefetches, loads }).toEqual({
+      reads: 2500,
+      counted: misses,
+      prefetches: one.loads.length,
+      loads: misses + one.loads.length,
+    })
+    expect(one.insight.health('shop').prediction).toMatchObject({ state: 'open', accuracy: told?.accuracy })
+  })
+
+  it('only watches where only that is asked for', async () => {
+    const one = set({ isLoading: false })
+    const misses = await play(one, loop(1500))
+    expect({ misses, loads: one.loads.length }).toEqual({ misses: 1500, loads: 0 })
+    const told = one.insight.prediction('shop')
+    expect(told).toMatchObject({ state: 'watching', proposed: 0 })
+    expect(told?.spared).toBeGreaterThan(0.2)
+  })
+
+  it('is off unless it is asked for, and then nothing of it runs', async () => {
+    const one = set({ usage: false, isLoading: false })
+    await play(one, loop(500))
+    expect(one.insight.prediction('shop')).toBeUndefined()
+    expect(one.insight.health('shop').prediction).toBeUndefined()
+    expect(() => one.insight.warmPlan('shop')).toThrow(/usagePrediction/)
+  })
+
+  it('never loads what nobody has registered a loader for', async () => {
+    const one = set()
+    await play(
+      one,
+      loop(1000).map((key) => key.replace('page:', 'other:')),
+    )
+    expect(one.loads).toEqual([])
+    expect(one.insight.prediction('shop')).toMatchObject({ proposed: 0, loads: { loaded: 0, skipped: 0 } })
+  })
+
+  it('does not bring back what was invalidated while it was loaded', async () => {
+    const { cache } = set()
+    let answer: ((value: string) => void) | undefined
+    cache.source('slow:', () => new Promise((resolve) => (answer = resolve)))
+    const loading = cache.prefetch(['slow:1'])
+    await turns()
+    await cache.invalidate({ keys: ['slow:1'] })
+    answer?.('old')
+    await loading
+    expect(cache.holds('slow:1')).toBe(false)
+    expect(await cache.get('slow:1')).toBeUndefined()
+  })
+
+  it('stops with insight: what is read then is not looked at', async () => {
+    const one = set()
+    await play(one, loop(1000))
+    one.insight.close()
+    const before = one.loads.length
+    await play(one, loop(1000))
+    expect(one.loads.length).toBe(before)
+  })
+
+  it('refuses what it cannot be told', () => {
+    const { cache } = set()
+    expect(() => createInsight({ caches: [cache], usagePrediction: { waste: 2 } })).toThrow(/usagePrediction\.waste/)
+    expect(() => createInsight({ caches: [cache], usagePrediction: { model: {} as PredictorModel } })).toThrow(/usagePrediction\.model/)
+    expect(() => createInsight({ caches: [cache], predictiveLoading: 'yes' as unknown as boolean })).toThrow(/predictiveLoading/)
+  })
+})
+
+describe('a model of one’s own', () => {
+  const next = (read: ObservedRead): string => word((numberOf(String(read.key)) + 1) % 300)
+  const numberOf = (key: string): number => Number([...key.slice('page:'.length)].map((letter) => 'abcdefghij'.indexOf(letter)).join(''))
+
+  async function playWith(model: PredictorModel, reads: number) {
+    const faults: unknown[] = []
+    const one = set({ usage: { model, onModelOff: (fault) => faults.push(fault) } })
+    const misses = await play(one, loop(reads))
+    return { ...one, faults, misses }
+  }
+
+  it('proposes, under the same gate', async () => {
+    const observed: ObservedRead[] = []
+    const { misses, faults } = await playWith(
+      {
+        observe: (batch) => observed.push(...batch),
+        candidates: async (read) => [{ key: next(read), p: 0.9 }],
+      },
+      2000,
+    )
+    expect(faults).toEqual([])
+    expect(observed.length).toBeGreaterThan(1900)
+    expect(observed[0]).toMatchObject({ key: word(0), namespace: 'default', session: 0, isHit: false })
+    expect(misses).toBeLessThan(1200)
+  })
+
+  it.each([
+    [
+      'throws',
+      'threw',
+      {
+        observe: () => {},
+        candidates: () => {
+          throw new Error('broken')
+        },
+      },
+    ],
+    ['rejects', 'threw', { observe: () => Promise.reject(new Error('broken')), candidates: () => [] }],
+    ['hangs', 'late', { observe: () => {}, candidates: () => new Promise<never>(() => {}) }],
+    ['answers NaN', 'malformed', { observe: () => {}, candidates: () => [{ key: 'page:a', p: Number.NaN }] }],
+    ['answers no list', 'malformed', { observe: () => {}, candidates: () => 7 as never }],
+    ['answers what is not a key', 'malformed', { observe: () => {}, candidates: () => [{ key: '', p: 0.5 }] }],
+  ] satisfies [string, string, PredictorModel][])('that %s is let go of, once, and reads go on', async (_, code, model) => {
+    const { faults, insight, misses } = await playWith(model, 100)
+    expect(faults).toMatchObject([{ code }])
+    expect(insight.prediction('shop')?.modelFault).toMatchObject({ code })
+    expect(misses).toBe(100)
+  })
+})
+
+describe('a model that was let go of', () => {
+  it('leaves its place to the shipped one', async () => {
+    const one = set({ usage: { model: { observe: () => {}, candidates: () => 7 as never }, onModelOff: () => {} } })
+    expect(await play(one, loop(2500))).toBeLessThan(1500)
+  })
+})
+
+describe('predictive warming', () => {
+  it('warms what was read most of late, and keeps the list for the next process', async () => {
+    const one = set({ isLoading: false })
+    const hot = Array.from({ length: 2000 }, (_, at) => word(at % 2 === 0 ? at % 10 : 100 + (at % 90)))
+    await play(one, hot)
+    await one.cache.clear()
+    const plan = one.insight.warmPlan('shop', { share: 0.2 })
+    const { warmed } = await one.cache.warm(plan)
+    expect(warmed).toBeGreaterThan(3)
+    expect(warmed).toBeLessThan(20)
+    expect(one.cache.holds(word(0))).toBe(true)
+    const later = createInsight({ caches: [one.cache], clock: one.clock, usagePrediction: true })
+    ends.push(() => later.close())
+    expect((await one.cache.warm(later.warmPlan('shop'))).fresh).toBe(warmed)
+    expect(() => one.insight.warmPlan('shop', { share: 0 })).toThrow(/share/)
+  })
+})
+
+describe('a session', () => {
+  it('is told to recorders before its reads, and changes nothing else', async () => {
+    const { cache } = set()
+    const told: unknown[] = []
+    ends.push(cache.record({ context: (_hash, session, key, namespace) => told.push([session === 0, key, namespace]) }))
+    const mine = cache.for({ session: 'abc' })
+    await cache.set(['user', 7], 'Ada')
+    expect(await mine.get(['user', 7])).toBe('Ada')
+    expect(await mine.getMany([['user', 7], 'x'])).toEqual(['Ada', undefined])
+    expect(await mine.getOrSetMany([1], { key: (id) => ['n', id], load: async (ids) => ids.map(String) })).toEqual(['1'])
+    expect(told).toEqual([
+      [false, '["user",7]', 'default'],
+      [false, '["user",7]', 'default'],
+      [false, 'x', 'default'],
+      [false, '["n",1]', 'default'],
+    ])
+    expect(mine.peek(['user', 7])).toBe('Ada')
+    expect(cache.for({ tenant: 'acme', session: 'abc' }).name).toBe(cache.for({ tenant: 'acme' }).name)
+    expect(() => cache.for({} as { tenant: string })).toThrow(/tenant/)
+  })
+})
