@@ -1,6 +1,6 @@
 // Times and numbers as the pages write them.
 import { describe, expect, it } from 'vitest'
-import { timeTicks } from '../src/charts/scale.ts'
+import { linePath, timeTicks } from '../src/charts/scale.ts'
 import { lineOf, linesOf } from '../src/format/lines.ts'
 import { createNumbers } from '../src/format/numbers.ts'
 import { createTimes, stopwatch, timeLeft } from '../src/format/times.ts'
@@ -37,6 +37,10 @@ describe('times', () => {
     expect([-1, 999, 59_999, 192_000, 3_727_000].map(stopwatch)).toEqual(['0:00', '0:00', '0:59', '3:12', '1:02:07'])
     expect([86_400_000, 31_536_000_000].map(timeLeft)).toEqual(['24:00:00', '365 d'])
   })
+})
+
+it('draws a gap where nothing is known, and a dot where only one value is', () => {
+  expect(linePath([0, 10, 20, 30, 40, 50], [1, 2, null, 3, null, 4])).toBe('M0.0 1.00L10.0 2.00M28.0 3.00h4M48.0 4.00h4')
 })
 
 it('gives numbers no more digits than are known, a true minus, and all of a hundred percent only where it is all', () => {

@@ -49,7 +49,19 @@ describeWith('chromium', 'the dashboard over two processes', () => {
     }
   }
 
-  it('names the cause of the misses while they happen, undoes it, and says which process is late', async () => {
+  /** Reads go on until it is seen. */
+  const whileReading = async (seen: () => Promise<void>) => {
+    let isSeen = false
+    const readings = (async () => {
+      while (!isSeen) await traffic()
+    })()
+    await seen().finally(() => {
+      isSeen = true
+    })
+    await readings
+  }
+
+  it('names the cause of the misses while they happen, undoes it until reads hit again, and says which process is late', async () => {
     cache.source('deal:', async (key) => ({ key }))
     for (let at = 0; at < KEYS; at++) await cache.set(`deal:${at}`, at, { tags: ['deals'] })
     await traffic()
@@ -64,15 +76,15 @@ describeWith('chromium', 'the dashboard over two processes', () => {
     await page.getByRole('button', { name: `Invalidate at least ${KEYS} keys, hard` }).click()
     for (const node of ['web-1', 'web-2']) await page.getByRole('row', { name: new RegExp(`${node}.*acknowledged`) }).waitFor()
     const answers = page.url()
-    await traffic()
     await page.getByRole('link', { name: 'Now', exact: true }).click()
-    await page.getByRole('link', { name: 'tag invalidated' }).waitFor()
+    await whileReading(() => page.getByRole('link', { name: 'tag invalidated' }).waitFor())
     await page.goto(answers)
     await page.getByRole('button', { name: 'Warm the hottest 500' }).click()
     await page.getByText(/keys were loaded again/).waitFor()
     expect((await cache.getEntry('deal:7', { quiet: true })).kind).toBe('hit')
-    other.kill('SIGSTOP')
     await page.getByRole('link', { name: 'Now', exact: true }).click()
+    await whileReading(() => page.getByText(/^All tiers: 100 % now/).waitFor())
+    other.kill('SIGSTOP')
     await page.getByText('Late: web-2; the numbers are of the others.').waitFor()
     other.kill('SIGCONT')
     await page.getByText('All 2 processes report.').waitFor()

@@ -34,7 +34,10 @@ export function timeTicks(from: number, to: number, offset: (at: number) => numb
   }
 }
 
-/** A path over the points that are known: what is not known is a gap. */
+/** How wide a value is drawn that has no neighbour. */
+const ALONE = 4
+
+/** A path over the points that are known: what is not known is a gap. A value between two gaps is a dot, not nothing. */
 export function linePath(xs: readonly number[], ys: readonly (number | null)[]): string {
   let path = ''
   let isDrawing = false
@@ -44,7 +47,8 @@ export function linePath(xs: readonly number[], ys: readonly (number | null)[]):
       isDrawing = false
       continue
     }
-    path += `${isDrawing ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(2)}`
+    const isAlone = !isDrawing && (ys[at + 1] ?? null) === null
+    path += `${isDrawing ? 'L' : 'M'}${(isAlone ? x - ALONE / 2 : x).toFixed(1)} ${y.toFixed(2)}${isAlone ? `h${ALONE}` : ''}`
     isDrawing = true
   }
   return path
