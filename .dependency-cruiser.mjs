@@ -28,6 +28,7 @@ const ROOMS = [
  */
 export const PAIRS = {
   engine: ['invalidate', 'jobs', 'memory', 'observe', 'wrap'],
+  http: ['insight'],
   insight: ['memory', 'observe'],
   source: ['engine', 'observe', 'wrap'],
 }

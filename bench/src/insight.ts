@@ -7,12 +7,13 @@ import { type Doubling, doublingsOf, judgeDoublings } from './insight/realised.t
 import { measureRecorder } from './insight/recorder.ts'
 import { type Row, tableOf } from './insight/report.ts'
 import { type Traffic, trafficFiles } from './insight/traffic.ts'
+import { judgeTtls, type TtlCell, ttlCells } from './insight/ttl.ts'
 import { formatTable } from './table.ts'
 
 const HELP = `usage: npm run bench:insight -- DIR [options]
   DIR             a folder of traces (or one file), with those in its folders: gzip text, a request per line,
                   NAME.gz "key" or "key size seconds", NAME.tsv.gz "time_ms key size session op"
-  --part a,b      of recorder, mrc, shadow, advice, prefetch; default all
+  --part a,b      of recorder, mrc, shadow, advice, prefetch, ttl; default all
   --only a,b      these traces, by a part of their names
   --cells         a line for each trace, too
   --json          print what was measured as JSON, nothing else`
@@ -40,6 +41,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   shadow: { cells: decisionsOf, lines: decisionLines, judge: judgeDecisions },
   advice: { cells: doublingsOf, lines: doublingLines, judge: judgeDoublings },
   prefetch: { cells: prefetchedOf, lines: prefetchLines, judge: judgePrefetch },
+  ttl: { cells: ttlCells, lines: ttlLines, judge: judgeTtls },
 }
 
 /** Needs no trace. */
@@ -119,6 +121,24 @@ function doublingLines(doublings: readonly Doubling[]): string[][] {
       exact.toFixed(4),
       told.toFixed(4),
       isAdvised ? 'yes' : '',
+    ]),
+  ]
+}
+
+function ttlLines(cells: readonly TtlCell[]): string[][] {
+  return [
+    ['ttl, trace', 'changes', 'by', 'reads a key', 'asked', 'stale', 'loads', 'of these first', 'best fixed', 'more'],
+    ...cells.map(({ trace, kind, by, readsPerKey, target, stale, loads, first, fixed }) => [
+      trace,
+      kind,
+      by,
+      readsPerKey.toFixed(1),
+      `${target * 100} %`,
+      `${(stale * 100).toFixed(2)} %`,
+      String(loads),
+      String(first),
+      fixed.toFixed(0),
+      `${(100 * (loads / fixed - 1)).toFixed(1)} %`,
     ]),
   ]
 }

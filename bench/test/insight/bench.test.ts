@@ -6,6 +6,7 @@ import { exactMissRatio } from '../../src/insight/exact.ts'
 import { judgePrefetch, type Prefetched, prefetchedOf } from '../../src/insight/prefetch.ts'
 import { doublingsOf, judgeDoublings } from '../../src/insight/realised.ts'
 import { parseTraffic } from '../../src/insight/traffic.ts'
+import { judgeTtls, ttlCells } from '../../src/insight/ttl.ts'
 
 describe('traces', () => {
   it('of keys alone have a millisecond a request', () => {
@@ -45,6 +46,23 @@ describe('the exact simulation', () => {
 
   it('weighs keys', () => {
     expect(exactMissRatio(traffic, 4, Number.POSITIVE_INFINITY, new Uint32Array([2, 2, 2, 2, 2, 2])) * 6).toBeCloseTo(5)
+  })
+})
+
+describe('times to live', () => {
+  it('are compared with the fixed one that is as stale, and can miss the goal', () => {
+    const lines = Array.from({ length: 8000 }, (_, at) => `${at * 1000}\tk${(at * at) % 23}\t1\t-\tg`).join('\n')
+    const cells = ttlCells(parseTraffic('t', lines, true))
+    expect(cells).toHaveLength(16)
+    for (const { loads, first, readsPerKey } of cells) {
+      expect(loads).toBeGreaterThan(first)
+      expect(readsPerKey).toBeGreaterThan(10)
+    }
+    expect(ttlCells(parseTraffic('t', 'a\nb\n', false))).toEqual([]) // it tells no times
+    const cell = { trace: 't', kind: 'poisson', by: 'changes', target: 0.01, stale: 0.01, first: 1, readsPerKey: 20 } as const
+    const verdicts = (loads: number) => judgeTtls([{ ...cell, loads, fixed: 100 }]).map(({ isMet }) => isMet)
+    expect(verdicts(79)).toEqual([true, true, undefined])
+    expect(verdicts(81)).toEqual([false, false, undefined])
   })
 })
 

@@ -1,6 +1,8 @@
 // Puts the parts together: the only place that knows them all.
+
 import { Assembly } from './assemble.ts'
 import { jsonCodec } from './codec/json.ts'
+import type { AdaptiveTtl } from './core/adaptive-ttl.ts'
 import {
   checkedElsewhere,
   checkOptions,
@@ -62,6 +64,11 @@ export interface CacheOptions {
    * loses nothing. A change is no flush: what was written before is read, but for plain values once they are to be encrypted.
    */
   readonly codec?: Codec | EncryptedCodecOptions | undefined
+  /**
+   * Chooses how long loaded values live where neither the call nor `defaults` says it: `adaptiveTtl({ minTtl, maxTtl, staleness })` of `millpond/insight`, one
+   * for each cache. What is written (`set`) lives as `defaults` say. Default: nobody; 5 minutes.
+   */
+  readonly adaptiveTtl?: AdaptiveTtl | undefined
   /**
    * How long memory may be believed without an answer from the shared ledger. Default 400 ms, which keeps other processes' invalidations
    * within 500 ms. A longer time serves local copies through an outage, at the price of that much staleness.
@@ -129,6 +136,7 @@ export const CACHE: Shape<CacheOptions> = {
   defaults: checkedElsewhere,
   models: checkedElsewhere,
   codec: checkedElsewhere,
+  adaptiveTtl: withMethods('what chooses times to live, such as adaptiveTtl() of millpond/insight', 'next', 'explain'),
   maxStale: duration,
   dependencies: oneOf('off', 'declared', 'tracked'),
   outbox: withMethods('an outbox, such as sqliteOutbox({ path })', 'add', 'list', 'remove', 'close'),
@@ -157,6 +165,11 @@ const READ_BUDGET_MS = 300
 export function createCache(options: CacheOptions = {}): Cache {
   checkOptions<CacheOptions>(options, CACHE, '')
   const name = checkName(options.name ?? 'cache', 'name')
+  if (options.adaptiveTtl !== undefined && options.defaults?.ttl !== undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `createCache: adaptiveTtl is given, and defaults.ttl ${show(options.defaults.ttl)} leaves it nothing to choose: say adaptiveTtl({ ttl: ${show(options.defaults.ttl)} })`,
+    )
   const clock = options.clock ?? systemClock()
   const events = new Events()
   if (options.log !== undefined) logEvents(name, events, options.log, () => clock.monotonic())
@@ -205,6 +218,7 @@ export function createCache(options: CacheOptions = {}): Cache {
         own,
         copy: copyLive,
         codec,
+        adaptiveTtl: options.adaptiveTtl,
         sourceOf: (namespace, key) => loaderOf(sources.of(namespace, key)),
       },
       far,

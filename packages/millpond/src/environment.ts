@@ -19,7 +19,7 @@ const OPTIONS: Shape<EnvironmentOptions> = { own: checkedElsewhere }
 /** Each variable that has a part in a cache, and why what it says cannot be had from here; `undefined` where it can. */
 const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => string | undefined>> = {
   ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
-  ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_MAX_SIZE_MB', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED'),
+  ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_MAX_SIZE_MB', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
   REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is set beside it: leave one of them out'),
   REDIS_PORT: besideHost,
   REDIS_DB: besideHost,
@@ -38,6 +38,7 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
  * Options for `createCache` from the environment: `MEMCACHED_SERVERS`, `REDIS_URL` (or `REDIS_HOST`, `REDIS_PORT`, `REDIS_DB`), `DATABASE_URL` (PostgreSQL), and
  * `CACHE_SQLITE_PATH` are tiers below memory, in this order; `CACHE_MAX_SIZE_MB` bounds memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
  * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process encrypted;
+ * with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values (`adaptiveTtl` of millpond/insight);
  * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in seconds (300). A variable that says what cannot be had is an error, never passed over; `own` names those that the program honours.
  * What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
@@ -56,7 +57,7 @@ export async function fromEnvironment(env: Environment = process.env, options: E
     tiers: await tiersOf(read),
     ...(read.CACHE_ENCRYPTION_KEY === undefined ? {} : { codec: { encrypt: await ringOf(read) } }),
     ...(read.CACHE_KEY_PREFIX === undefined ? {} : { name: read.CACHE_KEY_PREFIX }),
-    ...(read.CACHE_DEFAULT_TIMEOUT === undefined ? {} : { defaults: { ttl: wholeNumber(read, 'CACHE_DEFAULT_TIMEOUT') * 1000 } }),
+    ...(await timesOf(read)),
     ...warmingOf(read),
   }
 }
@@ -72,6 +73,17 @@ async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tier
     ...(database === undefined ? [] : [(await import('./tiers/postgres/index.ts')).postgres({ url: postgresUrl(database) })]),
     ...(path === undefined ? [] : [(await import('./tiers/sqlite/index.ts')).sqlite({ path })]),
   ]
+}
+
+async function timesOf(env: Environment): Promise<Pick<CacheOptions, 'defaults' | 'adaptiveTtl'>> {
+  const ttl = env.CACHE_DEFAULT_TIMEOUT === undefined ? undefined : wholeNumber(env, 'CACHE_DEFAULT_TIMEOUT') * 1000
+  if (env.CACHE_ADAPTIVE_TTL_ENABLED === undefined || !flag(env, 'CACHE_ADAPTIVE_TTL_ENABLED'))
+    return ttl === undefined ? {} : { defaults: { ttl } }
+  const { adaptiveTtl } = await import('./insight/ttl/adaptive-ttl.ts')
+  if (ttl === undefined) return { adaptiveTtl: adaptiveTtl() }
+  if (ttl === 0)
+    throw refused('CACHE_DEFAULT_TIMEOUT', 'nothing is stored, and CACHE_ADAPTIVE_TTL_ENABLED has nothing to choose: leave one of them out')
+  return { adaptiveTtl: adaptiveTtl({ minTtl: Math.min(ttl, 60_000), ttl, maxTtl: Math.max(ttl, 3_600_000) }) }
 }
 
 function warmingOf(env: Environment): Pick<CacheOptions, 'warming'> {

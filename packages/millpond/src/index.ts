@@ -1,4 +1,6 @@
 // The front door.
+
+export type { AdaptiveTtl, ChosenTtl, LoadedValue } from './core/adaptive-ttl.ts'
 export { MISS_CAUSES, type MissCause } from './core/causes.ts'
 export type { Clock, Codec, Reason, Scope, Tier, TierStep } from './core/contracts.ts'
 export type { Priority } from './core/dependency.ts'

@@ -30,6 +30,7 @@ export function seamOf(cache: Cache, space: Space, name: string, { guards, sourc
     events,
     random,
     isAlone: space.far.length === 0,
+    choosesTtl: services.adaptiveTtl !== undefined,
     hidesKeys: namesOf(space) !== undefined,
     owner: `${id.cache}/${id.name}/${name}`,
     keep: (value) => services.isolate(value, name).value,

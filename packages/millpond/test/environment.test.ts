@@ -30,6 +30,18 @@ it('T14: describes name, TTL, memory and tiers, fastest first', async () => {
   expect(tiers).toMatchObject([{ kind: 'memory' }, { name: 'memcached' }, { name: 'redis' }, { name: 'postgres' }, { name: 'sqlite' }])
 })
 
+it('T14: lets times to live follow the values, from the one that is said', async () => {
+  const ttlOf = async (env: Record<string, string>): Promise<number | undefined> => {
+    const cache = open(await fromEnvironment(env))
+    await cache.getOrSet('a', () => 1)
+    return (await cache.explain('a')).chosenTtl?.ttlMs
+  }
+  expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'true' })).toBe(300_000)
+  expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '20' })).toBe(20_000)
+  expect(await ttlOf({ CACHE_ADAPTIVE_TTL_ENABLED: 'false', CACHE_DEFAULT_TIMEOUT: '20' })).toBeUndefined()
+  await expect(fromEnvironment({ CACHE_ADAPTIVE_TTL_ENABLED: 'true', CACHE_DEFAULT_TIMEOUT: '0' })).rejects.toThrow(/nothing to choose/)
+})
+
 it('T14: an empty environment is memory alone, and what has no part in a cache is nobody’s', async () => {
   for (const env of [{}, { PATH: '/bin', AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'x', CACHE_DIR: '/tmp', REDISCLOUD_URL: 'x' }])
     expect((await fromEnvironment(env)).tiers).toMatchObject([{ kind: 'memory' }])

@@ -80,6 +80,8 @@ export interface RefreshAhead {
 /** `LoadOptions` in milliseconds, all present. */
 export interface LoadPolicy {
   readonly ttlMs: number
+  /** Somebody has said how long: nobody else chooses. */
+  readonly isTtlSaid: boolean
   readonly staleForMs: number
   readonly staleIfErrorMs: number
   readonly jitter: number
@@ -107,6 +109,7 @@ const NO_TAGS: readonly string[] = Object.freeze([])
 
 export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   ttlMs: 300_000,
+  isTtlSaid: false,
   staleForMs: 0,
   staleIfErrorMs: 0,
   jitter: 0,
@@ -161,6 +164,7 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
   const priority = options.priority ?? defaults.priority
   return {
     ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl, 'ttl'),
+    isTtlSaid: ttl !== undefined || defaults.isTtlSaid,
     staleForMs: staleFor === undefined ? defaults.staleForMs : parseDuration(staleFor, 'staleFor'),
     staleIfErrorMs: staleIfError === undefined ? defaults.staleIfErrorMs : parseDuration(staleIfError, 'staleIfError'),
     jitter: jitter ?? defaults.jitter,

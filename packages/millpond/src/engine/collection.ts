@@ -30,6 +30,7 @@ export type Strategy =
   | 'TTL'
   | 'tag-based'
   | 'tag_based'
+  | 'adaptive'
 
 /** What a loader of a collection is given beside the id. */
 export interface CollectionContext {

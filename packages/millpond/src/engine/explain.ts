@@ -1,10 +1,12 @@
 // Why a key hits or misses: what each tier holds, what the ledger says of it, and what is remembered of its end.
+import type { ChosenTtl } from '../core/adaptive-ttl.ts'
 import type { MissCause } from '../core/causes.ts'
 import type { Scope } from '../core/contracts.ts'
 import { ownTags } from '../core/dependency.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { GuardStats } from '../core/guard.ts'
 import type { Position } from '../core/ledger.ts'
+import { chosenTtlOf } from './chosen-ttl.ts'
 import { decodeAll, positionOf } from './encoding.ts'
 import type { Gone } from './gone.ts'
 import { causeOf, GONE_UNSEEN, goneFromMemory, toldOf, whyGone } from './misses.ts'
@@ -50,6 +52,8 @@ export interface Explanation {
   /** What stands before the source of its family, where one is registered with a guard: whether a load would be let through. */
   readonly source?: Pick<GuardStats, 'guard' | 'state' | 'running' | 'waiting' | 'errorRate' | 'slowRate'>
   readonly ledger: { readonly position: Position; readonly isTrusted: boolean; readonly isUp: boolean; readonly pending: number }
+  /** The time to live that `adaptiveTtl` chose for the key's last load in this process, and why; absent where it chose none, or has forgotten. */
+  readonly chosenTtl?: ChosenTtl
   readonly tiers: readonly TierExplanation[]
 }
 
@@ -63,6 +67,7 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
   const fresh = tiers.find((tier) => tier.state === 'fresh')
   const best = fresh ?? tiers.find((tier) => tier.state === 'stale')
   const why = fresh === undefined ? leadingCause(space, key, tiers) : undefined
+  const chosenTtl = chosenTtlOf(space, key)
   return {
     key,
     storageKey: storageKey(space, key),
@@ -71,6 +76,7 @@ export async function explain(space: Space, key: string): Promise<Explanation> {
     ...(why === undefined ? {} : toldOf(why)),
     isLoading: space.flights.loads.get(key) !== undefined,
     ...sourceOf(space, key),
+    ...(chosenTtl === undefined ? {} : { chosenTtl }),
     ledger: { position: space.ledger.view.position, isTrusted, isUp: space.ledger.isUp, pending: space.ledger.pending },
     tiers,
   }

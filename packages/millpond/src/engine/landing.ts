@@ -5,6 +5,7 @@ import { decodeKey } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { hashValue } from '../core/value-hash.ts'
 import { shareOfTurn } from '../wrap/turn-share.ts'
+import { chooseTtl } from './chosen-ttl.ts'
 import { commitFar } from './commit-far.ts'
 import { type Flight, LET_GO } from './flight.ts'
 import type { Found } from './found.ts'
@@ -129,8 +130,8 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
   const { key, asOf, setting } = flight
   const { services, ledger } = space
   const policy = setting?.policy ?? journey.policy
-  const ttlMs = ttlOf(policy, flight, value)
   const isolated = setting?.isolated ?? isolateFor(space, value, key)
+  const ttlMs = ttlOf(space, policy, flight, isolated.value, now)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, now, services.random())
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
   noteLoad(space, key, isolated, ms, mayStore ? freshUntil - now : 0)
@@ -172,9 +173,11 @@ function keepFar(space: Space, found: Found, flight: Flight): Promise<boolean> |
 }
 
 /** What is set by hand has the time to live that its `set` says, whatever it is. */
-function ttlOf({ ttlMs, negativeMs }: LoadPolicy, { setting, ttlMs: own }: Flight, value: unknown): number {
-  if (setting === undefined && negativeMs >= 0 && (value === undefined || value === null)) return negativeMs
-  return own ?? ttlMs
+function ttlOf(space: Space, policy: LoadPolicy, { key, setting, ttlMs: own }: Flight, value: unknown, now: number): number {
+  if (setting !== undefined) return own ?? policy.ttlMs
+  if (policy.negativeMs >= 0 && (value === undefined || value === null)) return policy.negativeMs
+  if (own !== undefined || policy.isTtlSaid) return own ?? policy.ttlMs
+  return chooseTtl(space, key, value, now, policy.ttlMs)
 }
 
 function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated, ms: number, ttlMs: number): void {

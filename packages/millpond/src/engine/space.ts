@@ -1,4 +1,5 @@
 // A space is one namespace at work: who it is, what it works by, what it calls on, and its parts that hold state.
+import type { AdaptiveTtl } from '../core/adaptive-ttl.ts'
 import type { Clock, Codec, Isolated, Near } from '../core/contracts.ts'
 import { MillpondError, reasonOf } from '../core/errors.ts'
 import type { Events } from '../core/events.ts'
@@ -63,6 +64,8 @@ export interface Services {
   /** The value with its live parts copied. */
   readonly copy: (value: unknown) => unknown
   readonly codec: Codec
+  /** Chooses how long loaded values live where nobody says it. */
+  readonly adaptiveTtl: AdaptiveTtl | undefined
 }
 
 export interface Space {

@@ -26,3 +26,4 @@ export type { WarmPlanCache, WarmPlanOfOptions, WarmPlanSpaces } from './predict
 export { type ShadowOf, Shadows, type ShadowsOptions } from './shadows.ts'
 export type { PatternPoint, PolicyPoint, Range, SizePoint, TtlPoint } from './sizing.ts'
 export { type Estimate, missesPerRead, type Tally } from './tally.ts'
+export { type AdaptiveTtlOptions, adaptiveTtl } from './ttl/adaptive-ttl.ts'

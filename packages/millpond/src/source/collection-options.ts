@@ -65,11 +65,11 @@ export interface CollectionPlan<Id, T> {
 }
 
 /** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID`, `TAG_INVALID`, `KEY_INVALID`. */
-export function planOf<Id, T>(name: string, options: CollectionOptions<Id, T>): CollectionPlan<Id, T> {
+export function planOf<Id, T>(name: string, options: CollectionOptions<Id, T>, choosesTtl: boolean): CollectionPlan<Id, T> {
   const given: unknown = options
   checkOptions<CollectionOptions<unknown, unknown>>(given, OPTIONS, `collection ${name}`)
   const { tags, maxBatch = MAX_BATCH } = options
-  const { write, refreshAhead } = chosenOf(name, options)
+  const { write, refreshAhead } = chosenOf(name, options, choosesTtl)
   const defaults: LoadOptions = {
     ...Object.fromEntries(Object.entries(options).filter(([entry, value]) => entry in ENTRY && value !== undefined)),
     ...(refreshAhead === undefined ? {} : { refreshAhead }),

@@ -27,6 +27,8 @@ export interface Seam {
   readonly random: () => number
   /** Every process has a memory of its own, and nothing else is cached: nobody has to be told of writes. */
   readonly isAlone: boolean
+  /** Times to live are chosen where nobody says them. */
+  readonly choosesTtl: boolean
   /** Keys are hidden from all that is not this process. */
   readonly hidesKeys: boolean
   /** Says which collection a journal belongs to. */

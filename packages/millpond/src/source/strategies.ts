@@ -11,14 +11,11 @@ const WRITES: ReadonlyMap<string, WriteKind> = new Map([
   ['write-behind', 'write-behind'],
   ['write-back', 'write-behind'],
 ])
-const OTHERS = new Set(['read-through', 'refresh-ahead', 'TTL', 'tag-based'])
+const OTHERS = new Set(['read-through', 'refresh-ahead', 'TTL', 'tag-based', 'adaptive'])
 /** Share of the TTL after which `refresh-ahead` refreshes, where nothing else is said. */
 const REFRESH_AHEAD = 0.8
 
-const REFUSED: ReadonlyMap<string, string> = new Map([
-  ['adaptive', 'it learns from traffic, which nothing records yet: give a ttl'],
-  ['LRU', "it says who leaves memory, for the whole cache: memory({ policy: 'lru' })"],
-])
+const REFUSED: ReadonlyMap<string, string> = new Map([['LRU', "it says who leaves memory, for the whole cache: memory({ policy: 'lru' })"]])
 
 /** @throws MillpondError `OPTION_INVALID` */
 export function writeKindOf(name: WriteStrategy): WriteKind {
@@ -38,7 +35,7 @@ export interface Chosen {
 }
 
 /** What a collection's `write` and `strategy` come to together. @throws MillpondError `OPTION_INVALID` */
-export function chosenOf(name: string, options: Told): Chosen {
+export function chosenOf(name: string, options: Told, choosesTtl: boolean): Chosen {
   const names = options.strategy === undefined ? [] : [options.strategy].flat()
   const writes = new Set(options.write === undefined ? [] : [writeKindOf(options.write)])
   for (const given of names) {
@@ -52,6 +49,7 @@ export function chosenOf(name: string, options: Told): Chosen {
       throw unknown(`collection ${name}: strategy`, given, [...WRITES.keys(), ...OTHERS])
     }
     checkNeeds(name, word, options)
+    if (word === 'adaptive') checkAdaptive(name, options, choosesTtl)
   }
   const [write = hasStore(options) ? 'write-through' : 'cache-aside', ...more] = writes
   if (more.length > 0)
@@ -73,6 +71,19 @@ function checkNeeds(name: string, word: string, { load, loadMany, ttl, tags }: T
     (word === 'TTL' && ttl === undefined && 'ttl') ||
     (word === 'tag-based' && tags === undefined && 'tags')
   if (isMissing) throw new MillpondError('OPTION_INVALID', `collection ${name}: the strategy ${word} needs ${isMissing}`)
+}
+
+function checkAdaptive(name: string, { ttl }: Told, choosesTtl: boolean): void {
+  if (!choosesTtl)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${name}: the strategy adaptive needs somebody who chooses times to live: createCache({ adaptiveTtl: adaptiveTtl() }), of millpond/insight`,
+    )
+  if (ttl !== undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `collection ${name}: the strategy adaptive chooses the ttl, and ttl ${show(ttl)} leaves it nothing to choose: leave it out, or say bounds: adaptiveTtl({ minTtl, ttl, maxTtl })`,
+    )
 }
 
 const hasStore = ({ store, storeMany }: Told): boolean => store !== undefined || storeMany !== undefined

@@ -12,7 +12,7 @@ import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
 import { wrappers } from 'millpond/http/wrappers'
-import { createInsight, Predictor, Shadows } from 'millpond/insight'
+import { adaptiveTtl, createInsight, Predictor, Shadows } from 'millpond/insight'
 import {
   Coalesce,
   EventMap,
@@ -315,6 +315,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './opentelemetry OpenTelemetryOptions': { use: (options) => openTelemetry(options).close() },
   './nodes AskOptions': { use: (options) => createNodes({ store: memoryNodes(), clock }).ask('topic', 1, options) },
   './nodes NodesOptions': { base: { store: memoryNodes(), clock }, use: (options) => createNodes(options) },
+  './insight AdaptiveTtlOptions': { use: (options) => adaptiveTtl(options) },
   './insight InsightOptions': { base: { caches: [] }, use: (options) => createInsight(options).close() },
   './insight OptimizeOptions': { use: (options) => insight.optimize('probed', options) },
   './insight PredictorOptions': {

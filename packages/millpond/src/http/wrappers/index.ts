@@ -41,8 +41,8 @@ export interface Wrappers {
   /** As `cachedApi`, with the time to live of a kind of data. */
   cacheApiResponse(options?: Options & VaryOptions & { readonly cacheType?: ProfileName }): Wrapper
   /**
-   * The time to live follows how often the result has changed between loads: from `baseTtl` (`'5m'`) up to `maxTtl` (`'1h'`) while it stays the same, down to
-   * `minTtl` (`'1m'`) when it changes. `monitor` is told of each load.
+   * The time to live follows how often the result was found changed by loads, as `adaptiveTtl` of `millpond/insight` chooses it: from `baseTtl` (`'5m'`) up to
+   * `maxTtl` (`'1h'`) or down to `minTtl` (`'1m'`), once 32 reloads were seen. `monitor` is told of each load.
    */
   smartCache(options?: SmartOptions): Wrapper
   /** Only calls for which `when` holds go by the cache. */

@@ -1,12 +1,8 @@
-// A time to live that follows how often the result really changes between two loads: longer while it stays the same, shorter when it has changed.
-import { createHash } from 'node:crypto'
-import { serialize } from 'node:v8'
-
-export interface SmartBounds {
-  readonly baseMs: number
-  readonly minMs: number
-  readonly maxMs: number
-}
+// A time to live that follows how often the result really changes: the estimator of millpond/insight, asked for one function.
+import { hashOf } from '../../core/key-hash.ts'
+import { hashValue } from '../../core/value-hash.ts'
+import { TtlEstimator } from '../../insight/ttl/estimator.ts'
+import type { Bounds } from '../../insight/ttl/price.ts'
 
 /** One load, as `monitor` is told. */
 export interface SmartLoad {
@@ -16,33 +12,22 @@ export interface SmartLoad {
   readonly ttlMs: number
 }
 
-const LONGER = 1.5
-const SHORTER = 0.5
-/** Keys that are remembered; the oldest begin anew. */
-const MOST_KEYS = 10_000
+/** Share of reads that may be stale. */
+const STALENESS = 0.01
 
 export class SmartTtl {
-  readonly #bounds: SmartBounds
-  readonly #known = new Map<string, { readonly hash: string; readonly ttlMs: number }>()
+  readonly #estimator: TtlEstimator
   readonly #monitor: ((load: SmartLoad) => void) | undefined
 
-  constructor(bounds: SmartBounds, monitor: ((load: SmartLoad) => void) | undefined) {
-    this.#bounds = bounds
+  constructor(bounds: Bounds, monitor: ((load: SmartLoad) => void) | undefined) {
+    this.#estimator = new TtlEstimator({ bounds, staleness: STALENESS, by: 'changes' })
     this.#monitor = monitor
   }
 
   /** The time to live of a result that was just loaded. */
   next(key: string, result: unknown): number {
-    const { baseMs, minMs, maxMs } = this.#bounds
-    const before = this.#known.get(key)
-    const hash = createHash('sha256').update(serialize(result)).digest('base64')
-    const hasChanged = before === undefined ? undefined : before.hash !== hash
-    const aimed = before === undefined ? baseMs : before.ttlMs * (hasChanged === true ? SHORTER : LONGER)
-    const ttlMs = Math.round(Math.min(maxMs, Math.max(minMs, aimed)))
-    this.#known.delete(key)
-    this.#known.set(key, { hash, ttlMs })
-    if (this.#known.size > MOST_KEYS) this.#known.delete(this.#known.keys().next().value as string)
-    this.#monitor?.({ key, hasChanged, ttlMs })
+    const ttlMs = this.#estimator.next({ namespace: '', key: '', hash: hashOf(key, 0), valueHash: hashValue(result), now: Date.now() })
+    this.#monitor?.({ key, hasChanged: this.#estimator.hasChanged, ttlMs })
     return ttlMs
   }
 }
