@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cache, createCache, memory } from 'millpond'
+import { adaptiveTtl } from 'millpond/insight'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Opened, open } from './setup.ts'
@@ -14,7 +15,8 @@ let opened: Opened
 
 beforeAll(async () => {
   shop = createCache({ name: 'shop', tiers: [memory({ maxBytes: '8mb' })] })
-  deep = createCache({ name: 'deep', tiers: [memory(), sqlite({ path: join(folder, 'deep.db') })] })
+  const tiers = [memory(), sqlite({ path: join(folder, 'deep.db') })]
+  deep = createCache({ name: 'deep', tiers, adaptiveTtl: adaptiveTtl({ ttl: '2m' }) })
   opened = await open(':memory:', { caches: [shop, deep] })
   await opened.plane.start()
 })
@@ -70,6 +72,13 @@ describe('keys', () => {
     const why = await get('explain/?cache_name=deep&key=user:7')
     expect(why).toMatchObject({ verdict: 'miss', cause: 'invalidated_tag', detail: 'users' })
     expect(why.by).toMatchObject({ operation: done.json.id, actor: 'operator', reason: 'price import' })
+  })
+
+  it('are explained with the time to live that was chosen for them', async () => {
+    await deep.getOrSet('chosen', () => 1)
+    const { nodes } = await get('explain/?cache_name=deep&key=chosen')
+    expect(nodes).toMatchObject([{ chosen_ttl: { seconds: 120, why: '2 min: too few reloads were seen to choose another one' } }])
+    expect((await get('explain/?cache_name=deep&key=nobody')).nodes).toMatchObject([{ chosen_ttl: null }])
   })
 
   it('with slashes, dots and tuples are found under their own names', async () => {

@@ -228,6 +228,10 @@ function tellExplanation({ given, out }: Context, body: Row): void {
     ],
     rows,
   )
+  for (const node of rowsAt(body, 'nodes')) {
+    const why = textAt(node, 'chosen_ttl', 'why')
+    if (why !== '') out.line(text`${textAt(node, 'node')} has chosen its time to live, ${why}`)
+  }
   if (cause === 'cold' && !given.has('namespace'))
     out.note(
       text`only ${textAt(body, 'namespace')} was looked at: "millpond keys --contains KEY" says where a key is, --namespace NAME looks there`,

@@ -57,6 +57,10 @@ const explanation = z.object({
       verdict: z.string().nullable(),
       cause: z.string().nullable(),
       is_loading: z.boolean().nullable(),
+      chosen_ttl: z
+        .object({ seconds: z.number(), why: z.string() })
+        .nullable()
+        .describe('the time to live that was chosen for the last load there, where nobody said one'),
       error: z.string().nullable(),
       tiers: z.array(z.unknown()),
     }),
@@ -330,6 +334,7 @@ async function explained({ control, principal, query }: Pick<Call<unknown, At>, 
       verdict: body?.verdict ?? null,
       cause: body?.cause ?? null,
       is_loading: body?.isLoading ?? null,
+      chosen_ttl: body?.chosenTtl === undefined ? null : { seconds: body.chosenTtl.ttlMs / 1000, why: body.chosenTtl.why },
       error: error ?? null,
       tiers: (body?.tiers ?? []).map(({ asOf, ageMs, ttlMs, ...tier }) => ({
         ...tier,
