@@ -53,6 +53,7 @@ export const CONFIGURATIONS = 'configurations'
 const TRIES = 5
 /** Others see figures of so long ago at the most, where this process's own control plane looks each second. */
 const LOOKED_MS = 1500
+const NOTHING = { user: 0, system: 0 }
 /** Once a second is not too often for what takes less. */
 const CHEAP_MS = 10
 /** After another report nothing is read for so many times as long as it took of the processor, and no longer than this. */
@@ -88,9 +89,9 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
     // Where very many namespaces are asked at once, figures are read less often: to look must not cost more than a hundredth.
     const restMs = last !== undefined && figures.isLarge && last.ms > CHEAP_MS ? Math.min(MOST_REST_MS, last.ms * REST_FACTOR) : 0
     if (last !== undefined && at - last.at < restMs) return last.report
-    const before = process.cpuUsage()
+    const before = figures.isLarge ? process.cpuUsage() : undefined
     const made = { ...figures.report(), erasures: heard.begun }
-    const { user, system } = process.cpuUsage(before)
+    const { user, system } = before === undefined ? NOTHING : process.cpuUsage(before)
     last = { at, ms: (user + system) / 1000, report: made }
     return made
   }

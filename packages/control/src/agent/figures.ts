@@ -1,6 +1,6 @@
 // What a node reports of a cache: flat counters and gauges, so that nodes, windows and steps of time are added up by one rule.
 import type { Cache, CacheInfo, NamespaceActivity } from 'millpond'
-import { type CacheStats, type LatencyStats, processStats, type TierStats } from 'millpond/observe'
+import { type CacheStats, LATENCY_BOUNDS_MS, type LatencyStats, processStats, type TierStats } from 'millpond/observe'
 import { PROBE } from './spaces.ts'
 
 /** Counted since the start of the node. `get.b3`: gets that took less than the fourth of `LATENCY_BOUNDS_MS`. */
@@ -91,7 +91,7 @@ export class Figures {
     const counters: Record<string, number> = { ...this.#spaces }
     addTo(counters, this.#shares)
     // A tier's own figures are the same in every namespace.
-    for (const tier of info.namespaces[0]?.tiers ?? []) addTo(counters, wholeOf(tier))
+    for (const tier of info.namespaces[0]?.tiers ?? []) addWhole(counters, tier)
     const { cpuUserSeconds, cpuSystemSeconds, residentBytes, heapUsedBytes } = processStats()
     counters.process_cpu_seconds = cpuUserSeconds + cpuSystemSeconds
     const memory = info.memory
@@ -205,7 +205,7 @@ function busiest(activities: readonly NamespaceActivity[]): ReadonlySet<string> 
 }
 
 function addDifference(into: Record<string, number>, before: Counters | undefined, after: Counters): void {
-  for (const [name, value] of Object.entries(after)) into[name] = (into[name] ?? 0) + value - (before?.[name] ?? 0)
+  for (const name in after) into[name] = (into[name] ?? 0) + (after[name] ?? 0) - (before?.[name] ?? 0)
 }
 
 function countersOf(space: CacheStats): Counters {
@@ -224,7 +224,7 @@ function countersOf(space: CacheStats): Counters {
     gaps: (space.ledger?.gaps ?? 0) + (space.ledger?.epochs ?? 0),
   }
   for (const [cause, count] of Object.entries(space.missesByCause)) counters[`cause.${cause}`] = count
-  for (const op of ['get', 'set', 'load'] as const) addTo(counters, timesOf(op, space.latency[op]))
+  for (const op of ['get', 'set', 'load'] as const) addTimes(counters, namesOf(op), space.latency[op])
   return counters
 }
 
@@ -236,25 +236,40 @@ const shareOf = ({ name, hits, misses, sets, drops, encryption }: TierStats): Co
   [`tier.${name}.drops`]: drops,
 })
 
-const wholeOf = ({ name, errors, latency, readBytes, writtenBytes }: TierStats): Counters => ({
-  ...(readBytes !== undefined && { [`tier.${name}.read_bytes`]: readBytes }),
-  ...(writtenBytes !== undefined && { [`tier.${name}.written_bytes`]: writtenBytes }),
-  [`tier.${name}.errors`]: errors,
-  ...timesOf(`tier.${name}`, latency),
-})
+function addWhole(into: Record<string, number>, { name, errors, latency, readBytes, writtenBytes }: TierStats): void {
+  const prefix = `tier.${name}`
+  if (readBytes !== undefined) into[`${prefix}.read_bytes`] = readBytes
+  if (writtenBytes !== undefined) into[`${prefix}.written_bytes`] = writtenBytes
+  into[`${prefix}.errors`] = errors
+  addTimes(into, namesOf(prefix), latency)
+}
 
-function timesOf(name: string, { count, avgMs, buckets = [] }: LatencyStats): Counters {
-  return {
-    [`${name}.n`]: count,
-    [`${name}.ms`]: count * avgMs,
-    ...Object.fromEntries(buckets.map((below, at) => [`${name}.b${at}`, below])),
-  }
+interface TimeNames {
+  readonly n: string
+  readonly ms: string
+  readonly buckets: string[]
+}
+
+/** Made once: names that are put together for each look would cost more than all that they name. */
+const TIMES = new Map<string, TimeNames>()
+function namesOf(name: string): TimeNames {
+  const known = TIMES.get(name)
+  if (known !== undefined) return known
+  const made = { n: `${name}.n`, ms: `${name}.ms`, buckets: LATENCY_BOUNDS_MS.map((_, at) => `${name}.b${at}`) }
+  TIMES.set(name, made)
+  return made
+}
+
+function addTimes(into: Record<string, number>, names: TimeNames, { count, avgMs, buckets = [] }: LatencyStats): void {
+  into[names.n] = count
+  into[names.ms] = count * avgMs
+  for (let at = 0; at < buckets.length; at++) into[names.buckets[at] ?? ''] = buckets[at] ?? 0
 }
 
 const total = (counts: Readonly<Record<string, number>> = {}): number => Object.values(counts).reduce((all, count) => all + count, 0)
 
 export function addTo(into: Record<string, number>, more: Counters): void {
-  for (const [name, value] of Object.entries(more)) into[name] = (into[name] ?? 0) + value
+  for (const name in more) into[name] = (into[name] ?? 0) + (more[name] ?? 0)
 }
 
 export function sum(...all: readonly Counters[]): Counters {

@@ -20,6 +20,17 @@ const MOST_WAITING = 1_000_000
 /** What a later one of replaces. */
 const REPLACED = new Set(['summary', 'tick'])
 
+/** Six viewers who are told the same are told one text. */
+const texts = new WeakMap<object, string>()
+function textOf(data: unknown): string {
+  if (typeof data !== 'object' || data === null) return JSON.stringify(data)
+  const known = texts.get(data)
+  if (known !== undefined) return known
+  const text = JSON.stringify(data)
+  texts.set(data, text)
+  return text
+}
+
 export function openStream({ hub, topics, shown, lastEventId, everyMs, mayGoOn, onEnd }: StreamOptions): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const sentAt = new Map<string, number>()
@@ -31,7 +42,7 @@ export function openStream({ hub, topics, shown, lastEventId, everyMs, mayGoOn, 
         let dropped = 0
         const write = (text: string): void => controller.enqueue(encoder.encode(text))
         const event = (name: string, data: unknown, id?: string): void =>
-          write(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`)
+          write(`${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${textOf(data)}\n\n`)
         const take = (message: Message, data: unknown): boolean => {
           const about = `${message.event} ${message.caches.join()}`
           if (REPLACED.has(message.event)) {
