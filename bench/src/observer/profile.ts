@@ -41,7 +41,7 @@ export function shareUnder(
   for (const [index, id] of samples.entries()) {
     const delta = timeDeltas[index] ?? 0
     at += delta
-    if (at < from || at > to) continue
+    if (at <= from || at > to) continue
     all += delta
     if (IDLE.has(byId.get(id)?.callFrame.functionName ?? '')) continue
     worked += delta

@@ -13,10 +13,12 @@ export const rulesDocument = z.strictObject({
   hit_ratio: rule.optional().describe('below; of the reads of a window with 200 of them'),
   memory_ratio: rule
     .optional()
-    .describe('above; of the byte limit, while entries are pushed out young: memory that is full and does its work raises nothing'),
+    .describe(
+      'above; of the byte limit, while a hundredth of the reads ask for what was pushed out young: memory that is full and does its work raises nothing',
+    ),
   response_ms: rule.optional().describe('above; the mean of a get over a window with 200 reads'),
   load_error_ratio: rule.optional().describe('above; of the loads of a window with 20 of them'),
-  regression: rule.optional().describe('above; the mean of a get over its mean in the last hour'),
+  regression: rule.optional().describe('above; the mean of a get over its mean in the last hour, once every process is five minutes old'),
   tier_down: rule.optional().describe('1: the breaker of a tier is open in some process'),
   ledger_down: rule.optional().describe('1: the ledger does not answer some process'),
   consistency: rule
@@ -97,9 +99,11 @@ export interface Looked {
   readonly sight: Sight
 }
 
-/** A young cache is cold: its hit ratio says nothing yet. */
+/** A young cache is cold: its hit ratio says nothing yet, and its gets wait for loads. */
 const WARM_AFTER_SECONDS = 300
 const LEAST_LOADS = 20
+/** Of the reads: any memory that is full pushes out something now and then that is asked for after all. */
+export const YOUNG_SHARE = 0.01
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
 
 export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
@@ -133,7 +137,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
     {
       rule: 'regression',
       subject: '',
-      value: response === null || usual === null ? null : response / Math.max(usual, 1),
+      value: response === null || usual === null || !isWarm ? null : response / Math.max(usual, 1),
       message: (value) => `a get takes ${value.toFixed(1)} times what it took in the last hour`,
     },
     {
@@ -181,7 +185,8 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
 
 function memoryOf({ counters, gauges }: Point, { nodes }: Sight): number | null {
   const used = gauges.max_bytes === undefined ? null : ratio(gauges.bytes ?? 0, gauges.max_bytes)
-  return nodes.length === 0 || used === null ? null : (counters.young_evictions ?? 0) > 0 ? used : 0
+  const { young_evictions = 0, hits = 0, misses = 0 } = counters
+  return nodes.length === 0 || used === null ? null : young_evictions > YOUNG_SHARE * (hits + misses) ? used : 0
 }
 
 const named = (nodes: readonly { readonly id: string }[]): string => nodes.map(({ id }) => id).join(', ')

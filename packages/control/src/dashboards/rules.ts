@@ -1,7 +1,7 @@
 // Alert rules for Prometheus, with the thresholds of the control plane's own: for those who are paged by Alertmanager, and whose control plane may be down.
 import { METRICS } from 'millpond/observe'
 import { SEVERITIES, type Severity } from '../alerts/alerts.ts'
-import { DEFAULT_RULES, type Rule, type RuleName } from '../alerts/rules.ts'
+import { DEFAULT_RULES, type Rule, type RuleName, YOUNG_SHARE } from '../alerts/rules.ts'
 import { LATE } from '../metrics/definitions.ts'
 
 interface Template {
@@ -38,7 +38,7 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     for: '2m',
     value: `sum by (cache, instance) (${METRICS.usedBytes.name}{tier="memory"}) / sum by (cache, instance) (${METRICS.limitBytes.name}{tier="memory"})`,
     compare: '>',
-    and: `sum by (cache, instance) (rate(${METRICS.youngEvictions.name}[5m])) > 0`,
+    and: `sum by (cache, instance) (rate(${METRICS.youngEvictions.name}[5m])) > ${YOUNG_SHARE} * (sum by (cache, instance) (rate(${METRICS.hits.name}[5m])) + sum by (cache, instance) (rate(${METRICS.missCauses.name}[5m])))`,
     summary: 'memory of {{ $labels.cache }} is {{ $value | humanizePercentage }} full, and pushes out what is asked for again',
   },
   response_ms: {
