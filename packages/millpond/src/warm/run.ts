@@ -1,4 +1,5 @@
 // A run of plans: by priority, one plan after the other, its things at a pace that the source can bear.
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { check, checkOptions, flag, type Shape, share, signal, whole } from '../core/checks.ts'
 import { reasonOf, show } from '../core/errors.ts'
 import type { WarmOptions, WarmPlanReport, WarmReport } from '../core/warm.ts'
@@ -18,6 +19,8 @@ export const RUN: Shape<WarmOptions> = {
 const MAX_ERRORS = 10
 const LEAST_TRIED = 20
 const PROGRESS_MS = 1000
+/** Things that are begun before timers and sockets have their turn: loads that answer at once would keep it for as long as the plan is. */
+const TURN = 100
 
 export interface CheckedOptions {
   readonly concurrency: number
@@ -80,6 +83,7 @@ class PlanRun {
   readonly #signal: AbortSignal
   readonly #errors = new Set<string>()
   readonly #running = new Set<Promise<void>>()
+  #begun = 0
   #warmed = 0
   #fresh = 0
   #empty = 0
@@ -129,6 +133,7 @@ class PlanRun {
 
   async #each(items: AsyncIterable<WarmItem> | Iterable<WarmItem>): Promise<void> {
     for await (const item of items) {
+      if (++this.#begun % TURN === 0) await yieldToOthers()
       if (this.#isOver()) return
       await this.#pace.begin(this.#signal)
       if (this.#isOver()) {

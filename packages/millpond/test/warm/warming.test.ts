@@ -125,6 +125,15 @@ describe('a run of plans', () => {
     expect(again).toMatchObject({ fresh: report.warmed, warmed: 600 - report.warmed })
   })
 
+  it('leaves the event loop to others, however long a list is and however fast its loads answer', async () => {
+    const ends = new AbortController()
+    const keys = Array.from({ length: 50_000 }, (_, index) => `k${index}`)
+    setImmediate(() => setImmediate(() => ends.abort()))
+    const { plans } = await open().warm({ keys, load: () => 1 }, { signal: ends.signal })
+    expect(plans[0]).toMatchObject({ state: 'aborted', failed: 0 })
+    expect(plans[0]?.warmed).toBeLessThan(5_000)
+  })
+
   it('gives a plan up whose source fails, and goes on with the next', async () => {
     const cache = open()
     let tried = 0

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -121,6 +121,70 @@ describe('a journal', () => {
       ['b', 'later'],
     ])
     await second.close()
+  })
+
+  it('refuses what a disk that became read-only does not take, and goes on when it takes it again', async () => {
+    const path = place()
+    let isReadOnly = false
+    const refuse = (): void => {
+      if (isReadOnly) throw Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' })
+    }
+    const files: JournalFiles = {
+      ...nodeFiles,
+      append(file) {
+        refuse()
+        const open = nodeFiles.append(file)
+        return {
+          ...open,
+          write(bytes) {
+            refuse()
+            open.write(bytes)
+          },
+          truncate(length) {
+            refuse()
+            open.truncate(length)
+          },
+        }
+      },
+      touch(file) {
+        refuse()
+        return nodeFiles.touch(file)
+      },
+    }
+    const journal = new Journal({ path, files })
+    await journal.append([entry('a', 'before')])
+    isReadOnly = true
+    for (const text of ['1', '2'])
+      await expect(journal.append([entry('b', text)])).rejects.toMatchObject({
+        code: 'JOURNAL_FAILED',
+        message: expect.stringContaining('EROFS'),
+      })
+    isReadOnly = false
+    await journal.append([entry('c', 'after')])
+    await journal.close()
+    const second = new Journal({ path })
+    expect(await textOf(second)).toEqual([
+      ['a', 'before'],
+      ['c', 'after'],
+    ])
+    await second.close()
+  })
+
+  it('of a process that was frozen, given up and woke acknowledges nothing more', async () => {
+    const path = place()
+    let now = 1_000_000
+    const frozen = new Journal({ path, now: () => now })
+    await frozen.append([entry('a', 'before')])
+    const [own = ''] = readdirSync(path).filter((name) => name !== 'journal.json')
+    // As an heir takes it.
+    renameSync(join(path, own), join(path, 'heir.from.frozen'))
+    now += 31_000
+    await expect(frozen.append([entry('a', 'late')])).rejects.toMatchObject({
+      code: 'JOURNAL_FAILED',
+      message: expect.stringMatching(/taken over/),
+    })
+    await expect(frozen.append([entry('b', 'late')])).rejects.toMatchObject({ code: 'JOURNAL_FAILED' })
+    await frozen.close()
   })
 
   it('refuses a folder that is not its own, and a later format', () => {
