@@ -9,7 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { typeFaults } from './strict-types.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
-const pages = ['README.md', ...readdirSync(join(root, 'docs/guide')).map((name) => `docs/guide/${name}`)]
+/** What stands in the package itself: all that a new user has without the repository. */
+const PACKAGE_PAGE = 'packages/millpond/README.md'
+const guide = readdirSync(join(root, 'docs/guide')).filter((name) => name.endsWith('.md'))
+const pages = ['README.md', PACKAGE_PAGE, ...guide.map((name) => `docs/guide/${name}`)]
 // Inside the project, so that `millpond` is found as a user's program would find it.
 mkdirSync(join(root, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(root, '.cache', 'examples-'))
@@ -77,8 +80,20 @@ const linksOf = (page: string): string[] =>
 
 it('every page of the guide can be reached from the README, and most pages name others', () => {
   const reached = new Set(linksOf('README.md'))
-  expect(pages.filter((page) => page !== 'README.md' && !reached.has(page))).toEqual([])
+  expect(pages.filter((page) => page !== 'README.md' && page !== PACKAGE_PAGE && !reached.has(page))).toEqual([])
   expect(pages.flatMap(linksOf).length).toBeGreaterThan(pages.length)
+})
+
+it("the package's own page names every subpath that can be imported", () => {
+  const manifest: { exports: Record<string, unknown> } = JSON.parse(readFileSync(join(root, 'packages/millpond/package.json'), 'utf8'))
+  const page = readFileSync(join(root, PACKAGE_PAGE), 'utf8')
+  const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== '.' && subpath !== './package.json')
+  const isNamed = (subpath: string): boolean =>
+    page.includes(`\`millpond${subpath.slice(1)}\``) ||
+    page.includes(`\`${subpath.slice(1)}\``) ||
+    page.includes(`\`${subpath.replace('./tiers', '')}\``)
+  expect(subpaths.length).toBeGreaterThan(20)
+  expect(subpaths.filter((subpath) => !isNamed(subpath))).toEqual([])
 })
 
 it('examples in TypeScript compile under strict rules', () => {
