@@ -6,6 +6,7 @@ import type { Control } from './control.ts'
 import { cleanUpWhereDue } from './maintenance/retention.ts'
 import { CodeErasures } from './operations/code-erasures.ts'
 import { recheck } from './operations/invalidation.ts'
+import { ScheduledWarming } from './operations/scheduled-warming.ts'
 import { makeDueReports } from './reports/reports.ts'
 import { holdsLease } from './store/lease.ts'
 import { tellFigures } from './stream/feed.ts'
@@ -22,6 +23,7 @@ const LEASE = 'clock'
 export function startClock(control: Control, evaluator: Evaluator, onError: (error: unknown) => void): () => Promise<void> {
   const running = new Set<Promise<void>>()
   const codeErasures = new CodeErasures()
+  const scheduledWarming = new ScheduledWarming()
   let isWriter = false
   let begun = Number.POSITIVE_INFINITY
   /** A turn that takes longer than its interval is not overtaken by the next one. */
@@ -55,6 +57,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       await bringSettings(control)
       await recheck(control)
       await codeErasures.look(control)
+      await scheduledWarming.look(control, onError)
       await evaluator.turn()
     }),
     every(CARE_MS, async () => {

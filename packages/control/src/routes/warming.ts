@@ -6,11 +6,18 @@ import { namespacesFor, oneCache } from '../fleet/reach.ts'
 import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
 import { notFound } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
+import { keptWarming, nextRun, ownerOf, timetableOf } from '../operations/scheduled-warming.ts'
 import { orLater } from '../operations/wait.ts'
 import { runWarming, warmingDocument } from '../operations/warming.ts'
 import { accepted, instant, operation } from './words.ts'
 
-const view = warmingDocument.extend({ id: z.string(), created_at: instant, updated_at: instant })
+const view = keptWarming.extend({
+  id: z.string(),
+  created_at: instant,
+  updated_at: instant,
+  last_run_at: instant.nullable().describe('by its schedule'),
+  next_run_at: instant.nullable().describe('null without a schedule'),
+})
 const LIST = 'warming'
 
 export const warmingRoutes: readonly Route[] = [
@@ -39,22 +46,31 @@ export const warmingRoutes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: 'warming/',
-    summary: 'Keep a plan of warming',
+    summary: 'Keep a plan of warming; with a schedule it runs by itself',
     scope: 'warm',
-    body: warmingDocument,
+    body: keptWarming,
     answers: { 201: { description: 'Kept', schema: view } },
     async handle({ control, principal, body, who }) {
       namespacesFor(principal, oneCache(control, principal, body.cache_name), body.namespace)
       const row = await control.store.write(async (tx) => {
         const now = await control.store.now(tx)
-        const made = { id: newId('wrm'), document: JSON.stringify(body), created_at: now, updated_at: now, deleted: 0 }
+        if (body.schedule !== undefined) timetableOf(body.schedule, now)
+        const made = {
+          id: newId('wrm'),
+          document: JSON.stringify(body),
+          created_at: now,
+          updated_at: now,
+          deleted: 0,
+          last_run_at: null,
+          owner: body.schedule === undefined ? null : ownerOf(principal),
+        }
         await tx.insertInto('warming_plans').values(made).execute()
         await appendAudit(control.store, tx, {
           ...who,
           kind: 'change',
           action: 'warming.create',
           target: body.name,
-          detail: { id: made.id, keys: body.keys.length },
+          detail: { id: made.id, keys: body.keys.length, ...(body.schedule !== undefined && { schedule: body.schedule }) },
         })
         return made
       })
@@ -97,7 +113,7 @@ export const warmingRoutes: readonly Route[] = [
         .where('deleted', '=', 0)
         .executeTakeFirst()
       if (row === undefined) throw notFound(`plan of warming ${params.id}`)
-      const document = warmingDocument.parse(JSON.parse(row.document))
+      const { schedule: _, ...document } = keptWarming.parse(JSON.parse(row.document))
       return orLater(request, base, (began) =>
         runWarming(control, principal, who, { ...document, reason: body.reason ?? document.reason }, began),
       )
@@ -115,12 +131,22 @@ export const warmingRoutes: readonly Route[] = [
   }),
 ]
 
-function shown(row: { readonly id: string; readonly document: string; readonly created_at: number; readonly updated_at: number }) {
+function shown(row: {
+  readonly id: string
+  readonly document: string
+  readonly created_at: number
+  readonly updated_at: number
+  readonly last_run_at: number | null
+}) {
   const timeOf = (ms: number): string => new Date(Number(ms)).toISOString()
+  const document = keptWarming.parse(JSON.parse(row.document))
+  const next = document.schedule === undefined ? undefined : nextRun(document.schedule, Number(row.last_run_at ?? row.created_at))
   return {
     id: row.id,
-    ...warmingDocument.parse(JSON.parse(row.document)),
+    ...document,
     created_at: timeOf(row.created_at),
     updated_at: timeOf(row.updated_at),
+    last_run_at: row.last_run_at === null ? null : timeOf(row.last_run_at),
+    next_run_at: next === undefined ? null : timeOf(next),
   }
 }

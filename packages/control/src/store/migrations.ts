@@ -5,7 +5,13 @@ import type { Schema } from './schema.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 
-const STEPS: readonly ((engine: Engine) => readonly string[])[] = [firstTables, operationsAndHistory, sessionsByHeader, performanceReports]
+const STEPS: readonly ((engine: Engine) => readonly string[])[] = [
+  firstTables,
+  operationsAndHistory,
+  sessionsByHeader,
+  performanceReports,
+  scheduledWarming,
+]
 const LOCK = 7305418
 
 export const SCHEMA_VERSION = STEPS.length
@@ -86,6 +92,10 @@ function operationsAndHistory(engine: Engine): readonly string[] {
 /** A write of a session is told by a header that only a page of our own may set. */
 function sessionsByHeader(): readonly string[] {
   return ['alter table sessions drop column csrf']
+}
+
+function scheduledWarming(): readonly string[] {
+  return ['alter table warming_plans add column last_run_at bigint', 'alter table warming_plans add column owner text']
 }
 
 function performanceReports(engine: Engine): readonly string[] {

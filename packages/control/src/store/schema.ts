@@ -31,7 +31,18 @@ export interface Schema {
   /** Which operation a receipt of the ledger belongs to: so a miss names who caused it. */
   operation_receipts: { receipt: string; operation_id: string }
   plans: { id: string; user_id: string; document: string; expires_at: number }
-  warming_plans: { seq: Generated<number>; id: string; document: string; created_at: number; updated_at: number; deleted: number }
+  warming_plans: {
+    seq: Generated<number>
+    id: string
+    document: string
+    created_at: number
+    updated_at: number
+    deleted: number
+    /** By its schedule. */
+    last_run_at: number | null
+    /** JSON: within whose bounds it runs by itself; null: it has no schedule. */
+    owner: string | null
+  }
   history: { cache: string; step: number; at: number; data: string }
   /** Performance reports, one a cache and time. */
   reports: { seq: Generated<number>; id: string; cache: string; at: number; document: string }

@@ -1,0 +1,110 @@
+// Plans of warming that are kept with a schedule, by the library's timetables. The control plane that holds the lease of the clock runs each when it is due; what was due while nobody looked
+// is made up for once.
+import { MillpondError } from 'millpond'
+import { type Timetable, type TimetableOptions, timetable } from 'millpond/jobs'
+import { z } from 'zod'
+import { isRole, type Principal, ROLE_SCOPES } from '../access/roles.ts'
+import { reasonOf } from '../agent/reason.ts'
+import type { Control } from '../control.ts'
+import { invalid, Problem } from '../http/problem.ts'
+import { runWarming, warmingDocument } from './warming.ts'
+
+const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+
+export const warmingSchedule = z.strictObject({
+  every: z.string().max(40).optional().describe("from the beginning of one run to that of the next: '4h'"),
+  cron: z.string().max(200).optional().describe("or a line of cron: '0 3 * * *'"),
+  timezone: z.string().max(64).optional().describe('of cron and windows; default UTC'),
+  windows: z
+    .array(z.strictObject({ from: z.string().max(5), to: z.string().max(5), days: z.array(z.enum(DAYS)).min(1).optional() }))
+    .min(1)
+    .max(20)
+    .optional()
+    .describe('runs within these hours only, such as { from: "22:00", to: "06:00" }'),
+})
+export type WarmingSchedule = z.output<typeof warmingSchedule>
+
+/** What is kept: a plan, and where it is to run by itself its times. */
+export const keptWarming = warmingDocument.extend({ schedule: warmingSchedule.optional() })
+/** Whose plan it is: it runs within the bounds that they had, as long as they may come in. */
+export const warmingOwner = z.object({ user_id: z.string(), role: z.string(), namespaces: z.array(z.string()).nullable() })
+
+export const ownerOf = ({ userId, role, namespaces }: Principal): string =>
+  JSON.stringify({ user_id: userId, role, namespaces: namespaces === undefined ? null : [...namespaces] } satisfies z.output<
+    typeof warmingOwner
+  >)
+
+/** @throws Problem 422 for a schedule that is wrong, or never comes */
+export function timetableOf(schedule: WarmingSchedule, now: number): Timetable {
+  try {
+    return timetable(schedule as TimetableOptions, 'schedule', now) // it checks durations itself
+  } catch (error) {
+    if (error instanceof MillpondError) throw invalid([{ pointer: '/schedule', code: 'schedule', detail: reasonOf(error) }])
+    throw error
+  }
+}
+
+/** When a plan runs next: from its last run on, or from when it was kept. */
+export function nextRun(schedule: WarmingSchedule, lastAt: number): number | undefined {
+  return timetableOf(schedule, lastAt).next(lastAt, lastAt)
+}
+
+export class ScheduledWarming {
+  readonly #running = new Set<string>()
+
+  /** Begins what is due; does not wait for it. */
+  async look(control: Control, onError: (error: unknown) => void): Promise<void> {
+    const now = await control.store.now()
+    const rows = await control.store.read
+      .selectFrom('warming_plans')
+      .selectAll()
+      .where('deleted', '=', 0)
+      .where('owner', 'is not', null)
+      .execute()
+    for (const row of rows) {
+      const { schedule, ...document } = keptWarming.parse(JSON.parse(row.document))
+      if (schedule === undefined || this.#running.has(row.id)) continue
+      const last = row.last_run_at === null ? null : Number(row.last_run_at)
+      const due = nextRun(schedule, last ?? Number(row.created_at))
+      if (due === undefined || due > now || timetableOf(schedule, now).opensAt(now) > now) continue
+      const owner = await principalOf(control, document.name, row.owner)
+      if (owner === undefined || !(await isTaken(control, row.id, last, now))) continue
+      this.#running.add(row.id)
+      const who = { actor: owner.name, via: owner.via, requestId: row.id }
+      runWarming(control, owner, who, { ...document, reason: document.reason ?? 'by its schedule' })
+        // A cache that is not there now is told of by the next run; what an operation failed with is on record.
+        .catch((error: unknown) => (error instanceof Problem ? undefined : onError(error)))
+        .finally(() => this.#running.delete(row.id))
+    }
+  }
+}
+
+/** Of several control planes that look at once, one runs it. */
+async function isTaken(control: Control, id: string, last: number | null, now: number): Promise<boolean> {
+  const taken = await control.store.read
+    .updateTable('warming_plans')
+    .set({ last_run_at: now })
+    .where('id', '=', id)
+    .where('deleted', '=', 0)
+    .where('last_run_at', last === null ? 'is' : '=', last)
+    .executeTakeFirst()
+  return taken.numUpdatedRows > 0n
+}
+
+/** Undefined for somebody who may not come in any more. */
+async function principalOf(control: Control, plan: string, text: string | null): Promise<Principal | undefined> {
+  const { user_id, role: then, namespaces } = warmingOwner.parse(JSON.parse(text ?? 'null'))
+  const user = await control.store.read.selectFrom('users').select(['role', 'disabled']).where('id', '=', user_id).executeTakeFirst()
+  // Whom the host application vouches for has no row.
+  const role = user?.role ?? then
+  if (user?.disabled === 1 || !isRole(role) || !ROLE_SCOPES[role].includes('warm')) return undefined
+  return {
+    name: `schedule:${plan}`,
+    userId: user_id,
+    via: 'schedule',
+    role,
+    scopes: new Set(['warm']),
+    namespaces: namespaces ?? undefined,
+    maxKeys: undefined,
+  }
+}
