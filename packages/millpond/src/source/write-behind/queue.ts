@@ -6,35 +6,26 @@
 //   and are written again and again, wait out their time, or nothing would become of coalescing. It also goes when half of the room is taken.
 // - A batch that fails is tried again in halves, so that a write that the source refuses holds up nobody for long. It is set aside (dead letter)
 //   after `maxAttempts`; attempts count only while the source stores others: one that refuses everything is down, and its writes wait.
-// - While nothing at all is stored, the whole queue pauses between attempts: a source that comes back is not met by everybody at once.
-// - Delays between attempts grow, with full jitter (Brooker, Exponential Backoff and Jitter, 2015).
-import { MillpondError, reasonOf, show } from '../../core/errors.ts'
+import { MillpondError, reasonOf } from '../../core/errors.ts'
+import { Appends } from './appends.ts'
+import { BackOff } from './back-off.ts'
 import type { DeadLetter, Drained, ForgottenWrite, Operation, QueueOptions } from './contract.ts'
+import { DEAD, DeadWrites, LIVE, withMark } from './dead-writes.ts'
 import { type Item, Items } from './items.ts'
 import { Room } from './room.ts'
 import { verdictsOf } from './verdicts.ts'
 
-const FIRST_RETRY_MS = 100
-const LONGEST_RETRY_MS = 30_000
-const LIVE = 0
-const DEAD = 1
-
 export class WriteQueue {
   readonly #options: QueueOptions
   readonly #items: Items
-  readonly #dead = new Map<string, DeadLetter>()
+  readonly #appends: Appends
+  readonly #dead: DeadWrites
   readonly #room: Room
   /** Of the keys whose writes are being encoded, the last: those that come later must not overtake it. */
   readonly #encoding = new Map<string, Promise<unknown>>()
-  /** Writes that the log is being given, by key: what is set aside meanwhile must not be put over them there. */
-  readonly #arriving = new Map<string, number>()
-  /** Dead letters that the log is being told of. */
-  readonly #burials = new Set<Promise<void>>()
   #onTheirWay = 0
   #stored = 0
-  /** Batches of which nothing was stored, in a row; and until when nothing is sent, on the monotonic clock. */
-  #failures = 0
-  #pausedUntil = Number.NEGATIVE_INFINITY
+  readonly #backOff: BackOff
   #isFlushing = 0
   #isClosed = false
   #isEnded = false
@@ -46,6 +37,9 @@ export class WriteQueue {
   constructor(options: QueueOptions) {
     this.#options = options
     this.#items = new Items(options.maxDelayMs, options.maxQueued)
+    this.#backOff = new BackOff(options)
+    this.#appends = new Appends(options.log)
+    this.#dead = new DeadWrites(options, this.#appends, (key) => this.#items.get(key))
     this.#room = new Room(options.maxQueued, options.clock)
   }
 
@@ -66,8 +60,8 @@ export class WriteQueue {
     const now = this.#options.clock.monotonic()
     for (const { key, number, body } of records) {
       const { operation, error } = await this.#read(key, body)
-      if (operation === undefined) this.#setAside({ key, number, error })
-      else if (body[0] === DEAD) this.#setAside({ key, number, operation, error: 'set aside by an earlier process' })
+      if (operation === undefined) this.#dead.setAside({ key, number, error })
+      else if (body[0] === DEAD) this.#dead.setAside({ key, number, operation, error: 'set aside by an earlier process' })
       else this.#items.put(key, operation, number, now)
     }
     this.#schedule()
@@ -113,26 +107,14 @@ export class WriteQueue {
     if (isNew) await this.#room.enter(this.#options.maxWaitMs)
     try {
       this.#checkOpen()
-      const number = await this.#append(key, body)
-      this.#dead.delete(key) // an older write of the key must not come back over this one
+      const number = await this.#appends.one(key, body)
+      this.#dead.take(key) // an older write of the key must not come back over this one
       this.#items.put(key, operation, number, this.#options.clock.monotonic())
     } finally {
       if (isNew) this.#room.leave()
       this.#room.fill(this.#items.size)
     }
     this.#schedule()
-  }
-
-  async #append(key: string, body: Uint8Array): Promise<number> {
-    this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1)
-    try {
-      const [number = 0] = await this.#options.log.append([{ key, body }])
-      return number
-    } finally {
-      const left = (this.#arriving.get(key) ?? 1) - 1
-      if (left > 0) this.#arriving.set(key, left)
-      else this.#arriving.delete(key)
-    }
   }
 
   /** Sends what waits, and resolves when it has reached the source, was set aside, or `timeoutMs` are over. */
@@ -153,20 +135,20 @@ export class WriteQueue {
     const drained = await this.flush(timeoutMs)
     this.#isEnded = true
     this.#cancelTimer?.()
-    await Promise.all(this.#burials)
+    await this.#dead.settled()
     await this.#options.log.close()
     return drained
   }
 
   get deadLetters(): readonly DeadLetter[] {
-    return [...this.#dead.values()]
+    return this.#dead.letters
   }
 
   /** Queues a dead letter again. `false`: there is none, or it cannot be read. */
   retry(key: string): boolean {
     const letter = this.#dead.get(key)
     if (letter?.operation === undefined) return false
-    this.#dead.delete(key)
+    this.#dead.take(key)
     this.#items.put(key, letter.operation, letter.number, this.#options.clock.monotonic())
     this.#schedule()
     return true
@@ -177,7 +159,7 @@ export class WriteQueue {
    * operation for what cannot be read.
    */
   async forget(isMeant: (key: string, operation: Operation | undefined) => boolean): Promise<readonly ForgottenWrite[]> {
-    await Promise.all(this.#burials)
+    await this.#dead.settled()
     const forgotten: ForgottenWrite[] = []
     const onTheirWay: Promise<void>[] = []
     for (const item of [...this.#items]) {
@@ -204,11 +186,7 @@ export class WriteQueue {
 
   /** Forgets a dead letter for good. `false`: there is none. */
   dropDead(key: string): boolean {
-    const letter = this.#dead.get(key)
-    if (letter === undefined) return false
-    this.#dead.delete(key)
-    this.#options.log.settle(key, letter.number)
-    return true
+    return this.#dead.drop(key)
   }
 
   #checkOpen(): void {
@@ -232,7 +210,7 @@ export class WriteQueue {
     if (this.#onTheirWay >= concurrency) return
     const oldest = this.#items.oldestReady()
     const due = Math.min(this.#items.nextDue(), oldest === undefined ? Number.POSITIVE_INFINITY : oldest + maxDelayMs)
-    const next = this.#items.size === 0 ? Number.POSITIVE_INFINITY : Math.max(due, this.#pausedUntil)
+    const next = this.#items.size === 0 ? Number.POSITIVE_INFINITY : Math.max(due, this.#backOff.until)
     if (next !== Number.POSITIVE_INFINITY) this.#cancelTimer = clock.after(Math.max(1, next - now), () => this.#schedule())
   }
 
@@ -240,7 +218,7 @@ export class WriteQueue {
   #dueNow(now: number): 'all' | 'unpaced' | undefined {
     const { maxBatch, maxDelayMs, maxQueued } = this.#options
     const oldest = this.#items.oldestReady()
-    if (oldest === undefined || now < this.#pausedUntil) return undefined
+    if (oldest === undefined || now < this.#backOff.until) return undefined
     const { readySize, unpacedSize } = this.#items
     const isCrowded = readySize >= maxBatch && readySize >= maxQueued / 2
     if (this.#isFlushing > 0 || now - oldest >= maxDelayMs || isCrowded) return 'all'
@@ -257,19 +235,19 @@ export class WriteQueue {
       const stored = batch.filter((_, at) => verdicts[at] === undefined)
       if (stored.length > 0) {
         this.#stored += stored.length
-        this.#failures = 0
+        this.#backOff.stored()
         await this.#options.afterStore(stored.map(({ key }) => key)).catch(() => {}) // told where it failed
         sent.forEach(({ key, number }, at) => {
           if (verdicts[at] === undefined) this.#options.log.settle(key, number)
         })
         for (const item of stored) this.#end(item)
         events.stored(stored.length, clock.monotonic() - began)
-      } else this.#pause()
+      } else this.#backOff.failed()
       batch.forEach((item, at) => {
         if (verdicts[at] !== undefined) this.#failedOne(item, verdicts[at], 1)
       })
     } catch (error) {
-      this.#pause()
+      this.#backOff.failed()
       const half = Math.ceil(batch.length / 2)
       for (const item of batch) this.#failedOne(item, error, half)
     } finally {
@@ -279,13 +257,8 @@ export class WriteQueue {
     }
   }
 
-  #pause(): void {
-    const { clock, random, concurrency } = this.#options
-    if (++this.#failures > concurrency) this.#pausedUntil = clock.monotonic() + random() * longestDelay(this.#failures - concurrency)
-  }
-
   #failedOne(item: Item, error: unknown, group: number): void {
-    const { clock, random, events, maxAttempts } = this.#options
+    const { clock, events, maxAttempts } = this.#options
     this.#tellEnded(item)
     if (item.isForgotten) {
       this.#end(item)
@@ -296,42 +269,15 @@ export class WriteQueue {
     item.seen = this.#stored
     item.group = Math.min(item.group, Math.max(1, group))
     const isPermanent = error instanceof Error && 'permanent' in error && error.permanent === true
-    const isLatest = item.next === undefined && !this.#arriving.has(item.key)
+    const isLatest = item.next === undefined && !this.#appends.isUnderWay(item.key)
     if (isLatest && (isPermanent || item.attempts >= maxAttempts)) {
-      this.#bury(item, error)
+      this.#dead.bury(item, error)
+      this.#end(item)
       return
     }
-    const retryMs = 1 + random() * longestDelay(item.tries++)
+    const retryMs = 1 + this.#backOff.delayMs(item.tries++)
     this.#items.rest(item, clock.monotonic() + retryMs)
     events.failed(item.key, error, item.attempts, retryMs)
-  }
-
-  /** Sets it aside in the log too, under a number of its own; until that is written, a crash tries it once more. */
-  #bury({ key, operation, number }: Item, error: unknown): void {
-    const { log, encode } = this.#options
-    const item = this.#items.get(key)
-    const letter = { key, number, operation, error: error instanceof Error ? error.message : show(error) }
-    this.#setAside(letter)
-    const keep = async (): Promise<void> => {
-      const bytes = await encode(key, operation)
-      if (this.#dead.get(key) !== letter || this.#arriving.has(key)) return
-      const [kept = number] = await log.append([{ key, body: withMark(DEAD, bytes) }])
-      const queued = this.#items.get(key)
-      if (this.#dead.get(key) === letter) this.#dead.set(key, { ...letter, number: kept })
-      else if (queued?.operation === operation) queued.number = Math.max(queued.number, kept)
-      else log.settle(key, kept) // dropped meanwhile, or written anew under a later number
-    }
-    // Where the log refuses, it stays there as a write, and is tried again by the next process.
-    const kept = keep()
-      .catch(() => {})
-      .finally(() => this.#burials.delete(kept))
-    this.#burials.add(kept)
-    if (item !== undefined) this.#end(item)
-  }
-
-  #setAside(letter: DeadLetter): void {
-    this.#dead.set(letter.key, letter)
-    this.#options.events.dead(letter)
   }
 
   #end(item: Item): void {
@@ -367,13 +313,4 @@ export class WriteQueue {
       })
     })
   }
-}
-
-const longestDelay = (tries: number): number => Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries)
-
-function withMark(mark: number, bytes: Uint8Array): Uint8Array {
-  const body = new Uint8Array(bytes.length + 1)
-  body[0] = mark
-  body.set(bytes, 1)
-  return body
 }
