@@ -50,6 +50,8 @@ export interface AssemblyParts {
   readonly plugins: readonly Plugin[]
   readonly jobStore: JobStore | undefined
   readonly restart: RestartOptions | undefined
+  /** Begins to watch the cache of the default namespace; what it returns is closed first. */
+  readonly watchedBy: ((cache: Cache) => { close(): unknown }) | undefined
   readonly warming: WarmingDefaults
 }
 
@@ -61,6 +63,7 @@ export class Assembly implements House {
   readonly #jobs: CacheJobs
   readonly #sources: CacheSources
   #restart: Restart | undefined
+  #watcher: { close(): unknown } | undefined
   #closing: Promise<void> | undefined
   /** Namespaces that are closing by themselves. */
   readonly #leaving = new Map<Space, Promise<void>>()
@@ -97,6 +100,7 @@ export class Assembly implements House {
     this.#listen()
     if (jobStore !== undefined) this.#scheduled.jobs()
     const first = this.open(DEFAULT_NAMESPACE)
+    this.#watcher = this.#parts.watchedBy?.(first)
     if (restart === undefined) return first
     const parts: RestartParts = { ...space, nearStore: this.#memoryIsOn ? memory?.store : undefined }
     this.#restart = keepWarm(
@@ -324,6 +328,7 @@ export class Assembly implements House {
 
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
+    await this.#watcher?.close()
     // Runs of warming are jobs: told to end first, they are not waited for as those are that go on to their end.
     await Promise.all([this.#scheduled.stop(), this.#inTime(this.#sources.stopWarming()), this.#jobs.stop()])
     await Promise.all(this.#leaving.values())

@@ -119,6 +119,11 @@ export interface CacheOptions {
    * out), invalidations, settings, queues, warming, jobs; at `debug` also single reads and writes, with their keys. Never values. Default: nowhere, and nothing is listened to.
    */
   readonly log?: Log | undefined
+  /**
+   * What watches this cache from its first read on: `(cache) => createInsight({ caches: [cache], predictiveLoading: true })` of `millpond/insight`. Called once with the new cache; what it
+   * returns is closed with it.
+   */
+  readonly insight?: ((cache: Cache) => { close(): unknown }) | undefined
   /** Run around each awaited operation, the first one outermost. */
   readonly plugins?: readonly Plugin[] | undefined
   /** For tests. */
@@ -146,6 +151,7 @@ export const CACHE: Shape<CacheOptions> = {
   route: checkedElsewhere,
   toPlain: fn('a function from an instance to plain data'),
   warming: checkedElsewhere,
+  insight: fn('a function that is given the cache: (cache) => createInsight({ caches: [cache] })'),
   log: aLog,
   plugins: listOf(checkPlugin, 'a list of plug-ins'),
   clock: clockCheck,
@@ -208,6 +214,7 @@ export function createCache(options: CacheOptions = {}): Cache {
     jobStore: options.jobs,
     restart: restartOptions(options.restart),
     warming: warmingDefaults(options.warming),
+    watchedBy: options.insight,
     space: {
       cacheName: name,
       services: {

@@ -20,6 +20,7 @@ const OPTIONS: Shape<EnvironmentOptions> = { own: checkedElsewhere }
 const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => string | undefined>> = {
   ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
   ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_MAX_SIZE_MB', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
+  ...named('CACHE_ANALYTICS_ENABLED', 'CACHE_USAGE_PREDICTION_ENABLED', 'CACHE_PREDICTIVE_LOADING_ENABLED'),
   REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is set beside it: leave one of them out'),
   REDIS_PORT: besideHost,
   REDIS_DB: besideHost,
@@ -39,6 +40,7 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
  * `CACHE_SQLITE_PATH` are tiers below memory, in this order; `CACHE_MAX_SIZE_MB` bounds memory, `CACHE_DEFAULT_TIMEOUT` is the TTL in seconds (300),
  * `CACHE_KEY_PREFIX` the cache's name; with `CACHE_ENCRYPTION_KEY` (`environmentKeyring` of millpond/codec) values leave the process encrypted;
  * with `CACHE_ADAPTIVE_TTL_ENABLED` that is where times to live begin which then follow the values (`adaptiveTtl` of millpond/insight);
+ * `CACHE_ANALYTICS_ENABLED`, `CACHE_USAGE_PREDICTION_ENABLED` and `CACHE_PREDICTIVE_LOADING_ENABLED` begin what `createInsight` of millpond/insight does (`insightOf(cache)` has it);
  * `CACHE_WARMING_ENABLED` says whether `cache.warming.start` runs its plans, `CACHE_WARMING_INTERVAL` how often, in seconds (300). A variable that says what cannot be had is an error, never passed over; `own` names those that the program honours.
  * What code says goes on top: `createCache({ ...await fromEnvironment(), name })`.
  * @throws MillpondError `OPTION_INVALID` naming the variable, its value and the remedy.
@@ -59,6 +61,7 @@ export async function fromEnvironment(env: Environment = process.env, options: E
     ...(read.CACHE_KEY_PREFIX === undefined ? {} : { name: read.CACHE_KEY_PREFIX }),
     ...(await timesOf(read)),
     ...warmingOf(read),
+    ...(await insightOf(read)),
   }
 }
 
@@ -92,6 +95,16 @@ function warmingOf(env: Environment): Pick<CacheOptions, 'warming'> {
     ...(env.CACHE_WARMING_INTERVAL === undefined ? {} : { every: wholeNumber(env, 'CACHE_WARMING_INTERVAL') * 1000 }),
   }
   return Object.keys(warming).length === 0 ? {} : { warming }
+}
+
+/** Loaded only where it is asked for. */
+async function insightOf(env: Environment): Promise<Pick<CacheOptions, 'insight'>> {
+  const isOn = (name: string): boolean => env[name] !== undefined && flag(env, name)
+  const usagePrediction = isOn('CACHE_USAGE_PREDICTION_ENABLED')
+  const predictiveLoading = isOn('CACHE_PREDICTIVE_LOADING_ENABLED')
+  if (!isOn('CACHE_ANALYTICS_ENABLED') && !usagePrediction && !predictiveLoading) return {}
+  const { createInsight } = await import('./insight/index.ts')
+  return { insight: (cache) => createInsight({ caches: [cache], usagePrediction, predictiveLoading }) }
 }
 
 async function ringOf(env: Environment): Promise<KeyRing> {

@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { createCache } from 'millpond'
 import { fromEnvironment } from 'millpond/environment'
+import { insightOf } from 'millpond/insight'
 import { fakeClock } from 'millpond/testing'
-import { expect, it, test } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { closeAfterEach, newFolder, open } from './engine/setups.ts'
 
 closeAfterEach()
@@ -121,4 +123,33 @@ test.each<[object, RegExp]>([
   [{ owns: [] }, /unknown option "fromEnvironment.owns"/],
 ])('T14: %j is refused', async (options, message) => {
   await expect(fromEnvironment({}, options)).rejects.toThrow(message)
+})
+
+describe('insight', () => {
+  const begun = async (env: Record<string, string>) => {
+    const cache = createCache(await fromEnvironment(env))
+    const insight = insightOf(cache)
+    const state = insight?.prediction('cache')?.state
+    await cache.close()
+    return insight === undefined ? 'nothing' : (state ?? 'analytics')
+  }
+
+  it('T14: each part has a switch, and is off without', async () => {
+    expect(await begun({})).toBe('nothing')
+    expect(await begun({ CACHE_ANALYTICS_ENABLED: 'false', CACHE_PREDICTIVE_LOADING_ENABLED: 'no' })).toBe('nothing')
+    expect(await begun({ CACHE_ANALYTICS_ENABLED: 'true' })).toBe('analytics')
+    expect(await begun({ CACHE_USAGE_PREDICTION_ENABLED: 'on' })).toBe('watching')
+    expect(await begun({ CACHE_PREDICTIVE_LOADING_ENABLED: '1' })).toBe('closed')
+    await expect(fromEnvironment({ CACHE_PREDICTIVE_LOADING_ENABLED: 'perhaps' })).rejects.toThrow(
+      /CACHE_PREDICTIVE_LOADING_ENABLED: "perhaps" is not a switch/,
+    )
+  })
+
+  it('is closed with the cache that it was begun with', async () => {
+    const closed: string[] = []
+    const cache = createCache({ insight: (one) => ({ close: () => closed.push(one.name) }) })
+    await cache.close()
+    await cache.close()
+    expect(closed).toEqual(['default'])
+  })
 })

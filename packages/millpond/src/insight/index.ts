@@ -10,6 +10,7 @@ export {
   type Insight,
   type InsightCache,
   type InsightOptions,
+  insightOf,
   type Optimized,
   type OptimizeOptions,
   type Sizing,

@@ -173,7 +173,7 @@ export function createInsight(options: InsightOptions): Insight {
     const seen = study.seen(window ?? USUAL_DAYS)
     return { study, seen, evidence: evidenceOf(study, seen) }
   }
-  return {
+  const insight: Insight = {
     caches: [...studies.keys()],
     sizing(name, options = {}) {
       checkOptions<WindowOptions>(options, WINDOW, 'sizing')
@@ -222,6 +222,15 @@ export function createInsight(options: InsightOptions): Insight {
       }
     },
   }
+  for (const cache of caches) KNOWN.set(cache, insight)
+  return insight
+}
+
+const KNOWN = new WeakMap<object, Insight>()
+
+/** The last insight that was created for the cache: where its options or the environment have begun it. */
+export function insightOf(cache: object): Insight | undefined {
+  return KNOWN.get(cache)
 }
 
 interface Watched {
