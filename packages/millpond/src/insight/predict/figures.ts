@@ -10,7 +10,7 @@ export interface PatternPrediction {
   /** Candidates whose end is known, and the share of them that was read in time. */
   readonly candidates: number
   readonly readShare: number
-  /** Log-loss per candidate of the model, and of somebody who only knows the share; the last window of 1,024 each. Absent before it has ended. */
+  /** Log-loss per candidate of the model, and of somebody who only knows the share; the last window of 2,048 each. Absent before it has ended. */
   readonly loss?: number
   readonly baseLoss?: number
   /** Nothing is proposed for a while: the model was worse than the share alone. */

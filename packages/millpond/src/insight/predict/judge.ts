@@ -2,12 +2,14 @@
 // And whether the traffic has become another: Page-Hinkley (Page, "Continuous inspection schemes", Biometrika 1954) on the loss.
 import { PATTERNS } from './patterns.ts'
 
-const WINDOW = 1024
+const WINDOW = 2048
 const PATIENCE = 3
 /** So much worse is worse. */
 const MARGIN = 1.05
 /** Windows of a pattern after which it is listened to again. */
-const PAUSE = 8
+const PAUSE = 4
+/** Learning fast is learning noise: what a model has hurried for must have time to show. */
+const REST = 65_536
 const SMALL = 0.001
 /** Changes of the mean loss below this are none, and how much must come together above it. */
 const TOLERANCE = 0.1
@@ -33,6 +35,8 @@ export class Judge {
   readonly #worse = new Uint8Array(PATTERNS)
   readonly #hurried = new Uint8Array(PATTERNS)
   readonly #pause = new Uint8Array(PATTERNS)
+  /** Labels until the model may be hurried again. */
+  #rest = 0
   #mean = 0
   #count = 0
   #sumUp = 0
@@ -49,7 +53,10 @@ export class Judge {
     this.#seen[pattern] = (this.#seen[pattern] as number) + 1
     const isDrift = this.#isDrift(loss)
     const isBad = (this.#seen[pattern] as number) >= WINDOW && this.#isBad(pattern)
-    return isDrift || isBad ? 'hurry' : 'fine'
+    if (this.#rest > 0) this.#rest--
+    if (this.#rest > 0 || !(isDrift || isBad)) return 'fine'
+    this.#rest = REST
+    return 'hurry'
   }
 
   /** The end of a window. `true`: the model has been worse than the base rate for long enough. */

@@ -45,7 +45,7 @@ export class Model {
   /** Learns as quickly as at first again, from the weights that are there. */
   hurry(): void {
     for (let one = 0; one < WEIGHTS; one++) {
-      this.#n[one] = (this.#n[one] as number) / 4
+      this.#n[one] = (this.#n[one] as number) / 2
       // So that the weight stays what it is.
       const w = this.weights[one] as number
       const size = (BETA + Math.sqrt(this.#n[one] as number)) / ALPHA + L2

@@ -59,11 +59,11 @@ describe('the judge', () => {
   it('switches a pattern off when the model stays worse than the base rate, and on again after a while', () => {
     const judge = new Judge()
     const verdicts: string[] = []
-    for (let label = 0; label < 8000; label++) verdicts.push(judge.tell(3, 0.9, label % 10 === 0 ? 1 : 0))
+    for (let label = 0; label < 14_000; label++) verdicts.push(judge.tell(3, 0.9, label % 10 === 0 ? 1 : 0))
     expect(verdicts).toContain('hurry')
     expect(judge.isOff[3]).toBe(1)
     expect(judge.isOff[4]).toBe(0)
-    for (let label = 0; label < 10_000; label++) judge.tell(3, 0.1, label % 10 === 0 ? 1 : 0)
+    for (let label = 0; label < 12_000; label++) judge.tell(3, 0.1, label % 10 === 0 ? 1 : 0)
     expect(judge.isOff[3]).toBe(0)
   })
 
