@@ -3,6 +3,8 @@ import { type Cache, createCache, memory } from 'millpond'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Figures } from '../src/agent/figures.ts'
+import type { Fleet } from '../src/fleet/fleet.ts'
+import { Collector } from '../src/metrics/collector.ts'
 
 const opened: Cache[] = []
 afterEach(async () => {
@@ -87,5 +89,20 @@ describe('reports of a cache', () => {
     expect(counted[0]).toBeLessThanOrEqual(30 + 550)
     expect(counted[2]).toBe(1230)
     expect(Math.max(...asked)).toBeLessThanOrEqual(50 + 20 + 500)
+  })
+})
+
+describe('a process that says for a while what it has said before', () => {
+  it('is not taken for one in which nothing happened: its next step is longer', async () => {
+    let report = { counters: { hits: 10 }, gauges: {} }
+    const node = () => ({ id: 'web-1', boot: 'a', isLate: false, report })
+    const collector = new Collector({ names: ['shop'], see: async () => ({ nodes: [node()], unseen: undefined }) } as unknown as Fleet)
+    await collector.look(1000)
+    report = { counters: { hits: 30 }, gauges: {} }
+    expect((await collector.look(2000)).get('shop')).toMatchObject({ seconds: 1, counters: { hits: 20 } })
+    expect((await collector.look(3000)).size).toBe(0)
+    report = { counters: { hits: 90 }, gauges: {} }
+    expect((await collector.look(4000)).get('shop')).toMatchObject({ seconds: 2, counters: { hits: 60 } })
+    expect(collector.recent('shop')).toHaveLength(2)
   })
 })
