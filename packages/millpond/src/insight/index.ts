@@ -1,10 +1,13 @@
 // `millpond/insight`: what another size, policy or time to live would bring, and how sure that is.
 export type { Change, Recommendation } from './advice.ts'
+export type { Prices, SourcePrices, TierPrices } from './cost/prices.ts'
+export type { CostAction, CostReport, Money, PatternCost, TierCost } from './cost/report.ts'
 export { Curve, type Outcome, type Scenario } from './curve.ts'
 export type { Evidence } from './evidence.ts'
 export type { Bottleneck, CacheHealth, Deduction } from './findings.ts'
 export {
   type Analysis,
+  type CostOptions,
   createInsight,
   type HotTier,
   type Insight,

@@ -5,6 +5,8 @@ import type { Clock } from '../core/contracts.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { WarmKeys } from '../core/warm.ts'
 import { type Change, type Recommendation, recommendationsOf } from './advice.ts'
+import { checkPrices, type Prices } from './cost/prices.ts'
+import { type CostReport, costOf, nothingCosted } from './cost/report.ts'
 import { type Evidence, evidenceOf, type Seen } from './evidence.ts'
 import { type Bottleneck, bottlenecksOf, type CacheHealth, healthOf, type JudgedCache } from './findings.ts'
 import { inShort, type Prediction } from './predict/figures.ts'
@@ -27,7 +29,8 @@ import { Study } from './study.ts'
 
 /** What is asked of a cache: `createCache` makes one. */
 export interface InsightCache extends WatchedCache {
-  info(): ReturnType<WatchedCache['info']> & ReturnType<JudgedCache['info']>
+  info(): ReturnType<WatchedCache['info']> &
+    ReturnType<JudgedCache['info']> & { readonly cacheLevels: readonly { readonly name: string }[] }
   configure(changes: Change): Promise<unknown>
   /** Needed by `usagePrediction` and `predictiveLoading`. */
   readonly sources?: PredictedCache['sources']
@@ -48,6 +51,10 @@ export interface InsightOptions {
 export interface WindowOptions {
   /** How far back, from 1 to 30. What was not seen is not there: `evidence` says what was. Default 7. */
   readonly days?: number | undefined
+}
+
+export interface CostOptions {
+  readonly prices: Prices
 }
 
 export interface OptimizeOptions extends WindowOptions {
@@ -103,6 +110,11 @@ export interface Insight {
   /** What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is none. */
   optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
   health(cache: string): CacheHealth
+  /**
+   * What the cache costs and what it saves, in the prices that are given, since it is watched (30 days at most). Below the evidence that advice needs, and before a load was seen, it says nothing.
+   * @throws MillpondError `OPTION_INVALID`, also for a price of 0 or less
+   */
+  cost(cache: string, options: CostOptions): CostReport
   /** How well next reads are guessed, and what loading them ahead brings; `undefined` where that is not switched on. */
   prediction(cache: string): Prediction | undefined
   /**
@@ -132,6 +144,9 @@ const OPTIONS: Shape<InsightOptions> = {
 /** With prediction beside it: what it takes is theirs else. */
 const PATTERNS_BESIDE = 4
 const WINDOW: Shape<WindowOptions> = { days }
+// Prices are looked at where the cache's tiers are known.
+const COST: Shape<CostOptions> = { prices: required<Prices>(checkedElsewhere) }
+const MOST_DAYS = 30
 const impact = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 100, 'a number from 0 to 100')
 const OPTIMIZE: Shape<OptimizeOptions> = { days, minImpact: impact, apply: check((value) => typeof value === 'boolean', 'true or false') }
 const USUAL_DAYS = 7
@@ -205,6 +220,16 @@ export function createInsight(options: InsightOptions): Insight {
       const { cache, predicting } = of(name)
       const health = healthOf(cache)
       return predicting === undefined ? health : { ...health, prediction: inShort(predicting.figures) }
+    },
+    cost(name, options) {
+      checkOptions<CostOptions>(options, COST, 'cost')
+      const { memory, cacheLevels } = of(name).cache.info()
+      const tiers = cacheLevels.map((level) => level.name)
+      checkPrices(options.prices, tiers)
+      const { study, seen, evidence } = look(name, MOST_DAYS)
+      const { watching } = study
+      if (watching === undefined || seen === undefined) return nothingCosted(name, evidence)
+      return costOf({ cache: name, watching, seen, evidence, prices: options.prices, tiers, bytes: memory?.bytes ?? 0 })
     },
     prediction: (name) => of(name).predicting?.figures,
     warmPlan(name, options = {}) {

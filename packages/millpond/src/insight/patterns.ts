@@ -2,6 +2,7 @@
 
 import { mixed } from '../core/key-hash.ts'
 import { HotKeys, keyPattern } from '../observe/index.ts'
+import { PatternLedger } from './cost/ledger.ts'
 import { Curve, type Scenario } from './curve.ts'
 import { ALL } from './sample.ts'
 
@@ -27,6 +28,8 @@ export interface PatternStudy {
   /** Reloads of a key whose last value is known: how many found another value, how many the same. */
   changed: number
   unchanged: number
+  /** What it asks for and holds. */
+  readonly ledger: PatternLedger
 }
 
 export class Patterns {
@@ -55,10 +58,10 @@ export class Patterns {
   }
 
   /** The study that the key belongs to; undefined where its pattern is not watched. */
-  of(hash: number, key: string, namespace: string): PatternStudy | undefined {
+  of(hash: number, key: string, namespace: string, now: number): PatternStudy | undefined {
     const cell = mixed(hash) & (REMEMBERED - 1)
     if (this.#tags[cell] === hash && this.#places[cell] !== NOBODY) return this.#studies[this.#places[cell] as number]
-    const place = this.#find(namespace, keyPattern(key))
+    const place = this.#find(namespace, keyPattern(key), now)
     this.#tags[cell] = hash
     this.#places[cell] = place
     return this.#studies[place]
@@ -89,10 +92,10 @@ export class Patterns {
     this.#values[cell] = valueHash
   }
 
-  #find(namespace: string, pattern: string): number {
+  #find(namespace: string, pattern: string, now: number): number {
     const known = this.#studies.findIndex((one) => one.pattern === pattern && one.namespace === namespace)
     if (known >= 0) return known
-    const study = { namespace, pattern, recent: 0, loads: 0, changed: 0, unchanged: 0 }
+    const study = { namespace, pattern, recent: 0, loads: 0, changed: 0, unchanged: 0, ledger: new PatternLedger(now) }
     if (this.#studies.length < this.#most) return this.#studies.push({ ...study, curve: this.#curve() }) - 1
     const name = `${namespace}\u0000${pattern}`
     this.#waiting.add(name)

@@ -23,9 +23,20 @@ export interface Counted {
   expired: number
   evicted: number
   lost: number
+  /** Of misses: those that a tier below has answered, by its name. */
+  readonly below: Map<string, number>
 }
 
-export const nothingCounted = (): Counted => ({ hits: 0, misses: 0, loads: 0, loadMs: 0, expired: 0, evicted: 0, lost: 0 })
+export const nothingCounted = (): Counted => ({
+  hits: 0,
+  misses: 0,
+  loads: 0,
+  loadMs: 0,
+  expired: 0,
+  evicted: 0,
+  lost: 0,
+  below: new Map(),
+})
 
 /** Hears of everything; keeps what belongs to the sample for later. */
 export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
@@ -58,7 +69,7 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   hit(hash: number, bytes: number, key: string, namespace: string, tier: string): void {
     const isHit = tier === this.#tier
     if (isHit) this.counted.hits++
-    else this.counted.misses++
+    else this.#below(tier)
     const sample = this[SAMPLE]
     if (mixed(hash) >= sample.threshold) {
       if (isHit) this.#skippedHits++
@@ -76,6 +87,12 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
     this.#note(isHit ? HIT : MISS, hash, isHit ? bytes : 0, key, namespace)
     // Memory takes a copy of it.
     if (!isHit) this.#stored(LOADED, hash, 0, key, namespace, Number.NaN)
+  }
+
+  #below(tier: string): void {
+    const { counted } = this
+    counted.misses++
+    counted.below.set(tier, (counted.below.get(tier) ?? 0) + 1)
   }
 
   miss(hash: number, cause: MissCause, key: string, namespace: string): void {

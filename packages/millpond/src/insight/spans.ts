@@ -76,4 +76,5 @@ function addCounted(into: Counted, more: Counted): void {
   into.expired += more.expired
   into.evicted += more.evicted
   into.lost += more.lost
+  for (const [tier, hits] of more.below) into.below.set(tier, (into.below.get(tier) ?? 0) + hits)
 }

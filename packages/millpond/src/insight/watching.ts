@@ -1,8 +1,10 @@
 // What watches a memory tier as it is set now: a curve, shadows, and curves of the patterns. Another setting is watched by another one.
+import { LastReads } from './cost/ledger.ts'
 import { Curve, type Outcome } from './curve.ts'
 import { ACTUAL, ACTUAL_OF_PATTERN, type Shadowed, scenariosOf, scenariosOfPattern, shadowedOf, shadowOf } from './grid.ts'
 import { type PatternStudy, Patterns } from './patterns.ts'
 import { HIT, LOADED, LOST, type Ring, WRITTEN } from './ring.ts'
+import { ALL } from './sample.ts'
 import type { Setting } from './setting.ts'
 import { Shadows } from './shadows.ts'
 import type { Weights } from './weights.ts'
@@ -15,6 +17,7 @@ export class Watching {
   readonly shadows: Shadows
   readonly patterns: Patterns
   readonly #weights: Weights
+  readonly #lastReads = new LastReads()
   #threshold = Number.POSITIVE_INFINITY
 
   /** `share`: of all keys, the most that are watched. `patterns`: curves of their own at most. */
@@ -47,7 +50,7 @@ export class Watching {
     const hash = ring.hash(at)
     const time = ring.time(at)
     const kind = ring.kind(at)
-    const study = this.patterns.of(hash, ring.keys[at] as string, namespace)
+    const study = this.patterns.of(hash, ring.keys[at] as string, namespace, time)
     const weight = this.setting.unit === 'bytes' ? this.#weights.of(hash, ring.bytes(at)) : 1
     if (kind === LOADED || kind === WRITTEN) {
       const ttlMs = (ring.ttls[at] as number) * this.setting.ttlFactor
@@ -55,8 +58,18 @@ export class Watching {
       this.shadows.stored(hash, time, ttlMs, kind === WRITTEN)
       study?.curve.stored(hash, weight, time, ttlMs)
       // Without a time to live it is a copy of what a tier below holds.
-      if (study !== undefined && kind === LOADED && !Number.isNaN(ttlMs)) this.patterns.loaded(study, hash, ring.values[at] as number)
-    } else this.#read(hash, weight, time, kind === HIT ? 'hit' : kind === LOST ? 'lost' : 'miss', study)
+      if (study !== undefined && kind === LOADED && !Number.isNaN(ttlMs)) this.#loaded(study, hash, ring.values[at] as number)
+      return
+    }
+    this.#read(hash, weight, time, kind === HIT ? 'hit' : kind === LOST ? 'lost' : 'miss', study)
+    const since = this.#lastReads.since(hash, time)
+    if (kind === HIT) study?.ledger.hit(ring.bytes(at), since, ALL / this.#threshold)
+    else study?.ledger.miss(ALL / this.#threshold)
+  }
+
+  #loaded(study: PatternStudy, hash: number, valueHash: number): void {
+    this.patterns.loaded(study, hash, valueHash)
+    study.ledger.loads += ALL / this.#threshold
   }
 
   #read(hash: number, weight: number, time: number, outcome: Outcome, study: PatternStudy | undefined): void {

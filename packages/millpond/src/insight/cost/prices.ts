@@ -1,0 +1,65 @@
+// What things cost, as the user says: nothing is assumed, and nothing is free.
+import { check, checkOptions, options as optionsOf, record, required, type Shape } from '../../core/checks.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+
+/** Of one tier. What is not said is not counted. */
+export interface TierPrices {
+  /** A gigabyte (10^9 bytes) for a month of 30 days. */
+  readonly gbMonth?: number | undefined
+  /** A million requests. */
+  readonly millionRequests?: number | undefined
+  /** What it holds, or what is paid for. Default: of memory what was measured, of other tiers nothing is counted. */
+  readonly bytes?: number | undefined
+}
+
+/** Of what loaders ask. One of the two, or both. */
+export interface SourcePrices {
+  /** A million loads: queries, calls. */
+  readonly millionLoads?: number | undefined
+  /** A second of the source's work, for the time that a load takes. */
+  readonly second?: number | undefined
+}
+
+/** In any currency, the same for all; each above 0. */
+export interface Prices {
+  /** By the tier's name, as in figures: `{ memory: { gbMonth: 4 } }`. Memory has to have a price. */
+  readonly tiers: Readonly<Record<string, TierPrices>>
+  readonly source: SourcePrices
+}
+
+const price = check(
+  (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,
+  'a price above 0; leave it out where there is none',
+)
+const TIER: Shape<TierPrices> = { gbMonth: price, millionRequests: price, bytes: price }
+const tier = optionsOf(TIER)
+const SOURCE: Shape<SourcePrices> = { millionLoads: price, second: price }
+const PRICES: Shape<Prices> = {
+  tiers: required(record("prices by the tier's name, such as { memory: { gbMonth: 4 } }")),
+  source: required(optionsOf(SOURCE)),
+}
+
+/** @throws MillpondError `OPTION_INVALID` */
+export function checkPrices(prices: Prices, tiers: readonly string[]): void {
+  checkOptions<Prices>(prices, PRICES, 'prices')
+  for (const [name, given] of Object.entries(prices.tiers)) {
+    if (!tiers.includes(name))
+      throw new MillpondError('OPTION_INVALID', `prices.tiers: there is no tier ${show(name)}: there are ${tiers.join(', ')}`)
+    tier(given, `prices.tiers.${name}`)
+  }
+  if (prices.tiers.memory?.gbMonth === undefined)
+    throw new MillpondError(
+      'OPTION_INVALID',
+      'prices.tiers.memory.gbMonth is missing: without a price of memory nothing can be said of what it saves',
+    )
+  if (prices.source.millionLoads === undefined && prices.source.second === undefined)
+    throw new MillpondError('OPTION_INVALID', `prices.source: ${show(prices.source)} says no price: give millionLoads or second`)
+}
+
+export const GB = 1e9
+export const MONTH_MS = 30 * 86_400_000
+export const MILLION = 1e6
+
+/** What a load costs that takes so long. */
+export const priceOfLoad = ({ millionLoads = 0, second = 0 }: SourcePrices, ms: number): number =>
+  millionLoads / MILLION + (second * ms) / 1000

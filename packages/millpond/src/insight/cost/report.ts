@@ -1,0 +1,217 @@
+// What a cache costs and what it saves, in the user's own prices: by tier, by pattern of keys, and what to do about it.
+import type { Evidence, Seen } from '../evidence.ts'
+import { policiesOf, type Range } from '../sizing.ts'
+import type { Watching } from '../watching.ts'
+import { GB, MILLION, MONTH_MS, type Prices, priceOfLoad, type TierPrices } from './prices.ts'
+
+/** Money of the time that was seen, and what it comes to in a month of 30 days if it goes on so. */
+export interface Money {
+  readonly seen: number
+  readonly month: number
+}
+
+export interface TierCost {
+  readonly tier: string
+  /** Reads that reached it, and those that it answered. */
+  readonly requests: number
+  readonly hits: number
+  /** Absent where nobody knows. */
+  readonly bytes?: number
+  readonly stored: Money
+  readonly asked: Money
+  /** Loads that its hits have saved. */
+  readonly avoided: Money
+}
+
+/** Estimated from watched keys, of all keys of the pattern. */
+export interface PatternCost {
+  readonly namespace: string
+  readonly pattern: string
+  /** Since when it is watched: epoch milliseconds. */
+  readonly from: number
+  readonly requests: number
+  readonly hits: number
+  readonly loads: number
+  /** What an entry weighs in the mean. */
+  readonly bytes: number
+  /** Memory for values from one read to the next, where the next one found them. */
+  readonly stored: Money
+  readonly avoided: Money
+  readonly net: Money
+  /** Holding an entry for longer, until it is read again, costs more than to load it. Absent where no entry was read from memory. */
+  readonly breakEvenMs?: number
+  /** Of what is stored, the share in entries that waited longer than that. */
+  readonly beyond: number
+}
+
+export interface CostAction {
+  /** `size:0.5`, `policy:lru`, `uncached:user:*`. */
+  readonly id: string
+  readonly text: string
+  /** What it brings in a month, with the 95 % interval of what is not certain: how many more or fewer reads would hit. */
+  readonly month: Range
+}
+
+export interface CostReport {
+  readonly cache: string
+  readonly evidence: Evidence
+  /** What a load costs, with the mean time that loads take; absent where no load was seen. */
+  readonly load?: number
+  readonly stored: Money
+  readonly asked: Money
+  readonly avoided: Money
+  /** What is avoided, less what is stored and asked. */
+  readonly net: Money
+  readonly tiers: readonly TierCost[]
+  /** Those that are watched, most requests first. */
+  readonly patterns: readonly PatternCost[]
+  /** At most five that surely bring something, best first. */
+  readonly actions: readonly CostAction[]
+}
+
+export interface CostOf {
+  readonly cache: string
+  readonly watching: Watching
+  readonly seen: Seen
+  readonly evidence: Evidence
+  readonly prices: Prices
+  /** Fastest first. */
+  readonly tiers: readonly string[]
+  /** What memory holds now. */
+  readonly bytes: number
+}
+
+const MOST_ACTIONS = 5
+const NOTHING: Money = { seen: 0, month: 0 }
+
+export const nothingCosted = (cache: string, evidence: Evidence): CostReport => ({
+  cache,
+  evidence,
+  stored: NOTHING,
+  asked: NOTHING,
+  avoided: NOTHING,
+  net: NOTHING,
+  tiers: [],
+  patterns: [],
+  actions: [],
+})
+
+export function costOf(of: CostOf): CostReport {
+  const { seen, evidence, prices } = of
+  const { loads, loadMs } = seen.counted
+  const ms = evidence.to - evidence.from
+  if (!evidence.isEnough || ms <= 0) return nothingCosted(of.cache, evidence)
+  if (loads === 0) return nothingCosted(of.cache, { ...evidence, isEnough: false, why: 'no load was seen: what one costs is not known' })
+  const load = priceOfLoad(prices.source, loadMs / loads)
+  const money = moneyIn(ms)
+  const tiers = tiersOf(of, load, ms)
+  const patterns = of.watching.patterns.list().map((study) => patternCost(study, load, byteMs(prices.tiers.memory), evidence.to))
+  const total = (part: 'stored' | 'asked' | 'avoided'): number => tiers.reduce((sum, tier) => sum + tier[part].seen, 0)
+  return {
+    cache: of.cache,
+    evidence,
+    load,
+    stored: money(total('stored')),
+    asked: money(total('asked')),
+    avoided: money(total('avoided')),
+    net: money(total('avoided') - total('stored') - total('asked')),
+    tiers,
+    patterns,
+    actions: actionsOf(of, load, ms, patterns),
+  }
+}
+
+const moneyIn =
+  (ms: number) =>
+  (amount: number): Money => ({ seen: amount, month: (amount * MONTH_MS) / ms })
+
+/** A tier is asked for what those before it did not answer. */
+function tiersOf({ seen, prices, tiers, bytes }: CostOf, load: number, ms: number): TierCost[] {
+  const money = moneyIn(ms)
+  const { hits, misses, below } = seen.counted
+  let requests = hits + misses
+  return tiers.map((tier) => {
+    const given: TierPrices = prices.tiers[tier] ?? {}
+    const answered = tier === 'memory' ? hits : (below.get(tier) ?? 0)
+    const held = given.bytes ?? (tier === 'memory' ? bytes : undefined)
+    const cost: TierCost = {
+      tier,
+      requests,
+      hits: answered,
+      ...(held === undefined ? {} : { bytes: held }),
+      stored: money((held ?? 0) * ms * byteMs(given)),
+      asked: money((requests * (given.millionRequests ?? 0)) / MILLION),
+      avoided: money(answered * load),
+    }
+    requests = Math.max(0, requests - answered)
+    return cost
+  })
+}
+
+/** Of a byte for a millisecond. */
+const byteMs = (prices: TierPrices | undefined): number => (prices?.gbMonth ?? 0) / GB / MONTH_MS
+
+type Study = ReturnType<Watching['patterns']['list']>[number]
+
+function patternCost({ namespace, pattern, ledger }: Study, load: number, price: number, now: number): PatternCost {
+  const money = moneyIn(Math.max(1, now - ledger.from))
+  const { requests, hits, loads, meanBytes } = ledger
+  const breakEvenMs = meanBytes === 0 ? undefined : load / (meanBytes * price)
+  const held = ledger.heldBeyond(0)
+  return {
+    namespace,
+    pattern,
+    from: ledger.from,
+    requests: Math.round(requests),
+    hits: Math.round(hits),
+    loads: Math.round(loads),
+    bytes: Math.round(meanBytes),
+    stored: money(held * price),
+    avoided: money(hits * load),
+    net: money(hits * load - held * price),
+    ...(breakEvenMs === undefined ? {} : { breakEvenMs }),
+    beyond: breakEvenMs === undefined || held === 0 ? 0 : ledger.heldBeyond(breakEvenMs) / held,
+  }
+}
+
+function actionsOf({ watching, seen, prices, bytes }: CostOf, load: number, ms: number, patterns: readonly PatternCost[]): CostAction[] {
+  const reads = ((seen.counted.hits + seen.counted.misses) * MONTH_MS) / ms
+  const memory = ((prices.tiers.memory?.bytes ?? bytes) * (prices.tiers.memory?.gbMonth ?? 0)) / GB
+  const { setting, shadows } = watching
+  const points = shadows.isFull ? policiesOf(watching, seen) : []
+  const sizes = points
+    .filter(({ policy, factor }) => policy === setting.policy && factor !== 1)
+    .map(({ factor, change }) => ({
+      id: `size:${factor}`,
+      text: factor > 1 ? 'twice the memory: fewer loads' : 'half of the memory: more loads',
+      month: worth(change, reads * load, (factor - 1) * memory),
+    }))
+  const policies = points
+    .filter(({ policy, factor }) => policy !== setting.policy && factor === 1)
+    .map(({ policy, change }) => ({
+      id: `policy:${policy}`,
+      text: `the policy ${policy}: fewer loads`,
+      month: worth(change, reads * load, 0),
+    }))
+  const uncached = patterns
+    .filter(({ net }) => net.seen < 0)
+    .map(({ namespace, pattern, net }) => {
+      const name = namespace === 'default' ? pattern : `${namespace} ${pattern}`
+      const month = { value: -net.month, low: -net.month, high: -net.month }
+      return { id: `uncached:${name}`, text: `${name}: not kept in memory, since holding it costs more than to load it`, month }
+    })
+  // Of sizes and of policies only the best one can be done.
+  return [bestOf(sizes), bestOf(policies), ...uncached]
+    .filter((one): one is CostAction => one !== undefined && one.month.low > 0)
+    .sort((a, b) => b.month.value - a.month.value)
+    .slice(0, MOST_ACTIONS)
+}
+
+const bestOf = (actions: readonly CostAction[]): CostAction | undefined =>
+  [...actions].filter(({ month }) => month.low > 0).sort((a, b) => b.month.value - a.month.value)[0]
+
+const worth = ({ value, low, high }: Range, perHit: number, costs: number): Range => ({
+  value: value * perHit - costs,
+  low: low * perHit - costs,
+  high: high * perHit - costs,
+})
