@@ -28,6 +28,15 @@ const ROLES: ReadonlyMap<string, Role> = new Map([
   ['administrator', 'admin'],
 ])
 
+/**
+ * Each request asks the HTTP cache first, which holds what anybody may see, and so misses for all that is private: of a service that is well half to two thirds of all reads are hits.
+ * A get waits for what it loads, and one analysis takes as long as a thousand hits.
+ */
+const ALERT_RULES = {
+  hit_ratio: { levels: { critical: 0.2, high: 0.35, medium: 0.45 } },
+  regression: { levels: { medium: 10 } },
+} as const
+
 export interface ControlParts {
   readonly cache: Cache | undefined
   /** What people name: organisations, kinds of answers. */
@@ -66,6 +75,7 @@ export async function openControl({
     base: CONTROL_PATH,
     nodeId,
     application,
+    alertRules: ALERT_RULES,
     caches: cache === undefined ? [] : [cache],
     tiers: {
       ...(redisAt !== undefined && { redis: () => redis(redisAt) }),

@@ -2,13 +2,30 @@
 import type { Cache } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import type { NodeStore } from 'millpond/nodes'
-import { check, checkOptions, flag, fn, listOf, required, type Shape, withMethods } from 'millpond/options'
+import {
+  check,
+  checkedElsewhere,
+  checkOptions,
+  flag,
+  fn,
+  listOf,
+  oneOf,
+  refused,
+  required,
+  type Shape,
+  text,
+  withMethods,
+} from 'millpond/options'
+import type { z } from 'zod'
 import type { Principal } from './access/roles.ts'
+import { newId } from './access/tokens.ts'
 import { type Application, application } from './agent/application.ts'
 import { Alerts, type AlertView } from './alerts/alerts.ts'
 import { Evaluator } from './alerts/evaluator.ts'
-import { webhooksOf } from './alerts/settings.ts'
+import { rulesDocument } from './alerts/rules.ts'
+import { beginRules, webhooksOf } from './alerts/settings.ts'
 import { Webhooks } from './alerts/webhooks.ts'
+import { type AuditOutcome, appendAudit } from './audit/audit.ts'
 import { startClock } from './clock.ts'
 import { violations } from './compliance/report.ts'
 import { configurations } from './configurations/configurations.ts'
@@ -56,6 +73,8 @@ export interface ControlOptions {
   readonly rates?: Partial<Record<RateClass, Rate>> | undefined
   /** The host application's own sign-in, asked where no token of ours came. Default: nobody is signed in that way. */
   readonly authorize?: ((request: Request) => Promise<Principal | undefined> | Principal | undefined) | undefined
+  /** Rules of alerts to begin with, where none have been set (`PUT alert_rules/`): thresholds that fit the traffic of these caches. */
+  readonly alertRules?: z.input<typeof rulesDocument> | undefined
   /** Webhooks may go to addresses of private networks: for receivers within one's own walls. Default false. */
   readonly allowPrivateWebhooks?: boolean | undefined
   /** The peer's address, for the audit. Default: unknown. */
@@ -66,11 +85,36 @@ export interface ControlOptions {
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
+/** An act of the host application, as a row of the audit says it. */
+export interface HostAct {
+  /** Who asked for it: a user's name, an id. */
+  readonly actor: string
+  /** In a word: `invalidate-cache`. In the audit `host.` stands before it. */
+  readonly action: string
+  /** To what: a cache, a kind of answers. */
+  readonly target: string
+  /** More of it, safe for JSON and without secrets. */
+  readonly detail?: unknown
+  readonly outcome?: AuditOutcome | undefined
+  readonly address?: string | undefined
+}
+
+const HOST_ACT: Shape<HostAct> = {
+  actor: required(text),
+  action: required(text),
+  target: required(text),
+  detail: checkedElsewhere,
+  outcome: oneOf('ok', 'refused', 'failed'),
+  address: text,
+}
+
 export interface ControlPlane {
   /** Mount it: `app.use(base, ...)` of the framework at hand, or `serve` alone. Never rejects. */
   readonly fetch: (request: Request) => Promise<Response>
   /** Joins the node channels, brings stored settings to running caches, and looks at them once a second. Without it, requests are answered as of now. */
   start(): Promise<void>
+  /** Puts what the host application did by itself to its caches on record in the audit: who, what, and what came of it. @throws what the store throws */
+  record(act: HostAct): Promise<void>
   /** Leaves, and stores what was counted. Caches and store stay open. */
   close(): Promise<void>
   readonly control: Control
@@ -94,6 +138,11 @@ const CONTROL: Shape<ControlOptions> = {
   managementBase: aBase,
   rates,
   authorize: fn('a function from a request to a principal'),
+  alertRules: (value, at) => {
+    const { success, data } = rulesDocument.safeParse(value)
+    if (success) return data
+    throw refused(value, at, 'rules as alert_rules/ takes them: { hit_ratio: { levels: { high: 0.5 } } }')
+  },
   allowPrivateWebhooks: flag,
   addressOf: fn('a function from a request to an address'),
   onError: fn('a function that takes an error'),
@@ -189,8 +238,15 @@ export function createControl(options: ControlOptions): ControlPlane {
         unfed()
         await webhooks.close()
       }
+      if (options.alertRules !== undefined) await beginRules(store, options.alertRules)
       await fleet.start()
       await bringSettings(control).catch(onError) // the next round tries again
+    },
+    async record(act) {
+      checkOptions<HostAct>(act, HOST_ACT, 'record')
+      const { actor, action, target, detail, outcome = 'ok', address } = act
+      const entry = { kind: 'change', actor, via: 'host', address, action: `host.${action}`, target, detail, outcome } as const
+      await store.write((tx) => appendAudit(store, tx, { ...entry, requestId: newId('req') }))
     },
     async close() {
       control.hub.close()

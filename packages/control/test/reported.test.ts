@@ -1,6 +1,10 @@
 // What was reported of other admin APIs and exporters, tried on this one. Each names the report that it comes from.
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
 import { createCache } from 'millpond'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { publicOnly, refusedUrl } from '../src/alerts/webhooks.ts'
 import { type Opened, open, tokenOf } from './setup.ts'
 
 const ODD = `key_12345'"'");|]*^@{\n&lt;^@>\u{1f4a9} %2F/../?#\u0000`
@@ -101,6 +105,90 @@ describe('keys', () => {
   it('are not said to be gone from a cache that nobody has', async () => {
     const { status, json } = await invalidate({ keys: ['a'], cache_name: 'nowhere' })
     expect([status, json.code]).toEqual([404, 'cache_unknown'])
+  })
+})
+
+describe('the event stream', () => {
+  // arizona-framework/roadrunner#63, fanout/django-eventstream#185, mpetrunic/fastify-sse-v2#110, rexxars/sse-channel#42, nestjs/nest#16686
+  it('holds texts that cannot begin a field of their own', async () => {
+    const own = createCache({ name: 'shop' })
+    const desk = await open(':memory:', { caches: [own] })
+    await desk.plane.start()
+    const answer = await desk.plane.fetch(new Request(`${API}/stream/?topics=operations`, { headers: bearer }))
+    const reader = answer.body?.getReader()
+    const evil = 'price\r\revent: bye\rdata: {}\r\r\n\nid: 9\u2028retry: 0'
+    expect((await desk.call('POST', 'invalidations/invalidate_keys/', { as: 'admin', body: { keys: ['a'], reason: evil } })).status).toBe(
+      200,
+    )
+    await desk.plane.close()
+    let text = ''
+    for (;;) {
+      const chunk = await reader?.read()
+      if (chunk === undefined || chunk.done) break
+      text += new TextDecoder().decode(chunk.value)
+    }
+    await desk.close()
+    await own.close()
+    const lines = text.split(/\r\n|\r|\n/).filter((line) => line !== '')
+    expect(lines.filter((line) => !/^(?:retry: \d+|id: [\w-]+-\d+|event: (?:op|bye)|data: \{.*\})$/s.test(line))).toEqual([])
+    expect(lines.some((line) => line.startsWith('data: ') && JSON.parse(line.slice(6)).reason === evil)).toBe(true)
+  })
+
+  // Ayushh-Sharmaa/NexaSphere#721, decolua/9router#751, cluesmith/codev#580, dust-tt/dust#24357
+  it('lets go of listeners whose connection was cut, without a word and however often', async () => {
+    const server = createAdaptorServer({ fetch: opened.plane.fetch })
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    const { port } = server.address() as AddressInfo // listening on TCP
+    const { hub } = opened.plane.control
+    for (let round = 0; round < 4; round++) {
+      const sockets = await Promise.all(
+        Array.from({ length: 6 }, async () => {
+          const socket = connect(port, '127.0.0.1')
+          socket.write(
+            `GET /api/admin/caching/stream/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${bearer.Authorization}\r\n\r\n`,
+          )
+          await once(socket, 'data')
+          return socket
+        }),
+      )
+      expect(hub.size).toBe(6)
+      for (const socket of sockets) socket.resetAndDestroy()
+      await expect.poll(() => hub.size).toBe(0)
+    }
+    server.close()
+  })
+})
+
+describe('a webhook', () => {
+  it('does not reach this network by another way to write its addresses', () => {
+    const written = {
+      'OneUptime/oneuptime#2578': ['[::ffff:127.0.0.1]', '[::ffff:169.254.169.254]'],
+      'documenso/documenso#2901': ['[::ffff:7f00:1]', '[0:0:0:0:0:ffff:a9fe:a9fe]'],
+      'vulnerability-lookup/vulnerability-lookup#540': [
+        '[64:ff9b::a9fe:a9fe]',
+        '[2002:7f00:1::1]',
+        '[2001:0:4136:e378:8000:63bf:3fff:fdd2]',
+      ],
+      'oblien/openship#209': [
+        '2130706433',
+        '0x7f000001',
+        '0177.0.0.1',
+        '127.1',
+        'metadata.google.internal',
+        '100.64.0.1',
+        '[fd00::1]',
+        '[fe80::1]',
+      ],
+    }
+    for (const [report, hosts] of Object.entries(written))
+      for (const host of hosts) expect(refusedUrl(`https://${host}/hook`, false), `${report}: ${host}`).toBeTypeOf('string')
+    expect(refusedUrl('https://hooks.example.com/x', false)).toBeUndefined()
+  })
+
+  it('goes nowhere where one of the addresses of a name is of this network (spupuz/VibeNVR#297)', async () => {
+    // localhost is 127.0.0.1 or ::1, or both: none of them is a place to go to.
+    const told = await new Promise<Error | null>((done) => publicOnly('localhost', { all: true }, (error) => done(error)))
+    expect(told?.message).toContain('an address of a private network')
   })
 })
 

@@ -1,6 +1,7 @@
 // What operators use: the state of the cache, its analytics and metrics, warming and invalidation.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
+import type { ControlPlane } from '@millpond/control'
 import { Hono } from 'hono'
 import { PROMETHEUS_CONTENT_TYPE } from 'millpond/observe'
 import type { Forgotten, Invalidation } from '../cache/invalidation.ts'
@@ -20,6 +21,8 @@ export interface ManagementParts {
   readonly invalidation: Invalidation
   readonly jobs: Jobs
   readonly observation: Observation
+  /** Keeps the record of who did what to the cache. */
+  readonly control: Pick<ControlPlane, 'record'>
   /** Reads the metrics, from anywhere. Undefined: members alone do. */
   readonly metricsToken: string | undefined
 }
@@ -32,7 +35,7 @@ interface Scope {
   readonly userId: number | undefined
 }
 
-export function managementRoutes({ access, invalidation, jobs, observation, metricsToken }: ManagementParts) {
+export function managementRoutes({ access, invalidation, jobs, observation, metricsToken, control }: ManagementParts) {
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
 
   /** An administrator acts on the own organisation; those who run the service on any, and by default on all. */
@@ -47,6 +50,9 @@ export function managementRoutes({ access, invalidation, jobs, observation, metr
     return { kinds, layer, organizationId: named ?? (isStaff ? null : granted.organizationId), userId }
   }
 
+  const record = ({ caller, organizationId }: Granted, action: string, detail: object): Promise<void> =>
+    control.record({ actor: `deals-user-${caller.userId}`, action, target: `organization ${organizationId}`, detail })
+
   routes.post('/api/cache-management/warm-cache', async (c) => {
     const granted = await access.here(c, 'cache.manage')
     const { kinds, layer, organizationId, userId } = await readScope(c, granted, warmRequest)
@@ -54,6 +60,7 @@ export function managementRoutes({ access, invalidation, jobs, observation, metr
     const job = { kinds, ...(layer !== undefined && { layer }), ...(organizationId !== null && { organization_id: organizationId }) }
     const id = await jobs.warmOrganizationCaches(job)
     if (id === undefined) throw new Problem(409, 'the cache is off: there is nothing to warm')
+    await record(granted, 'warm-cache', { ...job, job: id })
     return answerOf(c, id, await jobs.ended(id, waitMs(c)))
   })
   routes.get('/api/cache-management/jobs/:id', async (c) => {
@@ -71,9 +78,13 @@ export function managementRoutes({ access, invalidation, jobs, observation, metr
       const isMember = await access.isMember(userId, granted.organizationId)
       if (!isMember && !granted.access.is_staff) throw new Problem(403, `user ${userId} is not a member of your organisation`)
       // Without a name of an organisation those who run the service mean the user as a whole.
-      return c.json(shown(await invalidation.invalidateUserRelatedCaches(userId, organizationId ?? undefined)))
+      const forgotten = shown(await invalidation.invalidateUserRelatedCaches(userId, organizationId ?? undefined))
+      await record(granted, 'invalidate-cache', { user_id: userId, organization_id: organizationId, ...receiptsOf(forgotten) })
+      return c.json(forgotten)
     }
-    return c.json(shown(await invalidation.invalidateKinds(kinds, organizationId, layer)))
+    const forgotten = shown(await invalidation.invalidateKinds(kinds, organizationId, layer))
+    await record(granted, 'invalidate-cache', { kinds, layer, organization_id: organizationId, ...receiptsOf(forgotten) })
+    return c.json(forgotten)
   })
 
   routes.get('/api/cache-management/cache-status', async (c) => {
@@ -93,6 +104,9 @@ export function managementRoutes({ access, invalidation, jobs, observation, metr
   })
   return routes
 }
+
+/** As the log of the cache and `explain` name what was done. */
+const receiptsOf = ({ receipts }: Pick<Forgotten, 'receipts'>) => ({ receipts: receipts.map(({ id }) => id) })
 
 /** Compared by hashes, so that the time that it takes tells nothing of the token. */
 function isToken(header: string | undefined, token: string | undefined): boolean {

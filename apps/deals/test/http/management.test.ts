@@ -111,6 +111,17 @@ describe('C2', () => {
     expect(isHit(await subject.get(own, two.viewer))).toBe(true)
   })
 
+  test('who did what is in the audit of the control plane, with the receipts by which the cache names it', async () => {
+    const forgotten = await subject.send('POST', FORGET, two.administrator, { cache_type: 'roles' })
+    await subject.send('POST', WARM, two.administrator, { cache_type: 'roles' }, WAIT)
+    const audit = async (action: string) =>
+      (await subject.get(`/api/admin/caching/audit/?action=${action}`, one.administrator)).json.data[0]
+    const by = { actor: `deals-user-${two.administrator.userId}`, target: 'organization 2' }
+    expect(await audit('host.invalidate-cache')).toMatchObject({ ...by, detail: { kinds: ['roles'] } })
+    expect((await audit('host.invalidate-cache')).detail.receipts).toEqual(forgotten.json.receipts.map(({ id }: { id: string }) => id))
+    expect(await audit('host.warm-cache')).toMatchObject({ ...by, detail: { kinds: ['roles'], organization_id: 2 } })
+  })
+
   test('an administrator of one organisation cannot touch another', async () => {
     for (const path of [WARM, FORGET])
       expect((await subject.send('POST', path, two.administrator, { organization_id: 1 })).status).toBe(403)

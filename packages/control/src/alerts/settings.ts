@@ -1,5 +1,6 @@
 // What is set of alerts as a whole: rules and webhooks, each one document with a version.
 import { z } from 'zod'
+import { newId } from '../access/tokens.ts'
 import type { AuditEntry } from '../audit/audit.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
@@ -35,6 +36,12 @@ export async function rulesOf(store: Store): Promise<Readonly<Record<RuleName, R
 
 export const putRules = (store: Store, rules: z.output<typeof rulesDocument>, who: Who): Promise<void> =>
   putDocument(store, RULES, rules, { ...who, kind: 'change', action: 'alert_rules.update', target: RULES, detail: rules })
+
+/** Where nobody has set any. */
+export async function beginRules(store: Store, rules: z.input<typeof rulesDocument>): Promise<void> {
+  if ((await readDocument(store, RULES)) !== undefined) return
+  await putRules(store, rulesDocument.parse(rules), { actor: 'program', via: 'code', requestId: newId('req') })
+}
 
 export async function webhooksOf(store: Store): Promise<readonly Webhook[]> {
   return webhooksDocument.parse((await readDocument(store, WEBHOOKS)) ?? [])
