@@ -18,11 +18,11 @@ const STRICT = {
   types: ['node'],
 }
 
-/** What is wrong in the files, a line each. `folder`: where they lie, inside the project; `skips`: which declarations are taken as they are. */
+/** What is wrong in the files, a line each. `folder`: where they lie, inside the project; `skips`: which declarations are taken as they are, and which are there. */
 export function typeFaults(
   folder: string,
   files: readonly string[],
-  skips: { skipLibCheck: true } | { skipDefaultLibCheck: true },
+  skips: ({ skipLibCheck: true } | { skipDefaultLibCheck: true }) & { types?: [] },
 ): string[] {
   const config = join(folder, 'tsconfig.strict.json')
   writeFileSync(config, JSON.stringify({ compilerOptions: { ...STRICT, ...skips }, files }))

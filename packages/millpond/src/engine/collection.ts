@@ -78,8 +78,8 @@ export interface WriteStreamOptions {
 
 /** What is used of a client of ioredis. */
 export interface WriteStreamClient {
-  call(command: string, args: (string | number | Buffer)[]): Promise<unknown>
-  callBuffer(command: string, args: (string | number | Buffer)[]): Promise<unknown>
+  call(command: string, args: (string | number | Uint8Array)[]): Promise<unknown>
+  callBuffer(command: string, args: (string | number | Uint8Array)[]): Promise<unknown>
 }
 
 /** How writes that are acknowledged before they are stored are kept, gathered and sent to the source. */

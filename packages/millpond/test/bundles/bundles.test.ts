@@ -160,3 +160,24 @@ test('a TypeScript program of CommonJS modules compiles under the strictest rule
   writeFileSync(file, outputText)
   expect(await run(process.execPath, [file], folder)).toBe('Ada')
 })
+
+test('what needs nothing of Node in its types compiles where Node is not declared', () => {
+  const beside = [
+    'simple',
+    'environment',
+    'observe',
+    'invalidate',
+    'jobs',
+    'memory',
+    'nodes',
+    'insight',
+    'options',
+    'tier',
+    'tiers/sqlite',
+    'tiers/file',
+  ]
+  const names = ['millpond', ...beside.map((subpath) => `millpond/${subpath}`)]
+  const source = join(program('.'), '..', 'bare.mts')
+  writeFileSync(source, names.map((name, at) => `export * as a${at} from '${name}'\n`).join(''))
+  expect(typeFaults(join(program('.'), '..'), [source], { skipDefaultLibCheck: true, types: [] })).toEqual([])
+})
