@@ -194,7 +194,9 @@ function Ttls({ ttls }: { readonly ttls: readonly TtlPoint[] }) {
 }
 
 const ttlName = (short: (value: number) => string, factor: number | null): string =>
-  factor === null ? 'no end' : factor === 2 ? 'twice as long' : factor === 0.5 ? 'half as long' : `${short(factor)} × as long`
+  factor === null ? 'no end' : `${TIMES[factor] ?? `${short(factor)} ×`} as long`
+
+const TIMES: Readonly<Record<number, string>> = { 0.25: 'a quarter', 0.5: 'half', 2: 'twice', 4: 'four times' }
 
 function Namespaces({ cache, node }: { readonly cache: string; readonly node: string }) {
   const { numbers } = useDashboard()

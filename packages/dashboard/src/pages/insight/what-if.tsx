@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react'
 import type { Sized } from '../../api/insight.ts'
 import type { Figures } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
+import type { Numbers } from '../../format/numbers.ts'
 import { Section } from '../../parts/section.tsx'
 import { Large } from '../../parts/words.tsx'
 import { placeOf, usePlace } from '../../place/place.tsx'
@@ -169,16 +170,21 @@ function Brings({
       {capacity.unit === 'bytes' && (
         <div>
           <dt>Cost of each process, a month</dt>
-          <dd>{price > 0 ? numbers.signed((price * more) / GIGABYTE, 2) : 'no price given'}</dd>
+          <dd>{price > 0 ? costOf(numbers, (price * more) / GIGABYTE) : 'no price given'}</dd>
         </div>
       )}
     </dl>
   )
 }
 
+const LEAST_COST = 0.01
+
+const costOf = (numbers: Numbers, cost: number): string =>
+  cost !== 0 && Math.abs(cost) < LEAST_COST ? `less than ${LEAST_COST}` : numbers.signed(cost, 2)
+
 const perSecond = (text: string): string => `${text}/s`
 
-function sized(numbers: ReturnType<typeof useDashboard>['numbers'], { capacity }: Sized, factor: number): string {
+function sized(numbers: Numbers, { capacity }: Sized, factor: number): string {
   const { value, unit } = amountOf(numbers, { unit: capacity?.unit ?? 'entries', amount: (capacity?.amount ?? 0) * factor })
   return `${value} ${unit}`
 }
