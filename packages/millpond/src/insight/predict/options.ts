@@ -1,13 +1,13 @@
 // What prediction is told, checked.
-import { check, checkOptions, duration, fn, oneOf, required, type Shape, whole, withMethods } from '../../core/checks.ts'
+import { checkOptions, duration, fn, type Shape, withMethods } from '../../core/checks.ts'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import type { WasteBounds } from './budget.ts'
 import type { ModelFault, PredictorModel } from './model-guard.ts'
-import type { PredictorOptions } from './predictor.ts'
+import { BOUNDS } from './predictor-options.ts'
 
 /** How what will be read next is guessed. */
 export interface UsagePrediction extends WasteBounds {
-  /** Keys that are known at most, from 1,024 to 65,536, the default; a third of the memory that prediction takes is theirs. */
+  /** Keys that are known at most, from 1,024 to 65,536; 160 bytes each, and their names. Default 16,384: all of insight stays below 16 MiB. */
   readonly keys?: number | undefined
   /** Another model than the one that is shipped. What it proposes is held to the same budget and gate. */
   readonly model?: PredictorModel | undefined
@@ -21,45 +21,27 @@ export interface PredictionSettings {
   readonly isLoading: boolean
   readonly waste: number | undefined
   readonly least: number | undefined
-  readonly keys: number | undefined
+  readonly keys: number
   readonly model: PredictorModel | undefined
   readonly modelTimeoutMs: number
   readonly onModelOff: (fault: ModelFault) => void
 }
 
-const chance = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1')
-const least = check((value): value is number => typeof value === 'number' && value > 0 && value < 1, 'a number above 0 and below 1')
-const keys = whole(1024, 65_536)
 const OPTIONS: Shape<UsagePrediction> = {
-  waste: chance,
-  least,
-  keys,
+  ...BOUNDS,
   model: withMethods<PredictorModel>('a model with observe(batch) and candidates(context)', 'observe', 'candidates'),
   modelTimeout: duration,
   onModelOff: fn('a function that is told why the model was let go of'),
 }
 const MODEL_MS = 50
-const amount = check(
-  (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,
-  'a number above 0',
-)
-/** The checks of `PredictorOptions`. */
-export const PREDICTOR: Shape<PredictorOptions> = {
-  waste: chance,
-  least,
-  keys,
-  entries: required(amount),
-  capacity: required(amount),
-  unit: required(oneOf('entries', 'bytes')),
-  policy: required(fn("a policy, such as policyByName('lru')")),
-}
+const KEYS = 16_384
 
 /** `undefined`: nothing is predicted. @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
 export function predictionSettings(usage: boolean | UsagePrediction, isLoading: boolean): PredictionSettings | undefined {
   if (usage === false && !isLoading) return undefined
   const given = typeof usage === 'boolean' ? {} : usage
   checkOptions<UsagePrediction>(given, OPTIONS, 'usagePrediction')
-  const { waste, least, keys, model, modelTimeout, onModelOff = warn } = given
+  const { waste, least, keys = KEYS, model, modelTimeout, onModelOff = warn } = given
   const modelTimeoutMs = modelTimeout === undefined ? MODEL_MS : parseDuration(modelTimeout, 'usagePrediction.modelTimeout')
   return { isLoading, waste, least, keys, model, modelTimeoutMs, onModelOff }
 }

@@ -4,29 +4,28 @@
 // it, by which step its number has grown. And it proposes: what followed it before, of which the model says how likely it will be read while memory has it.
 import { checkOptions } from '../../core/checks.ts'
 import { hashOf } from '../../core/key-hash.ts'
-import { Budget, type WasteBounds } from './budget.ts'
+import { Budget } from './budget.ts'
 import { Candidates, FEATURES, MOST } from './candidates.ts'
 import { Contexts, REMEMBERED } from './contexts.ts'
-import { Gate, type GateOptions } from './gate.ts'
+import { Gate } from './gate.ts'
 import { Judge } from './judge.ts'
 import { Known } from './known.ts'
 import { Links } from './links.ts'
 import { Model } from './model.ts'
 import { Numbered } from './numbered.ts'
-import { PREDICTOR } from './options.ts'
 import { Pairs } from './pairs.ts'
 import { type PatternName, PatternNames } from './patterns.ts'
 import { Pending } from './pending.ts'
+import { PREDICTOR, type PredictorOptions } from './predictor-options.ts'
 import { Stays } from './stays.ts'
 import { RANKS, Steps } from './steps.ts'
 
 const ROWS = 65_536
 const FOLLOWERS = 8
 const MISSED = 4
-const PAIRS = 65_536
-/** Candidates that are waited for; above the second number only such as are loaded. */
-const WAITING = 32_768
-const WATCHED = 24_576
+/** Candidates that are waited for, for each known key; of them, those that are watched only. */
+const WAITING = 1 / 2
+const WATCHED = 3 / 4
 /** What was proposed takes a quarter of memory at most, until it is read. */
 /** What a candidate is: looked at only; one that would be loaded if proposals were open; loaded. */
 const WATCHED_ONLY = 0
@@ -39,14 +38,6 @@ const FADE = 4
 const BORROWED = 0.25
 /** A forerunner must have been read within so many reads. */
 const RECENT = 8192
-
-/** What a predictor is told of the memory that it predicts for. */
-export interface PredictorOptions extends WasteBounds, Pick<GateOptions, 'policy' | 'capacity' | 'unit'> {
-  /** Entries that memory holds when it is full. */
-  readonly entries: number
-  /** Keys that are known at most. Default 65,536. */
-  readonly keys?: number | undefined
-}
 
 /** A read, as a predictor is told of it. The object is not kept: it may be used again. */
 export interface KeyRead {
@@ -103,9 +94,10 @@ export class Predictor {
   readonly #known: Known
   readonly #followers: Links
   readonly #missed: Links
-  readonly #pairs = new Pairs(PAIRS)
+  readonly #pairs: Pairs
   readonly #contexts = new Contexts()
-  readonly #pending = new Pending(WAITING, FEATURES)
+  readonly #pending: Pending
+  readonly #waiting: number
   readonly #model = new Model()
   readonly #numbered = new Numbered()
   readonly #steps = new Steps()
@@ -125,6 +117,10 @@ export class Predictor {
     this.#entries = Math.max(1, entries)
     this.#most = Math.max(1, this.#entries * BORROWED)
     this.budget = new Budget({ waste, least })
+    const places = 2 ** Math.floor(Math.log2(keys))
+    this.#waiting = places * WAITING
+    this.#pending = new Pending(this.#waiting, FEATURES)
+    this.#pairs = new Pairs(places)
     this.#followers = new Links(keys, FOLLOWERS)
     this.#missed = new Links(keys, MISSED)
     this.#known = new Known(keys, (row) => {
@@ -208,7 +204,7 @@ export class Predictor {
     const pending = this.#pending
     const known = pending.find(hash)
     const isTaken = known >= 0 && pending.kind[known] !== WATCHED_ONLY
-    if (isTaken || pending.size >= WAITING || !this.budget.isWorth(chance)) return false
+    if (isTaken || pending.size >= this.#waiting || !this.budget.isWorth(chance)) return false
     const isIssued = this.#isOpen && this.outstanding < this.#most
     if (!isIssued && this.#isOpen) return false
     if (known >= 0) pending.end(known)
@@ -303,7 +299,7 @@ export class Predictor {
       if (this.#pending.find(candidates.hashes[at] as number) >= 0) continue
       const isWorth = isOn && budget.isWorth(chance)
       const isIssued = isWorth && this.#isOpen && this.outstanding < this.#most
-      if (this.#pending.size >= (isIssued ? WAITING : WATCHED)) continue
+      if (this.#pending.size >= this.#waiting * (isIssued ? 1 : WATCHED)) continue
       this.#watch(at, by, pattern, isIssued ? LOADED : isWorth && !this.#isOpen ? AS_IF : WATCHED_ONLY)
       if (!isIssued) {
         if (isWorth && !this.#isOpen) budget.issued(chance)

@@ -1,0 +1,30 @@
+// What a predictor is told of the memory that it predicts for, checked.
+import { check, fn, oneOf, required, type Shape, whole } from '../../core/checks.ts'
+import type { WasteBounds } from './budget.ts'
+import type { GateOptions } from './gate.ts'
+
+/** What a predictor is told of the memory that it predicts for. */
+export interface PredictorOptions extends WasteBounds, Pick<GateOptions, 'policy' | 'capacity' | 'unit'> {
+  /** Entries that memory holds when it is full. */
+  readonly entries: number
+  /** Keys that are known at most. Default 65,536. */
+  readonly keys?: number | undefined
+}
+
+const chance = check((value): value is number => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1')
+const least = check((value): value is number => typeof value === 'number' && value > 0 && value < 1, 'a number above 0 and below 1')
+const keys = whole(1024, 65_536)
+/** What a user may bound. */
+export const BOUNDS: Shape<Pick<PredictorOptions, 'waste' | 'least' | 'keys'>> = { waste: chance, least, keys }
+const amount = check(
+  (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,
+  'a number above 0',
+)
+/** The checks of `PredictorOptions`. */
+export const PREDICTOR: Shape<PredictorOptions> = {
+  ...BOUNDS,
+  entries: required(amount),
+  capacity: required(amount),
+  unit: required(oneOf('entries', 'bytes')),
+  policy: required(fn("a policy, such as policyByName('lru')")),
+}
