@@ -120,3 +120,35 @@ describe('what several processes say', () => {
 })
 
 const byName = (name: string) => (row: { readonly cache_name: string }) => row.cache_name === name
+
+describe('optimizations/cost/', () => {
+  const cost = (query: string, as: 'viewer' | 'limited' = 'viewer') => opened.call('GET', `optimizations/cost/?${query}`, { as })
+
+  it('tells by process what it costs and saves, in the prices that are asked with', async () => {
+    const paid = createCache({ name: 'paid', tiers: [memory({ maxEntries: 1000, pressure: false })] })
+    const watching = createInsight({ caches: [paid] })
+    for (let read = 0; read < 12_000; read++) {
+      await paid.getOrSet(`user:${read % 150}`, () => read)
+      if (read % 1000 === 0) watching.sizing('paid')
+    }
+    const other = await open(':memory:', { caches: [paid], insight: watching })
+    await other.plane.start()
+    const { status, json } = await other.call('GET', 'optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5', { as: 'viewer' })
+    expect({ status, detail: json.detail }).toEqual({ status: 200 })
+    const [{ said }] = json.nodes
+    expect(said).toMatchObject({ evidence: { is_enough: true }, tiers: [{ tier: 'memory', requests: 12_000, hits: 11_850 }] })
+    expect(said.avoided.seen).toBeCloseTo(11_850 * 5e-6, 9)
+    expect(said.patterns).toMatchObject([{ pattern: 'user:*', requests: 12_000, beyond: 0 }])
+    await other.close()
+    watching.close()
+    await paid.close()
+  })
+
+  it('says that a load was not seen, answers 501 where nobody watches, and refuses prices that are none', async () => {
+    const { json } = await cost('cache_name=shop&memory_gb_month=4&source_second=0.1')
+    expect(json.nodes[0].said).toMatchObject({ load: null, tiers: [], evidence: { is_enough: false } })
+    expect((await cost('cache_name=dark&memory_gb_month=4&million_loads=1')).status).toBe(501)
+    for (const query of ['', 'memory_gb_month=4', 'memory_gb_month=0&million_loads=1', 'memory_gb_month=-4&million_loads=1'])
+      expect((await cost(`cache_name=shop&${query}`)).status, query).toBe(422)
+  })
+})

@@ -7,7 +7,7 @@ import { benchmark } from './benchmark.ts'
 import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
 import { HeardErasures } from './heard-erasures.ts'
-import { analyzed, sized, tuned } from './insight.ts'
+import { analyzed, costed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { jobsOf, triggerJob } from './jobs.ts'
 import { preview, settingsFor } from './settings.ts'
@@ -58,6 +58,7 @@ export function actsOf(cache: Cache, application: Application = {}, insight?: In
     tail: async (asked) => tail.ask(asked),
     sizing: async (asked) => sized(insight, cache.info().name, asked),
     analyze: async (asked) => analyzed(insight, cache.info().name, asked),
+    cost: async (asked) => costed(insight, cache.info().name, asked),
     tune: (asked) => tuned(cache, asked),
     test: () => testTiers(cache),
     benchmark: (asked) => benchmark(cache, asked),

@@ -28,6 +28,39 @@ export function analyzed(insight: Insight | undefined, cache: string, { days }: 
   }
 }
 
+export function costed(insight: Insight | undefined, cache: string, asked: Asked<'cost'>): Answered['cost'] {
+  if (insight === undefined || !insight.caches.includes(cache)) return null
+  const { memory_gb_month: gbMonth, memory_million_requests: millionRequests, million_loads: millionLoads, source_second: second } = asked
+  const {
+    evidence,
+    load,
+    stored,
+    asked: requested,
+    avoided,
+    net,
+    tiers,
+    patterns,
+    actions,
+  } = insight.cost(cache, {
+    prices: { tiers: { memory: { gbMonth, millionRequests } }, source: { millionLoads, second } },
+  })
+  return {
+    evidence: evidenceOf(evidence),
+    load: load ?? null,
+    stored,
+    asked: requested,
+    avoided,
+    net,
+    tiers: tiers.map((tier) => ({ ...tier, bytes: tier.bytes ?? null })),
+    patterns: patterns.map(({ from, breakEvenMs, ...pattern }) => ({
+      ...pattern,
+      from: new Date(from).toISOString(),
+      break_even_seconds: breakEvenMs === undefined ? null : breakEvenMs / 1000,
+    })),
+    actions: actions.map(({ id, text, month }) => ({ id, text, month: rangeOf(month) })),
+  }
+}
+
 /** Of memory alone. Until the process ends: who wants it for good writes it into code or a stored configuration. */
 export async function tuned(cache: Cache, { max_entries, max_bytes, policy }: Asked<'tune'>): Promise<Answered['tune']> {
   const memory = {

@@ -32,6 +32,16 @@ export type AskedSubject = z.output<typeof subject>
 /** What a stored configuration changes of a cache that runs; the rest of it is for whoever makes the cache. */
 export const settingsDocument = z.object({ ttl_seconds: z.number().positive(), max_size_mb: z.number().positive(), is_active: z.boolean() })
 
+const price = z.number().positive()
+/** What things cost, in any currency. */
+export const prices = z
+  .strictObject({
+    memory_gb_month: price,
+    memory_million_requests: price.optional(),
+    million_loads: price.optional(),
+    source_second: price.optional(),
+  })
+  .refine(({ million_loads, source_second }) => million_loads !== undefined || source_second !== undefined)
 const insightDays = z.number().int().min(1).max(30)
 
 /** What of memory may be changed by advice, and taken back. */
@@ -106,6 +116,7 @@ export const ASKED = {
   }),
   sizing: z.strictObject({ days: insightDays }),
   analyze: z.strictObject({ days: insightDays }),
+  cost: prices,
   tune: memoryChange,
   test: z.null(),
   benchmark: z.strictObject({
@@ -331,6 +342,11 @@ export interface Shown {
   }
 }
 
+interface Money {
+  readonly seen: number
+  readonly month: number
+}
+
 export interface Answered {
   /** `null`: nobody watches this cache here. */
   sizing: Shown['sizing'] | null
@@ -354,6 +370,38 @@ export interface Answered {
         }[]
       })
     | null
+  cost: {
+    readonly evidence: Shown['evidence']
+    readonly load: number | null
+    readonly stored: Money
+    readonly asked: Money
+    readonly avoided: Money
+    readonly net: Money
+    readonly tiers: readonly {
+      readonly tier: string
+      readonly requests: number
+      readonly hits: number
+      readonly bytes: number | null
+      readonly stored: Money
+      readonly asked: Money
+      readonly avoided: Money
+    }[]
+    readonly patterns: readonly {
+      readonly namespace: string
+      readonly pattern: string
+      readonly from: string
+      readonly requests: number
+      readonly hits: number
+      readonly loads: number
+      readonly bytes: number
+      readonly stored: Money
+      readonly avoided: Money
+      readonly net: Money
+      readonly break_even_seconds: number | null
+      readonly beyond: number
+    }[]
+    readonly actions: readonly { readonly id: string; readonly text: string; readonly month: Shown['range'] }[]
+  } | null
   tune: { readonly changes: readonly SettingChange[] }
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }
   coverage: Coverage

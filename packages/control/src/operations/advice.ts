@@ -1,9 +1,9 @@
 // What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads agree on.
-import type { Answered, Shown, Topic } from '../agent/words.ts'
+import type { Answered, Asked, Shown, Topic } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
 
-type Told = 'sizing' | 'analyze'
+type Told = 'sizing' | 'analyze' | 'cost'
 
 export interface NodeSays<T> {
   readonly node: string
@@ -25,9 +25,9 @@ export async function askInsight<T extends Told>(
   control: Control,
   cache: string,
   topic: T,
-  days: number,
+  asked: Asked<T>,
 ): Promise<NodeSays<NonNullable<Answered[T]>>[]> {
-  const replies = await control.fleet.ask(cache, topic as Topic & T, { days } as never, { deadlineMs: DEADLINE_MS })
+  const replies = await control.fleet.ask(cache, topic as Topic & T, asked as never, { deadlineMs: DEADLINE_MS })
   const rows = replies.map(({ id, status, error, body }) => ({
     node: id,
     error: status === 'answered' ? (body === null ? NOT_WATCHED : null) : (error ?? status),

@@ -1,7 +1,7 @@
 // What another size, policy or time to live would bring, what to do, and doing it.
 import { z } from 'zod'
 import { may } from '../access/roles.ts'
-import { type Answered, memoryChange } from '../agent/words.ts'
+import { type Answered, memoryChange, prices } from '../agent/words.ts'
 import { cachesFor, namespacesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
@@ -11,6 +11,7 @@ import { accepted, instant, operation } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
 const days = z.number().int().min(1).max(30)
+const price = z.coerce.number().positive().max(1e15)
 const range = z.object({ value: z.number(), low: z.number(), high: z.number() })
 const ttl = z.object({ factor: z.number().nullable(), change: range })
 const amount = z.object({ unit: z.enum(['entries', 'bytes']), amount: z.number() })
@@ -62,6 +63,43 @@ const analysis = sizing.extend({
   ),
   hot_keys: z.array(z.object({ tier: z.string(), keys: z.array(z.object({ key: z.string(), count: z.number(), error: z.number() })) })),
 })
+const money = z.object({ seen: z.number(), month: z.number().describe('in 30 days, if it goes on so') })
+const cost = z.object({
+  evidence,
+  load: z.number().nullable().describe('what a load costs'),
+  stored: money,
+  asked: money,
+  avoided: money.describe('loads that hits have saved'),
+  net: money,
+  tiers: z.array(
+    z.object({
+      tier: z.string(),
+      requests: z.number(),
+      hits: z.number(),
+      bytes: z.number().nullable(),
+      stored: money,
+      asked: money,
+      avoided: money,
+    }),
+  ),
+  patterns: z.array(
+    z.object({
+      namespace: z.string(),
+      pattern: z.string(),
+      from: instant,
+      requests: z.number(),
+      hits: z.number(),
+      loads: z.number(),
+      bytes: z.number(),
+      stored: money,
+      avoided: money,
+      net: money,
+      break_even_seconds: z.number().nullable().describe('held for longer until it is read again, an entry costs more than a load'),
+      beyond: z.number().describe('of what is stored, the share that waited longer'),
+    }),
+  ),
+  actions: z.array(z.object({ id: z.string(), text: z.string(), month: range })),
+})
 const byNode = <T extends z.ZodType>(said: T) =>
   z.array(z.object({ node: z.string(), error: z.string().nullable(), said: said.nullable() }))
 const NOT_WATCHED = { description: 'No process of the cache is watched: see the detail' }
@@ -79,7 +117,34 @@ export const adviceRoutes: readonly Route[] = [
     },
     async handle({ control, principal, query }) {
       const cache = oneCache(control, principal, query.cache_name)
-      return json(200, { cache_name: cache, nodes: await askInsight(control, cache, 'sizing', query.days) })
+      return json(200, { cache_name: cache, nodes: await askInsight(control, cache, 'sizing', { days: query.days }) })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'optimizations/cost/',
+    summary: 'What a cache costs and saves in the prices that are asked with, each process for itself; 501 where nobody watches',
+    scope: 'metrics:read',
+    query: z.strictObject({
+      cache_name: cacheName,
+      memory_gb_month: price.describe('a gigabyte of memory for 30 days'),
+      million_loads: price.optional().describe('a million loads of the source; this or source_second is needed'),
+      source_second: price.optional().describe("a second of the source's work"),
+      memory_million_requests: price.optional().describe('a million requests of memory'),
+    }),
+    answers: {
+      200: { description: 'In the currency of the prices', schema: z.object({ cache_name: z.string(), nodes: byNode(cost) }) },
+      501: NOT_WATCHED,
+    },
+    async handle({ control, principal, query }) {
+      const { cache_name, ...asked } = query
+      const cache = oneCache(control, principal, cache_name)
+      const given = prices.safeParse(asked)
+      if (!given.success) throw new Problem(422, 'invalid', 'no price of a load is given: add million_loads or source_second')
+      const rows = await askInsight(control, cache, 'cost', given.data)
+      const only = namespacesFor(principal, cache, undefined)
+      const nodes = rows.map(({ said, ...row }) => ({ ...row, said: said === null ? null : costShownTo(said, only) }))
+      return json(200, { cache_name: cache, nodes })
     },
   }),
   defineRoute({
@@ -110,7 +175,7 @@ export const adviceRoutes: readonly Route[] = [
       const refused: Problem[] = []
       const caches = await Promise.all(
         names.map(async (cache_name) => {
-          const rows = await askInsight(control, cache_name, 'analyze', body.days).catch((error: unknown) => {
+          const rows = await askInsight(control, cache_name, 'analyze', { days: body.days }).catch((error: unknown) => {
             if (names.length > 1 && error instanceof Problem) return error
             throw error
           })
@@ -177,5 +242,15 @@ function shownTo(said: Said, only: readonly string[] | undefined, maySeeKeys: bo
     patterns: said.patterns.filter(({ namespace }) => only === undefined || only.includes(namespace)),
     recommendations: only === undefined ? said.recommendations : said.recommendations.filter(({ kind }) => kind !== 'ttl'),
     hot_keys: maySeeKeys ? said.hot_keys : [],
+  }
+}
+
+/** Who may see some namespaces only is not told of the patterns of others. */
+function costShownTo(said: NonNullable<Answered['cost']>, only: readonly string[] | undefined): NonNullable<Answered['cost']> {
+  if (only === undefined) return said
+  return {
+    ...said,
+    patterns: said.patterns.filter(({ namespace }) => only.includes(namespace)),
+    actions: said.actions.filter(({ id }) => !id.startsWith('uncached:')),
   }
 }
