@@ -52,6 +52,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   test: ['test', '--days', '1'],
   benchmark: ['benchmark', '--duration', '50ms', ...SHOP],
   optimize: ['optimize'],
+  cost: ['cost', '--memory-gb-month', '4', '--million-loads', '1', ...SHOP],
   'export prometheus': ['export', 'prometheus'],
   'config list': ['config', 'list'],
   'config get': ['config', 'get', 'stored'],
@@ -78,6 +79,7 @@ const ENDS: Readonly<Record<string, number>> = {
   undo: 5, // the newest one is no invalidation
   'alerts resolve': 5,
   optimize: 11,
+  cost: 11,
   'token revoke': 5,
   receipt: 5,
   'jobs run': 5,

@@ -133,7 +133,9 @@ describe('optimizations/cost/', () => {
     }
     const other = await open(':memory:', { caches: [paid], insight: watching })
     await other.plane.start()
-    const { status, json } = await other.call('GET', 'optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5', { as: 'viewer' })
+    const { status, json } = await other.call('GET', 'optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5', {
+      as: 'viewer',
+    })
     expect({ status, detail: json.detail }).toEqual({ status: 200 })
     const [{ said }] = json.nodes
     expect(said).toMatchObject({ evidence: { is_enough: true }, tiers: [{ tier: 'memory', requests: 12_000, hits: 11_850 }] })

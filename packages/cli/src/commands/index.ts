@@ -7,6 +7,7 @@ import { cleanup, test } from './care.ts'
 import { completion } from './completion.ts'
 import { configGet, configList } from './config.ts'
 import { configApply, configDiff, configRollback, configValidate } from './config-change.ts'
+import { cost } from './cost.ts'
 import { grafana, prometheusRules } from './dashboards.ts'
 import { erase, receipt } from './erase.ts'
 import { exportPrometheus } from './export.ts'
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   report,
   benchmark,
   optimize,
+  cost,
   exportPrometheus,
   prometheusRules,
   configList,

@@ -1,0 +1,80 @@
+// What a cache costs and what it saves, in the prices that are given.
+import type { Command, Context } from '../command.ts'
+import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
+import { wrongUse } from '../failure.ts'
+import { styled, text } from '../terminal/text.ts'
+import { bytes, count, percent, seconds } from '../terminal/units.ts'
+
+export const cost: Command = {
+  name: 'cost',
+  group: 'decide',
+  summary: 'what a cache costs and saves in a month, by tier and by pattern of keys, and what would save more',
+  positionals: [],
+  options: ['cache-name', 'memory-gb-month', 'million-loads', 'source-second', 'memory-million-requests'],
+  fields: ['cache_name', 'nodes'],
+  example: 'millpond cost --cache-name shop --memory-gb-month 4 --million-loads 0.4',
+  scope: 'metrics:read',
+  async run(context) {
+    const { given, out } = context
+    if (!given.has('memory-gb-month')) throw wrongUse('--memory-gb-month: a gigabyte of memory needs a price')
+    if (!given.has('million-loads') && !given.has('source-second'))
+      throw wrongUse('--million-loads or --source-second: a load needs a price')
+    const client = await context.client()
+    const { body } = await client.get('optimizations/cost/', {
+      ...(given.has('cache-name') && { cache_name: given.text('cache-name') }),
+      memory_gb_month: given.number('memory-gb-month'),
+      ...(given.has('million-loads') && { million_loads: given.number('million-loads') }),
+      ...(given.has('source-second') && { source_second: given.number('source-second') }),
+      ...(given.has('memory-million-requests') && { memory_million_requests: given.number('memory-million-requests') }),
+    })
+    const cache_name = textAt(body, 'cache_name')
+    const nodes = rowsAt(body, 'nodes')
+    await out.answer('cost', { cache_name, nodes }, () => {
+      out.line(styled('bold', text`${cache_name}`))
+      for (const row of nodes) tell(out, row)
+    })
+    return 'done'
+  },
+}
+
+function tell(out: Context['out'], row: Row): void {
+  const node = textAt(row, 'node')
+  const error = textAt(row, 'error')
+  const said = at(row, 'said')
+  const why = textAt(said, 'evidence', 'why')
+  if (error !== '' || why !== '') {
+    out.line(text`  ${node}: ${error === '' ? `not enough data: ${why}` : error}`)
+    return
+  }
+  const month = (part: string): string => money(numberAt(said, part, 'month'))
+  out.line(
+    text`  ${node}, by what was seen since ${textAt(said, 'evidence', 'from')}: in a month it saves ${month('avoided')}, stores for ${month('stored')} and asks for ${month('asked')}: ${styled('bold', month('net'))}`,
+  )
+  out.table(
+    [
+      { title: 'KEYS', gives: true },
+      { title: 'READS', isNumber: true },
+      { title: 'HITS', isNumber: true },
+      { title: 'SIZE', isNumber: true },
+      { title: 'A MONTH', isNumber: true },
+      { title: 'BREAK-EVEN', isNumber: true },
+      { title: 'BEYOND', isNumber: true },
+    ],
+    rowsAt(said, 'patterns').map((one) => [
+      textAt(one, 'namespace') === 'default' ? textAt(one, 'pattern') : `${textAt(one, 'namespace')} ${textAt(one, 'pattern')}`,
+      count(numberAt(one, 'requests')),
+      count(numberAt(one, 'hits')),
+      bytes(numberAt(one, 'bytes')),
+      money(numberAt(one, 'net', 'month')),
+      seconds(numberAt(one, 'break_even_seconds')),
+      percent(numberAt(one, 'beyond')),
+    ]),
+  )
+  for (const action of rowsAt(said, 'actions')) {
+    const of = (part: string): string => money(numberAt(action, 'month', part))
+    out.line(text`  ${textAt(action, 'id')}: ${of('value')} a month (${of('low')} to ${of('high')}), ${textAt(action, 'text')}`)
+  }
+}
+
+/** In whatever currency the prices were. */
+const money = (amount: number | null): string => (amount === null ? '-' : String(Number(amount.toPrecision(3))))
