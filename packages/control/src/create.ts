@@ -10,6 +10,7 @@ import {
   fn,
   listOf,
   oneOf,
+  record,
   refused,
   required,
   type Shape,
@@ -126,6 +127,9 @@ const aBase = check(
   (value): value is string => typeof value === 'string' && /^\/.*[^/]$/.test(value),
   "a path such as '/api/admin/caching'",
 )
+const RULES = 'rules as alert_rules/ takes them: { hit_ratio: { levels: { high: 0.5 } } }'
+/** What is not a plain object would pass as one without rules. */
+const someRules = record<object>(RULES)
 const CONTROL: Shape<ControlOptions> = {
   store: required(withMethods<Store>("a store: await openStore('control.db')", 'write', 'now', 'close')),
   caches: listOf(aCache, 'a list of caches'),
@@ -139,9 +143,9 @@ const CONTROL: Shape<ControlOptions> = {
   rates,
   authorize: fn('a function from a request to a principal'),
   alertRules: (value, at) => {
-    const { success, data } = rulesDocument.safeParse(value)
+    const { success, data } = rulesDocument.safeParse(someRules(value, at))
     if (success) return data
-    throw refused(value, at, 'rules as alert_rules/ takes them: { hit_ratio: { levels: { high: 0.5 } } }')
+    throw refused(value, at, RULES)
   },
   allowPrivateWebhooks: flag,
   addressOf: fn('a function from a request to an address'),
