@@ -107,7 +107,7 @@ database: ${worth.wrong === 0 ? 'all are right' : `${worth.wrong} are wrong`}. $
         '',
       ],
     ]),
-    'Most users open their page once in so short a time, which bounds the hit rate.',
+    'Most users open their page once in so short a time, which bounds the hit rate. The run says of what was computed how much nobody had asked for before, and how much a write had changed.',
   ].join('\n\n')
 }
 

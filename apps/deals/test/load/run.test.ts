@@ -19,7 +19,7 @@ describe.runIf(existsSync(LOAD))('npm run load', () => {
   test('prints the table beside the promises, and finds every answer right', { timeout: 120_000 }, async () => {
     const { code, out } = await run(TINY)
     expect(out).toMatch(/hit rate +\d/)
-    expect(out).toMatch(/95 % hit rate +\d+\.\d % +(not )?kept/)
+    expect(out).toMatch(/95 % hit rate +\d+\.\d %, \d+\.\d % in the last minute +(not )?kept/)
     expect(out).toMatch(/correct: all \d+ cached answers are what the database said/)
     expect(code).toBe(0)
   })

@@ -21,10 +21,10 @@ interface Case {
   readonly says: readonly [said: LoadOptions, meant: Partial<LoadPolicy>][]
 }
 
-const durations = (name: keyof LoadOptions, field: keyof LoadPolicy): Case => ({
+const durations = (name: keyof LoadOptions, field: keyof LoadPolicy, beside: Partial<LoadPolicy> = {}): Case => ({
   says: [['7ms', 7] as const, [0, 0] as const, ['2s', 2000] as const, ['1.5m', 90_000] as const, [30, 30] as const].map(([said, ms]) => [
     { [name]: said },
-    { [field]: ms },
+    { [field]: ms, ...beside },
   ]),
 })
 const shares = (name: 'jitter'): Case => ({
@@ -34,7 +34,7 @@ const words = <N extends 'priority' | 'consistency'>(name: N, ...all: NonNullabl
   says: SPEAKERS.map((_, at) => [{ [name]: all[at % all.length] }, { [name]: all[at % all.length] }]),
 })
 const CASES: Readonly<Record<string, Case>> = {
-  ttl: durations('ttl', 'ttlMs'),
+  ttl: durations('ttl', 'ttlMs', { isTtlSaid: true }),
   staleFor: durations('staleFor', 'staleForMs'),
   staleIfError: durations('staleIfError', 'staleIfErrorMs'),
   negativeTtl: durations('negativeTtl', 'negativeMs'),
