@@ -4,14 +4,12 @@ import type { Clock } from '../core/contracts.ts'
 import { mixed } from '../core/key-hash.ts'
 import { type ReadSample, type Recorder, SAMPLE } from '../core/recorder.ts'
 import { HIT, LOADED, LOST, MISS, type Ring, WRITTEN } from './ring.ts'
+import { SpaceNumbers } from './space-numbers.ts'
 
 /** Misses that another size, policy or time to live would have made hits. */
 const AVOIDABLE: ReadonlySet<MissCause> = new Set(['cold', 'expired_ttl', 'evicted_capacity', 'not_admitted', 'memory_pressure', 'unknown'])
 /** One read of so many counts for the hottest keys. */
 export const HOT_EVERY = 64
-
-/** Namespaces that are told apart. */
-const MOST_SPACES = 1000
 
 /** What is counted of all reads and loads, watched or not. */
 export interface Counted {
@@ -53,10 +51,7 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
   readonly #hot: (tier: string, key: string, namespace: string) => void
   /** Of watched keys. */
   #untilHot = HOT_EVERY
-  /** Namespaces by their numbers; those that come late share the last one. */
-  readonly spaces: string[] = []
-  #space: string | undefined
-  #spaceNumber = 0
+  readonly spaces = new SpaceNumbers()
 
   constructor(ring: Ring, clock: Clock, tier: string, wake: () => void, hot: (tier: string, key: string, namespace: string) => void) {
     this.#ring = ring
@@ -137,14 +132,6 @@ export class Ear implements Required<Omit<Recorder, 'context' | 'invalidate'>> {
 
   #note(kind: number, hash: number, bytes: number, key: string, namespace: string): number {
     if (this.#ring.count === 0) this.#wake()
-    if (namespace !== this.#space) this.#enter(namespace)
-    return this.#ring.note(kind, hash, bytes, this.#clock.coarse, key, this.#spaceNumber)
-  }
-
-  /** Reads of one namespace follow each other mostly. */
-  #enter(namespace: string): void {
-    this.#space = namespace
-    const known = this.spaces.indexOf(namespace)
-    this.#spaceNumber = known >= 0 ? known : this.spaces.length < MOST_SPACES ? this.spaces.push(namespace) - 1 : MOST_SPACES - 1
+    return this.#ring.note(kind, hash, bytes, this.#clock.coarse, key, this.spaces.of(namespace))
   }
 }

@@ -3,6 +3,8 @@
 
 /** Notes that wait at most; a power of two. More in one turn of the event loop are lost, and counted. */
 const PLACES = 16_384
+/** What the keys of notes that wait take at most, in characters; beyond it notes are lost, too. A key may have 65,536. */
+const MOST_CHARACTERS = 2 ** 21
 const WORDS = 4
 
 export const HIT = 0
@@ -26,11 +28,14 @@ export class Ring {
   /** When the first of the notes that wait was made. */
   #since = 0
   #from = 0
+  #characters = 0
+  /** The place that was taken last: its key is let go of with the next one. -1: none. */
+  #taken = -1
 
   /** The place of a new note; -1: there is none. */
   note(kind: number, hash: number, bytes: number, time: number, key: string, space: number): number {
     const { count } = this
-    if (count === PLACES) {
+    if (count === PLACES || this.#characters > MOST_CHARACTERS) {
       this.lost++
       return -1
     }
@@ -43,14 +48,21 @@ export class Ring {
     words[word + 2] = time - this.#since
     words[word + 3] = space * KINDS + kind
     this.keys[at] = key
+    this.#characters += key.length
     this.count = count + 1
     return at
   }
 
-  /** The place of the oldest note, which is free from now on; -1: there is none. */
+  /** The place of the oldest note, whose key is there until the next one is taken; -1: there is none. */
   take(): number {
-    if (this.count === 0) return -1
+    if (this.#taken >= 0) this.keys[this.#taken] = ''
+    if (this.count === 0) {
+      this.#taken = -1
+      return -1
+    }
     const at = this.#from
+    this.#taken = at
+    this.#characters -= (this.keys[at] as string).length
     this.#from = (at + 1) & (PLACES - 1)
     this.count--
     return at

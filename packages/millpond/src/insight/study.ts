@@ -98,7 +98,7 @@ export class Study {
     for (let left = most; left > 0; left--) {
       const at = this.#ring.take()
       if (at < 0) return false
-      watching?.look(this.#ring, at, this.#ear.spaces[this.#ring.space(at)] ?? '')
+      watching?.look(this.#ring, at, this.#ear.spaces.name(this.#ring.space(at)))
     }
     return this.#ring.count > 0
   }

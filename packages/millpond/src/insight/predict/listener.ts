@@ -4,23 +4,20 @@ import type { Clock } from '../../core/contracts.ts'
 import { mixed } from '../../core/key-hash.ts'
 import type { Recorder } from '../../core/recorder.ts'
 import { HIT, LOADED, LOST, MISS, Ring } from '../ring.ts'
+import { SpaceNumbers } from '../space-numbers.ts'
 
 /** Misses that have to do with what memory had room for. */
 const OF_ROOM: ReadonlySet<MissCause> = new Set(['cold', 'evicted_capacity', 'not_admitted', 'memory_pressure', 'unknown', 'expired_ttl'])
 /** Reads that were announced and have not come yet; a power of two. */
 const ANNOUNCED = 1024
-const MOST_SPACES = 1000
 
 export class Listener implements Required<Pick<Recorder, 'hit' | 'miss' | 'load' | 'context'>> {
   readonly ring = new Ring()
-  /** Namespaces by their numbers; those that come late share the last one. */
-  readonly spaces: string[] = []
+  readonly spaces = new SpaceNumbers()
   readonly #clock: Clock
   readonly #wake: () => void
   readonly #announced = new Int32Array(ANNOUNCED)
   readonly #sessions = new Int32Array(ANNOUNCED)
-  #space: string | undefined
-  #spaceNumber = 0
 
   constructor(clock: Clock, wake: () => void) {
     this.#clock = clock
@@ -58,14 +55,6 @@ export class Listener implements Required<Pick<Recorder, 'hit' | 'miss' | 'load'
 
   #note(kind: number, hash: number, bytes: number, key: string, namespace: string): number {
     if (this.ring.count === 0) this.#wake()
-    if (namespace !== this.#space) this.#enter(namespace)
-    return this.ring.note(kind, hash, bytes, this.#clock.coarse, key, this.#spaceNumber)
-  }
-
-  /** Reads of one namespace follow each other mostly. */
-  #enter(namespace: string): void {
-    this.#space = namespace
-    const known = this.spaces.indexOf(namespace)
-    this.#spaceNumber = known >= 0 ? known : this.spaces.length < MOST_SPACES ? this.spaces.push(namespace) - 1 : MOST_SPACES - 1
+    return this.ring.note(kind, hash, bytes, this.#clock.coarse, key, this.spaces.of(namespace))
   }
 }

@@ -132,7 +132,7 @@ export class Predicting {
     for (let left = A_TURN; left > 0; left--) {
       const at = ring.take()
       if (at < 0) break
-      const namespace = spaces[ring.space(at)] ?? ''
+      const namespace = spaces.name(ring.space(at))
       const kind = ring.kind(at)
       if (kind === LOADED)
         this.#predictor?.stored(ring.hash(at), ring.time(at), (ring.ttls[at] as number) * (this.#setting?.ttlFactor ?? 1))

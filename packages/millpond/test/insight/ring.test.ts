@@ -1,0 +1,36 @@
+// Notes that wait: what they take at most, however long the keys and however many the namespaces.
+import { describe, expect, it } from 'vitest'
+import { HIT, Ring } from '../../src/insight/ring.ts'
+import { SpaceNumbers } from '../../src/insight/space-numbers.ts'
+
+describe('a ring of notes', () => {
+  it('has a bound on what the keys take that wait, and counts what it does not keep', () => {
+    const ring = new Ring()
+    for (let note = 0; note < 1000; note++) ring.note(HIT, note, 1, note, `${note}`.padEnd(10_000, 'x'), 0)
+    expect(ring.keys.reduce((sum, key) => sum + key.length, 0)).toBeLessThanOrEqual(2 ** 21 + 10_000)
+    expect(ring.count).toBeGreaterThan(200)
+    expect(ring.count + ring.lost).toBe(1000)
+  })
+
+  it('lets go of a key once the next note is taken, and has room again then', () => {
+    const ring = new Ring()
+    for (let note = 0; note < 300; note++) ring.note(HIT, note, 1, note, 'x'.repeat(10_000), 0)
+    const first = ring.take()
+    expect(ring.keys[first]).toHaveLength(10_000)
+    while (ring.take() >= 0);
+    expect(ring.keys.every((key) => key === '')).toBe(true)
+    expect(ring.note(HIT, 1, 1, 1, 'one', 0)).toBeGreaterThanOrEqual(0)
+  })
+})
+
+describe('numbers of namespaces', () => {
+  it('are the same for the same name, and one for all that come late, which is nobody’s', () => {
+    const spaces = new SpaceNumbers()
+    const numbers = Array.from({ length: 1000 }, (_, at) => spaces.of(`tenant-${at}`))
+    expect(new Set(numbers).size).toBe(1000)
+    expect(spaces.of('tenant-7')).toBe(numbers[7])
+    expect(spaces.name(spaces.of('tenant-999'))).toBe('tenant-999')
+    const late = spaces.of('tenant-1000')
+    expect([spaces.name(late), spaces.of('tenant-1001')]).toEqual(['', late])
+  })
+})
