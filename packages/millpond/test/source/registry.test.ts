@@ -48,6 +48,13 @@ it('a prefix has one loader; taken back it is free, and the shorter one serves a
   expect([registry.list(), find(registry, 'user:1')]).toEqual([[], undefined])
 })
 
+it('one taken back leaves those that are as long', () => {
+  const registry = new SourceRegistry()
+  const stops = ['one:', 'two:'].map((prefix) => registry.register(named('default', prefix)))
+  stops[0]?.()
+  expect([find(registry, 'one:1'), find(registry, 'two:1')]).toEqual([undefined, 'two:'])
+})
+
 it('agrees with a plain search over all prefixes', () => {
   const part = fc.constantFrom<string | number | boolean | null>('a', 'ab', '', '[', ',', '"', 1, 11, true, null)
   const key: fc.Arbitrary<Key> = fc.oneof(

@@ -1,5 +1,6 @@
 // Whether somebody has said how a key is loaded: asked of a cache now and then, since it is asked for each candidate.
-import { encodeKey, type Key } from '../../core/key.ts'
+import type { Key } from '../../core/key.ts'
+import { KeyFamilies } from '../../core/key-families.ts'
 
 export interface Sources {
   readonly sources: readonly { readonly namespace: string; readonly prefix: Key }[]
@@ -7,8 +8,7 @@ export interface Sources {
 
 export class Loadable {
   readonly #cache: Sources
-  /** What encoded keys with a loader begin with, by namespace. */
-  #beginnings = new Map<string, string[]>()
+  #namespaces = new Map<string, KeyFamilies<true>>()
 
   constructor(cache: Sources) {
     this.#cache = cache
@@ -16,19 +16,15 @@ export class Loadable {
   }
 
   look(): void {
-    this.#beginnings = new Map()
+    this.#namespaces = new Map()
     for (const { namespace, prefix } of this.#cache.sources) {
-      const encoded = encodeKey(prefix)
-      const beginning = typeof prefix === 'string' ? encoded : `${encoded.slice(0, -1)},`
-      this.#beginnings.set(namespace, [...(this.#beginnings.get(namespace) ?? []), beginning])
+      const families = this.#namespaces.get(namespace) ?? new KeyFamilies<true>()
+      families.add(prefix, true)
+      this.#namespaces.set(namespace, families)
     }
   }
 
   has(namespace: string, key: string): boolean {
-    const beginnings = this.#beginnings.get(namespace)
-    if (beginnings === undefined) return false
-    // A tuple that is the whole prefix ends where its longer kin go on.
-    const text = key.startsWith('[') ? `${key.slice(0, -1)},` : key
-    return beginnings.some((beginning) => text.startsWith(beginning))
+    return this.#namespaces.get(namespace)?.of(key) === true
   }
 }
