@@ -26,8 +26,8 @@ function scramble(units: number): number {
 }
 
 /**
- * The hash mixed once more, not negative: keys are sampled by it. No eviction policy mixes so: a sample within another's sample would be none (multipliers of
- * `lowbias32`, Chris Wellons, public domain).
+ * The hash mixed once more, not negative: keys are sampled by it. No eviction policy mixes this way: where one samples by the same bits, a
+ * sample of its sample would not be a sample of all keys (multipliers of `lowbias32`, Chris Wellons, public domain).
  */
 export function mixed(hash: number): number {
   let mix = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)

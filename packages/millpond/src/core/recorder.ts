@@ -33,7 +33,7 @@ export interface Recorder {
   set?(hash: number, bytes: number, key: string, namespace: string, ttlMs: number): void
   /** A reader that has said who it is (`cache.for({ session })`) is about to read the key: `session` is a number for who. */
   context?(hash: number, session: number, key: string, namespace: string): void
-  /** Somebody invalidated, in this process or in another one; a `set` is none. */
+  /** Somebody invalidated, in this process or in another one; a `set` is not an invalidation. */
   invalidate?(targets: readonly Target[], mode: 'delete' | 'expire', namespace: string): void
 }
 

@@ -4,6 +4,8 @@ import { HOT_EVERY } from './recorder.ts'
 
 const MOST_TIERS = 4
 const KEYS = 1024
+/** Of a longer key, so much is told. */
+const LONGEST = 512
 
 export class HotTiers {
   readonly #tiers = new Map<string, HotKeys>()
@@ -15,7 +17,8 @@ export class HotTiers {
       keys = new HotKeys(KEYS)
       this.#tiers.set(tier, keys)
     }
-    keys.add(namespace === 'default' ? key : `${namespace} ${key}`, HOT_EVERY)
+    const told = key.length > LONGEST ? `${key.slice(0, LONGEST)}…` : key
+    keys.add(namespace === 'default' ? told : `${namespace} ${told}`, HOT_EVERY)
   }
 
   /** Hottest first; counts are estimates. */

@@ -141,7 +141,7 @@ const OPTIONS: Shape<InsightOptions> = {
   usagePrediction: checkedElsewhere,
   predictiveLoading: flag,
 }
-/** With prediction beside it: what it takes is theirs else. */
+/** Patterns with a curve of their own, where prediction needs the memory of the others. */
 const PATTERNS_BESIDE = 4
 const WINDOW: Shape<WindowOptions> = { days }
 // Prices are looked at where the cache's tiers are known.

@@ -1,51 +1,45 @@
 // Figures for Prometheus, and for whoever scales by them: what memories of other sizes would answer.
 import { withMethods } from '../core/checks.ts'
-import type { Collector, MetricDefinition } from '../observe/index.ts'
+import { metric } from '../observe/definitions.ts'
+import type { Collector } from '../observe/index.ts'
 import type { Insight } from './insight.ts'
 import type { Prediction } from './predict/figures.ts'
 
-const PREDICTED: MetricDefinition<'cache' | 'scale'> = Object.freeze({
-  name: 'millpond_predicted_hit_ratio',
-  kind: 'gauge',
-  help: 'Reads that memory would answer, of all, if it were scale times as large: estimated, over the last 7 days.',
-  labels: ['cache', 'scale'] as const,
-})
-const ERROR: MetricDefinition<'cache' | 'scale'> = Object.freeze({
-  name: 'millpond_predicted_hit_ratio_error',
-  kind: 'gauge',
-  help: 'Half of the 95 % interval of millpond_predicted_hit_ratio.',
-  labels: ['cache', 'scale'] as const,
-})
-const ACCURACY: MetricDefinition<'cache'> = Object.freeze({
-  name: 'millpond_prefetch_accuracy',
-  kind: 'gauge',
-  help: 'Of what was proposed to be loaded ahead and has ended, what was read while memory had it.',
-  labels: ['cache'] as const,
-})
-const PROPOSED: MetricDefinition<'cache' | 'result'> = Object.freeze({
-  name: 'millpond_prefetch_proposals_total',
-  kind: 'counter',
-  help: 'Keys that were proposed to be loaded ahead, by what became of them: used, or wasted.',
-  labels: ['cache', 'result'] as const,
-})
-const OPEN: MetricDefinition<'cache'> = Object.freeze({
-  name: 'millpond_prefetch_open',
-  kind: 'gauge',
-  help: '1 while what is proposed is loaded, 0 while it brings too little.',
-  labels: ['cache'] as const,
-})
-const BENEFIT: MetricDefinition<'cache'> = Object.freeze({
-  name: 'millpond_prefetch_benefit_ratio',
-  kind: 'gauge',
-  help: 'Fewer misses than without loading ahead, as a part of them, in the last windows; negative for more.',
-  labels: ['cache'] as const,
-})
+const CACHE = ['cache'] as const
+const SCALED = ['cache', 'scale'] as const
+const PREDICTED = metric(
+  'gauge',
+  'millpond_predicted_hit_ratio',
+  SCALED,
+  'Reads that memory would answer, of all, if it were scale times as large: estimated, over the last 7 days.',
+)
+const ERROR = metric('gauge', 'millpond_predicted_hit_ratio_error', SCALED, 'Half of the 95 % interval of millpond_predicted_hit_ratio.')
+const ACCURACY = metric(
+  'gauge',
+  'millpond_prefetch_accuracy',
+  CACHE,
+  'Of what was proposed to be loaded ahead and has ended, what was read while memory had it.',
+)
+const PROPOSED = metric(
+  'counter',
+  'millpond_prefetch_proposals_total',
+  ['cache', 'result'],
+  'Keys that were proposed to be loaded ahead, by what became of them: used, or wasted.',
+)
+const OPEN = metric('gauge', 'millpond_prefetch_open', CACHE, '1 while what is proposed is loaded, 0 while it brings too little.')
+const BENEFIT = metric(
+  'gauge',
+  'millpond_prefetch_benefit_ratio',
+  CACHE,
+  'Fewer misses than without loading ahead, as a part of them, in the last windows; negative for more.',
+)
 /** Few, so that they may be kept: an autoscaler compares its own size with the next ones. */
 const SCALES = [0.5, 1, 2, 4]
 const anInsight = withMethods<Insight>('insight: createInsight({ caches })', 'sizing', 'prediction')
 
 /**
- * Where next reads are guessed, how often that is right and what it brings; and predicted hit ratios at half, the same, twice and four times the size, for a registry. Nothing where there is not enough evidence: scale on what is there.
+ * For a registry: predicted hit ratios at half, the same, twice and four times the size, none where there is not enough evidence; and, where next reads are
+ * predicted, how often that is right and what it brings.
  * @throws MillpondError `OPTION_INVALID`
  * @example
  * monitor.registry.collect(insightCollector(insight))

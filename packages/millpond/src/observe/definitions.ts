@@ -10,7 +10,8 @@ export interface MetricDefinition<Label extends string = string> {
   readonly labels: readonly Label[]
 }
 
-function metric<const Label extends string>(
+/** Lists its labels as they are typed. */
+export function metric<const Label extends string>(
   kind: MetricKind,
   name: string,
   labels: readonly Label[],

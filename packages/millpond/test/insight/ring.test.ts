@@ -1,5 +1,6 @@
-// Notes that wait: what they take at most, however long the keys and however many the namespaces.
+// What is kept of keys and namespaces has a bound, however long the ones and however many the others.
 import { describe, expect, it } from 'vitest'
+import { HotTiers } from '../../src/insight/hot-tiers.ts'
 import { HIT, Ring } from '../../src/insight/ring.ts'
 import { SpaceNumbers } from '../../src/insight/space-numbers.ts'
 
@@ -20,6 +21,15 @@ describe('a ring of notes', () => {
     while (ring.take() >= 0);
     expect(ring.keys.every((key) => key === '')).toBe(true)
     expect(ring.note(HIT, 1, 1, 1, 'one', 0)).toBeGreaterThanOrEqual(0)
+  })
+})
+
+describe('the hottest keys', () => {
+  it('are told by their first characters where they are long', () => {
+    const hot = new HotTiers()
+    hot.note('memory', 'user:7', 'default')
+    hot.note('memory', 'x'.repeat(10_000), 'other')
+    expect(hot.top(2)[0]?.keys.map(({ key }) => key)).toEqual(['user:7', `other ${'x'.repeat(512)}…`])
   })
 })
 

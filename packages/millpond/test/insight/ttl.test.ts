@@ -194,7 +194,7 @@ describe('a cache with adaptive times to live', () => {
 
   it('is refused beside a time to live for all', () => {
     expect(() => createCache({ adaptiveTtl: adaptiveTtl(), defaults: { ttl: '5m' } })).toThrow(/say adaptiveTtl\(\{ ttl: "5m" \}\)/)
-    // @ts-expect-error: a switch is not somebody who chooses
+    // @ts-expect-error: true is not an AdaptiveTtl; plain JavaScript may give it
     expect(() => createCache({ adaptiveTtl: true })).toThrow(/adaptiveTtl\(\) of millpond\/insight/)
   })
 })

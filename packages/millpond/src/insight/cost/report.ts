@@ -208,7 +208,7 @@ function actionsOf({ watching, seen, prices, bytes }: CostOf, load: number, ms: 
 }
 
 const bestOf = (actions: readonly CostAction[]): CostAction | undefined =>
-  [...actions].filter(({ month }) => month.low > 0).sort((a, b) => b.month.value - a.month.value)[0]
+  actions.filter(({ month }) => month.low > 0).sort((a, b) => b.month.value - a.month.value)[0]
 
 const worth = ({ value, low, high }: Range, perHit: number, costs: number): Range => ({
   value: value * perHit - costs,

@@ -21,8 +21,8 @@ export interface PatternPrediction {
 export interface Prediction {
   readonly cache: string
   /**
-   * `open`: what is proposed is loaded. `closed`: it brings too little, or nobody knows yet, and is counted as if. `watching`: it is never loaded (`usagePrediction`
-   * alone). `off`: the cache has no memory tier with a limit.
+   * `open`: what is proposed is loaded. `closed`: loading it brought too little, or nobody knows yet; it is only counted. `watching`: it is never loaded
+   * (`usagePrediction` alone). `off`: the cache has no memory tier with a limit.
    */
   readonly state: 'open' | 'closed' | 'watching' | 'off'
   /** Of what was proposed to be loaded and has ended: read while memory had it, 0 to 1. Absent where nothing has. */

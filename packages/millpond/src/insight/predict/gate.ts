@@ -4,18 +4,19 @@ import { Shadows } from '../shadows.ts'
 
 /** Misses of the ghost that make a window. */
 const WINDOW = 256
-/** Entries of the ghost at least: pairs of its misses and the real ones must be many. */
+/** The ghost has at least so many entries: with fewer, its misses and the real ones are too few to compare. */
 const LEAST_ENTRIES = 4096
 /** How much the last window counts of the benefit. */
 const LAST = 0.5
-/** Fewer misses, of the ghost's, that are a benefit. */
+/** The least benefit that keeps the gate open: the part of the ghost's misses that are spared. */
 const LEAST = 0.02
-/** So much worse in one window is enough. */
+/** A benefit below this closes the gate after one window. */
 const HARM = -0.05
+/** Windows without a benefit that close it. */
 const PATIENCE = 2
 /** Reads of the sample between two looks at the tally. */
 const LOOK = 32
-/** While closed: a share of loads that would be spared, and twice what it was at the closing, is other traffic, and ends the pause. */
+/** While closed: the pause ends early when at least this share of the loads would have been spared, and twice the share at the closing. */
 const PROMISING = 0.1
 const FIRST_PAUSE = 8
 const LONGEST_PAUSE = 64
@@ -28,7 +29,7 @@ export interface GateOptions {
 }
 
 export class Gate {
-  /** At first nobody knows what prefetching brings: it must be promising, as any other time. */
+  /** It begins closed: prefetching is only let once it would have spared enough loads, or after the first pause. */
   isOpen = false
   /** Fewer misses in the last window, as a part of the ghost's: negative for more. Undefined before the first one. */
   benefit: number | undefined

@@ -4,14 +4,14 @@ import { PATTERNS } from './patterns.ts'
 
 const WINDOW = 2048
 const PATIENCE = 3
-/** So much worse is worse. */
+/** The model counts as worse where its loss is more than so many times that of the base rate. */
 const MARGIN = 1.05
 /** Windows of a pattern after which it is listened to again. */
 const PAUSE = 4
-/** Learning fast is learning noise: what a model has hurried for must have time to show. */
+/** Labels after a `hurry` before the next one: a model that is hurried more often learns noise. */
 const REST = 65_536
 const SMALL = 0.001
-/** Changes of the mean loss below this are none, and how much must come together above it. */
+/** Page-Hinkley: a rise of the loss below the tolerance does not count; what exceeds it, summed up, is a drift from here on. */
 const TOLERANCE = 0.1
 const DRIFT = 300
 const MEAN_OVER = 4096

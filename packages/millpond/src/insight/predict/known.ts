@@ -2,8 +2,9 @@
 import { HashDirectory } from '../../memory/policies/hash-directory.ts'
 
 const MOST_COUNT = 255
-/** What keys take at most, in characters; one that is longer than a key should be is known without its name, and never loaded. */
-const LONGEST = 256
+/** A key with more characters is known without its name, and never loaded. */
+export const LONGEST = 256
+/** What all names take at most. */
 const CHARACTERS_A_ROW = 48
 
 export class Known {
@@ -18,7 +19,7 @@ export class Known {
   /** How often it was proposed of late, and how often it was read after that. */
   readonly tried: Uint8Array
   readonly used: Uint8Array
-  /** The same of what was proposed when it was read. */
+  /** When it was read, how often another key was proposed, and how often that one was read. */
   readonly asked: Uint8Array
   readonly right: Uint8Array
   /** `''`: too long. */

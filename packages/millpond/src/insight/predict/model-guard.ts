@@ -63,15 +63,15 @@ export class ModelGuard {
     if (this.fault !== undefined) return []
     if (!Array.isArray(answer)) return this.#blame('malformed', `candidates: ${show(answer)} is not a list of { key, p }`)
     const found: { readonly key: string; readonly p: number }[] = []
-    for (const one of answer.slice(0, MOST)) {
-      const p: unknown = one?.p
-      if (typeof p !== 'number' || !(p >= 0 && p <= 1))
-        return this.#blame('malformed', `candidates: ${show(p)} is not a chance: give p as a number from 0 to 1`)
-      try {
+    try {
+      for (const one of answer.slice(0, MOST)) {
+        const p: unknown = one?.p
+        if (typeof p !== 'number' || !(p >= 0 && p <= 1))
+          return this.#blame('malformed', `candidates: ${show(p)} is not a chance: give p as a number from 0 to 1`)
         found.push({ key: checkKey(encodeKey(one.key)), p })
-      } catch (error) {
-        return this.#blame('malformed', `candidates: ${reasonOf(error)}`)
       }
+    } catch (error) {
+      return this.#blame('malformed', `candidates: ${reasonOf(error)}`)
     }
     return found
   }

@@ -9,7 +9,7 @@ import { Candidates, FEATURES, MOST } from './candidates.ts'
 import { Contexts, REMEMBERED } from './contexts.ts'
 import { Gate } from './gate.ts'
 import { Judge } from './judge.ts'
-import { Known } from './known.ts'
+import { Known, LONGEST } from './known.ts'
 import { Links } from './links.ts'
 import { Model } from './model.ts'
 import { Numbered } from './numbered.ts'
@@ -26,15 +26,15 @@ const MISSED = 4
 /** Candidates that are waited for, for each known key; of them, those that are watched only. */
 const WAITING = 1 / 2
 const WATCHED = 3 / 4
-/** What was proposed takes a quarter of memory at most, until it is read. */
 /** What a candidate is: looked at only; one that would be loaded if proposals were open; loaded. */
 const WATCHED_ONLY = 0
 const AS_IF = 1
 const LOADED = 2
-/** Added: another model has proposed it, and ours has nothing to learn from it. */
+/** Added to these: another model has proposed it, so that ours learns nothing from it. */
 const FOREIGN = 4
 /** Reads for each known key after which reads before count half. */
 const FADE = 4
+/** Of memory: what was proposed takes no more of it, until it is read. */
 const BORROWED = 0.25
 /** A forerunner must have been read within so many reads. */
 const RECENT = 8192
@@ -176,7 +176,7 @@ export class Predictor {
     const row = this.#note(hash, key, namespace, now)
     const pattern = this.#known.pattern[row] as number
     this.#candidates.clear()
-    if (this.#numbered.read(key)) this.#step(row, key, pattern, seed, now)
+    if (key.length <= LONGEST && this.#numbered.read(key)) this.#step(row, key, pattern, seed, now)
     const before = this.#learn(hash, context === 0 ? pattern + 1 : context)
     if (wouldMiss) this.#learnMiss(hash, seed)
     const pair = this.#pairs.find(before, hash)

@@ -39,7 +39,7 @@ const STALENESS = 0.01
  * @example
  * const cache = createCache({ adaptiveTtl: adaptiveTtl({ maxTtl: '30m', staleness: 0.005 }) })
  * await cache.getOrSet('user:7', () => db.user(7))
- * const { ttl } = await cache.explain('user:7') // which, and why
+ * const { chosenTtl } = await cache.explain('user:7') // which, and why
  */
 export function adaptiveTtl(options: AdaptiveTtlOptions = {}): AdaptiveTtl {
   checkOptions<AdaptiveTtlOptions>(options, OPTIONS, 'adaptiveTtl')

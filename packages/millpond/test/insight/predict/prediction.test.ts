@@ -1,6 +1,7 @@
 // Prediction over real caches: what is loaded ahead, what never is, and how it ends.
 import { createCache, type Key, memory } from 'millpond'
-import { createInsight, type ObservedRead, type PredictorModel, type UsagePrediction } from 'millpond/insight'
+import { createInsight, insightCollector, type ObservedRead, type PredictorModel, type UsagePrediction } from 'millpond/insight'
+import { createRegistry, prometheusText } from 'millpond/observe'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 
@@ -79,6 +80,17 @@ describe('predictive loading', () => {
       loads: misses + one.loads.length,
     })
     expect(one.insight.health('shop').prediction).toMatchObject({ state: 'open', accuracy: told?.accuracy })
+    const registry = createRegistry()
+    registry.collect(insightCollector(one.insight))
+    const text = prometheusText(registry)
+    for (const line of [
+      `accuracy{cache="shop"} ${told?.accuracy}`,
+      `proposals_total{cache="shop",result="used"} ${told?.used}`,
+      `proposals_total{cache="shop",result="wasted"} ${told?.wasted}`,
+      'open{cache="shop"} 1',
+      `benefit_ratio{cache="shop"} ${told?.benefit}`,
+    ])
+      expect(text).toContain(`millpond_prefetch_${line}\n`)
   })
 
   it('only watches where only that is asked for', async () => {
@@ -179,6 +191,21 @@ describe('a model of one’s own', () => {
     ['hangs', 'late', { observe: () => {}, candidates: () => new Promise<never>(() => {}) }],
     ['answers NaN', 'malformed', { observe: () => {}, candidates: () => [{ key: 'page:a', p: Number.NaN }] }],
     ['answers no list', 'malformed', { observe: () => {}, candidates: () => 7 as never }],
+    [
+      'answers what throws when it is read',
+      'malformed',
+      {
+        observe: () => {},
+        candidates: () => [
+          {
+            key: 'page:a',
+            get p(): number {
+              throw new Error('broken')
+            },
+          },
+        ],
+      },
+    ],
     ['answers what is not a key', 'malformed', { observe: () => {}, candidates: () => [{ key: '', p: 0.5 }] }],
   ] satisfies [string, string, PredictorModel][])('that %s is let go of, once, and reads go on', async (_, code, model) => {
     const { faults, insight, misses } = await playWith(model, 100)

@@ -63,6 +63,10 @@ describe('a predictor', () => {
     expect(misses).toBeLessThan(6000)
   })
 
+  it('proposes no key that is too long to be kept', () => {
+    expect(play(Array.from({ length: 20_000 }, (_, at) => `["${'x'.repeat(300)}",${at * 8}]`)).issued).toBe(0)
+  })
+
   it('tells sessions apart, where they are told', () => {
     const { next: draw } = seededRandom(7)
     const sessions = Array.from({ length: 20_000 }, () => Math.floor(draw() * 50))
