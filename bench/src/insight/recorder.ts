@@ -1,7 +1,7 @@
 // What insight costs: a read of memory with and without it, and the memory that it takes at most.
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Cache, createCache, memory } from 'millpond'
-import { createInsight } from 'millpond/insight'
+import { createInsight, type InsightOptions } from 'millpond/insight'
 import { type Spread, spread } from '../numbers.ts'
 import type { Row } from './report.ts'
 
@@ -12,6 +12,8 @@ const FEW = 1000
 const MANY = 100_000
 const MIB = 2 ** 20
 
+type Switches = Pick<InsightOptions, 'usagePrediction'>
+
 /** How long notes are looked at as they are in a running process, until the share of keys that is watched fits the time that looking may take. */
 const SETTLE_MS = 32_000
 const TIMED = 2000
@@ -20,7 +22,9 @@ export async function measureRecorder(): Promise<Row[]> {
   const few = await costOf(FEW)
   const many = await costOf(MANY)
   const settled = await settledCost(FEW)
+  const predicting = await settledCost(FEW, { usagePrediction: true })
   const bytes = await mostMemory()
+  const predictingBytes = await mostMemory({ usagePrediction: true })
   const told = ({ median, low, high }: Spread): string => `${median.toFixed(0)} (${low.toFixed(0)} to ${high.toFixed(0)})`
   const most = (ns: Spread): Omit<Row, 'what'> => ({ goal: 'at most 15', is: told(ns), isMet: ns.median <= 15 })
   const p99 = 100 * (settled.p99.on / settled.p99.off - 1)
@@ -28,6 +32,7 @@ export async function measureRecorder(): Promise<Row[]> {
     { what: `recorder, ns a get more, ${FEW} keys, all watched`, ...most(few.more) },
     { what: `recorder, ns a get more, ${MANY} keys, a part watched`, ...most(many.more) },
     { what: `recorder, ns a get more, ${FEW} keys, busy for half a minute`, ...most(settled.more) },
+    { what: 'the same with usagePrediction', ...most(predicting.more) },
     {
       what: 'p99 of a get, busy for half a minute, % more',
       goal: 'at most 2',
@@ -36,9 +41,17 @@ export async function measureRecorder(): Promise<Row[]> {
     },
     { what: `later, ns of CPU a get, ${FEW} keys`, goal: '', is: told(few.later) },
     { what: `later, ns of CPU a get, ${MANY} keys`, goal: '', is: told(many.later) },
-    { what: 'memory at most, MiB', goal: 'at most 16', is: (bytes / MIB).toFixed(1), isMet: bytes <= 16 * MIB },
+    room('memory at most, MiB', bytes),
+    room('memory at most, with usagePrediction, MiB', predictingBytes),
   ]
 }
+
+const room = (what: string, bytes: number): Row => ({
+  what,
+  goal: 'at most 16',
+  is: (bytes / MIB).toFixed(1),
+  isMet: bytes <= 16 * MIB,
+})
 
 /** Two caches that are the same, and reads of one or the other. */
 async function pairOf(keys: number) {
@@ -86,9 +99,12 @@ async function costOf(keys: number): Promise<{ readonly more: Spread; readonly l
 }
 
 /** As in a process that goes on: insight looks when its turn comes, for as long as it may. */
-async function settledCost(keys: number): Promise<{ readonly more: Spread; readonly p99: Record<'on' | 'off', number> }> {
+async function settledCost(
+  keys: number,
+  options: Switches = {},
+): Promise<{ readonly more: Spread; readonly p99: Record<'on' | 'off', number> }> {
   const { without, watched, next, round } = await pairOf(keys)
-  const insight = createInsight({ caches: [watched] })
+  const insight = createInsight({ caches: [watched], ...options })
   const more: number[] = []
   const times = { on: [] as number[], off: [] as number[] }
   const timed = async (cache: Cache, into: number[]): Promise<void> => {
@@ -128,13 +144,16 @@ function nanoseconds(began: NodeJS.CpuUsage): number {
 }
 
 /** Of a large cache, with keys of many patterns, after all that can be kept is kept. */
-async function mostMemory(): Promise<number> {
+async function mostMemory(options: Switches = {}): Promise<number> {
   const cache = createCache({ name: 'large', tiers: [memory({ maxEntries: 1_000_000 })] })
   const before = await held()
-  const insight = createInsight({ caches: [cache] })
+  const insight = createInsight({ caches: [cache], ...options })
   for (let read = 0; read < 400_000; read++) {
     await cache.get(`kind-${'abcdefghijklmnopqrstuvwxyzABCDEF'[read % 32]}:${read % 200_000}`)
-    if (read % ROUND === 0) insight.sizing('large')
+    if (read % ROUND !== 0) continue
+    insight.sizing('large')
+    // Prediction looks in turns of its own, for a twentieth of the time.
+    if (options.usagePrediction === true) await pause(50)
   }
   insight.analyze('large')
   const most = (await held()) - before
