@@ -69,8 +69,8 @@ async function commitTo(
     if (written.ok) space.watch.counters.tier(far.guarded.name).writes++
     return true
   }
-  far.guarded.traffic.written += body.length
   const accepted = await store.commit(space.id.prefix, item)
+  far.guarded.traffic.written += body.length
   if (accepted) space.watch.counters.tier(far.guarded.name).writes++
   else dropRefused(space, key, asOf)
   return accepted

@@ -124,7 +124,6 @@ async function advanceAndWrite(
     const items = holder === undefined ? [] : itemsFor(holder, bodiesFor)
     const isKept = holder !== undefined && items.length === entries.length
     const write = isKept ? items : []
-    if (holder !== undefined) for (const { body } of write) holder.guarded.traffic.written += body.length
     const { position, stored = [] } = await space.ledger.advance({
       targets,
       mode: 'delete',
@@ -136,6 +135,7 @@ async function advanceAndWrite(
       watch,
       ...(isHeld ? { settles: endsOf(draft.since, targets.length) } : { unmovedSince: draft.since }),
     })
+    if (holder !== undefined) for (const { body } of write) holder.guarded.traffic.written += body.length
     if (turn < tries && stored.includes(false)) {
       const isBound = draft.stamp !== undefined
       draft = draftOf(space, keysOf(entries), position)

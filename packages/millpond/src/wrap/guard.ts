@@ -125,8 +125,8 @@ export function guardTier(tier: Tier, options: GuardOptions, clock: Clock, event
 
   async function writeAll(items: readonly PieceOrItem[], call: Command): Promise<readonly (Refusal | undefined)[]> {
     const fitting = items.filter((item) => item.body.length <= limits.itemBytes)
-    for (const { body } of fitting) traffic.written += body.length
     const answers = fitting.length === 0 && items.length > 0 ? undefined : await tier.write(fitting, call)
+    for (const { body } of fitting) traffic.written += body.length
     let at = 0
     return items.map((item) => {
       const why = item.body.length <= limits.itemBytes ? answers?.[at++] : 'too_large'

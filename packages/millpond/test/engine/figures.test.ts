@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import { memory } from 'millpond'
 import { createMonitor } from 'millpond/observe'
 import { file } from 'millpond/tiers/file'
+import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { describe, expect, it } from 'vitest'
+import type { Tier } from '../../src/core/contracts.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
+import { freePort } from '../services/index.ts'
 import { closeAfterEach, newFolder, open } from './setups.ts'
 
 describe('M1 bytes of memory', () => {
@@ -46,6 +49,24 @@ describe('M1 bytes of memory', () => {
 
 describe('M1 bytes between a cache and the stores of its tiers', () => {
   closeAfterEach()
+
+  it('are not counted where they did not arrive', async () => {
+    const away = () => Promise.reject(new Error('away'))
+    const far: Tier = {
+      ...{ name: 'far', scope: 'process', durable: false },
+      ...{ read: away, write: away, drop: away, clear: away, close: () => Promise.resolve() },
+    }
+    const cache = open({ tiers: [memory(), { use: far, breaker: false }] })
+    await cache.set('set', 'x')
+    await cache.getOrSet('loaded', () => 'x')
+    await cache.flush()
+    const port = await freePort()
+    const shared = open({ name: 'away', tiers: [memory(), redis({ port, commandTimeout: 100 })] })
+    await expect(shared.set('set', 'x')).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
+    await shared.getOrSet('loaded', () => 'x')
+    await shared.flush()
+    for (const { tiers } of [cache.stats(), shared.stats()]) expect(tiers[1]).toMatchObject({ readBytes: 0, writtenBytes: 0 })
+  })
 
   it('are counted as they go there and come back: writes, loads, reads; memory has none', async () => {
     const folder = newFolder()
