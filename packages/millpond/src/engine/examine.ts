@@ -1,5 +1,5 @@
 // The tiers of a cache examined, all at once: each step by step, as the tier itself does it.
-import type { TierStep } from '../core/contracts.ts'
+import type { Tier, TierStep } from '../core/contracts.ts'
 import { reasonOf } from '../core/errors.ts'
 import type { Space } from './space.ts'
 
@@ -15,13 +15,18 @@ export interface ExaminedTier {
 export function examineTiers({ far }: Space): Promise<readonly ExaminedTier[]> {
   return Promise.all(
     far.map(async ({ guarded: { name, tier } }) => {
-      const steps = (await tier.examine?.().catch(broken)) ?? []
+      const steps = await stepsOf(tier)
       return { tier: name, ok: steps.every(({ verdict }) => verdict !== 'failed'), steps }
     }),
   )
 }
 
-/** A tier of somebody else's that does not keep to the contract. */
-const broken = (error: unknown): readonly TierStep[] => [
-  { step: 'open', at: '', verdict: 'failed', ms: 0, detail: reasonOf(error), remedy: 'examine() of this tier rejected: tell who made it' },
-]
+/** A tier of somebody else's may not keep to the contract. */
+async function stepsOf(tier: Tier): Promise<readonly TierStep[]> {
+  try {
+    return (await tier.examine?.()) ?? []
+  } catch (error) {
+    const remedy = 'examine() of this tier failed: tell who made it'
+    return [{ step: 'open', at: '', verdict: 'failed', ms: 0, detail: reasonOf(error), remedy }]
+  }
+}

@@ -26,13 +26,21 @@ export async function reach(examination: Examination, to: Destination): Promise<
   const at = nameOf(to)
   const resolved = to.path !== undefined || isIP(to.host) !== 0 || (await examination.step('resolve', at, () => resolve(to), noName))
   if (!resolved) return undefined
+  let begun: Socket | undefined
   const connected = await examination.step(
     'connect',
     at,
-    () => open(to),
+    () => {
+      begun = begin(to)
+      return opened(begun)
+    },
     (error) => noWay(to, error),
   )
-  if (connected === undefined) return undefined
+  if (connected === undefined) {
+    // Given up, it may still open.
+    begun?.destroy()
+    return undefined
+  }
   const { socket } = connected.found
   if (to.tls === undefined) return socket
   const { tls, beforeTls } = to
@@ -56,10 +64,10 @@ const noName = (error: unknown): string =>
     ? 'nobody knows this name: mend it, or look whether this host asks the right DNS server'
     : 'the DNS server does not answer: look after the resolver of this host, or give an address'
 
-function open({ host, port, path }: Destination): Promise<Finding & { readonly socket: Socket }> {
+const begin = ({ host, port, path }: Destination): Socket => (path === undefined ? connect({ host, port }) : connect({ path })).unref()
+
+function opened(socket: Socket): Promise<Finding & { readonly socket: Socket }> {
   return new Promise((done, reject) => {
-    const socket = path === undefined ? connect({ host, port }) : connect({ path })
-    socket.unref()
     socket.once('error', reject)
     socket.once('connect', () => {
       socket.off('error', reject)

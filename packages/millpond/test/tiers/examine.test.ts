@@ -1,4 +1,5 @@
 // What an examination of a store says: of servers that are well, that want something else, and of places where there is none.
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,9 +7,11 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Tier, TierStep } from '../../src/core/contracts.ts'
 import { createCache, memory } from '../../src/index.ts'
+import { Examination } from '../../src/tiers/examination.ts'
 import { file } from '../../src/tiers/file/index.ts'
 import { memcached } from '../../src/tiers/memcached/index.ts'
 import { postgres } from '../../src/tiers/postgres/index.ts'
+import { reach } from '../../src/tiers/reach.ts'
 import { redis } from '../../src/tiers/redis/index.ts'
 import { sqlite } from '../../src/tiers/sqlite/index.ts'
 import { describeWith, freePort, startCluster, startMemcached, startPostgres, startRedis } from '../services/index.ts'
@@ -204,6 +207,44 @@ describe('what lies on a disk', () => {
     } else await gone.close()
     rmSync(folder, { recursive: true, force: true })
   })
+})
+
+test('a way that opens too late is closed again', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const closed = new Promise<void>((resolve) => {
+    server.once('connection', (socket) => socket.resume().once('close', () => resolve()))
+  })
+  const reached = reach(new Examination(1), { host: '127.0.0.1', port })
+  // The connection is begun, and its time is over before its answer can be seen.
+  await Promise.resolve()
+  for (const until = performance.now() + 5; performance.now() < until; );
+  expect(await reached).toBeUndefined()
+  await closed
+  server.close()
+})
+
+test('a tier of somebody else that throws where it should answer fails alone', async () => {
+  const broken: Tier = {
+    name: 'broken',
+    scope: 'process',
+    durable: false,
+    read: () => Promise.resolve([]),
+    write: () => Promise.resolve([]),
+    drop: () => Promise.resolve(0),
+    clear: () => Promise.resolve(0),
+    close: () => Promise.resolve(),
+    examine: () => {
+      throw new Error('not thought of')
+    },
+  }
+  const cache = createCache({ tiers: [memory(), broken, sqlite({ path: ':memory:' })] })
+  const examined = await cache.examine()
+  expect(examined.map(({ tier, ok }) => `${tier} ${ok}`)).toEqual(['broken false', 'sqlite true'])
+  expect(examined[0]?.steps[0]?.detail).toContain('not thought of')
+  await cache.close()
 })
 
 test('a cache examines its tiers, also one that is switched off; memory has nothing to reach', async () => {
