@@ -74,7 +74,7 @@ const LINES: { readonly [E in EventName]: readonly [gravest: Level, told: Told<E
       }),
   ],
   job: ['error', ({ job, state, error }) => line(JOB[state], `job.${state}`, `the job ${job}: ${state}`, { error })],
-  warning: ['warn', ({ message, error }) => line('warn', 'cache.warning', message, { error })],
+  warning: ['warn', ({ message, error }) => line('warn', 'cache.warning', message, limited(error))],
 }
 
 const BREAKER = { closed: 'used again', open: 'left out until it answers again', 'half-open': 'tried again' } as const
@@ -99,7 +99,7 @@ export function logEvents(cache: string, events: Events, log: Log, now: () => nu
     if (LEVELS.indexOf(gravest) < lowest) return
     events.on(name, (detail) => {
       const { level, event, message, isLimited = false, error } = told(detail)
-      const { left, isDue } = isLimited ? pace.of(`${event} ${placeOf(detail)}`) : ALWAYS
+      const { left, isDue } = isLimited ? pace.of(event, placeOf(detail)) : ALWAYS
       if (!isDue) return
       const fields = { ...fieldsOf(detail, gravest === 'debug'), ...(left > 0 && { left_out: left }) }
       log[level](event, message, { millpond: { cache, ...fields }, ...(error !== undefined && { error }) })
@@ -112,29 +112,44 @@ const isEvent = (name: string): name is EventName => Object.hasOwn(LINES, name)
 
 const ALWAYS = { left: 0, isDue: true } as const
 
-/** At most one of a kind a second. */
+/** Tenants come and go. */
+const MOST_KINDS = 1000
+
+/** At most one of a kind a second: of an event at a place, and beyond so many places of an event anywhere. */
 class Pace {
   readonly #now: () => number
+  /** Told longest ago first. */
   readonly #kinds = new Map<string, { at: number; left: number }>()
 
   constructor(now: () => number) {
     this.#now = now
   }
 
-  of(kind: string): { readonly left: number; readonly isDue: boolean } {
+  of(event: string, place: string): { readonly left: number; readonly isDue: boolean } {
     const at = this.#now()
+    const kind = this.#kindOf(event, place, at)
     const last = this.#kinds.get(kind)
     if (last !== undefined && at - last.at < EVERY_MS && at >= last.at) {
       last.left++
       return { left: last.left, isDue: false }
     }
+    this.#kinds.delete(kind)
     this.#kinds.set(kind, { at, left: 0 })
     return { left: last?.left ?? 0, isDue: true }
+  }
+
+  #kindOf(event: string, place: string, at: number): string {
+    const kind = `${event} ${place}`
+    if (this.#kinds.size < MOST_KINDS || this.#kinds.has(kind)) return kind
+    const [oldest] = this.#kinds
+    if (oldest === undefined || at - oldest[1].at < EVERY_MS) return event
+    this.#kinds.delete(oldest[0])
+    return kind
   }
 }
 
 const placeOf = (detail: object): string =>
-  ['tier', 'namespace', 'collection', 'verb', 'why'].map((name) => String(Reflect.get(detail, name) ?? '')).join(' ')
+  ['tier', 'namespace', 'collection', 'verb', 'why', 'message'].map((name) => String(Reflect.get(detail, name) ?? '')).join(' ')
 
 /** Numbers, names and states as they are; of what was invalidated the kinds and how many. Keys only of single reads and writes, which are written at `debug` alone. */
 function fieldsOf(detail: object, withKey: boolean): LogFields {

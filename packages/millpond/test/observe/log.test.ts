@@ -1,7 +1,9 @@
 // Log lines: always one line of JSON, whatever the fields hold.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Events } from '../../src/core/events.ts'
 import { type CacheOptions, createCache, memory, type Tier } from '../../src/index.ts'
+import { logEvents } from '../../src/observe/event-lines.ts'
 import { createLog, type Level, logLine } from '../../src/observe/index.ts'
 import { fakeClock } from '../../src/testing/clock.ts'
 
@@ -132,6 +134,30 @@ describe('M3 log lines of a cache', () => {
     await cache.get('again')
     expect(lines[1]).toMatchObject({ millpond: { left_out: 49 } })
     await cache.close()
+  })
+
+  it('of more kinds than are kept apart share a line a second, until others have been quiet for one', () => {
+    lines.length = 0
+    const events = new Events()
+    let at = 0
+    logEvents('shop', events, createLog({ write: (text) => lines.push(parsed(text)) }), () => at)
+    const fail = (namespace: string): void => events.emit('loadError', { namespace, key: 'k', error: new Error('away') })
+    for (let tenant = 0; tenant < 1500; tenant++) fail(`t${tenant}`)
+    expect(lines).toHaveLength(1001)
+    at = 1000
+    for (let tenant = 2000; tenant < 2500; tenant++) fail(`t${tenant}`)
+    expect(lines).toHaveLength(1501)
+    fail('t2000')
+    expect(lines).toHaveLength(1501)
+  })
+
+  it('of a warning that is said again and again come once a second', () => {
+    lines.length = 0
+    const events = new Events()
+    logEvents('shop', events, createLog({ write: (text) => lines.push(parsed(text)) }), () => 0)
+    for (let at = 0; at < 50; at++) events.emit('warning', { message: 'no time to live was chosen', error: new Error('broken') })
+    events.emit('warning', { message: 'another one' })
+    expect(lines.map(({ message }) => message)).toEqual(['no time to live was chosen', 'another one'])
   })
 
   it('tell a breaker that opens, and take no listener of what nobody would be told', async () => {
