@@ -326,9 +326,18 @@ export class Assembly implements House {
       })
   }
 
+  /** Tiers are closed whatever it does. */
+  async #endWatching(watcher: { close(): unknown }): Promise<void> {
+    try {
+      await watcher.close()
+    } catch (error) {
+      this.#parts.space.services.events.emit('warning', { message: 'what watches this cache (insight) could not be closed', error })
+    }
+  }
+
   async #closeAll(): Promise<void> {
     const { tiers, memory, space } = this.#parts
-    await this.#watcher?.close()
+    if (this.#watcher !== undefined) await this.#inTime(this.#endWatching(this.#watcher))
     // Runs of warming are jobs: told to end first, they are not waited for as those are that go on to their end.
     await Promise.all([this.#scheduled.stop(), this.#inTime(this.#sources.stopWarming()), this.#jobs.stop()])
     await Promise.all(this.#leaving.values())

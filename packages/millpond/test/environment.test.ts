@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { createCache } from 'millpond'
+import { createCache, memory, type Tier } from 'millpond'
 import { fromEnvironment } from 'millpond/environment'
 import { insightOf } from 'millpond/insight'
 import { fakeClock } from 'millpond/testing'
@@ -151,5 +151,22 @@ describe('insight', () => {
     await cache.close()
     await cache.close()
     expect(closed).toEqual(['default'])
+  })
+
+  it('leaves no tier open where it cannot be closed, and says so', async () => {
+    let isOpen = true
+    const far: Tier = {
+      ...{ name: 'far', scope: 'process', durable: false },
+      ...{ read: async (keys) => keys.map(() => undefined), write: async () => [], drop: async () => 0, clear: async () => 0 },
+      close: async () => {
+        isOpen = false
+      },
+    }
+    const cache = createCache({ tiers: [memory(), far], insight: () => ({ close: () => Promise.reject(new Error('broken')) }) })
+    const warnings: string[] = []
+    cache.on('warning', ({ message }) => warnings.push(message))
+    await cache.close()
+    expect(isOpen).toBe(false)
+    expect(warnings).toEqual(['what watches this cache (insight) could not be closed'])
   })
 })

@@ -161,6 +161,11 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
     checkOpen(this.#space)
     checkOptions<Whose>(whose, WHOSE, 'for')
     const { session } = whose
+    if (session !== undefined && whose.tenant === undefined && options !== undefined)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        "for: options are those of a tenant's part of the namespace: name the tenant, or leave them out",
+      )
     const its = session !== undefined && whose.tenant === undefined ? this : this.#partOf(whose.tenant, options)
     return session === undefined ? its : new Cache({ space: its.#space, house: its.#house, around: its.#around, session })
   }

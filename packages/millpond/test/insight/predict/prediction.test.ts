@@ -259,5 +259,6 @@ describe('a session', () => {
     expect(mine.peek(['user', 7])).toBe('Ada')
     expect(cache.for({ tenant: 'acme', session: 'abc' }).name).toBe(cache.for({ tenant: 'acme' }).name)
     expect(() => cache.for({} as { tenant: string })).toThrow(/tenant/)
+    expect(() => cache.for({ session: 'abc' }, { select: (value: unknown) => value })).toThrow(/name the tenant/)
   })
 })
