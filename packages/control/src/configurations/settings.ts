@@ -4,16 +4,27 @@ import type { Control } from '../control.ts'
 /** Follows changes; returns how to stop. */
 export function keepSettings(control: Control, onError: (error: unknown) => void): () => void {
   return control.configurations.onChange((name) => {
-    bring(control, name)
-      .then(() => publish(control))
-      .catch(onError)
+    inTurn(control, async () => {
+      await bring(control, name)
+      await publish(control)
+    }).catch(onError)
   })
 }
 
 /** All of them: what stands already is not put again. */
-export async function bringSettings(control: Control): Promise<void> {
-  for (const name of control.fleet.names) await bring(control, name)
-  await publish(control)
+export function bringSettings(control: Control): Promise<void> {
+  return inTurn(control, async () => {
+    for (const name of control.fleet.names) await bring(control, name)
+    await publish(control)
+  })
+}
+
+/** One at a time: who has read before a change must not put after whoever has read behind it. */
+const turns = new WeakMap<Control, Promise<void>>()
+function inTurn(control: Control, work: () => Promise<void>): Promise<void> {
+  const turn = (turns.get(control) ?? Promise.resolve()).then(work, work)
+  turns.set(control, turn)
+  return turn
 }
 
 const MOST = 1000

@@ -1,0 +1,41 @@
+// Stored configurations on their way to caches that run.
+import { expect, it } from 'vitest'
+import { bringSettings, keepSettings } from '../src/configurations/settings.ts'
+import type { Control } from '../src/control.ts'
+
+it('leave what was changed last in force, whoever was still on the way with what stood before', async () => {
+  let stored = 1
+  const put: unknown[] = []
+  const opens: (() => void)[] = []
+  const published: (() => void)[] = []
+  const listeners: ((name: string) => void)[] = []
+  const control = {
+    configurations: {
+      onChange: (listener: (name: string) => void) => void listeners.push(listener),
+      byName: async () => ({ ttl_seconds: stored, max_size_mb: 1, is_active: true }),
+      list: async () => [],
+    },
+    fleet: {
+      names: ['shop'],
+      has: () => true,
+      // The first one is slow.
+      putSettings: async (_name: string, document: unknown) => {
+        if (opens.length === 0) await new Promise<void>((done) => opens.push(done))
+        put.push(document)
+      },
+      putConfigurations: async () => void published.shift()?.(),
+    },
+  } as unknown as Control
+  keepSettings(control, (error) => expect.fail(String(error)))
+  const round = bringSettings(control)
+  await expect.poll(() => opens.length).toBe(1)
+  stored = 2
+  const change = new Promise<void>((done) => published.push(() => undefined, done))
+  for (const tell of listeners) tell('shop')
+  // Whatever goes ahead of the slow one has gone.
+  await new Promise((done) => setImmediate(done))
+  opens[0]?.()
+  await round
+  await change
+  expect(put.at(-1)).toMatchObject({ ttl_seconds: 2 })
+})
