@@ -52,12 +52,13 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
     every(TAIL_MS, () => tellEvents(control)),
     every(ROUND_MS, async () => {
       isWriter = await holdsLease(control.store, LEASE, control.operations.holder)
-      await control.fleet.discover()
+      // What cannot be done now, because a meeting place is away or a plan is broken, must not silence the alerts.
+      await control.fleet.discover().catch(onError)
       if (!isWriter) return evaluator.forget()
-      await bringSettings(control)
-      await recheck(control)
-      await codeErasures.look(control)
-      await scheduledWarming.look(control, onError)
+      await bringSettings(control).catch(onError)
+      await recheck(control).catch(onError)
+      await codeErasures.look(control).catch(onError)
+      await scheduledWarming.look(control, onError).catch(onError)
       await evaluator.turn()
     }),
     every(CARE_MS, async () => {
