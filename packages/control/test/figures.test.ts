@@ -63,6 +63,23 @@ describe('reports of a cache', () => {
     expect(figures.report().counters.hits).toBe(6)
   })
 
+  it('count one that was opened anew once, also where too many have changed to read all of them', async () => {
+    const cache = open()
+    const figures = new Figures(cache, 0)
+    for (let at = 0; at < 600; at++) await cache.namespace(`n${at}`).get('nothing')
+    for (let at = 0; at < 9; at++) await cache.namespace('last').get('nothing')
+    for (let turn = 0; turn < 3; turn++) figures.report()
+    for (let at = 0; at < 600; at++) await cache.namespace(`n${at}`).get('nothing')
+    // The turn of the first 500 is next, which it is not among.
+    for (let turn = 0; turn < 3; turn++) figures.report()
+    await cache.namespace('last').close()
+    for (let at = 0; at < 600; at++) await cache.namespace(`n${at}`).get('nothing')
+    for (let at = 0; at < 4; at++) await cache.namespace('last').get('nothing')
+    const told = [figures.report(), figures.report(), figures.report()].map(({ counters }) => counters.misses ?? 0)
+    expect(told.at(-1)).toBe(3 * 600 + 9 + 4)
+    expect(told).toEqual([...told].sort((a, b) => a - b))
+  })
+
   it('read of thousands of namespaces only the 50 busiest, those where something happened, and a few more', async () => {
     const cache = open()
     for (let at = 0; at < 3000; at++) cache.namespace(`tenant${at}`)
@@ -104,5 +121,7 @@ describe('a process that says for a while what it has said before', () => {
     report = { counters: { hits: 90 }, gauges: {} }
     expect((await collector.look(4000)).get('shop')).toMatchObject({ seconds: 2, counters: { hits: 60 } })
     expect(collector.recent('shop')).toHaveLength(2)
+    expect(collector.recent('shop', 2)).toMatchObject([{ at: 4000 }])
+    expect(collector.recent('shop', 3)).toHaveLength(2)
   })
 })

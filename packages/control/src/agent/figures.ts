@@ -85,7 +85,7 @@ export class Figures {
     const top = busiest(activities)
     const changed = this.#some(activities.filter(({ namespace, activity }) => this.#known.get(namespace)?.activity !== activity))
     const info = this.#cache.info({ namespaces: [...top, ...changed.map(({ namespace }) => namespace), ...this.#someIdle(activities)] })
-    const activityOf = new Map(changed.map(({ namespace, activity }) => [namespace, activity]))
+    const activityOf = new Map(activities.map(({ namespace, activity }) => [namespace, activity]))
     for (const space of info.namespaces) this.#take(space, activityOf.get(space.namespace))
     this.#forgetClosed(activities)
     const counters: Record<string, number> = { ...this.#spaces }

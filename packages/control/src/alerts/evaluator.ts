@@ -2,7 +2,7 @@
 
 import { verifyAudit } from '../audit/audit.ts'
 import type { Control } from '../control.ts'
-import { joined, type Point } from '../metrics/collector.ts'
+import { joined, lastOf, type Point } from '../metrics/collector.ts'
 import { LEAST_REQUESTS } from '../metrics/health.ts'
 import { fingerprintOf } from './alerts.ts'
 import { DEFAULT_RULES, isClear, type Looked, type Reading, type Rule, type RuleName, readingsOf, severityOf } from './rules.ts'
@@ -165,7 +165,7 @@ export type Violations = (isAuditWhole: boolean) => Promise<readonly { readonly 
 function windowOf(points: readonly Point[]): Point | undefined {
   let window: Point | undefined
   for (const seconds of WINDOWS) {
-    window = joined(points.slice(-seconds))
+    window = joined(lastOf(points, seconds))
     if ((window?.counters.hits ?? 0) + (window?.counters.misses ?? 0) >= LEAST_REQUESTS) return window
   }
   return window

@@ -62,9 +62,9 @@ export class Collector {
     return this.#caches.get(cache)?.sight
   }
 
-  /** The last points, oldest first, at most `seconds` of them. */
+  /** The last points, oldest first: of `seconds`, or one that took longer. */
   recent(cache: string, seconds = KEPT): readonly Point[] {
-    return this.#caches.get(cache)?.points.slice(-seconds) ?? []
+    return lastOf(this.#caches.get(cache)?.points ?? [], seconds)
   }
 }
 
@@ -93,6 +93,13 @@ function pointOf(followed: Followed, now: number): Point | undefined {
 function since(before: Counters | undefined, after: Counters): Counters {
   if (before === undefined) return after
   return Object.fromEntries(Object.entries(after).map(([name, value]) => [name, Math.max(0, value - (before[name] ?? 0))]))
+}
+
+/** The last ones that are `seconds` together: a step takes a second, and longer where a process rests. Looks are not exact to the millisecond. */
+export function lastOf(points: readonly Point[], seconds: number): readonly Point[] {
+  let from = points.length
+  for (let left = seconds - 0.5; from > 0 && left > 0; ) left -= points[--from]?.seconds ?? 0
+  return points.slice(from)
 }
 
 /** Several steps as one. */
