@@ -114,7 +114,10 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
         onWarning?.({ kind: 'unreachable', message: `${name} could not be entered in the directory of caches`, cause: error })
       })
     },
-    close: () => nodes.close(),
+    async close() {
+      heard.close()
+      await nodes.close()
+    },
   }
 }
 

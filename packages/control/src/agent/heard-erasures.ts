@@ -25,6 +25,8 @@ interface Begun {
 }
 
 export class HeardErasures {
+  /** Listens no longer. */
+  readonly close: () => void
   readonly #cache: Cache
   #heard: Heard[] = []
   /** Own ones of which it is not known yet whether the control plane has asked for them. */
@@ -37,7 +39,7 @@ export class HeardErasures {
 
   constructor(cache: Cache) {
     this.#cache = cache
-    cache.on('erased', ({ id, namespace, writes, isOwn }) => {
+    this.close = cache.on('erased', ({ id, namespace, writes, isOwn }) => {
       const heard = { at: Date.now(), id, namespace, isOwn, writes }
       this.#heard = [...this.#heard.filter(({ at }) => at > heard.at - KEPT_MS), heard].slice(-MOST_KEPT)
       if (!isOwn) return
@@ -72,7 +74,9 @@ export class HeardErasures {
     while (found().length < wanted.length && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
     const heard = found()
     return {
-      missing: wanted.filter(({ id }) => !heard.some((one) => one.id === id)).map(({ namespace }) => namespace),
+      missing: wanted
+        .filter(({ id, namespace }) => !heard.some((one) => one.id === id && one.namespace === namespace))
+        .map(({ namespace }) => namespace),
       writes: heard
         .filter(({ isOwn }) => !isOwn)
         .flatMap(({ namespace, writes }) => writes.map((write) => ({ namespace, ...droppedWrite(write) }))),

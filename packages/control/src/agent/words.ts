@@ -227,7 +227,7 @@ export interface NamedRun {
   readonly paths: readonly { readonly name: string; readonly ms: number; readonly failed: number }[]
 }
 
-/** What an erasure came to in some namespaces of one cache: `Erased` of the library, in names for JSON. */
+/** A queued write that an erasure has dropped. */
 export interface DroppedWrite {
   readonly collection: string
   readonly key: string
@@ -236,6 +236,7 @@ export interface DroppedWrite {
   readonly was_dead: boolean
 }
 
+/** What an erasure came to in some namespaces of one cache: `Erased` of the library, in names for JSON. */
 export interface ErasedPart {
   readonly id: string
   readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
