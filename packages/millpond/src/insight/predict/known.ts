@@ -3,7 +3,7 @@ import { HashDirectory } from '../../memory/policies/hash-directory.ts'
 
 const MOST_COUNT = 255
 /** A key with more characters is known without its name, and never loaded. */
-export const LONGEST = 256
+const LONGEST = 256
 /** What all names take at most. */
 const CHARACTERS_A_ROW = 48
 

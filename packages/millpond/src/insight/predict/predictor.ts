@@ -6,23 +6,17 @@ import { checkOptions } from '../../core/checks.ts'
 import { hashOf } from '../../core/key-hash.ts'
 import { Budget } from './budget.ts'
 import { Candidates, FEATURES, MOST } from './candidates.ts'
-import { Contexts, REMEMBERED } from './contexts.ts'
 import { Gate } from './gate.ts'
 import { Judge } from './judge.ts'
-import { Known, LONGEST } from './known.ts'
-import { Links } from './links.ts'
+import { Known } from './known.ts'
 import { Model } from './model.ts'
-import { Numbered } from './numbered.ts'
-import { Pairs } from './pairs.ts'
 import { type PatternName, PatternNames } from './patterns.ts'
 import { Pending } from './pending.ts'
 import { PREDICTOR, type PredictorOptions } from './predictor-options.ts'
+import { Sequences } from './sequences.ts'
 import { Stays } from './stays.ts'
-import { RANKS, Steps } from './steps.ts'
 
 const ROWS = 65_536
-const FOLLOWERS = 8
-const MISSED = 4
 /** Candidates that are waited for, for each known key; of them, those that are watched only. */
 const WAITING = 1 / 2
 const WATCHED = 3 / 4
@@ -36,8 +30,6 @@ const FOREIGN = 4
 const FADE = 4
 /** Of memory: what was proposed takes no more of it, until it is read. */
 const BORROWED = 0.25
-/** A forerunner must have been read within so many reads. */
-const RECENT = 8192
 
 /** A read, as a predictor is told of it. The object is not kept: it may be used again. */
 export interface KeyRead {
@@ -62,7 +54,7 @@ export interface KeyRead {
 export type IsWanted = (key: string, namespace: string) => boolean
 
 /**
- * Learns from reads, and proposes what to load before it is read. Never allocates for a read but the names of keys that differ by a number; some 10 MiB in all.
+ * Learns from reads, and proposes what to load before it is read. Allocates nothing for a read but the names of keys that differ by a number. Some 10 MiB in all.
  * @example
  * const predictor = new Predictor({ entries: 1000, capacity: 1000, unit: 'entries', policy: policyByName('adaptive') })
  * predictor.read(read, (key) => !held.has(key))
@@ -92,15 +84,10 @@ export class Predictor {
   /** What may be outstanding. */
   readonly #most: number
   readonly #known: Known
-  readonly #followers: Links
-  readonly #missed: Links
-  readonly #pairs: Pairs
-  readonly #contexts = new Contexts()
+  readonly #sequences: Sequences
   readonly #pending: Pending
   readonly #waiting: number
   readonly #model = new Model()
-  readonly #numbered = new Numbered()
-  readonly #steps = new Steps()
   readonly #patterns = new PatternNames()
   readonly #fadeEvery: number
   #now = 0
@@ -120,13 +107,8 @@ export class Predictor {
     const places = 2 ** Math.floor(Math.log2(keys))
     this.#waiting = places * WAITING
     this.#pending = new Pending(this.#waiting, FEATURES)
-    this.#pairs = new Pairs(places)
-    this.#followers = new Links(keys, FOLLOWERS)
-    this.#missed = new Links(keys, MISSED)
-    this.#known = new Known(keys, (row) => {
-      this.#followers.forget(row)
-      this.#missed.forget(row)
-    })
+    this.#known = new Known(keys, (row) => this.#sequences.forget(row))
+    this.#sequences = new Sequences(this.#known, keys, places)
   }
 
   /** What is loaded and was not read yet. */
@@ -164,7 +146,6 @@ export class Predictor {
       this.#namespace = namespace
       this.#seed = hashOf(namespace, 0)
     }
-    const seed = this.#seed
     this.gate.read(hash, weight, time, isHit, isLost, this.spared, this.loads)
     const wouldMiss = this.#settle(hash, isMiss) || isMiss
     if (wouldMiss) {
@@ -176,13 +157,7 @@ export class Predictor {
     const row = this.#note(hash, key, namespace, now)
     const pattern = this.#known.pattern[row] as number
     this.#candidates.clear()
-    if (key.length <= LONGEST && this.#numbered.read(key)) this.#step(row, key, pattern, seed, now)
-    const before = this.#learn(hash, context === 0 ? pattern + 1 : context)
-    if (wouldMiss) this.#learnMiss(hash, seed)
-    const pair = this.#pairs.find(before, hash)
-    if (pair >= 0) this.#candidates.addPair(this.#pairs, pair)
-    this.#candidates.addFollowers(this.#followers, row)
-    this.#candidates.addMissed(this.#missed, row, wouldMiss)
+    this.#sequences.read(row, context, this.#seed, wouldMiss, this.#candidates)
     this.#candidates.keep(this.#known, row, now, namespace, isWanted)
     this.#propose(hash, pattern)
   }
@@ -235,57 +210,6 @@ export class Predictor {
     if (row < 0) return this.#known.add(hash, key, this.#patterns.of(namespace, key), now)
     this.#known.read(row, now)
     return row
-  }
-
-  /** Returns the key that was read before it in its context. */
-  #learn(hash: number, context: number): number {
-    const cell = this.#contexts.find(context)
-    const { last, lengths } = this.#contexts
-    const from = cell * REMEMBERED
-    const length = lengths[cell] as number
-    const before = last[from] as number
-    if (length > 0 && before === hash) return length > 1 ? (last[from + 1] as number) : 0
-    this.#link(this.#followers, cell, hash)
-    if (length > 1) this.#pairs.see(last[from + 1] as number, before, hash)
-    this.#contexts.push(cell, hash)
-    return length > 0 ? before : 0
-  }
-
-  /** All that is missed in a namespace is one stream, whoever asks. */
-  #learnMiss(hash: number, seed: number): void {
-    const cell = this.#contexts.find(~seed)
-    this.#link(this.#missed, cell, hash)
-    this.#contexts.push(cell, hash)
-  }
-
-  #link(links: Links, cell: number, hash: number): void {
-    const { last, lengths } = this.#contexts
-    const from = cell * REMEMBERED
-    for (let back = 0; back < (lengths[cell] as number); back++) {
-      const before = last[from + back] as number
-      // It begins anew with itself.
-      if (before === hash) return
-      const row = this.#known.find(before)
-      if (row >= 0) links.see(row, hash, back === 0)
-    }
-  }
-
-  /** Where the key before it by a usual step was read lately, the one after it comes next. */
-  #step(row: number, key: string, pattern: number, seed: number, now: number): void {
-    const numbered = this.#numbered
-    this.#steps.see(pattern, numbered.number)
-    const { runs, readAt } = this.#known
-    for (let rank = 0; rank < RANKS; rank++) {
-      const step = this.#steps.top(pattern, rank)
-      if (step === 0) return
-      const before = numbered.sibling(key, -step)
-      const forerunner = before === undefined ? -1 : this.#known.find(hashOf(before, seed))
-      if (forerunner < 0 || now - (readAt[forerunner] as number) > RECENT) continue
-      const run = Math.min(255, (runs[forerunner] as number) + 1)
-      if (run > (runs[row] as number)) runs[row] = run
-      const next = numbered.sibling(key, step)
-      if (next !== undefined) this.#candidates.addStep(hashOf(next, seed), next, run, rank)
-    }
   }
 
   #propose(by: number, pattern: number): void {
