@@ -1,5 +1,7 @@
 // What insight costs: a read of memory with and without it, and the memory that it takes at most.
 import { setTimeout as pause } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type InsightOptions } from 'millpond/insight'
 import { type Spread, spread } from '../numbers.ts'
@@ -162,9 +164,13 @@ async function mostMemory(options: Switches = {}): Promise<number> {
   return most
 }
 
+/** Without it what is garbage would count. */
 async function held(): Promise<number> {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  if (typeof collect !== 'function') throw new Error('garbage cannot be collected')
   for (let turn = 0; turn < 3; turn++) {
-    globalThis.gc?.()
+    collect()
     await pause(20)
   }
   const { heapUsed, arrayBuffers } = process.memoryUsage()
