@@ -1,15 +1,14 @@
 // Asks the part that chooses times to live, where there is one. One that fails has chosen nothing: no load fails for it.
 import type { ChosenTtl } from '../core/adaptive-ttl.ts'
 import { MillpondError, show } from '../core/errors.ts'
-import { hashValue } from '../core/value-hash.ts'
 import type { Space } from './space.ts'
 
 /** How long a loaded value may live, in milliseconds; `otherwise` where nobody chooses. */
-export function chooseTtl(space: Space, key: string, value: unknown, now: number, otherwise: number): number {
+export function chooseTtl(space: Space, key: string, valueHash: number, now: number, otherwise: number): number {
   const { adaptiveTtl } = space.services
   if (adaptiveTtl === undefined) return otherwise
   try {
-    const load = { namespace: space.id.name, key, hash: space.watch.hash(key), valueHash: hashValue(value), now }
+    const load = { namespace: space.id.name, key, hash: space.watch.hash(key), valueHash, now }
     const ttlMs = adaptiveTtl.next(load)
     if (typeof ttlMs === 'number' && ttlMs >= 0) return ttlMs
     throw new MillpondError('DURATION_INVALID', `adaptiveTtl.next: ${show(ttlMs)} is not a time to live: return milliseconds from 0`)

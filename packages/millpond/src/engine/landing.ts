@@ -131,10 +131,12 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
   const { services, ledger } = space
   const policy = setting?.policy ?? journey.policy
   const isolated = setting?.isolated ?? isolateFor(space, value, key)
-  const ttlMs = ttlOf(space, policy, flight, isolated.value, now)
+  const seen = space.watch.recorder !== undefined || services.adaptiveTtl !== undefined
+  const valueHash = seen ? hashValue(isolated.value) : 0
+  const ttlMs = ttlOf(space, policy, flight, isolated.value, valueHash, now)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, ttlMs, now, services.random())
   const mayStore = ttlMs > 0 && !(value === undefined && policy.negativeMs < 0)
-  noteLoad(space, key, isolated, ms, mayStore ? freshUntil - now : 0)
+  noteLoad(space, key, isolated, valueHash, ms, mayStore ? freshUntil - now : 0)
   const { tags } = flight
   const found: Found = { key, value: isolated.value, isolated, createdAt, freshUntil, staleUntil, tags, asOf, tier: 'loader' }
   space.flights.recover(key)
@@ -173,15 +175,22 @@ function keepFar(space: Space, found: Found, flight: Flight): Promise<boolean> |
 }
 
 /** What is set by hand has the time to live that its `set` says, whatever it is. */
-function ttlOf(space: Space, policy: LoadPolicy, { key, setting, ttlMs: own }: Flight, value: unknown, now: number): number {
+function ttlOf(
+  space: Space,
+  policy: LoadPolicy,
+  { key, setting, ttlMs: own }: Flight,
+  value: unknown,
+  valueHash: number,
+  now: number,
+): number {
   if (setting !== undefined) return own ?? policy.ttlMs
   if (policy.negativeMs >= 0 && (value === undefined || value === null)) return policy.negativeMs
   if (own !== undefined || policy.isTtlSaid) return own ?? policy.ttlMs
-  return chooseTtl(space, key, value, now, policy.ttlMs)
+  return chooseTtl(space, key, valueHash, now, policy.ttlMs)
 }
 
-function noteLoad({ id, watch }: Space, key: string, { value, bytes }: Isolated, ms: number, ttlMs: number): void {
-  watch.recorder?.load(watch.hash(key), ms, bytes, hashValue(value), key, id.name, ttlMs)
+function noteLoad({ id, watch }: Space, key: string, { bytes }: Isolated, valueHash: number, ms: number, ttlMs: number): void {
+  watch.recorder?.load(watch.hash(key), ms, bytes, valueHash, key, id.name, ttlMs)
 }
 
 /** All who wait are given the error; who may have a stale value instead finds it by himself. */

@@ -80,17 +80,14 @@ export async function startWorker(id: string, parts: WorkerParts): Promise<Worke
   async function bear(born: ChildProcess): Promise<void> {
     const begun = performance.now()
     const ready = wait('ready', 10 * BIRTH_MS)
+    let look: ReturnType<typeof setInterval> | undefined
     const late = new Promise<never>((_, reject) => {
-      const look = setInterval(() => {
+      look = setInterval(() => {
         const ran = performance.now() - begun - waitedMs(born.pid)
         if (ran > BIRTH_MS) reject(new Error(`${name} was not ready within ${BIRTH_MS} ms in which it could run`))
       }, 1000)
-      ready.then(
-        () => clearInterval(look),
-        () => clearInterval(look),
-      )
     })
-    await Promise.race([ready, late])
+    await Promise.race([ready, late]).finally(() => clearInterval(look))
   }
 
   async function kill(): Promise<void> {
