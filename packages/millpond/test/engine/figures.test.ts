@@ -97,6 +97,45 @@ describe('M1 bytes between a cache and the stores of its tiers', () => {
   })
 })
 
+describe('M1 how much a namespace has been asked', () => {
+  closeAfterEach()
+
+  it('grows with whatever its figures count, stands still where they do, and is of one namespace', async () => {
+    const clock = fakeClock({ now: Date.now() })
+    const cache = open({ clock, tiers: [memory({ maxEntries: 2, policy: 'lru' }), sqlite({ path: join(newFolder(), 'a.db') })] })
+    const other = cache.namespace('other')
+    const of = (namespace: string) => cache.activity().find((one) => one.namespace === namespace)?.activity ?? -1
+    const grows = async (what: string, act: () => unknown): Promise<void> => {
+      const [before, beside] = [of('default'), of('other')]
+      await act()
+      await cache.flush()
+      expect(of('default'), what).toBeGreaterThan(before)
+      expect(of('other'), what).toBe(beside)
+    }
+    await grows('a miss', () => cache.get('a'))
+    await grows('a set', () => cache.set('a', 1, { ttl: '1m', tags: ['t'] }))
+    await grows('a hit', () => cache.get('a'))
+    await grows('a load', () => cache.getOrSet('b', () => 2))
+    await grows('a load that fails', () => cache.getOrSet('c', () => Promise.reject(new Error('none'))).catch(() => undefined))
+    await grows('an invalidation', () => cache.invalidateTags(['t']))
+    await grows('a delete', () => cache.delete('b'))
+    await cache.set('d', 1, { ttl: '1m' })
+    await cache.set('e', 1, { ttl: '1h' })
+    await cache.set('f', 1, { ttl: '1h' })
+    await grows('a hit below memory', () => cache.get('d'))
+    await grows('what leaves memory by itself', () => clock.advance(61_000))
+    const still = of('default')
+    cache.stats()
+    cache.info()
+    cache.holds('e')
+    await cache.explain('e')
+    expect(of('default')).toBe(still)
+    const { hits, misses } = cache.stats()
+    expect(cache.activity()[0]?.reads).toBe(hits + misses)
+    expect(other.stats().hits + other.stats().misses).toBe(0)
+  })
+})
+
 describe('M1 figures as JSON', () => {
   closeAfterEach()
 
