@@ -136,6 +136,24 @@ describe('M1 how much a namespace has been asked', () => {
   })
 })
 
+describe('M1 figures of some namespaces', () => {
+  closeAfterEach()
+
+  it('are read of those that are named and open, each once; the health is that of all', async () => {
+    const cache = open({ tiers: [memory()] })
+    for (const name of ['a', 'b', 'c']) await cache.namespace(name).get('none')
+    const of = (namespaces: readonly string[]) => cache.info({ namespaces }).namespaces.map(({ namespace }) => namespace)
+    expect(of(['b', 'a', 'b', 'closed'])).toEqual(['b', 'a'])
+    expect(of([])).toEqual([])
+    expect(cache.info().namespaces).toHaveLength(4)
+    expect(cache.info({ namespaces: ['a', 'b'] }).metrics.totalOperations).toBe(2)
+    const away = open({ name: 'away', tiers: [memory(), redis({ port: await freePort(), commandTimeout: 100 })] })
+    await expect(away.namespace('n').set('k', 1)).rejects.toThrow()
+    const { health, ledger } = away.info({ namespaces: [] })
+    expect([health, ledger.isUp, ledger.pending]).toEqual(['degraded', false, 1])
+  })
+})
+
 describe('M1 figures as JSON', () => {
   closeAfterEach()
 

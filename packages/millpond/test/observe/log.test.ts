@@ -160,7 +160,30 @@ describe('M3 log lines of a cache', () => {
     expect(lines.map(({ message }) => message)).toEqual(['no time to live was chosen', 'another one'])
   })
 
-  it('tell a breaker that opens, and take no listener of what nobody would be told', async () => {
+  it('take no listener of what nobody would be told', () => {
+    const heard = (level: Level): boolean[] => {
+      const events = new Events()
+      logEvents('shop', events, createLog({ level, write: () => {} }), () => 0)
+      return [
+        events.hearsHits,
+        events.hearsLeaves,
+        events.has('miss'),
+        events.has('invalidate'),
+        events.has('tierError'),
+        events.has('breaker'),
+      ]
+    }
+    expect(heard('debug')).toEqual([true, true, true, true, true, true])
+    expect(heard('info')).toEqual([false, false, false, true, true, true])
+    expect(heard('warn')).toEqual([false, false, false, false, true, true])
+    expect(heard('error')).toEqual([false, false, false, false, false, true])
+  })
+
+  it('have the fields of the log itself, and tell a breaker that opens', async () => {
+    const written: string[] = []
+    const log = createLog({ fields: { 'service.node.name': 'web-1', shard: 1 }, write: (text) => written.push(text) })
+    log.info('began', 'it began', { shard: 2 })
+    expect(parsed(written[0] ?? '')).toMatchObject({ 'service.node.name': 'web-1', shard: 2 })
     const cache = logged('error', { tiers: [memory(), { use: failing(), breaker: { threshold: 3 } }] })
     for (let at = 0; at < 5; at++) await cache.get(`k${at}`)
     expect(actions()).toEqual(['breaker.open'])
