@@ -41,6 +41,7 @@ it('finds what is under way, whatever ended before and however often the map was
         }
         expect(table.get(name)).toBe(model.get(name))
       }
+      expect(table.size).toBe(model.size)
       expect(new Set(table)).toEqual(new Set(model.values()))
       for (let key = 0; key <= 400; key++) expect(table.get(`k${key}`)).toBe(model.get(`k${key}`))
     }),
