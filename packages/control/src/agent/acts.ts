@@ -2,6 +2,7 @@
 import type { Cache } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import { keyPattern } from 'millpond/observe'
+import type { Answered, Group, KeyList, KeyRow } from './answers.ts'
 import { type Application, described, target } from './application.ts'
 import { benchmark } from './benchmark.ts'
 import { coverage } from './coverage.ts'
@@ -18,7 +19,7 @@ import { entriesOfUrl } from './urls.ts'
 import { entriesOf, goOn, Waiting, type Walk, type Walked } from './walks.ts'
 import { warm } from './warm.ts'
 import { NamedWarming } from './warm-named.ts'
-import { type Answered, ASKED, type Asked, type Group, type KeyList, type KeyRow, type Topic } from './words.ts'
+import { ASKED, type Asked, type Topic } from './words.ts'
 
 /** One function a topic; what it is given has been checked. */
 export type Acts = { readonly [T in Topic]: (asked: Asked<T>) => Promise<Answered[T]> }

@@ -2,9 +2,10 @@
 // Names travel, functions stay in the process.
 import type { Cache, WarmPlan } from 'millpond'
 import { type Check, fn, options, recordOf, required, type Shape, texts } from 'millpond/options'
+import type { Answered } from './answers.ts'
 import { namespacesOf, spaceOf } from './spaces.ts'
 import type { UrlEntry } from './urls.ts'
-import type { Answered, Asked } from './words.ts'
+import type { Asked } from './words.ts'
 
 /** What the names of a call come to: the id of the organisation that was named, the cache type. */
 export interface NamedAt {

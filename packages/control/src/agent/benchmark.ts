@@ -2,8 +2,9 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Cache } from 'millpond'
 import { createHistogram, type Histogram } from 'millpond/observe'
+import type { Answered } from './answers.ts'
 import { inProbe } from './spaces.ts'
-import type { Answered, Asked } from './words.ts'
+import type { Asked } from './words.ts'
 
 /** One in so many calls is a set. */
 const SET_EVERY = 10

@@ -1,9 +1,9 @@
 // What memory holds of each organisation that the application lists, of each tenant and namespace; and how much of it nobody reads. One walk over memory, in pieces.
 import type { Cache } from 'millpond'
+import type { Coverage } from './answers.ts'
 import type { Application } from './application.ts'
 import { namespacesOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk, type Walked } from './walks.ts'
-import type { Coverage } from './words.ts'
 
 const WALK_MS = 2500
 const MOST_IDS = 200

@@ -1,12 +1,13 @@
 // A node's part in an erasure: what it would look through, and doing it, which lists whole tiers twice: it goes on here while the control plane asks how far it is.
 import { randomBytes } from 'node:crypto'
 import type { Cache, Erased, ErasureSubject } from 'millpond'
+import type { Answered, ErasedPart } from './answers.ts'
 import { droppedWrite, type HeardErasures } from './heard-erasures.ts'
 import { reasonOf } from './reason.ts'
 import { settled } from './settled.ts'
 import { chosen, keyOf, namespacesOf, spaceOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
-import type { Answered, Asked, AskedSubject, ErasedPart } from './words.ts'
+import type { Asked, AskedSubject } from './words.ts'
 
 const PLAN_MS = 2500
 const MOST_RUNS = 8

@@ -1,7 +1,8 @@
 // What this process has done of erasures: its part of others' (queued writes that it has dropped), and those that the program itself began, which nobody would know of.
 import type { Cache, ErasedWrite } from 'millpond'
+import type { Answered, DroppedWrite } from './answers.ts'
 import { chosen } from './spaces.ts'
-import type { Answered, Asked, DroppedWrite } from './words.ts'
+import type { Asked } from './words.ts'
 
 /** Of so long ago and so many at the most: they name keys of those who asked to be forgotten. */
 const KEPT_MS = 600_000

@@ -1,9 +1,10 @@
 // A node's part in an invalidation: what it would take, doing it, whether this process has heard of it, and whether anything old is still there.
 import type { Cache, DryRun, Receipt } from 'millpond'
 import { type Criteria, resolveCriteria } from 'millpond/invalidate'
+import type { Answered, NodePlan, NodeReceipt } from './answers.ts'
 import { chosen, keyOf, spaceOf } from './spaces.ts'
 import { entriesOf, goOn, type Walk } from './walks.ts'
-import type { Answered, Asked, AskedCriteria, NodePlan, NodeReceipt } from './words.ts'
+import type { Asked, AskedCriteria } from './words.ts'
 
 /** For the walk; counting exactly takes as long again, and is not begun where the walk has not come to its end. */
 const PLAN_MS = 2500

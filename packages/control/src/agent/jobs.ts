@@ -1,6 +1,6 @@
 // The jobs of a cache as the control plane shows them: what is repeated, with its last runs over all processes, and what this process has run.
 import type { Cache } from 'millpond'
-import type { Answered } from './words.ts'
+import type { Answered } from './answers.ts'
 
 const MOST_RUNS = 10
 

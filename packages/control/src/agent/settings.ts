@@ -1,6 +1,7 @@
 // A stored configuration as changes of a cache that runs. What it does not say, and all of it once it is deleted, is as code made the cache.
 import { type Cache, type CacheDescription, type Changes, changesFromJson } from 'millpond'
-import { type Answered, settingsDocument } from './words.ts'
+import type { Answered } from './answers.ts'
+import { settingsDocument } from './words.ts'
 
 /** Takes the cache's settings as code made them: call it before anything was changed. */
 export function settingsFor(cache: Cache): (document: unknown) => Changes {

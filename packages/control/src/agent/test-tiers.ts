@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Cache, ExaminedTier } from 'millpond'
 import { createHistogram } from 'millpond/observe'
+import type { Answered, TestStep } from './answers.ts'
 import { reasonOf, withoutSecrets } from './reason.ts'
 import { inProbe } from './spaces.ts'
-import type { Answered, TestStep } from './words.ts'
 
 export async function testTiers(cache: Cache): Promise<Answered['test']> {
   const examined = await cache.examine()

@@ -1,7 +1,8 @@
 // Which entry answers a URL: as the application says, or as an HTTP cache has stored it.
 import type { Cache, Key } from 'millpond'
+import type { Answered } from './answers.ts'
 import { chosen, openSpaceOf, spaceOf } from './spaces.ts'
-import type { Answered, Asked } from './words.ts'
+import type { Asked } from './words.ts'
 
 /** Namespaces that are asked for it, the busiest first: each question reads its tiers. */
 const MOST_ASKED = 20

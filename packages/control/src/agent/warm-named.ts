@@ -1,11 +1,12 @@
 // Warming of what has a name: runs on in the process while the control plane asks how far it is, slice by slice, and ends where it is told to.
 import { randomBytes } from 'node:crypto'
 import type { Cache } from 'millpond'
+import type { Answered } from './answers.ts'
 import { type Application, type NamedPlan, plansOf } from './application.ts'
 import { reasonOf } from './reason.ts'
 import { settled } from './settled.ts'
 import { namespacesOf, spaceOf } from './spaces.ts'
-import type { Answered, Asked } from './words.ts'
+import type { Asked } from './words.ts'
 
 const MOST_RUNS = 16
 const MOST_ERRORS = 20

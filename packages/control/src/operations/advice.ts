@@ -1,5 +1,6 @@
 // What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads agree on.
-import type { Answered, Asked, Shown, Topic } from '../agent/words.ts'
+import type { Answered, Shown } from '../agent/answers.ts'
+import type { Asked, Topic } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
 

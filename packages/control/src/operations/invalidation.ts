@@ -1,7 +1,7 @@
 // An invalidation that is run: on one node, acknowledged by all, probed; and asked for again while a node is late.
 import { z } from 'zod'
 import type { Principal } from '../access/roles.ts'
-import type { NodePlan, NodeReceipt } from '../agent/words.ts'
+import type { NodePlan, NodeReceipt } from '../agent/answers.ts'
 import type { Control } from '../control.ts'
 import type { OperationView, Step, Who } from './operations.ts'
 import { type CachePlan, guard, type InvalidationBody, planInvalidation, SAMPLE, type StoredPlan, shownPlan, storedPlan } from './plan.ts'

@@ -1,7 +1,8 @@
 // What an application registered, as operations use it: which cache and process knows a name, what the name comes to, warming by it.
 import { z } from 'zod'
 import { mayTouch, type Principal } from '../access/roles.ts'
-import type { Answered, Asked, Registered } from '../agent/words.ts'
+import type { Answered, Registered } from '../agent/answers.ts'
+import type { Asked } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { cachesFor } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'

@@ -1,6 +1,6 @@
 // The performance report of a cache (M7): how well it does over a time, what holds it up, whether its times to live fit, what is invalidated, how it grows, and what it holds of whom.
 import { z } from 'zod'
-import type { Coverage } from '../agent/words.ts'
+import type { Coverage } from '../agent/answers.ts'
 import type { Control } from '../control.ts'
 import { joined, type Point } from '../metrics/collector.ts'
 import { mean, quantile, ratio } from '../metrics/quantiles.ts'

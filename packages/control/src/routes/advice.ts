@@ -1,7 +1,8 @@
 // What another size, policy or time to live would bring, what to do, and doing it.
 import { z } from 'zod'
 import { may } from '../access/roles.ts'
-import { type Answered, memoryChange, prices } from '../agent/words.ts'
+import type { Answered } from '../agent/answers.ts'
+import { memoryChange, prices } from '../agent/words.ts'
 import { cachesFor, namespacesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'

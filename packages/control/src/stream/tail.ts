@@ -1,7 +1,7 @@
 // Single reads and writes as they happen, while somebody looks: every process is asked for a sample of what it saw since the last time.
 import { randomUUID } from 'node:crypto'
 import { mayTouch, type Principal } from '../access/roles.ts'
-import type { TailRow } from '../agent/words.ts'
+import type { TailRow } from '../agent/answers.ts'
 import type { Control } from '../control.ts'
 import type { Message } from './hub.ts'
 

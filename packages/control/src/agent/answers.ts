@@ -1,0 +1,351 @@
+// What nodes answer a control plane, by topic (`words.ts`).
+import type { Explanation, SettingChange } from 'millpond'
+
+export interface KeyRow {
+  readonly namespace: string
+  readonly key: string
+  readonly bytes: number
+  readonly hits: number
+  readonly age_seconds: number
+  /** `null`: for ever. */
+  readonly ttl_seconds: number | null
+  readonly tags: readonly string[]
+}
+
+export interface KeyList {
+  readonly data: readonly KeyRow[]
+  /** Where to go on; `null` at the end. */
+  readonly cursor: string | null
+  readonly scanned: number
+}
+
+export interface Group {
+  readonly name: string
+  readonly namespace: string | null
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+}
+
+/** What an invalidation would take from one node's memory, or with `scan` from all tiers. */
+export interface NodePlan {
+  readonly entries: number
+  readonly bytes: number
+  /** By their counts and ages; a count saturates, so there may be more. */
+  readonly reads_per_second: number
+  readonly namespaces: Readonly<Record<string, number>>
+  readonly hottest: readonly { readonly namespace: string; readonly key: string; readonly hits: number }[]
+  readonly cascade: readonly string[]
+  readonly is_exact: boolean
+}
+
+export interface NodeReceipt {
+  readonly namespace: string
+  readonly receipt: string
+  readonly position: { readonly epoch: string; readonly seq: number }
+  readonly removed: number
+  readonly is_exact: boolean
+  readonly is_applied: boolean
+  readonly tiers: readonly { readonly name: string; readonly ok: boolean; readonly removed: number }[]
+  readonly outlets: readonly unknown[]
+}
+
+export interface Warmed {
+  readonly loaded: number
+  readonly fresh: number
+  readonly failed: number
+  readonly without_source: number
+  /** Not reached in the time that was given. */
+  readonly left: readonly string[]
+  readonly errors: readonly string[]
+}
+
+export interface TestStep {
+  /** Or `all`. */
+  readonly tier: string
+  readonly step: string
+  /** It did not fail: false is `failed`. */
+  readonly ok: boolean
+  /** `warning`: it works, and yet not as it should. */
+  readonly verdict: 'ok' | 'warning' | 'failed'
+  readonly ms: number
+  readonly detail?: string
+  /** What to do, where it is not ok. */
+  readonly remedy?: string
+}
+
+/** The names that an application registered for a cache. */
+export interface Registered {
+  readonly cache_types: readonly string[]
+  readonly scopes: readonly string[]
+  readonly models: readonly string[]
+  readonly views: readonly string[]
+  readonly endpoints: readonly string[]
+  readonly has_critical_paths: boolean
+}
+
+/** How far a run of named plans is. */
+export interface NamedRun {
+  readonly run: string
+  readonly is_done: boolean
+  readonly plans: number
+  readonly plans_done: number
+  readonly loaded: number
+  readonly fresh: number
+  readonly empty: number
+  readonly failed: number
+  readonly errors: readonly string[]
+  readonly paths: readonly { readonly name: string; readonly ms: number; readonly failed: number }[]
+}
+
+/** A queued write that an erasure has dropped. */
+export interface DroppedWrite {
+  readonly collection: string
+  readonly key: string
+  readonly kind: 'set' | 'remove' | null
+  readonly was_sent: boolean
+  readonly was_dead: boolean
+}
+
+/** What an erasure came to in some namespaces of one cache: `Erased` of the library, in names for JSON. */
+export interface ErasedPart {
+  readonly id: string
+  readonly receipts: readonly { readonly namespace: string; readonly id: string }[]
+  readonly is_proven: boolean
+  readonly namespaces: readonly string[]
+  readonly tiers: readonly {
+    readonly name: string
+    readonly state: 'proven' | 'shredded' | 'until' | 'failed'
+    readonly removed: number
+    /** `null`: nobody can say. */
+    readonly until?: string | null
+    readonly error?: string
+  }[]
+  readonly writes: readonly DroppedWrite[]
+  readonly keys: { readonly shredded_at: string | null; readonly ids: readonly string[]; readonly held_until: string | null } | null
+  readonly unheard: readonly string[]
+  readonly ms: number
+}
+
+/** One thing that a cache did. */
+export interface TailRow {
+  readonly kind: 'hit' | 'stale' | 'miss' | 'load' | 'load_error' | 'set' | 'delete' | 'invalidate'
+  readonly namespace: string
+  /** How long before the answer, so that clocks need not agree. */
+  readonly age_ms: number
+  readonly key?: string
+  /** Only the beginning of the key is here. */
+  readonly is_cut?: boolean
+  readonly tier?: string
+  readonly cause?: string
+  readonly ms?: number
+  readonly receipt?: string
+  readonly detail?: string
+  readonly mode?: 'soft' | 'hard'
+  /** The first of what was invalidated. */
+  readonly targets?: readonly { readonly kind: string; readonly name: string }[]
+  readonly more?: number
+}
+
+/** What memory holds of one organisation, tenant or namespace. */
+export interface Held {
+  readonly name: string
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+}
+
+/** How far what an application names is in memory, and whether what is there is read. */
+export interface Coverage {
+  readonly scopes: readonly (Held & {
+    readonly scope: string
+    /** Cache types of which it has at least one entry, and those of which it has none; types without tags of their own are in neither. */
+    readonly held: readonly string[]
+    readonly missing: readonly string[]
+  })[]
+  readonly tenants: readonly Held[]
+  readonly namespaces: readonly (Held & {
+    /** Older than half of their time, and not read since they were stored. */
+    readonly unread: number
+    /** With a time to live, of which a share can be spent. */
+    readonly timed: number
+  })[]
+  readonly scanned: number
+  readonly is_complete: boolean
+}
+
+/** Parts of what insight says, as they travel. */
+export interface Shown {
+  readonly range: { readonly value: number; readonly low: number; readonly high: number }
+  /** `null`: for ever. */
+  readonly ttl: { readonly factor: number | null; readonly change: Shown['range'] }
+  readonly change: { readonly max_entries?: number; readonly max_bytes?: number; readonly policy?: string }
+  readonly evidence: {
+    readonly from: string
+    readonly to: string
+    readonly reads: number
+    readonly looked: number
+    readonly keys: number
+    readonly key_share: number
+    readonly lost: number
+    readonly is_enough: boolean
+    readonly why: string | null
+  }
+  readonly sizing: {
+    readonly evidence: Shown['evidence']
+    readonly capacity: { readonly unit: 'entries' | 'bytes'; readonly amount: number } | null
+    readonly policy: string | null
+    readonly hit_ratio: number
+    readonly sizes: readonly { readonly factor: number; readonly size: number; readonly hit_ratio: Shown['range'] }[]
+    readonly policies: readonly { readonly policy: string; readonly factor: number; readonly change: Shown['range'] }[]
+    readonly ttls: readonly Shown['ttl'][]
+  }
+  readonly recommendation: {
+    readonly id: string
+    readonly kind: 'size' | 'policy' | 'ttl'
+    readonly text: string
+    /** `null`: only code can do it. */
+    readonly change: Shown['change'] | null
+    readonly undo: Shown['change'] | null
+    readonly hit_ratio_change: Shown['range']
+    readonly cost: { readonly unit: 'entries' | 'bytes'; readonly amount: number } | null
+    readonly risk: string
+    readonly impact: number
+  }
+}
+
+interface Money {
+  readonly seen: number
+  readonly month: number
+}
+
+export interface Answered {
+  /** `null`: nobody watches this cache here. */
+  sizing: Shown['sizing'] | null
+  analyze:
+    | (Shown['sizing'] & {
+        readonly bottlenecks: readonly { readonly kind: string; readonly share: number; readonly of_reads: number; readonly text: string }[]
+        readonly recommendations: readonly Shown['recommendation'][]
+        readonly patterns: readonly {
+          readonly namespace: string
+          readonly pattern: string
+          readonly reads: number
+          readonly keys: number
+          readonly loads: number
+          readonly reloads: number
+          readonly changed: number
+          readonly ttl: readonly Shown['ttl'][]
+        }[]
+        readonly hot_keys: readonly {
+          readonly tier: string
+          readonly keys: readonly { readonly key: string; readonly count: number; readonly error: number }[]
+        }[]
+      })
+    | null
+  cost: {
+    readonly evidence: Shown['evidence']
+    readonly load: number | null
+    readonly stored: Money
+    readonly asked: Money
+    readonly avoided: Money
+    readonly net: Money
+    readonly tiers: readonly {
+      readonly tier: string
+      readonly requests: number
+      readonly hits: number
+      readonly bytes: number | null
+      readonly stored: Money
+      readonly asked: Money
+      readonly avoided: Money
+    }[]
+    readonly patterns: readonly {
+      readonly namespace: string
+      readonly pattern: string
+      readonly from: string
+      readonly requests: number
+      readonly hits: number
+      readonly loads: number
+      readonly bytes: number
+      readonly stored: Money
+      readonly avoided: Money
+      readonly net: Money
+      readonly break_even_seconds: number | null
+      readonly beyond: number
+    }[]
+    readonly actions: readonly { readonly id: string; readonly text: string; readonly month: Shown['range'] }[]
+  } | null
+  tune: { readonly changes: readonly SettingChange[] }
+  tail: { readonly rows: readonly TailRow[]; readonly seen: number }
+  coverage: Coverage
+  jobs: {
+    readonly repeated: readonly {
+      readonly name: string
+      readonly state: string
+      readonly due_at: string | null
+      readonly error: string | null
+      readonly runs: readonly {
+        readonly due_at: string | null
+        readonly ms: number
+        readonly late_ms: number
+        readonly attempts: number
+        readonly error: string | null
+      }[]
+    }[]
+    readonly counted: readonly Readonly<Record<string, string | number>>[]
+  }
+  job_run: { readonly is_triggered: boolean }
+  erase_plan: { readonly namespaces: readonly string[]; readonly entries: number; readonly by_namespace: Readonly<Record<string, number>> }
+  erase_heard: {
+    /** Open here, and not heard of in time. */
+    readonly missing: readonly string[]
+    readonly writes: readonly (DroppedWrite & { readonly namespace: string })[]
+  }
+  erase_begun: {
+    readonly cache: string
+    readonly begun: readonly {
+      readonly seq: number
+      readonly at: string
+      readonly id: string
+      readonly namespace: string
+      readonly writes: number
+    }[]
+  }
+  erase: { readonly run: string; readonly is_done: boolean; readonly parts: readonly ErasedPart[]; readonly error?: string }
+  application: Registered
+  target: {
+    /** Absent: all of the cache. */
+    readonly namespaces?: readonly string[]
+    /** Ids by scope. */
+    readonly scopes: Readonly<Record<string, string>>
+    /** `null`: everything in these namespaces. */
+    readonly tags: readonly string[] | null
+  }
+  warm_named: NamedRun
+  describe: Readonly<Record<string, unknown>>
+  preview: {
+    readonly changes: readonly SettingChange[]
+    readonly drops: readonly { readonly tier: string; readonly bytes: number; readonly why: string }[]
+  }
+  keys: KeyList
+  groups: { readonly data: readonly Group[]; readonly scanned: number; readonly is_complete: boolean }
+  explain: Explanation
+  /** What answers a URL, the likeliest first. */
+  url: { readonly entries: readonly { readonly namespace: string; readonly key: string; readonly verdict: string }[] }
+  value: { readonly found: boolean; readonly tier?: string; readonly value: unknown; readonly is_stale?: boolean }
+  plan: NodePlan
+  invalidate: { readonly receipts: readonly NodeReceipt[]; readonly ms: number }
+  acked: { readonly ok: boolean; readonly behind: readonly string[] }
+  probe: { readonly checked: number; readonly old: readonly string[] }
+  warm: Warmed
+  test: { readonly ok: boolean; readonly steps: readonly TestStep[]; readonly warnings: readonly string[] }
+  benchmark: {
+    readonly operations: number
+    readonly seconds: number
+    readonly ops: Readonly<
+      Record<
+        string,
+        { readonly count: number; readonly avg_ms: number; readonly p50_ms: number; readonly p95_ms: number; readonly p99_ms: number }
+      >
+    >
+  }
+}
