@@ -3,6 +3,7 @@ import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type Prices } from 'millpond/insight'
 import { fakeClock, simulatedServer } from 'millpond/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { PatternLedger } from '../../src/insight/cost/ledger.ts'
 import { zipfKeys } from './exact.ts'
 
 const ends: (() => unknown)[] = []
@@ -117,6 +118,12 @@ describe('the cost of a cache', () => {
     ])
     expect(stored.month).toBeGreaterThan(20)
   })
+})
+
+it('what is held beyond a time within an octave counts in part', () => {
+  const ledger = new PatternLedger(0)
+  ledger.hit(100, 1500, 1)
+  expect([1024, 1536, 2048].map((ms) => ledger.heldBeyond(ms))).toEqual([150_000, 75_000, 0])
 })
 
 describe('nothing is said', () => {

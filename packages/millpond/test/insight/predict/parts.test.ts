@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { Budget } from '../../../src/insight/predict/budget.ts'
 import { Judge } from '../../../src/insight/predict/judge.ts'
 import { Known } from '../../../src/insight/predict/known.ts'
+import { Listener } from '../../../src/insight/predict/listener.ts'
 import { Model, weightOf } from '../../../src/insight/predict/model.ts'
 import { Numbered } from '../../../src/insight/predict/numbered.ts'
 import { Pending } from '../../../src/insight/predict/pending.ts'
+import { fakeClock } from '../../../src/testing/index.ts'
 import { seededRandom } from '../../../src/testing/random.ts'
 
 describe('keys with numbers', () => {
@@ -73,6 +75,15 @@ describe('the judge', () => {
     expect(judge.drifts).toBe(0)
     for (let label = 0; label < 1000; label++) judge.tell(0, 0.95, 0)
     expect(judge.drifts).toBeGreaterThan(0)
+  })
+})
+
+describe('the ear', () => {
+  it('notes the session that was told before a read, once', () => {
+    const ear = new Listener(fakeClock(), () => {})
+    ear.context(7, 42)
+    for (const hash of [8, 7, 7]) ear.hit(hash, 1, 'key', 'default', 'memory')
+    expect([0, 1, 2].map((at) => ear.ring.values[at])).toEqual([0, 42, 0])
   })
 })
 

@@ -138,8 +138,10 @@ describe('predictive loading', () => {
     await play(one, loop(1000))
     one.insight.close()
     const before = one.loads.length
+    const told = one.insight.prediction('shop')
     await play(one, loop(1000))
     expect(one.loads.length).toBe(before)
+    expect(one.insight.prediction('shop')).toEqual(told)
   })
 
   it('refuses what it cannot be told', () => {

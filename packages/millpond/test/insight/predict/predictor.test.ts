@@ -128,6 +128,17 @@ describe('a predictor', () => {
     expect(took).toBeLessThan(11 * 2 ** 20)
   })
 
+  it('takes back what was not loaded after all, once', () => {
+    const from = begin()
+    const { predictor } = play(loop(1000, 30_000), { from })
+    for (let at = 0; predictor.proposed === 0 && at < 1000; at++) play([word(at)], { from })
+    const [hash, before] = [predictor.hashAt(0), predictor.outstanding]
+    expect(predictor.proposed).toBeGreaterThan(0)
+    predictor.withdraw(hash)
+    predictor.withdraw(hash)
+    expect(predictor.outstanding).toBe(before - 1)
+  })
+
   it('wastes no more than its budget', () => {
     // Every second key is followed by one of two: half of what is proposed is in vain.
     const { next: draw } = seededRandom(9)
