@@ -25,6 +25,13 @@ describe('times', () => {
     const ticks = timeTicks(from, to, london.offset)
     expect(ticks.map(london.clock)).toEqual(['00:00:00', '06:00:00', '12:00:00', '18:00:00'])
     expect(new Set(ticks).size).toBe(ticks.length)
+    const [before, after] = [Date.UTC(2026, 2, 28, 23), Date.UTC(2026, 2, 29, 3)] // one o'clock is two at once
+    expect(timeTicks(before, after, london.offset).map(london.clock)).toEqual(['23:00:00', '00:00:00', '02:00:00', '03:00:00', '04:00:00'])
+  })
+
+  it('have no place on an axis of which nobody knows where it begins', () => {
+    expect(timeTicks(Number.NaN, Number.NaN, createTimes({ locale: 'en', timeZone: 'UTC' }).offset)).toEqual([])
+    expect(timeTicks(Number.NaN, AT)).toEqual([])
   })
 
   it('are said as people say them, before and after', () => {

@@ -25,12 +25,13 @@ export function timeTicks(from: number, to: number, offset: (at: number) => numb
   const steps = [10, 30, 60, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800].map((seconds) => seconds * 1000)
   const step = steps.find((each) => (to - from) / each <= 5) ?? 604_800_000
   const ticks: number[] = []
-  // By the clocks of the zone; the night in which they change is an hour longer or shorter.
+  if (!(from <= to)) return ticks // no data: an axis of no span
+  // By the clocks of the zone; the night in which they change is an hour longer, or has an hour of which two names are one time.
   for (let local = Math.ceil((from + offset(from)) / step) * step; ; local += step) {
     const guess = local - offset(from)
     const at = local - offset(guess)
     if (at > to) return ticks
-    if (at >= from) ticks.push(at)
+    if (at >= from && at > (ticks.at(-1) ?? Number.NEGATIVE_INFINITY)) ticks.push(at)
   }
 }
 
