@@ -1,13 +1,13 @@
 // Advice that was carried out: when, by whom, where it holds, and how it is taken back.
 import { useState } from 'react'
-import { type Applied, type MemoryChange, useApplied } from '../../api/insight.ts'
+import { type Applied, useApplied } from '../../api/insight.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
 import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time, Word } from '../../parts/words.tsx'
 import { Apply, type Tried } from './apply.tsx'
-import { settingsOf } from './figures.ts'
+import { settingsOf, undoOf } from './figures.ts'
 
 export function AppliedChanges({ cache }: { readonly cache: string }) {
   const { numbers } = useDashboard()
@@ -44,7 +44,7 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
                   isSilent: true,
                   isNumber: true,
                   cell: (row) => {
-                    const undo = undoOf(row)
+                    const undo = undoOf(row.result?.nodes ?? [])
                     return (
                       mayApply &&
                       row === rows[0] &&
@@ -91,23 +91,3 @@ function Where({ applied: { state, result } }: { readonly applied: Applied }) {
     )
   return <>{nodes.map(({ node }) => node).join(', ')}</>
 }
-
-/** What was there before, as the processes say. Undefined where nothing was changed, or where they had different settings. */
-function undoOf({ result }: Applied): MemoryChange | undefined {
-  const before = new Map<string, unknown>()
-  for (const { setting, from } of (result?.nodes ?? []).flatMap(({ changes }) => changes)) {
-    const name = setting.split('.').at(-1) ?? setting
-    if (before.has(name) && before.get(name) !== from) return undefined
-    before.set(name, from)
-  }
-  const [entries, megabytes, policy] = [before.get('max_entries'), before.get('max_size_mb'), before.get('policy')]
-  const undo = {
-    ...(typeof entries === 'number' && { max_entries: entries }),
-    ...(typeof megabytes === 'number' && { max_bytes: Math.round(megabytes * MEGABYTE) }),
-    ...(typeof policy === 'string' && { policy }),
-  }
-  return Object.keys(undo).length === 0 ? undefined : undo
-}
-
-/** As configurations count them. */
-const MEGABYTE = 1024 * 1024
