@@ -148,13 +148,14 @@ describeWith('chromium', 'the dashboard in a browser', () => {
       ['keys/?ns=seen&key=seen:1', 'Hidden.'],
       ['invalidate/?by=tag&value=seen', 'Your role does not invalidate'],
       ['warm/', 'Runs'],
+      ['alerts/', 'medium from 1'],
     ] as const) {
       await page.goto(`${served.url}${BASE}${place}`)
       await page.locator('main').getByText(mark).first().waitFor()
       const acts = page
         .locator('main')
         .locator('button, a.btn')
-        .filter({ hasText: /Invalidate|Plan|Undo|Warm|Reveal|Resolve|Run|Keep/ })
+        .filter({ hasText: /Invalidate|Plan|Undo|Warm|Reveal|Resolve|Silence|Run|Keep/ })
       expect([place, await acts.allTextContents()]).toEqual([place, []])
     }
     expect(faults).toEqual([])
@@ -304,7 +305,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await main.getByText('held still', { exact: true }).waitFor()
     await main.getByRole('link', { name: 'never asked for' }).first().click()
     await page.getByText('A miss.').waitFor()
-    expect(served.plane.control.hub.hears('events')).toBe(false)
+    await expect.poll(() => served.plane.control.hub.hears('events')).toBe(false) // the server learns of a closed stream by itself
     expect(faults).toEqual([])
     await close()
   })

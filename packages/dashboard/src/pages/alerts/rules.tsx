@@ -49,6 +49,8 @@ export function Rules() {
 /** Either so or not. */
 const SWITCHES: ReadonlySet<string> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'compliance'])
 
+const SIDES: Readonly<Record<string, string>> = { hit_ratio: 'below', consistency: 'from' }
+
 /** Units are in the names. */
 function shown(numbers: Numbers, name: string, value: number): string {
   const figure = name.endsWith('_ratio')
@@ -58,6 +60,6 @@ function shown(numbers: Numbers, name: string, value: number): string {
       : name.endsWith('_bytes')
         ? numbers.bytes(value)
         : undefined
-  const side = name === 'hit_ratio' ? 'below' : 'above'
+  const side = SIDES[name] ?? 'above'
   return `${side} ${figure === undefined ? numbers.short(value) : `${figure.value}\u00a0${figure.unit}`}`
 }
