@@ -1,6 +1,6 @@
 // What takes a change of memory back, by what each process says that it had before.
 import { expect, it } from 'vitest'
-import { undoOf } from '../src/pages/insight/figures.ts'
+import { undoOf } from '../src/pages/insight/undo.ts'
 
 const said = (...changes: readonly (readonly [setting: string, from: unknown])[]) => ({
   error: null,

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useAccess, useDashboard } from '../context.tsx'
 import { useLive } from '../shell/live.tsx'
 import { askQuietly } from './quiet.ts'
-import type { Known, Operation, Page } from './types.ts'
+import type { Known, MemoryChange, Operation, Page } from './types.ts'
 
 /** A number, and where it is in 95 of 100 cases. */
 export interface Range {
@@ -55,12 +55,6 @@ export interface Sized {
   readonly sizes: readonly SizePoint[]
   readonly policies: readonly PolicyPoint[]
   readonly ttls: readonly TtlPoint[]
-}
-
-export interface MemoryChange {
-  readonly max_entries?: number
-  readonly max_bytes?: number
-  readonly policy?: string
 }
 
 export interface Recommendation {

@@ -194,6 +194,13 @@ export interface Alert {
   readonly note: string | null
 }
 
+/** Of the settings of memory. */
+export interface MemoryChange {
+  readonly max_entries?: number
+  readonly max_bytes?: number
+  readonly policy?: string
+}
+
 /** Of which nobody is told for a while. */
 export interface Silenced {
   readonly id: string

@@ -1,6 +1,7 @@
 // Advice: what would help, by how much, how sure that is, what it costs, and how it is taken back; where misses come from; the hottest keys.
 import { type ReactNode, useState } from 'react'
-import { type Analyzed, type AnalyzedCache, type MemoryChange, type NodeSays, type Recommendation, useAnalysis } from '../../api/insight.ts'
+import { type Analyzed, type AnalyzedCache, type NodeSays, type Recommendation, useAnalysis } from '../../api/insight.ts'
+import type { MemoryChange } from '../../api/types.ts'
 import { useAccess, useDashboard } from '../../context.tsx'
 import { Answer } from '../../parts/answer.tsx'
 import { PageTitle, Section } from '../../parts/section.tsx'

@@ -7,7 +7,8 @@ import { Section } from '../../parts/section.tsx'
 import { Table } from '../../parts/table.tsx'
 import { Time, Word } from '../../parts/words.tsx'
 import { Apply, type Tried } from './apply.tsx'
-import { settingsOf, undoOf } from './figures.ts'
+import { settingsOf } from './figures.ts'
+import { undoOf } from './undo.ts'
 
 export function AppliedChanges({ cache }: { readonly cache: string }) {
   const { numbers } = useDashboard()

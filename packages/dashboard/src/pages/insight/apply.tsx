@@ -1,7 +1,8 @@
 // Carries out a change of memory after a look at what it is, where it holds and for how long.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import type { Applied, MemoryChange } from '../../api/insight.ts'
+import type { Applied } from '../../api/insight.ts'
+import type { MemoryChange } from '../../api/types.ts'
 import { useDashboard } from '../../context.tsx'
 import { Failure } from '../../parts/answer.tsx'
 import { Dialog } from '../../parts/dialog.tsx'

@@ -1,5 +1,6 @@
 // The arithmetic of the pages of insight: what lies between two sizes, whose word is shown, how a change is written.
-import type { Amount, MemoryChange, NodeSays, Range, Sized, SizePoint } from '../../api/insight.ts'
+import type { Amount, NodeSays, Range, Sized, SizePoint } from '../../api/insight.ts'
+import type { MemoryChange } from '../../api/types.ts'
 import type { Figure, Numbers } from '../../format/numbers.ts'
 
 /** Misses of all reads at a size between those that were asked about: straight lines between them, over the logarithm of the size. */
@@ -63,32 +64,3 @@ export function settingsOf(numbers: Numbers, change: MemoryChange): readonly { r
     ...(policy === undefined ? [] : [{ name: WORDS.policy, text: policyName(policy) }]),
   ]
 }
-
-interface Changed {
-  readonly error: string | null
-  readonly changes: readonly { readonly setting: string; readonly from: unknown }[]
-}
-
-/** What was there before, as the processes say. Undefined where nothing was changed, or where they had different settings. */
-export function undoOf(nodes: readonly Changed[]): MemoryChange | undefined {
-  const before = new Map<string, unknown>()
-  const answered = nodes.filter(({ error }) => error === null)
-  const rows = answered.flatMap(({ changes }) => changes)
-  for (const { setting, from } of rows) {
-    const name = setting.split('.').at(-1) ?? setting
-    if (before.has(name) && before.get(name) !== from) return undefined
-    before.set(name, from)
-  }
-  // A process that does not name a setting had the new one already.
-  if (rows.length !== before.size * answered.length) return undefined
-  const [entries, megabytes, policy] = [before.get('max_entries'), before.get('max_size_mb'), before.get('policy')]
-  const undo = {
-    ...(typeof entries === 'number' && { max_entries: entries }),
-    ...(typeof megabytes === 'number' && { max_bytes: Math.round(megabytes * MEGABYTE) }),
-    ...(typeof policy === 'string' && { policy }),
-  }
-  return Object.keys(undo).length === 0 ? undefined : undo
-}
-
-/** As configurations count them. */
-const MEGABYTE = 1024 * 1024
