@@ -139,7 +139,7 @@ describe('predictive loading', () => {
     await play(one, loop(1000))
     one.insight.close()
     const before = one.loads.length
-    const heard = vi.spyOn(Listener.prototype, 'hit')
+    const heard = vi.spyOn(Listener.prototype, 'miss')
     ends.push(() => heard.mockRestore())
     await play(one, loop(1000))
     expect(one.loads.length).toBe(before)
