@@ -131,13 +131,16 @@ test('a write answers with its receipts, and with a token that makes a read see 
 test('what warming costs is told apart from what requests cost', async () => {
   // Of its own: what others have written would be stored beside it.
   const fresh = await startSubject()
-  await fresh.get('/api/cache-management/cache-status/', one.administrator)
-  const before = (await fresh.get('/api/live/')).json
-  await fresh.send('POST', '/api/cache-management/warm-cache/', one.administrator, { organization_id: 2 }, { prefer: 'wait' })
-  const after = (await fresh.get('/api/live/')).json
-  const warmed = after.warming.database_queries - before.warming.database_queries
-  expect(warmed).toBeGreaterThan(10)
-  expect(after.database_queries - before.database_queries - warmed).toBeLessThan(5)
-  expect(after.warming).toMatchObject({ is_running: false, answers: expect.any(Number) })
-  await fresh.stop()
+  try {
+    await fresh.get('/api/cache-management/cache-status/', one.administrator)
+    const before = (await fresh.get('/api/live/')).json
+    await fresh.send('POST', '/api/cache-management/warm-cache/', one.administrator, { organization_id: 2 }, { prefer: 'wait' })
+    const after = (await fresh.get('/api/live/')).json
+    const warmed = after.warming.database_queries - before.warming.database_queries
+    expect(warmed).toBeGreaterThan(10)
+    expect(after.database_queries - before.database_queries - warmed).toBeLessThan(5)
+    expect(after.warming).toMatchObject({ is_running: false, answers: expect.any(Number) })
+  } finally {
+    await fresh.stop()
+  }
 })

@@ -23,7 +23,7 @@ export const rulesDocument = z.strictObject({
   ledger_down: rule.optional().describe('1: the ledger does not answer some process'),
   consistency: rule
     .optional()
-    .describe('above; invalidations that wait for the ledger, and times that memory was dropped because some were missed'),
+    .describe('at least; invalidations that wait for the ledger, and times that memory was dropped because some were missed'),
   late_node: rule.optional().describe('1: a process is silent'),
   process_memory_bytes: rule.optional().describe('above; of one process'),
   process_cpu_ratio: rule.optional().describe('above; of one core, over a minute'),
