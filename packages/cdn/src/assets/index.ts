@@ -1,0 +1,2 @@
+// `@millpond/cdn/assets`.
+export { CdnError, type CdnErrorCode } from '../errors.ts'

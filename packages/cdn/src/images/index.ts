@@ -1,0 +1,2 @@
+// `@millpond/cdn/images`.
+export { CdnError, type CdnErrorCode } from '../errors.ts'

@@ -1,0 +1,32 @@
+// A credential is seen by nobody who does not ask for it.
+import { inspect } from 'node:util'
+import { awsCredentials, CdnError, Secret } from '@millpond/cdn'
+import { describe, expect, it } from 'vitest'
+
+describe('credentials', () => {
+  const env = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI+hidden\n', AWS_SESSION_TOKEN: 'tokenhidden' }
+
+  it('are read, without the line break that a file has at its end', () => {
+    const found = awsCredentials(env)
+    expect(found?.accessKeyId).toBe('AKIDEXAMPLE')
+    expect(found?.secretAccessKey.reveal()).toBe('wJalrXUtnFEMI+hidden')
+    expect(found?.sessionToken?.reveal()).toBe('tokenhidden')
+  })
+
+  it('are not shown', () => {
+    const found = awsCredentials(env)
+    const shown = [
+      JSON.stringify(found),
+      inspect(found, { depth: 9, showHidden: true }),
+      `${found?.secretAccessKey}`,
+      String(new Secret('hidden')),
+    ]
+    for (const text of shown) expect(text).not.toContain('hidden')
+  })
+
+  it('by halves are an error that names what is missing, and none are none', () => {
+    expect(() => awsCredentials({ AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: '' })).toThrow(CdnError)
+    expect(() => awsCredentials({ AWS_SECRET_ACCESS_KEY: 'hidden' })).toThrow(/AWS_ACCESS_KEY_ID is not: set both/)
+    expect(awsCredentials({ AWS_SESSION_TOKEN: 'tokenhidden' })).toBeUndefined()
+  })
+})
