@@ -50,6 +50,20 @@ it('draws a gap where nothing is known, and a dot where only one value is', () =
   expect(linePath([0, 10, 20, 30, 40, 50], [1, 2, null, 3, null, 4])).toBe('M0.0 1.00L10.0 2.00M28.0 3.00h4M48.0 4.00h4')
 })
 
+it('gives a time that was set as it was set, and one that was measured by no more than is worth saying', () => {
+  const numbers = createNumbers('en')
+  const said = ({ value, unit }: { value: string; unit: string }) => `${value} ${unit}`
+  expect([90, 5400, 10_800, 10_801].map((seconds) => said(numbers.span(seconds)))).toEqual(['90 s', '90 min', '3 h', '10,801 s'])
+  expect([9000, 10_000, 90_000, 10_799_000, 10_801_000, 200_000_000].map((ms) => said(numbers.ms(ms)))).toEqual([
+    '9,000 ms',
+    '10 s',
+    '90 s',
+    '3 h',
+    '3 h',
+    '2.31 d',
+  ])
+})
+
 it('gives numbers no more digits than are known, a true minus, and all of a hundred percent only where it is all', () => {
   const numbers = createNumbers('en')
   expect([0, 0.123, 12.34, 1234.5, -3].map(numbers.short)).toEqual(['0', '0.12', '12.3', '1,235', '\u22123'])

@@ -12,6 +12,13 @@ const BYTES = [
   [1e3, 'kB'],
   [1, 'B'],
 ] as const
+const SPANS = [
+  [86_400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+] as const
+type Step = readonly [seconds: number, unit: string]
 const MINUS = '\u2212'
 
 export function createNumbers(locale: string) {
@@ -48,24 +55,23 @@ export function createNumbers(locale: string) {
       if (ms === 0) return { value: '0', unit: 'ms' }
       if (Math.abs(ms) < 1) return { value: number(ms, Math.abs(ms) < 0.1 ? 3 : 2), unit: 'ms' }
       if (Math.abs(ms) < 10_000) return { value: short(ms), unit: 'ms' }
-      return span(ms / 1000)
+      return inUnit(ms / 1000, largest(ms / 1000))
     },
-    /** A duration that somebody set, or an age. */
-    span: (seconds: number): Figure => span(seconds),
+    /** A duration that somebody set. */
+    span: (seconds: number): Figure => inUnit(seconds, exact(seconds) ?? largest(seconds)),
     signed: (value: number, digits = 0): string => (value > 0 ? '+' : '') + number(value, digits),
   }
 
-  function span(seconds: number): Figure {
-    const steps = [
-      [86_400, 'd'],
-      [3600, 'h'],
-      [60, 'min'],
-      [1, 's'],
-    ] as const
-    // The largest unit that keeps the number whole, else the largest that leaves it above 1.
-    const exact = steps.find(([per]) => seconds >= per && Number.isInteger(seconds / per))
-    const [per, unit] = exact ?? steps.find(([at]) => seconds >= 2 * at) ?? [1, 's']
+  function inUnit(seconds: number, [per, unit]: Step): Figure {
     return { value: short(seconds / per), unit }
+  }
+  /** The largest unit that leaves it above 1. */
+  function largest(seconds: number): Step {
+    return SPANS.find(([at]) => seconds >= 2 * at) ?? [1, 's']
+  }
+  /** The largest unit that keeps the number whole. */
+  function exact(seconds: number): Step | undefined {
+    return SPANS.find(([per]) => seconds >= per && Number.isInteger(seconds / per))
   }
 }
 
