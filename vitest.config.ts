@@ -34,6 +34,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
+    // Waits for a thing, as `until` does: where a time is promised, the test says it.
+    expect: { poll: { timeout: 20_000 } },
     reporters: ['default'],
     // Each project transforms for itself: the second finds what the first has done, and so does the next run.
     experimental: { fsModuleCache: true, fsModuleCachePath: '.cache/vitest' },

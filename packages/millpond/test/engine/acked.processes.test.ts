@@ -47,7 +47,7 @@ function suite(optionsOf: () => object, watch: () => Tier): void {
     await peers[0]?.call('set', { key: 'k', value: 'old' })
     expect(await Promise.all(peers.map((peer) => peer.call('get', { key: 'k' })))).toEqual(['old', 'old', 'old'])
     const before = Math.max(...(await nodes()).values())
-    expect(await peers[1]?.call('acked', { key: 'k', timeout: 5000 })).toEqual([])
+    expect(await peers[1]?.call('acked', { key: 'k', timeout: 5000 }), 'in time').toEqual([])
     const after = await nodes()
     expect([...after.keys()].sort()).toEqual([...ids].sort())
     for (const seq of after.values()) expect(seq).toBeGreaterThan(before)
@@ -57,9 +57,9 @@ function suite(optionsOf: () => object, watch: () => Tier): void {
     const { peers, ids } = await start(3)
     const [first, , last] = peers as [Peer, Peer, Peer]
     await stop(last)
-    expect(await first.call('acked', { key: 'k', timeout: 1000 })).toEqual([ids[2]])
+    expect(await first.call('acked', { key: 'k', timeout: 1000 }), 'in time').toEqual([ids[2]])
     last.process.kill('SIGCONT')
-    expect(await first.call('acked', { key: 'k', timeout: 5000 })).toEqual([])
+    expect(await first.call('acked', { key: 'k', timeout: 5000 }), 'in time').toEqual([])
     expect([...(await nodes()).keys()]).toContain(ids[2])
   })
 
@@ -68,9 +68,9 @@ function suite(optionsOf: () => object, watch: () => Tier): void {
     const [first, , last] = peers as [Peer, Peer, Peer]
     last.process.kill('SIGKILL')
     const killed = performance.now()
-    expect(await first.call('acked', { key: 'k', timeout: 500 })).toEqual([ids[2]])
-    expect(await first.call('acked', { key: 'k', timeout: 10_000 })).toEqual([])
-    expect(performance.now() - killed).toBeLessThan(4000)
+    expect(await first.call('acked', { key: 'k', timeout: 500 }), 'in time').toEqual([ids[2]])
+    expect(await first.call('acked', { key: 'k', timeout: 10_000 }), 'in time').toEqual([])
+    expect(performance.now() - killed, 'in time').toBeLessThan(4000)
   })
 }
 
@@ -111,7 +111,7 @@ describeWith('redis', 'acks on one Redis', () => {
     expect(receipt.isApplied).toBe(false)
     await expect(receipt.acked({ timeout: 50 })).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE' })
     await server.resume()
-    expect(await receipt.acked({ timeout: 5000 })).toEqual([])
+    expect(await receipt.acked({ timeout: 5000 }), 'in time').toEqual([])
     expect(await there.get('k')).toBeUndefined()
   })
 })

@@ -29,7 +29,7 @@ function suite(tierOf: () => object): void {
     const all = start(4, { ttl: '1s' })
     await warmUp(all)
     await Promise.all(all.map((peer) => peer.call('hammer', { key: 'hot', forMs: 6000, ms: 20 })))
-    expect(await total(all)).toBeLessThanOrEqual(7)
+    expect(await total(all), 'in time').toBeLessThanOrEqual(7)
   })
 
   it('G11: a holder that is killed delays the others by at most its lease', async () => {
@@ -40,7 +40,7 @@ function suite(tierOf: () => object): void {
     holder.process.kill('SIGKILL')
     const started = performance.now()
     await other.call('stampede', { key: 'k', callers: 1, ms: 1 })
-    expect(performance.now() - started).toBeLessThan(2000 + 500)
+    expect(performance.now() - started, 'in time').toBeLessThan(2000 + 500)
   })
 
   it('a process that is killed right after an acked invalidation: nobody finds the old value, also not after a restart', async () => {
