@@ -37,6 +37,8 @@ export default defineConfig({
     // Waits for a thing, as `until` does: where a time is promised, the test says it.
     expect: { poll: { timeout: 20_000 } },
     reporters: ['default'],
+    // Copies of the library with a defect planted are plain JavaScript: some four hundred files each, which nobody needs to transform.
+    server: { deps: { external: [/\/\.cache\/histories\//] } },
     // Each project transforms for itself: the second finds what the first has done, and so does the next run.
     experimental: { fsModuleCache: true, fsModuleCachePath: '.cache/vitest' },
     coverage: { provider: 'v8', include: ['packages/*/src/**', 'apps/*/src/**'], reporter: ['text', 'json-summary'] },

@@ -18,7 +18,7 @@ mkdirSync(join(root, '.cache'), { recursive: true })
 const folder = mkdtempSync(join(root, '.cache', 'examples-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const PAGE_CHILD = fileURLToPath(new URL('./page-child.mjs', import.meta.url))
+const PAGES_CHILD = fileURLToPath(new URL('./pages-child.mjs', import.meta.url))
 
 interface Ended {
   readonly file: string
@@ -26,15 +26,15 @@ interface Ended {
   readonly code: number
 }
 
-/** Runs the examples of one page in as few processes as they leave alive: the library is loaded once for all of them. */
-function runPage(files: readonly string[], report: string): ReadonlyMap<string, Ended> {
+/** Runs the examples of all pages in as few processes as they leave alive: the library is loaded once for all of them, and that was most of the time. */
+function runAll(files: readonly string[], report: string): ReadonlyMap<string, Ended> {
   const ended = new Map<string, Ended>()
   while (ended.size < files.length) {
     const waiting = files.filter((file) => !ended.has(file))
     writeFileSync(report, '')
-    const { stderr, status, signal } = spawnSync(process.execPath, [PAGE_CHILD, report, ...waiting], {
+    const { stderr, status, signal } = spawnSync(process.execPath, [PAGES_CHILD, report, ...waiting], {
       encoding: 'utf8',
-      timeout: 20_000 + waiting.length * 1000,
+      timeout: 30_000 + waiting.length * 2000,
     })
     for (const line of readFileSync(report, 'utf8').split('\n').slice(0, -1)) {
       const one: Ended = JSON.parse(line)
@@ -49,23 +49,33 @@ function runPage(files: readonly string[], report: string): ReadonlyMap<string, 
   return ended
 }
 
-describe.each(pages)('%s', (page) => {
-  const examples = [...readFileSync(join(root, page), 'utf8').matchAll(/^```[jt]s run\n([\s\S]*?)^```/gm)].map((match) => match[1] ?? '')
-  const fileOf = (index: number) => join(folder, `${page.replaceAll('/', '-')}-${index}.mjs`)
-  let ended: ReadonlyMap<string, Ended>
-  beforeAll(() => {
-    for (const [at, code] of examples.entries()) {
-      const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } })
-      writeFileSync(fileOf(at + 1), outputText)
-    }
-    ended = runPage(
-      examples.map((_, at) => fileOf(at + 1)),
-      join(folder, 'report.jsonl'),
-    )
-  }, 120_000)
+const examples = new Map(
+  pages.map((page) => [
+    page,
+    [...readFileSync(join(root, page), 'utf8').matchAll(/^```[jt]s run\n([\s\S]*?)^```/gm)].map((match, index) => ({
+      file: join(folder, `${page.replaceAll('/', '-')}-${index + 1}.mjs`),
+      code: match[1] ?? '',
+    })),
+  ]),
+)
+let ended: ReadonlyMap<string, Ended>
+beforeAll(() => {
+  const all = [...examples.values()].flat()
+  for (const { file, code } of all) {
+    const { outputText } = ts.transpileModule(code, { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 } })
+    writeFileSync(file, outputText)
+  }
+  ended = runAll(
+    all.map(({ file }) => file),
+    join(folder, 'report.jsonl'),
+  )
+}, 300_000)
 
-  it.each(examples.map((_, at) => at + 1))('example %i runs', (index) => {
-    const { said, code } = ended.get(fileOf(index)) ?? expect.fail('it was not run')
+describe.each(pages)('%s', (page) => {
+  const files = (examples.get(page) ?? []).map(({ file }, index) => [index + 1, file] as const)
+
+  it.each(files)('example %i runs', (_index, file) => {
+    const { said, code } = ended.get(file) ?? expect.fail('it was not run')
     expect(said).toBe('')
     expect(code).toBe(0)
   })

@@ -50,8 +50,8 @@ export function Settings() {
           </fieldset>
           {skewMs !== 0 && (
             <Notice tone="warning" glyph="late">
-              This browser's clock is <Unit figure={numbers.ms(Math.abs(skewMs))} />{' '}
-              {skewMs > 0 ? 'behind' : 'ahead of'} the server's. Every time that is shown is the server's.
+              This browser's clock is <Unit figure={numbers.ms(Math.abs(skewMs))} /> {skewMs > 0 ? 'behind' : 'ahead of'} the server's.
+              Every time that is shown is the server's.
             </Notice>
           )}
         </Section>
