@@ -36,21 +36,10 @@ export interface OrganizationJob {
   readonly layer?: 'strategic' | 'response' | undefined
 }
 
-/** A job as its asker sees it. */
-export interface JobState {
-  readonly id: string
-  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'unknown'
-  readonly error?: string
-  /** Of a job that this process has run lately. */
-  readonly result?: Warmed
-}
-
 export interface Jobs {
   /** Queues it; resolves with the job's id. Undefined: the cache is off. */
   warmOrganizationCaches(job: OrganizationJob): Promise<string> | undefined
   invalidateOrganizationCaches(job: OrganizationJob): Promise<string> | undefined
-  /** Resolves when the job has ended, or the time is over. */
-  ended(id: string, withinMs: number): Promise<JobState>
   /** The repeated ones, with their last runs. */
   repeated(): Promise<object[]>
   /** Warms what is asked for first, and begins to run jobs. */
@@ -60,11 +49,9 @@ export interface Jobs {
 }
 
 const SETTLE_EVERY_MS = 2_000
-const LOOK_MS = 50
 /** How many organisations are warmed at the start, and looked after by the collector and the critical paths. */
 const FIRST = 200
 const HOT = 10
-const KEPT_RESULTS = 100
 const KEPT_REPORTS = 120
 
 const organizationJob = z.object({
@@ -77,7 +64,6 @@ export function createJobs(parts: JobParts): Jobs {
   const { cache, warming, invalidation, strategic, observation, views, warmEveryMs, folder, say } = parts
   const ends = new AbortController()
   const settling = settle(invalidation, say)
-  const results = new Map<string, Warmed>()
   let first: Promise<unknown> = Promise.resolve()
 
   const warm = (payload: unknown, signal: AbortSignal): Promise<Warmed> => {
@@ -90,10 +76,7 @@ export function createJobs(parts: JobParts): Jobs {
     return seen.length > 0 ? seen : parts.busiest(HOT)
   }
   const handle = (jobs: Cache['jobs']): void => {
-    jobs.handle('warmOrganizationCaches', async (payload, { id, signal }) => {
-      results.set(id, await warm(payload, signal))
-      for (const old of [...results.keys()].slice(0, -KEPT_RESULTS)) results.delete(old)
-    })
+    jobs.handle('warmOrganizationCaches', async (payload, { signal }) => void (await warm(payload, signal)))
     jobs.handle('invalidateOrganizationCaches', async (payload) => {
       const { organization_id: id, kinds = KIND_NAMES, layer } = organizationJob.parse(payload)
       await invalidation.invalidateKinds(kinds, id ?? null, layer)
@@ -114,27 +97,9 @@ export function createJobs(parts: JobParts): Jobs {
       for (const id of await hot()) await strategic.collectAnalytics(id)
     })
   }
-  const stateOf = async (id: string): Promise<JobState> => {
-    const job = await cache?.jobs.get(id)
-    const result = results.get(id)
-    return {
-      id,
-      state: job?.state ?? 'unknown',
-      ...(job?.error !== undefined && { error: job.error }),
-      ...(result !== undefined && { result }),
-    }
-  }
   return {
     warmOrganizationCaches: (job) => cache?.jobs.add('warmOrganizationCaches', job),
     invalidateOrganizationCaches: (job) => cache?.jobs.add('invalidateOrganizationCaches', job),
-    ended: async (id, withinMs) => {
-      const until = performance.now() + withinMs
-      for (;;) {
-        const job = await stateOf(id)
-        if (job.state === 'done' || job.state === 'failed' || job.state === 'unknown' || performance.now() >= until) return job
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-      }
-    },
     repeated: async () =>
       ((await cache?.jobs.repeating()) ?? []).map(({ name, state, dueAt, runs }) => ({
         name,

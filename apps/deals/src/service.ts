@@ -12,6 +12,7 @@ import { createLayer, type Layer, type Observe } from './cache/layer.ts'
 import { type Caches, openCaches } from './cache/open-caches.ts'
 import { openWarming } from './cache/open-warming.ts'
 import { createResponses } from './cache/responses.ts'
+import { createSteering } from './cache/steering.ts'
 import { createStrategicCache } from './cache/strategic.ts'
 import { busiest } from './cache/warming.ts'
 import { openControl } from './control.ts'
@@ -114,6 +115,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     opened.unshift(control)
     const parts = {
       access,
+      steering: caches.cache === undefined ? undefined : createSteering({ plane: control, db }),
       invalidation,
       records,
       db,

@@ -2,31 +2,15 @@
 import type { Cache } from 'millpond'
 import type { Insight } from 'millpond/insight'
 import type { NodeStore } from 'millpond/nodes'
-import {
-  check,
-  checkedElsewhere,
-  checkOptions,
-  flag,
-  fn,
-  listOf,
-  oneOf,
-  record,
-  refused,
-  required,
-  type Shape,
-  text,
-  withMethods,
-} from 'millpond/options'
+import { check, checkOptions, flag, fn, listOf, record, refused, required, type Shape, withMethods } from 'millpond/options'
 import type { z } from 'zod'
 import type { Principal } from './access/roles.ts'
-import { newId } from './access/tokens.ts'
 import { type Application, application } from './agent/application.ts'
 import { Alerts, type AlertView } from './alerts/alerts.ts'
 import { Evaluator } from './alerts/evaluator.ts'
 import { rulesDocument } from './alerts/rules.ts'
 import { beginRules, webhooksOf } from './alerts/settings.ts'
 import { Webhooks } from './alerts/webhooks.ts'
-import { type AuditOutcome, appendAudit } from './audit/audit.ts'
 import { startClock } from './clock.ts'
 import { violations } from './compliance/report.ts'
 import { configurations } from './configurations/configurations.ts'
@@ -35,6 +19,7 @@ import { bringSettings, keepSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { aCache, aNodeId, aNodeStore, anInsight } from './given.ts'
+import { type HostActs, hostActs } from './host-acts.ts'
 import { createApp } from './http/app.ts'
 import { batchRoute } from './http/batch.ts'
 import { openApi } from './http/openapi.ts'
@@ -43,6 +28,7 @@ import { Refusals } from './http/refusals.ts'
 import { defineRoute, json, type RateClass, type Route } from './http/route.ts'
 import { Collector } from './metrics/collector.ts'
 import { History } from './metrics/history.ts'
+import { type CacheSummary, summaryOf } from './metrics/summary.ts'
 import { Operations } from './operations/operations.ts'
 import { routesOf } from './routes/index.ts'
 import { managementRoutes } from './routes/management.ts'
@@ -86,36 +72,13 @@ export interface ControlOptions {
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
-/** An act of the host application, as a row of the audit says it. */
-export interface HostAct {
-  /** Who asked for it: a user's name, an id. */
-  readonly actor: string
-  /** In a word: `invalidate-cache`. In the audit `host.` stands before it. */
-  readonly action: string
-  /** To what: a cache, a kind of answers. */
-  readonly target: string
-  /** More of it, safe for JSON and without secrets. */
-  readonly detail?: unknown
-  readonly outcome?: AuditOutcome | undefined
-  readonly address?: string | undefined
-}
-
-const HOST_ACT: Shape<HostAct> = {
-  actor: required(text),
-  action: required(text),
-  target: required(text),
-  detail: checkedElsewhere,
-  outcome: oneOf('ok', 'refused', 'failed'),
-  address: text,
-}
-
-export interface ControlPlane {
+export interface ControlPlane extends HostActs {
   /** Mount it: `app.use(base, ...)` of the framework at hand, or `serve` alone. Never rejects. */
   readonly fetch: (request: Request) => Promise<Response>
   /** Joins the node channels, brings stored settings to running caches, and looks at them once a second. Without it, requests are answered as of now. */
   start(): Promise<void>
-  /** Puts what the host application did by itself to its caches on record in the audit: who, what, and what came of it. @throws what the store throws */
-  record(act: HostAct): Promise<void>
+  /** Every cache over all its processes, as `metrics/summary/` tells it: health with its deductions, hits, tiers, causes of misses. */
+  summary(): Promise<readonly CacheSummary[]>
   /** Leaves, and stores what was counted. Caches and store stay open. */
   close(): Promise<void>
   readonly control: Control
@@ -226,6 +189,7 @@ export function createControl(options: ControlOptions): ControlPlane {
   })
   let stop: (() => Promise<void>) | undefined
   return {
+    ...hostActs(control),
     fetch,
     control,
     routes,
@@ -246,12 +210,7 @@ export function createControl(options: ControlOptions): ControlPlane {
       await fleet.start()
       await bringSettings(control).catch(onError) // the next round tries again
     },
-    async record(act) {
-      checkOptions<HostAct>(act, HOST_ACT, 'record')
-      const { actor, action, target, detail, outcome = 'ok', address } = act
-      const entry = { kind: 'change', actor, via: 'host', address, action: `host.${action}`, target, detail, outcome } as const
-      await store.write((tx) => appendAudit(store, tx, { ...entry, requestId: newId('req') }))
-    },
+    summary: () => Promise.all(fleet.names.map((name) => summaryOf(control, name))),
     async close() {
       control.hub.close()
       await stop?.()

@@ -3,7 +3,7 @@ import type { Application, CacheType, NamedAt, NamedPlan } from '@millpond/contr
 import type { Cache } from 'millpond'
 import type { Database } from '../db/database.ts'
 import { groupTag, KIND_NAMES, KINDS, type KindName } from './kinds.ts'
-import type { Warming, WarmOptions } from './warming.ts'
+import type { Warmed, Warming, WarmOptions } from './warming.ts'
 
 export interface ApplicationParts {
   readonly db: Database
@@ -34,20 +34,19 @@ const MOST_LISTED = 200
 const LAYERS = ['strategic', 'response'] as const
 
 export function createApplication({ db, cache, warming }: ApplicationParts): Application {
-  const warm = async (organization: string | undefined, options: WarmOptions): Promise<void> => {
-    const done =
-      organization === undefined
-        ? await warming.warmAllOrganizations(options)
-        : await warming.warmOrganizationCache(Number(organization), options)
-    if (done.failed > 0) throw new Error(`${done.failed} of ${done.warmed + done.failed} answers could not be made`)
+  const warm = (organization: string | undefined, options: WarmOptions): Promise<Warmed> =>
+    organization === undefined ? warming.warmAllOrganizations(options) : warming.warmOrganizationCache(Number(organization), options)
+  const warmKinds = async (kinds: readonly KindName[]): Promise<void> => {
+    const { warmed, failed } = await warm(undefined, { kinds })
+    if (failed > 0) throw new Error(`${failed} of ${warmed + failed} answers could not be made`)
   }
   const planOf = (name: string, organization: string | undefined, options: WarmOptions): NamedPlan => ({
     name: organization === undefined ? name : `${name} of ${organization}`,
-    run: () => warm(organization, options),
+    run: ({ signal }) => warm(organization, { ...options, signal }),
   })
-  for (const kind of KIND_NAMES) cache?.warming.register('view', kind, () => warm(undefined, { kinds: [kind] }))
-  for (const [name, kinds] of Object.entries(MODELS)) cache?.warming.register('model', name, () => warm(undefined, { kinds }))
-  for (const [name, kinds] of Object.entries(ENDPOINTS)) cache?.warming.register('api', name, () => warm(undefined, { kinds }))
+  for (const kind of KIND_NAMES) cache?.warming.register('view', kind, () => warmKinds([kind]))
+  for (const [name, kinds] of Object.entries(MODELS)) cache?.warming.register('model', name, () => warmKinds(kinds))
+  for (const [name, kinds] of Object.entries(ENDPOINTS)) cache?.warming.register('api', name, () => warmKinds(kinds))
 
   const kindType = (kind: KindName): CacheType => ({
     tags: ({ scopes: { [SCOPE]: id } }) => [id === undefined ? groupTag.kind(kind) : groupTag.both(kind, Number(id))],

@@ -1,13 +1,12 @@
 // What operators use: the state of the cache, its analytics and metrics, warming and invalidation.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
-import type { ControlPlane } from '@millpond/control'
+import { type ControlPlane, ControlProblem } from '@millpond/control'
 import { Hono } from 'hono'
 import { PROMETHEUS_CONTENT_TYPE } from 'millpond/observe'
-import type { Forgotten, Invalidation } from '../cache/invalidation.ts'
-import { KIND_NAMES, type KindName } from '../cache/kinds.ts'
 import type { Responses } from '../cache/responses.ts'
-import type { JobState, Jobs } from '../jobs.ts'
+import type { Asker, Meant, Steering, WarmJob } from '../cache/steering.ts'
+import type { Jobs } from '../jobs.ts'
 import type { Observation } from '../observation.ts'
 import type { Access, Granted } from './access.ts'
 import { invalidateRequest, warmRequest } from './bodies.ts'
@@ -18,73 +17,52 @@ import { Problem, unprocessable } from './problem.ts'
 export interface ManagementParts {
   readonly access: Access
   readonly responses: Responses
-  readonly invalidation: Invalidation
+  /** Undefined when the cache is off. */
+  readonly steering: Steering | undefined
+  /** Sees the caches of all processes. */
+  readonly control: Pick<ControlPlane, 'summary'>
   readonly jobs: Jobs
   readonly observation: Observation
-  /** Keeps the record of who did what to the cache. */
-  readonly control: Pick<ControlPlane, 'record'>
   /** Reads the metrics, from anywhere. Undefined: members alone do. */
   readonly metricsToken: string | undefined
 }
 
-interface Scope {
-  readonly kinds: readonly KindName[]
-  readonly layer: 'strategic' | 'response' | undefined
-  /** Null: every organisation. */
-  readonly organizationId: number | null
-  readonly userId: number | undefined
-}
-
-export function managementRoutes({ access, invalidation, jobs, observation, metricsToken, control }: ManagementParts) {
+export function managementRoutes({ access, steering, control, jobs, observation, metricsToken }: ManagementParts) {
   const routes = new Hono<{ Bindings: HttpBindings }>({ strict: false })
 
   /** An administrator acts on the own organisation; those who run the service on any, and by default on all. */
-  const readScope = async (c: Ctx, granted: Granted, schema: typeof warmRequest | typeof invalidateRequest): Promise<Scope> => {
+  const readMeant = async (c: Ctx, granted: Granted, schema: typeof warmRequest | typeof invalidateRequest): Promise<Meant> => {
     const { is_staff: isStaff } = granted.access
     const meant = await peekId(c, 'organization_id')
     if (!isStaff && meant !== undefined && meant !== granted.organizationId) throw new Problem(403, `you do not run organisation ${meant}`)
     onlyQuery(c, 'organization')
     const { cache_type: type = 'all', organization_id: named, user_id: userId } = await readBody(c, schema)
-    const kinds = KIND_NAMES.filter((kind) => type === kind || type === 'all' || type === 'strategic' || type === 'response')
-    const layer = type === 'strategic' || type === 'response' ? type : undefined
-    return { kinds, layer, organizationId: named ?? (isStaff ? null : granted.organizationId), userId }
+    return { type, organizationId: named ?? (isStaff ? null : granted.organizationId), userId }
   }
-
-  const record = ({ caller, organizationId }: Granted, action: string, detail: object): Promise<void> =>
-    control.record({ actor: `deals-user-${caller.userId}`, action, target: `organization ${organizationId}`, detail })
 
   routes.post('/api/cache-management/warm-cache', async (c) => {
     const granted = await access.here(c, 'cache.manage')
-    const { kinds, layer, organizationId, userId } = await readScope(c, granted, warmRequest)
+    const { type, organizationId, userId } = await readMeant(c, granted, warmRequest)
     if (userId !== undefined) throw unprocessable([{ at: '/user_id', detail: 'warming is by organisation: leave it out' }])
-    const job = { kinds, ...(layer !== undefined && { layer }), ...(organizationId !== null && { organization_id: organizationId }) }
-    const id = await jobs.warmOrganizationCaches(job)
-    if (id === undefined) throw new Problem(409, 'the cache is off: there is nothing to warm')
-    await record(granted, 'warm-cache', { ...job, job: id })
-    return answerOf(c, id, await jobs.ended(id, waitMs(c)))
+    if (steering === undefined) throw new Problem(409, 'the cache is off: there is nothing to warm')
+    const { id, ended } = await steering.warm({ type, organizationId }, askerOf(c, granted)).catch(asOurs)
+    return answerOf(c, id, await within(waitMs(c), ended))
   })
   routes.get('/api/cache-management/jobs/:id', async (c) => {
     await access.here(c, 'cache.manage')
     onlyQuery(c, 'organization')
-    const job = await jobs.ended(c.req.param('id'), 0)
-    if (job.state === 'unknown') throw new Problem(404, 'there is no such job, or it ended long ago')
-    return c.json(jobShown(job), 200, { 'Cache-Control': 'no-store' })
+    const job = await steering?.job(c.req.param('id'))
+    if (job === undefined) throw new Problem(404, 'there is no such job, or it ended long ago')
+    return c.json(job, 200, { 'Cache-Control': 'no-store' })
   })
 
   routes.post('/api/cache-management/invalidate-cache', async (c) => {
     const granted = await access.here(c, 'cache.manage')
-    const { kinds, layer, organizationId, userId } = await readScope(c, granted, invalidateRequest)
-    if (userId !== undefined) {
-      const isMember = await access.isMember(userId, granted.organizationId)
-      if (!isMember && !granted.access.is_staff) throw new Problem(403, `user ${userId} is not a member of your organisation`)
-      // Without a name of an organisation those who run the service mean the user as a whole.
-      const forgotten = shown(await invalidation.invalidateUserRelatedCaches(userId, organizationId ?? undefined))
-      await record(granted, 'invalidate-cache', { user_id: userId, organization_id: organizationId, ...receiptsOf(forgotten) })
-      return c.json(forgotten)
-    }
-    const forgotten = shown(await invalidation.invalidateKinds(kinds, organizationId, layer))
-    await record(granted, 'invalidate-cache', { kinds, layer, organization_id: organizationId, ...receiptsOf(forgotten) })
-    return c.json(forgotten)
+    const meant = await readMeant(c, granted, invalidateRequest)
+    if (meant.userId !== undefined && !granted.access.is_staff && !(await access.isMember(meant.userId, granted.organizationId)))
+      throw new Problem(403, `user ${meant.userId} is not a member of your organisation`)
+    if (steering === undefined) return c.json({ tags: [], duration_ms: 0, receipts: [] })
+    return c.json(await steering.invalidate(meant, askerOf(c, granted)).catch(asOurs))
   })
 
   routes.get('/api/cache-management/cache-status', async (c) => {
@@ -95,7 +73,8 @@ export function managementRoutes({ access, invalidation, jobs, observation, metr
   routes.get('/api/dashboard/cache-analytics', async (c) => {
     const granted = await access.here(c, 'cache.view')
     onlyQuery(c, 'organization')
-    return c.json(observation.analytics(granted.access.is_staff ? null : granted.organizationId), 200, { 'Cache-Control': 'no-store' })
+    const own = observation.analytics(granted.access.is_staff ? null : granted.organizationId)
+    return c.json({ ...own, all_processes: await control.summary() }, 200, { 'Cache-Control': 'no-store' })
   })
   routes.get('/api/dashboard/metrics/prometheus', async (c) => {
     if (!isToken(c.req.header('authorization'), metricsToken)) await access.here(c, 'cache.view')
@@ -105,8 +84,15 @@ export function managementRoutes({ access, invalidation, jobs, observation, metr
   return routes
 }
 
-/** As the log of the cache and `explain` name what was done. */
-const receiptsOf = ({ receipts }: Pick<Forgotten, 'receipts'>) => ({ receipts: receipts.map(({ id }) => id) })
+const askerOf = (c: Ctx, { caller }: Granted): Asker => ({
+  actor: `deals-user-${caller.userId}`,
+  address: c.env.incoming.socket.remoteAddress,
+})
+
+function asOurs(error: unknown): never {
+  if (error instanceof ControlProblem) throw new Problem(error.status, error.message)
+  throw error
+}
 
 /** Compared by hashes, so that the time that it takes tells nothing of the token. */
 function isToken(header: string | undefined, token: string | undefined): boolean {
@@ -115,30 +101,22 @@ function isToken(header: string | undefined, token: string | undefined): boolean
   return given !== undefined && wanted !== undefined && timingSafeEqual(given, wanted)
 }
 
+/** Undefined: it takes longer. */
+function within(ms: number, ended: Promise<WarmJob>): Promise<WarmJob | undefined> {
+  // It ends as failed on its own row.
+  ended.catch(() => undefined)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms)
+  })
+  return Promise.race([ended, late]).finally(() => clearTimeout(timer))
+}
+
 /** 200 with what came of it, where the client has waited for it; else 202 with where to look. */
-function answerOf(c: Ctx, id: string, job: JobState) {
+function answerOf(c: Ctx, id: string, job: WarmJob = { job: id, state: 'running' }) {
   const waited = waitMs(c) > 0
   const head = { 'Cache-Control': 'no-store', ...(waited && { 'Preference-Applied': 'wait' }) }
-  if (waited && job.state === 'done') return c.json(jobShown(job), 200, head)
+  if (waited && job.state === 'done') return c.json(job, 200, head)
   if (job.state === 'failed') throw new Problem(500, `the job ${id} failed: ${job.error ?? 'nobody knows why'}`)
-  return c.json(jobShown(job), 202, { ...head, Location: `/api/cache-management/jobs/${id}/` })
-}
-
-function jobShown({ id, state, error, result }: JobState) {
-  return {
-    job: id,
-    state,
-    ...(error !== undefined && { error }),
-    ...(result !== undefined && {
-      organizations: result.organizations,
-      warmed: result.warmed,
-      fresh: result.fresh,
-      failed: result.failed,
-      duration_ms: Math.round(result.ms),
-    }),
-  }
-}
-
-function shown({ tags, ms, receipts }: Forgotten) {
-  return { tags, duration_ms: ms, receipts }
+  return c.json(job, 202, { ...head, Location: `/api/cache-management/jobs/${id}/` })
 }

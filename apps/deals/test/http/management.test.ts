@@ -111,15 +111,29 @@ describe('C2', () => {
     expect(isHit(await subject.get(own, two.viewer))).toBe(true)
   })
 
-  test('who did what is in the audit of the control plane, with the receipts by which the cache names it', async () => {
-    const forgotten = await subject.send('POST', FORGET, two.administrator, { cache_type: 'roles' })
-    await subject.send('POST', WARM, two.administrator, { cache_type: 'roles' }, WAIT)
-    const audit = async (action: string) =>
-      (await subject.get(`/api/admin/caching/audit/?action=${action}`, one.administrator)).json.data[0]
-    const by = { actor: `deals-user-${two.administrator.userId}`, target: 'organization 2' }
-    expect(await audit('host.invalidate-cache')).toMatchObject({ ...by, detail: { kinds: ['roles'] } })
-    expect((await audit('host.invalidate-cache')).detail.receipts).toEqual(forgotten.json.receipts.map(({ id }: { id: string }) => id))
-    expect(await audit('host.warm-cache')).toMatchObject({ ...by, detail: { kinds: ['roles'], organization_id: 2 } })
+  test('both are operations of the control plane: planned, acknowledged, probed, and on record as whoever asked', async () => {
+    const read = async (path: string) => (await subject.get(`/api/admin/caching/${path}`, one.administrator)).json
+    await subject.get('/api/cached/organizations/2/roles/', two.viewer)
+    const { json: forgotten } = await subject.send('POST', FORGET, two.administrator, { cache_type: 'roles' })
+    expect(forgotten).toMatchObject({
+      state: 'completed',
+      tags: ['kind:roles:2'],
+      nodes: [{ id: expect.stringMatching(/^deals-/), status: 'acked' }],
+      probe: { old: [] },
+    })
+    expect(forgotten.probe.checked).toBeGreaterThan(0)
+    const by = { actor: `deals-user-${two.administrator.userId}`, reason: 'invalidate-cache: roles of organisation 2' }
+    expect(await read(`operations/${forgotten.operation}/`)).toMatchObject({ ...by, kind: 'invalidate', plan: { is_exact: false } })
+    const { json: warmed } = await subject.send('POST', WARM, two.administrator, { cache_type: 'roles' }, WAIT)
+    expect(await read(`operations/${warmed.job}/`)).toMatchObject({
+      actor: by.actor,
+      reason: 'warm-cache: roles of organisation 2',
+      result: { loaded: 1, failed: 0 },
+    })
+    const [result, intent] = (await read('audit/?action=invalidate')).data
+    expect(intent).toMatchObject({ actor: by.actor, via: 'host', kind: 'intent', detail: { id: forgotten.operation, reason: by.reason } })
+    expect(result).toMatchObject({ kind: 'result', outcome: 'ok', detail: { id: forgotten.operation } })
+    expect(result.detail.receipts).toEqual(expect.arrayContaining(forgotten.receipts.map(({ id }: { id: string }) => id)))
   })
 
   test('an administrator of one organisation cannot touch another', async () => {
@@ -139,6 +153,7 @@ test('X3 cache-analytics tells hit rates by layer, cache and tier, latencies, me
   expect(permissions.hit_rate).toBeCloseTo(permissions.hits / (permissions.hits + permissions.misses + permissions.collapsed), 3)
   expect(permissions.latency).toMatchObject({ p50_ms: expect.any(Number), p95_ms: expect.any(Number), p99_ms: expect.any(Number) })
   expect(analytics.memory.cache.bytes).toBeGreaterThan(0)
+  expect(analytics.all_processes).toMatchObject([{ nodes: { total: 1, late: [] }, health_score: expect.any(Number) }])
   expect(analytics.misses_by_cause.response.cold).toBeGreaterThan(0)
   expect(analytics.tiers.map((tier: { layer: string; tier: string }) => `${tier.layer} ${tier.tier}`)).toContain('response sqlite')
 })

@@ -46,6 +46,8 @@ export interface NodeReceipt {
   readonly removed: number
   readonly is_exact: boolean
   readonly is_applied: boolean
+  /** A node of an earlier release does not say it. */
+  readonly ms?: number
   readonly tiers: readonly { readonly name: string; readonly ok: boolean; readonly removed: number }[]
   readonly outlets: readonly unknown[]
 }

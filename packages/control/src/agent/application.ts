@@ -14,7 +14,10 @@ export interface NamedAt {
   readonly cacheType: string | undefined
 }
 
-/** What warms: a plan of `cache.warm` with the namespace that it is run in (default: the cache's own), or a function that does it by itself. */
+/**
+ * What warms: a plan of `cache.warm` with the namespace that it is run in (default: the cache's own), or a function that does it by itself. Where that resolves with
+ * figures (`{ warmed, fresh, failed }`, as a report of `cache.warm` has them), they are told; else it counts as one that was loaded.
+ */
 export type NamedPlan =
   | { readonly namespace?: string; readonly plan: WarmPlan }
   | { readonly name: string; readonly run: (context: { readonly signal: AbortSignal }) => Promise<unknown> }

@@ -72,13 +72,14 @@ export async function invalidate(cache: Cache, { namespaces, criteria, mode }: A
   return { receipts, ms: performance.now() - began }
 }
 
-const receiptOf = (namespace: string, { id, position, removed, isExact, isApplied, tiers, outlets }: Receipt): NodeReceipt => ({
+const receiptOf = (namespace: string, { id, position, removed, isExact, isApplied, ms, tiers, outlets }: Receipt): NodeReceipt => ({
   namespace,
   receipt: id,
   position,
   removed,
   is_exact: isExact,
   is_applied: isApplied,
+  ms: Math.round(ms * 10) / 10,
   tiers,
   outlets,
 })

@@ -1,6 +1,7 @@
 // Warming of what has a name: runs on in the process while the control plane asks how far it is, slice by slice, and ends where it is told to.
 import { randomBytes } from 'node:crypto'
 import type { Cache } from 'millpond'
+import { z } from 'zod'
 import type { Answered } from './answers.ts'
 import { type Application, type NamedPlan, plansOf } from './application.ts'
 import { reasonOf } from './reason.ts'
@@ -12,6 +13,11 @@ const MOST_RUNS = 16
 const MOST_ERRORS = 20
 /** What nobody asks about any more ends. */
 const FORGOTTEN_MS = 120_000
+
+const count = z.number().int().min(0)
+/** What a function that warms by itself may say. */
+const figures = z.object({ warmed: count, fresh: count.default(0), empty: count.default(0), failed: count.default(0) })
+const ONE = { warmed: 1, fresh: 0, empty: 0, failed: 0 }
 
 interface Run {
   readonly end: AbortController
@@ -81,14 +87,18 @@ export class NamedWarming {
     }
   }
 
-  async #call({ end, counts, paths }: Run, { name, run }: Extract<NamedPlan, { run: unknown }>): Promise<void> {
+  async #call({ end, counts, paths, errors }: Run, { name, run }: Extract<NamedPlan, { run: unknown }>): Promise<void> {
     const began = performance.now()
     const path = { name, ms: 0, failed: 1 }
     paths.push(path)
     try {
-      await run({ signal: end.signal })
-      path.failed = 0
-      counts.loaded++
+      const { warmed, fresh, empty, failed } = figures.safeParse(await run({ signal: end.signal })).data ?? ONE
+      path.failed = failed
+      counts.loaded += warmed
+      counts.fresh += fresh
+      counts.empty += empty
+      counts.failed += failed
+      if (failed > 0 && errors.size < MOST_ERRORS) errors.add(`${name}: ${failed} could not be loaded`)
     } finally {
       path.ms = Math.round((performance.now() - began) * 100) / 100
     }

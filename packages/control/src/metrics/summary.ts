@@ -22,6 +22,9 @@ export async function stateOf({ collector, fleet, history, store }: Control, cac
 
 export const healthOnly = async (control: Control, cache: string): Promise<Health> => (await stateOf(control, cache)).health
 
+/** A cache as it is now, over all its processes. */
+export type CacheSummary = Awaited<ReturnType<typeof summaryOf>>
+
 export async function summaryOf(control: Control, cache: string) {
   const { window, sight, health } = await stateOf(control, cache)
   const reports = sight.nodes.flatMap(({ report }) => (report === undefined ? [] : [report]))
