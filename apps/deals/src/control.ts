@@ -11,6 +11,7 @@ import {
   type Role,
 } from '@millpond/control'
 import { type Cache, MillpondError } from 'millpond'
+import type { Insight } from 'millpond/insight'
 import { file } from 'millpond/tiers/file'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
@@ -39,6 +40,8 @@ const ALERT_RULES = {
 
 export interface ControlParts {
   readonly cache: Cache | undefined
+  /** What watches it. Undefined: nobody does. */
+  readonly insight: Insight | undefined
   /** What people name: organisations, kinds of answers. */
   readonly application: Application
   readonly folder: string
@@ -54,6 +57,7 @@ export interface ControlParts {
 /** @throws StartError when its store cannot be opened. */
 export async function openControl({
   cache,
+  insight,
   application,
   folder,
   settings,
@@ -77,6 +81,7 @@ export async function openControl({
     application,
     alertRules: ALERT_RULES,
     caches: cache === undefined ? [] : [cache],
+    insight,
     tiers: {
       ...(redisAt !== undefined && { redis: () => redis(redisAt) }),
       database: (name) => sqlite({ path: join(folder, `${name}.sqlite`) }),

@@ -1,6 +1,7 @@
 // What is counted, and what the figures are read from.
 import type { Cache } from 'millpond'
 import type { HttpStats } from 'millpond/http'
+import type { Insight } from 'millpond/insight'
 import type { Histogram } from 'millpond/observe'
 import type { KindName } from './cache/kinds.ts'
 import type { LayerName } from './cache/layer.ts'
@@ -31,6 +32,8 @@ export interface Sources {
   readonly response: Cache | undefined
   readonly front: Cache | undefined
   readonly records: Cache | undefined
+  /** What watches the cache. Undefined: nobody does. */
+  readonly insight: Insight | undefined
   /** How values are kept. */
   readonly values: Values | undefined
   readonly startedAt: number

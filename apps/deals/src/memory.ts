@@ -23,7 +23,7 @@ async function holdAll(settings: Settings, folder: string, isCompact: boolean): 
   const { db, dataset, today } = await prepareData(settings, () => undefined)
   const place = join(folder, isCompact ? 'compact' : 'plain')
   const caches = await openCaches({ ...settings.cache, redisUrl: undefined, isCompact }, place, dataset, () => undefined)
-  const { warming } = openWarming({ db, caches, today, defaultTtlMs: settings.cache.defaultTtlMs })
+  const { warming } = openWarming({ db, caches, today, defaultTtlMs: settings.cache.defaultTtlMs, isChoosingTtl: false })
   const { warmed } = await warming.warmAllOrganizations()
   const memory = caches.cache?.info().memory?.bytes ?? 0
   await caches.close()

@@ -1,4 +1,6 @@
 // What the service has seen since its start: requests, answers by kind and tier, latencies, hot keys, database queries.
+import type { Cache } from 'millpond'
+import type { Prediction } from 'millpond/insight'
 import { createHistogram, type Histogram } from 'millpond/observe'
 import { KIND_NAMES, type KindName } from './cache/kinds.ts'
 import type { Observe, Outcome } from './cache/layer.ts'
@@ -109,8 +111,9 @@ function latencyOf(histogram: Histogram) {
 }
 
 function describeLive(counts: Counts, sources: Sources) {
-  const { db, cache, startedAt, isRedisMissing, httpStats, warming } = sources
+  const { db, cache, insight, startedAt, isRedisMissing, httpStats, warming } = sources
   const info = cache?.info()
+  const sum = (of: (stats: ReturnType<Cache['stats']>) => number) => (info?.namespaces ?? []).reduce((all, space) => all + of(space), 0)
   const layers = [...counts.layers].map(([name, kinds]) => ({
     name,
     hit_rate: hitRateOf(kinds.values()),
@@ -128,8 +131,11 @@ function describeLive(counts: Counts, sources: Sources) {
           get_p95_ms: ms(info.metrics.p95GetTimeMs),
           breakers: info.circuitBreaker,
           is_redis_missing: isRedisMissing(),
+          loads: sum(({ loads }) => loads),
+          prefetches: sum(({ prefetches }) => prefetches),
         }
       : null,
+    insight: cache === undefined || insight === undefined ? null : predictionShown(insight.prediction(cache.info().name)),
     layers,
     values: describeValues(sources),
     http: httpStats() ?? null,
@@ -139,6 +145,12 @@ function describeLive(counts: Counts, sources: Sources) {
     memory: { entries: info?.memory?.entries ?? 0, bytes: info?.memory?.bytes ?? 0, process_bytes: process.memoryUsage.rss() },
     cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
   }
+}
+
+function predictionShown(prediction: Prediction | undefined) {
+  if (prediction === undefined) return { prediction: null }
+  const { state, accuracy, benefit, loads, used, wasted, lost } = prediction
+  return { prediction: { state, accuracy: accuracy ?? null, benefit: benefit ?? null, loads, used, wasted, lost } }
 }
 
 /** What compression and selection have saved, and by which key is sealed. */

@@ -1,4 +1,5 @@
 // The service's own metrics beside the library's, as Prometheus text.
+import { insightCollector } from 'millpond/insight'
 import { createMonitor, createRegistry, guardCollector, jobCollector, type MetricDefinition } from 'millpond/observe'
 import type { Counts, Sources } from './counts.ts'
 
@@ -52,11 +53,12 @@ export function createExporter(counts: Counts, sources: () => Sources): Exporter
     emit(METRICS.memory, {}, cache?.info().memory?.bytes ?? 0)
   })
   registry.collect((emit) => {
-    const { cache } = sources()
+    const { cache, insight } = sources()
     if (cache === undefined) return
     const { name } = cache.info()
     guardCollector(name, () => cache.info().guards)(emit)
     jobCollector(name, () => cache.info().jobs)(emit)
+    if (insight !== undefined) insightCollector(insight)(emit)
   })
   const monitor = createMonitor({ registry, caches: () => sources().cache?.info().namespaces ?? [] })
   return { text: () => monitor.exportMetrics('prometheus') }

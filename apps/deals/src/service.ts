@@ -62,7 +62,9 @@ export async function startService(settings: Settings, say: (line: string) => vo
       isMonitoring: settings.cache.isMonitoring,
       sources: () => ({ ...caches, db, startedAt, warming: warming.progress(), httpStats: () => front.stats() }),
     })
-    const observed = layersOver(caches, settings.cache.defaultTtlMs, observation.observe)
+    const { defaultTtlMs } = settings.cache
+    const { isChoosingTtl } = settings.cache.insight
+    const observed = layersOver(caches, defaultTtlMs, isChoosingTtl, observation.observe)
     const strategic = createStrategicCache(observed[0], answers)
     const responses = createResponses(observed[1], strategic)
     const front = createFront(caches, (error) => say(`http: ${error instanceof Error ? error.message : String(error)}`))
@@ -78,7 +80,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const records = startOrExplain(() => openRecords({ db, records: caches.records, invalidation, today, journals }, say))
     opened.unshift(records)
     const apart = db.apart()
-    const { warming, strategic: unseenStrategic } = openWarming({ db: apart, caches, today, defaultTtlMs: settings.cache.defaultTtlMs })
+    const { warming, strategic: unseenStrategic } = openWarming({ db: apart, caches, today, defaultTtlMs, isChoosingTtl })
     const jobs = createJobs({
       cache: caches.cache,
       warming,
@@ -102,6 +104,7 @@ export async function startService(settings: Settings, say: (line: string) => vo
     const door: ControlDoor = { arrivals: new WeakMap() }
     const control = await openControl({
       cache: caches.cache,
+      insight: caches.insight,
       application: createApplication({ db, cache: caches.cache, warming }),
       folder: settings.folder,
       settings: settings.cache,
@@ -154,9 +157,12 @@ export async function startService(settings: Settings, say: (line: string) => vo
   }
 }
 
-function layersOver(caches: Caches, defaultTtlMs: number, observe: Observe): readonly [Layer, Layer] {
-  const layer = (name: 'strategic' | 'response') => createLayer({ name, cache: caches[name], defaultTtlMs, observe })
-  return [layer('strategic'), layer('response')]
+function layersOver(caches: Caches, defaultTtlMs: number, isChoosingTtl: boolean, observe: Observe): readonly [Layer, Layer] {
+  const { strategic, response } = caches
+  return [
+    createLayer({ name: 'strategic', cache: strategic, defaultTtlMs, observe, isChoosingTtl }),
+    createLayer({ name: 'response', cache: response, defaultTtlMs, observe }),
+  ]
 }
 
 async function closeAll(server: ServerType, jobs: Jobs, opened: readonly { close(): Promise<void> }[]): Promise<void> {

@@ -52,8 +52,21 @@ export interface CacheSettings {
   /** The key, or keys; undefined: one is made beside the cache. */
   readonly encryptionKey: string | undefined
   readonly warmEveryMs: number
+  readonly insight: InsightSettings
   /** Scopes that begin so are not invalidated: a fault for the load run to find. */
   readonly plantedFault: string | undefined
+}
+
+/** What watches the cache: each is a switch of its own. */
+export interface InsightSettings {
+  /** Sizing, advice and costs. */
+  readonly isWatching: boolean
+  /** Guesses what is read next. */
+  readonly isPredicting: boolean
+  /** Loads it ahead, too. */
+  readonly isLoadingAhead: boolean
+  /** Times to live that nobody has set follow how often values change. */
+  readonly isChoosingTtl: boolean
 }
 
 export const HELP = `Usage: npm start -- [options]
@@ -72,13 +85,15 @@ export const HELP = `Usage: npm start -- [options]
   --compact on|off     pack and compress what is cached outside memory, and keep only what is read again (on)
   --encrypt            seal what is cached outside memory, by a key that is made beside it, or CACHE_ENCRYPTION_KEY
   --nodes N            processes of one cache, over Redis or the SQLite file, on ports one above the other (1)
+  --insight on|off     watch the cache: sizing and advice, loading ahead what is read next, times to live that follow the values (off)
   --log-level LEVEL    lines of JSON on standard error, as an ELK stack takes them: debug, info, warn or error (none)
   -h, --help
 
 Environment: PORT, DATABASE_URL (postgres://...), REDIS_URL or REDIS_HOST, REDIS_PORT, REDIS_DB, or REDIS_CLUSTER (host:port,host:port);
 MILLPOND_ADMIN_TOKEN and DEALS_METRICS_TOKEN (credentials for the admin API and for Prometheus, from anywhere); CACHE_DEFAULT_TIMEOUT (300, seconds),
 CACHE_KEY_PREFIX (deals), CACHE_WARMING_ENABLED (true), CACHE_WARMING_INTERVAL (300, seconds), CACHE_INVALIDATION_ENABLED (true),
-CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too).`
+CACHE_MONITORING_ENABLED (true), CACHE_ENCRYPTION_KEY (none; seals without --encrypt too); each part of --insight by itself: CACHE_ANALYTICS_ENABLED,
+CACHE_USAGE_PREDICTION_ENABLED, CACHE_PREDICTIVE_LOADING_ENABLED, CACHE_ADAPTIVE_TTL_ENABLED (as --insight).`
 
 const OPTIONS = {
   port: { type: 'string' },
@@ -95,6 +110,7 @@ const OPTIONS = {
   compact: { type: 'string' },
   encrypt: { type: 'boolean' },
   nodes: { type: 'string' },
+  insight: { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
@@ -171,7 +187,7 @@ function readDatabase(url: string | undefined): string | undefined {
   )
 }
 
-function readCache({ cache, compact, encrypt = false }: ReturnType<typeof parseOptions>, env: Environment): CacheSettings {
+function readCache({ cache, compact, encrypt = false, insight }: ReturnType<typeof parseOptions>, env: Environment): CacheSettings {
   const encryptionKey = text(env.CACHE_ENCRYPTION_KEY)
   return {
     isOn: isOn('--cache', cache),
@@ -185,8 +201,21 @@ function readCache({ cache, compact, encrypt = false }: ReturnType<typeof parseO
     isInvalidating: flag('CACHE_INVALIDATION_ENABLED', env),
     isMonitoring: flag('CACHE_MONITORING_ENABLED', env),
     isWarming: flag('CACHE_WARMING_ENABLED', env),
+    insight: readInsight(isOn('--insight', insight ?? 'off'), env),
     plantedFault: text(env.DEALS_PLANTED_FAULT),
     warmEveryMs: whole('CACHE_WARMING_INTERVAL', text(env.CACHE_WARMING_INTERVAL) ?? '300', 1, 86_400) * 1000,
+  }
+}
+
+/** The environment names parts, and has the last word on them. */
+function readInsight(isWanted: boolean, env: Environment): InsightSettings {
+  const isLoadingAhead = flag('CACHE_PREDICTIVE_LOADING_ENABLED', env, isWanted)
+  const isPredicting = flag('CACHE_USAGE_PREDICTION_ENABLED', env, isWanted) || isLoadingAhead
+  return {
+    isWatching: flag('CACHE_ANALYTICS_ENABLED', env, isWanted) || isPredicting,
+    isPredicting,
+    isLoadingAhead,
+    isChoosingTtl: flag('CACHE_ADAPTIVE_TTL_ENABLED', env, isWanted),
   }
 }
 
@@ -257,8 +286,8 @@ function readSecret(secret: string | undefined): string | undefined {
   throw new StartError(`DEALS_TOKEN_SECRET has ${secret.length} characters: give at least 32, or leave it out for a random one`)
 }
 
-function flag(name: string, env: Environment): boolean {
-  const value = (text(env[name]) ?? 'true').toLowerCase()
+function flag(name: string, env: Environment, otherwise = true): boolean {
+  const value = (text(env[name]) ?? String(otherwise)).toLowerCase()
   if (['true', '1', 'yes', 'on'].includes(value)) return true
   if (['false', '0', 'no', 'off'].includes(value)) return false
   throw new StartError(`${name} ${JSON.stringify(value)} is not understood: give true or false`)

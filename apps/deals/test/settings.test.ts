@@ -39,6 +39,28 @@ test.each([
   expect(line).not.toContain('secret@')
 })
 
+test('insight is off, on by one option, and each part of it by the environment, which has the last word', () => {
+  const insight = (args: readonly string[], env: Record<string, string> = {}) => readSettings(args, env)?.cache.insight
+  const none = { isWatching: false, isPredicting: false, isLoadingAhead: false, isChoosingTtl: false }
+  expect(insight([])).toEqual(none)
+  expect(insight(['--insight', 'on'])).toEqual({ isWatching: true, isPredicting: true, isLoadingAhead: true, isChoosingTtl: true })
+  expect(insight([], { CACHE_ANALYTICS_ENABLED: 'true' })).toEqual({ ...none, isWatching: true })
+  expect(insight([], { CACHE_ADAPTIVE_TTL_ENABLED: 'yes' })).toEqual({ ...none, isChoosingTtl: true })
+  expect(insight([], { CACHE_PREDICTIVE_LOADING_ENABLED: '1' })).toEqual({
+    ...none,
+    isWatching: true,
+    isPredicting: true,
+    isLoadingAhead: true,
+  })
+  expect(insight(['--insight', 'on'], { CACHE_PREDICTIVE_LOADING_ENABLED: 'false' })).toMatchObject({
+    isPredicting: true,
+    isLoadingAhead: false,
+  })
+  expect(refusal(['--insight', 'maybe'])).toMatch(/--insight "maybe".*on or off/)
+  expect(() => readLoadOptions(['--insight', 'maybe'])).toThrow('--insight "maybe" is not understood: give on, off or ab')
+  expect(() => readLoadOptions(['--insight', 'ab', '--plant', 'org:'])).toThrow('--plant is for a run with --insight on or off')
+})
+
 test('the level of log lines is one that there is', () => {
   expect(readSettings(['--log-level', 'warn'], {})).toMatchObject({ logLevel: 'warn' })
   expect(readSettings([], {})).toMatchObject({ logLevel: undefined })

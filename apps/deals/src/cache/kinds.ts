@@ -25,6 +25,13 @@ export const KINDS = {
   search: { ttlMs: 3 * MINUTE, cacheControl: 'max-age=180, private', priority: 'low' },
 } as const satisfies Record<string, Kind>
 
+/** Between which times to live are chosen, where they follow the values of kinds without a time of their own. */
+export const ttlBounds = (defaultTtlMs: number) => ({
+  minTtl: Math.min(MINUTE, defaultTtlMs),
+  ttl: defaultTtlMs,
+  maxTtl: Math.max(60 * MINUTE, defaultTtlMs),
+})
+
 export type KindName = keyof typeof KINDS
 
 export const KIND_NAMES = Object.keys(KINDS) as readonly KindName[] // the keys of a const object are its literal keys

@@ -2,7 +2,7 @@
 import { buildKey, type Cache } from 'millpond'
 import { wrappers } from 'millpond/http/wrappers'
 import type { Versions } from '../db/versions.ts'
-import { groupTag, KINDS, type Kind, type KindName } from './kinds.ts'
+import { groupTag, KINDS, type Kind, type KindName, ttlBounds } from './kinds.ts'
 
 export type LayerName = 'strategic' | 'response'
 
@@ -79,6 +79,8 @@ export interface LayerOptions {
   readonly observe: Observe
   /** For reads that are nobody's, as warming's: they count nothing. Default false. */
   readonly isQuiet?: boolean
+  /** Data of kinds without a time of their own lives as long as it is found unchanged. Of finished bodies, which say when they were made, none is ever the same. Default false. */
+  readonly isChoosingTtl?: boolean
 }
 
 export function createLayer(options: LayerOptions): Layer {
@@ -86,7 +88,7 @@ export function createLayer(options: LayerOptions): Layer {
 }
 
 function layerFor(options: LayerOptions, token: string | undefined): Layer {
-  const { name, cache, defaultTtlMs, observe, isQuiet = false } = options
+  const { name, cache, defaultTtlMs, observe, isQuiet = false, isChoosingTtl = false } = options
   function method<A extends readonly unknown[], T>(
     kind: KindName,
     ask: (...args: A) => Question,
@@ -104,16 +106,21 @@ function layerFor(options: LayerOptions, token: string | undefined): Layer {
       return Object.assign(pass, { renew: pass })
     }
     const { refreshAhead }: Kind = KINDS[kind]
-    const held = wrappers(cache).cachedMethod({
-      keyPrefix: false,
+    const options = {
+      keyPrefix: false as const,
       key: (args: A) => ask(...args).key,
-      ttl: ttlMs,
       tags: ([args]: readonly [A], { versions }: Held) => [...groupTags(ask(...args)), ...Object.keys(versions)],
       quiet: isQuiet,
       // Of responses too: as long as one is fresh, nobody asks for what it is made of.
       ...(refreshAhead !== undefined && { refreshAhead }),
       ...(token !== undefined && { after: () => token }),
-    })((args: A) => load(...args))
+    }
+    const { minTtl, ttl: baseTtl, maxTtl } = ttlBounds(defaultTtlMs)
+    const wrapper =
+      isChoosingTtl && KINDS[kind].ttlMs === null
+        ? wrappers(cache).smartCache({ ...options, minTtl, baseTtl, maxTtl })
+        : wrappers(cache).cachedMethod({ ...options, ttl: ttlMs })
+    const held = wrapper((args: A) => load(...args))
     const get = (...args: A): Promise<Fetched<T>> =>
       watched(args, async () => {
         const { value, tier, isJoined } = await held.entry(args)

@@ -75,12 +75,14 @@ export interface LoaderParts {
   readonly answers: Answers
   readonly bodies: Bodies
   readonly defaultTtlMs: number
+  /** The cache chooses how long data of kinds without a time of their own lives. */
+  readonly isChoosingTtl: boolean
 }
 
 /** Registered once, for as long as the caches are open. */
-export function registerLoaders({ strategic, response, answers, bodies, defaultTtlMs }: LoaderParts): void {
+export function registerLoaders({ strategic, response, answers, bodies, defaultTtlMs, isChoosingTtl }: LoaderParts): void {
   for (const [family, callOf] of Object.entries(FAMILIES)) {
-    register(strategic, `v1:${family}:`, callOf, answers, defaultTtlMs)
+    register(strategic, `v1:${family}:`, callOf, answers, isChoosingTtl ? undefined : defaultTtlMs)
     register(response, `v1:api_response:${family}:`, callOf, bodies, defaultTtlMs)
   }
 }
@@ -90,7 +92,7 @@ function register(
   prefix: string,
   callOf: (parts: readonly string[]) => Call | undefined,
   doors: Doors<Held>,
-  defaultTtlMs: number,
+  defaultTtlMs: number | undefined,
 ): void {
   const load: SourceLoad = async (key, context) => {
     const call = callOf(String(key).slice(prefix.length).split(':'))
@@ -98,7 +100,8 @@ function register(
     if (call === undefined || !String(key).endsWith(call.question.key.slice('v1:'.length))) return undefined
     const loaded = await call.ask(doors)
     context.addTags(...groupTags(call.question), ...Object.keys(loaded.versions))
-    context.setTtl(KINDS[call.question.kind].ttlMs ?? defaultTtlMs)
+    const ttlMs = KINDS[call.question.kind].ttlMs ?? defaultTtlMs
+    if (ttlMs !== undefined) context.setTtl(ttlMs)
     return loaded
   }
   cache.source(prefix, load, { name: prefix.slice(0, -1) })

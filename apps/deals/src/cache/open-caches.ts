@@ -2,14 +2,15 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'libsql'
-import { type Cache, createCache, memory } from 'millpond'
+import { type Cache, type CacheOptions, createCache, memory } from 'millpond'
+import { adaptiveTtl, createInsight, type Insight, insightOf } from 'millpond/insight'
 import { sqliteJobs } from 'millpond/jobs'
 import type { Log } from 'millpond/observe'
 import { redis } from 'millpond/tiers/redis'
 import { sqlite } from 'millpond/tiers/sqlite'
 import { type CacheSettings, redisOptions } from '../settings.ts'
 import { startOrExplain } from '../start-error.ts'
-import { groupTag } from './kinds.ts'
+import { groupTag, ttlBounds } from './kinds.ts'
 import { createValues, type Values } from './values.ts'
 
 export interface Caches {
@@ -23,6 +24,8 @@ export interface Caches {
   readonly front: Cache | undefined
   /** How values are kept. Undefined: off. */
   readonly values: Values | undefined
+  /** What watches the cache. Undefined: nobody does. */
+  readonly insight: Insight | undefined
   /** Redis was asked for and does not answer now. */
   isRedisMissing(): boolean
   close(): Promise<void>
@@ -38,6 +41,7 @@ const NO_CACHES: Caches = {
   records: undefined,
   front: undefined,
   values: undefined,
+  insight: undefined,
   isRedisMissing: () => false,
   close: async () => undefined,
 }
@@ -63,7 +67,8 @@ export async function openCaches(
         ...(redisAt === undefined ? [] : [redis(redisAt)]),
         sqlite({ path: join(folder, 'cache.sqlite'), onWarning: ({ message }) => say(`cache: ${message}`) }),
       ],
-      defaults: { ttl: settings.defaultTtlMs, jitter: 0.05 },
+      ...timesOf(settings),
+      ...insightFor(settings),
       // Shared by all processes of this folder: each job is run by one of them.
       jobs: sqliteJobs({ database: jobs }),
       // Responses are made of strategic answers, and HTTP answers of responses: whoever forgets one forgets what was made of it.
@@ -91,5 +96,17 @@ export async function openCaches(
   const isRedisMissing = () => redisAt !== undefined && !response.stats().ledger.isUp
   await response.get('v1:first:look').catch(() => undefined)
   if (isRedisMissing()) say('cache: Redis does not answer; the service runs without it and uses it when it comes')
-  return { cache, strategic, response, records, front, values, isRedisMissing, close }
+  return { cache, strategic, response, records, front, values, insight: insightOf(cache), isRedisMissing, close }
+}
+
+/** What has a time to live of its own keeps it; the rest lives as long as the settings say, or as its values do. */
+function timesOf({ defaultTtlMs, insight }: CacheSettings): Pick<CacheOptions, 'defaults' | 'adaptiveTtl'> {
+  const jitter = 0.05
+  if (!insight.isChoosingTtl) return { defaults: { ttl: defaultTtlMs, jitter } }
+  return { defaults: { jitter }, adaptiveTtl: adaptiveTtl(ttlBounds(defaultTtlMs)) }
+}
+
+function insightFor({ insight: { isWatching, isPredicting, isLoadingAhead } }: CacheSettings): Pick<CacheOptions, 'insight'> {
+  if (!isWatching) return {}
+  return { insight: (watched) => createInsight({ caches: [watched], usagePrediction: isPredicting, predictiveLoading: isLoadingAhead }) }
 }

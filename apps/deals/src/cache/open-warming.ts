@@ -14,17 +14,26 @@ export interface OpenWarmingParts {
   readonly caches: Caches
   readonly today: number
   readonly defaultTtlMs: number
+  readonly isChoosingTtl: boolean
 }
 
 /** `strategic`: the cache of answers as warming reads it. */
-export function openWarming({ db, caches, today, defaultTtlMs }: OpenWarmingParts): {
+export function openWarming({ db, caches, today, defaultTtlMs, isChoosingTtl }: OpenWarmingParts): {
   readonly warming: Warming
   readonly strategic: StrategicCache
 } {
   const answers = createAnswers(db, today)
-  const layer = createLayer({ name: 'strategic', cache: caches.strategic, defaultTtlMs, observe: () => undefined, isQuiet: true })
+  const strategicOf = { name: 'strategic', cache: caches.strategic, defaultTtlMs, isChoosingTtl } as const
+  const layer = createLayer({ ...strategicOf, observe: () => undefined, isQuiet: true })
   const strategic = createStrategicCache(layer, answers)
   if (caches.strategic !== undefined && caches.response !== undefined)
-    registerLoaders({ strategic: caches.strategic, response: caches.response, answers, bodies: createBodies(strategic), defaultTtlMs })
+    registerLoaders({
+      strategic: caches.strategic,
+      response: caches.response,
+      answers,
+      bodies: createBodies(strategic),
+      defaultTtlMs,
+      isChoosingTtl,
+    })
   return { warming: createWarming({ db, cache: caches.cache }), strategic }
 }

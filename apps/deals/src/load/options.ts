@@ -17,6 +17,10 @@ export interface LoadOptions {
   readonly isJson: boolean
   /** Proof of the checker: scopes that begin with this are not invalidated, and the run must fail. */
   readonly plant: string | undefined
+  /** What watches the cache is on in the run with the cache; `ab`: on against off, several times, instead of a run without a cache. */
+  readonly insight: 'on' | 'off' | 'ab'
+  /** Seeds of `ab`. */
+  readonly pairs: number
 }
 
 export const LOAD_HELP = `Usage: npm run load -- [options]
@@ -30,6 +34,9 @@ export const LOAD_HELP = `Usage: npm run load -- [options]
   --deals N            (50000)
   --cold               start with an empty cache, without warming
   --plant SCOPE        leave out invalidations of scopes that begin so ("owner:"): the run must fail
+  --insight on|off|ab  what watches the cache, in the run with the cache (off); ab: on against off and off against off, side by side,
+                       --seconds for each seed: is it ever worse? (--seconds 600 is the long form)
+  --pairs N            seeds of --insight ab, from --seed on (3)
   --json               the figures as JSON
   -h, --help
 
@@ -40,7 +47,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
   const given = parse(args)
   if (given.help) return undefined
   const whole = (
-    name: 'seconds' | 'rate' | 'think' | 'seed' | 'organizations' | 'users' | 'deals',
+    name: 'seconds' | 'rate' | 'think' | 'seed' | 'organizations' | 'users' | 'deals' | 'pairs',
     fallback: number,
     least: number,
     most: number,
@@ -66,7 +73,16 @@ export function readLoadOptions(args: readonly string[]): LoadOptions | undefine
     isCold: given.cold ?? false,
     isJson: given.json ?? false,
     plant: given.plant,
+    insight: insightOf(given),
+    pairs: whole('pairs', 3, 1, 100),
   }
+}
+
+function insightOf({ insight = 'off', plant }: ReturnType<typeof parse>): LoadOptions['insight'] {
+  if (insight !== 'on' && insight !== 'off' && insight !== 'ab')
+    throw new StartError(`--insight ${JSON.stringify(insight)} is not understood: give on, off or ab`)
+  if (insight === 'ab' && plant !== undefined) throw new StartError('--plant is for a run with --insight on or off: leave out one of them')
+  return insight
 }
 
 function parse(args: readonly string[]) {
@@ -81,6 +97,8 @@ function parse(args: readonly string[]) {
     users: text,
     deals: text,
     plant: text,
+    insight: text,
+    pairs: text,
     cold: flag,
     json: flag,
     help: { type: 'boolean', short: 'h' } as const,

@@ -74,7 +74,7 @@ export function reportText(outcome: Outcome): string {
   const cached = figuresOf(outcome.cached, true)
   const uncached = figuresOf(outcome.uncached, false)
   return [
-    `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}`,
+    machine(),
     `${outcome.sessions} sessions, ${cached.requests} requests, ${cached.writes} of them writes`,
     '',
     ...table(['', 'with the cache', 'without', 'less'], measuredRows(cached, uncached)),
@@ -84,6 +84,9 @@ export function reportText(outcome: Outcome): string {
     ...verdict(outcome),
   ].join('\n')
 }
+
+export const machine = (): string =>
+  `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}`
 
 function measuredRows(cached: Figures, uncached: Figures): string[][] {
   const row = (name: string, of: (figures: Figures) => number, show: (value: number) => string) => [
@@ -155,8 +158,8 @@ function promiseRows(cached: Figures, uncached: Figures): string[][] {
       kept(cached.firstP95Ms <= 1.5 * cached.laterP95Ms),
     ],
     ['30-50 % less memory', 'npm run bench:memory', 'not measured here'],
-    ['25-35 % fewer misses by prediction', 'needs traffic of days', 'not measured here'],
-    ['20-30 % better by adaptive TTL', 'needs traffic of days', 'not measured here'],
+    ['25-35 % fewer misses by prediction', 'npm run bench:insight', 'not measured here'],
+    ['20-30 % better by adaptive TTL', 'npm run bench:insight', 'not measured here'],
     ['near-linear over cluster nodes', 'npm run bench -- --rows cluster', 'not measured here'],
   ]
 }
@@ -174,7 +177,7 @@ function verdict({ violations, compared, cached }: Outcome): string[] {
   ]
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)))
   const line = (cells: readonly string[]) =>
     cells
@@ -184,6 +187,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), widths.map((width) => '-'.repeat(width)).join('   '), ...rows.map(line)]
 }
 
-const percent = (share: number) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : '-')
-const ms = (value: number) => `${value < 10 ? value.toFixed(2) : value.toFixed(1)} ms`
-const whole = (value: number) => value.toLocaleString('en')
+export const percent = (share: number) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : '-')
+export const ms = (value: number) => `${value < 10 ? value.toFixed(2) : value.toFixed(1)} ms`
+export const whole = (value: number) => value.toLocaleString('en')

@@ -28,6 +28,10 @@ export interface Measured {
   readonly warming: { readonly warmed: number; readonly failed: number }
   /** Of reads of the cache itself, within the service. */
   readonly getP95Ms: number
+  /** Calls of a loader during the run. */
+  readonly loads: number
+  /** What prediction said at the end; null: nothing was predicted. */
+  readonly prediction: NonNullable<Live['insight']>['prediction']
 }
 
 export interface Outcome {
@@ -40,32 +44,54 @@ export interface Outcome {
 
 export type Say = (line: string) => void
 
-export async function runLoad(options: LoadOptions, say: Say): Promise<Outcome> {
+/** What the runs of one call share: a folder, one database filled, tokens. */
+export interface Ground {
+  /** Plays the sessions against a service of its own, on a copy of the data. */
+  measure(name: string, args: readonly string[], sessions: readonly Session[], env?: Record<string, string>): Promise<Measured>
+  plan(seed: number): readonly Session[]
+  /** Asks a service without a cache what the course was answered. */
+  verify(course: Course): ReturnType<typeof replay>
+}
+
+/** @param use is given what the runs share; it is gone when that ends */
+export async function onGround<T>(options: LoadOptions, say: Say, use: (ground: Ground) => Promise<T>): Promise<T> {
   const root = mkdtempSync(join(tmpdir(), 'deals-load-'))
   const secret = randomBytes(32).toString('hex')
   const tokens = createTokens(secret)
-  const measure = (name: string, args: readonly string[], sessions: readonly Session[], env: Record<string, string> = {}) =>
-    measured(root, name, options, { args, env: { ...env, DEALS_TOKEN_SECRET: secret } }, tokens, sessions, say)
   try {
     say(`data: ${sourceName(options.sizes)}`)
     const companies = await makeData(root, options)
-    const sessions = makePlan({ companies, ...options })
-    const requests = sessions.reduce((sum, session) => sum + session.steps.length, 0)
-    say(`plan: ${sessions.length} sessions, ${requests} requests over ${options.seconds} s, seed ${options.seed}`)
-    const cached = await measure(
-      'with',
-      ['--cache', 'on'],
-      sessions,
-      options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
-    )
-    const uncached = await measure('without', ['--cache', 'off'], sessions)
-    say('checking every answer against the database, write by write')
-    const { compared, differences } = await verify(root, options, secret, tokens, cached.course)
-    const failures = [...cached.course.failures, ...uncached.course.failures].map((failure) => `failed: ${failure}`)
-    return { sessions: sessions.length, cached, uncached, compared, violations: [...failures, ...findStale(cached.course), ...differences] }
+    return await use({
+      measure: (name, args, sessions, env = {}) =>
+        measured(root, name, options, { args, env: { ...env, DEALS_TOKEN_SECRET: secret } }, tokens, sessions, say),
+      plan(seed) {
+        const sessions = makePlan({ companies, ...options, seed })
+        const requests = sessions.reduce((sum, session) => sum + session.steps.length, 0)
+        say(`plan: ${sessions.length} sessions, ${requests} requests over ${options.seconds} s, seed ${seed}`)
+        return sessions
+      },
+      verify: (course) => verify(root, options, secret, tokens, course),
+    })
   } finally {
     rmSync(root, { recursive: true, force: true })
   }
+}
+
+export function runLoad(options: LoadOptions, say: Say): Promise<Outcome> {
+  return onGround(options, say, async ({ measure, plan, verify }) => {
+    const sessions = plan(options.seed)
+    const cached = await measure(
+      'with the cache',
+      ['--cache', 'on', '--insight', options.insight === 'on' ? 'on' : 'off'],
+      sessions,
+      options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
+    )
+    const uncached = await measure('without the cache', ['--cache', 'off'], sessions)
+    say('checking every answer against the database, write by write')
+    const { compared, differences } = await verify(cached.course)
+    const failures = [...cached.course.failures, ...uncached.course.failures].map((failure) => `failed: ${failure}`)
+    return { sessions: sessions.length, cached, uncached, compared, violations: [...failures, ...findStale(cached.course), ...differences] }
+  })
 }
 
 /** Fills one database; every service of the run works on a copy. */
@@ -95,21 +121,21 @@ async function measured(
   sessions: readonly Session[],
   say: Say,
 ): Promise<Measured> {
-  const folder = join(root, name)
+  const folder = mkdtempSync(join(root, 'run-'))
   cpSync(join(root, 'data'), folder, { recursive: true })
-  const isWarmed = !isCold && !start.args.includes('off')
+  const isWarmed = !isCold && start.args[1] !== 'off'
   const service = await startServiceProcess({ folder, sizes, ...start, env: { ...start.env, CACHE_WARMING_ENABLED: String(isWarmed) } })
   const client = createClient(service.url)
   try {
     if (isWarmed) {
-      say(`${name} the cache: warming`)
+      say(`${name}: warming`)
       await service.said('warming: ')
     }
-    say(`${name} the cache: running`)
+    say(`${name}: running`)
     const before = await service.live()
     const course = await drive(client, tokens, sessions)
     const after = await service.live()
-    for (const error of new Set(service.errors())) say(`${name} the cache: ${error}`)
+    for (const error of new Set(service.errors())) say(`${name}: ${error}`)
     return {
       course,
       queries: after.database_queries - before.database_queries,
@@ -117,6 +143,8 @@ async function measured(
       byTier: tiersOf(course, after),
       warming: { warmed: after.warming.answers, failed: after.warming.failed },
       getP95Ms: after.cache?.get_p95_ms ?? 0,
+      loads: (after.cache?.loads ?? 0) - (before.cache?.loads ?? 0),
+      prediction: after.insight?.prediction ?? null,
     }
   } finally {
     client.close()
@@ -125,7 +153,7 @@ async function measured(
 }
 
 async function verify(root: string, { sizes }: LoadOptions, secret: string, tokens: Tokens, course: Course) {
-  const folder = join(root, 'reference')
+  const folder = mkdtempSync(join(root, 'reference-'))
   cpSync(join(root, 'data'), folder, { recursive: true })
   const service = await startServiceProcess({ folder, sizes, args: ['--cache', 'off'], env: { DEALS_TOKEN_SECRET: secret } })
   const client = createClient(service.url)

@@ -1,7 +1,7 @@
 // The control plane as the service mounts it: who comes in with which token, and that what it does is done to the service's own cache.
 import { ROLE_SCOPES } from '@millpond/control'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { isHit, type Subject, startSubject } from '../service-under-test.ts'
+import { isHit, SMALL, type Subject, startSubject } from '../service-under-test.ts'
 
 const ADMINISTRATOR = { userId: 1, organizationId: 1 }
 const VIEWER = { userId: 3, organizationId: 1 }
@@ -81,4 +81,24 @@ test('its organisations and kinds of answers are known by name: counted, invalid
   expect(done.json).toMatchObject({ state: 'completed', request: { criteria: { tags: ['organization:1'] } } })
   expect(isHit(await subject.get(path))).toBe(false)
   expect((await subject.send('POST', `${BASE}/warming/warm_registered/`, ADMINISTRATOR, { organization: 'nobody' })).status).toBe(422)
+})
+
+test('with --insight on, what watches the cache answers in the control plane and in the metrics', async () => {
+  const watched = await startSubject({ args: [...SMALL, '--insight', 'on'] })
+  try {
+    const [path, performance] = ['/api/cached/organizations/1/roles/', '/api/cached/analytics/performance-metrics/']
+    for (let time = 0; time < 5; time++) for (const one of [path, performance]) expect((await watched.get(one, VIEWER)).status).toBe(200)
+    const { json, status } = await watched.get(`${BASE}/sizing/`, VIEWER)
+    expect(status).toBe(200)
+    expect(json.nodes[0].said).toMatchObject({ capacity: { unit: 'bytes' }, evidence: { is_enough: false } })
+    expect(json.nodes[0].said.evidence.reads).toBeGreaterThan(5)
+    const { json: live } = await watched.get('/api/live/')
+    expect(live.insight).toMatchObject({ prediction: { state: 'closed', loads: { loaded: 0 } } })
+    expect(live.cache.loads).toBeGreaterThan(0)
+    const { text } = await watched.get('/api/dashboard/metrics/prometheus/', ADMINISTRATOR)
+    expect(text).toMatch(/^millpond_prefetch_open\{cache="[^"]+"\} 0$/m)
+  } finally {
+    await watched.stop()
+  }
+  expect((await subject.get(`${BASE}/sizing/`, VIEWER)).status).toBe(501)
 })

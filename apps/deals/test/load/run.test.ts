@@ -30,4 +30,18 @@ describe.runIf(existsSync(LOAD))('npm run load', () => {
     expect(out).toMatch(/stale: GET .* but write \d+ .* had acknowledged/)
     expect(code).toBe(1)
   })
+
+  test('insight on against off, and off against off: every figure, no stale answer, and a verdict that follows from them', {
+    timeout: 120_000,
+  }, async () => {
+    const { code, out } = await run([...TINY, '--insight', 'ab', '--pairs', '1', '--json'])
+    const comparison = JSON.parse(out.slice(out.indexOf('{"seeds"'), out.lastIndexOf('}') + 1))
+    expect(comparison).toMatchObject({ violations: [], seeds: [{ on: { stale: 0 }, off: { stale: 0 }, again: { stale: 0 } }] })
+    // It was on: what watches it says how loading ahead stands.
+    expect(comparison.seeds[0].prediction).toMatchObject({ state: 'closed' })
+    expect(comparison.seeds[0].on.loads).toBeGreaterThan(0)
+    const names = comparison.rows.map(({ name }: { name: string }) => name)
+    expect(names).toEqual(['hitRate', 'loads', 'queries', 'p95Ms', 'stale'])
+    expect(code).toBe(comparison.rows.some(({ verdict }: { verdict: string }) => verdict === 'worse') ? 1 : 0)
+  })
 })

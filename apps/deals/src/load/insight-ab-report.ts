@@ -1,0 +1,58 @@
+// The table of `npm run load -- --insight ab`, and its verdict.
+import type { Arm, Comparison, Row, Seed } from './insight-ab.ts'
+import { machine, ms, percent, table, whole } from './report.ts'
+
+const NAMES: Readonly<Record<keyof Arm, string>> = {
+  hitRate: 'hit rate',
+  loads: 'loads of the source',
+  queries: 'database queries',
+  p95Ms: 'p95',
+  stale: 'stale answers',
+}
+const SHOW: Readonly<Record<keyof Arm, (value: number) => string>> = {
+  hitRate: (value) => `${(100 * value).toFixed(2)} %`,
+  loads: (value) => whole(Math.round(value)),
+  queries: (value) => whole(Math.round(value)),
+  p95Ms: ms,
+  stale: (value) => whole(Math.round(value)),
+}
+
+export function comparisonText({ seeds, rows, compared, violations }: Comparison): string {
+  return [
+    machine(),
+    '',
+    ...table(['', 'off', 'on', 'worse by', 'off against off', ''], rows.map(rowText)),
+    '',
+    ...table(['seed', 'hit rate off, off, on', 'loads off, off, on', 'p95 off, off, on'], seeds.map(seedText)),
+    '',
+    ...seeds.map(predictionText),
+    ...verdictOf(rows),
+    violations.length === 0
+      ? `correct: with it on, all answers are what the database said (${compared} states asked again without a cache)`
+      : `NOT CORRECT: ${violations.length} answers\n${violations.slice(0, 20).join('\n')}`,
+  ].join('\n')
+}
+
+function rowText({ name, off, on, worse, spread, verdict }: Row): string[] {
+  const show = SHOW[name]
+  const signed = `${worse < 0 ? '-' : '+'}${show(Math.abs(worse))}`
+  return [NAMES[name], show(off), show(on), signed, show(spread), verdict]
+}
+
+function seedText({ seed, off, again, on }: Seed): string[] {
+  const of = (name: keyof Arm): string => [off, again, on].map((arm) => SHOW[name](arm[name])).join(', ')
+  return [String(seed), of('hitRate'), of('loads'), of('p95Ms')]
+}
+
+function predictionText({ seed, prediction }: Seed): string {
+  if (prediction === null) return `seed ${seed}: nothing was predicted`
+  const { state, accuracy, benefit, loads } = prediction
+  const told = (share: number | null): string => (share === null ? 'not known yet' : percent(share))
+  return `seed ${seed}: loading ahead is ${state}; ${loads.loaded} loads ahead, accuracy ${told(accuracy)}, benefit ${told(benefit)}`
+}
+
+function verdictOf(rows: readonly Row[]): string[] {
+  const worse = rows.filter(({ verdict }) => verdict === 'worse')
+  if (worse.length === 0) return ['never worse: nothing is worse than two services without it differ by']
+  return [`WORSE: ${worse.map(({ name }) => NAMES[name]).join(', ')}`]
+}

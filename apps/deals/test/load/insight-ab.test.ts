@@ -1,0 +1,40 @@
+// The verdict of on against off: worse only beyond what two services without it differ by.
+import { expect, test } from 'vitest'
+import { type Arm, rowsOf, type Seed } from '../../src/load/insight-ab.ts'
+import { comparisonText } from '../../src/load/insight-ab-report.ts'
+
+const arm = (over: Partial<Arm> = {}): Arm => ({ hitRate: 0.9, loads: 1000, queries: 4000, p95Ms: 40, stale: 0, ...over })
+const seed = (on: Partial<Arm>, again: Partial<Arm> = {}): Seed => ({
+  seed: 1,
+  off: arm(),
+  again: arm(again),
+  on: arm(on),
+  prediction: null,
+})
+const verdictOf = (seeds: readonly Seed[], name: keyof Arm) => rowsOf(seeds).find((row) => row.name === name)?.verdict
+
+test('what differs by no more than two runs without it do is as good', () => {
+  const noisy = [seed({ loads: 1080, hitRate: 0.89 }, { loads: 1100, hitRate: 0.885 }), seed({ loads: 1000 })]
+  expect(rowsOf(noisy).map(({ verdict }) => verdict)).toEqual(['as good', 'as good', 'as good', 'as good', 'as good'])
+})
+
+test.each([
+  ['hitRate', { hitRate: 0.88 }],
+  ['loads', { loads: 1200 }],
+  ['queries', { queries: 5000 }],
+  ['p95Ms', { p95Ms: 80 }],
+  ['stale', { stale: 1 }],
+] as const)('a worse %s is found, and a better one is told', (name, on) => {
+  const seeds = [seed(on), seed(on), seed(on)]
+  expect(verdictOf(seeds, name)).toBe('worse')
+  expect(rowsOf(seeds).filter(({ verdict }) => verdict === 'worse')).toHaveLength(1)
+  const text = comparisonText({ seeds, rows: rowsOf(seeds), compared: 7, violations: [] })
+  expect(text).toMatch(/^WORSE: /m)
+  expect(text).not.toContain('never worse')
+  if (name !== 'stale') expect(verdictOf([{ ...seed({}), off: arm(on), again: arm(on) }], name)).toBe('better')
+})
+
+test('one seed that is worse is not drowned by noise of another kind', () => {
+  const seeds = [seed({ loads: 1000 }, { p95Ms: 400 }), seed({ loads: 1300 }), seed({ loads: 1300 })]
+  expect(verdictOf(seeds, 'loads')).toBe('worse')
+})
