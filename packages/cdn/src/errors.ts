@@ -22,6 +22,12 @@ export type CdnErrorCode =
   | 'UNREACHABLE'
   /** Some of it is done, and some is not: the rest is told beside it. */
   | 'PARTIAL'
+  /** It was written meanwhile, by a build or by somebody else: what was begun is undone, begin anew. */
+  | 'CHANGED'
+  /** A picture that is not worked on: too many pixels, a format with scripts, one that would lose its animation. */
+  | 'IMAGE_REFUSED'
+  /** What should be a picture cannot be read as one. */
+  | 'IMAGE_BROKEN'
   /** An optional package has to be installed first. */
   | 'PACKAGE_MISSING'
   | 'ABORTED'

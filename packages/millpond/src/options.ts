@@ -22,9 +22,11 @@ export {
   refused,
   required,
   type Shape,
+  signal,
   text,
   texts,
   whole,
   withMethods,
 } from './core/checks.ts'
+export { parseDuration } from './core/duration.ts'
 export { CACHE } from './create.ts'

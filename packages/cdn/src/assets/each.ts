@@ -1,0 +1,17 @@
+// Many at a time, but so many at most; the first failure ends it once what is under way has ended.
+
+export async function each<T>(items: Iterable<T>, concurrency: number, step: (item: T) => Promise<void>): Promise<void> {
+  const left = items[Symbol.iterator]()
+  const failures: unknown[] = []
+  const worker = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true && failures.length === 0; next = left.next()) {
+      try {
+        await step(next.value)
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, worker))
+  if (failures.length > 0) throw failures[0]
+}

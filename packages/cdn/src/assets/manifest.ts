@@ -1,0 +1,89 @@
+// The manifest: which file is which object, and which objects were current once. It is written last, so that what it names is there.
+import { CdnError } from '../errors.ts'
+import type { Encoding } from './encode.ts'
+import { encodedKey } from './names.ts'
+import type { AssetStore } from './store.ts'
+
+export const SCHEMA = 'millpond.assets/1'
+
+export interface ManifestObject {
+  readonly sha256: string
+  readonly bytes: number
+  readonly content_type: string
+  readonly cache_control: string
+  readonly content_encoding?: string
+  /** As the store gave it when it was put. */
+  readonly version?: string
+  /** Since when no file is this object any more: an instant, ISO 8601. */
+  readonly retired_at?: string
+}
+
+export interface ManifestFile {
+  readonly key: string
+  /** Of the file. */
+  readonly sha256: string
+  readonly bytes: number
+  /** By encoding the key of that variant; null: it would not be smaller. */
+  readonly variants: Readonly<Partial<Record<Encoding, string | null>>>
+}
+
+/** What `uploadAssets` leaves beside the files, as JSON. */
+export interface AssetManifest {
+  readonly schema: typeof SCHEMA
+  /** By path in the folder. */
+  readonly files: Readonly<Record<string, ManifestFile>>
+  /** By key: those of the files and their variants, and older ones that are kept for a while. */
+  readonly objects: Readonly<Record<string, ManifestObject>>
+}
+
+export interface ReadManifest {
+  readonly manifest: AssetManifest
+  /** Of the object that it was read from; null: there is none yet. */
+  readonly version: string | null | undefined
+}
+
+const NONE: AssetManifest = { schema: SCHEMA, files: {}, objects: {} }
+
+/** @throws CdnError `REFUSED` where something else lies in its place. */
+export async function readManifest(store: AssetStore, key: string): Promise<ReadManifest> {
+  const found = await store.read(key)
+  if (found === undefined) return { manifest: NONE, version: null }
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(found.body))
+  } catch {
+    parsed = undefined
+  }
+  if (!isManifest(parsed))
+    throw new CdnError('REFUSED', `${key} in ${store.name} is not a manifest of assets: name another one, or move that file`, {
+      vendor: 'assets',
+    })
+  return { manifest: parsed, version: found.version }
+}
+
+export const manifestBytes = (manifest: AssetManifest): Uint8Array =>
+  new TextEncoder().encode(`${JSON.stringify(manifest, undefined, 1)}\n`)
+
+function isManifest(value: unknown): value is AssetManifest {
+  if (!isRecord(value) || value.schema !== SCHEMA || !isRecord(value.files) || !isRecord(value.objects)) return false
+  return (
+    Object.values(value.files).every(
+      (file) => isRecord(file) && typeof file.key === 'string' && typeof file.sha256 === 'string' && isRecord(file.variants),
+    ) && Object.values(value.objects).every((one) => isRecord(one) && typeof one.sha256 === 'string' && typeof one.bytes === 'number')
+  )
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * Addresses by path: `const url = assetUrls(manifest, 'https://static.example.org/'); url('css/app.css')`.
+ * @throws CdnError `NOT_FOUND` for a path that the manifest does not know: a page that refers to nothing is found while it is built.
+ */
+export function assetUrls(manifest: AssetManifest, base = '/'): (path: string) => string {
+  return (path) => {
+    const file = Object.hasOwn(manifest.files, path) ? manifest.files[path] : undefined
+    if (file === undefined)
+      throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} is not an asset of the manifest: was it uploaded?`, { vendor: 'assets' })
+    return `${base.endsWith('/') ? base : `${base}/`}${encodedKey(file.key)}`
+  }
+}
