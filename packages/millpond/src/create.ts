@@ -92,7 +92,7 @@ export interface CacheOptions {
    */
   readonly outlets?: readonly Outlet[] | undefined
   /**
-   * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or `redisJobs` of `millpond/jobs`
+   * Where scheduled invalidations are kept. Default: in this process, gone with it; `sqliteJobs`, `postgresJobs` or `redisJobs` of `millpond/jobs`, `bullmqJobs` of `millpond/jobs/bullmq`
    * survive a restart, and are picked up by any process of this cache. The store stays the caller's to close.
    */
   readonly jobs?: JobStore | undefined

@@ -113,6 +113,21 @@ describeWith('redis', "a bundle with the program's own client in it", () => {
     })
     expect(await run(process.execPath, [source], folder)).toMatch(/^OPTION_INVALID .*npm install ioredis.*client: new Redis/)
   })
+
+  test('BullMQ is asked for by the job table that needs it, and by nothing else', async () => {
+    const source = join(folder, 'wants-bullmq.mjs')
+    const { build } = loadTool('esbuild')
+    const entry =
+      "import { bullmqJobs } from 'millpond/jobs/bullmq'; const client = { call() {}, duplicate() {} }; try { bullmqJobs({ client }) } catch (error) { console.log(error.code, error.message) }"
+    await build({
+      stdin: { contents: entry, resolveDir: join(program('.'), '..') },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: source,
+    })
+    expect(await run(process.execPath, [source], folder)).toMatch(/^OPTION_INVALID .*npm install bullmq/)
+  })
 })
 
 test('memory alone, minified and compressed, is as small as the guide says', async () => {

@@ -7,6 +7,7 @@ import { Cluster, Redis } from 'ioredis'
 import Database from 'libsql'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bullmqJobs } from '../../src/jobs/bullmq/index.ts'
 import { memoryJobs } from '../../src/jobs/memory.ts'
 import { postgresJobs, postgresJobsSchema } from '../../src/jobs/postgres.ts'
 import { redisJobs } from '../../src/jobs/redis.ts'
@@ -169,6 +170,14 @@ describeWith('redis', 'redis cluster', () => {
         expect((await store.claim(['k', 'other'], 1, 'l', 1000)).jobs).toHaveLength(1)
         expect([(await store.list()).length, await store.complete('a', 'l'), (await store.get('a'))?.state]).toEqual([1, true, 'done'])
       }
+      // BullMQ by a prefix in braces.
+      const store = bullmqJobs({ client: cluster, prefix: '{bull}' })
+      expect(await store.add({ id: '{a}', kind: 'mail', payload: '1', due: { at: 5 } })).toBe(true)
+      await store.add({ id: 'b', kind: 'sms', payload: '1', due: { inMs: 60_000 } })
+      expect((await store.claim(['mail', 'sms'], 1, 'l', 1000)).jobs).toHaveLength(1)
+      expect([(await store.list()).length, await store.renew('{a}', 'l', 1), await store.complete('{a}', 'l')]).toEqual([2, true, true])
+      expect([(await store.get('{a}'))?.state, await store.cancel('b')]).toEqual(['done', true])
+      await store.close()
     } finally {
       cluster.disconnect()
       await group.stop()

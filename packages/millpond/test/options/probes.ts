@@ -5,6 +5,7 @@ import { createControl, ensureToken, openStore } from '@millpond/control'
 import { attach, openCaches } from '@millpond/control/agent'
 import { dashboard } from '@millpond/dashboard/handler'
 import { startProxy } from '@millpond/proxy'
+import { Redis } from 'ioredis'
 import { buildKey, createCache, memory, type Tier } from 'millpond'
 import { frameCodec, jsonCodec, keyring, memoryKeyStore, storedKeyring, tenantKeyring, valueCodec, wrappedKeyring } from 'millpond/codec'
 import { awsKms } from 'millpond/codec/aws-kms'
@@ -27,6 +28,7 @@ import {
   webhook,
 } from 'millpond/invalidate'
 import { createJobs, memoryJobs, postgresJobs, redisJobs, sqliteJobs } from 'millpond/jobs'
+import { bullmqJobs } from 'millpond/jobs/bullmq'
 import { policyByName } from 'millpond/memory'
 import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
@@ -81,6 +83,8 @@ const newKey = (): string => `key-${fresh++}`
 const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
 const pool = { query: async () => ({ rows: [], rowCount: 0 }) }
+/** Where nobody answers. */
+const bullClient = new Redis({ port: 1, lazyConnect: true, retryStrategy: () => null }).on('error', () => {})
 const never = (): Promise<never> => new Promise(() => {})
 const refusing = (): Promise<never> => Promise.reject(new Error('nobody is there'))
 
@@ -269,6 +273,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './jobs MemoryJobsOptions': { use: (options) => memoryJobs(options) },
   './jobs PostgresJobsOptions': { base: { pool }, use: (options) => postgresJobs(options) },
   './jobs RedisJobsOptions': { base: { client: { call: nothing } }, use: (options) => redisJobs(options) },
+  './jobs/bullmq BullmqJobsOptions': { base: { client: bullClient }, use: (options) => bullmqJobs(options) },
   './jobs SqliteJobsOptions': { base: { database: { prepare: () => ({}), exec: () => {} } }, use: (options) => sqliteJobs(options) },
   './codec CodecOptions': { use: (options) => valueCodec(options), secret: ['encrypt', 'keyNames'] },
   './codec EncryptedCodecOptions': {

@@ -1,0 +1,237 @@
+// The job table in BullMQ: the jobs of a kind are a queue of it, each in its own states, seen by its dashboards and taken also by its workers.
+//
+// Times are those of the processes, as BullMQ has it, not the server's.
+import { randomUUID } from 'node:crypto'
+import { checkOptions, required, type Shape, withMethods } from '../../core/checks.ts'
+import { MillpondError, show as shown } from '../../core/errors.ts'
+import type { Claimed, Job, JobDue, JobStore, ListOptions, NewJob } from '../../core/jobs.ts'
+import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from '../checks.ts'
+import type { RedisJobsClient } from '../redis.ts'
+import { jobOf, type Mark, markOf } from './bull-job.ts'
+import { bullQueueName } from './names.ts'
+import type { BullJob } from './package-types.ts'
+import { LOCK_MS, openQueues } from './queues.ts'
+import { openReads } from './reads.ts'
+
+/** What is used of a client of ioredis (Redis or Cluster), and BullMQ finds in it the rest. */
+export interface BullmqJobsClient extends RedisJobsClient {
+  duplicate(...options: never[]): unknown
+}
+
+export interface BullmqJobsOptions extends ServerOptions {
+  /** It stays open after `close`. */
+  readonly client: BullmqJobsClient
+  /** BullMQ's `prefix`, which keys begin with. Default `bull`; for a cluster one in braces, such as `{bull}`. */
+  readonly prefix?: string | undefined
+}
+
+/** A job table that BullMQ shows. */
+export interface BullmqJobs extends JobStore {
+  /** BullMQ's queues that anybody has used: jobs of the kind `mail` are those of the queue `jobs.mail`. */
+  queueNames(): Promise<string[]>
+}
+
+interface Held {
+  readonly kind: string
+  readonly bullId: string
+  readonly bull: BullJob
+}
+
+const PREFIX = /^[\w.{}-]{1,128}$/
+const OPTIONS: Shape<BullmqJobsOptions> = {
+  ...SERVER,
+  client: required(withMethods<BullmqJobsClient>('a client of ioredis', 'call', 'duplicate')),
+  prefix: (value, at) => checkPrefix(value, at),
+}
+/** BullMQ's answers to a step that is not ours to take: the job is gone, its lock is gone, it is not running, its lock is another's. */
+const [GONE, LOCK_GONE, NOT_RUNNING, LOCKED] = [-1, -2, -3, -6]
+
+/**
+ * A job table in BullMQ (6.7 or newer, over Redis or Valkey), for who has its dashboards or workers. Needs the package `bullmq`.
+ * @throws MillpondError `OPTION_INVALID`, also where that is not installed.
+ * @example
+ * createCache({ jobs: bullmqJobs({ client: new Redis(url) }) })
+ */
+export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
+  checkOptions<BullmqJobsOptions>(options, OPTIONS, 'bullmqJobs')
+  const { client, prefix = 'bull' } = options
+  const retention = resolveRetention(options)
+  const keep = { done: keepFor(retention.keepDoneMs), failed: keepFor(retention.keepFailedMs) }
+  const queue = queueName(options)
+  const timeoutMs = stepMs(options)
+  const queues = openQueues({ client, prefix: checkPrefix(prefix, 'prefix'), queue, ...retention })
+  const reads = openReads(queues, client, retention)
+  /** What this process runs, by id: it need not be looked for when it ends. */
+  const running = new Map<string, Held & { readonly lease: string }>()
+  let turn = 0
+  let isClosed = false
+
+  const step = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
+    if (isClosed) throw new MillpondError('CLOSED', '[bullmq] jobs: the store is closed')
+    try {
+      return await inTime('bullmq', what, timeoutMs, act())
+    } catch (error) {
+      throw storeFailed('bullmq', what, error)
+    }
+  }
+  const backendOf = (kind: string) => queues.of(kind).getBackend()
+
+  const add = async ({ id, kind, payload, due }: NewJob): Promise<boolean> => {
+    await queues.know([kind])
+    const now = Date.now()
+    const dueAt = dueTime(due, now)
+    const mark: Mark = { dueAt: String(dueAt), createdAt: String(now), addedBy: randomUUID() }
+    const jobId = queues.ids.toBull(id)
+    const added = { jobId, ...delayUntil(dueAt, now), removeOnComplete: keep.done, removeOnFail: keep.failed, millpond: mark }
+    await queues.of(kind).add(kind, JSON.parse(payload), added)
+    const found = await queues.of(kind).getJob(jobId)
+    // It may have been run and removed already.
+    return found === undefined || markOf(found)?.addedBy === mark.addedBy
+  }
+
+  /** The job; or when the next one of the kind can be had. */
+  const takeOne = async (kind: string, lease: string, leaseMs: number): Promise<Job | number | undefined> => {
+    const [json, id, limitedMs, nextAt] = await backendOf(kind).moveToActive(lease, lease)
+    if (typeof id !== 'string' || typeof json !== 'object' || json === null) {
+      if (Number(limitedMs) > 0) return Date.now() + Number(limitedMs)
+      return Number(nextAt) > 0 ? Number(nextAt) : undefined
+    }
+    if (leaseMs !== LOCK_MS) await backendOf(kind).extendLock(id, lease, Math.ceil(leaseMs))
+    const bull = queues.Job.fromJSON(queues.of(kind), { ...json }, id)
+    const job = jobOf(queues.ids.fromBull(id), kind, bull, 'running', (bull.processedOn ?? Date.now()) + leaseMs)
+    running.set(job.id, { kind, bullId: id, bull, lease })
+    return job
+  }
+
+  const claim = async (kinds: readonly string[], limit: number, lease: string, leaseMs: number): Promise<Claimed> => {
+    await queues.know(kinds)
+    await queues.tend(kinds)
+    // Each time another kind is first, so that none waits for ever behind one that always has something.
+    const asked = kinds.map((_, i) => kinds[(turn + i) % kinds.length]).filter((kind) => kind !== undefined)
+    turn++
+    const jobs: Job[] = []
+    let nextAt = Number.POSITIVE_INFINITY
+    let failure: unknown
+    while (asked.length > 0 && jobs.length < limit) {
+      const some = asked.splice(0, limit - jobs.length)
+      const answers = await Promise.allSettled(some.map((kind) => takeOne(kind, lease, leaseMs)))
+      for (const answer of answers)
+        if (answer.status === 'rejected') failure ??= answer.reason
+        else if (typeof answer.value === 'object') {
+          jobs.push(answer.value)
+          asked.push(answer.value.kind)
+        } else nextAt = Math.min(nextAt, answer.value ?? Number.POSITIVE_INFINITY)
+    }
+    // What has been taken must be run, whatever became of the rest.
+    if (failure !== undefined && jobs.length === 0) throw failure
+    const nextInMs = asked.length > 0 ? 0 : Math.max(0, nextAt - Date.now())
+    return { jobs, nextInMs: Number.isFinite(nextInMs) ? nextInMs : undefined }
+  }
+
+  /** A step of who holds the lease. `false`: it is another's by now, or the job is gone. */
+  const held = async (id: string, lease: string, act: (job: Held) => Promise<unknown>): Promise<boolean> => {
+    const own = running.get(id)
+    const job = own?.lease === lease ? own : await reads.find(id)
+    if (job === undefined) return false
+    try {
+      await act(job)
+      return true
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === LOCK_GONE && (await queues.relock(job.kind, job.bullId, lease))) {
+        await act(job)
+        return true
+      }
+      if (code === GONE || code === LOCK_GONE || code === NOT_RUNNING || code === LOCKED) return false
+      throw error
+    }
+  }
+  const end = (what: string, id: string, lease: string, act: (job: Held) => Promise<unknown>): Promise<boolean> =>
+    step(what, async () => {
+      const isOurs = await held(id, lease, act)
+      if (running.get(id)?.lease === lease) running.delete(id)
+      return isOurs
+    })
+
+  return {
+    name: 'bullmq',
+    add: (job) =>
+      step('add', async () => {
+        if (await add(job)) return true
+        // What BullMQ still has of a job that is to be forgotten is in the way of a new one.
+        const backend = backendOf(job.kind)
+        const isInTheWay = (await reads.find(job.id)) === undefined && (await backend.remove(queues.ids.toBull(job.id), true)) === 1
+        return isInTheWay && add(job)
+      }),
+    get: (id) =>
+      step('get', async () => {
+        const found = await reads.find(id)
+        return found && reads.show(found)
+      }),
+    async list(given?: ListOptions) {
+      const { states, kind, limit, offset } = resolveList(given)
+      return step('list', () => reads.list(states, kind, offset, limit))
+    },
+    cancel: (id) =>
+      step('cancel', async () => {
+        const found = await reads.find(id)
+        if (found?.state !== 'waiting' && found?.state !== 'failed') return false
+        return (await backendOf(found.kind).remove(found.bullId, true)) === 1
+      }),
+    claim: async (kinds, limit, lease, leaseMs) =>
+      kinds.length === 0 ? { jobs: [], nextInMs: undefined } : step('claim', () => claim(kinds, limit, lease, leaseMs)),
+    renew: (id, lease, leaseMs) =>
+      step('renew', () =>
+        held(id, lease, async ({ kind, bullId }) => {
+          if ((await backendOf(kind).extendLock(bullId, lease, Math.ceil(leaseMs))) !== 1) throw new LockGone()
+        }),
+      ),
+    complete: (id, lease) =>
+      end('complete', id, lease, ({ kind, bull }) => backendOf(kind).moveToCompleted(bull, null, keep.done, lease, false)),
+    fail: (id, lease, error, retryInMs) =>
+      end('fail', id, lease, ({ kind, bullId, bull }) => {
+        const fields = { failedReason: error, stacktrace: JSON.stringify([error]) }
+        if (retryInMs === undefined)
+          // Tried again by hand, from a dashboard, it has all its tries anew.
+          return backendOf(kind).moveToFailed(bull, error, keep.failed, lease, false, { ...fields, ats: '0' })
+        const options = { skipAttempt: false, fieldsToUpdate: fields }
+        return backendOf(kind).moveToDelayed(bullId, Date.now(), Math.ceil(retryInMs), lease, options)
+      }),
+    again: (id, lease, due, payload) =>
+      end('again', id, lease, ({ kind, bullId, bull }) => {
+        const now = Date.now()
+        const dueAt = dueTime(due, now)
+        const mark = markOf(bull)
+        // Of a job that BullMQ's own call has added only the time is ours to change.
+        const opts = mark && { opts: JSON.stringify({ ...bull.opts, millpond: { ...mark, dueAt: String(dueAt) } }) }
+        const fieldsToUpdate = { data: payload, failedReason: '', ats: '0', atm: '0', stc: '0', ...opts }
+        return backendOf(kind).moveToDelayed(bullId, now, Math.max(0, dueAt - now), lease, { skipAttempt: true, fieldsToUpdate })
+      }),
+    queueNames: () => step('queueNames', async () => (await queues.kinds()).map((kind) => bullQueueName(queue, kind)).sort()),
+    async close() {
+      isClosed = true
+      await queues.close()
+    },
+  }
+}
+
+class LockGone extends Error {
+  readonly code = LOCK_GONE
+}
+
+function checkPrefix(value: unknown, at: string): string {
+  if (typeof value === 'string' && PREFIX.test(value)) return value
+  throw new MillpondError('OPTION_INVALID', `${at}: ${shown(value)} is not a prefix: use 1 to 128 letters, digits, '_', '.', '-' or braces`)
+}
+
+const codeOf = (error: unknown): number | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
+
+const dueTime = (due: JobDue, now: number): number => ('at' in due ? Math.floor(due.at) : now + Math.ceil(due.inMs))
+
+/** What is overdue goes by way of BullMQ's delayed jobs too: these are taken by their time. It begins to count with 1. */
+const delayUntil = (dueAt: number, now: number): { readonly timestamp: number; readonly delay: number } =>
+  dueAt < now ? { timestamp: Math.max(1, dueAt - 1), delay: 1 } : { timestamp: now, delay: dueAt - now }
+
+/** BullMQ counts in seconds, and removes no sooner. */
+const keepFor = (ms: number): { readonly age: number } => ({ age: Math.ceil(ms / 1000) })

@@ -1,0 +1,31 @@
+// Names of ours as BullMQ takes them: its queues and jobs may have no colon in their names, and a job neither a number for one nor what BullMQ calls a part of
+// its own (`failed`), since the keys of both lie side by side.
+
+const escaped = (text: string): string => text.replace(/[^\w.@-]/g, hex)
+const hex = (character: string): string => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+const plain = (text: string): string => text.replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+
+/** Jobs of a kind have a queue of their own. The first dot ends our queue's name, so that no two pairs meet. */
+export const bullQueueName = (queue: string, kind: string): string => `${queue.replaceAll('.', '%2E')}.${escaped(kind)}`
+
+/** Ids in both directions. `reserved`: BullMQ's names of its own parts. */
+export interface Ids {
+  toBull(id: string): string
+  /** One that BullMQ itself has given (`17`, `repeat:report:1800000000000`) stays as it is. */
+  fromBull(bullId: string): string
+}
+
+export function openIds(reserved: Iterable<string>): Ids {
+  const parts = new Set(reserved)
+  const toBull = (id: string): string => {
+    const text = escaped(id)
+    return parts.has(text) || /^-?\d+$/.test(text) ? hex(text.slice(0, 1)) + text.slice(1) : text
+  }
+  return {
+    toBull,
+    fromBull(bullId) {
+      const id = plain(bullId)
+      return toBull(id) === bullId ? id : bullId
+    },
+  }
+}

@@ -1,0 +1,94 @@
+// What is used of BullMQ 6: its own public classes, of which no type may reach users who have not installed it.
+import { MillpondError } from '../../core/errors.ts'
+import { isNotInstalled, loadPackage } from '../../core/packages.ts'
+
+/** BullMQ's names for where a job lies. */
+export type BullState =
+  | 'waiting'
+  | 'wait'
+  | 'paused'
+  | 'prioritized'
+  | 'delayed'
+  | 'active'
+  | 'completed'
+  | 'failed'
+  | 'waiting-children'
+  | 'unknown'
+
+/** A job as its store holds it. */
+export type BullJson = Readonly<Record<string, unknown>>
+
+export interface BullJobOptions {
+  jobId?: string
+  delay?: number
+  timestamp?: number
+  removeOnComplete?: unknown
+  removeOnFail?: unknown
+  /** BullMQ keeps what it does not know, as it was given. */
+  millpond?: unknown
+}
+
+export interface BullJob {
+  readonly id?: string
+  readonly name: string
+  readonly data: unknown
+  readonly opts: BullJobOptions
+  readonly timestamp: number
+  readonly attemptsStarted: number
+  readonly attemptsMade: number
+  readonly failedReason?: string | null
+  readonly processedBy?: string
+  readonly processedOn?: number
+  readonly finishedOn?: number
+}
+
+/** What BullMQ calls the contract of a queue's store (`IQueueBackend`). Fields are those of its hashes in Redis. */
+export interface BullBackend {
+  moveToActive(token: string, name: string): Promise<readonly unknown[]>
+  moveToCompleted(job: BullJob, value: unknown, keep: unknown, token: string, fetchNext: false): Promise<unknown>
+  moveToFailed(job: BullJob, reason: string, keep: unknown, token: string, fetchNext: false, fields: BullFields): Promise<unknown>
+  moveToDelayed(id: string, now: number, delay: number, token: string, options: BullDelay): Promise<unknown>
+  extendLock(id: string, token: string, ms: number): Promise<number>
+  moveStalledJobsToWait(): Promise<unknown>
+  cleanJobsByState(state: 'completed' | 'failed', before: number, limit: number): Promise<unknown>
+  getState(id: string): Promise<BullState>
+  /** 0: it is locked. */
+  remove(id: string, withChildren: boolean): Promise<number>
+  forQueue(name: string): BullBackend
+  toKey(type: string): string
+}
+
+type BullFields = Readonly<Record<string, string>>
+
+interface BullDelay {
+  /** Not a failure: it does not count as one. */
+  readonly skipAttempt: boolean
+  readonly fieldsToUpdate: BullFields
+}
+
+export interface BullQueue {
+  add(name: string, data: unknown, options: BullJobOptions): Promise<BullJob>
+  getJob(id: string): Promise<BullJob | undefined>
+  getJobs(states: BullState[], start: number, end: number, ascending: boolean): Promise<(BullJob | undefined)[]>
+  getBackend(): BullBackend
+  on(event: 'error', listener: (error: unknown) => void): unknown
+  /** Keys of the parts of a queue, by their names. */
+  readonly keys: Readonly<Record<string, string>>
+  close(): Promise<void>
+}
+
+export interface BullModule {
+  readonly Queue: new (name: string, options: object, backend?: () => BullBackend) => BullQueue
+  readonly Job: { fromJSON(queue: BullQueue, json: BullJson, id: string): BullJob }
+}
+
+/** @throws MillpondError `OPTION_INVALID` where it is not installed. */
+export function loadBullmq(): BullModule {
+  try {
+    // Its own shape is trusted: it is the package that this file names.
+    return loadPackage('bullmq') as BullModule
+  } catch (cause) {
+    if (!isNotInstalled(cause)) throw cause
+    throw new MillpondError('OPTION_INVALID', 'bullmqJobs needs the package bullmq: npm install bullmq', { cause })
+  }
+}
