@@ -1,4 +1,24 @@
 // `@millpond/cdn`: the outermost tier.
+export {
+  type ByEdge,
+  type Cdn,
+  type CdnOptions,
+  type CdnWhere,
+  createCdn,
+  type DescribedEdge,
+  type PurgeOptions,
+  type PurgeReport,
+} from './cdn.ts'
+export type { Time } from './clock.ts'
 export { type AwsCredentials, awsCredentials, type Environment } from './credentials.ts'
+export type { Edge, EdgeAbilities, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from './edge.ts'
+export { cdnFromEnvironment } from './environment.ts'
 export { CdnError, type CdnErrorCode, type CdnErrorDetails } from './errors.ts'
+export type { EdgeLocation } from './locations.ts'
+export type { Look, LookOptions, Probe } from './probe.ts'
+export type { EdgeReport, PurgeFailure } from './purge.ts'
 export { Secret, type SecretLike } from './secret.ts'
+export type { PurgeKind, PurgeTarget, PurgeTargetLike } from './target.ts'
+export { type CloudflareOptions, type CloudflarePlan, cloudflare } from './vendors/cloudflare.ts'
+export { type CloudFrontOptions, cloudFront } from './vendors/cloudfront.ts'
+export { type FastlyOptions, fastly } from './vendors/fastly.ts'

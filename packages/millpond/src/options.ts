@@ -28,5 +28,5 @@ export {
   whole,
   withMethods,
 } from './core/checks.ts'
-export { parseDuration } from './core/duration.ts'
+export { type Duration, parseDuration } from './core/duration.ts'
 export { CACHE } from './create.ts'

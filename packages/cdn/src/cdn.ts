@@ -1,0 +1,286 @@
+// Several vendors behind one face: what is purged is purged at each, and what one of them cannot do is told beside what the others did.
+import { randomUUID } from 'node:crypto'
+import { check, checkOptions, type Duration, duration, flag, listOf, parseDuration, required, type Shape } from 'millpond/options'
+import { systemTime, type Time } from './clock.ts'
+import type { Edge, EdgeAbilities, EdgeFigures, EdgeLimit, EdgeState } from './edge.ts'
+import { CdnError } from './errors.ts'
+import type { EdgeLocation } from './locations.ts'
+import { judge, type Look, type LookOptions, lookAt, type Probe } from './probe.ts'
+import { Desk, type EdgeReport, type EdgeWork } from './purge.ts'
+import { type PurgeTargetLike, targetsOf } from './target.ts'
+
+export interface CdnOptions {
+  /** The vendors, each under a name of its own. */
+  readonly edges: readonly Edge[]
+  /** Default: the system's. */
+  readonly clock?: Time | undefined
+}
+
+/** Which of the vendors, and what there. */
+export interface CdnWhere {
+  /** Names of edges. Default: all. */
+  readonly edges?: readonly string[] | undefined
+  /** The distribution, zone or service, in place of each edge's own. Name the edge beside it where there are several. */
+  readonly site?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface PurgeOptions extends CdnWhere {
+  /** Mark as stale instead of removing. Default `false`. An error where the vendor cannot. */
+  readonly soft?: boolean | undefined
+  /** `accepted`: resolves when every vendor has taken it. `done`: when those that tell say that it has happened everywhere. Default `'accepted'`. */
+  readonly until?: 'accepted' | 'done' | undefined
+  /** How long vendors may keep it waiting (their limits, their failures). Default `'5m'`; `Infinity`: until it is taken. */
+  readonly patience?: Duration | undefined
+}
+
+/** What became of a purge. Asked for again by its id it tells what has become of it since. */
+export interface PurgeReport {
+  readonly id: string
+  /** RFC 3339. */
+  readonly at: string
+  readonly soft: boolean
+  readonly targets: number
+  /** No vendor has refused any of it. */
+  readonly ok: boolean
+  readonly edges: readonly EdgeReport[]
+}
+
+/** An answer of each vendor, or why there is none. */
+export interface ByEdge<T> {
+  readonly edge: string
+  readonly vendor: string
+  readonly site: string | undefined
+  readonly found?: T
+  readonly error?: CdnError
+}
+
+export interface DescribedEdge {
+  readonly name: string
+  readonly vendor: string
+  readonly site: string | undefined
+  readonly abilities: EdgeAbilities
+  readonly limits: readonly EdgeLimit[]
+}
+
+export interface Cdn {
+  describe(): readonly DescribedEdge[]
+  /**
+   * @throws CdnError `TARGET_INVALID`; and where no vendor has purged anything, what the first of them says.
+   */
+  purge(targets: readonly PurgeTargetLike[], options?: PurgeOptions): Promise<PurgeReport>
+  /** Paths and addresses at one distribution, zone or service. @throws as `purge` */
+  invalidate(
+    paths: readonly string[],
+    options?: PurgeOptions & {
+      readonly distribution?: string | undefined
+      readonly zone?: string | undefined
+      readonly service?: string | undefined
+    },
+  ): Promise<PurgeReport>
+  /** In how many milliseconds such a purge would have been taken by all vendors, behind what waits already. */
+  forecast(targets: readonly PurgeTargetLike[], options?: Pick<PurgeOptions, 'edges' | 'site' | 'soft'>): number
+  /** What has become of a purge of this process; of the last 200. @throws CdnError `NOT_FOUND` */
+  status(id: string): PurgeReport
+  /** The latest first. */
+  purges(): readonly PurgeReport[]
+  /** Asks the edge, to compare with later. */
+  look(urls: readonly string[], options?: LookOptions): Promise<readonly Look[]>
+  /** Asks the edge whether what it had is gone. @param purgedAt epoch milliseconds. @param before what `look` has found before the purge: without it only age and miss tell. */
+  probe(
+    urls: readonly string[],
+    purgedAt: number,
+    options?: LookOptions & { readonly before?: readonly Look[] | undefined },
+  ): Promise<readonly Probe[]>
+  /** Of the last days, today included. Default 7. */
+  analytics(options?: CdnWhere & { readonly days?: number | undefined }): Promise<readonly ByEdge<EdgeFigures>[]>
+  /** Where edges are, and how these are: as the vendor says, and as probes have met them. */
+  locations(options?: CdnWhere): Promise<readonly ByEdge<readonly EdgeLocation[]>[]>
+  /** Whether credentials are taken, the site exists and serves. */
+  health(options?: CdnWhere): Promise<readonly ByEdge<EdgeState>[]>
+  /** Nothing is sent or watched any more. */
+  close(): void
+}
+
+const isEdge = (value: unknown): value is Edge =>
+  typeof value === 'object' && value !== null && 'name' in value && 'send' in value && 'plan' in value && 'limits' in value
+const OPTIONS: Shape<CdnOptions> = {
+  edges: required(listOf((value, at) => check(isEdge, 'an edge, such as cloudflare()')(value, at), 'a list of edges')),
+  clock: check((value): value is Time => typeof value === 'object' && value !== null && 'after' in value, 'a clock'),
+}
+
+const KEPT = 200
+/** Failures of a vendor in a row, before a purge is given up. */
+const ATTEMPTS = 5
+const MAX_DAYS = 90
+
+interface Purge {
+  readonly id: string
+  readonly at: string
+  readonly soft: boolean
+  readonly targets: number
+  readonly works: readonly EdgeWork[]
+}
+
+/** @throws MillpondError `OPTION_INVALID` */
+export function createCdn(options: CdnOptions): Cdn {
+  checkOptions<CdnOptions>(options, OPTIONS, 'createCdn')
+  const { edges, clock: time = systemTime } = options
+  if (edges.length === 0) throw new CdnError('TARGET_INVALID', 'createCdn: edges is empty: give at least one, such as cloudflare()')
+  const desks = new Map<string, Desk>()
+  for (const edge of edges) {
+    if (desks.has(edge.name))
+      throw new CdnError('TARGET_INVALID', `createCdn: two edges are called ${JSON.stringify(edge.name)}: give each its own name`)
+    desks.set(edge.name, new Desk(edge, time))
+  }
+  const purges = new Map<string, Purge>()
+  /** By vendor and code: what probes have met. */
+  const met = new Map<string, NonNullable<EdgeLocation['met']>>()
+
+  const desksOf = ({ edges: names, site }: Pick<CdnWhere, 'edges' | 'site'>): readonly Desk[] => {
+    const chosen = (names ?? [...desks.keys()]).map((name) => {
+      const desk = desks.get(name)
+      if (desk === undefined)
+        throw new CdnError('TARGET_INVALID', `there is no edge called ${JSON.stringify(name)}: there are ${[...desks.keys()].join(', ')}`)
+      return desk
+    })
+    if (site !== undefined && chosen.length > 1)
+      throw new CdnError('TARGET_INVALID', `${JSON.stringify(site)} belongs to one of several edges: name the edge beside it`)
+    return chosen
+  }
+
+  const asked = <T>(where: CdnWhere, ask: (edge: Edge) => Promise<T>): Promise<readonly ByEdge<T>[]> =>
+    Promise.all(
+      desksOf(where).map(async ({ edge }): Promise<ByEdge<T>> => {
+        const own = { edge: edge.name, vendor: edge.vendor, site: where.site ?? edge.site }
+        try {
+          return { ...own, found: await ask(edge) }
+        } catch (error) {
+          if (error instanceof CdnError) return { ...own, error }
+          throw error
+        }
+      }),
+    )
+
+  const look: Cdn['look'] = async (urls, how) => {
+    const looks = await Promise.all(urls.map((url) => lookAt(url, time, how)))
+    for (const { location, at, ms, status } of looks)
+      if (location !== undefined) met.set(location, { at, ms, ok: status !== undefined && status < 500 })
+    return looks
+  }
+
+  const purge: Cdn['purge'] = async (given, how = {}) => {
+    checkOptions<PurgeOptions>(how, PURGE_OPTIONS, 'purge')
+    const { site, soft = false, until = 'accepted', patience = '5m', signal } = how
+    const targets = targetsOf(given)
+    const order = {
+      site,
+      soft,
+      signal,
+      patience: { attempts: patience === Number.POSITIVE_INFINITY ? patience : ATTEMPTS, ms: parseDuration(patience, 'patience') },
+    }
+    const works = desksOf(how).map((desk) => desk.purge(targets, order))
+    const begun: Purge = { id: `pur_${randomUUID()}`, at: new Date(time.now()).toISOString(), soft, targets: targets.length, works }
+    purges.set(begun.id, begun)
+    for (const id of purges.keys()) {
+      if (purges.size <= KEPT) break
+      purges.delete(id)
+    }
+    await Promise.all(works.map((work) => (until === 'done' ? work.done : work.accepted)))
+    const report = reportOf(begun)
+    const failures = report.edges.flatMap((edge) => edge.failures)
+    const [first] = failures
+    if (first !== undefined && report.edges.every(({ purged }) => purged === 0)) {
+      if (failures.length === 1) throw first.error
+      const { code, vendor, status, retryAfterMs } = first.error
+      throw new CdnError(
+        code,
+        `nothing is purged: ${failures.map(({ error }) => error.message.replace(/^\[millpond\] /, '')).join('; ')}`,
+        { vendor, status, retryAfterMs },
+      )
+    }
+    return report
+  }
+
+  return {
+    describe: () => edges.map(({ name, vendor, site, abilities, limits }) => ({ name, vendor, site, abilities, limits })),
+    purge,
+    invalidate(paths, { distribution, zone, service, ...how } = {}) {
+      const [vendor, site] =
+        distribution !== undefined
+          ? ['cloudfront', distribution]
+          : zone !== undefined
+            ? ['cloudflare', zone]
+            : service !== undefined
+              ? ['fastly', service]
+              : []
+      if (vendor === undefined) return purge(paths, how)
+      const names = edges.filter((edge) => edge.vendor === vendor).map(({ name }) => name)
+      if (names.length === 0)
+        return Promise.reject(
+          new CdnError(
+            'TARGET_INVALID',
+            `${JSON.stringify(site)} is of ${vendor}, which is not among the edges: there are ${[...desks.keys()].join(', ')}`,
+          ),
+        )
+      return purge(paths, { edges: names, ...how, ...(site === undefined ? {} : { site }) })
+    },
+    forecast: (given, how = {}) =>
+      Math.max(0, ...desksOf(how).map((desk) => desk.forecast(targetsOf(given), { site: how.site, soft: how.soft ?? false }))),
+    status(id) {
+      const found = purges.get(id)
+      if (found === undefined)
+        throw new CdnError('NOT_FOUND', `there is no purge ${JSON.stringify(id)}: the last ${KEPT} of this process are kept`)
+      return reportOf(found)
+    },
+    purges: () => [...purges.values()].reverse().map(reportOf),
+    look,
+    async probe(urls, purgedAt, { before = [], ...how } = {}) {
+      const looks = await look(urls, how)
+      return looks.map((one) =>
+        judge(
+          one,
+          before.find(({ url }) => url === one.url),
+          purgedAt,
+        ),
+      )
+    },
+    analytics({ days = 7, ...where } = {}) {
+      if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS)
+        throw new CdnError('TARGET_INVALID', `days: ${days} is not a whole number from 1 to ${MAX_DAYS}`)
+      return asked(where, (edge) => {
+        if (edge.figures === undefined)
+          throw new CdnError('UNSUPPORTED', `${edge.vendor} gives no figures here: look at its own pages`, { vendor: edge.vendor })
+        return edge.figures(days, where)
+      })
+    },
+    locations: (where = {}) =>
+      asked(where, async (edge): Promise<readonly EdgeLocation[]> => {
+        const listed = (await edge.locations?.(where)) ?? []
+        if (edge.locations === undefined)
+          return [...met].map(([code, one]) => ({ code, name: code, region: undefined, state: one.ok ? 'ok' : 'degraded', met: one }))
+        return listed.map((one): EdgeLocation => {
+          const seen = met.get(one.code)
+          return seen === undefined ? one : { ...one, met: seen }
+        })
+      }),
+    health: (where = {}) => asked(where, (edge) => edge.state(where)),
+    close() {
+      for (const desk of desks.values()) desk.close()
+    },
+  }
+}
+
+const PURGE_OPTIONS: Shape<PurgeOptions> = {
+  edges: listOf((value, at) => check((one): one is string => typeof one === 'string', 'the name of an edge')(value, at), 'names of edges'),
+  site: check((value): value is string => typeof value === 'string' && value !== '', 'the id of a distribution, zone or service'),
+  signal: check((value): value is AbortSignal => value instanceof AbortSignal, 'an AbortSignal'),
+  soft: flag,
+  until: check((value): value is 'accepted' | 'done' => value === 'accepted' || value === 'done', "'accepted' or 'done'"),
+  patience: duration,
+}
+
+function reportOf({ id, at, soft, targets, works }: Purge): PurgeReport {
+  const edges = works.map((work) => work.report())
+  return { id, at, soft, targets, ok: edges.every(({ failures }) => failures.length === 0), edges }
+}

@@ -1,0 +1,40 @@
+// Time as a part that is passed in: tests hand over a clock of their own.
+import type { Clock } from 'millpond'
+import { CdnError } from './errors.ts'
+
+/** What is used of a clock; `fakeClock()` of millpond/testing fits. */
+export type Time = Pick<Clock, 'now' | 'monotonic' | 'after'>
+
+export const systemTime: Time = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, fn, hold = false) {
+    const timer = setTimeout(fn, ms)
+    if (!hold) timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+/** @throws CdnError `ABORTED` as soon as the signal fires. */
+export function pause(time: Time, ms: number, signal?: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      cancel()
+      reject(aborted(signal))
+    }
+    if (signal?.aborted === true) return void reject(aborted(signal))
+    const cancel = time.after(
+      ms,
+      () => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      },
+      true,
+    )
+    signal?.addEventListener('abort', stop, { once: true })
+  })
+}
+
+export function aborted(signal: AbortSignal | undefined): CdnError {
+  return new CdnError('ABORTED', 'it was called off: what had been sent until then is purged', { cause: signal?.reason })
+}

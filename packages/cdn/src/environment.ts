@@ -1,0 +1,60 @@
+// The edges that the environment names.
+import { type Cdn, createCdn } from './cdn.ts'
+import { awsCredentials, type Environment, given } from './credentials.ts'
+import type { Edge } from './edge.ts'
+import { CdnError } from './errors.ts'
+import { type CloudflarePlan, cloudflare } from './vendors/cloudflare.ts'
+import { cloudFront } from './vendors/cloudfront.ts'
+import { fastly } from './vendors/fastly.ts'
+
+const PLANS: readonly CloudflarePlan[] = ['free', 'pro', 'business', 'enterprise']
+
+/**
+ * An edge for each vendor whose site is named: `CLOUDFRONT_DISTRIBUTION_ID` (with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or a role; `CLOUDFRONT_TAGS=true`),
+ * `CLOUDFLARE_ZONE_ID` (with `CLOUDFLARE_API_TOKEN`; `CLOUDFLARE_PLAN`), `FASTLY_SERVICE_ID` (with `FASTLY_API_TOKEN`). `CDN_ORIGIN` is where paths are:
+ * `https://www.example.com`. `CLOUDFRONT_API_URL`, `CLOUDFLARE_API_URL` and `FASTLY_API_URL` name another place of the vendor's API. `undefined`: none is named.
+ * @throws CdnError `CREDENTIALS_MISSING`; MillpondError `OPTION_INVALID`
+ */
+export function cdnFromEnvironment(env: Environment = process.env): Cdn | undefined {
+  const read = (name: string): string | undefined => given(env, name)
+  const origin = read('CDN_ORIGIN')
+  const edges: Edge[] = []
+  const distribution = read('CLOUDFRONT_DISTRIBUTION_ID')
+  if (distribution !== undefined)
+    edges.push(
+      cloudFront({
+        distribution,
+        credentials: awsCredentials(env),
+        api: read('CLOUDFRONT_API_URL'),
+        tags: read('CLOUDFRONT_TAGS') === 'true',
+      }),
+    )
+  const zone = read('CLOUDFLARE_ZONE_ID')
+  if (zone !== undefined)
+    edges.push(
+      cloudflare({
+        zone,
+        token: needed(env, 'CLOUDFLARE_API_TOKEN', 'CLOUDFLARE_ZONE_ID'),
+        origin,
+        plan: planOf(read('CLOUDFLARE_PLAN')),
+        api: read('CLOUDFLARE_API_URL'),
+      }),
+    )
+  const service = read('FASTLY_SERVICE_ID')
+  if (service !== undefined)
+    edges.push(fastly({ service, token: needed(env, 'FASTLY_API_TOKEN', 'FASTLY_SERVICE_ID'), origin, api: read('FASTLY_API_URL') }))
+  return edges.length === 0 ? undefined : createCdn({ edges })
+}
+
+function needed(env: Environment, name: string, beside: string): string {
+  const value = given(env, name)
+  if (value === undefined) throw new CdnError('CREDENTIALS_MISSING', `${beside} is set and ${name} is not: set both, or neither`)
+  return value
+}
+
+function planOf(value: string | undefined): CloudflarePlan | undefined {
+  const plan = PLANS.find((one) => one === value)
+  if (value !== undefined && plan === undefined)
+    throw new CdnError('TARGET_INVALID', `CLOUDFLARE_PLAN: ${JSON.stringify(value)} is not a plan: there are ${PLANS.join(', ')}`)
+  return plan
+}

@@ -1,0 +1,123 @@
+// Whether the old answer is gone: the edge is asked, and what it says is compared with what it said before. That a purge was accepted proves nothing.
+import { createHash } from 'node:crypto'
+import type { Time } from './clock.ts'
+import { locationOf } from './locations.ts'
+
+/** One answer of an edge. */
+export interface Look {
+  readonly url: string
+  /** When it was asked, epoch milliseconds. */
+  readonly at: number
+  readonly ms: number
+  readonly status?: number
+  readonly etag?: string
+  readonly lastModified?: string
+  /** `Age`, milliseconds. */
+  readonly ageMs?: number
+  /** Of the body, as it came. */
+  readonly sha256?: string
+  /** The edge says that it had to ask its origin. */
+  readonly isMiss?: boolean
+  /** Which of its locations answered: others may answer otherwise. */
+  readonly location?: string
+  /** Nothing answered, and why. */
+  readonly error?: string
+}
+
+export interface Probe {
+  readonly url: string
+  /** `gone`: the edge has not answered with what it had before. `old`: it has. `unknown`: there is nothing to tell by. */
+  readonly verdict: 'gone' | 'old' | 'unknown'
+  readonly why: string
+  readonly look: Look
+}
+
+export interface LookOptions {
+  /** Fields of the request, such as `Host` or `Accept-Language`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What of a body is read and compared. */
+const MAX_BODY = 1 << 20
+
+export async function lookAt(url: string, time: Time, { headers = {}, timeoutMs = 10_000, signal }: LookOptions = {}): Promise<Look> {
+  const at = time.now()
+  const began = time.monotonic()
+  try {
+    const deadline = AbortSignal.timeout(timeoutMs)
+    const response = await fetch(url, {
+      // What is compared must not hang on how it was packed.
+      headers: { 'accept-encoding': 'identity', 'user-agent': 'millpond-probe', ...headers },
+      redirect: 'manual',
+      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+    })
+    const sha256 = await hashOf(response)
+    const field = (name: string): string | undefined => response.headers.get(name) ?? undefined
+    const [etag, lastModified, age, location] = [field('etag'), field('last-modified'), field('age'), locationOf(response.headers)]
+    return {
+      url,
+      at,
+      ms: time.monotonic() - began,
+      status: response.status,
+      sha256,
+      isMiss: isMiss(response.headers),
+      ...(etag === undefined ? {} : { etag }),
+      ...(lastModified === undefined ? {} : { lastModified }),
+      ...(age !== undefined && /^\d+$/.test(age) ? { ageMs: Number(age) * 1000 } : {}),
+      ...(location === undefined ? {} : { location }),
+    }
+  } catch (error) {
+    return { url, at, ms: time.monotonic() - began, error: error instanceof Error ? reason(error) : String(error) }
+  }
+}
+
+/** @param before what the edge said before the purge, where it was asked. @param purgedAt epoch milliseconds. */
+export function judge(look: Look, before: Look | undefined, purgedAt: number): Probe {
+  const told = (verdict: Probe['verdict'], why: string): Probe => ({ url: look.url, verdict, why, look })
+  if (look.error !== undefined) return told('unknown', `the edge does not answer: ${look.error}`)
+  const compared = before === undefined || before.error !== undefined ? undefined : isSame(look, before)
+  if (compared === false) return told('gone', 'it answers something else than before')
+  if (look.isMiss === true) return told('gone', 'it had to ask its origin')
+  // Age counts whole seconds.
+  const isYoung = look.ageMs === undefined ? undefined : look.at - look.ageMs >= purgedAt - 1000
+  if (isYoung === true) return told('gone', 'what it answers was stored after the purge')
+  if (compared === true) return told('old', 'it answers what it answered before the purge')
+  if (isYoung === false) return told('old', `what it answers is ${Math.round((look.ageMs ?? 0) / 1000)} s old: older than the purge`)
+  return told('unknown', 'it says neither its age nor whether it asked its origin, and was not asked before the purge')
+}
+
+/** By the strongest that both have. */
+function isSame(look: Look, before: Look): boolean {
+  if (look.status !== before.status) return false
+  if (look.etag !== undefined && before.etag !== undefined) return look.etag === before.etag
+  if (look.lastModified !== undefined && before.lastModified !== undefined && look.lastModified !== before.lastModified) return false
+  return look.sha256 === before.sha256
+}
+
+/** `CF-Cache-Status`, `X-Cache` (its last word is the nearest edge's), `Cache-Status` (RFC 9211: the last member is the nearest cache's). */
+function isMiss(headers: Headers): boolean {
+  const cloudflare = headers.get('cf-cache-status')
+  if (cloudflare !== null) return /^(MISS|EXPIRED|BYPASS|DYNAMIC|REVALIDATED)$/i.test(cloudflare)
+  const xCache = headers.get('x-cache')
+  if (xCache !== null) return /miss/i.test(xCache.split(',').at(-1) ?? '')
+  const last = headers.get('cache-status')?.split(',').at(-1)
+  return last !== undefined && /;\s*fwd=/.test(last) && !/;\s*hit/.test(last)
+}
+
+async function hashOf(response: Response): Promise<string> {
+  const hash = createHash('sha256')
+  let read = 0
+  if (response.body !== null)
+    for await (const chunk of response.body) {
+      hash.update(chunk)
+      read += chunk.length
+      if (read >= MAX_BODY) break
+    }
+  return hash.digest('hex')
+}
+
+function reason(error: Error): string {
+  return error.cause instanceof Error && 'code' in error.cause ? String(error.cause.code) : error.message
+}

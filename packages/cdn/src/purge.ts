@@ -1,0 +1,289 @@
+// A purge at one vendor: planned, put into as few requests as it takes, sent at the permitted rate, and watched until it is done.
+import { randomUUID } from 'node:crypto'
+import { Allowance } from './allowance.ts'
+import { attempt, type Patience } from './attempts.ts'
+import { pause, type Time } from './clock.ts'
+import type { Edge, EdgePurge } from './edge.ts'
+import { CdnError } from './errors.ts'
+import { keyOf, nameOf, type PurgeTarget } from './target.ts'
+
+/** What could not be purged, and why. */
+export interface PurgeFailure {
+  /** As people read them; at most 20. */
+  readonly targets: readonly string[]
+  readonly count: number
+  readonly error: CdnError
+}
+
+/** What became of a purge at one vendor. */
+export interface EdgeReport {
+  readonly edge: string
+  readonly vendor: string
+  readonly site: string | undefined
+  /** `queued` and `sending`: not all has been asked for yet. `accepted`: it has, and the vendor does not say more, or not yet. `done`: by the vendor's word it has happened everywhere. `partial`, `failed`: see `failures`. */
+  readonly state: 'queued' | 'sending' | 'accepted' | 'done' | 'partial' | 'failed'
+  /** Asked for, of `targets`. */
+  readonly purged: number
+  readonly targets: number
+  readonly requests: number
+  /** Times that a request had to be sent again. */
+  readonly retries: number
+  /** The vendor's ids, where it has some. */
+  readonly ids: readonly string[]
+  readonly failures: readonly PurgeFailure[]
+  /** What is still to be waited for, in milliseconds; `0`: nothing. An estimate. */
+  readonly leftMs: number
+}
+
+export interface PurgeOrder {
+  readonly site?: string | undefined
+  readonly soft: boolean
+  readonly patience: Patience
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Requests on their way to one vendor at a time. */
+const SIDE_BY_SIDE = 4
+const FIRST_LOOK_MS = 1000
+const LAST_LOOK_MS = 20_000
+const MAX_SHOWN = 20
+
+interface Batch {
+  readonly targets: readonly PurgeTarget[]
+  readonly limit: number
+}
+
+/** One vendor with what may still be asked of it. */
+export class Desk {
+  readonly edge: Edge
+  readonly #time: Time
+  /** By limit, and where the limit is that of a site, by site. */
+  readonly #allowances = new Map<string, Allowance>()
+  readonly #closing = new AbortController()
+
+  constructor(edge: Edge, time: Time) {
+    this.edge = edge
+    this.#time = time
+  }
+
+  /** Begins; `accepted` resolves when all has been asked for, `done` when the vendor says that it has happened, where it ever does. Neither rejects. */
+  purge(targets: readonly PurgeTarget[], order: PurgeOrder): EdgeWork {
+    return new EdgeWork(this, this.#time, targets, order, this.#closing.signal)
+  }
+
+  allowance(limit: number, site: string | undefined): Allowance {
+    const found = this.edge.limits[limit] ?? this.edge.limits[0]
+    if (found === undefined) throw new Error(`${this.edge.name} has no limits: an edge names at least one`)
+    const key = found.perSecond > 0 ? String(limit) : `${limit} ${site ?? this.edge.site ?? ''}`
+    const allowance = this.#allowances.get(key) ?? new Allowance(found, this.#time)
+    this.#allowances.set(key, allowance)
+    return allowance
+  }
+
+  /** In how many milliseconds such a purge would have been asked for. */
+  forecast(targets: readonly PurgeTarget[], { site, soft }: Pick<PurgeOrder, 'site' | 'soft'>): number {
+    const { batches } = planned(this.edge, targets, soft)
+    const limits = new Set(batches.map(({ limit }) => limit))
+    const times = [...limits].map((limit) => {
+      const own = batches.filter((batch) => batch.limit === limit)
+      const allowance = this.allowance(limit, site)
+      return allowance.forecast(
+        own.reduce((cost, batch) => cost + allowance.costOf(batch.targets.length), 0),
+        own.length,
+        SIDE_BY_SIDE,
+      )
+    })
+    return Math.max(0, ...times)
+  }
+
+  close(): void {
+    this.#closing.abort()
+  }
+}
+
+export class EdgeWork {
+  /** All has been asked for, or has failed. */
+  readonly accepted: Promise<void>
+  /** Resolves when it is done everywhere, where the vendor says so; else with `accepted`. */
+  readonly done: Promise<void>
+  readonly #desk: Desk
+  readonly #time: Time
+  readonly #order: PurgeOrder
+  readonly #closing: AbortSignal
+  readonly #count: number
+  readonly #failures: PurgeFailure[] = []
+  readonly #ids: string[] = []
+  readonly #waiting: Batch[]
+  readonly #watched: Promise<void>[] = []
+  #purged = 0
+  #requests = 0
+  #retries = 0
+  #unfinished = 0
+  #isAccepted = false
+
+  constructor(desk: Desk, time: Time, targets: readonly PurgeTarget[], order: PurgeOrder, closing: AbortSignal) {
+    this.#desk = desk
+    this.#time = time
+    this.#order = order
+    this.#closing = closing
+    this.#count = targets.length
+    const { batches, failures } = planned(desk.edge, targets, order.soft)
+    this.#waiting = [...batches]
+    this.#failures.push(...failures)
+    this.accepted = this.#sendAll()
+    this.done = this.accepted.then(() => Promise.all(this.#watched)).then(() => {})
+  }
+
+  report(): EdgeReport {
+    const { edge } = this.#desk
+    const isWhole = this.#failures.length === 0
+    const state = !this.#isAccepted
+      ? this.#requests === 0
+        ? 'queued'
+        : 'sending'
+      : !isWhole
+        ? this.#purged === 0
+          ? 'failed'
+          : 'partial'
+        : edge.abilities.status && this.#unfinished === 0
+          ? 'done'
+          : 'accepted'
+    return {
+      edge: edge.name,
+      vendor: edge.vendor,
+      site: this.#order.site ?? edge.site,
+      state,
+      purged: this.#purged,
+      targets: this.#count,
+      requests: this.#requests,
+      retries: this.#retries,
+      ids: [...this.#ids],
+      failures: [...this.#failures],
+      leftMs: this.#isAccepted
+        ? 0
+        : Math.round(
+            this.#desk.forecast(
+              this.#waiting.flatMap(({ targets }) => targets),
+              this.#order,
+            ),
+          ),
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    const workers = Array.from({ length: Math.min(SIDE_BY_SIDE, this.#waiting.length) }, async () => {
+      for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) await this.#send(batch)
+    })
+    await Promise.all(workers)
+    this.#isAccepted = true
+  }
+
+  async #send(batch: Batch): Promise<void> {
+    const { edge } = this.#desk
+    const { site, soft, patience, signal } = this.#order
+    const { targets, limit } = batch
+    const reference = randomUUID()
+    const until = signal === undefined ? this.#closing : AbortSignal.any([signal, this.#closing])
+    const allowance = this.#desk.allowance(limit, site)
+    try {
+      const sent = await attempt(allowance, allowance.costOf(targets.length), patience, this.#time, until, () => {
+        this.#requests++
+        return edge.send({ targets, site, soft, reference, signal: until })
+      })
+      this.#retries += sent.retries
+      this.#purged += targets.length
+      const { id, isDone } = sent.answer
+      if (id !== undefined) this.#ids.push(id)
+      if (isDone || id === undefined || edge.status === undefined) sent.release()
+      else this.#watched.push(this.#watch(id, sent.release))
+    } catch (error) {
+      const known =
+        error instanceof CdnError
+          ? error
+          : new CdnError('VENDOR_FAILED', `it failed in a way that is not known: ${String(error)}`, { vendor: edge.vendor })
+      // One bad name must not keep the others from being purged: it is found by halving.
+      if (known.code === 'REFUSED' && targets.length > 1) {
+        const half = Math.ceil(targets.length / 2)
+        await this.#send({ targets: targets.slice(0, half), limit })
+        await this.#send({ targets: targets.slice(half), limit })
+      } else this.#failures.push(failureOf(targets, known))
+    }
+  }
+
+  async #watch(id: string, release: () => void): Promise<void> {
+    const { status } = this.#desk.edge
+    this.#unfinished++
+    try {
+      for (let ms = FIRST_LOOK_MS; ; ms = Math.min(LAST_LOOK_MS, ms * 1.5)) {
+        await pause(this.#time, ms, this.#closing)
+        // A look that fails is no news of the purge.
+        const seen: EdgePurge | undefined = await status?.(id, { site: this.#order.site, signal: this.#closing }).catch(
+          (error: unknown) => {
+            if (error instanceof CdnError && error.code === 'NOT_FOUND') return { id, isDone: true }
+            return undefined
+          },
+        )
+        if (seen?.isDone !== true) continue
+        this.#unfinished--
+        return
+      }
+    } catch {
+      // Closed: nobody asks any more.
+    } finally {
+      release()
+    }
+  }
+}
+
+/** @throws nothing: what the vendor cannot do is a failure beside what it can. */
+function planned(
+  edge: Edge,
+  targets: readonly PurgeTarget[],
+  soft: boolean,
+): { readonly batches: readonly Batch[]; readonly failures: readonly PurgeFailure[] } {
+  const failures: PurgeFailure[] = []
+  const groups = new Map<string, { limit: number; targets: Map<string, PurgeTarget> }>()
+  for (const target of targets) {
+    try {
+      if (soft && !edge.abilities.soft.includes(target.kind))
+        throw new CdnError(
+          'UNSUPPORTED',
+          `${edge.vendor} cannot mark a ${target.kind} as stale: leave soft out, or purge what it can (${edge.abilities.soft.join(', ') || 'nothing'})`,
+          { vendor: edge.vendor },
+        )
+      const plan = edge.plan(target)
+      const limit = edge.limitOf(plan)
+      const group = groups.get(`${limit} ${plan.kind}`) ?? { limit, targets: new Map<string, PurgeTarget>() }
+      group.targets.set(keyOf(plan), plan)
+      groups.set(`${limit} ${plan.kind}`, group)
+    } catch (error) {
+      if (!(error instanceof CdnError)) throw error
+      failures.push(failureOf([target], error))
+    }
+  }
+  const batches = [...groups.values()].flatMap(({ limit, targets: own }) => {
+    const all = [...own.values()]
+    const size = edge.limits[limit]?.perRequest ?? 1
+    return Array.from({ length: Math.ceil(all.length / size) }, (_, at) => ({ limit, targets: all.slice(at * size, (at + 1) * size) }))
+  })
+  return { batches, failures: joined(failures) }
+}
+
+function failureOf(targets: readonly PurgeTarget[], error: CdnError): PurgeFailure {
+  return { targets: targets.slice(0, MAX_SHOWN).map(nameOf), count: targets.length, error }
+}
+
+/** A thousand tags that a vendor cannot purge are one failure. */
+function joined(failures: readonly PurgeFailure[]): PurgeFailure[] {
+  const byCode = new Map<string, PurgeFailure>()
+  for (const one of failures) {
+    const known = byCode.get(one.error.code)
+    byCode.set(
+      one.error.code,
+      known === undefined
+        ? one
+        : { ...known, count: known.count + one.count, targets: [...known.targets, ...one.targets].slice(0, MAX_SHOWN) },
+    )
+  }
+  return [...byCode.values()]
+}

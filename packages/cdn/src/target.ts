@@ -1,0 +1,136 @@
+// What can be purged, checked and brought into one form.
+//
+// A purge of something that no edge keeps is answered "done" by every vendor, and purges nothing: so what is written differently from what a browser would ask for
+// is brought into that form (spaces, umlauts, dots, a default port), and what cannot be is refused here.
+
+import { CdnError } from './errors.ts'
+import { show } from './show.ts'
+
+/** The ways to say what is to be purged. */
+export const PURGE_KINDS = ['url', 'path', 'tag', 'prefix', 'host', 'everything'] as const
+
+export type PurgeKind = (typeof PURGE_KINDS)[number]
+
+export type PurgeTarget =
+  /** One address with its query, `https://www.example.com/a?b=1`. */
+  | { readonly kind: 'url'; readonly url: string }
+  /** A path on every host of a distribution, `/a`; `/a/*` is all that begins so. */
+  | { readonly kind: 'path'; readonly path: string }
+  /** What an answer carried in `Surrogate-Key` or `Cache-Tag`. */
+  | { readonly kind: 'tag'; readonly tag: string }
+  /** A host and the beginning of a path, `www.example.com/a/`. */
+  | { readonly kind: 'prefix'; readonly prefix: string }
+  | { readonly kind: 'host'; readonly host: string }
+  | { readonly kind: 'everything' }
+
+/** A text is an address (`https://…`), or a path (`/a`, `a`, `/a/*`). */
+export type PurgeTargetLike = PurgeTarget | string
+
+/** In the form that edges know, each once, in the order given. @throws CdnError `TARGET_INVALID` */
+export function targetsOf(given: readonly PurgeTargetLike[]): PurgeTarget[] {
+  if (given.length === 0) throw invalid('nothing is named to be purged', 'name URLs, paths or tags, or everything')
+  const targets = new Map(given.map((one) => targetOf(one)).map((target) => [keyOf(target), target]))
+  return targets.has('everything') ? [{ kind: 'everything' }] : [...targets.values()]
+}
+
+/** Two targets with the same key are the same. */
+export function keyOf(target: PurgeTarget): string {
+  return target.kind === 'everything' ? 'everything' : `${target.kind} ${nameOf(target)}`
+}
+
+/** As people read it. */
+export function nameOf(target: PurgeTarget): string {
+  switch (target.kind) {
+    case 'url':
+      return target.url
+    case 'path':
+      return target.path
+    case 'tag':
+      return target.tag
+    case 'prefix':
+      return target.prefix
+    case 'host':
+      return target.host
+    case 'everything':
+      return 'everything'
+  }
+}
+
+function targetOf(given: PurgeTargetLike): PurgeTarget {
+  if (typeof given === 'string')
+    return /^[a-z][a-z0-9+.-]*:\/\//i.test(given) ? { kind: 'url', url: urlOf(given) } : { kind: 'path', path: pathOf(given) }
+  switch (given.kind) {
+    case 'url':
+      return { kind: 'url', url: urlOf(given.url) }
+    case 'path':
+      return { kind: 'path', path: pathOf(given.path) }
+    case 'tag':
+      return { kind: 'tag', tag: tagOf(given.tag) }
+    case 'prefix':
+      return { kind: 'prefix', prefix: prefixOf(given.prefix) }
+    case 'host':
+      return { kind: 'host', host: hostOf(given.host) }
+    case 'everything':
+      return { kind: 'everything' }
+    default:
+      throw invalid(`${show(given)} is not something that can be purged`, `its kind is one of ${PURGE_KINDS.join(', ')}`)
+  }
+}
+
+function urlOf(text: string): string {
+  if (typeof text !== 'string' || !URL.canParse(text))
+    throw invalid(`${show(text)} is not a URL`, 'write it out: https://www.example.com/a')
+  const url = new URL(text)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw invalid(`${show(text)} is not an address of the web`, 'begin with https:// or http://')
+  if (url.username !== '' || url.password !== '')
+    throw invalid(`${show(`${url.protocol}//…@${url.host}`)} has a user or a password in it`, 'leave them out: edges keep answers without')
+  if (text.includes('*'))
+    throw invalid(`${show(text)} has a * in it, and a URL names one answer`, 'purge a prefix, or write %2A for the character')
+  // Browsers do not send it.
+  url.hash = ''
+  return url.href
+}
+
+function pathOf(text: string): string {
+  if (typeof text !== 'string' || text === '') throw invalid(`${show(text)} is not a path`, 'write it from its first slash: /a')
+  const given = text.startsWith('/') ? text : `/${text}`
+  if (given.startsWith('//') || given.includes('\\'))
+    throw invalid(`${show(text)} is not a path`, 'one slash at its beginning, and no backslash')
+  const star = given.indexOf('*')
+  if (star >= 0 && star < given.length - 1)
+    throw invalid(`${show(text)} has a * before its end`, 'edges know it at the end only: purge /a/*, or write %2A for the character')
+  const url = new URL(given, 'https://host.invalid')
+  return url.pathname + url.search
+}
+
+/** What vendors take in a list of tags that is separated by spaces or commas. */
+function tagOf(tag: string): string {
+  if (typeof tag !== 'string' || tag === '') throw invalid(`${show(tag)} is not a tag`, 'give it a name')
+  if (!/^[\x21-\x2b\x2d-\x7e]+$/.test(tag))
+    throw invalid(
+      `the tag ${show(tag)} has a space, a comma, or something that is not ASCII in it`,
+      'no header can carry it: encodeURIComponent() it on both sides',
+    )
+  if (tag.length > 1024) throw invalid(`the tag ${show(tag)} is longer than 1,024 characters`, 'edges cut it off: hash it on both sides')
+  return tag
+}
+
+function prefixOf(text: string): string {
+  const bare = typeof text === 'string' ? text.replace(/^https?:\/\//i, '') : ''
+  if (bare === '' || bare.startsWith('/') || !URL.canParse(`https://${bare}`))
+    throw invalid(`${show(text)} is not a prefix`, 'write the host and how the path begins: www.example.com/a/')
+  if (/[*?#]/.test(bare)) throw invalid(`${show(text)} has a *, ? or # in it`, 'a prefix needs no *, and ends before the query')
+  const url = new URL(`https://${bare}`)
+  return url.host + url.pathname
+}
+
+function hostOf(text: string): string {
+  if (typeof text !== 'string' || text === '' || /[/?#@*\s]/.test(text) || !URL.canParse(`https://${text}`))
+    throw invalid(`${show(text)} is not a host`, 'write its name alone: www.example.com')
+  return new URL(`https://${text}`).host
+}
+
+function invalid(what: string, remedy: string): CdnError {
+  return new CdnError('TARGET_INVALID', `${what}: ${remedy}`)
+}

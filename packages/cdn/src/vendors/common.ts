@@ -1,0 +1,50 @@
+// What vendors share: their options, and the words for what they cannot do.
+import { check, type Duration, parseDuration } from 'millpond/options'
+import { CdnError } from '../errors.ts'
+import { Secret, type SecretLike } from '../secret.ts'
+
+/** Its value is never shown. */
+export const secretText = (value: unknown, at: string): SecretLike => {
+  if (value instanceof Secret || (typeof value === 'string' && value.trim() !== '')) return value
+  throw new CdnError('CREDENTIALS_MISSING', `${at} is not a token: give a text that is not empty`)
+}
+
+/** An address without a slash at its end, so that a path can follow. */
+export const apiUrl = check(
+  (value): value is string =>
+    typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && !value.endsWith('/'),
+  'an address without a slash at its end, such as https://www.example.com',
+)
+
+export const timeoutOf = (value: Duration | undefined): number => parseDuration(value ?? '30s', 'timeout')
+
+export function siteOf(site: string | undefined, vendor: string, what: string, variable: string): string {
+  if (site !== undefined && /^[\w-]+$/.test(site)) return site
+  if (site === undefined)
+    throw new CdnError('TARGET_INVALID', `no ${what} is named: set ${variable}, or name one with the call`, { vendor })
+  throw new CdnError('TARGET_INVALID', `${JSON.stringify(site.slice(0, 80))} is not the id of a ${what}: it is letters and digits`, {
+    vendor,
+  })
+}
+
+export function addressOf(path: string, origin: string | undefined, vendor: string, option: string): URL {
+  if (origin === undefined)
+    throw unsupported(
+      vendor,
+      `knows no path without its host, such as ${JSON.stringify(path)}`,
+      `write the whole address, or give ${option}`,
+    )
+  return new URL(path, origin)
+}
+
+export function unsupported(vendor: string, what: string, remedy: string): CdnError {
+  return new CdnError('UNSUPPORTED', `${vendor} ${what}: ${remedy}`, { vendor })
+}
+
+/** Whole days in UTC, today as the last. */
+export function daysBack(days: number, now = Date.now()): { readonly from: string; readonly to: string } {
+  const to = new Date(now)
+  const from = new Date(now - (days - 1) * 86_400_000)
+  from.setUTCHours(0, 0, 0, 0)
+  return { from: from.toISOString(), to: to.toISOString() }
+}
