@@ -3,6 +3,8 @@ import { CacheJobs, type Claim } from './cache-jobs.ts'
 import { CacheSources } from './cache-sources.ts'
 import { checkOptions, flag, oneOf, type Shape } from './core/checks.ts'
 import type { NearStore, Tier } from './core/contracts.ts'
+import type { Division } from './core/division.ts'
+import { MillpondError } from './core/errors.ts'
 import type { GuardOptions, SourceGuard } from './core/guard.ts'
 import type { Key } from './core/key.ts'
 import type { NodeStore } from './core/nodes.ts'
@@ -185,6 +187,16 @@ export class Assembly implements House {
     const concerned = apply === 'new' ? [] : isWhole ? all : all.filter(({ cache }) => cache.name === namespace)
     const [, ...dropped] = await Promise.all([applied, ...concerned.map(({ cache }) => cache.clear())])
     return { changes: plan.changes, isDryRun: false, dropped }
+  }
+
+  divide(division: Division): () => void {
+    const { settings } = this.#parts
+    if (settings.division !== undefined)
+      throw new MillpondError('OPTION_INVALID', 'divide: the cache is divided already: end the experiment that did it first')
+    settings.division = division
+    return () => {
+      if (settings.division === division) settings.division = undefined
+    }
   }
 
   register(space: Space, source: Omit<Source, 'guard'>, given: SourceOptions['guard']): () => void {

@@ -4,6 +4,7 @@ export type { AdaptiveTtl, ChosenTtl, LoadedValue } from './core/adaptive-ttl.ts
 export { MISS_CAUSES, type MissCause } from './core/causes.ts'
 export type { Clock, Codec, Reason, Scope, Tier, TierStep } from './core/contracts.ts'
 export type { Priority } from './core/dependency.ts'
+export type { ArmSettings, Division } from './core/division.ts'
 export type { Duration } from './core/duration.ts'
 export { type ErrorCode, MillpondError } from './core/errors.ts'
 export type { CacheEvents, EventName } from './core/events.ts'

@@ -77,6 +77,17 @@ export interface RefreshAhead {
   readonly reads?: 1 | 2 | undefined
 }
 
+/** When fresh values are loaded anew: of `LoadPolicy`. */
+export type Ahead = Pick<LoadPolicy, 'refreshAhead' | 'refreshBeta' | 'refreshReads'>
+
+/** Settings of shares of the keys (`divide`), over the policy that stands for all. */
+export interface Arms {
+  readonly armOf: (hash: number) => number
+  /** Milliseconds; undefined: as it is for all. */
+  readonly ttls: readonly (number | undefined)[]
+  readonly aheads: readonly Ahead[]
+}
+
 /** `LoadOptions` in milliseconds, all present. */
 export interface LoadPolicy {
   readonly ttlMs: number
@@ -101,6 +112,9 @@ export interface LoadPolicy {
   readonly consistency: Consistency
   /** Encoded keys. */
   readonly dependsOn: readonly string[]
+  /** By the key, while the cache is divided, where the call does not say it itself. */
+  readonly ttlArms: Arms | undefined
+  readonly aheadArms: Arms | undefined
 }
 
 const TIMEOUT: Shape<NonNullable<LoadOptions['timeout']>> = { soft: duration, hard: duration }
@@ -124,6 +138,8 @@ export const DEFAULT_POLICY: LoadPolicy = Object.freeze({
   errorMs: 0,
   consistency: 'eventual',
   dependsOn: NO_TAGS,
+  ttlArms: undefined,
+  aheadArms: undefined,
 })
 
 const REFRESH_AHEAD: Shape<RefreshAhead> = {
@@ -177,6 +193,8 @@ export function resolvePolicy(options: LoadOptions | undefined, defaults: LoadPo
     errorMs: errorTtl === undefined ? defaults.errorMs : parseDuration(errorTtl, 'errorTtl'),
     consistency: consistency ?? defaults.consistency,
     dependsOn: dependsOn === undefined ? defaults.dependsOn : encodeKeys(dependsOn, 'dependsOn'),
+    ttlArms: ttl === undefined ? defaults.ttlArms : undefined,
+    aheadArms: refreshAhead === undefined ? defaults.aheadArms : undefined,
   }
 }
 
@@ -208,10 +226,7 @@ const present = (fields: object): object => Object.fromEntries(Object.entries(fi
 
 const AFTER = 0.8
 
-function aheadOf(
-  said: LoadOptions['refreshAhead'],
-  { refreshAhead, refreshBeta, refreshReads }: LoadPolicy,
-): Pick<LoadPolicy, 'refreshAhead' | 'refreshBeta' | 'refreshReads'> {
+function aheadOf(said: LoadOptions['refreshAhead'], { refreshAhead, refreshBeta, refreshReads }: LoadPolicy): Ahead {
   if (said === undefined) return { refreshAhead, refreshBeta, refreshReads }
   if (typeof said === 'number') return { refreshAhead: said, refreshBeta: 0, refreshReads: DEFAULT_POLICY.refreshReads }
   const { beta = 0, after = beta > 0 ? 0 : AFTER, reads = DEFAULT_POLICY.refreshReads } = said

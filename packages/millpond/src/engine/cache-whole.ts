@@ -1,5 +1,6 @@
 // What concerns a whole cache, from whichever of its namespaces it is asked: settings, loaders, listeners, figures, its life.
 import { refused } from '../core/checks.ts'
+import type { Division } from '../core/division.ts'
 import type { EventName, Listener } from '../core/events.ts'
 import type { GuardOptions, SourceGuard } from '../core/guard.ts'
 import type { Key } from '../core/key.ts'
@@ -97,6 +98,12 @@ export interface CacheWhole {
    * @throws MillpondError `OPTION_INVALID` for what can be told nothing.
    */
   record(recorder: Recorder): () => void
+  /**
+   * Gives shares of the keys a time to live or a refresh ahead of their own, in this process, until the function that it returns is called: the arms of an experiment
+   * (`startExperiment` of `millpond/insight`). Loads and writes from now on go by it, where their calls do not say it themselves; what is stored keeps its times.
+   * @throws MillpondError `OPTION_INVALID`, also where the cache is divided already
+   */
+  divide(division: Division): () => void
   /**
    * The breaker of a far tier, by the tier's name: its state, and `protect(fn)` for commands of your own to the same server.
    * @throws MillpondError `OPTION_INVALID` for a tier that this cache does not have.

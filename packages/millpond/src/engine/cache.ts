@@ -1,5 +1,6 @@
 // The public face of a cache: each verb hands over to the part that knows its subject.
 import { checkedElsewhere, checkOptions, type Shape, text, texts } from '../core/checks.ts'
+import { checkDivision, type Division } from '../core/division.ts'
 import type { Duration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import type { EventName, Listener } from '../core/events.ts'
@@ -52,6 +53,7 @@ export interface House {
   activity(): readonly NamespaceActivity[]
   describe(): CacheDescription
   configure(namespace: string, changes: Changes, options?: ConfigureOptions): Promise<Configured>
+  divide(division: Division): () => void
   register(space: Space, source: Omit<Source, 'guard'>, guard: SourceOptions['guard']): () => void
   guard(name: string, options?: GuardOptions): SourceGuard
   collection<Id, T>(cache: Cache, space: Space, name: string, options: CollectionOptions<Id, T>): Collection<Id, T>
@@ -384,6 +386,11 @@ export class Cache implements reads.CacheReads, loads.CacheLoads, writes.CacheWr
   record(recorder: Recorder): () => void {
     checkOpen(this.#space)
     return this.#space.watch.ofCache.record(checkRecorder(recorder))
+  }
+
+  divide(division: Division): () => void {
+    checkOpen(this.#space)
+    return this.#house.divide(checkDivision(division))
   }
 
   async examine(): Promise<readonly ExaminedTier[]> {

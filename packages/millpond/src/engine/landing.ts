@@ -5,6 +5,7 @@ import { decodeKey } from '../core/key.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import { hashValue } from '../core/value-hash.ts'
 import { shareOfTurn } from '../wrap/turn-share.ts'
+import { policyOfKey } from './arms.ts'
 import { chooseTtl } from './chosen-ttl.ts'
 import { commitFar } from './commit-far.ts'
 import { type Flight, LET_GO } from './flight.ts'
@@ -129,7 +130,7 @@ function land(journey: Journey, flight: Flight, value: unknown, { ms, isTrusted,
   const { space } = journey
   const { key, asOf, setting } = flight
   const { services, ledger } = space
-  const policy = setting?.policy ?? journey.policy
+  const policy = policyOfKey(space, setting?.policy ?? journey.policy, key)
   const isolated = setting?.isolated ?? isolateFor(space, value, key)
   const seen = space.watch.recorder !== undefined || services.adaptiveTtl !== undefined
   const valueHash = seen ? hashValue(isolated.value) : 0

@@ -7,6 +7,7 @@
 // Only what is read again is refreshed: an entry that nobody reads stays as it is, and ends with its TTL.
 import { hashOf } from '../core/key-hash.ts'
 import type { LoadPolicy } from '../core/options.ts'
+import { refreshPolicyOfKey } from './arms.ts'
 import type { Journey } from './journey.ts'
 import type { Space } from './space.ts'
 
@@ -24,7 +25,8 @@ export interface Lifetime {
 export const refreshesAhead = ({ refreshAhead, refreshBeta }: LoadPolicy): boolean => refreshAhead > 0 || refreshBeta > 0
 
 /** `reads`: since it was stored, this one among them. */
-export function isDue(space: Space, policy: LoadPolicy, key: string, life: Lifetime, reads: number, now: number): boolean {
+export function isDue(space: Space, given: LoadPolicy, key: string, life: Lifetime, reads: number, now: number): boolean {
+  const policy = refreshPolicyOfKey(space, given, key)
   if (reads < policy.refreshReads || space.flights.refreshing >= MOST) return false
   return isLate(policy, key, life, now) || isDrawn(space, policy, life, now)
 }

@@ -1,6 +1,7 @@
 // Giving what is held new times: touch, and expire.
 import type { Reason } from '../core/contracts.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
+import { policyOfKey } from './arms.ts'
 import { commitFar } from './commit-far.ts'
 import { readFar } from './far.ts'
 import { forget } from './forget.ts'
@@ -11,7 +12,8 @@ import type { Space } from './space.ts'
 import { retimeNear } from './store-near.ts'
 
 /** Gives a held entry a new time to live from now; `false` when no tier holds a fresh one. Its value, position and stale window stay. */
-export async function touch(space: Space, key: string, policy: LoadPolicy): Promise<boolean> {
+export async function touch(space: Space, key: string, given: LoadPolicy): Promise<boolean> {
+  const policy = policyOfKey(space, given, key)
   const entry = await heldEntry(space, key)
   const now = space.services.clock.now()
   if (entry === undefined || entry.freshUntil <= now) return false

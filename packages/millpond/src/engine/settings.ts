@@ -1,4 +1,5 @@
 // What a namespace works by, beside its parts: read anew by each call, while a load keeps the policy it began with.
+import { type Division, dividedPolicy } from '../core/division.ts'
 import { type Duration, parseDuration } from '../core/duration.ts'
 import { MillpondError, show } from '../core/errors.ts'
 import { DEFAULT_POLICY, type Dependencies, keptOptions, type LoadOptions, type LoadPolicy, resolvePolicy } from '../core/options.ts'
@@ -34,6 +35,8 @@ interface Said {
 }
 
 interface Page extends Said {
+  /** What follows for all keys; `settings.policy` has arms of an experiment in it. */
+  policy: LoadPolicy
   /** One object for as long as the namespace is open, so that whoever holds it sees each change. */
   readonly settings: { -readonly [K in keyof Settings]: Settings[K] }
 }
@@ -52,6 +55,7 @@ export class CacheSettings {
   #routing: Routing
   #cache: Said
   #nearKeep: Keep
+  #division: Division | undefined
 
   /** @throws MillpondError for options that do not exist or garbage in them. */
   constructor(code: LoadOptions | undefined, common: CommonSettings, routing: Routing) {
@@ -68,7 +72,11 @@ export class CacheSettings {
     const said: Said = { code, changed: NOTHING }
     const policy = policyOf(said, this.#baseOf(namespace))
     const route = this.#routing.of(namespaceOf(namespace))
-    const page: Page = { ...said, settings: { ...this.common, nearKeep: this.#nearKeep, policy, route } }
+    const page: Page = {
+      ...said,
+      policy,
+      settings: { ...this.common, nearKeep: this.#nearKeep, policy: this.#divided(namespace, policy), route },
+    }
     this.#pages.set(namespace, page)
     // Its tenants may have been there before it, by their names.
     if (code !== NOTHING && namespaceOf(namespace) === namespace) this.#follow()
@@ -100,7 +108,7 @@ export class CacheSettings {
 
   /** The policy that stands; without a name, the cache's. */
   policy(namespace?: string): LoadPolicy {
-    return (namespace === undefined ? undefined : this.#pages.get(namespace)?.settings.policy) ?? this.#policy
+    return (namespace === undefined ? undefined : this.#pages.get(namespace)?.policy) ?? this.#policy
   }
 
   /** What was changed so far; without a name, in the cache. */
@@ -134,6 +142,16 @@ export class CacheSettings {
     return this.#nearKeep
   }
 
+  /** Gives arms of the keys settings of their own; undefined: no more. */
+  set division(division: Division | undefined) {
+    this.#division = division
+    this.#follow()
+  }
+
+  get division(): Division | undefined {
+    return this.#division
+  }
+
   /** The rules that stand. */
   get routing(): Routing {
     return this.#routing
@@ -147,6 +165,12 @@ export class CacheSettings {
   set routing(routing: Routing) {
     this.#routing = routing
     for (const [name, { settings }] of this.#pages) settings.route = routing.of(namespaceOf(name))
+  }
+
+  #divided(name: string, policy: LoadPolicy): LoadPolicy {
+    const division = this.#division
+    const isConcerned = division !== undefined && (division.namespace === undefined || division.namespace === namespaceOf(name))
+    return isConcerned ? dividedPolicy(policy, division) : policy
   }
 
   get #policy(): LoadPolicy {
@@ -165,10 +189,11 @@ export class CacheSettings {
     const parts: [string, Page][] = []
     for (const entry of this.#pages) {
       const [name, page] = entry
-      if (namespaceOf(name) === name) page.settings.policy = policyOf(page, base)
+      if (namespaceOf(name) === name) page.policy = policyOf(page, base)
       else parts.push(entry)
     }
-    for (const [name, page] of parts) page.settings.policy = policyOf(page, this.#baseOf(name))
+    for (const [name, page] of parts) page.policy = policyOf(page, this.#baseOf(name))
+    for (const [name, page] of this.#pages) page.settings.policy = this.#divided(name, page.policy)
   }
 }
 

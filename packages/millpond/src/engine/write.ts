@@ -6,6 +6,7 @@ import { MillpondError } from '../core/errors.ts'
 import type { Position, Target } from '../core/ledger.ts'
 import { type LoadPolicy, timesOf } from '../core/options.ts'
 import type { OutletLine } from '../core/outlet.ts'
+import { policyOfKey } from './arms.ts'
 import { tagsWithDependencies } from './dependencies.ts'
 import { bodiesOf, draftOf } from './encoding.ts'
 import { forget } from './forget.ts'
@@ -183,7 +184,8 @@ function isolateItem(space: Space, { key, value }: WriteItem): KeptItem {
   return { key, isolated: isolateFor(space, value, key, roomOf(space)) }
 }
 
-function entryOf(space: Space, { key, isolated }: KeptItem, policy: LoadPolicy, tags: readonly string[], now: number): Found {
+function entryOf(space: Space, { key, isolated }: KeptItem, given: LoadPolicy, tags: readonly string[], now: number): Found {
+  const policy = policyOfKey(space, given, key)
   const { createdAt, freshUntil, staleUntil } = timesOf(policy, policy.ttlMs, now, space.services.random())
   return {
     key,

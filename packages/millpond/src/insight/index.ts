@@ -4,6 +4,31 @@ export type { Prices, SourcePrices, TierPrices } from './cost/prices.ts'
 export type { CostAction, CostReport, Money, PatternCost, TierCost } from './cost/report.ts'
 export { Curve, type Outcome, type Scenario } from './curve.ts'
 export type { Evidence } from './evidence.ts'
+export { addCounts, type Column, type Counts, noCounts, type Sums } from './experiments/counts.ts'
+export {
+  type Experiment,
+  type ExperimentCache,
+  type ExperimentEnd,
+  type ExperimentOptions,
+  type ExperimentResult,
+  startExperiment,
+} from './experiments/experiment.ts'
+export { judgeKeys } from './experiments/judge.ts'
+export { judgeShadow, type ShadowCounts } from './experiments/judge-shadow.ts'
+export {
+  type ArmMemory,
+  type ArmOptions,
+  type Guards,
+  type Metric,
+  type Plan,
+  type PlannedArm,
+  type PlanOptions,
+  planOf,
+} from './experiments/plan.ts'
+export { halfWidth } from './experiments/sequence.ts'
+export { ShadowTrial } from './experiments/shadow-trial.ts'
+export { type DividedCache, KeyTrial, type Phase } from './experiments/trial.ts'
+export type { ArmResult, ArmVerdict, Difference, Judgement, Verdict } from './experiments/verdict.ts'
 export type { Bottleneck, CacheHealth, Deduction } from './findings.ts'
 export {
   type Analysis,

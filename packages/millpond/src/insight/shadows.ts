@@ -14,7 +14,7 @@ const LEAST = 512
 const MOST = 8192
 const SCALE = 0.1
 /** The standard error of a difference that comes from the scale alone: measured over public traces (`npm run bench:insight`). */
-const OF_SCALE = 0.004
+export const OF_SCALE = 0.004
 /** After so many reads for each entry, a shadow that is still not full counts all the same. */
 const WARM_AFTER = 16
 

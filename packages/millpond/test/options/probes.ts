@@ -13,7 +13,7 @@ import { fromEnvironment } from 'millpond/environment'
 import { createHttpCache } from 'millpond/http'
 import { cacheHeaders, compression, recordTraffic, requestMetrics } from 'millpond/http/middlewares'
 import { wrappers } from 'millpond/http/wrappers'
-import { adaptiveTtl, createInsight, Predictor, Shadows } from 'millpond/insight'
+import { adaptiveTtl, createInsight, Predictor, planOf, Shadows, startExperiment } from 'millpond/insight'
 import {
   Coalesce,
   EventMap,
@@ -79,6 +79,8 @@ let fresh = 0
 /** What a hit would not look at. */
 const insight = createInsight({ caches: [createCache({ name: 'probed', clock })], clock })
 const predicted = createInsight({ caches: [createCache({ name: 'predicted', clock })], clock, usagePrediction: true })
+const tried = createCache({ name: 'tried', clock })
+const EQUAL_ARMS = { name: 'probed', arms: [{ name: 'a' }, { name: 'b' }] }
 const newKey = (): string => `key-${fresh++}`
 const key = new Uint8Array(32)
 const jobs = memoryJobs({ clock })
@@ -325,6 +327,9 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { prices: { tiers: { memory: { gbMonth: 1 } }, source: { second: 1 } } },
     use: (options) => insight.cost('probed', options),
   },
+  './insight ExperimentOptions': { base: { cache: tried, ...EQUAL_ARMS }, use: (options) => startExperiment(options).stop() },
+  './insight PlanOptions': { base: EQUAL_ARMS, use: (options) => planOf(options) },
+  './insight ArmOptions': { base: { name: 'b' }, use: (arm) => planOf({ name: 'probed', arms: [{ name: 'a' }, arm] }) },
   './insight InsightOptions': { base: { caches: [] }, use: (options) => createInsight(options).close() },
   './insight OptimizeOptions': { use: (options) => insight.optimize('probed', options) },
   './insight PredictorOptions': {

@@ -1,0 +1,56 @@
+// Shares of the keys that have settings of their own for a while: the arms of an experiment.
+import { check, checkOptions, fn, listOf, options, required, type Shape, text } from './checks.ts'
+import { type Duration, parseDuration } from './duration.ts'
+import { MillpondError, show } from './errors.ts'
+import { type Ahead, DEFAULT_POLICY, type LoadOptions, type LoadPolicy, resolvePolicy } from './options.ts'
+
+/** What differs for the keys of an arm; what is left out is as it is for all. A call that says an option itself is right. */
+export interface ArmSettings {
+  /** Above 0. */
+  readonly ttl?: Duration | undefined
+  readonly refreshAhead?: LoadOptions['refreshAhead'] | undefined
+}
+
+export interface Division {
+  /** Which of `arms` a key belongs to, by its hash as recorders are told it. Called on loads and writes, and on hits where an arm refreshes ahead: quick, and always the same. */
+  readonly armOf: (hash: number) => number
+  readonly arms: readonly ArmSettings[]
+  /** Of this namespace and its tenants alone. Default: all. */
+  readonly namespace?: string | undefined
+}
+
+const lasting = check((value): value is Duration => parseDuration(value as Duration, 'ttl') > 0, 'a duration above 0')
+const ARM: Shape<ArmSettings> = {
+  ttl: lasting,
+  // Looked at as the load options that it is one of.
+  refreshAhead: (value, at) => {
+    resolvePolicy({ refreshAhead: value as never }, DEFAULT_POLICY, at.replace(/\.refreshAhead$/, ''))
+    return value as never
+  },
+}
+export const armSettings = options(ARM)
+const DIVISION: Shape<Division> = {
+  armOf: required(fn("a function from a key's hash to its arm")),
+  arms: required(listOf(armSettings, 'a list of settings, one an arm')),
+  namespace: text,
+}
+
+/** @throws MillpondError `OPTION_INVALID`, `DURATION_INVALID` */
+export function checkDivision(given: unknown): Division {
+  checkOptions<Division>(given, DIVISION, 'divide')
+  if (given.arms.length >= 2) return given
+  throw new MillpondError('OPTION_INVALID', `divide.arms: ${show(given.arms)} is not allowed: give two at least, {} for what is there`)
+}
+
+/** The policy with arms in it. That somebody refreshes ahead is known before the key is looked at. */
+export function dividedPolicy(policy: LoadPolicy, { armOf, arms }: Division): LoadPolicy {
+  const ttls = arms.map(({ ttl }) => (ttl === undefined ? undefined : parseDuration(ttl, 'ttl')))
+  const aheads = arms.map(({ refreshAhead }) => aheadOf(resolvePolicy({ refreshAhead }, policy)))
+  const division = { armOf, ttls, aheads }
+  const isTimed = ttls.some((ttl) => ttl !== undefined)
+  const isAhead = arms.some(({ refreshAhead }) => refreshAhead !== undefined)
+  const keenest = aheads.reduce((one, other) => (other.refreshAhead > 0 || other.refreshBeta > 0 ? other : one))
+  return { ...policy, ...(isAhead && keenest), ttlArms: isTimed ? division : undefined, aheadArms: isAhead ? division : undefined }
+}
+
+const aheadOf = ({ refreshAhead, refreshBeta, refreshReads }: LoadPolicy): Ahead => ({ refreshAhead, refreshBeta, refreshReads })

@@ -1,0 +1,44 @@
+// What an experiment counts: sums for each bucket of keys, of the time before its arms differed and of the time since. Processes add theirs up.
+import { BUCKETS } from './assignment.ts'
+
+export const COLUMNS = ['reads', 'misses', 'loads', 'errors', 'slow', 'stale', 'foreign'] as const
+/**
+ * `misses`: reads that no tier answered; `loads`: values that the source brought, refreshes among them; `slow`: loads that took longer than was said;
+ * `stale`: reads of values that a reload then found changed, half of those between the two loads; `foreign`: loads whose values live for another time than their arm says.
+ */
+export type Column = (typeof COLUMNS)[number]
+export type Sums = Readonly<Record<Column, Float64Array>>
+
+export interface Counts {
+  readonly before: Sums
+  readonly measured: Sums
+  /** Different keys that were read since the arms differ, by arm: up to some 30,000. */
+  readonly keys: Float64Array
+}
+
+export const noSums = (): Sums => ({
+  reads: new Float64Array(BUCKETS),
+  misses: new Float64Array(BUCKETS),
+  loads: new Float64Array(BUCKETS),
+  errors: new Float64Array(BUCKETS),
+  slow: new Float64Array(BUCKETS),
+  stale: new Float64Array(BUCKETS),
+  foreign: new Float64Array(BUCKETS),
+})
+
+export const noCounts = (arms: number): Counts => ({ before: noSums(), measured: noSums(), keys: new Float64Array(arms) })
+
+export function addCounts(into: Counts, more: Counts): void {
+  for (const phase of ['before', 'measured'] as const) for (const column of COLUMNS) add(into[phase][column], more[phase][column])
+  add(into.keys, more.keys)
+}
+
+function add(into: Float64Array, more: ArrayLike<number>): void {
+  for (let at = 0; at < into.length; at++) into[at] = (into[at] as number) + (more[at] ?? 0)
+}
+
+export const total = (values: ArrayLike<number>): number => {
+  let sum = 0
+  for (let at = 0; at < values.length; at++) sum += values[at] as number
+  return sum
+}

@@ -1,0 +1,152 @@
+// An experiment as one process takes part in it: its arms differ from when it is told so, and what their keys do is counted by buckets.
+import type { MissCause } from '../../core/causes.ts'
+import type { ArmSettings, Division } from '../../core/division.ts'
+import { parseDuration } from '../../core/duration.ts'
+import type { Listener } from '../../core/events.ts'
+import { hashOf, mixed } from '../../core/key-hash.ts'
+import type { Recorder } from '../../core/recorder.ts'
+import { namespaceOf } from '../../core/tenant.ts'
+import { bucketOf, drawArms, seedOf } from './assignment.ts'
+import { type Counts, noCounts, type Sums } from './counts.ts'
+import type { Plan } from './plan.ts'
+import { StaleReads } from './stale-reads.ts'
+
+/** What an experiment needs of a cache: `createCache` makes one. */
+export interface DividedCache {
+  divide(division: Division): () => void
+  record(recorder: Recorder): () => void
+  on<E extends 'loadError'>(event: E, listener: Listener<E>): () => void
+}
+
+/** `before`: all keys are alike, and it is counted. `settling`: the arms differ, and nothing is counted. `measuring`. */
+export type Phase = 'before' | 'settling' | 'measuring'
+
+const PLACES = 65_536
+/** Beyond it different keys meet in a place too often to be counted. */
+const MOST_KEYS = PLACES / 2
+/** Of how long a value lives: what jitter of a setting of one's own may take off. */
+const OF_TTL = 0.75
+
+/** Counts all reads of a cache, not of a sample, until it is closed. */
+export class KeyTrial {
+  readonly counts: Counts
+  #phase: Phase = 'before'
+  readonly #plan: Plan
+  readonly #cache: DividedCache
+  readonly #arms: Uint8Array
+  readonly #seed: number
+  readonly #ttls: readonly (number | undefined)[]
+  readonly #stale = new StaleReads()
+  readonly #met = new Uint8Array(PLACES)
+  #keys = 0
+  #sums: Sums | undefined
+  #undivide: (() => void) | undefined
+  readonly #stops: readonly (() => void)[]
+
+  /** @throws MillpondError `OPTION_INVALID` for settings that no cache takes */
+  constructor(plan: Plan, cache: DividedCache) {
+    this.#plan = plan
+    this.#cache = cache
+    this.#seed = seedOf(plan.name)
+    this.#arms = drawArms(
+      plan.arms.map(({ share }) => share),
+      this.#seed,
+    )
+    this.#ttls = plan.arms.map(({ settings: { ttl } }) => (ttl === undefined ? undefined : parseDuration(ttl, 'ttl')))
+    this.counts = noCounts(plan.arms.length)
+    this.#sums = this.counts.before
+    // Tried at once, so that settings which are wrong are told to who begins, not later.
+    cache.divide(this.#division)()
+    this.#stops = [
+      cache.record({
+        hit: (hash, _bytes, _key, namespace) => this.#hit(hash, namespace),
+        miss: (hash, cause, _key, namespace) => this.#miss(hash, cause, namespace),
+        load: (hash, ms, _bytes, valueHash, _key, namespace, ttlMs) => this.#load(hash, ms, valueHash, namespace, ttlMs),
+        set: (hash) => this.#stale.forget(hash),
+      }),
+      cache.on('loadError', ({ key, namespace }) => this.#failed(key, namespace)),
+    ]
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  /** @throws MillpondError `OPTION_INVALID` where the cache is divided already */
+  enter(phase: Phase): void {
+    if (phase !== 'before') this.#undivide ??= this.#cache.divide(this.#division)
+    this.#phase = phase
+    this.#sums = phase === 'settling' ? undefined : phase === 'before' ? this.counts.before : this.counts.measured
+  }
+
+  /** All keys are alike again. What was counted stays. */
+  close(): void {
+    this.#sums = undefined
+    this.#undivide?.()
+    this.#undivide = undefined
+    for (const stop of this.#stops) stop()
+  }
+
+  get #division(): Division {
+    const arms: readonly ArmSettings[] = this.#plan.arms.map(({ settings }) => settings)
+    return { armOf: (hash) => this.#arms[bucketOf(hash, this.#seed)] as number, arms, namespace: this.#plan.namespace }
+  }
+
+  #hit(hash: number, namespace: string): void {
+    const sums = this.#sums
+    if (sums === undefined || !this.#isConcerned(namespace)) return
+    this.#read(sums, hash)
+    this.#stale.read(hash)
+  }
+
+  #miss(hash: number, cause: MissCause, namespace: string): void {
+    if (cause.startsWith('invalidated_')) this.#stale.forget(hash)
+    const sums = this.#sums
+    if (sums === undefined || !this.#isConcerned(namespace)) return
+    count(sums.misses, this.#read(sums, hash), 1)
+  }
+
+  #load(hash: number, ms: number, valueHash: number, namespace: string, ttlMs: number): void {
+    if (!this.#isConcerned(namespace)) return
+    const stale = this.#stale.loaded(hash, valueHash)
+    const sums = this.#sums
+    if (sums === undefined) return
+    const bucket = bucketOf(hash, this.#seed)
+    count(sums.loads, bucket, 1)
+    if (ms > this.#plan.slowMs) count(sums.slow, bucket, 1)
+    if (stale > 0) count(sums.stale, bucket, stale)
+    const wanted = this.#phase === 'before' ? undefined : this.#ttls[this.#arms[bucket] as number]
+    if (wanted !== undefined && ttlMs > 0 && (ttlMs > wanted + 1 || ttlMs < wanted * OF_TTL)) count(sums.foreign, bucket, 1)
+  }
+
+  #failed(key: string, namespace: string): void {
+    const sums = this.#sums
+    if (sums === undefined || !this.#isConcerned(namespace)) return
+    count(sums.errors, bucketOf(hashOf(key, hashOf(namespace, 0)), this.#seed), 1)
+  }
+
+  /** The bucket of the key that is read. */
+  #read(sums: Sums, hash: number): number {
+    const bucket = bucketOf(hash, this.#seed)
+    count(sums.reads, bucket, 1)
+    if (this.#phase === 'measuring' && this.#keys < MOST_KEYS) this.#meet(hash, bucket)
+    return bucket
+  }
+
+  #meet(hash: number, bucket: number): void {
+    const place = mixed(hash) & (PLACES - 1)
+    if (this.#met[place] === 1) return
+    this.#met[place] = 1
+    this.#keys++
+    count(this.counts.keys, this.#arms[bucket] as number, 1)
+  }
+
+  #isConcerned(namespace: string): boolean {
+    const { namespace: wanted } = this.#plan
+    return wanted === undefined || wanted === namespace || wanted === namespaceOf(namespace)
+  }
+}
+
+function count(values: Float64Array, at: number, more: number): void {
+  values[at] = (values[at] as number) + more
+}

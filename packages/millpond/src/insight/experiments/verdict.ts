@@ -1,0 +1,86 @@
+// The verdict of an experiment, from what each arm came to: in one word, and in words.
+import type { Guards, Plan } from './plan.ts'
+
+/** A difference to the control per read, with an interval that holds whenever it is looked at. */
+export interface Difference {
+  readonly control: number
+  readonly arm: number
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+export type ArmVerdict = 'not_enough_data' | 'undecided' | 'better' | 'worse' | 'no_difference' | 'harm'
+
+export interface ArmResult {
+  readonly name: string
+  readonly reads: number
+  /** Different keys that were read; absent in shadow caches. */
+  readonly keys: number | undefined
+  /** Of the metric: above 0 is better, also where less is better. */
+  readonly gain: Difference | undefined
+  /** Everything that is watched, as it is: more loads are above 0. */
+  readonly differences: Readonly<Partial<Record<keyof Guards, Difference>>>
+  readonly verdict: ArmVerdict
+  /** Why it is harmful, or why nothing is said. */
+  readonly why: string | undefined
+}
+
+export type Verdict = ArmVerdict | 'uneven'
+
+export interface Judgement {
+  readonly verdict: Verdict
+  /** The arm to take: the control's where no other one is better. Absent before there is a verdict. */
+  readonly winner: string | undefined
+  readonly text: string
+  readonly control: { readonly name: string; readonly reads: number; readonly keys: number | undefined }
+  readonly arms: readonly ArmResult[]
+}
+
+/** Where the interval lies. */
+export function verdictOfGain(gain: Difference | undefined, effect: number): ArmVerdict {
+  if (gain === undefined) return 'not_enough_data'
+  if (gain.low > -effect && gain.high < effect) return 'no_difference'
+  if (gain.low > 0) return 'better'
+  if (gain.high < 0) return 'worse'
+  return 'undecided'
+}
+
+/** `uneven`: why nothing that was counted may be believed. */
+export function verdictOf(
+  { arms: [control], metric }: Plan,
+  arms: readonly ArmResult[],
+  uneven: string | undefined,
+): Pick<Judgement, 'verdict' | 'winner' | 'text'> {
+  const of = (verdict: ArmVerdict): readonly ArmResult[] => arms.filter((arm) => arm.verdict === verdict)
+  if (uneven !== undefined) return { verdict: 'uneven', winner: undefined, text: uneven }
+  const [harmful] = of('harm')
+  if (harmful !== undefined) return { verdict: 'harm', winner: control?.name, text: `${harmful.name} does harm: ${harmful.why}` }
+  const [best] = of('better').toSorted((a, b) => (b.gain?.value ?? 0) - (a.gain?.value ?? 0))
+  const open = [...of('undecided'), ...of('not_enough_data')]
+  if (best !== undefined && open.length === 0)
+    return { verdict: 'better', winner: best.name, text: `${best.name} is better: ${gainText(best, metric)}` }
+  const [lacking] = of('not_enough_data')
+  if (lacking !== undefined) return { verdict: 'not_enough_data', winner: undefined, text: `not enough data: ${lacking.why}` }
+  const [first] = open
+  if (first !== undefined)
+    return { verdict: 'undecided', winner: undefined, text: `nothing is sure yet: ${first.name}, ${gainText(first, metric)}` }
+  const isWorse = arms.every(({ verdict }) => verdict === 'worse')
+  const text = arms.map((arm) => `${arm.name}, ${gainText(arm, metric)}`).join('; ')
+  if (isWorse) return { verdict: 'worse', winner: control?.name, text: `worse than ${control?.name}: ${text}` }
+  return { verdict: 'no_difference', winner: control?.name, text: `no difference that matters: ${text}` }
+}
+
+function gainText({ gain }: ArmResult, metric: Plan['metric']): string {
+  if (gain === undefined) return 'nothing was seen'
+  const sign = (value: number): string => `${value < 0 ? '-' : '+'}${(Math.abs(value) * 100).toFixed(2)}`
+  const [value, low, high] = metric === 'hit_rate' ? [gain.value, gain.low, gain.high] : [-gain.value, -gain.high, -gain.low]
+  return `${sign(value)} (${sign(low)} to ${sign(high)}) ${metric === 'hit_rate' ? 'hits' : 'loads'} in 100 reads`
+}
+
+export const percent = (share: number): string => `${(share * 100).toFixed(share < 0.01 ? 2 : 1)} %`
+
+export function inWords(ms: number): string {
+  if (ms < 60_000) return `${Math.floor(ms / 1000)} s`
+  return ms < 3_600_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 360_000) / 10} h`
+}

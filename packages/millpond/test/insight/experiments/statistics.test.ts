@@ -1,0 +1,224 @@
+// The statistics of experiments, over simulated ones: equal arms are told apart no more often than was said, however often somebody looks; the tests that
+// dashboards usually make are not, and these must fail here.
+import { describe, expect, it } from 'vitest'
+import { BUCKETS, bucketOf, drawArms, seedOf } from '../../../src/insight/experiments/assignment.ts'
+import { compare } from '../../../src/insight/experiments/compare.ts'
+import { noCounts } from '../../../src/insight/experiments/counts.ts'
+import { halfWidth } from '../../../src/insight/experiments/sequence.ts'
+import { areUneven } from '../../../src/insight/experiments/shares.ts'
+import { randomFrom, Simulated, type Traffic } from './simulated.ts'
+
+const ALPHA = 0.05
+const LOOKS = 12
+const SITE: Traffic = { zipf: 0.9, keys: 5000, reads: 8000, before: 16_000 }
+const KINDS: Readonly<Record<string, Traffic>> = {
+  'a usual site': SITE,
+  'one key with a fifth of all reads': { ...SITE, zipf: 1.3 },
+  'keys that are all alike': { ...SITE, zipf: 0, keys: 1000 },
+  'an arm of a tenth, and nothing known before': { ...SITE, before: 0, share: 0.1 },
+}
+
+interface Found {
+  /** The sequential test over buckets; the same interval as if nobody looked twice; and a z-test over requests. */
+  readonly sequential: boolean
+  readonly fixed: boolean
+  readonly naive: boolean
+}
+
+function played(seed: number, traffic: Traffic): Found {
+  const run = new Simulated(seed, traffic)
+  const found = { sequential: false, fixed: false, naive: false }
+  for (let look = 0; look < LOOKS; look++) {
+    run.read()
+    const compared = compare('misses', run.counts, run.control, run.arm)
+    if (compared === undefined) continue
+    const off = Math.abs(compared.difference)
+    found.sequential ||= off > halfWidth(compared.variance, 0.01, ALPHA)
+    found.fixed ||= off > 1.96 * Math.sqrt(compared.variance)
+    found.naive ||= isNaivelySure(run)
+  }
+  return found
+}
+
+/** As if every request were news. */
+function isNaivelySure({ counts: { measured }, control, arm }: Simulated): boolean {
+  const sum = (values: Float64Array, buckets: readonly number[]): number => buckets.reduce((all, bucket) => all + (values[bucket] ?? 0), 0)
+  const [n1, n2] = [sum(measured.reads, control), sum(measured.reads, arm)]
+  const [m1, m2] = [sum(measured.misses, control), sum(measured.misses, arm)]
+  const share = (m1 + m2) / (n1 + n2)
+  return Math.abs(m1 / n1 - m2 / n2) > 1.96 * Math.sqrt(share * (1 - share) * (1 / n1 + 1 / n2))
+}
+
+function shareOf(traffic: Traffic, runs: number): Readonly<Record<keyof Found, number>> {
+  const all = Array.from({ length: runs }, (_, run) => played(run * 7919 + 1, traffic))
+  const share = (name: keyof Found): number => all.filter((found) => found[name]).length / runs
+  return { sequential: share('sequential'), fixed: share('fixed'), naive: share('naive') }
+}
+
+describe('equal arms, looked at twelve times', () => {
+  const RUNS = 500
+  const seen = new Map(Object.entries(KINDS).map(([kind, traffic]) => [kind, shareOf(traffic, RUNS)]))
+
+  it.each([...seen])('are told apart in at most 5 of 100 experiments: %s', (_, { sequential }) => {
+    expect(sequential).toBeLessThanOrEqual(ALPHA)
+  })
+
+  it.each([...seen])('control: a z-test over requests tells them apart in most: %s', (_, { naive }) => {
+    expect(naive).toBeGreaterThan(0.5)
+  })
+
+  it('control: an interval for one look is wrong more than twice as often as it says', () => {
+    const shares = [...seen.values()].map(({ fixed }) => fixed)
+    expect(shares.reduce((sum, share) => sum + share, 0) / shares.length).toBeGreaterThan(2 * ALPHA)
+  })
+})
+
+describe('arms that differ', () => {
+  it('are told apart: a fifth fewer misses in nine of ten experiments', () => {
+    expect(shareOf({ ...SITE, saved: 0.2, before: 64_000 }, 100).sequential).toBeGreaterThan(0.9)
+  })
+
+  it('are told apart the sooner the more is known from before', () => {
+    const sure = (before: number): number => {
+      const run = new Simulated(3, { ...SITE, saved: 0.1, before })
+      for (let look = 0; look < LOOKS; look++) run.read()
+      return compare('misses', run.counts, run.control, run.arm)?.variance ?? Number.NaN
+    }
+    expect(sure(96_000)).toBeLessThan(sure(0) / 10)
+  })
+
+  it('show about the difference that there is, and the interval holds it at every look in 95 of 100', () => {
+    let held = 0
+    for (let seed = 1; seed <= 100; seed++) {
+      // What the arm would have missed of its own keys is known here: the same seed without the saving.
+      const run = new Simulated(seed, { ...SITE, saved: 0.2 })
+      let holds = true
+      for (let look = 0; look < LOOKS; look++) {
+        run.read()
+        const compared = compare('misses', run.counts, run.control, run.arm)
+        if (compared === undefined) continue
+        const truth = -0.2 * ((compared.arm / 0.8 + compared.control) / 2)
+        holds &&= Math.abs(compared.difference - truth) <= halfWidth(compared.variance, 0.01, ALPHA)
+      }
+      if (holds) held++
+    }
+    expect(held).toBeGreaterThanOrEqual(95)
+  })
+})
+
+describe('odd counts', () => {
+  const halves = [[...Array(BUCKETS / 2).keys()], [...Array(BUCKETS / 2).keys()].map((bucket) => bucket + BUCKETS / 2)] as const
+
+  it('say nothing without reads, or with those of one bucket', () => {
+    const counts = noCounts(2)
+    expect(compare('misses', counts, ...halves)).toBeUndefined()
+    counts.measured.reads[0] = 1e6
+    counts.measured.reads[200] = 1e6
+    expect(compare('misses', counts, ...halves)).toBeUndefined()
+  })
+
+  it('are not certain where nothing has happened: no error in ten thousand reads leaves one in some thousand', () => {
+    const counts = noCounts(2)
+    counts.measured.reads.fill(10_000 / BUCKETS)
+    const compared = compare('errors', counts, ...halves)
+    expect(compared?.difference).toBe(0)
+    const half = halfWidth(compared?.variance ?? 0, 0.01, ALPHA)
+    expect(half).toBeGreaterThan(1e-4)
+    expect(half).toBeLessThan(2e-3)
+  })
+
+  it('have a spread where all buckets are the same', () => {
+    const counts = noCounts(2)
+    counts.measured.reads.fill(100)
+    counts.measured.misses.fill(50)
+    const compared = compare('misses', counts, ...halves)
+    expect(compared?.difference).toBe(0)
+    expect(compared?.variance).toBeGreaterThan(0)
+  })
+
+  it('of a single hot bucket do not make a difference of it', () => {
+    const counts = noCounts(2)
+    counts.measured.reads.fill(10)
+    counts.measured.misses.fill(5)
+    counts.measured.reads[7] = 1e6
+    const compared = compare('misses', counts, ...halves)
+    expect(Math.abs(compared?.difference ?? 9)).toBeGreaterThan(0.3)
+    expect(halfWidth(compared?.variance ?? 0, 0.01, ALPHA)).toBeGreaterThan(Math.abs(compared?.difference ?? 9))
+  })
+
+  it('have no interval before there is a variance, and a narrower one with more of it', () => {
+    expect(halfWidth(Number.NaN, 0.01, ALPHA)).toBe(Number.POSITIVE_INFINITY)
+    expect(halfWidth(1e-6, 0.01, ALPHA)).toBeLessThan(halfWidth(1e-4, 0.01, ALPHA))
+    // Wider than an interval for one look, at any variance.
+    for (const variance of [1e-9, 1e-6, 1e-4, 1e-2, 1]) expect(halfWidth(variance, 0.01, ALPHA)).toBeGreaterThan(1.96 * Math.sqrt(variance))
+  })
+})
+
+describe('which arm a key belongs to', () => {
+  it('is the same for the same name, in every process, and another one for another name', () => {
+    const arms = drawArms([0.5, 0.5], seedOf('ttl'))
+    expect(drawArms([0.5, 0.5], seedOf('ttl'))).toEqual(arms)
+    const other = drawArms([0.5, 0.5], seedOf('size'))
+    const same = [...arms].filter((arm, bucket) => arm === other[bucket]).length
+    expect(same).toBeGreaterThan(BUCKETS * 0.3)
+    expect(same).toBeLessThan(BUCKETS * 0.7)
+  })
+
+  it('is written down: a release that drew others would move keys of experiments under way', () => {
+    expect(seedOf('ttl')).toMatchInlineSnapshot(`-1190874175`)
+    expect([...drawArms([0.5, 0.5], seedOf('ttl'))].slice(0, 16).join('')).toMatchInlineSnapshot(`"1001100101011111"`)
+    expect([1, 2, 3].map((hash) => bucketOf(hash, seedOf('ttl')))).toMatchInlineSnapshot(`
+      [
+        178,
+        19,
+        145,
+      ]
+    `)
+  })
+
+  it.each([
+    [
+      [0.5, 0.5],
+      [128, 128],
+    ],
+    [
+      [0.9, 0.1],
+      [230, 26],
+    ],
+    [
+      [1 / 3, 1 / 3, 1 / 3],
+      [85, 86, 85],
+    ],
+  ])('is drawn by the shares: %s', (shares, wanted) => {
+    const arms = drawArms(shares, seedOf('x'))
+    expect(wanted.map((_, at) => [...arms].filter((arm) => arm === at).length)).toEqual(wanted)
+  })
+})
+
+describe('whether arms have got the keys that were drawn', () => {
+  it('is called wrong of right shares in at most one of a thousand, at any look', () => {
+    const random = randomFrom(11)
+    let called = 0
+    for (let run = 0; run < 500; run++) {
+      const keys = [0, 0]
+      let isWrong = false
+      for (let count = 1; count <= 3000; count++) {
+        const arm = random() < 0.9 ? 0 : 1
+        keys[arm] = (keys[arm] ?? 0) + 1
+        if (count % 100 === 0) isWrong ||= areUneven(keys, [0.9, 0.1])
+      }
+      if (isWrong) called++
+    }
+    expect(called).toBeLessThanOrEqual(2)
+  })
+
+  it('is seen where an arm has lost a tenth of its keys', () => {
+    expect(areUneven([5000, 4500], [0.5, 0.5])).toBe(true)
+    expect(areUneven([5000, 4950], [0.5, 0.5])).toBe(false)
+  })
+
+  it('is not asked before there are keys', () => {
+    expect(areUneven([0, 0], [0.5, 0.5])).toBe(false)
+    expect(areUneven([3, 0], [0.5, 0.5])).toBe(false)
+  })
+})
