@@ -1,4 +1,5 @@
 // An experiment about memory as one process takes part in it: each arm is a shadow cache, so that all of them see the same reads and nobody is harmed.
+import { systemClock } from '../../core/clock.ts'
 import type { Clock } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
 import { SAMPLE } from '../../core/recorder.ts'
@@ -33,7 +34,7 @@ export class ShadowTrial {
   #stopTimer: (() => void) | undefined
 
   /** @throws MillpondError `OPTION_INVALID` where nothing bounds the memory, or its policy is the user's own */
-  constructor(plan: Plan, cache: WatchedCache, clock: Clock) {
+  constructor(plan: Plan, cache: WatchedCache, clock: Clock = systemClock()) {
     const setting = settingOf(cache, undefined)
     if (setting === undefined)
       throw new MillpondError('OPTION_INVALID', 'experiment: the cache has no memory tier, or one without a limit: there is no size to try')

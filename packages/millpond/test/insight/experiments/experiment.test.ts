@@ -217,8 +217,8 @@ describe('an experiment in shadow caches', () => {
 })
 
 describe('what cannot be', () => {
-  const two = [{ name: 'a' }, { name: 'b', settings: { ttl: '5m' } }]
-  it.each([
+  const two: ExperimentOptions['arms'] = [{ name: 'a' }, { name: 'b', settings: { ttl: '5m' } }]
+  it.each<[string, Partial<ExperimentOptions>, string]>([
     ['one arm', { arms: [{ name: 'a' }] }, 'give from 2 to 6'],
     ['two of one name', { arms: [{ name: 'a' }, { name: 'a' }] }, 'two are named "a"'],
     [
@@ -246,7 +246,7 @@ describe('what cannot be', () => {
     ],
     ['alpha of 0', { arms: two, alpha: 0 }, 'between 0 and 1'],
     ['a guard that is none', { arms: two, guards: { hitRate: -1 } }, 'above 0'],
-  ] satisfies [string, Partial<ExperimentOptions>, string][])('%s is refused: %s', (_, options, text) => {
+  ])('%s is refused: %s', (_, options, text) => {
     const one = site()
     expect(() => begin(one, options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(text) }))
     // Nothing of it is left.
