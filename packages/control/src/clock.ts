@@ -54,11 +54,15 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       isWriter = await holdsLease(control.store, LEASE, control.operations.holder)
       // What cannot be done now, because a meeting place is away or a plan is broken, must not silence the alerts.
       await control.fleet.discover().catch(onError)
-      if (!isWriter) return evaluator.forget()
+      if (!isWriter) {
+        control.experiments.forget()
+        return evaluator.forget()
+      }
       await bringSettings(control).catch(onError)
       await recheck(control).catch(onError)
       await codeErasures.look(control).catch(onError)
       await scheduledWarming.look(control, onError).catch(onError)
+      await control.experiments.turn().catch(onError)
       await evaluator.turn()
     }),
     every(CARE_MS, async () => {

@@ -2,6 +2,7 @@
 import type { Alerts } from './alerts/alerts.ts'
 import type { Configurations } from './configurations/configurations.ts'
 import type { TierFactories } from './configurations/named.ts'
+import type { Experiments } from './experiments/experiments.ts'
 import type { Fleet } from './fleet/fleet.ts'
 import type { Collector } from './metrics/collector.ts'
 import type { History } from './metrics/history.ts'
@@ -17,6 +18,7 @@ export interface Control {
   readonly history: History
   readonly operations: Operations
   readonly alerts: Alerts
+  readonly experiments: Experiments
   readonly hub: Hub
   /** Judges every rule now; what is bad is raised without waiting for a second look. */
   readonly judge: () => Promise<void>

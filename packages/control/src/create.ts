@@ -17,6 +17,7 @@ import { configurations } from './configurations/configurations.ts'
 import { type TierFactories, tierFactories } from './configurations/named.ts'
 import { bringSettings, keepSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
+import { Experiments } from './experiments/experiments.ts'
 import { Fleet } from './fleet/fleet.ts'
 import { aCache, aNodeId, aNodeStore, anInsight } from './given.ts'
 import { type HostActs, hostActs } from './host-acts.ts'
@@ -146,6 +147,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     history: new History(store),
     operations: new Operations(store),
     alerts: new Alerts(store),
+    experiments: new Experiments(store, fleet),
     hub: new Hub(),
     judge: () => evaluator.judge(),
     allowPrivateWebhooks: options.allowPrivateWebhooks ?? false,

@@ -345,7 +345,6 @@ describe('what is for later', () => {
     for (const [method, path] of [
       ['POST', 'optimizations/analyze/'],
       ['GET', 'sizing/?cache_name=shop'],
-      ['GET', 'experiments/'],
       ['POST', 'cdn/upload_assets/'],
       ['POST', 'cdn/optimize_images/'],
       ['POST', 'cdn/invalidate_cdn/'],

@@ -7,6 +7,7 @@ import { type Application, described, target } from './application.ts'
 import { benchmark } from './benchmark.ts'
 import { coverage } from './coverage.ts'
 import { Erasures, planErasure } from './erasure.ts'
+import { LedExperiment, settled } from './experiment.ts'
 import { HeardErasures } from './heard-erasures.ts'
 import { analyzed, costed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
@@ -27,7 +28,13 @@ export type Acts = { readonly [T in Topic]: (asked: Asked<T>) => Promise<Answere
 /** How long a walk over memory may take, pauses for others included. */
 const WALK_MS = 200
 
-export function actsOf(cache: Cache, application: Application = {}, insight?: Insight, heard = new HeardErasures(cache)): Acts {
+export function actsOf(
+  cache: Cache,
+  application: Application = {},
+  insight?: Insight,
+  heard = new HeardErasures(cache),
+  experiment = new LedExperiment(cache),
+): Acts {
   const waiting = new Waiting()
   const named = new NamedWarming(cache, application)
   const erasures = new Erasures(cache, heard)
@@ -61,6 +68,8 @@ export function actsOf(cache: Cache, application: Application = {}, insight?: In
     analyze: async (asked) => analyzed(insight, cache.info().name, asked),
     cost: async (asked) => costed(insight, cache.info().name, asked),
     tune: (asked) => tuned(cache, asked),
+    experiment: (asked) => experiment.ask(asked),
+    settle: (asked) => settled(cache, asked),
     test: () => testTiers(cache),
     benchmark: (asked) => benchmark(cache, asked),
   }

@@ -6,6 +6,7 @@ import { checkOptions, fn, type Shape } from 'millpond/options'
 import { aCache, aNodeId, anInsight } from '../given.ts'
 import { type Acts, act, actsOf } from './acts.ts'
 import { type Application, application as anApplication } from './application.ts'
+import { LedExperiment } from './experiment.ts'
 import { type CacheReport, Figures } from './figures.ts'
 import { HeardErasures } from './heard-erasures.ts'
 import { settingsFor } from './settings.ts'
@@ -76,7 +77,8 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
   const figures = new Figures(cache, performance.now())
   const name = cache.info().name
   const heard = new HeardErasures(cache)
-  const acts = actsOf(cache, application, insight, heard)
+  const experiment = new LedExperiment(cache)
+  const acts = actsOf(cache, application, insight, heard, experiment)
   const nodes = createNodes({
     store: cache.nodeStore,
     channel: channelOf(name),
@@ -116,6 +118,7 @@ export function attach(cache: Cache, options: AttachOptions = {}): Attached {
     },
     async close() {
       heard.close()
+      experiment.close()
       await nodes.close()
     },
   }

@@ -1,5 +1,6 @@
 // What nodes answer a control plane, by topic (`words.ts`).
 import type { Explanation, SettingChange } from 'millpond'
+import type { Column } from 'millpond/insight'
 
 export interface KeyRow {
   readonly namespace: string
@@ -216,6 +217,9 @@ export interface Shown {
   }
 }
 
+/** What an experiment has counted, by buckets of keys. */
+export type BucketSums = Readonly<Record<Column, readonly number[]>>
+
 interface Money {
   readonly seen: number
   readonly month: number
@@ -277,6 +281,28 @@ export interface Answered {
     readonly actions: readonly { readonly id: string; readonly text: string; readonly month: Shown['range'] }[]
   } | null
   tune: { readonly changes: readonly SettingChange[] }
+  /** `null`: there is none. */
+  experiment: {
+    /** Of these counts, which only grow. */
+    readonly run: string
+    readonly keys: {
+      readonly before: BucketSums
+      readonly measured: BucketSums
+      readonly keys: readonly number[]
+    } | null
+    readonly shadow: {
+      readonly reads: number
+      readonly missed: number
+      readonly looked: number
+      readonly sampled: readonly number[]
+      readonly sampled_missed: readonly number[]
+      readonly misses: readonly number[]
+      readonly is_full: boolean
+    } | null
+    /** As it is now, where it is about memory. */
+    readonly memory: { readonly max_entries: number | null; readonly max_bytes: number | null; readonly policy: string } | null
+  } | null
+  settle: { readonly changes: readonly SettingChange[] }
   tail: { readonly rows: readonly TailRow[]; readonly seen: number }
   coverage: Coverage
   jobs: {

@@ -50,6 +50,68 @@ export const memoryChange = z.strictObject({
   policy: z.enum(['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']).optional(),
 })
 
+const share = z.number().gt(0).lt(1)
+const bound = z.union([z.literal(false), z.number().positive().max(100)])
+const span = z
+  .number()
+  .min(0)
+  .max(90 * 86_400)
+
+/** An experiment, as it is asked for: what is left out has a default. */
+export const experimentPlan = z.strictObject({
+  name: z.string().min(1).max(100).describe('another name draws other keys'),
+  arms: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).max(60),
+        share: share.optional().describe('of the keys; default: what others leave, equally'),
+        ttl_seconds: z
+          .number()
+          .positive()
+          .max(10 * 365 * 86_400)
+          .optional(),
+        refresh_ahead: z.number().min(0).max(1).optional(),
+        memory: z
+          .strictObject({
+            policy: z.enum(['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']).optional(),
+            factor: z
+              .number()
+              .min(1 / 16)
+              .max(16)
+              .optional()
+              .describe('its size, as a multiple of what is there'),
+          })
+          .optional()
+          .describe('tried in shadow caches, which change nothing; in all arms or in none'),
+      }),
+    )
+    .min(2)
+    .max(6)
+    .describe('the first is what the others are compared with'),
+  metric: z.enum(['hit_ratio', 'loads']).optional(),
+  effect: share.optional().describe('the smallest difference per read that matters; default 0.01'),
+  alpha: share.optional().describe('how often equal arms may be called different, whenever it is looked at; default 0.05'),
+  guards: z
+    .strictObject({
+      hit_ratio: bound.optional().describe('hits per read that an arm may lose; default 0.01'),
+      loads: bound.optional().describe('more loads, as a share; default 0.1'),
+      slow: bound.optional().describe('more slow loads, as a share; default 0.1'),
+      errors: bound.optional().describe('more failed loads per read; default 0.005'),
+      stale: bound.optional().describe('stale reads per read in all; default 0.02'),
+    })
+    .optional()
+    .describe('beyond which harm it ends by itself'),
+  slow_after_seconds: span.optional(),
+  before_seconds: span.optional().describe('how long is counted before the arms differ; default 300'),
+  settle_seconds: span
+    .optional()
+    .describe('how long the arms differ before anything is counted; default: the longest ttl, an hour at most'),
+  min_run_seconds: span.optional().describe('default 600'),
+  max_run_seconds: span.optional().describe('default 604800'),
+  namespace: z.string().min(1).max(128).optional(),
+})
+export type AskedPlan = z.output<typeof experimentPlan>
+
 export const ASKED = {
   describe: z.null(),
   preview: z.strictObject({ document: settingsDocument.nullable() }),
@@ -117,6 +179,16 @@ export const ASKED = {
   analyze: z.strictObject({ days: insightDays }),
   cost: prices,
   tune: memoryChange,
+  experiment: z.strictObject({
+    id: z.string().max(64).nullable().describe('null: none'),
+    plan: experimentPlan.nullable(),
+    phase: z.enum(['before', 'settling', 'measuring']),
+  }),
+  settle: z.strictObject({
+    namespace: z.string().min(1).max(128).optional(),
+    ttl_seconds: z.number().positive().nullable().optional().describe('null: as code says'),
+    refresh_ahead: z.number().min(0).max(1).nullable().optional(),
+  }),
   test: z.null(),
   benchmark: z.strictObject({
     duration_ms: z.number().min(10).max(30_000),

@@ -1,4 +1,4 @@
-// Health and benchmark of caches; what the insight engine will answer says so until it is there.
+// Health and benchmark of caches; what a CDN will answer says so until it is there.
 import { z } from 'zod'
 import type { Scope } from '../access/roles.ts'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
@@ -7,6 +7,7 @@ import { defineRoute, json, type Method, type Route } from '../http/route.ts'
 import { healthOnly } from '../metrics/summary.ts'
 import { orLater } from '../operations/wait.ts'
 import { adviceRoutes } from './advice.ts'
+import { experimentRoutes } from './experiments.ts'
 import { accepted, health, operation } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
@@ -79,11 +80,11 @@ export const optimizationRoutes: readonly Route[] = [
     },
   }),
   ...adviceRoutes,
-  unavailable('GET', 'experiments/', 'Experiments between configurations', 'metrics:read', 'insight'),
-  unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write', 'cdn'),
-  unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write', 'cdn'),
-  unavailable('POST', 'cdn/invalidate_cdn/', 'Purge a CDN', 'cdn:purge', 'cdn'),
-  unavailable('GET', 'cdn/analytics/', 'Figures of a CDN', 'metrics:read', 'cdn'),
+  ...experimentRoutes,
+  unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write'),
+  unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write'),
+  unavailable('POST', 'cdn/invalidate_cdn/', 'Purge a CDN', 'cdn:purge'),
+  unavailable('GET', 'cdn/analytics/', 'Figures of a CDN', 'metrics:read'),
 ]
 
 const SLICE_MS = 5000
@@ -96,8 +97,8 @@ function healthReport() {
 }
 
 /** What it takes and answers is settled with the part itself. */
-function unavailable(method: Method, path: string, summary: string, scope: Scope, part: 'insight' | 'cdn'): Route {
-  const detail = part === 'cdn' ? 'no CDN is connected to this control plane' : 'this release has no insight engine'
+function unavailable(method: Method, path: string, summary: string, scope: Scope): Route {
+  const detail = 'no CDN is connected to this control plane'
   return defineRoute({
     method,
     path,

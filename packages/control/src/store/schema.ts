@@ -47,6 +47,7 @@ export interface Schema {
   /** Performance reports, one a cache and time. */
   reports: { seq: Generated<number>; id: string; cache: string; at: number; document: string }
   alerts: AlertTable
+  experiments: ExperimentTable
   silences: {
     id: string
     rule: string | null
@@ -157,4 +158,19 @@ export interface AlertTable {
   resolved_at: number | null
   resolved_by: string | null
   note: string | null
+}
+
+export interface ExperimentTable {
+  seq: Generated<number>
+  id: string
+  cache: string
+  /** `running`, `ended`. */
+  state: string
+  actor: string
+  reason: string | null
+  document: string
+  /** JSON: what each life of a process has counted. */
+  counts: string
+  created_at: number
+  updated_at: number
 }

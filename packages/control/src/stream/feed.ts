@@ -4,10 +4,11 @@ import type { Point } from '../metrics/collector.ts'
 import { seriesOf } from '../metrics/series.ts'
 import { summaryOf } from '../metrics/summary.ts'
 
-/** Follows alerts and operations; returns how to stop. */
-export function feed({ hub, alerts, operations }: Control): () => void {
+/** Follows alerts, operations and experiments; returns how to stop. */
+export function feed({ hub, alerts, operations, experiments }: Control): () => void {
   const stops = [
     alerts.onChange((alert) => hub.tell('alerts', 'alert', [alert.cache_name], alert)),
+    experiments.onChange((view) => hub.tell('operations', 'experiment', [view.cache_name], { ...view, course: [] })),
     // What an erasure came to names whom it was about.
     operations.onStep((view) =>
       hub.tell('operations', 'op', view.caches, { ...view, plan: null, ...(view.kind === 'erase' && { result: null }) }),

@@ -1,0 +1,111 @@
+// The arm that an experiment has found, set for all keys of the cache in every process; and taken back.
+import type { Asked } from '../agent/words.ts'
+import type { Control } from '../control.ts'
+import { Problem } from '../http/problem.ts'
+import type { EndState, OperationView, Who } from '../operations/operations.ts'
+import type { ExperimentDocument, ExperimentView } from './document.ts'
+
+type Applied = NonNullable<ExperimentDocument['applied']>
+type Change = Applied['change']
+
+const DEADLINE_MS = 10_000
+
+/** What an arm would change for all. @throws Problem 422 where that is nothing */
+export async function changeOf(control: Control, { cache_name: cache, plan, kind }: ExperimentView, arm: string): Promise<Change> {
+  const found = plan.arms.find(({ name }) => name === arm)
+  if (found === undefined)
+    throw new Problem(
+      422,
+      'unknown_arm',
+      `there is no arm ${JSON.stringify(arm)}: there are ${plan.arms.map(({ name }) => name).join(', ')}`,
+    )
+  const { ttl_seconds, refresh_ahead, memory } = found
+  const change: Change =
+    kind === 'keys'
+      ? { ...(ttl_seconds !== undefined && { ttl_seconds }), ...(refresh_ahead !== undefined && { refresh_ahead }) }
+      : { ...(memory?.policy !== undefined && { policy: memory.policy }), ...(await sizeOf(control, cache, memory?.factor ?? 1)) }
+  if (Object.keys(change).length === 0) throw new Problem(422, 'nothing_to_change', `${arm} is what is there: there is nothing to set`)
+  return change
+}
+
+async function sizeOf(control: Control, cache: string, factor: number): Promise<Change> {
+  if (factor === 1) return {}
+  const { memory } = (await describedOf(control, cache)) ?? {}
+  if (memory?.max_bytes !== null && memory?.max_bytes !== undefined)
+    return { max_bytes: Math.max(1, Math.round(memory.max_bytes * factor)) }
+  if (memory?.max_entries !== null && memory?.max_entries !== undefined)
+    return { max_entries: Math.max(1, Math.round(memory.max_entries * factor)) }
+  throw new Problem(422, 'no_size', `the memory of ${cache} has no limit that could be another one`)
+}
+
+interface MemoryNow {
+  readonly max_entries: number | null
+  readonly max_bytes: number | null
+}
+
+async function describedOf(control: Control, cache: string): Promise<{ readonly memory: MemoryNow | undefined }> {
+  const { tiers } = await control.fleet.one(cache, 'describe', null)
+  const found = Array.isArray(tiers) ? tiers.find((tier: unknown) => isRecord(tier) && tier.name === 'memory') : undefined
+  if (!isRecord(found)) return { memory: undefined }
+  const { max_entries, max_size_mb } = found
+  return {
+    memory: {
+      max_entries: typeof max_entries === 'number' ? max_entries : null,
+      max_bytes: typeof max_size_mb === 'number' ? Math.round(max_size_mb * 1024 * 1024) : null,
+    },
+  }
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
+
+/** Sets it in every process, as an operation; answers with what undoes it. */
+export async function carryOut(
+  control: Control,
+  { cache_name: cache, plan: { namespace }, kind, id }: Pick<ExperimentView, 'cache_name' | 'plan' | 'kind' | 'id'>,
+  change: Change,
+  asked: { readonly what: string; readonly reason: string | undefined; readonly began: (id: string) => void },
+  who: Who,
+): Promise<{ readonly operation: OperationView; readonly undo: Change }> {
+  let undo: Change = {}
+  const operation = await control.operations.run(
+    { kind: 'experiment', prefix: 'op', caches: [cache], request: { experiment: id, what: asked.what, change }, reason: asked.reason },
+    who,
+    async (step) => {
+      asked.began(step.id)
+      const replies =
+        kind === 'keys'
+          ? await control.fleet.ask(
+              cache,
+              'settle',
+              { ...(change as Asked<'settle'>), ...(namespace !== undefined && { namespace }) },
+              { deadlineMs: DEADLINE_MS },
+            )
+          : await control.fleet.ask(cache, 'tune', change as Asked<'tune'>, { deadlineMs: DEADLINE_MS })
+      const nodes = replies.map(({ id: node, status, error, body }) => ({
+        node,
+        error: status === 'answered' ? null : (error ?? status),
+        changes: body?.changes ?? [],
+      }))
+      undo = undoOf(nodes.find(({ error, changes }) => error === null && changes.length > 0)?.changes ?? [], change)
+      const done = nodes.filter(({ error }) => error === null).length
+      const state: EndState = done === nodes.length && done > 0 ? 'completed' : done > 0 ? 'partial' : 'failed'
+      return { state, result: { nodes } }
+    },
+  )
+  return { operation, undo }
+}
+
+const MEGABYTE = 1024 * 1024
+
+/** What was there, as the processes tell it by its path. */
+function undoOf(changes: readonly { readonly setting: string; readonly from: unknown }[], change: Change): Change {
+  const from = (name: string): unknown => changes.find(({ setting }) => setting.endsWith(`.${name}`))?.from
+  const undo: Record<string, string | number | null> = {}
+  for (const name of Object.keys(change)) {
+    const before = name === 'max_bytes' ? from('max_size_mb') : from(name)
+    if (before === undefined) continue
+    if (name === 'max_bytes' && typeof before === 'number') undo[name] = Math.round(before * MEGABYTE)
+    else undo[name] = typeof before === 'string' || typeof before === 'number' ? before : null
+  }
+  return undo
+}

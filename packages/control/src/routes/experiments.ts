@@ -1,0 +1,182 @@
+// Experiments between settings of a cache: begun, looked at, stopped, and what they have found set for all or taken back.
+import { z } from 'zod'
+import type { Principal } from '../access/roles.ts'
+import { experimentPlan } from '../agent/words.ts'
+import type { Control } from '../control.ts'
+import { carryOut, changeOf } from '../experiments/apply.ts'
+import { type ExperimentView, experimentView } from '../experiments/document.ts'
+import { checkedPlan } from '../experiments/experiments.ts'
+import { namespacesFor, oneCache } from '../fleet/reach.ts'
+import { listQuery, page, pageOf, readCursor } from '../http/lists.ts'
+import { notFound, Problem } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { orLater } from '../operations/wait.ts'
+import { accepted, operation } from './words.ts'
+
+const cacheName = z.string().max(128).optional()
+const reason = z.string().max(500).optional()
+const planned = z.object({
+  cache_name: z.string(),
+  kind: z.enum(['keys', 'shadow']),
+  arms: z.array(z.object({ name: z.string(), share: z.number() })),
+  metric: z.string(),
+  effect: z.number(),
+  alpha: z.number(),
+  before_seconds: z.number(),
+  settle_seconds: z.number(),
+  min_run_seconds: z.number(),
+  max_run_seconds: z.number(),
+})
+
+export const experimentRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'experiments/',
+    summary: 'Experiments between settings of caches, newest first',
+    scope: 'metrics:read',
+    query: listQuery.extend({ cache_name: cacheName, state: z.enum(['running', 'ended']).optional() }),
+    answers: { 200: { description: 'A page, each with what it says now', schema: page(experimentView) } },
+    async handle({ control, principal, query: { cache_name: cache, state, cursor, limit } }) {
+      const list = `experiments ${cache ?? ''} ${state ?? ''}`
+      const rows = await control.experiments.list({ cache, state, before: readCursor(cursor, list), limit: limit + 1 })
+      const { data, ...rest } = pageOf(
+        rows,
+        limit,
+        list,
+        ({ seq }) => seq,
+        ({ view }) => view,
+      )
+      return json(200, { data: data.filter((view) => mayReach(principal, view)), ...rest })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'experiments/',
+    summary: 'Begin one: times to live or refreshing ahead on shares of the keys, or memory in shadow caches, which change nothing',
+    scope: 'experiments:write',
+    rate: 'write',
+    body: experimentPlan.extend({ cache_name: cacheName, reason, dry_run: z.boolean().default(false) }),
+    answers: {
+      200: { description: 'With dry_run: what it would be, with every default', schema: planned },
+      201: { description: 'It runs', schema: experimentView },
+    },
+    async handle({ control, principal, body, who }) {
+      const { cache_name, reason: why, dry_run, ...plan } = body
+      const cache = oneCache(control, principal, cache_name)
+      checkReach(principal, cache, plan.namespace)
+      const { kind, arms, metric, effect, alpha, beforeMs, settleMs, minRunMs, maxRunMs } = checkedPlan(plan)
+      if (!dry_run) return json(201, await control.experiments.start({ cache, plan, reason: why }, who))
+      return json(200, {
+        cache_name: cache,
+        kind,
+        arms: arms.map(({ name, share }) => ({ name, share })),
+        metric: metric === 'hit_rate' ? 'hit_ratio' : metric,
+        effect,
+        alpha,
+        before_seconds: beforeMs / 1000,
+        settle_seconds: settleMs / 1000,
+        min_run_seconds: minRunMs / 1000,
+        max_run_seconds: maxRunMs / 1000,
+      })
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: 'experiments/{id}/',
+    summary: 'One experiment: each arm against the first, the verdict in words, and how its interval has narrowed',
+    scope: 'metrics:read',
+    answers: { 200: { description: 'As it was judged last', schema: experimentView } },
+    handle: async ({ control, principal, params }) => json(200, await reached(control, principal, params.id)),
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'experiments/{id}/stop/',
+    summary: 'End it: all keys are alike again, and what it has found stays to be read',
+    scope: 'experiments:write',
+    rate: 'write',
+    body: z.strictObject({}),
+    answers: { 200: { description: 'As it has ended', schema: experimentView } },
+    async handle({ control, principal, params, who }) {
+      const { id, cache_name, plan } = await reached(control, principal, params.id)
+      checkReach(principal, cache_name, plan.namespace)
+      return json(200, await control.experiments.stop(id, who))
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'experiments/{id}/apply/',
+    summary: 'Set for all keys what an arm has, in every process until it ends; an experiment that runs is stopped',
+    scope: 'config:write',
+    rate: 'write',
+    body: z.strictObject({
+      arm: z.string().max(60).optional().describe('default: the winner'),
+      reason,
+      dry_run: z.boolean().default(false),
+    }),
+    answers: {
+      200: {
+        description: 'What each process has changed; with dry_run what would change',
+        schema: z.union([
+          operation,
+          z.object({ arm: z.string(), change: z.record(z.string(), z.union([z.string(), z.number(), z.null()])) }),
+        ]),
+      },
+      202: { description: 'It runs', schema: accepted },
+    },
+    async handle({ control, principal, params, body, who, request, base }) {
+      const view = await reached(control, principal, params.id)
+      checkReach(principal, view.cache_name, view.plan.namespace)
+      const arm = body.arm ?? view.decided?.winner ?? view.judgement.winner
+      if (arm === null || arm === undefined)
+        throw new Problem(409, 'no_winner', `experiment ${view.id} has no winner (${view.judgement.text}): name the arm that is to be set`)
+      const change = await changeOf(control, view, arm)
+      if (body.dry_run) return json(200, { arm, change })
+      return orLater(request, base, async (began) => {
+        if (view.state === 'running') await control.experiments.stop(view.id, who)
+        const { operation: done, undo } = await carryOut(control, view, change, { what: `set ${arm}`, reason: body.reason, began }, who)
+        await control.experiments.note(view.id, { arm, at: done.created_at, change, undo, is_undone: false })
+        return done
+      })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: 'experiments/{id}/roll_back/',
+    summary: 'Take back what was set by it',
+    scope: 'config:write',
+    rate: 'write',
+    body: z.strictObject({ reason }),
+    answers: {
+      200: { description: 'What each process has changed', schema: operation },
+      202: { description: 'It runs', schema: accepted },
+    },
+    async handle({ control, principal, params, body, who, request, base }) {
+      const view = await reached(control, principal, params.id)
+      checkReach(principal, view.cache_name, view.plan.namespace)
+      const { applied } = view
+      if (applied === null || applied.is_undone)
+        throw new Problem(409, 'nothing_applied', `nothing that experiment ${view.id} has found is set: there is nothing to take back`)
+      return orLater(request, base, async (began) => {
+        const asked = { what: `take back ${applied.arm}`, reason: body.reason, began }
+        const { operation: done } = await carryOut(control, view, applied.undo, asked, who)
+        await control.experiments.note(view.id, { ...applied, is_undone: true })
+        return done
+      })
+    },
+  }),
+]
+
+async function reached({ experiments }: Control, principal: Principal, id: string | undefined): Promise<ExperimentView> {
+  const view = await experiments.get(id ?? '')
+  if (!mayReach(principal, view)) throw notFound(`experiment ${view.id}`)
+  return view
+}
+
+/** Somebody who is limited to a namespace sees what is about that namespace. */
+const mayReach = ({ namespaces }: Principal, { cache_name, plan: { namespace } }: ExperimentView): boolean =>
+  namespaces === undefined || namespaces.includes(cache_name) || (namespace !== undefined && namespaces.includes(namespace))
+
+function checkReach(principal: Principal, cache: string, namespace: string | undefined): void {
+  if (namespacesFor(principal, cache, namespace) === undefined || namespace !== undefined) return
+  throw new Problem(403, 'forbidden', `this concerns all of ${cache}: ${principal.name} is limited to a part of it, so say its namespace`)
+}

@@ -1,0 +1,178 @@
+// Experiments over the API: begun, led in the processes with real traffic, judged, stopped, set for all, taken back, and kept over a restart.
+import { type Cache, createCache, memory } from 'millpond'
+import { afterEach, expect, it } from 'vitest'
+import { type Opened, open } from './setup.ts'
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+const SOON = { before_seconds: 0, settle_seconds: 0, min_run_seconds: 0 }
+const LIVES = { name: 'lives', arms: [{ name: 'as it is' }, { name: 'longer', ttl_seconds: 3600 }], ...SOON }
+const MEMORY = {
+  name: 'size',
+  arms: [
+    { name: 'as it is', memory: {} },
+    { name: 'twice', memory: { factor: 2 } },
+  ],
+  ...SOON,
+}
+
+/** Values live for a moment, so that longer lives hit more within a test. */
+async function site(options: Partial<Parameters<typeof createCache>[0]> = {}, store?: string): Promise<{ cache: Cache; opened: Opened }> {
+  const cache = createCache({ name: 'shop', tiers: [memory({ maxEntries: 10_000, pressure: false })], defaults: { ttl: 1 }, ...options })
+  const opened = await open(store, { caches: [cache] })
+  await opened.plane.start()
+  ends.push(
+    () => cache.close(),
+    () => opened.close(),
+  )
+  return { cache, opened }
+}
+
+async function play(cache: Pick<Cache, 'getOrSet'>, reads = 8000, keys = 300): Promise<void> {
+  for (let read = 0; read < reads; read++) {
+    await cache.getOrSet(`item:${(read * 7919) % keys}`, () => 1)
+    if (read % keys === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+const start = (opened: Opened, body: object, as: 'viewer' | 'editor' | 'limited' | 'admin' = 'editor') =>
+  opened.call('POST', 'experiments/', { as, body })
+
+it('finds the better arm, sets it for all keys, and takes it back', async () => {
+  const { cache, opened } = await site()
+  const begun = await start(opened, { ...LIVES, reason: 'values hardly change' })
+  expect(begun.status).toBe(201)
+  expect(begun.json).toMatchObject({
+    cache_name: 'shop',
+    state: 'running',
+    phase: 'measuring',
+    actor: 'editor',
+    reason: 'values hardly change',
+  })
+  expect(begun.json.judgement).toMatchObject({ verdict: 'not_enough_data', winner: null })
+  const { id } = begun.json
+  await play(cache)
+  await opened.plane.control.experiments.turn()
+  const { json } = await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })
+  expect(json.judgement).toMatchObject({ verdict: 'better', winner: 'longer' })
+  expect(json.decided).toMatchObject({ verdict: 'better', winner: 'longer' })
+  expect(json.judgement.arms[0].gain.low).toBeGreaterThan(0)
+  expect(json.course.length).toBeGreaterThan(0)
+  expect((await opened.call('GET', 'experiments/?state=running', { as: 'viewer' })).json.data).toHaveLength(1)
+
+  const apply = (body: object) => opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body })
+  expect((await apply({ dry_run: true })).json).toEqual({ arm: 'longer', change: { ttl_seconds: 3600 } })
+  expect((await apply({ arm: 'nobody' })).json.code).toBe('unknown_arm')
+  expect((await apply({ arm: 'as it is' })).json.code).toBe('nothing_to_change')
+  expect((await apply({})).json).toMatchObject({ kind: 'experiment', state: 'completed' })
+  expect(cache.describe().defaults.ttl_seconds).toBe(3600)
+  const ended = (await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json
+  expect(ended).toMatchObject({
+    state: 'ended',
+    ended: 'stopped',
+    applied: { arm: 'longer', undo: { ttl_seconds: 0.001 }, is_undone: false },
+  })
+
+  const back = () => opened.call('POST', `experiments/${id}/roll_back/`, { as: 'editor', body: {} })
+  expect((await back()).json).toMatchObject({ state: 'completed' })
+  expect(cache.describe().defaults.ttl_seconds).toBe(0.001)
+  expect((await back()).json.code).toBe('nothing_applied')
+  const audit = await opened.call('GET', 'audit/', { as: 'auditor' })
+  const actions = audit.json.data.map(({ action }: { action: string }) => action)
+  expect(actions).toEqual(expect.arrayContaining(['experiment.start', 'experiment.end', 'experiment']))
+})
+
+it('goes on over a restart of the control plane, with what was counted, and the same keys in each arm', async () => {
+  const { cache, opened } = await site()
+  const { id } = (await start(opened, LIVES)).json
+  await play(cache, 3000)
+  await opened.plane.control.experiments.turn()
+  const before = (await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json
+  // Another control plane over the same store: this process's own knowledge is gone.
+  opened.plane.control.experiments.forget()
+  await play(cache, 3000)
+  await opened.plane.control.experiments.turn()
+  const after = (await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json
+  const reads = ({ judgement: { control, arms } }: typeof before): number => control.reads + arms[0].reads
+  expect(reads(before)).toBe(3000)
+  expect(reads(after)).toBe(6000)
+  expect(after.judgement.arms[0].keys).toBe(before.judgement.arms[0].keys)
+})
+
+it('keeps what a process has counted that is not there any more', async () => {
+  const { cache, opened } = await site()
+  const { id } = (await start(opened, LIVES)).json
+  await play(cache, 3000)
+  await opened.plane.control.experiments.turn()
+  // As if it were a new process: its counts begin anew, under another name.
+  await opened.plane.control.fleet.ask('shop', 'experiment', { id: null, plan: null, phase: 'before' })
+  await opened.plane.control.experiments.turn()
+  await play(cache, 1000)
+  await opened.plane.control.experiments.turn()
+  const { judgement } = (await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })).json
+  expect(judgement.control.reads + judgement.arms[0].reads).toBe(4000)
+})
+
+it('ends by itself where an arm does harm, on record as done by nobody', async () => {
+  const { cache, opened } = await site({ defaults: { ttl: '1h' } })
+  const { id } = (await start(opened, { ...LIVES, arms: [{ name: 'as it is' }, { name: 'short', ttl_seconds: 0.001 }] })).json
+  await play(cache)
+  await opened.plane.control.experiments.turn()
+  const { json } = await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })
+  expect(json).toMatchObject({ state: 'ended', ended: 'harm', judgement: { verdict: 'harm', winner: 'as it is' } })
+  const live = await cache.getOrSetEntry('another', () => 1)
+  expect(live.ttlMs).toBe(3_600_000)
+  const { data } = (await opened.call('GET', 'audit/?action=experiment.end', { as: 'auditor' })).json
+  expect(data[0]).toMatchObject({ actor: 'auto', target: 'shop' })
+})
+
+it('tries another memory beside the cache, and sets it', async () => {
+  const { cache, opened } = await site({ tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })], defaults: { ttl: '1h' } })
+  const { id } = (await start(opened, MEMORY)).json
+  await play(cache, 16_000, 150)
+  await opened.plane.control.experiments.turn()
+  const { json } = await opened.call('GET', `experiments/${id}/`, { as: 'viewer' })
+  expect(json).toMatchObject({ kind: 'shadow', judgement: { verdict: 'better', winner: 'twice' } })
+  expect((await opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body: {} })).json).toMatchObject({ state: 'completed' })
+  expect(cache.info().memory?.maxEntries).toBe(200)
+  await opened.call('POST', `experiments/${id}/roll_back/`, { as: 'editor', body: {} })
+  expect(cache.info().memory?.maxEntries).toBe(100)
+})
+
+it('refuses what cannot be, and who may not', async () => {
+  const { cache, opened } = await site()
+  expect((await start(opened, LIVES, 'viewer')).status).toBe(403)
+  expect((await start(opened, LIVES, 'limited')).json.code).toBe('forbidden')
+  expect((await start(opened, { ...LIVES, arms: [LIVES.arms[0], { name: 'x', share: 0.01, ttl_seconds: 9 }] })).json).toMatchObject({
+    status: 422,
+    detail: expect.stringContaining('too small to say anything'),
+  })
+  expect((await start(opened, { ...LIVES, armz: [] })).status).toBe(422)
+  expect((await start(opened, { ...LIVES, dry_run: true })).json).toMatchObject({
+    kind: 'keys',
+    arms: [{ share: 0.5 }, { share: 0.5 }],
+    alpha: 0.05,
+  })
+  expect((await opened.call('GET', 'experiments/', { as: 'viewer' })).json.data).toEqual([])
+  expect((await opened.call('GET', 'experiments/exp_none/', { as: 'viewer' })).status).toBe(404)
+  const { id } = (await start(opened, LIVES)).json
+  expect((await start(opened, { ...LIVES, name: 'other' })).json).toMatchObject({ status: 409, code: 'is_running' })
+  const stop = () => opened.call('POST', `experiments/${id}/stop/`, { as: 'editor', body: {} })
+  expect((await opened.call('POST', `experiments/${id}/apply/`, { as: 'editor', body: {} })).json.code).toBe('no_winner')
+  expect((await stop()).json).toMatchObject({ state: 'ended', ended: 'stopped', judgement: { verdict: 'not_enough_data' } })
+  expect((await stop()).json).toMatchObject({ status: 409, code: 'has_ended' })
+  // Of somebody else's: the cache is divided already.
+  const undivide = cache.divide({ armOf: () => 0, arms: [{}, {}] })
+  expect((await start(opened, LIVES)).json).toMatchObject({
+    status: 409,
+    code: 'no_process',
+    detail: expect.stringContaining('divided already'),
+  })
+  undivide()
+  const mine = await start(opened, { ...LIVES, namespace: 'mine' }, 'limited')
+  expect(mine.status).toBe(201)
+  expect((await opened.call('GET', 'experiments/', { as: 'limited' })).json.data).toHaveLength(1)
+})
