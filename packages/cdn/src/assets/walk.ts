@@ -76,9 +76,7 @@ export async function filesIn(folder: string): Promise<Walked> {
 }
 
 function checkName(path: string, name: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\u0000-\u001f\u007f\\]/.test(name))
-    throw invalid(path, 'has a control character or a backslash in its name: no address can carry it')
+  if (/[\p{Cc}\\]/u.test(name)) throw invalid(path, 'has a control character or a backslash in its name: no address can carry it')
   if (name.includes('\ufffd')) throw invalid(path, 'has a name that is not UTF-8: rename it')
 }
 

@@ -1,0 +1,78 @@
+// What became of a picture, as the manifest has it, and its markup.
+
+import { encodedKey } from '../assets/names.ts'
+import { CdnError, type CdnErrorCode } from '../errors.ts'
+import { CONTENT_TYPES, type ImageFormat } from './sniff.ts'
+
+export const SCHEMA = 'millpond.images/1'
+
+export interface ImageVariant {
+  readonly format: ImageFormat
+  readonly width: number
+  readonly height: number
+  readonly bytes: number
+  /** In the folder of the results. */
+  readonly path: string
+}
+
+export interface ImageEntry {
+  /** In the folder of the pictures. */
+  readonly path: string
+  /** Of the picture's file. */
+  readonly sha256: string
+  readonly bytes: number
+  /** What it was made by: other settings make it anew. */
+  readonly settings: string
+  /** In the order of a `<picture>`; none where it failed. */
+  readonly variants: readonly ImageVariant[]
+  readonly failure?: { readonly code: CdnErrorCode; readonly message: string }
+}
+
+/** `images-manifest.json`: by path. */
+export interface ImageManifest {
+  readonly schema: typeof SCHEMA
+  readonly images: Readonly<Record<string, ImageEntry>>
+}
+
+export interface PictureOptions {
+  /** What it shows, for those who do not see it; `''` where it says nothing. */
+  readonly alt: string
+  /** How wide it is shown: `'(max-width: 600px) 100vw, 600px'`. Default `'100vw'`. */
+  readonly sizes?: string | undefined
+  /** The address of a result. Default: its path, encoded, from `/`. With hashed names: `assetUrls(manifest)`. */
+  readonly url?: ((path: string) => string) | undefined
+  /** Default `'lazy'`; `'eager'` for what is seen first. */
+  readonly loading?: 'lazy' | 'eager' | undefined
+}
+
+/**
+ * `<picture>` with each format's widths, and `<img>` with the picture's own format, its size (so that nothing jumps) and its text.
+ * @throws CdnError the failure of a picture that has none; `TARGET_INVALID` without `alt`.
+ */
+export function pictureMarkup(
+  { path, variants, failure }: ImageEntry,
+  { alt, sizes = '100vw', url, loading = 'lazy' }: PictureOptions,
+): string {
+  if (failure !== undefined)
+    throw new CdnError(failure.code, failure.message.replace(/^\[millpond\] \[images\] /, ''), { vendor: 'images' })
+  if (typeof alt !== 'string')
+    throw new CdnError('TARGET_INVALID', `${JSON.stringify(path)} has no alt: give a text, '' where it says nothing`, { vendor: 'images' })
+  const own = variants.at(-1)
+  if (own === undefined) throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} has no variants: optimise it first`, { vendor: 'images' })
+  const addressOf = url ?? ((result) => `/${encodedKey(result)}`)
+  const formats = [...new Set(variants.map(({ format }) => format))]
+  const setOf = (format: ImageFormat): string =>
+    variants
+      .filter((one) => one.format === format)
+      // A comma or a space would end the address.
+      .map((one) => `${addressOf(one.path).replaceAll(' ', '%20').replaceAll(',', '%2C')} ${one.width}w`)
+      .join(', ')
+  const sources = formats
+    .filter((format) => format !== own.format)
+    .map((format) => `<source type="${CONTENT_TYPES[format]}" srcset="${escaped(setOf(format))}" sizes="${escaped(sizes)}">`)
+  const image = `<img src="${escaped(addressOf(own.path))}" srcset="${escaped(setOf(own.format))}" sizes="${escaped(sizes)}" width="${own.width}" height="${own.height}" alt="${escaped(alt)}" loading="${loading}" decoding="async">`
+  return `<picture>${sources.join('')}${image}</picture>`
+}
+
+const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

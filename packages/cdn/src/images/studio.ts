@@ -1,0 +1,169 @@
+// Where pictures on demand are made: one job for each result, however many wait for it, and the result in the cache.
+import { createHash } from 'node:crypto'
+import type { Cache } from 'millpond'
+import { CdnError } from '../errors.ts'
+import { type ImageLimits, openPicture, type Qualities } from './picture.ts'
+import { type ImageFormat, sniff } from './sniff.ts'
+import { type ImageJobs, Waiting } from './waiting.ts'
+
+/** A picture's bytes by its name; `undefined`: there is none. An error is a 502, and the next request asks again. */
+export type ImageSource = (name: string, context: { readonly signal: AbortSignal }) => Promise<Uint8Array | undefined>
+
+export interface Asked {
+  readonly name: string
+  readonly width: number
+  /** `own`: as the picture is. */
+  readonly format: ImageFormat | 'own'
+  readonly qualities: Qualities
+}
+
+export type Result =
+  | { readonly kind: 'image'; readonly format: ImageFormat; readonly body: Uint8Array; readonly tag: string }
+  | { readonly kind: 'vector'; readonly body: Uint8Array; readonly tag: string }
+  /** Nothing that asking again mends; kept for a minute all the same, no longer. */
+  | { readonly kind: 'refused'; readonly status: 404 | 413 | 422 | 502; readonly message: string }
+  /** Not there in time. */
+  | { readonly kind: 'later'; readonly seconds: number }
+
+export interface StudioParts {
+  readonly cache: Cache
+  /** What its addresses begin with: the same handler in other processes takes part. */
+  readonly base: string
+  readonly jobs: ImageJobs
+  readonly source: ImageSource
+  readonly limits: ImageLimits
+  readonly waitMs: number
+  readonly maxWaiting: number
+  readonly onError: (error: unknown, name: string) => void
+}
+
+const REFUSED_TTL = '1m'
+/** A large AVIF on a slow machine. */
+const MAKING = '5m'
+
+export class Studio {
+  readonly #parts: StudioParts
+  readonly #kind: string
+  readonly #waiting: Waiting
+  readonly #endWork: () => void
+  /** By key: jobs that this process has asked for. */
+  readonly #begun = new Map<string, Promise<Result | undefined>>()
+  /** By job, of those that this process has made: where the cache keeps nothing, who waits has it still. */
+  readonly #made = new Map<string, Result>()
+  readonly #waited = new Set<string>()
+
+  constructor(parts: StudioParts) {
+    this.#parts = parts
+    this.#waiting = new Waiting(parts.jobs)
+    this.#kind = `images.make.${shortHash(parts.base)}`
+    this.#endWork = parts.jobs.handle(this.#kind, async (payload, { id, signal }) => {
+      const asked = payload as Asked // as `#run` has added it, through JSON
+      const result = await this.#make(asked, signal).catch((error: unknown): Result => {
+        // Told at once and kept nowhere: whoever asks again, asks the source again.
+        parts.onError(error, asked.name)
+        return { kind: 'refused', status: 502, message: 'the picture cannot be had from where it comes from' }
+      })
+      if (this.#waited.has(id)) this.#made.set(id, result)
+    })
+  }
+
+  static tagOf(name: string): string {
+    return `image:${shortHash(name)}`
+  }
+
+  ready(asked: Asked): Promise<Result | undefined> {
+    return this.#parts.cache.get<Result>(keyOf(asked))
+  }
+
+  /** In the background. */
+  begin(asked: Asked): void {
+    if (this.#begun.size < this.#parts.maxWaiting) void this.#job(asked).catch((error: unknown) => this.#parts.onError(error, asked.name))
+  }
+
+  /** What there is, or what a job makes in time. */
+  async result(asked: Asked): Promise<Result> {
+    const known = await this.ready(asked)
+    if (known !== undefined) return known
+    const { waitMs, maxWaiting } = this.#parts
+    if (this.#begun.size >= maxWaiting && !this.#begun.has(keyText(asked))) return { kind: 'later', seconds: 5 }
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, waitMs, undefined)
+    })
+    try {
+      return (await Promise.race([this.#job(asked), late])) ?? { kind: 'later', seconds: 2 }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  close(): void {
+    this.#endWork()
+  }
+
+  #job(asked: Asked): Promise<Result | undefined> {
+    const key = keyText(asked)
+    const begun = this.#begun.get(key)
+    if (begun !== undefined) return begun
+    const job = this.#run(asked).finally(() => this.#begun.delete(key))
+    this.#begun.set(key, job)
+    return job
+  }
+
+  async #run(asked: Asked): Promise<Result | undefined> {
+    const id = await this.#parts.jobs.add(this.#kind, asked)
+    this.#waited.add(id)
+    try {
+      const failure = await this.#waiting.for(id)
+      if (failure !== undefined) return { kind: 'refused', status: 502, message: 'the picture could not be made' }
+      return this.#made.get(id) ?? (await this.ready(asked))
+    } finally {
+      this.#waited.delete(id)
+      this.#made.delete(id)
+    }
+  }
+
+  /** By the cache's own load: once over all processes, and nothing of a picture that was replaced meanwhile is kept. */
+  #make(asked: Asked, signal: AbortSignal): Promise<Result> {
+    return this.#parts.cache.getOrSet<Result>(
+      keyOf(asked),
+      async ({ setTtl }) => {
+        const result = await this.#draw(asked, signal)
+        if (result.kind === 'refused') setTtl(REFUSED_TTL)
+        return result
+      },
+      { tags: [Studio.tagOf(asked.name)], timeout: { hard: MAKING } },
+    )
+  }
+
+  async #draw({ name, width, format, qualities }: Asked, signal: AbortSignal): Promise<Result> {
+    const bytes = await this.#parts.source(name, { signal })
+    if (bytes === undefined) return { kind: 'refused', status: 404, message: 'there is no picture of that name' }
+    try {
+      if (sniff(bytes) === 'svg' && bytes.byteLength <= this.#parts.limits.maxBytes)
+        return { kind: 'vector', body: bytes, tag: tagOfBody(bytes) }
+      const picture = await openPicture(bytes, name, this.#parts.limits)
+      const wanted = format === 'own' || !picture.canBe(format) ? picture.format : format
+      const made = await picture.as(wanted, Math.min(width, picture.width), qualities)
+      const { untouched } = picture
+      // Asked for as large as it is, and larger by it: then it is given as it came.
+      const isWorse = untouched !== undefined && width >= picture.width && untouched.byteLength <= made.body.byteLength
+      const [body, is] = isWorse ? [untouched, picture.format] : [made.body, wanted]
+      return { kind: 'image', format: is, body: new Uint8Array(body), tag: tagOfBody(body) }
+    } catch (error) {
+      if (!(error instanceof CdnError) || error.code === 'PACKAGE_MISSING') throw error
+      return { kind: 'refused', status: error.code === 'IMAGE_REFUSED' ? 413 : 422, message: error.message.replace(/^(?:\[\w+\] )+/, '') }
+    }
+  }
+}
+
+const shortHash = (words: string): string => createHash('sha256').update(words).digest('hex').slice(0, 16)
+const keyOf = ({ name, width, format, qualities }: Asked): [string, string, number, string, string] => [
+  'image',
+  name,
+  width,
+  format,
+  JSON.stringify(qualities),
+]
+const keyText = (asked: Asked): string => JSON.stringify(keyOf(asked))
+const tagOfBody = (bytes: Uint8Array): string => `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`

@@ -1,0 +1,45 @@
+// Until a job has ended: here, or in another process that shares the table.
+
+/** What is used of `cache.jobs`, or of `createJobs(…)`. */
+export interface ImageJobs {
+  add(kind: string, payload: unknown): Promise<string>
+  handle(
+    kind: string,
+    handler: (payload: unknown, context: { readonly id: string; readonly signal: AbortSignal }) => Promise<unknown>,
+  ): () => void
+  get(id: string): Promise<{ readonly state: string; readonly error?: string } | undefined>
+  cancel(id: string): Promise<boolean>
+}
+
+const POLL_MS = 50
+
+/** Jobs that this process waits for. */
+export class Waiting {
+  readonly #jobs: ImageJobs
+
+  constructor(jobs: ImageJobs) {
+    this.#jobs = jobs
+  }
+
+  /** Resolves when the job is done, with what it failed with, or once the signal fires. */
+  async for(id: string, signal?: AbortSignal): Promise<string | undefined> {
+    for (;;) {
+      const job = await this.#jobs.get(id)
+      if (job === undefined || job.state === 'done' || signal?.aborted === true) return undefined
+      if (job.state === 'failed') return job.error ?? 'it failed'
+      await this.#pause(signal)
+    }
+  }
+
+  #pause(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', over)
+        resolve()
+      }
+      const timer = setTimeout(over, POLL_MS)
+      signal?.addEventListener('abort', over)
+    })
+  }
+}
