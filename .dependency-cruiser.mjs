@@ -31,6 +31,7 @@ export const PAIRS = {
   http: ['insight'],
   insight: ['memory', 'observe'],
   source: ['engine', 'observe', 'wrap'],
+  tiers: ['wrap'],
 }
 
 /** Rooms that may use other people's code, as an optional peer or handed in by the user. */

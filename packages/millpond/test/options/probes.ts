@@ -34,6 +34,7 @@ import { createNodes, memoryNodes } from 'millpond/nodes'
 import { createKeyStatistics, createLog, createMonitor, createRegistry, showWarming } from 'millpond/observe'
 import { openTelemetry } from 'millpond/opentelemetry'
 import { fakeClock, recordHistory, simulatedServer, startFaultProxy } from 'millpond/testing'
+import { distributed } from 'millpond/tiers/distributed'
 import { file } from 'millpond/tiers/file'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres, postgresKeyStore, postgresSchema } from 'millpond/tiers/postgres'
@@ -71,6 +72,7 @@ export interface Probe {
 const clock = fakeClock()
 const cache = createCache({ clock, dependencies: 'declared' })
 const tier = (): Tier => simulatedServer().connect()
+const ringOf = () => ({ clock, nodes: [{ tier: tier() }], ledger: tier() })
 const layered = createCache({ clock, tiers: [memory(), tier()] })
 const nothing = async (): Promise<undefined> => undefined
 /** Made by what is tried. */
@@ -180,6 +182,9 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   },
   '. WarmingSettings': { use: (warming) => createCache({ clock, warming }) },
   '. ScheduledFor': { base: { in: '1h' }, use: (when) => cache.schedule({ tags: ['t'] }, when) },
+  './tiers/distributed DistributedOptions': { base: ringOf(), use: (options) => distributed(options) },
+  './tiers/distributed DistributedNode': { base: { tier: tier() }, use: (node) => distributed({ ...ringOf(), nodes: [node] }) },
+  './tiers/distributed HintOptions': { use: (hints) => distributed({ ...ringOf(), hints }) },
   './tiers/file FileTierOptions': { base: { path: '/nonexistent/millpond' }, use: (options) => file(options) },
   './tiers/memcached MemcachedTierOptions': {
     base: { servers: '127.0.0.1:1' },

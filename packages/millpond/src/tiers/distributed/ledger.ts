@@ -1,0 +1,71 @@
+// The ledger of a ring: its numbers lie in the ledger's own tier, its entries on the nodes, where they change after the step that moves the numbers.
+//
+// The step judges what may be written and stores nothing: it is given items that are over already. What a node misses afterwards leaves a copy that nobody
+// believes, since the ledger keeps its key targets as for any tier beside its own.
+import type { Advanced, Change, CommitItem, LedgerStore, TierItem } from '../../core/contracts.ts'
+import type { Copies } from './copies.ts'
+import type { Epochs } from './positions.ts'
+
+const NOTHING = new Uint8Array()
+
+/** The same without its body: judged like any, and kept by nobody. */
+const judged = <I extends Omit<TierItem, 'asOf'>>(item: I): I => ({ ...item, body: NOTHING, expiresAt: 0 })
+
+export function ringLedger(inner: LedgerStore, copies: Copies, epochs: Epochs): LedgerStore {
+  inner.coverOtherTiers?.()
+  const { leaseAll, releaseAll, follow, report, nodes } = inner
+  return {
+    scope: inner.scope,
+    entriesApart: true,
+    coverOtherTiers: () => inner.coverOtherTiers?.(),
+    async pull(namespace, from) {
+      const answer = await inner.pull(namespace, from)
+      epochs.note(namespace, answer.position.epoch)
+      return answer
+    },
+    async advance(namespace, change) {
+      const advanced = await inner.advance(namespace, { ...asJudged(change), drop: [], write: change.write.map(judged) })
+      epochs.note(namespace, advanced.position.epoch)
+      return settle(copies, change, advanced)
+    },
+    async commit(namespace, items) {
+      const verdicts = await inner.commit(namespace, items.map(judged))
+      const good: CommitItem[] = items.filter((_, at) => verdicts[at] === true)
+      // Valid, and nowhere, like what was evicted.
+      if (good.length > 0) await copies.write(good).catch(() => {})
+      return verdicts
+    },
+    lease: (namespace, key, id, ms) => inner.lease(namespace, key, id, ms),
+    release: (namespace, key, id) => inner.release(namespace, key, id),
+    ...(leaseAll !== undefined && { leaseAll: leaseAll.bind(inner) }),
+    ...(releaseAll !== undefined && { releaseAll: releaseAll.bind(inner) }),
+    ...(follow !== undefined && { follow: follow.bind(inner) }),
+    ...(report !== undefined && { report: report.bind(inner) }),
+    ...(nodes !== undefined && { nodes: nodes.bind(inner) }),
+  }
+}
+
+/** A held key takes no write of any kind, and a step tells of its writes only where it ends holds or names a position: so it ends none. */
+function asJudged(change: Change): Change {
+  const { unmovedSince, settles, write, targets } = change
+  if (write.length === 0 || (unmovedSince ?? settles) !== undefined) return change
+  return { ...change, settles: { epoch: 'none', seqs: targets.map(() => undefined) } }
+}
+
+async function settle(copies: Copies, change: Change, { stored, ...advanced }: Advanced): Promise<Advanced> {
+  const { drop, write } = change
+  const isAllowed = (at: number): boolean => stored?.[at] ?? true
+  const items: TierItem[] = write.flatMap((item, at) => (isAllowed(at) ? [{ ...item, asOf: advanced.position }] : []))
+  const refused = write.flatMap(({ key }, at) => (isAllowed(at) ? [] : [key]))
+  const [wasThere] = await Promise.all([
+    copies.forget(drop),
+    refused.length === 0 ? undefined : copies.forget(refused),
+    items.length === 0 ? undefined : copies.write(items).catch(() => {}),
+  ])
+  return {
+    position: advanced.position,
+    dropped: wasThere.filter(Boolean).length,
+    wasThere,
+    ...((change.unmovedSince ?? change.settles) !== undefined && { stored }),
+  }
+}

@@ -1,0 +1,26 @@
+// Which of two copies of an entry is the newer one: by their positions, never by a clock.
+import type { Stored } from '../../core/contracts.ts'
+
+/** So many namespaces' epochs are remembered. */
+const MOST = 10_000
+
+export class Epochs {
+  readonly #current = new Map<string, string>()
+
+  /** As a step of the ledger has just told. */
+  note(namespace: string, epoch: string): void {
+    if (this.#current.get(namespace) === epoch) return
+    if (this.#current.size >= MOST) this.#current.clear()
+    this.#current.set(namespace, epoch)
+  }
+
+  /** Numbers of two epochs cannot be compared: readers believe the current one, and where that is not known, neither is newer. */
+  isNewer(key: string, one: Stored, than: Stored | undefined): boolean {
+    if (than === undefined) return true
+    if (one.asOf.epoch === than.asOf.epoch) return one.asOf.seq > than.asOf.seq
+    return one.asOf.epoch === this.#current.get(namespaceOf(key))
+  }
+}
+
+/** What storage keys begin with: cache and namespace, each with its colon. */
+const namespaceOf = (key: string): string => key.slice(0, key.indexOf(':', key.indexOf(':') + 1) + 1)

@@ -1,0 +1,220 @@
+// A ring at work: its nodes, their copies, what is kept for those that are away, and the moves when somebody comes or goes.
+import type { LedgerStore, Refusal, Stored, TierItem, TierStep, TierUsage } from '../../core/contracts.ts'
+import { MillpondError, show } from '../../core/errors.ts'
+import { examineAll, unfit, usageOf } from './abilities.ts'
+import { Copies, type DistributedCounts } from './copies.ts'
+import { Hints } from './hints.ts'
+import { ringLedger } from './ledger.ts'
+import { FORMER_MS, Members } from './members.ts'
+import { type NodeParts, RingNode } from './node.ts'
+import { checkWeight, type DistributedNode, type DistributedSettings, memberOf } from './options.ts'
+import { Epochs } from './positions.ts'
+import { type MoveReport, Walk } from './walk.ts'
+
+/** A node as this process sees it. */
+export interface DistributedMember {
+  readonly name: string
+  readonly weight: number
+  /** `away`: it did not answer; it is tried from beside, and others are asked meanwhile. `doubted`: it is back, and its answers are compared with another copy's. */
+  readonly state: 'up' | 'doubted' | 'away'
+  /** Entries that this process keeps for it. */
+  readonly hints: number
+}
+
+export class Ring {
+  readonly ledger: LedgerStore
+  readonly counts: DistributedCounts = { unreachable: 0, unstored: 0, failedOver: 0, repaired: 0, handedOver: 0 }
+  readonly #settings: DistributedSettings
+  readonly #nodeParts: NodeParts
+  readonly #members: Members
+  readonly #hints: Hints<RingNode>
+  readonly #epochs = new Epochs()
+  readonly #copies: Copies
+  /** Nodes of whose hints some were let go, as has been told. */
+  readonly #lossTold = new Set<RingNode>()
+  #walk: { readonly walk: Walk; readonly done: Promise<MoveReport> } | undefined
+  #cancelRelease = (): void => {}
+  #isClosed = false
+
+  constructor(settings: DistributedSettings) {
+    const { members, copies, clock, timeoutMs, breaker, warn } = settings
+    this.#settings = settings
+    this.#nodeParts = {
+      timeoutMs,
+      breaker,
+      clock,
+      onDown: ({ name }, cause) =>
+        warn({
+          kind: 'down',
+          node: name,
+          message: `the node ${show(name)} does not answer: other copies are read, and it is tried again`,
+          cause,
+        }),
+      onUp: (node) => void this.#welcome(node),
+    }
+    const nodes = members.map((member) => new RingNode(member, this.#nodeParts))
+    this.#members = new Members(nodes, copies, () => clock.monotonic())
+    this.#hints = new Hints(settings.hints, (node) => this.#tellLoss(node))
+    this.#copies = new Copies({
+      members: this.#members,
+      hints: this.#hints,
+      epochs: this.#epochs,
+      counts: this.counts,
+      now: () => clock.now(),
+    })
+    this.ledger = ringLedger(settings.ledger, this.#copies, this.#epochs)
+  }
+
+  async read(keys: readonly string[]): Promise<(Stored | undefined)[]> {
+    this.#mustBeOpen('read')
+    return this.#copies.read(keys)
+  }
+
+  async write(items: readonly TierItem[]): Promise<(Refusal | undefined)[]> {
+    this.#mustBeOpen('write')
+    return this.#copies.write(items)
+  }
+
+  async drop(keys: readonly string[]): Promise<number> {
+    this.#mustBeOpen('drop')
+    return this.#copies.drop(keys)
+  }
+
+  async clear(prefix: string): Promise<number> {
+    this.#mustBeOpen('clear')
+    return this.#copies.clear(prefix)
+  }
+
+  /** Node by node: a key comes as often as it has copies. */
+  async *scan(prefix: string): AsyncGenerator<readonly string[]> {
+    this.#mustBeOpen('scan')
+    for (const { tier } of this.#members.all) yield* tier.scan?.(prefix) ?? []
+  }
+
+  async usage(): Promise<TierUsage> {
+    this.#mustBeOpen('usage')
+    return usageOf(this.#members.nodes, this.#members.copies)
+  }
+
+  async scrub(): Promise<void> {
+    this.#mustBeOpen('scrub')
+    await Promise.all(this.#members.all.map(({ tier }) => tier.scrub?.()))
+  }
+
+  examine(): Promise<readonly TierStep[]> {
+    return examineAll([...this.#members.nodes, { name: 'ledger', tier: this.#settings.ledgerTier }])
+  }
+
+  members(): readonly DistributedMember[] {
+    return this.#members.nodes.map((node) => ({
+      name: node.name,
+      weight: node.weight,
+      state: node.isUp ? (node.isDoubted ? 'doubted' : 'up') : 'away',
+      hints: this.#hints.countOf(node),
+    }))
+  }
+
+  ownersOf(key: string): readonly string[] {
+    return this.#members.owners(key).map(({ name }) => name)
+  }
+
+  add(given: DistributedNode): Promise<MoveReport> {
+    this.#mustBeOpen('add')
+    const nodes = this.#members.nodes
+    const member = memberOf(given, 'add', this.#members.all)
+    const why = unfit(
+      member.tier,
+      nodes.map(({ tier }) => tier),
+    )
+    if (why !== undefined)
+      throw new MillpondError('OPTION_INVALID', `distributed.add: the node ${show(member.name)} ${why}: make a new ring with it`)
+    this.#members.change([...nodes, new RingNode(member, this.#nodeParts)])
+    return this.move(false)
+  }
+
+  remove(name: string): Promise<MoveReport> {
+    this.#mustBeOpen('remove')
+    const node = this.#named(name)
+    const { nodes, copies } = this.#members
+    if (nodes.length <= copies)
+      throw new MillpondError(
+        'OPTION_INVALID',
+        `distributed.remove: ${nodes.length - 1} nodes would be left for ${copies} copies of each entry: add another node first`,
+      )
+    this.#members.change(nodes.filter((one) => one !== node))
+    this.#hints.forgetNode(node)
+    return this.move(false)
+  }
+
+  reweigh(name: string, weight: number): Promise<MoveReport> {
+    this.#mustBeOpen('reweigh')
+    this.#named(name).weight = checkWeight(weight)
+    this.#members.change(this.#members.nodes)
+    return this.move(false)
+  }
+
+  /** One walk at a time: a new one begins where the ring has changed, and does what the former has left. */
+  move(isWhole: boolean): Promise<MoveReport> {
+    this.#mustBeOpen('repair')
+    const before = this.#walk
+    before?.walk.end()
+    const { ledger, clock, movePerSecond: perSecond } = this.#settings
+    const walk = new Walk({ members: this.#members, epochs: this.#epochs, ledger, clock, perSecond }, isWhole)
+    const done = this.#run(walk, isWhole, before?.done)
+    this.#walk = { walk, done }
+    return done
+  }
+
+  async #run(walk: Walk, isWhole: boolean, before: Promise<MoveReport> | undefined): Promise<MoveReport> {
+    await before
+    const began = this.#settings.clock.monotonic()
+    const report = await walk.run()
+    if (report.outcome === 'done') {
+      this.#members.settled()
+      if (isWhole) for (const node of this.#members.nodes) node.trust(began)
+      await this.#release()
+    } else if (report.outcome !== 'ended') {
+      // Another process moves, or something could not be reached: keys are looked for in their old places for some time more.
+      this.#cancelRelease()
+      this.#cancelRelease = this.#settings.clock.after(FORMER_MS, () => void this.#release().catch(() => {}))
+    }
+    return report
+  }
+
+  async #release(): Promise<void> {
+    this.#cancelRelease()
+    await Promise.all(this.#members.released().map((node) => node.close()))
+  }
+
+  #named(name: string): RingNode {
+    const node = this.#members.nodes.find((one) => one.name === name)
+    if (node !== undefined) return node
+    const names = this.#members.nodes.map((one) => one.name).join(', ')
+    throw new MillpondError('OPTION_INVALID', `distributed: ${show(name)} is not a node: there are ${names}`)
+  }
+
+  async #welcome(node: RingNode): Promise<void> {
+    this.#lossTold.delete(node)
+    this.#settings.warn({ kind: 'up', node: node.name, message: `the node ${show(node.name)} answers again` })
+    await this.#copies.handOver(node)
+  }
+
+  #tellLoss(node: RingNode): void {
+    if (this.#lossTold.has(node)) return
+    this.#lossTold.add(node)
+    const message = `more is written for the node ${show(node.name)} than is kept while it is away: what it misses comes with reads, or by repair()`
+    this.#settings.warn({ kind: 'hints', node: node.name, message })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelRelease()
+    this.#walk?.walk.end()
+    await this.#walk?.done.catch(() => {}) // told to who asked for it
+    await Promise.all([...this.#members.all.map((node) => node.close()), this.#settings.ledgerTier.close()])
+  }
+
+  #mustBeOpen(what: string): void {
+    if (this.#isClosed) throw new MillpondError('CLOSED', `distributed: ${what}: the tier is closed`)
+  }
+}

@@ -1,0 +1,175 @@
+// A walk over what the nodes hold, at a measured pace, that brings each entry to its owners: after a node came or went, or to make copies whole.
+//
+// What is where is decided by positions: a copy is written only where there is none, or an older one, and taken from a node that does not keep it any more once its
+// owners have it. Between comparing and writing somebody may have written something newer: then the older copy lies over it there, which costs a miss and no wrong answer.
+import { randomUUID } from 'node:crypto'
+import type { Clock, LedgerStore, TierItem } from '../../core/contracts.ts'
+import { reasonOf } from '../../core/errors.ts'
+import { hashOf } from '../../core/key-hash.ts'
+import type { Members } from './members.ts'
+import type { RingNode } from './node.ts'
+import type { Epochs } from './positions.ts'
+
+/** What a move came to. */
+export interface MoveReport {
+  /** Keys that were looked at: each as often as it has copies. */
+  readonly keys: number
+  /** Copies that were written to nodes that keep the key now. */
+  readonly copied: number
+  /** Bytes of their bodies. */
+  readonly bytes: number
+  /** Copies that were taken from nodes which do not keep the key any more. */
+  readonly dropped: number
+  /** Nodes that could not be walked to the end, each with the reason: what lies there alone has not been moved. */
+  readonly failed: readonly { readonly node: string; readonly reason: string }[]
+  /** `done`: each entry that could be reached lies where it belongs. `elsewhere`: another process is at it. `ended`: another change of the ring, or `close`, came between. */
+  readonly outcome: 'done' | 'incomplete' | 'elsewhere' | 'ended'
+  readonly ms: number
+}
+
+export interface WalkParts {
+  readonly members: Members
+  readonly epochs: Epochs
+  readonly ledger: LedgerStore
+  readonly clock: Clock
+  readonly perSecond: number
+}
+
+const STEP = 100
+/** Where the leases of walks stand, beside those of namespaces. */
+const LEASES = 'millpond:ring:'
+const LEASE_MS = 30_000
+const RENEW_MS = 10_000
+
+export class Walk {
+  readonly #parts: WalkParts
+  /** Looks at what has other owners than before, or at everything. */
+  readonly #isWhole: boolean
+  readonly #id = randomUUID()
+  readonly #lease: string
+  readonly #failed: { readonly node: string; readonly reason: string }[] = []
+  #keys = 0
+  #copied = 0
+  #bytes = 0
+  #dropped = 0
+  #isEnded = false
+  #renewedAt = 0
+  #wake = (): void => {}
+
+  constructor(parts: WalkParts, isWhole: boolean) {
+    this.#parts = parts
+    this.#isWhole = isWhole
+    const names = parts.members.all.map(({ name }) => name).sort()
+    this.#lease = String(hashOf(names.join('\n'), 0) >>> 0)
+  }
+
+  end(): void {
+    this.#isEnded = true
+    this.#wake()
+  }
+
+  async run(): Promise<MoveReport> {
+    const { members, ledger, clock } = this.#parts
+    const began = clock.monotonic()
+    if (!(await this.#mayGo())) return this.#report('elsewhere', began)
+    for (const node of members.all) if (!this.#isEnded) await this.#walk(node)
+    await ledger.release(LEASES, this.#lease, this.#id).catch(() => {}) // it runs out by itself
+    if (this.#isEnded) return this.#report('ended', began)
+    return this.#report(this.#failed.length > 0 ? 'incomplete' : 'done', began)
+  }
+
+  #report(outcome: MoveReport['outcome'], began: number): MoveReport {
+    const ms = this.#parts.clock.monotonic() - began
+    return { keys: this.#keys, copied: this.#copied, bytes: this.#bytes, dropped: this.#dropped, failed: this.#failed, outcome, ms }
+  }
+
+  /** One process of all goes. Where the ledger cannot say who, two walk the same way for nothing. */
+  async #mayGo(): Promise<boolean> {
+    const { ledger, clock } = this.#parts
+    if (this.#renewedAt > 0 && clock.monotonic() - this.#renewedAt < RENEW_MS) return true
+    this.#renewedAt = Math.max(1, clock.monotonic())
+    try {
+      return (await ledger.lease(LEASES, this.#lease, this.#id, LEASE_MS)).granted
+    } catch {
+      return true
+    }
+  }
+
+  async #walk(node: RingNode): Promise<void> {
+    if (!node.isUp) return this.#fail(node, node.trouble)
+    if (node.tier.scan === undefined) return this.#fail(node, 'its tier cannot be listed')
+    try {
+      for await (const keys of node.tier.scan('')) {
+        for (let from = 0; from < keys.length; from += STEP) {
+          const some = keys.slice(from, from + STEP)
+          await this.#moveSome(node, some)
+          await this.#pause(some.length)
+          if (this.#isEnded || !(await this.#mayGo())) return this.end()
+        }
+      }
+    } catch (error) {
+      this.#fail(node, reasonOf(error))
+    }
+  }
+
+  #fail(node: RingNode, reason: string): void {
+    if (!this.#failed.some((one) => one.node === node.name)) this.#failed.push({ node: node.name, reason })
+  }
+
+  async #moveSome(from: RingNode, keys: readonly string[]): Promise<void> {
+    const { members, clock } = this.#parts
+    this.#keys += keys.length
+    const wanted = this.#isWhole ? keys : keys.filter((key) => members.hasMoved(key))
+    if (wanted.length === 0) return
+    const read = await from.guarded.read(wanted)
+    if (!read.ok) return this.#fail(from, from.trouble)
+    const items = wanted.flatMap((key, at): TierItem[] => {
+      const stored = read.value[at]
+      return stored === undefined || stored.expiresAt <= clock.now() ? [] : [{ ...stored, key }]
+    })
+    const lost = new Set<string>()
+    const targets = new Map<RingNode, TierItem[]>()
+    for (const item of items)
+      for (const owner of members.owners(item.key)) if (owner !== from) targets.set(owner, [...(targets.get(owner) ?? []), item])
+    await Promise.all([...targets].map(([to, some]) => this.#copy(to, some, lost)))
+    const leaving = items.filter(({ key }) => !lost.has(key) && !members.owners(key).includes(from)).map(({ key }) => key)
+    if (leaving.length === 0) return
+    const dropped = await from.guarded.drop(leaving)
+    if (dropped.ok) this.#dropped += dropped.value
+  }
+
+  /** `lost` learns of what is not there afterwards, in this form or a newer one. */
+  async #copy(to: RingNode, items: readonly TierItem[], lost: Set<string>): Promise<void> {
+    const keep = (some: readonly TierItem[]): void => {
+      for (const { key } of some) lost.add(key)
+    }
+    const held = to.isUp ? await to.guarded.read(items.map(({ key }) => key)) : undefined
+    if (held?.ok !== true) {
+      keep(items)
+      return this.#fail(to, to.trouble)
+    }
+    const newer = items.filter((item, at) => this.#parts.epochs.isNewer(item.key, item, held.value[at]))
+    if (newer.length === 0) return
+    const written = await to.guarded.write(newer)
+    if (!written.ok) {
+      keep(newer)
+      return this.#fail(to, to.trouble)
+    }
+    keep(newer.filter((_, at) => written.value[at] !== undefined))
+    const taken = newer.filter((_, at) => written.value[at] === undefined)
+    this.#copied += taken.length
+    for (const { body } of taken) this.#bytes += body.length
+  }
+
+  #pause(keys: number): Promise<void> {
+    const { clock, perSecond } = this.#parts
+    if (this.#isEnded) return Promise.resolve()
+    return new Promise((resolve) => {
+      const cancel = clock.after(Math.ceil((keys * 1000) / perSecond), resolve, true)
+      this.#wake = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+}

@@ -1,0 +1,379 @@
+// T6: what a ring does when its nodes fail, come back, come and go. Stores in memory, a clock of the test's own.
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { TierItem } from '../../src/core/contracts.ts'
+import { createCache } from '../../src/index.ts'
+import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import { seededRandom } from '../../src/testing/random.ts'
+import { simulatedServer } from '../../src/testing/simulator-server.ts'
+import { type DistributedOptions, type DistributedTier, type DistributedWarning, distributed } from '../../src/tiers/distributed/index.ts'
+import { type RingStore, ringStore, ringStores } from './ring-stores.ts'
+
+let clock: FakeClock
+let stores: RingStore[]
+let warnings: DistributedWarning[]
+let ledger: ReturnType<typeof simulatedServer>
+beforeEach(() => {
+  clock = fakeClock({ now: Date.now() })
+  stores = ringStores(3, () => clock.now())
+  ledger = simulatedServer({ now: () => clock.now() })
+  warnings = []
+})
+
+const ringOf = (options: Partial<DistributedOptions> = {}, of = stores): DistributedTier =>
+  distributed({
+    nodes: of.map((store) => store.node()),
+    ledger: ledger.connect(),
+    clock,
+    onWarning: (warning) => warnings.push(warning),
+    ...options,
+  })
+const named = (name: string): RingStore => stores.find((store) => store.name === name) ?? expect.fail(name)
+const item = (key: string, body = `body of ${key}`, seq = 0): TierItem => ({
+  key,
+  body: new TextEncoder().encode(body),
+  expiresAt: Number.POSITIVE_INFINITY,
+  asOf: { epoch: 'e', seq },
+})
+/** What is under way ends, whatever it waits for. */
+async function settled<T>(work: Promise<T>): Promise<T> {
+  let isOver = false
+  const over = work.finally(() => {
+    isOver = true
+  })
+  over.catch(() => {})
+  for (let turns = 0; !isOver && turns < 1000; turns++) await clock.run(10)
+  return over
+}
+/** Until three commands have failed: it counts as away. */
+async function fail(ring: DistributedTier, name: string, link: 'down' | 'frozen' = 'down'): Promise<void> {
+  named(name).link = link
+  for (let tries = 0; tries < 20 && stateOf(ring, name) !== 'away'; tries++)
+    for (let at = 0; at < 8; at++) await settled(ring.read([`away/${at}`])).catch(() => {})
+  expect(stateOf(ring, name)).toBe('away')
+}
+async function heal(ring: DistributedTier, name: string): Promise<void> {
+  named(name).link = 'up'
+  for (let tries = 0; tries < 100 && stateOf(ring, name) === 'away'; tries++) await clock.run(50)
+  await clock.run(50)
+}
+const stateOf = (ring: DistributedTier, name: string) => ring.members().find((member) => member.name === name)?.state
+const keys = Array.from({ length: 400 }, (_, at) => `app:default:key/${at}`)
+const holders = (key: string, of = stores): string[] => of.filter(({ server }) => server.entries.has(key)).map(({ name }) => name)
+
+describe('T6: a ring of three nodes, two copies', () => {
+  test('each entry lies on its two owners, and a batch is one round trip to a node', async () => {
+    const ring = ringOf()
+    await settled(ring.write(keys.map((key) => item(key))))
+    for (const key of keys) expect(holders(key).sort()).toEqual([...ring.ownersOf(key)].sort())
+    for (const store of stores) expect(store.calls).toEqual({ write: 1 })
+    await settled(ring.read(keys))
+    for (const store of stores) expect(store.calls).toEqual({ write: 1, read: 1 })
+    await ring.close()
+  })
+
+  test('a node that fails, and one that freezes: every entry is read from its other copy, and then nobody waits for it', async () => {
+    for (const link of ['down', 'frozen'] as const) {
+      const ring = ringOf()
+      await settled(ring.write(keys.map((key) => item(key))))
+      named('a').link = link
+      const read = await settled(ring.read(keys))
+      expect(read.every((stored) => stored !== undefined)).toBe(true)
+      expect(ring.counts.failedOver).toBeGreaterThan(0)
+      await fail(ring, 'a', link)
+      const before = named('a').calls.read
+      const now = clock.monotonic()
+      expect((await ring.read(keys)).every((stored) => stored !== undefined)).toBe(true)
+      expect(clock.monotonic()).toBe(now)
+      expect(named('a').calls.read).toBe(before)
+      expect(warnings.map(({ kind, node }) => [kind, node])).toContainEqual(['down', 'a'])
+      await ring.close()
+      named('a').link = 'up'
+    }
+  })
+
+  test('what was written while a node was away is handed over when it is back, where it has nothing newer', async () => {
+    const ring = ringOf()
+    await settled(ring.write(keys.map((key) => item(key, 'old', 1))))
+    await fail(ring, 'a')
+    await settled(ring.write(keys.map((key) => item(key, 'new', 2))))
+    const [first = '', second = ''] = keys.filter((key) => ring.ownersOf(key).includes('a'))
+    expect(ring.members().find(({ name }) => name === 'a')?.hints).toBeGreaterThan(100)
+    // Another process has written to the node already.
+    await named('a')
+      .server.connect()
+      .write([item(first, 'newest', 3)])
+    await heal(ring, 'a')
+    const text = (key: string) => new TextDecoder().decode(named('a').server.entries.get(key)?.body)
+    expect([text(first), text(second)]).toEqual(['newest', 'new'])
+    expect(stateOf(ring, 'a')).toBe('doubted')
+    expect(ring.members().map(({ hints }) => hints)).toEqual([0, 0, 0])
+    expect(ring.counts.handedOver).toBeGreaterThan(100)
+    expect(warnings.map(({ kind }) => kind)).toEqual(['down', 'up'])
+    await ring.close()
+  })
+
+  test('hints are bounded: beyond it the oldest go, which is told once, and reads bring what is missing', async () => {
+    const ring = ringOf({ hints: { maxEntries: 10 } })
+    await fail(ring, 'a')
+    await settled(ring.write(keys.map((key) => item(key))))
+    expect(ring.members().find(({ name }) => name === 'a')?.hints).toBe(10)
+    await heal(ring, 'a')
+    expect(warnings.map(({ kind }) => kind)).toEqual(['down', 'hints', 'up'])
+    const own = keys.filter((key) => ring.ownersOf(key)[0] === 'a')
+    expect((await settled(ring.read(own))).every((stored) => stored !== undefined)).toBe(true)
+    await clock.run(10)
+    expect(own.every((key) => named('a').server.entries.has(key))).toBe(true)
+    await ring.close()
+  })
+
+  test('a node that comes back empty, or with what it had before, loses and ages nothing', async () => {
+    for (const how of ['empty', 'saved'] as const) {
+      const ring = ringOf({ hints: false })
+      await settled(ring.write(keys.map((key) => item(key, 'old', 1))))
+      named('a').server.save()
+      await fail(ring, 'a')
+      await settled(ring.write(keys.map((key) => item(key, 'new', 2))))
+      named('a').server.restart(how)
+      await heal(ring, 'a')
+      const read = await settled(ring.read(keys))
+      expect(read.map((stored) => new TextDecoder().decode(stored?.body))).toEqual(keys.map(() => 'new'))
+      await clock.run(10)
+      for (const key of keys) expect(named('a').server.entries.get(key)?.asOf.seq ?? 2).toBe(2)
+      await ring.close()
+    }
+  })
+
+  test('a node that was emptied without anybody noticing: what it lacks is read from the other copy, and put back', async () => {
+    const ring = ringOf()
+    await settled(ring.write(keys.map((key) => item(key))))
+    named('a').server.restart('empty')
+    const own = keys.filter((key) => ring.ownersOf(key)[0] === 'a')
+    expect((await settled(ring.read(own))).every((stored) => stored !== undefined)).toBe(true)
+    await clock.run(10)
+    expect(own.every((key) => named('a').server.entries.has(key))).toBe(true)
+    expect(ring.counts.repaired).toBe(own.length)
+    await ring.close()
+  })
+
+  test('all nodes down: reads and writes reject with a typed error that names them, and the cache goes on without', async () => {
+    const ring = ringOf()
+    for (const store of stores) store.link = 'down'
+    await expect(settled(ring.read(['k']))).rejects.toMatchObject({
+      code: 'TIER_FAILED',
+      message: expect.stringContaining('none of the nodes'),
+    })
+    await expect(settled(ring.write([item('k')]))).rejects.toMatchObject({ code: 'TIER_FAILED' })
+    await expect(settled(ring.drop(['k']))).rejects.toMatchObject({
+      code: 'TIER_FAILED',
+      message: expect.stringContaining('not all nodes'),
+    })
+    const cache = createCache({ tiers: [ring], clock })
+    expect(await settled(cache.getOrSet('k', async () => 'loaded'))).toBe('loaded')
+    await settled(cache.set('k', 'set'))
+    expect((await settled(cache.delete('k'))).isApplied).toBe(true)
+    await settled(cache.close())
+  })
+
+  test('the ledger away: nothing of the ring is believed', async () => {
+    let isUp = true
+    const journey = { send: async () => (isUp ? undefined : Promise.reject(new Error('cut'))), back: async () => {}, push: async () => {} }
+    const cache = createCache({ tiers: [ringOf({ ledger: ledger.connect(journey) })], clock })
+    await settled(cache.set('k', 'set'))
+    expect(await settled(cache.get('k'))).toBe('set')
+    isUp = false
+    await clock.run(1000)
+    expect(await settled(cache.get('k'))).toBeUndefined()
+    isUp = true
+    await clock.run(1000)
+    expect(await settled(cache.get('k'))).toBe('set')
+    await settled(cache.close())
+  })
+
+  test('G25: what is dropped is not in the hints either', async () => {
+    const ring = ringOf()
+    await fail(ring, 'a')
+    await settled(ring.write(keys.map((key) => item(key))))
+    await expect(settled(ring.drop(keys.slice(0, 200)))).rejects.toMatchObject({ code: 'TIER_FAILED' })
+    await expect(settled(ring.clear('app:'))).rejects.toMatchObject({ code: 'TIER_FAILED' })
+    expect(ring.members().map(({ hints }) => hints)).toEqual([0, 0, 0])
+    await heal(ring, 'a')
+    for (const key of keys) expect(holders(key)).toEqual([])
+    await ring.close()
+  })
+})
+
+describe('T6: nodes come and go', () => {
+  const write = async (ring: DistributedTier) => settled(ring.write(keys.map((key) => item(key))))
+  const all = async (ring: DistributedTier) => (await settled(ring.read(keys))).every((stored) => stored !== undefined)
+  const lieRight = (ring: DistributedTier, of = stores) => {
+    for (const key of keys) expect(holders(key, of).sort()).toEqual([...ring.ownersOf(key)].sort())
+  }
+
+  test('a node that is added takes its share and no more, and everything can be read meanwhile', async () => {
+    const ring = ringOf({ movePerSecond: 1000 })
+    await write(ring)
+    const before = new Map(keys.map((key) => [key, ring.ownersOf(key)]))
+    const fourth = ringStore('d', () => clock.now())
+    const moving = ring.add(fourth.node())
+    await clock.run(150)
+    expect(await all(ring)).toBe(true)
+    const report = await settled(moving)
+    const moved = keys.filter((key) => ring.ownersOf(key).includes('d'))
+    for (const key of keys) if (!moved.includes(key)) expect(ring.ownersOf(key)).toEqual(before.get(key))
+    expect(report).toMatchObject({ outcome: 'done', failed: [], keys: 2 * keys.length + moved.length })
+    expect(report.copied + ring.counts.repaired).toBeGreaterThanOrEqual(moved.length)
+    expect(report.ms).toBeGreaterThanOrEqual(800)
+    lieRight(ring, [...stores, fourth])
+    expect(await all(ring)).toBe(true)
+    await ring.close()
+  })
+
+  test('a node that is removed gives what it had to the others, and is closed; so does one that is dead, as far as there are copies', async () => {
+    for (const link of ['up', 'down'] as const) {
+      const four = ringStores(4, () => clock.now())
+      stores = four
+      const ring = ringOf({}, four)
+      await write(ring)
+      if (link === 'down') await fail(ring, 'b', 'down')
+      const report = await settled(ring.remove('b'))
+      expect(report).toMatchObject(link === 'up' ? { outcome: 'done', failed: [] } : { outcome: 'incomplete', failed: [{ node: 'b' }] })
+      expect(report.copied).toBeGreaterThan(100)
+      expect(ring.members().map(({ name }) => name)).toEqual(['a', 'c', 'd'])
+      expect(await all(ring)).toBe(true)
+      if (link === 'up') expect(named('b').server.entries.size).toBe(0)
+      lieRight(
+        ring,
+        four.filter(({ name }) => name !== 'b'),
+      )
+      await ring.close()
+    }
+  })
+
+  test('another weight moves what it changes; a ring that was started anew with another list is put right by repair()', async () => {
+    const ring = ringOf()
+    await write(ring)
+    expect(await settled(ring.reweigh('a', 3))).toMatchObject({ outcome: 'done' })
+    lieRight(ring)
+    await ring.close()
+    const five = [...stores, ...ringStores(5, () => clock.now()).slice(3)]
+    const next = ringOf({ replicas: 3 }, five)
+    expect(await settled(next.repair())).toMatchObject({ outcome: 'done' })
+    lieRight(next, five)
+    await next.close()
+  })
+
+  test('one process moves; the others look in the old places until it has', async () => {
+    const [one, two] = [ringOf({ movePerSecond: 1000 }), ringOf()]
+    await write(one)
+    const fourth = ringStore('d', () => clock.now())
+    const moving = one.add(fourth.node())
+    await clock.run(20)
+    expect(await settled(two.add(fourth.node()))).toMatchObject({ outcome: 'elsewhere', copied: 0 })
+    expect(await all(two)).toBe(true)
+    expect(await settled(moving)).toMatchObject({ outcome: 'done' })
+    await Promise.all([one.close(), two.close()])
+  })
+
+  test('a change while another is under way ends its walk, and does what is left of both; so does close, for good', async () => {
+    const ring = ringOf({ movePerSecond: 1000 })
+    await write(ring)
+    const [fourth, fifth] = ringStores(5, () => clock.now()).slice(3)
+    const first = ring.add(fourth?.node() ?? expect.fail())
+    await clock.run(150)
+    const second = ring.add(fifth?.node() ?? expect.fail())
+    expect(await settled(first)).toMatchObject({ outcome: 'ended' })
+    expect(await all(ring)).toBe(true)
+    expect(await settled(second)).toMatchObject({ outcome: 'done' })
+    lieRight(ring, [...stores, ...[fourth, fifth].flatMap((store) => store ?? [])])
+    const third = ring.repair()
+    await clock.run(150)
+    await ring.close()
+    expect(await third).toMatchObject({ outcome: 'ended' })
+  })
+})
+
+test('one of three copies lost at random for minutes: nothing is lost that two had, and nothing old is newest', async () => {
+  const random = seededRandom(7)
+  const four = ringStores(4, () => clock.now())
+  stores = four
+  const ring = ringOf({ replicas: 3, hints: { maxEntries: 50 } }, four)
+  const newest = new Map<string, number>()
+  for (let round = 0, seq = 1; round < 40; round++) {
+    const victim = random.pick(four)
+    victim.server.save()
+    victim.link = random.chance(0.5) ? 'down' : 'frozen'
+    for (let burst = 0; burst < 6; burst++) {
+      const some = Array.from({ length: 40 }, () => random.pick(keys))
+      await settled(ring.write(some.map((key) => item(key, `${key} ${seq}`, seq))))
+      for (const key of some) newest.set(key, seq)
+      seq++
+      await clock.run(random.below(2000))
+    }
+    if (random.chance(0.6)) victim.server.restart(random.chance(0.5) ? 'empty' : 'saved')
+    await heal(ring, victim.name)
+    const written = [...newest.keys()]
+    const read = await settled(ring.read(written))
+    expect(read.map((stored) => stored?.asOf.seq)).toEqual(written.map((key) => newest.get(key)))
+  }
+  await ring.close()
+}, 60_000)
+
+describe('bad input is refused at once, with what to give instead', () => {
+  const tier = () => simulatedServer().connect()
+  const refuse = (options: object, message: RegExp) => {
+    expect(() => distributed(options as DistributedOptions)).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringMatching(message) }),
+    )
+  }
+  test('nodes, weights, replicas, ledger', () => {
+    const [one, host] = [tier(), simulatedServer({ scope: 'host' }).connect()]
+    const { ledger: _, ...plain } = tier()
+    refuse({ nodes: [], ledger: tier() }, /distributed.nodes: \[\] is not a list of nodes: give one such as/)
+    refuse({ ledger: tier() }, /nodes/)
+    refuse({ nodes: [{ tier: one }, { tier: one }], ledger: tier() }, /nodes\[1\].tier: "simulated" is a node already/)
+    refuse(
+      {
+        nodes: [
+          { tier: one, name: 'a' },
+          { tier: tier(), name: 'a' },
+        ],
+        ledger: tier(),
+      },
+      /nodes\[1\].name: "a" is the name of another node/,
+    )
+    refuse(
+      { nodes: [{ tier: one, weight: 0 }], ledger: tier() },
+      /weight: 0 is not allowed: give a number above 0 .*; to take a node out, remove it/,
+    )
+    refuse({ nodes: [{ tier: one, weight: -1 }], ledger: tier() }, /weight: -1 is not allowed/)
+    refuse({ nodes: [{ tier: one, weight: Number.NaN }], ledger: tier() }, /weight: NaN is not allowed/)
+    refuse(
+      { nodes: [{ tier: one }, { tier: tier() }], replicas: 3, ledger: tier() },
+      /replicas: 3 is more than there are nodes: give at most 2/,
+    )
+    refuse({ nodes: [{ tier: one }], replicas: 0, ledger: tier() }, /replicas: 0 is not allowed/)
+    refuse({ nodes: [{ tier: one }] }, /ledger/)
+    refuse({ nodes: [{ tier: one }], ledger: plain }, /ledger: "simulated" cannot keep a ledger/)
+    refuse({ nodes: [{ tier: one }], ledger: host }, /reaches one host, and the nodes are shared/)
+    refuse({ nodes: [{ tier: one }, { tier: host }], ledger: tier() }, /"host" is not the scope of the others/)
+    refuse({ nodes: [{ tier: one, wieght: 2 }], ledger: tier() }, /did you mean "weight"/)
+    refuse({ nodes: [{}], ledger: tier() }, /tier/)
+    refuse({ nodes: [{ tier: one }], ledger: tier(), timeout: 0 }, /timeout/)
+  })
+
+  test('while it runs', async () => {
+    const ring = ringOf()
+    const refused = async (work: Promise<unknown>, message: RegExp) =>
+      expect(work).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
+    await refused(ring.remove('x'), /"x" is not a node: there are a, b, c/)
+    await refused(ring.reweigh('a', 0), /weight: 0 is not allowed/)
+    await refused(ring.add(stores[0]?.node() ?? expect.fail()), /"a" is the name of another node/)
+    const { scan: _, ...silent } = tier()
+    await refused(ring.add({ tier: silent }), /cannot be listed, as the other nodes can/)
+    await refused(ring.add({ tier: { ...tier(), limits: { itemBytes: 2000 } } }), /takes less at a time/)
+    await settled(ring.remove('c'))
+    await refused(ring.remove('b'), /1 nodes would be left for 2 copies of each entry: add another node first/)
+    await ring.close()
+    await expect(ring.repair()).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+})
