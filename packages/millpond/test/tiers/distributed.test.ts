@@ -23,7 +23,9 @@ import {
 import { temporaryFolder } from './folder.ts'
 import { DRIVER } from './redis-driver.ts'
 
-const PATIENT = { timeout: 5000 }
+/** On a busy machine, too, what is tried here is not who is slow. */
+const PATIENT = { timeout: 10_000 }
+const PATIENCE = { commandTimeout: 10_000, connectTimeout: 10_000 }
 const skips = {
   'every-bit': 'a record has the form that its node gives it, whose own suite flips each bit',
   bounded: 'each node keeps bounds of its own; of a ring they are judged below',
@@ -123,12 +125,12 @@ describeWith('redis', 'the distributed tier over servers', () => {
     const [first, second, third] = servers.redis
     return distributed({
       nodes: [
-        { tier: redis({ ...DRIVER, url: first?.url ?? '', keyPrefix: prefix, commandTimeout: 5000 }) },
-        { tier: redis({ ...DRIVER, url: second?.url ?? '', keyPrefix: prefix, commandTimeout: 5000 }) },
-        { tier: memcached({ servers: `127.0.0.1:${servers.memcached.port}`, keyPrefix: prefix, commandTimeout: 5000 }) },
-        { tier: postgres({ url: servers.postgres.url, schema: `s${prefix.slice(0, -1)}`, commandTimeout: 5000 }) },
+        { tier: redis({ ...DRIVER, url: first?.url ?? '', keyPrefix: prefix, ...PATIENCE }) },
+        { tier: redis({ ...DRIVER, url: second?.url ?? '', keyPrefix: prefix, ...PATIENCE }) },
+        { tier: memcached({ servers: `127.0.0.1:${servers.memcached.port}`, keyPrefix: prefix, ...PATIENCE }) },
+        { tier: postgres({ url: servers.postgres.url, schema: `s${prefix.slice(0, -1)}`, ...PATIENCE }) },
       ],
-      ledger: redis({ ...DRIVER, url: third?.url ?? '', keyPrefix: prefix, commandTimeout: 5000 }),
+      ledger: redis({ ...DRIVER, url: third?.url ?? '', keyPrefix: prefix, ...PATIENCE }),
       ...PATIENT,
     })
   }
