@@ -26,6 +26,15 @@ export interface PatientGroup {
   migrate?(ms: number): Promise<void>
 }
 
+/** Stores that are one tier together, and what may be done to their ring while it runs. */
+export interface PatientRing {
+  readonly nodes: readonly Patient[]
+  /**
+   * In every process: a spare node comes (`added`) or a node leaves (`removed`), and `undone` makes it as it was before; or a node is given another weight. Resolves when all have been told.
+   */
+  change(how: 'added' | 'removed' | 'reweighed' | 'undone'): Promise<void>
+}
+
 /** A process that takes part in a history. */
 export interface Participant {
   /** The name of its present life. */
@@ -42,6 +51,7 @@ export interface Battlefield {
   readonly links: readonly FaultProxy[]
   readonly server?: Patient
   readonly group?: PatientGroup
+  readonly ring?: PatientRing
   /** Holds the shared file's write lock while `hold` runs, where the shared tier is a file. */
   readonly lockFile?: (ms: number) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
@@ -73,11 +83,15 @@ export const ANSWER_FAULTS = ['server-full', 'server-readonly', 'server-loading'
 /** A server restarted with all it had; what groups of servers go through. */
 export const GROUP_FAULTS = ['server-restarted', 'master-killed', 'master-frozen', 'slot-migrated'] as const
 
+/** What a ring of stores goes through. */
+export const RING_FAULTS = ['node-killed', 'node-frozen', 'node-wiped', 'node-added', 'node-removed', 'node-reweighed'] as const
+
 export type FaultName =
   | (typeof FAULTS)[number]
   | (typeof OTHER_FAULTS)[number]
   | (typeof ANSWER_FAULTS)[number]
   | (typeof GROUP_FAULTS)[number]
+  | (typeof RING_FAULTS)[number]
 
 /** Strikes once and heals. Resolves when everything works again. */
 export async function strike(name: FaultName, field: Battlefield): Promise<void> {
@@ -128,6 +142,29 @@ const BLOWS: Record<FaultName, (field: Battlefield) => Promise<unknown>> = {
     if (migrate === undefined) throw new Error('there are no slots to migrate')
     await migrate(between(field, 0, 1000))
   },
+  // It comes back with what it had some time before.
+  'node-killed': async (field) => {
+    const node = nodeOf(field)
+    await node.save()
+    await field.sleep(between(field, 300, 900))
+    await node.kill()
+    await field.sleep(between(field, 0, 1500))
+    await node.restart()
+  },
+  'node-frozen': async (field) => {
+    const node = nodeOf(field)
+    node.pause()
+    await field.sleep(between(field, 200, 2500)).finally(() => node.resume())
+  },
+  'node-wiped': async (field) => {
+    const node = nodeOf(field)
+    await node.kill()
+    await field.sleep(between(field, 0, 800))
+    await node.restart({ empty: true })
+  },
+  'node-added': (field) => changeRing(field, 'added'),
+  'node-removed': (field) => changeRing(field, 'removed'),
+  'node-reweighed': (field) => changeRing(field, 'reweighed'),
   'link-cut': (field) =>
     faultyLinks(field, field.random.pick<Fault>([{ kind: 'reset' }, { kind: 'refuse' }, { kind: 'drop' }, { kind: 'drop', lost: true }])),
   'link-half-open': (field) =>
@@ -185,6 +222,20 @@ function between({ random }: Battlefield, from: number, to: number): number {
 function groupOf({ group }: Battlefield): PatientGroup {
   if (group === undefined) throw new Error('there is no group of servers to hurt')
   return group
+}
+
+function ringOf({ ring }: Battlefield): PatientRing {
+  if (ring === undefined) throw new Error('there is no ring of nodes to hurt')
+  return ring
+}
+
+const nodeOf = (field: Battlefield): Patient => field.random.pick(ringOf(field).nodes)
+
+async function changeRing(field: Battlefield, how: 'added' | 'removed' | 'reweighed'): Promise<void> {
+  const ring = ringOf(field)
+  await ring.change(how)
+  await field.sleep(between(field, 300, 1500))
+  await ring.change('undone')
 }
 
 function commandOf(field: Battlefield): NonNullable<Patient['command']> {

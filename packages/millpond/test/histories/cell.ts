@@ -5,6 +5,7 @@ import { checkHistory, focusHistory, type Limits, type Verdict } from '../../src
 import { type HistoryLine, historyTime } from '../../src/testing/history.ts'
 import { type Participant, strike } from '../../src/testing/nemesis.ts'
 import { seededRandom } from '../../src/testing/random.ts'
+import type { RingChange } from './messages.ts'
 import { type Cell, KEYS, nameCell, TAGS } from './plan.ts'
 import { openSharedTier, type SharedTierUnderTest } from './shared-tier.ts'
 import { openTruth } from './truth.ts'
@@ -80,13 +81,18 @@ async function fight(cell: Cell, workers: readonly WorkerProcess[], shared: Shar
   const random = seededRandom(cell.seed)
   const until = historyTime() + cell.ms
   const participants: Participant[] = [...workers]
-  const { links, server, group, lockFile } = shared
+  const { links, server, group, nodes, lockFile } = shared
+  const change = async (how: RingChange): Promise<void> => {
+    // Not all at once, as in a fleet that is told one after the other.
+    for (const worker of workers) await worker.order({ order: 'ring', change: how }, 'changed', DRAIN_MS)
+  }
   const field = {
     random,
     participants,
     links,
     ...(server === undefined ? {} : { server }),
     ...(group === undefined ? {} : { group }),
+    ...(nodes === undefined ? {} : { ring: { nodes, change } }),
     ...(lockFile === undefined ? {} : { lockFile }),
     sleep,
     note: (line: HistoryLine) => void lines.push(line),

@@ -13,6 +13,8 @@ export interface WorkerOptions {
   readonly outbox?: string
 }
 
+export type RingChange = 'added' | 'removed' | 'reweighed' | 'undone'
+
 /** To the truth store, with a number that the answer carries. */
 export type Ask =
   | { readonly ask: 'read'; readonly key: string }
@@ -22,7 +24,7 @@ export type Ask =
   | { readonly ask: 'done'; readonly keys: readonly string[] }
 
 export type FromWorker = (Ask & { readonly id: number }) | { readonly tell: Told; readonly detail?: string }
-export type Told = 'ready' | 'drained' | 'repaired' | 'finished' | 'crashed'
+export type Told = 'ready' | 'drained' | 'repaired' | 'finished' | 'changed' | 'crashed'
 
 export type FromSupervisor =
   | { readonly id: number; readonly answer: readonly number[] | undefined }
@@ -32,4 +34,6 @@ export type FromSupervisor =
   | { readonly order: 'repair'; readonly keys: readonly string[] }
   /** Read every key a few times. */
   | { readonly order: 'final' }
+  /** To the ring of this process; nobody waits for what is moved. */
+  | { readonly order: 'ring'; readonly change: RingChange }
   | { readonly order: 'close' }

@@ -6,8 +6,8 @@ import { seededRandom } from '../../src/testing/random.ts'
 export type Policy = 'delete' | 'set' | 'tags'
 /** What one write concerns: a key, or all keys of a tag in one transaction. */
 export type WriteScope = 'key' | 'tag'
-/** `memcached`: under memory, over a Redis that keeps the ledger and is not hurt. `file`: a folder over a SQLite file that keeps it. */
-export type SharedTier = 'redis' | 'sqlite' | 'none' | 'sentinel' | 'cluster' | 'postgres' | 'memcached' | 'file'
+/** `memcached`: under memory, over a Redis that keeps the ledger and is not hurt. `file`: a folder over a SQLite file that keeps it. `ring`: two Redis and a Memcached over a Redis that keeps it and is not hurt. */
+export type SharedTier = 'redis' | 'sqlite' | 'none' | 'sentinel' | 'cluster' | 'postgres' | 'memcached' | 'file' | 'ring'
 
 export interface Cell {
   readonly seed: number

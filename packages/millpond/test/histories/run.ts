@@ -1,6 +1,6 @@
 // Runs cell after cell, and says what came of them.
 import type { Limits } from '../../src/testing/checker.ts'
-import { ANSWER_FAULTS, FAULTS, type FaultName } from '../../src/testing/nemesis.ts'
+import { ANSWER_FAULTS, FAULTS, type FaultName, RING_FAULTS } from '../../src/testing/nemesis.ts'
 import { type CellResult, runCell } from './cell.ts'
 import { type Cell, drawCells, nameCell, type SharedTier } from './plan.ts'
 
@@ -19,11 +19,13 @@ const FAULTS_OF: Record<SharedTier, readonly FaultName[]> = {
   postgres: ['server-restarted', 'server-paused'],
   memcached: SERVER_FAULTS.filter((fault) => fault !== 'server-rewound'),
   file: FILE_FAULTS,
+  ring: [...RING_FAULTS, 'process-stopped', 'process-killed', 'none'],
 }
-/** Of seventeen cells. */
+/** Of nineteen cells. */
 const TURNS: readonly SharedTier[] = [
   ...(['redis', 'redis', 'sqlite', 'redis', 'sentinel', 'redis', 'postgres', 'redis', 'none', 'cluster'] as const),
   ...(['redis', 'redis', 'postgres', 'memcached', 'file', 'redis', 'memcached'] as const),
+  ...(['ring', 'redis'] as const),
 ]
 
 /**

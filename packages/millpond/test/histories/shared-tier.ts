@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts'
 import type { Patient, PatientGroup } from '../../src/testing/nemesis.ts'
-import { startCluster, startMemcached, startPostgres, startRedis, startSentinel } from '../services/index.ts'
+import { type Service, startCluster, startMemcached, startPostgres, startRedis, startSentinel } from '../services/index.ts'
 import type { Cell } from './plan.ts'
 import { clusterPatient, sentinelPatient } from './server-groups.ts'
 
@@ -17,6 +17,7 @@ export interface SharedTierUnderTest {
   readonly links: readonly FaultProxy[]
   readonly server?: Patient
   readonly group?: PatientGroup
+  readonly nodes?: readonly Patient[]
   readonly lockFile?: (ms: number) => Promise<void>
   close(): Promise<void>
 }
@@ -29,6 +30,7 @@ export async function openSharedTier(cell: Cell, compiled: string): Promise<Shar
   if (cell.shared === 'sentinel') return openSentinel(folder, forget)
   if (cell.shared === 'cluster') return openCluster(folder, forget)
   if (cell.shared === 'memcached') return openMemcached(cell, folder, forget)
+  if (cell.shared === 'ring') return openRing(folder, forget)
   const path = join(folder, 'shared.db')
   return {
     folder,
@@ -82,6 +84,37 @@ async function openMemcached(cell: Cell, folder: string, forget: () => void): Pr
     async close() {
       await Promise.all(links.map((link) => link.close()))
       await Promise.all([server.stop(), ledger.stop()])
+      forget()
+    },
+  }
+}
+
+/** What a process of a ring opens. */
+export interface RingAt {
+  readonly redis: readonly string[]
+  readonly memcached: string
+  /** Another Redis, for who wants one more node. */
+  readonly spare: string
+  readonly ledger: string
+}
+
+async function openRing(folder: string, forget: () => void): Promise<SharedTierUnderTest> {
+  const [a, b, spare, ledger, c] = await Promise.all([startRedis(), startRedis(), startRedis(), startRedis(), startMemcached()])
+  const at: RingAt = { redis: [a.url, b.url], memcached: `127.0.0.1:${c.port}`, spare: spare.url, ledger: ledger.url }
+  const patient = (server: Service, save: () => Promise<unknown>): Patient => ({
+    pause: () => server.pause(),
+    resume: () => server.resume(),
+    kill: () => server.kill(),
+    restart: (options) => server.restart(options),
+    save: async () => void (await save()),
+  })
+  return {
+    folder,
+    at: () => JSON.stringify(at),
+    links: [],
+    nodes: [...[a, b].map((server) => patient(server, () => server.command('SAVE'))), patient(c, async () => {})],
+    async close() {
+      await Promise.all([a, b, c, spare, ledger].map((server) => server.stop()))
       forget()
     },
   }

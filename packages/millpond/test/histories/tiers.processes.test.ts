@@ -13,6 +13,9 @@ describeWith('redis', 'G1 to G9: a history over a Redis Cluster', () => historie
 describeWith('memcached', 'G1 to G9: a history over Memcached beside a Redis ledger', () =>
   histories.record('memcached', ['server-emptied']),
 )
+describeWith('memcached', 'G1 to G9: histories over a ring of two Redis and a Memcached', () =>
+  histories.record('ring', ['node-killed', 'node-removed']),
+)
 describe('G1 to G9: a history over a folder beside a SQLite ledger', () => histories.record('file', ['process-killed']))
 describeWith('postgres', 'G1 to G9: a history over PostgreSQL', () => histories.record('postgres', ['server-restarted']))
 describe('G1 to G9: all of these', () => histories.expectReads(40_000, 'sqlite', ['file-locked', 'process-killed']))

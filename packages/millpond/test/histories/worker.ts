@@ -7,8 +7,9 @@ import { recordHistory } from '../../src/testing/history-recorder.ts'
 import { seededRandom } from '../../src/testing/random.ts'
 import { sqliteOutbox } from '../../src/tiers/sqlite/outbox.ts'
 import { startLanes } from './lanes.ts'
-import type { Ask, FromSupervisor, FromWorker, WorkerOptions } from './messages.ts'
+import type { Ask, FromSupervisor, FromWorker, RingChange, WorkerOptions } from './messages.ts'
 import { isHidden, isRerouted, isSealed } from './plan.ts'
+import type { RingAt } from './shared-tier.ts'
 
 const options: WorkerOptions = JSON.parse(process.argv[2] ?? '{}')
 const file = openSync(options.file, 'a')
@@ -46,6 +47,7 @@ async function openTier(): Promise<Tier[]> {
   if (shared === 'postgres') return [(await import('../../src/tiers/postgres/index.ts')).postgres(JSON.parse(options.at))]
   if (shared === 'none') return []
   if (shared === 'memcached' || shared === 'file') return openOverLedger(shared)
+  if (shared === 'ring') return [await openRing()]
   return [(await import('../../src/tiers/redis/index.ts')).redis(JSON.parse(options.at))]
 }
 
@@ -62,6 +64,37 @@ async function openOverLedger(shared: 'memcached' | 'file'): Promise<Tier[]> {
   const at: { servers: string; ledger: string } = JSON.parse(options.at)
   const { memcached } = await import('../../src/tiers/memcached/index.ts')
   return [memcached({ servers: at.servers, retryAfter: 100 }), (await import('../../src/tiers/redis/index.ts')).redis({ url: at.ledger })]
+}
+
+/** What is done to the ring of this process, where it has one. */
+let changeRing = (_change: RingChange): void => {}
+
+async function openRing(): Promise<Tier> {
+  const at: RingAt = JSON.parse(options.at)
+  const [{ distributed }, { redis }, { memcached }] = await Promise.all([
+    import('../../src/tiers/distributed/index.ts'),
+    import('../../src/tiers/redis/index.ts'),
+    import('../../src/tiers/memcached/index.ts'),
+  ])
+  const nodes = {
+    a: () => ({ name: 'a', tier: redis({ url: at.redis[0] ?? '' }) }),
+    b: () => ({ name: 'b', tier: redis({ url: at.redis[1] ?? '' }) }),
+    c: () => ({ name: 'c', tier: memcached({ servers: at.memcached, retryAfter: 100 }) }),
+    d: () => ({ name: 'd', tier: redis({ url: at.spare }) }),
+  }
+  const ring = distributed({ nodes: [nodes.a(), nodes.b(), nodes.c()], ledger: redis({ url: at.ledger }) })
+  const changes: Record<Exclude<RingChange, 'undone'>, readonly [() => Promise<unknown>, () => Promise<unknown>]> = {
+    added: [() => ring.add(nodes.d()), () => ring.remove('d')],
+    removed: [() => ring.remove('a'), () => ring.add(nodes.a())],
+    reweighed: [() => ring.reweigh('b', 9), () => ring.reweigh('b', 1)],
+  }
+  let undo: (() => Promise<unknown>) | undefined
+  changeRing = (change) => {
+    const [work, back] = change === 'undone' ? [undo, undefined] : changes[change]
+    undo = back
+    work?.().catch(crash('a change of the ring'))
+  }
+  return ring
 }
 
 const outbox = options.outbox === undefined ? undefined : sqliteOutbox({ path: options.outbox })
@@ -123,6 +156,9 @@ process.on('message', (message: FromSupervisor) => {
     waiting.get(message.id)?.(message.answer)
     waiting.delete(message.id)
   } else if (message.order === 'repair') void ORDERS.repair(message.keys)
-  else void ORDERS[message.order]()
+  else if (message.order === 'ring') {
+    changeRing(message.change)
+    say({ tell: 'changed' })
+  } else void ORDERS[message.order]()
 })
 say({ tell: 'ready' })

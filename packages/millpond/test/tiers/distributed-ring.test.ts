@@ -274,6 +274,25 @@ describe('T6: nodes come and go', () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  test('a node that comes again before all has been moved from it is the same store: nothing of it is dropped', async () => {
+    for (const isSame of [true, false]) {
+      const four = ringStores(4, () => clock.now())
+      stores = four
+      const nodes = four.map((store) => store.node())
+      const ring = ringOf({ nodes, movePerSecond: 1000 }, four)
+      await write(ring)
+      const leaving = ring.remove('b')
+      await clock.run(120)
+      const back = ring.add(isSame ? (nodes[1] ?? expect.fail()) : named('b').node())
+      expect(await settled(leaving)).toMatchObject({ outcome: 'ended' })
+      expect(await all(ring)).toBe(true)
+      expect(await settled(back)).toMatchObject({ outcome: 'done' })
+      lieRight(ring, four)
+      expect(await all(ring)).toBe(true)
+      await ring.close()
+    }
+  })
+
   test('a change while another is under way ends its walk, and does what is left of both; so does close, for good', async () => {
     const ring = ringOf({ movePerSecond: 1000 })
     await write(ring)

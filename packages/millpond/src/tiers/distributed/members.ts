@@ -17,6 +17,8 @@ export class Members {
   #nodes: readonly RingNode[]
   #owners: Owners<RingNode>
   #formers: readonly Former[] = []
+  /** A node that left and came again is another object, and the same store. */
+  #named: ReadonlyMap<string, RingNode>
   /** Out of the ring, and still read from. */
   #leaving: readonly RingNode[] = []
 
@@ -26,6 +28,7 @@ export class Members {
     this.#now = now
     this.#nodes = nodes
     this.#owners = rendezvous(nodes, copies)
+    this.#named = new Map(nodes.map((node) => [node.name, node]))
   }
 
   get nodes(): readonly RingNode[] {
@@ -47,22 +50,34 @@ export class Members {
     if (this.#formers.length === 0) return owners
     const now = this.#now()
     const places = new Set(owners)
-    for (const { owners: before, until } of this.#formers) if (now < until) for (const node of before(key)) places.add(node)
+    for (const { owners: before, until } of this.#formers) {
+      if (now >= until) continue
+      for (const { name } of before(key)) {
+        const node = this.#named.get(name)
+        if (node !== undefined) places.add(node)
+      }
+    }
     return [...places]
   }
 
   /** Has it other owners than before? */
   hasMoved(key: string): boolean {
     const owners = this.#owners(key)
-    return this.#formers.some(({ owners: before }) => before(key).some((node, at) => owners[at] !== node && !owners.includes(node)))
+    return this.#formers.some(({ owners: before }) => before(key).some(({ name }) => !owners.some((owner) => owner.name === name)))
   }
 
   /** `nodes`: from now on. */
   change(nodes: readonly RingNode[]): void {
     this.#formers = [...this.#formers, { owners: this.#owners, until: this.#now() + FORMER_MS }]
-    this.#leaving = [...this.#leaving, ...this.#nodes.filter((node) => !nodes.includes(node))]
+    this.#leaving = [...this.#leaving, ...this.#nodes].filter((node) => !nodes.some(({ name }) => name === node.name))
     this.#nodes = nodes
     this.#owners = rendezvous(nodes, this.copies)
+    this.#named = new Map(this.all.map((node) => [node.name, node]))
+  }
+
+  /** On its way out, under this name. */
+  leaving(name: string): RingNode | undefined {
+    return this.#leaving.find((node) => node.name === name)
   }
 
   /** Everything lies with its owners. */
@@ -74,6 +89,7 @@ export class Members {
   released(): readonly RingNode[] {
     const released = this.#leaving
     this.#leaving = []
+    this.#named = new Map(this.#nodes.map((node) => [node.name, node]))
     return released
   }
 }

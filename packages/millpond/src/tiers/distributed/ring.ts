@@ -120,15 +120,25 @@ export class Ring {
 
   add(given: DistributedNode): Promise<MoveReport> {
     this.#mustBeOpen('add')
-    const nodes = this.#members.nodes
-    const member = memberOf(given, 'add', this.#members.all)
+    const { nodes } = this.#members
+    // One that is on its way out comes again.
+    const leaving = given?.name === undefined ? undefined : this.#members.leaving(given.name)
+    const member = memberOf(
+      given,
+      'add',
+      this.#members.all.filter((node) => node !== leaving),
+    )
     const why = unfit(
       member.tier,
       nodes.map(({ tier }) => tier),
     )
     if (why !== undefined)
       throw new MillpondError('OPTION_INVALID', `distributed.add: the node ${show(member.name)} ${why}: make a new ring with it`)
-    this.#members.change([...nodes, new RingNode(member, this.#nodeParts)])
+    const isSame = leaving?.tier === member.tier
+    const node = isSame && leaving !== undefined ? leaving : new RingNode(member, this.#nodeParts)
+    node.weight = member.weight
+    this.#members.change([...nodes, node])
+    if (leaving !== undefined && !isSame) void leaving.close().catch(() => {}) // nobody asks it any more
     return this.move(false)
   }
 
