@@ -1,11 +1,17 @@
-// `npm run kills -- --minutes N`: kills writers behind a journal for so long, and says what the source has lost. The long form of what the tests do.
+// `npm run kills`: kills writers behind a journal or a stream, and the server that keeps the stream, for so long or so often, and says what the source has lost. The long form of what
+// the tests do.
 // @ts-check
 import { parseArgs } from 'node:util'
 import { checkNode, install } from './prepare.mjs'
+import { bringServers, missing } from './servers.mjs'
 
-const USAGE = `npm run kills -- [--minutes N]
+const ALL = /** @type {const} */ (['journal', 'journal-sync', 'stream'])
 
-  --minutes  how long to go on, all together. Default 10.`
+const USAGE = `npm run kills -- [--minutes N | --kills N] [--only ${ALL.join(',')}]
+
+  --minutes  how long to go on, all together. Default 10.
+  --kills    how many writers to kill of each durability instead, however long that takes.
+  --only     these durabilities. Default: all. A stream is kept in Redis (appendonly yes, appendfsync always), which is killed too.`
 
 /** @param {string} message @returns {never} */
 function refuse(message) {
@@ -14,8 +20,9 @@ function refuse(message) {
 }
 
 function options() {
+  const text = /** @type {const} */ ({ type: 'string' })
   try {
-    return parseArgs({ options: { minutes: { type: 'string' }, help: { type: 'boolean', short: 'h' } } }).values
+    return parseArgs({ options: { minutes: text, kills: text, only: text, help: { type: 'boolean', short: 'h' } } }).values
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error))
   }
@@ -26,33 +33,59 @@ if (given.help) {
   console.log(USAGE)
   process.exit(0)
 }
+if (given.minutes !== undefined && given.kills !== undefined) refuse('--minutes or --kills: give one of them')
 const minutes = Number(given.minutes ?? 10)
 if (!(minutes > 0 && minutes <= 10_000)) refuse(`--minutes: ${JSON.stringify(given.minutes)} is not allowed: give a number above 0`)
+const wanted = given.kills === undefined ? undefined : Number(given.kills)
+if (wanted !== undefined && !(Number.isSafeInteger(wanted) && wanted > 0))
+  refuse(`--kills: ${JSON.stringify(given.kills)} is not allowed: give a whole number above 0`)
+const asked = given.only?.split(',') ?? ALL
+const unknown = asked.find((name) => !ALL.some((one) => one === name))
+if (unknown !== undefined) refuse(`--only: ${JSON.stringify(unknown)} is not one of ${ALL.join(', ')}`)
 
 const end = performance.now() + minutes * 60_000
 checkNode()
 if (!install()) process.exit(1)
-const { killWriters } = await import('../packages/millpond/test/source/kill-writers.mjs')
-let failed = false
-for (const [durability, share] of /** @type {const} */ ([
-  ['journal', 0.5],
-  ['journal-sync', 1],
-])) {
-  const forMs = (end - performance.now()) * share
+for (const [, { program, install: how }] of missing(bringServers())) console.log(`kills: no ${program} here. To have it: ${how}`)
+const { compile } = await import('../packages/millpond/test/histories/compile.mjs')
+/** @type {typeof import('../packages/millpond/test/services/index.ts')} */
+const { isHere, startRedis } = await import(`${compile()}/test/services/index.js`)
+const { killStreamWriters, killWriters } = await import('../packages/millpond/test/source/kill-writers.mjs')
+const durabilities = ALL.filter((name) => asked.includes(name) && (name !== 'stream' || isHere('redis')))
+if (asked.includes('stream') && !durabilities.includes('stream')) console.log('kills: stream: not run, without Redis')
+
+let failed = durabilities.length === 0
+for (const [at, durability] of durabilities.entries()) {
+  const forMs = (end - performance.now()) / (durabilities.length - at)
+  const howLong = wanted === undefined ? `for ${Math.max(0, forMs / 60_000).toFixed(1)} minutes` : `until ${wanted} are killed`
+  console.log(`kills: two writers at a time over a ${durability}, ${howLong}, then one process drains it`)
+  const { kills, acked, lost, disordered, more } = await judged(durability, goingOn(performance.now() + forMs))
   console.log(
-    `kills: two writers at a time over a ${durability}, for ${Math.max(0, forMs / 60_000).toFixed(1)} minutes, then one process drains it`,
+    `${durability}: ${kills} kills${more}, ${acked} writes acknowledged, ${lost.length} lost, ${disordered.length} keys out of order`,
   )
-  const until = performance.now() + forMs
-  let asked = performance.now()
-  let longest = 0
-  // In the end there is a pair under way, and what it left is drained.
-  const goesOn = (/** @type {number} */ kills) => {
-    longest = Math.max(longest, performance.now() - asked)
-    asked = performance.now()
-    return kills === 0 || asked + 2 * longest < until
-  }
-  const { kills, acked, lost, disordered } = await killWriters({ durability, goesOn })
-  console.log(`${durability}: ${kills} kills, ${acked} writes acknowledged, ${lost.length} lost, ${disordered.length} keys out of order`)
   failed ||= lost.length > 0 || disordered.length > 0
 }
 process.exit(failed ? 1 : 0)
+
+/** @param {typeof ALL[number]} durability @param {(kills: number) => boolean} goesOn */
+async function judged(durability, goesOn) {
+  if (durability !== 'stream') return { ...(await killWriters({ durability, goesOn })), more: '' }
+  const server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+  try {
+    const { serverKills, ...verdict } = await killStreamWriters({ server, goesOn })
+    return { ...verdict, more: ` of writers and ${serverKills} of the server` }
+  } finally {
+    await server.stop()
+  }
+}
+
+/** In the end there is a pair under way, and what it left is drained. @param {number} until */
+function goingOn(until) {
+  let asked = performance.now()
+  let longest = 0
+  return (/** @type {number} */ kills) => {
+    longest = Math.max(longest, performance.now() - asked)
+    asked = performance.now()
+    return wanted === undefined ? kills === 0 || asked + 2 * longest < until : kills < wanted
+  }
+}

@@ -1,10 +1,11 @@
-// Kills writers behind a journal at random moments, pair after pair, and judges what the source has in the end.
+// Kills writers behind a journal or a stream at random moments, pair after pair, and judges what the source has in the end.
 // @ts-check
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { compile } from '../histories/compile.mjs'
 
@@ -54,6 +55,37 @@ export async function killWriters({ durability, goesOn, url, buried, random = Ma
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Where the streams of the writers' collection lie. */
+const STREAMS = '{millpond:writes:cache/default/item}'
+
+/**
+ * The same over a server that is killed too, at random moments, and comes back with what its log has (it must sync what it acknowledges).
+ * @param {object} options
+ * @param {{ readonly url: string, kill(): Promise<void>, restart(): Promise<void>, command(...words: string[]): Promise<unknown> }} options.server
+ * @param {(kills: number) => boolean} options.goesOn
+ * @param {() => number} [options.random]
+ * @returns {Promise<Verdict & { serverKills: number }>}
+ */
+export async function killStreamWriters({ server, goesOn, random = Math.random }) {
+  let isOver = false
+  let serverKills = 0
+  const killing = (async () => {
+    while (!isOver) {
+      await sleep(500 + random() * 1500)
+      await server.kill()
+      serverKills++
+      await server.restart()
+    }
+  })()
+  const buried = async () => {
+    isOver = true
+    await killing
+    const owners = await server.command('HKEYS', `${STREAMS}:owners`)
+    if (Array.isArray(owners)) for (const owner of owners) await server.command('DEL', `${STREAMS}:lease:${owner}`)
+  }
+  return { ...(await killWriters({ durability: 'stream', url: server.url, buried, goesOn, random })), serverKills }
 }
 
 /** @param {readonly string[]} argv @param {number} lines @returns {Promise<string[]>} */
