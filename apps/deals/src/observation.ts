@@ -7,6 +7,7 @@ import type { Observe, Outcome } from './cache/layer.ts'
 import type { Progress } from './cache/warming.ts'
 import type { Counts, RouteTally, Sources, Tally } from './counts.ts'
 import { createHotKeys } from './hot-keys.ts'
+import { memoryEfficiency } from './memory-held.ts'
 import { createExporter } from './prometheus.ts'
 
 export interface Observation {
@@ -14,6 +15,8 @@ export interface Observation {
   readonly onAnswer: (route: string, status: number, ms: number) => void
   /** The figures of the front page and of the load driver: numbers, no names of anybody's data. */
   live(): ReturnType<typeof describeLive>
+  /** The same, with what has to be looked for entry by entry. */
+  liveWhole(): ReturnType<typeof describeLive> & { readonly memory_efficiency: number | null }
   status(): object
   /** Hot keys are shown of one organisation, or of all (null). */
   analytics(organizationId: number | null): object
@@ -54,6 +57,7 @@ export function createObservation({ sources, isMonitoring }: ObservationOptions)
       }
     },
     live: () => describeLive(seen, sources()),
+    liveWhole: () => ({ ...describeLive(seen, sources()), memory_efficiency: memoryEfficiency(sources()) }),
     status: () => describeStatus(sources()),
     analytics: (organizationId) => describeAnalytics(seen, sources(), isMonitoring ? hot.top(organizationId, 20) : []),
     prometheus: () => exporter.text(),

@@ -24,6 +24,10 @@ export function pageRoutes({ observation, facts }: PageParts) {
       'X-Content-Type-Options': 'nosniff',
     })
   })
-  routes.get('/api/live', (c) => c.json(observation.live(), 200, { 'Cache-Control': 'no-store' }))
+  routes.get('/api/live', (c) => {
+    // To walk all entries is for this machine to ask.
+    const isWhole = c.req.query('whole') !== undefined && isFromLoopback(c.env.incoming)
+    return c.json(isWhole ? observation.liveWhole() : observation.live(), 200, { 'Cache-Control': 'no-store' })
+  })
   return routes
 }

@@ -10,7 +10,7 @@ import { openDatabase } from '../db/database.ts'
 import { createTokens, type Tokens } from '../http/tokens.ts'
 import { findStale, groupAnswers } from './check.ts'
 import { createClient } from './client.ts'
-import { type Course, drive } from './drive.ts'
+import { type Answer, type Course, drive } from './drive.ts'
 import type { LoadOptions } from './options.ts'
 import { type Company, readCompanies } from './people.ts'
 import { makePlan, type Session } from './plan.ts'
@@ -32,6 +32,10 @@ export interface Measured {
   readonly loads: number
   /** What prediction said at the end; null: nothing was predicted. */
   readonly prediction: NonNullable<Live['insight']>['prediction']
+  /** 0 to 1; null without a cache. */
+  readonly memoryEfficiency: number | null
+  /** What was read in the first minute after a restart, from the moment at which it listened, while it warmed. Absent where it does not warm. */
+  readonly restarted: readonly Answer[] | undefined
 }
 
 export interface Outcome {
@@ -42,13 +46,22 @@ export interface Outcome {
   readonly violations: readonly string[]
 }
 
+/** The first of it after a restart is what is judged. */
+const MINUTE_S = 60
+
 export type Say = (line: string) => void
 
 /** What the runs of one call share: a folder, one database filled, tokens. */
 export interface Ground {
-  /** Plays the sessions against a service of its own, on a copy of the data. */
-  measure(name: string, args: readonly string[], sessions: readonly Session[], env?: Record<string, string>): Promise<Measured>
-  plan(seed: number): readonly Session[]
+  /** Plays the sessions against a service of its own, on a copy of the data; then, where it is warmed, `afterRestart` against the same one begun again. */
+  measure(
+    name: string,
+    args: readonly string[],
+    sessions: readonly Session[],
+    env?: Record<string, string>,
+    afterRestart?: readonly Session[],
+  ): Promise<Measured>
+  plan(seed: number, seconds?: number): readonly Session[]
   /** Asks a service without a cache what the course was answered. */
   verify(course: Course): ReturnType<typeof replay>
 }
@@ -62,12 +75,12 @@ export async function onGround<T>(options: LoadOptions, say: Say, use: (ground: 
     say(`data: ${sourceName(options.sizes)}`)
     const companies = await makeData(root, options)
     return await use({
-      measure: (name, args, sessions, env = {}) =>
-        measured(root, name, options, { args, env: { ...env, DEALS_TOKEN_SECRET: secret } }, tokens, sessions, say),
-      plan(seed) {
-        const sessions = makePlan({ companies, ...options, seed })
+      measure: (name, args, usual, env = {}, afterRestart = []) =>
+        measured(root, name, options, { args, env: { ...env, DEALS_TOKEN_SECRET: secret } }, tokens, { usual, afterRestart }, say),
+      plan(seed, seconds = options.seconds) {
+        const sessions = makePlan({ companies, ...options, seconds, seed })
         const requests = sessions.reduce((sum, session) => sum + session.steps.length, 0)
-        say(`plan: ${sessions.length} sessions, ${requests} requests over ${options.seconds} s, seed ${seed}`)
+        say(`plan: ${sessions.length} sessions, ${requests} requests over ${seconds} s, seed ${seed}`)
         return sessions
       },
       verify: (course) => verify(root, options, secret, tokens, course),
@@ -85,12 +98,14 @@ export function runLoad(options: LoadOptions, say: Say): Promise<Outcome> {
       ['--cache', 'on', '--insight', options.insight === 'on' ? 'on' : 'off'],
       sessions,
       options.plant === undefined ? {} : { DEALS_PLANTED_FAULT: options.plant },
+      options.isCold ? [] : readsOnly(plan(options.seed + 1, Math.min(MINUTE_S, options.seconds))),
     )
     const uncached = await measure('without the cache', ['--cache', 'off'], sessions)
     say('checking every answer against the database, write by write')
-    const { compared, differences } = await verify(cached.course)
+    const all = { ...cached.course, answers: [...cached.course.answers, ...(cached.restarted ?? [])] }
+    const { compared, differences } = await verify(all)
     const failures = [...cached.course.failures, ...uncached.course.failures].map((failure) => `failed: ${failure}`)
-    return { sessions: sessions.length, cached, uncached, compared, violations: [...failures, ...findStale(cached.course), ...differences] }
+    return { sessions: sessions.length, cached, uncached, compared, violations: [...failures, ...findStale(all), ...differences] }
   })
 }
 
@@ -107,6 +122,16 @@ async function makeData(root: string, { sizes }: LoadOptions): Promise<Company[]
   }
 }
 
+interface Visits {
+  readonly usual: readonly Session[]
+  /** None: it is not restarted. */
+  readonly afterRestart: readonly Session[]
+}
+
+/** So that the writes of a run stay those of one course. */
+const readsOnly = (sessions: readonly Session[]): Session[] =>
+  sessions.map((session) => ({ ...session, steps: session.steps.filter(({ method }) => method === 'GET') }))
+
 interface Start {
   readonly args: readonly string[]
   readonly env: Record<string, string>
@@ -118,14 +143,15 @@ async function measured(
   { sizes, isCold }: LoadOptions,
   start: Start,
   tokens: Tokens,
-  sessions: readonly Session[],
+  sessions: Visits,
   say: Say,
 ): Promise<Measured> {
   const folder = mkdtempSync(join(root, 'run-'))
   cpSync(join(root, 'data'), folder, { recursive: true })
   const isWarmed = !isCold && start.args[1] !== 'off'
-  const service = await startServiceProcess({ folder, sizes, ...start, env: { ...start.env, CACHE_WARMING_ENABLED: String(isWarmed) } })
-  const client = createClient(service.url)
+  const open = () => startServiceProcess({ folder, sizes, ...start, env: { ...start.env, CACHE_WARMING_ENABLED: String(isWarmed) } })
+  let service = await open()
+  let client = createClient(service.url)
   try {
     if (isWarmed) {
       say(`${name}: warming`)
@@ -133,11 +159,22 @@ async function measured(
     }
     say(`${name}: running`)
     const before = await service.live()
-    const course = await drive(client, tokens, sessions)
+    const course = await drive(client, tokens, sessions.usual)
     const after = await service.live()
-    for (const error of new Set(service.errors())) say(`${name}: ${error}`)
+    const errors = new Set(service.errors())
+    let restarted: Course | undefined
+    if (isWarmed && sessions.afterRestart.length > 0) {
+      say(`${name}: restarted under load`)
+      client.close()
+      await service.stop()
+      service = await open()
+      client = createClient(service.url)
+      restarted = await drive(client, tokens, sessions.afterRestart)
+      for (const error of service.errors()) errors.add(error)
+    }
+    for (const error of errors) say(`${name}: ${error}`)
     return {
-      course,
+      course: { ...course, failures: [...course.failures, ...(restarted?.failures ?? [])] },
       queries: after.database_queries - before.database_queries,
       cpuMs: after.cpu_ms - before.cpu_ms,
       byTier: tiersOf(course, after),
@@ -145,6 +182,8 @@ async function measured(
       getP95Ms: after.cache?.get_p95_ms ?? 0,
       loads: (after.cache?.loads ?? 0) - (before.cache?.loads ?? 0),
       prediction: after.insight?.prediction ?? null,
+      memoryEfficiency: after.memory_efficiency,
+      restarted: restarted?.answers,
     }
   } finally {
     client.close()

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Sizes } from '../data/generate.ts'
 import type { Observation } from '../observation.ts'
 
-export type Live = ReturnType<Observation['live']>
+export type Live = ReturnType<Observation['liveWhole']>
 
 export interface ServiceProcess {
   readonly url: string
@@ -40,7 +40,7 @@ export async function startServiceProcess({ folder, sizes, args, env }: ServiceP
     url,
     said: output.said,
     errors: () => [...output.text().matchAll(/^error: .+(?:\n {4}at .+)?/gm)].map(([line]) => line),
-    live: async () => (await (await fetch(`${url}/api/live/`)).json()) as Live, // our own service's own type
+    live: async () => (await (await fetch(`${url}/api/live/?whole`)).json()) as Live, // our own service's own type
     stop: async () => {
       if (child.exitCode !== null) return
       const gone = new Promise((resolve) => child.once('exit', resolve))

@@ -20,6 +20,8 @@ describe.runIf(existsSync(LOAD))('npm run load', () => {
     const { code, out } = await run(TINY)
     expect(out).toMatch(/hit rate +\d/)
     expect(out).toMatch(/95 % hit rate +\d+\.\d %, \d+\.\d % in the last minute +(not )?kept/)
+    expect(out).toMatch(/70 % memory efficiency +\d+\.\d % of the bytes held are live values +(not )?kept/)
+    expect(out).toMatch(/no consistency fault +none +kept/)
     expect(out).toMatch(/correct: all \d+ cached answers are what the database said/)
     expect(code).toBe(0)
   })
