@@ -1,46 +1,14 @@
 // A service that is killed while activities and looks are on their way: what it acknowledged is in the database after the next start, once (G18).
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { until } from '../../../packages/millpond/test/services/index.ts'
 import { openDatabase } from '../src/db/database.ts'
 import { createTokens } from '../src/http/tokens.ts'
 import { twoCasts } from './people.ts'
-import { SMALL, startSubject } from './service-under-test.ts'
+import { SECRET, startSubject } from './service-under-test.ts'
+import { startProcess } from './start-process.ts'
 import { makeFolder } from './temporary-folder.ts'
 
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
-const SECRET = 'a secret that only the tests of this run know'
 const ROUNDS = 2
-
-beforeAll(() => {
-  // The tests of the whole project build first; a run of this file alone does it here.
-  if (!existsSync(MAIN)) execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-b', 'apps/deals'], { cwd: ROOT })
-})
-
-function start(folder: string): Promise<{ url: string; kill: () => Promise<void> }> {
-  const child = spawn(process.execPath, [MAIN, '--port', '0', '--dir', folder, ...SMALL], {
-    env: { PATH: process.env.PATH, CACHE_WARMING_ENABLED: 'false', DEALS_TOKEN_SECRET: SECRET },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const kill = () => {
-    child.kill('SIGKILL')
-    return gone
-  }
-  let out = ''
-  return new Promise((resolve, reject) => {
-    child.once('exit', () => reject(new Error(`the service ended before it was ready:\n${out}`)))
-    child.stdout.on('data', (chunk) => {
-      out += chunk
-      const url = /ready: (http\S+)\//.exec(out)?.[1]
-      if (url !== undefined && out.includes('Ctrl-C stops it')) resolve({ url, kill })
-    })
-  })
-}
 
 test('killed while it stores: nothing that was acknowledged is lost, nothing is stored twice', { timeout: 240_000 }, async () => {
   const folder = makeFolder()
@@ -52,7 +20,7 @@ test('killed while it stores: nothing that was acknowledged is lost, nothing is 
   const acked: string[] = []
   let [looked, looks] = [0, 0]
   for (let round = 0; round < ROUNDS; round++) {
-    const { url, kill } = await start(folder)
+    const { url, kill } = await startProcess(folder)
     const enough = acked.length + 40 + 25 * round
     const write = async (): Promise<void> => {
       while (acked.length < enough) {

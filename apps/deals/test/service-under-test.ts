@@ -4,7 +4,7 @@ import { type Service, startService } from '../src/service.ts'
 import { readSettings } from '../src/settings.ts'
 import { makeFolder } from './temporary-folder.ts'
 
-const SECRET = 'a secret that only the tests of this run know'
+export const SECRET = 'a secret that only the tests of this run know'
 
 /** Each organisation's first three users are its administrator, a manager and a viewer; organisation 1's administrator runs the service. */
 export interface Member {
