@@ -34,6 +34,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   'alerts list': ['alerts', 'list'],
   'jobs list': ['jobs', 'list'],
   'jobs run': ['jobs', 'run', 'none'],
+  'warm-plans list': ['warm-plans', 'list'],
+  'warm-plans run': ['warm-plans', 'run', 'wrm_none'],
   'operations list': ['operations', 'list'],
   'operations show': ['operations', 'show', 'OPERATION'],
   'operations wait': ['operations', 'wait', 'OPERATION'],
@@ -83,6 +85,7 @@ const ENDS: Readonly<Record<string, number>> = {
   'token revoke': 5,
   receipt: 5,
   'jobs run': 5,
+  'warm-plans run': 5,
   ui: 2, // it would run on: tested beside --local
 }
 

@@ -94,6 +94,8 @@ const aBase = check(
 const RULES = 'rules as alert_rules/ takes them: { hit_ratio: { levels: { high: 0.5 } } }'
 /** What is not a plain object would pass as one without rules. */
 const someRules = record<object>(RULES)
+const partAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce((part: unknown, name) => (typeof part === 'object' && part !== null ? Reflect.get(part, name) : undefined), value)
 const CONTROL: Shape<ControlOptions> = {
   store: required(withMethods<Store>("a store: await openStore('control.db')", 'write', 'now', 'close')),
   caches: listOf(aCache, 'a list of caches'),
@@ -107,9 +109,12 @@ const CONTROL: Shape<ControlOptions> = {
   rates,
   authorize: fn('a function from a request to a principal'),
   alertRules: (value, at) => {
-    const { success, data } = rulesDocument.safeParse(someRules(value, at))
+    const given = someRules(value, at)
+    const { success, data, error } = rulesDocument.safeParse(given)
     if (success) return data
-    throw refused(value, at, RULES)
+    const [{ path, message } = { path: [], message: '' }] = error.issues
+    const field = [at, ...path].join('.')
+    throw refused(partAt(given, path), field, `${RULES} (${message})`)
   },
   allowPrivateWebhooks: flag,
   addressOf: fn('a function from a request to an address'),

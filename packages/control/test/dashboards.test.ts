@@ -1,8 +1,9 @@
 // Dashboard and alert rules: they name what is exported, all of it, and Prometheus reads them.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { grafanaDashboard, prometheusRules } from '@millpond/control/dashboards'
 import { METRICS, type MetricDefinition } from 'millpond/observe'
 import { afterAll, expect, it } from 'vitest'
@@ -63,6 +64,45 @@ it('follows the thresholds that are set, and leaves out what is switched off', a
   expect(text.match(/MillpondHitRatio/g)).toHaveLength(1)
   expect((await opened.call('GET', 'grafana/dashboard.json', { as: 'viewer' })).json.uid).toBe('millpond')
   await opened.close()
+})
+
+it('is what Grafana has published as the schema of its dashboards: nothing missing, nothing of another type, nothing that is not known', () => {
+  const { resolve } = createRequire(import.meta.url)
+  const schema = dirname(resolve('@grafana/schema/package.json'))
+  // A plug-in's own part of a query, and what Prometheus' reads of an annotation, are no part of it.
+  const dashboard = JSON.parse(JSON.stringify(grafanaDashboard()), function (this: { refId?: string }, name: string, value: unknown) {
+    const isPlugins = ['titleFormat', 'textFormat'].includes(name) || (this.refId === 'Anno' && ['expr', 'interval'].includes(name))
+    return isPlugins ? undefined : value
+  })
+  const drawn = dashboard.panels.filter(({ type }: Shown) => type === 'timeseries')
+  const lines = [
+    "import type { Dashboard } from '@grafana/schema'",
+    "import type { FieldConfig, Options } from 'timeseries'",
+    // A name of an enumeration stands in JSON as its text.
+    `type Plain<T> = T extends string ? \`\${T}\` : T extends readonly (infer U)[] ? Plain<U>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T`,
+    `export const dashboard: Plain<Dashboard> = ${JSON.stringify(dashboard, null, 1)}`,
+    `export const options: Plain<Options>[] = ${JSON.stringify(drawn.map((panel: { options: unknown }) => panel.options))}`,
+    `export const lines: Plain<FieldConfig>[] = ${JSON.stringify(drawn.map((panel: { fieldConfig: { defaults: { custom: unknown } } }) => panel.fieldConfig.defaults.custom))}`,
+  ]
+  writeFileSync(join(folder, 'dashboard.ts'), lines.join('\n'))
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    skipLibCheck: true,
+    types: [],
+    lib: ['es2022'],
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    paths: {
+      '@grafana/schema': [join(schema, 'dist/types/index.d.ts')],
+      timeseries: [join(schema, 'dist/types/raw/composable/timeseries/panelcfg/x/types.gen.d.ts')],
+    },
+  }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['dashboard.ts'] }))
+  const { stdout } = spawnSync(process.execPath, [join(dirname(resolve('typescript/package.json')), 'bin/tsc'), '-p', folder], {
+    encoding: 'utf8',
+  })
+  expect(stdout.slice(0, 2000)).toBe('')
 })
 
 describeWith('promtool', 'rules', () => {

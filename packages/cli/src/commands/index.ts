@@ -22,6 +22,7 @@ import { compliance, report } from './reports.ts'
 import { status } from './status.ts'
 import { ui } from './ui.ts'
 import { undo, warm } from './warm.ts'
+import { warmPlanRun, warmPlans } from './warm-plans.ts'
 
 export { type Command, GROUPS } from '../command.ts'
 
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
   testConnection,
   alertsList,
   jobsList,
+  warmPlans,
   operationsList,
   operationsShow,
   operationsWait,
@@ -45,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   clear,
   erase,
   warm,
+  warmPlanRun,
   undo,
   jobsRun,
   mark,

@@ -21,7 +21,7 @@ export const operationsList: Command = {
   group: 'look',
   summary: 'invalidations, warmings and benchmarks, newest first',
   positionals: [],
-  options: ['limit', 'all'],
+  options: ['cache-name', 'limit', 'all'],
   fields: ['data', 'has_more'],
   example: 'millpond operations list --limit 5',
   scope: 'metrics:read',
@@ -29,6 +29,7 @@ export const operationsList: Command = {
     await list(context, await context.client(), {
       schema: 'operations',
       path: 'operations/',
+      query: { cache_name: context.given.text('cache-name') },
       columns,
       none: 'there was no operation yet',
       row: (row) => [

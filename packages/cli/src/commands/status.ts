@@ -16,6 +16,8 @@ const COLUMNS = [
   { title: 'P50', isNumber: true },
   { title: 'P99', isNumber: true },
   { title: 'USED', isNumber: true },
+  { title: 'READ/s', isNumber: true },
+  { title: 'WRITTEN/s', isNumber: true },
   { title: 'ERRORS', isNumber: true },
   { title: 'STATE', gives: true },
 ]
@@ -120,6 +122,8 @@ function tierRow(cache: Row, tier: Row): readonly Part[] {
     milliseconds(numberAt(minute, 'p50_ms')),
     milliseconds(numberAt(minute, 'p99_ms')),
     name === 'memory' ? `${bytes(used)}${limit === null ? '' : ` of ${bytes(limit)}`}` : '-',
+    bytes(numberAt(minute, 'read_bytes_per_second')),
+    bytes(numberAt(minute, 'written_bytes_per_second')),
     errors === 0 ? '0' : styled('red', percent(errors / Math.max(1, calls + errors))),
     stateOf(tier),
   ]

@@ -2,10 +2,10 @@
 import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
 import type { AuditEntry } from '../audit/audit.ts'
-import { putDocument, readDocument } from '../store/documents.ts'
+import { beginDocument, putDocument, readDocument } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
 import { SEVERITIES } from './alerts.ts'
-import { DEFAULT_RULES, type Rule, type RuleName, rulesDocument } from './rules.ts'
+import { DEFAULT_RULES, type Rule, type RuleName, type RulesDocument, rulesDocument } from './rules.ts'
 
 type Who = Pick<AuditEntry, 'actor' | 'via' | 'address' | 'requestId'>
 
@@ -34,13 +34,21 @@ export async function rulesOf(store: Store): Promise<Readonly<Record<RuleName, R
   }
 }
 
-export const putRules = (store: Store, rules: z.output<typeof rulesDocument>, who: Who): Promise<void> =>
-  putDocument(store, RULES, rules, { ...who, kind: 'change', action: 'alert_rules.update', target: RULES, detail: rules })
+const changeOf = (rules: RulesDocument, who: Who): AuditEntry => ({
+  ...who,
+  kind: 'change',
+  action: 'alert_rules.update',
+  target: RULES,
+  detail: rules,
+})
+
+export const putRules = (store: Store, rules: RulesDocument, who: Who): Promise<void> =>
+  putDocument(store, RULES, rules, changeOf(rules, who))
 
 /** Where nobody has set any. */
-export async function beginRules(store: Store, rules: z.input<typeof rulesDocument>): Promise<void> {
-  if ((await readDocument(store, RULES)) !== undefined) return
-  await putRules(store, rulesDocument.parse(rules), { actor: 'program', via: 'code', requestId: newId('req') })
+export async function beginRules(store: Store, given: z.input<typeof rulesDocument>): Promise<void> {
+  const rules = rulesDocument.parse(given)
+  await beginDocument(store, RULES, rules, changeOf(rules, { actor: 'program', via: 'code', requestId: newId('req') }))
 }
 
 export async function webhooksOf(store: Store): Promise<readonly Webhook[]> {

@@ -34,7 +34,7 @@ export function grafanaDashboard({ version }: { readonly version?: string | unde
     time: { from: 'now-1h', to: 'now' },
     templating: {
       list: [
-        { name: 'source', label: 'Prometheus', type: 'datasource', query: 'prometheus', current: {} },
+        { name: 'source', label: 'Prometheus', type: 'datasource', query: 'prometheus' },
         {
           name: 'cache',
           label: 'Cache',
@@ -56,10 +56,14 @@ export function grafanaDashboard({ version }: { readonly version?: string | unde
           datasource: SOURCE,
           enable: true,
           iconColor: 'orange',
-          expr: 'sum by (cache, reason) (changes(millpond_invalidations_total{cache=~"$cache"}[1m])) > 0',
+          target: {
+            refId: 'Anno',
+            expr: 'sum by (cache, reason) (changes(millpond_invalidations_total{cache=~"$cache"}[1m])) > 0',
+            interval: '60s',
+          },
+          // Prometheus' plug-in reads these here.
           titleFormat: 'invalidated: {{reason}}',
           textFormat: '{{cache}}',
-          step: '60s',
         },
       ],
     },
@@ -75,7 +79,10 @@ function shown({ title, unit, queries }: Panel, id: number, gridPos: object): un
     datasource: SOURCE,
     gridPos,
     fieldConfig: { defaults: { unit, custom: { drawStyle: 'line', lineWidth: 1, fillOpacity: 8, showPoints: 'never' } }, overrides: [] },
-    options: { legend: { displayMode: 'list', placement: 'bottom', showLegend: true }, tooltip: { mode: 'multi', sort: 'desc' } },
+    options: {
+      legend: { calcs: [], displayMode: 'list', placement: 'bottom', showLegend: true },
+      tooltip: { mode: 'multi', sort: 'desc' },
+    },
     targets: queries.map(({ expr, legend }, at) => ({
       refId: String.fromCharCode(65 + at),
       datasource: SOURCE,

@@ -1,4 +1,5 @@
 // Work that acts on caches: an intent on the audit before it, a result after it, and between the two a row that everybody can look at.
+import { sql } from 'kysely'
 import { newId } from '../access/tokens.ts'
 import { type AuditEntry, appendAudit } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
@@ -47,9 +48,17 @@ export interface OperationView {
 
 export interface Filter {
   readonly kind?: string | undefined
+  /** Those that concern it, maybe beside others. */
+  readonly cache?: string | undefined
   /** Row numbers below it. */
   readonly before?: number | undefined
   readonly limit: number
+}
+
+/** A row names its caches with commas between them. By exact text: a name may hold what stands for anything in a pattern. */
+function concerns(cache: string) {
+  const all = sql`',' || ${sql.ref('cache')} || ','`
+  return sql<boolean>`(replace(${all}, ${`,${cache},`}, '') <> ${all})`
 }
 
 const LEASE_MS = 30_000
@@ -132,9 +141,10 @@ export class Operations {
   }
 
   /** Newest first. */
-  async list({ kind, before, limit }: Filter): Promise<readonly { readonly seq: number; readonly view: OperationView }[]> {
+  async list({ kind, cache, before, limit }: Filter): Promise<readonly { readonly seq: number; readonly view: OperationView }[]> {
     let rows = this.#store.read.selectFrom('operations').selectAll().orderBy('seq', 'desc').limit(limit)
     if (kind !== undefined) rows = rows.where('kind', '=', kind)
+    if (cache !== undefined) rows = rows.where(concerns(cache))
     if (before !== undefined) rows = rows.where('seq', '<', before)
     const now = await this.#store.now()
     return (await rows.execute()).map((row) => ({ seq: Number(row.seq), view: viewOf(row, now) }))

@@ -132,7 +132,7 @@ export const keyRoutes: readonly Route[] = [
     query: atKey,
     answers: {
       200: {
-        description: 'Newest first, of the last 200',
+        description: 'Newest first, of the last 200 of its cache',
         schema: z.object({
           data: z.array(
             z.object({ operation: z.string(), kind: z.string(), actor: z.string(), reason: z.string().nullable(), at: instant }),
@@ -145,8 +145,8 @@ export const keyRoutes: readonly Route[] = [
       const { control, principal, query } = call
       const key = keyOf(call)
       const cache = oneCache(control, principal, query.cache_name)
-      const rows = await control.operations.list({ limit: 200 })
-      const named = rows.filter(({ view }) => view.caches.includes(cache) && namesKey(view.request, key))
+      const rows = await control.operations.list({ cache, limit: 200 })
+      const named = rows.filter(({ view }) => namesKey(view.request, key))
       const data = named.map(({ view: { id, kind, actor, reason, created_at } }) => ({
         operation: id,
         kind,

@@ -17,12 +17,15 @@ export const operationRoutes: readonly Route[] = [
     path: 'operations/',
     summary: 'Operations, newest first',
     scope: 'metrics:read',
-    query: listQuery.extend({ kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize']).optional() }),
+    query: listQuery.extend({
+      kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize']).optional(),
+      cache_name: z.string().max(128).optional().describe('those that concern it'),
+    }),
     answers: { 200: { description: 'A page', schema: page(operation) } },
-    async handle({ control, principal, query: { kind, limit, cursor } }) {
-      const list = `operations ${kind ?? ''}`
+    async handle({ control, principal, query: { kind, cache_name: cache, limit, cursor } }) {
+      const list = `operations ${kind ?? ''} ${cache ?? ''}`
       const { data, ...rest } = pageOf(
-        await control.operations.list({ kind, before: readCursor(cursor, list), limit: limit + 1 }),
+        await control.operations.list({ kind, cache, before: readCursor(cursor, list), limit: limit + 1 }),
         limit,
         list,
         ({ seq }) => seq,

@@ -14,6 +14,20 @@ export async function readDocument(store: Store, name: string): Promise<unknown>
   }
 }
 
+/** Where nobody has set it: whoever sets it meanwhile is first. @returns whether it was this one */
+export function beginDocument(store: Store, name: string, document: unknown, entry: AuditEntry): Promise<boolean> {
+  return store.write(async (tx) => {
+    const made = await tx
+      .insertInto('documents')
+      .values({ name, document: JSON.stringify(document), version: 1, updated_at: await store.now(tx) })
+      .onConflict((conflict) => conflict.column('name').doNothing())
+      .executeTakeFirst()
+    if (made.numInsertedOrUpdatedRows !== 1n) return false
+    await appendAudit(store, tx, entry)
+    return true
+  })
+}
+
 export async function putDocument(store: Store, name: string, document: unknown, entry: AuditEntry): Promise<void> {
   await store.write(async (tx) => {
     const now = await store.now(tx)

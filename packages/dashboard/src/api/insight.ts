@@ -166,10 +166,8 @@ export function useApplied(cache: string | undefined) {
   const live = useLive()
   return useQuery({
     queryKey: ['operations', 'optimize', cache],
-    queryFn: async ({ signal }) => {
-      const { data } = await client.get<Page<Applied>>('operations/', { kind: 'optimize', limit: 20 }, signal)
-      return data.filter(({ caches }) => cache === undefined || caches.includes(cache))
-    },
+    queryFn: async ({ signal }) =>
+      (await client.get<Page<Applied>>('operations/', { kind: 'optimize', cache_name: cache, limit: 20 }, signal)).data,
     refetchInterval: live.every(5000),
     enabled: offers('GET', 'operations/') && may('metrics:read'),
   })

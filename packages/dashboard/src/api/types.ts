@@ -130,7 +130,13 @@ export interface Tier extends TierFigures {
   readonly scope: string
   readonly enabled: boolean
   readonly breaker: string
-  readonly last_minute: TierFigures | null
+  readonly last_minute:
+    | (TierFigures & {
+        /** Between a process and the tier's store; `null` for memory. */
+        readonly read_bytes_per_second?: Known
+        readonly written_bytes_per_second?: Known
+      })
+    | null
 }
 
 export interface HealthPart {
@@ -235,6 +241,13 @@ export interface Operation {
     readonly mode?: string
     readonly keys?: readonly unknown[]
     readonly name?: string
+    /** What the application registered. */
+    readonly cache_type?: string
+    readonly organization?: string
+    readonly model?: string
+    readonly view?: string
+    readonly api?: string
+    readonly critical?: true
   } | null
   readonly plan: { readonly id?: string; readonly keys?: number; readonly is_exact?: boolean } | null
   readonly result: OperationResult | null
@@ -394,5 +407,13 @@ export interface WarmingPlan {
   readonly keys: readonly unknown[]
   readonly concurrency: number
   readonly rate_per_second?: number
+  readonly schedule?: {
+    readonly every?: string
+    readonly cron?: string
+    readonly timezone?: string
+    readonly windows?: readonly { readonly from: string; readonly to: string; readonly days?: readonly string[] }[]
+  }
   readonly updated_at: string
+  readonly last_run_at?: string | null
+  readonly next_run_at?: string | null
 }

@@ -17,7 +17,7 @@ export function AppliedChanges({ cache }: { readonly cache: string }) {
   const [undone, setUndone] = useState<Tried | undefined>()
   const mayApply = may('config:write') && offers('POST', 'optimizations/apply/')
   return (
-    <Section title="Carried out from here" note="newest first; each holds until the processes end">
+    <Section title="Carried out from here" note="the last 20, newest first; each holds until the processes end">
       <Answer query={applied} what="The list of changes">
         {(rows) =>
           rows.length === 0 ? (

@@ -13,6 +13,9 @@ interface Pool {
   readonly p99: number | null
   readonly isOpen: boolean
   readonly isOn: boolean
+  /** Bytes a second, of a tier that has a store of its own. */
+  readonly read: number | null
+  readonly written: number | null
 }
 
 const STREAM = 92
@@ -32,8 +35,18 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
       p99: figures?.p99_ms ?? null,
       isOpen: breaker === 'open',
       isOn: enabled,
+      read: figures?.read_bytes_per_second ?? null,
+      written: figures?.written_bytes_per_second ?? null,
     })),
-    { tier: 'origin', share: reads === 0 || minute === null ? 0 : minute.misses / reads, p99: null, isOpen: false, isOn: true },
+    {
+      tier: 'origin',
+      share: reads === 0 || minute === null ? 0 : minute.misses / reads,
+      p99: null,
+      isOpen: false,
+      isOn: true,
+      read: null,
+      written: null,
+    },
   ]
   const perSecond = minute === null ? 0 : reads / Math.max(1, minute.seconds)
   const said = `Of ${numbers.short(perSecond)} reads a second ${pools.map(({ tier, share }) => `${tier} answers ${Math.round(share * 100)} percent`).join(', ')}.`
@@ -80,6 +93,12 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
                 )}
               </p>
             )}
+            {pool.read !== null && pool.written !== null && (
+              <p>
+                <Unit figure={perSecondOf(numbers.bytes(pool.read))} /> read, <Unit figure={perSecondOf(numbers.bytes(pool.written))} />{' '}
+                written
+              </p>
+            )}
             {pool.tier === 'memory' && memory.used_ratio !== null && (
               <>
                 <span
@@ -114,6 +133,8 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
     </Section>
   )
 }
+
+const perSecondOf = ({ value, unit }: Figure): Figure => ({ value, unit: `${unit}/s` })
 
 /** The last stays on top and goes farthest; each falls where its words stand. */
 function bands(pools: readonly Pool[]): readonly { readonly tier: string; readonly d: string }[] {

@@ -36,7 +36,7 @@ export function Runs() {
               keyOf={({ id }) => id}
               toneOf={({ state }) => (state === 'failed' || state === 'interrupted' ? 'wrong' : undefined)}
               columns={[
-                { name: 'What', cell: (row) => row.request?.name ?? 'keys' },
+                { name: 'What', cell: (row) => whatOf(row) },
                 {
                   name: 'State',
                   folded: 'right',
@@ -99,4 +99,14 @@ function Progress({ operation: { result } }: { readonly operation: Operation }) 
       </span>
     </span>
   )
+}
+
+/** What was asked for by a name that the application registered, or keys. */
+function whatOf({ request }: Operation): string {
+  if (request?.name !== undefined) return request.name
+  const { cache_type: type, organization, model, view, api, critical } = request ?? {}
+  if (critical === true) return 'critical paths'
+  const named = [type, model && `model ${model}`, view && `view ${view}`, api && `endpoint ${api}`].filter(Boolean)
+  const parts = [...named, organization && `organization ${organization}`].filter(Boolean)
+  return parts.length === 0 ? 'keys' : parts.join(', ')
 }

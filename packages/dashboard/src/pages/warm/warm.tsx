@@ -50,6 +50,7 @@ function WarmKeys() {
   const [namespace, setNamespace] = useState(query.get('ns') ?? '')
   const [rate, setRate] = useState('200')
   const [name, setName] = useState('')
+  const [every, setEvery] = useState('')
   const lines = linesOf(keys)
   const body = {
     keys: lines,
@@ -61,7 +62,8 @@ function WarmKeys() {
   const settle = () =>
     queries.invalidateQueries({ queryKey: ['warming'] }).then(() => queries.invalidateQueries({ queryKey: ['operations'] }))
   const warm = useMutation({ mutationFn: () => client.send<Operation>('POST', 'warming/warm_keys/', body), onSuccess: settle })
-  const keep = useMutation({ mutationFn: () => client.send('POST', 'warming/', body), onSuccess: settle })
+  const plan = every.trim() === '' ? body : { ...body, schedule: { every: every.trim() } }
+  const keep = useMutation({ mutationFn: () => client.send('POST', 'warming/', plan), onSuccess: settle })
   const submit = (event: FormEvent) => {
     event.preventDefault()
     warm.mutate()
@@ -97,6 +99,16 @@ function WarmKeys() {
             <label className="field">
               <span>Name, to keep it as a plan</span>
               <input className="input" value={name} onChange={(event) => setName(event.target.value)} />
+            </label>
+            <label className="field">
+              <span>The plan runs by itself every</span>
+              <input
+                className="input"
+                placeholder="4h; empty: when asked"
+                value={every}
+                onChange={(event) => setEvery(event.target.value)}
+                spellCheck={false}
+              />
             </label>
           </div>
         </div>
@@ -145,6 +157,15 @@ function RunWords({ operation }: { readonly operation: Operation }) {
   )
 }
 
+/** `every 4h`, `0 3 * * * Europe/Berlin, 22:00 to 06:00`. */
+function timesOf({ schedule }: WarmingPlan): string {
+  if (schedule === undefined) return 'when asked'
+  const { every, cron, timezone, windows = [] } = schedule
+  const when = [every === undefined ? cron : `every ${every}`, timezone].filter((part) => part !== undefined).join(' ')
+  const within = windows.map(({ from, to, days = [] }) => [`${from} to ${to}`, ...days].join(' '))
+  return [when, ...within].join(', ')
+}
+
 function Plans() {
   const { client, numbers } = useDashboard()
   const { may } = useAccess()
@@ -180,7 +201,14 @@ function Plans() {
                   isNumber: true,
                   cell: (row) => (row.rate_per_second === undefined ? 'as fast as loads are' : `${numbers.count(row.rate_per_second)}/s`),
                 },
-                { name: 'Changed', cell: (row) => <Time at={row.updated_at} relative /> },
+                { name: 'Runs', cell: (row) => timesOf(row) },
+                { name: 'Next', cell: (row) => (row.next_run_at == null ? '' : <Time at={row.next_run_at} relative />) },
+                {
+                  name: 'Last by itself',
+                  folded: 'wide',
+                  cell: (row) => (row.last_run_at == null ? '' : <Time at={row.last_run_at} relative />),
+                },
+                { name: 'Changed', folded: 'skip', cell: (row) => <Time at={row.updated_at} relative /> },
                 {
                   name: 'Run',
                   isSilent: true,
