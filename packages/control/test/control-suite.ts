@@ -251,6 +251,21 @@ export function controlSuite(where: () => string): void {
       expect(lines.map((line) => JSON.parse(line).seq)).toEqual(lines.map((_, at) => lines.length - at))
     })
 
+    it('stays whole over names that no store can hold, which are refused where people give them', async () => {
+      for (const [method, path, body, pointer] of [
+        ['POST', 'warming/', { name: 'a\ud800', keys: ['k'] }, '/name'],
+        ['POST', 'events/markers/', { message: 'a\0b' }, '/message'],
+        ['POST', 'invalidations/plan/', { keys: ['a\0b'], reason: '\udfff' }, '/reason'],
+        ['GET', 'audit/?actor=%00', undefined, '?actor'],
+      ] as const) {
+        const { status, json } = await opened.call(method, path, { as: 'admin', ...(body !== undefined && { body }) })
+        expect([status, json.errors], path).toMatchObject([422, [{ pointer, code: 'characters' }]])
+      }
+      expect((await opened.call('GET', 'configurations/%00/', { as: 'admin' })).status).toBe(404)
+      await opened.plane.record({ actor: 'ana \ud83d', action: 'import\0', target: '\udfff', detail: { key: '\ud800' } })
+      expect(await verifyAudit(opened.store)).toMatchObject({ ok: true })
+    })
+
     it('is whole, also when many write at once', async () => {
       await Promise.all(Array.from({ length: 40 }, () => make()))
       expect(await verifyAudit(opened.store)).toMatchObject({ ok: true })

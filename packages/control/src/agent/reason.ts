@@ -1,5 +1,10 @@
-// Why something failed, in words for whoever asked: without our own prefix, and without the user and password of a URL.
+// Why something failed, in words for whoever asked: without our own prefix, and without the user, the password and the keys of a URL.
 
 export const reasonOf = (error: unknown): string => withoutSecrets(error instanceof Error ? error.message : String(error))
 
-export const withoutSecrets = (words: string): string => words.replace(/^\[millpond\] /, '').replace(/\/\/[^@/\s]*@/g, '//***@')
+/** Up to the last `@`: a password that is not encoded may hold slashes and further ones. Rather too much is hidden than too little. */
+export const withoutSecrets = (words: string): string =>
+  words
+    .replace(/^\[millpond\] /, '')
+    .replace(/\/\/[^\s"'`]*@/g, '//***@')
+    .replace(/([?&][\w-]*(?:password|secret|token|key)=)[^&\s"'`]*/gi, '$1***')

@@ -3,6 +3,7 @@
 // whoever can write to the store can cut the end off and nobody knows.
 import { createHash } from 'node:crypto'
 import { newId } from '../access/tokens.ts'
+import { storable } from '../http/storable.ts'
 import type { AuditTable } from '../store/schema.ts'
 import type { Store, Writer } from '../store/store.ts'
 
@@ -51,14 +52,14 @@ export async function appendAudit(store: Store, tx: Writer, entry: AuditEntry): 
     id: newId('aud'),
     at: await store.now(tx),
     kind: entry.kind,
-    actor: entry.actor,
-    via: entry.via,
-    address: entry.address ?? null,
-    action: entry.action,
-    target: entry.target,
+    actor: storable(entry.actor),
+    via: storable(entry.via),
+    address: entry.address === undefined ? null : storable(entry.address),
+    action: storable(entry.action),
+    target: storable(entry.target),
     detail: JSON.stringify(entry.detail ?? null),
     outcome: entry.outcome ?? 'ok',
-    request_id: entry.requestId,
+    request_id: storable(entry.requestId),
     previous,
   }
   const hash = rowHash(row)

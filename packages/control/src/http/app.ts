@@ -12,6 +12,7 @@ import { type Fault, invalid, Problem, problemReply } from './problem.ts'
 import type { Rates } from './rates.ts'
 import type { Refusals } from './refusals.ts'
 import type { Call, Reply, Route } from './route.ts'
+import { isStorable, unstorable } from './storable.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
@@ -110,6 +111,9 @@ async function run(options: AppOptions, route: Route, request: Request, params: 
       'csrf',
       `a write of a session needs the header ${WRITE_HEADER.name}: ${WRITE_HEADER.value}, from a page of the same origin`,
     )
+  // Nothing has such a name.
+  if (Object.entries(params).some(([name, value]) => name !== 'key' && !isStorable(value)))
+    throw new Problem(404, 'not_found', `there is nothing at ${requestPath(request)}`)
   const stillSignedIn = async (): Promise<boolean> => (await whoIs(options, request)) !== undefined
   const text = await bodyText(request)
   const body = route.body === undefined ? noBody(text, route) : parse(route.body, jsonOf(text, request), '')
@@ -177,8 +181,10 @@ function jsonOf(text: string, request: Request): unknown {
 /** @throws Problem 422 that names each fault. */
 function parse(schema: z.ZodType, value: unknown, prefix: string): unknown {
   const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  throw invalid(parsed.error.issues.flatMap((issue) => faultsOf(issue, prefix)))
+  if (!parsed.success) throw invalid(parsed.error.issues.flatMap((issue) => faultsOf(issue, prefix)))
+  const faults = unstorable(parsed.data, prefix, prefix === '' ? '/' : '')
+  if (faults.length > 0) throw invalid(faults)
+  return parsed.data
 }
 
 function faultsOf(issue: z.core.$ZodIssue, prefix: string): Fault[] {

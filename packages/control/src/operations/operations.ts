@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { newId } from '../access/tokens.ts'
 import { type AuditEntry, appendAudit } from '../audit/audit.ts'
 import { notFound, Problem } from '../http/problem.ts'
+import { storable } from '../http/storable.ts'
 import type { OperationTable } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
@@ -192,8 +193,8 @@ export class Operations {
           kind,
           state: 'running',
           cache: caches.join(','),
-          actor: who.actor,
-          reason: reason ?? null,
+          actor: storable(who.actor),
+          reason: reason === undefined ? null : storable(reason),
           request: JSON.stringify(request),
           plan: plan === undefined ? null : JSON.stringify(plan),
           result: null,

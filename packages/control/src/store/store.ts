@@ -94,6 +94,7 @@ async function postgres(url: string): Promise<Dialect> {
 function withoutPassword(url: string): string {
   const shown = new URL(url)
   if (shown.password !== '') shown.password = '***'
+  for (const name of [...shown.searchParams.keys()]) if (/password|secret/i.test(name)) shown.searchParams.set(name, '***')
   return shown.href
 }
 
