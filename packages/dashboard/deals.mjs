@@ -1,6 +1,7 @@
 // The deals service in two processes, and people who read from it: what the dashboard is looked at with.
 // @ts-check
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -15,38 +16,71 @@ export function launch() {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
 }
 
-/** @param {string} place a folder for its database */
-export async function startDeals(place) {
-  const args = ['--dir', place, '--port', '0', '--organizations', '20', '--users', '200', '--deals', '2000', '--nodes', '2']
+const LARGE = ['--organizations', '20', '--users', '200', '--deals', '2000']
+
+/**
+ * As `npm start -- --nodes 2` does, with both processes in hand.
+ * @param {string} place a folder for its database @param {readonly string[]} [size] options that say how much data there is
+ */
+export async function startDeals(place, size = LARGE) {
+  const secret = randomBytes(32).toString('base64url')
+  const first = await startNode(1, ['--dir', place, '--port', '0', ...size], secret)
+  const second = await startNode(2, ['--dir', place, '--port', '0', ...size], secret).catch(async (error) => {
+    await ended(first.child)
+    throw error
+  })
+  const nodes = [first, second].map(({ child, text }) => ({ child, url: /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0] ?? '' }))
+  const token = (/** @type {string} */ role) => new RegExp(`${role}\\s+(\\S{20,})`).exec(first.text)?.[1] ?? ''
+  const tokens = { viewer: token('viewer'), administrator: token('administrator') }
+  return {
+    url: nodes[0]?.url ?? '',
+    nodes,
+    tokens,
+    /**
+     * Reads of what the service caches, from every node that is awake.
+     * @param {() => boolean} goesOn @param {(node: number) => boolean} [isAwake]
+     */
+    load: (goesOn, isAwake = () => true) =>
+      load(
+        nodes.map((node) => node.url),
+        tokens.viewer,
+        goesOn,
+        isAwake,
+      ),
+    async close() {
+      await Promise.all(nodes.map(({ child }) => ended(child)))
+    },
+  }
+}
+
+/** @param {number} node @param {readonly string[]} args @param {string} secret */
+async function startNode(node, args, secret) {
   const child = spawn(process.execPath, [join(root, 'apps/deals/dist/main.js'), ...args], {
-    env: { ...process.env, CACHE_WARMING_ENABLED: 'false' },
+    env: { ...process.env, CACHE_WARMING_ENABLED: 'false', DEALS_TOKEN_SECRET: secret, DEALS_NODE: String(node) },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let text = ''
   await new Promise((resolve, reject) => {
     child.stdout.on('data', (chunk) => {
       text += chunk
-      if (text.includes('Ctrl-C stops it')) resolve(undefined)
+      if (/Ctrl-C stops it|node \d+ is ready/.test(text)) resolve(undefined)
     })
-    child.once('exit', (code) => reject(new Error(`the service ended with ${code}: ${text}`)))
+    child.once('exit', (code) => reject(new Error(`node ${node} of the service ended with ${code}: ${text}`)))
   })
-  const urls = [...new Set([...text.matchAll(/http:\/\/127\.0\.0\.1:\d+/g)].map(([found]) => found))]
-  const token = (/** @type {string} */ role) => new RegExp(`${role}\\s+(\\S{20,})`).exec(text)?.[1] ?? ''
-  const tokens = { viewer: token('viewer'), administrator: token('administrator') }
-  return {
-    url: urls[0] ?? '',
-    tokens,
-    /** Reads of what the service caches, from both nodes. @param {() => boolean} goesOn */
-    load: (goesOn) => load(urls, tokens.viewer, goesOn),
-    async close() {
-      child.kill('SIGTERM')
-      await new Promise((resolve) => child.once('exit', resolve))
-    },
-  }
+  return { child, text }
 }
 
-/** @param {readonly string[]} nodes @param {string} token @param {() => boolean} goesOn */
-async function load(nodes, token, goesOn) {
+/** @param {import('node:child_process').ChildProcess} child */
+async function ended(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const end = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGCONT')
+  child.kill('SIGTERM')
+  await end
+}
+
+/** @param {readonly string[]} nodes @param {string} token @param {() => boolean} goesOn @param {(node: number) => boolean} isAwake */
+async function load(nodes, token, goesOn, isAwake) {
   const paths = [
     'organizations/1/statistics/?days=30',
     'organizations/1/statistics/?days=7',
@@ -55,9 +89,13 @@ async function load(nodes, token, goesOn) {
   ]
   const more = ['analytics/deal-analytics/?days=30&type=pipeline', 'users/permissions/', 'users/me/', 'organizations/1/members/']
   for (let at = 0; goesOn(); at++) {
-    const path = [...paths, ...more][at % 8]
-    const answer = await fetch(`${nodes[at % nodes.length]}/api/cached/${path}`, { headers: { Authorization: `Bearer ${token}` } })
-    await answer.arrayBuffer()
+    const path = [...paths, ...more][Math.floor(at / nodes.length) % 8]
+    if (!isAwake(at % nodes.length)) continue
+    const url = `${nodes[at % nodes.length]}/api/cached/${path}`
+    // A process that stands still answers nobody, and cuts off who waited when it goes on.
+    await fetch(url, { headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(5000) })
+      .then((answer) => answer.arrayBuffer())
+      .catch(() => undefined)
     await after(20)
   }
 }
