@@ -1,4 +1,4 @@
-// `millpond cost` against a cache that is watched: what it tells, and what it refuses.
+// `millpond cost` and `millpond what-if` against a cache that is watched: what it tells, and what it refuses.
 import { createCache, memory } from 'millpond'
 import { createInsight } from 'millpond/insight'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -40,4 +40,25 @@ it('asks for the prices that are missing, and tells why one is refused', async (
   expect((await desk.run(['cost', '--million-loads', '1'], { as: 'viewer' })).err).toMatch(/--memory-gb-month: a gigabyte/)
   expect((await desk.run(['cost', '--memory-gb-month', '1'], { as: 'viewer' })).err).toMatch(/--million-loads or --source-second/)
   expect((await desk.run(['cost', '--memory-gb-month', '0', '--million-loads', '1'], { as: 'viewer' })).code).not.toBe(0)
+})
+
+it('what-if answers one question, and refuses two', async () => {
+  const ask = (...what: string[]) => desk.run(['what-if', '--cache-name', 'paid', ...what], { as: 'viewer', columns: 200 })
+  const { code, out } = await ask('--size', '0.5')
+  expect(code).toBe(0)
+  expect(out).toMatch(/98\.8 % of 12,000 reads hit memory since 20.*; it would have been -?0\.0 % more \(95 %: /)
+  expect((await ask('--ttl-factor', 'forever')).out).toMatch(/it would have been/)
+  expect((await ask('--more-bytes', '1000')).out).toMatch(/not known: entries are what runs out/)
+  expect((await ask()).err).toMatch(/ask for one thing/)
+  expect((await ask('--size', '2', '--policy', 'lru')).err).toMatch(/ask for one thing/)
+  expect((await ask('--size', '2', '--json')).json).toMatchObject({ cache_name: 'paid', nodes: [{ size: { amount: 2000 } }] })
+})
+
+it('trends says what it cannot say yet', async () => {
+  const { code, out } = await desk.run(['trends', '--cache-name', 'paid'], { as: 'viewer', columns: 200 })
+  expect(code).toBe(0)
+  expect(out).toMatch(
+    /hit ratio: .* now\n +not enough data for a trend: 0 whole days were seen, 5 are needed\n +not enough data for a forecast/,
+  )
+  expect((await desk.run(['trends', '--million-loads', '1'], { as: 'viewer' })).err).toMatch(/needs both prices/)
 })

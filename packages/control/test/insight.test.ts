@@ -59,6 +59,26 @@ describe('sizing/', () => {
   })
 })
 
+describe('sizing/what_if/', () => {
+  it('answers one question with its interval, by process and together', async () => {
+    const ask = (what: string) => opened.call('GET', `sizing/what_if/?cache_name=shop&${what}`, { as: 'viewer' })
+    const { status, json } = await ask('size=2')
+    expect(status).toBe(200)
+    const [node] = json.nodes
+    expect(node).toMatchObject({ error: null, why: null, size: { unit: 'entries', amount: 200 }, evidence: { is_enough: true } })
+    expect(node.hit_ratio_change.low).toBeGreaterThan(0.1)
+    expect(node.misses_per_second.value).toBeLessThan(0)
+    expect(json.together.hit_ratio_change.value).toBeCloseTo(node.hit_ratio_change.value, 9)
+    expect((await ask('ttl=forever')).json.nodes[0]).toMatchObject({ hit_ratio_change: expect.anything(), size: null })
+    expect((await ask('more_bytes=1024')).json).toMatchObject({
+      together: null,
+      nodes: [{ why: expect.stringContaining('entries are what runs out') }],
+    })
+    for (const wrong of ['', 'size=2&policy=lru', 'size=-1', 'policy=mru', 'ttl=0']) expect((await ask(wrong)).status).toBe(422)
+    expect((await opened.call('GET', 'sizing/what_if/?cache_name=dark&size=2', { as: 'viewer' })).status).toBe(501)
+  })
+})
+
 describe('optimizations/analyze/', () => {
   it('tells all caches, and of one that nobody watches why it says nothing', async () => {
     const { status, json } = await post('optimizations/analyze/', {})

@@ -20,9 +20,11 @@ import { operationsCancel, operationsList, operationsShow, operationsWait } from
 import { optimize } from './optimize.ts'
 import { compliance, report } from './reports.ts'
 import { status } from './status.ts'
+import { trends } from './trends.ts'
 import { ui } from './ui.ts'
 import { undo, warm } from './warm.ts'
 import { warmPlanRun, warmPlans } from './warm-plans.ts'
+import { whatIf } from './what-if.ts'
 
 export { type Command, GROUPS } from '../command.ts'
 
@@ -57,7 +59,9 @@ export const COMMANDS: readonly Command[] = [
   report,
   benchmark,
   optimize,
+  whatIf,
   cost,
+  trends,
   exportPrometheus,
   prometheusRules,
   configList,

@@ -5,6 +5,7 @@ import { wrongUse } from '../failure.ts'
 import { joined, type Safe, styled, text } from '../terminal/text.ts'
 import { bytes, count, milliseconds, percent, seconds } from '../terminal/units.ts'
 import { putInPlace } from './export.ts'
+import { tellTrend } from './trends.ts'
 
 const SHOWN = 5
 
@@ -82,6 +83,7 @@ function tellReport(out: Context['out'], kept: Row): void {
     out.line(
       text`  ${perDay < 0 ? 'shrinks' : 'grows'} by ${bytes(Math.abs(perDay))} a day${full === null ? text`` : text`: full in ${count(full)} days`}`,
     )
+  for (const one of rowsAt(of, 'trends').filter((row) => ['rising', 'falling'].includes(textAt(row, 'direction')))) tellTrend(out, one)
 }
 
 export const compliance: Command = {

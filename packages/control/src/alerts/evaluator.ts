@@ -5,7 +5,8 @@ import type { Control } from '../control.ts'
 import { joined, lastOf, type Point } from '../metrics/collector.ts'
 import { LEAST_REQUESTS } from '../metrics/health.ts'
 import { fingerprintOf } from './alerts.ts'
-import { DEFAULT_RULES, isClear, type Looked, type Reading, type Rule, type RuleName, readingsOf, severityOf } from './rules.ts'
+import { regressionsOf } from './regressions.ts'
+import { DEFAULT_RULES, isClear, isWarm, type Looked, type Reading, type Rule, type RuleName, readingsOf, severityOf } from './rules.ts'
 import { rulesOf } from './settings.ts'
 
 const BAD_TURNS = 2
@@ -75,7 +76,8 @@ export class Evaluator {
         minute: joined(collector.recent(cache, 60)),
         hour: await history.lastHour(cache, await store.now()),
       }
-      for (const reading of [...readingsOf(looked), ...cpuOf(looked)])
+      const before = await history.before(cache, await store.now())
+      for (const reading of [...readingsOf(looked), ...regressionsOf(before, isWarm(sight)), ...cpuOf(looked)])
         seen.add(await this.#judge(cache, reading, rules[reading.rule] ?? DEFAULT_RULES[reading.rule]))
     }
     for (const reading of await this.#ownReadings())

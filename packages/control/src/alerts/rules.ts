@@ -19,6 +19,16 @@ export const rulesDocument = z.strictObject({
   response_ms: rule.optional().describe('above; the mean of a get over a window with 200 reads'),
   load_error_ratio: rule.optional().describe('above; of the loads of a window with 20 of them'),
   regression: rule.optional().describe('above; the mean of a get over its mean in the last hour, once every process is five minutes old'),
+  p95_regression: rule
+    .optional()
+    .describe(
+      'above; the p95 of a get in the last ten minutes over that at the same hour of the days before, beyond what minutes and days differ by',
+    ),
+  hit_ratio_regression: rule
+    .optional()
+    .describe(
+      'above; by how much fewer of the reads are hits than at the same hour of the days before, beyond what minutes and days differ by',
+    ),
   tier_down: rule.optional().describe('1: the breaker of a tier is open in some process'),
   ledger_down: rule.optional().describe('1: the ledger does not answer some process'),
   consistency: rule
@@ -41,6 +51,8 @@ export const DEFAULT_RULES: Readonly<Record<RuleName, Rule>> = {
   response_ms: { enabled: true, levels: { critical: 200, high: 100, medium: 50 } },
   load_error_ratio: { enabled: true, levels: { high: 0.2, medium: 0.05 } },
   regression: { enabled: true, levels: { medium: 3 } },
+  p95_regression: { enabled: true, levels: { high: 4, medium: 2 } },
+  hit_ratio_regression: { enabled: true, levels: { high: 0.15, medium: 0.05 } },
   tier_down: { enabled: true, levels: { high: 1 } },
   ledger_down: { enabled: true, levels: { critical: 1 } },
   consistency: { enabled: true, levels: { medium: 1 } },
@@ -110,7 +122,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
   const { hits = 0, misses = 0, loads = 0, load_errors = 0 } = window?.counters ?? {}
   const isJudged = hits + misses >= LEAST_REQUESTS
   const reports = sight.nodes.flatMap((node) => (node.report === undefined || node.isLate ? [] : [{ ...node, report: node.report }]))
-  const isWarm = reports.length > 0 && reports.every(({ report }) => report.uptime_seconds >= WARM_AFTER_SECONDS)
+  const isOld = isWarm(sight)
   const response = isJudged && window !== undefined ? mean(window.counters, 'get') : null
   const usual = hour === undefined || (hour.counters['get.n'] ?? 0) < 10 * LEAST_REQUESTS ? null : mean(hour.counters, 'get')
   const memory = window === undefined ? null : memoryOf(window, sight)
@@ -118,7 +130,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
     {
       rule: 'hit_ratio',
       subject: '',
-      value: isJudged && isWarm ? ratio(hits, hits + misses) : null,
+      value: isJudged && isOld ? ratio(hits, hits + misses) : null,
       message: (value) => `only ${percent(value)} of the reads are answered by the cache`,
     },
     {
@@ -137,7 +149,7 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
     {
       rule: 'regression',
       subject: '',
-      value: response === null || usual === null || !isWarm ? null : response / Math.max(usual, 1),
+      value: response === null || usual === null || !isOld ? null : response / Math.max(usual, 1),
       message: (value) => `a get takes ${value.toFixed(1)} times what it took in the last hour`,
     },
     {
@@ -181,6 +193,12 @@ export function readingsOf({ window, minute, hour, sight }: Looked): Reading[] {
       })
   }
   return readings
+}
+
+/** Every process that speaks has run for a while. */
+export function isWarm({ nodes }: Sight): boolean {
+  const told = nodes.flatMap(({ isLate, report }) => (isLate || report === undefined ? [] : [report]))
+  return told.length > 0 && told.every(({ uptime_seconds }) => uptime_seconds >= WARM_AFTER_SECONDS)
 }
 
 function memoryOf({ counters, gauges }: Point, { nodes }: Sight): number | null {

@@ -20,6 +20,12 @@ interface Template {
 
 const reads = `(sum by (cache) (rate(${METRICS.hits.name}[5m])) + sum by (cache) (rate(${METRICS.missCauses.name}[5m])))`
 const meanGet = `sum by (cache) (rate(${METRICS.operation.name}_sum{op="get"}[5m])) / sum by (cache) (rate(${METRICS.operation.name}_count{op="get"}[5m]))`
+const p95 = (window: string, offset: string): string =>
+  `histogram_quantile(0.95, sum by (cache, le) (rate(${METRICS.operation.name}_bucket{op="get"}[${window}]${offset})))`
+const hitRatio = (window: string, offset: string): string => {
+  const each = (name: string): string => `sum by (cache) (rate(${name}[${window}]${offset}))`
+  return `${each(METRICS.hits.name)} / (${each(METRICS.hits.name)} + ${each(METRICS.missCauses.name)})`
+}
 /** 200 reads within the five minutes. */
 const ENOUGH = `${reads} * 300 >= 200`
 
@@ -65,6 +71,23 @@ const TEMPLATES: Readonly<Partial<Record<RuleName, Template>>> = {
     compare: '>',
     and: ENOUGH,
     summary: 'a get of {{ $labels.cache }} takes {{ $value | humanize }} times what it took in the last hour',
+  },
+  p95_regression: {
+    name: 'SlowerP95',
+    for: '10m',
+    value: `${p95('10m', '')} / clamp_min(${p95('1h', ' offset 1d')}, 0.001)`,
+    compare: '>',
+    and: ENOUGH,
+    summary: 'the p95 of a get of {{ $labels.cache }} is {{ $value | humanize }} times what it was at this hour a day ago',
+  },
+  hit_ratio_regression: {
+    name: 'FewerHits',
+    for: '10m',
+    value: `${hitRatio('1h', ' offset 1d')} - ${hitRatio('10m', '')}`,
+    compare: '>',
+    and: ENOUGH,
+    summary:
+      '{{ $value | humanizePercentage }} of the reads of {{ $labels.cache }} are no longer hits, as they were at this hour a day ago',
   },
   tier_down: {
     name: 'TierDown',

@@ -13,6 +13,20 @@ const MOST_POINTS = 1000
 /** How long what is usual stays so. */
 const USUAL_MS = 60_000
 const LEAST_SECONDS = 600
+/** What is compared of now, with how many days before, and how long ago a mark may explain it. */
+const COMPARED_MINUTES = 10
+const COMPARED_DAYS = 7
+const SUSPECT_MS = 2 * HOUR * 1000
+
+/** What a regression is judged by. */
+export interface Before {
+  /** The last ten, as far as they are over. */
+  readonly minutes: readonly Point[]
+  /** This hour of the day, on the days before. */
+  readonly hours: readonly Point[]
+  /** What was marked last, not long ago: a deploy. */
+  readonly marker: { readonly kind: string; readonly message: string; readonly at: string } | undefined
+}
 
 interface Pending {
   minute: number
@@ -23,6 +37,7 @@ export class History {
   readonly #store: Store
   readonly #pending = new Map<string, Pending>()
   readonly #hours = new Map<string, Point | undefined>()
+  readonly #before = new Map<string, { readonly at: number; readonly before: Before }>()
   readonly #usual = new Map<string, { readonly at: number; readonly usual: Usual }>()
 
   constructor(store: Store) {
@@ -119,6 +134,33 @@ export class History {
   async lastHour(cache: string, now: number): Promise<Point | undefined> {
     await this.usual(cache, now)
     return this.#hours.get(cache)
+  }
+
+  /** Looked up once a minute. */
+  async before(cache: string, now: number): Promise<Before> {
+    const known = this.#before.get(cache)
+    if (known !== undefined && now - known.at < USUAL_MS) return known.before
+    const hour = Math.floor(now / (HOUR * 1000)) * HOUR * 1000
+    const days = Array.from({ length: COMPARED_DAYS }, (_, at) => hour - (at + 1) * 24 * HOUR * 1000)
+    const rows = this.#store.read.selectFrom('history').select('data').where('cache', '=', cache)
+    const hours = await rows.where('step', '=', HOUR).where('at', 'in', days).execute()
+    const minutes = await rows
+      .where('step', '=', MINUTE)
+      .where('at', '>', now - (COMPARED_MINUTES + 1) * MINUTE * 1000)
+      .execute()
+    const marker = await this.#store.read
+      .selectFrom('markers')
+      .select(['kind', 'message', 'at'])
+      .where('at', '>', now - SUSPECT_MS)
+      .orderBy('seq', 'desc')
+      .executeTakeFirst()
+    const before: Before = {
+      minutes: minutes.flatMap(({ data }) => pointsIn(data)),
+      hours: hours.flatMap(({ data }) => pointsIn(data)),
+      marker: marker && { ...marker, at: new Date(Number(marker.at)).toISOString() },
+    }
+    this.#before.set(cache, { at: now, before })
+    return before
   }
 
   /** What is usual: the hit ratio at this hour of the week over four weeks (their median), and the loads of the last hour once ten minutes of it are known. */

@@ -8,9 +8,12 @@ import { namespacesOf } from '../metrics/summary.ts'
 import { counts, instant, number } from '../routes/words.ts'
 import { type Bottleneck, bottleneck, bottlenecksOf } from './bottlenecks.ts'
 import { invalidationsIn, patterns } from './invalidations.ts'
+import { trend, trendsOf } from './trends.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_HOURS = 24
+/** All days that are kept, and the next one. */
+const TRENDS = { days: 30, hours: DAY_HOURS }
 /** Of a namespace, before a share of its entries or misses says something. */
 const LEAST = 100
 
@@ -69,6 +72,7 @@ export const performanceReport = z.object({
     max_bytes: number,
     full_in_days: number.describe('where it grows on like this; null: it does not grow, or has no limit'),
   }),
+  trends: z.array(trend).optional().describe('from day to day, and of the next day; reports that were kept before have none'),
 })
 export type PerformanceReport = z.output<typeof performanceReport>
 
@@ -126,6 +130,7 @@ export async function reportOn(control: Control, cache: string, hours: number): 
       share_of_misses: causeShare(counters, misses, ['invalidated_key', 'invalidated_tag', 'invalidated_pattern', 'invalidated_all']),
     },
     growth: growthOf(points),
+    trends: (await trendsOf(control, cache, TRENDS)).trends,
   }
 }
 

@@ -8,25 +8,12 @@ import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
 import { orLater } from '../operations/wait.ts'
+import { amount, days, evidence, NOT_WATCHED, range } from './insight-words.ts'
 import { accepted, instant, operation } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
-const days = z.number().int().min(1).max(30)
 const price = z.coerce.number().positive().max(1e15)
-const range = z.object({ value: z.number(), low: z.number(), high: z.number() })
 const ttl = z.object({ factor: z.number().nullable(), change: range })
-const amount = z.object({ unit: z.enum(['entries', 'bytes']), amount: z.number() })
-const evidence = z.object({
-  from: instant,
-  to: instant,
-  reads: z.number(),
-  looked: z.number(),
-  keys: z.number(),
-  key_share: z.number(),
-  lost: z.number(),
-  is_enough: z.boolean(),
-  why: z.string().nullable(),
-})
 const sizing = z.object({
   evidence,
   capacity: amount.nullable(),
@@ -103,7 +90,6 @@ const cost = z.object({
 })
 const byNode = <T extends z.ZodType>(said: T) =>
   z.array(z.object({ node: z.string(), error: z.string().nullable(), said: said.nullable() }))
-const NOT_WATCHED = { description: 'No process of the cache is watched: see the detail' }
 
 export const adviceRoutes: readonly Route[] = [
   defineRoute({

@@ -20,6 +20,7 @@ import { optimizationRoutes } from './optimizations.ts'
 import { reportRoutes } from './reports.ts'
 import { streamRoute } from './stream.ts'
 import { testConnection } from './test-connection.ts'
+import { trendRoutes } from './trends.ts'
 import { warmingRoutes } from './warming.ts'
 
 /** @param all the routes of the finished app, for the one that names them */
@@ -27,6 +28,7 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...configurationRoutes,
   testConnection,
   ...metricRoutes,
+  ...trendRoutes,
   ...dashboardRoutes,
   ...invalidationRoutes,
   ...erasureRoutes,

@@ -8,6 +8,7 @@ import { healthOnly } from '../metrics/summary.ts'
 import { orLater } from '../operations/wait.ts'
 import { adviceRoutes } from './advice.ts'
 import { experimentRoutes } from './experiments.ts'
+import { whatIfRoutes } from './what-if.ts'
 import { accepted, health, operation } from './words.ts'
 
 const cacheName = z.string().max(128).optional()
@@ -80,6 +81,7 @@ export const optimizationRoutes: readonly Route[] = [
     },
   }),
   ...adviceRoutes,
+  ...whatIfRoutes,
   ...experimentRoutes,
   unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write'),
   unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write'),

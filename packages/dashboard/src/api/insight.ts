@@ -147,6 +147,36 @@ export function useAnalysis(cache: string | undefined, isWatched: boolean) {
   })
 }
 
+export interface Trend {
+  readonly name: string
+  readonly now: Known
+  readonly per_day: Range | null
+  readonly direction: string
+  readonly forecast: {
+    readonly by: string
+    readonly is_naive: boolean
+    readonly step_seconds: number
+    readonly steps: readonly Range[]
+  } | null
+  readonly why: readonly string[]
+}
+
+/** They move by the hour. */
+const TRENDS_EVERY_MS = 300_000
+
+export function useTrends(cache: string | undefined) {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['trends', cache],
+    queryFn: ({ signal }) =>
+      client.get<{ readonly trends: readonly Trend[] }>('metrics/trends/', { cache_name: cache, days: 30, hours: 24 }, signal),
+    refetchInterval: live.every(TRENDS_EVERY_MS),
+    enabled: cache !== undefined && offers('GET', 'metrics/trends/') && may('metrics:read'),
+  })
+}
+
 /** Advice that was carried out, and taken back. */
 export interface Applied extends Omit<Operation, 'request' | 'result'> {
   readonly request: { readonly change?: MemoryChange } | null

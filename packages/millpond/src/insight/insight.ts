@@ -26,6 +26,7 @@ import {
   ttlsOf,
 } from './sizing.ts'
 import { Study } from './study.ts'
+import { type WhatIf, type WhatIfQuestion, whatIfOf } from './what-if.ts'
 
 /** What is asked of a cache: `createCache` makes one. */
 export interface InsightCache extends WatchedCache {
@@ -106,6 +107,8 @@ export interface Insight {
   readonly caches: readonly string[]
   /** @throws MillpondError `OPTION_INVALID` for a cache that is not watched, as all of these */
   sizing(cache: string, options?: WindowOptions): Sizing
+  /** What one other size, policy or time to live would have brought, with its interval; `why` where that cannot be said. @throws MillpondError `OPTION_INVALID` where not exactly one thing is asked */
+  whatIf(cache: string, question: WhatIfQuestion, options?: WindowOptions): WhatIf
   analyze(cache: string, options?: WindowOptions): Analysis
   /** What to do, the most important first; with `apply` the first that can be done is done. Without evidence there is none. */
   optimize(cache: string, options?: OptimizeOptions): Promise<Optimized>
@@ -194,6 +197,7 @@ export function createInsight(options: InsightOptions): Insight {
       checkOptions<WindowOptions>(options, WINDOW, 'sizing')
       return sizingOf(name, look(name, options.days))
     },
+    whatIf: (name, question, options = {}) => whatIfOf(insight.sizing(name, options), question),
     analyze(name, options = {}) {
       checkOptions<WindowOptions>(options, WINDOW, 'analyze')
       const looked = look(name, options.days)

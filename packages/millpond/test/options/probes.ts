@@ -346,6 +346,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     base: { shadows: [{ policy: policyByName('lru'), scale: 1 }], capacity: 10, unit: 'entries', entries: 10 },
     use: (options) => new Shadows(options),
   },
+  './insight WhatIfQuestion': { base: { size: 2 }, use: (options) => insight.whatIf('probed', options) },
   './insight WindowOptions': { use: (options) => insight.sizing('probed', options) },
   './observe KeyStatisticsOptions': { use: (options) => createKeyStatistics(options) },
   './observe LogOptions': { leaves: { fields: OTHERS }, use: (options) => createLog(options) },

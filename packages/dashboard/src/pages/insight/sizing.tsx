@@ -11,6 +11,7 @@ import { Evidence } from './evidence.tsx'
 import { amountOf, missAt, points, policyName, speakerOf } from './figures.ts'
 import { Change, mostOf, Whisker } from './interval.tsx'
 import { Watched } from './off.tsx'
+import { Trends } from './trends.tsx'
 import { WhatIf } from './what-if.tsx'
 
 const ABOUT =
@@ -54,6 +55,7 @@ function Told({ cache, nodes }: { readonly cache: string; readonly nodes: readon
             <Namespaces cache={cache} node={speaker.node} />
           </>
         )}
+        <Trends cache={cache} />
         <Evidence nodes={nodes} page="sizing" cache={cache} shown={speaker.node} />
       </div>
     </>

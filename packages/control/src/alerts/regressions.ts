@@ -1,0 +1,72 @@
+// Has it become worse than it was at this hour on the days before? Beyond what minutes and days differ by anyway, and with what was marked shortly before.
+import type { Point } from '../metrics/collector.ts'
+import { joined } from '../metrics/collector.ts'
+import type { Before } from '../metrics/history.ts'
+import { quantile, ratio } from '../metrics/quantiles.ts'
+import type { Reading } from './rules.ts'
+
+/** Minutes of now, each with so many reads; days before. */
+const LEAST_MINUTES = 5
+const LEAST_READS = 20
+const LEAST_DAYS = 3
+const SURE = 2
+/** Days are never taken for more alike than this: in logarithms of milliseconds, and in hit ratios. */
+const LEAST_SPREAD_MS = 0.05
+const LEAST_SPREAD_RATIO = 0.005
+/** What a normal spread is of a median distance. */
+const OF_MEDIAN = 1.4826
+
+export function regressionsOf({ minutes, hours, marker }: Before, isWarm: boolean): Reading[] {
+  const [now, before] = [minutes.filter(isSeen), hours.filter(isSeen)]
+  const isJudged = isWarm && now.length >= LEAST_MINUTES && before.length >= LEAST_DAYS
+  // A get below a millisecond is fast, however much faster it was.
+  const p95 = ({ counters }: Point): number => Math.log(Math.max(1, quantile(counters, 'get', 0.95) ?? 1))
+  const hits = ({ counters }: Point): number => ratio(counters.hits ?? 0, readsOf(counters)) ?? 0
+  const [slower, fewer] = [
+    beyond(now.map(p95), before.map(p95), LEAST_SPREAD_MS),
+    beyond(
+      now.map((point) => -hits(point)),
+      before.map((point) => -hits(point)),
+      LEAST_SPREAD_RATIO,
+    ),
+  ]
+  const whole = joined(now)
+  const of = `at this hour of the ${before.length} days before`
+  const suspect = marker === undefined ? '' : `; suspect: ${marker.kind} "${marker.message}", marked at ${marker.at}`
+  return [
+    {
+      rule: 'p95_regression',
+      subject: '',
+      value: isJudged ? Math.exp(slower) : null,
+      message: (value) =>
+        `the p95 of a get is ${(quantile(whole?.counters ?? {}, 'get', 0.95) ?? 0).toFixed(0)} ms, at least ${value.toFixed(1)} times what it was ${of}${suspect}`,
+    },
+    {
+      rule: 'hit_ratio_regression',
+      subject: '',
+      value: isJudged ? Math.max(0, fewer) : null,
+      message: (value) =>
+        `${(100 * (ratio(whole?.counters.hits ?? 0, readsOf(whole?.counters ?? {})) ?? 0)).toFixed(1)} % of the reads are answered by the cache, at least ${(100 * value).toFixed(1)} points fewer than ${of}${suspect}`,
+    },
+  ]
+}
+
+const readsOf = ({ hits = 0, misses = 0 }: Point['counters']): number => hits + misses
+const isSeen = ({ counters }: Point): boolean => readsOf(counters) >= LEAST_READS
+
+/** By how much the mean of now is surely above what is usual: minutes are what is counted, not reads, since those of a minute go together. */
+function beyond(now: readonly number[], before: readonly number[], leastSpread: number): number {
+  if (now.length < 2 || before.length === 0) return 0
+  const mean = now.reduce((sum, one) => sum + one, 0) / now.length
+  const error = Math.sqrt(now.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (now.length - 1) / now.length)
+  const usual = median(before)
+  const spread = Math.max(leastSpread, OF_MEDIAN * median(before.map((one) => Math.abs(one - usual))))
+  return mean - SURE * error - (usual + SURE * spread)
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? 0
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2
+}

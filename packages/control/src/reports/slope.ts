@@ -1,0 +1,27 @@
+// How a figure moves from day to day: the median of the slopes between all pairs of days (Theil, 1950), with the interval of Sen (1968).
+import type { Interval } from './forecast.ts'
+
+/** With four days the interval holds all slopes there are, and says nothing. */
+export const LEAST_DAYS = 5
+const SURE = 1.96
+
+/** A day; undefined below five of them. One day that went mad moves it little. @param days figures of days, by their number */
+export function slopeOf(days: readonly { readonly day: number; readonly value: number }[]): Interval | undefined {
+  const count = days.length
+  if (count < LEAST_DAYS) return undefined
+  const slopes = days
+    .flatMap((one, at) => days.slice(at + 1).map((later) => (later.value - one.value) / (later.day - one.day)))
+    .sort((a, b) => a - b)
+  // Kendall's statistic of unrelated days has this spread.
+  const within = SURE * Math.sqrt((count * (count - 1) * (2 * count + 5)) / 18)
+  const low = Math.max(0, Math.floor((slopes.length - within) / 2))
+  const high = Math.min(slopes.length - 1, Math.ceil((slopes.length + within) / 2))
+  return { value: median(slopes), low: slopes[low] as number, high: slopes[high] as number }
+}
+
+/** Of sorted numbers. */
+export function median(sorted: readonly number[]): number {
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] as number
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
+}

@@ -1,0 +1,121 @@
+// One question to what was seen: what another size, policy or time to live would have brought.
+import { whatIfOf } from 'millpond/insight'
+import { z } from 'zod'
+import type { Shown } from '../agent/answers.ts'
+import { oneCache } from '../fleet/reach.ts'
+import { Problem } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { askInsight } from '../operations/advice.ts'
+import { amount, days, evidence, NOT_WATCHED, range } from './insight-words.ts'
+
+const what = {
+  size: z.coerce.number().positive().max(1e6).optional().describe('times the size that memory has'),
+  max_entries: z.coerce.number().int().min(1).max(134_217_727).optional().describe('of memory, where entries are what runs out'),
+  max_bytes: z.coerce.number().int().min(1).optional().describe('of memory, where bytes are what runs out'),
+  more_bytes: z.coerce.number().int().min(1).optional().describe('beside what memory has'),
+  policy: z.enum(['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive']).optional(),
+  ttl: z
+    .union([z.literal('forever'), z.coerce.number().positive()])
+    .optional()
+    .describe('times the time to live that values are given; forever: until they are pushed out or invalidated'),
+}
+const change = z.object({
+  hit_ratio_change: range.nullable().describe('how many more of all reads memory would have answered; null: see why'),
+  misses_per_second: range.nullable().describe('how many more reads a second would have gone past memory; negative: fewer'),
+})
+const answer = change.extend({
+  node: z.string(),
+  error: z.string().nullable(),
+  evidence: evidence.nullable(),
+  hit_ratio: z.number().nullable().describe('measured'),
+  size: amount.nullable().describe('what memory would have had'),
+  why: z.string().nullable().describe('why nothing is said'),
+})
+type Answer = z.output<typeof answer>
+
+export const whatIfRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'sizing/what_if/',
+    summary:
+      'What one other size, policy or time to live would have brought, each process for itself and all together; 501 where nobody watches',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: z.string().max(128).optional(), days: z.coerce.number().pipe(days).default(7), ...what }),
+    answers: {
+      200: {
+        description: 'With 95 % intervals and the evidence; together: the mean by reads of the processes that say something',
+        schema: z.object({ cache_name: z.string(), together: change.nullable(), nodes: z.array(answer) }),
+      },
+      501: NOT_WATCHED,
+    },
+    async handle({ control, principal, query }) {
+      const { cache_name, days: window, ...asked } = query
+      const cache = oneCache(control, principal, cache_name)
+      if (Object.values(asked).filter((value) => value !== undefined).length !== 1)
+        throw new Problem(422, 'invalid', `ask for one thing: ${Object.keys(what).join(', ')}`)
+      const { size, policy, ttl, max_entries: maxEntries, max_bytes: maxBytes, more_bytes: moreBytes } = asked
+      const question = { size, policy, maxEntries, maxBytes, moreBytes, ttl: ttl === 'forever' ? Number.POSITIVE_INFINITY : ttl }
+      const rows = await askInsight(control, cache, 'sizing', { days: window })
+      const nodes = rows.map(({ said, ...row }): Answer => {
+        if (said === null)
+          return { ...row, evidence: null, hit_ratio: null, hit_ratio_change: null, misses_per_second: null, size: null, why: null }
+        const { change: told, missesPerSecond, size: room, why } = whatIfOf(seenOf(said), question)
+        return {
+          ...row,
+          evidence: said.evidence,
+          hit_ratio: said.hit_ratio,
+          hit_ratio_change: told ?? null,
+          misses_per_second: missesPerSecond ?? null,
+          size: room ?? null,
+          why: why ?? null,
+        }
+      })
+      return json(200, { cache_name: cache, together: together(nodes), nodes })
+    },
+  }),
+]
+
+/** As it was before it became JSON. */
+function seenOf({ evidence: told, capacity, policy, hit_ratio, sizes, policies, ttls }: Shown['sizing']): Parameters<typeof whatIfOf>[0] {
+  return {
+    evidence: {
+      from: Date.parse(told.from),
+      to: Date.parse(told.to),
+      reads: told.reads,
+      looked: told.looked,
+      keys: told.keys,
+      keyShare: told.key_share,
+      lost: told.lost,
+      isEnough: told.is_enough,
+      ...(told.why !== null && { why: told.why }),
+    },
+    ...(capacity !== null && { capacity }),
+    ...(policy !== null && { policy }),
+    hitRate: hit_ratio,
+    sizes: sizes.map(({ factor, size, hit_ratio: hitRate }) => ({ factor, size, hitRate })),
+    policies,
+    ttls: ttls.map(({ factor, change: told }) => ({ factor: factor ?? Number.POSITIVE_INFINITY, change: told })),
+  }
+}
+
+/** Processes see the same keys: what is unsure of one is unsure of all, so that the ends of intervals are averaged as the values are. */
+function together(nodes: readonly Answer[]): z.output<typeof change> | null {
+  const told = nodes.flatMap(({ evidence: seen, hit_ratio_change: of, misses_per_second: misses }) =>
+    seen === null || of === null ? [] : [{ reads: seen.reads, of, misses }],
+  )
+  const reads = told.reduce((sum, one) => sum + one.reads, 0)
+  if (reads === 0) return null
+  const ends = (end: (one: (typeof told)[number]) => number): number => told.reduce((sum, one) => sum + end(one), 0)
+  return {
+    hit_ratio_change: {
+      value: ends(({ of, reads: weight }) => (of.value * weight) / reads),
+      low: ends(({ of, reads: weight }) => (of.low * weight) / reads),
+      high: ends(({ of, reads: weight }) => (of.high * weight) / reads),
+    },
+    misses_per_second: {
+      value: ends(({ misses }) => misses?.value ?? 0),
+      low: ends(({ misses }) => misses?.low ?? 0),
+      high: ends(({ misses }) => misses?.high ?? 0),
+    },
+  }
+}

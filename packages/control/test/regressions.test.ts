@@ -1,0 +1,81 @@
+// Alerts of regressions: against this hour of the days before, beyond what minutes and days differ by, with what was marked before.
+
+import { LATENCY_BOUNDS_MS } from 'millpond/observe'
+import { describe, expect, it } from 'vitest'
+import { regressionsOf } from '../src/alerts/regressions.ts'
+import { DEFAULT_RULES, type RuleName, severityOf } from '../src/alerts/rules.ts'
+import type { Point } from '../src/metrics/collector.ts'
+import type { Before } from '../src/metrics/history.ts'
+
+/** Reads that take so long, one twentieth of them up to `p95` ms. */
+function point(ratio: number, p95: number, reads = 1000): Point {
+  const counters: Record<string, number> = { hits: Math.round(reads * ratio), misses: reads - Math.round(reads * ratio), 'get.n': reads }
+  LATENCY_BOUNDS_MS.forEach((bound, at) => {
+    counters[`get.b${at}`] = bound >= p95 ? reads : bound * 4 >= p95 ? reads * 0.9 : 0
+  })
+  return { at: 0, seconds: 60, counters, gauges: {} }
+}
+
+const wavering = (value: number, by: number, count: number): number[] =>
+  Array.from({ length: count }, (_, at) => value * (1 + by * ((at % 3) - 1)))
+const before = (
+  ratio: number,
+  p95: number,
+  now: { ratio: number; p95: number; by?: number; minutes?: number },
+  marker?: Before['marker'],
+): Before => ({
+  hours: wavering(1, 0.02, 7).map((by) => point(ratio * by, p95)),
+  minutes: wavering(1, now.by ?? 0.02, now.minutes ?? 10).map((by) => point(Math.min(1, now.ratio * by), now.p95)),
+  marker,
+})
+const found = (seen: Before, isWarm = true): Record<string, string | undefined | null> =>
+  Object.fromEntries(
+    regressionsOf(seen, isWarm).map(({ rule, value }) => [
+      rule,
+      value === null ? null : severityOf(rule as RuleName, DEFAULT_RULES[rule], value)?.severity,
+    ]),
+  )
+
+describe('a regression', () => {
+  it('is none where now is as before', () => {
+    expect(found(before(0.9, 16, { ratio: 0.9, p95: 16 }))).toEqual({ p95_regression: undefined, hit_ratio_regression: undefined })
+  })
+
+  it('is found in p95 and in hits, and names what was marked before', () => {
+    const marker = { kind: 'deploy', message: 'v812', at: '2026-11-27T02:00:00.000Z' }
+    const seen = before(0.9, 16, { ratio: 0.6, p95: 256 }, marker)
+    expect(found(seen)).toEqual({ p95_regression: 'high', hit_ratio_regression: 'high' })
+    for (const { message, value } of regressionsOf(seen, true))
+      expect(message(value ?? 0)).toMatch(/of the 7 days before; suspect: deploy "v812", marked at 2026-11-27T02:00:00.000Z$/)
+    const [, hits] = regressionsOf(before(0.9, 16, { ratio: 0.6, p95: 16 }), true)
+    expect(hits?.message(hits.value ?? 0)).toMatch(
+      /^59\.9 % of the reads are answered by the cache, at least 2\d\.\d points fewer than at this hour of the 7 days before$/,
+    )
+  })
+
+  it('is none where minutes differ that much among themselves, or days do', () => {
+    expect(found(before(0.9, 16, { ratio: 0.7, p95: 16, by: 0.4 }))).toMatchObject({ hit_ratio_regression: undefined })
+    const restless = before(0.9, 16, { ratio: 0.7, p95: 16 })
+    expect(found({ ...restless, hours: [0.5, 0.9, 0.65, 0.95, 0.7].map((ratio) => point(ratio, 16)) })).toMatchObject({
+      hit_ratio_regression: undefined,
+    })
+  })
+
+  it('is not judged of a young process, of few minutes, of few days, or of reads that did not come', () => {
+    const worse = before(0.9, 16, { ratio: 0.5, p95: 256 })
+    const unknown = { p95_regression: null, hit_ratio_regression: null }
+    expect(found(worse, false)).toEqual(unknown)
+    expect(found({ ...worse, minutes: worse.minutes.slice(0, 4) })).toEqual(unknown)
+    expect(found({ ...worse, hours: worse.hours.slice(0, 2) })).toEqual(unknown)
+    expect(found({ ...worse, minutes: worse.minutes.map(() => point(0.5, 256, 10)) })).toEqual(unknown)
+  })
+
+  it('is none among fast gets, and none of one minute that went wrong', () => {
+    expect(found(before(0.9, 0.05, { ratio: 0.9, p95: 0.9 }))).toMatchObject({ p95_regression: undefined })
+    const seen = before(0.9, 16, { ratio: 0.9, p95: 16 })
+    expect(found({ ...seen, minutes: [...seen.minutes.slice(1), point(0.1, 1000)] })).toEqual({
+      p95_regression: undefined,
+      hit_ratio_regression: undefined,
+    })
+  })
+})

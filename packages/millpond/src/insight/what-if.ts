@@ -1,0 +1,123 @@
+// One question to what was seen: what another size, policy or time to live would have brought, between the points that were tried.
+import { check, checkOptions, oneOf, refused, type Shape, whole } from '../core/checks.ts'
+import type { PolicyName } from '../memory/options.ts'
+import type { Evidence } from './evidence.ts'
+import type { Sizing } from './insight.ts'
+import type { Range } from './sizing.ts'
+
+/** One thing is asked: a size, a policy, or a time to live. */
+export interface WhatIfQuestion {
+  /** Of memory, in entries: where entries are what runs out. */
+  readonly maxEntries?: number | undefined
+  /** Of memory, in bytes: where bytes are what runs out. */
+  readonly maxBytes?: number | undefined
+  /** So many bytes beside what memory has: `2 ** 30` for a gigabyte. */
+  readonly moreBytes?: number | undefined
+  /** Times the size that memory has, from a sixteenth to sixteen. */
+  readonly size?: number | undefined
+  readonly policy?: PolicyName | undefined
+  /** Times the time to live that values are given, from a quarter on; `Infinity`: until they are pushed out or invalidated. */
+  readonly ttl?: number | undefined
+}
+
+export interface WhatIf {
+  readonly evidence: Evidence
+  /** Of all reads in the window, those that memory answered: measured. */
+  readonly hitRate: number
+  /** How many more of all reads memory would have answered; negative for fewer. Absent where nothing can be said: see `why`. */
+  readonly change?: Range
+  /** How many more reads a second would have gone past memory; negative for fewer. */
+  readonly missesPerSecond?: Range
+  /** What memory would have had, where a size was asked for. */
+  readonly size?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
+  /** Why nothing is said. */
+  readonly why?: string
+}
+
+/** What the answer rests on: `Sizing` has it. */
+export interface WhatIfSeen extends Pick<Sizing, 'evidence' | 'capacity' | 'policy' | 'hitRate' | 'sizes' | 'ttls'> {
+  readonly policies: readonly { readonly policy: string; readonly factor: number; readonly change: Range }[]
+}
+
+const QUESTION: Shape<WhatIfQuestion> = {
+  maxEntries: whole(1, 134_217_727),
+  maxBytes: whole(1),
+  moreBytes: whole(1),
+  size: check(
+    (value): value is number => typeof value === 'number' && value > 0 && value < Number.POSITIVE_INFINITY,
+    'a finite number above 0',
+  ),
+  policy: oneOf('lru', 'sieve', 's3-fifo', 'w-tinylfu', 'adaptive'),
+  ttl: check((value): value is number => typeof value === 'number' && value > 0, 'a number above 0'),
+}
+
+/** @throws MillpondError `OPTION_INVALID`, also where not exactly one thing is asked */
+export function whatIfOf(seen: WhatIfSeen, question: WhatIfQuestion): WhatIf {
+  checkOptions<WhatIfQuestion>(question, QUESTION, 'whatIf')
+  const asked = Object.values(question).filter((value) => value !== undefined)
+  if (asked.length !== 1) throw refused(question, 'whatIf', 'one size, one policy or one ttl')
+  const { evidence, hitRate } = seen
+  if (!evidence.isEnough) return { evidence, hitRate, why: evidence.why ?? 'not enough was seen' }
+  const told = answerTo(seen, question)
+  const seconds = (evidence.to - evidence.from) / 1000
+  if (told.change === undefined || seconds <= 0) return { evidence, hitRate, ...told }
+  const rate = evidence.reads / seconds
+  const { value, low, high } = told.change
+  return { evidence, hitRate, ...told, missesPerSecond: { value: -value * rate, low: -high * rate, high: -low * rate } }
+}
+
+type Answer = Pick<WhatIf, 'change' | 'size' | 'why'>
+
+function answerTo(seen: WhatIfSeen, { policy, ttl, ...size }: WhatIfQuestion): Answer {
+  if (policy !== undefined) return ofPolicy(seen, policy)
+  return ttl === undefined ? ofSize(seen, size) : ofTtl(seen, ttl)
+}
+
+function ofPolicy({ policies, policy: own }: WhatIfSeen, policy: PolicyName): Answer {
+  if (policy === own) return { change: NONE }
+  const shadow = policies.find((point) => point.policy === policy && point.factor === 1)
+  return shadow === undefined ? { why: `${policy} was not tried beside ${own ?? 'what is there'}` } : { change: shadow.change }
+}
+
+function ofTtl({ ttls }: WhatIfSeen, ttl: number): Answer {
+  const points = [...ttls, { factor: 1, change: NONE }].map(({ factor, change }) => ({ at: Math.log(factor), change }))
+  return at(points, Math.log(ttl)) ?? { why: beyond('times to live', ttl, ttls) }
+}
+
+function ofSize({ capacity, sizes, hitRate }: WhatIfSeen, { maxEntries, maxBytes, moreBytes, size }: WhatIfQuestion): Answer {
+  if (capacity === undefined) return { why: 'memory has no limit: there is no size to judge' }
+  const asked = maxEntries === undefined && size === undefined ? 'bytes' : maxEntries === undefined ? capacity.unit : 'entries'
+  if (asked !== capacity.unit) return { why: `${capacity.unit} are what runs out in this memory: ask by ${capacity.unit}` }
+  const amount = maxEntries ?? maxBytes ?? (moreBytes === undefined ? (size ?? 1) * capacity.amount : capacity.amount + moreBytes)
+  const points = sizes.map(({ factor, hitRate: then }) => ({ at: Math.log(factor), change: less(then, hitRate) }))
+  const answer = at(points, Math.log(amount / capacity.amount)) ?? { why: beyond('sizes', amount / capacity.amount, sizes) }
+  return { ...answer, size: { unit: capacity.unit, amount: Math.round(amount) } }
+}
+
+const NONE: Range = { value: 0, low: 0, high: 0 }
+const less = ({ value, low, high }: Range, by: number): Range => ({ value: value - by, low: low - by, high: high - by })
+
+/** Between two points that were tried, the value lies between theirs (more room or time never has fewer hits here), and is as unsure as both. */
+function at(points: readonly { readonly at: number; readonly change: Range }[], asked: number): Answer | undefined {
+  const sorted = points.toSorted((a, b) => a.at - b.at)
+  const exact = sorted.find((point) => point.at === asked || Math.abs(point.at - asked) < 1e-9)
+  if (exact !== undefined) return { change: exact.change }
+  const above = sorted.findIndex((point) => point.at > asked)
+  const [before, after] = [sorted[above - 1], sorted[above]]
+  if (before === undefined || after === undefined) return undefined
+  // What lies before "for ever" is as near to it as it is many times the last one that was tried.
+  const along = after.at === Number.POSITIVE_INFINITY ? 1 - Math.exp(before.at - asked) : (asked - before.at) / (after.at - before.at)
+  const value = before.change.value + along * (after.change.value - before.change.value)
+  return {
+    change: {
+      value,
+      low: Math.min(before.change.low, after.change.low),
+      high: Math.max(before.change.high, after.change.high),
+    },
+  }
+}
+
+function beyond(what: string, factor: number, tried: readonly { readonly factor: number }[]): string {
+  const factors = tried.map((one) => one.factor)
+  return `${what} from ${Math.min(...factors)} to ${Math.max(...factors)} times what is there were tried: ${Number(factor.toPrecision(3))} is outside of them`
+}
