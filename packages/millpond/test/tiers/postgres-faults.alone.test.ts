@@ -361,6 +361,24 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       expect((await own.query('SELECT 1 AS one')).rowCount).toBe(1)
     })
 
+    test("tiers that come and go over a pool of the user's leave one listener on each connection, however many they are", async () => {
+      const own = pool({ max: 1 })
+      const listeners = async (): Promise<number> => {
+        const client = await own.connect()
+        const count = client.listenerCount('error')
+        client.release()
+        return count
+      }
+      await (await opened({ pool: own })).close()
+      const one = await listeners()
+      for (let count = 0; count < 12; count++) {
+        const tier = open({ pool: own })
+        expect(await tier.read(['k'])).toEqual([undefined])
+        await tier.close()
+      }
+      expect(await listeners()).toBe(one)
+    })
+
     test('a pool that is exhausted by others fails in time, and is used again', async () => {
       const own = pool({ max: 1 })
       const tier = await opened({ pool: own, commandTimeout: 100 })

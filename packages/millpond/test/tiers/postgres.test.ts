@@ -1,5 +1,6 @@
 // The PostgreSQL tier against the published suites, on a real server, as a role that may do no more than it needs.
 import { randomBytes } from 'node:crypto'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { describeLedger, type LedgerTuning } from '../../src/testing/ledger.ts'
 import { describeTier } from '../../src/testing/tier.ts'
@@ -28,20 +29,38 @@ describeWith('postgres', 'the postgres tier', () => {
     schema = `test_${randomBytes(4).toString('hex')}`
     return schema
   }
+  /** Made once for its cases and emptied for each: to make all its tables and functions takes longer than most of them. */
+  const oneSchema = (install: () => Promise<unknown> = async () => {}) => {
+    let made: string | undefined
+    return async (): Promise<void> => {
+      if (made === undefined) {
+        made = newSchema()
+        return void (await install())
+      }
+      schema = made
+      await server.query(`DO $$ DECLARE its record; BEGIN
+        FOR its IN SELECT tablename AS name FROM pg_tables WHERE schemaname = '${schema}' AND tablename NOT IN ('meta', 'server', 'entry') LOOP
+          EXECUTE format('DELETE FROM %I.%I', '${schema}', its.name);
+        END LOOP;
+        TRUNCATE ${schema}.entry; -- its size is asked for
+      END $$`)
+    }
+  }
   const tier = (url: string, tuning?: LedgerTuning) => postgres({ url, schema, commandTimeout: 5000, poolSize: 8, ...tuned(tuning) })
   const bounded = (url: string) => postgres({ url, schema, commandTimeout: 5000, maxEntries: 700, maxBytes: 1_048_576 })
   const asService = () => server.url.replace('postgres@', 'service@')
   const loseRecord = async (namespace: string) =>
     void (await server.query(`DELETE FROM ${schema}.ledger WHERE ns = $1`, [Buffer.from(namespace)]))
-  const installed = async (unlogged: boolean, isBounded = false) => {
-    await server.query(postgresSchema({ schema: newSchema(), unlogged, bounded: isBounded }))
+  const installed = async (isBounded: boolean) => {
+    await server.query(postgresSchema({ schema, unlogged: true, bounded: isBounded }))
     await server.query(postgresGrants({ schema, role: 'service' }))
   }
 
   describe('that makes its schema', () => {
     const again = async (tuning?: LedgerTuning) => tier(server.url, tuning)
+    const empty = oneSchema()
     const open = async (tuning?: LedgerTuning) => {
-      newSchema()
+      await empty()
       return again(tuning)
     }
     const openBounded = async () => {
@@ -52,14 +71,23 @@ describeWith('postgres', 'the postgres tier', () => {
     describeLedger({ describe, it }, { name: 'postgres (owner)', open, again, loseRecord })
   })
 
-  describe('as a role with the documented grants alone, with unlogged entries', () => {
-    const again = async (tuning?: LedgerTuning) => tier(asService(), tuning)
+  describe('as a role with the documented grants alone, with unlogged entries, through pools of the program', () => {
+    const pools: pg.Pool[] = []
+    beforeAll(() => {
+      for (let count = 0; count < 2; count++) pools.push(new pg.Pool({ connectionString: asService(), max: 8 }))
+    })
+    afterAll(() => Promise.all(pools.map((pool) => pool.end())))
+    const through = (pool: pg.Pool | undefined, tuning?: LedgerTuning) =>
+      postgres({ ...(pool && { pool }), schema, commandTimeout: 5000, ...tuned(tuning) })
+    const empty = oneSchema(() => installed(false))
     const open = async (tuning?: LedgerTuning) => {
-      await installed(true)
-      return again(tuning)
+      await empty()
+      return through(pools[0], tuning)
     }
+    const again = async (tuning?: LedgerTuning) => through(pools[1], tuning)
     const openBounded = async () => {
-      await installed(true, true)
+      newSchema()
+      await installed(true)
       return [bounded(asService()), bounded(asService())] as const
     }
     describeTier({ describe, it }, { name: 'postgres (service)', open: () => open(), again: () => again(), openBounded, record })

@@ -35,11 +35,12 @@ export function statement(text: string): Statement {
   return { text, name: `millpond_${createHash('sha256').update(text).digest('hex').slice(0, 16)}` }
 }
 
+/** The clients that have a listener for their errors, of whichever tier: over a pool of the program's there may be one tier after another. */
+const heard = new WeakSet<PostgresClient>()
+
 export class Database {
   readonly settings: PostgresSettings
   readonly #access: Access
-  /** The clients that have a listener for their errors. */
-  readonly #heard = new WeakSet<PostgresClient>()
   /** The clients of our own pool whose sessions are set up. */
   readonly #greeted = new WeakSet<PostgresClient>()
   #isReady = false
@@ -180,8 +181,8 @@ export class Database {
     return new Promise((resolve, reject) => {
       this.#access.pool.connect((error, client) => {
         if (client === undefined) return reject(error)
-        if (!this.#heard.has(client)) {
-          this.#heard.add(client)
+        if (!heard.has(client)) {
+          heard.add(client)
           client.on('error', () => {})
         }
         resolve(client)
