@@ -19,11 +19,13 @@ const OPTIONS: Shape<EnvironmentOptions> = { own: checkedElsewhere }
 /** Each variable that has a part in a cache, and why what it says cannot be had from here; `undefined` where it can. */
 const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => string | undefined>> = {
   ...named('MEMCACHED_SERVERS', 'REDIS_URL', 'DATABASE_URL', 'CACHE_SQLITE_PATH', 'CACHE_KEY_PREFIX'),
-  ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_MAX_SIZE_MB', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
+  ...named('CACHE_DEFAULT_TIMEOUT', 'CACHE_ENCRYPTION_KEY', 'CACHE_WARMING_ENABLED', 'CACHE_ADAPTIVE_TTL_ENABLED'),
   ...named('CACHE_ANALYTICS_ENABLED', 'CACHE_USAGE_PREDICTION_ENABLED', 'CACHE_PREDICTIVE_LOADING_ENABLED'),
   REDIS_HOST: (env) => (env.REDIS_URL === undefined ? undefined : 'REDIS_URL is set beside it: leave one of them out'),
-  REDIS_PORT: besideHost,
+  REDIS_PORT: (env, name) =>
+    besideHost(env) ?? (wholeNumber(env, name) <= 65_535 ? undefined : `${show(env[name])} is not a port: give 1 to 65535`),
   REDIS_DB: besideHost,
+  CACHE_MAX_SIZE_MB: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give megabytes from 1, or leave it out'),
   CACHE_INVALIDATION_ENABLED: (env, name) =>
     flag(env, name)
       ? undefined
@@ -51,6 +53,8 @@ export async function fromEnvironment(env: Environment = process.env, options: E
   const read: Environment = Object.fromEntries(Object.entries(env).filter(([name]) => name in VARIABLES && !own.has(name)))
   for (const [name, refusal] of Object.entries(VARIABLES)) {
     if (read[name] === undefined) continue
+    if (typeof read[name] !== 'string')
+      throw refused(name, `${show(read[name])} is not a text, as what an environment has: give process.env`)
     if (read[name].trim() === '') throw refused(name, 'it is empty: give it a value, or leave it out')
     const why = refusal(read, name)
     if (why !== undefined) throw refused(name, why)
@@ -71,11 +75,33 @@ async function tiersOf(env: Environment): Promise<NonNullable<CacheOptions['tier
   const redisUrl = redisUrlOf(env)
   return [
     memory(maxBytes),
-    ...(servers === undefined ? [] : [(await import('./tiers/memcached/index.ts')).memcached({ servers })]),
-    ...(redisUrl === undefined ? [] : [(await import('./tiers/redis/index.ts')).redis({ url: redisUrl })]),
-    ...(database === undefined ? [] : [(await import('./tiers/postgres/index.ts')).postgres({ url: postgresUrl(database) })]),
-    ...(path === undefined ? [] : [(await import('./tiers/sqlite/index.ts')).sqlite({ path })]),
+    ...(servers === undefined
+      ? []
+      : [await madeOf('MEMCACHED_SERVERS', async () => (await import('./tiers/memcached/index.ts')).memcached({ servers }))]),
+    ...(redisUrl === undefined
+      ? []
+      : [
+          await madeOf(env.REDIS_URL === undefined ? 'REDIS_HOST' : 'REDIS_URL', async () =>
+            (await import('./tiers/redis/index.ts')).redis({ url: redisUrl }),
+          ),
+        ]),
+    ...(database === undefined
+      ? []
+      : [await madeOf('DATABASE_URL', async () => (await import('./tiers/postgres/index.ts')).postgres({ url: postgresUrl(database) }))]),
+    ...(path === undefined
+      ? []
+      : [await madeOf('CACHE_SQLITE_PATH', async () => (await import('./tiers/sqlite/index.ts')).sqlite({ path }))]),
   ]
+}
+
+/** What is wrong with an option is said of the variable that it came from. */
+async function madeOf<T>(name: string, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make()
+  } catch (cause) {
+    const why = reasonOf(cause)
+    throw why.startsWith(`${name}: `) ? cause : new MillpondError('OPTION_INVALID', `${name}: ${why}`, { cause })
+  }
 }
 
 async function timesOf(env: Environment): Promise<Pick<CacheOptions, 'defaults' | 'adaptiveTtl'>> {
@@ -107,14 +133,8 @@ async function insightOf(env: Environment): Promise<Pick<CacheOptions, 'insight'
   return { insight: (cache) => createInsight({ caches: [cache], usagePrediction, predictiveLoading }) }
 }
 
-async function ringOf(env: Environment): Promise<KeyRing> {
-  const { environmentKeyring } = await import('./codec/index.ts')
-  try {
-    return environmentKeyring('CACHE_ENCRYPTION_KEY', env)
-  } catch (cause) {
-    throw new MillpondError('OPTION_INVALID', `CACHE_ENCRYPTION_KEY: ${reasonOf(cause)}`, { cause })
-  }
-}
+const ringOf = (env: Environment): Promise<KeyRing> =>
+  madeOf('CACHE_ENCRYPTION_KEY', async () => (await import('./codec/index.ts')).environmentKeyring('CACHE_ENCRYPTION_KEY', env))
 
 function redisUrlOf(env: Environment): string | undefined {
   if (env.REDIS_URL !== undefined) return env.REDIS_URL

@@ -67,6 +67,7 @@ export function show(value: unknown): string {
 
 /** What an instance of a class holds may be hidden from JSON: then it is shown by its class. */
 function describe(value: object): string {
+  if (value instanceof Date && Number.isNaN(value.getTime())) return String(value)
   const json = JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
   const name = value.constructor?.name ?? 'Object'
   if (json === undefined) return name

@@ -16,7 +16,7 @@ export interface UrlWords {
 export function parseServerUrl(given: unknown, words: UrlWords): URL {
   if (typeof given !== 'string' || !URL.canParse(given)) {
     const hint = typeof given === 'string' && given.includes('@') ? `${ENCODE}, and ` : ''
-    throw wrongUrl(given, `is no URL: ${hint}give one such as ${words.form}`, words)
+    throw wrongUrl(given, `is not a URL: ${hint}give one such as ${words.form}`, words)
   }
   const url = new URL(given)
   const behind = decodeURI(url.pathname.replace(/%(?![0-9a-f]{2})/gi, '%25'))

@@ -2,7 +2,7 @@
 //
 // closed -> open after `threshold` failures in a row; open -> half-open when `openMs` have passed; half-open lets one call through
 // and closes on its success or opens again on its failure.
-import { check, checkOptions, type Resolved, type Shape } from '../core/checks.ts'
+import { check, checkOptions, type Resolved, refused, type Shape } from '../core/checks.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Clock } from '../core/contracts.ts'
 import { MillpondError } from '../core/errors.ts'
@@ -104,13 +104,14 @@ export class Breaker {
 
   /**
    * Runs `fn` behind the breaker; its error passes unchanged.
-   * @throws MillpondError `TIER_FAILED` at once while the breaker is open.
+   * @throws MillpondError `TIER_FAILED` at once while the breaker is open; `OPTION_INVALID` for what is not a function.
    */
   async protect<T>(fn: () => Promise<T>): Promise<T> {
+    if (typeof fn !== 'function') throw refused(fn, 'protect', 'a function that makes the call')
     if (!this.allows())
       throw new MillpondError(
         'TIER_FAILED',
-        `the breaker is ${this.#state}: the last ${this.#failures} calls failed; it tries again within ${this.#options.openMs} ms`,
+        `the breaker is ${this.#state}: the last ${this.#failures === 1 ? 'call' : `${this.#failures} calls`} failed; it tries again within ${this.#options.openMs} ms`,
       )
     try {
       const result = await fn()

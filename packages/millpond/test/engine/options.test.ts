@@ -97,6 +97,11 @@ describe('calls', () => {
     ],
     ['schedule without a time', (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }]), /schedule: undefined is not allowed/],
     ['schedule with no time in it', (cache) => cache.schedule({ tags: ['t'] }, {}), /schedule: \{\} says no time/],
+    [
+      'schedule at a date that is none',
+      (cache) => cache.schedule({ tags: ['t'] }, { at: new Date('soon') }),
+      /schedule\.at: Invalid Date is not/,
+    ],
     ['schedule in undefined', (cache) => Reflect.apply(cache.schedule, cache, [{ tags: ['t'] }, { in: undefined }]), /says no time/],
     ['schedule in and at', (cache) => cache.schedule({ tags: ['t'] }, { in: '5m', at: 5 }), /says two times/],
     [

@@ -95,3 +95,14 @@ test('Infinity never opens; configure keeps what it does not name, undefined inc
   expect(breaker.state).toBe('open')
   expect(() => breaker.configure({ threshold: 0 })).toThrow(/threshold: 0/)
 })
+
+test('G14: a call is a function, and what it says of one failure is in the singular', async () => {
+  const { breaker } = subject({ threshold: 1, openMs: 100 })
+  await expect(breaker.protect(5 as unknown as () => Promise<void>)).rejects.toMatchObject({
+    code: 'OPTION_INVALID',
+    message: expect.stringContaining('protect: 5 is not allowed: give a function that makes the call'),
+  })
+  expect(breaker.state).toBe('closed')
+  fail(breaker, 1)
+  await expect(breaker.protect(async () => 1)).rejects.toThrow('the last call failed; it tries again within 100 ms')
+})
