@@ -331,13 +331,18 @@ const firstLine = (error) => {
   return lines.find((line) => line.startsWith('E:')) ?? lines[0] ?? 'unknown'
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const which = process.argv.includes('--compared') ? compared : wanted
-  const found = bringServers(which === wanted ? {} : { which })
+/** @param {ReturnType<typeof bringServers>} found @param {typeof wanted} which */
+function announce(found, which) {
   for (const [name, { path, version }] of Object.entries(found)) {
     console.log(`servers: ${name} ${relative(root, path).startsWith('..') ? path : relative(root, path)} (${version})`)
   }
   for (const [, { program, suites, install }] of missing(found, which))
     console.log(`servers: no ${program}, so ${suites} cannot be tested. To have it: ${install}`)
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const which = process.argv.includes('--compared') ? compared : wanted
+  const found = bringServers(which === wanted ? {} : { which })
+  if (!process.argv.includes('--quiet')) announce(found, which)
   process.exitCode = process.env.CI && missing(found, which).length > 0 ? 1 : 0
 }

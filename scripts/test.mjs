@@ -1,6 +1,8 @@
 // `npm test`: everything that must hold, tests last; stops where a check fails and ends with one line of sums.
 // `--static` (npm run check) leaves out the tests; other arguments go to Vitest.
 // @ts-check
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, checkNode, install, npmCommand, root, run, tool } from './prepare.mjs'
@@ -48,7 +50,10 @@ const stages = [
 ]
 
 checkNode()
+// Beside the packages: both wait for the network.
+const fetched = onlyStatic ? undefined : fetchServers()
 stage('packages (npm ci)', install)
+await fetched
 if (!onlyStatic) servers()
 stage('build (tsc)', () => build())
 await sideBySide(stages, 2, ({ name, well, output, ms }) => {
@@ -82,6 +87,12 @@ function count(name, well, ms) {
 function stop() {
   console.error(`millpond: stopped at ${failedChecks.map((name) => `"${name}"`).join(' and ')}; what comes after was not run`)
   finish()
+}
+
+/** What goes wrong shows where the servers are looked for, afterwards. */
+async function fetchServers() {
+  const child = spawn(process.execPath, [join(root, 'scripts', 'servers.mjs'), '--quiet'], { stdio: ['ignore', 'inherit', 'inherit'] })
+  await once(child, 'close').catch(() => undefined)
 }
 
 function servers() {
