@@ -5,6 +5,7 @@ import { Hono } from 'hono'
 import type { Observation } from '../observation.ts'
 import { isFromLoopback } from './loopback.ts'
 import { type PageFacts, renderPage } from './page.ts'
+import { onlyQuery } from './parse.ts'
 
 export interface PageParts {
   readonly observation: Observation
@@ -25,6 +26,7 @@ export function pageRoutes({ observation, facts }: PageParts) {
     })
   })
   routes.get('/api/live', (c) => {
+    onlyQuery(c, 'whole')
     // To walk all entries is for this machine to ask.
     const isWhole = c.req.query('whole') !== undefined && isFromLoopback(c.env.incoming)
     return c.json(isWhole ? observation.liveWhole() : observation.live(), 200, { 'Cache-Control': 'no-store' })

@@ -33,12 +33,14 @@ export function readAnalyticsType(text = 'overview'): AnalyticsType {
   return type
 }
 
-/** Refuses names that the route does not read: `?dayz=30` must not be answered as if it said nothing. @throws Problem 422 */
+/** Refuses names that the route does not read, and what is said twice: neither must be answered as if it were not there. @throws Problem 422 */
 export function onlyQuery(c: Ctx, ...names: readonly string[]): void {
-  const unknown = Object.keys(c.req.query()).filter((name) => name !== 'access_token' && !names.includes(name))
-  if (unknown.length === 0) return
   const remedy = names.length === 0 ? 'this path takes none' : `there are ${names.join(', ')}`
-  throw unprocessable(unknown.map((name) => ({ at: name, detail: `unknown name in the query: ${remedy}` })))
+  const faults = Object.entries(c.req.queries()).flatMap(([name, values]) => {
+    if (name !== 'access_token' && !names.includes(name)) return [{ at: name, detail: `unknown name in the query: ${remedy}` }]
+    return values.length > 1 ? [{ at: name, detail: `is given ${values.length} times: give it once` }] : []
+  })
+  if (faults.length > 0) throw unprocessable(faults)
 }
 
 /** The words in one form, so that one search is one cache entry. */

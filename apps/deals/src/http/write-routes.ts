@@ -62,7 +62,7 @@ function addDealRoutes(routes: Routes, { access, invalidation, records, today }:
   }
   routes.get('/api/deals/:id', async (c) => {
     const { dealId, deal } = await ofDeal(c, 'deals.view')
-    const views = c.req.method === 'HEAD' ? null : await records.views.look(dealId)
+    const views = await (c.req.method === 'HEAD' ? records.views.beforeLook(dealId) : records.views.look(dealId))
     const { opened_day: opened, closed_day: closed, ...rest } = deal
     const answer = { ...rest, views, opened: opened === null ? null : isoDay(opened), closed: closed === null ? null : isoDay(closed) }
     return c.json(answer, 200, { 'Cache-Control': 'no-store' })

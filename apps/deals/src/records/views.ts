@@ -11,6 +11,8 @@ import type { QueueParts } from './activities.ts'
 export interface Views {
   /** Counts a look; resolves with how many there are, of other processes as they were stored within the last minute. Null: nobody counts. */
   look(dealId: number): Promise<number | null>
+  /** What the next look would answer; counts nothing. */
+  beforeLook(dealId: number): Promise<number | null>
   /** Puts the counters of processes that are gone together. */
   fold(): Promise<void>
   flush(): Promise<void>
@@ -39,24 +41,32 @@ export function openViews({ db, records, journals }: QueueParts, say: (line: str
     write: 'write-behind',
     writeBehind: { journal: `${journals}/views`, maxDelay: '2s', maxBatch: 500 },
   })
-  if (counts === undefined) return { look: async () => null, fold: async () => undefined, flush: async () => undefined }
+  if (counts === undefined)
+    return { look: async () => null, beforeLook: async () => null, fold: async () => undefined, flush: async () => undefined }
+  const countOf = async (id: string): Promise<Count> => (await counts.get(id)) ?? { own: 0, others: 0 }
+  const idOf = (dealId: number): string => `${dealId} ${counter}`
   const add = async (dealId: number, looks: number): Promise<number> => {
-    const id = `${dealId} ${counter}`
-    const { own, others } = (await counts.get(id)) ?? { own: 0, others: 0 }
-    await counts.set(id, { own: own + looks, others })
+    const { own, others } = await countOf(idOf(dealId))
+    await counts.set(idOf(dealId), { own: own + looks, others })
     return own + looks + others
   }
   const look = oneAtATime(add)
+  const unlessFailed = async (dealId: number, counted: Promise<number>): Promise<number | null> => {
+    try {
+      return await counted
+    } catch (error) {
+      if (!(error instanceof MillpondError)) throw error
+      say(`views: a look at deal ${dealId} is not counted (${error.message})`)
+      return null
+    }
+  }
+  const beforeLook = async (dealId: number): Promise<number> => {
+    const { own, others } = await countOf(idOf(dealId))
+    return own + 1 + others
+  }
   return {
-    look: async (dealId) => {
-      try {
-        return await look(dealId)
-      } catch (error) {
-        if (!(error instanceof MillpondError)) throw error
-        say(`views: a look at deal ${dealId} is not counted (${error.message})`)
-        return null
-      }
-    },
+    look: (dealId) => unlessFailed(dealId, look(dealId)),
+    beforeLook: (dealId) => unlessFailed(dealId, beforeLook(dealId)),
     fold: () => foldRested(db),
     flush: () => counts.flush(),
   }

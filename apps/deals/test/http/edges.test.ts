@@ -39,6 +39,7 @@ const QUERIES = [
   ['/api/dashboard/cache-analytics/?x=1', 'x'],
   ['/api/dashboard/metrics/prometheus/?format=text', 'format'],
   ['/api/cache-management/cache-status/?x=1', 'x'],
+  ['/api/live/?x=1', 'x'],
 ] as const
 
 test.each(QUERIES)('GET %s: a name that nobody reads is refused, with those that exist', async (path, name) => {
@@ -47,6 +48,23 @@ test.each(QUERIES)('GET %s: a name that nobody reads is refused, with those that
   expect(reply.json.errors).toEqual([
     { at: name, detail: expect.stringMatching(/^unknown name in the query: (there are|this path takes none)/) },
   ])
+})
+
+test('a name that is given twice is refused: nobody can tell which is meant', async () => {
+  const reply = await subject.get('/api/cached/organizations/1/statistics/?days=30&days=7', one.administrator)
+  expect([reply.status, reply.json.errors]).toEqual([422, [{ at: 'days', detail: 'is given 2 times: give it once' }]])
+})
+
+test('HEAD of a deal says the length of what GET sends, and counts no look', async () => {
+  const url = `${subject.service.url}/api/deals/${one.dealId}/`
+  const headers = { Authorization: `Bearer ${subject.token(one.viewer)}` }
+  for (let count = 0; count < 2; count++) {
+    const lengths = [1, 2].map(async () => (await fetch(url, { method: 'HEAD', headers })).headers.get('content-length'))
+    const said = await Promise.all(lengths)
+    const body = await (await fetch(url, { headers })).text()
+    const bytes = String(Buffer.byteLength(body))
+    expect([said, JSON.parse(body).views]).toEqual([[bytes, bytes], count + 1])
+  }
 })
 
 test('HEAD says the length of what GET sends, and nothing else', async () => {
