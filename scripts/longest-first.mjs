@@ -8,16 +8,16 @@ import { root } from './prepare.mjs'
 
 /** Of each stage, 15 seconds and more on two cores. */
 const LONGEST = [
-  'packages/millpond/test/races/defects.test.ts',
-  'packages/millpond/test/docs.test.ts',
   'packages/millpond/test/tiers/redis-sentinel.test.ts',
   'packages/millpond/test/tiers/postgres.test.ts',
   'apps/deals/test/load/run.test.ts',
   'packages/dashboard/test/drive.test.ts',
   'packages/millpond/test/bundles/bundles.test.ts',
+  'packages/millpond/test/docs.test.ts',
   'packages/millpond/test/memory/weigh.test.ts',
   'apps/deals/test/start.test.ts',
   'packages/millpond/test/services/services.test.ts',
+  'packages/millpond/test/races/defects.test.ts',
   'packages/millpond/test/tiers/reported.test.ts',
   'packages/millpond/test/engine/dependencies.test.ts',
   'packages/millpond/test/engine/erase.test.ts',

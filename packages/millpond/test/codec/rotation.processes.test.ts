@@ -61,10 +61,19 @@ test('S1: no failed read and no miss while three processes rotate', { timeout: s
       expect({ strangers, others, failures, rejected }).toEqual({ strangers: 0, others: {}, failures: 0, rejected: {} })
     }
     const sum = (of: (one: Told) => number): number => told.reduce((total, one) => total + of(one), 0)
-    expect(sum(({ reads }) => reads)).toBeGreaterThan(300)
-    expect(sum(({ rotations }) => rotations)).toBeGreaterThan(0)
-    expect(Math.max(...told.map(({ currents }) => currents))).toBeGreaterThan(1)
-    expect(sum(({ resealed }) => resealed)).toBeGreaterThan(0)
+    expect(
+      sum(({ reads }) => reads),
+      'in time',
+    ).toBeGreaterThan(300)
+    expect(
+      sum(({ rotations }) => rotations),
+      'in time',
+    ).toBeGreaterThan(0)
+    expect(Math.max(...told.map(({ currents }) => currents)), 'in time').toBeGreaterThan(1)
+    expect(
+      sum(({ resealed }) => resealed),
+      'in time',
+    ).toBeGreaterThan(0)
   } finally {
     for (const child of children) child.kill('SIGKILL')
     rmSync(shared, { recursive: true, force: true })
