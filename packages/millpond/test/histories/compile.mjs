@@ -18,12 +18,12 @@ import {
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import ts from 'typescript'
 
+const require = createRequire(import.meta.url)
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 const CACHE = join(PACKAGE, '.cache', 'histories')
 /** Single files, by what they are made from: a copy with a defect differs in one or two, and each test process would compile all the others. */
-const FILES = join(PACKAGE, '.cache', 'compiled', ts.version)
+const FILES = join(PACKAGE, '.cache', 'compiled', require('typescript/package.json').version)
 const FOLDERS = ['src', 'test/histories', 'test/services']
 const KEEP_MS = 3_600_000
 const KEEP_FILES_MS = 24 * KEEP_MS
@@ -98,12 +98,7 @@ function applyPatch(texts, { file, find, replace }) {
   )
 }
 
-const OPTIONS = {
-  target: ts.ScriptTarget.ES2023,
-  module: ts.ModuleKind.ESNext,
-  verbatimModuleSyntax: true,
-  rewriteRelativeImportExtensions: true,
-}
+const OPTIONS = { verbatimModuleSyntax: true, rewriteRelativeImportExtensions: true }
 
 /** Where single files are kept. @param {string} text */
 const keptAt = (text) => join(FILES, `${createHash('sha256').update(JSON.stringify(OPTIONS)).update(text).digest('hex')}.js`)
@@ -111,8 +106,16 @@ const keptAt = (text) => join(FILES, `${createHash('sha256').update(JSON.stringi
 /** Answers the file that the text was compiled to. @param {string} path @param {string} text */
 function compiled(path, text) {
   const kept = keptAt(text)
-  if (!existsSync(kept)) keep(kept, ts.transpileModule(text, { fileName: path, compilerOptions: OPTIONS }).outputText)
+  if (!existsSync(kept)) keep(kept, transpile(path, text))
   return kept
+}
+
+/** The compiler takes half a second to load, and only a planted defect needs it. @param {string} path @param {string} text @returns {string} */
+function transpile(path, text) {
+  /** @type {typeof import('typescript')} */
+  const ts = require('typescript')
+  const compilerOptions = { ...OPTIONS, target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext }
+  return ts.transpileModule(text, { fileName: path, compilerOptions }).outputText
 }
 
 /** Beside its place and then into it: another process may be about to read it. @param {string} kept @param {string} after */
@@ -135,20 +138,13 @@ function compileAtOnce(texts) {
     writeFileSync(join(folder, path), text)
   }
   const compilerOptions = {
-    ...{
-      target: 'es2023',
-      module: 'esnext',
-      moduleResolution: 'bundler',
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true,
-    },
+    ...OPTIONS,
+    ...{ target: 'es2023', module: 'esnext', moduleResolution: 'bundler' },
     ...{ noCheck: true, lib: ['es2023'], noResolve: true, types: [], rootDir: '.', outDir: 'out' },
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: fresh.map(([path]) => path) }))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
-  const compiler = createRequire(import.meta.url)
-    .resolve('typescript-native/package.json')
-    .replace('package.json', 'bin/tsc')
+  const compiler = require.resolve('typescript-native/package.json').replace('package.json', 'bin/tsc')
   const { status, stdout, stderr } = spawnSync(process.execPath, [compiler, '-p', folder], { encoding: 'utf8' })
   if (status !== 0) throw new Error(`the copy could not be compiled: ${stdout}${stderr}`)
   for (const [path, text] of fresh) keep(keptAt(text), readFileSync(join(folder, 'out', path.replace(/\.ts$/, '.js')), 'utf8'))
