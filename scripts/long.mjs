@@ -60,6 +60,7 @@ const WHOLE = [
   'codec/nonces',
   'codec/rotation',
   'tiers/file-crash',
+  'packages/cdn/test/storm',
 ]
 const RACES = 'packages/millpond/test/races'
 

@@ -31,6 +31,17 @@ export class Allowance {
     this.#filledAt = time.monotonic()
   }
 
+  /** Less than half of the bucket is left. */
+  get isScarce(): boolean {
+    this.#fill()
+    return this.#left < this.#limit.burst / 2
+  }
+
+  /** How long a purge has lasted lately, until the vendor said that it was done; 0 where time fills the bucket. */
+  get lastsMs(): number {
+    return this.#limit.perSecond > 0 ? 0 : this.#lastsMs
+  }
+
   costOf(targets: number): number {
     return this.#limit.cost === 'request' ? 1 : targets
   }

@@ -5,6 +5,7 @@ import { systemTime, type Time } from './clock.ts'
 import type { Edge, EdgeAbilities, EdgeFigures, EdgeLimit, EdgeState } from './edge.ts'
 import { CdnError } from './errors.ts'
 import type { EdgeLocation } from './locations.ts'
+import { type CdnOutlet, type CdnOutletOptions, cdnOutlet } from './outlet.ts'
 import { judge, type Look, type LookOptions, lookAt, type Probe } from './probe.ts'
 import { Desk, type EdgeReport, type EdgeWork } from './purge.ts'
 import { type PurgeTargetLike, targetsOf } from './target.ts'
@@ -98,6 +99,10 @@ export interface Cdn {
   locations(options?: CdnWhere): Promise<readonly ByEdge<readonly EdgeLocation[]>[]>
   /** Whether credentials are taken, the site exists and serves. */
   health(options?: CdnWhere): Promise<readonly ByEdge<EdgeState>[]>
+  /** Brings the invalidations of a cache to the edge: for `outlets` of `createCache`. @throws MillpondError `OPTION_INVALID` */
+  outlet(options?: CdnOutletOptions): CdnOutlet
+  /** The outlets that were made. */
+  outlets(): readonly CdnOutlet[]
   /** Nothing is sent or watched any more. */
   close(): void
 }
@@ -134,6 +139,8 @@ export function createCdn(options: CdnOptions): Cdn {
     desks.set(edge.name, new Desk(edge, time))
   }
   const purges = new Map<string, Purge>()
+  const outlets: CdnOutlet[] = []
+  const closing = new AbortController()
   /** By vendor and code: what probes have met. */
   const met = new Map<string, NonNullable<EdgeLocation['met']>>()
 
@@ -265,7 +272,14 @@ export function createCdn(options: CdnOptions): Cdn {
         })
       }),
     health: (where = {}) => asked(where, (edge) => edge.state(where)),
+    outlet(how = {}) {
+      const made = cdnOutlet(how, { desks: desksOf({ edges: how.edges }), time, look: (urls) => look(urls), closing: closing.signal })
+      outlets.push(made)
+      return made
+    },
+    outlets: () => outlets,
     close() {
+      closing.abort()
       for (const desk of desks.values()) desk.close()
     },
   }

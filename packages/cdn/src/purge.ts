@@ -112,6 +112,7 @@ export class EdgeWork {
   readonly #closing: AbortSignal
   readonly #count: number
   readonly #failures: PurgeFailure[] = []
+  readonly #failed: { readonly target: PurgeTarget; readonly error: CdnError }[] = []
   readonly #ids: string[] = []
   readonly #waiting: Batch[]
   readonly #watched: Promise<void>[] = []
@@ -132,6 +133,11 @@ export class EdgeWork {
     this.#failures.push(...failures)
     this.accepted = this.#sendAll()
     this.done = this.accepted.then(() => Promise.all(this.#watched)).then(() => {})
+  }
+
+  /** Each target that could not be purged; of those that the vendor can plan. */
+  failed(): readonly { readonly target: PurgeTarget; readonly error: CdnError }[] {
+    return this.#failed
   }
 
   report(): EdgeReport {
@@ -206,7 +212,10 @@ export class EdgeWork {
         const half = Math.ceil(targets.length / 2)
         await this.#send({ targets: targets.slice(0, half), limit })
         await this.#send({ targets: targets.slice(half), limit })
-      } else this.#failures.push(failureOf(targets, known))
+      } else {
+        this.#failures.push(failureOf(targets, known))
+        for (const target of targets) this.#failed.push({ target, error: known })
+      }
     }
   }
 

@@ -34,7 +34,8 @@ const VARIABLES: Readonly<Record<string, (env: Environment, name: string) => str
     flag(env, name) ? undefined : 'figures are always kept, and cost nothing while nobody asks: leave the variable out, and serve none',
   CACHE_WARMING_INTERVAL: (env, name) => (wholeNumber(env, name) > 0 ? undefined : 'give seconds from 1, or CACHE_WARMING_ENABLED=false'),
   AWS_STORAGE_BUCKET_NAME: () => 'there is no tier in a bucket yet: leave it out',
-  CLOUDFLARE_ZONE_ID: () => 'no zone is purged from here yet: leave it out, and give createCache an outlet that does',
+  CLOUDFLARE_ZONE_ID: () =>
+    'zones are purged by @millpond/cdn: give createCache cdnFromEnvironment().outlet(), and name the variable in `own`',
 }
 
 /**

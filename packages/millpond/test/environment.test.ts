@@ -78,7 +78,7 @@ test.each<[Record<string, string>, RegExp]>([
   [{ CACHE_MONITORING_ENABLED: 'off' }, /CACHE_MONITORING_ENABLED: figures are always kept/],
   [{ CACHE_ENCRYPTION_KEY: 'hunter2' }, /CACHE_ENCRYPTION_KEY/],
   [{ AWS_STORAGE_BUCKET_NAME: 'shop' }, /AWS_STORAGE_BUCKET_NAME: there is no tier in a bucket/],
-  [{ CLOUDFLARE_ZONE_ID: 'z' }, /CLOUDFLARE_ZONE_ID: no zone is purged/],
+  [{ CLOUDFLARE_ZONE_ID: 'z' }, /CLOUDFLARE_ZONE_ID: zones are purged by @millpond/],
 ])('T14: %j', async (env, message) => {
   const said = await fromEnvironment(env).then(
     () => '',

@@ -1,23 +1,40 @@
 // Cloudflare as its API documentation describes it: purge_cache with its limits, zones, GraphQL analytics, and the components of its status page.
-import { bucket, isList, json, parse, serve, type Wire } from './wire.ts'
+import { type Answer, bucket, isList, json, parse, serve, type Wire } from './wire.ts'
 
 const ZONE = '023e105f4ecef8ad9ca31a8372d0c353'
 const TOKEN = 'cf-token-hidden'
 
 /** As documented on 2026-07-29: requests a second and at once, addresses a second, operations of a request. */
-const LIMITS = { free: [5 / 60, 25, 800, 100], enterprise: [50, 500, 3000, 500] } as const
+const LIMITS = { free: [5 / 60, 25, 800, 100], pro: [5, 25, 1500, 100], enterprise: [50, 500, 3000, 500] } as const
 
 export interface CloudflareServer extends Wire {
   readonly zone: string
   readonly token: string
   /** `tag a`, in the order in which it was purged. */
   readonly purged: string[]
+  /** Requests that came too soon. */
+  readonly haste: { readonly refusals: number }
+  /** When so many different ones had been purged, by `now`. */
+  firstPurgedAll(count: number): number | undefined
 }
 
 export async function cloudflareServer(now: () => number, plan: keyof typeof LIMITS = 'free'): Promise<CloudflareServer> {
   const [perSecond, burst, urls, operations] = LIMITS[plan]
   const [requests, addresses] = [bucket(burst, perSecond, now), bucket(urls, urls, now)]
   const purged: string[] = []
+  const different = new Set<string>()
+  const times: number[] = []
+  const haste = { refusals: 0 }
+  const tooSoon = (headers = {}): Answer => {
+    haste.refusals++
+    return refused(429, 10000, 'rate limited', headers)
+  }
+  const note = (what: string): void => {
+    purged.push(what)
+    if (different.has(what)) return
+    different.add(what)
+    times.push(now())
+  }
   const refused = (status: number, code: number, message: string, headers = {}) =>
     json(status, { success: false, errors: [{ code, message }], messages: [], result: null }, headers)
 
@@ -52,8 +69,8 @@ export async function cloudflareServer(now: () => number, plan: keyof typeof LIM
     if (kinds.length !== 1) fault(`one kind of purge in a request, not ${kinds.length}`)
     if (kind === 'purge_everything') {
       if (value !== true) fault('purge_everything is true')
-      if (!requests(1)) return refused(429, 10000, 'rate limited', { 'retry-after': String(Math.ceil(1 / perSecond)) })
-      purged.push('everything')
+      if (!requests(1)) return tooSoon({ 'retry-after': String(Math.ceil(1 / perSecond)) })
+      note('everything')
     } else {
       const shape = SHAPES[kind]
       if (shape === undefined || !isList(value) || value.length === 0) {
@@ -69,12 +86,12 @@ export async function cloudflareServer(now: () => number, plan: keyof typeof LIM
       }
       if (value.includes('poison')) return refused(400, 1094, 'Unable to purge poison, which is an invalid tag.')
       const taken = kind === 'files' ? addresses(value.length) : requests(1)
-      if (!taken) return refused(429, 10000, 'rate limited')
-      purged.push(...value.map((one) => `${kind.slice(0, -1).replace('file', 'url').replace('prefixe', 'prefix')} ${one}`))
+      if (!taken) return tooSoon()
+      for (const one of value) note(`${WORDS[kind]} ${one}`)
     }
     return json(200, { success: true, errors: [], messages: [], result: { id: ZONE } })
   })
-  return Object.assign(wire, { zone: ZONE, token: TOKEN, purged })
+  return Object.assign(wire, { zone: ZONE, token: TOKEN, purged, haste, firstPurgedAll: (count: number) => times[count - 1] })
 }
 
 const SHAPES: Readonly<Record<string, RegExp>> = {
@@ -83,6 +100,8 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
   hosts: /^[a-z0-9.:-]+$/,
   prefixes: /^[a-z0-9.:-]+\/[\x21-\x29\x2b-\x3e\x40-\x7e]*$/,
 }
+
+const WORDS: Readonly<Record<string, string>> = { files: 'url', tags: 'tag', hosts: 'host', prefixes: 'prefix' }
 
 function graph(asked: unknown, fault: (what: string) => void) {
   const query = typeof asked === 'object' && asked !== null ? (Reflect.get(asked, 'query') as unknown) : undefined

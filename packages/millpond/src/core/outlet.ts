@@ -21,6 +21,25 @@ export interface OutletBatch {
   readonly lines: readonly OutletLine[]
   /** Fires when the delivery has taken too long; it is tried again later. */
   readonly signal: AbortSignal
+  /**
+   * Waits until every live process has applied the lines, and as long as a process may not have heard of them and still be believed at the most (`maxStale` of `createCache`).
+   * `all` have; some are `late`, and believe nothing that they hold; `unreachable`: the ledger does not answer, so that others may not know.
+   */
+  readonly heard?: (() => Promise<'all' | 'late' | 'unreachable'>) | undefined
+  /** How long a load that was under way before may last yet, in milliseconds: `timeout.hard` of the namespace. */
+  readonly longestLoadMs?: number | undefined
+}
+
+/** What an outlet has taken on and will do by itself, such as purges that wait for a vendor's limit. */
+export interface OutletDebt {
+  /** In the outlet's own words, for receipts. */
+  readonly state: string
+  /** How long it will take, in milliseconds; an estimate. */
+  readonly leftMs: number
+  /** Resolves when what was invalidated is gone there: `acked` of the receipt waits for it. */
+  readonly gone: Promise<unknown>
+  /** Resolves when nothing is left to be done: until then it is in the outbox. Not at all where that does not come about: then the next process does it again. */
+  readonly done: Promise<unknown>
 }
 
 /**
@@ -30,8 +49,9 @@ export interface OutletBatch {
 export interface Outlet {
   /** Names its records in the outbox, and its part of receipts. */
   readonly name: string
-  /** Resolves when all of it has happened. Rejecting, or taking longer than `timeout`, means that all of it is delivered again. */
-  deliver(batch: OutletBatch): Promise<void>
+  /** Resolves when all of it has happened, or has been taken on. Rejecting, or taking longer than `timeout`, means that all of it is delivered again. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most outlets return nothing, and a Promise<void> is not one of undefined
+  deliver(batch: OutletBatch): Promise<OutletDebt | void>
   /** The longest that a delivery may take, and that an invalidation waits for it. Default `'5s'`. */
   readonly timeout?: Duration | undefined
   /** Deliver here, too, what other processes have invalidated. Default `false`: each process delivers its own. */
@@ -43,4 +63,8 @@ export interface OutletReceipt {
   readonly name: string
   /** `false`: not delivered in time; it is tried again. */
   readonly ok: boolean
+  /** Where the outlet has taken it on, to do it by itself: how far it is, in its own words. */
+  readonly state?: string
+  /** And how long it will take, in milliseconds; an estimate. */
+  readonly leftMs?: number
 }

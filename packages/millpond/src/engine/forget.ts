@@ -57,12 +57,17 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
         : await forgetFar(space, request, { targets, mode, reason, id, drop, write: [], ...holds(request, targets.length) }, deliver)
   const tiers = await dropFar(space, drop, dropped, request.all === true && mode === 'delete')
   tellInvalidated(space, { id, reason, mode, targets }, true)
-  const outlets = deliver === undefined ? [] : await deliver()
+  const delivery = await deliver?.()
   const removed = Math.max(inMemory, ...tiers.map((tier) => tier.removed))
   const isExact =
     mode === 'delete' && targets.every((target) => target.kind === 'key' || isDependencyTarget(target)) && tiers.every((tier) => tier.ok)
-  const acked: Receipt['acked'] = async (options) =>
-    space.ledger.acked(isApplied ? position : undefined, parseDuration(options?.timeout ?? 1000, 'timeout'))
+  const acked: Receipt['acked'] = async (options) => {
+    const ms = parseDuration(options?.timeout ?? 1000, 'timeout')
+    const until = space.services.clock.monotonic() + ms
+    const behind = await space.ledger.acked(isApplied ? position : undefined, ms)
+    const late = await delivery?.late(Math.max(0, until - space.services.clock.monotonic()))
+    return late === undefined || late.length === 0 ? behind : [...behind, ...late]
+  }
   return {
     id,
     reason,
@@ -72,7 +77,7 @@ export async function forget(space: Space, given: ForgetRequest): Promise<Receip
     removed,
     isExact,
     tiers,
-    outlets,
+    outlets: delivery?.receipts ?? [],
     isApplied,
     ms: space.services.clock.monotonic() - started,
     acked,

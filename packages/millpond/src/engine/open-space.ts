@@ -105,7 +105,7 @@ export function openSpace(
     flights: new Flights(),
     alarms: new Alarms(clock),
     wary: new Wary(),
-    outlets: openOutlets(parts, namespace, prefix),
+    outlets: openOutlets(parts, namespace, prefix, () => space),
     watch: parts.watch.open(namespace),
     writes: new WriteOrder(),
     stamps: new Stamps(),
@@ -124,10 +124,23 @@ export function openSpace(
   return space
 }
 
-function openOutlets({ outlets, outbox, services }: SpaceParts, namespace: string, prefix: string): Outlets | undefined {
+function openOutlets(parts: SpaceParts, namespace: string, prefix: string, space: () => Space): Outlets | undefined {
+  const { outlets, outbox, services, trustMs } = parts
   const { clock, events } = services
-  return outlets.length === 0 ? undefined : new Outlets(outlets, { namespace, prefix, clock, events, outbox })
+  if (outlets.length === 0) return undefined
+  const heard = async (): Promise<'all' | 'late' | 'unreachable'> => {
+    try {
+      // Who has not heard by then believes nothing that it holds.
+      return (await space().ledger.acked(undefined, trustMs + HEARD_MARGIN_MS)).length === 0 ? 'all' : 'late'
+    } catch {
+      return 'unreachable'
+    }
+  }
+  return new Outlets(outlets, { namespace, prefix, clock, events, outbox, heard, longestLoadMs: () => space().settings.policy.hardMs })
 }
+
+/** For an answer that is on its way to a reader still. */
+const HEARD_MARGIN_MS = 100
 
 /** Flights that are concerned are outdated and keys are forgotten at once; tags and patterns, and hidden keys that have not been named here lately, are judged when an entry is next touched. */
 function applyInMemory(space: Space, line: Line, target: Target, isNew: boolean): void {

@@ -4,7 +4,7 @@
 // What comes while an outlet fails waits behind what has failed, so that no earlier invalidation of a target comes after a later one.
 import type { Clock, Outbox } from '../core/contracts.ts'
 import type { Events } from '../core/events.ts'
-import type { Outlet, OutletLine, OutletReceipt } from '../core/outlet.ts'
+import type { Outlet, OutletBatch, OutletDebt, OutletLine, OutletReceipt } from '../core/outlet.ts'
 import { Deadlines } from '../wrap/deadlines.ts'
 import { partsOf } from './ledger-steps.ts'
 
@@ -21,6 +21,8 @@ export interface OutletParts {
   readonly clock: Clock
   readonly events: Events
   readonly outbox: Outbox | undefined
+  readonly heard: NonNullable<OutletBatch['heard']>
+  readonly longestLoadMs: () => number
 }
 
 /** Targets of one delivery. */
@@ -33,11 +35,21 @@ const LAST_PAUSE_MS = 30_000
 interface Waiting {
   readonly line: OutletLine
   readonly records: readonly string[]
-  readonly settle: (ok: boolean) => void
+  readonly settle: (taken: Taken) => void
+}
+
+/** `false`: not delivered, yet. */
+type Taken = boolean | OutletDebt
+
+/** What has become of a delivery, and of what the outlets have taken on. */
+export interface Delivery {
+  readonly receipts: readonly OutletReceipt[]
+  /** Waits for what was taken on. Resolves with the outlets, as `outlet:NAME`, where it has not happened within the time. */
+  readonly late: (ms: number) => Promise<readonly string[]>
 }
 
 /** Delivers what was promised, now that the ledger has moved, or has failed to: what is in force here is told. */
-export type Deliver = () => Promise<readonly OutletReceipt[]>
+export type Deliver = () => Promise<Delivery>
 
 export class Outlets {
   readonly #ways: readonly Way[]
@@ -50,11 +62,16 @@ export class Outlets {
   async promise(line: OutletLine): Promise<Deliver> {
     const lines = partsOf({ targets: line.targets, drop: [] }, MAX_BATCH).map(({ targets }) => ({ ...line, targets }))
     const kept = await Promise.all(this.#ways.map((way) => Promise.all(lines.map((one) => way.keep(one)))))
-    const deliverTo = async (way: Way, records: readonly (readonly string[])[]): Promise<OutletReceipt> => {
-      const done = await Promise.all(lines.map((one, at) => way.add(one, records[at] ?? [])))
-      return { name: way.name, ok: !done.includes(false) }
+    const deliverTo = (way: Way, records: readonly (readonly string[])[]): Promise<readonly Taken[]> =>
+      Promise.all(lines.map((one, at) => way.add(one, records[at] ?? [])))
+    return async () => {
+      const taken = await Promise.all(this.#ways.map((way, at) => deliverTo(way, kept[at] ?? [])))
+      const byWay = this.#ways.map((way, at) => ({ way, parts: taken[at] ?? [] }))
+      return {
+        receipts: byWay.map(({ way, parts }) => receiptOf(way.name, parts)),
+        late: async (ms) => (await Promise.all(byWay.map(({ way, parts }) => way.late(parts, ms)))).flat(),
+      }
     }
-    return () => Promise.all(this.#ways.map((way, at) => deliverTo(way, kept[at] ?? [])))
   }
 
   /** What another process has invalidated. */
@@ -78,6 +95,8 @@ class Way {
   #failures = 0
   #cancelPause: (() => void) | undefined
   #isClosed = false
+  /** Taken on, and not yet done. */
+  readonly #debts = new Set<OutletDebt>()
   /** What a former run has left comes first. */
   readonly #left: Promise<void>
 
@@ -111,8 +130,7 @@ class Way {
     if (records.length > 0) await this.#parts.outbox?.remove(records)
   }
 
-  /** `false`: not delivered, yet. */
-  async add(line: OutletLine, records: readonly string[]): Promise<boolean> {
+  async add(line: OutletLine, records: readonly string[]): Promise<Taken> {
     await this.#left
     return new Promise((settle) => {
       if (this.#waiting.length >= MAX_WAITING) this.#collapse()
@@ -130,6 +148,19 @@ class Way {
     await this.#left
     if (this.#failures === 0) this.#start()
     await this.#running
+    await this.late([...this.#debts], this.#outlet.timeoutMs)
+  }
+
+  async late(parts: readonly Taken[], ms: number): Promise<readonly string[]> {
+    const gone = [...new Set(parts.filter((one) => typeof one === 'object'))].map((debt) => debt.gone)
+    if (gone.length === 0) return []
+    let cancel = (): void => {}
+    const over = new Promise<true>((resolve) => {
+      cancel = this.#parts.clock.after(ms, () => resolve(true), true)
+    })
+    const isLate = await Promise.race([Promise.allSettled(gone).then(() => false), over])
+    cancel()
+    return isLate ? [`outlet:${this.name}`] : []
   }
 
   async #takeUp(): Promise<void> {
@@ -154,23 +185,39 @@ class Way {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       const some = this.#waiting.slice(0, countBatch(this.#waiting))
-      if (!(await this.#deliver(some))) return
+      const taken = await this.#deliver(some)
+      if (taken === false) return
       this.#waiting = this.#waiting.slice(some.length)
-      for (const { settle } of some) settle(true)
-      await this.forget(some.flatMap(({ records }) => records)).catch((error: unknown) =>
-        this.#warn('a delivery is still in the outbox', error),
-      )
+      for (const { settle } of some) settle(taken)
+      const records = some.flatMap(({ records: own }) => own)
+      if (taken === true) await this.#cross(records)
+      else this.#owe(taken, records)
     }
   }
 
-  async #deliver(some: readonly Waiting[]): Promise<boolean> {
+  async #cross(records: readonly string[]): Promise<void> {
+    await this.forget(records).catch((error: unknown) => this.#warn('a delivery is still in the outbox', error))
+  }
+
+  /** What is not done when this process ends, the next one delivers again. */
+  #owe(debt: OutletDebt, records: readonly string[]): void {
+    this.#debts.add(debt)
+    debt.done
+      .then(() => this.#cross(records))
+      .catch((error: unknown) => this.#warn('what it has taken on has failed, and is delivered again by the next process', error))
+      .finally(() => this.#debts.delete(debt))
+  }
+
+  async #deliver(some: readonly Waiting[]): Promise<Taken> {
     const { deliver, timeoutMs, name } = this.#outlet
     const controller = new AbortController()
-    const batch = { namespace: this.#parts.namespace, lines: some.map(({ line }) => line), signal: controller.signal }
+    const { namespace, heard, longestLoadMs } = this.#parts
+    const lines = some.map(({ line }) => line)
+    const batch: OutletBatch = { namespace, lines, signal: controller.signal, heard, longestLoadMs: longestLoadMs() }
     try {
-      await this.#deadlines.hold((async () => deliver(batch))(), timeoutMs, () => `outlet ${name}`)
+      const debt = await this.#deadlines.hold((async () => deliver(batch))(), timeoutMs, () => `outlet ${name}`)
       this.#failures = 0
-      return true
+      return debt ?? true
     } catch (error) {
       controller.abort()
       for (const { settle } of this.#waiting) settle(false)
@@ -200,6 +247,13 @@ class Way {
   #warn(message: string, error: unknown): void {
     this.#parts.events.emit('warning', { message: `outlet ${this.#outlet.name}: ${message}`, error })
   }
+}
+
+function receiptOf(name: string, parts: readonly Taken[]): OutletReceipt {
+  const debts = parts.filter((one) => typeof one === 'object')
+  const [first] = debts
+  const ok = !parts.includes(false)
+  return first === undefined ? { name, ok } : { name, ok, state: first.state, leftMs: Math.max(...debts.map(({ leftMs }) => leftMs)) }
 }
 
 /** At least one line, however much it names. */

@@ -24,7 +24,8 @@ export interface Receipt {
   readonly isApplied: boolean
   readonly ms: number
   /**
-   * Waits until every live process has applied it. Resolves with the ids of those that have not within the time (default 1 s).
+   * Waits until every live process has applied it, and outlets that have taken it on have done it. Resolves with the ids of those that have not within the time
+   * (default 1 s), outlets as `outlet:NAME`.
    * @throws MillpondError `LEDGER_UNREACHABLE` when the ledger has not said by then who has; `DURATION_INVALID`.
    */
   acked(options?: { readonly timeout?: Duration }): Promise<readonly string[]>

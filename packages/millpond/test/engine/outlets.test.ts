@@ -123,6 +123,49 @@ describe('outlets', () => {
     expect(later.names()).toEqual(['c'])
   })
 
+  it('one that takes on what it is told is waited for by acked, and keeps it in the outbox until it is done', async () => {
+    const path = join(newFolder(), 'outbox.db')
+    const [gone, done] = [gate(), gate()]
+    const slow: Outlets[number] = {
+      name: 'edge',
+      deliver: async () => ({ state: 'queued', leftMs: 1500, gone: gone.promise, done: done.promise }),
+    }
+    const clock = fakeClock({ now: Date.now() })
+    const first = open({ outlets: [slow], outbox: sqliteOutbox({ path }), clock })
+    const receipt = await first.invalidateTags(['t'])
+    expect(receipt.outlets).toEqual([{ name: 'edge', ok: true, state: 'queued', leftMs: 1500 }])
+    const late = receipt.acked({ timeout: '1s' })
+    await clock.run(1000)
+    expect(await late).toEqual(['outlet:edge'])
+    gone.open()
+    expect(await receipt.acked()).toEqual([])
+    await first.close()
+    // It was gone, and yet something was to be done.
+    const edge = outlet()
+    const next = open({ outlets: [edge.use], outbox: sqliteOutbox({ path }) })
+    await next.get('x')
+    await until('it to be told', () => edge.names().join() === 'tag')
+    await next.close()
+    const last = outlet(() => {}, { deliver: async () => ({ state: '', leftMs: 0, gone: Promise.resolve(), done: Promise.resolve() }) })
+    const then = open({ outlets: [last.use], outbox: sqliteOutbox({ path }) })
+    await then.delete('b')
+    await then.close()
+    const nothing = outlet()
+    await open({ outlets: [nothing.use], outbox: sqliteOutbox({ path }) }).delete('c')
+    expect(nothing.names()).toEqual(['c'])
+  })
+
+  it('is told whether others have heard, and how long a load may last', async () => {
+    const batches: OutletBatch[] = []
+    const edge = outlet((batch) => {
+      batches.push(batch)
+    })
+    const cache = open({ outlets: [edge.use], defaults: { timeout: { hard: '4s' } } })
+    await cache.delete('a')
+    expect(batches[0]?.longestLoadMs).toBe(4000)
+    expect(await batches[0]?.heard?.()).toBe('all')
+  })
+
   it('hears of peers where it wants to, of each thing once', async () => {
     const path = join(newFolder(), 'cache.db')
     const [own, all] = [outlet(), outlet(() => {}, { peers: true })]
