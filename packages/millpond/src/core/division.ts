@@ -11,6 +11,7 @@ export interface ArmSettings {
   readonly refreshAhead?: LoadOptions['refreshAhead'] | undefined
 }
 
+/** How the keys of a cache are parted, and what differs in each part: `cache.divide`, until the function that it returns is called. */
 export interface Division {
   /** Which of `arms` a key belongs to, by its hash as recorders are told it. Called on loads and writes, and on hits where an arm refreshes ahead: quick, and always the same. */
   readonly armOf: (hash: number) => number
