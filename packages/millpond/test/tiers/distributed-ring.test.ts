@@ -91,6 +91,25 @@ describe('T6: a ring of three nodes, two copies', () => {
     }
   })
 
+  test('commands that fail after a node was given up put the next try off, and it is made all the same', async () => {
+    const ring = ringOf()
+    const [own = ''] = keys.filter((key) => ring.ownersOf(key)[0] === 'a')
+    named('a').link = 'frozen'
+    // Of three failures the drop's is the last, and then the second read's comes.
+    const early = [ring.read([own]), ring.write([item(own)])]
+    await clock.run(60)
+    const drop = ring.drop([own]).catch(() => 0)
+    await clock.run(60)
+    const late = ring.read([own])
+    await settled(Promise.all([...early, drop]))
+    expect(stateOf(ring, 'a')).toBe('away')
+    await settled(late)
+    named('a').link = 'up'
+    await clock.run(2000)
+    expect(stateOf(ring, 'a')).toBe('doubted')
+    await ring.close()
+  })
+
   test('what was written while a node was away is handed over when it is back, where it has nothing newer', async () => {
     const ring = ringOf()
     await settled(ring.write(keys.map((key) => item(key, 'old', 1))))

@@ -92,8 +92,13 @@ export class RingNode implements Placed {
   #probeLater(ms: number): void {
     this.#cancelProbe()
     if (this.#isClosed) return
-    // The guard lets it through when the pause is over; whether it answers decides.
-    this.#cancelProbe = this.#clock.after(Math.ceil(ms) + 1, () => void this.guarded.read([PROBE]))
+    this.#cancelProbe = this.#clock.after(Math.ceil(ms) + 1, () => void this.#probe(ms))
+  }
+
+  /** Whether it answers decides. The guard does not let it through where commands have failed later than that which opened it: then it is tried once more. */
+  async #probe(ms: number): Promise<void> {
+    const probed = await this.guarded.read([PROBE])
+    if (!probed.ok && !this.isUp) this.#probeLater(ms)
   }
 }
 

@@ -1,0 +1,201 @@
+// Faults that were reported of other rings, routers and stores with copies, tried on ours. Each names its report.
+import { createCache } from 'millpond'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type FakeClock, fakeClock } from '../../src/testing/clock.ts'
+import { type SimulatedServer, simulatedServer } from '../../src/testing/simulator-server.ts'
+import { item } from '../../src/testing/tier.ts'
+import { type DistributedOptions, type DistributedTier, distributed } from '../../src/tiers/distributed/index.ts'
+import { type RingStore, ringStores } from './ring-stores.ts'
+
+let clock: FakeClock
+let stores: RingStore[]
+let ledger: SimulatedServer
+beforeEach(() => {
+  clock = fakeClock({ now: Date.now() })
+  stores = ringStores(3, () => clock.now())
+  ledger = simulatedServer({ now: () => clock.now() })
+})
+
+const ringOf = (options: Partial<DistributedOptions> = {}): DistributedTier =>
+  distributed({ nodes: stores.map((store) => store.node()), ledger: ledger.connect(), clock, ...options })
+/** Nothing is asked of it but where keys lie. */
+const placed = (weights: Readonly<Record<string, number>>, replicas = 1): DistributedTier => {
+  const nodes = Object.entries(weights).map(([name, weight]) => ({ name, weight, tier: simulatedServer().connect() }))
+  return distributed({ nodes, ledger: simulatedServer().connect(), replicas })
+}
+const sharesOf = (ring: DistributedTier, keys: readonly string[]): Map<string, number> => {
+  const shares = new Map(ring.members().map(({ name }) => [name, 0]))
+  for (const key of keys) for (const name of ring.ownersOf(key)) shares.set(name, (shares.get(name) ?? 0) + 1 / keys.length)
+  return shares
+}
+const evenly = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 1]))
+const keysOf = (count: number, prefix = 'shop:default:') => Array.from({ length: count }, (_, at) => `${prefix}${at}`)
+
+async function settled<T>(work: Promise<T>): Promise<T> {
+  let isOver = false
+  const over = work.finally(() => {
+    isOver = true
+  })
+  over.catch(() => {})
+  for (let turns = 0; !isOver && turns < 1000; turns++) await clock.run(10)
+  return over
+}
+const named = (name = ''): RingStore => stores.find((store) => store.name === name) ?? expect.fail(name)
+const stateOf = (ring: DistributedTier, name: string) => ring.members().find((member) => member.name === name)?.state
+async function away(ring: DistributedTier, name: string): Promise<void> {
+  named(name).link = 'down'
+  const own = keysOf(300, 'away:').filter((key) => ring.ownersOf(key)[0] === name)
+  for (const key of own.slice(0, 5)) await settled(ring.read([key])).catch(() => {})
+  expect(stateOf(ring, name)).toBe('away')
+}
+async function back(ring: DistributedTier, name: string): Promise<void> {
+  named(name).link = 'up'
+  await clock.run(1100)
+  expect(stateOf(ring, name)).toBe('doubted')
+}
+
+describe('where keys lie', () => {
+  test('of a thousand nodes of all weights each is among the owners, once (serialx/hashring#22)', () => {
+    const weights = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`node${at}`, at + 1]))
+    const owners = placed(weights, 1000).ownersOf('1')
+    expect(new Set(owners).size).toBe(1000)
+    expect(owners.length).toBe(1000)
+  })
+
+  test('a node of a tiny weight has its share all the same, and copies find enough nodes (coreos/torus#246)', () => {
+    const weights = { large: 1024, other: 1024, small: 5 }
+    const keys = keysOf(40_000)
+    expect(sharesOf(placed(weights), keys).get('small')).toBeCloseTo(5 / 2053, 3)
+    const all = placed(weights, 3)
+    expect(keys.slice(0, 1000).filter((key) => new Set(all.ownersOf(key)).size !== 3)).toEqual([])
+  })
+
+  test('names that run into each other do not share places (uber-node/ringpop-node#241), nor do those of one host (3rd-Eden/node-hashring#3)', () => {
+    const shares = sharesOf(placed(evenly(['s1:1', 's1:11', 's2:2', 's2:5'])), keysOf(40_000, ''))
+    for (const share of shares.values()) expect(share).toBeCloseTo(0.25, 1.5)
+    const hosts = ['10.0.0.1', '10.0.0.2'].flatMap((host) => Array.from({ length: 64 }, (_, at) => `${host}:${6379 + at}`))
+    const half = [...sharesOf(placed(evenly(hosts)), keysOf(40_000))].filter(([name]) => name.startsWith('10.0.0.1:'))
+    expect(half.reduce((sum, [, share]) => sum + share, 0)).toBeCloseTo(0.5, 1.5)
+  })
+
+  test('from six to seven to eight nodes keys move to the new one only (3rd-Eden/node-hashring#43), whatever the order of the list', () => {
+    const keys = keysOf(5000)
+    const names = Array.from({ length: 8 }, (_, at) => `n${at}`)
+    const places = [6, 7, 8].map((count) => {
+      const ring = placed(evenly(names.slice(0, count).reverse()))
+      return keys.map((key) => ring.ownersOf(key)[0])
+    })
+    const movedElsewhere = (step: number, newest: string) =>
+      keys.filter((_, at) => places[step]?.[at] !== places[step + 1]?.[at] && places[step + 1]?.[at] !== newest)
+    expect(movedElsewhere(0, 'n6')).toEqual([])
+    expect(movedElsewhere(1, 'n7')).toEqual([])
+    const inOrder = placed(evenly(names))
+    expect(keys.map((key) => inOrder.ownersOf(key)[0])).toEqual(places[2])
+  })
+
+  test('some thousand short keys in a row are spread as well as many (Netflix/dynomite#697)', () => {
+    for (const share of sharesOf(placed(evenly(['a', 'b', 'c', 'd', 'e', 'f'])), keysOf(1000, '')).values()) {
+      expect(share).toBeGreaterThan(0.11)
+      expect(share).toBeLessThan(0.23)
+    }
+  })
+})
+
+describe('nodes that come and go by themselves', () => {
+  test('what a flapping node had from before is never read again, by whoever did not notice either (twitter/twemproxy#604, #472, facebook/mcrouter#190, #202)', async () => {
+    const noticing = ringOf({ hints: false })
+    const [cache, other] = [noticing, ringOf()].map((ring) => createCache({ tiers: [ring], clock })) as [
+      ReturnType<typeof createCache>,
+      ReturnType<typeof createCache>,
+    ]
+    const [owner = ''] = noticing.ownersOf('cache:default:k')
+    await settled(cache.set('k', 'hello1'))
+    expect(await settled(other.get('k'))).toBe('hello1')
+    for (let flap = 0; flap < 3; flap++) {
+      named(owner).server.save()
+      await away(noticing, owner)
+      await settled(cache.delete('k'))
+      await settled(cache.set('k', `hello${flap + 2}`))
+      named(owner).server.restart('saved')
+      named(owner).link = 'up'
+      await clock.run(1000)
+      for (const one of [other, cache]) expect([undefined, `hello${flap + 2}`]).toContain(await settled(one.get('k')))
+      expect(await settled(cache.get('k'))).toBe(`hello${flap + 2}`)
+    }
+    await settled(cache.close())
+    await settled(other.close())
+  })
+
+  test('a process that has never met the dead node reads the other copy at its first try (php-memcached-dev/php-memcached#154)', async () => {
+    const before = ringOf()
+    await settled(before.write([item('k')]))
+    const [owner = ''] = before.ownersOf('k')
+    named(owner).link = 'down'
+    const [stored] = await settled(ringOf().read(['k']))
+    expect(stored).toBeDefined()
+  })
+
+  test('a node that is away is tried from beside: no read fails or waits each time (twitter/twemproxy#42, #14, #192)', async () => {
+    const ring = ringOf()
+    const keys = keysOf(200)
+    await settled(ring.write(keys.map((key) => item(key))))
+    await away(ring, 'a')
+    named('a').link = 'frozen'
+    for (let second = 0; second < 10; second++) {
+      const began = clock.monotonic()
+      const read = await ring.read(keys)
+      expect(read.every((stored) => stored !== undefined)).toBe(true)
+      expect(clock.monotonic()).toBe(began)
+      await clock.run(1000)
+    }
+    await ring.close()
+  })
+
+  test('one node down and up, then the other, again and again: each is noticed, and keys lie where they lay (enyim/EnyimMemcached#113)', async () => {
+    stores = ringStores(2, () => clock.now())
+    const ring = ringOf({ replicas: 1 })
+    const keys = keysOf(50)
+    const owners = keys.map((key) => ring.ownersOf(key))
+    for (const name of ['a', 'b', 'a', 'b']) {
+      await away(ring, name)
+      await back(ring, name)
+      expect(keys.map((key) => ring.ownersOf(key))).toEqual(owners)
+      await settled(ring.write(keys.map((key) => item(key))))
+      expect((await settled(ring.read(keys))).every((stored) => stored !== undefined)).toBe(true)
+    }
+    await ring.close()
+  })
+
+  test('two of three die at once: with three copies the last one has everything (hazelcast/hazelcast#4481, #7523)', async () => {
+    const ring = ringOf({ replicas: 3 })
+    const keys = keysOf(200)
+    await settled(ring.write(keys.map((key) => item(key))))
+    named('a').link = 'down'
+    named('b').link = 'frozen'
+    expect((await settled(ring.read(keys))).every((stored) => stored !== undefined)).toBe(true)
+    await ring.close()
+  })
+
+  test('a delete whose nodes are away is applied, and says so (facebook/mcrouter#105, #117)', async () => {
+    const ring = ringOf()
+    const cache = createCache({ tiers: [ring], clock })
+    await settled(cache.set('k', 1))
+    for (const name of ring.ownersOf('cache:default:k')) named(name).link = 'down'
+    expect(await settled(cache.delete('k'))).toMatchObject({ isApplied: true })
+    for (const store of stores) store.link = 'up'
+    await clock.run(1100)
+    expect(await settled(cache.get('k'))).toBeUndefined()
+    await settled(cache.close())
+  })
+
+  test('what was kept for a node that is taken out is let go (scylladb/scylladb#4712)', async () => {
+    stores = ringStores(4, () => clock.now())
+    const ring = ringOf()
+    await away(ring, 'a')
+    await settled(ring.write(keysOf(100).map((key) => item(key))))
+    expect(ring.members().find(({ name }) => name === 'a')?.hints).toBeGreaterThan(0)
+    await settled(ring.remove('a'))
+    expect(ring.members().map(({ hints }) => hints)).toEqual([0, 0, 0])
+    await ring.close()
+  })
+})
