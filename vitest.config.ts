@@ -66,8 +66,9 @@ export default defineConfig({
         maxWorkers: 2,
         sequence: { groupOrder: 1 },
       }),
+      // Soaks, which judge what they leave in the memory of a process of their own.
+      project('apart', { include: whole.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 2, sequence: { groupOrder: 1 } }),
       project('alone', { include: alone, exclude: whole, isolate: false, maxWorkers: 1, sequence: { groupOrder: 2 } }),
-      project('apart', { include: whole.filter((path) => path.endsWith('.alone.test.ts')), maxWorkers: 1, sequence: { groupOrder: 4 } }),
       project('processes', { include: processes, isolate: false, maxWorkers: 3, sequence: { groupOrder: 3 } }),
     ],
   },
