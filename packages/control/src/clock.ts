@@ -56,6 +56,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       await control.fleet.discover().catch(onError)
       if (!isWriter) {
         control.experiments.forget()
+        control.auto.forget()
         return evaluator.forget()
       }
       await bringSettings(control).catch(onError)
@@ -63,6 +64,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       await codeErasures.look(control).catch(onError)
       await scheduledWarming.look(control, onError).catch(onError)
       await control.experiments.turn().catch(onError)
+      await control.auto.turn().catch(onError)
       await evaluator.turn()
     }),
     every(CARE_MS, async () => {

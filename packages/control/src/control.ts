@@ -1,5 +1,6 @@
 // What every route works with.
 import type { Alerts } from './alerts/alerts.ts'
+import type { AutoApply } from './auto/auto.ts'
 import type { Configurations } from './configurations/configurations.ts'
 import type { TierFactories } from './configurations/named.ts'
 import type { Experiments } from './experiments/experiments.ts'
@@ -19,6 +20,7 @@ export interface Control {
   readonly operations: Operations
   readonly alerts: Alerts
   readonly experiments: Experiments
+  readonly auto: AutoApply
   readonly hub: Hub
   /** Judges every rule now; what is bad is raised without waiting for a second look. */
   readonly judge: () => Promise<void>

@@ -11,6 +11,7 @@ import { Evaluator } from './alerts/evaluator.ts'
 import { rulesDocument } from './alerts/rules.ts'
 import { beginRules, webhooksOf } from './alerts/settings.ts'
 import { Webhooks } from './alerts/webhooks.ts'
+import { AutoApply } from './auto/auto.ts'
 import { startClock } from './clock.ts'
 import { violations } from './compliance/report.ts'
 import { configurations } from './configurations/configurations.ts'
@@ -144,15 +145,18 @@ export function createControl(options: ControlOptions): ControlPlane {
   } = options
   const { caches = [], meetingPlaces = [], nodeId } = options
   const fleet = new Fleet({ caches, meetingPlaces, nodeId, application: options.application, insight: options.insight, onWarning })
+  const operations = new Operations(store)
+  const experiments = new Experiments(store, fleet)
   const control: Control = {
     store,
     configurations: configurations(store),
     fleet,
     collector: new Collector(fleet),
     history: new History(store),
-    operations: new Operations(store),
+    operations,
     alerts: new Alerts(store),
-    experiments: new Experiments(store, fleet),
+    experiments,
+    auto: new AutoApply({ store, fleet, operations, experiments }),
     hub: new Hub(),
     judge: () => evaluator.judge(),
     allowPrivateWebhooks: options.allowPrivateWebhooks ?? false,

@@ -8,7 +8,7 @@ import { grafanaDashboard, prometheusRules } from '@millpond/control/dashboards'
 import { METRICS, type MetricDefinition } from 'millpond/observe'
 import { afterAll, expect, it } from 'vitest'
 import { describeWith, promtool } from '../../millpond/test/services/index.ts'
-import { HEALTH, LATE } from '../src/metrics/definitions.ts'
+import { EXPERIMENT_REQUESTS, HEALTH, LATE } from '../src/metrics/definitions.ts'
 import { open } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millpond-rules-'))
@@ -23,7 +23,7 @@ interface Shown {
 }
 const panels = grafanaDashboard().panels as Shown[]
 const exprs = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
-const known = new Map([...Object.values<MetricDefinition>(METRICS), HEALTH, LATE].map((one) => [one.name, one]))
+const known = new Map([...Object.values<MetricDefinition>(METRICS), HEALTH, LATE, EXPERIMENT_REQUESTS].map((one) => [one.name, one]))
 const metricsIn = (text: string): string[] => [...text.matchAll(/\bmillpond_\w+/g)].map(([name]) => name)
 const baseOf = (name: string): string => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
 

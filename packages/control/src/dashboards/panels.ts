@@ -1,6 +1,6 @@
 // The panels of the Grafana dashboard: rows by the questions that people ask. Queries are made of the metric definitions themselves, so that none names what is not exported.
 import { METRICS, type MetricDefinition } from 'millpond/observe'
-import { HEALTH, LATE } from '../metrics/definitions.ts'
+import { EXPERIMENT_REQUESTS, HEALTH, LATE } from '../metrics/definitions.ts'
 
 export interface Query {
   readonly expr: string
@@ -55,6 +55,7 @@ const ROWS: readonly Row[] = [
       panel('Reads a second', 'reqps', { expr: reads, legend: '{{cache}}' }),
       panel('Time of get, set and load', 's', slowest(METRICS.operation, 'op')),
       panel('Health', 'none', last(HEALTH, 'cache', 'min')),
+      panel('Reads of the arms of an experiment', 'reqps', rates(EXPERIMENT_REQUESTS, 'cache, arm')),
     ],
   },
   {

@@ -13,3 +13,10 @@ export const LATE: MetricDefinition = {
   labels: ['cache', 'node'],
   help: 'Whether a process is silent.',
 }
+/** Of the experiment that runs: its arms have names of whoever began it, six at most. */
+export const EXPERIMENT_REQUESTS: MetricDefinition = {
+  name: 'millpond_experiment_requests_total',
+  kind: 'counter',
+  labels: ['cache', 'arm'],
+  help: 'Reads of each arm of the experiment that runs, since its arms differ.',
+}

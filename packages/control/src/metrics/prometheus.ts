@@ -4,13 +4,15 @@ import { MISS_CAUSES } from 'millpond'
 import { createRegistry, type Emit, METRICS, type MetricDefinition, metricsFor } from 'millpond/observe'
 import type { Counters } from '../agent/figures.ts'
 import type { FleetNode } from '../fleet/fleet.ts'
-import { HEALTH, LATE } from './definitions.ts'
+import { EXPERIMENT_REQUESTS, HEALTH, LATE } from './definitions.ts'
 
 export interface CacheSight {
   readonly cache: string
   readonly nodes: readonly FleetNode[]
   /** 0 to 100. */
   readonly health: number
+  /** Of the experiment that runs, by arm. */
+  readonly arms: readonly { readonly name: string; readonly reads: number }[]
 }
 
 const byNode = ({ labels, ...definition }: MetricDefinition): MetricDefinition => ({ ...definition, labels: [...labels, 'node'] })
@@ -55,8 +57,9 @@ export function prometheusOf(
   const processes = sights.reduce((all, { nodes }) => all + nodes.length, 0)
   const registry = createRegistry({ maxSeries: SERIES_OF_A_PROCESS * Math.max(1, processes) })
   registry.collect((emit) => {
-    for (const { cache, nodes, health } of sights) {
+    for (const { cache, nodes, health, arms } of sights) {
       emit(HEALTH, { cache }, health)
+      for (const { name: arm, reads } of arms) emit(EXPERIMENT_REQUESTS, { cache, arm }, reads)
       for (const { id: node, isLate, report } of nodes) {
         emit(LATE, { cache, node }, isLate ? 1 : 0)
         if (report === undefined || isLate) continue

@@ -23,7 +23,7 @@ const DEADLINE_MS = 5000
 
 /** @throws Problem 501 where no process of the cache is watched, 502 where none answers */
 export async function askInsight<T extends Told>(
-  control: Control,
+  control: Pick<Control, 'fleet'>,
   cache: string,
   topic: T,
   asked: Asked<T>,

@@ -65,6 +65,13 @@ export const experimentRoutes: readonly Route[] = [
       const cache = oneCache(control, principal, cache_name)
       checkReach(principal, cache, plan.namespace)
       const { kind, arms, metric, effect, alpha, beforeMs, settleMs, minRunMs, maxRunMs } = checkedPlan(plan)
+      const { phase } = await control.auto.state(cache)
+      if (!dry_run && phase !== 'idle')
+        throw new Problem(
+          409,
+          'is_changing',
+          `advice is being carried out on ${cache}, and two changes at a time would disturb each other: try again later`,
+        )
       if (!dry_run) return json(201, await control.experiments.start({ cache, plan, reason: why }, who))
       return json(200, {
         cache_name: cache,

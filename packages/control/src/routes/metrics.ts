@@ -1,5 +1,6 @@
 // Figures: now, over time, per configuration, per namespace.
 import { z } from 'zod'
+import type { ExperimentView } from '../experiments/document.ts'
 import { cachesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { type Call, defineRoute, json, type Route } from '../http/route.ts'
@@ -10,6 +11,8 @@ import { heldConfiguration } from './configurations.ts'
 import { all, columns, counts, figures, namespaceRow, summary } from './words.ts'
 
 const HOUR_MS = 3_600_000
+const armsOf = (running: ExperimentView | undefined) =>
+  running === undefined ? [] : [running.judgement.control, ...running.judgement.arms]
 const DAY_MS = 24 * HOUR_MS
 const time = z.union([z.iso.datetime({ offset: true }), z.coerce.number().int().min(0)]).optional()
 const range = {
@@ -66,6 +69,7 @@ export const metricRoutes: readonly Route[] = [
         cache,
         nodes: (await control.fleet.see(cache)).nodes,
         health: (await healthOnly(control, cache)).score.to,
+        arms: armsOf(await control.experiments.running(cache)),
       }))
       const { text, contentType } = prometheusOf(await Promise.all(sights), request.headers.get('accept'))
       return { status: 200, text, headers: { 'Content-Type': contentType, Vary: 'Accept' } }

@@ -7,6 +7,7 @@ import { defineRoute, json, type Method, type Route } from '../http/route.ts'
 import { healthOnly } from '../metrics/summary.ts'
 import { orLater } from '../operations/wait.ts'
 import { adviceRoutes } from './advice.ts'
+import { autoRoutes } from './auto.ts'
 import { experimentRoutes } from './experiments.ts'
 import { whatIfRoutes } from './what-if.ts'
 import { accepted, health, operation } from './words.ts'
@@ -82,6 +83,7 @@ export const optimizationRoutes: readonly Route[] = [
   }),
   ...adviceRoutes,
   ...whatIfRoutes,
+  ...autoRoutes,
   ...experimentRoutes,
   unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write'),
   unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write'),

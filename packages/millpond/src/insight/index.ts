@@ -4,6 +4,7 @@ export type { Prices, SourcePrices, TierPrices } from './cost/prices.ts'
 export type { CostAction, CostReport, Money, PatternCost, TierCost } from './cost/report.ts'
 export { Curve, type Outcome, type Scenario } from './curve.ts'
 export type { Evidence } from './evidence.ts'
+export { type AfterChange, judgeChange } from './experiments/before-after.ts'
 export { addCounts, type Column, type Counts, noCounts, type Sums } from './experiments/counts.ts'
 export {
   type Experiment,

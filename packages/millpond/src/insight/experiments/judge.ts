@@ -42,7 +42,7 @@ interface Rival {
   readonly keys: number
 }
 
-const MEASURES: readonly (readonly [keyof Guards, Measure])[] = [
+export const MEASURES: readonly (readonly [keyof Guards, Measure])[] = [
   ['hitRate', 'misses'],
   ['loads', 'loads'],
   ['slow', 'slow'],
@@ -63,12 +63,17 @@ function armResult(plan: Plan, counts: Counts, ranMs: number, control: readonly 
   const told = { name: arm.name, reads, keys, gain, differences }
   const lack = lackOf(plan, counts, ranMs, [control, own]) ?? foreignOf(arm, counts, own)
   if (lack !== undefined) return { ...told, verdict: 'not_enough_data', why: lack }
-  const harm = harmOf(plan, differences)
+  const harm = harmOf(plan.guards, differences)
   if (harm !== undefined) return { ...told, verdict: 'harm', why: harm }
   return { ...told, verdict: verdictOfGain(gain, plan.effect), why: undefined }
 }
 
-function differenceOf(name: keyof Guards, { control, arm, difference, variance }: Compared, scale: number, alpha: number): Difference {
+export function differenceOf(
+  name: keyof Guards,
+  { control, arm, difference, variance }: Compared,
+  scale: number,
+  alpha: number,
+): Difference {
   const half = halfWidth(variance, scale, alpha)
   // Hits per read are 1 less misses per read.
   if (name === 'hitRate')
@@ -98,7 +103,7 @@ function foreignOf({ settings }: PlannedArm, { measured }: Counts, own: readonly
 }
 
 /** What is surely worse than the control, and by more than is tolerated. */
-function harmOf({ guards }: Plan, { hitRate, loads, slow, errors, stale }: ArmResult['differences']): string | undefined {
+export function harmOf(guards: Plan['guards'], { hitRate, loads, slow, errors, stale }: ArmResult['differences']): string | undefined {
   if (guards.hitRate !== false && hitRate !== undefined && hitRate.high < 0 && hitRate.value < -guards.hitRate)
     return `${percent(-hitRate.value)} of the reads miss that would hit: ${percent(guards.hitRate)} are tolerated`
   const share = (bound: number | false, more: Difference | undefined, what: string): string | undefined =>

@@ -1,7 +1,9 @@
 // The statistics of experiments, over simulated ones: equal arms are told apart no more often than was said, however often somebody looks; the tests that
 // dashboards usually make are not, and these must fail here.
 import { describe, expect, it } from 'vitest'
+import { mixed } from '../../../src/core/key-hash.ts'
 import { BUCKETS, bucketOf, drawArms, seedOf } from '../../../src/insight/experiments/assignment.ts'
+import { judgeChange } from '../../../src/insight/experiments/before-after.ts'
 import { compare } from '../../../src/insight/experiments/compare.ts'
 import { noCounts } from '../../../src/insight/experiments/counts.ts'
 import { halfWidth } from '../../../src/insight/experiments/sequence.ts'
@@ -220,5 +222,78 @@ describe('whether arms have got the keys that were drawn', () => {
   it('is not asked before there are keys', () => {
     expect(areUneven([0, 0], [0.5, 0.5])).toBe(false)
     expect(areUneven([3, 0], [0.5, 0.5])).toBe(false)
+  })
+})
+
+describe('before and after a change', () => {
+  const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
+  const changed = (seed: number, times: number) => {
+    const run = new Simulated(seed, { ...SITE, before: 16_000 })
+    run.read()
+    run.read()
+    for (const measure of ['misses', 'loads'] as const) {
+      const counted = run.counts.measured[measure]
+      counted.set(counted.map((value) => value * times))
+    }
+    return judgeChange(run.counts, GUARDS)
+  }
+
+  it('calls half as many misses again harm, and says by how much', () => {
+    for (let seed = 1; seed <= 20; seed++)
+      expect(changed(seed, 1.5)?.harm).toMatch(/^\d+\.\d % of the reads miss that would hit: 1\.0 % are tolerated$/)
+  })
+
+  it('calls nothing harm where nothing has changed, and keeps fewer misses', () => {
+    expect(Array.from({ length: 100 }, (_, seed) => changed(seed + 1, 1)).filter((found) => found?.harm !== undefined)).toEqual([])
+    expect(changed(1, 0.8)).toMatchObject({ harm: undefined, loss: undefined })
+  })
+
+  it('says nothing without reads', () => {
+    expect(judgeChange(noCounts(2), GUARDS)).toBeUndefined()
+  })
+})
+
+describe('faults that others have reported of theirs', () => {
+  const halves = [[...Array(BUCKETS / 2).keys()], [...Array(BUCKETS / 2).keys()].map((bucket) => bucket + BUCKETS / 2)] as const
+
+  it('who is in a sample, and which arm he has, are not drawn by the same bits (Unleash SDKs, 2023: a rollout of a tenth left a tenth of the groups)', () => {
+    const seed = seedOf('sampled')
+    const met = new Set<number>()
+    for (let hash = 0; hash < 200_000; hash++) if (mixed(hash) < 2 ** 32 / 10) met.add(bucketOf(hash, seed))
+    expect(met.size).toBe(BUCKETS)
+  })
+
+  it.each([2, 3, 4, 5, 6])(
+    'no bucket is left without an arm where shares do not sum up exactly (LaunchDarkly SDKs, 2020): %i arms',
+    (count) => {
+      const arms = drawArms(
+        Array.from({ length: count }, () => 1 / count),
+        seedOf('sixths'),
+      )
+      const sizes = Array.from({ length: count }, (_, at) => [...arms].filter((arm) => arm === at).length)
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(BUCKETS)
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1)
+    },
+  )
+
+  it.each([
+    ['was known of one bucket alone (GrowthBook 4217)', (run: Simulated) => run.counts.before.reads.fill(0).fill(500, 3, 4)],
+    ['was the same of all buckets', (run: Simulated) => run.counts.before.reads.fill(10)],
+    ['was known, and nothing has been missed since (GrowthBook 4364)', (run: Simulated) => run.counts.measured.misses.fill(0)],
+  ])('what comes before never makes an interval that is not a number: it %s', (_, spoil) => {
+    const run = new Simulated(5, SITE)
+    run.read()
+    spoil(run)
+    const compared = compare('misses', run.counts, run.control, run.arm)
+    expect(Number.isFinite(compared?.difference)).toBe(true)
+    expect(compared?.variance).toBeGreaterThan(0)
+    expect(Number.isFinite(halfWidth(compared?.variance ?? Number.NaN, 0.01, ALPHA))).toBe(true)
+  })
+
+  it('one event of one reader in each arm is no result (FeatBit 654, GrowthBook 1012)', () => {
+    const counts = noCounts(2)
+    counts.measured.reads[0] = 1
+    counts.measured.reads[255] = 1
+    expect(compare('misses', counts, ...halves)).toBeUndefined()
   })
 })

@@ -1,0 +1,271 @@
+// Advice that is carried out by itself where somebody allows it: one change at a time, watched against what was before, and taken back where it does harm.
+import { judgeChange } from 'millpond/insight'
+import { z } from 'zod'
+import { newId } from '../access/tokens.ts'
+import { type AskedPlan, memoryChange } from '../agent/words.ts'
+import { appendAudit } from '../audit/audit.ts'
+import type { Control } from '../control.ts'
+import { AUTO } from '../experiments/experiments.ts'
+import { countsOf, type Runs } from '../experiments/seen.ts'
+import { Problem } from '../http/problem.ts'
+import { agreedOn, askInsight } from '../operations/advice.ts'
+import type { OperationView, Who } from '../operations/operations.ts'
+import { putDocument, readDocument } from '../store/documents.ts'
+import { type AutoSettings, type AutoState, autoSettings, autoState, IDLE } from './settings.ts'
+
+type Change = NonNullable<AutoState['change']>
+type Outcome = AutoState['history'][number]['outcome']
+
+const DEADLINE_MS = 5000
+const KEPT_ATTEMPTS = 20
+/** Reads before and after, below which a change is neither made nor trusted. */
+const LEAST_READS = 1000
+/** Counted for no longer than this. */
+const PATIENT_WINDOWS = 10
+/** Two windows after the change it stays. */
+const WINDOWS = 2
+const GUARDS = { hitRate: 0.01, loads: 0.1, slow: 0.1, errors: 0.005, stale: 0.02 } as const
+/** What a person does to a cache, as the audit names it. */
+const OF_PEOPLE = ['optimize', 'experiment', 'configuration.create', 'configuration.update', 'configuration.delete']
+
+/** All keys are alike in both arms: it is there to count. */
+const COUNTING: AskedPlan = { name: 'auto', arms: [{ name: 'a' }, { name: 'b' }], settle_seconds: 0 }
+
+export class AutoApply {
+  readonly #control: Pick<Control, 'store' | 'fleet' | 'operations' | 'experiments'>
+  readonly #runs = new Map<string, Record<string, Runs[string]>>()
+  readonly #lookedAt = new Map<string, number>()
+  #last: Promise<void> = Promise.resolve()
+
+  constructor(control: Pick<Control, 'store' | 'fleet' | 'operations' | 'experiments'>) {
+    this.#control = control
+  }
+
+  async settings(cache: string): Promise<AutoSettings> {
+    return autoSettings.parse((await readDocument(this.#control.store, `auto:${cache}`)) ?? {})
+  }
+
+  async state(cache: string): Promise<AutoState> {
+    const kept = await readDocument(this.#control.store, `auto-state:${cache}`)
+    return kept === undefined ? IDLE : stored.parse(kept).state
+  }
+
+  async put(cache: string, settings: AutoSettings, who: Who): Promise<void> {
+    await putDocument(this.#control.store, `auto:${cache}`, settings, {
+      ...who,
+      kind: 'change',
+      action: 'auto.update',
+      target: cache,
+      detail: settings,
+    })
+    this.#lookedAt.delete(cache)
+  }
+
+  /** One turn: every five seconds, by one control plane of several. Turns never overlap. */
+  turn(): Promise<void> {
+    const turn = this.#last.then(async () => {
+      for (const cache of this.#control.fleet.names) await this.#look(cache)
+    })
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Another control plane leads. */
+  forget(): void {
+    this.#runs.clear()
+    this.#lookedAt.clear()
+  }
+
+  async #look(cache: string): Promise<void> {
+    const settings = await this.settings(cache)
+    const state = await this.state(cache)
+    // What is in force is watched to its end, also where it was switched off meanwhile.
+    if (state.phase === 'watching') return this.#watch(cache, settings, state)
+    if (!settings.enabled) return state.phase === 'idle' ? undefined : this.#idle(cache, state, 'it was switched off')
+    if (state.phase === 'counting') return this.#count(cache, settings, state)
+    const now = await this.#control.store.now()
+    const looked = this.#lookedAt.get(cache)
+    if (looked !== undefined && now - looked < settings.window_seconds * 1000) return
+    this.#lookedAt.set(cache, now)
+    await this.#begin(cache, settings, state, now)
+  }
+
+  /** Looks for something to do. */
+  async #begin(cache: string, settings: AutoSettings, state: AutoState, now: number): Promise<void> {
+    const found = await this.#found(cache, settings, state, now)
+    if (typeof found === 'string') {
+      if (found !== state.why) await this.#keep(cache, { ...state, why: found })
+      return
+    }
+    this.#runs.set(cache, {})
+    await this.#lead(cache, 'before')
+    await this.#keep(cache, { ...state, ...found, phase: 'counting', since: timeOf(now), why: null })
+  }
+
+  /** What to do, or why nothing is done. */
+  async #found(
+    cache: string,
+    settings: AutoSettings,
+    state: AutoState,
+    now: number,
+  ): Promise<string | Pick<AutoState, 'recommendation' | 'change' | 'undo'>> {
+    const { paused_until } = state
+    if (paused_until !== null && Date.parse(paused_until) > now) return `it pauses until ${paused_until}, since a change was taken back`
+    if ((await this.#control.experiments.running(cache)) !== undefined)
+      return 'an experiment runs: two changes at a time would disturb each other'
+    const by = await this.#changedBy(cache, now - settings.hands_off_seconds * 1000)
+    if (by !== undefined) return `${by} has changed the cache of late, and what people decide is left alone`
+    const rows = await askInsight(this.#control, cache, 'analyze', { days: 7 }).catch((error: unknown) => {
+      if (error instanceof Problem) return error.message
+      throw error
+    })
+    if (typeof rows === 'string') return rows
+    for (const one of agreedOn(rows)) {
+      if (one.impact < settings.min_impact_score || one.hit_ratio_change.low <= 0 || one.nodes < one.of_nodes) continue
+      if (!settings.kinds.some((kind) => kind === one.kind) || one.change === null || one.undo === null) continue
+      const undo = memoryChange.parse(one.undo)
+      const change = within(settings, memoryChange.parse(one.change), undo)
+      // What was taken back once is for people to decide.
+      const wasTakenBack = state.history.some(({ recommendation, outcome }) => recommendation === one.id && outcome !== 'held')
+      if (change !== undefined && !wasTakenBack) return { recommendation: one.id, change, undo }
+    }
+    return 'nothing that is advised is surely better, important enough, and allowed'
+  }
+
+  async #changedBy(cache: string, since: number): Promise<string | undefined> {
+    const row = await this.#control.store.read
+      .selectFrom('audit')
+      .select('actor')
+      .where('action', 'in', OF_PEOPLE)
+      .where('target', '=', cache)
+      .where('actor', '!=', AUTO.actor)
+      .where('outcome', '=', 'ok')
+      .where('at', '>', since)
+      .orderBy('seq', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    return row?.actor
+  }
+
+  /** Once it is known what was before, the change is made. */
+  async #count(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
+    const counts = await this.#lead(cache, 'before')
+    const now = await this.#control.store.now()
+    const windows = (now - Date.parse(state.since ?? '')) / (settings.window_seconds * 1000)
+    if (windows < 1) return
+    if (counts.before.reads.reduce((sum, reads) => sum + reads, 0) < LEAST_READS) {
+      if (windows > PATIENT_WINDOWS) await this.#idle(cache, state, 'too few reads were seen to compare with')
+      return
+    }
+    const { change, recommendation } = state
+    if (change === null) return this.#idle(cache, state, 'there was nothing to change')
+    // Written down first: whoever comes after a crash takes back what may have been done.
+    await this.#keep(cache, { ...state, phase: 'watching', since: timeOf(now) })
+    await this.#lead(cache, 'measuring')
+    const done = await this.#tune(cache, change, `recommendation ${recommendation}`)
+    if (done.state !== 'completed') await this.#back(cache, settings, state, 'failed', 'not every process took it')
+  }
+
+  async #watch(cache: string, settings: AutoSettings, state: AutoState): Promise<void> {
+    const judged = judgeChange(await this.#lead(cache, 'measuring'), GUARDS)
+    if (judged?.harm !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.harm)
+    const passed = (await this.#control.store.now()) - Date.parse(state.since ?? '')
+    if (judged === undefined || judged.after < LEAST_READS || passed < WINDOWS * settings.window_seconds * 1000) return
+    if (judged.loss !== undefined) return this.#back(cache, settings, state, 'taken_back', judged.loss)
+    await this.#end(cache, state, 'held', null, null)
+  }
+
+  async #back(cache: string, settings: AutoSettings, state: AutoState, outcome: Outcome, why: string): Promise<void> {
+    if (state.undo !== null) await this.#tune(cache, state.undo, `taken back: ${why}`)
+    await this.#end(cache, state, outcome, why, timeOf((await this.#control.store.now()) + settings.pause_seconds * 1000))
+  }
+
+  async #end(cache: string, state: AutoState, outcome: Outcome, why: string | null, paused: string | null): Promise<void> {
+    const { recommendation, change, undo } = state
+    const at = timeOf(await this.#control.store.now())
+    const ended = change !== null && undo !== null ? [{ recommendation: recommendation ?? '', change, undo, at, outcome, why }] : []
+    const { store } = this.#control
+    const detail = { recommendation, change, undo, outcome, why }
+    await store.write((tx) =>
+      appendAudit(store, tx, { ...AUTO, requestId: newId('req'), kind: 'result', action: 'auto.end', target: cache, detail }),
+    )
+    await this.#idle(cache, { ...state, paused_until: paused, history: [...ended, ...state.history].slice(0, KEPT_ATTEMPTS) }, null)
+  }
+
+  async #idle(cache: string, { paused_until, history }: AutoState, why: string | null): Promise<void> {
+    this.#runs.delete(cache)
+    await this.#control.fleet.ask(cache, 'experiment', { id: null, plan: null, phase: 'before' }, { deadlineMs: DEADLINE_MS })
+    await this.#keep(cache, { ...IDLE, paused_until, history, why })
+  }
+
+  /** Has all processes count, and adds up what they have counted. */
+  async #lead(cache: string, phase: 'before' | 'measuring') {
+    const runs = this.#runs.get(cache) ?? { ...(await this.#keptRuns(cache)) }
+    this.#runs.set(cache, runs)
+    const replies = await this.#control.fleet.ask(
+      cache,
+      'experiment',
+      { id: `auto_${cache}`.slice(0, 64), plan: COUNTING, phase },
+      { deadlineMs: DEADLINE_MS },
+    )
+    for (const { body } of replies) if (body !== undefined && body !== null) runs[body.run] = { keys: body.keys, shadow: null }
+    return countsOf({ arms: COUNTING.arms.map(({ name }) => ({ name, settings: {}, memory: undefined, share: 0.5 })) }, runs)
+  }
+
+  #tune(cache: string, change: Change, reason: string): Promise<OperationView> {
+    const who: Who = { ...AUTO, requestId: newId('req') }
+    return this.#control.operations.run(
+      { kind: 'optimize', prefix: 'op', caches: [cache], request: { cache_name: cache, change }, reason },
+      who,
+      async () => {
+        const replies = await this.#control.fleet.ask(cache, 'tune', change, { deadlineMs: DEADLINE_MS })
+        const nodes = replies.map(({ id, status, error, body }) => ({
+          node: id,
+          error: status === 'answered' ? null : (error ?? status),
+          changes: body?.changes ?? [],
+        }))
+        const done = nodes.filter(({ error }) => error === null).length
+        return { state: done === nodes.length && done > 0 ? 'completed' : done > 0 ? 'partial' : 'failed', result: { nodes } }
+      },
+    )
+  }
+
+  async #keptRuns(cache: string): Promise<Runs> {
+    const kept = await readDocument(this.#control.store, `auto-state:${cache}`)
+    return kept === undefined ? {} : (stored.parse(kept).runs as Runs) // written by this class alone
+  }
+
+  async #keep(cache: string, state: AutoState): Promise<void> {
+    const { store } = this.#control
+    const document = JSON.stringify({ state, runs: this.#runs.get(cache) ?? {} })
+    await store.write(async (tx) => {
+      const row = { document, version: 1, updated_at: await store.now(tx) }
+      await tx
+        .insertInto('documents')
+        .values({ name: `auto-state:${cache}`, ...row })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
+        .execute()
+    })
+  }
+}
+
+const stored = z.object({ state: autoState, runs: z.record(z.string(), z.unknown()) })
+const timeOf = (ms: number): string => new Date(ms).toISOString()
+
+/** The change, no further than one step goes and bounds allow; `undefined`: nothing is left of it. */
+export function within({ max_step, max_entries, max_bytes }: AutoSettings, change: Change, undo: Change): Change | undefined {
+  const limited = (wanted: number | undefined, now: number | undefined, most: number | undefined): number | undefined => {
+    if (wanted === undefined || now === undefined) return undefined
+    const stepped = Math.min(wanted, Math.round(now * (1 + max_step)), most ?? Number.POSITIVE_INFINITY)
+    return stepped > now ? stepped : undefined
+  }
+  const entries = limited(change.max_entries, undo.max_entries, max_entries)
+  const bytes = limited(change.max_bytes, undo.max_bytes, max_bytes)
+  const isSized = change.max_entries !== undefined || change.max_bytes !== undefined
+  if (isSized && entries === undefined && bytes === undefined) return undefined
+  return {
+    ...(entries !== undefined && { max_entries: entries }),
+    ...(bytes !== undefined && { max_bytes: bytes }),
+    ...(change.policy !== undefined && { policy: change.policy }),
+  }
+}

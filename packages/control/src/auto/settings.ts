@@ -1,0 +1,71 @@
+// What may be applied by itself, of which cache, within which bounds; and where it stands. Nothing is, until somebody says so.
+import { z } from 'zod'
+import { memoryChange } from '../agent/words.ts'
+
+const HOUR = 3600
+const instant = z.iso.datetime()
+
+export const autoSettings = z.strictObject({
+  enabled: z.boolean().default(false),
+  min_impact_score: z.number().min(0).max(100).default(80).describe('below it nothing is done'),
+  kinds: z
+    .array(z.enum(['size', 'policy']))
+    .max(2)
+    .default(['policy']),
+  max_step: z.number().gt(0).max(1).default(0.2).describe('of the size, the most that one change adds'),
+  max_entries: z.number().int().min(1).optional().describe('no size beyond it'),
+  max_bytes: z.number().int().min(1).optional(),
+  window_seconds: z
+    .number()
+    .min(0.1)
+    .max(86_400)
+    .default(300)
+    .describe('counted for so long before a change; after it, it is watched for two of these'),
+  pause_seconds: z
+    .number()
+    .min(0)
+    .max(30 * 24 * HOUR)
+    .default(24 * HOUR)
+    .describe('after a change was taken back'),
+  hands_off_seconds: z
+    .number()
+    .min(0)
+    .max(90 * 24 * HOUR)
+    .default(7 * 24 * HOUR)
+    .describe('what a person changed within this time is left alone'),
+})
+export type AutoSettings = z.output<typeof autoSettings>
+
+const attempt = z.object({
+  recommendation: z.string(),
+  change: memoryChange,
+  undo: memoryChange,
+  at: instant,
+  outcome: z.enum(['held', 'taken_back', 'failed']),
+  why: z.string().nullable(),
+})
+
+export const autoState = z.object({
+  /** `counting`: what there is before the change. `watching`: it is in force, and will be taken back where it does harm. */
+  phase: z.enum(['idle', 'counting', 'watching']),
+  since: instant.nullable(),
+  recommendation: z.string().nullable(),
+  change: memoryChange.nullable(),
+  undo: memoryChange.nullable(),
+  paused_until: instant.nullable(),
+  /** Why nothing is done now, where there is a reason. */
+  why: z.string().nullable(),
+  history: z.array(attempt),
+})
+export type AutoState = z.output<typeof autoState>
+
+export const IDLE: AutoState = {
+  phase: 'idle',
+  since: null,
+  recommendation: null,
+  change: null,
+  undo: null,
+  paused_until: null,
+  why: null,
+  history: [],
+}

@@ -1,0 +1,41 @@
+// What may be applied by itself, of which cache, and where that stands.
+import { z } from 'zod'
+import { autoSettings, autoState } from '../auto/settings.ts'
+import { namespacesFor, oneCache } from '../fleet/reach.ts'
+import { Problem } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+
+const cacheName = z.string().max(128).optional()
+const shown = z.object({ cache_name: z.string(), settings: autoSettings, state: autoState })
+
+export const autoRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: 'optimizations/auto/',
+    summary: 'Whether advice is carried out by itself, within which bounds, what is under way, and what came of it',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName }),
+    answers: { 200: { description: 'Of one cache', schema: shown } },
+    async handle({ control, principal, query }) {
+      const cache = oneCache(control, principal, query.cache_name)
+      return json(200, { cache_name: cache, settings: await control.auto.settings(cache), state: await control.auto.state(cache) })
+    },
+  }),
+  defineRoute({
+    method: 'PUT',
+    path: 'optimizations/auto/',
+    summary: 'Allow it, or not; what is left out goes back to its default, and the default is that nothing is done',
+    scope: 'config:write',
+    rate: 'write',
+    body: autoSettings.extend({ cache_name: cacheName, dry_run: z.boolean().default(false) }),
+    answers: { 200: { description: 'As it is now', schema: shown } },
+    async handle({ control, principal, body, who }) {
+      const { cache_name, dry_run, ...settings } = body
+      const cache = oneCache(control, principal, cache_name)
+      if (namespacesFor(principal, cache, undefined) !== undefined)
+        throw new Problem(403, 'forbidden', `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`)
+      if (!dry_run) await control.auto.put(cache, settings, who)
+      return json(200, { cache_name: cache, settings, state: await control.auto.state(cache) })
+    },
+  }),
+]

@@ -1,0 +1,158 @@
+// Advice that is carried out by itself: only where it is allowed, one change at a time, and taken back where it does harm.
+import { type Cache, createCache, memory } from 'millpond'
+import { createInsight, type Insight } from 'millpond/insight'
+import { afterEach, expect, it } from 'vitest'
+import { within } from '../src/auto/auto.ts'
+import { autoSettings } from '../src/auto/settings.ts'
+import { type Opened, open } from './setup.ts'
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+interface Site {
+  readonly cache: Cache
+  readonly insight: Insight
+  readonly opened: Opened
+  readonly keys: { count: number }
+  readonly turn: () => Promise<void>
+}
+
+/** Ten hot keys, and a loop over more keys than there is room for: another policy and more memory are surely better. */
+async function site(): Promise<Site> {
+  const cache = createCache({ name: 'shop', tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })] })
+  const insight = createInsight({ caches: [cache] })
+  const opened = await open(':memory:', { caches: [cache], insight })
+  ends.push(
+    () => cache.close(),
+    () => insight.close(),
+    () => opened.close(),
+  )
+  return { cache, insight, opened, keys: { count: 150 }, turn: () => opened.plane.control.auto.turn() }
+}
+
+async function play({ cache, insight, keys }: Site, reads = 12_000): Promise<void> {
+  for (let read = 0; read < reads; read++) {
+    const key = keys.count >= 1000 ? `user:${read % keys.count}` : read % 2 === 0 ? `hot:${read % 20}` : `user:${(read >> 1) % keys.count}`
+    if (cache.peek(key) === undefined) {
+      await cache.get(key)
+      await cache.set(key, read)
+    }
+    if (read % 1000 === 0) insight.sizing('shop')
+  }
+}
+
+const allow = ({ opened }: Site, body: object) =>
+  opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: true, window_seconds: 0.1, min_impact_score: 50, ...body } })
+const seen = async ({ opened }: Site) => (await opened.call('GET', 'optimizations/auto/', { as: 'viewer' })).json
+const aWindow = () => new Promise((resolve) => setTimeout(resolve, 110))
+
+it('does nothing until somebody allows it', async () => {
+  const one = await site()
+  await play(one)
+  await one.turn()
+  expect(await seen(one)).toMatchObject({
+    cache_name: 'shop',
+    settings: { enabled: false, min_impact_score: 80, kinds: ['policy'] },
+    state: { phase: 'idle' },
+  })
+  expect((await one.opened.call('PUT', 'optimizations/auto/', { as: 'operator', body: { enabled: true } })).status).toBe(403)
+  expect((await one.opened.call('PUT', 'optimizations/auto/', { as: 'limited', body: { enabled: true } })).json.code).toBe('forbidden')
+  expect(
+    (await one.opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: true, dry_run: true } })).json.settings.enabled,
+  ).toBe(true)
+  expect((await seen(one)).settings.enabled).toBe(false)
+  expect(one.cache.info().memory?.policy).toBe('lru')
+})
+
+it('carries one change out, keeps it where it does no harm, and says in the audit that nobody did it', async () => {
+  const one = await site()
+  await allow(one, {})
+  await play(one)
+  await one.turn()
+  expect((await seen(one)).state).toMatchObject({ phase: 'counting', change: { policy: expect.any(String) }, undo: { policy: 'lru' } })
+  expect(one.cache.info().memory?.policy).toBe('lru')
+  await play(one, 3000)
+  await aWindow()
+  await one.turn()
+  expect((await seen(one)).state.phase).toBe('watching')
+  expect(one.cache.info().memory?.policy).not.toBe('lru')
+  await play(one, 3000)
+  await aWindow()
+  await aWindow()
+  await one.turn()
+  const { state } = await seen(one)
+  expect(state).toMatchObject({ phase: 'idle', paused_until: null, history: [{ outcome: 'held', undo: { policy: 'lru' } }] })
+  const { data } = (await one.opened.call('GET', 'audit/?actor=auto', { as: 'auditor' })).json
+  expect(data.map(({ action }: { action: string }) => action)).toEqual(expect.arrayContaining(['optimize', 'auto.end']))
+})
+
+it('takes an injected regression back within two windows, and pauses', async () => {
+  const one = await site()
+  await allow(one, {})
+  await play(one)
+  await one.turn()
+  await play(one, 3000)
+  await aWindow()
+  await one.turn()
+  expect((await seen(one)).state.phase).toBe('watching')
+  // What is asked for no longer fits at all, by whosever fault.
+  one.keys.count = 3000
+  await play(one, 6000)
+  await aWindow()
+  await aWindow()
+  await one.turn()
+  const { state } = await seen(one)
+  expect(state).toMatchObject({
+    phase: 'idle',
+    history: [{ outcome: 'taken_back', why: expect.stringContaining('of the reads miss that would hit') }],
+  })
+  expect(Date.parse(state.paused_until)).toBeGreaterThan(Date.now() + 23 * 3_600_000)
+  expect(one.cache.info().memory?.policy).toBe('lru')
+  await one.turn()
+  expect(one.cache.info().memory?.policy).toBe('lru')
+})
+
+it('goes on watching after a restart of the control plane, and where it is switched off meanwhile', async () => {
+  const one = await site()
+  await allow(one, {})
+  await play(one)
+  await one.turn()
+  await play(one, 3000)
+  await aWindow()
+  await one.turn()
+  one.opened.plane.control.auto.forget()
+  await one.opened.call('PUT', 'optimizations/auto/', { as: 'editor', body: { enabled: false, window_seconds: 0.1 } })
+  one.keys.count = 3000
+  await play(one, 6000)
+  await aWindow()
+  await aWindow()
+  await one.turn()
+  expect((await seen(one)).state.history).toMatchObject([{ outcome: 'taken_back' }])
+  expect(one.cache.info().memory?.policy).toBe('lru')
+})
+
+it('leaves alone what a person has changed, and waits for an experiment', async () => {
+  const one = await site()
+  await allow(one, {})
+  await play(one)
+  const arms = [{ name: 'a' }, { name: 'b', ttl_seconds: 60 }]
+  const { id } = (await one.opened.call('POST', 'experiments/', { as: 'editor', body: { name: 'x', arms } })).json
+  await one.turn()
+  expect((await seen(one)).state).toMatchObject({ phase: 'idle', why: expect.stringContaining('an experiment runs') })
+  await one.opened.call('POST', `experiments/${id}/stop/`, { as: 'editor', body: {} })
+  await one.opened.call('POST', 'optimizations/apply/', { as: 'editor', body: { cache_name: 'shop', change: { max_entries: 101 } } })
+  await allow(one, {})
+  await one.turn()
+  expect((await seen(one)).state.why).toContain('editor has changed the cache of late')
+})
+
+it('goes one step of the size at a time, within bounds', () => {
+  const settings = autoSettings.parse({ kinds: ['size'], max_entries: 110 })
+  expect(within(settings, { max_entries: 200 }, { max_entries: 100 })).toEqual({ max_entries: 110 })
+  expect(within({ ...settings, max_entries: undefined }, { max_entries: 200 }, { max_entries: 100 })).toEqual({ max_entries: 120 })
+  expect(within(settings, { max_entries: 400 }, { max_entries: 200 })).toBeUndefined()
+  expect(within(settings, { max_bytes: 50 }, { max_bytes: 100 })).toBeUndefined()
+  expect(within(settings, { policy: 'sieve' }, { policy: 'lru' })).toEqual({ policy: 'sieve' })
+})
