@@ -15,6 +15,7 @@ beforeAll(async () => {
   await desk.shop.get('nobody')
   await desk.deep.set('deal:1', { sum: 3 }, { tags: ['deals'] })
   await desk.deep.flush()
+  writeFileSync(join(desk.folder, 'arms.json'), JSON.stringify({ name: 'lives', arms: [{ name: 'a' }, { name: 'b', ttl_seconds: 9 }] }))
   writeFileSync(join(desk.folder, 'caches.json'), JSON.stringify({ name: 'stored', ttl_seconds: 60 }))
 })
 afterAll(() => desk.close())
@@ -57,6 +58,12 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   cost: ['cost', '--memory-gb-month', '4', '--million-loads', '1', ...SHOP],
   'what-if': ['what-if', '--size', '2', ...SHOP],
   trends: ['trends', ...SHOP],
+  'experiments list': ['experiments', 'list'],
+  'experiments show': ['experiments', 'show', 'exp_none'],
+  'experiments start': ['experiments', 'start', 'arms.json', ...SHOP, '--dry-run'],
+  'experiments stop': ['experiments', 'stop', 'exp_none'],
+  'experiments apply': ['experiments', 'apply', 'exp_none', '--yes'],
+  'experiments rollback': ['experiments', 'rollback', 'exp_none'],
   'export prometheus': ['export', 'prometheus'],
   'config list': ['config', 'list'],
   'config get': ['config', 'get', 'stored'],
@@ -89,11 +96,15 @@ const ENDS: Readonly<Record<string, number>> = {
   receipt: 5,
   'jobs run': 5,
   'warm-plans run': 5,
+  'experiments show': 5,
+  'experiments stop': 5,
+  'experiments apply': 5,
+  'experiments rollback': 5,
   ui: 2, // it would run on: tested beside --local
 }
 
 async function callOf(name: string): Promise<readonly string[]> {
-  const call = (CALLS[name] ?? []).map((word) => (word === 'caches.json' ? join(desk.folder, word) : word))
+  const call = (CALLS[name] ?? []).map((word) => (word === 'caches.json' || word === 'arms.json' ? join(desk.folder, word) : word))
   if (!call.includes('OPERATION')) return call.map((word) => (word === 'NAME' ? `t${Math.random().toString(36).slice(2)}` : word))
   const id = (await desk.run(['operations', 'list', '--json'], { as: 'admin' })).json.data[0].id
   return call.map((word) => (word === 'OPERATION' ? id : word))

@@ -10,6 +10,14 @@ import { configApply, configDiff, configRollback, configValidate } from './confi
 import { cost } from './cost.ts'
 import { grafana, prometheusRules } from './dashboards.ts'
 import { erase, receipt } from './erase.ts'
+import {
+  experimentsApply,
+  experimentsList,
+  experimentsRollback,
+  experimentsShow,
+  experimentsStart,
+  experimentsStop,
+} from './experiments.ts'
 import { exportPrometheus } from './export.ts'
 import { healthCheck, testConnection } from './health.ts'
 import { clear, invalidate } from './invalidate.ts'
@@ -62,6 +70,12 @@ export const COMMANDS: readonly Command[] = [
   whatIf,
   cost,
   trends,
+  experimentsList,
+  experimentsShow,
+  experimentsStart,
+  experimentsStop,
+  experimentsApply,
+  experimentsRollback,
   exportPrometheus,
   prometheusRules,
   configList,

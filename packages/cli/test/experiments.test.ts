@@ -1,0 +1,56 @@
+// `millpond experiments`: one is begun from a file, shown, set for all keys, taken back, and listed.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createCache, memory } from 'millpond'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type Desk, openDesk } from './desk.ts'
+
+let desk: Desk
+let plan: string
+const shop = createCache({ name: 'lives', tiers: [memory({ pressure: false })], defaults: { ttl: 1 } })
+
+beforeAll(async () => {
+  desk = await openDesk({ caches: [shop] })
+  plan = join(desk.folder, 'longer.json')
+  const arms = [{ name: 'as it is' }, { name: 'an hour', ttl_seconds: 3600, share: 0.5 }]
+  writeFileSync(plan, JSON.stringify({ name: 'longer', arms, before_seconds: 0, settle_seconds: 0, min_run_seconds: 0 }))
+})
+afterAll(async () => {
+  await desk.close()
+  await shop.close()
+})
+
+const editor = { as: 'editor', columns: 200 } as const
+
+it('shows what would be, and says what is wrong with a file', async () => {
+  const planned = await desk.run(['experiments', 'start', plan, '--dry-run'], editor)
+  expect(planned).toMatchObject({ code: 0, out: expect.stringContaining('an hour: 50.0 % of the keys') })
+  const wrong = join(desk.folder, 'wrong.json')
+  writeFileSync(wrong, '[1]')
+  expect(await desk.run(['experiments', 'start', wrong], editor)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('is not an experiment'),
+  })
+  expect((await desk.run(['experiments', 'start', 'none.json'], editor)).code).toBe(2)
+})
+
+it('begins one, shows that it is sure, sets it for all keys, and takes it back', async () => {
+  const begun = await desk.run(['experiments', 'start', plan, '--reason', 'prices hardly change', '--json=id'], editor)
+  const { id } = begun.json
+  for (let read = 0; read < 8000; read++) {
+    await shop.getOrSet(`item:${(read * 7919) % 300}`, () => 1)
+    if (read % 300 === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  await expect
+    .poll(async () => (await desk.run(['experiments', 'show', id], editor)).out, { timeout: 15_000 })
+    .toMatch(/an hour is better: \+/)
+  const asked = await desk.run(['experiments', 'apply', id, '--dry-run'], editor)
+  expect(asked.out).toContain('an hour: {"ttl_seconds":3600}')
+  const applied = await desk.run(['experiments', 'apply', id, '--yes'], editor)
+  expect(applied).toMatchObject({ code: 0, out: expect.stringContaining(`Back: millpond experiments rollback ${id}`) })
+  expect(shop.describe().defaults.ttl_seconds).toBe(3600)
+  expect((await desk.run(['experiments', 'rollback', id], editor)).code).toBe(0)
+  expect(shop.describe().defaults.ttl_seconds).toBe(0.001)
+  expect((await desk.run(['experiments', 'list'], { as: 'viewer', columns: 200 })).out).toMatch(/longer\s+stopped/)
+  expect((await desk.run(['experiments', 'stop', id], editor)).code).toBe(6)
+})
