@@ -30,6 +30,7 @@ export function createApply(queries: QueryClient, onGap: (gap: Gap) => void): (m
     if (event === 'summary') takeSummary(queries, data as Summary)
     else if (event === 'tick') takeTick(queries, data as Tick)
     else if (event === 'alert') askAgain('alerts')
+    else if (event === 'experiment') askAgain('experiments')
     else if (event === 'op') for (const key of ['operations', 'invalidations']) askAgain(key)
     else if (event === 'gap') {
       onGap({ at: Date.now(), dropped: (data as { dropped: number | null }).dropped ?? undefined })

@@ -1,0 +1,94 @@
+// What may be done with an experiment: stop it, set its winner for all keys, take that back; each after a second look.
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { Experiment } from '../../api/experiments.ts'
+import { useAccess, useDashboard } from '../../context.tsx'
+import { Failure } from '../../parts/answer.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
+import { Notice } from '../../parts/section.tsx'
+import { settingOf } from './words.ts'
+
+interface Act {
+  readonly verb: string
+  readonly title: string
+  readonly about: string
+  readonly path: 'stop' | 'apply' | 'roll_back'
+  readonly body: object
+}
+
+export function Acts({ experiment }: { readonly experiment: Experiment }) {
+  const { may } = useAccess()
+  const [act, setAct] = useState<Act | undefined>()
+  const { state, applied, plan, cache_name } = experiment
+  const winner = plan.arms.find(({ name }) => name === (experiment.decided?.winner ?? experiment.judgement.winner))
+  const where = plan.namespace ?? cache_name
+  const acts: readonly (Act & { readonly scope: string; readonly isThere: boolean })[] = [
+    {
+      verb: 'Set it for all keys',
+      title: `Set ${winner?.name ?? ''} for all keys`,
+      about: `${winner === undefined ? '' : settingOf(winner)}, in every process of ${where} until it ends. For good it belongs into your code or a stored configuration. An experiment that still runs is stopped.`,
+      path: 'apply',
+      body: {},
+      scope: 'config:write',
+      isThere: winner !== undefined && settingOf(winner) !== 'as it is' && (applied === null || applied.is_undone),
+    },
+    {
+      verb: 'Take it back',
+      title: `Take ${applied?.arm ?? ''} back`,
+      about: `Every process of ${where} goes back to what was there before it was set.`,
+      path: 'roll_back',
+      body: {},
+      scope: 'config:write',
+      isThere: applied !== null && !applied.is_undone,
+    },
+    {
+      verb: 'Stop it',
+      title: 'Stop the experiment',
+      about: 'All keys are alike again. What it has found so far stays to be read; entries keep the time that they were given.',
+      path: 'stop',
+      body: {},
+      scope: 'experiments:write',
+      isThere: state === 'running',
+    },
+  ]
+  return (
+    <>
+      {acts
+        .filter(({ isThere, scope }) => isThere && may(scope))
+        .map((one) => (
+          <button key={one.path} type="button" className="btn" onClick={() => setAct(one)}>
+            {one.verb}…
+          </button>
+        ))}
+      {act !== undefined && <Sure id={experiment.id} act={act} onClose={() => setAct(undefined)} />}
+    </>
+  )
+}
+
+function Sure({ id, act, onClose }: { readonly id: string; readonly act: Act; readonly onClose: () => void }) {
+  const { client } = useDashboard()
+  const queries = useQueryClient()
+  const done = useMutation({
+    mutationFn: () => client.send('POST', `experiments/${id}/${act.path}/`, act.body),
+    onSuccess: async () => {
+      onClose()
+      await queries.invalidateQueries()
+    },
+  })
+  return (
+    <Dialog title={act.title} onClose={onClose}>
+      <div className="stack-small">
+        <Notice>{act.about}</Notice>
+        {done.error !== null && <Failure error={done.error} what="This" />}
+        <div className="row row-end">
+          <button type="button" className="btn" onClick={onClose}>
+            Leave it
+          </button>
+          <button type="button" className="btn btn-primary" disabled={done.isPending} onClick={() => done.mutate()}>
+            {act.verb}
+          </button>
+        </div>
+      </div>
+    </Dialog>
+  )
+}

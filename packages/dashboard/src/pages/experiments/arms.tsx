@@ -1,0 +1,79 @@
+// The arms beside each other: what decides, with the interval that always holds, and what is watched so that no harm is done.
+import type { ArmSays, Difference, Experiment } from '../../api/experiments.ts'
+import { useDashboard } from '../../context.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Word } from '../../parts/words.tsx'
+import { Change, mostOf, Whisker } from '../insight/interval.tsx'
+import { settingOf } from './words.ts'
+
+interface Row {
+  readonly name: string
+  readonly reads: number
+  readonly said: ArmSays | undefined
+}
+
+export function Arms({ experiment: { judgement, plan } }: { readonly experiment: Experiment }) {
+  const { numbers } = useDashboard()
+  const rows: readonly Row[] = [
+    { name: judgement.control.name, reads: judgement.control.reads, said: undefined },
+    ...judgement.arms.map((said) => ({ name: said.name, reads: said.reads, said })),
+  ]
+  const most = mostOf(judgement.arms.flatMap(({ gain }) => (gain === null ? [] : [gain])))
+  const control = judgement.arms[0]
+  const level = (row: Row, of: (said: ArmSays) => Difference | null): string => {
+    const said = row.said ?? control
+    const found = said === undefined ? null : of(said)
+    return found === null ? '–' : numbers.number((row.said === undefined ? found.control : found.arm) * 100, 2)
+  }
+  const watched = (name: string, of: (said: ArmSays) => Difference | null) => ({
+    name: `${name}, %`,
+    isNumber: true,
+    cell: (row: Row) => level(row, of),
+  })
+  return (
+    <Table
+      caption="Arms, the first is what the others are compared with; shares of reads"
+      rows={rows}
+      keyOf={({ name }) => name}
+      toneOf={({ said }) => (said?.verdict === 'harm' ? 'wrong' : undefined)}
+      columns={[
+        {
+          name: 'Arm',
+          cell: ({ name }) => (
+            <>
+              <b>{name}</b> <span className="note">{settingOf(plan.arms.find((arm) => arm.name === name) ?? { name })}</span>
+            </>
+          ),
+        },
+        { name: 'Reads', isNumber: true, cell: ({ reads }) => numbers.count(reads) },
+        watched('Hits', ({ hit_ratio }) => hit_ratio),
+        watched('Loads', ({ loads }) => loads),
+        watched('Slow', ({ slow }) => slow),
+        watched('Failed', ({ errors }) => errors),
+        watched('Stale', ({ stale }) => stale),
+        {
+          name: 'Gain of 100 reads',
+          folded: 'wide',
+          cell: ({ said }) =>
+            said === undefined ? (
+              <span className="note">compared with</span>
+            ) : said.gain === null ? (
+              <span className="note">no interval yet</span>
+            ) : (
+              <span className="row">
+                <Change change={said.gain} /> <Whisker change={said.gain} most={most} />
+              </span>
+            ),
+        },
+        { name: 'Verdict', cell: ({ said }) => said !== undefined && <Said said={said} /> },
+      ]}
+    />
+  )
+}
+
+const TONES = { better: 'proven', worse: 'warning', harm: 'critical' } as const
+
+function Said({ said: { verdict } }: { readonly said: ArmSays }) {
+  const tone = Object.entries(TONES).find(([word]) => word === verdict)?.[1] ?? 'unknown'
+  return <Word tone={tone}>{verdict.replaceAll('_', ' ')}</Word>
+}

@@ -1,0 +1,77 @@
+// Experiments in a browser: one is begun, watched with real traffic, found sure, set for all keys and taken back.
+import { type Cache, createCache } from 'millpond'
+import { memory } from 'millpond/memory'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../millpond/test/services/index.ts'
+import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+
+describeWith('chromium', 'experiments in a browser', () => {
+  const shop = createCache({ name: 'shop', tiers: [memory({ pressure: false })], defaults: { ttl: 1 } })
+  let served: Served
+  let browser: Browser
+  let page: Page
+  let faults: string[]
+  beforeAll(async () => {
+    served = await serve(shop)
+    browser = await openBrowser()
+    const context = await browser.newContext({ viewport: { width: 390, height: 900 } })
+    context.setDefaultTimeout(10_000)
+    page = await context.newPage()
+    faults = faultsOf(page)
+    await signIn(page, served.url, 'editor')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await served?.close()
+    await shop.close()
+  })
+  const open = (place: string) => page.goto(served.url + BASE + place)
+  const title = (name: RegExp) => page.getByRole('heading', { level: 1, name })
+  const play = async (cache: Cache): Promise<void> => {
+    for (let read = 0; read < 6000; read++) {
+      await cache.getOrSet(`item:${(read * 7919) % 300}`, () => 1)
+      if (read % 300 === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+  }
+
+  it('begins with nothing, and says of a share that is too small why it is refused', async () => {
+    await open('experiments/?cache=shop')
+    await title(/Nothing has been tried yet/).waitFor()
+    await page.getByRole('button', { name: 'Try something…' }).click()
+    await page.getByLabel('Of the keys, %').fill('1')
+    await page.getByRole('button', { name: 'Begin' }).click()
+    await page.getByText('too small to say anything').waitFor()
+    await page.getByLabel('Of the keys, %').fill('50')
+    await page.getByRole('button', { name: 'Begin' }).click()
+    await title(/Not enough data yet/).waitFor()
+    await page.getByText('all keys are still alike').waitFor()
+    await page.getByRole('button', { name: 'Stop it…' }).click()
+    await page.getByRole('button', { name: 'Stop it', exact: true }).click()
+    await title(/It ended before anything was sure/).waitFor()
+    expect(await lookAt(page)).toEqual([])
+  })
+
+  it('shows how sure it becomes, sets the winner for all keys, and takes it back', async () => {
+    const arms = [{ name: 'as it is' }, { name: 'an hour', ttl_seconds: 3600 }]
+    const body = { cache_name: 'shop', name: 'longer lives', arms, before_seconds: 0, settle_seconds: 0, min_run_seconds: 0 }
+    await served.api('POST', 'experiments/', body)
+    for (let turn = 0; turn < 3; turn++) {
+      await play(shop)
+      await served.plane.control.experiments.turn()
+    }
+    await open('experiments/?cache=shop')
+    await title(/an hour is better/).waitFor()
+    await page.getByRole('heading', { name: 'How sure an hour has become' }).waitFor()
+    expect(await lookAt(page)).toEqual([])
+    await page.getByRole('button', { name: 'Set it for all keys…' }).click()
+    await page.getByRole('button', { name: 'Set it for all keys', exact: true }).click()
+    await title(/an hour is set for all keys/).waitFor()
+    expect(shop.describe().defaults.ttl_seconds).toBe(3600)
+    await page.getByRole('button', { name: 'Take it back…' }).click()
+    await page.getByRole('button', { name: 'Take it back', exact: true }).click()
+    await title(/was set, and taken back/).waitFor()
+    expect(shop.describe().defaults.ttl_seconds).toBe(0.001)
+    expect(faults.filter((fault) => !fault.includes('422'))).toEqual([])
+  })
+})
