@@ -4,6 +4,7 @@ import type { Evaluator } from './alerts/evaluator.ts'
 import { bringSettings } from './configurations/settings.ts'
 import type { Control } from './control.ts'
 import { cleanUpWhereDue } from './maintenance/retention.ts'
+import { healthOnly } from './metrics/summary.ts'
 import { CodeErasures } from './operations/code-erasures.ts'
 import { recheck } from './operations/invalidation.ts'
 import { ScheduledWarming } from './operations/scheduled-warming.ts'
@@ -46,6 +47,7 @@ export function startClock(control: Control, evaluator: Evaluator, onError: (err
       const now = await control.store.now()
       begun = Math.min(begun, now)
       const points = await control.collector.look(now)
+      for (const cache of points.keys()) control.collector.judged(cache, { health_score: (await healthOnly(control, cache)).score.to })
       await tellFigures(control, points)
       if (isWriter) for (const [cache, point] of points) await control.history.add(cache, point)
     }),

@@ -1,5 +1,6 @@
 // Times and numbers as the pages write them.
 import { describe, expect, it } from 'vitest'
+import { runsOf } from '../src/charts/runs.ts'
 import { linePath, timeTicks } from '../src/charts/scale.ts'
 import { lineOf, linesOf } from '../src/format/lines.ts'
 import { createNumbers } from '../src/format/numbers.ts'
@@ -79,4 +80,14 @@ it('writes names one a line and reads each back as it was', () => {
   const names = ['deals', ' both ends ', 'two\nlines', '"quoted"', '"half', 'عروض', '\t', '{"a":1}']
   expect(linesOf(names.map(lineOf).join('\r\n'))).toEqual(names)
   expect(linesOf(' deals \n\n"" \n "org: 1 "')).toEqual(['deals', '""', 'org: 1 '])
+})
+
+it('a line without axes has holes where nothing is known, and shows a lone value as one that lasts a step', () => {
+  expect(runsOf([null, 1, 2, null, null, 3, null, 4])).toEqual([
+    { from: 1, values: [1, 2] },
+    { from: 4, values: [3, 3] },
+    { from: 6, values: [4, 4] },
+  ])
+  expect(runsOf([5, null])).toEqual([{ from: 0, values: [5, 5] }])
+  expect(runsOf([null, null])).toEqual([])
 })

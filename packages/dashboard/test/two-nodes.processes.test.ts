@@ -80,6 +80,7 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     await watching.page.getByText('All 2 processes report.').waitFor()
     await expect.poll(() => hitRatio(watching.page), { timeout: 20_000 }).toBeGreaterThan(30)
     const usual = await hitRatio(watching.page)
+    await watching.page.getByRole('img', { name: /^Health in this span: between \d+ and \d+, now \d+$/ }).waitFor()
     const cause = watching.page.getByRole('link', { name: 'tag invalidated' })
     expect(await cause.count()).toBe(0)
     await acting.page.goto(`${deals.url}${BASE}invalidate/?by=tag&value=${encodeURIComponent(TAG)}&mode=hard`)

@@ -57,6 +57,12 @@ export class Collector {
     return points
   }
 
+  /** What was made of the last look belongs to its point. */
+  judged(cache: string, gauges: Counters): void {
+    const last = this.#caches.get(cache)?.points.at(-1)
+    if (last !== undefined) Object.assign(last.gauges, gauges)
+  }
+
   /** As of the last look. */
   sight(cache: string): Sight | undefined {
     return this.#caches.get(cache)?.sight

@@ -31,7 +31,7 @@ export function seriesOf(points: readonly Point[]): Series[] {
     add('latency_ms', { op, stat: 'avg' }, ({ counters }) => mean(counters, op))
     for (const q of [0.5, 0.95, 0.99]) add('latency_ms', { op, stat: `p${q * 100}` }, ({ counters }) => quantile(counters, op, q))
   }
-  for (const name of ['entries', 'bytes', 'max_bytes', 'nodes', 'late_nodes', 'process_bytes'])
+  for (const name of ['entries', 'bytes', 'max_bytes', 'nodes', 'late_nodes', 'process_bytes', 'health_score'])
     add(name, {}, ({ gauges }) => gauges[name] ?? null)
   for (const tier of tiersIn(points)) {
     for (const what of LOWER) add(`tier_${what}_per_second`, { tier }, rate(`tier.${tier}.${what}`))

@@ -95,8 +95,12 @@ export function TierFlow({ summary }: { readonly summary: Summary }) {
             )}
             {pool.read !== null && pool.written !== null && (
               <p>
-                <Unit figure={perSecondOf(numbers.bytes(pool.read))} /> read, <Unit figure={perSecondOf(numbers.bytes(pool.written))} />{' '}
-                written
+                <span className="nw">
+                  <Unit figure={perSecondOf(numbers.bytes(pool.read))} /> read,
+                </span>{' '}
+                <span className="nw">
+                  <Unit figure={perSecondOf(numbers.bytes(pool.written))} /> written
+                </span>
               </p>
             )}
             {pool.tier === 'memory' && memory.used_ratio !== null && (

@@ -29,7 +29,8 @@ function NowOfCaches() {
   const cache = useCacheName()
   const changes = useChanges(cache)
   const alerts = useAlerts('firing')
-  useColumns(cache) // for the charts, which come with the figures: asked for with them
+  // The charts ask for them too: asked here, they come with the figures.
+  const course = useColumns(cache).data?.series.find(({ name }) => name === 'health_score')?.v
   const range = useRange()
   const now = useServerNow(5000)
   return (
@@ -41,7 +42,7 @@ function NowOfCaches() {
         return (
           <div className="cols now-grid">
             <Verdict summary={summary} changes={changes} />
-            <HealthScore health={summary.health} />
+            <HealthScore health={summary.health} course={course} />
             {firing.length > 0 && (
               <section aria-label="Firing alerts">
                 <AlertList alerts={firing.slice(0, 5)} />

@@ -1,5 +1,6 @@
 // The health score, drawn as what is left of 100: each loss hatched in its place, what is not known makes it a range.
 import type { Health, HealthPart } from '../../api/types.ts'
+import { Sparkline } from '../../charts/sparkline.tsx'
 import { useDashboard } from '../../context.tsx'
 import { sourceName } from '../../parts/source.tsx'
 import { Unit, vars } from '../../parts/words.tsx'
@@ -16,8 +17,14 @@ const NAMES: Readonly<Record<string, string>> = {
 const partName = ({ name, detail }: HealthPart): string =>
   name === 'tier_latency' && detail !== null ? `${sourceName(detail)} p99` : (NAMES[name] ?? name.replaceAll('_', ' '))
 
+export interface HealthScoreProps {
+  readonly health: Health
+  /** What the score was in the time that is looked at, oldest first; `null` where nobody knows. Default: not drawn. */
+  readonly course?: readonly (number | null)[] | undefined
+}
+
 /** The score of one cache and what took points off it. */
-export function HealthScore({ health }: { readonly health: Health }) {
+export function HealthScore({ health, course = [] }: HealthScoreProps) {
   const { score, parts } = health
   const lost = parts.filter(({ deduction }) => deduction > 0)
   const unknown = parts.filter(({ state }) => state === 'unknown')
@@ -40,6 +47,7 @@ export function HealthScore({ health }: { readonly health: Health }) {
             <span className="u">of 100</span>
           </p>
         </div>
+        <Course course={course} now={score.to} />
       </div>
       <div className="score-bar" role="img" aria-label={said}>
         <i className="left" style={vars({ '--v': Math.max(0, score.from) })} />
@@ -98,6 +106,25 @@ export function HealthScore({ health }: { readonly health: Health }) {
         </tbody>
       </table>
     </section>
+  )
+}
+
+/** Less than that is no news. */
+const LEAST_FALL = 5
+
+function Course({ course, now }: { readonly course: readonly (number | null)[]; readonly now: number }) {
+  const known = course.filter((value) => value !== null)
+  if (known.length < 2) return null
+  const [worst, best] = [Math.min(...known), Math.max(...known)]
+  const fall = Math.round(best - now)
+  const said = `Health in this span: between ${Math.round(worst)} and ${Math.round(best)}, now ${Math.round(now)}`
+  return (
+    <div className="score-course">
+      <Sparkline label={said} v={course} min={0} max={100} isWrong={fall >= LEAST_FALL} />
+      <p className="note">
+        {fall >= LEAST_FALL ? <b className="is-critical">▼ {fall} from its best in this span</b> : 'as in all of this span'}
+      </p>
+    </div>
   )
 }
 
