@@ -162,6 +162,21 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await close()
   })
 
+  it('says what a credential for less does not show, and asks for none of it', async () => {
+    const { token } = await served.api<{ token: string }>('POST', 'tokens/', { name: 'pipeline', scopes: ['invalidate'] })
+    const context = await browser.newContext()
+    context.setDefaultTimeout(10_000)
+    const page = await context.newPage()
+    const refused: string[] = []
+    page.on('response', (answer) => answer.status() === 403 && refused.push(answer.url()))
+    await page.goto(served.url + BASE)
+    await page.locator('input[type=password]').fill(token)
+    await page.keyboard.press('Enter')
+    await page.getByText('The figures cannot be asked for: your credential does not include it').waitFor()
+    expect(refused).toEqual([])
+    await context.close()
+  })
+
   it('never runs another plan than the one it shows, and keeps that one where the next cannot be had', async () => {
     await served.cache.namespace('modes').set('mode:1', 1, { tags: ['modes'] })
     const { page, close } = await open('operator')

@@ -17,8 +17,8 @@ export function Answer<T>({
   readonly what: string
   readonly children: (data: T) => ReactNode
 }) {
-  const { data, error, dataUpdatedAt, refetch, isFetching } = query
-  if (data === undefined && error === null) return <Bones />
+  const { data, error, dataUpdatedAt, refetch, isFetching, fetchStatus } = query
+  if (data === undefined && error === null) return fetchStatus === 'idle' ? <Unasked what={what} /> : <Bones />
   return (
     <>
       {error !== null && (
@@ -98,6 +98,20 @@ function reason(problem: ApiError | undefined): string {
   if (problem.status === 403) return 'Your role does not allow it.'
   if (problem.status === 429) return `Asked too often: again in ${Math.ceil((problem.retryAfterMs ?? 60_000) / 1000)} s.`
   return `The server answered ${problem.status}.`
+}
+
+/** Long enough for what is asked next, once it is known of which cache. */
+const UNASKED_MS = 2000
+
+/** Nobody asks, and so nothing comes: said, where bones would promise that it does. */
+function Unasked({ what }: { readonly what: string }) {
+  const [isSure, setSure] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setSure(true), UNASKED_MS)
+    return () => clearTimeout(timer)
+  }, [])
+  if (!isSure) return <Bones />
+  return <Notice>{what} cannot be asked for: your credential does not include it, or there is no cache yet.</Notice>
 }
 
 /** Shown only after 300 ms, so that what comes at once does not flicker. */
