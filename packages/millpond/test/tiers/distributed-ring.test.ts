@@ -174,6 +174,35 @@ describe('T6: a ring of three nodes, two copies', () => {
     await ring.close()
   })
 
+  test('more copies are missing than are put back at a time: the next reads go on with them', async () => {
+    const ring = ringOf()
+    const many = Array.from({ length: 3000 }, (_, at) => `app:default:many/${at}`)
+    await settled(ring.write(many.map((key) => item(key))))
+    named('a').server.restart('empty')
+    for (let round = 0; round < 3; round++) {
+      await settled(ring.read(many))
+      await clock.run(10)
+    }
+    const own = many.filter((key) => ring.ownersOf(key)[0] === 'a')
+    expect(own.filter((key) => !named('a').server.entries.has(key))).toEqual([])
+    await ring.close()
+  })
+
+  test('a single write that fails is kept and handed over with the next command that the node answers, and nothing newer is overlaid', async () => {
+    const ring = ringOf()
+    const [first = '', second = '', third = ''] = keys.filter((key) => ring.ownersOf(key).includes('a'))
+    named('a').link = 'down'
+    await settled(ring.write([item(first, 'old', 1), item(second, 'kept', 1)]))
+    named('a').link = 'up'
+    expect(stateOf(ring, 'a')).toBe('up')
+    await settled(ring.write([item(first, 'new', 2), item(third, 'third', 3)]))
+    await clock.run(20)
+    const text = (key: string) => new TextDecoder().decode(named('a').server.entries.get(key)?.body)
+    expect([first, second, third].map(text)).toEqual(['new', 'kept', 'third'])
+    expect(ring.members().map(({ hints }) => hints)).toEqual([0, 0, 0])
+    await ring.close()
+  })
+
   test('all nodes down: reads and writes reject with a typed error that names them, and the cache goes on without', async () => {
     const ring = ringOf()
     for (const store of stores) store.link = 'down'
@@ -310,6 +339,20 @@ describe('T6: nodes come and go', () => {
       expect(await all(ring)).toBe(true)
       await ring.close()
     }
+  })
+
+  test('a node whose tier cannot be closed fails the move that took it out, and no other', async () => {
+    const four = ringStores(4, () => clock.now())
+    const nodes = four.map((store) => store.node())
+    const tier = nodes[3]?.tier ?? expect.fail()
+    const ring = ringOf({
+      nodes: [...nodes.slice(0, 3), { name: 'd', tier: { ...tier, close: () => Promise.reject(new Error('stuck')) } }],
+    })
+    await write(ring)
+    await expect(settled(ring.remove('d'))).rejects.toThrow('stuck')
+    expect(await settled(ring.repair())).toMatchObject({ outcome: 'done' })
+    expect(await all(ring)).toBe(true)
+    await ring.close()
   })
 
   test('a change while another is under way ends its walk, and does what is left of both; so does close, for good', async () => {

@@ -1,47 +1,20 @@
 // The copies of entries on the nodes: read from one that answers, written to all, and brought together where they differ.
 import type { Refusal, Stored, TierItem } from '../../core/contracts.ts'
 import { MillpondError } from '../../core/errors.ts'
-import type { Hints } from './hints.ts'
-import type { Members } from './members.ts'
+import { type CopiesParts, Mend } from './mend.ts'
 import type { RingNode } from './node.ts'
-import type { Epochs } from './positions.ts'
 import { Search } from './search.ts'
 
-/** What was not an error and yet not as it should be, since the tier was made. */
-export interface DistributedCounts {
-  /** Keys that read as absent because none of the nodes that keep them answered, while others did. */
-  unreachable: number
-  /** Entries that no node could take, because all that keep them were away. */
-  unstored: number
-  /** Keys for which another copy was asked because a node did not answer. */
-  failedOver: number
-  /** Copies that were missing or older than another, and were written anew. */
-  repaired: number
-  /** Entries that were kept for a node which was away, and given to it when it was back. */
-  handedOver: number
-}
-
-export interface CopiesParts {
-  readonly members: Members
-  readonly hints: Hints<RingNode>
-  readonly epochs: Epochs
-  readonly counts: DistributedCounts
-  readonly now: () => number
-}
-
-/** Copies that are written anew at a time: a node that lacks everything must not be given it all at once. */
-const MOST_REPAIRS = 1000
-/** Entries of one command when what was kept is handed over. */
-const HAND_OVER = 100
 /** So many drops are sent one by one, so that each says whether its key was there. */
 const FEW = 4
 
 export class Copies {
   readonly #parts: CopiesParts
-  #repairing = 0
+  readonly #mend: Mend
 
   constructor(parts: CopiesParts) {
     this.#parts = parts
+    this.#mend = new Mend(parts)
   }
 
   /**
@@ -58,7 +31,7 @@ export class Copies {
     const unheard = searches.reduce((sum, { isHeard }) => (isHeard ? sum : sum + 1), 0)
     if (unheard > 0 && unheard === searches.length) throw this.#failed('read', keys)
     counts.unreachable += unheard
-    this.#repair(searches)
+    this.#mend.repair(searches)
     return searches.map((search) => search.newest(epochs))
   }
 
@@ -67,31 +40,11 @@ export class Copies {
     await Promise.all(
       [...asks].map(async ([node, some]) => {
         const answer = await node.guarded.read(some.map(({ key }) => key))
-        if (answer.ok) for (const [at, search] of some.entries()) search.take(node, answer.value[at])
+        if (!answer.ok) return
+        for (const [at, search] of some.entries()) search.take(node, answer.value[at])
+        this.#mend.answered(node)
       }),
     )
-  }
-
-  /** Behind the reader: owners that lack the newest copy are given it. */
-  #repair(searches: readonly Search[]): void {
-    const { epochs } = this.#parts
-    const lacking = new Map<RingNode, TierItem[]>()
-    for (const search of searches) {
-      const stored = search.newest(epochs)
-      if (stored === undefined) continue
-      for (const node of search.lacking(epochs)) {
-        if (this.#repairing >= MOST_REPAIRS) return
-        this.#repairing++
-        push(lacking, node, { ...stored, key: search.key })
-      }
-    }
-    for (const [node, items] of lacking) void this.#rewrite(node, items)
-  }
-
-  async #rewrite(node: RingNode, items: readonly TierItem[]): Promise<void> {
-    const written = await node.guarded.write(items)
-    this.#repairing -= items.length
-    if (written.ok) this.#parts.counts.repaired += items.length
   }
 
   /** Resolves where a node has taken any of it; what could not be stored is as if it had been evicted. */
@@ -114,6 +67,7 @@ export class Copies {
           else if (answer.value[index] === undefined) stored[at] = true
           else refusals[at] = answer.value[index]
         }
+        if (answer?.ok === true) this.#mend.answered(node)
       }),
     )
     const nowhere = places.filter((at) => stored[at] !== true && refusals[at] === undefined)
@@ -173,18 +127,9 @@ export class Copies {
     return Math.ceil(done.reduce((sum, { outcome }) => (outcome.ok ? sum + outcome.value : sum), 0) / members.copies)
   }
 
-  /** Gives a node that is back what was kept for it, where it has nothing newer. */
-  async handOver(node: RingNode): Promise<void> {
-    const { hints, epochs, counts, now } = this.#parts
-    for (let some = hints.some(node, HAND_OVER); some.length > 0; some = hints.some(node, HAND_OVER)) {
-      const held = await node.guarded.read(some.map(({ key }) => key))
-      if (!held.ok) return
-      const wanted = some.filter((item, at) => item.expiresAt > now() && epochs.isNewer(item.key, item, held.value[at]))
-      const written = await node.guarded.write(wanted)
-      if (!written.ok) return
-      counts.handedOver += wanted.length
-      for (const item of some) hints.delivered(node, item)
-    }
+  /** It is there again. */
+  answered(node: RingNode): void {
+    this.#mend.answered(node)
   }
 
   #failed(verb: string, [key = '']: readonly string[]): MillpondError {

@@ -1,12 +1,12 @@
 // The distributed tier: many independent stores as one, each entry on several of them, under a ledger that lies elsewhere.
 import type { LedgerStore, Tier } from '../../core/contracts.ts'
 import { boundsOf, canBeListed, limitsOf } from './abilities.ts'
-import type { DistributedCounts } from './copies.ts'
+import type { DistributedCounts } from './counts.ts'
 import { type DistributedNode, type DistributedOptions, resolveDistributed } from './options.ts'
 import { type DistributedMember, Ring } from './ring.ts'
 import type { MoveReport } from './walk.ts'
 
-export type { DistributedCounts } from './copies.ts'
+export type { DistributedCounts } from './counts.ts'
 export type { DistributedNode, DistributedOptions, DistributedWarning, HintOptions } from './options.ts'
 export type { DistributedMember } from './ring.ts'
 export type { MoveReport } from './walk.ts'

@@ -2,7 +2,8 @@
 import type { LedgerStore, Refusal, Stored, TierItem, TierStep, TierUsage } from '../../core/contracts.ts'
 import { MillpondError, show } from '../../core/errors.ts'
 import { examineAll, unfit, usageOf } from './abilities.ts'
-import { Copies, type DistributedCounts } from './copies.ts'
+import { Copies } from './copies.ts'
+import type { DistributedCounts } from './counts.ts'
 import { Hints } from './hints.ts'
 import { ringLedger } from './ledger.ts'
 import { FORMER_MS, Members } from './members.ts'
@@ -50,7 +51,7 @@ export class Ring {
           message: `the node ${show(name)} does not answer: other copies are read, and it is tried again`,
           cause,
         }),
-      onUp: (node) => void this.#welcome(node),
+      onUp: (node) => this.#welcome(node),
     }
     const nodes = members.map((member) => new RingNode(member, this.#nodeParts))
     this.#members = new Members(nodes, copies, () => clock.monotonic())
@@ -176,7 +177,8 @@ export class Ring {
   }
 
   async #run(walk: Walk, isWhole: boolean, before: Promise<MoveReport> | undefined): Promise<MoveReport> {
-    await before
+    // How it went was told to who asked for it.
+    await before?.catch(() => {})
     const began = this.#settings.clock.monotonic()
     const report = await walk.run()
     if (report.outcome === 'done') {
@@ -203,10 +205,10 @@ export class Ring {
     throw new MillpondError('OPTION_INVALID', `distributed: ${show(name)} is not a node: there are ${names}`)
   }
 
-  async #welcome(node: RingNode): Promise<void> {
+  #welcome(node: RingNode): void {
     this.#lossTold.delete(node)
     this.#settings.warn({ kind: 'up', node: node.name, message: `the node ${show(node.name)} answers again` })
-    await this.#copies.handOver(node)
+    this.#copies.answered(node)
   }
 
   #tellLoss(node: RingNode): void {
