@@ -1,6 +1,7 @@
 // What every route works with.
 import type { Alerts } from './alerts/alerts.ts'
 import type { AutoApply } from './auto/auto.ts'
+import type { ControlCdn } from './cdn/part.ts'
 import type { Configurations } from './configurations/configurations.ts'
 import type { TierFactories } from './configurations/named.ts'
 import type { Experiments } from './experiments/experiments.ts'
@@ -28,6 +29,8 @@ export interface Control {
   readonly allowPrivateWebhooks: boolean
   /** How to reach the tiers that configurations name. */
   readonly tiers: TierFactories
+  /** Absent: its routes answer 501. */
+  readonly cdn: ControlCdn | undefined
   /** Of this package. */
   readonly version: string
 }

@@ -12,6 +12,7 @@ import { rulesDocument } from './alerts/rules.ts'
 import { beginRules, webhooksOf } from './alerts/settings.ts'
 import { Webhooks } from './alerts/webhooks.ts'
 import { AutoApply } from './auto/auto.ts'
+import { aCdn, type ControlCdn } from './cdn/part.ts'
 import { startClock } from './clock.ts'
 import { violations } from './compliance/report.ts'
 import { configurations } from './configurations/configurations.ts'
@@ -48,6 +49,8 @@ export interface ControlOptions {
   readonly application?: Application | undefined
   /** What watches these caches, for sizing and advice: `createInsight({ caches })`. It stays the caller's to close. */
   readonly insight?: Insight | undefined
+  /** The CDN before the caches: `createCdn({ edges })` of @millpond/cdn. It stays the caller's to close. Default: none, and the routes below `cdn/` answer 501. */
+  readonly cdn?: ControlCdn | undefined
   /** Where caches of other processes meet, when no cache of this process shares it with them: `redis({ url }).nodes`. */
   readonly meetingPlaces?: readonly NodeStore[] | undefined
   /** How to reach the tiers that stored configurations name, for `test_connection`: `{ redis: () => redis({ url }) }`. */
@@ -102,6 +105,7 @@ const CONTROL: Shape<ControlOptions> = {
   caches: listOf(aCache, 'a list of caches'),
   application,
   insight: anInsight,
+  cdn: aCdn,
   meetingPlaces: listOf(aNodeStore, 'a list of node stores'),
   tiers: tierFactories,
   nodeId: aNodeId,
@@ -161,6 +165,7 @@ export function createControl(options: ControlOptions): ControlPlane {
     judge: () => evaluator.judge(),
     allowPrivateWebhooks: options.allowPrivateWebhooks ?? false,
     tiers: options.tiers ?? {},
+    cdn: options.cdn,
     version: VERSION,
   }
   const document = defineRoute({

@@ -347,7 +347,6 @@ describe('what is for later', () => {
       ['GET', 'sizing/?cache_name=shop'],
       ['POST', 'cdn/upload_assets/'],
       ['POST', 'cdn/optimize_images/'],
-      ['POST', 'cdn/invalidate_cdn/'],
       ['GET', 'cdn/analytics/?distribution_id=x&days=7'],
     ] as const)
       expect(

@@ -67,6 +67,7 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
     throw new CdnError('CREDENTIALS_MISSING', 'there is no API token: set CLOUDFLARE_API_TOKEN, or give cloudflare({ token })', { vendor })
   const secret = secretOf(token)
   const zone = options.zone ?? given(process.env, 'CLOUDFLARE_ZONE_ID')
+  if (zone !== undefined) siteOf(zone, vendor, 'zone', 'CLOUDFLARE_ZONE_ID')
   const api = options.api ?? 'https://api.cloudflare.com/client/v4'
   const timeoutMs = timeoutOf(options.timeout)
   const [perSecond, burst, urlsPerSecond, urlsPerRequest] = PLANS[plan]

@@ -62,6 +62,7 @@ export function cloudFront(options: CloudFrontOptions = {}): Edge {
   const vendor = 'cloudfront'
   const credentials = ownCredentials(options.credentials) ?? awsCredentials()
   const distribution = options.distribution ?? given(process.env, 'CLOUDFRONT_DISTRIBUTION_ID')
+  if (distribution !== undefined) siteOf(distribution, vendor, 'distribution', 'CLOUDFRONT_DISTRIBUTION_ID')
   const timeoutMs = timeoutOf(options.timeout)
   let client: Promise<CloudFrontClient> | undefined
   const open = (): Promise<CloudFrontClient> => (client ??= connect(credentials, options.api, timeoutMs))

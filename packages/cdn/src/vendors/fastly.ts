@@ -45,6 +45,7 @@ export function fastly(options: FastlyOptions = {}): Edge {
     throw new CdnError('CREDENTIALS_MISSING', 'there is no API token: set FASTLY_API_TOKEN, or give fastly({ token })', { vendor })
   const secret = secretOf(token)
   const service = options.service ?? given(process.env, 'FASTLY_SERVICE_ID')
+  if (service !== undefined) siteOf(service, vendor, 'service', 'FASTLY_SERVICE_ID')
   const api = options.api ?? 'https://api.fastly.com'
   const timeoutMs = timeoutOf(options.timeout)
   const limits: readonly EdgeLimit[] = [

@@ -4,6 +4,7 @@ import { audit, login, logout, tokenCreate, tokenList, tokenRevoke, whoami } fro
 import { alertsList, alertsResolve, alertsSilence, mark, nodes } from './alerts.ts'
 import { benchmark } from './benchmark.ts'
 import { cleanup, test } from './care.ts'
+import { cdnAnalytics, cdnPurge, cdnStatus } from './cdn.ts'
 import { completion } from './completion.ts'
 import { configGet, configList } from './config.ts'
 import { configApply, configDiff, configRollback, configValidate } from './config-change.ts'
@@ -49,12 +50,15 @@ export const COMMANDS: readonly Command[] = [
   alertsList,
   jobsList,
   warmPlans,
+  cdnStatus,
+  cdnAnalytics,
   operationsList,
   operationsShow,
   operationsWait,
   operationsCancel,
   invalidate,
   clear,
+  cdnPurge,
   erase,
   warm,
   warmPlanRun,

@@ -5,6 +5,7 @@ import { alertSettingRoutes } from './alert-settings.ts'
 import { alertRoutes } from './alerts.ts'
 import { applicationRoutes } from './application.ts'
 import { auditRoutes } from './audit.ts'
+import { cdnRoutes } from './cdn.ts'
 import { complianceRoutes } from './compliance.ts'
 import { configurationRoutes } from './configurations.ts'
 import { dashboardRoutes } from './dashboards.ts'
@@ -37,6 +38,7 @@ export const routesOf = (all: () => readonly Route[]): readonly Route[] => [
   ...alertRoutes,
   ...alertSettingRoutes,
   ...optimizationRoutes,
+  ...cdnRoutes,
   ...operationRoutes,
   ...keyRoutes,
   ...maintenanceRoutes,

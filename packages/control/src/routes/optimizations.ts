@@ -87,8 +87,6 @@ export const optimizationRoutes: readonly Route[] = [
   ...experimentRoutes,
   unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write'),
   unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write'),
-  unavailable('POST', 'cdn/invalidate_cdn/', 'Purge a CDN', 'cdn:purge'),
-  unavailable('GET', 'cdn/analytics/', 'Figures of a CDN', 'metrics:read'),
 ]
 
 const SLICE_MS = 5000

@@ -1,0 +1,166 @@
+// The CDN before the caches: purges, how far they are, and what its vendors count.
+import type { Command, Context } from '../command.ts'
+import { exitOf, followed, SOON } from '../connection/follow.ts'
+import { at, numberAt, type Row, rowsAt, textAt, textsAt } from '../connection/read.ts'
+import { wrongUse } from '../failure.ts'
+import { joined, text } from '../terminal/text.ts'
+import { bytes, clock, count, percent, seconds } from '../terminal/units.ts'
+
+export const cdnPurge: Command = {
+  name: 'cdn purge',
+  group: 'act',
+  summary: 'purges a CDN by paths, tags, prefixes, hosts, or as a whole; what a vendor cannot do is said beside the rest',
+  positionals: ['[PATH]'],
+  options: [
+    'path',
+    'tags',
+    'prefixes',
+    'hosts',
+    'everything',
+    'soft',
+    'edge',
+    'distribution',
+    'zone',
+    'service',
+    'reason',
+    'dry-run',
+    'detach',
+  ],
+  fields: ['plan', 'operation'],
+  example: "millpond cdn purge '/img/*' --tags deals --reason 'price import'",
+  scope: 'cdn:purge',
+  async run(context) {
+    const { given, out } = context
+    const paths = [...given.positionals, ...given.texts('path')]
+    const [tags, prefixes, hosts, edges] = [given.list('tags'), given.list('prefixes'), given.list('hosts'), given.list('edge')]
+    if (paths.length + tags.length + prefixes.length + hosts.length === 0 && !given.flag('everything'))
+      throw wrongUse('say what is to be purged: a PATH, --tags, --prefixes, --hosts, or --everything')
+    const body = {
+      ...(paths.length > 0 && { paths }),
+      ...(tags.length > 0 && { tags }),
+      ...(prefixes.length > 0 && { prefixes }),
+      ...(hosts.length > 0 && { hosts }),
+      ...(edges.length > 0 && { edges }),
+      ...siteOf(given),
+      ...(given.has('reason') && { reason: given.text('reason') }),
+      everything: given.flag('everything'),
+      soft: given.flag('soft'),
+    }
+    const client = await context.client()
+    if (given.flag('dry-run')) {
+      const plan = at((await client.post('cdn/invalidate_cdn/', { ...body, dry_run: true })).body, 'plan')
+      await out.answer('cdn.purge', { plan, operation: null }, () => {
+        out.line(
+          text`${count(numberAt(plan, 'targets'))} targets at ${joined(textsAt(plan, 'edges'), ', ')}: would be taken within ${seconds((numberAt(plan, 'takes_ms') ?? 0) / 1000)}`,
+        )
+        out.line(text`Nothing was changed.`)
+      })
+      return 'done'
+    }
+    const operation = await followed(context, client, await client.post('cdn/invalidate_cdn/', body, SOON), 'targets')
+    await out.answer('cdn.purge', { plan: null, operation }, () => tellEdges(out, rowsAt(operation, 'result', 'edges')))
+    return exitOf(operation)
+  },
+}
+
+export const cdnStatus: Command = {
+  name: 'cdn status',
+  group: 'look',
+  summary: 'the edges of the CDN and whether they are well, its latest purges, and invalidations on their way there',
+  positionals: [],
+  options: [],
+  fields: ['edges', 'health', 'outlets', 'purges'],
+  example: 'millpond cdn status',
+  scope: 'metrics:read',
+  async run(context) {
+    const { out } = context
+    const client = await context.client()
+    const { body } = await client.get('cdn/status/')
+    const health = rowsAt((await client.get('cdn/health/')).body, 'edges')
+    const [edges, outlets, purges] = [rowsAt(body, 'edges'), rowsAt(body, 'outlets'), rowsAt(body, 'purges')]
+    await out.answer('cdn.status', { edges, health, outlets, purges }, () => {
+      out.table(
+        [{ title: 'EDGE' }, { title: 'SITE' }, { title: 'PURGES BY', gives: true }, { title: 'STATE', gives: true }],
+        edges.map((one) => [
+          textAt(one, 'edge'),
+          textAt(one, 'site'),
+          joined(textsAt(one, 'purges_by'), ', '),
+          healthOf(health.find((row) => textAt(row, 'edge') === textAt(one, 'edge'))),
+        ]),
+      )
+      for (const one of outlets)
+        out.line(
+          text`Outlet ${textAt(one, 'name')}: ${count(numberAt(one, 'waiting'))} wait, ${seconds((numberAt(one, 'left_ms') ?? 0) / 1000)} left; ${count(numberAt(one, 'purged'))} purged, ${count(numberAt(one, 'coalesced'))} spared, ${count(numberAt(one, 'failures'))} failed; probes: ${count(numberAt(one, 'probes', 'gone'))} gone, ${count(numberAt(one, 'probes', 'old'))} old`,
+        )
+      for (const one of purges.slice(0, 10)) {
+        out.line(text`${clock(textAt(one, 'at'))} ${textAt(one, 'id')}: ${count(numberAt(one, 'targets'))} targets`)
+        tellEdges(out, rowsAt(one, 'edges'))
+      }
+    })
+    return health.every((row) => textAt(row, 'error', 'code') === '') ? 'done' : 'unhealthy'
+  },
+}
+
+export const cdnAnalytics: Command = {
+  name: 'cdn analytics',
+  group: 'look',
+  summary: 'requests, hit ratio, bytes and errors of the CDN, as its vendors count them',
+  positionals: [],
+  options: ['days', 'distribution', 'zone', 'service'],
+  fields: ['edges'],
+  example: 'millpond cdn analytics --days 14',
+  scope: 'metrics:read',
+  async run(context) {
+    const { given, out } = context
+    const client = await context.client()
+    const { body } = await client.get('cdn/analytics/', { ...siteOf(given), ...(given.has('days') && { days: given.number('days') }) })
+    const edges = rowsAt(body, 'edges')
+    await out.answer('cdn.analytics', { edges }, () => {
+      out.table(
+        [
+          { title: 'EDGE' },
+          { title: 'REQUESTS', isNumber: true },
+          { title: 'HIT%', isNumber: true },
+          { title: 'BYTES', isNumber: true },
+          { title: '4XX%', isNumber: true },
+          { title: '5XX%', isNumber: true },
+          { title: 'SAYS', gives: true },
+        ],
+        edges.map((one) => [
+          textAt(one, 'edge'),
+          count(numberAt(one, 'found', 'requests')),
+          percent(numberAt(one, 'found', 'hit_ratio')),
+          bytes(numberAt(one, 'found', 'bytes')),
+          percent(numberAt(one, 'found', 'client_error_ratio')),
+          percent(numberAt(one, 'found', 'server_error_ratio')),
+          textAt(one, 'error', 'message'),
+        ]),
+      )
+    })
+    return edges.some((one) => textAt(one, 'error', 'code') === '') ? 'done' : 'partial'
+  },
+}
+
+/** A distribution is CloudFront's, a zone Cloudflare's, a service Fastly's. */
+function siteOf(given: Context['given']): Record<string, string> {
+  const named = (['distribution', 'zone', 'service'] as const).filter((one) => given.has(one))
+  if (named.length > 1) throw wrongUse(`${named.map((one) => `--${one}`).join(' and ')}: name one of them`)
+  return Object.fromEntries(named.map((one) => [`${one}_id`, given.text(one) ?? '']))
+}
+
+function healthOf(row: Row | undefined): string {
+  if (row === undefined) return '-'
+  const error = textAt(row, 'error', 'message')
+  if (error !== '') return error
+  return at(row, 'found', 'is_ready') === true ? 'ok' : textsAt(row, 'found', 'notes').join('; ')
+}
+
+function tellEdges(out: Context['out'], edges: readonly Row[]): void {
+  for (const one of edges) {
+    out.line(
+      text`  ${textAt(one, 'edge')}: ${textAt(one, 'state')}, ${count(numberAt(one, 'purged'))} of ${count(numberAt(one, 'targets'))} in ${count(numberAt(one, 'requests'))} requests`,
+    )
+    for (const failure of rowsAt(one, 'failures'))
+      out.line(text`    ${joined(textsAt(failure, 'targets'), ', ')}: ${textAt(failure, 'message')}`)
+  }
+}

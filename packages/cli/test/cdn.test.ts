@@ -1,0 +1,67 @@
+// The CDN on the command line, against a control plane with two vendors.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { cloudflare, createCdn, fastly } from '@millpond/cdn'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Desk, openDesk } from './desk.ts'
+
+let desk: Desk
+let server: Server
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString()
+      const keys: string[] = body.includes('surrogate_keys') ? JSON.parse(body).surrogate_keys : []
+      const answer = request.url?.startsWith('/stats')
+        ? { data: [{ start_time: 1_795_564_800, requests: 10, hits: 6, miss: 4, bandwidth: 100 }] }
+        : {
+            success: true,
+            result: { id: 'x', status: 'active' },
+            active_version: { active: true },
+            ...Object.fromEntries(keys.map((key) => [key, 'id'])),
+          }
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const origin = 'https://www.example.com'
+  const cdn = createCdn({
+    edges: [cloudflare({ token: 'hidden', zone: 'zone1', api, origin }), fastly({ token: 'hidden', service: 'service1', api, origin })],
+  })
+  cdn.outlet()
+  desk = await openDesk({ cdn })
+})
+afterAll(async () => {
+  await desk.close()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+describe('millpond cdn', () => {
+  it('purges, and tells each vendor’s part', async () => {
+    const all = await desk.run(['cdn', 'purge', '/deals', '--tags', 'a,b'])
+    expect([all.code, all.out]).toEqual([0, expect.stringContaining('fastly: accepted, 3 of 3 in 2 requests')])
+    const partial = await desk.run(['cdn', 'purge', '--hosts', 'www.example.com'])
+    expect([partial.code, partial.out]).toEqual([7, expect.stringMatching(/www\.example\.com: .*carry a tag/)])
+    const one = await desk.run(['cdn', 'purge', '/a', '--zone', 'zone2', '--json'])
+    expect(one.json.operation.result.edges).toMatchObject([{ edge: 'cloudflare', site: 'zone2' }])
+  })
+
+  it('says what a purge would be, and asks for what is missing', async () => {
+    const plan = await desk.run(['cdn', 'purge', '/deals', '--dry-run'])
+    expect(plan.out).toMatch(/1 targets? at cloudflare, fastly[\s\S]*Nothing was changed/)
+    expect((await desk.run(['cdn', 'purge'])).code).toBe(2)
+    expect((await desk.run(['cdn', 'purge', '/a', '--zone', 'a', '--service', 'b'])).code).toBe(2)
+  })
+
+  it('shows edges, purges and figures', async () => {
+    const status = await desk.run(['cdn', 'status'], { as: 'viewer', columns: 200 })
+    expect([status.code, status.out]).toEqual([0, expect.stringMatching(/cloudflare +zone1 .* ok/)])
+    expect(status.out).toContain('Outlet cdn: 0 wait')
+    const figures = await desk.run(['cdn', 'analytics', '--service', 'service1', '--days', '2'], { as: 'viewer', columns: 200 })
+    expect([figures.code, figures.out]).toEqual([0, expect.stringMatching(/fastly +10 +60/)])
+  })
+})

@@ -1,0 +1,145 @@
+// The CDN over the API: a purge with its intent and result on record, what each vendor says beside the others, and who may do what.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { cloudflare, createCdn, fastly } from '@millpond/cdn'
+import { createCache } from 'millpond'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Opened, open } from './setup.ts'
+
+let opened: Opened
+let without: Opened
+let server: Server
+const asked: string[] = []
+let status = 200
+
+beforeAll(async () => {
+  // Just enough of two vendors: what is sent to them is checked where they are talked to.
+  server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString()
+      asked.push(`${request.method} ${request.url} ${body}`)
+      const keys: string[] = body.includes('surrogate_keys') ? JSON.parse(body).surrogate_keys : []
+      const answer = request.url?.startsWith('/stats')
+        ? { data: [{ start_time: 1_795_564_800, requests: 10, hits: 6, miss: 4, bandwidth: 100 }] }
+        : {
+            success: true,
+            result: { id: 'x', name: 'example.com', status: 'active' },
+            ...Object.fromEntries(keys.map((key) => [key, 'id'])),
+          }
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const cdn = createCdn({
+    edges: [
+      cloudflare({ token: 'cf-hidden', zone: 'zone1', api: url, origin: 'https://www.example.com' }),
+      fastly({ token: 'fastly-hidden', service: 'service1', api: url, origin: 'https://www.example.com' }),
+    ],
+  })
+  const cache = createCache({ name: 'shop', outlets: [cdn.outlet()] })
+  opened = await open(':memory:', { caches: [cache], cdn })
+  without = await open()
+})
+afterAll(async () => {
+  await opened.close()
+  await without.close()
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+type Who = 'viewer' | 'operator' | 'editor' | 'admin' | 'limited'
+const purge = (body: object, as: Who = 'operator') => opened.call('POST', 'cdn/invalidate_cdn/', { as, body })
+
+describe('cdn/invalidate_cdn/', () => {
+  it('purges at every vendor, as an operation that the audit has an intent and a result of', async () => {
+    const { status: code, json } = await purge({ paths: ['/deals'], tags: ['deals'], reason: 'price import' })
+    expect(code).toBe(200)
+    expect(json).toMatchObject({ kind: 'purge_cdn', state: 'completed', reason: 'price import', result: { ok: true, targets: 2 } })
+    expect(json.result.edges.map(({ edge, purged }: { edge: string; purged: number }) => [edge, purged])).toEqual([
+      ['cloudflare', 2],
+      ['fastly', 2],
+    ])
+    expect(asked).toContain('POST /zones/zone1/purge_cache {"tags":["deals"]}')
+    const audit = await opened.call('GET', 'audit/?limit=10', { as: 'admin' })
+    expect(
+      audit.json.data.filter(({ action }: { action: string }) => action === 'purge_cdn').map(({ kind }: { kind: string }) => kind),
+    ).toEqual(['result', 'intent'])
+    expect(audit.text).not.toContain('hidden')
+  })
+
+  it('of one zone or service is that vendor’s alone', async () => {
+    const before = asked.length
+    await purge({ paths: ['/a'], zone_id: 'zone2' })
+    expect(asked.slice(before)).toEqual(['POST /zones/zone2/purge_cache {"files":["https://www.example.com/a"]}'])
+    expect((await purge({ paths: ['/a'], zone_id: 'a', service_id: 'b' })).status).toBe(422)
+    expect((await purge({ paths: ['/a'], distribution_id: 'E1' })).json).toMatchObject({
+      status: 422,
+      detail: expect.stringContaining('not connected'),
+    })
+  })
+
+  it('tells beside what was purged what a vendor cannot', async () => {
+    const { json } = await purge({ hosts: ['www.example.com'] })
+    expect(json.state).toBe('partial')
+    expect(json.result.edges[1].failures).toMatchObject([{ code: 'UNSUPPORTED', message: expect.stringContaining('carry a tag') }])
+  })
+
+  it('refuses what cannot be purged, and what a vendor refuses, each as what it is', async () => {
+    expect((await purge({})).json).toMatchObject({ status: 422, code: 'cdn_target_invalid' })
+    expect((await purge({ paths: ['/a/*/b'] })).json).toMatchObject({ status: 422, detail: expect.stringContaining('%2A') })
+    expect((await purge({ pathz: ['/a'] })).status).toBe(422)
+    status = 403
+    const refused = await purge({ tags: ['a'] })
+    status = 200
+    expect(refused.json).toMatchObject({
+      status: 502,
+      code: 'cdn_credentials_refused',
+      detail: expect.stringContaining('Zone.Cache Purge'),
+    })
+    expect(refused.text).not.toContain('hidden')
+  })
+
+  it('with dry_run says how long it would take, and asks nobody', async () => {
+    const before = asked.length
+    const { json } = await purge({ tags: Array.from({ length: 4000 }, (_, at) => `t${at}`), dry_run: true })
+    expect(json.plan.targets).toBe(4000)
+    expect(json.plan.takes_ms).toBeGreaterThan(100_000)
+    expect(asked.length).toBe(before)
+  })
+
+  it('is for operators, everything for administrators, and nothing for who is limited to namespaces', async () => {
+    expect((await purge({ paths: ['/a'] }, 'viewer')).status).toBe(403)
+    expect((await purge({ paths: ['/a'] }, 'limited')).status).toBe(403)
+    expect((await purge({ everything: true })).json).toMatchObject({ status: 403, detail: expect.stringContaining('purge:all') })
+    expect((await purge({ everything: true }, 'admin')).status).toBe(200)
+  })
+})
+
+describe('cdn/status/, health/ and analytics/', () => {
+  it('tell edges, purges, outlets, and each vendor’s word', async () => {
+    const { json } = await opened.call('GET', 'cdn/status/', { as: 'viewer' })
+    expect(json.edges.map(({ edge, softly_by }: { edge: string; softly_by: string[] }) => [edge, softly_by])).toEqual([
+      ['cloudflare', []],
+      ['fastly', ['url', 'path', 'tag']],
+    ])
+    expect(json.outlets).toMatchObject([{ name: 'cdn', waiting: 0 }])
+    expect(json.purges.length).toBeGreaterThan(0)
+    const health = await opened.call('GET', 'cdn/health/', { as: 'viewer' })
+    expect(health.json.edges[0].found).toEqual({ name: 'example.com', is_ready: true, notes: [] })
+    const figures = await opened.call('GET', 'cdn/analytics/?days=2&service_id=service1', { as: 'viewer' })
+    expect(figures.json.edges).toMatchObject([{ edge: 'fastly', error: null, found: { requests: 10, hit_ratio: 0.6, bytes: 100 } }])
+    expect((await opened.call('GET', 'cdn/analytics/?days=91', { as: 'viewer' })).status).toBe(422)
+  })
+
+  it('answer 501 where no CDN is connected, and say how to connect one', async () => {
+    for (const path of ['cdn/status/', 'cdn/health/', 'cdn/analytics/'])
+      expect((await without.call('GET', path, { as: 'viewer' })).json).toMatchObject({
+        status: 501,
+        detail: expect.stringContaining('createControl({ cdn'),
+      })
+    expect((await without.call('POST', 'cdn/invalidate_cdn/', { as: 'operator', body: { paths: ['/a'] } })).status).toBe(501)
+  })
+})
