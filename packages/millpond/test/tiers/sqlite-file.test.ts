@@ -576,3 +576,29 @@ describe('bounds', () => {
     await tier.close()
   })
 })
+
+test('G11: a lease ends with the commit of its entry, in the same transaction, and so does not have to be given back', async () => {
+  let transactions = 0
+  class Counting extends Database {
+    override exec(sql: string): this {
+      if (sql === 'BEGIN IMMEDIATE') transactions++
+      return super.exec(sql)
+    }
+  }
+  const tier = sqlite({ path: file(), driver: Counting })
+  const { ledger } = tier
+  const loaded = (key: string, lease: string) => ({ ...item(key), target: key, asOf: position, lease })
+  const { position } = await ledger.pull('ns')
+  await ledger.lease('ns', 'k', 'one', 60_000)
+  await ledger.lease('ns', 'late', 'one', 60_000)
+  const before = transactions
+  expect(await ledger.commit('ns', [loaded('k', 'one'), loaded('late', 'another')])).toEqual([true, false])
+  await ledger.release('ns', 'k', 'one')
+  expect(transactions - before).toBe(1)
+  expect(await ledger.lease('ns', 'k', 'two', 60_000)).toEqual({ granted: true })
+  // One whose entry was refused holds until it is given back.
+  expect((await ledger.lease('ns', 'late', 'two', 60_000)).granted).toBe(false)
+  await ledger.release('ns', 'late', 'one')
+  expect(await ledger.lease('ns', 'late', 'two', 60_000)).toEqual({ granted: true })
+  await tier.close()
+})

@@ -124,6 +124,10 @@ export class SqliteLedger implements LedgerStore {
         return true
       })
       if (verdicts.includes(true)) enforceBounds(file, { maxEntries, maxBytes }, now)
+      // With the entry there the lease has done its work, and giving it back by itself would be one more transaction.
+      items.forEach(({ target, lease }, index) => {
+        if (verdicts[index] && lease !== undefined) endLease(file, namespace, { key: target, id: lease })
+      })
       return verdicts
     })
     this.#onWrite()
@@ -160,8 +164,12 @@ export class SqliteLedger implements LedgerStore {
   }
 
   async releaseAll(namespace: string, asks: readonly LeaseAsk[]): Promise<void> {
-    await this.#database.write(`release ${namespace}`, FAILED, (file) => {
-      for (const { key, id } of asks) file.sql('DELETE FROM lease WHERE ns = ? AND key = ? AND id = ?').run(namespace, key, id)
+    const what = `release ${namespace}`
+    // Most have ended with their entry's commit, and to see that needs no lock.
+    const held = await this.#database.look(what, FAILED, (file) => asks.filter(({ key, id }) => leaseOf(file, namespace, key)?.id === id))
+    if (held.length === 0) return
+    await this.#database.write(what, FAILED, (file) => {
+      for (const ask of held) endLease(file, namespace, ask)
     })
   }
 
@@ -212,8 +220,8 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   if (epoch !== record.epoch || seq > record.seq || seq < record.floor || seq < record.commitFloor) return false
   if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq || isHeld(file, ns, item.target)) return false
   if (item.lease === undefined) return true
-  const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, item.target)
-  return row !== undefined && row !== null && textIn(row, 'id') === item.lease && numberIn(row, 'until') > now
+  const lease = leaseOf(file, ns, item.target)
+  return lease?.id === item.lease && lease.until > now
 }
 
 /** For each entry to write, whether its key is free, and neither the key nor a tag has moved since the position that the change names for it. */
@@ -241,8 +249,17 @@ function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, 
 }
 
 function heldByOther(file: CacheFile, ns: string, { key, id }: LeaseAsk, now: number): LeaseAnswer | undefined {
-  const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
-  if (row === undefined || row === null || textIn(row, 'id') === id) return undefined
-  const leftMs = numberIn(row, 'until') - now
+  const lease = leaseOf(file, ns, key)
+  if (lease === undefined || lease.id === id) return undefined
+  const leftMs = lease.until - now
   return leftMs > 0 ? { granted: false, leftMs } : undefined
+}
+
+function leaseOf(file: CacheFile, ns: string, key: string): { readonly id: string; readonly until: number } | undefined {
+  const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
+  return row === undefined || row === null ? undefined : { id: textIn(row, 'id'), until: numberIn(row, 'until') }
+}
+
+function endLease(file: CacheFile, ns: string, { key, id }: LeaseAsk): void {
+  file.sql('DELETE FROM lease WHERE ns = ? AND key = ? AND id = ?').run(ns, key, id)
 }
