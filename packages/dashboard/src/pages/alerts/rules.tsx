@@ -29,6 +29,7 @@ export function Rules() {
             toneOf={([, { enabled }]) => (enabled ? undefined : 'quiet')}
             columns={[
               { name: 'Rule', cell: ([name]) => name.replaceAll('_', ' ') },
+              { name: 'Looks at', folded: 'wide', cell: ([name]) => LOOKS_AT[name] ?? '' },
               { name: 'State', folded: 'right', cell: ([, { enabled }]) => (enabled ? 'on' : 'switched off') },
               {
                 name: 'Raised from',
@@ -46,6 +47,25 @@ export function Rules() {
   )
 }
 
+const LOOKS_AT: Readonly<Record<string, string>> = {
+  hit_ratio: 'reads that are hits, once there are 200 of them',
+  memory_ratio: 'memory in use, while what it pushed out young is asked for',
+  response_ms: 'mean time of a read',
+  load_error_ratio: 'loads that fail',
+  regression: 'mean time of a read, in multiples of the last hour’s',
+  p95_regression: '95th percentile of reads, in multiples of what is usual',
+  hit_ratio_regression: 'hit ratio, as far below what is usual',
+  tier_down: 'a tier that is left out',
+  ledger_down: 'a ledger that does not answer',
+  consistency: 'invalidations that wait, or were missed',
+  late_node: 'a process that is silent',
+  process_memory_bytes: 'memory of one process',
+  process_cpu_ratio: 'one core, over a minute',
+  refused_credentials: 'credentials refused in a minute',
+  audit_broken: 'a chain of the audit that does not hold',
+  compliance: 'a violation of what compliance requires',
+}
+
 /** Either so or not. */
 const SWITCHES: ReadonlySet<string> = new Set(['tier_down', 'ledger_down', 'late_node', 'audit_broken', 'compliance'])
 
@@ -53,13 +73,15 @@ const SIDES: Readonly<Record<string, string>> = { hit_ratio: 'below', consistenc
 
 /** Units are in the names. */
 function shown(numbers: Numbers, name: string, value: number): string {
-  const figure = name.endsWith('_ratio')
-    ? numbers.percent(value)
-    : name.endsWith('_ms')
-      ? numbers.ms(value)
-      : name.endsWith('_bytes')
-        ? numbers.bytes(value)
-        : undefined
+  const figure =
+    name.endsWith('_ratio') || name === 'hit_ratio_regression'
+      ? numbers.percent(value)
+      : name.endsWith('_ms')
+        ? numbers.ms(value)
+        : name.endsWith('_bytes')
+          ? numbers.bytes(value)
+          : undefined
   const side = SIDES[name] ?? 'above'
+  if (name === 'regression' || name === 'p95_regression') return `${side} ${numbers.short(value)}\u00a0×`
   return `${side} ${figure === undefined ? numbers.short(value) : `${figure.value}\u00a0${figure.unit}`}`
 }
