@@ -111,7 +111,7 @@ export default {
       name: 'command-line-by-http-only',
       comment: 'commands know the admin API over HTTP; other packages are handed a command, or opened for --local',
       severity,
-      from: { path: '^packages/cli/src/', pathNot: '^packages/cli/src/(hand-over|connection/local|commands/ui)\\.ts$' },
+      from: { path: '^packages/cli/src/', pathNot: '^packages/cli/src/(hand-over|connection/local|commands/(ui|assets|images))\\.ts$' },
       to: { path: '^packages/(?!cli/)|^apps/' },
     },
     {

@@ -16,6 +16,8 @@ beforeAll(async () => {
   await desk.deep.set('deal:1', { sum: 3 }, { tags: ['deals'] })
   await desk.deep.flush()
   writeFileSync(join(desk.folder, 'arms.json'), JSON.stringify({ name: 'lives', arms: [{ name: 'a' }, { name: 'b', ttl_seconds: 9 }] }))
+  mkdirSync(join(desk.folder, 'site'))
+  writeFileSync(join(desk.folder, 'site/app.js'), 'x')
   writeFileSync(join(desk.folder, 'caches.json'), JSON.stringify({ name: 'stored', ttl_seconds: 60 }))
 })
 afterAll(() => desk.close())
@@ -86,6 +88,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   'prometheus-rules': ['prometheus-rules'],
   completion: ['completion', 'bash'],
   ui: ['ui', '--port', '99999'],
+  'assets upload': ['assets', 'upload', 'site', '--to', 'served'],
+  'images optimize': ['images', 'optimize', 'site', '--to', 'pictures'],
 }
 /** Commands that end otherwise than with 0 where they are permitted, each for its reason. */
 const ENDS: Readonly<Record<string, number>> = {
@@ -109,8 +113,10 @@ const ENDS: Readonly<Record<string, number>> = {
   ui: 2, // it would run on: tested beside --local
 }
 
+const FILES = new Set(['arms.json', 'caches.json', 'site', 'served', 'pictures'])
+
 async function callOf(name: string): Promise<readonly string[]> {
-  const call = (CALLS[name] ?? []).map((word) => (word === 'caches.json' || word === 'arms.json' ? join(desk.folder, word) : word))
+  const call = (CALLS[name] ?? []).map((word) => (FILES.has(word) ? join(desk.folder, word) : word))
   if (!call.includes('OPERATION')) return call.map((word) => (word === 'NAME' ? `t${Math.random().toString(36).slice(2)}` : word))
   const id = (await desk.run(['operations', 'list', '--json'], { as: 'admin' })).json.data[0].id
   return call.map((word) => (word === 'OPERATION' ? id : word))
@@ -134,7 +140,7 @@ it('each command does for a role what the role may, and says 4 to everybody else
       if (code !== ends) seen.push(`${role} ${call.join(' ')} ended with ${code}, not ${ends}: ${out}${err}`)
     }
     const nobody = await desk.run(await callOf(name), { as: null, env: { XDG_CONFIG_HOME: join(desk.folder, 'nowhere') } })
-    const needsNone = ['completion', 'logout', 'login', 'ui', 'grafana'].includes(name)
+    const needsNone = ['completion', 'logout', 'login', 'ui', 'grafana', 'assets upload', 'images optimize'].includes(name)
     if (!needsNone && nobody.code !== 4) seen.push(`nobody ${name} ended with ${nobody.code}: ${nobody.err}`)
   }
   expect(seen).toEqual([])

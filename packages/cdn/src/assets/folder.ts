@@ -1,7 +1,7 @@
 // A plain folder as a store: what a web server of one's own serves. An object is renamed into its place once it is whole and on the disk.
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { checkOptions, required, type Shape, text } from 'millpond/options'
 import { CdnError } from '../errors.ts'
@@ -14,8 +14,10 @@ export interface FolderStoreOptions {
 }
 
 const OPTIONS: Shape<FolderStoreOptions> = { path: required(text) }
-/** Never served and never listed; what a crash leaves there, the next upload takes away. */
+/** Never listed, and there only while something is written; what a crash leaves in it, a later upload takes away. */
 const UNFINISHED = '.millpond-unfinished'
+/** What is older is nobody's any more. */
+const LEFT_BEHIND_MS = 86_400_000
 const MISSING = new Set(['ENOENT', 'ENOTDIR'])
 
 /** Content types and cache headers are the web server's own business: a folder holds none. @throws MillpondError `OPTION_INVALID` */
@@ -35,8 +37,20 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
     return `${size}-${mtimeMs}`
   }
 
+  const unfinishedFolder = join(root, UNFINISHED)
+  let writing = 0
+
+  /** Another process may be at work there. */
+  async function clean(): Promise<void> {
+    for (const entry of await orNothing(readdir(unfinishedFolder), [])) {
+      const path = join(unfinishedFolder, entry)
+      const found = await orNothing(stat(path), undefined)
+      if (found !== undefined && Date.now() - found.mtimeMs > LEFT_BEHIND_MS) await rm(path, { force: true })
+    }
+  }
+
   async function* list(): AsyncIterable<ListedObject> {
-    await rm(join(root, UNFINISHED), { recursive: true, force: true })
+    await clean()
     yield* under('')
   }
 
@@ -64,9 +78,10 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
       }),
     put: (object, { signal, ifVersion } = {}) =>
       told(name, async () => {
-        await mkdir(join(root, UNFINISHED), { recursive: true })
-        const unfinished = join(root, UNFINISHED, randomUUID())
+        const unfinished = join(unfinishedFolder, randomUUID())
+        writing++
         try {
+          await mkdir(unfinishedFolder, { recursive: true })
           await write(unfinished, object, signal)
           const target = at(object.key)
           await mkdir(dirname(target), { recursive: true })
@@ -78,6 +93,8 @@ export function folderStore(options: FolderStoreOptions): AssetStore {
           return await versionAt(target)
         } finally {
           await rm(unfinished, { force: true })
+          // Where another process writes, it is not empty, and stays.
+          if (--writing === 0) await rmdir(unfinishedFolder).catch(() => undefined)
         }
       }),
     drop: (keys) =>

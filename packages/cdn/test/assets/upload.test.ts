@@ -1,6 +1,6 @@
 // Uploads of whole sites, to a bucket and to a folder: what is sent, under which names, and what is not sent again (N2).
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
@@ -319,7 +319,11 @@ it('N2: a folder is served as it is: nothing unfinished lies in it', async () =>
   makeSite(folder, 25)
   const path = target()
   await uploadAssets({ folder, to: folderStore({ path }) })
+  expect(readdirSync(path).filter((name) => name.startsWith('.'))).toEqual([])
+  mkdirSync(join(path, '.millpond-unfinished'))
   writeFileSync(join(path, '.millpond-unfinished', 'left-by-a-crash'), 'half')
+  utimesSync(join(path, '.millpond-unfinished', 'left-by-a-crash'), 1, 1)
+  writeFileSync(join(folder, 'one-more.js'), 'x')
   await uploadAssets({ folder, to: folderStore({ path }) })
   expect(readdirSync(path).filter((name) => name.startsWith('.'))).toEqual([])
 })

@@ -2,6 +2,7 @@
 import type { Command } from '../command.ts'
 import { audit, login, logout, tokenCreate, tokenList, tokenRevoke, whoami } from './access.ts'
 import { alertsList, alertsResolve, alertsSilence, mark, nodes } from './alerts.ts'
+import { assetsUpload } from './assets.ts'
 import { benchmark } from './benchmark.ts'
 import { cleanup, test } from './care.ts'
 import { cdnAnalytics, cdnPurge, cdnStatus } from './cdn.ts'
@@ -21,6 +22,7 @@ import {
 } from './experiments.ts'
 import { exportPrometheus } from './export.ts'
 import { healthCheck, testConnection } from './health.ts'
+import { imagesOptimize } from './images.ts'
 import { clear, invalidate } from './invalidate.ts'
 import { jobsList, jobsRun } from './jobs.ts'
 import { explain, inspect, keys, top } from './keys.ts'
@@ -99,6 +101,8 @@ export const COMMANDS: readonly Command[] = [
   tokenCreate,
   tokenRevoke,
   ui,
+  assetsUpload,
+  imagesOptimize,
   grafana,
   completion,
 ]

@@ -1,0 +1,35 @@
+// What the commands of static files and pictures share: a package of its own, which may not be there, and what it says when something goes wrong.
+import type { ExitName } from '../failure.ts'
+import { Failure } from '../failure.ts'
+
+const EXITS: Readonly<Record<string, ExitName>> = {
+  CREDENTIALS_MISSING: 'forbidden',
+  CREDENTIALS_REFUSED: 'forbidden',
+  NOT_FOUND: 'notFound',
+  CHANGED: 'conflict',
+  RATE_LIMITED: 'rateLimited',
+  UNREACHABLE: 'unreachable',
+  VENDOR_FAILED: 'unreachable',
+  PARTIAL: 'partial',
+  ABORTED: 'interrupted',
+}
+
+export async function cdnPart<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load()
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'@millpond/cdn'")))
+      throw error
+    throw new Failure('usage', 'needs the package @millpond/cdn: run "npm install @millpond/cdn"')
+  }
+}
+
+/** An error of that package, or of the library's options, is told in one line; any other was not foreseen. */
+export async function told(work: () => Promise<ExitName>): Promise<ExitName> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof Error) || !['CdnError', 'MillpondError'].includes(error.name) || !('code' in error)) throw error
+    throw new Failure(EXITS[String(error.code)] ?? 'usage', error.message.replace(/^(?:\[\w+\] )+/, ''))
+  }
+}
