@@ -1,5 +1,5 @@
 // What pictures are made into, checked once.
-import { check, listOf, oneOf, options as optionsOf, refused, type Shape, whole } from 'millpond/options'
+import { listOf, oneOf, options as optionsOf, refused, type Shape, whole } from 'millpond/options'
 import type { ImageLimits, Qualities } from './picture.ts'
 import { FORMATS, type ImageFormat } from './sniff.ts'
 import type { VariantSettings } from './variants.ts'
@@ -38,8 +38,6 @@ export const IMAGES: Shape<ImageOptions> = {
   maxPixels: whole(1),
   maxBytes: whole(1, 2 ** 31 - 1),
 }
-
-export const format = check((value): value is ImageFormat => FORMATS.some((one) => one === value), FORMATS.join(', '))
 
 export type ImageSettings = VariantSettings & ImageLimits
 

@@ -1,0 +1,139 @@
+// What users of other tools have reported about uploaded files and optimised pictures, tried on ours.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AssetStore, folderStore, uploadAssets } from '@millpond/cdn/assets'
+import { createImageHandler, optimizeImages } from '@millpond/cdn/images'
+import { createCache } from 'millpond'
+import sharp from 'sharp'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { write } from './assets/site.ts'
+import { gif, jpeg, notedJpeg, SVG } from './images/pictures.ts'
+
+let folder: string
+let both: string
+beforeEach(() => {
+  both = mkdtempSync(join(tmpdir(), 'millpond-reported-'))
+  folder = join(both, 'dist')
+  mkdirSync(folder)
+  return () => rmSync(both, { recursive: true, force: true })
+})
+const store = (): AssetStore => folderStore({ path: join(both, 'served') })
+const optimize = () => optimizeImages({ folder, output: join(both, 'made'), formats: ['webp'], widths: [100, 400] })
+
+describe('static files', () => {
+  it('AssetSync/asset_sync#218, mbta/dotcom#773, jeanbmar/s3-sync-client#62: styles, fonts and pages have their types, not that of bytes', async () => {
+    const wanted = {
+      'a.css': 'text/css; charset=utf-8',
+      'a.html': 'text/html; charset=utf-8',
+      'a.woff': 'font/woff',
+      'a.woff2': 'font/woff2',
+      'a.ttf': 'font/ttf',
+      'a.otf': 'font/otf',
+      'a.svg': 'image/svg+xml; charset=utf-8',
+      'a.mjs': 'text/javascript; charset=utf-8',
+      'a.map': 'application/json; charset=utf-8',
+      'a.webmanifest': 'application/manifest+json; charset=utf-8',
+      'a.wasm': 'application/wasm',
+      'a.avif': 'image/avif',
+    }
+    for (const name of Object.keys(wanted)) write(folder, name, name)
+    const { manifest } = await uploadAssets({ folder, to: store() })
+    const types = Object.entries(manifest.files).map(([name, { key }]) => [name, manifest.objects[key]?.content_type])
+    expect(Object.fromEntries(types)).toEqual(wanted)
+  })
+
+  it('rubyonjets/jets#564: a type that is mended is mended for files that are there already', async () => {
+    write(folder, 'a.svg', '<svg/>')
+    const to = store()
+    await uploadAssets({ folder, to, files: [{ path: 'a.svg', contentType: 'binary/octet-stream' }] })
+    const { sent, manifest } = await uploadAssets({ folder, to })
+    expect(sent).toHaveLength(1)
+    expect(Object.values(manifest.objects).map(({ content_type }) => content_type)).toEqual(['image/svg+xml; charset=utf-8'])
+  })
+
+  it('masslight/ottehr#9364, expo/expo#9814: a page is never kept unasked, comes after what it names, and what an older page names is still there', async () => {
+    write(folder, 'app.js', 'one')
+    write(folder, 'index.html', 'one')
+    const to = store()
+    const order: string[] = []
+    const told: AssetStore = {
+      ...to,
+      put: (object, options) => {
+        order.push(`${object.key.replace(/[0-9a-f]{16}/, 'HASH')} ${object.cacheControl}`)
+        return to.put(object, options)
+      },
+    }
+    const { sent: old } = await uploadAssets({ folder, to: told })
+    write(folder, 'app.js', 'two')
+    write(folder, 'index.html', 'two')
+    order.length = 0
+    await uploadAssets({ folder, to: told })
+    expect(order).toEqual([
+      'app.HASH.js public, max-age=31536000, immutable',
+      'index.html public, no-cache',
+      'assets-manifest.json no-cache',
+    ])
+    for (const key of old) expect(await to.read(key), key).toBeDefined()
+  })
+})
+
+describe('pictures', () => {
+  it('lovell/sharp#1578, #3488: a JPEG whose scan names parameters that phones get wrong is one all the same', async () => {
+    const bytes = Buffer.from(await jpeg())
+    const scan = bytes.indexOf(Buffer.from([0xff, 0xda]))
+    // Ss, Se, Ah and Al of a sequential scan are 0, 63 and 0.
+    bytes[scan + 2 + bytes.readUInt16BE(scan + 2) - 2] = 0
+    write(folder, 'phone.jpg', bytes)
+    expect(await optimize()).toMatchObject({ made: 1, failed: [] })
+  })
+
+  it('libvips/libvips#1509: one that was cut off is told, and nothing grey is made of it', async () => {
+    const bytes = await jpeg()
+    write(folder, 'cut.jpg', bytes.subarray(0, bytes.length - 2000))
+    expect((await optimize()).failed).toEqual([expect.objectContaining({ path: 'cut.jpg', code: 'IMAGE_BROKEN' })])
+  })
+
+  it('lovell/sharp#3947: notes that are broken behind the orientation do not keep it from being turned', async () => {
+    const bytes = Buffer.from(await notedJpeg(6))
+    const notes = bytes.indexOf('Exif\0\0')
+    const length = bytes.readUInt16BE(notes - 2)
+    bytes.fill(0xff, notes + Math.floor(length / 2), notes - 2 + length)
+    write(folder, 'samsung.jpg', bytes)
+    const { manifest } = await optimize()
+    expect(manifest.images['samsung.jpg']?.variants.map(({ width, height }) => width < height)).not.toContain(false)
+  })
+
+  it('a place is not left in a second picture behind the first, nor in notes of others', async () => {
+    const whole = await sharp(await notedJpeg(1))
+      .keepMetadata()
+      .jpeg({ quality: 10 })
+      .toBuffer()
+    write(folder, 'motion.jpg', Buffer.concat([whole, await notedJpeg(1), Buffer.from('SECRET film')]))
+    const { manifest } = await optimize()
+    for (const { path } of manifest.images['motion.jpg']?.variants ?? expect.fail())
+      expect(readFileSync(join(both, 'made', path)).includes('SECRET'), path).toBe(false)
+  })
+
+  it('vercel/next.js#19100, anomalyco/sst#2820: SVG and moving pictures are read once too, and what is chosen by Accept says so', async () => {
+    const cache = createCache()
+    const moving = await gif()
+    let reads = 0
+    const images = createImageHandler({
+      cache,
+      keys: { current: 'k', keys: { k: 'sixteen characters' } },
+      source: async (name) => {
+        reads++
+        return name.endsWith('svg') ? Buffer.from(SVG) : moving
+      },
+    })
+    for (const name of ['a.svg', 'a.gif'])
+      for (let at = 0; at < 2; at++) {
+        const answer = await images.fetch(new Request(`https://x${images.url(name, { width: 32 })}`, { headers: { Accept: 'image/webp' } }))
+        expect([answer.status, answer.headers.get('vary')], name).toEqual([200, 'Accept'])
+      }
+    expect(reads).toBe(2)
+    images.close()
+    await cache.close()
+  })
+})
