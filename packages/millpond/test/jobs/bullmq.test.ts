@@ -102,6 +102,36 @@ describeWith('redis', 'BullMQ', () => {
     expect([await jobs.cancel(later?.id ?? ''), await jobs.list()]).toEqual([true, []])
   })
 
+  it("goes on with what BullMQ's job schedulers repeat, and keeps of others' jobs what they ask for", async () => {
+    const name = queue()
+    const store = bullmqJobs({ client, queue: name })
+    const bull = theirs(`${name}.mail`)
+    await bull.upsertJobScheduler('hourly', { every: 40 }, { name: 'digest', data: { to: 'all' }, opts: { removeOnComplete: true } })
+    const seen: unknown[] = []
+    run(store, { mail: (payload) => void seen.push(payload) })
+    await until('it has come three times', () => seen.length >= 3)
+    await bull.removeJobScheduler('hourly')
+    expect(seen.slice(0, 2)).toEqual([{ to: 'all' }, { to: 'all' }])
+    expect(await bull.getJobCountByTypes('completed')).toBe(0)
+  })
+
+  it('finds its jobs on a server that has come back empty, and leaves nothing on a client when it is closed', async () => {
+    const store = bullmqJobs({ client, queue: queue() })
+    await store.add({ id: 'a', kind: 'mail', payload: '1', due: { inMs: 60_000 } })
+    await client.flushall()
+    expect([await store.get('a'), await store.list()]).toEqual([undefined, []])
+    expect(await store.add({ id: 'a', kind: 'mail', payload: '1', due: { inMs: 60_000 } })).toBe(true)
+    expect([(await store.get('a'))?.state, (await store.list()).length]).toEqual(['waiting', 1])
+    await store.close()
+    const listeners = client.listenerCount('error') + client.listenerCount('close') + client.listenerCount('ready')
+    for (let i = 0; i < 20; i++) {
+      const one = bullmqJobs({ client, queue: queue() })
+      await one.claim(['a', 'b', 'c'], 1, 'l', 1000)
+      await one.close()
+    }
+    expect(client.listenerCount('error') + client.listenerCount('close') + client.listenerCount('ready')).toBe(listeners)
+  })
+
   it("a worker of BullMQ's takes what was added here", async () => {
     const name = queue()
     const store = bullmqJobs({ client, queue: name })

@@ -89,6 +89,12 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
     return found === undefined || markOf(found)?.addedBy === mark.addedBy
   }
 
+  /** Whoever begins a job of BullMQ's job schedulers has to put the next one there. When that fails, the lease runs out, and who takes the job then tries it again. */
+  const scheduleNext = async (kind: string, id: string, { opts, name, data }: BullJob, key: string): Promise<void> => {
+    const scheduler = await queues.of(kind).jobScheduler
+    await scheduler.upsertJobScheduler(key, opts.repeat, name, data, opts, { override: false, producerId: id })
+  }
+
   /** The job; or when the next one of the kind can be had. */
   const takeOne = async (kind: string, lease: string, leaseMs: number): Promise<Job | number | undefined> => {
     const [json, id, limitedMs, nextAt] = await backendOf(kind).moveToActive(lease, lease)
@@ -98,6 +104,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
     }
     if (leaseMs !== LOCK_MS) await backendOf(kind).extendLock(id, lease, Math.ceil(leaseMs))
     const bull = queues.Job.fromJSON(queues.of(kind), { ...json }, id)
+    if (bull.repeatJobKey !== undefined) await scheduleNext(kind, id, bull, bull.repeatJobKey)
     const job = jobOf(queues.ids.fromBull(id), kind, bull, 'running', (bull.processedOn ?? Date.now()) + leaseMs)
     running.set(job.id, { kind, bullId: id, bull, lease })
     return job
@@ -148,9 +155,11 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   }
   const end = (what: string, id: string, lease: string, act: (job: Held) => Promise<unknown>): Promise<boolean> =>
     step(what, async () => {
-      const isOurs = await held(id, lease, act)
-      if (running.get(id)?.lease === lease) running.delete(id)
-      return isOurs
+      try {
+        return await held(id, lease, act)
+      } finally {
+        if (running.get(id)?.lease === lease) running.delete(id)
+      }
     })
 
   return {
@@ -187,13 +196,15 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
         }),
       ),
     complete: (id, lease) =>
-      end('complete', id, lease, ({ kind, bull }) => backendOf(kind).moveToCompleted(bull, null, keep.done, lease, false)),
+      end('complete', id, lease, ({ kind, bull }) =>
+        backendOf(kind).moveToCompleted(bull, null, bull.opts.removeOnComplete ?? keep.done, lease, false),
+      ),
     fail: (id, lease, error, retryInMs) =>
       end('fail', id, lease, ({ kind, bullId, bull }) => {
         const fields = { failedReason: error, stacktrace: JSON.stringify([error]) }
         if (retryInMs === undefined)
           // Tried again by hand, from a dashboard, it has all its tries anew.
-          return backendOf(kind).moveToFailed(bull, error, keep.failed, lease, false, { ...fields, ats: '0' })
+          return backendOf(kind).moveToFailed(bull, error, bull.opts.removeOnFail ?? keep.failed, lease, false, { ...fields, ats: '0' })
         const options = { skipAttempt: false, fieldsToUpdate: fields }
         return backendOf(kind).moveToDelayed(bullId, Date.now(), Math.ceil(retryInMs), lease, options)
       }),

@@ -26,6 +26,8 @@ export interface BullJobOptions {
   removeOnFail?: unknown
   /** BullMQ keeps what it does not know, as it was given. */
   millpond?: unknown
+  /** Of a job scheduler's. */
+  repeat?: unknown
 }
 
 export interface BullJob {
@@ -40,6 +42,8 @@ export interface BullJob {
   readonly processedBy?: string
   readonly processedOn?: number
   readonly finishedOn?: number
+  /** Of the job scheduler that has made it. */
+  readonly repeatJobKey?: string
 }
 
 /** What BullMQ calls the contract of a queue's store (`IQueueBackend`). Fields are those of its hashes in Redis. */
@@ -66,6 +70,17 @@ interface BullDelay {
   readonly fieldsToUpdate: BullFields
 }
 
+interface BullScheduler {
+  upsertJobScheduler(
+    key: string,
+    repeat: unknown,
+    name: string,
+    data: unknown,
+    options: BullJobOptions,
+    how: { readonly override: false; readonly producerId: string },
+  ): Promise<unknown>
+}
+
 export interface BullQueue {
   add(name: string, data: unknown, options: BullJobOptions): Promise<BullJob>
   getJob(id: string): Promise<BullJob | undefined>
@@ -74,6 +89,7 @@ export interface BullQueue {
   on(event: 'error', listener: (error: unknown) => void): unknown
   /** Keys of the parts of a queue, by their names. */
   readonly keys: Readonly<Record<string, string>>
+  readonly jobScheduler: Promise<BullScheduler>
   close(): Promise<void>
 }
 

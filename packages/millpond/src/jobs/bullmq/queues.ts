@@ -76,7 +76,8 @@ export function openQueues({ client, prefix, queue, keepDoneMs, keepFailedMs }: 
     of,
     async kinds() {
       const found = await client.call('SMEMBERS', [registry])
-      return Array.isArray(found) ? found.map(String) : []
+      // A server that has come back empty knows of none.
+      return [...new Set([...(Array.isArray(found) ? found.map(String) : []), ...known.keys()])]
     },
     async know(kinds) {
       const now = performance.now()
