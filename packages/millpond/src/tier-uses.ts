@@ -124,6 +124,11 @@ export function checkOrder(uses: readonly MadeUse[]): void {
     throw new MillpondError('OPTION_INVALID', 'tiers: [] has no tier: leave it out for memory alone, or name at least one')
   const at = uses.findLastIndex(isMemoryUse)
   if (at > 0) throw new MillpondError('OPTION_INVALID', `tiers[${at}] is a memory tier: there is one at most, and it comes first`)
+  for (const [index, { use }] of uses.entries()) {
+    const first = uses.findIndex((one) => one.use === use)
+    if (first < index)
+      throw new MillpondError('OPTION_INVALID', `tiers[${index}] is the same tier as tiers[${first}]: name it once, or make another one`)
+  }
 }
 
 /** What each tier is called, so that two of one name count apart. `taken`: what the memory tier is called, where there is one. */

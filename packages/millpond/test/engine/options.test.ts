@@ -65,6 +65,13 @@ test.each<[object, RegExp]>([
   expect(() => create({ tiers: [memory(), { use: tier(), ...use }] })).toThrow(message)
 })
 
+test('a tier that is named twice', () => {
+  const same = tier()
+  expect(() => create({ tiers: [memory(), same, { use: same, ttlFactor: 2 }] })).toThrow(
+    /tiers\[2\] is the same tier as tiers\[1\]: name it once, or make another one/,
+  )
+})
+
 test('breaker: false leaves a tier in use however often it fails', async () => {
   const cache = open({ tiers: [memory(), { use: tier(), breaker: false }] })
   expect(cache.info().circuitBreaker).toEqual({ simulated: 'closed' })

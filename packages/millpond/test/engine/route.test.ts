@@ -29,6 +29,9 @@ async function keysIn(tier: Tier): Promise<string[]> {
   return keys.map((key) => key.replace('routed:', '')).sort()
 }
 
+/** Memory is believed for half a second after the ledger has answered, and a busy machine may take that long over the steps of a test. */
+const hear = (cache: Cache): Promise<unknown> => cache.get('nobody')
+
 const LARGE = 'x'.repeat(100_000)
 
 describe('T8: rules of route', () => {
@@ -48,6 +51,7 @@ describe('T8: rules of route', () => {
     await cache.flush()
     expect(await keysIn(files)).toEqual(['default:large', 'default:loaded large', 'default:many large'])
     expect(await keysIn(ledger)).toEqual(['default:loaded small', 'default:many small', 'default:more small', 'default:small'])
+    await hear(cache)
     expect(cache.peek('large')).toBeUndefined()
     expect(cache.peek('small')).toBe(1)
     expect(await cache.getEntry('large')).toMatchObject({ value: LARGE, tier: 'file' })
@@ -134,6 +138,7 @@ describe('T8: rules of route', () => {
     await cache.flush()
     expect(await keysIn(files)).toEqual(['default:plain'])
     expect(await keysIn(ledger)).toEqual(['default:hot and large', 'default:plain'])
+    await hear(cache)
     expect([cache.peek('hot'), cache.peek('hot and large'), cache.peek('plain')]).toEqual([1, undefined, 1])
   })
 
