@@ -72,6 +72,38 @@ describe('sizing', () => {
     )
   })
 
+  it('weighs keys by their bytes: what a memory of so many bytes would answer is not what one of so many entries would', async () => {
+    const one = set({ maxBytes: 60_000, maxEntries: 100_000, policy: 'lru', pressure: false })
+    // The keys that are read most are the heaviest by far.
+    const keys = zipfKeys(600, 16_000, 5, 0.8)
+    const isHeavy = (key: number): boolean => key < 20
+    const value = (key: number): string => 'x'.repeat(isHeavy(key) ? 2000 : 100)
+    const scales = set({ maxBytes: 1_000_000 })
+    const weighed = async (key: number): Promise<number> => {
+      const before = scales.cache.info().memory?.bytes ?? 0
+      await scales.cache.set(`user:${key}`, value(key))
+      return (scales.cache.info().memory?.bytes ?? 0) - before
+    }
+    const [light, heavy] = [await weighed(100), await weighed(10)]
+    expect(heavy).toBeGreaterThan(5 * light)
+    for (const [at, key] of keys.entries()) {
+      if (one.cache.peek(`user:${key}`) === undefined) {
+        await one.cache.get(`user:${key}`)
+        await one.cache.set(`user:${key}`, value(key))
+      }
+      one.clock.advance(1)
+      if (at === 1000) one.insight.sizing('shop') // from here on it is known that bytes are what runs out
+    }
+    const weight = (key: number): number => (isHeavy(key) ? heavy : light)
+    const { sizes, capacity } = one.insight.sizing('shop')
+    expect(capacity?.unit).toBe('bytes')
+    for (const factor of [0.5, 2]) {
+      const exact = 1 - lruMisses(keys, factor * 60_000, { weight }) / keys.length
+      const told = sizes.find((point) => point.factor === factor)?.hitRate.value ?? Number.NaN
+      expect(Math.abs(told - exact), `${factor}: ${told} for ${exact}`).toBeLessThan(0.03)
+    }
+  })
+
   it('says what longer times to live would bring', async () => {
     const one = set({ maxEntries: 5000, policy: 'lru' }, 2000)
     await play(one, named(zipfKeys(500, 15_000, 5, 0.7)))

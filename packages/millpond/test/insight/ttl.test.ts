@@ -3,6 +3,7 @@ import { type AdaptiveTtl, createCache, memory } from 'millpond'
 import { type AdaptiveTtlOptions, adaptiveTtl } from 'millpond/insight'
 import { fakeClock } from 'millpond/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { bestTtl, Price } from '../../src/insight/ttl/price.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -196,5 +197,54 @@ describe('a cache with adaptive times to live', () => {
     expect(() => createCache({ adaptiveTtl: adaptiveTtl(), defaults: { ttl: '5m' } })).toThrow(/say adaptiveTtl\(\{ ttl: "5m" \}\)/)
     // @ts-expect-error: true is not an AdaptiveTtl; plain JavaScript may give it
     expect(() => createCache({ adaptiveTtl: true })).toThrow(/adaptiveTtl\(\) of millpond\/insight/)
+  })
+})
+
+describe('the price of a stale read', () => {
+  const BOUNDS = { minMs: 1000, baseMs: 5 * MINUTE, maxMs: DAY }
+  /** Reloads of keys that are read each second and change each hour; `stale`: of the cycles that ended, how many found another value. */
+  const judged = (found: boolean | undefined): Price => {
+    const price = new Price(0.01, BOUNDS)
+    for (let reload = 0; reload < 2048; reload++) {
+      if (found !== undefined) price.judge(60, 1 / (60 * MINUTE), MINUTE, MINUTE, found)
+      price.note(1 / 1000, 1 / (60 * MINUTE))
+    }
+    return price
+  }
+  const ttl = (price: Price): number => bestTtl(1 / 1000, 1 / (60 * MINUTE), price.value ?? Number.NaN)
+
+  it('is put right by how stale reads were found to be, within a half and three times', () => {
+    expect(judged(undefined).factor).toBe(1)
+    expect(judged(true).factor).toBe(3)
+    expect(judged(false).factor).toBe(0.5)
+    // Where more was stale than was foreseen, values live shorter, so that what is asked for is met after all.
+    const [more, asForeseen, less] = [judged(true), judged(undefined), judged(false)].map(ttl) as [number, number, number]
+    expect(asForeseen / more).toBeGreaterThan(2)
+    expect(less / asForeseen).toBeGreaterThan(1.5)
+  })
+})
+
+describe('a clock that was set back', () => {
+  it('teaches nothing: other keys get what they would have got', () => {
+    const train = (chooser: AdaptiveTtl): number => {
+      let now = 1e9
+      for (let reload = 0; reload < 200; reload++) {
+        now += 10 * MINUTE
+        for (let key = 1; key <= 10; key++)
+          chooser.next({ namespace: 'default', key: `item:${key}`, hash: key, valueHash: key % 2 === 0 ? reload : 0, now })
+      }
+      return now
+    }
+    const load = (now: number, valueHash: number) => ({ namespace: 'default', key: 'item:11', hash: 11, valueHash, now })
+    const [undisturbed, disturbed] = [adaptiveTtl(wide), adaptiveTtl(wide)]
+    for (const chooser of [undisturbed, disturbed]) chooser.next(load(train(chooser), 1))
+    const now = 1e9 + 200 * 10 * MINUTE
+    // The reload that comes before what it reloads has found another value each time.
+    for (let back = 1; back <= 50; back++) disturbed.next(load(now - back * 60 * MINUTE, back + 1))
+    for (let back = 1; back <= 50; back++) undisturbed.next(load(now + 0 * back, 1))
+    const asked = { namespace: 'default', key: 'item:4', hash: 4, valueHash: 1e6, now: now + 10 * MINUTE }
+    const [told, expected] = [disturbed.next(asked), undisturbed.next(asked)]
+    expect(Math.abs(told / expected - 1)).toBeLessThan(0.02)
+    expect(disturbed.next(load(now, 99))).toBeGreaterThanOrEqual(1000)
   })
 })

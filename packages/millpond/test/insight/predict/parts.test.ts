@@ -1,12 +1,16 @@
 // The parts of the predictor by themselves.
 import { describe, expect, it } from 'vitest'
 import { Budget } from '../../../src/insight/predict/budget.ts'
+import { Candidates, FEATURES } from '../../../src/insight/predict/candidates.ts'
 import { Judge } from '../../../src/insight/predict/judge.ts'
 import { Known } from '../../../src/insight/predict/known.ts'
 import { Listener } from '../../../src/insight/predict/listener.ts'
 import { Model, weightOf } from '../../../src/insight/predict/model.ts'
 import { Numbered } from '../../../src/insight/predict/numbered.ts'
+import { PAIR, Pairs } from '../../../src/insight/predict/pairs.ts'
 import { Pending } from '../../../src/insight/predict/pending.ts'
+import { Sequences } from '../../../src/insight/predict/sequences.ts'
+import { Stays } from '../../../src/insight/predict/stays.ts'
 import { fakeClock } from '../../../src/testing/index.ts'
 import { seededRandom } from '../../../src/testing/random.ts'
 
@@ -133,5 +137,92 @@ describe('known keys', () => {
     expect(known.keys.reduce((sum, key) => sum + key.length, 0)).toBeLessThanOrEqual(64 * 48 + 250)
     known.add(100, 'y'.repeat(300), 0, 100)
     expect(known.keys[known.find(100)]).toBe('')
+  })
+})
+
+describe('how long memory keeps what is prefetched', () => {
+  it('is taken for certain until it was seen, and is then a chance by age', () => {
+    const stays = new Stays()
+    expect([0, 3, 1000].map((age) => stays.chance(age))).toEqual([1, 1, 1])
+    for (let time = 0; time < 400; time++) stays.tell(1000, false)
+    for (let time = 0; time < 400; time++) stays.tell(3, time % 4 !== 0)
+    expect(stays.chance(1000)).toBeLessThan(0.01)
+    expect(stays.chance(3)).toBeCloseTo(0.75, 1)
+    // Ages are told apart by their powers of two.
+    expect([stays.chance(513), stays.chance(2), stays.chance(0)]).toEqual([stays.chance(1000), stays.chance(3), 1])
+  })
+})
+
+describe('what follows two keys', () => {
+  it('is known of these two in this order, those first that followed most', () => {
+    const pairs = new Pairs(1024)
+    for (let time = 0; time < 6; time++) pairs.see(1, 2, time % 3 === 0 ? 30 : 40)
+    const cell = pairs.find(1, 2)
+    const followers = [0, 1].map((at) => [pairs.to[cell * PAIR + at], pairs.count[cell * PAIR + at]])
+    expect(followers).toEqual(
+      expect.arrayContaining([
+        [30, 2],
+        [40, 4],
+      ]),
+    )
+    expect(pairs.total[cell]).toBe(6)
+    expect([pairs.find(2, 1), pairs.find(1, 3), pairs.find(9, 2)]).toEqual([-1, -1, -1])
+  })
+
+  it('is forgotten for one that comes more often', () => {
+    const pairs = new Pairs(1024)
+    for (const follower of [30, 40]) pairs.see(1, 2, follower)
+    for (let time = 0; time < 4; time++) pairs.see(1, 2, 50)
+    const cell = pairs.find(1, 2)
+    expect([pairs.to[cell * PAIR], pairs.to[cell * PAIR + 1]]).toContain(50)
+  })
+})
+
+describe('sequences', () => {
+  /** Reads by number, of patterns that are not the same, so that only what is said here puts them into one stream. */
+  function reading() {
+    const known = new Known(64, () => {})
+    const sequences = new Sequences(known, 64, 64)
+    const candidates = new Candidates()
+    let now = 0
+    const read = (hash: number, pattern: number, { context = 0, isMiss = false } = {}): readonly number[] => {
+      now++
+      let row = known.find(hash)
+      if (row < 0) row = known.add(hash, `key${'abcdefgh'[hash]}`, pattern, now)
+      else known.read(row, now)
+      candidates.clear()
+      sequences.read(row, context, 77, isMiss, candidates)
+      const found = [...candidates.hashes.subarray(0, candidates.count)]
+      candidates.keep(known, row, now, 'default', () => true)
+      return found
+    }
+    return { read, candidates }
+  }
+
+  it('learn from misses of one namespace as one stream, whoever asks for what', () => {
+    const missed = reading()
+    missed.read(1, 1, { isMiss: true })
+    missed.read(2, 2, { isMiss: true })
+    expect(missed.read(1, 1, { isMiss: true })).toContain(2)
+    // Of reads that hit, those of other patterns say nothing of each other.
+    const hit = reading()
+    hit.read(1, 1)
+    hit.read(2, 2)
+    expect(hit.read(1, 1)).toEqual([])
+  })
+
+  it('tell by the two last keys what one alone does not say', () => {
+    const { read, candidates } = reading()
+    // After 1 and 2 comes 3, after 4 and 2 comes 5.
+    for (let time = 0; time < 8; time++) for (const hash of [1, 2, 3, 4, 2, 5]) read(hash, 0)
+    read(1, 0)
+    read(2, 0)
+    const ofPair = (hash: number): number | undefined => {
+      const at = [...candidates.hashes.subarray(0, candidates.count)].indexOf(hash)
+      return at < 0 ? undefined : candidates.features[at * FEATURES + 4]
+    }
+    expect(ofPair(3)).toBeDefined()
+    expect(ofPair(5)).toBe(weightOf(4, 0))
+    expect(ofPair(3)).not.toBe(weightOf(4, 0))
   })
 })

@@ -149,4 +149,43 @@ describe('a predictor', () => {
     expect(predictor.used).toBeGreaterThan(0)
     expect(predictor.wasted).toBeLessThan(0.26 * (misses + predictor.used))
   })
+
+  it('borrows a quarter of the memory at most, for what is loaded and not read yet', () => {
+    // Many sessions at once, each on a way of its own: what is loaded for one is read only when all others have had their turn.
+    const from = begin()
+    let most = 0
+    for (let round = 0; round < 220; round++)
+      for (let session = 0; session < 150; session++) {
+        play([word(session * 1000 + (round % 40))], { contextOf: () => session + 1, from })
+        most = Math.max(most, from.predictor.outstanding)
+      }
+    expect(most).toBeGreaterThan(ENTRIES / 8)
+    expect(most).toBeLessThanOrEqual(ENTRIES / 4)
+  })
+
+  it('proposes nothing of a pattern that the judge has switched off', () => {
+    const from = begin()
+    play(loop(1000, 10_000), { from })
+    const before = from.predictor.issued
+    expect(before).toBeGreaterThan(0)
+    from.predictor.judge.isOff.fill(1)
+    play(loop(1000, 2000), { from })
+    expect(from.predictor.issued).toBe(before)
+    from.predictor.judge.isOff.fill(0)
+    play(loop(1000, 5000), { from })
+    expect(from.predictor.issued).toBeGreaterThan(before)
+  })
+
+  it('learns from a memory that keeps nothing of what is loaded ahead that there is nothing to spare', () => {
+    const cache = new LruCache(ENTRIES)
+    const predictor = new Predictor({ entries: ENTRIES, capacity: ENTRIES, unit: 'entries', policy: policyByName('lru') })
+    const keys = loop(1000, 60_000)
+    let sparedBefore = 0
+    keys.forEach((key, at) => {
+      if (at === 30_000) sparedBefore = predictor.spared
+      const read = { hash: hashOf(key, SEED), key, namespace: 'default', context: 0, isLost: false, weight: 1, time: at }
+      predictor.read({ ...read, isHit: cache.read(key) }, (one) => !cache.has(one))
+    })
+    expect((predictor.spared - sparedBefore) / 30_000).toBeLessThan(0.2)
+  })
 })
