@@ -1,6 +1,7 @@
 // Sizing and advice over the API: what a watched cache says, who may see what, and a change that is carried out and taken back.
 import { type Cache, createCache, memory } from 'millpond'
 import { createInsight, type Insight } from 'millpond/insight'
+import { sqlite } from 'millpond/tiers/sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { agreedOn, type NodeSays } from '../src/operations/advice.ts'
 import { type Opened, open } from './setup.ts'
@@ -141,11 +142,51 @@ describe('what several processes say', () => {
 
 const byName = (name: string) => (row: { readonly cache_name: string }) => row.cache_name === name
 
+describe('optimizations/prediction/', () => {
+  it('tells how well is guessed, switches loading ahead in every process and back, and says where nothing is predicted', async () => {
+    const guessed = createCache({ name: 'guessed', tiers: [memory({ maxEntries: 100, pressure: false })] })
+    const predicting = createInsight({ caches: [guessed], predictiveLoading: true })
+    const other = await open(':memory:', { caches: [guessed], insight: predicting })
+    await other.plane.start()
+    const ask = async () => (await other.call('GET', 'optimizations/prediction/?cache_name=guessed', { as: 'viewer' })).json.nodes[0]
+    const load = (load_ahead: unknown, as: 'viewer' | 'operator' | 'editor' = 'editor') =>
+      other.call('POST', 'optimizations/prediction/', { as, body: { cache_name: 'guessed', load_ahead, reason: 'a slow source' } })
+    expect(await ask()).toMatchObject({
+      error: null,
+      said: { state: 'closed', accuracy: null, benefit: null, proposed: 0, model_fault: null },
+    })
+    expect((await load(false, 'operator')).status).toBe(403)
+    expect((await load('no')).status).toBe(422)
+    const { json } = await load(false)
+    expect(json).toMatchObject({
+      state: 'completed',
+      kind: 'load_ahead',
+      reason: 'a slow source',
+      result: { nodes: [{ error: null, was_on: true }] },
+    })
+    expect(await ask()).toMatchObject({ said: { state: 'watching' } })
+    expect((await load(true)).json.result.nodes).toMatchObject([{ was_on: false }])
+    expect(await ask()).toMatchObject({ said: { state: 'closed' } })
+    expect((await other.call('GET', 'operations/?kind=load_ahead', { as: 'viewer' })).json.data).toHaveLength(2)
+    await other.close()
+    predicting.close()
+    await guessed.close()
+    // Watched, and nothing is predicted; not watched at all.
+    for (const name of ['shop', 'dark'])
+      expect((await opened.call('GET', `optimizations/prediction/?cache_name=${name}`, { as: 'viewer' })).status).toBe(501)
+    const { json: none } = await opened.call('POST', 'optimizations/prediction/', {
+      as: 'editor',
+      body: { cache_name: 'shop', load_ahead: true },
+    })
+    expect(none).toMatchObject({ state: 'failed', result: { nodes: [{ error: 'nothing is predicted there' }] } })
+  })
+})
+
 describe('optimizations/cost/', () => {
   const cost = (query: string, as: 'viewer' | 'limited' = 'viewer') => opened.call('GET', `optimizations/cost/?${query}`, { as })
 
   it('tells by process what it costs and saves, in the prices that are asked with', async () => {
-    const paid = createCache({ name: 'paid', tiers: [memory({ maxEntries: 1000, pressure: false })] })
+    const paid = createCache({ name: 'paid', tiers: [memory({ maxEntries: 1000, pressure: false }), sqlite({ path: ':memory:' })] })
     const watching = createInsight({ caches: [paid] })
     for (let read = 0; read < 12_000; read++) {
       await paid.getOrSet(`user:${read % 150}`, () => read)
@@ -158,9 +199,31 @@ describe('optimizations/cost/', () => {
     })
     expect({ status, detail: json.detail }).toEqual({ status: 200 })
     const [{ said }] = json.nodes
-    expect(said).toMatchObject({ evidence: { is_enough: true }, tiers: [{ tier: 'memory', requests: 12_000, hits: 11_850 }] })
+    expect(said).toMatchObject({
+      evidence: { is_enough: true },
+      tiers: [{ tier: 'memory', requests: 12_000, hits: 11_850 }, { tier: 'sqlite' }],
+    })
     expect(said.avoided.seen).toBeCloseTo(11_850 * 5e-6, 9)
     expect(said.patterns).toMatchObject([{ pattern: 'user:*', requests: 12_000, beyond: 0 }])
+    const priced = (tiers: string) =>
+      other.call('GET', `optimizations/cost/?cache_name=paid&memory_gb_month=4&million_loads=5&tiers=${encodeURIComponent(tiers)}`, {
+        as: 'viewer',
+      })
+    const below = await priced('sqlite.gb_month=2,sqlite.bytes=1000000000,sqlite.million_requests=3')
+    const tier = below.json.nodes[0].said.tiers.find((one: { tier: string }) => one.tier === 'sqlite')
+    // Two for a gigabyte that is there for a month, and what memory missed has asked it.
+    expect(tier.stored.month).toBeCloseTo(2, 6)
+    expect(tier).toMatchObject({ requests: 150, asked: { seen: expect.closeTo(150 * 3e-6, 9) } })
+    expect((await priced('redis.gb_month=2')).json.detail).toBe('tiers: redis is not a tier below memory of paid: there are sqlite')
+    for (const wrong of [
+      'sqlite.gb_month=0',
+      'sqlite.gb_month=-1',
+      'sqlite.price=1',
+      'sqlite',
+      'sqlite.gb_month=cheap',
+      'memory.gb_month=1',
+    ])
+      expect((await priced(wrong)).status, wrong).toBe(422)
     await other.close()
     watching.close()
     await paid.close()

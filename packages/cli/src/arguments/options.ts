@@ -108,6 +108,8 @@ export const OPTIONS = {
   'memory-gb-month': { kind: 'number', value: 'PRICE', help: 'of a gigabyte of memory for 30 days' },
   'million-loads': { kind: 'number', value: 'PRICE', help: 'of a million loads of the source' },
   'source-second': { kind: 'number', value: 'PRICE', help: "of a second of the source's work" },
+  'tier-prices': { kind: 'text', value: 'PRICES', help: 'of tiers below memory: redis.gb_month=2,redis.bytes=1000000000' },
+  'load-ahead': { kind: 'text', value: 'WHAT', choices: ['on', 'off'], help: 'begin or end it, until the processes end' },
   'memory-million-requests': { kind: 'number', value: 'PRICE', help: 'of a million requests of memory' },
   to: { kind: 'text', value: 'PLACE', help: 'where it goes: a folder; assets also s3://BUCKET/PREFIX (AWS_STORAGE_BUCKET_NAME)' },
   endpoint: { kind: 'text', value: 'URL', help: "of another S3 than AWS's" },

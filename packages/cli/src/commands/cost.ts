@@ -10,7 +10,7 @@ export const cost: Command = {
   group: 'decide',
   summary: 'what a cache costs and saves in a month, by tier and by pattern of keys, and what would save more',
   positionals: [],
-  options: ['cache-name', 'memory-gb-month', 'million-loads', 'source-second', 'memory-million-requests'],
+  options: ['cache-name', 'memory-gb-month', 'million-loads', 'source-second', 'memory-million-requests', 'tier-prices'],
   fields: ['cache_name', 'nodes'],
   example: 'millpond cost --cache-name shop --memory-gb-month 4 --million-loads 0.4',
   scope: 'metrics:read',
@@ -25,6 +25,7 @@ export const cost: Command = {
       memory_gb_month: given.number('memory-gb-month'),
       ...(given.has('million-loads') && { million_loads: given.number('million-loads') }),
       ...(given.has('source-second') && { source_second: given.number('source-second') }),
+      ...(given.has('tier-prices') && { tiers: given.text('tier-prices') }),
       ...(given.has('memory-million-requests') && { memory_million_requests: given.number('memory-million-requests') }),
     })
     const cache_name = textAt(body, 'cache_name')

@@ -29,6 +29,7 @@ import { explain, inspect, keys, top } from './keys.ts'
 import { monitor } from './monitor/index.ts'
 import { operationsCancel, operationsList, operationsShow, operationsWait } from './operations.ts'
 import { optimize } from './optimize.ts'
+import { prediction } from './prediction.ts'
 import { compliance, report } from './reports.ts'
 import { status } from './status.ts'
 import { trends } from './trends.ts'
@@ -82,6 +83,7 @@ export const COMMANDS: readonly Command[] = [
   experimentsStop,
   experimentsApply,
   experimentsRollback,
+  prediction,
   exportPrometheus,
   prometheusRules,
   configList,

@@ -12,6 +12,7 @@ import { HeardErasures } from './heard-erasures.ts'
 import { analyzed, costed, sized, tuned } from './insight.ts'
 import { acked, invalidate, plan, probe } from './invalidation.ts'
 import { jobsOf, triggerJob } from './jobs.ts'
+import { predicted, switched } from './prediction.ts'
 import { preview, settingsFor } from './settings.ts'
 import { chosen, keyOf, openSpaceOf } from './spaces.ts'
 import { Tail } from './tail.ts'
@@ -67,6 +68,8 @@ export function actsOf(
     sizing: async (asked) => sized(insight, cache.info().name, asked),
     analyze: async (asked) => analyzed(insight, cache.info().name, asked),
     cost: async (asked) => costed(insight, cache.info().name, asked),
+    prediction: async () => predicted(insight, cache.info().name),
+    load_ahead: async (asked) => switched(insight, cache.info().name, asked),
     tune: (asked) => tuned(cache, asked),
     experiment: (asked) => experiment.ask(asked),
     settle: (asked) => settled(cache, asked),

@@ -280,6 +280,40 @@ export interface Answered {
     }[]
     readonly actions: readonly { readonly id: string; readonly text: string; readonly month: Shown['range'] }[]
   } | null
+  /** `null`: nothing is predicted here. */
+  prediction: {
+    readonly state: 'open' | 'closed' | 'watching' | 'off'
+    readonly accuracy: number | null
+    readonly benefit: number | null
+    readonly spared: number
+    readonly threshold: number
+    readonly proposed: number
+    readonly used: number
+    readonly wasted: number
+    readonly outstanding: number
+    readonly loads: {
+      readonly loaded: number
+      readonly present: number
+      readonly empty: number
+      readonly failed: number
+      readonly skipped: number
+    }
+    readonly closings: number
+    readonly drifts: number
+    readonly lost: number
+    readonly model_fault: string | null
+    readonly patterns: readonly {
+      readonly namespace: string
+      readonly pattern: string
+      readonly candidates: number
+      readonly read_ratio: number
+      readonly loss: number | null
+      readonly base_loss: number | null
+      readonly is_off: boolean
+    }[]
+  } | null
+  /** `was_on` before. `null`: nothing is predicted here. */
+  load_ahead: { readonly was_on: boolean } | null
   tune: { readonly changes: readonly SettingChange[] }
   /** `null`: there is none. */
   experiment: {

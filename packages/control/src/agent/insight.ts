@@ -32,6 +32,10 @@ export function analyzed(insight: Insight | undefined, cache: string, { days }: 
 export function costed(insight: Insight | undefined, cache: string, asked: Asked<'cost'>): Answered['cost'] {
   if (insight === undefined || !insight.caches.includes(cache)) return null
   const { memory_gb_month: gbMonth, memory_million_requests: millionRequests, million_loads: millionLoads, source_second: second } = asked
+  const below = Object.entries(asked.tiers ?? {}).map(([tier, price]) => [
+    tier,
+    { gbMonth: price.gb_month, millionRequests: price.million_requests, bytes: price.bytes },
+  ])
   const {
     evidence,
     load,
@@ -43,7 +47,7 @@ export function costed(insight: Insight | undefined, cache: string, asked: Asked
     patterns,
     actions,
   } = insight.cost(cache, {
-    prices: { tiers: { memory: { gbMonth, millionRequests } }, source: { millionLoads, second } },
+    prices: { tiers: { ...Object.fromEntries(below), memory: { gbMonth, millionRequests } }, source: { millionLoads, second } },
   })
   return {
     evidence: evidenceOf(evidence),

@@ -39,6 +39,13 @@ export const prices = z
     memory_million_requests: price.optional(),
     million_loads: price.optional(),
     source_second: price.optional(),
+    tiers: z
+      .record(
+        z.string().max(64),
+        z.strictObject({ gb_month: price.optional(), million_requests: price.optional(), bytes: price.optional() }),
+      )
+      .optional()
+      .describe('of tiers below memory; bytes: what such a tier holds'),
   })
   .refine(({ million_loads, source_second }) => million_loads !== undefined || source_second !== undefined)
 const insightDays = z.number().int().min(1).max(30)
@@ -178,6 +185,8 @@ export const ASKED = {
   sizing: z.strictObject({ days: insightDays }),
   analyze: z.strictObject({ days: insightDays }),
   cost: prices,
+  prediction: z.null(),
+  load_ahead: z.strictObject({ is_on: z.boolean() }),
   tune: memoryChange,
   experiment: z.strictObject({
     id: z.string().max(64).nullable().describe('null: none'),

@@ -4,7 +4,7 @@ import type { Asked, Topic } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { Problem } from '../http/problem.ts'
 
-type Told = 'sizing' | 'analyze' | 'cost'
+type Told = 'sizing' | 'analyze' | 'cost' | 'prediction'
 
 export interface NodeSays<T> {
   readonly node: string
@@ -31,7 +31,7 @@ export async function askInsight<T extends Told>(
   const replies = await control.fleet.ask(cache, topic as Topic & T, asked as never, { deadlineMs: DEADLINE_MS })
   const rows = replies.map(({ id, status, error, body }) => ({
     node: id,
-    error: status === 'answered' ? (body === null ? NOT_WATCHED : null) : (error ?? status),
+    error: status === 'answered' ? (body === null ? (topic === 'prediction' ? NOT_PREDICTED : NOT_WATCHED) : null) : (error ?? status),
     said: status === 'answered' ? ((body ?? null) as NonNullable<Answered[T]> | null) : null,
   }))
   if (rows.some(({ said }) => said !== null)) return rows
@@ -39,12 +39,15 @@ export async function askInsight<T extends Told>(
     throw new Problem(
       501,
       'not_available',
-      `no insight watches ${cache}: createControl({ caches, insight: createInsight({ caches }) }), or attach(cache, { insight }) in its process`,
+      topic === 'prediction'
+        ? `nothing is predicted of ${cache}: createInsight({ caches, usagePrediction: true }), or predictiveLoading, in its process`
+        : `no insight watches ${cache}: createControl({ caches, insight: createInsight({ caches }) }), or attach(cache, { insight }) in its process`,
     )
   throw new Problem(502, 'node_failed', `no process of ${cache} answered: ${rows[0]?.error ?? 'none is running'}`)
 }
 
 const NOT_WATCHED = 'nobody watches there'
+const NOT_PREDICTED = 'nothing is predicted there'
 
 /** The same advice of several processes is one, weighed by their reads; a process that has seen enough and does not say so counts against it. */
 export function agreedOn(rows: readonly NodeSays<NonNullable<Answered['analyze']>>[]): Agreed[] {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { may } from '../access/roles.ts'
 import type { Answered } from '../agent/answers.ts'
 import { memoryChange, prices } from '../agent/words.ts'
+import type { Control } from '../control.ts'
 import { cachesFor, namespacesFor, oneCache } from '../fleet/reach.ts'
 import { Problem } from '../http/problem.ts'
 import { defineRoute, json, type Route } from '../http/route.ts'
@@ -118,16 +119,29 @@ export const adviceRoutes: readonly Route[] = [
       million_loads: price.optional().describe('a million loads of the source; this or source_second is needed'),
       source_second: price.optional().describe("a second of the source's work"),
       memory_million_requests: price.optional().describe('a million requests of memory'),
+      tiers: z
+        .string()
+        .max(2000)
+        .optional()
+        .describe('prices of tiers below memory: redis.gb_month=2,redis.bytes=1000000000,redis.million_requests=0.1; bytes: what it holds'),
     }),
     answers: {
       200: { description: 'In the currency of the prices', schema: z.object({ cache_name: z.string(), nodes: byNode(cost) }) },
       501: NOT_WATCHED,
     },
     async handle({ control, principal, query }) {
-      const { cache_name, ...asked } = query
+      const { cache_name, tiers, ...asked } = query
       const cache = oneCache(control, principal, cache_name)
-      const given = prices.safeParse(asked)
-      if (!given.success) throw new Problem(422, 'invalid', 'no price of a load is given: add million_loads or source_second')
+      if (asked.million_loads === undefined && asked.source_second === undefined)
+        throw new Problem(422, 'invalid', 'no price of a load is given: add million_loads or source_second')
+      const given = prices.safeParse({ ...asked, ...(tiers !== undefined && { tiers: tierPrices(tiers) }) })
+      if (!given.success)
+        throw new Problem(
+          422,
+          'invalid',
+          `tiers: ${tiers} is not understood: give prices above 0, as in redis.gb_month=2,redis.bytes=1000000000`,
+        )
+      await checkTiers(control, cache, Object.keys(given.data.tiers ?? {}))
       const rows = await askInsight(control, cache, 'cost', given.data)
       const only = namespacesFor(principal, cache, undefined)
       const nodes = rows.map(({ said, ...row }) => ({ ...row, said: said === null ? null : costShownTo(said, only) }))
@@ -219,6 +233,28 @@ export const adviceRoutes: readonly Route[] = [
     },
   }),
 ]
+
+/** @throws Problem 422 for a tier that no process has, and for memory, whose prices have names of their own */
+async function checkTiers(control: Control, cache: string, asked: readonly string[]): Promise<void> {
+  if (asked.length === 0) return
+  const { nodes } = await control.fleet.see(cache)
+  const below = new Set(nodes.flatMap(({ report }) => report?.tiers.map(({ name }) => name) ?? []))
+  below.delete('memory')
+  const unknown = asked.find((tier) => !below.has(tier))
+  if (unknown === undefined) return
+  const there = below.size === 0 ? 'there is none' : `there are ${[...below].join(', ')}`
+  throw new Problem(422, 'invalid', `tiers: ${unknown} is not a tier below memory of ${cache}: ${there}`)
+}
+
+/** `redis.gb_month=2,redis.bytes=1e9` as an object of prices by tier; what is wrong in it is found by who checks that. */
+function tierPrices(text: string): Record<string, Record<string, number>> {
+  const tiers: Record<string, Record<string, number>> = {}
+  for (const part of text.split(',')) {
+    const [, tier = '', name = '', value] = /^([\w-]+)\.(\w+)=(.+)$/.exec(part.trim()) ?? []
+    tiers[tier] = { ...tiers[tier], [name]: Number(value) }
+  }
+  return tiers
+}
 
 type Said = NonNullable<Answered['analyze']>
 

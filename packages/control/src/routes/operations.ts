@@ -18,7 +18,7 @@ export const operationRoutes: readonly Route[] = [
     summary: 'Operations, newest first',
     scope: 'metrics:read',
     query: listQuery.extend({
-      kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize']).optional(),
+      kind: z.enum(['invalidate', 'warm', 'benchmark', 'erase', 'optimize', 'load_ahead']).optional(),
       cache_name: z.string().max(128).optional().describe('those that concern it'),
     }),
     answers: { 200: { description: 'A page', schema: page(operation) } },

@@ -9,6 +9,7 @@ import { orLater } from '../operations/wait.ts'
 import { adviceRoutes } from './advice.ts'
 import { autoRoutes } from './auto.ts'
 import { experimentRoutes } from './experiments.ts'
+import { predictionRoutes } from './prediction.ts'
 import { whatIfRoutes } from './what-if.ts'
 import { accepted, health, operation } from './words.ts'
 
@@ -84,6 +85,7 @@ export const optimizationRoutes: readonly Route[] = [
   ...adviceRoutes,
   ...whatIfRoutes,
   ...autoRoutes,
+  ...predictionRoutes,
   ...experimentRoutes,
   unavailable('POST', 'cdn/upload_assets/', 'Upload assets', 'cdn:write'),
   unavailable('POST', 'cdn/optimize_images/', 'Optimise images', 'cdn:write'),

@@ -177,6 +177,34 @@ export function useTrends(cache: string | undefined) {
   })
 }
 
+export interface Predicted {
+  readonly state: string
+  readonly accuracy: Known
+  readonly benefit: Known
+  readonly loads: { readonly loaded: number }
+  readonly wasted: number
+  readonly model_fault: string | null
+}
+
+export function usePrediction(cache: string | undefined) {
+  const { client } = useDashboard()
+  const { offers, may } = useAccess()
+  const live = useLive()
+  return useQuery({
+    queryKey: ['prediction', cache],
+    queryFn: ({ signal }) =>
+      askQuietly<{ readonly nodes: readonly NodeSays<Predicted>[] }>(
+        client,
+        offers('POST', 'batch/'),
+        'optimizations/prediction/',
+        { cache_name: cache },
+        signal,
+      ),
+    refetchInterval: live.every(EVERY_MS),
+    enabled: cache !== undefined && offers('GET', 'optimizations/prediction/') && may('metrics:read'),
+  })
+}
+
 /** Advice that was carried out, and taken back. */
 export interface Applied extends Omit<Operation, 'request' | 'result'> {
   readonly request: { readonly change?: MemoryChange } | null

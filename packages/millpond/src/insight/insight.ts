@@ -121,6 +121,11 @@ export interface Insight {
   /** How well next reads are guessed, and what loading them ahead brings; `undefined` where that is not switched on. */
   prediction(cache: string): Prediction | undefined
   /**
+   * Begins or ends loading ahead what is guessed, while the process runs; guessing goes on.
+   * @throws MillpondError `OPTION_INVALID` where nothing is predicted
+   */
+  loadAhead(cache: string, isOn: boolean): void
+  /**
    * A plan for `cache.warm` and `warming.start`: the keys that were read most of late, a share of all that are known. The list is kept in the cache itself for 30 days, so that a process
    * that begins anew has it where a tier outlives it.
    * @throws MillpondError `OPTION_INVALID`, also where nothing is predicted
@@ -185,6 +190,14 @@ export function createInsight(options: InsightOptions): Insight {
     if (found !== undefined) return found
     throw new MillpondError('OPTION_INVALID', `the cache ${show(name)} is not watched: there are ${[...studies.keys()].join(', ')}`)
   }
+  const predictedOf = (name: string, verb: string): Predicting => {
+    const { predicting } = of(name)
+    if (predicting !== undefined) return predicting
+    throw new MillpondError(
+      'OPTION_INVALID',
+      `${verb}: nothing is predicted of ${show(name)}: createInsight({ caches, usagePrediction: true })`,
+    )
+  }
   const look = (name: string, window: number | undefined): Looked => {
     const { study } = of(name)
     study.catchUp()
@@ -236,14 +249,11 @@ export function createInsight(options: InsightOptions): Insight {
       return costOf({ cache: name, watching, seen, evidence, prices: options.prices, tiers, bytes: memory?.bytes ?? 0 })
     },
     prediction: (name) => of(name).predicting?.figures,
-    warmPlan(name, options = {}) {
-      const { cache, predicting } = of(name)
-      if (predicting !== undefined) return planOf(predicting, predictable(cache, name), options)
-      throw new MillpondError(
-        'OPTION_INVALID',
-        `warmPlan: nothing is predicted of ${show(name)}: createInsight({ caches, usagePrediction: true })`,
-      )
+    loadAhead(name, isOn) {
+      flag(isOn, 'loadAhead')
+      predictedOf(name, 'loadAhead').loadAhead(isOn)
     },
+    warmPlan: (name, options = {}) => planOf(predictedOf(name, 'warmPlan'), predictable(of(name).cache, name), options),
     close() {
       for (const { study, predicting } of studies.values()) {
         study.close()

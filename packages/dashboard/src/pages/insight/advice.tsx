@@ -15,6 +15,7 @@ import { amountOf, settingsOf, speakerOf } from './figures.ts'
 import { HotKeys } from './hot-keys.tsx'
 import { Change, mostOf, Whisker } from './interval.tsx'
 import { Watched } from './off.tsx'
+import { LoadingAhead } from './prediction.tsx'
 
 const ABOUT = 'What costs most, what would change it and by how much, how sure that is, and what takes it back, from the traffic just seen.'
 
@@ -54,6 +55,7 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
         )}
         {said !== undefined && said.bottlenecks.length > 0 && <Bottlenecks said={said} cache={cache} />}
         {said !== undefined && <HotKeys tiers={said.hot_keys} cache={cache} />}
+        <LoadingAhead cache={cache} />
         <AppliedChanges cache={cache} />
         <Evidence nodes={nodes} page="advice" cache={cache} />
       </div>

@@ -57,6 +57,7 @@ export class Predicting {
   #setting: Setting | undefined
   #fittedAt = Number.NEGATIVE_INFINITY
   #waiting: Waiting[] = []
+  #mayLoad: boolean
   #isLoading = false
   #isLooking = false
   #lost = 0
@@ -68,6 +69,7 @@ export class Predicting {
     this.#cache = cache
     this.#clock = clock
     this.#settings = settings
+    this.#mayLoad = settings.isLoading
     this.#loadable = new Loadable(cache)
     this.#model =
       settings.model === undefined
@@ -93,8 +95,18 @@ export class Predicting {
       loads: { ...this.#loads },
       lost: this.#lost + this.#listener.ring.lost,
       fault: this.#model?.fault,
-      isLoading: this.#settings.isLoading,
+      isLoading: this.#mayLoad,
     })
+  }
+
+  /** What waits to be loaded is let go of where it is switched off. */
+  loadAhead(isOn: boolean): void {
+    this.#mayLoad = isOn
+    if (this.#predictor !== undefined) this.#predictor.mayLoad = isOn
+    if (isOn) return
+    for (const { hash } of this.#waiting) this.#predictor?.withdraw(hash)
+    this.#loads.skipped += this.#waiting.length
+    this.#waiting = []
   }
 
   /** Keys of a namespace that were read most, encoded: a share of all that are known there. */
@@ -242,7 +254,7 @@ export class Predicting {
     this.#setting = setting
     this.#lost += this.#listener.ring.lost
     this.#listener.ring.lost = 0
-    const { waste, least, keys, isLoading, model } = this.#settings
+    const { waste, least, keys, model } = this.#settings
     if (setting === undefined) {
       this.#predictor = undefined
       return
@@ -250,7 +262,7 @@ export class Predicting {
     const { entries, capacity, unit, policy } = setting
     const named = policyByName(SHIPPED.has(policy) ? policy : 'adaptive')
     this.#predictor = new Predictor({ entries, capacity, unit, policy: named, waste, least, keys })
-    this.#predictor.mayLoad = isLoading
+    this.#predictor.mayLoad = this.#mayLoad
     this.#predictor.isAlone = model === undefined || this.#model?.fault !== undefined
   }
 }

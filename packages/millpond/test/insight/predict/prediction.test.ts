@@ -15,7 +15,9 @@ function set({
   usage = true,
   isLoading = true,
   load,
+  room = { maxEntries: 100 },
 }: {
+  room?: { maxEntries?: number; maxBytes?: number }
   usage?: boolean | UsagePrediction
   isLoading?: boolean
   load?: (key: Key) => unknown
@@ -23,7 +25,7 @@ function set({
   const clock = fakeClock()
   const cache = createCache({
     name: 'shop',
-    tiers: [memory({ maxEntries: 100, policy: 'lru', pressure: false })],
+    tiers: [memory({ ...room, policy: 'lru', pressure: false })],
     clock,
     defaults: { ttl: '1d' },
   })
@@ -119,6 +121,67 @@ describe('predictive loading', () => {
     )
     expect(one.loads).toEqual([])
     expect(one.insight.prediction('shop')).toMatchObject({ proposed: 0, loads: { loaded: 0, skipped: 0 } })
+  })
+
+  it('weighs what it compares with by bytes where bytes are what runs out', async () => {
+    const scale = set({ usage: false, isLoading: false, room: { maxBytes: 1_000_000 } })
+    await play(scale, loop(300))
+    // A third of the loop fits: a memory that nobody loads ahead into never hits.
+    const one = set({ room: { maxBytes: Math.round((scale.cache.info().memory?.bytes ?? 0) / 3) } })
+    const misses = await play(one, loop(3000))
+    expect(one.insight.prediction('shop')).toMatchObject({ state: 'open' })
+    expect(misses).toBeLessThan(2000)
+  })
+
+  it('can be switched off and on while the process runs, and goes on guessing', async () => {
+    const one = set()
+    await play(one, loop(2500))
+    expect(one.insight.prediction('shop')).toMatchObject({ state: 'open' })
+    one.insight.loadAhead('shop', false)
+    const before = one.loads.length
+    await play(one, loop(600))
+    expect(one.loads.length).toBe(before)
+    expect(one.insight.prediction('shop')).toMatchObject({ state: 'watching' })
+    one.insight.loadAhead('shop', true)
+    await play(one, loop(1200))
+    expect(one.loads.length).toBeGreaterThan(before)
+    expect(() => one.insight.loadAhead('shop', 'no' as never)).toThrow(/loadAhead/)
+    const without = set({ usage: false, isLoading: false })
+    expect(() => without.insight.loadAhead('shop', true)).toThrow(/nothing is predicted of "shop"/)
+  })
+
+  it('begins anew with another memory: what was learnt of the old one says nothing of the new one', async () => {
+    const one = set()
+    await play(one, loop(2500))
+    expect(one.insight.prediction('shop')).toMatchObject({ state: 'open' })
+    expect(one.insight.prediction('shop')?.used).toBeGreaterThan(100)
+    await one.cache.configure({ tiers: { memory: { maxEntries: 50 } } })
+    one.clock.advance(2000)
+    await play(one, ['page:other'])
+    expect(one.insight.prediction('shop')).toMatchObject({ state: 'closed', used: 0, closings: 0 })
+  })
+
+  it('counts loads as failed whose namespace was closed meanwhile, and goes on', async () => {
+    const { cache, clock } = set({ usage: false, isLoading: false })
+    const closed = {
+      name: cache.name,
+      sources: cache.sources,
+      record: (recorder: Parameters<typeof cache.record>[0]) => cache.record(recorder),
+      info: () => cache.info(),
+      describe: () => cache.describe(),
+      configure: (changes: Parameters<typeof cache.configure>[0]) => cache.configure(changes),
+      namespace: () => ({
+        ...cache.namespace('default'),
+        holds: (key: Key) => cache.holds(key),
+        prefetch: () => Promise.reject(new Error('the namespace is closed')),
+      }),
+    }
+    const insight = createInsight({ caches: [closed as never], clock, predictiveLoading: true })
+    ends.push(() => insight.close())
+    expect(await play({ cache, clock }, loop(2500))).toBe(2500)
+    const { loads } = insight.prediction('shop') ?? {}
+    expect(loads?.failed).toBeGreaterThan(10)
+    expect(loads).toMatchObject({ loaded: 0, present: 0 })
   })
 
   it('does not bring back what was invalidated while it was loaded', async () => {

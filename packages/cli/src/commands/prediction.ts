@@ -1,0 +1,60 @@
+// How well what is read next is guessed, what loading it ahead brings, and switching that.
+import type { Command, Context } from '../command.ts'
+import { exitOf, followed, SOON, tellOperation } from '../connection/follow.ts'
+import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
+import type { ExitName } from '../failure.ts'
+import { styled, text } from '../terminal/text.ts'
+import { count, percent } from '../terminal/units.ts'
+
+export const prediction: Command = {
+  name: 'prediction',
+  group: 'decide',
+  summary: 'how well what is read next is guessed, and what loading it ahead brings; --load-ahead on or off switches that',
+  positionals: [],
+  options: ['cache-name', 'load-ahead', 'reason'],
+  fields: ['cache_name', 'nodes', 'operation'],
+  example: 'millpond prediction --cache-name shop --load-ahead off --reason "the source is slow today"',
+  scope: 'metrics:read',
+  async run(context): Promise<ExitName> {
+    const { given, out } = context
+    const client = await context.client()
+    const cache = given.has('cache-name') ? { cache_name: given.text('cache-name') } : {}
+    const wanted = given.text('load-ahead')
+    const body = { ...cache, load_ahead: wanted === 'on', ...(given.has('reason') && { reason: given.text('reason') }) }
+    const operation =
+      wanted === undefined ? null : await followed(context, client, await client.post('optimizations/prediction/', body, SOON), 'processes')
+    const { body: found } = await client.get('optimizations/prediction/', cache)
+    const answer = { cache_name: textAt(found, 'cache_name'), nodes: rowsAt(found, 'nodes'), operation }
+    await out.answer('prediction', answer, () => {
+      out.line(styled('bold', text`${answer.cache_name}`))
+      for (const node of answer.nodes) tell(out, node)
+      if (operation !== null) tellOperation(context, operation)
+    })
+    return operation === null ? 'done' : exitOf(operation)
+  },
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  open: 'loads ahead what is read next',
+  closed: 'does not load ahead: that brought too little, or nobody knows yet',
+  watching: 'guesses, and loads nothing',
+  off: 'memory has no limit: nothing to load ahead for',
+}
+
+function tell(out: Context['out'], node: Row): void {
+  const name = textAt(node, 'node')
+  const said = at(node, 'said')
+  if (said === null) {
+    out.line(text`  ${name}: ${textAt(node, 'error')}`)
+    return
+  }
+  const share = (part: string): string => percent(numberAt(said, part))
+  const of = (...path: string[]): string => count(numberAt(said, ...path))
+  out.line(text`  ${name} ${STATES[textAt(said, 'state')] ?? textAt(said, 'state')}`)
+  out.line(text`    misses spared against a memory without it: ${share('benefit')}; guesses that were right: ${share('accuracy')}`)
+  out.line(
+    text`    ${of('loads', 'loaded')} loads ahead, ${of('used')} of ${of('proposed')} proposals read in time, ${of('wasted')} in vain; switched off ${of('closings')} times`,
+  )
+  const fault = textAt(said, 'model_fault')
+  if (fault !== '') out.line(text`    a model of one's own is not asked any more: ${fault}`)
+}

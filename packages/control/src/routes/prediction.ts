@@ -1,0 +1,111 @@
+// How well processes guess what is read next, what loading it ahead brings, and switching that on and off.
+import { z } from 'zod'
+import type { Answered } from '../agent/answers.ts'
+import { namespacesFor, oneCache } from '../fleet/reach.ts'
+import { Problem } from '../http/problem.ts'
+import { defineRoute, json, type Route } from '../http/route.ts'
+import { askInsight } from '../operations/advice.ts'
+import { orLater } from '../operations/wait.ts'
+import { accepted, number, operation } from './words.ts'
+
+const cacheName = z.string().max(128).optional()
+const count = z.number()
+const prediction = z.object({
+  state: z
+    .enum(['open', 'closed', 'watching', 'off'])
+    .describe(
+      'open: what is proposed is loaded; closed: that brought too little, or nobody knows yet; watching: it is never loaded; off: memory has no limit',
+    ),
+  accuracy: number.describe('of what was proposed and has ended: read while memory had it'),
+  benefit: number.describe(
+    'fewer misses than a memory that nobody loads ahead into, as a part of them; the only figure that says whether it helps',
+  ),
+  spared: count.describe('loads that were spared, or would have been, of all there would be'),
+  threshold: count.describe('the chance from which on a key is proposed'),
+  proposed: count,
+  used: count,
+  wasted: count,
+  outstanding: count,
+  loads: z.object({ loaded: count, present: count, empty: count, failed: count, skipped: count }),
+  closings: count,
+  drifts: count,
+  lost: count.describe('reads that came faster than they could be looked at'),
+  model_fault: z.string().nullable().describe("why a model of one's own is not asked any more"),
+  patterns: z.array(
+    z.object({
+      namespace: z.string(),
+      pattern: z.string(),
+      candidates: count,
+      read_ratio: count,
+      loss: number,
+      base_loss: number.describe('of somebody who only knows how often candidates are read'),
+      is_off: z.boolean(),
+    }),
+  ),
+})
+const PATH = 'optimizations/prediction/'
+
+export const predictionRoutes: readonly Route[] = [
+  defineRoute({
+    method: 'GET',
+    path: PATH,
+    summary: 'How well what is read next is guessed, and what loading it ahead brings, each process for itself; 501 where nobody predicts',
+    scope: 'metrics:read',
+    query: z.strictObject({ cache_name: cacheName }),
+    answers: {
+      200: {
+        description: 'Since memory was as it is now',
+        schema: z.object({
+          cache_name: z.string(),
+          nodes: z.array(z.object({ node: z.string(), error: z.string().nullable(), said: prediction.nullable() })),
+        }),
+      },
+      501: { description: 'No process of the cache predicts: see the detail' },
+    },
+    async handle({ control, principal, query }) {
+      const cache = oneCache(control, principal, query.cache_name)
+      const only = namespacesFor(principal, cache, undefined)
+      const nodes = (await askInsight(control, cache, 'prediction', null)).map(({ said, ...row }) => ({
+        ...row,
+        said: shownTo(said, only),
+      }))
+      return json(200, { cache_name: cache, nodes })
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: PATH,
+    summary: 'Begins or ends loading ahead in every process that predicts, until it ends or is told otherwise',
+    scope: 'config:write',
+    rate: 'write',
+    body: z.strictObject({ cache_name: cacheName, load_ahead: z.boolean(), reason: z.string().max(500).optional() }),
+    answers: { 200: { description: 'What each process did', schema: operation }, 202: { description: 'It runs', schema: accepted } },
+    handle({ control, principal, body, who, request, base }) {
+      const cache = oneCache(control, principal, body.cache_name)
+      if (namespacesFor(principal, cache, undefined) !== undefined)
+        throw new Problem(403, 'forbidden', `memory belongs to all of ${cache}: ${principal.name} is limited to a part of it`)
+      return orLater(request, base, (began) =>
+        control.operations.run(
+          { kind: 'load_ahead', prefix: 'op', caches: [cache], request: body, reason: body.reason },
+          who,
+          async (step) => {
+            began(step.id)
+            const replies = await control.fleet.ask(cache, 'load_ahead', { is_on: body.load_ahead }, { deadlineMs: 10_000 })
+            const nodes = replies.map(({ id, status, error, body: done }) => ({
+              node: id,
+              error: status !== 'answered' ? (error ?? status) : done === null ? 'nothing is predicted there' : null,
+              was_on: done?.was_on ?? null,
+            }))
+            const failed = nodes.filter(({ error }) => error !== null).length
+            return { state: failed === 0 ? 'completed' : failed === nodes.length ? 'failed' : 'partial', result: { nodes } }
+          },
+        ),
+      )
+    },
+  }),
+]
+
+function shownTo(said: Answered['prediction'], only: readonly string[] | undefined): Answered['prediction'] {
+  if (said === null || only === undefined) return said
+  return { ...said, patterns: said.patterns.filter(({ namespace }) => only.includes(namespace)) }
+}

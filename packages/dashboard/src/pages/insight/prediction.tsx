@@ -1,0 +1,44 @@
+// Loading ahead: whether what is read next is loaded before it is asked for, and what that brings, each process for itself.
+import { type NodeSays, type Predicted, usePrediction } from '../../api/insight.ts'
+import { useDashboard } from '../../context.tsx'
+import { Section } from '../../parts/section.tsx'
+import { Table } from '../../parts/table.tsx'
+import { Unit, Word } from '../../parts/words.tsx'
+
+const STATES: Readonly<Record<string, string>> = {
+  open: 'loads ahead',
+  closed: 'does not: it brought too little, or nobody knows yet',
+  watching: 'guesses only',
+  off: 'memory has no limit',
+}
+
+export function LoadingAhead({ cache }: { readonly cache: string }) {
+  const { numbers } = useDashboard()
+  const { data } = usePrediction(cache)
+  // Where nothing is predicted there is nothing to say.
+  if (data?.is !== 'on') return null
+  const share = (value: number | null | undefined) =>
+    value === null || value === undefined ? <span className="is-unknown">not known yet</span> : <Unit figure={numbers.percent(value)} />
+  return (
+    <Section title="Loading ahead" note="what is read next, before it is asked for; millpond prediction --load-ahead off ends it">
+      <Table
+        caption="Loading ahead by process"
+        rows={data.said.nodes}
+        isDense
+        keyOf={({ node }: NodeSays<Predicted>) => node}
+        columns={[
+          { name: 'Process', cell: ({ node }) => node },
+          {
+            name: 'State',
+            cell: ({ said, error }) =>
+              said === null ? <Word tone="unknown">{error ?? 'no answer'}</Word> : (said.model_fault ?? STATES[said.state] ?? said.state),
+          },
+          { name: 'Misses spared', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.benefit)) },
+          { name: 'Guesses right', isNumber: true, cell: ({ said }) => (said === null ? '' : share(said.accuracy)) },
+          { name: 'Loads ahead', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.loads.loaded)) },
+          { name: 'In vain', isNumber: true, cell: ({ said }) => (said === null ? '' : numbers.count(said.wasted)) },
+        ]}
+      />
+    </Section>
+  )
+}
