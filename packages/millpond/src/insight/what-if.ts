@@ -2,8 +2,7 @@
 import { check, checkOptions, oneOf, refused, type Shape, whole } from '../core/checks.ts'
 import type { PolicyName } from '../memory/options.ts'
 import type { Evidence } from './evidence.ts'
-import type { Sizing } from './insight.ts'
-import type { Range } from './sizing.ts'
+import type { Range, SizePoint, TtlPoint } from './sizing.ts'
 
 /** One thing is asked: a size, a policy, or a time to live. */
 export interface WhatIfQuestion {
@@ -35,8 +34,14 @@ export interface WhatIf {
 }
 
 /** What the answer rests on: `Sizing` has it. */
-export interface WhatIfSeen extends Pick<Sizing, 'evidence' | 'capacity' | 'policy' | 'hitRate' | 'sizes' | 'ttls'> {
+export interface WhatIfSeen {
+  readonly evidence: Evidence
+  readonly capacity?: { readonly unit: 'entries' | 'bytes'; readonly amount: number }
+  readonly policy?: string
+  readonly hitRate: number
+  readonly sizes: readonly SizePoint[]
   readonly policies: readonly { readonly policy: string; readonly factor: number; readonly change: Range }[]
+  readonly ttls: readonly TtlPoint[]
 }
 
 const QUESTION: Shape<WhatIfQuestion> = {
