@@ -60,6 +60,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   test: ['test', '--days', '1'],
   benchmark: ['benchmark', '--duration', '50ms', ...SHOP],
   optimize: ['optimize'],
+  'auto-apply': ['auto-apply', ...SHOP],
   cost: ['cost', '--memory-gb-month', '4', '--million-loads', '1', ...SHOP],
   'what-if': ['what-if', '--size', '2', ...SHOP],
   trends: ['trends', ...SHOP],

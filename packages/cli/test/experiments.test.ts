@@ -54,3 +54,18 @@ it('begins one, shows that it is sure, sets it for all keys, and takes it back',
   expect((await desk.run(['experiments', 'list'], { as: 'viewer', columns: 200 })).out).toMatch(/longer\s+stopped/)
   expect((await desk.run(['experiments', 'stop', id], editor)).code).toBe(6)
 })
+
+it('lets advice be carried out by itself, keeps what is not named, and says why nothing is done', async () => {
+  expect((await desk.run(['auto-apply', '--cache-name', 'lives'], { as: 'viewer' })).out).toContain(
+    'lives: nothing is carried out by itself',
+  )
+  const on = ['auto-apply', 'on', '--cache-name', 'lives', '--min-impact-score', '90']
+  expect((await desk.run(on, { as: 'viewer' })).code).toBe(4)
+  expect((await desk.run([...on, '--dry-run'], editor)).out).toContain('from 90 on is carried out')
+  expect((await desk.run(['auto-apply', '--cache-name', 'lives'], editor)).out).toContain('nothing is carried out')
+  expect((await desk.run(on, editor)).code).toBe(0)
+  const { json } = await desk.run(['auto-apply', 'on', '--cache-name', 'lives', '--json'], editor)
+  expect(json.settings).toMatchObject({ enabled: true, min_impact_score: 90, kinds: ['policy'] })
+  expect((await desk.run(['auto-apply', 'off', '--cache-name', 'lives'], editor)).out).toContain('nothing is carried out by itself')
+  expect((await desk.run(['auto-apply', 'perhaps'], editor)).code).toBe(2)
+})

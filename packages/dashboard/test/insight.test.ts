@@ -78,6 +78,11 @@ describeWith('chromium', 'sizing and advice in a browser', () => {
     await page.getByRole('button', { name: 'Take it back' }).click()
     await page.getByRole('row', { name: /25 kB.*web-1/ }).waitFor()
     expect(shop.info().memory).toMatchObject({ maxBytes: 25_000 })
+    await page.getByText('Nothing is carried out unless you do it.').waitFor()
+    await page.getByRole('button', { name: 'Let it…' }).click()
+    await page.getByRole('button', { name: 'Let it', exact: true }).click()
+    await page.getByRole('button', { name: 'Let it no longer…' }).waitFor()
+    expect(await lookAt(page)).toEqual([])
     expect(faults).toEqual([])
   })
 

@@ -3,6 +3,7 @@ import type { Command } from '../command.ts'
 import { audit, login, logout, tokenCreate, tokenList, tokenRevoke, whoami } from './access.ts'
 import { alertsList, alertsResolve, alertsSilence, mark, nodes } from './alerts.ts'
 import { assetsUpload } from './assets.ts'
+import { autoApply } from './auto-apply.ts'
 import { benchmark } from './benchmark.ts'
 import { cleanup, test } from './care.ts'
 import { cdnAnalytics, cdnPurge, cdnStatus } from './cdn.ts'
@@ -74,6 +75,7 @@ export const COMMANDS: readonly Command[] = [
   report,
   benchmark,
   optimize,
+  autoApply,
   whatIf,
   cost,
   trends,

@@ -10,6 +10,7 @@ import { Name, Time, Unit, vars } from '../../parts/words.tsx'
 import { Link, placeOf } from '../../place/place.tsx'
 import { AppliedChanges } from './applied.tsx'
 import { Apply, type Tried } from './apply.tsx'
+import { ByItself } from './by-itself.tsx'
 import { Evidence } from './evidence.tsx'
 import { amountOf, settingsOf, speakerOf } from './figures.ts'
 import { HotKeys } from './hot-keys.tsx'
@@ -57,6 +58,7 @@ function Found({ found }: { readonly found: AnalyzedCache }) {
         {said !== undefined && <HotKeys tiers={said.hot_keys} cache={cache} />}
         <LoadingAhead cache={cache} />
         <AppliedChanges cache={cache} />
+        <ByItself cache={cache} />
         <Evidence nodes={nodes} page="advice" cache={cache} />
       </div>
       {tried !== undefined && <Apply cache={cache} tried={tried} onClose={() => setTried(undefined)} />}

@@ -1,0 +1,63 @@
+// Advice that is carried out by itself: whether it may be, where that stands, and what came of it.
+import type { Command } from '../command.ts'
+import { at, numberAt, type Row, rowsAt, textAt } from '../connection/read.ts'
+import { wrongUse } from '../failure.ts'
+import type { Output } from '../terminal/output.ts'
+import { shownJson, styled, text } from '../terminal/text.ts'
+import { clock } from '../terminal/units.ts'
+
+export const autoApply: Command = {
+  name: 'auto-apply',
+  group: 'decide',
+  summary: 'whether advice is carried out by itself, and what came of it; on or off changes that',
+  positionals: ['[on|off]'],
+  options: ['cache-name', 'min-impact-score', 'dry-run'],
+  fields: ['cache_name', 'settings', 'state'],
+  example: 'millpond auto-apply on --cache-name shop --min-impact-score 80',
+  scope: 'metrics:read',
+  async run({ given, out, client: connected }) {
+    const [word] = given.positionals
+    if (word !== undefined && word !== 'on' && word !== 'off') throw wrongUse(`${word} is neither on nor off`)
+    const client = await connected()
+    const { body: now } = await client.get('optimizations/auto/', { cache_name: given.text('cache-name') })
+    const body =
+      word === undefined
+        ? now
+        : (
+            await client.call('PUT', 'optimizations/auto/', {
+              body: changed(now, word, given.has('min-impact-score') ? given.number('min-impact-score') : undefined, given.flag('dry-run')),
+            })
+          ).body
+    await out.answer('auto-apply', body, () => tell(out, body))
+    return 'done'
+  },
+}
+
+/** What is not named stays as it was. */
+function changed(now: Row, word: 'on' | 'off', score: number | undefined, dryRun: boolean): object {
+  const settings = at(now, 'settings')
+  return {
+    ...(typeof settings === 'object' && settings),
+    enabled: word === 'on',
+    ...(score !== undefined && { min_impact_score: score }),
+    cache_name: textAt(now, 'cache_name'),
+    dry_run: dryRun,
+  }
+}
+
+function tell(out: Output, body: Row): void {
+  const isOn = at(body, 'settings', 'enabled') === true
+  out.line(
+    styled(
+      'bold',
+      text`${textAt(body, 'cache_name')}: ${isOn ? `advice of an impact from ${numberAt(body, 'settings', 'min_impact_score')} on is carried out by itself` : 'nothing is carried out by itself'}`,
+    ),
+  )
+  const [phase, why] = [textAt(body, 'state', 'phase'), textAt(body, 'state', 'why')]
+  if (phase !== 'idle') out.line(text`  ${phase} ${textAt(body, 'state', 'recommendation')}: ${shownJson(at(body, 'state', 'change'))}`)
+  if (isOn && why !== '') out.line(text`  ${why}`)
+  for (const one of rowsAt(body, 'state', 'history'))
+    out.line(
+      text`  ${clock(textAt(one, 'at'))} ${textAt(one, 'recommendation')} ${textAt(one, 'outcome').replace('_', ' ')}${textAt(one, 'why') === '' ? '' : `: ${textAt(one, 'why')}`}`,
+    )
+}
