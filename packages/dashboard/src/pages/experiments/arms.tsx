@@ -39,11 +39,14 @@ export function Arms({ experiment: { judgement, plan } }: { readonly experiment:
       columns={[
         {
           name: 'Arm',
-          cell: ({ name }) => (
-            <>
-              <b>{name}</b> <span className="note">{settingOf(plan.arms.find((arm) => arm.name === name) ?? { name })}</span>
-            </>
-          ),
+          cell: ({ name }) => {
+            const setting = settingOf(plan.arms.find((arm) => arm.name === name) ?? { name })
+            return (
+              <>
+                <b>{name}</b> {setting !== name && <span className="note">{setting}</span>}
+              </>
+            )
+          },
         },
         { name: 'Reads', isNumber: true, cell: ({ reads }) => numbers.count(reads) },
         watched('Hits', ({ hit_ratio }) => hit_ratio),

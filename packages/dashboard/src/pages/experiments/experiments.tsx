@@ -136,7 +136,12 @@ function Shown({ shown, all, cache }: { readonly shown: Experiment; readonly all
                   </Link>
                 ),
               },
-              { name: 'Arms', folded: 'wide', cell: ({ plan }) => plan.arms.map((arm) => `${arm.name} (${settingOf(arm)})`).join(', ') },
+              {
+                name: 'Arms',
+                folded: 'wide',
+                cell: ({ plan }) =>
+                  plan.arms.map((arm) => (settingOf(arm) === arm.name ? arm.name : `${arm.name} (${settingOf(arm)})`)).join(', '),
+              },
               { name: 'Began', cell: ({ created_at }) => <Time at={created_at} relative /> },
               { name: 'By', cell: ({ actor }) => actor },
               { name: 'Verdict', folded: 'wide', cell: ({ judgement }) => judgement.text },

@@ -148,6 +148,10 @@ describe('odd counts', () => {
     expect(halfWidth(compared?.variance ?? 0, 0.01, ALPHA)).toBeGreaterThan(Math.abs(compared?.difference ?? 9))
   })
 
+  it('are sure of what is plain, also where little is known: a standard error of seven points does not hide a difference of fifty', () => {
+    expect(halfWidth(0.07 ** 2, 0.01, ALPHA)).toBeLessThan(0.3)
+  })
+
   it('have no interval before there is a variance, and a narrower one with more of it', () => {
     expect(halfWidth(Number.NaN, 0.01, ALPHA)).toBe(Number.POSITIVE_INFINITY)
     expect(halfWidth(1e-6, 0.01, ALPHA)).toBeLessThan(halfWidth(1e-4, 0.01, ALPHA))
