@@ -1,7 +1,7 @@
 // An experiment as it is kept, and as it is shown.
 import type { Difference, Judgement, Phase } from 'millpond/insight'
 import { z } from 'zod'
-import { type AskedPlan, experimentPlan } from '../agent/words.ts'
+import { experimentPlan } from '../agent/words.ts'
 import type { ExperimentTable } from '../store/schema.ts'
 
 const difference = z.object({ control: z.number(), arm: z.number(), value: z.number(), low: z.number(), high: z.number() })
@@ -120,10 +120,8 @@ export function courseWith(
   return [...before, point]
 }
 
-/** @param measuredMs how long it has measured; undefined: not yet */
+/** @param passedMs since it began */
 export function phaseDue(plan: { readonly kind: string; readonly beforeMs: number; readonly settleMs: number }, passedMs: number): Phase {
   if (plan.kind === 'shadow' || passedMs >= plan.beforeMs + plan.settleMs) return 'measuring'
   return passedMs < plan.beforeMs ? 'before' : 'settling'
 }
-
-export type { AskedPlan }
