@@ -36,7 +36,7 @@ afterEach(async () => {
   for (const { faults } of all) expect(faults).toEqual([])
 })
 
-export async function serve(answer: (asked: Asked, fault: (what: string) => void) => Answer): Promise<Wire> {
+export async function serve(answer: (asked: Asked, fault: (what: string) => void) => Answer | Promise<Answer>): Promise<Wire> {
   const asked: Asked[] = []
   const faults: string[] = []
   const script: Wire['script'] = []
@@ -54,7 +54,7 @@ export async function serve(answer: (asked: Asked, fault: (what: string) => void
     }
     asked.push(one)
     // Checked whatever is answered.
-    const documented = answer(one, (what) => faults.push(`${one.method} ${one.rawPath}: ${what}`))
+    const documented = await answer(one, (what) => faults.push(`${one.method} ${one.rawPath}: ${what}`))
     const given = script.shift() ?? documented
     if (given === 'hang') return
     if (given === 'cut') return void request.socket.destroy()
