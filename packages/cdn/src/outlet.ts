@@ -12,6 +12,7 @@ import type { Look, Probe } from './probe.ts'
 import { Pump } from './pump.ts'
 import type { Desk } from './purge.ts'
 import { type PurgeTarget, type PurgeTargetLike, targetsOf } from './target.ts'
+import type { CdnTrouble } from './trouble.ts'
 
 export interface CdnOutletOptions {
   /** Names its records in the outbox and its part of receipts. Default `'cdn'`. */
@@ -37,16 +38,6 @@ export interface CdnOutletOptions {
   readonly sample?: ((target: PurgeTarget) => readonly string[]) | undefined
   /** What cannot be purged, and what a probe has found old though it was purged three times. Default: a warning on the console. */
   readonly onTrouble?: ((trouble: CdnTrouble) => void) | undefined
-}
-
-export interface CdnTrouble {
-  readonly edge: string
-  readonly targets: readonly string[]
-  /** `true`: it is tried again. */
-  readonly isTriedAgain: boolean
-  readonly error?: CdnError
-  /** What a probe found. */
-  readonly probe?: Probe
 }
 
 /** How far an invalidation has come at the edge. */

@@ -3,10 +3,10 @@ import type { Allowance } from './allowance.ts'
 import { pause, type Time } from './clock.ts'
 import { CdnError } from './errors.ts'
 import { Lot, type LotOptions } from './lot.ts'
-import type { CdnTrouble } from './outlet.ts'
 import { judge, type Look, type Probe } from './probe.ts'
 import type { Desk } from './purge.ts'
 import { keyOf, nameOf, type PurgeTarget } from './target.ts'
+import type { CdnTrouble } from './trouble.ts'
 
 export interface PumpOptions {
   readonly time: Time
