@@ -4,13 +4,14 @@ import { z } from 'zod'
 import { newId } from '../access/tokens.ts'
 import { type AskedPlan, memoryChange } from '../agent/words.ts'
 import { appendAudit } from '../audit/audit.ts'
-import type { Control } from '../control.ts'
-import { AUTO } from '../experiments/experiments.ts'
+import { AUTO, type Experiments } from '../experiments/experiments.ts'
 import { countsOf, type Runs } from '../experiments/seen.ts'
+import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 import { agreedOn, askInsight } from '../operations/advice.ts'
-import type { OperationView, Who } from '../operations/operations.ts'
+import type { Operations, OperationView, Who } from '../operations/operations.ts'
 import { putDocument, readDocument } from '../store/documents.ts'
+import type { Store } from '../store/store.ts'
 import { type AutoSettings, type AutoState, autoSettings, autoState, IDLE } from './settings.ts'
 
 type Change = NonNullable<AutoState['change']>
@@ -31,13 +32,20 @@ const OF_PEOPLE = ['optimize', 'experiment', 'configuration.create', 'configurat
 /** All keys are alike in both arms: it is there to count. */
 const COUNTING: AskedPlan = { name: 'auto', arms: [{ name: 'a' }, { name: 'b' }], settle_seconds: 0 }
 
+interface Parts {
+  readonly store: Store
+  readonly fleet: Fleet
+  readonly operations: Operations
+  readonly experiments: Experiments
+}
+
 export class AutoApply {
-  readonly #control: Pick<Control, 'store' | 'fleet' | 'operations' | 'experiments'>
+  readonly #control: Parts
   readonly #runs = new Map<string, Record<string, Runs[string]>>()
   readonly #lookedAt = new Map<string, number>()
   #last: Promise<void> = Promise.resolve()
 
-  constructor(control: Pick<Control, 'store' | 'fleet' | 'operations' | 'experiments'>) {
+  constructor(control: Parts) {
     this.#control = control
   }
 

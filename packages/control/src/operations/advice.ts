@@ -1,7 +1,7 @@
 // What the processes of a cache say of its size, policy and times to live: each for itself, and what most of the reads agree on.
 import type { Answered, Shown } from '../agent/answers.ts'
 import type { Asked, Topic } from '../agent/words.ts'
-import type { Control } from '../control.ts'
+import type { Fleet } from '../fleet/fleet.ts'
 import { Problem } from '../http/problem.ts'
 
 type Told = 'sizing' | 'analyze' | 'cost' | 'prediction'
@@ -23,7 +23,7 @@ const DEADLINE_MS = 5000
 
 /** @throws Problem 501 where no process of the cache is watched, 502 where none answers */
 export async function askInsight<T extends Told>(
-  control: Pick<Control, 'fleet'>,
+  control: { readonly fleet: Fleet },
   cache: string,
   topic: T,
   asked: Asked<T>,
