@@ -63,13 +63,13 @@ export function useAlerts(state?: 'firing' | 'resolved') {
 
 export function useInvalidations(limit = 20) {
   const { client } = useDashboard()
-  const { offers } = useAccess()
+  const { offers, may } = useAccess()
   const live = useLive()
   return useQuery({
     queryKey: ['invalidations', limit],
     queryFn: ({ signal }) => client.get<Page<Operation>>('invalidations/', { limit }, signal),
     refetchInterval: live.pushed(2000),
-    enabled: offers('GET', 'invalidations/'),
+    enabled: offers('GET', 'invalidations/') && may('metrics:read'),
   })
 }
 
