@@ -75,13 +75,13 @@ export function useInvalidations(limit = 20) {
 
 export function useMarkers() {
   const { client } = useDashboard()
-  const { offers } = useAccess()
+  const { offers, may } = useAccess()
   const live = useLive()
   return useQuery({
     queryKey: ['markers'],
     queryFn: ({ signal }) => client.get<Page<Marker>>('events/markers/', { limit: 20 }, signal),
     refetchInterval: live.every(10_000),
-    enabled: offers('GET', 'events/markers/'),
+    enabled: offers('GET', 'events/markers/') && may('metrics:read'),
   })
 }
 
