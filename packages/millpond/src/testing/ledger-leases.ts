@@ -68,6 +68,22 @@ export const leaseCases: readonly Case<LedgerSubject>[] = [
       }),
   },
   {
+    id: 'lease-commit-again',
+    title: 'a commit that is said once more, since its answer was late, is answered alike while the lease lasts',
+    run: (subject) =>
+      using(subject, async (tier, ledger) => {
+        const { position } = await ledger.pull('ns')
+        await ledger.lease('ns', 'k', 'one', 60_000)
+        const item = { ...commitItem('k', position), lease: 'one' }
+        assert.deepEqual(await ledger.commit('ns', [item]), [true])
+        assert.deepEqual(await ledger.commit('ns', [item]), [true])
+        assert.deepEqual(await bodies(tier, ['k']), ['loaded k'])
+        await ledger.release('ns', 'k', 'one')
+        assert.deepEqual(await ledger.lease('ns', 'k', 'two', 60_000), { granted: true })
+        assert.deepEqual(await ledger.commit('ns', [item]), [false])
+      }),
+  },
+  {
     id: 'lease-many',
     title: 'G11: many in one step are granted and refused each by itself, and only holders give them back',
     run: (subject) =>

@@ -98,7 +98,7 @@ export interface LedgerStore {
   advance(namespace: string, change: Change): Promise<Advanced>
   /**
    * Stores loaded entries, each only if its epoch is current, its position is not below the commit floor, and its key is not held and has not moved since;
-   * with `lease`, only while that lease still holds, which may end with it. Answers per item.
+   * with `lease`, only while that lease still holds, which may end with it. Answers per item, and alike where it is said once more while the lease lasts.
    */
   commit(namespace: string, items: readonly CommitItem[]): Promise<boolean[]>
   /** One load over all processes: grants the key's lease to `id`, or says how long the holder has left. A holder may ask again (renew). */

@@ -36,6 +36,8 @@ import {
 } from './ledger-rows.ts'
 
 const FAILED = 'LEDGER_UNREACHABLE'
+/** What the id of a lease begins with once its entry is there. */
+const COMMITTED = '+'
 /** After so long a silence a process counts as ended. */
 const NODE_MS = 3000
 
@@ -126,7 +128,7 @@ export class SqliteLedger implements LedgerStore {
       if (verdicts.includes(true)) enforceBounds(file, { maxEntries, maxBytes }, now)
       // With the entry there the lease has done its work, and giving it back by itself would be one more transaction.
       items.forEach(({ target, lease }, index) => {
-        if (verdicts[index] && lease !== undefined) endLease(file, namespace, { key: target, id: lease })
+        if (verdicts[index] && lease !== undefined) endWithCommit(file, namespace, { key: target, id: lease })
       })
       return verdicts
     })
@@ -221,7 +223,8 @@ function mayCommit(file: CacheFile, ns: string, record: LedgerRecord, item: Comm
   if (lastMove(file, ns, { kind: 'key', key: item.target }) > seq || isHeld(file, ns, item.target)) return false
   if (item.lease === undefined) return true
   const lease = leaseOf(file, ns, item.target)
-  return lease?.id === item.lease && lease.until > now
+  // It may be said once more where its answer was late.
+  return lease !== undefined && (lease.id === item.lease || lease.id === COMMITTED + item.lease) && lease.until > now
 }
 
 /** For each entry to write, whether its key is free, and neither the key nor a tag has moved since the position that the change names for it. */
@@ -250,7 +253,7 @@ function mayWrite(file: CacheFile, ns: string, record: LedgerRecord, { targets, 
 
 function heldByOther(file: CacheFile, ns: string, { key, id }: LeaseAsk, now: number): LeaseAnswer | undefined {
   const lease = leaseOf(file, ns, key)
-  if (lease === undefined || lease.id === id) return undefined
+  if (lease === undefined || lease.id === id || lease.id.startsWith(COMMITTED)) return undefined
   const leftMs = lease.until - now
   return leftMs > 0 ? { granted: false, leftMs } : undefined
 }
@@ -258,6 +261,11 @@ function heldByOther(file: CacheFile, ns: string, { key, id }: LeaseAsk, now: nu
 function leaseOf(file: CacheFile, ns: string, key: string): { readonly id: string; readonly until: number } | undefined {
   const row = file.sql(`SELECT ${texts('id')}, ${numbers('until')} FROM lease WHERE ns = ? AND key = ?`).get(ns, key)
   return row === undefined || row === null ? undefined : { id: textIn(row, 'id'), until: numberIn(row, 'until') }
+}
+
+/** It keeps nobody away any more, and a commit that is said twice is answered alike, until its time is over. */
+function endWithCommit(file: CacheFile, ns: string, { key, id }: LeaseAsk): void {
+  file.sql('UPDATE lease SET id = ? WHERE ns = ? AND key = ? AND id = ?').run(COMMITTED + id, ns, key, id)
 }
 
 function endLease(file: CacheFile, ns: string, { key, id }: LeaseAsk): void {
