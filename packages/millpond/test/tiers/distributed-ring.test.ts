@@ -222,6 +222,37 @@ describe('T6: a ring of three nodes, two copies', () => {
     await settled(cache.close())
   })
 
+  test('what a cache stores while all that keep it are away is counted, is kept for them, and comes with them', async () => {
+    const ring = ringOf()
+    const cache = createCache({ tiers: [ring], clock })
+    await settled(cache.set('other', 1))
+    const owners = ring.ownersOf('cache:default:k')
+    for (const name of owners) named(name).link = 'down'
+    await settled(cache.set('k', 'set'))
+    expect(ring.counts.unstored).toBe(1)
+    expect(await settled(cache.getOrSet('k', async () => 'loaded'))).toBe('loaded')
+    for (const name of owners) named(name).link = 'up'
+    await clock.run(2000)
+    expect(['set', 'loaded']).toContain(await settled(cache.get('k')))
+    await settled(cache.close())
+  })
+
+  test('a write that fails on a node which was taken out meanwhile is not kept for it', async () => {
+    stores = ringStores(4, () => clock.now())
+    const ring = ringOf({ hints: { maxEntries: 3 } })
+    const own = keys.filter((key) => ring.ownersOf(key).includes('a')).slice(0, 3)
+    named('a').link = 'frozen'
+    const writing = ring.write(own.map((key) => item(key)))
+    const leaving = ring.remove('a')
+    await settled(Promise.all([writing, leaving]))
+    await fail(ring, 'b')
+    const theirs = keys.filter((key) => ring.ownersOf(key).includes('b')).slice(0, 3)
+    await settled(ring.write(theirs.map((key) => item(key))))
+    expect(ring.members().find(({ name }) => name === 'b')?.hints).toBe(3)
+    expect(warnings.filter(({ kind }) => kind === 'hints')).toEqual([])
+    await ring.close()
+  })
+
   test('the ledger away: nothing of the ring is believed', async () => {
     let isUp = true
     const journey = { send: async () => (isUp ? undefined : Promise.reject(new Error('cut'))), back: async () => {}, push: async () => {} }

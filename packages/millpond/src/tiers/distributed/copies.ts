@@ -55,8 +55,8 @@ export class Copies {
     const refusals = new Array<Refusal | undefined>(items.length).fill(undefined)
     const keep = (node: RingNode, at: number): void => {
       const item = items[at]
-      // The caller may change its bytes when the call has ended.
-      if (item !== undefined) hints.keep(node, { ...item, body: item.body.slice() })
+      // One that was taken out meanwhile needs nothing any more. The caller may change its bytes when the call has ended.
+      if (item !== undefined && members.nodes.includes(node)) hints.keep(node, { ...item, body: item.body.slice() })
     }
     const asks = grouped(places, (at) => members.owners(items[at]?.key ?? ''))
     await Promise.all(
@@ -71,8 +71,8 @@ export class Copies {
       }),
     )
     const nowhere = places.filter((at) => stored[at] !== true && refusals[at] === undefined)
-    if (nowhere.length > 0 && nowhere.length === items.length) throw this.#failed('write', [items[0]?.key ?? ''])
     counts.unstored += nowhere.length
+    if (nowhere.length > 0 && nowhere.length === items.length) throw this.#failed('write', [items[0]?.key ?? ''])
     return refusals.map((refusal, at) => (stored[at] === true ? undefined : refusal))
   }
 

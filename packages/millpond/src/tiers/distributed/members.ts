@@ -47,8 +47,9 @@ export class Members {
   /** Where it may lie: its owners, and those that were before. */
   places(key: string): readonly RingNode[] {
     const owners = this.#owners(key)
-    if (this.#formers.length === 0) return owners
+    const latest = this.#formers.at(-1)
     const now = this.#now()
+    if (latest === undefined || now >= latest.until) return owners
     const places = new Set(owners)
     for (const { owners: before, until } of this.#formers) {
       if (now >= until) continue
