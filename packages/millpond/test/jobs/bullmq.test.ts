@@ -278,5 +278,12 @@ describeWith('redis', 'BullMQ', () => {
     // @ts-expect-error options of a connection
     expect(() => bullmqJobs({ client: { host: 'localhost' } })).toThrow(/client.*a client of ioredis/)
     expect(() => bullmqJobs({ client, prefix: 'a:b' })).toThrow(/prefix: "a:b" is not a prefix/)
+    const prefixed = new Redis({ lazyConnect: true, keyPrefix: 'shop:' })
+    expect(() => bullmqJobs({ client: prefixed })).toThrow(
+      expect.objectContaining({
+        code: 'OPTION_INVALID',
+        message: expect.stringMatching(/client: .*keyPrefix \("shop:"\).*bullmqJobs\(\{ prefix \}\)/),
+      }),
+    )
   })
 })

@@ -4,10 +4,11 @@
 import { randomUUID } from 'node:crypto'
 import { checkOptions, required, type Shape, withMethods } from '../../core/checks.ts'
 import { MillpondError, show as shown } from '../../core/errors.ts'
-import type { Claimed, Job, JobDue, JobStore, ListOptions, NewJob } from '../../core/jobs.ts'
+import type { Job, JobDue, JobStore, ListOptions, NewJob } from '../../core/jobs.ts'
 import { inTime, queueName, resolveList, resolveRetention, SERVER, type ServerOptions, stepMs, storeFailed } from '../checks.ts'
 import type { RedisJobsClient } from '../redis.ts'
 import { jobOf, type Mark, markOf } from './bull-job.ts'
+import { type Held, LockGone, openHolds } from './holds.ts'
 import { bullQueueName } from './names.ts'
 import type { BullJob } from './package-types.ts'
 import { LOCK_MS, openQueues } from './queues.ts'
@@ -31,21 +32,22 @@ export interface BullmqJobs extends JobStore {
   queueNames(): Promise<string[]>
 }
 
-interface Held {
-  readonly kind: string
-  readonly bullId: string
-  readonly bull: BullJob
+interface Taken {
+  readonly job: Job
+  readonly held: Held
+}
+
+interface ClaimedHere {
+  readonly taken: readonly Taken[]
+  readonly nextInMs: number | undefined
 }
 
 const PREFIX = /^[\w.{}-]{1,128}$/
 const OPTIONS: Shape<BullmqJobsOptions> = {
   ...SERVER,
-  client: required(withMethods<BullmqJobsClient>('a client of ioredis', 'call', 'duplicate')),
+  client: required(checkClient),
   prefix: (value, at) => checkPrefix(value, at),
 }
-/** BullMQ's answers to a step that is not ours to take: the job is gone, its lock is gone, it is not running, its lock is another's. */
-const [GONE, LOCK_GONE, NOT_RUNNING, LOCKED] = [-1, -2, -3, -6]
-
 /**
  * A job table in BullMQ (6.7 or newer, over Redis or Valkey), for who has its dashboards or workers. Needs the package `bullmq`.
  * @throws MillpondError `OPTION_INVALID`, also where that is not installed.
@@ -61,8 +63,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   const timeoutMs = stepMs(options)
   const queues = openQueues({ client, prefix: checkPrefix(prefix, 'prefix'), queue, ...retention })
   const reads = openReads(queues, client, retention)
-  /** What this process runs, by id: it need not be looked for when it ends. */
-  const running = new Map<string, Held & { readonly lease: string }>()
+  const holds = openHolds(reads.find, queues.relock)
   let turn = 0
   let isClosed = false
 
@@ -96,7 +97,7 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   }
 
   /** The job; or when the next one of the kind can be had. */
-  const takeOne = async (kind: string, lease: string, leaseMs: number): Promise<Job | number | undefined> => {
+  const takeOne = async (kind: string, lease: string, leaseMs: number): Promise<Taken | number | undefined> => {
     const [json, id, limitedMs, nextAt] = await backendOf(kind).moveToActive(lease, lease)
     if (typeof id !== 'string' || typeof json !== 'object' || json === null) {
       if (Number(limitedMs) > 0) return Date.now() + Number(limitedMs)
@@ -105,62 +106,39 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
     if (leaseMs !== LOCK_MS) await backendOf(kind).extendLock(id, lease, Math.ceil(leaseMs))
     const bull = queues.Job.fromJSON(queues.of(kind), { ...json }, id)
     if (bull.repeatJobKey !== undefined) await scheduleNext(kind, id, bull, bull.repeatJobKey)
-    const job = jobOf(queues.ids.fromBull(id), kind, bull, 'running', (bull.processedOn ?? Date.now()) + leaseMs)
-    running.set(job.id, { kind, bullId: id, bull, lease })
-    return job
+    return {
+      job: jobOf(queues.ids.fromBull(id), kind, bull, 'running', (bull.processedOn ?? Date.now()) + leaseMs),
+      held: { kind, bullId: id, bull },
+    }
   }
 
-  const claim = async (kinds: readonly string[], limit: number, lease: string, leaseMs: number): Promise<Claimed> => {
+  const claim = async (kinds: readonly string[], limit: number, lease: string, leaseMs: number): Promise<ClaimedHere> => {
     await queues.know(kinds)
     await queues.tend(kinds)
     // Each time another kind is first, so that none waits for ever behind one that always has something.
     const asked = kinds.map((_, i) => kinds[(turn + i) % kinds.length]).filter((kind) => kind !== undefined)
     turn++
-    const jobs: Job[] = []
+    const taken: Taken[] = []
     let nextAt = Number.POSITIVE_INFINITY
     let failure: unknown
-    while (asked.length > 0 && jobs.length < limit) {
-      const some = asked.splice(0, limit - jobs.length)
+    while (asked.length > 0 && taken.length < limit) {
+      const some = asked.splice(0, limit - taken.length)
       const answers = await Promise.allSettled(some.map((kind) => takeOne(kind, lease, leaseMs)))
       for (const answer of answers)
         if (answer.status === 'rejected') failure ??= answer.reason
         else if (typeof answer.value === 'object') {
-          jobs.push(answer.value)
-          asked.push(answer.value.kind)
+          taken.push(answer.value)
+          asked.push(answer.value.job.kind)
         } else nextAt = Math.min(nextAt, answer.value ?? Number.POSITIVE_INFINITY)
     }
     // What has been taken must be run, whatever became of the rest.
-    if (failure !== undefined && jobs.length === 0) throw failure
+    if (failure !== undefined && taken.length === 0) throw failure
     const nextInMs = asked.length > 0 ? 0 : Math.max(0, nextAt - Date.now())
-    return { jobs, nextInMs: Number.isFinite(nextInMs) ? nextInMs : undefined }
+    return { taken, nextInMs: Number.isFinite(nextInMs) ? nextInMs : undefined }
   }
 
-  /** A step of who holds the lease. `false`: it is another's by now, or the job is gone. */
-  const held = async (id: string, lease: string, act: (job: Held) => Promise<unknown>): Promise<boolean> => {
-    const own = running.get(id)
-    const job = own?.lease === lease ? own : await reads.find(id)
-    if (job === undefined) return false
-    try {
-      await act(job)
-      return true
-    } catch (error) {
-      const code = codeOf(error)
-      if (code === LOCK_GONE && (await queues.relock(job.kind, job.bullId, lease))) {
-        await act(job)
-        return true
-      }
-      if (code === GONE || code === LOCK_GONE || code === NOT_RUNNING || code === LOCKED) return false
-      throw error
-    }
-  }
   const end = (what: string, id: string, lease: string, act: (job: Held) => Promise<unknown>): Promise<boolean> =>
-    step(what, async () => {
-      try {
-        return await held(id, lease, act)
-      } finally {
-        if (running.get(id)?.lease === lease) running.delete(id)
-      }
-    })
+    step(what, () => holds.end(id, lease, act))
 
   return {
     name: 'bullmq',
@@ -187,11 +165,16 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
         if (found?.state !== 'waiting' && found?.state !== 'failed') return false
         return (await backendOf(found.kind).remove(found.bullId, true)) === 1
       }),
-    claim: async (kinds, limit, lease, leaseMs) =>
-      kinds.length === 0 ? { jobs: [], nextInMs: undefined } : step('claim', () => claim(kinds, limit, lease, leaseMs)),
+    async claim(kinds, limit, lease, leaseMs) {
+      if (kinds.length === 0) return { jobs: [], nextInMs: undefined }
+      const { taken, nextInMs } = await step('claim', () => claim(kinds, limit, lease, leaseMs))
+      // What is told too late nobody runs: its lease runs out.
+      for (const { job, held } of taken) holds.begin(job.id, lease, held)
+      return { jobs: taken.map(({ job }) => job), nextInMs }
+    },
     renew: (id, lease, leaseMs) =>
       step('renew', () =>
-        held(id, lease, async ({ kind, bullId }) => {
+        holds.act(id, lease, async ({ kind, bullId }) => {
           if ((await backendOf(kind).extendLock(bullId, lease, Math.ceil(leaseMs))) !== 1) throw new LockGone()
         }),
       ),
@@ -226,17 +209,21 @@ export function bullmqJobs(options: BullmqJobsOptions): BullmqJobs {
   }
 }
 
-class LockGone extends Error {
-  readonly code = LOCK_GONE
+/** BullMQ's scripts make names of their own, which ioredis would not put its prefix before. */
+function checkClient(value: unknown, at: string): BullmqJobsClient {
+  const client = withMethods<BullmqJobsClient>('a client of ioredis', 'call', 'duplicate')(value, at)
+  const { keyPrefix }: { keyPrefix?: unknown } = Object('options' in client ? client.options : undefined)
+  if (keyPrefix === undefined || keyPrefix === '') return client
+  throw new MillpondError(
+    'OPTION_INVALID',
+    `${at}: a client with keyPrefix (${shown(keyPrefix)}) is not allowed, since BullMQ names its keys itself: give one without it, and bullmqJobs({ prefix })`,
+  )
 }
 
 function checkPrefix(value: unknown, at: string): string {
   if (typeof value === 'string' && PREFIX.test(value)) return value
   throw new MillpondError('OPTION_INVALID', `${at}: ${shown(value)} is not a prefix: use 1 to 128 letters, digits, '_', '.', '-' or braces`)
 }
-
-const codeOf = (error: unknown): number | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined
 
 const dueTime = (due: JobDue, now: number): number => ('at' in due ? Math.floor(due.at) : now + Math.ceil(due.inMs))
 
