@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Cache, type CacheOptions, createCache, memory } from 'millpond'
+import { type Cache, type CacheOptions, createCache, memory, type Tier } from 'millpond'
 import { memcached } from 'millpond/tiers/memcached'
 import { postgres } from 'millpond/tiers/postgres'
 import { redis } from 'millpond/tiers/redis'
@@ -38,6 +38,10 @@ async function expectNamed(tiers: Tiers, reason: RegExp): Promise<void> {
     expect(warnings.join(' ')).not.toContain('::')
   })
 }
+
+/** The server says why in its own time, however busy the machine is: a deadline that passes before has nothing to say but that. */
+const PATIENCE = { commandTimeout: 10_000, connectTimeout: 10_000 }
+const patient = (tier: Tier): Tiers => [{ use: tier, timeout: '10s' }]
 
 /** The first contact takes its time where others work too. */
 const reached = (cache: Cache): Promise<unknown> =>
@@ -77,7 +81,7 @@ describeWith('redis', 'a Redis that cannot be used', () => {
   })
 
   describe.each(['ioredis', 'redis'] as const)('by %s', (driver) => {
-    const at = (url: string): Tiers => [redis({ url, driver })]
+    const at = (url: string): Tiers => patient(redis({ url, driver, ...PATIENCE }))
 
     test.each<[string, () => Promise<string>, RegExp]>([
       ['a wrong password', async () => server.url.replace('right', 'wrong'), /WRONGPASS/],
@@ -85,7 +89,7 @@ describeWith('redis', 'a Redis that cannot be used', () => {
       ['a refused port', async () => `redis://127.0.0.1:${await freePort()}`, REFUSED],
     ])('%s is named to the caller, to listeners and by explain', async (_what, url, reason) => expectNamed(at(await url()), reason))
 
-    test('a line says when it is back', () => expectBack(own, at(own.url)))
+    test('a line says when it is back', () => expectBack(own, [redis({ url: own.url, driver })]))
   })
 })
 
@@ -112,7 +116,7 @@ describeWith('postgres', 'a PostgreSQL that cannot be used', () => {
     ['a refused port', async () => `postgres://127.0.0.1:${await freePort()}/postgres`, REFUSED],
     ['an unknown database', async () => server.url.replace(/postgres$/, 'none'), /database "none" does not exist/],
   ])('%s is named to the caller, to listeners and by explain', async (_what, url, reason) =>
-    expectNamed([postgres({ url: await url() })], reason),
+    expectNamed(patient(postgres({ url: await url(), ...PATIENCE })), reason),
   )
 
   test('a line says when it is back', () => expectBack(server, [postgres({ url: server.url })]))

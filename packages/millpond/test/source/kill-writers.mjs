@@ -79,13 +79,20 @@ export async function killStreamWriters({ server, goesOn, random = Math.random }
       await server.restart()
     }
   })()
+  killing.catch(() => {}) // told to who waits for it in the end
   const buried = async () => {
     isOver = true
     await killing
     const owners = await server.command('HKEYS', `${STREAMS}:owners`)
     if (Array.isArray(owners)) for (const owner of owners) await server.command('DEL', `${STREAMS}:lease:${owner}`)
   }
-  return { ...(await killWriters({ durability: 'stream', url: server.url, buried, goesOn, random })), serverKills }
+  try {
+    return { ...(await killWriters({ durability: 'stream', url: server.url, buried, goesOn, random })), serverKills }
+  } finally {
+    // Where writers have failed nobody has waited for it, and the caller stops the server.
+    isOver = true
+    await killing.catch(() => {})
+  }
 }
 
 /** @param {readonly string[]} argv @param {number} lines @returns {Promise<string[]>} */
