@@ -219,6 +219,7 @@ describeWith('postgres', 'postgres', () => {
       `${postgresJobsSchema('limited_jobs')} CREATE ROLE limited LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON limited_jobs TO limited`,
     )
     const limited = new pg.Pool({ connectionString: server.url.replace('postgres@', 'limited@'), max: 2 })
+    limited.on('error', () => undefined)
     const refused = postgresJobs({ pool: limited, table: 'other_jobs' })
     await expect(refused.list()).rejects.toMatchObject({ code: 'JOB_STORE_FAILED' })
     const store = postgresJobs({ pool: limited, table: 'limited_jobs', install: false })

@@ -75,6 +75,7 @@ describeWith('postgres', 'the postgres tier', () => {
     const pools: pg.Pool[] = []
     beforeAll(() => {
       for (let count = 0; count < 2; count++) pools.push(new pg.Pool({ connectionString: asService(), max: 8 }))
+      for (const pool of pools) pool.on('error', () => undefined)
     })
     afterAll(() => Promise.all(pools.map((pool) => pool.end())))
     const through = (pool: pg.Pool | undefined, tuning?: LedgerTuning) =>

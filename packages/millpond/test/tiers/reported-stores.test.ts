@@ -111,6 +111,7 @@ describeWith('postgres', 'postgres', () => {
 
   test('statements that somebody has thrown away, as poolers do, are prepared anew (porsager/postgres#547, garrytan/gbrain#169)', async () => {
     const pool = new pg.Pool({ connectionString: server.url, max: 1 })
+    pool.on('error', () => undefined)
     try {
       const tier = opened(postgres({ pool, schema: 'thrown', notify: false, commandTimeout: 5000 }))
       await tier.write([item('a')])
