@@ -11,8 +11,15 @@ const FIRST_GUESS_MS = 60_000
 /** Of how long purges last, and requests take: the latest weighs a fifth. */
 const WEIGHT = 0.2
 
+/**
+ * Of what a vendor takes at once, so much is kept back. Requests reach it later than they are sent, by times that differ, and a bucket that is full does not fill: a vendor whose bucket was full a
+ * moment longer than ours has less in it from then on, by what fills within the way of a request. A tenth covers a way of half a second at Cloudflare's pro plan (25 at once, 5 a second).
+ */
+const KEPT_BACK = 0.1
+
 export class Allowance {
   readonly #limit: EdgeLimit
+  readonly #burst: number
   readonly #time: Time
   #left: number
   #filledAt: number
@@ -27,14 +34,15 @@ export class Allowance {
   constructor(limit: EdgeLimit, time: Time) {
     this.#limit = limit
     this.#time = time
-    this.#left = limit.burst
+    this.#burst = limit.perSecond > 0 ? Math.max(1, limit.burst * (1 - KEPT_BACK)) : limit.burst
+    this.#left = this.#burst
     this.#filledAt = time.monotonic()
   }
 
   /** Less than half of the bucket is left. */
   get isScarce(): boolean {
     this.#fill()
-    return this.#left < this.#limit.burst / 2
+    return this.#left < this.#burst / 2
   }
 
   /** How long a purge has lasted lately, until the vendor said that it was done; 0 where time fills the bucket. */
@@ -72,10 +80,10 @@ export class Allowance {
   /** In how many milliseconds requests of this cost will have been answered, behind all that wait. @param requests how many they are, @param side how many go at a time. */
   forecast(cost: number, requests: number, side: number): number {
     this.#fill()
-    const { perSecond, burst } = this.#limit
+    const { perSecond } = this.#limit
     const held = Math.max(0, this.#heldUntil - this.#time.monotonic())
     const missing = this.#wanted + cost - this.#left
-    const filling = missing <= 0 ? 0 : perSecond > 0 ? (missing / perSecond) * 1000 : Math.ceil(missing / burst) * this.#lastsMs
+    const filling = missing <= 0 ? 0 : perSecond > 0 ? (missing / perSecond) * 1000 : Math.ceil(missing / this.#burst) * this.#lastsMs
     return Math.max(held + filling + (cost > 0 ? this.#answerMs : 0), (requests / side) * this.#answerMs)
   }
 
@@ -84,7 +92,7 @@ export class Allowance {
       this.#fill()
       const held = this.#heldUntil - this.#time.monotonic()
       if (held > 0) await pause(this.#time, held, signal)
-      else if (this.#left >= Math.min(cost, this.#limit.burst)) {
+      else if (this.#left >= Math.min(cost, this.#burst)) {
         this.#left -= cost
         return
       } else if (this.#limit.perSecond > 0) await pause(this.#time, Math.ceil(((cost - this.#left) / this.#limit.perSecond) * 1000), signal)
@@ -94,8 +102,7 @@ export class Allowance {
 
   #fill(): void {
     const now = this.#time.monotonic()
-    if (this.#limit.perSecond > 0)
-      this.#left = Math.min(this.#limit.burst, this.#left + ((now - this.#filledAt) / 1000) * this.#limit.perSecond)
+    if (this.#limit.perSecond > 0) this.#left = Math.min(this.#burst, this.#left + ((now - this.#filledAt) / 1000) * this.#limit.perSecond)
     this.#filledAt = now
   }
 

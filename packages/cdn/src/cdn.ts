@@ -6,7 +6,7 @@ import type { Edge, EdgeAbilities, EdgeFigures, EdgeLimit, EdgeState } from './e
 import { CdnError } from './errors.ts'
 import type { EdgeLocation } from './locations.ts'
 import { type CdnOutlet, type CdnOutletOptions, cdnOutlet } from './outlet.ts'
-import { judge, type Look, type LookOptions, lookAt, type Probe } from './probe.ts'
+import { judge, LOOK, type Look, type LookOptions, lookAt, type Probe } from './probe.ts'
 import { Desk, type EdgeReport, type EdgeWork } from './purge.ts'
 import { type PurgeTargetLike, targetsOf } from './target.ts'
 
@@ -169,7 +169,8 @@ export function createCdn(options: CdnOptions): Cdn {
       }),
     )
 
-  const look: Cdn['look'] = async (urls, how) => {
+  const look: Cdn['look'] = async (urls, how = {}) => {
+    checkOptions<LookOptions>(how, LOOK, 'look')
     const looks = await Promise.all(urls.map((url) => lookAt(url, time, how)))
     for (const { location, at, ms, status } of looks)
       if (location !== undefined) met.set(location, { at, ms, ok: status !== undefined && status < 500 })

@@ -14,7 +14,7 @@ export interface EdgeAbilities {
   readonly locations: boolean
 }
 
-/** How often a vendor may be asked, by its documentation. One bucket for all kinds of one limit. */
+/** How often a vendor may be asked, by its documentation or by what else there is. One bucket for all kinds of one limit. */
 export interface EdgeLimit {
   readonly kinds: readonly PurgeKind[]
   /** Targets in one request. */
@@ -25,7 +25,7 @@ export interface EdgeLimit {
   readonly burst: number
   /** How fast it fills again; `0`: what was taken comes back when the purge is done. */
   readonly perSecond: number
-  /** Where this is documented. */
+  /** Where this is written. */
   readonly source: string
 }
 

@@ -60,3 +60,9 @@ export class CdnError extends Error {
     this.retryAfterMs = retryAfterMs
   }
 }
+
+/** What a vendor's part, which may be the caller's own, has thrown. */
+export function errorOf(error: unknown, { vendor }: { readonly vendor: string }): CdnError {
+  if (error instanceof CdnError) return error
+  return new CdnError('VENDOR_FAILED', `it failed in a way that is not known: ${String(error)}`, { vendor })
+}

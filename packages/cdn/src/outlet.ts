@@ -60,6 +60,7 @@ export interface CdnOutletState {
   readonly purged: number
   readonly coalesced: number
   readonly storms: number
+  /** How often a target could not be purged, attempts that are made again included, or was found old after its last purge. */
   readonly failures: number
   readonly probes: { readonly gone: number; readonly old: number; readonly unknown: number }
 }
@@ -88,6 +89,8 @@ const OPTIONS: Shape<CdnOutletOptions> = {
 const KEPT = 1000
 const LONGEST_AGAIN_MS = 60_000
 const HEARD_PAUSE_MS = 1000
+/** Targets in a warning. */
+const MAX_SHOWN = 5
 
 export interface OutletParts {
   readonly desks: readonly Desk[]
@@ -206,14 +209,21 @@ class EdgeOutlet implements CdnOutlet {
   }
 
   #tell(trouble: CdnTrouble): void {
-    this.#failures++
+    this.#failures += trouble.targets.length
     const { onTrouble } = this.#options
-    if (onTrouble !== undefined) onTrouble(trouble)
-    else
-      console.warn(
-        `[millpond] [${trouble.edge}] ${trouble.targets.slice(0, 5).join(', ')}: ${trouble.error?.message ?? trouble.probe?.why}`,
-      )
+    try {
+      if (onTrouble === undefined) warn(trouble)
+      else onTrouble(trouble)
+    } catch (error) {
+      // A listener that fails must not keep anything from being purged.
+      console.warn(`[millpond] [${trouble.edge}] onTrouble has failed:`, error)
+    }
   }
+}
+
+function warn({ edge, targets, error, probe }: CdnTrouble): void {
+  const more = targets.length > MAX_SHOWN ? ` and ${targets.length - MAX_SHOWN} more` : ''
+  console.warn(`[millpond] [${edge}] ${targets.slice(0, MAX_SHOWN).join(', ')}${more}: ${error?.message ?? probe?.why}`)
 }
 
 function wordOf(target: Target): string {

@@ -1,5 +1,6 @@
 // Whether the old answer is gone: the edge is asked, and what it says is compared with what it said before. That a purge was accepted proves nothing.
 import { createHash } from 'node:crypto'
+import { recordOf, type Shape, signal, text, whole } from 'millpond/options'
 import type { Time } from './clock.ts'
 import { locationOf } from './locations.ts'
 
@@ -35,9 +36,12 @@ export interface Probe {
 export interface LookOptions {
   /** Fields of the request, such as `Host` or `Accept-Language`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Default 10,000. */
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+export const LOOK: Shape<LookOptions> = { headers: recordOf(text, 'fields and their values'), timeoutMs: whole(1, 2 ** 31 - 1), signal }
 
 /** What of a body is read and compared. */
 const MAX_BODY = 1 << 20

@@ -4,8 +4,8 @@ import { Allowance } from './allowance.ts'
 import { attempt, type Patience } from './attempts.ts'
 import { pause, type Time } from './clock.ts'
 import type { Edge, EdgePurge } from './edge.ts'
-import { CdnError } from './errors.ts'
-import { keyOf, nameOf, type PurgeTarget } from './target.ts'
+import { CdnError, errorOf } from './errors.ts'
+import { keyOf, nameOf, type PurgeKind, type PurgeTarget } from './target.ts'
 
 /** What could not be purged, and why. */
 export interface PurgeFailure {
@@ -203,10 +203,7 @@ export class EdgeWork {
       if (isDone || id === undefined || edge.status === undefined) sent.release()
       else this.#watched.push(this.#watch(id, sent.release))
     } catch (error) {
-      const known =
-        error instanceof CdnError
-          ? error
-          : new CdnError('VENDOR_FAILED', `it failed in a way that is not known: ${String(error)}`, { vendor: edge.vendor })
+      const known = errorOf(error, edge)
       // One bad name must not keep the others from being purged: it is found by halving.
       if (known.code === 'REFUSED' && targets.length > 1) {
         const half = Math.ceil(targets.length / 2)
@@ -254,20 +251,14 @@ function planned(
   const groups = new Map<string, { limit: number; targets: Map<string, PurgeTarget> }>()
   for (const target of targets) {
     try {
-      if (soft && !edge.abilities.soft.includes(target.kind))
-        throw new CdnError(
-          'UNSUPPORTED',
-          `${edge.vendor} cannot mark a ${target.kind} as stale: leave soft out, or purge what it can (${edge.abilities.soft.join(', ') || 'nothing'})`,
-          { vendor: edge.vendor },
-        )
+      if (soft && !edge.abilities.soft.includes(target.kind)) throw notSoftly(edge, target.kind)
       const plan = edge.plan(target)
       const limit = edge.limitOf(plan)
       const group = groups.get(`${limit} ${plan.kind}`) ?? { limit, targets: new Map<string, PurgeTarget>() }
       group.targets.set(keyOf(plan), plan)
       groups.set(`${limit} ${plan.kind}`, group)
     } catch (error) {
-      if (!(error instanceof CdnError)) throw error
-      failures.push(failureOf([target], error))
+      failures.push(failureOf([target], errorOf(error, edge)))
     }
   }
   const batches = [...groups.values()].flatMap(({ limit, targets: own }) => {
@@ -276,6 +267,14 @@ function planned(
     return Array.from({ length: Math.ceil(all.length / size) }, (_, at) => ({ limit, targets: all.slice(at * size, (at + 1) * size) }))
   })
   return { batches, failures: joined(failures) }
+}
+
+function notSoftly({ vendor, abilities: { soft } }: Edge, kind: PurgeKind): CdnError {
+  const remedy =
+    kind === 'everything' && soft.includes('tag')
+      ? 'give every answer a tag such as "all", and purge that one softly'
+      : `leave soft out, or purge what it can (${soft.join(', ') || 'nothing'})`
+  return new CdnError('UNSUPPORTED', `${vendor} cannot mark ${kind === 'everything' ? kind : `a ${kind}`} as stale: ${remedy}`, { vendor })
 }
 
 function failureOf(targets: readonly PurgeTarget[], error: CdnError): PurgeFailure {

@@ -8,6 +8,7 @@ import {
   type CdnTrouble,
   cloudflare,
   createCdn,
+  type Edge,
   edgeTag,
   edgeTagFields,
   edgeTargets,
@@ -16,7 +17,8 @@ import {
 import { type Cache, type CacheOptions, createCache } from 'millpond'
 import { type FakeClock, fakeClock } from 'millpond/testing'
 import { sqliteOutbox } from 'millpond/tiers/sqlite'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { passing as passingBy } from './passing.ts'
 import { type CloudflareServer, cloudflareServer } from './vendors/cloudflare.ts'
 import { fastlyServer } from './vendors/fastly.ts'
 import { json, serve } from './vendors/wire.ts'
@@ -57,19 +59,7 @@ async function setUp(
 /** Whatever is waited for by the clock at the end. */
 const closed = (clock: FakeClock, cache: Cache) => passing(clock, cache.close())
 
-/** Lets time pass, with room for real sockets, until something has come about. */
-async function passing<T>(clock: FakeClock, work: Promise<T>, stepMs = 250): Promise<T> {
-  let isOver = false
-  const over = work.finally(() => {
-    isOver = true
-  })
-  over.catch(() => {})
-  while (!isOver) {
-    await new Promise((resolve) => setTimeout(resolve, 1))
-    if (!isOver && clock.pending > 0) await clock.run(stepMs)
-  }
-  return over
-}
+const passing = <T>(clock: FakeClock, work: Promise<T>, stepMs = 250) => passingBy(clock, work, stepMs)
 
 describe('the outlet', () => {
   it('brings tags to the edge, tells the receipt, and acked waits for them', async () => {
@@ -184,6 +174,71 @@ describe('the outlet', () => {
       1000,
     )
     expect(troubles[0]).toMatchObject({ isTriedAgain: true, error: { code: 'CREDENTIALS_REFUSED' } })
+  })
+
+  it('a vendor that fails is told, asked again later, and holds nothing else up', async () => {
+    const { clock, cache, server, outlet, troubles } = await setUp({ again: false })
+    for (let at = 0; at < 5; at++) server.script.push({ status: 503, body: '' })
+    await cache.invalidateTags(['a', 'b'])
+    await passing(
+      clock,
+      until(() => troubles.length > 0),
+    )
+    expect(troubles).toMatchObject([{ targets: ['a', 'b'], isTriedAgain: true, error: { code: 'VENDOR_FAILED' } }])
+    const other = await cache.invalidateTags(['c'])
+    expect(await passing(clock, other.acked({ timeout: '10s' }))).toEqual([])
+    expect(server.purged.at(-1)).toBe('tag c')
+    await passing(clock, outlet.idle())
+    expect(server.purged.slice(-2)).toEqual(['tag a', 'tag b'])
+    expect(outlet.state()).toMatchObject({ waiting: 0, failures: 2 })
+  })
+
+  it('functions of the caller that throw keep nothing from being purged', async () => {
+    const { clock, server, cache, outlet } = await setUp({
+      again: false,
+      sample: () => {
+        throw new Error('no sample')
+      },
+      onTrouble: () => {
+        throw new Error('no listener')
+      },
+    })
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const receipt = await cache.invalidateTags(['a', 'poison'])
+    expect(await passing(clock, receipt.acked({ timeout: '1m' }))).toEqual([])
+    await passing(clock, outlet.idle())
+    expect(server.purged).toEqual(['tag a'])
+    expect(warn.mock.calls.join()).toContain('no listener')
+    warn.mockRestore()
+  })
+
+  it('owes no more second purges than it may have targets waiting: then everything is purged', async () => {
+    const clock = fakeClock()
+    const limit = { kinds: ['tag'], perRequest: 1000, cost: 'request', burst: 1000, perSecond: 1000, source: '' } as const
+    const purged: string[] = []
+    const edge: Edge = {
+      ...cloudflare({ token: 'x', zone: 'y' }),
+      limits: [limit],
+      limitOf: () => 0,
+      async send({ targets }) {
+        purged.push(`${targets.length} ${targets[0]?.kind}`)
+        return { id: undefined, isDone: true }
+      },
+    }
+    const cdn = createCdn({ edges: [edge], clock })
+    closing.push(() => cdn.close())
+    const outlet = cdn.outlet({ again: '1h' })
+    for (let at = 0; at < 51; at++) {
+      const targets = Array.from({ length: 1000 }, (_, part) => ({ kind: 'tag' as const, tag: `tag-${at * 1000 + part}` }))
+      const lines = [{ id: `line-${at}`, reason: 'manual' as const, mode: 'delete' as const, targets, isOwn: true }]
+      await outlet.deliver({ namespace: 'default', lines, signal: new AbortController().signal })
+      await passing(
+        clock,
+        until(() => outlet.state().waiting === 0),
+      )
+    }
+    expect(purged).toEqual([...Array.from({ length: 50 }, () => '1000 tag'), '1 everything'])
+    expect(outlet.state().storms).toBe(1)
   })
 
   it('a process that ends leaves what it owed to the next', async () => {

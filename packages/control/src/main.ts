@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { createAdaptorServer } from '@hono/node-server'
 import { MillpondError, type Tier } from 'millpond'
 import { ensureToken, makeFirstAdministrator } from './access/tokens.ts'
+import { cdnOfEnvironment } from './cdn/environment.ts'
 import { type ControlPlane, createControl } from './create.ts'
 import { openStore, type Store } from './store/store.ts'
 
@@ -18,6 +19,7 @@ const HELP = `Usage: millpond serve [options]
   --token-file FILE  the administrator's token; also MILLPOND_ADMIN_TOKEN. Without either the first start makes one and shows it once
   --help
 
+A CDN is purged and watched where the environment names its site (CLOUDFRONT_DISTRIBUTION_ID, CLOUDFLARE_ZONE_ID, FASTLY_SERVICE_ID) and the package @millpond/cdn is there.
 Once it runs, ${'`GET /api/admin/caching/openapi.json`'} says what there is.`
 
 const OPTIONS = {
@@ -65,6 +67,7 @@ function optionsIn(args: readonly string[]): Given {
 }
 
 async function run(given: Given): Promise<void> {
+  const cdn = await cdnOfEnvironment(process.env)
   const store = await openStore(given.store)
   const meeting: Tier[] = []
   const addresses = new WeakMap<Request, string>()
@@ -74,6 +77,7 @@ async function run(given: Given): Promise<void> {
     meeting.push(...(await meetingPlaces(given)))
     plane = createControl({
       store,
+      cdn,
       meetingPlaces: meeting.flatMap(({ nodes }) => (nodes === undefined ? [] : [nodes])),
       addressOf: (request) => addresses.get(request),
       onWarning: (message) => console.error(message),
@@ -82,6 +86,7 @@ async function run(given: Given): Promise<void> {
     await serve(plane, given, addresses)
   } finally {
     await plane?.close()
+    cdn?.close()
     for (const tier of meeting) await tier.close()
     await store.close()
   }

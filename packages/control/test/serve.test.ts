@@ -1,11 +1,15 @@
 // `millpond serve` as a stranger runs it.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { main } from '@millpond/control/main'
+import { MillpondError } from 'millpond'
 import { afterAll, expect, it, vi } from 'vitest'
+import { cdnOfEnvironment } from '../src/cdn/environment.ts'
 
 const BIN = fileURLToPath(new URL('../../millpond/bin/millpond.mjs', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'millpond-serve-'))
@@ -40,6 +44,37 @@ it('makes the first credential and shows it once, finds what meets at a file, an
     role = ((await answer.json()) as { role: string }).role
   })
   expect([first.code, first.err, role]).toEqual([0, '', 'admin'])
+})
+
+it('purges the CDN that the environment names', async () => {
+  const asked: string[] = []
+  const vendor = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`)
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"success":true,"result":{"id":"x"}}')
+  })
+  await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve))
+  const api = `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`
+  const env = { CLOUDFLARE_ZONE_ID: 'zone1', CLOUDFLARE_API_TOKEN: 'hidden', CLOUDFLARE_API_URL: api, MILLPOND_ADMIN_TOKEN: 'x'.repeat(40) }
+  const purge = async (said: string) => {
+    const headers = { Authorization: `Bearer ${env.MILLPOND_ADMIN_TOKEN}`, 'Content-Type': 'application/json' }
+    await fetch(`${urlIn(said)}cdn/invalidate_cdn/`, { method: 'POST', headers, body: '{"tags":["deals"]}' })
+  }
+  const served = await serve(STORE, purge, env)
+  expect([served.code, served.err, asked]).toEqual([0, '', ['POST /zones/zone1/purge_cache']])
+  vendor.closeAllConnections()
+  await new Promise((resolve) => vendor.close(resolve))
+})
+
+it('loads the package of CDNs where one is named alone, and says what to install', async () => {
+  const missing = Object.assign(new Error("Cannot find package '@millpond/cdn'"), { code: 'ERR_MODULE_NOT_FOUND' })
+  const absent = () => Promise.reject(missing)
+  expect(await cdnOfEnvironment({ CLOUDFLARE_API_TOKEN: 'hidden', FASTLY_SERVICE_ID: ' ' }, absent)).toBeUndefined()
+  const refused = cdnOfEnvironment({ FASTLY_SERVICE_ID: 'service1' }, absent)
+  await expect(refused).rejects.toThrow(MillpondError)
+  const half = cdnOfEnvironment({ CLOUDFLARE_ZONE_ID: 'zone1' })
+  await expect(half).rejects.toThrow(MillpondError)
+  await expect(half).rejects.toThrow(/^\[millpond\] CLOUDFLARE_ZONE_ID is set and CLOUDFLARE_API_TOKEN is not/)
+  await expect(refused).rejects.toThrow(/FASTLY_SERVICE_ID needs the package @millpond\/cdn: npm install/)
 })
 
 it('says in one line what it cannot do', async () => {

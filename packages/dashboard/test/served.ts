@@ -26,7 +26,7 @@ export interface Served {
 }
 
 /** @param given the cache of the process beside the control plane; the caller's to close, as are all in `more` */
-export async function serve(given?: Cache, more: Partial<Pick<ControlOptions, 'caches' | 'insight'>> = {}): Promise<Served> {
+export async function serve(given?: Cache, more: Partial<Pick<ControlOptions, 'caches' | 'cdn' | 'insight'>> = {}): Promise<Served> {
   await buildPage()
   const store = await openStore(':memory:')
   for (const role of ROLES) await ensureToken(store, { name: role, role }, tokenOf(role))

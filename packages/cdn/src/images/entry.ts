@@ -1,5 +1,6 @@
 // What became of a picture, as the manifest has it, and its markup.
 
+import { check, checkOptions, fn, oneOf, required, type Shape, text } from 'millpond/options'
 import { encodedKey } from '../assets/names.ts'
 import { CdnError, type CdnErrorCode } from '../errors.ts'
 import { CONTENT_TYPES, type ImageFormat } from './sniff.ts'
@@ -45,18 +46,22 @@ export interface PictureOptions {
   readonly loading?: 'lazy' | 'eager' | undefined
 }
 
+const OPTIONS: Shape<PictureOptions> = {
+  alt: required(check((value): value is string => typeof value === 'string', "a text, '' where it says nothing")),
+  sizes: text,
+  url: fn('a function from a path to its address'),
+  loading: oneOf('lazy', 'eager'),
+}
+
 /**
  * `<picture>` with each format's widths, and `<img>` with the picture's own format, its size (so that nothing jumps) and its text.
- * @throws CdnError the failure of a picture that has none; `TARGET_INVALID` without `alt`.
+ * @throws CdnError the failure of a picture that has none. @throws MillpondError `OPTION_INVALID`, such as for `alt` that is not given.
  */
-export function pictureMarkup(
-  { path, variants, failure }: ImageEntry,
-  { alt, sizes = '100vw', url, loading = 'lazy' }: PictureOptions,
-): string {
+export function pictureMarkup({ path, variants, failure }: ImageEntry, options: PictureOptions): string {
+  checkOptions<PictureOptions>(options, OPTIONS, 'pictureMarkup')
+  const { alt, sizes = '100vw', url, loading = 'lazy' } = options
   if (failure !== undefined)
     throw new CdnError(failure.code, failure.message.replace(/^\[millpond\] \[images\] /, ''), { vendor: 'images' })
-  if (typeof alt !== 'string')
-    throw new CdnError('TARGET_INVALID', `${JSON.stringify(path)} has no alt: give a text, '' where it says nothing`, { vendor: 'images' })
   const own = variants.at(-1)
   if (own === undefined) throw new CdnError('NOT_FOUND', `${JSON.stringify(path)} has no variants: optimise it first`, { vendor: 'images' })
   const addressOf = url ?? ((result) => `/${encodedKey(result)}`)

@@ -2,15 +2,14 @@
 //
 // https://developers.cloudflare.com/api/resources/cache/methods/purge/ and https://developers.cloudflare.com/cache/how-to/purge-cache/
 import { checkOptions, type Duration, duration, oneOf, type Shape, text } from 'millpond/options'
-import { given } from '../credentials.ts'
 import type { Edge, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from '../edge.ts'
 import { CdnError } from '../errors.ts'
 import type { EdgeLocation } from '../locations.ts'
 import { fieldOf, listOf, numberOf, ratio, sum, textOf } from '../read.ts'
-import { type SecretLike, secretOf } from '../secret.ts'
+import type { SecretLike } from '../secret.ts'
 import type { PurgeTarget } from '../target.ts'
 import { askVendor } from '../vendor-fetch.ts'
-import { addressOf, apiUrl, daysBack, secretText, siteOf, timeoutOf, unsupported } from './common.ts'
+import { addressOf, apiUrl, daysBack, ownSite, secretText, siteOf, timeoutOf, tokenOf, unsupported } from './common.ts'
 
 /** Plans of Cloudflare; each has limits of its own. */
 export type CloudflarePlan = 'free' | 'pro' | 'business' | 'enterprise'
@@ -62,12 +61,9 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
   checkOptions<CloudflareOptions>(options, OPTIONS, 'cloudflare')
   const { name = 'cloudflare', plan = 'free', origin } = options
   const vendor = 'cloudflare'
-  const token = options.token ?? given(process.env, 'CLOUDFLARE_API_TOKEN')
-  if (token === undefined)
-    throw new CdnError('CREDENTIALS_MISSING', 'there is no API token: set CLOUDFLARE_API_TOKEN, or give cloudflare({ token })', { vendor })
-  const secret = secretOf(token)
-  const zone = options.zone ?? given(process.env, 'CLOUDFLARE_ZONE_ID')
-  if (zone !== undefined) siteOf(zone, vendor, 'zone', 'CLOUDFLARE_ZONE_ID')
+  const secret = tokenOf(options.token, vendor, 'CLOUDFLARE_API_TOKEN')
+  const zone = ownSite(options.zone, vendor, 'zone', 'CLOUDFLARE_ZONE_ID')
+  const idOf = (site: string | undefined): string => siteOf(site ?? zone, vendor, 'zone', 'CLOUDFLARE_ZONE_ID')
   const api = options.api ?? 'https://api.cloudflare.com/client/v4'
   const timeoutMs = timeoutOf(options.timeout)
   const [perSecond, burst, urlsPerSecond, urlsPerRequest] = PLANS[plan]
@@ -112,13 +108,13 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
     plan: (target) => (target.kind === 'path' ? addressed(target.path, origin, vendor) : target),
     limitOf: (target) => (target.kind === 'url' ? 0 : 1),
     async send({ targets, site, signal }: EdgeSend): Promise<EdgePurge> {
-      const id = siteOf(site ?? zone, vendor, 'zone', 'CLOUDFLARE_ZONE_ID')
+      const id = idOf(site)
       const path = `/zones/${encodeURIComponent(id)}/purge_cache`
       const answer = await ask('POST', path, `zone ${id}`, 'the permission Zone.Cache Purge for this zone', bodyOf(targets), { signal })
       return { id: textOf(answer, 'result', 'id'), isDone: true }
     },
     async figures(days, call): Promise<EdgeFigures> {
-      const id = siteOf(call.site ?? zone, vendor, 'zone', 'CLOUDFLARE_ZONE_ID')
+      const id = idOf(call.site)
       const { from, to } = daysBack(days)
       const variables = { zone: id, from: from.slice(0, 10), to: to.slice(0, 10), limit: days + 1 }
       const answer = await ask('POST', '/graphql', `zone ${id}`, 'the permission Account Analytics.Read', { query: QUERY, variables }, call)
@@ -146,7 +142,7 @@ export function cloudflare(options: CloudflareOptions = {}): Edge {
       return readLocations(listOf(answer, 'components'))
     },
     async state(call): Promise<EdgeState> {
-      const id = siteOf(call.site ?? zone, vendor, 'zone', 'CLOUDFLARE_ZONE_ID')
+      const id = idOf(call.site)
       const answer = await ask('GET', `/zones/${encodeURIComponent(id)}`, `zone ${id}`, 'the permission Zone.Read', undefined, call)
       const status = textOf(answer, 'result', 'status') ?? 'unknown'
       const isPaused = fieldOf(answer, 'result', 'paused') === true

@@ -3,14 +3,14 @@
 // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Invalidation.html
 import type { CloudFrontClient } from '@aws-sdk/client-cloudfront'
 import { check, checkOptions, type Duration, duration, flag, type Shape, text } from 'millpond/options'
-import { type AwsCredentials, awsCredentials, given } from '../credentials.ts'
+import { type AwsCredentials, awsCredentials } from '../credentials.ts'
 import type { Edge, EdgeCall, EdgeFigures, EdgeLimit, EdgePurge, EdgeSend, EdgeState } from '../edge.ts'
 import { CdnError } from '../errors.ts'
 import { type SecretLike, secretOf } from '../secret.ts'
 import type { PurgeTarget } from '../target.ts'
 import { awsError, signIn } from './aws.ts'
 import { cloudFrontFigures } from './cloudfront-figures.ts'
-import { apiUrl, daysBack, siteOf, timeoutOf, unsupported } from './common.ts'
+import { apiUrl, daysBack, ownSite, siteOf, timeoutOf, unsupported } from './common.ts'
 
 export interface CloudFrontOptions {
   /** Default `'cloudfront'`. */
@@ -61,8 +61,7 @@ export function cloudFront(options: CloudFrontOptions = {}): Edge {
   const { name = 'cloudfront', tags = false } = options
   const vendor = 'cloudfront'
   const credentials = ownCredentials(options.credentials) ?? awsCredentials()
-  const distribution = options.distribution ?? given(process.env, 'CLOUDFRONT_DISTRIBUTION_ID')
-  if (distribution !== undefined) siteOf(distribution, vendor, 'distribution', 'CLOUDFRONT_DISTRIBUTION_ID')
+  const distribution = ownSite(options.distribution, vendor, 'distribution', 'CLOUDFRONT_DISTRIBUTION_ID')
   const timeoutMs = timeoutOf(options.timeout)
   let client: Promise<CloudFrontClient> | undefined
   const open = (): Promise<CloudFrontClient> => (client ??= connect(credentials, options.api, timeoutMs))

@@ -1,7 +1,8 @@
 // What vendors share: their options, and the words for what they cannot do.
 import { check, type Duration, parseDuration } from 'millpond/options'
+import { given } from '../credentials.ts'
 import { CdnError } from '../errors.ts'
-import { Secret, type SecretLike } from '../secret.ts'
+import { Secret, type SecretLike, secretOf } from '../secret.ts'
 
 /** Its value is never shown. */
 export const secretText = (value: unknown, at: string): SecretLike => {
@@ -17,6 +18,20 @@ export const apiUrl = check(
 )
 
 export const timeoutOf = (value: Duration | undefined): number => parseDuration(value ?? '30s', 'timeout')
+
+/** What is given, else what the environment says. @throws CdnError `CREDENTIALS_MISSING` */
+export function tokenOf(token: SecretLike | undefined, vendor: string, variable: string): Secret {
+  const found = token ?? given(process.env, variable)
+  if (found === undefined)
+    throw new CdnError('CREDENTIALS_MISSING', `there is no API token: set ${variable}, or give ${vendor}({ token })`, { vendor })
+  return secretOf(found)
+}
+
+/** What is given, else what the environment says; `undefined`: each call names it. @throws CdnError `TARGET_INVALID` */
+export function ownSite(site: string | undefined, vendor: string, what: string, variable: string): string | undefined {
+  const found = site ?? given(process.env, variable)
+  return found === undefined ? undefined : siteOf(found, vendor, what, variable)
+}
 
 export function siteOf(site: string | undefined, vendor: string, what: string, variable: string): string {
   if (site !== undefined && /^[\w-]+$/.test(site)) return site

@@ -302,7 +302,7 @@ describe('N3: markup', () => {
     for (const one of avif.split(', ')) expect(one).toMatch(/^\/a%20photo%2C%20%22mine%22\.jpg-\d+w\.avif \d+w$/)
     expect(pictureMarkup(entry, { alt: '', url: (path) => `https://e/${path.length}`, loading: 'eager' })).toContain('loading="eager"')
     // biome-ignore lint/suspicious/noExplicitAny: what the types refuse
-    expect(() => pictureMarkup(entry, {} as any)).toThrow(/has no alt/)
+    expect(() => pictureMarkup(entry, {} as any)).toThrow(/pictureMarkup\.alt/)
   })
 })
 

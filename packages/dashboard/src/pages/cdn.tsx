@@ -98,7 +98,7 @@ function Outlet({ outlet }: { readonly outlet: CdnOutletState }) {
       </p>
       {outlet.failures > 0 && (
         <p>
-          <Word tone="warning">{`${numbers.count(outlet.failures)} could not be purged: see the log of the process`}</Word>
+          <Word tone="warning">{`A target could not be purged ${numbers.count(outlet.failures)} times: see the log of the process`}</Word>
         </p>
       )}
     </Section>
@@ -116,6 +116,11 @@ function Purge() {
   const purge = useMutation({
     mutationFn: () =>
       client.send<Operation>('POST', 'cdn/invalidate_cdn/', { ...named, ...(reason.trim() === '' ? {} : { reason: reason.trim() }) }),
+    onSuccess: () => {
+      setPaths('')
+      setTags('')
+      setReason('')
+    },
     onSettled: () => queries.invalidateQueries({ queryKey: ['cdn'] }),
   })
   const submit = (event: FormEvent) => {
@@ -125,8 +130,16 @@ function Purge() {
   return (
     <Section title="Purge" note={count === 0 ? 'by paths or tags' : `${numbers.count(count)} targets`}>
       <form className="compose" onSubmit={submit}>
-        <Lines label="Paths or addresses, one a line" text={paths} given="" isOfKeys={false} rows={4} onText={setPaths} />
-        <Lines label="Tags, one a line" text={tags} given="" isOfKeys={false} rows={4} onText={setTags} />
+        <Lines
+          label="Paths or addresses, one a line"
+          text={paths}
+          given=""
+          isOfKeys={false}
+          isRequired={false}
+          rows={4}
+          onText={setPaths}
+        />
+        <Lines label="Tags, one a line" text={tags} given="" isOfKeys={false} isRequired={false} rows={4} onText={setTags} />
         <label className="field c-6">
           <span>Reason</span>
           <input className="input" value={reason} onChange={(event) => setReason(event.target.value)} />

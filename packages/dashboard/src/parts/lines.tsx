@@ -11,6 +11,7 @@ export function Lines({
   text,
   given,
   isOfKeys,
+  isRequired = true,
   rows = 1,
   onText,
 }: {
@@ -20,6 +21,8 @@ export function Lines({
   /** What the address brought. */
   readonly given: string
   readonly isOfKeys: boolean
+  /** The form is not sent without it. */
+  readonly isRequired?: boolean
   /** Of an empty field. */
   readonly rows?: number
   readonly onText: (text: string) => void
@@ -45,7 +48,7 @@ export function Lines({
       <textarea
         className="input mono lines"
         rows={Math.max(rows, text.includes(NEW_LINE) ? 4 : 1)}
-        required
+        required={isRequired}
         placeholder={hint}
         spellCheck={false}
         dir="auto"

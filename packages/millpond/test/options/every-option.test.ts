@@ -1,10 +1,11 @@
 // Every option of every public options type, given garbage: refused at once, by a typed error that names it, shows the value, and says what to give.
 import { rmSync } from 'node:fs'
+import { CdnError } from '@millpond/cdn'
 import { MillpondError } from 'millpond'
 import { afterAll, describe, expect, it } from 'vitest'
 import { show } from '../../src/core/errors.ts'
 import { GARBAGE, ODD_NUMBERS } from './garbage.ts'
-import { NO_OPTIONS, PROBES, type Probe, witnesses } from './probes.ts'
+import { empty, NO_OPTIONS, PROBES, type Probe, witnesses } from './probes.ts'
 import { publicOptionTypes } from './public-types.ts'
 
 const TYPES = publicOptionTypes(new Set(Object.keys(PROBES)))
@@ -42,9 +43,9 @@ async function faultOf(probe: Probe, given: unknown, name: string, value: unknow
   return undefined
 }
 
-/** The dashboard knows the library over HTTP alone: its errors are of JavaScript's own class, in the same form. */
+/** The dashboard knows the library over HTTP alone: its errors are of JavaScript's own class, in the same form. A CDN's have codes of their own. */
 const isOurs = (told: unknown): told is Error =>
-  told instanceof MillpondError || (told instanceof TypeError && told.message.startsWith('[millpond] '))
+  told instanceof MillpondError || told instanceof CdnError || (told instanceof TypeError && told.message.startsWith('[millpond] '))
 
 async function attempt(use: () => unknown): Promise<unknown> {
   try {
@@ -56,7 +57,9 @@ async function attempt(use: () => unknown): Promise<unknown> {
   }
 }
 
-afterAll(() => rmSync(witnesses, { recursive: true, force: true }))
+afterAll(() => {
+  for (const made of [witnesses, empty]) rmSync(made, { recursive: true, force: true })
+})
 
 it('every options type of every entry point is tried', () => {
   const ids = TYPES.map(({ id }) => id)

@@ -1,6 +1,10 @@
 // How each options type is used: what is given beside the option that is tried, and what makes or calls with it.
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cloudFront, cloudflare, createCdn, type Edge, fastly } from '@millpond/cdn'
+import { folderStore, s3Store, uploadAssets } from '@millpond/cdn/assets'
+import { createImageHandler, optimizeImages, pictureMarkup } from '@millpond/cdn/images'
 import { createControl, ensureToken, openStore } from '@millpond/control'
 import { attach, openCaches } from '@millpond/control/agent'
 import { dashboard } from '@millpond/dashboard/handler'
@@ -95,6 +99,23 @@ const refusing = (): Promise<never> => Promise.reject(new Error('nobody is there
 const admin = await openStore(':memory:')
 const ORIGIN = 'http://127.0.0.1:1'
 const TOKEN = 'of-a-test-'.repeat(4)
+
+/** A folder with nothing in it. */
+export const empty = mkdtempSync(join(tmpdir(), 'millpond-empty-'))
+const edge: Edge = {
+  name: 'probed',
+  vendor: 'probed',
+  abilities: { purge: ['everything'], soft: ['everything'], status: false, analytics: false, locations: false },
+  limits: [{ kinds: ['everything'], perRequest: 1, cost: 'request', burst: 1e6, perSecond: 1e6, source: '' }],
+  site: 'site',
+  plan: (target) => target,
+  limitOf: () => 0,
+  send: async () => ({ id: undefined, isDone: true }),
+  state: async () => ({ site: 'site', name: undefined, isReady: true, notes: [] }),
+}
+const cdn = createCdn({ edges: [edge], clock })
+const variant = { format: 'webp', width: 1, height: 1, bytes: 1, path: 'a.webp' } as const
+const picture = { path: 'a.jpg', sha256: '', bytes: 1, settings: '', variants: [variant] }
 
 /** Each time a runner of its own, where no name is taken. */
 const repeat = (options: Garbage): unknown => createJobs({ store: jobs, clock, handlers: {} }).repeat('job', options, nothing)
@@ -356,6 +377,31 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   './testing FaultProxyOptions': { base: { to: { port: 1 } }, use: (options) => startFaultProxy(options) },
   './testing RecorderOptions': { base: { process: 'p', write: () => {} }, use: (options) => recordHistory(options).close() },
   './testing SimulatedServerOptions': { use: (options) => simulatedServer(options) },
+  'cdn . CdnOptions': { base: { edges: [edge] }, use: (options) => createCdn(options) },
+  'cdn . CloudflareOptions': { base: { token: 'token' }, use: (options) => cloudflare(options), secret: ['token'] },
+  'cdn . CloudFrontOptions': { use: (options) => cloudFront(options), secret: ['credentials'] },
+  'cdn . FastlyOptions': { base: { token: 'token' }, use: (options) => fastly(options), secret: ['token'] },
+  'cdn . CdnOutletOptions': { use: (options) => cdn.outlet(options) },
+  'cdn . PurgeOptions': { use: (options) => cdn.purge([{ kind: 'everything' }], options) },
+  'cdn . LookOptions': { use: (options) => cdn.look([], options) },
+  'cdn ./assets FolderStoreOptions': { base: { path: empty }, use: (options) => folderStore(options) },
+  'cdn ./assets S3StoreOptions': {
+    base: { bucket: 'bucket' },
+    use: (options) => s3Store(options, {}),
+    secret: ['credentials'],
+    besides: ['client'],
+  },
+  'cdn ./assets UploadOptions': {
+    base: { folder: empty, to: folderStore({ path: empty }), dryRun: true },
+    use: (options) => uploadAssets(options),
+  },
+  'cdn ./images ImageHandlerOptions': {
+    base: { cache, source: nothing, keys: { current: 'k1', keys: { k1: TOKEN } } },
+    use: (options) => createImageHandler(options),
+    secret: ['keys'],
+  },
+  'cdn ./images OptimizeOptions': { base: { folder: empty }, use: (options) => optimizeImages(options) },
+  'cdn ./images PictureOptions': { base: { alt: '' }, use: (options) => pictureMarkup(picture, options), takesAny: ['alt'] },
   'control . ControlOptions': { base: { store: admin }, use: (options) => createControl(options) },
   'control . AttachOptions': { use: (options) => attach(cache, options) },
   'control . Application': { use: (application) => attach(cache, { application }) },
@@ -374,6 +420,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
 
 /** What carries such a name and is no options that anybody gives. */
 export const NO_OPTIONS: Readonly<Record<string, string>> = {
+  'cdn ./images ImageOptions': 'a part of OptimizeOptions, and tried there',
   './codec HybridOptions': 'needs Node 24; tried by hybrid.test.ts',
   './tiers/redis RedisClientOptions': "ioredis's own, as the tier hands them on",
 }

@@ -19,7 +19,7 @@ export interface OptionType {
 }
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
-const PACKAGES = ['millpond', 'control', 'dashboard', 'proxy'] as const
+const PACKAGES = ['millpond', 'cdn', 'control', 'dashboard', 'proxy'] as const
 const OPTIONS = /Options$/
 
 /** @param others further types that are options by another name. */

@@ -1,0 +1,84 @@
+// The CDN in a browser: what waits for the edge, a purge by hand, and what a vendor cannot do.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Cdn, cloudflare, createCdn, fastly } from '@millpond/cdn'
+import { type Cache, createCache } from 'millpond'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../../millpond/test/services/index.ts'
+import { BASE, faultsOf, lookAt, openBrowser, type Served, serve, signIn } from './served.ts'
+
+describeWith('chromium', 'the CDN in a browser', () => {
+  let vendor: Server
+  let cdn: Cdn
+  let cache: Cache
+  let served: Served
+  let browser: Browser
+  let page: Page
+  let faults: string[]
+  beforeAll(async () => {
+    // Just enough of both vendors: what is sent to them is checked where they are talked to.
+    vendor = createServer((request, response) => {
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        const keys: string[] = body.includes('surrogate_keys') ? JSON.parse(body).surrogate_keys : []
+        const answer = { success: true, result: { id: 'x' }, ...Object.fromEntries(keys.map((key) => [key, 'id'])) }
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      })
+    })
+    await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve))
+    const api = `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`
+    cdn = createCdn({
+      edges: [
+        cloudflare({ token: 'hidden', zone: '023e105f4ecef8ad9ca31a8372d0c353', api, origin: 'https://www.example.com' }),
+        fastly({ token: 'hidden', service: 'SU1Z0isxPaozGVKXdv0eY', api }),
+      ],
+    })
+    cache = createCache({ name: 'shop', outlets: [cdn.outlet({ again: false })] })
+    served = await serve(cache, { cdn })
+    browser = await openBrowser()
+    const context = await browser.newContext({ viewport: { width: 390, height: 900 }, colorScheme: 'dark' })
+    context.setDefaultTimeout(10_000)
+    page = await context.newPage()
+    faults = faultsOf(page)
+    await signIn(page, served.url, 'operator')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await served?.close()
+    await cache?.close()
+    cdn?.close()
+    vendor?.closeAllConnections()
+    await new Promise((resolve) => vendor.close(resolve))
+  })
+
+  it('purges what is named, shows what each vendor has taken, and why one has not', async () => {
+    await page.goto(`${served.url}${BASE}cdn/`)
+    await page.getByText('Nothing has been purged yet.').waitFor()
+    expect(await lookAt(page)).toEqual([])
+    // Tags alone, then a path beside them.
+    await page.getByLabel('Tags, one a line').fill('deals')
+    await page.getByRole('button', { name: 'Purge', exact: true }).click()
+    await page.getByText('1 of 1').first().waitFor()
+    await page.getByLabel('Paths or addresses, one a line').fill('/deals')
+    await page.getByLabel('Tags, one a line').fill('deals\norg%207')
+    await page.getByRole('button', { name: 'Purge', exact: true }).click()
+    const taken = page.getByRole('table', { name: /^Purges/ }).getByRole('row')
+    await taken.filter({ hasText: 'cloudflare' }).getByText('3 of 3').waitFor()
+    const partial = taken.filter({ hasText: 'fastly' })
+    await partial.getByText('2 of 3').waitFor()
+    await partial.getByText(/knows no path without its host.*give fastly\(\{ origin \}\)/).waitFor()
+    // It is done: the next purge begins empty.
+    expect(await page.getByLabel('Tags, one a line').inputValue()).toBe('')
+    expect(await lookAt(page)).toEqual([])
+    expect(faults).toEqual([])
+  })
+
+  it('shows what invalidations have brought there', async () => {
+    await cache.invalidateTags(['deals'])
+    await page.getByText(/Nothing waits\. 2 purged/).waitFor()
+  })
+})
