@@ -5,7 +5,7 @@ import { systemTime, type Time } from './clock.ts'
 import type { Edge, EdgeAbilities, EdgeFigures, EdgeLimit, EdgeState } from './edge.ts'
 import { CdnError } from './errors.ts'
 import type { EdgeLocation } from './locations.ts'
-import { type CdnOutlet, type CdnOutletOptions, cdnOutlet } from './outlet.ts'
+import { type CdnOutlet, type CdnOutletOptions, cdnOutlet, OUTLET } from './outlet.ts'
 import { judge, LOOK, type Look, type LookOptions, lookAt, type Probe } from './probe.ts'
 import { Desk, type EdgeReport, type EdgeWork } from './purge.ts'
 import { type PurgeTargetLike, targetsOf } from './target.ts'
@@ -145,6 +145,7 @@ export function createCdn(options: CdnOptions): Cdn {
   const met = new Map<string, NonNullable<EdgeLocation['met']>>()
 
   const desksOf = ({ edges: names, site }: Pick<CdnWhere, 'edges' | 'site'>): readonly Desk[] => {
+    if (names?.length === 0) throw new CdnError('TARGET_INVALID', 'edges is empty, and nothing would be asked: leave it out for all')
     const chosen = (names ?? [...desks.keys()]).map((name) => {
       const desk = desks.get(name)
       if (desk === undefined)
@@ -274,6 +275,7 @@ export function createCdn(options: CdnOptions): Cdn {
       }),
     health: (where = {}) => asked(where, (edge) => edge.state(where)),
     outlet(how = {}) {
+      checkOptions<CdnOutletOptions>(how, OUTLET, 'outlet')
       const made = cdnOutlet(how, { desks: desksOf({ edges: how.edges }), time, look: (urls) => look(urls), closing: closing.signal })
       outlets.push(made)
       return made

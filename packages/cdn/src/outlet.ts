@@ -3,7 +3,7 @@
 //
 // What is taken on stays in the cache's outbox until it is settled, so that a crash makes a purge too many and never one too few.
 import type { Outlet, OutletBatch, OutletDebt, OutletLine, Target } from 'millpond'
-import { check, checkOptions, type Duration, duration, flag, fn, listOf, oneOf, parseDuration, type Shape, text } from 'millpond/options'
+import { check, type Duration, duration, flag, fn, listOf, oneOf, parseDuration, type Shape, text } from 'millpond/options'
 import { pause, type Time } from './clock.ts'
 import { edgeTargets } from './edge-targets.ts'
 import { CdnError } from './errors.ts'
@@ -73,7 +73,7 @@ export interface CdnOutlet extends Outlet {
   idle(): Promise<void>
 }
 
-const OPTIONS: Shape<CdnOutletOptions> = {
+export const OUTLET: Shape<CdnOutletOptions> = {
   name: text,
   edges: listOf(text, 'names of edges'),
   namespaces: listOf(text, 'names of namespaces'),
@@ -99,9 +99,8 @@ export interface OutletParts {
   readonly closing: AbortSignal
 }
 
-/** @throws MillpondError `OPTION_INVALID` */
+/** @param options checked. */
 export function cdnOutlet(options: CdnOutletOptions, parts: OutletParts): CdnOutlet {
-  checkOptions<CdnOutletOptions>(options, OPTIONS, 'outlet')
   return new EdgeOutlet(options, parts)
 }
 

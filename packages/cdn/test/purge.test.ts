@@ -311,6 +311,7 @@ describe('several vendors', () => {
     await cdn.invalidate(['/a'], { zone: one.zone })
     await cdn.invalidate(['/a'], { distribution: three.distribution })
     expect([one.purged, three.purged]).toEqual([['url https://www.example.com/a'], ['/a']])
+    expect(await refusal(cdn.purge(['/a'], { edges: [] }))).toMatchObject({ code: 'TARGET_INVALID' })
     expect(await refusal(cdn.purge(['/a'], { site: 'x' }))).toMatchObject({ code: 'TARGET_INVALID' })
     expect(await refusal(cdn.invalidate(['/a'], { service: 'x' }))).toMatchObject({ code: 'TARGET_INVALID' })
     expect(await refusal(cdn.purge(['/a'], { edges: ['akamai'] }))).toMatchObject({

@@ -390,6 +390,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     use: (options) => s3Store(options, {}),
     secret: ['credentials'],
     besides: ['client'],
+    takesAny: ['prefix'],
   },
   'cdn ./assets UploadOptions': {
     base: { folder: empty, to: folderStore({ path: empty }), dryRun: true },
