@@ -241,7 +241,7 @@ describe('T6: a ring of three nodes, two copies', () => {
     stores = ringStores(4, () => clock.now())
     const ring = ringOf({ hints: { maxEntries: 3 } })
     const own = keys.filter((key) => ring.ownersOf(key).includes('a')).slice(0, 3)
-    named('a').link = 'frozen'
+    named('a').link = 'down'
     const writing = ring.write(own.map((key) => item(key)))
     const leaving = ring.remove('a')
     await settled(Promise.all([writing, leaving]))
