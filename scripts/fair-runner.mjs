@@ -7,13 +7,15 @@ import { TICK_MS, watchWaiting } from './waiting.mjs'
 
 /** What says that something did not come in time, in whichever suite; `expect(ms, 'in time')` says so of what it expects. */
 const LATE = /timed out in \d+ms|waited \d+ ms in vain|^in time: |^Matcher did not succeed in time/
+/** What the product itself gave up waiting for, and no assertion expected. */
+const GIVEN_UP = /no (answer|connection) within \d+ ms|did not answer within \d+ ms/
 
-/** Suites that judge times; the others judge none of their own but where they say so: only what never came can be the machine's fault there. */
-const JUDGING = ['alone', 'apart']
-
-/** `expect.poll` tells of time in the cause alone. @param {{ message: string, cause?: unknown }} error */
-const isLate = ({ message, cause }) =>
-  LATE.test(message) || (typeof cause === 'object' && cause !== null && LATE.test(String(Reflect.get(cause, 'message'))))
+/** Only what did not come in time can be the machine's fault: what is wrong is wrong on every machine. @param {{ name?: string, message: string, cause?: unknown }} error */
+function isLate({ name, message, cause }) {
+  if (LATE.test(message) || (name !== 'AssertionError' && GIVEN_UP.test(message))) return true
+  // `expect.poll` tells of time in the cause alone.
+  return typeof cause === 'object' && cause !== null && LATE.test(String(Reflect.get(cause, 'message')))
+}
 
 /** @typedef {Parameters<TestRunner['onAfterRunTask']>[0] | Parameters<TestRunner['onAfterRunSuite']>[0]} Task */
 
@@ -67,7 +69,7 @@ export const fairRunner = (watch) =>
     #judge(task) {
       if (task.result?.state !== 'fail') return undefined
       const errors = task.result.errors ?? []
-      if (!JUDGING.some((name) => name === this.config.name) && !errors.every(isLate)) return undefined
+      if (!errors.every(isLate)) return undefined
       const excuse = watch.excuse(this.#begun.get(task.id) ?? 0)
       if (excuse === undefined) return undefined
       const note = `not run: ${excuse}; it said: ${errors[0]?.message.split('\n', 1)[0]}`

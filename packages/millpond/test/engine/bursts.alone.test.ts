@@ -47,10 +47,13 @@ function bursts(tiers: () => Tiers, large: number, count = COUNT): void {
     const cache = await ready()
     const keys = names(count)
     const some = ['k0', 'k777', `k${count - 1}`]
-    expect(await failures(keys.map((key) => cache.set(key, key, { tags: [`t${key.length}`] })))).toEqual({})
-    expect(await cache.getMany(some)).toEqual(some)
+    expect(await failures(keys.map((key) => cache.set(key, key, { tags: [`t${key.length}`] }))), 'in time').toEqual({})
+    expect(await cache.getMany(some), 'in time').toEqual(some)
     const receipts = await Promise.all(keys.map((key) => cache.delete(key)))
-    expect(receipts.filter(({ removed, isApplied }) => removed !== 1 || !isApplied)).toEqual([])
+    expect(
+      receipts.filter(({ removed, isApplied }) => removed !== 1 || !isApplied),
+      'in time',
+    ).toEqual([])
     expect(await cache.getMany(some)).toEqual([undefined, undefined, undefined])
   })
 
@@ -74,9 +77,9 @@ function bursts(tiers: () => Tiers, large: number, count = COUNT): void {
       between++
     }
     const receipt = await removing
-    expect(receipt).toMatchObject({ isApplied: true, removed: large, isExact: true })
+    expect(receipt, 'in time').toMatchObject({ isApplied: true, removed: large, isExact: true })
     // Once every few steps of 500 keys at least.
-    expect(between).toBeGreaterThan(large / 2000)
+    expect(between, 'in time').toBeGreaterThan(large / 2000)
     expect(await cache.getMany(['k0', `k${large - 1}`])).toEqual([undefined, undefined])
     expect(cache.stats().ledger.pending).toBe(0)
   })
@@ -102,13 +105,13 @@ function loadsInOneTurn(tier: () => Tier, count = sized(5000, 20_000)): void {
     expect(await Promise.all(keys.map((key) => cache.getOrSet(key, () => load(key))))).toEqual(keys.map((key) => `${key} true`))
     await cache.flush()
     expect(loads).toBe(count)
-    expect(warnings).toEqual([])
+    expect(warnings, 'in time').toEqual([])
     let stored = 0
     for (let at = 0; at < count; at += 500) {
       const read = await shared.read(keys.slice(at, at + 500).map((key) => `${name}:default:${key}`))
       stored += read.filter((entry) => entry !== undefined).length
     }
-    expect(stored).toBe(count)
+    expect(stored, 'in time').toBe(count)
   })
 }
 
@@ -133,7 +136,7 @@ describeWith('redis', 'bursts over Redis', () => {
     const ms = performance.now() - began
     await server.resume()
     expect(Object.values(said).reduce((sum, count) => sum + count, 0)).toBe(COUNT)
-    expect(ms).toBeLessThan(10_000)
+    expect(ms, 'in time').toBeLessThan(10_000)
     await until('what is owed to be sent', () => cache.stats().ledger.pending === 0)
     expect(await cache.get('k1')).toBeUndefined()
   })
@@ -153,7 +156,7 @@ describeWith('redis', 'bursts over Redis', () => {
     const ms = performance.now() - began
     await server.resume()
     expect(loaded).toEqual(keys)
-    expect(ms).toBeLessThan(10_000)
+    expect(ms, 'in time').toBeLessThan(10_000)
   })
 })
 

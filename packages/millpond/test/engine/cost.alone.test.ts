@@ -63,7 +63,7 @@ describeWith('redis', 'cost', () => {
     await cache.invalidateTags(['all'])
     expect(await scripts()).toBeLessThanOrEqual(2 + questions()) // itself, and a question that its news brings forward
     // Of work that grew with the keys it would be thousands of times as much.
-    expect(median(many)).toBeLessThan(10 * median(few))
+    expect(median(many), 'in time').toBeLessThan(10 * median(few))
     expect(cache.peek('k77')).toBeUndefined()
     expect(await cache.get('k99999')).toBeUndefined()
   })
@@ -72,7 +72,7 @@ describeWith('redis', 'cost', () => {
     const cache = open({ name: 'many', tiers: [memory({ maxEntries: 1 }), redis({ url: server.url })] })
     await cache.setMany(Array.from({ length: 100 }, (_, i) => [`k${i}`, i] as const))
     await reset()
-    expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`)))[99]).toBe(99)
+    expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`)))[99], 'in time').toBe(99)
     const counted = await commands()
     expect((counted.get('mget') ?? 0) + (counted.get('get') ?? 0)).toBe(1)
   })

@@ -106,7 +106,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
     stuck.catch(() => {})
     for (let round = 0; round < 10; round++) await tier.ledger.advance('other', change([tag('t')]))
     await expect(stuck).rejects.toMatchObject(UNREACHABLE)
-    expect(await answers(tier)).toBe(true)
+    expect(await answers(tier), 'in time').toBe(true)
     // The server gives up too, while the lock is still held.
     const waiting = () => server.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     await until('nobody to wait for a lock', async () => (await waiting()).length === 0)
@@ -385,7 +385,7 @@ describeWith('postgres', 'the postgres tier under faults', () => {
       const held = await own.connect()
       const waited = stopwatch()
       await expect(tier.read(['k'])).rejects.toMatchObject(FAILED)
-      expect(waited()).toBeLessThan(1000)
+      expect(waited(), 'in time').toBeLessThan(1000)
       held.release()
       await until('the tier to answer', () => answers(tier), 10_000)
     })

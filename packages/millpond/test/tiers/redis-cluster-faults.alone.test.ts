@@ -89,7 +89,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     await migrate(name, from, to, async () => {
       const [there] = await tier.read(['k'])
       expect(there && new TextDecoder().decode(there.body)).toBe(steps === 0 ? 'before' : 'during 0')
-      expect(await tier.read(['k', 'other'])).toEqual([expect.anything(), undefined])
+      expect(await tier.read(['k', 'other']), 'in time').toEqual([expect.anything(), undefined])
       await tier.write([item('k', `during ${steps}`), item('other', 'x'), item(`{k${steps}}`, 'x')])
       expect(await tier.drop(['other'])).toBe(1)
       steps++
@@ -206,9 +206,9 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     await expect(tier.ledger.pull('ns')).rejects.toMatchObject(UNREACHABLE)
     const waited = stopwatch()
     for (let round = 0; round < 20; round++) await expect(tier.ledger.pull('ns')).rejects.toMatchObject(UNREACHABLE)
-    expect(waited()).toBeLessThan(500)
+    expect(waited(), 'in time').toBeLessThan(500)
     // Its own server answers as long as the cluster does not call itself down.
-    expect((await tier.read([elsewhere, `{ns}`]))[0]).toBeDefined()
+    expect((await tier.read([elsewhere, `{ns}`]))[0], 'in time').toBeDefined()
     let longestMs = 0
     const answers = async (): Promise<boolean> => {
       const waited = stopwatch()
@@ -219,7 +219,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
       }
     }
     await until('the promoted replica to answer', answers, ELECTION_MS)
-    expect(longestMs).toBeLessThan(1000)
+    expect(longestMs, 'in time').toBeLessThan(1000)
     const answer = await tier.ledger.pull('ns', position)
     expect(answer.position.epoch).not.toBe(position.epoch)
     expect(await tier.ledger.commit('ns', [commitItem('late', position)])).toEqual([false])
@@ -292,7 +292,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
       reading.catch(() => {})
       const waited = stopwatch()
       await tier.close()
-      expect(waited()).toBeLessThan(1000)
+      expect(waited(), 'in time').toBeLessThan(1000)
       await expect(reading).rejects.toMatchObject({ code: expect.stringMatching(/^(TIER_FAILED|CLOSED)$/) })
       for (const keys of [['k'], ['k', 'l'], []]) await expect(tier.read(keys)).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(tier.ledger.pull('ns')).rejects.toMatchObject({ code: 'CLOSED' })
@@ -312,7 +312,7 @@ describeWith('redis', 'the redis tier on a cluster under faults', () => {
     await tier.write([item(here), item(there)])
     owner.pause()
     try {
-      expect(await tier.read([here, there])).toEqual([undefined, expect.anything()])
+      expect(await tier.read([here, there]), 'in time').toEqual([undefined, expect.anything()])
       await expect(tier.read([here])).rejects.toMatchObject(FAILED)
       await expect(tier.drop([here, there])).rejects.toMatchObject(FAILED)
       await expect(tier.write([item(here), item(there)])).rejects.toMatchObject(FAILED)
