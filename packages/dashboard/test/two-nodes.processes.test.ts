@@ -12,9 +12,8 @@ import { BASE, faultsOf, openBrowser } from './served.ts'
 
 const SMALL = ['--organizations', '4', '--users', '24', '--deals', '400']
 const TAG = 'organization:1'
-/** From the press of a button until everybody who watches sees why reads miss: by beats of the page that watches, which stands still where the machine does. */
+/** From the press of a button until everybody who watches sees why reads miss. */
 const SEEN_MS = 2000
-const BEAT_MS = 50
 
 describeWith('chromium', 'the dashboard of the deals service', () => {
   const folder = mkdtempSync(join(tmpdir(), 'millpond-two-'))
@@ -87,13 +86,12 @@ describeWith('chromium', 'the dashboard of the deals service', () => {
     await button(acting.page, 'Plan…').click()
     const run = button(acting.page, /^Invalidate at least \d+ keys, hard/)
     await run.waitFor()
-    await watching.page.evaluate(`window.beats = 0; setInterval(() => window.beats++, ${BEAT_MS})`)
+    const pressed = performance.now()
     await run.click()
     await cause.waitFor()
-    const beats = Number(await watching.page.evaluate('window.beats'))
-    expect(beats * BEAT_MS, 'ms until the cause is on screen').toBeLessThan(SEEN_MS)
+    expect(performance.now() - pressed, 'in time').toBeLessThan(SEEN_MS)
     for (const node of ['deals-1', 'deals-2']) await acting.page.getByRole('row', { name: new RegExp(`${node}.*acknowledged`) }).waitFor()
-    await button(acting.page, 'Warm the hottest 500').click()
+    await button(acting.page, 'Warm the hottest again').click()
     await acting.page.getByText(/keys were loaded again/).waitFor()
     await expect.poll(() => hitRatio(watching.page), { timeout: 20_000 }).toBeGreaterThanOrEqual(usual - 3)
     expect([watching.faults, watching.refused, acting.faults, acting.refused]).toEqual([[], [], [], []])
