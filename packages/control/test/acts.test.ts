@@ -206,6 +206,15 @@ describe('an invalidation', () => {
     expect(undone.json).toMatchObject({ kind: 'warm', state: 'completed', result: { loaded: 1 } })
     expect(loads).toEqual(['hot:1', 'hot:1'])
   })
+
+  it('of keys by their names is undone for all of them, however few of them the plan shows', async () => {
+    const space = shop.namespace('named')
+    const keys = Array.from({ length: 60 }, (_, at) => `named:${at}`)
+    space.source('named:', (key) => `value of ${key}`)
+    const { json } = await invalidate({ namespace: 'named', keys })
+    expect(json.result.caches.shop.probe.checked).toBe(20)
+    expect((await post(`invalidations/${json.id}/undo/`, {})).json).toMatchObject({ state: 'completed', result: { keys: 60, loaded: 60 } })
+  })
 })
 
 describe('warming', () => {
@@ -374,11 +383,13 @@ describe('what is for later', () => {
 
 describe('operations', () => {
   it('are listed of one cache, page by page, however many the others have; a cursor is good for its own filter alone', async () => {
+    const done: number[] = []
     for (const reason of ['rare 0', 'rare 1']) {
-      await invalidate({ cache_name: 'deep', tags: ['rare'], reason })
-      await invalidate({ tags: ['often'] })
+      done.push((await invalidate({ cache_name: 'deep', tags: ['rare'], reason })).status)
+      done.push((await invalidate({ tags: ['often'] })).status)
     }
-    await invalidate({ cache_name: undefined, tags: ['both'], reason: 'both' })
+    const both = await invalidate({ cache_name: undefined, tags: ['both'], reason: 'both' })
+    expect([...done, both.status], both.text).toEqual([200, 200, 200, 200, 200])
     const path = 'operations/?kind=invalidate&cache_name=deep&limit=2'
     const first = await get(path)
     const second = await get(`${path}&cursor=${first.next_cursor}`)

@@ -127,7 +127,7 @@ describeWith('chromium', 'the dashboard in a browser', () => {
     await page.getByText('price import').first().waitFor()
     await page.getByRole('row', { name: /^tag invalidated/ }).waitFor()
     await page.goBack()
-    await page.getByRole('button', { name: 'Warm the hottest 500' }).click()
+    await page.getByRole('button', { name: 'Warm the hottest again' }).click()
     await page.getByText(/keys were loaded again/).waitFor()
     expect((await deals.getEntry('deal:7', { quiet: true })).kind).toBe('hit')
     expect(faults).toEqual([])

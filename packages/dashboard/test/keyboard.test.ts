@@ -87,7 +87,7 @@ describeWith('chromium', 'the dashboard by keyboard', () => {
     await press('ArrowDown')
     await hit(button('Invalidate 3 keys, hard'))
     await page.getByText('completed').waitFor()
-    await hit(button('Warm the hottest 500'))
+    await hit(button('Warm the hottest again'))
     await page.getByText(/keys were loaded again/).waitFor()
   })
 

@@ -8,7 +8,8 @@ import type { Asked, AskedCriteria } from './words.ts'
 
 /** For the walk; counting exactly takes as long again, and is not begun where the walk has not come to its end. */
 const PLAN_MS = 2500
-const HOTTEST = 500
+/** Keys of a plan that are kept: for the sample that is shown and probed, and for the undo. */
+export const HOTTEST = 500
 const LOOK_EVERY_MS = 10
 
 const criteriaOf = ({ keys, tags, patterns, model, id, all }: AskedCriteria): Criteria => ({

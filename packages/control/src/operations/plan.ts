@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { may, type Principal } from '../access/roles.ts'
 import { newId } from '../access/tokens.ts'
 import type { NodePlan } from '../agent/answers.ts'
+import { HOTTEST } from '../agent/invalidation.ts'
 import type { AskedCriteria } from '../agent/words.ts'
 import type { Control } from '../control.ts'
 import { cachesFor, namespacesFor } from '../fleet/reach.ts'
@@ -156,7 +157,7 @@ async function planOne(
 ): Promise<NodePlan> {
   const { keys: named, ...others } = criteria
   if (named !== undefined && Object.values(others).every((value) => value === undefined)) {
-    const hottest = named.slice(0, SAMPLE).map((key) => ({ namespace: namespaces?.[0] ?? 'default', key, hits: 0 }))
+    const hottest = named.slice(0, HOTTEST).map((key) => ({ namespace: namespaces?.[0] ?? 'default', key, hits: 0 }))
     return { entries: named.length, bytes: 0, reads_per_second: 0, namespaces: {}, hottest, cascade: [], is_exact: true }
   }
   const asked = { criteria, scan, ...(namespaces !== undefined && { namespaces: [...namespaces] }) }

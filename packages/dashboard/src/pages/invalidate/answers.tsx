@@ -175,7 +175,7 @@ function Undo({ operation }: { readonly operation: Operation }) {
             onClick={() => undo.mutate()}
             disabled={undo.isPending || undo.data !== undefined}
           >
-            {undo.isPending ? 'Warming…' : undo.data === undefined ? 'Warm the hottest 500' : 'Done'}
+            {undo.isPending ? 'Warming…' : undo.data === undefined ? 'Warm the hottest again' : 'Done'}
           </button>
         }
       >
