@@ -21,6 +21,8 @@ const cdn = createCdn({ edges: [cloudflare()] })
 const cache = createCache({ outlets: [cdn.outlet()] })
 createControl({ caches: [cache], cdn })`
 
+const SHOWN = 10
+
 export function Cdn() {
   const { client } = useDashboard()
   const { offers, may } = useAccess()
@@ -51,8 +53,8 @@ export function Cdn() {
                 <Outlet key={outlet.name} outlet={outlet} />
               ))}
               {may('cdn:purge') && <Purge />}
-              <Section title="Purges" note="of this process, newest first">
-                <Purges purges={answer.said.purges} />
+              <Section title="Purges" note={`of this process, the latest ${SHOWN}`}>
+                <Purges purges={answer.said.purges.slice(0, SHOWN)} />
               </Section>
               <Section title="Edges">
                 <Table
@@ -93,7 +95,7 @@ function Outlet({ outlet }: { readonly outlet: CdnOutletState }) {
       <p>
         {outlet.waiting === 0
           ? 'Nothing waits.'
-          : `${numbers.count(outlet.waiting)} targets wait for the vendor's limit, ${left.value} ${left.unit} in all.`}{' '}
+          : `${numbers.count(outlet.waiting)} targets wait: ${left.value} ${left.unit} until the last of them is purged.`}{' '}
         {`${numbers.count(outlet.purged)} purged, ${numbers.count(outlet.coalesced)} spared since they waited already. Probes: ${numbers.count(gone)} gone, ${numbers.count(old)} old, ${numbers.count(unknown)} unknown.`}
       </p>
       {outlet.failures > 0 && (
@@ -155,6 +157,9 @@ function Purge() {
   )
 }
 
+/** Of the library and the vendor, which the row names. */
+const MARKS = /^(?:\[\w+\] )+/
+
 function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
   const { numbers } = useDashboard()
   if (purges.length === 0) return <p>Nothing has been purged yet.</p>
@@ -174,7 +179,7 @@ function Purges({ purges }: { readonly purges: readonly CdnPurge[] }) {
             row.failures.length === 0 ? row.state : <Word tone={row.purged === 0 ? 'critical' : 'warning'}>{row.state}</Word>,
         },
         { name: 'Targets', isNumber: true, cell: (row) => `${numbers.count(row.purged)} of ${numbers.count(row.targets)}` },
-        { name: 'Why not', folded: 'wide', cell: (row) => row.failures.map(({ message }) => message).join(' ') },
+        { name: 'Why not', folded: 'wide', cell: (row) => row.failures.map(({ message }) => message.replace(MARKS, '')).join(' ') },
       ]}
     />
   )
