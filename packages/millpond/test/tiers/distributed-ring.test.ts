@@ -128,6 +128,9 @@ describe('T6: a ring of three nodes, two copies', () => {
     expect(ring.members().map(({ hints }) => hints)).toEqual([0, 0, 0])
     expect(ring.counts.handedOver).toBeGreaterThan(100)
     expect(warnings.map(({ kind }) => kind)).toEqual(['down', 'up'])
+    // All that it should hold has been compared then.
+    expect(await settled(ring.repair())).toMatchObject({ outcome: 'done' })
+    expect(stateOf(ring, 'a')).toBe('up')
     await ring.close()
   })
 
